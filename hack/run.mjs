@@ -1,0 +1,53 @@
+// Runs one of our TypeScript programs from a clean clone: installs what package-lock.json names when it is not there
+// yet, and starts the program with Node 24 (the machine's own, or the npm package `node` when that is older).
+//
+// Plain JavaScript on purpose: this file is all that an old Node sees.
+import { spawn, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const wantMajor = 24
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const [script, ...args] = process.argv.slice(2)
+if (!script) {
+  console.error('usage: node hack/run.mjs SCRIPT.ts [arguments]')
+  process.exit(2)
+}
+
+install()
+const node = nodeBinary()
+const child = spawn(node, [join(root, script), ...args], {
+  stdio: 'inherit',
+  env: { ...process.env, PATH: `${dirname(node)}:${join(root, 'node_modules/.bin')}:${process.env.PATH ?? ''}` },
+})
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 143)))
+
+/** Installs the locked dependencies, once per lock file. Says so on stderr: stdout belongs to the program. */
+function install() {
+  const stamp = join(root, 'node_modules/.guildhall-lock')
+  const want = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex')
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === want) return
+  console.error('installing npm dependencies (once, about a minute) …')
+  const run = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+    shell: process.platform === 'win32',
+  })
+  if (run.status !== 0) {
+    console.error('npm ci failed; see the lines above. When it says a package is out of reach, check `npm ping`.')
+    process.exit(run.status ?? 1)
+  }
+  writeFileSync(stamp, want)
+}
+
+/** The path of a Node that is new enough: this one, else the one the npm package `node` brought. */
+function nodeBinary() {
+  if (Number(process.versions.node.split('.')[0]) >= wantMajor) return process.execPath
+  const packaged = join(root, 'node_modules/node/bin/node')
+  if (existsSync(packaged)) return packaged
+  console.error(`Node ${wantMajor} is needed and the npm package 'node' brought none; install Node ${wantMajor} or run: npm ci`)
+  process.exit(1)
+}
