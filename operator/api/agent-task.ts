@@ -1,0 +1,198 @@
+import { z } from 'zod'
+import { actions, agentTypes, priorities, verdicts } from './agent-types.ts'
+import { failureReasons } from './failures.ts'
+import {
+  conditions,
+  count,
+  list,
+  note,
+  object,
+  objectName,
+  refName,
+  repositoryPath,
+  text,
+  time,
+  withRules,
+  type KindDefinition,
+  type Metadata,
+} from './schema.ts'
+
+const spec = withRules(
+  object(
+    {
+      requestRef: object(
+        { name: objectName('Name of the DevRequest.') },
+        'The request it belongs to.',
+      ),
+      type: z.enum(agentTypes).meta({ description: 'Which specialist does it.' }),
+      action: z.enum(actions).meta({ description: 'What the specialist is asked to do.' }),
+      title: text(120, 'One line for people.'),
+      goal: text(4000, 'What must exist when it is done.'),
+      doneWhen: note(2000, 'How one can see that it is done.').default(''),
+      files: list(repositoryPath('A file it may touch.'), 12, 'The files it may touch.').default(
+        [],
+      ),
+      unit: objectName('The unit it belongs to.', 30).optional(),
+      after: list(objectName('Name of a task.'), 32, 'The tasks it waits for.').default([]),
+      priority: z
+        .enum(priorities)
+        .default('normal')
+        .meta({ description: 'Its place in the queue.' }),
+      timeoutSeconds: count(30, 86400, 'Longest time one attempt may take.').default(1800),
+      maxAttempts: count(1, 5, 'How often it is tried.').default(3),
+      onFailure: z
+        .enum(['FailRequest', 'Continue'])
+        .default('FailRequest')
+        .meta({ description: 'Continue: the request goes on without it and says so.' }),
+      repository: objectName('The repository on the forge.'),
+      branch: refName("The request's branch: where work starts from and is integrated into."),
+      model: note(120, 'The model it uses.').default(''),
+    },
+    'One packet of work for one type of agent.',
+  ),
+  [{ rule: 'self == oldSelf', message: 'the spec of an AgentTask cannot change' }],
+)
+
+/** One thing that was run and what it gave. */
+export const evidence = object(
+  {
+    command: text(300, 'What was run.'),
+    exitCode: z
+      .int32()
+      .meta({ description: 'Its exit code; -1 when it was stopped.', format: 'int32' }),
+    passed: count(0, 1000000, 'Tests that passed, by the runner’s own report.'),
+    failed: count(0, 1000000, 'Tests that failed, by the runner’s own report.'),
+    digest: note(2000, 'The failures that matter, shortened.'),
+  },
+  'One thing that was run and what it gave.',
+)
+export type Evidence = z.infer<typeof evidence>
+
+/** Why an attempt failed. */
+export const failure = object(
+  {
+    reason: z.enum(failureReasons).meta({ description: 'One word, from a fixed table.' }),
+    message: note(1000, 'What happened.'),
+    remedy: note(500, 'What to do about it.'),
+  },
+  'Why it failed, and what to do about it.',
+)
+export type Failure = z.infer<typeof failure>
+
+/** What an agent brought. */
+export const taskResult = object(
+  {
+    verdict: z
+      .enum(verdicts)
+      .meta({ description: 'What came of it; computed, never a model’s word.' }),
+    summary: note(1000, 'One or two sentences for people.'),
+    commit: note(64, 'The commit on the task’s branch.').optional(),
+    merged: note(64, 'The commit on the request’s branch that contains it.').optional(),
+    files: list(repositoryPath('A file.'), 50, 'Files that were changed.'),
+    evidence: list(evidence, 10, 'What was run to check it.'),
+    tries: count(0, 100, 'How often the model was asked for an answer.'),
+    tokens: count(0, 2000000000, 'Tokens used, read and written.'),
+    durationSeconds: count(0, 1000000, 'How long the attempt took.'),
+    notes: list(
+      text(500, 'A sentence.'),
+      20,
+      'What a person should know: findings, quarantined tests, repairs.',
+    ),
+    model: note(120, 'The model that answered.'),
+  },
+  'What the agent brought, as the operator accepted it.',
+)
+export type TaskResult = z.infer<typeof taskResult>
+
+const assignment = object(
+  {
+    agent: objectName('Name of the Agent.'),
+    podUid: text(64, 'Only a report from this Pod counts.'),
+    attempt: count(1, 10, 'Number of the attempt; only a report for this attempt counts.'),
+    at: time('When it was given.'),
+    deadline: time('When it is taken away.'),
+  },
+  'Who holds the task.',
+)
+export type TaskAssignment = z.infer<typeof assignment>
+
+const attempt = object(
+  {
+    attempt: count(1, 10, 'Number of the attempt.'),
+    agent: note(63, 'The agent that held it.'),
+    startedAt: time('When it began.'),
+    finishedAt: time('When it ended.'),
+    verdict: z
+      .enum(verdicts)
+      .optional()
+      .meta({ description: 'What came of it, when there was a report.' }),
+    failure: failure.optional(),
+    branch: note(200, 'The branch that keeps its work.').optional(),
+  },
+  'One attempt that ended.',
+)
+export type TaskAttempt = z.infer<typeof attempt>
+
+const status = object(
+  {
+    observedGeneration: z
+      .int()
+      .optional()
+      .meta({ description: 'The generation this status is about.', format: 'int64' }),
+    conditions: conditions.optional(),
+    assignment: assignment.optional(),
+    attempts: count(0, 10, 'Attempts begun so far.').optional(),
+    history: list(attempt, 10, 'Attempts that ended without success.').optional(),
+    queue: object(
+      {
+        position: count(0, 100000, 'Tasks before it in the queue.'),
+        reason: note(200, 'Why it is not running yet.'),
+      },
+      'Its place in the queue while it waits for an agent.',
+    ).optional(),
+    result: taskResult.optional(),
+    failure: failure.optional(),
+    notBefore: time('Not tried again before this time.').optional(),
+    startedAt: time('When the first attempt began.').optional(),
+    completionTime: time('When it ended, either way.').optional(),
+  },
+  'What the operator has seen and done. Written by the operator only.',
+)
+
+export const agentTaskKind = {
+  kind: 'AgentTask',
+  plural: 'agenttasks',
+  singular: 'agenttask',
+  shortNames: ['atask'],
+  description:
+    'One packet of work for one type of agent. The set of AgentTasks is the message bus.',
+  spec,
+  status,
+  columns: [
+    { name: 'STATUS', path: '.status.conditions[?(@.type=="Succeeded")].reason' },
+    { name: 'TYPE', path: '.spec.type' },
+    { name: 'ACTION', path: '.spec.action' },
+    { name: 'REQUEST', path: '.spec.requestRef.name' },
+    { name: 'AGENT', path: '.status.assignment.agent' },
+    { name: 'ATTEMPT', path: '.status.attempts', type: 'integer' },
+    { name: 'AGE', path: '.metadata.creationTimestamp', type: 'date' },
+    { name: 'PRIORITY', path: '.spec.priority', wide: true },
+    { name: 'WAITS-FOR', path: '.status.queue.reason', wide: true },
+    { name: 'VERDICT', path: '.status.result.verdict', wide: true },
+    { name: 'MODEL', path: '.status.result.model', wide: true },
+    { name: 'TOKENS', path: '.status.result.tokens', type: 'integer', wide: true },
+    { name: 'REASON', path: '.status.failure.reason', wide: true },
+  ],
+  selectableFields: ['.spec.type', '.spec.requestRef.name'],
+} as const satisfies KindDefinition
+
+export type AgentTaskSpec = z.infer<typeof spec>
+export type AgentTaskStatus = z.infer<typeof status>
+export interface AgentTask {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly metadata: Metadata
+  readonly spec: AgentTaskSpec
+  readonly status?: AgentTaskStatus
+}
+export const agentTaskSpec = spec

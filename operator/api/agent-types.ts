@@ -1,0 +1,58 @@
+// The six specialists and what each can be asked to do.
+
+export const agentTypes = [
+  'coding',
+  'testing',
+  'review',
+  'documentation',
+  'deployment',
+  'git',
+] as const
+export type AgentType = (typeof agentTypes)[number]
+
+/** What one task asks of its agent; picks the pipeline that runs. */
+export const actions = [
+  'branch',
+  'spec',
+  'code',
+  'verify',
+  'review',
+  'fix',
+  'document',
+  'deploy',
+  'finish',
+] as const
+export type Action = (typeof actions)[number]
+
+/** The one type that carries out each action. */
+export const actionType: Readonly<Record<Action, AgentType>> = {
+  branch: 'git',
+  spec: 'testing',
+  code: 'coding',
+  verify: 'testing',
+  review: 'review',
+  fix: 'coding',
+  document: 'documentation',
+  deploy: 'deployment',
+  finish: 'git',
+}
+
+export const priorities = ['critical', 'high', 'normal', 'low'] as const
+/** P0 to P3 of the bus, in this order. */
+export type Priority = (typeof priorities)[number]
+
+/** What came of a task; computed by the harness, never by a model. */
+export const verdicts = [
+  'Done',
+  'AlreadyDone',
+  'ChecksFailed',
+  'NothingChanged',
+  'Refused',
+  'Superseded',
+  'Cancelled',
+  'Skipped',
+] as const
+export type Verdict = (typeof verdicts)[number]
+
+/** Verdicts that let the tasks behind go on. */
+export const goodVerdicts: ReadonlySet<Verdict> = new Set(['Done', 'AlreadyDone', 'NothingChanged'])

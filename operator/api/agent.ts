@@ -1,0 +1,94 @@
+import { z } from 'zod'
+import { agentTypes } from './agent-types.ts'
+import {
+  conditions,
+  count,
+  list,
+  note,
+  object,
+  objectName,
+  time,
+  type KindDefinition,
+  type Metadata,
+} from './schema.ts'
+
+const spec = object(
+  {
+    type: z.enum(agentTypes).meta({ description: 'Which kind of specialist it is.' }),
+    skills: list(objectName('A skill.'), 16, 'What it can do beside its type.').default([]),
+    model: note(120, 'The model it uses by default.').default(''),
+    maxTasks: count(1, 1000, 'It retires after this many tasks.').default(50),
+  },
+  'One specialist. Made by the operator; you may delete one at any time, its task goes to another.',
+)
+
+/** What an agent is doing; the STATUS column prints it. */
+export const agentStates = ['starting', 'idle', 'busy', 'draining', 'terminated'] as const
+export type AgentState = (typeof agentStates)[number]
+
+const status = object(
+  {
+    observedGeneration: z
+      .int()
+      .optional()
+      .meta({ description: 'The generation this status is about.', format: 'int64' }),
+    conditions: conditions.optional(),
+    state: z
+      .enum(agentStates)
+      .optional()
+      .meta({ description: 'starting, idle, busy, draining or terminated.' }),
+    podName: note(253, 'Its Pod.').optional(),
+    podUid: note(64, 'The uid of its Pod: its identity at the hub.').optional(),
+    currentTask: note(63, 'The task it holds.').optional(),
+    currentRequest: note(63, 'The request that task belongs to.').optional(),
+    activity: note(200, 'What it does right now, in a few words.').optional(),
+    heartbeatTime: time('When the hub last heard of it; written coarsely.').optional(),
+    idleSince: time('Since when it has had nothing to do.').optional(),
+    performance: object(
+      {
+        completed: count(0, 100000, 'Tasks that succeeded.'),
+        failed: count(0, 100000, 'Tasks that did not.'),
+        meanSeconds: count(0, 1000000, 'Mean duration of a task.'),
+        tokens: count(0, 2000000000, 'Tokens used, read and written.'),
+      },
+      'Its record.',
+    ).optional(),
+  },
+  'What the operator has seen of it. Written by the operator only.',
+)
+
+export const agentKind = {
+  kind: 'Agent',
+  plural: 'agents',
+  singular: 'agent',
+  shortNames: ['gagent'],
+  description:
+    'One running specialist: a Pod that takes one task after another until it is idle for too long.',
+  spec,
+  status,
+  columns: [
+    { name: 'TYPE', path: '.spec.type' },
+    { name: 'STATUS', path: '.status.state' },
+    { name: 'TASK', path: '.status.currentTask' },
+    { name: 'REQUEST', path: '.status.currentRequest' },
+    { name: 'MODEL', path: '.spec.model' },
+    { name: 'TASKS', path: '.status.performance.completed', type: 'integer' },
+    { name: 'AGE', path: '.metadata.creationTimestamp', type: 'date' },
+    { name: 'ACTIVITY', path: '.status.activity', wide: true },
+    { name: 'TOKENS', path: '.status.performance.tokens', type: 'integer', wide: true },
+    { name: 'FAILED', path: '.status.performance.failed', type: 'integer', wide: true },
+    { name: 'POD', path: '.status.podName', wide: true },
+    { name: 'HEARTBEAT', path: '.status.heartbeatTime', type: 'date', wide: true },
+  ],
+} as const satisfies KindDefinition
+
+export type AgentSpec = z.infer<typeof spec>
+export type AgentStatus = z.infer<typeof status>
+export interface Agent {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly metadata: Metadata
+  readonly spec: AgentSpec
+  readonly status?: AgentStatus
+}
+export const agentSpec = spec

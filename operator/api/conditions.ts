@@ -1,0 +1,88 @@
+// Condition types and reasons. Reasons are reused as Event reasons and audit actions.
+
+/** Types on a DevRequest. All are set on the first visit, Unknown included. */
+export const requestConditions = {
+  /** True: the spec can be worked on and its repository is there. False: what is wrong with it. */
+  Accepted: 'Accepted',
+  /** True: status.plan holds the plan that is carried out. */
+  Planned: 'Planned',
+  /** True: work may start. */
+  Authorized: 'Authorized',
+  /** True: every task's work is on the request's branch. */
+  Integrated: 'Integrated',
+  /** True: the result branch is final. */
+  Delivered: 'Delivered',
+  /** The summary: Unknown while it goes on, then True or False. */
+  Succeeded: 'Succeeded',
+  /** True on either outcome: `kubectl wait --for=condition=Finished`. */
+  Finished: 'Finished',
+  /** Abnormal-true, removed when false: something outside stops the work; the message names the remedy. */
+  Stalled: 'Stalled',
+} as const
+
+/** Types on an AgentTask. */
+export const taskConditions = {
+  /** True: every task it waits for succeeded. */
+  Ready: 'Ready',
+  /** True: an agent holds it. */
+  Assigned: 'Assigned',
+  Succeeded: 'Succeeded',
+  Finished: 'Finished',
+  /** Present and True only when no attempt is left. */
+  DeadLettered: 'DeadLettered',
+} as const
+
+/** Types on an Agent. */
+export const agentConditions = {
+  /** True: its Pod runs and its stream to the hub is open. */
+  Ready: 'Ready',
+  Stalled: 'Stalled',
+} as const
+
+/** Reasons of the summary condition of a DevRequest; the STATUS column prints them. */
+export const requestReasons = {
+  Pending: 'Pending',
+  Preparing: 'Preparing',
+  Planning: 'Planning',
+  Planned: 'Planned',
+  Running: 'Running',
+  Delivering: 'Delivering',
+  Suspended: 'Suspended',
+  Succeeded: 'Succeeded',
+  TasksFailed: 'TasksFailed',
+  PlanOnly: 'PlanOnly',
+  SourceUnavailable: 'SourceUnavailable',
+  ForgeUnavailable: 'ForgeUnavailable',
+  ForgeFull: 'ForgeFull',
+  ModelUnavailable: 'ModelUnavailable',
+  ModelMissing: 'ModelMissing',
+  InvalidSpec: 'InvalidSpec',
+} as const
+export type RequestReason = keyof typeof requestReasons
+
+/** Reasons of the summary condition of an AgentTask. */
+export const taskReasons = {
+  Waiting: 'Waiting',
+  Queued: 'Queued',
+  Running: 'Running',
+  Integrating: 'Integrating',
+  Retrying: 'Retrying',
+  Succeeded: 'Succeeded',
+  Failed: 'Failed',
+  DeadLettered: 'DeadLettered',
+  Skipped: 'Skipped',
+  Cancelled: 'Cancelled',
+} as const
+export type TaskReason = keyof typeof taskReasons
+
+/** Reasons of an Agent's Ready condition. */
+export const agentReasons = {
+  Starting: 'Starting',
+  Connected: 'Connected',
+  Disconnected: 'Disconnected',
+  Draining: 'Draining',
+  PodFailed: 'PodFailed',
+  PodUnschedulable: 'PodUnschedulable',
+  QuotaExceeded: 'QuotaExceeded',
+} as const
+export type AgentReason = keyof typeof agentReasons

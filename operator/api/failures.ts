@@ -1,0 +1,54 @@
+// Why work fails, and what a person does about it: one table. docs/troubleshooting.md is checked against it.
+
+/** Each reason a task can fail for, with the remedy shown beside it. */
+export const failureRemedies = {
+  ModelUnavailable:
+    'Check the model server: kubectl get pods -l app.kubernetes.io/component=ollama. The request goes on by itself when it answers.',
+  ModelTooWeak:
+    'Use a stronger model (7B coder or better): set spec.model, or helm upgrade with --set model.name=qwen2.5-coder:7b.',
+  ContextTooSmall:
+    'Raise model.contextTokens in the chart, or split the request into smaller ones.',
+  OutputUnusable:
+    'The model never gave a usable answer. Use a stronger model, or state the request in smaller steps.',
+  ChecksFailed:
+    'The work did not pass its checks; the evidence is in status.result and the branch is kept. Sharpen the request or use a stronger model.',
+  ScopeViolated:
+    'The agent wrote outside the files of its task. Name the files in the request, or give spec.plan.',
+  TimedOut: 'Raise spec.limits.taskTimeoutSeconds, or split the request.',
+  AgentLost:
+    'The agent stopped answering in every attempt: kubectl describe agents.guildhall.dev, and look for memory limits.',
+  PodFailed: 'The agent Pod could not run: kubectl describe pod of the agent tells why.',
+  PodUnschedulable:
+    'No node has room for the agent Pod: free memory or CPU, or lower agents.resources in the chart.',
+  QuotaExceeded:
+    'A ResourceQuota of the namespace refuses agent Pods: raise it, or lower agents.maxAgents.',
+  CloneFailed:
+    'The repository could not be cloned from the forge: kubectl logs statefulset/guildhall-forge.',
+  PushRejected:
+    'The forge refused the push: kubectl logs statefulset/guildhall-forge names the rule.',
+  Conflict:
+    'The work collided with other work on the same lines in every attempt. Make the request smaller, or apply requests one after another.',
+  BudgetExhausted: 'The token or time budget is used up: raise spec.limits.',
+  DependencyFailed: 'A task this one needs did not succeed; repair that one first.',
+  WarrantDenied: 'A person denied the permission; make a new request or change the plan.',
+  InternalError:
+    'A defect in Guildhall: kubectl logs deploy/guildhall-operator has the stack. Please report it.',
+  Unsupported:
+    'This version cannot do that kind of work yet; the message says what it can do instead.',
+} as const
+
+export type FailureReason = keyof typeof failureRemedies
+export const failureReasons = Object.keys(failureRemedies) as [FailureReason, ...FailureReason[]]
+
+/** Reasons that another attempt cannot cure. */
+export const hopelessReasons: ReadonlySet<FailureReason> = new Set([
+  'ModelTooWeak',
+  'ContextTooSmall',
+  'DependencyFailed',
+  'WarrantDenied',
+  'BudgetExhausted',
+  'Unsupported',
+])
+
+/** Reasons that are the surroundings' fault: waiting cures them, and they use up no attempt. */
+export const waitingReasons: ReadonlySet<FailureReason> = new Set(['ModelUnavailable'])

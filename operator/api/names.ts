@@ -1,0 +1,72 @@
+// Every name that Guildhall writes into a cluster or a repository, in one place.
+
+/** API group of all kinds. */
+export const group = 'guildhall.dev'
+/** First and only version of all kinds. */
+export const version = 'v1alpha1'
+export const apiVersion = `${group}/${version}`
+/** `kubectl get guildhall` lists every kind of ours. */
+export const category = 'guildhall'
+
+/** Labels on everything the operator creates; values are object names. */
+export const labels = {
+  request: `${group}/request`,
+  task: `${group}/task`,
+  agent: `${group}/agent`,
+  agentType: `${group}/agent-type`,
+  unit: `${group}/unit`,
+  /** Carried by the leading operator Pod only; the hub's Service selects it. */
+  leader: `${group}/leader`,
+  managedBy: 'app.kubernetes.io/managed-by',
+  name: 'app.kubernetes.io/name',
+  component: 'app.kubernetes.io/component',
+} as const
+
+export const annotations = {
+  /** Why an object was created, for people who describe it. */
+  reason: `${group}/reason`,
+} as const
+
+/** Server-side apply owner and User-Agent product of the operator. */
+export const fieldManager = 'guildhall-operator'
+/** Holds a DevRequest until its branches and agents are let go. */
+export const finalizer = `${group}/cleanup`
+/** Lease that the leading operator holds. */
+export const leaderLease = 'guildhall-operator'
+/** `reportingController` of our Events. */
+export const reportingController = `${group}/operator`
+
+/** ConfigMaps that people read with kubectl alone. */
+export const configMaps = {
+  registry: 'guildhall-registry',
+  audit: (segment: number): string => `guildhall-audit-${String(segment).padStart(6, '0')}`,
+} as const
+
+/** Token audiences: a token for one door does not open another. */
+export const audiences = { hub: 'guildhall-hub', forge: 'guildhall-forge' } as const
+
+/** Ports inside the cluster. */
+export const ports = { hub: 8080, health: 8081, forge: 8080, ollama: 11434 } as const
+
+/** Git identities and branch names. */
+export const git = {
+  /** The branch a request delivers. */
+  resultBranch: (request: string): string => `guild/${request}`,
+  /** The only branch one attempt of one task may push. Outside `guild/`, because git cannot hold both `a` and `a/b`. */
+  taskBranch: (task: string, attempt: number): string => `guild-task/${task}/${attempt}`,
+  committerName: 'Guildhall',
+  committerEmail: 'agents@guildhall.dev',
+} as const
+
+/** Commit trailers, written by the harness, in this order. */
+export const trailers = {
+  request: 'Guild-Request',
+  task: 'Guild-Task',
+  agent: 'Guild-Agent',
+  model: 'Guild-Model',
+  attempts: 'Guild-Attempts',
+  verdict: 'Guild-Verdict',
+} as const
+
+/** Name of the model that answers from checked-in scripts. Shown wherever a model is shown. */
+export const rehearsalModel = 'rehearsal'

@@ -1,0 +1,141 @@
+// Small builders for CRD-legal zod schemas: every string, list and map bounded, every field described.
+// What may not be used and why: the table in hack/gen/structural.ts.
+import { z } from 'zod'
+
+const dnsLabel = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$'
+const branchPattern = '^[A-Za-z0-9][A-Za-z0-9._/-]*$'
+
+/** A string of 1 to `max` characters. */
+export const text = (max: number, description: string) =>
+  z.string().min(1).max(max).meta({ description })
+
+/** A string of 0 to `max` characters. */
+export const note = (max: number, description: string) => z.string().max(max).meta({ description })
+
+/** A DNS label: the name of an object in the same namespace. */
+export const objectName = (description: string, max = 63) =>
+  z.string().min(1).max(max).regex(new RegExp(dnsLabel)).meta({ description })
+
+/** A git branch or tag name, as far as a pattern can tell; the forge asks git itself. */
+export const refName = (description: string) =>
+  z.string().min(1).max(200).regex(new RegExp(branchPattern)).meta({ description })
+
+/** A path inside the repository, with forward slashes, neither absolute nor leaving it. */
+export const repositoryPath = (description: string) =>
+  z
+    .string()
+    .min(1)
+    .max(200)
+    .regex(/^[A-Za-z0-9_.@+-][A-Za-z0-9_.@+/ -]*$/)
+    .meta({ description })
+
+/** A whole number with bounds. */
+export const count = (min: number, max: number, description: string) =>
+  z.int32().min(min).max(max).meta({ description, format: 'int32' })
+
+/** An RFC 3339 time. */
+export const time = (description: string) =>
+  z.string().max(64).meta({ description, format: 'date-time' })
+
+/** A list whose order and duplicates matter to nobody but its writer. */
+export const list = <T extends z.ZodType>(item: T, max: number, description: string) =>
+  z.array(item).max(max).meta({ description, 'x-kubernetes-list-type': 'atomic' })
+
+/** A list of objects keyed by `keys`: writers may own single entries. */
+export const keyedList = <T extends z.ZodType>(
+  item: T,
+  keys: readonly string[],
+  max: number,
+  description: string,
+) =>
+  z.array(item).max(max).meta({
+    description,
+    'x-kubernetes-list-type': 'map',
+    'x-kubernetes-list-map-keys': keys,
+  })
+
+/** An object with a description. */
+export const object = <T extends z.ZodRawShape>(shape: T, description: string) =>
+  z.object(shape).meta({ description })
+
+/** One CEL rule of a CRD: what must hold, and the sentence a person reads when it does not. */
+export interface Rule {
+  readonly rule: string
+  readonly message: string
+  readonly fieldPath?: string
+}
+
+/** Attaches CEL rules to a schema. The API server, not zod, evaluates them. */
+export const withRules = <T extends z.ZodType>(schema: T, rules: readonly Rule[]): T =>
+  schema.meta({ ...schema.meta(), 'x-kubernetes-validations': rules })
+
+/** A condition as in the Kubernetes API conventions. */
+export const condition = object(
+  {
+    type: text(64, 'What the condition is about, in CamelCase.'),
+    status: z.enum(['True', 'False', 'Unknown']).meta({ description: 'True, False or Unknown.' }),
+    reason: text(64, 'One CamelCase word saying why; stable, for programs.'),
+    message: note(1024, 'A sentence for people; names the next step when one is needed.'),
+    lastTransitionTime: time('When the status last changed.'),
+    observedGeneration: z
+      .int()
+      .optional()
+      .meta({ description: 'The metadata.generation this was computed from.', format: 'int64' }),
+  },
+  'One aspect of the current state.',
+)
+export type Condition = z.infer<typeof condition>
+
+/** The list that every status carries. */
+export const conditions = keyedList(
+  condition,
+  ['type'],
+  16,
+  'Where the object is, one entry for each aspect.',
+)
+
+/** A printer column of `kubectl get`; `wide` ones need `-o wide`. */
+export interface Column {
+  readonly name: string
+  readonly path: string
+  readonly type?: 'string' | 'integer' | 'date'
+  readonly wide?: boolean
+  readonly description?: string
+}
+
+/** Everything `hack/gen` needs to write one CRD. */
+export interface KindDefinition {
+  readonly kind: string
+  readonly plural: string
+  readonly singular: string
+  readonly shortNames: readonly string[]
+  readonly description: string
+  readonly spec: z.ZodType
+  readonly status: z.ZodType
+  readonly columns: readonly Column[]
+  readonly selectableFields?: readonly string[]
+}
+
+/** Metadata as we read it; more fields come and go through untouched. */
+export interface Metadata {
+  readonly name: string
+  readonly namespace: string
+  readonly uid: string
+  readonly resourceVersion: string
+  readonly generation: number
+  readonly creationTimestamp: string
+  readonly deletionTimestamp?: string
+  readonly labels?: Readonly<Record<string, string>>
+  readonly annotations?: Readonly<Record<string, string>>
+  readonly finalizers?: readonly string[]
+  readonly ownerReferences?: readonly OwnerReference[]
+}
+
+export interface OwnerReference {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly name: string
+  readonly uid: string
+  readonly controller?: boolean
+  readonly blockOwnerDeletion?: boolean
+}
