@@ -1,0 +1,56 @@
+import { mkdir, open, readFile, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { startTime } from './process-table.ts'
+
+/**
+ * Runs `work` while holding a lock file; waits for another process that holds it.
+ *
+ * A lock whose holder is gone (or whose pid now belongs to somebody else) is taken over. `waiting` is told once who holds it.
+ */
+export async function withLock<T>(
+  path: string,
+  work: () => Promise<T>,
+  options: { readonly signal?: AbortSignal; readonly waiting?: (pid: number) => void } = {},
+): Promise<T> {
+  await mkdir(dirname(path), { recursive: true })
+  let told = false
+  while (!(await take(path))) {
+    const holder = await readHolder(path)
+    if (holder && (await startTime(holder.pid)) === holder.started) {
+      if (!told) options.waiting?.(holder.pid)
+      told = true
+      await sleep(300, undefined, { signal: options.signal })
+    } else {
+      await rm(path, { force: true })
+    }
+  }
+  try {
+    return await work()
+  } finally {
+    await rm(path, { force: true })
+  }
+}
+
+async function take(path: string): Promise<boolean> {
+  const body = `${process.pid} ${await startTime(process.pid)}\n`
+  try {
+    const file = await open(path, 'wx')
+    await file.writeFile(body)
+    await file.close()
+    return true
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false
+    throw error
+  }
+}
+
+async function readHolder(path: string): Promise<{ pid: number; started: string } | undefined> {
+  // A holder writes its name right after creating the file; an empty one is a moment old, or its writer died there.
+  for (let attempt = 0; attempt < 5; attempt++) {
+    const [pid, started] = (await readFile(path, 'utf8').catch(() => '')).trim().split(' ')
+    if (pid && started) return { pid: Number(pid), started }
+    await sleep(50)
+  }
+  return undefined
+}
