@@ -1,0 +1,329 @@
+import type { Dispatcher } from 'undici'
+import { Caller, type CallerOptions, type CallOptions, type Query } from './caller.ts'
+import { loadKubeConfig } from './config.ts'
+import { isGone } from './errors.ts'
+import type { PatchOperation } from './patch.ts'
+import {
+  apiVersionOf,
+  pathOf,
+  type KubeObject,
+  type ObjectMeta,
+  type ObjectRef,
+  type Resource,
+} from './resource.ts'
+
+export type { CallOptions } from './caller.ts'
+
+export interface ListOptions extends CallOptions {
+  /** Without it: all namespaces. */
+  readonly namespace?: string | undefined
+  readonly labelSelector?: string | undefined
+  readonly fieldSelector?: string | undefined
+}
+
+/** One page of a list; `continue` asks for the next. */
+export interface Page<T> {
+  readonly items: readonly T[]
+  readonly resourceVersion: string
+  readonly continue: string | undefined
+}
+
+interface ListAnswer<T> {
+  readonly items?: readonly T[] | null
+  readonly metadata?: { readonly resourceVersion?: string; readonly continue?: string }
+}
+
+/** An object to be created or replaced: the server fills in the rest of its metadata. */
+export type Draft<T extends KubeObject> = Omit<T, 'apiVersion' | 'kind' | 'metadata'> & {
+  readonly metadata: ObjectMeta
+}
+
+/** Part of an object, as server-side apply takes it: exactly the fields that the manager wants to own. */
+export type Fragment<T extends KubeObject> = DeepPartial<
+  Omit<T, 'apiVersion' | 'kind' | 'metadata'>
+> & {
+  readonly metadata: ObjectMeta
+}
+
+type DeepPartial<T> = T extends readonly unknown[]
+  ? T
+  : T extends object
+    ? { readonly [Key in keyof T]?: DeepPartial<T[Key]> | undefined }
+    : T
+
+/** `userAgent`, `rate` and `burst` have good values unless told. */
+export type KubeClientOptions = CallerOptions
+
+const listMs = 60_000
+const pageSize = 500
+
+/**
+ * The Kubernetes API as JSON in, JSON out: nothing is converted and nothing is lost on the way.
+ * Guarantees: every call has a deadline; reads and server-side applies are repeated up to three times after a passing
+ * failure, any verb after a 429 that names a time (the server did nothing); everything else fails at once, because a
+ * write without an answer may have happened.
+ * Errors: `KubeError`; the signal's reason when the caller gave up.
+ */
+export class KubeClient {
+  /** The namespace of the Pod or of the kubeconfig's context. */
+  readonly namespace: string
+  readonly #caller: Caller
+
+  constructor(options: KubeClientOptions) {
+    this.#caller = new Caller(options)
+    this.namespace = options.config.namespace
+  }
+
+  /** Finds the API server (the Pod's own, else the kubeconfig) and makes a client for it. */
+  static async connect(
+    options: Omit<KubeClientOptions, 'config'> & {
+      readonly env: Readonly<Record<string, string | undefined>>
+      readonly kubeconfig?: string | undefined
+      readonly context?: string | undefined
+    },
+  ): Promise<KubeClient> {
+    return new KubeClient({ ...options, config: await loadKubeConfig(options) })
+  }
+
+  async get<T extends KubeObject>(
+    resource: Resource<T>,
+    options: ObjectRef & CallOptions & { readonly subresource?: string },
+  ): Promise<T> {
+    const path = pathOf(resource, options)
+    return this.#caller.call({ ...options, method: 'GET', path, repeatable: true })
+  }
+
+  /** All pages. A list whose continue token expires is read again in one piece, where there is none to expire. */
+  async list<T extends KubeObject>(
+    resource: Resource<T>,
+    options: ListOptions & {
+      /** Applied to each page as it arrives, so that what it drops is never held for all. */
+      readonly transform?: (object: T) => T
+    } = {},
+  ): Promise<{ readonly items: readonly T[]; readonly resourceVersion: string }> {
+    const { transform = (object: T) => object } = options
+    let items: T[] = []
+    let page: Page<T> | undefined
+    do {
+      try {
+        page = await this.listPage(resource, { ...options, continue: page?.continue })
+      } catch (error) {
+        if (page === undefined || !isGone(error)) throw error
+        items = []
+        page = await this.listPage(resource, { ...options, limit: 0 })
+      }
+      for (const item of page.items) items.push(transform(item))
+    } while (page.continue !== undefined)
+    return { items, resourceVersion: page.resourceVersion }
+  }
+
+  /**
+   * One page of up to 500 objects.
+   * Errors: 410 when the continue token expired; start again, or ask for all in one answer with `limit: 0`.
+   */
+  async listPage<T extends KubeObject>(
+    resource: Resource<T>,
+    options: ListOptions & {
+      readonly continue?: string | undefined
+      readonly limit?: number
+    } = {},
+  ): Promise<Page<T>> {
+    const { labelSelector, fieldSelector, limit = pageSize } = options
+    const answer: ListAnswer<T> = await this.#caller.call({
+      timeoutMs: listMs,
+      ...options,
+      method: 'GET',
+      path: pathOf(resource, { namespace: options.namespace }),
+      query: { labelSelector, fieldSelector, limit, continue: options.continue },
+      repeatable: true,
+    })
+    // Items of a list carry neither, unlike the same object from a get or a watch.
+    const type = { apiVersion: apiVersionOf(resource), kind: resource.kind }
+    return {
+      items: (answer.items ?? []).map((item) => ({ ...type, ...item })),
+      resourceVersion: answer.metadata?.resourceVersion ?? '',
+      continue: answer.metadata?.continue || undefined,
+    }
+  }
+
+  /** Opens a watch and hands out its bytes; `watch.ts` reads them. Not limited, not repeated: the reflector does that. */
+  async openWatch(
+    resource: Resource,
+    query: Query,
+    options: { readonly namespace?: string | undefined; readonly signal: AbortSignal },
+  ): Promise<AsyncIterable<Buffer>> {
+    const path = pathOf(resource, { namespace: options.namespace })
+    return this.#caller.stream(path, { ...query, watch: true }, options)
+  }
+
+  /** Errors: 409 AlreadyExists when the name is taken. */
+  async create<T extends KubeObject>(
+    resource: Resource<T>,
+    object: Draft<T>,
+    options: CallOptions & {
+      readonly fieldManager?: string
+      readonly subresource?: string
+      readonly dryRun?: boolean
+    } = {},
+  ): Promise<T> {
+    const { namespace, name } = object.metadata
+    return this.#caller.call({
+      ...options,
+      method: 'POST',
+      path: pathOf(
+        resource,
+        // A subresource (eviction, token) is posted to the object, a new object to its collection.
+        options.subresource === undefined
+          ? { namespace }
+          : { namespace, name, subresource: options.subresource },
+      ),
+      query: { fieldManager: options.fieldManager, dryRun: options.dryRun ? 'All' : undefined },
+      body: typed(resource, object),
+      repeatable: false,
+    })
+  }
+
+  /** Replaces the object. With `metadata.resourceVersion` it fails with a conflict if somebody wrote in between. */
+  async update<T extends KubeObject>(
+    resource: Resource<T>,
+    object: Draft<T>,
+    options: CallOptions & { readonly fieldManager?: string; readonly subresource?: string } = {},
+  ): Promise<T> {
+    return this.#caller.call({
+      ...options,
+      method: 'PUT',
+      path: pathOf(resource, { ...object.metadata, subresource: options.subresource }),
+      query: { fieldManager: options.fieldManager },
+      body: typed(resource, object),
+      repeatable: false,
+    })
+  }
+
+  /** Replaces the status only: the cheapest write of all, and the server ignores every other change in `object`. */
+  async updateStatus<T extends KubeObject>(
+    resource: Resource<T>,
+    object: Draft<T>,
+    options: CallOptions & { readonly fieldManager?: string } = {},
+  ): Promise<T> {
+    return this.update(resource, object, { ...options, subresource: 'status' })
+  }
+
+  /**
+   * Server-side apply. `force` is on unless told otherwise: a controller owns the fields it applies.
+   * Caveats: fields applied earlier and absent now are removed; a `resourceVersion` in `object` makes it conditional.
+   */
+  async apply<T extends KubeObject>(
+    resource: Resource<T>,
+    object: Fragment<T>,
+    options: CallOptions & {
+      readonly fieldManager: string
+      readonly force?: boolean
+      readonly subresource?: string
+    },
+  ): Promise<T> {
+    const { fieldManager, force = true, subresource } = options
+    return this.#caller.call({
+      ...options,
+      method: 'PATCH',
+      path: pathOf(resource, { ...object.metadata, subresource }),
+      query: { fieldManager, force },
+      body: typed(resource, object),
+      contentType: 'application/apply-patch+yaml',
+      repeatable: true,
+    })
+  }
+
+  /** Server-side apply of the status. */
+  async applyStatus<T extends KubeObject>(
+    resource: Resource<T>,
+    object: Fragment<T>,
+    options: CallOptions & { readonly fieldManager: string; readonly force?: boolean },
+  ): Promise<T> {
+    return this.apply(resource, object, { ...options, subresource: 'status' })
+  }
+
+  /** JSON merge patch (null removes a field, lists are replaced whole) or JSON patch. */
+  async patch<T extends KubeObject>(
+    resource: Resource<T>,
+    ref: ObjectRef,
+    patch: (
+      | { readonly type: 'merge'; readonly body: object }
+      | { readonly type: 'json'; readonly body: readonly PatchOperation[] }
+    ) & { readonly subresource?: string },
+    options: CallOptions & { readonly fieldManager?: string } = {},
+  ): Promise<T> {
+    return this.#caller.call({
+      ...options,
+      method: 'PATCH',
+      path: pathOf(resource, { ...ref, subresource: patch.subresource }),
+      query: { fieldManager: options.fieldManager },
+      body: patch.body,
+      contentType:
+        patch.type === 'merge' ? 'application/merge-patch+json' : 'application/json-patch+json',
+      repeatable: false,
+    })
+  }
+
+  /** JSON merge patch of the status. */
+  async patchStatus<T extends KubeObject>(
+    resource: Resource<T>,
+    ref: ObjectRef,
+    status: object,
+    options: CallOptions & { readonly fieldManager?: string } = {},
+  ): Promise<T> {
+    const patch = { type: 'merge', body: { status }, subresource: 'status' } as const
+    return this.patch(resource, ref, patch, options)
+  }
+
+  /**
+   * Deletes one object. With `uid` or `resourceVersion` only that very object, else a conflict.
+   * Returns the object while finalizers or a grace period keep it, undefined once it is gone. Errors: 404 if it is not there.
+   */
+  async delete<T extends KubeObject>(
+    resource: Resource<T>,
+    ref: ObjectRef & {
+      readonly uid?: string | undefined
+      readonly resourceVersion?: string | undefined
+      readonly propagation?: 'Background' | 'Foreground' | 'Orphan'
+      readonly gracePeriodSeconds?: number
+    },
+    options: CallOptions = {},
+  ): Promise<T | undefined> {
+    const { uid, resourceVersion, propagation = 'Background', gracePeriodSeconds } = ref
+    const answer: T = await this.#caller.call({
+      ...options,
+      method: 'DELETE',
+      path: pathOf(resource, { namespace: ref.namespace, name: ref.name }),
+      body: {
+        apiVersion: 'v1',
+        kind: 'DeleteOptions',
+        propagationPolicy: propagation,
+        gracePeriodSeconds,
+        ...(uid === undefined && resourceVersion === undefined
+          ? {}
+          : { preconditions: { uid, resourceVersion } }),
+      },
+      repeatable: false,
+    })
+    return answer.kind === 'Status' ? undefined : answer
+  }
+
+  /** Any other path, for what has no verb here: `/version`, `/healthz`, Pod logs (answered as text). */
+  async raw(
+    method: Dispatcher.HttpMethod,
+    path: string,
+    body?: unknown,
+    options: CallOptions & { readonly contentType?: string } = {},
+  ): Promise<unknown> {
+    return this.#caller.call({ ...options, method, path, body, repeatable: method === 'GET' })
+  }
+
+  /** Closes all connections once the calls under way are over. */
+  async close(): Promise<void> {
+    await this.#caller.close()
+  }
+}
+
+function typed(resource: Resource, object: object): object {
+  return { apiVersion: apiVersionOf(resource), kind: resource.kind, ...object }
+}

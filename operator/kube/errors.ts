@@ -1,0 +1,126 @@
+/** One field-level cause inside a refusal. */
+export interface ErrorCause {
+  readonly reason?: string
+  readonly message?: string
+  readonly field?: string
+}
+
+/**
+ * A request that the API server refused, or that never got an answer (`status` 0).
+ * Caveat: with status 0 a write may have happened all the same.
+ */
+export class KubeError extends Error {
+  override readonly name = 'KubeError'
+  readonly code = 'kube'
+  /** HTTP status; 0 when there was no answer. */
+  readonly status: number
+  /** `metav1.Status.reason`, or `Unreachable` / `Timeout` when there was no answer. */
+  readonly reason: string
+  readonly causes: readonly ErrorCause[]
+  /** How long the server asked us to wait. */
+  readonly retryAfterMs: number | undefined
+
+  constructor(fields: {
+    status: number
+    reason: string
+    message: string
+    causes?: readonly ErrorCause[]
+    retryAfterMs?: number | undefined
+    cause?: unknown
+  }) {
+    super(fields.message, fields.cause === undefined ? undefined : { cause: fields.cause })
+    this.status = fields.status
+    this.reason = fields.reason
+    this.causes = fields.causes ?? []
+    this.retryAfterMs = fields.retryAfterMs
+  }
+}
+
+/** The reason of an API failure by HTTP status, for answers that carry no `Status` (proxies, early failures). */
+const reasonByStatus: Readonly<Record<number, string>> = {
+  400: 'BadRequest',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'NotFound',
+  409: 'Conflict',
+  410: 'Gone',
+  422: 'Invalid',
+  429: 'TooManyRequests',
+  503: 'ServiceUnavailable',
+  504: 'Timeout',
+}
+
+/** `metav1.Status`, as far as it is used; every field may be missing or odd. */
+interface Refusal {
+  readonly reason?: unknown
+  readonly message?: unknown
+  readonly details?: { readonly retryAfterSeconds?: unknown; readonly causes?: unknown }
+}
+
+/** Reads a refusal: a `Status` body if there is one, the bare HTTP status otherwise. `what` names the request. */
+export function errorFromAnswer(
+  what: string,
+  status: number,
+  body: unknown,
+  retryAfterHeader?: string,
+): KubeError {
+  const answer: Refusal = typeof body === 'object' && body !== null ? body : {}
+  const seconds = Number(retryAfterHeader ?? answer.details?.retryAfterSeconds ?? Number.NaN)
+  const causes = answer.details?.causes
+  const text = typeof body === 'string' ? body.trim().slice(0, 300) : ''
+  return new KubeError({
+    status,
+    reason: textOf(answer.reason) ?? reasonByStatus[status] ?? `Http${status}`,
+    message: `${what}: ${textOf(answer.message) ?? (text || `HTTP status ${status}`)}`,
+    causes: Array.isArray(causes) ? causes : [],
+    retryAfterMs: Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined,
+  })
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined
+}
+
+function hasStatus(error: unknown, status: number): error is KubeError {
+  return error instanceof KubeError && error.status === status
+}
+
+/** The object, or its kind, does not exist. */
+export function isNotFound(error: unknown): error is KubeError {
+  return hasStatus(error, 404)
+}
+
+/** Somebody wrote in between, or a precondition or field-ownership check failed: read again and decide again. */
+export function isConflict(error: unknown): error is KubeError {
+  return hasStatus(error, 409) && error.reason !== 'AlreadyExists'
+}
+
+/** The name is taken; check whose it is before adopting it. */
+export function isAlreadyExists(error: unknown): error is KubeError {
+  return hasStatus(error, 409) && error.reason === 'AlreadyExists'
+}
+
+/** The resource version or continue token is too old: list again. */
+export function isGone(error: unknown): error is KubeError {
+  return hasStatus(error, 410) || (error instanceof KubeError && error.reason === 'Expired')
+}
+
+/** RBAC, quota or an admission policy said no. */
+export function isForbidden(error: unknown): error is KubeError {
+  return hasStatus(error, 403)
+}
+
+/** The schema or a validation rule refused the object. */
+export function isInvalid(error: unknown): error is KubeError {
+  return hasStatus(error, 422)
+}
+
+/** The server sheds load, or an eviction is held by a disruption budget. Nothing was done. */
+export function isTooManyRequests(error: unknown): error is KubeError {
+  return hasStatus(error, 429)
+}
+
+/** The same request may succeed later without any change of ours. */
+export function isTransient(error: unknown): error is KubeError {
+  return error instanceof KubeError && [0, 429, 500, 502, 503, 504].includes(error.status)
+}

@@ -1,0 +1,132 @@
+/** What an owner reference holds; the garbage collector compares the uid, not the name. */
+export interface OwnerReference {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly name: string
+  readonly uid: string
+  readonly controller?: boolean | undefined
+  readonly blockOwnerDeletion?: boolean | undefined
+}
+
+/** The metadata that is used here. Fields set by the server are absent on an object that was not sent yet. */
+export interface ObjectMeta {
+  readonly name: string
+  readonly namespace?: string | undefined
+  readonly uid?: string | undefined
+  readonly resourceVersion?: string | undefined
+  readonly generation?: number | undefined
+  readonly creationTimestamp?: string | undefined
+  readonly deletionTimestamp?: string | undefined
+  readonly labels?: Readonly<Record<string, string>> | undefined
+  readonly annotations?: Readonly<Record<string, string>> | undefined
+  readonly finalizers?: readonly string[] | undefined
+  readonly ownerReferences?: readonly OwnerReference[] | undefined
+}
+
+/** Any Kubernetes object, as parsed JSON: timestamps are RFC 3339 strings. */
+export interface KubeObject {
+  readonly apiVersion?: string | undefined
+  readonly kind?: string | undefined
+  readonly metadata: ObjectMeta
+}
+
+/** `metav1.Condition`. `lastTransitionTime` moves only when `status` flips. */
+export interface Condition {
+  readonly type: string
+  readonly status: 'True' | 'False' | 'Unknown'
+  readonly reason: string
+  readonly message: string
+  readonly lastTransitionTime: string
+  readonly observedGeneration?: number | undefined
+}
+
+/** Where a kind lives in the API. The type parameter is carried for the compiler only. */
+export interface Resource<T extends KubeObject = KubeObject> {
+  /** Empty for the core group. */
+  readonly group: string
+  readonly version: string
+  readonly kind: string
+  /** Lower-case plural, as in the path. */
+  readonly plural: string
+  readonly namespaced: boolean
+  /** Never set; lets `client.get(pods, …)` return a Pod. */
+  readonly object?: T | undefined
+}
+
+/** Which object: `namespace` is required for namespaced kinds and ignored for others. */
+export interface ObjectRef {
+  readonly name: string
+  readonly namespace?: string | undefined
+}
+
+/** `group/version`, or `v1` for the core group. */
+export function apiVersionOf(resource: Resource): string {
+  return resource.group === '' ? resource.version : `${resource.group}/${resource.version}`
+}
+
+/**
+ * The URL path of a collection, an object or a subresource.
+ * Errors: throws when a namespaced object is named without its namespace, before a request goes to the wrong collection.
+ */
+export function pathOf(
+  resource: Resource,
+  ref: {
+    readonly namespace?: string | undefined
+    readonly name?: string | undefined
+    readonly subresource?: string | undefined
+  } = {},
+): string {
+  const { namespace, name, subresource } = ref
+  const parts = [resource.group === '' ? 'api' : 'apis', apiVersionOf(resource)]
+  if (resource.namespaced) {
+    if (namespace) parts.push('namespaces', encodeURIComponent(namespace))
+    else if (name !== undefined) throw new TypeError(`${resource.kind} ${name} has no namespace`)
+  }
+  parts.push(resource.plural)
+  if (name !== undefined) {
+    if (name === '') throw new TypeError(`${resource.kind} has an empty name`)
+    parts.push(encodeURIComponent(name))
+  }
+  if (subresource !== undefined) parts.push(subresource)
+  return `/${parts.join('/')}`
+}
+
+/** `namespace/name`, or `name` for cluster-scoped objects: what queues and stores are keyed by. */
+export function keyOf(ref: ObjectRef): string {
+  return ref.namespace ? `${ref.namespace}/${ref.name}` : ref.name
+}
+
+/** The reverse of `keyOf`. */
+export function refOf(key: string): { readonly namespace: string; readonly name: string } {
+  const slash = key.indexOf('/')
+  return slash < 0
+    ? { namespace: '', name: key }
+    : { namespace: key.slice(0, slash), name: key.slice(slash + 1) }
+}
+
+/**
+ * The reference that makes `owner` the one controller of an object: it is collected with its owner and shows up under it.
+ * Errors: throws for an owner that the server has not stored yet, because a reference without uid collects at once.
+ */
+export function controllerRef(resource: Resource, owner: KubeObject): OwnerReference {
+  const { name, uid } = owner.metadata
+  if (uid === undefined) throw new TypeError(`${resource.kind} ${name} has no uid yet`)
+  return {
+    apiVersion: apiVersionOf(resource),
+    kind: resource.kind,
+    name,
+    uid,
+    controller: true,
+    blockOwnerDeletion: true,
+  }
+}
+
+/** The controlling owner, if any; compare its `uid`, since a name can be reused. */
+export function controllerOf(object: KubeObject): OwnerReference | undefined {
+  return object.metadata.ownerReferences?.find((owner) => owner.controller === true)
+}
+
+/** True when resource version `a` is later than `b`. Versions are comparable decimals since Kubernetes 1.35 (KEP-5504). */
+export function isNewer(a: string, b: string): boolean {
+  return a.length === b.length ? a > b : a.length > b.length
+}

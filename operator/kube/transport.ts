@@ -1,0 +1,152 @@
+import { Agent, type Dispatcher } from 'undici'
+import type { KubeConfig, TlsMaterial } from './config.ts'
+import { errorFromAnswer, KubeError } from './errors.ts'
+
+/** One HTTP request to the API server, before credentials. */
+export interface HttpRequest {
+  readonly method: Dispatcher.HttpMethod
+  /** Path and query. */
+  readonly path: string
+  readonly body?: string | undefined
+  readonly contentType?: string | undefined
+  readonly signal: AbortSignal
+}
+
+interface Connections {
+  readonly tls: TlsMaterial
+  readonly calls: Agent
+  readonly watches: Agent
+}
+
+/**
+ * HTTP/1.1 over kept connections: one pool for calls, another for watches, which hold a connection each.
+ * HTTP/2 is off: aborting requests leaked in undici's HTTP/2 (nodejs/undici 5566), and every watch ends by abort; it was
+ * also slower. Both pools are replaced when the CA or the client certificate changes.
+ */
+export class Transport {
+  readonly #config: KubeConfig
+  readonly #userAgent: string
+  readonly #connections: number
+  readonly #base: URL
+  #current: Connections | undefined
+
+  constructor(options: {
+    readonly config: KubeConfig
+    readonly userAgent: string
+    readonly connections: number
+  }) {
+    this.#config = options.config
+    this.#userAgent = options.userAgent
+    this.#connections = options.connections
+    this.#base = new URL(options.config.server)
+  }
+
+  /** Sends, reads the whole answer and parses it. Errors: `KubeError`, or the signal's reason when the caller gave up. */
+  async call(request: HttpRequest): Promise<unknown> {
+    const response = await this.#send(request, 'calls')
+    return parse(await this.#guard(request, () => response.body.text()))
+  }
+
+  /** Sends and hands out the body as it comes; the signal ends it. */
+  async stream(request: HttpRequest): Promise<AsyncIterable<Buffer>> {
+    return (await this.#send(request, 'watches')).body
+  }
+
+  /** Lets requests under way end, then closes all connections; running watches are cut. */
+  async close(): Promise<void> {
+    const current = this.#current
+    this.#current = undefined
+    if (current !== undefined) await Promise.all([current.calls.close(), current.watches.destroy()])
+  }
+
+  async #send(request: HttpRequest, pool: 'calls' | 'watches'): Promise<Dispatcher.ResponseData> {
+    for (let attempt = 0; ; attempt += 1) {
+      const response = await this.#guard(request, async () => {
+        const { headers, tls } = await this.#config.credentials()
+        return this.#agents(tls)[pool].request({
+          origin: this.#base.origin,
+          path: this.#base.pathname.replace(/\/$/, '') + request.path,
+          method: request.method,
+          headers: {
+            ...headers,
+            accept: 'application/json',
+            'user-agent': this.#userAgent,
+            ...(request.body === undefined
+              ? {}
+              : { 'content-type': request.contentType ?? 'application/json' }),
+          },
+          body: request.body ?? null,
+          signal: request.signal,
+        })
+      })
+      if (response.statusCode < 300) return response
+      const body = parse(await this.#guard(request, () => response.body.text()))
+      if (response.statusCode === 401 && attempt === 0) {
+        // Nothing was done. The token may just have been rotated; read it again once.
+        this.#config.refresh()
+        continue
+      }
+      const retryAfter = response.headers['retry-after']
+      throw errorFromAnswer(
+        describe(request),
+        response.statusCode,
+        body,
+        typeof retryAfter === 'string' ? retryAfter : undefined,
+      )
+    }
+  }
+
+  /** Turns failures below HTTP into `KubeError`s; an abort by the caller stays what it is. */
+  async #guard<T>(request: HttpRequest, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (cause) {
+      if (cause instanceof KubeError) throw cause
+      // The deadline is the caller's too: whoever set it names what took too long.
+      if (request.signal.aborted) throw request.signal.reason
+      throw new KubeError({
+        status: 0,
+        reason: 'Unreachable',
+        message: `${describe(request)}: ${this.#base.host} cannot be reached: ${textOf(cause)}`,
+        cause,
+      })
+    }
+  }
+
+  #agents(tls: TlsMaterial): Connections {
+    if (this.#current?.tls === tls) return this.#current
+    const old = this.#current
+    const options = {
+      allowH2: false,
+      keepAliveTimeout: 30_000,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      connect: { ...tls, timeout: 10_000, keepAlive: true, keepAliveInitialDelay: 30_000 },
+    }
+    this.#current = {
+      tls,
+      calls: new Agent({ ...options, connections: this.#connections }),
+      watches: new Agent(options),
+    }
+    // Not awaited: requests on the old connections end by themselves, watches within their five minutes.
+    void Promise.allSettled([old?.calls.close(), old?.watches.close()])
+    return this.#current
+  }
+}
+
+function describe(request: HttpRequest): string {
+  return `${request.method} ${request.path.split('?', 1)[0]}`
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message || error.name : String(error)
+}
+
+function parse(text: string): unknown {
+  if (text === '') return undefined
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}

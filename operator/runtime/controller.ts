@@ -1,0 +1,235 @@
+import { isConflict, isTooManyRequests } from '../kube/errors.ts'
+import { refOf } from '../kube/resource.ts'
+import { DeadlineError, withDeadline } from '../kube/wait.ts'
+import type { Clock, Random } from './clock.ts'
+import { withFields, type Logger } from './logger.ts'
+import { TerminalError, WaitError, type Result } from './outcome.ts'
+import { WorkQueue, type QueueObserver } from './queue.ts'
+import type { Runnable, RunSignals } from './runnable.ts'
+
+/**
+ * Brings one object's world in line with what it asks for.
+ * Gets a key and nothing else, reads the rest itself, and may run at any time, any number of times, for an object that is gone.
+ * Throw for failure: it is repeated with back-off. See `TerminalError` and `WaitError`.
+ */
+export type Reconcile = (
+  key: string,
+  context: { readonly signal: AbortSignal; readonly log: Logger },
+) => Promise<Result>
+
+/** How one run ended, as the metrics count it. */
+export type Outcome =
+  | 'success'
+  | 'requeue_after'
+  | 'requeue'
+  | 'error'
+  | 'terminal_error'
+  | 'timeout'
+  | 'panic'
+
+/** What a controller reports for metrics. */
+export interface ControllerObserver extends QueueObserver {
+  onRunStart(): void
+  onRunEnd(outcome: Outcome, seconds: number): void
+}
+
+/** A view that has to include our own writes before it is acted upon; an `Informer` is one. */
+export interface View {
+  isBehind(): boolean
+  caughtUp(options: { readonly signal: AbortSignal; readonly timeoutMs: number }): Promise<boolean>
+}
+
+export interface ControllerOptions {
+  readonly name: string
+  readonly reconcile: Reconcile
+  /** Keys worked on at the same time; 1 unless told. */
+  readonly concurrency?: number
+  /** After this time a run's signal is aborted; 60 s unless told. */
+  readonly timeoutMs?: number
+  /** Caches the reconcile reads: each run waits until they hold every write noted with `noteWrite`. */
+  readonly views?: readonly View[]
+  readonly log: Logger
+  readonly clock: Clock
+  readonly random: Random
+  readonly metrics?:
+    | { controller(name: string, queue: WorkQueueView): ControllerObserver }
+    | undefined
+}
+
+/** The figures a scrape reads from a queue. */
+export type WorkQueueView = Pick<WorkQueue, 'depth' | 'processing'>
+
+/** How long a run waits for own writes to show up before it is put off. */
+const catchUpMs = 5_000
+
+/** What to do after a run, as one value, so that every case is in one place. */
+interface Verdict {
+  readonly outcome: Outcome
+  readonly next:
+    | { readonly kind: 'forget' }
+    | { readonly kind: 'after'; readonly ms: number }
+    | { readonly kind: 'backOff' }
+  readonly level: 'debug' | 'warn' | 'error'
+  readonly message: string
+}
+
+/**
+ * Runs a reconcile for each key that is enqueued, never twice for one key at the same time.
+ * Guarantees: one failing or hanging key does not hold up others (until all workers hang); a programming error in a
+ * reconcile fails that run only; conflicts are repeated without noise.
+ */
+export class Controller implements Runnable {
+  readonly name: string
+  readonly #options: ControllerOptions
+  readonly #queue: WorkQueue
+  readonly #observer: ControllerObserver | undefined
+
+  constructor(options: ControllerOptions) {
+    this.name = options.name
+    this.#options = options
+    let observer: ControllerObserver | undefined
+    const { clock, random } = options
+    this.#queue = new WorkQueue({
+      clock,
+      random,
+      // Made after the queue, because it reads the queue's depth on each scrape.
+      observer: {
+        onAdd: (depth) => observer?.onAdd(depth),
+        onStart: (seconds, depth) => observer?.onStart(seconds, depth),
+        onDone: (seconds) => observer?.onDone(seconds),
+        onRetry: () => observer?.onRetry(),
+      },
+    })
+    observer = options.metrics?.controller(options.name, this.#queue)
+    this.#observer = observer
+  }
+
+  /** Asks for a run as soon as a worker is free. Keys that came before `run` are kept. */
+  enqueue(key: string): void {
+    this.#queue.add(key)
+  }
+
+  /** Asks for a run after `ms`; of several times the earliest holds. */
+  enqueueAfter(key: string, ms: number): void {
+    this.#queue.addAfter(key, ms)
+  }
+
+  /** Keys that wait, for tests and for the dashboard. */
+  get depth(): number {
+    return this.#queue.depth
+  }
+
+  /** Works until `stop`, then lets the runs under way end; `abort` cuts them off. Never rejects. */
+  async run(signals: RunSignals): Promise<void> {
+    const { concurrency = 1 } = this.#options
+    const workers = Array.from({ length: concurrency }, () => this.#work(signals.abort))
+    const close = () => void this.#queue.shutDown()
+    if (signals.stop.aborted) close()
+    signals.stop.addEventListener('abort', close, { once: true })
+    await Promise.all(workers)
+    signals.stop.removeEventListener('abort', close)
+  }
+
+  async #work(abort: AbortSignal): Promise<void> {
+    for (let key = await this.#queue.get(); key !== undefined; key = await this.#queue.get()) {
+      try {
+        await this.#runOnce(key, abort)
+      } finally {
+        this.#queue.done(key)
+      }
+    }
+  }
+
+  async #runOnce(key: string, abort: AbortSignal): Promise<void> {
+    const { clock, random } = this.#options
+    const { namespace, name } = refOf(key)
+    const log = withFields(this.#options.log, {
+      controller: this.name,
+      ...(namespace === '' ? {} : { namespace }),
+      name,
+      reconcileId: random.uuid(),
+    })
+    const startedAt = clock.monotonic()
+    this.#observer?.onRunStart()
+    const { outcome, next, level, message, error } = await this.#attempt(key, abort, log)
+    this.#observer?.onRunEnd(outcome, (clock.monotonic() - startedAt) / 1000)
+    if (abort.aborted) return
+    if (next.kind === 'backOff') this.#queue.addRateLimited(key)
+    else this.#queue.forget(key)
+    if (next.kind === 'after') this.#queue.addAfter(key, next.ms)
+    if (error === undefined) log.debug({ outcome, ...next }, message)
+    else log[level]({ outcome, failures: this.#queue.failures(key), err: error }, message)
+  }
+
+  async #attempt(
+    key: string,
+    abort: AbortSignal,
+    log: Logger,
+  ): Promise<Verdict & { readonly error?: unknown }> {
+    const { clock, timeoutMs = 60_000, reconcile } = this.#options
+    try {
+      const result = await withDeadline(
+        { clock, ms: timeoutMs, name: `reconcile of ${key}`, signal: abort },
+        async (signal) => {
+          await this.#catchUp(signal)
+          return reconcile(key, { signal, log })
+        },
+      )
+      return ofResult(result)
+    } catch (error) {
+      return { ...ofError(error), error }
+    }
+  }
+
+  /** A decision on a view older than our own last write would be taken twice. */
+  async #catchUp(signal: AbortSignal): Promise<void> {
+    const behind = this.#options.views?.filter((view) => view.isBehind()) ?? []
+    if (behind.length === 0) return
+    const reached = await Promise.all(
+      behind.map((view) => view.caughtUp({ signal, timeoutMs: catchUpMs })),
+    )
+    if (reached.includes(false)) throw new WaitError(1_000, 'own writes have not come back yet')
+  }
+}
+
+function ofResult(result: Result): Verdict {
+  if (result.kind === 'done') {
+    const next = { kind: 'forget' } as const
+    return { outcome: 'success', next, level: 'debug', message: 'reconciled' }
+  }
+  const message = `reconciled, to be repeated: ${result.reason}`
+  const next = { kind: 'after', ms: result.ms } as const
+  return { outcome: 'requeue_after', next, level: 'debug', message }
+}
+
+function ofError(error: unknown): Verdict {
+  const backOff = { kind: 'backOff' } as const
+  if (error instanceof TerminalError) {
+    const message = 'reconcile failed for good'
+    return { outcome: 'terminal_error', next: { kind: 'forget' }, level: 'error', message }
+  }
+  if (error instanceof WaitError) {
+    const next = { kind: 'after', ms: error.ms } as const
+    return { outcome: 'requeue_after', next, level: 'debug', message: 'reconcile waits' }
+  }
+  if (isConflict(error)) {
+    return {
+      outcome: 'requeue',
+      next: backOff,
+      level: 'debug',
+      message: 'reconcile met a conflict',
+    }
+  }
+  if (isTooManyRequests(error) && error.retryAfterMs !== undefined) {
+    const next = { kind: 'after', ms: error.retryAfterMs } as const
+    return { outcome: 'requeue', next, level: 'warn', message: 'reconcile was turned away' }
+  }
+  if (error instanceof DeadlineError) {
+    return { outcome: 'timeout', next: backOff, level: 'error', message: 'reconcile took too long' }
+  }
+  const isSlip =
+    error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError
+  return isSlip
+    ? { outcome: 'panic', next: backOff, level: 'error', message: 'reconcile has a defect' }
+    : { outcome: 'error', next: backOff, level: 'error', message: 'reconcile failed' }
+}
