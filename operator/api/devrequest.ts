@@ -125,21 +125,22 @@ const spec = withRules(
             "The model for every task of this request; the operator's default when empty.",
         }),
       plan: object(
-        { units: list(unit, 8, 'The units of work, in order.').min(1) },
+        {
+          units: withRules(list(unit, 8, 'The units of work, in order.').min(1), [
+            {
+              rule: 'self.all(unit, self.exists_one(other, other.name == unit.name))',
+              message: 'spec.plan.units names one unit twice; their names must differ',
+            },
+          ]),
+        },
         'Your own plan. When given, no model is asked to plan.',
       ).optional(),
-      planOnly: z
-        .boolean()
-        .optional()
-        .meta({
-          description: 'Stop after planning; nothing is run. The plan stands in status.plan.',
-        }),
-      suspend: z
-        .boolean()
-        .optional()
-        .meta({
-          description: 'Start no further task until this is false again. Running tasks finish.',
-        }),
+      planOnly: z.boolean().optional().meta({
+        description: 'Stop after planning; nothing is run. The plan stands in status.plan.',
+      }),
+      suspend: z.boolean().optional().meta({
+        description: 'Start no further task until this is false again. Running tasks finish.',
+      }),
       limits: limits.default({
         maxTasks: 30,
         maxParallel: 10,
@@ -155,6 +156,10 @@ const spec = withRules(
     'What you ask for.',
   ),
   [
+    {
+      rule: "self.request.matches('[^[:space:]]')",
+      message: 'spec.request is empty: say what to build or change, and how you will know it works',
+    },
     {
       rule: 'self.request == oldSelf.request',
       message: 'spec.request cannot change; make a new DevRequest',
@@ -199,11 +204,9 @@ export const plan = object(
   {
     hash: text(64, 'SHA-256 of the plan; an edit changes it.'),
     revision: count(1, 10, 'Grows with every re-planning.'),
-    source: z
-      .enum(['model', 'template', 'person'])
-      .meta({
-        description: 'Who proposed the units: a model, the fallback template, or a person.',
-      }),
+    source: z.enum(['model', 'template', 'person']).meta({
+      description: 'Who proposed the units: a model, the fallback template, or a person.',
+    }),
     model: note(120, 'The model that was asked, if any.').optional(),
     waves: list(
       list(objectName('Name of a task.'), 50, 'Tasks that may run at the same time.'),
@@ -273,6 +276,13 @@ export const devRequestKind = {
     { name: 'TEAM', path: '.status.team', wide: true },
     { name: 'TOKENS', path: '.status.tokens', type: 'integer', wide: true },
     { name: 'PRIORITY', path: '.spec.priority', wide: true },
+  ],
+  rules: [
+    {
+      rule: "self.metadata.name.size() <= 63 && !self.metadata.name.contains('.')",
+      message:
+        'metadata.name may have at most 63 characters and no dot: branches, tasks and labels are named after it',
+    },
   ],
 } as const satisfies KindDefinition
 

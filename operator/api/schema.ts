@@ -114,6 +114,8 @@ export interface KindDefinition {
   readonly status: z.ZodType
   readonly columns: readonly Column[]
   readonly selectableFields?: readonly string[]
+  /** CEL rules over the whole object; of its metadata only `name` and `generateName` are visible. */
+  readonly rules?: readonly Rule[]
 }
 
 /** Metadata as we read it; more fields come and go through untouched. */

@@ -1,0 +1,125 @@
+import { readFile } from 'node:fs/promises'
+import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { z } from 'zod'
+import {
+  agentConditions,
+  requestConditions,
+  taskConditions,
+} from '../../operator/api/conditions.ts'
+import type { KindDefinition } from '../../operator/api/schema.ts'
+import { type Crd, crdOf } from './crd.ts'
+import { crdProblems } from './crd-rules.ts'
+import { schemaAt } from './json-path.ts'
+import { kinds } from './outputs.ts'
+
+const checkedIn = await Promise.all(kinds.map(async (kind) => ({ kind, crd: await readCrd(kind) })))
+
+describe.each(checkedIn)('the checked-in CRD of $kind.kind', ({ kind, crd }) => {
+  const [version] = crd.spec.versions
+  const root = version?.schema.openAPIV3Schema ?? {}
+
+  it('breaks no rule of structural schemas, bounds and descriptions', () => {
+    const { spec = {}, status = {} } = root.properties ?? {}
+
+    expect([...crdProblems(spec, 'spec'), ...crdProblems(status, 'status')]).toEqual([])
+    expect(Object.keys(spec.properties ?? {})).not.toEqual([])
+    expect(Object.keys(status.properties ?? {})).not.toEqual([])
+  })
+
+  it('has the names of the api', () => {
+    expect(crd.metadata.name).toBe(`${kind.plural}.guildhall.dev`)
+    expect(crd.spec.scope).toBe('Namespaced')
+    expect(crd.spec.names).toEqual({
+      kind: kind.kind,
+      listKind: `${kind.kind}List`,
+      plural: kind.plural,
+      singular: kind.singular,
+      shortNames: kind.shortNames,
+      categories: ['guildhall'],
+    })
+  })
+
+  it('has one version, which is served, stored and has the status subresource', () => {
+    expect(crd.spec.versions).toHaveLength(1)
+    expect(version).toMatchObject({
+      name: 'v1alpha1',
+      served: true,
+      storage: true,
+      subresources: { status: {} },
+    })
+  })
+
+  it('has printer columns that show fields that exist, under one name each', () => {
+    const columns = version?.additionalPrinterColumns ?? []
+    const shown = columns.filter(({ jsonPath }) => jsonPath !== '.metadata.creationTimestamp')
+
+    for (const { jsonPath } of shown) expect(schemaAt(root, jsonPath).type).toBeDefined()
+    expect(new Set(columns.map(({ name }) => name)).size).toBe(columns.length)
+    expect(columns.map(({ name }) => name)).toContain('AGE')
+    expect(columns.map(({ priority }) => priority === 1)).toEqual(
+      kind.columns.map((column) => 'wide' in column && column.wide),
+    )
+  })
+
+  it('filters conditions in columns by types that are set', () => {
+    const known = new Set<string>(
+      [agentConditions, requestConditions, taskConditions].flatMap((types) => Object.keys(types)),
+    )
+    const types = kind.columns.flatMap(({ path }) => /@\.type=="(\w+)"/.exec(path)?.[1] ?? [])
+
+    expect(types.filter((type) => !known.has(type))).toEqual([])
+  })
+})
+
+describe('crdOf', () => {
+  it.each<[string, Partial<KindDefinition>, RegExp]>([
+    ['a short name of a neighbour', { shortNames: ['ag'] }, /short name ag is taken/],
+    [
+      'a column that points nowhere',
+      { columns: [{ name: 'X', path: '.status.nothing' }] },
+      /leads nowhere/,
+    ],
+    [
+      'a column of the wrong type',
+      { columns: [{ name: 'X', path: '.spec.word', type: 'integer' }] },
+      /column X is of type integer, but \.spec\.word is string/,
+    ],
+    [
+      'a column of metadata that kubectl shows anyway',
+      { columns: [{ name: 'X', path: '.metadata.name' }] },
+      /creationTimestamp/,
+    ],
+    ['a selectable field that is an object', { selectableFields: ['.spec'] }, /only scalars/],
+  ])('refuses %s', (_, change, want) => {
+    expect(() => crdOf({ ...aKind(), ...change })).toThrow(want)
+  })
+
+  it('carries rules over the whole object at its root', () => {
+    const rules = [{ rule: "self.metadata.name != 'x'", message: 'not x' }]
+
+    const [version] = crdOf({ ...aKind(), rules }).spec.versions
+
+    expect(version?.schema.openAPIV3Schema['x-kubernetes-validations']).toEqual(rules)
+  })
+})
+
+function aKind(): KindDefinition {
+  const word = z.string().max(10).meta({ description: 'A word.' })
+  return {
+    kind: 'Thing',
+    plural: 'things',
+    singular: 'thing',
+    shortNames: ['thg'],
+    description: 'A thing.',
+    spec: z.object({ word }).meta({ description: 'Wanted.' }),
+    status: z.object({ word }).meta({ description: 'Seen.' }),
+    columns: [{ name: 'WORD', path: '.spec.word' }],
+  }
+}
+
+async function readCrd({ plural }: { readonly plural: string }): Promise<Crd> {
+  const path = new URL(`../../crds/${plural}.guildhall.dev.yaml`, import.meta.url)
+  const crd: Crd = parse(await readFile(path, 'utf8'))
+  return crd
+}
