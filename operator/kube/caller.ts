@@ -108,15 +108,19 @@ export class Caller {
     const { method, path, body, contentType, signal } = call
     await this.#limiter.acquire(call.priority ?? 'status', { signal })
     try {
-      return await this.#reported(method, () =>
+      const answer = await this.#reported(method, () =>
         this.#transport.call({ method, path, body, contentType, signal }),
       )
+      return answer.body
     } finally {
       this.#limiter.release()
     }
   }
 
-  async #reported<R>(method: string, work: () => Promise<R>): Promise<R> {
+  async #reported<R extends { readonly status: number }>(
+    method: string,
+    work: () => Promise<R>,
+  ): Promise<R> {
     const { clock, onRequest } = this.#options
     if (onRequest === undefined) return work()
     const start = clock.monotonic()
@@ -124,7 +128,7 @@ export class Caller {
       onRequest({ method, host: this.#host, code, seconds: (clock.monotonic() - start) / 1000 })
     try {
       const result = await work()
-      report('200')
+      report(String(result.status))
       return result
     } catch (error) {
       report(error instanceof KubeError && error.status > 0 ? String(error.status) : '<error>')
@@ -138,13 +142,11 @@ export class Caller {
     query: Query,
     options: { readonly signal: AbortSignal },
   ): Promise<AsyncIterable<Buffer>> {
-    return this.#reported('WATCH', () =>
-      this.#transport.stream({
-        method: 'GET',
-        path: path + queryOf(query),
-        signal: options.signal,
-      }),
+    const { signal } = options
+    const answer = await this.#reported('WATCH', () =>
+      this.#transport.stream({ method: 'GET', path: path + queryOf(query), signal }),
     )
+    return answer.body
   }
 
   /** Closes all connections once the calls under way are over; streams are cut. */

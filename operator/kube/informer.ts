@@ -242,7 +242,7 @@ export class Informer<T extends KubeObject> {
     } catch (error) {
       const { resource } = this
       this.#options.log.error(
-        { resource: resource.plural, key: change.key, error },
+        { resource: resource.plural, key: change.key, err: error },
         'handler failed',
       )
     }

@@ -118,7 +118,7 @@ export class Reflector<T extends KubeObject> {
     } catch (error) {
       // A refusal says something; a cut after good service is only the end of this connection.
       if (signal.aborted || error instanceof KubeError || !delivered) throw error
-      log.debug({ resource: resource.plural, error }, 'watch was cut and is resumed')
+      log.debug({ resource: resource.plural, err: error }, 'watch was cut and is resumed')
     }
     const next: ReflectorState = { kind: 'watching', from: this.#last }
     if (delivered || clock.monotonic() - openedAt >= healthyMs) {
@@ -154,7 +154,7 @@ export class Reflector<T extends KubeObject> {
     const asked = error instanceof KubeError ? (error.retryAfterMs ?? 0) : 0
     const ms = Math.max(asked, halfJitter(backoff, this.#failures - 1, random))
     log.warn(
-      { resource: resource.plural, doing: state.kind, retryInMs: Math.round(ms), error },
+      { resource: resource.plural, doing: state.kind, retryInMs: Math.round(ms), err: error },
       'cannot follow resource, trying again',
     )
     return { kind: 'waiting', ms, next }

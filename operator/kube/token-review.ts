@@ -25,7 +25,10 @@ export class TokenReviewer {
     readonly clock: Clock
     readonly cacheMs: number
   }
-  readonly #cache = new Map<string, { readonly until: number; readonly who: TokenIdentity | undefined }>()
+  readonly #cache = new Map<
+    string,
+    { readonly until: number; readonly who: TokenIdentity | undefined }
+  >()
 
   constructor(options: {
     readonly client: Pick<KubeClient, 'create'>

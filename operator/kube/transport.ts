@@ -42,14 +42,18 @@ export class Transport {
   }
 
   /** Sends, reads the whole answer and parses it. Errors: `KubeError`, or the signal's reason when the caller gave up. */
-  async call(request: HttpRequest): Promise<unknown> {
+  async call(request: HttpRequest): Promise<{ readonly status: number; readonly body: unknown }> {
     const response = await this.#send(request, 'calls')
-    return parse(await this.#guard(request, () => response.body.text()))
+    const body = parse(await this.#guard(request, () => response.body.text()))
+    return { status: response.statusCode, body }
   }
 
   /** Sends and hands out the body as it comes; the signal ends it. */
-  async stream(request: HttpRequest): Promise<AsyncIterable<Buffer>> {
-    return (await this.#send(request, 'watches')).body
+  async stream(
+    request: HttpRequest,
+  ): Promise<{ readonly status: number; readonly body: AsyncIterable<Buffer> }> {
+    const response = await this.#send(request, 'watches')
+    return { status: response.statusCode, body: response.body }
   }
 
   /** Lets requests under way end, then closes all connections; running watches are cut. */

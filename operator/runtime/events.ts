@@ -1,0 +1,228 @@
+import type { KubeClient } from '../kube/client.ts'
+import { events, type Event, type ObjectReference } from '../kube/core.ts'
+import { isForbidden, isNotFound, isTransient } from '../kube/errors.ts'
+import { apiVersionOf, type KubeObject, type Resource } from '../kube/resource.ts'
+import { formatMicroTime } from '../kube/time.ts'
+import { withDeadline } from '../kube/wait.ts'
+import type { Clock, Random } from './clock.ts'
+import type { Logger } from './logger.ts'
+import { WorkQueue } from './queue.ts'
+import type { Runnable, RunSignals } from './runnable.ts'
+
+/** Something worth telling a person about an object. `reason` and `action` are one CamelCase word each. */
+export interface EventDraft {
+  readonly regarding: ObjectReference
+  readonly related?: ObjectReference
+  readonly type: 'Normal' | 'Warning'
+  readonly reason: string
+  readonly action: string
+  /** A sentence; what is over 1 KiB is cut off. */
+  readonly note: string
+}
+
+export interface EventRecorderOptions {
+  readonly client: Pick<KubeClient, 'create' | 'patch'>
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+  /** `guildhall.dev/operator`, say. */
+  readonly reportingController: string
+  /** The Pod. */
+  readonly reportingInstance: string
+}
+
+interface Series {
+  readonly draft: EventDraft
+  readonly name: string
+  readonly namespace: string
+  readonly firstAt: number
+  lastAt: number
+  count: number
+  /** The count that the server knows; 0 while it was not told. */
+  sent: number
+}
+
+interface Bucket {
+  tokens: number
+  at: number
+}
+
+/** The same thing again within this time counts up one event instead of making another. */
+const seriesMs = 6 * 60_000
+/** A growing count is written at most so often. */
+const updateMs = 10_000
+const maxSeries = 1_000
+const burst = 25
+const refillMs = 5 * 60_000
+const maxNoteBytes = 1024
+
+/** Names an object for an event. */
+export function referenceTo(resource: Resource, object: KubeObject): ObjectReference {
+  const { name, namespace, uid } = object.metadata
+  return { apiVersion: apiVersionOf(resource), kind: resource.kind, name, namespace, uid }
+}
+
+/**
+ * Writes `events.k8s.io/v1` Events in the background.
+ * Guarantees: `record` returns at once and never throws; repetitions become a series; one object gets 25 events at once
+ * and then one per 5 minutes; memory is bounded; a failed event is logged and forgotten.
+ * Caveat: events vanish within the hour and may be dropped; the truth belongs in status. Needs `create`, `patch` on events.
+ */
+export class EventRecorder implements Runnable {
+  readonly name = 'events'
+  readonly #options: EventRecorderOptions
+  readonly #queue: WorkQueue
+  readonly #series = new Map<string, Series>()
+  readonly #buckets = new Map<string, Bucket>()
+  #dropped = 0
+
+  constructor(options: EventRecorderOptions) {
+    this.#options = options
+    this.#queue = new WorkQueue(options)
+  }
+
+  /** How many events were not written, since there were too many or the server refused them. */
+  get dropped(): number {
+    return this.#dropped
+  }
+
+  record(draft: EventDraft): void {
+    const { clock } = this.#options
+    const key = JSON.stringify([
+      draft.regarding,
+      draft.related,
+      draft.type,
+      draft.reason,
+      draft.note,
+    ])
+    const known = this.#series.get(key)
+    const now = clock.now()
+    if (known !== undefined) {
+      known.count += 1
+      known.lastAt = now
+      this.#queue.addAfter(key, updateMs)
+      return
+    }
+    if (this.#series.size >= maxSeries || !this.#take(draft.regarding)) {
+      this.#dropped += 1
+      return
+    }
+    const { regarding } = draft
+    const suffix = `${now.toString(16)}${this.#options.random.uuid().slice(0, 4)}`
+    this.#series.set(key, {
+      draft,
+      name: `${regarding.name ?? 'unknown'}.${suffix}`,
+      namespace: regarding.namespace || 'default',
+      firstAt: now,
+      lastAt: now,
+      count: 1,
+      sent: 0,
+    })
+    this.#queue.add(key)
+  }
+
+  /** Writes until `stop`, then what is still unwritten, until `abort`. Never rejects. */
+  async run(signals: RunSignals): Promise<void> {
+    const close = () => void this.#queue.shutDown()
+    if (signals.stop.aborted) close()
+    signals.stop.addEventListener('abort', close, { once: true })
+    for (let key = await this.#queue.get(); key !== undefined; key = await this.#queue.get()) {
+      await this.#write(key, signals.abort)
+      this.#queue.done(key)
+    }
+    for (const key of this.#series.keys()) await this.#write(key, signals.abort)
+  }
+
+  async #write(key: string, signal: AbortSignal): Promise<void> {
+    const series = this.#series.get(key)
+    if (series === undefined || signal.aborted) return
+    const { clock, log } = this.#options
+    if (series.sent === series.count) {
+      if (clock.now() - series.lastAt >= seriesMs) this.#series.delete(key)
+      else this.#queue.addAfter(key, seriesMs)
+      return
+    }
+    const { count } = series
+    try {
+      const limits = { clock, ms: 10_000, name: 'an event', signal }
+      await withDeadline(limits, (within) => this.#send(series, within))
+      series.sent = count
+      this.#queue.forget(key)
+      this.#queue.addAfter(key, seriesMs)
+    } catch (error) {
+      if (isTransient(error) && this.#queue.failures(key) < 5) {
+        this.#queue.addRateLimited(key)
+        return
+      }
+      this.#dropped += 1
+      this.#series.delete(key)
+      this.#queue.forget(key)
+      // A namespace that is being deleted forbids new events; that is no news.
+      log[isForbidden(error) ? 'debug' : 'warn']({ err: error }, 'event could not be written')
+    }
+  }
+
+  async #send(series: Series, signal: AbortSignal): Promise<void> {
+    const { client } = this.#options
+    const { name, namespace } = series
+    const call = { signal, priority: 'events' } as const
+    if (series.sent > 0) {
+      try {
+        const body = { series: seriesOf(series) }
+        await client.patch(events, { name, namespace }, { type: 'merge', body }, call)
+        return
+      } catch (error) {
+        // It lived out its hour; tell it anew.
+        if (!isNotFound(error)) throw error
+      }
+    }
+    await client.create(events, this.#event(series), call)
+  }
+
+  #event(series: Series): Omit<Event, 'apiVersion' | 'kind'> {
+    const { reportingController, reportingInstance } = this.#options
+    const { draft, name, namespace, firstAt, count } = series
+    return {
+      metadata: { name, namespace },
+      eventTime: formatMicroTime(firstAt),
+      reportingController,
+      reportingInstance: reportingInstance.slice(0, 128),
+      ...draft,
+      note: cut(draft.note),
+      ...(count > 1 ? { series: seriesOf(series) } : {}),
+    }
+  }
+
+  #take(regarding: ObjectReference): boolean {
+    const now = this.#options.clock.monotonic()
+    const id = regarding.uid ?? `${regarding.namespace}/${regarding.name}`
+    const bucket = this.#buckets.get(id) ?? { tokens: burst, at: now }
+    bucket.tokens = Math.min(burst, bucket.tokens + (now - bucket.at) / refillMs)
+    bucket.at = now
+    this.#buckets.set(id, bucket)
+    if (this.#buckets.size > maxSeries) this.#forgetFullBuckets(now)
+    if (bucket.tokens < 1) return false
+    bucket.tokens -= 1
+    return true
+  }
+
+  #forgetFullBuckets(now: number): void {
+    for (const [id, bucket] of this.#buckets) {
+      if (bucket.tokens + (now - bucket.at) / refillMs >= burst) this.#buckets.delete(id)
+    }
+  }
+}
+
+function seriesOf(series: Series) {
+  return { count: series.count, lastObservedTime: formatMicroTime(series.lastAt) }
+}
+
+/** The API server refuses notes of more than 1024 bytes. */
+function cut(note: string): string {
+  const bytes = Buffer.from(note)
+  if (bytes.length <= maxNoteBytes) return note
+  return `${bytes
+    .subarray(0, maxNoteBytes - 3)
+    .toString()
+    .replaceAll('\uFFFD', '')}…`
+}

@@ -1,0 +1,221 @@
+import { hostname } from 'node:os'
+import type { KubeClient } from '../kube/client.ts'
+import { leases, type Lease } from '../kube/core.ts'
+import { isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts'
+import { formatMicroTime } from '../kube/time.ts'
+import type { Clock, Random } from './clock.ts'
+import type { Logger } from './logger.ts'
+
+export interface LeaderOptions {
+  readonly client: Pick<KubeClient, 'get' | 'create' | 'update'>
+  readonly namespace: string
+  /** The Lease's name. */
+  readonly name: string
+  /** Who we are; unique per process. See `leaderIdentity`. */
+  readonly identity: string
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+  /** How long others wait after the last renewal they saw; 15 s. */
+  readonly leaseMs?: number
+  /** How long we try to renew before we give up; 10 s. */
+  readonly renewMs?: number
+  /** Pause between tries, times up to 1.2; 2 s. */
+  readonly retryMs?: number
+  readonly onChange?: (isLeader: boolean) => void
+}
+
+/**
+ * - `following`: somebody else leads, or nobody does yet. `seenAt` is when we saw the record change, on our own clock.
+ * - `leading`: we hold the Lease; `renewedAt` is when the last good renewal was sent.
+ */
+type LeaderState =
+  | { readonly kind: 'following' }
+  | { readonly kind: 'leading'; readonly renewedAt: number }
+
+/** `<pod>_<uuid>`: tells two processes of one Pod apart, too. */
+export function leaderIdentity(random: Random): string {
+  return `${hostname()}_${random.uuid()}`
+}
+
+/**
+ * Leader election on a Lease, by the rules of client-go.
+ * Guarantees: the holder's timestamps are never compared with our clock; what counts is when we saw the record change.
+ * Every write carries the version it was decided on.
+ * Caveat: it does not fence. Two leaders can overlap for moments; writes must be safe by names, versions and preconditions.
+ * Needs `get`, `create`, `update` on leases.
+ */
+export class LeaderElector {
+  readonly #options: LeaderOptions
+  readonly #leaseMs: number
+  readonly #renewMs: number
+  readonly #retryMs: number
+  #state: LeaderState = { kind: 'following' }
+  #lease: Lease | undefined
+  #seenAt = 0
+
+  constructor(options: LeaderOptions) {
+    const { leaseMs = 15_000, renewMs = 10_000, retryMs = 2_000 } = options
+    if (leaseMs <= renewMs || renewMs <= 1.2 * retryMs) {
+      throw new RangeError(
+        `leader election needs lease > renew > 1.2 x retry, got ${leaseMs}, ${renewMs}, ${retryMs} ms`,
+      )
+    }
+    this.#options = options
+    this.#leaseMs = leaseMs
+    this.#renewMs = renewMs
+    this.#retryMs = retryMs
+  }
+
+  get isLeader(): boolean {
+    return this.#state.kind === 'leading'
+  }
+
+  /** Who holds the Lease, as last seen. */
+  get holder(): string | undefined {
+    return this.#lease?.spec?.holderIdentity || undefined
+  }
+
+  /** A sentence when a leader's renewals are overdue, for the liveness check: the process may be wedged. */
+  problem(): string | undefined {
+    if (this.#state.kind !== 'leading') return undefined
+    const ms = this.#options.clock.monotonic() - this.#state.renewedAt
+    return ms > this.#leaseMs ? `the lease was last renewed ${Math.round(ms)} ms ago` : undefined
+  }
+
+  /** Resolves once we lead; rejects with the signal's reason. */
+  async acquire(options: { readonly signal: AbortSignal }): Promise<void> {
+    while (!(await this.#try(options.signal))) await this.#pause(options.signal)
+  }
+
+  /** Keeps renewing. Resolves when the Lease is lost, after which nothing may be written any more, or on abort. */
+  async keep(options: { readonly signal: AbortSignal }): Promise<'lost' | 'stopped'> {
+    const { log } = this.#options
+    const { signal } = options
+    try {
+      while (this.#state.kind === 'leading') {
+        await this.#pause(signal)
+        if (this.#left() > 0 && (await this.#try(signal))) continue
+        const taken = this.holder !== undefined && this.holder !== this.#options.identity
+        if (taken || this.#left() <= 0) {
+          log.error({ holder: this.holder }, 'lease lost')
+          this.#become({ kind: 'following' })
+        }
+      }
+      return 'lost'
+    } catch (error) {
+      if (signal.aborted) return 'stopped'
+      throw error
+    }
+  }
+
+  /** Gives the Lease back, so that another takes over at once instead of after its time. Never rejects. */
+  async release(): Promise<void> {
+    const { client, clock, log } = this.#options
+    if (this.#state.kind !== 'leading' || this.#lease?.spec === undefined) return
+    this.#become({ kind: 'following' })
+    const now = formatMicroTime(clock.now())
+    const spec = {
+      ...this.#lease.spec,
+      holderIdentity: '',
+      leaseDurationSeconds: 1,
+      renewTime: now,
+      acquireTime: now,
+    }
+    try {
+      const limits = { priority: 'lease', timeoutMs: 2_000 } as const
+      this.#lease = await client.update(leases, { ...this.#lease, spec }, limits)
+      log.info({}, 'lease released')
+    } catch (error) {
+      log.warn({ err: error }, 'lease could not be released')
+    }
+  }
+
+  /** One attempt to take or renew the Lease. Returns whether we hold it now; an API failure means no. */
+  async #try(signal: AbortSignal): Promise<boolean> {
+    const { clock, log, identity } = this.#options
+    const sentAt = clock.monotonic()
+    try {
+      if (!(await this.#write(signal))) return false
+    } catch (error) {
+      if (signal.aborted) throw error
+      // A conflict says that what we know is old: look before the next attempt.
+      if (isConflict(error) || isAlreadyExists(error) || isNotFound(error)) await this.#look(signal)
+      else log.warn({ err: error }, 'lease could not be written')
+      return false
+    }
+    if (this.#state.kind !== 'leading') log.info({ identity }, 'leading')
+    this.#become({ kind: 'leading', renewedAt: sentAt })
+    return true
+  }
+
+  async #write(signal: AbortSignal): Promise<boolean> {
+    const { client, clock, identity, namespace, name } = this.#options
+    if (this.#state.kind === 'following') await this.#look(signal)
+    const old = this.#lease
+    const holder = this.holder
+    if (old?.spec !== undefined && holder !== undefined && holder !== identity) {
+      const theirMs = (old.spec.leaseDurationSeconds ?? this.#leaseMs / 1000) * 1000
+      if (clock.monotonic() - this.#seenAt < theirMs) return false
+    }
+    const now = formatMicroTime(clock.now())
+    const mine = holder === identity
+    const spec = {
+      holderIdentity: identity,
+      leaseDurationSeconds: Math.ceil(this.#leaseMs / 1000),
+      acquireTime: mine ? (old?.spec?.acquireTime ?? now) : now,
+      renewTime: now,
+      leaseTransitions: (old?.spec?.leaseTransitions ?? 0) + (old === undefined || mine ? 0 : 1),
+    }
+    const limits = this.#limits(signal)
+    this.#note(
+      old === undefined
+        ? await client.create(leases, { metadata: { namespace, name }, spec }, limits)
+        : await client.update(leases, { ...old, spec }, limits),
+    )
+    return true
+  }
+
+  async #look(signal: AbortSignal): Promise<void> {
+    const { client, namespace, name, log } = this.#options
+    try {
+      this.#note(await client.get(leases, { namespace, name, ...this.#limits(signal) }))
+    } catch (error) {
+      if (signal.aborted) throw error
+      if (isNotFound(error)) this.#lease = undefined
+      else log.warn({ err: error }, 'lease could not be read')
+    }
+  }
+
+  /** Remembers the record, and when it was seen to change. */
+  #note(lease: Lease): void {
+    if (lease.metadata.resourceVersion !== this.#lease?.metadata.resourceVersion) {
+      this.#seenAt = this.#options.clock.monotonic()
+    }
+    this.#lease = lease
+  }
+
+  #become(state: LeaderState): void {
+    const changed = state.kind !== this.#state.kind
+    this.#state = state
+    if (changed) this.#options.onChange?.(state.kind === 'leading')
+  }
+
+  /** Milliseconds until a leader that could not renew has to give up, well before others may take over. */
+  #left(): number {
+    if (this.#state.kind === 'following') return this.#renewMs
+    return this.#state.renewedAt + this.#renewMs - this.#options.clock.monotonic()
+  }
+
+  /** Well below the renewal deadline, or one slow answer would cost the leadership. */
+  #limits(signal: AbortSignal) {
+    const timeoutMs = Math.max(1, Math.min(this.#renewMs / 2, this.#left()))
+    return { signal, priority: 'lease', timeoutMs } as const
+  }
+
+  async #pause(signal: AbortSignal): Promise<void> {
+    const { clock, random } = this.#options
+    const ms = this.#retryMs * (1 + 0.2 * random.next())
+    await clock.sleep(Math.max(0, Math.min(ms, this.#left())), { signal })
+  }
+}
