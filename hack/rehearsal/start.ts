@@ -1,0 +1,46 @@
+import { z } from 'zod'
+import type { Fault } from './faults.ts'
+import type { Rule } from './script.ts'
+import { rehearsalRecord, type RehearsalRecord } from './record.ts'
+import { createRehearsalServer, type RehearsalOptions } from './server.ts'
+
+/** Nothing listens there, and fetch does not refuse the port by itself. */
+export const closedEndpoint = 'http://127.0.0.1:2'
+
+/** A rehearsal server on a free port of this machine, for tests. */
+export interface RunningRehearsal extends AsyncDisposable {
+  readonly endpoint: string
+  inject(fault: Pick<Fault, 'kind'> & Partial<Fault>): Promise<void>
+  records(): Promise<readonly RehearsalRecord[]>
+}
+
+/** Starts one; as fast as it can and two at once unless told otherwise. */
+export async function startRehearsal(
+  options: Partial<RehearsalOptions> & { readonly rules: readonly Rule[] },
+): Promise<RunningRehearsal> {
+  const server = createRehearsalServer({ rate: 0, parallel: 2, ...options })
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('it listens on no port')
+  const endpoint = `http://127.0.0.1:${address.port}`
+  return {
+    endpoint,
+    async inject(fault) {
+      const body = JSON.stringify(fault)
+      const response = await fetch(`${endpoint}/rehearsal/faults`, { method: 'POST', body })
+      if (!response.ok) throw new Error(await response.text())
+    },
+    async records() {
+      const response = await fetch(`${endpoint}/rehearsal/records`)
+      return z.object({ records: z.array(rehearsalRecord) }).parse(await response.json()).records
+    },
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      await new Promise((resolve) => {
+        server.close(resolve)
+      })
+    },
+  }
+}

@@ -1,0 +1,41 @@
+import type { ModelErrorCode } from '../api/agent-protocol.ts'
+
+/**
+ * A model call gave nothing that can be used.
+ * `retryable`: the surroundings' fault; asking again later is right and costs no try. The message is a sentence for people.
+ */
+export class ModelError extends Error {
+  override readonly name = 'ModelError'
+  readonly code: ModelErrorCode
+  readonly retryable: boolean
+  /** What had come in until then; empty when nothing had. */
+  readonly text: string
+
+  constructor(
+    code: ModelErrorCode,
+    message: string,
+    options: { readonly cause?: unknown; readonly text?: string } = {},
+  ) {
+    super(message, { cause: options.cause })
+    this.code = code
+    this.retryable = code === 'ModelUnavailable' || code === 'ModelMissing'
+    this.text = options.text ?? ''
+  }
+}
+
+/**
+ * The server broke after it had taken the request, which a prompt of ours may cause every time.
+ * Retried a few times only, unlike a server that does not answer at all. Callers outside `models/` see a plain `ModelError`.
+ */
+export class BrokenAnswerError extends ModelError {
+  constructor(message: string, options: { readonly cause?: unknown; readonly text?: string } = {}) {
+    super('ModelUnavailable', message, options)
+  }
+}
+
+/** The model server cannot use this schema; the same question without one may work. */
+export class SchemaRefusedError extends ModelError {
+  constructor(message: string, cause: unknown) {
+    super('OutputUnusable', message, { cause })
+  }
+}

@@ -1,0 +1,52 @@
+import { z } from 'zod'
+
+/** What the operator knows about one model; an entry of `models` in its configuration. */
+export const modelProfile = z.object({
+  /** As Ollama names it, e.g. `qwen2.5-coder:7b`. */
+  name: z.string().min(1),
+  /** Base URL of the Ollama server. */
+  endpoint: z.url(),
+  /** Size of the context in tokens, prompt and answer together. */
+  contextTokens: z.int().min(1024).default(8192),
+  /** Longest answer in tokens. */
+  outputTokens: z.int().min(64).default(2048),
+  /** How many calls the server answers at the same time (OLLAMA_NUM_PARALLEL x replicas). */
+  parallel: z.int().min(1).default(1),
+  /** How strong it is; sets how it is asked and how many tries an attempt has. */
+  tier: z.enum(['weak', 'basic', 'good']).default('good'),
+  /** Pull it through the API when the server does not hold it. */
+  pull: z.boolean().default(false),
+})
+export type ModelProfile = Readonly<z.infer<typeof modelProfile>>
+
+/** The part of a chat request that is the same in every request to a model. */
+export interface FixedRequest {
+  readonly model: string
+  readonly keep_alive: string
+  readonly think: false
+  readonly truncate: false
+  readonly shift: false
+  readonly options: { readonly num_ctx: number; readonly repeat_penalty: number }
+}
+
+/**
+ * The one fixed set of options for a model.
+ * Guarantees: equal for equal profiles. A different `num_ctx` or `shift` would make Ollama reload the model; with
+ * `truncate` or `shift` on, it would silently forget the beginning of the prompt.
+ */
+export function fixedRequest(profile: ModelProfile): FixedRequest {
+  return {
+    model: profile.name,
+    keep_alive: '30m',
+    think: false,
+    truncate: false,
+    shift: false,
+    // Many model files still carry 1.1, which punishes code for repeating its own names.
+    options: { num_ctx: profile.contextTokens, repeat_penalty: 1 },
+  }
+}
+
+/** Longest answer to ask for: what the caller wants, within the profile and half of the context. */
+export function answerTokens(profile: ModelProfile, wanted: number): number {
+  return Math.max(1, Math.min(wanted, profile.outputTokens, Math.floor(profile.contextTokens / 2)))
+}

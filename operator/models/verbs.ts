@@ -1,0 +1,64 @@
+// The two kinds of question. Nothing else is ever asked of a model.
+import type { ModelResult, PromptSection } from '../api/agent-protocol.ts'
+import type { Priority } from '../api/agent-types.ts'
+import type { Gateway, GatewayCall } from './gateway.ts'
+import type { AnswerSchema } from './schema.ts'
+
+/** Who asks, and whom. */
+export interface Asker {
+  readonly call: Gateway['call']
+  readonly model: string
+  readonly request: string
+  readonly task?: string | undefined
+  readonly priority: Priority
+  readonly signal?: AbortSignal | undefined
+  readonly patienceMs?: number | undefined
+}
+
+/** What is asked. */
+export interface Question {
+  readonly purpose: string
+  readonly system: string
+  readonly sections: readonly PromptSection[]
+  readonly instruction: string
+  readonly seed?: number
+  readonly maxTokens?: number
+}
+
+/** Asks for a decision: an object that follows `schema`. Greedy, short. Throws ModelError. */
+export async function decide(
+  asker: Asker,
+  question: Question & { readonly schema: AnswerSchema },
+): Promise<{ readonly value: unknown; readonly text: string }> {
+  const result = await send(asker, { ...question, verb: 'decide', temperature: 0 }, 400)
+  return { value: result.value, text: result.text }
+}
+
+/** Asks for text. `temperature` 0 is greedy; a fresh sample needs another seed as well. Throws ModelError. */
+export async function write(
+  asker: Asker,
+  question: Question & { readonly temperature?: number },
+): Promise<ModelResult> {
+  const { temperature = 0, ...rest } = question
+  return await send(asker, { ...rest, verb: 'write', temperature }, 2048)
+}
+
+async function send(
+  asker: Asker,
+  question: Question & Pick<GatewayCall, 'verb' | 'temperature' | 'schema'>,
+  defaultTokens: number,
+): Promise<ModelResult> {
+  const { call, signal, patienceMs, model, request, task, priority } = asker
+  return await call(
+    {
+      ...question,
+      model,
+      request,
+      task,
+      priority,
+      seed: question.seed ?? 1,
+      maxTokens: question.maxTokens ?? defaultTokens,
+    },
+    { signal, patienceMs },
+  )
+}
