@@ -1,6 +1,6 @@
-import { mkdir, readdir, rename, rm, symlink } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
-import { basename, dirname, join, relative } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa, ExecaError } from 'execa'
 import { withLock } from '../lock.ts'
@@ -60,20 +60,6 @@ export async function ensureBinaries(
     )
   }
   return Object.fromEntries(names.map((name) => [name, binaryPath(name)]))
-}
-
-/** Makes the directory with links to what a person types, and returns it: `kubectl`, `helm`. */
-export async function userBinDirectory(): Promise<string> {
-  const directory = join(cacheDirectory(), 'bin', 'path')
-  await mkdir(directory, { recursive: true })
-  for (const name of ['kubectl', 'helm']) {
-    const link = join(directory, name)
-    // Renamed into place, so that a shell that looks for it meanwhile always finds one.
-    const fresh = `${link}.${process.pid}`
-    await symlink(relative(directory, binaryPath(name)), fresh)
-    await rename(fresh, link)
-  }
-  return directory
 }
 
 function allBinaries(): readonly string[] {

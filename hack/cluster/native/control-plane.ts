@@ -12,7 +12,7 @@ import {
 } from './certificates.ts'
 import { type Daemon, DaemonError, startDaemon, stopDaemon } from './daemon.ts'
 import { writeKubeconfig } from './kubeconfig.ts'
-import { answersOk, untilReady } from './ready.ts'
+import { getBody, untilReady } from './ready.ts'
 
 /** Where a control plane listens and what it serves. */
 export interface ControlPlaneSettings {
@@ -220,7 +220,7 @@ export async function untilApiReady(
   signal?: AbortSignal,
 ): Promise<void> {
   const probe = async (): Promise<boolean> =>
-    answersOk(`${apiUrl(settings)}/readyz`, authority.certificate, admin)
+    (await getBody(`${apiUrl(settings)}/readyz`, authority.certificate, admin)) !== undefined
   await untilReady(settings.directory, 'kube-apiserver', probe, {
     seconds: 60,
     ...(signal && { signal }),

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -10,20 +11,23 @@ export interface Daemon {
   readonly name: string
   readonly command: readonly [string, ...string[]]
   readonly environment?: Readonly<Record<string, string>>
+  /** The text of the files it reads when it starts. With another text it has to be started again. */
+  readonly configuration?: string
 }
 
 const recordShape = z.object({
   pid: z.number(),
   /** Tells this process from a later one with the same pid. */
   started: z.string(),
-  command: z.array(z.string()),
+  /** Of the command and the configuration. */
+  fingerprint: z.string(),
 })
 
 /** Whether a daemon runs, and whether with the command it should have. */
 export type DaemonState =
   | { readonly state: 'stopped' }
   | { readonly state: 'dead'; readonly pid: number }
-  | { readonly state: 'running'; readonly pid: number; readonly command: readonly string[] }
+  | { readonly state: 'running'; readonly pid: number; readonly fingerprint: string }
 
 /** Where a daemon's pid record and log lie under a state directory. */
 export function daemonFiles(
@@ -40,9 +44,9 @@ export function daemonFiles(
 export async function inspectDaemon(directory: string, name: string): Promise<DaemonState> {
   const record = await readRecord(directory, name)
   if (!record) return { state: 'stopped' }
-  const { pid, started, command } = record
+  const { pid, started } = record
   if ((await startTime(pid)) !== started) return { state: 'dead', pid }
-  return { state: 'running', pid, command }
+  return { state: 'running', pid, fingerprint: record.fingerprint }
 }
 
 /**
@@ -77,12 +81,36 @@ export async function startDaemon(directory: string, daemon: Daemon): Promise<nu
   // Renamed into place: a record that is half written would leave a process behind that nobody knows.
   await writeFile(
     `${files.record}.part`,
-    JSON.stringify({ pid, started, command: [...daemon.command] } satisfies z.infer<
+    JSON.stringify({ pid, started, fingerprint: fingerprint(daemon) } satisfies z.infer<
       typeof recordShape
     >),
   )
   await rename(`${files.record}.part`, files.record)
   return pid
+}
+
+/**
+ * Starts a daemon unless it runs as it should; one that runs with another command or configuration is started again.
+ *
+ * Returns what it found.
+ */
+export async function ensureDaemon(
+  directory: string,
+  daemon: Daemon,
+): Promise<'running' | 'started' | 'died' | 'changed'> {
+  const found = await inspectDaemon(directory, daemon.name)
+  if (found.state === 'running' && found.fingerprint === fingerprint(daemon)) return 'running'
+  if (found.state === 'running') await stopDaemon(directory, daemon.name)
+  await startDaemon(directory, daemon)
+  if (found.state === 'stopped') return 'started'
+  return found.state === 'dead' ? 'died' : 'changed'
+}
+
+/** Tells a daemon from the same one with another command or configuration. */
+export function fingerprint({ command, configuration = '' }: Daemon): string {
+  return createHash('sha256')
+    .update(JSON.stringify([command, configuration]))
+    .digest('hex')
 }
 
 /**

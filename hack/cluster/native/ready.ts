@@ -25,22 +25,24 @@ export async function untilReady(
   }
 }
 
-/** Whether a GET with a client certificate is answered with 200. Whatever goes wrong is a no. */
-export async function answersOk(
+/** The body of an answer with code 200 to a GET with a client certificate; undefined for anything else. */
+export async function getBody(
   url: string,
   authority: string,
   credentials: KeyPair,
-): Promise<boolean> {
+): Promise<string | undefined> {
   const [ca, cert, key] = await Promise.all(
     [authority, credentials.certificate, credentials.key].map((path) => readFile(path)),
   )
   return new Promise((resolve) => {
     const call = request(url, { ca, cert, key, agent: false, timeout: 2_000 }, (response) => {
-      response.resume()
-      resolve(response.statusCode === 200)
+      let body = ''
+      response.setEncoding('utf8')
+      response.on('data', (chunk: string) => (body += chunk))
+      response.on('end', () => resolve(response.statusCode === 200 ? body : undefined))
     })
     call.on('timeout', () => call.destroy())
-    call.on('error', () => resolve(false))
+    call.on('error', () => resolve(undefined))
     call.end()
   })
 }

@@ -1,0 +1,124 @@
+import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
+import { detectContainerEngine } from './container-engine.ts'
+import { statusThroughKubectl } from './kubectl.ts'
+import { timed } from './log.ts'
+import { cacheDirectory } from './paths.ts'
+import type { CallOptions, ClusterProvider } from './provider.ts'
+
+/** A program that makes clusters of containers, and how it is told what to do. */
+export interface EngineTool {
+  readonly name: 'k3d' | 'kind'
+  /** The next thing to type when it is not installed. */
+  readonly install: string
+  readonly version: readonly string[]
+  /** Prints the names of its clusters, one a line, the name first. */
+  readonly list: readonly string[]
+  readonly create: (configuration: string) => readonly string[]
+  readonly remove: readonly string[]
+  /** Prints a kubeconfig. */
+  readonly kubeconfig: readonly string[]
+  readonly load: (archives: readonly string[]) => readonly (readonly string[])[]
+}
+
+const cluster = 'guildhall'
+
+/** k3d: k3s in containers. Small, and it enforces NetworkPolicy. */
+export const k3dTool: EngineTool = {
+  name: 'k3d',
+  install: 'https://k3d.io/stable/#installation',
+  version: ['version'],
+  list: ['cluster', 'list', '--no-headers'],
+  create: (configuration) => ['cluster', 'create', '--config', configuration],
+  remove: ['cluster', 'delete', cluster],
+  kubeconfig: ['kubeconfig', 'get', cluster],
+  load: (archives) => [['image', 'import', '--cluster', cluster, ...archives]],
+}
+
+/** kind: kubeadm in containers. */
+export const kindTool: EngineTool = {
+  name: 'kind',
+  install: 'https://kind.sigs.k8s.io/docs/user/quick-start/#installation',
+  version: ['version'],
+  list: ['get', 'clusters'],
+  create: (configuration) => ['create', 'cluster', '--config', configuration, '--wait', '180s'],
+  remove: ['delete', 'cluster', '--name', cluster],
+  kubeconfig: ['get', 'kubeconfig', '--name', cluster],
+  load: (archives) =>
+    archives.map((archive) => ['load', 'image-archive', archive, '--name', cluster]),
+}
+
+/** The provider that drives such a program. Its kubeconfig goes to the cache; the user's own is left alone. */
+export function engineProvider(tool: EngineTool): ClusterProvider {
+  const { name } = tool
+  const file = join(cacheDirectory(), 'kubeconfig', `${name}.yaml`)
+
+  const run = async (args: readonly string[], { signal }: CallOptions): Promise<string> => {
+    const result = await execa(name, args, {
+      reject: false,
+      // Both programs otherwise add the cluster to the user's kubeconfig.
+      env: { KUBECONFIG: file },
+      ...(signal && { cancelSignal: signal }),
+    })
+    if (!result.failed) return result.stdout
+    throw new Error(`${name} ${args.join(' ')} failed: ${result.stderr || result.shortMessage}`)
+  }
+  const exists = async (options: CallOptions): Promise<boolean> =>
+    (await run(tool.list, options)).split('\n').some((line) => line.split(/\s+/)[0] === cluster)
+  const requireCluster = async (options: CallOptions): Promise<void> => {
+    if (await exists(options)) return
+    throw new Error(
+      `there is no ${name} cluster named ${cluster}; start it: npm run -s cluster -- up`,
+    )
+  }
+  const writeKubeconfig = async (options: CallOptions): Promise<string> => {
+    await requireCluster(options)
+    await mkdir(dirname(file), { recursive: true })
+    const content = await run(tool.kubeconfig, options)
+    await writeFile(`${file}.part`, content, { mode: 0o600 })
+    await rename(`${file}.part`, file)
+    return file
+  }
+
+  return {
+    name,
+    async detect(options) {
+      const version = await execa(name, tool.version, { reject: false })
+      if (version.failed) {
+        return { usable: false, reason: `${name} is not installed (${tool.install})` }
+      }
+      return detectContainerEngine(options)
+    },
+    async up(options) {
+      if (await exists(options)) {
+        options.log.line('the cluster is up')
+        return
+      }
+      await mkdir(dirname(file), { recursive: true })
+      const here = dirname(fileURLToPath(import.meta.url))
+      const create = tool.create(join(here, `${name}.yaml`))
+      await timed(options.log, `making a ${name} cluster`, async () => run(create, options))
+    },
+    async down(options) {
+      if (await exists(options)) await run(tool.remove, options)
+      options.log.line('the cluster is gone')
+    },
+    async status(options) {
+      if (!(await exists(options))) {
+        return [{ component: name, state: 'stopped', detail: 'no cluster' }]
+      }
+      return statusThroughKubectl(await writeKubeconfig(options), options)
+    },
+    kubeconfig: writeKubeconfig,
+    async load(archives, options) {
+      await requireCluster(options)
+      for (const args of tool.load(archives)) {
+        await timed(options.log, `${name} ${args.slice(0, 2).join(' ')}`, async () =>
+          run(args, options),
+        )
+      }
+    },
+  }
+}

@@ -1,0 +1,68 @@
+import { existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { execa } from 'execa'
+import { z } from 'zod'
+import { binaryPath } from './native/binaries.ts'
+import type { CallOptions, ComponentStatus } from './provider.ts'
+
+const nodesShape = z.object({
+  items: z.array(
+    z.object({
+      metadata: z.object({ name: z.string() }),
+      status: z.object({
+        conditions: z.array(
+          z.object({ type: z.string(), status: z.string(), message: z.string() }),
+        ),
+        nodeInfo: z.object({ kubeletVersion: z.string(), containerRuntimeVersion: z.string() }),
+      }),
+    }),
+  ),
+})
+
+/** The path of a program that a person has installed, else of the one that we built; undefined when there is neither. */
+export function findProgram(name: 'kubectl' | 'helm'): string | undefined {
+  const directories = (process.env['PATH'] ?? '').split(delimiter).filter(Boolean)
+  const candidates = [...directories.map((directory) => join(directory, name)), binaryPath(name)]
+  return candidates.find((path) => existsSync(path))
+}
+
+/** The path of kubectl, or an error that says how to get it. */
+export function requireKubectl(): string {
+  const program = findProgram('kubectl')
+  if (program) return program
+  throw new Error(
+    'kubectl is not installed; install it and run again: https://kubernetes.io/docs/tasks/tools/',
+  )
+}
+
+/** The state of any cluster, as far as its API tells: the API server and the nodes. */
+export async function statusThroughKubectl(
+  kubeconfig: string,
+  { signal }: CallOptions,
+): Promise<readonly ComponentStatus[]> {
+  const nodes = await execa(
+    requireKubectl(),
+    ['--kubeconfig', kubeconfig, '--request-timeout=10s', 'get', 'nodes', '--output=json'],
+    { reject: false, ...(signal && { cancelSignal: signal }) },
+  )
+  if (nodes.failed) {
+    const detail = nodes.stderr.split('\n').at(-1) ?? ''
+    return [{ component: 'kube-apiserver', state: 'failed', detail }]
+  }
+  const { items } = nodesShape.parse(JSON.parse(nodes.stdout))
+  return [
+    { component: 'kube-apiserver', state: 'ready', detail: '' },
+    ...items.map(({ metadata, status }): ComponentStatus => {
+      const condition = status.conditions.find(({ type }) => type === 'Ready')
+      const ready = condition?.status === 'True'
+      const { kubeletVersion, containerRuntimeVersion } = status.nodeInfo
+      return {
+        component: `node ${metadata.name}`,
+        state: ready ? 'ready' : 'starting',
+        detail: ready
+          ? `Kubernetes ${kubeletVersion}, ${containerRuntimeVersion}`
+          : (condition?.message ?? ''),
+      }
+    }),
+  ]
+}

@@ -1,0 +1,134 @@
+// npm run -s cluster -- up | down | status | kubeconfig | load | bin
+import { existsSync } from 'node:fs'
+import { mkdir, rename, rm, symlink } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { Command } from 'commander'
+import { chooseProvider, rememberedProvider, rememberProvider } from './choose.ts'
+import { findProgram } from './kubectl.ts'
+import { streamLog } from './log.ts'
+import { ensureBinaries } from './native/binaries.ts'
+import { cacheDirectory } from './paths.ts'
+import { type CallOptions, type ClusterProvider, providerNames } from './provider.ts'
+import { statusTable } from './status-table.ts'
+
+const abort = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => abort.abort())
+const options: CallOptions = { log: streamLog(), signal: abort.signal }
+
+const program = new Command('cluster')
+  .description('A Kubernetes cluster for development: starts it, fills it, removes it.')
+  .addHelpText(
+    'after',
+    `
+Providers, in the order in which they are tried: k3d, kind (both need a container engine that runs privileged
+containers), native (Linux as root without one: Kubernetes built from source, about 20 minutes the first time).
+existing is the cluster of the current kubectl context; it has to be asked for.
+
+  npm run -s cluster -- up
+  export KUBECONFIG=$(npm run -s cluster -- kubeconfig) PATH=$(npm run -s cluster -- bin):$PATH
+  kubectl get nodes`,
+  )
+
+provided('up', 'start the cluster and wait until it takes Pods; at once when it is up').action(
+  async (flags: Flags) => {
+    const provider = await provide(flags, 'say')
+    await provider.up(options)
+    await rememberProvider(provider.name)
+  },
+)
+
+provided('down', 'remove the cluster and everything in it')
+  .option('--purge', 'also what would make the next start faster: images, certificates, logs')
+  .option('--purge-cache', 'also everything that was built or downloaded: all of the cache')
+  .action(async (flags: Flags & { purge?: true; purgeCache?: true }) => {
+    const provider = await provide(flags, 'say')
+    await provider.down({ ...options, purge: flags.purge ?? flags.purgeCache ?? false })
+    await rememberProvider(undefined)
+    if (flags.purgeCache) await rm(cacheDirectory(), { recursive: true, force: true })
+  })
+
+provided('status', 'show the state of every component; the exit code is 1 unless all work')
+  .option('--json', 'for programs')
+  .action(async (flags: Flags & { json?: true }) => {
+    const provider = await provide(flags)
+    const components = await provider.status(options)
+    const report = { provider: provider.name, components }
+    console.log(flags.json ? JSON.stringify(report, undefined, 2) : statusTable(components))
+    const works = components.every(({ state }) => state === 'ready' || state === 'limited')
+    process.exitCode = works ? 0 : 1
+  })
+
+provided('kubeconfig', 'print the path of a kubeconfig that leads to the cluster').action(
+  async (flags: Flags) => {
+    const provider = await provide(flags)
+    console.log(await provider.kubeconfig(options))
+  },
+)
+
+provided('load', 'make the images in archives (docker save format) available to Pods')
+  .argument('<archives...>', 'tar files')
+  .action(async (names: readonly string[], flags: Flags) => {
+    const archives = names.map((name) => resolve(process.env['INIT_CWD'] ?? '.', name))
+    const missing = archives.find((path) => !existsSync(path))
+    if (missing) throw new Error(`${missing} does not exist; make it first: npm run -s images`)
+    const provider = await provide(flags)
+    await provider.load(archives, options)
+  })
+
+provided('bin', 'print a directory with kubectl and helm, for PATH').action(
+  async (flags: Flags) => {
+    const provider = await provide(flags)
+    if (provider.name === 'native') await ensureBinaries(['kubectl', 'helm'], options)
+    console.log(await userBinDirectory())
+  },
+)
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (abort.signal.aborted) {
+    options.log.line('interrupted; run the same command again to go on')
+    process.exitCode = 130
+  } else {
+    options.log.line(error instanceof Error ? error.message : String(error))
+    process.exitCode = 1
+  }
+}
+
+interface Flags {
+  readonly provider?: string
+}
+
+function provided(name: string, description: string): Command {
+  return program
+    .command(name)
+    .description(description)
+    .option(
+      '--provider <name>',
+      `${providerNames.join(', ')} (GUILDHALL_CLUSTER; else what is up, else what this machine can do)`,
+    )
+}
+
+async function provide({ provider: flag }: Flags, say?: 'say'): Promise<ClusterProvider> {
+  const environment = process.env['GUILDHALL_CLUSTER']
+  const input = { flag, environment, remembered: await rememberedProvider() }
+  const { provider, why } = await chooseProvider(input, options)
+  if (say) options.log.line(`using ${provider.name}: ${why}`)
+  return provider
+}
+
+/** Makes the directory with links to what a person types, and returns it. */
+async function userBinDirectory(): Promise<string> {
+  const directory = join(cacheDirectory(), 'bin/path')
+  await mkdir(directory, { recursive: true })
+  for (const name of ['kubectl', 'helm'] as const) {
+    const target = findProgram(name)
+    if (!target) throw new Error(`${name} is not installed; install it and run again`)
+    if (target === join(directory, name)) continue
+    // Renamed into place, so that a shell that looks for it meanwhile always finds one.
+    const fresh = join(directory, `.${name}.${process.pid}`)
+    await symlink(target, fresh)
+    await rename(fresh, join(directory, name))
+  }
+  return directory
+}
