@@ -1,6 +1,7 @@
 import { agentTaskKind } from '../../operator/api/agent-task.ts'
 import { agentKind } from '../../operator/api/agent.ts'
 import { devRequestKind } from '../../operator/api/devrequest.ts'
+import { chartFiles } from './chart-files.ts'
 import { crdManifest, crdTemplate } from './crd-files.ts'
 import { crdOf } from './crd.ts'
 import type { GeneratedFile } from './generated.ts'
@@ -16,5 +17,5 @@ export const kinds = [devRequestKind, agentTaskKind, agentKind] as const
  */
 export function generatedFiles(): readonly GeneratedFile[] {
   const crds = kinds.map((kind) => crdOf(kind))
-  return [...crds.map(crdManifest), ...crds.map(crdTemplate), kindsReference(crds)]
+  return [...crds.map(crdManifest), ...crds.map(crdTemplate), kindsReference(crds), ...chartFiles()]
 }

@@ -1,0 +1,187 @@
+// The values of the chart: the one source of values.yaml, values.schema.json and the table in the chart's README.
+import { z } from 'zod'
+import {
+  choice,
+  flag,
+  image,
+  optionalUrl,
+  passedList,
+  passedMap,
+  persistence,
+  placement,
+  quantity,
+  resources,
+  section,
+  stringMap,
+  text,
+  whole,
+} from './chart-parts.ts'
+
+const ours = 'guildhall.dev'
+
+const profile = {
+  contextTokens: whole(
+    8192,
+    1024,
+    1048576,
+    'Size of its context in tokens, prompt and answer together. More needs more memory.',
+  ),
+  outputTokens: whole(2048, 64, 131072, 'Longest answer in tokens; at most half of the context.'),
+  parallel: whole(1, 1, 64, 'How many calls the server answers at once. Multiplies the memory.'),
+  tier: choice(
+    ['weak', 'basic', 'good'],
+    'good',
+    'How strong it is; sets how many tries an attempt gets.',
+  ),
+  pull: flag(
+    false,
+    'Download it from the Ollama registry when the server does not hold it. This opens the way out for the model server.',
+  ),
+}
+
+const modelName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]*$/)
+
+const anywhere = ['0.0.0.0/0', '::/0']
+
+const cidrs = (description: string) =>
+  z.array(z.string().min(1)).default(anywhere).meta({ description })
+
+/** Everything that can be set at installation. Unknown keys are refused. */
+export const chartValues = z.strictObject({
+  global: z
+    .looseObject({
+      imageRegistry: text('', 'Registry for every image, e.g. a mirror inside your network.'),
+      imagePullSecrets: passedList('Secrets for pulling images, as in a Pod: [{name: …}].'),
+    })
+    .prefault({})
+    .meta({ description: 'Settings for all images.' }),
+  fullnameOverride: text('guildhall', 'What the names of all objects start with.'),
+  images: section('The only place where images are named.', {
+    operator: image('Operator and forge.', { registry: ours, repository: 'operator' }),
+    agent: image('Agents and their sandboxes.', { registry: ours, repository: 'agent' }),
+    ollama: image('The model server.', {
+      registry: 'docker.io',
+      repository: 'ollama/ollama',
+      tag: '0.17.4',
+    }),
+    rehearsal: image('The rehearsal model.', { registry: ours, repository: 'rehearsal' }),
+  }),
+  crds: section('The CustomResourceDefinitions.', {
+    enabled: flag(true, 'Install and upgrade them with this release.'),
+    keep: flag(true, 'Leave them, and with them every DevRequest, when the release is removed.'),
+  }),
+  model: section('The model that does the work.', {
+    name: modelName.default('qwen2.5-coder:7b').meta({ description: 'As Ollama names it.' }),
+    endpoint: optionalUrl(
+      'Its Ollama server; the one of this release or ollama.external.url when empty.',
+    ),
+    ...profile,
+  }),
+  models: z
+    .array(
+      z.strictObject({
+        name: modelName.meta({ description: 'As Ollama names it.' }),
+        endpoint: optionalUrl('Its Ollama server; as for model when empty.'),
+        ...profile,
+      }),
+    )
+    .default([])
+    .meta({ description: 'Further models a DevRequest may name in spec.model; keys as in model.' }),
+  agents: section('The agents.', {
+    maxAgents: whole(10, 1, 500, 'Most agents at once, all together.'),
+    idleSeconds: whole(300, 5, 86400, 'An agent without work goes after this time.'),
+    maxTasks: whole(50, 1, 1000, 'An agent retires after this many tasks.'),
+    resources: section('Of the two containers of an agent Pod.', {
+      agent: resources(
+        { cpu: '25m', memory: '96Mi' },
+        { memory: '384Mi' },
+        'The container that talks to the hub and runs git.',
+      ),
+      sandbox: resources(
+        { cpu: '50m', memory: '128Mi' },
+        { memory: '1Gi' },
+        "The container that runs the project's commands.",
+      ),
+    }),
+    workspaceSizeLimit: quantity('2Gi', 'Most that a workspace may hold.'),
+    runtimeClassName: text('', 'RuntimeClass, e.g. gvisor or kata.'),
+    egress: passedList(
+      'NetworkPolicy egress rules beside DNS, hub and forge, e.g. to a package mirror inside your network.',
+    ),
+    ...placement,
+  }),
+  operator: section('The operator.', {
+    replicas: whole(1, 1, 5, 'More than one: a standby takes over within seconds.'),
+    logLevel: choice(['debug', 'info', 'warn', 'error'], 'info', 'How much it logs.'),
+    resources: resources({ cpu: '50m', memory: '128Mi' }, { memory: '512Mi' }, 'Its resources.'),
+    podAnnotations: stringMap('Annotations on its Pods.'),
+    priorityClassName: text('', 'PriorityClass of its Pods.'),
+    affinity: passedMap('Affinity of its Pods.'),
+    ...placement,
+  }),
+  forge: section('The git server that holds the repositories.', {
+    resources: resources({ cpu: '50m', memory: '96Mi' }, { memory: '512Mi' }, 'Its resources.'),
+    persistence: persistence('10Gi', 'the repositories'),
+    egress: passedList(
+      'NetworkPolicy egress rules for git servers that spec.source.git mirrors from.',
+    ),
+    ...placement,
+  }),
+  ollama: section('The model server in the cluster.', {
+    enabled: flag(true, 'Run one. When false, set ollama.external.url or use the rehearsal model.'),
+    external: section('A model server elsewhere.', {
+      url: optionalUrl('Its address, e.g. http://host.docker.internal:11434 on a Mac.'),
+    }),
+    resources: resources(
+      { cpu: '250m', memory: '2Gi' },
+      { memory: '8Gi' },
+      'Its resources; a 7B model in 4 bits needs about 6Gi. GPUs go under limits.',
+    ),
+    persistence: persistence('20Gi', 'the models'),
+    keepAlive: text('30m', 'How long a model stays in memory after its last use.'),
+    maxLoadedModels: whole(1, 1, 16, 'How many models are in memory at once.'),
+    runtimeClassName: text('', 'RuntimeClass, e.g. nvidia.'),
+    ...placement,
+  }),
+  rehearsal: section(
+    'A stand-in model that answers from checked-in scripts: to try the system without a real model. It writes no software of its own.',
+    {
+      enabled: flag(false, 'Run it.'),
+      default: flag(false, 'Make it the default model.'),
+      parallel: whole(4, 1, 64, 'How many calls it answers at once.'),
+      resources: resources({ cpu: '20m', memory: '64Mi' }, { memory: '256Mi' }, 'Its resources.'),
+      ...placement,
+    },
+  ),
+  networkPolicy: section('Who may talk to whom. Needs a network plugin that enforces policies.', {
+    enabled: flag(true, 'Agents reach DNS, the hub and the forge only; nothing reaches agents.'),
+    dns: section('The DNS server of the cluster.', {
+      namespace: text('kube-system', 'Its namespace.'),
+      podLabels: z
+        .record(z.string(), z.string())
+        .default({ 'k8s-app': 'kube-dns' })
+        .meta({ description: 'Labels of its Pods.' }),
+      cidrs: z
+        .array(z.string().min(1))
+        .default([])
+        .meta({ description: 'Further addresses, e.g. 169.254.20.10/32 of a node-local cache.' }),
+    }),
+    apiServer: section('The Kubernetes API, which operator and forge call.', {
+      cidrs: cidrs('Its addresses; narrow this when you know them.'),
+      ports: z
+        .array(z.int32().min(1).max(65535))
+        .default([443, 6443, 8443, 16443])
+        .meta({ description: 'Its ports, before and after the Service.' }),
+    }),
+    modelCidrs: cidrs('Where model servers outside this release and the model registry may be.'),
+    metricsFrom: passedList(
+      'NetworkPolicy peers that may read metrics and health; everyone in the cluster when empty.',
+    ),
+  }),
+  rbac: section('Rights of people.', {
+    aggregate: flag(
+      true,
+      'Let those with the cluster roles view and edit see and make our kinds in their namespaces.',
+    ),
+  }),
+})

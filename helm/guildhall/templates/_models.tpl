@@ -1,0 +1,84 @@
+{{- /* Address of the Ollama server that models use when they name none; empty when there is none. */}}
+{{- define "guildhall.defaultEndpoint" -}}
+{{- if .Values.ollama.external.url }}
+{{- .Values.ollama.external.url }}
+{{- else if .Values.ollama.enabled }}
+{{- include "guildhall.url" (list . "ollama" 11434) }}
+{{- end }}
+{{- end }}
+
+{{- /* The models of the operator's configuration as JSON {"models": […]}; the first is the default. */}}
+{{- define "guildhall.models" -}}
+{{- $models := list }}
+{{- $rehearsal := dict }}
+{{- if .Values.rehearsal.enabled }}
+{{- $rehearsal = dict "name" "rehearsal" "endpoint" (include "guildhall.url" (list . "rehearsal" 11434)) "contextTokens" 8192 "outputTokens" 2048 "parallel" .Values.rehearsal.parallel "tier" "good" "pull" false }}
+{{- end }}
+{{- $fallback := include "guildhall.defaultEndpoint" . }}
+{{- if and $rehearsal .Values.rehearsal.default }}
+{{- $models = append $models $rehearsal }}
+{{- end }}
+{{- range concat (list .Values.model) .Values.models }}
+{{- $endpoint := default $fallback .endpoint }}
+{{- if $endpoint }}
+{{- $defaults := pick $.Values.model "contextTokens" "outputTokens" "parallel" "tier" "pull" }}
+{{- $models = append $models (merge (dict "endpoint" $endpoint) (omit . "endpoint") $defaults) }}
+{{- end }}
+{{- end }}
+{{- if and $rehearsal (not .Values.rehearsal.default) }}
+{{- $models = append $models $rehearsal }}
+{{- end }}
+{{- dict "models" $models | toJson }}
+{{- end }}
+
+{{- /* Whether the server of this release must reach the model registry: "true" or nothing. */}}
+{{- define "guildhall.pulls" -}}
+{{- $own := include "guildhall.url" (list . "ollama" 11434) }}
+{{- range (include "guildhall.models" . | fromJson).models }}
+{{- if and .pull (eq .endpoint $own) }}true{{ end }}
+{{- end }}
+{{- end }}
+
+{{- /* Ports of model servers outside this release as JSON {"ports": […]}. */}}
+{{- define "guildhall.externalModelPorts" -}}
+{{- $ours := list (include "guildhall.url" (list . "ollama" 11434)) (include "guildhall.url" (list . "rehearsal" 11434)) }}
+{{- $ports := list }}
+{{- range (include "guildhall.models" . | fromJson).models }}
+{{- if not (has .endpoint $ours) }}
+{{- $url := urlParse .endpoint }}
+{{- $standard := ternary 443 80 (eq $url.scheme "https") }}
+{{- $port := regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default (toString $standard) }}
+{{- $ports = append $ports (int $port) }}
+{{- end }}
+{{- end }}
+{{- dict "ports" (uniq $ports) | toJson }}
+{{- end }}
+
+{{- /* Stops with a sentence when the values cannot work together. */}}
+{{- define "guildhall.checks" -}}
+{{- if and .Values.ollama.enabled .Values.ollama.external.url }}
+{{- fail "ollama.external.url is set while ollama.enabled is true, and only one can be used; add: --set ollama.enabled=false" }}
+{{- end }}
+{{- if and .Values.rehearsal.default (not .Values.rehearsal.enabled) }}
+{{- fail "rehearsal.default needs the rehearsal model; add: --set rehearsal.enabled=true" }}
+{{- end }}
+{{- range $name := list "forge" "ollama" }}
+{{- $volume := (get $.Values $name).persistence }}
+{{- if and $volume.existingClaim (not $volume.enabled) }}
+{{- fail (printf "%s.persistence.existingClaim is set while %s.persistence.enabled is false; add: --set %s.persistence.enabled=true" $name $name $name) }}
+{{- end }}
+{{- end }}
+{{- if not (include "guildhall.models" . | fromJson).models }}
+{{- fail "there is no model server; add one of: --set ollama.enabled=true | --set ollama.external.url=http://HOST:11434 | --set rehearsal.enabled=true --set rehearsal.default=true" }}
+{{- end }}
+{{- $names := list }}
+{{- range (include "guildhall.models" . | fromJson).models }}
+{{- if has .name $names }}
+{{- fail (printf "the model %s is named twice in model and models; name it once" .name) }}
+{{- end }}
+{{- $names = append $names .name }}
+{{- if gt (mul 2 (int .outputTokens)) (int .contextTokens) }}
+{{- fail (printf "outputTokens of the model %s is more than half of its contextTokens, which leaves no room for the question; lower outputTokens or raise contextTokens" .name) }}
+{{- end }}
+{{- end }}
+{{- end }}
