@@ -1,0 +1,84 @@
+// One HTTP request over TCP or a unix socket, with a body that is read line by line. node:http has no hidden
+// time-outs; the five minutes of the built-in fetch would cut model calls that wait in a queue.
+import { type IncomingMessage, request as requestHttp } from 'node:http'
+import { request as requestHttps } from 'node:https'
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'POST'
+  /** With `socketPath`, only the path of it counts. */
+  readonly url: string
+  readonly socketPath?: string
+  readonly headers?: Readonly<Record<string, string>>
+  /** Sent as JSON. */
+  readonly body?: unknown
+}
+
+/** A response whose body has not been read yet. Read it, or call `drop`. */
+export interface HttpResponse {
+  readonly status: number
+  /** Lines of the body without their ends; empty ones are left out. Throws when the connection breaks. */
+  lines(): AsyncGenerator<string>
+  /** The whole body, at most 16 MiB. */
+  text(): Promise<string>
+  drop(): void
+}
+
+const bodyLimit = 16 * 1024 * 1024
+
+/** Sends a request and resolves with the head of the response. Throws `Error` when there is none, or on `signal`. */
+export function sendRequest(
+  request: HttpRequest,
+  options: { readonly signal: AbortSignal },
+): Promise<HttpResponse> {
+  return new Promise((resolve, reject) => {
+    const url = new URL(request.url)
+    const body = request.body === undefined ? undefined : JSON.stringify(request.body)
+    const send = url.protocol === 'https:' ? requestHttps : requestHttp
+    const outgoing = send(url, {
+      method: request.method,
+      signal: options.signal,
+      ...(request.socketPath === undefined ? {} : { socketPath: request.socketPath }),
+      headers: {
+        ...request.headers,
+        ...(body === undefined
+          ? {}
+          : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
+      },
+    })
+    outgoing.on('error', reject)
+    outgoing.on('response', (incoming) => resolve(responseOf(incoming)))
+    outgoing.end(body)
+  })
+}
+
+function responseOf(incoming: IncomingMessage): HttpResponse {
+  // An error after the head is thrown by whoever reads; without a listener it would end the process.
+  incoming.on('error', () => undefined)
+  return {
+    status: incoming.statusCode ?? 0,
+    async *lines() {
+      incoming.setEncoding('utf8')
+      let pending = ''
+      for await (const chunk of incoming as AsyncIterable<string>) {
+        pending += chunk
+        if (pending.length > bodyLimit) throw new Error('a line of the response is too long')
+        const whole = pending.split('\n')
+        pending = whole.pop() ?? ''
+        for (const line of whole) if (line.trim() !== '') yield line
+      }
+      if (pending.trim() !== '') yield pending
+    },
+    async text() {
+      incoming.setEncoding('utf8')
+      let all = ''
+      for await (const chunk of incoming as AsyncIterable<string>) {
+        all += chunk
+        if (all.length > bodyLimit) throw new Error('the response is too long')
+      }
+      return all
+    },
+    drop() {
+      incoming.destroy()
+    },
+  }
+}
