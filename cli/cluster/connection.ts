@@ -1,0 +1,60 @@
+import type { KubeConfig as LibraryConfig } from '@kubernetes/client-node'
+import { KubeClient } from '../../operator/kube/client.ts'
+import { CliError, exitCodes } from '../failure.ts'
+import { systemClock, systemRandom } from './clock.ts'
+
+/** Which cluster and namespace a command is about: the flags that every command takes. */
+export interface ConnectionFlags {
+  readonly namespace?: string | undefined
+  readonly kubeconfig?: string | undefined
+  readonly context?: string | undefined
+}
+
+/** A cluster that can be asked. Close `client` when done. */
+export interface Connection {
+  readonly client: KubeClient
+  readonly namespace: string
+  readonly flags: ConnectionFlags
+}
+
+/** Guildhall's home when neither a flag nor the context names another namespace. */
+export const defaultNamespace = 'guildhall'
+
+/**
+ * Opens the cluster of the flags, `$KUBECONFIG` or `~/.kube/config`; inside a Pod the Pod's own.
+ * Errors: `CliError` when there is none.
+ */
+export async function connect(
+  flags: ConnectionFlags,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): Promise<Connection> {
+  try {
+    const client = await KubeClient.connect({
+      env,
+      clock: systemClock,
+      random: systemRandom,
+      userAgent: 'guild (cli)',
+      kubeconfig: flags.kubeconfig,
+      context: flags.context,
+    })
+    // Contexts rarely name a namespace, and nobody keeps requests in `default`.
+    const own = client.namespace === 'default' ? defaultNamespace : client.namespace
+    return { client, namespace: flags.namespace ?? own, flags }
+  } catch (cause) {
+    throw new CliError(`no cluster to talk to: ${cause instanceof Error ? cause.message : ''}`, {
+      next: 'npm run -s cluster -- up && export KUBECONFIG=$(npm run -s cluster -- kubeconfig)',
+      exitCode: exitCodes.usage,
+      cause,
+    })
+  }
+}
+
+/** The same cluster for the library that does port-forwards and Pod logs. It takes a second to load. */
+export async function libraryConfig(flags: ConnectionFlags): Promise<LibraryConfig> {
+  const { KubeConfig } = await import('@kubernetes/client-node')
+  const config = new KubeConfig()
+  if (flags.kubeconfig === undefined) config.loadFromDefault()
+  else config.loadFromFile(flags.kubeconfig)
+  if (flags.context !== undefined) config.setCurrentContext(flags.context)
+  return config
+}

@@ -1,0 +1,105 @@
+import { setMaxListeners } from 'node:events'
+import { agentTasks, agents, devRequests } from '../../operator/api/kinds.ts'
+import { Informer, type InformerOptions } from '../../operator/kube/informer.ts'
+import type { Clock, Random } from '../../operator/kube/ports.ts'
+import type { KubeObject, Resource } from '../../operator/kube/resource.ts'
+import type { Snapshot } from '../show/snapshot.ts'
+import { troubleLog } from './clock.ts'
+
+export interface FollowOptions {
+  readonly client: InformerOptions<KubeObject>['client']
+  readonly namespace: string
+  readonly name: string
+  readonly clock: Clock
+  readonly random: Random
+  readonly signal: AbortSignal
+  /** Told once for each outage in which the cluster does not answer. */
+  readonly trouble: (sentence: string) => void
+}
+
+/** Several objects change within milliseconds of each other; a person wants one picture of that. */
+const settleMs = 60
+
+/**
+ * Yields one request with its tasks and agents whenever any of them changed; `undefined` while it does not exist.
+ * Guarantees: survives closed watches and an API server that is away for a while; goes on until the signal is aborted
+ * or the caller stops. Errors: the signal's reason.
+ */
+export async function* followRequest(
+  options: FollowOptions,
+): AsyncGenerator<Snapshot | undefined, void, undefined> {
+  const { client, namespace, name, clock, random, signal } = options
+  const stop = new AbortController()
+  setMaxListeners(0, stop.signal)
+  const give = () => stop.abort(signal.reason)
+  signal.addEventListener('abort', give, { once: true })
+  if (signal.aborted) give()
+  const bell = new Bell()
+  const log = troubleLog(options.trouble, clock)
+  const open = <T extends KubeObject>(resource: Resource<T>, fieldSelector?: string) => {
+    const informer = new Informer<T>({
+      client,
+      namespace,
+      clock,
+      random,
+      log,
+      resource,
+      fieldSelector,
+    })
+    informer.onChange(() => bell.ring())
+    return informer
+  }
+  const requests = open(devRequests, `metadata.name=${name}`)
+  const tasks = open(agentTasks, `spec.requestRef.name=${name}`)
+  const team = open(agents)
+  const all = [requests, tasks, team]
+  const runs = all.map((informer) => informer.run({ signal: stop.signal }))
+  try {
+    await Promise.all(all.map((informer) => informer.synced({ signal: stop.signal })))
+    for (;;) {
+      bell.clear()
+      const request = requests.get(namespace, name)
+      yield request === undefined
+        ? undefined
+        : {
+            request,
+            tasks: tasks.list(),
+            agents: team.list().toSorted((a, b) => a.metadata.name.localeCompare(b.metadata.name)),
+          }
+      await bell.wait(stop.signal)
+      await clock.sleep(settleMs, { signal: stop.signal })
+    }
+  } finally {
+    signal.removeEventListener('abort', give)
+    stop.abort()
+    await Promise.all(runs)
+  }
+}
+
+/** Remembers that something happened until it was heard. */
+class Bell {
+  #rang = false
+  #wake: (() => void) | undefined
+
+  ring(): void {
+    this.#rang = true
+    this.#wake?.()
+  }
+
+  clear(): void {
+    this.#rang = false
+  }
+
+  async wait(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    if (this.#rang) return
+    await new Promise<void>((resolve, reject) => {
+      const stop = () => reject(signal.reason)
+      signal.addEventListener('abort', stop, { once: true })
+      this.#wake = () => {
+        signal.removeEventListener('abort', stop)
+        resolve()
+      }
+    })
+  }
+}

@@ -1,0 +1,71 @@
+import type { AgentTask } from '../../operator/api/agent-task.ts'
+import type { DevRequest } from '../../operator/api/devrequest.ts'
+import { agentTasks, agents, devRequests } from '../../operator/api/kinds.ts'
+import type { KubeClient } from '../../operator/kube/client.ts'
+import { isNotFound } from '../../operator/kube/errors.ts'
+import { CliError } from '../failure.ts'
+import type { Snapshot } from '../show/snapshot.ts'
+
+/** The part of the client that reading needs. */
+export type ClusterReader = Pick<KubeClient, 'get' | 'list'>
+
+export interface Where {
+  readonly client: ClusterReader
+  readonly namespace: string
+  readonly signal: AbortSignal
+}
+
+/** All requests of the namespace, newest last. */
+export async function listRequests(where: Where): Promise<readonly DevRequest[]> {
+  const { client, namespace, signal } = where
+  const { items } = await client.list(devRequests, { namespace, signal })
+  return items.toSorted(
+    (a, b) =>
+      a.metadata.creationTimestamp.localeCompare(b.metadata.creationTimestamp) ||
+      a.metadata.name.localeCompare(b.metadata.name),
+  )
+}
+
+/** The name a person typed: `@latest` is the newest request. Errors: `CliError` when there is none. */
+export async function resolveName(where: Where, name: string): Promise<string> {
+  if (name !== '@latest') return name
+  const newest = (await listRequests(where)).at(-1)
+  if (newest === undefined) {
+    throw new CliError(`there is no DevRequest in the namespace ${where.namespace}`, {
+      next: 'guild submit "what you want"',
+    })
+  }
+  return newest.metadata.name
+}
+
+/** One request. Errors: `CliError` when there is none of that name. */
+export async function readRequest(where: Where, name: string): Promise<DevRequest> {
+  const { client, namespace, signal } = where
+  try {
+    return await client.get(devRequests, { namespace, name, signal })
+  } catch (error) {
+    throw isNotFound(error) ? noSuchRequest(name, namespace, error) : error
+  }
+}
+
+export function noSuchRequest(name: string, namespace: string, cause?: unknown): CliError {
+  return new CliError(`there is no DevRequest ${name} in the namespace ${namespace}`, {
+    next: `guild list -n ${namespace}`,
+    cause,
+  })
+}
+
+/** One request with its tasks and the agents of the namespace, read once. */
+export async function readSnapshot(where: Where, name: string): Promise<Snapshot> {
+  const { client, namespace, signal } = where
+  const request = await readRequest(where, name)
+  const [tasks, team] = await Promise.all([
+    client.list<AgentTask>(agentTasks, {
+      namespace,
+      signal,
+      fieldSelector: `spec.requestRef.name=${name}`,
+    }),
+    client.list(agents, { namespace, signal }),
+  ])
+  return { request, tasks: tasks.items, agents: team.items }
+}

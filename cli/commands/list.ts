@@ -1,0 +1,45 @@
+import type { DevRequest } from '../../operator/api/devrequest.ts'
+import type { Connection } from '../cluster/connection.ts'
+import { listRequests } from '../cluster/requests.ts'
+import { between } from '../show/figures.ts'
+import { requestStatus } from '../show/snapshot.ts'
+import { table, type TableColumn } from '../show/table.ts'
+import type { Terminal } from '../terminal.ts'
+
+/** Prints the requests of the namespace, newest last. */
+export async function showList(options: {
+  readonly connection: Connection
+  readonly terminal: Terminal
+  readonly signal: AbortSignal
+  readonly output?: string | undefined
+}): Promise<void> {
+  const { connection, terminal, signal, output } = options
+  const requests = await listRequests({ ...connection, signal })
+  if (output === 'json') {
+    terminal.out(`${JSON.stringify(requests, undefined, 2)}\n`)
+    return
+  }
+  if (requests.length === 0) {
+    terminal.err(`there is no DevRequest in the namespace ${connection.namespace}\n`)
+    terminal.next('guild submit "what you want"')
+    return
+  }
+  const columns = [...narrow(Date.now()), ...(output === 'wide' ? wide : [])]
+  terminal.out(`${table(requests, columns, terminal.style()).join('\n')}\n`)
+}
+
+const narrow = (now: number): readonly TableColumn<DevRequest>[] => [
+  { heading: 'NAME', cell: ({ metadata }) => metadata.name },
+  { heading: 'STATUS', cell: requestStatus },
+  { heading: 'PROGRESS', cell: ({ status }) => status?.progress ?? '' },
+  { heading: 'WAITING-FOR', cell: ({ status }) => status?.waitingFor ?? '' },
+  { heading: 'BRANCH', cell: ({ status }) => status?.branch ?? '' },
+  { heading: 'MODEL', cell: ({ status }) => status?.model ?? '' },
+  { heading: 'AGE', cell: ({ metadata }) => between(metadata.creationTimestamp, undefined, now) },
+]
+
+const wide: readonly TableColumn<DevRequest>[] = [
+  { heading: 'TEAM', cell: ({ status }) => status?.team ?? '' },
+  { heading: 'TOKENS', cell: ({ status }) => String(status?.tokens ?? '') },
+  { heading: 'PRIORITY', cell: ({ spec }) => spec.priority },
+]

@@ -1,0 +1,135 @@
+import { once } from 'node:events'
+import { PassThrough } from 'node:stream'
+import { createInterface } from 'node:readline'
+import { labels } from '../../operator/api/names.ts'
+import { pods, type Pod } from '../../operator/kube/core.ts'
+import { libraryConfig, type Connection } from '../cluster/connection.ts'
+import { systemClock } from '../cluster/clock.ts'
+import { resolveName } from '../cluster/requests.ts'
+import { CliError } from '../failure.ts'
+import { formatLogLine, logLineFits, parseLogLine, type LogFilter } from '../show/log-line.ts'
+import { draw, span } from '../show/style.ts'
+import type { Terminal } from '../terminal.ts'
+
+export interface LogsOptions {
+  readonly connection: Connection
+  readonly terminal: Terminal
+  readonly signal: AbortSignal
+  readonly name?: string | undefined
+  readonly task?: string | undefined
+  readonly agent?: string | undefined
+  readonly follow?: boolean | undefined
+  readonly sinceMs?: number | undefined
+  /** `json`: the lines as the operator wrote them. */
+  readonly output?: string | undefined
+}
+
+/** How often new operator Pods are looked for, in milliseconds. */
+const lookMs = 2000
+
+/**
+ * Prints the operator's log: its own lines and those that agents sent it, which outlive their Pods.
+ * With `follow` it goes on over restarts of the operator until the signal is aborted.
+ */
+export async function showLogs(options: LogsOptions): Promise<void> {
+  const { connection, terminal, signal, follow = false, sinceMs } = options
+  const { client, namespace } = connection
+  const request =
+    options.name === undefined
+      ? undefined
+      : await resolveName({ client, namespace, signal }, options.name)
+  const print = printer(terminal, { request, task: options.task, agent: options.agent }, options)
+  const reading = new Map<string, Promise<void>>()
+  const heardAt = new Map<string, Date>()
+  const from = sinceMs === undefined ? undefined : new Date(Date.now() - sinceMs)
+  for (;;) {
+    const found = await operatorPods(connection, signal)
+    if (found.length === 0 && !follow) {
+      throw new CliError(`no operator Pod runs in the namespace ${namespace}`, {
+        next: `kubectl get pods -n ${namespace}`,
+      })
+    }
+    for (const pod of found) {
+      const key = pod.metadata.uid ?? pod.metadata.name
+      if (reading.has(key)) continue
+      const since = heardAt.get(key) ?? from
+      const run = readPod({ connection, signal, pod, follow, since }, (line) => {
+        heardAt.set(key, new Date())
+        print(line)
+      }).finally(() => reading.delete(key))
+      reading.set(key, run)
+      // A log that breaks off while it is followed is opened again at the next look.
+      if (follow) run.catch(() => undefined)
+    }
+    if (!follow) {
+      await Promise.all(reading.values())
+      return
+    }
+    await systemClock.sleep(lookMs, { signal })
+  }
+}
+
+async function operatorPods(
+  { client, namespace }: Connection,
+  signal: AbortSignal,
+): Promise<readonly Pod[]> {
+  const labelSelector = `${labels.name}=guildhall,${labels.component}=operator`
+  const { items } = await client.list(pods, { namespace, labelSelector, signal })
+  return items.filter((pod) => pod.status?.phase === 'Running')
+}
+
+/** One Pod's log, line by line, until it ends. */
+async function readPod(
+  options: {
+    readonly connection: Connection
+    readonly signal: AbortSignal
+    readonly pod: Pod
+    readonly follow: boolean
+    readonly since: Date | undefined
+  },
+  print: (line: string) => void,
+): Promise<void> {
+  const { connection, signal, pod, follow, since } = options
+  const config = await libraryConfig(connection.flags)
+  const { Log } = await import('@kubernetes/client-node')
+  const bytes = new PassThrough()
+  const lines = createInterface({ input: bytes, crlfDelay: Number.POSITIVE_INFINITY })
+  lines.on('line', print)
+  const closed = once(lines, 'close')
+  const container = pod.spec?.containers[0]?.name ?? 'operator'
+  const { namespace } = connection
+  const request = await new Log(config).log(namespace, pod.metadata.name, container, bytes, {
+    follow,
+    ...(since === undefined ? {} : { sinceTime: since.toISOString() }),
+  })
+  const stop = () => {
+    request.abort()
+    bytes.end()
+  }
+  signal.addEventListener('abort', stop, { once: true })
+  if (signal.aborted) stop()
+  try {
+    await closed
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+}
+
+function printer(
+  terminal: Terminal,
+  filter: LogFilter,
+  { output }: { readonly output?: string | undefined },
+): (text: string) => void {
+  const filtered = Object.values(filter).some((value) => value !== undefined)
+  return (text) => {
+    const record = parseLogLine(text)
+    if (record === undefined) {
+      // Not ours (a stack trace): shown when everything is shown, since it belongs to no request.
+      if (!filtered && text !== '') terminal.out(`${draw([span(text)], terminal.style())}\n`)
+    } else if (logLineFits(record, filter)) {
+      // A log line may be longer than the screen: cutting it would hide what is looked for.
+      const style = { ...terminal.style(), width: undefined }
+      terminal.out(output === 'json' ? `${text}\n` : `${draw(formatLogLine(record), style)}\n`)
+    }
+  }
+}

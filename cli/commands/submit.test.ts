@@ -1,0 +1,100 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { KubeError } from '../../operator/kube/errors.ts'
+import { CliError } from '../failure.ts'
+import { createRequest, manifestFor, manifestsOf, nameFor, type Manifest } from './submit.ts'
+
+const random = { next: () => 0.5, uuid: () => '' }
+
+test.each([
+  ['Write a function that greets people, with tests', 'write-function-greets-i00'],
+  ['Ein Größenvergleich', 'ein-gr-envergleich-i00'],
+  ['!!!', 'request-i00'],
+  ['internationalisation of everything everywhere', 'internationalisation-eve-i00'],
+])('"%s" is named %s', (text, want) => {
+  expect(nameFor(text, random)).toBe(want)
+})
+
+test('flags become fields, and what was not said is left to the API server', () => {
+  const flags = { name: 'login', repo: 'shop', ref: 'main', priority: 'high', planOnly: true }
+  expect(manifestFor('add a login', flags, random)).toEqual({
+    apiVersion: 'guildhall.dev/v1alpha1',
+    kind: 'DevRequest',
+    metadata: { name: 'login' },
+    spec: {
+      request: 'add a login',
+      priority: 'high',
+      source: { repository: { name: 'shop', ref: 'main' } },
+      planOnly: true,
+    },
+  })
+  expect(manifestFor('x', { name: 'x' }, random).spec).toEqual({ request: 'x' })
+})
+
+test.each([{ template: 'node', repo: 'a' }, { ref: 'main' }])(
+  'contradicting flags %o are a mistake of usage',
+  (flags) => {
+    const make = () => manifestFor('x', flags, random)
+    expect(make).toThrow(CliError)
+    expect(make).toThrow(/give only one of|--ref needs/)
+  },
+)
+
+async function fileWith(text: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'guild-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  const file = join(folder, 'request.yaml')
+  await writeFile(file, text)
+  return file
+}
+
+const yaml = (name: string) =>
+  `apiVersion: guildhall.dev/v1alpha1\nkind: DevRequest\nmetadata: {name: ${name}}\nspec: {request: x}\n`
+
+test('a file may hold several requests', async () => {
+  const manifests = await manifestsOf(await fileWith(`${yaml('a')}---\n${yaml('b')}---\n`))
+  expect(manifests.map(({ metadata }) => metadata.name)).toEqual(['a', 'b'])
+})
+
+test.each([
+  [
+    'another kind',
+    `${yaml('a')}---\n${yaml('b').replace('DevRequest', 'Pod')}`,
+    /document 2 of .* kind/,
+  ],
+  ['broken YAML', 'a: [', /document 1 of /],
+])('%s in a file is named', async (_, text, want) => {
+  await expect(manifestsOf(await fileWith(text))).rejects.toThrow(want)
+})
+
+test('a file that is not there is a mistake of usage', async () => {
+  await expect(manifestsOf('no/such.yaml')).rejects.toMatchObject({ exitCode: 2 })
+})
+
+const manifest: Manifest = {
+  apiVersion: 'guildhall.dev/v1alpha1',
+  kind: 'DevRequest',
+  metadata: { name: 'hello' },
+  spec: {},
+}
+
+test.each([
+  [409, 'AlreadyExists', 1, /there is a DevRequest hello in guildhall already/],
+  [422, 'Invalid', 2, /spec.source: spec.source needs exactly one of/],
+  [404, 'NotFound', 1, /knows no DevRequest, or has no namespace guildhall/],
+])('a refusal with %i is said in one sentence', async (status, reason, exitCode, message) => {
+  const causes = [{ field: 'spec.source', message: 'spec.source needs exactly one of' }]
+  const client = {
+    create: () => Promise.reject(new KubeError({ status, reason, message: 'no', causes })),
+  }
+  const made = createRequest({
+    client,
+    manifest,
+    namespace: 'guildhall',
+    signal: new AbortController().signal,
+  })
+  await expect(made).rejects.toMatchObject({ exitCode })
+  await expect(made).rejects.toThrow(message)
+})

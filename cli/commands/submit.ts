@@ -1,0 +1,197 @@
+import { readFile } from 'node:fs/promises'
+import { parseAllDocuments, stringify } from 'yaml'
+import { z } from 'zod'
+import { priorities } from '../../operator/api/agent-types.ts'
+import { devRequestKind } from '../../operator/api/devrequest.ts'
+import { devRequests, type KindResource } from '../../operator/api/kinds.ts'
+import { apiVersion } from '../../operator/api/names.ts'
+import type { KubeClient } from '../../operator/kube/client.ts'
+import { isAlreadyExists, isInvalid, KubeError } from '../../operator/kube/errors.ts'
+import type { Random } from '../../operator/kube/ports.ts'
+import type { Connection } from '../cluster/connection.ts'
+import { CliError, exitCodes } from '../failure.ts'
+import type { Terminal } from '../terminal.ts'
+
+/** What a person can say on the command line about new work. */
+export interface SubmitFlags {
+  readonly name?: string | undefined
+  readonly template?: string | undefined
+  readonly repo?: string | undefined
+  readonly git?: string | undefined
+  readonly ref?: string | undefined
+  readonly priority?: string | undefined
+  readonly model?: string | undefined
+  readonly planOnly?: boolean | undefined
+}
+
+/** A DevRequest as a person writes it: the API server fills in and checks the rest. */
+export interface Manifest {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly metadata: { readonly name: string; readonly namespace?: string | undefined }
+  readonly spec: Readonly<Record<string, unknown>>
+}
+
+/** Makes the manifest of a request in plain language. Errors: `CliError` (usage) when flags contradict each other. */
+export function manifestFor(text: string, flags: SubmitFlags, random: Random): Manifest {
+  const sources = [flags.template, flags.repo, flags.git].filter((flag) => flag !== undefined)
+  if (sources.length > 1) {
+    throw new CliError('give only one of --template, --repo, --git', {
+      next: 'guild submit --help',
+      exitCode: exitCodes.usage,
+    })
+  }
+  if (flags.ref !== undefined && flags.repo === undefined && flags.git === undefined) {
+    throw new CliError('--ref needs --repo or --git', {
+      next: 'guild submit --help',
+      exitCode: exitCodes.usage,
+    })
+  }
+  const { ref, priority, model } = flags
+  const at = ref === undefined ? {} : { ref }
+  const source =
+    flags.template !== undefined
+      ? { template: { name: flags.template } }
+      : flags.repo !== undefined
+        ? { repository: { name: flags.repo, ...at } }
+        : flags.git !== undefined
+          ? { git: { url: flags.git, ...at } }
+          : undefined
+  return {
+    apiVersion,
+    kind: devRequestKind.kind,
+    metadata: { name: flags.name ?? nameFor(text, random) },
+    spec: {
+      request: text,
+      ...(priority === undefined ? {} : { priority }),
+      ...(source === undefined ? {} : { source }),
+      ...(model === undefined ? {} : { model }),
+      ...(flags.planOnly ? { planOnly: true } : {}),
+    },
+  }
+}
+
+const fillers = new Set(['a', 'an', 'the', 'and', 'of', 'to', 'with', 'for', 'that', 'please'])
+
+/** A name that a person recognises, with three characters that keep it apart from the last one. */
+export function nameFor(text: string, random: Random): string {
+  const words = text
+    .toLowerCase()
+    .split(/[^a-z0-9]+/)
+    .filter((word) => word !== '' && !fillers.has(word))
+  const start = words.slice(0, 3).join('-').slice(0, 24).replace(/-+$/, '')
+  const suffix = Math.floor(random.next() * 36 ** 3)
+    .toString(36)
+    .padStart(3, '0')
+  return `${start === '' ? 'request' : start}-${suffix}`
+}
+
+const manifestShape = z.object({
+  apiVersion: z.literal(apiVersion),
+  kind: z.literal(devRequestKind.kind),
+  metadata: z.object({ name: z.string().min(1), namespace: z.string().optional() }).loose(),
+  spec: z.record(z.string(), z.unknown()),
+})
+
+/** The DevRequests of a YAML file, or of stdin for `-`. Errors: `CliError` naming the document that is none. */
+export async function manifestsOf(file: string): Promise<readonly Manifest[]> {
+  const text = await readAll(file).catch((cause: unknown) => {
+    throw new CliError(`${file} cannot be read: ${cause instanceof Error ? cause.message : ''}`, {
+      next: 'guild submit -f examples/hello.yaml',
+      exitCode: exitCodes.usage,
+      cause,
+    })
+  })
+  return parseAllDocuments(text)
+    .filter((document) => document.errors.length > 0 || document.toJS() !== null)
+    .map((document, at) => {
+      const problem = document.errors[0]?.message.split('\n')[0]
+      const parsed = manifestShape.safeParse(problem === undefined ? document.toJS() : undefined)
+      if (parsed.success) return parsed.data
+      const what =
+        problem ??
+        parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ')
+      throw new CliError(`document ${at + 1} of ${file} is no DevRequest: ${what}`, {
+        next: 'kubectl explain devrequest.spec',
+        exitCode: exitCodes.usage,
+      })
+    })
+}
+
+async function readAll(file: string): Promise<string> {
+  if (file !== '-') return readFile(file, 'utf8')
+  const chunks: Buffer[] = []
+  for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk))
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+// The spec goes as it was written: the API server, not this program, knows what is allowed.
+const { object: _, ...place } = devRequests
+const asWritten: KindResource<Manifest> = place
+
+/** Sends one manifest. Returns the stored object, or with `dryRun` what would be stored. Errors: `CliError`. */
+export async function createRequest(options: {
+  readonly client: Pick<KubeClient, 'create'>
+  readonly namespace: string
+  readonly manifest: Manifest
+  readonly dryRun?: boolean | undefined
+  readonly signal: AbortSignal
+}): Promise<Manifest> {
+  const { client, manifest, signal, dryRun = false } = options
+  const namespace = manifest.metadata.namespace ?? options.namespace
+  const { name } = manifest.metadata
+  try {
+    const draft = { ...manifest, metadata: { ...manifest.metadata, namespace } }
+    return await client.create(asWritten, draft, { signal, dryRun, fieldManager: 'guild' })
+  } catch (error) {
+    if (isAlreadyExists(error)) {
+      throw new CliError(`there is a DevRequest ${name} in ${namespace} already`, {
+        next: `guild watch ${name} -n ${namespace}   (or choose another --name)`,
+        cause: error,
+      })
+    }
+    if (isInvalid(error)) {
+      const causes = error.causes.map(({ field, message }) => `${field ?? ''}: ${message ?? ''}`)
+      throw new CliError(
+        `the API server refused ${name}: ${causes.length > 0 ? causes.join('; ') : error.message}`,
+        { next: 'kubectl explain devrequest.spec', exitCode: exitCodes.usage, cause: error },
+      )
+    }
+    if (error instanceof KubeError && error.status === 404) {
+      throw new CliError(`this cluster knows no DevRequest, or has no namespace ${namespace}`, {
+        next: 'helm upgrade --install guildhall helm/guildhall -n guildhall --create-namespace',
+        cause: error,
+      })
+    }
+    throw error
+  }
+}
+
+/** Sends what the person asked for and says what came of it. Returns the names, in order. */
+export async function submit(options: {
+  readonly connection: Connection
+  readonly terminal: Terminal
+  readonly signal: AbortSignal
+  readonly manifests: readonly Manifest[]
+  readonly dryRun?: boolean | undefined
+  readonly output?: string | undefined
+}): Promise<readonly string[]> {
+  const { connection, terminal, manifests, dryRun = false, output } = options
+  const names: string[] = []
+  for (const manifest of manifests) {
+    const made = await createRequest({ ...options, ...connection, manifest })
+    names.push(made.metadata.name)
+    if (output === 'json') terminal.out(`${JSON.stringify(made, undefined, 2)}\n`)
+    else if (dryRun) terminal.out(`---\n${stringify(withoutServerFields(made))}`)
+    else terminal.out(`devrequest/${made.metadata.name} created\n`)
+  }
+  return names
+}
+
+function withoutServerFields({ apiVersion: version, kind, metadata, spec }: Manifest): Manifest {
+  const { name, namespace } = metadata
+  return { apiVersion: version, kind, metadata: { name, namespace }, spec }
+}
+
+/** What --priority takes. */
+export const priorityNames: readonly string[] = priorities

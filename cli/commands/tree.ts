@@ -1,0 +1,22 @@
+import type { Connection } from '../cluster/connection.ts'
+import { readSnapshot, resolveName } from '../cluster/requests.ts'
+import { renderTree } from '../show/tree.ts'
+import type { Terminal } from '../terminal.ts'
+
+/** Prints one request as it is now. With `json` the objects it is made from. */
+export async function showTree(options: {
+  readonly connection: Connection
+  readonly terminal: Terminal
+  readonly signal: AbortSignal
+  readonly name: string
+  readonly output?: string | undefined
+}): Promise<void> {
+  const { connection, terminal, signal } = options
+  const where = { ...connection, signal }
+  const snapshot = await readSnapshot(where, await resolveName(where, options.name))
+  if (options.output === 'json') {
+    terminal.out(`${JSON.stringify(snapshot, undefined, 2)}\n`)
+    return
+  }
+  terminal.out(`${renderTree(snapshot, Date.now(), terminal.style()).join('\n')}\n`)
+}

@@ -1,0 +1,139 @@
+import { followRequest } from '../cluster/follow.ts'
+import { systemClock, systemRandom } from '../cluster/clock.ts'
+import type { Connection } from '../cluster/connection.ts'
+import { noSuchRequest, readSnapshot, resolveName } from '../cluster/requests.ts'
+import { exitCodes, type ExitCode } from '../failure.ts'
+import { between } from '../show/figures.ts'
+import { Screen } from '../show/screen.ts'
+import {
+  hasRequestSucceeded,
+  isRequestFinished,
+  waitsForPerson,
+  type Snapshot,
+} from '../show/snapshot.ts'
+import { draw, span } from '../show/style.ts'
+import { transitions } from '../show/transitions.ts'
+import { renderTree } from '../show/tree.ts'
+import type { Terminal } from '../terminal.ts'
+
+export interface WatchOptions {
+  readonly connection: Connection
+  readonly terminal: Terminal
+  readonly signal: AbortSignal
+  /** `@latest` is the newest request. */
+  readonly name: string
+  /** Gives up after this many milliseconds; never without it. */
+  readonly timeoutMs?: number | undefined
+}
+
+/** How a watch ended. */
+export interface WatchOutcome {
+  readonly exitCode: ExitCode
+  /** The last view; for a finished request read afresh, so that nothing is missing. */
+  readonly last: Snapshot | undefined
+}
+
+class WatchTimeout extends Error {
+  override readonly name = 'WatchTimeout'
+}
+
+const redrawMs = 1000
+
+/**
+ * Shows a request until it is finished: a tree that is drawn again in place on a screen, one line for each step elsewhere.
+ * Exit codes: 0 succeeded, 1 failed, and with a time limit 3 when a person is waited for, 124 otherwise.
+ */
+export async function watchRequest(options: WatchOptions): Promise<WatchOutcome> {
+  const { connection, terminal, timeoutMs } = options
+  const { client, namespace } = connection
+  const limit = new AbortController()
+  const stop = () => limit.abort(options.signal.reason)
+  options.signal.addEventListener('abort', stop, { once: true })
+  if (options.signal.aborted) stop()
+  const cancel =
+    timeoutMs === undefined
+      ? () => undefined
+      : systemClock.after(timeoutMs, () => limit.abort(new WatchTimeout()))
+  const { signal } = limit
+  const where = { client, namespace, signal }
+  let last: Snapshot | undefined
+  const view = terminal.live ? liveView(terminal) : lineView(terminal)
+  try {
+    const name = await resolveName(where, options.name)
+    const follow = followRequest({
+      client,
+      namespace,
+      name,
+      signal,
+      clock: systemClock,
+      random: systemRandom,
+      trouble: view.trouble,
+    })
+    for await (const snapshot of follow) {
+      if (snapshot === undefined) throw noSuchRequest(name, namespace)
+      last = snapshot
+      view.show(snapshot)
+      if (!isRequestFinished(snapshot.request)) continue
+      // Tasks and agents come by watches of their own and may be a moment behind.
+      last = await readSnapshot(where, name)
+      view.show(last)
+      return {
+        exitCode: hasRequestSucceeded(last.request) ? exitCodes.succeeded : exitCodes.failed,
+        last,
+      }
+    }
+    throw signal.reason
+  } catch (error) {
+    if (!(signal.reason instanceof WatchTimeout)) throw error
+    const person = last !== undefined && waitsForPerson(last.request)
+    return { exitCode: person ? exitCodes.waitingForPerson : exitCodes.timedOut, last }
+  } finally {
+    cancel()
+    options.signal.removeEventListener('abort', stop)
+    view.close()
+  }
+}
+
+interface View {
+  readonly show: (snapshot: Snapshot) => void
+  readonly trouble: (sentence: string) => void
+  readonly close: () => void
+}
+
+function liveView(terminal: Terminal): View {
+  const screen = new Screen(terminal)
+  let shown: Snapshot | undefined
+  const paint = () => {
+    if (shown !== undefined) screen.draw(renderTree(shown, Date.now(), terminal.style()))
+  }
+  // Durations move even when nothing happens.
+  const timer = setInterval(paint, redrawMs)
+  return {
+    show: (snapshot) => {
+      shown = snapshot
+      paint()
+    },
+    trouble: (sentence) => {
+      screen.print([draw([span(sentence, 'yellow')], terminal.style())])
+      paint()
+    },
+    close: () => clearInterval(timer),
+  }
+}
+
+function lineView(terminal: Terminal): View {
+  let before: Snapshot | undefined
+  return {
+    show: (snapshot) => {
+      const { startedAt } = snapshot.request.status ?? {}
+      const start = startedAt ?? snapshot.request.metadata.creationTimestamp
+      const elapsed = between(start, undefined, Date.now()).padStart(6)
+      for (const line of transitions(before, snapshot)) {
+        terminal.out(`${draw([span(`${elapsed}  `, 'dim'), ...line], terminal.style())}\n`)
+      }
+      before = snapshot
+    },
+    trouble: (sentence) => terminal.err(`${sentence}\n`),
+    close: () => undefined,
+  }
+}

@@ -1,0 +1,40 @@
+import type { DevRequest } from '../../operator/api/devrequest.ts'
+import { labels, ports } from '../../operator/api/names.ts'
+import type { Connection } from '../cluster/connection.ts'
+import { withPortForward } from '../cluster/port-forward.ts'
+import { CliError } from '../failure.ts'
+import type { Remote } from './git.ts'
+import { readerToken } from './token.ts'
+
+/** Where the result of a request lies on the forge. */
+export interface ResultRef {
+  readonly repository: string
+  readonly branch: string
+  /** The commit the work started from; empty for a repository that began with the request. */
+  readonly base: string
+}
+
+/** Runs `work` with a way to read the forge that lasts as long as `work`. */
+export async function withForge<T>(
+  options: { readonly connection: Connection; readonly signal: AbortSignal },
+  work: (remote: Remote) => Promise<T>,
+): Promise<T> {
+  const { connection, signal } = options
+  const { client, namespace, flags } = connection
+  const token = await readerToken({ client, namespace, signal })
+  const selector = `${labels.name}=guildhall,${labels.component}=forge`
+  return withPortForward(
+    { client, flags, namespace, selector, what: 'forge', port: ports.forge, signal },
+    (url) => work({ url, token }),
+  )
+}
+
+/** Where the result lies. Errors: `CliError` while there is none. */
+export function resultOf(request: DevRequest): ResultRef {
+  const { repository, branch, base = '' } = request.status ?? {}
+  const { name } = request.metadata
+  if (!repository || !branch) {
+    throw new CliError(`${name} has no branch yet`, { next: `guild watch ${name}` })
+  }
+  return { repository, branch, base }
+}

@@ -1,0 +1,3 @@
+import { runGuild } from './program.ts'
+
+process.exitCode = await runGuild(process.argv)

@@ -1,0 +1,259 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { KubeError } from '../operator/kube/errors.ts'
+import { connect, type Connection, type ConnectionFlags } from './cluster/connection.ts'
+import { systemRandom } from './cluster/clock.ts'
+import { showDiff } from './commands/diff.ts'
+import { fetchResult } from './commands/fetch.ts'
+import { showList } from './commands/list.ts'
+import { showLogs } from './commands/logs.ts'
+import {
+  manifestFor,
+  manifestsOf,
+  priorityNames,
+  submit,
+  type SubmitFlags,
+} from './commands/submit.ts'
+import { showTree } from './commands/tree.ts'
+import { watchRequest } from './commands/watch.ts'
+import { CliError, exitCodes, type ExitCode } from './failure.ts'
+import { asTyped, processTerminal, type Terminal, type TerminalFlags } from './terminal.ts'
+
+interface CommonFlags extends ConnectionFlags, TerminalFlags {
+  readonly output?: string | undefined
+}
+
+/** What a command gets to work with. */
+interface Session {
+  readonly connection: Connection
+  readonly terminal: Terminal
+  readonly signal: AbortSignal
+}
+
+/**
+ * Runs `guild` with the arguments of a process.
+ * Returns the exit code: 0 succeeded, 1 failed, 2 usage, 3 waiting for a person at a time limit, 124 time limit, 130 interrupted.
+ */
+export async function runGuild(argv: readonly string[]): Promise<number> {
+  const interrupt = new AbortController()
+  const onSignal = () =>
+    interrupt.abort(new CliError('interrupted', { exitCode: exitCodes.interrupted }))
+  process.once('SIGINT', onSignal)
+  process.once('SIGTERM', onSignal)
+  let code: number = exitCodes.succeeded
+  const finish = (result: ExitCode) => {
+    code = result
+  }
+  try {
+    await program(interrupt.signal, finish).parseAsync([...argv])
+    return code
+  } catch (error) {
+    return explain(error, interrupt.signal)
+  } finally {
+    process.removeListener('SIGINT', onSignal)
+    process.removeListener('SIGTERM', onSignal)
+  }
+}
+
+function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command {
+  const guild = new Command('guild')
+    .description('Talk to Guildhall: hand in work, watch it, read it and take the result home.')
+    .exitOverride()
+    .showHelpAfterError('(guild --help shows the commands)')
+
+  const session = async <T>(
+    flags: CommonFlags,
+    work: (session: Session) => Promise<T>,
+  ): Promise<T> => {
+    const connection = await connect(flags)
+    try {
+      return await work({ connection, terminal: processTerminal(flags), signal })
+    } finally {
+      await connection.client.close()
+    }
+  }
+
+  common(
+    guild
+      .command('submit')
+      .description('hand in work: in plain language, or as DevRequests in a file')
+      .argument('[text]', 'what you want, and how you will know that it works')
+      .option('-f, --file <file>', 'YAML with one or more DevRequests; - reads stdin')
+      .option('--name <name>', 'name of the request; made from the text when left out')
+      .addOption(
+        new Option('--template <name>', 'start from a template').choices([
+          'empty',
+          'node',
+          'python',
+        ]),
+      )
+      .option('--repo <name>', 'work on a repository that the forge holds')
+      .option('--git <url>', 'work on a repository that the forge can reach')
+      .option('--ref <ref>', 'branch, tag or commit to start from, with --repo or --git')
+      .addOption(new Option('--priority <priority>', 'place in the queue').choices(priorityNames))
+      .option('--model <name>', "the model to use; the operator's default when left out")
+      .option('--plan-only', 'stop after planning')
+      .option('--watch', 'stay and show the work until it ends')
+      .option('--dry-run', 'let the API server check it, store nothing, print it')
+      .addOption(outputs(['json'])),
+  ).action(
+    async (
+      text: string | undefined,
+      flags: CommonFlags & SubmitFlags & { file?: string; watch?: boolean; dryRun?: boolean },
+    ) => {
+      if ((text === undefined) === (flags.file === undefined)) {
+        throw new CliError('submit needs either a text or --file', {
+          next: 'guild submit "Write a function that …, with tests"',
+          exitCode: exitCodes.usage,
+        })
+      }
+      const manifests =
+        flags.file === undefined
+          ? [manifestFor(text ?? '', flags, systemRandom)]
+          : await manifestsOf(flags.file)
+      await session(flags, async (open) => {
+        const names = await submit({ ...open, ...flags, manifests })
+        if (flags.dryRun) return
+        for (const name of names) {
+          if (flags.watch) finish((await watchRequest({ ...open, name })).exitCode)
+          else open.terminal.next(`guild watch ${name}`)
+        }
+      })
+    },
+  )
+
+  common(
+    guild
+      .command('list')
+      .alias('ls')
+      .description('the requests of the namespace, newest last')
+      .addOption(outputs(['json', 'wide'])),
+  ).action(async (flags: CommonFlags) => {
+    await session(flags, (open) => showList({ ...open, output: flags.output }))
+  })
+
+  common(
+    guild
+      .command('tree')
+      .alias('get')
+      .description('one request with its plan and tasks, as it is now')
+      .argument('<name>', 'a DevRequest; @latest is the newest')
+      .addOption(outputs(['json'])),
+  ).action(async (name: string, flags: CommonFlags) => {
+    await session(flags, (open) => showTree({ ...open, name, output: flags.output }))
+  })
+
+  common(
+    guild
+      .command('watch')
+      .description('the same, live, until the request ends; the exit code tells how it ended')
+      .argument('<name>', 'a DevRequest; @latest is the newest')
+      .option('--timeout <duration>', 'give up after this time, as in 30s, 10m, 2h', milliseconds),
+  ).action(async (name: string, flags: CommonFlags & { timeout?: number }) => {
+    await session(flags, async (open) => {
+      const { exitCode } = await watchRequest({ ...open, name, timeoutMs: flags.timeout })
+      if (exitCode === exitCodes.timedOut || exitCode === exitCodes.waitingForPerson) {
+        open.terminal.err('the time is over; the request goes on\n')
+        open.terminal.next(`guild watch ${name}`)
+      }
+      finish(exitCode)
+    })
+  })
+
+  common(
+    guild
+      .command('logs')
+      .description("what the operator and the agents said, from the operator's log")
+      .argument('[name]', 'a DevRequest; @latest is the newest; everything when left out')
+      .option('-f, --follow', 'stay and print what comes')
+      .option('--task <task>', 'only lines about this task')
+      .option('--agent <agent>', 'only lines of this agent')
+      .option('--since <duration>', 'only lines of the last 30s, 10m, 2h', milliseconds)
+      .addOption(outputs(['json'])),
+  ).action(
+    async (
+      name: string | undefined,
+      flags: CommonFlags & { follow?: boolean; task?: string; agent?: string; since?: number },
+    ) => {
+      await session(flags, (open) => showLogs({ ...open, ...flags, name, sinceMs: flags.since }))
+    },
+  )
+
+  common(
+    guild
+      .command('diff')
+      .description('what a request changed, as git shows it')
+      .argument('<name>', 'a DevRequest; @latest is the newest')
+      .option('--task <task>', 'only what this task brought')
+      .option('--stat', 'only the files and how many lines'),
+  ).action(async (name: string, flags: CommonFlags & { task?: string; stat?: boolean }) => {
+    await session(flags, (open) => showDiff({ ...open, ...flags, name }))
+  })
+
+  common(
+    guild
+      .command('fetch')
+      .description('take the result branch home: into the current repository, or as a new clone')
+      .argument('<name>', 'a DevRequest; @latest is the newest')
+      .option('-d, --directory <directory>', 'make a new clone there'),
+  ).action(async (name: string, flags: CommonFlags & { directory?: string }) => {
+    await session(flags, (open) => fetchResult({ ...open, ...flags, name }))
+  })
+
+  return guild
+}
+
+function common(command: Command): Command {
+  return command
+    .option('-n, --namespace <namespace>', 'namespace of Guildhall (the context’s, else guildhall)')
+    .option('--kubeconfig <file>', 'kubeconfig; $KUBECONFIG or ~/.kube/config when left out')
+    .option('--context <name>', 'context in the kubeconfig')
+    .option('--no-color', 'no colours; NO_COLOR does the same')
+    .option('--ascii', 'no characters beyond ASCII in trees')
+    .exitOverride()
+}
+
+const outputs = (choices: readonly string[]): Option =>
+  new Option('-o, --output <format>', 'another form of the result').choices(choices)
+
+/** `90s`, `10m`, `2h` or a bare number of seconds, in milliseconds. */
+export function milliseconds(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(s|m|h|)$/.exec(text)
+  if (match === null) throw new InvalidArgumentError('write it as in 30s, 10m or 2h.')
+  const unit = match[2] === 'h' ? 3_600_000 : match[2] === 'm' ? 60_000 : 1000
+  return Number(match[1]) * unit
+}
+
+/** One sentence and the next command on stderr. Returns the exit code. */
+function explain(error: unknown, signal: AbortSignal): number {
+  if (error instanceof CommanderError) {
+    return error.exitCode === 0 ? exitCodes.succeeded : exitCodes.usage
+  }
+  if (signal.aborted) return exitCodes.interrupted
+  if (error instanceof CliError) {
+    write(`error: ${error.message}`)
+    if (error.next !== undefined) write(`next: ${asTyped(error.next)}`)
+    return error.exitCode
+  }
+  if (error instanceof KubeError) {
+    write(`error: ${error.message}`)
+    write(`next: ${nextFor(error)}`)
+    return exitCodes.failed
+  }
+  write(`error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+  write('next: this is a defect of guild; please report the lines above')
+  return exitCodes.failed
+}
+
+function write(line: string): void {
+  process.stderr.write(`${line}\n`)
+}
+
+function nextFor(error: KubeError): string {
+  if (error.status === 0)
+    return 'kubectl cluster-info   (in the clone: npm run -s cluster -- status)'
+  if (error.status === 401 || error.status === 403) return 'kubectl auth whoami'
+  if (error.status === 404) {
+    return 'kubectl api-resources --api-group=guildhall.dev   (nothing there: install the chart with helm)'
+  }
+  return 'kubectl get events -n guildhall'
+}

@@ -1,0 +1,70 @@
+import type { AgentTask } from '../../operator/api/agent-task.ts'
+import type { Agent } from '../../operator/api/agent.ts'
+import { conditionOf, isTrue } from '../../operator/api/condition-list.ts'
+import { requestConditions, requestReasons } from '../../operator/api/conditions.ts'
+import type { DevRequest, PlannedTask } from '../../operator/api/devrequest.ts'
+import { rehearsalModel } from '../../operator/api/names.ts'
+
+/** One request with everything that works on it, as it was seen at one moment. */
+export interface Snapshot {
+  readonly request: DevRequest
+  /** Its tasks; others are ignored. */
+  readonly tasks: readonly AgentTask[]
+  /** Agents at work on it and agents that are free; others are ignored. */
+  readonly agents: readonly Agent[]
+}
+
+/** One line of the tree: what was planned and, once it exists, the AgentTask made from it. */
+export interface TaskLine {
+  readonly planned: Pick<PlannedTask, 'name' | 'type' | 'action' | 'title' | 'unit' | 'after'>
+  readonly task: AgentTask | undefined
+  /** The agent that holds it now. */
+  readonly agent: Agent | undefined
+}
+
+/** The tasks in the order of the plan; a task that stands in no plan (a repair) follows at the end. */
+export function taskLines({ request, tasks, agents }: Snapshot): readonly TaskLine[] {
+  const own = tasks.filter((task) => task.spec.requestRef.name === request.metadata.name)
+  const byName = new Map(own.map((task) => [task.metadata.name, task]))
+  const planned = request.status?.plan?.tasks ?? []
+  const inPlan = new Set(planned.map((task) => task.name))
+  const later = own
+    .filter((task) => !inPlan.has(task.metadata.name))
+    .toSorted((a, b) => a.metadata.name.localeCompare(b.metadata.name))
+  return [
+    ...planned.map((entry) => ({ planned: entry, task: byName.get(entry.name) })),
+    ...later.map((task) => ({ planned: { ...task.spec, name: task.metadata.name }, task })),
+  ].map(({ planned: entry, task }) => ({
+    planned: entry,
+    task,
+    agent: agents.find((agent) => agent.status?.currentTask === entry.name),
+  }))
+}
+
+/** The word of the STATUS column of a request. */
+export function requestStatus(request: DevRequest): string {
+  return conditionOf(request, requestConditions.Succeeded)?.reason ?? requestReasons.Pending
+}
+
+export function isRequestFinished(request: DevRequest): boolean {
+  return isTrue(request, requestConditions.Finished)
+}
+
+export function hasRequestSucceeded(request: DevRequest): boolean {
+  return isTrue(request, requestConditions.Succeeded)
+}
+
+/** The model as people must read it: the scripted one is never shown without saying what it is. */
+export function modelLabel(request: DevRequest): string {
+  const model = request.status?.model ?? request.spec.model ?? ''
+  return isRehearsal(model) ? `${model} (scripted answers, not a language model)` : model
+}
+
+/** True for the model that answers from checked-in scripts. */
+export const isRehearsal = (model: string | undefined): boolean =>
+  model === rehearsalModel || model?.startsWith(`${rehearsalModel}:`) === true
+
+/** True when a person, not a machine, is what the request waits for. */
+export function waitsForPerson(request: DevRequest): boolean {
+  return /^(approval|warrant|answer|a person)\b/.test(request.status?.waitingFor ?? '')
+}

@@ -1,0 +1,104 @@
+/** How lines are drawn. */
+export interface Style {
+  /** ANSI colours. */
+  readonly color: boolean
+  /** Plain ASCII instead of icons and box drawing. */
+  readonly ascii: boolean
+  /** Columns; longer lines are cut. Without it nothing is cut. */
+  readonly width?: number | undefined
+}
+
+const codes = {
+  bold: 1,
+  dim: 2,
+  red: 31,
+  green: 32,
+  yellow: 33,
+  blue: 34,
+  magenta: 35,
+  cyan: 36,
+} as const
+export type Paint = keyof typeof codes
+
+/** A piece of a line with one look. */
+export interface Span {
+  readonly text: string
+  readonly paint?: Paint | undefined
+}
+
+/** A line before it is drawn: cutting and padding count characters, not escape codes. */
+export type Line = readonly Span[]
+
+export const span = (text: string, paint?: Paint): Span => ({ text, paint })
+
+/** The columns of a text, one character each: what we print has no wide characters of its own. */
+export const columnsOf = (text: string): readonly string[] => Array.from(text)
+
+/** How many columns a line takes. */
+export const lengthOf = (line: Line): number =>
+  line.reduce((sum, part) => sum + columnsOf(part.text).length, 0)
+
+/**
+ * Draws a line: replaced by ASCII, cut to the width and painted as the style says.
+ * Guarantees: control characters become blanks. Titles and activities come from models, which must not move the cursor.
+ */
+export function draw(line: Line, style: Style): string {
+  const plain = line.map((part) => {
+    const text = part.text.replaceAll(/\p{Cc}+/gu, ' ')
+    return { ...part, text: style.ascii ? toAscii(text) : text }
+  })
+  const cut = style.width === undefined ? plain : cutTo(plain, style.width, style.ascii)
+  return cut
+    .map(({ text, paint }) =>
+      style.color && paint !== undefined && text !== ''
+        ? `\u001b[${codes[paint]}m${text}\u001b[0m`
+        : text,
+    )
+    .join('')
+    .trimEnd()
+}
+
+/** Text cut to `width` columns, with an ellipsis where something is missing. */
+export function shorten(text: string, width: number): string {
+  const characters = columnsOf(text)
+  return characters.length <= width ? text : `${characters.slice(0, width - 1).join('')}…`
+}
+
+function cutTo(line: Line, width: number, ascii: boolean): Line {
+  if (lengthOf(line) <= width) return line
+  const mark = ascii ? '~' : '…'
+  const out: Span[] = []
+  let left = width - 1
+  for (const part of line) {
+    const characters = columnsOf(part.text)
+    if (characters.length > left) {
+      out.push({ ...part, text: characters.slice(0, left).join('') + mark })
+      break
+    }
+    out.push(part)
+    left -= characters.length
+  }
+  return out
+}
+
+const asciiOf: Readonly<Record<string, string>> = {
+  '◷': '.',
+  '●': '*',
+  '✔': '+',
+  '○': '-',
+  '✖': 'x',
+  '⚠': '!',
+  '├': '|',
+  '└': '`',
+  '│': '|',
+  '─': '-',
+  '→': '>',
+  '…': '~',
+  '·': '-',
+}
+
+function toAscii(text: string): string {
+  return columnsOf(text)
+    .map((character) => asciiOf[character] ?? character)
+    .join('')
+}

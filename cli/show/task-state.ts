@@ -1,0 +1,128 @@
+import { isTrue } from '../../operator/api/condition-list.ts'
+import { taskConditions, taskReasons } from '../../operator/api/conditions.ts'
+import {
+  hasSucceeded,
+  heldBy,
+  isFinished,
+  isIntegrating,
+  statusWord,
+} from '../../operator/api/task-state.ts'
+import type { AgentTask } from '../../operator/api/agent-task.ts'
+import { amount, between, counted, shortCommit } from './figures.ts'
+import type { Span } from './style.ts'
+import type { TaskLine } from './snapshot.ts'
+
+/** Where a task is, as the tree shows it. */
+export type TaskState =
+  | 'planned'
+  | 'waiting'
+  | 'running'
+  | 'integrating'
+  | 'succeeded'
+  | 'skipped'
+  | 'failed'
+  | 'dead'
+
+/** One word for where a task is; `planned` when no AgentTask exists yet. */
+export function stateOf(task: AgentTask | undefined): TaskState {
+  if (task === undefined) return 'planned'
+  if (isFinished(task)) {
+    const word = statusWord(task)
+    if (word === taskReasons.Skipped || word === taskReasons.Cancelled) return 'skipped'
+    if (hasSucceeded(task)) return 'succeeded'
+    return isTrue(task, taskConditions.DeadLettered) ? 'dead' : 'failed'
+  }
+  if (isIntegrating(task)) return 'integrating'
+  return heldBy(task) === undefined ? 'waiting' : 'running'
+}
+
+/** The sign before a task. */
+export const icons: Readonly<Record<TaskState, Span>> = {
+  planned: { text: '◷', paint: 'dim' },
+  waiting: { text: '◷', paint: 'dim' },
+  running: { text: '●', paint: 'blue' },
+  integrating: { text: '●', paint: 'cyan' },
+  succeeded: { text: '✔', paint: 'green' },
+  skipped: { text: '○', paint: 'dim' },
+  failed: { text: '✖', paint: 'red' },
+  dead: { text: '⚠', paint: 'red' },
+}
+
+/** How long the task has taken so far, or took; empty before it began. `now` in milliseconds. */
+export function taskDuration(task: AgentTask | undefined, now: number): string {
+  if (task === undefined) return ''
+  const { startedAt, completionTime } = task.status ?? {}
+  const start = startedAt ?? heldBy(task)?.at
+  return start === undefined ? '' : between(start, completionTime, now)
+}
+
+/** What the task is doing or what came of it, in a few words. */
+export function taskDetail(line: TaskLine): string {
+  return line.task === undefined ? '' : details[stateOf(line.task)](line.task, line)
+}
+
+const details: Readonly<Record<TaskState, (task: AgentTask, line: TaskLine) => string>> = {
+  planned: () => '',
+  waiting: (task, { planned }) => waitingText(task, planned.after),
+  running: (task, { agent }) => runningText(task, agent?.status?.activity ?? ''),
+  integrating: (task) => joined([resultText(task), 'merging']),
+  succeeded: resultText,
+  skipped: (task) => task.status?.failure?.message ?? statusWord(task),
+  failed: failedText,
+  dead: failedText,
+}
+
+function runningText(task: AgentTask, activity: string): string {
+  const attempt = heldBy(task)?.attempt ?? 1
+  if (attempt === 1) return activity
+  const last = task.status?.history?.at(-1)?.failure?.reason
+  return joined([`attempt ${attempt}${last === undefined ? '' : ` after ${last}`}`, activity])
+}
+
+function failedText(task: AgentTask): string {
+  const { reason, message } = task.status?.failure ?? {}
+  const said = joined([reason ?? statusWord(task), message ?? ''], ': ')
+  return joined([said, testsOf(task)])
+}
+
+/** The verdict in figures: `7 tests passed · 2 tries · 1a2b3c4d`. */
+function resultText(task: AgentTask): string {
+  const result = task.status?.result
+  if (result === undefined) return ''
+  const tests = testsOf(task)
+  const attempts = task.status?.attempts ?? 1
+  return joined([
+    result.verdict === 'Done' ? '' : result.verdict,
+    tests,
+    result.tries > 1 ? `${result.tries} tries` : '',
+    attempts > 1 ? `attempt ${attempts}` : '',
+    result.tokens > 0 ? `${amount(result.tokens)} tokens` : '',
+    shortCommit(result.merged ?? result.commit ?? ''),
+  ])
+}
+
+/** `7 tests passed`, `1 of 7 tests failed`; empty when nothing was counted. The last run counts. */
+export function testsOf(task: AgentTask): string {
+  const run = task.status?.result?.evidence.findLast(({ passed, failed }) => passed + failed > 0)
+  if (run === undefined) return ''
+  return run.failed === 0
+    ? `${counted(run.passed, 'test')} passed`
+    : `${run.failed} of ${counted(run.passed + run.failed, 'test')} failed`
+}
+
+function waitingText(task: AgentTask, after: readonly string[]): string {
+  const { queue, history, attempts } = task.status ?? {}
+  const last = history?.at(-1)
+  const retry =
+    last === undefined
+      ? ''
+      : `attempt ${attempts ?? history?.length ?? 1} failed: ${last.failure?.reason ?? 'no reason given'}`
+  if (queue !== undefined && queue.reason !== '') {
+    const place = queue.position > 0 ? ` (${queue.position} before it)` : ''
+    return joined([retry, `${queue.reason}${place}`])
+  }
+  const waits = after.length === 0 ? '' : `waits for ${counted(after.length, 'task')}`
+  return joined([retry, isTrue(task, taskConditions.Ready) ? 'queued' : waits])
+}
+
+const joined = (parts: readonly string[], by = ' · ') => parts.filter(Boolean).join(by)

@@ -1,0 +1,181 @@
+import { expect, test } from 'vitest'
+import type { DevRequestStatus } from '../../operator/api/devrequest.ts'
+import {
+  at,
+  condition,
+  done,
+  ended,
+  exampleAgent,
+  examplePlan,
+  exampleRequest,
+  exampleResult,
+  held,
+  taskOf,
+  tasks,
+} from './example-objects.ts'
+import type { Snapshot } from './snapshot.ts'
+import { draw } from './style.ts'
+import { transitions } from './transitions.ts'
+
+const told = (before: Snapshot | undefined, after: Snapshot) =>
+  transitions(before, after).map((line) => draw(line, { color: false, ascii: false }))
+
+const view = (
+  fields: Partial<Snapshot> = {},
+  status: DevRequestStatus = { plan: examplePlan },
+) => ({
+  request: exampleRequest(status),
+  tasks: [],
+  agents: [],
+  ...fields,
+})
+
+const busy = (activity: string) =>
+  exampleAgent('testing-1', { state: 'busy', currentTask: 'hello-spec-greet', activity })
+const spec = (status: Parameters<typeof taskOf>[1]) => [taskOf(tasks.specGreet, status)]
+
+const steps: readonly {
+  readonly step: string
+  readonly before: Snapshot | undefined
+  readonly after: Snapshot
+  readonly want: readonly string[]
+}[] = [
+  {
+    step: 'nothing when nothing happened',
+    before: view({ tasks: spec(held('testing-1', 1)), agents: [busy('try 1')] }),
+    after: view({ tasks: spec(held('testing-1', 1)), agents: [busy('try 1')] }),
+    want: [],
+  },
+  {
+    step: 'the model, with the word rehearsal explained',
+    before: undefined,
+    after: view({}, { model: 'rehearsal' }),
+    want: ['hello works with the model rehearsal (scripted answers, not a language model)'],
+  },
+  {
+    step: 'the plan and its warnings, once',
+    before: view({}, {}),
+    after: view({}, { plan: { ...examplePlan, warnings: ['only one unit was found'] } }),
+    want: [
+      'plan made by the model: 2 units (greet, parse), 5 tasks, team 2 testing, 1 coding',
+      'plan warning: only one unit was found',
+    ],
+  },
+  {
+    step: 'an agent that comes and one that goes',
+    before: view({
+      agents: [
+        exampleAgent('coding-1', {
+          performance: { completed: 3, failed: 1, meanSeconds: 9, tokens: 5 },
+        }),
+      ],
+    }),
+    after: view({ agents: [exampleAgent('testing-1', { state: 'starting' })] }),
+    want: ['agent testing-1 appeared (testing, starting)', 'agent coding-1 left after 4 tasks'],
+  },
+  {
+    step: 'the start of a task',
+    before: view({ tasks: spec({}) }),
+    after: view({ tasks: spec(held('testing-1', 1)) }),
+    want: ['● spec greet started on testing-1: Do the spec'],
+  },
+  {
+    step: 'failing tests and the repair',
+    before: view({ tasks: spec(held('testing-1', 1)), agents: [busy('try 1: running tests')] }),
+    after: view({
+      tasks: spec(held('testing-1', 1)),
+      agents: [busy('try 2: repairing after 2 failed tests')],
+    }),
+    want: ['● spec greet: try 2: repairing after 2 failed tests'],
+  },
+  {
+    step: 'a lost agent and the next attempt',
+    before: view({ tasks: spec(held('testing-1', 1)) }),
+    after: view({
+      tasks: spec({
+        ...held('testing-2', 30, 2),
+        history: [
+          {
+            attempt: 1,
+            agent: 'testing-1',
+            startedAt: at(1),
+            finishedAt: at(20),
+            failure: { reason: 'AgentLost', message: 'no heartbeat for 30 s', remedy: '' },
+          },
+        ],
+      }),
+    }),
+    want: [
+      '✖ spec greet attempt 1 on testing-1 ended: AgentLost: no heartbeat for 30 s',
+      '● spec greet started on testing-2, attempt 2: Do the spec',
+    ],
+  },
+  {
+    step: 'the report before the merge',
+    before: view({ tasks: spec(held('testing-1', 1)) }),
+    after: view({ tasks: spec({ ...held('testing-1', 1), result: exampleResult() }) }),
+    want: ['● spec greet reported: merging'],
+  },
+  {
+    step: 'the end with its figures',
+    before: view({ tasks: spec(held('testing-1', 1)) }),
+    after: view({
+      tasks: spec(
+        done('testing-1', 1, 9, {
+          tries: 2,
+          merged: 'd'.repeat(40),
+          evidence: [{ command: 'node --test', exitCode: 0, passed: 3, failed: 0, digest: '' }],
+        }),
+      ),
+    }),
+    want: ['✔ spec greet finished: 3 tests passed, 2 tries, integrated as dddddddd'],
+  },
+  {
+    step: 'an end whose start was missed, with its agent',
+    before: view({ tasks: spec({}) }),
+    after: view({ tasks: spec(done('testing-1', 1, 2)) }),
+    want: ['✔ spec greet finished on testing-1'],
+  },
+  {
+    step: 'a dead letter',
+    before: view({ tasks: spec({}) }),
+    after: view({
+      tasks: spec(ended('DeadLettered', { reason: 'TimedOut', message: 'no report', remedy: 'x' })),
+    }),
+    want: ['⚠ spec greet has no attempt left: TimedOut: no report'],
+  },
+  {
+    step: 'what is waited for',
+    before: view(),
+    after: view({}, { plan: examplePlan, waitingFor: 'the model' }),
+    want: ['hello waits for the model'],
+  },
+  {
+    step: 'the end of the request',
+    before: view(),
+    after: view(
+      {},
+      {
+        plan: examplePlan,
+        conditions: [
+          condition('Succeeded', 'True', 'Succeeded'),
+          condition('Finished', 'True', 'x'),
+        ],
+        progress: '5/5',
+        branch: 'guild/hello',
+        model: 'm',
+        tokens: 1500,
+        summary: 'All is well.',
+      },
+    ),
+    want: [
+      'hello works with the model m',
+      '✔ hello Succeeded: 5/5 tasks, branch guild/hello, 1.5k tokens, model m',
+      'All is well.',
+    ],
+  },
+]
+
+test.each(steps)('tells $step', ({ before, after, want }) => {
+  expect(told(before, after)).toEqual(want)
+})

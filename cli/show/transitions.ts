@@ -1,0 +1,189 @@
+import { heldBy } from '../../operator/api/task-state.ts'
+import type { Agent } from '../../operator/api/agent.ts'
+import { conditionOf, isTrue } from '../../operator/api/condition-list.ts'
+import { requestConditions } from '../../operator/api/conditions.ts'
+import { amount, counted, shortCommit } from './figures.ts'
+import {
+  hasRequestSucceeded,
+  isRequestFinished,
+  modelLabel,
+  requestStatus,
+  taskLines,
+  type Snapshot,
+  type TaskLine,
+} from './snapshot.ts'
+import { span, type Line, type Span } from './style.ts'
+import { icons, stateOf, taskDetail, testsOf, type TaskState } from './task-state.ts'
+
+/**
+ * What happened between two views of one request, one line each, in the order a person would tell it.
+ * Pure. Level-based: a step that came and went between the two views is told by its outcome only.
+ */
+export function transitions(before: Snapshot | undefined, after: Snapshot): readonly Line[] {
+  return [
+    ...requestBegan(before, after),
+    ...planMade(before, after),
+    ...agentsChanged(before, after),
+    ...tasksChanged(before, after),
+    ...requestChanged(before, after),
+  ]
+}
+
+const name = (text: string): Span => span(text, 'bold')
+
+function requestBegan(before: Snapshot | undefined, { request }: Snapshot): readonly Line[] {
+  const model = modelLabel(request)
+  if (model === '' || (before !== undefined && modelLabel(before.request) === model)) return []
+  return [[name(request.metadata.name), span(` works with the model ${model}`)]]
+}
+
+function planMade(before: Snapshot | undefined, after: Snapshot): readonly Line[] {
+  const plan = after.request.status?.plan
+  if (plan === undefined || plan.hash === before?.request.status?.plan?.hash) return []
+  const units = [...new Set(plan.tasks.flatMap((task) => task.unit ?? []))]
+  const by = { model: 'the model', template: 'the fallback template', person: 'a person' }[
+    plan.source
+  ]
+  return [
+    [
+      span('plan made', 'green'),
+      span(
+        ` by ${by}: ${counted(units.length, 'unit')} (${units.join(', ')}), ${counted(plan.tasks.length, 'task')}, team ${plan.team.map(({ type, count }) => `${count} ${type}`).join(', ')}`,
+      ),
+    ],
+    ...plan.warnings.map((warning) => [span(`plan warning: ${warning}`, 'yellow')]),
+  ]
+}
+
+function agentsChanged(before: Snapshot | undefined, after: Snapshot): readonly Line[] {
+  const old = new Map(before?.agents.map((agent) => [agent.metadata.name, agent]))
+  const present = new Set(after.agents.map((agent) => agent.metadata.name))
+  return [
+    ...after.agents
+      .filter((agent) => !old.has(agent.metadata.name))
+      .map((agent) => [
+        span('agent ', 'cyan'),
+        name(agent.metadata.name),
+        span(
+          ` ${before === undefined ? 'is there' : 'appeared'} (${agent.spec.type}, ${agent.status?.state ?? 'starting'})`,
+        ),
+      ]),
+    ...[...old.values()]
+      .filter((agent) => !present.has(agent.metadata.name))
+      .map((agent) => [
+        span('agent ', 'cyan'),
+        name(agent.metadata.name),
+        span(` left${recordOf(agent)}`),
+      ]),
+  ]
+}
+
+function recordOf(agent: Agent): string {
+  const { completed = 0, failed = 0 } = agent.status?.performance ?? {}
+  return completed + failed === 0 ? '' : ` after ${counted(completed + failed, 'task')}`
+}
+
+function tasksChanged(before: Snapshot | undefined, after: Snapshot): readonly Line[] {
+  const old = new Map(
+    (before === undefined ? [] : taskLines(before)).map((line) => [line.planned.name, line]),
+  )
+  return taskLines(after).flatMap((line) => taskChanged(old.get(line.planned.name), line))
+}
+
+function taskChanged(before: TaskLine | undefined, after: TaskLine): readonly Line[] {
+  const was = before === undefined ? 'planned' : stateOf(before.task)
+  const is = stateOf(after.task)
+  const say = (text: string): Line => [icons[is], span(' '), name(labelOf(after)), span(text)]
+  const out: Line[] = []
+  const lost = after.task?.status?.history ?? []
+  for (const attempt of lost.slice(before?.task?.status?.history?.length ?? 0)) {
+    const why = attempt.failure ?? { reason: attempt.verdict ?? 'no result', message: '' }
+    out.push([
+      icons.failed,
+      span(' '),
+      name(labelOf(after)),
+      span(
+        ` attempt ${attempt.attempt} on ${attempt.agent} ended: ${why.reason}${why.message === '' ? '' : `: ${why.message}`}`,
+      ),
+    ])
+  }
+  const attempt = after.task === undefined ? undefined : heldBy(after.task)?.attempt
+  const wasAttempt = before?.task === undefined ? undefined : heldBy(before.task)?.attempt
+  const skippedRun = is === 'succeeded' && was !== 'running' && was !== 'integrating'
+  if (is === 'running' && (was !== 'running' || attempt !== wasAttempt)) {
+    out.push(say(startedText(after, attempt ?? 1)))
+  }
+  const activity = after.agent?.status?.activity ?? ''
+  if (is === 'running' && activity !== '' && activity !== before?.agent?.status?.activity) {
+    out.push(say(`: ${activity}`))
+  }
+  if (is === was) return out
+  if (is === 'integrating') out.push(say(` reported: ${taskDetail(after)}`))
+  if (isOver(is)) out.push(say(endedText(after, is, skippedRun)))
+  return out
+}
+
+const isOver = (state: TaskState): boolean =>
+  ['succeeded', 'skipped', 'failed', 'dead'].includes(state)
+
+const labelOf = ({ planned }: TaskLine): string =>
+  planned.unit === undefined ? planned.action : `${planned.action} ${planned.unit}`
+
+function startedText({ task, planned }: TaskLine, attempt: number): string {
+  const again = attempt > 1 ? `, attempt ${attempt}` : ''
+  return ` started on ${task?.status?.assignment?.agent ?? 'an agent'}${again}: ${planned.title}`
+}
+
+function endedText(line: TaskLine, state: TaskState, told: boolean): string {
+  if (state === 'succeeded') return ` finished${succeededText(line, told)}`
+  const words = { skipped: 'skipped', dead: 'has no attempt left' } as const
+  const word = state === 'skipped' || state === 'dead' ? words[state] : 'failed'
+  const text = taskDetail(line)
+  return ` ${word}${text === '' ? '' : `: ${text}`}`
+}
+
+/** `toldAgent`: the start was not seen, so the line names the agent. */
+function succeededText({ task }: TaskLine, toldAgent: boolean): string {
+  if (task === undefined) return ''
+  const { result, assignment } = task.status ?? {}
+  const facts = [
+    result?.verdict === 'Done' ? '' : (result?.verdict ?? ''),
+    testsOf(task),
+    (result?.tries ?? 0) > 1 ? `${result?.tries} tries` : '',
+  ].filter(Boolean)
+  const agent = toldAgent ? ` on ${assignment?.agent ?? 'an agent'}` : ''
+  const where = result?.merged ? `, integrated as ${shortCommit(result.merged)}` : ''
+  return `${agent}${facts.length === 0 ? '' : `: ${facts.join(', ')}`}${where}`
+}
+
+function requestChanged(before: Snapshot | undefined, { request }: Snapshot): readonly Line[] {
+  const { status, metadata } = request
+  const out: Line[] = []
+  const waiting = status?.waitingFor ?? ''
+  if (waiting !== '' && waiting !== before?.request.status?.waitingFor) {
+    out.push([name(metadata.name), span(` waits for ${waiting}`, 'yellow')])
+  }
+  const stalled = conditionOf(request, requestConditions.Stalled)
+  if (
+    stalled?.status === 'True' &&
+    (before === undefined ||
+      conditionOf(before.request, requestConditions.Stalled)?.message !== stalled.message)
+  ) {
+    out.push([name(metadata.name), span(` is stalled: ${stalled.message}`, 'yellow')])
+  }
+  const wasFinished = before !== undefined && isTrue(before.request, requestConditions.Finished)
+  if (isRequestFinished(request) && !wasFinished) {
+    const good = hasRequestSucceeded(request)
+    const tokens = status?.tokens ? `, ${amount(status.tokens)} tokens` : ''
+    const branch = status?.branch ? `, branch ${status.branch}` : ''
+    out.push([
+      span(good ? '✔ ' : '✖ ', good ? 'green' : 'red'),
+      name(metadata.name),
+      span(
+        ` ${requestStatus(request)}: ${status?.progress ?? ''} tasks${branch}${tokens}, model ${modelLabel(request)}`,
+      ),
+    ])
+    if (status?.summary) out.push([span(status.summary)])
+  }
+  return out
+}
