@@ -1,0 +1,84 @@
+// Everything that can be set, in one schema: the chart renders it, the operator refuses what does not fit with a sentence.
+import { readFileSync } from 'node:fs'
+import { parse } from 'yaml'
+import { z } from 'zod'
+import { modelProfile } from './models/profile.ts'
+
+const resources = z.object({
+  requests: z.record(z.string(), z.string()).optional(),
+  limits: z.record(z.string(), z.string()).optional(),
+})
+
+const schema = z.object({
+  agents: z.object({
+    image: z.string().min(1),
+    imagePullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']).default('IfNotPresent'),
+    maxAgents: z.int().min(1).max(500).default(10),
+    idleSeconds: z.int().min(5).default(300),
+    maxTasks: z.int().min(1).default(50),
+    serviceAccountName: z.string().default('guildhall-agent'),
+    hubUrl: z.url(),
+    resources: z
+      .object({ agent: resources.default({}), sandbox: resources.default({}) })
+      .default({ agent: {}, sandbox: {} }),
+    workspaceSizeLimit: z.string().default('2Gi'),
+    runtimeClassName: z.string().default(''),
+    nodeSelector: z.record(z.string(), z.string()).default({}),
+    tolerations: z.array(z.record(z.string(), z.unknown())).default([]),
+  }),
+  forge: z.object({
+    url: z.url(),
+    tokenFile: z.string().default('/var/run/secrets/guildhall/forge/token'),
+  }),
+  /** The first is the default. */
+  models: z.array(modelProfile).min(1),
+  log: z
+    .object({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') })
+    .default({ level: 'info' }),
+  hubPort: z.int().default(8080),
+  healthPort: z.int().default(8081),
+})
+
+/** The operator's settings, defaults filled in. */
+export type Config = z.infer<typeof schema>
+export type AgentSettings = Config['agents']
+
+/** Who and where this process is, from the downward API. */
+export interface Identity {
+  readonly podName: string
+  readonly namespace: string
+}
+
+/** A setting is wrong; the message names the field and what it wants. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+  readonly code = 'config'
+}
+
+/** Reads and checks the settings. Throws `ConfigError` with one line for each wrong field. */
+export function parseConfig(text: string): Config {
+  const result = schema.safeParse(parse(text))
+  if (result.success) return result.data
+  const lines = result.error.issues.map(
+    (issue) => `${issue.path.join('.') || 'config'}: ${issue.message}`,
+  )
+  throw new ConfigError(lines.join('\n'))
+}
+
+/** Reads the settings from the file that `--config` or GUILDHALL_CONFIG names, and the identity from the environment. */
+export function loadConfig(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): { readonly config: Config; readonly identity: Identity } {
+  const flag = argv.indexOf('--config')
+  const path = flag >= 0 ? argv[flag + 1] : env['GUILDHALL_CONFIG']
+  if (path === undefined)
+    throw new ConfigError('no settings: start with --config FILE or set GUILDHALL_CONFIG')
+  return {
+    config: parseConfig(readFileSync(path, 'utf8')),
+    identity: {
+      podName: env['POD_NAME'] ?? 'guildhall-operator-local',
+      namespace: env['POD_NAMESPACE'] ?? 'guildhall',
+    },
+  }
+}

@@ -1,0 +1,171 @@
+import type { Agent } from '../../api/agent.ts'
+import { heldBy } from '../../api/task-state.ts'
+import type { AgentSettings } from '../../config.ts'
+import type { Lines } from '../../hub/lines.ts'
+import { pods as podKind, type Pod } from '../../kube/core.ts'
+import { isAlreadyExists, isForbidden, isNotFound } from '../../kube/errors.ts'
+import { refOf } from '../../kube/resource.ts'
+import type { Reconcile } from '../../runtime/controller.ts'
+import { done, requeueAfter, WaitError, type Result } from '../../runtime/outcome.ts'
+import { tell, writeStatus, type World } from '../world.ts'
+import { decideAgent, type AgentObservation, type Outcome, type PodView } from './decide.ts'
+import { agentPod, podNameOf } from './pod.ts'
+
+/** Tasks that ended on each agent since its last status write, by agent name. */
+export class Outcomes {
+  readonly #waiting = new Map<string, Outcome[]>()
+
+  add(agent: string, outcome: Outcome): void {
+    this.#waiting.set(agent, [...(this.#waiting.get(agent) ?? []), outcome])
+  }
+
+  of(agent: string): readonly Outcome[] {
+    return this.#waiting.get(agent) ?? []
+  }
+
+  /** Lets go of the first `count`: they are in the status now. */
+  written(agent: string, count: number): void {
+    const rest = this.of(agent).slice(count)
+    if (rest.length === 0) this.#waiting.delete(agent)
+    else this.#waiting.set(agent, [...rest])
+  }
+}
+
+/** Keeps each Agent's Pod, status and end. */
+export function agentReconciler(
+  world: World,
+  parts: { readonly lines: Lines; readonly settings: AgentSettings; readonly outcomes: Outcomes },
+): Reconcile {
+  return async function reconcileAgent(key, { signal }): Promise<Result> {
+    const { namespace, name } = refOf(key)
+    const agent = world.agents.get(namespace, name)
+    if (agent === undefined) return done
+    const seen = observe(world, parts, agent)
+    const decision = decideAgent(seen)
+    switch (decision.kind) {
+      case 'rest':
+        return later(world, decision.nextAt)
+      case 'create-pod':
+        await createPod(world, agent, parts.settings, signal)
+        return requeueAfter(15_000, 'looks whether its Pod starts')
+      case 'write':
+        await writeStatus(world, world.agents, agent, decision.status, { signal })
+        parts.outcomes.written(name, seen.outcomes.length)
+        return later(world, decision.nextAt)
+      case 'remove':
+        await remove(world, agent, signal)
+        if (agent.status?.podUid !== undefined) parts.lines.forget(agent.status.podUid)
+        tell(world, agent, {
+          type: decision.reason === 'Draining' ? 'Normal' : 'Warning',
+          reason: decision.reason,
+          action: 'Scale',
+          message: `${name} goes: ${decision.message}`,
+        })
+        return done
+    }
+  }
+}
+
+function later(world: World, at: number | undefined): Result {
+  return at === undefined
+    ? done
+    : requeueAfter(Math.max(100, at - world.clock.now()), 'a time limit ends')
+}
+
+function observe(
+  world: World,
+  parts: { readonly lines: Lines; readonly outcomes: Outcomes },
+  agent: Agent,
+): AgentObservation {
+  const pod = world.pods.get(agent.metadata.namespace, podNameOf(agent))
+  const uid = pod?.metadata.uid
+  const heard = parts.lines.of(uid)
+  return {
+    agent,
+    pod: podView(pod),
+    line: heard.open
+      ? { state: 'open', activity: heard.activity }
+      : { state: 'closed', since: heard.since },
+    held: world.tasks.list().find((task) => uid !== undefined && heldBy(task)?.podUid === uid),
+    outcomes: parts.outcomes.of(agent.metadata.name),
+    now: world.clock.now(),
+  }
+}
+
+/** What a Pod's status means for its agent. */
+export function podView(pod: Pod | undefined): PodView {
+  if (pod === undefined) return { state: 'missing' }
+  const { phase, conditions = [], containerStatuses = [], message } = pod.status ?? {}
+  if (phase === 'Failed' || phase === 'Succeeded') {
+    const why = containerStatuses
+      .map((status) => status.state?.terminated)
+      .filter((ended) => ended !== undefined && ended.exitCode !== 0)
+      .map((ended) =>
+        `${ended?.reason ?? 'exit'} ${ended?.exitCode ?? ''} ${ended?.message ?? ''}`.trim(),
+      )
+    return { state: 'ended', failed: phase === 'Failed', message: message ?? why.join('; ') }
+  }
+  // One container ended and the other still runs: with restartPolicy Never the agent is over.
+  const ended = containerStatuses.find((status) => status.state?.terminated !== undefined)?.state
+    ?.terminated
+  if (ended !== undefined)
+    return {
+      state: 'ended',
+      failed: ended.exitCode !== 0,
+      message: `${ended.reason ?? 'exit'} ${ended.exitCode}`,
+    }
+  if (phase === 'Running' && pod.metadata.uid !== undefined)
+    return { state: 'running', uid: pod.metadata.uid, name: pod.metadata.name }
+  const scheduled = conditions.find((condition) => condition.type === 'PodScheduled')
+  const unschedulable = scheduled?.status === 'False'
+  const waiting = containerStatuses
+    .map((status) => status.state?.waiting)
+    .find((state) => state?.reason !== undefined && !calm.has(state.reason))
+  return {
+    state: 'pending',
+    since: Date.parse(pod.metadata.creationTimestamp ?? ''),
+    trouble: unschedulable
+      ? scheduled.message
+      : waiting === undefined
+        ? undefined
+        : `${waiting.reason ?? ''}: ${waiting.message ?? ''}`,
+    unschedulable,
+  }
+}
+
+/** Reasons that every starting Pod shows. */
+const calm: ReadonlySet<string> = new Set(['ContainerCreating', 'PodInitializing'])
+
+async function createPod(
+  world: World,
+  agent: Agent,
+  settings: AgentSettings,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    world.pods.noteWrite(await world.client.create(podKind, agentPod(agent, settings), { signal }))
+  } catch (error) {
+    if (isAlreadyExists(error)) return
+    if (isForbidden(error)) {
+      tell(world, agent, {
+        type: 'Warning',
+        reason: 'QuotaExceeded',
+        action: 'CreatePod',
+        message: error.message,
+      })
+      throw new WaitError(15_000, error.message, { cause: error })
+    }
+    throw error
+  }
+}
+
+async function remove(world: World, agent: Agent, signal: AbortSignal): Promise<void> {
+  try {
+    const { namespace, name, uid } = agent.metadata
+    world.agents.noteWrite(
+      await world.client.delete(world.agents.resource, { namespace, name, uid }, { signal }),
+    )
+  } catch (error) {
+    if (!isNotFound(error)) throw error
+  }
+}

@@ -1,0 +1,100 @@
+import { expect, test } from 'vitest'
+import type { AgentStatus } from '../../api/agent.ts'
+import { agent, at, heldStatus, now, task } from '../../../test/objects.ts'
+import { decideAgent, draining, type AgentObservation } from './decide.ts'
+
+const running = { state: 'running', uid: 'p1', name: 'coding-1-abcde' } as const
+const open = { state: 'open', activity: 'cloning' } as const
+const closed = (seconds: number) => ({ state: 'closed', since: now - seconds * 1000 }) as const
+
+const seen = (
+  status: AgentStatus | undefined,
+  more: Partial<AgentObservation> = {},
+): AgentObservation => ({
+  agent: agent('coding-1', status),
+  pod: running,
+  line: open,
+  held: undefined,
+  outcomes: [],
+  now,
+  ...more,
+})
+
+function statusAfter(observation: AgentObservation): AgentStatus {
+  const decision = decideAgent(observation)
+  if (decision.kind !== 'write') throw new Error(`decided ${decision.kind}`)
+  return decision.status
+}
+
+const idle = statusAfter(seen({}))
+
+test('a new agent gets a Pod; one whose Pod vanished goes', () => {
+  expect(decideAgent(seen({}, { pod: { state: 'missing' } })).kind).toBe('create-pod')
+  expect(decideAgent(seen(idle, { pod: { state: 'missing' } }))).toMatchObject({
+    kind: 'remove',
+    reason: 'PodFailed',
+  })
+})
+
+test('with an open stream it is idle, and busy with what it holds', () => {
+  expect(idle).toMatchObject({ state: 'idle', podUid: 'p1', idleSince: at(0) })
+  const busy = statusAfter(seen(idle, { held: task('a', {}, heldStatus('p1')) }))
+  expect(busy).toMatchObject({
+    state: 'busy',
+    currentTask: 'a',
+    currentRequest: 'hello',
+    activity: 'cloning',
+  })
+  expect(busy.idleSince).toBeUndefined()
+})
+
+test('nothing is written when nothing but the time moved', () => {
+  expect(decideAgent(seen(idle, { now: now + 60_000 })).kind).toBe('rest')
+})
+
+test('its record grows with every task that ended', () => {
+  const status = statusAfter(
+    seen(idle, {
+      outcomes: [
+        { succeeded: true, seconds: 10, tokens: 100 },
+        { succeeded: false, seconds: 20, tokens: 50 },
+      ],
+    }),
+  )
+  expect(status.performance).toEqual({ completed: 1, failed: 1, meanSeconds: 15, tokens: 150 })
+})
+
+test.each([
+  ['just now', 5, 'write'],
+  ['for over a minute', 61, 'remove'],
+] as const)('silent %s', (_since, seconds, want) => {
+  expect(decideAgent(seen(idle, { line: closed(seconds) })).kind).toBe(want)
+})
+
+test('a Pod that cannot be scheduled stalls the agent with the scheduler’s words', () => {
+  const status = statusAfter(
+    seen(
+      {},
+      {
+        pod: { state: 'pending', since: now, trouble: 'no node has 1Gi free', unschedulable: true },
+        line: closed(1),
+      },
+    ),
+  )
+  expect(status.conditions).toMatchObject([
+    { type: 'Ready', reason: 'PodUnschedulable' },
+    { type: 'Stalled', status: 'True', message: 'no node has 1Gi free' },
+  ])
+})
+
+test('a draining agent is left alone, then removed', () => {
+  const leaving = draining(agent('coding-1', idle), 'was idle', now)
+  expect(decideAgent(seen(leaving))).toEqual({ kind: 'rest', nextAt: now + 45_000 })
+  expect(decideAgent(seen(leaving, { now: now + 46_000 })).kind).toBe('remove')
+  expect(
+    decideAgent(seen(leaving, { pod: { state: 'ended', failed: false, message: '' } })),
+  ).toMatchObject({
+    kind: 'remove',
+    reason: 'Draining',
+  })
+})

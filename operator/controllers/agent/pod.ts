@@ -1,0 +1,136 @@
+// The Pod of one agent: two containers, one with the token, one that runs the project's commands and holds nothing.
+import type { Agent } from '../../api/agent.ts'
+import { ownedBy } from '../../api/kinds.ts'
+import { audiences, labels } from '../../api/names.ts'
+import type { AgentSettings } from '../../config.ts'
+import type { Pod } from '../../kube/core.ts'
+
+const agentUid = 10001
+const sandboxUid = 10002
+/** Both containers belong to it; the workspace and the socket are group-writable, nothing else is shared. */
+const sharedGroup = 10000
+const tokenDirectory = '/var/run/secrets/guildhall/hub'
+
+/** Name of an agent's Pod: the uid part keeps a successor of the same name apart from a Pod that is still going. */
+export function podNameOf(agent: Agent): string {
+  return `${agent.metadata.name}-${agent.metadata.uid.slice(0, 5)}`
+}
+
+/**
+ * Builds the Pod. Guarantees, each tested from inside a running one: restricted Pod Security; no Kubernetes token in any
+ * container; the hub token and the git directory are mounted in the agent container only; read-only root file systems.
+ */
+export function agentPod(agent: Agent, settings: AgentSettings): Pod {
+  const { name, namespace } = agent.metadata
+  const hardened = {
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    runAsNonRoot: true,
+    capabilities: { drop: ['ALL'] },
+    seccompProfile: { type: 'RuntimeDefault' },
+  }
+  const shared = [
+    { name: 'workspace', mountPath: '/workspace' },
+    { name: 'run', mountPath: '/run/guildhall' },
+  ]
+  const env = {
+    GUILDHALL_WORKSPACE: '/workspace',
+    GUILDHALL_SANDBOX_SOCKET: '/run/guildhall/sandbox.sock',
+    GUILDHALL_ASSETS: '/app/assets',
+    HOME: '/tmp',
+  }
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name: podNameOf(agent),
+      namespace,
+      labels: {
+        [labels.name]: 'guildhall',
+        [labels.component]: 'agent',
+        [labels.managedBy]: 'guildhall-operator',
+        [labels.agent]: name,
+        [labels.agentType]: agent.spec.type,
+      },
+      ownerReferences: [ownedBy(agent)],
+    },
+    spec: {
+      serviceAccountName: settings.serviceAccountName,
+      automountServiceAccountToken: false,
+      enableServiceLinks: false,
+      // A restarted container would forget its task but keep its identity; a new Pod is a new holder.
+      restartPolicy: 'Never',
+      terminationGracePeriodSeconds: 30,
+      ...(settings.runtimeClassName === '' ? {} : { runtimeClassName: settings.runtimeClassName }),
+      nodeSelector: settings.nodeSelector,
+      tolerations: settings.tolerations,
+      securityContext: {
+        runAsNonRoot: true,
+        fsGroup: sharedGroup,
+        supplementalGroups: [sharedGroup],
+        seccompProfile: { type: 'RuntimeDefault' },
+      },
+      containers: [
+        {
+          name: 'agent',
+          image: settings.image,
+          imagePullPolicy: settings.imagePullPolicy,
+          command: ['node', '/app/agent.js'],
+          env: environment({
+            ...env,
+            GUILDHALL_HUB_URL: settings.hubUrl,
+            GUILDHALL_TOKEN_FILE: `${tokenDirectory}/token`,
+            GUILDHALL_AGENT: name,
+            GUILDHALL_AGENT_TYPE: agent.spec.type,
+            GUILDHALL_GIT: '/git',
+          }),
+          resources: settings.resources.agent,
+          securityContext: { ...hardened, runAsUser: agentUid, runAsGroup: sharedGroup },
+          volumeMounts: [
+            ...shared,
+            { name: 'git', mountPath: '/git' },
+            { name: 'agent-tmp', mountPath: '/tmp' },
+            { name: 'hub-token', mountPath: tokenDirectory, readOnly: true },
+          ],
+        },
+        {
+          name: 'sandbox',
+          image: settings.image,
+          imagePullPolicy: settings.imagePullPolicy,
+          command: ['node', '/app/sandbox.js'],
+          env: environment(env),
+          resources: settings.resources.sandbox,
+          securityContext: { ...hardened, runAsUser: sandboxUid, runAsGroup: sharedGroup },
+          volumeMounts: [...shared, { name: 'sandbox-tmp', mountPath: '/tmp' }],
+        },
+      ],
+      volumes: [
+        { name: 'workspace', emptyDir: { sizeLimit: settings.workspaceSizeLimit } },
+        { name: 'run', emptyDir: { medium: 'Memory', sizeLimit: '16Mi' } },
+        { name: 'git', emptyDir: { sizeLimit: settings.workspaceSizeLimit } },
+        { name: 'agent-tmp', emptyDir: { sizeLimit: '256Mi' } },
+        { name: 'sandbox-tmp', emptyDir: { sizeLimit: '1Gi' } },
+        {
+          name: 'hub-token',
+          projected: {
+            sources: [
+              {
+                serviceAccountToken: {
+                  audience: audiences.hub,
+                  expirationSeconds: 3600,
+                  path: 'token',
+                },
+              },
+            ],
+          },
+        },
+      ],
+    } as unknown as NonNullable<Pod['spec']>,
+  }
+}
+
+function environment(
+  values: Readonly<Record<string, string>>,
+): readonly { readonly name: string; readonly value: string }[] {
+  return Object.entries(values).map(([name, value]) => ({ name, value }))
+}

@@ -1,0 +1,156 @@
+import type { AgentTask } from '../../api/agent-task.ts'
+import { git, trailers } from '../../api/names.ts'
+import { heldBy } from '../../api/task-state.ts'
+import { ForgeError, type ForgeClient } from '../../forge-client.ts'
+import type { Lines } from '../../hub/lines.ts'
+import { refOf } from '../../kube/resource.ts'
+import type { Reconcile } from '../../runtime/controller.ts'
+import { done, requeueAfter, WaitError, type Result } from '../../runtime/outcome.ts'
+import { byRequest, byUid, tell, writeStatus, type World } from '../world.ts'
+import { decideTask, type TaskObservation } from './decide.ts'
+import { attemptOver, integrated, type Transition } from './transitions.ts'
+
+/** A holder whose stream was closed for this long has lost its task. */
+const lostAfterMs = 10_000
+/** How often a holder is looked at; its silence is no event. */
+const watchMs = 2_000
+const forgePauseMs = 3_000
+
+/** Brings each AgentTask along its life: readies, takes away from lost agents, merges, ends. */
+export function taskReconciler(
+  world: World,
+  parts: { readonly forge: ForgeClient; readonly lines: Lines },
+): Reconcile {
+  return async function reconcileTask(key, { signal }): Promise<Result> {
+    const { namespace, name } = refOf(key)
+    const task = world.tasks.get(namespace, name)
+    if (task === undefined || task.metadata.deletionTimestamp !== undefined) return done
+    const decision = decideTask(observe(world, parts.lines, task))
+    switch (decision.kind) {
+      case 'rest':
+        return decision.nextAt === undefined
+          ? done
+          : requeueAfter(
+              Math.min(Math.max(decision.nextAt - world.clock.now(), 0), watchMs),
+              'watches its holder',
+            )
+      case 'write':
+        await writeTransition(world, parts.lines, task, decision.transition, signal)
+        return done
+      case 'integrate': {
+        const transition = await mergeResult(world, parts.forge, task, signal)
+        await writeTransition(world, parts.lines, task, transition, signal)
+        return done
+      }
+    }
+  }
+}
+
+function observe(world: World, lines: Lines, task: AgentTask): TaskObservation {
+  const siblings = world.tasks.byIndex(byRequest, requestKey(task))
+  return {
+    task,
+    dependencies: siblings.filter((other) => task.spec.after.includes(other.metadata.name)),
+    holder: holderOf(world, lines, task),
+    now: world.clock.now(),
+  }
+}
+
+/** The index key of a task's request. */
+export function requestKey(task: AgentTask): string {
+  return `${task.metadata.namespace}/${task.spec.requestRef.name}`
+}
+
+function holderOf(world: World, lines: Lines, task: AgentTask): TaskObservation['holder'] {
+  const held = heldBy(task)
+  if (held === undefined) return { state: 'unknown' }
+  const heard = lines.of(held.podUid)
+  if (heard.open) return { state: 'alive' }
+  const pod = world.pods.byIndex(byUid, held.podUid)[0]
+  if (pod === undefined) return { state: 'lost', why: `the Pod of ${held.agent} is gone` }
+  const phase = pod.status?.phase
+  if (phase === 'Failed' || phase === 'Succeeded')
+    return { state: 'lost', why: `the Pod of ${held.agent} ended` }
+  return world.clock.now() - heard.since > lostAfterMs
+    ? { state: 'lost', why: `${held.agent} was silent for ${lostAfterMs / 1000} s` }
+    : { state: 'unknown' }
+}
+
+/** Writes a transition, then tells people; an agent that lost its task is told to stop. */
+export async function writeTransition(
+  world: World,
+  lines: Lines,
+  task: AgentTask,
+  transition: Transition,
+  signal: AbortSignal,
+  actor = 'operator',
+): Promise<AgentTask> {
+  const held = heldBy(task)
+  const written = await writeStatus(world, world.tasks, task, transition.status, { signal })
+  if (held !== undefined && heldBy(written) === undefined && written.status?.result === undefined)
+    lines.send(held.podUid, { kind: 'cancel', task: task.metadata.name, attempt: held.attempt })
+  tell(
+    world,
+    task,
+    {
+      type: transition.type,
+      reason: transition.reason,
+      action: 'Progress',
+      message: transition.message,
+    },
+    {
+      actor,
+      detail: { request: task.spec.requestRef.name, attempt: written.status?.attempts ?? 0 },
+    },
+  )
+  return written
+}
+
+/** Merges the accepted commit; the same merge again is `contained`, so a crash in between repeats nothing. */
+async function mergeResult(
+  world: World,
+  forge: ForgeClient,
+  task: AgentTask,
+  signal: AbortSignal,
+): Promise<Transition> {
+  const { result, assignment } = task.status ?? {}
+  if (result?.commit === undefined || assignment === undefined)
+    throw new TypeError(`task ${task.metadata.name} has nothing to merge`)
+  const now = (): number => world.clock.now()
+  try {
+    const merge = await forge.integrate(
+      task.spec.repository,
+      {
+        into: task.spec.branch,
+        from: git.taskBranch(task.metadata.name, assignment.attempt),
+        commit: result.commit,
+        subject: `Merge ${task.spec.title}`.slice(0, 200),
+        trailers: [
+          { name: trailers.request, value: task.spec.requestRef.name },
+          { name: trailers.task, value: task.metadata.name },
+          { name: trailers.agent, value: assignment.agent },
+          { name: trailers.model, value: result.model || 'none' },
+          { name: trailers.attempts, value: String(assignment.attempt) },
+          { name: trailers.verdict, value: result.verdict },
+        ],
+      },
+      { signal },
+    )
+    return merge.outcome === 'conflict'
+      ? attemptOver(
+          task,
+          {
+            reason: 'Conflict',
+            message: `it collides with merged work in ${merge.files.join(', ')}`,
+          },
+          now(),
+        )
+      : integrated(task, merge.commit, now())
+  } catch (error) {
+    if (!(error instanceof ForgeError)) throw error
+    // The branch of an accepted report cannot vanish by itself: somebody removed it. Everything else passes.
+    if (error.code === 'NotFound' || error.code === 'BranchMoved')
+      return attemptOver(task, { reason: 'PushRejected', message: error.message }, now())
+    throw new WaitError(forgePauseMs, error.message, { cause: error })
+  }
+}

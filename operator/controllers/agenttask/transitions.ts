@@ -1,0 +1,336 @@
+// The life of an AgentTask as an explicit state machine: each function is one transition and gives the whole next status.
+//
+//   waiting -> queued -> assigned -> integrating -> succeeded
+//                ^          |             |
+//                +-- retrying <-----------+--> dead-lettered
+//   waiting -> skipped
+//
+// Pure. Who calls what: the controller begins, readies, skips, integrates and ends attempts; the scheduler assigns; the
+// hub accepts reports. Every write carries the resourceVersion it was decided on, so two of them cannot both win.
+import { failureRemedies, hopelessReasons, type FailureReason } from '../../api/failures.ts'
+import { conditionOf, withConditions, withoutCondition } from '../../api/condition-list.ts'
+import { taskConditions, taskReasons } from '../../api/conditions.ts'
+import { git } from '../../api/names.ts'
+import { goodVerdicts } from '../../api/agent-types.ts'
+import { heldBy } from '../../api/task-state.ts'
+import type { AgentTask, AgentTaskStatus, Failure, TaskResult } from '../../api/agent-task.ts'
+import type { Report } from '../../api/agent-protocol.ts'
+import type { Condition } from '../../api/schema.ts'
+
+/** A next status, and what to tell people about it. */
+export interface Transition {
+  readonly status: AgentTaskStatus
+  readonly type: 'Normal' | 'Warning'
+  readonly reason: string
+  readonly message: string
+}
+
+const { Ready, Assigned, Succeeded, Finished, DeadLettered } = taskConditions
+const rfc3339 = (ms: number): string => new Date(ms).toISOString()
+
+/** First visit: every condition is there, Unknown or False. */
+export function begin(task: AgentTask, now: number): Transition {
+  const waits = task.spec.after.length > 0
+  return next(task, now, {
+    type: 'Normal',
+    reason: waits ? taskReasons.Waiting : taskReasons.Queued,
+    message: waits ? `waits for ${task.spec.after.join(', ')}` : 'ready to be worked on',
+    conditions: [
+      [Ready, waits ? 'False' : 'True', waits ? taskReasons.Waiting : taskReasons.Queued],
+      [Assigned, 'False', taskReasons.Waiting],
+      [Succeeded, 'Unknown', waits ? taskReasons.Waiting : taskReasons.Queued],
+      [Finished, 'False', taskReasons.Waiting],
+    ],
+    fields: { attempts: 0 },
+  })
+}
+
+/** Everything it waits for is there. */
+export function ready(task: AgentTask, now: number): Transition {
+  return next(task, now, {
+    type: 'Normal',
+    reason: taskReasons.Queued,
+    message: 'ready to be worked on',
+    conditions: [
+      [Ready, 'True', taskReasons.Queued],
+      [Succeeded, 'Unknown', taskReasons.Queued],
+    ],
+  })
+}
+
+/** An agent gets it. The attempt number is the fencing token of everything that follows. */
+export function assign(
+  task: AgentTask,
+  agent: { readonly name: string; readonly podUid: string },
+  now: number,
+): Transition {
+  const attempt = (task.status?.assignment?.attempt ?? 0) + 1
+  return next(task, now, {
+    type: 'Normal',
+    reason: taskReasons.Running,
+    message: `given to ${agent.name}, attempt ${attempt}`,
+    conditions: [
+      [Assigned, 'True', taskReasons.Running],
+      [Succeeded, 'Unknown', taskReasons.Running],
+    ],
+    fields: {
+      assignment: {
+        agent: agent.name,
+        podUid: agent.podUid,
+        attempt,
+        at: rfc3339(now),
+        deadline: rfc3339(now + task.spec.timeoutSeconds * 1000),
+      },
+      attempts: attempt,
+      startedAt: task.status?.startedAt ?? rfc3339(now),
+    },
+    remove: ['queue', 'notBefore', 'failure'],
+  })
+}
+
+/** What a report does: `fenced` when it comes from anyone but the holder of the current attempt. */
+export type ReportDecision =
+  | { readonly kind: 'fenced'; readonly message: string }
+  /** The same report came before and was accepted. */
+  | { readonly kind: 'repeated' }
+  | { readonly kind: 'accepted'; readonly transition: Transition }
+
+/**
+ * Judges a report. Accepts at most one for a task, and only from the Pod and attempt that hold it.
+ * `tokens` and `model` are what the gateway counted, not what the agent says.
+ */
+export function acceptReport(
+  task: AgentTask,
+  report: Report,
+  from: { readonly podUid: string; readonly tokens: number; readonly model: string },
+  now: number,
+): ReportDecision {
+  const assignment = task.status?.assignment
+  if (assignment?.podUid !== from.podUid || assignment.attempt !== report.attempt)
+    return { kind: 'fenced', message: 'the task is held by another attempt' }
+  if (heldBy(task) === undefined) {
+    const over = (task.status?.history ?? []).some((entry) => entry.attempt === report.attempt)
+    return over && task.status?.result === undefined
+      ? { kind: 'fenced', message: 'the attempt is over' }
+      : { kind: 'repeated' }
+  }
+  if (!goodVerdicts.has(report.verdict) || report.failure !== undefined) {
+    const reason: FailureReason = report.failure?.reason ?? 'ChecksFailed'
+    const ended = attemptOver(
+      task,
+      {
+        reason,
+        message: report.failure?.message ?? report.summary,
+        report,
+        tokens: from.tokens,
+        model: from.model,
+      },
+      now,
+    )
+    return { kind: 'accepted', transition: ended }
+  }
+  const result = resultOf(report, from)
+  if (result.commit === undefined)
+    return { kind: 'accepted', transition: succeed(task, result, now) }
+  return {
+    kind: 'accepted',
+    transition: next(task, now, {
+      type: 'Normal',
+      reason: taskReasons.Integrating,
+      message: `${result.summary || result.verdict}; waits to be merged`,
+      conditions: [
+        [Assigned, 'False', taskReasons.Integrating],
+        [Succeeded, 'Unknown', taskReasons.Integrating],
+      ],
+      fields: { result },
+    }),
+  }
+}
+
+/** Its commit is on the request's branch. */
+export function integrated(task: AgentTask, merged: string, now: number): Transition {
+  const result = task.status?.result
+  if (result === undefined) throw new TypeError(`task ${task.metadata.name} has no result`)
+  return succeed(task, { ...result, merged }, now)
+}
+
+/** How an attempt ended without success. */
+export interface AttemptEnd {
+  readonly reason: FailureReason
+  readonly message: string
+  readonly report?: Report
+  readonly tokens?: number
+  readonly model?: string
+}
+
+/** An attempt ended without success: try again after a pause, or dead-letter it with evidence and remedy. */
+export function attemptOver(task: AgentTask, end: AttemptEnd, now: number): Transition {
+  const assignment = task.status?.assignment
+  const failure: Failure = {
+    reason: end.reason,
+    message: cut(end.message, 1000),
+    remedy: failureRemedies[end.reason],
+  }
+  const attempt = assignment?.attempt ?? 1
+  const history = [
+    ...(task.status?.history ?? []),
+    {
+      attempt,
+      agent: assignment?.agent ?? '',
+      startedAt: assignment?.at ?? rfc3339(now),
+      finishedAt: rfc3339(now),
+      ...(end.report === undefined ? {} : { verdict: end.report.verdict }),
+      ...(end.report?.commit === undefined
+        ? {}
+        : { branch: git.taskBranch(task.metadata.name, attempt) }),
+      failure,
+    },
+  ].slice(-10)
+  const last = attempt >= task.spec.maxAttempts || hopelessReasons.has(end.reason)
+  if (!last) {
+    const pauseMs = Math.min(60_000, 2000 * 2 ** (attempt - 1))
+    return next(task, now, {
+      type: 'Warning',
+      reason: taskReasons.Retrying,
+      message: `attempt ${attempt} of ${task.spec.maxAttempts} failed: ${failure.reason}: ${failure.message}`,
+      conditions: [
+        [Ready, 'True', taskReasons.Retrying],
+        [Assigned, 'False', taskReasons.Retrying],
+        [Succeeded, 'Unknown', taskReasons.Retrying],
+      ],
+      fields: { history, failure, notBefore: rfc3339(now + pauseMs) },
+      remove: ['result'],
+    })
+  }
+  return next(task, now, {
+    type: 'Warning',
+    reason: taskReasons.DeadLettered,
+    message: `${failure.reason}: ${failure.message} Remedy: ${failure.remedy}`,
+    conditions: [
+      [Assigned, 'False', taskReasons.DeadLettered],
+      [Succeeded, 'False', taskReasons.DeadLettered],
+      [Finished, 'True', taskReasons.DeadLettered],
+      [DeadLettered, 'True', failure.reason],
+    ],
+    fields: {
+      history,
+      failure,
+      completionTime: rfc3339(now),
+      ...(end.report === undefined
+        ? {}
+        : { result: resultOf(end.report, { tokens: end.tokens ?? 0, model: end.model ?? '' }) }),
+    },
+    remove: end.report === undefined ? ['queue', 'notBefore', 'result'] : ['queue', 'notBefore'],
+  })
+}
+
+/** A task it needs did not succeed. */
+export function skip(task: AgentTask, because: string, now: number): Transition {
+  return next(task, now, {
+    type: 'Warning',
+    reason: taskReasons.Skipped,
+    message: `skipped: ${because} did not succeed`,
+    conditions: [
+      [Ready, 'False', taskReasons.Skipped],
+      [Succeeded, 'False', taskReasons.Skipped],
+      [Finished, 'True', taskReasons.Skipped],
+    ],
+    fields: {
+      failure: {
+        reason: 'DependencyFailed',
+        message: `${because} did not succeed`,
+        remedy: failureRemedies.DependencyFailed,
+      },
+      completionTime: rfc3339(now),
+    },
+    remove: ['queue'],
+  })
+}
+
+/** Where it stands in the queue; written coarsely, only when the reason changes. */
+export function queued(task: AgentTask, position: number, reason: string, now: number): Transition {
+  return next(task, now, {
+    type: 'Normal',
+    reason: taskReasons.Queued,
+    message: reason,
+    conditions: [],
+    fields: { queue: { position, reason: cut(reason, 200) } },
+  })
+}
+
+function succeed(task: AgentTask, result: TaskResult, now: number): Transition {
+  return next(task, now, {
+    type: 'Normal',
+    reason: taskReasons.Succeeded,
+    message: result.summary || result.verdict,
+    conditions: [
+      [Assigned, 'False', taskReasons.Succeeded],
+      [Succeeded, 'True', taskReasons.Succeeded],
+      [Finished, 'True', taskReasons.Succeeded],
+    ],
+    fields: { result, completionTime: rfc3339(now) },
+    remove: ['queue', 'notBefore', 'failure'],
+  })
+}
+
+function resultOf(
+  report: Report,
+  counted: { readonly tokens: number; readonly model: string },
+): TaskResult {
+  return {
+    verdict: report.verdict,
+    summary: report.summary,
+    ...(report.commit === undefined ? {} : { commit: report.commit }),
+    files: report.files.filter((file) => /^[A-Za-z0-9_.@+-][A-Za-z0-9_.@+/ -]*$/.test(file)),
+    evidence: report.evidence,
+    tries: report.tries,
+    tokens: counted.tokens,
+    durationSeconds: Math.round(report.durationSeconds),
+    notes: report.notes,
+    model: counted.model,
+  }
+}
+
+interface Step {
+  readonly type: 'Normal' | 'Warning'
+  readonly reason: string
+  readonly message: string
+  readonly conditions: readonly (readonly [string, Condition['status'], string])[]
+  readonly fields?: Partial<AgentTaskStatus>
+  readonly remove?: readonly (keyof AgentTaskStatus)[]
+}
+
+function next(task: AgentTask, now: number, step: Step): Transition {
+  const before = task.status?.conditions ?? []
+  const cleared =
+    conditionOf(task, DeadLettered) !== undefined &&
+    !step.conditions.some(([type]) => type === DeadLettered)
+      ? withoutCondition(before, DeadLettered)
+      : before
+  const conditions = withConditions(
+    cleared,
+    step.conditions.map(([type, status, reason]) => ({
+      type,
+      status,
+      reason,
+      message: step.message,
+    })),
+    rfc3339(now),
+    task.metadata.generation,
+  )
+  const kept = Object.fromEntries(
+    Object.entries({ ...task.status, ...step.fields }).filter(
+      ([key]) => step.remove?.includes(key as keyof AgentTaskStatus) !== true,
+    ),
+  ) as AgentTaskStatus
+  return {
+    status: { ...kept, observedGeneration: task.metadata.generation, conditions: [...conditions] },
+    type: step.type,
+    reason: step.reason,
+    message: step.message,
+  }
+}
+
+function cut(text: string, max: number): string {
+  return text.length > max ? `${text.slice(0, max - 3)}...` : text
+}

@@ -1,0 +1,282 @@
+import { devRequestSpec, type DevRequest, type PlannedTask } from '../../api/devrequest.ts'
+import { git } from '../../api/names.ts'
+import { heldBy, isFinished } from '../../api/task-state.ts'
+import { requestConditions } from '../../api/conditions.ts'
+import { conditionOf } from '../../api/condition-list.ts'
+import { ForgeError, type ForgeClient } from '../../forge-client.ts'
+import { isAlreadyExists, isNotFound } from '../../kube/errors.ts'
+import { refOf } from '../../kube/resource.ts'
+import type { ModelProfile } from '../../models/profile.ts'
+import type { Reconcile } from '../../runtime/controller.ts'
+import { done, requeueAfter, TerminalError, type Result } from '../../runtime/outcome.ts'
+import { byRequest, tell, writeStatus, type World } from '../world.ts'
+import { decideRequest, finalStatus, type RequestObservation, type Stall } from './decide.ts'
+import type { ModelWatch } from './model-watch.ts'
+import type { Planning } from './planning.ts'
+import { forgeStall, modelStall, unknownModel } from './stalls.ts'
+import { agentTaskOf } from './tasks.ts'
+
+/** What a DevRequest needs beside the API server. */
+export interface RequestParts {
+  readonly forge: ForgeClient
+  readonly planning: Planning
+  readonly models: ModelWatch
+  readonly profiles: readonly ModelProfile[]
+}
+
+/** A stalled step is tried again after this time. */
+const stallPauseMs = 5_000
+const lookAgainMs = 10 * 60_000
+
+/** Takes each DevRequest from its first sight to its delivered branch. */
+export function requestReconciler(world: World, parts: RequestParts): Reconcile {
+  const desk = new StallDesk()
+  return async function reconcileRequest(key, { signal }): Promise<Result> {
+    const { namespace, name } = refOf(key)
+    const request = world.requests.get(namespace, name)
+    if (request === undefined) return done
+    const seen = await observe(world, parts, desk, request, signal)
+    const decision = decideRequest(seen)
+    switch (decision.kind) {
+      case 'rest':
+        return seen.stall === undefined
+          ? restUntil(world, decision.nextAt)
+          : requeueAfter(stallPauseMs, seen.stall.reason)
+      case 'write':
+        await writeAndTell(world, request, decision.status, signal)
+        if (decision.status.plan !== undefined) parts.planning.forget(request.metadata.uid)
+        return seen.stall === undefined ? done : requeueAfter(stallPauseMs, seen.stall.reason)
+      case 'prepare':
+        return prepare(world, parts, desk, request, signal)
+      case 'plan':
+        return plan(parts, desk, request, seen.model, signal)
+      case 'create-tasks':
+        await createTasks(world, request, decision.tasks, signal)
+        return done
+      case 'deliver':
+        return deliver(world, parts, desk, seen, signal)
+      case 'remove': {
+        const { uid } = request.metadata
+        await world.client.delete(world.requests.resource, { namespace, name, uid }, { signal })
+        return done
+      }
+    }
+  }
+}
+
+/** What stalls each request right now, by uid; gone when the step succeeds. */
+class StallDesk {
+  readonly #stalls = new Map<string, Stall>()
+
+  of(request: DevRequest): Stall | undefined {
+    return this.#stalls.get(request.metadata.uid)
+  }
+
+  /** Returns true when it is news. */
+  set(request: DevRequest, stall: Stall | undefined): boolean {
+    const before = this.of(request)
+    if (stall === undefined) this.#stalls.delete(request.metadata.uid)
+    else this.#stalls.set(request.metadata.uid, stall)
+    return before?.message !== stall?.message
+  }
+}
+
+async function observe(
+  world: World,
+  parts: RequestParts,
+  desk: StallDesk,
+  request: DevRequest,
+  signal: AbortSignal,
+): Promise<RequestObservation> {
+  const { metadata, spec, status } = request
+  const checked = devRequestSpec.safeParse(spec)
+  const tasks = world.tasks
+    .byIndex(byRequest, `${metadata.namespace}/${metadata.name}`)
+    .filter((task) => task.metadata.ownerReferences?.some((owner) => owner.uid === metadata.uid))
+  const holders = new Set(tasks.flatMap((task) => heldBy(task)?.podUid ?? []))
+  const model = spec.model ?? parts.profiles[0]?.name ?? ''
+  const health = status?.repository === undefined ? undefined : parts.models.of(model)
+  const branch =
+    status?.repository !== undefined && status.branch !== undefined && tasks.some(isFinished)
+      ? await parts.forge
+          .branch(status.repository, status.branch, status.base ?? '', { signal })
+          .catch(() => undefined)
+      : undefined
+  return {
+    request,
+    invalid: checked.success
+      ? undefined
+      : checked.error.issues
+          .map((issue) => `spec.${issue.path.join('.')}: ${issue.message}`)
+          .join('; '),
+    model,
+    tasks,
+    agents: world.agents.list().filter((agent) => holders.has(agent.status?.podUid ?? '')),
+    planning: parts.planning.stateOf(request),
+    stall:
+      desk.of(request) ??
+      (health === undefined ? undefined : modelStall(model, health)) ??
+      parts.planning.stallOf(request),
+    branch,
+    now: world.clock.now(),
+  }
+}
+
+function restUntil(world: World, at: number | undefined): Result {
+  return requeueAfter(
+    at === undefined ? lookAgainMs : Math.max(100, at - world.clock.now()),
+    'looks again',
+  )
+}
+
+async function prepare(
+  world: World,
+  parts: RequestParts,
+  desk: StallDesk,
+  request: DevRequest,
+  signal: AbortSignal,
+): Promise<Result> {
+  const { metadata, spec } = request
+  const source = spec.source ?? { template: { name: 'empty' as const } }
+  const branch = git.resultBranch(metadata.name)
+  const repository = source.repository?.name ?? `${metadata.name}-${metadata.uid.slice(0, 5)}`
+  try {
+    const state = await parts.forge.ensure(
+      repository,
+      {
+        source: source as Parameters<ForgeClient['ensure']>[1]['source'],
+        branch,
+        title: metadata.name,
+      },
+      { signal },
+    )
+    desk.set(request, undefined)
+    await writeAndTell(
+      world,
+      request,
+      {
+        ...request.status,
+        repository: state.repository,
+        base: state.base,
+        branch,
+        head: state.head,
+        commits: 0,
+      },
+      signal,
+    )
+    return done
+  } catch (error) {
+    if (!(error instanceof ForgeError)) throw error
+    return stalled(desk, request, forgeStall(error))
+  }
+}
+
+async function plan(
+  parts: RequestParts,
+  desk: StallDesk,
+  request: DevRequest,
+  model: string,
+  signal: AbortSignal,
+): Promise<Result> {
+  const asksModel = request.spec.plan === undefined
+  const known = parts.profiles.map((profile) => profile.name)
+  const stall = !known.includes(model)
+    ? unknownModel(model, known)
+    : asksModel
+      ? modelStall(model, await parts.models.look(model, { signal }))
+      : undefined
+  if (stall !== undefined) return stalled(desk, request, stall)
+  desk.set(request, undefined)
+  parts.planning.start(request)
+  return done
+}
+
+/** Notes what is wrong; when it is news the next run, which comes at once, writes it. */
+function stalled(desk: StallDesk, request: DevRequest, stall: Stall): Result {
+  return requeueAfter(desk.set(request, stall) ? 0 : stallPauseMs, stall.reason)
+}
+
+async function createTasks(
+  world: World,
+  request: DevRequest,
+  tasks: readonly PlannedTask[],
+  signal: AbortSignal,
+): Promise<void> {
+  for (const planned of tasks) {
+    const draft = agentTaskOf(request, planned)
+    try {
+      world.tasks.noteWrite(
+        await world.client.create(world.tasks.resource, draft, {
+          signal,
+          priority: 'refill',
+        }),
+      )
+    } catch (error) {
+      if (!isAlreadyExists(error)) throw error
+      const { namespace, uid } = request.metadata
+      const there = await world.client.get(world.tasks.resource, {
+        namespace,
+        name: planned.name,
+        signal,
+      })
+      if (!there.metadata.ownerReferences?.some((owner) => owner.uid === uid))
+        throw new TerminalError(
+          `AgentTask ${planned.name} belongs to somebody else; delete it: kubectl delete agenttask ${planned.name}`,
+          { cause: error },
+        )
+    }
+  }
+}
+
+async function deliver(
+  world: World,
+  parts: RequestParts,
+  desk: StallDesk,
+  seen: RequestObservation,
+  signal: AbortSignal,
+): Promise<Result> {
+  const { request } = seen
+  const { repository, branch, base } = request.status ?? {}
+  if (repository === undefined || branch === undefined) return done
+  try {
+    const last = await parts.forge.branch(repository, branch, base ?? '', { signal })
+    desk.set(request, undefined)
+    await writeAndTell(
+      world,
+      request,
+      finalStatus({ ...seen, stall: undefined, branch: last }),
+      signal,
+    )
+    return done
+  } catch (error) {
+    if (!(error instanceof ForgeError)) throw error
+    return stalled(desk, request, forgeStall(error))
+  }
+}
+
+/** Writes the status, and tells people when the summary's reason changed. */
+async function writeAndTell(
+  world: World,
+  request: DevRequest,
+  status: NonNullable<DevRequest['status']>,
+  signal: AbortSignal,
+): Promise<void> {
+  const before = conditionOf(request, requestConditions.Succeeded)
+  try {
+    await writeStatus(world, world.requests, request, status, { signal })
+  } catch (error) {
+    if (isNotFound(error)) return
+    throw error
+  }
+  const after = conditionOf({ status }, requestConditions.Succeeded)
+  if (after === undefined || after.reason === before?.reason) return
+  tell(world, request, {
+    type:
+      after.status === 'False' || conditionOf({ status }, requestConditions.Stalled) !== undefined
+        ? 'Warning'
+        : 'Normal',
+    reason: after.reason,
+    action: 'Progress',
+    message: after.message,
+  })
+}

@@ -1,0 +1,183 @@
+import { expect, test } from 'vitest'
+import { conditionOf, isTrue } from '../../api/condition-list.ts'
+import type { AgentTask } from '../../api/agent-task.ts'
+import type { DevRequest, Plan } from '../../api/devrequest.ts'
+import {
+  agent,
+  at,
+  endedStatus,
+  heldStatus,
+  now,
+  queuedStatus,
+  request,
+  task,
+} from '../../../test/objects.ts'
+import { decideRequest, finalStatus, type RequestObservation } from './decide.ts'
+
+const plan: Plan = {
+  hash: 'h',
+  revision: 1,
+  source: 'model',
+  waves: [['a'], ['b']],
+  team: [{ type: 'coding', count: 1 }],
+  tasks: ['a', 'b'].map((name) => ({
+    name,
+    type: 'coding',
+    action: 'code',
+    title: name,
+    goal: name,
+    doneWhen: '',
+    files: [],
+    after: [],
+    onFailure: 'FailRequest',
+  })),
+  warnings: [],
+  attempts: 1,
+}
+
+const seen = (one: DevRequest, more: Partial<RequestObservation> = {}): RequestObservation => ({
+  request: one,
+  invalid: undefined,
+  model: 'm',
+  tasks: [],
+  agents: [],
+  planning: { state: 'idle' },
+  stall: undefined,
+  branch: undefined,
+  now,
+  ...more,
+})
+
+/** The request after every status write that is due, and the decision that is left. */
+function settled(one: DevRequest, more: Partial<RequestObservation> = {}) {
+  let current = one
+  for (let round = 0; round < 3; round += 1) {
+    const decision = decideRequest(seen(current, more))
+    if (decision.kind !== 'write') return { request: current, decision }
+    current = { ...current, status: decision.status }
+  }
+  throw new Error('the status never settles')
+}
+
+const prepared = request(
+  'hello',
+  {},
+  { repository: 'hello-uid-h', base: 'b', branch: 'guild/hello' },
+)
+const planned = request('hello', {}, { ...prepared.status, plan })
+
+test('a new request shows every condition, then its repository is prepared', () => {
+  const { request: one, decision } = settled(request('hello'))
+  expect(one.status?.conditions?.map((condition) => condition.type)).toEqual([
+    'Accepted',
+    'Planned',
+    'Authorized',
+    'Integrated',
+    'Delivered',
+    'Succeeded',
+    'Finished',
+  ])
+  expect(decision.kind).toBe('prepare')
+})
+
+test('an invalid spec is isolated: a sentence, no work', () => {
+  const { request: one, decision } = settled(request('hello'), { invalid: 'spec.request: missing' })
+  expect(conditionOf(one, 'Accepted')).toMatchObject({ status: 'False', reason: 'InvalidSpec' })
+  expect(decision).toEqual({ kind: 'rest', nextAt: undefined })
+})
+
+test('it is planned once, and the first plan is stored', () => {
+  expect(settled(prepared).decision.kind).toBe('plan')
+  expect(settled(prepared, { planning: { state: 'running' } }).decision.kind).toBe('rest')
+  const { request: one, decision } = settled(prepared, {
+    planning: { state: 'done', plan, tokens: 77 },
+  })
+  expect(one.status).toMatchObject({ plan: { hash: 'h' }, tokens: 77, progress: '0/2' })
+  expect(decision).toMatchObject({ kind: 'create-tasks', tasks: [{ name: 'a' }, { name: 'b' }] })
+  const other = { ...plan, hash: 'second' }
+  expect(
+    settled(one, { planning: { state: 'done', plan: other, tokens: 1 } }).request.status?.plan
+      ?.hash,
+  ).toBe('h')
+})
+
+test('only missing tasks are created', () => {
+  expect(settled(planned, { tasks: [task('a')] }).decision).toMatchObject({
+    kind: 'create-tasks',
+    tasks: [{ name: 'b' }],
+  })
+})
+
+test('a stall shows in the summary, the column and an abnormal-true condition, and goes without trace', () => {
+  const stall = { reason: 'ModelUnavailable', message: 'the model server is away' } as const
+  const { request: one } = settled(planned, { stall, tasks: [task('a'), task('b')] })
+  expect(conditionOf(one, 'Succeeded')).toMatchObject({
+    status: 'Unknown',
+    reason: 'ModelUnavailable',
+  })
+  expect(one.status?.waitingFor).toBe('the model server')
+  expect(isTrue(one, 'Stalled')).toBe(true)
+  const { request: well } = settled(one, { tasks: [task('a'), task('b')] })
+  expect(conditionOf(well, 'Stalled')).toBeUndefined()
+  expect(conditionOf(well, 'Succeeded')?.reason).toBe('Running')
+})
+
+test('progress counts finished tasks and names the team', () => {
+  const { request: one } = settled(planned, {
+    tasks: [task('a', {}, endedStatus(true)), task('b', {}, heldStatus('p1'))],
+    agents: [agent('coding-1')],
+  })
+  expect(one.status).toMatchObject({ progress: '1/2', team: 'coding x1' })
+})
+
+const ends: readonly [string, AgentTask[], 'True' | 'False', string][] = [
+  [
+    'every task succeeded',
+    [task('a', {}, endedStatus(true)), task('b', {}, endedStatus(true))],
+    'True',
+    'Succeeded',
+  ],
+  [
+    'one that may fail did',
+    [task('a', {}, endedStatus(true)), task('b', { onFailure: 'Continue' }, endedStatus(false))],
+    'True',
+    'Succeeded',
+  ],
+  [
+    'one failed',
+    [task('a', {}, endedStatus(true)), task('b', {}, endedStatus(false))],
+    'False',
+    'TasksFailed',
+  ],
+]
+test.each(ends)(
+  'when %s it finishes with an honest result',
+  (_case, tasks, wantStatus, wantReason) => {
+    expect(settled(planned, { tasks }).decision.kind).toBe('deliver')
+    const status = finalStatus(seen(planned, { tasks, branch: { head: 'c', commits: 4 } }))
+    expect(conditionOf({ status }, 'Succeeded')).toMatchObject({
+      status: wantStatus,
+      reason: wantReason,
+    })
+    expect(isTrue({ status }, 'Finished')).toBe(true)
+    expect(status).toMatchObject({ completionTime: at(0), head: 'c', commits: 4 })
+  },
+)
+
+test('a plan-only request ends with its plan and runs nothing', () => {
+  const asked = request('hello', { planOnly: true }, planned.status)
+  expect(settled(asked).decision.kind).toBe('deliver')
+  expect(
+    finalStatus(seen(asked)).conditions?.find((one) => one.type === 'Succeeded'),
+  ).toMatchObject({
+    status: 'True',
+    reason: 'PlanOnly',
+  })
+})
+
+test('a finished request rests until its time to live is over', () => {
+  const status = { ...finalStatus(seen(planned, { tasks: [task('a', {}, queuedStatus)] })) }
+  const one = request('hello', { ttlSecondsAfterFinished: 60 }, status)
+  expect(decideRequest(seen(one))).toEqual({ kind: 'rest', nextAt: now + 60_000 })
+  expect(decideRequest(seen(one, { now: now + 61_000 })).kind).toBe('remove')
+})

@@ -1,0 +1,73 @@
+// What is wrong outside, in words for the request: a reason from a fixed table and the next thing to do.
+import { requestReasons } from '../../api/conditions.ts'
+import { ForgeError } from '../../forge-client.ts'
+import type { ModelHealth } from '../../models/health.ts'
+import { ModelError } from '../../models/errors.ts'
+import type { Stall } from './decide.ts'
+
+/** Words for a forge that cannot do what was asked. */
+export function forgeStall(error: ForgeError): Stall {
+  switch (error.code) {
+    case 'SourceUnavailable':
+      return {
+        reason: requestReasons.SourceUnavailable,
+        message: `${error.message}. Check spec.source (make a new DevRequest when it is wrong) and that the forge may reach it; it is tried again by itself`,
+      }
+    case 'DiskFull':
+      return {
+        reason: requestReasons.ForgeFull,
+        message: `${error.message}. Make room on the volume of statefulset/guildhall-forge, or enlarge its claim; the work goes on by itself then`,
+      }
+    default:
+      return {
+        reason: requestReasons.ForgeUnavailable,
+        message: `${error.message}. Look at: kubectl logs statefulset/guildhall-forge; it is tried again by itself`,
+      }
+  }
+}
+
+/** Words for a model that cannot be asked; undefined when it can. */
+export function modelStall(model: string, health: ModelHealth): Stall | undefined {
+  switch (health.state) {
+    case 'ready':
+      return undefined
+    case 'missing':
+      return {
+        reason: requestReasons.ModelMissing,
+        message: `the model server does not hold ${model}. Pull it: kubectl exec statefulset/guildhall-ollama -- ollama pull ${model}, or set another model`,
+      }
+    case 'pulling':
+      return {
+        reason: requestReasons.ModelMissing,
+        message: `${model} is being pulled: ${health.progress}`,
+      }
+    case 'unreachable':
+      return {
+        reason: requestReasons.ModelUnavailable,
+        message: `${health.message}. Look at: kubectl get pods -l app.kubernetes.io/component=ollama; it is tried again by itself`,
+      }
+  }
+}
+
+/** Words for a model that is not in the operator's settings. */
+export function unknownModel(model: string, known: readonly string[]): Stall {
+  return {
+    reason: requestReasons.ModelMissing,
+    message: `spec.model ${model} is not set up; known: ${known.join(', ')}. Add it to models in the chart's values, or make a DevRequest with one of these`,
+  }
+}
+
+/** Words for whatever planning threw. */
+export function planningStall(error: unknown): Stall {
+  if (error instanceof ForgeError) return forgeStall(error)
+  if (error instanceof ModelError && error.code !== 'ModelMissing')
+    return {
+      reason: requestReasons.ModelUnavailable,
+      message: `planning waits for the model: ${error.message}; it is tried again by itself`,
+    }
+  const message = error instanceof Error ? error.message : String(error)
+  return {
+    reason: requestReasons.ModelUnavailable,
+    message: `planning failed: ${message}; it is tried again by itself. kubectl logs deploy/guildhall-operator has the details`,
+  }
+}

@@ -1,0 +1,197 @@
+// Where the hub's doors lead: tokens to agents, reports to tasks, model calls to the gateway, lines to the log.
+import { audiences, labels } from './api/names.ts'
+import type { LogBatch, ModelCall, ModelEvent } from './api/agent-protocol.ts'
+import type { AgentTask } from './api/agent-task.ts'
+import { heldBy } from './api/task-state.ts'
+import type { Outcomes } from './controllers/agent/controller.ts'
+import { takeReport } from './controllers/agenttask/report.ts'
+import { byRequest, byUid, type World } from './controllers/world.ts'
+import { assignmentMessage } from './hub/assignment.ts'
+import { Problem } from './hub/http.ts'
+import type { Lines } from './hub/lines.ts'
+import type { Caller, HubDoors } from './hub/server.ts'
+import { isNotFound } from './kube/errors.ts'
+import type { Logger } from './kube/ports.ts'
+import { TokenReviewer } from './kube/token-review.ts'
+import { ModelError } from './models/errors.ts'
+import type { Gateway } from './models/gateway.ts'
+import type { ModelProfile } from './models/profile.ts'
+
+export interface DoorParts {
+  readonly gateway: Gateway
+  readonly lines: Lines
+  readonly outcomes: Outcomes
+  readonly profiles: readonly ModelProfile[]
+  readonly forgeUrl: string
+  readonly serviceAccountName: string
+  readonly log: Logger
+  /** Ends every report under way when the process stops for good. */
+  readonly abort: AbortSignal
+}
+
+/** A token stays good for this long after its Pod is gone. */
+const identityCacheMs = 30_000
+
+/** Builds what the hub asks of the rest of the operator, and the function that sends an assignment. */
+export function doorsOf(
+  world: World,
+  parts: DoorParts,
+): HubDoors & { readonly dispatch: (task: AgentTask) => void } {
+  const reviewer = new TokenReviewer({
+    client: world.client,
+    audience: audiences.hub,
+    clock: world.clock,
+    cacheMs: identityCacheMs,
+  })
+  const username = `system:serviceaccount:${world.namespace}:${parts.serviceAccountName}`
+
+  async function identify(token: string): Promise<Caller | undefined> {
+    const who = await reviewer.review(token)
+    if (who?.username !== username || who.pod === undefined) return undefined
+    const pod = world.pods.byIndex(byUid, who.pod.uid)[0]
+    const agent = pod?.metadata.labels?.[labels.agent]
+    if (agent === undefined || world.agents.get(world.namespace, agent) === undefined)
+      return undefined
+    return {
+      podUid: who.pod.uid,
+      agent,
+      type: pod?.metadata.labels?.[labels.agentType] ?? '',
+    }
+  }
+
+  const heldByPod = (podUid: string): readonly AgentTask[] =>
+    world.tasks.list().filter((task) => heldBy(task)?.podUid === podUid)
+
+  function messageFor(task: AgentTask): ReturnType<typeof assignmentMessage> | undefined {
+    const { namespace, name } = { namespace: world.namespace, name: task.spec.requestRef.name }
+    const request = world.requests.get(namespace, name)
+    if (request === undefined) return undefined
+    const profile = parts.profiles.find((known) => known.name === task.spec.model)
+    const facts = {
+      tier: profile?.tier ?? 'basic',
+      contextTokens: profile?.contextTokens ?? 8192,
+      outputTokens: profile?.outputTokens ?? 2048,
+    }
+    const siblings = world.tasks.byIndex(byRequest, `${namespace}/${name}`)
+    return assignmentMessage(task, request, siblings, facts, parts.forgeUrl)
+  }
+
+  function dispatch(task: AgentTask): void {
+    const held = heldBy(task)
+    const message = messageFor(task)
+    if (held === undefined || message === undefined) return
+    parts.lines.send(held.podUid, message)
+    parts.log.info(
+      {
+        task: task.metadata.name,
+        request: task.spec.requestRef.name,
+        agent: held.agent,
+        attempt: held.attempt,
+      },
+      `task ${task.metadata.name} started on ${held.agent}`,
+    )
+  }
+
+  return {
+    identify,
+    dispatch,
+    assignmentsOf: (podUid) => heldByPod(podUid).flatMap((task) => messageFor(task) ?? []),
+    holds: (podUid, task, attempt) =>
+      heldByPod(podUid).some(
+        (held) => held.metadata.name === task && held.status?.assignment?.attempt === attempt,
+      ),
+    async report(caller, report) {
+      const task = world.tasks.get(world.namespace, report.task)
+      const request = task?.spec.requestRef.name ?? ''
+      const used = parts.gateway.tokens({ request, task: report.task })
+      try {
+        const receipt = await takeReport(
+          world,
+          parts,
+          {
+            agent: caller.agent,
+            podUid: caller.podUid,
+            tokens: used.inputTokens + used.outputTokens,
+            model: used.calls > 0 ? (task?.spec.model ?? '') : '',
+          },
+          report,
+          { signal: parts.abort },
+        )
+        parts.log.info(
+          {
+            task: report.task,
+            request,
+            agent: caller.agent,
+            attempt: report.attempt,
+            verdict: report.verdict,
+            outcome: receipt.outcome,
+          },
+          `task ${report.task} reported ${report.verdict} by ${caller.agent}: ${report.summary}`,
+        )
+        return receipt
+      } catch (error) {
+        if (isNotFound(error))
+          return { outcome: 'fenced', message: 'there is no such task any more' }
+        throw error
+      }
+    },
+    async ask(call, { signal, onEvent }) {
+      const task = world.tasks.get(world.namespace, call.task)
+      if (task === undefined) throw new Problem(409, 'Fenced', `task ${call.task} is gone`)
+      onEvent(await answer(parts.gateway, task, call, signal, onEvent))
+    },
+    log(caller, batch) {
+      for (const line of batch.lines) writeLine(parts.log, caller, world, line)
+    },
+  }
+}
+
+async function answer(
+  gateway: Gateway,
+  task: AgentTask,
+  call: ModelCall,
+  signal: AbortSignal,
+  onEvent: (event: ModelEvent) => void,
+): Promise<ModelEvent> {
+  const { task: _task, attempt: _attempt, schema, ...question } = call
+  try {
+    return await gateway.call(
+      {
+        ...question,
+        model: task.spec.model,
+        request: task.spec.requestRef.name,
+        task: task.metadata.name,
+        priority: task.spec.priority,
+        ...(schema === undefined ? {} : { schema }),
+      },
+      { signal, onEvent },
+    )
+  } catch (error) {
+    if (error instanceof ModelError)
+      return { kind: 'error', code: error.code, message: error.message, retryable: error.retryable }
+    throw error
+  }
+}
+
+function writeLine(
+  log: Logger,
+  caller: Caller,
+  world: World,
+  line: LogBatch['lines'][number],
+): void {
+  const request =
+    line.task === undefined
+      ? undefined
+      : world.tasks.get(world.namespace, line.task)?.spec.requestRef.name
+  log[line.level](
+    {
+      ...line.fields,
+      logger: `agents/${caller.type}`,
+      agent: caller.agent,
+      at: line.time,
+      ...(line.task === undefined ? {} : { task: line.task, attempt: line.attempt }),
+      ...(request === undefined ? {} : { request }),
+    },
+    line.message,
+  )
+}

@@ -1,0 +1,150 @@
+import { readFile } from 'node:fs/promises'
+import { z } from 'zod'
+import {
+  branchState,
+  integrateResult,
+  repositoryState,
+  treeListing,
+  type BranchState,
+  type EnsureRepository,
+  type ForgeProblemCode,
+  type Integrate,
+  type IntegrateResult,
+  type RepositoryState,
+  type TreeListing,
+} from './api/forge-protocol.ts'
+import type { Clock } from './kube/ports.ts'
+import { withDeadline } from './kube/wait.ts'
+
+/** The forge said no, or could not be reached (`Unreachable`). */
+export class ForgeError extends Error {
+  override readonly name = 'ForgeError'
+  readonly code: ForgeProblemCode | 'Unreachable'
+
+  constructor(code: ForgeProblemCode | 'Unreachable', message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+const problem = z.object({ code: z.string(), message: z.string() })
+
+/** Asks the forge, with the operator's own token; the file is read for every call because the kubelet renews it. */
+export class ForgeClient {
+  readonly #url: string
+  readonly #tokenFile: string
+  readonly #clock: Clock
+
+  constructor(options: {
+    readonly url: string
+    readonly tokenFile: string
+    readonly clock: Clock
+  }) {
+    this.#url = options.url.replace(/\/$/, '')
+    this.#tokenFile = options.tokenFile
+    this.#clock = options.clock
+  }
+
+  /** Makes the repository and the branch, or finds them. A mirror of a large repository may take minutes. */
+  async ensure(
+    repository: string,
+    body: EnsureRepository,
+    options: { readonly signal: AbortSignal },
+  ): Promise<RepositoryState> {
+    return repositoryState.parse(
+      await this.#call('PUT', `/api/repositories/${repository}`, body, 300_000, options.signal),
+    )
+  }
+
+  async branch(
+    repository: string,
+    branch: string,
+    base: string,
+    options: { readonly signal: AbortSignal },
+  ): Promise<BranchState> {
+    const path = `/api/repositories/${repository}/branches/${encodeURIComponent(branch)}?base=${base}`
+    return branchState.parse(await this.#call('GET', path, undefined, 15_000, options.signal))
+  }
+
+  async tree(
+    repository: string,
+    commit: string,
+    options: { readonly signal: AbortSignal },
+  ): Promise<TreeListing> {
+    const path = `/api/repositories/${repository}/tree/${commit}`
+    return treeListing.parse(await this.#call('GET', path, undefined, 15_000, options.signal))
+  }
+
+  /** The text of one file; undefined when there is none. */
+  async file(
+    repository: string,
+    commit: string,
+    path: string,
+    options: { readonly signal: AbortSignal },
+  ): Promise<string | undefined> {
+    try {
+      const query = `/api/repositories/${repository}/blob/${commit}?path=${encodeURIComponent(path)}`
+      return String(await this.#call('GET', query, undefined, 15_000, options.signal))
+    } catch (error) {
+      if (error instanceof ForgeError && error.code === 'NotFound') return undefined
+      throw error
+    }
+  }
+
+  async integrate(
+    repository: string,
+    body: Integrate,
+    options: { readonly signal: AbortSignal },
+  ): Promise<IntegrateResult> {
+    return integrateResult.parse(
+      await this.#call(
+        'POST',
+        `/api/repositories/${repository}/integrate`,
+        body,
+        60_000,
+        options.signal,
+      ),
+    )
+  }
+
+  async #call(
+    method: string,
+    path: string,
+    body: unknown,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<unknown> {
+    const token = (await readFile(this.#tokenFile, 'utf8')).trim()
+    const name = `forge ${method} ${path.split('?')[0] ?? ''}`
+    return withDeadline({ clock: this.#clock, ms: timeoutMs, name, signal }, async (bounded) => {
+      const response = await fetch(`${this.#url}${path}`, {
+        method,
+        signal: bounded,
+        headers: {
+          authorization: `Bearer ${token}`,
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      }).catch((error: unknown) => {
+        throw new ForgeError('Unreachable', `the forge at ${this.#url} does not answer`, {
+          cause: error,
+        })
+      })
+      const text = await response.text()
+      if (response.ok)
+        return response.headers.get('content-type')?.includes('json') ? JSON.parse(text) : text
+      const said = problem.safeParse(safeJson(text))
+      throw said.success
+        ? new ForgeError(said.data.code as ForgeProblemCode, said.data.message)
+        : new ForgeError('Internal', `${name}: HTTP status ${response.status}`)
+    })
+  }
+}
+
+function safeJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

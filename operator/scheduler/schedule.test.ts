@@ -1,0 +1,183 @@
+import { expect, test } from 'vitest'
+import fc from 'fast-check'
+import { agentTypes } from '../api/agent-types.ts'
+import { at, endedStatus, heldStatus, now, queuedStatus, task } from '../../test/objects.ts'
+import { schedule, type SchedulableAgent, type ScheduleInput } from './schedule.ts'
+
+const agent = (name: string, more: Partial<SchedulableAgent> = {}): SchedulableAgent => ({
+  name,
+  type: 'coding',
+  podUid: `pod-${name}`,
+  connected: true,
+  leaving: false,
+  completed: 0,
+  maxTasks: 50,
+  idleSince: now - 1000,
+  ...more,
+})
+
+const input = (more: Partial<ScheduleInput>): ScheduleInput => ({
+  now,
+  tasks: [],
+  agents: [],
+  requests: new Map([
+    ['hello', { suspended: false, maxParallel: 10 }],
+    ['other', { suspended: false, maxParallel: 10 }],
+  ]),
+  maxAgents: 10,
+  idleSeconds: 300,
+  ...more,
+})
+
+const assigned = (given: ReturnType<typeof schedule>): string[] =>
+  given.assign.map(({ task: one, agent: to }) => `${one.metadata.name}>${to.name}`)
+
+test('a queued task goes to an idle agent of its type', () => {
+  const given = schedule(
+    input({ tasks: [task('a')], agents: [agent('t', { type: 'testing' }), agent('c')] }),
+  )
+  expect(assigned(given)).toEqual(['a>c'])
+  expect(given.create).toEqual([])
+})
+
+test('without an agent of its type one is made, and the task says so', () => {
+  const given = schedule(input({ tasks: [task('a')] }))
+  expect(given.create).toMatchObject([{ type: 'coding' }])
+  expect(given.queue).toMatchObject([{ position: 0, reason: 'a coding agent is being started' }])
+})
+
+test('a starting agent is waited for, one for each task', () => {
+  const starting = agent('c', { connected: false, podUid: undefined, idleSince: undefined })
+  const given = schedule(input({ tasks: [task('a'), task('b')], agents: [starting] }))
+  expect(given.create).toHaveLength(1)
+  expect(given.queue.map((place) => place.reason)).toEqual([
+    'agent c is starting',
+    'a coding agent is being started',
+  ])
+})
+
+test('critical goes before normal, and long waiting lifts a task', () => {
+  const old = task('old', { priority: 'low' }, queuedStatus, at(-16 * 60))
+  const given = schedule(
+    input({
+      tasks: [task('normal'), old, task('urgent', { priority: 'critical' })],
+      agents: [agent('c')],
+    }),
+  )
+  // 16 minutes lift low (3) to 0, the rank of critical; the older one goes first.
+  expect(assigned(given)).toEqual(['old>c'])
+  expect(given.queue.map((place) => place.task.metadata.name)).toEqual(['urgent', 'normal'])
+})
+
+test('the request that runs least goes first among equals', () => {
+  const given = schedule(
+    input({
+      tasks: [
+        task('h1', {}, heldStatus('pod-x')),
+        task('a-hello'),
+        task('b-other', { requestRef: { name: 'other' } }),
+      ],
+      agents: [agent('c'), agent('x')],
+    }),
+  )
+  expect(assigned(given)).toEqual(['b-other>c'])
+})
+
+test('at the limit of agents an idle one of another type makes room', () => {
+  const agents = Array.from({ length: 10 }, (_, index) =>
+    agent(`t${index}`, { type: 'testing', idleSince: now - index }),
+  )
+  const given = schedule(input({ tasks: [task('a')], agents }))
+  expect(given.create).toEqual([])
+  expect(given.retire).toMatchObject([{ agent: { name: 't9' } }])
+  expect(given.queue).toMatchObject([{ reason: 'all 10 agents are in use' }])
+})
+
+test('an idle agent goes after its time, and the schedule knows when', () => {
+  const given = schedule(
+    input({
+      agents: [
+        agent('old', { idleSince: now - 301_000 }),
+        agent('new', { idleSince: now - 100_000 }),
+      ],
+    }),
+  )
+  expect(given.retire).toMatchObject([{ agent: { name: 'old' } }])
+  expect(given.nextAt).toBe(now + 200_000)
+})
+
+test.each([
+  [
+    'its request is suspended',
+    { requests: new Map([['hello', { suspended: true, maxParallel: 10 }]]) },
+  ],
+  ['its request is gone', { requests: new Map() }],
+  [
+    'its request runs as much as it may',
+    { requests: new Map([['hello', { suspended: false, maxParallel: 0 }]]) },
+  ],
+])('a task waits while %s', (_why, more) => {
+  const given = schedule(input({ tasks: [task('a')], agents: [agent('c')], ...more }))
+  expect(given.assign).toEqual([])
+  expect(given.queue).toHaveLength(1)
+})
+
+test('a task waits out its pause between attempts', () => {
+  const paused = task('a', {}, { ...queuedStatus, notBefore: at(5) })
+  const given = schedule(input({ tasks: [paused], agents: [agent('c')] }))
+  expect(given.assign).toEqual([])
+  expect(given.nextAt).toBe(now + 5000)
+})
+
+test('whatever the world looks like, the promises of the scheduler hold', () => {
+  const anyType = fc.constantFrom(...agentTypes)
+  const anyAgent = fc.record({
+    type: anyType,
+    connected: fc.boolean(),
+    leaving: fc.boolean(),
+    completed: fc.integer({ min: 0, max: 60 }),
+    idle: fc.integer({ min: 0, max: 600_000 }),
+  })
+  const anyTask = fc.record({
+    type: anyType,
+    state: fc.integer({ min: 0, max: 3 }),
+    holder: fc.nat(12),
+  })
+  fc.assert(
+    fc.property(
+      fc.array(anyAgent, { maxLength: 12 }),
+      fc.array(anyTask, { maxLength: 30 }),
+      (someAgents, someTasks) => {
+        const agents = someAgents.map((one, index) =>
+          agent(`g${index}`, { ...one, idleSince: now - one.idle, podUid: `p${index}` }),
+        )
+        const holders = new Set<number>()
+        const tasks = someTasks.map((one, index) => {
+          const free = one.holder < agents.length && !holders.has(one.holder)
+          const held = one.state === 1 && free
+          if (held) holders.add(one.holder)
+          const status = held
+            ? heldStatus(`p${one.holder}`)
+            : one.state === 2
+              ? endedStatus(true)
+              : queuedStatus
+          return task(`t${index}`, { type: one.type }, status)
+        })
+        const given = schedule(input({ agents, tasks }))
+        const busy = new Set([...holders].map((index) => `g${index}`))
+        expect(new Set(given.assign.map((one) => one.agent.name)).size).toBe(given.assign.length)
+        for (const one of given.assign) {
+          expect(one.agent.type).toBe(one.task.spec.type)
+          expect(one.agent.connected && !one.agent.leaving && !busy.has(one.agent.name)).toBe(true)
+        }
+        for (const gone of given.retire) {
+          expect(busy.has(gone.agent.name)).toBe(false)
+          expect(given.assign.some((one) => one.agent === gone.agent)).toBe(false)
+        }
+        expect(agents.length + given.create.length).toBeLessThanOrEqual(Math.max(10, agents.length))
+        const queued = tasks.filter((one) => one.status === queuedStatus).length
+        expect(given.assign.length + given.queue.length).toBe(queued)
+      },
+    ),
+  )
+})

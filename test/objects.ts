@@ -1,0 +1,121 @@
+// Small builders for objects in tests: say only what the test is about.
+import type { Agent } from '../operator/api/agent.ts'
+import type { AgentTask, AgentTaskSpec, AgentTaskStatus } from '../operator/api/agent-task.ts'
+import type { DevRequest } from '../operator/api/devrequest.ts'
+import { apiVersion } from '../operator/api/names.ts'
+import type { Condition, Metadata } from '../operator/api/schema.ts'
+
+/** 2026-11-23T12:00:00Z, the present of all pure tests. */
+export const now = Date.UTC(2026, 10, 23, 12)
+export const at = (seconds: number): string => new Date(now + seconds * 1000).toISOString()
+
+const metadata = (name: string, created = at(-60)): Metadata => ({
+  name,
+  namespace: 'guildhall',
+  uid: `uid-${name}`,
+  resourceVersion: '1',
+  generation: 1,
+  creationTimestamp: created,
+})
+
+/** A condition that holds since before the test. */
+export const condition = (
+  type: string,
+  status: Condition['status'],
+  reason = 'Because',
+): Condition => ({ type, status, reason, message: '', lastTransitionTime: at(-30) })
+
+/** An AgentTask that was begun and is queued, unless told otherwise. */
+export function task(
+  name: string,
+  spec: Partial<AgentTaskSpec> = {},
+  status: AgentTaskStatus = queuedStatus,
+  created?: string,
+): AgentTask {
+  return {
+    apiVersion,
+    kind: 'AgentTask',
+    metadata: metadata(name, created),
+    spec: {
+      requestRef: { name: 'hello' },
+      type: 'coding',
+      action: 'code',
+      title: name,
+      goal: name,
+      doneWhen: '',
+      files: [],
+      after: [],
+      priority: 'normal',
+      timeoutSeconds: 600,
+      maxAttempts: 3,
+      onFailure: 'FailRequest',
+      repository: 'hello',
+      branch: 'guild/hello',
+      model: 'm',
+      ...spec,
+    },
+    status,
+  }
+}
+
+export const queuedStatus: AgentTaskStatus = {
+  attempts: 0,
+  conditions: [
+    condition('Ready', 'True', 'Queued'),
+    condition('Assigned', 'False'),
+    condition('Succeeded', 'Unknown', 'Queued'),
+    condition('Finished', 'False'),
+  ],
+}
+
+/** Held by the Pod `podUid` of `agent`. */
+export const heldStatus = (podUid: string, attempt = 1, deadline = at(600)): AgentTaskStatus => ({
+  attempts: attempt,
+  assignment: { agent: `agent-of-${podUid}`, podUid, attempt, at: at(-10), deadline },
+  conditions: [
+    condition('Ready', 'True', 'Queued'),
+    condition('Assigned', 'True', 'Running'),
+    condition('Succeeded', 'Unknown', 'Running'),
+    condition('Finished', 'False'),
+  ],
+})
+
+export const endedStatus = (succeeded: boolean): AgentTaskStatus => ({
+  attempts: 1,
+  completionTime: at(-1),
+  conditions: [
+    condition('Ready', 'True'),
+    condition('Assigned', 'False'),
+    condition('Succeeded', succeeded ? 'True' : 'False', succeeded ? 'Succeeded' : 'DeadLettered'),
+    condition('Finished', 'True'),
+  ],
+})
+
+export function agent(name: string, status: Agent['status'] = {}, created?: string): Agent {
+  return {
+    apiVersion,
+    kind: 'Agent',
+    metadata: metadata(name, created),
+    spec: { type: 'coding', skills: [], model: 'm', maxTasks: 50 },
+    status,
+  }
+}
+
+export function request(
+  name: string,
+  spec: Partial<DevRequest['spec']> = {},
+  status?: DevRequest['status'],
+): DevRequest {
+  return {
+    apiVersion,
+    kind: 'DevRequest',
+    metadata: metadata(name),
+    spec: {
+      request: 'make it',
+      priority: 'normal',
+      limits: { maxTasks: 30, maxParallel: 10, taskTimeoutSeconds: 1800, maxAttempts: 3 },
+      ...spec,
+    },
+    ...(status === undefined ? {} : { status }),
+  }
+}
