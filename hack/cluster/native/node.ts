@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { stringify } from 'yaml'
 import { binaryPath } from './binaries.ts'
@@ -23,7 +23,10 @@ export async function prepareNode(paths: StatePaths): Promise<void> {
     await mkdir(path, { recursive: true })
   }
   await mkdir(paths.volumes, { recursive: true, mode: 0o700 })
-  await writeFile(join(paths.cniConfig, '10-guildhall.conflist'), networkConfiguration(paths))
+  await writeConfiguration(
+    join(paths.cniConfig, '10-guildhall.conflist'),
+    networkConfiguration(paths),
+  )
 }
 
 /** containerd, with its state and the network plugins' in our directory. Writes its configuration. */
@@ -31,7 +34,7 @@ export async function containerdDaemon(paths: StatePaths): Promise<Daemon> {
   const program = binaryPath('containerd')
   const file = join(paths.config, 'containerd.toml')
   const configuration = containerdConfiguration(paths)
-  await writeFile(file, configuration)
+  await writeConfiguration(file, configuration)
   return {
     name: 'containerd',
     command: [program, '--config', file, '--log-level', 'warn'],
@@ -48,7 +51,7 @@ export async function kubeletDaemon(
 ): Promise<Daemon> {
   const file = join(paths.config, 'kubelet.yaml')
   const configuration = stringify(kubeletConfiguration(paths, credentials))
-  await writeFile(file, configuration)
+  await writeConfiguration(file, configuration)
   return {
     name: 'kubelet',
     command: [
@@ -68,12 +71,17 @@ export async function kubeletDaemon(
 export async function proxyDaemon(paths: StatePaths, kubeconfig: string): Promise<Daemon> {
   const file = join(paths.config, 'kube-proxy.yaml')
   const configuration = stringify(proxyConfiguration(kubeconfig))
-  await writeFile(file, configuration)
+  await writeConfiguration(file, configuration)
   return {
     name: 'kube-proxy',
     command: [binaryPath('kube-proxy'), `--config=${file}`],
     configuration,
   }
+}
+
+/** Leaves a file alone that says this already: kube-proxy ends when its configuration is touched. */
+async function writeConfiguration(path: string, text: string): Promise<void> {
+  if ((await readFile(path, 'utf8').catch(() => undefined)) !== text) await writeFile(path, text)
 }
 
 function containerdConfiguration(paths: StatePaths): string {

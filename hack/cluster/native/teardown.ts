@@ -37,7 +37,7 @@ export async function tearDown(
   await removeNetwork(paths)
   await removeTraces(paths)
   const state = [paths.etcd, paths.kubelet, paths.podLogs, paths.volumes, paths.containerdState]
-  const files = [...state, paths.runcRoot, paths.cniAddresses, paths.containerdSocket]
+  const files = [...state, paths.runcRoot, paths.cniAddresses, paths.addons, paths.containerdSocket]
   const gone = purge
     ? [paths.directory]
     : [...files, `${paths.containerdSocket}.ttrpc`, join(paths.directory, 'run')]

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
-import { mkdir } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { execa } from 'execa'
 import { withLock } from '../lock.ts'
@@ -22,7 +23,7 @@ const packages = ['iproute2', 'iptables', 'nftables', 'conntrack', 'mount', 'ope
 /** Brings up whatever of the cluster is not up, and waits until all of it works. */
 export async function bringUp(paths: StatePaths, options: CallOptions): Promise<void> {
   const { log, signal } = options
-  if (allReady(await inspectCluster(paths))) {
+  if (allReady(await inspectCluster(paths)) && (await addonsCurrent(paths))) {
     log.line('the cluster is up')
     return
   }
@@ -73,13 +74,25 @@ async function startAll(
 }
 
 async function applyAddons(paths: StatePaths, { signal }: CallOptions): Promise<void> {
+  const manifests = await addonManifests()
   const apply = ['apply', '--server-side', '--force-conflicts', '--field-manager=guildhall-cluster']
   const result = await execa(
     binaryPath('kubectl'),
     ['--kubeconfig', paths.adminKubeconfig, ...apply, '-f', '-'],
-    { input: await addonManifests(), reject: false, ...(signal && { cancelSignal: signal }) },
+    { input: manifests, reject: false, ...(signal && { cancelSignal: signal }) },
   )
   if (result.failed) throw new Error(`the cluster refuses its DNS or storage: ${result.stderr}`)
+  await writeFile(paths.addons, digest(manifests))
+}
+
+/** Whether the objects that were applied last are those of this checkout. */
+async function addonsCurrent(paths: StatePaths): Promise<boolean> {
+  const applied = await readFile(paths.addons, 'utf8').catch(() => '')
+  return applied === digest(await addonManifests())
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
 }
 
 async function untilAllReady(paths: StatePaths, { log, signal }: CallOptions): Promise<void> {
