@@ -1,0 +1,213 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { systemClock, systemRandom } from '../runtime/clock.ts'
+import { KubeClient } from './client.ts'
+import { configMaps } from './core.ts'
+import { isConflict, isGone, isTransient } from './errors.ts'
+import {
+  refuse,
+  reply,
+  startScriptedServer,
+  type Script,
+  type ScriptedServer,
+} from './testing/scripted-server.ts'
+
+let server: ScriptedServer
+let client: KubeClient
+
+async function serve(script: Script): Promise<void> {
+  server = await startScriptedServer(script)
+  client = new KubeClient({ config: server.config, clock: systemClock, random: systemRandom })
+}
+afterEach(async () => {
+  await server.close()
+  await client.close()
+})
+
+const ref = { namespace: 'n', name: 'a' }
+const stored = { metadata: { ...ref, resourceVersion: '1' } }
+const verbs: Record<string, () => Promise<unknown>> = {
+  get: () => client.get(configMaps, ref),
+  list: () => client.list(configMaps),
+  apply: () => client.apply(configMaps, { metadata: ref }, { fieldManager: 'm' }),
+  create: () => client.create(configMaps, { metadata: ref }),
+  update: () => client.update(configMaps, stored),
+  patch: () => client.patch(configMaps, ref, { type: 'merge', body: {} }),
+  delete: () => client.delete(configMaps, ref),
+}
+const all = Object.keys(verbs)
+const repeatable = ['get', 'list', 'apply']
+
+/** Refuses the first request in some way and serves the rest. */
+const afterOne =
+  (failure: Script): Script =>
+  (request, response) => {
+    if (server.requests.length === 1) failure(request, response)
+    else reply(response, 200, { ...stored, items: [] })
+  }
+
+describe('after a passing failure', () => {
+  it.each(all)('%s is repeated only if that is safe: 503', async (verb) => {
+    await serve(afterOne((_, response) => refuse(response, 503, 'ServiceUnavailable')))
+    const call = verbs[verb]?.()
+    if (repeatable.includes(verb)) await expect(call).resolves.toBeDefined()
+    else await expect(call).rejects.toSatisfy(isTransient)
+    expect(server.requests).toHaveLength(repeatable.includes(verb) ? 2 : 1)
+  })
+
+  it.each(all)('%s is repeated only if that is safe: connection cut', async (verb) => {
+    await serve(afterOne((_, response) => response.destroy()))
+    const call = verbs[verb]?.()
+    if (repeatable.includes(verb)) await expect(call).resolves.toBeDefined()
+    else await expect(call).rejects.toMatchObject({ status: 0, reason: 'Unreachable' })
+    expect(server.requests).toHaveLength(repeatable.includes(verb) ? 2 : 1)
+  })
+
+  it.each(all)('%s is repeated after a 429 that names a time', async (verb) => {
+    await serve(
+      afterOne((_, response) => refuse(response, 429, 'TooManyRequests', { 'retry-after': '0' })),
+    )
+    await expect(verbs[verb]?.()).resolves.toBeDefined()
+    expect(server.requests).toHaveLength(2)
+  })
+
+  it('a write is not repeated after a 429 without a time, as from an eviction', async () => {
+    await serve((_, response) => refuse(response, 429, 'TooManyRequests'))
+    await expect(verbs['create']?.()).rejects.toMatchObject({ status: 429 })
+    expect(server.requests).toHaveLength(1)
+  })
+
+  it('a read is repeated three times at most', async () => {
+    await serve((_, response) => refuse(response, 503, 'ServiceUnavailable'))
+    await expect(verbs['get']?.()).rejects.toMatchObject({ status: 503 })
+    expect(server.requests).toHaveLength(4)
+  })
+
+  it('the refusal comes at once when the time to wait is beyond the deadline', async () => {
+    await serve((_, response) => refuse(response, 429, 'TooManyRequests', { 'retry-after': '60' }))
+    await expect(verbs['get']?.()).rejects.toMatchObject({ status: 429, retryAfterMs: 60_000 })
+  })
+})
+
+describe('a server that does not answer', () => {
+  it('costs the deadline and no more', async () => {
+    await serve(() => undefined)
+    const call = client.get(configMaps, { ...ref, timeoutMs: 50 })
+    await expect(call).rejects.toMatchObject({ status: 0, reason: 'Timeout' })
+    await expect(call).rejects.toThrow(
+      'GET /api/v1/namespaces/n/configmaps/a took longer than 50 ms',
+    )
+  })
+
+  it('costs the deadline too if it stops in the middle of the body', async () => {
+    await serve((_, response) => {
+      response.writeHead(200).write('{"meta')
+    })
+    const call = client.get(configMaps, { ...ref, timeoutMs: 50 })
+    await expect(call).rejects.toMatchObject({ reason: 'Timeout' })
+  })
+
+  it('is left when the caller gives up, with the reason of the caller', async () => {
+    await serve(() => undefined)
+    const caller = new AbortController()
+    const call = client.get(configMaps, { ...ref, signal: caller.signal })
+    caller.abort(new Error('changed my mind'))
+    await expect(call).rejects.toThrow('changed my mind')
+  })
+})
+
+it('a refused token is read again once, for any verb', async () => {
+  await serve((request, response) => {
+    if (request.headers.authorization === 'Bearer 0') refuse(response, 401, 'Unauthorized')
+    else reply(response, 201, stored)
+  })
+  await expect(verbs['create']?.()).resolves.toEqual(stored)
+  expect(server.refreshes()).toBe(1)
+})
+
+it('a token that stays refused is an error, not a loop', async () => {
+  await serve((_, response) => refuse(response, 401, 'Unauthorized'))
+  await expect(verbs['create']?.()).rejects.toMatchObject({ status: 401 })
+  expect(server.requests).toHaveLength(2)
+})
+
+it('one after another, calls share their connections', async () => {
+  await serve((_, response) => reply(response, 200, stored))
+  for (let count = 0; count < 20; count += 1) await client.get(configMaps, ref)
+  // Two, not one: undici opens the second while the first answer is still being read.
+  const used = new Set(server.requests.map((request) => request.connection))
+  expect(used.size).toBeLessThanOrEqual(2)
+})
+
+const item = (name: string) => ({ metadata: { name, namespace: 'n' } })
+
+describe('a list', () => {
+  it('joins its pages and names the kind of each item', async () => {
+    await serve((request, response) => {
+      const last = request.query.get('continue') === 'more'
+      reply(response, 200, {
+        metadata: { resourceVersion: '7', continue: last ? '' : 'more' },
+        items: last ? [item('b')] : [item('a')],
+      })
+    })
+    const { items, resourceVersion } = await client.list(configMaps, { labelSelector: 'x=y' })
+    expect(items).toEqual([
+      { apiVersion: 'v1', kind: 'ConfigMap', ...item('a') },
+      { apiVersion: 'v1', kind: 'ConfigMap', ...item('b') },
+    ])
+    expect(resourceVersion).toBe('7')
+    expect(server.requests.map((request) => request.query.get('labelSelector'))).toEqual([
+      'x=y',
+      'x=y',
+    ])
+  })
+
+  it('starts again in one piece when its token expires half-way', async () => {
+    await serve((request, response) => {
+      if (request.query.has('continue')) refuse(response, 410, 'Expired')
+      else if (request.query.has('limit')) {
+        reply(response, 200, {
+          metadata: { resourceVersion: '1', continue: 'old' },
+          items: [item('a')],
+        })
+      } else {
+        reply(response, 200, { metadata: { resourceVersion: '9' }, items: [item('a'), item('b')] })
+      }
+    })
+    const { items, resourceVersion } = await client.list(configMaps)
+    expect(items.map((found) => found.metadata.name)).toEqual(['a', 'b'])
+    expect(resourceVersion).toBe('9')
+  })
+
+  it('that is gone at its start is an error', async () => {
+    await serve((_, response) => refuse(response, 410, 'Expired'))
+    await expect(client.list(configMaps)).rejects.toSatisfy(isGone)
+  })
+})
+
+it('a conflict carries what the server said', async () => {
+  await serve((_, response) => refuse(response, 409, 'Conflict'))
+  const call = client.update(configMaps, stored)
+  await expect(call).rejects.toSatisfy(isConflict)
+  await expect(call).rejects.toThrow('PUT /api/v1/namespaces/n/configmaps/a: refused: Conflict')
+})
+
+it('what is sent is what was given, with its type filled in', async () => {
+  await serve((request, response) => reply(response, 201, JSON.parse(request.body)))
+  const object = { metadata: ref, data: { x: '1' }, unknownField: { default: ['kept'] } }
+  await expect(client.create(configMaps, object)).resolves.toEqual({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    ...object,
+  })
+})
+
+it('a deletion that is complete returns nothing, one that waits returns the object', async () => {
+  await serve((request, response) => {
+    const waiting = request.path.endsWith('/waiting')
+    reply(response, 200, waiting ? { kind: 'ConfigMap', ...stored } : { kind: 'Status' })
+  })
+  await expect(client.delete(configMaps, ref)).resolves.toBeUndefined()
+  await expect(client.delete(configMaps, { ...ref, name: 'waiting' })).resolves.toMatchObject(
+    stored,
+  )
+})

@@ -1,0 +1,300 @@
+import type { ServerResponse } from 'node:http'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { systemClock, systemRandom } from '../runtime/clock.ts'
+import { silentLogger } from '../runtime/logger.ts'
+import { KubeClient } from './client.ts'
+import { configMaps, type ConfigMap } from './core.ts'
+import { Informer } from './informer.ts'
+import type { Clock } from './ports.ts'
+import {
+  refuse,
+  reply,
+  startScriptedServer,
+  type ScriptedServer,
+  type SeenRequest,
+} from './testing/scripted-server.ts'
+
+/** The real clock, but what would be a long wait is a short one and is remembered. */
+function hurried(waits: number[]): Clock {
+  return {
+    ...systemClock,
+    sleep: (ms, options) => {
+      waits.push(ms)
+      return systemClock.sleep(Math.min(ms, 5), options)
+    },
+  }
+}
+
+const made = (name: string, version: number, uid = `uid-${name}`) => ({
+  metadata: { name, namespace: 'n', uid, resourceVersion: String(version) },
+})
+const line = (type: string, object: object) => `${JSON.stringify({ type, object })}\n`
+const bookmark = (version: number) =>
+  line('BOOKMARK', { metadata: { resourceVersion: String(version) } })
+
+let server: ScriptedServer
+let client: KubeClient
+let informer: Informer<ConfigMap>
+let life: AbortController
+let running: Promise<void>
+let waits: number[]
+/** What lists answer, and one script per watch in turn; without one the watch stays open and silent. */
+let listed: { version: number; items: readonly object[] }
+let lists: number
+let watches: ((response: ServerResponse, request: SeenRequest) => void)[]
+let opened: SeenRequest[]
+
+async function start(options: { readonly clock?: Clock } = {}): Promise<void> {
+  server = await startScriptedServer((request, response) => {
+    if (request.query.has('watch')) {
+      opened.push(request)
+      const script = watches.shift()
+      if (script === undefined) response.flushHeaders()
+      else script(response, request)
+      return
+    }
+    lists += 1
+    const metadata = { resourceVersion: String(listed.version) }
+    reply(response, 200, { metadata, items: listed.items })
+  })
+  const { clock = hurried(waits) } = options
+  client = new KubeClient({ config: server.config, clock: systemClock, random: systemRandom })
+  informer = new Informer<ConfigMap>({
+    client,
+    resource: configMaps,
+    namespace: 'n',
+    log: silentLogger,
+    clock,
+    random: systemRandom,
+    indexers: { uid: (object) => [object.metadata.uid ?? ''] },
+  })
+  life = new AbortController()
+  running = informer.run({ signal: life.signal })
+  await informer.synced({ signal: AbortSignal.timeout(2_000) })
+}
+
+beforeEach(() => {
+  waits = []
+  lists = 0
+  listed = { version: 10, items: [made('a', 3), made('b', 7)] }
+  watches = []
+  opened = []
+})
+afterEach(async () => {
+  life.abort(new Error('test is over'))
+  await running
+  await server.close()
+  await client.close()
+})
+
+const names = () => informer.list().map((object) => object.metadata.name)
+const versionOf = (name: string) => informer.get('n', name)?.metadata.resourceVersion
+
+describe('an informer', () => {
+  it('lists, then follows', async () => {
+    watches = [
+      (response) =>
+        response.write(
+          line('ADDED', made('c', 11)) +
+            line('MODIFIED', made('a', 12)) +
+            line('DELETED', made('b', 13)),
+        ),
+    ]
+    await start()
+    await vi.waitFor(() => expect(names().toSorted()).toEqual(['a', 'c']))
+    expect(versionOf('a')).toBe('12')
+    expect(informer.byIndex('uid', 'uid-b')).toEqual([])
+    expect(opened[0]?.query.get('resourceVersion')).toBe('10')
+  })
+
+  it('drops managed fields', async () => {
+    const object = made('a', 3)
+    const metadata = { ...object.metadata, managedFields: [{ manager: 'x' }] }
+    listed = { version: 10, items: [{ ...object, metadata }] }
+    await start()
+    expect(informer.get('n', 'a')?.metadata).toEqual(object.metadata)
+  })
+
+  it('reopens at once from the last version when the server closes, however often', async () => {
+    for (let version = 11; version <= 30; version += 1) {
+      watches.push((response) => response.end(line('MODIFIED', made('a', version))))
+    }
+    await start()
+    await vi.waitFor(() => expect(versionOf('a')).toBe('30'))
+    expect(opened.slice(0, 20).map((request) => request.query.get('resourceVersion'))).toEqual(
+      Array.from({ length: 20 }, (_, index) => String(10 + index)),
+    )
+    expect(waits).toEqual([])
+    expect(lists).toBe(1)
+  })
+
+  it('resumes after a bookmark from the bookmark', async () => {
+    watches = [(response) => response.end(bookmark(50))]
+    await start()
+    await vi.waitFor(() => expect(opened[1]?.query.get('resourceVersion')).toBe('50'))
+    expect(informer.resourceVersion).toBe('50')
+  })
+
+  it('loses nothing when the connection is cut at any byte', async () => {
+    const events = [
+      line('ADDED', made('grüße', 11)),
+      line('MODIFIED', made('a', 12)),
+      line('DELETED', made('b', 13)),
+      line('ADDED', { ...made('b', 14, 'second'), data: { text: '🦉' } }),
+    ]
+    const all = Buffer.from(events.join(''))
+    // After each cut the server goes on with what the requested version has not seen.
+    const from = (request: SeenRequest) =>
+      Buffer.from(
+        events.slice(Math.max(0, Number(request.query.get('resourceVersion')) - 10)).join(''),
+      )
+    for (let cut = 1; cut < all.length; cut += 7) {
+      watches.push((response, request) => {
+        const rest = from(request)
+        const part = rest.subarray(0, Math.min(cut, rest.length - 1))
+        response.write(part, () => response.destroy())
+      })
+    }
+    watches.push((response, request) => response.write(from(request)))
+    await start()
+    await vi.waitFor(() => expect(informer.resourceVersion).toBe('14'), { timeout: 5_000 })
+    expect(names().toSorted()).toEqual(['a', 'b', 'grüße'])
+    expect(informer.get('n', 'b')?.metadata.uid).toBe('second')
+  })
+
+  it.each([
+    ['at the start', (response: ServerResponse) => refuse(response, 410, 'Gone')],
+    [
+      'in the stream',
+      (response: ServerResponse) =>
+        response.end(line('ERROR', { kind: 'Status', code: 410, reason: 'Expired' })),
+    ],
+  ])('lists again at once when its version expired %s', async (_, gone) => {
+    watches = [
+      (response) => {
+        listed = { version: 90, items: [made('a', 3), made('z', 80)] }
+        gone(response)
+      },
+    ]
+    const changes: string[] = []
+    await start()
+    informer.onChange((key, object) => changes.push(`${key.name} ${object ? 'is' : 'is not'}`))
+    await vi.waitFor(() => expect(names().toSorted()).toEqual(['a', 'z']))
+    expect(waits).toEqual([])
+    expect(changes).toContain('b is not')
+    expect(changes).toContain('z is')
+  })
+
+  it('backs off longer and longer while the server fails, and recovers', async () => {
+    for (let count = 0; count < 6; count += 1) watches.push((response) => response.destroy())
+    watches.push((response) => response.write(line('ADDED', made('c', 11))))
+    await start()
+    await vi.waitFor(() => expect(names()).toContain('c'))
+    const ceilings = [800, 1_600, 3_200, 6_400, 12_800]
+    expect(waits.length).toBeGreaterThanOrEqual(5)
+    for (const [index, ceiling] of ceilings.entries()) {
+      expect(waits[index]).toBeGreaterThanOrEqual(ceiling / 2)
+      expect(waits[index]).toBeLessThanOrEqual(ceiling)
+    }
+  })
+
+  it('does not spin on a server that closes at once without a word', async () => {
+    for (let count = 0; count < 5; count += 1) watches.push((response) => response.end())
+    await start()
+    await vi.waitFor(() => expect(waits.length).toBeGreaterThanOrEqual(4))
+  })
+
+  it('lists again when the stream is no JSON', async () => {
+    watches = [(response) => void response.write('<html>\n')]
+    await start()
+    await vi.waitFor(() => expect(lists).toBe(2))
+  })
+})
+
+describe('handlers', () => {
+  it('are told what is there when they come late', async () => {
+    await start()
+    const seen: string[] = []
+    informer.onChange((key) => seen.push(`${key.namespace}/${key.name}`))
+    expect(seen).toEqual(['n/a', 'n/b'])
+  })
+
+  it('that throw lose nothing but that event, and no other handler notices', async () => {
+    watches = [
+      (response) => response.write(line('ADDED', made('c', 11)) + line('ADDED', made('d', 12))),
+    ]
+    const seen: string[] = []
+    await start()
+    informer.onChange((key) => {
+      if (key.name === 'c') throw new Error('slip')
+    })
+    informer.onChange((key) => seen.push(key.name))
+    await vi.waitFor(() => expect(seen).toContain('d'))
+    expect(seen).toContain('c')
+  })
+})
+
+describe('own writes', () => {
+  const limits = { signal: new AbortController().signal, timeoutMs: 2_000 }
+
+  it('are waited for', async () => {
+    const connected = Promise.withResolvers<ServerResponse>()
+    watches = [connected.resolve]
+    await start()
+    const response = await connected.promise
+    informer.noteWrite(made('a', 20))
+    expect(informer.isBehind('n/a')).toBe(true)
+    expect(informer.isBehind('n/b')).toBe(false)
+    await expect(informer.caughtUp({ ...limits, timeoutMs: 20 })).resolves.toBe(false)
+    await expect(informer.caughtUp({ ...limits, key: 'n/b' })).resolves.toBe(true)
+    const waiting = informer.caughtUp(limits)
+    response.write(line('MODIFIED', made('a', 20)))
+    await expect(waiting).resolves.toBe(true)
+    expect(informer.isBehind()).toBe(false)
+    expect(versionOf('a')).toBe('20')
+  })
+
+  it('that came back before they were noted are not waited for', async () => {
+    await start()
+    informer.noteWrite(made('a', 3))
+    expect(informer.isBehind()).toBe(false)
+  })
+
+  it('whose event was skipped are settled by a later event or bookmark', async () => {
+    watches = [(response) => void setTimeout(() => response.write(bookmark(30)), 20)]
+    await start()
+    informer.noteWrite(made('elsewhere', 25))
+    await expect(informer.caughtUp(limits)).resolves.toBe(true)
+  })
+
+  it('that a restored backup undid are forgotten', async () => {
+    watches = [
+      (response) => {
+        listed = { version: 5, items: [] }
+        refuse(response, 410, 'Gone')
+      },
+    ]
+    await start()
+    informer.noteWrite(made('a', 999))
+    await vi.waitFor(() => expect(informer.resourceVersion).toBe('5'))
+    expect(informer.isBehind()).toBe(false)
+  })
+
+  it('stop being waited for when the caller gives up', async () => {
+    await start()
+    const caller = new AbortController()
+    const waiting = informer.waitForVersion('99', { signal: caller.signal, timeoutMs: 5_000 })
+    caller.abort(new Error('enough'))
+    await expect(waiting).rejects.toThrow('enough')
+  })
+})
+
+it('stopping ends the watch on the server and rejects nothing', async () => {
+  let closed = false
+  watches = [(response) => void response.on('close', () => (closed = true))]
+  await start()
+  await vi.waitFor(() => expect(opened).toHaveLength(1))
+  life.abort(new Error('stop'))
+  await running
+  await vi.waitFor(() => expect(closed).toBe(true))
+})
