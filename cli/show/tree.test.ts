@@ -250,7 +250,7 @@ describe('the tree', () => {
     const lines = renderTree(snapshot, start + 40_000, { color: false, ascii: true, width: 60 })
     expect(lines.join('\n')).toMatch(/^[\x20-\x7e\n]*$/)
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(60)
-    expect(lines).toContain('|  |- * spec    Do the spec     testing-1  35s  try 2: repair~')
+    expect(lines).toContain('|  |- * spec    Do the spec     testing-1  35s  try 2: repa~')
   })
 
   test('colours mark the state and never change the text', () => {
