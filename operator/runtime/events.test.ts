@@ -1,0 +1,176 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { KubeClient } from '../kube/client.ts'
+import { configMaps, type Event } from '../kube/core.ts'
+import { KubeError } from '../kube/errors.ts'
+import { EventRecorder, referenceTo, type EventDraft } from './events.ts'
+import { silentLogger } from './logger.ts'
+import { seededRandom, VirtualClock } from './virtual-clock.ts'
+
+let clock: VirtualClock
+let stored: Map<string, Event>
+let failure: (() => KubeError) | undefined
+let recorder: EventRecorder
+let stop: AbortController
+let running: Promise<void>
+
+beforeEach(() => {
+  clock = new VirtualClock()
+  stored = new Map()
+  failure = undefined
+  const answer = (work: () => Event): Promise<never> => {
+    if (failure !== undefined) return Promise.reject(failure())
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- events are all there is here
+    return Promise.resolve(work() as unknown as never)
+  }
+  const client: Pick<KubeClient, 'create' | 'patch'> = {
+    create: (_, object) =>
+      answer(() => {
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as above
+        const event = object as unknown as Event
+        stored.set(event.metadata.name, event)
+        return event
+      }),
+    patch: (_, ref, patch) =>
+      answer(() => {
+        const event = stored.get(ref.name)
+        if (event === undefined) {
+          throw new KubeError({ status: 404, reason: 'NotFound', message: 'gone' })
+        }
+        const next = { ...event, ...(Array.isArray(patch.body) ? {} : patch.body) }
+        stored.set(ref.name, next)
+        return next
+      }),
+  }
+  recorder = new EventRecorder({
+    client,
+    clock,
+    random: seededRandom(1),
+    log: silentLogger,
+    reportingController: 'guildhall.dev/operator',
+    reportingInstance: 'pod-1',
+  })
+  stop = new AbortController()
+  running = recorder.run({ stop: stop.signal, abort: new AbortController().signal })
+})
+afterEach(async () => {
+  stop.abort()
+  await clock.advance(20_000)
+  await running
+})
+
+const draft = (note: string, name = 'a', namespace: string | undefined = 'n'): EventDraft => ({
+  regarding: referenceTo(configMaps, { metadata: { name, namespace, uid: `uid-${name}` } }),
+  type: 'Normal',
+  reason: 'Started',
+  action: 'Start',
+  note,
+})
+const only = () => [...stored.values()][0]
+
+describe('an event', () => {
+  it('says what happened to which object', async () => {
+    recorder.record(draft('task a started'))
+    await clock.advance(0)
+    expect(only()).toMatchObject({
+      metadata: { namespace: 'n' },
+      eventTime: '2026-01-01T00:00:00.000000Z',
+      note: 'task a started',
+      regarding: { apiVersion: 'v1', kind: 'ConfigMap', name: 'a', namespace: 'n', uid: 'uid-a' },
+      reportingController: 'guildhall.dev/operator',
+      reportingInstance: 'pod-1',
+    })
+    expect(only()?.series).toBeUndefined()
+  })
+
+  it('about a cluster-scoped object lives in the namespace default', async () => {
+    recorder.record(draft('x', 'a', ''))
+    await clock.advance(0)
+    expect(only()?.metadata.namespace).toBe('default')
+  })
+
+  it('that repeats becomes a series, written seldom', async () => {
+    for (let count = 0; count < 50; count += 1) {
+      recorder.record(draft('same'))
+      await clock.advance(100)
+    }
+    await clock.advance(10_000)
+    expect(stored.size).toBe(1)
+    expect(only()?.series?.count).toBe(50)
+  })
+
+  it('that repeats after six quiet minutes is a new one', async () => {
+    recorder.record(draft('same'))
+    await clock.advance(6 * 60_000 + 100)
+    recorder.record(draft('same'))
+    await clock.advance(0)
+    expect(stored.size).toBe(2)
+  })
+
+  it('whose series has expired on the server is told anew', async () => {
+    recorder.record(draft('same'))
+    await clock.advance(1_000)
+    stored.clear()
+    recorder.record(draft('same'))
+    await clock.advance(10_000)
+    expect(only()?.series?.count).toBe(2)
+  })
+
+  it('that is too long is cut between characters', async () => {
+    recorder.record(draft('ü'.repeat(1_000)))
+    await clock.advance(0)
+    const note = only()?.note ?? ''
+    expect(Buffer.byteLength(note)).toBeLessThanOrEqual(1_024)
+    expect(note).toMatch(/^ü+…$/)
+  })
+})
+
+describe('a flood', () => {
+  it('about one object is held to 25 at once and one more in five minutes', async () => {
+    for (let count = 0; count < 100; count += 1) recorder.record(draft(`note ${count}`))
+    await clock.advance(0)
+    expect(stored.size).toBe(25)
+    expect(recorder.dropped).toBe(75)
+    await clock.advance(5 * 60_000)
+    recorder.record(draft('later'))
+    await clock.advance(0)
+    expect(stored.size).toBe(26)
+  })
+
+  it('about many objects is held to a thousand in memory', async () => {
+    for (let count = 0; count < 5_000; count += 1) recorder.record(draft('x', `o${count}`))
+    await clock.advance(0)
+    expect(stored.size).toBe(1_000)
+    expect(recorder.dropped).toBe(4_000)
+  })
+})
+
+describe('a failure', () => {
+  it('that passes is survived', async () => {
+    failure = () => new KubeError({ status: 503, reason: 'x', message: 'x' })
+    recorder.record(draft('x'))
+    await clock.advance(50)
+    failure = undefined
+    await clock.advance(10_000)
+    expect(stored.size).toBe(1)
+  })
+
+  it('that stays is forgotten, and later events still come', async () => {
+    failure = () => new KubeError({ status: 403, reason: 'Forbidden', message: 'x' })
+    recorder.record(draft('x'))
+    await clock.advance(100)
+    expect(recorder.dropped).toBe(1)
+    failure = undefined
+    recorder.record(draft('y'))
+    await clock.advance(0)
+    expect(only()?.note).toBe('y')
+  })
+})
+
+it('what was not written when the process stops is written then', async () => {
+  recorder.record(draft('same'))
+  await clock.advance(0)
+  recorder.record(draft('same'))
+  stop.abort()
+  await running
+  expect(only()?.series?.count).toBe(2)
+})

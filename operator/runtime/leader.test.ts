@@ -1,0 +1,212 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { KubeClient } from '../kube/client.ts'
+import type { Lease } from '../kube/core.ts'
+import { KubeError } from '../kube/errors.ts'
+import { LeaderElector } from './leader.ts'
+import { silentLogger } from './logger.ts'
+import { seededRandom, VirtualClock } from './virtual-clock.ts'
+
+/** One Lease behind an API that can fail, as several processes see it. */
+class LeaseServer {
+  lease: Lease | undefined
+  version = 0
+  down = false
+
+  client(cut: () => boolean = () => false): Pick<KubeClient, 'get' | 'create' | 'update'> {
+    const answer = async (work: () => Lease): Promise<never> => {
+      if (this.down || cut()) {
+        throw new KubeError({ status: 0, reason: 'Unreachable', message: 'down' })
+      }
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- leases are all there is here
+      return structuredClone(work()) as never
+    }
+    const refuse = (status: number, reason: string) =>
+      new KubeError({ status, reason, message: reason })
+    const store = (object: object) => {
+      this.version += 1
+      const metadata = { name: 'l', namespace: 'n', resourceVersion: String(this.version) }
+      this.lease = { ...structuredClone(object), metadata }
+      return this.lease
+    }
+    return {
+      get: () =>
+        answer(() => {
+          if (this.lease === undefined) throw refuse(404, 'NotFound')
+          return this.lease
+        }),
+      create: (_, object) =>
+        answer(() => {
+          if (this.lease !== undefined) throw refuse(409, 'AlreadyExists')
+          return store(object)
+        }),
+      update: (_, object) =>
+        answer(() => {
+          if (this.lease === undefined) throw refuse(404, 'NotFound')
+          if (object.metadata.resourceVersion !== String(this.version)) {
+            throw refuse(409, 'Conflict')
+          }
+          return store(object)
+        }),
+    }
+  }
+}
+
+let server: LeaseServer
+let clock: VirtualClock
+let life: AbortController
+beforeEach(() => {
+  server = new LeaseServer()
+  clock = new VirtualClock()
+  life = new AbortController()
+})
+afterEach(() => {
+  life.abort(new Error('test is over'))
+})
+
+function candidate(identity: string, cut?: () => boolean) {
+  const elector = new LeaderElector({
+    client: server.client(cut),
+    namespace: 'n',
+    name: 'l',
+    identity,
+    clock,
+    random: seededRandom(identity.length),
+    log: silentLogger,
+  })
+  const ends: string[] = []
+  const lead = async () => {
+    await elector.acquire({ signal: life.signal })
+    ends.push('leading')
+    ends.push(await elector.keep({ signal: life.signal }))
+  }
+  const running = lead().catch(() => undefined)
+  return { elector, ends, running }
+}
+
+describe('leader election', () => {
+  it('the first one leads and goes on leading, the second waits', async () => {
+    const first = candidate('first')
+    await clock.advance(0)
+    const second = candidate('second')
+    await clock.advance(10 * 60_000)
+    expect(first.ends).toEqual(['leading'])
+    expect(second.ends).toEqual([])
+    expect(server.lease?.spec).toMatchObject({ holderIdentity: 'first', leaseTransitions: 0 })
+  })
+
+  it('of two that start together exactly one leads', async () => {
+    const both = [candidate('one'), candidate('another')]
+    await clock.advance(60_000)
+    expect(both.filter((each) => each.elector.isLeader)).toHaveLength(1)
+  })
+
+  it('the second takes over after the lease time when the first is cut off, never while it still leads', async () => {
+    let cut = false
+    const first = candidate('first', () => cut)
+    await clock.advance(0)
+    const second = candidate('second')
+    await clock.advance(30_000)
+    cut = true
+    const cutAt = clock.monotonic()
+    let both = false
+    while (!second.elector.isLeader) {
+      await clock.advance(100)
+      both ||= first.elector.isLeader && second.elector.isLeader
+    }
+    expect(both).toBe(false)
+    expect(first.ends).toEqual(['leading', 'lost'])
+    expect(clock.monotonic() - cutAt).toBeLessThanOrEqual(17_500)
+    expect(server.lease?.spec?.leaseTransitions).toBe(1)
+  })
+
+  it('a leader that cannot renew gives up before anybody may take over', async () => {
+    const first = candidate('first')
+    await clock.advance(30_000)
+    server.down = true
+    const downAt = clock.monotonic()
+    while (first.elector.isLeader) await clock.advance(100)
+    expect(clock.monotonic() - downAt).toBeLessThanOrEqual(10_100)
+  })
+
+  it('a short outage changes nothing', async () => {
+    const first = candidate('first')
+    await clock.advance(30_000)
+    server.down = true
+    await clock.advance(6_000)
+    server.down = false
+    await clock.advance(60_000)
+    expect(first.ends).toEqual(['leading'])
+    expect(server.lease?.spec?.leaseTransitions).toBe(0)
+  })
+
+  it('a Lease given back is taken at the next look', async () => {
+    const first = candidate('first')
+    await clock.advance(0)
+    const second = candidate('second')
+    await clock.advance(10_000)
+    await first.elector.release()
+    await clock.advance(2_500)
+    expect(first.elector.isLeader).toBe(false)
+    expect(second.ends).toEqual(['leading'])
+  })
+
+  it("another's clock is not believed: a renewal time far in the past does not free the Lease", async () => {
+    server.version = 1
+    const renewTime = '2001-01-01T00:00:00.000000Z'
+    server.lease = {
+      metadata: { name: 'l', namespace: 'n', resourceVersion: '1' },
+      spec: { holderIdentity: 'stranger', leaseDurationSeconds: 15, renewTime },
+    }
+    const second = candidate('second')
+    await clock.advance(14_000)
+    expect(second.ends).toEqual([])
+    await clock.advance(4_000)
+    expect(second.ends).toEqual(['leading'])
+  })
+
+  it('a Lease that somebody deleted is made again by its leader', async () => {
+    const first = candidate('first')
+    await clock.advance(10_000)
+    server.lease = undefined
+    await clock.advance(10_000)
+    expect(first.ends).toEqual(['leading'])
+    expect(server.lease).toMatchObject({ spec: { holderIdentity: 'first' } })
+  })
+
+  it('overdue renewals are told to the liveness check', async () => {
+    const { elector } = candidate('first')
+    await clock.advance(0)
+    expect(elector.problem()).toBeUndefined()
+    // A process that stood still: time went by and no timer of it fired.
+    const stalled = new LeaderElector({
+      client: server.client(),
+      namespace: 'n',
+      name: 'l',
+      identity: 'first',
+      clock,
+      random: seededRandom(1),
+      log: silentLogger,
+    })
+    await stalled.acquire({ signal: life.signal })
+    await clock.advance(16_000)
+    expect(stalled.problem()).toBe('the lease was last renewed 16000 ms ago')
+  })
+
+  it.each([[{ leaseMs: 10_000, renewMs: 10_000 }], [{ renewMs: 2_400, retryMs: 2_000 }]])(
+    'times that cannot work are refused: %o',
+    (times) => {
+      const make = () =>
+        new LeaderElector({
+          client: server.client(),
+          namespace: 'n',
+          name: 'l',
+          identity: 'x',
+          clock,
+          random: seededRandom(1),
+          log: silentLogger,
+          ...times,
+        })
+      expect(make).toThrow('lease > renew > 1.2 x retry')
+    },
+  )
+})
