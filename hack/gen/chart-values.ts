@@ -86,7 +86,10 @@ export const chartValues = z.strictObject({
       }),
     )
     .default([])
-    .meta({ description: 'Further models a DevRequest may name in spec.model; keys as in model.' }),
+    .meta({
+      description:
+        'Further models a DevRequest may name in spec.model. Keys as in model; what is left out is as there.',
+    }),
   agents: section('The agents.', {
     maxAgents: whole(10, 1, 500, 'Most agents at once, all together.'),
     idleSeconds: whole(300, 5, 86400, 'An agent without work goes after this time.'),
@@ -167,7 +170,9 @@ export const chartValues = z.strictObject({
         .meta({ description: 'Further addresses, e.g. 169.254.20.10/32 of a node-local cache.' }),
     }),
     apiServer: section('The Kubernetes API, which operator and forge call.', {
-      cidrs: cidrs('Its addresses; narrow this when you know them.'),
+      cidrs: cidrs(
+        'Its addresses. Narrow this to close the way out on these ports: kubectl -n default get endpointslices.',
+      ),
       ports: z
         .array(z.int32().min(1).max(65535))
         .default([443, 6443, 8443, 16443])

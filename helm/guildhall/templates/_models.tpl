@@ -18,11 +18,14 @@
 {{- if and $rehearsal .Values.rehearsal.default }}
 {{- $models = append $models $rehearsal }}
 {{- end }}
-{{- range concat (list .Values.model) .Values.models }}
+{{- range $entry := concat (list .Values.model) .Values.models }}
 {{- $endpoint := default $fallback .endpoint }}
 {{- if $endpoint }}
-{{- $defaults := pick $.Values.model "contextTokens" "outputTokens" "parallel" "tier" "pull" }}
-{{- $models = append $models (merge (dict "endpoint" $endpoint) (omit . "endpoint") $defaults) }}
+{{- $model := dict "name" .name "endpoint" $endpoint }}
+{{- range $key := list "contextTokens" "outputTokens" "parallel" "tier" "pull" }}
+{{- $_ := set $model $key (ternary (get $entry $key) (get $.Values.model $key) (hasKey $entry $key)) }}
+{{- end }}
+{{- $models = append $models $model }}
 {{- end }}
 {{- end }}
 {{- if and $rehearsal (not .Values.rehearsal.default) }}

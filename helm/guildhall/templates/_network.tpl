@@ -1,6 +1,6 @@
 {{- /* Egress rule: the DNS server of the cluster. */}}
 {{- define "guildhall.toDns" -}}
-{{- $dns := .Values.networkPolicy.dns }}
+{{- $dns := .Values.networkPolicy.dns -}}
 - to:
     - namespaceSelector:
         matchLabels:
@@ -8,7 +8,9 @@
       podSelector:
         matchLabels:
           {{- toYaml $dns.podLabels | nindent 10 }}
-    {{- include "guildhall.blocks" $dns.cidrs | nindent 4 }}
+    {{- with $dns.cidrs }}
+    {{- include "guildhall.blocks" . | trim | nindent 4 }}
+    {{- end }}
   ports:
     - { protocol: UDP, port: 53 }
     - { protocol: TCP, port: 53 }
@@ -29,9 +31,9 @@
 
 {{- /* Egress rule: the Kubernetes API. */}}
 {{- define "guildhall.toApiServer" -}}
-{{- with .Values.networkPolicy.apiServer }}
+{{- with .Values.networkPolicy.apiServer -}}
 - to:
-    {{- include "guildhall.blocks" .cidrs | nindent 4 }}
+    {{- include "guildhall.blocks" .cidrs | trim | nindent 4 }}
   ports:
     {{- range .ports }}
     - { protocol: TCP, port: {{ . }} }
