@@ -11,6 +11,8 @@ const hierarchies = '/sys/fs/cgroup'
 /** Makes our cgroup: in every hierarchy of cgroup v1, or the one of v2. The kubelet wants to find it. */
 export async function ensureCgroup(): Promise<void> {
   for (const parent of await parents()) {
+    // A version 2 hierarchy beside those of version 1 has no controllers.
+    if (parent.endsWith('/unified')) continue
     const group = join(parent, rootCgroup)
     await mkdir(group, { recursive: true })
     // Under v1 a fresh cpuset has no processors, and nothing can be put into it.
@@ -41,13 +43,11 @@ export async function removeCgroup(): Promise<void> {
   for (const directory of await groups()) await rmdir(directory).catch(() => undefined)
 }
 
-/** Where our cgroup is or has to be made. */
+/** Where our cgroup may be. */
 async function parents(): Promise<readonly string[]> {
   if (existsSync(join(hierarchies, 'cgroup.controllers'))) return [hierarchies]
   const entries = await readdir(hierarchies, { withFileTypes: true }).catch(() => [])
-  return entries
-    .filter((entry) => entry.isDirectory() && entry.name !== 'unified')
-    .map(({ name }) => join(hierarchies, name))
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(hierarchies, name))
 }
 
 /** All our cgroups, a child before its parent. */

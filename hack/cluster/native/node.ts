@@ -116,6 +116,7 @@ SystemdCgroup = false
 [${runtime}.cni]
 bin_dirs = ['${dirname(binaryPath('bridge'))}']
 conf_dir = '${paths.cniConfig}'
+use_internal_loopback = true
 `
 }
 
@@ -168,6 +169,8 @@ function kubeletConfiguration(paths: StatePaths, credentials: NodeCredentials): 
     failCgroupV1: false,
     failSwapOn: false,
     oomScoreAdj: 0,
+    // Chains for an iptables mode of kube-proxy that is not used here, and that nobody would remove.
+    makeIPTablesUtilChains: false,
     maxPods: 60,
     // Images come from archives, not from a registry: one that is collected cannot be fetched again.
     imageGCHighThresholdPercent: 100,

@@ -91,6 +91,7 @@ export const parts: readonly Part[] = [
         'ctr',
       ]),
       tags: 'no_btrfs no_devmapper no_zfs',
+      ldflags: '-X github.com/containerd/containerd/v2/version.Version=v2.2.1',
     },
   },
   {
@@ -109,14 +110,13 @@ export const parts: readonly Part[] = [
   {
     name: 'cni-plugins',
     version: '1.9.1',
-    binaries: ['bridge', 'host-local', 'loopback'],
+    binaries: ['bridge', 'host-local'],
     minutes: 1,
     recipe: {
       kind: 'install',
       packages: install('github.com/containernetworking/plugins/plugins/', '1.9.1', [
         'main/bridge',
         'ipam/host-local',
-        'main/loopback',
       ]),
     },
   },

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { readdir, readFile, readlink, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { execa } from 'execa'
+import { z } from 'zod'
 import type { CallOptions } from '../provider.ts'
 import { binaryPath } from './binaries.ts'
 import { killCgroup, removeCgroup } from './cgroup.ts'
@@ -29,7 +30,7 @@ export async function tearDown(
   await killCgroup()
   await removeContainers(paths)
   const others = daemonNames.filter((name) => !first.includes(name)).toReversed()
-  await Promise.all(others.map(async (name) => stopDaemon(paths.directory, name, 5_000)))
+  await Promise.all(others.map(async (name) => stopDaemon(paths.directory, name, 1_000)))
   await killShims(paths)
   log.line('stopped the containers, containerd and the API server')
   await unmountBelow(paths.directory)
@@ -61,7 +62,7 @@ async function removeContainers(paths: StatePaths): Promise<void> {
   if (containers.length > 0) await ctr('containers', 'delete', ...containers)
 }
 
-/** Kills the shims that serve our containerd; a shim says on its command line whom it serves. */
+/** Kills the shims that serve our containerd, and removes their sockets. A shim says on its command line whom it serves. */
 async function killShims(paths: StatePaths): Promise<void> {
   for (const entry of await readdir('/proc')) {
     if (!/^\d+$/.test(entry)) continue
@@ -71,7 +72,15 @@ async function killShims(paths: StatePaths): Promise<void> {
       kill(Number(entry))
     }
   }
+  const bundles = join(paths.containerdState, 'io.containerd.runtime.v2.task/k8s.io')
+  for (const bundle of await readdir(bundles).catch(() => [])) {
+    const text = await readFile(join(bundles, bundle, 'bootstrap.json'), 'utf8').catch(() => '{}')
+    const { address } = bootstrapShape.parse(JSON.parse(text))
+    if (address) await rm(address.replace('unix://', ''), { force: true })
+  }
 }
+
+const bootstrapShape = z.object({ address: z.string().optional() })
 
 async function unmountBelow(directory: string): Promise<void> {
   const table = await readFile('/proc/self/mountinfo', 'utf8')
