@@ -1,0 +1,122 @@
+import { createHash } from 'node:crypto'
+import { audiences } from '../operator/api/names.ts'
+import type { Clock } from '../operator/kube/ports.ts'
+import type { Identity } from './access.ts'
+
+/** What the API server says about a token. */
+export interface TokenVerdict {
+  readonly authenticated: boolean
+  /** Those of the asked audiences that the token is good for. */
+  readonly audiences: readonly string[]
+  readonly username: string
+  /** The Pod the token is bound to, if it is. */
+  readonly podUid?: string | undefined
+}
+
+/** Asks the API server about a token (TokenReview with both audiences of Guildhall). */
+export interface IdentityReviewer {
+  review(token: string, options: { readonly signal: AbortSignal }): Promise<TokenVerdict>
+}
+
+/** Names of the ServiceAccounts that have a role here; all live in `namespace`. */
+export interface Accounts {
+  readonly namespace: string
+  readonly operator: string
+  readonly agent: string
+  readonly reader: string
+}
+
+/**
+ * `unknown`: the API server does not know the token (401). `stranger`: it does, and the bearer has no role here (403).
+ */
+export type Recognition =
+  | { readonly kind: 'known'; readonly identity: Identity }
+  | { readonly kind: 'unknown'; readonly message: string }
+  | { readonly kind: 'stranger'; readonly message: string }
+
+/** The role of a reviewed token: the account *and* the audience must fit, so that a token for one door opens no other. */
+export function recognize(verdict: TokenVerdict, accounts: Accounts): Recognition {
+  if (!verdict.authenticated || verdict.username === '') {
+    return {
+      kind: 'unknown',
+      message: `The token is not valid for the forge; make one with: kubectl -n ${accounts.namespace} create token ${accounts.reader} --audience ${audiences.forge}`,
+    }
+  }
+  const prefix = `system:serviceaccount:${accounts.namespace}:`
+  const name = verdict.username
+  const account = name.startsWith(prefix) ? name.slice(prefix.length) : undefined
+  const isFor = (audience: string) => verdict.audiences.includes(audience)
+  if (account === accounts.operator && isFor(audiences.forge)) {
+    return { kind: 'known', identity: { kind: 'operator', name } }
+  }
+  if (account === accounts.reader && isFor(audiences.forge)) {
+    return { kind: 'known', identity: { kind: 'reader', name } }
+  }
+  // An agent without a Pod would be a token that somebody minted by hand; it holds no task.
+  if (account === accounts.agent && isFor(audiences.hub) && verdict.podUid) {
+    return { kind: 'known', identity: { kind: 'agent', name, podUid: verdict.podUid } }
+  }
+  return {
+    kind: 'stranger',
+    message: `${name} with audience ${verdict.audiences.join(', ') || 'none'} has no role on the forge.`,
+  }
+}
+
+/** The token of an `Authorization` header: `Bearer <token>`, or `Basic` with the token as the password (what git can store). */
+export function tokenOf(header: string | undefined): string | undefined {
+  const [, scheme, value] =
+    /^(Bearer|Basic) +([A-Za-z0-9._~+/=-]{1,16384})$/i.exec(header ?? '') ?? []
+  if (scheme === undefined || value === undefined) return undefined
+  if (scheme.toLowerCase() === 'bearer') return value
+  const text = Buffer.from(value, 'base64').toString('utf8')
+  const colon = text.indexOf(':')
+  const password = colon < 0 ? '' : text.slice(colon + 1)
+  return password === '' ? undefined : password
+}
+
+const freshMs = 10_000
+const maxEntries = 1_000
+
+/**
+ * Reviews tokens and remembers each answer for at most ten seconds, under a hash of the token.
+ * Guarantees: one question at a time per token; failures to ask are not remembered.
+ * Errors: those of the reviewer.
+ */
+export class Identities {
+  readonly #entries = new Map<string, { at: number; answer: Promise<Recognition> }>()
+  readonly #options: {
+    readonly reviewer: IdentityReviewer
+    readonly accounts: Accounts
+    readonly clock: Clock
+    /** Ends with the server: a review is shared, so no single caller may cancel it. */
+    readonly signal: AbortSignal
+  }
+
+  constructor(options: {
+    readonly reviewer: IdentityReviewer
+    readonly accounts: Accounts
+    readonly clock: Clock
+    readonly signal: AbortSignal
+  }) {
+    this.#options = options
+  }
+
+  async recognize(token: string): Promise<Recognition> {
+    const { reviewer, accounts, clock, signal } = this.#options
+    const key = createHash('sha256').update(token).digest('hex')
+    const known = this.#entries.get(key)
+    if (known !== undefined && clock.monotonic() - known.at < freshMs) return known.answer
+    const answer = reviewer
+      .review(token, { signal })
+      .then((verdict) => recognize(verdict, accounts))
+    const entry = { at: clock.monotonic(), answer }
+    this.#entries.delete(key)
+    this.#entries.set(key, entry)
+    const [oldest] = this.#entries.keys()
+    if (this.#entries.size > maxEntries && oldest !== undefined) this.#entries.delete(oldest)
+    answer.catch(() => {
+      if (this.#entries.get(key) === entry) this.#entries.delete(key)
+    })
+    return answer
+  }
+}

@@ -1,0 +1,58 @@
+// The forge's two questions to the Kubernetes API, on the real client.
+import { agentTaskKind, type AgentTask } from '../operator/api/agent-task.ts'
+import { audiences, group, version } from '../operator/api/names.ts'
+import type { KubeClient } from '../operator/kube/client.ts'
+import { tokenReviews } from '../operator/kube/core.ts'
+import { isNotFound } from '../operator/kube/errors.ts'
+import type { Resource } from '../operator/kube/resource.ts'
+import { ForgeError } from './problem.ts'
+import type { IdentityReviewer } from './identity.ts'
+import type { TaskReader } from './task-reader.ts'
+
+const podUidKey = 'authentication.kubernetes.io/pod-uid'
+
+const agentTasks: Resource<AgentTask> = {
+  group,
+  version,
+  kind: agentTaskKind.kind,
+  plural: agentTaskKind.plural,
+  namespaced: true,
+}
+
+/** TokenReview with both audiences. Needs `create` on `tokenreviews`. */
+export function kubeReviewer(client: Pick<KubeClient, 'create'>): IdentityReviewer {
+  return {
+    review: async (token, { signal }) => {
+      const spec = { token, audiences: [audiences.hub, audiences.forge] }
+      const review = await client.create(tokenReviews, { metadata: { name: '' }, spec }, { signal })
+      const { authenticated = false, audiences: granted = [], user } = review.status ?? {}
+      return {
+        authenticated,
+        audiences: granted,
+        username: user?.username ?? '',
+        podUid: user?.extra?.[podUidKey]?.[0],
+      }
+    },
+  }
+}
+
+/** Live GET of an AgentTask. Needs `get` on `agenttasks`. */
+export function kubeTaskReader(client: Pick<KubeClient, 'get'>, namespace: string): TaskReader {
+  return {
+    read: async (name, { signal }) => {
+      try {
+        return await client.get(agentTasks, { name, namespace, signal })
+      } catch (error) {
+        if (isNotFound(error)) return undefined
+        throw new ForgeError(
+          'Internal',
+          'The Kubernetes API cannot be asked right now; try again.',
+          {
+            status: 503,
+            cause: error,
+          },
+        )
+      }
+    },
+  }
+}

@@ -1,0 +1,248 @@
+import { mkdir, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { EnsureRepository, RepositoryState } from '../operator/api/forge-protocol.ts'
+import type { Clock, Random } from '../operator/kube/ports.ts'
+import { whileThereIsRoom, type DiskGuard } from './disk.ts'
+import { commitAt, type Git } from './git.ts'
+import { ForgeError } from './problem.ts'
+import { isRefName, isRepositoryName, parseResultBranch } from './ref-names.ts'
+import type { RepositoryLock } from './repository-lock.ts'
+import {
+  checkGitUrl,
+  fetchAll,
+  hiddenRefs,
+  resolveStart,
+  sourceLine,
+  upstream,
+  type Source,
+} from './source.ts'
+import { commitTemplate, oneLine, packageName } from './template.ts'
+
+/** What making repositories needs. */
+export interface RepositoriesOptions {
+  readonly git: Git
+  readonly disk: DiskGuard
+  readonly lock: RepositoryLock
+  readonly clock: Clock
+  readonly random: Random
+  /** Holds `<name>.git`. */
+  readonly root: string
+  /** Same file system as `root`; emptied at start. */
+  readonly staging: string
+  /** Holds one directory per template. */
+  readonly templates: string
+}
+
+const baseRef = (request: string): string => `${hiddenRefs}/base/${request}`
+const sourceKey = 'guildhall.source'
+const mainBranch = 'main'
+const zeroId = '0'.repeat(40)
+
+/** The bare repositories on the volume. */
+export class Repositories {
+  readonly #options: RepositoriesOptions
+
+  constructor(options: RepositoriesOptions) {
+    this.#options = options
+  }
+
+  /** Path of a repository that exists. Errors: BadRequest for a bad name, NotFound. */
+  async pathOf(name: string): Promise<string> {
+    const path = this.#path(name)
+    if (await exists(path)) return path
+    throw new ForgeError('NotFound', `There is no repository ${name}.`)
+  }
+
+  /**
+   * Makes the repository and the request's branch, or finds them.
+   * Guarantees: a repository appears complete or not at all; a branch that exists is never moved; the same body again
+   * changes nothing; a `caller` who gives up ends his waiting, not work that has begun (a long mirror would never end).
+   * Errors: BadRequest, SourceUnavailable, DiskFull.
+   */
+  async ensure(
+    name: string,
+    wanted: EnsureRepository,
+    { signal, caller }: { readonly signal: AbortSignal; readonly caller: AbortSignal },
+  ): Promise<RepositoryState> {
+    const path = this.#path(name)
+    const request = parseResultBranch(wanted.branch)?.request
+    if (request === undefined) {
+      throw new ForgeError('BadRequest', 'The branch of a request is named guild/<request>.')
+    }
+    if ('git' in wanted.source) checkGitUrl(wanted.source.git.url)
+    const work = async (): Promise<RepositoryState> => {
+      const { source } = wanted
+      if (await exists(path)) await this.#checkSource(path, name, source, { signal })
+      else await this.#make(path, name, wanted, { signal })
+      const found = await this.#branch(path, request, wanted.branch, { signal })
+      if (found !== undefined) return { repository: name, branch: wanted.branch, ...found }
+      const { disk, clock } = this.#options
+      const base = await whileThereIsRoom(disk, (limit) => this.#start(path, name, source, limit), {
+        clock,
+        signal,
+      })
+      const lines = [
+        'start',
+        `create refs/heads/${wanted.branch} ${base}`,
+        `update ${baseRef(request)} ${base}`,
+        'commit',
+      ]
+      await this.#run(path, ['update-ref', '--stdin'], signal, `${lines.join('\n')}\n`)
+      return { repository: name, branch: wanted.branch, base, head: base }
+    }
+    return this.#options.lock.hold(name, work, { signal: caller })
+  }
+
+  /** The request's branch and the commit it was made from, if both are there. */
+  async #branch(
+    path: string,
+    request: string,
+    branch: string,
+    options: { readonly signal: AbortSignal },
+  ): Promise<{ readonly base: string; readonly head: string } | undefined> {
+    const { git } = this.#options
+    const head = await commitAt(git, path, `refs/heads/${branch}`, options)
+    if (head === undefined) return undefined
+    const base = await commitAt(git, path, baseRef(request), options)
+    return { base: base ?? head, head }
+  }
+
+  /** The commit a new branch starts from. A mirror is brought up to date first. */
+  async #start(path: string, name: string, source: Source, signal: AbortSignal): Promise<string> {
+    const { git } = this.#options
+    const heads = 'refs/heads/'
+    const common = { git, repository: path, signal }
+    if ('git' in source) {
+      const { url, ref } = source.git
+      const defaultBranch = await this.#mirror(path, url, url, false, signal)
+      const places = [upstream.heads, upstream.tags]
+      return resolveStart({ ...common, label: url, ref, defaultBranch, places })
+    }
+    const symbolic = await this.#run(path, ['symbolic-ref', 'HEAD'], signal)
+    const defaultBranch = symbolic.trim().replace(/^refs\/heads\//, '')
+    const ref = 'repository' in source ? source.repository.ref : undefined
+    const places = [heads, 'refs/tags/', upstream.heads, upstream.tags]
+    return resolveStart({ ...common, label: `repository ${name}`, ref, defaultBranch, places })
+  }
+
+  /** Fetches everything and moves the default branch along. Returns the default branch. */
+  async #mirror(
+    path: string,
+    from: string,
+    label: string,
+    local: boolean,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const { git } = this.#options
+    const branch = await fetchAll({ git, repository: path, from, label, local, signal })
+    // Odd names, or ones of ours, are still usable as a start; the mirror's own HEAD is called main then.
+    const own = isRefName(branch) && !/^guild(?:-task)?(?:\/|$)/.test(branch) ? branch : mainBranch
+    const args = ['update-ref', `refs/heads/${own}`, `${upstream.heads}${branch}`]
+    await this.#run(path, args, signal)
+    await this.#run(path, ['symbolic-ref', 'HEAD', `refs/heads/${own}`], signal)
+    return branch
+  }
+
+  /** A repository keeps its source: the same name with another one is a mistake, not an update. */
+  async #checkSource(
+    path: string,
+    name: string,
+    source: Source,
+    { signal }: { readonly signal: AbortSignal },
+  ): Promise<void> {
+    // Working on what is there, whatever it came from.
+    if ('repository' in source && source.repository.name === name) return
+    const kept = (await this.#run(path, ['config', '--local', sourceKey], signal)).trim()
+    if (kept === sourceLine(source)) return
+    throw new ForgeError(
+      'BadRequest',
+      `Repository ${name} exists already and was made from ${kept}; use spec.source.repository.name ${name} to work on it, or another name.`,
+    )
+  }
+
+  /** Makes the repository aside and moves it into place in one step. */
+  async #make(
+    path: string,
+    name: string,
+    wanted: EnsureRepository,
+    { signal }: { readonly signal: AbortSignal },
+  ): Promise<void> {
+    const { disk, clock, random, staging } = this.#options
+    const { source } = wanted
+    if ('repository' in source && !(await exists(this.#path(source.repository.name)))) {
+      const other = source.repository.name
+      throw new ForgeError('SourceUnavailable', `There is no repository ${other} on the forge.`)
+    }
+    const draft = join(staging, random.uuid())
+    try {
+      await whileThereIsRoom(disk, (limit) => this.#fill(draft, name, wanted, limit), {
+        clock,
+        signal,
+      })
+      await rename(draft, path)
+    } finally {
+      await rm(draft, { recursive: true, force: true })
+    }
+  }
+
+  async #fill(
+    draft: string,
+    name: string,
+    wanted: EnsureRepository,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { git, clock, templates } = this.#options
+    const { source, title } = wanted
+    await mkdir(draft)
+    const init = ['init', '--quiet', '--bare', '--template=', `--initial-branch=${mainBranch}`]
+    await git.run([...init, '--end-of-options', draft], { signal })
+    await this.#run(draft, ['config', '--local', sourceKey, sourceLine(source)], signal)
+    if ('git' in source) {
+      await this.#mirror(draft, source.git.url, source.git.url, false, signal)
+    } else if ('repository' in source) {
+      const other = source.repository.name
+      await this.#mirror(draft, this.#path(other), `repository ${other}`, true, signal)
+    } else {
+      const commit = await commitTemplate({
+        git,
+        repository: draft,
+        directory: join(templates, source.template.name),
+        values: { title: oneLine(title) || name, name: packageName(title) },
+        nowMs: clock.now(),
+        signal,
+      })
+      await this.#run(draft, ['update-ref', `refs/heads/${mainBranch}`, commit, zeroId], signal)
+      await rm(join(draft, 'template.index'), { force: true })
+    }
+  }
+
+  #path(name: string): string {
+    if (!isRepositoryName(name)) {
+      throw new ForgeError(
+        'BadRequest',
+        'A repository name is a DNS label: lower-case letters, digits and hyphens, at most 63.',
+      )
+    }
+    return join(this.#options.root, `${name}.git`)
+  }
+
+  async #run(
+    repository: string,
+    args: readonly string[],
+    signal: AbortSignal,
+    input?: string,
+  ): Promise<string> {
+    const how = { repository, signal, ...(input === undefined ? {} : { input }) }
+    return (await this.#options.git.run(args, how)).stdout
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    (entry) => entry.isDirectory(),
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return false
+      throw error
+    },
+  )
+}

@@ -1,0 +1,148 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { Identity } from './access.ts'
+import type { Forge } from './forge.ts'
+import { tokenOf } from './identity.ts'
+import { ForgeError, problemOf } from './problem.ts'
+import { routeOf, type Route } from './routes.ts'
+import { sendJson, serveApi } from './serve-api.ts'
+import { serveGit } from './serve-git.ts'
+
+/** A forge that takes requests. */
+export interface ForgeServer {
+  readonly port: number
+  /** Takes nothing new, lets requests finish for up to `graceMs`, then cuts them off. Never rejects. */
+  stop(graceMs: number): Promise<void>
+}
+
+const requestMs = 15 * 60_000
+const headersMs = 30_000
+
+/**
+ * Starts listening. `cutOff` ends the work of requests that did not finish in time; it must abort `forge.signal`.
+ * Errors: when the port cannot be had.
+ */
+export async function startServer(
+  forge: Forge,
+  options: { readonly port: number; readonly cutOff: () => void },
+): Promise<ForgeServer> {
+  const running = new Set<Promise<void>>()
+  const server = createServer({ requestTimeout: requestMs, headersTimeout: headersMs })
+  server.on('request', (request, response) => {
+    const work = handle(forge, request, response).finally(() => running.delete(work))
+    running.add(work)
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(options.port, resolve)
+  })
+  const address = server.address()
+  const port = typeof address === 'object' && address !== null ? address.port : options.port
+  return {
+    port,
+    stop: async (graceMs) => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      server.closeIdleConnections()
+      const over = new AbortController()
+      const late = forge.clock.sleep(graceMs, { signal: over.signal }).then(
+        () => true,
+        () => false,
+      )
+      const finished = Promise.allSettled(running).then(() => false)
+      if (await Promise.race([late, finished])) {
+        forge.log.warn({ requests: running.size }, 'cutting off requests that did not finish')
+      }
+      over.abort()
+      options.cutOff()
+      await Promise.allSettled(running)
+      server.closeAllConnections()
+      await closed
+    },
+  }
+}
+
+/** One request from beginning to end. Never rejects. */
+async function handle(
+  forge: Forge,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const gone = new AbortController()
+  response.on('close', () => {
+    if (!response.writableFinished) gone.abort(new Error('the client went away'))
+  })
+  const signal = AbortSignal.any([forge.signal, gone.signal])
+  const route = routeOf(request.method ?? '', request.url ?? '')
+  try {
+    await dispatch(forge, route, request, response, signal)
+  } catch (error) {
+    if (gone.signal.aborted) return
+    const problem = problemOf(error)
+    const where = { route, code: problem.code, reason: problem.message }
+    if (problem.code === 'Internal') forge.log.error({ ...where, err: error }, 'request failed')
+    else forge.log.warn(where, 'request refused')
+    refuse(route, response, problem)
+  }
+}
+
+async function dispatch(
+  forge: Forge,
+  route: Route,
+  request: IncomingMessage,
+  response: ServerResponse,
+  signal: AbortSignal,
+): Promise<void> {
+  if (route.kind === 'health') {
+    response.setHeader('content-type', 'text/plain')
+    response.end('ok\n')
+    return
+  }
+  const identity = await identify(forge, request)
+  if (route.kind === 'unknown') {
+    const code = route.status === 404 ? 'NotFound' : 'BadRequest'
+    throw new ForgeError(code, route.message, { status: route.status })
+  }
+  const call = { identity, request, response, signal }
+  await (route.kind === 'git'
+    ? serveGit(forge, { ...call, route })
+    : serveApi(forge, { ...call, route }))
+}
+
+async function identify(forge: Forge, request: IncomingMessage): Promise<Identity> {
+  const token = tokenOf(request.headers.authorization)
+  if (token === undefined) {
+    throw new ForgeError('Unauthorized', 'A token is needed: as Bearer, or as a Basic password.')
+  }
+  const recognition = await forge.identities.recognize(token).catch((cause: unknown) => {
+    throw new ForgeError('Internal', 'The Kubernetes API cannot be asked right now; try again.', {
+      status: 503,
+      cause,
+    })
+  })
+  if (recognition.kind === 'known') return recognition.identity
+  const code = recognition.kind === 'unknown' ? 'Unauthorized' : 'Forbidden'
+  throw new ForgeError(code, recognition.message)
+}
+
+/** A refusal: plain text for git, which shows it to the person; JSON for everybody else. */
+function refuse(
+  route: Route,
+  response: ServerResponse,
+  problem: ReturnType<typeof problemOf>,
+): void {
+  if (response.headersSent) {
+    response.destroy()
+    return
+  }
+  for (const name of response.getHeaderNames()) response.removeHeader(name)
+  const { code, message, status } = problem
+  if (status === 401) response.setHeader('www-authenticate', 'Basic realm="guildhall forge"')
+  // What is left of the body is not read; the connection cannot be used again.
+  response.setHeader('connection', 'close')
+  if (route.kind !== 'git') {
+    sendJson(response, status, { code, message })
+    return
+  }
+  response.statusCode = status
+  response.setHeader('content-type', 'text/plain; charset=utf-8')
+  response.end(`${message}\n`)
+}
