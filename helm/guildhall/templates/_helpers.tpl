@@ -37,11 +37,11 @@ imagePullSecrets:
 {{- end }}
 {{- end }}
 
-{{- /* Security of every Pod: Pod Security Standard "restricted". */}}
+{{- /* Security of every Pod: Pod Security Standard "restricted". Call with the user of the image. */}}
 {{- define "guildhall.podSecurity" -}}
 runAsNonRoot: true
-runAsUser: 10000
-runAsGroup: 10000
+runAsUser: {{ . }}
+runAsGroup: {{ . }}
 fsGroup: 10000
 fsGroupChangePolicy: OnRootMismatch
 seccompProfile:
