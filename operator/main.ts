@@ -8,6 +8,7 @@ import { ConfigError, loadConfig } from './config.ts'
 import { agentReconciler, Outcomes } from './controllers/agent/controller.ts'
 import { taskReconciler } from './controllers/agenttask/controller.ts'
 import { requestReconciler } from './controllers/devrequest/controller.ts'
+import { planMaker } from './controllers/devrequest/make-plan.ts'
 import { ModelWatch } from './controllers/devrequest/model-watch.ts'
 import { Planning } from './controllers/devrequest/planning.ts'
 import { planningStall } from './controllers/devrequest/stalls.ts'
@@ -24,7 +25,6 @@ import { pods } from './kube/core.ts'
 import { Informer } from './kube/informer.ts'
 import { createGateway } from './models/gateway.ts'
 import { createPulls, probeModel } from './models/health.ts'
-import { plannerFor } from './planning-door.ts'
 import { Registry } from './registry/registry.ts'
 import { systemClock as clock, systemRandom as random } from './runtime/clock.ts'
 import { Controller, type Reconcile } from './runtime/controller.ts'
@@ -136,13 +136,7 @@ async function main(): Promise<void> {
     },
   })
   const planning = new Planning({
-    make: plannerFor({
-      forge,
-      gateway,
-      profileOf,
-      clock,
-      defaultModel: config.models[0]?.name ?? '',
-    }),
+    make: planMaker({ forge, gateway, profileOf, log }),
     stallOf: planningStall,
     onChange: (key) => controllers.requests.enqueue(key),
     log,

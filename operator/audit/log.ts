@@ -74,7 +74,13 @@ export class AuditLog implements Runnable {
       this.#segment = await this.#store(this.#segment, lines, signal)
       this.#head = head
       this.#waiting = this.#waiting.slice(entries.length)
-      for (const line of lines) this.#log.info({ audit: JSON.parse(line) as object }, 'audit')
+      for (const line of lines) {
+        const record = JSON.parse(line) as AuditEntry & { readonly detail?: object }
+        this.#log.info(
+          { ...record.detail, audit: record },
+          `${record.kind} ${record.name}: ${record.message}`,
+        )
+      }
     } catch (error) {
       // The records stay in memory and are tried again in a second, on a fresh view when somebody else wrote.
       if (isConflict(error) || isAlreadyExists(error)) this.#segment = undefined

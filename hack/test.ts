@@ -1,0 +1,97 @@
+// `npm test`: every lane, one after another, and one closing line. A lane that cannot run here says why.
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+
+/** What each lane needs beyond the clone; the tests themselves bring it up. */
+const lanes = {
+  unit: 'pure code, real git, real sockets on loopback',
+  conformance: 'a real kube-apiserver and etcd, started by the tests',
+  cluster: 'a real cluster with images, chart, agents and models',
+  containers: 'the images as ordinary containers; needs a container engine',
+} as const
+type Lane = keyof typeof lanes
+const laneNames = Object.keys(lanes) as Lane[]
+
+const usage = `usage: npm test [-- LANE …]
+
+Runs the tests and prints one closing line. Without a lane: all of them.
+
+${laneNames.map((lane) => `  ${lane.padEnd(13)} ${lanes[lane]}`).join('\n')}`
+
+interface Count {
+  readonly passed: number
+  readonly failed: number
+  readonly skipped: number
+}
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    options: { help: { type: 'boolean', short: 'h', default: false } },
+    allowPositionals: true,
+  })
+  if (values.help) {
+    console.log(usage)
+    return 0
+  }
+  const unknown = positionals.find((name) => !laneNames.includes(name as Lane))
+  if (unknown !== undefined) {
+    console.error(`there is no lane ${unknown}\n\n${usage}`)
+    return 2
+  }
+  const wanted = positionals.length === 0 ? laneNames : (positionals as Lane[])
+  const scratch = mkdtempSync(join(tmpdir(), 'guildhall-test-'))
+  const counts: Count[] = []
+  try {
+    for (const lane of wanted) {
+      console.log(`\n== ${lane}: ${lanes[lane]}`)
+      const startedAt = Date.now()
+      const count = await runLane(lane, join(scratch, `${lane}.json`))
+      counts.push(count)
+      const seconds = Math.round((Date.now() - startedAt) / 1000)
+      console.log(
+        `== ${lane}: ${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped in ${seconds} s`,
+      )
+    }
+  } finally {
+    rmSync(scratch, { recursive: true, force: true })
+  }
+  const total = (key: keyof Count): number => counts.reduce((sum, count) => sum + count[key], 0)
+  console.log(`\n${total('passed')} passed, ${total('failed')} failed, ${total('skipped')} skipped`)
+  return total('failed') === 0 ? 0 : 1
+}
+
+/** Runs one vitest project; a runner that dies without a report counts as one failed test. */
+async function runLane(lane: Lane, report: string): Promise<Count> {
+  const args = [
+    'run',
+    `--project=${lane}`,
+    '--passWithNoTests=false',
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+  ]
+  const code = await new Promise<number>((resolve) => {
+    const child = spawn('vitest', args, {
+      stdio: 'inherit',
+      env: { ...process.env, FORCE_COLOR: process.stdout.isTTY ? '1' : '0' },
+    })
+    child.on('close', (status) => resolve(status ?? 1))
+  })
+  try {
+    const result = JSON.parse(readFileSync(report, 'utf8')) as {
+      readonly numPassedTests: number
+      readonly numFailedTests: number
+      readonly numPendingTests: number
+    }
+    const failed = code !== 0 && result.numFailedTests === 0 ? 1 : result.numFailedTests
+    return { passed: result.numPassedTests, failed, skipped: result.numPendingTests }
+  } catch {
+    console.error(`lane ${lane} ended without a report (exit code ${code})`)
+    return { passed: 0, failed: 1, skipped: 0 }
+  }
+}
+
+process.exitCode = await main()
