@@ -1,0 +1,153 @@
+import { actionType, type Action } from '../api/agent-types.ts'
+import type { PlannedTask, Unit } from '../api/devrequest.ts'
+import { taskName } from './names.ts'
+
+/** What a plan is made from besides its units. */
+export interface ExpandOptions {
+  /** Name of the DevRequest. */
+  readonly request: string
+  /** Whether a documentation task is wanted, and what the request says about it. */
+  readonly documents: { readonly goal: string; readonly files: readonly string[] } | undefined
+  readonly maxTasks: number
+}
+
+/** The tasks, and sentences about what had to be left out. */
+export interface Expansion {
+  readonly tasks: PlannedTask[]
+  readonly warnings: string[]
+}
+
+/** Optional parts of the template, in the order in which they are given up when `maxTasks` is small. */
+const dispensable: readonly Action[] = ['document', 'review', 'branch', 'finish', 'verify', 'spec']
+
+/**
+ * Makes the tasks of a plan by template: branch, for each unit spec, code and verify, then review, document, finish.
+ * Guarantees: acyclic, at least one task, at most `maxTasks`; a unit's code waits for the units it names and for earlier
+ * units that write the same files. `units` must not be empty; `after` counts only for earlier units.
+ */
+export function expand(units: readonly Unit[], options: ExpandOptions): Expansion {
+  const warnings: string[] = []
+  const left = new Set<Action>()
+  const wanted = (all: readonly Unit[]) =>
+    all.length * (1 + Number(!left.has('spec')) + Number(!left.has('verify'))) +
+    Number(!left.has('branch')) +
+    Number(!left.has('review')) +
+    Number(!left.has('document') && options.documents !== undefined) +
+    Number(!left.has('finish'))
+
+  let kept = [...units]
+  const tooMany = () => wanted(kept) > options.maxTasks
+  for (const action of ['document', 'review'] as const) if (tooMany()) left.add(action)
+  while (kept.length > 1 && tooMany()) kept = withLastTwoMerged(kept)
+  for (const action of dispensable) if (tooMany()) left.add(action)
+  if (kept.length < units.length) {
+    warnings.push(
+      `spec.limits.maxTasks is ${options.maxTasks}: ${units.length} units were merged into ${kept.length}`,
+    )
+  }
+  if (left.size > 0) {
+    warnings.push(
+      `spec.limits.maxTasks is ${options.maxTasks}: the plan has no task to ${[...left].join(', ')}`,
+    )
+  }
+  return { tasks: tasksOf(kept, left, options), warnings }
+}
+
+function tasksOf(
+  units: readonly Unit[],
+  left: ReadonlySet<Action>,
+  options: ExpandOptions,
+): PlannedTask[] {
+  const tasks: PlannedTask[] = []
+  const add = (
+    action: Action,
+    task: Omit<PlannedTask, 'name' | 'type' | 'action' | 'onFailure'>,
+  ): readonly string[] => {
+    if (left.has(action)) return task.after
+    const onFailure = action === 'review' || action === 'document' ? 'Continue' : 'FailRequest'
+    const name = taskName(options.request, action, task.unit)
+    tasks.push({ name, type: actionType[action], action, onFailure, ...task })
+    return [name]
+  }
+  const whole = { doneWhen: '', files: [] }
+  const branch = add('branch', {
+    ...whole,
+    title: 'Prepare the branch',
+    goal: 'The branch of the request is there and the project in it can be worked on.',
+    after: [],
+  })
+  /** The last task of each unit: what others wait for. */
+  const ends = new Map<string, readonly string[]>()
+  for (const [index, unit] of units.entries()) {
+    const { name, goal, doneWhen } = unit
+    const files = [...unit.files]
+    const earlier = units
+      .slice(0, index)
+      .filter(
+        (other) =>
+          unit.after?.includes(other.name) === true ||
+          other.files.some((file) => unit.files.includes(file)),
+      )
+      .flatMap((other) => ends.get(other.name) ?? [])
+    const common = { goal, doneWhen, files, unit: name }
+    const what = files[0] ?? name
+    const spec = add('spec', {
+      ...common,
+      title: titled(`Write tests for ${what}`),
+      after: [...branch],
+    })
+    const code = add('code', {
+      ...common,
+      title: titled(`Write ${what}`),
+      after: [...new Set([...spec, ...earlier])],
+    })
+    const verify = add('verify', { ...common, title: `Run the tests of ${name}`, after: [...code] })
+    ends.set(name, verify)
+  }
+  const written = [...new Set([...ends.values()].flat())]
+  const goals = units.map((unit) => `- ${unit.goal}`).join('\n')
+  const review = add('review', {
+    ...whole,
+    title: 'Review the change',
+    goal: `Read the whole change and say what is wrong with it. It was written for:\n${goals}`.slice(
+      0,
+      4000,
+    ),
+    after: written,
+  })
+  const document =
+    options.documents === undefined
+      ? review
+      : add('document', {
+          title: 'Document the change',
+          goal: options.documents.goal,
+          doneWhen: 'Every name, path and command in the text exists.',
+          files: [...options.documents.files],
+          after: [...review],
+        })
+  add('finish', {
+    ...whole,
+    title: 'Close the branch',
+    goal: 'The branch carries the whole change and its last commit says what was done.',
+    after: [...document],
+  })
+  return tasks
+}
+
+function titled(text: string): string {
+  return text.length > 120 ? `${text.slice(0, 117)}...` : text
+}
+
+function withLastTwoMerged(units: readonly Unit[]): Unit[] {
+  const [one, other] = units.slice(-2)
+  if (one === undefined || other === undefined) return [...units]
+  const after = [...new Set([...(one.after ?? []), ...(other.after ?? [])])]
+  const merged: Unit = {
+    name: one.name,
+    goal: `${one.goal} ${other.goal}`.slice(0, 2000),
+    files: [...new Set([...one.files, ...other.files])].slice(0, 12),
+    doneWhen: `${one.doneWhen} ${other.doneWhen}`.slice(0, 2000),
+    after: after.filter((name) => name !== one.name && name !== other.name),
+  }
+  return [...units.slice(0, -2), merged]
+}

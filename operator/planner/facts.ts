@@ -1,0 +1,96 @@
+import { isRecord } from '../models/schema.ts'
+import { languageOf, isCode, isTest, type Language } from './language.ts'
+import { exportsOf } from './symbols.ts'
+
+/** How the planner reads a repository at one commit; the forge client fits. */
+export interface RepositoryReader {
+  readTree(options: { readonly signal: AbortSignal }): Promise<{
+    readonly files: readonly { readonly path: string; readonly bytes: number }[]
+    readonly truncated: boolean
+  }>
+  /** The text of one file. */
+  readFile(path: string, options: { readonly signal: AbortSignal }): Promise<string>
+}
+
+/** What is known about a repository without asking a model. */
+export interface RepositoryFacts {
+  /** Sorted paths, at most 2,000. */
+  readonly files: readonly string[]
+  readonly truncated: boolean
+  readonly language: Language
+  /** Nothing told which language it is. */
+  readonly languageAssumed: boolean
+  /** One line, e.g. `package.json: name text-tools, ES modules, test: node --test`. */
+  readonly manifest: string
+  /** The first lines of the README. */
+  readonly readme: string
+  readonly symbols: readonly { readonly file: string; readonly names: readonly string[] }[]
+}
+
+const mostRead = 30
+const largestRead = 65_536
+const readmeChars = 600
+
+/** Reads what a plan needs to know: the tree, the manifest, the head of the README, the exported names. */
+export async function readFacts(
+  reader: RepositoryReader,
+  request: string,
+  options: { readonly signal: AbortSignal },
+): Promise<RepositoryFacts> {
+  const tree = await reader.readTree(options)
+  const files = tree.files.map((file) => file.path)
+  const language = languageOf(files, request)
+  const read = async (path: string | undefined) =>
+    path === undefined ? '' : await reader.readFile(path, options)
+  const manifestPath = ['package.json', 'pyproject.toml'].find((path) => files.includes(path))
+  const readmePath = files.find((path) => /^readme(?:\.\w+)?$/i.test(path))
+  const sources = tree.files
+    .filter((file) => isCode(file.path) && !isTest(file.path) && file.bytes <= largestRead)
+    .slice(0, mostRead)
+  const symbols: { file: string; names: readonly string[] }[] = []
+  for (const { path } of sources) {
+    const names = exportsOf(path, await read(path))
+    if (names.length > 0) symbols.push({ file: path, names })
+  }
+  return {
+    files,
+    truncated: tree.truncated,
+    language: language ?? 'node',
+    languageAssumed: language === undefined,
+    manifest: manifestLine(manifestPath, await read(manifestPath)),
+    readme: (await read(readmePath)).slice(0, readmeChars),
+    symbols,
+  }
+}
+
+function manifestLine(path: string | undefined, text: string): string {
+  if (path === undefined) return ''
+  if (path !== 'package.json') {
+    const name = /^name\s*=\s*["']([^"'\n]+)/m.exec(text)?.[1] ?? 'without a name'
+    return `${path}: name ${name}`
+  }
+  try {
+    const parsed: unknown = JSON.parse(text)
+    if (!isRecord(parsed)) return path
+    const scripts = isRecord(parsed['scripts']) ? parsed['scripts'] : {}
+    const modules = parsed['type'] === 'module' ? 'ES modules' : 'CommonJS'
+    const test = typeof scripts['test'] === 'string' ? scripts['test'] : 'none'
+    const name = typeof parsed['name'] === 'string' ? parsed['name'] : 'without a name'
+    return `${path}: name ${name}, ${modules}, test: ${test}`
+  } catch {
+    return `${path} (cannot be read)`
+  }
+}
+
+/** The facts as a model is told them: short, most useful first. */
+export function factsInWords(facts: RepositoryFacts): string {
+  const language = facts.language === 'node' ? 'JavaScript for Node' : 'Python'
+  const shown = facts.files.slice(0, 60)
+  const more = facts.files.length - shown.length
+  return [
+    `Language: ${language}. No packages can be installed; use only what comes with it.`,
+    ...(facts.manifest === '' ? [] : [facts.manifest]),
+    `Files: ${shown.join(', ') || 'none'}${more > 0 ? ` and ${more} more` : ''}`,
+    ...facts.symbols.slice(0, 20).map(({ file, names }) => `${file} exports ${names.join(', ')}`),
+  ].join('\n')
+}

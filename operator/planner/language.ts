@@ -1,0 +1,68 @@
+/** The languages whose projects work without packages; others are worked on as one of these. */
+export type Language = 'node' | 'python'
+
+const codeExtensions: Readonly<Record<Language, ReadonlySet<string>>> = {
+  node: new Set(['js', 'mjs', 'cjs', 'ts', 'mts', 'cts', 'jsx', 'tsx']),
+  python: new Set(['py', 'pyi']),
+}
+const plainExtensions = new Set(
+  'json html css sql yaml yml toml txt csv ini cfg env svg xml sh graphql proto md'.split(' '),
+)
+
+/** The language of a project, from its files, else from the words of the request; undefined when neither tells. */
+export function languageOf(files: readonly string[], request: string): Language | undefined {
+  const count = (language: Language) =>
+    files.filter((file) => codeExtensions[language].has(extensionOf(file))).length
+  const node = count('node') + (files.includes('package.json') ? 10 : 0)
+  const python = count('python') + (files.some(isPythonManifest) ? 10 : 0)
+  if (node !== python) return node > python ? 'node' : 'python'
+  if (/\bpython\b|\.py\b/i.test(request)) return 'python'
+  if (/\bnode(?:\.js)?\b|\bjavascript\b|\btypescript\b|\.m?[jt]s\b/i.test(request)) return 'node'
+  return undefined
+}
+
+function isPythonManifest(file: string): boolean {
+  return file === 'pyproject.toml' || file === 'setup.py' || file === 'requirements.txt'
+}
+
+/** Lower-case extension without the dot; empty when there is none. */
+export function extensionOf(path: string): string {
+  return /\.([A-Za-z0-9]+)$/.exec(path)?.[1]?.toLowerCase() ?? ''
+}
+
+/** Whether the file holds code of some language we know. */
+export function isCode(path: string): boolean {
+  const extension = extensionOf(path)
+  return Object.values(codeExtensions).some((extensions) => extensions.has(extension))
+}
+
+/** Whether a project of this language may well have such a file: its own code, or data of any kind. */
+export function isPlausible(path: string, language: Language): boolean {
+  const extension = extensionOf(path)
+  return (
+    extension === '' || codeExtensions[language].has(extension) || plainExtensions.has(extension)
+  )
+}
+
+/** Where new code goes when nobody said where. `name` is a DNS label. */
+export function defaultFile(name: string, language: Language, files: readonly string[]): string {
+  if (language === 'node') return `src/${name}.js`
+  // A Python package is the folder with the __init__.py; without one, modules stand at the top.
+  const init = files.find((file) => /^[^/]+(?:\/[^/]+)?\/__init__\.py$/.test(file) && !isTest(file))
+  const folder = init === undefined ? '' : init.slice(0, -'__init__.py'.length)
+  return `${folder}${name.replaceAll('-', '_')}.py`
+}
+
+/** Whether the path belongs to tests, which have tasks of their own. */
+export function isTest(path: string): boolean {
+  return (
+    /(?:^|\/)(?:tests?|__tests__|spec)\//.test(path) ||
+    /(?:\.|_)(?:test|spec)\.[a-z]+$/.test(path) ||
+    /(?:^|\/)test_[^/]*\.py$/.test(path)
+  )
+}
+
+/** Whether the path belongs to documentation, which has a task of its own. */
+export function isDocument(path: string): boolean {
+  return /\.(?:md|markdown|rst|adoc)$/i.test(path) || /^docs\//i.test(path)
+}

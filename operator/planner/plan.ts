@@ -1,0 +1,240 @@
+import type { DevRequestSpec, Plan, Unit } from '../api/devrequest.ts'
+import { ModelError } from '../models/errors.ts'
+import type { Gateway } from '../models/gateway.ts'
+import type { ModelProfile } from '../models/profile.ts'
+import { decide, write, type Asker } from '../models/verbs.ts'
+import { expand } from './expand.ts'
+import type { RepositoryFacts } from './facts.ts'
+import { planHash } from './hash.ts'
+import { isDocument } from './language.ts'
+import { documentPathsOf, isAboutDeployment, isAboutDocuments, sentencesOf } from './mentions.ts'
+import {
+  notesQuestion,
+  tripwire,
+  unitsQuestion,
+  unitsAnswer,
+  unitsSchema,
+  type UnitsAnswer,
+} from './questions.ts'
+import { personUnits } from './person.ts'
+import { oneUnit, unitsByName } from './template.ts'
+import { addMissing, checkUnits } from './units.ts'
+import { teamOf, waves } from './waves.ts'
+
+/** What a plan is made from. */
+export interface PlanInput {
+  /** Name of the DevRequest. */
+  readonly request: string
+  readonly spec: Pick<DevRequestSpec, 'request' | 'plan' | 'limits' | 'priority'>
+  readonly profile: Pick<ModelProfile, 'name' | 'tier'>
+  readonly facts: RepositoryFacts
+  readonly call: Gateway['call']
+}
+
+/** One answer of a model while planning, word for word, and what came of it. */
+export interface TranscriptEntry {
+  readonly purpose: string
+  readonly text: string
+  /** `used`, or why not. */
+  readonly outcome: string
+}
+
+export interface MadePlan {
+  readonly plan: Plan
+  readonly transcript: readonly TranscriptEntry[]
+}
+
+const mostRepairs = 2
+
+/**
+ * Plans a request: asks the model for units of work, checks them, and makes tasks, order and team by rule.
+ * Guarantees: the plan is never empty, acyclic, within `limits.maxTasks`, and the same for the same answers. An answer that
+ * cannot be used never fails the request: the plan says in a warning that it fell back.
+ * Throws ModelError for a model that is not available (retryable) and for an aborted signal.
+ */
+export async function makePlan(
+  input: PlanInput,
+  options: { readonly signal?: AbortSignal | undefined; readonly patienceMs?: number | undefined },
+): Promise<MadePlan> {
+  const { spec, facts, profile } = input
+  const transcript: TranscriptEntry[] = []
+  const proposal = await propose(input, transcript, options)
+  const documents = proposal.documents
+    ? { goal: documentGoal(spec.request, proposal.units), files: documentFiles(input) }
+    : undefined
+  const expansion = expand(proposal.units, {
+    request: input.request,
+    documents,
+    maxTasks: spec.limits.maxTasks,
+  })
+  const { tasks } = expansion
+  const asked = transcript.length
+  const warnings = [
+    ...proposal.warnings,
+    ...expansion.warnings,
+    ...(facts.languageAssumed
+      ? [
+          'Neither the repository nor the request tells the language; JavaScript for Node is assumed.',
+        ]
+      : []),
+    ...(proposal.deployment || isAboutDeployment(spec.request)
+      ? ['Deployment is not available in this version; the plan ends with a git branch.']
+      : []),
+  ]
+  const plan: Plan = {
+    hash: planHash(tasks),
+    revision: 1,
+    source: proposal.source,
+    ...(asked > 0 ? { model: profile.name } : {}),
+    waves: waves(tasks),
+    team: teamOf(tasks, spec.limits.maxParallel),
+    tasks,
+    warnings: warnings.slice(0, 20).map((warning) => warning.slice(0, 500)),
+    attempts: Math.min(asked, 10),
+  }
+  return { plan, transcript }
+}
+
+interface Proposal {
+  readonly units: readonly Unit[]
+  readonly source: Plan['source']
+  readonly documents: boolean
+  readonly deployment: boolean
+  readonly warnings: readonly string[]
+}
+
+async function propose(
+  input: PlanInput,
+  transcript: TranscriptEntry[],
+  options: { readonly signal?: AbortSignal | undefined; readonly patienceMs?: number | undefined },
+): Promise<Proposal> {
+  const { spec, facts, profile } = input
+  if (spec.plan !== undefined) {
+    const { units, warnings } = personUnits(spec.plan.units, facts)
+    return { units, warnings, source: 'person', documents: true, deployment: false }
+  }
+  if (profile.tier === 'weak') {
+    return {
+      units: unitsByName(spec.request, facts),
+      source: 'template',
+      documents: true,
+      deployment: false,
+      warnings: [
+        `${profile.name} is too weak to plan; the units were made from the files and functions the request names.`,
+      ],
+    }
+  }
+  const asker: Asker = {
+    call: input.call,
+    model: profile.name,
+    request: input.request,
+    priority: spec.priority,
+    ...options,
+  }
+  return await askForUnits(asker, input, transcript)
+}
+
+async function askForUnits(
+  asker: Asker,
+  input: PlanInput,
+  transcript: TranscriptEntry[],
+): Promise<Proposal> {
+  const { facts, spec } = input
+  const { request } = spec
+  const notes = await askForNotes(asker, input, transcript)
+  let failed: { readonly answer: string; readonly problems: readonly string[] } | undefined
+  let best: { readonly proposal: Proposal; readonly problems: number } | undefined
+  for (let round = 0; round <= mostRepairs; round++) {
+    const question = unitsQuestion({ request, facts, notes, failed })
+    const purpose = question.purpose
+    try {
+      const answer = await decide(asker, { ...question, schema: unitsSchema, seed: round + 1 })
+      const value = asUnits(answer.value, answer.text)
+      const { units, problems } = checkUnits(value, request, facts)
+      transcript.push({ purpose, text: answer.text, outcome: problems.join('; ') || 'used' })
+      if (units.length > 0 && (best === undefined || problems.length < best.problems)) {
+        const documents = value.b_docs || sentencesOf(request).some(isAboutDocuments)
+        best = {
+          problems: problems.length,
+          proposal: {
+            units: addMissing(units, request),
+            source: 'model',
+            documents,
+            deployment: value.c_deploy,
+            warnings: problems.map((problem) => `The plan may be incomplete: ${problem}.`),
+          },
+        }
+      }
+      if (problems.length === 0) break
+      failed = { answer: answer.text, problems }
+    } catch (error) {
+      const unusable = usableFailure(error)
+      transcript.push({ purpose, text: unusable.text, outcome: unusable.message })
+      // A longer prompt does not fit either.
+      if (unusable.code === 'ContextTooSmall') break
+      failed = { answer: unusable.text, problems: [unusable.message] }
+    }
+  }
+  if (best !== undefined) return best.proposal
+  return {
+    units: [oneUnit(request, facts)],
+    source: 'template',
+    documents: true,
+    deployment: false,
+    warnings: [
+      `The model gave no plan that could be used (${failed?.problems[0] ?? 'the request is too long for its context'}); the whole request became one unit.`,
+    ],
+  }
+}
+
+/** Notes help the next answer; without them it is only harder, so nothing here fails. */
+async function askForNotes(
+  asker: Asker,
+  input: PlanInput,
+  transcript: TranscriptEntry[],
+): Promise<string> {
+  const question = notesQuestion(input.spec.request, input.facts)
+  const { purpose } = question
+  try {
+    const { text } = await write(asker, question)
+    transcript.push({ purpose, text, outcome: 'used' })
+    return tripwire.test(text) ? '' : text.trim()
+  } catch (error) {
+    const unusable = usableFailure(error)
+    // Small models do not stop at 200 tokens; what they said until then is still good.
+    const notes = unusable.code === 'OutputUnusable' ? unusable.text.trim() : ''
+    transcript.push({ purpose, text: unusable.text, outcome: unusable.message })
+    return notes.slice(0, 1200)
+  }
+}
+
+/** Passes on what the caller must wait for or stop at; gives back what another try may cure. */
+function usableFailure(error: unknown): ModelError {
+  if (error instanceof ModelError && !error.retryable && error.code !== 'Cancelled') return error
+  throw error
+}
+
+/** The gateway checked it against the schema already; who injects another `call` gets the same safety. */
+function asUnits(value: unknown, text: string): UnitsAnswer {
+  const read = unitsAnswer.safeParse(value)
+  if (read.success) return read.data
+  throw new ModelError('OutputUnusable', 'the answer holds no units', { text })
+}
+
+function documentGoal(request: string, units: readonly Unit[]): string {
+  const asked = sentencesOf(request).filter(isAboutDocuments).join(' ')
+  const made = units.map((unit) => `- ${unit.goal} (${unit.files.join(', ')})`).join('\n')
+  return `${asked || 'Say in the README what was added and how to use it.'}\nWhat was made:\n${made}`.slice(
+    0,
+    4000,
+  )
+}
+
+function documentFiles(input: PlanInput): string[] {
+  const { files } = input.facts
+  const readme = files.find((path) => /^readme(?:\.\w+)?$/i.test(path)) ?? 'README.md'
+  const named = documentPathsOf(input.spec.request).filter(
+    (path) => isDocument(path) && path.toLowerCase() !== readme.toLowerCase(),
+  )
+  return [readme, ...named].slice(0, 6)
+}

@@ -1,0 +1,83 @@
+// Units without a model: for models too weak to be asked, and when no answer could be used.
+import type { Unit } from '../api/devrequest.ts'
+import type { RepositoryFacts } from './facts.ts'
+import { defaultFile } from './language.ts'
+import { codePathsOf, isAboutDocuments, mentionsOf, sentencesOf } from './mentions.ts'
+import { label, unitName } from './names.ts'
+import { mostUnits } from './questions.ts'
+import { isTest } from './language.ts'
+import { meantPath } from './paths.ts'
+
+const longestText = 2000
+const mostFiles = 6
+
+/** The whole request as one unit. */
+export function oneUnit(request: string, facts: RepositoryFacts): Unit {
+  const named = filesOf(request, facts).slice(0, mostFiles)
+  const functions = functionsOf(request)
+  const wanted = label(functions[0] ?? firstWords(request), 30) || 'unit'
+  const files = named.length > 0 ? named : [defaultFile(wanted, facts.language, facts.files)]
+  const goal = (request.trim() || request).slice(0, longestText)
+  return { name: unitName({ goal, files }, new Set()), goal, files, doneWhen: codeText(request) }
+}
+
+/** One unit for each file the request names, else for each function, else one for everything. */
+export function unitsByName(request: string, facts: RepositoryFacts): Unit[] {
+  const files = filesOf(request, facts).slice(0, mostUnits)
+  const functions = functionsOf(request).slice(0, mostUnits)
+  const parts =
+    files.length > 0
+      ? files.map((file) => ({ file, word: file.split('/').at(-1) ?? file }))
+      : functions.map((word) => ({
+          file: defaultFile(label(word, 30) || 'unit', facts.language, facts.files),
+          word,
+        }))
+  if (parts.length < 2) return [oneUnit(request, facts)]
+  const taken = new Set<string>()
+  return parts.map(({ file, word }) => {
+    const about = partAbout(
+      request,
+      word,
+      parts.map((part) => part.word),
+    )
+    const unit = { goal: about, files: [file] }
+    const name = unitName(unit, taken)
+    taken.add(name)
+    return { ...unit, name, doneWhen: about }
+  })
+}
+
+function filesOf(request: string, facts: RepositoryFacts): string[] {
+  return codePathsOf(request)
+    .map((path) => meantPath(path, facts.files))
+    .filter((path) => !isTest(path))
+}
+
+function functionsOf(request: string): string[] {
+  return mentionsOf(request)
+    .filter((mention) => mention.kind === 'identifier')
+    .map((mention) => mention.text)
+}
+
+/** The sentences that name a part, and those after them until another part is named. */
+function partAbout(request: string, word: string, others: readonly string[]): string {
+  let current = ''
+  const mine = sentencesOf(request).filter((sentence) => {
+    const names = others.filter((other) => sentence.includes(other))
+    if (names.length === 1) current = names[0] ?? ''
+    else if (names.length > 1) return names.includes(word)
+    return current === word && !isAboutDocuments(sentence)
+  })
+  return mine.join(' ').slice(0, longestText) || word
+}
+
+function codeText(request: string): string {
+  const text = sentencesOf(request)
+    .filter((sentence) => !isAboutDocuments(sentence))
+    .join(' ')
+  return (text || request.trim() || request).slice(0, longestText)
+}
+
+function firstWords(request: string): string {
+  return request.split(/\s+/).slice(0, 4).join(' ')
+}

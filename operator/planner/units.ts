@@ -1,0 +1,164 @@
+import type { Unit } from '../api/devrequest.ts'
+import type { RepositoryFacts } from './facts.ts'
+import { extensionOf, isDocument, isPlausible, isTest } from './language.ts'
+import { codePathsOf, isAboutDocuments, mentionsOf, missingFrom, sentencesOf } from './mentions.ts'
+import { unitName } from './names.ts'
+import { meantPath, safePath } from './paths.ts'
+import { tripwire, type UnitsAnswer } from './questions.ts'
+
+/** Units made from an answer; `problems` are for another try, and empty units mean that nothing could be used. */
+export interface CheckedUnits {
+  readonly units: readonly Unit[]
+  readonly problems: readonly string[]
+}
+
+const longestText = 2000
+const mostFiles = 6
+
+/**
+ * Makes units from an answer: repairs what is certain (paths, doubles, order), tells what is not.
+ * Guarantees about the units: safe paths, no tests or documents, unique names, `after` names earlier units only.
+ */
+export function checkUnits(
+  answer: UnitsAnswer,
+  request: string,
+  facts: RepositoryFacts,
+): CheckedUnits {
+  const problems: string[] = []
+  const known = [...facts.files, ...codePathsOf(request)]
+  const drafts: Draft[] = []
+  /** Where the nth proposal went: its index in drafts, for `d_after`. */
+  const places: number[] = []
+  for (const [index, proposal] of answer.a_units.entries()) {
+    const number = index + 1
+    const files: string[] = []
+    for (const raw of proposal.b_files) {
+      const path = safePath(raw)
+      if (path === undefined) {
+        problems.push(`unit ${number}: ${raw.slice(0, 80)} is no path of a file in the repository`)
+        continue
+      }
+      const meant = rightExtension(meantPath(path, known), facts)
+      if (isTest(meant) || isDocument(meant)) continue
+      if (!isPlausible(meant, facts.language)) {
+        problems.push(`unit ${number}: ${meant} does not fit a ${facts.language} project`)
+        continue
+      }
+      if (!files.includes(meant)) files.push(meant)
+    }
+    const goal = cleaned(proposal.a_goal)
+    const doneWhen = cleaned(proposal.c_done_when)
+    if (tripwire.test(`${goal} ${doneWhen} ${files.join(' ')}`)) {
+      problems.push(`unit ${number}: it is copied from the example; use the request only`)
+    } else if (goal === '') problems.push(`unit ${number}: a_goal is empty`)
+    else if (files.length > 0) {
+      if (doneWhen === '') problems.push(`unit ${number}: c_done_when is empty`)
+      const draft = { goal, files: files.slice(0, mostFiles), doneWhen, after: new Set<number>() }
+      const after = proposal.d_after
+      const before = after > 0 && after < number ? places[after - 1] : undefined
+      if (before !== undefined && before >= 0) draft.after.add(before)
+      const twin = drafts.findIndex((other) => isTwin(other, draft))
+      places.push(twin === -1 ? drafts.push(draft) - 1 : twin)
+      const first = drafts[twin]
+      if (first !== undefined) merge(first, draft, twin)
+      continue
+    }
+    // Nothing but tests or documents, or nothing usable: others do that, or the problem is told.
+    places.push(-1)
+  }
+  const units = named(drafts)
+  const missing = missingFrom(mentionsOf(request), units.map(textOf)).filter(
+    (mention) => mention.kind === 'path' || mention.kind === 'identifier',
+  )
+  for (const { text } of missing) problems.push(`no unit mentions ${text}, but the request does`)
+  if (units.length === 0) problems.push('there is no unit of code')
+  return { units, problems }
+}
+
+interface Draft {
+  readonly goal: string
+  readonly files: string[]
+  doneWhen: string
+  readonly after: Set<number>
+}
+
+function cleaned(text: string): string {
+  return text.replace(/\s+/g, ' ').trim().slice(0, longestText)
+}
+
+/** Models like TypeScript; a JavaScript project gets the same file without types. */
+function rightExtension(path: string, facts: RepositoryFacts): string {
+  const typed = facts.files.some((file) => /\.[mc]?ts$/.test(file))
+  if (facts.language !== 'node' || typed || facts.files.includes(path)) return path
+  return /^[mc]?tsx?$/.test(extensionOf(path)) ? path.replace(/\.([mc]?)tsx?$/, '.$1js') : path
+}
+
+function isTwin(one: Draft, other: Draft): boolean {
+  if (one.files.join() === other.files.join()) return true
+  const words = (draft: Draft) => new Set(draft.goal.toLowerCase().match(/[a-z0-9]+/g))
+  const [mine, yours] = [words(one), words(other)]
+  const common = [...mine].filter((word) => yours.has(word)).length
+  return common / (mine.size + yours.size - common) >= 0.8
+}
+
+function merge(into: Draft, twin: Draft, place: number): void {
+  for (const file of twin.files) {
+    if (!into.files.includes(file) && into.files.length < mostFiles) into.files.push(file)
+  }
+  if (!into.doneWhen.includes(twin.doneWhen)) {
+    into.doneWhen = cleaned(`${into.doneWhen} ${twin.doneWhen}`)
+  }
+  for (const after of twin.after) if (after < place) into.after.add(after)
+}
+
+function named(drafts: readonly Draft[]): Unit[] {
+  const names: string[] = []
+  return drafts.map((draft) => {
+    const name = unitName(draft, new Set(names))
+    names.push(name)
+    const after = [...draft.after].map((index) => names[index]).filter((one) => one !== undefined)
+    const { goal, files } = draft
+    const doneWhen = draft.doneWhen || goal
+    return { name, goal, files, doneWhen, ...(after.length === 0 ? {} : { after }) }
+  })
+}
+
+function textOf(unit: Unit): string {
+  return `${unit.goal}\n${unit.doneWhen}\n${unit.files.join('\n')}`
+}
+
+/**
+ * Adds the sentences of the request that no unit covers to the unit they have most words in common with.
+ * What the request says about a thing is what tests are written from; a model's short version often loses the examples.
+ */
+export function addMissing(units: readonly Unit[], request: string): Unit[] {
+  const missing = missingFrom(mentionsOf(request), units.map(textOf))
+  const result = units.map((unit) => ({ ...unit }))
+  for (const sentence of sentencesOf(request)) {
+    if (isAboutDocuments(sentence)) continue
+    const lost = missing.some((mention) => sentence.includes(mention.text))
+    const target = lost ? closest(result, sentence) : undefined
+    if (target === undefined || target.doneWhen.includes(sentence)) continue
+    const longer = `${target.doneWhen} ${sentence}`
+    if (longer.length <= longestText) target.doneWhen = longer
+  }
+  return result
+}
+
+function closest<T extends Unit>(units: readonly T[], sentence: string): T | undefined {
+  const words = wordsOf(sentence)
+  let best: { readonly unit: T; readonly score: number } | undefined
+  for (const unit of units) {
+    const own = wordsOf(textOf(unit))
+    // `wraps` and `wrapLines` are about `wrap`.
+    const score = words.filter((word) =>
+      own.some((other) => word.startsWith(other) || other.startsWith(word)),
+    ).length
+    if (best === undefined || score > best.score) best = { unit, score }
+  }
+  return best?.unit
+}
+
+function wordsOf(text: string): string[] {
+  return [...new Set(text.toLowerCase().match(/[a-z0-9]{4,}/g))]
+}
