@@ -42,8 +42,9 @@ function valuesText(node: ValueNode, depth: number): string {
   return lines.join('')
 }
 
+/** Helm reads YAML 1.1, where an unquoted `no` or `y` is a boolean. */
 function indented(value: unknown, indent: string): string {
-  const text = stringify(value, { lineWidth: 0, defaultStringType: 'PLAIN' })
+  const text = stringify(value, { version: '1.1', lineWidth: 0 })
   return text.replaceAll(/^(?=.)/gm, indent)
 }
 

@@ -36,6 +36,7 @@ ${body}{{- end }}
   return { path: `helm/guildhall/templates/crds/${metadata.name}.yaml`, text }
 }
 
+/** kubectl and Helm read YAML 1.1, where an unquoted `no` or `y` is a boolean. */
 function yaml(value: unknown): string {
-  return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false })
+  return stringify(value, { version: '1.1', lineWidth: 0, aliasDuplicateObjects: false })
 }

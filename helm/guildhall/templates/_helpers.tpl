@@ -87,7 +87,7 @@ volumeClaimTemplates:
     spec:
       accessModes: [ReadWriteOnce]
       {{- with $volume.storageClass }}
-      storageClassName: {{ . }}
+      storageClassName: {{ . | quote }}
       {{- end }}
       resources:
         requests:
@@ -100,7 +100,7 @@ volumeClaimTemplates:
 {{- if .existingClaim }}
 - name: data
   persistentVolumeClaim:
-    claimName: {{ .existingClaim }}
+    claimName: {{ .existingClaim | quote }}
 {{- else if not .enabled }}
 - name: data
   emptyDir: {}
