@@ -41,6 +41,8 @@ const profile = {
 
 const modelName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]*$/)
 
+const logLevels = ['debug', 'info', 'warn', 'error'] as const
+
 const anywhere = ['0.0.0.0/0', '::/0']
 
 const cidrs = (description: string) =>
@@ -115,7 +117,7 @@ export const chartValues = z.strictObject({
   }),
   operator: section('The operator.', {
     replicas: whole(1, 1, 5, 'More than one: a standby takes over within seconds.'),
-    logLevel: choice(['debug', 'info', 'warn', 'error'], 'info', 'How much it logs.'),
+    logLevel: choice(logLevels, 'info', 'How much it logs.'),
     resources: resources({ cpu: '50m', memory: '128Mi' }, { memory: '512Mi' }, 'Its resources.'),
     podAnnotations: stringMap('Annotations on its Pods.'),
     priorityClassName: text('', 'PriorityClass of its Pods.'),
@@ -123,6 +125,7 @@ export const chartValues = z.strictObject({
     ...placement,
   }),
   forge: section('The git server that holds the repositories.', {
+    logLevel: choice(logLevels, 'info', 'How much it logs.'),
     resources: resources({ cpu: '50m', memory: '96Mi' }, { memory: '512Mi' }, 'Its resources.'),
     persistence: persistence('10Gi', 'the repositories'),
     egress: passedList(

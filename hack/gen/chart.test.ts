@@ -185,6 +185,16 @@ describe.skipIf(helm === '')('the images block', () => {
     )
   })
 
+  it('gives every ServiceAccount the secrets to pull them, for the Pods that the operator makes', () => {
+    const objects = renderChart(helm, ['global.imagePullSecrets=[{"name":"pull"}]'])
+    const accounts = objects.filter(({ kind }) => kind === 'ServiceAccount')
+
+    expect(accounts).toHaveLength(4)
+    for (const account of accounts) {
+      expect(account).toMatchObject({ imagePullSecrets: [{ name: 'pull' }] })
+    }
+  })
+
   it('pins an image by digest', () => {
     const digest = `sha256:${'a'.repeat(64)}`
     const objects = renderChart(helm, [`images.operator.digest="${digest}"`])
