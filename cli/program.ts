@@ -16,6 +16,7 @@ import {
 import { showTree } from './commands/tree.ts'
 import { watchRequest } from './commands/watch.ts'
 import { CliError, exitCodes, type ExitCode } from './failure.ts'
+import { interruptible } from './interrupt.ts'
 import { asTyped, processTerminal, type Terminal, type TerminalFlags } from './terminal.ts'
 
 interface CommonFlags extends ConnectionFlags, TerminalFlags {
@@ -34,11 +35,7 @@ interface Session {
  * Returns the exit code: 0 succeeded, 1 failed, 2 usage, 3 waiting for a person at a time limit, 124 time limit, 130 interrupted.
  */
 export async function runGuild(argv: readonly string[]): Promise<number> {
-  const interrupt = new AbortController()
-  const onSignal = () =>
-    interrupt.abort(new CliError('interrupted', { exitCode: exitCodes.interrupted }))
-  process.once('SIGINT', onSignal)
-  process.once('SIGTERM', onSignal)
+  const interrupt = interruptible()
   let code: number = exitCodes.succeeded
   const finish = (result: ExitCode) => {
     code = result
@@ -49,8 +46,7 @@ export async function runGuild(argv: readonly string[]): Promise<number> {
   } catch (error) {
     return explain(error, interrupt.signal)
   } finally {
-    process.removeListener('SIGINT', onSignal)
-    process.removeListener('SIGTERM', onSignal)
+    interrupt.end()
   }
 }
 

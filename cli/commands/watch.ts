@@ -12,7 +12,7 @@ import {
   type Snapshot,
 } from '../show/snapshot.ts'
 import { draw, span } from '../show/style.ts'
-import { transitions } from '../show/transitions.ts'
+import { agentsChanged, transitions } from '../show/transitions.ts'
 import { renderTree } from '../show/tree.ts'
 import type { Terminal } from '../terminal.ts'
 
@@ -103,6 +103,7 @@ interface View {
 function liveView(terminal: Terminal): View {
   const screen = new Screen(terminal)
   let shown: Snapshot | undefined
+  let team: Snapshot | undefined
   const paint = () => {
     if (shown !== undefined) screen.draw(renderTree(shown, Date.now(), terminal.style()))
   }
@@ -110,6 +111,9 @@ function liveView(terminal: Terminal): View {
   const timer = setInterval(paint, redrawMs)
   return {
     show: (snapshot) => {
+      // Agents outlive the tasks that the tree shows, so their coming and going stays in the scrollback.
+      screen.print(agentsChanged(team, snapshot).map((line) => draw(line, terminal.style())))
+      team = snapshot
       shown = snapshot
       paint()
     },

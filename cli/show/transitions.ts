@@ -55,7 +55,8 @@ function planMade(before: Snapshot | undefined, after: Snapshot): readonly Line[
   ]
 }
 
-function agentsChanged(before: Snapshot | undefined, after: Snapshot): readonly Line[] {
+/** Who came and who left. */
+export function agentsChanged(before: Snapshot | undefined, after: Snapshot): readonly Line[] {
   const old = new Map(before?.agents.map((agent) => [agent.metadata.name, agent]))
   const present = new Set(after.agents.map((agent) => agent.metadata.name))
   return [

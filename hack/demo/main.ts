@@ -1,0 +1,120 @@
+// npm run demo: from nothing to a delivered branch, in one command.
+import { Command, Option } from 'commander'
+import { connect } from '../../cli/cluster/connection.ts'
+import { interruptible } from '../../cli/interrupt.ts'
+import { exitCodes } from '../../cli/failure.ts'
+import { milliseconds } from '../../cli/program.ts'
+import { processTerminal } from '../../cli/terminal.ts'
+import { providerNames } from '../cluster/provider.ts'
+import { installChart } from './chart-step.ts'
+import { closing, explain, interruptedLines } from './closing.ts'
+import { bringCluster } from './cluster-step.ts'
+import { provideImages } from './images-step.ts'
+import { chooseModel, firstSettings } from './model-choice.ts'
+import { withOllama } from './model-step.ts'
+import { showPlanningCall } from './planning-call-step.ts'
+import { cloneResult, showResult } from './result-step.ts'
+import { Steps } from './steps.ts'
+import { example, runStory } from './story-step.ts'
+
+interface Flags {
+  readonly provider?: string
+  readonly model?: string
+  readonly namespace: string
+  readonly timeout: number
+  readonly keep: boolean
+}
+
+const program = new Command('demo')
+  .description(
+    'Starts a cluster, installs Guildhall, hands in examples/hello.yaml and shows the work.',
+  )
+  .addOption(
+    new Option('--provider <name>', 'the cluster; chosen by itself when left out').choices(
+      providerNames,
+    ),
+  )
+  .option('--model <name>', 'the model; "rehearsal" answers from scripts')
+  .option('--namespace <name>', 'where it is installed', 'guildhall')
+  .option(
+    '--timeout <duration>',
+    'longest time for the work itself, as in 30m',
+    milliseconds,
+    1_800_000,
+  )
+  .option('--keep', 'leave the cluster up afterwards; so it is unless told otherwise', true)
+  .option('--no-keep', 'remove the cluster once all went well')
+
+const interrupt = interruptible()
+const steps = new Steps(7)
+program.action((flags: Flags) => run(flags))
+try {
+  await program.parseAsync()
+} catch (error) {
+  const stopped = interrupt.signal.aborted
+  for (const line of stopped ? interruptedLines() : explain(error, steps.elapsed())) {
+    steps.log.line(line)
+  }
+  process.exitCode = stopped ? exitCodes.interrupted : exitCodes.failed
+} finally {
+  interrupt.end()
+}
+
+async function run(flags: Flags): Promise<void> {
+  const { signal } = interrupt
+  const { namespace } = flags
+  const cluster = await steps.run('A cluster', (log) =>
+    bringCluster(flags.provider, { log, signal }),
+  )
+  const images = await steps.run('Images', (log) => provideImages(cluster, { log, signal }))
+  const { kubeconfig } = cluster
+  const connection = await connect({ kubeconfig, namespace })
+  try {
+    const { client } = connection
+    const model = {
+      connection,
+      wanted: flags.model,
+      // Pods of the native cluster have no route to anywhere else.
+      canReachOutside: cluster.provider.name !== 'native',
+      signal,
+    }
+    const install = { client, kubeconfig, namespace, images, signal }
+    const first = await steps.run('Guildhall, by its Helm chart', async (log) => {
+      const settings = await firstSettings({ ...model, log })
+      await installChart({ ...install, model: settings, log })
+      return settings
+    })
+    const settled = await steps.run('The model', async (log) => {
+      const chosen = await chooseModel({ ...model, log }, first)
+      if (JSON.stringify(chosen) !== JSON.stringify(first)) {
+        await installChart({ ...install, model: chosen, log })
+      }
+      return chosen
+    })
+    const { request } = await steps.run(`The work: ${example}`, (log) =>
+      runStory({
+        connection,
+        terminal: processTerminal({}),
+        timeoutMs: flags.timeout,
+        log,
+        signal,
+      }),
+    )
+    const delivered = await cloneResult({ connection, request, signal })
+    await steps.run('One planning question to a real model', async (log) => {
+      if (!settled.rehearsal) {
+        log.line(`not needed: ${settled.name} is a real model, and it planned the work above`)
+        return
+      }
+      await withOllama(connection, signal, (url) =>
+        showPlanningCall({ ...delivered, url, request: request.spec.request, log, signal }),
+      )
+    })
+    await steps.run('The result', (log) => showResult(delivered, { log, signal }))
+    for (const line of closing({ request, namespace, elapsed: steps.elapsed() }))
+      steps.log.line(line)
+  } finally {
+    await connection.client.close()
+  }
+  if (!flags.keep) await cluster.provider.down({ log: steps.log, signal, purge: false })
+}

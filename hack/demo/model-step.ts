@@ -1,0 +1,72 @@
+import type { Connection } from '../../cli/cluster/connection.ts'
+import { withPortForward } from '../../cli/cluster/port-forward.ts'
+import { labels, ports } from '../../operator/api/names.ts'
+import { listModels, pullModel } from '../../operator/models/server.ts'
+import { duration, type Log } from '../cluster/log.ts'
+
+/** The model a person gets who names none. */
+export const defaultModel = 'qwen2.5-coder:7b'
+
+/** A download that shows no progress for so long is given up, in milliseconds. */
+const patienceMs = 30_000
+
+/** Whether the server has the model, or why not. */
+export type ModelAnswer =
+  | { readonly kind: 'held' }
+  | { readonly kind: 'pulled' }
+  | { readonly kind: 'absent'; readonly why: string }
+
+/** Runs `work` with the address of the Ollama server in the cluster. */
+export async function withOllama<T>(
+  connection: Connection,
+  signal: AbortSignal,
+  work: (url: string) => Promise<T>,
+): Promise<T> {
+  const { client, namespace, flags } = connection
+  const selector = `${labels.name}=guildhall,${labels.component}=ollama`
+  const target = { client, flags, namespace, selector, what: 'model server', port: ports.ollama }
+  return withPortForward({ ...target, signal }, work)
+}
+
+/** True when the server holds the model. Ollama calls a model without a tag `latest`. */
+export async function holdsModel(url: string, name: string, signal: AbortSignal): Promise<boolean> {
+  const wanted = name.includes(':') ? name : `${name}:latest`
+  return (await listModels(url, { signal })).includes(wanted)
+}
+
+/** Has the server download the model. Gives up when it makes no progress; a server without a way out says so at once. */
+export async function pull(
+  url: string,
+  name: string,
+  options: { readonly log: Log; readonly signal: AbortSignal },
+): Promise<ModelAnswer> {
+  const { log, signal } = options
+  const startedAt = Date.now()
+  const limit = new AbortController()
+  const stop = () => limit.abort(signal.reason)
+  signal.addEventListener('abort', stop, { once: true })
+  const giveUp = () => limit.abort(new Error(`no progress for ${duration(patienceMs)}`))
+  let timer = setTimeout(giveUp, patienceMs)
+  let last = ''
+  try {
+    await pullModel(url, name, {
+      signal: limit.signal,
+      onProgress: ({ status, percent }) => {
+        const text = `${status}${percent === undefined ? '' : ` ${percent} %`}`
+        if (text === last) return
+        last = text
+        clearTimeout(timer)
+        timer = setTimeout(giveUp, patienceMs)
+        log.update(`downloading ${name}: ${text}   ${duration(Date.now() - startedAt)}`)
+      },
+    })
+    return { kind: 'pulled' }
+  } catch (error) {
+    signal.throwIfAborted()
+    const reason: unknown = limit.signal.aborted ? limit.signal.reason : error
+    return { kind: 'absent', why: reason instanceof Error ? reason.message : String(reason) }
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', stop)
+  }
+}

@@ -1,0 +1,122 @@
+import { join } from 'node:path'
+import type { Connection } from '../../cli/cluster/connection.ts'
+import { listRequests, type Where } from '../../cli/cluster/requests.ts'
+import { createRequest, manifestsOf, type Manifest } from '../../cli/commands/submit.ts'
+import { watchRequest } from '../../cli/commands/watch.ts'
+import { exitCodes } from '../../cli/failure.ts'
+import {
+  hasRequestSucceeded,
+  isRequestFinished,
+  taskLines,
+  type Snapshot,
+} from '../../cli/show/snapshot.ts'
+import type { Terminal } from '../../cli/terminal.ts'
+import { conditionOf } from '../../operator/api/condition-list.ts'
+import { requestConditions } from '../../operator/api/conditions.ts'
+import { devRequests } from '../../operator/api/kinds.ts'
+import { hasFailed } from '../../operator/api/task-state.ts'
+import type { Log } from '../cluster/log.ts'
+import { repository } from '../images/repository.ts'
+import { DemoError } from './steps.ts'
+
+export interface StoryOptions {
+  readonly connection: Connection
+  readonly terminal: Terminal
+  readonly log: Log
+  readonly signal: AbortSignal
+  readonly timeoutMs: number
+}
+
+/** The example that the demo hands in, relative to the repository. */
+export const example = 'examples/hello.yaml'
+
+/**
+ * Hands in the example under a fresh name and shows it until it ends. Returns the last view of it.
+ * Errors: `DemoError` when it did not succeed, with every failed task, its reason and its remedy.
+ */
+export async function runStory(options: StoryOptions): Promise<Snapshot> {
+  const { connection, log, signal } = options
+  const { client, namespace } = connection
+  const where = { client, namespace, signal }
+  const [first] = await manifestsOf(join(repository, example))
+  if (first === undefined) throw new DemoError(`${example} holds no DevRequest`)
+  await removeUnfinished(options, first.metadata.name)
+  const manifest = await withFreshName(where, first)
+  const { name } = manifest.metadata
+  log.line(`kubectl apply -f ${example}   as ${name}`)
+  await createRequest({ client, namespace, manifest, signal })
+  const { exitCode, last } = await watchRequest({ ...options, name })
+  if (exitCode === exitCodes.succeeded && last !== undefined) return last
+  throw new DemoError(
+    exitCode === exitCodes.failed ? `${name} did not succeed` : `${name} is not finished in time`,
+    { evidence: last === undefined ? [] : evidenceOf(last), next: nextFor(name, namespace) },
+  )
+}
+
+/** An earlier run that was interrupted would only take agents away from this one. */
+async function removeUnfinished(options: StoryOptions, name: string): Promise<void> {
+  const { connection, log, signal } = options
+  const { client, namespace } = connection
+  for (const request of await listRequests({ client, namespace, signal })) {
+    if (!isSeries(request.metadata.name, name) || isRequestFinished(request)) continue
+    log.line(`removing ${request.metadata.name}: an earlier run left it unfinished`)
+    await client.delete(devRequests, { namespace, name: request.metadata.name }, { signal })
+  }
+}
+
+/** `hello` the first time, then `hello-2`, `hello-3`: what earlier runs made stays readable. */
+async function withFreshName(where: Where, manifest: Manifest): Promise<Manifest> {
+  const { name } = manifest.metadata
+  const taken = (await listRequests(where)).map(({ metadata }) => metadata.name)
+  return {
+    ...manifest,
+    metadata: { ...manifest.metadata, namespace: where.namespace, name: freshName(name, taken) },
+  }
+}
+
+/** The name itself if no request of the series exists, else the one after the highest number. */
+export function freshName(name: string, taken: readonly string[]): string {
+  const numbers = taken
+    .filter((other) => isSeries(other, name))
+    .map((other) => (other === name ? 1 : Number(other.slice(name.length + 1))))
+  return numbers.length === 0 ? name : `${name}-${Math.max(...numbers) + 1}`
+}
+
+const isSeries = (other: string, name: string): boolean =>
+  other === name || (other.startsWith(`${name}-`) && /^\d+$/.test(other.slice(name.length + 1)))
+
+/** Why it did not succeed, as far as the objects tell. */
+export function evidenceOf(snapshot: Snapshot): readonly string[] {
+  const { request } = snapshot
+  const summary = conditionOf(request, requestConditions.Succeeded)
+  const stalled = conditionOf(request, requestConditions.Stalled)
+  const waiting = request.status?.waitingFor
+  return [
+    ...(hasRequestSucceeded(request) || summary === undefined
+      ? []
+      : [`${summary.reason}: ${summary.message}`]),
+    ...(stalled === undefined ? [] : [`stalled: ${stalled.message}`]),
+    ...(waiting ? [`waiting for ${waiting}`] : []),
+    ...taskLines(snapshot).flatMap(({ task }) => {
+      if (task === undefined || !hasFailed(task)) return []
+      const { failure, result } = task.status ?? {}
+      const run = result?.evidence.findLast(({ exitCode }) => exitCode !== 0)
+      return [
+        `${task.metadata.name}: ${failure?.reason ?? 'failed'}: ${failure?.message ?? ''}`,
+        ...(run === undefined
+          ? []
+          : [`  ${run.command} (exit code ${run.exitCode}): ${run.digest}`]),
+        ...(failure?.remedy ? [`  remedy: ${failure.remedy}`] : []),
+      ]
+    }),
+  ]
+}
+
+function nextFor(name: string, namespace: string): readonly string[] {
+  return [
+    `npm run -s guild -- tree ${name}`,
+    `npm run -s guild -- logs ${name}`,
+    `kubectl -n ${namespace} describe devrequest ${name}`,
+    `kubectl -n ${namespace} logs deploy/guildhall-operator`,
+  ]
+}
