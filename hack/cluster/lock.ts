@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rm } from 'node:fs/promises'
+import { mkdir, open, readFile, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startTime } from './process-table.ts'
@@ -22,7 +22,7 @@ export async function withLock<T>(
       told = true
       await sleep(300, undefined, { signal: options.signal })
     } else {
-      await rm(path, { force: true })
+      await removeStale(path)
     }
   }
   try {
@@ -42,6 +42,31 @@ async function take(path: string): Promise<boolean> {
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false
     throw error
+  }
+}
+
+/**
+ * Removes a lock whose holder is gone, one process at a time.
+ *
+ * Else one that looked a moment ago could remove the lock that another has meanwhile taken.
+ */
+async function removeStale(path: string): Promise<void> {
+  const guard = `${path}.takeover`
+  try {
+    await mkdir(guard)
+  } catch {
+    // Another one is at it. It takes milliseconds, so an old guard is left from a process that died there.
+    const { mtimeMs } = await stat(guard).catch(() => ({ mtimeMs: Date.now() }))
+    if (Date.now() - mtimeMs > 10_000) await rm(guard, { recursive: true, force: true })
+    await sleep(20)
+    return
+  }
+  try {
+    const holder = await readHolder(path)
+    if (holder && (await startTime(holder.pid)) === holder.started) return
+    await rm(path, { force: true })
+  } finally {
+    await rm(guard, { recursive: true, force: true })
   }
 }
 
