@@ -17,7 +17,7 @@ const rule = z.strictObject({
   when: z.strictObject({
     /** The text of the section `Request`. */
     request: pattern,
-    /** The system prompt: its first line says what kind of work is asked for. */
+    /** The system prompt and the section `File`: they say what kind of work is asked for. */
     purpose: pattern.optional(),
     /** The text of the section `Unit`. */
     unit: pattern.optional(),
@@ -98,7 +98,7 @@ function matches(when: Rule['when'], question: Question): boolean {
   const text = (...titles: string[]) => titles.map((title) => sections.get(title) ?? '').join('\n')
   return (
     when.request.test(text('request')) &&
-    (when.purpose?.test(question.system) ?? true) &&
+    (when.purpose?.test(`${question.system}\n${text('file')}`) ?? true) &&
     (when.unit?.test(text('unit')) ?? true) &&
     (when.file?.test(text('file', 'files', 'section')) ?? true) &&
     (when.prompt?.test(question.user) ?? true) &&

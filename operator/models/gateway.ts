@@ -51,11 +51,11 @@ export interface Gateway {
    * Throws ModelError only: `ModelUnavailable` and `ModelMissing` (retryable), `OutputUnusable` (with the raw text),
    * `ContextTooSmall`, `Cancelled`.
    */
-  call(request: GatewayCall, options?: CallOptions): Promise<ModelResult>
+  readonly call: (request: GatewayCall, options?: CallOptions) => Promise<ModelResult>
   /** Tokens used so far for a request, or for one task of it, in this process. */
-  tokens(owner: { readonly request: string; readonly task?: string }): TokenCount
+  readonly tokens: (owner: { readonly request: string; readonly task?: string }) => TokenCount
   /** Forgets the counts of a request that is over. */
-  forget(request: string): void
+  readonly forget: (request: string) => void
 }
 
 /** A server that took the question and broke gets this many more; the question itself may be what breaks it. */

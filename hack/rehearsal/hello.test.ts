@@ -1,0 +1,134 @@
+// The demo must be true: the scripted plan is a good plan, the scripted tests run, the wrong answer fails, the repair passes.
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { z } from 'zod'
+import { devRequestSpec } from '../../operator/api/devrequest.ts'
+import { extractBlocks } from '../../operator/models/extract.ts'
+import { createGateway } from '../../operator/models/gateway.ts'
+import { modelProfile } from '../../operator/models/profile.ts'
+import { makePlan } from '../../operator/planner/plan.ts'
+import { systemClock, systemRandom } from '../../operator/runtime/clock.ts'
+import { createScripts, loadScripts } from './script.ts'
+import { rehearsalName } from './server.ts'
+import { startRehearsal } from './start.ts'
+
+const rules = await loadScripts(join(import.meta.dirname, 'scripts'))
+const example = z
+  .object({ metadata: z.object({ name: z.string() }), spec: z.unknown() })
+  .parse(parse(await readFile(join(import.meta.dirname, '../../examples/hello.yaml'), 'utf8')))
+const spec = devRequestSpec.parse(example.spec)
+
+describe('the plan', () => {
+  test('has two units that are worked on at the same time, and nothing to warn of', async () => {
+    await using server = await startRehearsal({ rules })
+    const profile = modelProfile.parse({ name: rehearsalName, endpoint: server.endpoint })
+    const gateway = createGateway({
+      profile: () => profile,
+      clock: systemClock,
+      random: systemRandom,
+    })
+    const facts = {
+      files: ['.gitignore', 'README.md', 'package.json'],
+      truncated: false,
+      language: 'node',
+      languageAssumed: false,
+      manifest: 'package.json: name hello, ES modules, test: node --test',
+      readme: '# hello',
+      symbols: [],
+    } as const
+    const { plan, transcript } = await makePlan(
+      { request: example.metadata.name, spec, profile, facts, call: gateway.call },
+      {},
+    )
+    expect(transcript.map((entry) => [entry.purpose, entry.outcome])).toEqual([
+      ['plan.notes', 'used'],
+      ['plan.units', 'used'],
+    ])
+    expect(plan).toMatchObject({ source: 'model', model: rehearsalName, warnings: [] })
+    expect(plan.waves.map((wave) => wave.length)).toEqual([1, 2, 2, 2, 1, 1, 1])
+    expect(plan.waves[2]).toEqual(['hello-code-slug', 'hello-code-wrap'])
+    expect(plan.team.find((line) => line.type === 'coding')?.count).toBe(2)
+  })
+})
+
+describe('the work', () => {
+  let folder: string
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'hello-'))
+    await writeFile(join(folder, 'package.json'), '{"type":"module"}')
+  })
+  afterAll(async () => {
+    await rm(folder, { recursive: true })
+  })
+
+  /** Asks the scripts as an agent would, and writes the file they give. */
+  async function write(unit: string, purpose: string, options: { readonly failed?: string } = {}) {
+    const user = [
+      `## Request\n${spec.request}`,
+      `## Unit\nUnit: ${unit}\nTask: code`,
+      `## File\nFile: x\nPurpose: ${purpose}`,
+      ...(options.failed === undefined ? [] : [`## What failed\n${options.failed}`]),
+    ].join('\n\n')
+    const answer = createScripts(rules).answer({ system: 'You write one file.', user })
+    const [block] = extractBlocks(answer ?? '')
+    if (block?.path === undefined) throw new Error(`no file for ${unit} ${purpose}`)
+    await mkdir(dirname(join(folder, block.path)), { recursive: true })
+    await writeFile(join(folder, block.path), `${block.text}\n`)
+  }
+
+  async function runTests(unit: string): Promise<{ pass: number; fail: number }> {
+    const args = ['--test', '--test-reporter=tap', `test/${unit}.test.js`]
+    // The runner inside the runner must not think that it is a child of it.
+    const env = { ...process.env, NODE_TEST_CONTEXT: undefined, NODE_OPTIONS: '' }
+    const run = promisify(execFile)(process.execPath, args, { cwd: folder, env })
+    const { stdout } = await run.catch((error: { readonly stdout: string }) => error)
+    const count = (word: string) => Number(new RegExp(`^# ${word} (\\d+)`, 'm').exec(stdout)?.[1])
+    return { pass: count('pass'), fail: count('fail') }
+  }
+
+  test('on slug is right at once', async () => {
+    await write('slug', 'spec.write')
+    expect(await runTests('slug')).toEqual({ pass: 0, fail: 1 })
+    await write('slug', 'code.write')
+    expect(await runTests('slug')).toEqual({ pass: 5, fail: 0 })
+  })
+
+  test('on wrap fails two tests first, and passes after the repair', async () => {
+    await write('wrap', 'spec.write')
+    expect(await runTests('wrap')).toEqual({ pass: 0, fail: 1 })
+    await write('wrap', 'code.write')
+    expect(await runTests('wrap')).toEqual({ pass: 4, fail: 2 })
+    await write('wrap', 'code.repair', { failed: '- test/wrap.test.js: counts the blank' })
+    expect(await runTests('wrap')).toEqual({ pass: 6, fail: 0 })
+  })
+})
+
+test('a request without a script gets no answer that could pass for work', async () => {
+  await using server = await startRehearsal({ rules })
+  const profile = modelProfile.parse({ name: rehearsalName, endpoint: server.endpoint })
+  const gateway = createGateway({
+    profile: () => profile,
+    clock: systemClock,
+    random: systemRandom,
+  })
+  const result = await gateway.call({
+    model: rehearsalName,
+    request: 'other',
+    priority: 'normal',
+    verb: 'write',
+    purpose: 'code.write',
+    system: 'You write one file.',
+    sections: [{ title: 'Request', text: 'Build a space ship in src/ship.js.', must: true }],
+    instruction: 'One block.',
+    temperature: 0,
+    seed: 1,
+    maxTokens: 500,
+  })
+  expect(result.blocks).toEqual([])
+  expect(result.text).toContain('connect a real model')
+})
