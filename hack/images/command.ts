@@ -1,4 +1,4 @@
-import { execa, ExecaError } from 'execa'
+import { execa } from 'execa'
 
 /** What every program that this part starts is given. */
 export interface CommandOptions {
@@ -11,7 +11,7 @@ export interface CommandOptions {
  * Runs a program to its end and returns what it printed on stdout.
  *
  * `doing` completes the sentence "… failed" for people. Throws an Error with the last lines the program printed, so
- * that nobody has to look for a log; an abort passes through as it is.
+ * that nobody has to look for a log; after an abort, the reason of the signal.
  */
 export async function run(
   doing: string,
@@ -19,20 +19,18 @@ export async function run(
   args: readonly string[],
   { signal, cwd, env }: CommandOptions = {},
 ): Promise<string> {
-  try {
-    const { stdout } = await execa(file, args, {
-      all: true,
-      ...(cwd && { cwd }),
-      ...(env && { env }),
-      ...(signal && { cancelSignal: signal }),
-    })
-    return stdout
-  } catch (error) {
-    if (!(error instanceof ExecaError) || error.isCanceled) throw error
-    throw new Error(failureMessage(doing, [file, ...args], error.all ?? error.message), {
-      cause: error,
-    })
-  }
+  const result = await execa(file, args, {
+    all: true,
+    reject: false,
+    ...(cwd && { cwd }),
+    ...(env && { env }),
+    ...(signal && { cancelSignal: signal }),
+  })
+  if (!result.failed) return result.stdout
+  signal?.throwIfAborted()
+  // A program that could not be started printed nothing.
+  const output = result.all.trim() ? result.all : (result.shortMessage ?? '')
+  throw new Error(failureMessage(doing, [file, ...args], output))
 }
 
 /** Whether a program runs and ends well. What it prints is dropped; a missing program is a no. */
@@ -47,7 +45,7 @@ export async function succeeds(
     ...(timeout && { timeout }),
     ...(signal && { cancelSignal: signal }),
   })
-  if (result.isCanceled) throw signal?.reason ?? new Error('stopped')
+  signal?.throwIfAborted()
   return !result.failed
 }
 

@@ -24,11 +24,25 @@ export function isShipped(path: string): boolean {
   return path.includes('/templates/') || !/\.test\.ts$|(^|\/)Dockerfile$/.test(path)
 }
 
-/** Whether a file of an installed dependency is needed to run it. */
+const spareFiles = /\.(map|ts|cts|mts|tsbuildinfo)$/
+
+/**
+ * Whether a file of an installed dependency is needed to run it: maps and TypeScript are not.
+ *
+ * By the ending only. Folders named `doc` or `test` hold code that is loaded in some packages.
+ */
 export function isNeededAtRunTime(path: string): boolean {
-  return !/\.(map|d\.[cm]?ts|ts|md|markdown|flow|tsbuildinfo)$|(^|\/)(\.github|docs?|tests?|__tests__|examples?)\/[^/]*$/i.test(
-    path,
-  )
+  return !spareFiles.test(path)
+}
+
+function isCompiled(path: string): boolean {
+  const source = compiled.some((part) => path.startsWith(`${part}/`))
+  return source && path.endsWith('.ts') && !path.includes('/templates/')
+}
+
+/** Whether a line of tsc tells of a text that is no TypeScript: codes of four digits that begin with 1. */
+export function isSyntaxError(line: string): boolean {
+  return /error TS1\d{3}:/.test(line)
 }
 
 /** Everything that decides the content of the operator's image. */
@@ -50,8 +64,7 @@ export async function stageOperator(
   const dist = join(directory, 'dist')
   await timed(log, 'compiling the operator', () => compile(dist, log, signal))
   for (const path of await sourcePaths()) {
-    const isCompiled = compiled.some((part) => path.startsWith(`${part}/`)) && path.endsWith('.ts')
-    if (!isCompiled) await copyInto(dist, path)
+    if (!isCompiled(path)) await copyInto(dist, path)
   }
   await copyInto(dist, 'package.json')
   await copyInto(directory, 'package.json')
@@ -69,11 +82,11 @@ async function compile(dist: string, log: Log, signal: AbortSignal | undefined):
     reject: false,
     ...(signal && { cancelSignal: signal }),
   })
-  if (result.isCanceled) throw signal?.reason ?? new Error('stopped')
+  signal?.throwIfAborted()
   if (!result.failed) return
   const errors = result.all.split('\n').filter((line) => line.includes('error TS'))
   // tsc ends with 2 when it reported errors and still wrote everything.
-  if (result.exitCode !== 2 || errors.some((line) => line.includes('error TS1'))) {
+  if (result.exitCode !== 2 || errors.some(isSyntaxError)) {
     throw new Error(failureMessage('compiling the operator', ['npm', 'run', 'build'], result.all))
   }
   log.line(`warning: ${errors.length} type errors in what goes into the image; see: npm run check`)
@@ -81,7 +94,8 @@ async function compile(dist: string, log: Log, signal: AbortSignal | undefined):
 }
 
 async function productionModules({ log, signal }: StageOptions): Promise<string> {
-  const key = contentHash(await fileInputs(repository, lockFiles)).slice(0, 16)
+  const files = await fileInputs(repository, lockFiles)
+  const key = contentHash([...files, { name: 'spare', content: spareFiles.source }]).slice(0, 16)
   const target = join(imagesDirectory(), 'node-modules', key, 'node_modules')
   if (existsSync(target)) return target
   const scratch = join(imagesDirectory(), 'node-modules', `part-${process.pid}`)
