@@ -22,6 +22,7 @@ export default defineConfig({
       {
         test: {
           name: 'cluster',
+          globalSetup: ['test/cluster/global-setup.ts'],
           include: ['test/cluster/**/*.test.ts'],
           testTimeout: 900_000,
           hookTimeout: 900_000,

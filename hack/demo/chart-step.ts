@@ -9,6 +9,8 @@ import type { Log } from '../cluster/log.ts'
 import type { BuiltImage } from '../images/build.ts'
 import { repository } from '../images/repository.ts'
 import { imageValues } from './images-step.ts'
+import { smallModel } from './planning-call-step.ts'
+import { smallModel } from './planning-call-step.ts'
 import { waitForRollout } from './rollout.ts'
 import { DemoError } from './steps.ts'
 
@@ -31,6 +33,8 @@ export interface ChartOptions {
   readonly namespace: string
   readonly images: readonly BuiltImage[]
   readonly model: ModelSettings
+  /** Further values of the chart. */
+  readonly more?: Readonly<Record<string, unknown>>
   readonly log: Log
   readonly signal: AbortSignal
 }
@@ -104,11 +108,17 @@ function wordsOf({ stderr }: { readonly stderr?: unknown }): string {
 export function chartValues({
   images,
   model,
-}: Pick<ChartOptions, 'images' | 'model'>): Readonly<Record<string, unknown>> {
+  more,
+}: Pick<ChartOptions, 'images' | 'model' | 'more'>): Readonly<Record<string, unknown>> {
   return {
     images: imageValues(images),
     model: { name: model.name, pull: model.openForDownload },
     rehearsal: { enabled: model.rehearsal, default: model.rehearsal },
+    // Small enough for any machine, so that a request can ask for a real model: spec.model: smollm2:135m.
+    models: [{ name: smallModel, contextTokens: 4096, outputTokens: 1024, tier: 'weak' }].filter(
+      ({ name }) => name !== model.name,
+    ),
+    ...more,
   }
 }
 
