@@ -1,7 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { KubeError } from '../operator/kube/errors.ts'
 import { connect, type Connection, type ConnectionFlags } from './cluster/connection.ts'
-import { systemRandom } from './cluster/clock.ts'
+import { systemRandom } from '../operator/runtime/clock.ts'
 import { showDiff } from './commands/diff.ts'
 import { fetchResult } from './commands/fetch.ts'
 import { showList } from './commands/list.ts'

@@ -1,7 +1,7 @@
 import type { KubeConfig as LibraryConfig } from '@kubernetes/client-node'
 import { KubeClient } from '../../operator/kube/client.ts'
 import { CliError, exitCodes } from '../failure.ts'
-import { systemClock, systemRandom } from './clock.ts'
+import { systemClock, systemRandom } from '../../operator/runtime/clock.ts'
 
 /** Which cluster and namespace a command is about: the flags that every command takes. */
 export interface ConnectionFlags {

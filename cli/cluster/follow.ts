@@ -4,7 +4,7 @@ import { Informer, type InformerOptions } from '../../operator/kube/informer.ts'
 import type { Clock, Random } from '../../operator/kube/ports.ts'
 import type { KubeObject, Resource } from '../../operator/kube/resource.ts'
 import type { Snapshot } from '../show/snapshot.ts'
-import { troubleLog } from './clock.ts'
+import { troubleLog } from './trouble-log.ts'
 
 export interface FollowOptions {
   readonly client: InformerOptions<KubeObject>['client']

@@ -45,6 +45,7 @@ test('an image is named to the chart in its parts, and what it is made of is pin
     images: { agent: { registry: 'r.example:5000', repository: 'a/agent', tag: '1', digest: '' } },
     model: { name: 'm:1', pull: false },
     rehearsal: { enabled: true, default: true },
+    models: [{ name: 'smollm2:135m', contextTokens: 4096, outputTokens: 1024, tier: 'weak' }],
   })
 })
 

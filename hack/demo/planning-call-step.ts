@@ -1,4 +1,4 @@
-import { systemClock } from '../../cli/cluster/clock.ts'
+import { systemClock } from '../../operator/runtime/clock.ts'
 import { git } from '../../cli/forge/git.ts'
 import { chat } from '../../operator/models/ollama.ts'
 import type { ModelProfile } from '../../operator/models/profile.ts'

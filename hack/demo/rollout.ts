@@ -1,7 +1,7 @@
 import type { KubeClient } from '../../operator/kube/client.ts'
 import { pods, type Pod } from '../../operator/kube/core.ts'
 import type { KubeObject, Resource } from '../../operator/kube/resource.ts'
-import { systemClock } from '../../cli/cluster/clock.ts'
+import { systemClock } from '../../operator/runtime/clock.ts'
 import type { Log } from '../cluster/log.ts'
 import { duration } from '../cluster/log.ts'
 import { DemoError } from './steps.ts'

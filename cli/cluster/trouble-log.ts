@@ -1,22 +1,4 @@
-import { randomUUID } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
-import type { Clock, Logger, Random } from '../../operator/kube/ports.ts'
-
-/** The time of this machine. */
-export const systemClock: Clock = {
-  now: () => Date.now(),
-  monotonic: () => performance.now(),
-  after: (ms, run) => {
-    const timer = setTimeout(run, ms)
-    return () => clearTimeout(timer)
-  },
-  sleep: async (ms, { signal }) => {
-    await sleep(ms, undefined, signal === undefined ? {} : { signal })
-  },
-}
-
-/** Chance of this machine. */
-export const systemRandom: Random = { next: () => Math.random(), uuid: () => randomUUID() }
+import type { Clock, Logger } from '../../operator/kube/ports.ts'
 
 /** How long an outage is not mentioned again, in milliseconds. */
 const quietMs = 20_000
