@@ -7,7 +7,7 @@ import { createGunzip } from 'node:zlib'
 import type { Clock } from '../operator/kube/ports.ts'
 import { readCgiHead } from './cgi.ts'
 import type { Git } from './git.ts'
-import { diskFull, ForgeError, saysNoSpace } from './problem.ts'
+import { diskFull, ForgeError, problemOf, saysNoSpace } from './problem.ts'
 
 /** One of the two services of git's smart HTTP. */
 export type GitService = 'git-upload-pack' | 'git-receive-pack'
@@ -44,7 +44,7 @@ export function decodedBody(request: IncomingMessage): Readable {
   }
   const unpacked = createGunzip()
   // The error shows up at whoever reads `unpacked`; a client that goes away must not leave it waiting.
-  pipeline(request, unpacked).catch((error: Error) => unpacked.destroy(error))
+  pipeline(request, unpacked).catch(() => undefined)
   return unpacked
 }
 
@@ -96,8 +96,9 @@ export async function runBackend(
   }
 }
 
-function failure(complaints: string, cause: unknown): Error {
+function failure(complaints: string, cause: unknown): unknown {
   if (saysNoSpace(complaints)) return diskFull(cause)
+  if (problemOf(cause).code !== 'Internal') return cause
   return new Error(`git http-backend failed: ${complaints.trim() || 'no answer'}`, { cause })
 }
 

@@ -41,7 +41,7 @@ export function diskFull(cause?: unknown): ForgeError {
 
 /** What an error looks like from outside: a known refusal as it is, anything else as Internal without details. */
 export function problemOf(error: unknown): ForgeProblem & { readonly status: number } {
-  const known = error instanceof ForgeError ? error : isNoSpace(error) ? diskFull(error) : undefined
+  const known = knownRefusal(error)
   if (known !== undefined) {
     return { code: known.code, message: known.message, status: known.status }
   }
@@ -52,10 +52,23 @@ export function problemOf(error: unknown): ForgeProblem & { readonly status: num
   }
 }
 
+function knownRefusal(error: unknown): ForgeError | undefined {
+  if (error instanceof ForgeError) return error
+  if (isNoSpace(error)) return diskFull(error)
+  // Only bodies are unpacked here.
+  if (codeOf(error).startsWith('Z_')) {
+    return new ForgeError('BadRequest', 'The body is not gzip.', { cause: error })
+  }
+  return undefined
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : ''
+}
+
 /** True when the operating system had no room left: no space or over the quota. */
 export function isNoSpace(error: unknown): boolean {
-  if (!(error instanceof Error) || !('code' in error)) return false
-  return error.code === 'ENOSPC' || error.code === 'EDQUOT'
+  return ['ENOSPC', 'EDQUOT'].includes(codeOf(error))
 }
 
 /** True when a child process says so in its own words (LC_ALL=C). */

@@ -35,23 +35,19 @@ export function readPushHead(bytes: Buffer): PushHeadStep {
     if (bytes.length < at + length) return { state: 'more' }
     const line = bytes.toString('utf8', at + 4, at + length)
     at += length
-    const nul = line.indexOf('\0')
-    const text = (nul < 0 ? line : line.slice(0, nul)).replace(/\n$/, '')
-    if (shallowPattern.test(text) && nul < 0) continue
+    // As git reads it: C strings, the first NUL ends the command, the next one the capabilities.
+    const [command = '', words] = line.replace(/\n$/, '').split('\0')
+    const text = command.replace(/\n$/, '')
+    if (shallowPattern.test(text) && words === undefined) continue
     const [, oldId, newId, ref] = commandPattern.exec(text) ?? []
     if (oldId === undefined || newId === undefined || ref === undefined) {
       return { state: 'broken', message: 'the push has a line that is no ref update' }
     }
-    if (nul >= 0) {
+    if (words !== undefined) {
       if (commands.length > 0) {
         return { state: 'broken', message: 'the push names its capabilities twice' }
       }
-      capabilities = new Set(
-        line
-          .slice(nul + 1)
-          .trim()
-          .split(' '),
-      )
+      capabilities = new Set(words.trim().split(' '))
     }
     commands.push({ oldId, newId, ref })
   }

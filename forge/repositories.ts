@@ -8,7 +8,7 @@ import { ForgeError } from './problem.ts'
 import { isRefName, isRepositoryName, parseResultBranch } from './ref-names.ts'
 import type { RepositoryLock } from './repository-lock.ts'
 import {
-  checkGitUrl,
+  checkSource,
   fetchAll,
   hiddenRefs,
   resolveStart,
@@ -69,7 +69,7 @@ export class Repositories {
     if (request === undefined) {
       throw new ForgeError('BadRequest', 'The branch of a request is named guild/<request>.')
     }
-    if ('git' in wanted.source) checkGitUrl(wanted.source.git.url)
+    checkSource(wanted.source)
     const work = async (): Promise<RepositoryState> => {
       const { source } = wanted
       if (await exists(path)) await this.#checkSource(path, name, source, { signal })

@@ -3,8 +3,11 @@ import { readdir, readFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { fromTemplate, heldTask, pktLine, startForge, type ForgeFixture } from './forge-fixture.ts'
+
+// Real git, many processes; the machine may be busy.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 let fixture: ForgeFixture
 beforeEach(async () => {

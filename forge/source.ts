@@ -41,8 +41,18 @@ const fetchSettings: Readonly<Record<string, string>> = {
   'fetch.fsck.duplicateEntries': 'warn',
 }
 
-/** Checks a git URL. Errors: BadRequest for another transport, a missing host, or credentials in the URL. */
-export function checkGitUrl(url: string): void {
+/** Checks what a source says before anything is made. Errors: BadRequest with the field to correct. */
+export function checkSource(source: Source): void {
+  if ('template' in source) return
+  if ('git' in source) checkGitUrl(source.git.url)
+  const { ref } = 'git' in source ? source.git : source.repository
+  if (ref !== undefined && !isRefName(ref)) {
+    throw new ForgeError('BadRequest', `${JSON.stringify(ref)} is not a branch, tag or commit.`)
+  }
+}
+
+/** No other transport, no missing host, no credentials: they would end up in the repository's config. */
+function checkGitUrl(url: string): void {
   const parsed = URL.canParse(url) ? new URL(url) : undefined
   if (
     parsed === undefined ||
@@ -115,7 +125,7 @@ function reasonOf(error: GitError): string {
 
 /**
  * The commit to start from: branch, tag or full commit id `ref`, or the default branch.
- * Errors: BadRequest for a malformed ref, SourceUnavailable when there is no such ref.
+ * Errors: SourceUnavailable when there is no such ref; BadRequest when git could misread it.
  */
 export async function resolveStart(options: {
   readonly git: Git
@@ -129,9 +139,6 @@ export async function resolveStart(options: {
 }): Promise<string> {
   const { git, repository, label, ref, signal } = options
   const name = ref ?? options.defaultBranch
-  if (!isRefName(name)) {
-    throw new ForgeError('BadRequest', `${JSON.stringify(name)} is not a branch, tag or commit.`)
-  }
   const candidates = options.places.map((place) => `${place}${name}`)
   if (isCommitId(name)) candidates.push(name)
   for (const candidate of candidates) {
