@@ -65,6 +65,16 @@ export async function chooseProvider(
   )
 }
 
+/** The provider that a command means: {@link chooseProvider} with what the environment says and `up` remembered. */
+export async function currentProvider(
+  flag: string | undefined,
+  options: CallOptions,
+): Promise<Choice> {
+  const environment = process.env['GUILDHALL_CLUSTER']
+  const remembered = await rememberedProvider()
+  return chooseProvider({ flag, environment, remembered }, options)
+}
+
 function named(
   name: string,
   providers: Readonly<Record<ProviderName, ClusterProvider>>,

@@ -1,12 +1,11 @@
 // npm run -s cluster -- up | down | status | kubeconfig | load | bin
 import { existsSync } from 'node:fs'
-import { mkdir, rename, rm, symlink } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { rm } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { Command } from 'commander'
-import { chooseProvider, rememberedProvider, rememberProvider } from './choose.ts'
-import { findProgram } from './kubectl.ts'
+import { ensureBinDirectory } from './bin-directory.ts'
+import { currentProvider, rememberProvider } from './choose.ts'
 import { streamLog } from './log.ts'
-import { ensureBinaries } from './native/binaries.ts'
 import { cacheDirectory } from './paths.ts'
 import { type CallOptions, type ClusterProvider, providerNames } from './provider.ts'
 import { statusTable } from './status-table.ts'
@@ -21,7 +20,7 @@ const program = new Command('cluster')
     'after',
     `
 Providers, in the order in which they are tried: k3d, kind (both need a container engine that runs privileged
-containers), native (Linux as root without one: Kubernetes built from source, about 20 minutes the first time).
+containers), native (Linux as root without one: Kubernetes built from source, about 15 minutes the first time).
 existing is the cluster of the current kubectl context; it has to be asked for.
 
   npm run -s cluster -- up
@@ -78,8 +77,7 @@ provided('load', 'make the images in archives (docker save format) available to 
 provided('bin', 'print a directory with kubectl and helm, for PATH').action(
   async (flags: Flags) => {
     const provider = await provide(flags)
-    if (provider.name === 'native') await ensureBinaries(['kubectl', 'helm'], options)
-    console.log(await userBinDirectory())
+    console.log(await ensureBinDirectory(provider.name, options))
   },
 )
 
@@ -110,25 +108,7 @@ function provided(name: string, description: string): Command {
 }
 
 async function provide({ provider: flag }: Flags, say?: 'say'): Promise<ClusterProvider> {
-  const environment = process.env['GUILDHALL_CLUSTER']
-  const input = { flag, environment, remembered: await rememberedProvider() }
-  const { provider, why } = await chooseProvider(input, options)
+  const { provider, why } = await currentProvider(flag, options)
   if (say) options.log.line(`using ${provider.name}: ${why}`)
   return provider
-}
-
-/** Makes the directory with links to what a person types, and returns it. */
-async function userBinDirectory(): Promise<string> {
-  const directory = join(cacheDirectory(), 'bin/path')
-  await mkdir(directory, { recursive: true })
-  for (const name of ['kubectl', 'helm'] as const) {
-    const target = findProgram(name)
-    if (!target) throw new Error(`${name} is not installed; install it and run again`)
-    if (target === join(directory, name)) continue
-    // Renamed into place, so that a shell that looks for it meanwhile always finds one.
-    const fresh = join(directory, `.${name}.${process.pid}`)
-    await symlink(target, fresh)
-    await rename(fresh, join(directory, name))
-  }
-  return directory
 }

@@ -151,7 +151,7 @@ export interface TestControlPlane {
  * Starts etcd and kube-apiserver on free loopback ports: a real API with RBAC, without nodes or controllers.
  *
  * Takes about five seconds once the binaries are built. `directory` is created and belongs to it until `stop`. The
- * signal ends the start, not what has been started. Should this process end without `stop`, both are killed.
+ * signal ends the start, not what has been started. Should this process end without `stop`, both end with it.
  */
 export async function startControlPlane(options: {
   readonly directory: string
@@ -190,7 +190,9 @@ export async function startControlPlane(options: {
       etcdDaemon(binaries['etcd'] ?? '', settings, certificates),
       apiServerDaemon(binaries['kube-apiserver'] ?? '', settings, certificates),
     ]
-    for (const daemon of daemons) pids.push(await startDaemon(directory, daemon))
+    for (const daemon of daemons) {
+      pids.push(await startDaemon(directory, { ...daemon, withParent: true }))
+    }
     await untilApiReady(settings, certificates, signal)
     const kubeconfig = join(directory, 'admin.kubeconfig')
     await writeKubeconfig(kubeconfig, {

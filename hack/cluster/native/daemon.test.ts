@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -83,6 +84,22 @@ describe('a daemon', () => {
     expect(await ensureDaemon(directory, next)).toBe(want)
     const now = await inspectDaemon(directory, 'sleeper')
     expect(now.state === 'running' && now.pid === first).toBe(want === 'running')
+  })
+
+  it.runIf(process.platform === 'linux')('can end with its parent (Linux only)', async () => {
+    const module = join(import.meta.dirname, 'daemon.ts')
+    const daemon = { ...sleeper, withParent: true }
+    const program = `
+      const { startDaemon } = await import(${JSON.stringify(module)})
+      console.log(await startDaemon(${JSON.stringify(directory)}, ${JSON.stringify(daemon)}))
+      setInterval(() => undefined, 1000)`
+    const parent = spawn(process.execPath, ['--input-type=module', '--eval', program])
+    await once(parent.stdout, 'data')
+    expect(await inspectDaemon(directory, 'sleeper')).toMatchObject({ state: 'running' })
+    parent.kill('SIGKILL')
+    await expect
+      .poll(async () => inspectDaemon(directory, 'sleeper'))
+      .toMatchObject({ state: 'dead' })
   })
 
   it('leaves what it said in a log that an error quotes', async () => {

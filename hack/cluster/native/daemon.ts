@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -13,6 +14,8 @@ export interface Daemon {
   readonly environment?: Readonly<Record<string, string>>
   /** The text of the files it reads when it starts. With another text it has to be started again. */
   readonly configuration?: string
+  /** Ends with the process that started it, however that ends. Where the kernel can do that: on Linux. */
+  readonly withParent?: boolean
 }
 
 const recordShape = z.object({
@@ -59,7 +62,9 @@ export async function startDaemon(directory: string, daemon: Daemon): Promise<nu
   await mkdir(dirname(files.record), { recursive: true })
   await mkdir(dirname(files.log), { recursive: true })
   const log = await open(files.log, 'a')
-  const [program, ...args] = daemon.command
+  const [program, ...args] = daemon.withParent
+    ? ([...dieWithParent(), ...daemon.command] as const)
+    : daemon.command
   const child = spawn(program, args, {
     detached: true,
     stdio: ['ignore', log.fd, log.fd],
@@ -150,6 +155,12 @@ export class DaemonError extends Error {
     const tail = text.trimEnd().split('\n').slice(-15).join('\n')
     return `${this.message}. The end of ${path}:\n${tail}`
   }
+}
+
+/** The start of a command line that ties a program to its parent's life. */
+function dieWithParent(): readonly string[] {
+  const setpriv = '/usr/bin/setpriv'
+  return existsSync(setpriv) ? [setpriv, '--pdeathsig', 'KILL', '--'] : []
 }
 
 function kill(pid: number, signal: NodeJS.Signals): void {

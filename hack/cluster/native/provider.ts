@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { execa } from 'execa'
+import { withLock } from '../lock.ts'
 import type { CallOptions, ClusterProvider, Detection } from '../provider.ts'
 import { importImages } from './images.ts'
 import { containerdAnswers, inspectCluster } from './probes.ts'
@@ -23,7 +24,12 @@ export const nativeProvider: ClusterProvider = {
     await bringUp(statePaths(), options)
   },
   async down(options) {
-    await tearDown(statePaths(), options)
+    const paths = statePaths()
+    await withLock(paths.lock, async () => tearDown(paths, options), {
+      ...(options.signal && { signal: options.signal }),
+      waiting: (pid) =>
+        options.log.line(`process ${pid} starts or removes the cluster; waiting for it`),
+    })
   },
   async status() {
     return inspectCluster(statePaths())

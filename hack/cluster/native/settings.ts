@@ -40,6 +40,8 @@ export function statePaths(directory = stateDirectory()) {
     containerdSocket: join(directory, 'containerd.sock'),
     runcRoot: join(directory, 'containerd/runc'),
     adminKubeconfig: join(directory, 'admin.kubeconfig'),
+    /** Held by whoever starts or removes the cluster. */
+    lock: `${directory}.lock`,
     network: join(directory, 'network.json'),
     addons: join(directory, 'addons.sha256'),
   } as const

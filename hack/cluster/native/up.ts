@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { createHash } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -27,18 +26,22 @@ export async function bringUp(paths: StatePaths, options: CallOptions): Promise<
     log.line('the cluster is up')
     return
   }
-  await mkdir(paths.directory, { recursive: true })
-  await withLock(join(paths.directory, 'run/up.lock'), async () => start(paths, options), {
-    ...(signal && { signal }),
-    waiting: (pid) => log.line(`process ${pid} is bringing the cluster up; waiting for it`),
-  })
-}
-
-async function start(paths: StatePaths, options: CallOptions): Promise<void> {
-  const { log, signal } = options
   await ensurePackages(packages, options)
   await ensureBinaries(undefined, options)
   const archives = await ensureSystemImages(options)
+  await mkdir(paths.directory, { recursive: true })
+  await withLock(paths.lock, async () => start(paths, archives, options), {
+    ...(signal && { signal }),
+    waiting: (pid) => log.line(`process ${pid} starts or removes the cluster; waiting for it`),
+  })
+}
+
+async function start(
+  paths: StatePaths,
+  archives: readonly string[],
+  options: CallOptions,
+): Promise<void> {
+  const { log, signal } = options
   const started = Date.now()
   try {
     await ensureNetwork(paths)
