@@ -10,7 +10,6 @@ import type { BuiltImage } from '../images/build.ts'
 import { repository } from '../images/repository.ts'
 import { imageValues } from './images-step.ts'
 import { smallModel } from './planning-call-step.ts'
-import { smallModel } from './planning-call-step.ts'
 import { waitForRollout } from './rollout.ts'
 import { DemoError } from './steps.ts'
 
