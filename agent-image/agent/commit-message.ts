@@ -41,7 +41,8 @@ function wrap(text: string): string {
   const lines: string[] = []
   for (const word of oneLine(text).split(' ')) {
     const last = lines.at(-1)
-    if (last !== undefined && last.length + word.length < 72) lines[lines.length - 1] = `${last} ${word}`
+    if (last !== undefined && last.length + word.length < 72)
+      lines[lines.length - 1] = `${last} ${word}`
     else lines.push(word)
   }
   return lines.join('\n')

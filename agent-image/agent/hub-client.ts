@@ -170,6 +170,8 @@ function parseJson(line: string): unknown {
 /** Whether an error of `HubClient.model` may pass when asked again: everything but a malformed call. */
 export function isPassing(error: unknown): boolean {
   if (error instanceof HubRefusal)
-    return error.status === 429 || error.status >= 500 || error.status === 401 || error.status === 403
+    return (
+      error.status === 429 || error.status >= 500 || error.status === 401 || error.status === 403
+    )
   return !(error instanceof z.ZodError)
 }

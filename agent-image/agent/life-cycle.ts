@@ -46,7 +46,9 @@ export function step(state: AgentState, event: AgentEvent): Step {
   const holding = 'holding' in state ? state.holding : undefined
   switch (event.kind) {
     case 'welcomed':
-      return state.phase === 'connecting' ? { state: { ...state, phase: 'idle' }, effects: [] } : stay
+      return state.phase === 'connecting'
+        ? { state: { ...state, phase: 'idle' }, effects: [] }
+        : stay
     case 'assigned': {
       // The hub tells a new connection again what it holds us to hold.
       if (holding !== undefined) return stay
@@ -68,7 +70,8 @@ export function step(state: AgentState, event: AgentEvent): Step {
         : stay
     case 'finished': {
       if (holding === undefined) return stay
-      if (state.phase === 'draining') return { state: { phase: 'stopped' }, effects: [{ do: 'exit' }] }
+      if (state.phase === 'draining')
+        return { state: { phase: 'stopped' }, effects: [{ do: 'exit' }] }
       return { state: { phase: 'idle', last: event.report }, effects: [] }
     }
     case 'drained':

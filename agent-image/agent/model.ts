@@ -1,5 +1,10 @@
 // Questions to the model, by way of the hub. The surroundings' faults are waited out here and cost no try.
-import type { Assignment, ModelCall, ModelErrorCode, ModelResult } from '../../operator/api/agent-protocol.ts'
+import type {
+  Assignment,
+  ModelCall,
+  ModelErrorCode,
+  ModelResult,
+} from '../../operator/api/agent-protocol.ts'
 import { TaskFailure, TaskTaken } from './failure.ts'
 import { type HubClient, HubRefusal, isPassing } from './hub-client.ts'
 import { backoffMs, pause } from './waiting.ts'
@@ -89,7 +94,9 @@ async function once(
     if (error instanceof HubRefusal && error.status === 409)
       throw new TaskTaken(message, { cause: error })
     if (isPassing(error)) return { kind: 'again', message }
-    throw new TaskFailure('InternalError', `the hub refused a model call: ${message}`, { cause: error })
+    throw new TaskFailure('InternalError', `the hub refused a model call: ${message}`, {
+      cause: error,
+    })
   }
 }
 

@@ -8,10 +8,7 @@ export interface Sandbox {
   /** Throws `TaskFailure` InternalError when the sandbox refuses or stays away. */
   exec(request: ExecRequest, options: { readonly signal: AbortSignal }): Promise<ExecResult>
   /** Kills what runs there; removes `folder` with the sandbox's rights. Never throws but for `signal`. */
-  reset(
-    folder: string | undefined,
-    options: { readonly signal: AbortSignal },
-  ): Promise<void>
+  reset(folder: string | undefined, options: { readonly signal: AbortSignal }): Promise<void>
 }
 
 /** A client of the sandbox that listens on `socketPath`. It waits up to 30 seconds for a sandbox that (re)starts. */
@@ -36,7 +33,10 @@ export function connectSandbox(socketPath: string): Sandbox {
             `the sandbox does not answer: ${error instanceof Error ? error.message : ''}`,
             { cause: error },
           )
-        await pause(backoffMs(count, () => 1, 100, 4000), { signal })
+        await pause(
+          backoffMs(count, () => 1, 100, 4000),
+          { signal },
+        )
       }
     }
   }

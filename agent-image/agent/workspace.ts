@@ -158,20 +158,30 @@ export async function openWorkspace(
 /** `path` itself, when it is relative, stays inside and touches no git directory; throws `TaskFailure` otherwise. */
 export function safePath(path: string): string {
   const parts = path.split('/')
-  const bad = parts.some((part) => part === '' || part === '.' || part === '..' || /^\.git$/i.test(part))
-  if (bad || path.length > 200 || /[\0-\x1f\\:]/.test(path))
+  const bad = parts.some(
+    (part) => part === '' || part === '.' || part === '..' || /^\.git$/i.test(part),
+  )
+  if (bad || path.length > 200 || /[\p{Cc}\\:]/u.test(path))
     throw new TaskFailure('ScopeViolated', `the path ${JSON.stringify(path)} is not allowed`)
   return path
 }
 
-async function fetchBranch(git: Git, url: string, branch: string, signal: AbortSignal): Promise<void> {
+async function fetchBranch(
+  git: Git,
+  url: string,
+  branch: string,
+  signal: AbortSignal,
+): Promise<void> {
   for (let count = 0; ; count++) {
     const args = ['fetch', '--quiet', '--no-tags', '--end-of-options', url, `refs/heads/${branch}`]
     const fetched = await git.run(args, { signal })
     if (fetched.exitCode === 0) return
     if (count === 4)
       throw new TaskFailure('CloneFailed', `git fetch: ${fetched.stderr.trim().slice(-500)}`)
-    await pause(backoffMs(count, () => 1), { signal })
+    await pause(
+      backoffMs(count, () => 1),
+      { signal },
+    )
   }
 }
 
@@ -189,7 +199,10 @@ async function pushBranch(
     const refused = /rejected|denied|declined|forbidden|403|401/i.test(pushed.stderr)
     if (count === 4 || (refused && count === 1))
       throw new TaskFailure('PushRejected', `git push: ${pushed.stderr.trim().slice(-500)}`)
-    await pause(backoffMs(count, () => 1), { signal })
+    await pause(
+      backoffMs(count, () => 1),
+      { signal },
+    )
   }
 }
 

@@ -6,7 +6,7 @@ for (const path of process.argv.slice(2)) {
   try {
     stripTypeScriptTypes(readFileSync(path, 'utf8'), { mode: 'transform' })
   } catch (error) {
-    console.error(`${path}\nSyntaxError: ${error instanceof Error ? error.message : error}`)
+    console.error(`${path}\nSyntaxError: ${error instanceof Error ? error.message : String(error)}`)
     process.exitCode = 1
   }
 }

@@ -1,0 +1,61 @@
+// What a pipeline gives back, and its way into a report.
+import type { Evidence } from '../../operator/api/agent-task.ts'
+import {
+  report as reportSchema,
+  type Assignment,
+  type Report,
+} from '../../operator/api/agent-protocol.ts'
+import { goodVerdicts, type Verdict } from '../../operator/api/agent-types.ts'
+import type { FailureReason } from '../../operator/api/failures.ts'
+
+/** What came of an attempt. `failure` is there exactly when the verdict is not a good one. */
+export interface Outcome {
+  readonly verdict: Verdict
+  readonly summary: string
+  readonly commit?: string
+  readonly files?: readonly string[]
+  readonly evidence?: readonly Evidence[]
+  readonly notes?: readonly string[]
+  readonly failure?: { readonly reason: FailureReason; readonly message: string }
+}
+
+/** A report that fits the protocol's limits, whatever the outcome holds. */
+export function reportOf(
+  assignment: Assignment,
+  outcome: Outcome,
+  tries: number,
+  durationSeconds: number,
+): Report {
+  const failure = goodVerdicts.has(outcome.verdict)
+    ? undefined
+    : (outcome.failure ?? {
+        reason: 'InternalError',
+        message: 'a pipeline failed without a reason',
+      })
+  return reportSchema.parse({
+    task: assignment.task,
+    attempt: assignment.attempt,
+    verdict: outcome.verdict,
+    summary: shorten(outcome.summary, 1000),
+    ...(outcome.commit === undefined ? {} : { commit: outcome.commit }),
+    files: (outcome.files ?? []).filter((path) => path.length <= 200).slice(0, 50),
+    evidence: (outcome.evidence ?? []).slice(-10).map((entry) => ({
+      ...entry,
+      command: shorten(entry.command, 300) || '(nothing)',
+      digest: shorten(entry.digest, 2000),
+    })),
+    tries: Math.min(tries, 100),
+    durationSeconds,
+    notes: (outcome.notes ?? [])
+      .filter((note) => note !== '')
+      .slice(0, 20)
+      .map((note) => shorten(note, 500)),
+    ...(failure === undefined
+      ? {}
+      : { failure: { reason: failure.reason, message: shorten(failure.message, 1000) } }),
+  })
+}
+
+function shorten(text: string, limit: number): string {
+  return text.length <= limit ? text : `${text.slice(0, limit - 2)} …`
+}

@@ -1,0 +1,34 @@
+// A fix after the review: like coding, with the findings as the goal and the whole suite as the judge.
+import { TaskFailure } from '../failure.ts'
+import { codeFiles, isTestPath, languageOf } from '../project.ts'
+import { evidenceOf } from '../verify/digest.ts'
+import { seek } from './code.ts'
+import { countsOf, type Pipeline, projectAt } from './pipeline.ts'
+
+/** Rewrites the files of the task such that no test breaks. Without files, those the request has changed, at most three. */
+export const fix: Pipeline = async (context) => {
+  const { assignment, runner, workspace, signal, activity } = context
+  const project = await projectAt(context)
+  const diff = await workspace.diff(assignment.base, workspace.head, { signal })
+  const changed = [...diff.matchAll(/^\+\+\+ b\/(.+)$/gm)].map((match) => match[1] ?? '')
+  const named = codeFiles(assignment.files)
+  const files =
+    named.length > 0
+      ? named
+      : changed.filter((path) => !isTestPath(path) && languageOf(path) !== 'unknown').slice(0, 3)
+  if (files.length === 0) return { verdict: 'NothingChanged', summary: 'There is no file to fix.' }
+  const baseline = await runner.test(project.testFiles, new Map(), { signal })
+  activity(`baseline: ${countsOf(baseline)}`)
+  if (baseline.problems.length > 0)
+    throw new TaskFailure('ChecksFailed', baseline.problems.join('; '), {
+      evidence: [evidenceOf(baseline, '')],
+    })
+  return seek(context, {
+    purpose: 'fix',
+    files,
+    spec: undefined,
+    testFiles: project.testFiles,
+    baseline,
+    projectFiles: project.files,
+  })
+}

@@ -1,0 +1,64 @@
+import type { Assignment } from '../../../operator/api/agent-protocol.ts'
+import type { Verdict } from '../../../operator/api/agent-types.ts'
+import { commitMessage } from '../commit-message.ts'
+import type { Model } from '../model.ts'
+import type { Outcome } from '../outcome.ts'
+import { detectProject, type Project } from '../project.ts'
+import type { Runner } from '../verify/runner.ts'
+import type { Changes, Workspace } from '../workspace.ts'
+
+/** All that a pipeline works with. */
+export interface PipelineContext {
+  readonly assignment: Assignment
+  /** Name of the agent, for commits. */
+  readonly agent: string
+  readonly workspace: Workspace
+  readonly runner: Runner
+  readonly model: Model
+  /** Tells people what is going on; at most 200 characters are kept. */
+  readonly activity: (text: string) => void
+  readonly signal: AbortSignal
+}
+
+/**
+ * Carries out one action. Gives an outcome for everything that can be expected to go wrong; throws `TaskFailure` or
+ * `TaskTaken` from below.
+ */
+export type Pipeline = (context: PipelineContext) => Promise<Outcome>
+
+/** Detects the project at a commit (default: the branch's head). */
+export async function projectAt(context: PipelineContext, commit?: string): Promise<Project> {
+  const { workspace, signal } = context
+  const files = await workspace.files({ signal }, commit)
+  return detectProject(files, (path) => workspace.read(path, { signal }, commit))
+}
+
+/** Commits and pushes `changes` to the attempt's branch, and gives the commit. */
+export async function deliver(
+  context: PipelineContext,
+  changes: Changes,
+  subject: string,
+  verdict: Verdict,
+): Promise<string> {
+  const { assignment, agent, model, workspace, signal } = context
+  context.activity('pushing')
+  const message = commitMessage(subject, assignment.goal, assignment, {
+    agent,
+    model: model.name,
+    verdict,
+  })
+  const commit = await workspace.commit(changes, message, { signal })
+  await workspace.push(commit, { signal })
+  return commit
+}
+
+/** `4 tests pass`, `2 of 5 tests fail`, `there are no tests`. */
+export function countsOf(run: {
+  readonly passed: readonly unknown[]
+  readonly failed: readonly unknown[]
+}): string {
+  const all = run.passed.length + run.failed.length
+  if (all === 0) return 'there are no tests'
+  if (run.failed.length > 0) return `${run.failed.length} of ${all} tests fail`
+  return all === 1 ? '1 test passes' : `${all} tests pass`
+}

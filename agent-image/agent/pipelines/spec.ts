@@ -1,0 +1,219 @@
+// Tests before the code: written from what is asked, checked by running them where the code does not exist.
+import { chooseBlock } from '../edit/choose-block.ts'
+import { refuse } from '../edit/guards.ts'
+import { symbolsOf } from '../edit/symbols.ts'
+import { codeFiles, languageOf, specPath } from '../project.ts'
+import { cut, fenceWord, opening, optionalSection, section, testerRole } from '../prompt.ts'
+import { hashEdit, nextTry, type TriedCandidate } from '../tries.ts'
+import { digestOf, evidenceOf, signatureOf } from '../verify/digest.ts'
+import { specProblems } from '../verify/spec-gate.ts'
+import { importsOf, repairImports, specifierFor, stubsFor } from '../verify/spec-imports.ts'
+import { declaredTests, unreportedTests } from '../verify/spec-text.ts'
+import { type TestRun, wholeFile } from '../verify/test-run.ts'
+import { countsOf, deliver, type Pipeline, type PipelineContext, projectAt } from './pipeline.ts'
+
+interface SpecGoal {
+  readonly path: string
+  /** The unit's files that tests can import. */
+  readonly files: readonly string[]
+  readonly projectFiles: readonly string[]
+}
+
+interface SpecCandidate extends TriedCandidate {
+  readonly text: string | undefined
+  readonly problem: string
+  /** The run on the tree without the code; there when the text was good enough to run. */
+  readonly run: TestRun | undefined
+}
+
+/** Writes one test file for the unit; the harness names it and proves that it fails before the code exists. */
+export const spec: Pipeline = async (context) => {
+  const { assignment, activity } = context
+  const project = await projectAt(context)
+  const path = specPath(assignment, project)
+  const files = codeFiles(assignment.files).filter(
+    (file) => path !== undefined && languageOf(file) === languageOf(path),
+  )
+  if (path === undefined || files.length === 0)
+    return {
+      verdict: 'NothingChanged',
+      summary: 'The unit has no files that tests of ours can run; it goes without spec tests.',
+      notes: [`no tests were written for ${assignment.files.join(', ') || 'this unit'}`],
+    }
+  const goal: SpecGoal = { path, files, projectFiles: project.files }
+  const tried: SpecCandidate[] = []
+  for (;;) {
+    const how = nextTry(assignment, tried)
+    if (how === undefined) break
+    activity(`try ${how.number}: ${how.kind === 'repair' ? 'repairing' : 'writing'} ${path}`)
+    const candidate = await tryOnce(context, goal, how, tried.at(-1))
+    tried.push(candidate)
+    if (candidate.problem !== '' || candidate.text === undefined || candidate.run === undefined) {
+      activity(`try ${how.number}: ${candidate.problem.split('\n')[0] ?? ''}`)
+      continue
+    }
+    const names = declaredTests(path, candidate.text)
+    const commit = await deliver(
+      context,
+      new Map([[path, candidate.text]]),
+      assignment.title,
+      'Done',
+    )
+    return {
+      verdict: 'Done',
+      summary: `Wrote ${names.length} tests in ${path}; ${candidate.run.failed.length} of them fail before the code exists, as they should.`,
+      commit,
+      files: [path],
+      evidence: [evidenceOf(candidate.run, `before the change: ${countsOf(candidate.run)}`)],
+      notes: candidate.run.passed.map((id) => `passes before the code exists: ${id}`).slice(0, 5),
+    }
+  }
+  return {
+    verdict: 'ChecksFailed',
+    summary: `None of ${tried.length} answers was a usable test file.`,
+    evidence: tried.flatMap((entry) =>
+      entry.run === undefined ? [] : [evidenceOf(entry.run, entry.problem)],
+    ),
+    failure: {
+      reason: 'OutputUnusable',
+      message: `No usable tests for ${files.join(', ')}. The last answer: ${tried.at(-1)?.problem ?? ''}`,
+    },
+  }
+}
+
+async function tryOnce(
+  context: PipelineContext,
+  goal: SpecGoal,
+  how: NonNullable<ReturnType<typeof nextTry>>,
+  previous: SpecCandidate | undefined,
+): Promise<SpecCandidate> {
+  const repairOf = how.kind === 'repair' ? previous : undefined
+  const purpose = `spec.${repairOf === undefined ? 'write' : 'repair'}`
+  const { assignment, model, signal } = context
+  const answer = await model.ask(
+    {
+      verb: 'write',
+      purpose,
+      system: testerRole(goal.path),
+      sections: [
+        ...opening(assignment, goal.path, purpose),
+        section('Files under test', await filesUnderTest(context, goal)),
+        ...optionalSection(
+          'Other files',
+          assignment.siblings
+            .filter((sibling) => sibling.unit !== assignment.unit)
+            .slice(0, 4)
+            .map(
+              (sibling) =>
+                `(unit ${sibling.unit}, ${sibling.files.join(', ')}: ${cut(sibling.goal, 160)})`,
+            )
+            .join('\n'),
+        ),
+        ...(repairOf?.text === undefined
+          ? []
+          : [section('Current text', repairOf.text), section('What failed', repairOf.problem)]),
+      ],
+      instruction: `Answer with the complete text of the test file ${goal.path} in one fenced block: a line with the path, then \`\`\`${fenceWord(goal.path)}, the whole file, \`\`\`. No explanation.`,
+      temperature: how.temperature,
+      seed: how.seed,
+      maxTokens: Math.min(assignment.outputTokens, 1500),
+    },
+    { signal },
+  )
+  if (answer.kind === 'unusable') return rejected(undefined, answer.message)
+  const chosen = chooseBlock(answer.result.blocks, goal.path)
+  if (chosen.kind === 'none') return rejected(undefined, chosen.why)
+  return judge(context, goal, repairImports(goal.path, chosen.text, goal.files))
+}
+
+/** Import lines and the signatures that exist already; never a body. */
+async function filesUnderTest(context: PipelineContext, goal: SpecGoal): Promise<string> {
+  const parts: string[] = []
+  for (const file of goal.files) {
+    const from = specifierFor(goal.path, file)
+    const how =
+      languageOf(file) === 'python' ? `from ${from} import …` : `import { … } from '${from}'`
+    const text = await context.workspace.read(file, { signal: context.signal })
+    const symbols = text === undefined ? [] : symbolsOf(file, text).slice(0, 12)
+    parts.push(`${file}: ${how}`)
+    for (const symbol of symbols) parts.push(`  exists: ${symbol.signature}`)
+  }
+  return parts.join('\n')
+}
+
+async function judge(
+  context: PipelineContext,
+  goal: SpecGoal,
+  text: string,
+): Promise<SpecCandidate> {
+  const { assignment, runner, signal, workspace } = context
+  const { path, files } = goal
+  const refusal = refuse({
+    path,
+    text,
+    before: undefined,
+    allowed: [path],
+    requested: `${assignment.requestText} ${assignment.goal}`,
+    mayShrink: true,
+  })
+  if (refusal !== undefined) return rejected(undefined, refusal.message)
+  const problems = [...specProblems(path, text)]
+  const imports = importsOf(path, text, [...new Set([...files, ...goal.projectFiles])])
+  if (!files.some((file) => imports.names.has(file)))
+    problems.push(
+      `The tests must import from ${files.map((file) => specifierFor(path, file)).join(' or ')}.`,
+    )
+  for (const from of imports.unknown) problems.push(`There is no file or package ${from}.`)
+  if (problems.length > 0) return rejected(text, problems.join('\n'))
+  const syntax = await runner.syntax(new Map([[path, text]]), { signal })
+  if (syntax !== undefined) return rejected(text, `Syntax error:\n${syntax.message}`)
+
+  const before = new Map<string, string>()
+  for (const file of imports.names.keys()) {
+    const existing = await workspace.read(file, { signal })
+    if (existing !== undefined) before.set(file, existing)
+  }
+  const changes = new Map([...stubsFor(imports.names, before), [path, text]])
+  const run = await runner.test([path], changes, { signal })
+  const wrong = await runProblem(context, goal, text, run)
+  return { ...rejected(text, wrong ?? ''), run }
+}
+
+/** Why a spec that was run where the code does not exist is no good. */
+async function runProblem(
+  context: PipelineContext,
+  { path }: SpecGoal,
+  text: string,
+  run: TestRun,
+): Promise<string | undefined> {
+  const source = (file: string): Promise<string | undefined> =>
+    file === path ? Promise.resolve(text) : context.workspace.read(file, { signal: context.signal })
+  const describe = async (failures: TestRun['failed']): Promise<string> =>
+    (await digestOf(run, failures, context.workspace.root, source)).text
+  const unloaded = run.failed.filter((test) => test.name === wholeFile)
+  if (run.problems.length > 0 || unloaded.length > 0)
+    return `The test file cannot be run:\n${await describe(unloaded)}`
+  const own = run.failed.filter(
+    (test) =>
+      test.frame?.file === path &&
+      (/^(ReferenceError|NameError|SyntaxError|ImportError)\b/.test(test.message) ||
+        /^TypeError: (assert\b.*|test\b.*) is not a function/.test(test.message) ||
+        /^AttributeError: '\w+' object has no attribute 'assert/.test(test.message)),
+  )
+  if (own.length > 0) return `The tests themselves are wrong:\n${await describe(own)}`
+  const missing = unreportedTests(path, text, run)
+  if (missing.length > 0) return `These tests were not run: ${missing.join(', ')}`
+  if (run.failed.length === 0)
+    return 'All tests pass before the code exists, so they test nothing. Assert on results that need the code.'
+  return undefined
+}
+
+function rejected(text: string | undefined, problem: string): SpecCandidate {
+  return {
+    text,
+    problem,
+    run: undefined,
+    edit: text === undefined ? undefined : hashEdit(new Map([['spec', text]])),
+    signature: signatureOf([problem]),
+  }
+}
