@@ -11,7 +11,8 @@ import { type CallOptions, type ClusterProvider, providerNames } from './provide
 import { statusTable } from './status-table.ts'
 
 const abort = new AbortController()
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => abort.abort())
+// Not `once`: Ctrl-C arrives twice, from the terminal and from hack/run.mjs that passes it on.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => abort.abort())
 const options: CallOptions = { log: streamLog(), signal: abort.signal }
 
 const program = new Command('cluster')
