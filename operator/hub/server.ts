@@ -5,6 +5,7 @@ import {
   modelCall,
   report,
   type Assignment,
+  type Heartbeat,
   type LogBatch,
   type ModelCall,
   type ModelEvent,
@@ -126,19 +127,10 @@ export class Hub implements Runnable {
       case 'GET /v1/assignments':
         this.#stream(caller, request, response)
         return
-      case 'POST /v1/heartbeat': {
-        const beat = await readBody(request, heartbeat)
-        this.#options.lines.beat(caller.podUid, caller.agent, beat)
-        if (beat.task !== undefined && beat.attempt !== undefined)
-          if (!this.#options.doors.holds(caller.podUid, beat.task, beat.attempt))
-            this.#options.lines.send(caller.podUid, {
-              kind: 'cancel',
-              task: beat.task,
-              attempt: beat.attempt,
-            })
+      case 'POST /v1/heartbeat':
+        this.#beat(caller, await readBody(request, heartbeat))
         response.writeHead(204).end()
         return
-      }
       case 'POST /v1/report': {
         const body = await readBody(request, report)
         sendJson(response, 200, await this.#options.doors.report(caller, body))
@@ -156,6 +148,18 @@ export class Hub implements Runnable {
       default:
         throw new Problem(404, 'NotFound', `the hub has no ${route}`)
     }
+  }
+
+  /** Brings both sides to the same view: what an agent should not do is cancelled, what it missed is said again. */
+  #beat(caller: Caller, beat: Heartbeat): void {
+    const { lines, doors } = this.#options
+    const { podUid } = caller
+    lines.beat(podUid, caller.agent, beat)
+    const { task, attempt } = beat
+    if (task !== undefined && attempt !== undefined && !doors.holds(podUid, task, attempt))
+      lines.send(podUid, { kind: 'cancel', task, attempt })
+    for (const assignment of doors.assignmentsOf(podUid))
+      if (assignment.task !== task || assignment.attempt !== attempt) lines.send(podUid, assignment)
   }
 
   async #caller(request: IncomingMessage): Promise<Caller> {
