@@ -77,7 +77,7 @@ describe('loadModel', () => {
       model: 'small:1',
       files: { 'm.gguf': digest },
       template: expect.stringContaining('<|im_start|>{{ .Role }}\n{{ .Content }}<|im_end|>\n'),
-      parameters: { stop: ['<|im_start|>', '<|im_end|>'] },
+      parameters: { stop: ['<|im_start|>', '<|im_end|>'], num_thread: 1 },
     })
   })
 
