@@ -57,7 +57,7 @@ export function hasRequestSucceeded(request: DevRequest): boolean {
 /** The model as people must read it: the scripted one is never shown without saying what it is. */
 export function modelLabel(request: DevRequest): string {
   const model = request.status?.model ?? request.spec.model ?? ''
-  return isRehearsal(model) ? `${model} (scripted answers, not a language model)` : model
+  return isRehearsal(model) ? `${model} (scripted answers)` : model
 }
 
 /** True for the model that answers from checked-in scripts. */

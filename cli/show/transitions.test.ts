@@ -50,14 +50,17 @@ const steps: readonly {
     step: 'the model, with the word rehearsal explained',
     before: undefined,
     after: view({}, { model: 'rehearsal' }),
-    want: ['hello works with the model rehearsal (scripted answers, not a language model)'],
+    want: ['hello is Pending', 'hello works with the model rehearsal (scripted answers)'],
   },
   {
     step: 'the plan and its warnings, once',
     before: view({}, {}),
-    after: view({}, { plan: { ...examplePlan, warnings: ['only one unit was found'] } }),
+    after: view(
+      {},
+      { plan: { ...examplePlan, model: 'm:1', warnings: ['only one unit was found'] } },
+    ),
     want: [
-      'plan made by the model: 2 units (greet, parse), 5 tasks, team 2 testing, 1 coding',
+      'plan made by the model m:1: 2 units (greet, parse), 5 tasks, team 2 testing, 1 coding',
       'plan warning: only one unit was found',
     ],
   },

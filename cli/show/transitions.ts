@@ -32,18 +32,27 @@ export function transitions(before: Snapshot | undefined, after: Snapshot): read
 const name = (text: string): Span => span(text, 'bold')
 
 function requestBegan(before: Snapshot | undefined, { request }: Snapshot): readonly Line[] {
+  const out: Line[] = []
+  const word = requestStatus(request)
+  if (!isRequestFinished(request) && (!before || requestStatus(before.request) !== word)) {
+    out.push([name(request.metadata.name), span(` is ${word}`)])
+  }
   const model = modelLabel(request)
-  if (model === '' || (before !== undefined && modelLabel(before.request) === model)) return []
-  return [[name(request.metadata.name), span(` works with the model ${model}`)]]
+  if (model !== '' && (!before || modelLabel(before.request) !== model)) {
+    out.push([name(request.metadata.name), span(` works with the model ${model}`)])
+  }
+  return out
 }
 
 function planMade(before: Snapshot | undefined, after: Snapshot): readonly Line[] {
   const plan = after.request.status?.plan
   if (plan === undefined || plan.hash === before?.request.status?.plan?.hash) return []
   const units = [...new Set(plan.tasks.flatMap((task) => task.unit ?? []))]
-  const by = { model: 'the model', template: 'the fallback template', person: 'a person' }[
-    plan.source
-  ]
+  const by = {
+    model: `the model ${plan.model ?? after.request.status?.model ?? ''}`.trim(),
+    template: 'the fallback template',
+    person: 'a person',
+  }[plan.source]
   return [
     [
       span('plan made', 'green'),

@@ -64,7 +64,7 @@ const stages: readonly Stage[] = [
     },
     now: 65,
     want: [
-      'hello   Planning   1m05s   model rehearsal (scripted answers, not a language model)',
+      'hello   Planning   1m05s   model rehearsal (scripted answers)',
       'waiting for the model',
     ],
   },

@@ -178,7 +178,7 @@ test('the closing lines say rehearsal when the model was one, and name five comm
     namespace: 'guildhall',
     elapsed: '80 s',
   })
-  expect(lines.join('\n')).toContain('model rehearsal (scripted answers, not a language model)')
+  expect(lines.join('\n')).toContain('model rehearsal (scripted answers)')
   expect(lines.filter((line) => /^ {2}(kubectl|npm)/.test(line))).toHaveLength(5)
 })
 
