@@ -19,12 +19,20 @@ import { ensureSystemImages } from './system-images.ts'
 
 const packages = ['iproute2', 'iptables', 'nftables', 'conntrack', 'mount', 'openssl']
 
+/** A socket's path has at most 107 bytes, and containerd appends `.ttrpc` to this one. */
+const longestSocket = 107 - '.ttrpc'.length
+
 /** Brings up whatever of the cluster is not up, and waits until all of it works. */
 export async function bringUp(paths: StatePaths, options: CallOptions): Promise<void> {
   const { log, signal } = options
   if (allReady(await inspectCluster(paths)) && (await addonsCurrent(paths))) {
     log.line('the cluster is up')
     return
+  }
+  if (Buffer.byteLength(paths.containerdSocket) > longestSocket) {
+    throw new Error(
+      `the path ${paths.containerdSocket} is too long for a socket; set GUILDHALL_STATE to a shorter directory`,
+    )
   }
   await ensurePackages(packages, options)
   await ensureBinaries(undefined, options)
