@@ -149,7 +149,7 @@ export class Caller {
     return answer.body
   }
 
-  /** Closes all connections once the calls under way are over; streams are cut. */
+  /** Cuts all connections, and with them what is under way. */
   async close(): Promise<void> {
     await this.#transport.close()
   }

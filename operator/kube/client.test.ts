@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { systemClock, systemRandom } from '../runtime/clock.ts'
 import { KubeClient } from './client.ts'
@@ -104,6 +106,24 @@ describe('a server that does not answer', () => {
     })
     const call = client.get(configMaps, { ...ref, timeoutMs: 50 })
     await expect(call).rejects.toMatchObject({ reason: 'Timeout' })
+  })
+
+  it('is left at the deadline even if it does not so much as connect', async () => {
+    await serve(() => undefined)
+    // It takes the connection and never answers the TLS greeting; undici alone gives up after ten seconds.
+    const deaf = createServer().listen(0, '127.0.0.1')
+    await once(deaf, 'listening')
+    deaf.on('connection', (socket) => socket.pause())
+    const address = deaf.address()
+    const port = typeof address === 'object' && address !== null ? address.port : 0
+    const config = { ...server.config, server: `https://127.0.0.1:${port}` }
+    const stuck = new KubeClient({ config, clock: systemClock, random: systemRandom })
+    const startedAt = systemClock.monotonic()
+    const call = stuck.get(configMaps, { ...ref, timeoutMs: 50 })
+    await expect(call).rejects.toMatchObject({ reason: 'Timeout' })
+    await stuck.close()
+    expect(systemClock.monotonic() - startedAt).toBeLessThan(2_000)
+    deaf.close()
   })
 
   it('is left when the caller gives up, with the reason of the caller', async () => {

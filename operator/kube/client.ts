@@ -318,7 +318,7 @@ export class KubeClient {
     return this.#caller.call({ ...options, method, path, body, repeatable: method === 'GET' })
   }
 
-  /** Closes all connections once the calls under way are over. */
+  /** Cuts all connections, and with them what is under way. */
   async close(): Promise<void> {
     await this.#caller.close()
   }

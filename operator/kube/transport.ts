@@ -1,6 +1,7 @@
 import { Agent, type Dispatcher } from 'undici'
 import type { KubeConfig, TlsMaterial } from './config.ts'
 import { errorFromAnswer, KubeError } from './errors.ts'
+import { orAborted } from './wait.ts'
 
 /** One HTTP request to the API server, before credentials. */
 export interface HttpRequest {
@@ -56,11 +57,12 @@ export class Transport {
     return { status: response.statusCode, body: response.body }
   }
 
-  /** Lets requests under way end, then closes all connections; running watches are cut. */
+  /** Cuts all connections, and with them what is under way. */
   async close(): Promise<void> {
     const current = this.#current
     this.#current = undefined
-    if (current !== undefined) await Promise.all([current.calls.close(), current.watches.destroy()])
+    if (current !== undefined)
+      await Promise.all([current.calls.destroy(), current.watches.destroy()])
   }
 
   async #send(request: HttpRequest, pool: 'calls' | 'watches'): Promise<Dispatcher.ResponseData> {
@@ -103,7 +105,8 @@ export class Transport {
   /** Turns failures below HTTP into `KubeError`s; an abort by the caller stays what it is. */
   async #guard<T>(request: HttpRequest, work: () => Promise<T>): Promise<T> {
     try {
-      return await work()
+      // undici notices an abort only once it is connected; a peer that is dead can take ten seconds to not connect.
+      return await orAborted(request.signal, work())
     } catch (cause) {
       if (cause instanceof KubeError) throw cause
       // The deadline is the caller's too: whoever set it names what took too long.

@@ -40,6 +40,25 @@ export async function withDeadline<R>(
   }
 }
 
+/**
+ * The result of `work`, or the signal's reason as soon as it is aborted, for work that notices its signal late.
+ * Caveat: the work goes on unobserved; what it yields after that is dropped.
+ */
+export async function orAborted<R>(signal: AbortSignal, work: Promise<R>): Promise<R> {
+  if (signal.aborted) {
+    work.catch(() => undefined)
+    throw signal.reason
+  }
+  const gaveUp = Promise.withResolvers<never>()
+  const stop = () => gaveUp.reject(signal.reason)
+  signal.addEventListener('abort', stop, { once: true })
+  try {
+    return await Promise.race([work, gaveUp.promise])
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+}
+
 /** Resolves when the signal is aborted; never rejects. */
 export async function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return

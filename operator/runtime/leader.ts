@@ -52,6 +52,8 @@ export class LeaderElector {
   readonly #retryMs: number
   #state: LeaderState = { kind: 'following' }
   #lease: Lease | undefined
+  #attempt: Promise<unknown> = Promise.resolve()
+  #released = false
   #seenAt = 0
 
   constructor(options: LeaderOptions) {
@@ -85,6 +87,7 @@ export class LeaderElector {
 
   /** Resolves once we lead; rejects with the signal's reason. */
   async acquire(options: { readonly signal: AbortSignal }): Promise<void> {
+    this.#released = false
     while (!(await this.#try(options.signal))) await this.#pause(options.signal)
   }
 
@@ -93,16 +96,17 @@ export class LeaderElector {
     const { log } = this.#options
     const { signal } = options
     try {
-      while (this.#state.kind === 'leading') {
+      for (;;) {
         await this.#pause(signal)
+        if (this.#released) return 'stopped'
         if (this.#left() > 0 && (await this.#try(signal))) continue
         const taken = this.holder !== undefined && this.holder !== this.#options.identity
         if (taken || this.#left() <= 0) {
           log.error({ holder: this.holder }, 'lease lost')
           this.#become({ kind: 'following' })
+          return 'lost'
         }
       }
-      return 'lost'
     } catch (error) {
       if (signal.aborted) return 'stopped'
       throw error
@@ -112,6 +116,9 @@ export class LeaderElector {
   /** Gives the Lease back, so that another takes over at once instead of after its time. Never rejects. */
   async release(): Promise<void> {
     const { client, clock, log } = this.#options
+    this.#released = true
+    // A renewal under way would win over the release, or take the Lease back right after it.
+    await this.#attempt.catch(() => undefined)
     if (this.#state.kind !== 'leading' || this.#lease?.spec === undefined) return
     this.#become({ kind: 'following' })
     const now = formatMicroTime(clock.now())
@@ -136,7 +143,9 @@ export class LeaderElector {
     const { clock, log, identity } = this.#options
     const sentAt = clock.monotonic()
     try {
-      if (!(await this.#write(signal))) return false
+      const attempt = this.#write(signal)
+      this.#attempt = attempt
+      if (!(await attempt)) return false
     } catch (error) {
       if (signal.aborted) throw error
       // A conflict says that what we know is old: look before the next attempt.

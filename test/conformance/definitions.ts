@@ -1,0 +1,35 @@
+import type { KubeClient } from '../../operator/kube/client.ts'
+import type { KubeObject, Resource } from '../../operator/kube/resource.ts'
+import { systemClock as clock } from '../../operator/runtime/clock.ts'
+import { findCondition } from '../../operator/runtime/conditions.ts'
+import type { Condition } from '../../operator/kube/resource.ts'
+
+export interface Definition extends KubeObject {
+  readonly spec?: object
+  readonly status?: { readonly conditions?: readonly Condition[] }
+}
+
+export const definitions: Resource<Definition> = {
+  group: 'apiextensions.k8s.io',
+  version: 'v1',
+  kind: 'CustomResourceDefinition',
+  plural: 'customresourcedefinitions',
+  namespaced: false,
+}
+
+/** Applies a CRD and waits until it is served. Errors: a sentence that names the condition that is missing. */
+export async function serveKind(client: KubeClient, definition: Definition): Promise<Definition> {
+  await client.apply(definitions, definition, { fieldManager: 'conformance' })
+  const { name } = definition.metadata
+  for (let tries = 0; ; tries += 1) {
+    const found = await client.get(definitions, { name })
+    const { conditions } = found.status ?? {}
+    const missing = ['NamesAccepted', 'Established'].find(
+      (type) => findCondition(conditions, type)?.status !== 'True',
+    )
+    // Served means discoverable; the handler follows within moments, which the first request then waits for.
+    if (missing === undefined) return found
+    if (tries >= 100) throw new Error(`${name} is not ${missing}: ${JSON.stringify(conditions)}`)
+    await clock.sleep(100, {})
+  }
+}

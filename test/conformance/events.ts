@@ -1,0 +1,57 @@
+import { expect, it } from 'vitest'
+import { configMaps, events } from '../../operator/kube/core.ts'
+import { systemClock as clock, systemRandom as random } from '../../operator/runtime/clock.ts'
+import { EventRecorder, referenceTo } from '../../operator/runtime/events.ts'
+import { silentLogger } from '../../operator/runtime/logger.ts'
+import type { WorldOf } from './world.ts'
+
+/** What the recorder writes is what the server takes and people read. */
+export function eventSuite(world: WorldOf): void {
+  it('events are accepted, repetitions as a series, and found under their object', async () => {
+    const { client, namespace } = world()
+    const object = await client.create(configMaps, { metadata: { namespace, name: 'told' } })
+    const recorder = new EventRecorder({
+      client,
+      clock,
+      random,
+      log: silentLogger,
+      reportingController: 'guildhall.dev/operator',
+      reportingInstance: 'operator-0',
+    })
+    const stop = new AbortController()
+    const running = recorder.run({ stop: stop.signal, abort: new AbortController().signal })
+    const tell = (note: string) =>
+      recorder.record({
+        regarding: referenceTo(configMaps, object),
+        type: 'Warning',
+        reason: 'TestsFailed',
+        action: 'Verify',
+        note,
+      })
+    tell('two tests failed')
+    await clock.sleep(500, {})
+    for (let count = 0; count < 4; count += 1) tell('two tests failed')
+    tell('x'.repeat(3_000))
+    stop.abort()
+    await running
+    expect(recorder.dropped).toBe(0)
+
+    const { items } = await client.list(events, { namespace })
+    const repeated = items.find((event) => event.note === 'two tests failed')
+    expect(repeated).toMatchObject({
+      type: 'Warning',
+      reason: 'TestsFailed',
+      action: 'Verify',
+      regarding: { kind: 'ConfigMap', name: 'told', uid: object.metadata.uid },
+      series: { count: 5 },
+    })
+    expect(items.find((event) => event.note?.startsWith('xxx'))?.note).toHaveLength(1_022)
+
+    // The way kubectl finds them.
+    const described = await client.raw(
+      'GET',
+      `/api/v1/namespaces/${namespace}/events?fieldSelector=involvedObject.uid=${object.metadata.uid}`,
+    )
+    expect(described).toMatchObject({ items: [{ reason: 'TestsFailed' }, {}] })
+  })
+}
