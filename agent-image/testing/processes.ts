@@ -1,0 +1,83 @@
+// Starts the image's two programs as real processes, and stops exactly those.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const image = fileURLToPath(new URL('..', import.meta.url))
+export const assets = join(image, 'assets')
+
+/** A folder that stands for a Pod's volumes. */
+export interface TestPod {
+  readonly workspace: string
+  readonly gitRoot: string
+  readonly socketPath: string
+  readonly tokenFile: string
+  /** What the sandbox process printed. */
+  sandboxOutput(): string
+  /** Starts the agent program; resolves with its exit code. */
+  startAgent(env: Readonly<Record<string, string>>): {
+    readonly exited: Promise<number | null>
+    output(): string
+    stop(): void
+  }
+  close(): Promise<void>
+}
+
+/** Starts a sandbox on a fresh folder. `token` is what the agent's token file holds. */
+export async function startPod(token: string): Promise<TestPod> {
+  const root = mkdtempSync(join(tmpdir(), 'pod-'))
+  const workspace = join(root, 'workspace')
+  const gitRoot = join(root, 'git')
+  const socketPath = join(root, 'run', 'sandbox.sock')
+  const tokenFile = join(root, 'token')
+  for (const path of [workspace, gitRoot, join(root, 'run'), join(root, 'tmp')]) mkdirSync(path)
+  writeFileSync(tokenFile, `${token}\n`)
+  const started: ChildProcess[] = []
+  const start = (program: string, env: Readonly<Record<string, string>>) => {
+    const child = spawn(process.execPath, [join(image, program)], {
+      env: { PATH: process.env['PATH'], TMPDIR: join(root, 'tmp'), ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    started.push(child)
+    let text = ''
+    child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()))
+    child.stderr.on('data', (chunk: Buffer) => (text += chunk.toString()))
+    const exited = new Promise<number | null>((resolve) => child.once('exit', resolve))
+    return { child, exited, output: () => text }
+  }
+  const sandbox = start('sandbox/main.ts', {
+    GUILDHALL_SANDBOX_SOCKET: socketPath,
+    GUILDHALL_WORKSPACE: workspace,
+  })
+  for (let waited = 0; !existsSync(socketPath); waited += 20) {
+    if (waited > 15_000) throw new Error(`the sandbox did not start: ${sandbox.output()}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  return {
+    workspace,
+    gitRoot,
+    socketPath,
+    tokenFile,
+    sandboxOutput: sandbox.output,
+    startAgent(env) {
+      const agent = start('agent/main.ts', {
+        GUILDHALL_TOKEN_FILE: tokenFile,
+        GUILDHALL_WORKSPACE: workspace,
+        GUILDHALL_GIT: gitRoot,
+        GUILDHALL_SANDBOX_SOCKET: socketPath,
+        GUILDHALL_ASSETS: assets,
+        ...env,
+      })
+      return { exited: agent.exited, output: agent.output, stop: () => agent.child.kill('SIGTERM') }
+    },
+    async close() {
+      for (const child of started) if (child.exitCode === null) child.kill('SIGKILL')
+      for (const child of started)
+        if (child.exitCode === null && child.signalCode === null)
+          await new Promise((resolve) => child.once('exit', resolve))
+      rmSync(root, { recursive: true, force: true })
+    },
+  }
+}
