@@ -1,4 +1,5 @@
 import { execa } from 'execa'
+import { git as gitNames } from '../operator/api/names.ts'
 import { diskFull, ForgeError, saysNoSpace } from './problem.ts'
 
 /** What a finished git command left behind. */
@@ -97,6 +98,11 @@ export function createGit(options: {
     GIT_TERMINAL_PROMPT: '0',
     GIT_ASKPASS: '/bin/false',
     GIT_NO_REPLACE_OBJECTS: '1',
+    // Never looked up: the user id of a container has no name.
+    GIT_AUTHOR_NAME: gitNames.committerName,
+    GIT_AUTHOR_EMAIL: gitNames.committerEmail,
+    GIT_COMMITTER_NAME: gitNames.committerName,
+    GIT_COMMITTER_EMAIL: gitNames.committerEmail,
     LC_ALL: 'C',
     TZ: 'UTC',
   }

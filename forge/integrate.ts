@@ -5,7 +5,7 @@ import { commitAt, type Git, GitError, isAncestor } from './git.ts'
 import { ForgeError } from './problem.ts'
 import { isCommitId, parseResultBranch, parseTaskBranch } from './ref-names.ts'
 import type { RepositoryLock } from './repository-lock.ts'
-import { committer, oneLine } from './template.ts'
+import { commitDates, oneLine } from './template.ts'
 
 /** What integrating needs. */
 export interface IntegratorOptions {
@@ -81,7 +81,7 @@ export class Integrator {
       repository: path,
       signal,
       input: mergeMessage(wanted),
-      environment: committer(clock.now()),
+      environment: commitDates(clock.now()),
     })
     const merged = stdout.trim()
     try {

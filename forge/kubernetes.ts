@@ -1,9 +1,10 @@
 // The forge's two questions to the Kubernetes API, on the real client.
 import { agentTaskKind, type AgentTask } from '../operator/api/agent-task.ts'
 import { audiences, group, version } from '../operator/api/names.ts'
+import type { Clock } from '../operator/kube/ports.ts'
 import type { KubeClient } from '../operator/kube/client.ts'
 import { tokenReviews } from '../operator/kube/core.ts'
-import { isNotFound } from '../operator/kube/errors.ts'
+import { isNotFound, isTransient } from '../operator/kube/errors.ts'
 import type { Resource } from '../operator/kube/resource.ts'
 import { ForgeError } from './problem.ts'
 import type { IdentityReviewer } from './identity.ts'
@@ -19,13 +20,32 @@ const agentTasks: Resource<AgentTask> = {
   namespaced: true,
 }
 
-/** TokenReview with both audiences. Needs `create` on `tokenreviews`. */
-export function kubeReviewer(client: Pick<KubeClient, 'create'>): IdentityReviewer {
+const reviewTries = 3
+const reviewPauseMs = 200
+
+/**
+ * TokenReview with both audiences. Needs `create` on `tokenreviews`.
+ * Asked up to three times after a passing failure: unlike other creations, a review may be repeated.
+ */
+export function kubeReviewer(
+  client: Pick<KubeClient, 'create'>,
+  clock: Pick<Clock, 'sleep'>,
+): IdentityReviewer {
+  const ask = async (token: string, signal: AbortSignal) => {
+    const spec = { token, audiences: [audiences.hub, audiences.forge] }
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await client.create(tokenReviews, { metadata: { name: '' }, spec }, { signal })
+      } catch (error) {
+        if (attempt === reviewTries || !isTransient(error)) throw error
+        await clock.sleep(reviewPauseMs, { signal })
+      }
+    }
+  }
   return {
     review: async (token, { signal }) => {
-      const spec = { token, audiences: [audiences.hub, audiences.forge] }
-      const review = await client.create(tokenReviews, { metadata: { name: '' }, spec }, { signal })
-      const { authenticated = false, audiences: granted = [], user } = review.status ?? {}
+      const { status } = await ask(token, signal)
+      const { authenticated = false, audiences: granted = [], user } = status ?? {}
       return {
         authenticated,
         audiences: granted,

@@ -24,7 +24,7 @@ const end = new AbortController()
 const forge = await createForge({
   ...settings,
   templates: fileURLToPath(new URL('./templates', import.meta.url)),
-  reviewer: kubeReviewer(client),
+  reviewer: kubeReviewer(client, systemClock),
   tasks: kubeTaskReader(client, settings.accounts.namespace),
   clock: systemClock,
   random: systemRandom,

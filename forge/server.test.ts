@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { fromTemplate, heldTask, pktLine, startForge, type ForgeFixture } from './forge-fixture.ts'
@@ -95,6 +97,22 @@ test('30 MB go in and come back unchanged', async () => {
   const again = await fixture.clone('shop', 'reader', '--branch', 'guild-task/r1-code/1')
   expect((await readFile(join(again, 'big.bin'))).equals(bytes)).toBe(true)
 }, 60_000)
+
+// Where the volume belongs to another user id (fsGroup), git calls its ownership dubious.
+test.runIf(process.getuid?.() === 0)('a volume of somebody else is served', async () => {
+  await promisify(execFile)('chown', ['-R', '12345:12345', fixture.data])
+  const work = await fixture.clone('shop', 'agent-1', '--branch', 'guild/r1')
+  await fixture.commit(work, { 'a.txt': '1' })
+  const push = await fixture.git(work, 'agent-1', 'push', 'origin', `HEAD:${ownRef}`)
+  expect(push.exitCode, push.output).toBe(0)
+  const again = await fixture.call(
+    'PUT',
+    '/api/repositories/shop',
+    'operator',
+    fromTemplate('node'),
+  )
+  expect(again.status, again.text).toBe(200)
+})
 
 test('a gzipped request is understood', async () => {
   const list = 'command=ls-refs\n'

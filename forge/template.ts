@@ -1,19 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
-import { git as gitNames } from '../operator/api/names.ts'
 import type { Git } from './git.ts'
 
-/** Who signs commits that the forge makes, and when. Equal inputs give equal commit ids. */
-export function committer(nowMs: number): Record<string, string> {
+/** When commits are made, for git's environment (`git.ts` says by whom). Equal inputs give equal commit ids. */
+export function commitDates(nowMs: number): Record<string, string> {
   const date = `${Math.floor(nowMs / 1000)} +0000`
-  return {
-    GIT_AUTHOR_NAME: gitNames.committerName,
-    GIT_AUTHOR_EMAIL: gitNames.committerEmail,
-    GIT_AUTHOR_DATE: date,
-    GIT_COMMITTER_NAME: gitNames.committerName,
-    GIT_COMMITTER_EMAIL: gitNames.committerEmail,
-    GIT_COMMITTER_DATE: date,
-  }
+  return { GIT_AUTHOR_DATE: date, GIT_COMMITTER_DATE: date }
 }
 
 /** What the placeholders of a template stand for. */
@@ -83,7 +75,7 @@ export async function commitTemplate(options: {
     git.run(args, {
       repository,
       signal,
-      environment: { ...environment, ...committer(options.nowMs) },
+      environment: { ...environment, ...commitDates(options.nowMs) },
       ...(input === undefined ? {} : { input }),
     })
   await run(['update-index', '-z', '--index-info'], entries.join(''))

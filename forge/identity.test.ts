@@ -1,0 +1,115 @@
+import { describe, expect, test } from 'vitest'
+import { systemClock } from '../operator/runtime/clock.ts'
+import { Identities, recognize, tokenOf, type TokenVerdict } from './identity.ts'
+
+const accounts = { namespace: 'team', operator: 'op', agent: 'ag', reader: 're' }
+const verdict = (more: Partial<TokenVerdict>): TokenVerdict => ({
+  authenticated: true,
+  username: 'system:serviceaccount:team:ag',
+  audiences: ['guildhall-hub'],
+  podUid: 'pod-1',
+  ...more,
+})
+const named = (account: string, audience: string) =>
+  verdict({ username: `system:serviceaccount:team:${account}`, audiences: [audience] })
+
+describe('a token is recognized by account and audience', () => {
+  test.for([
+    ['operator', named('op', 'guildhall-forge'), 'operator'],
+    ['reader', named('re', 'guildhall-forge'), 'reader'],
+    ['agent', named('ag', 'guildhall-hub'), 'agent'],
+    ['operator with the wrong audience', named('op', 'guildhall-hub'), 'stranger'],
+    ['reader with the wrong audience', named('re', 'guildhall-hub'), 'stranger'],
+    ['agent with the wrong audience', named('ag', 'guildhall-forge'), 'stranger'],
+    ['agent without a Pod', verdict({ podUid: undefined }), 'stranger'],
+    ['agent with an empty Pod uid', verdict({ podUid: '' }), 'stranger'],
+    ['somebody else', named('default', 'guildhall-forge'), 'stranger'],
+    ['a longer name', named('op:x', 'guildhall-forge'), 'stranger'],
+    ['another namespace', verdict({ username: 'system:serviceaccount:other:ag' }), 'stranger'],
+    ['not authenticated', verdict({ authenticated: false }), 'unknown'],
+    ['no name', verdict({ username: '' }), 'unknown'],
+  ] as const)('%s', ([, given, want]) => {
+    const found = recognize(given, accounts)
+    expect(found.kind === 'known' ? found.identity.kind : found.kind).toBe(want)
+  })
+
+  test('an agent is its Pod', () => {
+    expect(recognize(verdict({}), accounts)).toMatchObject({ identity: { podUid: 'pod-1' } })
+  })
+})
+
+const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`
+
+test.for([
+  ['Bearer abc.def-_', 'abc.def-_'],
+  ['bearer abc', 'abc'],
+  [basic('anyone:abc'), 'abc'],
+  [basic(':abc'), 'abc'],
+  [basic('abc'), undefined],
+  [basic('abc:'), undefined],
+  ['Bearer ', undefined],
+  ['Bearer a b', undefined],
+  ['Bearer a\nb', undefined],
+  ['Digest abc', undefined],
+  [`Bearer ${'a'.repeat(20_000)}`, undefined],
+  ['', undefined],
+  [undefined, undefined],
+] as const)('the header %j holds the token %j', ([header, want]) => {
+  expect(tokenOf(header)).toBe(want)
+})
+
+/** A cache over an API server that is played, and a clock that is moved by hand. */
+function setUp(options: { fails?: boolean } = {}) {
+  let now = 0
+  const asked: string[] = []
+  const state = { ...options, valid: true }
+  const identities = new Identities({
+    accounts,
+    clock: { ...systemClock, monotonic: () => now },
+    signal: new AbortController().signal,
+    reviewer: {
+      review: async (token) => {
+        asked.push(token)
+        if (state.fails) throw new Error('no answer')
+        return verdict({ authenticated: state.valid })
+      },
+    },
+  })
+  const kind = async (token: string) => (await identities.recognize(token)).kind
+  const pass = (ms: number) => {
+    now += ms
+  }
+  return { kind, asked, state, pass }
+}
+
+test('an answer is kept for ten seconds and no longer', async () => {
+  const { kind, asked, state, pass } = setUp()
+  expect(await kind('t')).toBe('known')
+  state.valid = false
+  pass(9_999)
+  expect(await kind('t')).toBe('known')
+  pass(1)
+  expect(await kind('t')).toBe('unknown')
+  expect(asked).toEqual(['t', 't'])
+})
+
+test('many at once ask once; another token asks again', async () => {
+  const { kind, asked } = setUp()
+  await Promise.all([kind('t'), kind('t'), kind('u'), kind('t')])
+  expect(asked).toEqual(['t', 'u'])
+})
+
+test('a failure to ask is not kept', async () => {
+  const { kind, state } = setUp({ fails: true })
+  await expect(kind('t')).rejects.toThrow('no answer')
+  state.fails = false
+  expect(await kind('t')).toBe('known')
+})
+
+test('it does not grow without end', async () => {
+  const { kind, asked } = setUp()
+  for (let index = 0; index <= 1000; index += 1) await kind(`t${index}`)
+  await kind('t0')
+  await kind('t1000')
+  expect(asked.slice(1001)).toEqual(['t0'])
+})
