@@ -31,13 +31,15 @@ function install() {
   const want = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex')
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === want) return
   console.error('installing npm dependencies (once, about a minute) …')
-  const run = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+  // Not `npm ci`: it insists that the lock names the binaries of every platform (formatter, linter, bundler), and a
+  // registry may hold only some of them. `install --no-save` takes the locked versions and leaves the lock as it is.
+  const run = spawnSync('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'], {
     cwd: root,
     stdio: ['ignore', 2, 2],
     shell: process.platform === 'win32',
   })
   if (run.status !== 0) {
-    console.error('npm ci failed; see the lines above. When it says a package is out of reach, check `npm ping`.')
+    console.error('npm install failed; see the lines above. When a package is out of reach, check: npm ping')
     process.exit(run.status ?? 1)
   }
   writeFileSync(stamp, want)
@@ -48,6 +50,6 @@ function nodeBinary() {
   if (Number(process.versions.node.split('.')[0]) >= wantMajor) return process.execPath
   const packaged = join(root, 'node_modules/node/bin/node')
   if (existsSync(packaged)) return packaged
-  console.error(`Node ${wantMajor} is needed and the npm package 'node' brought none; install Node ${wantMajor} or run: npm ci`)
+  console.error(`Node ${wantMajor} is needed and the npm package 'node' brought none; install Node ${wantMajor} or run: npm install`)
   process.exit(1)
 }
