@@ -17,7 +17,7 @@ describe('a line of the log', () => {
       logger: 'agents/coding',
       agent: 'coding-1',
     }
-    expect(text(JSON.stringify({ ...line, request: 'hello', attempt: 2 }))).toBe(
+    expect(text(JSON.stringify({ ...line, request: 'hello', attempt: 2, call: { id: 1 } }))).toBe(
       '09:08:07 info  agents/coding coding-1  tests failed  request=hello attempt=2',
     )
   })

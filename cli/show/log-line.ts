@@ -47,6 +47,7 @@ const shown = new Set([
   'pid',
   'hostname',
   'logger',
+  'at',
   'agent',
   'err',
   'error',
@@ -61,7 +62,10 @@ export function formatLogLine(line: LogRecord): Line {
   const who = [textOf(line['logger'] ?? 'operator'), textOf(line['agent'])]
     .filter(Boolean)
     .join(' ')
-  const rest = Object.entries(line).filter(([key]) => !shown.has(key))
+  // Whole records inside a line (a trace of a model call) are for programs: `-o json` shows them.
+  const rest = Object.entries(line).filter(
+    ([key, value]) => !shown.has(key) && typeof value !== 'object',
+  )
   const problem = line['err'] ?? line['error']
   return [
     span(timeOf(line['time']), 'dim'),

@@ -8,6 +8,7 @@ import {
   statusWord,
 } from '../../operator/api/task-state.ts'
 import type { AgentTask } from '../../operator/api/agent-task.ts'
+import { goodVerdicts } from '../../operator/api/agent-types.ts'
 import { amount, between, counted, shortCommit } from './figures.ts'
 import type { Span } from './style.ts'
 import type { TaskLine } from './snapshot.ts'
@@ -101,13 +102,25 @@ function resultText(task: AgentTask): string {
   ])
 }
 
-/** `7 tests passed`, `1 of 7 tests failed`; empty when nothing was counted. The last run counts. */
+/**
+ * `7 tests passed`, `1 of 7 tests failed`; empty when nothing was counted. The last run counts.
+ * In a result that was accepted as good, tests may fail all the same, and the words say why that is right: new tests
+ * come before their code, and what failed before is not this task's doing.
+ */
 export function testsOf(task: AgentTask): string {
-  const run = task.status?.result?.evidence.findLast(({ passed, failed }) => passed + failed > 0)
-  if (run === undefined) return ''
-  return run.failed === 0
-    ? `${counted(run.passed, 'test')} passed`
-    : `${run.failed} of ${counted(run.passed + run.failed, 'test')} failed`
+  const { result } = task.status ?? {}
+  const run = result?.evidence.findLast(({ passed, failed }) => passed + failed > 0)
+  if (result === undefined || run === undefined) return ''
+  const { passed, failed } = run
+  if (failed === 0) return `${counted(passed, 'test')} passed`
+  const all = counted(passed + failed, 'test')
+  if (!goodVerdicts.has(result.verdict)) return `${failed} of ${all} failed`
+  if (task.spec.action === 'spec') {
+    return passed === 0
+      ? `${all} written, failing as they must before the code`
+      : `${all} written, ${failed} failing before the code`
+  }
+  return `${counted(passed, 'test')} passed, ${failed} failing as before`
 }
 
 function waitingText(task: AgentTask, after: readonly string[]): string {

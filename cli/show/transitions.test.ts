@@ -114,6 +114,18 @@ const steps: readonly {
     ],
   },
   {
+    step: 'new tests, which fail before their code',
+    before: view({ tasks: spec(held('testing-1', 1)) }),
+    after: view({
+      tasks: spec(
+        done('testing-1', 1, 9, {
+          evidence: [{ command: 'node --test', exitCode: 1, passed: 0, failed: 5, digest: '' }],
+        }),
+      ),
+    }),
+    want: ['✔ spec greet finished: 5 tests written, failing as they must before the code'],
+  },
+  {
     step: 'the report before the merge',
     before: view({ tasks: spec(held('testing-1', 1)) }),
     after: view({ tasks: spec({ ...held('testing-1', 1), result: exampleResult() }) }),
@@ -151,7 +163,7 @@ const steps: readonly {
     step: 'what is waited for',
     before: view(),
     after: view({}, { plan: examplePlan, waitingFor: 'the model' }),
-    want: ['hello waits for the model'],
+    want: ['hello is waiting: the model'],
   },
   {
     step: 'the end of the request',

@@ -171,7 +171,7 @@ function requestChanged(before: Snapshot | undefined, { request }: Snapshot): re
   const out: Line[] = []
   const waiting = status?.waitingFor ?? ''
   if (waiting !== '' && waiting !== before?.request.status?.waitingFor) {
-    out.push([name(metadata.name), span(` waits for ${waiting}`, 'yellow')])
+    out.push([name(metadata.name), span(` is waiting: ${waiting}`, 'yellow')])
   }
   const stalled = conditionOf(request, requestConditions.Stalled)
   if (

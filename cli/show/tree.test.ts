@@ -63,10 +63,7 @@ const stages: readonly Stage[] = [
       agents: [],
     },
     now: 65,
-    want: [
-      'hello   Planning   1m05s   model rehearsal (scripted answers)',
-      'waiting for the model',
-    ],
+    want: ['hello   Planning   1m05s   model rehearsal (scripted answers)', 'waiting: the model'],
   },
   {
     stage: 'a plan without tasks yet',
@@ -164,6 +161,13 @@ describe('the tree', () => {
         merged: 'a'.repeat(40),
       }),
       want: '└─ ✔ code  Do the code  coding-1  qwen2.5-coder:7b  20s  7 tests passed · 2 tries · 3.2k tokens · aaaaaaaa',
+    },
+    {
+      what: 'tests that failed before and still do as no fault of the task',
+      status: done('coding-1', 0, 20, {
+        evidence: [{ command: 'node --test', exitCode: 1, passed: 6, failed: 1, digest: '' }],
+      }),
+      want: '└─ ✔ code  Do the code  coding-1  qwen2.5-coder:7b  20s  6 tests passed, 1 failing as before',
     },
     {
       what: 'a verdict other than Done',

@@ -67,7 +67,7 @@ function header(request: DevRequest, now: number): readonly Line[] {
   const reason = conditionOf(request, requestConditions.Succeeded)?.message
   return [
     first,
-    ...(status?.waitingFor ? [[span(`waiting for ${status.waitingFor}`, 'yellow')]] : []),
+    ...(status?.waitingFor ? [[span(`waiting: ${status.waitingFor}`, 'yellow')]] : []),
     ...(stalled?.status === 'True' ? [[span(`stalled: ${stalled.message}`, 'yellow')]] : []),
     ...(isRequestFinished(request)
       ? [[span(status?.summary ?? reason ?? '')]].filter((line) => lengthOf(line) > 0)

@@ -153,6 +153,7 @@ describe('the raw answer of the small model', () => {
   const unit = { a_goal: 'x', b_files: ['a.js'], c_done_when: 'y', d_after: 0 }
   test.each([
     ['cut', '{"a_units":[', true, /cut at its limit/],
+    ['a copy', '{"a_units":[{"a_goal":"zqLampHours"', false, /copies the example/],
     ['no JSON', 'Sure!', false, /no JSON/],
     ['another shape', '{"a_units":[]}', false, /does not follow the schema/],
     [

@@ -4,7 +4,12 @@ import { chat } from '../../operator/models/ollama.ts'
 import type { ModelProfile } from '../../operator/models/profile.ts'
 import { renderPrompt } from '../../operator/models/prompt.ts'
 import { readFacts, type RepositoryReader } from '../../operator/planner/facts.ts'
-import { unitsAnswer, unitsQuestion, unitsSchema } from '../../operator/planner/questions.ts'
+import {
+  tripwire,
+  unitsAnswer,
+  unitsQuestion,
+  unitsSchema,
+} from '../../operator/planner/questions.ts'
 import { duration, type Log } from '../cluster/log.ts'
 import { loadModel } from '../images/load-model.ts'
 import { ensureSmolLM2 } from '../images/smollm2.ts'
@@ -61,7 +66,7 @@ export async function showPlanningCall(options: {
     },
   )
   log.line('its raw answer:')
-  for (const line of wrapped(answer.text, 110)) log.line(`  | ${line}`)
+  for (const line of wrapped(answer.text.trimEnd(), 110)) log.line(`  | ${line}`)
   log.line(
     `${answer.inputTokens} tokens read, ${answer.outputTokens} written in ${duration(Date.now() - startedAt)}; ${judge(answer)}`,
   )
@@ -72,6 +77,9 @@ export async function showPlanningCall(options: {
 
 /** What the planner would make of the answer. */
 export function judge(answer: { readonly text: string; readonly cut: boolean }): string {
+  if (tripwire.test(answer.text)) {
+    return 'the planner would refuse it: it copies the example in the question'
+  }
   if (answer.cut) return 'the planner would refuse it: it was cut at its limit'
   try {
     const parsed = unitsAnswer.safeParse(JSON.parse(answer.text))

@@ -96,7 +96,7 @@ export function evidenceOf(snapshot: Snapshot): readonly string[] {
       ? []
       : [`${summary.reason}: ${summary.message}`]),
     ...(stalled === undefined ? [] : [`stalled: ${stalled.message}`]),
-    ...(waiting ? [`waiting for ${waiting}`] : []),
+    ...(waiting ? [`waiting: ${waiting}`] : []),
     ...taskLines(snapshot).flatMap(({ task }) => {
       if (task === undefined || !hasFailed(task)) return []
       const { failure, result } = task.status ?? {}
