@@ -113,7 +113,8 @@ test('the best answer is kept when the repairs do not help, and the plan says wh
   const half = { ...good, a_units: good.a_units.slice(0, 1) }
   const ask = answering('n', half)
   const made = await makePlan(inputOf(ask), {})
-  expect(ask.calls).toHaveLength(4)
+  // The same answer a second time ends the asking.
+  expect(ask.calls).toHaveLength(3)
   expect(made.plan.source).toBe('model')
   expect(made.plan.warnings.join()).toContain('src/wrap.js')
 })
@@ -125,9 +126,28 @@ test.each([
 ])('an answer that is %s ends in one unit and a warning, never in a failure', async (_, answer) => {
   const made = await makePlan(inputOf(answering('n', answer)), {})
   expect(made.plan.source).toBe('template')
-  expect(made.plan.attempts).toBe(4)
+  expect(made.plan.attempts).toBe(3)
   expect(codeFiles(made)).toEqual([['src/slug.js', 'src/wrap.js']])
   expect(made.plan.warnings.join()).toContain('became one unit')
+})
+
+test('a model that copied the example does not see it again', async () => {
+  const copy = { ...good, a_units: [unit('x', 'src/zq-lamp.js')] }
+  const ask = answering('n', copy, good)
+  const made = await makePlan(inputOf(ask), {})
+  const titles = ask.calls.map((call) => call.sections.map((section) => section.title))
+  expect(titles[1]).toContain('Example')
+  expect(titles[2]).not.toContain('Example')
+  expect(JSON.stringify(ask.calls[2]?.sections)).not.toContain('zq')
+  expect(made.plan.source).toBe('model')
+})
+
+test('a model gets two repairs and no more', async () => {
+  const half = { ...good, a_units: good.a_units.slice(0, 1) }
+  const ask = answering('n', half, { ...half, b_docs: false }, half, good)
+  const made = await makePlan(inputOf(ask), {})
+  expect(ask.calls).toHaveLength(4)
+  expect(made.plan.attempts).toBe(4)
 })
 
 test('a model that is not available is the caller’s to wait for', async () => {

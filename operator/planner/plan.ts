@@ -165,13 +165,13 @@ async function askForUnits(
           },
         }
       }
-      if (problems.length === 0) break
+      if (problems.length === 0 || answer.text === failed?.answer) break
       failed = { answer: answer.text, problems }
     } catch (error) {
       const unusable = usableFailure(error)
       transcript.push({ purpose, text: unusable.text, outcome: unusable.message })
-      // A longer prompt does not fit either.
-      if (unusable.code === 'ContextTooSmall') break
+      // A longer prompt does not fit either, and who says the same twice says it again.
+      if (unusable.code === 'ContextTooSmall' || unusable.text === failed?.answer) break
       failed = { answer: unusable.text, problems: [unusable.message] }
     }
   }

@@ -74,6 +74,8 @@ export function unitsQuestion(input: {
   readonly failed?: { readonly answer: string; readonly problems: readonly string[] } | undefined
 }): Question {
   const { request, facts, notes, failed } = input
+  // A model that copied the example copies it again as long as it sees it.
+  const copied = failed !== undefined && tripwire.test(failed.answer)
   return {
     purpose: failed === undefined ? 'plan.units' : 'plan.repair',
     system: [
@@ -87,14 +89,14 @@ export function unitsQuestion(input: {
       'b_docs: whether documentation is wanted. c_deploy: whether deployment is wanted.',
     ].join('\n'),
     sections: [
-      section('Example', exampleFor(facts), false),
+      ...(copied ? [] : [section('Example', exampleFor(facts), false)]),
       section('Repository', factsInWords(facts)),
       ...(notes === '' ? [] : [section('Notes', notes, false)]),
       section('Request', request),
       ...(failed === undefined
         ? []
         : [
-            section('Your last answer', failed.answer.slice(0, 1500), false),
+            ...(copied ? [] : [section('Your last answer', failed.answer.slice(0, 1500), false)]),
             section('What failed', failed.problems.map((problem) => `- ${problem}`).join('\n')),
           ]),
     ],
