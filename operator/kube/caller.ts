@@ -4,7 +4,7 @@ import type { KubeConfig } from './config.ts'
 import { isTooManyRequests, KubeError } from './errors.ts'
 import { Limiter, type Priority } from './limiter.ts'
 import type { Clock, Random } from './ports.ts'
-import { Transport } from './transport.ts'
+import { Transport, type HttpTransport } from './transport.ts'
 import { DeadlineError, withDeadline } from './wait.ts'
 
 /** What every call takes. */
@@ -33,9 +33,11 @@ export interface CallerOptions {
   readonly clock: Clock
   readonly random: Random
   readonly userAgent?: string
-  /** Requests per second in the long run, and at once; 300 and 600 unless told. */
+  /** Requests per second in the long run, and at once; 500 and 1000 unless told. */
   readonly rate?: number
   readonly burst?: number
+  /** HTTP to `config.server` unless told. */
+  readonly transport?: HttpTransport
   readonly onRequest?: (report: RequestReport) => void
 }
 
@@ -58,14 +60,14 @@ const retryPolicy = { baseMs: 100, capMs: 5_000 }
 /** Sends calls: deadline, turn, repetition and report around one `Transport`. */
 export class Caller {
   readonly #options: CallerOptions
-  readonly #transport: Transport
+  readonly #transport: HttpTransport
   readonly #limiter: Limiter
   readonly #host: string
 
   constructor(options: CallerOptions) {
-    const { config, clock, rate = 300, burst = 600, userAgent = 'guildhall (node)' } = options
+    const { config, clock, rate = 500, burst = 1_000, userAgent = 'guildhall (node)' } = options
     this.#options = options
-    this.#transport = new Transport({ config, userAgent, connections })
+    this.#transport = options.transport ?? new Transport({ config, userAgent, connections })
     this.#limiter = new Limiter({ clock, rate, burst, inFlight: connections })
     this.#host = new URL(config.server).host
   }

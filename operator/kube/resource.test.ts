@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { leases, namespaces, pods } from './core.ts'
-import { controllerOf, controllerRef, isNewer, keyOf, pathOf, refOf } from './resource.ts'
+import { isNewer, keyOf, pathOf, refOf } from './resource.ts'
 
 describe('paths', () => {
   it.each([
@@ -44,13 +44,4 @@ it.each([
   ['9007199254740993', '9007199254740992', true],
 ])('version %s is newer than %s: %s', (a, b, want) => {
   expect(isNewer(a, b)).toBe(want)
-})
-
-it('the controlling owner is found among others', () => {
-  const owner = { metadata: { name: 'o', uid: 'u' } }
-  const reference = controllerRef(pods, owner)
-  const other = { apiVersion: 'v1', kind: 'Pod', name: 'x', uid: 'y' }
-  const child = { metadata: { name: 'c', ownerReferences: [other, reference] } }
-  expect(controllerOf(child)).toMatchObject({ name: 'o', uid: 'u', kind: 'Pod', apiVersion: 'v1' })
-  expect(() => controllerRef(pods, { metadata: { name: 'o' } })).toThrow('Pod o has no uid yet')
 })

@@ -104,28 +104,6 @@ export function refOf(key: string): { readonly namespace: string; readonly name:
     : { namespace: key.slice(0, slash), name: key.slice(slash + 1) }
 }
 
-/**
- * The reference that makes `owner` the one controller of an object: it is collected with its owner and shows up under it.
- * Errors: throws for an owner that the server has not stored yet, because a reference without uid collects at once.
- */
-export function controllerRef(resource: Resource, owner: KubeObject): OwnerReference {
-  const { name, uid } = owner.metadata
-  if (uid === undefined) throw new TypeError(`${resource.kind} ${name} has no uid yet`)
-  return {
-    apiVersion: apiVersionOf(resource),
-    kind: resource.kind,
-    name,
-    uid,
-    controller: true,
-    blockOwnerDeletion: true,
-  }
-}
-
-/** The controlling owner, if any; compare its `uid`, since a name can be reused. */
-export function controllerOf(object: KubeObject): OwnerReference | undefined {
-  return object.metadata.ownerReferences?.find((owner) => owner.controller === true)
-}
-
 /** True when resource version `a` is later than `b`. Versions are comparable decimals since Kubernetes 1.35 (KEP-5504). */
 export function isNewer(a: string, b: string): boolean {
   return a.length === b.length ? a > b : a.length > b.length

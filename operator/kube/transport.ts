@@ -13,6 +13,18 @@ export interface HttpRequest {
   readonly signal: AbortSignal
 }
 
+/** What carries requests; another one may answer them inside the process. */
+export interface HttpTransport {
+  /** Sends, reads the whole answer and parses it. Errors: `KubeError`, or the signal's reason when the caller gave up. */
+  call(request: HttpRequest): Promise<{ readonly status: number; readonly body: unknown }>
+  /** Sends and hands out the body as it comes; the signal ends it. Errors: as for `call`. */
+  stream(
+    request: HttpRequest,
+  ): Promise<{ readonly status: number; readonly body: AsyncIterable<Buffer> }>
+  /** Cuts all connections, and with them what is under way. */
+  close(): Promise<void>
+}
+
 interface Connections {
   readonly tls: TlsMaterial
   readonly calls: Agent
@@ -24,7 +36,7 @@ interface Connections {
  * HTTP/2 is off: aborting requests leaked in undici's HTTP/2 (nodejs/undici 5566), and every watch ends by abort; it was
  * also slower. Both pools are replaced when the CA or the client certificate changes.
  */
-export class Transport {
+export class Transport implements HttpTransport {
   readonly #config: KubeConfig
   readonly #userAgent: string
   readonly #connections: number
@@ -42,14 +54,12 @@ export class Transport {
     this.#base = new URL(options.config.server)
   }
 
-  /** Sends, reads the whole answer and parses it. Errors: `KubeError`, or the signal's reason when the caller gave up. */
   async call(request: HttpRequest): Promise<{ readonly status: number; readonly body: unknown }> {
     const response = await this.#send(request, 'calls')
     const body = parse(await this.#guard(request, () => response.body.text()))
     return { status: response.statusCode, body }
   }
 
-  /** Sends and hands out the body as it comes; the signal ends it. */
   async stream(
     request: HttpRequest,
   ): Promise<{ readonly status: number; readonly body: AsyncIterable<Buffer> }> {
@@ -57,7 +67,6 @@ export class Transport {
     return { status: response.statusCode, body: response.body }
   }
 
-  /** Cuts all connections, and with them what is under way. */
   async close(): Promise<void> {
     const current = this.#current
     this.#current = undefined

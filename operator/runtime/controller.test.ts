@@ -137,6 +137,24 @@ describe('a run', () => {
     expect(good).toEqual(['n/a', 'n/b'])
   })
 
+  it('that is good ends the back-off', async () => {
+    let good = false
+    const { clock, controller, outcomes } = start(async () => {
+      if (!good) throw new Error('no')
+      return done
+    })
+    controller.enqueue('n/a')
+    await clock.advance(60_000)
+    good = true
+    controller.enqueue('n/a')
+    await clock.advance(300_000)
+    good = false
+    controller.enqueue('n/a')
+    await clock.advance(0)
+    expect(clock.next()).toBeLessThanOrEqual(200)
+    expect(outcomes.at(-1)).toBe('error')
+  })
+
   it('error loop stays under five requests a second', async () => {
     let runs = 0
     const { clock, controller } = start(async () => {

@@ -1,7 +1,6 @@
 import type { KubeClient } from '../../operator/kube/client.ts'
 import type { KubeObject, Resource } from '../../operator/kube/resource.ts'
 import { systemClock as clock } from '../../operator/runtime/clock.ts'
-import { findCondition } from '../../operator/runtime/conditions.ts'
 import type { Condition } from '../../operator/kube/resource.ts'
 
 export interface Definition extends KubeObject {
@@ -25,7 +24,7 @@ export async function serveKind(client: KubeClient, definition: Definition): Pro
     const found = await client.get(definitions, { name })
     const { conditions } = found.status ?? {}
     const missing = ['NamesAccepted', 'Established'].find(
-      (type) => findCondition(conditions, type)?.status !== 'True',
+      (type) => !conditions?.some((each) => each.type === type && each.status === 'True'),
     )
     // Served means discoverable; the handler follows within moments, which the first request then waits for.
     if (missing === undefined) return found
