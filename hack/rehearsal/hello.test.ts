@@ -7,6 +7,10 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { z } from 'zod'
+import { refuse } from '../../agent-image/agent/edit/guards.ts'
+import { symbolsOf } from '../../agent-image/agent/edit/symbols.ts'
+import { proseProblem } from '../../agent-image/agent/pipelines/document.ts'
+import { specProblems } from '../../agent-image/agent/verify/spec-gate.ts'
 import { devRequestSpec } from '../../operator/api/devrequest.ts'
 import { extractBlocks } from '../../operator/models/extract.ts'
 import { createGateway } from '../../operator/models/gateway.ts'
@@ -56,6 +60,27 @@ describe('the plan', () => {
   })
 })
 
+/** Asks the scripts as an agent would; the layout is that of agent-image/agent/prompt.ts. */
+function ask(question: {
+  readonly unit?: string
+  readonly purpose: string
+  readonly file?: string
+  readonly failed?: string | undefined
+  readonly diff?: string
+}): string {
+  const { unit = 'all', purpose, file = 'x', failed, diff } = question
+  const user = [
+    `## Request\n${spec.request}`,
+    `## Unit\nUnit: ${unit}\nTask: code`,
+    `## File\nFile: ${file}\nPurpose: ${purpose}`,
+    ...(diff === undefined ? [] : [`## Diff\n${diff}`]),
+    ...(failed === undefined ? [] : [`## What failed\n${failed}`]),
+  ].join('\n\n')
+  const answer = createScripts(rules).answer({ system: 'You write one file.', user })
+  if (answer === undefined) throw new Error(`there is no answer for ${unit} ${purpose}`)
+  return answer
+}
+
 describe('the work', () => {
   let folder: string
   beforeAll(async () => {
@@ -66,16 +91,8 @@ describe('the work', () => {
     await rm(folder, { recursive: true })
   })
 
-  /** Asks the scripts as an agent would, and writes the file they give. */
-  async function write(unit: string, purpose: string, options: { readonly failed?: string } = {}) {
-    const user = [
-      `## Request\n${spec.request}`,
-      `## Unit\nUnit: ${unit}\nTask: code`,
-      `## File\nFile: x\nPurpose: ${purpose}`,
-      ...(options.failed === undefined ? [] : [`## What failed\n${options.failed}`]),
-    ].join('\n\n')
-    const answer = createScripts(rules).answer({ system: 'You write one file.', user })
-    const [block] = extractBlocks(answer ?? '')
+  async function write(unit: string, purpose: string, failed?: string): Promise<void> {
+    const [block] = extractBlocks(ask({ unit, purpose, failed }))
     if (block?.path === undefined) throw new Error(`no file for ${unit} ${purpose}`)
     await mkdir(dirname(join(folder, block.path)), { recursive: true })
     await writeFile(join(folder, block.path), `${block.text}\n`)
@@ -103,9 +120,50 @@ describe('the work', () => {
     expect(await runTests('wrap')).toEqual({ pass: 0, fail: 1 })
     await write('wrap', 'code.write')
     expect(await runTests('wrap')).toEqual({ pass: 4, fail: 2 })
-    await write('wrap', 'code.repair', { failed: '- test/wrap.test.js: counts the blank' })
+    await write('wrap', 'code.repair', '- test/wrap.test.js: counts the blank')
     expect(await runTests('wrap')).toEqual({ pass: 6, fail: 0 })
   })
+})
+
+test('the review quotes a line of the repaired file, word for word, and has nothing on the other', () => {
+  const text =
+    extractBlocks(ask({ unit: 'wrap', purpose: 'code.repair', failed: 'x' }))[0]?.text ?? ''
+  const diff = text.replace(/^/gm, '+')
+  const question = { purpose: 'review.findings', file: 'src/wrap.js', diff }
+  const finding = z
+    .object({ a_quote: z.string(), d_severity: z.string() })
+    .parse(JSON.parse(ask(question)))
+  expect(text.split('\n').map((line) => line.trim())).toContain(finding.a_quote)
+  expect(finding.d_severity).toBe('low')
+  expect(ask({ ...question, file: 'src/slug.js', diff: '+export function slugify' })).toContain(
+    'none',
+  )
+})
+
+test('what is written passes the checks of the agents', () => {
+  const specText = extractBlocks(ask({ unit: 'wrap', purpose: 'spec.write' }))[0]?.text ?? ''
+  expect(specProblems('test/wrap.test.js', specText)).toEqual([])
+  const files = ['src/slug.js', 'src/wrap.js'].map((path) => {
+    const unit = path.includes('slug') ? 'slug' : 'wrap'
+    const text = extractBlocks(ask({ unit, purpose: 'code.repair', failed: 'x' }))[0]?.text ?? ''
+    const rules = {
+      path,
+      text,
+      before: undefined,
+      allowed: [path],
+      requested: '',
+      mayShrink: false,
+    }
+    expect(refuse(rules)).toBeUndefined()
+    return { path, symbols: symbolsOf(path, text) }
+  })
+  const prose = extractBlocks(ask({ purpose: 'document.write', file: 'README.md' }))[0]
+  expect(prose?.path).toBe('README.md')
+  const project = {
+    files: ['README.md', 'src/slug.js', 'src/wrap.js'],
+    scripts: { test: 'node --test' },
+  }
+  expect(proseProblem(prose?.text ?? '', files, project)).toBeUndefined()
 })
 
 test('a request without a script gets no answer that could pass for work', async () => {

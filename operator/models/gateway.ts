@@ -52,7 +52,7 @@ export interface Gateway {
    * `ContextTooSmall`, `Cancelled`.
    */
   readonly call: (request: GatewayCall, options?: CallOptions) => Promise<ModelResult>
-  /** Tokens used so far for a request, or for one task of it, in this process. */
+  /** Tokens used so far for a request, or for one task of it, in this process; the task `''` is the planning. */
   readonly tokens: (owner: { readonly request: string; readonly task?: string }) => TokenCount
   /** Forgets the counts of a request that is over. */
   readonly forget: (request: string) => void
