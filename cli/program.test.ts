@@ -17,6 +17,7 @@ test.each(['', 'm', '5 min', '-3s'])('"%s" is no duration', (text) => {
 
 test('in the clone the next command is named with npm before it', () => {
   expect(asTyped('guild list', { npm_lifecycle_event: 'guild' })).toBe('npm run -s guild -- list')
+  expect(asTyped('guild list', { npm_lifecycle_event: 'demo' })).toBe('npm run -s guild -- list')
   expect(asTyped('guild list', {})).toBe('guild list')
   expect(asTyped('git switch guild/a', { npm_lifecycle_event: 'guild' })).toBe('git switch guild/a')
 })

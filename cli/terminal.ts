@@ -26,9 +26,8 @@ export function asTyped(
   command: string,
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): string {
-  return env['npm_lifecycle_event'] === 'guild'
-    ? command.replace(/^guild /, 'npm run -s guild -- ')
-    : command
+  const inClone = ['guild', 'demo'].includes(env['npm_lifecycle_event'] ?? '')
+  return inClone ? command.replace(/^guild /, 'npm run -s guild -- ') : command
 }
 
 /** This process's terminal. `NO_COLOR`, `FORCE_COLOR`, `CI` and `TERM=dumb` count as everywhere. */

@@ -2,7 +2,7 @@ import { followRequest } from '../cluster/follow.ts'
 import { systemClock, systemRandom } from '../../operator/runtime/clock.ts'
 import type { Connection } from '../cluster/connection.ts'
 import { noSuchRequest, readSnapshot, resolveName } from '../cluster/requests.ts'
-import { exitCodes, type ExitCode } from '../failure.ts'
+import { CliError, exitCodes, type ExitCode } from '../failure.ts'
 import { between } from '../show/figures.ts'
 import { Screen } from '../show/screen.ts'
 import {
@@ -70,7 +70,12 @@ export async function watchRequest(options: WatchOptions): Promise<WatchOutcome>
       trouble: view.trouble,
     })
     for await (const snapshot of follow) {
-      if (snapshot === undefined) throw noSuchRequest(name, namespace)
+      if (snapshot === undefined) {
+        if (last === undefined) throw noSuchRequest(name, namespace)
+        throw new CliError(`the DevRequest ${name} was deleted while it was watched`, {
+          next: `guild list -n ${namespace}`,
+        })
+      }
       last = snapshot
       view.show(snapshot)
       if (!isRequestFinished(snapshot.request)) continue

@@ -64,7 +64,8 @@ export function shorten(text: string, width: number): string {
   return characters.length <= width ? text : `${characters.slice(0, width - 1).join('')}…`
 }
 
-function cutTo(line: Line, width: number, ascii: boolean): Line {
+function cutTo(whole: Line, width: number, ascii: boolean): Line {
+  const line = withoutEndingBlanks(whole)
   if (lengthOf(line) <= width) return line
   const mark = ascii ? '~' : '…'
   const out: Span[] = []
@@ -79,6 +80,14 @@ function cutTo(line: Line, width: number, ascii: boolean): Line {
     left -= characters.length
   }
   return out
+}
+
+/** Blanks at the end are no text that could be missing. */
+function withoutEndingBlanks(line: Line): Line {
+  const last = line.findLastIndex((part) => part.text.trim() !== '')
+  return line
+    .slice(0, last + 1)
+    .map((part, at) => (at === last ? { ...part, text: part.text.trimEnd() } : part))
 }
 
 const asciiOf: Readonly<Record<string, string>> = {

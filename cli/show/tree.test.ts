@@ -255,6 +255,7 @@ describe('the tree', () => {
     expect(lines.join('\n')).toMatch(/^[\x20-\x7e\n]*$/)
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(60)
     expect(lines).toContain('|  |- * spec    Do the spec     testing-1  35s  try 2: repa~')
+    expect(lines).toContain('`- . finish     Do the finish')
   })
 
   test('colours mark the state and never change the text', () => {

@@ -1,4 +1,5 @@
 import { CliError } from '../../cli/failure.ts'
+import { asTyped } from '../../cli/terminal.ts'
 import { modelLabel } from '../../cli/show/snapshot.ts'
 import type { DevRequest } from '../../operator/api/devrequest.ts'
 import { KubeError } from '../../operator/kube/errors.ts'
@@ -60,7 +61,7 @@ function detailsOf(error: unknown): {
 } {
   if (error instanceof DemoError) return error
   if (error instanceof CliError) {
-    return { evidence: [], next: error.next === undefined ? [] : [error.next] }
+    return { evidence: [], next: error.next === undefined ? [] : [asTyped(error.next)] }
   }
   if (error instanceof KubeError) {
     return { evidence: [], next: ['npm run -s cluster -- status'] }

@@ -13,7 +13,6 @@ import {
 import type { Terminal } from '../../cli/terminal.ts'
 import { conditionOf } from '../../operator/api/condition-list.ts'
 import { requestConditions } from '../../operator/api/conditions.ts'
-import { devRequests } from '../../operator/api/kinds.ts'
 import { hasFailed } from '../../operator/api/task-state.ts'
 import type { Log } from '../cluster/log.ts'
 import { repository } from '../images/repository.ts'
@@ -40,7 +39,7 @@ export async function runStory(options: StoryOptions): Promise<Snapshot> {
   const where = { client, namespace, signal }
   const [first] = await manifestsOf(join(repository, example))
   if (first === undefined) throw new DemoError(`${example} holds no DevRequest`)
-  await removeUnfinished(options, first.metadata.name)
+  await nameUnfinished(options, first.metadata.name)
   const manifest = await withFreshName(where, first)
   const { name } = manifest.metadata
   log.line(`kubectl apply -f ${example}   as ${name}`)
@@ -53,14 +52,15 @@ export async function runStory(options: StoryOptions): Promise<Snapshot> {
   )
 }
 
-/** An earlier run that was interrupted would only take agents away from this one. */
-async function removeUnfinished(options: StoryOptions, name: string): Promise<void> {
+/** What an interrupted run left goes on by itself and may be somebody's; a person should know that it takes agents. */
+async function nameUnfinished(options: StoryOptions, name: string): Promise<void> {
   const { connection, log, signal } = options
   const { client, namespace } = connection
   for (const request of await listRequests({ client, namespace, signal })) {
     if (!isSeries(request.metadata.name, name) || isRequestFinished(request)) continue
-    log.line(`removing ${request.metadata.name}: an earlier run left it unfinished`)
-    await client.delete(devRequests, { namespace, name: request.metadata.name }, { signal })
+    log.line(
+      `${request.metadata.name} of an earlier run is not finished; it goes on beside this one`,
+    )
   }
 }
 
