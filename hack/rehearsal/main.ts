@@ -17,7 +17,7 @@ const { values } = parseArgs({
 const port = numberOf(values.port ?? process.env['PORT'], 11434)
 const scripts = values.scripts ?? process.env['REHEARSAL_SCRIPTS'] ?? beside()
 const rate = numberOf(values.rate ?? process.env['REHEARSAL_RATE'], 60)
-const parallel = numberOf(values.parallel ?? process.env['REHEARSAL_PARALLEL'], 2)
+const parallel = Math.max(1, numberOf(values.parallel ?? process.env['REHEARSAL_PARALLEL'], 2))
 
 const rules = await loadScripts(scripts)
 const server = createRehearsalServer({ rules, rate, parallel })

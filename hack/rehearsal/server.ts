@@ -14,7 +14,7 @@ export const rehearsalName = 'rehearsal'
 /** Said when no script fits; no harness can take it for work. */
 export const noScript =
   'I am the rehearsal model. I only answer from checked-in scripts, and I have no script for this request. ' +
-  'To get real work done, connect a real model: see docs/models.md.'
+  'To get real work done, connect a real model: helm upgrade with --set rehearsal.default=false --set model.name=qwen2.5-coder:7b.'
 
 /** How the server behaves. */
 export interface RehearsalOptions {
@@ -54,7 +54,7 @@ export function createRehearsalServer(options: RehearsalOptions): Server {
     Record<string, (request: IncomingMessage, response: ServerResponse) => Promise<void>>
   > = {
     'GET /': async (_, response) => void response.end('Ollama is running (rehearsal)'),
-    'GET /api/version': async (_, response) => json(response, 200, { version: '0.33.0' }),
+    'GET /api/version': async (_, response) => json(response, 200, { version: '0.17.4' }),
     'GET /api/tags': async (_, response) =>
       json(response, 200, { models: [...held].map(modelEntry) }),
     'GET /api/ps': async (_, response) =>

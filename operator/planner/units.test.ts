@@ -91,6 +91,19 @@ test('a unit waits for earlier units only', () => {
   expect(units.map((unit) => unit.after)).toEqual([undefined, ['part0'], undefined, ['part1']])
 })
 
+test('a unit that speaks of a file of an earlier unit waits for that unit', () => {
+  const { units } = checkUnits(
+    answer(
+      {},
+      {},
+      { a_goal: 'serve what src/part0.js holds', c_done_when: 'src/part1.js is used' },
+    ),
+    '',
+    facts,
+  )
+  expect(units.map((unit) => unit.after)).toEqual([undefined, undefined, ['part0', 'part1']])
+})
+
 test('a copy of the example and empty texts are told', () => {
   const { units, problems } = checkUnits(
     answer({ b_files: ['src/zq-lamp.js'] }, { a_goal: ' ' }, { c_done_when: '' }),

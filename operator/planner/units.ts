@@ -57,6 +57,12 @@ export function checkUnits(
       const after = proposal.d_after
       const before = after > 0 && after < number ? places[after - 1] : undefined
       if (before !== undefined && before >= 0) draft.after.add(before)
+      for (const [place, earlier] of drafts.entries()) {
+        // d_after names one unit only; who speaks of a file of another needs that one, too.
+        if (earlier.files.some((file) => `${goal} ${doneWhen}`.includes(file))) {
+          draft.after.add(place)
+        }
+      }
       const twin = drafts.findIndex((other) => isTwin(other, draft))
       places.push(twin === -1 ? drafts.push(draft) - 1 : twin)
       const first = drafts[twin]

@@ -22,33 +22,39 @@ import { rehearsalName } from './server.ts'
 import { startRehearsal } from './start.ts'
 
 const rules = await loadScripts(join(import.meta.dirname, 'scripts'))
-const example = z
-  .object({ metadata: z.object({ name: z.string() }), spec: z.unknown() })
-  .parse(parse(await readFile(join(import.meta.dirname, '../../examples/hello.yaml'), 'utf8')))
-const spec = devRequestSpec.parse(example.spec)
+const { spec } = await example('hello')
+
+async function example(name: string) {
+  const text = await readFile(join(import.meta.dirname, `../../examples/${name}.yaml`), 'utf8')
+  const object = z.object({ metadata: z.object({ name: z.string() }), spec: z.unknown() })
+  const { metadata, spec: raw } = object.parse(parse(text))
+  return { request: metadata.name, spec: devRequestSpec.parse(raw) }
+}
+
+/** Plans an example with the rehearsal model, in a repository fresh from the template. */
+async function planOf(name: string) {
+  await using server = await startRehearsal({ rules })
+  const profile = modelProfile.parse({ name: rehearsalName, endpoint: server.endpoint })
+  const gateway = createGateway({
+    profile: () => profile,
+    clock: systemClock,
+    random: systemRandom,
+  })
+  const facts = {
+    files: ['.gitignore', 'README.md', 'package.json'],
+    truncated: false,
+    language: 'node',
+    languageAssumed: false,
+    manifest: 'package.json: name hello, ES modules, test: node --test',
+    readme: '# hello',
+    symbols: [],
+  } as const
+  return await makePlan({ ...(await example(name)), profile, facts, call: gateway.call }, {})
+}
 
 describe('the plan', () => {
-  test('has two units that are worked on at the same time, and nothing to warn of', async () => {
-    await using server = await startRehearsal({ rules })
-    const profile = modelProfile.parse({ name: rehearsalName, endpoint: server.endpoint })
-    const gateway = createGateway({
-      profile: () => profile,
-      clock: systemClock,
-      random: systemRandom,
-    })
-    const facts = {
-      files: ['.gitignore', 'README.md', 'package.json'],
-      truncated: false,
-      language: 'node',
-      languageAssumed: false,
-      manifest: 'package.json: name hello, ES modules, test: node --test',
-      readme: '# hello',
-      symbols: [],
-    } as const
-    const { plan, transcript } = await makePlan(
-      { request: example.metadata.name, spec, profile, facts, call: gateway.call },
-      {},
-    )
+  test('of hello has two units that are worked on at the same time, and nothing to warn of', async () => {
+    const { plan, transcript } = await planOf('hello')
     expect(transcript.map((entry) => [entry.purpose, entry.outcome])).toEqual([
       ['plan.notes', 'used'],
       ['plan.units', 'used'],
@@ -57,6 +63,20 @@ describe('the plan', () => {
     expect(plan.waves.map((wave) => wave.length)).toEqual([1, 2, 2, 2, 1, 1, 1])
     expect(plan.waves[2]).toEqual(['hello-code-slug', 'hello-code-wrap'])
     expect(plan.team.find((line) => line.type === 'coding')?.count).toBe(2)
+  })
+
+  test('of the users API has four units, three at the same time and the endpoints after all of them', async () => {
+    const { plan } = await planOf('users-api')
+    expect(plan.warnings).toEqual([])
+    expect(plan.waves.map((wave) => wave.length)).toEqual([1, 4, 3, 3, 1, 1, 1, 1, 1])
+    const endpoints = plan.tasks.find((task) => task.name === 'users-api-code-server')
+    expect(endpoints?.after).toEqual([
+      'users-api-spec-server',
+      ...['users', 'passwords', 'tokens'].map((unit) => `users-api-verify-${unit}`),
+    ])
+    expect(plan.tasks.map((task) => task.type)).toEqual(
+      expect.arrayContaining(['git', 'testing', 'coding', 'review', 'documentation']),
+    )
   })
 })
 
