@@ -2,6 +2,7 @@
 import { globSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { expect, test } from 'vitest'
+import { failureRemedies } from '../operator/api/failures.ts'
 
 const root = join(import.meta.dirname, '..')
 const read = (path: string): string => readFileSync(join(root, path), 'utf8')
@@ -108,4 +109,10 @@ test('no file is over 400 lines', () => {
     .filter((file) => !file.startsWith('test/fixtures'))
     .filter((file) => read(file).split('\n').length > 401)
   expect(long).toEqual([])
+})
+
+test('every reason a task can fail for is in docs/troubleshooting.md, with its remedy', () => {
+  const rows = read('docs/troubleshooting.md')
+  for (const [reason, remedy] of Object.entries(failureRemedies))
+    expect(rows).toContain(`| \`${reason}\` | ${remedy} |`)
 })
