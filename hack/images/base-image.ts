@@ -6,7 +6,7 @@ import { type Log, timed } from '../cluster/log.ts'
 import { ensurePackages } from '../cluster/native/packages.ts'
 import { cacheDirectory } from '../cluster/paths.ts'
 import { aptSources, sourcesList } from './apt-sources.ts'
-import { run } from './command.ts'
+import { run, succeeds } from './command.ts'
 import { contentHash } from './content-hash.ts'
 import type { Engine, LocalImages } from './engine.ts'
 import { packageVersion, repository } from './repository.ts'
@@ -121,6 +121,8 @@ async function ensureRootfs({ log, signal }: BaseOptions): Promise<string> {
       await rename(`${tar}.part`, tar)
     })
   } finally {
+    // A stopped debootstrap leaves these mounted, and nothing in them is ours to delete.
+    for (const mount of ['proc', 'sys']) await succeeds('umount', ['--lazy', join(root, mount)])
     await rm(root, { recursive: true, force: true })
   }
   return tar
