@@ -141,6 +141,21 @@ test('a task branch that went on is refused', async () => {
   expect(await head()).toBe(base)
 })
 
+test('a request branch that moves while the merge is computed is not overwritten', async () => {
+  const { commit } = await work('r1-code', { 'a.js': '1' })
+  const { run } = fixture.forge.git
+  vi.spyOn(fixture.forge.git, 'run').mockImplementation(async (args, options) => {
+    const result = await run(args, options)
+    if (args[0] === 'commit-tree') {
+      await run(['update-ref', `refs/heads/${into}`, commit], options)
+    }
+    return result
+  })
+  const answer = await merge('r1-code', commit)
+  expect(answer).toMatchObject({ status: 409, body: { code: 'BranchMoved' } })
+  expect(await head()).toBe(commit)
+})
+
 test('a branch without common history is refused', async () => {
   fixture.tasks.set('r1-code', heldTask('r1-code'))
   const directory = await fixture.clone('shop', 'agent-1', '--branch', into)
