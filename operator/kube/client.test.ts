@@ -160,6 +160,25 @@ it('one after another, calls share their connections', async () => {
 
 const item = (name: string) => ({ metadata: { name, namespace: 'n' } })
 
+it('more calls than connections wait for their turn, and all come back, good or bad', async () => {
+  let under = 0
+  let most = 0
+  await serve((request, response) => {
+    under += 1
+    most = Math.max(most, under)
+    setTimeout(() => {
+      under -= 1
+      if (request.path.endsWith('bad')) refuse(response, 404, 'NotFound')
+      else reply(response, 200, stored)
+    }, 5)
+  })
+  const names = Array.from({ length: 100 }, (_, index) => (index % 2 === 0 ? 'good' : 'bad'))
+  const calls = names.map((name) => client.get(configMaps, { ...ref, name }))
+  const ends = await Promise.allSettled(calls)
+  expect(ends.filter((end) => end.status === 'fulfilled')).toHaveLength(50)
+  expect(most).toBeLessThanOrEqual(32)
+})
+
 describe('a list', () => {
   it('joins its pages and names the kind of each item', async () => {
     await serve((request, response) => {

@@ -4,6 +4,7 @@ import { systemClock, systemRandom } from '../runtime/clock.ts'
 import { KubeClient } from './client.ts'
 import { configMaps } from './core.ts'
 import { isGone } from './errors.ts'
+import type { Clock } from './ports.ts'
 import { startScriptedServer, type Script, type ScriptedServer } from './testing/scripted-server.ts'
 import { LineParser, watch, type WatchEvent } from './watch.ts'
 
@@ -57,15 +58,23 @@ describe('a watch', () => {
 
   async function follow(
     script: Script,
-    options: { readonly signal?: AbortSignal; readonly silenceMs?: number } = {},
+    options: {
+      readonly signal?: AbortSignal
+      readonly silenceMs?: number
+      readonly clock?: Clock
+    } = {},
   ): Promise<{ readonly events: WatchEvent<object & { metadata: { name: string } }>[] }> {
     server = await startScriptedServer(script)
     client = new KubeClient({ config: server.config, clock: systemClock, random: systemRandom })
-    const { signal = new AbortController().signal, silenceMs = 5_000 } = options
+    const {
+      signal = new AbortController().signal,
+      silenceMs = 5_000,
+      clock = systemClock,
+    } = options
     const events: WatchEvent<{ metadata: { name: string } }>[] = []
     for await (const batch of watch(configMaps, {
       client,
-      clock: systemClock,
+      clock,
       resourceVersion: '5',
       timeoutSeconds: 240,
       silenceMs,
@@ -117,6 +126,23 @@ describe('a watch', () => {
       response.write(added('a', '6'), () => response.destroy())
     })
     await expect(cut).rejects.toThrow()
+  })
+
+  it('leaves no timer behind', async () => {
+    let timers = 0
+    const clock: Clock = {
+      ...systemClock,
+      after: (ms, run) => {
+        timers += 1
+        const cancel = systemClock.after(ms, run)
+        return () => {
+          timers -= 1
+          cancel()
+        }
+      },
+    }
+    await follow((_, response) => void response.end(added('a', '6')), { clock })
+    expect(timers).toBe(0)
   })
 
   it('rejects with the reason of the caller', async () => {

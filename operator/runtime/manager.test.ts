@@ -75,7 +75,9 @@ describe('a manager', () => {
     expect(made.problem()).toBeUndefined()
     expect(history).toEqual(wholeStart)
     life.abort()
-    await clock.advance(100)
+    await clock.advance(10)
+    expect(made.problem()).toBeDefined()
+    await clock.advance(90)
     await running
     expect(history.slice(5)).toEqual([
       'controller ends',

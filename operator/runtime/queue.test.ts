@@ -62,6 +62,27 @@ describe('a delayed key', () => {
     expect(clock.pending).toBe(0)
   })
 
+  it('whose timer fires a little early does not spin', async () => {
+    const clock = new VirtualClock()
+    let timers = 0
+    const early = new WorkQueue({
+      clock: {
+        now: () => clock.now(),
+        monotonic: () => clock.monotonic(),
+        sleep: (ms, options) => clock.sleep(ms, options),
+        after: (ms, run) => {
+          timers += 1
+          return clock.after(Math.max(0, ms - 0.5), run)
+        },
+      },
+      random: seededRandom(1),
+    })
+    early.addAfter('a', 100)
+    await clock.advance(100)
+    expect(early.depth).toBe(1)
+    expect(timers).toBe(1)
+  })
+
   it('does not hold up others', async () => {
     const { clock, queue } = made()
     queue.addAfter('late', 10_000)
