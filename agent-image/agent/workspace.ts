@@ -76,7 +76,7 @@ export async function openWorkspace(
   await fetchBranch(git, url, assignment.branch, signal)
   const head = (await git.output(['rev-parse', 'FETCH_HEAD'], { signal })).trim()
   const known = await git.run(['cat-file', '-e', `${assignment.base}^{commit}`], { signal })
-  if (known.exitCode !== 0)
+  if (!/^[0-9a-f]{40}$/.test(assignment.base) || known.exitCode !== 0)
     throw new TaskFailure('CloneFailed', `the branch does not contain its base ${assignment.base}`)
 
   let expected: Changes = new Map()

@@ -151,9 +151,10 @@ async function readBody(request: IncomingMessage): Promise<unknown> {
   let size = 0
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length
-    if (size > bodyLimitBytes) throw new RefusedExec('the body is larger than 1 MiB')
-    chunks.push(chunk)
+    // The rest is read and thrown away: a caller that is still writing would not see the answer.
+    if (size <= bodyLimitBytes) chunks.push(chunk)
   }
+  if (size > bodyLimitBytes) throw new RefusedExec('the body is larger than 1 MiB')
   try {
     return JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown
   } catch (cause) {

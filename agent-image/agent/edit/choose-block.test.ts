@@ -1,0 +1,58 @@
+import { expect, it } from 'vitest'
+import type { FencedBlock } from '../../../operator/api/agent-protocol.ts'
+import { chooseBlock, cleanPath } from './choose-block.ts'
+
+const block = (path: string | undefined, text: string, language?: string): FencedBlock => ({
+  ...(path === undefined ? {} : { path }),
+  ...(language === undefined ? {} : { language }),
+  text,
+})
+
+it.each<[string, FencedBlock[], string | undefined]>([
+  ['the block of that name', [block('src/a.js', 'one'), block('src/b.js', 'two')], 'one\n'],
+  [
+    'the last of two blocks of that name',
+    [block('src/a.js', 'one'), block('src/a.js', 'two')],
+    'two\n',
+  ],
+  [
+    'a block with a name in stars and with a leading ./',
+    [block('**./src/a.js**:', 'one')],
+    'one\n',
+  ],
+  ['a block with the example’s folder before the name', [block('path/to/a.js', 'one')], 'one\n'],
+  ['a block of the same file name in another folder', [block('lib/a.js', 'one')], 'one\n'],
+  ['the only block without a name', [block(undefined, 'one', 'js')], 'one\n'],
+  [
+    'the longest block of the language',
+    [
+      block(undefined, 'npm i', 'sh'),
+      block(undefined, 'x', 'js'),
+      block(undefined, 'longer', 'javascript'),
+    ],
+    'longer\n',
+  ],
+  [
+    'a nameless block when a sentence stands before the fence',
+    [block('Here is the file', 'one', 'js')],
+    'one\n',
+  ],
+  ['no block that is for another file', [block('src/b.js', 'two')], undefined],
+  ['no block of another language', [block(undefined, 'print()', 'python')], undefined],
+  ['no empty block', [block('src/a.js', ' \n')], undefined],
+  ['nothing of nothing', [], undefined],
+])('chooses %s', (_what, blocks, want) => {
+  const chosen = chooseBlock(blocks, 'src/a.js')
+  expect(chosen.kind === 'text' ? chosen.text : undefined).toBe(want)
+})
+
+it.each([
+  ['`src/a.js`', 'src/a.js'],
+  ['File: src/a.js', 'src/a.js'],
+  ['### src/a.js', 'src/a.js'],
+  ['a sentence with blanks', undefined],
+  ['x'.repeat(251), undefined],
+  ['', undefined],
+])('reads %s as %s', (written, want) => {
+  expect(cleanPath(written)).toBe(want)
+})

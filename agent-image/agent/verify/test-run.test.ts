@@ -1,0 +1,156 @@
+import { createHmac } from 'node:crypto'
+import { expect, it } from 'vitest'
+import { compareRuns } from './compare.ts'
+import { digestOf, signatureOf } from './digest.ts'
+import { readReport, type TestRun, testId, wholeFile } from './test-run.ts'
+
+const key = 'key'
+const files = ['a.test.js']
+const passing = '{"kind":"test","file":"a.test.js","name":"x","status":"pass"}\n'
+const ending = '{"kind":"file","file":"a.test.js","finished":true,"failed":false}\n'
+const seal = (body: string, with_ = key): string =>
+  `${body}{"kind":"end","mac":"${createHmac('sha256', with_).update(body).digest('hex')}"}\n`
+const read = (report: string | undefined, exitCode = 0, timedOut = false): TestRun =>
+  readReport(report, key, files, { command: 'c', exitCode, timedOut })
+const good = (run: TestRun): boolean => run.problems.length === 0 && run.failed.length === 0
+
+it('believes a sealed report with an ending for each file', () => {
+  expect(read(seal(passing + ending))).toMatchObject({
+    problems: [],
+    failed: [],
+    passed: ['a.test.js > x'],
+  })
+})
+
+it.each<[string, TestRun]>([
+  ['no report', read(undefined)],
+  ['an empty report', read('')],
+  ['a report without a seal', read(passing + ending)],
+  ['a seal with another key', read(seal(passing + ending, 'other'))],
+  ['a line added before the seal', read(seal(ending).replace(ending, passing + ending))],
+  ['a line added after the seal', read(seal(passing + ending) + passing)],
+  ['two seals', read(seal(seal(passing + ending)))],
+  ['a file without an ending', read(seal(passing))],
+  ['a file with two endings', read(seal(passing + ending + ending))],
+  [
+    'an ending of a file that was not asked for',
+    read(seal(passing + ending + ending.replace('a.test', 'b.test'))),
+  ],
+  ['a file that did not finish', read(seal(ending.replace('"finished":true', '"finished":false')))],
+  ['a line that is not ours', read(seal(`${passing}ok 1\n${ending}`))],
+  ['an exit code that does not fit', read(seal(passing + ending), 1)],
+  ['a run that was stopped', read(seal(passing + ending), -1, true)],
+  ['a failed test', read(seal(passing.replace('pass', 'fail') + ending), 1)],
+])('does not believe %s', (_what, run) => {
+  expect(good(run)).toBe(false)
+})
+
+it('tells two tests of the same name apart', () => {
+  const run = read(seal(passing + passing.replace('"pass"', '"fail"') + ending), 1)
+  expect(run.passed).toEqual(['a.test.js > x'])
+  expect(run.failed.map(testId)).toEqual(['a.test.js > x #2'])
+})
+
+const runOf = (passed: string[], failed: string[]): TestRun => ({
+  command: 'c',
+  exitCode: 0,
+  problems: [],
+  collected: [...passed, ...failed].map((name) => `f > ${name}`),
+  passed: passed.map((name) => `f > ${name}`),
+  failed: failed.map((name) => ({ file: 'f', name, message: 'm', derived: false })),
+})
+
+it.each([
+  [
+    'a fixed test',
+    runOf([], ['a']),
+    runOf(['a'], []),
+    { fixed: ['f > a'], newly: [], still: 0, fresh: 0 },
+  ],
+  [
+    'a broken test',
+    runOf(['a'], []),
+    runOf([], ['a']),
+    { fixed: [], newly: ['a'], still: 0, fresh: 0 },
+  ],
+  [
+    'a test that failed before',
+    runOf([], ['a']),
+    runOf([], ['a']),
+    { fixed: [], newly: [], still: 1, fresh: 0 },
+  ],
+  [
+    'a test that vanished',
+    runOf(['a', 'b'], []),
+    runOf(['b'], []),
+    { fixed: [], newly: ['a'], still: 0, fresh: 0 },
+  ],
+  [
+    'a new test that fails',
+    runOf(['a'], []),
+    runOf(['a'], ['b']),
+    { fixed: [], newly: [], still: 0, fresh: 1 },
+  ],
+  [
+    'a file that no longer loads',
+    runOf(['a', 'b'], []),
+    runOf([], [wholeFile]),
+    { fixed: [], newly: [wholeFile], still: 0, fresh: 0 },
+  ],
+])('compares %s', (_what, before, after, want) => {
+  const comparison = compareRuns(before, after)
+  expect({
+    fixed: comparison.fixed,
+    newly: comparison.newlyFailing.map((test) => test.name),
+    still: comparison.still.length,
+    fresh: comparison.newAndFailing.length,
+  }).toEqual(want)
+})
+
+const digest = (failures: TestRun['failed'], hidden: string[] = []) =>
+  digestOf(
+    runOf([], []),
+    failures,
+    '/workspace/t-1',
+    (path) =>
+      Promise.resolve(
+        path === 'a.js' ? 'one\ntwo\nthree\nfour\nfive\nsix\nseven\neight' : undefined,
+      ),
+    new Set(hidden),
+  )
+const failure = (name: string, message: string) => ({ file: 'f', name, message, derived: false })
+
+it('shows three failures, without colours, paths and stacks, with the lines around', async () => {
+  const { text } = await digest([
+    {
+      ...failure(
+        'one',
+        '\u001b[31mTypeError: no\u001b[39m in /workspace/t-1/a.js and /opt/node/lib/x.js\n    at f (/workspace/t-1/a.js:5:1)',
+      ),
+      expected: '1',
+      actual: '2',
+      frame: { file: 'a.js', line: 5 },
+    },
+    failure('two', 'm'),
+    failure('three', 'm'),
+    failure('four', 'm'),
+  ])
+  expect(text).toContain('TypeError: no in a.js and x.js')
+  expect(text).toContain('expected: 1\n  actual:   2')
+  expect(text).toContain('>   5 | five')
+  expect(text).not.toContain('eight\n')
+  expect(text).not.toContain('four\n  m')
+  expect(text).toContain('(and 1 more)')
+  expect(text).not.toContain('\u001b')
+  expect(text).not.toMatch(/\/workspace|\/opt| {4}at /)
+})
+
+it('counts held-back tests and tells nothing else about them', async () => {
+  const { text } = await digest([failure('secret name', 'secret message')], ['secret name'])
+  expect(text).toBe('(1 more that are not shown)')
+})
+
+it('gives failures that differ in numbers and folders only the same signature', () => {
+  expect(signatureOf(['Error: 12 in /tmp/a/x.js'])).toBe(signatureOf(['Error: 7 in /var/b/x.js']))
+  expect(signatureOf(['Error: a'])).not.toBe(signatureOf(['Error: b']))
+})
