@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { milliseconds } from './program.ts'
-import { asTyped } from './terminal.ts'
+import { asTyped, workingDirectory } from './terminal.ts'
 
 test.each([
   ['30', 30_000],
@@ -13,6 +13,12 @@ test.each([
 
 test.each(['', 'm', '5 min', '-3s'])('"%s" is no duration', (text) => {
   expect(() => milliseconds(text)).toThrow(/30s, 10m or 2h/)
+})
+
+test('paths are meant from where the person stands, not from where npm runs us', () => {
+  const env = { npm_lifecycle_event: 'guild', INIT_CWD: '/home/ada' }
+  expect(workingDirectory(env)).toBe('/home/ada')
+  expect(workingDirectory({ INIT_CWD: '/home/ada' })).toBe(process.cwd())
 })
 
 test('in the clone the next command is named with npm before it', () => {

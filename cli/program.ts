@@ -17,7 +17,13 @@ import { showTree } from './commands/tree.ts'
 import { watchRequest } from './commands/watch.ts'
 import { CliError, exitCodes, type ExitCode } from './failure.ts'
 import { interruptible } from './interrupt.ts'
-import { asTyped, processTerminal, type Terminal, type TerminalFlags } from './terminal.ts'
+import {
+  asTyped,
+  processTerminal,
+  workingDirectory,
+  type Terminal,
+  type TerminalFlags,
+} from './terminal.ts'
 
 interface CommonFlags extends ConnectionFlags, TerminalFlags {
   readonly output?: string | undefined
@@ -105,7 +111,7 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
       const manifests =
         flags.file === undefined
           ? [manifestFor(text ?? '', flags, systemRandom)]
-          : await manifestsOf(flags.file)
+          : await manifestsOf(flags.file, workingDirectory())
       await session(flags, async (open) => {
         const names = await submit({ ...open, ...flags, manifests })
         if (flags.dryRun) return
@@ -192,7 +198,9 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
       .argument('<name>', 'a DevRequest; @latest is the newest')
       .option('-d, --directory <directory>', 'make a new clone there'),
   ).action(async (name: string, flags: CommonFlags & { directory?: string }) => {
-    await session(flags, (open) => fetchResult({ ...open, ...flags, name }))
+    await session(flags, (open) =>
+      fetchResult({ ...open, ...flags, name, cwd: workingDirectory() }),
+    )
   })
 
   return guild

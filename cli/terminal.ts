@@ -21,6 +21,13 @@ export interface TerminalFlags {
   readonly ascii?: boolean | undefined
 }
 
+/** The directory a person stands in: npm runs programs in the directory of package.json and says where it was called. */
+export function workingDirectory(
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): string {
+  return (env['npm_lifecycle_event'] === 'guild' ? env['INIT_CWD'] : undefined) ?? process.cwd()
+}
+
 /** A command line that starts with `guild`, as it is typed here: in the clone npm stands before it. */
 export function asTyped(
   command: string,

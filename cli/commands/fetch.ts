@@ -1,4 +1,5 @@
 import { readdir } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import type { Connection } from '../cluster/connection.ts'
 import { readRequest, resolveName } from '../cluster/requests.ts'
 import { CliError, exitCodes } from '../failure.ts'
@@ -13,22 +14,27 @@ export interface FetchOptions {
   readonly name: string
   /** Makes a new clone there; without it the branch goes into the repository of the current directory. */
   readonly directory?: string | undefined
+  /** Where the person stands. */
+  readonly cwd: string
 }
 
 /** Takes the result home. Prints the branch, or for a clone its directory. */
 export async function fetchResult(options: FetchOptions): Promise<void> {
-  const { connection, terminal, signal, directory } = options
+  const { connection, terminal, signal, cwd } = options
   const { client, namespace } = connection
   const where = { client, namespace, signal }
   const name = await resolveName(where, options.name)
   const result = resultOf(await readRequest(where, name))
-  if (directory === undefined) {
-    await insideRepository(name, signal)
-    await withForge({ connection, signal }, (remote) => fetchBranch(remote, result, signal))
+  if (options.directory === undefined) {
+    await insideRepository(cwd, name, signal)
+    await withForge({ connection, signal }, (remote) =>
+      fetchBranch(remote, result, { cwd, signal }),
+    )
     terminal.out(`${result.branch}\n`)
     terminal.next(`git switch ${result.branch}`)
     return
   }
+  const directory = resolve(cwd, options.directory)
   await mustBeFree(directory)
   await withForge({ connection, signal }, (remote) =>
     cloneBranch(remote, result, directory, signal),
@@ -57,17 +63,17 @@ export async function cloneBranch(
 async function fetchBranch(
   remote: Remote,
   { repository, branch }: ResultRef,
-  signal: AbortSignal,
+  options: { readonly cwd: string; readonly signal: AbortSignal },
 ): Promise<void> {
   const ref = `refs/heads/${branch}`
   await git(['fetch', '--quiet', '--no-tags', cloneUrl(remote, repository), `${ref}:${ref}`], {
+    ...options,
     remote,
-    signal,
   })
 }
 
-async function insideRepository(name: string, signal: AbortSignal): Promise<void> {
-  await git(['rev-parse', '--git-dir'], { signal }).catch((cause: unknown) => {
+async function insideRepository(cwd: string, name: string, signal: AbortSignal): Promise<void> {
+  await git(['rev-parse', '--git-dir'], { cwd, signal }).catch((cause: unknown) => {
     signal.throwIfAborted()
     throw new CliError('the current directory is no git repository', {
       next: `guild fetch ${name} --directory ${name}`,

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { parseAllDocuments, stringify } from 'yaml'
 import { z } from 'zod'
 import { priorities } from '../../operator/api/agent-types.ts'
@@ -94,8 +95,8 @@ const manifestShape = z.object({
 })
 
 /** The DevRequests of a YAML file, or of stdin for `-`. Errors: `CliError` naming the document that is none. */
-export async function manifestsOf(file: string): Promise<readonly Manifest[]> {
-  const text = await readAll(file).catch((cause: unknown) => {
+export async function manifestsOf(file: string, cwd = '.'): Promise<readonly Manifest[]> {
+  const text = await readAll(file === '-' ? file : resolve(cwd, file)).catch((cause: unknown) => {
     throw new CliError(`${file} cannot be read: ${cause instanceof Error ? cause.message : ''}`, {
       next: 'guild submit -f examples/hello.yaml',
       exitCode: exitCodes.usage,
