@@ -143,8 +143,9 @@ test('a task branch that went on is refused', async () => {
 
 test('a request branch that moves while the merge is computed is not overwritten', async () => {
   const { commit } = await work('r1-code', { 'a.js': '1' })
-  const { run } = fixture.forge.git
-  vi.spyOn(fixture.forge.git, 'run').mockImplementation(async (args, options) => {
+  const { git } = fixture.forge
+  const run = git.run.bind(git)
+  vi.spyOn(git, 'run').mockImplementation(async (args, options) => {
     const result = await run(args, options)
     if (args[0] === 'commit-tree') {
       await run(['update-ref', `refs/heads/${into}`, commit], options)

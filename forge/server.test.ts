@@ -32,10 +32,15 @@ test('an agent clones the branch of a request and pushes its own branch', async 
   const push = await fixture.git(work, 'agent-1', 'push', 'origin', `HEAD:${ownRef}`)
   expect(push.exitCode, push.output).toBe(0)
   expect((await fixture.refs('shop'))[ownRef]).toBe(commit)
-  const audit = fixture.log.filter((line) => line.message === 'push')
-  expect(audit).toMatchObject([
-    { level: 'info', fields: { outcome: 'accepted', who: 'agent pod pod-1', repository: 'shop' } },
-  ])
+  // Written once git is done, which may be after the client has its answer.
+  await expect
+    .poll(() => fixture.log.filter((line) => line.message === 'push'))
+    .toMatchObject([
+      {
+        level: 'info',
+        fields: { outcome: 'accepted', who: 'agent pod pod-1', repository: 'shop' },
+      },
+    ])
 })
 
 test('a branch may be moved forward by its own attempt', async () => {
