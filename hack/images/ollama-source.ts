@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
-import { chmod, cp, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
+import { cp, mkdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { withLock } from '../cluster/lock.ts'
 import { type Log, timed } from '../cluster/log.ts'
 import { ensurePackages } from '../cluster/native/packages.ts'
 import { cacheDirectory } from '../cluster/paths.ts'
@@ -11,8 +12,15 @@ import { contentHash } from './content-hash.ts'
 /** The release of Ollama that the images hold. */
 export const ollamaVersion = '0.17.4'
 
+interface Options {
+  readonly log: Log
+  readonly signal?: AbortSignal
+}
+
 const downloaded = z.looseObject({ Dir: z.string() })
 const goModule = 'github.com/ollama/ollama'
+// What the makers' own builds set: the version, and no debugging output of the web framework.
+const stamp = `-s -w -X=${goModule}/version.Version=${ollamaVersion} -X=${goModule}/server.mode=release`
 const miniaudio = 'miniaudio==1.71'
 const debianPackages = ['gcc', 'g++', 'libc6-dev', 'nlohmann-json3-dev', 'libstb-dev'] as const
 
@@ -30,7 +38,7 @@ export function compilerFlags(architecture: string, cpuInfo: string): string {
 
 /** What decides the content of the program that {@link ensureOllama} builds, as text. */
 export async function ollamaRecipe(): Promise<string> {
-  return [ollamaVersion, miniaudio, process.arch, await flags()].join('\n')
+  return [ollamaVersion, miniaudio, stamp, process.arch, await flags()].join('\n')
 }
 
 /**
@@ -41,17 +49,25 @@ export async function ollamaRecipe(): Promise<string> {
  * cores. The arithmetic library is linked in, so the program needs no files beside it. Three headers that the module
  * leaves out come from Debian and from the source package of `miniaudio` on PyPI.
  */
-export async function ensureOllama({
-  log,
-  signal,
-}: {
-  readonly log: Log
-  readonly signal?: AbortSignal
-}): Promise<string> {
+export async function ensureOllama({ log, signal }: Options): Promise<string> {
   const key = contentHash([{ name: 'recipe', content: await ollamaRecipe() }]).slice(0, 10)
   const parent = join(cacheDirectory(), 'ollama')
   const target = join(parent, `${ollamaVersion}-${key}`)
   if (existsSync(target)) return target
+  return withLock(
+    join(parent, 'lock'),
+    async () => {
+      if (!existsSync(target)) await build(parent, target, { log, ...(signal && { signal }) })
+      return target
+    },
+    {
+      ...(signal && { signal }),
+      waiting: (pid) => log.line(`process ${pid} is building Ollama; waiting for it`),
+    },
+  )
+}
+
+async function build(parent: string, target: string, { log, signal }: Options): Promise<void> {
   const options = signal ? { signal } : {}
   if (!(await succeeds('go', ['version'], options))) {
     throw new Error(
@@ -59,34 +75,35 @@ export async function ensureOllama({
     )
   }
   await ensurePackages(debianPackages, { log, ...options })
-  await mkdir(parent, { recursive: true })
-  const scratch = await mkdtemp(join(parent, 'part-'))
+  // Always the same path: Go's cache goes by it for C sources, so an interrupted build continues where it was.
+  const scratch = join(parent, 'build')
+  const [source, result] = [join(scratch, 'source'), join(scratch, 'result')]
+  await rm(scratch, { recursive: true, force: true })
+  await mkdir(result, { recursive: true })
   try {
-    const source = join(scratch, 'source')
-    const license = await timed(log, `getting Ollama ${ollamaVersion}`, () =>
+    await timed(log, `getting Ollama ${ollamaVersion}`, () =>
       prepareSource(scratch, source, signal),
     )
-    const result = join(scratch, 'result')
-    await mkdir(result)
+    await cp(join(source, 'LICENSE'), join(result, 'LICENSE'))
     const compiler = await flags()
     await timed(log, `building Ollama ${ollamaVersion} (usually 5 min on 2 cores)`, () =>
       run('building Ollama', 'nice', buildArguments(join(result, 'ollama')), {
         ...options,
         cwd: source,
-        env: { CGO_ENABLED: '1', CGO_CFLAGS: compiler, CGO_CXXFLAGS: compiler },
+        env: {
+          CGO_ENABLED: '1',
+          CGO_CFLAGS: compiler,
+          CGO_CXXFLAGS: compiler,
+        },
       }),
     )
-    await cp(license, join(result, 'LICENSE'))
-    await chmod(join(result, 'LICENSE'), 0o644)
     await rename(result, target)
   } finally {
     await rm(scratch, { recursive: true, force: true })
   }
-  return target
 }
 
 function buildArguments(output: string): readonly string[] {
-  const stamp = `-s -w -X=${goModule}/version.Version=${ollamaVersion}`
   // Nice, and no wider than two: other things are being brought up on the same machine.
   return ['-n', '5', 'go', 'build', '-p', '2', '-trimpath', '-ldflags', stamp, '-o', output, '.']
 }
@@ -95,7 +112,7 @@ async function prepareSource(
   scratch: string,
   source: string,
   signal: AbortSignal | undefined,
-): Promise<string> {
+): Promise<void> {
   const options = { cwd: scratch, ...(signal && { signal }) }
   const answer = await run(
     'getting the Go module of Ollama',
@@ -108,8 +125,13 @@ async function prepareSource(
   await run('copying the Go module of Ollama', 'cp', ['-r', module, source], options)
   await run('making it writable', 'chmod', ['-R', 'u+w', source], options)
   const vendor = join(source, 'llama/llama.cpp/vendor')
-  await cp('/usr/include/nlohmann', join(vendor, 'nlohmann'), { recursive: true })
-  await cp('/usr/include/stb', join(vendor, 'stb'), { recursive: true, dereference: true })
+  await cp('/usr/include/nlohmann', join(vendor, 'nlohmann'), {
+    recursive: true,
+  })
+  await cp('/usr/include/stb', join(vendor, 'stb'), {
+    recursive: true,
+    dereference: true,
+  })
   await run(
     'getting miniaudio.h',
     'python3',
@@ -119,7 +141,6 @@ async function prepareSource(
   const archive = miniaudio.replace('==', '-')
   await run('unpacking miniaudio.h', 'tar', ['-xf', `${archive}.tar.gz`], options)
   await cp(join(scratch, archive, 'miniaudio/miniaudio.h'), join(vendor, 'miniaudio/miniaudio.h'))
-  return join(source, 'LICENSE')
 }
 
 /** The arguments of `python3` that get one package from the package index as a file, and none that it needs. */

@@ -16,8 +16,7 @@ RUN (getent group 10003 > /dev/null || groupadd --gid 10003 ollama-guild) \
 ENV HOME=/home/ollama \
     OLLAMA_HOST=0.0.0.0:11434 \
     OLLAMA_MODELS=/models \
-    OLLAMA_NO_CLOUD=1 \
-    GIN_MODE=release
+    OLLAMA_NO_CLOUD=1
 USER 10003:10003
 EXPOSE 11434
 ENTRYPOINT ["/usr/bin/ollama"]
