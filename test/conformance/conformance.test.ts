@@ -6,6 +6,7 @@ import { eventSuite } from './events.ts'
 import { finalizerSuite } from './finalizers.ts'
 import { informerSuite } from './informers.ts'
 import { kindSuite } from './kinds.ts'
+import { replicaSuite } from './replicas.ts'
 import { restartSuite } from './restarts.ts'
 import { verbSuite } from './verbs.ts'
 import { watchSuite } from './watches.ts'
@@ -19,6 +20,7 @@ const suites: Readonly<Record<string, (world: WorldOf, backend: Backend) => void
   events: eventSuite,
   finalizers: finalizerSuite,
   kinds: kindSuite,
+  replicas: replicaSuite,
   restarts: restartSuite,
 }
 

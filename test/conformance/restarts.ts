@@ -13,6 +13,8 @@ import type { WorldOf } from './world.ts'
 export function restartSuite(world: WorldOf, backend: Backend): void {
   const at = (name: string) => ({ namespace: world().namespace, name })
 
+  if (!backend.restartable)
+    console.warn(`skipped: restarts: ${backend.name} is not ours to restart`)
   describe.skipIf(!backend.restartable)('after a restart of the API server', () => {
     it('an informer ends up equal to it, and a version from before is gone', async () => {
       const { config, client, namespace, restart } = world()
