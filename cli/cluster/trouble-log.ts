@@ -14,7 +14,7 @@ export function troubleLog(tell: (sentence: string) => void, clock: Clock): Logg
     warn: (fields) => {
       if (clock.monotonic() - toldAt < quietMs) return
       toldAt = clock.monotonic()
-      const error = 'error' in fields ? fields.error : undefined
+      const error = 'err' in fields ? fields.err : undefined
       const why = error instanceof Error ? `: ${error.message}` : ''
       tell(`the cluster does not answer, trying again${why}`)
     },

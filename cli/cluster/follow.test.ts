@@ -1,0 +1,99 @@
+import { PassThrough } from 'node:stream'
+import { expect, onTestFinished, test } from 'vitest'
+import { agentTasks, agents, devRequests } from '../../operator/api/kinds.ts'
+import type { KubeObject, Resource } from '../../operator/kube/resource.ts'
+import { systemClock as clock, systemRandom as random } from '../../operator/runtime/clock.ts'
+import { exampleAgent, exampleRequest, taskOf, tasks } from '../show/example-objects.ts'
+import { followRequest } from './follow.ts'
+
+/** An API server with one watch for each kind, which tests speak through. */
+function fakeServer(objects: Readonly<Record<string, readonly KubeObject[]>>) {
+  const watches = new Map<string, PassThrough>()
+  const page = (resource: Resource) => ({
+    items: objects[resource.plural] ?? [],
+    resourceVersion: '10',
+    continue: undefined,
+  })
+  const client = {
+    list: async <T extends KubeObject>(resource: Resource<T>) => page(resource) as never,
+    listPage: async <T extends KubeObject>(resource: Resource<T>) => page(resource) as never,
+    openWatch: async (resource: Resource, _: object, options: { signal: AbortSignal }) => {
+      const stream = new PassThrough()
+      options.signal.addEventListener('abort', () => stream.destroy(new Error('aborted')))
+      watches.set(resource.plural, stream)
+      return stream
+    },
+  }
+  const say = async (resource: Resource, type: string, object: KubeObject) => {
+    await expect.poll(() => watches.has(resource.plural)).toBe(true)
+    watches.get(resource.plural)?.write(`${JSON.stringify({ type, object })}\n`)
+  }
+  const hangUp = (resource: Resource) => {
+    watches.get(resource.plural)?.end()
+    watches.delete(resource.plural)
+  }
+  return { client, say, hangUp }
+}
+
+const newer = <T extends KubeObject>(object: T, resourceVersion: string): T => ({
+  ...object,
+  metadata: { ...object.metadata, resourceVersion },
+})
+
+test('a request is followed with its tasks and agents, over a closed watch, until it is deleted', async () => {
+  const stop = new AbortController()
+  onTestFinished(() => stop.abort())
+  const request = exampleRequest({ progress: '0/1' })
+  const server = fakeServer({
+    devrequests: [request],
+    agents: [exampleAgent('b'), exampleAgent('a')],
+  })
+  const told: string[] = []
+  const views = followRequest({
+    client: server.client,
+    namespace: 'guildhall',
+    name: 'hello',
+    clock,
+    random,
+    signal: stop.signal,
+    trouble: (sentence) => told.push(sentence),
+  })
+  const next = async () => (await views.next()).value ?? undefined
+
+  const first = await next()
+  expect(first?.request.status?.progress).toBe('0/1')
+  expect(first?.agents.map(({ metadata }) => metadata.name)).toEqual(['a', 'b'])
+
+  await server.say(agentTasks, 'ADDED', newer(taskOf(tasks.branch), '11'))
+  expect((await next())?.tasks.map(({ metadata }) => metadata.name)).toEqual(['hello-branch'])
+
+  server.hangUp(devRequests)
+  await server.say(devRequests, 'MODIFIED', newer(exampleRequest({ progress: '1/1' }), '12'))
+  expect((await next())?.request.status?.progress).toBe('1/1')
+
+  await server.say(agents, 'DELETED', newer(exampleAgent('b'), '13'))
+  expect((await next())?.agents.map(({ metadata }) => metadata.name)).toEqual(['a'])
+
+  await server.say(devRequests, 'DELETED', newer(request, '14'))
+  expect(await next()).toBeUndefined()
+  expect(told).toEqual([])
+  await views.return()
+})
+
+test('it ends with the reason of the signal', async () => {
+  const stop = new AbortController()
+  const { client } = fakeServer({})
+  const views = followRequest({
+    client,
+    namespace: 'guildhall',
+    name: 'hello',
+    clock,
+    random,
+    signal: stop.signal,
+    trouble: () => undefined,
+  })
+  expect((await views.next()).value).toBeUndefined()
+  const waiting = views.next()
+  stop.abort(new Error('enough'))
+  await expect(waiting).rejects.toThrow('enough')
+})
