@@ -107,8 +107,10 @@ async function ensureRootfs({ log, signal }: BaseOptions): Promise<string> {
   const options = signal ? { signal } : {}
   await ensurePackages(['debootstrap', 'debian-archive-keyring'], { log, ...options })
   const { main, all } = await aptSources(codename, signal)
-  const root = join(directory, `rootfs-${process.pid}`)
+  const root = join(directory, 'rootfs')
   await mkdir(directory, { recursive: true })
+  // What a killed process left; the caller's lock says that no living one works there.
+  await discardRootfs(root)
   try {
     await timed(log, `making a Debian ${codename} (usually 1 min)`, async () => {
       const args = ['--variant=minbase', `--include=${recipe.include.join(',')}`]
@@ -121,11 +123,15 @@ async function ensureRootfs({ log, signal }: BaseOptions): Promise<string> {
       await rename(`${tar}.part`, tar)
     })
   } finally {
-    // A stopped debootstrap leaves these mounted, and nothing in them is ours to delete.
-    for (const mount of ['proc', 'sys']) await succeeds('umount', ['--lazy', join(root, mount)])
-    await rm(root, { recursive: true, force: true })
+    await discardRootfs(root)
   }
   return tar
+}
+
+async function discardRootfs(root: string): Promise<void> {
+  // A stopped debootstrap leaves these mounted, and nothing in them is ours to delete.
+  for (const mount of ['proc', 'sys']) await succeeds('umount', ['--lazy', join(root, mount)])
+  await rm(root, { recursive: true, force: true })
 }
 
 /** The arguments of `tar` that pack a root file system with its owners as numbers. */
@@ -147,9 +153,10 @@ async function buildNode(
   base: string,
   { engine, signal }: BaseOptions,
 ): Promise<void> {
-  const scratch = join(cacheDirectory(), 'base', `node-${process.pid}`)
+  const scratch = join(cacheDirectory(), 'base', 'node')
   const context = join(scratch, 'context')
   const options = signal ? { signal } : {}
+  await rm(scratch, { recursive: true, force: true })
   try {
     await mkdir(join(context, 'npm'), { recursive: true })
     await cp(join(repository, 'node_modules/node/bin/node'), join(context, 'node'), {

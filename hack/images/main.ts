@@ -14,7 +14,8 @@ import { ensureSmolLM2 } from './smollm2.ts'
 const log = streamLog()
 const stop = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => stop.abort(new Error('stopped')))
+  // Not once: execa's own handler ends the process at once when it finds no other listener any more.
+  process.on(signal, () => stop.abort(new Error('stopped')))
 }
 const { signal } = stop
 
