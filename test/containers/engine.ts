@@ -4,6 +4,7 @@ import { execa } from 'execa'
 import { streamLog } from '../../hack/cluster/log.ts'
 import { buildImages } from '../../hack/images/build.ts'
 import type { ImageName } from '../../hack/images/image-names.ts'
+import { removeLeftovers } from './leftovers.ts'
 
 /** Whether a lane can run here, and why not. */
 export type Readiness =
@@ -18,7 +19,10 @@ process.env['TESTCONTAINERS_RYUK_DISABLED'] ??= 'true'
 // Testcontainers would take a file /.dockerenv for a sign that published ports are elsewhere; findEngine looks closer.
 process.env['TESTCONTAINERS_HOST_OVERRIDE'] ??= '127.0.0.1'
 
-/** Whether a container engine answers and runs an ordinary container; tried with an image of nothing, without a download. */
+/**
+ * Whether a container engine answers and runs an ordinary container; tried with an image of nothing, without a download.
+ * Also removes what a killed run of the lane left there.
+ */
 export async function findEngine(): Promise<Readiness> {
   const options = { reject: false, timeout: 60_000 } as const
   const info = await execa('docker', ['info', '--format', '{{.ServerVersion}}'], options)
@@ -37,8 +41,10 @@ export async function findEngine(): Promise<Readiness> {
   const run = await execa('docker', ['run', '--rm', ...hardened, probeImage, '/nothing'], options)
   await execa('docker', ['image', 'rm', '--force', probeImage], options)
   // The program is not there, which the engine notices only after it has set up the container.
-  if (/no such file or directory|executable file not found/i.test(run.stderr))
+  if (/no such file or directory|executable file not found/i.test(run.stderr)) {
+    await removeLeftovers()
     return { usable: true }
+  }
   return no(`the container engine cannot run an ordinary container: ${firstLine(run.stderr)}`)
 }
 

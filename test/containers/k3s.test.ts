@@ -15,6 +15,7 @@ import { namespaces } from '../../operator/kube/core.ts'
 import { systemClock as clock, systemRandom as random } from '../../operator/runtime/clock.ts'
 import { type Definition, serveKind } from '../conformance/definitions.ts'
 import { exampleAgent, exampleSettings } from './example-agent.ts'
+import { ownLabels } from './leftovers.ts'
 import { announce, findEngine, type Readiness } from './engine.ts'
 
 const repository = join(import.meta.dirname, '../..')
@@ -47,7 +48,10 @@ describe.skipIf(!k3s.usable)('k3s in a container', () => {
   let client: KubeClient
 
   beforeAll(async () => {
-    container = await new K3sContainer(image).withStartupTimeout(300_000).start()
+    container = await new K3sContainer(image)
+      .withLabels(ownLabels)
+      .withStartupTimeout(300_000)
+      .start()
     directory = await mkdtemp(join(tmpdir(), 'guildhall-k3s-'))
     const kubeconfig = join(directory, 'kubeconfig')
     await writeFile(kubeconfig, container.getKubeConfig(), { mode: 0o600 })
@@ -91,13 +95,13 @@ async function servesKinds(client: KubeClient): Promise<void> {
 async function admitsAgentPod(client: KubeClient): Promise<void> {
   const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' }
   await client.create(namespaces, { metadata: { name: namespace, labels } })
-  const pod = agentPod(exampleAgent, exampleSettings({ image: 'guildhall.dev/agent:lane' }))
-  // The owner and the ServiceAccount are not there; neither is what this is about.
-  const { ownerReferences: _owner, ...metadata } = pod.metadata
-  const { serviceAccountName: _account, ...spec } = pod.spec ?? {}
-  const path = `/api/v1/namespaces/${namespace}/pods?dryRun=All`
+  const settings = exampleSettings({ image: 'guildhall.dev/agent:lane' })
+  const pod = agentPod(exampleAgent, settings)
+  const path = `/api/v1/namespaces/${namespace}`
+  const account = { metadata: { name: settings.serviceAccountName } }
+  await client.raw('POST', `${path}/serviceaccounts`, account)
   const admit = async (changes: object): Promise<unknown> =>
-    client.raw('POST', path, { ...pod, metadata, spec: { ...spec, ...changes } })
+    client.raw('POST', `${path}/pods?dryRun=All`, { ...pod, spec: { ...pod.spec, ...changes } })
   await vi.waitFor(async () => admit({}), 30_000)
   // The same namespace refuses what is held less, so being admitted means something.
   await expect(admit({ hostNetwork: true })).rejects.toThrow('violates PodSecurity')

@@ -1,6 +1,7 @@
 import { execa } from 'execa'
 import { randomUUID } from 'node:crypto'
 import { GenericContainer } from 'testcontainers'
+import { ownLabels } from './leftovers.ts'
 
 /** How a container is held, in the words of the engine. */
 export interface Hold {
@@ -20,6 +21,7 @@ export class OrdinaryContainer extends GenericContainer {
   constructor(image: string, { user, groups = [], memory }: Hold) {
     super(image)
     this.withUser(user)
+      .withLabels(ownLabels)
       .withDroppedCapabilities('ALL')
       .withSecurityOpt('no-new-privileges')
       .withExtraHosts([{ host: hostName, ipAddress: 'host-gateway' }])
@@ -63,7 +65,8 @@ export async function sharedVolume(options: {
   const name = `guildhall-lane-${randomUUID()}`
   const mount = `size=${options.size},mode=2777,gid=${options.group}`
   const driver = ['--driver', 'local', '--opt', 'type=tmpfs', '--opt', 'device=tmpfs']
-  await execa('docker', ['volume', 'create', ...driver, '--opt', `o=${mount}`, name])
+  const labels = Object.entries(ownLabels).flatMap(([key, value]) => ['--label', `${key}=${value}`])
+  await execa('docker', ['volume', 'create', ...driver, '--opt', `o=${mount}`, ...labels, name])
   return {
     name,
     async [Symbol.asyncDispose]() {
