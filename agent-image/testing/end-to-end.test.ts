@@ -88,6 +88,10 @@ class SlugTest(unittest.TestCase):
   fence: 'python',
 }
 
+/** Only root can become the two users of a Pod; for others both programs run as the one who runs the tests. */
+const twoUsers = process.getuid?.() === 0
+if (!twoUsers) console.warn('not root: agent and sandbox run as one user in these tests')
+
 describe.each([node, python])('a $name project', (stack) => {
   let forge: TestForge
   let hub: ScriptedHub
@@ -97,7 +101,7 @@ describe.each([node, python])('a $name project', (stack) => {
   beforeAll(async () => {
     forge = await startForge(stack.files, token)
     hub = await startHub(token)
-    pod = await startPod(token)
+    pod = await startPod(token, { twoUsers })
   }, 30_000)
   afterAll(async () => {
     await pod.close()

@@ -1,6 +1,14 @@
 // Starts the image's two programs as real processes, and stops exactly those.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -25,8 +33,17 @@ export interface TestPod {
   close(): Promise<void>
 }
 
-/** Starts a sandbox on a fresh folder. `token` is what the agent's token file holds. */
-export async function startPod(token: string): Promise<TestPod> {
+/** The users of a real Pod; only root can become them. */
+const users = { agent: 10_001, sandbox: 10_002, group: 10_000 } as const
+
+/**
+ * Starts a sandbox on a fresh folder. `token` is what the agent's token file holds. With `twoUsers` both programs run
+ * as the users they have in a Pod, on volumes that only their common group may write.
+ */
+export async function startPod(
+  token: string,
+  { twoUsers = false }: { readonly twoUsers?: boolean } = {},
+): Promise<TestPod> {
   const root = mkdtempSync(join(tmpdir(), 'pod-'))
   const workspace = join(root, 'workspace')
   const gitRoot = join(root, 'git')
@@ -34,9 +51,22 @@ export async function startPod(token: string): Promise<TestPod> {
   const tokenFile = join(root, 'token')
   for (const path of [workspace, gitRoot, join(root, 'run'), join(root, 'tmp')]) mkdirSync(path)
   writeFileSync(tokenFile, `${token}\n`)
+  if (twoUsers) {
+    chmodSync(root, 0o755)
+    for (const path of [workspace, join(root, 'run')]) {
+      chownSync(path, 0, users.group)
+      chmodSync(path, 0o2775)
+    }
+    chownSync(gitRoot, users.agent, users.group)
+    chmodSync(join(root, 'tmp'), 0o1777)
+  }
   const started: ChildProcess[] = []
   const start = (program: string, env: Readonly<Record<string, string>>) => {
-    const child = spawn(process.execPath, [join(image, program)], {
+    const words = [process.execPath, join(image, program)]
+    const user = program.startsWith('agent') ? users.agent : users.sandbox
+    const become = ['setpriv', `--reuid=${user}`, `--regid=${user}`, `--groups=${users.group}`]
+    const [command = '', ...rest] = twoUsers ? [...become, ...words] : words
+    const child = spawn(command, rest, {
       env: { PATH: process.env['PATH'], TMPDIR: join(root, 'tmp'), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })

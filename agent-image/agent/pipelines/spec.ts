@@ -1,5 +1,5 @@
 // Tests before the code: written from what is asked, checked by running them where the code does not exist.
-import { chooseBlock } from '../edit/choose-block.ts'
+import { chooseBlock, cleanPath } from '../edit/choose-block.ts'
 import { refuse } from '../edit/guards.ts'
 import { symbolsOf } from '../edit/symbols.ts'
 import { codeFiles, languageOf, specPath } from '../project.ts'
@@ -121,7 +121,11 @@ async function tryOnce(
     { signal },
   )
   if (answer.kind === 'unusable') return rejected(undefined, answer.message)
-  const chosen = chooseBlock(answer.result.blocks, goal.path)
+  // The harness names the file, so whatever name a block has is fine, as long as it is not the code itself.
+  const blocks = answer.result.blocks.flatMap(({ path, ...block }) =>
+    goal.files.includes(cleanPath(path) ?? '') ? [] : [block],
+  )
+  const chosen = chooseBlock(blocks, goal.path)
   if (chosen.kind === 'none') return rejected(undefined, chosen.why)
   return judge(context, goal, repairImports(goal.path, chosen.text, goal.files))
 }
@@ -173,10 +177,15 @@ async function judge(
     const existing = await workspace.read(file, { signal })
     if (existing !== undefined) before.set(file, existing)
   }
-  const changes = new Map([...stubsFor(imports.names, before), [path, text]])
-  const run = await runner.test([path], changes, { signal })
-  const wrong = await runProblem(context, goal, text, run)
-  return { ...rejected(text, wrong ?? ''), run }
+  // Twice: a stub that throws hides what is wrong behind the call, one that returns hides tests of errors.
+  let run: TestRun | undefined
+  for (const behaviour of ['returns', 'throws'] as const) {
+    const changes = new Map([...stubsFor(imports.names, before, behaviour), [path, text]])
+    run = await runner.test([path], changes, { signal })
+    const wrong = await runProblem(context, goal, text, run)
+    if (wrong !== undefined) return { ...rejected(text, wrong), run }
+  }
+  return { ...rejected(text, ''), run }
 }
 
 /** Why a spec that was run where the code does not exist is no good. */

@@ -122,12 +122,13 @@ function namesOfClause(clause: string): string[] {
 }
 
 /**
- * Files that let a spec load before its code exists: every imported name that is missing is a function that throws.
- * Existing files keep their text; names they lack are added at the end.
+ * Files that let a spec load before its code exists: every imported name that is missing is a function that throws, or
+ * one that gives nothing back. Existing files keep their text; names they lack are added at the end.
  */
 export function stubsFor(
   names: ImportedNames,
   before: ReadonlyMap<string, string>,
+  behaviour: 'throws' | 'returns',
 ): ReadonlyMap<string, string> {
   const stubs = new Map<string, string>()
   for (const [file, imported] of names) {
@@ -137,17 +138,20 @@ export function stubsFor(
     const missing = [...imported].filter((name) => !has.has(name) && /^\w+$/.test(name))
     if (missing.length === 0 && before.has(file)) continue
     const python = languageOf(file) === 'python'
-    const lines = missing.map((name) => (python ? pythonStub(name) : nodeStub(name)))
+    const lines = missing.map((name) =>
+      python ? pythonStub(name, behaviour) : nodeStub(name, behaviour),
+    )
     stubs.set(file, `${text}\n${lines.join('\n')}\n`)
   }
   return stubs
 }
 
-function nodeStub(name: string): string {
-  const body = `() { throw new Error('not implemented yet') }`
+function nodeStub(name: string, behaviour: 'throws' | 'returns'): string {
+  const body = behaviour === 'throws' ? `() { throw new Error('not implemented yet') }` : '() {}'
   return name === 'default' ? `export default function ${body}` : `export function ${name}${body}`
 }
 
-function pythonStub(name: string): string {
-  return `def ${name}(*args, **kwargs):\n    raise NotImplementedError('not implemented yet')`
+function pythonStub(name: string, behaviour: 'throws' | 'returns'): string {
+  const body = behaviour === 'throws' ? "raise NotImplementedError('not implemented yet')" : 'pass'
+  return `def ${name}(*args, **kwargs):\n    ${body}`
 }

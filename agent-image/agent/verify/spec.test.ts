@@ -106,13 +106,14 @@ it('stubs what is missing and keeps what is there', () => {
     ['src/old.js', 'export function have() {}\n'],
     ['src/full.js', 'export const have = 1\n'],
   ])
-  const stubs = stubsFor(names, before)
+  const stubs = stubsFor(names, before, 'throws')
   expect([...stubs.keys()]).toEqual(['src/new.js', 'src/old.js', 'src/new.py'])
   expect(stubs.get('src/old.js')).toMatch(
     /^export function have\(\) \{\}\n\nexport function lack\(\)/,
   )
   expect(stubs.get('src/new.js')).toContain('export default function')
   expect(stubs.get('src/new.py')).toContain('def f(*args')
+  expect(stubsFor(names, before, 'returns').get('src/new.js')).toContain('export function a() {}')
 })
 
 it('reads the names of declared tests', () => {
