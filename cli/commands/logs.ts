@@ -1,9 +1,7 @@
-import { once } from 'node:events'
-import { PassThrough } from 'node:stream'
-import { createInterface } from 'node:readline'
 import { labels } from '../../operator/api/names.ts'
 import { pods, type Pod } from '../../operator/kube/core.ts'
-import { libraryConfig, type Connection } from '../cluster/connection.ts'
+import { pathOf } from '../../operator/kube/resource.ts'
+import type { Connection } from '../cluster/connection.ts'
 import { systemClock } from '../../operator/runtime/clock.ts'
 import { resolveName } from '../cluster/requests.ts'
 import { CliError } from '../failure.ts'
@@ -78,7 +76,7 @@ async function operatorPods(
   return items.filter((pod) => pod.status?.phase === 'Running')
 }
 
-/** One Pod's log, line by line, until it ends. */
+/** One Pod's log, line by line, until it ends. Errors: `KubeError`; whatever cut the connection; the signal's reason. */
 async function readPod(
   options: {
     readonly connection: Connection
@@ -90,29 +88,31 @@ async function readPod(
   print: (line: string) => void,
 ): Promise<void> {
   const { connection, signal, pod, follow, since } = options
-  const config = await libraryConfig(connection.flags)
-  const { Log } = await import('@kubernetes/client-node')
-  const bytes = new PassThrough()
-  const lines = createInterface({ input: bytes, crlfDelay: Number.POSITIVE_INFINITY })
-  lines.on('line', print)
-  const closed = once(lines, 'close')
-  const container = pod.spec?.containers[0]?.name ?? 'operator'
-  const { namespace } = connection
-  const request = await new Log(config).log(namespace, pod.metadata.name, container, bytes, {
+  const { client, namespace } = connection
+  const { name } = pod.metadata
+  const query = {
+    container: pod.spec?.containers[0]?.name,
     follow,
-    ...(since === undefined ? {} : { sinceTime: since.toISOString() }),
-  })
-  const stop = () => {
-    request.abort()
-    bytes.end()
+    sinceTime: since?.toISOString(),
   }
-  signal.addEventListener('abort', stop, { once: true })
-  if (signal.aborted) stop()
-  try {
-    await closed
-  } finally {
-    signal.removeEventListener('abort', stop)
+  const path = pathOf(pods, { namespace, name, subresource: 'log' })
+  const bytes = await client.rawStream(path, query, { signal })
+  await eachLine(bytes, print)
+}
+
+/** Splits bytes into lines; a line or a character may come in pieces, and the last line may lack its end. */
+export async function eachLine(
+  bytes: AsyncIterable<Uint8Array>,
+  take: (line: string) => void,
+): Promise<void> {
+  const decoder = new TextDecoder()
+  let rest = ''
+  for await (const chunk of bytes) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) take(line)
   }
+  if (rest !== '') take(rest)
 }
 
 function printer(

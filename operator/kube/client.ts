@@ -318,6 +318,15 @@ export class KubeClient {
     return this.#caller.call({ ...options, method, path, body, repeatable: method === 'GET' })
   }
 
+  /** Any path whose answer comes bit by bit, such as a Pod's log that is followed. Not limited, not repeated, no deadline. */
+  async rawStream(
+    path: string,
+    query: Query,
+    options: { readonly signal: AbortSignal },
+  ): Promise<AsyncIterable<Buffer>> {
+    return this.#caller.stream(path, query, options)
+  }
+
   /** Cuts all connections, and with them what is under way. */
   async close(): Promise<void> {
     await this.#caller.close()
