@@ -2,7 +2,7 @@
 # Starts Debian's dockerd where no container engine answers, so that the container lane can run; `stop` ends that one.
 #
 #   hack/ci/container-engine.sh          an engine that answers is left alone; one started here stays for the lane
-#   hack/ci/container-engine.sh stop     ends the one started here, with its containerd, and lets go of its bridge
+#   hack/ci/container-engine.sh stop     ends the one started here and removes all of it: containers, images, bridge
 #
 # The engine keeps its hands off the machine's network: no packet filter rules, no forwarding, a bridge of its own with a
 # subnet that nothing else routes. So it runs beside a native cluster and beside other engines (one that is started with
@@ -11,9 +11,10 @@
 #
 # Exit code 0: an engine answers (or is stopped). 1: there is none; the lane is then skipped and says so.
 set -u
+PATH=$PATH:/usr/sbin:/sbin
 
 run=/run/guildhall-docker          # sockets and state of this daemon alone; gone after a reboot
-data=/var/lib/docker
+data=/var/lib/guildhall-docker    # not /var/lib/docker, where somebody's containers may wait for their engine
 bridge=guildhall0
 socket=/var/run/docker.sock
 log=${TMPDIR:-/tmp}/guildhall-dockerd.log
@@ -107,11 +108,14 @@ start() {
 
 case ${1:-start} in
   stop)
-    [ -e "$run" ] || { echo 'no engine was started here'; exit 0; }
+    [ -e "$run" ] || [ -e "$data" ] || { echo 'no engine was started here'; exit 0; }
     clear_away
     ip link delete "$bridge" 2>/dev/null
-    rm -rf "$run"
-    echo 'the engine is stopped; its images stay in '"$data"
+    for mounted in $(awk -v run="$run" -v data="$data" 'index($2, run) == 1 || index($2, data) == 1 { print $2 }' /proc/mounts | tac); do
+      umount "$mounted"
+    done
+    rm -rf --one-file-system "$run" "$data"
+    echo 'the engine and everything of it is gone'
     exit 0
     ;;
   start) ;;
