@@ -96,9 +96,9 @@ export function doorsOf(
     identify,
     dispatch,
     assignmentsOf: (podUid) => heldByPod(podUid).flatMap((task) => messageFor(task) ?? []),
-    holds: (podUid, task, attempt) =>
+    holds: (podUid, { uid, attempt }) =>
       heldByPod(podUid).some(
-        (held) => held.metadata.name === task && held.status?.assignment?.attempt === attempt,
+        (held) => held.metadata.uid === uid && held.status?.assignment?.attempt === attempt,
       ),
     async report(caller, report) {
       const task = world.tasks.get(world.namespace, report.task)
@@ -153,7 +153,7 @@ async function answer(
   signal: AbortSignal,
   onEvent: (event: ModelEvent) => void,
 ): Promise<ModelEvent> {
-  const { task: _task, attempt: _attempt, schema, ...question } = call
+  const { task: _task, uid: _uid, attempt: _attempt, schema, ...question } = call
   try {
     return await gateway.call(
       {

@@ -74,7 +74,7 @@ export class Agent {
         this.#happen({ kind: 'assigned', assignment: message })
         return
       case 'cancel':
-        this.#happen({ kind: 'cancelled', task: message.task, attempt: message.attempt })
+        this.#happen({ ...message, kind: 'cancelled' })
         return
       case 'drain':
         this.#happen({ kind: 'drained' })
@@ -136,11 +136,12 @@ export class Agent {
       if (!(error instanceof HubRefusal)) throw error
       // A report that the hub cannot read would leave the task hanging; the plainest one takes its place.
       logger.error({ error: error.message }, 'the hub refused the report')
-      const { task, attempt, tries, durationSeconds } = report
+      const { task, uid, attempt, tries, durationSeconds } = report
       const summary = 'The report of this attempt could not be read by the hub.'
       await this.#ports.hub.report(
         {
           task,
+          uid,
           attempt,
           tries,
           durationSeconds,

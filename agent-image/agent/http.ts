@@ -24,6 +24,8 @@ export interface HttpResponse {
 }
 
 const bodyLimit = 16 * 1024 * 1024
+/** Longer than any connection inside a cluster takes; a Service may still name a Pod that is gone, which never answers. */
+const connectMs = 3_000
 
 /** Sends a request and resolves with the head of the response. Throws `Error` when there is none, or on `signal`. */
 export function sendRequest(
@@ -44,6 +46,14 @@ export function sendRequest(
           ? {}
           : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
       },
+    })
+    outgoing.on('socket', (socket) => {
+      if (!socket.connecting) return
+      const giveUp = (): void => {
+        outgoing.destroy(new Error(`no connection to ${url.host} within ${connectMs} ms`))
+      }
+      const limit = setTimeout(giveUp, connectMs)
+      for (const end of ['connect', 'close']) socket.once(end, () => clearTimeout(limit))
     })
     outgoing.on('error', reject)
     outgoing.on('response', (incoming) => resolve(responseOf(incoming)))

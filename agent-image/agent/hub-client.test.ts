@@ -3,11 +3,14 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, expect, it } from 'vitest'
+import { afterEach, expect, it, vi } from 'vitest'
 import type { HubMessage, Report } from '../../operator/api/agent-protocol.ts'
 import { assignmentFor } from '../testing/assignment.ts'
 import { connectHub, type HubClient } from './hub-client.ts'
 import { modelOf } from './model.ts'
+
+// Real processes on a machine that may be busy.
+vi.setConfig({ testTimeout: 30_000 })
 
 const servers: Server[] = []
 const folders: string[] = []
@@ -34,6 +37,7 @@ async function hubWith(listener: RequestListener): Promise<{ hub: HubClient; tok
 const welcome = `${JSON.stringify({ kind: 'welcome', agent: 'a', heartbeatSeconds: 5 })}\n`
 const report: Report = {
   task: 't',
+  uid: 'u',
   attempt: 1,
   verdict: 'Done',
   summary: '',

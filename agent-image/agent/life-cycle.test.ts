@@ -6,9 +6,11 @@ import { type AgentEvent, type AgentState, step } from './life-cycle.ts'
 const forge = { url: 'http://f', repository: 'app', base: '0'.repeat(40) }
 const assignment = assignmentFor(forge, 'code')
 const other = assignmentFor(forge, 'code', { task: 'req-code-other' })
-const holding = { task: assignment.task, attempt: 1 }
+const { task, uid } = assignment
+const holding = { task, uid, attempt: 1 }
 const report: Report = {
-  task: assignment.task,
+  task,
+  uid,
   attempt: 1,
   verdict: 'Done',
   summary: 's',
@@ -72,7 +74,14 @@ describe('the agent’s life', () => {
     [
       'a cancellation of another attempt does not',
       working,
-      { kind: 'cancelled', task: holding.task, attempt: 2 },
+      { kind: 'cancelled', task, uid, attempt: 2 },
+      'working',
+      [],
+    ],
+    [
+      'a cancellation of a task of the same name before does not',
+      working,
+      { kind: 'cancelled', task, uid: 'an older one', attempt: 1 },
       'working',
       [],
     ],

@@ -5,6 +5,7 @@ import type { Assignment, Report } from '../../operator/api/agent-protocol.ts'
 /** The attempt that is worked on. */
 export interface Holding {
   readonly task: string
+  readonly uid: string
   readonly attempt: number
 }
 
@@ -21,7 +22,7 @@ export type AgentState =
 export type AgentEvent =
   | { readonly kind: 'welcomed' }
   | { readonly kind: 'assigned'; readonly assignment: Assignment }
-  | { readonly kind: 'cancelled'; readonly task: string; readonly attempt: number }
+  | ({ readonly kind: 'cancelled' } & Holding)
   /** The work ended; no report means that the attempt was taken away. */
   | { readonly kind: 'finished'; readonly report: Report | undefined }
   | { readonly kind: 'drained' }
@@ -59,7 +60,11 @@ export function step(state: AgentState, event: AgentEvent): Step {
       return {
         state: {
           phase: 'working',
-          holding: { task: assignment.task, attempt: assignment.attempt },
+          holding: {
+            task: assignment.task,
+            uid: assignment.uid,
+            attempt: assignment.attempt,
+          },
         },
         effects: [{ do: 'start', assignment }],
       }
@@ -90,5 +95,5 @@ export function step(state: AgentState, event: AgentEvent): Step {
 }
 
 function holds(one: Holding, other: Holding): boolean {
-  return one.task === other.task && one.attempt === other.attempt
+  return one.uid === other.uid && one.attempt === other.attempt
 }

@@ -10,7 +10,7 @@ import { type HubClient, HubRefusal, isPassing } from './hub-client.ts'
 import { backoffMs, pause } from './waiting.ts'
 
 /** A `ModelCall` without what every call of an attempt shares. */
-export type Question = Omit<ModelCall, 'task' | 'attempt'>
+export type Question = Omit<ModelCall, 'task' | 'uid' | 'attempt'>
 
 /** `unusable` costs a try: the model answered, and nothing can be made of it. */
 export type Answer =
@@ -45,6 +45,10 @@ export function modelOf(
     if (why !== waitsFor) onWait(why)
     waitsFor = why
   }
+  const started = (): void => {
+    if (waitsFor !== undefined) onWait('the model is answering')
+    waitsFor = undefined
+  }
   return {
     get asked() {
       return asked
@@ -56,9 +60,10 @@ export function modelOf(
       return waitsFor
     },
     async ask(question, { signal }) {
-      const call: ModelCall = { ...question, task: assignment.task, attempt: assignment.attempt }
+      const { task, uid, attempt } = assignment
+      const call: ModelCall = { ...question, task, uid, attempt }
       for (let failures = 0; ; failures++) {
-        const end = await once(hub, call, note, signal)
+        const end = await once(hub, call, { note, started }, signal)
         if (end.kind !== 'again') {
           waitsFor = undefined
           asked++
@@ -75,13 +80,14 @@ export function modelOf(
 async function once(
   hub: HubClient,
   call: ModelCall,
-  note: (why: string) => void,
+  tell: { readonly note: (why: string) => void; readonly started: () => void },
   signal: AbortSignal,
 ): Promise<Answer | { readonly kind: 'again'; readonly message: string }> {
   try {
     for await (const event of hub.model(call, { signal })) {
       if (event.kind === 'result') return { kind: 'answer', result: event }
-      if (event.kind === 'queued') note(`waiting for the model: ${event.position} before us`)
+      if (event.kind === 'started') tell.started()
+      if (event.kind === 'queued') tell.note(`waiting for the model: ${event.position} before us`)
       if (event.kind !== 'error') continue
       if (event.retryable) return { kind: 'again', message: event.message }
       return afterError(event.code, event.message)

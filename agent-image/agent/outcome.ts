@@ -34,6 +34,7 @@ export function reportOf(
       })
   return reportSchema.parse({
     task: assignment.task,
+    uid: assignment.uid,
     attempt: assignment.attempt,
     verdict: outcome.verdict,
     summary: shorten(outcome.summary, 1000),

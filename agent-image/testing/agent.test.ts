@@ -64,7 +64,7 @@ it('drops a cancelled attempt without a report, and takes the next', async () =>
   let reported = false
   void hub.assign(assignment(), () => busy).then(() => (reported = true))
   await until(() => hub.heartbeats.some((beat) => beat.activity?.includes('loading') === true))
-  hub.say({ kind: 'cancel', task: 'req-code-slug', attempt: 1 })
+  hub.say({ kind: 'cancel', task: 'req-code-slug', uid: 'uid-req-code-slug', attempt: 1 })
   await until(() => readdirSync(pod.workspace).length === 0)
   const report = await hub.assign(
     assignment({ attempt: 2, taskBranch: 'guild-task/req-code-slug/2' }),

@@ -13,6 +13,7 @@ export function assignmentFor(
   return {
     kind: 'assign',
     task,
+    uid: `uid-${task}`,
     request: 'req',
     attempt,
     type: actionType[action],

@@ -16,8 +16,10 @@ import { evidence, failure } from './agent-task.ts'
 export const assignmentMessage = z.object({
   kind: z.literal('assign'),
   task: z.string(),
+  /** Uid of the AgentTask: a task of the same name made later is another one. */
+  uid: z.string(),
   request: z.string(),
-  /** The fencing token: everything the agent sends about the task names it. */
+  /** With the uid the fencing token: everything the agent sends about the task names both. */
   attempt: z.int().min(1),
   type: z.enum(agentTypes),
   action: z.enum(actions),
@@ -64,7 +66,12 @@ export const hubMessage = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('ping') }),
   assignmentMessage,
   /** The attempt is no longer yours: stop, report nothing. */
-  z.object({ kind: z.literal('cancel'), task: z.string(), attempt: z.int() }),
+  z.object({
+    kind: z.literal('cancel'),
+    task: z.string(),
+    uid: z.string(),
+    attempt: z.int(),
+  }),
   /** Finish what you hold, then exit with code 0. */
   z.object({ kind: z.literal('drain') }),
 ])
@@ -73,6 +80,7 @@ export type HubMessage = z.infer<typeof hubMessage>
 /** Sent every `heartbeatSeconds` and whenever `activity` changes. */
 export const heartbeat = z.object({
   task: z.string().optional(),
+  uid: z.string().optional(),
   attempt: z.int().optional(),
   /** A few words for people, e.g. `try 2: repairing after 2 failed tests`. At most 200 characters. */
   activity: z.string().max(200).optional(),
@@ -84,6 +92,7 @@ export type Heartbeat = z.infer<typeof heartbeat>
 /** What came of an attempt. Sent until it is answered; the hub accepts at most one for a task. */
 export const report = z.object({
   task: z.string(),
+  uid: z.string(),
   attempt: z.int().min(1),
   verdict: z.enum(verdicts),
   summary: z.string().max(1000),
@@ -123,6 +132,7 @@ export type PromptSection = z.infer<typeof promptSection>
  */
 export const modelCall = z.object({
   task: z.string(),
+  uid: z.string(),
   attempt: z.int(),
   verb: z.enum(['decide', 'write']),
   /** What for, e.g. `code.write`, `code.repair`, `spec.rows`; for traces and metrics. */

@@ -25,6 +25,7 @@ export function assignmentMessage(
   return {
     kind: 'assign',
     task: task.metadata.name,
+    uid: task.metadata.uid,
     request: request.metadata.name,
     attempt: given.attempt,
     type: spec.type,

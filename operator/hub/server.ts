@@ -17,6 +17,13 @@ import type { RunSignals, Runnable } from '../runtime/runnable.ts'
 import { Problem, readBody, sendJson, startLines } from './http.ts'
 import type { Lines } from './lines.ts'
 
+/** Which attempt of which task, as an agent names it. */
+export interface AttemptName {
+  readonly task: string
+  readonly uid: string
+  readonly attempt: number
+}
+
 /** An agent whose token was reviewed: the only names the hub believes. */
 export interface Caller {
   readonly podUid: string
@@ -31,7 +38,7 @@ export interface HubDoors {
   /** Everything a Pod holds right now. */
   assignmentsOf(podUid: string): readonly Assignment[]
   /** Whether a Pod holds this attempt of this task right now. */
-  holds(podUid: string, task: string, attempt: number): boolean
+  holds(podUid: string, attempt: AttemptName): boolean
   report(caller: Caller, report: Report): Promise<ReportReceipt>
   /** Answers a model call of the holder. The last event is `result` or `error`; never throws. */
   ask(
@@ -155,11 +162,12 @@ export class Hub implements Runnable {
     const { lines, doors } = this.#options
     const { podUid } = caller
     lines.beat(podUid, caller.agent, beat)
-    const { task, attempt } = beat
-    if (task !== undefined && attempt !== undefined && !doors.holds(podUid, task, attempt))
-      lines.send(podUid, { kind: 'cancel', task, attempt })
+    const { task, uid, attempt } = beat
+    if (task !== undefined && uid !== undefined && attempt !== undefined)
+      if (!doors.holds(podUid, { task, uid, attempt }))
+        lines.send(podUid, { kind: 'cancel', task, uid, attempt })
     for (const assignment of doors.assignmentsOf(podUid))
-      if (assignment.task !== task || assignment.attempt !== attempt) lines.send(podUid, assignment)
+      if (assignment.uid !== uid || assignment.attempt !== attempt) lines.send(podUid, assignment)
   }
 
   async #caller(request: IncomingMessage): Promise<Caller> {
@@ -192,7 +200,7 @@ export class Hub implements Runnable {
   }
 
   async #model(caller: Caller, call: ModelCall, response: ServerResponse): Promise<void> {
-    if (!this.#options.doors.holds(caller.podUid, call.task, call.attempt))
+    if (!this.#options.doors.holds(caller.podUid, call))
       throw new Problem(409, 'Fenced', `task ${call.task} attempt ${call.attempt} is not yours`)
     const send = startLines(response)
     const gone = new AbortController()

@@ -75,7 +75,7 @@ export function agentPod(agent: Agent, settings: AgentSettings): Pod {
           name: 'agent',
           image: settings.image,
           imagePullPolicy: settings.imagePullPolicy,
-          command: ['node', '/app/agent.js'],
+          command: ['node', '--enable-source-maps', '/app/agent.js'],
           env: environment({
             ...env,
             GUILDHALL_HUB_URL: settings.hubUrl,
@@ -97,7 +97,7 @@ export function agentPod(agent: Agent, settings: AgentSettings): Pod {
           name: 'sandbox',
           image: settings.image,
           imagePullPolicy: settings.imagePullPolicy,
-          command: ['node', '/app/sandbox.js'],
+          command: ['node', '--enable-source-maps', '/app/sandbox.js'],
           env: environment(env),
           resources: settings.resources.sandbox,
           securityContext: { ...hardened, runAsUser: sandboxUid, runAsGroup: sharedGroup },

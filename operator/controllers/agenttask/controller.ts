@@ -88,7 +88,12 @@ export async function writeTransition(
   const held = heldBy(task)
   const written = await writeStatus(world, world.tasks, task, transition.status, { signal })
   if (held !== undefined && heldBy(written) === undefined && written.status?.result === undefined)
-    lines.send(held.podUid, { kind: 'cancel', task: task.metadata.name, attempt: held.attempt })
+    lines.send(held.podUid, {
+      kind: 'cancel',
+      task: task.metadata.name,
+      uid: task.metadata.uid,
+      attempt: held.attempt,
+    })
   tell(
     world,
     task,

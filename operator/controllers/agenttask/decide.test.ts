@@ -10,6 +10,7 @@ import { acceptReport, assign, attemptOver, integrated } from './transitions.ts'
 const commit = 'a'.repeat(40)
 const report = (more: Partial<Report> = {}): Report => ({
   task: 'a',
+  uid: 'uid-a',
   attempt: 1,
   verdict: 'Done',
   summary: 'wrote it',
@@ -139,6 +140,7 @@ test('a good report without a commit ends the task in one write', () => {
 
 const forged: readonly [string, AgentTask, Report, typeof from][] = [
   ['another Pod', task('a', {}, heldStatus('p1')), report(), { ...from, podUid: 'p2' }],
+  ['a task of the same name before', task('a', {}, heldStatus('p1')), report({ uid: 'old' }), from],
   ['an older attempt', task('a', {}, heldStatus('p1', 2)), report({ attempt: 1 }), from],
   ['a later attempt', task('a', {}, heldStatus('p1', 1)), report({ attempt: 2 }), from],
   ['nobody at all', task('a', {}, queuedStatus), report(), from],

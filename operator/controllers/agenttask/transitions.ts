@@ -106,6 +106,8 @@ export function acceptReport(
   now: number,
 ): ReportDecision {
   const assignment = task.status?.assignment
+  if (task.metadata.uid !== report.uid)
+    return { kind: 'fenced', message: 'the task was made anew under the same name' }
   if (assignment?.podUid !== from.podUid || assignment.attempt !== report.attempt)
     return { kind: 'fenced', message: 'the task is held by another attempt' }
   if (heldBy(task) === undefined) {
