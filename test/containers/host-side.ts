@@ -59,7 +59,7 @@ export async function startHostSide(options: {
   const doors: HubDoors = {
     identify: async (token) => (token === known.token ? caller : undefined),
     assignmentsOf: (podUid) => (podUid === known.podUid ? messages() : []),
-    holds: (podUid, task, attempt) => holder(podUid, task, attempt) !== undefined,
+    holds: (podUid, { task, attempt }) => holder(podUid, task, attempt) !== undefined,
     async report(caller, report) {
       if (holder(caller.podUid, report.task, report.attempt) === undefined)
         return { outcome: 'fenced', message: 'it is not yours' }
@@ -68,7 +68,7 @@ export async function startHostSide(options: {
       return { outcome: 'accepted', message: '' }
     },
     async ask(call, { signal, onEvent }) {
-      const { task: name, attempt, ...question } = call
+      const { task: name, uid: _uid, attempt, ...question } = call
       const found = holder(known.podUid, name, attempt)
       const end = found === undefined ? gone : await answer(found.task, question, signal, onEvent)
       onEvent(end)
