@@ -12,6 +12,8 @@ export interface Line {
 /** What the hub heard of an agent last. */
 export interface Heard {
   readonly open: boolean
+  /** False: it never spoke to this process, which may have begun a moment ago. */
+  readonly known: boolean
   /** When the stream was opened or closed, in milliseconds since 1970. */
   readonly since: number
   readonly activity: string
@@ -78,6 +80,7 @@ export class Lines {
     if (heard === undefined)
       return {
         open: false,
+        known: false,
         since: this.#startedAt,
         activity: '',
         task: undefined,
@@ -115,6 +118,7 @@ export class Lines {
     const before = this.#heard.get(podUid)
     const after = {
       open: false,
+      known: true,
       since: this.#clock.now(),
       activity: '',
       task: undefined,

@@ -12,6 +12,8 @@ import { attemptOver, integrated, type Transition } from './transitions.ts'
 
 /** A holder whose stream was closed for this long has lost its task. */
 const lostAfterMs = 10_000
+/** After a start of the operator agents get longer to come back: they may have to wait for the Service to follow. */
+const returnMs = 30_000
 /** How often a holder is looked at; its silence is no event. */
 const watchMs = 2_000
 const forgePauseMs = 3_000
@@ -71,8 +73,9 @@ function holderOf(world: World, lines: Lines, task: AgentTask): TaskObservation[
   const phase = pod.status?.phase
   if (phase === 'Failed' || phase === 'Succeeded')
     return { state: 'lost', why: `the Pod of ${held.agent} ended` }
-  return world.clock.now() - heard.since > lostAfterMs
-    ? { state: 'lost', why: `${held.agent} was silent for ${lostAfterMs / 1000} s` }
+  const patienceMs = heard.known ? lostAfterMs : returnMs
+  return world.clock.now() - heard.since > patienceMs
+    ? { state: 'lost', why: `${held.agent} was silent for ${patienceMs / 1000} s` }
     : { state: 'unknown' }
 }
 
