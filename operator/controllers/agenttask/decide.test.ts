@@ -73,6 +73,14 @@ test('a task behind a failed one is skipped and says which', () => {
   })
 })
 
+test('a task behind a skipped one is skipped, too, also when the request could spare that one', () => {
+  const skipped = after(task('review', { after: ['a'], onFailure: 'Continue' }), {
+    dependencies: [task('a', {}, endedStatus(false))],
+  })
+  const finish = after(task('finish', { after: ['review'] }), { dependencies: [skipped] })
+  expect(finish.status?.failure?.reason).toBe('DependencyFailed')
+})
+
 test('a lost holder or a passed deadline gives the task back with a pause', () => {
   const held = task('a', {}, heldStatus('p1'))
   const lost = after(held, { holder: { state: 'lost', why: 'its Pod is gone' } })

@@ -30,7 +30,7 @@ export function decideTask(seen: TaskObservation): TaskDecision {
   if (task.status?.conditions === undefined) return write(begin(task, now))
 
   const broken = seen.dependencies.find(
-    (dependency) => hasFailed(dependency) && dependency.spec.onFailure === 'FailRequest',
+    (dependency) => hasFailed(dependency) && !maySpare(dependency),
   )
   const held = heldBy(task)
   if (broken !== undefined && held === undefined && !isIntegrating(task))
@@ -43,12 +43,16 @@ export function decideTask(seen: TaskObservation): TaskDecision {
     seen.dependencies.some(
       (dependency) =>
         dependency.metadata.name === name &&
-        (hasSucceeded(dependency) ||
-          (isFinished(dependency) && dependency.spec.onFailure === 'Continue')),
+        (hasSucceeded(dependency) || (isFinished(dependency) && maySpare(dependency))),
     ),
   )
   if (met && !isTrue(task, taskConditions.Ready)) return write(ready(task, now))
   return { kind: 'rest', nextAt: undefined }
+}
+
+/** The request goes on without it. Not when it was skipped itself: what it waited for is missing for those behind, too. */
+function maySpare(task: AgentTask): boolean {
+  return task.spec.onFailure === 'Continue' && task.status?.failure?.reason !== 'DependencyFailed'
 }
 
 function decideHeld(seen: TaskObservation, deadline: string): TaskDecision {

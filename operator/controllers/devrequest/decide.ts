@@ -171,7 +171,7 @@ export function finalStatus(seen: RequestObservation): DevRequestStatus {
   const message = planOnly
     ? 'the plan is in status.plan; nothing was run, as asked'
     : dead === undefined
-      ? delivered(base, lost)
+      ? delivered(base, tasks, lost)
       : `${dead.metadata.name} failed: ${dead.status?.failure?.reason ?? 'unknown'}: ${dead.status?.failure?.message ?? ''} ${dead.status?.failure?.remedy ?? ''}`
   const through = good && !planOnly
   const updates: ConditionUpdate[] = [
@@ -207,10 +207,15 @@ export function finalStatus(seen: RequestObservation): DevRequestStatus {
   }
 }
 
-function delivered(status: DevRequestStatus, lost: readonly AgentTask[]): string {
+function delivered(
+  status: DevRequestStatus,
+  tasks: readonly AgentTask[],
+  lost: readonly AgentTask[],
+): string {
+  const finish = tasks.find((task) => task.spec.action === 'finish')?.status?.result?.summary
   const without =
     lost.length === 0 ? '' : `, without ${lost.map((task) => task.metadata.name).join(', ')}`
-  return `branch ${status.branch ?? ''} is ready and its tests pass${without}`
+  return `branch ${status.branch ?? ''} is ready${without}. ${finish ?? ''}`.trim()
 }
 
 function afterTheEnd(request: DevRequest, now: number): RequestDecision {
