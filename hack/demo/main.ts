@@ -4,6 +4,7 @@ import { connect } from '../../cli/cluster/connection.ts'
 import { interruptible } from '../../cli/interrupt.ts'
 import { exitCodes } from '../../cli/failure.ts'
 import { milliseconds } from '../../cli/program.ts'
+import { isRehearsal } from '../../cli/show/snapshot.ts'
 import { processTerminal } from '../../cli/terminal.ts'
 import { providerNames } from '../cluster/provider.ts'
 import { installChart } from './chart-step.ts'
@@ -84,12 +85,11 @@ async function run(flags: Flags): Promise<void> {
       await installChart({ ...install, model: settings, log })
       return settings
     })
-    const settled = await steps.run('The model', async (log) => {
+    await steps.run('The model', async (log) => {
       const chosen = await chooseModel({ ...model, log }, first)
       if (JSON.stringify(chosen) !== JSON.stringify(first)) {
         await installChart({ ...install, model: chosen, log })
       }
-      return chosen
     })
     const { request } = await steps.run(`The work: ${example}`, (log) =>
       runStory({
@@ -102,8 +102,11 @@ async function run(flags: Flags): Promise<void> {
     )
     const delivered = await cloneResult({ connection, request, signal })
     await steps.run('One planning question to a real model', async (log) => {
-      if (!settled.rehearsal) {
-        log.line(`not needed: ${settled.name} is a real model, and it planned the work above`)
+      // What the request says it used, not what was chosen: somebody may have changed the chart meanwhile.
+      const { model: used, plan } = request.status ?? {}
+      if (!isRehearsal(used)) {
+        const by = plan?.source === 'model' ? 'it planned the work above' : 'it was asked above'
+        log.line(`not needed: ${used ?? 'the model'} is a real model, and ${by}`)
         return
       }
       await withOllama(connection, signal, (url) =>
