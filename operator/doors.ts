@@ -25,8 +25,6 @@ export interface DoorParts {
   readonly forgeUrl: string
   readonly serviceAccountName: string
   readonly log: Logger
-  /** Ends every report under way when the process stops for good. */
-  readonly abort: AbortSignal
 }
 
 /** A token stays good for this long after its Pod is gone. */
@@ -100,7 +98,7 @@ export function doorsOf(
       heldByPod(podUid).some(
         (held) => held.metadata.uid === uid && held.status?.assignment?.attempt === attempt,
       ),
-    async report(caller, report) {
+    async report(caller, report, { signal }) {
       const task = world.tasks.get(world.namespace, report.task)
       const request = task?.spec.requestRef.name ?? ''
       const used = parts.gateway.tokens({ request, task: report.task })
@@ -115,7 +113,7 @@ export function doorsOf(
             model: used.calls > 0 ? (task?.spec.model ?? '') : '',
           },
           report,
-          { signal: parts.abort },
+          { signal },
         )
         parts.log.info(
           {

@@ -1,34 +1,29 @@
 // The operator's wiring, and nothing else: settings -> client -> caches -> controllers, hub, audit -> manager.
 import { pino } from 'pino'
-import { agents, agentTasks, devRequests } from './api/kinds.ts'
-import { labels, leaderLease, reportingController } from './api/names.ts'
-import { isFinished } from './api/task-state.ts'
-import { AuditLog } from './audit/log.ts'
+import { leaderLease } from './api/names.ts'
 import { ConfigError, loadConfig } from './config.ts'
 import { agentReconciler, Outcomes } from './controllers/agent/controller.ts'
 import { taskReconciler } from './controllers/agenttask/controller.ts'
 import { requestReconciler } from './controllers/devrequest/controller.ts'
 import { planMaker } from './controllers/devrequest/make-plan.ts'
-import { ModelWatch } from './controllers/devrequest/model-watch.ts'
+import { modelsInUse, ModelWatch } from './controllers/devrequest/model-watch.ts'
 import { Planning } from './controllers/devrequest/planning.ts'
 import { planningStall } from './controllers/devrequest/stalls.ts'
+import { openWorld } from './controllers/open-world.ts'
 import { schedulerKey, schedulerReconciler } from './controllers/scheduler/controller.ts'
 import { connect } from './controllers/triggers.ts'
-import { byRequest, byUid, type World } from './controllers/world.ts'
 import { doorsOf } from './doors.ts'
 import { ForgeClient } from './forge-client.ts'
-import { Hub } from './hub/server.ts'
 import { Lines } from './hub/lines.ts'
-import { LeaderLabel } from './leader-label.ts'
+import { Hub } from './hub/server.ts'
 import { KubeClient } from './kube/client.ts'
-import { pods } from './kube/core.ts'
-import { Informer } from './kube/informer.ts'
+import { LeaderLabel } from './leader-label.ts'
+import { modelMetrics } from './model-metrics.ts'
 import { createGateway } from './models/gateway.ts'
 import { createPulls, probeModel } from './models/health.ts'
 import { Registry } from './registry/registry.ts'
 import { systemClock as clock, systemRandom as random } from './runtime/clock.ts'
 import { Controller, type Reconcile } from './runtime/controller.ts'
-import { EventRecorder, referenceTo } from './runtime/events.ts'
 import { HealthServer } from './runtime/health.ts'
 import { LeaderElector, leaderIdentity } from './runtime/leader.ts'
 import { Manager } from './runtime/manager.ts'
@@ -38,12 +33,14 @@ import { stopSignal } from './runtime/signals.ts'
 async function main(): Promise<void> {
   const { config, identity } = loadConfig(process.argv, process.env)
   const { namespace, podName } = identity
+  const { agents: settings, models: profiles } = config
   const log = pino({
     level: config.log.level,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (level) => ({ level }) },
     base: null,
   })
+  const signal = stopSignal(process, () => process.exit(1))
   const metrics = new Metrics({ clock })
   const client = await KubeClient.connect({
     env: process.env,
@@ -52,87 +49,44 @@ async function main(): Promise<void> {
     userAgent: 'guildhall-operator',
     onRequest: metrics.onRequest,
   })
-  const signal = stopSignal(process, () => process.exit(1))
-  const abort = new AbortController()
-
-  const cache = { client, namespace, log, clock, random, observer: metrics.informer }
-  const world: World = {
+  const { world, recorder } = openWorld({
+    client,
     namespace,
-    client,
-    clock,
-    requests: new Informer({ ...cache, resource: devRequests }),
-    tasks: new Informer({
-      ...cache,
-      resource: agentTasks,
-      indexers: {
-        [byRequest]: (task) => [`${task.metadata.namespace}/${task.spec.requestRef.name}`],
-      },
-    }),
-    agents: new Informer({ ...cache, resource: agents }),
-    pods: new Informer({
-      ...cache,
-      resource: pods,
-      labelSelector: `${labels.component}=agent`,
-      indexers: { [byUid]: (pod) => [pod.metadata.uid ?? ''] },
-    }),
-    events: {
-      record: (regarding, { message, ...notice }) =>
-        events.record({
-          regarding: {
-            ...referenceTo(devRequests, regarding),
-            kind: regarding.kind ?? 'DevRequest',
-          },
-          ...notice,
-          note: message,
-        }),
-    },
-    audit: new AuditLog({ client, namespace, clock, log }),
-  }
-  const events = new EventRecorder({
-    client,
+    podName,
+    log,
     clock,
     random,
-    log,
-    reportingController,
-    reportingInstance: podName,
+    observer: metrics.informer,
   })
 
   const lines = new Lines(clock)
   const outcomes = new Outcomes()
   const forge = new ForgeClient({ ...config.forge, clock })
-  const profileOf = (name: string) => config.models.find((profile) => profile.name === name)
-  const pulls = createPulls({ signal })
+  const profileOf = (name: string) => profiles.find((profile) => profile.name === name)
   const gateway = createGateway({
     profile: profileOf,
     clock,
     random,
+    metrics: modelMetrics(metrics.registry),
     trace: ({ system, prompt, text, blocks, value, ...figures }) => {
-      log.info(
-        { call: figures, request: figures.request, task: figures.task },
-        `model ${figures.model} answered ${figures.purpose}: ${figures.verdict}`,
-      )
+      const { request, task, model, purpose, verdict } = figures
+      log.info({ call: figures, request, task }, `model ${model} answered ${purpose}: ${verdict}`)
       log.debug({ trace: figures.id, system, prompt, text, blocks, value }, 'model call')
     },
   })
+  const pulls = createPulls({ signal })
   const models = new ModelWatch({
     clock,
-    inUse: () => [
-      ...new Set(
-        world.requests
-          .list()
-          .filter((request) => request.status?.completionTime === undefined)
-          .flatMap((request) => request.status?.model ?? []),
-      ),
-    ],
+    inUse: () => modelsInUse(world.requests.list()),
     probe: async (name, stop) => {
       const profile = profileOf(name)
-      if (profile === undefined) return { state: 'missing' }
-      return probeModel(profile, { signal: stop, pulls, clock })
+      return profile === undefined
+        ? { state: 'missing' }
+        : probeModel(profile, { signal: stop, pulls, clock })
     },
     onChange: (model) => {
-      for (const request of world.requests.list())
-        if (request.status?.model === model)
-          controllers.requests.enqueue(`${namespace}/${request.metadata.name}`)
+      for (const { metadata, status } of world.requests.list())
+        if (status?.model === model) controllers.requests.enqueue(`${namespace}/${metadata.name}`)
     },
   })
   const planning = new Planning({
@@ -145,21 +99,19 @@ async function main(): Promise<void> {
     gateway,
     lines,
     outcomes,
-    profiles: config.models,
+    profiles,
     forgeUrl: config.forge.url,
-    serviceAccountName: config.agents.serviceAccountName,
+    serviceAccountName: settings.serviceAccountName,
     log,
-    abort: abort.signal,
   })
 
   const views = [world.requests, world.tasks, world.agents, world.pods]
   const controller = (name: string, reconcile: Reconcile, concurrency: number): Controller =>
     new Controller({ name, reconcile, concurrency, views, log, clock, random, metrics })
-  const settings = config.agents
   const controllers = {
     requests: controller(
       'devrequest',
-      requestReconciler(world, { forge, planning, models, profiles: config.models }),
+      requestReconciler(world, { forge, planning, models, profiles, gateway }),
       4,
     ),
     tasks: controller('agenttask', taskReconciler(world, { forge, lines }), 8),
@@ -185,23 +137,6 @@ async function main(): Promise<void> {
   })
   const label = new LeaderLabel({ client, namespace, podName, log })
   await label.clear({ signal })
-  const registry = new Registry({
-    client,
-    namespace,
-    clock,
-    log,
-    agents: () => world.agents.list(),
-    live: (agent) => {
-      const heard = lines.of(agent.status?.podUid)
-      return heard.open
-        ? {
-            lastHeard: new Date(clock.now()).toISOString(),
-            activity: heard.activity,
-            memoryBytes: heard.memoryBytes,
-          }
-        : undefined
-    },
-  })
   const manager: Manager = new Manager({
     log,
     clock,
@@ -212,32 +147,26 @@ async function main(): Promise<void> {
       metrics: () => metrics.text(),
     }),
     caches: views,
-    always: [events, world.audit],
+    always: [recorder, world.audit],
     election: elector,
     leading: [
       new Hub({ port: config.hubPort, doors, lines, log, clock }),
       label,
       ...Object.values(controllers),
       models,
-      registry,
+      new Registry({
+        client,
+        namespace,
+        clock,
+        log,
+        agents: () => world.agents.list(),
+        live: (agent) => lines.factsOf(agent.status?.podUid),
+      }),
     ],
   })
-  log.info(
-    {
-      namespace,
-      models: config.models.map((profile) => profile.name),
-      maxAgents: settings.maxAgents,
-      idleSeconds: settings.idleSeconds,
-    },
-    'operator starts',
-  )
+  log.info({ namespace, models: profiles.map(({ name }) => name), settings }, 'operator starts')
   await manager.run({ signal })
-  abort.abort(new Error('the operator stopped'))
   await client.close()
-  log.info(
-    { unfinished: world.tasks.list().filter((task) => !isFinished(task)).length },
-    'operator stopped',
-  )
 }
 
 main().then(

@@ -92,6 +92,21 @@ export class Lines {
     return heard
   }
 
+  /** What people read about an agent that is there; undefined for one that is not. */
+  factsOf(
+    podUid: string | undefined,
+  ):
+    | {
+        readonly lastHeard: string
+        readonly activity: string
+        readonly memoryBytes: number | undefined
+      }
+    | undefined {
+    const { open, activity, memoryBytes } = this.of(podUid)
+    if (!open) return undefined
+    return { lastHeard: new Date(this.#clock.now()).toISOString(), activity, memoryBytes }
+  }
+
   /** Lets go of a Pod that is gone. */
   forget(podUid: string): void {
     this.#lines.get(podUid)?.close()

@@ -39,7 +39,11 @@ export interface HubDoors {
   assignmentsOf(podUid: string): readonly Assignment[]
   /** Whether a Pod holds this attempt of this task right now. */
   holds(podUid: string, attempt: AttemptName): boolean
-  report(caller: Caller, report: Report): Promise<ReportReceipt>
+  report(
+    caller: Caller,
+    report: Report,
+    options: { readonly signal: AbortSignal },
+  ): Promise<ReportReceipt>
   /** Answers a model call of the holder. The last event is `result` or `error`; never throws. */
   ask(
     call: ModelCall,
@@ -140,7 +144,10 @@ export class Hub implements Runnable {
         return
       case 'POST /v1/report': {
         const body = await readBody(request, report)
-        sendJson(response, 200, await this.#options.doors.report(caller, body))
+        const receipt = await this.#options.doors.report(caller, body, {
+          signal: goneSignal(response),
+        })
+        sendJson(response, 200, receipt)
         return
       }
       case 'POST /v1/model': {
@@ -203,9 +210,14 @@ export class Hub implements Runnable {
     if (!this.#options.doors.holds(caller.podUid, call))
       throw new Problem(409, 'Fenced', `task ${call.task} attempt ${call.attempt} is not yours`)
     const send = startLines(response)
-    const gone = new AbortController()
-    response.on('close', () => gone.abort(new Error('the agent closed the call')))
-    await this.#options.doors.ask(call, { signal: gone.signal, onEvent: send })
+    await this.#options.doors.ask(call, { signal: goneSignal(response), onEvent: send })
     response.end()
   }
+}
+
+/** Aborted when the caller hangs up: nobody waits for the answer any more. */
+function goneSignal(response: ServerResponse): AbortSignal {
+  const gone = new AbortController()
+  response.on('close', () => gone.abort(new Error('the agent closed the call')))
+  return gone.signal
 }

@@ -50,27 +50,22 @@ export function registryData(
   }
 }
 
+export interface RegistryOptions {
+  readonly client: KubeClient
+  readonly namespace: string
+  readonly clock: Clock
+  readonly log: Logger
+  readonly agents: () => readonly Agent[]
+  readonly live: (agent: Agent) => LiveFacts | undefined
+}
+
 /** Keeps the ConfigMap `guildhall-registry` current: at most every 10 s, and only when something changed. */
 export class Registry implements Runnable {
   readonly name = 'registry'
-  readonly #options: {
-    readonly client: KubeClient
-    readonly namespace: string
-    readonly clock: Clock
-    readonly log: Logger
-    readonly agents: () => readonly Agent[]
-    readonly live: (agent: Agent) => LiveFacts | undefined
-  }
+  readonly #options: RegistryOptions
   #written = ''
 
-  constructor(options: {
-    readonly client: KubeClient
-    readonly namespace: string
-    readonly clock: Clock
-    readonly log: Logger
-    readonly agents: () => readonly Agent[]
-    readonly live: (agent: Agent) => LiveFacts | undefined
-  }) {
+  constructor(options: RegistryOptions) {
     this.#options = options
   }
 
@@ -87,8 +82,8 @@ export class Registry implements Runnable {
   async #write(signal: AbortSignal): Promise<void> {
     const { client, namespace, agents, live } = this.#options
     const data = registryData(agents(), live)
-    // Heartbeats alone are not worth a write; they ride along with the next change.
-    const key = JSON.stringify(data).replace(/"heartbeat\\":.*?,|memoryBytes\\":[^}]*/g, '')
+    // What moves all the time is not worth a write; it rides along with the next change.
+    const key = JSON.stringify(registryData(agents(), () => undefined))
     if (key === this.#written) return
     await client.apply(
       configMaps,

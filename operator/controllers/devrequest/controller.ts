@@ -6,6 +6,7 @@ import { conditionOf } from '../../api/condition-list.ts'
 import { ForgeError, type ForgeClient } from '../../forge-client.ts'
 import { isAlreadyExists, isNotFound } from '../../kube/errors.ts'
 import { refOf } from '../../kube/resource.ts'
+import type { Gateway } from '../../models/gateway.ts'
 import type { ModelProfile } from '../../models/profile.ts'
 import type { Reconcile } from '../../runtime/controller.ts'
 import { done, requeueAfter, TerminalError, type Result } from '../../runtime/outcome.ts'
@@ -22,6 +23,7 @@ export interface RequestParts {
   readonly planning: Planning
   readonly models: ModelWatch
   readonly profiles: readonly ModelProfile[]
+  readonly gateway: Pick<Gateway, 'forget'>
 }
 
 /** A stalled step is tried again after this time. */
@@ -34,7 +36,10 @@ export function requestReconciler(world: World, parts: RequestParts): Reconcile 
   return async function reconcileRequest(key, { signal }): Promise<Result> {
     const { namespace, name } = refOf(key)
     const request = world.requests.get(namespace, name)
-    if (request === undefined) return done
+    if (request === undefined) {
+      parts.gateway.forget(name)
+      return done
+    }
     const seen = await observe(world, parts, desk, request, signal)
     const decision = decideRequest(seen)
     switch (decision.kind) {

@@ -1,8 +1,15 @@
+import type { DevRequest } from '../../api/devrequest.ts'
 import type { Clock } from '../../kube/ports.ts'
 import type { ModelHealth } from '../../models/health.ts'
 import type { RunSignals, Runnable } from '../../runtime/runnable.ts'
 
 const everyMs = 5_000
+
+/** The models that unfinished requests use, each once. */
+export function modelsInUse(requests: readonly DevRequest[]): readonly string[] {
+  const busy = requests.filter(({ status }) => status?.completionTime === undefined)
+  return [...new Set(busy.flatMap(({ status }) => status?.model ?? []))]
+}
 
 /**
  * Asks the servers of the models in use, every few seconds, whether they can work.

@@ -1,0 +1,64 @@
+import { agents, agentTasks, devRequests } from '../api/kinds.ts'
+import { labels, reportingController } from '../api/names.ts'
+import { AuditLog } from '../audit/log.ts'
+import type { KubeClient } from '../kube/client.ts'
+import { pods } from '../kube/core.ts'
+import { Informer, type InformerObserver } from '../kube/informer.ts'
+import type { Clock, Logger, Random } from '../kube/ports.ts'
+import { EventRecorder, referenceTo } from '../runtime/events.ts'
+import { byRequest, byUid, type World } from './world.ts'
+
+/** The world of one namespace: caches not yet filled, recorders not yet running; the manager starts them. */
+export function openWorld(options: {
+  readonly client: KubeClient
+  readonly namespace: string
+  readonly podName: string
+  readonly log: Logger
+  readonly clock: Clock
+  readonly random: Random
+  readonly observer: InformerObserver
+}): { readonly world: World; readonly recorder: EventRecorder } {
+  const { client, namespace, podName, log, clock, random } = options
+  const recorder = new EventRecorder({
+    client,
+    clock,
+    random,
+    log,
+    reportingController,
+    reportingInstance: podName,
+  })
+  const world: World = {
+    namespace,
+    client,
+    clock,
+    requests: new Informer({ ...options, resource: devRequests }),
+    tasks: new Informer({
+      ...options,
+      resource: agentTasks,
+      indexers: {
+        [byRequest]: (task) => [`${task.metadata.namespace}/${task.spec.requestRef.name}`],
+      },
+    }),
+    agents: new Informer({ ...options, resource: agents }),
+    pods: new Informer({
+      ...options,
+      resource: pods,
+      labelSelector: `${labels.component}=agent`,
+      indexers: { [byUid]: (pod) => [pod.metadata.uid ?? ''] },
+    }),
+    events: {
+      record: (regarding, { message, ...notice }) =>
+        recorder.record({
+          // Every object told about is of our group; its kind stands in the object.
+          regarding: {
+            ...referenceTo(devRequests, regarding),
+            kind: regarding.kind ?? devRequests.kind,
+          },
+          ...notice,
+          note: message,
+        }),
+    },
+    audit: new AuditLog({ client, namespace, clock, log }),
+  }
+  return { world, recorder }
+}
