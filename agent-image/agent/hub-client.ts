@@ -95,7 +95,9 @@ export function connectHub(settings: HubSettings): HubClient {
           if (signal.aborted) return
           onProblem(error instanceof Error ? error.message : 'the assignment stream broke')
         }
-        await pause(backoffMs(failures, settings.random, 250, 3000), { signal }).catch(() => undefined)
+        await pause(backoffMs(failures, settings.random, 250, 3000), { signal }).catch(
+          () => undefined,
+        )
       }
     },
     heartbeat: async (beat, { signal }) => void (await quick('/v1/heartbeat', beat, signal)),

@@ -53,20 +53,27 @@ it.each([
   [[], 'u', 'python', 'tests/test_u.py'],
   [['src/a.js', 'spec/a.test.mjs'], 'u', 'node', 'spec/a.test.mjs'],
 ] as const)('the spec for %j is found by all tasks of the unit', (files, unit, language, want) => {
-  expect(specPath({ files, unit, request: 'r' }, { language })).toBe(want)
+  expect(specPath({ files, unit, request: 'r' }, { language, commonjs: false })).toBe(want)
 })
 
 it('finds the spec when a task does not name the files', () => {
   const assignment = { files: [], unit: 'u', request: 'r' }
-  expect(findSpec(assignment, { language: 'node', files: ['test/u.test.ts'] })).toBe(
-    'test/u.test.ts',
-  )
-  expect(findSpec(assignment, { language: 'node', files: ['tests/test_u.py'] })).toBe(
-    'tests/test_u.py',
-  )
-  expect(findSpec(assignment, { language: 'node', files: [] })).toBeUndefined()
+  expect(
+    findSpec(assignment, { language: 'node', commonjs: false, files: ['test/u.test.ts'] }),
+  ).toBe('test/u.test.ts')
+  expect(
+    findSpec(assignment, { language: 'node', commonjs: false, files: ['tests/test_u.py'] }),
+  ).toBe('tests/test_u.py')
+  expect(findSpec(assignment, { language: 'node', commonjs: false, files: [] })).toBeUndefined()
 })
 
 it('keeps tests out of what a coder may write', () => {
   expect(codeFiles(['src/a.js', 'test/a.test.js'])).toEqual(['src/a.js'])
+})
+
+it('names specs so that they are ES modules in a CommonJS project too', async () => {
+  const project = await detect({ 'package.json': '{"type":"commonjs"}' })
+  expect(specPath({ files: ['src/a.js'], unit: 'u', request: 'r' }, project)).toBe(
+    'test/u.test.mjs',
+  )
 })

@@ -7,6 +7,8 @@ export interface Project {
   /** Test files of the languages we can run, sorted; those that want a test framework we lack are in `foreignTests`. */
   readonly testFiles: readonly string[]
   readonly foreignTests: readonly string[]
+  /** Whether package.json says that `.js` files are CommonJS. Without a word Node looks at the text itself. */
+  readonly commonjs: boolean
   /** `scripts` of package.json. */
   readonly scripts: Readonly<Record<string, string>>
   readonly files: readonly string[]
@@ -39,6 +41,7 @@ export async function detectProject(files: readonly string[], read: ReadFile): P
     language: detectLanguage(files),
     testFiles,
     foreignTests,
+    commonjs: manifest.type === 'commonjs',
     scripts: manifest.scripts ?? {},
     files,
   }
@@ -66,11 +69,17 @@ function detectLanguage(files: readonly string[]): Language {
   return counts.node >= counts.python ? 'node' : 'python'
 }
 
-function parseManifest(text: string | undefined): { readonly scripts?: Record<string, string> } {
+interface Manifest {
+  readonly type?: unknown
+  readonly scripts?: Record<string, string>
+}
+
+function parseManifest(text: string | undefined): Manifest {
   try {
-    const value = JSON.parse(text ?? '{}') as { scripts?: unknown }
+    const value = JSON.parse(text ?? '{}') as { type?: unknown; scripts?: unknown }
     const scripts = Object.entries(Object(value.scripts) as Record<string, unknown>)
     return {
+      type: value.type,
       scripts: Object.fromEntries(
         scripts.filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
       ),
@@ -105,7 +114,7 @@ export function specPath(
     readonly request: string
     readonly files: readonly string[]
   },
-  project: Pick<Project, 'language'>,
+  project: Pick<Project, 'language' | 'commonjs'>,
 ): string | undefined {
   const named = assignment.files.find((path) => isTestPath(path) && languageOf(path) !== 'unknown')
   if (named !== undefined) return named
@@ -115,15 +124,16 @@ export function specPath(
   const chosen = code.length === 0 ? project.language : language
   const unit = unitName(assignment)
   if (chosen === 'python') return `tests/test_${unit.replaceAll('-', '_')}.py`
-  if (chosen === 'node')
-    return `test/${unit}.test.${first?.endsWith('.ts') ? 'ts' : first?.endsWith('.mjs') ? 'mjs' : 'js'}`
-  return undefined
+  if (chosen !== 'node') return undefined
+  if (first?.endsWith('.ts')) return `test/${unit}.test.ts`
+  // Tests are ES modules; where `.js` is not, the name must say so.
+  return `test/${unit}.test.${project.commonjs || first?.endsWith('.mjs') ? 'mjs' : 'js'}`
 }
 
 /** The spec tests of a task's unit as they lie in the repository; undefined when there are none. */
 export function findSpec(
   assignment: Parameters<typeof specPath>[0],
-  project: Pick<Project, 'language' | 'files'>,
+  project: Pick<Project, 'language' | 'commonjs' | 'files'>,
 ): string | undefined {
   const unit = unitName(assignment)
   const places = [

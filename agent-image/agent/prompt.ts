@@ -7,6 +7,9 @@
 //     File          `File: <path>` / `Purpose: <purpose>` / `Language: <words>`
 //     Done when     the criterion of the task
 //     Tests         the visible part of the unit's spec tests
+//     Files under test  only for spec.*: import lines and signatures that exist, never a body
+//     Facts         only for document.write: files and their signatures
+//     Diff          only for review.findings: one file's part of the change
 //     Other files   signatures of the project's other files, and what other units make
 //     Current text  the file as it is; `(the file does not exist yet)` for a new one
 //     What failed   only in repairs: what was wrong with the current text, as facts
@@ -24,11 +27,12 @@ export function opening(
   assignment: Assignment,
   file: string | undefined,
   purpose: string,
+  { commonjs = false }: { readonly commonjs?: boolean } = {},
 ): PromptSection[] {
   const fileLines = [
     ...(file === undefined ? [] : [`File: ${file}`]),
     `Purpose: ${purpose}`,
-    ...(file === undefined ? [] : [`Language: ${languageWords(file)}`]),
+    ...(file === undefined ? [] : [`Language: ${languageWords(file, commonjs)}`]),
   ]
   return [
     section('Request', cut(assignment.requestText, requestLimit)),
@@ -56,9 +60,12 @@ export function currentText(text: string | undefined): PromptSection {
 }
 
 /** What the code may rely on, in words. */
-export function languageWords(path: string): string {
+export function languageWords(path: string, commonjs = false): string {
   if (/\.(m|c)?ts$/.test(path))
     return 'TypeScript that Node 24 runs directly (types only, no enums), ES module, no packages'
+  if (path.endsWith('.cjs') || (commonjs && path.endsWith('.js')))
+    // Node finds the names of an import only where they are assigned one by one.
+    return 'JavaScript, CommonJS (require; exports.name = … for each name), Node 24, no packages'
   if (languageOf(path) === 'node') return 'JavaScript, ES module, Node 24, no packages'
   if (languageOf(path) === 'python') return 'Python 3.11, standard library only'
   return `the format that the name ${path} says`

@@ -9,12 +9,15 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { assignmentFor } from '../testing/assignment.ts'
 import { startPod, type TestPod } from '../testing/processes.ts'
 import { startForge, type TestForge } from '../testing/repository.ts'
 import { connectSandbox } from './sandbox-client.ts'
 import { openWorkspace, safePath, type Workspace } from './workspace.ts'
+
+// Real processes on a machine that may be busy.
+vi.setConfig({ testTimeout: 30_000 })
 
 const token = 'sesame'
 const signal = AbortSignal.timeout(100_000)

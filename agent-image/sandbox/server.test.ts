@@ -1,9 +1,12 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { startPod, type TestPod } from '../testing/processes.ts'
 import { execResult, type ExecRequest } from './exec-protocol.ts'
+
+// Real processes on a machine that may be busy.
+vi.setConfig({ testTimeout: 30_000 })
 
 let pod: TestPod
 beforeAll(async () => {

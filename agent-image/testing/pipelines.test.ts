@@ -198,6 +198,40 @@ describe('code', () => {
     expect(JSON.stringify(model.questions[1]?.sections)).toContain('keeps ü')
   }, 60_000)
 
+  it.each([
+    [
+      'TypeScript',
+      'module',
+      'src/slug.ts',
+      'test/slug.test.ts',
+      'export const slugify = (text: string): string => text.toLowerCase().replaceAll(" ", "-")\n',
+    ],
+    [
+      'CommonJS',
+      'commonjs',
+      'src/slug.js',
+      'test/slug.test.mjs',
+      'exports.slugify = (text) => text.toLowerCase().replaceAll(" ", "-")\n',
+    ],
+  ])(
+    'is tested first and written in %s',
+    async (_what, type, file, path, text) => {
+      const files = { 'package.json': JSON.stringify({ type }) }
+      const overrides = { files: [file] }
+      const first = await run(spec, 'spec', files, [fenced('x', specText)], { overrides })
+      expect(first.outcome).toMatchObject({ verdict: 'Done', files: [path] })
+      const written = forge.git('show', `${first.outcome.commit ?? ''}:${path}`)
+      const answer = `${file}\n\`\`\`${file.slice(-2)}\n${text}\`\`\`\n`
+      const second = await run(code, 'code', { ...files, [path]: written }, [answer], { overrides })
+      expect(second.outcome).toMatchObject({
+        verdict: 'Done',
+        files: [file],
+        evidence: [{ passed: 2 }],
+      })
+    },
+    60_000,
+  )
+
   it('writes only its own files, whatever the answer names', async () => {
     const answer = `test/slug.test.js\n\`\`\`js\n${head}test('x', () => {})\n\`\`\`\n\n${fenced('src/slug.js', goodCode)}`
     const { outcome } = await run(code, 'code', withSpec, [answer])

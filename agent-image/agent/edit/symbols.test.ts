@@ -12,6 +12,7 @@ it.each([
     'LIMIT = 1\ndef f(a, b=2) -> int:\n    pass\nasync def g():\n    pass\nclass C(Base):\n    def m(self):\n        pass\ndef _hidden():\n    pass\n',
     ['LIMIT', 'f', 'g', 'C'],
   ],
+  ['a.cjs', 'exports.one = 1\nmodule.exports = { two, three: four }\n', ['one', 'two', 'three']],
   ['a.md', '# export function x() {}', []],
 ])('finds what %s offers', (path, text, want) => {
   expect(symbolsOf(path, text).map((symbol) => symbol.name)).toEqual(want)

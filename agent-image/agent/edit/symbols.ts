@@ -37,17 +37,24 @@ export function symbolsOf(path: string, text: string): readonly Symbol[] {
       found.set(name, { at: match.index, signature })
     }
   if (language === 'node')
-    for (const match of text.matchAll(/^export\s*\{([^}]*)\}/gm))
+    for (const match of text.matchAll(/^(?:export|module\.exports\s*=)\s*\{([^}]*)\}/gm))
       for (const part of (match[1] ?? '').split(',')) {
-        const name =
-          part
-            .trim()
-            .split(/\s+as\s+/)
-            .at(-1) ?? ''
+        const name = exportedName(part)
         if (/^\w+$/.test(name) && !found.has(name))
           found.set(name, { at: match.index, signature: name })
       }
   return [...found]
     .toSorted((a, b) => a[1].at - b[1].at)
     .map(([name, { signature }]) => ({ name, signature }))
+}
+
+/** `a`, `a as b` and `b: a` offer a name each. */
+function exportedName(part: string): string {
+  const [before = ''] = part.split(':')
+  return (
+    before
+      .trim()
+      .split(/\s+as\s+/)
+      .at(-1) ?? ''
+  )
 }

@@ -4,7 +4,7 @@ import type { PromptSection } from '../../../operator/api/agent-protocol.ts'
 import { chooseBlock } from '../edit/choose-block.ts'
 import { refuse } from '../edit/guards.ts'
 import { symbolsOf } from '../edit/symbols.ts'
-import { isTestPath, languageOf } from '../project.ts'
+import { isTestPath, languageOf, type Project } from '../project.ts'
 import {
   coderRole,
   currentText,
@@ -33,10 +33,8 @@ export interface CodingGoal {
   readonly spec:
     | { readonly path: string; readonly text: string; readonly shown: HeldBack }
     | undefined
-  readonly testFiles: readonly string[]
   readonly baseline: TestRun
-  /** All files of the project, for signatures. */
-  readonly projectFiles: readonly string[]
+  readonly project: Project
 }
 
 /** A candidate and what is known about it. */
@@ -125,7 +123,7 @@ async function writeFile(
       purpose,
       system: coderRole(path),
       sections: [
-        ...opening(assignment, path, purpose),
+        ...opening(assignment, path, purpose, goal.project),
         ...optionalSection(
           'Tests',
           goal.spec === undefined ? '' : cut(goal.spec.shown.visible, 5000),
@@ -177,7 +175,7 @@ async function otherFiles(
   soFar: Changes,
 ): Promise<string> {
   const parts: string[] = []
-  const others = goal.projectFiles.filter(
+  const others = goal.project.files.filter(
     (file) => languageOf(file) === languageOf(path) && !isTestPath(file),
   )
   for (const file of new Set([...goal.files, ...others])) {
@@ -224,13 +222,16 @@ async function checkTests(
       return fail(run, run.failed)
     }
   }
-  const whole = await runner.test(goal.testFiles, changes, { signal })
+  const whole = await runner.test(goal.project.testFiles, changes, { signal })
   const comparison = compareRuns(goal.baseline, whole)
   const notes: string[] = []
   let broken = comparison.newlyFailing
   if (broken.length > 0 && whole.problems.length === 0) {
     // A test that fails only sometimes says nothing about the change.
-    const again = compareRuns(goal.baseline, await runner.test(goal.testFiles, changes, { signal }))
+    const again = compareRuns(
+      goal.baseline,
+      await runner.test(goal.project.testFiles, changes, { signal }),
+    )
     const stillBroken = new Set(again.newlyFailing.map(testId))
     const flaky = broken.filter((test) => !stillBroken.has(testId(test)))
     notes.push(...flaky.map((test) => `flaky: ${testId(test)} failed once and passed once`))

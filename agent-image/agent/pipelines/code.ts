@@ -46,9 +46,8 @@ export const code: Pipeline = async (context) => {
     purpose: 'code',
     files,
     spec,
-    testFiles: project.testFiles,
     baseline,
-    projectFiles: project.files,
+    project,
   })
 }
 

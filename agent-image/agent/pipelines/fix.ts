@@ -27,8 +27,7 @@ export const fix: Pipeline = async (context) => {
     purpose: 'fix',
     files,
     spec: undefined,
-    testFiles: project.testFiles,
     baseline,
-    projectFiles: project.files,
+    project,
   })
 }

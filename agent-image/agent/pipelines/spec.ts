@@ -2,7 +2,7 @@
 import { chooseBlock, cleanPath } from '../edit/choose-block.ts'
 import { refuse } from '../edit/guards.ts'
 import { symbolsOf } from '../edit/symbols.ts'
-import { codeFiles, languageOf, specPath } from '../project.ts'
+import { codeFiles, languageOf, type Project, specPath } from '../project.ts'
 import { cut, fenceWord, opening, optionalSection, section, testerRole } from '../prompt.ts'
 import { hashEdit, nextTry, type TriedCandidate } from '../tries.ts'
 import { digestOf, evidenceOf, signatureOf } from '../verify/digest.ts'
@@ -16,7 +16,7 @@ interface SpecGoal {
   readonly path: string
   /** The unit's files that tests can import. */
   readonly files: readonly string[]
-  readonly projectFiles: readonly string[]
+  readonly project: Project
 }
 
 interface SpecCandidate extends TriedCandidate {
@@ -40,7 +40,7 @@ export const spec: Pipeline = async (context) => {
       summary: 'The unit has no files that tests of ours can run; it goes without spec tests.',
       notes: [`no tests were written for ${assignment.files.join(', ') || 'this unit'}`],
     }
-  const goal: SpecGoal = { path, files, projectFiles: project.files }
+  const goal: SpecGoal = { path, files, project }
   const tried: SpecCandidate[] = []
   for (;;) {
     const how = nextTry(assignment, tried)
@@ -162,7 +162,7 @@ async function judge(
   })
   if (refusal !== undefined) return rejected(undefined, refusal.message)
   const problems = [...specProblems(path, text)]
-  const imports = importsOf(path, text, [...new Set([...files, ...goal.projectFiles])])
+  const imports = importsOf(path, text, [...new Set([...files, ...goal.project.files])])
   if (!files.some((file) => imports.names.has(file)))
     problems.push(
       `The tests must import from ${files.map((file) => specifierFor(path, file)).join(' or ')}.`,
@@ -180,7 +180,10 @@ async function judge(
   // Twice: a stub that throws hides what is wrong behind the call, one that returns hides tests of errors.
   let run: TestRun | undefined
   for (const behaviour of ['returns', 'throws'] as const) {
-    const changes = new Map([...stubsFor(imports.names, before, behaviour), [path, text]])
+    const changes = new Map([
+      ...stubsFor(imports.names, before, behaviour, goal.project),
+      [path, text],
+    ])
     run = await runner.test([path], changes, { signal })
     const wrong = await runProblem(context, goal, text, run)
     if (wrong !== undefined) return { ...rejected(text, wrong), run }

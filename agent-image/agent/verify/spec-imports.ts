@@ -129,6 +129,7 @@ export function stubsFor(
   names: ImportedNames,
   before: ReadonlyMap<string, string>,
   behaviour: 'throws' | 'returns',
+  { commonjs = false }: { readonly commonjs?: boolean } = {},
 ): ReadonlyMap<string, string> {
   const stubs = new Map<string, string>()
   for (const [file, imported] of names) {
@@ -138,16 +139,21 @@ export function stubsFor(
     const missing = [...imported].filter((name) => !has.has(name) && /^\w+$/.test(name))
     if (missing.length === 0 && before.has(file)) continue
     const python = languageOf(file) === 'python'
+    const old = file.endsWith('.cjs') || (commonjs && file.endsWith('.js'))
     const lines = missing.map((name) =>
-      python ? pythonStub(name, behaviour) : nodeStub(name, behaviour),
+      python ? pythonStub(name, behaviour) : nodeStub(name, behaviour, old),
     )
     stubs.set(file, `${text}\n${lines.join('\n')}\n`)
   }
   return stubs
 }
 
-function nodeStub(name: string, behaviour: 'throws' | 'returns'): string {
+function nodeStub(name: string, behaviour: 'throws' | 'returns', commonjs: boolean): string {
   const body = behaviour === 'throws' ? `() { throw new Error('not implemented yet') }` : '() {}'
+  if (commonjs)
+    return name === 'default'
+      ? `module.exports = function ${body}`
+      : `exports.${name} = function ${body}`
   return name === 'default' ? `export default function ${body}` : `export function ${name}${body}`
 }
 
