@@ -20,7 +20,10 @@ install()
 const node = nodeBinary()
 const child = spawn(node, [join(root, script), ...args], {
   stdio: 'inherit',
-  env: { ...process.env, PATH: `${dirname(node)}:${join(root, 'node_modules/.bin')}:${process.env.PATH ?? ''}:/usr/sbin:/sbin` },
+  env: {
+    ...process.env,
+    PATH: `${dirname(node)}:${join(root, 'node_modules/.bin')}:${process.env.PATH ?? ''}:/usr/sbin:/sbin`,
+  },
 })
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
 child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 143)))
@@ -28,18 +31,26 @@ child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 1
 /** Installs the locked dependencies, once per lock file. Says so on stderr: stdout belongs to the program. */
 function install() {
   const stamp = join(root, 'node_modules/.guildhall-lock')
-  const want = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex')
+  const want = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex')
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === want) return
   console.error('installing npm dependencies (once, about a minute) …')
   // Not `npm ci`: it insists that the lock names the binaries of every platform (formatter, linter, bundler), and a
   // registry may hold only some of them. `install --no-save` takes the locked versions and leaves the lock as it is.
-  const run = spawnSync('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'], {
-    cwd: root,
-    stdio: ['ignore', 2, 2],
-    shell: process.platform === 'win32',
-  })
+  const run = spawnSync(
+    'npm',
+    ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'],
+    {
+      cwd: root,
+      stdio: ['ignore', 2, 2],
+      shell: process.platform === 'win32',
+    },
+  )
   if (run.status !== 0) {
-    console.error('npm install failed; see the lines above. When a package is out of reach, check: npm ping')
+    console.error(
+      'npm install failed; see the lines above. When a package is out of reach, check: npm ping',
+    )
     process.exit(run.status ?? 1)
   }
   writeFileSync(stamp, want)
@@ -50,6 +61,8 @@ function nodeBinary() {
   if (Number(process.versions.node.split('.')[0]) >= wantMajor) return process.execPath
   const packaged = join(root, 'node_modules/node/bin/node')
   if (existsSync(packaged)) return packaged
-  console.error(`Node ${wantMajor} is needed and the npm package 'node' brought none; install Node ${wantMajor} or run: npm install`)
+  console.error(
+    `Node ${wantMajor} is needed and the npm package 'node' brought none; install Node ${wantMajor} or run: npm install`,
+  )
   process.exit(1)
 }

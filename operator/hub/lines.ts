@@ -93,9 +93,7 @@ export class Lines {
   }
 
   /** What people read about an agent that is there; undefined for one that is not. */
-  factsOf(
-    podUid: string | undefined,
-  ):
+  factsOf(podUid: string | undefined):
     | {
         readonly lastHeard: string
         readonly activity: string

@@ -117,12 +117,7 @@ test('a dead model server stalls the request, and it goes on when the server is 
 
 test('a full disk on the forge stalls the request, and it goes on when there is room', async () => {
   // The forge keeps a reserve free; asking it for all there is makes the disk full without filling the machine's.
-  await kubectl([
-    'set',
-    'env',
-    'statefulset/guildhall-forge',
-    'FORGE_RESERVE_MIB=1000000000',
-  ])
+  await kubectl(['set', 'env', 'statefulset/guildhall-forge', 'FORGE_RESERVE_MIB=1000000000'])
   await kubectl(['rollout', 'status', 'statefulset/guildhall-forge', '--timeout=120s'])
   try {
     await ask('full', { request: 'x', source: node, planOnly: true })

@@ -99,7 +99,8 @@ async function observe(
     .byIndex(byRequest, `${metadata.namespace}/${metadata.name}`)
     .filter((task) => task.metadata.ownerReferences?.some((owner) => owner.uid === metadata.uid))
   const holders = new Set(tasks.flatMap((task) => heldBy(task)?.podUid ?? []))
-  const model = spec.model ?? parts.profiles[0]?.name ?? ''
+  // Chosen once: a default that changes later does not move a request that has begun.
+  const model = spec.model ?? status?.model ?? parts.profiles[0]?.name ?? ''
   const health = status?.repository === undefined ? undefined : parts.models.of(model)
   const branch =
     status?.repository !== undefined && status.branch !== undefined && tasks.some(isFinished)
