@@ -115,7 +115,7 @@ test('one unit failed its tests first and passed after a repair', () => {
   const tries = tasks
     .filter((task) => task.spec.action === 'code')
     .map((task) => task.status?.result?.tries ?? 0)
-  expect(tries.toSorted()).toEqual([1, 2])
+  expect(tries.toSorted((a, b) => a - b)).toEqual([1, 2])
 })
 
 test('never more agents than allowed', () => {
