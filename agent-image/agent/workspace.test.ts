@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readFileSync,
   readdirSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -100,6 +101,17 @@ it('restores the tree whatever was done to it, and sees what was altered', async
   expect(readFileSync(join(workspace.root, 'a.txt'), 'utf8')).toBe('two\n')
   expect(readFileSync(join(workspace.root, 'run.sh'), 'utf8')).toBe('#!/bin/sh\n')
   await workspace.close()
+})
+
+it('sees a link in the place of a file, though the text behind it is the same', async () => {
+  const workspace = await open()
+  await workspace.restore(new Map([['a.txt', 'two\n']]), { signal })
+  writeFileSync(join(pod.workspace, 'elsewhere'), 'two\n')
+  rmSync(join(workspace.root, 'a.txt'))
+  symlinkSync(join(pod.workspace, 'elsewhere'), join(workspace.root, 'a.txt'))
+  expect(await workspace.altered({ signal })).toEqual(['a.txt'])
+  await workspace.close()
+  rmSync(join(pod.workspace, 'elsewhere'))
 })
 
 it('checks a link of the repository out as a file, so that nothing can be read through it', async () => {

@@ -78,13 +78,23 @@ export async function startHub(token: string): Promise<ScriptedHub> {
     } else if (path === '/v1/model') {
       const call = modelCall.parse(body)
       hub.calls.push(call)
-      const events = answer(call, hub.calls.length)
+      const events = answered(call)
       response.writeHead(200)
       write(response, { kind: 'started', model: 'rehearsal' })
       for (const event of typeof events === 'string' ? [resultOf(events)] : events)
         write(response, event)
       response.end()
     } else response.writeHead(404).end('{}')
+  }
+
+  /** A script may hold assertions; one that fails must end the attempt, or its test would wait for ever. */
+  function answered(call: ModelCall): ReturnType<ScriptedModel> {
+    try {
+      return answer(call, hub.calls.length)
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error)
+      return [{ kind: 'error', code: 'BudgetExhausted', message, retryable: false }]
+    }
   }
 
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
