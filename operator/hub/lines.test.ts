@@ -67,3 +67,20 @@ test('a Pod never heard of counts as closed since the hub started', async () => 
   await clock.advance(5_000)
   expect(lines.of('p9')).toMatchObject({ open: false, since: startedAt })
 })
+
+test('a replica that followed for long gives agents time from when its hub began', async () => {
+  const { clock, lines } = set()
+  await clock.advance(3_600_000)
+  lines.begin()
+  expect(lines.of('p9')).toMatchObject({ open: false, known: false, since: clock.now() })
+})
+
+test('listeners hear of an agent that speaks again after a silence', async () => {
+  const { clock, lines, changed, open } = set()
+  open('p1')
+  lines.beat('p1', 'agent-p1', { activity: 'cloning' })
+  await clock.advance(13_000)
+  lines.beat('p1', 'agent-p1', { activity: 'cloning' })
+  expect(lines.of('p1').open).toBe(true)
+  expect(changed).toHaveLength(3)
+})

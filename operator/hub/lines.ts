@@ -31,7 +31,7 @@ const silenceMs = 12_000
  */
 export class Lines {
   readonly #clock: Clock
-  readonly #startedAt: number
+  #startedAt: number
   readonly #lines = new Map<string, Line>()
   readonly #heard = new Map<string, Heard & { readonly agent: string; readonly at: number }>()
   readonly #listeners: ((agent: string) => void)[] = []
@@ -43,6 +43,11 @@ export class Lines {
 
   onChange(listener: (agent: string) => void): void {
     this.#listeners.push(listener)
+  }
+
+  /** The hub listens from now on: a replica that followed for hours must not think agents silent for as long. */
+  begin(): void {
+    this.#startedAt = this.#clock.now()
   }
 
   /** Takes a new stream; an older one of the same Pod is closed. Returns what to call when it ends. */
@@ -74,7 +79,7 @@ export class Lines {
     })
   }
 
-  /** What is known of a Pod. One never heard of counts as closed since this process started. */
+  /** What is known of a Pod. One never heard of counts as closed since the hub began. */
   of(podUid: string | undefined): Heard {
     const heard = podUid === undefined ? undefined : this.#heard.get(podUid)
     if (heard === undefined)
@@ -129,6 +134,7 @@ export class Lines {
 
   #hear(podUid: string, agent: string, news: Partial<Heard>): void {
     const before = this.#heard.get(podUid)
+    const wasOpen = before === undefined ? undefined : this.of(podUid).open
     const after = {
       open: false,
       known: true,
@@ -144,7 +150,8 @@ export class Lines {
     }
     this.#heard.set(podUid, after)
     if (
-      before?.open === after.open &&
+      before !== undefined &&
+      wasOpen === after.open &&
       before.activity === after.activity &&
       before.task === after.task
     )

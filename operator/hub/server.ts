@@ -84,6 +84,7 @@ export class Hub implements Runnable {
   /** Listens until `stop`; open streams are closed then, and agents come back to the next leader. */
   async run(signals: RunSignals): Promise<void> {
     const { port, lines, clock, log } = this.#options
+    lines.begin()
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject)
       this.#server.listen(port, () => resolve())
