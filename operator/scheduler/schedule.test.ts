@@ -93,6 +93,44 @@ test('at the limit of agents an idle one of another type makes room', () => {
   expect(given.queue).toMatchObject([{ reason: 'all 10 agents are in use' }])
 })
 
+test('one agent that is leaving is room enough for one task, and no second idle one has to go', () => {
+  const agents = Array.from({ length: 10 }, (_, index) =>
+    agent(`t${index}`, { type: 'testing', leaving: index === 9 }),
+  )
+  expect(schedule(input({ tasks: [task('a')], agents })).retire).toEqual([])
+  expect(schedule(input({ tasks: [task('a'), task('b')], agents })).retire).toHaveLength(1)
+})
+
+test('an agent that fell silent with a task in its hands is nobody to wait for', () => {
+  const given = schedule(
+    input({
+      tasks: [task('a', {}, heldStatus('pod-c')), task('b')],
+      agents: [agent('c', { connected: false })],
+    }),
+  )
+  expect(given.create).toMatchObject([{ type: 'coding' }])
+})
+
+test('a task says why the agent it waits for cannot start', () => {
+  const stuck = agent('c', { connected: false, podUid: undefined, trouble: 'exceeded quota' })
+  expect(schedule(input({ tasks: [task('a')], agents: [stuck] })).queue).toMatchObject([
+    { reason: 'agent c cannot start: exceeded quota' },
+  ])
+})
+
+test('no agent is made for a while when those of its type do not start', () => {
+  const failing = new Map([['coding', { until: now + 5000, message: 'exit 1' }] as const])
+  const tasks = [task('a'), task('b', { type: 'testing' })]
+  const given = schedule(input({ tasks, failing }))
+  expect(given.create).toMatchObject([{ type: 'testing' }])
+  expect(given.queue).toMatchObject([
+    { reason: 'coding agents do not start: exit 1' },
+    { reason: 'a testing agent is being started' },
+  ])
+  expect(given.nextAt).toBe(now + 5000)
+  expect(schedule(input({ now: now + 5000, tasks, failing })).create).toHaveLength(2)
+})
+
 test('an idle agent goes after its time, and the schedule knows when', () => {
   const given = schedule(
     input({

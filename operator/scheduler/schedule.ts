@@ -10,6 +10,8 @@ export interface SchedulableAgent {
   readonly podUid: string | undefined
   /** Its stream to the hub is open. */
   readonly connected: boolean
+  /** Why its Pod cannot start, if something stops it. */
+  readonly trouble?: string | undefined
   /** It will take no further task. */
   readonly leaving: boolean
   readonly completed: number
@@ -32,6 +34,14 @@ export interface ScheduleInput {
   readonly requests: ReadonlyMap<string, SchedulableRequest>
   readonly maxAgents: number
   readonly idleSeconds: number
+  /** Types whose agents failed to start lately: none is made before `until`. */
+  readonly failing?: ReadonlyMap<AgentType, StartTrouble>
+}
+
+/** Agents of one type do not start: until when none is tried, in milliseconds since 1970, and what was wrong last. */
+export interface StartTrouble {
+  readonly until: number
+  readonly message: string
 }
 
 export interface Schedule {
@@ -68,10 +78,14 @@ export function schedule(input: ScheduleInput): Schedule {
   const idle = usable.filter(
     (agent) => agent.connected && agent.podUid !== undefined && !busy.has(agent.podUid),
   )
-  const starting = usable.filter((agent) => !agent.connected)
+  const starting = usable.filter(
+    (agent) => !agent.connected && (agent.podUid === undefined || !busy.has(agent.podUid)),
+  )
   const free = new Set(idle.filter((agent) => agent.completed < agent.maxTasks))
   const coming = new Set(starting)
   let total = input.agents.length
+  // Those that leave make room by themselves; without counting them every run would send one more away.
+  let room = total - usable.length
 
   const assign: Schedule['assign'][number][] = []
   const create: Schedule['create'][number][] = []
@@ -105,9 +119,18 @@ export function schedule(input: ScheduleInput): Schedule {
         continue
       }
       const soon = best(coming, task.spec.type)
+      const failing = input.failing?.get(task.spec.type)
       if (soon !== undefined) {
         coming.delete(soon)
-        wait(task, `agent ${soon.name} is starting`)
+        wait(
+          task,
+          soon.trouble === undefined
+            ? `agent ${soon.name} is starting`
+            : `agent ${soon.name} cannot start: ${soon.trouble}`,
+        )
+      } else if ((failing?.until ?? 0) > now) {
+        wakeAt(failing?.until ?? now)
+        wait(task, `${task.spec.type} agents do not start: ${failing?.message ?? ''}`)
       } else if (total < maxAgents) {
         total += 1
         create.push({
@@ -117,7 +140,11 @@ export function schedule(input: ScheduleInput): Schedule {
         })
         wait(task, `a ${task.spec.type} agent is being started`)
       } else {
-        const spare = longestIdle([...free].filter((agent) => agent.type !== task.spec.type))
+        const spare =
+          room > 0
+            ? undefined
+            : longestIdle([...free].filter((agent) => agent.type !== task.spec.type))
+        room -= 1
         if (spare !== undefined && retire.length < 1) {
           free.delete(spare)
           retire.push({ agent: spare, reason: `makes room for a ${task.spec.type} agent` })
