@@ -3,7 +3,7 @@ import { TaskFailure } from '../failure.ts'
 import type { Outcome } from '../outcome.ts'
 import { codeFiles, findSpec } from '../project.ts'
 import { nextTry } from '../tries.ts'
-import { evidenceOf } from '../verify/digest.ts'
+import { evidenceOf, unusableAnswer } from '../verify/digest.ts'
 import { holdBack } from '../verify/spec-text.ts'
 import { type Candidate, type CodingGoal, tryOnce, withMissing } from './candidate.ts'
 import { countsOf, deliver, type Pipeline, type PipelineContext, projectAt } from './pipeline.ts'
@@ -106,6 +106,7 @@ async function giveUp(
     return {
       verdict: 'ChecksFailed',
       summary: `None of ${tried.length} answers could be used.`,
+      evidence: tried.map(({ problem }, index) => unusableAnswer(index + 1, problem)),
       failure: { reason: 'OutputUnusable', message: `The last answer: ${last}` },
     }
   }

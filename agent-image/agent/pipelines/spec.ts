@@ -5,7 +5,7 @@ import { symbolsOf } from '../edit/symbols.ts'
 import { codeFiles, languageOf, type Project, specPath } from '../project.ts'
 import { cut, fenceWord, opening, optionalSection, section, testerRole } from '../prompt.ts'
 import { hashEdit, nextTry, type TriedCandidate } from '../tries.ts'
-import { digestOf, evidenceOf, signatureOf } from '../verify/digest.ts'
+import { digestOf, evidenceOf, signatureOf, unusableAnswer } from '../verify/digest.ts'
 import { specProblems } from '../verify/spec-gate.ts'
 import { importsOf, repairImports, specifierFor, stubsFor } from '../verify/spec-imports.ts'
 import { declaredTests, unreportedTests } from '../verify/spec-text.ts'
@@ -71,8 +71,10 @@ export const spec: Pipeline = async (context) => {
   return {
     verdict: 'ChecksFailed',
     summary: `None of ${tried.length} answers was a usable test file.`,
-    evidence: tried.flatMap((entry) =>
-      entry.run === undefined ? [] : [evidenceOf(entry.run, entry.problem)],
+    evidence: tried.map((entry, index) =>
+      entry.run === undefined
+        ? unusableAnswer(index + 1, entry.problem)
+        : evidenceOf(entry.run, entry.problem),
     ),
     failure: {
       reason: 'OutputUnusable',

@@ -118,3 +118,14 @@ export function evidenceOf(run: TestRun, digest: string): Evidence {
     digest: digest.slice(0, 2000),
   }
 }
+
+/** Evidence of an answer that could not even be run: what the model was asked in vain, and why it was of no use. */
+export function unusableAnswer(number: number, why: string): Evidence {
+  return {
+    command: `answer ${number} of the model`,
+    exitCode: -1,
+    passed: 0,
+    failed: 0,
+    digest: (why || 'it could not be used').slice(0, 2000),
+  }
+}
