@@ -93,6 +93,7 @@ async function main(): Promise<void> {
     make: planMaker({ forge, gateway, profileOf, log }),
     stallOf: planningStall,
     onChange: (key) => controllers.requests.enqueue(key),
+    clock,
     log,
   })
   const doors = doorsOf(world, {

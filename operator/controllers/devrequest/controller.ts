@@ -2,10 +2,10 @@ import { devRequestSpec, type DevRequest, type PlannedTask } from '../../api/dev
 import { git } from '../../api/names.ts'
 import { heldBy, isFinished } from '../../api/task-state.ts'
 import { requestConditions } from '../../api/conditions.ts'
-import { conditionOf } from '../../api/condition-list.ts'
+import { conditionOf, isTrue } from '../../api/condition-list.ts'
 import { ForgeError, type ForgeClient } from '../../forge-client.ts'
 import { isAlreadyExists, isNotFound } from '../../kube/errors.ts'
-import { refOf } from '../../kube/resource.ts'
+import { keyOf, refOf } from '../../kube/resource.ts'
 import type { Gateway } from '../../models/gateway.ts'
 import type { ModelProfile } from '../../models/profile.ts'
 import type { Reconcile } from '../../runtime/controller.ts'
@@ -36,6 +36,8 @@ export function requestReconciler(world: World, parts: RequestParts): Reconcile 
   return async function reconcileRequest(key, { signal }): Promise<Result> {
     const { namespace, name } = refOf(key)
     const request = world.requests.get(namespace, name)
+    parts.planning.forgetOthers(key, request?.metadata.uid)
+    desk.forgetOthers(key, request?.metadata.uid)
     if (request === undefined) {
       parts.gateway.forget(name)
       return done
@@ -54,9 +56,9 @@ export function requestReconciler(world: World, parts: RequestParts): Reconcile 
       case 'prepare':
         return prepare(world, parts, desk, request, signal)
       case 'plan':
-        return plan(parts, desk, request, seen.model, signal)
+        return plan(parts, desk, seen.request, seen.model, signal)
       case 'create-tasks':
-        await createTasks(world, request, decision.tasks, signal)
+        await createTasks(world, seen.request, decision.tasks, signal)
         return done
       case 'deliver':
         return deliver(world, parts, desk, seen, signal)
@@ -69,20 +71,27 @@ export function requestReconciler(world: World, parts: RequestParts): Reconcile 
   }
 }
 
-/** What stalls each request right now, by uid; gone when the step succeeds. */
+/** What stalls each request right now; gone when the step succeeds. */
 class StallDesk {
-  readonly #stalls = new Map<string, Stall>()
+  readonly #stalls = new Map<string, { readonly uid: string; readonly stall: Stall }>()
 
-  of(request: DevRequest): Stall | undefined {
-    return this.#stalls.get(request.metadata.uid)
+  of({ metadata }: DevRequest): Stall | undefined {
+    const noted = this.#stalls.get(keyOf(metadata))
+    return noted?.uid === metadata.uid ? noted.stall : undefined
   }
 
   /** Returns true when it is news. */
   set(request: DevRequest, stall: Stall | undefined): boolean {
     const before = this.of(request)
-    if (stall === undefined) this.#stalls.delete(request.metadata.uid)
-    else this.#stalls.set(request.metadata.uid, stall)
+    const { uid } = request.metadata
+    if (stall === undefined) this.#stalls.delete(keyOf(request.metadata))
+    else this.#stalls.set(keyOf(request.metadata), { uid, stall })
     return before?.message !== stall?.message
+  }
+
+  /** Lets go of a request that is gone; `uid` is the one that has its name now. */
+  forgetOthers(key: string, uid: string | undefined): void {
+    if (this.#stalls.get(key)?.uid !== uid) this.#stalls.delete(key)
   }
 }
 
@@ -93,23 +102,30 @@ async function observe(
   request: DevRequest,
   signal: AbortSignal,
 ): Promise<RequestObservation> {
-  const { metadata, spec, status } = request
-  const checked = devRequestSpec.safeParse(spec)
+  const { metadata, status } = request
+  const checked = devRequestSpec.safeParse(request.spec)
+  // What was stored before a schema change may lack what has a default by now.
+  const spec = checked.data ?? request.spec
+  // Nothing outside matters to one that is over.
+  const over = isTrue(request, requestConditions.Finished)
   const tasks = world.tasks
     .byIndex(byRequest, `${metadata.namespace}/${metadata.name}`)
     .filter((task) => task.metadata.ownerReferences?.some((owner) => owner.uid === metadata.uid))
   const holders = new Set(tasks.flatMap((task) => heldBy(task)?.podUid ?? []))
   // Chosen once: a default that changes later does not move a request that has begun.
   const model = spec.model ?? status?.model ?? parts.profiles[0]?.name ?? ''
-  const health = status?.repository === undefined ? undefined : parts.models.of(model)
+  const health = over || status?.repository === undefined ? undefined : parts.models.of(model)
   const branch =
-    status?.repository !== undefined && status.branch !== undefined && tasks.some(isFinished)
+    !over &&
+    status?.repository !== undefined &&
+    status.branch !== undefined &&
+    tasks.some(isFinished)
       ? await parts.forge
           .branch(status.repository, status.branch, status.base ?? '', { signal })
           .catch(() => undefined)
       : undefined
   return {
-    request,
+    request: { ...request, spec },
     invalid: checked.success
       ? undefined
       : checked.error.issues
@@ -193,8 +209,8 @@ async function plan(
       : undefined
   if (stall !== undefined) return stalled(desk, request, stall)
   desk.set(request, undefined)
-  parts.planning.start(request)
-  return done
+  const waitMs = parts.planning.start(request)
+  return waitMs > 0 ? requeueAfter(waitMs, 'planning failed a moment ago') : done
 }
 
 /** Notes what is wrong; when it is news the next run, which comes at once, writes it. */

@@ -1,5 +1,5 @@
 import type { DevRequest, Plan } from '../../api/devrequest.ts'
-import type { Logger } from '../../kube/ports.ts'
+import type { Clock, Logger } from '../../kube/ports.ts'
 import type { PlanningState, Stall } from './decide.ts'
 
 /** What the planner gives for one request. */
@@ -8,21 +8,34 @@ export interface Planned {
   readonly tokens: number
 }
 
-type Job =
-  | { readonly state: 'running'; readonly cancel: AbortController }
+type Job = { readonly key: string } & (
+  | { readonly state: 'running'; readonly cancel: AbortController; readonly failures: number }
   | { readonly state: 'done'; readonly planned: Planned }
-  | { readonly state: 'failed'; readonly stall: Stall }
+  | {
+      readonly state: 'failed'
+      readonly stall: Stall
+      readonly failures: number
+      /** Not started again before; milliseconds since 1970. */
+      readonly notBefore: number
+    }
+)
+
+/** Pause after a failed try; it doubles with every further one, up to the longest. */
+const pauseMs = 5_000
+const longestPauseMs = 120_000
 
 /**
  * Plans that are being made, outside reconciles: a model may take minutes. In memory only; after a crash the request is
  * planned again, and the first plan that is stored wins.
- * Guarantees: one job for a request at a time; `onChange` is told the request's key when one ends.
+ * Guarantees: one job for a request at a time; a pause after each that failed; `onChange` is told the request's key when
+ * one ends.
  */
 export class Planning {
   readonly #jobs = new Map<string, Job>()
   readonly #make: (request: DevRequest, signal: AbortSignal) => Promise<Planned>
   readonly #stallOf: (error: unknown) => Stall
   readonly #onChange: (key: string) => void
+  readonly #clock: Clock
   readonly #log: Logger
 
   constructor(options: {
@@ -30,11 +43,13 @@ export class Planning {
     /** Turns what the planner threw into words for the request. */
     readonly stallOf: (error: unknown) => Stall
     readonly onChange: (key: string) => void
+    readonly clock: Clock
     readonly log: Logger
   }) {
     this.#make = options.make
     this.#stallOf = options.stallOf
     this.#onChange = options.onChange
+    this.#clock = options.clock
     this.#log = options.log
   }
 
@@ -50,31 +65,45 @@ export class Planning {
     return job?.state === 'failed' ? job.stall : undefined
   }
 
-  /** Starts a job unless one runs or has a plan. */
-  start(request: DevRequest): void {
+  /** Starts a job unless one runs, has a plan, or failed a moment ago. Returns how long to wait in that last case. */
+  start(request: DevRequest): number {
     const { uid, namespace, name } = request.metadata
+    const key = `${namespace}/${name}`
     const job = this.#jobs.get(uid)
-    if (job?.state === 'running' || job?.state === 'done') return
+    if (job?.state === 'running' || job?.state === 'done') return 0
+    const waitMs = (job?.notBefore ?? 0) - this.#clock.now()
+    if (waitMs > 0) return waitMs
     const cancel = new AbortController()
-    this.#jobs.set(uid, { state: 'running', cancel })
+    const failures = job?.failures ?? 0
+    this.#jobs.set(uid, { key, state: 'running', cancel, failures })
     const end = (next: Job): void => {
       if (cancel.signal.aborted) return
       this.#jobs.set(uid, next)
-      this.#onChange(`${namespace}/${name}`)
+      this.#onChange(key)
     }
     this.#make(request, cancel.signal).then(
-      (planned) => end({ state: 'done', planned }),
+      (planned) => end({ key, state: 'done', planned }),
       (error: unknown) => {
+        if (cancel.signal.aborted) return
         this.#log.warn({ request: name, err: error }, 'planning did not succeed')
-        end({ state: 'failed', stall: this.#stallOf(error) })
+        const pause = Math.min(longestPauseMs, pauseMs * 2 ** Math.min(failures, 10))
+        const notBefore = this.#clock.now() + pause
+        const stall = this.#stallOf(error)
+        end({ key, state: 'failed', stall, failures: failures + 1, notBefore })
       },
     )
+    return 0
   }
 
-  /** Ends and forgets the job of a request that is gone or planned. */
+  /** Ends and forgets the job of a request that is planned. */
   forget(uid: string): void {
     const job = this.#jobs.get(uid)
-    if (job?.state === 'running') job.cancel.abort(new Error('the request is gone'))
+    if (job?.state === 'running') job.cancel.abort(new Error('nobody waits for the plan any more'))
     this.#jobs.delete(uid)
+  }
+
+  /** Ends and forgets the jobs of requests that had this key and are gone; `uid` is the one that has it now. */
+  forgetOthers(key: string, uid: string | undefined): void {
+    for (const [other, job] of this.#jobs) if (job.key === key && other !== uid) this.forget(other)
   }
 }
