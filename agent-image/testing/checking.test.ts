@@ -1,0 +1,177 @@
+import { describe, expect, it } from 'vitest'
+import { deploy } from '../agent/pipelines/deploy.ts'
+import { document } from '../agent/pipelines/document.ts'
+import { finish } from '../agent/pipelines/finish.ts'
+import { fix } from '../agent/pipelines/fix.ts'
+import type { Pipeline } from '../agent/pipelines/pipeline.ts'
+import { review } from '../agent/pipelines/review.ts'
+import { verify } from '../agent/pipelines/verify.ts'
+import {
+  forge,
+  pod,
+  fenced,
+  goodCode,
+  head,
+  runPipeline,
+  specText,
+  withSpec,
+} from './pipeline-fixture.ts'
+
+describe('verify and finish', () => {
+  const wrongCode = 'export function slugify(text) {\n  return text\n}\n'
+  const okTest = { 'test/ok.test.js': `${head}test('ok', () => { assert.ok(1 < 2) })\n` }
+  it.each<[string, Pipeline, Record<string, string>, Record<string, string>, string]>([
+    ['verify: all is well', verify, okTest, { ...withSpec, 'src/slug.js': goodCode }, 'Done'],
+    [
+      'verify: a spec test fails',
+      verify,
+      okTest,
+      { ...withSpec, 'src/slug.js': wrongCode },
+      'ChecksFailed',
+    ],
+    ['verify: a spec without its code', verify, okTest, withSpec, 'ChecksFailed'],
+    [
+      'verify: another test broke',
+      verify,
+      okTest,
+      {
+        ...withSpec,
+        'src/slug.js': goodCode,
+        'test/ok.test.js': `${head}test('ok', () => { assert.ok(2 < 1) })\n`,
+      },
+      'ChecksFailed',
+    ],
+    [
+      'verify: a test was removed',
+      verify,
+      okTest,
+      {
+        ...withSpec,
+        'src/slug.js': goodCode,
+        'test/ok.test.js': `${head}test('other', () => {})\n`,
+      },
+      'ChecksFailed',
+    ],
+    [
+      'verify: another unit’s spec fails still',
+      verify,
+      okTest,
+      {
+        ...withSpec,
+        'src/slug.js': goodCode,
+        'test/later.test.js': specText.replaceAll('slug', 'later'),
+      },
+      'Done',
+    ],
+    ['finish: all is well', finish, okTest, { ...withSpec, 'src/slug.js': goodCode }, 'Done'],
+    [
+      'finish: a unit’s spec fails',
+      finish,
+      okTest,
+      { ...withSpec, 'src/slug.js': wrongCode },
+      'ChecksFailed',
+    ],
+    [
+      'finish: what failed at the start may fail still',
+      finish,
+      { 'test/bad.test.js': `${head}test('bad', () => { assert.ok(2 < 1) })\n` },
+      { ...withSpec, 'src/slug.js': goodCode },
+      'Done',
+    ],
+  ])(
+    '%s',
+    async (_what, pipeline, files, later, want) => {
+      const { outcome } = await runPipeline(pipeline, 'verify', files, ['never'], { later })
+      expect(outcome.verdict).toBe(want)
+      expect(outcome.failure?.reason).toBe(want === 'Done' ? undefined : 'ChecksFailed')
+      expect(outcome.commit).toBeUndefined()
+    },
+    60_000,
+  )
+
+  it('tells a flaky test and does not fail for it', async () => {
+    // Passes at first and fails when it is run again at the same place.
+    const marker = `${pod.workspace}-flaky`
+    const flaky = `${head}import { existsSync, writeFileSync } from 'node:fs'\ntest('now and then', () => {\n  const again = existsSync('${marker}')\n  writeFileSync('${marker}', '')\n  assert.ok(!again)\n})\n`
+    const { outcome } = await runPipeline(verify, 'verify', okTest, ['never'], {
+      later: { ...withSpec, 'src/slug.js': goodCode, 'test/flaky.test.js': flaky },
+    })
+    expect(outcome.verdict).toBe('Done')
+    expect(outcome.notes?.join()).toContain('flaky: test/flaky.test.js > now and then')
+  }, 60_000)
+})
+
+describe('review', () => {
+  const later = { 'src/slug.js': 'export function slugify(text) {\n  return eval(text)\n}\n' }
+  const finding = (quote: string): string =>
+    JSON.stringify({
+      a_quote: quote,
+      b_issue: 'It runs its input.',
+      c_kind: 'security',
+      d_severity: 'high',
+    })
+
+  it.each([
+    ['keeps a finding that quotes the change', finding('return eval(text)'), 2],
+    ['drops a finding that quotes something else', finding('return exec(text)'), 1],
+    [
+      'drops an answer without a finding',
+      JSON.stringify({ a_quote: '', b_issue: '', c_kind: 'none', d_severity: 'none' }),
+      1,
+    ],
+  ])(
+    '%s',
+    async (_what, answer, want) => {
+      const { outcome } = await runPipeline(review, 'review', {}, [answer], {
+        later,
+        overrides: { files: [] },
+      })
+      expect(outcome.verdict).toBe('Done')
+      expect(outcome.notes).toHaveLength(want)
+      expect(outcome.notes?.[0]).toContain('runs text as code')
+    },
+    60_000,
+  )
+})
+
+describe('document', () => {
+  const later = { 'src/slug.js': goodCode }
+  it('falls back to the table of facts when the prose invents things', async () => {
+    const prose = 'README.md\n```markdown\nCall `makeSlug` for all you need.\n```\n'
+    const { outcome, model } = await runPipeline(document, 'document', {}, [prose], { later })
+    expect(outcome).toMatchObject({ verdict: 'Done', files: ['README.md'] })
+    const readme = forge.git('show', `${outcome.commit ?? ''}:README.md`)
+    expect(readme).toContain('| `src/slug.js` | `export function slugify(text)` |')
+    expect(readme).not.toContain('makeSlug')
+    expect(outcome.notes?.join()).toContain('makeSlug')
+    expect(model.asked).toBe(2)
+  }, 60_000)
+
+  it('has nothing to say where nothing changed', async () => {
+    const { outcome } = await runPipeline(document, 'document', {}, ['never'])
+    expect(outcome.verdict).toBe('NothingChanged')
+  }, 60_000)
+})
+
+describe('fix and deploy', () => {
+  it('rewrites the changed files and breaks no test', async () => {
+    const safer = goodCode.replace('text.', 'String(text).')
+    const { outcome, model } = await runPipeline(
+      fix,
+      'fix',
+      withSpec,
+      [fenced('src/slug.js', safer)],
+      {
+        later: { 'src/slug.js': goodCode },
+        overrides: { files: [], goal: 'Make it work for numbers.' },
+      },
+    )
+    expect(outcome).toMatchObject({ verdict: 'Done', files: ['src/slug.js'] })
+    expect(model.questions[0]?.purpose).toBe('fix.write')
+  }, 60_000)
+
+  it('does not deploy, and says so', async () => {
+    const { outcome } = await runPipeline(deploy, 'deploy', {}, ['never'])
+    expect(outcome).toMatchObject({ verdict: 'Refused', failure: { reason: 'Unsupported' } })
+  }, 60_000)
+})

@@ -1,0 +1,89 @@
+// Runs one pipeline on a real repository with a real sandbox process and a scripted model.
+import { afterAll, afterEach, beforeAll } from 'vitest'
+import type { Assignment } from '../../operator/api/agent-protocol.ts'
+import type { Action } from '../../operator/api/agent-types.ts'
+import type { Pipeline } from '../agent/pipelines/pipeline.ts'
+import { connectSandbox } from '../agent/sandbox-client.ts'
+import { runnerFor } from '../agent/verify/runner.ts'
+import { openWorkspace, type Workspace } from '../agent/workspace.ts'
+import { assignmentFor } from './assignment.ts'
+import { assets, startPod, type TestPod } from './processes.ts'
+import { startForge, type TestForge } from './repository.ts'
+import { scriptedModel } from './scripted-model.ts'
+
+const token = 'sesame'
+const signal = AbortSignal.timeout(600_000)
+export const head = "import { test } from 'node:test'\nimport assert from 'node:assert/strict'\n"
+export const specText = `${head}import { slugify } from '../src/slug.js'
+test('joins', () => { assert.equal(slugify('a b'), 'a-b') })
+test('lowers', () => { assert.equal(slugify('A'), 'a') })
+`
+export const goodCode =
+  "export function slugify(text) {\n  return text.toLowerCase().replaceAll(' ', '-')\n}\n"
+export const fenced = (path: string, text: string): string => `${path}\n\`\`\`js\n${text}\`\`\`\n`
+
+/** Made anew for each file of tests, and for each run of a pipeline. */
+export let pod: TestPod
+export let forge: TestForge
+const opened: Workspace[] = []
+beforeAll(async () => {
+  pod = await startPod(token)
+}, 30_000)
+afterAll(() => pod.close())
+afterEach(async () => {
+  for (const workspace of opened.splice(0)) await workspace.close()
+  forge.close()
+})
+
+/** Runs a pipeline on a repository whose request branch holds `later` on top of `files`. */
+export async function runPipeline(
+  pipeline: Pipeline,
+  action: Action,
+  files: Readonly<Record<string, string>>,
+  answers: readonly (string | undefined)[],
+  options: { later?: Readonly<Record<string, string>>; overrides?: Partial<Assignment> } = {},
+) {
+  forge = await startForge({ 'package.json': '{"type":"module"}', ...files }, token)
+  const sandbox = connectSandbox(pod.socketPath)
+  const settings = {
+    workspace: pod.workspace,
+    gitRoot: pod.gitRoot,
+    token: () => Promise.resolve(token),
+    protocols: ['http'],
+  }
+  const open = async (overrides: Partial<Assignment>): Promise<Workspace> => {
+    const workspace = await openWorkspace(
+      assignmentFor(forge, action, overrides),
+      settings,
+      sandbox,
+      { signal },
+    )
+    opened.push(workspace)
+    return workspace
+  }
+  if (options.later !== undefined) {
+    const before = await open({ task: 'setup', taskBranch: 'setup' })
+    const commit = await before.commit(new Map(Object.entries(options.later)), 'Later\n', {
+      signal,
+    })
+    await before.push(commit, { signal })
+    forge.integrate(commit)
+  }
+  const assignment = assignmentFor(forge, action, options.overrides)
+  const workspace = await open(options.overrides ?? {})
+  const model = scriptedModel(answers)
+  const activities: string[] = []
+  const outcome = await pipeline({
+    assignment,
+    agent: 'otto',
+    workspace,
+    runner: runnerFor(workspace, sandbox, assets),
+    model,
+    activity: (text) => activities.push(text),
+    signal,
+  })
+  return { outcome, model, activities }
+}
+
+/** A project that holds the tests of the unit already. */
+export const withSpec = { 'test/slug.test.js': specText }
