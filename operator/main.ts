@@ -3,6 +3,7 @@ import { pino } from 'pino'
 import { leaderLease } from './api/names.ts'
 import { ConfigError, loadConfig } from './config.ts'
 import { agentReconciler, Outcomes } from './controllers/agent/controller.ts'
+import { StartFailures } from './controllers/agent/start-failures.ts'
 import { taskReconciler } from './controllers/agenttask/controller.ts'
 import { requestReconciler } from './controllers/devrequest/controller.ts'
 import { planMaker } from './controllers/devrequest/make-plan.ts'
@@ -61,6 +62,7 @@ async function main(): Promise<void> {
 
   const lines = new Lines(clock)
   const outcomes = new Outcomes()
+  const starts = new StartFailures(clock)
   const forge = new ForgeClient({ ...config.forge, clock })
   const profileOf = (name: string) => profiles.find((profile) => profile.name === name)
   const gateway = createGateway({
@@ -116,14 +118,14 @@ async function main(): Promise<void> {
       4,
     ),
     tasks: controller('agenttask', taskReconciler(world, { forge, lines }), 8),
-    agents: controller('agent', agentReconciler(world, { lines, settings, outcomes }), 4),
+    agents: controller('agent', agentReconciler(world, { lines, settings, outcomes, starts }), 4),
     scheduler: controller(
       'scheduler',
-      schedulerReconciler(world, { lines, settings, dispatch: doors.dispatch }),
+      schedulerReconciler(world, { lines, settings, starts, dispatch: doors.dispatch }),
       1,
     ),
   }
-  connect(world, lines, controllers)
+  connect(world, lines, outcomes, controllers)
   controllers.scheduler.enqueue(schedulerKey)
 
   const elector = new LeaderElector({

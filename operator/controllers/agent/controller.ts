@@ -1,22 +1,44 @@
 import type { Agent } from '../../api/agent.ts'
+import { conditionOf } from '../../api/condition-list.ts'
+import { agentConditions, agentReasons } from '../../api/conditions.ts'
 import { heldBy } from '../../api/task-state.ts'
 import type { AgentSettings } from '../../config.ts'
 import type { Lines } from '../../hub/lines.ts'
 import { pods as podKind, type Pod } from '../../kube/core.ts'
-import { isAlreadyExists, isForbidden, isNotFound } from '../../kube/errors.ts'
+import { isAlreadyExists, isForbidden, isInvalid, isNotFound } from '../../kube/errors.ts'
 import { refOf } from '../../kube/resource.ts'
 import type { Reconcile } from '../../runtime/controller.ts'
 import { done, requeueAfter, WaitError, type Result } from '../../runtime/outcome.ts'
 import { tell, writeStatus, type World } from '../world.ts'
-import { decideAgent, type AgentObservation, type Outcome, type PodView } from './decide.ts'
+import {
+  decideAgent,
+  neverStarted,
+  refused,
+  type AgentObservation,
+  type Outcome,
+  type PodView,
+} from './decide.ts'
 import { agentPod, podNameOf } from './pod.ts'
+import type { StartFailures } from './start-failures.ts'
 
 /** Tasks that ended on each agent since its last status write, by agent name. */
 export class Outcomes {
   readonly #waiting = new Map<string, Outcome[]>()
+  readonly #listeners: ((agent: string) => void)[] = []
+
+  /** Told the name of an agent with a new outcome: its status may have been written a moment before. */
+  onChange(listener: (agent: string) => void): void {
+    this.#listeners.push(listener)
+  }
 
   add(agent: string, outcome: Outcome): void {
     this.#waiting.set(agent, [...(this.#waiting.get(agent) ?? []), outcome])
+    for (const listener of this.#listeners) listener(agent)
+  }
+
+  /** Lets go of an agent that is gone: its name may be given to another. */
+  forget(agent: string): void {
+    this.#waiting.delete(agent)
   }
 
   of(agent: string): readonly Outcome[] {
@@ -34,27 +56,36 @@ export class Outcomes {
 /** Keeps each Agent's Pod, status and end. */
 export function agentReconciler(
   world: World,
-  parts: { readonly lines: Lines; readonly settings: AgentSettings; readonly outcomes: Outcomes },
+  parts: {
+    readonly lines: Lines
+    readonly settings: AgentSettings
+    readonly outcomes: Outcomes
+    readonly starts: StartFailures
+  },
 ): Reconcile {
   return async function reconcileAgent(key, { signal }): Promise<Result> {
     const { namespace, name } = refOf(key)
     const agent = world.agents.get(namespace, name)
-    if (agent === undefined) return done
+    if (agent === undefined) {
+      parts.outcomes.forget(name)
+      return done
+    }
     const seen = observe(world, parts, agent)
+    if (seen.line.state === 'open') parts.starts.succeeded(agent.spec.type)
     const decision = decideAgent(seen)
     switch (decision.kind) {
       case 'rest':
         return later(world, decision.nextAt)
       case 'create-pod':
         await createPod(world, agent, parts.settings, signal)
-        return requeueAfter(15_000, 'looks whether its Pod starts')
+        return requeueAfter(podPauseMs, 'looks whether its Pod starts')
       case 'write':
         await writeStatus(world, world.agents, agent, decision.status, { signal })
         parts.outcomes.written(name, seen.outcomes.length)
         return later(world, decision.nextAt)
       case 'remove':
         await remove(world, agent, signal)
-        if (agent.status?.podUid !== undefined) parts.lines.forget(agent.status.podUid)
+        if (neverStarted(agent)) parts.starts.failed(agent.spec.type, decision.message)
         tell(world, agent, {
           type: decision.reason === 'Draining' ? 'Normal' : 'Warning',
           reason: decision.reason,
@@ -146,18 +177,21 @@ async function createPod(
     world.pods.noteWrite(await world.client.create(podKind, agentPod(agent, settings), { signal }))
   } catch (error) {
     if (isAlreadyExists(error)) return
-    if (isForbidden(error)) {
-      tell(world, agent, {
-        type: 'Warning',
-        reason: 'QuotaExceeded',
-        action: 'CreatePod',
-        message: error.message,
-      })
-      throw new WaitError(15_000, error.message, { cause: error })
-    }
-    throw error
+    if (!isForbidden(error) && !isInvalid(error)) throw error
+    const reason = /exceeded quota/i.test(error.message)
+      ? agentReasons.QuotaExceeded
+      : agentReasons.PodFailed
+    const before = conditionOf(agent, agentConditions.Stalled)?.reason
+    const status = refused(agent, reason, error.message, world.clock.now())
+    if (status !== undefined) await writeStatus(world, world.agents, agent, status, { signal })
+    if (before !== reason)
+      tell(world, agent, { type: 'Warning', reason, action: 'CreatePod', message: error.message })
+    throw new WaitError(podPauseMs, error.message, { cause: error })
   }
 }
+
+/** How soon a Pod that was asked for is looked at again. */
+const podPauseMs = 15_000
 
 async function remove(world: World, agent: Agent, signal: AbortSignal): Promise<void> {
   try {

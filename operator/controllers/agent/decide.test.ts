@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { AgentStatus } from '../../api/agent.ts'
 import { agent, at, heldStatus, now, task } from '../../../test/objects.ts'
-import { decideAgent, draining, type AgentObservation } from './decide.ts'
+import { decideAgent, draining, neverStarted, refused, type AgentObservation } from './decide.ts'
 
 const running = { state: 'running', uid: 'p1', name: 'coding-1-abcde' } as const
 const open = { state: 'open', activity: 'cloning' } as const
@@ -97,4 +97,17 @@ test('a draining agent is left alone, then removed', () => {
     kind: 'remove',
     reason: 'Draining',
   })
+})
+
+test('an agent whose Pod is refused says so once', () => {
+  const status = refused(agent('coding-1'), 'QuotaExceeded', 'exceeded quota: pods=3', now)
+  expect(status?.state).toBe('starting')
+  expect(status?.conditions).toMatchObject([
+    { type: 'Ready', status: 'False', reason: 'QuotaExceeded', message: 'exceeded quota: pods=3' },
+    { type: 'Stalled', status: 'True', reason: 'QuotaExceeded' },
+  ])
+  const told = agent('coding-1', status)
+  expect(refused(told, 'QuotaExceeded', 'exceeded quota: pods=3', now + 1000)).toBeUndefined()
+  expect(neverStarted(told)).toBe(true)
+  expect(neverStarted(agent('coding-1', idle))).toBe(false)
 })

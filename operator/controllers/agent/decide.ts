@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Agent, AgentState, AgentStatus } from '../../api/agent.ts'
 import type { AgentTask } from '../../api/agent-task.ts'
-import { withCondition, withoutCondition } from '../../api/condition-list.ts'
+import { withCondition, withConditions, withoutCondition } from '../../api/condition-list.ts'
 import { agentConditions, agentReasons, type AgentReason } from '../../api/conditions.ts'
 
 /** What the hub knows of an agent's stream. */
@@ -138,6 +138,39 @@ export function draining(agent: Agent, message: string, now: number): AgentStatu
       ),
     ],
   }
+}
+
+/** The status of an agent whose Pod the API server refuses; undefined when it says so already. */
+export function refused(
+  agent: Agent,
+  reason: AgentReason,
+  message: string,
+  now: number,
+): AgentStatus | undefined {
+  const { Ready, Stalled } = agentConditions
+  const conditions = withConditions(
+    agent.status?.conditions ?? [],
+    [
+      { type: Ready, status: 'False', reason, message },
+      { type: Stalled, status: 'True', reason, message },
+    ],
+    new Date(now).toISOString(),
+    agent.metadata.generation,
+  )
+  return isDeepStrictEqual(conditions, agent.status?.conditions)
+    ? undefined
+    : {
+        ...agent.status,
+        observedGeneration: agent.metadata.generation,
+        state: 'starting',
+        conditions: [...conditions],
+      }
+}
+
+/** It ends without ever having reached the hub. */
+export function neverStarted(agent: Agent): boolean {
+  const state = agent.status?.state
+  return state === undefined || state === 'starting'
 }
 
 function write(

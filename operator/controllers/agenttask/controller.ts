@@ -66,6 +66,9 @@ export function requestKey(task: AgentTask): string {
 function holderOf(world: World, lines: Lines, task: AgentTask): TaskObservation['holder'] {
   const held = heldBy(task)
   if (held === undefined) return { state: 'unknown' }
+  // Somebody deleted the Agent, and another may have its name by now. The Pod goes on for its grace period, unheard.
+  if (world.agents.get(task.metadata.namespace, held.agent)?.status?.podUid !== held.podUid)
+    return { state: 'lost', why: `the Agent ${held.agent} was deleted` }
   const heard = lines.of(held.podUid)
   if (heard.open) return { state: 'alive' }
   const pod = world.pods.byIndex(byUid, held.podUid)[0]

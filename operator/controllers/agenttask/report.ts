@@ -1,5 +1,5 @@
 import type { Report, ReportReceipt } from '../../api/agent-protocol.ts'
-import { hasSucceeded } from '../../api/task-state.ts'
+import { hasSucceeded, isIntegrating } from '../../api/task-state.ts'
 import type { Lines } from '../../hub/lines.ts'
 import { isConflict } from '../../kube/errors.ts'
 import type { Outcomes } from '../agent/controller.ts'
@@ -46,7 +46,8 @@ export async function takeReport(
         `agent/${from.agent}`,
       )
       parts.outcomes.add(from.agent, {
-        succeeded: written.status?.result !== undefined || hasSucceeded(written),
+        // A dead-lettered task keeps its last result, too.
+        succeeded: isIntegrating(written) || hasSucceeded(written),
         seconds: report.durationSeconds,
         tokens: from.tokens,
       })

@@ -1,11 +1,13 @@
 import type { Agent } from '../../api/agent.ts'
 import type { AgentTask } from '../../api/agent-task.ts'
-import { agents as agentKind } from '../../api/kinds.ts'
+import { conditionOf } from '../../api/condition-list.ts'
+import { agentConditions } from '../../api/conditions.ts'
+import { agents as agentKind, devRequests } from '../../api/kinds.ts'
 import { labels } from '../../api/names.ts'
 import { heldBy } from '../../api/task-state.ts'
 import type { AgentSettings } from '../../config.ts'
 import type { Lines } from '../../hub/lines.ts'
-import { isAlreadyExists, isConflict } from '../../kube/errors.ts'
+import { isAlreadyExists, isConflict, isNotFound } from '../../kube/errors.ts'
 import type { Reconcile } from '../../runtime/controller.ts'
 import { done, requeueAfter, type Result } from '../../runtime/outcome.ts'
 import {
@@ -15,6 +17,7 @@ import {
   type Schedule,
 } from '../../scheduler/schedule.ts'
 import { draining } from '../agent/decide.ts'
+import type { StartFailures } from '../agent/start-failures.ts'
 import { assign, queued } from '../agenttask/transitions.ts'
 import { tell, writeStatus, type World } from '../world.ts'
 
@@ -27,17 +30,29 @@ export function schedulerReconciler(
   parts: {
     readonly lines: Lines
     readonly settings: AgentSettings
+    readonly starts: Pick<StartFailures, 'troubles'>
     /** Sends the assignment to the Pod that holds it now. */
     readonly dispatch: (task: AgentTask) => void
   },
 ): Reconcile {
   return async function reconcileSchedule(_key, { signal }): Promise<Result> {
-    const decided = schedule(observe(world, parts.lines, parts.settings))
-    for (const { task, agent } of decided.assign) await give(world, parts, task, agent, signal)
-    await create(world, parts.settings, decided.create, signal)
+    const decided = schedule(observe(world, parts))
+    // One write that is refused must not keep the others from being made.
+    const failures: unknown[] = []
+    const step = async (work: Promise<void>): Promise<void> => {
+      await work.catch((error: unknown) => {
+        // Somebody else moved or deleted it; that change brings us back here.
+        if (!isConflict(error) && !isNotFound(error)) failures.push(error)
+      })
+      signal.throwIfAborted()
+    }
+    for (const { task, agent } of decided.assign)
+      await step(give(world, parts, task, agent, signal))
+    await step(create(world, parts.settings, decided.create, signal))
     for (const { agent, reason } of decided.retire)
-      await retire(world, parts.lines, agent.name, reason, signal)
-    for (const place of decided.queue) await noteQueue(world, place, signal)
+      await step(retire(world, parts.lines, agent.name, reason, signal))
+    for (const place of decided.queue) await step(noteQueue(world, place, signal))
+    if (failures.length > 0) throw failures[0]
     return decided.nextAt === undefined
       ? done
       : requeueAfter(
@@ -49,25 +64,41 @@ export function schedulerReconciler(
 
 function observe(
   world: World,
-  lines: Lines,
-  settings: AgentSettings,
+  parts: {
+    readonly lines: Lines
+    readonly settings: AgentSettings
+    readonly starts: Pick<StartFailures, 'troubles'>
+  },
 ): Parameters<typeof schedule>[0] {
   const requests = new Map<string, SchedulableRequest>()
-  for (const request of world.requests.list()) {
-    if (request.metadata.deletionTimestamp !== undefined) continue
-    requests.set(request.metadata.name, {
-      suspended: request.spec.suspend === true,
-      maxParallel: request.spec.limits.maxParallel,
+  const alive = new Set<string>()
+  for (const { metadata, spec } of world.requests.list()) {
+    if (metadata.deletionTimestamp !== undefined) continue
+    alive.add(metadata.uid)
+    // Objects stored before a schema change may lack what the schema fills in today.
+    const limits: Partial<typeof spec.limits> | undefined = spec.limits
+    requests.set(metadata.name, {
+      suspended: spec.suspend === true,
+      maxParallel: limits?.maxParallel ?? 10,
     })
   }
   return {
     now: world.clock.now(),
-    tasks: world.tasks.list().filter((task) => task.metadata.deletionTimestamp === undefined),
-    agents: world.agents.list().map((agent) => viewOf(agent, lines)),
+    // A task that is held counts as long as it is there: its agent is not free. One that waits and whose request is gone,
+    // perhaps replaced by another of its name, is about to go and is nobody's work.
+    tasks: world.tasks.list().filter((task) => heldBy(task) !== undefined || isWanted(task, alive)),
+    agents: world.agents.list().map((agent) => viewOf(agent, parts.lines)),
     requests,
-    maxAgents: settings.maxAgents,
-    idleSeconds: settings.idleSeconds,
+    maxAgents: parts.settings.maxAgents,
+    idleSeconds: parts.settings.idleSeconds,
+    failing: parts.starts.troubles,
   }
+}
+
+function isWanted({ metadata }: AgentTask, alive: ReadonlySet<string>): boolean {
+  if (metadata.deletionTimestamp !== undefined) return false
+  const owner = metadata.ownerReferences?.find(({ kind }) => kind === devRequests.kind)
+  return owner === undefined || alive.has(owner.uid)
 }
 
 function viewOf(agent: Agent, lines: Lines): SchedulableAgent {
@@ -76,6 +107,7 @@ function viewOf(agent: Agent, lines: Lines): SchedulableAgent {
     name: metadata.name,
     type: spec.type,
     podUid: status?.podUid,
+    trouble: conditionOf(agent, agentConditions.Stalled)?.message,
     connected: status?.podUid !== undefined && lines.of(status.podUid).open,
     leaving:
       metadata.deletionTimestamp !== undefined ||
@@ -96,17 +128,11 @@ async function give(
 ): Promise<void> {
   if (agent.podUid === undefined) return
   const transition = assign(task, { name: agent.name, podUid: agent.podUid }, world.clock.now())
-  try {
-    const given = await writeStatus(world, world.tasks, task, transition.status, {
-      signal,
-      priority: 'assign',
-    })
-    parts.dispatch(given)
-  } catch (error) {
-    // Somebody else moved the task; its change brings us back here.
-    if (isConflict(error)) return
-    throw error
-  }
+  const given = await writeStatus(world, world.tasks, task, transition.status, {
+    signal,
+    priority: 'assign',
+  })
+  parts.dispatch(given)
   tell(
     world,
     task,
@@ -184,9 +210,5 @@ async function noteQueue(
 ): Promise<void> {
   if (place.task.status?.queue?.reason === place.reason) return
   const transition = queued(place.task, place.position, place.reason, world.clock.now())
-  try {
-    await writeStatus(world, world.tasks, place.task, transition.status, { signal })
-  } catch (error) {
-    if (!isConflict(error)) throw error
-  }
+  await writeStatus(world, world.tasks, place.task, transition.status, { signal })
 }

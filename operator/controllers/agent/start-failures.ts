@@ -1,0 +1,37 @@
+import type { AgentType } from '../../api/agent-types.ts'
+import type { Clock } from '../../kube/ports.ts'
+import type { StartTrouble } from '../../scheduler/schedule.ts'
+
+/** Pause after the first agent that ended before it reached the hub; it doubles with every further one. */
+const pauseMs = 5_000
+const longestPauseMs = 300_000
+
+/**
+ * Agents that ended before they ever reached the hub, counted by type: a broken image must not make and remove agents as
+ * fast as the cluster can. In memory only; a new leader starts without pauses.
+ */
+export class StartFailures {
+  readonly #clock: Clock
+  readonly #byType = new Map<AgentType, StartTrouble & { readonly failures: number }>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** One of this type ended before it reached the hub. */
+  failed(type: AgentType, message: string): void {
+    const failures = (this.#byType.get(type)?.failures ?? 0) + 1
+    const pause = Math.min(longestPauseMs, pauseMs * 2 ** Math.min(failures - 1, 10))
+    this.#byType.set(type, { failures, message, until: this.#clock.now() + pause })
+  }
+
+  /** One of this type reached the hub: the type works. */
+  succeeded(type: AgentType): void {
+    this.#byType.delete(type)
+  }
+
+  /** What stops each type, for the scheduler. */
+  get troubles(): ReadonlyMap<AgentType, StartTrouble> {
+    return this.#byType
+  }
+}

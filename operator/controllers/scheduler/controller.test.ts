@@ -1,0 +1,100 @@
+import { expect, test } from 'vitest'
+import { agent, queuedStatus, request, task } from '../../../test/objects.ts'
+import type { AgentTask } from '../../api/agent-task.ts'
+import type { Agent } from '../../api/agent.ts'
+import type { DevRequest } from '../../api/devrequest.ts'
+import type { AgentSettings } from '../../config.ts'
+import { Lines } from '../../hub/lines.ts'
+import { KubeError } from '../../kube/errors.ts'
+import { silentLogger } from '../../runtime/logger.ts'
+import { VirtualClock } from '../../runtime/virtual-clock.ts'
+import type { World } from '../world.ts'
+import { schedulerReconciler } from './controller.ts'
+
+/** A scheduler over fixed caches; status writes are noted by name, and those of `refuses` are refused. */
+function scheduler(world: {
+  readonly requests: readonly DevRequest[]
+  readonly tasks: readonly AgentTask[]
+  readonly agents: readonly Agent[]
+  readonly refuses?: string
+}) {
+  const clock = new VirtualClock(Date.UTC(2026, 10, 23, 12))
+  const lines = new Lines(clock)
+  const written: string[] = []
+  for (const { metadata, status } of world.agents)
+    lines.open({
+      podUid: status?.podUid ?? '',
+      agent: metadata.name,
+      send: () => {},
+      close: () => {},
+    })
+  const cache = <T>(items: readonly T[]) => ({ list: () => items, noteWrite: () => {} })
+  const client = {
+    updateStatus: async (_resource: unknown, object: AgentTask) => {
+      if (object.metadata.name === world.refuses)
+        throw new KubeError({ status: 422, reason: 'Invalid', message: 'refused' })
+      written.push(object.metadata.name)
+      return object
+    },
+  }
+  const run = schedulerReconciler(
+    {
+      namespace: 'guildhall',
+      clock,
+      client,
+      requests: cache(world.requests),
+      tasks: cache(world.tasks),
+      agents: cache(world.agents),
+      events: { record: () => {} },
+      audit: { append: () => {} },
+    } as unknown as World,
+    {
+      lines,
+      settings: { maxAgents: 0, idleSeconds: 300, maxTasks: 50 } as AgentSettings,
+      starts: { troubles: new Map() },
+      dispatch: () => {},
+    },
+  )
+  const { signal } = new AbortController()
+  return { written, run: async () => run('all', { signal, log: silentLogger }) }
+}
+
+const idle = (name: string): Agent => agent(name, { state: 'idle', podUid: `pod-${name}` })
+const ownedTask = (name: string, uid: string): AgentTask => {
+  const one = task(name, {}, queuedStatus)
+  const owner = { apiVersion: one.apiVersion, kind: 'DevRequest', name: 'hello', uid }
+  return { ...one, metadata: { ...one.metadata, ownerReferences: [owner] } }
+}
+
+test('a write that is refused keeps no other from being made, and is told', async () => {
+  const { run, written } = scheduler({
+    requests: [request('hello')],
+    tasks: [task('a'), task('b')],
+    agents: [idle('c1'), idle('c2')],
+    refuses: 'a',
+  })
+  await expect(run()).rejects.toThrow('refused')
+  expect(written).toEqual(['b'])
+})
+
+test('a task left behind by a deleted request of the same name is given to nobody', async () => {
+  const { run, written } = scheduler({
+    requests: [request('hello')],
+    tasks: [ownedTask('old', 'uid-of-the-old-one'), ownedTask('new', 'uid-hello')],
+    agents: [idle('c1'), idle('c2')],
+  })
+  await run()
+  expect(written).toEqual(['new'])
+})
+
+test('a request without limits, stored before there were any, stops nobody', async () => {
+  const bare = request('hello')
+  const { limits: _limits, ...spec } = bare.spec
+  const { run, written } = scheduler({
+    requests: [{ ...bare, spec: spec as DevRequest['spec'] }],
+    tasks: [task('a')],
+    agents: [idle('c1')],
+  })
+  await run()
+  expect(written).toEqual(['a'])
+})
