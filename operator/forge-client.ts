@@ -117,20 +117,26 @@ export class ForgeClient {
     const token = (await readFile(this.#tokenFile, 'utf8')).trim()
     const name = `forge ${method} ${path.split('?')[0] ?? ''}`
     return withDeadline({ clock: this.#clock, ms: timeoutMs, name, signal }, async (bounded) => {
-      const response = await fetch(`${this.#url}${path}`, {
-        method,
-        signal: bounded,
-        headers: {
-          authorization: `Bearer ${token}`,
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      }).catch((error: unknown) => {
-        throw new ForgeError('Unreachable', `the forge at ${this.#url} does not answer`, {
+      const answered = async (): Promise<readonly [Response, string]> => {
+        const answer = await fetch(`${this.#url}${path}`, {
+          method,
+          signal: bounded,
+          headers: {
+            authorization: `Bearer ${token}`,
+            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          },
+          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        })
+        return [answer, await answer.text()]
+      }
+      const [response, text] = await answered().catch((error: unknown) => {
+        // The caller gave up; that says nothing about the forge.
+        if (signal.aborted) throw signal.reason
+        const late = bounded.aborted ? ` within ${timeoutMs / 1000} s` : ''
+        throw new ForgeError('Unreachable', `the forge at ${this.#url} does not answer${late}`, {
           cause: error,
         })
       })
-      const text = await response.text()
       if (response.ok)
         return response.headers.get('content-type')?.includes('json') ? JSON.parse(text) : text
       const said = problem.safeParse(safeJson(text))

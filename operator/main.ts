@@ -109,13 +109,20 @@ async function main(): Promise<void> {
   })
 
   const views = [world.requests, world.tasks, world.agents, world.pods]
-  const controller = (name: string, reconcile: Reconcile, concurrency: number): Controller =>
-    new Controller({ name, reconcile, concurrency, views, log, clock, random, metrics })
+  const controller = (
+    name: string,
+    reconcile: Reconcile,
+    concurrency: number,
+    timeoutMs = 60_000,
+  ): Controller =>
+    new Controller({ name, reconcile, concurrency, timeoutMs, views, log, clock, random, metrics })
   const controllers = {
     requests: controller(
       'devrequest',
       requestReconciler(world, { forge, planning, models, profiles, gateway }),
-      4,
+      8,
+      // The forge may take minutes to mirror a large repository; its client has a shorter limit of its own.
+      330_000,
     ),
     tasks: controller('agenttask', taskReconciler(world, { forge, lines }), 8),
     agents: controller('agent', agentReconciler(world, { lines, settings, outcomes, starts }), 4),

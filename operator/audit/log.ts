@@ -11,6 +11,8 @@ const component = 'audit'
 /** A full segment is closed for ever; small ones keep a flush cheap. */
 const segmentBytes = 128 * 1024
 const flushMs = 1_000
+/** Most records of one write: after an outage all that waited would be more than a ConfigMap may hold. */
+const batch = 200
 
 interface Segment {
   readonly number: number
@@ -33,6 +35,8 @@ export class AuditLog implements Runnable {
   #waiting: AuditEntry[] = []
   #segment: Segment | undefined
   #head: ChainHead = emptyChain
+  /** The last write may have happened although it seemed to fail. */
+  #unsure = false
 
   constructor(options: {
     readonly client: KubeClient
@@ -55,15 +59,22 @@ export class AuditLog implements Runnable {
   async run({ stop, abort }: RunSignals): Promise<void> {
     while (!stop.aborted) {
       await this.#clock.sleep(flushMs, { signal: stop }).catch(() => undefined)
-      await this.#flush(abort)
+      let more = true
+      while (more) more = await this.#flush(abort)
     }
   }
 
-  async #flush(signal: AbortSignal): Promise<void> {
-    if (this.#waiting.length === 0) return
-    const entries = this.#waiting
+  /** Stores a batch of what waits; true when it did and more waits. */
+  async #flush(signal: AbortSignal): Promise<boolean> {
+    if (this.#waiting.length === 0) return false
+    let entries = this.#waiting.slice(0, batch)
     try {
       this.#segment ??= await this.#load(signal)
+      if (this.#unsure) {
+        entries = this.#dropStored(entries, this.#segment.lines)
+        this.#unsure = false
+        if (entries.length === 0) return this.#waiting.length > 0
+      }
       const lines: string[] = []
       let head = this.#head
       for (const entry of entries) {
@@ -81,12 +92,26 @@ export class AuditLog implements Runnable {
           `${record.kind} ${record.name}: ${record.message}`,
         )
       }
+      return this.#waiting.length > 0
     } catch (error) {
-      // The records stay in memory and are tried again in a second, on a fresh view when somebody else wrote.
-      if (isConflict(error) || isAlreadyExists(error)) this.#segment = undefined
-      else if (!signal.aborted)
-        this.#log.warn({ err: error, waiting: entries.length }, 'audit not stored yet')
+      // The records stay in memory and are tried again in a second, on a fresh view: somebody else may have written, or
+      // this write may have happened without an answer.
+      this.#segment = undefined
+      this.#unsure = true
+      if (!isConflict(error) && !isAlreadyExists(error) && !signal.aborted)
+        this.#log.warn({ err: error, waiting: this.#waiting.length }, 'audit not stored yet')
+      return false
     }
+  }
+
+  /** Forgets the waiting records that stand in the log after all; returns the others. */
+  #dropStored(entries: readonly AuditEntry[], lines: readonly string[]): AuditEntry[] {
+    const missing = entries.filter((entry) => {
+      const tail = JSON.stringify(entry).slice(1, -1)
+      return !lines.some((line) => line.includes(tail))
+    })
+    this.#waiting = [...missing, ...this.#waiting.slice(entries.length)]
+    return missing
   }
 
   /** Finds the last segment and where its chain stands. */

@@ -1,0 +1,60 @@
+import { once } from 'node:events'
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, expect, test } from 'vitest'
+import { ForgeClient } from './forge-client.ts'
+import { VirtualClock } from './runtime/virtual-clock.ts'
+
+const open: (() => void)[] = []
+afterEach(() => {
+  for (const close of open.splice(0)) close()
+})
+
+async function forge(answer: RequestListener) {
+  const directory = await mkdtemp(join(tmpdir(), 'forge-client-'))
+  const tokenFile = join(directory, 'token')
+  await writeFile(tokenFile, 'token\n')
+  const server = createServer(answer)
+  server.listen(0)
+  await once(server, 'listening')
+  open.push(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const { port } = server.address() as AddressInfo
+  const clock = new VirtualClock()
+  const client = new ForgeClient({ url: `http://127.0.0.1:${port}/`, tokenFile, clock })
+  return { server, clock, client }
+}
+
+test.each([
+  ['at all', () => {}],
+  [
+    'to the end',
+    (_request: unknown, response: { write: (text: string) => void }) => response.write('{'),
+  ],
+] satisfies (readonly [string, RequestListener])[])(
+  'a forge that does not answer %s is told from one that says no',
+  async (_how, answer) => {
+    const { server, clock, client } = await forge(answer)
+    const { signal } = new AbortController()
+    const asked = client.branch('hello', 'guild/hello', '', { signal })
+    await Promise.all([
+      expect(asked).rejects.toMatchObject({ name: 'ForgeError', code: 'Unreachable' }),
+      once(server, 'request').then(() => clock.advance(15_000)),
+    ])
+  },
+)
+
+test('a caller who gives up gets their own reason back', async () => {
+  const { server, client } = await forge(() => {})
+  const caller = new AbortController()
+  const asked = client.branch('hello', 'guild/hello', '', { signal: caller.signal })
+  await Promise.all([
+    expect(asked).rejects.toThrow('gone'),
+    once(server, 'request').then(() => caller.abort(new Error('gone'))),
+  ])
+})
