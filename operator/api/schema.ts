@@ -3,6 +3,9 @@
 import { z } from 'zod'
 
 const dnsLabel = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$'
+/** Path segments that name something: no `.`, no `..`, nothing absolute. */
+export const pathPattern =
+  /^\.?[A-Za-z0-9_@+-][A-Za-z0-9_.@+ -]*(\/\.?[A-Za-z0-9_@+-][A-Za-z0-9_.@+ -]*)*$/
 const branchPattern = '^[A-Za-z0-9][A-Za-z0-9._/-]*$'
 
 /** A string of 1 to `max` characters. */
@@ -26,7 +29,7 @@ export const repositoryPath = (description: string) =>
     .string()
     .min(1)
     .max(200)
-    .regex(/^[A-Za-z0-9_.@+-][A-Za-z0-9_.@+/ -]*$/)
+    .regex(pathPattern)
     .meta({ description })
 
 /** A whole number with bounds. */

@@ -1,4 +1,5 @@
-const allowed = /^[A-Za-z0-9_.@+-][A-Za-z0-9_.@+/ -]*$/
+import { pathPattern } from '../api/schema.ts'
+
 const forbiddenFolders = new Set(['.git', 'node_modules', '__pycache__', '.guildhall'])
 
 /**
@@ -12,7 +13,7 @@ export function safePath(raw: string): string | undefined {
     .replaceAll('\\', '/')
     .replace(/\/{2,}/g, '/')
     .replace(/^(?:\.?\/)+/, '')
-  if (path.length > 200 || path.endsWith('/') || !allowed.test(path)) return undefined
+  if (path.length > 200 || path.endsWith('/') || !pathPattern.test(path)) return undefined
   const parts = path.split('/')
   const bad = parts.some(
     (part) => part === '..' || part === '.' || part.trim() !== part || forbiddenFolders.has(part),

@@ -15,7 +15,7 @@ import { goodVerdicts } from '../../api/agent-types.ts'
 import { heldBy } from '../../api/task-state.ts'
 import type { AgentTask, AgentTaskStatus, Failure, TaskResult } from '../../api/agent-task.ts'
 import type { Report } from '../../api/agent-protocol.ts'
-import type { Condition } from '../../api/schema.ts'
+import { pathPattern, type Condition } from '../../api/schema.ts'
 
 /** A next status, and what to tell people about it. */
 export interface Transition {
@@ -283,7 +283,7 @@ function resultOf(
     verdict: report.verdict,
     summary: report.summary,
     ...(report.commit === undefined ? {} : { commit: report.commit }),
-    files: report.files.filter((file) => /^[A-Za-z0-9_.@+-][A-Za-z0-9_.@+/ -]*$/.test(file)),
+    files: report.files.filter((file) => pathPattern.test(file)),
     evidence: report.evidence,
     tries: report.tries,
     tokens: counted.tokens,
