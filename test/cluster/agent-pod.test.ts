@@ -1,6 +1,15 @@
 // An agent Pod from inside: what it holds, what it may not have, and what it cannot reach.
-import { beforeAll, expect, test } from 'vitest'
-import { allAgents, apply, devRequest, kubectl, removeRequest, tryKubectl, until } from './lab.ts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import {
+  allAgents,
+  apply,
+  devRequest,
+  kubectl,
+  removeRequest,
+  tasksOf,
+  tryKubectl,
+  until,
+} from './lab.ts'
 
 let pod = ''
 const inside = async (container: 'agent' | 'sandbox', script: string) =>
@@ -8,24 +17,25 @@ const inside = async (container: 'agent' | 'sandbox', script: string) =>
 
 beforeAll(async () => {
   await removeRequest('inside')
-  // A request nobody has a script for keeps at least its git agent for a while.
   await apply(
     devRequest('inside', {
       source: { template: { name: 'node' } },
       request: 'Write a haiku about Pods.',
     }),
   )
+  // Whoever got its first task was at work a moment ago, and so stays for the idle time.
   pod = await until(
-    'an agent Pod that runs',
+    'an agent Pod at work',
     async () => {
-      const agents = await allAgents()
-      return agents.find(
-        (agent) => agent.status?.state === 'idle' || agent.status?.state === 'busy',
-      )?.status?.podName
+      const name = (await tasksOf('inside')).find((task) => task.spec.action === 'branch')?.status
+        ?.assignment?.agent
+      return (await allAgents()).find((agent) => agent.metadata.name === name)?.status?.podName
     },
     180,
   )
 })
+
+afterAll(() => removeRequest('inside'))
 
 test('it has two containers, each with its own user, and restricted security', async () => {
   const spec = JSON.parse(await kubectl(['get', 'pod', pod, '-o', 'json'])) as {

@@ -6,11 +6,11 @@ import { streamLog } from '../../hack/cluster/log.ts'
 import { installChart } from '../../hack/demo/chart-step.ts'
 import { bringCluster } from '../../hack/demo/cluster-step.ts'
 import { provideImages } from '../../hack/demo/images-step.ts'
-import { withOllama } from '../../hack/demo/model-step.ts'
+import { defaultModel, withOllama } from '../../hack/demo/model-step.ts'
 import { smallModel } from '../../hack/demo/planning-call-step.ts'
 import { loadModel } from '../../hack/images/load-model.ts'
 import { ensureSmolLM2 } from '../../hack/images/smollm2.ts'
-import { idleSeconds, namespace } from './lab.ts'
+import { idleSeconds, lateModel, namespace } from './lab.ts'
 
 /** Idempotent: a second run on a machine where all is up takes seconds. */
 export async function setup(): Promise<void> {
@@ -29,8 +29,15 @@ export async function setup(): Promise<void> {
       kubeconfig: cluster.kubeconfig,
       namespace,
       images,
-      model: { name: smallModel, rehearsal: true, openForDownload: false },
-      more: { agents: { idleSeconds } },
+      model: { name: defaultModel, rehearsal: true, openForDownload: false },
+      more: {
+        agents: { idleSeconds },
+        models: [
+          { name: smallModel, contextTokens: 4096, outputTokens: 1024, tier: 'weak' },
+          // Not weak: it is asked to plan.
+          { name: lateModel, contextTokens: 4096, outputTokens: 1024, tier: 'basic' },
+        ],
+      },
       log,
       signal,
     })

@@ -7,8 +7,10 @@ import type { DevRequest } from '../../operator/api/devrequest.ts'
 import { conditionOf } from '../../operator/api/condition-list.ts'
 
 export const namespace = 'guildhall'
+/** A model that is set up and that the server does not hold; tests give it one. */
+export const lateModel = 'late:135m'
 /** How long agents of this lane stay without work. */
-export const idleSeconds = 20
+export const idleSeconds = 45
 
 /** Runs kubectl; throws with its own words. KUBECONFIG and PATH come from the lane's set-up. */
 export async function kubectl(

@@ -1,6 +1,7 @@
 // Bad input and broken surroundings: a sentence that names the cause and the remedy, and the work goes on by itself.
 import { afterAll, expect, test } from 'vitest'
 import { stringify } from 'yaml'
+import { smallModel } from '../../hack/demo/planning-call-step.ts'
 import { conditionOf } from '../../operator/api/condition-list.ts'
 import {
   apply,
@@ -8,6 +9,8 @@ import {
   finished,
   getRequest,
   kubectl,
+  lateModel,
+  namespace,
   removeRequest,
   tasksOf,
   tryKubectl,
@@ -39,6 +42,51 @@ const stalled = (name: string, reason: string): Promise<string> =>
   )
 
 const node = { template: { name: 'node' } }
+
+const agentImage = async (): Promise<string> =>
+  JSON.parse(await kubectl(['get', 'configmap', 'guildhall-config', '-o', 'json'])).data[
+    'config.yaml'
+  ].match(/image: "?(\S+agent:[^\s"]+)/)[1] as string
+
+const serviceOf = (name: string): object => ({
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { name, namespace },
+  spec: { selector: { app: name }, ports: [{ port: 8080 }] },
+})
+
+/** A Pod that serves one repository over plain HTTP, made from the agent image, which has git and Python. */
+const gitServer = (name: string, image: string): object => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name, namespace, labels: { app: name } },
+  spec: {
+    automountServiceAccountToken: false,
+    securityContext: {
+      runAsNonRoot: true,
+      runAsUser: 10001,
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
+    containers: [
+      {
+        name: 'git',
+        image,
+        imagePullPolicy: 'IfNotPresent',
+        command: ['sh', '-c', gitServerScript],
+        env: [{ name: 'HOME', value: '/tmp' }],
+        securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+        volumeMounts: [{ name: 'tmp', mountPath: '/tmp' }],
+      },
+    ],
+    volumes: [{ name: 'tmp', emptyDir: {} }],
+  },
+})
+
+const gitServerScript = `set -e
+git init -q -b main /tmp/work && cd /tmp/work && echo '{"type":"module"}' > package.json
+git add . && git -c user.name=t -c user.email=t@t.invalid commit -q -m 'Begin'
+git clone -q --bare /tmp/work /tmp/served/app.git && git -C /tmp/served/app.git update-server-info
+exec python3 -m http.server 8080 --directory /tmp/served`
 
 const refused: readonly [string, Record<string, unknown>, RegExp][] = [
   ['no request text', { source: node }, /spec\.request: Required value/],
@@ -82,11 +130,25 @@ test('the text of a request cannot be changed, and the refusal says what to do',
   expect(text).toContain('spec.request cannot change; make a new DevRequest')
 })
 
-test('an unreachable repository stalls with a remedy', async () => {
-  await ask('no-repo', { request: 'x', source: { git: { url: 'http://192.0.2.99/nothing.git' } } })
+test('an unreachable repository stalls with a remedy, and the request goes on when it is there', async () => {
+  const source = 'late-source'
+  await kubectl(['delete', 'pod,service', source, '--ignore-not-found'])
+  await apply(serviceOf(source))
+  await ask('no-repo', {
+    request: 'Add src/one.js that exports one(), which returns 1.',
+    source: { git: { url: `http://${source}.${namespace}.svc:8080/app.git` } },
+    planOnly: true,
+    plan: { units: [{ name: 'one', goal: 'one', files: ['src/one.js'], doneWhen: 'one() is 1' }] },
+  })
   const message = await stalled('no-repo', 'SourceUnavailable')
-  expect(message).toMatch(/192\.0\.2\.99/)
+  expect(message).toContain(source)
   expect(message).toContain('Check spec.source')
+  await apply(gitServer(source, await agentImage()))
+  try {
+    expect(wordOf(await finished('no-repo', 180), 'Succeeded')).toBe('True/PlanOnly')
+  } finally {
+    await kubectl(['delete', 'pod,service', source, '--wait=false'])
+  }
 })
 
 test('a model that is not set up stalls and names those that are', async () => {
@@ -95,20 +157,40 @@ test('a model that is not set up stalls and names those that are', async () => {
   expect(message).toMatch(/nobody:7b.*known: rehearsal/)
 })
 
-test('a dead model server stalls the request, and it goes on when the server is back', async () => {
-  await kubectl(['scale', 'deployment/guildhall-rehearsal', '--replicas=0'])
+const plain = {
+  request: 'Add src/one.js that exports one(), which returns 1.',
+  source: node,
+  planOnly: true,
+}
+
+test('a model that the server does not hold stalls, and the request goes on when it does', async () => {
+  await kubectl(['exec', 'statefulset/guildhall-ollama', '--', 'ollama', 'rm', lateModel]).catch(
+    () => '',
+  )
+  await ask('late-model', { ...plain, model: lateModel })
+  expect(await stalled('late-model', 'ModelMissing')).toContain(`ollama pull ${lateModel}`)
+  await kubectl([
+    'exec',
+    'statefulset/guildhall-ollama',
+    '--',
+    'ollama',
+    'cp',
+    smallModel,
+    lateModel,
+  ])
+  expect(wordOf(await finished('late-model', 120), 'Succeeded')).toBe('True/PlanOnly')
+})
+
+test('a dead Ollama stalls the request, and it goes on when the server is back', async () => {
+  await kubectl(['scale', 'statefulset/guildhall-ollama', '--replicas=0'])
+  await kubectl(['wait', '--for=delete', 'pod/guildhall-ollama-0', '--timeout=120s'])
   try {
-    await ask('dead-model', {
-      request: 'Add src/one.js that exports one(), which returns 1.',
-      source: node,
-      planOnly: true,
-    })
+    await ask('dead-model', { ...plain, model: smallModel })
     expect(await stalled('dead-model', 'ModelUnavailable')).toContain('it is tried again by itself')
-    expect((await kubectl(['get', 'devrequest', 'dead-model'])).replaceAll(/\s+/g, ' ')).toContain(
-      'ModelUnavailable the model server',
-    )
+    const row = (await kubectl(['get', 'devrequest', 'dead-model'])).replaceAll(/\s+/g, ' ')
+    expect(row).toContain('ModelUnavailable the model server')
   } finally {
-    await kubectl(['scale', 'deployment/guildhall-rehearsal', '--replicas=1'])
+    await kubectl(['scale', 'statefulset/guildhall-ollama', '--replicas=1'])
   }
   const request = await finished('dead-model', 180)
   expect(wordOf(request, 'Succeeded')).toBe('True/PlanOnly')
@@ -146,7 +228,7 @@ test('with a model far too weak a request ends with an honest result, never a fa
   await ask('weak', {
     request: 'Add src/double.js that exports double(n), which returns n times 2. double(4) is 8.',
     source: node,
-    model: 'smollm2:135m',
+    model: smallModel,
     limits: { maxAttempts: 1 },
   })
   const request = await finished('weak', 840)
@@ -161,5 +243,5 @@ test('with a model far too weak a request ends with an honest result, never a fa
   expect(dead?.status?.failure?.reason).toBeTruthy()
   expect(dead?.status?.failure?.remedy).toBeTruthy()
   expect(dead?.status?.result?.evidence.length ?? 0).toBeGreaterThan(0)
-  expect(dead?.status?.result?.model).toBe('smollm2:135m')
+  expect(dead?.status?.result?.model).toBe(smallModel)
 })
