@@ -12,6 +12,7 @@ import type { Lines } from './hub/lines.ts'
 import type { Caller, HubDoors } from './hub/server.ts'
 import { isNotFound } from './kube/errors.ts'
 import type { Logger } from './kube/ports.ts'
+import { keyOf } from './kube/resource.ts'
 import { TokenReviewer } from './kube/token-review.ts'
 import { ModelError } from './models/errors.ts'
 import type { Gateway } from './models/gateway.ts'
@@ -60,6 +61,10 @@ export function doorsOf(
   const heldByPod = (podUid: string): readonly AgentTask[] =>
     world.tasks.list().filter((task) => heldBy(task)?.podUid === podUid)
 
+  /** Assignments just sent, by Pod: an agent may speak of one before the cache shows it. */
+  const given = new Map<string, AgentTask>()
+  const isBehind = ({ metadata }: AgentTask): boolean => world.tasks.isBehind(keyOf(metadata))
+
   function messageFor(task: AgentTask): ReturnType<typeof assignmentMessage> | undefined {
     const { namespace, name } = { namespace: world.namespace, name: task.spec.requestRef.name }
     const request = world.requests.get(namespace, name)
@@ -78,6 +83,8 @@ export function doorsOf(
     const held = heldBy(task)
     const message = messageFor(task)
     if (held === undefined || message === undefined) return
+    for (const [podUid, sent] of given) if (!isBehind(sent)) given.delete(podUid)
+    given.set(held.podUid, task)
     parts.lines.send(held.podUid, message)
     parts.log.info(
       {
@@ -93,11 +100,18 @@ export function doorsOf(
   return {
     identify,
     dispatch,
-    assignmentsOf: (podUid) => heldByPod(podUid).flatMap((task) => messageFor(task) ?? []),
-    holds: (podUid, { uid, attempt }) =>
-      heldByPod(podUid).some(
-        (held) => held.metadata.uid === uid && held.status?.assignment?.attempt === attempt,
-      ),
+    // What we wrote a moment ago and have not seen come back may be over already.
+    assignmentsOf: (podUid) =>
+      heldByPod(podUid)
+        .filter((task) => !isBehind(task))
+        .flatMap((task) => messageFor(task) ?? []),
+    holds(podUid, { uid, attempt }) {
+      const fresh = given.get(podUid)
+      const held = fresh !== undefined && isBehind(fresh) ? [fresh] : heldByPod(podUid)
+      return held.some(
+        (task) => task.metadata.uid === uid && task.status?.assignment?.attempt === attempt,
+      )
+    },
     async report(caller, report, { signal }) {
       const task = world.tasks.get(world.namespace, report.task)
       const request = task?.spec.requestRef.name ?? ''

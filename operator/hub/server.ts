@@ -72,6 +72,7 @@ export class Hub implements Runnable {
   readonly name = 'hub'
   readonly #options: HubOptions
   readonly #server: Server
+  readonly #ended = new AbortController()
 
   constructor(options: HubOptions) {
     this.#options = options
@@ -84,6 +85,7 @@ export class Hub implements Runnable {
   /** Listens until `stop`; open streams are closed then, and agents come back to the next leader. */
   async run(signals: RunSignals): Promise<void> {
     const { port, lines, clock, log } = this.#options
+    signals.abort.addEventListener('abort', () => this.#ended.abort(signals.abort.reason))
     lines.begin()
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject)
@@ -145,8 +147,9 @@ export class Hub implements Runnable {
         return
       case 'POST /v1/report': {
         const body = await readBody(request, report)
+        // Not stopped when the caller hangs up: what was begun is written, counted and told. Each call has its deadline.
         const receipt = await this.#options.doors.report(caller, body, {
-          signal: goneSignal(response),
+          signal: this.#ended.signal,
         })
         sendJson(response, 200, receipt)
         return

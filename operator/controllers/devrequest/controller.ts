@@ -9,12 +9,12 @@ import { keyOf, refOf } from '../../kube/resource.ts'
 import type { Gateway } from '../../models/gateway.ts'
 import type { ModelProfile } from '../../models/profile.ts'
 import type { Reconcile } from '../../runtime/controller.ts'
-import { done, requeueAfter, TerminalError, type Result } from '../../runtime/outcome.ts'
+import { done, requeueAfter, WaitError, type Result } from '../../runtime/outcome.ts'
 import { byRequest, tell, writeStatus, type World } from '../world.ts'
 import { decideRequest, finalStatus, type RequestObservation, type Stall } from './decide.ts'
 import type { ModelWatch } from './model-watch.ts'
 import type { Planning } from './planning.ts'
-import { forgeStall, modelStall, unknownModel } from './stalls.ts'
+import { forgeStall, modelStall, taskNameTaken, unknownModel } from './stalls.ts'
 import { agentTaskOf } from './tasks.ts'
 
 /** What a DevRequest needs beside the API server. */
@@ -58,13 +58,16 @@ export function requestReconciler(world: World, parts: RequestParts): Reconcile 
       case 'plan':
         return plan(parts, desk, seen.request, seen.model, signal)
       case 'create-tasks':
-        await createTasks(world, seen.request, decision.tasks, signal)
-        return done
+        return createTasks(world, desk, seen.request, decision.tasks, signal)
       case 'deliver':
         return deliver(world, parts, desk, seen, signal)
       case 'remove': {
         const { uid } = request.metadata
-        await world.client.delete(world.requests.resource, { namespace, name, uid }, { signal })
+        await world.client
+          .delete(world.requests.resource, { namespace, name, uid }, { signal })
+          .catch((error: unknown) => {
+            if (!isNotFound(error)) throw error
+          })
         return done
       }
     }
@@ -220,10 +223,11 @@ function stalled(desk: StallDesk, request: DevRequest, stall: Stall): Result {
 
 async function createTasks(
   world: World,
+  desk: StallDesk,
   request: DevRequest,
   tasks: readonly PlannedTask[],
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Result> {
   for (const planned of tasks) {
     const draft = agentTaskOf(request, planned)
     try {
@@ -241,13 +245,16 @@ async function createTasks(
         name: planned.name,
         signal,
       })
-      if (!there.metadata.ownerReferences?.some((owner) => owner.uid === uid))
-        throw new TerminalError(
-          `AgentTask ${planned.name} belongs to somebody else; delete it: kubectl delete agenttask ${planned.name}`,
-          { cause: error },
-        )
+      const owners = there.metadata.ownerReferences ?? []
+      if (owners.some((owner) => owner.uid === uid)) continue
+      // Those of a deleted request of the same name are still being removed.
+      if (owners.some(({ kind, name }) => kind === request.kind && name === request.metadata.name))
+        throw new WaitError(1_000, `AgentTask ${planned.name} of an earlier request is still there`)
+      return stalled(desk, request, taskNameTaken(planned.name, namespace))
     }
   }
+  desk.set(request, undefined)
+  return done
 }
 
 async function deliver(

@@ -57,6 +57,14 @@ export function unknownModel(model: string, known: readonly string[]): Stall {
   }
 }
 
+/** Words for a task that cannot be made because an AgentTask of somebody else has its name. */
+export function taskNameTaken(name: string, namespace: string): Stall {
+  return {
+    reason: requestReasons.Pending,
+    message: `AgentTask ${name} is there already and belongs to somebody else. Delete it: kubectl delete agenttask -n ${namespace} ${name}; the request goes on by itself then`,
+  }
+}
+
 /** Words for whatever planning threw. */
 export function planningStall(error: unknown): Stall {
   if (error instanceof ForgeError) return forgeStall(error)
