@@ -36,19 +36,19 @@ function doors(cached: AgentTask) {
 const named = { task: 'a', uid: 'uid-a', attempt: 1 }
 
 test('an agent that speaks of its assignment before the cache shows it holds it', () => {
-  const { dispatch, holds, state } = doors(task('a'))
-  expect(holds('p1', named)).toBe(false)
-  dispatch(task('a', {}, heldStatus('p1')))
-  expect(holds('p1', named)).toBe(true)
-  expect(holds('p2', named)).toBe(false)
-  expect(holds('p1', { ...named, attempt: 2 })).toBe(false)
-  state.behind = false
-  expect(holds('p1', named)).toBe(false)
+  const door = doors(task('a'))
+  expect(door.holds('p1', named)).toBe(false)
+  door.dispatch(task('a', {}, heldStatus('p1')))
+  expect(door.holds('p1', named)).toBe(true)
+  expect(door.holds('p2', named)).toBe(false)
+  expect(door.holds('p1', { ...named, attempt: 2 })).toBe(false)
+  door.state.behind = false
+  expect(door.holds('p1', named)).toBe(false)
 })
 
 test('an assignment that may be over already is not sent again until the cache has caught up', () => {
-  const { assignmentsOf, state } = doors(task('a', {}, heldStatus('p1')))
-  expect(assignmentsOf('p1')).toEqual([])
-  state.behind = false
-  expect(assignmentsOf('p1')).toMatchObject([{ task: 'a', attempt: 1 }])
+  const door = doors(task('a', {}, heldStatus('p1')))
+  expect(door.assignmentsOf('p1')).toEqual([])
+  door.state.behind = false
+  expect(door.assignmentsOf('p1')).toMatchObject([{ task: 'a', attempt: 1 }])
 })

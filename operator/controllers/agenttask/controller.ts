@@ -3,6 +3,7 @@ import { git, trailers } from '../../api/names.ts'
 import { heldBy } from '../../api/task-state.ts'
 import { ForgeError, type ForgeClient } from '../../forge-client.ts'
 import type { Lines } from '../../hub/lines.ts'
+import { isNotFound } from '../../kube/errors.ts'
 import { refOf } from '../../kube/resource.ts'
 import type { Reconcile } from '../../runtime/controller.ts'
 import { done, requeueAfter, WaitError, type Result } from '../../runtime/outcome.ts'
@@ -28,6 +29,15 @@ export function taskReconciler(
     const task = world.tasks.get(namespace, name)
     if (task === undefined || task.metadata.deletionTimestamp !== undefined) return done
     const decision = decideTask(observe(world, parts.lines, task))
+    const write = async (transition: Transition): Promise<Result> => {
+      try {
+        await writeTransition(world, parts.lines, task, transition, signal)
+      } catch (error) {
+        // Deleted in this moment; there is nothing left to bring along.
+        if (!isNotFound(error)) throw error
+      }
+      return done
+    }
     switch (decision.kind) {
       case 'rest':
         return decision.nextAt === undefined
@@ -37,13 +47,9 @@ export function taskReconciler(
               'watches its holder',
             )
       case 'write':
-        await writeTransition(world, parts.lines, task, decision.transition, signal)
-        return done
-      case 'integrate': {
-        const transition = await mergeResult(world, parts.forge, task, signal)
-        await writeTransition(world, parts.lines, task, transition, signal)
-        return done
-      }
+        return write(decision.transition)
+      case 'integrate':
+        return write(await mergeResult(world, parts.forge, task, signal))
     }
   }
 }
