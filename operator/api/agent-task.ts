@@ -57,12 +57,10 @@ const spec = withRules(
 export const evidence = object(
   {
     command: text(300, 'What was run.'),
-    exitCode: z
-      .int32()
-      .meta({
-        description: 'Its exit code; -1 when it was stopped, or when there was nothing to run.',
-        format: 'int32',
-      }),
+    exitCode: z.int32().meta({
+      description: 'Its exit code; -1 when it was stopped, or when there was nothing to run.',
+      format: 'int32',
+    }),
     passed: count(0, 1000000, 'Tests that passed, by the runner’s own report.'),
     failed: count(0, 1000000, 'Tests that failed, by the runner’s own report.'),
     digest: note(2000, 'The failures that matter, shortened.'),

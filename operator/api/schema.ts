@@ -25,12 +25,7 @@ export const refName = (description: string) =>
 
 /** A path inside the repository, with forward slashes, neither absolute nor leaving it. */
 export const repositoryPath = (description: string) =>
-  z
-    .string()
-    .min(1)
-    .max(200)
-    .regex(pathPattern)
-    .meta({ description })
+  z.string().min(1).max(200).regex(pathPattern).meta({ description })
 
 /** A whole number with bounds. */
 export const count = (min: number, max: number, description: string) =>
