@@ -22,15 +22,8 @@ export const labels = {
   component: 'app.kubernetes.io/component',
 } as const
 
-export const annotations = {
-  /** Why an object was created, for people who describe it. */
-  reason: `${group}/reason`,
-} as const
-
 /** Server-side apply owner and User-Agent product of the operator. */
 export const fieldManager = 'guildhall-operator'
-/** Holds a DevRequest until its branches and agents are let go. */
-export const finalizer = `${group}/cleanup`
 /** Lease that the leading operator holds. */
 export const leaderLease = 'guildhall-operator'
 /** `reportingController` of our Events. */

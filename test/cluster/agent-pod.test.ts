@@ -104,7 +104,7 @@ test('neither container can write outside its volumes or become root', async () 
 
 test('the token opens the hub only for its own work, and nothing without it', async () => {
   const ask = (auth: string) =>
-    `const fs = require('fs'); const token = fs.readFileSync('/var/run/secrets/guildhall/hub/token', 'utf8'); fetch(process.env.GUILDHALL_HUB_URL + '/v1/model', { method: 'POST', headers: { authorization: ${auth} }, body: JSON.stringify({ task: 'not-mine', attempt: 1, verb: 'write', purpose: 'x', system: 'x', sections: [], instruction: 'x', temperature: 0, seed: 1, maxTokens: 10 }) }).then((r) => console.log(r.status))`
+    `const fs = require('fs'); const token = fs.readFileSync('/var/run/secrets/guildhall/hub/token', 'utf8'); fetch(process.env.GUILDHALL_HUB_URL + '/v1/model', { method: 'POST', headers: { authorization: ${auth} }, body: JSON.stringify({ task: 'not-mine', uid: 'x', attempt: 1, verb: 'write', purpose: 'x', system: 'x', sections: [], instruction: 'x', temperature: 0, seed: 1, maxTokens: 10 }) }).then((r) => console.log(r.status))`
   expect((await inside('agent', ask("'Bearer ' + token"))).text).toContain('409')
   expect((await inside('agent', ask("'Bearer nonsense'"))).text).toContain('401')
 })

@@ -1,3 +1,4 @@
+import type { FailureReason } from '../../api/failures.ts'
 import type { AgentTask } from '../../api/agent-task.ts'
 import { git, trailers } from '../../api/names.ts'
 import { heldBy } from '../../api/task-state.ts'
@@ -123,6 +124,14 @@ export async function writeTransition(
   return written
 }
 
+/** What asking the forge again does not cure: somebody removed the branch, or the two sides do not understand each other. */
+const hopelessMerge: Partial<Record<ForgeError['code'], FailureReason>> = {
+  NotFound: 'PushRejected',
+  BranchMoved: 'PushRejected',
+  BadRequest: 'InternalError',
+  Forbidden: 'InternalError',
+}
+
 /** Merges the accepted commit; the same merge again is `contained`, so a crash in between repeats nothing. */
 async function mergeResult(
   world: World,
@@ -165,9 +174,8 @@ async function mergeResult(
       : integrated(task, merge.commit, now())
   } catch (error) {
     if (!(error instanceof ForgeError)) throw error
-    // The branch of an accepted report cannot vanish by itself: somebody removed it. Everything else passes.
-    if (error.code === 'NotFound' || error.code === 'BranchMoved')
-      return attemptOver(task, { reason: 'PushRejected', message: error.message }, now())
+    const reason = hopelessMerge[error.code]
+    if (reason !== undefined) return attemptOver(task, { reason, message: error.message }, now())
     throw new WaitError(forgePauseMs, error.message, { cause: error })
   }
 }

@@ -117,6 +117,18 @@ test('after its last attempt a task is dead-lettered with reason, evidence and r
   expect(dead.status.history?.at(-1)?.branch).toBe('guild-task/a/3')
 })
 
+test('an attempt that only waited for the model is not held against the task', () => {
+  let one = task('a', { maxAttempts: 2 })
+  for (const reason of ['ModelUnavailable', 'ModelUnavailable', 'ChecksFailed'] as const) {
+    one = { ...one, status: assign(one, { name: 'c', podUid: 'p1' }, now).status }
+    one = { ...one, status: attemptOver(one, { reason, message: '' }, now).status }
+  }
+  expect(isTrue(one, 'DeadLettered')).toBe(false)
+  one = { ...one, status: assign(one, { name: 'c', podUid: 'p1' }, now).status }
+  one = { ...one, status: attemptOver(one, { reason: 'ChecksFailed', message: '' }, now).status }
+  expect(isTrue(one, 'DeadLettered')).toBe(true)
+})
+
 test('a hopeless failure is not tried again', () => {
   const ended = attemptOver(
     task('a', {}, heldStatus('p1')),

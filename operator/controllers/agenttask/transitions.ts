@@ -7,7 +7,12 @@
 //
 // Pure. Who calls what: the controller begins, readies, skips, integrates and ends attempts; the scheduler assigns; the
 // hub accepts reports. Every write carries the resourceVersion it was decided on, so two of them cannot both win.
-import { failureRemedies, hopelessReasons, type FailureReason } from '../../api/failures.ts'
+import {
+  failureRemedies,
+  hopelessReasons,
+  waitingReasons,
+  type FailureReason,
+} from '../../api/failures.ts'
 import { conditionOf, withConditions, withoutCondition } from '../../api/condition-list.ts'
 import { taskConditions, taskReasons } from '../../api/conditions.ts'
 import { git } from '../../api/names.ts'
@@ -24,6 +29,9 @@ export interface Transition {
   readonly reason: string
   readonly message: string
 }
+
+/** Attempts of any kind; `status.history` holds no more. */
+const mostAttempts = 10
 
 const { Ready, Assigned, Succeeded, Finished, DeadLettered } = taskConditions
 const rfc3339 = (ms: number): string => new Date(ms).toISOString()
@@ -188,7 +196,12 @@ export function attemptOver(task: AgentTask, end: AttemptEnd, now: number): Tran
       failure,
     },
   ].slice(-10)
-  const last = attempt >= task.spec.maxAttempts || hopelessReasons.has(end.reason)
+  // What the surroundings did is not held against the task; the schema's limit on attempts holds all the same.
+  const used = history.filter((entry) => !waitingReasons.has(entry.failure?.reason ?? end.reason))
+  const last =
+    used.length >= task.spec.maxAttempts ||
+    attempt >= mostAttempts ||
+    hopelessReasons.has(end.reason)
   if (!last) {
     const pauseMs = Math.min(60_000, 2000 * 2 ** (attempt - 1))
     return next(task, now, {

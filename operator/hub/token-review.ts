@@ -1,6 +1,6 @@
-import type { KubeClient } from './client.ts'
-import { tokenReviews } from './core.ts'
-import type { Clock } from './ports.ts'
+import type { KubeClient } from '../kube/client.ts'
+import { tokenReviews } from '../kube/core.ts'
+import type { Clock } from '../kube/ports.ts'
 
 /** Who shows a token, in the API server's words. */
 export interface TokenIdentity {
