@@ -197,11 +197,10 @@ export function attemptOver(task: AgentTask, end: AttemptEnd, now: number): Tran
     },
   ].slice(-10)
   // What the surroundings did is not held against the task; the schema's limit on attempts holds all the same.
-  const used = history.filter((entry) => !waitingReasons.has(entry.failure?.reason ?? end.reason))
+  const waited = history.filter((entry) => waitingReasons.has(entry.failure?.reason ?? end.reason))
+  const used = attempt - waited.length
   const last =
-    used.length >= task.spec.maxAttempts ||
-    attempt >= mostAttempts ||
-    hopelessReasons.has(end.reason)
+    used >= task.spec.maxAttempts || attempt >= mostAttempts || hopelessReasons.has(end.reason)
   if (!last) {
     const pauseMs = Math.min(60_000, 2000 * 2 ** (attempt - 1))
     return next(task, now, {
