@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest'
+import { ConfigError, loadConfig, parseConfig } from './config.ts'
+
+const good = `
+agents: { image: guildhall.dev/agent:1, hubUrl: "http://guildhall-hub:8080" }
+forge: { url: "http://guildhall-forge:8080" }
+models: [{ name: m, endpoint: "http://ollama:11434" }]
+`
+
+test('what is left out gets the defaults people are promised: ten agents, gone after five minutes', () => {
+  const config = parseConfig(good)
+  expect(config.agents).toMatchObject({ maxAgents: 10, idleSeconds: 300 })
+  expect(config.models[0]).toMatchObject({ parallel: 1, pull: false })
+})
+
+const wrong: readonly [string, string, RegExp][] = [
+  ['no model', good.replace(/models: .*/, 'models: []'), /^models: /],
+  [
+    'an address that is none',
+    good.replace('http://ollama:11434', 'ollama'),
+    /^models\.0\.endpoint: /,
+  ],
+  [
+    'a limit of no agents',
+    good.replace('{ image', '{ maxAgents: 0, image'),
+    /^agents\.maxAgents: /,
+  ],
+  ['no image', good.replace('image: guildhall.dev/agent:1, ', ''), /^agents\.image: /],
+  ['an empty file', '', /^config: /],
+]
+test.each(wrong)('%s is refused with the field’s name', (_what, text, want) => {
+  expect(() => parseConfig(text)).toThrow(ConfigError)
+  expect(() => parseConfig(text)).toThrow(want)
+})
+
+test('without a file the operator says how to name one', () => {
+  expect(() => loadConfig(['node', 'main.js'], {})).toThrow(/--config FILE or set GUILDHALL_CONFIG/)
+})
