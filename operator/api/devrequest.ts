@@ -227,6 +227,7 @@ export const plan = object(
     tasks: list(plannedTask, 50, 'Every task of the plan.'),
     warnings: list(text(500, 'A sentence.'), 20, 'What a person should know about this plan.'),
     attempts: count(0, 10, 'How often the model was asked.'),
+    tokens: count(0, 2000000000, 'Tokens that planning used.').optional(),
   },
   'What will be done, by whom, in which order.',
 )

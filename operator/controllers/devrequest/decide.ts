@@ -84,7 +84,9 @@ export function decideRequest(seen: RequestObservation): RequestDecision {
 export function statusOf(seen: RequestObservation): DevRequestStatus {
   const { request, tasks, planning, stall, branch } = seen
   const before = request.status ?? {}
-  const plan = before.plan ?? (planning.state === 'done' ? planning.plan : undefined)
+  const plan =
+    before.plan ??
+    (planning.state === 'done' ? { ...planning.plan, tokens: planning.tokens } : undefined)
   const prepared = before.repository !== undefined
   const at = new Date(seen.now).toISOString()
   const [reason, message] = summary(seen, prepared, plan)
@@ -148,7 +150,7 @@ export function statusOf(seen: RequestObservation): DevRequestStatus {
     ...waiting(seen),
     ...(team === '' ? {} : { team }),
     ...(branch === undefined ? {} : { head: branch.head, commits: branch.commits }),
-    tokens: tokensOf(seen, before),
+    tokens: tokensOf(tasks, plan, before),
   }
 }
 
@@ -297,8 +299,12 @@ function teamOf(agents: readonly Agent[]): string {
 }
 
 /** Tokens only grow: what planning used, plus what each task's accepted or last result used. */
-function tokensOf(seen: RequestObservation, before: DevRequestStatus): number {
-  const planned = seen.planning.state === 'done' ? seen.planning.tokens : 0
-  const used = seen.tasks.reduce((sum, task) => sum + (task.status?.result?.tokens ?? 0), planned)
+function tokensOf(
+  tasks: readonly AgentTask[],
+  plan: Plan | undefined,
+  before: DevRequestStatus,
+): number {
+  const planned = plan?.tokens ?? 0
+  const used = tasks.reduce((sum, task) => sum + (task.status?.result?.tokens ?? 0), planned)
   return Math.max(before.tokens ?? 0, used)
 }
