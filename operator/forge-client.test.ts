@@ -58,3 +58,25 @@ test('a caller who gives up gets their own reason back', async () => {
     once(server, 'request').then(() => caller.abort(new Error('gone'))),
   ])
 })
+
+test('a forge that hangs up once is asked again', async () => {
+  let asked = 0
+  const { client, clock } = await forge((request, response) => {
+    asked += 1
+    if (asked === 1) request.socket.destroy()
+    else
+      response
+        .setHeader('content-type', 'application/json')
+        .end(JSON.stringify({ branch: 'guild/hello', head: 'h', commits: 1 }))
+  })
+  let settled = false
+  const answer = client
+    .branch('hello', 'guild/hello', '', new AbortController())
+    .finally(() => (settled = true))
+  while (!settled) {
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    await clock.advance(20)
+  }
+  expect(await answer).toEqual({ branch: 'guild/hello', head: 'h', commits: 1 })
+  expect(asked).toBe(2)
+})

@@ -129,7 +129,7 @@ export class ForgeClient {
         })
         return [answer, await answer.text()]
       }
-      const [response, text] = await answered().catch((error: unknown) => {
+      const [response, text] = await this.#patiently(answered, bounded).catch((error: unknown) => {
         // The caller gave up; that says nothing about the forge.
         if (signal.aborted) throw signal.reason
         const late = bounded.aborted ? ` within ${timeoutMs / 1000} s` : ''
@@ -145,7 +145,23 @@ export class ForgeClient {
         : new ForgeError('Internal', `${name}: HTTP status ${response.status}`)
     })
   }
+
+  /** Asks again when there was no answer at all; every question to the forge may be repeated. */
+  async #patiently<T>(ask: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    for (const ms of pausesMs) {
+      try {
+        return await ask()
+      } catch (error) {
+        if (signal.aborted) throw error
+        await this.#clock.sleep(ms, { signal })
+      }
+    }
+    return ask()
+  }
 }
+
+/** Pauses before asking again a forge that cannot be reached: a Service needs a moment to follow a new Pod. */
+const pausesMs = [250, 750, 1500]
 
 function safeJson(text: string): unknown {
   try {

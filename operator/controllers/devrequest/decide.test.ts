@@ -86,6 +86,25 @@ test('an invalid spec is isolated: a sentence, no work', () => {
   expect(decision).toEqual({ kind: 'rest', nextAt: undefined })
 })
 
+/** A task whose result used tokens. */
+const withTokens = (one: AgentTask, tokens: number): AgentTask => ({
+  ...one,
+  status: {
+    ...one.status,
+    result: {
+      verdict: 'Done',
+      summary: '',
+      files: [],
+      evidence: [],
+      tries: 1,
+      tokens,
+      durationSeconds: 1,
+      notes: [],
+      model: 'm',
+    },
+  },
+})
+
 test('it is planned once, and the first plan is stored', () => {
   expect(settled(prepared).decision.kind).toBe('plan')
   expect(settled(prepared, { planning: { state: 'running' } }).decision.kind).toBe('rest')
@@ -93,24 +112,7 @@ test('it is planned once, and the first plan is stored', () => {
     planning: { state: 'done', plan, tokens: 77 },
   })
   expect(one.status).toMatchObject({ plan: { hash: 'h' }, tokens: 77, progress: '0/2' })
-  const ended = task('a', {}, endedStatus(true))
-  const result = {
-    verdict: 'Done',
-    summary: '',
-    files: [],
-    evidence: [],
-    tries: 1,
-    durationSeconds: 1,
-    notes: [],
-    model: 'm',
-  } as const
-  const used = {
-    ...ended,
-    status: {
-      ...ended.status,
-      result: { ...result, files: [], evidence: [], notes: [], tokens: 23 },
-    },
-  }
+  const used = withTokens(task('a', {}, endedStatus(true)), 23)
   expect(settled(one, { tasks: [used, task('b')] }).request.status?.tokens).toBe(100)
   expect(decision).toMatchObject({ kind: 'create-tasks', tasks: [{ name: 'a' }, { name: 'b' }] })
   const other = { ...plan, hash: 'second' }
