@@ -69,11 +69,11 @@ test('a forge that hangs up once is asked again', async () => {
         .setHeader('content-type', 'application/json')
         .end(JSON.stringify({ branch: 'guild/hello', head: 'h', commits: 1 }))
   })
-  let settled = false
+  const state = { settled: false }
   const answer = client
     .branch('hello', 'guild/hello', '', new AbortController())
-    .finally(() => (settled = true))
-  while (!settled) {
+    .finally(() => (state.settled = true))
+  while (!state.settled) {
     await new Promise((resolve) => setTimeout(resolve, 5))
     await clock.advance(20)
   }
