@@ -1,24 +1,15 @@
 // The forge's two questions to the Kubernetes API, on the real client.
-import { agentTaskKind, type AgentTask } from '../operator/api/agent-task.ts'
-import { audiences, group, version } from '../operator/api/names.ts'
+import { agentTasks } from '../operator/api/kinds.ts'
+import { audiences } from '../operator/api/names.ts'
 import type { Clock } from '../operator/kube/ports.ts'
 import type { KubeClient } from '../operator/kube/client.ts'
 import { tokenReviews } from '../operator/kube/core.ts'
 import { isNotFound, isTransient } from '../operator/kube/errors.ts'
-import type { Resource } from '../operator/kube/resource.ts'
 import { ForgeError } from './problem.ts'
 import type { IdentityReviewer } from './identity.ts'
 import type { TaskReader } from './task-reader.ts'
 
 const podUidKey = 'authentication.kubernetes.io/pod-uid'
-
-const agentTasks: Resource<AgentTask> = {
-  group,
-  version,
-  kind: agentTaskKind.kind,
-  plural: agentTaskKind.plural,
-  namespaced: true,
-}
 
 const reviewTries = 3
 const reviewPauseMs = 200

@@ -66,7 +66,8 @@ export function doorsOf(
   const isBehind = ({ metadata }: AgentTask): boolean => world.tasks.isBehind(keyOf(metadata))
 
   function messageFor(task: AgentTask): ReturnType<typeof assignmentMessage> | undefined {
-    const { namespace, name } = { namespace: world.namespace, name: task.spec.requestRef.name }
+    const { namespace } = world
+    const { name } = task.spec.requestRef
     const request = world.requests.get(namespace, name)
     if (request === undefined) return undefined
     const profile = parts.profiles.find((known) => known.name === task.spec.model)

@@ -2,7 +2,6 @@ import { join } from 'node:path'
 import { execa, ExecaError } from 'execa'
 import { stringify } from 'yaml'
 import { namespaces } from '../../operator/kube/core.ts'
-import { isNotFound } from '../../operator/kube/errors.ts'
 import type { KubeClient } from '../../operator/kube/client.ts'
 import { findProgram } from '../cluster/kubectl.ts'
 import type { Log } from '../cluster/log.ts'
@@ -118,21 +117,5 @@ export function chartValues({
       ({ name }) => name !== model.name,
     ),
     ...more,
-  }
-}
-
-/** True when the namespace is there, which every run but the first one finds. */
-export async function hasNamespace(options: {
-  readonly client: KubeClient
-  readonly namespace: string
-  readonly signal: AbortSignal
-}): Promise<boolean> {
-  const { client, namespace, signal } = options
-  try {
-    await client.get(namespaces, { name: namespace, signal })
-    return true
-  } catch (error) {
-    if (isNotFound(error)) return false
-    throw error
   }
 }

@@ -52,21 +52,3 @@ export class Steps {
     return result
   }
 }
-
-/** Runs `work` and shows every second how long it has been at it. */
-export async function ticking<T>(
-  log: Log,
-  label: () => string,
-  work: () => Promise<T>,
-): Promise<T> {
-  const startedAt = Date.now()
-  const timer = setInterval(
-    () => log.update(`${label()}   ${duration(Date.now() - startedAt)}`),
-    1000,
-  )
-  try {
-    return await work()
-  } finally {
-    clearInterval(timer)
-  }
-}

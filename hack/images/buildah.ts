@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { run, succeeds } from './command.ts'
-import type { BuildRequest, Engine } from './engine.ts'
+import { requestArguments, type BuildRequest, type Engine } from './engine.ts'
 import { imagesDirectory } from './manifest.ts'
 
 /** How buildah keeps layers: overlay is quick, vfs (whole copies) works where mounting is not allowed. */
@@ -40,17 +40,7 @@ export function buildahBuildArguments(
     '--layers',
     '--format',
     'docker',
-    '--tag',
-    request.reference,
-    '--file',
-    request.dockerfile,
-    '--iidfile',
-    idFile,
-    ...Object.entries(request.buildArguments).flatMap(([name, value]) => [
-      '--build-arg',
-      `${name}=${value}`,
-    ]),
-    request.context,
+    ...requestArguments(request, idFile),
   ]
 }
 

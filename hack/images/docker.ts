@@ -1,26 +1,13 @@
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { run, succeeds } from './command.ts'
-import type { BuildRequest, Engine } from './engine.ts'
+import { requestArguments, type BuildRequest, type Engine } from './engine.ts'
 
 const pullTimeout = 15 * 60_000
 
 /** The arguments of `docker` that build an image and write its id to a file. */
 export function dockerBuildArguments(request: BuildRequest, idFile: string): readonly string[] {
-  return [
-    'build',
-    '--tag',
-    request.reference,
-    '--file',
-    request.dockerfile,
-    '--iidfile',
-    idFile,
-    ...Object.entries(request.buildArguments).flatMap(([name, value]) => [
-      '--build-arg',
-      `${name}=${value}`,
-    ]),
-    request.context,
-  ]
+  return ['build', ...requestArguments(request, idFile)]
 }
 
 /** Images through the Docker daemon that the `docker` command talks to. */

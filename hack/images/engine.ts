@@ -8,6 +8,23 @@ export interface BuildRequest {
   readonly buildArguments: Readonly<Record<string, string>>
 }
 
+/** What `docker build` and `buildah build` understand alike: what to build, under which name, and where its id goes. */
+export function requestArguments(request: BuildRequest, idFile: string): readonly string[] {
+  return [
+    '--tag',
+    request.reference,
+    '--file',
+    request.dockerfile,
+    '--iidfile',
+    idFile,
+    ...Object.entries(request.buildArguments).flatMap(([name, value]) => [
+      '--build-arg',
+      `${name}=${value}`,
+    ]),
+    request.context,
+  ]
+}
+
 /** A program that builds images. References are full names with a tag. */
 export interface Engine {
   readonly name: EngineName

@@ -29,7 +29,6 @@ export const faultKinds = [
   /** The answer stands in a fence, with words around it. */
   'chatty',
 ] as const
-export type FaultKind = (typeof faultKinds)[number]
 
 /** A fault to inject. */
 export const fault = z.strictObject({

@@ -132,7 +132,6 @@ const attempt = object(
   },
   'One attempt that ended.',
 )
-export type TaskAttempt = z.infer<typeof attempt>
 
 const status = object(
   {
@@ -196,4 +195,3 @@ export interface AgentTask {
   readonly spec: AgentTaskSpec
   readonly status?: AgentTaskStatus
 }
-export const agentTaskSpec = spec

@@ -91,4 +91,3 @@ export interface Agent {
   readonly spec: AgentSpec
   readonly status?: AgentStatus
 }
-export const agentSpec = spec

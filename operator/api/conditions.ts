@@ -73,7 +73,6 @@ export const taskReasons = {
   Skipped: 'Skipped',
   Cancelled: 'Cancelled',
 } as const
-export type TaskReason = keyof typeof taskReasons
 
 /** Reasons of an Agent's Ready condition. */
 export const agentReasons = {

@@ -1,7 +1,5 @@
 import type {
   V1ConfigMap,
-  V1PersistentVolumeClaimSpec,
-  V1PersistentVolumeClaimStatus,
   V1PodSpec,
   V1PodStatus,
   V1Secret,
@@ -36,11 +34,6 @@ export interface ConfigMap extends KubeObject, Omit<Wire<V1ConfigMap>, keyof Kub
 
 /** `data` values are base64. */
 export interface Secret extends KubeObject, Omit<Wire<V1Secret>, keyof KubeObject> {}
-
-export interface PersistentVolumeClaim extends KubeObject {
-  readonly spec?: Wire<V1PersistentVolumeClaimSpec>
-  readonly status?: Wire<V1PersistentVolumeClaimStatus>
-}
 
 export interface Namespace extends KubeObject {
   readonly status?: { readonly phase?: string }
@@ -102,11 +95,6 @@ export const pods: Resource<Pod> = { ...core, kind: 'Pod', plural: 'pods' }
 export const services: Resource<Service> = { ...core, kind: 'Service', plural: 'services' }
 export const configMaps: Resource<ConfigMap> = { ...core, kind: 'ConfigMap', plural: 'configmaps' }
 export const secrets: Resource<Secret> = { ...core, kind: 'Secret', plural: 'secrets' }
-export const persistentVolumeClaims: Resource<PersistentVolumeClaim> = {
-  ...core,
-  kind: 'PersistentVolumeClaim',
-  plural: 'persistentvolumeclaims',
-}
 export const namespaces: Resource<Namespace> = {
   ...core,
   namespaced: false,
