@@ -29,6 +29,9 @@ export class ForgeError extends Error {
 
 const problem = z.object({ code: z.string(), message: z.string() })
 
+/** What the operator asks of the forge; every question may be repeated. Errors: `ForgeError`. */
+export type Forge = Pick<ForgeClient, 'ensure' | 'branch' | 'tree' | 'file' | 'integrate'>
+
 /** Asks the forge, with the operator's own token; the file is read for every call because the kubelet renews it. */
 export class ForgeClient {
   readonly #url: string

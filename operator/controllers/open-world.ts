@@ -16,7 +16,7 @@ export function openWorld(options: {
   readonly log: Logger
   readonly clock: Clock
   readonly random: Random
-  readonly observer: InformerObserver
+  readonly observer?: InformerObserver | undefined
 }): { readonly world: World; readonly recorder: EventRecorder } {
   const { client, namespace, podName, log, clock, random } = options
   const recorder = new EventRecorder({

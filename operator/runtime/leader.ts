@@ -1,4 +1,3 @@
-import { hostname } from 'node:os'
 import type { KubeClient } from '../kube/client.ts'
 import { leases, type Lease } from '../kube/core.ts'
 import { isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts'
@@ -34,8 +33,8 @@ type LeaderState =
   | { readonly kind: 'leading'; readonly renewedAt: number }
 
 /** `<pod>_<uuid>`: tells two processes of one Pod apart, too. */
-export function leaderIdentity(random: Random): string {
-  return `${hostname()}_${random.uuid()}`
+export function leaderIdentity(pod: string, random: Random): string {
+  return `${pod}_${random.uuid()}`
 }
 
 /**

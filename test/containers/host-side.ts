@@ -8,7 +8,8 @@ import type { AgentTask } from '../../operator/api/agent-task.ts'
 import type { DevRequest } from '../../operator/api/devrequest.ts'
 import { assignmentMessage } from '../../operator/hub/assignment.ts'
 import { Lines } from '../../operator/hub/lines.ts'
-import { Hub, type HubDoors } from '../../operator/hub/server.ts'
+import { HubDesk, type HubDoors } from '../../operator/hub/desk.ts'
+import { Hub } from '../../operator/hub/server.ts'
 import { ModelError } from '../../operator/models/errors.ts'
 import { createGateway } from '../../operator/models/gateway.ts'
 import type { ModelProfile } from '../../operator/models/profile.ts'
@@ -104,7 +105,11 @@ export async function startHostSide(options: {
     if (activity !== '' && activity !== activities.at(-1)) activities.push(activity)
   })
   const port = await freePort()
-  const hub = new Hub({ port, doors, lines, log: silentLogger, clock })
+  const hub = new Hub({
+    port,
+    desk: new HubDesk({ doors, lines, log: silentLogger, clock }),
+    log: silentLogger,
+  })
   const stop = new AbortController()
   const running = hub.run({ stop: stop.signal, abort: stop.signal })
 

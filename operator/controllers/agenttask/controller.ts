@@ -2,7 +2,7 @@ import type { FailureReason } from '../../api/failures.ts'
 import type { AgentTask } from '../../api/agent-task.ts'
 import { git, trailers } from '../../api/names.ts'
 import { heldBy } from '../../api/task-state.ts'
-import { ForgeError, type ForgeClient } from '../../forge-client.ts'
+import { ForgeError, type Forge } from '../../forge-client.ts'
 import type { Lines } from '../../hub/lines.ts'
 import { isNotFound } from '../../kube/errors.ts'
 import { refOf } from '../../kube/resource.ts'
@@ -23,7 +23,7 @@ const forgePauseMs = 3_000
 /** Brings each AgentTask along its life: readies, takes away from lost agents, merges, ends. */
 export function taskReconciler(
   world: World,
-  parts: { readonly forge: ForgeClient; readonly lines: Lines },
+  parts: { readonly forge: Forge; readonly lines: Lines },
 ): Reconcile {
   return async function reconcileTask(key, { signal }): Promise<Result> {
     const { namespace, name } = refOf(key)
@@ -135,7 +135,7 @@ const hopelessMerge: Partial<Record<ForgeError['code'], FailureReason>> = {
 /** Merges the accepted commit; the same merge again is `contained`, so a crash in between repeats nothing. */
 async function mergeResult(
   world: World,
-  forge: ForgeClient,
+  forge: Forge,
   task: AgentTask,
   signal: AbortSignal,
 ): Promise<Transition> {

@@ -3,7 +3,7 @@ import { git } from '../../api/names.ts'
 import { heldBy, isFinished } from '../../api/task-state.ts'
 import { requestConditions } from '../../api/conditions.ts'
 import { conditionOf, isTrue } from '../../api/condition-list.ts'
-import { ForgeError, type ForgeClient } from '../../forge-client.ts'
+import { ForgeError, type Forge } from '../../forge-client.ts'
 import { isAlreadyExists, isNotFound } from '../../kube/errors.ts'
 import { keyOf, refOf } from '../../kube/resource.ts'
 import type { Gateway } from '../../models/gateway.ts'
@@ -19,7 +19,7 @@ import { agentTaskOf } from './tasks.ts'
 
 /** What a DevRequest needs beside the API server. */
 export interface RequestParts {
-  readonly forge: ForgeClient
+  readonly forge: Forge
   readonly planning: Planning
   readonly models: ModelWatch
   readonly profiles: readonly ModelProfile[]
@@ -169,7 +169,7 @@ async function prepare(
     const state = await parts.forge.ensure(
       repository,
       {
-        source: source as Parameters<ForgeClient['ensure']>[1]['source'],
+        source: source as Parameters<Forge['ensure']>[1]['source'],
         branch,
         title: metadata.name,
       },

@@ -1,5 +1,5 @@
 import type { DevRequest } from '../../api/devrequest.ts'
-import { ForgeError, type ForgeClient } from '../../forge-client.ts'
+import { ForgeError, type Forge } from '../../forge-client.ts'
 import type { Logger } from '../../kube/ports.ts'
 import type { Gateway } from '../../models/gateway.ts'
 import type { ModelProfile } from '../../models/profile.ts'
@@ -9,7 +9,7 @@ import type { Planned } from './planning.ts'
 
 /** Builds the function that plans one request: facts from the forge, units from the model, tasks by rule. */
 export function planMaker(parts: {
-  readonly forge: ForgeClient
+  readonly forge: Forge
   readonly gateway: Gateway
   readonly profileOf: (name: string) => ModelProfile | undefined
   readonly log: Logger

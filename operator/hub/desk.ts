@@ -1,0 +1,167 @@
+import type {
+  Assignment,
+  Heartbeat,
+  HubMessage,
+  LogBatch,
+  ModelCall,
+  ModelEvent,
+  Report,
+  ReportReceipt,
+} from '../api/agent-protocol.ts'
+import type { Clock, Logger } from '../kube/ports.ts'
+import { aborted } from '../kube/wait.ts'
+import type { RunSignals } from '../runtime/runnable.ts'
+import { Problem } from './http.ts'
+import type { Lines } from './lines.ts'
+
+/** Which attempt of which task, as an agent names it. */
+export interface AttemptName {
+  readonly task: string
+  readonly uid: string
+  readonly attempt: number
+}
+
+/** An agent whose token was reviewed: the only names the hub believes. */
+export interface Caller {
+  readonly podUid: string
+  readonly agent: string
+  readonly type: string
+}
+
+/** What the hub needs from the rest of the operator. */
+export interface HubDoors {
+  /** Whose token it is; undefined when it is not one of our agents. Throws when the API server cannot be asked. */
+  identify(token: string): Promise<Caller | undefined>
+  /** Everything a Pod holds right now. */
+  assignmentsOf(podUid: string): readonly Assignment[]
+  /** Whether a Pod holds this attempt of this task right now. */
+  holds(podUid: string, attempt: AttemptName): boolean
+  report(
+    caller: Caller,
+    report: Report,
+    options: { readonly signal: AbortSignal },
+  ): Promise<ReportReceipt>
+  /** Answers a model call of the holder. The last event is `result` or `error`; never throws. */
+  ask(
+    call: ModelCall,
+    options: { readonly signal: AbortSignal; readonly onEvent: (event: ModelEvent) => void },
+  ): Promise<void>
+  log(caller: Caller, batch: LogBatch): void
+}
+
+/** An open way to one agent. */
+export interface AgentStream {
+  readonly send: (message: HubMessage) => void
+  /** Ends it from our side. */
+  readonly close: () => void
+}
+
+const heartbeatSeconds = 4
+const pingMs = 4_000
+
+/**
+ * What the hub does with what agents say, whatever carries it: `server.ts` is the HTTP before it.
+ * Guarantees: nobody without a reviewed token of one of our agent Pods gets further than 401; a model call or report
+ * counts only from the Pod and attempt that hold the task.
+ */
+export class HubDesk {
+  readonly #options: {
+    readonly doors: HubDoors
+    readonly lines: Lines
+    readonly log: Logger
+    readonly clock: Clock
+  }
+  readonly #ended = new AbortController()
+
+  constructor(options: {
+    readonly doors: HubDoors
+    readonly lines: Lines
+    readonly log: Logger
+    readonly clock: Clock
+  }) {
+    this.#options = options
+  }
+
+  /** Keeps the streams alive until `stop`; they are closed then, and agents come back to the next leader. */
+  async run(signals: RunSignals): Promise<void> {
+    const { lines, clock } = this.#options
+    signals.abort.addEventListener('abort', () => this.#ended.abort(signals.abort.reason))
+    lines.begin()
+    let cancel = (): void => {}
+    const ping = (): void => {
+      lines.pingAll()
+      cancel = clock.after(pingMs, ping)
+    }
+    ping()
+    await aborted(signals.stop)
+    cancel()
+    lines.closeAll()
+  }
+
+  /** Who shows this token. Throws `Problem` 401. */
+  async identify(token: string | undefined): Promise<Caller> {
+    if (token === undefined || token === '')
+      throw new Problem(401, 'Unauthorized', 'a bearer token is needed')
+    const caller = await this.#options.doors.identify(token)
+    if (caller === undefined)
+      throw new Problem(401, 'Unauthorized', 'the token is not that of an agent Pod')
+    return caller
+  }
+
+  /** Opens the caller's stream and says what it holds. Returns what to call when the other side is gone. */
+  connect(caller: Caller, stream: AgentStream): () => void {
+    const { lines, doors, log } = this.#options
+    const { podUid, agent } = caller
+    const closed = lines.open({ podUid, agent, ...stream })
+    log.info({ agent }, 'agent connected')
+    stream.send({ kind: 'welcome', agent, heartbeatSeconds })
+    for (const assignment of doors.assignmentsOf(podUid)) stream.send(assignment)
+    return () => {
+      closed()
+      log.info({ agent }, 'agent disconnected')
+    }
+  }
+
+  /** Brings both sides to the same view: what an agent should not do is cancelled, what it missed is said again. */
+  beat(caller: Caller, beat: Heartbeat): void {
+    const { lines, doors } = this.#options
+    const { podUid } = caller
+    lines.beat(podUid, caller.agent, beat)
+    const { task, uid, attempt } = beat
+    if (task !== undefined && uid !== undefined && attempt !== undefined)
+      if (!doors.holds(podUid, { task, uid, attempt }))
+        lines.send(podUid, { kind: 'cancel', task, uid, attempt })
+    for (const assignment of doors.assignmentsOf(podUid))
+      if (assignment.uid !== uid || assignment.attempt !== attempt) lines.send(podUid, assignment)
+  }
+
+  /**
+   * Takes what came of an attempt. Not stopped when the caller hangs up: what was begun is written, counted and told, and
+   * each call has its deadline.
+   */
+  async report(caller: Caller, report: Report): Promise<ReportReceipt> {
+    return this.#options.doors.report(caller, report, { signal: this.#ended.signal })
+  }
+
+  /** Lets the holder of an attempt ask a model. Throws `Problem` 409 for everybody else. */
+  admit(caller: Caller, attempt: AttemptName): void {
+    if (!this.#options.doors.holds(caller.podUid, attempt))
+      throw new Problem(
+        409,
+        'Fenced',
+        `task ${attempt.task} attempt ${attempt.attempt} is not yours`,
+      )
+  }
+
+  /** Answers a call that was admitted; its last event is `result` or `error`. */
+  async ask(
+    call: ModelCall,
+    options: { readonly signal: AbortSignal; readonly onEvent: (event: ModelEvent) => void },
+  ): Promise<void> {
+    await this.#options.doors.ask(call, options)
+  }
+
+  log(caller: Caller, batch: LogBatch): void {
+    this.#options.doors.log(caller, batch)
+  }
+}

@@ -1,0 +1,167 @@
+import { leaderLease } from './api/names.ts'
+import type { Config, Identity } from './config.ts'
+import { agentReconciler, Outcomes } from './controllers/agent/controller.ts'
+import { StartFailures } from './controllers/agent/start-failures.ts'
+import { taskReconciler } from './controllers/agenttask/controller.ts'
+import { requestReconciler } from './controllers/devrequest/controller.ts'
+import { planMaker } from './controllers/devrequest/make-plan.ts'
+import { modelsInUse, ModelWatch } from './controllers/devrequest/model-watch.ts'
+import { Planning } from './controllers/devrequest/planning.ts'
+import { planningStall } from './controllers/devrequest/stalls.ts'
+import { openWorld } from './controllers/open-world.ts'
+import { schedulerKey, schedulerReconciler } from './controllers/scheduler/controller.ts'
+import { connect } from './controllers/triggers.ts'
+import { doorsOf } from './doors.ts'
+import type { Forge } from './forge-client.ts'
+import { HubDesk } from './hub/desk.ts'
+import { Lines } from './hub/lines.ts'
+import type { KubeClient } from './kube/client.ts'
+import type { Clock, Logger, Random } from './kube/ports.ts'
+import { LeaderLabel } from './leader-label.ts'
+import type { Gateway } from './models/gateway.ts'
+import type { ModelHealth } from './models/health.ts'
+import type { ModelProfile } from './models/profile.ts'
+import { Registry } from './registry/registry.ts'
+import { Controller, type Reconcile } from './runtime/controller.ts'
+import { LeaderElector, leaderIdentity } from './runtime/leader.ts'
+import { Manager, type ManagerOptions } from './runtime/manager.ts'
+import type { Metrics } from './runtime/metrics.ts'
+import type { Runnable } from './runtime/runnable.ts'
+
+/** What the operator touches outside itself. The real ones come from `main.ts`, others from the simulator. */
+export interface Surroundings {
+  readonly client: KubeClient
+  readonly forge: Forge
+  readonly gateway: Gateway
+  /** Asks a model's server whether it can work; begins a pull where the profile says so. */
+  readonly probe: (profile: ModelProfile, signal: AbortSignal) => Promise<ModelHealth>
+  /** Lets agents in: runs as long as this process leads. */
+  readonly serveHub: (desk: HubDesk) => Runnable
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+  readonly metrics?: Metrics | undefined
+}
+
+export interface Operator {
+  readonly manager: Manager
+  readonly elector: LeaderElector
+}
+
+/** Puts one operator together: caches -> controllers, hub, audit -> manager. Nothing runs before `manager.run`. */
+export function assembleOperator(
+  { config, identity }: { readonly config: Config; readonly identity: Identity },
+  surroundings: Surroundings,
+  serveHealth?: (operator: Operator) => ManagerOptions['server'],
+): Operator {
+  const { client, forge, gateway, clock, random, log, metrics } = surroundings
+  const { namespace, podName } = identity
+  const { agents: settings, models: profiles } = config
+  const { world, recorder } = openWorld({
+    client,
+    namespace,
+    podName,
+    log,
+    clock,
+    random,
+    observer: metrics?.informer,
+  })
+  const lines = new Lines(clock)
+  const outcomes = new Outcomes()
+  const starts = new StartFailures(clock)
+  const profileOf = (name: string) => profiles.find((profile) => profile.name === name)
+  const models = new ModelWatch({
+    clock,
+    inUse: () => modelsInUse(world.requests.list()),
+    probe: async (name, stop) => {
+      const profile = profileOf(name)
+      return profile === undefined ? { state: 'missing' } : surroundings.probe(profile, stop)
+    },
+    onChange: (model) => {
+      for (const { metadata, status } of world.requests.list())
+        if (status?.model === model) controllers.requests.enqueue(`${namespace}/${metadata.name}`)
+    },
+  })
+  const planning = new Planning({
+    make: planMaker({ forge, gateway, profileOf, log }),
+    stallOf: planningStall,
+    onChange: (key) => controllers.requests.enqueue(key),
+    clock,
+    log,
+  })
+  const doors = doorsOf(world, {
+    gateway,
+    lines,
+    outcomes,
+    profiles,
+    forgeUrl: config.forge.url,
+    serviceAccountName: settings.serviceAccountName,
+    log,
+  })
+
+  const views = [world.requests, world.tasks, world.agents, world.pods]
+  const controller = (
+    name: string,
+    reconcile: Reconcile,
+    concurrency: number,
+    timeoutMs = 60_000,
+  ): Controller =>
+    new Controller({ name, reconcile, concurrency, timeoutMs, views, log, clock, random, metrics })
+  const controllers = {
+    requests: controller(
+      'devrequest',
+      requestReconciler(world, { forge, planning, models, profiles, gateway }),
+      8,
+      // The forge may take minutes to mirror a large repository; its client has a shorter limit of its own.
+      330_000,
+    ),
+    tasks: controller('agenttask', taskReconciler(world, { forge, lines }), 8),
+    agents: controller('agent', agentReconciler(world, { lines, settings, outcomes, starts }), 4),
+    scheduler: controller(
+      'scheduler',
+      schedulerReconciler(world, { lines, settings, starts, dispatch: doors.dispatch }),
+      1,
+    ),
+  }
+  connect(world, lines, outcomes, controllers)
+  controllers.scheduler.enqueue(schedulerKey)
+
+  const elector = new LeaderElector({
+    client,
+    namespace,
+    name: leaderLease,
+    identity: leaderIdentity(podName, random),
+    clock,
+    random,
+    log,
+    onChange: (isLeader) => metrics?.onLeader(leaderLease, isLeader),
+  })
+  const manager: Manager = new Manager({
+    log,
+    clock,
+    server: serveHealth?.({
+      get manager() {
+        return manager
+      },
+      elector,
+    }),
+    caches: views,
+    always: [recorder, world.audit],
+    election: elector,
+    leading: [
+      surroundings.serveHub(new HubDesk({ doors, lines, log, clock })),
+      new LeaderLabel({ client, namespace, podName, log }),
+      ...Object.values(controllers),
+      models,
+      new Registry({
+        client,
+        namespace,
+        clock,
+        log,
+        agents: () => world.agents.list(),
+        live: (agent) => lines.factsOf(agent.status?.podUid),
+      }),
+    ],
+  })
+  return { manager, elector }
+}
