@@ -155,10 +155,12 @@ export interface TestControlPlane {
  */
 export async function startControlPlane(options: {
   readonly directory: string
+  /** Further flags of kube-apiserver, such as those of an audit log. */
+  readonly apiServerFlags?: readonly string[]
   readonly signal?: AbortSignal
   readonly log?: Log
 }): Promise<TestControlPlane> {
-  const { directory, signal, log = silentLog } = options
+  const { directory, apiServerFlags = [], signal, log = silentLog } = options
   const build = { log, ...(signal && { signal }) }
   const binaries = await ensureBinaries(['etcd', 'kube-apiserver'], build)
   await mkdir(directory, { recursive: true })
@@ -186,9 +188,10 @@ export async function startControlPlane(options: {
   }
   process.once('exit', killAll)
   try {
-    const daemons = [
+    const apiServer = apiServerDaemon(binaries['kube-apiserver'] ?? '', settings, certificates)
+    const daemons: readonly Daemon[] = [
       etcdDaemon(binaries['etcd'] ?? '', settings, certificates),
-      apiServerDaemon(binaries['kube-apiserver'] ?? '', settings, certificates),
+      { ...apiServer, command: [...apiServer.command, ...apiServerFlags] },
     ]
     for (const daemon of daemons) {
       pids.push(await startDaemon(directory, { ...daemon, withParent: true }))
