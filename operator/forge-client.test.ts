@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { ForgeClient } from './forge-client.ts'
-import { VirtualClock } from './runtime/virtual-clock.ts'
+import { VirtualClock } from '../test/virtual-clock.ts'
 
 const open: (() => void)[] = []
 afterEach(() => {

@@ -3,7 +3,7 @@ import type { KubeClient } from '../kube/client.ts'
 import type { ConfigMap } from '../kube/core.ts'
 import { KubeError } from '../kube/errors.ts'
 import { silentLogger } from '../runtime/logger.ts'
-import { VirtualClock } from '../runtime/virtual-clock.ts'
+import { VirtualClock } from '../../test/virtual-clock.ts'
 import { AuditLog } from './log.ts'
 import { verify, type AuditEntry } from './record.ts'
 

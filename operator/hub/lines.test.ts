@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { HubMessage } from '../api/agent-protocol.ts'
-import { VirtualClock } from '../runtime/virtual-clock.ts'
+import { VirtualClock } from '../../test/virtual-clock.ts'
 import { Lines } from './lines.ts'
 
 function set() {

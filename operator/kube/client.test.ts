@@ -11,7 +11,7 @@ import {
   startScriptedServer,
   type Script,
   type ScriptedServer,
-} from './testing/scripted-server.ts'
+} from '../../test/scripted-server.ts'
 
 let server: ScriptedServer
 let client: KubeClient

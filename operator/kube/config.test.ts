@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { VirtualClock } from '../runtime/virtual-clock.ts'
+import { VirtualClock } from '../../test/virtual-clock.ts'
 import { inClusterConfig, kubeconfigFile, loadKubeConfig } from './config.ts'
 
 let directory: string

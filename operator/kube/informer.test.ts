@@ -12,7 +12,7 @@ import {
   startScriptedServer,
   type ScriptedServer,
   type SeenRequest,
-} from './testing/scripted-server.ts'
+} from '../../test/scripted-server.ts'
 
 /** The real clock, but what would be a long wait is a short one and is remembered. */
 function hurried(waits: number[]): Clock {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { VirtualClock } from '../runtime/virtual-clock.ts'
+import { VirtualClock } from '../../test/virtual-clock.ts'
 import { Limiter, type Priority } from './limiter.ts'
 
 const { signal } = new AbortController()

@@ -1,5 +1,5 @@
 /**
- * What the Kubernetes client asks of its surroundings. `runtime/clock.ts` holds the real ones, `runtime/virtual-clock.ts`
+ * What the Kubernetes client asks of its surroundings. `runtime/clock.ts` holds the real ones, `test/virtual-clock.ts`
  * the ones that move only when told.
  */
 

@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events'
 import { describe, expect, it } from 'vitest'
-import { VirtualClock } from '../runtime/virtual-clock.ts'
+import { VirtualClock } from '../../test/virtual-clock.ts'
 import { pointer } from './patch.ts'
 import { formatMicroTime, formatTime, parseTime } from './time.ts'
 import { aborted, DeadlineError, orAborted, withDeadline } from './wait.ts'

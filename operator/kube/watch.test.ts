@@ -5,7 +5,11 @@ import { KubeClient } from './client.ts'
 import { configMaps } from './core.ts'
 import { isGone } from './errors.ts'
 import type { Clock } from './ports.ts'
-import { startScriptedServer, type Script, type ScriptedServer } from './testing/scripted-server.ts'
+import {
+  startScriptedServer,
+  type Script,
+  type ScriptedServer,
+} from '../../test/scripted-server.ts'
 import { LineParser, watch, type WatchEvent } from './watch.ts'
 
 describe('the line parser', () => {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { systemClock } from './clock.ts'
-import { seededRandom, VirtualClock } from './virtual-clock.ts'
+import { seededRandom, VirtualClock } from '../../test/virtual-clock.ts'
 
 it.each([
   ['system', systemClock],

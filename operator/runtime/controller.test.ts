@@ -3,7 +3,7 @@ import { KubeError } from '../kube/errors.ts'
 import { Controller, type Outcome, type Reconcile } from './controller.ts'
 import { silentLogger, type Logger } from './logger.ts'
 import { done, requeueAfter, TerminalError, WaitError } from './outcome.ts'
-import { seededRandom, VirtualClock } from './virtual-clock.ts'
+import { seededRandom, VirtualClock } from '../../test/virtual-clock.ts'
 
 let stop: AbortController
 let abort: AbortController

@@ -4,7 +4,7 @@ import { configMaps, type Event } from '../kube/core.ts'
 import { KubeError } from '../kube/errors.ts'
 import { EventRecorder, referenceTo, type EventDraft } from './events.ts'
 import { silentLogger } from './logger.ts'
-import { seededRandom, VirtualClock } from './virtual-clock.ts'
+import { seededRandom, VirtualClock } from '../../test/virtual-clock.ts'
 
 let clock: VirtualClock
 let stored: Map<string, Event>

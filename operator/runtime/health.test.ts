@@ -4,7 +4,7 @@ import { HealthServer } from './health.ts'
 import { silentLogger } from './logger.ts'
 import { Metrics } from './metrics.ts'
 import { done } from './outcome.ts'
-import { seededRandom, VirtualClock } from './virtual-clock.ts'
+import { seededRandom, VirtualClock } from '../../test/virtual-clock.ts'
 
 let server: HealthServer
 let address: string

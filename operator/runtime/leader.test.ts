@@ -4,7 +4,7 @@ import type { Lease } from '../kube/core.ts'
 import { KubeError } from '../kube/errors.ts'
 import { LeaderElector } from './leader.ts'
 import { silentLogger } from './logger.ts'
-import { seededRandom, VirtualClock } from './virtual-clock.ts'
+import { seededRandom, VirtualClock } from '../../test/virtual-clock.ts'
 
 /** One Lease behind an API that can fail, as several processes see it. */
 class LeaseServer {

@@ -5,7 +5,7 @@ import { silentLogger } from './logger.ts'
 import { LeadershipLostError, Manager, type ManagerOptions } from './manager.ts'
 import type { Runnable } from './runnable.ts'
 import { stopSignal } from './signals.ts'
-import { VirtualClock } from './virtual-clock.ts'
+import { VirtualClock } from '../../test/virtual-clock.ts'
 
 let clock: VirtualClock
 let history: string[]

@@ -1,7 +1,7 @@
 import { array, assert, asyncProperty, constantFrom } from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { WorkQueue } from './queue.ts'
-import { seededRandom, VirtualClock } from './virtual-clock.ts'
+import { seededRandom, VirtualClock } from '../../test/virtual-clock.ts'
 
 function made() {
   const clock = new VirtualClock()

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { request } from '../../../test/objects.ts'
 import type { Plan } from '../../api/devrequest.ts'
 import { silentLogger } from '../../runtime/logger.ts'
-import { VirtualClock } from '../../runtime/virtual-clock.ts'
+import { VirtualClock } from '../../../test/virtual-clock.ts'
 import { Planning, type Planned } from './planning.ts'
 
 const planned: Planned = { plan: { hash: 'h' } as Plan, tokens: 7 }

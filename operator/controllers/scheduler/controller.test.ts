@@ -7,7 +7,7 @@ import type { AgentSettings } from '../../config.ts'
 import { Lines } from '../../hub/lines.ts'
 import { KubeError } from '../../kube/errors.ts'
 import { silentLogger } from '../../runtime/logger.ts'
-import { VirtualClock } from '../../runtime/virtual-clock.ts'
+import { VirtualClock } from '../../../test/virtual-clock.ts'
 import type { World } from '../world.ts'
 import { schedulerReconciler } from './controller.ts'
 

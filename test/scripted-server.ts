@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { KubeConfig } from '../config.ts'
+import type { KubeConfig } from '../operator/kube/config.ts'
 
 /** One request as the scripted server saw it. */
 export interface SeenRequest {

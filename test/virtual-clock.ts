@@ -1,5 +1,5 @@
-import type { Cancel, Clock, Random } from '../kube/ports.ts'
-import { sleepOn } from './clock.ts'
+import type { Cancel, Clock, Random } from '../operator/kube/ports.ts'
+import { sleepOn } from '../operator/runtime/clock.ts'
 
 interface Timer {
   readonly at: number
