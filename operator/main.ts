@@ -1,6 +1,7 @@
 // The operator's process: settings and the real surroundings; `operator.ts` puts the parts together.
 import { pino } from 'pino'
 import { ConfigError, loadConfig } from './config.ts'
+import { planMaker } from './controllers/devrequest/make-plan.ts'
 import { ForgeClient } from './forge-client.ts'
 import { Hub } from './hub/server.ts'
 import { KubeClient } from './kube/client.ts'
@@ -33,8 +34,10 @@ async function main(): Promise<void> {
     userAgent: 'guildhall-operator',
     onRequest: metrics.onRequest,
   })
+  const forge = new ForgeClient({ ...config.forge, clock })
+  const profileOf = (name: string) => profiles.find((profile) => profile.name === name)
   const gateway = createGateway({
-    profile: (name) => profiles.find((profile) => profile.name === name),
+    profile: profileOf,
     clock,
     random,
     metrics: modelMetrics(metrics.registry),
@@ -49,8 +52,9 @@ async function main(): Promise<void> {
     { config, identity },
     {
       client,
-      forge: new ForgeClient({ ...config.forge, clock }),
+      forge,
       gateway,
+      plan: planMaker({ forge, gateway, profileOf, log }),
       probe: async (profile, stop) => probeModel(profile, { signal: stop, pulls, clock }),
       serveHub: (desk) => new Hub({ port: config.hubPort, desk, log }),
       clock,

@@ -1,12 +1,12 @@
+import type { DevRequest } from './api/devrequest.ts'
 import { leaderLease } from './api/names.ts'
 import type { Config, Identity } from './config.ts'
 import { agentReconciler, Outcomes } from './controllers/agent/controller.ts'
 import { StartFailures } from './controllers/agent/start-failures.ts'
 import { taskReconciler } from './controllers/agenttask/controller.ts'
 import { requestReconciler } from './controllers/devrequest/controller.ts'
-import { planMaker } from './controllers/devrequest/make-plan.ts'
 import { modelsInUse, ModelWatch } from './controllers/devrequest/model-watch.ts'
-import { Planning } from './controllers/devrequest/planning.ts'
+import { Planning, type Planned } from './controllers/devrequest/planning.ts'
 import { planningStall } from './controllers/devrequest/stalls.ts'
 import { openWorld } from './controllers/open-world.ts'
 import { schedulerKey, schedulerReconciler } from './controllers/scheduler/controller.ts'
@@ -33,6 +33,8 @@ export interface Surroundings {
   readonly client: KubeClient
   readonly forge: Forge
   readonly gateway: Gateway
+  /** Plans a request; may take minutes, and is asked again after a failure. */
+  readonly plan: (request: DevRequest, signal: AbortSignal) => Promise<Planned>
   /** Asks a model's server whether it can work; begins a pull where the profile says so. */
   readonly probe: (profile: ModelProfile, signal: AbortSignal) => Promise<ModelHealth>
   /** Lets agents in: runs as long as this process leads. */
@@ -83,7 +85,7 @@ export function assembleOperator(
     },
   })
   const planning = new Planning({
-    make: planMaker({ forge, gateway, profileOf, log }),
+    make: surroundings.plan,
     stallOf: planningStall,
     onChange: (key) => controllers.requests.enqueue(key),
     clock,
