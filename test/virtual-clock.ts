@@ -58,13 +58,18 @@ export class VirtualClock implements Clock {
     for (;;) {
       const timer = this.#earliest()
       if (timer === undefined || timer.at > end) break
-      this.#move(timer.at - this.#elapsed)
+      this.#move(Math.max(0, timer.at - this.#elapsed))
       this.#timers = this.#timers.filter((other) => other !== timer)
       timer.run()
       await settled()
     }
     this.#move(end - this.#elapsed)
     await settled()
+  }
+
+  /** Time passes while the process is stopped: nothing fires until the next `advance`, which then finds it overdue. */
+  suspend(ms: number): void {
+    this.#move(ms)
   }
 
   /** Moves the wall clock alone, as an administrator or NTP does. */

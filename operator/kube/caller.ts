@@ -1,7 +1,7 @@
 import type { Dispatcher } from 'undici'
 import { fullJitter } from './backoff.ts'
 import type { KubeConfig } from './config.ts'
-import { isTooManyRequests, KubeError } from './errors.ts'
+import { isTooManyRequests, KubeError, WriteBarredError } from './errors.ts'
 import { Limiter, type Priority } from './limiter.ts'
 import type { Clock, Random } from './ports.ts'
 import { Transport, type HttpTransport } from './transport.ts'
@@ -27,6 +27,12 @@ export interface RequestReport {
   readonly code: string
   readonly seconds: number
 }
+
+/**
+ * For how many more milliseconds this process may write; 0 when it may not. A leader elector knows.
+ * Asked synchronously, at the last moment before a write leaves the process: no pause can lie between the answer and the write.
+ */
+export type WriteGuard = () => number
 
 export interface CallerOptions {
   readonly config: KubeConfig
@@ -63,13 +69,24 @@ export class Caller {
   readonly #transport: HttpTransport
   readonly #limiter: Limiter
   readonly #host: string
+  readonly #guard: WriteGuard | undefined
 
-  constructor(options: CallerOptions) {
+  constructor(
+    options: CallerOptions,
+    shared: { readonly limiter?: Limiter; readonly guard?: WriteGuard } = {},
+  ) {
     const { config, clock, rate = 500, burst = 1_000, userAgent = 'guildhall (node)' } = options
     this.#options = options
     this.#transport = options.transport ?? new Transport({ config, userAgent, connections })
-    this.#limiter = new Limiter({ clock, rate, burst, inFlight: connections })
+    this.#limiter = shared.limiter ?? new Limiter({ clock, rate, burst, inFlight: connections })
     this.#host = new URL(config.server).host
+    this.#guard = shared.guard
+  }
+
+  /** The same connections and the same queue, but writes go out only while the guard lets them. */
+  guarded(guard: WriteGuard): Caller {
+    const options = { ...this.#options, transport: this.#transport }
+    return new Caller(options, { limiter: this.#limiter, guard })
   }
 
   /**
@@ -110,13 +127,32 @@ export class Caller {
     const { method, path, body, contentType, signal } = call
     await this.#limiter.acquire(call.priority ?? 'status', { signal })
     try {
-      const answer = await this.#reported(method, () =>
-        this.#transport.call({ method, path, body, contentType, signal }),
-      )
-      return answer.body
+      return await this.#whileAllowed(call, async (within, beforeSend) => {
+        const answer = await this.#reported(method, () =>
+          this.#transport.call({ method, path, body, contentType, signal: within, beforeSend }),
+        )
+        return answer.body
+      })
     } finally {
       this.#limiter.release()
     }
+  }
+
+  /** A write that got no answer is given up while the guard still holds: later, its effect would be another's to judge. */
+  async #whileAllowed(
+    call: Call & { readonly signal: AbortSignal },
+    send: (signal: AbortSignal, beforeSend?: () => void) => Promise<unknown>,
+  ): Promise<unknown> {
+    const { method, path, signal } = call
+    const guard = this.#guard
+    if (guard === undefined || method === 'GET') return send(signal)
+    const name = `${method} ${path}`
+    const beforeSend = () => {
+      if (guard() <= 0) throw new WriteBarredError(name)
+    }
+    beforeSend()
+    const { clock } = this.#options
+    return withDeadline({ clock, ms: guard(), name, signal }, (within) => send(within, beforeSend))
   }
 
   async #reported<R extends { readonly status: number }>(

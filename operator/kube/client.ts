@@ -1,7 +1,14 @@
 import type { Dispatcher } from 'undici'
-import { Caller, type CallerOptions, type CallOptions, type Query } from './caller.ts'
+import {
+  Caller,
+  type CallerOptions,
+  type CallOptions,
+  type Query,
+  type WriteGuard,
+} from './caller.ts'
 import { loadKubeConfig } from './config.ts'
 import { isGone } from './errors.ts'
+import type { Scale } from './core.ts'
 import type { PatchOperation } from './patch.ts'
 import {
   apiVersionOf,
@@ -12,7 +19,7 @@ import {
   type Resource,
 } from './resource.ts'
 
-export type { CallOptions } from './caller.ts'
+export type { CallOptions, WriteGuard } from './caller.ts'
 
 export interface ListOptions extends CallOptions {
   /** Without it: all namespaces. */
@@ -67,11 +74,23 @@ const pageSize = 500
 export class KubeClient {
   /** The namespace of the Pod or of the kubeconfig's context. */
   readonly namespace: string
+  readonly #options: KubeClientOptions
   readonly #caller: Caller
 
-  constructor(options: KubeClientOptions) {
-    this.#caller = new Caller(options)
+  constructor(options: KubeClientOptions, caller: Caller = new Caller(options)) {
+    this.#options = options
+    this.#caller = caller
     this.namespace = options.config.namespace
+  }
+
+  /**
+   * The same client, over the same connections, for what only a leader may do: `client.guarded(() => elector.writableMs())`.
+   * Guarantees: a write (anything but GET) is sent only if the guard allows it at that very moment, after all queueing and
+   * connecting, also when the process was paused meanwhile; it is given up when the time that the guard named is over.
+   * Errors: `WriteBarredError` when nothing was sent; a `Timeout` when the write may have happened.
+   */
+  guarded(guard: WriteGuard): KubeClient {
+    return new KubeClient(this.#options, this.#caller.guarded(guard))
   }
 
   /** Finds the API server (the Pod's own, else the kubeconfig) and makes a client for it. */
@@ -273,6 +292,23 @@ export class KubeClient {
   ): Promise<T> {
     const patch = { type: 'merge', body: { status }, subresource: 'status' } as const
     return this.patch(resource, ref, patch, options)
+  }
+
+  /** How many replicas an object of any scalable kind asks for and has. Needs `get` on `<plural>/scale`. */
+  async getScale(resource: Resource, ref: ObjectRef, options: CallOptions = {}): Promise<Scale> {
+    const path = pathOf(resource, { ...ref, subresource: 'scale' })
+    return this.#caller.call({ ...options, method: 'GET', path, repeatable: true })
+  }
+
+  /** Asks for so many replicas and touches nothing else. Needs `patch` on `<plural>/scale`. */
+  async scale(
+    resource: Resource,
+    ref: ObjectRef,
+    replicas: number,
+    options: CallOptions & { readonly fieldManager?: string } = {},
+  ): Promise<Scale> {
+    const patch = { type: 'merge', body: { spec: { replicas } }, subresource: 'scale' } as const
+    return this.patch<Scale>({ ...resource, object: undefined }, ref, patch, options)
   }
 
   /**

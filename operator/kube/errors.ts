@@ -36,6 +36,19 @@ export class KubeError extends Error {
   }
 }
 
+/**
+ * The guard of a client says that writing is no longer this process's to do; nothing was sent.
+ * Not a `KubeError`, so that no predicate and no retry takes it for a passing failure: stop what you do.
+ */
+export class WriteBarredError extends Error {
+  override readonly name = 'WriteBarredError'
+  readonly code = 'write_barred'
+
+  constructor(what: string) {
+    super(`${what}: not sent, because this process may no longer write`)
+  }
+}
+
 /** The reason of an API failure by HTTP status, for answers that carry no `Status` (proxies, early failures). */
 const reasonByStatus: Readonly<Record<number, string>> = {
   400: 'BadRequest',

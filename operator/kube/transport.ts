@@ -1,6 +1,6 @@
 import { Agent, type Dispatcher } from 'undici'
 import type { KubeConfig, TlsMaterial } from './config.ts'
-import { errorFromAnswer, KubeError } from './errors.ts'
+import { errorFromAnswer, KubeError, WriteBarredError } from './errors.ts'
 import { orAborted } from './wait.ts'
 
 /** One HTTP request to the API server, before credentials. */
@@ -11,6 +11,11 @@ export interface HttpRequest {
   readonly body?: string | undefined
   readonly contentType?: string | undefined
   readonly signal: AbortSignal
+  /**
+   * To be called synchronously before the first byte leaves, each time the request is sent, once everything it had to
+   * wait for (credentials, a connection) is there. What it throws ends the request unsent.
+   */
+  readonly beforeSend?: (() => void) | undefined
 }
 
 /** What carries requests; another one may answer them inside the process. */
@@ -27,8 +32,28 @@ export interface HttpTransport {
 
 interface Connections {
   readonly tls: TlsMaterial
-  readonly calls: Agent
-  readonly watches: Agent
+  readonly calls: Dispatcher
+  readonly watches: Dispatcher
+}
+
+type GuardedRequest = Dispatcher.RequestOptions & {
+  readonly beforeSend?: (() => void) | undefined
+}
+
+/** Connecting can take as long as a pause of the process; undici says when a connection takes the request. */
+const askBeforeSend: Dispatcher.DispatcherComposeInterceptor = (dispatch) => (options, handler) => {
+  const { beforeSend }: typeof options & Pick<GuardedRequest, 'beforeSend'> = options
+  if (beforeSend === undefined) return dispatch(options, handler)
+  return dispatch(options, {
+    onRequestStart: (controller, context) => {
+      beforeSend()
+      handler.onRequestStart?.(controller, context)
+    },
+    onResponseStart: (...args) => handler.onResponseStart?.(...args),
+    onResponseData: (...args) => handler.onResponseData?.(...args),
+    onResponseEnd: (...args) => handler.onResponseEnd?.(...args),
+    onResponseError: (...args) => handler.onResponseError?.(...args),
+  })
 }
 
 /**
@@ -78,7 +103,7 @@ export class Transport implements HttpTransport {
     for (let attempt = 0; ; attempt += 1) {
       const response = await this.#guard(request, async () => {
         const { headers, tls } = await this.#config.credentials()
-        return this.#agents(tls)[pool].request({
+        const options: GuardedRequest = {
           origin: this.#base.origin,
           path: this.#base.pathname.replace(/\/$/, '') + request.path,
           method: request.method,
@@ -92,7 +117,9 @@ export class Transport implements HttpTransport {
           },
           body: request.body ?? null,
           signal: request.signal,
-        })
+          beforeSend: request.beforeSend,
+        }
+        return this.#agents(tls)[pool].request(options)
       })
       if (response.statusCode < 300) return response
       const body = parse(await this.#guard(request, () => response.body.text()))
@@ -117,7 +144,7 @@ export class Transport implements HttpTransport {
       // undici notices an abort only once it is connected; a peer that is dead can take ten seconds to not connect.
       return await orAborted(request.signal, work())
     } catch (cause) {
-      if (cause instanceof KubeError) throw cause
+      if (cause instanceof KubeError || cause instanceof WriteBarredError) throw cause
       // The deadline is the caller's too: whoever set it names what took too long.
       if (request.signal.aborted) throw request.signal.reason
       throw new KubeError({
@@ -141,7 +168,7 @@ export class Transport implements HttpTransport {
     }
     this.#current = {
       tls,
-      calls: new Agent({ ...options, connections: this.#connections }),
+      calls: new Agent({ ...options, connections: this.#connections }).compose(askBeforeSend),
       watches: new Agent(options),
     }
     // Not awaited: requests on the old connections end by themselves, watches within their five minutes.

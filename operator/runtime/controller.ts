@@ -1,4 +1,4 @@
-import { isConflict, isTooManyRequests } from '../kube/errors.ts'
+import { isConflict, isTooManyRequests, WriteBarredError } from '../kube/errors.ts'
 import { refOf } from '../kube/resource.ts'
 import { DeadlineError, withDeadline } from '../kube/wait.ts'
 import type { Clock, Random } from './clock.ts'
@@ -211,6 +211,11 @@ function ofError(error: unknown): Verdict {
   if (error instanceof WaitError) {
     const next = { kind: 'after', ms: error.ms } as const
     return { outcome: 'requeue_after', next, level: 'debug', message: 'reconcile waits' }
+  }
+  if (error instanceof WriteBarredError) {
+    // Whoever may write finds the key again; this process is about to end.
+    const message = 'reconcile stopped: this process may no longer write'
+    return { outcome: 'error', next: { kind: 'forget' }, level: 'warn', message }
   }
   if (isConflict(error)) {
     return {

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { KubeClient } from '../kube/client.ts'
-import type { Lease } from '../kube/core.ts'
-import { KubeError } from '../kube/errors.ts'
+import { KubeClient } from '../kube/client.ts'
+import { configMaps, leases, type Lease } from '../kube/core.ts'
+import { KubeError, WriteBarredError } from '../kube/errors.ts'
+import type { HttpTransport } from '../kube/transport.ts'
 import { LeaderElector } from './leader.ts'
 import { silentLogger } from './logger.ts'
 import { seededRandom, VirtualClock } from '../../test/virtual-clock.ts'
@@ -211,4 +212,90 @@ describe('leader election', () => {
       expect(make).toThrow('lease > renew > 1.2 x retry')
     },
   )
+})
+
+describe('a leader that was stopped and goes on', () => {
+  /** Everything under the path of Leases goes to the server; of the rest only the number is kept. */
+  function transport(): HttpTransport & { readonly written: () => number } {
+    let written = 0
+    const leaseClient = server.client()
+    return {
+      written: () => written,
+      call: async ({ method, path, body, beforeSend }) => {
+        beforeSend?.()
+        if (!path.includes('/leases')) {
+          if (method !== 'GET') written += 1
+          return { status: 200, body: {} }
+        }
+        const object = JSON.parse(body ?? '{}')
+        if (method === 'GET')
+          return { status: 200, body: await leaseClient.get(leases, { name: 'l' }) }
+        return {
+          status: 200,
+          body: await (method === 'POST'
+            ? leaseClient.create(leases, object)
+            : leaseClient.update(leases, object)),
+        }
+      },
+      stream: () => Promise.reject(new Error('there are no streams here')),
+      close: async () => undefined,
+    }
+  }
+
+  it('writes nothing more: not what it was about to write, nor what waited for its turn', async () => {
+    const wire = transport()
+    const config = {
+      server: 'http://localhost',
+      namespace: 'n',
+      credentials: async () => ({ headers: {}, tls: {} }),
+      refresh: () => undefined,
+    }
+    const random = seededRandom(1)
+    const client = new KubeClient({ config, clock, random, transport: wire, rate: 20, burst: 5 })
+    const options = { namespace: 'n', name: 'l', clock, random, log: silentLogger }
+    const elector = new LeaderElector({ client, identity: 'first', ...options })
+    const lead = async () => {
+      await elector.acquire({ signal: life.signal })
+      return elector.keep({ signal: life.signal })
+    }
+    const ended = lead()
+    await clock.advance(20_000)
+    expect(elector.mayWrite()).toBe(true)
+
+    const guarded = client.guarded(() => elector.writableMs())
+    const metadata = { namespace: 'n', name: 'a' }
+    const write = () => guarded.update(configMaps, { metadata }).catch((error: unknown) => error)
+    // Twenty per second: most of these wait in the queue when the process stops.
+    const waiting = Array.from({ length: 60 }, write)
+    const working = clock.sleep(1_000, {}).then(write)
+    await clock.advance(500)
+    const before = wire.written()
+    expect(before).toBeGreaterThan(5)
+    expect(before).toBeLessThan(40)
+
+    clock.suspend(30_000)
+    expect(elector.mayWrite()).toBe(false)
+    const late = write()
+    await clock.advance(60_000)
+    const ends = await Promise.all([...waiting, working, late])
+    expect(wire.written()).toBe(before)
+    expect(ends.filter((end) => end instanceof WriteBarredError).length).toBeGreaterThan(0)
+    // And it does not take the Lease back as if nothing had happened.
+    await expect(ended).resolves.toBe('lost')
+  })
+
+  it('may write again only until the deadline after its last good renewal', async () => {
+    let cut = false
+    const { elector } = candidate('first', () => cut)
+    expect(elector.writableMs()).toBe(0)
+    await clock.advance(0)
+    expect(elector.writableMs()).toBe(10_000)
+    cut = true
+    await clock.advance(4_000)
+    expect(elector.writableMs()).toBe(6_000)
+    await clock.advance(5_999)
+    expect(elector.mayWrite()).toBe(true)
+    await clock.advance(1)
+    expect(elector.mayWrite()).toBe(false)
+  })
 })

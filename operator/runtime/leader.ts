@@ -41,7 +41,9 @@ export function leaderIdentity(pod: string, random: Random): string {
  * Leader election on a Lease, by the rules of client-go.
  * Guarantees: the holder's timestamps are never compared with our clock; what counts is when we saw the record change.
  * Every write carries the version it was decided on.
- * Caveat: it does not fence. Two leaders can overlap for moments; writes must be safe by names, versions and preconditions.
+ * Writes through `client.guarded(() => elector.writableMs())` stop before anybody else may lead, even after a pause.
+ * Caveats: this is no fence at the server. A write that was sent in time may be carried out later, and the monotonic clock
+ * of a suspended machine stands still; so writes must also be safe by names, versions and preconditions.
  * Needs `get`, `create`, `update` on leases.
  */
 export class LeaderElector {
@@ -70,6 +72,19 @@ export class LeaderElector {
 
   get isLeader(): boolean {
     return this.#state.kind === 'leading'
+  }
+
+  /**
+   * For how many more milliseconds a leader may write: until the renew deadline after its last good renewal, which comes
+   * `leaseMs - renewMs` before others may take over. 0 for a follower. A `WriteGuard`.
+   */
+  writableMs(): number {
+    return this.isLeader ? Math.max(0, this.#left()) : 0
+  }
+
+  /** True while a leader may write. Synchronous and never late: it does not depend on a timer having fired. */
+  mayWrite(): boolean {
+    return this.writableMs() > 0
   }
 
   /** Who holds the Lease, as last seen. */

@@ -8,6 +8,7 @@ import { informerSuite } from './informers.ts'
 import { kindSuite } from './kinds.ts'
 import { replicaSuite } from './replicas.ts'
 import { restartSuite } from './restarts.ts'
+import { scaleSuite } from './scale.ts'
 import { verbSuite } from './verbs.ts'
 import { watchSuite } from './watches.ts'
 import { createWorld, destroyWorld, widgetDefinition, type World, type WorldOf } from './world.ts'
@@ -21,6 +22,7 @@ const suites: Readonly<Record<string, (world: WorldOf, backend: Backend) => void
   finalizers: finalizerSuite,
   kinds: kindSuite,
   replicas: replicaSuite,
+  scale: scaleSuite,
   restarts: restartSuite,
 }
 

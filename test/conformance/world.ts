@@ -39,6 +39,7 @@ export interface Widget extends KubeObject {
   }
   readonly status?: {
     readonly phase?: string
+    readonly ready?: number
     readonly conditions?: readonly { readonly type: string; readonly status: string }[]
   }
 }
@@ -74,7 +75,10 @@ export const widgetDefinition = {
         name: 'v1',
         served: true,
         storage: true,
-        subresources: { status: {} },
+        subresources: {
+          status: {},
+          scale: { specReplicasPath: '.spec.size', statusReplicasPath: '.status.ready' },
+        },
         schema: {
           openAPIV3Schema: {
             type: 'object',
@@ -94,6 +98,7 @@ export const widgetDefinition = {
                 type: 'object',
                 properties: {
                   phase: text,
+                  ready: { type: 'integer', format: 'int32' },
                   conditions: list('type', { type: text, status: text }),
                 },
               },
