@@ -32,6 +32,15 @@ describe('in a Pod', () => {
     })
   })
 
+  it('the environment may name another place where they are mounted', async () => {
+    const env = {
+      KUBERNETES_SERVICE_HOST: '10.0.0.1',
+      KUBERNETES_SERVICE_ACCOUNT_DIRECTORY: directory,
+    }
+    const config = await loadKubeConfig({ clock: new VirtualClock(), env })
+    expect(config).toMatchObject({ server: 'https://10.0.0.1:443', namespace: 'guild' })
+  })
+
   it('a rotated token is seen within a minute, at once after a refusal', async () => {
     const clock = new VirtualClock()
     const config = await inClusterConfig({ ...options(), clock })

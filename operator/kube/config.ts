@@ -37,7 +37,8 @@ const freshMs = 60_000
 export const serviceAccountDirectory = '/var/run/secrets/kubernetes.io/serviceaccount'
 
 /**
- * Finds the API server: the Pod's own when `env` says it runs in one, else the kubeconfig.
+ * Finds the API server: the Pod's own when `env` says it runs in one, else the kubeconfig. Where the ServiceAccount's
+ * files are not mounted in the usual place, `KUBERNETES_SERVICE_ACCOUNT_DIRECTORY` names it.
  * Errors: a sentence that names what is missing and what to do.
  */
 export async function loadKubeConfig(options: {
@@ -50,7 +51,9 @@ export async function loadKubeConfig(options: {
   const { clock, env } = options
   const host = env['KUBERNETES_SERVICE_HOST']
   if (options.kubeconfig === undefined && env['KUBECONFIG'] === undefined && host !== undefined) {
-    return inClusterConfig({ clock, host, port: env['KUBERNETES_SERVICE_PORT'] ?? '443' })
+    const port = env['KUBERNETES_SERVICE_PORT'] ?? '443'
+    const directory = env['KUBERNETES_SERVICE_ACCOUNT_DIRECTORY'] ?? serviceAccountDirectory
+    return inClusterConfig({ clock, host, port, directory })
   }
   return kubeconfigFile({ clock, path: options.kubeconfig, context: options.context })
 }
