@@ -7,7 +7,11 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['{operator,forge,agent-image,cli,hack}/**/*.test.ts', 'test/*.test.ts'],
+          include: [
+            '{operator,forge,agent-image,cli,hack}/**/*.test.ts',
+            'test/*.test.ts',
+            'test/lab/*.test.ts',
+          ],
           exclude: ['**/node_modules/**'],
         },
       },
@@ -17,6 +21,15 @@ export default defineConfig({
           include: ['test/conformance/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: 'faults',
+          include: ['test/faults/**/*.test.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
         },
       },
       {

@@ -9,6 +9,8 @@ import { parseArgs } from 'node:util'
 const lanes = {
   unit: 'pure code, real git, real sockets on loopback',
   conformance: 'a real kube-apiserver and etcd, started by the tests',
+  faults:
+    'the real operator before a kube-apiserver that fails, and agents that die; started by the tests',
   cluster: 'a real cluster with images, chart, agents and models',
   containers: 'the images as ordinary containers; needs a container engine',
 } as const

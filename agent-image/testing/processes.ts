@@ -26,8 +26,10 @@ export interface TestPod {
   sandboxOutput(): string
   /** Starts the agent program; resolves with its exit code. */
   startAgent(env: Readonly<Record<string, string>>): {
+    readonly pid: number
     readonly exited: Promise<number | null>
     output(): string
+    signal(name: NodeJS.Signals): void
     stop(): void
   }
   close(): Promise<void>
@@ -62,7 +64,10 @@ export async function startPod(
   }
   const started: ChildProcess[] = []
   const start = (program: string, env: Readonly<Record<string, string>>) => {
-    const words = [process.execPath, join(image, program)]
+    // Tests that are killed must not leave agents behind that knock at a hub for ever.
+    const setpriv = '/usr/bin/setpriv'
+    const tied = existsSync(setpriv) ? [setpriv, '--pdeathsig', 'KILL', '--'] : []
+    const words = [...tied, process.execPath, join(image, program)]
     const user = program.startsWith('agent') ? users.agent : users.sandbox
     const become = ['setpriv', `--reuid=${user}`, `--regid=${user}`, `--groups=${users.group}`]
     const [command = '', ...rest] = twoUsers ? [...become, ...words] : words
@@ -100,7 +105,14 @@ export async function startPod(
         GUILDHALL_ASSETS: assets,
         ...env,
       })
-      return { exited: agent.exited, output: agent.output, stop: () => agent.child.kill('SIGTERM') }
+      const signal = (name: NodeJS.Signals): void => void agent.child.kill(name)
+      return {
+        pid: agent.child.pid ?? 0,
+        exited: agent.exited,
+        output: agent.output,
+        signal,
+        stop: () => signal('SIGTERM'),
+      }
     },
     async close() {
       for (const child of started) if (child.exitCode === null) child.kill('SIGKILL')

@@ -1,0 +1,183 @@
+import { expect, test } from 'vitest'
+import type { AgentTask, AgentTaskStatus, TaskResult } from '../../operator/api/agent-task.ts'
+import { agent, condition, endedStatus, heldStatus, queuedStatus, task } from '../objects.ts'
+import type { ApiObject } from './api.ts'
+import { violations, type Entry, type RecordedKind } from './history-rules.ts'
+
+const result: TaskResult = {
+  verdict: 'Done',
+  summary: '',
+  files: [],
+  evidence: [],
+  tries: 1,
+  tokens: 0,
+  durationSeconds: 1,
+  notes: [],
+  model: '',
+}
+
+/** A history of versions 1, 2, 3 …; each entry says what happened to which object. */
+function historyOf(
+  ...steps: readonly (readonly [RecordedKind, object, ('DELETED' | 'gap')?])[]
+): readonly Entry[] {
+  const seen = new Set<string>()
+  return steps.map(([kind, object, what], index) => {
+    const { uid } = (object as ApiObject).metadata
+    const known = seen.has(uid)
+    seen.add(uid)
+    return {
+      kind,
+      type: what === 'DELETED' ? 'DELETED' : known ? 'MODIFIED' : 'ADDED',
+      version: BigInt(index + 1),
+      at: index,
+      object: object as ApiObject,
+      afterGap: what === 'gap',
+    }
+  })
+}
+
+const step = (status: AgentTaskStatus, spec: Partial<AgentTask['spec']> = {}, name = 'a') =>
+  ['AgentTask', task(name, spec, status)] as const
+const held = (podUid: string, attempt = 1) => heldStatus(podUid, attempt)
+const integrating = { ...held('p1'), result, conditions: queuedStatus.conditions ?? [] }
+const good = { ...endedStatus(true), result, assignment: held('p1').assignment }
+const retrying: AgentTaskStatus = { ...queuedStatus, ...attemptsOf(1) }
+function attemptsOf(attempt: number): AgentTaskStatus {
+  return { attempts: attempt, assignment: held(`p${attempt}`, attempt).assignment }
+}
+const deadLettered = (attempts: number, reason: 'ChecksFailed' | 'Unsupported') => ({
+  ...endedStatus(false),
+  attempts,
+  failure: { reason, message: '', remedy: '' },
+  conditions: [...(endedStatus(false).conditions ?? []), condition('DeadLettered', 'True')],
+})
+const owned = (name: string, owner: string) => ({
+  metadata: {
+    ...agent(name).metadata,
+    ownerReferences: [
+      { apiVersion: 'v1', kind: 'Agent', name: owner, uid: `uid-${owner}`, controller: true },
+    ],
+  },
+})
+
+const blameless: readonly (readonly [string, readonly Entry[]])[] = [
+  [
+    'a task that is given away, reported and merged',
+    historyOf(step(queuedStatus), step(held('p1')), step(integrating), step(good)),
+  ],
+  [
+    'a second attempt after the first was let go',
+    historyOf(
+      step(queuedStatus),
+      step(held('p1')),
+      step(retrying),
+      step(held('p2', 2)),
+      step({ ...retrying, ...attemptsOf(2) }),
+      step(deadLettered(3, 'ChecksFailed')),
+    ),
+  ],
+  [
+    'a Pod that takes one task after another',
+    historyOf(
+      step(queuedStatus),
+      step(held('p1')),
+      step(good),
+      step(queuedStatus, {}, 'b'),
+      step(held('p1'), {}, 'b'),
+      step(good, {}, 'b'),
+    ),
+  ],
+  [
+    'a task behind one that may fail',
+    historyOf(
+      step(deadLettered(1, 'Unsupported'), { onFailure: 'Continue' }),
+      step(queuedStatus, { after: ['a'] }, 'b'),
+      step(held('p1'), { after: ['a'] }, 'b'),
+      step(good, { after: ['a'] }, 'b'),
+    ),
+  ],
+  [
+    'a version that was missed, and is known to be',
+    historyOf(
+      step(held('p1')),
+      ['AgentTask', task('a', {}, held('p2', 2)), 'gap'],
+      step({ ...good, ...attemptsOf(2) }),
+    ),
+  ],
+  [
+    'a task that somebody deleted',
+    historyOf(step(held('p1')), ['AgentTask', task('a', {}, held('p1')), 'DELETED']),
+  ],
+]
+
+test.each(blameless)('%s breaks nothing', (_what, entries) => {
+  expect(violations(entries, { maxAgents: 1 })).toEqual([])
+})
+
+const broken: readonly (readonly [string, string, readonly Entry[]])[] = [
+  ['a task that never ends', 'I1', historyOf(step(queuedStatus))],
+  [
+    'a result that nobody held the task for',
+    'I2',
+    historyOf(step(queuedStatus), step(integrating)),
+  ],
+  [
+    'a result of another attempt',
+    'I2',
+    historyOf(step(held('p0')), step({ ...integrating, assignment: held('p1', 2).assignment })),
+  ],
+  [
+    'a second result',
+    'I2',
+    historyOf(
+      step(held('p1')),
+      step(integrating),
+      step({ ...integrating, result: { ...result, tries: 2 } }),
+    ),
+  ],
+  ['one Pod with two tasks', 'I3', historyOf(step(held('p1')), step(held('p1'), {}, 'b'))],
+  ['a claim that is taken over', 'I3', historyOf(step(held('p1')), step(held('p2', 2)))],
+  [
+    'a task before what it waits for',
+    'I4',
+    historyOf(
+      step(queuedStatus),
+      step(queuedStatus, { after: ['a'] }, 'b'),
+      step(held('p1'), { after: ['a'] }, 'b'),
+    ),
+  ],
+  ['an agent too many', 'I5', historyOf(['Agent', agent('x')], ['Agent', agent('y')])],
+  [
+    'a Pod without its agent',
+    'I5',
+    historyOf(['Agent', agent('x')], ['Pod', owned('pod', 'x')], ['Agent', agent('x'), 'DELETED']),
+  ],
+  ['an attempt that is left out', 'I6', historyOf(step(queuedStatus), step(held('p1', 2)))],
+  ['more attempts than allowed', 'I6', historyOf(step({ ...endedStatus(true), attempts: 4 }))],
+  ['a dead letter before its last attempt', 'I6', historyOf(step(deadLettered(1, 'ChecksFailed')))],
+  ['an end that is taken back', 'I7', historyOf(step(good), step(queuedStatus))],
+  ['an end that changes', 'I7', historyOf(step(good), step(deadLettered(3, 'ChecksFailed')))],
+  [
+    'a token in an object',
+    'I11',
+    historyOf(
+      step({
+        ...good,
+        failure: {
+          reason: 'PodFailed',
+          message: `eyJ${'a'.repeat(30)}.${'b'.repeat(30)}`,
+          remedy: '',
+        },
+      }),
+    ),
+  ],
+]
+
+test.each(broken)('%s is found', (_what, want, entries) => {
+  const found = violations(entries, { maxAgents: 1 })
+  expect(found.map((sentence) => sentence.split(' ')[0])).toContain(want)
+})
+
+test('what has not ended is nobody’s fault while work goes on', () => {
+  expect(violations(historyOf(step(queuedStatus)), { maxAgents: 1, quiet: false })).toEqual([])
+})

@@ -1,0 +1,176 @@
+// A whole Guildhall on loopback: a real control plane, the real operator and forge as processes, agents by a stand-in
+// for the nodes, the rehearsal model. Nothing of it needs images, containers or rights beyond those of an ordinary user.
+import { rmSync } from 'node:fs'
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Log } from '../../hack/cluster/log.ts'
+import { loadScripts } from '../../hack/rehearsal/script.ts'
+import { startRehearsal, type RunningRehearsal } from '../../hack/rehearsal/start.ts'
+import type { AgentRunner } from './agent-runner.ts'
+import type { Api } from './api.ts'
+import { startLabControlPlane, type LabControlPlane } from './control-plane.ts'
+import { startForge, type LabForge } from './forge.ts'
+import { GarbageCollector } from './garbage-collector.ts'
+import { History } from './history.ts'
+import { requestCounts, type Identity, type RequestCounts } from './identities.ts'
+import { followLeader } from './leader-port.ts'
+import { Node } from './node.ts'
+import { startOperator, type OperatorOptions, type OperatorReplica } from './operator.ts'
+import { freePorts, killPrograms } from './programs.ts'
+import { layWire, type Wire } from './wire.ts'
+
+export interface LabOptions {
+  /** Made for the lab, and removed at its end. Short: sockets lie below. */
+  readonly directory: string
+  readonly runner: AgentRunner
+  /** Replicas of the operator; with 0 the caller starts them with `addOperator`. */
+  readonly replicas?: number
+  /** How replicas reach the API server, unless directly: given the lab's control plane, returns another server's URL. */
+  readonly through?: (controlPlane: LabControlPlane) => Promise<string>
+  /** Laid over the chart's settings of the operator, e.g. `{ agents: { maxAgents: 200 } }`. */
+  readonly settings?: Readonly<Record<string, object>>
+  /** How long an agent's Pod takes to start, in milliseconds. */
+  readonly podStartMs?: number
+  /** Whether every object is watched from the beginning, for the invariants; yes unless told. */
+  readonly history?: boolean
+  readonly signal?: AbortSignal
+  readonly log?: Log
+}
+
+export interface Lab {
+  readonly directory: string
+  readonly controlPlane: LabControlPlane
+  /** A person with every right, whose requests are counted apart: submits, looks, deletes. */
+  readonly author: Api
+  readonly forge: LabForge
+  readonly model: RunningRehearsal
+  readonly node: Node
+  readonly history: History
+  readonly operators: readonly OperatorReplica[]
+  /** Between agents and the hub of whoever leads; with one replica agents go straight to it. */
+  readonly hubWire: Wire | undefined
+  /** Starts one more replica. */
+  addOperator(
+    options?: Partial<Pick<OperatorOptions, 'server' | 'settings' | 'entry' | 'nodeArguments'>>,
+  ): Promise<OperatorReplica>
+  /** Requests to the API server so far, by who asked, in its own count. */
+  requests(): Promise<Readonly<Record<Identity, RequestCounts>>>
+  /** What went wrong in the lab itself. */
+  troubles(): readonly string[]
+  /** Ends everything, the newest first, and removes the directory. */
+  stop(): Promise<void>
+}
+
+const scripts = fileURLToPath(new URL('../../hack/rehearsal/scripts', import.meta.url))
+
+/**
+ * Brings a lab up; about eight seconds. When it fails, or on SIGINT and SIGTERM, all of it is ended and removed again.
+ * Several may run in one process, one after another or together.
+ */
+export async function startLab(options: LabOptions): Promise<Lab> {
+  const { directory, runner, replicas = 1, settings } = options
+  const ends: (() => Promise<void> | void)[] = []
+  const stop = async (): Promise<void> => {
+    const failures: unknown[] = []
+    for (const end of ends.splice(0).toReversed())
+      await Promise.resolve(end()).catch((error: unknown) => failures.push(error))
+    if (failures.length > 0) throw new AggregateError(failures, 'the lab did not end cleanly')
+  }
+  const onSignal = (name: NodeJS.Signals): void => {
+    killPrograms()
+    rmSync(directory, { recursive: true, force: true })
+    process.off(name, onSignal)
+    process.kill(process.pid, name)
+  }
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, onSignal)
+  ends.push(() => {
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, onSignal)
+  })
+
+  try {
+    await mkdir(directory, { recursive: true })
+    ends.push(() => rm(directory, { recursive: true, force: true }))
+    const controlPlane = await startLabControlPlane({
+      ...options,
+      directory: join(directory, 'api'),
+    })
+    ends.push(() => controlPlane.stop())
+    const history = new History(controlPlane.as('observer'))
+    if (options.history ?? true) await history.start()
+    ends.push(() => history.stop())
+    const model = await startRehearsal({ rules: await loadScripts(scripts), parallel: 4 })
+    ends.push(async () => {
+      await model[Symbol.asyncDispose]()
+    })
+    const forge = await startForge({ controlPlane, directory })
+    ends.push(() => forge.process.stop())
+    const garbage = new GarbageCollector(controlPlane)
+    await garbage.start()
+    ends.push(() => garbage.stop())
+
+    const operators: OperatorReplica[] = []
+    const server = await options.through?.(controlPlane)
+    let hubWire: Wire | undefined
+    let soleHub: number | undefined
+    if (replicas === 1) [soleHub] = await freePorts(1)
+    else {
+      const leader = await followLeader(
+        controlPlane.as('observer'),
+        (podName) => operators.find((replica) => replica.podName === podName)?.hubPort,
+      )
+      hubWire = await layWire(leader.port)
+      const wire = hubWire
+      ends.push(async () => {
+        leader.stop()
+        await wire.close()
+      })
+    }
+    const hubUrl = `http://127.0.0.1:${soleHub ?? hubWire?.port ?? 0}`
+    const addOperator: Lab['addOperator'] = async (more = {}) => {
+      const [hubPort = 0] = soleHub === undefined ? await freePorts(1) : [soleHub]
+      const replica = await startOperator({
+        controlPlane,
+        directory,
+        podName: `guildhall-operator-${operators.length}`,
+        hubPort,
+        hubUrl,
+        forgeUrl: forge.url,
+        modelUrl: model.endpoint,
+        ...(server === undefined ? {} : { server }),
+        ...(settings === undefined ? {} : { settings }),
+        ...more,
+      })
+      operators.push(replica)
+      ends.push(() => replica.process.stop())
+      return replica
+    }
+    const node = new Node({
+      controlPlane,
+      runner,
+      ...(options.podStartMs === undefined ? {} : { startMs: options.podStartMs }),
+    })
+    await node.start()
+    ends.push(() => node.stop())
+    for (let count = 0; count < replicas; count += 1) await (await addOperator()).ready()
+
+    return {
+      directory,
+      controlPlane,
+      author: controlPlane.as('author'),
+      forge,
+      model,
+      node,
+      history,
+      operators,
+      hubWire,
+      addOperator,
+      requests: () => requestCounts(controlPlane.admin),
+      troubles: () => [...node.troubles, ...garbage.troubles, ...history.troubles],
+      stop,
+    }
+  } catch (error) {
+    await stop().catch(() => undefined)
+    throw error
+  }
+}

@@ -1,0 +1,151 @@
+// The real operator as a process: the chart's settings, the rights of its ServiceAccount, its files as a Pod has them.
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { stringify } from 'yaml'
+import { audiences, labels } from '../../operator/api/names.ts'
+import { orMissing } from './api.ts'
+import type { LabControlPlane } from './control-plane.ts'
+import { namespace, paths } from './paths.ts'
+import { freePorts, startProgram, untilAnswers, type Program } from './programs.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** One replica. It keeps its ports, its Pod's name and its log when it is started again. */
+export interface OperatorReplica {
+  readonly podName: string
+  readonly hubPort: number
+  readonly healthPort: number
+  /** The newest process. */
+  readonly process: Program
+  /** Starts it again after it ended; resolves when it answers. */
+  start(): Promise<void>
+  /** Resolves when its caches are full, and it follows or leads. */
+  ready(): Promise<void>
+  /** Its metrics in the Prometheus text format. */
+  metrics(): Promise<string>
+}
+
+export interface OperatorOptions {
+  readonly controlPlane: LabControlPlane
+  readonly directory: string
+  readonly podName: string
+  readonly hubPort: number
+  /** Base URL of the hub as agents are told. */
+  readonly hubUrl: string
+  readonly forgeUrl: string
+  readonly modelUrl: string
+  /** Another way to the API server, e.g. a fault proxy. */
+  readonly server?: string
+  /** Laid over the chart's settings, one level deep. */
+  readonly settings?: Readonly<Record<string, object>>
+  /** The program; this repository's unless told. */
+  readonly entry?: string
+  readonly nodeArguments?: readonly string[]
+}
+
+/** Starts a replica and resolves when it answers. */
+export async function startOperator(options: OperatorOptions): Promise<OperatorReplica> {
+  const { controlPlane, podName, hubPort } = options
+  const directory = join(options.directory, podName)
+  const account = join(directory, 'serviceaccount')
+  await mkdir(account, { recursive: true })
+  const [healthPort = 0] = await freePorts(1)
+  const forgeToken = join(directory, 'forge-token')
+  const token = (audience?: string) =>
+    controlPlane.token({
+      account: 'guildhall-operator',
+      ...(audience === undefined ? {} : { audience }),
+    })
+  await Promise.all([
+    writeFile(join(account, 'ca.crt'), controlPlane.ca),
+    writeFile(join(account, 'namespace'), namespace),
+    writeFile(join(account, 'token'), await token()),
+    writeFile(forgeToken, await token(audiences.forge)),
+    writeFile(
+      join(directory, 'config.yaml'),
+      stringify(settingsFor({ ...options, healthPort, forgeToken })),
+    ),
+  ])
+  await ensurePod(controlPlane, podName)
+  const server = new URL(options.server ?? controlPlane.server)
+  const start = async (): Promise<Program> => {
+    const program = await startProgram({
+      name: podName,
+      command: [
+        process.execPath,
+        ...(options.nodeArguments ?? []),
+        options.entry ?? join(root, 'operator/main.ts'),
+        '--config',
+        join(directory, 'config.yaml'),
+      ],
+      env: {
+        POD_NAME: podName,
+        POD_NAMESPACE: namespace,
+        KUBERNETES_SERVICE_HOST: server.hostname,
+        KUBERNETES_SERVICE_PORT: server.port,
+        KUBERNETES_SERVICE_ACCOUNT_DIRECTORY: account,
+      },
+      log: join(options.directory, `${podName}.log`),
+    })
+    await untilAnswers(program, `http://127.0.0.1:${healthPort}/healthz`)
+    return program
+  }
+  let current = await start()
+  return {
+    podName,
+    hubPort,
+    healthPort,
+    get process() {
+      return current
+    },
+    async start() {
+      if (current.running) throw new Error(`${podName} still runs`)
+      current = await start()
+    },
+    ready: () => untilAnswers(current, `http://127.0.0.1:${healthPort}/readyz`),
+    metrics: async () => (await fetch(`http://127.0.0.1:${healthPort}/metrics`)).text(),
+  }
+}
+
+function settingsFor(
+  options: OperatorOptions & { readonly healthPort: number; readonly forgeToken: string },
+): Readonly<Record<string, unknown>> {
+  const { controlPlane, settings = {}, hubPort, healthPort, hubUrl, forgeUrl } = options
+  const over: Readonly<Record<string, unknown>> = {
+    ...settings,
+    agents: { hubUrl, ...settings['agents'] },
+    forge: { url: forgeUrl, tokenFile: options.forgeToken },
+  }
+  const merged = { ...controlPlane.settings }
+  for (const [name, value] of Object.entries(over))
+    merged[name] = { ...(merged[name] as object), ...(value as object) }
+  return {
+    ...merged,
+    models: [{ name: 'rehearsal', endpoint: options.modelUrl, parallel: 4 }],
+    hubPort,
+    healthPort,
+  }
+}
+
+/** The Pod that a Deployment would have made: the leader's label is set on it. */
+async function ensurePod({ admin }: LabControlPlane, name: string): Promise<void> {
+  if ((await orMissing(admin.get(`${paths.pods}/${name}`))) !== undefined) return
+  await admin.create(paths.pods, {
+    metadata: {
+      name,
+      labels: { [labels.name]: 'guildhall', [labels.component]: 'operator' },
+    },
+    spec: {
+      serviceAccountName: 'guildhall-operator',
+      securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+      containers: [
+        {
+          name: 'operator',
+          image: 'lab',
+          securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+        },
+      ],
+    },
+  })
+}

@@ -1,0 +1,66 @@
+// Agents as operating system processes: the image's two programs for each Pod, with its workspace and token.
+import { startPod, type TestPod } from '../../agent-image/testing/processes.ts'
+import type { AgentRunner, AgentStart, RunningAgent } from './agent-runner.ts'
+
+/** A running pair of agent and sandbox. */
+export interface AgentProcess extends RunningAgent {
+  readonly start: AgentStart
+  readonly pid: number
+  readonly running: boolean
+  /** To the agent, not to its sandbox. */
+  signal(name: NodeJS.Signals): void
+  output(): string
+}
+
+/** Runs real agents. */
+export class ProcessAgents implements AgentRunner {
+  /** Every agent that ever ran, by the uid of its Pod. */
+  readonly agents = new Map<string, AgentProcess>()
+  readonly #pods = new Set<TestPod>()
+
+  async start(pod: AgentStart): Promise<AgentProcess> {
+    const volumes = await startPod(pod.token)
+    this.#pods.add(volumes)
+    const process = volumes.startAgent({
+      GUILDHALL_HUB_URL: pod.hubUrl,
+      GUILDHALL_AGENT: pod.agent,
+      GUILDHALL_AGENT_TYPE: pod.type,
+    })
+    let running = true
+    const exited = process.exited.then(async (code) => {
+      running = false
+      // With restartPolicy Never the sandbox goes with the Pod.
+      this.#pods.delete(volumes)
+      await volumes.close()
+      return code
+    })
+    const agent: AgentProcess = {
+      start: pod,
+      pid: process.pid,
+      get running() {
+        return running
+      },
+      exited,
+      signal: (name) => process.signal(name),
+      output: () => process.output(),
+      terminate: () => process.signal('SIGTERM'),
+      kill: () => process.signal('SIGKILL'),
+    }
+    this.agents.set(pod.uid, agent)
+    return agent
+  }
+
+  /** The agent of this name that runs now. Throws when there is none. */
+  named(name: string): AgentProcess {
+    const found = [...this.agents.values()].findLast(
+      (agent) => agent.start.agent === name && agent.running,
+    )
+    if (found === undefined) throw new Error(`no agent ${name} runs`)
+    return found
+  }
+
+  async close(): Promise<void> {
+    for (const agent of this.agents.values()) agent.kill()
+    await Promise.all([...this.#pods].map((pod) => pod.close()))
+  }
+}

@@ -1,0 +1,75 @@
+import { connect, createServer, type Socket } from 'node:net'
+
+/** A TCP wire on loopback that a test can cut. What runs through it is not looked at. */
+export interface Wire {
+  readonly port: number
+  /** Resets every connection and refuses new ones until `plug`. */
+  pull(): void
+  plug(): void
+  /** Keeps connections open and lets nothing through, as a dead peer does, until `plug`. */
+  freeze(): void
+  /** Resets every connection; new ones go to where `target` says then. */
+  cut(): void
+  close(): Promise<void>
+}
+
+/** Lays a wire. `target` is asked for each connection; undefined refuses it. */
+export async function layWire(target: () => number | undefined): Promise<Wire> {
+  const sockets = new Set<Socket>()
+  let state: 'plugged' | 'pulled' | 'frozen' = 'plugged'
+  const server = createServer((near) => {
+    const port = target()
+    if (state === 'pulled' || port === undefined) {
+      near.resetAndDestroy()
+      return
+    }
+    const far = connect(port, '127.0.0.1')
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(from)
+      from.setNoDelay(true)
+      from.on('error', () => to.destroy())
+      from.on('close', () => {
+        sockets.delete(from)
+        to.destroy()
+      })
+      from.on('data', (bytes) => {
+        if (state === 'frozen') return
+        if (to.write(bytes)) return
+        from.pause()
+        to.once('drain', () => from.resume())
+      })
+    }
+  })
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  const address = server.address()
+  const cut = (): void => {
+    for (const socket of sockets) socket.resetAndDestroy()
+  }
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : 0,
+    pull() {
+      state = 'pulled'
+      cut()
+    },
+    plug() {
+      // What was swallowed cannot be brought back: the peers must begin anew.
+      if (state === 'frozen') cut()
+      state = 'plugged'
+    },
+    freeze() {
+      state = 'frozen'
+    },
+    cut,
+    close: async () => {
+      cut()
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve())
+      })
+    },
+  }
+}
