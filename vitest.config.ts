@@ -11,6 +11,7 @@ export default defineConfig({
             '{operator,forge,agent-image,cli,hack}/**/*.test.ts',
             'test/*.test.ts',
             'test/lab/*.test.ts',
+            'test/simulation/api-server/**/*.test.ts',
           ],
           exclude: ['**/node_modules/**'],
         },

@@ -1,0 +1,118 @@
+import type { Fields } from './json.ts'
+import type { StoredObject } from './metadata.ts'
+import { badRequest, expired, Refusal } from './refusal.ts'
+import type { ApiRequest } from './request.ts'
+import { readSelection } from './filter.ts'
+import type { Store } from './store.ts'
+
+interface ListBody extends Fields {
+  readonly items: readonly Fields[]
+}
+
+/**
+ * A collection, or a page of it, as it is now, or as it was when its first page was read.
+ * Errors: 410 when that is forgotten.
+ */
+export function listObjects(store: Store, request: ApiRequest): ListBody {
+  const { kind, query } = request
+  const { filter, prefix } = readSelection(request, query)
+  const token = query.get('continue') ?? ''
+  const limit = Number(query.get('limit') ?? 0)
+  const page = token === '' ? undefined : readToken(token)
+  const wanted = query.get('resourceVersion') ?? ''
+  const match = query.get('resourceVersionMatch') ?? ''
+  if (page !== undefined && wanted !== '' && wanted !== '0') {
+    throw badRequest('specifying resource version is not allowed when using continue')
+  }
+  const isExact =
+    match === 'Exact' || (limit > 0 && match === '' && wanted !== '' && wanted !== '0')
+  const collection = store.of(kind)
+  let revision = store.revision
+  let objects: readonly StoredObject[]
+  if (page !== undefined || isExact) {
+    revision = page?.revision ?? Number(wanted)
+    const then = collection.at(revision)
+    if (then === undefined)
+      throw page === undefined ? tooOld(revision, collection.forgotten) : tokenExpired()
+    const keys = [...then.keys()]
+      .filter((key) => key.startsWith(prefix) && key >= (page?.start ?? ''))
+      .toSorted()
+    objects = keys.map((key) => then.get(key) as StoredObject)
+  } else objects = collection.under(prefix)
+  const selected = filter === undefined ? objects : objects.filter(filter)
+  const { fromStorage } = kind.verbs
+  const isCut = limit > 0 && selected.length > limit
+  const shown = isCut ? selected.slice(0, limit) : selected
+  const last = shown.at(-1)
+  const version = kind.group === '' ? kind.version : `${kind.group}/${kind.version}`
+  return {
+    kind: `${kind.kind}List`,
+    apiVersion: version,
+    metadata: {
+      resourceVersion: String(revision),
+      ...(isCut && last !== undefined
+        ? {
+            continue: writeToken(revision, last),
+            ...(filter === undefined ? { remainingItemCount: selected.length - limit } : {}),
+          }
+        : {}),
+    },
+    items: shown.map((object) => {
+      const item = fromStorage?.(object) ?? object
+      if (kind.isCustom) return item
+      // Items of built-in kinds do not say what they are; the list does.
+      const { apiVersion: _, kind: __, ...rest } = item
+      return rest
+    }),
+  }
+}
+
+interface PageToken {
+  readonly revision: number
+  readonly start: string
+}
+
+function writeToken(revision: number, { metadata }: StoredObject): string {
+  const start = metadata.namespace ? `${metadata.namespace}/${metadata.name}` : metadata.name
+  const token = { v: 'meta.k8s.io/v1', rv: revision, start: `${start}\0` }
+  return Buffer.from(JSON.stringify(token)).toString('base64url')
+}
+
+function readToken(text: string): PageToken {
+  try {
+    const token = JSON.parse(Buffer.from(text, 'base64url').toString()) as {
+      readonly rv: number
+      readonly start: string
+    }
+    if (typeof token.start === 'string' && token.rv > 0) {
+      return { revision: token.rv, start: token.start }
+    }
+  } catch {
+    // Answered below, like every other token that is none.
+  }
+  throw badRequest('continue key is not valid: incorrect encoded token')
+}
+
+function tokenExpired(): Refusal {
+  return expired(
+    'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.',
+  )
+}
+
+/** The 410 for a version whose successors are forgotten. */
+export function tooOld(wanted: number, oldest: number): Refusal {
+  return expired(`too old resource version: ${wanted} (${oldest})`)
+}
+
+/** The 504 for a version that is not reached yet. */
+export function tooLarge(wanted: number, current: number): Refusal {
+  return new Refusal(
+    504,
+    'Timeout',
+    `Timeout: Too large resource version: ${wanted}, current: ${current}`,
+    {
+      causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
+      retryAfterSeconds: 1,
+    },
+  )
+}

@@ -1,0 +1,216 @@
+import { type Fields, isFields } from './json.ts'
+import { type FieldProblem, invalidValue, requiredValue, unsupportedValue } from './refusal.ts'
+import type { Schema, SchemaSource } from './schema.ts'
+
+/**
+ * Everything that is wrong with a value by its schema, in the words of the real server. What equals `known`, the value
+ * before, is not looked at again (ratcheting).
+ */
+export function problemsOf(
+  value: unknown,
+  schema: Schema,
+  path: string,
+  known?: unknown,
+): readonly FieldProblem[] {
+  const problems: FieldProblem[] = []
+  check(value, schema, path, known, problems)
+  return problems
+}
+
+function check(
+  value: unknown,
+  schema: Schema,
+  path: string,
+  known: unknown,
+  problems: FieldProblem[],
+): void {
+  if (value === known) return
+  const { source, type } = schema
+  if (value === null) {
+    if (source.nullable) return
+    problems.push(wrongType(path, value, source))
+    return
+  }
+  if (typeof value === 'string') {
+    if (type !== undefined && type !== 'string') {
+      problems.push(wrongType(path, value, source))
+      return
+    }
+    checkText(value, schema, path, problems)
+  } else if (typeof value === 'number') {
+    const fits = type === 'number' || (type === 'integer' && Number.isInteger(value))
+    if (!fits && type !== undefined) {
+      problems.push(wrongType(path, value, source))
+      return
+    }
+    checkNumber(value, source, path, problems)
+  } else if (typeof value === 'boolean') {
+    if (type !== undefined && type !== 'boolean') problems.push(wrongType(path, value, source))
+  } else if (Array.isArray(value)) {
+    if (type !== undefined && type !== 'array') {
+      problems.push(wrongType(path, value, source))
+      return
+    }
+    checkList(value, schema, path, known, problems)
+  } else if (isFields(value)) {
+    if (type !== undefined && type !== 'object') {
+      problems.push(wrongType(path, value, source))
+      return
+    }
+    checkFields(value, schema, path, known, problems)
+  }
+  if (source.enum !== undefined && !source.enum.includes(value)) {
+    problems.push(unsupportedValue(path, value, source.enum))
+  }
+}
+
+function checkText(value: string, schema: Schema, path: string, problems: FieldProblem[]): void {
+  const { minLength, maxLength, pattern, format } = schema.source
+  const length = lengthOf(value)
+  if (maxLength !== undefined && length > maxLength) {
+    problems.push(tooLong(path, maxLength))
+  }
+  if (minLength !== undefined && length < minLength) {
+    const why = `${inBody(path)} should be at least ${minLength} chars long`
+    problems.push(invalidValue(path, value, why))
+  }
+  if (pattern !== undefined && schema.pattern?.test(value) !== true) {
+    problems.push(invalidValue(path, value, `${inBody(path)} should match '${pattern}'`))
+  }
+  if (format === 'date-time' && !isDateTime(value)) {
+    const text = `Invalid value: ${JSON.stringify(value)}: ${inBody(path)} must be of type date-time: ${JSON.stringify(value)}`
+    problems.push({ reason: 'FieldValueTypeInvalid', field: path, text })
+  }
+}
+
+function checkNumber(
+  value: number,
+  source: SchemaSource,
+  path: string,
+  problems: FieldProblem[],
+): void {
+  const { minimum, maximum, multipleOf } = source
+  const say = (words: string) => {
+    problems.push(invalidValue(path, value, `${inBody(path)} should be ${words}`))
+  }
+  if (maximum !== undefined) {
+    if (source.exclusiveMaximum ? value >= maximum : value > maximum) {
+      say(`${source.exclusiveMaximum ? 'less than' : 'less than or equal to'} ${maximum}`)
+    }
+  }
+  if (minimum !== undefined) {
+    if (source.exclusiveMinimum ? value <= minimum : value < minimum) {
+      say(`${source.exclusiveMinimum ? 'greater than' : 'greater than or equal to'} ${minimum}`)
+    }
+  }
+  if (multipleOf !== undefined && value % multipleOf !== 0) say(`a multiple of ${multipleOf}`)
+}
+
+function checkList(
+  value: readonly unknown[],
+  schema: Schema,
+  path: string,
+  known: unknown,
+  problems: FieldProblem[],
+): void {
+  const { items, source } = schema
+  if (items !== undefined) {
+    const before = Array.isArray(known) ? known : []
+    for (let index = 0; index < value.length; index += 1) {
+      check(value[index], items, `${path}[${index}]`, before[index], problems)
+    }
+  }
+  const { minItems, maxItems } = source
+  if (minItems !== undefined && value.length < minItems) {
+    const why = `${inBody(path)} should have at least ${minItems} items`
+    problems.push(invalidValue(path, value.length, why))
+  }
+  if (maxItems !== undefined && value.length > maxItems) {
+    problems.push(tooMany(path, value.length, maxItems))
+  }
+}
+
+function checkFields(
+  value: Fields,
+  schema: Schema,
+  path: string,
+  known: unknown,
+  problems: FieldProblem[],
+): void {
+  const before = isFields(known) ? known : undefined
+  const at = (name: string) => (path === '' ? name : `${path}.${name}`)
+  for (const name in value) {
+    const child = schema.properties.get(name) ?? schema.values
+    if (child !== undefined) check(value[name], child, at(name), before?.[name], problems)
+  }
+  for (const name of schema.source.required ?? []) {
+    if (value[name] === undefined) problems.push(requiredValue(at(name)))
+  }
+  const { minProperties, maxProperties } = schema.source
+  if (minProperties === undefined && maxProperties === undefined) return
+  const count = Object.keys(value).length
+  if (minProperties !== undefined && count < minProperties) {
+    const why = `${inBody(path)} should have at least ${minProperties} properties`
+    problems.push(invalidValue(path, count, why))
+  }
+  if (maxProperties !== undefined && count > maxProperties) {
+    problems.push(tooMany(path, count, maxProperties))
+  }
+}
+
+const inBody = (path: string): string => `${path} in body`
+
+function wrongType(path: string, value: unknown, source: SchemaSource): FieldProblem {
+  const wanted = source.type ?? ''
+  const given = typeOf(value)
+  const shown =
+    value === null
+      ? '""'
+      : typeof value === 'string'
+        ? JSON.stringify(value)
+        : JSON.stringify(value)
+  return {
+    reason: 'FieldValueTypeInvalid',
+    field: path,
+    text: `Invalid value: ${shown}: ${inBody(path)} must be of type ${wanted}: "${given}"`,
+  }
+}
+
+function typeOf(value: unknown): string {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'array'
+  if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number'
+  return typeof value
+}
+
+const tooLong = (path: string, limit: number): FieldProblem => ({
+  reason: 'FieldValueTooLong',
+  field: path,
+  text: `Too long: may not be more than ${limit} bytes`,
+})
+
+const tooMany = (path: string, count: number, limit: number): FieldProblem => ({
+  reason: 'FieldValueTooMany',
+  field: path,
+  text: `Too many: ${count}: must have at most ${limit} items`,
+})
+
+/** Length in code points, as Go counts; most texts are plain and need no counting. */
+function lengthOf(text: string): number {
+  let length = text.length
+  for (let index = 0; index < text.length - 1; index += 1) {
+    const unit = text.charCodeAt(index)
+    if (unit >= 0xd800 && unit < 0xdc00) {
+      length -= 1
+      index += 1
+    }
+  }
+  return length
+}
+
+const dateTime =
+  /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])[Tt]([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/
+
+function isDateTime(text: string): boolean {
+  return dateTime.test(text)
+}

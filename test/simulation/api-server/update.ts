@@ -1,0 +1,155 @@
+import { keyFor } from './collection.ts'
+import { createObject, customProblems, customStatusProblems } from './create.ts'
+import { conforming, type Draft, typeOf } from './draft.ts'
+import { type Fields, isEqual, shared, without } from './json.ts'
+import type { Kind } from './kind.ts'
+import {
+  metadataChangeProblems,
+  metadataProblems,
+  type Metadata,
+  type StoredObject,
+} from './metadata.ts'
+import { conflict, invalid, invalidValue, modified, notFound } from './refusal.ts'
+import type { Target } from './request.ts'
+import type { Act, Store } from './store.ts'
+
+/** What an update did. */
+export interface Updated {
+  readonly object: StoredObject
+  readonly isNew: boolean
+}
+
+/**
+ * Replaces an object, or its status, by what `draftOf` makes of the present one.
+ * Errors: 404, 409 for an old version or another object, 422.
+ */
+export function updateObject(
+  store: Store,
+  target: Target,
+  draftOf: (old: StoredObject | undefined) => Draft,
+  act: Act & { readonly isDry: boolean; readonly mayCreate?: boolean },
+): Updated {
+  const { kind, name } = target
+  const key = keyFor(kind.namespaced ? target.namespace : undefined, name)
+  const old = store.of(kind).get(key)
+  const isStatus = target.subresource === 'status'
+  if (old === undefined) {
+    const mayCreate = (kind.createsOnUpdate || act.mayCreate === true) && !isStatus
+    if (!mayCreate) throw notFound(kind, name)
+    const { fields, metadata } = draftOf(undefined)
+    const fresh = { fields, metadata: { ...metadata, name } }
+    return { object: createObject(store, target, fresh, act), isNew: true }
+  }
+  const draft = draftOf(old)
+  refuseStale(kind, draft.metadata, old)
+  const next = isStatus ? nextStatus(kind, draft, old) : nextObject(kind, draft, old)
+  if (next === old) return { object: old, isNew: false }
+  const problems = isStatus
+    ? [
+        ...metadataChangeProblems(next.metadata, old.metadata),
+        ...(kind.isCustom ? customStatusProblems(kind, next, old) : []),
+      ]
+    : [
+        ...metadataProblems(next.metadata),
+        ...metadataChangeProblems(next.metadata, old.metadata),
+        ...(kind.isCustom
+          ? customProblems(kind, next, old)
+          : [
+              ...(kind.verbs.problems?.(next) ?? []),
+              ...(kind.verbs.changeProblems?.(next, old) ?? []),
+            ]),
+      ]
+  if (problems.length > 0) throw invalid(kind, name, problems)
+  if (isFreed(next, old)) {
+    if (!act.isDry) store.remove(kind, old, act)
+    return { object: next, isNew: false }
+  }
+  if (isSame(next, old)) return { object: old, isNew: false }
+  return { object: act.isDry ? next : store.put(kind, next, old, act), isNew: false }
+}
+
+function refuseStale(kind: Kind, sent: Metadata, old: StoredObject): void {
+  const { name, uid, resourceVersion } = old.metadata
+  if (sent.uid !== undefined && sent.uid !== uid) {
+    const why = `Precondition failed: UID in precondition: ${sent.uid}, UID in object meta: ${uid}`
+    throw conflict(kind, name, why)
+  }
+  if (sent.resourceVersion === undefined) {
+    if (kind.updatesBlindly) return
+    const problem = invalidValue('metadata.resourceVersion', 0, 'must be specified for an update')
+    throw invalid({ group: kind.group, kind: kind.plural }, name, [problem])
+  }
+  if (sent.resourceVersion !== resourceVersion) throw conflict(kind, name, modified)
+}
+
+function nextObject(kind: Kind, draft: Draft, old: StoredObject): StoredObject {
+  const fields = shared(without(draft.fields, 'metadata'), without(old, 'metadata')) as Fields
+  const whole: StoredObject = {
+    ...conforming(kind, fields, old),
+    ...typeOf(kind),
+    metadata: nextMetadata(draft.metadata, old.metadata),
+  }
+  let next = whole
+  if (kind.isCustom && kind.hasStatus) {
+    const { status: _, ...rest } = whole
+    next = old['status'] === undefined ? rest : { ...rest, status: old['status'] }
+  }
+  next = kind.verbs.change?.(next, old) ?? next
+  if (!kind.hasGeneration || !changesContent(next, old, kind)) return next
+  const generation = (old.metadata.generation ?? 0) + 1
+  return { ...next, metadata: { ...next.metadata, generation } }
+}
+
+function nextStatus(kind: Kind, draft: Draft, old: StoredObject): StoredObject {
+  if (!kind.isCustom) {
+    const fields = shared(without(draft.fields, 'metadata'), without(old, 'metadata')) as Fields
+    const metadata = nextMetadata(draft.metadata, old.metadata)
+    const next = { ...conforming(kind, fields, old), ...typeOf(kind), metadata }
+    return kind.verbs.changeStatus?.(next, old) ?? next
+  }
+  // Of a custom object only the status counts.
+  const sent = { ...old, status: shared(draft.fields['status'], old['status']) }
+  const { status } = conforming(kind, sent, old)
+  if (status === old['status']) return old
+  const { status: _, ...rest } = old
+  return status === undefined ? rest : { ...rest, status }
+}
+
+/** The metadata that an update asks for, with what it cannot change put back. */
+function nextMetadata(sent: Metadata, old: Metadata): Metadata {
+  const metadata: Metadata = {
+    ...sent,
+    name: sent.name,
+    namespace: sent.namespace ?? old.namespace,
+    uid: sent.uid ?? old.uid,
+    resourceVersion: old.resourceVersion,
+    generation: old.generation,
+    creationTimestamp: old.creationTimestamp,
+    deletionTimestamp: old.deletionTimestamp ?? sent.deletionTimestamp,
+    deletionGracePeriodSeconds: sent.deletionGracePeriodSeconds ?? old.deletionGracePeriodSeconds,
+  }
+  const defined = Object.fromEntries(
+    Object.entries(metadata).filter(([, value]) => value !== undefined),
+  )
+  return shared(defined, old) as Metadata
+}
+
+function changesContent(next: StoredObject, old: StoredObject, kind: Kind): boolean {
+  const names = new Set([...Object.keys(next), ...Object.keys(old)])
+  names.delete('metadata')
+  if (!kind.isCustom) names.delete('status')
+  for (const name of names)
+    if (next[name] !== old[name] && !isEqual(next[name], old[name])) return true
+  return false
+}
+
+/** The last finalizer goes, and nothing else keeps the object. */
+function isFreed(next: StoredObject, old: StoredObject): boolean {
+  const { deletionTimestamp, deletionGracePeriodSeconds } = old.metadata
+  if (deletionTimestamp === undefined || (next.metadata.finalizers ?? []).length > 0) return false
+  return (deletionGracePeriodSeconds ?? 0) === 0
+}
+
+function isSame(next: StoredObject, old: StoredObject): boolean {
+  return isEqual(next, old)
+}
