@@ -22,6 +22,7 @@ import type { Gateway } from './models/gateway.ts'
 import type { ModelHealth } from './models/health.ts'
 import type { ModelProfile } from './models/profile.ts'
 import { Registry } from './registry/registry.ts'
+import { steadyClock } from './runtime/clock.ts'
 import { Controller, type Reconcile } from './runtime/controller.ts'
 import { LeaderElector, leaderIdentity } from './runtime/leader.ts'
 import { Manager, type ManagerOptions } from './runtime/manager.ts'
@@ -56,7 +57,8 @@ export function assembleOperator(
   surroundings: Surroundings,
   serveHealth?: (operator: Operator) => ManagerOptions['server'],
 ): Operator {
-  const { client, forge, gateway, clock, random, log, metrics } = surroundings
+  const { client, forge, gateway, random, log, metrics } = surroundings
+  const clock = steadyClock(surroundings.clock)
   const { namespace, podName } = identity
   const { agents: settings, models: profiles } = config
   const { world, recorder } = openWorld({

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { systemClock } from './clock.ts'
+import { steadyClock, systemClock } from './clock.ts'
 import { seededRandom, VirtualClock } from '../../test/virtual-clock.ts'
 
 it.each([
@@ -57,4 +57,15 @@ it('the same seed gives the same chance, another seed another', () => {
   expect(draw(1)).toEqual(draw(1))
   expect(draw(1)).not.toEqual(draw(2))
   expect(draw(1)[2]).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}$/)
+})
+
+it('a steady clock goes on when the wall clock jumps', async () => {
+  const wall = new VirtualClock()
+  const startedAt = wall.now()
+  const steady = steadyClock(wall)
+  wall.jump(-3_600_000)
+  await wall.advance(5_000)
+  expect(steady.now() - startedAt).toBe(5_000)
+  wall.jump(7_200_000)
+  expect(steady.now() - startedAt).toBe(5_000)
 })

@@ -18,6 +18,21 @@ export const systemClock: Clock = {
   sleep: (ms, { signal }) => sleepOn(systemClock, ms, signal),
 }
 
+/**
+ * A clock whose wall time is what it was when this process began, plus what the monotonic clock counted since.
+ * For whatever compares stored times with the present: when an administrator or NTP moves the wall clock by an hour, no
+ * deadline passes and no pause grows. Caveat: it keeps an error that the wall clock had at the start.
+ */
+export function steadyClock(clock: Clock): Clock {
+  const offset = clock.now() - clock.monotonic()
+  return {
+    now: () => offset + clock.monotonic(),
+    monotonic: () => clock.monotonic(),
+    after: (ms, run) => clock.after(ms, run),
+    sleep: async (ms, options) => clock.sleep(ms, options),
+  }
+}
+
 /** Real chance. */
 export const systemRandom: Random = {
   next: () => Math.random(),
