@@ -55,6 +55,7 @@ export function labUnavailable(): string | undefined {
 /** Starts one in `directory`, which belongs to it until `stop`. */
 export async function startLabControlPlane(options: {
   readonly directory: string
+  readonly apiServerFlags?: readonly string[]
   readonly signal?: AbortSignal
   readonly log?: Log
 }): Promise<LabControlPlane> {

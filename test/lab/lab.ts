@@ -34,6 +34,10 @@ export interface LabOptions {
   readonly podStartMs?: number
   /** Whether every object is watched from the beginning, for the invariants; yes unless told. */
   readonly history?: boolean
+  /** Flags of the Node that runs the operator, e.g. for a profile. */
+  readonly nodeArguments?: readonly string[]
+  /** Further flags of kube-apiserver, e.g. for an audit log. */
+  readonly apiServerFlags?: readonly string[]
   readonly signal?: AbortSignal
   readonly log?: Log
 }
@@ -139,6 +143,7 @@ export async function startLab(options: LabOptions): Promise<Lab> {
         modelUrl: model.endpoint,
         ...(server === undefined ? {} : { server }),
         ...(settings === undefined ? {} : { settings }),
+        ...(options.nodeArguments === undefined ? {} : { nodeArguments: options.nodeArguments }),
         ...more,
       })
       operators.push(replica)
