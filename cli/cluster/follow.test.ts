@@ -4,29 +4,31 @@ import { agentTasks, agents, devRequests } from '../../operator/api/kinds.ts'
 import type { KubeObject, Resource } from '../../operator/kube/resource.ts'
 import { systemClock as clock, systemRandom as random } from '../../operator/runtime/clock.ts'
 import { exampleAgent, exampleRequest, taskOf, tasks } from '../show/example-objects.ts'
-import { followRequest } from './follow.ts'
+import { followRequest, type FollowOptions } from './follow.ts'
 
 /** An API server with one watch for each kind, which tests speak through. */
 function fakeServer(objects: Readonly<Record<string, readonly KubeObject[]>>) {
   const watches = new Map<string, PassThrough>()
-  const page = (resource: Resource) => ({
-    items: objects[resource.plural] ?? [],
-    resourceVersion: '10',
-    continue: undefined,
-  })
-  const client = {
-    list: async <T extends KubeObject>(resource: Resource<T>) => page(resource) as never,
-    listPage: async <T extends KubeObject>(resource: Resource<T>) => page(resource) as never,
-    openWatch: async (resource: Resource, _: object, options: { signal: AbortSignal }) => {
+  const line = (type: string, object: object) => `${JSON.stringify({ type, object })}\n`
+  const initialEnd = {
+    metadata: { resourceVersion: '10', annotations: { 'k8s.io/initial-events-end': 'true' } },
+  }
+  const client: FollowOptions['client'] = {
+    list: () => Promise.reject(new Error('everything comes as a stream here')),
+    openWatch: async (resource, { sendInitialEvents }, options) => {
       const stream = new PassThrough()
       options.signal.addEventListener('abort', () => stream.destroy(new Error('aborted')))
       watches.set(resource.plural, stream)
+      if (sendInitialEvents) {
+        for (const object of objects[resource.plural] ?? []) stream.write(line('ADDED', object))
+        stream.write(line('BOOKMARK', initialEnd))
+      }
       return stream
     },
   }
   const say = async (resource: Resource, type: string, object: KubeObject) => {
     await expect.poll(() => watches.has(resource.plural)).toBe(true)
-    watches.get(resource.plural)?.write(`${JSON.stringify({ type, object })}\n`)
+    watches.get(resource.plural)?.write(line(type, object))
   }
   const hangUp = (resource: Resource) => {
     watches.get(resource.plural)?.end()

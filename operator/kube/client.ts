@@ -7,7 +7,7 @@ import {
   type WriteGuard,
 } from './caller.ts'
 import { loadKubeConfig } from './config.ts'
-import { isGone } from './errors.ts'
+import { isGone, KubeError } from './errors.ts'
 import type { Scale } from './core.ts'
 import type { PatchOperation } from './patch.ts'
 import {
@@ -113,15 +113,16 @@ export class KubeClient {
   }
 
   /** All pages. A list whose continue token expires is read again in one piece, where there is none to expire. */
-  async list<T extends KubeObject>(
+  async list<T extends KubeObject, Kept = T>(
     resource: Resource<T>,
     options: ListOptions & {
       /** Applied to each page as it arrives, so that what it drops is never held for all. */
-      readonly transform?: (object: T) => T
+      readonly transform?: (object: T) => Kept
     } = {},
-  ): Promise<{ readonly items: readonly T[]; readonly resourceVersion: string }> {
-    const { transform = (object: T) => object } = options
-    let items: T[] = []
+  ): Promise<{ readonly items: readonly Kept[]; readonly resourceVersion: string }> {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- without a transform T is what is kept
+    const { transform = (object: T) => object as unknown as Kept } = options
+    let items: Kept[] = []
     let page: Page<T> | undefined
     do {
       try {
@@ -148,20 +149,27 @@ export class KubeClient {
     } = {},
   ): Promise<Page<T>> {
     const { labelSelector, fieldSelector, limit = pageSize } = options
-    const answer: ListAnswer<T> = await this.#caller.call({
+    const path = pathOf(resource, { namespace: options.namespace })
+    const answer: ListAnswer<T> | undefined = await this.#caller.call({
       timeoutMs: listMs,
       ...options,
       method: 'GET',
-      path: pathOf(resource, { namespace: options.namespace }),
+      path,
       query: { labelSelector, fieldSelector, limit, continue: options.continue },
       repeatable: true,
     })
+    const { items = [], metadata } = answer ?? {}
+    if (!Array.isArray(items ?? []) || !metadata?.resourceVersion) {
+      // Taken for an empty list, the page of some proxy would delete everything from a cache.
+      const message = `GET ${path}: the answer is no list`
+      throw new KubeError({ status: 0, reason: 'NoList', message })
+    }
     // Items of a list carry neither, unlike the same object from a get or a watch.
     const type = { apiVersion: apiVersionOf(resource), kind: resource.kind }
     return {
-      items: (answer.items ?? []).map((item) => ({ ...type, ...item })),
-      resourceVersion: answer.metadata?.resourceVersion ?? '',
-      continue: answer.metadata?.continue || undefined,
+      items: (items ?? []).map((item) => ({ ...type, ...item })),
+      resourceVersion: metadata.resourceVersion,
+      continue: metadata.continue || undefined,
     }
   }
 

@@ -1,8 +1,8 @@
 import type { KubeClient } from './client.ts'
 import type { Clock, Logger, Random } from './ports.ts'
-import { Reflector } from './reflector.ts'
-import { isNewer, keyOf, refOf, type KubeObject, type Resource } from './resource.ts'
-import { Store, type Change, type Indexer } from './store.ts'
+import { Reflector, type ReflectorSink } from './reflector.ts'
+import { identityOf, isNewer, keyOf, refOf, type KubeObject, type Resource } from './resource.ts'
+import { Store, type BrokenObject, type Change, type Entry, type Indexer } from './store.ts'
 import { withDeadline } from './wait.ts'
 import type { WatchEvent } from './watch.ts'
 
@@ -20,8 +20,12 @@ export type ChangeHandler<T> = (
 export interface InformerObserver {
   /** Events arrived, bookmarks included. */
   onEvents(resource: string, count: number): void
-  /** A list after the first one found `missed` changes that no event had told. */
+  /** A full reading after the first one found `missed` changes that no event had told. */
   onRelist(resource: string, missed: number): void
+  /** A watch was found frozen and is opened anew. */
+  onStall(resource: string): void
+  /** So many objects cannot be worked on now; told whenever that changes. */
+  onBroken(resource: string, count: number): void
 }
 
 export interface InformerOptions<T extends KubeObject> {
@@ -33,6 +37,11 @@ export interface InformerOptions<T extends KubeObject> {
   readonly indexers?: Readonly<Record<string, Indexer<T>>>
   /** Shapes objects before they are kept; unless told it drops `managedFields`, often half of an object. */
   readonly transform?: (object: T) => T
+  /**
+   * A sentence when an object cannot be worked on, because it is not what its schema says (written by an older or newer
+   * version, or before a rule existed). Runs for each version of each object, so it should be quick.
+   */
+  readonly check?: (object: T) => string | undefined
   readonly log: Logger
   readonly clock: Clock
   readonly random: Random
@@ -47,7 +56,9 @@ interface VersionWaiter {
 /**
  * A local copy of one kind, kept current by a reflector, with indexes and change handlers.
  * Guarantees: handlers see every object that exists at least once; a handler that throws is logged and loses that event
- * only; `caughtUp` tells when own writes have come back, so that no decision is taken on a view older than them.
+ * only. An object that cannot be read (`check`, `transform` or an indexer says so, or throws) is in `broken()` and nowhere
+ * else until a good version of it comes; handlers are told its key, as of an object that is not there.
+ * `waitForVersion` tells when own writes have come back, so that no decision is taken on a view older than them.
  * Caveats: objects are shared, never change them. Needs `list` and `watch` on the resource.
  */
 export class Informer<T extends KubeObject> {
@@ -58,12 +69,15 @@ export class Informer<T extends KubeObject> {
   readonly #ownWrites = new Map<string, string>()
   #waiters: VersionWaiter[] = []
   #version = ''
+  #written = ''
   #synced = false
+  #brokenCount = 0
 
   constructor(options: InformerOptions<T>) {
     this.#options = options
     this.resource = options.resource
-    this.#store = new Store(options.indexers)
+    const { indexers, check, transform = withoutManagedFields } = options
+    this.#store = new Store({ indexers, check, transform })
   }
 
   /** Registers a handler; it is told at once about what is already there. */
@@ -72,20 +86,20 @@ export class Informer<T extends KubeObject> {
     for (const object of this.#store.values()) {
       this.#tell(handler, { key: keyOf(object.metadata), object, previous: undefined })
     }
+    for (const { key } of this.#store.broken()) {
+      this.#tell(handler, { key, object: undefined, previous: undefined })
+    }
   }
 
   /** Follows the API server until the signal is aborted; never rejects. Use `synced` to wait for the first list. */
   async run(options: { readonly signal: AbortSignal }): Promise<void> {
-    const { transform = withoutManagedFields } = this.#options
-    const reflector = new Reflector({
-      ...this.#options,
-      sink: {
-        transform,
-        replace: (objects: readonly T[], version: string) => this.#replace(objects, version),
-        apply: (events: readonly WatchEvent<T>[]) => this.#apply(events),
-      },
-    })
-    await reflector.run(options)
+    const sink: ReflectorSink<T, Entry<T>> = {
+      read: (object) => this.#read(object),
+      replace: (entries, version) => this.#replace(entries, version),
+      apply: (events) => this.#apply(events),
+      stalled: () => this.#options.observer?.onStall(this.resource.plural),
+    }
+    await new Reflector({ ...this.#options, sink }).run(options)
   }
 
   /** True once the first list is complete. */
@@ -102,8 +116,19 @@ export class Informer<T extends KubeObject> {
     return this.#store.get(keyOf({ namespace, name }))
   }
 
+  /** A copy; `values` goes without. */
   list(): readonly T[] {
+    return [...this.#store.values()]
+  }
+
+  /** All objects without copying them; for one synchronous pass. */
+  values(): Iterable<T> {
     return this.#store.values()
+  }
+
+  /** The objects that are there and cannot be worked on, each with a sentence saying why. */
+  broken(): readonly BrokenObject[] {
+    return this.#store.broken()
   }
 
   /** The objects under one value of a declared index. */
@@ -127,28 +152,21 @@ export class Informer<T extends KubeObject> {
     const key = keyOf(object.metadata)
     const known = this.#ownWrites.get(key)
     if (known === undefined || isNewer(version, known)) this.#ownWrites.set(key, version)
-  }
-
-  /** True while own writes to this key, or to any without one, have not come back. */
-  isBehind(key?: string): boolean {
-    return key === undefined ? this.#ownWrites.size > 0 : this.#ownWrites.has(key)
+    if (isNewer(version, this.#written)) this.#written = version
   }
 
   /**
-   * Waits until own writes (to one object, or all) have come back.
-   * Returns false if that took longer than `timeoutMs`; decide nothing then, come back later.
+   * The latest version that this process wrote, to one object or to any, and that this copy does not include yet.
+   * One version stands for all before it, since the versions of a resource are ordered.
    */
-  async caughtUp(options: {
-    readonly key?: string | undefined
-    readonly signal: AbortSignal
-    readonly timeoutMs: number
-  }): Promise<boolean> {
-    let version = ''
-    for (const [key, written] of this.#ownWrites) {
-      if (options.key !== undefined && key !== options.key) continue
-      if (isNewer(written, version)) version = written
-    }
-    return version === '' || this.waitForVersion(version, options)
+  pending(key?: string): string | undefined {
+    if (key !== undefined) return this.#ownWrites.get(key)
+    return isNewer(this.#written, this.#version) ? this.#written : undefined
+  }
+
+  /** True while a write of this process to the object has not come back. */
+  isBehind(key: string): boolean {
+    return this.#ownWrites.has(key)
   }
 
   /**
@@ -196,27 +214,42 @@ export class Informer<T extends KubeObject> {
     })
   }
 
-  #replace(objects: readonly T[], version: string): void {
-    const changes = this.#store.replace(objects)
+  #read(object: T): Entry<T> {
+    const entry = this.#store.read(object)
+    const { key, found } = entry
+    if ('reason' in found) {
+      const fields = { resource: this.resource.plural, key, reason: found.reason }
+      this.#options.log.warn(fields, 'object cannot be worked on')
+    }
+    return entry
+  }
+
+  #replace(entries: readonly Entry<T>[], version: string): void {
+    const changes = this.#store.replace(entries)
     if (this.#synced) this.#options.observer?.onRelist(this.resource.plural, changes.length)
-    // A list is the truth even with a lower version (a restored backup): what was awaited will never come.
-    if (isNewer(this.#version, version)) this.#ownWrites.clear()
+    // A full reading is the truth even with a lower version (a restored backup): what was awaited will never come.
+    if (isNewer(this.#version, version)) {
+      this.#ownWrites.clear()
+      this.#written = ''
+    }
     this.#version = version
     this.#synced = true
-    for (const change of changes) this.#tellAll(change)
+    this.#tellAll(changes)
     this.#settle()
   }
 
   #apply(events: readonly WatchEvent<T>[]): void {
     this.#options.observer?.onEvents(this.resource.plural, events.length)
     for (const event of events) {
-      const version =
-        event.type === 'BOOKMARK' ? event.resourceVersion : event.object.metadata.resourceVersion
-      if (version !== undefined && isNewer(version, this.#version)) this.#version = version
+      const { version } =
+        event.type === 'BOOKMARK' ? { version: event.resourceVersion } : identityOf(event.object)
+      if (isNewer(version, this.#version)) this.#version = version
       if (event.type === 'BOOKMARK') continue
-      const changes =
-        event.type === 'DELETED' ? this.#store.remove(event.object) : this.#store.put(event.object)
-      for (const change of changes) this.#tellAll(change)
+      this.#tellAll(
+        event.type === 'DELETED'
+          ? this.#store.remove(identityOf(event.object))
+          : this.#store.put(this.#read(event.object)),
+      )
     }
     this.#settle()
   }
@@ -226,17 +259,25 @@ export class Informer<T extends KubeObject> {
     for (const [key, version] of this.#ownWrites) {
       if (this.#includes(version)) this.#ownWrites.delete(key)
     }
+    if (this.#brokenCount !== this.#store.broken().length) {
+      this.#brokenCount = this.#store.broken().length
+      this.#options.observer?.onBroken(this.resource.plural, this.#brokenCount)
+    }
     if (this.#waiters.length === 0) return
     const reached = this.#waiters.filter((waiter) => this.#includes(waiter.version))
     this.#waiters = this.#waiters.filter((waiter) => !reached.includes(waiter))
     for (const waiter of reached) waiter.resolve()
   }
 
-  #tellAll(change: Change<T>): void {
-    for (const handler of this.#handlers) this.#tell(handler, change)
+  #tellAll(changes: readonly Change<T>[]): void {
+    for (const change of changes) {
+      for (const handler of this.#handlers) this.#tell(handler, change)
+    }
   }
 
   #tell(handler: ChangeHandler<T>, change: Change<T>): void {
+    // Nothing can be asked about an object without a name.
+    if (change.key === '') return
     try {
       handler(refOf(change.key), change.object, change.previous)
     } catch (error) {

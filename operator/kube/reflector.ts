@@ -2,168 +2,236 @@ import { halfJitter } from './backoff.ts'
 import type { KubeClient } from './client.ts'
 import { isGone, KubeError } from './errors.ts'
 import type { Clock, Logger, Random } from './ports.ts'
-import { isNewer, type KubeObject, type Resource } from './resource.ts'
-import { watch, type WatchEvent } from './watch.ts'
+import { identityOf, isNewer, type KubeObject, type Resource } from './resource.ts'
+import { DeadlineError } from './wait.ts'
+import { StreamError, watch, type WatchEvent } from './watch.ts'
 
 /** Where a reflector keeps what it sees. All methods are synchronous: nothing may wait between two events. */
-export interface ReflectorSink<T extends KubeObject> {
-  /** Called for each object of a list as it arrives, before `replace`; what it returns is kept. */
-  readonly transform: (object: T) => T
+export interface ReflectorSink<T extends KubeObject, Kept> {
+  /** Called for each object of a full reading as it arrives; what it returns is kept for `replace`. Must not throw. */
+  read(object: T): Kept
   /** This is everything there is at `resourceVersion`. */
-  replace(objects: readonly T[], resourceVersion: string): void
+  replace(items: readonly Kept[], resourceVersion: string): void
   /** These happened, in order. Events that are older than what is known are possible after a resume. */
   apply(events: readonly WatchEvent<T>[]): void
+  /** A watch was given up because nothing came when its end was due. */
+  stalled(): void
 }
 
 /**
  * What a reflector does next.
- * - `listing`: reads all pages; recovers from everything.
- * - `watching`: follows the changes after `from`.
+ * - `streaming`: reads everything as the beginning of a watch, which then goes on (watch-list).
+ * - `listing`: reads everything page by page; recovers from everything.
+ * - `watching`: follows the changes after `from`, on `stream` if one is open.
  * - `waiting`: backs off for `ms` after a failure, then goes on with `next`.
  */
-export type ReflectorState =
-  | { readonly kind: 'listing' }
-  | { readonly kind: 'watching'; readonly from: string }
-  | { readonly kind: 'waiting'; readonly ms: number; readonly next: ReflectorState }
+export type ReflectorState<T extends KubeObject> =
+  | { readonly kind: 'streaming' | 'listing' }
+  | { readonly kind: 'watching'; readonly from: string; readonly stream?: Stream<T> }
+  | { readonly kind: 'waiting'; readonly ms: number; readonly next: ReflectorState<T> }
 
-export interface ReflectorOptions<T extends KubeObject> {
+type Stream<T extends KubeObject> = AsyncGenerator<readonly WatchEvent<T>[], void, undefined>
+
+export interface ReflectorOptions<T extends KubeObject, Kept> {
   readonly client: Pick<KubeClient, 'list' | 'openWatch'>
   readonly resource: Resource<T>
   readonly namespace?: string | undefined
   readonly labelSelector?: string | undefined
   readonly fieldSelector?: string | undefined
-  readonly sink: ReflectorSink<T>
+  readonly sink: ReflectorSink<T, Kept>
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
 }
 
-const backoff = { baseMs: 800, capMs: 30_000 }
-const silenceMs = 120_000
-/** A watch that lived so long, or delivered anything, was healthy. */
+const backoff = { baseMs: 800, capMs: 10_000 }
+/** The longest wait that a server may ask for; blind for longer is worse than one request too many. */
+const maxAskedMs = 60_000
+/**
+ * Watches are this short so that a frozen one is found within 45 s: the server promises an end, and with it a bookmark,
+ * which is more than it promises in between. Reopening costs one small request per kind and half minute.
+ */
+const watchSeconds = { least: 25, spread: 11 }
+/** A watch that lived so long, or brought news, was healthy. */
 const healthyMs = 1_000
 
 /**
- * Keeps a sink equal to what the API server holds: list, then watch from there, for ever.
+ * Keeps a sink equal to what the API server holds: reads everything, then watches from there, for ever.
  * Guarantees: a watch that ends after it did its work is reopened at once from the last version seen, because a loaded
- * server closes watches and waiting then means blindness; only failures back off (0.8 s doubling to 30 s, jittered).
- * An expired version leads to a new list. A silent connection is given up after two minutes.
- * Caveat: between two lists deletions are seen once, as events; after an outage they show as absence in the next list.
+ * server closes watches and waiting then means blindness; only failures back off (0.8 s doubling to 10 s, jittered, or
+ * what the server asks for). An expired version leads to a new reading. A watch that freezes is found within 45 s.
+ * Where the server does not offer watch-list, the first attempt finds out and pages are read from then on.
+ * Caveat: between two full readings deletions are seen once, as events; after an outage they show as absence in the next.
  */
-export class Reflector<T extends KubeObject> {
-  readonly #options: ReflectorOptions<T>
+export class Reflector<T extends KubeObject, Kept> {
+  readonly #options: ReflectorOptions<T, Kept>
   #last = ''
   #failures = 0
+  #streams = true
 
-  constructor(options: ReflectorOptions<T>) {
+  constructor(options: ReflectorOptions<T, Kept>) {
     this.#options = options
   }
 
   /** Runs until the signal is aborted; never rejects. */
   async run(options: { readonly signal: AbortSignal }): Promise<void> {
-    let state: ReflectorState = { kind: 'listing' }
+    let state: ReflectorState<T> = this.#anew()
     while (!options.signal.aborted) state = await this.#step(state, options.signal)
   }
 
-  async #step(state: ReflectorState, signal: AbortSignal): Promise<ReflectorState> {
+  async #step(state: ReflectorState<T>, signal: AbortSignal): Promise<ReflectorState<T>> {
     try {
-      if (state.kind === 'listing') return await this.#list(signal)
-      if (state.kind === 'watching') return await this.#watch(state.from, signal)
-      await this.#options.clock.sleep(state.ms, { signal })
-      return state.next
+      switch (state.kind) {
+        case 'streaming':
+          return await this.#readStream(signal)
+        case 'listing':
+          return await this.#readPages(signal)
+        case 'watching':
+          return await this.#watch(state, signal)
+        case 'waiting':
+          await this.#options.clock.sleep(state.ms, { signal })
+          return state.next
+      }
     } catch (error) {
       return signal.aborted ? state : this.#afterFailure(error, state)
     }
   }
 
-  async #list(signal: AbortSignal): Promise<ReflectorState> {
+  #anew(): ReflectorState<T> {
+    return { kind: this.#streams ? 'streaming' : 'listing' }
+  }
+
+  #open(resourceVersion: string | undefined, signal: AbortSignal): Stream<T> {
+    const { least, spread } = watchSeconds
+    const timeoutSeconds = least + Math.floor(this.#options.random.next() * spread)
+    const { resource, ...options } = this.#options
+    return watch(resource, { ...options, resourceVersion, timeoutSeconds, signal })
+  }
+
+  async #readStream(signal: AbortSignal): Promise<ReflectorState<T>> {
+    const { sink } = this.#options
+    const stream = this.#open(undefined, signal)
+    const items = new Map<string, Kept>()
+    for (;;) {
+      const { done, value: events } = await stream.next()
+      if (done) throw new StreamError('the watch ended before it had told everything there is')
+      for (const [index, event] of events.entries()) {
+        if (event.type === 'BOOKMARK') {
+          if (!event.initialEnd) continue
+          const { resourceVersion } = event
+          this.#replace([...items.values()], resourceVersion)
+          this.#apply(events.slice(index + 1))
+          return { kind: 'watching', from: resourceVersion, stream }
+        }
+        const { key } = identityOf(event.object)
+        if (event.type === 'DELETED') items.delete(key)
+        else items.set(key, sink.read(event.object))
+      }
+    }
+  }
+
+  async #readPages(signal: AbortSignal): Promise<ReflectorState<T>> {
     const { client, resource, namespace, labelSelector, fieldSelector, sink } = this.#options
     const { items, resourceVersion } = await client.list(resource, {
       namespace,
       labelSelector,
       fieldSelector,
       signal,
-      transform: sink.transform,
+      transform: (object) => sink.read(object),
     })
-    this.#last = resourceVersion
-    sink.replace(items, resourceVersion)
+    this.#replace(items, resourceVersion)
     return { kind: 'watching', from: resourceVersion }
   }
 
-  async #watch(from: string, signal: AbortSignal): Promise<ReflectorState> {
-    const { client, resource, namespace, labelSelector, fieldSelector, sink } = this.#options
-    const { clock, random, log } = this.#options
+  async #watch(
+    state: Extract<ReflectorState<T>, { readonly kind: 'watching' }>,
+    signal: AbortSignal,
+  ): Promise<ReflectorState<T>> {
+    const { clock, random, log, resource } = this.#options
     const openedAt = clock.monotonic()
-    const timeoutSeconds = 240 + Math.floor(random.next() * 51)
-    const limit = clock.monotonic() + (timeoutSeconds + 15) * 1000
-    let delivered = false
+    const { stream = this.#open(state.from, signal) } = state
+    // A stream that was handed over has told a lot already.
+    const from = state.stream === undefined ? this.#last : ''
     try {
-      const stream = watch(resource, {
-        client,
-        clock,
-        namespace,
-        labelSelector,
-        fieldSelector,
-        resourceVersion: from,
-        timeoutSeconds,
-        silenceMs,
-        signal,
-      })
       for await (const events of stream) {
-        delivered = true
-        sink.apply(events.map((event) => this.#seen(event)))
-        // A server that forgot its own time limit is not trusted to still send everything.
-        if (clock.monotonic() > limit) break
+        this.#apply(events)
+        if (this.#last !== from) this.#failures = 0
       }
     } catch (error) {
       // A refusal says something; a cut after good service is only the end of this connection.
-      if (signal.aborted || error instanceof KubeError || !delivered) throw error
+      if (!isCut(error) || this.#last === from) throw error
       log.debug({ resource: resource.plural, err: error }, 'watch was cut and is resumed')
     }
-    const next: ReflectorState = { kind: 'watching', from: this.#last }
-    if (delivered || clock.monotonic() - openedAt >= healthyMs) {
+    const next: ReflectorState<T> = { kind: 'watching', from: this.#last }
+    if (this.#last !== from || clock.monotonic() - openedAt >= healthyMs) {
       this.#failures = 0
       return next
     }
-    // Closed at once without a word: once is chance, again is a server that cannot serve.
+    // Closed at once without news: once is chance, again is a server that cannot serve.
     this.#failures += 1
     if (this.#failures === 1) return next
     return { kind: 'waiting', ms: halfJitter(backoff, this.#failures - 2, random), next }
   }
 
-  #seen(event: WatchEvent<T>): WatchEvent<T> {
-    const version =
-      event.type === 'BOOKMARK' ? event.resourceVersion : event.object.metadata.resourceVersion
-    if (version !== undefined && isNewer(version, this.#last)) this.#last = version
-    return event.type === 'BOOKMARK'
-      ? event
-      : { type: event.type, object: this.#options.sink.transform(event.object) }
+  #replace(items: readonly Kept[], resourceVersion: string): void {
+    this.#last = resourceVersion
+    this.#options.sink.replace(items, resourceVersion)
   }
 
-  #afterFailure(error: unknown, state: ReflectorState): ReflectorState {
-    const { random, log, resource } = this.#options
+  #apply(events: readonly WatchEvent<T>[]): void {
+    if (events.length === 0) return
+    for (const event of events) {
+      const version =
+        event.type === 'BOOKMARK' ? event.resourceVersion : identityOf(event.object).version
+      if (isNewer(version, this.#last)) this.#last = version
+    }
+    this.#options.sink.apply(events)
+  }
+
+  #afterFailure(error: unknown, state: ReflectorState<T>): ReflectorState<T> {
+    const { random, log, resource, sink } = this.#options
+    const fields = { resource: resource.plural, doing: state.kind, err: error }
+    const resumed: ReflectorState<T> = { kind: 'watching', from: this.#last }
+    if (error instanceof DeadlineError && state.kind === 'watching') {
+      log.warn(fields, 'watch is frozen, opening another')
+      sink.stalled()
+      // No back-off: it took its time already.
+      return resumed
+    }
+    const passing = isCut(error) || isPassing(error)
+    if (state.kind === 'streaming' && !passing && !isGone(error)) {
+      log.info(fields, 'cannot read everything as a stream here, listing from now on')
+      this.#streams = false
+      return { kind: 'listing' }
+    }
     this.#failures += 1
-    const relist = state.kind === 'listing' || isGone(error) || !isPassing(error)
-    const next: ReflectorState = relist
-      ? { kind: 'listing' }
-      : { kind: 'watching', from: this.#last }
+    const next = state.kind === 'watching' && passing ? resumed : this.#anew()
     if (isGone(error) && this.#failures === 1) {
-      log.info({ resource: resource.plural }, 'watch version expired, listing again')
+      log.info(fields, 'watch version expired, reading everything again')
       return next
     }
     const asked = error instanceof KubeError ? (error.retryAfterMs ?? 0) : 0
-    const ms = Math.max(asked, halfJitter(backoff, this.#failures - 1, random))
-    log.warn(
-      { resource: resource.plural, doing: state.kind, retryInMs: Math.round(ms), err: error },
-      'cannot follow resource, trying again',
+    const ms = Math.max(
+      Math.min(asked, maxAskedMs),
+      halfJitter(backoff, this.#failures - 1, random),
     )
+    log.warn({ ...fields, retryInMs: Math.round(ms) }, 'cannot follow resource, trying again')
     return { kind: 'waiting', ms, next }
   }
 }
 
-/** True when the same watch may work later; otherwise (malformed stream, refused version) only a list helps. */
+/** True for what ends a connection below HTTP. */
+function isCut(error: unknown): boolean {
+  return !(
+    error instanceof KubeError ||
+    error instanceof StreamError ||
+    error instanceof DeadlineError
+  )
+}
+
+/** True when the very same request may work later; otherwise (refused version or parameter) only a new reading helps. */
 function isPassing(error: unknown): boolean {
-  if (!(error instanceof KubeError)) return !(error instanceof SyntaxError)
+  if (!(error instanceof KubeError)) return false
   if (error.causes.some((cause) => cause.reason === 'ResourceVersionTooLarge')) return false
-  return error.status === 0 || error.status === 429 || error.status === 403 || error.status >= 500
+  return [0, 401, 403, 429].includes(error.status) || error.status >= 500
 }

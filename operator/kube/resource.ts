@@ -108,3 +108,23 @@ export function refOf(key: string): { readonly namespace: string; readonly name:
 export function isNewer(a: string, b: string): boolean {
   return a.length === b.length ? a > b : a.length > b.length
 }
+
+/** Key, uid and version of whatever the server sent; empty where it has none. Never throws. */
+export function identityOf(object: unknown): {
+  readonly key: string
+  readonly uid: string
+  readonly version: string
+} {
+  const metadata = isRecord(object) ? object['metadata'] : undefined
+  const text = (field: string): string => {
+    const value = isRecord(metadata) ? metadata[field] : undefined
+    return typeof value === 'string' ? value : ''
+  }
+  const name = text('name')
+  const key = name === '' ? '' : keyOf({ namespace: text('namespace'), name })
+  return { key, uid: text('uid'), version: text('resourceVersion') }
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
+}

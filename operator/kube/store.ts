@@ -1,130 +1,185 @@
-import { isNewer, keyOf, type KubeObject } from './resource.ts'
+import { identityOf, isNewer, type KubeObject } from './resource.ts'
 
 /** Computes the values under which an object is found in an index. Must be pure. */
 export type Indexer<T> = (object: T) => readonly string[]
 
-/** One change of a store: absent `object` means deleted, absent `previous` means new. */
+/** One change of a store: absent `object` means deleted or broken, absent `previous` means new or mended. */
 export interface Change<T> {
   readonly key: string
   readonly object: T | undefined
   readonly previous: T | undefined
 }
 
+/** An object that cannot be worked on, and a sentence saying why. */
+export interface BrokenObject {
+  readonly key: string
+  readonly uid: string
+  readonly reason: string
+}
+
+/** One object as it was read: fit for work, with its index values, or broken, with the reason. */
+export interface Entry<T> {
+  readonly key: string
+  readonly uid: string
+  /** Empty where the object has none, which makes it broken and older than everything. */
+  readonly version: string
+  readonly found:
+    | { readonly object: T; readonly values: readonly (readonly string[])[] }
+    | { readonly reason: string }
+}
+
+export interface StoreOptions<T> {
+  readonly indexers?: Readonly<Record<string, Indexer<T>>> | undefined
+  /** Shapes an object before it is kept. */
+  readonly transform?: ((object: T) => T) | undefined
+  /** A sentence when the object cannot be worked on. */
+  readonly check?: ((object: T) => string | undefined) | undefined
+}
+
 /**
  * Objects by key with secondary indexes.
  * Guarantees: an older version never replaces a newer one of the same object; an object that was deleted and made again
- * under its name shows as two changes, a deletion and an addition.
+ * under its name shows as two changes, a deletion and an addition. An object that cannot be read is kept apart under its
+ * key, is in no index and no list, and takes its place as soon as a good version of it arrives.
  */
 export class Store<T extends KubeObject> {
-  readonly #objects = new Map<string, T>()
-  readonly #indexers: ReadonlyMap<string, Indexer<T>>
+  readonly #options: StoreOptions<T>
+  readonly #indexers: readonly Indexer<T>[]
+  /** By name of the index, then by value. */
   readonly #indexes = new Map<string, Map<string, Set<string>>>()
+  readonly #entries = new Map<string, Entry<T>>()
+  readonly #broken = new Map<string, BrokenObject>()
 
-  constructor(indexers: Readonly<Record<string, Indexer<T>>> = {}) {
-    this.#indexers = new Map(Object.entries(indexers))
-    for (const name of this.#indexers.keys()) this.#indexes.set(name, new Map())
+  constructor(options: StoreOptions<T> = {}) {
+    this.#options = options
+    const { indexers = {} } = options
+    this.#indexers = Object.values(indexers)
+    for (const name of Object.keys(indexers)) this.#indexes.set(name, new Map())
   }
 
   get size(): number {
-    return this.#objects.size
+    return this.#entries.size - this.#broken.size
   }
 
   get(key: string): T | undefined {
-    return this.#objects.get(key)
+    return objectOf(this.#entries.get(key))
   }
 
-  values(): readonly T[] {
-    return [...this.#objects.values()]
+  /** Without a copy: do not change the store in between. */
+  *values(): Generator<T, void, undefined> {
+    for (const { found } of this.#entries.values()) if ('object' in found) yield found.object
   }
 
   /** Errors: throws for an index that was never declared; an empty answer would hide the slip. */
   byIndex(index: string, value: string): readonly T[] {
     const entries = this.#indexes.get(index)
     if (entries === undefined) throw new RangeError(`there is no index ${index}`)
-    const found: T[] = []
+    const objects: T[] = []
     for (const key of entries.get(value) ?? []) {
-      const object = this.#objects.get(key)
-      if (object !== undefined) found.push(object)
+      const object = this.get(key)
+      if (object !== undefined) objects.push(object)
     }
-    return found
+    return objects
+  }
+
+  broken(): readonly BrokenObject[] {
+    return [...this.#broken.values()]
+  }
+
+  /** Reads what the server sent, whatever it is; never throws. */
+  read(object: T): Entry<T> {
+    const { key, uid, version } = identityOf(object)
+    return { key, uid, version, found: this.#judge(object, key, version) }
   }
 
   /** Takes an added or modified object. */
-  put(object: T): readonly Change<T>[] {
-    const key = keyOf(object.metadata)
-    const previous = this.#objects.get(key)
-    if (previous !== undefined && !isNewer(versionOf(object), versionOf(previous))) return []
-    return this.#set(key, object, previous)
+  put(entry: Entry<T>): readonly Change<T>[] {
+    const previous = this.#entries.get(entry.key)
+    const isLate = previous !== undefined && !isNewer(entry.version, previous.version)
+    return isLate && entry.version !== '' ? [] : this.#set(entry, previous)
   }
 
   /** Takes a deleted object; ignored if the name holds a newer one by now. */
-  remove(object: T): readonly Change<T>[] {
-    const key = keyOf(object.metadata)
-    const previous = this.#objects.get(key)
-    if (previous === undefined || isNewer(versionOf(previous), versionOf(object))) return []
-    return this.#drop(key, previous)
+  remove(entry: Pick<Entry<T>, 'key' | 'version'>): readonly Change<T>[] {
+    const previous = this.#entries.get(entry.key)
+    if (previous === undefined) return []
+    const isLate = entry.version !== '' && isNewer(previous.version, entry.version)
+    return isLate ? [] : this.#drop(previous)
   }
 
-  /** Takes the answer of a list, which is right even where its versions are lower (a restored backup). */
-  replace(objects: readonly T[]): readonly Change<T>[] {
+  /** Takes everything there is, which is right even where its versions are lower (a restored backup). */
+  replace(entries: Iterable<Entry<T>>): readonly Change<T>[] {
     const changes: Change<T>[] = []
     const present = new Set<string>()
-    for (const object of objects) {
-      const key = keyOf(object.metadata)
-      present.add(key)
-      const previous = this.#objects.get(key)
-      if (
-        previous === undefined ||
-        versionOf(previous) !== versionOf(object) ||
-        previous.metadata.uid !== object.metadata.uid
-      ) {
-        changes.push(...this.#set(key, object, previous))
+    for (const entry of entries) {
+      present.add(entry.key)
+      const previous = this.#entries.get(entry.key)
+      if (previous?.version !== entry.version || previous.uid !== entry.uid) {
+        changes.push(...this.#set(entry, previous))
       }
     }
-    for (const [key, previous] of this.#objects) {
-      if (!present.has(key)) changes.push(...this.#drop(key, previous))
+    for (const previous of this.#entries.values()) {
+      if (!present.has(previous.key)) changes.push(...this.#drop(previous))
     }
     return changes
   }
 
-  #set(key: string, object: T, previous: T | undefined): readonly Change<T>[] {
-    if (previous !== undefined) this.#unindex(key, previous)
-    this.#objects.set(key, object)
-    for (const [name, indexer] of this.#indexers) {
-      const entries = this.#indexes.get(name)
-      for (const value of indexer(object)) {
-        const keys = entries?.get(value)
-        if (keys === undefined) entries?.set(value, new Set([key]))
-        else keys.add(key)
+  #judge(object: T, key: string, version: string): Entry<T>['found'] {
+    if (key === '' || version === '') return { reason: 'it has no name or no version' }
+    const { transform, check } = this.#options
+    try {
+      const kept = transform?.(object) ?? object
+      const reason = check?.(kept)
+      if (reason !== undefined) return { reason }
+      return { object: kept, values: this.#indexers.map((indexer) => indexer(kept)) }
+    } catch (error) {
+      return {
+        reason: `it cannot be read: ${error instanceof Error ? error.message : String(error)}`,
       }
     }
-    return previous !== undefined && previous.metadata.uid !== object.metadata.uid
+  }
+
+  #set(entry: Entry<T>, previous: Entry<T> | undefined): readonly Change<T>[] {
+    if (previous !== undefined) this.#forget(previous)
+    const { key, uid, found } = entry
+    this.#entries.set(key, entry)
+    if ('reason' in found) this.#broken.set(key, { key, uid, reason: found.reason })
+    else this.#index(found.values, (keys) => keys.add(key))
+    const [object, was] = [objectOf(entry), objectOf(previous)]
+    return object !== undefined && was !== undefined && previous?.uid !== uid
       ? [
-          { key, object: undefined, previous },
+          { key, object: undefined, previous: was },
           { key, object, previous: undefined },
         ]
-      : [{ key, object, previous }]
+      : [{ key, object, previous: was }]
   }
 
-  #drop(key: string, previous: T): readonly Change<T>[] {
-    this.#unindex(key, previous)
-    this.#objects.delete(key)
-    return [{ key, object: undefined, previous }]
+  #drop(previous: Entry<T>): readonly Change<T>[] {
+    this.#forget(previous)
+    this.#entries.delete(previous.key)
+    return [{ key: previous.key, object: undefined, previous: objectOf(previous) }]
   }
 
-  #unindex(key: string, object: T): void {
-    for (const [name, indexer] of this.#indexers) {
-      const entries = this.#indexes.get(name)
-      for (const value of indexer(object)) {
-        const keys = entries?.get(value)
-        keys?.delete(key)
-        // Without this an index by uid would grow for ever.
-        if (keys?.size === 0) entries?.delete(value)
+  #forget({ key, found }: Entry<T>): void {
+    if ('reason' in found) this.#broken.delete(key)
+    else this.#index(found.values, (keys) => keys.delete(key))
+  }
+
+  #index(values: readonly (readonly string[])[], change: (keys: Set<string>) => void): void {
+    let position = 0
+    for (const entries of this.#indexes.values()) {
+      for (const value of values[position] ?? []) {
+        const keys = entries.get(value) ?? new Set<string>()
+        change(keys)
+        // Without the deletion an index by uid would grow for ever.
+        if (keys.size === 0) entries.delete(value)
+        else entries.set(value, keys)
       }
+      position += 1
     }
   }
 }
 
-function versionOf(object: KubeObject): string {
-  return object.metadata.resourceVersion ?? ''
+function objectOf<T>(entry: Entry<T> | undefined): T | undefined {
+  return entry !== undefined && 'object' in entry.found ? entry.found.object : undefined
 }

@@ -1,10 +1,11 @@
 import { array, assert, nat, property } from 'fast-check'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { systemClock, systemRandom } from '../runtime/clock.ts'
 import { KubeClient } from './client.ts'
 import { configMaps } from './core.ts'
 import { isGone } from './errors.ts'
 import type { Clock } from './ports.ts'
+import { VirtualClock } from '../../test/virtual-clock.ts'
 import {
   startScriptedServer,
   type Script,
@@ -64,7 +65,7 @@ describe('a watch', () => {
     script: Script,
     options: {
       readonly signal?: AbortSignal
-      readonly silenceMs?: number
+      readonly timeoutSeconds?: number
       readonly clock?: Clock
     } = {},
   ): Promise<{ readonly events: WatchEvent<object & { metadata: { name: string } }>[] }> {
@@ -72,7 +73,7 @@ describe('a watch', () => {
     client = new KubeClient({ config: server.config, clock: systemClock, random: systemRandom })
     const {
       signal = new AbortController().signal,
-      silenceMs = 5_000,
+      timeoutSeconds = 240,
       clock = systemClock,
     } = options
     const events: WatchEvent<{ metadata: { name: string } }>[] = []
@@ -80,8 +81,7 @@ describe('a watch', () => {
       client,
       clock,
       resourceVersion: '5',
-      timeoutSeconds: 240,
-      silenceMs,
+      timeoutSeconds,
       signal,
     })) {
       events.push(...batch)
@@ -95,7 +95,7 @@ describe('a watch', () => {
       response.end(`${added('a', '6')}${added('b', '7')}${JSON.stringify(bookmark)}\n`)
     })
     expect(events.map((event) => event.type)).toEqual(['ADDED', 'ADDED', 'BOOKMARK'])
-    expect(events[2]).toEqual({ type: 'BOOKMARK', resourceVersion: '9' })
+    expect(events[2]).toEqual({ type: 'BOOKMARK', resourceVersion: '9', initialEnd: false })
     expect(Object.fromEntries(server.requests[0]?.query ?? [])).toEqual({
       watch: 'true',
       resourceVersion: '5',
@@ -116,13 +116,33 @@ describe('a watch', () => {
     await expect(atStart).rejects.toSatisfy(isGone)
   })
 
-  it('ends by itself when the connection falls silent, before or after the first byte', async () => {
-    await expect(follow(() => undefined, { silenceMs: 30 })).resolves.toEqual({ events: [] })
-    await server.close()
-    const { events } = await follow((_, response) => void response.write(added('a', '6')), {
-      silenceMs: 30,
+  it('is given up when its end is due and does not come, or when it does not even begin', async () => {
+    const clock = new VirtualClock()
+    const opened = Promise.withResolvers<void>()
+    const frozen = follow(
+      (_, response) => {
+        response.write(added('a', '6'))
+        opened.resolve()
+      },
+      { timeoutSeconds: 30, clock },
+    )
+    const overdue = expect(frozen).rejects.toThrow('WATCH configmaps took longer than 36000 ms')
+    await opened.promise
+    // The answer is on its way; the deadline of the opening is over once it is here.
+    await vi.waitFor(async () => {
+      await clock.advance(0)
+      expect(clock.next()).toBe(36_000)
     })
-    expect(events).toHaveLength(1)
+    await clock.advance(35_999)
+    expect(clock.pending).toBe(1)
+    await clock.advance(1)
+    await overdue
+
+    await server.close()
+    const silent = expect(follow(() => undefined, { clock })).rejects.toThrow('15000 ms')
+    await vi.waitFor(() => expect(server.requests).toHaveLength(1))
+    await clock.advance(15_000)
+    await silent
   })
 
   it('fails when the connection is cut', async () => {

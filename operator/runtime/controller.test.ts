@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { KubeError } from '../kube/errors.ts'
-import { Controller, type Outcome, type Reconcile } from './controller.ts'
+import { Controller, type Outcome, type Reconcile, type View } from './controller.ts'
 import { silentLogger, type Logger } from './logger.ts'
 import { done, requeueAfter, TerminalError, WaitError } from './outcome.ts'
 import { seededRandom, VirtualClock } from '../../test/virtual-clock.ts'
@@ -19,18 +19,25 @@ interface World {
   readonly errors: string[]
 }
 
-function start(reconcile: Reconcile, options: { readonly concurrency?: number } = {}): World {
-  const clock = new VirtualClock()
+function start(
+  reconcile: Reconcile,
+  options: {
+    readonly concurrency?: number
+    readonly views?: readonly View[]
+    readonly clock?: VirtualClock
+  } = {},
+): World {
+  const { clock = new VirtualClock() } = options
   const outcomes: Outcome[] = []
   const errors: string[] = []
   const log: Logger = { ...silentLogger, error: (_, message) => errors.push(message) }
   const controller = new Controller({
     name: 'test',
     reconcile,
-    clock,
     random: seededRandom(1),
     log,
     ...options,
+    clock,
     metrics: {
       controller: () => ({
         ...observer,
@@ -193,36 +200,90 @@ it('one key is never worked on twice at a time, different keys are', async () =>
 })
 
 describe('own writes', () => {
-  it('are waited for before a decision is taken', async () => {
+  /** A view whose version the test moves; each run of the reconcile writes the next version. */
+  function writing() {
     const clock = new VirtualClock()
-    const back = Promise.withResolvers<boolean>()
-    let behind = true
-    const view = { isBehind: () => behind, caughtUp: () => back.promise }
-    let runs = 0
-    const controller = new Controller({
-      name: 'test',
-      views: [view],
-      reconcile: async () => {
-        runs += 1
+    let [seen, written] = [0, 0]
+    const objects = new Map<string, number>()
+    const waiting = new Set<() => void>()
+    const view: View = {
+      pending: (key) => {
+        const version = key === undefined ? written : (objects.get(key) ?? 0)
+        return version > seen ? String(version) : undefined
+      },
+      waitForVersion: async (version, { signal, timeoutMs }) => {
+        if (Number(version) <= seen) return true
+        const over = clock.sleep(timeoutMs, { signal }).then(() => false)
+        return Promise.race([
+          over,
+          new Promise<true>((resolve) => waiting.add(() => resolve(true))),
+        ])
+      },
+    }
+    const runs: string[] = []
+    const world = start(
+      async (key) => {
+        runs.push(key)
+        written += 1
         return done
       },
-      clock,
-      random: seededRandom(1),
-      log: silentLogger,
-    })
-    stop = new AbortController()
-    abort = new AbortController()
-    running = controller.run({ stop: stop.signal, abort: abort.signal })
+      { views: [view], clock, concurrency: 2 },
+    )
+    return {
+      ...world,
+      runs,
+      write: (key: string) => {
+        written += 1
+        objects.set(key, written)
+      },
+      reach: (version: number) => {
+        seen = version
+        for (const resolve of waiting) resolve()
+        waiting.clear()
+      },
+    }
+  }
+
+  it("are waited for before the next decision on the same key, and not before another key's", async () => {
+    const { clock, controller, runs, reach } = writing()
+    controller.enqueue('n/a')
+    await clock.advance(10)
     controller.enqueue('n/a')
     await clock.advance(100)
-    expect(runs).toBe(0)
-    // They did not come back in time: nothing is decided, and it is tried again.
-    back.resolve(false)
-    await clock.advance(500)
-    expect(runs).toBe(0)
-    behind = false
-    await clock.advance(1_000)
-    expect(runs).toBe(1)
+    expect(runs).toEqual(['n/a'])
+    controller.enqueue('n/b')
+    await clock.advance(100)
+    expect(runs).toEqual(['n/a', 'n/b'])
+    // What `n/b` wrote meanwhile is not waited for.
+    reach(1)
+    await clock.advance(100)
+    expect(runs).toEqual(['n/a', 'n/b', 'n/a'])
+  })
+
+  it('of somebody else in this process to the very object are waited for, too', async () => {
+    const { clock, controller, runs, write, reach } = writing()
+    write('n/a')
+    controller.enqueue('n/a')
+    await clock.advance(100)
+    expect(runs).toEqual([])
+    reach(1)
+    await clock.advance(100)
+    expect(runs).toEqual(['n/a'])
+  })
+
+  it('that do not come back keep their key from being worked on, and no other', async () => {
+    const { clock, controller, runs, reach } = writing()
+    controller.enqueue('n/a')
+    await clock.advance(10)
+    controller.enqueue('n/a')
+    await clock.advance(60_000)
+    expect(runs).toEqual(['n/a'])
+    controller.enqueue('n/b')
+    await clock.advance(10)
+    expect(runs).toEqual(['n/a', 'n/b'])
+    reach(2)
+    await clock.advance(2_000)
+    expect(runs).toEqual(['n/a', 'n/b', 'n/a'])
   })
 })
 

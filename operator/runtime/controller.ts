@@ -1,5 +1,5 @@
 import { isConflict, isTooManyRequests, WriteBarredError } from '../kube/errors.ts'
-import { refOf } from '../kube/resource.ts'
+import { isNewer, refOf } from '../kube/resource.ts'
 import { DeadlineError, withDeadline } from '../kube/wait.ts'
 import type { Clock, Random } from './clock.ts'
 import { withFields, type Logger } from './logger.ts'
@@ -35,8 +35,13 @@ export interface ControllerObserver extends QueueObserver {
 
 /** A view that has to include our own writes before it is acted upon; an `Informer` is one. */
 export interface View {
-  isBehind(): boolean
-  caughtUp(options: { readonly signal: AbortSignal; readonly timeoutMs: number }): Promise<boolean>
+  /** The latest version that this process wrote, to one object or to any, and that the view does not include yet. */
+  pending(key?: string): string | undefined
+  /** Resolves false when the view does not get there in time. */
+  waitForVersion(
+    version: string,
+    options: { readonly signal: AbortSignal; readonly timeoutMs: number },
+  ): Promise<boolean>
 }
 
 export interface ControllerOptions {
@@ -46,7 +51,10 @@ export interface ControllerOptions {
   readonly concurrency?: number
   /** After this time a run's signal is aborted; 60 s unless told. */
   readonly timeoutMs?: number
-  /** Caches the reconcile reads: each run waits until they hold every write noted with `noteWrite`. */
+  /**
+   * Caches the reconcile reads. A run waits until each of them includes what was noted as written (`noteWrite`) when the
+   * key's last run ended, and whatever was written to the object of that key since.
+   */
   readonly views?: readonly View[]
   readonly log: Logger
   readonly clock: Clock
@@ -83,6 +91,8 @@ export class Controller implements Runnable {
   readonly #options: ControllerOptions
   readonly #queue: WorkQueue
   readonly #observer: ControllerObserver | undefined
+  /** By key, for each view: what was pending when the key's last run ended. */
+  readonly #marks = new Map<string, readonly (string | undefined)[]>()
 
   constructor(options: ControllerOptions) {
     this.name = options.name
@@ -152,6 +162,7 @@ export class Controller implements Runnable {
     const startedAt = clock.monotonic()
     this.#observer?.onRunStart()
     const { outcome, next, level, message, error } = await this.#attempt(key, abort, log)
+    this.#mark(key)
     this.#observer?.onRunEnd(outcome, (clock.monotonic() - startedAt) / 1000)
     if (abort.aborted) return
     if (next.kind === 'backOff') this.#queue.addRateLimited(key)
@@ -171,7 +182,7 @@ export class Controller implements Runnable {
       const result = await withDeadline(
         { clock, ms: timeoutMs, name: `reconcile of ${key}`, signal: abort },
         async (signal) => {
-          await this.#catchUp(signal)
+          await this.#catchUp(key, signal)
           return reconcile(key, { signal, log })
         },
       )
@@ -181,14 +192,29 @@ export class Controller implements Runnable {
     }
   }
 
-  /** A decision on a view older than our own last write would be taken twice. */
-  async #catchUp(signal: AbortSignal): Promise<void> {
-    const behind = this.#options.views?.filter((view) => view.isBehind()) ?? []
-    if (behind.length === 0) return
+  /**
+   * A decision on a view older than our own last write would be taken twice. What counts is what this key's own runs
+   * wrote; when a run ends, all that the process has written by then covers it and costs one version per view to remember.
+   * Nobody waits for writes that other keys make meanwhile: those are as news from another process, and bring an event.
+   */
+  async #catchUp(key: string, signal: AbortSignal): Promise<void> {
+    const marks = this.#marks.get(key)
+    const { views = [] } = this.#options
     const reached = await Promise.all(
-      behind.map((view) => view.caughtUp({ signal, timeoutMs: catchUpMs })),
+      views.map(async (view, index) => {
+        const versions = [marks?.[index] ?? '', view.pending(key) ?? '']
+        const version = versions.reduce((one, other) => (isNewer(other, one) ? other : one))
+        return version === '' || view.waitForVersion(version, { signal, timeoutMs: catchUpMs })
+      }),
     )
     if (reached.includes(false)) throw new WaitError(1_000, 'own writes have not come back yet')
+  }
+
+  #mark(key: string): void {
+    const marks = this.#options.views?.map((view) => view.pending()) ?? []
+    if (marks.some((version) => version !== undefined)) this.#marks.set(key, marks)
+    // Everything has come back, for every key.
+    else this.#marks.clear()
   }
 }
 

@@ -83,6 +83,8 @@ export class Metrics {
   readonly informer: InformerObserver = {
     onEvents: (resource) => this.#lastEvent.set({ resource }, this.#clock.now() / 1000),
     onRelist: (resource, missed) => this.#missed.inc({ resource }, missed),
+    onStall: (resource) => this.#stalls.inc({ resource }),
+    onBroken: (resource, count) => this.#broken.set({ resource }, count),
   }
 
   readonly #total = this.#counter(
@@ -159,6 +161,17 @@ export class Metrics {
   readonly #missed = this.#counter(
     'informer_relist_missed_events_total',
     'Changes that a new list found and no event had told.',
+    ['resource'],
+  )
+
+  readonly #stalls = this.#counter(
+    'informer_stalls_total',
+    'Watches that were found frozen and opened anew.',
+    ['resource'],
+  )
+  readonly #broken = this.#gauge(
+    'informer_broken_objects',
+    'Objects that are there and cannot be worked on.',
     ['resource'],
   )
 

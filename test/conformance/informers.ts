@@ -67,7 +67,7 @@ export function informerSuite(world: WorldOf): void {
       const metadata = at(`own-${round}`)
       const made = await client.create(configMaps, { metadata })
       informer.noteWrite(made)
-      await expect(informer.caughtUp(limits)).resolves.toBe(true)
+      await expect(informer.waitForVersion(informer.pending() ?? '', limits)).resolves.toBe(true)
       expect(informer.get(namespace, metadata.name)?.metadata.uid).toBe(made.metadata.uid)
     }
   })
@@ -136,7 +136,7 @@ export function informerSuite(world: WorldOf): void {
     )
     const { items, resourceVersion } = await client.list(configMaps, { namespace })
     const limits = { signal: AbortSignal.timeout(10_000), timeoutMs: 5_000 }
-    await informer.caughtUp(limits)
+    await informer.waitForVersion(informer.pending() ?? '', limits)
     await vi.waitFor(() => expect(informer.size).toBe(items.length), soon)
     for (const item of items) {
       const cached = informer.get(namespace, item.metadata.name)

@@ -28,6 +28,8 @@ export function restartSuite(world: WorldOf, backend: Backend): void {
         onRelist: () => {
           relists += 1
         },
+        onStall: () => undefined,
+        onBroken: () => undefined,
       }
       const own = new KubeClient({ config, clock, random })
       const informer = new Informer<ConfigMap>({
@@ -71,7 +73,6 @@ export function restartSuite(world: WorldOf, backend: Backend): void {
           namespace,
           resourceVersion: before.metadata.resourceVersion ?? '',
           timeoutSeconds: 5,
-          silenceMs: 10_000,
           signal: AbortSignal.timeout(10_000),
         })
         for await (const _ of batches) break

@@ -24,7 +24,6 @@ export function watchSuite(world: WorldOf): void {
       fieldSelector: options.fieldSelector,
       resourceVersion: from,
       timeoutSeconds: options.timeoutSeconds ?? 30,
-      silenceMs: 40_000,
       signal: AbortSignal.timeout(45_000),
     })
     for await (const batch of batches) {

@@ -1,0 +1,471 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { seededRandom, VirtualClock } from '../../test/virtual-clock.ts'
+import { silentLogger } from '../runtime/logger.ts'
+import type { Query } from './caller.ts'
+import type { KubeClient } from './client.ts'
+import { configMaps, type ConfigMap } from './core.ts'
+import { KubeError } from './errors.ts'
+import { Informer, type InformerOptions } from './informer.ts'
+import { aborted } from './wait.ts'
+
+const made = (name: string, version: number, uid = `uid-${name}`) => ({
+  metadata: { name, namespace: 'n', uid, resourceVersion: String(version) },
+})
+const line = (type: string, object: object) => `${JSON.stringify({ type, object })}\n`
+const bookmark = (version: number) =>
+  line('BOOKMARK', { metadata: { resourceVersion: String(version) } })
+const initialEnd = (version: number) => {
+  const annotations = { 'k8s.io/initial-events-end': 'true' }
+  return line('BOOKMARK', { metadata: { resourceVersion: String(version), annotations } })
+}
+const refusal = (status: number, reason: string, retryAfterMs?: number) =>
+  new KubeError({ status, reason, message: reason, retryAfterMs })
+
+/** What one watch does: a refusal, or bytes and then an end. `open` lasts as long as the server promised. */
+type Watch =
+  | KubeError
+  | {
+      readonly bytes?: readonly (string | Buffer)[]
+      readonly end?: 'open' | 'close' | 'cut' | 'freeze'
+    }
+type Script = Watch | ((query: Query) => Watch)
+
+/** An API inside the process that does what the test says, and serves on without a word when that is over. */
+class ScriptedApi {
+  readonly listedAt: number[] = []
+  readonly opened: { readonly query: Query; readonly at: number }[] = []
+  listed: { version: number; items: readonly object[] } = { version: 10, items: [] }
+  listFailures: KubeError[] = []
+  /** Of readings of everything as a stream; without one that is not offered. */
+  streams: Script[] = []
+  watches: Script[] = []
+  readonly #clock: VirtualClock
+
+  constructor(clock: VirtualClock) {
+    this.#clock = clock
+  }
+
+  readonly client: Pick<KubeClient, 'list' | 'openWatch'> = {
+    list: async (_, options) => {
+      this.listedAt.push(this.#clock.monotonic())
+      const failure = this.listFailures.shift()
+      if (failure !== undefined) throw failure
+      const { items, version } = this.listed
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it answers what the test says
+      return {
+        items: items.map((item) => options?.transform?.(item as never)),
+        resourceVersion: String(version),
+      } as never
+    },
+    openWatch: async (_, query, { signal }) => {
+      const isStream = query['sendInitialEvents'] === true
+      const script = isStream ? this.streams.shift() : (this.watches.shift() ?? {})
+      if (isStream && script === undefined) throw refusal(422, 'Invalid')
+      this.opened.push({ query, at: this.#clock.monotonic() })
+      const behaviour = (typeof script === 'function' ? script(query) : script) ?? {}
+      if (behaviour instanceof KubeError) throw behaviour
+      return this.#play(behaviour, Number(query['timeoutSeconds']), signal)
+    },
+  }
+
+  async *#play(
+    { bytes = [], end = 'open' }: Exclude<Watch, KubeError>,
+    timeoutSeconds: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<Buffer, void, undefined> {
+    for (const chunk of bytes) yield Buffer.from(chunk)
+    if (end === 'cut') throw new Error('read ECONNRESET')
+    if (end === 'open') await this.#clock.sleep(timeoutSeconds * 1000, { signal })
+    if (end === 'freeze') {
+      await aborted(signal)
+      throw signal.reason
+    }
+  }
+}
+
+const ignore = () => undefined
+const silent = { onEvents: ignore, onRelist: ignore, onStall: ignore, onBroken: ignore }
+
+let clock: VirtualClock
+let api: ScriptedApi
+let informer: Informer<ConfigMap>
+let life: AbortController
+let running: Promise<void>
+let told: string[]
+let stalls: number
+
+beforeEach(() => {
+  clock = new VirtualClock()
+  api = new ScriptedApi(clock)
+})
+afterEach(stop)
+
+async function stop(): Promise<void> {
+  life.abort(new Error('test is over'))
+  await running
+  // However it went, no timer is left behind.
+  expect(clock.pending).toBe(0)
+}
+
+async function start(options: Partial<InformerOptions<ConfigMap>> = {}): Promise<void> {
+  told = []
+  stalls = 0
+  life = new AbortController()
+  informer = new Informer<ConfigMap>({
+    client: api.client,
+    resource: configMaps,
+    namespace: 'n',
+    log: silentLogger,
+    clock,
+    random: seededRandom(7),
+    observer: {
+      ...silent,
+      onStall: () => {
+        stalls += 1
+      },
+    },
+    ...options,
+  })
+  informer.onChange((key, object) =>
+    told.push(`${key.name} ${object?.metadata.resourceVersion ?? 'gone'}`),
+  )
+  running = informer.run({ signal: life.signal })
+  await clock.advance(0)
+}
+const held = () =>
+  informer.list().map(({ metadata }) => `${metadata.name} ${metadata.resourceVersion}`)
+const froms = () => api.opened.map(({ query }) => query['resourceVersion'])
+
+/** A life of a few objects, of which one is made again under its name and one has more than ASCII in it. */
+const story = [
+  line('ADDED', made('grüße', 11)),
+  line('MODIFIED', made('a', 12)),
+  line('DELETED', made('b', 13)),
+  bookmark(14),
+  line('ADDED', { ...made('b', 15, 'second'), data: { text: '🦉' } }),
+  line('MODIFIED', made('grüße', 16)),
+]
+const versions = [11, 12, 13, 14, 15, 16]
+const storyTold = ['grüße 11', 'a 12', 'b gone', 'b 15', 'grüße 16']
+const storyHeld = ['a 12', 'b 15', 'grüße 16']
+/** The server goes on with what the version it is asked for has not seen. */
+const rest: Script = ({ resourceVersion }) => ({
+  bytes: story.filter((_, index) => (versions[index] ?? 0) > Number(resourceVersion)),
+})
+
+describe('a watch that is cut', () => {
+  const bytes = Buffer.from(story.join(''))
+  it.each([0, 1, 2, 3])(
+    'at any byte loses nothing and tells nothing twice: quarter %i',
+    async (quarter) => {
+      for (let cut = quarter; cut <= bytes.length; cut += 4) {
+        clock = new VirtualClock()
+        api = new ScriptedApi(clock)
+        api.listed = { version: 10, items: [made('a', 3), made('b', 7)] }
+        api.watches = [{ bytes: [bytes.subarray(0, cut)], end: 'cut' }, rest]
+        await start()
+        await clock.advance(1_000)
+        expect(told.slice(2), `cut at byte ${cut}`).toEqual(storyTold)
+        expect(held().toSorted()).toEqual(storyHeld)
+        expect(api.listedAt).toHaveLength(1)
+        await stop()
+      }
+    },
+  )
+
+  it('while it tells everything there is, at any byte, starts anew and ends up the same', async () => {
+    const everything = [line('ADDED', made('a', 3)), line('ADDED', made('ü', 7)), initialEnd(10)]
+    const all = Buffer.from(everything.join('') + story[0])
+    for (let cut = 0; cut <= all.length; cut += 1) {
+      clock = new VirtualClock()
+      api = new ScriptedApi(clock)
+      api.streams = [{ bytes: [all.subarray(0, cut)], end: 'cut' }, { bytes: [all] }]
+      api.watches = [{ bytes: story.slice(0, 1) }]
+      await start()
+      await clock.advance(2_000)
+      expect(told, `cut at byte ${cut}`).toEqual(['a 3', 'ü 7', 'grüße 11'])
+      expect(api.listedAt).toEqual([])
+      await stop()
+    }
+  })
+})
+
+describe('everything as a stream', () => {
+  it('is asked for first, and goes on as a watch on the same connection', async () => {
+    api.streams = [
+      { bytes: [line('ADDED', made('a', 3)) + initialEnd(10) + line('ADDED', made('b', 11))] },
+    ]
+    await start()
+    expect(informer.hasSynced()).toBe(true)
+    expect(held()).toEqual(['a 3', 'b 11'])
+    expect(api.opened).toHaveLength(1)
+    expect(api.opened[0]?.query).toMatchObject({
+      sendInitialEvents: true,
+      resourceVersionMatch: 'NotOlderThan',
+      allowWatchBookmarks: true,
+    })
+    expect(froms()).toEqual([undefined])
+    await clock.advance(60_000)
+    expect(froms().slice(1)).toContain('11')
+    expect(api.listedAt).toEqual([])
+  })
+
+  it('counts only once its end is told', async () => {
+    api.streams = [{ bytes: [line('ADDED', made('a', 3)), bookmark(9)] }]
+    await start()
+    expect(informer.hasSynced()).toBe(false)
+    expect(told).toEqual([])
+  })
+
+  it('replaces what is held when it is read again', async () => {
+    api.streams = [
+      {
+        bytes: [line('ADDED', made('a', 3)) + line('ADDED', made('b', 4)) + initialEnd(10)],
+        end: 'close',
+      },
+      { bytes: [line('ADDED', made('b', 4)) + line('ADDED', made('c', 20)) + initialEnd(30)] },
+    ]
+    api.watches = [refusal(410, 'Expired')]
+    await start()
+    await clock.advance(0)
+    expect(held()).toEqual(['b 4', 'c 20'])
+    expect(told.slice(2)).toEqual(['c 20', 'a gone'])
+  })
+
+  it.each<[string, Script]>([
+    ['refused', refusal(422, 'Invalid')],
+    ['unknown', refusal(400, 'BadRequest')],
+    ['ended without its end', { bytes: [line('ADDED', made('a', 3))], end: 'close' }],
+    ['no JSON', { bytes: ['<html>\n'] }],
+  ])('%s is not asked for again: pages are read from then on', async (_, script) => {
+    api.streams = [script, {}]
+    api.listed = { version: 10, items: [made('a', 3)] }
+    api.watches = [refusal(410, 'Expired')]
+    await start()
+    await clock.advance(0)
+    expect(held()).toEqual(['a 3'])
+    expect(api.listedAt).toEqual([0, 0])
+    expect(api.streams).toHaveLength(1)
+  })
+
+  it.each([
+    ['by an older server, which ignores it', { bytes: [line('ADDED', made('a', 3))] }],
+    ['by a connection that is dead', { end: 'freeze' }],
+  ] as const)('left open without its end %s, is given up for pages', async (_, script) => {
+    api.streams = [script]
+    api.listed = { version: 10, items: [made('a', 3)] }
+    await start()
+    await clock.advance(45_000)
+    expect(informer.hasSynced()).toBe(true)
+    expect(api.listedAt).toHaveLength(1)
+  })
+
+  it('is tried again after a failure that passes', async () => {
+    api.streams = [refusal(429, 'TooManyRequests', 3_000), { bytes: [initialEnd(10)] }]
+    await start()
+    await clock.advance(2_999)
+    expect(informer.hasSynced()).toBe(false)
+    await clock.advance(1)
+    expect(informer.hasSynced()).toBe(true)
+    expect(api.listedAt).toEqual([])
+  })
+})
+
+describe('a watch', () => {
+  beforeEach(() => {
+    api.listed = { version: 10, items: [made('a', 3)] }
+  })
+
+  it('that freezes is found within 45 s, at any moment of its life, and costs no list', async () => {
+    for (let healthy = 0; healthy < 8; healthy += 1) {
+      clock = new VirtualClock()
+      api = new ScriptedApi(clock)
+      api.listed = { version: 10, items: [made('a', 3)] }
+      const healthyOnes = Array.from({ length: healthy }, () => ({}))
+      api.watches = [...healthyOnes, { end: 'freeze' }, { bytes: [line('ADDED', made('b', 11))] }]
+      await start()
+      for (let passed = 0; api.watches.length > 1; passed += 1_000) await clock.advance(1_000)
+      const frozenSince = clock.monotonic()
+      await clock.advance(45_000)
+      expect(held()).toEqual(['a 3', 'b 11'])
+      expect(api.opened[healthy + 1]?.at).toBeLessThanOrEqual(frozenSince + 45_000)
+      expect(stalls).toBe(1)
+      expect(api.listedAt).toHaveLength(1)
+      await stop()
+    }
+  })
+
+  it('that lives as long as the server promised is reopened at once, with no more than two requests a minute', async () => {
+    await start()
+    await clock.advance(3_600_000)
+    expect(stalls).toBe(0)
+    expect(api.opened.length).toBeLessThanOrEqual(144)
+    expect(api.opened.length).toBeGreaterThan(100)
+  })
+
+  it('that is dropped after every event is reopened at once, one request per event', async () => {
+    const drops = Array.from({ length: 50 }, (_, index) => ({
+      bytes: [line('MODIFIED', made('a', 11 + index))],
+      end: 'cut' as const,
+    }))
+    api.watches = drops
+    await start()
+    await clock.advance(0)
+    expect(held()).toEqual(['a 60'])
+    expect(api.opened).toHaveLength(51)
+  })
+
+  it('that is dropped without news again and again is not opened in a hot loop', async () => {
+    const same = { bytes: [bookmark(10), line('MODIFIED', made('a', 3))], end: 'close' as const }
+    api.watches = Array.from({ length: 1_000 }, () => same)
+    await start()
+    await clock.advance(60_000)
+    // Once at once, then 0.4 to 0.8 s, doubling to 10 s.
+    expect(api.opened.length).toBeLessThan(20)
+    api.watches = [{ bytes: [line('ADDED', made('b', 11))] }]
+    await clock.advance(10_000)
+    expect(held()).toContain('b 11')
+  })
+
+  it('that is turned away with a time honours it, up to a minute', async () => {
+    api.watches = [refusal(429, 'TooManyRequests', 20_000), refusal(503, 'x', 3_600_000), {}]
+    await start()
+    await clock.advance(19_999)
+    expect(api.opened).toHaveLength(1)
+    await clock.advance(1)
+    expect(api.opened).toHaveLength(2)
+    await clock.advance(60_000)
+    expect(api.opened).toHaveLength(3)
+  })
+
+  it('is followed by a list where its version is gone or from the future, and by itself where it was merely refused', async () => {
+    const causes = [{ reason: 'ResourceVersionTooLarge' }]
+    const future = new KubeError({ status: 504, reason: 'Timeout', message: 'x', causes })
+    for (const [failure, lists] of [
+      [refusal(410, 'Expired'), 2],
+      [future, 2],
+      [refusal(403, 'Forbidden'), 1],
+      [refusal(500, 'InternalError'), 1],
+    ] as const) {
+      clock = new VirtualClock()
+      api = new ScriptedApi(clock)
+      api.watches = [failure]
+      await start()
+      await clock.advance(1_000)
+      expect(api.listedAt, failure.reason).toHaveLength(lists)
+      expect(api.opened).toHaveLength(2)
+      await stop()
+    }
+  })
+
+  it('that sends nonsense leads to a new list, not to the same nonsense for ever', async () => {
+    const nonsense = [
+      '<html>\n',
+      '{"type":"ODD","object":{}}\n',
+      'null\n',
+      '{"type":"ADDED"}\n',
+      '[]\n',
+    ]
+    api.watches = nonsense.map((bytes) => ({ bytes: [bytes] }))
+    await start()
+    await clock.advance(60_000)
+    expect(api.listedAt).toHaveLength(1 + nonsense.length)
+    expect(held()).toEqual(['a 3'])
+  })
+})
+
+it('a list that fails is read again, sooner if nobody says otherwise, later if the server does', async () => {
+  api.listFailures = [refusal(503, 'x'), refusal(429, 'TooManyRequests', 30_000)]
+  await start()
+  await clock.advance(800)
+  expect(api.listedAt).toHaveLength(2)
+  await clock.advance(29_000)
+  expect(api.listedAt).toHaveLength(2)
+  await clock.advance(1_000)
+  expect(informer.hasSynced()).toBe(true)
+})
+
+it('an outage of ten minutes ends within ten seconds of its end', async () => {
+  api.listed = { version: 10, items: [made('a', 3)] }
+  const until = 600_000
+  const outage: Script = () =>
+    clock.monotonic() < until
+      ? refusal(0, 'Unreachable')
+      : { bytes: [line('ADDED', made('b', 11))] }
+  api.watches = [{ end: 'cut' }, ...Array.from({ length: 200 }, () => outage)]
+  await start()
+  await clock.advance(until)
+  const tries = api.opened.length
+  // I10: no more than one request in five seconds once it lasts.
+  expect(tries).toBeLessThan(130)
+  await clock.advance(10_000)
+  expect(held()).toEqual(['a 3', 'b 11'])
+})
+
+describe('bad objects', () => {
+  const check = (object: ConfigMap) =>
+    object.data?.['size'] === 'huge' ? 'data.size: too large' : undefined
+  const bad = (name: string, version: number) => ({
+    ...made(name, version),
+    data: { size: 'huge' },
+  })
+
+  it('are isolated, told and listed, and heal, without a crash or a new list', async () => {
+    const counts: number[] = []
+    const observer = {
+      ...silent,
+      onBroken: (_: string, count: number) => void counts.push(count),
+    }
+    api.listed = { version: 10, items: [made('a', 3), bad('b', 4), { metadata: {} }, {}] }
+    api.watches = [
+      {
+        bytes: [
+          line('MODIFIED', bad('a', 11)),
+          line('ADDED', { metadata: { name: 'odd', namespace: 'n' } }),
+          line('ADDED', made('c', 12)),
+        ],
+        end: 'close',
+      },
+      { bytes: [line('MODIFIED', made('b', 13)), line('DELETED', bad('a', 14))] },
+    ]
+    await start({ check, observer })
+    await clock.advance(0)
+    expect(held()).toEqual(['c 12', 'b 13'].toSorted((a, b) => (a < b ? -1 : 1)))
+    expect(informer.broken()).toEqual([
+      { key: '', uid: '', reason: 'it has no name or no version' },
+      { key: 'n/odd', uid: '', reason: 'it has no name or no version' },
+    ])
+    expect(told).toEqual(['a 3', 'b gone', 'a gone', 'odd gone', 'c 12', 'b 13', 'a gone'])
+    expect(counts).toEqual([2, 3, 4, 3, 2])
+    expect(api.listedAt).toHaveLength(1)
+  })
+
+  it('in the hands of hooks that throw are the same', async () => {
+    const slip = (object: ConfigMap) => {
+      if (object.data !== undefined) throw new TypeError('cannot read it')
+      return object
+    }
+    api.listed = { version: 10, items: [bad('a', 3), made('b', 4)] }
+    await start({ transform: slip, indexers: { any: () => ['x'] } })
+    expect(held()).toEqual(['b 4'])
+    expect(informer.byIndex('any', 'x')).toHaveLength(1)
+    expect(informer.broken()).toMatchObject([
+      { key: 'n/a', reason: expect.stringContaining('cannot read it') },
+    ])
+    await stop()
+    await start({
+      indexers: {
+        size: (object) => [object.data?.['size']?.toUpperCase() ?? slip(object).kind!.slice(1)],
+      },
+    })
+    expect(informer.broken().map(({ key }) => key)).toEqual(['n/b'])
+  })
+
+  it('are told to a handler that comes late', async () => {
+    api.listed = { version: 10, items: [bad('a', 3)] }
+    await start({ check })
+    const late: string[] = []
+    informer.onChange((key, object) => late.push(object === undefined ? key.name : 'fit'))
+    expect(late).toEqual(['a'])
+  })
+})
