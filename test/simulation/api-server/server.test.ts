@@ -200,7 +200,6 @@ describe('a watch of the simulated API server', () => {
         namespace,
         resourceVersion: from,
         timeoutSeconds,
-        silenceMs: 1_000_000,
         signal: stop.signal,
       })
       for await (const batch of batches) events.push(...batch)
