@@ -5,7 +5,9 @@ import { missingBinaries } from '../../hack/cluster/native/binaries.ts'
 import { startControlPlane } from '../../hack/cluster/native/control-plane.ts'
 import { inspectDaemon, startDaemon, stopDaemon } from '../../hack/cluster/native/daemon.ts'
 import { kubeconfigFile, type KubeConfig } from '../../operator/kube/config.ts'
-import { systemClock as clock } from '../../operator/runtime/clock.ts'
+import { systemClock as clock, systemRandom as random } from '../../operator/runtime/clock.ts'
+import { openFront } from '../simulation/api-server/http-front.ts'
+import { SimulatedApiServer } from '../simulation/api-server/server.ts'
 
 /** A Kubernetes API that the suite runs against. */
 export interface Backend {
@@ -56,6 +58,19 @@ function nativeControlPlane(): Backend {
   }
 }
 
+/** The simulated API server, behind a socket so that wires to it can be cut. */
+function simulated(): Backend {
+  return {
+    name: 'the simulated API server',
+    restartable: true,
+    start: async () => {
+      const api = new SimulatedApiServer({ clock, random, showsOwners: true })
+      const front = await openFront(api)
+      return { config: front.config, restart: front.restart, stop: front.close }
+    },
+  }
+}
+
 /** The command is read from the running process, so that it is the very same server that comes back. */
 async function restartApiServer(directory: string, meanwhile: () => Promise<void>): Promise<void> {
   const name = 'kube-apiserver'
@@ -68,8 +83,8 @@ async function restartApiServer(directory: string, meanwhile: () => Promise<void
   await startDaemon(directory, { name, command: [program, ...args] })
 }
 
-/** Every API the suite runs against in this run. A simulated API server joins here, unchanged otherwise. */
+/** Every API the suite runs against in this run: a simulated one and a real one, with the same assertions. */
 export function backends(): readonly Backend[] {
   const given = process.env['GUILDHALL_TEST_KUBECONFIG']
-  return [given ? givenCluster(given) : nativeControlPlane()]
+  return [simulated(), given ? givenCluster(given) : nativeControlPlane()]
 }

@@ -1,42 +1,12 @@
 import { isEqual, isFields } from './json.ts'
-import { type BuiltIn, type CompiledKinds, type Kind, storageOf } from './kind.ts'
+import { anything, builtIn, flag, int32, text, texts } from './built-in.ts'
+import type { CompiledKinds, Kind } from './kind.ts'
 import type { StoredObject } from './metadata.ts'
+import { definitionKind } from './definitions.ts'
 import { podStrategy } from './pods.ts'
 import { coreEvent, eventSchema, eventSelectors, storedEvent } from './event-versions.ts'
 import { type FieldProblem, forbiddenField, invalidValue, requiredValue } from './refusal.ts'
-import { compileSchema, type SchemaSource } from './schema.ts'
-
-const text: SchemaSource = { type: 'string' }
-const flag: SchemaSource = { type: 'boolean' }
-const int32: SchemaSource = { type: 'integer', format: 'int32' }
-const texts: SchemaSource = { type: 'object', additionalProperties: text }
-const anything: SchemaSource = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }
-
-type Traits = Pick<Kind, 'group' | 'version' | 'kind' | 'plural'> &
-  Partial<Omit<Kind, 'schema' | 'verbs'>>
-
-function builtIn(
-  traits: Traits,
-  fields: Readonly<Record<string, SchemaSource>>,
-  verbs: Partial<BuiltIn> = {},
-): Kind {
-  const properties = { apiVersion: text, kind: text, metadata: anything, ...fields }
-  return {
-    namespaced: true,
-    storage: storageOf(traits.group, traits.plural),
-    isCustom: false,
-    hasStatus: false,
-    hasGeneration: false,
-    updatesBlindly: true,
-    createsOnUpdate: false,
-    returnsDeleted: false,
-    scale: undefined,
-    selectable: new Map(),
-    ...traits,
-    schema: compileSchema({ type: 'object', properties }),
-    verbs,
-  }
-}
+import { compileSchema } from './schema.ts'
 
 const core = { group: '', version: 'v1' } as const
 
@@ -61,6 +31,7 @@ const lease = builtIn(
     plural: 'leases',
     updatesBlindly: false,
     createsOnUpdate: true,
+    empty: { metadata: {}, spec: {} },
   },
   {
     spec: {
@@ -90,6 +61,7 @@ const pod = builtIn(
     hasStatus: true,
     hasGeneration: true,
     returnsDeleted: true,
+    empty: { metadata: {}, spec: {}, status: {} },
     selectable: new Map(
       [
         'spec.nodeName',
@@ -158,21 +130,6 @@ const oldEvent: Kind = {
   schema: compileSchema(anything),
   verbs: { toStorage: storedEvent, fromStorage: coreEvent },
 }
-const definition = builtIn(
-  {
-    group: 'apiextensions.k8s.io',
-    version: 'v1',
-    kind: 'CustomResourceDefinition',
-    plural: 'customresourcedefinitions',
-    namespaced: false,
-    hasStatus: true,
-    hasGeneration: true,
-    updatesBlindly: false,
-  },
-  { spec: anything, status: anything },
-  { prepare: definitionWithDefaults, change: definitionWithDefaults },
-)
-
 /** The kinds that every server has. */
 export const builtInKinds: CompiledKinds = [
   configMap,
@@ -184,7 +141,7 @@ export const builtInKinds: CompiledKinds = [
   serviceAccount,
   event,
   oldEvent,
-  definition,
+  definitionKind,
 ]
 
 function dataProblems(object: StoredObject): readonly FieldProblem[] {
@@ -242,19 +199,4 @@ function leaseProblems(object: StoredObject): readonly FieldProblem[] {
     problems.push(requiredValue('spec.holderIdentity'))
   }
   return problems
-}
-
-/** A definition with what the server adds to what it reads. */
-function definitionWithDefaults(object: StoredObject, old?: StoredObject): StoredObject {
-  const spec = isFields(object['spec']) ? object['spec'] : {}
-  const names = isFields(spec['names']) ? spec['names'] : {}
-  const kind = String(names['kind'])
-  const full = {
-    ...spec,
-    conversion: spec['conversion'] ?? { strategy: 'None' },
-    names: { listKind: `${kind}List`, singular: kind.toLowerCase(), ...names },
-  }
-  const status = old?.['status']
-  const { status: _, ...rest } = object
-  return { ...rest, spec: full, ...(status ? { status } : {}) }
 }

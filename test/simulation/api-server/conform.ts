@@ -7,7 +7,7 @@ import type { Schema } from './schema.ts'
  */
 export function conform(value: unknown, schema: Schema, known?: unknown): unknown {
   // What is stored conforms already.
-  if (value === known) return value
+  if (value === known || schema.isOpaque) return value
   if (Array.isArray(value)) {
     const { items } = schema
     if (items === undefined) return value

@@ -19,15 +19,10 @@ import { problemsOf } from './schema-problems.ts'
 import type { Act, Store } from './store.ts'
 
 /**
- * Makes an object from what a client sent. `isDry` does all of it but the storing.
+ * Makes an object from what a client sent.
  * Errors: 404 for a namespace that is not there, 409 when the name is taken, 422 for what the kind forbids.
  */
-export function createObject(
-  store: Store,
-  target: Target,
-  draft: Draft,
-  act: Act & { readonly isDry: boolean },
-): StoredObject {
+export function createObject(store: Store, target: Target, draft: Draft, act: Act): StoredObject {
   const { kind, namespace } = target
   if (draft.metadata.resourceVersion !== undefined) {
     throw new Refusal(
@@ -60,7 +55,7 @@ export function createObject(
       refusal.status.details,
     )
   }
-  return act.isDry ? object : store.put(kind, object, undefined, act)
+  return store.put(kind, object, undefined, act)
 }
 
 function newObject(store: Store, target: Target, draft: Draft): StoredObject {

@@ -35,7 +35,7 @@ export function deleteObject(
   store: Store,
   target: Target,
   options: DeleteOptions,
-  act: Act & { readonly isDry: boolean },
+  act: Act,
 ): StoredObject | Status {
   const { kind, name } = target
   const key = keyFor(kind.namespaced ? target.namespace : undefined, name)
@@ -50,7 +50,7 @@ export function deleteObject(
   const finalizers = finalizersFor(metadata.finalizers ?? [], options.propagation)
   const isHeld = finalizers.length > 0
   if (grace === 0 && !isHeld) {
-    const last = act.isDry ? old : store.remove(kind, old, act)
+    const last = store.remove(kind, old, act)
     return kind.returnsDeleted ? last : success(target, metadata)
   }
   const now = store.clock.now()
@@ -74,7 +74,7 @@ export function deleteObject(
     metadata.deletionGracePeriodSeconds === grace &&
     sameTexts(finalizers, metadata.finalizers ?? [])
   if (isUnchanged) return old
-  return act.isDry ? next : store.put(kind, next, old, act)
+  return store.mark(kind, next, old, act)
 }
 
 function refuseOther({ kind }: Target, options: DeleteOptions, metadata: Metadata): void {

@@ -2,6 +2,7 @@ import type { Resource } from '../../../operator/kube/resource.ts'
 import type { Fields } from './json.ts'
 import type { StoredObject } from './metadata.ts'
 import type { FieldProblem } from './refusal.ts'
+import { metadataSchema } from './metadata-schema.ts'
 import { compileSchema, type Schema, type SchemaSource } from './schema.ts'
 
 /** How one kind is served: what the real server calls its strategy. */
@@ -23,6 +24,8 @@ export interface Kind extends Resource {
   /** Fields that a field selector may name, beside name and namespace: how to read them from what is stored. */
   readonly selectable: ReadonlyMap<string, readonly string[]>
   readonly verbs: Partial<BuiltIn>
+  /** What an object of which nothing is said yet holds all the same. */
+  readonly empty: Fields
 }
 
 /** Where a kind keeps what the scale subresource shows. */
@@ -98,6 +101,7 @@ export function compileKinds(definitions: readonly Definition[]): CompiledKinds 
             }),
           ),
           verbs: {},
+          empty: {},
         }
       }),
   )
@@ -113,7 +117,7 @@ function withTypeMeta(source: SchemaSource): SchemaSource {
     ...source.properties,
     apiVersion: { type: 'string' },
     kind: { type: 'string' },
-    metadata: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
+    metadata: metadataSchema,
   }
   return { ...source, properties }
 }

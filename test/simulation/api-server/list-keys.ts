@@ -22,7 +22,7 @@ function findDuplicates(
   problems: FieldProblem[],
 ): void {
   // What is stored already has been looked at.
-  if (value === known) return
+  if (value === known || schema.isOpaque) return
   if (Array.isArray(value)) {
     const { listType, listKeys, items } = schema
     if (listType !== 'atomic') {

@@ -9,10 +9,12 @@ import {
   requiredValue,
 } from './refusal.ts'
 
-/** `metav1.ObjectMeta`, whole, but for `managedFields`, which are kept beside the object. */
+/** `metav1.ObjectMeta`, whole. */
 export interface Metadata extends ObjectMeta {
   readonly generateName?: string | undefined
   readonly deletionGracePeriodSeconds?: number | undefined
+  /** Only on servers that show them. */
+  readonly managedFields?: readonly Fields[] | undefined
 }
 
 /** An object as it is stored. */

@@ -74,8 +74,3 @@ export function readBody(request: { readonly body?: string | undefined }): unkno
     throw badRequest(`couldn't get version/kind; json parse error: ${String(cause)}`)
   }
 }
-
-/** Who is named as the owner of fields when the request names nobody. */
-export function managerOf(request: Pick<ApiRequest, 'query' | 'user'>): string {
-  return request.query.get('fieldManager') ?? request.user
-}

@@ -24,7 +24,7 @@ function check(
   known: unknown,
   problems: FieldProblem[],
 ): void {
-  if (value === known) return
+  if (value === known || schema.isOpaque) return
   const { source, type } = schema
   if (value === null) {
     if (source.nullable) return

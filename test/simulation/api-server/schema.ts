@@ -30,6 +30,8 @@ export interface SchemaSource {
   readonly 'x-kubernetes-list-map-keys'?: readonly string[]
   readonly 'x-kubernetes-map-type'?: 'atomic' | 'granular'
   readonly 'x-kubernetes-validations'?: readonly RuleSource[]
+  /** Ours: checked elsewhere, and so neither pruned nor checked by the schema. */
+  readonly isOpaque?: boolean
 }
 
 /** One node of a compiled schema: made once, shared by all servers. */
@@ -48,6 +50,10 @@ export interface Schema {
   readonly hasRules: boolean
   readonly listType: 'atomic' | 'set' | 'map'
   readonly listKeys: readonly string[]
+  /** True for an object that is owned as a whole. */
+  readonly isAtomicMap: boolean
+  /** See `SchemaSource`. */
+  readonly isOpaque: boolean
 }
 
 /** Compiles a schema. Errors: throws on a rule or pattern that does not parse. */
@@ -76,5 +82,7 @@ export function compileSchema(source: SchemaSource): Schema {
     hasRules: rules.length > 0 || children.some((child) => child.hasRules),
     listType: source['x-kubernetes-list-type'] ?? 'atomic',
     listKeys: source['x-kubernetes-list-map-keys'] ?? [],
+    isAtomicMap: source['x-kubernetes-map-type'] === 'atomic',
+    isOpaque: source.isOpaque === true,
   }
 }

@@ -2,11 +2,14 @@ import { errorFromAnswer } from '../../../operator/kube/errors.ts'
 import type { Clock, Random } from '../../../operator/kube/ports.ts'
 import type { KubeObject, Resource } from '../../../operator/kube/resource.ts'
 import type { HttpRequest, HttpTransport } from '../../../operator/kube/transport.ts'
+import { applyPart, applyType, readPart } from './apply.ts'
+import type { Writer } from './apply/managers.ts'
 import { builtInKinds } from './built-in-kinds.ts'
 import { createObject } from './create.ts'
 import { deleteObject, readDeleteOptions } from './delete.ts'
 import { absent, checkName, readDraft } from './draft.ts'
-import { isFields } from './json.ts'
+import { definitionKind, establishedStatus } from './definitions.ts'
+import { isEqual, isFields } from './json.ts'
 import { applyJsonPatch, applyMergePatch } from './json-patch.ts'
 import { type CompiledKinds, compileKinds, type Definition, type Kind } from './kind.ts'
 import { keyFor } from './collection.ts'
@@ -14,6 +17,7 @@ import { listObjects } from './list.ts'
 import type { StoredObject } from './metadata.ts'
 import { badRequest, methodNotAllowed, Refusal } from './refusal.ts'
 import { type ApiRequest, readBody, readTarget, splitPath } from './request.ts'
+import { scaled, scaleOf } from './scale.ts'
 import { type Act, type CommitReport, Store } from './store.ts'
 import { Tokens, type TokenSubject } from './tokens.ts'
 import { updateObject } from './update.ts'
@@ -40,7 +44,9 @@ export class SimulatedApiServer {
   readonly #store: Store
   readonly #watches: Watches
   readonly #tokens: Tokens
-  readonly #kinds: Map<string, Kind>
+  readonly #given: CompiledKinds
+  readonly #compiled = new Map<string, { readonly spec: unknown; readonly kinds: CompiledKinds }>()
+  #kinds: ReadonlyMap<string, Kind>
 
   constructor(options: {
     readonly clock: Clock
@@ -49,13 +55,18 @@ export class SimulatedApiServer {
     readonly kinds?: CompiledKinds
     /** How many changes of a kind a watch can look back on at least; 1000 unless told. */
     readonly historyLimit?: number
+    /** Whether objects carry `metadata.managedFields`, which costs time and is of interest to few. */
+    readonly showsOwners?: boolean
   }) {
-    const { clock, random, kinds = [], historyLimit = 1_000 } = options
-    this.#store = new Store({ clock, random, historyLimit })
+    const { clock, random, kinds = [], historyLimit = 1_000, showsOwners = false } = options
+    this.#store = new Store({ clock, random, historyLimit, showsOwners })
     this.#watches = new Watches(this.#store)
     this.#tokens = new Tokens(this.#store)
-    this.#kinds = new Map(builtInByPath)
-    this.#serve(kinds)
+    this.#given = kinds
+    this.#kinds = new Map([
+      ...builtInByPath,
+      ...kinds.map((kind) => [pathKey(kind), kind] as const),
+    ])
     for (const name of ['default', 'kube-system', 'kube-public', 'kube-node-lease']) {
       this.#handle('system:apiserver', {
         method: 'POST',
@@ -162,7 +173,9 @@ export class SimulatedApiServer {
       user,
       signal: http.signal,
     }
-    return request.name === '' ? this.#onCollection(request) : this.#onObject(request)
+    const answer = request.name === '' ? this.#onCollection(request) : this.#onObject(request)
+    if (request.kind.storage === definitionStorage && http.method !== 'GET') this.#define()
+    return answer
   }
 
   #onCollection(request: ApiRequest): Answer {
@@ -180,6 +193,7 @@ export class SimulatedApiServer {
 
   #onObject(request: ApiRequest): Answer {
     const { method, kind, subresource } = request
+    if (subresource === 'scale' && kind.scale !== undefined) return this.#onScale(request)
     if (subresource !== '' && !(subresource === 'status' && kind.hasStatus)) {
       throw new Refusal(404, 'NotFound', 'the server could not find the requested resource', {})
     }
@@ -208,6 +222,7 @@ export class SimulatedApiServer {
   }
 
   #patch(request: ApiRequest): Answer {
+    if (request.contentType === applyType) return this.#apply(request)
     const apply = patchTypes[request.contentType]
     if (apply === undefined) {
       const why = `the body of the request was in an unknown format - accepted media types include: ${Object.keys(patchTypes).join(', ')}`
@@ -228,6 +243,40 @@ export class SimulatedApiServer {
     return { status: 200, body: this.#shown(request.kind, object) }
   }
 
+  #apply(request: ApiRequest): Answer {
+    const part = readPart(request)
+    const act = this.#act(request, 'apply')
+    const { object, isNew } = updateObject(
+      this.#store,
+      request,
+      (old) => {
+        const result = applyPart(this.#store, request, part, old, act.writer)
+        checkName(result.draft, request)
+        return result
+      },
+      act,
+    )
+    return { status: isNew ? 201 : 200, body: this.#shown(request.kind, object) }
+  }
+
+  #onScale(request: ApiRequest): Answer {
+    const { method, kind } = request
+    if (method === 'GET') return { status: 200, body: scaleOf(kind, this.#find(request)) }
+    const patch = method === 'PATCH' ? patchTypes[request.contentType] : undefined
+    if (method !== 'PUT' && patch === undefined) throw methodNotAllowed()
+    const body = readBody(request)
+    const { object } = updateObject(
+      this.#store,
+      request,
+      (old) => {
+        if (old === undefined) throw absent(request)
+        return scaled(kind, old, (scale) => patch?.(scale, body) ?? body)
+      },
+      this.#act(request, method === 'PUT' ? 'update' : 'patch'),
+    )
+    return { status: 200, body: scaleOf(kind, object) }
+  }
+
   #find(request: ApiRequest): StoredObject {
     const { kind, namespace, name } = request
     const key = keyFor(kind.namespaced ? namespace : undefined, name)
@@ -240,8 +289,14 @@ export class SimulatedApiServer {
     return kind.verbs.fromStorage?.(object) ?? object
   }
 
-  #act(request: ApiRequest, verb: string): Act & { readonly isDry: boolean } {
-    return { user: request.user, verb, isDry: request.query.get('dryRun') === 'All' }
+  #act({ kind, query, subresource, user }: ApiRequest, verb: string): Act {
+    const writer: Writer = {
+      manager: query.get('fieldManager') || user,
+      operation: verb === 'apply' ? 'Apply' : 'Update',
+      apiVersion: kind.group === '' ? kind.version : `${kind.group}/${kind.version}`,
+      subresource,
+    }
+    return { user, verb, isDry: query.get('dryRun') === 'All', writer }
   }
 
   /** Questions that are posted and stored nowhere. */
@@ -259,8 +314,22 @@ export class SimulatedApiServer {
     return { status: 201, body: { ...body, status: { allowed } } }
   }
 
-  #serve(kinds: CompiledKinds): void {
-    for (const kind of kinds) this.#kinds.set(pathKey(kind), kind)
+  /** Serves what the CRDs say, as the controllers inside the real server do a moment after each change. */
+  #define(): void {
+    const kind = definitionKind
+    const act: Act = { user: 'system:apiserver', verb: 'update', isDry: false, writer: ownWriter }
+    const served = new Map(builtInByPath)
+    for (const each of this.#given) served.set(pathKey(each), each)
+    for (const object of this.#store.of(kind).values()) {
+      const known = this.#compiled.get(object.metadata.uid ?? '')
+      const isKnown = known !== undefined && isEqual(known.spec, object['spec'])
+      const kinds = isKnown ? known.kinds : compileKinds([object as unknown as Definition])
+      this.#compiled.set(object.metadata.uid ?? '', { spec: object['spec'], kinds })
+      for (const each of kinds) served.set(pathKey(each), each)
+      const status = establishedStatus(object, this.#store.time)
+      if (status !== undefined) this.#store.put(kind, { ...object, status }, object, act)
+    }
+    this.#kinds = served
   }
 }
 
@@ -268,6 +337,14 @@ const never = new AbortController().signal
 
 const pathKey = ({ group, version, plural }: Kind): string => `${group}/${version}/${plural}`
 const builtInByPath = builtInKinds.map((kind) => [pathKey(kind), kind] as const)
+
+const definitionStorage = definitionKind.storage
+const ownWriter: Writer = {
+  manager: 'kube-apiserver',
+  operation: 'Update',
+  apiVersion: 'apiextensions.k8s.io/v1',
+  subresource: 'status',
+}
 
 const isSet = (value: string | null): boolean => value === 'true' || value === '1'
 

@@ -1,15 +1,22 @@
 import type { Clock, Random } from '../../../operator/kube/ports.ts'
-import type { KubeObject } from '../../../operator/kube/resource.ts'
 import { Collection, type Commit, keyOfObject } from './collection.ts'
 import { frozen } from './json.ts'
+import { areSameOwners, type Owners, type Writer } from './apply/managers.ts'
 import { storageOf, type Kind } from './kind.ts'
 import type { StoredObject } from './metadata.ts'
+import { Ownership } from './ownership.ts'
 
 /** Who does something, and how: for counting, and for the ownership of fields. */
 export interface Act {
   readonly user: string
   /** create, update, patch, apply, delete. */
   readonly verb: string
+  /** All is done but the storing. */
+  readonly isDry: boolean
+  /** Whose fields the change becomes. */
+  readonly writer: Writer
+  /** The owners of all fields afterwards, where that is known: after an apply. */
+  readonly owners?: Owners
 }
 
 /** What is told of each commit. */
@@ -27,6 +34,8 @@ export interface CommitReport {
 export class Store {
   readonly clock: Clock
   readonly random: Random
+  readonly ownership = new Ownership()
+  readonly #showsOwners: boolean
   readonly #historyLimit: number
   readonly #collections = new Map<string, Collection>()
   readonly #listeners: ((commit: CommitReport) => void)[] = []
@@ -38,10 +47,13 @@ export class Store {
     readonly clock: Clock
     readonly random: Random
     readonly historyLimit: number
+    /** Whether objects carry `metadata.managedFields`. */
+    readonly showsOwners: boolean
   }) {
     this.clock = options.clock
     this.random = options.random
     this.#historyLimit = options.historyLimit
+    this.#showsOwners = options.showsOwners
   }
 
   get revision(): number {
@@ -77,13 +89,36 @@ export class Store {
   }
 
   /** Stores an object under a new revision and tells everybody. Returns what is stored now. */
-  put(kind: Kind, object: KubeObject, previous: StoredObject | undefined, act: Act): StoredObject {
-    return this.#commit(kind, previous === undefined ? 'ADDED' : 'MODIFIED', object, previous, act)
+  put(
+    kind: Kind,
+    object: StoredObject,
+    previous: StoredObject | undefined,
+    act: Act,
+  ): StoredObject {
+    const next = this.#numbered(object, act)
+    if (act.owners !== undefined) this.ownership.set(next, act.owners)
+    else this.ownership.wrote(kind, next, previous, act.writer, this.time)
+    return this.#commit(kind, previous === undefined ? 'ADDED' : 'MODIFIED', next, previous, act)
+  }
+
+  /** The same for a change that the server makes by itself, which changes no field's owner. */
+  mark(kind: Kind, object: StoredObject, previous: StoredObject, act: Act): StoredObject {
+    const next = this.#numbered(object, act)
+    this.ownership.inherit(next, previous)
+    return this.#commit(kind, 'MODIFIED', next, previous, act)
   }
 
   /** Removes an object under a new revision and tells everybody. Returns its last state under that revision. */
   remove(kind: Kind, object: StoredObject, act: Act): StoredObject {
-    return this.#commit(kind, 'DELETED', object, object, act)
+    if (act.isDry) return object
+    const last = this.#numbered(object, act)
+    this.ownership.inherit(last, object)
+    return this.#commit(kind, 'DELETED', last, object, act)
+  }
+
+  /** Whether an act that changes nothing else would leave the owners of all fields as they are, too. */
+  hasSameOwners(object: StoredObject, act: Act): boolean {
+    return act.owners === undefined || areSameOwners(act.owners, this.ownership.of(object))
   }
 
   /** Forgets all changes up to now: watches can no longer start from an older revision. */
@@ -91,24 +126,35 @@ export class Store {
     for (const collection of this.#collections.values()) collection.compact(this.#revision)
   }
 
+  #numbered(object: StoredObject, act: Act): StoredObject {
+    const metadata = act.isDry
+      ? { ...object.metadata }
+      : { ...object.metadata, resourceVersion: String(this.#revision + 1) }
+    return { ...object, metadata }
+  }
+
   #commit(
     kind: Kind,
     type: Commit['type'],
-    object: KubeObject,
+    object: StoredObject,
     previous: StoredObject | undefined,
     act: Act,
   ): StoredObject {
+    if (this.#showsOwners) {
+      const managedFields = this.ownership.shown(object)
+      const metadata: { managedFields?: unknown } = object.metadata
+      if (managedFields.length > 0) metadata.managedFields = managedFields
+      else delete metadata.managedFields
+    }
+    const stored = frozen(object)
+    if (act.isDry) return stored
     this.#revision += 1
     const revision = this.#revision
-    const stored = frozen({
-      ...object,
-      metadata: { ...object.metadata, resourceVersion: String(revision) },
-    }) as StoredObject
     this.of(kind).commit({ revision, type, key: keyOfObject(stored), object: stored, previous })
     if (this.#listeners.length > 0) {
-      const { group, plural } = kind
-      const resource = { group, plural }
-      const report = { revision, type, resource, object: stored, previous, ...act }
+      const { user, verb } = act
+      const resource = { group: kind.group, plural: kind.plural }
+      const report = { revision, type, resource, object: stored, previous, user, verb }
       for (const listener of this.#listeners) listener(report)
     }
     return stored

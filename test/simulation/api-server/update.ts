@@ -1,5 +1,6 @@
 import { keyFor } from './collection.ts'
 import { createObject, customProblems, customStatusProblems } from './create.ts'
+import type { Owners } from './apply/managers.ts'
 import { conforming, type Draft, typeOf } from './draft.ts'
 import { type Fields, isEqual, shared, without } from './json.ts'
 import type { Kind } from './kind.ts'
@@ -26,24 +27,26 @@ export interface Updated {
 export function updateObject(
   store: Store,
   target: Target,
-  draftOf: (old: StoredObject | undefined) => Draft,
-  act: Act & { readonly isDry: boolean; readonly mayCreate?: boolean },
+  draftOf: (
+    old: StoredObject | undefined,
+  ) => Draft | { readonly draft: Draft; readonly owners: Owners },
+  asked: Act,
 ): Updated {
   const { kind, name } = target
   const key = keyFor(kind.namespaced ? target.namespace : undefined, name)
   const old = store.of(kind).get(key)
   const isStatus = target.subresource === 'status'
   if (old === undefined) {
-    const mayCreate = (kind.createsOnUpdate || act.mayCreate === true) && !isStatus
+    const mayCreate = (kind.createsOnUpdate || asked.writer.operation === 'Apply') && !isStatus
     if (!mayCreate) throw notFound(kind, name)
-    const { fields, metadata } = draftOf(undefined)
-    const fresh = { fields, metadata: { ...metadata, name } }
+    const { draft, act } = drafted(draftOf(undefined), asked)
+    const fresh = { fields: draft.fields, metadata: { ...draft.metadata, name } }
     return { object: createObject(store, target, fresh, act), isNew: true }
   }
-  const draft = draftOf(old)
+  const { draft, act } = drafted(draftOf(old), asked)
   refuseStale(kind, draft.metadata, old)
   const next = isStatus ? nextStatus(kind, draft, old) : nextObject(kind, draft, old)
-  if (next === old) return { object: old, isNew: false }
+  if (next === old && act.owners === undefined) return { object: old, isNew: false }
   const problems = isStatus
     ? [
         ...metadataChangeProblems(next.metadata, old.metadata),
@@ -61,11 +64,20 @@ export function updateObject(
       ]
   if (problems.length > 0) throw invalid(kind, name, problems)
   if (isFreed(next, old)) {
-    if (!act.isDry) store.remove(kind, old, act)
+    store.remove(kind, old, act)
     return { object: next, isNew: false }
   }
-  if (isSame(next, old)) return { object: old, isNew: false }
-  return { object: act.isDry ? next : store.put(kind, next, old, act), isNew: false }
+  if (isEqual(next, old) && store.hasSameOwners(old, act)) return { object: old, isNew: false }
+  return { object: store.put(kind, next, old, act), isNew: false }
+}
+
+function drafted(
+  result: Draft | { readonly draft: Draft; readonly owners: Owners },
+  act: Act,
+): { readonly draft: Draft; readonly act: Act } {
+  return 'draft' in result
+    ? { draft: result.draft, act: { ...act, owners: result.owners } }
+    : { draft: result, act }
 }
 
 function refuseStale(kind: Kind, sent: Metadata, old: StoredObject): void {
@@ -127,6 +139,8 @@ function nextMetadata(sent: Metadata, old: Metadata): Metadata {
     creationTimestamp: old.creationTimestamp,
     deletionTimestamp: old.deletionTimestamp ?? sent.deletionTimestamp,
     deletionGracePeriodSeconds: sent.deletionGracePeriodSeconds ?? old.deletionGracePeriodSeconds,
+    // Who owns what is settled when it is stored.
+    managedFields: old.managedFields,
   }
   const defined = Object.fromEntries(
     Object.entries(metadata).filter(([, value]) => value !== undefined),
@@ -148,8 +162,4 @@ function isFreed(next: StoredObject, old: StoredObject): boolean {
   const { deletionTimestamp, deletionGracePeriodSeconds } = old.metadata
   if (deletionTimestamp === undefined || (next.metadata.finalizers ?? []).length > 0) return false
   return (deletionGracePeriodSeconds ?? 0) === 0
-}
-
-function isSame(next: StoredObject, old: StoredObject): boolean {
-  return isEqual(next, old)
 }

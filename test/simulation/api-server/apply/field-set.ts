@@ -1,0 +1,160 @@
+import { type Fields, isFields } from '../json.ts'
+import type { Schema } from '../schema.ts'
+import { fieldOf, isStructField, itemsOf } from './shape.ts'
+
+/**
+ * A set of fields of an object: what a manager owns. Elements are written as in `FieldsV1`: `f:name`, `k:{"key":"value"}`,
+ * `v:value`. Immutable once it left the function that built it.
+ */
+export interface FieldSet {
+  readonly members: ReadonlySet<string>
+  readonly children: ReadonlyMap<string, FieldSet>
+}
+
+export const emptySet: FieldSet = { members: new Set(), children: new Map() }
+
+/** A field set while it is built. */
+export class FieldSetBuilder implements FieldSet {
+  readonly members = new Set<string>()
+  readonly children = new Map<string, FieldSetBuilder>()
+
+  /** Adds a path, from its element `from` on. The object as a whole, an empty path, is nobody's. */
+  insert(path: readonly string[], from = 0): void {
+    const element = path[from]
+    if (element === undefined) return
+    if (from === path.length - 1) this.members.add(element)
+    else this.at(element).insert(path, from + 1)
+  }
+
+  /** The set below an element, made when it is not there. */
+  at(element: string): FieldSetBuilder {
+    let child = this.children.get(element)
+    if (child === undefined) {
+      child = new FieldSetBuilder()
+      this.children.set(element, child)
+    }
+    return child
+  }
+}
+
+export function isEmpty(set: FieldSet): boolean {
+  if (set.members.size > 0) return false
+  for (const child of set.children.values()) if (!isEmpty(child)) return false
+  return true
+}
+
+/** What is in either. */
+export function union(a: FieldSet, b: FieldSet): FieldSet {
+  if (isEmpty(b)) return a
+  if (isEmpty(a)) return b
+  const children = new Map(a.children)
+  for (const [element, child] of b.children) {
+    const other = children.get(element)
+    children.set(element, other === undefined ? child : union(other, child))
+  }
+  return { members: new Set([...a.members, ...b.members]), children }
+}
+
+/** What is in both. */
+export function intersection(a: FieldSet, b: FieldSet): FieldSet {
+  const children = new Map<string, FieldSet>()
+  for (const [element, child] of a.children) {
+    const other = b.children.get(element)
+    const both = other === undefined ? emptySet : intersection(child, other)
+    if (!isEmpty(both)) children.set(element, both)
+  }
+  return { members: membersOf(a, (element) => b.members.has(element)), children }
+}
+
+/** What is in the first and not in the second, element for element: a parent does not take its children with it. */
+export function difference(a: FieldSet, b: FieldSet): FieldSet {
+  if (isEmpty(b)) return a
+  const children = new Map<string, FieldSet>()
+  for (const [element, child] of a.children) {
+    const other = b.children.get(element)
+    const rest = other === undefined ? child : difference(child, other)
+    if (!isEmpty(rest)) children.set(element, rest)
+  }
+  return { members: membersOf(a, (element) => !b.members.has(element)), children }
+}
+
+function membersOf(set: FieldSet, isKept: (element: string) => boolean): ReadonlySet<string> {
+  const members = new Set<string>()
+  for (const element of set.members) if (isKept(element)) members.add(element)
+  return members
+}
+
+/** What is in the first and neither in the second nor below one of its elements. */
+export function withoutBelow(a: FieldSet, b: FieldSet): FieldSet {
+  const children = new Map<string, FieldSet>()
+  for (const [element, child] of a.children) {
+    if (b.members.has(element)) continue
+    const other = b.children.get(element)
+    const rest = other === undefined ? child : withoutBelow(child, other)
+    if (!isEmpty(rest)) children.set(element, rest)
+  }
+  return { members: membersOf(a, (element) => !b.members.has(element)), children }
+}
+
+export function isSameSet(a: FieldSet, b: FieldSet): boolean {
+  return isEmpty(difference(a, b)) && isEmpty(difference(b, a))
+}
+
+/** The set with every named field on the way to its elements. */
+export function withNamedFields(set: FieldSet, schema: Schema | undefined): FieldSet {
+  const members = new Set(set.members)
+  const children = new Map<string, FieldSet>()
+  for (const [element, child] of set.children) {
+    const name = element.slice(2)
+    const isField = element.startsWith('f:')
+    if (isField && isStructField(schema, name)) members.add(element)
+    const below = isField ? fieldOf(schema, name) : itemsOf(schema)
+    children.set(element, withNamedFields(child, below))
+  }
+  return { members, children }
+}
+
+/** `FieldsV1`. */
+export function encodeSet(set: FieldSet): Fields {
+  const fields: Record<string, unknown> = {}
+  for (const element of set.members) fields[element] = {}
+  for (const [element, child] of set.children) {
+    if (isEmpty(child)) continue
+    const below = encodeSet(child)
+    fields[element] = set.members.has(element) ? { '.': {}, ...below } : below
+  }
+  return fields
+}
+
+/** The reverse of `encodeSet`. */
+export function decodeSet(fields: Fields): FieldSet {
+  const members = new Set<string>()
+  const children = new Map<string, FieldSet>()
+  for (const element in fields) {
+    if (element === '.') continue
+    const below = fields[element]
+    if (!isFields(below)) continue
+    const names = Object.keys(below)
+    if (names.length === 0 || '.' in below) members.add(element)
+    if (names.some((name) => name !== '.')) children.set(element, decodeSet(below))
+  }
+  return { members, children }
+}
+
+/** Every element as a path in the words of a conflict: `.spec.parts[name="a"].count`. */
+export function pathsOf(set: FieldSet, prefix = ''): readonly string[] {
+  const own = [...set.members].map((element) => prefix + shownElement(element))
+  const below = [...set.children].flatMap(([element, child]) =>
+    pathsOf(child, prefix + shownElement(element)),
+  )
+  return [...own, ...below]
+}
+
+function shownElement(element: string): string {
+  const rest = element.slice(2)
+  if (element.startsWith('f:')) return `.${rest}`
+  if (element.startsWith('v:')) return `[=${rest}]`
+  const key: unknown = JSON.parse(rest)
+  const parts = Object.entries(isFields(key) ? key : {})
+  return `[${parts.map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(',')}]`
+}

@@ -1,0 +1,75 @@
+import type { Draft } from './draft.ts'
+import { type Fields, isFields } from './json.ts'
+import type { Kind, ScalePaths } from './kind.ts'
+import { readMetadata, type StoredObject } from './metadata.ts'
+import { badRequest, Refusal } from './refusal.ts'
+
+/** An object as `autoscaling/v1` Scale. Errors: 500 where the object says no number, as the real server answers. */
+export function scaleOf(kind: Kind, object: StoredObject): Fields {
+  const paths = pathsOf(kind)
+  if (at(object, paths.specReplicasPath) === undefined) {
+    const why = `the spec replicas field "${paths.specReplicasPath}" does not exist`
+    throw new Refusal(500, 'InternalError', `Internal error occurred: ${why}`, {
+      causes: [{ message: why }],
+    })
+  }
+  return scaleIn(paths, object)
+}
+
+function scaleIn(paths: ScalePaths, object: StoredObject): Fields {
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata
+  const selector = paths.labelSelectorPath && at(object, paths.labelSelectorPath)
+  return {
+    kind: 'Scale',
+    apiVersion: 'autoscaling/v1',
+    metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
+    spec: { replicas: at(object, paths.specReplicasPath) },
+    status: {
+      replicas: at(object, paths.statusReplicasPath) ?? 0,
+      ...(selector ? { selector } : {}),
+    },
+  }
+}
+
+/** What a change of an object's Scale makes of the object. `change` gets the present Scale and gives the new one. */
+export function scaled(
+  kind: Kind,
+  object: StoredObject,
+  change: (scale: Fields) => unknown,
+): Draft {
+  const paths = pathsOf(kind)
+  const next = change(scaleIn(paths, object))
+  if (!isFields(next)) throw badRequest('the object provided is unrecognized')
+  const spec = isFields(next['spec']) ? next['spec'] : {}
+  const replicas = spec['replicas'] ?? 0
+  if (typeof replicas !== 'number') throw badRequest('spec.replicas: cannot unmarshal into int32')
+  const { uid, resourceVersion } = readMetadata(next)
+  return {
+    fields: put(object, paths.specReplicasPath, replicas),
+    metadata: {
+      ...object.metadata,
+      ...(uid === undefined ? {} : { uid }),
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
+    },
+  }
+}
+
+function pathsOf({ scale }: Kind): ScalePaths {
+  if (scale === undefined) throw new TypeError('the kind has no scale')
+  return scale
+}
+
+const partsOf = (path: string): readonly string[] => path.replace(/^\./, '').split('.')
+
+function at(object: Fields, path: string): unknown {
+  let value: unknown = object
+  for (const part of partsOf(path)) value = isFields(value) ? value[part] : undefined
+  return value
+}
+
+function put(object: Fields, path: string, value: unknown): Fields {
+  const [part = '', ...rest] = partsOf(path)
+  const below = object[part]
+  const next = rest.length === 0 ? value : put(isFields(below) ? below : {}, rest.join('.'), value)
+  return { ...object, [part]: next }
+}
