@@ -1,0 +1,139 @@
+import { createHash } from 'node:crypto'
+import type { AgentTask } from '../../../operator/api/agent-task.ts'
+import { configMaps, events } from '../../../operator/kube/core.ts'
+import type { SimulatedApiServer } from '../api-server/server.ts'
+import type { CallCounter } from './call-counter.ts'
+import type { SimulatedForge } from '../world/forge.ts'
+import type { Invariants } from './invariants.ts'
+import { isOver, taskFacts } from './observed.ts'
+import { prompt } from '../world/people.ts'
+import type { Story, TaskPlan } from '../story.ts'
+
+/** Reasons after which nobody tries again. */
+const hopeless: ReadonlySet<string> = new Set(['DependencyFailed', 'ModelTooWeak', 'Unsupported'])
+/** What the surroundings did to an attempt; the story's own failures are `ChecksFailed` and `Conflict`. */
+const surroundings: ReadonlySet<string> = new Set([
+  'AgentLost',
+  'TimedOut',
+  'PushRejected',
+  'PodFailed',
+])
+/** Faults that may cost an attempt: they reach an agent, or keep the operator away from it for long. */
+const costly: ReadonlySet<string> = new Set(['agent', 'pods', 'delete', 'pause', 'kill', 'forge'])
+
+/** Checks what holds once everything is over (I1, I2, I5, I6, I8 to I11). */
+export function checkEnd(seen: {
+  readonly story: Story
+  readonly tasks: ReadonlyMap<string, TaskPlan>
+  readonly invariants: Invariants
+  readonly server: SimulatedApiServer
+  readonly forge: SimulatedForge
+  readonly calls: CallCounter
+  readonly writesBefore: number
+}): void {
+  const { story, tasks, invariants, server, forge, calls, writesBefore } = seen
+  const broken: Invariants['broken'] = (invariant, message) => invariants.broken(invariant, message)
+
+  for (const request of invariants.requests)
+    if (!isOver(request)) broken('I1', `${request.metadata.name} never finished`)
+  for (const task of invariants.tasks)
+    if (!taskFacts(task).finished)
+      broken('I1', `${task.metadata.name} is still ${taskFacts(task).reason || 'new'}`)
+  for (const agent of invariants.agents) broken('I5', `agent ${agent.metadata.name} never left`)
+  for (const pod of invariants.pods) broken('I5', `Pod ${pod.metadata.name} has no Agent`)
+
+  for (const task of invariants.tasks) checkOutcome(task, invariants, tasks, story)
+  for (const { commit, from } of forge.merges)
+    if (!invariants.accepted.has(commit)) broken('I2', `${from} was merged and never accepted`)
+
+  const extra = calls.written.slice(writesBefore)
+  if (extra.length > 0) broken('I9', `${extra.length} writes after the end, first ${extra[0]}`)
+  for (const [key, count] of calls.hot) broken('I10', `${count} times in 10 s: ${key}`)
+
+  const records = checkChain(server, invariants)
+  checkRecords(records, invariants)
+  for (const resource of [configMaps, events])
+    for (const object of server.objects(resource)) {
+      const text = JSON.stringify(object)
+      if (text.includes(prompt))
+        broken('I11', `${resource.kind} ${object.metadata.name} has a prompt`)
+      if (text.includes('token:'))
+        broken('I11', `${resource.kind} ${object.metadata.name} has a token`)
+    }
+}
+
+function checkOutcome(
+  task: AgentTask,
+  invariants: Invariants,
+  plans: ReadonlyMap<string, TaskPlan>,
+  story: Story,
+): void {
+  const { name } = task.metadata
+  const { succeeded, reason, used } = taskFacts(task)
+  const failure = task.status?.failure?.reason ?? ''
+  const history = task.status?.history ?? []
+  const plan = plans.get(name)
+  if (reason === 'DeadLettered' && !hopeless.has(failure) && used < task.spec.maxAttempts)
+    invariants.broken('I6', `${name} was given up after ${used} attempts: ${failure}`)
+  if (succeeded === 'True' && (plan?.failures ?? 0) >= task.spec.maxAttempts)
+    invariants.broken('I2', `${name} succeeded although no attempt of it ever did`)
+  if (reason === 'Skipped' && failure !== 'DependencyFailed')
+    invariants.broken('I6', `${name} was skipped for ${failure}`)
+  const lost = history.filter((entry) => surroundings.has(entry.failure?.reason ?? ''))
+  if (lost.length > 0 && !story.faults.some(({ kind }) => costly.has(kind)))
+    invariants.broken(
+      'I9',
+      `${name} lost attempts to ${lost[0]?.failure?.reason ?? ''} although no agent was in trouble`,
+    )
+}
+
+interface AuditRecord {
+  readonly action: string
+  readonly kind: string
+  readonly name: string
+  readonly uid: string
+}
+
+/** Follows the chain through all segments, by the rule that docs and `guild audit verify` state. */
+function checkChain(server: SimulatedApiServer, invariants: Invariants): readonly AuditRecord[] {
+  const segments = server
+    .objects(configMaps)
+    .filter(({ metadata }) => metadata.name.startsWith('guildhall-audit-'))
+    .toSorted((a, b) => a.metadata.name.localeCompare(b.metadata.name))
+  const records: AuditRecord[] = []
+  let prev = '0'.repeat(64)
+  let seq = 0
+  for (const segment of segments) {
+    const { data } = segment as { readonly data?: Readonly<Record<string, string>> }
+    for (const line of (data?.['records.jsonl'] ?? '').split('\n').filter((text) => text !== '')) {
+      const record = JSON.parse(line) as AuditRecord & {
+        readonly seq: number
+        readonly prev: string
+        readonly hash: string
+      }
+      const open = line.slice(0, line.lastIndexOf(',"hash":"'))
+      const hash = createHash('sha256').update(open).digest('hex')
+      seq += 1
+      if (record.seq !== seq || record.prev !== prev || record.hash !== hash)
+        invariants.broken('I8', `the audit chain breaks at record ${seq}`)
+      prev = record.hash
+      records.push(record)
+    }
+  }
+  return records
+}
+
+/** One record for each transition of each task. */
+function checkRecords(records: readonly AuditRecord[], invariants: Invariants): void {
+  const counted = new Map<string, number>()
+  for (const { kind, uid, action } of records)
+    if (kind === 'AgentTask') {
+      const key = `${uid} ${action}`
+      counted.set(key, (counted.get(key) ?? 0) + 1)
+    }
+  for (const [key, { want, name, action }] of invariants.transitions) {
+    const found = counted.get(key) ?? 0
+    if (found !== want)
+      invariants.broken('I8', `${name}: ${want} transitions ${action}, ${found} records`)
+  }
+}

@@ -1,0 +1,238 @@
+import type { Agent } from '../../../operator/api/agent.ts'
+import type { AgentTask } from '../../../operator/api/agent-task.ts'
+import type { DevRequest } from '../../../operator/api/devrequest.ts'
+import type { Pod } from '../../../operator/kube/core.ts'
+import { isOver, taskFacts, type TaskFacts } from './observed.ts'
+
+/** A promise of promises.md that did not hold. */
+export interface Violation {
+  readonly invariant: `I${number}`
+  readonly atMs: number
+  readonly message: string
+}
+
+/** One committed revision, as the API server tells it. */
+export interface Commit {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'
+  readonly plural: string
+  readonly object: unknown
+  readonly previous: unknown
+}
+
+/** Reasons of the summary that are transitions of their own; `Assigned` shows in the holder. */
+const audited: ReadonlySet<string> = new Set([
+  'Integrating',
+  'Succeeded',
+  'Retrying',
+  'DeadLettered',
+  'Skipped',
+])
+
+/** What a simulated agent writes into its report, so that a result shows whose it is. */
+export function signature(podUid: string, attempt: number): string {
+  return `work of ${podUid} attempt ${attempt}`
+}
+
+function ownerOf({ metadata }: AgentTask): string {
+  return metadata.ownerReferences?.[0]?.uid ?? ''
+}
+
+/** Checks the promises that hold at every revision (I2 to I7, I12), one commit at a time. */
+export class Invariants {
+  readonly violations: Violation[] = []
+  readonly #maxAgents: number
+  readonly #elapsed: () => number
+  readonly #tasks = new Map<string, { readonly task: AgentTask; readonly facts: TaskFacts }>()
+  readonly #holders = new Map<string, string>()
+  readonly #agents = new Map<string, Agent>()
+  readonly #pods = new Map<string, Pod>()
+  readonly #requests = new Map<string, DevRequest>()
+  readonly #succeeded = new Map<string, number>()
+  /** Tasks that those behind them need not wait for any more, by request uid and name. */
+  readonly #passed = new Set<string>()
+  /** Commits of results that were accepted. */
+  readonly accepted = new Set<string>()
+  /** How often each task went through each transition that has to be audited, by `uid action`. */
+  readonly transitions = new Map<
+    string,
+    { want: number; readonly name: string; readonly action: string }
+  >()
+
+  constructor(options: { readonly maxAgents: number; readonly elapsed: () => number }) {
+    this.#maxAgents = options.maxAgents
+    this.#elapsed = options.elapsed
+  }
+
+  get tasks(): readonly AgentTask[] {
+    return [...this.#tasks.values()].map(({ task }) => task)
+  }
+
+  get agents(): readonly Agent[] {
+    return [...this.#agents.values()]
+  }
+
+  get pods(): readonly Pod[] {
+    return [...this.#pods.values()]
+  }
+
+  get requests(): readonly DevRequest[] {
+    return [...this.#requests.values()]
+  }
+
+  broken(invariant: Violation['invariant'], message: string): void {
+    this.violations.push({ invariant, atMs: this.#elapsed(), message })
+  }
+
+  onCommit({ type, plural, object }: Commit): void {
+    const gone = type === 'DELETED'
+    switch (plural) {
+      case 'agenttasks':
+        this.#onTask(object as AgentTask, gone)
+        return
+      case 'agents':
+        this.#onAgent(object as Agent, gone)
+        return
+      case 'devrequests':
+        this.#onRequest(object as DevRequest, gone)
+        return
+      case 'pods': {
+        const pod = object as Pod
+        if (gone) this.#pods.delete(pod.metadata.uid ?? '')
+        else this.#pods.set(pod.metadata.uid ?? '', pod)
+        return
+      }
+    }
+  }
+
+  #onTask(task: AgentTask, gone: boolean): void {
+    const { uid, name } = task.metadata
+    const before = this.#tasks.get(uid)
+    if (before?.facts.holder !== undefined && this.#holders.get(before.facts.holder.podUid) === uid)
+      this.#holders.delete(before.facts.holder.podUid)
+    if (gone) {
+      this.#tasks.delete(uid)
+      return
+    }
+    const facts = taskFacts(task)
+    this.#tasks.set(uid, { task, facts })
+    if (facts.succeeded === 'True' || (facts.finished && task.spec.onFailure === 'Continue'))
+      this.#passed.add(`${ownerOf(task)} ${name}`)
+    if (before === undefined) this.#onNewTask(task)
+    this.#checkHolder(task, facts, before?.facts)
+    this.#checkResult(task, facts, before)
+    this.#checkNoReturn(name, before?.facts, facts)
+    this.#countTransition(task, facts, before?.facts)
+    if (facts.used > task.spec.maxAttempts)
+      this.broken('I6', `${name} is in attempt ${facts.used} of ${task.spec.maxAttempts}`)
+  }
+
+  #onNewTask(task: AgentTask): void {
+    const request = this.#requests.get(task.spec.requestRef.name)
+    const authorized = request?.status?.conditions?.find(({ type }) => type === 'Authorized')
+    if (request !== undefined && authorized?.status !== 'True')
+      this.broken('I12', `${task.metadata.name} was made before its plan was authorized`)
+  }
+
+  #checkHolder(task: AgentTask, facts: TaskFacts, before: TaskFacts | undefined): void {
+    const { holder } = facts
+    if (holder === undefined) return
+    const { name, uid } = task.metadata
+    const kept =
+      before?.holder?.podUid === holder.podUid && before.holder.attempt === holder.attempt
+    const other = this.#holders.get(holder.podUid)
+    if (other !== undefined && other !== uid)
+      this.broken(
+        'I3',
+        `${holder.podUid} holds ${name} and ${this.#tasks.get(other)?.task.metadata.name ?? other}`,
+      )
+    this.#holders.set(holder.podUid, uid)
+    if (kept) return
+    if (before?.holder !== undefined)
+      this.broken(
+        'I3',
+        `${name} went from attempt ${before.holder.attempt} to ${holder.attempt} while it was held`,
+      )
+    // Whether it is still there does not matter: a person may have deleted it since.
+    for (const dependency of task.spec.after)
+      if (!this.#passed.has(`${ownerOf(task)} ${dependency}`))
+        this.broken('I4', `${name} was started before ${dependency} succeeded`)
+  }
+
+  #checkResult(
+    task: AgentTask,
+    facts: TaskFacts,
+    before: { readonly task: AgentTask; readonly facts: TaskFacts } | undefined,
+  ): void {
+    const { name, uid } = task.metadata
+    const result = task.status?.result
+    const earlier = before?.task.status?.result
+    if (result !== undefined && result.summary !== earlier?.summary) {
+      const holder = before?.facts.holder
+      const want = holder === undefined ? 'nobody' : signature(holder.podUid, holder.attempt)
+      if (result.summary !== want)
+        this.broken('I2', `${name} accepted "${result.summary}" and was held by "${want}"`)
+      if (earlier !== undefined)
+        this.broken('I2', `${name} accepted a second result while it had one`)
+      if (result.commit !== undefined) this.accepted.add(result.commit)
+    }
+    if (facts.succeeded === 'True' && before?.facts.succeeded !== 'True') {
+      const times = (this.#succeeded.get(uid) ?? 0) + 1
+      this.#succeeded.set(uid, times)
+      if (times > 1) this.broken('I2', `${name} succeeded ${times} times`)
+      if (result === undefined) this.broken('I2', `${name} succeeded without a result`)
+      else if (result.commit !== undefined && result.merged === undefined)
+        this.broken('I2', `${name} succeeded and its commit was not merged`)
+    }
+  }
+
+  #checkNoReturn(name: string, before: TaskFacts | undefined, now: TaskFacts): void {
+    if (before === undefined) return
+    if (before.finished && (!now.finished || before.succeeded !== now.succeeded))
+      this.broken('I7', `${name} was ${before.reason} and is ${now.reason}`)
+    if (now.attempts < before.attempts)
+      this.broken('I7', `${name} went from attempt ${before.attempts} back to ${now.attempts}`)
+  }
+
+  #countTransition(task: AgentTask, now: TaskFacts, before: TaskFacts | undefined): void {
+    const { uid, name } = task.metadata
+    const action =
+      now.holder !== undefined && now.holder.attempt !== before?.holder?.attempt
+        ? 'Assigned'
+        : now.reason !== before?.reason && audited.has(now.reason)
+          ? now.reason
+          : undefined
+    if (action === undefined) return
+    const key = `${uid} ${action}`
+    const entry = this.transitions.get(key) ?? { want: 0, name, action }
+    entry.want += 1
+    this.transitions.set(key, entry)
+  }
+
+  #onAgent(agent: Agent, gone: boolean): void {
+    const { uid } = agent.metadata
+    if (gone) {
+      this.#agents.delete(uid)
+      return
+    }
+    this.#agents.set(uid, agent)
+    if (this.#agents.size > this.#maxAgents)
+      this.broken('I5', `there are ${this.#agents.size} agents of ${this.#maxAgents} allowed`)
+  }
+
+  #onRequest(request: DevRequest, gone: boolean): void {
+    const { name } = request.metadata
+    const before = this.#requests.get(name)
+    if (gone) {
+      this.#requests.delete(name)
+      return
+    }
+    this.#requests.set(name, request)
+    if (before === undefined || before.metadata.uid !== request.metadata.uid) return
+    const plan = before.status?.plan?.hash
+    if (plan !== undefined && plan !== request.status?.plan?.hash)
+      this.broken('I7', `${name} changed its plan`)
+    if (isOver(before) && !isOver(request)) this.broken('I7', `${name} was over and is not`)
+    if ((request.status?.observedGeneration ?? 0) < (before.status?.observedGeneration ?? 0))
+      this.broken('I7', `${name} forgot the generation it had seen`)
+  }
+}

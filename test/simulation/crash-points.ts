@@ -1,0 +1,103 @@
+import type { CrashPoint } from './world/effects.ts'
+import type { RunReport } from './run.ts'
+import type { Fault, RequestPlan, Story, TaskPlan } from './story.ts'
+
+const task = (name: string, more: Partial<TaskPlan> = {}): TaskPlan => ({
+  name,
+  type: 'coding',
+  after: [],
+  onFailure: 'FailRequest',
+  commits: true,
+  workMs: 1_500,
+  failures: 0,
+  conflicts: 0,
+  ...more,
+})
+
+const request = (plan: RequestPlan['plan'], more: Partial<RequestPlan> = {}): RequestPlan => ({
+  name: 'r0',
+  atMs: 0,
+  priority: 'normal',
+  plan,
+  maxAttempts: 5,
+  ...more,
+})
+
+const story = (requests: readonly RequestPlan[], more: Partial<Story> = {}): Story => ({
+  seed: 1,
+  replicas: 1,
+  maxAgents: 3,
+  requests,
+  faults: [],
+  ...more,
+})
+
+/**
+ * Stories that together go through every side effect of the operator. Each is run once as it is, which lists its side
+ * effects, and then once for each of them with a crash before and once with a crash after.
+ */
+export const scenes: Readonly<Record<string, Story>> = {
+  'two tasks in a row, merged': story([
+    request([task('r0-a'), task('r0-b', { type: 'review', after: ['r0-a'], commits: false })]),
+  ]),
+  'a plan of the model': story([request('model')]),
+  'failing, colliding, given up and skipped': story([
+    request([
+      task('r0-a', { failures: 1 }),
+      task('r0-b', { conflicts: 1 }),
+      task('r0-c', { failures: 9, onFailure: 'Continue', commits: false }),
+      task('r0-d', { failures: 9, commits: false, type: 'testing' }),
+      task('r0-e', { after: ['r0-d'] }),
+    ]),
+  ]),
+  'more types than agents, removed after a while': story(
+    [
+      request(
+        [
+          task('r0-a'),
+          task('r0-b', { type: 'testing', commits: false }),
+          task('r0-c', { type: 'review', commits: false }),
+        ],
+        { ttlSeconds: 10 },
+      ),
+    ],
+    { maxAgents: 1 },
+  ),
+  'agents die and hang': story([request([task('r0-a', { workMs: 6_000 }), task('r0-b')])], {
+    faults: [
+      { kind: 'agent', atMs: 5_000, does: 'die', forMs: 0 },
+      { kind: 'agent', atMs: 5_500, does: 'hang', forMs: 0 },
+    ],
+  }),
+  'Pods that fail, then run': story([request([task('r0-a')])], {
+    faults: [{ kind: 'pods', atMs: 0, forMs: 6_000, does: 'fail' }],
+  }),
+  'deleted by people': story([request([task('r0-a', { workMs: 8_000 }), task('r0-b')])], {
+    faults: [
+      { kind: 'delete', atMs: 5_000, what: 'agents', nth: 0 },
+      { kind: 'delete', atMs: 9_000, what: 'agenttasks', nth: 0 },
+      { kind: 'delete', atMs: 15_000, what: 'devrequests', nth: 0 },
+    ],
+  }),
+  'forge and model away, then back': story([request([task('r0-a')])], {
+    faults: [
+      { kind: 'forge', atMs: 0, forMs: 4_000, does: 'down' },
+      { kind: 'model', atMs: 0, forMs: 9_000 },
+    ],
+  }),
+  'two replicas': story([request([task('r0-a'), task('r0-b')])], { replicas: 2 }),
+}
+
+/** The story with one more crash. */
+export function withCrash(base: Story, point: CrashPoint, more: readonly Fault[] = []): Story {
+  const crash: Fault = { kind: 'crash', point, restartMs: 1_000 }
+  return { ...base, faults: [...base.faults, crash, ...more] }
+}
+
+/** Every place where the process of a run could have died last. */
+export function crashPointsOf(report: RunReport): readonly CrashPoint[] {
+  return report.sites.flatMap((_site, effect) => [
+    { effect, when: 'before' as const },
+    { effect, when: 'after' as const },
+  ])
+}

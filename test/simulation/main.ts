@@ -1,0 +1,125 @@
+// npm run simulate -- --help
+import { existsSync, readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { parseArgs } from 'node:util'
+import { crashPointsOf, scenes, withCrash } from './crash-points.ts'
+import { runAll } from './crew.ts'
+import { everyStory, smallWorld } from './exhaustive.ts'
+import { storyOf } from './generate.ts'
+import { run } from './run.ts'
+import { bugs } from './seeded-bugs/bugs.ts'
+import { Tally } from './tally.ts'
+import { tellFailure } from './tell-failure.ts'
+import type { Story } from './story.ts'
+
+const usage = `usage: npm run simulate -- [MODE] [options]
+
+Runs the whole operator, its agents, forge and model against a simulated API server, in virtual time and with faults, and
+checks the promises I1 to I12 after every revision. The same arguments give the same runs.
+
+modes
+  (none)          stories made from seeds
+  --crash-points  a crash before and after every side effect of every scene
+  --exhaustive    the small world: every crash x every stale view
+  --bugs          breaks the product on purpose, bug by bug; every one has to be found
+  --story FILE    one story, as a failure printed it; tells everything that happens
+
+options
+  --seeds N       how many seeds (2000)          --seed S    the first seed (1)
+  --bug NAME      only this bug, with --bugs; or break the product so in any other mode
+  --jobs J        threads (${availableParallelism()})                   --json      print the figures as JSON
+  --help`
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      seeds: { type: 'string', default: '2000' },
+      seed: { type: 'string', default: '1' },
+      jobs: { type: 'string', default: String(availableParallelism()) },
+      story: { type: 'string' },
+      bug: { type: 'string' },
+      'crash-points': { type: 'boolean', default: false },
+      exhaustive: { type: 'boolean', default: false },
+      bugs: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  })
+  if (values.help) {
+    console.log(usage)
+    return 0
+  }
+  const seeds = wholeNumber('--seeds', values.seeds)
+  const first = wholeNumber('--seed', values.seed)
+  const jobs = Math.max(1, wholeNumber('--jobs', values.jobs))
+  if (values.bug !== undefined && !bugs.some(({ name }) => name === values.bug))
+    throw new UsageError(
+      `--bug ${values.bug}: there is none of that name; known: ${bugs.map(({ name }) => name).join(', ')}`,
+    )
+  if (values.story !== undefined) return tellStory(values.story)
+  if (values.bugs) {
+    const { huntBugs } = await import('./seeded-bugs/hunt.ts')
+    return huntBugs({ only: values.bug, seeds, jobs, json: values.json })
+  }
+  const mode = values['crash-points'] ? 'crash points' : values.exhaustive ? 'exhaustive' : 'seeds'
+  const tally = new Tally()
+  const stories =
+    mode === 'crash points'
+      ? await crashStories(tally)
+      : mode === 'exhaustive'
+        ? everyStory(await run(smallWorld))
+        : seedStories(first, seeds)
+  let failed = 0
+  await runAll(stories, { jobs, bug: values.bug }, (told) => {
+    tally.add(told)
+    if (told.violations.length === 0) return true
+    failed += 1
+    return failed < 5
+  })
+  console.log(values.json ? JSON.stringify(tally.figures(mode), undefined, 2) : tally.table(mode))
+  for (const told of tally.failures.slice(0, 1)) await tellFailure(told, values.bug)
+  return failed === 0 && tally.isComplete ? 0 : 1
+}
+
+function* seedStories(first: number, count: number): Generator<Story> {
+  for (let seed = first; seed < first + count; seed += 1) yield storyOf(seed)
+}
+
+/** Runs each scene once, to see its side effects, and gives one story for each place to crash. */
+async function crashStories(tally: Tally): Promise<readonly Story[]> {
+  const stories: Story[] = []
+  for (const [name, scene] of Object.entries(scenes)) {
+    const report = await run(scene)
+    tally.addScene(name, report)
+    for (const point of crashPointsOf(report)) stories.push(withCrash(scene, point))
+  }
+  return stories
+}
+
+async function tellStory(file: string): Promise<number> {
+  if (!existsSync(file)) throw new UsageError(`--story ${file}: there is no such file`)
+  const story = JSON.parse(readFileSync(file, 'utf8')) as Story
+  const { violations } = await run(story, { tell: (line) => console.log(line) })
+  for (const { invariant, atMs, message } of violations)
+    console.log(`${(atMs / 1000).toFixed(3)} ${invariant} BROKEN: ${message}`)
+  console.log(violations.length === 0 ? 'every promise held' : `${violations.length} broken`)
+  return violations.length === 0 ? 0 : 1
+}
+
+/** An argument that makes no sense; the message says which and what would. */
+class UsageError extends Error {}
+
+function wholeNumber(name: string, text: string): number {
+  const number = Number(text)
+  if (!Number.isInteger(number) || number < 0)
+    throw new UsageError(`${name} ${text}: a whole number is needed`)
+  return number
+}
+
+try {
+  process.exitCode = await main()
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error
+  console.error(`${error.message}\n\n${usage}`)
+  process.exitCode = 2
+}

@@ -1,0 +1,26 @@
+/** One change of one file: `find` must stand there exactly once. */
+export interface Edit {
+  /** Path in the repository. */
+  readonly file: string
+  readonly find: string
+  readonly replace: string
+}
+
+/** A mistake that somebody could make, and that the simulator has to find. */
+export interface SeededBug {
+  readonly name: string
+  /** What goes wrong, in a sentence. */
+  readonly story: string
+  readonly edits: readonly Edit[]
+}
+
+/** The net's fish. A bug whose text is no longer in the product fails its test: write it anew. */
+export const bugs: readonly SeededBug[] = []
+
+/** The source with the bug in it. Throws when the place is not there, or there twice. */
+export function breakSource(source: string, { file, find, replace }: Edit): string {
+  const parts = source.split(find)
+  if (parts.length !== 2)
+    throw new Error(`${file} holds ${parts.length - 1} times what a seeded bug changes: ${find}`)
+  return parts.join(replace)
+}

@@ -1,0 +1,72 @@
+import { run, type RunReport } from './run.ts'
+import type { Fault, RequestPlan, Story } from './story.ts'
+
+/** Stories that are simpler than this one, the simplest first. */
+function* simpler(story: Story): Generator<Story> {
+  const { faults, requests } = story
+  for (let size = faults.length >> 1; size >= 1; size >>= 1)
+    for (let start = 0; start < faults.length; start += size)
+      yield { ...story, faults: faults.toSpliced(start, size) }
+  if (requests.length > 1)
+    for (let index = 0; index < requests.length; index += 1)
+      yield { ...story, requests: requests.toSpliced(index, 1) }
+  if (story.replicas === 2) yield { ...story, replicas: 1 }
+  for (const [index, request] of requests.entries())
+    for (const smaller of simplerRequests(request))
+      yield { ...story, requests: requests.with(index, smaller) }
+  for (const [index, fault] of faults.entries())
+    for (const smaller of simplerFaults(fault))
+      yield { ...story, faults: faults.with(index, smaller) }
+}
+
+function* simplerRequests(request: RequestPlan): Generator<RequestPlan> {
+  const { plan, ttlSeconds, ...rest } = request
+  if (ttlSeconds !== undefined) yield { ...rest, plan }
+  if (plan === 'model') return
+  if (plan.length > 1)
+    for (const [index, gone] of plan.entries())
+      yield {
+        ...request,
+        plan: plan
+          .toSpliced(index, 1)
+          .map((task) => ({ ...task, after: task.after.filter((name) => name !== gone.name) })),
+      }
+  for (const [index, task] of plan.entries()) {
+    if (task.failures > 0) yield { ...request, plan: plan.with(index, { ...task, failures: 0 }) }
+    if (task.conflicts > 0) yield { ...request, plan: plan.with(index, { ...task, conflicts: 0 }) }
+    if (task.commits) yield { ...request, plan: plan.with(index, { ...task, commits: false }) }
+  }
+}
+
+function* simplerFaults(fault: Fault): Generator<Fault> {
+  if ('forMs' in fault && fault.forMs > 1_000)
+    yield { ...fault, forMs: Math.floor(fault.forMs / 2) }
+  if ('share' in fault && fault.share < 1) yield { ...fault, share: 1 }
+}
+
+/**
+ * The simplest story found that still breaks the same promise, and what it showed.
+ * Greedy: takes the first simplification that still fails, until none does or `budget` runs are used up.
+ */
+export async function shrink(
+  story: Story,
+  report: RunReport,
+  budget = 300,
+): Promise<{ readonly story: Story; readonly report: RunReport; readonly runs: number }> {
+  const want = report.violations[0]?.invariant
+  let best = { story, report }
+  let runs = 0
+  for (let again = true; again; ) {
+    again = false
+    for (const candidate of simpler(best.story)) {
+      if (runs >= budget) return { ...best, runs }
+      runs += 1
+      const found = await run(candidate)
+      if (found.violations[0]?.invariant !== want) continue
+      best = { story: candidate, report: found }
+      again = true
+      break
+    }
+  }
+  return { ...best, runs }
+}

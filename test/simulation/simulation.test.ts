@@ -1,0 +1,123 @@
+// The lane `simulation`: what `npm run simulate` does, as tests. Figures are printed; none of them is a timed assertion.
+import { execFile } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { describe, expect, it } from 'vitest'
+import { storyOf } from './generate.ts'
+import { run } from './run.ts'
+import { bugs, breakSource } from './seeded-bugs/bugs.ts'
+import type { Story } from './story.ts'
+import { storiesDirectory } from './tell-failure.ts'
+
+const root = join(import.meta.dirname, '../..')
+
+/** What `--json` prints, as far as it is looked at. */
+interface Figures {
+  readonly runs: number
+  readonly failed: number
+  readonly seconds: number
+  readonly runsPerSecond: number
+  readonly injected: Readonly<Record<string, number>>
+  readonly crashPoints: { readonly wanted: number; readonly missing: readonly string[] }
+}
+
+async function simulate(...args: readonly string[]): Promise<string> {
+  try {
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ['test/simulation/main.ts', ...args],
+      { cwd: root, maxBuffer: 64 * 1024 * 1024 },
+    )
+    return stdout
+  } catch (error) {
+    // The exit code is 1 when a promise was broken: what it printed is the evidence.
+    throw new Error(String((error as { readonly stdout?: string }).stdout), { cause: error })
+  }
+}
+
+async function figuresOf(...args: readonly string[]): Promise<Figures> {
+  const figures = JSON.parse(await simulate(...args, '--json')) as Figures
+  console.log(`simulate ${args.join(' ')}: ${figures.runs} runs in ${figures.seconds} s`)
+  return figures
+}
+
+describe('a run', () => {
+  it('depends on its story alone', async () => {
+    for (const seed of [7, 10, 22]) {
+      const [one, other] = [await run(storyOf(seed)), await run(storyOf(seed))]
+      expect(other.sites).toEqual(one.sites)
+      expect(other.commits).toBe(one.commits)
+      expect(other.elapsedMs).toBe(one.elapsedMs)
+    }
+  })
+})
+
+describe('every promise holds', () => {
+  it('over 2,000 seeds', async () => {
+    const figures = await figuresOf('--seeds', '2000')
+    expect(figures).toMatchObject({ runs: 2_000, failed: 0 })
+    // Each kind of fault struck; a generator that lost one would make the rest look better than it is.
+    expect(Object.keys(figures.injected).toSorted()).toEqual([
+      'agent',
+      'clock',
+      'compact',
+      'crash',
+      'cut',
+      'delete',
+      'down',
+      'forge',
+      'hide',
+      'kill',
+      'late',
+      'lose',
+      'model',
+      'pause',
+      'pods',
+      'refuse',
+      'silence',
+      'stale',
+      'terminate',
+    ])
+  })
+
+  it('with a crash before and after every side effect', async () => {
+    const figures = await figuresOf('--crash-points')
+    expect(figures.failed).toBe(0)
+    expect(figures.crashPoints.missing).toEqual([])
+    expect(figures.runs).toBe(figures.crashPoints.wanted)
+  })
+
+  it('in the small world, with every crash and every stale view', async () => {
+    const figures = await figuresOf('--exhaustive')
+    expect(figures.runs).toBeGreaterThan(1_000)
+    expect(figures.failed).toBe(0)
+  })
+
+  const kept = existsSync(storiesDirectory) ? readdirSync(storiesDirectory) : []
+  it.each(kept)('in %s, which broke one once', async (file) => {
+    const story = JSON.parse(readFileSync(join(storiesDirectory, file), 'utf8')) as Story
+    expect((await run(story)).violations).toEqual([])
+  })
+})
+
+describe('the net catches fish', () => {
+  it('has at least 20 seeded bugs, each of which still fits the product', () => {
+    expect(bugs.length).toBeGreaterThanOrEqual(20)
+    for (const { edits } of bugs)
+      for (const edit of edits)
+        expect(() => breakSource(readFileSync(join(root, edit.file), 'utf8'), edit)).not.toThrow()
+  })
+
+  it('finds every seeded bug', async () => {
+    const catches = JSON.parse(await simulate('--bugs', '--json')) as readonly {
+      readonly bug: string
+      readonly invariant?: string
+    }[]
+    console.log(
+      catches.map(({ bug, invariant }) => `${bug}: ${invariant ?? 'NOT FOUND'}`).join('\n'),
+    )
+    expect(catches.filter(({ invariant }) => invariant === undefined)).toEqual([])
+    expect(catches.length).toBe(bugs.length)
+  })
+})

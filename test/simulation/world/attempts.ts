@@ -1,0 +1,85 @@
+import type { AgentTask } from '../../../operator/api/agent-task.ts'
+import type { Assignment, Report } from '../../../operator/api/agent-protocol.ts'
+import type { Pod } from '../../../operator/kube/core.ts'
+import type { Attempt } from './agent.ts'
+import { commitId, type SimulatedForge } from './forge.ts'
+import { signature } from '../checks/invariants.ts'
+import type { RunningAgent } from './node.ts'
+import type { RequestPlan, TaskPlan } from '../story.ts'
+
+/** Actions whose result is a commit, for tasks that the real planner made. */
+const writing: ReadonlySet<string> = new Set(['branch', 'spec', 'code', 'fix', 'document'])
+
+/** How attempts go: by the story for ready-made tasks, by the action for planned ones. */
+export function attemptsOf(parts: {
+  readonly requests: readonly RequestPlan[]
+  readonly forge: SimulatedForge
+  /** The truth, as the forge and a liar see it. */
+  readonly tasks: () => readonly AgentTask[]
+}): (agent: () => RunningAgent | undefined, pod: Pod, assignment: Assignment) => Attempt {
+  const plans = new Map<string, TaskPlan>(
+    parts.requests.flatMap(({ plan }) =>
+      plan === 'model' ? [] : plan.map((task) => [task.name, task] as const),
+    ),
+  )
+  return (agent, pod, assignment) => {
+    const podUid = pod.metadata.uid ?? ''
+    const { task, attempt, uid, action, earlier } = assignment
+    const plan = plans.get(task)
+    const base = (summary: string): Report => ({
+      task,
+      uid,
+      attempt,
+      verdict: 'Done',
+      summary,
+      files: [],
+      evidence: [],
+      tries: 1,
+      durationSeconds: 1,
+      notes: [],
+    })
+    const honest = base(signature(podUid, attempt))
+    const failed = (reason: 'ChecksFailed' | 'PushRejected'): Report => ({
+      ...honest,
+      verdict: 'ChecksFailed',
+      failure: { reason, message: 'as the story says' },
+    })
+    const mood = agent()?.mood
+    return {
+      ms: plan?.workMs ?? 900,
+      twice: mood === 'twice',
+      lies: mood === 'lie' ? liesAbout(parts.tasks(), base('a lie')) : [],
+      report: () => {
+        if (agent()?.mood === 'hang') return 'hangs'
+        if (
+          earlier.filter(({ reason }) => reason === 'ChecksFailed').length < (plan?.failures ?? 0)
+        )
+          return failed('ChecksFailed')
+        if (!(plan?.commits ?? writing.has(action))) return honest
+        const commit = commitId(podUid, task, String(attempt))
+        const truth = parts.tasks().find(({ metadata }) => metadata.uid === uid)
+        return parts.forge.push(truth, { podUid, attempt }, commit)
+          ? { ...honest, commit }
+          : failed('PushRejected')
+      },
+    }
+  }
+}
+
+/** Reports about every task that somebody else holds or held, and about its own task under other numbers. */
+function liesAbout(tasks: readonly AgentTask[], own: Report): readonly Report[] {
+  const others = tasks
+    .filter(({ metadata }) => metadata.uid !== own.uid)
+    .map(({ metadata, status }) => ({
+      ...own,
+      task: metadata.name,
+      uid: metadata.uid,
+      attempt: status?.assignment?.attempt ?? 1,
+    }))
+  return [
+    ...others,
+    { ...own, attempt: own.attempt + 1 },
+    { ...own, uid: `${own.uid}-earlier` },
+    { ...own, commit: commitId('a lie'), attempt: Math.max(1, own.attempt - 1), uid: 'nobody' },
+  ]
+}

@@ -1,0 +1,127 @@
+import type { DevRequest, PlannedTask } from '../../../operator/api/devrequest.ts'
+import { planMaker } from '../../../operator/controllers/devrequest/make-plan.ts'
+import type { Planned } from '../../../operator/controllers/devrequest/planning.ts'
+import type { Forge } from '../../../operator/forge-client.ts'
+import type { Logger } from '../../../operator/kube/ports.ts'
+import { ModelError } from '../../../operator/models/errors.ts'
+import type { Gateway } from '../../../operator/models/gateway.ts'
+import type { ModelProfile } from '../../../operator/models/profile.ts'
+import { planHash } from '../../../operator/planner/hash.ts'
+import { waves } from '../../../operator/planner/waves.ts'
+import type { SimulatedProcess } from './process.ts'
+import type { RequestPlan, TaskPlan } from '../story.ts'
+import type { Timeline } from './timeline.ts'
+
+/** The one model of the simulated world. */
+export const profile: ModelProfile = {
+  name: 'simulated',
+  endpoint: 'http://model.invalid',
+  contextTokens: 8192,
+  outputTokens: 2048,
+  parallel: 1,
+  tier: 'good',
+  pull: false,
+}
+
+const actions = { coding: 'code', testing: 'verify', review: 'review', git: 'finish' } as const
+
+/** A model that answers after a while, and another thing each time: whoever asks twice must not work on both answers. */
+export class SimulatedModel {
+  readonly #timeline: Timeline
+  readonly #isDown: () => boolean
+  #calls = 0
+
+  constructor(options: { readonly timeline: Timeline; readonly isDown: () => boolean }) {
+    this.#timeline = options.timeline
+    this.#isDown = options.isDown
+  }
+
+  /** The gateway of one operator process. */
+  gatewayFor(process: SimulatedProcess): Gateway {
+    return {
+      call: async ({ model, verb, purpose }, { signal } = {}) => {
+        this.#calls += 1
+        const turn = this.#calls
+        await this.#pause(process, 400 + ((turn * 337) % 900), signal)
+        if (this.#isDown()) throw new ModelError('ModelUnavailable', 'the model does not answer')
+        const value = unitsAnswer(1 + (turn % 2))
+        return {
+          kind: 'result',
+          model,
+          text: verb === 'decide' ? JSON.stringify(value) : `notes for ${purpose}`,
+          blocks: [],
+          value: verb === 'decide' ? value : undefined,
+          inputTokens: 100,
+          outputTokens: 20,
+          trace: String(turn),
+        }
+      },
+      tokens: () => ({ calls: 1, inputTokens: 100, outputTokens: 20 }),
+      forget: () => undefined,
+    }
+  }
+
+  /** Makes plans: ready-made ones after a while, the others by the real planner. */
+  plannerFor(
+    process: SimulatedProcess,
+    parts: { readonly forge: Forge; readonly gateway: Gateway; readonly log: Logger },
+    requests: readonly RequestPlan[],
+  ): (request: DevRequest, signal: AbortSignal) => Promise<Planned> {
+    const real = planMaker({ ...parts, profileOf: () => profile })
+    return async (request, signal) => {
+      const known = requests.find(({ name }) => name === request.metadata.name)?.plan ?? 'model'
+      if (known === 'model') return real(request, signal)
+      await this.#pause(process, 300, signal)
+      if (this.#isDown()) throw new ModelError('ModelUnavailable', 'the model does not answer')
+      return { plan: readyPlan(known), tokens: 10 }
+    }
+  }
+
+  async #pause(
+    process: SimulatedProcess,
+    ms: number,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    return new Promise((resolve, reject) => {
+      signal?.addEventListener('abort', () => reject(signal.reason), { once: true })
+      this.#timeline.after(ms, () => process.deliver(resolve))
+    })
+  }
+}
+
+function unitsAnswer(units: number) {
+  return {
+    a_units: Array.from({ length: units }, (_, index) => ({
+      a_goal: `makes the part number ${index + 1} of what is asked for`,
+      b_files: [`src/part-${index + 1}.js`],
+      c_done_when: `part${index + 1}() is ${index + 1}`,
+      d_after: 0,
+    })),
+    b_docs: false,
+    c_deploy: false,
+  }
+}
+
+function readyPlan(tasks: readonly TaskPlan[]): Planned['plan'] {
+  const planned: PlannedTask[] = tasks.map(({ name, type, after, onFailure }) => ({
+    name,
+    type,
+    action: actions[type],
+    title: name,
+    goal: `does ${name}`,
+    doneWhen: '',
+    files: [],
+    after: [...after],
+    onFailure,
+  }))
+  return {
+    hash: planHash(planned),
+    revision: 1,
+    source: 'person',
+    waves: waves(planned).map((wave) => [...wave]),
+    team: [],
+    tasks: planned,
+    warnings: [],
+    attempts: 0,
+  }
+}

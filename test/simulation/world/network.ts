@@ -1,0 +1,189 @@
+import { errorFromAnswer, KubeError } from '../../../operator/kube/errors.ts'
+import type { HttpRequest, HttpTransport } from '../../../operator/kube/transport.ts'
+import type { Effects } from './effects.ts'
+import type { SimulatedProcess } from './process.ts'
+import type { Timeline } from './timeline.ts'
+import { WatchPipe } from './watch-pipe.ts'
+
+/**
+ * What becomes of one call.
+ * - `refuse`: the server answers so and does nothing.
+ * - `lose`: the server does it and the answer never comes; `reset` says whether the caller sees the connection break.
+ * - `late`: it arrives at the server only after so long, whatever the caller thinks by then.
+ * - `down`: nobody answers at that address.
+ */
+export type Fate =
+  | { readonly kind: 'pass' }
+  | { readonly kind: 'refuse'; readonly status: number; readonly retryAfterSeconds?: number }
+  | { readonly kind: 'lose'; readonly reset: boolean }
+  | { readonly kind: 'late'; readonly ms: number }
+  | { readonly kind: 'down' }
+
+/** What a call asks for, as the weather and the reports name it. */
+export interface CallName {
+  readonly method: string
+  /** `agenttasks/status`, say. */
+  readonly target: string
+  readonly path: string
+}
+
+/** Decides what happens to calls and how long they take. */
+export interface Weather {
+  fate(process: SimulatedProcess, call: CallName): Fate
+  latencyMs(): number
+}
+
+/** The way of one process to the API server: slow, and as unreliable as the weather says. */
+export class Network implements HttpTransport {
+  readonly #process: SimulatedProcess
+  readonly #server: HttpTransport
+  readonly #timeline: Timeline
+  readonly #weather: Weather
+  readonly #effects: Effects | undefined
+  readonly #onCall: (call: CallName) => void
+  readonly #onPipe: (pipe: WatchPipe) => void
+  /** Watches that are open, for faults that strike one of them. */
+  readonly pipes = new Set<WatchPipe>()
+
+  constructor(options: {
+    readonly process: SimulatedProcess
+    readonly server: HttpTransport
+    readonly timeline: Timeline
+    readonly weather: Weather
+    /** Where writes are counted as side effects; absent for processes that are not crashed. */
+    readonly effects?: Effects | undefined
+    readonly onCall?: (call: CallName) => void
+    readonly onPipe?: (pipe: WatchPipe) => void
+  }) {
+    this.#process = options.process
+    this.#server = options.server
+    this.#timeline = options.timeline
+    this.#weather = options.weather
+    this.#effects = options.effects
+    this.#onCall = options.onCall ?? (() => undefined)
+    this.#onPipe = options.onPipe ?? (() => undefined)
+  }
+
+  async call(request: HttpRequest): Promise<{ readonly status: number; readonly body: unknown }> {
+    const name = nameOf(request)
+    // Killed a moment ago, in the middle of a step: what the step still wants does not happen.
+    if (this.#process.state === 'dead') return new Promise(() => undefined)
+    this.#onCall(name)
+    const effect =
+      request.method === 'GET' || name.target === 'leases' || name.target === 'tokenreviews'
+        ? undefined
+        : this.#effects?.begin(
+            this.#process,
+            `${request.method} ${name.target}${reasonIn(request)}`,
+          )
+    return new Promise((resolve, reject) => {
+      if (effect?.alive === false) return
+      const giveUp = () => reject(request.signal.reason)
+      if (request.signal.aborted) {
+        giveUp()
+        return
+      }
+      request.signal.addEventListener('abort', giveUp, { once: true })
+      const answer = (settle: () => void) => {
+        this.#timeline.after(this.#weather.latencyMs(), () =>
+          this.#process.deliver(() => {
+            request.signal.removeEventListener('abort', giveUp)
+            settle()
+          }),
+        )
+      }
+      const broken = () =>
+        answer(() =>
+          reject(new KubeError({ status: 0, reason: 'Unreachable', message: name.path })),
+        )
+      const fate = this.#weather.fate(this.#process, name)
+      if (fate.kind === 'down') {
+        broken()
+        return
+      }
+      if (fate.kind === 'refuse') {
+        const { status, retryAfterSeconds } = fate
+        const what = `${request.method} ${name.path}`
+        answer(() =>
+          reject(errorFromAnswer(what, status, undefined, retryAfterSeconds?.toString())),
+        )
+        return
+      }
+      const latencyMs = fate.kind === 'late' ? fate.ms : this.#weather.latencyMs()
+      this.#timeline.after(latencyMs, () => {
+        // A request on its way arrives also when its sender is dead or has given up.
+        const done = this.#server.call({ ...request, signal: never })
+        // Whoever is not told does not miss it.
+        done.catch(() => undefined)
+        if (effect?.done() === false) return
+        if (fate.kind === 'lose') {
+          if (fate.reset) broken()
+          return
+        }
+        done.then(
+          (result) => answer(() => resolve(result)),
+          (error: unknown) => answer(() => reject(error)),
+        )
+      })
+    })
+  }
+
+  async stream(
+    request: HttpRequest,
+  ): Promise<{ readonly status: number; readonly body: AsyncIterable<Buffer> }> {
+    const name = nameOf(request)
+    this.#onCall(name)
+    const fate = this.#weather.fate(this.#process, name)
+    const arrive = async (ms: number): Promise<void> =>
+      new Promise((resolve, reject) => {
+        request.signal.addEventListener('abort', () => reject(request.signal.reason), {
+          once: true,
+        })
+        this.#timeline.after(ms, () => this.#process.deliver(resolve))
+      })
+    await arrive(this.#weather.latencyMs())
+    if (fate.kind === 'down' || fate.kind === 'lose')
+      throw new KubeError({ status: 0, reason: 'Unreachable', message: name.path })
+    if (fate.kind === 'refuse') throw errorFromAnswer(`GET ${name.path}`, fate.status, undefined)
+    const pipe = new WatchPipe(name.target, this.#process, this.#timeline)
+    // The server's side ends with the process, too: a dead client's sockets are closed by its kernel.
+    const life = new AbortController()
+    request.signal.addEventListener('abort', () => life.abort(request.signal.reason), {
+      once: true,
+    })
+    this.#process.onDeath(() => life.abort(new Error('the process is dead')))
+    const { status, body } = await this.#server.stream({ ...request, signal: life.signal })
+    this.pipes.add(pipe)
+    this.#onPipe(pipe)
+    void pipe
+      .carry(body, () => this.#weather.latencyMs(), life.signal)
+      .finally(() => this.pipes.delete(pipe))
+    return { status, body: pipe }
+  }
+
+  async close(): Promise<void> {
+    for (const pipe of this.pipes) pipe.cut()
+  }
+}
+
+const never = new AbortController().signal
+
+const resourcePath =
+  /^\/(?:api\/[^/]+|apis\/[^/]+\/[^/]+)\/(?:namespaces\/[^/]+\/)?([^/]+)(?:\/[^/]+(?:\/(.+))?)?$/
+
+function nameOf({ method, path: full }: HttpRequest): CallName {
+  const path = full.split('?', 1)[0] ?? full
+  const [, plural = path, subresource] = resourcePath.exec(path) ?? []
+  return { method, path, target: subresource === undefined ? plural : `${plural}/${subresource}` }
+}
+
+const summary =
+  /"type":"(?:Succeeded|Ready)","status":"[A-Za-z]+","reason":"(\w+)"|"state":"(\w+)"/g
+
+/** What the write says about its object: the state, and the reason of the summary condition. */
+function reasonIn({ body = '', path }: HttpRequest): string {
+  if (!path.split('?', 1)[0]?.endsWith('/status')) return ''
+  const words = new Set([...body.matchAll(summary)].flatMap(([, reason, state]) => [state, reason]))
+  words.delete(undefined)
+  return [...words].map((word) => ` ${word ?? ''}`).join('')
+}

@@ -1,0 +1,55 @@
+import type { DevRequestSpec } from '../../../operator/api/devrequest.ts'
+import { agents, agentTasks, devRequests } from '../../../operator/api/kinds.ts'
+import type { KubeClient } from '../../../operator/kube/client.ts'
+import { pods } from '../../../operator/kube/core.ts'
+import { isNotFound } from '../../../operator/kube/errors.ts'
+import type { Resource } from '../../../operator/kube/resource.ts'
+import type { SimulatedApiServer } from '../api-server/server.ts'
+import { namespace } from './operators.ts'
+import type { Fault, RequestPlan } from '../story.ts'
+
+/** Words of a person that belong into the request and nowhere else. */
+export const prompt = 'Xyzzy-the-words-of-a-person'
+
+const never = new AbortController().signal
+
+/** A person applies a DevRequest. */
+export async function apply(client: KubeClient, request: RequestPlan): Promise<void> {
+  const { name, priority, maxAttempts, ttlSeconds } = request
+  const spec = {
+    request: `build ${name}; the prompt is ${prompt}`,
+    priority,
+    limits: { maxTasks: 30, maxParallel: 10, taskTimeoutSeconds: 40, maxAttempts },
+    ...(ttlSeconds === undefined ? {} : { ttlSecondsAfterFinished: ttlSeconds }),
+  } satisfies DevRequestSpec
+  await client.create(devRequests, { metadata: { name, namespace }, spec }, { signal: never })
+}
+
+/** Every kind that people delete, without its type. */
+export const kinds: Readonly<Record<'agents' | 'pods' | 'agenttasks' | 'devrequests', Resource>> = {
+  agents: loose(agents),
+  pods: loose(pods),
+  agenttasks: loose(agentTasks),
+  devrequests: loose(devRequests),
+}
+
+function loose(resource: Resource): Resource {
+  return { ...resource, object: undefined }
+}
+
+/** A person deletes the n-th object of a kind, if there is any. */
+export async function remove(
+  client: KubeClient,
+  server: SimulatedApiServer,
+  { what, nth }: Extract<Fault, { readonly kind: 'delete' }>,
+): Promise<void> {
+  const there = server.objects(kinds[what])
+  const object = there[nth % Math.max(1, there.length)]
+  if (object === undefined) return
+  const { name } = object.metadata
+  await client
+    .delete(kinds[what], { name, namespace }, { signal: never })
+    .catch((error: unknown) => {
+      if (!isNotFound(error)) throw error
+    })
+}

@@ -1,0 +1,81 @@
+import { seededRandom } from '../../virtual-clock.ts'
+import type { Cancel, Clock, Random } from '../../../operator/kube/ports.ts'
+import { sleepOn } from '../../../operator/runtime/clock.ts'
+import type { Timeline } from './timeline.ts'
+
+/**
+ * - `running`: what is due happens.
+ * - `paused`: stopped by the system (SIGSTOP, a frozen node): what is due waits, time goes on.
+ * - `dead`: killed: nothing of it ever goes on; its memory is as good as gone.
+ */
+export type ProcessState = 'running' | 'paused' | 'dead'
+
+/**
+ * One process of the simulated world. All that can wake its code comes through `deliver`: timers, answers, messages. So a
+ * kill drops everything it has in mind at whatever `await` it stands, and a pause holds it there.
+ */
+export class SimulatedProcess {
+  readonly name: string
+  readonly clock: Clock
+  readonly random: Random
+  readonly #timeline: Timeline
+  readonly #held: (() => void)[] = []
+  readonly #mourners: (() => void)[] = []
+  #state: ProcessState = 'running'
+  /** How far its wall clock is off, in milliseconds. */
+  skewMs = 0
+
+  constructor(options: {
+    readonly name: string
+    readonly timeline: Timeline
+    readonly startedAt: number
+    readonly seed: number
+  }) {
+    const { name, timeline, startedAt, seed } = options
+    this.name = name
+    this.random = seededRandom(seed)
+    this.#timeline = timeline
+    const after = (ms: number, run: () => void): Cancel =>
+      timeline.after(ms, () => this.deliver(run))
+    this.clock = {
+      now: () => startedAt + timeline.elapsed + this.skewMs,
+      monotonic: () => timeline.elapsed,
+      after,
+      sleep: async (ms, { signal }) => sleepOn({ after }, ms, signal),
+    }
+  }
+
+  get state(): ProcessState {
+    return this.#state
+  }
+
+  /** Runs it now, later when paused, never when dead. */
+  deliver(run: () => void): void {
+    if (this.#state === 'running') run()
+    else if (this.#state === 'paused') this.#held.push(run)
+  }
+
+  pause(): void {
+    if (this.#state === 'running') this.#state = 'paused'
+  }
+
+  /** Goes on: what was due meanwhile happens now, one thing after another. */
+  resume(): void {
+    if (this.#state !== 'paused') return
+    this.#state = 'running'
+    for (const run of this.#held.splice(0)) this.#timeline.after(0, () => this.deliver(run))
+  }
+
+  kill(): void {
+    if (this.#state === 'dead') return
+    this.#state = 'dead'
+    this.#held.length = 0
+    for (const mourn of this.#mourners.splice(0)) mourn()
+  }
+
+  /** Told when it dies; at once when it is dead already. */
+  onDeath(mourn: () => void): void {
+    if (this.#state === 'dead') mourn()
+    else this.#mourners.push(mourn)
+  }
+}

@@ -1,0 +1,96 @@
+import type { Cancel } from '../../../operator/kube/ports.ts'
+
+interface Entry {
+  readonly at: number
+  readonly order: number
+  run: (() => void) | undefined
+}
+
+/**
+ * Virtual time for a whole world: a heap of what happens when.
+ * Guarantees: entries of one moment run in the order in which they were made; between two entries every promise that can
+ * go on has gone on, so that a run depends on nothing but its inputs.
+ */
+export class Timeline {
+  #elapsed = 0
+  #order = 0
+  readonly #heap: Entry[] = []
+
+  /** Milliseconds since the world began. */
+  get elapsed(): number {
+    return this.#elapsed
+  }
+
+  after(ms: number, run: () => void): Cancel {
+    const entry: Entry = { at: this.#elapsed + Math.max(0, ms), order: (this.#order += 1), run }
+    this.#push(entry)
+    return () => {
+      // Left in the heap: taking it out would cost more than stepping over it.
+      entry.run = undefined
+    }
+  }
+
+  /** Lets `ms` pass. Stops early when `until` says so, asked after each entry. */
+  async advance(ms: number, until: () => boolean = () => false): Promise<void> {
+    const end = this.#elapsed + ms
+    await settled()
+    for (let next = this.#heap[0]; next !== undefined && next.at <= end; next = this.#heap[0]) {
+      this.#pop()
+      const { run } = next
+      if (run === undefined) continue
+      this.#elapsed = next.at
+      run()
+      await settled()
+      if (until()) return
+    }
+    this.#elapsed = end
+  }
+
+  #push(entry: Entry): void {
+    const heap = this.#heap
+    let index = heap.push(entry) - 1
+    while (index > 0) {
+      const parent = (index - 1) >> 1
+      if (!isEarlier(entry, heap[parent])) break
+      swap(heap, index, parent)
+      index = parent
+    }
+  }
+
+  #pop(): void {
+    const heap = this.#heap
+    const last = heap.pop()
+    if (last === undefined || heap.length === 0) return
+    heap[0] = last
+    for (let index = 0; ; ) {
+      const left = 2 * index + 1
+      const right = left + 1
+      let least = index
+      if (isEarlier(heap[left], heap[least])) least = left
+      if (isEarlier(heap[right], heap[least])) least = right
+      if (least === index) return
+      swap(heap, index, least)
+      index = least
+    }
+  }
+}
+
+function isEarlier(a: Entry | undefined, b: Entry | undefined): boolean {
+  if (a === undefined || b === undefined) return false
+  return a.at < b.at || (a.at === b.at && a.order < b.order)
+}
+
+function swap(heap: Entry[], a: number, b: number): void {
+  const one = heap[a]
+  const other = heap[b]
+  if (one === undefined || other === undefined) return
+  heap[a] = other
+  heap[b] = one
+}
+
+/** Resolves once every promise that is ready has gone on. */
+async function settled(): Promise<void> {
+  await new Promise<void>((resolve) => {
+    setImmediate(resolve)
+  })
+}
