@@ -10,6 +10,7 @@ export default defineConfig({
           include: [
             '{operator,forge,agent-image,cli,hack}/**/*.test.ts',
             'test/*.test.ts',
+            'test/bench/**/*.test.ts',
             'test/lab/*.test.ts',
             'test/simulation/api-server/**/*.test.ts',
           ],

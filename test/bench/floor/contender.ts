@@ -1,0 +1,84 @@
+import { startControlPlane } from '../../../hack/cluster/native/control-plane.ts'
+import { KubeClient } from '../../../operator/kube/client.ts'
+import { kubeconfigFile } from '../../../operator/kube/config.ts'
+import { namespaces } from '../../../operator/kube/core.ts'
+import { systemClock as clock, systemRandom as random } from '../../../operator/runtime/clock.ts'
+import { serveKind } from '../../conformance/definitions.ts'
+import { chainsOf } from '../chains.ts'
+import type { Contender, Measurement, Workload } from '../contender.ts'
+import type { FromObserver, ToObserver } from '../observer/protocol.ts'
+import { startProgram } from '../program.ts'
+import { inspectServer, scratchDirectory, type BenchServer } from '../server.ts'
+import { measure } from '../timed-run.ts'
+import { floorDefinition, floorPath } from './definition.ts'
+import type { FromWriter, ToWriter } from './protocol.ts'
+
+const namespace = 'floor'
+
+/** What this machine can do at all: the smallest client, two status writes for each task, an API server of its own. */
+export async function startFloor(): Promise<Contender & { readonly inMemory: boolean }> {
+  const directory = await scratchDirectory()
+  const { kubeconfig, stop } = await startControlPlane({ directory })
+  try {
+    const config = await kubeconfigFile({ clock, path: kubeconfig })
+    const client = new KubeClient({ config, clock, random, userAgent: 'guildhall-bench' })
+    await serveKind(client, floorDefinition)
+    await client.create(namespaces, { metadata: { name: namespace } })
+    await client.close()
+    const server = await inspectServer(directory)
+    let runs = 0
+    return {
+      name: 'floor',
+      inMemory: server.inMemory,
+      run: async (workload) => {
+        runs += 1
+        return runFloor(server, workload, `f${runs}-`)
+      },
+      close: stop,
+    }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+async function runFloor(
+  server: BenchServer,
+  workload: Workload,
+  prefix: string,
+): Promise<Measurement> {
+  const { access } = server
+  const chains = chainsOf(prefix, workload)
+  const observer = startProgram<ToObserver, FromObserver>('observer/main.ts')
+  const writer = startProgram<ToWriter, FromWriter>('floor/main.ts')
+  try {
+    const lists = workload.oneByOne ? [chains.flat()] : chains
+    writer.send({
+      kind: 'prepare',
+      access,
+      namespace,
+      chains: lists.map((chain) => chain.map(({ name }) => name)),
+      meanTaskMs: workload.meanTaskMs,
+      mostSeconds: workload.mostSeconds,
+    })
+    await writer.hear('prepared', 600)
+    const watching = observer.hear('watching', 30)
+    observer.send({ kind: 'watch', access, path: floorPath(namespace), shape: 'floor' })
+    await watching
+    return await measure({
+      contender: 'floor',
+      workload,
+      server,
+      observer,
+      prefix,
+      tasks: chains.flat(),
+      pids: { contender: writer.pid },
+      go: async (until) => {
+        writer.send({ kind: 'go' })
+        await until(prefix, chains.flat().length)
+      },
+    })
+  } finally {
+    await Promise.all([writer.stop(), observer.stop()])
+  }
+}

@@ -1,0 +1,173 @@
+// `npm run bench`: the floor of this machine, and the operator against it.
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { cpus, totalmem } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { execa } from 'execa'
+import { parts } from '../../hack/cluster/native/parts.ts'
+import { labUnavailable } from '../lab/control-plane.ts'
+import type { Measurement } from './contender.ts'
+import { floorSuite } from './floor/suite.ts'
+import { countRequests } from './operator/count.ts'
+import { measureRecovery } from './operator/recovery.ts'
+import { operatorSuite } from './operator/suite.ts'
+import { parseOptions, usage, type Options, type Part } from './options.ts'
+import {
+  costTable,
+  dispatchTable,
+  fillIn,
+  goalTable,
+  requestTable,
+  runLine,
+  sectionsOf,
+  throughputTable,
+  type Reasons,
+} from './report/document.ts'
+import { plotsOf } from './report/plots.ts'
+import { figure } from './report/table.ts'
+import { recordOf, results as resultsShape, type Results, type RunRecord } from './results.ts'
+
+const root = join(import.meta.dirname, '../..')
+const documentFile = join(root, 'docs/performance.md')
+const plotDirectory = join(root, 'docs/bench')
+
+type Run = Extract<Options, { readonly kind: 'floor' | 'operator' }>
+
+async function main(): Promise<number> {
+  const options = parseOptions(process.argv.slice(2))
+  switch (options.kind) {
+    case 'help':
+      console.log(usage)
+      return 0
+    case 'wrong':
+      console.error(`${options.message}\n\n${usage}`)
+      return 2
+    case 'report':
+      await report(await readResults(options.file))
+      return 0
+    case 'floor':
+    case 'operator':
+      return run(options)
+  }
+}
+
+async function run(options: Run): Promise<number> {
+  const unavailable = labUnavailable()
+  if (unavailable !== undefined) {
+    console.error(unavailable)
+    return 1
+  }
+  const begun = Date.now()
+  const records: RunRecord[] = []
+  const onRun = (measurement: Measurement): void => {
+    const record = recordOf(measurement)
+    records.push(record)
+    console.error(line(record))
+  }
+  const found =
+    options.kind === 'floor' ? await runFloor(options, onRun) : await runOperator(options, onRun)
+  const results: Results = {
+    command: options.kind,
+    quick: options.quick,
+    date: new Date().toISOString(),
+    commit: await commit(),
+    seconds: (Date.now() - begun) / 1000,
+    machine: {
+      cores: cpus().length,
+      memoryBytes: totalmem(),
+      processor: cpus()[0]?.model ?? 'unknown',
+      node: process.versions.node,
+      kubernetes: parts.find(({ name }) => name === 'kube-apiserver')?.version ?? '',
+      etcdInMemory: found.inMemory,
+    },
+    agents: options.agents,
+    records,
+    facts: found.facts ?? {},
+    ...(found.audit === undefined ? {} : { audit: found.audit }),
+  }
+  print(results, await readReasons())
+  if (options.json !== undefined) {
+    const file = resolve(root, options.json)
+    await mkdir(dirname(file), { recursive: true })
+    await writeFile(file, `${JSON.stringify(results, null, 1)}\n`)
+    console.log(`\nwritten: ${options.json}; next: npm run bench -- report ${options.json}`)
+  }
+  return 0
+}
+
+type Found = Pick<Results, 'audit'> & {
+  readonly inMemory: boolean
+  readonly facts?: Results['facts']
+}
+
+async function runFloor(options: Run, onRun: (measurement: Measurement) => void): Promise<Found> {
+  const first = await floorSuite(options, onRun)
+  if (!options.quick) await floorSuite(options, onRun)
+  return first
+}
+
+async function runOperator(
+  options: Run,
+  onRun: (measurement: Measurement) => void,
+): Promise<Found> {
+  const wants = (part: Part): boolean => options.only === undefined || options.only === part
+  const nodeArguments =
+    options.profile === undefined
+      ? []
+      : ['--cpu-prof', `--cpu-prof-dir=${resolve(options.profile)}`]
+  const { inMemory } =
+    options.only === undefined ? await floorSuite(options, onRun) : { inMemory: true }
+  const work = wants('work') ? await operatorSuite(options, onRun, nodeArguments) : undefined
+  if (options.only === undefined) await floorSuite(options, onRun, work?.halfLoadWrites)
+  const audit = wants('count') ? await countRequests(options) : undefined
+  const recovery = wants('recovery') ? await measureRecovery() : {}
+  return { inMemory, facts: { ...work?.facts, ...recovery }, audit }
+}
+
+/** What a person who waits sees of each run. */
+function line({ contender, workload, tasks, made, tasksPerSecond, dispatch }: RunRecord): string {
+  const latency =
+    dispatch === null
+      ? ''
+      : `, dispatch p50 ${figure(dispatch.p50, 'ms')} p99 ${figure(dispatch.p99, 'ms')}`
+  return `${contender} ${workload.name}: ${tasks} of ${made} tasks, ${figure(tasksPerSecond)} tasks/s${latency}`
+}
+
+function print(results: Results, reasons: Reasons): void {
+  const parts = [
+    runLine(results),
+    ...(results.command === 'operator' ? [goalTable(results, reasons)] : []),
+    throughputTable(results),
+    dispatchTable(results),
+    ...(results.command === 'operator' ? [costTable(results), requestTable(results)] : []),
+  ]
+  console.log(`\n${parts.join('\n\n')}`)
+}
+
+async function report(results: Results): Promise<void> {
+  await mkdir(plotDirectory, { recursive: true })
+  for (const { file, svg } of plotsOf(results)) await writeFile(join(plotDirectory, file), svg)
+  const text = await readFile(documentFile, 'utf8')
+  await writeFile(documentFile, fillIn(text, sectionsOf(results, await readReasons())))
+  console.log('docs/performance.md is filled in; the plots are in docs/bench')
+}
+
+async function readResults(file: string): Promise<Results> {
+  return resultsShape.parse(JSON.parse(await readFile(resolve(file), 'utf8')))
+}
+
+async function readReasons(): Promise<Reasons> {
+  return JSON.parse(await readFile(join(plotDirectory, 'reasons.json'), 'utf8')) as Reasons
+}
+
+async function commit(): Promise<string> {
+  const { stdout } = await execa('git', ['describe', '--always', '--dirty', '--exclude=*'], {
+    cwd: root,
+    reject: false,
+  })
+  return stdout || 'unknown'
+}
+
+// Everything that was started is tied to this process and ends with it.
+process.once('SIGINT', () => process.exit(130))
+process.once('SIGTERM', () => process.exit(143))
+process.exitCode = await main()

@@ -1,0 +1,144 @@
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { startLab, type Lab } from '../../lab/lab.ts'
+import { paths } from '../../lab/paths.ts'
+import { SimulatedAgents } from '../../lab/simulated-agents.ts'
+import { chainsOf, workTimes } from '../chains.ts'
+import type { Contender, Measurement, Workload } from '../contender.ts'
+import { peakMemory } from '../measure/processes.ts'
+import type { FromObserver, ToObserver } from '../observer/protocol.ts'
+import { startProgram } from '../program.ts'
+import { inspectServer, scratchDirectory, type BenchServer } from '../server.ts'
+import { measure, type IdentityCounts, type Observer } from '../timed-run.ts'
+import { RequestMaker } from './requests.ts'
+
+/** The real operator with agents that only speak the protocol, and what the other measurements need of it. */
+export interface OperatorContender extends Contender {
+  readonly lab: Lab
+  readonly server: BenchServer
+  readonly observer: Observer
+  readonly maker: RequestMaker
+  readonly pids: Readonly<Record<string, number>>
+  readonly identities: () => Promise<IdentityCounts>
+  /** The most memory the operator held so far. */
+  peakBytes(): Promise<number>
+  /** Deletes what the last run left. */
+  clear(): Promise<void>
+}
+
+/** How the operator is set up. */
+export interface OperatorSetup {
+  /** `agents.maxAgents` of its settings. */
+  readonly agents: number
+  /** Flags of its Node, e.g. for a CPU profile. */
+  readonly nodeArguments?: readonly string[]
+  readonly apiServerFlags?: readonly string[]
+}
+
+/** Starts a control plane, the forge and the operator. Agents come when there is work for them, and then stay. */
+export async function startOperatorContender(setup: OperatorSetup): Promise<OperatorContender> {
+  const directory = await scratchDirectory()
+  const runner = new SimulatedAgents()
+  const lab = await startLab({
+    directory,
+    runner,
+    history: false,
+    settings: {
+      agents: { maxAgents: setup.agents, idleSeconds: 86_400, maxTasks: 1_000 },
+    },
+    ...(setup.nodeArguments === undefined ? {} : { nodeArguments: setup.nodeArguments }),
+    ...(setup.apiServerFlags === undefined ? {} : { apiServerFlags: setup.apiServerFlags }),
+  })
+  const observer = startProgram<ToObserver, FromObserver>('observer/main.ts')
+  const close = async (): Promise<void> => {
+    await observer.stop()
+    await lab.stop()
+  }
+  try {
+    const server = await inspectServer(join(directory, 'api'))
+    const watching = observer.hear('watching', 30)
+    observer.send({
+      kind: 'watch',
+      access: server.access,
+      path: paths.agentTasks,
+      shape: 'agenttask',
+    })
+    await watching
+    const maker = new RequestMaker(lab)
+    let runs = 0
+    const contender: OperatorContender = {
+      name: 'operator',
+      lab,
+      server,
+      observer,
+      maker,
+      get pids() {
+        // Agents, and what stands in for nodes and the garbage collector, run in the bench's own process.
+        return { contender: lab.operators[0]?.process.pid ?? 0, forge: lab.forge.process.pid }
+      },
+      identities: async () => lab.requests(),
+      run: async (workload) => {
+        runs += 1
+        const pause = workTimes(workload.meanTaskMs, 1)
+        runner.behaviour = () => ({ afterMs: pause() })
+        return runOperator(contender, workload, `r${runs}-`)
+      },
+      peakBytes: async () => peakMemory(contender.pids['contender'] ?? 0),
+      clear: async () => maker.clear(),
+      close,
+    }
+    return contender
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function runOperator(
+  contender: OperatorContender,
+  workload: Workload,
+  prefix: string,
+): Promise<Measurement> {
+  const { maker } = contender
+  const chains = chainsOf(prefix, workload)
+  const tasks = chains.flat()
+  const groups = [...Map.groupBy(tasks, ({ group }) => group)]
+  return measure({
+    contender: contender.name,
+    workload,
+    server: contender.server,
+    observer: contender.observer,
+    prefix,
+    tasks,
+    pids: contender.pids,
+    identities: contender.identities,
+    make: async () => {
+      await maker.make(chains)
+      await untilQuiet(contender)
+    },
+    go: async (until) => {
+      if (!workload.oneByOne) {
+        await Promise.all([
+          maker.resume(groups.map(([group]) => group)),
+          until(prefix, tasks.length),
+        ])
+        return
+      }
+      for (const [group, own] of groups)
+        await Promise.all([maker.resume([group]), until(`${group}-`, own.length)])
+    },
+  })
+}
+
+/** Waits until no status of a task or request changes any more: the operator has seen everything that was made. */
+async function untilQuiet({ server }: OperatorContender): Promise<void> {
+  const count = async (): Promise<number> => {
+    const { requests } = await server.counters()
+    return (requests['PUT agenttasks/status'] ?? 0) + (requests['PUT devrequests/status'] ?? 0)
+  }
+  for (let before = -1, now = await count(); now !== before; ) {
+    before = now
+    await sleep(2_000)
+    now = await count()
+  }
+}

@@ -1,0 +1,164 @@
+// The requests and tasks of a workload, as a person's plan would make them: the operator sees nothing unusual.
+import type { DevRequest, PlannedTask } from '../../../operator/api/devrequest.ts'
+import { devRequests } from '../../../operator/api/kinds.ts'
+import { apiVersion, audiences, git } from '../../../operator/api/names.ts'
+import { repositoryState, type RepositoryState } from '../../../operator/api/forge-protocol.ts'
+import { planHash } from '../../../operator/planner/hash.ts'
+import { teamOf, waves } from '../../../operator/planner/waves.ts'
+import { ApiProblem, type Api } from '../../lab/api.ts'
+import type { Lab } from '../../lab/lab.ts'
+import { paths } from '../../lab/paths.ts'
+import type { ChainTask } from '../chains.ts'
+
+/** All requests of the bench work on one repository; each has its branch there. */
+const repository = 'bench'
+const model = 'rehearsal'
+/** Requests to the API server at once while a workload is made. */
+const makers = 8
+
+/** The sentence lengths of an ordinary plan. */
+const goal =
+  'Write the function that this unit is about, exported by name, without packages: it takes one argument and returns a new value; wrong input throws a TypeError that names the argument. '.repeat(
+    2,
+  )
+const doneWhen = 'Called with the examples of the request it gives exactly what stands there.'
+
+/** Makes the requests of these chains, planned and suspended; the operator makes the tasks. Nothing runs before `resume`. */
+export class RequestMaker {
+  readonly #lab: Lab
+  readonly #api: Api
+  #token: string | undefined
+
+  constructor(lab: Lab) {
+    this.#lab = lab
+    this.#api = lab.author
+  }
+
+  /** Resolves when the operator has made every task from the plans. */
+  async make(chains: readonly (readonly ChainTask[])[]): Promise<void> {
+    const tasks = chains.flat()
+    const groups = Map.groupBy(tasks, ({ group }) => group)
+    await inParallel([...groups], makers, async ([name, own]) => {
+      await this.#request(name, own.map(planned))
+    })
+    while ((await this.#count()) < tasks.length)
+      await new Promise((resolve) => setTimeout(resolve, 250))
+  }
+
+  /** Lets the tasks of these groups be worked on. */
+  async resume(groups: readonly string[]): Promise<void> {
+    await inParallel(groups, makers, async (group) => {
+      await this.#api.patch(`${paths.devRequests}/${group}`, { spec: { suspend: false } })
+    })
+  }
+
+  /** Deletes every request and task, and waits until they are gone. Requests first: the operator makes tasks that are missing. */
+  async clear(): Promise<void> {
+    for (const path of [paths.devRequests, paths.agentTasks])
+      while ((await this.#api.list(`${path}?limit=1`)).items.length > 0) {
+        await this.#api.delete(path, { propagationPolicy: 'Background' })
+        await new Promise((resolve) => setTimeout(resolve, 100))
+      }
+  }
+
+  async #count(): Promise<number> {
+    const { items, metadata } = await this.#api.get<{
+      readonly items: readonly unknown[]
+      readonly metadata: { readonly remainingItemCount?: number }
+    }>(`${paths.agentTasks}?limit=1`)
+    return items.length + (metadata.remainingItemCount ?? 0)
+  }
+
+  async #request(name: string, tasks: readonly PlannedTask[]): Promise<void> {
+    const branch = git.resultBranch(name)
+    const state = await this.#branch(name, branch)
+    const path = `${paths.devRequests}/${name}`
+    await this.#api.create(paths.devRequests, {
+      apiVersion,
+      kind: devRequests.kind,
+      metadata: { name },
+      spec: {
+        request: `${goal}\n${doneWhen}`,
+        source: { repository: { name: repository } },
+        limits: { maxTasks: 50, maxParallel: 10 },
+        suspend: true,
+      },
+    })
+    // The operator looks at the new request at the same time; whoever is late reads again.
+    for (;;) {
+      const found = await this.#api.get<DevRequest>(path)
+      const status: DevRequest['status'] = {
+        ...found.status,
+        model,
+        repository,
+        base: state.base,
+        head: state.head,
+        branch,
+        plan: {
+          hash: planHash(tasks),
+          revision: 1,
+          source: 'person',
+          waves: waves(tasks),
+          team: teamOf(tasks, 10),
+          tasks: [...tasks],
+          warnings: [],
+          attempts: 0,
+        },
+      }
+      try {
+        await this.#api.update(`${path}/status`, { ...found, status })
+        return
+      } catch (error) {
+        if (!(error instanceof ApiProblem) || error.status !== 409) throw error
+      }
+    }
+  }
+
+  /** The request's branch on the forge, as the operator would ask for it. */
+  async #branch(title: string, branch: string): Promise<RepositoryState> {
+    this.#token ??= await this.#lab.controlPlane.token({
+      account: 'guildhall-operator',
+      audience: audiences.forge,
+    })
+    const ask = async (source: object): Promise<Response> =>
+      fetch(`${this.#lab.forge.url}/api/repositories/${repository}`, {
+        method: 'PUT',
+        headers: {
+          authorization: `Bearer ${this.#token ?? ''}`,
+          'content-type': 'application/json',
+        },
+        body: JSON.stringify({ source, branch, title }),
+      })
+    const answer = await ask({ template: { name: 'empty' } })
+    if (!answer.ok) throw new Error(`forge: ${answer.status} ${await answer.text()}`)
+    return repositoryState.parse(await answer.json())
+  }
+}
+
+function planned({ name, after }: ChainTask): PlannedTask {
+  return {
+    name,
+    type: 'coding',
+    action: after === undefined ? 'code' : 'verify',
+    title: `Write the unit of ${name}`,
+    goal,
+    doneWhen,
+    files: [`src/${name}.js`],
+    unit: `u${name}`.slice(0, 30),
+    after: after === undefined ? [] : [after],
+    onFailure: 'FailRequest',
+  }
+}
+
+async function inParallel<T>(
+  items: readonly T[],
+  width: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const queue = items.values()
+  await Promise.all(
+    Array.from({ length: width }, async () => {
+      for (const item of queue) await work(item)
+    }),
+  )
+}

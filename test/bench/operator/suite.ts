@@ -1,0 +1,84 @@
+import type { Measurement, Workload } from '../contender.ts'
+import type { OnRun } from '../floor/suite.ts'
+import type { Facts } from '../results.ts'
+import {
+  flightWorkload,
+  idleWorkload,
+  loadWorkload,
+  manyWorkload,
+  type Size,
+} from '../workloads.ts'
+import { startOperatorContender } from './contender.ts'
+import { gatherCrowd, idleCost, largestObject } from './crowd.ts'
+import { queueToPods } from './queue.ts'
+
+/** Agents that the promises speak of where they speak of many. */
+const crowd = 1_000
+
+/** What the floor needs to know to be measured at the same load. */
+export interface OperatorFigures {
+  readonly facts: Facts
+  /** Writes a second of all identities while the operator ran at half of its most. */
+  readonly halfLoadWrites: number
+}
+
+/** Measures the operator with simulated agents, on one control plane, the small workloads first. */
+export async function operatorSuite(
+  size: Size,
+  onRun: OnRun,
+  nodeArguments: readonly string[] = [],
+): Promise<OperatorFigures> {
+  const operator = await startOperatorContender({ agents: size.agents, nodeArguments })
+  try {
+    const run = async (workload: Workload): Promise<Measurement> => {
+      const measurement = await operator.run(workload)
+      onRun(measurement)
+      return measurement
+    }
+    const clean = async (workload: Workload): Promise<Measurement> => {
+      await operator.clear()
+      return run(workload)
+    }
+    const queueToPodsMs = await queueToPods(operator)
+    // One task for each agent: afterwards all of them are there and warm.
+    await operator.clear()
+    await operator.run({
+      ...manyWorkload(size.agents, size),
+      name: 'warm',
+      groups: Math.ceil(size.agents / 10),
+      length: 1,
+    })
+    await clean(idleWorkload(size))
+    for (const inFlight of [1, 8, 16, 32]) await clean(flightWorkload(inFlight, size))
+    await clean(manyWorkload(100, size))
+    const { tasks, seconds } = await clean(manyWorkload(1_000, size))
+    const half = await clean(loadWorkload('half', tasks / seconds / 2, size))
+    if (size.tasks > 1_000) await clean(manyWorkload(size.tasks, size))
+    const largest = await largestObject(operator)
+    const agents = size.quick ? size.agents : crowd
+    await gatherCrowd(operator, agents)
+    const crowdPeakBytes = await operator.peakBytes()
+    await operator.clear()
+    const idle = await idleCost(operator, size.quick ? 15 : 60)
+    return {
+      facts: {
+        queueToPodsMs,
+        ...largest,
+        crowdPeakBytes,
+        crowdAgents: agents,
+        crowdTasks: Math.max(1_000, size.tasks),
+        ...idle,
+      },
+      halfLoadWrites: writesPerSecond(half),
+    }
+  } finally {
+    await operator.close()
+  }
+}
+
+/** Of everybody but the person who made the requests. */
+function writesPerSecond({ running }: Measurement): number {
+  const { author: _author, ...working } = running.identities
+  const writes = Object.values(working).reduce((sum, { writes }) => sum + writes, 0)
+  return writes / running.seconds
+}

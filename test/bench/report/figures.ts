@@ -1,0 +1,104 @@
+// What the tables and plots say, computed from the records of one run of the bench.
+import { perTask, type Costs } from '../contender.ts'
+import { ratio } from '../measure/statistics.ts'
+import type { Results, RunRecord } from '../results.ts'
+
+/** Every record of a contender for a workload; the floor is measured before and after the operator. */
+export function recordsOf(
+  results: Results,
+  contender: string,
+  workload: string,
+): readonly RunRecord[] {
+  return results.records.filter(
+    (record) => record.contender === contender && record.workload.name === workload,
+  )
+}
+
+/** The mean of a figure over all records that have it; NaN when none has. */
+export function meanOf(
+  records: readonly RunRecord[],
+  read: (record: RunRecord) => number | undefined,
+): number {
+  const values = records.flatMap((record) => {
+    const value = read(record)
+    return value === undefined || Number.isNaN(value) ? [] : [value]
+  })
+  return values.reduce((sum, value) => sum + value, 0) / values.length
+}
+
+export const rate = (record: RunRecord): number => record.tasksPerSecond
+
+/** The floor's throughput: the best of its numbers in flight, each the mean of before and after. */
+export function floorRate(results: Results): number {
+  const names = results.records
+    .filter(
+      ({ contender, workload }) => contender === 'floor' && workload.name.startsWith('flight-'),
+    )
+    .map(({ workload }) => workload.name)
+  return Math.max(
+    ...[...new Set(names)].map((name) => meanOf(recordsOf(results, 'floor', name), rate)),
+  )
+}
+
+/** What one task costs the operator and its surroundings. */
+export interface TaskCosts {
+  readonly tasks: number
+  /** Of the operator's process: while the tasks ran, and with their making. */
+  readonly cpuMs: number
+  readonly wholeCpuMs: number
+  readonly apiServerCpuMs: number
+  readonly etcdCpuMs: number
+  /** Writes of all identities but the author's, after the task was created. */
+  readonly writes: number
+  /** GET and LIST of the operator. */
+  readonly reads: number
+  readonly storedBytes: number
+}
+
+/** What one task of a record cost. */
+export function taskCosts(record: RunRecord): TaskCosts {
+  const each = (cost: (costs: Costs) => number): number =>
+    perTask({ ...record, making: record.making ?? undefined, dispatchMs: [] }, cost)
+  const running = (cost: (costs: Costs) => number): number => cost(record.running) / record.tasks
+  return {
+    tasks: record.made,
+    cpuMs: running(({ cpuMs }) => cpuMs['contender'] ?? 0),
+    wholeCpuMs: each(({ cpuMs }) => cpuMs['contender'] ?? 0),
+    apiServerCpuMs: running(({ cpuMs }) => cpuMs['apiserver'] ?? 0),
+    etcdCpuMs: running(({ cpuMs }) => cpuMs['etcd'] ?? 0),
+    writes: each(workingWrites) - each(({ requests }) => requests['POST agenttasks'] ?? 0),
+    reads: each(({ identities }) => identities['operator']?.reads ?? 0),
+    storedBytes: each(({ storedBytes }) => storedBytes),
+  }
+}
+
+/** Of everybody but the person who made the requests. */
+export function workingWrites({ identities }: Costs): number {
+  const { author: _author, ...working } = identities
+  return Object.values(working).reduce((sum, { writes }) => sum + writes, 0)
+}
+
+/** The operator's costs for each number of tasks at once, the smallest first. */
+export function growthOf(results: Results): readonly TaskCosts[] {
+  return results.records
+    .filter(
+      ({ contender, workload }) => contender === 'operator' && workload.name.startsWith('tasks-'),
+    )
+    .map(taskCosts)
+    .toSorted((a, b) => a.tasks - b.tasks)
+}
+
+/** How much more the largest number of tasks costs each of them than the smallest. */
+export function growthRatio(
+  growth: readonly TaskCosts[],
+  read: (costs: TaskCosts) => number,
+): number {
+  const [first, last] = [growth[0], growth.at(-1)]
+  if (first === undefined || last === undefined || first === last) return Number.NaN
+  return ratio(read(last), read(first))
+}
+
+/** Share of the machine that others took while a record was made; 1 is all cores. */
+export function othersShare({ running }: RunRecord, cores: number): number {
+  return running.othersMs / 1000 / running.seconds / cores
+}

@@ -1,0 +1,120 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { dispatchTimes, type ChainTask } from './chains.ts'
+import type { Costs, Measurement, Workload } from './contender.ts'
+import { cpuBetween, peakMemory, readCpu, type CpuReading } from './measure/processes.ts'
+import { requestsBetween } from './measure/requests.ts'
+import type { FromObserver, ToObserver } from './observer/protocol.ts'
+import { LateError, type Program } from './program.ts'
+import type { BenchServer, ServerCounters } from './server.ts'
+
+/** The observer as a contender holds it. */
+export type Observer = Program<ToObserver, FromObserver>
+
+/** Writes and reads by identity so far. */
+export type IdentityCounts = Costs['identities']
+
+/** What is measured, and how a contender is made to work. */
+export interface TimedRun {
+  readonly contender: string
+  readonly workload: Workload
+  readonly server: BenchServer
+  readonly observer: Observer
+  /** What the names of this run's tasks begin with. */
+  readonly prefix: string
+  readonly tasks: readonly ChainTask[]
+  /** Everybody who takes part beside server and observer, by role; `contender` is one of them. */
+  readonly pids: Readonly<Record<string, number>>
+  readonly identities?: () => Promise<IdentityCounts>
+  /** Makes the tasks without starting any; resolves when the contender has nothing more to do with them. */
+  readonly make?: () => Promise<void>
+  /** Lets the work begin. `until` resolves when so many tasks with this prefix are finished, or time is over. */
+  readonly go: (until: (prefix: string, finished: number) => Promise<void>) => Promise<void>
+}
+
+/** What is still under way when the last task ends (audit, events) belongs to the run. */
+const settleMs = 1_500
+
+/** Measures one run from outside: by the server's counters, by /proc, and by what a third process sees on its watch. */
+export async function measure(run: TimedRun): Promise<Measurement> {
+  const { contender, workload, observer, prefix, tasks } = run
+  const first = await take(run)
+  await run.make?.()
+  const before = run.make === undefined ? first : await take(run)
+  const end = Date.now() + workload.mostSeconds * 1000
+  await run.go(async (part, finished) => {
+    const reached = observer.hear('reached', Math.max(0, end - Date.now()) / 1000)
+    observer.send({ kind: 'await', prefix: part, finished })
+    await reached.catch((error: unknown) => {
+      if (!(error instanceof LateError)) throw error
+    })
+  })
+  await sleep(settleMs)
+  const after = await take(run)
+  const telling = observer.hear('seen', 60)
+  observer.send({ kind: 'tell', prefix })
+  const { running, finished } = await telling
+  const ends = Object.values(finished)
+  const begun = Object.values(running).reduce((least, at) => Math.min(least, at), Infinity)
+  return {
+    contender,
+    workload,
+    made: tasks.length,
+    tasks: ends.length,
+    seconds: ends.length === 0 ? 0 : (Math.max(...ends) - begun) / 1000,
+    dispatchMs: dispatchTimes(tasks, { running, finished }),
+    making: run.make === undefined ? undefined : costsBetween(first, before),
+    running: costsBetween(before, after),
+    peakBytes: await peakMemory(run.pids['contender'] ?? 0),
+  }
+}
+
+/** What a stretch of time cost that is no run of tasks, e.g. idling. */
+export async function costsOf(
+  run: Pick<TimedRun, 'server' | 'observer' | 'pids' | 'identities'>,
+  work: () => Promise<void>,
+): Promise<Costs> {
+  const before = await take(run)
+  await work()
+  return costsBetween(before, await take(run))
+}
+
+interface Reading {
+  readonly at: number
+  readonly counters: ServerCounters
+  readonly identities: IdentityCounts
+  /** CPU before and after the counters were read: reading them costs the server a tenth of a second, which is left out. */
+  readonly cpu: readonly [CpuReading, CpuReading]
+}
+
+async function take({
+  server,
+  observer,
+  pids,
+  identities = async () => ({}),
+}: Pick<TimedRun, 'server' | 'observer' | 'pids' | 'identities'>): Promise<Reading> {
+  const all = { ...server.pids, observer: observer.pid, bench: process.pid, ...pids }
+  const cpu = await readCpu(all)
+  const counters = await server.counters()
+  const known = await identities()
+  return { at: Date.now(), counters, identities: known, cpu: [cpu, await readCpu(all)] }
+}
+
+function costsBetween(before: Reading, after: Reading): Costs {
+  const cpu = cpuBetween(before.cpu[1], after.cpu[0])
+  return {
+    cpuMs: cpu.byRole,
+    othersMs: cpu.othersMs,
+    seconds: (after.at - before.at) / 1000,
+    requests: requestsBetween(before.counters.requests, after.counters.requests),
+    identities: Object.fromEntries(
+      Object.entries(after.identities).map(([who, { writes, reads }]) => [
+        who,
+        {
+          writes: writes - (before.identities[who]?.writes ?? 0),
+          reads: reads - (before.identities[who]?.reads ?? 0),
+        },
+      ]),
+    ),
+    storedBytes: after.counters.storedBytes - before.counters.storedBytes,
+  }
+}

@@ -1,0 +1,64 @@
+import type { Workload } from './contender.ts'
+
+/** How large the bench's workloads are. */
+export interface Size {
+  readonly quick: boolean
+  /** Tasks of the largest workload. */
+  readonly tasks: number
+  readonly agents: number
+}
+
+/** One after another with a short piece of work in between: the machine is idle whenever something is to be done. */
+export function idleWorkload({ quick }: Size): Workload {
+  return {
+    name: 'idle',
+    groups: quick ? 2 : 6,
+    chains: 1,
+    length: 50,
+    meanTaskMs: 20,
+    oneByOne: true,
+    mostSeconds: quick ? 15 : 45,
+  }
+}
+
+/** A fixed number of tasks in flight, each chain in a request of its own, no work in between. */
+export function flightWorkload(inFlight: number, { quick }: Size): Workload {
+  const tasks = quick ? 300 : 800
+  const length = Math.min(50, Math.max(3, Math.ceil(tasks / inFlight)))
+  return {
+    name: `flight-${inFlight}`,
+    groups: inFlight === 1 ? Math.ceil(tasks / 4 / length) : inFlight,
+    chains: 1,
+    length,
+    meanTaskMs: 0,
+    oneByOne: inFlight === 1,
+    mostSeconds: quick ? 12 : 25,
+  }
+}
+
+/** So many tasks at once that it can be seen whether one more costs more. */
+export function manyWorkload(tasks: number, { quick }: Size): Workload {
+  return {
+    name: `tasks-${tasks}`,
+    groups: Math.ceil(tasks / 50),
+    chains: 10,
+    length: 5,
+    meanTaskMs: 0,
+    oneByOne: false,
+    mostSeconds: quick ? 30 : tasks > 1_000 ? 180 : 60,
+  }
+}
+
+/** Many chains whose work times are such that this many tasks a second go through. */
+export function loadWorkload(name: string, rate: number, { quick, agents }: Size): Workload {
+  const chains = Math.min(80, Math.floor(agents / 10) * 10)
+  return {
+    name,
+    groups: chains / 10,
+    chains: 10,
+    length: quick ? 4 : 5,
+    meanTaskMs: (chains / rate) * 1000,
+    oneByOne: false,
+    mostSeconds: quick ? 20 : 60,
+  }
+}
