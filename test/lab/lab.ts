@@ -34,7 +34,8 @@ export interface LabOptions {
   readonly podStartMs?: number
   /** Whether every object is watched from the beginning, for the invariants; yes unless told. */
   readonly history?: boolean
-  /** Flags of the Node that runs the operator, e.g. for a profile. */
+  /** The operator's program, this repository's source unless told, and flags of its Node, e.g. for a profile. */
+  readonly entry?: string
   readonly nodeArguments?: readonly string[]
   /** Further flags of kube-apiserver, e.g. for an audit log. */
   readonly apiServerFlags?: readonly string[]
@@ -143,6 +144,7 @@ export async function startLab(options: LabOptions): Promise<Lab> {
         modelUrl: model.endpoint,
         ...(server === undefined ? {} : { server }),
         ...(settings === undefined ? {} : { settings }),
+        ...(options.entry === undefined ? {} : { entry: options.entry }),
         ...(options.nodeArguments === undefined ? {} : { nodeArguments: options.nodeArguments }),
         ...more,
       })
