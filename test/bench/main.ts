@@ -7,6 +7,7 @@ import { parts } from '../../hack/cluster/native/parts.ts'
 import { labUnavailable } from '../lab/control-plane.ts'
 import type { Measurement } from './contender.ts'
 import { floorSuite } from './floor/suite.ts'
+import { buildOperator } from './operator/build.ts'
 import { countRequests } from './operator/count.ts'
 import { measureRecovery } from './operator/recovery.ts'
 import { operatorSuite } from './operator/suite.ts'
@@ -110,16 +111,24 @@ async function runOperator(
   onRun: (measurement: Measurement) => void,
 ): Promise<Found> {
   const wants = (part: Part): boolean => options.only === undefined || options.only === part
-  const nodeArguments =
+  const built = await buildOperator()
+  const profiled =
     options.profile === undefined
-      ? []
-      : ['--cpu-prof', `--cpu-prof-dir=${resolve(options.profile)}`]
+      ? built
+      : {
+          ...built,
+          nodeArguments: [
+            ...built.nodeArguments,
+            '--cpu-prof',
+            `--cpu-prof-dir=${resolve(options.profile)}`,
+          ],
+        }
   const { inMemory } =
     options.only === undefined ? await floorSuite(options, onRun) : { inMemory: true }
-  const work = wants('work') ? await operatorSuite(options, onRun, nodeArguments) : undefined
+  const work = wants('work') ? await operatorSuite(options, onRun, profiled) : undefined
   if (options.only === undefined) await floorSuite(options, onRun, work?.halfLoadWrites)
-  const audit = wants('count') ? await countRequests(options) : undefined
-  const recovery = wants('recovery') ? await measureRecovery() : {}
+  const audit = wants('count') ? await countRequests(options, built) : undefined
+  const recovery = wants('recovery') ? await measureRecovery(built) : {}
   return { inMemory, facts: { ...work?.facts, ...recovery }, audit }
 }
 

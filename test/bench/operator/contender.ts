@@ -10,6 +10,7 @@ import type { FromObserver, ToObserver } from '../observer/protocol.ts'
 import { startProgram } from '../program.ts'
 import { inspectServer, scratchDirectory, type BenchServer } from '../server.ts'
 import { measure, type IdentityCounts, type Observer } from '../timed-run.ts'
+import type { OperatorProgram } from './build.ts'
 import { RequestMaker } from './requests.ts'
 
 /** The real operator with agents that only speak the protocol, and what the other measurements need of it. */
@@ -30,8 +31,7 @@ export interface OperatorContender extends Contender {
 export interface OperatorSetup {
   /** `agents.maxAgents` of its settings. */
   readonly agents: number
-  /** Flags of its Node, e.g. for a CPU profile. */
-  readonly nodeArguments?: readonly string[]
+  readonly program: OperatorProgram
   readonly apiServerFlags?: readonly string[]
 }
 
@@ -46,7 +46,7 @@ export async function startOperatorContender(setup: OperatorSetup): Promise<Oper
     settings: {
       agents: { maxAgents: setup.agents, idleSeconds: 86_400, maxTasks: 1_000 },
     },
-    ...(setup.nodeArguments === undefined ? {} : { nodeArguments: setup.nodeArguments }),
+    ...setup.program,
     ...(setup.apiServerFlags === undefined ? {} : { apiServerFlags: setup.apiServerFlags }),
   })
   const observer = startProgram<ToObserver, FromObserver>('observer/main.ts')

@@ -4,6 +4,7 @@ import { auditPolicy, countByIdentity } from '../measure/audit.ts'
 import type { Results } from '../results.ts'
 import { scratchDirectory } from '../server.ts'
 import { manyWorkload, type Size } from '../workloads.ts'
+import type { OperatorProgram } from './build.ts'
 import { startOperatorContender } from './contender.ts'
 
 const agents = 40
@@ -12,12 +13,16 @@ const agents = 40
  * Counts who asks the API server for what, from its audit log, in a run of its own: writing the log costs the server
  * CPU. The window begins before the tasks are made and ends when all are finished; agents are there and warm.
  */
-export async function countRequests(size: Size): Promise<NonNullable<Results['audit']>> {
+export async function countRequests(
+  size: Size,
+  program: OperatorProgram,
+): Promise<NonNullable<Results['audit']>> {
   const directory = await scratchDirectory()
   const [policy, log] = [join(directory, 'policy.yaml'), join(directory, 'audit.log')]
   await writeFile(policy, auditPolicy)
   const operator = await startOperatorContender({
     agents,
+    program,
     apiServerFlags: [
       `--audit-policy-file=${policy}`,
       `--audit-log-path=${log}`,

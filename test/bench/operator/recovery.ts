@@ -10,6 +10,7 @@ import { paths } from '../../lab/paths.ts'
 import { SimulatedAgents } from '../../lab/simulated-agents.ts'
 import type { Facts } from '../results.ts'
 import { scratchDirectory } from '../server.ts'
+import type { OperatorProgram } from './build.ts'
 
 /** A new request every so often: what a person would notice of an outage. */
 const probeMs = 100
@@ -19,15 +20,16 @@ const mostSeconds = 60
  * Ends the leading operator in three ways and tells how long a new request waited at most for its first status:
  * killed with a second replica standing by, stopped with one standing by, killed and started again alone.
  */
-export async function measureRecovery(): Promise<
-  Pick<Facts, 'restartSeconds' | 'failoverSeconds' | 'gracefulSeconds'>
-> {
+export async function measureRecovery(
+  program: OperatorProgram,
+): Promise<Pick<Facts, 'restartSeconds' | 'failoverSeconds' | 'gracefulSeconds'>> {
   const directory = await scratchDirectory()
   const lab = await startLab({
     directory,
     runner: new SimulatedAgents(),
     replicas: 2,
     history: false,
+    ...program,
   })
   try {
     await untilServed(lab)

@@ -8,6 +8,7 @@ import {
   manyWorkload,
   type Size,
 } from '../workloads.ts'
+import type { OperatorProgram } from './build.ts'
 import { startOperatorContender } from './contender.ts'
 import { gatherCrowd, idleCost, largestObject } from './crowd.ts'
 import { queueToPods } from './queue.ts'
@@ -26,9 +27,9 @@ export interface OperatorFigures {
 export async function operatorSuite(
   size: Size,
   onRun: OnRun,
-  nodeArguments: readonly string[] = [],
+  program: OperatorProgram,
 ): Promise<OperatorFigures> {
-  const operator = await startOperatorContender({ agents: size.agents, nodeArguments })
+  const operator = await startOperatorContender({ agents: size.agents, program })
   try {
     const run = async (workload: Workload): Promise<Measurement> => {
       const measurement = await operator.run(workload)

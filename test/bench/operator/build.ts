@@ -1,0 +1,16 @@
+import { join } from 'node:path'
+import { execa } from 'execa'
+
+const root = join(import.meta.dirname, '../../..')
+
+/** How the operator's image runs it: compiled, with source maps. From source it takes 30 MB more. */
+export interface OperatorProgram {
+  readonly entry: string
+  readonly nodeArguments: readonly string[]
+}
+
+/** Compiles the operator into `dist/`, as `npm run build` does. */
+export async function buildOperator(): Promise<OperatorProgram> {
+  await execa('tsc', ['-p', 'tsconfig.build.json'], { cwd: root, preferLocal: true })
+  return { entry: join(root, 'dist/operator/main.js'), nodeArguments: ['--enable-source-maps'] }
+}
