@@ -57,10 +57,22 @@ export function assembleOperator(
   surroundings: Surroundings,
   serveHealth?: (operator: Operator) => ManagerOptions['server'],
 ): Operator {
-  const { client, forge, gateway, random, log, metrics } = surroundings
+  const { forge, gateway, random, log, metrics } = surroundings
   const clock = steadyClock(surroundings.clock)
   const { namespace, podName } = identity
   const { agents: settings, models: profiles } = config
+  const elector = new LeaderElector({
+    client: surroundings.client,
+    namespace,
+    name: leaderLease,
+    identity: leaderIdentity(podName, random),
+    clock,
+    random,
+    log,
+    onChange: (isLeader) => metrics?.onLeader(leaderLease, isLeader),
+  })
+  // From here on nothing is written that another leader could not expect: see `LeaderElector.writableMs`.
+  const client = surroundings.client.guarded(() => elector.writableMs())
   const { world, recorder } = openWorld({
     client,
     namespace,
@@ -130,16 +142,6 @@ export function assembleOperator(
   connect(world, lines, outcomes, controllers)
   controllers.scheduler.enqueue(schedulerKey)
 
-  const elector = new LeaderElector({
-    client,
-    namespace,
-    name: leaderLease,
-    identity: leaderIdentity(podName, random),
-    clock,
-    random,
-    log,
-    onChange: (isLeader) => metrics?.onLeader(leaderLease, isLeader),
-  })
   const manager: Manager = new Manager({
     log,
     clock,

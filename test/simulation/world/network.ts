@@ -109,6 +109,12 @@ export class Network implements HttpTransport {
         )
         return
       }
+      try {
+        request.beforeSend?.()
+      } catch (error) {
+        reject(error)
+        return
+      }
       const latencyMs = fate.kind === 'late' ? fate.ms : this.#weather.latencyMs()
       this.#timeline.after(latencyMs, () => {
         // A request on its way arrives also when its sender is dead or has given up.
