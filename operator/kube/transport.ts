@@ -147,6 +147,8 @@ export class Transport implements HttpTransport {
       if (cause instanceof KubeError || cause instanceof WriteBarredError) throw cause
       // The deadline is the caller's too: whoever set it names what took too long.
       if (request.signal.aborted) throw request.signal.reason
+      // The server may show a certificate of a new authority, which the next attempt then knows.
+      if (isTlsFailure(cause)) this.#config.refresh()
       throw new KubeError({
         status: 0,
         reason: 'Unreachable',
@@ -179,6 +181,12 @@ export class Transport implements HttpTransport {
 
 function describe(request: HttpRequest): string {
   return `${request.method} ${request.path.split('?', 1)[0]}`
+}
+
+/** OpenSSL and Node name what is wrong with a certificate in dozens of codes. */
+function isTlsFailure(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return typeof code === 'string' && /CERT|SSL|TLS|VERIFY/.test(code)
 }
 
 function textOf(error: unknown): string {
