@@ -9,12 +9,18 @@ export interface Cable {
   plug(): void
   /** Keeps connections open and lets nothing through, as a dead peer does, until `plug`. */
   freeze(): void
+  /** The same for the connections there are now, and for ever; later ones work. */
+  freezeOpen(): void
+  /** Resets the connection that carries the next so many bytes from the server, in the middle of whatever it says. */
+  cutAfter(bytes: number): Promise<void>
   close(): Promise<void>
 }
 
 export async function layCable(config: KubeConfig): Promise<Cable> {
   const target = new URL(config.server)
   const sockets = new Set<Socket>()
+  const frozen = new WeakSet<Socket>()
+  let cutting: { left: number; readonly done: () => void } | undefined
   let state: 'plugged' | 'pulled' | 'frozen' = 'plugged'
   const server = createServer((near) => {
     if (state === 'pulled') {
@@ -33,8 +39,21 @@ export async function layCable(config: KubeConfig): Promise<Cable> {
         sockets.delete(from)
         to.destroy()
       })
-      from.on('data', (bytes) => {
-        if (state !== 'frozen') to.write(bytes)
+      from.on('data', (bytes: Buffer) => {
+        if (state === 'frozen' || frozen.has(from)) return
+        if (cutting === undefined || from === near || bytes.length < cutting.left) {
+          if (cutting !== undefined && from === far) cutting.left -= bytes.length
+          to.write(bytes)
+          return
+        }
+        // The last bytes arrive, and then the line is dead.
+        const { left, done } = cutting
+        cutting = undefined
+        to.write(bytes.subarray(0, left), () => {
+          near.resetAndDestroy()
+          far.resetAndDestroy()
+          done()
+        })
       })
     }
   })
@@ -64,6 +83,13 @@ export async function layCable(config: KubeConfig): Promise<Cable> {
     freeze: () => {
       state = 'frozen'
     },
+    freezeOpen: () => {
+      for (const socket of sockets) frozen.add(socket)
+    },
+    cutAfter: async (bytes) =>
+      new Promise<void>((done) => {
+        cutting = { left: bytes, done }
+      }),
     close: async () => {
       cut()
       await new Promise<void>((resolve) => {

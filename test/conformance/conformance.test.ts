@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe } from 'vitest'
 import { backends, type Backend, type RunningBackend } from './backend.ts'
 import { serveKind } from './definitions.ts'
+import { disturbanceSuite } from './disturbances.ts'
 import { electionSuite } from './election.ts'
 import { eventSuite } from './events.ts'
 import { finalizerSuite } from './finalizers.ts'
@@ -17,6 +18,7 @@ const suites: Readonly<Record<string, (world: WorldOf, backend: Backend) => void
   verbs: verbSuite,
   watches: watchSuite,
   informers: informerSuite,
+  disturbances: disturbanceSuite,
   election: electionSuite,
   events: eventSuite,
   finalizers: finalizerSuite,
