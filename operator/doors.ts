@@ -113,6 +113,10 @@ export function doorsOf(
         (task) => task.metadata.uid === uid && task.status?.assignment?.attempt === attempt,
       )
     },
+    isLeaving({ agent, podUid }) {
+      const status = world.agents.get(world.namespace, agent)?.status
+      return status?.state === 'draining' && status.podUid === podUid
+    },
     async report(caller, report, { signal }) {
       const task = world.tasks.get(world.namespace, report.task)
       const request = task?.spec.requestRef.name ?? ''

@@ -36,6 +36,8 @@ export interface HubDoors {
   assignmentsOf(podUid: string): readonly Assignment[]
   /** Whether a Pod holds this attempt of this task right now. */
   holds(podUid: string, attempt: AttemptName): boolean
+  /** Whether the agent in this Pod was told to leave, or should have been. */
+  isLeaving(caller: Caller): boolean
   report(
     caller: Caller,
     report: Report,
@@ -116,6 +118,7 @@ export class HubDesk {
     log.info({ agent }, 'agent connected')
     stream.send({ kind: 'welcome', agent, heartbeatSeconds })
     for (const assignment of doors.assignmentsOf(podUid)) stream.send(assignment)
+    if (doors.isLeaving(caller)) stream.send({ kind: 'drain' })
     return () => {
       closed()
       log.info({ agent }, 'agent disconnected')
@@ -133,6 +136,7 @@ export class HubDesk {
         lines.send(podUid, { kind: 'cancel', task, uid, attempt })
     for (const assignment of doors.assignmentsOf(podUid))
       if (assignment.uid !== uid || assignment.attempt !== attempt) lines.send(podUid, assignment)
+    if (doors.isLeaving(caller)) lines.send(podUid, { kind: 'drain' })
   }
 
   /**

@@ -61,6 +61,7 @@ export async function startHostSide(options: {
     identify: async (token) => (token === known.token ? caller : undefined),
     assignmentsOf: (podUid) => (podUid === known.podUid ? messages() : []),
     holds: (podUid, { task, attempt }) => holder(podUid, task, attempt) !== undefined,
+    isLeaving: () => false,
     async report(caller, report) {
       if (holder(caller.podUid, report.task, report.attempt) === undefined)
         return { outcome: 'fenced', message: 'it is not yours' }
