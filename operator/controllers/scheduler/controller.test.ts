@@ -7,6 +7,7 @@ import type { AgentSettings } from '../../config.ts'
 import { Lines } from '../../hub/lines.ts'
 import { KubeError } from '../../kube/errors.ts'
 import { silentLogger } from '../../runtime/logger.ts'
+import { WaitError } from '../../runtime/outcome.ts'
 import { VirtualClock } from '../../../test/virtual-clock.ts'
 import type { World } from '../world.ts'
 import { schedulerReconciler } from './controller.ts'
@@ -17,6 +18,7 @@ function scheduler(world: {
   readonly tasks: readonly AgentTask[]
   readonly agents: readonly Agent[]
   readonly refuses?: string
+  readonly moved?: string
 }) {
   const clock = new VirtualClock(Date.UTC(2026, 10, 23, 12))
   const lines = new Lines(clock)
@@ -33,6 +35,8 @@ function scheduler(world: {
     updateStatus: async (_resource: unknown, object: AgentTask) => {
       if (object.metadata.name === world.refuses)
         throw new KubeError({ status: 422, reason: 'Invalid', message: 'refused' })
+      if (object.metadata.name === world.moved)
+        throw new KubeError({ status: 409, reason: 'Conflict', message: 'moved' })
       written.push(object.metadata.name)
       return object
     },
@@ -74,6 +78,17 @@ test('a write that is refused keeps no other from being made, and is told', asyn
     refuses: 'a',
   })
   await expect(run()).rejects.toThrow('refused')
+  expect(written).toEqual(['b'])
+})
+
+test('a write that met a newer version is decided anew soon, also when no change tells of one', async () => {
+  const { run, written } = scheduler({
+    requests: [request('hello')],
+    tasks: [task('a'), task('b')],
+    agents: [idle('c1'), idle('c2')],
+    moved: 'a',
+  })
+  await expect(run()).rejects.toThrow(WaitError)
   expect(written).toEqual(['b'])
 })
 

@@ -9,7 +9,7 @@ import type { AgentSettings } from '../../config.ts'
 import type { Lines } from '../../hub/lines.ts'
 import { isAlreadyExists, isConflict, isNotFound } from '../../kube/errors.ts'
 import type { Reconcile } from '../../runtime/controller.ts'
-import { done, requeueAfter, type Result } from '../../runtime/outcome.ts'
+import { done, requeueAfter, WaitError, type Result } from '../../runtime/outcome.ts'
 import {
   schedule,
   type SchedulableAgent,
@@ -23,6 +23,9 @@ import { tell, writeStatus, type World } from '../world.ts'
 
 /** The only key of the scheduler: it looks at everything at once, one run at a time. */
 export const schedulerKey = 'all'
+
+/** How soon everything is looked at again after a write met a newer version. */
+const movedPauseMs = 1_000
 
 /** Carries out what `schedule` decides: assignments first, then new agents, then retirements, then queue places. */
 export function schedulerReconciler(
@@ -41,8 +44,9 @@ export function schedulerReconciler(
     const failures: unknown[] = []
     const step = async (work: Promise<void>): Promise<void> => {
       await work.catch((error: unknown) => {
-        // Somebody else moved or deleted it; that change brings us back here.
-        if (!isConflict(error) && !isNotFound(error)) failures.push(error)
+        // Somebody else moved or deleted it; that change brings us back here. A conflict may come without one, too.
+        if (isConflict(error)) failures.push(new WaitError(movedPauseMs, error.message))
+        else if (!isNotFound(error)) failures.unshift(error)
       })
       signal.throwIfAborted()
     }
