@@ -9,29 +9,32 @@ import { inLab } from './in-lab.ts'
 inLab(
   'an undisturbed lab',
   () => ({ runner: new ProcessAgents() }),
-  (lab) => {
+  (world) => {
     it('delivers the example on a branch that holds each task’s work exactly once', async () => {
       const example = new URL('../../examples/hello.yaml', import.meta.url)
-      await lab().author.create(paths.devRequests, parse(await readFile(example, 'utf8')) as object)
-      const { status } = await lab().history.finished('hello')
+      await world().lab.author.create(
+        paths.devRequests,
+        parse(await readFile(example, 'utf8')) as object,
+      )
+      const { status } = await world().lab.history.finished('hello')
 
       expect(status?.summary).toContain('branch guild/hello is ready')
-      const want = lab()
-        .history.tasksOf('hello')
+      const want = world()
+        .lab.history.tasksOf('hello')
         .filter((task) => task.status?.result?.merged !== undefined)
         .map((task) => task.metadata.name)
       expect(want.length).toBeGreaterThan(3)
-      const merged = await lab().forge.mergedInto(status?.repository ?? '', 'guild/hello')
+      const merged = await world().lab.forge.mergedInto(status?.repository ?? '', 'guild/hello')
       expect(merged.toSorted()).toEqual(want.toSorted())
     })
 
     it('breaks no invariant, and tells its audit of every transition', async () => {
-      await lab().operators[0]?.process.stop()
-      expect(lab().history.check({ maxAgents: 10 })).toEqual([])
+      await world().lab.operators[0]?.stop()
+      expect(world().lab.history.check({ maxAgents: 10 })).toEqual([])
     })
 
     it('asks the API server under names of its own', async () => {
-      const { operator, forge, node } = await lab().requests()
+      const { operator, forge, node } = await world().lab.requests()
       expect(operator.writes).toBeGreaterThan(50)
       expect(forge.writes).toBeGreaterThan(0)
       expect(node.writes).toBeGreaterThan(10)

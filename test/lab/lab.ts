@@ -1,7 +1,7 @@
 // A whole Guildhall on loopback: a real control plane, the real operator and forge as processes, agents by a stand-in
 // for the nodes, the rehearsal model. Nothing of it needs images, containers or rights beyond those of an ordinary user.
 import { rmSync } from 'node:fs'
-import { mkdir, rm } from 'node:fs/promises'
+import { cp, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Log } from '../../hack/cluster/log.ts'
@@ -71,7 +71,8 @@ const scripts = fileURLToPath(new URL('../../hack/rehearsal/scripts', import.met
 
 /**
  * Brings a lab up; about eight seconds. When it fails, or on SIGINT and SIGTERM, all of it is ended and removed again.
- * Several may run in one process, one after another or together.
+ * Several may run in one process, one after another or together. `GUILDHALL_LAB_LOGS` names a directory where the logs
+ * of the last one are kept.
  */
 export async function startLab(options: LabOptions): Promise<Lab> {
   const { directory, runner, replicas = 1, settings } = options
@@ -95,7 +96,15 @@ export async function startLab(options: LabOptions): Promise<Lab> {
 
   try {
     await mkdir(directory, { recursive: true })
-    ends.push(() => rm(directory, { recursive: true, force: true }))
+    ends.push(async () => {
+      const kept = process.env['GUILDHALL_LAB_LOGS']
+      if (kept !== undefined)
+        await cp(directory, kept, {
+          recursive: true,
+          filter: (path) => !/repositories|etcd/.test(path),
+        })
+      await rm(directory, { recursive: true, force: true })
+    })
     const controlPlane = await startLabControlPlane({
       ...options,
       directory: join(directory, 'api'),
@@ -149,7 +158,9 @@ export async function startLab(options: LabOptions): Promise<Lab> {
         ...more,
       })
       operators.push(replica)
-      ends.push(() => replica.process.stop())
+      ends.push(async () => {
+        await replica.stop()
+      })
       return replica
     }
     const node = new Node({

@@ -1,13 +1,17 @@
 // The real operator as a process: the chart's settings, the rights of its ServiceAccount, its files as a Pod has them.
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 import { audiences, labels } from '../../operator/api/names.ts'
 import { orMissing } from './api.ts'
 import type { LabControlPlane } from './control-plane.ts'
 import { namespace, paths } from './paths.ts'
-import { freePorts, startProgram, untilAnswers, type Program } from './programs.ts'
+import { freePorts, startProgram, untilAnswers, type Ended, type Program } from './programs.ts'
+
+/** A kubelet's pause before it starts a container again, shortened. */
+const restartMs = 500
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -18,7 +22,13 @@ export interface OperatorReplica {
   readonly healthPort: number
   /** The newest process. */
   readonly process: Program
-  /** Starts it again after it ended; resolves when it answers. */
+  /** How often it ended by itself and was started again, as a kubelet would. */
+  readonly restarts: number
+  /** SIGTERM, after `graceMs` SIGKILL. It stays down until `start`. Returns how it ended. */
+  stop(graceMs?: number): Promise<Ended>
+  /** SIGKILL. It stays down until `start`. */
+  kill(): Promise<void>
+  /** Starts it again after `stop` or `kill`; resolves when it answers. */
   start(): Promise<void>
   /** Resolves when its caches are full, and it follows or leads. */
   ready(): Promise<void>
@@ -69,8 +79,8 @@ export async function startOperator(options: OperatorOptions): Promise<OperatorR
   ])
   await ensurePod(controlPlane, podName)
   const server = new URL(options.server ?? controlPlane.server)
-  const start = async (): Promise<Program> => {
-    const program = await startProgram({
+  const launch = (): Promise<Program> =>
+    startProgram({
       name: podName,
       command: [
         process.execPath,
@@ -88,10 +98,26 @@ export async function startOperator(options: OperatorOptions): Promise<OperatorR
       },
       log: join(options.directory, `${podName}.log`),
     })
-    await untilAnswers(program, `http://127.0.0.1:${healthPort}/healthz`)
+  const health = `http://127.0.0.1:${healthPort}/healthz`
+  const start = async (): Promise<Program> => {
+    const program = await launch()
+    await untilAnswers(program, health)
     return program
   }
   let current = await start()
+  let wanted = true
+  let restarts = 0
+  const supervise = async (): Promise<void> => {
+    await current.exited
+    await sleep(restartMs)
+    // Somebody stopped it, and perhaps started it again: another watch goes on then.
+    if (!wanted || current.running) return
+    restarts += 1
+    current = await launch()
+    if (wanted) return supervise()
+    await current.stop()
+  }
+  void supervise()
   return {
     podName,
     hubPort,
@@ -99,9 +125,24 @@ export async function startOperator(options: OperatorOptions): Promise<OperatorR
     get process() {
       return current
     },
+    get restarts() {
+      return restarts
+    },
+    async stop(graceMs) {
+      wanted = false
+      await current.stop(graceMs)
+      return current.exited
+    },
+    async kill() {
+      wanted = false
+      current.signal('SIGKILL')
+      await current.exited
+    },
     async start() {
       if (current.running) throw new Error(`${podName} still runs`)
       current = await start()
+      wanted = true
+      void supervise()
     },
     ready: () => untilAnswers(current, `http://127.0.0.1:${healthPort}/readyz`),
     metrics: async () => (await fetch(`http://127.0.0.1:${healthPort}/metrics`)).text(),

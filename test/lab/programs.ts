@@ -5,12 +5,18 @@ import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
+/** How a process ended: with a code, or by a signal. */
+export interface Ended {
+  readonly code: number | null
+  readonly signal: string | null
+}
+
 /** A running process of ours. */
 export interface Program {
   readonly name: string
   readonly pid: number
   /** Resolves when it has ended, however that came. */
-  readonly exited: Promise<{ readonly code: number | null; readonly signal: string | null }>
+  readonly exited: Promise<Ended>
   readonly running: boolean
   /** Sends a signal; does nothing when it has ended. */
   signal(name: NodeJS.Signals): void
@@ -45,7 +51,7 @@ export async function startProgram(options: {
   })
   const pid = child.pid ?? 0
   let running = true
-  const exited = new Promise<{ code: number | null; signal: string | null }>((resolve) => {
+  const exited = new Promise<Ended>((resolve) => {
     child.once('exit', (code, signal) => {
       running = false
       alive.delete(pid)
