@@ -12,17 +12,7 @@ import { countRequests } from './operator/count.ts'
 import { measureRecovery } from './operator/recovery.ts'
 import { operatorSuite } from './operator/suite.ts'
 import { parseOptions, usage, type Options, type Part } from './options.ts'
-import {
-  costTable,
-  dispatchTable,
-  fillIn,
-  goalTable,
-  requestTable,
-  runLine,
-  sectionsOf,
-  throughputTable,
-  type Reasons,
-} from './report/document.ts'
+import { fillIn, sectionsOf, type Reasons } from './report/document.ts'
 import { plotsOf } from './report/plots.ts'
 import { figure } from './report/table.ts'
 import { recordOf, results as resultsShape, type Results, type RunRecord } from './results.ts'
@@ -142,13 +132,9 @@ function line({ contender, workload, tasks, made, tasksPerSecond, dispatch }: Ru
 }
 
 function print(results: Results, reasons: Reasons): void {
-  const parts = [
-    runLine(results),
-    ...(results.command === 'operator' ? [goalTable(results, reasons)] : []),
-    throughputTable(results),
-    dispatchTable(results),
-    ...(results.command === 'operator' ? [costTable(results), requestTable(results)] : []),
-  ]
+  const { run: what, plots: _plots, ...tables } = sectionsOf(results, reasons)
+  const { goals, ...rest } = tables
+  const parts = [what, ...(results.command === 'operator' ? [goals] : []), ...Object.values(rest)]
   console.log(`\n${parts.join('\n\n')}`)
 }
 

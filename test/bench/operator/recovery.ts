@@ -3,7 +3,7 @@ import type { DevRequest } from '../../../operator/api/devrequest.ts'
 import { devRequests } from '../../../operator/api/kinds.ts'
 import { apiVersion, leaderLease } from '../../../operator/api/names.ts'
 import { follow } from '../../lab/follow.ts'
-import type { ApiObject } from '../../lab/api.ts'
+import { orMissing, type ApiObject } from '../../lab/api.ts'
 import { startLab, type Lab } from '../../lab/lab.ts'
 import type { OperatorReplica } from '../../lab/operator.ts'
 import { paths } from '../../lab/paths.ts'
@@ -13,7 +13,7 @@ import { scratchDirectory } from '../server.ts'
 import type { OperatorProgram } from './build.ts'
 
 /** A new request every so often: what a person would notice of an outage. */
-const probeMs = 100
+const probeMs = 200
 const mostSeconds = 60
 
 /**
@@ -88,6 +88,7 @@ async function outage(
       if (since === undefined || object.status === undefined) return
       made.delete(object.metadata.name)
       longest = Math.max(longest, performance.now() - since)
+      void orMissing(lab.author.delete(`${paths.devRequests}/${object.metadata.name}`))
     },
     { signal: life.signal },
   )
@@ -110,8 +111,8 @@ async function outage(
         apiVersion,
         kind: devRequests.kind,
         metadata: { name },
-        // Nothing is worked on: it is accepted, and that is all.
-        spec: { request: 'Nothing', planOnly: true, suspend: true },
+        // The forge has no such repository, so that the first status is all the work there is.
+        spec: { request: 'Nothing', source: { repository: { name: 'nowhere' } } },
       })
       await sleep(probeMs)
     }

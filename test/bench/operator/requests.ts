@@ -1,13 +1,13 @@
 // The requests and tasks of a workload, as a person's plan would make them: the operator sees nothing unusual.
 import type { DevRequest, PlannedTask } from '../../../operator/api/devrequest.ts'
 import { devRequests } from '../../../operator/api/kinds.ts'
-import { apiVersion, audiences, git } from '../../../operator/api/names.ts'
+import { apiVersion, audiences, git, labels } from '../../../operator/api/names.ts'
 import { repositoryState, type RepositoryState } from '../../../operator/api/forge-protocol.ts'
 import { planHash } from '../../../operator/planner/hash.ts'
 import { teamOf, waves } from '../../../operator/planner/waves.ts'
-import { ApiProblem, type Api } from '../../lab/api.ts'
+import { ApiProblem, orMissing, type Api } from '../../lab/api.ts'
 import type { Lab } from '../../lab/lab.ts'
-import { paths } from '../../lab/paths.ts'
+import { labelled, paths } from '../../lab/paths.ts'
 import type { ChainTask } from '../chains.ts'
 
 /** All requests of the bench work on one repository; each has its branch there. */
@@ -52,12 +52,23 @@ export class RequestMaker {
     })
   }
 
-  /** Deletes every request and task, and waits until they are gone. Requests first: the operator makes tasks that are missing. */
+  /**
+   * Deletes every request and task, and waits until they are gone. Requests first: the operator makes tasks that are
+   * missing. Then request by request, since one call for ten thousand objects takes longer than any time-out.
+   */
   async clear(): Promise<void> {
     for (const path of [paths.devRequests, paths.agentTasks])
-      while ((await this.#api.list(`${path}?limit=1`)).items.length > 0) {
-        await this.#api.delete(path, { propagationPolicy: 'Background' })
-        await new Promise((resolve) => setTimeout(resolve, 100))
+      for (;;) {
+        const { items } = await this.#api.list(`${path}?limit=400`)
+        if (items.length === 0) break
+        const requests = new Set(
+          items.map(({ metadata }) => metadata.labels?.[labels.request] ?? metadata.name),
+        )
+        await inParallel([...requests], makers, async (name) => {
+          await (path === paths.agentTasks
+            ? this.#api.delete(labelled(path, labels.request, name))
+            : orMissing(this.#api.delete(`${path}/${name}`)))
+        })
       }
   }
 

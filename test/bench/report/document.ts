@@ -90,7 +90,7 @@ export function throughputTable(results: Results): string {
       figure(others * 100, '%'),
     ]
   })
-  return markdownTable(
+  return tableOrNot(
     ['workload', 'floor, tasks/s', 'operator, tasks/s', 'share', 'finished', 'others took'],
     rows,
     [1, 2, 3, 4, 5],
@@ -114,7 +114,7 @@ export function dispatchTable(results: Results): string {
       figure(record.dispatch?.max, 'ms'),
       figure(othersShare(record, cores) * 100, '%'),
     ])
-  return markdownTable(
+  return tableOrNot(
     ['run', 'tasks/s', 'dispatches', 'p50', 'p90', 'p99', 'most', 'others took'],
     rows,
     [1, 2, 3, 4, 5, 6, 7],
@@ -137,7 +137,7 @@ export function costTable(results: Results): string {
   ]
   const peakOf = (tasks: number): number =>
     recordsOf(results, 'operator', `tasks-${tasks}`)[0]?.peakBytes ?? Number.NaN
-  return markdownTable(
+  return tableOrNot(
     [
       'tasks at once',
       'operator CPU',
@@ -157,14 +157,29 @@ export function costTable(results: Results): string {
   )
 }
 
-/** Who asked the API server for what, for each task, from the audit log. */
+/** Who asked the API server for what, for each task, from the audit log; what is seldom is left out. */
 export function requestTable({ audit }: Results): string {
-  if (audit === undefined) return 'Not counted in this run.'
+  if (audit === undefined) return notMeasured
   const rows = Object.entries(audit.identities).flatMap(([who, counts]) =>
     Object.entries(counts)
-      .filter(([what]) => !what.startsWith('WATCH'))
+      .filter(([what, count]) => !what.startsWith('WATCH') && count / audit.tasks >= 0.005)
       .toSorted(([, one], [, other]) => other - one)
-      .map(([what, count]) => [who, what, String(count), figure(count / audit.tasks)]),
+      .map(([what, count]) => [
+        who.replace(/^system:serviceaccount:\w+:/, ''),
+        what,
+        String(count),
+        figure(count / audit.tasks),
+      ]),
   )
-  return markdownTable(['who', 'what', 'requests', 'per task'], rows, [2, 3])
+  return `${audit.tasks} tasks, from before they were made until all were finished; \`lab-author\` is the person.\n\n${markdownTable(['who', 'what', 'requests', 'per task'], rows, [2, 3])}`
+}
+
+const notMeasured = 'Not measured in this run.'
+
+function tableOrNot(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  right: readonly number[],
+): string {
+  return rows.length === 0 ? notMeasured : markdownTable(head, rows, right)
 }
