@@ -83,8 +83,13 @@ async function restartApiServer(directory: string, meanwhile: () => Promise<void
   await startDaemon(directory, { name, command: [program, ...args] })
 }
 
+/** The real API server: the one started here, unless a cluster is given. */
+export function realBackend(): Backend {
+  const given = process.env['GUILDHALL_TEST_KUBECONFIG']
+  return given ? givenCluster(given) : nativeControlPlane()
+}
+
 /** Every API the suite runs against in this run: a simulated one and a real one, with the same assertions. */
 export function backends(): readonly Backend[] {
-  const given = process.env['GUILDHALL_TEST_KUBECONFIG']
-  return [simulated(), given ? givenCluster(given) : nativeControlPlane()]
+  return [simulated(), realBackend()]
 }

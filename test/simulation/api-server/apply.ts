@@ -1,5 +1,6 @@
 import { parse } from 'yaml'
 import { ApplyConflict, type Owner, type Owners, type Writer } from './apply/managers.ts'
+import { keyOfObject } from './collection.ts'
 import { pathsOf } from './apply/field-set.ts'
 import { type Draft, readDraft } from './draft.ts'
 import { type Fields, isFields } from './json.ts'
@@ -59,7 +60,8 @@ export function applyPart(
   live: StoredObject | undefined,
   writer: Writer,
 ): { readonly draft: Draft; readonly owners: Owners } {
-  const owners: Owners = live === undefined ? new Map() : store.ownership.of(live)
+  const owners: Owners =
+    live === undefined ? new Map() : store.ownership.of(request.kind, keyOfObject(live))
   const force = request.query.get('force') === 'true' || request.query.get('force') === '1'
   try {
     const result = applied(owners, request.kind, live, part, { writer, time: store.time, force })

@@ -8,11 +8,13 @@ import { coreEvent, eventSchema, eventSelectors, storedEvent } from './event-ver
 import { type FieldProblem, forbiddenField, invalidValue, requiredValue } from './refusal.ts'
 import { compileSchema } from './schema.ts'
 
+const bytes = { ...text, format: 'byte' }
+const microTime = { ...text, format: 'micro-time' }
 const core = { group: '', version: 'v1' } as const
 
 const configMap = builtIn(
   { ...core, kind: 'ConfigMap', plural: 'configmaps' },
-  { immutable: flag, data: texts, binaryData: texts },
+  { immutable: flag, data: texts, binaryData: { ...texts, additionalProperties: bytes } },
   { problems: dataProblems, changeProblems: immutableProblems },
 )
 const secret = builtIn(
@@ -39,8 +41,8 @@ const lease = builtIn(
       properties: {
         holderIdentity: text,
         leaseDurationSeconds: int32,
-        acquireTime: text,
-        renewTime: text,
+        acquireTime: microTime,
+        renewTime: microTime,
         leaseTransitions: int32,
         strategy: text,
         preferredHolder: text,
@@ -144,8 +146,24 @@ export const builtInKinds: CompiledKinds = [
   definitionKind,
 ]
 
+/** Core kinds want finalizers with a domain. */
+function finalizerProblems({ metadata }: StoredObject): readonly FieldProblem[] {
+  const standard = ['kubernetes', 'orphan', 'foregroundDeletion']
+  return (metadata.finalizers ?? []).flatMap((name, index) =>
+    name.includes('/') || standard.includes(name)
+      ? []
+      : [
+          invalidValue(
+            `metadata.finalizers[${index}]`,
+            name,
+            'name is neither a standard finalizer name nor is it fully qualified',
+          ),
+        ],
+  )
+}
+
 function dataProblems(object: StoredObject): readonly FieldProblem[] {
-  const problems: FieldProblem[] = []
+  const problems: FieldProblem[] = [...finalizerProblems(object)]
   const data = isFields(object['data']) ? object['data'] : {}
   const binary = isFields(object['binaryData']) ? object['binaryData'] : {}
   let size = 0
@@ -158,6 +176,10 @@ function dataProblems(object: StoredObject): readonly FieldProblem[] {
         const why =
           "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
         problems.push(invalidValue(`${field}[${key}]`, key, why))
+      }
+      if (field === 'data' && binary[key] !== undefined) {
+        const why = 'duplicate of key present in binaryData'
+        problems.push(invalidValue(`data[${key}]`, key, why))
       }
       size += Buffer.byteLength(String(entries[key]))
     }

@@ -9,6 +9,8 @@ export interface Commit {
   /** The object after it; for a deletion the last state, under the revision of the deletion. */
   readonly object: StoredObject
   readonly previous: StoredObject | undefined
+  /** The lines by which watches tell it, made once for all that tell the same. */
+  lines: Map<string, Buffer> | undefined
 }
 
 /** Whoever wants to hear of commits as they happen. */

@@ -14,6 +14,7 @@ import {
 } from './refusal.ts'
 import type { Target } from './request.ts'
 import { brokenRules } from './rules.ts'
+import { scaleProblems } from './scale.ts'
 import { duplicatesIn } from './list-keys.ts'
 import { problemsOf } from './schema-problems.ts'
 import type { Act, Store } from './store.ts'
@@ -24,7 +25,7 @@ import type { Act, Store } from './store.ts'
  */
 export function createObject(store: Store, target: Target, draft: Draft, act: Act): StoredObject {
   const { kind, namespace } = target
-  if (draft.metadata.resourceVersion !== undefined) {
+  if (act.verb === 'create' && draft.metadata.resourceVersion !== undefined) {
     throw new Refusal(
       500,
       'InternalError',
@@ -37,10 +38,7 @@ export function createObject(store: Store, target: Target, draft: Draft, act: Ac
   const problems = kind.isCustom
     ? customProblems(kind, object)
     : (kind.verbs.problems?.(object) ?? [])
-  const all = [
-    ...problems,
-    ...(problems.length > 0 && !kind.isCustom ? [] : metadataProblems(metadata)),
-  ]
+  const all = [...problems, ...metadataProblems(metadata)]
   if (all.length > 0) throw invalid(kind, metadata.name, all)
   const collection = store.of(kind)
   const key = keyFor(kind.namespaced ? namespace : undefined, metadata.name)
@@ -61,6 +59,8 @@ export function createObject(store: Store, target: Target, draft: Draft, act: Ac
 function newObject(store: Store, target: Target, draft: Draft): StoredObject {
   const { kind, namespace } = target
   const { metadata: sent } = draft
+  // Replaced when it is stored; a dry run shows it.
+  const { resourceVersion } = sent
   const metadata: Metadata = {
     name:
       sent.name ||
@@ -68,6 +68,7 @@ function newObject(store: Store, target: Target, draft: Draft): StoredObject {
     ...(sent.generateName ? { generateName: sent.generateName } : {}),
     ...(kind.namespaced ? { namespace } : {}),
     uid: store.random.uuid(),
+    ...(resourceVersion === undefined ? {} : { resourceVersion }),
     ...(kind.hasGeneration ? { generation: 1 } : {}),
     creationTimestamp: store.time,
     ...(sent.labels ? { labels: sent.labels } : {}),
@@ -99,7 +100,8 @@ export function customProblems(
 ): readonly FieldProblem[] {
   const fields = forSchema(object)
   const before = old === undefined ? undefined : forSchema(old)
-  return withRules(kind, fields, before, problemsOf(fields, kind.schema, '', before))
+  const problems = [...problemsOf(fields, kind.schema, '', before), ...scaleProblems(kind, object)]
+  return withRules(kind, fields, before, problems)
 }
 
 /** The same for the status alone, whose errors do not look at the rest. */
@@ -112,8 +114,12 @@ export function customStatusProblems(
   const problems =
     schema === undefined || object['status'] === undefined
       ? []
-      : problemsOf(object['status'], schema, 'status', old['status'])
-  return withRules(kind, forSchema(object), forSchema(old), problems)
+      : problemsOf(object['status'], schema, '', old['status']).map((problem) => ({
+          ...problem,
+          field: problem.field === '' ? 'status' : `status.${problem.field}`,
+        }))
+  const numbers = scaleProblems(kind, object).filter(({ field }) => field.startsWith('.status'))
+  return withRules(kind, forSchema(object), forSchema(old), [...problems, ...numbers])
 }
 
 const blocking = new Set([

@@ -11,6 +11,7 @@ export interface DeleteOptions {
   readonly resourceVersion: string | undefined
   readonly propagation: string | undefined
   readonly graceSeconds: number | undefined
+  readonly isDry: boolean
 }
 
 /** Reads the options from a body that may be absent. */
@@ -23,6 +24,7 @@ export function readDeleteOptions(body: unknown, query: URLSearchParams): Delete
     uid: text(conditions['uid']),
     resourceVersion: text(conditions['resourceVersion']),
     propagation: text(fields['propagationPolicy']) ?? query.get('propagationPolicy') ?? undefined,
+    isDry: Array.isArray(fields['dryRun']) && fields['dryRun'].includes('All'),
     graceSeconds: grace === null || grace === undefined ? undefined : Math.max(-1, Number(grace)),
   }
 }

@@ -1,7 +1,7 @@
 import { type Fields, isFields } from './json.ts'
 import type { Kind } from './kind.ts'
 import { type Metadata, readMetadata, type StoredObject } from './metadata.ts'
-import { badRequest, notFound } from './refusal.ts'
+import { badRequest, invalid, invalidValue, notFound, Refusal } from './refusal.ts'
 import type { Target } from './request.ts'
 import { conform } from './conform.ts'
 import { problemsOf } from './schema-problems.ts'
@@ -34,6 +34,7 @@ export function readDraft(body: unknown, target: Target): Draft {
   }
   const fields = kind.verbs.toStorage?.(body) ?? body
   const metadata = readMetadata(body)
+  if (!kind.isCustom) refuseUnreadable(kind, fields)
   if (kind.namespaced && metadata.namespace !== undefined) {
     if (metadata.namespace !== target.namespace) {
       throw badRequest(
@@ -42,6 +43,17 @@ export function readDraft(body: unknown, target: Target): Draft {
     }
   }
   return { fields, metadata }
+}
+
+/** Reads what a patch made of an object. Errors: 422 where a draft of a client's would be no object at all. */
+export function readPatched(body: unknown, target: Target): Draft {
+  try {
+    return readDraft(body, target)
+  } catch (error) {
+    if (!(error instanceof Refusal) || target.kind.isCustom) throw error
+    const problem = invalidValue('patch', JSON.stringify(body), error.message)
+    throw invalid({ group: '', kind: '' }, '', [problem])
+  }
 }
 
 /** The name of the object that is meant. Errors: 400 when path and object differ. */
@@ -54,18 +66,21 @@ export function checkName({ metadata }: Draft, target: Target): void {
   if (!metadata.name) throw badRequest(`name must be provided`)
 }
 
-/** The object with what its schema drops and adds. Errors: 400 when a built-in kind does not parse. */
+/** The object with what its schema drops and adds. */
 export function conforming(kind: Kind, draft: Fields, known: StoredObject | undefined): Fields {
   const { schema } = kind
   const fields = conform(draft, schema, known) as Fields
-  if (kind.isCustom) return fields
-  const problems = problemsOf(fields, schema, '', known)
-  const [first] = problems
+  return kind.isCustom ? fields : withoutEmpty(fields)
+}
+
+/** Built-in kinds have types, and what does not fit is no object at all. */
+function refuseUnreadable(kind: Kind, draft: Fields): void {
+  const fields = conform(draft, kind.schema)
+  const [first] = problemsOf(fields, kind.schema, '')
   if (first !== undefined)
     throw badRequest(
       `${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: ${first.field}: ${first.text}`,
     )
-  return withoutEmpty(fields)
 }
 
 /** Go leaves empty maps and lists of typed objects away. */

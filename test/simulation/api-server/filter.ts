@@ -39,8 +39,15 @@ export function readSelection(target: Target, query: URLSearchParams): Selection
 
 function fieldFilter(kind: Kind, { field, value, isEqual }: FieldTerm): Filter {
   const read = readerOf(kind, field)
-  if (read === undefined) throw badRequest(`field label not supported: ${field}`)
+  if (read === undefined) throw badRequest(unknownField(kind, field))
   return (object) => (read(object) === value) === isEqual
+}
+
+function unknownField(kind: Kind, field: string): string {
+  const isStrict = kind.isCustom || kind.selectable.size > 0
+  return isStrict
+    ? `field label not supported: ${field}`
+    : `"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`
 }
 
 function readerOf(kind: Kind, field: string): ((object: StoredObject) => string) | undefined {

@@ -26,7 +26,6 @@ function applyOne(value: unknown, operation: Fields): unknown {
   const path = pointerOf(operation['path'])
   if (op === 'add') return put(value, path, operation['value'], 'add')
   if (op === 'replace') {
-    find(value, path)
     return put(value, path, operation['value'], 'replace')
   }
   if (op === 'remove') return remove(value, path)

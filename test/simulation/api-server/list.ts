@@ -2,7 +2,7 @@ import type { Fields } from './json.ts'
 import type { StoredObject } from './metadata.ts'
 import { badRequest, expired, Refusal } from './refusal.ts'
 import type { ApiRequest } from './request.ts'
-import { readSelection } from './filter.ts'
+import { type Filter, readSelection } from './filter.ts'
 import type { Store } from './store.ts'
 
 interface ListBody extends Fields {
@@ -39,11 +39,11 @@ export function listObjects(store: Store, request: ApiRequest): ListBody {
       .toSorted()
     objects = keys.map((key) => then.get(key) as StoredObject)
   } else objects = collection.under(prefix)
-  const selected = filter === undefined ? objects : objects.filter(filter)
-  const { fromStorage } = kind.verbs
-  const isCut = limit > 0 && selected.length > limit
-  const shown = isCut ? selected.slice(0, limit) : selected
+  const shown = firstOf(objects, filter, limit)
   const last = shown.at(-1)
+  // Whether what is left matches is not known to the real server either: the last page may be empty.
+  const isCut = limit > 0 && shown.length === limit && last !== objects.at(-1)
+  const { fromStorage } = kind.verbs
   const version = kind.group === '' ? kind.version : `${kind.group}/${kind.version}`
   return {
     kind: `${kind.kind}List`,
@@ -53,7 +53,7 @@ export function listObjects(store: Store, request: ApiRequest): ListBody {
       ...(isCut && last !== undefined
         ? {
             continue: writeToken(revision, last),
-            ...(filter === undefined ? { remainingItemCount: selected.length - limit } : {}),
+            ...(filter === undefined ? { remainingItemCount: objects.length - limit } : {}),
           }
         : {}),
     },
@@ -65,6 +65,21 @@ export function listObjects(store: Store, request: ApiRequest): ListBody {
       return rest
     }),
   }
+}
+
+function firstOf(
+  objects: readonly StoredObject[],
+  filter: Filter | undefined,
+  limit: number,
+): readonly StoredObject[] {
+  if (limit <= 0) return filter === undefined ? objects : objects.filter(filter)
+  const found: StoredObject[] = []
+  for (const object of objects) {
+    if (filter !== undefined && !filter(object)) continue
+    found.push(object)
+    if (found.length === limit) break
+  }
+  return found
 }
 
 interface PageToken {

@@ -30,7 +30,9 @@ const isText: Check = (value) => typeof value === 'string'
 const isWhole: Check = (value) => Number.isInteger(value)
 const isFlag: Check = (value) => typeof value === 'boolean'
 const isTexts: Check = (value) => Array.isArray(value) && value.every(isText)
-const isTextMap: Check = (value) => isFields(value) && Object.values(value).every(isText)
+// Go reads null as the empty text.
+const isTextMap: Check = (value) =>
+  isFields(value) && Object.values(value).every((text) => text === null || isText(text))
 const isTime: Check = (value) =>
   typeof value === 'string' && (value === '' || !Number.isNaN(Date.parse(value)))
 
@@ -84,10 +86,16 @@ export function readMetadata(object: Fields): Metadata {
     if (Array.isArray(value)) {
       if (value.length === 0) continue
       metadata[name] = name === 'ownerReferences' ? value.map(readOwner) : value
-    } else if (!(isFields(value) && Object.keys(value).length === 0)) metadata[name] = value
+    } else if (!isFields(value)) metadata[name] = value
+    else if (Object.keys(value).length > 0) metadata[name] = withoutNulls(value)
   }
   if (metadata['generation'] === 0) delete metadata['generation']
   return metadata as unknown as Metadata
+}
+
+function withoutNulls(texts: Fields): Fields {
+  if (!Object.values(texts).includes(null)) return texts
+  return Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, text ?? '']))
 }
 
 function readOwner(raw: Fields): Fields {

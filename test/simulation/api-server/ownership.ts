@@ -1,99 +1,98 @@
-import {
-  afterApply,
-  afterUpdate,
-  encodeOwners,
-  type Owners,
-  type Writer,
-} from './apply/managers.ts'
-import type { FieldSet } from './apply/field-set.ts'
+import { afterApply, afterUpdate, type Owners, type Writer } from './apply/managers.ts'
+import { type FieldSet, hasPath } from './apply/field-set.ts'
 import type { Kind } from './kind.ts'
 import type { StoredObject } from './metadata.ts'
 
-/** How an object came to be what it is, until somebody asks who owns what. */
+/** A write that was not an apply, kept until somebody asks who owns what. */
 interface Step {
-  readonly kind: Kind
   readonly before: StoredObject | undefined
+  readonly after: StoredObject
   readonly writer: Writer
   readonly time: string
-  /** Steps since the owners were last computed. */
-  readonly depth: number
+}
+
+/** What is known of one object: owners, and the writes since. */
+interface Provenance {
+  owners: Owners
+  readonly steps: Step[]
 }
 
 const nobody: Owners = new Map()
 /** Asked for at least so often, so that old states are not kept for ever. */
-const maxDepth = 16
+const maxSteps = 16
 
 /**
  * Who owns which field of which object. Most objects are never applied, and so nobody asks: owners are computed from the
  * states that an object went through when they are needed.
  */
 export class Ownership {
-  readonly #owners = new WeakMap<StoredObject, Owners>()
-  readonly #steps = new WeakMap<StoredObject, Step>()
+  readonly #known = new Map<string, Map<string, Provenance>>()
 
   /** Notes a write that was not an apply. */
-  wrote(
-    kind: Kind,
-    object: StoredObject,
-    before: StoredObject | undefined,
-    writer: Writer,
-    time: string,
-  ): void {
-    const depth = before === undefined ? 0 : (this.#steps.get(before)?.depth ?? -1) + 1
-    this.#steps.set(object, { kind, before, writer, time, depth })
-    if (depth >= maxDepth) this.of(object)
+  wrote(kind: Kind, key: string, step: Step): void {
+    const provenance = this.#at(kind, key)
+    if (step.before === undefined) provenance.owners = nobody
+    provenance.steps.push(step)
+    if (provenance.steps.length > maxSteps) this.of(kind, key)
   }
 
   /** Notes owners that are known. */
-  set(object: StoredObject, owners: Owners): void {
-    this.#owners.set(object, owners)
-    this.#steps.delete(object)
+  set(kind: Kind, key: string, owners: Owners): void {
+    const provenance = this.#at(kind, key)
+    provenance.owners = owners
+    provenance.steps.length = 0
   }
 
   /** The owners of an object that is stored. */
-  of(object: StoredObject): Owners {
-    const line: [StoredObject, Step][] = []
-    let owners: Owners | undefined
-    for (let current: StoredObject | undefined = object; current !== undefined; ) {
-      owners = this.#owners.get(current)
-      const step: Step | undefined = this.#steps.get(current)
-      if (owners !== undefined || step === undefined) break
-      line.push([current, step])
-      current = step.before
+  of(kind: Kind, key: string): Owners {
+    const provenance = this.#known.get(kind.storage)?.get(key)
+    if (provenance === undefined) return nobody
+    for (const step of provenance.steps) {
+      provenance.owners = ownersAfter(provenance.owners, kind, step)
     }
-    let known = owners ?? nobody
-    for (const [next, { kind, before, writer, time }] of line.toReversed()) {
-      known = updated(known, kind, before, next, writer, time)
-      this.set(next, known)
-    }
-    return known
+    provenance.steps.length = 0
+    return provenance.owners
   }
 
-  /** Hands the owners on to a state that nobody's write made: a deletion mark. */
-  inherit(object: StoredObject, before: StoredObject): void {
-    const step = this.#steps.get(before)
-    if (step === undefined) this.#owners.set(object, this.of(before))
-    else this.#steps.set(object, step)
+  /** The owners there would be after a write that is not made. */
+  after(kind: Kind, key: string, step: Step): Owners {
+    return ownersAfter(step.before === undefined ? nobody : this.of(kind, key), kind, step)
   }
 
-  /** `metadata.managedFields` of an object. */
-  shown(object: StoredObject): readonly Readonly<Record<string, unknown>>[] {
-    return encodeOwners(this.of(object))
+  /** Forgets an object that is gone. */
+  forget(kind: Kind, key: string): void {
+    this.#known.get(kind.storage)?.delete(key)
+  }
+
+  #at(kind: Kind, key: string): Provenance {
+    let objects = this.#known.get(kind.storage)
+    if (objects === undefined) {
+      objects = new Map()
+      this.#known.set(kind.storage, objects)
+    }
+    let provenance = objects.get(key)
+    if (provenance === undefined) {
+      provenance = { owners: nobody, steps: [] }
+      objects.set(key, provenance)
+    }
+    return provenance
   }
 }
 
-function updated(
-  owners: Owners,
-  kind: Kind,
-  before: StoredObject | undefined,
-  after: StoredObject,
-  writer: Writer,
-  time: string,
-): Owners {
+function ownersAfter(owners: Owners, kind: Kind, step: Step): Owners {
+  const { before, after, writer, time } = step
   // An object that nobody owned a field of stays so until it is applied.
   if (before !== undefined && owners.size === 0) return owners
+  if (writer.subresource === 'scale' && !isScaleOwned(owners, kind)) return owners
   const options = { schema: kind.schema, writer, reset: resetFields(kind, writer), time }
   return afterUpdate(owners, before ?? kind.empty, after, options)
+}
+
+/** The Scale shows the owners of its number only, and what has no owners gets none. */
+function isScaleOwned(owners: Owners, { scale }: Kind): boolean {
+  const parts = (scale?.specReplicasPath ?? '').replace(/^\./, '').split('.')
+  const path = parts.map((part) => `f:${part}`)
+  return [...owners.values()].some(({ fields }) => hasPath(fields, path))
 }
 
 /** The result of applying a part of an object. Errors: `ApplyConflict`. */

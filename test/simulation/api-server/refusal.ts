@@ -121,7 +121,7 @@ export function invalid(
   return new Refusal(422, 'Invalid', `${subject} "${name}" is invalid: ${told}`, {
     ...(name === '' ? {} : { name }),
     ...(kind.group === '' ? {} : { group: kind.group }),
-    kind: kind.kind,
+    ...(kind.kind === '' ? {} : { kind: kind.kind }),
     causes: problems.map(({ reason, field, text }) => ({ reason, message: text, field })),
   })
 }

@@ -20,8 +20,13 @@ export interface ApiRequest extends Target {
   readonly signal: AbortSignal
 }
 
-/** Finds the kind for `group/version/plural`. */
-export type KindFinder = (path: string) => Kind | undefined
+/** The kinds that are served now. */
+export interface KindFinder {
+  /** By `group/version/plural`. */
+  find(path: string): Kind | undefined
+  /** Paths that were read already: they come again and again. */
+  readonly targets: Map<string, Target>
+}
 
 const noQuery = new URLSearchParams()
 
@@ -38,6 +43,15 @@ export function splitPath(path: string): {
 
 /** Reads the path of an object or collection. Errors: 404 for a kind that is not served. */
 export function readTarget(path: string, kindOf: KindFinder): Target {
+  const known = kindOf.targets.get(path)
+  if (known !== undefined) return known
+  const target = parseTarget(path, (name) => kindOf.find(name))
+  if (kindOf.targets.size >= 10_000) kindOf.targets.clear()
+  kindOf.targets.set(path, target)
+  return target
+}
+
+function parseTarget(path: string, kindOf: (path: string) => Kind | undefined): Target {
   const parts = path.split('/')
   // ['', 'api', 'v1', …] or ['', 'apis', group, version, …]
   const isCore = parts[1] === 'api'

@@ -91,15 +91,17 @@ function broken(
 ): FieldProblem | undefined {
   const { source } = rule
   const typed = (of: unknown) => (rule.wantsIntegers ? withIntegers(of, schema) : of)
+  const at = path === '' ? '<nil>' : path
   let verdict: unknown
   try {
     verdict = rule.evaluate(typed(value), typed(known))
   } catch (error) {
-    const text = error instanceof Error ? error.message.split('\n', 1)[0] : String(error)
-    return refusedBy(source, path, value, `rule evaluation error: ${text}`)
+    const why = error instanceof Error ? error.message.split('\n', 1)[0] : String(error)
+    const told = `${asGoSays(why ?? '')} evaluating rule: ${source.message ?? source.rule}`
+    return invalidValue(at, schema.type ?? '', told)
   }
   if (verdict === true) return undefined
-  return refusedBy(source, path, value, source.message ?? `failed rule: ${source.rule}`)
+  return refusedBy(source, at, value, source.message ?? `failed rule: ${source.rule}`)
 }
 
 function refusedBy(
@@ -115,13 +117,16 @@ function refusedBy(
   if (source.reason === 'FieldValueForbidden') {
     return { reason: source.reason, field, text: `Forbidden: ${message}` }
   }
-  // Objects and lists are named by their type, not shown.
-  const shown = Array.isArray(value) ? 'array' : typeof value
+  // Objects and lists are too long to be shown.
   const told =
     typeof value === 'object'
-      ? invalidValue(field, shown, message)
+      ? { reason: 'FieldValueInvalid', field, text: `Invalid value: ${message}` }
       : invalidValue(field, value, message)
   return source.reason === 'FieldValueDuplicate' ? { ...told, reason: source.reason } : told
+}
+
+function asGoSays(why: string): string {
+  return why.replace(/^No such key/, 'no such key')
 }
 
 /** CEL has integers of their own; JSON has not. */

@@ -2,7 +2,7 @@ import type { Draft } from './draft.ts'
 import { type Fields, isFields } from './json.ts'
 import type { Kind, ScalePaths } from './kind.ts'
 import { readMetadata, type StoredObject } from './metadata.ts'
-import { badRequest, Refusal } from './refusal.ts'
+import { badRequest, type FieldProblem, invalidValue, Refusal } from './refusal.ts'
 
 /** An object as `autoscaling/v1` Scale. Errors: 500 where the object says no number, as the real server answers. */
 export function scaleOf(kind: Kind, object: StoredObject): Fields {
@@ -52,6 +52,51 @@ export function scaled(
       ...(resourceVersion === undefined ? {} : { resourceVersion }),
     },
   }
+}
+
+/** What is wrong with the numbers that the Scale shows. */
+export function scaleProblems({ scale }: Kind, object: StoredObject): readonly FieldProblem[] {
+  if (scale === undefined) return []
+  return [scale.specReplicasPath, scale.statusReplicasPath].flatMap((path) => {
+    const wrong = wrongAt(object, path)
+    if (wrong !== undefined) {
+      return [invalidValue(path, 0, `${path} accessor error: ${wrong}`)]
+    }
+    const value = at(object, path)
+    if (typeof value !== 'number') return []
+    if (value < 0) return [invalidValue(path, value, 'should be a non-negative integer')]
+    return value > maxInt32
+      ? [invalidValue(path, value, `should be less than or equal to ${maxInt32}`)]
+      : []
+  })
+}
+
+const maxInt32 = 2_147_483_647
+
+/** Why there can be no number at a path, in the words of Go. */
+function wrongAt(object: Fields, path: string): string | undefined {
+  const goTypes: Readonly<Record<string, string>> = { boolean: 'bool', string: 'string' }
+  const typeOf = (value: unknown): string =>
+    Array.isArray(value)
+      ? '[]interface {}'
+      : typeof value === 'number'
+        ? Number.isInteger(value)
+          ? 'int64'
+          : 'float64'
+        : isFields(value)
+          ? 'map[string]interface {}'
+          : (goTypes[typeof value] ?? '<nil>')
+  const told = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value))
+  let value: unknown = object
+  for (const part of partsOf(path)) {
+    if (value === undefined || value === null) return undefined
+    if (!isFields(value)) {
+      return `${told(value)} is of the type ${typeOf(value)}, expected map[string]interface{}`
+    }
+    value = value[part]
+  }
+  if (value === undefined || Number.isInteger(value)) return undefined
+  return `${told(value)} is of the type ${typeOf(value)}, expected int64`
 }
 
 function pathsOf({ scale }: Kind): ScalePaths {

@@ -40,7 +40,7 @@ function check(
   } else if (typeof value === 'number') {
     const fits = type === 'number' || (type === 'integer' && Number.isInteger(value))
     if (!fits && type !== undefined) {
-      problems.push(wrongType(path, value, source))
+      problems.push(...wrongNumber(path, value, source))
       return
     }
     checkNumber(value, source, path, problems)
@@ -76,6 +76,13 @@ function checkText(value: string, schema: Schema, path: string, problems: FieldP
   }
   if (pattern !== undefined && schema.pattern?.test(value) !== true) {
     problems.push(invalidValue(path, value, `${inBody(path)} should match '${pattern}'`))
+  }
+  if (format === 'byte' && !base64.test(value)) {
+    problems.push(invalidValue(path, value, 'illegal base64 data'))
+  }
+  if (format === 'micro-time' && !microTime.test(value)) {
+    const why = `parsing time ${JSON.stringify(value)}`
+    problems.push(invalidValue(path, value, why))
   }
   if (format === 'date-time' && !isDateTime(value)) {
     const text = `Invalid value: ${JSON.stringify(value)}: ${inBody(path)} must be of type date-time: ${JSON.stringify(value)}`
@@ -160,19 +167,25 @@ function checkFields(
 
 const inBody = (path: string): string => `${path} in body`
 
+/** A number where the schema wants something else; formats are told twice, as the real server does. */
+function wrongNumber(path: string, value: number, source: SchemaSource): readonly FieldProblem[] {
+  const { type, format } = source
+  if (type !== 'integer' || format === undefined) return [wrongType(path, value, source)]
+  const text = `Invalid value: "float64": ${inBody(path)} must be of type ${format}: "float64"`
+  const checked = `Checked value must be of type integer with format ${format} in ${path}`
+  return [
+    { reason: 'FieldValueTypeInvalid', field: path, text },
+    { reason: 'FieldValueInvalid', field: '<nil>', text: `Invalid value: "": ${checked}` },
+  ]
+}
+
 function wrongType(path: string, value: unknown, source: SchemaSource): FieldProblem {
   const wanted = source.type ?? ''
   const given = typeOf(value)
-  const shown =
-    value === null
-      ? '""'
-      : typeof value === 'string'
-        ? JSON.stringify(value)
-        : JSON.stringify(value)
   return {
     reason: 'FieldValueTypeInvalid',
     field: path,
-    text: `Invalid value: ${shown}: ${inBody(path)} must be of type ${wanted}: "${given}"`,
+    text: `Invalid value: "${given}": ${inBody(path)} must be of type ${wanted}: "${given}"`,
   }
 }
 
@@ -210,6 +223,11 @@ function lengthOf(text: string): number {
 
 const dateTime =
   /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])[Tt]([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/
+
+const base64 = /^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
+
+/** `metav1.MicroTime`: six digits, no more and no fewer. */
+const microTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|[+-]\d\d:\d\d)$/
 
 function isDateTime(text: string): boolean {
   return dateTime.test(text)

@@ -1,7 +1,7 @@
 import type { Clock, Random } from '../../../operator/kube/ports.ts'
 import { Collection, type Commit, keyOfObject } from './collection.ts'
 import { frozen } from './json.ts'
-import { areSameOwners, type Owners, type Writer } from './apply/managers.ts'
+import { areSameOwners, encodeOwners, type Owners, type Writer } from './apply/managers.ts'
 import { storageOf, type Kind } from './kind.ts'
 import type { StoredObject } from './metadata.ts'
 import { Ownership } from './ownership.ts'
@@ -96,29 +96,36 @@ export class Store {
     act: Act,
   ): StoredObject {
     const next = this.#numbered(object, act)
-    if (act.owners !== undefined) this.ownership.set(next, act.owners)
-    else this.ownership.wrote(kind, next, previous, act.writer, this.time)
+    const key = keyOfObject(next)
+    const step = { before: previous, after: next, writer: act.writer, time: this.time }
+    if (act.isDry) {
+      return this.#finished(next, act.owners ?? this.ownership.after(kind, key, step))
+    }
+    if (act.owners !== undefined) this.ownership.set(kind, key, act.owners)
+    else this.ownership.wrote(kind, key, step)
     return this.#commit(kind, previous === undefined ? 'ADDED' : 'MODIFIED', next, previous, act)
   }
 
   /** The same for a change that the server makes by itself, which changes no field's owner. */
   mark(kind: Kind, object: StoredObject, previous: StoredObject, act: Act): StoredObject {
     const next = this.#numbered(object, act)
-    this.ownership.inherit(next, previous)
-    return this.#commit(kind, 'MODIFIED', next, previous, act)
+    return act.isDry ? frozen(next) : this.#commit(kind, 'MODIFIED', next, previous, act)
   }
 
   /** Removes an object under a new revision and tells everybody. Returns its last state under that revision. */
   remove(kind: Kind, object: StoredObject, act: Act): StoredObject {
     if (act.isDry) return object
-    const last = this.#numbered(object, act)
-    this.ownership.inherit(last, object)
-    return this.#commit(kind, 'DELETED', last, object, act)
+    const last = this.#commit(kind, 'DELETED', this.#numbered(object, act), object, act)
+    this.ownership.forget(kind, keyOfObject(object))
+    return last
   }
 
   /** Whether an act that changes nothing else would leave the owners of all fields as they are, too. */
-  hasSameOwners(object: StoredObject, act: Act): boolean {
-    return act.owners === undefined || areSameOwners(act.owners, this.ownership.of(object))
+  hasSameOwners(kind: Kind, object: StoredObject, act: Act): boolean {
+    const { owners } = act
+    return (
+      owners === undefined || areSameOwners(owners, this.ownership.of(kind, keyOfObject(object)))
+    )
   }
 
   /** Forgets all changes up to now: watches can no longer start from an older revision. */
@@ -133,6 +140,17 @@ export class Store {
     return { ...object, metadata }
   }
 
+  /** The object as it is shown and stored. */
+  #finished(object: StoredObject, owners: Owners): StoredObject {
+    if (this.#showsOwners) {
+      const managedFields = encodeOwners(owners)
+      const metadata: { managedFields?: unknown } = object.metadata
+      if (managedFields.length > 0) metadata.managedFields = managedFields
+      else delete metadata.managedFields
+    }
+    return frozen(object)
+  }
+
   #commit(
     kind: Kind,
     type: Commit['type'],
@@ -140,17 +158,13 @@ export class Store {
     previous: StoredObject | undefined,
     act: Act,
   ): StoredObject {
-    if (this.#showsOwners) {
-      const managedFields = this.ownership.shown(object)
-      const metadata: { managedFields?: unknown } = object.metadata
-      if (managedFields.length > 0) metadata.managedFields = managedFields
-      else delete metadata.managedFields
-    }
-    const stored = frozen(object)
-    if (act.isDry) return stored
+    const key = keyOfObject(object)
+    const stored = this.#showsOwners
+      ? this.#finished(object, this.ownership.of(kind, key))
+      : frozen(object)
     this.#revision += 1
     const revision = this.#revision
-    this.of(kind).commit({ revision, type, key: keyOfObject(stored), object: stored, previous })
+    this.of(kind).commit({ revision, type, key, object: stored, previous, lines: undefined })
     if (this.#listeners.length > 0) {
       const { user, verb } = act
       const resource = { group: kind.group, plural: kind.plural }

@@ -40,11 +40,12 @@ export function updateObject(
     const mayCreate = (kind.createsOnUpdate || asked.writer.operation === 'Apply') && !isStatus
     if (!mayCreate) throw notFound(kind, name)
     const { draft, act } = drafted(draftOf(undefined), asked)
+    if (draft.metadata.uid !== undefined) throw otherUid(target, draft.metadata.uid, '', act)
     const fresh = { fields: draft.fields, metadata: { ...draft.metadata, name } }
     return { object: createObject(store, target, fresh, act), isNew: true }
   }
   const { draft, act } = drafted(draftOf(old), asked)
-  refuseStale(kind, draft.metadata, old)
+  refuseStale(target, draft.metadata, old, act)
   const next = isStatus ? nextStatus(kind, draft, old) : nextObject(kind, draft, old)
   if (next === old && act.owners === undefined) return { object: old, isNew: false }
   const problems = isStatus
@@ -67,7 +68,8 @@ export function updateObject(
     store.remove(kind, old, act)
     return { object: next, isNew: false }
   }
-  if (isEqual(next, old) && store.hasSameOwners(old, act)) return { object: old, isNew: false }
+  if (isEqual(next, old) && store.hasSameOwners(kind, old, act))
+    return { object: old, isNew: false }
   return { object: store.put(kind, next, old, act), isNew: false }
 }
 
@@ -80,11 +82,15 @@ function drafted(
     : { draft: result, act }
 }
 
-function refuseStale(kind: Kind, sent: Metadata, old: StoredObject): void {
+function refuseStale(
+  { kind, namespace }: Target,
+  sent: Metadata,
+  old: StoredObject,
+  act: Act,
+): void {
   const { name, uid, resourceVersion } = old.metadata
   if (sent.uid !== undefined && sent.uid !== uid) {
-    const why = `Precondition failed: UID in precondition: ${sent.uid}, UID in object meta: ${uid}`
-    throw conflict(kind, name, why)
+    throw otherUid({ kind, namespace, name }, sent.uid, uid ?? '', act)
   }
   if (sent.resourceVersion === undefined) {
     if (kind.updatesBlindly) return
@@ -92,6 +98,21 @@ function refuseStale(kind: Kind, sent: Metadata, old: StoredObject): void {
     throw invalid({ group: kind.group, kind: kind.plural }, name, [problem])
   }
   if (sent.resourceVersion !== resourceVersion) throw conflict(kind, name, modified)
+}
+
+function otherUid(
+  { kind, namespace, name }: Pick<Target, 'kind' | 'namespace' | 'name'>,
+  sent: string,
+  uid: string,
+  { isDry }: Act,
+): Error {
+  const group = kind.isCustom ? `${kind.group}/` : ''
+  const place = namespace === '' ? name : `${namespace}/${name}`
+  return conflict(
+    kind,
+    name,
+    `StorageError: invalid object, Code: 4, Key: ${isDry ? '' : '/registry'}/${group}${kind.plural}/${place}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${sent}, UID in object meta: ${uid}`,
+  )
 }
 
 function nextObject(kind: Kind, draft: Draft, old: StoredObject): StoredObject {

@@ -16,9 +16,6 @@ const lastBookmarkMs = 2_000
 
 type EventType = 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'
 
-/** One line, made once for all watches that tell the same. */
-const lines = new WeakMap<Commit, Map<string, Buffer>>()
-
 /** All open watches of a server, with the one timer for their bookmarks. */
 export class Watches {
   readonly #store: Store
@@ -174,11 +171,8 @@ class OpenWatch implements Follower {
   }
 
   #tell(type: Commit['type'], commit: Commit, object: StoredObject): void {
-    let known = lines.get(commit)
-    if (known === undefined) {
-      known = new Map()
-      lines.set(commit, known)
-    }
+    commit.lines ??= new Map()
+    const known = commit.lines
     const key = `${type} ${this.#version}`
     let line = known.get(key)
     if (line === undefined) {

@@ -96,6 +96,14 @@ export function withoutBelow(a: FieldSet, b: FieldSet): FieldSet {
   return { members: membersOf(a, (element) => !b.members.has(element)), children }
 }
 
+/** Whether a path is in a set. */
+export function hasPath(set: FieldSet, path: readonly string[]): boolean {
+  const [element = '', ...rest] = path
+  if (rest.length === 0) return set.members.has(element)
+  const child = set.children.get(element)
+  return child !== undefined && hasPath(child, rest)
+}
+
 export function isSameSet(a: FieldSet, b: FieldSet): boolean {
   return isEmpty(difference(a, b)) && isEmpty(difference(b, a))
 }

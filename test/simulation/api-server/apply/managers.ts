@@ -1,4 +1,4 @@
-import { type Fields } from '../json.ts'
+import { type Fields, isEqual } from '../json.ts'
 import type { Schema } from '../schema.ts'
 import { compare, type Comparison, fieldsIn } from './compare.ts'
 import {
@@ -99,7 +99,9 @@ export function afterUpdate(
   const id = idOf(writer)
   const previous = next.get(id)
   const fields = previous === undefined ? own : union(previous.fields, own)
-  next.set(id, { ...writer, time, fields })
+  // The Scale does not keep the time of who wrote it.
+  const since = writer.subresource === 'scale' ? '' : time
+  next.set(id, { ...writer, time: since, fields })
   return capped(next)
 }
 
@@ -136,8 +138,9 @@ export function afterApply(
   const own = difference(set, ownerless)
   if (isEmpty(own)) next.delete(id)
   else {
-    const isSame = last !== undefined && isSameSet(last.fields, own)
-    next.set(id, { ...writer, time: isSame ? last.time : time, fields: own })
+    // Whoever changes nothing has no time of its own.
+    const since = isEqual(live, object) ? (last?.time ?? '') : time
+    next.set(id, { ...writer, time: since, fields: own })
   }
   return { object, owners: next }
 }
@@ -221,7 +224,7 @@ export function encodeOwners(owners: Owners): readonly Fields[] {
       manager,
       operation,
       apiVersion,
-      time,
+      ...(time === '' ? {} : { time }),
       fieldsType: 'FieldsV1',
       fieldsV1: encodeSet(fields),
       ...(subresource === '' ? {} : { subresource }),
