@@ -1,5 +1,6 @@
 import { fullJitter, type BackoffPolicy } from '../kube/backoff.ts'
-import type { Cancel, Clock, Random } from './clock.ts'
+import type { Clock, Random } from './clock.ts'
+import { DelayedKeys } from './delayed-keys.ts'
 
 /** What a queue reports for metrics; times are seconds. */
 export interface QueueObserver {
@@ -139,55 +140,5 @@ export class WorkQueue {
     this.#addedAt.delete(key)
     this.#options.observer?.onStart(waited, this.#waiting.size)
     return key
-  }
-}
-
-/**
- * Keys with a time behind one timer. Finding the next is a scan when the timer fires: simpler than a heap, and 0.1 ms for
- * ten thousand keys.
- */
-class DelayedKeys {
-  readonly #clock: Clock
-  readonly #onDue: (key: string) => void
-  readonly #due = new Map<string, number>()
-  #cancel: Cancel | undefined
-  #timerAt = Number.POSITIVE_INFINITY
-
-  constructor(clock: Clock, onDue: (key: string) => void) {
-    this.#clock = clock
-    this.#onDue = onDue
-  }
-
-  put(key: string, ms: number): void {
-    const due = this.#clock.monotonic() + ms
-    if ((this.#due.get(key) ?? Number.POSITIVE_INFINITY) <= due) return
-    this.#due.set(key, due)
-    if (due < this.#timerAt) this.#arm(due)
-  }
-
-  clear(): void {
-    this.#cancel?.()
-    this.#due.clear()
-  }
-
-  #arm(at: number): void {
-    this.#cancel?.()
-    this.#timerAt = at
-    if (at === Number.POSITIVE_INFINITY) return
-    this.#cancel = this.#clock.after(Math.max(0, at - this.#clock.monotonic()), () => this.#fire())
-  }
-
-  #fire(): void {
-    // Timers may fire a little early on the monotonic clock; without the slack that would spin.
-    const now = this.#clock.monotonic() + 1
-    const ready: string[] = []
-    let next = Number.POSITIVE_INFINITY
-    for (const [key, due] of this.#due) {
-      if (due <= now) ready.push(key)
-      else if (due < next) next = due
-    }
-    for (const key of ready) this.#due.delete(key)
-    this.#arm(next)
-    for (const key of ready) this.#onDue(key)
   }
 }
