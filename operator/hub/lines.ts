@@ -97,6 +97,12 @@ export class Lines {
     return heard
   }
 
+  /** For how long a Pod has not been heard, in milliseconds; 0 while it is. */
+  silentMs(podUid: string | undefined): number {
+    const { open, since } = this.of(podUid)
+    return open ? 0 : this.#clock.now() - since
+  }
+
   /** What people read about an agent that is there; undefined for one that is not. */
   factsOf(podUid: string | undefined):
     | {

@@ -13,9 +13,9 @@ import { decideTask, type TaskObservation } from './decide.ts'
 import { attemptOver, integrated, type Transition } from './transitions.ts'
 
 /** A holder whose stream was closed for this long has lost its task. */
-const lostAfterMs = 10_000
+export const lostAfterMs = 10_000
 /** After a start of the operator agents get longer to come back: they may have to wait for the Service to follow. */
-const returnMs = 30_000
+export const returnMs = 30_000
 /** How often a holder is looked at; its silence is no event. */
 const watchMs = 2_000
 const forgePauseMs = 3_000

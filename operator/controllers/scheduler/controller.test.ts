@@ -19,6 +19,7 @@ function scheduler(world: {
   readonly agents: readonly Agent[]
   readonly refuses?: string
   readonly moved?: string
+  readonly maxAgents?: number
 }) {
   const clock = new VirtualClock(Date.UTC(2026, 10, 23, 12))
   const lines = new Lines(clock)
@@ -32,6 +33,10 @@ function scheduler(world: {
     })
   const cache = <T>(items: readonly T[]) => ({ list: () => items, noteWrite: () => {} })
   const client = {
+    create: async (_resource: unknown, draft: Agent) => {
+      written.push(draft.metadata.name)
+      return draft
+    },
     updateStatus: async (_resource: unknown, object: AgentTask) => {
       if (object.metadata.name === world.refuses)
         throw new KubeError({ status: 422, reason: 'Invalid', message: 'refused' })
@@ -54,13 +59,17 @@ function scheduler(world: {
     } as unknown as World,
     {
       lines,
-      settings: { maxAgents: 0, idleSeconds: 300, maxTasks: 50 } as AgentSettings,
+      settings: {
+        maxAgents: world.maxAgents ?? 0,
+        idleSeconds: 300,
+        maxTasks: 50,
+      } as AgentSettings,
       starts: { troubles: new Map() },
       dispatch: () => {},
     },
   )
   const { signal } = new AbortController()
-  return { written, run: async () => run('all', { signal, log: silentLogger }) }
+  return { clock, lines, written, run: async () => run('all', { signal, log: silentLogger }) }
 }
 
 const idle = (name: string): Agent => agent(name, { state: 'idle', podUid: `pod-${name}` })
@@ -90,6 +99,29 @@ test('a write that met a newer version is decided anew soon, also when no change
   })
   await expect(run()).rejects.toThrow(WaitError)
   expect(written).toEqual(['b'])
+})
+
+test('nobody waits for an agent that fell silent: another is started', async () => {
+  const { run, written, clock, lines } = scheduler({
+    requests: [request('hello')],
+    tasks: [task('a')],
+    agents: [idle('coding-1')],
+    maxAgents: 2,
+  })
+  lines.closeAll()
+  lines.beat('pod-coding-1', 'coding-1', {})
+  const end = lines.open({
+    podUid: 'pod-coding-1',
+    agent: 'coding-1',
+    send: () => {},
+    close: () => {},
+  })
+  end()
+  await run()
+  expect(written).toEqual(['a'])
+  await clock.advance(10_001)
+  await run()
+  expect(written).toContain('coding-2')
 })
 
 test('a task left behind by a deleted request of the same name is given to nobody', async () => {

@@ -18,6 +18,7 @@ import {
 } from '../../scheduler/schedule.ts'
 import { draining } from '../agent/decide.ts'
 import type { StartFailures } from '../agent/start-failures.ts'
+import { lostAfterMs, returnMs } from '../agenttask/controller.ts'
 import { assign, queued } from '../agenttask/transitions.ts'
 import { tell, writeStatus, type World } from '../world.ts'
 
@@ -114,6 +115,7 @@ function viewOf(agent: Agent, lines: Lines): SchedulableAgent {
     trouble: conditionOf(agent, agentConditions.Stalled)?.message,
     connected: status?.podUid !== undefined && lines.of(status.podUid).open,
     leaving:
+      isSilent(agent, lines) ||
       metadata.deletionTimestamp !== undefined ||
       status?.state === 'draining' ||
       status?.state === 'terminated',
@@ -121,6 +123,13 @@ function viewOf(agent: Agent, lines: Lines): SchedulableAgent {
     maxTasks: spec.maxTasks,
     idleSince: status?.idleSince === undefined ? undefined : Date.parse(status.idleSince),
   }
+}
+
+/** It worked once and has not been heard for so long that it loses its tasks: nobody should wait for it. */
+function isSilent({ status }: Agent, lines: Lines): boolean {
+  if (status?.state !== 'idle' && status?.state !== 'busy') return false
+  const { known } = lines.of(status.podUid)
+  return lines.silentMs(status.podUid) > (known ? lostAfterMs : returnMs)
 }
 
 async function give(
