@@ -5,15 +5,9 @@ import type { ApiObject, Listed } from '../lab/api.ts'
 import { paths } from '../lab/paths.ts'
 import { SimulatedAgents } from '../lab/simulated-agents.ts'
 import { inLab } from './in-lab.ts'
-import { busiest, repeated, submit, succeeded } from './requests.ts'
+import { busiest, claim, repeated, submit, succeeded } from './requests.ts'
 
 const maxAgents = 6
-/** The write that gives a task to an agent. */
-const claim = {
-  method: 'PUT',
-  path: /\/agenttasks\/[^/]+\/status/,
-  body: /"type":"Assigned","status":"True"/,
-} as const
 const notLease = /^(?!.*\/leases)/
 const agents = new SimulatedAgents()
 
@@ -69,7 +63,7 @@ inLab(
       const { lab, proxy } = world()
       const from = proxy.log.length
       const fault = { kind: 'answer', status: 429, retryAfterSeconds: 2 } as const
-      const rule = proxy.add({ path: notLease, fault, every: 2, times: 30 })
+      const rule = proxy.add({ path: notLease, fault, every: 2, times: 16 })
       await submit(lab, 'full')
       await succeeded(lab, 'full')
       expect(rule.hits).toBeGreaterThan(10)

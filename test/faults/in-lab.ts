@@ -3,7 +3,7 @@ import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest'
-import { labUnavailable } from '../lab/control-plane.ts'
+import { labUnavailable, type LabControlPlane } from '../lab/control-plane.ts'
 import { startLab, type Lab, type LabOptions } from '../lab/lab.ts'
 import { orMissing } from '../lab/api.ts'
 import { paths } from '../lab/paths.ts'
@@ -30,12 +30,19 @@ export function inLab(
     const proxies: FaultProxy[] = []
     beforeAll(async () => {
       const directory = await mkdtemp(join(tmpdir(), 'lab-'))
-      const through: LabOptions['through'] = async ({ server, pki }) => {
+      const through = async ({ server, pki }: LabControlPlane): Promise<string> => {
         const proxy = await startFaultProxy({ target: server, pki })
         proxies.push(proxy)
         return proxy.url
       }
-      lab = await startLab({ directory, through, ...options() })
+      const { replicas = 1, ...rest } = options()
+      lab = await startLab({ directory, through, ...rest, replicas: replicas === 1 ? 1 : 0 })
+      if (replicas === 1) return
+      // Each has a way of its own, and agents follow the leader.
+      for (let place = 0; place < replicas; place += 1) {
+        if (place > 0) await through(lab.controlPlane)
+        await (await lab.addOperator({ server: proxies[place]?.url ?? '' })).ready()
+      }
     })
     afterEach(() => {
       for (const proxy of proxies) {
@@ -54,6 +61,16 @@ export function inLab(
       return { lab, proxies, proxy }
     })
   })
+}
+
+/** The Pod of the operator that leads, by the Lease. */
+export async function leaderOf({ author }: Lab): Promise<string | undefined> {
+  const lease = await orMissing(
+    author.get<{ readonly spec?: { readonly holderIdentity?: string } }>(
+      `${paths.leases}/guildhall-operator`,
+    ),
+  )
+  return lease?.spec?.holderIdentity?.split('_')[0]
 }
 
 /** Lets a new operator lead at once, when the old leader was killed and surely writes no more. */

@@ -8,6 +8,13 @@ import type { Lab } from '../lab/lab.ts'
 import { namespace, paths } from '../lab/paths.ts'
 import type { LoggedRequest } from './proxy.ts'
 
+/** The write that gives a task to an agent, as a rule names it. */
+export const claim = {
+  method: 'PUT',
+  path: /\/agenttasks\/[^/]+\/status/,
+  body: /"type":"Assigned","status":"True"/,
+} as const
+
 /** Submits a request of so many units; each is a test, code and verify task, around them branch, review and finish. */
 export async function submit(
   lab: Lab,

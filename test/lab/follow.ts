@@ -9,20 +9,32 @@ export type Change<T> = Pick<ApiEvent<T>, 'object'> & {
 /**
  * Lists a path, then follows it until `signal`; the watch is opened again from the last version whenever it ends, so no
  * change is missed. Resolves after the list; what happens later comes through `onChange`.
- * `onGap` is told when the server has forgotten the last version: changes were missed, and everything is listed again.
+ * When the server has forgotten the last version, as after its restart, `onGap` is told that changes may have been missed;
+ * then everything that is there is told again as added, and what is gone as deleted, in its last known version.
  */
 export async function follow<T extends ApiObject>(
   api: Api,
   path: string,
   onChange: (change: Change<T>) => void,
-  options: { readonly signal: AbortSignal; readonly onGap?: (why: string) => void },
+  options: { readonly signal: AbortSignal; readonly onGap?: () => void },
 ): Promise<void> {
+  const there = new Map<string, T>()
   let version = await list()
   void run()
 
+  function tell(change: Change<T>): void {
+    const { uid } = change.object.metadata
+    if (change.type === 'DELETED') there.delete(uid)
+    else there.set(uid, change.object)
+    onChange(change)
+  }
+
   async function list(): Promise<string> {
     const { items, resourceVersion } = await api.list<T>(path)
-    for (const object of items) onChange({ type: 'ADDED', object })
+    const uids = new Set(items.map(({ metadata }) => metadata.uid))
+    for (const object of there.values())
+      if (!uids.has(object.metadata.uid)) tell({ type: 'DELETED', object })
+    for (const object of items) tell({ type: 'ADDED', object })
     return resourceVersion
   }
 
@@ -32,12 +44,12 @@ export async function follow<T extends ApiObject>(
         for await (const { type, object } of api.watch<T>(path, version, options)) {
           if (type === 'ERROR') throw new ApiProblem(410, JSON.stringify(object))
           version = object.metadata.resourceVersion
-          if (type !== 'BOOKMARK') onChange({ type, object })
+          if (type !== 'BOOKMARK') tell({ type, object })
         }
       } catch (error) {
         if (options.signal.aborted) return
         if (error instanceof ApiProblem && error.status === 410) {
-          options.onGap?.(error.message)
+          options.onGap?.()
           version = await list().catch(() => version)
         }
         await sleep(50)

@@ -29,7 +29,6 @@ export class GarbageCollector {
     for (const path of watched)
       await follow(this.#api, path, (change) => void this.#see(path, change).catch(this.#failed), {
         signal: this.#life.signal,
-        onGap: (why) => this.troubles.push(`the garbage collector missed changes: ${why}`),
       })
   }
 

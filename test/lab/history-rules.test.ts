@@ -138,6 +138,11 @@ const broken: readonly (readonly [string, string, readonly Entry[]])[] = [
   ['one Pod with two tasks', 'I3', historyOf(step(held('p1')), step(held('p1'), {}, 'b'))],
   ['a claim that is taken over', 'I3', historyOf(step(held('p1')), step(held('p2', 2)))],
   [
+    'a task for an agent that leaves',
+    'I3',
+    historyOf(['Agent', agent('agent-of-p1', { state: 'draining' })], step(held('p1'))),
+  ],
+  [
     'a task before what it waits for',
     'I4',
     historyOf(

@@ -95,7 +95,7 @@ function judgeTask(walk: Walk, entry: Entry, previous: Entry | undefined): void 
 const taskKey = (task: AgentTask, name: string): string =>
   `${task.metadata.ownerReferences?.[0]?.uid ?? ''}/${name}`
 
-/** A claim is new: its dependencies are there, and its agent is not on its way out. */
+/** A claim is new: its dependencies are there, its agent is not on its way out, its number is the next one. */
 function judgeClaim(
   walk: Walk,
   entry: Entry,
@@ -116,6 +116,12 @@ function judgeClaim(
       dependency.status?.failure?.reason !== 'DependencyFailed'
     if (!spared) walk.say('I4', entry, `given away before ${name} succeeded`)
   }
+  const agent = all
+    .filter(({ kind }) => kind === 'Agent')
+    .map(({ object }) => object as unknown as Agent)
+    .find(({ metadata }) => metadata.name === task.status?.assignment?.agent)
+  if (agent?.status?.state === 'draining')
+    walk.say('I3', entry, `given to ${agent.metadata.name}, which was on its way out`)
   const { attempt = 0 } = task.status?.assignment ?? {}
   const last = before?.status?.assignment?.attempt ?? 0
   if (attempt !== last + 1 && !entry.afterGap)

@@ -28,12 +28,11 @@ interface RecordedObjects extends Record<RecordedKind, ApiObject> {
 /** Watches from `start` on, and judges the whole of it at the end. */
 export class History {
   readonly entries: Entry[] = []
-  readonly troubles: string[] = []
   readonly #api: Api
   readonly #life = new AbortController()
   readonly #latest = new Map<string, Entry>()
   readonly #listeners = new Set<() => void>()
-  #relisted = new Set<RecordedKind>()
+  readonly #relisted = new Set<RecordedKind>()
 
   constructor(api: Api) {
     this.#api = api
@@ -128,8 +127,8 @@ export class History {
     const key = `${kind}/${object.metadata.uid}`
     const version = BigInt(object.metadata.resourceVersion)
     const before = this.#latest.get(key)
-    // A list after a gap tells again what is known.
-    if (before !== undefined && before.version >= version) return
+    // A list after a gap tells again what is known; what is gone it tells in its last version.
+    if (before !== undefined && before.version >= version && type !== 'DELETED') return
     const entry: Entry = {
       kind,
       type: type === 'ADDED' && before !== undefined ? 'MODIFIED' : type,

@@ -184,7 +184,7 @@ export async function startLab(options: LabOptions): Promise<Lab> {
       hubWire,
       addOperator,
       requests: () => requestCounts(controlPlane.admin),
-      troubles: () => [...node.troubles, ...garbage.troubles, ...history.troubles],
+      troubles: () => [...node.troubles, ...garbage.troubles],
       stop,
     }
   } catch (error) {

@@ -47,7 +47,6 @@ export class Node {
     const path = labelled(paths.pods, labels.component, 'agent')
     await follow<AgentPod>(this.#api, path, (change) => this.#see(change), {
       signal: this.#life.signal,
-      onGap: (why) => this.troubles.push(`the node missed changes of Pods: ${why}`),
     })
   }
 

@@ -1,0 +1,127 @@
+// The operator killed at every side effect, stopped in the middle, away while agents finish; an API server that restarts.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, it } from 'vitest'
+import { heldBy } from '../../operator/api/task-state.ts'
+import type { OperatorReplica } from '../lab/operator.ts'
+import { SimulatedAgents } from '../lab/simulated-agents.ts'
+import { forgetLeader, inLab, leaderOf, type Faulty } from './in-lab.ts'
+import { claim, repeated, submit, succeeded } from './requests.ts'
+import type { Match } from './rules.ts'
+
+const maxAgents = 6
+const agents = new SimulatedAgents()
+
+/** What the operator does to the world on a request's way, as the API server sees it; in the order of the way. */
+const sideEffects: readonly (readonly [string, Match])[] = [
+  ['the plan', { method: 'PUT', path: /\/devrequests\/[^/]+\/status/, body: /"plan":/ }],
+  ['a task', { method: 'POST', path: /\/agenttasks(\?|$)/ }],
+  ['an Agent', { method: 'POST', path: /\/agents(\?|$)/ }],
+  ['a Pod', { method: 'POST', path: /\/pods(\?|$)/ }],
+  ['an assignment', claim],
+  ['the acceptance of a report', { ...claim, body: /"result":\{[^}]*"verdict"/ }],
+  ['the audit', { method: ['PUT', 'POST'], path: /\/configmaps/, body: /Assigned/ }],
+]
+
+inLab(
+  'an operator that ends at the wrong moment',
+  () => ({ runner: agents, settings: { agents: { maxAgents } } }),
+  (world) => {
+    const operator = ({ lab }: Faulty): OperatorReplica => {
+      const [replica] = lab.operators
+      if (replica === undefined) throw new Error('there is no operator')
+      return replica
+    }
+    /** As if the Lease of the killed one had run out, which takes 15 s. */
+    const again = async (): Promise<void> => {
+      await forgetLeader(world().lab)
+      await operator(world()).start()
+    }
+    const untilHeld = async (request: string) =>
+      world().lab.history.until('a task that is worked on', () =>
+        world()
+          .lab.history.tasksOf(request)
+          .find((task) => heldBy(task) !== undefined),
+      )
+
+    it.each(['before', 'after'] as const)(
+      '1: killed %s each of its side effects, it goes on where it was, and nothing is done twice',
+      async (when) => {
+        const { lab, proxy } = world()
+        agents.behaviour = () => ({ afterMs: 300 })
+        const name = `killed-${when}`
+        let crashes = 0
+        const crash = async ([, match]: (typeof sideEffects)[number]): Promise<void> => {
+          const fault = {
+            kind: 'meanwhile',
+            [when]: () => operator(world()).kill(),
+            lost: when === 'before',
+          } as const
+          const rule = proxy.add({ ...match, fault, times: 1 })
+          await Promise.race([rule.first, lab.history.finished(name).then(() => sleep(1_500))])
+          if (rule.hits === 0) return rule.remove()
+          crashes += 1
+          await operator(world()).process.exited
+          rule.remove()
+          await again()
+        }
+        await submit(lab, name)
+        for (const effect of sideEffects) await crash(effect)
+        expect(repeated(await succeeded(lab, name))).toEqual([])
+        // The agents of the first request are there already for the second one.
+        expect(crashes).toBeGreaterThanOrEqual(sideEffects.length - 2)
+      },
+    )
+
+    it('19: what agents finish while the operator is away is accepted when it is back', async () => {
+      const { lab } = world()
+      agents.behaviour = () => ({ afterMs: 1_000 })
+      await submit(lab, 'away')
+      const { metadata, status } = await untilHeld('away')
+      await operator(world()).kill()
+      // Its work is over long before anybody is there to hear of it.
+      await sleep(4_000)
+      await again()
+      await succeeded(lab, 'away')
+      const agent = agents.agents.get(status?.assignment?.podUid ?? '')
+      expect(agent?.receipts.filter(({ uid }) => uid === metadata.uid)).toMatchObject([
+        { attempt: 1, outcome: 'accepted' },
+      ])
+      expect(repeated(lab.history.tasksOf('away'))).toEqual([])
+    })
+
+    it('50: told to end in the middle of an assignment, it finishes that and hands over at once', async () => {
+      const { lab, proxy } = world()
+      const rule = proxy.add({ ...claim, fault: { kind: 'delay', beforeMs: 1_000 }, times: 1 })
+      await submit(lab, 'ended')
+      await rule.first
+      expect(await operator(world()).stop(5_000)).toEqual({ code: 0, signal: null })
+      expect(await leaderOf(lab)).toBe('')
+      await operator(world()).start()
+      expect(repeated(await succeeded(lab, 'ended'))).toEqual([])
+    })
+
+    it('45: started again with work in flight, it takes nothing away from anybody', async () => {
+      const { lab } = world()
+      agents.behaviour = () => ({ afterMs: 1_500 })
+      await submit(lab, 'upgraded')
+      await untilHeld('upgraded')
+      await operator(world()).stop()
+      await operator(world()).start()
+      expect(repeated(await succeeded(lab, 'upgraded'))).toEqual([])
+    })
+
+    it('an API server that restarts in the middle costs no result', async () => {
+      const { lab } = world()
+      await submit(lab, 'restarted')
+      await untilHeld('restarted')
+      await lab.controlPlane.restart(() => sleep(1_000))
+      expect(repeated(await succeeded(lab, 'restarted'))).toEqual([])
+    })
+
+    it('nothing that happened in all of this breaks an invariant', async () => {
+      const { lab } = world()
+      await operator(world()).stop()
+      expect(lab.history.check({ maxAgents, auditMayMiss: true })).toEqual([])
+    })
+  },
+)
