@@ -181,23 +181,28 @@ function stepFor(kind: KindName, traits: FidelityKind): fc.Arbitrary<Command> {
           : content,
     }),
   )
-  const operation = fc.oneof(
-    ...traits.places.map(([path, values]) =>
-      fc.oneof(
-        fc.record({
-          op: fc.constantFrom('add', 'replace', 'test'),
-          path: fc.constant(path),
-          value: fc.constantFrom(...values),
-        }),
-        fc.record({ op: fc.constant('remove'), path: fc.constant(path) }),
-      ),
-    ),
-    fc.constant({ op: 'add', path: '/metadata/labels', value: { color: 'red' } }),
-    fc.constant({ op: 'remove', path: '/metadata/labels/color' }),
-    fc.constant({ op: 'add', path: '/metadata/finalizers', value: ['example.com/one'] }),
-    fc.constant({ op: 'remove', path: '/metadata/finalizers' }),
-    fc.constant({ op: 'remove', path: '/metadata/finalizers/0' }),
-  ) as fc.Arbitrary<Fields>
+  const operation = (part: '' | 'status') =>
+    fc.oneof(
+      ...traits.places
+        .filter(([path]) => part === '' || path.startsWith('/status'))
+        .map(([path, values]) =>
+          fc.oneof(
+            fc.record({
+              op: fc.constantFrom('add', 'replace', 'test'),
+              path: fc.constant(path),
+              value: fc.constantFrom(...values),
+            }),
+            fc.record({ op: fc.constant('remove'), path: fc.constant(path) }),
+          ),
+        ),
+      fc.constant({ op: 'add', path: '/metadata/labels', value: { color: 'red' } }),
+      fc.constant({ op: 'remove', path: '/metadata/labels/color' }),
+      fc.constant({ op: 'add', path: '/metadata/finalizers', value: ['example.com/one'] }),
+      fc.constant({ op: 'remove', path: '/metadata/finalizers' }),
+      fc.constant({ op: 'remove', path: '/metadata/finalizers/0' }),
+      // What a status write ignores is well typed here: else the real server forgets who owned what.
+      fc.constant({ op: 'add', path: '/spec', value: traits.contents[0]?.['spec'] ?? {} }),
+    ) as fc.Arbitrary<Fields>
   const options: fc.WeightedArbitrary<Command>[] = [
     {
       weight: 5,
@@ -235,12 +240,14 @@ function stepFor(kind: KindName, traits: FidelityKind): fc.Arbitrary<Command> {
     },
     {
       weight: 3,
-      arbitrary: fc.record({
-        ...write,
-        do: fc.constant('json' as const),
-        subresource,
-        operations: fc.array(operation, { minLength: 1, maxLength: 3 }),
-      }),
+      arbitrary: subresource.chain((part) =>
+        fc.record({
+          ...write,
+          do: fc.constant('json' as const),
+          subresource: fc.constant(part),
+          operations: fc.array(operation(part), { minLength: 1, maxLength: 3 }),
+        }),
+      ),
     },
     {
       weight: 5,

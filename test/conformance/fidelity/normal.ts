@@ -92,7 +92,9 @@ export class Normalizer {
       .replace(/(cannot be handled as a \w+:).*/, '$1 …')
       .replace(/(patch: )?(Invalid value: "\{).*/, '$1$2…')
       .replaceAll(uuid, (id) => this.#uid(id))
-      .replaceAll(/(?<=ResourceVersion in [a-z ]+ \()\d+/g, (digits) => this.#version(digits))
+      .replaceAll(/(?<=ResourceVersion in [a-z ]+(?: \(|: ))\d+/g, (digits) =>
+        this.#version(digits),
+      )
   }
 
   #uid(id: string): string {

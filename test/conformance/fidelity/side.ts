@@ -1,5 +1,6 @@
 import { Agent } from 'undici'
 import type { KubeConfig } from '../../../operator/kube/config.ts'
+import { systemClock as clock } from '../../../operator/runtime/clock.ts'
 import { LineParser } from '../../../operator/kube/watch.ts'
 import { isFields } from '../../simulation/api-server/json.ts'
 import type { SimulatedApiServer } from '../../simulation/api-server/server.ts'
@@ -37,7 +38,7 @@ const userAgent = 'fidelity'
 
 export function realSide(config: KubeConfig): Side {
   let agent: Agent | undefined
-  const send = async ({ method, path, body, contentType }: PlainRequest) => {
+  const sendOnce = async ({ method, path, body, contentType }: PlainRequest) => {
     const { headers, tls } = await config.credentials()
     agent ??= new Agent({ connect: tls, connections: 64, bodyTimeout: 0, headersTimeout: 0 })
     return agent.request({
@@ -52,6 +53,15 @@ export function realSide(config: KubeConfig): Side {
       },
       body: body ?? null,
     })
+  }
+  // A server that is busy, or only just began to serve a kind, asks to come again and has done nothing.
+  const send = async (request: PlainRequest) => {
+    for (let tries = 0; ; tries += 1) {
+      const answer = await sendOnce(request)
+      if (answer.statusCode !== 429 || tries >= 60) return answer
+      await answer.body.dump()
+      await clock.sleep(500, {})
+    }
   }
   return {
     call: async (request) => {
@@ -73,13 +83,13 @@ export function simulatedSide(api: SimulatedApiServer): Side {
   const signal = new AbortController().signal
   return {
     call: async (request) => {
-      const answer = api.answer(userAgent, { ...request, signal })
+      const answer = await api.answer(userAgent, { ...request, signal })
       if ('stream' in answer) throw new TypeError('a watch is not called')
       // As it goes over the wire: nothing is shared, nothing is undefined.
       return { status: answer.status, body: parsed(JSON.stringify(answer.body)) }
     },
     watch: async (path, isEnough) => {
-      const answer = api.answer(userAgent, { method: 'GET', path, signal })
+      const answer = await api.answer(userAgent, { method: 'GET', path, signal })
       if ('stream' in answer) return eventsOf(answer.stream, isEnough)
       return [{ type: `HTTP ${answer.status}`, object: answer.body }]
     },

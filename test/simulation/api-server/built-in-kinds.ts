@@ -3,6 +3,7 @@ import { anything, builtIn, flag, int32, text, texts } from './built-in.ts'
 import type { CompiledKinds, Kind } from './kind.ts'
 import type { StoredObject } from './metadata.ts'
 import { definitionKind } from './definitions.ts'
+import { namespaceKind } from './namespaces.ts'
 import { podStrategy } from './pods.ts'
 import { coreEvent, eventSchema, eventSelectors, storedEvent } from './event-versions.ts'
 import { type FieldProblem, forbiddenField, invalidValue, requiredValue } from './refusal.ts'
@@ -77,33 +78,6 @@ const pod = builtIn(
   { spec: anything, status: anything },
   podStrategy,
 )
-const namespace = builtIn(
-  {
-    ...core,
-    kind: 'Namespace',
-    plural: 'namespaces',
-    namespaced: false,
-    hasStatus: true,
-    selectable: new Map([['status.phase', ['status', 'phase']]]),
-  },
-  {
-    spec: { type: 'object', properties: { finalizers: { type: 'array', items: text } } },
-    status: anything,
-  },
-  {
-    prepare: (object) => ({
-      ...object,
-      metadata: {
-        ...object.metadata,
-        labels: { ...object.metadata.labels, 'kubernetes.io/metadata.name': object.metadata.name },
-      },
-      spec: { finalizers: ['kubernetes'] },
-      status: { phase: 'Active' },
-    }),
-    change: (next, old) => ({ ...next, spec: old['spec'], status: old['status'] }),
-    changeStatus: (next, old) => ({ ...next, spec: old['spec'] }),
-  },
-)
 const service = builtIn(
   { ...core, kind: 'Service', plural: 'services', hasStatus: true, returnsDeleted: true },
   { spec: anything, status: anything },
@@ -138,7 +112,7 @@ export const builtInKinds: CompiledKinds = [
   secret,
   lease,
   pod,
-  namespace,
+  namespaceKind,
   service,
   serviceAccount,
   event,
@@ -186,7 +160,7 @@ function dataProblems(object: StoredObject): readonly FieldProblem[] {
   }
   if (size > 1_048_576) {
     const text = 'Too long: may not be more than 1048576 bytes'
-    problems.push({ reason: 'FieldValueTooLong', field: '', text })
+    problems.push({ reason: 'FieldValueTooLong', field: '[]', text })
   }
   return problems
 }

@@ -7,10 +7,10 @@ import { generatedName } from './names.ts'
 import {
   alreadyExists,
   type FieldProblem,
-  forbidden,
   invalid,
   notFound,
   Refusal,
+  terminating,
 } from './refusal.ts'
 import type { Target } from './request.ts'
 import { brokenRules } from './rules.ts'
@@ -88,8 +88,7 @@ export function refuseLifeless(store: Store, { kind, namespace }: Target, name: 
   const found = store.of({ group: '', plural: 'namespaces' }).get(namespace)
   if (found === undefined) throw notFound({ group: '', plural: 'namespaces' }, namespace)
   if (found.metadata.deletionTimestamp === undefined) return
-  const why = `unable to create new content in namespace ${namespace} because it is being terminated`
-  throw forbidden(kind, name, why)
+  throw terminating(kind, name, namespace)
 }
 
 /** Everything that is wrong with an object of a CRD; `old` is what it replaces. */

@@ -1,7 +1,7 @@
 import { keyFor } from './collection.ts'
 import { type Fields, isFields } from './json.ts'
 import type { Metadata, StoredObject } from './metadata.ts'
-import { conflict, notFound, type Status } from './refusal.ts'
+import { conflict, notFound, otherThanMeant, type Status } from './refusal.ts'
 import type { Target } from './request.ts'
 import type { Act, Store } from './store.ts'
 
@@ -46,12 +46,20 @@ export function deleteObject(
   refuseOther(target, options, old.metadata)
   const { metadata } = old
   const isGoing = metadata.deletionTimestamp !== undefined
+  if (kind.verbs.mark !== undefined && kind.verbs.isHeld?.(old) === true) {
+    return isGoing ? old : store.mark(kind, kind.verbs.mark(old, store.time), old, act)
+  }
   const asked = options.graceSeconds === -1 ? 1 : options.graceSeconds
   const grace = graceOf(target, old, asked)
   if (grace === 'pending') return old
   const finalizers = finalizersFor(metadata.finalizers ?? [], options.propagation)
   const isHeld = finalizers.length > 0
   if (grace === 0 && !isHeld) {
+    // The real server updates the finalizers first and then compares with a version that it did not get.
+    if (options.resourceVersion !== undefined && (metadata.finalizers ?? []).length > 0) {
+      const why = `Precondition failed: ResourceVersion in precondition: , ResourceVersion in object meta: ${metadata.resourceVersion}`
+      throw otherThanMeant(target, name, act, why)
+    }
     const last = store.remove(kind, old, act)
     return kind.returnsDeleted ? last : success(target, metadata)
   }

@@ -13,6 +13,8 @@ export interface Selection {
   readonly filter: Filter | undefined
   /** Keys of the objects that may match start so. */
   readonly prefix: string
+  /** The key of the only object that can match, when the name is given: then there are no pages. */
+  readonly only: string | undefined
 }
 
 const none: Readonly<Record<string, string>> = {}
@@ -34,7 +36,10 @@ export function readSelection(target: Target, query: URLSearchParams): Selection
     first === undefined || others.length === 0
       ? first
       : (object: StoredObject) => filters.every((each) => each(object))
-  return { filter, prefix: kind.namespaced && namespace !== '' ? `${namespace}/` : '' }
+  const prefix = kind.namespaced && namespace !== '' ? `${namespace}/` : ''
+  const named = terms.find((term) => term.field === 'metadata.name' && term.isEqual)?.value
+  const isPlace = !kind.namespaced || namespace !== ''
+  return { filter, prefix, only: named && isPlace ? `${prefix}${named}` : undefined }
 }
 
 function fieldFilter(kind: Kind, { field, value, isEqual }: FieldTerm): Filter {

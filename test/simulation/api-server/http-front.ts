@@ -63,7 +63,7 @@ async function serve(
   const gone = new AbortController()
   response.on('close', () => gone.abort(new Error('the client went away')))
   const body = await text(request)
-  const answer = api.answer(userOf(request), {
+  const answer = await api.answer(userOf(request), {
     method: request.method ?? 'GET',
     path: request.url ?? '/',
     body: body === '' ? undefined : body,

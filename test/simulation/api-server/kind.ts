@@ -47,6 +47,10 @@ export interface BuiltIn {
   changeProblems(next: StoredObject, old: StoredObject): readonly FieldProblem[]
   /** Seconds until an object that is deleted goes, given what was asked for; undefined for at once. */
   grace(object: StoredObject, asked: number | undefined): number | undefined
+  /** True while something else than finalizers in the metadata keeps an object that is deleted. */
+  isHeld(object: StoredObject): boolean
+  /** The object once it is deleted and held. */
+  mark(object: StoredObject, time: string): StoredObject
   /** From what clients of this version send to what is stored, and back. */
   toStorage(object: Fields): Fields
   fromStorage(object: StoredObject): StoredObject

@@ -1,6 +1,6 @@
 import type { Fields } from './json.ts'
 import type { StoredObject } from './metadata.ts'
-import { badRequest, expired, Refusal } from './refusal.ts'
+import { badRequest, expired, type Refusal, tooLarge } from './refusal.ts'
 import type { ApiRequest } from './request.ts'
 import { type Filter, readSelection } from './filter.ts'
 import type { Store } from './store.ts'
@@ -15,11 +15,12 @@ interface ListBody extends Fields {
  */
 export function listObjects(store: Store, request: ApiRequest): ListBody {
   const { kind, query } = request
-  const { filter, prefix } = readSelection(request, query)
+  const { filter, prefix, only } = readSelection(request, query)
   const token = query.get('continue') ?? ''
   const limit = Number(query.get('limit') ?? 0)
   const page = token === '' ? undefined : readToken(token)
   const wanted = query.get('resourceVersion') ?? ''
+  refuseEarly(store, wanted)
   const match = query.get('resourceVersionMatch') ?? ''
   if (page !== undefined && wanted !== '' && wanted !== '0') {
     throw badRequest('specifying resource version is not allowed when using continue')
@@ -38,7 +39,11 @@ export function listObjects(store: Store, request: ApiRequest): ListBody {
       .filter((key) => key.startsWith(prefix) && key >= (page?.start ?? ''))
       .toSorted()
     objects = keys.map((key) => then.get(key) as StoredObject)
-  } else objects = collection.under(prefix)
+  } else if (only === undefined) objects = collection.under(prefix)
+  else {
+    const object = collection.get(only)
+    objects = object === undefined ? [] : [object]
+  }
   const shown = firstOf(objects, filter, limit)
   const last = shown.at(-1)
   // Whether what is left matches is not known to the real server either: the last page may be empty.
@@ -82,6 +87,22 @@ function firstOf(
   return found
 }
 
+/** Errors: 400 for what is no version, 504 for one that is not reached yet. */
+export function refuseEarly(store: Store, wanted: string): void {
+  if (wanted === '') return
+  if (!isVersion(wanted)) throw badRequest(`invalid resource version: ${notAVersion(wanted)}`)
+  if (Number(wanted) > store.revision) throw tooLarge(Number(wanted), store.revision)
+}
+
+export function isVersion(text: string): boolean {
+  return /^\d+$/.test(text)
+}
+
+export function notAVersion(text: string): string {
+  const shown = JSON.stringify(text)
+  return `resourceVersion: Invalid value: ${shown}: strconv.ParseUint: parsing ${shown}: invalid syntax`
+}
+
 interface PageToken {
   readonly revision: number
   readonly start: string
@@ -117,17 +138,4 @@ function tokenExpired(): Refusal {
 /** The 410 for a version whose successors are forgotten. */
 export function tooOld(wanted: number, oldest: number): Refusal {
   return expired(`too old resource version: ${wanted} (${oldest})`)
-}
-
-/** The 504 for a version that is not reached yet. */
-export function tooLarge(wanted: number, current: number): Refusal {
-  return new Refusal(
-    504,
-    'Timeout',
-    `Timeout: Too large resource version: ${wanted}, current: ${current}`,
-    {
-      causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
-      retryAfterSeconds: 1,
-    },
-  )
 }

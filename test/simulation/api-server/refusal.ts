@@ -85,13 +85,56 @@ export function conflict(resource: Named, name: string, why: string): Refusal {
   return new Refusal(409, 'Conflict', message, details(resource, name))
 }
 
+/** A precondition that only the storage checks, in its words. */
+export function otherThanMeant(
+  {
+    kind,
+    namespace,
+  }: { readonly kind: Named & { readonly isCustom: boolean }; readonly namespace: string },
+  name: string,
+  { isDry }: { readonly isDry: boolean },
+  why: string,
+): Refusal {
+  const group = kind.isCustom ? `${kind.group}/` : ''
+  const place = namespace === '' ? name : `${namespace}/${name}`
+  const key = `${isDry ? '' : '/registry'}/${group}${kind.plural}/${place}`
+  const told = `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: ${why}`
+  return conflict(kind, name, told)
+}
+
 /** Why an update on an old version is refused. */
 export const modified =
   'the object has been modified; please apply your changes to the latest version and try again'
 
-export function forbidden(resource: Named, name: string, why: string): Refusal {
+/** A namespace that is going takes nothing new. */
+export function terminating(resource: Named, name: string, namespace: string): Refusal {
+  const why = `unable to create new content in namespace ${namespace} because it is being terminated`
   const message = `${qualified(resource)} "${name}" is forbidden: ${why}`
-  return new Refusal(403, 'Forbidden', message, details(resource, name))
+  const cause = {
+    reason: 'NamespaceTerminating',
+    message: `namespace ${namespace} is being terminated`,
+    field: 'metadata.namespace',
+  }
+  return new Refusal(403, 'Forbidden', message, { ...details(resource, name), causes: [cause] })
+}
+
+export function tooLargeBody(limit: number): Refusal {
+  const message = `Request entity too large: limit is ${limit}`
+  return new Refusal(413, 'RequestEntityTooLarge', message)
+}
+
+/** The 504 for a version that is not reached yet. */
+export function tooLarge(wanted: number, current: number): Refusal {
+  const message = `Timeout: Too large resource version: ${wanted}, current: ${current}`
+  return new Refusal(504, 'Timeout', message, {
+    causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
+    retryAfterSeconds: 1,
+  })
+}
+
+/** Whether a refusal only means that the version may come yet. */
+export function isTooEarly({ details: told }: Status): boolean {
+  return told?.causes?.some(({ reason }) => reason === 'ResourceVersionTooLarge') === true
 }
 
 export function expired(message: string): Refusal {

@@ -7,10 +7,12 @@ import { definitionKind } from './definitions.ts'
 import { deleteObject, readDeleteOptions } from './delete.ts'
 import { applyJsonPatch, applyMergePatch } from './json-patch.ts'
 import type { Kind } from './kind.ts'
-import { listObjects } from './list.ts'
+import { readSelection } from './filter.ts'
+import { listObjects, refuseEarly } from './list.ts'
+import { finalizeNamespace, namespaceKind } from './namespaces.ts'
 import type { StoredObject } from './metadata.ts'
-import { methodNotAllowed, noSuchPath, Refusal } from './refusal.ts'
-import { type ApiRequest, readBody, readTarget, splitPath } from './request.ts'
+import { methodNotAllowed, noSuchPath, Refusal, type Status, tooLargeBody } from './refusal.ts'
+import { type ApiRequest, readBody, readTarget, splitPath, type Target } from './request.ts'
 import type { Reviews } from './reviews.ts'
 import { scaled, scaleOf } from './scale.ts'
 import type { ServedKinds } from './served-kinds.ts'
@@ -26,6 +28,8 @@ export type Answer =
 
 /** Bodies larger than this are not even read. */
 const maxBodyBytes = 3 * 1024 * 1024
+/** Only what is large is measured before it is stored. */
+const largeBytes = 100_000
 
 /** From a request to what is done, and from what was done to the answer. */
 export class Router {
@@ -61,12 +65,7 @@ export class Router {
     const plain = plainPaths[path]
     if (plain !== undefined) return { status: 200, body: plain }
     if ((http.body?.length ?? 0) > maxBodyBytes) {
-      throw new Refusal(
-        413,
-        'RequestEntityTooLarge',
-        `Request entity too large: limit is ${maxBodyBytes}`,
-        {},
-      )
+      throw tooLargeBody(maxBodyBytes)
     }
     if (http.method === 'POST') {
       const body = this.#reviews.answer(path, http)
@@ -93,8 +92,9 @@ export class Router {
       if (isSet(query.get('watch'))) return { status: 200, stream: this.#watches.open(request) }
       return { status: 200, body: listObjects(this.#store, request) }
     }
-    if (method !== 'POST') throw methodNotAllowed()
     if (request.kind.namespaced && request.namespace === '') throw methodNotAllowed()
+    if (method === 'DELETE') return this.#deleteAll(request)
+    if (method !== 'POST') throw methodNotAllowed()
     const draft = readDraft(readBody(request), request)
     const object = createObject(this.#store, request, draft, this.#act(request, 'create'))
     return { status: 201, body: this.#shown(request.kind, object) }
@@ -103,21 +103,46 @@ export class Router {
   #onObject(request: ApiRequest): Answer {
     const { method, kind, subresource } = request
     if (subresource === 'scale' && kind.scale !== undefined) return this.#onScale(request)
+    if (subresource === 'finalize' && kind === namespaceKind && method === 'PUT') {
+      const draft = readDraft(readBody(request), request)
+      const act = this.#act(request, 'update')
+      return { status: 200, body: finalizeNamespace(this.#store, request.name, draft, act) }
+    }
     if (subresource !== '' && !(subresource === 'status' && kind.hasStatus)) {
       throw kind.isCustom ? absent(request) : noSuchPath()
     }
-    if (method === 'GET') return { status: 200, body: this.#shown(kind, this.#find(request)) }
+    if (method === 'GET') {
+      refuseEarly(this.#store, request.query.get('resourceVersion') ?? '')
+      return { status: 200, body: this.#shown(kind, this.#find(request)) }
+    }
     if (method === 'PUT') return this.#put(request)
     if (method === 'PATCH') return this.#patch(request)
     if (method !== 'DELETE' || subresource !== '') throw methodNotAllowed()
+    const answer = this.#delete(request, request)
+    const status = 200
+    if (answer.kind === 'Status') return { status, body: answer }
+    return { status, body: this.#shown(kind, answer as StoredObject) }
+  }
+
+  /** Deletes what a list would show, one after another, and answers with that list. */
+  #deleteAll(request: ApiRequest): Answer {
+    const list = listObjects(this.#store, request)
+    const { filter, prefix } = readSelection(request, request.query)
+    for (const object of this.#store.of(request.kind).under(prefix)) {
+      const { name, namespace = '' } = object.metadata
+      if (filter === undefined || filter(object)) {
+        this.#delete(request, { ...request, name, namespace })
+      }
+    }
+    return { status: 200, body: list }
+  }
+
+  #delete(request: ApiRequest, target: Target): StoredObject | Status {
     const body = request.body ? readBody(request) : undefined
     const options = readDeleteOptions(body, request.query)
     const act = this.#act(request, 'delete')
     const isDry = act.isDry || options.isDry
-    const answer = deleteObject(this.#store, request, options, { ...act, isDry })
-    const status = 200
-    if (answer.kind === 'Status') return { status, body: answer }
-    return { status, body: this.#shown(kind, answer as StoredObject) }
+    return deleteObject(this.#store, target, options, { ...act, isDry })
   }
 
   #put(request: ApiRequest): Answer {
@@ -200,14 +225,15 @@ export class Router {
     return kind.verbs.fromStorage?.(object) ?? object
   }
 
-  #act({ kind, query, subresource, user }: ApiRequest, verb: string): Act {
+  #act({ kind, query, subresource, user, body }: ApiRequest, verb: string): Act {
     const writer: Writer = {
       manager: query.get('fieldManager') || user,
       operation: verb === 'apply' ? 'Apply' : 'Update',
       apiVersion: kind.group === '' ? kind.version : `${kind.group}/${kind.version}`,
       subresource,
     }
-    return { user, verb, isDry: query.get('dryRun') === 'All', writer }
+    const isLarge = (body?.length ?? 0) > largeBytes
+    return { user, verb, isDry: query.get('dryRun') === 'All', isLarge, writer }
   }
 }
 

@@ -1,46 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { agentTasks, devRequests } from '../../../operator/api/kinds.ts'
-import { KubeClient } from '../../../operator/kube/client.ts'
+import type { KubeClient } from '../../../operator/kube/client.ts'
 import { configMaps, leases, namespaces, pods, tokenReviews } from '../../../operator/kube/core.ts'
 import { isConflict, isGone, isInvalid, isNotFound } from '../../../operator/kube/errors.ts'
-import type { KubeObject, Resource } from '../../../operator/kube/resource.ts'
+import type { KubeObject } from '../../../operator/kube/resource.ts'
 import { watch, type WatchEvent } from '../../../operator/kube/watch.ts'
-import { seededRandom, VirtualClock } from '../../virtual-clock.ts'
-import { ownKinds } from './own-kinds.ts'
-import { SimulatedApiServer } from './server.ts'
-
-interface Loose extends KubeObject {
-  readonly spec?: object
-  readonly status?: object
-}
-const tasks: Resource<Loose> = { ...agentTasks, object: undefined }
-const requests: Resource<Loose> = { ...devRequests, object: undefined }
-const namespace = 'default'
-
-const task = {
-  requestRef: { name: 'shop' },
-  type: 'coding',
-  action: 'code',
-  title: 'Add a cart',
-  goal: 'A cart that adds up',
-  repository: 'shop',
-  branch: 'guild/shop',
-}
-
-function start() {
-  const clock = new VirtualClock()
-  const random = seededRandom(1)
-  const server = new SimulatedApiServer({ clock, random, kinds: ownKinds() })
-  const connect = (user: string) =>
-    new KubeClient({ config: nowhere, clock, random, transport: server.transport({ user }) })
-  return { clock, server, connect, client: connect('test') }
-}
-const nowhere = {
-  server: 'https://simulated',
-  namespace,
-  credentials: () => Promise.reject(new Error('nobody is asked for credentials here')),
-  refresh: () => undefined,
-}
+import type { VirtualClock } from '../../virtual-clock.ts'
+import { namespace, requests, start, task, tasks } from './server-fixture.ts'
 
 describe('the simulated API server', () => {
   it('runs the same twice from the same seed', async () => {

@@ -3,6 +3,7 @@ import type { Clock, Random } from '../../../operator/kube/ports.ts'
 import type { KubeObject, Resource } from '../../../operator/kube/resource.ts'
 import type { HttpRequest, HttpTransport } from '../../../operator/kube/transport.ts'
 import type { CompiledKinds } from './kind.ts'
+import { isTooEarly, type Status } from './refusal.ts'
 import { Reviews } from './reviews.ts'
 import { type Answer, Router } from './router.ts'
 import { ServedKinds } from './served-kinds.ts'
@@ -94,13 +95,13 @@ export class SimulatedApiServer {
       call: async (request) => {
         request.signal.throwIfAborted()
         request.beforeSend?.()
-        const answer = this.#router.answer(user, request)
+        const answer = await this.answer(user, request)
         if ('stream' in answer) throw new TypeError('a watch is opened with stream')
         return accepted(request, answer)
       },
       stream: async (request) => {
         request.signal.throwIfAborted()
-        const answer = this.#router.answer(user, request)
+        const answer = await this.answer(user, request)
         if ('stream' in answer) return { status: answer.status, body: answer.stream }
         const { status, body } = accepted(request, answer)
         return { status, body: oneChunk(body) }
@@ -109,12 +110,22 @@ export class SimulatedApiServer {
     }
   }
 
-  /** Answers one request, refusals included: what the HTTP front sends on. */
-  answer(user: string, request: HttpRequest): Answer {
+  /**
+   * Answers one request, refusals included: what the HTTP front sends on. What is asked for is done before it returns;
+   * only a version that is not reached yet is waited for.
+   */
+  async answer(user: string, request: HttpRequest): Promise<Answer> {
+    const answer = this.#router.answer(user, request)
+    if (answer.status !== 504 || 'stream' in answer || !isTooEarly(answer.body as Status)) {
+      return answer
+    }
+    await this.#store.clock.sleep(patienceMs, { signal: request.signal })
     return this.#router.answer(user, request)
   }
 }
 
+/** How long a version is waited for that is not reached yet. */
+const patienceMs = 3_000
 const never = new AbortController().signal
 
 function accepted(

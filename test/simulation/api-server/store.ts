@@ -4,6 +4,7 @@ import { frozen } from './json.ts'
 import { areSameOwners, encodeOwners, type Owners, type Writer } from './apply/managers.ts'
 import { storageOf, type Kind } from './kind.ts'
 import type { StoredObject } from './metadata.ts'
+import { Refusal } from './refusal.ts'
 import { Ownership } from './ownership.ts'
 
 /** Who does something, and how: for counting, and for the ownership of fields. */
@@ -13,6 +14,8 @@ export interface Act {
   readonly verb: string
   /** All is done but the storing. */
   readonly isDry: boolean
+  /** The request was long: what it makes is measured. */
+  readonly isLarge?: boolean
   /** Whose fields the change becomes. */
   readonly writer: Writer
   /** The owners of all fields afterwards, where that is known: after an apply. */
@@ -96,6 +99,7 @@ export class Store {
     act: Act,
   ): StoredObject {
     const next = this.#numbered(object, act)
+    if (act.isLarge) refuseTooLong(next)
     const key = keyOfObject(next)
     const step = { before: previous, after: next, writer: act.writer, time: this.time }
     if (act.isDry) {
@@ -173,4 +177,12 @@ export class Store {
     }
     return stored
   }
+}
+
+/** What etcd takes in one request; built-in kinds are stored a little shorter than they are written. */
+const maxBytes = 1_572_864
+
+function refuseTooLong(object: StoredObject): void {
+  if (Buffer.byteLength(JSON.stringify(object)) <= maxBytes) return
+  throw new Refusal(500, undefined, 'etcdserver: request is too large')
 }

@@ -10,7 +10,7 @@ import {
   type Metadata,
   type StoredObject,
 } from './metadata.ts'
-import { conflict, invalid, invalidValue, modified, notFound } from './refusal.ts'
+import { conflict, invalid, invalidValue, modified, notFound, otherThanMeant } from './refusal.ts'
 import type { Target } from './request.ts'
 import type { Act, Store } from './store.ts'
 
@@ -64,7 +64,7 @@ export function updateObject(
             ]),
       ]
   if (problems.length > 0) throw invalid(kind, name, problems)
-  if (isFreed(next, old)) {
+  if (isFreed(next, old) && kind.verbs.isHeld?.(next) !== true) {
     store.remove(kind, old, act)
     return { object: next, isNew: false }
   }
@@ -100,20 +100,12 @@ function refuseStale(
   if (sent.resourceVersion !== resourceVersion) throw conflict(kind, name, modified)
 }
 
-function otherUid(
-  { kind, namespace, name }: Pick<Target, 'kind' | 'namespace' | 'name'>,
-  sent: string,
-  uid: string,
-  { isDry }: Act,
-): Error {
-  const group = kind.isCustom ? `${kind.group}/` : ''
-  const place = namespace === '' ? name : `${namespace}/${name}`
-  return conflict(
-    kind,
-    name,
-    `StorageError: invalid object, Code: 4, Key: ${isDry ? '' : '/registry'}/${group}${kind.plural}/${place}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${sent}, UID in object meta: ${uid}`,
-  )
+function otherUid(target: NamedTarget, sent: string, uid: string, act: Act): Error {
+  const why = `Precondition failed: UID in precondition: ${sent}, UID in object meta: ${uid}`
+  return otherThanMeant(target, target.name, act, why)
 }
+
+type NamedTarget = Pick<Target, 'kind' | 'namespace' | 'name'>
 
 function nextObject(kind: Kind, draft: Draft, old: StoredObject): StoredObject {
   const fields = shared(without(draft.fields, 'metadata'), without(old, 'metadata')) as Fields

@@ -2,9 +2,16 @@ import type { Cancel } from '../../../operator/kube/ports.ts'
 import type { Commit, Follower } from './collection.ts'
 import { type Filter, readSelection } from './filter.ts'
 import type { Kind } from './kind.ts'
-import { tooLarge, tooOld } from './list.ts'
+import { isVersion, notAVersion, tooOld } from './list.ts'
 import type { StoredObject } from './metadata.ts'
-import { invalid, invalidValue, forbiddenField, type FieldProblem, type Status } from './refusal.ts'
+import {
+  Refusal,
+  invalid,
+  invalidValue,
+  forbiddenField,
+  type FieldProblem,
+  type Status,
+} from './refusal.ts'
 import type { ApiRequest } from './request.ts'
 import type { Store } from './store.ts'
 import { WatchStream } from './watch-stream.ts'
@@ -36,6 +43,8 @@ export class Watches {
     const { query, kind } = request
     const wantsInitial = readInitialEvents(query)
     const { filter, prefix } = readSelection(request, query)
+    const from = query.get('resourceVersion') ?? ''
+    if (from !== '' && !isVersion(from)) throw new Refusal(500, undefined, notAVersion(from))
     const watch = new OpenWatch(this.#store, {
       kind,
       filter,
@@ -47,7 +56,7 @@ export class Watches {
       onEnd: () => this.#close(watch),
     })
     this.#open.add(watch)
-    watch.start(query.get('resourceVersion') ?? '', wantsInitial)
+    watch.start(from, wantsInitial)
     if (!watch.stream.isOver) this.#tick()
     return watch.stream
   }
@@ -90,6 +99,7 @@ class OpenWatch implements Follower {
   readonly #store: Store
   readonly #options: WatchOptions
   readonly #version: string
+  #from = 0
   #cancel: Cancel | undefined
   readonly #abort: () => void
 
@@ -107,10 +117,7 @@ class OpenWatch implements Follower {
     const { kind, prefix, filter, bookmarks, seconds } = this.#options
     const collection = this.#store.of(kind)
     const revision = Number(from || 0)
-    if (revision > this.#store.revision) {
-      this.#fail(tooLarge(revision, this.#store.revision).status)
-      return
-    }
+    this.#from = revision
     if (wantsInitial || revision === 0) {
       for (const object of collection.under(prefix)) {
         if (filter === undefined || filter(object))
@@ -131,6 +138,8 @@ class OpenWatch implements Follower {
 
   follow(commit: Commit): void {
     const { prefix, filter } = this.#options
+    // A version that is not reached yet is waited for.
+    if (commit.revision <= this.#from) return
     if (prefix !== '' && !commit.key.startsWith(prefix)) return
     if (filter === undefined) {
       this.#tell(commit.type, commit, commit.object)
