@@ -69,6 +69,24 @@ export const scenes: Readonly<Record<string, Story>> = {
       { kind: 'agent', atMs: 5_500, does: 'hang', forMs: 0 },
     ],
   }),
+  'agents lie and say everything twice': story(
+    [
+      request([
+        task('r0-a', { workMs: 4_000 }),
+        task('r0-b', { type: 'testing', workMs: 7_000, failures: 1 }),
+        task('r0-c', { type: 'testing', workMs: 3_000, failures: 1 }),
+        task('r0-d', { after: ['r0-a'], commits: false }),
+      ]),
+    ],
+    {
+      maxAgents: 4,
+      faults: [
+        { kind: 'agent', atMs: 3_000, does: 'lie', forMs: 0 },
+        { kind: 'agent', atMs: 7_500, does: 'lie', forMs: 0 },
+        { kind: 'agent', atMs: 9_000, does: 'twice', forMs: 0 },
+      ],
+    },
+  ),
   'Pods that fail, then run': story([request([task('r0-a')])], {
     faults: [{ kind: 'pods', atMs: 0, forMs: 6_000, does: 'fail' }],
   }),

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import type { Story } from './story.ts'
 import type { Told } from './worker.ts'
@@ -41,15 +42,17 @@ function valueOf(step: IteratorResult<Story, unknown>): readonly Story[] {
 }
 
 async function ask(worker: Worker, stories: readonly Story[]): Promise<readonly Told[]> {
-  return new Promise((resolve, reject) => {
-    const onExit = (code: number): void => reject(new Error(`a worker ended with code ${code}`))
-    const done = (settle: () => void): void => {
-      worker.removeAllListeners()
-      settle()
-    }
-    worker.once('message', (told: readonly Told[]) => done(() => resolve(told)))
-    worker.once('error', (error) => done(() => reject(error)))
-    worker.once('exit', onExit)
-    worker.postMessage(stories)
+  const over = new AbortController()
+  const ended = once(worker, 'exit', { signal: over.signal }).then(([code]) => {
+    throw new Error(`a worker ended with code ${String(code)}`)
   })
+  ended.catch(() => undefined)
+  const answer = once(worker, 'message', { signal: over.signal })
+  worker.postMessage(stories)
+  try {
+    const [told] = (await Promise.race([answer, ended])) as [readonly Told[]]
+    return told
+  } finally {
+    over.abort()
+  }
 }

@@ -45,9 +45,9 @@ const startedAt = Date.UTC(2026, 0, 1)
 /** After the last fault everything is over within this time, whatever happened. */
 const patienceMs = 20 * 60_000
 /** A replica that was just started may still be on its way to lead. */
-const settleMs = 60_000
+const settleMs = 45_000
 /** How long nothing may be written once everything is over. */
-const quietMs = 60_000
+const quietMs = 40_000
 const never = new AbortController().signal
 
 /** Runs a story from an empty cluster to quiescence and checks every promise on the way. Depends on the story alone. */

@@ -1,3 +1,7 @@
+import { agentBugs } from './agent-bugs.ts'
+import { kernelBugs } from './kernel-bugs.ts'
+import { taskBugs } from './task-bugs.ts'
+
 /** One change of one file: `find` must stand there exactly once. */
 export interface Edit {
   /** Path in the repository. */
@@ -15,7 +19,7 @@ export interface SeededBug {
 }
 
 /** The net's fish. A bug whose text is no longer in the product fails its test: write it anew. */
-export const bugs: readonly SeededBug[] = []
+export const bugs: readonly SeededBug[] = [...taskBugs, ...agentBugs, ...kernelBugs]
 
 /** The source with the bug in it. Throws when the place is not there, or there twice. */
 export function breakSource(source: string, { file, find, replace }: Edit): string {

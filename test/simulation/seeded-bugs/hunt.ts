@@ -63,12 +63,14 @@ async function hunt(
   }
 }
 
-/** Quiet scenes first, then seeds and crash points in turn: most bugs show early. */
-function* stories(seeds: number, crashes: readonly Story[]): Generator<Story> {
+/** Scenes as they are first, then seeds and crash points in turn, so many of each: most bugs show early. */
+function* stories(count: number, crashes: readonly Story[]): Generator<Story> {
   yield* Object.values(scenes)
-  for (let index = 0; index < Math.max(seeds, crashes.length); index += 1) {
-    if (index < seeds) yield storyOf(index + 1)
-    const crash = crashes[index]
+  // Spread over all scenes, not the first ones only.
+  const step = Math.max(1, crashes.length / Math.max(1, count))
+  for (let index = 0; index < count; index += 1) {
+    yield storyOf(index + 1)
+    const crash = crashes[Math.floor(index * step)]
     if (crash !== undefined) yield crash
   }
 }

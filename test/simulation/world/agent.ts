@@ -23,10 +23,10 @@ export interface Attempt {
   readonly ms: number
   /** Called when the work is over; `hangs` when it never will be. */
   readonly report: () => Report | 'hangs'
-  /** Other reports that it tries to get in, before its own. */
-  readonly lies: readonly Report[]
+  /** Other reports that it tries to get in when its work is over, before its own. */
+  readonly lies: () => readonly Report[]
   /** Says its report twice, the second time even when the first was answered. */
-  readonly twice: boolean
+  readonly twice: () => boolean
 }
 
 export interface AgentPorts {
@@ -163,12 +163,12 @@ export class SimulatedAgent {
     this.#beat()
     this.#after(attempt.ms, () => {
       if (!mine()) return
-      for (const lie of attempt.lies) void this.#tell(lie, () => true)
+      for (const lie of attempt.lies()) void this.#tell(lie, () => true)
       const report = attempt.report()
       if (report === 'hangs') return
       const tell = async () => {
         await this.#tell(report, mine)
-        if (attempt.twice) void this.#tell(report, () => true)
+        if (attempt.twice()) void this.#tell(report, () => true)
         if (mine()) this.#happen({ kind: 'finished', report })
       }
       void tell()

@@ -44,11 +44,10 @@ export function attemptsOf(parts: {
       verdict: 'ChecksFailed',
       failure: { reason, message: 'as the story says' },
     })
-    const mood = agent()?.mood
     return {
       ms: plan?.workMs ?? 900,
-      twice: mood === 'twice',
-      lies: mood === 'lie' ? liesAbout(parts.tasks(), base('a lie')) : [],
+      twice: () => agent()?.mood === 'twice',
+      lies: () => (agent()?.mood === 'lie' ? liesAbout(parts.tasks(), base('a lie')) : []),
       report: () => {
         if (agent()?.mood === 'hang') return 'hangs'
         if (

@@ -1,0 +1,98 @@
+import type { SeededBug } from './bugs.ts'
+
+/** Mistakes around agents: how many there are, who holds what, when one is given up. */
+export const agentBugs: readonly SeededBug[] = [
+  {
+    name: 'one-agent-too-many',
+    story: 'The maximum of agents is exceeded by one.',
+    edits: [
+      {
+        file: 'operator/scheduler/schedule.ts',
+        find: 'if (total < maxAgents) {',
+        replace: 'if (total <= maxAgents) {',
+      },
+    ],
+  },
+  {
+    name: 'busy-agents-get-more',
+    story: 'An agent that holds a task gets another one.',
+    edits: [
+      {
+        file: 'operator/scheduler/schedule.ts',
+        find: '(agent) => agent.connected && agent.podUid !== undefined && !isBusy(agent),',
+        replace: '(agent) => agent.connected && agent.podUid !== undefined,',
+      },
+    ],
+  },
+  {
+    name: 'idle-agents-stay',
+    story: 'Agents that are idle for too long are kept.',
+    edits: [
+      {
+        file: 'operator/scheduler/schedule.ts',
+        find: 'if (end <= now) retire.push',
+        replace: 'if (end <= now && input.lines.length > 0) retire.push',
+      },
+    ],
+  },
+  {
+    name: 'no-patience-with-agents',
+    story: 'An agent whose stream is closed for a moment has lost its task.',
+    edits: [
+      {
+        file: 'operator/controllers/agenttask/controller.ts',
+        find: 'const lostAfterMs = 10_000',
+        replace: 'const lostAfterMs = 0',
+      },
+      {
+        file: 'operator/controllers/agenttask/controller.ts',
+        find: 'const returnMs = 30_000',
+        replace: 'const returnMs = 0',
+      },
+    ],
+  },
+  {
+    name: 'hanging-agents-keep-their-task',
+    story: 'The deadline of an attempt is not looked at.',
+    edits: [
+      {
+        file: 'operator/controllers/agenttask/decide.ts',
+        find: 'if (end <= now)',
+        replace: 'if (end <= 0)',
+      },
+    ],
+  },
+  {
+    name: 'dead-agents-keep-their-task',
+    story: 'Nobody takes a task from an agent that is gone.',
+    edits: [
+      {
+        file: 'operator/controllers/agenttask/decide.ts',
+        find: "if (holder.state === 'lost') {",
+        replace: "if (holder.state === 'lost' && readsAs(task)) {",
+      },
+      {
+        file: 'operator/controllers/agenttask/decide.ts',
+        find: 'function write(transition: Transition): TaskDecision {',
+        replace:
+          'function readsAs(task: AgentTask): boolean {\n  return task.spec.timeoutSeconds < 0\n}\n\nfunction write(transition: Transition): TaskDecision {',
+      },
+      {
+        file: 'operator/controllers/agenttask/decide.ts',
+        find: 'const end = Date.parse(held.deadline)',
+        replace: 'const end = Number.POSITIVE_INFINITY',
+      },
+    ],
+  },
+  {
+    name: 'assignments-sent-once',
+    story: 'An agent that missed its assignment is never told again.',
+    edits: [
+      {
+        file: 'operator/hub/desk.ts',
+        find: 'if (assignment.uid !== uid || assignment.attempt !== attempt) lines.send(podUid, assignment)',
+        replace: 'if (assignment.attempt > 99) lines.send(podUid, assignment)',
+      },
+    ],
+  },
+]

@@ -1,0 +1,122 @@
+import type { SeededBug } from './bugs.ts'
+
+/** Mistakes in `operator/kube` and `operator/runtime`. */
+export const kernelBugs: readonly SeededBug[] = [
+  {
+    name: 'lease-taken-without-waiting',
+    story: 'A follower takes the Lease without waiting for it to run out.',
+    edits: [
+      {
+        file: 'operator/runtime/leader.ts',
+        find: 'if (clock.monotonic() - this.#seenAt < theirMs) return false',
+        replace: 'if (clock.monotonic() - this.#seenAt < theirMs / 1e6) return false',
+      },
+    ],
+  },
+  {
+    name: 'own-writes-forgotten',
+    story: 'A reconcile acts on a view that is older than its own last write.',
+    edits: [
+      {
+        file: 'operator/runtime/controller.ts',
+        find: "return version === '' || view.waitForVersion(",
+        replace: "return version !== 'never' || view.waitForVersion(",
+      },
+    ],
+  },
+  {
+    name: 'older-events-win',
+    story: 'An event that is older than what is known replaces it.',
+    edits: [
+      {
+        file: 'operator/kube/store.ts',
+        find: "return isLate && entry.version !== '' ? [] : this.#set(entry, previous)",
+        replace: "return isLate && entry.version === '' ? [] : this.#set(entry, previous)",
+      },
+    ],
+  },
+  {
+    name: 'deletions-missed-by-lists',
+    story: 'What is absent from a new list stays in the cache.',
+    edits: [
+      {
+        file: 'operator/kube/store.ts',
+        find: 'if (!present.has(previous.key)) changes.push(...this.#drop(previous))',
+        replace:
+          'if (!present.has(previous.key)) changes.push(...this.#drop(previous).slice(1))\n      if (!present.has(previous.key)) this.#entries.set(previous.key, previous)',
+      },
+    ],
+  },
+  {
+    name: 'expired-watch-goes-on',
+    story: 'A watch whose version is too old is opened again from there for ever.',
+    edits: [
+      {
+        file: 'operator/kube/reflector.ts',
+        find: "const next = state.kind === 'watching' && passing ? resumed : this.#anew()",
+        replace: "const next = state.kind === 'watching' ? resumed : this.#anew()",
+      },
+      {
+        file: 'operator/kube/reflector.ts',
+        find: 'if (isGone(error) && this.#failures === 1) {',
+        replace: 'if (isGone(error) && this.#failures < 0) {',
+      },
+    ],
+  },
+  {
+    name: 'silent-watch-trusted',
+    story: 'A watch that says nothing is believed for ever.',
+    edits: [
+      {
+        file: 'operator/kube/reflector.ts',
+        find: "if (error instanceof DeadlineError && state.kind === 'watching') {",
+        replace:
+          "if (error instanceof DeadlineError && state.kind === 'watching') {\n      return { kind: 'waiting', ms: 1e9, next: resumed }",
+      },
+    ],
+  },
+  {
+    name: 'key-lost-while-under-work',
+    story: 'A change that comes while its key is worked on is not looked at again.',
+    edits: [
+      {
+        file: 'operator/runtime/queue.ts',
+        find: 'if (this.#again.delete(key) && !this.#closed) this.#push(key)',
+        replace: 'if (this.#again.delete(key) && this.#closed) this.#push(key)',
+      },
+    ],
+  },
+  {
+    name: 'failures-are-not-repeated',
+    story: 'A reconcile that failed is not tried again.',
+    edits: [
+      {
+        file: 'operator/runtime/controller.ts',
+        find: "if (next.kind === 'backOff') this.#queue.addRateLimited(key)",
+        replace: "if (next.kind === 'backOff') this.#queue.forget(key)",
+      },
+    ],
+  },
+  {
+    name: 'failures-without-back-off',
+    story: 'A reconcile that failed is tried again at once.',
+    edits: [
+      {
+        file: 'operator/runtime/controller.ts',
+        find: "if (next.kind === 'backOff') this.#queue.addRateLimited(key)",
+        replace: "if (next.kind === 'backOff') this.#queue.addAfter(key, 5)",
+      },
+    ],
+  },
+  {
+    name: 'wall-clock-trusted',
+    story: 'Deadlines follow the wall clock when it jumps.',
+    edits: [
+      {
+        file: 'operator/runtime/clock.ts',
+        find: '    now: () => offset + clock.monotonic(),',
+        replace: '    now: () => (offset > 0 ? clock.now() : 0),',
+      },
+    ],
+  },
+]
