@@ -1,9 +1,12 @@
 import { expect, test } from 'vitest'
-import { heldStatus, request, task } from '../test/objects.ts'
+import { at, heldStatus, request, task } from '../test/objects.ts'
 import type { AgentTask } from './api/agent-task.ts'
+import { agentTasks } from './api/kinds.ts'
+import { heldBy } from './api/task-state.ts'
 import type { World } from './controllers/world.ts'
 import { Outcomes } from './controllers/agent/controller.ts'
 import { doorsOf } from './doors.ts'
+import { Latest } from './controllers/latest.ts'
 import { Lines } from './hub/lines.ts'
 import type { KubeClient } from './kube/client.ts'
 import type { Gateway } from './models/gateway.ts'
@@ -14,12 +17,21 @@ import { VirtualClock } from '../test/virtual-clock.ts'
 function doors(cached: AgentTask) {
   const clock = new VirtualClock()
   const state = { behind: true }
+  const latest = new Latest()
+  const tasks = {
+    resource: agentTasks,
+    get: () => cached,
+    byIndex: (_index: string, value: string) =>
+      heldBy(cached)?.podUid === value || value.includes('/') ? [cached] : [],
+    isBehind: () => state.behind,
+  } as unknown as World['tasks']
   const world = {
     namespace: 'guildhall',
     clock,
     client: {} as KubeClient,
     requests: { get: () => request('hello') },
-    tasks: { list: () => [cached], byIndex: () => [cached], isBehind: () => state.behind },
+    latest,
+    tasks,
   } as unknown as World
   const parts = {
     gateway: {} as Gateway,
@@ -30,15 +42,21 @@ function doors(cached: AgentTask) {
     serviceAccountName: 'guildhall-agent',
     log: silentLogger,
   }
-  return { state, ...doorsOf(world, parts) }
+  const wrote = (task: AgentTask) => latest.note(tasks, task)
+  return { state, wrote, ...doorsOf(world, parts) }
 }
 
+const newer = (one: AgentTask): AgentTask => ({
+  ...one,
+  metadata: { ...one.metadata, resourceVersion: '2' },
+})
+const held = { agent: 'c', podUid: 'p1', attempt: 1, at: at(-5), deadline: at(600) }
 const named = { task: 'a', uid: 'uid-a', attempt: 1 }
 
 test('an agent that speaks of its assignment before the cache shows it holds it', () => {
   const door = doors(task('a'))
   expect(door.holds('p1', named)).toBe(false)
-  door.dispatch(task('a', {}, heldStatus('p1')))
+  door.wrote(newer(task('a', {}, heldStatus('p1'))))
   expect(door.holds('p1', named)).toBe(true)
   expect(door.holds('p2', named)).toBe(false)
   expect(door.holds('p1', { ...named, attempt: 2 })).toBe(false)
@@ -46,9 +64,16 @@ test('an agent that speaks of its assignment before the cache shows it holds it'
   expect(door.holds('p1', named)).toBe(false)
 })
 
+test('of two tasks that a Pod holds it is told one, and may speak of no other', () => {
+  const door = doors(task('b', {}, heldStatus('p1')))
+  door.wrote(newer(task('a', {}, { ...heldStatus('p1'), assignment: { ...held, at: at(-5) } })))
+  expect(door.holds('p1', { task: 'a', uid: 'uid-a', attempt: 1 })).toBe(false)
+  expect(door.holds('p1', { task: 'b', uid: 'uid-b', attempt: 1 })).toBe(true)
+})
+
 test('an assignment that may be over already is not sent again until the cache has caught up', () => {
   const door = doors(task('a', {}, heldStatus('p1')))
-  expect(door.assignmentsOf('p1')).toEqual([])
+  expect(door.assignmentOf('p1')).toBeUndefined()
   door.state.behind = false
-  expect(door.assignmentsOf('p1')).toMatchObject([{ task: 'a', attempt: 1 }])
+  expect(door.assignmentOf('p1')).toMatchObject({ task: 'a', attempt: 1 })
 })

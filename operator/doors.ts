@@ -2,10 +2,10 @@
 import { audiences, labels } from './api/names.ts'
 import type { LogBatch, ModelCall, ModelEvent } from './api/agent-protocol.ts'
 import type { AgentTask } from './api/agent-task.ts'
-import { heldBy } from './api/task-state.ts'
+import { firstClaim, heldBy } from './api/task-state.ts'
 import type { Outcomes } from './controllers/agent/controller.ts'
 import { takeReport } from './controllers/agenttask/report.ts'
-import { byRequest, byUid, type World } from './controllers/world.ts'
+import { byHolder, byRequest, byUid, type World } from './controllers/world.ts'
 import { assignmentMessage } from './hub/assignment.ts'
 import { Problem } from './hub/http.ts'
 import type { Lines } from './hub/lines.ts'
@@ -58,12 +58,19 @@ export function doorsOf(
     }
   }
 
-  const heldByPod = (podUid: string): readonly AgentTask[] =>
-    world.tasks.list().filter((task) => heldBy(task)?.podUid === podUid)
-
-  /** Assignments just sent, by Pod: an agent may speak of one before the cache shows it. */
-  const given = new Map<string, AgentTask>()
-  const isBehind = ({ metadata }: AgentTask): boolean => world.tasks.isBehind(keyOf(metadata))
+  /** The one task a Pod may work on, by the newest we know: an agent may speak of it before the cache shows it. */
+  function claimNow(podUid: string): AgentTask | undefined {
+    const names = new Set(
+      [...world.tasks.byIndex(byHolder, podUid), ...world.latest.underWay(world.tasks)].map(
+        ({ metadata }) => metadata.name,
+      ),
+    )
+    const { namespace } = world
+    const known = [...names].flatMap(
+      (name) => world.latest.of(world.tasks, { namespace, name }) ?? [],
+    )
+    return firstClaim(known.filter((task) => heldBy(task)?.podUid === podUid))
+  }
 
   function messageFor(task: AgentTask): ReturnType<typeof assignmentMessage> | undefined {
     const { namespace } = world
@@ -84,8 +91,6 @@ export function doorsOf(
     const held = heldBy(task)
     const message = messageFor(task)
     if (held === undefined || message === undefined) return
-    for (const [podUid, sent] of given) if (!isBehind(sent)) given.delete(podUid)
-    given.set(held.podUid, task)
     parts.lines.send(held.podUid, message)
     parts.log.info(
       {
@@ -101,17 +106,15 @@ export function doorsOf(
   return {
     identify,
     dispatch,
-    // What we wrote a moment ago and have not seen come back may be over already.
-    assignmentsOf: (podUid) =>
-      heldByPod(podUid)
-        .filter((task) => !isBehind(task))
-        .flatMap((task) => messageFor(task) ?? []),
+    assignmentOf(podUid) {
+      const claim = claimNow(podUid)
+      // What we wrote a moment ago was sent then; and it may be over already, by a write whose answer we wait for.
+      if (claim === undefined || world.tasks.isBehind(keyOf(claim.metadata))) return undefined
+      return messageFor(claim)
+    },
     holds(podUid, { uid, attempt }) {
-      const fresh = given.get(podUid)
-      const held = fresh !== undefined && isBehind(fresh) ? [fresh] : heldByPod(podUid)
-      return held.some(
-        (task) => task.metadata.uid === uid && task.status?.assignment?.attempt === attempt,
-      )
+      const claim = claimNow(podUid)
+      return claim?.metadata.uid === uid && claim.status?.assignment?.attempt === attempt
     },
     isLeaving({ agent, podUid }) {
       const status = world.agents.get(world.namespace, agent)?.status

@@ -73,7 +73,7 @@ export function assembleOperator(
   })
   // From here on nothing is written that another leader could not expect: see `LeaderElector.writableMs`.
   const client = surroundings.client.guarded(() => elector.writableMs())
-  const { world, recorder } = openWorld({
+  const { world, recorder, audit } = openWorld({
     client,
     namespace,
     podName,
@@ -135,7 +135,7 @@ export function assembleOperator(
     agents: controller('agent', agentReconciler(world, { lines, settings, outcomes, starts }), 4),
     scheduler: controller(
       'scheduler',
-      schedulerReconciler(world, { lines, settings, starts, dispatch: doors.dispatch }),
+      schedulerReconciler(world, { lines, settings, starts, outcomes, dispatch: doors.dispatch }),
       1,
     ),
   }
@@ -152,9 +152,10 @@ export function assembleOperator(
       elector,
     }),
     caches: views,
-    always: [recorder, world.audit],
+    always: [recorder],
     election: elector,
     leading: [
+      audit,
       surroundings.serveHub(new HubDesk({ doors, lines, log, clock })),
       new LeaderLabel({ client, namespace, podName, log }),
       ...Object.values(controllers),

@@ -1,5 +1,8 @@
 import { z } from 'zod'
+import { auditTrail } from './audit-trail.ts'
 import { actions, agentTypes, priorities, verdicts } from './agent-types.ts'
+import { neverSet } from './condition-list.ts'
+import { taskConditions, taskReasons } from './conditions.ts'
 import { failureReasons } from './failures.ts'
 import {
   conditions,
@@ -155,9 +158,28 @@ const status = object(
     notBefore: time('Not tried again before this time.').optional(),
     startedAt: time('When the first attempt began.').optional(),
     completionTime: time('When it ended, either way.').optional(),
+    audit: auditTrail.optional(),
   },
   'What the operator has seen and done. Written by the operator only.',
 )
+
+/** What the API server shows before anybody wrote: so a new task costs no write to look like one. */
+const untouched = {
+  conditions: (
+    [
+      [taskConditions.Ready, 'Unknown'],
+      [taskConditions.Assigned, 'False'],
+      [taskConditions.Succeeded, 'Unknown'],
+      [taskConditions.Finished, 'False'],
+    ] as const
+  ).map(([type, state]) => ({
+    type,
+    status: state,
+    reason: taskReasons.Waiting,
+    message: 'waits for the tasks it needs, then for an agent',
+    lastTransitionTime: neverSet,
+  })),
+}
 
 export const agentTaskKind = {
   kind: 'AgentTask',
@@ -167,7 +189,7 @@ export const agentTaskKind = {
   description:
     'One packet of work for one type of agent. The set of AgentTasks is the message bus.',
   spec,
-  status,
+  status: status.default(untouched),
   columns: [
     { name: 'STATUS', path: '.status.conditions[?(@.type=="Succeeded")].reason' },
     { name: 'TYPE', path: '.spec.type' },

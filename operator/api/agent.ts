@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { auditTrail } from './audit-trail.ts'
 import { agentTypes } from './agent-types.ts'
 import {
   conditions,
@@ -53,6 +54,7 @@ const status = object(
       },
       'Its record.',
     ).optional(),
+    audit: auditTrail.optional(),
   },
   'What the operator has seen of it. Written by the operator only.',
 )

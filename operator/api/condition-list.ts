@@ -1,5 +1,8 @@
 import type { Condition } from './schema.ts'
 
+/** `lastTransitionTime` of conditions that a schema's default set: nobody looked at the object yet. */
+export const neverSet = '1970-01-01T00:00:00Z'
+
 /** What a controller says about one aspect; the rest is filled in by `withCondition`. */
 export interface ConditionUpdate {
   readonly type: string
@@ -14,7 +17,8 @@ export interface Conditioned {
 }
 
 /**
- * The list with one condition set. `lastTransitionTime` moves only when `status` flips, so that ages tell the truth.
+ * The list with one condition set. `lastTransitionTime` moves only when `status` flips, so that ages tell the truth; the
+ * one of a schema's default says nothing and is replaced.
  * Guarantees: the order of the list is kept; the input is not changed; messages are cut to what the schema allows.
  */
 export function withCondition(
@@ -29,7 +33,10 @@ export function withCondition(
     status: update.status,
     reason: update.reason,
     message: update.message.length > 1024 ? `${update.message.slice(0, 1021)}...` : update.message,
-    lastTransitionTime: previous?.status === update.status ? previous.lastTransitionTime : at,
+    lastTransitionTime:
+      previous?.status === update.status && previous.lastTransitionTime !== neverSet
+        ? previous.lastTransitionTime
+        : at,
     ...(generation === undefined ? {} : { observedGeneration: generation }),
   }
   return previous === undefined

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { auditTrail } from './audit-trail.ts'
 import { actions, agentTypes, priorities } from './agent-types.ts'
 import {
   conditions,
@@ -254,6 +255,7 @@ const status = object(
     startedAt: time('When work began.').optional(),
     completionTime: time('When it ended, either way.').optional(),
     summary: note(2000, 'What came of it, in one paragraph.').optional(),
+    audit: auditTrail.optional(),
   },
   'What the operator has seen and done. Written by the operator only.',
 )

@@ -17,6 +17,8 @@ export const failureRemedies = {
   TimedOut: 'Raise spec.limits.taskTimeoutSeconds, or split the request.',
   AgentLost:
     'The agent stopped answering in every attempt: kubectl describe agents.guildhall.dev, and look for memory limits.',
+  AgentWithdrawn:
+    'Nothing to do: the agent was taken away (deleted, given two tasks, or not back after a restart of the operator), and another gets the task.',
   PodFailed: 'The agent Pod could not run: kubectl describe pod of the agent tells why.',
   PodUnschedulable:
     'No node has room for the agent Pod: free memory or CPU, or lower agents.resources in the chart.',
@@ -51,4 +53,7 @@ export const hopelessReasons: ReadonlySet<FailureReason> = new Set([
 ])
 
 /** Reasons that are the surroundings' fault: waiting cures them, and they use up no attempt. */
-export const waitingReasons: ReadonlySet<FailureReason> = new Set(['ModelUnavailable'])
+export const waitingReasons: ReadonlySet<FailureReason> = new Set([
+  'ModelUnavailable',
+  'AgentWithdrawn',
+])

@@ -17,9 +17,19 @@ export const labels = {
   unit: `${group}/unit`,
   /** Carried by the leading operator Pod only; the hub's Service selects it. */
   leader: `${group}/leader`,
+  /** On the ConfigMaps of the audit: `open` on the one that is written to, `closed` on the others. */
+  auditSegment: `${group}/audit-segment`,
   managedBy: 'app.kubernetes.io/managed-by',
   name: 'app.kubernetes.io/name',
   component: 'app.kubernetes.io/component',
+} as const
+
+/** Annotations on what the operator creates. */
+export const annotations = {
+  /** Why it was created, in a sentence. */
+  reason: `${group}/reason`,
+  /** On a ConfigMap of the audit: how far it is with the objects of each kind. */
+  auditPosition: `${group}/audit-position`,
 } as const
 
 /** Server-side apply owner and User-Agent product of the operator. */

@@ -28,14 +28,22 @@ export function isIntegrating(task: AgentTask): boolean {
   return !isFinished(task) && task.status?.result !== undefined
 }
 
-/** Its dependencies are met and nobody holds it. */
-export function isQueued(task: AgentTask): boolean {
-  return (
-    isTrue(task, taskConditions.Ready) &&
-    !isFinished(task) &&
-    task.status?.result === undefined &&
-    heldBy(task) === undefined
-  )
+/** Nobody holds it and nothing came of it yet: it waits for other tasks, or for an agent. */
+export function isOpen(task: AgentTask): boolean {
+  return !isFinished(task) && task.status?.result === undefined && heldBy(task) === undefined
+}
+
+/**
+ * Of the tasks that one Pod holds the one it may work on: the first that it was given, then the first by name.
+ * Two leaders that overlap may give it two; everybody who asks has to name the same.
+ */
+export function firstClaim(tasks: readonly AgentTask[]): AgentTask | undefined {
+  const since = (task: AgentTask): string => heldBy(task)?.at ?? ''
+  return tasks
+    .filter((task) => heldBy(task) !== undefined)
+    .toSorted(
+      (a, b) => since(a).localeCompare(since(b)) || a.metadata.name.localeCompare(b.metadata.name),
+    )[0]
 }
 
 /** The word of the STATUS column. */

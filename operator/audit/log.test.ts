@@ -1,126 +1,332 @@
 import { expect, test } from 'vitest'
-import type { KubeClient } from '../kube/client.ts'
+import { VirtualClock } from '../../test/virtual-clock.ts'
+import type { AuditTrail } from '../api/audit-trail.ts'
 import type { ConfigMap } from '../kube/core.ts'
 import { KubeError } from '../kube/errors.ts'
+import type { ChangeHandler } from '../kube/informer.ts'
 import { silentLogger } from '../runtime/logger.ts'
-import { VirtualClock } from '../../test/virtual-clock.ts'
 import { AuditLog } from './log.ts'
+import { mostPending } from '../api/audit-trail.ts'
+import type { Act, Audited } from './outbox.ts'
 import { verify, type AuditEntry } from './record.ts'
 
-const conflict = (reason: string) => new KubeError({ status: 409, reason, message: reason })
+const refused = (status: number, reason: string) =>
+  new KubeError({ status, reason, message: reason })
 
-/** ConfigMaps with versions, and a switch that loses the answer of the next write. */
-class Maps {
-  readonly stored = new Map<string, ConfigMap>()
+/** A server that holds ConfigMaps and tasks under one count of versions. */
+class Server {
+  readonly maps = new Map<string, ConfigMap>()
+  readonly tasks = new Map<string, Audited>()
+  readonly watchers = new Set<(object: Audited, previous: Audited | undefined) => void>()
+  reads = 0
   loseNext = false
-  #version = 0
+  refuse = false
+  version = 0
 
   readonly client = {
-    list: async () => ({ items: [...this.stored.values()], resourceVersion: '' }),
+    list: async (_kind: unknown, { labelSelector }: { labelSelector?: string }) => {
+      if (this.refuse) throw refused(403, 'Forbidden')
+      const items = [...this.maps.values()].filter(
+        ({ metadata }) =>
+          !labelSelector?.includes('=open') ||
+          metadata.labels?.['guildhall.dev/audit-segment'] === 'open',
+      )
+      this.reads += items.length
+      return { items, resourceVersion: '' }
+    },
+    get: async (_kind: unknown, { name }: { name: string }) => {
+      const map = this.maps.get(name)
+      if (map === undefined) throw refused(404, 'NotFound')
+      this.reads += 1
+      return map
+    },
     create: async (_kind: unknown, map: ConfigMap) => {
-      if (this.stored.has(map.metadata.name)) throw conflict('AlreadyExists')
+      if (this.maps.has(map.metadata.name)) throw refused(409, 'AlreadyExists')
       return this.#put(map)
     },
     update: async (_kind: unknown, map: ConfigMap) => {
-      const there = this.stored.get(map.metadata.name)
+      const there = this.maps.get(map.metadata.name)
       if (there?.metadata.resourceVersion !== map.metadata.resourceVersion)
-        throw conflict('Conflict')
+        throw refused(409, 'Conflict')
       return this.#put(map)
     },
-  } as unknown as KubeClient
+  } as unknown as ConstructorParameters<typeof AuditLog>[0]['client']
 
   get lines(): readonly string[] {
-    return [...this.stored.values()].flatMap((map) =>
+    return [...this.maps.values()].flatMap((map) =>
       (map.data?.['records.jsonl'] ?? '').split('\n').filter((line) => line !== ''),
     )
   }
 
-  get messages(): readonly string[] {
-    return this.lines.map((line) => (JSON.parse(line) as AuditEntry).message)
+  /** The records as `uid/transition`. */
+  get records(): readonly string[] {
+    return this.lines.map((line) => {
+      const { uid, transition } = JSON.parse(line) as AuditEntry
+      return `${uid}/${transition}`
+    })
+  }
+
+  store(object: Audited): Audited {
+    const previous = this.tasks.get(object.metadata.name)
+    const metadata = { ...object.metadata, resourceVersion: String(++this.version) }
+    const written = { ...object, metadata }
+    this.tasks.set(object.metadata.name, written)
+    for (const tell of this.watchers) tell(written, previous)
+    return written
   }
 
   #put(map: ConfigMap): ConfigMap {
-    const metadata = { ...map.metadata, resourceVersion: String(++this.#version) }
-    const written = { ...map, metadata }
-    this.stored.set(map.metadata.name, written)
+    if (this.refuse) throw refused(403, 'Forbidden')
+    const written = {
+      ...map,
+      metadata: { ...map.metadata, resourceVersion: String(++this.version) },
+    }
+    this.maps.set(map.metadata.name, written)
     if (!this.loseNext) return written
     this.loseNext = false
-    throw new KubeError({ status: 0, reason: 'Timeout', message: 'no answer' })
+    throw refused(0, 'Timeout')
   }
 }
 
-function writer(maps: Maps, clock: VirtualClock): AuditLog {
-  const log = new AuditLog({ client: maps.client, namespace: 'n', clock, log: silentLogger })
-  const { signal } = new AbortController()
-  void log.run({ stop: signal, abort: signal })
-  return log
+/** One operator: a cache that may be told to lag, and the log over it. */
+function operator(server: Server, clock: VirtualClock) {
+  const handlers: ChangeHandler<Audited>[] = []
+  const cache = new Map(server.tasks)
+  const state = { version: String(server.version), deaf: false }
+  server.watchers.add((object, previous) => {
+    if (state.deaf) return
+    cache.set(object.metadata.name, object)
+    state.version = object.metadata.resourceVersion ?? ''
+    for (const handler of handlers)
+      handler({ namespace: 'n', name: object.metadata.name }, object, previous)
+  })
+  const log = new AuditLog({ client: server.client, namespace: 'n', clock, log: silentLogger })
+  log.follow({
+    resource: { group: 'g', version: 'v1', kind: 'AgentTask', plural: 't', namespaced: true },
+    list: () => [...cache.values()],
+    onChange: (handler) => handlers.push(handler),
+    get resourceVersion() {
+      return state.version
+    },
+  })
+  const stop = new AbortController()
+  const begun = log.run({ stop: stop.signal, abort: stop.signal })
+  return {
+    log,
+    state,
+    /** Makes a transition of a task as a controller does; the process may die right after the write. */
+    act(name: string, action: string, options: { readonly dies?: boolean } = {}): Audited {
+      const before = server.tasks.get(name) ?? fresh(name)
+      const act: Act = { action, message: `${name} ${action}` }
+      const audit: AuditTrail = log.trail(before, act)
+      if (options.dies === true) server.watchers.clear()
+      const written = server.store({ ...before, status: { audit } })
+      if (options.dies !== true) log.take(written)
+      return written
+    },
+    async kill() {
+      server.watchers.clear()
+      stop.abort(new Error('killed'))
+      await begun
+    },
+  }
 }
 
-const entry = (message: string) => ({
-  actor: 'operator',
-  action: 'Assigned',
+const fresh = (name: string): Audited => ({
   kind: 'AgentTask',
-  name: 'a',
-  uid: 'u',
-  message,
+  metadata: { name, namespace: 'n', uid: `uid-${name}` },
+})
+const secondsToFlush = 5_000
+
+test('every transition is recorded once, in order, and the chain verifies', async () => {
+  const [server, clock] = [new Server(), new VirtualClock()]
+  const one = operator(server, clock)
+  await clock.advance(0)
+  for (const action of ['Assigned', 'Integrating', 'Succeeded']) one.act('a', action)
+  await clock.advance(secondsToFlush)
+  one.act('b', 'Assigned')
+  await clock.advance(secondsToFlush)
+  expect(server.records).toEqual(['uid-a/1', 'uid-a/2', 'uid-a/3', 'uid-b/1'])
+  expect(verify(server.lines).kind).toBe('intact')
 })
 
-test('two writers chain their records behind each other', async () => {
-  const maps = new Maps()
-  const clock = new VirtualClock()
-  const [one, other] = [writer(maps, clock), writer(maps, clock)]
-  one.append(entry('1'))
-  await clock.advance(1_000)
-  other.append(entry('2'))
-  await clock.advance(1_000)
-  one.append(entry('3'))
+test('what the log holds leaves the outbox with the next write', async () => {
+  const [server, clock] = [new Server(), new VirtualClock()]
+  const one = operator(server, clock)
+  await clock.advance(0)
+  one.act('a', 'Assigned')
+  await clock.advance(secondsToFlush)
+  const after = one.act('a', 'Succeeded')
+  expect(after.status?.audit).toMatchObject({ stored: 1, pending: [{ action: 'Succeeded' }] })
+  expect(one.log.holds(after)).toBe(false)
+  await clock.advance(secondsToFlush)
+  expect(one.log.holds(after)).toBe(true)
+})
+
+test('a process that dies right after a status write leaves its record to the next one', async () => {
+  const [server, clock] = [new Server(), new VirtualClock()]
+  const first = operator(server, clock)
+  await clock.advance(0)
+  first.act('a', 'Assigned')
+  await clock.advance(secondsToFlush)
+  first.act('a', 'Succeeded', { dies: true })
+  await first.kill()
+  operator(server, clock)
+  await clock.advance(secondsToFlush)
+  expect(server.records).toEqual(['uid-a/1', 'uid-a/2'])
+  expect(verify(server.lines).kind).toBe('intact')
+})
+
+test('a process that dies right after it stored a record does not make the next one repeat it', async () => {
+  const [server, clock] = [new Server(), new VirtualClock()]
+  const first = operator(server, clock)
+  await clock.advance(0)
+  first.act('a', 'Assigned')
+  server.loseNext = true
   await clock.advance(2_000)
-  expect(maps.messages).toEqual(['1', '2', '3'])
-  expect(verify(maps.lines).kind).toBe('intact')
+  await first.kill()
+  operator(server, clock)
+  await clock.advance(secondsToFlush)
+  expect(server.records).toEqual(['uid-a/1'])
 })
 
 test.each(['the first', 'a later'])(
   '%s write whose answer is lost is not repeated',
   async (which) => {
-    const maps = new Maps()
-    const clock = new VirtualClock()
-    const log = writer(maps, clock)
+    const [server, clock] = [new Server(), new VirtualClock()]
+    const one = operator(server, clock)
+    await clock.advance(0)
     if (which === 'a later') {
-      log.append(entry('0'))
-      await clock.advance(1_000)
+      one.act('z', 'Assigned')
+      await clock.advance(secondsToFlush)
     }
-    maps.loseNext = true
-    log.append(entry('1'))
-    await clock.advance(1_000)
-    log.append(entry('2'))
-    await clock.advance(3_000)
-    expect(maps.messages).toEqual(which === 'a later' ? ['0', '1', '2'] : ['1', '2'])
-    expect(verify(maps.lines).kind).toBe('intact')
+    server.loseNext = true
+    one.act('a', 'Assigned')
+    await clock.advance(2_000)
+    one.act('b', 'Assigned')
+    await clock.advance(secondsToFlush)
+    expect(server.records.filter((record) => record !== 'uid-z/1')).toEqual(['uid-a/1', 'uid-b/1'])
+    expect(verify(server.lines).kind).toBe('intact')
   },
 )
 
-test('what waited through an outage is stored in pieces that fit', async () => {
-  const maps = new Maps()
-  const clock = new VirtualClock()
-  const log = writer(maps, clock)
-  for (let index = 0; index < 3000; index += 1) log.append(entry(`${index} ${'x'.repeat(900)}`))
-  await clock.advance(2_000)
-  expect(maps.messages).toHaveLength(3000)
-  expect(verify(maps.lines).kind).toBe('intact')
-  for (const map of maps.stored.values())
+test('two leaders that overlap record each transition once between them', async () => {
+  const [server, clock] = [new Server(), new VirtualClock()]
+  const [old, young] = [operator(server, clock), operator(server, clock)]
+  await clock.advance(0)
+  old.act('a', 'Assigned')
+  await clock.advance(secondsToFlush)
+  young.act('b', 'Assigned')
+  old.act('a', 'Retrying')
+  await clock.advance(secondsToFlush)
+  young.act('a', 'Assigned')
+  await clock.advance(secondsToFlush)
+  expect(server.records.toSorted()).toEqual(['uid-a/1', 'uid-a/2', 'uid-a/3', 'uid-b/1'])
+  expect(verify(server.lines).kind).toBe('intact')
+})
+
+test('a leader whose cache lags behind the log it finds repeats nothing', async () => {
+  const [server, clock] = [new Server(), new VirtualClock()]
+  const first = operator(server, clock)
+  await clock.advance(0)
+  const early = first.act('a', 'Assigned')
+  await clock.advance(secondsToFlush)
+  const late = first.act('a', 'Succeeded')
+  await clock.advance(secondsToFlush)
+  await first.kill()
+  // The second one's cache shows the first write only, and the second comes later.
+  server.tasks.set('a', early)
+  const second = operator(server, clock)
+  await clock.advance(secondsToFlush)
+  second.log.take(late)
+  await clock.advance(secondsToFlush)
+  expect(server.records).toEqual(['uid-a/1', 'uid-a/2'])
+})
+
+test('what was written while the watch was deaf is recorded by who wrote it', async () => {
+  const [server, clock] = [new Server(), new VirtualClock()]
+  const one = operator(server, clock)
+  await clock.advance(0)
+  one.state.deaf = true
+  one.act('a', 'Assigned')
+  await clock.advance(secondsToFlush)
+  expect(server.records).toEqual(['uid-a/1'])
+})
+
+test('a long log is not read at start, except where it may hold what an outbox shows', async () => {
+  const [server, clock] = [new Server(), new VirtualClock()]
+  const first = operator(server, clock)
+  await clock.advance(0)
+  for (let index = 0; index < 1200; index += 1) {
+    first.act(`t${index}`, 'Assigned')
+    if (index % 100 === 99) await clock.advance(secondsToFlush)
+  }
+  expect(server.maps.size).toBeGreaterThan(2)
+  first.act('t5', 'Succeeded', { dies: true })
+  await first.kill()
+  server.reads = 0
+  operator(server, clock)
+  await clock.advance(secondsToFlush)
+  expect(server.reads).toBe(1)
+  expect(server.records).toHaveLength(1201)
+  expect(new Set(server.records).size).toBe(1201)
+  expect(verify(server.lines).kind).toBe('intact')
+  for (const map of server.maps.values())
     expect(JSON.stringify(map).length).toBeLessThan(1024 * 1024)
 })
 
+test('a leader that slept while others filled segments finds its records behind them', async () => {
+  const [server, clock] = [new Server(), new VirtualClock()]
+  const old = operator(server, clock)
+  await clock.advance(0)
+  old.act('a', 'Assigned')
+  await clock.advance(secondsToFlush)
+  const young = operator(server, clock)
+  await clock.advance(secondsToFlush)
+  // Both take it in; the younger stores it and goes on for two segments before the older one's next turn.
+  const seen = young.act('b', 'Assigned')
+  for (let index = 0; index < 900; index += 1) young.act(`t${index}`, 'Assigned')
+  await clock.advance(secondsToFlush)
+  old.log.take(seen)
+  await clock.advance(secondsToFlush)
+  expect(new Set(server.records).size).toBe(server.records.length)
+  expect(server.records).toHaveLength(902)
+  expect(verify(server.lines).kind).toBe('intact')
+})
+
+test('while the log cannot be written an object goes on only as long as its outbox has room', async () => {
+  const [server, clock] = [new Server(), new VirtualClock()]
+  const one = operator(server, clock)
+  await clock.advance(0)
+  server.refuse = true
+  for (let index = 0; index < mostPending; index += 1) one.act('a', `Step${index}`)
+  expect(() => one.act('a', 'OneTooMany')).toThrow('the audit log lacks 8 records')
+  server.refuse = false
+  await clock.advance(secondsToFlush)
+  one.act('a', 'GoesOn')
+  await clock.advance(secondsToFlush)
+  expect(server.records).toHaveLength(mostPending + 1)
+})
+
 test('a record that somebody spoiled does not end the log', async () => {
-  const maps = new Maps()
-  const clock = new VirtualClock()
-  writer(maps, clock).append(entry('1'))
-  await clock.advance(1_000)
-  const [map] = maps.stored.values()
+  const [server, clock] = [new Server(), new VirtualClock()]
+  const first = operator(server, clock)
+  await clock.advance(0)
+  first.act('a', 'Assigned')
+  await clock.advance(secondsToFlush)
+  await first.kill()
+  const [map] = server.maps.values()
   if (map === undefined) throw new Error('nothing was stored')
-  maps.stored.set(map.metadata.name, { ...map, data: { 'records.jsonl': 'oops\n' } })
-  writer(maps, clock).append(entry('2'))
-  await clock.advance(2_000)
-  expect(maps.lines).toHaveLength(2)
-  expect(maps.lines[1]).toContain('"message":"2"')
+  server.maps.set(map.metadata.name, {
+    ...map,
+    metadata: {
+      ...map.metadata,
+      annotations: { 'guildhall.dev/audit-position': '{"AgentTask":7' },
+    },
+    data: { 'records.jsonl': 'oops\n' },
+  })
+  operator(server, clock)
+  await clock.advance(secondsToFlush)
+  expect(server.lines).toHaveLength(2)
+  expect(server.lines[1]).toContain('"uid":"uid-a"')
 })

@@ -1,162 +1,277 @@
-import { configMaps as auditNames, labels } from '../api/names.ts'
+import type { AuditTrail } from '../api/audit-trail.ts'
 import type { KubeClient } from '../kube/client.ts'
-import { configMaps, type ConfigMap } from '../kube/core.ts'
 import { isAlreadyExists, isConflict } from '../kube/errors.ts'
+import type { Informer } from '../kube/informer.ts'
 import type { Clock, Logger } from '../kube/ports.ts'
+import { isNewer } from '../kube/resource.ts'
 import type { RunSignals, Runnable } from '../runtime/runnable.ts'
-import { chain, emptyChain, headOf, type AuditEntry, type ChainHead } from './record.ts'
+import {
+  lastTransition,
+  nextTrail,
+  trailOf,
+  transitionsAfter,
+  type Act,
+  type Audited,
+} from './outbox.ts'
+import { chain, headOf, keyOfRecord, type AuditEntry } from './record.ts'
+import { appendTo, openSegment, readSegment, type Position, type Segment } from './segments.ts'
 
-const dataKey = 'records.jsonl'
-const component = 'audit'
-/** A full segment is closed for ever; small ones keep a flush cheap. */
-const segmentBytes = 128 * 1024
-const flushMs = 1_000
+/** How long records are gathered for one write; they are safe in their statuses meanwhile. */
+const flushMs = 2_000
 /** Most records of one write: after an outage all that waited would be more than a ConfigMap may hold. */
 const batch = 200
 
-interface Segment {
-  readonly number: number
-  readonly map: ConfigMap | undefined
-  readonly lines: readonly string[]
+/** How far the log is with one object; made when the object is first seen and dropped with it. */
+interface Progress {
+  /** Transitions up to this number were taken in. */
+  taken: number
+  /** Transitions up to this number are in the chain. */
+  stored: number
+}
+
+interface Waiting {
+  readonly key: string
+  readonly entry: AuditEntry
+  /** For a transition: a version older than it, and whose progress it is. */
+  readonly after: string
+  readonly progress: Progress | undefined
+}
+
+/** One kind whose objects carry outboxes. */
+interface View {
+  readonly kind: string
+  readonly objects: () => readonly Audited[]
+  readonly version: () => string
+  readonly detail: (object: Audited) => AuditEntry['detail']
+  /** The newest version of an object taken in. */
+  reached: string
 }
 
 /**
- * The audit: appended here, kept in ConfigMaps `guildhall-audit-000001…`, one chain over all of them, and on stdout.
- * Guarantees: records are written in order; a second writer is noticed by the resourceVersion and its records are
- * chained behind, never over; a full segment is made immutable. Records wait in memory for up to a second.
+ * The audit: one chain of records in ConfigMaps, fed from the outboxes in the statuses of the objects it follows.
+ * Guarantees: exactly one record for each transition that a followed object still shows or that this process wrote, also
+ * when the process dies between any two writes and when two leaders overlap; a second writer is noticed by the
+ * resourceVersion and its records are chained behind, never over. Runs on the leader only.
+ * At start it reads the open segment, and earlier ones only as far back as they may hold what an outbox still shows; what
+ * the log says it is complete for, ten thousand finished tasks say, is not looked for.
+ * Caveats: what a person deletes while nobody leads takes the transitions of its last seconds along. The log of one
+ * cluster must not be continued in another: it compares resourceVersions.
  * Needs get, list, create, update on configmaps.
  */
 export class AuditLog implements Runnable {
   readonly name = 'audit'
-  readonly #client: KubeClient
-  readonly #namespace: string
-  readonly #clock: Clock
-  readonly #log: Logger
-  #waiting: AuditEntry[] = []
+  readonly #options: {
+    readonly client: Pick<KubeClient, 'get' | 'list' | 'create' | 'update'>
+    readonly namespace: string
+    readonly clock: Clock
+    readonly log: Logger
+  }
+  readonly #views = new Map<string, View>()
+  readonly #progress = new Map<string, Progress>()
+  #waiting: Waiting[] = []
+  #begun = false
   #segment: Segment | undefined
-  #head: ChainHead = emptyChain
-  /** The last write may have happened although it seemed to fail. */
-  #unsure = false
+  /** Segments of late, so that looking for a record behind a full one costs no read. */
+  readonly #recent = new Map<number, Segment>()
 
   constructor(options: {
-    readonly client: KubeClient
+    readonly client: Pick<KubeClient, 'get' | 'list' | 'create' | 'update'>
     readonly namespace: string
     readonly clock: Clock
     readonly log: Logger
   }) {
-    this.#client = options.client
-    this.#namespace = options.namespace
-    this.#clock = options.clock
-    this.#log = options.log
+    this.#options = options
   }
 
-  /** Takes a record; it is on its way, not yet stored. */
-  append(entry: Omit<AuditEntry, 'time'>): void {
-    this.#waiting.push({ time: new Date(this.#clock.now()).toISOString(), ...entry })
+  /** Takes in the outboxes of one kind; `detail` is added to its records and may hold names only. Call before `run`. */
+  follow<T extends Audited>(
+    informer: Pick<Informer<T>, 'resource' | 'list' | 'onChange' | 'resourceVersion'>,
+    detail: (object: T) => AuditEntry['detail'] = () => undefined,
+  ): void {
+    this.#views.set(informer.resource.kind, {
+      kind: informer.resource.kind,
+      objects: () => informer.list(),
+      version: () => informer.resourceVersion,
+      detail: (object) => detail(object as T),
+      reached: '',
+    })
+    informer.onChange((_key, object, previous) => {
+      if (object !== undefined) this.take(object, informer.resource.kind)
+      else this.#progress.delete(previous?.metadata.uid ?? '')
+    })
   }
 
-  /** Stores what is waiting every second until `stop`, and once more then. */
+  /** The outbox for the next status of an object; see `nextTrail`. */
+  trail(object: Audited, act?: Act): AuditTrail {
+    const stored = this.#progress.get(object.metadata.uid ?? '')?.stored ?? 0
+    const seen = this.#views.get(object.kind ?? '')?.version() ?? ''
+    const version = later(object.metadata.resourceVersion ?? '', seen)
+    return nextTrail(object, stored, act, { now: this.#options.clock.now(), version })
+  }
+
+  /** True once the log holds every transition that the object shows. */
+  holds(object: Audited): boolean {
+    const stored = this.#progress.get(object.metadata.uid ?? '')?.stored ?? 0
+    return Math.max(stored, trailOf(object).stored) >= lastTransition(object)
+  }
+
+  /** Takes in an object that was written or seen. Safe to repeat. */
+  take(object: Audited, kind: string = object.kind ?? ''): void {
+    const view = this.#views.get(kind)
+    const { uid, resourceVersion = '' } = object.metadata
+    if (!this.#begun || view === undefined || uid === undefined) return
+    const { stored } = trailOf(object)
+    const progress = this.#progress.get(uid) ?? { taken: stored, stored }
+    this.#progress.set(uid, progress)
+    for (const [number, { after, ...act }] of transitionsAfter(object, progress.taken)) {
+      const detail = view.detail(object)
+      const entry = {
+        ...act,
+        kind,
+        name: object.metadata.name,
+        uid,
+        transition: number,
+        ...(detail === undefined ? {} : { detail }),
+      }
+      this.#waiting.push({ key: keyOfRecord(entry), entry, after, progress })
+      progress.taken = number
+    }
+    progress.stored = Math.max(progress.stored, Math.min(stored, progress.taken))
+    if (isNewer(resourceVersion, view.reached)) view.reached = resourceVersion
+  }
+
+  /** Takes a record of something that changed no object. It is lost if the process dies within seconds. */
+  append(entry: Omit<AuditEntry, 'time' | 'transition'>): void {
+    const timed = { time: new Date(this.#options.clock.now()).toISOString(), ...entry }
+    this.#waiting.push({ key: keyOfRecord(timed), entry: timed, after: '', progress: undefined })
+  }
+
+  /** Stores what is waiting every two seconds until `stop`, and once more then. */
   async run({ stop, abort }: RunSignals): Promise<void> {
-    while (!stop.aborted) {
-      await this.#clock.sleep(flushMs, { signal: stop }).catch(() => undefined)
-      let more = true
-      while (more) more = await this.#flush(abort)
+    const { clock } = this.#options
+    for (;;) {
+      const ended = stop.aborted
+      while (await this.#flush(abort)) if (abort.aborted) return
+      if (ended) return
+      await clock.sleep(flushMs, { signal: stop }).catch(() => undefined)
     }
   }
 
   /** Stores a batch of what waits; true when it did and more waits. */
   async #flush(signal: AbortSignal): Promise<boolean> {
-    if (this.#waiting.length === 0) return false
-    let entries = this.#waiting.slice(0, batch)
+    const { log } = this.#options
     try {
-      this.#segment ??= await this.#load(signal)
-      if (this.#unsure) {
-        entries = this.#dropStored(entries, this.#segment.lines)
-        this.#unsure = false
-        if (entries.length === 0) return this.#waiting.length > 0
-      }
+      const segment = (this.#segment ??= this.#keep(await openSegment(this.#options, signal)))
+      if (!this.#begun) this.#begin(segment.position)
+      if (this.#waiting.length === 0) return false
+      await this.#dropStored(segment, signal)
+      const entries = this.#waiting.slice(0, batch)
+      if (entries.length === 0) return false
       const lines: string[] = []
-      let head = this.#head
-      for (const entry of entries) {
+      let head = headOf(segment.lines)
+      for (const { entry } of entries) {
         const chained = chain(entry, head)
         lines.push(chained.line)
         head = chained.head
       }
-      this.#segment = await this.#store(this.#segment, lines, signal)
-      this.#head = head
-      this.#waiting = this.#waiting.slice(entries.length)
-      for (const line of lines) {
-        const record = JSON.parse(line) as AuditEntry & { readonly detail?: object }
-        this.#log.info(
-          { ...record.detail, audit: record },
-          `${record.kind} ${record.name}: ${record.message}`,
-        )
-      }
+      const position = this.#positionWith(entries, segment.position)
+      this.#segment = this.#keep(await appendTo(this.#options, segment, lines, position, signal))
+      this.#written(entries)
+      for (const { entry } of entries)
+        log.info({ ...entry.detail, audit: entry }, `${entry.kind} ${entry.name}: ${entry.message}`)
       return this.#waiting.length > 0
     } catch (error) {
-      // The records stay in memory and are tried again in a second, on a fresh view: somebody else may have written, or
-      // this write may have happened without an answer.
+      // The records are tried again on a fresh view: somebody else may have written, or this write may have happened
+      // without an answer.
       this.#segment = undefined
-      this.#unsure = true
+      this.#recent.clear()
       if (!isConflict(error) && !isAlreadyExists(error) && !signal.aborted)
-        this.#log.warn({ err: error, waiting: this.#waiting.length }, 'audit not stored yet')
+        log.warn({ err: error, waiting: this.#waiting.length }, 'audit not stored yet')
       return false
     }
   }
 
-  /** Forgets the waiting records that stand in the log after all; returns the others. */
-  #dropStored(entries: readonly AuditEntry[], lines: readonly string[]): AuditEntry[] {
-    const missing = entries.filter((entry) => {
-      const tail = JSON.stringify(entry).slice(1, -1)
-      return !lines.some((line) => line.includes(tail))
-    })
-    this.#waiting = [...missing, ...this.#waiting.slice(entries.length)]
-    return missing
-  }
-
-  /** Finds the last segment and where its chain stands. */
-  async #load(signal: AbortSignal): Promise<Segment> {
-    const { items } = await this.#client.list(configMaps, {
-      namespace: this.#namespace,
-      labelSelector: `${labels.component}=${component}`,
-      signal,
-    })
-    const last = items.toSorted((a, b) => a.metadata.name.localeCompare(b.metadata.name)).at(-1)
-    const lines = (last?.data?.[dataKey] ?? '').split('\n').filter((line) => line !== '')
-    this.#head = headOf(lines)
-    return {
-      number: last === undefined ? 1 : Number(last.metadata.name.slice(-6)),
-      map: last,
-      lines,
+  /** First sight of all objects: those the log is complete for are done, the others are taken in. */
+  #begin(position: Position): void {
+    this.#begun = true
+    for (const view of this.#views.values()) {
+      const complete = position[view.kind]?.complete ?? ''
+      view.reached = position[view.kind]?.reached ?? ''
+      for (const object of view.objects()) {
+        const { uid = '', resourceVersion = '' } = object.metadata
+        if (isNewer(resourceVersion, complete)) {
+          this.take(object, view.kind)
+          continue
+        }
+        const last = lastTransition(object)
+        this.#progress.set(uid, { taken: last, stored: last })
+      }
     }
   }
 
-  async #store(segment: Segment, fresh: readonly string[], signal: AbortSignal): Promise<Segment> {
-    const size = segment.lines.reduce((sum, line) => sum + line.length + 1, 0)
-    const full =
-      segment.map !== undefined && (segment.map.immutable === true || size >= segmentBytes)
-    if (full && segment.map !== undefined) {
-      if (segment.map.immutable !== true)
-        await this.#client.update(configMaps, { ...segment.map, immutable: true }, { signal })
-      return this.#store({ number: segment.number + 1, map: undefined, lines: [] }, fresh, signal)
+  /**
+   * Drops what the log holds already: another leader wrote it, or we did and got no answer. A record is in no segment that
+   * was full at a version known before its transition.
+   */
+  async #dropStored(open: Segment, signal: AbortSignal): Promise<void> {
+    const left = new Set(this.#waiting)
+    const found: Waiting[] = []
+    let segment: Segment | undefined = open
+    while (segment !== undefined) {
+      const { keys, position, number }: Segment = segment
+      for (const item of left) {
+        if (keys.has(item.key)) found.push(item)
+        const { from = '' } = position[item.entry.kind] ?? {}
+        if (keys.has(item.key) || item.progress === undefined || !isNewer(from, item.after))
+          left.delete(item)
+      }
+      segment = left.size === 0 ? undefined : await this.#read(number - 1, signal)
     }
-    const lines = [...segment.lines, ...fresh]
-    const data = { [dataKey]: `${lines.join('\n')}\n` }
-    const map =
-      segment.map === undefined
-        ? await this.#client.create(
-            configMaps,
-            {
-              metadata: {
-                name: auditNames.audit(segment.number),
-                namespace: this.#namespace,
-                labels: { [labels.component]: component, [labels.name]: 'guildhall' },
-              },
-              data,
-            },
-            { signal },
-          )
-        : await this.#client.update(configMaps, { ...segment.map, data }, { signal })
-    return { number: segment.number, map, lines }
+    this.#written(found)
   }
+
+  #written(items: readonly Waiting[]): void {
+    if (items.length === 0) return
+    const gone = new Set(items)
+    this.#waiting = this.#waiting.filter((item) => !gone.has(item))
+    for (const { progress, entry } of items)
+      if (progress !== undefined) progress.stored = Math.max(progress.stored, entry.transition ?? 0)
+  }
+
+  /** Where the log is once these are stored: complete as far as the views show, if nothing else waits. */
+  #positionWith(entries: readonly Waiting[], before: Position): Position {
+    const all = entries.length === this.#waiting.length
+    return Object.fromEntries(
+      [...this.#views.values()].map(({ kind, version, reached }) => {
+        const old = before[kind] ?? { complete: '', reached: '', from: '' }
+        return [
+          kind,
+          {
+            complete: all ? later(old.complete, version()) : old.complete,
+            reached: later(old.reached, later(reached, version())),
+            from: old.from,
+          },
+        ]
+      }),
+    )
+  }
+
+  async #read(number: number, signal: AbortSignal): Promise<Segment | undefined> {
+    if (number < 1) return undefined
+    const known = this.#recent.get(number)
+    if (known !== undefined) return known
+    const segment = await readSegment(this.#options, number, signal)
+    return segment === undefined ? undefined : this.#keep(segment)
+  }
+
+  #keep(segment: Segment): Segment {
+    this.#recent.set(segment.number, segment)
+    for (const number of this.#recent.keys())
+      if (number < segment.number - 1) this.#recent.delete(number)
+    return segment
+  }
+}
+
+function later(a: string, b: string): string {
+  return isNewer(a, b) ? a : b
 }

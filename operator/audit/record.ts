@@ -11,9 +11,26 @@ export interface AuditEntry {
   readonly kind: string
   readonly name: string
   readonly uid: string
+  /** Number of the object's transition; with the uid what tells records apart. Absent for what changed no object. */
+  readonly transition?: number
   /** One sentence; never a secret, a token or a prompt. */
   readonly message: string
   readonly detail?: Readonly<Record<string, string | number>>
+}
+
+/** What tells a record apart from all others: the same transition is in the log once, whoever appends it. */
+export function keyOfRecord(entry: AuditEntry): string {
+  const { uid, transition, time, actor, action } = entry
+  return transition === undefined ? `${uid}/${time}/${actor}/${action}` : `${uid}/${transition}`
+}
+
+/** The same, from a stored line; a spoiled line is like no other. */
+export function keyOfLine(line: string): string {
+  try {
+    return keyOfRecord(JSON.parse(line) as AuditEntry)
+  } catch {
+    return line
+  }
 }
 
 /** Where a chain stands: the number and hash of its last record. */

@@ -6,7 +6,8 @@ import { pods } from '../kube/core.ts'
 import { Informer, type InformerObserver } from '../kube/informer.ts'
 import type { Clock, Logger, Random } from '../kube/ports.ts'
 import { EventRecorder, referenceTo } from '../runtime/events.ts'
-import { byRequest, byUid, type World } from './world.ts'
+import { Latest } from './latest.ts'
+import { byUid, taskIndexes, type World } from './world.ts'
 
 /** The world of one namespace: caches not yet filled, recorders not yet running; the manager starts them. */
 export function openWorld(options: {
@@ -17,7 +18,7 @@ export function openWorld(options: {
   readonly clock: Clock
   readonly random: Random
   readonly observer?: InformerObserver | undefined
-}): { readonly world: World; readonly recorder: EventRecorder } {
+}): { readonly world: World; readonly recorder: EventRecorder; readonly audit: AuditLog } {
   const { client, namespace, podName, log, clock, random } = options
   const recorder = new EventRecorder({
     client,
@@ -27,6 +28,7 @@ export function openWorld(options: {
     reportingController,
     reportingInstance: podName,
   })
+  const audit = new AuditLog({ client, namespace, clock, log })
   const world: World = {
     namespace,
     client,
@@ -35,9 +37,7 @@ export function openWorld(options: {
     tasks: new Informer({
       ...options,
       resource: agentTasks,
-      indexers: {
-        [byRequest]: (task) => [`${task.metadata.namespace}/${task.spec.requestRef.name}`],
-      },
+      indexers: taskIndexes,
     }),
     agents: new Informer({ ...options, resource: agents }),
     pods: new Informer({
@@ -58,7 +58,11 @@ export function openWorld(options: {
           note: message,
         }),
     },
-    audit: new AuditLog({ client, namespace, clock, log }),
+    latest: new Latest(),
+    audit,
   }
-  return { world, recorder }
+  audit.follow(world.requests, ({ metadata }) => ({ request: metadata.name }))
+  audit.follow(world.tasks, ({ spec }) => ({ request: spec.requestRef.name }))
+  audit.follow(world.agents)
+  return { world, recorder, audit }
 }

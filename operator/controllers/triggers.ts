@@ -1,11 +1,12 @@
 import { labels } from '../api/names.ts'
-import { heldBy } from '../api/task-state.ts'
+import { hasFailed, heldBy } from '../api/task-state.ts'
 import type { Lines } from '../hub/lines.ts'
+import { keyOf } from '../kube/resource.ts'
 import type { Controller } from '../runtime/controller.ts'
 import type { Outcomes } from './agent/controller.ts'
 import { requestKey } from './agenttask/controller.ts'
 import { schedulerKey } from './scheduler/controller.ts'
-import { byRequest, type World } from './world.ts'
+import { byDependency, byHolder, type World } from './world.ts'
 
 /** The four controllers of the operator. */
 export interface Controllers {
@@ -24,6 +25,11 @@ export function connect(
 ): void {
   const { requests, tasks, agents, scheduler } = controllers
   const key = (name: string): string => `${world.namespace}/${name}`
+  /** Looks at what a Pod holds. */
+  const wakeHeld = (podUid: string | undefined): void => {
+    if (podUid === undefined) return
+    for (const task of world.tasks.byIndex(byHolder, podUid)) tasks.enqueue(keyOf(task.metadata))
+  }
 
   world.requests.onChange(({ namespace, name }) => {
     requests.enqueue(`${namespace}/${name}`)
@@ -35,32 +41,42 @@ export function connect(
     const known = task ?? previous
     if (known === undefined) return
     requests.enqueue(requestKey(known))
-    for (const other of world.tasks.byIndex(byRequest, requestKey(known)))
-      if (other.spec.after.includes(name)) tasks.enqueue(`${namespace}/${other.metadata.name}`)
+    // What waits for it is skipped when it failed; when it is ready the scheduler sees that by itself.
+    if (task !== undefined && hasFailed(task))
+      for (const other of world.tasks.byIndex(byDependency, `${namespace}/${name}`))
+        tasks.enqueue(keyOf(other.metadata))
     const agent = known.status?.assignment?.agent
     if (agent !== undefined) agents.enqueue(key(agent))
+    const held = heldBy(known)
+    if (held === undefined) return
+    // Whoever deletes a task ends the work on it.
+    if (task === undefined)
+      lines.send(held.podUid, {
+        kind: 'cancel',
+        task: name,
+        uid: known.metadata.uid,
+        attempt: held.attempt,
+      })
+    wakeHeld(held.podUid)
   })
-  world.agents.onChange(({ namespace, name }, agent) => {
+  world.agents.onChange(({ namespace, name }, agent, previous) => {
     agents.enqueue(`${namespace}/${name}`)
     scheduler.enqueue(schedulerKey)
-    // Somebody deleted it: what it held goes to another.
-    if (agent === undefined)
-      for (const task of world.tasks.list())
-        if (heldBy(task)?.agent === name) tasks.enqueue(key(task.metadata.name))
+    // It goes, or somebody deleted it: what it held goes to another.
+    wakeHeld((agent ?? previous)?.status?.podUid)
   })
   world.pods.onChange((_key, pod, previous) => {
-    const agent = (pod ?? previous)?.metadata.labels?.[labels.agent]
+    const known = pod ?? previous
+    const agent = known?.metadata.labels?.[labels.agent]
     if (agent !== undefined) agents.enqueue(key(agent))
-    const uid = (pod ?? previous)?.metadata.uid
+    const uid = known?.metadata.uid
     if (pod === undefined && uid !== undefined) lines.forget(uid)
-    for (const task of world.tasks.list())
-      if (heldBy(task)?.podUid === uid) tasks.enqueue(key(task.metadata.name))
+    wakeHeld(uid)
   })
   outcomes.onChange((agent) => agents.enqueue(key(agent)))
   lines.onChange((agent) => {
     agents.enqueue(key(agent))
     scheduler.enqueue(schedulerKey)
-    for (const task of world.tasks.list())
-      if (heldBy(task)?.agent === agent) tasks.enqueue(key(task.metadata.name))
+    wakeHeld(world.agents.get(world.namespace, agent)?.status?.podUid)
   })
 }

@@ -1,12 +1,15 @@
 import type { Agent } from '../api/agent.ts'
 import type { AgentTask } from '../api/agent-task.ts'
 import type { DevRequest } from '../api/devrequest.ts'
+import { firstClaim, heldBy } from '../api/task-state.ts'
 import type { AuditLog } from '../audit/log.ts'
+import type { Act, Audited } from '../audit/outbox.ts'
 import type { KubeClient } from '../kube/client.ts'
 import type { Pod } from '../kube/core.ts'
 import type { Informer } from '../kube/informer.ts'
 import type { Clock } from '../kube/ports.ts'
-import type { KubeObject } from '../kube/resource.ts'
+import { keyOf, type KubeObject } from '../kube/resource.ts'
+import type { Latest } from './latest.ts'
 
 /** Something a person who describes the object should read. */
 export interface Notice {
@@ -32,49 +35,64 @@ export interface World {
   readonly tasks: Informer<AgentTask>
   readonly agents: Informer<Agent>
   readonly pods: Informer<Pod>
+  readonly latest: Latest
   readonly events: Recorder
-  readonly audit: AuditLog
+  readonly audit: Pick<AuditLog, 'trail' | 'take' | 'holds' | 'append'>
 }
 
 /** Name of the task index by the request they belong to. */
 export const byRequest = 'request'
+/** Name of the task index by the Pod that holds them; its values are uids. */
+export const byHolder = 'holder'
+/** Name of the task index by the tasks they wait for; its values are keys. */
+export const byDependency = 'dependency'
+/** Name of the task index that holds those that some Pod holds, under one value. */
+export const byHeld = 'held'
 /** Name of the Pod index by uid. */
 export const byUid = 'uid'
 
+/** The indexes of AgentTasks. None depends on anything but the task itself. */
+export const taskIndexes = {
+  [byRequest]: (task: AgentTask) => [`${task.metadata.namespace}/${task.spec.requestRef.name}`],
+  [byHolder]: (task: AgentTask) => {
+    const held = heldBy(task)
+    return held === undefined ? [] : [held.podUid]
+  },
+  [byDependency]: ({ metadata: { namespace }, spec }: AgentTask) =>
+    spec.after.map((name) => keyOf({ namespace, name })),
+  [byHeld]: (task: AgentTask) => (heldBy(task) === undefined ? [] : [byHeld]),
+}
+
+/** The one task that a Pod may work on; see `firstClaim`. */
+export function claimOf(
+  world: Pick<World, 'tasks'>,
+  podUid: string | undefined,
+): AgentTask | undefined {
+  return podUid === undefined ? undefined : firstClaim(world.tasks.byIndex(byHolder, podUid))
+}
+
 /**
- * Writes one object's status on the version it was decided on, and makes later reads wait for it.
+ * Writes one object's status on the version it was decided on, and makes later reads wait for it. With `act` the write is a
+ * transition and carries its audit record; without one it only tells more about the same state.
  * Throws a conflict when somebody wrote in between; the caller decides anew.
  */
-export async function writeStatus<T extends KubeObject & { readonly status?: unknown }>(
-  world: Pick<World, 'client'>,
+export async function writeStatus<T extends Audited>(
+  world: Pick<World, 'client' | 'audit' | 'latest'>,
   informer: Informer<T>,
   object: T,
   status: NonNullable<T['status']>,
-  options: { readonly signal: AbortSignal; readonly priority?: 'assign' | 'status' },
-): Promise<T> {
-  const written = await world.client.updateStatus(informer.resource, { ...object, status }, options)
-  informer.noteWrite(written)
-  return written
-}
-
-/** Tells people: an Event on the object, and a record in the audit. */
-export function tell(
-  world: Pick<World, 'events' | 'audit'>,
-  object: KubeObject & { readonly kind?: string | undefined },
-  notice: Notice,
   options: {
-    readonly actor?: string
-    readonly detail?: Readonly<Record<string, string | number>>
-  } = {},
-): void {
-  world.events.record(object, notice)
-  world.audit.append({
-    actor: options.actor ?? 'operator',
-    action: notice.reason,
-    kind: object.kind ?? '',
-    name: object.metadata.name,
-    uid: object.metadata.uid ?? '',
-    message: notice.message,
-    ...(options.detail === undefined ? {} : { detail: options.detail }),
-  })
+    readonly signal: AbortSignal
+    readonly priority?: 'assign' | 'status'
+    readonly act?: Act | undefined
+  },
+): Promise<T> {
+  const { act, ...call } = options
+  const audit = world.audit.trail(object, act)
+  const next = { ...object, status: { ...status, audit } }
+  const written = await world.client.updateStatus(informer.resource, next, call)
+  informer.noteWrite(written)
+  world.latest.note(informer, written)
+  world.audit.take(written, informer.resource.kind)
+  return written
 }

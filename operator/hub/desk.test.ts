@@ -13,7 +13,7 @@ function desk(doors: Partial<HubDoors>) {
   const said: HubMessage[] = []
   const nowhere: HubDoors = {
     identify: async () => caller,
-    assignmentsOf: () => [],
+    assignmentOf: () => undefined,
     holds: () => true,
     isLeaving: () => false,
     report: async () => ({ outcome: 'fenced', message: '' }),

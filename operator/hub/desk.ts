@@ -32,8 +32,8 @@ export interface Caller {
 export interface HubDoors {
   /** Whose token it is; undefined when it is not one of our agents. Throws when the API server cannot be asked. */
   identify(token: string): Promise<Caller | undefined>
-  /** Everything a Pod holds right now. */
-  assignmentsOf(podUid: string): readonly Assignment[]
+  /** What a Pod holds right now; one task at most. */
+  assignmentOf(podUid: string): Assignment | undefined
   /** Whether a Pod holds this attempt of this task right now. */
   holds(podUid: string, attempt: AttemptName): boolean
   /** Whether the agent in this Pod was told to leave, or should have been. */
@@ -117,7 +117,8 @@ export class HubDesk {
     const closed = lines.open({ podUid, agent, ...stream })
     log.info({ agent }, 'agent connected')
     stream.send({ kind: 'welcome', agent, heartbeatSeconds })
-    for (const assignment of doors.assignmentsOf(podUid)) stream.send(assignment)
+    const assignment = doors.assignmentOf(podUid)
+    if (assignment !== undefined) stream.send(assignment)
     if (doors.isLeaving(caller)) stream.send({ kind: 'drain' })
     return () => {
       closed()
@@ -134,8 +135,9 @@ export class HubDesk {
     if (task !== undefined && uid !== undefined && attempt !== undefined)
       if (!doors.holds(podUid, { task, uid, attempt }))
         lines.send(podUid, { kind: 'cancel', task, uid, attempt })
-    for (const assignment of doors.assignmentsOf(podUid))
-      if (assignment.uid !== uid || assignment.attempt !== attempt) lines.send(podUid, assignment)
+    const assignment = doors.assignmentOf(podUid)
+    if (assignment !== undefined && (assignment.uid !== uid || assignment.attempt !== attempt))
+      lines.send(podUid, assignment)
     if (doors.isLeaving(caller)) lines.send(podUid, { kind: 'drain' })
   }
 

@@ -1,8 +1,16 @@
 import { expect, test } from 'vitest'
 import fc from 'fast-check'
+import type { AgentTask } from '../api/agent-task.ts'
 import { agentTypes } from '../api/agent-types.ts'
+import { heldBy, isOpen } from '../api/task-state.ts'
 import { at, endedStatus, heldStatus, now, queuedStatus, task } from '../../test/objects.ts'
-import { schedule, type SchedulableAgent, type ScheduleInput } from './schedule.ts'
+import {
+  byAge,
+  schedule,
+  type Line,
+  type SchedulableAgent,
+  type ScheduleInput,
+} from './schedule.ts'
 
 const agent = (name: string, more: Partial<SchedulableAgent> = {}): SchedulableAgent => ({
   name,
@@ -16,9 +24,20 @@ const agent = (name: string, more: Partial<SchedulableAgent> = {}): SchedulableA
   ...more,
 })
 
-const input = (more: Partial<ScheduleInput>): ScheduleInput => ({
+/** What the controller makes of tasks: lines of those that are ready, and who holds the others. */
+const input = ({
+  tasks = [],
+  ...more
+}: Partial<ScheduleInput> & { readonly tasks?: readonly AgentTask[] }): ScheduleInput => ({
   now,
-  tasks: [],
+  lines: linesOf(tasks),
+  running: new Map(
+    ['hello', 'other'].map((name) => [
+      name,
+      tasks.filter((one) => heldBy(one) !== undefined && one.spec.requestRef.name === name).length,
+    ]),
+  ),
+  busy: new Set(tasks.flatMap((one) => heldBy(one)?.podUid ?? [])),
   agents: [],
   requests: new Map([
     ['hello', { suspended: false, maxParallel: 10 }],
@@ -28,6 +47,17 @@ const input = (more: Partial<ScheduleInput>): ScheduleInput => ({
   idleSeconds: 300,
   ...more,
 })
+
+function linesOf(tasks: readonly AgentTask[]): Line[] {
+  const lines = Map.groupBy(tasks.filter(isOpen), ({ spec }) =>
+    [spec.requestRef.name, spec.type, spec.priority].join(' '),
+  )
+  return [...lines.values()].map((of) => ({
+    request: of[0]?.spec.requestRef.name ?? '',
+    type: of[0]?.spec.type ?? 'coding',
+    tasks: of.toSorted(byAge),
+  }))
+}
 
 const assigned = (given: ReturnType<typeof schedule>): string[] =>
   given.assign.map(({ task: one, agent: to }) => `${one.metadata.name}>${to.name}`)
@@ -160,6 +190,32 @@ test.each([
   expect(given.queue).toHaveLength(1)
 })
 
+test('a pause that ends in an hour was written by another clock', () => {
+  const paused = task('a', {}, { ...queuedStatus, notBefore: at(3600) })
+  expect(assigned(schedule(input({ tasks: [paused], agents: [agent('c')] })))).toEqual(['a>c'])
+})
+
+test('a task behind one that pauses does not wait for it', () => {
+  const paused = task('a', {}, { ...queuedStatus, notBefore: at(5) })
+  const given = schedule(input({ tasks: [paused, task('b')], agents: [agent('c')] }))
+  expect(assigned(given)).toEqual(['b>c'])
+  expect(given.queue.map((place) => place.task.metadata.name)).toEqual(['a'])
+})
+
+test('of many free agents two requests get the same number', () => {
+  const tasks = ['hello', 'other'].flatMap((name) =>
+    [1, 2, 3].map((index) => task(`${name}-${index}`, { requestRef: { name } })),
+  )
+  const agents = ['a', 'b', 'c', 'd'].map((name) => agent(name))
+  const given = schedule(input({ tasks, agents }))
+  expect(given.assign.map((one) => one.task.metadata.name).toSorted()).toEqual([
+    'hello-1',
+    'hello-2',
+    'other-1',
+    'other-2',
+  ])
+})
+
 test('a task waits out its pause between attempts', () => {
   const paused = task('a', {}, { ...queuedStatus, notBefore: at(5) })
   const given = schedule(input({ tasks: [paused], agents: [agent('c')] }))
@@ -213,8 +269,11 @@ test('whatever the world looks like, the promises of the scheduler hold', () => 
           expect(given.assign.some((one) => one.agent === gone.agent)).toBe(false)
         }
         expect(agents.length + given.create.length).toBeLessThanOrEqual(Math.max(10, agents.length))
-        const queued = tasks.filter((one) => one.status === queuedStatus).length
-        expect(given.assign.length + given.queue.length).toBe(queued)
+        const queued = tasks.filter((one) => one.status === queuedStatus)
+        const placed = [...given.assign, ...given.queue].map((one) => one.task)
+        expect(new Set(placed).size).toBe(placed.length)
+        // Nobody waits without a word at the head of a line.
+        for (const line of linesOf(queued)) expect(placed).toContain(line.tasks[0])
       },
     ),
   )

@@ -1,7 +1,6 @@
 // Who works on what, and how many agents there are. Pure: the same input gives the same decisions.
 import type { AgentTask } from '../api/agent-task.ts'
-import { priorities, type AgentType, type Priority } from '../api/agent-types.ts'
-import { heldBy, isFinished, isQueued } from '../api/task-state.ts'
+import { priorities, type AgentType } from '../api/agent-types.ts'
 
 /** An agent as the scheduler sees it. */
 export interface SchedulableAgent {
@@ -26,11 +25,24 @@ export interface SchedulableRequest {
   readonly maxParallel: number
 }
 
+/** Tasks that are ready and that nothing but an agent can tell apart: of one request and one type. */
+export interface Line {
+  readonly request: string
+  readonly type: AgentType
+  /** The oldest first. */
+  readonly tasks: readonly AgentTask[]
+}
+
 export interface ScheduleInput {
   /** Milliseconds since 1970. */
   readonly now: number
-  readonly tasks: readonly AgentTask[]
+  readonly lines: readonly Line[]
+  /** How many tasks of each request are held. */
+  readonly running: ReadonlyMap<string, number>
+  /** Uids of the Pods that hold a task. */
+  readonly busy: ReadonlySet<string>
   readonly agents: readonly SchedulableAgent[]
+  /** The requests of the lines; one that is missing is gone. */
   readonly requests: ReadonlyMap<string, SchedulableRequest>
   readonly maxAgents: number
   readonly idleSeconds: number
@@ -52,7 +64,7 @@ export interface Schedule {
     readonly reason: string
   }[]
   readonly retire: readonly { readonly agent: SchedulableAgent; readonly reason: string }[]
-  /** Where every task that stays in the queue stands, and why. */
+  /** Where tasks stand that have to wait, and why: those that agents are on the way for, and the first of each line. */
   readonly queue: readonly {
     readonly task: AgentTask
     readonly position: number
@@ -62,27 +74,28 @@ export interface Schedule {
   readonly nextAt: number | undefined
 }
 
+/** The longest pause between two attempts of a task. */
+export const longestPauseMs = 60_000
 /** Waiting this long lifts a task by one priority, so that nothing starves. */
 const ageingMs = 5 * 60_000
 
 /**
  * Decides assignments, new agents and retirements for one moment.
  * Guarantees: no agent gets two tasks, no task two agents; agents never exceed `maxAgents`; a task is only given to an
- * agent of its type; an agent that could be used is not retired.
+ * agent of its type; an agent that could be used is not retired. The work grows with the lines and the agents, not with
+ * the tasks behind the first of each line.
  */
 export function schedule(input: ScheduleInput): Schedule {
   const { now, maxAgents } = input
-  const running = runningByRequest(input.tasks)
-  const busy = new Set(input.tasks.flatMap((task) => heldBy(task)?.podUid ?? []))
+  const running = new Map(input.running)
   const usable = input.agents.filter((agent) => !agent.leaving)
+  const isBusy = ({ podUid }: SchedulableAgent): boolean =>
+    podUid !== undefined && input.busy.has(podUid)
   const idle = usable.filter(
-    (agent) => agent.connected && agent.podUid !== undefined && !busy.has(agent.podUid),
-  )
-  const starting = usable.filter(
-    (agent) => !agent.connected && (agent.podUid === undefined || !busy.has(agent.podUid)),
+    (agent) => agent.connected && agent.podUid !== undefined && !isBusy(agent),
   )
   const free = new Set(idle.filter((agent) => agent.completed < agent.maxTasks))
-  const coming = new Set(starting)
+  const coming = new Set(usable.filter((agent) => !agent.connected && !isBusy(agent)))
   let total = input.agents.length
   // Those that leave make room by themselves; without counting them every run would send one more away.
   let room = total - usable.length
@@ -91,67 +104,90 @@ export function schedule(input: ScheduleInput): Schedule {
   const create: Schedule['create'][number][] = []
   const retire: Schedule['retire'][number][] = []
   const queue: Schedule['queue'][number][] = []
+  let ahead = 0
   let nextAt: number | undefined
   const wakeAt = (at: number): void => {
     nextAt = nextAt === undefined ? at : Math.min(nextAt, at)
   }
   const wait = (task: AgentTask, reason: string): void => {
-    queue.push({ task, position: queue.length, reason })
+    queue.push({ task, position: ahead, reason })
+    ahead += 1
+  }
+  /** What becomes of the first task of a line. `blocked`: nothing can be done for those behind it either. */
+  const place = ({ request: name, type }: Line, task: AgentTask): 'placed' | 'blocked' => {
+    const request = input.requests.get(name)
+    const inFlight = running.get(name) ?? 0
+    const refuse = (reason: string): 'blocked' => {
+      wait(task, reason)
+      return 'blocked'
+    }
+    if (request === undefined) return refuse('its request is gone')
+    if (request.suspended) return refuse('the request is suspended')
+    if (inFlight >= request.maxParallel)
+      return refuse(`the request already runs ${inFlight} tasks, its limit`)
+    const agent = best(free, type)
+    if (agent !== undefined) {
+      free.delete(agent)
+      assign.push({ task, agent })
+      running.set(name, inFlight + 1)
+      return 'placed'
+    }
+    const soon = best(coming, type)
+    if (soon !== undefined) {
+      coming.delete(soon)
+      wait(
+        task,
+        soon.trouble === undefined
+          ? `agent ${soon.name} is starting`
+          : `agent ${soon.name} cannot start: ${soon.trouble}`,
+      )
+      return 'placed'
+    }
+    const failing = input.failing?.get(type)
+    if (failing !== undefined && failing.until > now) {
+      wakeAt(failing.until)
+      return refuse(`${type} agents do not start: ${failing.message}`)
+    }
+    if (total < maxAgents) {
+      total += 1
+      create.push({
+        type,
+        model: task.spec.model,
+        reason: `task ${task.metadata.name} waits for a ${type} agent`,
+      })
+      wait(task, `a ${type} agent is being started`)
+      return 'placed'
+    }
+    const reason = `all ${maxAgents} agents are in use`
+    if (room > 0) {
+      room -= 1
+      wait(task, reason)
+      return 'placed'
+    }
+    const spare = longestIdle([...free].filter((other) => other.type !== type))
+    if (spare !== undefined && retire.length < 1) {
+      free.delete(spare)
+      retire.push({ agent: spare, reason: `makes room for a ${type} agent` })
+    }
+    return refuse(reason)
   }
 
-  for (const task of inOrder(input.tasks.filter(isQueued), running, now)) {
-    const request = input.requests.get(task.spec.requestRef.name)
-    const notBefore = task.status?.notBefore === undefined ? 0 : Date.parse(task.status.notBefore)
-    const inFlight = running.get(task.spec.requestRef.name) ?? 0
-    if (request === undefined) wait(task, 'its request is gone')
-    else if (request.suspended) wait(task, 'the request is suspended')
-    else if (notBefore > now) {
-      wakeAt(notBefore)
-      wait(task, 'waits before the next attempt')
-    } else if (inFlight >= request.maxParallel)
-      wait(task, `the request already runs ${inFlight} tasks, its limit`)
-    else {
-      const agent = best(free, task.spec.type)
-      if (agent !== undefined) {
-        free.delete(agent)
-        assign.push({ task, agent })
-        running.set(task.spec.requestRef.name, inFlight + 1)
-        continue
-      }
-      const soon = best(coming, task.spec.type)
-      const failing = input.failing?.get(task.spec.type)
-      if (soon !== undefined) {
-        coming.delete(soon)
-        wait(
-          task,
-          soon.trouble === undefined
-            ? `agent ${soon.name} is starting`
-            : `agent ${soon.name} cannot start: ${soon.trouble}`,
-        )
-      } else if ((failing?.until ?? 0) > now) {
-        wakeAt(failing?.until ?? now)
-        wait(task, `${task.spec.type} agents do not start: ${failing?.message ?? ''}`)
-      } else if (total < maxAgents) {
-        total += 1
-        create.push({
-          type: task.spec.type,
-          model: task.spec.model,
-          reason: `task ${task.metadata.name} waits for a ${task.spec.type} agent`,
-        })
-        wait(task, `a ${task.spec.type} agent is being started`)
-      } else {
-        const spare =
-          room > 0
-            ? undefined
-            : longestIdle([...free].filter((agent) => agent.type !== task.spec.type))
-        room -= 1
-        if (spare !== undefined && retire.length < 1) {
-          free.delete(spare)
-          retire.push({ agent: spare, reason: `makes room for a ${task.spec.type} agent` })
-        }
-        wait(task, `all ${maxAgents} agents are in use`)
-      }
+  const fronts = input.lines.map((line) => frontOf(line, 0, now, wakeAt))
+  for (const { paused } of fronts)
+    if (paused !== undefined) wait(paused, 'waits before the next attempt')
+  const open = new Set(fronts.filter((front) => front.task !== undefined))
+  while (open.size > 0) {
+    let front: Front | undefined
+    for (const other of open)
+      if (front === undefined || comesBefore(other, front, running)) front = other
+    if (front?.task === undefined) break
+    open.delete(front)
+    if (place(front.line, front.task) === 'blocked') {
+      ahead += front.line.tasks.length - front.at - 1
+      continue
     }
+    const behind = frontOf(front.line, front.at + 1, now, wakeAt)
+    if (behind.task !== undefined) open.add(behind)
   }
 
   for (const agent of idle) {
@@ -169,35 +205,60 @@ export function schedule(input: ScheduleInput): Schedule {
   return { assign, create, retire, queue, nextAt }
 }
 
-function runningByRequest(tasks: readonly AgentTask[]): Map<string, number> {
-  const running = new Map<string, number>()
-  for (const task of tasks) {
-    if (isFinished(task) || heldBy(task) === undefined) continue
-    const name = task.spec.requestRef.name
-    running.set(name, (running.get(name) ?? 0) + 1)
+/** The next task of a line that may be given out. */
+interface Front {
+  readonly line: Line
+  readonly at: number
+  readonly task: AgentTask | undefined
+  /** Its rank: priority with ageing; less is more urgent. */
+  readonly rank: number
+  /** A task passed over because of its pause. */
+  readonly paused: AgentTask | undefined
+}
+
+function frontOf(line: Line, from: number, now: number, wakeAt: (at: number) => void): Front {
+  let at = from
+  let task = line.tasks[at]
+  let paused: AgentTask | undefined
+  while (task !== undefined && pauseOf(task, now) > 0) {
+    wakeAt(now + pauseOf(task, now))
+    paused ??= task
+    at += 1
+    task = line.tasks[at]
   }
-  return running
+  return { line, at, task, rank: task === undefined ? 0 : rankOf(task, now), paused }
+}
+
+/** How long a task has to wait before its next attempt. */
+function pauseOf({ status }: AgentTask, now: number): number {
+  const left = status?.notBefore === undefined ? 0 : Date.parse(status.notBefore) - now
+  // No pause is longer; the clock was put back.
+  return left > longestPauseMs ? 0 : left
+}
+
+function rankOf({ metadata, spec }: AgentTask, now: number): number {
+  const waited = Math.max(0, now - Date.parse(metadata.creationTimestamp))
+  return priorities.indexOf(spec.priority) - Math.floor(waited / ageingMs)
 }
 
 /** Priority with ageing, then the request that runs least, then the order of creation. */
-function inOrder(
-  tasks: readonly AgentTask[],
-  running: ReadonlyMap<string, number>,
-  now: number,
-): readonly AgentTask[] {
-  const rank = (task: AgentTask): number => {
-    const waited = Math.max(0, now - Date.parse(task.metadata.creationTimestamp))
-    return priorities.indexOf(task.spec.priority satisfies Priority) - Math.floor(waited / ageingMs)
-  }
-  const load = (task: AgentTask): number => running.get(task.spec.requestRef.name) ?? 0
-  return tasks.toSorted(
-    (a, b) =>
-      rank(a) - rank(b) ||
-      load(a) - load(b) ||
-      a.metadata.creationTimestamp.localeCompare(b.metadata.creationTimestamp) ||
-      a.metadata.name.localeCompare(b.metadata.name),
+function comesBefore(a: Front, b: Front, running: ReadonlyMap<string, number>): boolean {
+  const load = ({ line }: Front): number => running.get(line.request) ?? 0
+  const order = a.rank - b.rank || load(a) - load(b)
+  if (order !== 0) return order < 0
+  if (a.task === undefined || b.task === undefined) return a.task !== undefined
+  return byAge(a.task, b.task) < 0
+}
+
+/** The order of a line: the older task first, then by name. */
+export function byAge(a: AgentTask, b: AgentTask): number {
+  return (
+    compare(a.metadata.creationTimestamp, b.metadata.creationTimestamp) ||
+    compare(a.metadata.name, b.metadata.name)
   )
 }
+
+const compare = (a: string, b: string): number => (a === b ? 0 : a < b ? -1 : 1)
 
 /** The agent of the type that did most so far: its Pod is warm, and a record is made where one is. */
 function best(

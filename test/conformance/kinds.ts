@@ -106,6 +106,23 @@ export function kindSuite(world: WorldOf): void {
       expect(marked.status).toEqual(status)
     })
 
+    it('looks like a new one before anybody wrote its status', async () => {
+      const { client } = world()
+      const made = await client.create(tasks, { metadata: at('untouched'), spec: task })
+      const read = await client.get(tasks, at('untouched'))
+      const { items } = await client.list(tasks, { namespace: world().namespace })
+      const listed = items.find(({ metadata }) => metadata.name === 'untouched')
+      for (const shown of [made, read, listed])
+        expect(shown?.status).toMatchObject({
+          conditions: [
+            { type: 'Ready', status: 'Unknown', reason: 'Waiting' },
+            { type: 'Assigned', status: 'False', lastTransitionTime: '1970-01-01T00:00:00Z' },
+            { type: 'Succeeded', status: 'Unknown', reason: 'Waiting' },
+            { type: 'Finished', status: 'False' },
+          ],
+        })
+    })
+
     it('is refused for a type that nobody has', async () => {
       const spec = { ...task, type: 'sales' }
       const refused = world().client.create(tasks, { metadata: at('sales'), spec })

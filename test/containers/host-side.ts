@@ -59,7 +59,7 @@ export async function startHostSide(options: {
   }
   const doors: HubDoors = {
     identify: async (token) => (token === known.token ? caller : undefined),
-    assignmentsOf: (podUid) => (podUid === known.podUid ? messages() : []),
+    assignmentOf: (podUid) => (podUid === known.podUid ? messages()[0] : undefined),
     holds: (podUid, { task, attempt }) => holder(podUid, task, attempt) !== undefined,
     isLeaving: () => false,
     async report(caller, report) {

@@ -1,7 +1,6 @@
 import type { Agent } from '../../api/agent.ts'
 import { conditionOf } from '../../api/condition-list.ts'
 import { agentConditions, agentReasons } from '../../api/conditions.ts'
-import { heldBy } from '../../api/task-state.ts'
 import type { AgentSettings } from '../../config.ts'
 import type { Lines } from '../../hub/lines.ts'
 import { pods as podKind, type Pod } from '../../kube/core.ts'
@@ -9,7 +8,8 @@ import { isAlreadyExists, isForbidden, isInvalid, isNotFound } from '../../kube/
 import { refOf } from '../../kube/resource.ts'
 import type { Reconcile } from '../../runtime/controller.ts'
 import { done, requeueAfter, WaitError, type Result } from '../../runtime/outcome.ts'
-import { tell, writeStatus, type World } from '../world.ts'
+import { Stopwatch } from '../stopwatch.ts'
+import { claimOf, writeStatus, type World } from '../world.ts'
 import {
   decideAgent,
   neverStarted,
@@ -63,63 +63,88 @@ export function agentReconciler(
     readonly starts: StartFailures
   },
 ): Reconcile {
+  const watch = new Stopwatch(world.clock)
   return async function reconcileAgent(key, { signal }): Promise<Result> {
     const { namespace, name } = refOf(key)
     const agent = world.agents.get(namespace, name)
     if (agent === undefined) {
       parts.outcomes.forget(name)
+      for (const what of ['state', 'work']) watch.forget(`${what} ${key}`)
       return done
     }
-    const seen = observe(world, parts, agent)
+    const seen = observe(world, parts, watch, key, agent)
     if (seen.line.state === 'open') parts.starts.succeeded(agent.spec.type)
     const decision = decideAgent(seen)
     switch (decision.kind) {
       case 'rest':
-        return later(world, decision.nextAt)
+        return later(decision.nextMs)
       case 'create-pod':
         await createPod(world, agent, parts.settings, signal)
         return requeueAfter(podPauseMs, 'looks whether its Pod starts')
       case 'write':
-        await writeStatus(world, world.agents, agent, decision.status, { signal })
+        await writeStatus(world, world.agents, agent, decision.status, {
+          signal,
+          act: decision.act,
+        })
         parts.outcomes.written(name, seen.outcomes.length)
-        return later(world, decision.nextAt)
-      case 'remove':
-        await remove(world, agent, signal)
+        return later(decision.nextMs)
+      case 'give-up':
+        await writeStatus(world, world.agents, agent, decision.status, {
+          signal,
+          act: decision.act,
+        })
         if (neverStarted(agent)) parts.starts.failed(agent.spec.type, decision.message)
-        tell(world, agent, {
-          type: decision.reason === 'Draining' ? 'Normal' : 'Warning',
+        world.events.record(agent, {
+          type: decision.reason === agentReasons.Draining ? 'Normal' : 'Warning',
           reason: decision.reason,
           action: 'Scale',
           message: `${name} goes: ${decision.message}`,
         })
         return done
+      case 'remove':
+        await remove(world, agent, signal)
+        return done
     }
   }
 }
 
-function later(world: World, at: number | undefined): Result {
-  return at === undefined
-    ? done
-    : requeueAfter(Math.max(100, at - world.clock.now()), 'a time limit ends')
+function later(ms: number | undefined): Result {
+  return ms === undefined ? done : requeueAfter(Math.max(100, ms), 'a time limit ends')
 }
+
+/** What only tells more about the same state of an agent is written this often at most, and never more than so often by all. */
+const paceMs = 5_000
+const writesPerSecond = 10
 
 function observe(
   world: World,
   parts: { readonly lines: Lines; readonly outcomes: Outcomes },
+  watch: Stopwatch,
+  key: string,
   agent: Agent,
 ): AgentObservation {
-  const pod = world.pods.get(agent.metadata.namespace, podNameOf(agent))
-  const uid = pod?.metadata.uid
-  const heard = parts.lines.of(uid)
+  const { uid, namespace, name } = agent.metadata
+  const now = world.clock.now()
+  const pod = world.pods.get(namespace, podNameOf(agent))
+  const heard = parts.lines.of(pod?.metadata.uid)
+  const held = claimOf(world, pod?.metadata.uid)
+  const { state = 'starting', idleSince } = agent.status ?? {}
+  const working = held === undefined ? 'idle' : 'busy'
+  const already = held === undefined && idleSince !== undefined ? now - Date.parse(idleSince) : 0
+  const workMs = watch.msIn(`work ${key}`, `${uid} ${working}`, already)
   return {
     agent,
     pod: podView(pod),
     line: heard.open
       ? { state: 'open', activity: heard.activity }
-      : { state: 'closed', since: heard.since },
-    held: world.tasks.list().find((task) => uid !== undefined && heldBy(task)?.podUid === uid),
-    outcomes: parts.outcomes.of(agent.metadata.name),
-    now: world.clock.now(),
+      : { state: 'closed', forMs: now - heard.since },
+    held,
+    outcomes: parts.outcomes.of(name),
+    inStateMs: watch.msIn(`state ${key}`, `${uid} ${state}`, 0),
+    idleMs: held === undefined ? workMs : 0,
+    recorded: world.audit.holds(agent),
+    paceMs: Math.max(paceMs, (world.agents.size * 1000) / writesPerSecond),
+    now,
   }
 }
 
@@ -154,7 +179,6 @@ export function podView(pod: Pod | undefined): PodView {
     .find((state) => state?.reason !== undefined && !calm.has(state.reason))
   return {
     state: 'pending',
-    since: Date.parse(pod.metadata.creationTimestamp ?? ''),
     trouble: unschedulable
       ? scheduled.message
       : waiting === undefined
@@ -183,9 +207,18 @@ async function createPod(
       : agentReasons.PodFailed
     const before = conditionOf(agent, agentConditions.Stalled)?.reason
     const status = refused(agent, reason, error.message, world.clock.now())
-    if (status !== undefined) await writeStatus(world, world.agents, agent, status, { signal })
+    if (status !== undefined)
+      await writeStatus(world, world.agents, agent, status, {
+        signal,
+        act: before === reason ? undefined : { action: reason, message: 'its Pod is refused' },
+      })
     if (before !== reason)
-      tell(world, agent, { type: 'Warning', reason, action: 'CreatePod', message: error.message })
+      world.events.record(agent, {
+        type: 'Warning',
+        reason,
+        action: 'CreatePod',
+        message: error.message,
+      })
     throw new WaitError(podPauseMs, error.message, { cause: error })
   }
 }

@@ -5,7 +5,7 @@ import { decideAgent, draining, neverStarted, refused, type AgentObservation } f
 
 const running = { state: 'running', uid: 'p1', name: 'coding-1-abcde' } as const
 const open = { state: 'open', activity: 'cloning' } as const
-const closed = (seconds: number) => ({ state: 'closed', since: now - seconds * 1000 }) as const
+const closed = (seconds: number) => ({ state: 'closed', forMs: seconds * 1000 }) as const
 
 const seen = (
   status: AgentStatus | undefined,
@@ -16,6 +16,10 @@ const seen = (
   line: open,
   held: undefined,
   outcomes: [],
+  inStateMs: 0,
+  idleMs: 0,
+  recorded: true,
+  paceMs: 5_000,
   now,
   ...more,
 })
@@ -31,14 +35,22 @@ const idle = statusAfter(seen({}))
 test('a new agent gets a Pod; one whose Pod vanished goes', () => {
   expect(decideAgent(seen({}, { pod: { state: 'missing' } })).kind).toBe('create-pod')
   expect(decideAgent(seen(idle, { pod: { state: 'missing' } }))).toMatchObject({
-    kind: 'remove',
+    kind: 'give-up',
     reason: 'PodFailed',
+    status: { state: 'terminated' },
+    act: { action: 'Removed', message: 'PodFailed: its Pod is gone' },
   })
+})
+
+test('an agent that is to go is removed once its record is safe', () => {
+  const gone = { ...idle, state: 'terminated' } as const
+  expect(decideAgent(seen(gone, { recorded: false }))).toEqual({ kind: 'rest', nextMs: 1_000 })
+  expect(decideAgent(seen(gone))).toEqual({ kind: 'remove' })
 })
 
 test('with an open stream it is idle, and busy with what it holds', () => {
   expect(idle).toMatchObject({ state: 'idle', podUid: 'p1', idleSince: at(0) })
-  const busy = statusAfter(seen(idle, { held: task('a', {}, heldStatus('p1')) }))
+  const busy = statusAfter(seen(idle, { held: task('a', {}, heldStatus('p1')), now: now + 6_000 }))
   expect(busy).toMatchObject({
     state: 'busy',
     currentTask: 'a',
@@ -48,13 +60,46 @@ test('with an open stream it is idle, and busy with what it holds', () => {
   expect(busy.idleSince).toBeUndefined()
 })
 
+test.each([
+  ['what it works on', { held: task('a', {}, heldStatus('p1')) }],
+  ['its record', { outcomes: [{ succeeded: true, seconds: 1, tokens: 1 }] }],
+] as const)('%s is written at most once within its pace', (_what, more) => {
+  const soon = seen(idle, { ...more, now: now + 1_000 })
+  expect(decideAgent(soon)).toEqual({ kind: 'rest', nextMs: 4_000 })
+  expect(decideAgent({ ...soon, now: now + 5_000 })).toMatchObject({
+    kind: 'write',
+    act: undefined,
+  })
+})
+
+test('a change of its life is written at once and recorded', () => {
+  const lost = seen(idle, { line: closed(5), now: now + 1_000 })
+  expect(decideAgent(lost)).toMatchObject({
+    kind: 'write',
+    act: { action: 'Disconnected', message: 'is idle' },
+  })
+})
+
+test('it is idle since its work ended, however late that is written, and the date stays', () => {
+  const status = { ...idle, state: 'busy', heartbeatTime: at(-9) } as const
+  const later = statusAfter(seen(status, { idleMs: 3_000 }))
+  expect(later.idleSince).toBe(at(-3))
+  expect(decideAgent(seen(later, { idleMs: 9_004, now: now + 6_000 })).kind).toBe('rest')
+})
+
+test('a heartbeat of a clock that ran ahead holds up no write', () => {
+  const ahead = { ...idle, heartbeatTime: at(3600) }
+  expect(decideAgent(seen(ahead, { held: task('a', {}, heldStatus('p1')) })).kind).toBe('write')
+})
+
 test('nothing is written when nothing but the time moved', () => {
-  expect(decideAgent(seen(idle, { now: now + 60_000 })).kind).toBe('rest')
+  expect(decideAgent(seen(idle, { now: now + 60_000, idleMs: 60_000 })).kind).toBe('rest')
 })
 
 test('its record grows with every task that ended', () => {
   const status = statusAfter(
     seen(idle, {
+      now: now + 9_000,
       outcomes: [
         { succeeded: true, seconds: 10, tokens: 100 },
         { succeeded: false, seconds: 20, tokens: 50 },
@@ -66,7 +111,7 @@ test('its record grows with every task that ended', () => {
 
 test.each([
   ['just now', 5, 'write'],
-  ['for over a minute', 61, 'remove'],
+  ['for over a minute', 61, 'give-up'],
 ] as const)('silent %s', (_since, seconds, want) => {
   expect(decideAgent(seen(idle, { line: closed(seconds) })).kind).toBe(want)
 })
@@ -76,7 +121,7 @@ test('a Pod that cannot be scheduled stalls the agent with the scheduler’s wor
     seen(
       {},
       {
-        pod: { state: 'pending', since: now, trouble: 'no node has 1Gi free', unschedulable: true },
+        pod: { state: 'pending', trouble: 'no node has 1Gi free', unschedulable: true },
         line: closed(1),
       },
     ),
@@ -89,12 +134,12 @@ test('a Pod that cannot be scheduled stalls the agent with the scheduler’s wor
 
 test('a draining agent is left alone, then removed', () => {
   const leaving = draining(agent('coding-1', idle), 'was idle', now)
-  expect(decideAgent(seen(leaving))).toEqual({ kind: 'rest', nextAt: now + 45_000 })
-  expect(decideAgent(seen(leaving, { now: now + 46_000 })).kind).toBe('remove')
+  expect(decideAgent(seen(leaving))).toEqual({ kind: 'rest', nextMs: 45_000 })
+  expect(decideAgent(seen(leaving, { inStateMs: 46_000 })).kind).toBe('give-up')
   expect(
     decideAgent(seen(leaving, { pod: { state: 'ended', failed: false, message: '' } })),
   ).toMatchObject({
-    kind: 'remove',
+    kind: 'give-up',
     reason: 'Draining',
   })
 })
@@ -110,4 +155,12 @@ test('an agent whose Pod is refused says so once', () => {
   expect(refused(told, 'QuotaExceeded', 'exceeded quota: pods=3', now + 1000)).toBeUndefined()
   expect(neverStarted(told)).toBe(true)
   expect(neverStarted(agent('coding-1', idle))).toBe(false)
+})
+
+test('no word of its Pod gets into an audit record', () => {
+  const pod = { state: 'ended', failed: true, message: 'Error 1 the-secret' } as const
+  const decision = decideAgent(seen(idle, { pod }))
+  if (decision.kind !== 'give-up') throw new Error(decision.kind)
+  expect(decision.message).toContain('the-secret')
+  expect(JSON.stringify(decision.act)).not.toContain('the-secret')
 })

@@ -1,21 +1,27 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Agent, AgentState, AgentStatus } from '../../api/agent.ts'
 import type { AgentTask } from '../../api/agent-task.ts'
-import { withCondition, withConditions, withoutCondition } from '../../api/condition-list.ts'
+import {
+  conditionOf,
+  withCondition,
+  withConditions,
+  withoutCondition,
+} from '../../api/condition-list.ts'
 import { agentConditions, agentReasons, type AgentReason } from '../../api/conditions.ts'
+import { annotations } from '../../api/names.ts'
+import type { Act } from '../../audit/outbox.ts'
 
 /** What the hub knows of an agent's stream. */
 export type Line =
   | { readonly state: 'open'; readonly activity: string }
-  /** `since`: milliseconds since 1970; when the operator started, for one that never spoke to it. */
-  | { readonly state: 'closed'; readonly since: number }
+  /** `forMs`: since the operator started, for one that never spoke to it. */
+  | { readonly state: 'closed'; readonly forMs: number }
 
 /** Where the agent's Pod is. */
 export type PodView =
   | { readonly state: 'missing' }
   | {
       readonly state: 'pending'
-      readonly since: number
       readonly trouble: string | undefined
       readonly unschedulable: boolean
     }
@@ -35,15 +41,37 @@ export interface AgentObservation {
   readonly line: Line
   readonly held: AgentTask | undefined
   readonly outcomes: readonly Outcome[]
+  /** How long it has been in its `status.state`, in milliseconds. */
+  readonly inStateMs: number
+  /** How long it has held nothing. */
+  readonly idleMs: number
+  /** The audit log holds all that its status shows. */
+  readonly recorded: boolean
+  /** What only tells more about the same state is written at most this often. */
+  readonly paceMs: number
   readonly now: number
 }
 
 export type AgentDecision =
-  | { readonly kind: 'rest'; readonly nextAt: number | undefined }
+  /** Comes back after `nextMs`, if anything can change by time alone. */
+  | { readonly kind: 'rest'; readonly nextMs: number | undefined }
   | { readonly kind: 'create-pod' }
-  | { readonly kind: 'write'; readonly status: AgentStatus; readonly nextAt: number | undefined }
+  | {
+      readonly kind: 'write'
+      readonly status: AgentStatus
+      readonly act: Act | undefined
+      readonly nextMs: number | undefined
+    }
+  /** Say that it goes and why; the next run removes it. */
+  | {
+      readonly kind: 'give-up'
+      readonly status: AgentStatus
+      readonly act: Act
+      readonly reason: AgentReason
+      readonly message: string
+    }
   /** Delete the Agent; its Pod goes with it. */
-  | { readonly kind: 'remove'; readonly reason: AgentReason; readonly message: string }
+  | { readonly kind: 'remove' }
 
 /** An open Pod whose stream stays closed this long is given up. */
 const silentMs = 60_000
@@ -51,77 +79,100 @@ const silentMs = 60_000
 const startMs = 5 * 60_000
 /** A draining agent may take this long to leave. */
 const drainMs = 45_000
+/** How soon a pending Pod is looked at again, and an agent whose end is being recorded. */
+const lookMs = 15_000
+const recordMs = 1_000
 
 /** What to do about one agent now. */
 export function decideAgent(seen: AgentObservation): AgentDecision {
-  const { agent, pod, line, now } = seen
+  const { agent, pod, line } = seen
   if (agent.metadata.deletionTimestamp !== undefined) return rest()
   const state = agent.status?.state
   const known = agent.status?.podUid !== undefined
 
+  // Its end is told first and carried out once the audit holds it: with the object its outbox goes.
+  if (state === 'terminated') return seen.recorded ? { kind: 'remove' } : rest(recordMs)
   if (pod.state === 'missing')
-    return known ? remove(agentReasons.PodFailed, 'its Pod is gone') : { kind: 'create-pod' }
+    return known ? giveUp(seen, agentReasons.PodFailed, 'its Pod is gone') : { kind: 'create-pod' }
   if (pod.state === 'ended')
-    return remove(
-      pod.failed ? agentReasons.PodFailed : agentReasons.Draining,
-      pod.failed ? `its Pod failed: ${pod.message}` : 'it left after its work was done',
-    )
+    return pod.failed
+      ? giveUp(seen, agentReasons.PodFailed, 'its Pod failed', pod.message)
+      : giveUp(seen, agentReasons.Draining, 'it left after its work was done')
   if (pod.state === 'pending') {
-    const end = Date.parse(agent.metadata.creationTimestamp) + startMs
-    if (end <= now)
-      return remove(
+    const left = startMs - seen.inStateMs
+    if (left <= 0)
+      return giveUp(
+        seen,
         pod.unschedulable ? agentReasons.PodUnschedulable : agentReasons.PodFailed,
-        `its Pod did not start within ${startMs / 1000} s: ${pod.trouble ?? 'no reason given'}`,
+        `its Pod did not start within ${startMs / 1000} s`,
+        pod.trouble,
       )
     const reason: AgentReason = pod.unschedulable
       ? agentReasons.PodUnschedulable
       : pod.trouble === undefined
         ? agentReasons.Starting
         : agentReasons.PodFailed
-    return write(
-      seen,
-      'starting',
-      reason,
-      pod.trouble ?? 'its Pod is starting',
-      Math.min(end, now + 15_000),
-    )
+    const message = pod.trouble ?? 'its Pod is starting'
+    return write(seen, 'starting', reason, message, Math.min(left, lookMs))
   }
   if (state === 'draining') {
-    const since = transitionTime(agent) ?? now
-    if (since + drainMs <= now)
-      return remove(agentReasons.Draining, 'it was told to leave and did not')
-    return rest(since + drainMs)
+    const left = drainMs - seen.inStateMs
+    return left > 0
+      ? rest(left)
+      : giveUp(seen, agentReasons.Draining, 'it was told to leave and did not')
   }
   if (line.state === 'closed') {
     if (!known || state === undefined || state === 'starting') {
-      const end = Date.parse(agent.metadata.creationTimestamp) + startMs
-      if (end <= now)
-        return remove(agentReasons.PodFailed, 'its Pod runs but never reached the hub')
-      return write(
-        seen,
-        'starting',
-        agentReasons.Starting,
-        'its Pod runs and has not reached the hub yet',
-        end,
-      )
+      const left = startMs - seen.inStateMs
+      if (left <= 0)
+        return giveUp(seen, agentReasons.PodFailed, 'its Pod runs but never reached the hub')
+      const message = 'its Pod runs and has not reached the hub yet'
+      return write(seen, 'starting', agentReasons.Starting, message, left)
     }
-    if (line.since + silentMs <= now)
-      return remove(agentReasons.Disconnected, `it was silent for ${silentMs / 1000} s`)
-    return write(
-      seen,
-      seen.held === undefined ? 'idle' : 'busy',
-      agentReasons.Disconnected,
-      'its stream to the hub is closed',
-      line.since + silentMs,
-    )
+    const left = silentMs - line.forMs
+    if (left <= 0)
+      return giveUp(seen, agentReasons.Disconnected, `it was silent for ${silentMs / 1000} s`)
+    const message = 'its stream to the hub is closed'
+    return write(seen, working(seen), agentReasons.Disconnected, message, left)
   }
   return write(
     seen,
-    seen.held === undefined ? 'idle' : 'busy',
+    working(seen),
     agentReasons.Connected,
     'its stream to the hub is open',
     undefined,
   )
+}
+
+const working = ({ held }: AgentObservation): AgentState => (held === undefined ? 'idle' : 'busy')
+
+/** The status of an agent whose end is decided. */
+function giveUp(
+  seen: AgentObservation,
+  reason: AgentReason,
+  message: string,
+  detail?: string,
+): AgentDecision {
+  const { agent, outcomes, now } = seen
+  const said = detail === undefined || detail === '' ? message : `${message}: ${detail}`
+  const performance = performanceAfter(agent.status?.performance, outcomes)
+  const status: AgentStatus = {
+    ...agent.status,
+    observedGeneration: agent.metadata.generation,
+    state: 'terminated',
+    ...(performance === undefined ? {} : { performance }),
+    conditions: [
+      ...withCondition(
+        agent.status?.conditions ?? [],
+        { type: agentConditions.Ready, status: 'False', reason, message: said },
+        new Date(now).toISOString(),
+        agent.metadata.generation,
+      ),
+    ],
+  }
+  // A Pod's own words stay out of the audit: the project's code may have printed them.
+  const act = { action: 'Removed', message: `${reason}: ${message}` }
+  return { kind: 'give-up', status, act, reason, message: said }
 }
 
 /** The status of an agent that is told to leave. */
@@ -178,7 +229,7 @@ function write(
   state: AgentState,
   reason: AgentReason,
   message: string,
-  nextAt: number | undefined,
+  nextMs: number | undefined,
 ): AgentDecision {
   const { agent, pod, line, held, now } = seen
   const at = new Date(now).toISOString()
@@ -200,7 +251,7 @@ function write(
     currentTask: _task,
     currentRequest: _request,
     activity: _activity,
-    idleSince,
+    idleSince: _idleSince,
     ...kept
   } = before
   const status: AgentStatus = {
@@ -224,12 +275,55 @@ function write(
     ...(line.state === 'open' && held !== undefined && line.activity !== ''
       ? { activity: line.activity.slice(0, 200) }
       : {}),
-    ...(state === 'idle'
-      ? { idleSince: (before.state === 'idle' ? idleSince : undefined) ?? at }
-      : {}),
+    ...(state === 'idle' ? { idleSince: idleSinceOf(seen) } : {}),
     heartbeatTime: at,
   }
-  return sameButTime(before, status) ? rest(nextAt) : { kind: 'write', status, nextAt }
+  // The heartbeat alone is not worth a write.
+  if (isDeepStrictEqual(withoutTime(before), withoutTime(status))) return rest(nextMs)
+  if (isDeepStrictEqual(lifeOf(before), lifeOf(status))) {
+    const waitMs = Date.parse(before.heartbeatTime ?? '') + seen.paceMs - now
+    // A time to come was written by another clock.
+    if (waitMs > 0 && waitMs <= seen.paceMs) return rest(Math.min(waitMs, nextMs ?? waitMs))
+  }
+  return { kind: 'write', status, act: actOf(agent, state, reason), nextMs }
+}
+
+/** The record of a change in an agent's life; what it works on is told by the tasks. */
+function actOf(agent: Agent, state: AgentState, reason: AgentReason): Act | undefined {
+  const before = conditionOf(agent, agentConditions.Ready)
+  if (before === undefined)
+    return {
+      action: 'Created',
+      message: agent.metadata.annotations?.[annotations.reason] ?? 'made by a person',
+    }
+  return before.reason === reason ? undefined : { action: reason, message: `is ${state}` }
+}
+
+/** Since when it is idle. Kept while it is right: a date that moves by a millisecond would be written for ever. */
+function idleSinceOf({ agent, idleMs, now }: AgentObservation): string {
+  const at = now - idleMs
+  const known = agent.status?.idleSince
+  const same = known !== undefined && Math.abs(Date.parse(known) - at) <= 1_000
+  return same ? known : new Date(at).toISOString()
+}
+
+function withoutTime({ heartbeatTime: _time, ...status }: AgentStatus): AgentStatus {
+  return status
+}
+
+/** What of a status is written at once: all but what it works on and how well. */
+function lifeOf(status: AgentStatus): AgentStatus {
+  const {
+    currentTask: _task,
+    currentRequest: _request,
+    activity: _activity,
+    performance: _performance,
+    idleSince: _idleSince,
+    heartbeatTime: _time,
+    state,
+    ...life
+  } = status
+  return { ...life, state: state === 'busy' ? 'idle' : state }
 }
 
 function performanceAfter(
@@ -247,24 +341,6 @@ function performanceAfter(
   }, before)
 }
 
-/** The heartbeat alone is not worth a write. */
-function sameButTime(before: AgentStatus, after: AgentStatus): boolean {
-  const { heartbeatTime: _before, ...old } = before
-  const { heartbeatTime: _after, ...fresh } = after
-  return isDeepStrictEqual(old, fresh)
-}
-
-function transitionTime(agent: Agent): number | undefined {
-  const ready = agent.status?.conditions?.find(
-    (condition) => condition.type === agentConditions.Ready,
-  )
-  return ready === undefined ? undefined : Date.parse(ready.lastTransitionTime)
-}
-
-function rest(nextAt?: number): AgentDecision {
-  return { kind: 'rest', nextAt }
-}
-
-function remove(reason: AgentReason, message: string): AgentDecision {
-  return { kind: 'remove', reason, message }
+function rest(nextMs?: number): AgentDecision {
+  return { kind: 'rest', nextMs }
 }

@@ -8,8 +8,9 @@ import { isNotFound } from '../../kube/errors.ts'
 import { refOf } from '../../kube/resource.ts'
 import type { Reconcile } from '../../runtime/controller.ts'
 import { done, requeueAfter, WaitError, type Result } from '../../runtime/outcome.ts'
-import { byRequest, byUid, tell, writeStatus, type World } from '../world.ts'
-import { decideTask, type TaskObservation } from './decide.ts'
+import { readinessOf } from '../../scheduler/readiness.ts'
+import { byHolder, byUid, writeStatus, type World } from '../world.ts'
+import { decideTask, type Holder, type TaskObservation } from './decide.ts'
 import { attemptOver, integrated, type Transition } from './transitions.ts'
 
 /** A holder whose stream was closed for this long has lost its task. */
@@ -20,7 +21,7 @@ export const returnMs = 30_000
 const watchMs = 2_000
 const forgePauseMs = 3_000
 
-/** Brings each AgentTask along its life: readies, takes away from lost agents, merges, ends. */
+/** Brings each AgentTask along its life: skips, takes away from lost agents, merges, ends. */
 export function taskReconciler(
   world: World,
   parts: { readonly forge: Forge; readonly lines: Lines },
@@ -56,13 +57,24 @@ export function taskReconciler(
 }
 
 function observe(world: World, lines: Lines, task: AgentTask): TaskObservation {
-  const siblings = world.tasks.byIndex(byRequest, requestKey(task))
+  const held = heldBy(task)
   return {
     task,
-    dependencies: siblings.filter((other) => task.spec.after.includes(other.metadata.name)),
+    readiness: readinessOf(task, (name) => siblingOf(world, task, name)),
     holder: holderOf(world, lines, task),
+    claims: held === undefined ? [] : world.tasks.byIndex(byHolder, held.podUid),
     now: world.clock.now(),
   }
+}
+
+/** Another task of the same request. */
+export function siblingOf(
+  world: Pick<World, 'tasks'>,
+  task: AgentTask,
+  name: string,
+): AgentTask | undefined {
+  const other = world.tasks.get(task.metadata.namespace, name)
+  return other?.spec.requestRef.name === task.spec.requestRef.name ? other : undefined
 }
 
 /** The index key of a task's request. */
@@ -70,22 +82,26 @@ export function requestKey(task: AgentTask): string {
   return `${task.metadata.namespace}/${task.spec.requestRef.name}`
 }
 
-function holderOf(world: World, lines: Lines, task: AgentTask): TaskObservation['holder'] {
+function holderOf(world: World, lines: Lines, task: AgentTask): Holder {
   const held = heldBy(task)
   if (held === undefined) return { state: 'unknown' }
+  const lost = (why: string, blameless = false): Holder => ({ state: 'lost', why, blameless })
+  const pod = world.pods.byIndex(byUid, held.podUid)[0]
+  const phase = pod?.status?.phase
+  // A task may well be what ends its agent, by its hunger for memory say; that must count, or it would loop for ever.
+  if (phase === 'Failed' || phase === 'Succeeded') return lost(`the Pod of ${held.agent} ended`)
+  if (pod === undefined) return lost(`the Pod of ${held.agent} is gone`)
   // Somebody deleted the Agent, and another may have its name by now. The Pod goes on for its grace period, unheard.
-  if (world.agents.get(task.metadata.namespace, held.agent)?.status?.podUid !== held.podUid)
-    return { state: 'lost', why: `the Agent ${held.agent} was deleted` }
+  const agent = world.agents.get(task.metadata.namespace, held.agent)
+  if (agent?.status?.podUid !== held.podUid)
+    return lost(`the Agent ${held.agent} was deleted`, true)
+  if (agent.status.state === 'terminated') return lost(`the Agent ${held.agent} is being removed`)
   const heard = lines.of(held.podUid)
   if (heard.open) return { state: 'alive' }
-  const pod = world.pods.byIndex(byUid, held.podUid)[0]
-  if (pod === undefined) return { state: 'lost', why: `the Pod of ${held.agent} is gone` }
-  const phase = pod.status?.phase
-  if (phase === 'Failed' || phase === 'Succeeded')
-    return { state: 'lost', why: `the Pod of ${held.agent} ended` }
+  // It never spoke to this process, which began a moment ago: that says more about us than about the task.
   const patienceMs = heard.known ? lostAfterMs : returnMs
   return world.clock.now() - heard.since > patienceMs
-    ? { state: 'lost', why: `${held.agent} was silent for ${patienceMs / 1000} s` }
+    ? lost(`${held.agent} was silent for ${patienceMs / 1000} s`, !heard.known)
     : { state: 'unknown' }
 }
 
@@ -99,7 +115,8 @@ export async function writeTransition(
   actor = 'operator',
 ): Promise<AgentTask> {
   const held = heldBy(task)
-  const written = await writeStatus(world, world.tasks, task, transition.status, { signal })
+  const act = transition.act === undefined ? undefined : { ...transition.act, actor }
+  const written = await writeStatus(world, world.tasks, task, transition.status, { signal, act })
   if (held !== undefined && heldBy(written) === undefined && written.status?.result === undefined)
     lines.send(held.podUid, {
       kind: 'cancel',
@@ -107,20 +124,14 @@ export async function writeTransition(
       uid: task.metadata.uid,
       attempt: held.attempt,
     })
-  tell(
-    world,
-    task,
-    {
+  // What goes well stands in the status and in the audit; an Event for each step would cost as much as the step.
+  if (transition.type === 'Warning')
+    world.events.record(task, {
       type: transition.type,
       reason: transition.reason,
       action: 'Progress',
       message: transition.message,
-    },
-    {
-      actor,
-      detail: { request: task.spec.requestRef.name, attempt: written.status?.attempts ?? 0 },
-    },
-  )
+    })
   return written
 }
 

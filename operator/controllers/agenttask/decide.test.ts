@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
-import { conditionOf, isTrue } from '../../api/condition-list.ts'
+import { isTrue } from '../../api/condition-list.ts'
 import { failureRemedies } from '../../api/failures.ts'
 import type { Report } from '../../api/agent-protocol.ts'
 import type { AgentTask } from '../../api/agent-task.ts'
-import { at, endedStatus, heldStatus, now, queuedStatus, task } from '../../../test/objects.ts'
+import { at, heldStatus, now, queuedStatus, task } from '../../../test/objects.ts'
 import { decideTask, type TaskObservation } from './decide.ts'
-import { acceptReport, assign, attemptOver, integrated } from './transitions.ts'
+import { acceptReport, assign, attemptOver, integrated, queued } from './transitions.ts'
 
 const commit = 'a'.repeat(40)
 const report = (more: Partial<Report> = {}): Report => ({
@@ -26,8 +26,9 @@ const from = { podUid: 'p1', tokens: 120, model: 'm' }
 
 const seen = (one: AgentTask, more: Partial<TaskObservation> = {}): TaskObservation => ({
   task: one,
-  dependencies: [],
+  readiness: { state: 'ready' },
   holder: { state: 'alive' },
+  claims: [one],
   now,
   ...more,
 })
@@ -39,33 +40,15 @@ function after(one: AgentTask, more: Partial<TaskObservation> = {}): AgentTask {
   return { ...one, status: decision.transition.status }
 }
 
-test('a new task without dependencies is ready at once; one with dependencies waits', () => {
-  const free = after({ ...task('a'), status: {} })
-  expect(isTrue(free, 'Ready')).toBe(true)
-  const waiting = after({ ...task('b', { after: ['a'] }), status: {} })
-  expect(isTrue(waiting, 'Ready')).toBe(false)
-  expect(conditionOf(waiting, 'Succeeded')).toMatchObject({ status: 'Unknown', reason: 'Waiting' })
-})
-
-test.each([
-  ['every dependency succeeded', 'FailRequest', true, true],
-  ['a dependency that may fail did', 'Continue', false, true],
-  ['a dependency still runs', 'FailRequest', undefined, false],
-] as const)('readiness when %s', (_case, onFailure, outcome, wantReady) => {
-  const waiting = after({ ...task('b', { after: ['a'] }), status: {} })
-  const dependency = task(
-    'a',
-    { onFailure },
-    outcome === undefined ? heldStatus('p1') : endedStatus(outcome),
-  )
-  const decision = decideTask(seen(waiting, { dependencies: [dependency] }))
-  expect(decision.kind).toBe(wantReady ? 'write' : 'rest')
+test('a task that waits for others or for an agent is left to the scheduler', () => {
+  for (const state of ['ready', 'waiting'] as const)
+    expect(decideTask(seen({ ...task('a'), status: {} }, { readiness: { state } })).kind).toBe(
+      'rest',
+    )
 })
 
 test('a task behind a failed one is skipped and says which', () => {
-  const skipped = after(task('b', { after: ['a'] }), {
-    dependencies: [task('a', {}, endedStatus(false))],
-  })
+  const skipped = after({ ...task('b'), status: {} }, { readiness: { state: 'broken', by: 'a' } })
   expect(isTrue(skipped, 'Finished')).toBe(true)
   expect(skipped.status?.failure).toMatchObject({
     reason: 'DependencyFailed',
@@ -73,17 +56,39 @@ test('a task behind a failed one is skipped and says which', () => {
   })
 })
 
-test('a task behind a skipped one is skipped, too, also when the request could spare that one', () => {
-  const skipped = after(task('review', { after: ['a'], onFailure: 'Continue' }), {
-    dependencies: [task('a', {}, endedStatus(false))],
-  })
-  const finish = after(task('finish', { after: ['review'] }), { dependencies: [skipped] })
-  expect(finish.status?.failure?.reason).toBe('DependencyFailed')
+test('of two tasks that one Pod holds the later one is taken back at once and at no cost', () => {
+  const first = task('b', {}, heldStatus('p1'))
+  const held = heldStatus('p1', 3)
+  const later = task(
+    'a',
+    {},
+    {
+      ...held,
+      ...(held.assignment === undefined ? {} : { assignment: { ...held.assignment, at: at(-5) } }),
+    },
+  )
+  const claims = [later, first]
+  expect(decideTask(seen(first, { claims })).kind).toBe('rest')
+  const back = after(later, { claims })
+  expect(back.status).toMatchObject({ notBefore: at(0), failure: { reason: 'AgentWithdrawn' } })
+  expect(isTrue(back, 'Finished')).toBe(false)
+  // Given at the same moment, the name decides, for whoever asks.
+  const [one, other] = [task('a', {}, heldStatus('p1')), task('b', {}, heldStatus('p1'))]
+  expect(decideTask(seen(one, { claims: [one, other] })).kind).toBe('rest')
+  expect(decideTask(seen(other, { claims: [other, one] })).kind).toBe('write')
+})
+
+test('an agent that somebody took away is not held against the task, one that vanished is', () => {
+  const held = task('a', { maxAttempts: 1 }, heldStatus('p1'))
+  const lost = (blameless: boolean) =>
+    after(held, { holder: { state: 'lost', why: 'x', blameless } })
+  expect(isTrue(lost(true), 'DeadLettered')).toBe(false)
+  expect(isTrue(lost(false), 'DeadLettered')).toBe(true)
 })
 
 test('a lost holder or a passed deadline gives the task back with a pause', () => {
   const held = task('a', {}, heldStatus('p1'))
-  const lost = after(held, { holder: { state: 'lost', why: 'its Pod is gone' } })
+  const lost = after(held, { holder: { state: 'lost', why: 'its Pod is gone', blameless: false } })
   expect(lost.status?.failure?.reason).toBe('AgentLost')
   expect(lost.status?.notBefore).toBe(at(2))
   expect(isTrue(lost, 'Assigned')).toBe(false)
@@ -207,4 +212,44 @@ test('attempts are numbered by assignment and never repeat', () => {
   )
   const second = assign({ ...task('a'), status: lost.status }, { name: 'd', podUid: 'p2' }, now)
   expect([first, second].map((one) => one.status.assignment?.attempt)).toEqual([1, 2])
+})
+
+test('a queue place is a transition once; a new reason is not', () => {
+  const waiting: AgentTask = { ...task('a'), status: {} }
+  const first = queued(waiting, 0, 'all 10 agents are in use', now)
+  expect(first.act?.action).toBe('Queued')
+  expect(first.status.conditions).toHaveLength(4)
+  const second = queued({ ...waiting, status: first.status }, 0, 'agent c is starting', now)
+  expect(second.act).toBeUndefined()
+  expect(second.status.queue?.reason).toBe('agent c is starting')
+})
+
+test('an assignment makes a task whole that nobody wrote before', () => {
+  const given = assign({ ...task('a'), status: {} }, { name: 'c', podUid: 'p1' }, now)
+  expect(given.status.conditions?.map(({ type, status }) => `${type}=${status}`)).toEqual([
+    'Ready=True',
+    'Assigned=True',
+    'Succeeded=Unknown',
+    'Finished=False',
+  ])
+})
+
+test('no word of an agent gets into an audit record', () => {
+  const held = task('a', {}, heldStatus('p1', 3))
+  const secret = 'the-secret'
+  const bad = report({
+    attempt: 3,
+    summary: secret,
+    notes: [secret],
+    failure: { reason: 'ChecksFailed', message: secret },
+  })
+  const good = report({ attempt: 3, summary: secret })
+  for (const said of [bad, good]) {
+    const decision = acceptReport(held, said, from, now)
+    if (decision.kind !== 'accepted') throw new Error(decision.kind)
+    expect(JSON.stringify(decision.transition.act)).not.toContain(secret)
+    const merging = { ...held, status: decision.transition.status }
+    if (said === good)
+      expect(JSON.stringify(integrated(merging, commit, now).act)).not.toContain(secret)
+  }
 })

@@ -1,18 +1,23 @@
 import type { AgentTask } from '../../api/agent-task.ts'
-import { isTrue } from '../../api/condition-list.ts'
-import { taskConditions } from '../../api/conditions.ts'
-import { hasFailed, hasSucceeded, heldBy, isFinished, isIntegrating } from '../../api/task-state.ts'
-import { attemptOver, begin, ready, skip, type Transition } from './transitions.ts'
+import { firstClaim, heldBy, isFinished, isIntegrating } from '../../api/task-state.ts'
+import type { Readiness } from '../../scheduler/readiness.ts'
+import { attemptOver, skip, type Transition } from './transitions.ts'
+
+/** Whether the agent that holds a task can still be heard. */
+export type Holder =
+  | { readonly state: 'alive' | 'unknown' }
+  /** `blameless`: the task cannot have had to do with it, so the attempt is not held against it. */
+  | { readonly state: 'lost'; readonly why: string; readonly blameless: boolean }
 
 /** Everything a decision about one task rests on. */
 export interface TaskObservation {
   readonly task: AgentTask
-  /** The tasks named in `spec.after` that exist. */
-  readonly dependencies: readonly AgentTask[]
-  /** Whether the agent that holds it can still be heard; meaningless while nobody holds it. */
-  readonly holder:
-    | { readonly state: 'alive' | 'unknown' }
-    | { readonly state: 'lost'; readonly why: string }
+  /** What the tasks it waits for allow. */
+  readonly readiness: Readiness
+  /** Meaningless while nobody holds it. */
+  readonly holder: Holder
+  /** Every task that its holder's Pod holds, itself among them. */
+  readonly claims: readonly AgentTask[]
   /** Milliseconds since 1970. */
   readonly now: number
 }
@@ -23,43 +28,39 @@ export type TaskDecision =
   /** Merge the accepted commit into the request's branch, then write what came of it. */
   | { readonly kind: 'integrate' }
 
-/** What to do about one task now. Guards first; the first that applies decides. */
+/** What to do about one task now. Guards first; the first that applies decides. Giving it to an agent is the scheduler's. */
 export function decideTask(seen: TaskObservation): TaskDecision {
-  const { task, now } = seen
+  const { task, readiness, now } = seen
   if (isFinished(task)) return { kind: 'rest', nextAt: undefined }
-  if (task.status?.conditions === undefined) return write(begin(task, now))
-
-  const broken = seen.dependencies.find(
-    (dependency) => hasFailed(dependency) && !maySpare(dependency),
-  )
-  const held = heldBy(task)
-  if (broken !== undefined && held === undefined && !isIntegrating(task))
-    return write(skip(task, broken.metadata.name, now))
-
   if (isIntegrating(task)) return { kind: 'integrate' }
-  if (held !== undefined) return decideHeld(seen, held.deadline)
-
-  const met = task.spec.after.every((name) =>
-    seen.dependencies.some(
-      (dependency) =>
-        dependency.metadata.name === name &&
-        (hasSucceeded(dependency) || (isFinished(dependency) && maySpare(dependency))),
-    ),
-  )
-  if (met && !isTrue(task, taskConditions.Ready)) return write(ready(task, now))
+  const held = heldBy(task)
+  if (held !== undefined) return decideHeld(seen, held)
+  if (readiness.state === 'broken') return write(skip(task, readiness.by, now))
   return { kind: 'rest', nextAt: undefined }
 }
 
-/** The request goes on without it. Not when it was skipped itself: what it waited for is missing for those behind, too. */
-function maySpare(task: AgentTask): boolean {
-  return task.spec.onFailure === 'Continue' && task.status?.failure?.reason !== 'DependencyFailed'
-}
-
-function decideHeld(seen: TaskObservation, deadline: string): TaskDecision {
-  const { task, now, holder } = seen
-  if (holder.state === 'lost')
-    return write(attemptOver(task, { reason: 'AgentLost', message: holder.why }, now))
-  const end = Date.parse(deadline)
+function decideHeld(
+  seen: TaskObservation,
+  held: NonNullable<ReturnType<typeof heldBy>>,
+): TaskDecision {
+  const { task, now, holder, claims } = seen
+  const first = firstClaim(claims)
+  if (first !== undefined && first.metadata.uid !== task.metadata.uid)
+    return write(
+      attemptOver(
+        task,
+        {
+          reason: 'AgentWithdrawn',
+          message: `${held.agent} was given ${first.metadata.name} before`,
+        },
+        now,
+      ),
+    )
+  if (holder.state === 'lost') {
+    const reason = holder.blameless ? 'AgentWithdrawn' : 'AgentLost'
+    return write(attemptOver(task, { reason, message: holder.why }, now))
+  }
+  const end = Date.parse(held.deadline)
   if (end <= now)
     return write(
       attemptOver(

@@ -16,7 +16,8 @@ export interface Reporter {
 }
 
 /**
- * Takes an agent's report: judged on a live read, written on that version, so that of two reports only one is accepted.
+ * Takes an agent's report. Judged on the newest version we know and written on that version, so that of two reports only
+ * one is accepted, at the cost of one write. Only a refusal is judged again on a live read: our view may be the older one.
  * Safe to repeat: an agent sends its report until it gets this receipt.
  */
 export async function takeReport(
@@ -26,34 +27,38 @@ export async function takeReport(
   report: Report,
   options: { readonly signal: AbortSignal },
 ): Promise<ReportReceipt> {
+  const ref = { namespace: world.namespace, name: report.task }
+  let task = world.latest.of(world.tasks, ref)
+  let live = false
   for (;;) {
-    const task = await world.client.get(world.tasks.resource, {
-      namespace: world.namespace,
-      name: report.task,
-      signal: options.signal,
-    })
-    const decision = acceptReport(task, report, from, world.clock.now())
-    if (decision.kind === 'fenced') return { outcome: 'fenced', message: decision.message }
-    if (decision.kind === 'repeated')
-      return { outcome: 'accepted', message: 'it was accepted before' }
-    try {
-      const written = await writeTransition(
-        world,
-        parts.lines,
-        task,
-        decision.transition,
-        options.signal,
-        `agent/${from.agent}`,
-      )
-      parts.outcomes.add(from.agent, {
-        // A dead-lettered task keeps its last result, too.
-        succeeded: isIntegrating(written) || hasSucceeded(written),
-        seconds: report.durationSeconds,
-        tokens: from.tokens,
-      })
-      return { outcome: 'accepted', message: decision.transition.message }
-    } catch (error) {
-      if (!isConflict(error)) throw error
+    const decision =
+      task === undefined ? undefined : acceptReport(task, report, from, world.clock.now())
+    if (task !== undefined && decision?.kind === 'accepted') {
+      try {
+        const written = await writeTransition(
+          world,
+          parts.lines,
+          task,
+          decision.transition,
+          options.signal,
+          `agent/${from.agent}`,
+        )
+        parts.outcomes.add(from.agent, {
+          // A dead-lettered task keeps its last result, too.
+          succeeded: isIntegrating(written) || hasSucceeded(written),
+          seconds: report.durationSeconds,
+          tokens: from.tokens,
+        })
+        return { outcome: 'accepted', message: decision.transition.message }
+      } catch (error) {
+        if (!isConflict(error)) throw error
+      }
+    } else if (live && decision !== undefined) {
+      return decision.kind === 'fenced'
+        ? { outcome: 'fenced', message: decision.message }
+        : { outcome: 'accepted', message: 'it was accepted before' }
     }
+    task = await world.client.get(world.tasks.resource, { ...ref, signal: options.signal })
+    live = true
   }
 }

@@ -1,19 +1,20 @@
 // The life of an AgentTask as an explicit state machine: each function is one transition and gives the whole next status.
 //
-//   waiting -> queued -> assigned -> integrating -> succeeded
-//                ^          |             |
-//                +-- retrying <-----------+--> dead-lettered
+//   waiting -> (queued) -> assigned -> integrating -> succeeded
+//                 ^           |             |
+//                 +-- retrying <------------+--> dead-lettered
 //   waiting -> skipped
 //
-// Pure. Who calls what: the controller begins, readies, skips, integrates and ends attempts; the scheduler assigns; the
-// hub accepts reports. Every write carries the resourceVersion it was decided on, so two of them cannot both win.
+// Waiting is what the schema shows before anybody wrote; queued is written only for a task that has to wait for an agent.
+// Pure. Who calls what: the scheduler queues and assigns; the controller skips, integrates and ends attempts; the hub
+// accepts reports. Every write carries the resourceVersion it was decided on, so two of them cannot both win.
 import {
   failureRemedies,
   hopelessReasons,
   waitingReasons,
   type FailureReason,
 } from '../../api/failures.ts'
-import { conditionOf, withConditions, withoutCondition } from '../../api/condition-list.ts'
+import { conditionOf, isTrue, withConditions, withoutCondition } from '../../api/condition-list.ts'
 import { taskConditions, taskReasons } from '../../api/conditions.ts'
 import { git } from '../../api/names.ts'
 import { goodVerdicts } from '../../api/agent-types.ts'
@@ -21,6 +22,8 @@ import { heldBy } from '../../api/task-state.ts'
 import type { AgentTask, AgentTaskStatus, Failure, TaskResult } from '../../api/agent-task.ts'
 import type { Report } from '../../api/agent-protocol.ts'
 import { pathPattern, type Condition } from '../../api/schema.ts'
+import type { Act } from '../../audit/outbox.ts'
+import { longestPauseMs } from '../../scheduler/schedule.ts'
 
 /** A next status, and what to tell people about it. */
 export interface Transition {
@@ -28,6 +31,8 @@ export interface Transition {
   readonly type: 'Normal' | 'Warning'
   readonly reason: string
   readonly message: string
+  /** Its audit record; undefined when the state stays the same. */
+  readonly act: Act | undefined
 }
 
 /** Attempts of any kind; `status.history` holds no more. */
@@ -35,36 +40,6 @@ const mostAttempts = 10
 
 const { Ready, Assigned, Succeeded, Finished, DeadLettered } = taskConditions
 const rfc3339 = (ms: number): string => new Date(ms).toISOString()
-
-/** First visit: every condition is there, Unknown or False. */
-export function begin(task: AgentTask, now: number): Transition {
-  const waits = task.spec.after.length > 0
-  return next(task, now, {
-    type: 'Normal',
-    reason: waits ? taskReasons.Waiting : taskReasons.Queued,
-    message: waits ? `waits for ${task.spec.after.join(', ')}` : 'ready to be worked on',
-    conditions: [
-      [Ready, waits ? 'False' : 'True', waits ? taskReasons.Waiting : taskReasons.Queued],
-      [Assigned, 'False', taskReasons.Waiting],
-      [Succeeded, 'Unknown', waits ? taskReasons.Waiting : taskReasons.Queued],
-      [Finished, 'False', taskReasons.Waiting],
-    ],
-    fields: { attempts: 0 },
-  })
-}
-
-/** Everything it waits for is there. */
-export function ready(task: AgentTask, now: number): Transition {
-  return next(task, now, {
-    type: 'Normal',
-    reason: taskReasons.Queued,
-    message: 'ready to be worked on',
-    conditions: [
-      [Ready, 'True', taskReasons.Queued],
-      [Succeeded, 'Unknown', taskReasons.Queued],
-    ],
-  })
-}
 
 /** An agent gets it. The attempt number is the fencing token of everything that follows. */
 export function assign(
@@ -77,9 +52,12 @@ export function assign(
     type: 'Normal',
     reason: taskReasons.Running,
     message: `given to ${agent.name}, attempt ${attempt}`,
+    act: { action: 'Assigned', message: `given to ${agent.name}, attempt ${attempt}` },
     conditions: [
+      [Ready, 'True', taskReasons.Queued],
       [Assigned, 'True', taskReasons.Running],
       [Succeeded, 'Unknown', taskReasons.Running],
+      [Finished, 'False', taskReasons.Running],
     ],
     fields: {
       assignment: {
@@ -148,6 +126,10 @@ export function acceptReport(
       type: 'Normal',
       reason: taskReasons.Integrating,
       message: `${result.summary || result.verdict}; waits to be merged`,
+      act: {
+        action: taskReasons.Integrating,
+        message: `${result.verdict}, commit ${result.commit}, ${whoseAttempt(task)}`,
+      },
       conditions: [
         [Assigned, 'False', taskReasons.Integrating],
         [Succeeded, 'Unknown', taskReasons.Integrating],
@@ -202,10 +184,13 @@ export function attemptOver(task: AgentTask, end: AttemptEnd, now: number): Tran
   const last =
     used >= task.spec.maxAttempts || attempt >= mostAttempts || hopelessReasons.has(end.reason)
   if (!last) {
-    const pauseMs = Math.min(60_000, 2000 * 2 ** (attempt - 1))
+    // Who was in nobody's way need not wait; somebody whose work failed might fail in the same way at once.
+    const pauseMs =
+      end.reason === 'AgentWithdrawn' ? 0 : Math.min(longestPauseMs, 2000 * 2 ** (attempt - 1))
     return next(task, now, {
       type: 'Warning',
       reason: taskReasons.Retrying,
+      act: { action: taskReasons.Retrying, message: `${failure.reason}, ${whoseAttempt(task)}` },
       message: `attempt ${attempt} of ${task.spec.maxAttempts} failed: ${failure.reason}: ${failure.message}`,
       conditions: [
         [Ready, 'True', taskReasons.Retrying],
@@ -219,6 +204,7 @@ export function attemptOver(task: AgentTask, end: AttemptEnd, now: number): Tran
   return next(task, now, {
     type: 'Warning',
     reason: taskReasons.DeadLettered,
+    act: { action: taskReasons.DeadLettered, message: `${failure.reason}, ${whoseAttempt(task)}` },
     message: `${failure.reason}: ${failure.message} Remedy: ${failure.remedy}`,
     conditions: [
       [Assigned, 'False', taskReasons.DeadLettered],
@@ -244,6 +230,7 @@ export function skip(task: AgentTask, because: string, now: number): Transition 
     type: 'Warning',
     reason: taskReasons.Skipped,
     message: `skipped: ${because} did not succeed`,
+    act: { action: taskReasons.Skipped, message: `${because} did not succeed` },
     conditions: [
       [Ready, 'False', taskReasons.Skipped],
       [Succeeded, 'False', taskReasons.Skipped],
@@ -263,11 +250,20 @@ export function skip(task: AgentTask, because: string, now: number): Transition 
 
 /** Where it stands in the queue; written coarsely, only when the reason changes. */
 export function queued(task: AgentTask, position: number, reason: string, now: number): Transition {
+  const known = isTrue(task, Ready)
   return next(task, now, {
     type: 'Normal',
     reason: taskReasons.Queued,
     message: reason,
-    conditions: [],
+    act: known ? undefined : { action: taskReasons.Queued, message: 'waits for an agent' },
+    conditions: known
+      ? []
+      : [
+          [Ready, 'True', taskReasons.Queued],
+          [Assigned, 'False', taskReasons.Queued],
+          [Succeeded, 'Unknown', taskReasons.Queued],
+          [Finished, 'False', taskReasons.Queued],
+        ],
     fields: { queue: { position, reason: cut(reason, 200) } },
   })
 }
@@ -277,6 +273,13 @@ function succeed(task: AgentTask, result: TaskResult, now: number): Transition {
     type: 'Normal',
     reason: taskReasons.Succeeded,
     message: result.summary || result.verdict,
+    act: {
+      action: taskReasons.Succeeded,
+      message:
+        result.merged === undefined
+          ? `${result.verdict}, ${whoseAttempt(task)}`
+          : `${result.verdict}, merged as ${result.merged}`,
+    },
     conditions: [
       [Assigned, 'False', taskReasons.Succeeded],
       [Succeeded, 'True', taskReasons.Succeeded],
@@ -309,6 +312,7 @@ interface Step {
   readonly type: 'Normal' | 'Warning'
   readonly reason: string
   readonly message: string
+  readonly act: Act | undefined
   readonly conditions: readonly (readonly [string, Condition['status'], string])[]
   readonly fields?: Partial<AgentTaskStatus>
   readonly remove?: readonly (keyof AgentTaskStatus)[]
@@ -342,7 +346,13 @@ function next(task: AgentTask, now: number, step: Step): Transition {
     type: step.type,
     reason: step.reason,
     message: step.message,
+    act: step.act,
   }
+}
+
+function whoseAttempt(task: AgentTask): string {
+  const { agent = 'nobody', attempt = 0 } = task.status?.assignment ?? {}
+  return `attempt ${attempt} of ${task.spec.maxAttempts} on ${agent}`
 }
 
 function cut(text: string, max: number): string {

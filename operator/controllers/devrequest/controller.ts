@@ -1,7 +1,8 @@
 import { devRequestSpec, type DevRequest, type PlannedTask } from '../../api/devrequest.ts'
+import type { BranchState } from '../../api/forge-protocol.ts'
 import { git } from '../../api/names.ts'
-import { heldBy, isFinished } from '../../api/task-state.ts'
-import { requestConditions } from '../../api/conditions.ts'
+import { heldBy } from '../../api/task-state.ts'
+import { requestConditions, requestReasons } from '../../api/conditions.ts'
 import { conditionOf, isTrue } from '../../api/condition-list.ts'
 import { ForgeError, type Forge } from '../../forge-client.ts'
 import { isAlreadyExists, isNotFound } from '../../kube/errors.ts'
@@ -10,7 +11,8 @@ import type { Gateway } from '../../models/gateway.ts'
 import type { ModelProfile } from '../../models/profile.ts'
 import type { Reconcile } from '../../runtime/controller.ts'
 import { done, requeueAfter, WaitError, type Result } from '../../runtime/outcome.ts'
-import { byRequest, tell, writeStatus, type World } from '../world.ts'
+import { Pace } from '../pace.ts'
+import { byRequest, writeStatus, type World } from '../world.ts'
 import { decideRequest, finalStatus, type RequestObservation, type Stall } from './decide.ts'
 import type { ModelWatch } from './model-watch.ts'
 import type { Planning } from './planning.ts'
@@ -26,6 +28,8 @@ export interface RequestParts {
   readonly gateway: Pick<Gateway, 'forget'>
 }
 
+/** How soon a request that is to be removed is looked at again while its end is being recorded. */
+const recordMs = 1_000
 /** A stalled step is tried again after this time. */
 const stallPauseMs = 5_000
 const lookAgainMs = 10 * 60_000
@@ -33,26 +37,43 @@ const lookAgainMs = 10 * 60_000
 /** Takes each DevRequest from its first sight to its delivered branch. */
 export function requestReconciler(world: World, parts: RequestParts): Reconcile {
   const desk = new StallDesk()
+  const branches = new Branches()
+  const pace = new Pace({ clock: world.clock, everyMs: 2_000, perSecond: 10 })
   return async function reconcileRequest(key, { signal }): Promise<Result> {
     const { namespace, name } = refOf(key)
     const request = world.requests.get(namespace, name)
     parts.planning.forgetOthers(key, request?.metadata.uid)
     desk.forgetOthers(key, request?.metadata.uid)
+    if (request === undefined || isTrue(request, requestConditions.Finished)) {
+      pace.forget(key)
+      branches.forget(key)
+    }
     if (request === undefined) {
       parts.gateway.forget(name)
       return done
     }
-    const seen = await observe(world, parts, desk, request, signal)
+    const seen = await observe(
+      world,
+      parts,
+      desk,
+      { branches, mayAsk: pace.leftMs(key) === 0 },
+      request,
+      signal,
+    )
     const decision = decideRequest(seen)
     switch (decision.kind) {
       case 'rest':
         return seen.stall === undefined
           ? restUntil(world, decision.nextAt)
           : requeueAfter(stallPauseMs, seen.stall.reason)
-      case 'write':
+      case 'write': {
+        const waitMs = decision.urgent ? 0 : pace.leftMs(key)
+        if (waitMs > 0) return requeueAfter(waitMs, 'its figures were written a moment ago')
+        pace.written(key)
         await writeAndTell(world, request, decision.status, signal)
         if (decision.status.plan !== undefined) parts.planning.forget(request.metadata.uid)
         return seen.stall === undefined ? done : requeueAfter(stallPauseMs, seen.stall.reason)
+      }
       case 'prepare':
         return prepare(world, parts, desk, request, signal)
       case 'plan':
@@ -63,6 +84,9 @@ export function requestReconciler(world: World, parts: RequestParts): Reconcile 
         return deliver(world, parts, desk, seen, signal)
       case 'remove': {
         const { uid } = request.metadata
+        // With the objects their outboxes go.
+        if (![request, ...seen.tasks].every((one) => world.audit.holds(one)))
+          return requeueAfter(recordMs, 'the audit log is behind')
         await world.client
           .delete(world.requests.resource, { namespace, name, uid }, { signal })
           .catch((error: unknown) => {
@@ -98,10 +122,49 @@ class StallDesk {
   }
 }
 
+/** What the forge last told of each branch, and after how many merges: only a merge moves it. */
+class Branches {
+  readonly #known = new Map<
+    string,
+    { readonly uid: string; readonly merges: number; readonly branch: BranchState }
+  >()
+
+  of({ metadata }: DevRequest, merges: number): BranchState | undefined {
+    const known = this.#known.get(keyOf(metadata))
+    return known?.uid === metadata.uid && known.merges === merges ? known.branch : undefined
+  }
+
+  set({ metadata }: DevRequest, merges: number, branch: BranchState): void {
+    this.#known.set(keyOf(metadata), { uid: metadata.uid, merges, branch })
+  }
+
+  forget(key: string): void {
+    this.#known.delete(key)
+  }
+}
+
+/** Asks the forge for the branch after a merge, no more often than figures are written. */
+async function branchOf(
+  parts: RequestParts,
+  { branches, mayAsk }: { readonly branches: Branches; readonly mayAsk: boolean },
+  request: DevRequest,
+  merges: number,
+  signal: AbortSignal,
+): Promise<BranchState | undefined> {
+  const { repository, branch, base = '' } = request.status ?? {}
+  if (merges === 0 || repository === undefined || branch === undefined) return undefined
+  const known = branches.of(request, merges)
+  if (known !== undefined || !mayAsk) return known
+  const told = await parts.forge.branch(repository, branch, base, { signal }).catch(() => undefined)
+  if (told !== undefined) branches.set(request, merges, told)
+  return told
+}
+
 async function observe(
   world: World,
   parts: RequestParts,
   desk: StallDesk,
+  asking: { readonly branches: Branches; readonly mayAsk: boolean },
   request: DevRequest,
   signal: AbortSignal,
 ): Promise<RequestObservation> {
@@ -118,15 +181,8 @@ async function observe(
   // Chosen once: a default that changes later does not move a request that has begun.
   const model = spec.model ?? status?.model ?? parts.profiles[0]?.name ?? ''
   const health = over || status?.repository === undefined ? undefined : parts.models.of(model)
-  const branch =
-    !over &&
-    status?.repository !== undefined &&
-    status.branch !== undefined &&
-    tasks.some(isFinished)
-      ? await parts.forge
-          .branch(status.repository, status.branch, status.base ?? '', { signal })
-          .catch(() => undefined)
-      : undefined
+  const merges = tasks.filter((task) => task.status?.result?.merged !== undefined).length
+  const branch = over ? undefined : await branchOf(parts, asking, request, merges, signal)
   return {
     request: { ...request, spec },
     invalid: checked.success
@@ -283,7 +339,14 @@ async function deliver(
   }
 }
 
-/** Writes the status, and tells people when the summary's reason changed. */
+/** Events of these go to a person even when nothing is wrong; the other steps stand in the status. */
+const tellable: ReadonlySet<string> = new Set([
+  requestReasons.Running,
+  requestReasons.Succeeded,
+  requestReasons.PlanOnly,
+])
+
+/** Writes the status; when the summary's reason changed it is a transition, and people are told where they should know. */
 async function writeAndTell(
   world: World,
   request: DevRequest,
@@ -291,21 +354,35 @@ async function writeAndTell(
   signal: AbortSignal,
 ): Promise<void> {
   const before = conditionOf(request, requestConditions.Succeeded)
+  const after = conditionOf({ status }, requestConditions.Succeeded)
+  const moved = after !== undefined && after.reason !== before?.reason
   try {
-    await writeStatus(world, world.requests, request, status, { signal })
+    await writeStatus(world, world.requests, request, status, {
+      signal,
+      act: moved ? { action: after.reason, message: recordOf(status) } : undefined,
+    })
   } catch (error) {
     if (isNotFound(error)) return
     throw error
   }
-  const after = conditionOf({ status }, requestConditions.Succeeded)
-  if (after === undefined || after.reason === before?.reason) return
-  tell(world, request, {
-    type:
-      after.status === 'False' || conditionOf({ status }, requestConditions.Stalled) !== undefined
-        ? 'Warning'
-        : 'Normal',
-    reason: after.reason,
-    action: 'Progress',
-    message: after.message,
-  })
+  if (!moved) return
+  const wrong =
+    after.status === 'False' || conditionOf({ status }, requestConditions.Stalled) !== undefined
+  if (wrong || tellable.has(after.reason))
+    world.events.record(request, {
+      type: wrong ? 'Warning' : 'Normal',
+      reason: after.reason,
+      action: 'Progress',
+      message: after.message,
+    })
+}
+
+/** A sentence for the audit: figures and names only, since messages may hold what a model or a server said. */
+function recordOf({ plan, progress, branch, model }: NonNullable<DevRequest['status']>): string {
+  return [
+    ...(model === undefined ? [] : [`model ${model}`]),
+    ...(plan === undefined ? [] : [`plan ${plan.hash.slice(0, 12)} of ${plan.tasks.length} tasks`]),
+    ...(progress === undefined ? [] : [`${progress} finished`]),
+    ...(branch === undefined ? [] : [`branch ${branch}`]),
+  ].join(', ')
 }

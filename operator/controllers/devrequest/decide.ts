@@ -44,7 +44,8 @@ export interface RequestObservation {
 
 export type RequestDecision =
   | { readonly kind: 'rest'; readonly nextAt: number | undefined }
-  | { readonly kind: 'write'; readonly status: DevRequestStatus }
+  /** `urgent`: the request came into another state; else it only tells more about the same one. */
+  | { readonly kind: 'write'; readonly status: DevRequestStatus; readonly urgent: boolean }
   /** Ask the forge for the repository and the request's branch. */
   | { readonly kind: 'prepare' }
   /** Ask the planner, in the background. */
@@ -58,14 +59,41 @@ export type RequestDecision =
 const { Accepted, Planned, Authorized, Integrated, Delivered, Succeeded, Finished, Stalled } =
   requestConditions
 
-/** What to do about one request now: the status first, so that people see it, then the next step of the way. */
+/** What to do about one request now: a new state first, so that people see it, then the next step of the way, then figures. */
 export function decideRequest(seen: RequestObservation): RequestDecision {
-  const { request, tasks, now } = seen
+  const { request, now } = seen
   if (request.metadata.deletionTimestamp !== undefined) return { kind: 'rest', nextAt: undefined }
   if (isTrue(request, Finished)) return afterTheEnd(request, now)
 
   const status = statusOf(seen)
-  if (!isDeepStrictEqual(request.status ?? {}, status)) return { kind: 'write', status }
+  if (!isDeepStrictEqual(stateOf(request.status ?? {}), stateOf(status)))
+    return { kind: 'write', status, urgent: true }
+  const step = nextStep(seen, status)
+  if (step.kind !== 'rest' || isDeepStrictEqual(request.status, status)) return step
+  return { kind: 'write', status, urgent: false }
+}
+
+/** What of a status is written at once: all but its figures and the words beside them. */
+function stateOf(status: DevRequestStatus): unknown {
+  const {
+    progress: _,
+    waitingFor: _w,
+    team: _t,
+    tokens: _k,
+    head: _h,
+    commits: _c,
+    ...state
+  } = status
+  return {
+    ...state,
+    conditions: status.conditions?.map(({ message, ...condition }) =>
+      condition.type === Stalled ? { message, ...condition } : condition,
+    ),
+  }
+}
+
+function nextStep(seen: RequestObservation, status: DevRequestStatus): RequestDecision {
+  const { request, tasks } = seen
   if (seen.invalid !== undefined) return { kind: 'rest', nextAt: undefined }
   if (status.repository === undefined) return { kind: 'prepare' }
   if (status.plan === undefined)

@@ -1,4 +1,8 @@
 import { expect, test } from 'vitest'
+import { Cache, calmAudit } from '../../../test/cache.ts'
+import { agents, agentTasks, devRequests } from '../../api/kinds.ts'
+import type { Indexer } from '../../kube/store.ts'
+import type { KubeObject, Resource } from '../../kube/resource.ts'
 import { agent, queuedStatus, request, task } from '../../../test/objects.ts'
 import type { AgentTask } from '../../api/agent-task.ts'
 import type { Agent } from '../../api/agent.ts'
@@ -9,7 +13,8 @@ import { KubeError } from '../../kube/errors.ts'
 import { silentLogger } from '../../runtime/logger.ts'
 import { WaitError } from '../../runtime/outcome.ts'
 import { VirtualClock } from '../../../test/virtual-clock.ts'
-import type { World } from '../world.ts'
+import { Latest } from '../latest.ts'
+import { taskIndexes, type World } from '../world.ts'
 import { schedulerReconciler } from './controller.ts'
 
 /** A scheduler over fixed caches; status writes are noted by name, and those of `refuses` are refused. */
@@ -31,7 +36,15 @@ function scheduler(world: {
       send: () => {},
       close: () => {},
     })
-  const cache = <T>(items: readonly T[]) => ({ list: () => items, noteWrite: () => {} })
+  const filled = <T extends KubeObject>(
+    resource: Resource<T>,
+    items: readonly T[],
+    indexes?: Readonly<Record<string, Indexer<T>>>,
+  ) => {
+    const cache = new Cache(resource, indexes)
+    cache.put(...items)
+    return cache
+  }
   const client = {
     create: async (_resource: unknown, draft: Agent) => {
       written.push(draft.metadata.name)
@@ -51,11 +64,12 @@ function scheduler(world: {
       namespace: 'guildhall',
       clock,
       client,
-      requests: cache(world.requests),
-      tasks: cache(world.tasks),
-      agents: cache(world.agents),
+      requests: filled(devRequests, world.requests),
+      tasks: filled(agentTasks, world.tasks, taskIndexes),
+      agents: filled(agents, world.agents),
+      latest: new Latest(),
       events: { record: () => {} },
-      audit: { append: () => {} },
+      audit: calmAudit,
     } as unknown as World,
     {
       lines,
@@ -65,6 +79,7 @@ function scheduler(world: {
         maxTasks: 50,
       } as AgentSettings,
       starts: { troubles: new Map() },
+      outcomes: { of: () => [] },
       dispatch: () => {},
     },
   )

@@ -1,9 +1,10 @@
 import type { Agent } from '../../api/agent.ts'
 import type { AgentTask } from '../../api/agent-task.ts'
 import { conditionOf } from '../../api/condition-list.ts'
-import { agentConditions } from '../../api/conditions.ts'
-import { agents as agentKind, devRequests } from '../../api/kinds.ts'
-import { labels } from '../../api/names.ts'
+import { agentConditions, agentReasons } from '../../api/conditions.ts'
+import type { DevRequestSpec } from '../../api/devrequest.ts'
+import { agents as agentKind } from '../../api/kinds.ts'
+import { annotations, labels } from '../../api/names.ts'
 import { heldBy } from '../../api/task-state.ts'
 import type { AgentSettings } from '../../config.ts'
 import type { Lines } from '../../hub/lines.ts'
@@ -12,21 +13,29 @@ import type { Reconcile } from '../../runtime/controller.ts'
 import { done, requeueAfter, WaitError, type Result } from '../../runtime/outcome.ts'
 import {
   schedule,
+  type Line,
   type SchedulableAgent,
   type SchedulableRequest,
   type Schedule,
+  type ScheduleInput,
 } from '../../scheduler/schedule.ts'
 import { draining } from '../agent/decide.ts'
+import type { Outcomes } from '../agent/controller.ts'
 import type { StartFailures } from '../agent/start-failures.ts'
 import { lostAfterMs, returnMs } from '../agenttask/controller.ts'
 import { assign, queued } from '../agenttask/transitions.ts'
-import { tell, writeStatus, type World } from '../world.ts'
+import { byHeld, claimOf, writeStatus, type World } from '../world.ts'
+import { Backlog } from './backlog.ts'
+import { Waits } from './waits.ts'
 
 /** The only key of the scheduler: it looks at everything at once, one run at a time. */
 export const schedulerKey = 'all'
 
 /** How soon everything is looked at again after a write met a newer version. */
 const movedPauseMs = 1_000
+
+/** A task has to wait this long for one reason before that is written: most get their agent sooner. */
+const dwellMs = 2_000
 
 /** Carries out what `schedule` decides: assignments first, then new agents, then retirements, then queue places. */
 export function schedulerReconciler(
@@ -35,12 +44,16 @@ export function schedulerReconciler(
     readonly lines: Lines
     readonly settings: AgentSettings
     readonly starts: Pick<StartFailures, 'troubles'>
+    readonly outcomes: Pick<Outcomes, 'of'>
     /** Sends the assignment to the Pod that holds it now. */
     readonly dispatch: (task: AgentTask) => void
   },
 ): Reconcile {
+  const backlog = new Backlog(world.tasks)
+  const waits = new Waits(dwellMs)
   return async function reconcileSchedule(_key, { signal }): Promise<Result> {
-    const decided = schedule(observe(world, parts))
+    const now = world.clock.now()
+    const decided = schedule(observe(world, parts, backlog, now))
     // One write that is refused must not keep the others from being made.
     const failures: unknown[] = []
     const step = async (work: Promise<void>): Promise<void> => {
@@ -56,14 +69,16 @@ export function schedulerReconciler(
     await step(create(world, parts.settings, decided.create, signal))
     for (const { agent, reason } of decided.retire)
       await step(retire(world, parts.lines, agent.name, reason, signal))
-    for (const place of decided.queue) await step(noteQueue(world, place, signal))
+    const waiting = waits.of(decided.queue, world.clock.monotonic())
+    for (const place of waiting.long) await step(noteQueue(world, place, signal))
     if (failures.length > 0) throw failures[0]
-    return decided.nextAt === undefined
+    const pauses = [
+      ...(decided.nextAt === undefined ? [] : [decided.nextAt - now]),
+      ...(waiting.nextMs === undefined ? [] : [waiting.nextMs]),
+    ]
+    return pauses.length === 0
       ? done
-      : requeueAfter(
-          Math.max(100, decided.nextAt - world.clock.now()),
-          'an idle time or a pause ends',
-        )
+      : requeueAfter(Math.max(100, Math.min(...pauses)), 'an idle time or a pause ends')
   }
 }
 
@@ -73,26 +88,37 @@ function observe(
     readonly lines: Lines
     readonly settings: AgentSettings
     readonly starts: Pick<StartFailures, 'troubles'>
+    readonly outcomes: Pick<Outcomes, 'of'>
   },
-): Parameters<typeof schedule>[0] {
+  backlog: Backlog,
+  now: number,
+): ScheduleInput {
+  const held = world.tasks.byIndex(byHeld, byHeld)
+  const running = new Map<string, number>()
+  for (const { spec } of held)
+    running.set(spec.requestRef.name, (running.get(spec.requestRef.name) ?? 0) + 1)
   const requests = new Map<string, SchedulableRequest>()
-  const alive = new Set<string>()
-  for (const { metadata, spec } of world.requests.list()) {
-    if (metadata.deletionTimestamp !== undefined) continue
-    alive.add(metadata.uid)
+  const lines: Line[] = []
+  for (const line of backlog.lines()) {
+    const request = world.requests.get(world.namespace, line.request)
+    const alive = request !== undefined && request.metadata.deletionTimestamp === undefined
+    // Its request is gone, perhaps replaced by another of its name: the tasks are about to go and are nobody's work.
+    if (line.owner !== undefined && !(alive && request.metadata.uid === line.owner)) continue
+    lines.push(line)
     // Objects stored before a schema change may lack what the schema fills in today.
-    const limits: Partial<typeof spec.limits> | undefined = spec.limits
-    requests.set(metadata.name, {
-      suspended: spec.suspend === true,
-      maxParallel: limits?.maxParallel ?? 10,
-    })
+    const limits: Partial<DevRequestSpec['limits']> | undefined = request?.spec.limits
+    if (alive)
+      requests.set(line.request, {
+        suspended: request.spec.suspend === true,
+        maxParallel: limits?.maxParallel ?? 10,
+      })
   }
   return {
-    now: world.clock.now(),
-    // A task that is held counts as long as it is there: its agent is not free. One that waits and whose request is gone,
-    // perhaps replaced by another of its name, is about to go and is nobody's work.
-    tasks: world.tasks.list().filter((task) => heldBy(task) !== undefined || isWanted(task, alive)),
-    agents: world.agents.list().map((agent) => viewOf(agent, parts.lines)),
+    now,
+    lines,
+    running,
+    busy: new Set(held.flatMap((task) => heldBy(task)?.podUid ?? [])),
+    agents: world.agents.list().map((agent) => viewOf(agent, parts.lines, parts.outcomes)),
     requests,
     maxAgents: parts.settings.maxAgents,
     idleSeconds: parts.settings.idleSeconds,
@@ -100,13 +126,7 @@ function observe(
   }
 }
 
-function isWanted({ metadata }: AgentTask, alive: ReadonlySet<string>): boolean {
-  if (metadata.deletionTimestamp !== undefined) return false
-  const owner = metadata.ownerReferences?.find(({ kind }) => kind === devRequests.kind)
-  return owner === undefined || alive.has(owner.uid)
-}
-
-function viewOf(agent: Agent, lines: Lines): SchedulableAgent {
+function viewOf(agent: Agent, lines: Lines, outcomes: Pick<Outcomes, 'of'>): SchedulableAgent {
   const { status, spec, metadata } = agent
   return {
     name: metadata.name,
@@ -119,7 +139,11 @@ function viewOf(agent: Agent, lines: Lines): SchedulableAgent {
       metadata.deletionTimestamp !== undefined ||
       status?.state === 'draining' ||
       status?.state === 'terminated',
-    completed: (status?.performance?.completed ?? 0) + (status?.performance?.failed ?? 0),
+    // Its record is written now and then; what is not in it yet counts all the same.
+    completed:
+      (status?.performance?.completed ?? 0) +
+      (status?.performance?.failed ?? 0) +
+      outcomes.of(metadata.name).length,
     maxTasks: spec.maxTasks,
     idleSince: status?.idleSince === undefined ? undefined : Date.parse(status.idleSince),
   }
@@ -140,17 +164,13 @@ async function give(
   signal: AbortSignal,
 ): Promise<void> {
   if (agent.podUid === undefined) return
-  const transition = assign(task, { name: agent.name, podUid: agent.podUid }, world.clock.now())
-  const given = await writeStatus(world, world.tasks, task, transition.status, {
-    signal,
-    priority: 'assign',
-  })
-  parts.dispatch(given)
-  tell(
-    world,
+  const { status, act } = assign(
     task,
-    { type: 'Normal', reason: 'Assigned', action: 'Assign', message: transition.message },
-    { detail: { agent: agent.name, request: task.spec.requestRef.name } },
+    { name: agent.name, podUid: agent.podUid },
+    world.clock.now(),
+  )
+  parts.dispatch(
+    await writeStatus(world, world.tasks, task, status, { signal, priority: 'assign', act }),
   )
 }
 
@@ -168,15 +188,20 @@ async function create(
       const agent = await world.client.create(
         agentKind,
         {
-          metadata: { name, namespace: world.namespace, labels: { [labels.agentType]: type } },
+          metadata: {
+            name,
+            namespace: world.namespace,
+            labels: { [labels.agentType]: type },
+            annotations: { [annotations.reason]: reason },
+          },
           spec: { type, model, skills: [], maxTasks: settings.maxTasks },
         },
         { signal },
       )
       world.agents.noteWrite(agent)
-      tell(
-        world,
-        { ...agent, kind: 'Agent' },
+      // Its audit record comes with its first status.
+      world.events.record(
+        { ...agent, kind: agentKind.kind },
         { type: 'Normal', reason: 'Created', action: 'Scale', message: reason },
       )
     } catch (error) {
@@ -202,14 +227,15 @@ async function retire(
   const agent = world.agents.get(world.namespace, name)
   if (agent === undefined) return
   // The cache is current (own writes were waited for), but a task may have been given by a leader before us.
-  if (world.tasks.list().some((task) => heldBy(task)?.podUid === agent.status?.podUid)) return
+  if (claimOf(world, agent.status?.podUid) !== undefined) return
   await writeStatus(world, world.agents, agent, draining(agent, reason, world.clock.now()), {
     signal,
+    act: { action: agentReasons.Draining, message: `${name} ${reason}` },
   })
   if (agent.status?.podUid !== undefined) lines.send(agent.status.podUid, { kind: 'drain' })
-  tell(world, agent, {
+  world.events.record(agent, {
     type: 'Normal',
-    reason: 'Draining',
+    reason: agentReasons.Draining,
     action: 'Scale',
     message: `${name} ${reason}`,
   })
@@ -222,6 +248,6 @@ async function noteQueue(
   signal: AbortSignal,
 ): Promise<void> {
   if (place.task.status?.queue?.reason === place.reason) return
-  const transition = queued(place.task, place.position, place.reason, world.clock.now())
-  await writeStatus(world, world.tasks, place.task, transition.status, { signal })
+  const { status, act } = queued(place.task, place.position, place.reason, world.clock.now())
+  await writeStatus(world, world.tasks, place.task, status, { signal, act })
 }

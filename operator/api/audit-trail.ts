@@ -1,0 +1,28 @@
+import { z } from 'zod'
+import { count, list, note, object, text, time } from './schema.ts'
+
+/** Records that one status holds back at most; with more, the object waits until the log has caught up. */
+export const mostPending = 8
+
+/** One transition, carried by the very write that made it until the audit log holds it. */
+const transition = object(
+  {
+    time: time('When it was decided.'),
+    actor: text(80, 'Who did it: operator, or agent/<name>.'),
+    action: text(64, 'What was done, in one CamelCase word.'),
+    message: note(300, 'One sentence; never the words of a model, an agent or a prompt.'),
+    after: note(32, 'The newest resourceVersion that was known before it.'),
+  },
+  'One transition that the audit log may not hold yet.',
+)
+export type PendingTransition = z.infer<typeof transition>
+
+/** What every status keeps about its audit records. The number of a transition is its place in this list of all. */
+export const auditTrail = object(
+  {
+    stored: count(0, 1000000, 'Transitions of this object that the audit log is known to hold.'),
+    pending: list(transition, mostPending, 'The transitions after those, oldest first.'),
+  },
+  'Its latest transitions, until the audit log holds them.',
+)
+export type AuditTrail = z.infer<typeof auditTrail>

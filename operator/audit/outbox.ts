@@ -1,0 +1,69 @@
+// The audit's outbox: every status write that makes a transition carries the record of it. Whoever leads appends what the
+// statuses hold and the chain does not, so that a crash between the two loses nothing and repeats nothing.
+import { mostPending, type AuditTrail, type PendingTransition } from '../api/audit-trail.ts'
+import type { KubeObject } from '../kube/resource.ts'
+import { WaitError } from '../runtime/outcome.ts'
+
+/** Any object whose status keeps an outbox. */
+export type Audited = KubeObject & {
+  readonly status?: { readonly audit?: AuditTrail | undefined } | undefined
+}
+
+/** What happened, in the operator's own words: agents and models may have put anything into theirs. */
+export interface Act {
+  /** `operator` unless told. */
+  readonly actor?: string
+  /** One CamelCase word. */
+  readonly action: string
+  readonly message: string
+}
+
+const empty: AuditTrail = { stored: 0, pending: [] }
+
+/** The outbox of an object; an empty one before its first transition, and for objects of an older version. */
+export function trailOf(object: Audited): AuditTrail {
+  return object.status?.audit ?? empty
+}
+
+/** The number of the object's latest transition. */
+export function lastTransition(object: Audited): number {
+  const { stored, pending } = trailOf(object)
+  return stored + pending.length
+}
+
+/** The transitions after number `from`, with their numbers. */
+export function transitionsAfter(
+  object: Audited,
+  from: number,
+): readonly (readonly [number, PendingTransition])[] {
+  const { stored, pending } = trailOf(object)
+  return pending
+    .map((transition, index) => [stored + index + 1, transition] as const)
+    .filter(([number]) => number > from)
+}
+
+/**
+ * The outbox of the next status: without what the log holds by now (up to number `stored`), with a new transition if the
+ * write makes one. `version` is the newest resourceVersion known before the write. Throws `WaitError` when the log is so far behind that a record could only be dropped.
+ */
+export function nextTrail(
+  object: Audited,
+  stored: number,
+  act: Act | undefined,
+  at: { readonly now: number; readonly version: string },
+): AuditTrail {
+  const before = trailOf(object)
+  const gone = Math.min(Math.max(0, stored - before.stored), before.pending.length)
+  const pending = before.pending.slice(gone)
+  if (act === undefined) return { stored: before.stored + gone, pending }
+  if (pending.length >= mostPending)
+    throw new WaitError(1_000, `the audit log lacks ${pending.length} records of this object`)
+  const transition: PendingTransition = {
+    time: new Date(at.now).toISOString(),
+    actor: act.actor ?? 'operator',
+    action: act.action,
+    message: act.message.slice(0, 300),
+    after: at.version,
+  }
+  return { stored: before.stored + gone, pending: [...pending, transition] }
+}
