@@ -11,7 +11,7 @@ import { createGateway } from './models/gateway.ts'
 import { createPulls, probeModel } from './models/health.ts'
 import { assembleOperator } from './operator.ts'
 import { systemClock as clock, systemRandom as random } from './runtime/clock.ts'
-import { HealthServer } from './runtime/health.ts'
+import { eventLoopCheck, HealthServer } from './runtime/health.ts'
 import { Metrics } from './runtime/metrics.ts'
 import { stopSignal } from './runtime/signals.ts'
 
@@ -65,7 +65,7 @@ async function main(): Promise<void> {
     (operator) =>
       new HealthServer({
         port: config.healthPort,
-        live: { lease: () => operator.elector.problem() },
+        live: { lease: () => operator.elector.problem(), loop: eventLoopCheck() },
         ready: { caches: () => operator.manager.problem() },
         metrics: () => metrics.text(),
       }),

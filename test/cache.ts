@@ -1,5 +1,11 @@
 import type { ChangeHandler, Informer } from '../operator/kube/informer.ts'
-import { identityOf, keyOf, refOf, type KubeObject, type Resource } from '../operator/kube/resource.ts'
+import {
+  identityOf,
+  keyOf,
+  refOf,
+  type KubeObject,
+  type Resource,
+} from '../operator/kube/resource.ts'
 import { Store, type Change, type Indexer } from '../operator/kube/store.ts'
 
 /** A cache that a test fills by hand: the store and the handlers of an informer, without an API server behind. */

@@ -60,7 +60,7 @@ export interface ControllerOptions {
   readonly clock: Clock
   readonly random: Random
   readonly metrics?:
-    | { controller(name: string, queue: WorkQueueView): ControllerObserver }
+    | { controller(name: string, queue: WorkQueueView, concurrency: number): ControllerObserver }
     | undefined
 }
 
@@ -110,7 +110,7 @@ export class Controller implements Runnable {
         onRetry: () => observer?.onRetry(),
       },
     })
-    observer = options.metrics?.controller(options.name, this.#queue)
+    observer = options.metrics?.controller(options.name, this.#queue, options.concurrency ?? 1)
     this.#observer = observer
   }
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { Controller } from './controller.ts'
-import { HealthServer } from './health.ts'
+import { eventLoopCheck, HealthServer } from './health.ts'
 import { silentLogger } from './logger.ts'
 import { Metrics } from './metrics.ts'
 import { done } from './outcome.ts'
@@ -44,6 +44,7 @@ it('health says what is wrong, by name', async () => {
 it('metrics count runs, keys, requests and leadership under the usual names', async () => {
   const controller = new Controller({
     name: 'task',
+    concurrency: 3,
     reconcile: async (key) => {
       if (key === 'n/bad') throw new Error('no')
       return done
@@ -69,7 +70,9 @@ it('metrics count runs, keys, requests and leadership under the usual names', as
   await running
   metrics.onRequest({ method: 'GET', host: 'h', code: '200', seconds: 0.01 })
   metrics.onLeader('operator', true)
+  metrics.onLeader('other', false)
   metrics.informer.onRelist('pods', 3)
+  metrics.informer.onBroken('pods', 2)
   metrics.informer.onEvents('pods', 1)
   const [, text] = await ask('/metrics')
   for (const line of [
@@ -83,8 +86,29 @@ it('metrics count runs, keys, requests and leadership under the usual names', as
     'workqueue_depth{name="task"} 0',
     'rest_client_requests_total{code="200",method="GET",host="h"} 1',
     'leader_election_master_status{name="operator"} 1',
+    'leader_election_master_status{name="other"} 0',
+    'controller_runtime_max_concurrent_reconciles{controller="task"} 3',
+    'informer_stalls_total{resource="pods"} 0',
+    'informer_broken_objects{resource="pods"} 2',
     'informer_relist_missed_events_total{resource="pods"} 3',
   ]) {
     expect(text).toContain(line)
   }
+})
+
+it('an event loop that is always late is no longer alive, and is again once it keeps up', async () => {
+  const check = eventLoopCheck(15)
+  const turn = async () =>
+    new Promise<void>((resolve) => {
+      setTimeout(resolve, 1)
+    })
+  await turn()
+  check()
+  for (let times = 0; times < 4; times += 1) {
+    const until = performance.now() + 60
+    while (performance.now() < until);
+    await turn()
+  }
+  expect(check()).toMatch(/half of all turns of the event loop came \d+ ms late/)
+  expect(eventLoopCheck()()).toBeUndefined()
 })

@@ -1,8 +1,23 @@
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 
 /** Says what is wrong in one sentence, or nothing if all is well. */
 export type Check = () => string | undefined
+
+/**
+ * For liveness: is the event loop so late that nothing else here can be trusted? Looks at the time since it was last
+ * asked. A loop that stands still does not answer at all, which the probe's time-out finds.
+ */
+export function eventLoopCheck(limitMs = 2_000): Check {
+  const delay = monitorEventLoopDelay()
+  delay.enable()
+  return () => {
+    const ms = Math.round(delay.percentile(50) / 1e6)
+    delay.reset()
+    return ms > limitMs ? `half of all turns of the event loop came ${ms} ms late` : undefined
+  }
+}
 
 export interface HealthServerOptions {
   readonly port: number

@@ -21,6 +21,7 @@ export interface LeaderOptions {
   readonly renewMs?: number
   /** Pause between tries, times up to 1.2; 2 s. */
   readonly retryMs?: number
+  /** Told when the election begins, and whenever it changes. */
   readonly onChange?: (isLeader: boolean) => void
 }
 
@@ -102,6 +103,7 @@ export class LeaderElector {
   /** Resolves once we lead; rejects with the signal's reason. */
   async acquire(options: { readonly signal: AbortSignal }): Promise<void> {
     this.#released = false
+    this.#options.onChange?.(this.isLeader)
     while (!(await this.#try(options.signal))) await this.#pause(options.signal)
   }
 

@@ -23,17 +23,57 @@ const resultOf: Readonly<Record<Outcome, 'success' | 'requeue_after' | 'requeue'
   panic: 'error',
 }
 
-/** Figures under the names that dashboards for controllers already know. */
+/** Every metric of this file, with what a person reads beside it. */
+const help = {
+  controller_runtime_reconcile_total: 'Reconciles by controller and result.',
+  controller_runtime_reconcile_errors_total: 'Reconciles that failed.',
+  controller_runtime_terminal_reconcile_errors_total: 'Reconciles that failed for good.',
+  controller_runtime_reconcile_panics_total: 'Reconciles ended by a programming error.',
+  controller_runtime_reconcile_timeouts_total: 'Reconciles that took too long.',
+  controller_runtime_reconcile_time_seconds: 'Duration of a reconcile.',
+  controller_runtime_max_concurrent_reconciles: 'Reconciles that may run at the same time.',
+  controller_runtime_active_workers: 'Reconciles under way.',
+  workqueue_adds_total: 'Keys added to a queue.',
+  workqueue_retries_total: 'Keys added again after a failure.',
+  workqueue_queue_duration_seconds: 'How long a key waited.',
+  workqueue_work_duration_seconds: 'How long a key was worked on.',
+  workqueue_depth: 'Keys that wait.',
+  workqueue_unfinished_work_seconds: 'Time spent so far on keys under work, added up.',
+  workqueue_longest_running_processor_seconds: 'Time spent so far on the oldest key under work.',
+  rest_client_requests_total: 'Requests to the API server by status code, method and host.',
+  rest_client_request_duration_seconds: 'Duration of a request, without its wait for a turn.',
+  leader_election_master_status: '1 while this process leads.',
+  informer_last_event_timestamp_seconds: 'When a watch last delivered anything.',
+  informer_relist_missed_events_total: 'Changes that a new list found and no event had told.',
+  informer_stalls_total: 'Watches that were found frozen and opened anew.',
+  informer_broken_objects: 'Objects that are there and cannot be worked on.',
+} as const
+type Name = keyof typeof help
+
+/**
+ * Figures under the names that dashboards for controllers already know.
+ * Guarantee: all series of a controller, an election and a cache start at 0, so that a rate over the first failure is not lost.
+ */
 export class Metrics {
   /** Product metrics register here, too. */
   readonly registry = new Registry()
   readonly #clock: Clock
   readonly #queues = new Map<string, WorkQueueView>()
+  readonly #resources = new Set<string>()
 
+  /** `process`: also CPU, memory, garbage collection and the lag of the event loop (`nodejs_eventloop_lag_*`). */
   constructor(options: { readonly clock: Clock; readonly process?: boolean }) {
     this.#clock = options.clock
     if (options.process ?? true) collectDefaultMetrics({ register: this.registry })
-    this.#queueGauges()
+    const ages = (queue: WorkQueueView) =>
+      [...queue.processing.values()].map((since) => (this.#clock.monotonic() - since) / 1000)
+    this.#queueGauge('workqueue_depth', (queue) => queue.depth)
+    this.#queueGauge('workqueue_unfinished_work_seconds', (queue) =>
+      ages(queue).reduce((sum, age) => sum + age, 0),
+    )
+    this.#queueGauge('workqueue_longest_running_processor_seconds', (queue) =>
+      Math.max(0, ...ages(queue)),
+    )
   }
 
   /** The Prometheus text format. */
@@ -41,28 +81,30 @@ export class Metrics {
     return this.registry.metrics()
   }
 
-  /** For `Controller`. All series start at 0, so that a rate over the first failure is not lost. */
-  controller(name: string, queue: WorkQueueView): ControllerObserver {
+  /** For `Controller`. */
+  controller(name: string, queue: WorkQueueView, concurrency: number): ControllerObserver {
+    const labels = { controller: name }
     this.#queues.set(name, queue)
-    for (const result of Object.values(resultOf)) this.#total.inc({ controller: name, result }, 0)
+    this.#concurrency.set(labels, concurrency)
+    this.#active.set(labels, 0)
+    for (const result of Object.values(resultOf)) this.#total.inc({ ...labels, result }, 0)
     const failures = [this.#errors, this.#terminal, this.#panics, this.#timeouts]
-    for (const counter of failures) counter.inc({ controller: name }, 0)
-    this.#adds.inc({ name }, 0)
-    this.#retries.inc({ name }, 0)
+    for (const counter of failures) counter.inc(labels, 0)
+    for (const counter of [this.#adds, this.#retries]) counter.inc({ name }, 0)
     return {
       onAdd: () => this.#adds.inc({ name }),
-      onStart: (seconds) => this.#queueDuration.observe({ name }, seconds),
-      onDone: (seconds) => this.#workDuration.observe({ name }, seconds),
+      onStart: (seconds) => this.#queueSeconds.observe({ name }, seconds),
+      onDone: (seconds) => this.#workSeconds.observe({ name }, seconds),
       onRetry: () => this.#retries.inc({ name }),
-      onRunStart: () => this.#active.inc({ controller: name }),
+      onRunStart: () => this.#active.inc(labels),
       onRunEnd: (outcome, seconds) => {
-        this.#active.dec({ controller: name })
-        this.#total.inc({ controller: name, result: resultOf[outcome] })
-        this.#seconds.observe({ controller: name }, seconds)
-        if (resultOf[outcome] === 'error') this.#errors.inc({ controller: name })
-        if (outcome === 'terminal_error') this.#terminal.inc({ controller: name })
-        if (outcome === 'panic') this.#panics.inc({ controller: name })
-        if (outcome === 'timeout') this.#timeouts.inc({ controller: name })
+        this.#active.dec(labels)
+        this.#total.inc({ ...labels, result: resultOf[outcome] })
+        this.#seconds.observe(labels, seconds)
+        if (resultOf[outcome] === 'error') this.#errors.inc(labels)
+        if (outcome === 'terminal_error') this.#terminal.inc(labels)
+        if (outcome === 'panic') this.#panics.inc(labels)
+        if (outcome === 'timeout') this.#timeouts.inc(labels)
       },
     }
   }
@@ -81,144 +123,77 @@ export class Metrics {
 
   /** For `Informer`'s `observer`. */
   readonly informer: InformerObserver = {
-    onEvents: (resource) => this.#lastEvent.set({ resource }, this.#clock.now() / 1000),
+    onEvents: (resource) => {
+      this.#lastEvent.set({ resource }, this.#clock.now() / 1000)
+      if (this.#resources.has(resource)) return
+      this.#resources.add(resource)
+      for (const counter of [this.#missed, this.#stalls]) counter.inc({ resource }, 0)
+      this.#broken.inc({ resource }, 0)
+    },
     onRelist: (resource, missed) => this.#missed.inc({ resource }, missed),
     onStall: (resource) => this.#stalls.inc({ resource }),
     onBroken: (resource, count) => this.#broken.set({ resource }, count),
   }
 
-  readonly #total = this.#counter(
-    'controller_runtime_reconcile_total',
-    'Reconciles by controller and result.',
-    ['controller', 'result'],
-  )
-  readonly #errors = this.#counter(
-    'controller_runtime_reconcile_errors_total',
-    'Reconciles that failed.',
-    ['controller'],
-  )
+  readonly #total = this.#counter('controller_runtime_reconcile_total', 'controller', 'result')
+  readonly #errors = this.#counter('controller_runtime_reconcile_errors_total', 'controller')
   readonly #terminal = this.#counter(
     'controller_runtime_terminal_reconcile_errors_total',
-    'Reconciles that failed for good.',
-    ['controller'],
+    'controller',
   )
-  readonly #panics = this.#counter(
-    'controller_runtime_reconcile_panics_total',
-    'Reconciles ended by a programming error.',
-    ['controller'],
-  )
-  readonly #timeouts = this.#counter(
-    'controller_runtime_reconcile_timeouts_total',
-    'Reconciles that took too long.',
-    ['controller'],
-  )
+  readonly #panics = this.#counter('controller_runtime_reconcile_panics_total', 'controller')
+  readonly #timeouts = this.#counter('controller_runtime_reconcile_timeouts_total', 'controller')
   readonly #seconds = this.#histogram(
     'controller_runtime_reconcile_time_seconds',
-    'Duration of a reconcile.',
-    ['controller'],
     reconcileBuckets,
-  )
-  readonly #active = this.#gauge('controller_runtime_active_workers', 'Reconciles under way.', [
     'controller',
-  ])
-  readonly #adds = this.#counter('workqueue_adds_total', 'Keys added to a queue.', ['name'])
-  readonly #retries = this.#counter(
-    'workqueue_retries_total',
-    'Keys added again after a failure.',
-    ['name'],
   )
-  readonly #queueDuration = this.#histogram(
-    'workqueue_queue_duration_seconds',
-    'How long a key waited.',
-    ['name'],
-    queueBuckets,
-  )
-  readonly #workDuration = this.#histogram(
-    'workqueue_work_duration_seconds',
-    'How long a key was worked on.',
-    ['name'],
-    queueBuckets,
-  )
-  readonly #requests = this.#counter(
-    'rest_client_requests_total',
-    'Requests to the API server by status code, method and host.',
-    ['code', 'method', 'host'],
-  )
+  readonly #concurrency = this.#gauge('controller_runtime_max_concurrent_reconciles', 'controller')
+  readonly #active = this.#gauge('controller_runtime_active_workers', 'controller')
+  readonly #adds = this.#counter('workqueue_adds_total', 'name')
+  readonly #retries = this.#counter('workqueue_retries_total', 'name')
+  readonly #queueSeconds = this.#histogram('workqueue_queue_duration_seconds', queueBuckets, 'name')
+  readonly #workSeconds = this.#histogram('workqueue_work_duration_seconds', queueBuckets, 'name')
+  readonly #requests = this.#counter('rest_client_requests_total', 'code', 'method', 'host')
   readonly #requestSeconds = this.#histogram(
     'rest_client_request_duration_seconds',
-    'Duration of a request to the API server, without its wait for a turn.',
-    ['method', 'host'],
     requestBuckets,
+    'method',
+    'host',
   )
-  readonly #leader = this.#gauge('leader_election_master_status', '1 while this process leads.', [
-    'name',
-  ])
-  readonly #lastEvent = this.#gauge(
-    'informer_last_event_timestamp_seconds',
-    'When a watch last delivered anything.',
-    ['resource'],
-  )
-  readonly #missed = this.#counter(
-    'informer_relist_missed_events_total',
-    'Changes that a new list found and no event had told.',
-    ['resource'],
-  )
+  readonly #leader = this.#gauge('leader_election_master_status', 'name')
+  readonly #lastEvent = this.#gauge('informer_last_event_timestamp_seconds', 'resource')
+  readonly #missed = this.#counter('informer_relist_missed_events_total', 'resource')
+  readonly #stalls = this.#counter('informer_stalls_total', 'resource')
+  readonly #broken = this.#gauge('informer_broken_objects', 'resource')
 
-  readonly #stalls = this.#counter(
-    'informer_stalls_total',
-    'Watches that were found frozen and opened anew.',
-    ['resource'],
-  )
-  readonly #broken = this.#gauge(
-    'informer_broken_objects',
-    'Objects that are there and cannot be worked on.',
-    ['resource'],
-  )
-
-  #counter<L extends string>(name: string, help: string, labelNames: readonly L[]): Counter<L> {
-    return new Counter({ name, help, labelNames, registers: [this.registry] })
+  #counter<L extends string>(name: Name, ...labelNames: readonly L[]): Counter<L> {
+    return new Counter({ name, help: help[name], labelNames, registers: [this.registry] })
   }
 
-  #gauge<L extends string>(name: string, help: string, labelNames: readonly L[]): Gauge<L> {
-    return new Gauge({ name, help, labelNames, registers: [this.registry] })
+  #gauge<L extends string>(name: Name, ...labelNames: readonly L[]): Gauge<L> {
+    return new Gauge({ name, help: help[name], labelNames, registers: [this.registry] })
   }
 
   #histogram<L extends string>(
-    name: string,
-    help: string,
-    labelNames: readonly L[],
+    name: Name,
     buckets: number[],
+    ...labelNames: readonly L[]
   ): Histogram<L> {
-    return new Histogram({ name, help, labelNames, buckets, registers: [this.registry] })
+    const registers = [this.registry]
+    return new Histogram({ name, help: help[name], labelNames, buckets, registers })
   }
 
   /** Read from the queues on each scrape instead of kept up to date. */
-  #queueGauges(): void {
-    const ages = (queue: WorkQueueView) =>
-      [...queue.processing.values()].map((since) => (this.#clock.monotonic() - since) / 1000)
-    const figures: readonly [string, string, (queue: WorkQueueView) => number][] = [
-      ['workqueue_depth', 'Keys that wait.', (queue) => queue.depth],
-      [
-        'workqueue_unfinished_work_seconds',
-        'Time spent so far on keys under work, added up.',
-        (queue) => ages(queue).reduce((sum, age) => sum + age, 0),
-      ],
-      [
-        'workqueue_longest_running_processor_seconds',
-        'Time spent so far on the oldest key under work.',
-        (queue) => Math.max(0, ...ages(queue)),
-      ],
-    ]
-    for (const [name, help, read] of figures) {
-      const gauge: Gauge<'name'> = new Gauge({
-        name,
-        help,
-        labelNames: ['name'],
-        registers: [this.registry],
-        collect: () => {
-          for (const [queueName, queue] of this.#queues) gauge.set({ name: queueName }, read(queue))
-        },
-      })
-    }
+  #queueGauge(name: Name, read: (queue: WorkQueueView) => number): void {
+    const gauge: Gauge<'name'> = new Gauge({
+      name,
+      help: help[name],
+      labelNames: ['name'],
+      registers: [this.registry],
+      collect: () => {
+        for (const [queueName, queue] of this.#queues) gauge.set({ name: queueName }, read(queue))
+      },
+    })
   }
 }
