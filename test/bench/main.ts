@@ -100,7 +100,8 @@ async function runOperator(
   options: Run,
   onRun: (measurement: Measurement) => void,
 ): Promise<Found> {
-  const wants = (part: Part): boolean => options.only === undefined || options.only === part
+  const wants = (part: Part): boolean =>
+    options.only === part || (options.only === undefined && (!options.quick || part === 'work'))
   const built = await buildOperator()
   const profiled =
     options.profile === undefined

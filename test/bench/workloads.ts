@@ -8,6 +8,11 @@ export interface Size {
   readonly agents: number
 }
 
+/** Tasks in flight that throughput is measured with. */
+export function flightsOf({ quick }: Size): readonly number[] {
+  return quick ? [1, 16] : [1, 8, 16, 32]
+}
+
 /** One after another with a short piece of work in between: the machine is idle whenever something is to be done. */
 export function idleWorkload({ quick }: Size): Workload {
   return {
@@ -23,11 +28,11 @@ export function idleWorkload({ quick }: Size): Workload {
 
 /** A fixed number of tasks in flight, each chain in a request of its own, no work in between. */
 export function flightWorkload(inFlight: number, { quick }: Size): Workload {
-  const tasks = quick ? 300 : 800
+  const tasks = quick ? 240 : 480
   const length = Math.min(50, Math.max(3, Math.ceil(tasks / inFlight)))
   return {
     name: `flight-${inFlight}`,
-    groups: inFlight === 1 ? Math.ceil(tasks / 4 / length) : inFlight,
+    groups: inFlight === 1 ? Math.ceil(tasks / 3 / length) : inFlight,
     chains: 1,
     length,
     meanTaskMs: 0,
@@ -45,7 +50,7 @@ export function manyWorkload(tasks: number, { quick }: Size): Workload {
     length: 5,
     meanTaskMs: 0,
     oneByOne: false,
-    mostSeconds: quick ? 30 : tasks > 1_000 ? 180 : 60,
+    mostSeconds: quick ? 30 : tasks > 1_000 ? 100 : 60,
   }
 }
 

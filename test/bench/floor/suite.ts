@@ -1,9 +1,6 @@
-import type { Measurement, Workload } from '../contender.ts'
-import { flightWorkload, idleWorkload, loadWorkload, type Size } from '../workloads.ts'
+import { rateOf, type Measurement, type Workload } from '../contender.ts'
+import { flightsOf, flightWorkload, idleWorkload, loadWorkload, type Size } from '../workloads.ts'
 import { startFloor } from './contender.ts'
-
-/** Tasks in flight that the floor is measured with. */
-export const flights = [1, 8, 16, 32] as const
 
 /** Told of every run when it ends. */
 export type OnRun = (measurement: Measurement) => void
@@ -26,9 +23,8 @@ export async function floorSuite(
     }
     await run(idleWorkload(size))
     let most = 0
-    for (const inFlight of flights) {
-      const { tasks, seconds } = await run(flightWorkload(inFlight, size))
-      most = Math.max(most, tasks / seconds)
+    for (const inFlight of flightsOf(size)) {
+      most = Math.max(most, rateOf(await run(flightWorkload(inFlight, size))))
     }
     await run(
       loadWorkload('half', writesPerSecond === undefined ? most / 2 : writesPerSecond / 2, size),

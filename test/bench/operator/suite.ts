@@ -1,7 +1,8 @@
-import type { Measurement, Workload } from '../contender.ts'
+import { rateOf, type Measurement, type Workload } from '../contender.ts'
 import type { OnRun } from '../floor/suite.ts'
 import type { Facts } from '../results.ts'
 import {
+  flightsOf,
   flightWorkload,
   idleWorkload,
   loadWorkload,
@@ -50,24 +51,27 @@ export async function operatorSuite(
       length: 1,
     })
     await clean(idleWorkload(size))
-    for (const inFlight of [1, 8, 16, 32]) await clean(flightWorkload(inFlight, size))
+    for (const inFlight of flightsOf(size)) await clean(flightWorkload(inFlight, size))
     await clean(manyWorkload(100, size))
-    const { tasks, seconds } = await clean(manyWorkload(1_000, size))
-    const half = await clean(loadWorkload('half', tasks / seconds / 2, size))
-    if (size.tasks > 1_000) await clean(manyWorkload(size.tasks, size))
+    const most = rateOf(await clean(manyWorkload(1_000, size)))
+    if (most === 0)
+      throw new Error(`the operator finished no task: ${operator.lab.troubles().join('; ')}`)
+    const half = await clean(loadWorkload('half', most / 2, size))
+    const last = size.tasks > 1_000 ? await clean(manyWorkload(size.tasks, size)) : half
     const largest = await largestObject(operator)
     const agents = size.quick ? size.agents : crowd
     await gatherCrowd(operator, agents)
     const crowdPeakBytes = await operator.peakBytes()
-    await operator.clear()
-    const idle = await idleCost(operator, size.quick ? 15 : 60)
+    // Nothing is left to do once all are finished; what was cut off would go on.
+    if (last.tasks < last.made) await operator.clear()
+    const idle = await idleCost(operator, size.quick ? 10 : 30)
     return {
       facts: {
         queueToPodsMs,
         ...largest,
         crowdPeakBytes,
         crowdAgents: agents,
-        crowdTasks: Math.max(1_000, size.tasks),
+        crowdTasks: last.made,
         ...idle,
       },
       halfLoadWrites: writesPerSecond(half),

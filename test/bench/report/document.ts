@@ -40,15 +40,7 @@ export function fillIn(text: string, sections: Readonly<Record<string, string>>)
 }
 
 /** What was run where, in a sentence or two. */
-export function runLine({
-  machine,
-  date,
-  commit,
-  seconds,
-  quick,
-  command,
-  agents,
-}: Results): string {
+function runLine({ machine, date, commit, seconds, quick, command, agents }: Results): string {
   const memory = Math.round(machine.memoryBytes / 1024 ** 3)
   const size = quick ? 'a quick run' : 'a full run'
   return (
@@ -70,7 +62,7 @@ export function goalTable(results: Results, reasons: Reasons): string {
 }
 
 /** Tasks a second by tasks in flight, with how busy others kept the machine. */
-export function throughputTable(results: Results): string {
+function throughputTable(results: Results): string {
   const names = [...new Set(results.records.map(({ workload }) => workload.name))].filter((name) =>
     /^(?:flight|tasks)-/.test(name),
   )
@@ -98,7 +90,7 @@ export function throughputTable(results: Results): string {
 }
 
 /** Dispatch latency of every record that has it: each run of its own, since a tail has no mean. */
-export function dispatchTable(results: Results): string {
+function dispatchTable(results: Results): string {
   const { cores } = results.machine
   const rows = results.records
     .filter(
@@ -122,7 +114,7 @@ export function dispatchTable(results: Results): string {
 }
 
 /** What one task costs, for each number of tasks at once. */
-export function costTable(results: Results): string {
+function costTable(results: Results): string {
   const idle = recordsOf(results, 'operator', 'idle')[0]
   const row = (name: string, costs: TaskCosts, peak: number): readonly string[] => [
     name,
@@ -158,7 +150,7 @@ export function costTable(results: Results): string {
 }
 
 /** Who asked the API server for what, for each task, from the audit log; what is seldom is left out. */
-export function requestTable({ audit }: Results): string {
+function requestTable({ audit }: Results): string {
   if (audit === undefined) return notMeasured
   const rows = Object.entries(audit.identities).flatMap(([who, counts]) =>
     Object.entries(counts)
