@@ -67,6 +67,11 @@ export class Collection {
     return found
   }
 
+  /** Shows all objects another way from now on, without a change of theirs: what a new schema makes of old objects. */
+  reread(reading: (object: StoredObject) => StoredObject): void {
+    for (const [key, object] of this.#objects) this.#objects.set(key, reading(object))
+  }
+
   commit(commit: Commit): void {
     const { key, type, object } = commit
     if (type === 'DELETED') {

@@ -1,8 +1,10 @@
 import type { Writer } from './apply/managers.ts'
 import { builtInKinds } from './built-in-kinds.ts'
 import { definitionKind, establishedStatus } from './definitions.ts'
-import { isEqual } from './json.ts'
+import { conforming, typeOf } from './draft.ts'
+import { frozen, isEqual } from './json.ts'
 import { type CompiledKinds, compileKinds, type Definition, type Kind } from './kind.ts'
+import type { StoredObject } from './metadata.ts'
 import type { KindFinder, Target } from './request.ts'
 import type { Act, Store } from './store.ts'
 
@@ -36,21 +38,50 @@ export class ServedKinds implements KindFinder {
     return this.#kinds.get(path)
   }
 
-  /** Serves what the CRDs say, as the controllers inside the real server do a moment after each change of one. */
+  /**
+   * Serves what the CRDs say, as the controllers inside the real server do a moment after each change of one: objects of
+   * a kind whose schema changed are read by the new one, objects of a kind that is gone go with it.
+   */
   refresh(store: Store): void {
     const served = new Map(builtIn)
     for (const kind of this.#given) served.set(nameOf(kind), kind)
-    for (const object of store.of(definitionKind).values()) {
-      const { uid = '' } = object.metadata
-      const known = this.#compiled.get(uid)
-      const isKnown = known !== undefined && isEqual(known.spec, object['spec'])
-      const kinds = isKnown ? known.kinds : compileKinds([object as unknown as Definition])
-      this.#compiled.set(uid, { spec: object['spec'], kinds })
-      for (const kind of kinds) served.set(nameOf(kind), kind)
+    const definitions = store.of(definitionKind).values()
+    this.#forget(store, new Set(definitions.map(({ metadata }) => metadata.uid ?? '')))
+    for (const object of definitions) {
+      for (const kind of this.#compiledFrom(store, object)) served.set(nameOf(kind), kind)
       const status = establishedStatus(object, store.time)
       if (status !== undefined) store.put(definitionKind, { ...object, status }, object, act)
     }
     this.#kinds = served
     this.targets.clear()
+  }
+
+  #compiledFrom(store: Store, { metadata: { uid = '' }, spec }: StoredObject): CompiledKinds {
+    const known = this.#compiled.get(uid)
+    if (known !== undefined && isEqual(known.spec, spec)) return known.kinds
+    const kinds = compileKinds([{ spec } as unknown as Definition])
+    this.#compiled.set(uid, { spec, kinds })
+    for (const kind of known === undefined ? [] : kinds) {
+      store
+        .of(kind)
+        .reread((object) =>
+          frozen({
+            ...conforming(kind, object, undefined),
+            ...typeOf(kind),
+            metadata: object.metadata,
+          }),
+        )
+    }
+    return kinds
+  }
+
+  #forget(store: Store, present: ReadonlySet<string>): void {
+    for (const [uid, { kinds }] of this.#compiled) {
+      if (present.has(uid)) continue
+      this.#compiled.delete(uid)
+      for (const kind of kinds) {
+        for (const object of store.of(kind).values()) store.remove(kind, object, act)
+      }
+    }
   }
 }
