@@ -62,15 +62,13 @@ export class ServedKinds implements KindFinder {
     const kinds = compileKinds([{ spec } as unknown as Definition])
     this.#compiled.set(uid, { spec, kinds })
     for (const kind of known === undefined ? [] : kinds) {
-      store
-        .of(kind)
-        .reread((object) =>
-          frozen({
-            ...conforming(kind, object, undefined),
-            ...typeOf(kind),
-            metadata: object.metadata,
-          }),
-        )
+      store.of(kind).reread((object) =>
+        frozen({
+          ...conforming(kind, object, undefined),
+          ...typeOf(kind),
+          metadata: object.metadata,
+        }),
+      )
     }
     return kinds
   }
