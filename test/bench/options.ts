@@ -9,7 +9,7 @@ Measures on a real kube-apiserver and etcd that it starts itself, with their dat
   operator   the real operator with simulated agents, the floor before and after it, prints the goals beside
   report     fills docs/performance.md and draws docs/bench/*.svg from the JSON of a run
 
-  --quick        about three minutes instead of twelve; figures are rougher, recovery and request table are left out
+  --quick        about three minutes instead of a quarter of an hour; figures are rougher, recovery and request table are left out
   --tasks N      the largest number of tasks at once (10000; 1000 with --quick)
   --agents N     simulated agents (200; 50 with --quick)
   --json FILE    where the results go; docs/bench/<command>.json unless told, nowhere for a quick run

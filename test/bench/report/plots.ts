@@ -48,7 +48,7 @@ function throughputPlot(results: Results): Plot | undefined {
   const series = ['floor', 'operator'].flatMap((name): Series[] => {
     const points = new Map<number, number>()
     for (const record of results.records) {
-      const inFlight = tasksInFlight(record)
+      const inFlight = tasksInFlight(record, results.agents)
       if (record.contender === name && inFlight !== undefined)
         points.set(inFlight, meanOf(recordsOf(results, name, record.workload.name), rate))
     }
@@ -68,10 +68,12 @@ function throughputPlot(results: Results): Plot | undefined {
   return { file: 'throughput.svg', alt: title, svg }
 }
 
-function tasksInFlight({ workload }: RunRecord): number | undefined {
+function tasksInFlight({ workload }: RunRecord, agents: number): number | undefined {
   const [, count] = /^flight-(\d+)$/.exec(workload.name) ?? []
   if (count !== undefined) return Number(count)
-  return workload.name === 'tasks-1000' ? workload.groups * workload.chains : undefined
+  return workload.name === 'tasks-1000'
+    ? Math.min(agents, workload.groups * workload.chains)
+    : undefined
 }
 
 function growthPlot(results: Results): Plot | undefined {
