@@ -65,8 +65,10 @@ export function updateObject(
       ]
   if (problems.length > 0) throw invalid(kind, name, problems)
   if (isFreed(next, old) && kind.verbs.isHeld?.(next) !== true) {
+    // The answer is the object as it would have been stored.
+    const object = store.put(kind, next, old, { ...act, isDry: true })
     store.remove(kind, old, act)
-    return { object: next, isNew: false }
+    return { object, isNew: false }
   }
   if (isEqual(next, old) && store.hasSameOwners(kind, old, act))
     return { object: old, isNew: false }
