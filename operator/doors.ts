@@ -13,6 +13,7 @@ import type { Caller, HubDoors } from './hub/desk.ts'
 import { isNotFound } from './kube/errors.ts'
 import type { Logger } from './kube/ports.ts'
 import { keyOf } from './kube/resource.ts'
+import { WaitError } from './runtime/outcome.ts'
 import { TokenReviewer } from './hub/token-review.ts'
 import { ModelError } from './models/errors.ts'
 import type { Gateway } from './models/gateway.ts'
@@ -124,6 +125,7 @@ export function doorsOf(
       const task = world.tasks.get(world.namespace, report.task)
       const request = task?.spec.requestRef.name ?? ''
       const used = parts.gateway.tokens({ request, task: report.task })
+      parts.lines.noteReport(caller.podUid, `${report.uid}/${report.attempt}`)
       try {
         const receipt = await takeReport(
           world,
@@ -152,6 +154,7 @@ export function doorsOf(
       } catch (error) {
         if (isNotFound(error))
           return { outcome: 'fenced', message: 'there is no such task any more' }
+        if (error instanceof WaitError) throw new Problem(503, 'Busy', error.message)
         throw error
       }
     },

@@ -157,7 +157,7 @@ export class AuditLog implements Runnable {
     }
   }
 
-  /** Stores a batch of what waits; true when it did and more waits. */
+  /** Stores a batch of what waits; true when it was full, so that more may have to follow at once. */
   async #flush(signal: AbortSignal): Promise<boolean> {
     const { log } = this.#options
     try {
@@ -179,7 +179,8 @@ export class AuditLog implements Runnable {
       this.#written(entries)
       for (const { entry } of entries)
         log.info({ ...entry.detail, audit: entry }, `${entry.kind} ${entry.name}: ${entry.message}`)
-      return this.#waiting.length > 0
+      // What came meanwhile waits for the next turn: under load the pause would never come.
+      return entries.length === batch
     } catch (error) {
       // The records are tried again on a fresh view: somebody else may have written, or this write may have happened
       // without an answer.

@@ -8,8 +8,8 @@ import { keyOfLine } from './record.ts'
 
 const recordsKey = 'records.jsonl'
 const component = 'audit'
-/** A full segment is closed for ever; small ones keep a flush cheap. */
-const segmentBytes = 128 * 1024
+/** A full segment is closed for ever; small ones keep a flush cheap, since each writes the segment anew. */
+const segmentBytes = 32 * 1024
 
 const kindPosition = z.object({
   /** Every transition in an object of this version or an older one is in the log. */

@@ -34,6 +34,7 @@ export class Lines {
   #startedAt: number
   readonly #lines = new Map<string, Line>()
   readonly #heard = new Map<string, Heard & { readonly agent: string; readonly at: number }>()
+  readonly #reports = new Map<string, { readonly attempt: string; readonly at: number }>()
   readonly #listeners: ((agent: string) => void)[] = []
 
   constructor(clock: Clock) {
@@ -67,6 +68,17 @@ export class Lines {
     const line = this.#lines.get(podUid)
     line?.send(message)
     return line !== undefined
+  }
+
+  /** Notes that a Pod reports an attempt; that may not succeed while the API server does not answer. */
+  noteReport(podUid: string, attempt: string): void {
+    this.#reports.set(podUid, { attempt, at: this.#clock.now() })
+  }
+
+  /** Whether a Pod tried to report this attempt within the last minute. */
+  isReporting(podUid: string, attempt: string): boolean {
+    const report = this.#reports.get(podUid)
+    return report?.attempt === attempt && this.#clock.now() - report.at < 60_000
   }
 
   /** Notes a heartbeat. */
@@ -121,6 +133,7 @@ export class Lines {
     this.#lines.get(podUid)?.close()
     this.#lines.delete(podUid)
     this.#heard.delete(podUid)
+    this.#reports.delete(podUid)
   }
 
   /** Shows every agent that the stream lives. */

@@ -1,4 +1,5 @@
-import type { Agent } from '../../api/agent.ts'
+import { isDeepStrictEqual } from 'node:util'
+import type { Agent, AgentStatus } from '../../api/agent.ts'
 import { conditionOf } from '../../api/condition-list.ts'
 import { agentConditions, agentReasons } from '../../api/conditions.ts'
 import type { AgentSettings } from '../../config.ts'
@@ -24,6 +25,10 @@ import type { StartFailures } from './start-failures.ts'
 /** Tasks that ended on each agent since its last status write, by agent name. */
 export class Outcomes {
   readonly #waiting = new Map<string, Outcome[]>()
+  readonly #writing = new Map<
+    string,
+    { readonly count: number; readonly record: AgentStatus['performance'] }
+  >()
   readonly #listeners: ((agent: string) => void)[] = []
 
   /** Told the name of an agent with a new outcome: its status may have been written a moment before. */
@@ -39,6 +44,18 @@ export class Outcomes {
   /** Lets go of an agent that is gone: its name may be given to another. */
   forget(agent: string): void {
     this.#waiting.delete(agent)
+    this.#writing.delete(agent)
+  }
+
+  /** The first `count` are about to be written as this record. */
+  writing(agent: string, count: number, record: AgentStatus['performance']): void {
+    if (count > 0) this.#writing.set(agent, { count, record })
+  }
+
+  /** Lets go of what a write stored whose answer was lost: the record that is seen is the one it would have made. */
+  settle(agent: string, seen: AgentStatus['performance']): void {
+    const last = this.#writing.get(agent)
+    if (last !== undefined && isDeepStrictEqual(last.record, seen)) this.written(agent, last.count)
   }
 
   of(agent: string): readonly Outcome[] {
@@ -47,6 +64,7 @@ export class Outcomes {
 
   /** Lets go of the first `count`: they are in the status now. */
   written(agent: string, count: number): void {
+    this.#writing.delete(agent)
     const rest = this.of(agent).slice(count)
     if (rest.length === 0) this.#waiting.delete(agent)
     else this.#waiting.set(agent, [...rest])
@@ -72,6 +90,7 @@ export function agentReconciler(
       for (const what of ['state', 'work']) watch.forget(`${what} ${key}`)
       return done
     }
+    parts.outcomes.settle(name, agent.status?.performance)
     const seen = observe(world, parts, watch, key, agent)
     if (seen.line.state === 'open') parts.starts.succeeded(agent.spec.type)
     const decision = decideAgent(seen)
@@ -82,6 +101,7 @@ export function agentReconciler(
         await createPod(world, agent, parts.settings, signal)
         return requeueAfter(podPauseMs, 'looks whether its Pod starts')
       case 'write':
+        parts.outcomes.writing(name, seen.outcomes.length, decision.status.performance)
         await writeStatus(world, world.agents, agent, decision.status, {
           signal,
           act: decision.act,

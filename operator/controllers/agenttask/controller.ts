@@ -9,6 +9,7 @@ import { refOf } from '../../kube/resource.ts'
 import type { Reconcile } from '../../runtime/controller.ts'
 import { done, requeueAfter, WaitError, type Result } from '../../runtime/outcome.ts'
 import { readinessOf } from '../../scheduler/readiness.ts'
+import { Stopwatch } from '../stopwatch.ts'
 import { byHolder, byUid, writeStatus, type World } from '../world.ts'
 import { decideTask, type Holder, type TaskObservation } from './decide.ts'
 import { attemptOver, integrated, type Transition } from './transitions.ts'
@@ -17,6 +18,8 @@ import { attemptOver, integrated, type Transition } from './transitions.ts'
 export const lostAfterMs = 10_000
 /** After a start of the operator agents get longer to come back: they may have to wait for the Service to follow. */
 export const returnMs = 30_000
+/** A stream is this old before its agent can be expected to have said all it had to say. */
+const settleMs = 5_000
 /** How often a holder is looked at; its silence is no event. */
 const watchMs = 2_000
 const forgePauseMs = 3_000
@@ -26,11 +29,13 @@ export function taskReconciler(
   world: World,
   parts: { readonly forge: Forge; readonly lines: Lines },
 ): Reconcile {
+  const watch = new Stopwatch(world.clock)
   return async function reconcileTask(key, { signal }): Promise<Result> {
     const { namespace, name } = refOf(key)
     const task = world.tasks.get(namespace, name)
+    if (task === undefined || heldBy(task) === undefined) watch.forget(key)
     if (task === undefined || task.metadata.deletionTimestamp !== undefined) return done
-    const decision = decideTask(observe(world, parts.lines, task))
+    const decision = decideTask(observe(world, parts.lines, watch, key, task))
     const write = async (transition: Transition): Promise<Result> => {
       try {
         await writeTransition(world, parts.lines, task, transition, signal)
@@ -56,14 +61,23 @@ export function taskReconciler(
   }
 }
 
-function observe(world: World, lines: Lines, task: AgentTask): TaskObservation {
+function observe(
+  world: World,
+  lines: Lines,
+  watch: Stopwatch,
+  key: string,
+  task: AgentTask,
+): TaskObservation {
   const held = heldBy(task)
+  const now = world.clock.now()
+  const isOverdue = held !== undefined && Date.parse(held.deadline) <= now
   return {
     task,
     readiness: readinessOf(task, (name) => siblingOf(world, task, name)),
     holder: holderOf(world, lines, task),
     claims: held === undefined ? [] : world.tasks.byIndex(byHolder, held.podUid),
-    now: world.clock.now(),
+    overdueMs: isOverdue ? watch.msIn(key, `${task.metadata.uid}/${held.attempt}`, 0) : 0,
+    now,
   }
 }
 
@@ -97,7 +111,10 @@ function holderOf(world: World, lines: Lines, task: AgentTask): Holder {
     return lost(`the Agent ${held.agent} was deleted`, true)
   if (agent.status.state === 'terminated') return lost(`the Agent ${held.agent} is being removed`)
   const heard = lines.of(held.podUid)
-  if (heard.open) return { state: 'alive' }
+  if (lines.isReporting(held.podUid, `${task.metadata.uid}/${held.attempt}`))
+    return { state: 'reporting' }
+  // An agent that just came back tells first what it finished meanwhile.
+  if (heard.open) return { state: world.clock.now() - heard.since < settleMs ? 'unknown' : 'alive' }
   // It never spoke to this process, which began a moment ago: that says more about us than about the task.
   const patienceMs = heard.known ? lostAfterMs : returnMs
   return world.clock.now() - heard.since > patienceMs

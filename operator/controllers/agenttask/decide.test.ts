@@ -29,6 +29,7 @@ const seen = (one: AgentTask, more: Partial<TaskObservation> = {}): TaskObservat
   readiness: { state: 'ready' },
   holder: { state: 'alive' },
   claims: [one],
+  overdueMs: 0,
   now,
   ...more,
 })
@@ -212,6 +213,16 @@ test('attempts are numbered by assignment and never repeat', () => {
   )
   const second = assign({ ...task('a'), status: lost.status }, { name: 'd', podUid: 'p2' }, now)
   expect([first, second].map((one) => one.status.assignment?.attempt)).toEqual([1, 2])
+})
+
+test('a deadline that passed while nobody could report waits for the agent to come back, within bounds', () => {
+  const late = task('a', {}, heldStatus('p1', 1, at(-600)))
+  const kindOf = (state: 'alive' | 'unknown' | 'reporting', overdueMs: number) =>
+    decideTask(seen(late, { holder: { state }, overdueMs })).kind
+  expect(kindOf('unknown', 1_000)).toBe('rest')
+  expect(kindOf('unknown', 60_000)).toBe('write')
+  expect(kindOf('reporting', 600_000)).toBe('rest')
+  expect(kindOf('alive', 0)).toBe('write')
 })
 
 test('a queue place is a transition once; a new reason is not', () => {

@@ -5,7 +5,9 @@ import { attemptOver, skip, type Transition } from './transitions.ts'
 
 /** Whether the agent that holds a task can still be heard. */
 export type Holder =
-  | { readonly state: 'alive' | 'unknown' }
+  /** `unknown`: it was not heard long enough, or for too short a time, to say anything. */
+  /** `reporting`: its result is being told, and could not be stored yet. */
+  | { readonly state: 'alive' | 'unknown' | 'reporting' }
   /** `blameless`: the task cannot have had to do with it, so the attempt is not held against it. */
   | { readonly state: 'lost'; readonly why: string; readonly blameless: boolean }
 
@@ -18,6 +20,8 @@ export interface TaskObservation {
   readonly holder: Holder
   /** Every task that its holder's Pod holds, itself among them. */
   readonly claims: readonly AgentTask[]
+  /** For how long this process has seen its deadline passed. */
+  readonly overdueMs: number
   /** Milliseconds since 1970. */
   readonly now: number
 }
@@ -38,6 +42,9 @@ export function decideTask(seen: TaskObservation): TaskDecision {
   if (readiness.state === 'broken') return write(skip(task, readiness.by, now))
   return { kind: 'rest', nextAt: undefined }
 }
+
+/** Past its deadline a holder that cannot be judged has this long to come back and report. */
+const reportMs = 60_000
 
 function decideHeld(
   seen: TaskObservation,
@@ -61,6 +68,12 @@ function decideHeld(
     return write(attemptOver(task, { reason, message: holder.why }, now))
   }
   const end = Date.parse(held.deadline)
+  // Its result may be on the way: it could not report while there was no operator, or no API server. Not for ever, though.
+  if (
+    end <= now &&
+    (holder.state === 'reporting' || (holder.state === 'unknown' && seen.overdueMs < reportMs))
+  )
+    return { kind: 'rest', nextAt: now + 1_000 }
   if (end <= now)
     return write(
       attemptOver(

@@ -28,7 +28,7 @@ const said: Report = {
 
 /** A hub over a cache that shows `cached` and a server that holds `stored`. */
 function hub(cached: AgentTask | undefined, stored: AgentTask) {
-  const server = { task: stored, reads: 0, writes: 0 }
+  const server = { task: stored, reads: 0, writes: 0, refuse: false }
   const cache = new Cache(agentTasks, taskIndexes)
   if (cached !== undefined) cache.put(cached)
   const clock = new VirtualClock()
@@ -45,7 +45,10 @@ function hub(cached: AgentTask | undefined, stored: AgentTask) {
         return server.task
       },
       updateStatus: async (_kind: unknown, object: AgentTask) => {
-        if (object.metadata.resourceVersion !== server.task.metadata.resourceVersion)
+        if (
+          server.refuse ||
+          object.metadata.resourceVersion !== server.task.metadata.resourceVersion
+        )
           throw new KubeError({ status: 409, reason: 'Conflict', message: 'conflict' })
         server.writes += 1
         server.task = newer(object)
@@ -98,4 +101,11 @@ test('of two reports at once one is accepted', async () => {
   const receipts = await Promise.all([report('p1'), report('p1')])
   expect(receipts.map(({ message }) => message)).toContain('it was accepted before')
   expect(server.writes).toBe(1)
+})
+
+test('a report that meets nothing but conflicts is sent back after a few tries', async () => {
+  const { server, report } = hub(held, held)
+  server.refuse = true
+  await expect(report('p1')).rejects.toThrow('report again')
+  expect(server.reads).toBeLessThan(5)
 })

@@ -1,11 +1,15 @@
 import type { Report, ReportReceipt } from '../../api/agent-protocol.ts'
 import { hasSucceeded, isIntegrating } from '../../api/task-state.ts'
+import { Problem } from '../../hub/http.ts'
 import type { Lines } from '../../hub/lines.ts'
 import { isConflict } from '../../kube/errors.ts'
 import type { Outcomes } from '../agent/controller.ts'
 import type { World } from '../world.ts'
 import { writeTransition } from './controller.ts'
 import { acceptReport } from './transitions.ts'
+
+/** After so many conflicts in a row the agent is asked to come back: it pauses, we would not. */
+const mostConflicts = 3
 
 /** Who reports, as the API server says, and what the gateway counted for the attempt. */
 export interface Reporter {
@@ -30,7 +34,7 @@ export async function takeReport(
   const ref = { namespace: world.namespace, name: report.task }
   let task = world.latest.of(world.tasks, ref)
   let live = false
-  for (;;) {
+  for (let conflicts = 0; conflicts < mostConflicts; ) {
     const decision =
       task === undefined ? undefined : acceptReport(task, report, from, world.clock.now())
     if (task !== undefined && decision?.kind === 'accepted') {
@@ -52,6 +56,7 @@ export async function takeReport(
         return { outcome: 'accepted', message: decision.transition.message }
       } catch (error) {
         if (!isConflict(error)) throw error
+        conflicts += 1
       }
     } else if (live && decision !== undefined) {
       return decision.kind === 'fenced'
@@ -61,4 +66,5 @@ export async function takeReport(
     task = await world.client.get(world.tasks.resource, { ...ref, signal: options.signal })
     live = true
   }
+  throw new Problem(503, 'Busy', `task ${report.task} is being written to; report again`)
 }

@@ -31,6 +31,8 @@ import { Waits } from './waits.ts'
 /** The only key of the scheduler: it looks at everything at once, one run at a time. */
 export const schedulerKey = 'all'
 
+/** Writes under way at the same time; the client bounds them together with everybody else's. */
+const atOnce = 16
 /** How soon everything is looked at again after a write met a newer version. */
 const movedPauseMs = 1_000
 
@@ -56,25 +58,34 @@ export function schedulerReconciler(
     const decided = schedule(observe(world, parts, backlog, now))
     // One write that is refused must not keep the others from being made.
     const failures: unknown[] = []
-    const step = async (work: Promise<void>): Promise<void> => {
-      await work.catch((error: unknown) => {
-        // Somebody else moved or deleted it; that change brings us back here. A conflict may come without one, too.
-        if (isConflict(error)) failures.push(new WaitError(movedPauseMs, error.message))
-        else if (!isNotFound(error)) failures.unshift(error)
-      })
-      signal.throwIfAborted()
+    const each = async <T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> => {
+      for (let from = 0; from < items.length; from += atOnce) {
+        const some = await Promise.allSettled(items.slice(from, from + atOnce).map(act))
+        for (const outcome of some) {
+          if (outcome.status === 'fulfilled') continue
+          const error: unknown = outcome.reason
+          // Somebody else moved or deleted it; that change brings us back here. A conflict may come without one, too.
+          if (isConflict(error)) failures.push(new WaitError(movedPauseMs, error.message))
+          else if (!isNotFound(error)) failures.unshift(error)
+        }
+        signal.throwIfAborted()
+      }
     }
-    for (const { task, agent } of decided.assign)
-      await step(give(world, parts, task, agent, signal))
-    await step(create(world, parts.settings, decided.create, signal))
-    for (const { agent, reason } of decided.retire)
-      await step(retire(world, parts.lines, agent.name, reason, signal))
+    await each(decided.assign, async ({ task, agent }) => give(world, parts, task, agent, signal))
+    await each(named(world, decided.create), async (agent) =>
+      create(world, parts.settings, agent, signal),
+    )
+    await each(decided.retire, async ({ agent, reason }) =>
+      retire(world, parts.lines, agent.name, reason, signal),
+    )
+    // A few at a time: whoever becomes free meanwhile must not wait until all others have been told that they wait.
     const waiting = waits.of(decided.queue, world.clock.monotonic())
-    for (const place of waiting.long) await step(noteQueue(world, place, signal))
+    await each(waiting.long.slice(0, atOnce), async (place) => noteQueue(world, place, signal))
     if (failures.length > 0) throw failures[0]
     const pauses = [
       ...(decided.nextAt === undefined ? [] : [decided.nextAt - now]),
       ...(waiting.nextMs === undefined ? [] : [waiting.nextMs]),
+      ...(waiting.long.length > atOnce ? [0] : []),
     ]
     return pauses.length === 0
       ? done
@@ -174,39 +185,47 @@ async function give(
   )
 }
 
+type NewAgent = Schedule['create'][number] & { readonly name: string }
+
+/** Names for new agents. */
+function named(world: World, wanted: Schedule['create']): readonly NewAgent[] {
+  if (wanted.length === 0) return []
+  const taken = new Set(world.agents.list().map((agent) => agent.metadata.name))
+  return wanted.map((agent) => {
+    const name = freeName(agent.type, taken)
+    taken.add(name)
+    return { ...agent, name }
+  })
+}
+
 async function create(
   world: World,
   settings: AgentSettings,
-  wanted: Schedule['create'],
+  { name, type, model, reason }: NewAgent,
   signal: AbortSignal,
 ): Promise<void> {
-  const taken = new Set(world.agents.list().map((agent) => agent.metadata.name))
-  for (const { type, model, reason } of wanted) {
-    const name = freeName(type, taken)
-    taken.add(name)
-    try {
-      const agent = await world.client.create(
-        agentKind,
-        {
-          metadata: {
-            name,
-            namespace: world.namespace,
-            labels: { [labels.agentType]: type },
-            annotations: { [annotations.reason]: reason },
-          },
-          spec: { type, model, skills: [], maxTasks: settings.maxTasks },
+  try {
+    const agent = await world.client.create(
+      agentKind,
+      {
+        metadata: {
+          name,
+          namespace: world.namespace,
+          labels: { [labels.agentType]: type },
+          annotations: { [annotations.reason]: reason },
         },
-        { signal },
-      )
-      world.agents.noteWrite(agent)
-      // Its audit record comes with its first status.
-      world.events.record(
-        { ...agent, kind: agentKind.kind },
-        { type: 'Normal', reason: 'Created', action: 'Scale', message: reason },
-      )
-    } catch (error) {
-      if (!isAlreadyExists(error)) throw error
-    }
+        spec: { type, model, skills: [], maxTasks: settings.maxTasks },
+      },
+      { signal },
+    )
+    world.agents.noteWrite(agent)
+    // Its audit record comes with its first status.
+    world.events.record(
+      { ...agent, kind: agentKind.kind },
+      { type: 'Normal', reason: 'Created', action: 'Scale', message: reason },
+    )
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error
   }
 }
 

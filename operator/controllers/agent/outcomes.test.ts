@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest'
+import { Outcomes } from './controller.ts'
+
+const outcome = { succeeded: true, seconds: 3, tokens: 5 }
+const record = { completed: 1, failed: 0, meanSeconds: 3, tokens: 5 }
+
+test('what a write stored whose answer was lost is not counted again', () => {
+  const outcomes = new Outcomes()
+  outcomes.add('c', outcome)
+  outcomes.writing('c', 1, record)
+  outcomes.add('c', outcome)
+  outcomes.settle('c', record)
+  expect(outcomes.of('c')).toEqual([outcome])
+  outcomes.settle('c', record)
+  expect(outcomes.of('c')).toEqual([outcome])
+})
+
+test('what a write did not store is counted by the next one', () => {
+  const outcomes = new Outcomes()
+  outcomes.add('c', outcome)
+  outcomes.writing('c', 1, record)
+  outcomes.settle('c', undefined)
+  expect(outcomes.of('c')).toEqual([outcome])
+})
