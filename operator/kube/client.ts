@@ -28,6 +28,14 @@ export interface ListOptions extends CallOptions {
   readonly fieldSelector?: string | undefined
 }
 
+/** What writes take beside. */
+export interface WriteOptions extends CallOptions {
+  /** Who is recorded as the owner of the fields; the user agent's first word unless told. */
+  readonly fieldManager?: string | undefined
+  /** `status`, `scale`, `eviction`, … instead of the object itself. */
+  readonly subresource?: string | undefined
+}
+
 /** One page of a list; `continue` asks for the next. */
 export interface Page<T> {
   readonly items: readonly T[]
@@ -187,11 +195,7 @@ export class KubeClient {
   async create<T extends KubeObject>(
     resource: Resource<T>,
     object: Draft<T>,
-    options: CallOptions & {
-      readonly fieldManager?: string
-      readonly subresource?: string
-      readonly dryRun?: boolean
-    } = {},
+    options: WriteOptions & { readonly dryRun?: boolean } = {},
   ): Promise<T> {
     const { namespace, name } = object.metadata
     return this.#caller.call({
@@ -214,7 +218,7 @@ export class KubeClient {
   async update<T extends KubeObject>(
     resource: Resource<T>,
     object: Draft<T>,
-    options: CallOptions & { readonly fieldManager?: string; readonly subresource?: string } = {},
+    options: WriteOptions = {},
   ): Promise<T> {
     return this.#caller.call({
       ...options,
@@ -230,7 +234,7 @@ export class KubeClient {
   async updateStatus<T extends KubeObject>(
     resource: Resource<T>,
     object: Draft<T>,
-    options: CallOptions & { readonly fieldManager?: string } = {},
+    options: WriteOptions = {},
   ): Promise<T> {
     return this.update(resource, object, { ...options, subresource: 'status' })
   }
@@ -242,11 +246,7 @@ export class KubeClient {
   async apply<T extends KubeObject>(
     resource: Resource<T>,
     object: Fragment<T>,
-    options: CallOptions & {
-      readonly fieldManager: string
-      readonly force?: boolean
-      readonly subresource?: string
-    },
+    options: WriteOptions & { readonly fieldManager: string; readonly force?: boolean },
   ): Promise<T> {
     const { fieldManager, force = true, subresource } = options
     return this.#caller.call({
@@ -260,29 +260,19 @@ export class KubeClient {
     })
   }
 
-  /** Server-side apply of the status. */
-  async applyStatus<T extends KubeObject>(
-    resource: Resource<T>,
-    object: Fragment<T>,
-    options: CallOptions & { readonly fieldManager: string; readonly force?: boolean },
-  ): Promise<T> {
-    return this.apply(resource, object, { ...options, subresource: 'status' })
-  }
-
   /** JSON merge patch (null removes a field, lists are replaced whole) or JSON patch. */
   async patch<T extends KubeObject>(
     resource: Resource<T>,
     ref: ObjectRef,
-    patch: (
+    patch:
       | { readonly type: 'merge'; readonly body: object }
-      | { readonly type: 'json'; readonly body: readonly PatchOperation[] }
-    ) & { readonly subresource?: string },
-    options: CallOptions & { readonly fieldManager?: string } = {},
+      | { readonly type: 'json'; readonly body: readonly PatchOperation[] },
+    options: WriteOptions = {},
   ): Promise<T> {
     return this.#caller.call({
       ...options,
       method: 'PATCH',
-      path: pathOf(resource, { ...ref, subresource: patch.subresource }),
+      path: pathOf(resource, { ...ref, subresource: options.subresource }),
       query: { fieldManager: options.fieldManager },
       body: patch.body,
       contentType:
@@ -296,16 +286,15 @@ export class KubeClient {
     resource: Resource<T>,
     ref: ObjectRef,
     status: object,
-    options: CallOptions & { readonly fieldManager?: string } = {},
+    options: WriteOptions = {},
   ): Promise<T> {
-    const patch = { type: 'merge', body: { status }, subresource: 'status' } as const
-    return this.patch(resource, ref, patch, options)
+    const patch = { type: 'merge', body: { status } } as const
+    return this.patch(resource, ref, patch, { ...options, subresource: 'status' })
   }
 
   /** How many replicas an object of any scalable kind asks for and has. Needs `get` on `<plural>/scale`. */
   async getScale(resource: Resource, ref: ObjectRef, options: CallOptions = {}): Promise<Scale> {
-    const path = pathOf(resource, { ...ref, subresource: 'scale' })
-    return this.#caller.call({ ...options, method: 'GET', path, repeatable: true })
+    return this.get<Scale>(scaleOf(resource), { ...options, ...ref, subresource: 'scale' })
   }
 
   /** Asks for so many replicas and touches nothing else. Needs `patch` on `<plural>/scale`. */
@@ -313,10 +302,10 @@ export class KubeClient {
     resource: Resource,
     ref: ObjectRef,
     replicas: number,
-    options: CallOptions & { readonly fieldManager?: string } = {},
+    options: WriteOptions = {},
   ): Promise<Scale> {
-    const patch = { type: 'merge', body: { spec: { replicas } }, subresource: 'scale' } as const
-    return this.patch<Scale>({ ...resource, object: undefined }, ref, patch, options)
+    const patch = { type: 'merge', body: { spec: { replicas } } } as const
+    return this.patch(scaleOf(resource), ref, patch, { ...options, subresource: 'scale' })
   }
 
   /**
@@ -375,6 +364,11 @@ export class KubeClient {
   async close(): Promise<void> {
     await this.#caller.close()
   }
+}
+
+/** The same path, where another kind of object lives under `/scale`. */
+function scaleOf(resource: Resource): Resource<Scale> {
+  return { ...resource, object: undefined }
 }
 
 function typed(resource: Resource, object: object): object {

@@ -123,24 +123,15 @@ export async function kubeconfigFile(options: {
   let tls: TlsMaterial = {}
   const read = async (): Promise<Credentials> => {
     // The loader fills in what `https.request` takes; this is the part that matters here.
-    const found: {
-      ca?: string | Buffer
-      cert?: string | Buffer
-      key?: string | Buffer
-      servername?: string
-      rejectUnauthorized?: boolean
-      headers?: Record<string, string>
-      auth?: string
+    const found: { headers?: Record<string, string>; auth?: string } & {
+      -readonly [Field in keyof TlsMaterial]: TlsMaterial[Field]
     } = {}
     await loader.applyToHTTPSOptions(found)
     const { headers = {}, auth, ca, cert, key, servername, rejectUnauthorized } = found
-    const next: TlsMaterial = {
-      ...(ca === undefined ? {} : { ca }),
-      ...(cert === undefined ? {} : { cert }),
-      ...(key === undefined ? {} : { key }),
-      ...(servername === undefined ? {} : { servername }),
-      ...(rejectUnauthorized === undefined ? {} : { rejectUnauthorized }),
-    }
+    const material = Object.entries({ ca, cert, key, servername, rejectUnauthorized })
+    const next: TlsMaterial = Object.fromEntries(
+      material.filter(([, value]) => value !== undefined),
+    )
     if (fingerprint(next) !== fingerprint(tls)) tls = next
     const lower = Object.fromEntries(
       Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]),

@@ -154,7 +154,10 @@ export function verbSuite(world: WorldOf): void {
       await createWidget('status-applied', { size: 1 })
       const status = { conditions: [{ type: 'Ready', status: 'True' }] }
       const object = { metadata: at('status-applied'), spec: { size: 9 }, status }
-      const applied = await client.applyStatus(widgets, object, { fieldManager: 'one' })
+      const applied = await client.apply(widgets, object, {
+        fieldManager: 'one',
+        subresource: 'status',
+      })
       expect(applied).toMatchObject({ spec: { size: 1 }, status })
     })
   })
