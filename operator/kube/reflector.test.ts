@@ -1,90 +1,19 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import {
+  bookmark,
+  initialEnd,
+  line,
+  made,
+  refusal,
+  ScriptedApi,
+  silent,
+  type Script,
+} from '../../test/scripted-api.ts'
 import { seededRandom, VirtualClock } from '../../test/virtual-clock.ts'
 import { silentLogger } from '../runtime/logger.ts'
-import type { Query } from './caller.ts'
-import type { KubeClient } from './client.ts'
 import { configMaps, type ConfigMap } from './core.ts'
 import { KubeError } from './errors.ts'
 import { Informer, type InformerOptions } from './informer.ts'
-import { aborted } from './wait.ts'
-
-const made = (name: string, version: number, uid = `uid-${name}`) => ({
-  metadata: { name, namespace: 'n', uid, resourceVersion: String(version) },
-})
-const line = (type: string, object: object) => `${JSON.stringify({ type, object })}\n`
-const bookmark = (version: number) =>
-  line('BOOKMARK', { metadata: { resourceVersion: String(version) } })
-const initialEnd = (version: number) => {
-  const annotations = { 'k8s.io/initial-events-end': 'true' }
-  return line('BOOKMARK', { metadata: { resourceVersion: String(version), annotations } })
-}
-const refusal = (status: number, reason: string, retryAfterMs?: number) =>
-  new KubeError({ status, reason, message: reason, retryAfterMs })
-
-/** What one watch does: a refusal, or bytes and then an end. `open` lasts as long as the server promised. */
-type Watch =
-  | KubeError
-  | {
-      readonly bytes?: readonly (string | Buffer)[]
-      readonly end?: 'open' | 'close' | 'cut' | 'freeze'
-    }
-type Script = Watch | ((query: Query) => Watch)
-
-/** An API inside the process that does what the test says, and serves on without a word when that is over. */
-class ScriptedApi {
-  readonly listedAt: number[] = []
-  readonly opened: { readonly query: Query; readonly at: number }[] = []
-  listed: { version: number; items: readonly object[] } = { version: 10, items: [] }
-  listFailures: KubeError[] = []
-  /** Of readings of everything as a stream; without one that is not offered. */
-  streams: Script[] = []
-  watches: Script[] = []
-  readonly #clock: VirtualClock
-
-  constructor(clock: VirtualClock) {
-    this.#clock = clock
-  }
-
-  readonly client: Pick<KubeClient, 'list' | 'openWatch'> = {
-    list: async (_, options) => {
-      this.listedAt.push(this.#clock.monotonic())
-      const failure = this.listFailures.shift()
-      if (failure !== undefined) throw failure
-      const { items, version } = this.listed
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it answers what the test says
-      return {
-        items: items.map((item) => options?.transform?.(item as never)),
-        resourceVersion: String(version),
-      } as never
-    },
-    openWatch: async (_, query, { signal }) => {
-      const isStream = query['sendInitialEvents'] === true
-      const script = isStream ? this.streams.shift() : (this.watches.shift() ?? {})
-      if (isStream && script === undefined) throw refusal(422, 'Invalid')
-      this.opened.push({ query, at: this.#clock.monotonic() })
-      const behaviour = (typeof script === 'function' ? script(query) : script) ?? {}
-      if (behaviour instanceof KubeError) throw behaviour
-      return this.#play(behaviour, Number(query['timeoutSeconds']), signal)
-    },
-  }
-
-  async *#play(
-    { bytes = [], end = 'open' }: Exclude<Watch, KubeError>,
-    timeoutSeconds: number,
-    signal: AbortSignal,
-  ): AsyncGenerator<Buffer, void, undefined> {
-    for (const chunk of bytes) yield Buffer.from(chunk)
-    if (end === 'cut') throw new Error('read ECONNRESET')
-    if (end === 'open') await this.#clock.sleep(timeoutSeconds * 1000, { signal })
-    if (end === 'freeze') {
-      await aborted(signal)
-      throw signal.reason
-    }
-  }
-}
-
-const ignore = () => undefined
-const silent = { onEvents: ignore, onRelist: ignore, onStall: ignore, onBroken: ignore }
 
 let clock: VirtualClock
 let api: ScriptedApi
