@@ -1,4 +1,5 @@
 // The operator before an API server that loses answers, refuses, forgets, lags and dies.
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { isTrue } from '../../operator/api/condition-list.ts'
 import type { ApiObject, Listed } from '../lab/api.ts'
@@ -69,7 +70,10 @@ inLab(
       expect(rule.hits).toBeGreaterThan(10)
       const log = proxy.log.slice(from)
       const early = log
-        .filter(({ status, watch }) => status === 429 && !watch)
+        // Reads and reviews may be wanted anew by somebody else; the same change is only ever the same call again.
+        .filter(({ status, method, path }) => {
+          return status === 429 && method !== 'GET' && !path.includes('/tokenreviews')
+        })
         .filter(({ method, path, body, at }) =>
           log.some(
             (later) =>
@@ -95,8 +99,11 @@ inLab(
       ]
       proxy.cut()
       await submit(lab, 'errors')
-      await succeeded(lab, 'errors')
+      // A leader that cannot renew its lease in the meantime ends, and starts again into the same trouble.
+      await Promise.race([lab.history.finished('errors'), sleep(20_000)])
       for (const rule of errors) expect(rule.hits).toBeGreaterThan(0)
+      proxy.clear()
+      await succeeded(lab, 'errors')
       expect(busiest(proxy.log.slice(from))).toBeLessThanOrEqual(10)
     })
 
@@ -124,6 +131,16 @@ inLab(
       agents.behaviour = () => ({ afterMs: 50 })
       await succeeded(lab, 'forgotten')
       expect(expired.map((rule) => rule.hits)).toEqual([2, 2])
+    })
+
+    it('7: a watch that falls silent with its connection open is found, and opened again', async () => {
+      const { lab, proxy } = world()
+      const watch = { watch: true, path: /\/agenttasks\?/ } as const
+      const frozen = proxy.add({ ...watch, fault: { kind: 'freeze' }, times: 1 })
+      proxy.cut()
+      await frozen.first
+      await submit(lab, 'frozen', { units: 1 })
+      expect(repeated(await succeeded(lab, 'frozen'))).toEqual([])
     })
 
     it('10: an API server that lags behind brings no finished task back to life', async () => {

@@ -3,13 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { heldBy } from '../../operator/api/task-state.ts'
 import type { OperatorReplica } from '../lab/operator.ts'
-import { SimulatedAgents } from '../lab/simulated-agents.ts'
+import { SimulatedAgents, type Behaviour } from '../lab/simulated-agents.ts'
 import { forgetLeader, inLab, leaderOf, type Faulty } from './in-lab.ts'
 import { claim, repeated, submit, succeeded } from './requests.ts'
 import type { Match } from './rules.ts'
 
 const maxAgents = 6
-const agents = new SimulatedAgents()
+const quick: Behaviour = () => ({ afterMs: 50 })
+const agents = new SimulatedAgents(quick)
 
 /** What the operator does to the world on a request's way, as the API server sees it; in the order of the way. */
 const sideEffects: readonly (readonly [string, Match])[] = [
@@ -80,6 +81,7 @@ inLab(
       await operator(world()).kill()
       // Its work is over long before anybody is there to hear of it.
       await sleep(4_000)
+      agents.behaviour = quick
       await again()
       await succeeded(lab, 'away')
       const agent = agents.agents.get(status?.assignment?.podUid ?? '')
@@ -91,6 +93,7 @@ inLab(
 
     it('50: told to end in the middle of an assignment, it finishes that and hands over at once', async () => {
       const { lab, proxy } = world()
+      agents.behaviour = quick
       const rule = proxy.add({ ...claim, fault: { kind: 'delay', beforeMs: 1_000 }, times: 1 })
       await submit(lab, 'ended')
       await rule.first
@@ -106,15 +109,18 @@ inLab(
       await submit(lab, 'upgraded')
       await untilHeld('upgraded')
       await operator(world()).stop()
+      agents.behaviour = quick
       await operator(world()).start()
       expect(repeated(await succeeded(lab, 'upgraded'))).toEqual([])
     })
 
     it('an API server that restarts in the middle costs no result', async () => {
       const { lab } = world()
+      agents.behaviour = () => ({ afterMs: 1_500 })
       await submit(lab, 'restarted')
       await untilHeld('restarted')
       await lab.controlPlane.restart(() => sleep(1_000))
+      agents.behaviour = quick
       expect(repeated(await succeeded(lab, 'restarted'))).toEqual([])
     })
 
