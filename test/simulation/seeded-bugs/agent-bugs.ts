@@ -90,8 +90,8 @@ export const agentBugs: readonly SeededBug[] = [
     edits: [
       {
         file: 'operator/hub/desk.ts',
-        find: 'if (assignment.uid !== uid || assignment.attempt !== attempt) lines.send(podUid, assignment)',
-        replace: 'if (assignment.attempt > 99) lines.send(podUid, assignment)',
+        find: '(assignment.uid !== uid || assignment.attempt !== attempt)',
+        replace: 'assignment.attempt > 99',
       },
     ],
   },
