@@ -25,6 +25,8 @@ export interface Follower {
 export class Collection {
   readonly #objects = new Map<string, StoredObject>()
   readonly followers = new Set<Follower>()
+  /** Keys of objects that are shown with a default which was never written: the next write of theirs is a change. */
+  readonly unwritten = new Set<string>()
   #sorted: readonly string[] | undefined
   #history: Commit[] = []
   #historyLimit: number
@@ -74,6 +76,7 @@ export class Collection {
 
   commit(commit: Commit): void {
     const { key, type, object } = commit
+    this.unwritten.delete(key)
     if (type === 'DELETED') {
       this.#objects.delete(key)
       this.#sorted = undefined

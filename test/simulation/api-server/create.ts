@@ -53,7 +53,11 @@ export function createObject(store: Store, target: Target, draft: Draft, act: Ac
       refusal.status.details,
     )
   }
-  return store.put(kind, object, undefined, act)
+  const made = store.put(kind, object, undefined, act)
+  // The status is dropped before it is stored, and its default filled in when it is read.
+  const hasDefault = kind.hasStatus && kind.schema.properties.get('status')?.hasDefault === true
+  if (hasDefault && !act.isDry) collection.unwritten.add(key)
+  return made
 }
 
 function newObject(store: Store, target: Target, draft: Draft): StoredObject {

@@ -44,6 +44,20 @@ describe('the simulated API server', () => {
     await expect(client.listPage(configMaps, query)).rejects.toMatchObject({ status: 410 })
   })
 
+  it('counts the first write as a change where the status was only a default, as the real one does', async () => {
+    const { client } = start()
+    const made = await client.create(tasks, { metadata: { namespace, name: 'a' }, spec: task })
+    expect(made.status).toBeDefined()
+    const written = await client.update(tasks, made)
+    expect(written).toEqual({
+      ...made,
+      metadata: { ...made.metadata, resourceVersion: written.metadata.resourceVersion },
+    })
+    expect(written.metadata.resourceVersion).not.toBe(made.metadata.resourceVersion)
+    const again = await client.update(tasks, written)
+    expect(again.metadata.resourceVersion).toBe(written.metadata.resourceVersion)
+  })
+
   it('selects by the fields that a kind names', async () => {
     const { client } = start()
     for (const [name, type] of [

@@ -47,7 +47,8 @@ export function updateObject(
   const { draft, act } = drafted(draftOf(old), asked)
   refuseStale(target, draft.metadata, old, act)
   const next = isStatus ? nextStatus(kind, draft, old) : nextObject(kind, draft, old)
-  if (next === old && act.owners === undefined) return { object: old, isNew: false }
+  const isWritten = !store.of(kind).unwritten.has(key)
+  if (next === old && act.owners === undefined && isWritten) return { object: old, isNew: false }
   const problems = isStatus
     ? [
         ...metadataChangeProblems(next.metadata, old.metadata),
@@ -70,8 +71,8 @@ export function updateObject(
     store.remove(kind, old, act)
     return { object, isNew: false }
   }
-  if (isEqual(next, old) && store.hasSameOwners(kind, old, act))
-    return { object: old, isNew: false }
+  const isSame = isWritten && isEqual(next, old) && store.hasSameOwners(kind, old, act)
+  if (isSame) return { object: old, isNew: false }
   return { object: store.put(kind, next, old, act), isNew: false }
 }
 
