@@ -5,8 +5,7 @@ import { dirname, join, resolve } from 'node:path'
 import { execa } from 'execa'
 import { parts } from '../../hack/cluster/native/parts.ts'
 import { labUnavailable } from '../lab/control-plane.ts'
-import type { Measurement } from './contender.ts'
-import { floorSuite } from './floor/suite.ts'
+import { floorSuite, type OnRun } from './floor/suite.ts'
 import { buildOperator } from './operator/build.ts'
 import { countRequests } from './operator/count.ts'
 import { measureRecovery } from './operator/recovery.ts'
@@ -15,6 +14,7 @@ import { parseOptions, usage, type Options, type Part } from './options.ts'
 import { fillIn, sectionsOf, type Reasons } from './report/document.ts'
 import { plotsOf } from './report/plots.ts'
 import { figure } from './report/table.ts'
+import { Stages } from './stages.ts'
 import { recordOf, results as resultsShape, type Results, type RunRecord } from './results.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -49,13 +49,16 @@ async function run(options: Run): Promise<number> {
   }
   const begun = Date.now()
   const records: RunRecord[] = []
-  const onRun = (measurement: Measurement): void => {
+  const stages = new Stages()
+  const onRun: OnRun = (measurement) => {
     const record = recordOf(measurement)
     records.push(record)
     console.error(line(record))
   }
   const found =
-    options.kind === 'floor' ? await runFloor(options, onRun) : await runOperator(options, onRun)
+    options.kind === 'floor'
+      ? await runFloor(options, onRun, stages)
+      : await runOperator(options, onRun, stages)
   const results: Results = {
     command: options.kind,
     quick: options.quick,
@@ -71,6 +74,7 @@ async function run(options: Run): Promise<number> {
       etcdInMemory: found.inMemory,
     },
     agents: options.agents,
+    troubles: stages.troubles,
     records,
     facts: found.facts ?? {},
     ...(found.audit === undefined ? {} : { audit: found.audit }),
@@ -82,7 +86,7 @@ async function run(options: Run): Promise<number> {
     await writeFile(file, `${JSON.stringify(results, null, 1)}\n`)
     console.log(`\nwritten: ${options.json}; next: npm run bench -- report ${options.json}`)
   }
-  return 0
+  return stages.troubles.length === 0 ? 0 : 1
 }
 
 type Found = Pick<Results, 'audit'> & {
@@ -90,37 +94,34 @@ type Found = Pick<Results, 'audit'> & {
   readonly facts?: Results['facts']
 }
 
-async function runFloor(options: Run, onRun: (measurement: Measurement) => void): Promise<Found> {
+async function runFloor(options: Run, onRun: OnRun, stages: Stages): Promise<Found> {
   const first = await floorSuite(options, onRun)
-  if (!options.quick) await floorSuite(options, onRun)
+  if (!options.quick) await stages.attempt('floor again', async () => floorSuite(options, onRun))
   return first
 }
 
-async function runOperator(
-  options: Run,
-  onRun: (measurement: Measurement) => void,
-): Promise<Found> {
+async function runOperator(options: Run, onRun: OnRun, stages: Stages): Promise<Found> {
+  const { only, quick, profile } = options
   const wants = (part: Part): boolean =>
-    options.only === part || (options.only === undefined && (!options.quick || part === 'work'))
+    only === part || (only === undefined && (!quick || part === 'work'))
   const built = await buildOperator()
-  const profiled =
-    options.profile === undefined
-      ? built
-      : {
-          ...built,
-          nodeArguments: [
-            ...built.nodeArguments,
-            '--cpu-prof',
-            `--cpu-prof-dir=${resolve(options.profile)}`,
-          ],
-        }
-  const { inMemory } =
-    options.only === undefined ? await floorSuite(options, onRun) : { inMemory: true }
-  const work = wants('work') ? await operatorSuite(options, onRun, profiled) : undefined
-  if (options.only === undefined) await floorSuite(options, onRun, work?.halfLoadWrites)
-  const audit = wants('count') ? await countRequests(options, built) : undefined
-  const recovery = wants('recovery') ? await measureRecovery(built) : {}
-  return { inMemory, facts: { ...work?.facts, ...recovery }, audit }
+  const flags = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${resolve(profile)}`]
+  const program = { ...built, nodeArguments: [...built.nodeArguments, ...flags] }
+  const floor = only === undefined ? await floorSuite(options, onRun) : undefined
+  const work = wants('work')
+    ? await stages.attempt('operator', async () => operatorSuite(options, onRun, program, stages))
+    : undefined
+  if (only === undefined)
+    await stages.attempt('floor again', async () =>
+      floorSuite(options, onRun, work?.halfLoadWrites),
+    )
+  const audit = wants('count')
+    ? await stages.attempt('count of requests', async () => countRequests(options, built))
+    : undefined
+  const recovery = wants('recovery')
+    ? await stages.attempt('recovery', async () => measureRecovery(built))
+    : undefined
+  return { inMemory: floor?.inMemory ?? true, facts: { ...work?.facts, ...recovery }, audit }
 }
 
 /** What a person who waits sees of each run. */

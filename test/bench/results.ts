@@ -82,6 +82,8 @@ export const results = z.object({
     etcdInMemory: z.boolean(),
   }),
   agents: z.number(),
+  /** What did not work; the figures it would have given are absent. */
+  troubles: z.array(z.string()),
   records: z.array(record),
   facts,
   /** Who asked the API server for what, from its audit log, and for how many tasks. */

@@ -11,6 +11,7 @@ import { startProgram } from '../program.ts'
 import { inspectServer, scratchDirectory, type BenchServer } from '../server.ts'
 import { measure, type IdentityCounts, type Observer } from '../timed-run.ts'
 import type { OperatorProgram } from './build.ts'
+import { patiently } from './patiently.ts'
 import { RequestMaker } from './requests.ts'
 
 /** The real operator with agents that only speak the protocol, and what the other measurements need of it. */
@@ -76,7 +77,7 @@ export async function startOperatorContender(setup: OperatorSetup): Promise<Oper
         // Agents, and what stands in for nodes and the garbage collector, run in the bench's own process.
         return { contender: lab.operators[0]?.process.pid ?? 0, forge: lab.forge.process.pid }
       },
-      identities: async () => lab.requests(),
+      identities: async () => patiently(() => lab.requests()),
       run: async (workload) => {
         runs += 1
         const pause = workTimes(workload.meanTaskMs, 1)

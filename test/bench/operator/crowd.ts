@@ -7,21 +7,26 @@ import { paths } from '../../lab/paths.ts'
 import type { Facts } from '../results.ts'
 import { costsOf } from '../timed-run.ts'
 import type { OperatorContender } from './contender.ts'
+import { ensured, patiently } from './patiently.ts'
 
 /** Makes Agents until there are so many, and waits until all of them are connected. The setting's maximum is for those the scheduler makes. */
 export async function gatherCrowd({ lab }: OperatorContender, wanted: number): Promise<void> {
   const { author } = lab
   const there = (await author.list(paths.agents)).items.length
   for (let number = there; number < wanted; number += 1)
-    await author.create(paths.agents, {
-      apiVersion,
-      kind: agentKind.kind,
-      metadata: { name: `crowd-${number}`, labels: { [labels.agentType]: 'coding' } },
-      spec: { type: 'coding', model: 'rehearsal', maxTasks: 1_000 },
-    })
+    await ensured(() =>
+      author.create(paths.agents, {
+        apiVersion,
+        kind: agentKind.kind,
+        metadata: { name: `crowd-${number}`, labels: { [labels.agentType]: 'coding' } },
+        spec: { type: 'coding', model: 'rehearsal', maxTasks: 1_000 },
+      }),
+    )
   const end = Date.now() + 180_000
   for (;;) {
-    const { items } = await author.list<ApiObject & Pick<Agent, 'status'>>(paths.agents)
+    const { items } = await patiently(() =>
+      author.list<ApiObject & Pick<Agent, 'status'>>(paths.agents),
+    )
     const connected = items.filter(
       ({ status }) => status?.state === 'idle' || status?.state === 'busy',
     )
@@ -62,10 +67,12 @@ export async function largestObject({
   })) {
     let next = ''
     do {
-      const page = await lab.author.get<{
-        readonly items: readonly ApiObject[]
-        readonly metadata: { readonly continue?: string }
-      }>(`${path}?limit=200${next === '' ? '' : `&continue=${encodeURIComponent(next)}`}`)
+      const page = await patiently(() =>
+        lab.author.get<{
+          readonly items: readonly ApiObject[]
+          readonly metadata: { readonly continue?: string }
+        }>(`${path}?limit=200${next === '' ? '' : `&continue=${encodeURIComponent(next)}`}`),
+      )
       for (const object of page.items) {
         const bytes = Buffer.byteLength(JSON.stringify(object))
         if (bytes <= largestBytes) continue

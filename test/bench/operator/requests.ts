@@ -9,6 +9,7 @@ import { ApiProblem, orMissing, type Api } from '../../lab/api.ts'
 import type { Lab } from '../../lab/lab.ts'
 import { labelled, paths } from '../../lab/paths.ts'
 import type { ChainTask } from '../chains.ts'
+import { ensured, patiently } from './patiently.ts'
 
 /** All requests of the bench work on one repository; each has its branch there. */
 const repository = 'bench'
@@ -48,7 +49,9 @@ export class RequestMaker {
   /** Lets the tasks of these groups be worked on. */
   async resume(groups: readonly string[]): Promise<void> {
     await inParallel(groups, makers, async (group) => {
-      await this.#api.patch(`${paths.devRequests}/${group}`, { spec: { suspend: false } })
+      await patiently(() =>
+        this.#api.patch(`${paths.devRequests}/${group}`, { spec: { suspend: false } }),
+      )
     })
   }
 
@@ -59,24 +62,28 @@ export class RequestMaker {
   async clear(): Promise<void> {
     for (const path of [paths.devRequests, paths.agentTasks])
       for (;;) {
-        const { items } = await this.#api.list(`${path}?limit=400`)
+        const { items } = await patiently(() => this.#api.list(`${path}?limit=400`))
         if (items.length === 0) break
         const requests = new Set(
           items.map(({ metadata }) => metadata.labels?.[labels.request] ?? metadata.name),
         )
         await inParallel([...requests], makers, async (name) => {
-          await (path === paths.agentTasks
-            ? this.#api.delete(labelled(path, labels.request, name))
-            : orMissing(this.#api.delete(`${path}/${name}`)))
+          await patiently(() =>
+            path === paths.agentTasks
+              ? this.#api.delete(labelled(path, labels.request, name))
+              : orMissing(this.#api.delete(`${path}/${name}`)),
+          )
         })
       }
   }
 
   async #count(): Promise<number> {
-    const { items, metadata } = await this.#api.get<{
-      readonly items: readonly unknown[]
-      readonly metadata: { readonly remainingItemCount?: number }
-    }>(`${paths.agentTasks}?limit=1`)
+    const { items, metadata } = await patiently(() =>
+      this.#api.get<{
+        readonly items: readonly unknown[]
+        readonly metadata: { readonly remainingItemCount?: number }
+      }>(`${paths.agentTasks}?limit=1`),
+    )
     return items.length + (metadata.remainingItemCount ?? 0)
   }
 
@@ -84,7 +91,7 @@ export class RequestMaker {
     const branch = git.resultBranch(name)
     const state = await this.#branch(name, branch)
     const path = `${paths.devRequests}/${name}`
-    await this.#api.create(paths.devRequests, {
+    const draft = {
       apiVersion,
       kind: devRequests.kind,
       metadata: { name },
@@ -94,10 +101,11 @@ export class RequestMaker {
         limits: { maxTasks: 50, maxParallel: 10 },
         suspend: true,
       },
-    })
+    }
+    await ensured(() => this.#api.create(paths.devRequests, draft))
     // The operator looks at the new request at the same time; whoever is late reads again.
     for (;;) {
-      const found = await this.#api.get<DevRequest>(path)
+      const found = await patiently(() => this.#api.get<DevRequest>(path))
       const status: DevRequest['status'] = {
         ...found.status,
         model,
@@ -117,7 +125,7 @@ export class RequestMaker {
         },
       }
       try {
-        await this.#api.update(`${path}/status`, { ...found, status })
+        await patiently(() => this.#api.update(`${path}/status`, { ...found, status }))
         return
       } catch (error) {
         if (!(error instanceof ApiProblem) || error.status !== 409) throw error
@@ -140,7 +148,7 @@ export class RequestMaker {
         },
         body: JSON.stringify({ source, branch, title }),
       })
-    const answer = await ask({ template: { name: 'empty' } })
+    const answer = await patiently(() => ask({ template: { name: 'empty' } }))
     if (!answer.ok) throw new Error(`forge: ${answer.status} ${await answer.text()}`)
     return repositoryState.parse(await answer.json())
   }

@@ -1,6 +1,8 @@
 import { rateOf, type Measurement, type Workload } from '../contender.ts'
 import type { OnRun } from '../floor/suite.ts'
+import { workingWrites } from '../report/figures.ts'
 import type { Facts } from '../results.ts'
+import type { Stages } from '../stages.ts'
 import {
   flightsOf,
   flightWorkload,
@@ -10,7 +12,7 @@ import {
   type Size,
 } from '../workloads.ts'
 import type { OperatorProgram } from './build.ts'
-import { startOperatorContender } from './contender.ts'
+import { startOperatorContender, type OperatorContender } from './contender.ts'
 import { gatherCrowd, idleCost, largestObject } from './crowd.ts'
 import { queueToPods } from './queue.ts'
 
@@ -21,7 +23,7 @@ const crowd = 1_000
 export interface OperatorFigures {
   readonly facts: Facts
   /** Writes a second of all identities while the operator ran at half of its most. */
-  readonly halfLoadWrites: number
+  readonly halfLoadWrites: number | undefined
 }
 
 /** Measures the operator with simulated agents, on one control plane, the small workloads first. */
@@ -29,61 +31,63 @@ export async function operatorSuite(
   size: Size,
   onRun: OnRun,
   program: OperatorProgram,
+  stages: Stages,
 ): Promise<OperatorFigures> {
   const operator = await startOperatorContender({ agents: size.agents, program })
-  try {
-    const run = async (workload: Workload): Promise<Measurement> => {
+  const run = async (workload: Workload): Promise<Measurement | undefined> =>
+    stages.attempt(`operator ${workload.name}`, async () => {
+      await operator.clear()
       const measurement = await operator.run(workload)
       onRun(measurement)
       return measurement
-    }
-    const clean = async (workload: Workload): Promise<Measurement> => {
-      await operator.clear()
-      return run(workload)
-    }
-    const queueToPodsMs = await queueToPods(operator)
+    })
+  try {
+    const queueToPodsMs = await stages.attempt('queue to Pods', async () => queueToPods(operator))
     // One task for each agent: afterwards all of them are there and warm.
     await operator.clear()
-    await operator.run({
-      ...manyWorkload(size.agents, size),
-      name: 'warm',
-      groups: Math.ceil(size.agents / 10),
-      length: 1,
-    })
-    await clean(idleWorkload(size))
-    for (const inFlight of flightsOf(size)) await clean(flightWorkload(inFlight, size))
-    await clean(manyWorkload(100, size))
-    const most = rateOf(await clean(manyWorkload(1_000, size)))
-    if (most === 0)
-      throw new Error(`the operator finished no task: ${operator.lab.troubles().join('; ')}`)
-    const half = await clean(loadWorkload('half', most / 2, size))
-    const last = size.tasks > 1_000 ? await clean(manyWorkload(size.tasks, size)) : half
-    const largest = await largestObject(operator)
-    const agents = size.quick ? size.agents : crowd
-    await gatherCrowd(operator, agents)
-    const crowdPeakBytes = await operator.peakBytes()
-    // Nothing is left to do once all are finished; what was cut off would go on.
-    if (last.tasks < last.made) await operator.clear()
-    const idle = await idleCost(operator, size.quick ? 10 : 30)
+    const warm = { name: 'warm', groups: Math.ceil(size.agents / 10), length: 1 }
+    await operator.run({ ...manyWorkload(size.agents, size), ...warm })
+    await run(idleWorkload(size))
+    for (const inFlight of flightsOf(size)) await run(flightWorkload(inFlight, size))
+    await run(manyWorkload(100, size))
+    const thousand = await run(manyWorkload(1_000, size))
+    const most = thousand === undefined ? 0 : rateOf(thousand)
+    const half = most === 0 ? undefined : await run(loadWorkload('half', most / 2, size))
+    const many = size.tasks > 1_000 ? await run(manyWorkload(size.tasks, size)) : undefined
+    const last = many ?? half ?? thousand
     return {
       facts: {
-        queueToPodsMs,
-        ...largest,
-        crowdPeakBytes,
-        crowdAgents: agents,
-        crowdTasks: last.made,
-        ...idle,
+        ...(queueToPodsMs === undefined ? {} : { queueToPodsMs }),
+        ...(await stages.attempt('largest object', async () => largestObject(operator))),
+        ...(await stages.attempt('crowd', async () => crowded(operator, size, last))),
       },
-      halfLoadWrites: writesPerSecond(half),
+      halfLoadWrites: half === undefined ? undefined : writesPerSecond(half),
     }
   } finally {
     await operator.close()
   }
 }
 
+/** With every agent beside every task: the most memory, then the cost of doing nothing. */
+async function crowded(
+  operator: OperatorContender,
+  size: Size,
+  last: Measurement | undefined,
+): Promise<Facts> {
+  const crowdAgents = size.quick ? size.agents : crowd
+  await gatherCrowd(operator, crowdAgents)
+  const crowdPeakBytes = await operator.peakBytes()
+  // Nothing is left to do once all are finished; what was cut off would go on.
+  if (last === undefined || last.tasks < last.made) await operator.clear()
+  return {
+    crowdAgents,
+    crowdTasks: last?.made ?? 0,
+    crowdPeakBytes,
+    ...(await idleCost(operator, size.quick ? 10 : 30)),
+  }
+}
+
 /** Of everybody but the person who made the requests. */
 function writesPerSecond({ running }: Measurement): number {
-  const { author: _author, ...working } = running.identities
-  const writes = Object.values(working).reduce((sum, { writes }) => sum + writes, 0)
-  return writes / running.seconds
+  return workingWrites(running) / running.seconds
 }

@@ -40,13 +40,23 @@ export function fillIn(text: string, sections: Readonly<Record<string, string>>)
 }
 
 /** What was run where, in a sentence or two. */
-function runLine({ machine, date, commit, seconds, quick, command, agents }: Results): string {
+function runLine({
+  machine,
+  date,
+  commit,
+  seconds,
+  quick,
+  command,
+  agents,
+  troubles,
+}: Results): string {
   const memory = Math.round(machine.memoryBytes / 1024 ** 3)
   const size = quick ? 'a quick run' : 'a full run'
   return (
     `\`npm run bench -- ${command}\`, ${size} of ${Math.round(seconds)} s on ${date.slice(0, 10)}, commit ${commit}: ` +
     `${machine.cores} cores (${machine.processor}), ${memory} GiB, Node ${machine.node}, Kubernetes ${machine.kubernetes}, ` +
-    `etcd ${machine.etcdInMemory ? 'in memory' : 'on disk'}${command === 'operator' ? `, ${agents} agents` : ''}.`
+    `etcd ${machine.etcdInMemory ? 'in memory' : 'on disk'}${command === 'operator' ? `, ${agents} agents` : ''}.` +
+    (troubles.length === 0 ? '' : ` Failed, and so not measured: ${troubles.join('; ')}.`)
   )
 }
 

@@ -56,6 +56,7 @@ const results = (records: readonly RunRecord[], more: Partial<Results> = {}): Re
     etcdInMemory: true,
   },
   agents: 200,
+  troubles: [],
   records: [...records],
   facts: {},
   ...more,
@@ -156,6 +157,11 @@ test('results survive being written and read', () => {
   const all = results([record('floor', 'idle'), record('operator', 'idle', { dispatch: null })])
   expect(resultsShape.parse(JSON.parse(JSON.stringify(all)))).toEqual(all)
   expect(Object.keys(sectionsOf(all, {}))).toContain('goals')
+})
+
+test('what failed is told beside where and when', () => {
+  const { run } = sectionsOf(results([], { troubles: ['crowd: 900 of 1000 agents came'] }), {})
+  expect(run).toContain('Failed, and so not measured: crowd: 900 of 1000 agents came.')
 })
 
 test('plots are drawn from what there is', () => {
