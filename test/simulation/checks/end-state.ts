@@ -133,6 +133,9 @@ function checkRecords(records: readonly AuditRecord[], invariants: Invariants): 
     }
   for (const [key, { want, name, action }] of invariants.transitions) {
     const found = counted.get(key) ?? 0
+    // What a person deletes while nobody leads takes its last transitions along; see `AuditLog`.
+    const [uid = ''] = key.split(' ')
+    if (found < want && !invariants.tasks.some(({ metadata }) => metadata.uid === uid)) continue
     if (found !== want)
       invariants.broken('I8', `${name}: ${want} transitions ${action}, ${found} records`)
   }

@@ -15,7 +15,8 @@ export interface TaskFacts {
   readonly used: number
 }
 
-const free: ReadonlySet<string> = new Set(['ModelUnavailable'])
+/** Ends of attempts that are the surroundings' fault alone. */
+const free: ReadonlySet<string> = new Set(['ModelUnavailable', 'AgentWithdrawn'])
 
 export function taskFacts(task: AgentTask): TaskFacts {
   const { status } = task

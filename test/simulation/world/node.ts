@@ -41,6 +41,7 @@ const never = new AbortController().signal
 export class SimulatedNode {
   readonly #options: NodeOptions
   readonly #running = new Map<string, RunningAgent>()
+  readonly #gone = new Set<string>()
   #started = 0
 
   constructor(options: NodeOptions) {
@@ -52,7 +53,10 @@ export class SimulatedNode {
     if (pod.metadata.labels?.[labels.component] !== 'agent') return
     const { timeline } = this.#options
     if (type === 'ADDED') timeline.after(700, () => this.#start(pod))
-    if (type === 'DELETED') this.#running.get(pod.metadata.uid ?? '')?.process.kill()
+    if (type === 'DELETED') {
+      this.#gone.add(pod.metadata.uid ?? '')
+      this.#running.get(pod.metadata.uid ?? '')?.process.kill()
+    }
     if (type === 'MODIFIED' && pod.metadata.deletionTimestamp !== undefined)
       timeline.after(500, () => this.#running.get(pod.metadata.uid ?? '')?.process.kill())
   }
@@ -86,6 +90,8 @@ export class SimulatedNode {
   #run(pod: Pod): void {
     const { timeline, startedAt, seed, latencyMs, hub, tokenFor, attempt } = this.#options
     const { uid = '', name } = pod.metadata
+    // Deleted before it had started.
+    if (this.#gone.has(uid)) return
     this.#started += 1
     const process = new SimulatedProcess({
       name: `agent ${name}`,
