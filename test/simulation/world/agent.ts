@@ -163,7 +163,7 @@ export class SimulatedAgent {
     this.#beat()
     this.#after(attempt.ms, () => {
       if (!mine()) return
-      for (const lie of attempt.lies()) void this.#tell(lie, () => true)
+      for (const lie of attempt.lies()) this.#lie(lie)
       const report = attempt.report()
       if (report === 'hangs') return
       const tell = async () => {
@@ -173,6 +173,17 @@ export class SimulatedAgent {
       }
       void tell()
     })
+  }
+
+  /** Once: repeated until it is answered, it might arrive when the task has become its own. */
+  #lie(lie: Report): void {
+    this.#send(async ({ desk }) => {
+      const caller = await desk.identify(this.#ports.token)
+      return desk.report(caller, lie)
+    }).then(
+      ({ outcome }) => this.#ports.onReceipt(lie, outcome),
+      () => undefined,
+    )
   }
 
   /** Says a report until it is answered, as the real client does. */
