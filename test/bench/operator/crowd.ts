@@ -7,13 +7,19 @@ import { paths } from '../../lab/paths.ts'
 import type { Facts } from '../results.ts'
 import { costsOf } from '../timed-run.ts'
 import type { OperatorContender } from './contender.ts'
+import { inParallel } from './in-parallel.ts'
 import { ensured, patiently } from './patiently.ts'
+
+/** Requests to the API server at once while the crowd is made, and how long it may take to connect. */
+const makers = 8
+const mostMs = 240_000
 
 /** Makes Agents until there are so many, and waits until all of them are connected. The setting's maximum is for those the scheduler makes. */
 export async function gatherCrowd({ lab }: OperatorContender, wanted: number): Promise<void> {
   const { author } = lab
-  const there = (await author.list(paths.agents)).items.length
-  for (let number = there; number < wanted; number += 1)
+  const there = (await patiently(() => author.list(paths.agents))).items.length
+  const numbers = Array.from({ length: Math.max(0, wanted - there) }, (_, index) => index + 1)
+  await inParallel(numbers, makers, async (number) => {
     await ensured(() =>
       author.create(paths.agents, {
         apiVersion,
@@ -22,7 +28,8 @@ export async function gatherCrowd({ lab }: OperatorContender, wanted: number): P
         spec: { type: 'coding', model: 'rehearsal', maxTasks: 1_000 },
       }),
     )
-  const end = Date.now() + 180_000
+  })
+  const end = Date.now() + mostMs
   for (;;) {
     const { items } = await patiently(() =>
       author.list<ApiObject & Pick<Agent, 'status'>>(paths.agents),
@@ -71,7 +78,7 @@ export async function largestObject({
         lab.author.get<{
           readonly items: readonly ApiObject[]
           readonly metadata: { readonly continue?: string }
-        }>(`${path}?limit=200${next === '' ? '' : `&continue=${encodeURIComponent(next)}`}`),
+        }>(`${path}?limit=500${next === '' ? '' : `&continue=${encodeURIComponent(next)}`}`),
       )
       for (const object of page.items) {
         const bytes = Buffer.byteLength(JSON.stringify(object))

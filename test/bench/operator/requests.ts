@@ -9,6 +9,7 @@ import { ApiProblem, orMissing, type Api } from '../../lab/api.ts'
 import type { Lab } from '../../lab/lab.ts'
 import { labelled, paths } from '../../lab/paths.ts'
 import type { ChainTask } from '../chains.ts'
+import { inParallel } from './in-parallel.ts'
 import { ensured, patiently } from './patiently.ts'
 
 /** All requests of the bench work on one repository; each has its branch there. */
@@ -167,17 +168,4 @@ function planned({ name, after }: ChainTask): PlannedTask {
     after: after === undefined ? [] : [after],
     onFailure: 'FailRequest',
   }
-}
-
-async function inParallel<T>(
-  items: readonly T[],
-  width: number,
-  work: (item: T) => Promise<void>,
-): Promise<void> {
-  const queue = items.values()
-  await Promise.all(
-    Array.from({ length: width }, async () => {
-      for (const item of queue) await work(item)
-    }),
-  )
 }
