@@ -3,6 +3,7 @@ import { leaderLease } from './api/names.ts'
 import type { Config, Identity } from './config.ts'
 import { agentReconciler, Outcomes } from './controllers/agent/controller.ts'
 import { StartFailures } from './controllers/agent/start-failures.ts'
+import { brokenReconciler, watchBroken } from './controllers/broken/controller.ts'
 import { taskReconciler } from './controllers/agenttask/controller.ts'
 import { requestReconciler } from './controllers/devrequest/controller.ts'
 import { modelsInUse, ModelWatch } from './controllers/devrequest/model-watch.ts'
@@ -132,6 +133,7 @@ export function assembleOperator(
       330_000,
     ),
     tasks: controller('agenttask', taskReconciler(world, { forge, lines }), 8),
+    broken: controller('broken', brokenReconciler(world), 1),
     agents: controller('agent', agentReconciler(world, { lines, settings, outcomes, starts }), 4),
     scheduler: controller(
       'scheduler',
@@ -140,6 +142,7 @@ export function assembleOperator(
     ),
   }
   connect(world, lines, outcomes, controllers)
+  watchBroken(world, (key) => controllers.broken.enqueue(key))
   controllers.scheduler.enqueue(schedulerKey)
 
   const manager: Manager = new Manager({

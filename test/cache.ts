@@ -6,7 +6,7 @@ import {
   type KubeObject,
   type Resource,
 } from '../operator/kube/resource.ts'
-import { Store, type Change, type Indexer } from '../operator/kube/store.ts'
+import { Store, type BrokenObject, type Change, type Indexer } from '../operator/kube/store.ts'
 
 /** A cache that a test fills by hand: the store and the handlers of an informer, without an API server behind. */
 export class Cache<T extends KubeObject> {
@@ -16,9 +16,13 @@ export class Cache<T extends KubeObject> {
   /** True while own writes have not come back. */
   behind = false
 
-  constructor(resource: Resource<T>, indexers: Readonly<Record<string, Indexer<T>>> = {}) {
+  constructor(
+    resource: Resource<T>,
+    indexers: Readonly<Record<string, Indexer<T>>> = {},
+    check?: (object: T) => string | undefined,
+  ) {
     this.resource = resource
-    this.#store = new Store({ indexers })
+    this.#store = new Store({ indexers, check })
   }
 
   /** The same, for who wants an informer. */
@@ -40,6 +44,10 @@ export class Cache<T extends KubeObject> {
 
   list(): readonly T[] {
     return [...this.#store.values()]
+  }
+
+  broken(): readonly BrokenObject[] {
+    return this.#store.broken()
   }
 
   byIndex(index: string, value: string): readonly T[] {

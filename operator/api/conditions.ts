@@ -1,5 +1,8 @@
 // Condition types and reasons. Reasons are reused as Event reasons and audit actions.
 
+/** Reason of `Stalled` on an object of any kind that the operator cannot work on as it is. */
+export const invalidObject = 'InvalidObject'
+
 /** Types on a DevRequest. All are set on the first visit, Unknown included. */
 export const requestConditions = {
   /** True: the spec can be worked on and its repository is there. False: what is wrong with it. */
@@ -30,6 +33,7 @@ export const taskConditions = {
   Finished: 'Finished',
   /** Present and True only when no attempt is left. */
   DeadLettered: 'DeadLettered',
+  Stalled: 'Stalled',
 } as const
 
 /** Types on an Agent. */

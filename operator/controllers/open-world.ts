@@ -6,6 +6,7 @@ import { pods } from '../kube/core.ts'
 import { Informer, type InformerObserver } from '../kube/informer.ts'
 import type { Clock, Logger, Random } from '../kube/ports.ts'
 import { EventRecorder, referenceTo } from '../runtime/events.ts'
+import { checkAgent, checkRequest, checkTask } from './broken/check.ts'
 import { Latest } from './latest.ts'
 import { byUid, taskIndexes, type World } from './world.ts'
 
@@ -33,13 +34,14 @@ export function openWorld(options: {
     namespace,
     client,
     clock,
-    requests: new Informer({ ...options, resource: devRequests }),
+    requests: new Informer({ ...options, resource: devRequests, check: checkRequest }),
     tasks: new Informer({
       ...options,
       resource: agentTasks,
+      check: checkTask,
       indexers: taskIndexes,
     }),
-    agents: new Informer({ ...options, resource: agents }),
+    agents: new Informer({ ...options, resource: agents, check: checkAgent }),
     pods: new Informer({
       ...options,
       resource: pods,

@@ -38,7 +38,7 @@ export interface Transition {
 /** Attempts of any kind; `status.history` holds no more. */
 const mostAttempts = 10
 
-const { Ready, Assigned, Succeeded, Finished, DeadLettered } = taskConditions
+const { Ready, Assigned, Succeeded, Finished, DeadLettered, Stalled } = taskConditions
 const rfc3339 = (ms: number): string => new Date(ms).toISOString()
 
 /** An agent gets it. The attempt number is the fencing token of everything that follows. */
@@ -319,7 +319,8 @@ interface Step {
 }
 
 function next(task: AgentTask, now: number, step: Step): Transition {
-  const before = task.status?.conditions ?? []
+  // Whoever can decide about it could read it.
+  const before = withoutCondition(task.status?.conditions ?? [], Stalled)
   const cleared =
     conditionOf(task, DeadLettered) !== undefined &&
     !step.conditions.some(([type]) => type === DeadLettered)

@@ -1,0 +1,78 @@
+import { expect, test } from 'vitest'
+import { Cache, newer } from '../../../test/cache.ts'
+import { task } from '../../../test/objects.ts'
+import { VirtualClock } from '../../../test/virtual-clock.ts'
+import type { AgentTask } from '../../api/agent-task.ts'
+import { agents, agentTasks, devRequests } from '../../api/kinds.ts'
+import { silentLogger } from '../../runtime/logger.ts'
+import { taskIndexes, type World } from '../world.ts'
+import { checkTask } from './check.ts'
+import { brokenReconciler, watchBroken } from './controller.ts'
+
+function world() {
+  const applied: { readonly conditions: readonly object[] }[] = []
+  const keys: string[] = []
+  const events: string[] = []
+  const tasks = new Cache(agentTasks, taskIndexes, checkTask)
+  const state = { refuse: false }
+  const seen = {
+    clock: new VirtualClock(),
+    requests: new Cache(devRequests),
+    agents: new Cache(agents),
+    tasks,
+    events: { record: (_object: unknown, { reason }: { reason: string }) => events.push(reason) },
+    client: {
+      apply: async (_kind: unknown, { status }: { status: { conditions: object[] } }) => {
+        if (state.refuse) throw new Error('refused')
+        applied.push(status)
+      },
+    },
+  } as unknown as World
+  watchBroken(seen, (key) => keys.push(key))
+  const reconcile = brokenReconciler(seen)
+  const { signal } = new AbortController()
+  const run = async () => {
+    for (const key of keys.splice(0)) await reconcile(key, { signal, log: silentLogger })
+  }
+  return { tasks, applied, keys, events, state, run }
+}
+
+const { after: _after, ...bare } = task('a').spec
+const broken = { ...task('a'), spec: bare } as AgentTask
+
+test('an object that cannot be worked on says so once, and everything else goes on', async () => {
+  const { tasks, applied, events, run } = world()
+  tasks.put(broken, task('b'))
+  await run()
+  tasks.put(newer(broken))
+  await run()
+  expect(applied).toMatchObject([
+    { conditions: [{ type: 'Stalled', status: 'True', reason: 'InvalidObject' }] },
+  ])
+  expect(JSON.stringify(applied)).toContain('spec.after')
+  expect(events).toEqual(['InvalidObject'])
+  expect(tasks.list().map(({ metadata }) => metadata.name)).toEqual(['b'])
+})
+
+test('once it is mended it is taken back', async () => {
+  const { tasks, applied, run } = world()
+  tasks.put(broken)
+  await run()
+  const [said] = applied
+  const status = { ...task('a').status, conditions: said?.conditions } as AgentTask['status']
+  tasks.put(newer({ ...task('a'), ...(status === undefined ? {} : { status }) }))
+  await run()
+  expect(applied.at(-1)).toEqual({ conditions: [] })
+})
+
+test('what the API server refuses is tried again', async () => {
+  const { tasks, applied, keys, state, run } = world()
+  state.refuse = true
+  tasks.put(broken)
+  const [key] = keys
+  await expect(run()).rejects.toThrow('refused')
+  state.refuse = false
+  keys.push(key ?? '')
+  await run()
+  expect(applied).toHaveLength(1)
+})
