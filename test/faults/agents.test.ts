@@ -197,6 +197,7 @@ inLab(
     it('nothing that happened in all of this breaks an invariant, and the audit tells of all of it', async () => {
       const { lab } = world()
       await lab.history.until('the end of all agents', () => lab.history.now('Pod').length === 0)
+      await lab.history.settled()
       await lab.operators[0]?.stop()
       expect(lab.history.check({ maxAgents })).toEqual([])
     })

@@ -176,6 +176,7 @@ inLab(
 
     it('nothing that happened in all of this breaks an invariant', async () => {
       const { lab } = world()
+      await lab.history.settled()
       await lab.operators[0]?.stop()
       expect(lab.history.check({ maxAgents, auditMayMiss: true })).toEqual([])
       expect(await lab.operators[0]?.process.output()).not.toMatch(/eyJ[\w-]{20,}\.[\w-]{20,}/)

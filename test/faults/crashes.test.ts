@@ -126,6 +126,7 @@ inLab(
 
     it('nothing that happened in all of this breaks an invariant', async () => {
       const { lab } = world()
+      await lab.history.settled()
       await operator(world()).stop()
       expect(lab.history.check({ maxAgents, auditMayMiss: true })).toEqual([])
     })

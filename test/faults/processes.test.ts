@@ -57,6 +57,7 @@ inLab(
 
     it('and leaves a history without a blemish, of which the audit tells every step', async () => {
       const [operator] = world().lab.operators
+      await world().lab.history.settled()
       await operator?.stop()
       expect(world().lab.history.check({ maxAgents: 10 })).toEqual([])
       await operator?.start()
@@ -95,6 +96,7 @@ inLab(
 
     it('nothing that happened in all of this breaks an invariant', async () => {
       const { lab } = world()
+      await lab.history.settled()
       await lab.operators[0]?.stop()
       expect(lab.history.check({ maxAgents: 10, auditMayMiss: true })).toEqual([])
     })

@@ -89,6 +89,7 @@ inLab(
 
     it('nothing that happened in all of this breaks an invariant', async () => {
       const { lab } = world()
+      await lab.history.settled()
       await Promise.all(lab.operators.map((replica) => replica.stop()))
       expect(lab.history.check({ maxAgents, auditMayMiss: true })).toEqual([])
     })

@@ -100,6 +100,13 @@ export class History {
     )
   }
 
+  /** Waits until agents say that they have nothing to do; that is written a while after it is so. */
+  async settled(): Promise<void> {
+    await this.until('agents that have nothing to do', () =>
+      this.now('Agent').every(({ status }) => status?.currentTask === undefined),
+    )
+  }
+
   /** Every invariant that was broken, as sentences; empty is good. */
   check(options: RuleOptions & AuditExpectations): readonly string[] {
     const ordered = this.entries.toSorted((a, b) => Number(a.version - b.version))
