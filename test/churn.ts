@@ -13,12 +13,19 @@ const random = seededRandom(1)
 const objects = new Map<string, ConfigMap>()
 let version = 1
 let told: ((line: string) => void) | undefined
+/** What a watch that is opened again has missed. */
+const history: { readonly version: number; readonly line: string }[] = []
 
 /** One object of a few hundred changes, goes or comes: names and uids never come again. */
 function churn(): void {
   version += 1
   const name = `object-${version}`
-  const tell = (type: string, object: ConfigMap) => told?.(`${JSON.stringify({ type, object })}\n`)
+  const tell = (type: string, object: ConfigMap) => {
+    const line = `${JSON.stringify({ type, object })}\n`
+    history.push({ version, line })
+    if (history.length > 500) history.shift()
+    told?.(line)
+  }
   const metadata = { namespace: 'n', name, uid: random.uuid(), resourceVersion: String(version) }
   const object = { metadata, data: { text: 'x'.repeat(1_500), by: `owner-${version % 97}` } }
   objects.set(name, object)
@@ -40,22 +47,24 @@ const client: Pick<KubeClient, 'list' | 'openWatch'> = {
       throw new KubeError({ status: 410, reason: 'Expired', message: 'gone' })
     if (dice > 0.95)
       throw new KubeError({ status: 429, reason: 'TooManyRequests', message: 'busy' })
-    return stream(Number(query['timeoutSeconds']), query['sendInitialEvents'] === true, signal)
+    const from = query['sendInitialEvents'] === true ? undefined : Number(query['resourceVersion'])
+    return stream(Number(query['timeoutSeconds']), from, signal)
   },
 }
 
 async function* stream(
   seconds: number,
-  isInitial: boolean,
+  from: number | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer, void, undefined> {
-  const waiting: string[] = []
+  const missed = from === undefined ? [] : history.filter(({ version: at }) => at > from)
+  const waiting = missed.map(({ line }) => line)
   let wake = () => {}
   told = (line) => {
     waiting.push(line)
     wake()
   }
-  if (isInitial) {
+  if (from === undefined) {
     for (const object of objects.values())
       yield Buffer.from(`${JSON.stringify({ type: 'ADDED', object })}\n`)
     const annotations = { 'k8s.io/initial-events-end': 'true' }
