@@ -41,13 +41,17 @@ export const smallWorld: Story = {
 }
 
 const plurals = ['devrequests', 'agenttasks', 'agents', 'pods'] as const
-const depths = Array.from({ length: 20 }, (_, index) => index + 1)
+/** The deepest stale view. */
+const deepest = 20
 
 /**
  * Every story of the small world with one crash at every side effect and, in the process that comes after it, one stale
- * view: each kind, 1 to 20 revisions behind. Nothing is sampled.
+ * view: each kind, 1 to 20 revisions behind. Nothing is sampled, unless fewer `depths` are asked for, spread over the 20.
  */
-export function* everyStory(base: RunReport): Generator<Story> {
+export function* everyStory(base: RunReport, count: number = deepest): Generator<Story> {
+  const depths = Array.from({ length: count }, (_, index) =>
+    Math.ceil(((index + 1) * deepest) / count),
+  )
   for (const point of crashPointsOf(base))
     for (const plural of plurals)
       for (const revisions of depths)

@@ -26,6 +26,7 @@ modes
 
 options
   --seeds N       how many seeds (2000)          --seed S    the first seed (1)
+  --depths N      with --exhaustive: how many depths of stale views, of 20 (20)
   --bug NAME      only this bug, with --bugs; or break the product so in any other mode
   --jobs J        threads (${availableParallelism()})                   --json      print the figures as JSON
   --help`
@@ -40,6 +41,7 @@ async function main(): Promise<number> {
       bug: { type: 'string' },
       'crash-points': { type: 'boolean', default: false },
       exhaustive: { type: 'boolean', default: false },
+      depths: { type: 'string', default: '20' },
       bugs: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
@@ -52,6 +54,7 @@ async function main(): Promise<number> {
   const seeds = wholeNumber('--seeds', values.seeds)
   const first = wholeNumber('--seed', values.seed)
   const jobs = Math.max(1, wholeNumber('--jobs', values.jobs))
+  const depths = Math.min(20, Math.max(1, wholeNumber('--depths', values.depths)))
   if (values.bug !== undefined && !bugs.some(({ name }) => name === values.bug))
     throw new UsageError(
       `--bug ${values.bug}: there is none of that name; known: ${bugs.map(({ name }) => name).join(', ')}`,
@@ -67,7 +70,7 @@ async function main(): Promise<number> {
     mode === 'crash points'
       ? await crashStories(tally)
       : mode === 'exhaustive'
-        ? everyStory(await run(smallWorld))
+        ? everyStory(await run(smallWorld), depths)
         : seedStories(first, seeds)
   let failed = 0
   await runAll(stories, { jobs, bug: values.bug }, (told) => {
