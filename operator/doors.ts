@@ -29,8 +29,10 @@ export interface DoorParts {
   readonly log: Logger
 }
 
-/** A token stays good for this long after its Pod is gone. */
-const identityCacheMs = 30_000
+/** How long an agent's token is believed without asking again: its Pod's end is seen in the cache, sooner than by asking. */
+const knownMs = 10 * 60_000
+/** How long a stranger's token is refused without asking again. */
+const unknownMs = 30_000
 
 /** Builds what the hub asks of the rest of the operator, and the function that sends an assignment. */
 export function doorsOf(
@@ -41,7 +43,8 @@ export function doorsOf(
     client: world.client,
     audience: audiences.hub,
     clock: world.clock,
-    cacheMs: identityCacheMs,
+    knownMs,
+    unknownMs,
   })
   const username = `system:serviceaccount:${world.namespace}:${parts.serviceAccountName}`
 

@@ -15,15 +15,17 @@ const cacheLimit = 4096
 
 /**
  * Asks the API server whose token it is.
- * Guarantees: an answer is reused for `cacheMs` at most, so that a deleted Pod's token dies with a known delay; a token
- * for another audience is nobody's. Needs `create` on `tokenreviews`.
+ * Guarantees: an answer is reused for `knownMs` at most when it names a Pod, else for `unknownMs`; a token for another
+ * audience is nobody's. Needs `create` on `tokenreviews`.
+ * Caveat: who trusts an answer looks whether that very Pod is still there; the API server would, too, but is not asked.
  */
 export class TokenReviewer {
   readonly #options: {
     readonly client: Pick<KubeClient, 'create'>
     readonly audience: string
     readonly clock: Clock
-    readonly cacheMs: number
+    readonly knownMs: number
+    readonly unknownMs: number
   }
   readonly #cache = new Map<
     string,
@@ -34,7 +36,8 @@ export class TokenReviewer {
     readonly client: Pick<KubeClient, 'create'>
     readonly audience: string
     readonly clock: Clock
-    readonly cacheMs: number
+    readonly knownMs: number
+    readonly unknownMs: number
   }) {
     this.#options = options
   }
@@ -44,7 +47,7 @@ export class TokenReviewer {
     token: string,
     options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<TokenIdentity | undefined> {
-    const { clock, cacheMs, client, audience } = this.#options
+    const { clock, knownMs, unknownMs, client, audience } = this.#options
     const cached = this.#cache.get(token)
     if (cached !== undefined && cached.until > clock.monotonic()) return cached.who
     const answer = await client.create(
@@ -54,7 +57,8 @@ export class TokenReviewer {
     )
     const who = identityIn(answer.status, audience)
     if (this.#cache.size >= cacheLimit) this.#cache.clear()
-    this.#cache.set(token, { until: clock.monotonic() + cacheMs, who })
+    const ms = who?.pod === undefined ? unknownMs : knownMs
+    this.#cache.set(token, { until: clock.monotonic() + ms, who })
     return who
   }
 }
