@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import { expect, test } from 'vitest'
 import { VirtualClock } from '../../test/virtual-clock.ts'
 import type { AuditTrail } from '../api/audit-trail.ts'
@@ -18,6 +19,8 @@ class Server {
   readonly maps = new Map<string, ConfigMap>()
   readonly tasks = new Map<string, Audited>()
   readonly watchers = new Set<(object: Audited, previous: Audited | undefined) => void>()
+  readonly deleted: Audited[] = []
+  forgetful = false
   reads = 0
   loseNext = false
   refuse = false
@@ -33,6 +36,13 @@ class Server {
       )
       this.reads += items.length
       return { items, resourceVersion: '' }
+    },
+    openWatch: async (_kind: unknown, { resourceVersion }: { resourceVersion?: string }) => {
+      if (this.forgetful) throw refused(410, 'Expired')
+      const lines = this.deleted
+        .filter((object) => Number(object.metadata.resourceVersion) > Number(resourceVersion))
+        .map((object) => `${JSON.stringify({ type: 'DELETED', object })}\n`)
+      return Readable.from([Buffer.from(lines.join(''))])
     },
     get: async (_kind: unknown, { name }: { name: string }) => {
       const map = this.maps.get(name)
@@ -73,6 +83,15 @@ class Server {
     this.tasks.set(object.metadata.name, written)
     for (const tell of this.watchers) tell(written, previous)
     return written
+  }
+
+  /** Deletes a task as a person does; nobody may be there to see it. */
+  remove(name: string): void {
+    const object = this.tasks.get(name)
+    if (object === undefined) return
+    this.tasks.delete(name)
+    const metadata = { ...object.metadata, resourceVersion: String(++this.version) }
+    this.deleted.push({ ...object, metadata })
   }
 
   #put(map: ConfigMap): ConfigMap {
@@ -242,6 +261,27 @@ test('a leader whose cache lags behind the log it finds repeats nothing', async 
   await clock.advance(secondsToFlush)
   expect(server.records).toEqual(['uid-a/1', 'uid-a/2'])
 })
+
+test.each([
+  ['is recorded all the same', false, ['uid-z/1', 'uid-a/1']],
+  ['is lost when the API server no longer tells of it', true, ['uid-z/1']],
+])(
+  'the last act on a task that was deleted while nobody led %s',
+  async (_what, forgetful, want) => {
+    const [server, clock] = [new Server(), new VirtualClock()]
+    const first = operator(server, clock)
+    await clock.advance(0)
+    first.act('z', 'Assigned')
+    await clock.advance(secondsToFlush)
+    first.act('a', 'Assigned', { dies: true })
+    await first.kill()
+    server.remove('a')
+    server.forgetful = forgetful
+    operator(server, clock)
+    await clock.advance(secondsToFlush)
+    expect(server.records).toEqual(want)
+  },
+)
 
 test('what was written while the watch was deaf is recorded by who wrote it', async () => {
   const [server, clock] = [new Server(), new VirtualClock()]

@@ -1,9 +1,10 @@
 import type { AuditTrail } from '../api/audit-trail.ts'
 import type { KubeClient } from '../kube/client.ts'
-import { isAlreadyExists, isConflict } from '../kube/errors.ts'
+import { isAlreadyExists, isConflict, isGone } from '../kube/errors.ts'
 import type { Informer } from '../kube/informer.ts'
 import type { Clock, Logger } from '../kube/ports.ts'
-import { isNewer } from '../kube/resource.ts'
+import { identityOf, isNewer, type KubeObject, type Resource } from '../kube/resource.ts'
+import { watch } from '../kube/watch.ts'
 import type { RunSignals, Runnable } from '../runtime/runnable.ts'
 import {
   lastTransition,
@@ -40,6 +41,7 @@ interface Waiting {
 /** One kind whose objects carry outboxes. */
 interface View {
   readonly kind: string
+  readonly resource: Resource
   readonly objects: () => readonly Audited[]
   readonly version: () => string
   readonly detail: (object: Audited) => AuditEntry['detail']
@@ -54,14 +56,14 @@ interface View {
  * resourceVersion and its records are chained behind, never over. Runs on the leader only.
  * At start it reads the open segment, and earlier ones only as far back as they may hold what an outbox still shows; what
  * the log says it is complete for, ten thousand finished tasks say, is not looked for.
- * Caveats: what a person deletes while nobody leads takes the transitions of its last seconds along. The log of one
- * cluster must not be continued in another: it compares resourceVersions.
- * Needs get, list, create, update on configmaps.
+ * Caveats: what a person deletes when nobody leads for longer than the API server remembers events (five minutes) takes
+ * its last transitions along. The log of one cluster must not be continued in another: it compares resourceVersions.
+ * Needs get, list, create, update on configmaps, and watch on what it follows.
  */
 export class AuditLog implements Runnable {
   readonly name = 'audit'
   readonly #options: {
-    readonly client: Pick<KubeClient, 'get' | 'list' | 'create' | 'update'>
+    readonly client: Pick<KubeClient, 'get' | 'list' | 'create' | 'update' | 'openWatch'>
     readonly namespace: string
     readonly clock: Clock
     readonly log: Logger
@@ -70,12 +72,14 @@ export class AuditLog implements Runnable {
   readonly #progress = new Map<string, Progress>()
   #waiting: Waiting[] = []
   #begun = false
+  /** What was deleted while the log was looking for its place. */
+  #early: { readonly object: Audited; readonly kind: string }[] | undefined
   #segment: Segment | undefined
   /** Segments of late, so that looking for a record behind a full one costs no read. */
   readonly #recent = new Map<number, Segment>()
 
   constructor(options: {
-    readonly client: Pick<KubeClient, 'get' | 'list' | 'create' | 'update'>
+    readonly client: Pick<KubeClient, 'get' | 'list' | 'create' | 'update' | 'openWatch'>
     readonly namespace: string
     readonly clock: Clock
     readonly log: Logger
@@ -90,6 +94,7 @@ export class AuditLog implements Runnable {
   ): void {
     this.#views.set(informer.resource.kind, {
       kind: informer.resource.kind,
+      resource: { ...informer.resource, object: undefined },
       objects: () => informer.list(),
       version: () => informer.resourceVersion,
       detail: (object) => detail(object as T),
@@ -97,7 +102,7 @@ export class AuditLog implements Runnable {
     })
     informer.onChange((_key, object, previous) => {
       if (object !== undefined) this.take(object, informer.resource.kind)
-      else this.#progress.delete(previous?.metadata.uid ?? '')
+      else if (previous !== undefined) this.#gone(previous, informer.resource.kind)
     })
   }
 
@@ -149,6 +154,7 @@ export class AuditLog implements Runnable {
   /** Stores what is waiting every two seconds until `stop`, and once more then. */
   async run({ stop, abort }: RunSignals): Promise<void> {
     const { clock } = this.#options
+    this.#early = []
     for (;;) {
       const ended = stop.aborted
       while (await this.#flush(abort)) if (abort.aborted) return
@@ -162,7 +168,10 @@ export class AuditLog implements Runnable {
     const { log } = this.#options
     try {
       const segment = (this.#segment ??= this.#keep(await openSegment(this.#options, signal)))
-      if (!this.#begun) this.#begin(segment.position)
+      if (!this.#begun) {
+        const deleted = await this.#deletedSince(segment.position, signal)
+        this.#begin(segment.position, deleted)
+      }
       if (this.#waiting.length === 0) return false
       await this.#dropStored(segment, signal)
       const entries = this.#waiting.slice(0, batch)
@@ -192,9 +201,51 @@ export class AuditLog implements Runnable {
     }
   }
 
+  /** An object that is no more: its outbox was seen to the end, or is seen now. */
+  #gone(object: Audited, kind: string): void {
+    this.#early?.push({ object, kind })
+    this.take(object, kind)
+    this.#progress.delete(object.metadata.uid ?? '')
+  }
+
+  /**
+   * The last states of what was deleted after the log was complete, perhaps while nobody looked. The API server tells
+   * events of the last minutes to whoever asks; what is older than those is lost.
+   */
+  async #deletedSince(
+    position: Position,
+    signal: AbortSignal,
+  ): Promise<readonly { readonly object: Audited; readonly kind: string }[]> {
+    const { client, clock, namespace } = this.#options
+    const found: { readonly object: KubeObject; readonly kind: string }[] = []
+    const read = async ({ kind, resource }: View): Promise<void> => {
+      const resourceVersion = position[kind]?.complete ?? ''
+      if (resourceVersion === '') return
+      const options = { client, clock, namespace, resourceVersion, timeoutSeconds: 2, signal }
+      try {
+        for await (const events of watch(resource, options))
+          for (const event of events)
+            if (event.type === 'DELETED' && identityOf(event.object).key !== '')
+              found.push({ object: event.object, kind })
+      } catch (error) {
+        if (!isGone(error)) throw error
+      }
+    }
+    await Promise.all([...this.#views.values()].map(read))
+    return found
+  }
+
   /** First sight of all objects: those the log is complete for are done, the others are taken in. */
-  #begin(position: Position): void {
+  #begin(
+    position: Position,
+    deleted: readonly { readonly object: Audited; readonly kind: string }[],
+  ): void {
     this.#begun = true
+    for (const { object, kind } of [...deleted, ...(this.#early ?? [])]) {
+      this.take(object, kind)
+      this.#progress.delete(object.metadata.uid ?? '')
+    }
+    this.#early = undefined
     for (const view of this.#views.values()) {
       const complete = position[view.kind]?.complete ?? ''
       view.reached = position[view.kind]?.reached ?? ''

@@ -20,9 +20,11 @@ export interface Act {
 
 const empty: AuditTrail = { stored: 0, pending: [] }
 
-/** The outbox of an object; an empty one before its first transition, and for objects of an older version. */
+/** The outbox of an object; an empty one before its first transition, and where a status holds what is none. */
 export function trailOf(object: Audited): AuditTrail {
-  return object.status?.audit ?? empty
+  const trail: Partial<AuditTrail> | undefined = object.status?.audit
+  const { stored, pending } = trail ?? {}
+  return typeof stored === 'number' && Array.isArray(pending) ? { stored, pending } : empty
 }
 
 /** The number of the object's latest transition. */

@@ -87,7 +87,7 @@ export function brokenReconciler(world: World): Reconcile {
 type WithStatus = KubeObject & { readonly status?: object }
 
 function informersOf({ requests, tasks, agents }: World): readonly AnyInformer[] {
-  return [requests, tasks, agents] as unknown as readonly AnyInformer[]
+  return [requests, tasks, agents]
 }
 
 const isBroken = (informer: AnyInformer, key: string): boolean =>
