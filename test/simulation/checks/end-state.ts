@@ -14,6 +14,7 @@ const hopeless: ReadonlySet<string> = new Set(['DependencyFailed', 'ModelTooWeak
 /** What the surroundings did to an attempt; the story's own failures are `ChecksFailed` and `Conflict`. */
 const surroundings: ReadonlySet<string> = new Set([
   'AgentLost',
+  'AgentWithdrawn',
   'TimedOut',
   'PushRejected',
   'PodFailed',

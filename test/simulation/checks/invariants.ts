@@ -227,6 +227,10 @@ export class Invariants {
       return
     }
     this.#requests.set(name, request)
+    if (isOver(request) && !(before !== undefined && isOver(before)))
+      for (const { task, facts } of this.#tasks.values())
+        if (ownerOf(task) === request.metadata.uid && !facts.finished)
+          this.broken('I1', `${name} was over before ${task.metadata.name}`)
     if (before === undefined || before.metadata.uid !== request.metadata.uid) return
     const plan = before.status?.plan?.hash
     if (plan !== undefined && plan !== request.status?.plan?.hash)
