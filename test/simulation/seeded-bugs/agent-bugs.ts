@@ -52,17 +52,6 @@ export const agentBugs: readonly SeededBug[] = [
     ],
   },
   {
-    name: 'hanging-agents-keep-their-task',
-    story: 'The deadline of an attempt is not looked at.',
-    edits: [
-      {
-        file: 'operator/controllers/agenttask/decide.ts',
-        find: 'if (end <= now)',
-        replace: 'if (end <= 0)',
-      },
-    ],
-  },
-  {
     name: 'dead-agents-keep-their-task',
     story: 'Nobody takes a task from an agent that is gone.',
     edits: [
@@ -81,17 +70,6 @@ export const agentBugs: readonly SeededBug[] = [
         file: 'operator/controllers/agenttask/decide.ts',
         find: 'const end = Date.parse(held.deadline)',
         replace: 'const end = Number.POSITIVE_INFINITY',
-      },
-    ],
-  },
-  {
-    name: 'assignments-sent-once',
-    story: 'An agent that missed its assignment is never told again.',
-    edits: [
-      {
-        file: 'operator/hub/desk.ts',
-        find: '(assignment.uid !== uid || assignment.attempt !== attempt)',
-        replace: 'assignment.attempt > 99',
       },
     ],
   },

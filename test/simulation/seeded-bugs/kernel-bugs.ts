@@ -25,29 +25,6 @@ export const kernelBugs: readonly SeededBug[] = [
     ],
   },
   {
-    name: 'older-events-win',
-    story: 'An event that is older than what is known replaces it.',
-    edits: [
-      {
-        file: 'operator/kube/store.ts',
-        find: "return isLate && entry.version !== '' ? [] : this.#set(entry, previous)",
-        replace: "return isLate && entry.version === '' ? [] : this.#set(entry, previous)",
-      },
-    ],
-  },
-  {
-    name: 'deletions-missed-by-lists',
-    story: 'What is absent from a new list stays in the cache.',
-    edits: [
-      {
-        file: 'operator/kube/store.ts',
-        find: 'if (!present.has(previous.key)) changes.push(...this.#drop(previous))',
-        replace:
-          'if (!present.has(previous.key)) changes.push(...this.#drop(previous).slice(1))\n      if (!present.has(previous.key)) this.#entries.set(previous.key, previous)',
-      },
-    ],
-  },
-  {
     name: 'expired-watch-goes-on',
     story: 'A watch whose version is too old is opened again from there for ever.',
     edits: [
@@ -105,17 +82,6 @@ export const kernelBugs: readonly SeededBug[] = [
         file: 'operator/runtime/controller.ts',
         find: "if (next.kind === 'backOff') this.#queue.addRateLimited(key)",
         replace: "if (next.kind === 'backOff') this.#queue.addAfter(key, 5)",
-      },
-    ],
-  },
-  {
-    name: 'wall-clock-trusted',
-    story: 'Deadlines follow the wall clock when it jumps.',
-    edits: [
-      {
-        file: 'operator/runtime/clock.ts',
-        find: '    now: () => offset + clock.monotonic(),',
-        replace: '    now: () => (offset > 0 ? clock.now() : 0),',
       },
     ],
   },
