@@ -143,6 +143,12 @@ function operator(server: Server, clock: VirtualClock) {
       if (options.dies !== true) log.take(written)
       return written
     },
+    /** The watch tells that a task is no more. */
+    seeGone(name: string): void {
+      const previous = cache.get(name)
+      cache.delete(name)
+      for (const handler of handlers) handler({ namespace: 'n', name }, undefined, previous)
+    },
     async kill() {
       server.watchers.clear()
       stop.abort(new Error('killed'))
@@ -282,6 +288,18 @@ test.each([
     expect(server.records).toEqual(want)
   },
 )
+
+test('an object that is told of again after it is gone is recorded once', async () => {
+  const [server, clock] = [new Server(), new VirtualClock()]
+  const one = operator(server, clock)
+  await clock.advance(0)
+  const written = one.act('a', 'Assigned')
+  server.remove('a')
+  one.seeGone('a')
+  one.log.take(written)
+  await clock.advance(secondsToFlush)
+  expect(server.records).toEqual(['uid-a/1'])
+})
 
 test('what was written while the watch was deaf is recorded by who wrote it', async () => {
   const [server, clock] = [new Server(), new VirtualClock()]

@@ -70,7 +70,8 @@ export class AuditLog implements Runnable {
   }
   readonly #views = new Map<string, View>()
   readonly #progress = new Map<string, Progress>()
-  #waiting: Waiting[] = []
+  /** By key: an object that was deleted is told of twice, by the informer and by what the log reads at start. */
+  readonly #waiting = new Map<string, Waiting>()
   #begun = false
   /** What was deleted while the log was looking for its place. */
   #early: { readonly object: Audited; readonly kind: string }[] | undefined
@@ -138,7 +139,7 @@ export class AuditLog implements Runnable {
         transition: number,
         ...(detail === undefined ? {} : { detail }),
       }
-      this.#waiting.push({ key: keyOfRecord(entry), entry, after, progress })
+      this.#wait({ key: keyOfRecord(entry), entry, after, progress })
       progress.taken = number
     }
     progress.stored = Math.max(progress.stored, Math.min(stored, progress.taken))
@@ -148,7 +149,11 @@ export class AuditLog implements Runnable {
   /** Takes a record of something that changed no object. It is lost if the process dies within seconds. */
   append(entry: Omit<AuditEntry, 'time' | 'transition'>): void {
     const timed = { time: new Date(this.#options.clock.now()).toISOString(), ...entry }
-    this.#waiting.push({ key: keyOfRecord(timed), entry: timed, after: '', progress: undefined })
+    this.#wait({ key: keyOfRecord(timed), entry: timed, after: '', progress: undefined })
+  }
+
+  #wait(item: Waiting): void {
+    if (!this.#waiting.has(item.key)) this.#waiting.set(item.key, item)
   }
 
   /** Stores what is waiting every two seconds until `stop`, and once more then. */
@@ -172,9 +177,9 @@ export class AuditLog implements Runnable {
         const deleted = await this.#deletedSince(segment.position, signal)
         this.#begin(segment.position, deleted)
       }
-      if (this.#waiting.length === 0) return false
+      if (this.#waiting.size === 0) return false
       await this.#dropStored(segment, signal)
-      const entries = this.#waiting.slice(0, batch)
+      const entries = [...this.#waiting.values()].slice(0, batch)
       if (entries.length === 0) return false
       const lines: string[] = []
       let head = headOf(segment.lines)
@@ -196,7 +201,7 @@ export class AuditLog implements Runnable {
       this.#segment = undefined
       this.#recent.clear()
       if (!isConflict(error) && !isAlreadyExists(error) && !signal.aborted)
-        log.warn({ err: error, waiting: this.#waiting.length }, 'audit not stored yet')
+        log.warn({ err: error, waiting: this.#waiting.size }, 'audit not stored yet')
       return false
     }
   }
@@ -266,7 +271,7 @@ export class AuditLog implements Runnable {
    * was full at a version known before its transition.
    */
   async #dropStored(open: Segment, signal: AbortSignal): Promise<void> {
-    const left = new Set(this.#waiting)
+    const left = new Set(this.#waiting.values())
     const found: Waiting[] = []
     let segment: Segment | undefined = open
     while (segment !== undefined) {
@@ -283,16 +288,15 @@ export class AuditLog implements Runnable {
   }
 
   #written(items: readonly Waiting[]): void {
-    if (items.length === 0) return
-    const gone = new Set(items)
-    this.#waiting = this.#waiting.filter((item) => !gone.has(item))
-    for (const { progress, entry } of items)
+    for (const { key, progress, entry } of items) {
+      this.#waiting.delete(key)
       if (progress !== undefined) progress.stored = Math.max(progress.stored, entry.transition ?? 0)
+    }
   }
 
   /** Where the log is once these are stored: complete as far as the views show, if nothing else waits. */
   #positionWith(entries: readonly Waiting[], before: Position): Position {
-    const all = entries.length === this.#waiting.length
+    const all = entries.length === this.#waiting.size
     return Object.fromEntries(
       [...this.#views.values()].map(({ kind, version, reached }) => {
         const old = before[kind] ?? { complete: '', reached: '', from: '' }

@@ -24,6 +24,25 @@ export async function kubectl(
   return stdout
 }
 
+/** What `kubectl get KIND --watch` prints line by line, every change of an object, until `stop` is called. */
+export function watching(kind: string): { readonly lines: string[]; stop(): Promise<void> } {
+  const lines: string[] = []
+  const child = execa('kubectl', ['-n', namespace, 'get', kind, '--watch'], {
+    reject: false,
+    buffer: false,
+  })
+  const done = (async () => {
+    for await (const line of child) lines.push(line)
+  })()
+  return {
+    lines,
+    stop: async () => {
+      child.kill()
+      await done
+    },
+  }
+}
+
 /** Runs kubectl and gives what it said, also when it failed. */
 export async function tryKubectl(
   args: readonly string[],

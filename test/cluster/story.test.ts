@@ -18,6 +18,7 @@ import {
   removeRequest,
   tasksOf,
   until,
+  watching,
   wordOf,
 } from './lab.ts'
 
@@ -25,8 +26,8 @@ const name = 'story'
 let scratch = ''
 let request: DevRequest
 let tasks: readonly AgentTask[]
-/** What `kubectl get` printed while it ran. */
-const screens: string[] = []
+/** What three terminals with `kubectl get … --watch` showed while it ran. */
+const screens = ['devrequests', 'agenttasks', 'agents.guildhall.dev'].map(watching)
 /** Most agents that were there at once, and tasks that were held at once. */
 let mostAgents = 0
 let mostHeld = 0
@@ -50,7 +51,6 @@ beforeAll(async () => {
   await until(
     'the story to end',
     async () => {
-      screens.push(await kubectl(['get', 'devrequests,agenttasks,agents.guildhall.dev']))
       const data = await kubectl([
         'get',
         'configmap',
@@ -75,6 +75,7 @@ beforeAll(async () => {
     },
     600,
   )
+  await Promise.all(screens.map((screen) => screen.stop()))
   request = await finished(name, 10)
   tasks = await tasksOf(name)
   await execa(process.execPath, [
@@ -151,7 +152,7 @@ test('every commit of an agent carries the trailers', async () => {
 })
 
 test('kubectl reads well at every stage', () => {
-  const all = screens.join('\n')
+  const all = screens.flatMap(({ lines }) => lines).join('\n')
   for (const word of [
     'STATUS',
     'PROGRESS',

@@ -60,9 +60,8 @@ describe('every promise holds', () => {
   it('over 2,000 seeds', async () => {
     const figures = await figuresOf('--seeds', '2000')
     expect(figures.runs).toBe(2_000)
-    // A known defect, not mended yet: an audit record that is stored twice (seed 846 and another). See docs/reliability.md.
-    expect(figures.failed).toBeLessThanOrEqual(2)
-    expect(Object.keys(figures.broken).filter((invariant) => invariant !== 'I8')).toEqual([])
+    expect(figures.broken).toEqual({})
+    expect(figures.failed).toBe(0)
     // Each kind of fault struck; a generator that lost one would make the rest look better than it is.
     expect(Object.keys(figures.injected).toSorted()).toEqual([
       'agent',
