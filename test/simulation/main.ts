@@ -72,9 +72,14 @@ async function main(): Promise<number> {
       : mode === 'exhaustive'
         ? everyStory(await run(smallWorld), depths)
         : seedStories(first, seeds)
-  let failed = 0
+  let [failed, runs, toldAt] = [0, 0, Date.now()]
   await runAll(stories, { jobs, bug: values.bug }, (told) => {
     tally.add(told)
+    runs += 1
+    if (Date.now() - toldAt >= progressMs) {
+      toldAt = Date.now()
+      console.error(`${runs} runs done, ${failed} broke a promise`)
+    }
     if (told.violations.length === 0) return true
     failed += 1
     return failed < 5
@@ -84,6 +89,9 @@ async function main(): Promise<number> {
     await tellFailure(told, values.bug)
   return failed === 0 && tally.isComplete ? 0 : 1
 }
+
+/** How often a long run says how far it is, on stderr. */
+const progressMs = 60_000
 
 function* seedStories(first: number, count: number): Generator<Story> {
   for (let seed = first; seed < first + count; seed += 1) yield storyOf(seed)
