@@ -46,6 +46,8 @@ export type AgentSettings = Config['agents']
 /** Who and where this process is, from the downward API. */
 export interface Identity {
   readonly podName: string
+  /** Unknown outside a Pod. */
+  readonly podUid?: string | undefined
   readonly namespace: string
 }
 
@@ -78,6 +80,7 @@ export function loadConfig(
     config: parseConfig(readFileSync(path, 'utf8')),
     identity: {
       podName: env['POD_NAME'] ?? 'guildhall-operator-local',
+      podUid: env['POD_UID'],
       namespace: env['POD_NAMESPACE'] ?? 'guildhall',
     },
   }

@@ -5,7 +5,6 @@ import { planMaker } from './controllers/devrequest/make-plan.ts'
 import { ForgeClient } from './forge-client.ts'
 import { Hub } from './hub/server.ts'
 import { KubeClient } from './kube/client.ts'
-import { LeaderLabel } from './leader-label.ts'
 import { modelMetrics } from './model-metrics.ts'
 import { createGateway } from './models/gateway.ts'
 import { createPulls, probeModel } from './models/health.ts'
@@ -17,7 +16,6 @@ import { stopSignal } from './runtime/signals.ts'
 
 async function main(): Promise<void> {
   const { config, identity } = loadConfig(process.argv, process.env)
-  const { namespace, podName } = identity
   const profiles = config.models
   const log = pino({
     level: config.log.level,
@@ -70,9 +68,12 @@ async function main(): Promise<void> {
         metrics: () => metrics.text(),
       }),
   )
-  await new LeaderLabel({ client, namespace, podName, log }).clear({ signal })
   log.info(
-    { namespace, models: profiles.map(({ name }) => name), settings: config.agents },
+    {
+      namespace: identity.namespace,
+      models: profiles.map(({ name }) => name),
+      settings: config.agents,
+    },
     'operator starts',
   )
   await manager.run({ signal })

@@ -62,15 +62,19 @@ export function assembleOperator(
   const clock = steadyClock(surroundings.clock)
   const { namespace, podName } = identity
   const { agents: settings, models: profiles } = config
+  const label = new LeaderLabel({ client: surroundings.client, namespace, podName, clock, log })
   const elector = new LeaderElector({
     client: surroundings.client,
     namespace,
     name: leaderLease,
-    identity: leaderIdentity(podName, random),
+    ...leaderIdentity(identity, random),
     clock,
     random,
     log,
-    onChange: (isLeader) => metrics?.onLeader(leaderLease, isLeader),
+    onChange: (isLeader) => {
+      metrics?.onLeader(leaderLease, isLeader)
+      label.follow(isLeader)
+    },
   })
   // From here on nothing is written that another leader could not expect: see `LeaderElector.writableMs`.
   const client = surroundings.client.guarded(() => elector.writableMs())
@@ -155,12 +159,11 @@ export function assembleOperator(
       elector,
     }),
     caches: views,
-    always: [recorder],
+    always: [recorder, label],
     election: elector,
     leading: [
       audit,
       surroundings.serveHub(new HubDesk({ doors, lines, log, clock })),
-      new LeaderLabel({ client, namespace, podName, log }),
       ...Object.values(controllers),
       models,
       new Registry({

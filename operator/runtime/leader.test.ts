@@ -3,7 +3,7 @@ import { KubeClient } from '../kube/client.ts'
 import { configMaps, leases, type Lease } from '../kube/core.ts'
 import { KubeError, WriteBarredError } from '../kube/errors.ts'
 import type { HttpTransport } from '../kube/transport.ts'
-import { LeaderElector } from './leader.ts'
+import { LeaderElector, leaderIdentity } from './leader.ts'
 import { silentLogger } from './logger.ts'
 import { seededRandom, VirtualClock } from '../../test/virtual-clock.ts'
 
@@ -64,12 +64,13 @@ afterEach(() => {
   life.abort(new Error('test is over'))
 })
 
-function candidate(identity: string, cut?: () => boolean) {
+function candidate(identity: string, cut?: () => boolean, hasEnded?: (holder: string) => boolean) {
   const elector = new LeaderElector({
     client: server.client(cut),
     namespace: 'n',
     name: 'l',
     identity,
+    ...(hasEnded === undefined ? {} : { hasEnded }),
     clock,
     random: seededRandom(identity.length),
     log: silentLogger,
@@ -297,5 +298,41 @@ describe('a leader that was stopped and goes on', () => {
     expect(elector.mayWrite()).toBe(true)
     await clock.advance(1)
     expect(elector.mayWrite()).toBe(false)
+  })
+})
+
+describe('a holder that has ended', () => {
+  const random = seededRandom(1)
+  const identityOf = (podName: string, podUid?: string) =>
+    leaderIdentity({ podName, podUid }, random)
+
+  it('is not waited for by the next container of its Pod', async () => {
+    const before = identityOf('operator-a', 'uid-a')
+    const killed = candidate(before.identity, () => clock.monotonic() > 0)
+    await clock.advance(100)
+    expect(killed.elector.isLeader).toBe(true)
+    const after = identityOf('operator-a', 'uid-a')
+    const next = candidate(after.identity, undefined, after.hasEnded)
+    await clock.advance(0)
+    expect(next.elector.isLeader).toBe(true)
+    expect(server.lease?.spec?.leaseTransitions).toBe(1)
+  })
+
+  it.each([
+    ['another Pod', 'operator-b', 'uid-b'],
+    ['a Pod whose name and uid only begin like its own', 'operator-a', 'uid-a2'],
+    ['a process that knows no Pod', 'operator-a', undefined],
+  ])('is waited for by %s', async (_, podName, podUid) => {
+    candidate(identityOf('operator-a', podUid === undefined ? undefined : 'uid-a').identity)
+    await clock.advance(100)
+    const other = identityOf(podName, podUid)
+    const next = candidate(other.identity, undefined, other.hasEnded)
+    await clock.advance(10_000)
+    expect(next.elector.isLeader).toBe(false)
+  })
+
+  it('is never the process itself', () => {
+    const { identity, hasEnded } = identityOf('operator-a', 'uid-a')
+    expect(hasEnded(identity)).toBe(false)
   })
 })

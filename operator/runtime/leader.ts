@@ -12,6 +12,11 @@ export interface LeaderOptions {
   readonly name: string
   /** Who we are; unique per process. See `leaderIdentity`. */
   readonly identity: string
+  /**
+   * True for an identity whose process is known to have ended, of an earlier container of this Pod say: its Lease is taken
+   * at once. Nobody else's is, whatever its age on the holder's clock.
+   */
+  readonly hasEnded?: (holder: string) => boolean
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
@@ -33,15 +38,28 @@ type LeaderState =
   | { readonly kind: 'following' }
   | { readonly kind: 'leading'; readonly renewedAt: number }
 
-/** `<pod>_<uuid>`: tells two processes of one Pod apart, too. */
-export function leaderIdentity(pod: string, random: Random): string {
-  return `${pod}_${random.uuid()}`
+/**
+ * `<pod>_<uuid>`: tells two processes of one Pod apart, too. With the Pod's uid in it, earlier holders of the same Pod are
+ * known to have ended: the kubelet starts a container again only when the one before it is no more.
+ */
+export function leaderIdentity(
+  { podName, podUid }: { readonly podName: string; readonly podUid?: string | undefined },
+  random: Random,
+): Required<Pick<LeaderOptions, 'identity' | 'hasEnded'>> {
+  const own = podUid === undefined ? podName : `${podName}_${podUid}`
+  const identity = `${own}_${random.uuid()}`
+  return {
+    identity,
+    hasEnded: (holder) =>
+      podUid !== undefined && holder.startsWith(`${own}_`) && holder !== identity,
+  }
 }
 
 /**
  * Leader election on a Lease, by the rules of client-go.
  * Guarantees: the holder's timestamps are never compared with our clock; what counts is when we saw the record change.
- * Every write carries the version it was decided on.
+ * Every write carries the version it was decided on. The one addition: a holder that is known to have ended is not waited
+ * for.
  * Writes through `client.guarded(() => elector.writableMs())` stop before anybody else may lead, even after a pause.
  * Caveats: this is no fence at the server. A write that was sent in time may be carried out later, and the monotonic clock
  * of a suspended machine stands still; so writes must also be safe by names, versions and preconditions.
@@ -175,11 +193,12 @@ export class LeaderElector {
   }
 
   async #write(signal: AbortSignal): Promise<boolean> {
-    const { client, clock, identity, namespace, name } = this.#options
+    const { client, clock, identity, hasEnded, namespace, name } = this.#options
     if (this.#state.kind === 'following') await this.#look(signal)
     const old = this.#lease
     const holder = this.holder
-    if (old?.spec !== undefined && holder !== undefined && holder !== identity) {
+    const foreign = holder !== undefined && holder !== identity && hasEnded?.(holder) !== true
+    if (old?.spec !== undefined && foreign) {
       const theirMs = (old.spec.leaseDurationSeconds ?? this.#leaseMs / 1000) * 1000
       if (clock.monotonic() - this.#seenAt < theirMs) return false
     }

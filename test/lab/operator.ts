@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 import { audiences, labels } from '../../operator/api/names.ts'
-import { orMissing } from './api.ts'
+import { orMissing, type ApiObject } from './api.ts'
 import type { LabControlPlane } from './control-plane.ts'
 import { namespace, paths } from './paths.ts'
 import { freePorts, startProgram, untilAnswers, type Ended, type Program } from './programs.ts'
@@ -77,7 +77,7 @@ export async function startOperator(options: OperatorOptions): Promise<OperatorR
       stringify(settingsFor({ ...options, healthPort, forgeToken })),
     ),
   ])
-  await ensurePod(controlPlane, podName)
+  const podUid = await ensurePod(controlPlane, podName)
   const server = new URL(options.server ?? controlPlane.server)
   const launch = (): Promise<Program> =>
     startProgram({
@@ -91,6 +91,7 @@ export async function startOperator(options: OperatorOptions): Promise<OperatorR
       ],
       env: {
         POD_NAME: podName,
+        POD_UID: podUid,
         POD_NAMESPACE: namespace,
         KUBERNETES_SERVICE_HOST: server.hostname,
         KUBERNETES_SERVICE_PORT: server.port,
@@ -169,10 +170,11 @@ function settingsFor(
   }
 }
 
-/** The Pod that a Deployment would have made: the leader's label is set on it. */
-async function ensurePod({ admin }: LabControlPlane, name: string): Promise<void> {
-  if ((await orMissing(admin.get(`${paths.pods}/${name}`))) !== undefined) return
-  await admin.create(paths.pods, {
+/** The Pod that a Deployment would have made: the leader's label is set on it. Returns its uid. */
+async function ensurePod({ admin }: LabControlPlane, name: string): Promise<string> {
+  const there = await orMissing(admin.get<ApiObject>(`${paths.pods}/${name}`))
+  if (there !== undefined) return there.metadata.uid
+  const { metadata } = await admin.create<ApiObject>(paths.pods, {
     metadata: {
       name,
       labels: { [labels.name]: 'guildhall', [labels.component]: 'operator' },
@@ -189,4 +191,5 @@ async function ensurePod({ admin }: LabControlPlane, name: string): Promise<void
       ],
     },
   })
+  return metadata.uid
 }

@@ -141,7 +141,7 @@ export class Operators {
     const { manager } = assembleOperator(
       {
         config: { ...settings, agents: { ...settings.agents, maxAgents: story.maxAgents } },
-        identity: { podName: process.name, namespace },
+        identity: { podName: process.name, podUid: `uid-of-${process.name}`, namespace },
       },
       {
         client,
