@@ -5,7 +5,7 @@ import { heldBy } from '../../operator/api/task-state.ts'
 import { paths } from '../lab/paths.ts'
 import type { OperatorReplica } from '../lab/operator.ts'
 import { SimulatedAgents, type Behaviour } from '../lab/simulated-agents.ts'
-import { forgetLeader, inLab, leaderOf, type Faulty } from './in-lab.ts'
+import { inLab, leaderOf, type Faulty } from './in-lab.ts'
 import { claim, repeated, submit, succeeded } from './requests.ts'
 import type { Match } from './rules.ts'
 
@@ -32,11 +32,6 @@ inLab(
       const [replica] = lab.operators
       if (replica === undefined) throw new Error('there is no operator')
       return replica
-    }
-    /** As if the Lease of the killed one had run out, which takes 15 s. */
-    const again = async (): Promise<void> => {
-      await forgetLeader(world().lab)
-      await operator(world()).start()
     }
     const untilHeld = async (request: string) =>
       world().lab.history.until('a task that is worked on', () =>
@@ -66,7 +61,7 @@ inLab(
           await rule.first
           await operator(world()).process.exited
           rule.remove()
-          await again()
+          await operator(world()).start()
         }
         expect(repeated(await succeeded(lab, name))).toEqual([])
       },
@@ -81,7 +76,7 @@ inLab(
       // Its work is over long before anybody is there to hear of it.
       await sleep(4_000)
       agents.behaviour = quick
-      await again()
+      await operator(world()).start()
       await succeeded(lab, 'away')
       const agent = agents.agents.get(status?.assignment?.podUid ?? '')
       expect(agent?.receipts.filter(({ uid }) => uid === metadata.uid)).toMatchObject([

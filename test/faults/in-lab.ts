@@ -72,8 +72,3 @@ export async function leaderOf({ author }: Lab): Promise<string | undefined> {
   )
   return lease?.spec?.holderIdentity?.split('_')[0]
 }
-
-/** Lets a new operator lead at once, when the old leader was killed and surely writes no more. */
-export async function forgetLeader({ author }: Lab): Promise<void> {
-  await orMissing(author.delete(`${paths.leases}/guildhall-operator`))
-}

@@ -5,7 +5,7 @@ import { parse } from 'yaml'
 import { heldBy } from '../../operator/api/task-state.ts'
 import { paths } from '../lab/paths.ts'
 import { ProcessAgents } from '../lab/process-agents.ts'
-import { forgetLeader, inLab } from './in-lab.ts'
+import { inLab } from './in-lab.ts'
 import { repeated, succeeded } from './requests.ts'
 
 const agents = new ProcessAgents()
@@ -87,7 +87,6 @@ inLab(
       for (const action of ['spec', 'code', 'review']) {
         await holder('survivor', action)
         await operator?.kill()
-        await forgetLeader(lab)
         await operator?.start()
       }
       expect(repeated(await succeeded(lab, 'survivor'))).toEqual([])

@@ -43,9 +43,11 @@ export async function succeeded(
 ): Promise<readonly AgentTask[]> {
   const request = await lab.history.finished(name, seconds)
   expect(wordOf(request)).toBe('True/Succeeded')
-  const tasks = lab.history.tasksOf(name)
-  expect(tasks.filter((task) => !hasSucceeded(task)).map((task) => task.metadata.name)).toEqual([])
-  return tasks
+  // The watch of tasks may be behind that of requests.
+  return lab.history.until(`the good end of every task of ${name}`, () => {
+    const tasks = lab.history.tasksOf(name)
+    return tasks.every(hasSucceeded) && tasks
+  })
 }
 
 /** Status and reason of the summary. */

@@ -62,7 +62,9 @@ export class History {
   }
 
   tasksOf(request: string): readonly AgentTask[] {
-    return this.now('AgentTask').filter((task) => task.spec.requestRef.name === request)
+    return this.now('AgentTask').filter(
+      ({ metadata }) => metadata.labels?.[labels.request] === request,
+    )
   }
 
   /** Resolves with what `look` gives, asked again after every change. Throws with `what` when that takes too long. */

@@ -14,6 +14,7 @@ export const paths = {
   pods: `${core}/pods`,
   configMaps: `${core}/configmaps`,
   serviceAccounts: `${core}/serviceaccounts`,
+  events: `/apis/events.k8s.io/v1/namespaces/${namespace}/events`,
   leases: `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`,
 } as const
 

@@ -4,6 +4,7 @@ import { task } from '../../../test/objects.ts'
 import { VirtualClock } from '../../../test/virtual-clock.ts'
 import type { AgentTask } from '../../api/agent-task.ts'
 import { agents, agentTasks, devRequests } from '../../api/kinds.ts'
+import { KubeError } from '../../kube/errors.ts'
 import { silentLogger } from '../../runtime/logger.ts'
 import { taskIndexes, type World } from '../world.ts'
 import { checkTask } from './check.ts'
@@ -14,7 +15,7 @@ function world() {
   const keys: string[] = []
   const events: string[] = []
   const tasks = new Cache(agentTasks, taskIndexes, checkTask)
-  const state = { refuse: false }
+  const state = { refusal: undefined as Error | undefined }
   const seen = {
     clock: new VirtualClock(),
     requests: new Cache(devRequests),
@@ -22,19 +23,24 @@ function world() {
     tasks,
     events: { record: (_object: unknown, { reason }: { reason: string }) => events.push(reason) },
     client: {
+      get: async () => ({ ...broken, status: applied.at(-1) }),
       apply: async (_kind: unknown, { status }: { status: { conditions: object[] } }) => {
-        if (state.refuse) throw new Error('refused')
+        if (state.refusal !== undefined) throw state.refusal
         applied.push(status)
       },
     },
   } as unknown as World
   watchBroken(seen, (key) => keys.push(key))
-  const reconcile = brokenReconciler(seen)
+  let reconcile = brokenReconciler(seen)
   const { signal } = new AbortController()
+  /** The next leader knows nothing of what this one did. */
+  const takeOver = (): void => {
+    reconcile = brokenReconciler(seen)
+  }
   const run = async () => {
     for (const key of keys.splice(0)) await reconcile(key, { signal, log: silentLogger })
   }
-  return { tasks, applied, keys, events, state, run }
+  return { tasks, applied, keys, events, state, run, takeOver }
 }
 
 const { after: _after, ...bare } = task('a').spec
@@ -54,6 +60,17 @@ test('an object that cannot be worked on says so once, and everything else goes 
   expect(tasks.list().map(({ metadata }) => metadata.name)).toEqual(['b'])
 })
 
+test('the next leader does not say it again', async () => {
+  const { tasks, applied, events, run, takeOver } = world()
+  tasks.put(broken)
+  await run()
+  takeOver()
+  tasks.put(newer(broken))
+  await run()
+  expect(applied).toHaveLength(1)
+  expect(events).toHaveLength(1)
+})
+
 test('once it is mended it is taken back', async () => {
   const { tasks, applied, run } = world()
   tasks.put(broken)
@@ -65,14 +82,29 @@ test('once it is mended it is taken back', async () => {
   expect(applied.at(-1)).toEqual({ conditions: [] })
 })
 
-test('what the API server refuses is tried again', async () => {
+test('what fails is tried again', async () => {
   const { tasks, applied, keys, state, run } = world()
-  state.refuse = true
+  state.refusal = new KubeError({ status: 503, reason: 'ServiceUnavailable', message: 'refused' })
   tasks.put(broken)
   const [key] = keys
   await expect(run()).rejects.toThrow('refused')
-  state.refuse = false
+  state.refusal = undefined
   keys.push(key ?? '')
   await run()
   expect(applied).toHaveLength(1)
+})
+
+test('an object that can take no condition is told by an Event alone, once', async () => {
+  const { tasks, events, keys, state, run } = world()
+  state.refusal = new KubeError({
+    status: 500,
+    reason: 'InternalError',
+    message: 'failed to create typed live object',
+  })
+  tasks.put(broken)
+  const [key] = keys
+  await run()
+  keys.push(key ?? '')
+  await run()
+  expect(events).toEqual(['InvalidObject'])
 })

@@ -1,9 +1,10 @@
 import { conditionOf } from '../../api/condition-list.ts'
 import { invalidObject, taskConditions } from '../../api/conditions.ts'
-import { isNotFound } from '../../kube/errors.ts'
+import { isInvalid, isNotFound, KubeError } from '../../kube/errors.ts'
 import type { Informer } from '../../kube/informer.ts'
 import { keyOf, refOf, type KubeObject } from '../../kube/resource.ts'
 import type { Reconcile } from '../../runtime/controller.ts'
+import type { Condition } from '../../api/schema.ts'
 import { done, type Result } from '../../runtime/outcome.ts'
 import type { World } from '../world.ts'
 
@@ -30,61 +31,66 @@ export function watchBroken(world: World, enqueue: (key: string) => void): void 
  */
 export function brokenReconciler(world: World): Reconcile {
   const told = new Map<string, string>()
-  return async function reconcileBroken(id, { signal }): Promise<Result> {
+  return async function reconcileBroken(id, { signal, log }): Promise<Result> {
     const [plural = '', ...rest] = id.split('/')
     const key = rest.join('/')
     const informer = informersOf(world).find(({ resource }) => resource.plural === plural)
     if (informer === undefined) return done
-    const { namespace, name } = refOf(key)
+    const ref = refOf(key)
     const { resource } = informer
-    const broken = informer.broken().find((one) => one.key === key)
-    const news = broken === undefined ? '' : `${broken.uid} ${broken.reason}`
-    if (broken !== undefined && told.get(id) === news) return done
-    if (broken !== undefined) {
-      world.events.record(
-        { kind: resource.kind, metadata: { namespace, name, uid: broken.uid } },
-        {
-          type: 'Warning',
-          reason: invalidObject,
-          action: 'Read',
-          message: `it cannot be worked on: ${broken.reason}`,
-        },
-      )
-    } else {
-      const object = informer.get(namespace, name)
-      if (object === undefined || !saysBroken(object)) {
-        told.delete(id)
-        return done
-      }
-    }
-    const conditions =
-      broken === undefined
-        ? []
-        : [
-            {
-              type: stalled,
-              status: 'True' as const,
-              reason: invalidObject,
-              message: `it cannot be worked on: ${broken.reason}. Correct it, or delete it and make it anew`,
-              lastTransitionTime: new Date(world.clock.now()).toISOString(),
-            },
-          ]
-    try {
+    const kind = { ...resource, object: undefined as WithStatus | undefined }
+    const say = async (conditions: readonly Condition[]): Promise<void> => {
+      const { namespace, name } = ref
       await world.client.apply(
-        { ...resource, object: undefined as WithStatus | undefined },
+        kind,
         { metadata: { namespace, name }, status: { conditions } },
         { fieldManager, subresource: 'status', signal },
       )
-    } catch (error) {
-      if (!isNotFound(error)) throw error
     }
-    if (broken === undefined) told.delete(id)
-    else told.set(id, news)
+    const broken = informer.broken().find((one) => one.key === key)
+    try {
+      if (broken === undefined) {
+        const object = informer.get(ref.namespace, ref.name)
+        if (object !== undefined && saysBroken(object)) await say([])
+        told.delete(id)
+        return done
+      }
+      const news = `${broken.uid} ${broken.reason}`
+      if (told.get(id) === news) return done
+      const message = `it cannot be worked on: ${broken.reason}`
+      const advice = `${message}. Correct it, or delete it and make it anew`
+      // The cache keeps nothing of it, and another leader may have said it already.
+      const stored = await world.client.get(kind, { ...ref, signal })
+      if (!says(stored, advice)) {
+        world.events.record(
+          { kind: resource.kind, metadata: { ...ref, uid: broken.uid } },
+          { type: 'Warning', reason: invalidObject, action: 'Read', message },
+        )
+        const lastTransitionTime = new Date(world.clock.now()).toISOString()
+        await say([
+          {
+            type: stalled,
+            status: 'True',
+            reason: invalidObject,
+            message: advice,
+            lastTransitionTime,
+          },
+        ])
+      }
+      told.set(id, news)
+    } catch (error) {
+      if (isNotFound(error)) return done
+      if (broken === undefined || !takesNothing(error)) throw error
+      log.warn({ err: error }, 'only an Event can say that it is broken')
+      told.set(id, `${broken.uid} ${broken.reason}`)
+    }
     return done
   }
 }
 
-type WithStatus = KubeObject & { readonly status?: object }
+type WithStatus = KubeObject & {
+  readonly status?: { readonly conditions?: readonly Condition[] } | undefined
+}
 
 function informersOf({ requests, tasks, agents }: World): readonly AnyInformer[] {
   return [requests, tasks, agents]
@@ -92,6 +98,20 @@ function informersOf({ requests, tasks, agents }: World): readonly AnyInformer[]
 
 const isBroken = (informer: AnyInformer, key: string): boolean =>
   informer.broken().some((one) => one.key === key)
+
+/** Where a field has another type than its definition says, server-side apply ends with 500; asking again is no use. */
+function takesNothing(error: unknown): boolean {
+  return isInvalid(error) || (error instanceof KubeError && error.status === 500)
+}
+
+/** Of an object that may be anything. */
+function says({ status }: WithStatus, message: string): boolean {
+  const conditions: unknown = status?.conditions
+  return (
+    Array.isArray(conditions) &&
+    conditions.some((one: Partial<Condition> | null) => one?.message === message)
+  )
+}
 
 function saysBroken(object: KubeObject): boolean {
   return conditionOf(object as WithStatus, stalled)?.reason === invalidObject

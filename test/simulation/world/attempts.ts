@@ -47,7 +47,7 @@ export function attemptsOf(parts: {
     return {
       ms: plan?.workMs ?? 900,
       twice: () => agent()?.mood === 'twice',
-      lies: () => (agent()?.mood === 'lie' ? liesAbout(parts.tasks(), base('a lie')) : []),
+      lies: () => (agent()?.mood === 'lie' ? liesAbout(parts.tasks(), podUid, base('a lie')) : []),
       report: () => {
         if (agent()?.mood === 'hang') return 'hangs'
         if (
@@ -65,19 +65,25 @@ export function attemptsOf(parts: {
   }
 }
 
-/** Reports about every task that somebody else holds or held, and about its own task under other numbers. */
-function liesAbout(tasks: readonly AgentTask[], own: Report): readonly Report[] {
+/**
+ * Reports about every task that somebody else holds or held, and about its own task under other numbers. Signed, since one
+ * that arrives late may find that the liar was given just that attempt meanwhile, and then it counts.
+ */
+function liesAbout(tasks: readonly AgentTask[], podUid: string, own: Report): readonly Report[] {
+  const signed = (lie: Report): Report => ({ ...lie, summary: signature(podUid, lie.attempt) })
   const others = tasks
     .filter(({ metadata }) => metadata.uid !== own.uid)
-    .map(({ metadata, status }) => ({
-      ...own,
-      task: metadata.name,
-      uid: metadata.uid,
-      attempt: status?.assignment?.attempt ?? 1,
-    }))
+    .map(({ metadata, status }) =>
+      signed({
+        ...own,
+        task: metadata.name,
+        uid: metadata.uid,
+        attempt: status?.assignment?.attempt ?? 1,
+      }),
+    )
   return [
     ...others,
-    { ...own, attempt: own.attempt + 1 },
+    signed({ ...own, attempt: own.attempt + 1 }),
     { ...own, uid: `${own.uid}-earlier` },
     { ...own, commit: commitId('a lie'), attempt: Math.max(1, own.attempt - 1), uid: 'nobody' },
   ]
