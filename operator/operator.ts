@@ -138,7 +138,7 @@ export function assembleOperator(
     ),
     tasks: controller('agenttask', taskReconciler(world, { forge, lines }), 8),
     broken: controller('broken', brokenReconciler(world), 1),
-    agents: controller('agent', agentReconciler(world, { lines, settings, outcomes, starts }), 4),
+    agents: controller('agent', agentReconciler(world, { lines, settings, outcomes, starts }), 16),
     scheduler: controller(
       'scheduler',
       schedulerReconciler(world, { lines, settings, starts, outcomes, dispatch: doors.dispatch }),

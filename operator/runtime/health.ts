@@ -10,7 +10,8 @@ export type Check = () => string | undefined
  * asked. A loop that stands still does not answer at all, which the probe's time-out finds.
  */
 export function eventLoopCheck(limitMs = 2_000): Check {
-  const delay = monitorEventLoopDelay()
+  // Each look is a turn of the loop: a hundred a second, as is usual, take an idle process most of its time.
+  const delay = monitorEventLoopDelay({ resolution: 100 })
   delay.enable()
   return () => {
     const ms = Math.round(delay.percentile(50) / 1e6)

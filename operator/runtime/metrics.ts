@@ -64,7 +64,8 @@ export class Metrics {
   /** `process`: also CPU, memory, garbage collection and the lag of the event loop (`nodejs_eventloop_lag_*`). */
   constructor(options: { readonly clock: Clock; readonly process?: boolean }) {
     this.#clock = options.clock
-    if (options.process ?? true) collectDefaultMetrics({ register: this.registry })
+    if (options.process ?? true)
+      collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: 100 })
     const ages = (queue: WorkQueueView) =>
       [...queue.processing.values()].map((since) => (this.#clock.monotonic() - since) / 1000)
     this.#queueGauge('workqueue_depth', (queue) => queue.depth)

@@ -38,7 +38,7 @@ const lookAgainMs = 10 * 60_000
 export function requestReconciler(world: World, parts: RequestParts): Reconcile {
   const desk = new StallDesk()
   const branches = new Branches()
-  const pace = new Pace({ clock: world.clock, everyMs: 2_000, perSecond: 10 })
+  const pace = new Pace({ clock: world.clock, everyMs: 2_000, perSecond: 4 })
   return async function reconcileRequest(key, { signal }): Promise<Result> {
     const { namespace, name } = refOf(key)
     const request = world.requests.get(namespace, name)
