@@ -10,7 +10,7 @@ import { Latest } from './controllers/latest.ts'
 import { Lines } from './hub/lines.ts'
 import type { KubeClient } from './kube/client.ts'
 import type { Gateway } from './models/gateway.ts'
-import { silentLogger } from './runtime/logger.ts'
+import { silentLogger } from '../test/silent-logger.ts'
 import { VirtualClock } from '../test/virtual-clock.ts'
 
 /** Doors over a cache that shows `cached` and waits for its own write of it while `state.behind`. */

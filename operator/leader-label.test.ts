@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { VirtualClock } from '../test/virtual-clock.ts'
 import { KubeError } from './kube/errors.ts'
 import { LeaderLabel } from './leader-label.ts'
-import { silentLogger } from './runtime/logger.ts'
+import { silentLogger } from '../test/silent-logger.ts'
 
 /** A label, what was written to its Pod, and an API server that may refuse. */
 function labelled(refusal?: KubeError) {

@@ -4,7 +4,7 @@ import { configMaps, type ConfigMap } from '../operator/kube/core.ts'
 import { KubeError } from '../operator/kube/errors.ts'
 import { Informer } from '../operator/kube/informer.ts'
 import { Controller } from '../operator/runtime/controller.ts'
-import { silentLogger as log } from '../operator/runtime/logger.ts'
+import { silentLogger as log } from './silent-logger.ts'
 import { done, requeueAfter } from '../operator/runtime/outcome.ts'
 import { seededRandom, VirtualClock } from './virtual-clock.ts'
 

@@ -14,7 +14,8 @@ const hub = connectHub({
   url: config.hubUrl,
   tokenFile: config.tokenFile,
   random: Math.random,
-  silenceMs: 45_000,
+  // Longer than three pings, and so short that a new leader does not give up an agent whose old one is frozen.
+  silenceMs: 14_000,
 })
 const log = createLog(
   (batch) => hub.logs(batch, { signal: AbortSignal.timeout(10_000) }),

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { VirtualClock } from '../../test/virtual-clock.ts'
 import type { HubMessage } from '../api/agent-protocol.ts'
-import { silentLogger } from '../runtime/logger.ts'
+import { silentLogger } from '../../test/silent-logger.ts'
 import { HubDesk, type HubDoors } from './desk.ts'
 import { Lines } from './lines.ts'
 

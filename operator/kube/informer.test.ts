@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { systemClock, systemRandom } from '../runtime/clock.ts'
-import { silentLogger } from '../runtime/logger.ts'
+import { silentLogger } from '../../test/silent-logger.ts'
 import { KubeClient } from './client.ts'
 import { configMaps, type ConfigMap } from './core.ts'
 import { Informer } from './informer.ts'

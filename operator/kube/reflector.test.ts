@@ -10,7 +10,7 @@ import {
   type Script,
 } from '../../test/scripted-api.ts'
 import { seededRandom, VirtualClock } from '../../test/virtual-clock.ts'
-import { silentLogger } from '../runtime/logger.ts'
+import { silentLogger } from '../../test/silent-logger.ts'
 import { configMaps, type ConfigMap } from './core.ts'
 import { KubeError } from './errors.ts'
 import { Informer, type InformerOptions } from './informer.ts'

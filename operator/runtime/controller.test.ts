@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { KubeError } from '../kube/errors.ts'
 import { Controller, type Outcome, type Reconcile, type View } from './controller.ts'
-import { silentLogger, type Logger } from './logger.ts'
+import { type Logger } from './logger.ts'
+import { silentLogger } from '../../test/silent-logger.ts'
 import { done, requeueAfter, TerminalError, WaitError } from './outcome.ts'
 import { seededRandom, VirtualClock } from '../../test/virtual-clock.ts'
 

@@ -119,16 +119,6 @@ export class Controller implements Runnable {
     this.#queue.add(key)
   }
 
-  /** Asks for a run after `ms`; of several times the earliest holds. */
-  enqueueAfter(key: string, ms: number): void {
-    this.#queue.addAfter(key, ms)
-  }
-
-  /** Keys that wait, for tests and for the dashboard. */
-  get depth(): number {
-    return this.#queue.depth
-  }
-
   /** Works until `stop`, then lets the runs under way end; `abort` cuts them off. Never rejects. */
   async run(signals: RunSignals): Promise<void> {
     const { concurrency = 1 } = this.#options

@@ -3,7 +3,7 @@ import type { KubeClient } from '../kube/client.ts'
 import { configMaps, type Event } from '../kube/core.ts'
 import { KubeError } from '../kube/errors.ts'
 import { EventRecorder, referenceTo, type EventDraft } from './events.ts'
-import { silentLogger } from './logger.ts'
+import { silentLogger } from '../../test/silent-logger.ts'
 import { seededRandom, VirtualClock } from '../../test/virtual-clock.ts'
 
 let clock: VirtualClock

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { Controller } from './controller.ts'
 import { eventLoopCheck, HealthServer } from './health.ts'
-import { silentLogger } from './logger.ts'
+import { silentLogger } from '../../test/silent-logger.ts'
 import { Metrics } from './metrics.ts'
 import { done } from './outcome.ts'
 import { seededRandom, VirtualClock } from '../../test/virtual-clock.ts'

@@ -4,7 +4,7 @@ import { configMaps, leases, type Lease } from '../kube/core.ts'
 import { KubeError, WriteBarredError } from '../kube/errors.ts'
 import type { HttpTransport } from '../kube/transport.ts'
 import { LeaderElector, leaderIdentity } from './leader.ts'
-import { silentLogger } from './logger.ts'
+import { silentLogger } from '../../test/silent-logger.ts'
 import { seededRandom, VirtualClock } from '../../test/virtual-clock.ts'
 
 /** One Lease behind an API that can fail, as several processes see it. */

@@ -24,8 +24,10 @@ export interface LeaderOptions {
   readonly leaseMs?: number
   /** How long we try to renew before we give up; 10 s. */
   readonly renewMs?: number
-  /** Pause between tries, times up to 1.2; 2 s. */
+  /** Pause of a leader between renewals, times up to 1.2; 2 s. */
   readonly retryMs?: number
+  /** Pause of a follower between looks, times up to 1.2: how long a Lease that was given back may lie; 1 s. */
+  readonly lookMs?: number
   /** Told when the election begins, and whenever it changes. */
   readonly onChange?: (isLeader: boolean) => void
 }
@@ -258,8 +260,8 @@ export class LeaderElector {
   }
 
   async #pause(signal: AbortSignal): Promise<void> {
-    const { clock, random } = this.#options
-    const ms = this.#retryMs * (1 + 0.2 * random.next())
+    const { clock, random, lookMs = 1_000 } = this.#options
+    const ms = (this.isLeader ? this.#retryMs : lookMs) * (1 + 0.2 * random.next())
     await clock.sleep(Math.max(0, Math.min(ms, this.#left())), { signal })
   }
 }

@@ -11,11 +11,3 @@ export function withFields(log: Logger, fields: object): Logger {
     error: (more, message) => log.error({ ...fields, ...more }, message),
   }
 }
-
-/** A logger that says nothing. */
-export const silentLogger: Logger = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-}

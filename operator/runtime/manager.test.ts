@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { aborted } from '../kube/wait.ts'
-import { silentLogger } from './logger.ts'
+import { silentLogger } from '../../test/silent-logger.ts'
 import { LeadershipLostError, Manager, type ManagerOptions } from './manager.ts'
 import type { Runnable } from './runnable.ts'
 import { stopSignal } from './signals.ts'

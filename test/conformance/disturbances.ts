@@ -6,7 +6,7 @@ import { Informer } from '../../operator/kube/informer.ts'
 import type { Clock } from '../../operator/kube/ports.ts'
 import { Transport, type HttpTransport } from '../../operator/kube/transport.ts'
 import { systemClock, systemRandom as random } from '../../operator/runtime/clock.ts'
-import { silentLogger as log } from '../../operator/runtime/logger.ts'
+import { silentLogger as log } from '../silent-logger.ts'
 import { layCable, type Cable } from './cable.ts'
 import type { WorldOf } from './world.ts'
 

@@ -3,7 +3,7 @@ import { KubeClient } from '../../operator/kube/client.ts'
 import { leases } from '../../operator/kube/core.ts'
 import { systemClock as clock, systemRandom as random } from '../../operator/runtime/clock.ts'
 import { LeaderElector } from '../../operator/runtime/leader.ts'
-import { silentLogger } from '../../operator/runtime/logger.ts'
+import { silentLogger } from '../silent-logger.ts'
 import { layCable } from './cable.ts'
 import type { WorldOf } from './world.ts'
 

@@ -3,7 +3,7 @@ import { KubeClient } from '../../operator/kube/client.ts'
 import { configMaps, type ConfigMap } from '../../operator/kube/core.ts'
 import { Informer } from '../../operator/kube/informer.ts'
 import { systemClock as clock, systemRandom as random } from '../../operator/runtime/clock.ts'
-import { silentLogger } from '../../operator/runtime/logger.ts'
+import { silentLogger } from '../silent-logger.ts'
 import { layCable, type Cable } from './cable.ts'
 import type { WorldOf } from './world.ts'
 

@@ -5,7 +5,7 @@ import { isGone, isTransient } from '../../operator/kube/errors.ts'
 import { Informer, type InformerObserver } from '../../operator/kube/informer.ts'
 import { watch } from '../../operator/kube/watch.ts'
 import { systemClock as clock, systemRandom as random } from '../../operator/runtime/clock.ts'
-import { silentLogger } from '../../operator/runtime/logger.ts'
+import { silentLogger } from '../silent-logger.ts'
 import type { Backend } from './backend.ts'
 import type { WorldOf } from './world.ts'
 

@@ -19,7 +19,7 @@ import { inClusterConfig, kubeconfigFile, type KubeConfig } from '../../operator
 import { configMaps, type ConfigMap } from '../../operator/kube/core.ts'
 import { Informer } from '../../operator/kube/informer.ts'
 import { systemClock as clock, systemRandom as random } from '../../operator/runtime/clock.ts'
-import { silentLogger as log } from '../../operator/runtime/logger.ts'
+import { silentLogger as log } from '../silent-logger.ts'
 import { layCable, type Cable } from './cable.ts'
 
 const missing = missingBinaries(['etcd', 'kube-apiserver'])

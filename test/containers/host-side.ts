@@ -14,7 +14,7 @@ import { ModelError } from '../../operator/models/errors.ts'
 import { createGateway } from '../../operator/models/gateway.ts'
 import type { ModelProfile } from '../../operator/models/profile.ts'
 import { systemClock as clock, systemRandom as random } from '../../operator/runtime/clock.ts'
-import { silentLogger } from '../../operator/runtime/logger.ts'
+import { silentLogger } from '../silent-logger.ts'
 import { hostName } from './ordinary-container.ts'
 
 /** The Pod of the one agent that this host knows, and its token at hub and forge; both are the forge fixture's. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { request } from '../../../test/objects.ts'
 import type { Plan } from '../../api/devrequest.ts'
-import { silentLogger } from '../../runtime/logger.ts'
+import { silentLogger } from '../../../test/silent-logger.ts'
 import { VirtualClock } from '../../../test/virtual-clock.ts'
 import { Planning, type Planned } from './planning.ts'
 

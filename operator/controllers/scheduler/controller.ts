@@ -3,12 +3,10 @@ import type { AgentTask } from '../../api/agent-task.ts'
 import { conditionOf } from '../../api/condition-list.ts'
 import { agentConditions, agentReasons } from '../../api/conditions.ts'
 import type { DevRequestSpec } from '../../api/devrequest.ts'
-import { agents as agentKind } from '../../api/kinds.ts'
-import { annotations, labels } from '../../api/names.ts'
 import { heldBy } from '../../api/task-state.ts'
 import type { AgentSettings } from '../../config.ts'
 import type { Lines } from '../../hub/lines.ts'
-import { isAlreadyExists, isConflict, isNotFound } from '../../kube/errors.ts'
+import { isConflict, isNotFound } from '../../kube/errors.ts'
 import type { Reconcile } from '../../runtime/controller.ts'
 import { done, requeueAfter, WaitError, type Result } from '../../runtime/outcome.ts'
 import {
@@ -26,6 +24,7 @@ import { lostAfterMs, returnMs } from '../agenttask/controller.ts'
 import { assign, queued } from '../agenttask/transitions.ts'
 import { byHeld, claimOf, writeStatus, type World } from '../world.ts'
 import { Backlog } from './backlog.ts'
+import { NewAgents } from './new-agents.ts'
 import { Waits } from './waits.ts'
 
 /** The only key of the scheduler: it looks at everything at once, one run at a time. */
@@ -53,9 +52,10 @@ export function schedulerReconciler(
 ): Reconcile {
   const backlog = new Backlog(world.tasks)
   const waits = new Waits(dwellMs)
+  const newAgents = new NewAgents(world, parts.settings)
   return async function reconcileSchedule(_key, { signal }): Promise<Result> {
     const now = world.clock.now()
-    const decided = schedule(observe(world, parts, backlog, now))
+    const decided = schedule(observe(world, { ...parts, newAgents }, backlog, now))
     // One write that is refused must not keep the others from being made.
     const failures: unknown[] = []
     const each = async <T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> => {
@@ -72,9 +72,7 @@ export function schedulerReconciler(
       }
     }
     await each(decided.assign, async ({ task, agent }) => give(world, parts, task, agent, signal))
-    await each(named(world, decided.create), async (agent) =>
-      create(world, parts.settings, agent, signal),
-    )
+    await each(newAgents.of(decided.create), async (agent) => newAgents.make(agent, signal))
     await each(decided.retire, async ({ agent, reason }) =>
       retire(world, parts.lines, agent.name, reason, signal),
     )
@@ -100,6 +98,7 @@ function observe(
     readonly settings: AgentSettings
     readonly starts: Pick<StartFailures, 'troubles'>
     readonly outcomes: Pick<Outcomes, 'of'>
+    readonly newAgents: NewAgents
   },
   backlog: Backlog,
   now: number,
@@ -129,7 +128,10 @@ function observe(
     lines,
     running,
     busy: new Set(held.flatMap((task) => heldBy(task)?.podUid ?? [])),
-    agents: world.agents.list().map((agent) => viewOf(agent, parts.lines, parts.outcomes)),
+    agents: [
+      ...world.agents.list().map((agent) => viewOf(agent, parts.lines, parts.outcomes)),
+      ...parts.newAgents.underWay(),
+    ],
     requests,
     maxAgents: parts.settings.maxAgents,
     idleSeconds: parts.settings.idleSeconds,
@@ -183,57 +185,6 @@ async function give(
   parts.dispatch(
     await writeStatus(world, world.tasks, task, status, { signal, priority: 'assign', act }),
   )
-}
-
-type NewAgent = Schedule['create'][number] & { readonly name: string }
-
-/** Names for new agents. */
-function named(world: World, wanted: Schedule['create']): readonly NewAgent[] {
-  if (wanted.length === 0) return []
-  const taken = new Set(world.agents.list().map((agent) => agent.metadata.name))
-  return wanted.map((agent) => {
-    const name = freeName(agent.type, taken)
-    taken.add(name)
-    return { ...agent, name }
-  })
-}
-
-async function create(
-  world: World,
-  settings: AgentSettings,
-  { name, type, model, reason }: NewAgent,
-  signal: AbortSignal,
-): Promise<void> {
-  try {
-    const agent = await world.client.create(
-      agentKind,
-      {
-        metadata: {
-          name,
-          namespace: world.namespace,
-          labels: { [labels.agentType]: type },
-          annotations: { [annotations.reason]: reason },
-        },
-        spec: { type, model, skills: [], maxTasks: settings.maxTasks },
-      },
-      { signal },
-    )
-    world.agents.noteWrite(agent)
-    // Its audit record comes with its first status.
-    world.events.record(
-      { ...agent, kind: agentKind.kind },
-      { type: 'Normal', reason: 'Created', action: 'Scale', message: reason },
-    )
-  } catch (error) {
-    if (!isAlreadyExists(error)) throw error
-  }
-}
-
-/** `coding-1`, `coding-2`, …: the lowest number that is free. */
-function freeName(type: string, taken: ReadonlySet<string>): string {
-  let number = 1
-  while (taken.has(`${type}-${number}`)) number += 1
-  return `${type}-${number}`
 }
 
 async function retire(

@@ -33,9 +33,12 @@ export async function measureRecovery(
   })
   try {
     await untilServed(lab)
-    const failoverSeconds = await outage(lab, (leader) => leader.process.signal('SIGKILL'))
+    // Down for good: started again, its Pod would take its Lease back at once.
+    const failoverSeconds = await outage(lab, async (leader) => leader.kill())
     await restart(lab)
-    const gracefulSeconds = await outage(lab, (leader) => leader.process.signal('SIGTERM'))
+    const gracefulSeconds = await outage(lab, async (leader) => {
+      await leader.stop()
+    })
     // Whoever ended last stays down: the other one leads alone now.
     const restartSeconds = await outage(lab, async (leader) => {
       leader.process.signal('SIGKILL')

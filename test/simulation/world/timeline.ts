@@ -30,18 +30,30 @@ export class Timeline {
     }
   }
 
-  /** Lets `ms` pass. Stops early when `until` says so, asked after each entry. */
-  async advance(ms: number, until: () => boolean = () => false): Promise<void> {
+  /** Lets `ms` pass. */
+  async advance(ms: number): Promise<void> {
     const end = this.#elapsed + ms
-    await settled()
+    return new Promise((resolve, reject) => {
+      // Outside of any promise's reaction: from within one, the others would not go on.
+      setImmediate(() => {
+        try {
+          this.#play(end)
+          resolve()
+        } catch (error) {
+          reject(error)
+        }
+      })
+    })
+  }
+
+  #play(end: number): void {
+    settle()
     for (let next = this.#heap[0]; next !== undefined && next.at <= end; next = this.#heap[0]) {
       this.#pop()
-      const { run } = next
-      if (run === undefined) continue
+      if (next.run === undefined) continue
       this.#elapsed = next.at
-      run()
-      await settled()
-      if (until()) return
+      next.run()
+      settle()
     }
     this.#elapsed = end
   }
@@ -88,9 +100,9 @@ function swap(heap: Entry[], a: number, b: number): void {
   heap[b] = one
 }
 
-/** Resolves once every promise that is ready has gone on. */
-async function settled(): Promise<void> {
-  await new Promise<void>((resolve) => {
-    setImmediate(resolve)
-  })
-}
+/**
+ * Lets every promise that is ready go on. What Node does at the end of each of its callbacks; under this name it is not
+ * documented, but a turn of the event loop instead takes a fifth of a run's time.
+ */
+const settle: () => void = (process as unknown as { readonly _tickCallback: () => void })
+  ._tickCallback
