@@ -26,7 +26,7 @@ export interface LeaderOptions {
   readonly renewMs?: number
   /** Pause of a leader between renewals, times up to 1.2; 2 s. */
   readonly retryMs?: number
-  /** Pause of a follower between looks, times up to 1.2: how long a Lease that was given back may lie; 1 s. */
+  /** Pause of a follower between looks, times up to 1.2: how long a Lease that was given back may lie; 0.5 s. */
   readonly lookMs?: number
   /** Told when the election begins, and whenever it changes. */
   readonly onChange?: (isLeader: boolean) => void
@@ -260,7 +260,7 @@ export class LeaderElector {
   }
 
   async #pause(signal: AbortSignal): Promise<void> {
-    const { clock, random, lookMs = 1_000 } = this.#options
+    const { clock, random, lookMs = 500 } = this.#options
     const ms = (this.isLeader ? this.#retryMs : lookMs) * (1 + 0.2 * random.next())
     await clock.sleep(Math.max(0, Math.min(ms, this.#left())), { signal })
   }
