@@ -72,7 +72,12 @@ async function main(): Promise<number> {
       : mode === 'exhaustive'
         ? everyStory(await run(smallWorld), depths)
         : seedStories(first, seeds)
-  let [failed, runs, toldAt] = [0, 0, Date.now()]
+  let [failed, runs, toldAt, stopped] = [0, 0, Date.now(), false]
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => {
+      console.error('stopping; once more ends it without figures')
+      stopped = true
+    })
   await runAll(stories, { jobs, bug: values.bug }, (told) => {
     tally.add(told)
     runs += 1
@@ -80,9 +85,8 @@ async function main(): Promise<number> {
       toldAt = Date.now()
       console.error(`${runs} runs done, ${failed} broke a promise`)
     }
-    if (told.violations.length === 0) return true
-    failed += 1
-    return failed < 5
+    if (told.violations.length > 0) failed += 1
+    return !stopped && failed < 5
   })
   console.log(values.json ? JSON.stringify(tally.figures(mode), undefined, 2) : tally.table(mode))
   for (const told of values.json ? [] : tally.failures.slice(0, 1))
