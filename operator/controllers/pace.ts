@@ -2,7 +2,8 @@ import type { Clock } from '../kube/ports.ts'
 
 /**
  * When something that only tells more about the same state may be written again.
- * Guarantees: each key at most every `everyMs`, and all keys together at most `perSecond`, however many there are.
+ * Guarantees: each key at most every `everyMs`; all keys together `perSecond` and never in a bunch, in the order in which
+ * they asked, so that many objects that change at once do not fill the API server at once.
  */
 export class Pace {
   readonly #options: {
@@ -11,6 +12,9 @@ export class Pace {
     readonly perSecond: number
   }
   readonly #last = new Map<string, number>()
+  /** Whose turn is when, of those who had to wait. */
+  readonly #turns = new Map<string, number>()
+  #nextTurn = 0
 
   constructor(options: {
     readonly clock: Pick<Clock, 'monotonic'>
@@ -20,22 +24,42 @@ export class Pace {
     this.#options = options
   }
 
-  /** Notes a write of any kind. */
-  written(key: string): void {
-    this.#last.set(key, this.#options.clock.monotonic())
+  /** Asks to write: 0 when it may be done now, else how many milliseconds to wait before asking again. */
+  take(key: string): number {
+    const { clock, perSecond } = this.#options
+    const now = clock.monotonic()
+    const restMs = this.#restMs(key, now)
+    if (restMs > 0) return restMs
+    const turn = this.#turns.get(key) ?? Math.max(now, this.#nextTurn)
+    if (!this.#turns.has(key)) this.#nextTurn = turn + 1_000 / perSecond
+    if (turn > now) {
+      this.#turns.set(key, turn)
+      return turn - now
+    }
+    this.#turns.delete(key)
+    this.#last.set(key, now)
+    return 0
   }
 
-  /** How long to wait, in milliseconds; 0 when it may be written now. */
-  leftMs(key: string): number {
-    const last = this.#last.get(key)
-    if (last === undefined) return 0
-    const { clock, everyMs, perSecond } = this.#options
-    const everyoneMs = (this.#last.size * 1000) / perSecond
-    return Math.max(0, last + Math.max(everyMs, everyoneMs) - clock.monotonic())
+  /** Whether `take` would say 0. */
+  isDue(key: string): boolean {
+    const now = this.#options.clock.monotonic()
+    return this.#restMs(key, now) <= 0 && (this.#turns.get(key) ?? this.#nextTurn) <= now
+  }
+
+  /** Notes a write that could not wait. */
+  written(key: string): void {
+    this.#last.set(key, this.#options.clock.monotonic())
   }
 
   /** Lets go of one that is over. */
   forget(key: string): void {
     this.#last.delete(key)
+    this.#turns.delete(key)
+  }
+
+  #restMs(key: string, now: number): number {
+    const last = this.#last.get(key)
+    return last === undefined ? 0 : last + this.#options.everyMs - now
   }
 }

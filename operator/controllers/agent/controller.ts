@@ -9,6 +9,7 @@ import { isAlreadyExists, isForbidden, isInvalid, isNotFound } from '../../kube/
 import { refOf } from '../../kube/resource.ts'
 import type { Reconcile } from '../../runtime/controller.ts'
 import { done, requeueAfter, WaitError, type Result } from '../../runtime/outcome.ts'
+import { Pace } from '../pace.ts'
 import { Stopwatch } from '../stopwatch.ts'
 import { claimOf, writeStatus, type World } from '../world.ts'
 import {
@@ -82,11 +83,13 @@ export function agentReconciler(
   },
 ): Reconcile {
   const watch = new Stopwatch(world.clock)
+  const pace = new Pace({ clock: world.clock, everyMs: 5_000, perSecond: 10 })
   return async function reconcileAgent(key, { signal }): Promise<Result> {
     const { namespace, name } = refOf(key)
     const agent = world.agents.get(namespace, name)
     if (agent === undefined) {
       parts.outcomes.forget(name)
+      pace.forget(key)
       for (const what of ['state', 'work']) watch.forget(`${what} ${key}`)
       return done
     }
@@ -100,7 +103,10 @@ export function agentReconciler(
       case 'create-pod':
         await createPod(world, agent, parts.settings, signal)
         return requeueAfter(podPauseMs, 'looks whether its Pod starts')
-      case 'write':
+      case 'write': {
+        const waitMs = decision.urgent ? 0 : pace.take(key)
+        if (waitMs > 0) return later(Math.min(waitMs, decision.nextMs ?? waitMs))
+        pace.written(key)
         parts.outcomes.writing(name, seen.outcomes.length, decision.status.performance)
         await writeStatus(world, world.agents, agent, decision.status, {
           signal,
@@ -108,6 +114,7 @@ export function agentReconciler(
         })
         parts.outcomes.written(name, seen.outcomes.length)
         return later(decision.nextMs)
+      }
       case 'give-up':
         await writeStatus(world, world.agents, agent, decision.status, {
           signal,
@@ -131,10 +138,6 @@ export function agentReconciler(
 function later(ms: number | undefined): Result {
   return ms === undefined ? done : requeueAfter(Math.max(100, ms), 'a time limit ends')
 }
-
-/** What only tells more about the same state of an agent is written this often at most, and never more than so often by all. */
-const paceMs = 5_000
-const writesPerSecond = 10
 
 function observe(
   world: World,
@@ -163,7 +166,6 @@ function observe(
     inStateMs: watch.msIn(`state ${key}`, `${uid} ${state}`, 0),
     idleMs: held === undefined ? workMs : 0,
     recorded: world.audit.holds(agent),
-    paceMs: Math.max(paceMs, (world.agents.size * 1000) / writesPerSecond),
     now,
   }
 }

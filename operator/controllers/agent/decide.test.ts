@@ -19,7 +19,6 @@ const seen = (
   inStateMs: 0,
   idleMs: 0,
   recorded: true,
-  paceMs: 5_000,
   now,
   ...more,
 })
@@ -63,11 +62,10 @@ test('with an open stream it is idle, and busy with what it holds', () => {
 test.each([
   ['what it works on', { held: task('a', {}, heldStatus('p1')) }],
   ['its record', { outcomes: [{ succeeded: true, seconds: 1, tokens: 1 }] }],
-] as const)('%s is written at most once within its pace', (_what, more) => {
-  const soon = seen(idle, { ...more, now: now + 1_000 })
-  expect(decideAgent(soon)).toEqual({ kind: 'rest', nextMs: 4_000 })
-  expect(decideAgent({ ...soon, now: now + 5_000 })).toMatchObject({
+] as const)('%s is written when there is time', (_what, more) => {
+  expect(decideAgent(seen(idle, more))).toMatchObject({
     kind: 'write',
+    urgent: false,
     act: undefined,
   })
 })
@@ -76,6 +74,7 @@ test('a change of its life is written at once and recorded', () => {
   const lost = seen(idle, { line: closed(5), now: now + 1_000 })
   expect(decideAgent(lost)).toMatchObject({
     kind: 'write',
+    urgent: true,
     act: { action: 'Disconnected', message: 'is idle' },
   })
 })

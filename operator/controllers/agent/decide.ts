@@ -47,8 +47,6 @@ export interface AgentObservation {
   readonly idleMs: number
   /** The audit log holds all that its status shows. */
   readonly recorded: boolean
-  /** What only tells more about the same state is written at most this often. */
-  readonly paceMs: number
   readonly now: number
 }
 
@@ -60,6 +58,8 @@ export type AgentDecision =
       readonly kind: 'write'
       readonly status: AgentStatus
       readonly act: Act | undefined
+      /** False where it only tells more about the same state: what it works on, and how well. */
+      readonly urgent: boolean
       readonly nextMs: number | undefined
     }
   /** Say that it goes and why; the next run removes it. */
@@ -280,12 +280,8 @@ function write(
   }
   // The heartbeat alone is not worth a write.
   if (isDeepStrictEqual(withoutTime(before), withoutTime(status))) return rest(nextMs)
-  if (isDeepStrictEqual(lifeOf(before), lifeOf(status))) {
-    const waitMs = Date.parse(before.heartbeatTime ?? '') + seen.paceMs - now
-    // A time to come was written by another clock.
-    if (waitMs > 0 && waitMs <= seen.paceMs) return rest(Math.min(waitMs, nextMs ?? waitMs))
-  }
-  return { kind: 'write', status, act: actOf(agent, state, reason), nextMs }
+  const urgent = !isDeepStrictEqual(lifeOf(before), lifeOf(status))
+  return { kind: 'write', status, act: actOf(agent, state, reason), urgent, nextMs }
 }
 
 /** The record of a change in an agent's life; what it works on is told by the tasks. */
@@ -311,7 +307,7 @@ function withoutTime({ heartbeatTime: _time, ...status }: AgentStatus): AgentSta
   return status
 }
 
-/** What of a status is written at once: all but what it works on and how well. */
+/** What of a status is urgent: all but what it works on and how well. */
 function lifeOf(status: AgentStatus): AgentStatus {
   const {
     currentTask: _task,

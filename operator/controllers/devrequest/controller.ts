@@ -56,7 +56,7 @@ export function requestReconciler(world: World, parts: RequestParts): Reconcile 
       world,
       parts,
       desk,
-      { branches, mayAsk: pace.leftMs(key) === 0 },
+      { branches, mayAsk: pace.isDue(key) },
       request,
       signal,
     )
@@ -67,7 +67,7 @@ export function requestReconciler(world: World, parts: RequestParts): Reconcile 
           ? restUntil(world, decision.nextAt)
           : requeueAfter(stallPauseMs, seen.stall.reason)
       case 'write': {
-        const waitMs = decision.urgent ? 0 : pace.leftMs(key)
+        const waitMs = decision.urgent ? 0 : pace.take(key)
         if (waitMs > 0) return requeueAfter(waitMs, 'its figures were written a moment ago')
         pace.written(key)
         await writeAndTell(world, request, decision.status, signal)

@@ -56,12 +56,16 @@ export function schedulerReconciler(
   return async function reconcileSchedule(_key, { signal }): Promise<Result> {
     const now = world.clock.now()
     const decided = schedule(observe(world, { ...parts, newAgents }, backlog, now))
-    // One write that is refused must not keep the others from being made.
     const failures: unknown[] = []
-    const each = async <T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> => {
+    /**
+     * Does the first few and says whether some are left: what becomes ready meanwhile must not wait until everything
+     * decided now has been carried out. Goes on past writes that fail, so that they do not keep the others from being made.
+     */
+    const some = async <T>(items: readonly T[], act: (item: T) => Promise<void>) => {
       for (let from = 0; from < items.length; from += atOnce) {
-        const some = await Promise.allSettled(items.slice(from, from + atOnce).map(act))
-        for (const outcome of some) {
+        const before = failures.length
+        const outcomes = await Promise.allSettled(items.slice(from, from + atOnce).map(act))
+        for (const outcome of outcomes) {
           if (outcome.status === 'fulfilled') continue
           const error: unknown = outcome.reason
           // Somebody else moved or deleted it; that change brings us back here. A conflict may come without one, too.
@@ -69,21 +73,26 @@ export function schedulerReconciler(
           else if (!isNotFound(error)) failures.unshift(error)
         }
         signal.throwIfAborted()
+        if (failures.length === before) return from + atOnce < items.length
       }
+      return false
     }
-    await each(decided.assign, async ({ task, agent }) => give(world, parts, task, agent, signal))
-    await each(newAgents.of(decided.create), async (agent) => newAgents.make(agent, signal))
-    await each(decided.retire, async ({ agent, reason }) =>
-      retire(world, parts.lines, agent.name, reason, signal),
-    )
-    // A few at a time: whoever becomes free meanwhile must not wait until all others have been told that they wait.
     const waiting = waits.of(decided.queue, world.clock.monotonic())
-    await each(waiting.long.slice(0, atOnce), async (place) => noteQueue(world, place, signal))
+    const isMore = [
+      await some(decided.assign, async ({ task, agent }) =>
+        give(world, parts, task, agent, signal),
+      ),
+      await some(newAgents.of(decided.create), async (agent) => newAgents.make(agent, signal)),
+      await some(decided.retire, async ({ agent, reason }) =>
+        retire(world, parts.lines, agent.name, reason, signal),
+      ),
+      await some(waiting.long, async (place) => noteQueue(world, place, signal)),
+    ]
     if (failures.length > 0) throw failures[0]
+    if (isMore.includes(true)) return requeueAfter(0, 'more is decided than was carried out')
     const pauses = [
       ...(decided.nextAt === undefined ? [] : [decided.nextAt - now]),
       ...(waiting.nextMs === undefined ? [] : [waiting.nextMs]),
-      ...(waiting.long.length > atOnce ? [0] : []),
     ]
     return pauses.length === 0
       ? done
@@ -129,7 +138,7 @@ function observe(
     running,
     busy: new Set(held.flatMap((task) => heldBy(task)?.podUid ?? [])),
     agents: [
-      ...world.agents.list().map((agent) => viewOf(agent, parts.lines, parts.outcomes)),
+      ...world.agents.list().map((agent) => viewOf(agent, parts.lines, parts.outcomes, now)),
       ...parts.newAgents.underWay(),
     ],
     requests,
@@ -139,8 +148,15 @@ function observe(
   }
 }
 
-function viewOf(agent: Agent, lines: Lines, outcomes: Pick<Outcomes, 'of'>): SchedulableAgent {
+function viewOf(
+  agent: Agent,
+  lines: Lines,
+  outcomes: Pick<Outcomes, 'of'>,
+  now: number,
+): SchedulableAgent {
   const { status, spec, metadata } = agent
+  // Its record is written now and then; what is not in it yet counts all the same.
+  const unwritten = outcomes.of(metadata.name).length
   return {
     name: metadata.name,
     type: spec.type,
@@ -152,14 +168,16 @@ function viewOf(agent: Agent, lines: Lines, outcomes: Pick<Outcomes, 'of'>): Sch
       metadata.deletionTimestamp !== undefined ||
       status?.state === 'draining' ||
       status?.state === 'terminated',
-    // Its record is written now and then; what is not in it yet counts all the same.
     completed:
-      (status?.performance?.completed ?? 0) +
-      (status?.performance?.failed ?? 0) +
-      outcomes.of(metadata.name).length,
+      (status?.performance?.completed ?? 0) + (status?.performance?.failed ?? 0) + unwritten,
     maxTasks: spec.maxTasks,
-    idleSince: status?.idleSince === undefined ? undefined : Date.parse(status.idleSince),
+    // Nor does the record say since when it is idle, if it worked after it was written.
+    idleSince: unwritten > 0 ? now : idleSinceOf(status),
   }
+}
+
+function idleSinceOf(status: Agent['status']): number | undefined {
+  return status?.idleSince === undefined ? undefined : Date.parse(status.idleSince)
 }
 
 /** It worked once and has not been heard for so long that it loses its tasks: nobody should wait for it. */
