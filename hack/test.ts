@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
 
 /** What each lane needs beyond the clone; the tests themselves bring it up. */
@@ -28,6 +28,24 @@ interface Count {
   readonly passed: number
   readonly failed: number
   readonly skipped: number
+  /** One line for each test that failed. */
+  readonly failures: readonly string[]
+}
+
+/** What vitest's JSON reporter writes, as far as it is read. */
+interface Report {
+  readonly numPassedTests: number
+  readonly numFailedTests: number
+  readonly numPendingTests: number
+  readonly testResults: readonly {
+    readonly name: string
+    readonly message?: string
+    readonly assertionResults: readonly {
+      readonly fullName: string
+      readonly status: string
+      readonly failureMessages?: readonly string[] | null
+    }[]
+  }[]
 }
 
 async function main(): Promise<number> {
@@ -61,7 +79,9 @@ async function main(): Promise<number> {
   } finally {
     rmSync(scratch, { recursive: true, force: true })
   }
-  const total = (key: keyof Count): number => counts.reduce((sum, count) => sum + count[key], 0)
+  for (const failure of counts.flatMap(({ failures }) => failures)) console.log(failure)
+  const total = (key: 'passed' | 'failed' | 'skipped'): number =>
+    counts.reduce((sum, count) => sum + count[key], 0)
   console.log(`\n${total('passed')} passed, ${total('failed')} failed, ${total('skipped')} skipped`)
   return total('failed') === 0 ? 0 : 1
 }
@@ -79,22 +99,37 @@ async function runLane(lane: Lane, report: string): Promise<Count> {
   const code = await new Promise<number>((resolve) => {
     const child = spawn('vitest', args, {
       stdio: 'inherit',
-      env: { ...process.env, FORCE_COLOR: process.stdout.isTTY ? '1' : '0' },
+      env: { ...process.env, ...(process.stdout.isTTY ? {} : { NO_COLOR: '1' }) },
     })
     child.on('close', (status) => resolve(status ?? 1))
   })
   try {
-    const result = JSON.parse(readFileSync(report, 'utf8')) as {
-      readonly numPassedTests: number
-      readonly numFailedTests: number
-      readonly numPendingTests: number
-    }
+    const result = JSON.parse(readFileSync(report, 'utf8')) as Report
     const failed = code !== 0 && result.numFailedTests === 0 ? 1 : result.numFailedTests
-    return { passed: result.numPassedTests, failed, skipped: result.numPendingTests }
+    const failures = failuresOf(result).map((line) => `FAILED ${lane}: ${line}`)
+    return { passed: result.numPassedTests, failed, skipped: result.numPendingTests, failures }
   } catch {
-    console.error(`lane ${lane} ended without a report (exit code ${code})`)
-    return { passed: 0, failed: 1, skipped: 0 }
+    const failure = `FAILED ${lane}: ended without a report (exit code ${code})`
+    return { passed: 0, failed: 1, skipped: 0, failures: [failure] }
   }
+}
+
+/** Each failure as `file > test: first line of what was wrong`. */
+function failuresOf({ testResults }: Report): readonly string[] {
+  return testResults.flatMap(({ name, message = '', assertionResults }) => {
+    const file = relative(process.cwd(), name)
+    const failed = assertionResults.filter(({ status }) => status === 'failed')
+    const tests = failed.map(
+      ({ fullName, failureMessages }) => `${fullName}: ${firstLine(failureMessages?.[0] ?? '')}`,
+    )
+    // A file that cannot be loaded, or whose set-up fails, has no test to blame.
+    const all = tests.length === 0 && message !== '' ? [firstLine(message)] : tests
+    return all.map((line) => `${file} > ${line}`)
+  })
+}
+
+function firstLine(text: string): string {
+  return (text.split('\n', 1)[0] ?? '').slice(0, 300)
 }
 
 process.exitCode = await main()

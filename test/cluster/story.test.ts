@@ -159,8 +159,9 @@ test('kubectl reads well at every stage', () => {
     'WAITING-FOR',
     'Planning',
     'Running',
+    'Waiting',
+    'Integrating',
     'busy',
-    'Queued',
     'rehearsal',
   ])
     expect(all).toContain(word)

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 import { audiences, labels } from '../../operator/api/names.ts'
-import { orMissing, type ApiObject } from './api.ts'
+import { orMissing } from './api.ts'
 import type { LabControlPlane } from './control-plane.ts'
 import { namespace, paths } from './paths.ts'
 import { freePorts, startProgram, untilAnswers, type Ended, type Program } from './programs.ts'
@@ -172,9 +172,9 @@ function settingsFor(
 
 /** The Pod that a Deployment would have made: the leader's label is set on it. Returns its uid. */
 async function ensurePod({ admin }: LabControlPlane, name: string): Promise<string> {
-  const there = await orMissing(admin.get<ApiObject>(`${paths.pods}/${name}`))
+  const there = await orMissing(admin.get(`${paths.pods}/${name}`))
   if (there !== undefined) return there.metadata.uid
-  const { metadata } = await admin.create<ApiObject>(paths.pods, {
+  const { metadata } = await admin.create(paths.pods, {
     metadata: {
       name,
       labels: { [labels.name]: 'guildhall', [labels.component]: 'operator' },
