@@ -154,6 +154,25 @@ describe('a failure', () => {
     expect(stored.size).toBe(1)
   })
 
+  it('that names a time is heeded, and the event is told then', async () => {
+    const asked: number[] = []
+    failure = () => {
+      asked.push(clock.monotonic())
+      return new KubeError({
+        status: 429,
+        reason: 'TooManyRequests',
+        message: 'later',
+        retryAfterMs: 2_000,
+      })
+    }
+    recorder.record(draft('x'))
+    await clock.advance(5_000)
+    expect(asked).toEqual([0, 2_000, 4_000])
+    failure = undefined
+    await clock.advance(2_000)
+    expect(stored.size).toBe(1)
+  })
+
   it('that stays is forgotten, and later events still come', async () => {
     failure = () => new KubeError({ status: 403, reason: 'Forbidden', message: 'x' })
     recorder.record(draft('x'))

@@ -151,7 +151,8 @@ export class EventRecorder implements Runnable {
       this.#queue.addAfter(key, seriesMs)
     } catch (error) {
       if (isTransient(error) && this.#queue.failures(key) < 5) {
-        this.#queue.addRateLimited(key)
+        if (error.retryAfterMs === undefined) this.#queue.addRateLimited(key)
+        else this.#queue.addAfter(key, error.retryAfterMs)
         return
       }
       this.#dropped += 1

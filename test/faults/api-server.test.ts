@@ -160,12 +160,14 @@ inLab(
           times: 1,
         }),
       )
-      proxy.add({
-        watch: true,
-        path: /^(?!.*sendInitialEvents)/,
-        fault: { kind: 'expired-watch' },
-        times: 4,
-      })
+      // One each: the watch that follows an old list must not take the place of another kind's first.
+      for (const path of [paths.devRequests, paths.agentTasks, paths.agents, paths.pods])
+        proxy.add({
+          watch: true,
+          path: new RegExp(`${path}\\?(?!.*sendInitialEvents)`),
+          fault: { kind: 'expired-watch' },
+          times: 1,
+        })
       const before = lab.history.now('Agent').length
       proxy.cut()
       await submit(lab, 'present')
