@@ -97,7 +97,7 @@ it('metrics count runs, keys, requests and leadership under the usual names', as
 })
 
 it('an event loop that is always late is no longer alive, and is again once it keeps up', async () => {
-  const check = eventLoopCheck(15)
+  const check = eventLoopCheck(100)
   const turn = async () =>
     new Promise<void>((resolve) => {
       setTimeout(resolve, 1)
@@ -105,7 +105,7 @@ it('an event loop that is always late is no longer alive, and is again once it k
   await turn()
   check()
   for (let times = 0; times < 4; times += 1) {
-    const until = performance.now() + 60
+    const until = performance.now() + 300
     while (performance.now() < until);
     await turn()
   }

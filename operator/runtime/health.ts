@@ -11,10 +11,11 @@ export type Check = () => string | undefined
  */
 export function eventLoopCheck(limitMs = 2_000): Check {
   // Each look is a turn of the loop: a hundred a second, as is usual, take an idle process most of its time.
-  const delay = monitorEventLoopDelay({ resolution: 100 })
+  const resolution = 100
+  const delay = monitorEventLoopDelay({ resolution })
   delay.enable()
   return () => {
-    const ms = Math.round(delay.percentile(50) / 1e6)
+    const ms = Math.round(delay.percentile(50) / 1e6) - resolution
     delay.reset()
     return ms > limitMs ? `half of all turns of the event loop came ${ms} ms late` : undefined
   }
