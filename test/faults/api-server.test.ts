@@ -180,7 +180,7 @@ inLab(
       const { lab } = world()
       await lab.history.settled()
       await lab.operators[0]?.stop()
-      expect(lab.history.check({ maxAgents, auditMayMiss: true })).toEqual([])
+      expect(lab.history.check({ maxAgents })).toEqual([])
       expect(await lab.operators[0]?.process.output()).not.toMatch(/eyJ[\w-]{20,}\.[\w-]{20,}/)
     })
   },

@@ -122,7 +122,7 @@ inLab(
       const { lab } = world()
       await lab.history.settled()
       await operator(world()).stop()
-      expect(lab.history.check({ maxAgents, auditMayMiss: true })).toEqual([])
+      expect(lab.history.check({ maxAgents })).toEqual([])
     })
   },
 )

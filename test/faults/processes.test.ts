@@ -97,7 +97,7 @@ inLab(
       const { lab } = world()
       await lab.history.settled()
       await lab.operators[0]?.stop()
-      expect(lab.history.check({ maxAgents: 10, auditMayMiss: true })).toEqual([])
+      expect(lab.history.check({ maxAgents: 10 })).toEqual([])
     })
 
     it('everybody asks the API server under a name of its own', async () => {

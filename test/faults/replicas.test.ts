@@ -94,7 +94,7 @@ inLab(
       const { lab } = world()
       await lab.history.settled()
       await Promise.all(lab.operators.map((replica) => replica.stop()))
-      expect(lab.history.check({ maxAgents, auditMayMiss: true })).toEqual([])
+      expect(lab.history.check({ maxAgents })).toEqual([])
     })
   },
 )

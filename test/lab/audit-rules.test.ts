@@ -61,10 +61,3 @@ test.each([
 ])('%s is found', (_what, entries, want) => {
   expect(auditViolations(entries).join('\n')).toContain(want)
 })
-
-test('records may miss where an operator was killed, but not be doubled', () => {
-  const may = { auditMayMiss: true }
-  expect(auditViolations([segment(linesFor('Assigned'), 1), ended()], may)).toEqual([])
-  const twice = [segment(linesFor('Assigned', 'Assigned', 'Succeeded'), 1), ended()]
-  expect(auditViolations(twice, may)).toHaveLength(1)
-})

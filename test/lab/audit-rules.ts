@@ -4,21 +4,10 @@ import { emptyChain, verify, type AuditEntry } from '../../operator/audit/record
 import { isFinished } from '../../operator/api/task-state.ts'
 import type { Entry } from './history-rules.ts'
 
-export interface AuditExpectations {
-  /**
-   * Records may be missing, because an operator was killed before it stored them or did not hear that its write was done.
-   * None may be doubled all the same. No unless told.
-   */
-  readonly auditMayMiss?: boolean
-}
-
 const ends = new Set(['Succeeded', 'DeadLettered', 'Skipped'])
 
 /** What is wrong with the audit that a history holds, as sentences. */
-export function auditViolations(
-  entries: readonly Entry[],
-  expectations: AuditExpectations = {},
-): readonly string[] {
+export function auditViolations(entries: readonly Entry[]): readonly string[] {
   const found: string[] = []
   const segments = new Map<string, readonly string[]>()
   for (const { kind, object, type } of entries) {
@@ -44,8 +33,7 @@ export function auditViolations(
     const given = mine.filter(({ action }) => action === 'Assigned').length
     const wantEnded = isFinished(task) ? 1 : 0
     const wantGiven = task.status?.attempts ?? 0
-    const few = ended < wantEnded || given < wantGiven
-    if (ended > wantEnded || given > wantGiven || (few && expectations.auditMayMiss !== true))
+    if (ended !== wantEnded || given !== wantGiven)
       found.push(
         `I8 AgentTask ${name}: ${ended} records of its end instead of ${wantEnded}, ${given} of its ${wantGiven} assignments`,
       )

@@ -5,7 +5,7 @@ import type { AgentTask } from '../../operator/api/agent-task.ts'
 import type { DevRequest } from '../../operator/api/devrequest.ts'
 import { isTrue } from '../../operator/api/condition-list.ts'
 import type { Api, ApiObject } from './api.ts'
-import { auditViolations, type AuditExpectations } from './audit-rules.ts'
+import { auditViolations } from './audit-rules.ts'
 import { follow, type Change } from './follow.ts'
 import { violations, type Entry, type RecordedKind, type RuleOptions } from './history-rules.ts'
 import { labelled, paths } from './paths.ts'
@@ -110,9 +110,9 @@ export class History {
   }
 
   /** Every invariant that was broken, as sentences; empty is good. */
-  check(options: RuleOptions & AuditExpectations): readonly string[] {
+  check(options: RuleOptions): readonly string[] {
     const ordered = this.entries.toSorted((a, b) => Number(a.version - b.version))
-    return [...violations(ordered, options), ...auditViolations(ordered, options)]
+    return [...violations(ordered, options), ...auditViolations(ordered)]
   }
 
   /** Where things stand, for the message of a test that waited in vain. */

@@ -176,26 +176,19 @@ export async function startControlPlane(options: {
     nodes: false,
   }
   const certificates = await ensureControlPlaneCertificates(settings)
-  const pids: number[] = []
-  const killAll = (): void => {
-    for (const pid of pids) process.kill(pid, 'SIGKILL')
-  }
   const stop = async (): Promise<void> => {
-    process.off('exit', killAll)
     await stopDaemon(directory, 'kube-apiserver', 1_000)
     await stopDaemon(directory, 'etcd', 1_000)
     await rm(directory, { recursive: true, force: true })
   }
-  process.once('exit', killAll)
   try {
     const apiServer = apiServerDaemon(binaries['kube-apiserver'] ?? '', settings, certificates)
     const daemons: readonly Daemon[] = [
       etcdDaemon(binaries['etcd'] ?? '', settings, certificates),
       { ...apiServer, command: [...apiServer.command, ...apiServerFlags] },
     ]
-    for (const daemon of daemons) {
-      pids.push(await startDaemon(directory, { ...daemon, withParent: true }))
-    }
+    // They end with this process, however it ends.
+    for (const daemon of daemons) await startDaemon(directory, { ...daemon, withParent: true })
     await untilApiReady(settings, certificates, signal)
     const kubeconfig = join(directory, 'admin.kubeconfig')
     await writeKubeconfig(kubeconfig, {
