@@ -82,9 +82,9 @@ test('once it is mended it is taken back', async () => {
   expect(applied.at(-1)).toEqual({ conditions: [] })
 })
 
-test('what fails is tried again', async () => {
+test.each([503, 500])('what fails with %i is tried again', async (status) => {
   const { tasks, applied, keys, state, run } = world()
-  state.refusal = new KubeError({ status: 503, reason: 'ServiceUnavailable', message: 'refused' })
+  state.refusal = new KubeError({ status, reason: 'InternalError', message: 'refused' })
   tasks.put(broken)
   const [key] = keys
   await expect(run()).rejects.toThrow('refused')

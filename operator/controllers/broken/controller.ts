@@ -1,10 +1,10 @@
 import { conditionOf } from '../../api/condition-list.ts'
 import { invalidObject, taskConditions } from '../../api/conditions.ts'
+import type { Condition } from '../../api/schema.ts'
 import { isInvalid, isNotFound, KubeError } from '../../kube/errors.ts'
 import type { Informer } from '../../kube/informer.ts'
 import { keyOf, refOf, type KubeObject } from '../../kube/resource.ts'
 import type { Reconcile } from '../../runtime/controller.ts'
-import type { Condition } from '../../api/schema.ts'
 import { done, type Result } from '../../runtime/outcome.ts'
 import type { World } from '../world.ts'
 
@@ -48,6 +48,7 @@ export function brokenReconciler(world: World): Reconcile {
       )
     }
     const broken = informer.broken().find((one) => one.key === key)
+    const news = broken === undefined ? undefined : `${broken.uid} ${broken.reason}`
     try {
       if (broken === undefined) {
         const object = informer.get(ref.namespace, ref.name)
@@ -55,7 +56,6 @@ export function brokenReconciler(world: World): Reconcile {
         told.delete(id)
         return done
       }
-      const news = `${broken.uid} ${broken.reason}`
       if (told.get(id) === news) return done
       const message = `it cannot be worked on: ${broken.reason}`
       const advice = `${message}. Correct it, or delete it and make it anew`
@@ -77,13 +77,12 @@ export function brokenReconciler(world: World): Reconcile {
           },
         ])
       }
-      told.set(id, news)
     } catch (error) {
       if (isNotFound(error)) return done
       if (broken === undefined || !takesNothing(error)) throw error
       log.warn({ err: error }, 'only an Event can say that it is broken')
-      told.set(id, `${broken.uid} ${broken.reason}`)
     }
+    if (news !== undefined) told.set(id, news)
     return done
   }
 }
@@ -99,9 +98,14 @@ function informersOf({ requests, tasks, agents }: World): readonly AnyInformer[]
 const isBroken = (informer: AnyInformer, key: string): boolean =>
   informer.broken().some((one) => one.key === key)
 
-/** Where a field has another type than its definition says, server-side apply ends with 500; asking again is no use. */
+/**
+ * Where a field has another type than its definition says, server-side apply ends so, with status 500; asking again is no
+ * use. Any other 500 passes.
+ */
 function takesNothing(error: unknown): boolean {
-  return isInvalid(error) || (error instanceof KubeError && error.status === 500)
+  return (
+    isInvalid(error) || (error instanceof KubeError && /failed to create typed/.test(error.message))
+  )
 }
 
 /** Of an object that may be anything. */
