@@ -157,6 +157,21 @@ function operator(server: Server, clock: VirtualClock) {
   }
 }
 
+/** An operator that stored one act, and died right after the status write of another. */
+async function diedBehind(
+  server: Server,
+  clock: VirtualClock,
+  stored: readonly [name: string, action: string],
+  pending: readonly [name: string, action: string],
+): Promise<void> {
+  const died = operator(server, clock)
+  await clock.advance(0)
+  died.act(...stored)
+  await clock.advance(secondsToFlush)
+  died.act(...pending, { dies: true })
+  await died.kill()
+}
+
 const fresh = (name: string): Audited => ({
   kind: 'AgentTask',
   metadata: { name, namespace: 'n', uid: `uid-${name}` },
@@ -190,12 +205,7 @@ test('what the log holds leaves the outbox with the next write', async () => {
 
 test('a process that dies right after a status write leaves its record to the next one', async () => {
   const [server, clock] = [new Server(), new VirtualClock()]
-  const first = operator(server, clock)
-  await clock.advance(0)
-  first.act('a', 'Assigned')
-  await clock.advance(secondsToFlush)
-  first.act('a', 'Succeeded', { dies: true })
-  await first.kill()
+  await diedBehind(server, clock, ['a', 'Assigned'], ['a', 'Succeeded'])
   operator(server, clock)
   await clock.advance(secondsToFlush)
   expect(server.records).toEqual(['uid-a/1', 'uid-a/2'])
@@ -275,12 +285,7 @@ test.each([
   'the last act on a task that was deleted while nobody led %s',
   async (_what, forgetful, want) => {
     const [server, clock] = [new Server(), new VirtualClock()]
-    const first = operator(server, clock)
-    await clock.advance(0)
-    first.act('z', 'Assigned')
-    await clock.advance(secondsToFlush)
-    first.act('a', 'Assigned', { dies: true })
-    await first.kill()
+    await diedBehind(server, clock, ['z', 'Assigned'], ['a', 'Assigned'])
     server.remove('a')
     server.forgetful = forgetful
     operator(server, clock)

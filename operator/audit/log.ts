@@ -3,7 +3,7 @@ import type { KubeClient } from '../kube/client.ts'
 import { isAlreadyExists, isConflict, isGone } from '../kube/errors.ts'
 import type { Informer } from '../kube/informer.ts'
 import type { Clock, Logger } from '../kube/ports.ts'
-import { identityOf, isNewer, type KubeObject, type Resource } from '../kube/resource.ts'
+import { identityOf, isNewer, type Resource } from '../kube/resource.ts'
 import { watch } from '../kube/watch.ts'
 import type { RunSignals, Runnable } from '../runtime/runnable.ts'
 import {
@@ -36,6 +36,12 @@ interface Waiting {
   /** For a transition: a version older than it, and whose progress it is. */
   readonly after: string
   readonly progress: Progress | undefined
+}
+
+/** An object that is no more, as it was last. */
+interface Gone {
+  readonly object: Audited
+  readonly kind: string
 }
 
 /** One kind whose objects carry outboxes. */
@@ -74,7 +80,7 @@ export class AuditLog implements Runnable {
   readonly #waiting = new Map<string, Waiting>()
   #begun = false
   /** What was deleted while the log was looking for its place. */
-  #early: { readonly object: Audited; readonly kind: string }[] | undefined
+  #early: Gone[] | undefined
   #segment: Segment | undefined
   /** Segments of late, so that looking for a record behind a full one costs no read. */
   readonly #recent = new Map<number, Segment>()
@@ -103,7 +109,8 @@ export class AuditLog implements Runnable {
     })
     informer.onChange((_key, object, previous) => {
       if (object !== undefined) this.take(object, informer.resource.kind)
-      else if (previous !== undefined) this.#gone(previous, informer.resource.kind)
+      else if (previous !== undefined)
+        this.#gone({ object: previous, kind: informer.resource.kind })
     })
   }
 
@@ -207,22 +214,19 @@ export class AuditLog implements Runnable {
   }
 
   /** An object that is no more: its outbox was seen to the end, or is seen now. */
-  #gone(object: Audited, kind: string): void {
-    this.#early?.push({ object, kind })
-    this.take(object, kind)
-    this.#progress.delete(object.metadata.uid ?? '')
+  #gone(gone: Gone): void {
+    this.#early?.push(gone)
+    this.take(gone.object, gone.kind)
+    this.#progress.delete(gone.object.metadata.uid ?? '')
   }
 
   /**
    * The last states of what was deleted after the log was complete, perhaps while nobody looked. The API server tells
    * events of the last minutes to whoever asks; what is older than those is lost.
    */
-  async #deletedSince(
-    position: Position,
-    signal: AbortSignal,
-  ): Promise<readonly { readonly object: Audited; readonly kind: string }[]> {
+  async #deletedSince(position: Position, signal: AbortSignal): Promise<readonly Gone[]> {
     const { client, clock, namespace } = this.#options
-    const found: { readonly object: KubeObject; readonly kind: string }[] = []
+    const found: Gone[] = []
     const read = async ({ kind, resource }: View): Promise<void> => {
       const resourceVersion = position[kind]?.complete ?? ''
       if (resourceVersion === '') return
@@ -241,16 +245,11 @@ export class AuditLog implements Runnable {
   }
 
   /** First sight of all objects: those the log is complete for are done, the others are taken in. */
-  #begin(
-    position: Position,
-    deleted: readonly { readonly object: Audited; readonly kind: string }[],
-  ): void {
+  #begin(position: Position, deleted: readonly Gone[]): void {
+    const all = [...deleted, ...(this.#early ?? [])]
     this.#begun = true
-    for (const { object, kind } of [...deleted, ...(this.#early ?? [])]) {
-      this.take(object, kind)
-      this.#progress.delete(object.metadata.uid ?? '')
-    }
     this.#early = undefined
+    for (const gone of all) this.#gone(gone)
     for (const view of this.#views.values()) {
       const complete = position[view.kind]?.complete ?? ''
       view.reached = position[view.kind]?.reached ?? ''

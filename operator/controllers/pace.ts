@@ -24,7 +24,7 @@ export class Pace {
     this.#options = options
   }
 
-  /** Asks to write: 0 when it may be done now, else how many milliseconds to wait before asking again. */
+  /** Asks to write: 0 when it may be done now (then call `written`), else how many milliseconds to wait before asking again. */
   take(key: string): number {
     const { clock, perSecond } = this.#options
     const now = clock.monotonic()
@@ -37,7 +37,6 @@ export class Pace {
       return turn - now
     }
     this.#turns.delete(key)
-    this.#last.set(key, now)
     return 0
   }
 
@@ -47,7 +46,7 @@ export class Pace {
     return this.#restMs(key, now) <= 0 && (this.#turns.get(key) ?? this.#nextTurn) <= now
   }
 
-  /** Notes a write that could not wait. */
+  /** Notes a write, also one that could not wait. */
   written(key: string): void {
     this.#last.set(key, this.#options.clock.monotonic())
   }

@@ -61,7 +61,10 @@ export class Metrics {
   readonly #queues = new Map<string, WorkQueueView>()
   readonly #resources = new Set<string>()
 
-  /** `process`: also CPU, memory, garbage collection and the lag of the event loop (`nodejs_eventloop_lag_*`). */
+  /**
+   * `process`: also CPU, memory, garbage collection and the lag of the event loop (`nodejs_eventloop_lag_*`; it is looked at
+   * each 100 ms, which its mean and percentiles include).
+   */
   constructor(options: { readonly clock: Clock; readonly process?: boolean }) {
     this.#clock = options.clock
     if (options.process ?? true)

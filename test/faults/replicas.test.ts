@@ -41,7 +41,7 @@ inLab(
       const { path, body } = (await late?.first) ?? { path: '', body: '' }
       old.process.signal('SIGSTOP')
       await leader(lab, old)
-      // Agents whose connection hangs find that out after 45 s of silence; here the network tells them.
+      // Agents whose connection hangs find that out after 14 s of silence; here the network tells them.
       lab.hubWire?.cut()
       await succeeded(lab, 'paused')
       late?.release()

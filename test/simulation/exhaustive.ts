@@ -42,7 +42,7 @@ export const smallWorld: Story = {
 
 const plurals = ['devrequests', 'agenttasks', 'agents', 'pods'] as const
 /** The deepest stale view. */
-const deepest = 20
+export const deepest = 20
 
 /**
  * Every story of the small world with one crash at every side effect and, in the process that comes after it, one stale

@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { crashPointsOf, scenes, withCrash } from './crash-points.ts'
 import { runAll } from './crew.ts'
-import { everyStory, smallWorld } from './exhaustive.ts'
+import { deepest, everyStory, smallWorld } from './exhaustive.ts'
 import { storyOf } from './generate.ts'
 import { run } from './run.ts'
 import { bugs } from './seeded-bugs/bugs.ts'
@@ -26,7 +26,7 @@ modes
 
 options
   --seeds N       how many seeds (2000)          --seed S    the first seed (1)
-  --depths N      with --exhaustive: how many depths of stale views, of 20 (20)
+  --depths N      with --exhaustive: how many depths of stale views, of ${deepest} (${deepest})
   --bug NAME      only this bug, with --bugs; or break the product so in any other mode
   --jobs J        threads (${availableParallelism()})                   --json      print the figures as JSON
   --help`
@@ -41,7 +41,7 @@ async function main(): Promise<number> {
       bug: { type: 'string' },
       'crash-points': { type: 'boolean', default: false },
       exhaustive: { type: 'boolean', default: false },
-      depths: { type: 'string', default: '20' },
+      depths: { type: 'string', default: String(deepest) },
       bugs: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
@@ -54,7 +54,7 @@ async function main(): Promise<number> {
   const seeds = wholeNumber('--seeds', values.seeds)
   const first = wholeNumber('--seed', values.seed)
   const jobs = Math.max(1, wholeNumber('--jobs', values.jobs))
-  const depths = Math.min(20, Math.max(1, wholeNumber('--depths', values.depths)))
+  const depths = Math.min(deepest, Math.max(1, wholeNumber('--depths', values.depths)))
   if (values.bug !== undefined && !bugs.some(({ name }) => name === values.bug))
     throw new UsageError(
       `--bug ${values.bug}: there is none of that name; known: ${bugs.map(({ name }) => name).join(', ')}`,

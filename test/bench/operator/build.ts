@@ -14,6 +14,7 @@ export interface OperatorProgram {
 export async function buildOperator(): Promise<OperatorProgram> {
   await execa('tsc', ['-p', 'tsconfig.build.json'], { cwd: root, preferLocal: true })
   const dockerfile = await readFile(join(root, 'operator/Dockerfile'), 'utf8')
-  const [, options = ''] = /NODE_OPTIONS="([^"]+)"/.exec(dockerfile) ?? []
+  const [, options] = /NODE_OPTIONS="([^"]+)"/.exec(dockerfile) ?? []
+  if (options === undefined) throw new Error('operator/Dockerfile sets no NODE_OPTIONS="…"')
   return { entry: join(root, 'dist/operator/main.js'), nodeArguments: options.split(' ') }
 }
