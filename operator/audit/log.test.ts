@@ -190,6 +190,23 @@ test('every transition is recorded once, in order, and the chain verifies', asyn
   expect(verify(server.lines).kind).toBe('intact')
 })
 
+test('no transition is made before a new log has a place from which to ask what was deleted', async () => {
+  const [server, clock] = [new Server(), new VirtualClock()]
+  server.refuse = true
+  const one = operator(server, clock)
+  await clock.advance(0)
+  expect(() => one.act('a', 'Assigned')).toThrow('not open yet')
+  server.refuse = false
+  await clock.advance(secondsToFlush)
+  expect(server.records).toEqual([])
+  one.act('a', 'Assigned', { dies: true })
+  await one.kill()
+  server.remove('a')
+  operator(server, clock)
+  await clock.advance(secondsToFlush)
+  expect(server.records).toEqual(['uid-a/1'])
+})
+
 test('what the log holds leaves the outbox with the next write', async () => {
   const [server, clock] = [new Server(), new VirtualClock()]
   const one = operator(server, clock)

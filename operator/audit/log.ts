@@ -5,6 +5,7 @@ import type { Informer } from '../kube/informer.ts'
 import type { Clock, Logger } from '../kube/ports.ts'
 import { identityOf, isNewer, type Resource } from '../kube/resource.ts'
 import { watch } from '../kube/watch.ts'
+import { WaitError } from '../runtime/outcome.ts'
 import type { RunSignals, Runnable } from '../runtime/runnable.ts'
 import {
   lastTransition,
@@ -21,6 +22,8 @@ import { appendTo, openSegment, readSegment, type Position, type Segment } from 
 const flushMs = 2_000
 /** Most records of one write: after an outage all that waited would be more than a ConfigMap may hold. */
 const batch = 200
+/** How soon a transition that came before the log had its place is tried again. */
+const placeMs = 100
 
 /** How far the log is with one object; made when the object is first seen and dropped with it. */
 interface Progress {
@@ -61,9 +64,10 @@ interface View {
  * when the process dies between any two writes and when two leaders overlap; a second writer is noticed by the
  * resourceVersion and its records are chained behind, never over. Runs on the leader only.
  * At start it reads the open segment, and earlier ones only as far back as they may hold what an outbox still shows; what
- * the log says it is complete for, ten thousand finished tasks say, is not looked for.
- * Caveats: what a person deletes when nobody leads for longer than the API server remembers events (five minutes) takes
- * its last transitions along. The log of one cluster must not be continued in another: it compares resourceVersions.
+ * the log says it is complete for, ten thousand finished tasks say, is not looked for. No transition is made before the log
+ * has a place from which a later leader can ask what was deleted.
+ * Caveats: what is deleted while nobody leads takes its last transitions along when the API server no longer remembers
+ * what happened after the log's last record (minutes, at least). The log of one cluster must not be continued in another: it compares resourceVersions.
  * Needs get, list, create, update on configmaps, and watch on what it follows.
  */
 export class AuditLog implements Runnable {
@@ -82,6 +86,8 @@ export class AuditLog implements Runnable {
   /** What was deleted while the log was looking for its place. */
   #early: Gone[] | undefined
   #segment: Segment | undefined
+  /** The position that was stored last, by whomever. */
+  #place: Position = {}
   /** Segments of late, so that looking for a record behind a full one costs no read. */
   readonly #recent = new Map<number, Segment>()
 
@@ -114,8 +120,10 @@ export class AuditLog implements Runnable {
     })
   }
 
-  /** The outbox for the next status of an object; see `nextTrail`. */
+  /** The outbox for the next status of an object; see `nextTrail`. Throws `WaitError` before the log has its place. */
   trail(object: Audited, act?: Act): AuditTrail {
+    if (act !== undefined && !this.#isPlaced(object.kind ?? ''))
+      throw new WaitError(placeMs, 'the audit log is not open yet')
     const stored = this.#progress.get(object.metadata.uid ?? '')?.stored ?? 0
     const seen = this.#views.get(object.kind ?? '')?.version() ?? ''
     const version = later(object.metadata.resourceVersion ?? '', seen)
@@ -180,14 +188,16 @@ export class AuditLog implements Runnable {
     const { log } = this.#options
     try {
       const segment = (this.#segment ??= this.#keep(await openSegment(this.#options, signal)))
+      this.#place = segment.position
       if (!this.#begun) {
         const deleted = await this.#deletedSince(segment.position, signal)
         this.#begin(segment.position, deleted)
       }
-      if (this.#waiting.size === 0) return false
+      const placed = [...this.#views.keys()].every((kind) => this.#isPlaced(kind))
+      if (this.#waiting.size === 0 && placed) return false
       await this.#dropStored(segment, signal)
       const entries = [...this.#waiting.values()].slice(0, batch)
-      if (entries.length === 0) return false
+      if (entries.length === 0 && placed) return false
       const lines: string[] = []
       let head = headOf(segment.lines)
       for (const { entry } of entries) {
@@ -197,6 +207,7 @@ export class AuditLog implements Runnable {
       }
       const position = this.#positionWith(entries, segment.position)
       this.#segment = this.#keep(await appendTo(this.#options, segment, lines, position, signal))
+      this.#place = this.#segment.position
       this.#written(entries)
       for (const { entry } of entries)
         log.info({ ...entry.detail, audit: entry }, `${entry.kind} ${entry.name}: ${entry.message}`)
@@ -317,6 +328,11 @@ export class AuditLog implements Runnable {
     if (known !== undefined) return known
     const segment = await readSegment(this.#options, number, signal)
     return segment === undefined ? undefined : this.#keep(segment)
+  }
+
+  /** Whether a later leader can ask what was deleted of this kind from now on. */
+  #isPlaced(kind: string): boolean {
+    return (this.#place[kind]?.complete ?? '') !== ''
   }
 
   #keep(segment: Segment): Segment {

@@ -102,7 +102,7 @@ export async function appendTo(
       { ...at, from: segment.position[kind]?.from ?? '' },
     ]),
   )
-  const data = { [recordsKey]: `${lines.join('\n')}\n` }
+  const data = { [recordsKey]: lines.map((line) => `${line}\n`).join('') }
   const written =
     map === undefined
       ? await place.client.create(

@@ -8,7 +8,7 @@ import { deepest, everyStory, smallWorld } from './exhaustive.ts'
 import { storyOf } from './generate.ts'
 import { run } from './run.ts'
 import { bugs } from './seeded-bugs/bugs.ts'
-import { Tally } from './tally.ts'
+import { firstOf, Tally } from './tally.ts'
 import { tellFailure } from './tell-failure.ts'
 import type { Story } from './story.ts'
 
@@ -85,7 +85,10 @@ async function main(): Promise<number> {
       toldAt = Date.now()
       console.error(`${runs} runs done, ${failed} broke a promise`)
     }
-    if (told.violations.length > 0) failed += 1
+    if (told.violations.length > 0) {
+      failed += 1
+      console.error(`seed ${told.story.seed}: ${firstOf(told).invariant}: ${firstOf(told).message}`)
+    }
     return !stopped && failed < 5
   })
   console.log(values.json ? JSON.stringify(tally.figures(mode), undefined, 2) : tally.table(mode))
