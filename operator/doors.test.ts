@@ -37,7 +37,7 @@ function doors(cached: AgentTask) {
     gateway: {} as Gateway,
     lines: new Lines(clock),
     outcomes: new Outcomes(),
-    profiles: [],
+    profileOf: () => undefined,
     forgeUrl: 'http://forge',
     serviceAccountName: 'guildhall-agent',
     log: silentLogger,

@@ -23,7 +23,7 @@ export interface DoorParts {
   readonly gateway: Gateway
   readonly lines: Lines
   readonly outcomes: Outcomes
-  readonly profiles: readonly ModelProfile[]
+  readonly profileOf: (model: string) => ModelProfile | undefined
   readonly forgeUrl: string
   readonly serviceAccountName: string
   readonly log: Logger
@@ -81,7 +81,7 @@ export function doorsOf(
     const { name } = task.spec.requestRef
     const request = world.requests.get(namespace, name)
     if (request === undefined) return undefined
-    const profile = parts.profiles.find((known) => known.name === task.spec.model)
+    const profile = parts.profileOf(task.spec.model)
     const facts = {
       tier: profile?.tier ?? 'basic',
       contextTokens: profile?.contextTokens ?? 8192,

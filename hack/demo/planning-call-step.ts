@@ -44,7 +44,6 @@ export async function showPlanningCall(options: {
     outputTokens: 1024,
     parallel: 1,
     tier: 'weak',
-    pull: false,
   }
   const facts = await readFacts(readerOf(options, signal), request, { signal })
   const { system, sections, instruction } = unitsQuestion({ request, facts, notes: '' })

@@ -226,6 +226,9 @@ describe.skipIf(helm === '')('the models of the configuration', () => {
       ['rehearsal'],
     ],
     ['hold further models behind the first', [extra], ['qwen2.5-coder:7b', 'small:1b']],
+    ['are those of a preset', ['preset="classic"'], ['codellama:7b', 'llama2:7b']],
+    ['are one small one for small machines', ['preset="tiny"'], ['qwen2.5-coder:1.5b']],
+    ['are the one a person names, whatever the preset', ['preset="classic"', 'model.name="m"'], ['m']],
   ])('%s', (_, settings, want) => {
     const { models } = parseConfig(configOf(renderChart(helm, settings)))
 
@@ -243,6 +246,41 @@ describe.skipIf(helm === '')('the models of the configuration', () => {
       parallel: 3,
       tier: 'weak',
       pull: false,
+    })
+  })
+})
+
+describe.skipIf(helm === '')('the models of the agents', () => {
+  it.each<[string, readonly string[], object]>([
+    ['are the one model', [], {}],
+    [
+      'are llama2 for reviews and documentation in the classic preset',
+      ['preset="classic"'],
+      { review: 'llama2:7b', documentation: 'llama2:7b' },
+    ],
+    [
+      'are what a person says, for the types the person names',
+      ['preset="classic"', 'agents.models.review="codellama:7b"'],
+      { review: 'codellama:7b', documentation: 'llama2:7b' },
+    ],
+    ['are the rehearsal model in a rehearsal', ['preset="classic"', ...rehearsal], {}],
+  ])('%s', (_, settings, want) => {
+    expect(parseConfig(configOf(renderChart(helm, settings))).agents.models).toEqual(want)
+  })
+
+  it('stand beside how much memory and disk their server has, where the chart knows it', () => {
+    const server = (settings: readonly string[]) =>
+      parseConfig(configOf(renderChart(helm, settings))).modelServer
+    expect(server([])).toEqual({
+      url: 'http://guildhall-ollama.guildhall.svc:11434',
+      airGapped: false,
+      memory: 8 * 2 ** 30,
+      disk: 20 * 2 ** 30,
+    })
+    expect(server(['ollama.resources.limits={"nvidia.com/gpu":1,"memory":"8Gi"}'])).not.toHaveProperty('memory')
+    expect(server(['ollama.enabled=false', 'ollama.external.url="http://mac:11434"'])).toEqual({
+      url: 'http://mac:11434',
+      airGapped: false,
     })
   })
 })
@@ -298,12 +336,8 @@ describe.skipIf(helm === '')('switches of the chart', () => {
         .filter(({ kind }) => kind === 'CustomResourceDefinition')
         .map(({ metadata }) => metadata.annotations?.['helm.sh/resource-policy'])
 
-    expect(keeping(renderChart(helm))).toEqual(['keep', 'keep', 'keep'])
-    expect(keeping(renderChart(helm, ['crds.keep=false']))).toEqual([
-      undefined,
-      undefined,
-      undefined,
-    ])
+    expect(keeping(renderChart(helm))).toEqual(kinds.map(() => 'keep'))
+    expect(keeping(renderChart(helm, ['crds.keep=false']))).toEqual(kinds.map(() => undefined))
     expect(keeping(renderChart(helm, ['crds.enabled=false']))).toEqual([])
   })
 
@@ -327,6 +361,8 @@ describe.skipIf(helm === '')('switches of the chart', () => {
       /--set forge\.persistence\.enabled=true/,
     ],
     ['a model twice', ['models=[{"name":"qwen2.5-coder:7b"}]'], /named twice/],
+    ['a pull in an air gap', ['airGapped=true', 'model.pull=true'], /airGapped is true/],
+    ['agents with a model that is none', ['agents.models.review="x:1b"'], /add it to models/],
     ['answers that fill the context', ['model.outputTokens=8000'], /more than half/],
     ['a key that does not exist', ['agents.maxAgent=3'], /maxAgent/],
     ['a value out of bounds', ['agents.maxAgents=0'], /maxAgents/],

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** What the operator knows about one model; an entry of `models` in its configuration. */
+/** How one model is asked, and where. */
 export const modelProfile = z.object({
   /** As Ollama names it, e.g. `qwen2.5-coder:7b`. */
   name: z.string().min(1),
@@ -14,8 +14,6 @@ export const modelProfile = z.object({
   parallel: z.int().min(1).default(1),
   /** How strong it is; sets how it is asked and how many tries an attempt has. */
   tier: z.enum(['weak', 'basic', 'good']).default('good'),
-  /** Pull it through the API when the server does not hold it. */
-  pull: z.boolean().default(false),
 })
 export type ModelProfile = Readonly<z.infer<typeof modelProfile>>
 

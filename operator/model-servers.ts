@@ -1,0 +1,2 @@
+// The real model servers, as the controller of LanguageModels wants them.
+export class ConnectedServers {}
