@@ -7,7 +7,8 @@ import { Hub } from './hub/server.ts'
 import { KubeClient } from './kube/client.ts'
 import { modelMetrics } from './model-metrics.ts'
 import { createGateway } from './models/gateway.ts'
-import { createPulls, probeModel } from './models/health.ts'
+import { probeModel } from './models/health.ts'
+import { createPulls } from './models/pulls.ts'
 import { assembleOperator } from './operator.ts'
 import { systemClock as clock, systemRandom as random } from './runtime/clock.ts'
 import { eventLoopCheck, HealthServer } from './runtime/health.ts'
@@ -45,7 +46,7 @@ async function main(): Promise<void> {
       log.debug({ trace: figures.id, system, prompt, text, blocks, value }, 'model call')
     },
   })
-  const pulls = createPulls({ signal })
+  const pulls = createPulls({ signal, clock, random })
   const { manager } = assembleOperator(
     { config, identity },
     {

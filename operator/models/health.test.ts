@@ -4,9 +4,10 @@ import {
   startRehearsal,
   type RunningRehearsal,
 } from '../../hack/rehearsal/start.ts'
-import { createPulls, probeModel } from './health.ts'
+import { systemClock as clock, systemRandom as random } from '../runtime/clock.ts'
+import { probeModel } from './health.ts'
 import { modelProfile } from './profile.ts'
-import { pullModel, serverVersion, showModel, type PullProgress } from './server.ts'
+import { createPulls } from './pulls.ts'
 
 let server: RunningRehearsal
 const stop = new AbortController()
@@ -32,7 +33,7 @@ test('a model it does not hold is missing', async () => {
 })
 
 test('a model it does not hold is pulled when the profile says so, and ready afterwards', async () => {
-  const pulls = createPulls({ signal })
+  const pulls = createPulls({ signal, clock, random })
   expect(await probeModel(profile('other:7b', true), { signal, pulls })).toMatchObject({
     state: 'pulling',
   })
@@ -52,16 +53,4 @@ test('a probe ends with its signal', async () => {
   await expect(
     probeModel(profile('rehearsal'), { signal: AbortSignal.abort(new Error('stop')) }),
   ).rejects.toThrow('stop')
-})
-
-test('the server tells its version, what a model can do, and how far a pull is', async () => {
-  expect(await serverVersion(server.endpoint, { signal })).toMatch(/^\d+\.\d+/)
-  expect(await showModel(server.endpoint, 'rehearsal', { signal })).toEqual({
-    capabilities: ['completion'],
-    contextTokens: 32_768,
-  })
-  const seen: PullProgress[] = []
-  await pullModel(server.endpoint, 'other', { signal, onProgress: (now) => seen.push(now) })
-  expect(seen.map((now) => now.percent)).toEqual([undefined, 0, 25, 50, 100, undefined])
-  expect(seen.at(-1)?.status).toBe('success')
 })

@@ -1,6 +1,9 @@
 import { systemClock, type Clock } from '../runtime/clock.ts'
+import { sameModel } from './model-name.ts'
 import type { ModelProfile } from './profile.ts'
-import { listModels, pullModel, serverVersion, type PullProgress } from './server.ts'
+import type { PullState } from './pull-job.ts'
+import type { Pulls } from './pulls.ts'
+import { heldModels, serverVersion } from './server.ts'
 import { networkReason } from './transport.ts'
 
 /** Whether a model can be asked now. `message` and `progress` are for people. */
@@ -9,48 +12,6 @@ export type ModelHealth =
   | { readonly state: 'missing' }
   | { readonly state: 'unreachable'; readonly message: string }
   | { readonly state: 'pulling'; readonly progress: string }
-
-/** Pulls that are under way; one for the process. */
-export interface Pulls {
-  /** Starts a pull, or finds the one that runs; says how far it is. A pull that failed says so once and starts anew. */
-  start(profile: ModelProfile): string
-}
-
-/** Keeps the pulls of this process until `signal`. */
-export function createPulls(options: { readonly signal: AbortSignal }): Pulls {
-  const running = new Map<string, { progress: string; failed: boolean }>()
-  return {
-    start(profile) {
-      const key = `${profile.endpoint} ${profile.name}`
-      const known = running.get(key)
-      if (known !== undefined) {
-        if (known.failed) running.delete(key)
-        return known.progress
-      }
-      const pull = { progress: 'asked the server for it', failed: false }
-      running.set(key, pull)
-      void pullModel(profile.endpoint, profile.name, {
-        signal: options.signal,
-        onProgress: (progress) => {
-          pull.progress = inWords(progress)
-        },
-      }).then(
-        () => running.delete(key),
-        (error: unknown) => {
-          pull.failed = true
-          pull.progress = `the pull failed: ${networkReason(error)}`
-        },
-      )
-      return pull.progress
-    },
-  }
-}
-
-function inWords(progress: PullProgress): string {
-  return progress.percent === undefined
-    ? progress.status
-    : `${progress.status}: ${progress.percent} %`
-}
 
 /** The server has this long to say what it holds. */
 const probeMs = 10_000
@@ -75,10 +36,11 @@ export async function probeModel(
   const cancel = (options.clock ?? systemClock).after(probeMs, stop)
   try {
     await serverVersion(profile.endpoint, { signal: deadline.signal })
-    const held = await listModels(profile.endpoint, { signal: deadline.signal })
-    if (held.some((name) => sameModel(name, profile.name))) return { state: 'ready' }
+    const held = await heldModels(profile.endpoint, { signal: deadline.signal })
+    if (held.some(({ name }) => sameModel(name, profile.name))) return { state: 'ready' }
     if (!profile.pull || options.pulls === undefined) return { state: 'missing' }
-    return { state: 'pulling', progress: options.pulls.start(profile) }
+    const pull = options.pulls.start(profile, { source: { kind: 'registry' } })
+    return { state: 'pulling', progress: inWords(pull) }
   } catch (error) {
     options.signal.throwIfAborted()
     const reason = deadline.signal.aborted
@@ -94,11 +56,8 @@ export async function probeModel(
   }
 }
 
-function sameModel(held: string, wanted: string): boolean {
-  return fullName(held) === fullName(wanted)
-}
-
-/** Ollama adds `:latest` to names without a tag. */
-function fullName(name: string): string {
-  return name.includes(':') ? name : `${name}:latest`
+function inWords(pull: PullState): string {
+  if (pull.kind === 'done') return 'it has just been pulled'
+  if (pull.kind === 'failed') return `the pull failed: ${pull.reason}`
+  return pull.percent === undefined ? pull.status : `${pull.status}: ${pull.percent} %`
 }
