@@ -47,7 +47,7 @@ async function main(): Promise<void> {
     })
     return {
       gateway,
-      servers: new ConnectedServers({ gateway, clock, random, diskBytes: config.modelServer.disk }),
+      servers: new ConnectedServers({ ...config.modelServer, gateway, clock, random, signal }),
       plan: planMaker({ forge, gateway, profileOf, log }),
     }
   }

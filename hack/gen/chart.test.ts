@@ -7,6 +7,7 @@ import {
   type Rendered,
   type RenderedContainer,
 } from './chart-render.ts'
+import { kinds } from './outputs.ts'
 import { podSecurityProblems } from './pod-security.ts'
 
 const helm = helmProgram() ?? ''
@@ -228,7 +229,11 @@ describe.skipIf(helm === '')('the models of the configuration', () => {
     ['hold further models behind the first', [extra], ['qwen2.5-coder:7b', 'small:1b']],
     ['are those of a preset', ['preset="classic"'], ['codellama:7b', 'llama2:7b']],
     ['are one small one for small machines', ['preset="tiny"'], ['qwen2.5-coder:1.5b']],
-    ['are the one a person names, whatever the preset', ['preset="classic"', 'model.name="m"'], ['m']],
+    [
+      'are the one a person names, whatever the preset',
+      ['preset="classic"', 'model.name="m"'],
+      ['m'],
+    ],
   ])('%s', (_, settings, want) => {
     const { models } = parseConfig(configOf(renderChart(helm, settings)))
 
@@ -277,7 +282,9 @@ describe.skipIf(helm === '')('the models of the agents', () => {
       memory: 8 * 2 ** 30,
       disk: 20 * 2 ** 30,
     })
-    expect(server(['ollama.resources.limits={"nvidia.com/gpu":1,"memory":"8Gi"}'])).not.toHaveProperty('memory')
+    expect(
+      server(['ollama.resources.limits={"nvidia.com/gpu":1,"memory":"8Gi"}']),
+    ).not.toHaveProperty('memory')
     expect(server(['ollama.enabled=false', 'ollama.external.url="http://mac:11434"'])).toEqual({
       url: 'http://mac:11434',
       airGapped: false,

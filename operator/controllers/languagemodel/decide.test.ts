@@ -37,6 +37,12 @@ test.each<[string, Partial<ModelObservation>, string, string | undefined]>([
   ],
   ['a spec that is none', { invalid: 'spec.model: too short' }, 'InvalidSpec', undefined],
   ['a model that another names, too', { duplicateOf: 'first' }, 'Duplicate', undefined],
+  [
+    'a model that runs elsewhere under a harmless name',
+    { server: { kind: 'reachable', held: { digest: 'x', sizeBytes: 1, remoteHost: 'https://x' } } },
+    'InvalidSpec',
+    undefined,
+  ],
   ['a model that somebody has to put there', { server: empty }, 'NotHeld', undefined],
   ['a model to be pulled', { server: empty, model: pulled }, 'Pulling', 'fetch'],
   [
@@ -140,7 +146,8 @@ test('people are told of a pull at its quarters', () => {
   expect(told).toEqual([1, 26, 80])
 })
 
-test('a model in use is looked at every few seconds, an idle one every minute', () => {
+test('a model in use or not ready is looked at every few seconds, an idle one every minute', () => {
   expect(decideModel(seen({ inUse: true })).nextMs).toBe(5_000)
+  expect(decideModel(seen({ server: empty })).nextMs).toBe(5_000)
   expect(decideModel(seen()).nextMs).toBe(60_000)
 })

@@ -7,9 +7,10 @@ import {
 } from '../../api/condition-list.ts'
 import { modelConditions, modelReasons, type ModelReason } from '../../api/conditions.ts'
 import type { LanguageModel, LanguageModelStatus } from '../../api/language-model.ts'
+import { inGiB } from '../../models/memory.ts'
 import type { Notice } from '../world.ts'
 import type { ServerView, TestState, TransferState } from './servers.ts'
-import { inGibibytes, words } from './words.ts'
+import { words } from './words.ts'
 
 /** Everything a decision about one model rests on. */
 export interface ModelObservation {
@@ -48,7 +49,8 @@ export interface ModelDecision {
   readonly nextMs: number
 }
 
-const inUseMs = 5_000
+/** While requests wait for it, or it is not ready. */
+const soonMs = 5_000
 const idleMs = 60_000
 
 /** What is true of a model now, in the order in which it has to become true. */
@@ -99,7 +101,7 @@ export function decideModel(seen: ModelObservation): ModelDecision {
     isNew: !isDeepStrictEqual(withoutAges(before), withoutAges(status)),
     step: finding.step,
     notice: noticeOf(model, status, finding),
-    nextMs: seen.inUse || pulling || finding.step !== undefined ? inUseMs : idleMs,
+    nextMs: seen.inUse || !finding.ready ? soonMs : idleMs,
   }
 }
 
@@ -114,6 +116,8 @@ function findingOf(seen: ModelObservation): Finding {
     return halted(modelReasons.ServerUnreachable, words.unreachable(server.message))
   const { held, neededBytes } = server
   if (held === undefined) return absent(model, transfer, limits)
+  if (held.remoteHost !== undefined)
+    return halted(modelReasons.InvalidSpec, words.remote(spec.model, held.remoteHost))
   if (limits.memoryBytes !== undefined && (neededBytes ?? 0) > limits.memoryBytes)
     return halted(
       modelReasons.NotEnoughMemory,
@@ -176,7 +180,7 @@ function isTested({ spec, status }: LanguageModel, digest: string): boolean {
 
 function heldStatus(held: { readonly digest: string; readonly sizeBytes: number }) {
   const { digest, sizeBytes } = held
-  return { digest, sizeBytes, size: inGibibytes(sizeBytes) }
+  return { digest, sizeBytes, size: inGiB(sizeBytes) }
 }
 
 function testStatus({ model, server, test, now }: ModelObservation): LanguageModelStatus {

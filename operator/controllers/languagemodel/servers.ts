@@ -7,7 +7,14 @@ export type ServerView =
   | { readonly kind: 'unreachable'; readonly message: string }
   | {
       readonly kind: 'reachable'
-      readonly held: { readonly digest: string; readonly sizeBytes: number } | undefined
+      readonly held:
+        | {
+            readonly digest: string
+            readonly sizeBytes: number
+            /** Where its prompts would be sent, for a model that runs elsewhere. */
+            readonly remoteHost?: string | undefined
+          }
+        | undefined
       /** Memory that it needs with its context, as estimated; undefined when nothing is known. */
       readonly neededBytes?: number | undefined
       readonly capabilities?: readonly string[] | undefined

@@ -1,11 +1,7 @@
 // What is said about a model: each sentence names the next thing to do where there is one.
 import type { LanguageModelSpec, Tier } from '../../api/language-model.ts'
+import { inGiB } from '../../models/memory.ts'
 import type { TransferState } from './servers.ts'
-
-/** Bytes for people, as in 4.7 GiB. */
-export function inGibibytes(bytes: number): string {
-  return `${(bytes / 2 ** 30).toFixed(1)} GiB`
-}
 
 const preload = (model: string): string =>
   `kubectl exec statefulset/guildhall-ollama -- ollama pull ${model}`
@@ -22,12 +18,14 @@ export const words = {
       : `the model server does not hold ${model}. Pull it: ${preload(model)}, or set spec.source to pull`,
   airGapped: (model: string) =>
     `the model server does not hold ${model}, and airGapped forbids to pull it. Copy it in, as docs/models.md shows, and set spec.source to preloaded or blob`,
+  remote: (model: string, host: string) =>
+    `${model} does not run in this server: prompts would be sent to ${host}. Name a model that does, e.g. qwen2.5-coder:7b`,
   pulling: (model: string, transfer: TransferState | undefined) =>
     transfer?.kind === 'running'
       ? `${model} is being fetched: ${transfer.status}, ${transfer.percent} %`
       : `${model} is being fetched`,
   memory: (spec: LanguageModelSpec, needed: number, there: number) =>
-    `${spec.model} needs about ${inGibibytes(needed)} with a context of ${spec.contextTokens} tokens times ${spec.parallel}, and the model server has ${inGibibytes(there)}. Lower spec.contextTokens or spec.parallel, take a smaller model, or raise ollama.resources in the chart`,
+    `${spec.model} needs about ${inGiB(needed)} with a context of ${spec.contextTokens} tokens times ${spec.parallel}, and the model server has ${inGiB(there)}. Lower spec.contextTokens or spec.parallel, take a smaller model, or raise ollama.resources in the chart`,
   testing: (model: string) => `${model} is loaded and asked three short questions`,
   untested: (model: string, problem: string) =>
     `${model} could not be tested: ${problem}; it is tried again by itself`,
