@@ -94,7 +94,8 @@ export async function probeModel(
   }
 }
 
-function sameModel(held: string, wanted: string): boolean {
+/** Whether two names are those of one model: `a` and `a:latest` are. */
+export function sameModel(held: string, wanted: string): boolean {
   return fullName(held) === fullName(wanted)
 }
 
