@@ -54,7 +54,8 @@ export function processTerminal(
     next: (command) => stderr.write(`next: ${asTyped(command, env)}\n`),
     live: screen && !env['CI'],
     liveErr: stderr.isTTY && env['TERM'] !== 'dumb' && !env['CI'],
-    style: () => ({ color, ascii, width: screen ? stdout.columns : undefined }),
+    // Some terminals say that they have no columns; they mean that they do not know.
+    style: () => ({ color, ascii, width: screen ? stdout.columns || undefined : undefined }),
     rows: () => stdout.rows ?? 24,
   }
 }

@@ -28,7 +28,7 @@ export function withProgress(call: Gateway['call'], outlet: ProgressOutlet): Gat
     }
     const now = () => {
       if (sent > 1 && tokens === 0) return 'the server gave no answer, asked again'
-      return tokens === 0 ? 'reading' : `${counted(tokens, 'token')} so far`
+      return tokens === 0 ? 'reading the question' : `${counted(tokens, 'token')} so far`
     }
     const tell = () => write(live ? `\r${line(now())}\u001b[K` : `${line(now())}\n`)
     let cancel = (): void => undefined
@@ -59,7 +59,7 @@ export function withProgress(call: Gateway['call'], outlet: ProgressOutlet): Gat
       end(counted(result.outputTokens, 'token'))
       return result
     } catch (error) {
-      end('no answer that can be used')
+      end(options?.signal?.aborted ? 'stopped' : 'no answer that can be used')
       throw error
     } finally {
       cancel()

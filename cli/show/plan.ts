@@ -17,6 +17,7 @@ export interface PlanView extends MadePlan {
 }
 
 const usualWidth = 110
+const leastWidth = 40
 const shownLines = 8
 
 /** A plan as programs read it: `guild plan --json`. */
@@ -40,7 +41,7 @@ export function planAsJson(plan: Plan): object {
 
 /** A plan as a tree of waves, then team, warnings, and what the model said with what was made of it. Pure. */
 export function renderPlan(view: PlanView, style: Style): readonly string[] {
-  const width = style.width ?? usualWidth
+  const width = Math.max(leastWidth, style.width ?? usualWidth)
   return [
     ...header(view, width),
     ...align(view.plan.waves.flatMap((wave, at) => waveRows(wave, at, view.plan))),
