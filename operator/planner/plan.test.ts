@@ -182,6 +182,21 @@ test('a weak model is not asked: one unit for each file the request names', asyn
   expect(codeFiles(made)).toEqual([['src/slug.js'], ['src/wrap.js']])
 })
 
+test.each([
+  [
+    'Build a REST API with JWT authentication',
+    'Document the API',
+    'Review the security of the change',
+  ],
+  ['Add GET /health to src/server.js', 'Document the API', 'Review the change'],
+  ['Store passwords in src/slug.js', 'Document the change', 'Review the security of the change'],
+  [request, 'Document the change', 'Review the change'],
+])('what is reviewed and documented follows the request: %s', async (text, docs, review) => {
+  const { plan } = await makePlan(inputOf(answering('n', good), { request: text }), {})
+  const titleOf = (action: string) => plan.tasks.find((task) => task.action === action)?.title
+  expect([titleOf('document'), titleOf('review')]).toEqual([docs, review])
+})
+
 test('deployment is not promised', async () => {
   const text = `${request} Then deploy it.`
   const made = await makePlan(inputOf(answering('n', good), { request: text }), {})

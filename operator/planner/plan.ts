@@ -7,7 +7,14 @@ import { expand } from './expand.ts'
 import type { RepositoryFacts } from './facts.ts'
 import { planHash } from './hash.ts'
 import { isDocument } from './language.ts'
-import { documentPathsOf, isAboutDeployment, isAboutDocuments, sentencesOf } from './mentions.ts'
+import {
+  documentPathsOf,
+  isAboutDeployment,
+  isAboutDocuments,
+  isAboutRoutes,
+  isAboutSecurity,
+  sentencesOf,
+} from './mentions.ts'
 import {
   notesQuestion,
   tripwire,
@@ -60,11 +67,16 @@ export async function makePlan(
   const transcript: TranscriptEntry[] = []
   const proposal = await propose(input, transcript, options)
   const documents = proposal.documents
-    ? { goal: documentGoal(spec.request, proposal.units), files: documentFiles(input) }
+    ? {
+        title: isAboutRoutes(spec.request) ? 'Document the API' : 'Document the change',
+        goal: documentGoal(spec.request, proposal.units),
+        files: documentFiles(input),
+      }
     : undefined
   const expansion = expand(proposal.units, {
     request: input.request,
     documents,
+    security: isAboutSecurity(spec.request),
     maxTasks: spec.limits.maxTasks,
   })
   const { tasks } = expansion
@@ -224,7 +236,10 @@ function asUnits(value: unknown, text: string): UnitsAnswer {
 function documentGoal(request: string, units: readonly Unit[]): string {
   const asked = sentencesOf(request).filter(isAboutDocuments).join(' ')
   const made = units.map((unit) => `- ${unit.goal} (${unit.files.join(', ')})`).join('\n')
-  return `${asked || 'Say in the README what was added and how to use it.'}\nWhat was made:\n${made}`.slice(
+  const routes = isAboutRoutes(request)
+    ? ' Name every route with its method, what it takes and what it answers.'
+    : ''
+  return `${asked || 'Say in the README what was added and how to use it.'}${routes}\nWhat was made:\n${made}`.slice(
     0,
     4000,
   )
