@@ -118,6 +118,13 @@ test(
   },
 )
 
+test('a server that is busy is waited for', patience, async () => {
+  await server.inject({ kind: '503', match: 'src/slug.js exports slugify' })
+  const { code, stdout, stderr } = await plan(['--file', 'examples/hello.yaml', '--json'])
+  expect([code, shown.parse(JSON.parse(stdout)).source]).toEqual([0, 'model'])
+  expect(stderr).toContain('the server was busy or broke off, asked again')
+})
+
 test('a person’s plan needs no server', patience, async () => {
   const text = [
     'apiVersion: guildhall.dev/v1alpha1',

@@ -27,7 +27,7 @@ export function withProgress(call: Gateway['call'], outlet: ProgressOutlet): Gat
       return `${request.model}, ${questionInWords(request.purpose)}: ${end}, ${time}`
     }
     const now = () => {
-      if (sent > 1 && tokens === 0) return 'the server gave no answer, asked again'
+      if (sent > 1 && tokens === 0) return 'the server was busy or broke off, asked again'
       return tokens === 0 ? 'reading the question' : `${counted(tokens, 'token')} so far`
     }
     const tell = () => write(live ? `\r${line(now())}\u001b[K` : `${line(now())}\n`)
@@ -49,6 +49,7 @@ export function withProgress(call: Gateway['call'], outlet: ProgressOutlet): Gat
           if (event.kind === 'started') {
             sent += 1
             tokens = 0
+            if (sent > 1) tell()
           } else if (event.kind === 'progress') {
             tokens = event.tokens
             if (live) tell()
