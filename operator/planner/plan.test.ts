@@ -99,6 +99,15 @@ test('the same answers give the same plan, and another unit another hash', async
   expect(await hash(other)).not.toBe(await hash(good))
 })
 
+test('notes that were cut are used as far as they came', async () => {
+  const cut = new ModelError('OutputUnusable', 'it was cut off', { text: 'two functions, and' })
+  const ask = answering(cut, good)
+  const made = await makePlan(inputOf(ask), {})
+  const notes = ask.calls[1]?.sections.find((one) => one.title === 'Notes')
+  expect(notes?.text).toBe('two functions, and')
+  expect(made.transcript[0]?.outcome).toBe('used all the same: it was cut off')
+})
+
 test('a forgotten part is asked for again, with what failed', async () => {
   const half = { ...good, a_units: good.a_units.slice(0, 1) }
   const ask = answering('n', half, good)
@@ -118,6 +127,9 @@ test('the best answer is kept when the repairs do not help, and the plan says wh
   expect(ask.calls).toHaveLength(3)
   expect(made.plan.source).toBe('model')
   expect(made.plan.warnings.join()).toContain('src/wrap.js')
+  const outcomes = made.transcript.map((entry) => entry.outcome)
+  expect(outcomes[1]).toMatch(/^used all the same: no unit mentions/)
+  expect(outcomes[2]).toMatch(/^no unit mentions/)
 })
 
 test.each([
