@@ -22,7 +22,13 @@ const layers: readonly (readonly string[])[] = [
 const guests: Readonly<Record<string, readonly string[]>> = {
   'agent-image': ['operator/api'],
   forge: ['operator/api', 'operator/kube', 'operator/runtime/clock.ts'],
-  cli: ['operator/api', 'operator/kube', 'operator/runtime/clock.ts'],
+  cli: [
+    'operator/api',
+    'operator/kube',
+    'operator/runtime/clock.ts',
+    'operator/models',
+    'operator/planner',
+  ],
 }
 
 const sources = globSync('{operator,forge,agent-image,cli}/**/*.ts', { cwd: root }).filter(

@@ -7,7 +7,11 @@ export interface ExpandOptions {
   /** Name of the DevRequest. */
   readonly request: string
   /** Whether a documentation task is wanted, and what the request says about it. */
-  readonly documents: { readonly goal: string; readonly files: readonly string[] } | undefined
+  readonly documents:
+    | { readonly title: string; readonly goal: string; readonly files: readonly string[] }
+    | undefined
+  /** The review looks for holes before anything else. */
+  readonly security: boolean
   readonly maxTasks: number
 }
 
@@ -98,7 +102,7 @@ function tasksOf(
     })
     const code = add('code', {
       ...common,
-      title: titled(`Write ${what}`),
+      title: titled(`Write ${what}${about(goal)}`),
       after: [...new Set([...spec, ...earlier])],
     })
     const verify = add('verify', { ...common, title: `Run the tests of ${name}`, after: [...code] })
@@ -108,18 +112,17 @@ function tasksOf(
   const goals = units.map((unit) => `- ${unit.goal}`).join('\n')
   const review = add('review', {
     ...whole,
-    title: 'Review the change',
-    goal: `Read the whole change and say what is wrong with it. It was written for:\n${goals}`.slice(
-      0,
-      4000,
-    ),
+    title: options.security ? 'Review the security of the change' : 'Review the change',
+    goal: `Read the whole change and say what is wrong with it${
+      options.security ? holes : ''
+    }. It was written for:\n${goals}`.slice(0, 4000),
     after: written,
   })
   const document =
     options.documents === undefined
       ? review
       : add('document', {
-          title: 'Document the change',
+          title: options.documents.title,
           goal: options.documents.goal,
           doneWhen: 'Every name, path and command in the text exists.',
           files: [...options.documents.files],
@@ -132,6 +135,15 @@ function tasksOf(
     after: [...document],
   })
   return tasks
+}
+
+const holes =
+  ': first where a secret could leak, where a check could be passed by, and where input is trusted'
+
+/** What a goal calls its unit before it goes into details, in plain words; empty when it does not begin so. */
+function about(goal: string): string {
+  const name = /^[\p{L}\p{N}][\p{L}\p{N} '-]{2,58}(?=[:;,.](?:\s|$)|$)/u.exec(goal)?.[0]
+  return name === undefined ? '' : `: ${name}`
 }
 
 function titled(text: string): string {

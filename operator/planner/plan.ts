@@ -7,7 +7,14 @@ import { expand } from './expand.ts'
 import type { RepositoryFacts } from './facts.ts'
 import { planHash } from './hash.ts'
 import { isDocument } from './language.ts'
-import { documentPathsOf, isAboutDeployment, isAboutDocuments, sentencesOf } from './mentions.ts'
+import {
+  documentPathsOf,
+  isAboutDeployment,
+  isAboutDocuments,
+  isAboutRoutes,
+  isAboutSecurity,
+  sentencesOf,
+} from './mentions.ts'
 import {
   notesQuestion,
   tripwire,
@@ -35,7 +42,7 @@ export interface PlanInput {
 export interface TranscriptEntry {
   readonly purpose: string
   readonly text: string
-  /** `used`, or why not. */
+  /** `used`; or what was wrong with it, after `used all the same:` when nothing better came. */
   readonly outcome: string
 }
 
@@ -60,11 +67,16 @@ export async function makePlan(
   const transcript: TranscriptEntry[] = []
   const proposal = await propose(input, transcript, options)
   const documents = proposal.documents
-    ? { goal: documentGoal(spec.request, proposal.units), files: documentFiles(input) }
+    ? {
+        title: isAboutRoutes(spec.request) ? 'Document the API' : 'Document the change',
+        goal: documentGoal(spec.request, proposal.units),
+        files: documentFiles(input),
+      }
     : undefined
   const expansion = expand(proposal.units, {
     request: input.request,
     documents,
+    security: isAboutSecurity(spec.request),
     maxTasks: spec.limits.maxTasks,
   })
   const { tasks } = expansion
@@ -143,7 +155,9 @@ async function askForUnits(
   const { request } = spec
   const notes = await askForNotes(asker, input, transcript)
   let failed: { readonly answer: string; readonly problems: readonly string[] } | undefined
-  let best: { readonly proposal: Proposal; readonly problems: number } | undefined
+  let best:
+    | { readonly proposal: Proposal; readonly problems: number; readonly entry: number }
+    | undefined
   for (let round = 0; round <= mostRepairs; round++) {
     const question = unitsQuestion({ request, facts, notes, failed })
     const purpose = question.purpose
@@ -156,6 +170,7 @@ async function askForUnits(
         const documents = value.b_docs || sentencesOf(request).some(isAboutDocuments)
         best = {
           problems: problems.length,
+          entry: transcript.length - 1,
           proposal: {
             units: addMissing(units, request),
             source: 'model',
@@ -175,7 +190,10 @@ async function askForUnits(
       failed = { answer: unusable.text, problems: [unusable.message] }
     }
   }
-  if (best !== undefined) return best.proposal
+  if (best !== undefined) {
+    usedAllTheSame(transcript, best.entry)
+    return best.proposal
+  }
   return {
     units: [oneUnit(request, facts)],
     source: 'template',
@@ -197,15 +215,24 @@ async function askForNotes(
   const { purpose } = question
   try {
     const { text } = await write(asker, question)
-    transcript.push({ purpose, text, outcome: 'used' })
-    return tripwire.test(text) ? '' : text.trim()
+    const copied = tripwire.test(text)
+    transcript.push({ purpose, text, outcome: copied ? 'it is copied from the example' : 'used' })
+    return copied ? '' : text.trim()
   } catch (error) {
     const unusable = usableFailure(error)
     // Small models do not stop at 200 tokens; what they said until then is still good.
     const notes = unusable.code === 'OutputUnusable' ? unusable.text.trim() : ''
     transcript.push({ purpose, text: unusable.text, outcome: unusable.message })
+    if (notes !== '') usedAllTheSame(transcript, transcript.length - 1)
     return notes.slice(0, 1200)
   }
+}
+
+/** Says of an answer with faults that the plan was made from it. */
+function usedAllTheSame(transcript: TranscriptEntry[], at: number): void {
+  const entry = transcript[at]
+  if (entry === undefined || entry.outcome === 'used') return
+  transcript[at] = { ...entry, outcome: `used all the same: ${entry.outcome}` }
 }
 
 /** Passes on what the caller must wait for or stop at; gives back what another try may cure. */
@@ -224,7 +251,10 @@ function asUnits(value: unknown, text: string): UnitsAnswer {
 function documentGoal(request: string, units: readonly Unit[]): string {
   const asked = sentencesOf(request).filter(isAboutDocuments).join(' ')
   const made = units.map((unit) => `- ${unit.goal} (${unit.files.join(', ')})`).join('\n')
-  return `${asked || 'Say in the README what was added and how to use it.'}\nWhat was made:\n${made}`.slice(
+  const routes = isAboutRoutes(request)
+    ? ' Name every route with its method, what it takes and what it answers.'
+    : ''
+  return `${asked || 'Say in the README what was added and how to use it.'}${routes}\nWhat was made:\n${made}`.slice(
     0,
     4000,
   )
