@@ -133,6 +133,12 @@ export function isTooManyRequests(error: unknown): error is KubeError {
   return hasStatus(error, 429)
 }
 
+/** The API server did not do it, for sure; after any other failure nobody knows. */
+export function isRefusal(error: unknown): boolean {
+  if (error instanceof WriteBarredError) return true
+  return error instanceof KubeError && error.status >= 400 && error.status < 500
+}
+
 /** The same request may succeed later without any change of ours. */
 export function isTransient(error: unknown): error is KubeError {
   return error instanceof KubeError && [0, 429, 500, 502, 503, 504].includes(error.status)

@@ -7,6 +7,7 @@ import { heldBy } from '../../api/task-state.ts'
 import type { AgentSettings } from '../../config.ts'
 import type { Lines } from '../../hub/lines.ts'
 import { isConflict, isNotFound } from '../../kube/errors.ts'
+import { keyOf } from '../../kube/resource.ts'
 import type { Reconcile } from '../../runtime/controller.ts'
 import { done, requeueAfter, WaitError, type Result } from '../../runtime/outcome.ts'
 import {
@@ -21,8 +22,9 @@ import { draining } from '../agent/decide.ts'
 import type { Outcomes } from '../agent/controller.ts'
 import type { StartFailures } from '../agent/start-failures.ts'
 import { lostAfterMs, returnMs } from '../agenttask/controller.ts'
-import { assign, queued } from '../agenttask/transitions.ts'
+import { queued } from '../agenttask/transitions.ts'
 import { byHeld, claimOf, writeStatus, type World } from '../world.ts'
+import { Assignments } from './assignments.ts'
 import { Backlog } from './backlog.ts'
 import { NewAgents } from './new-agents.ts'
 import { Waits } from './waits.ts'
@@ -53,9 +55,10 @@ export function schedulerReconciler(
   const backlog = new Backlog(world.tasks)
   const waits = new Waits(dwellMs)
   const newAgents = new NewAgents(world, parts.settings)
+  const assignments = new Assignments(world, parts.dispatch)
   return async function reconcileSchedule(_key, { signal }): Promise<Result> {
     const now = world.clock.now()
-    const decided = schedule(observe(world, { ...parts, newAgents }, backlog, now))
+    const decided = schedule(observe(world, { ...parts, newAgents, assignments }, backlog, now))
     const failures: unknown[] = []
     /**
      * Does the first few and says whether some are left: what becomes ready meanwhile must not wait until everything
@@ -79,8 +82,8 @@ export function schedulerReconciler(
     }
     const waiting = waits.of(decided.queue, world.clock.monotonic())
     const isMore = [
-      await some(decided.assign, async ({ task, agent }) =>
-        give(world, parts, task, agent, signal),
+      await some(assignments.of(decided.assign), async (assignment) =>
+        assignments.give(assignment, signal),
       ),
       await some(newAgents.of(decided.create), async (agent) => newAgents.make(agent, signal)),
       await some(decided.retire, async ({ agent, reason }) =>
@@ -108,13 +111,16 @@ function observe(
     readonly starts: Pick<StartFailures, 'troubles'>
     readonly outcomes: Pick<Outcomes, 'of'>
     readonly newAgents: NewAgents
+    readonly assignments: Assignments
   },
   backlog: Backlog,
   now: number,
 ): ScheduleInput {
   const held = world.tasks.byIndex(byHeld, byHeld)
+  const unclear = parts.assignments.underWay()
+  const unclearTasks = new Set(unclear.map(({ task }) => keyOf(task.metadata)))
   const running = new Map<string, number>()
-  for (const { spec } of held)
+  for (const { spec } of [...held, ...unclear.map(({ task }) => task)])
     running.set(spec.requestRef.name, (running.get(spec.requestRef.name) ?? 0) + 1)
   const requests = new Map<string, SchedulableRequest>()
   const lines: Line[] = []
@@ -123,7 +129,11 @@ function observe(
     const alive = request !== undefined && request.metadata.deletionTimestamp === undefined
     // Its request is gone, perhaps replaced by another of its name: the tasks are about to go and are nobody's work.
     if (line.owner !== undefined && !(alive && request.metadata.uid === line.owner)) continue
-    lines.push(line)
+    const tasks =
+      unclear.length === 0
+        ? line.tasks
+        : line.tasks.filter(({ metadata }) => !unclearTasks.has(keyOf(metadata)))
+    if (tasks.length > 0) lines.push({ ...line, tasks })
     // Objects stored before a schema change may lack what the schema fills in today.
     const limits: Partial<DevRequestSpec['limits']> | undefined = request?.spec.limits
     if (alive)
@@ -136,7 +146,10 @@ function observe(
     now,
     lines,
     running,
-    busy: new Set(held.flatMap((task) => heldBy(task)?.podUid ?? [])),
+    busy: new Set([
+      ...held.flatMap((task) => heldBy(task)?.podUid ?? []),
+      ...unclear.flatMap(({ agent }) => agent.podUid ?? []),
+    ]),
     agents: [
       ...world.agents.list().map((agent) => viewOf(agent, parts.lines, parts.outcomes, now)),
       ...parts.newAgents.underWay(),
@@ -185,24 +198,6 @@ function isSilent({ status }: Agent, lines: Lines): boolean {
   if (status?.state !== 'idle' && status?.state !== 'busy') return false
   const { known } = lines.of(status.podUid)
   return lines.silentMs(status.podUid) > (known ? lostAfterMs : returnMs)
-}
-
-async function give(
-  world: World,
-  parts: { readonly dispatch: (task: AgentTask) => void },
-  task: AgentTask,
-  agent: SchedulableAgent,
-  signal: AbortSignal,
-): Promise<void> {
-  if (agent.podUid === undefined) return
-  const { status, act } = assign(
-    task,
-    { name: agent.name, podUid: agent.podUid },
-    world.clock.now(),
-  )
-  parts.dispatch(
-    await writeStatus(world, world.tasks, task, status, { signal, priority: 'assign', act }),
-  )
 }
 
 async function retire(

@@ -1,7 +1,7 @@
 import { agents as agentKind } from '../../api/kinds.ts'
 import { annotations, labels } from '../../api/names.ts'
 import type { AgentSettings } from '../../config.ts'
-import { isAlreadyExists, isNotFound, KubeError, WriteBarredError } from '../../kube/errors.ts'
+import { isAlreadyExists, isNotFound, isRefusal } from '../../kube/errors.ts'
 import type { Schedule, SchedulableAgent } from '../../scheduler/schedule.ts'
 import type { World } from '../world.ts'
 
@@ -103,12 +103,6 @@ export class NewAgents {
       if (!isNotFound(error)) throw error
     }
   }
-}
-
-/** The API server did not do it, for sure. */
-function isRefusal(error: unknown): boolean {
-  if (error instanceof WriteBarredError) return true
-  return error instanceof KubeError && error.status >= 400 && error.status < 500
 }
 
 /** `coding-1`, `coding-2`, …: the lowest number that is free. */
