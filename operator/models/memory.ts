@@ -3,9 +3,9 @@ import type { ModelFacts } from './server.ts'
 /** Ollama keeps the context in 16-bit numbers unless OLLAMA_KV_CACHE_TYPE says otherwise. */
 const bytesPerNumber = 2
 /**
- * What the server needs besides: its program (about 60 MiB) and the buffers in which it computes, of which the largest
- * holds 4 bytes for each of 512 tokens and each word of the vocabulary: 97 MiB measured for SmolLM2 (49,152 words),
- * 297 MiB for Qwen2.5 (152,064 words).
+ * What the server needs besides: its program, and the buffers in which it computes. The largest holds 4 bytes for each of
+ * 512 tokens and each word of the vocabulary: 97 MiB for SmolLM2 (49,152 words; measured with Ollama 0.17.4), 297 MiB for
+ * Qwen2.5 (152,064 words).
  */
 const overheadBytes = 512 * 2 ** 20
 
