@@ -127,16 +127,21 @@ export class ConnectedServers implements ModelServers {
     await loadModel(profile, { signal })
     const loaded = await loadedModels(profile.endpoint, { signal })
     const contextTokens = loaded.find(({ name }) => sameModel(name, profile.name))?.contextTokens
-    if (!probes) return { tier: undefined, tokensPerSecond: undefined, contextTokens, findings: [] }
+    if (!probes)
+      return {
+        tier: undefined,
+        tokensPerSecond: undefined,
+        contextTokens,
+        summary: `${profile.name} was loaded`,
+      }
     const { call } = this.#options.gateway
-    const { tier, tokensPerSecond, findings } = await selfTest({
+    const { tier, tokensPerSecond, sentence } = await selfTest({
       call,
       profile,
       clock: this.#options.clock,
       signal,
     })
-    const sentences = Object.values(findings).map(({ sentence }) => sentence)
-    return { tier, tokensPerSecond, contextTokens, findings: sentences }
+    return { tier, tokensPerSecond, contextTokens, summary: sentence }
   }
 
   async #factsOf(

@@ -128,7 +128,7 @@ const status = object(
         digest: note(80, 'What was tested.'),
         contextTokens: count(0, 1048576, 'With which context.'),
         at: time('When.'),
-        findings: list(text(300, 'A sentence.'), 3, 'What each of the three questions showed.'),
+        summary: note(1000, 'What it showed, in a sentence.'),
       },
       'The last self-test.',
     ).optional(),

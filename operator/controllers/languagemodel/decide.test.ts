@@ -11,7 +11,7 @@ const empty: ServerView = { kind: 'reachable', held: undefined }
 const tested = (tier: 'weak' | 'basic' | 'good'): TestState => ({
   kind: 'done',
   digest: 'abc',
-  result: { tier, tokensPerSecond: 11.6, contextTokens: 4096, findings: ['it did well'] },
+  result: { tier, tokensPerSecond: 11.6, contextTokens: 4096, summary: 'it did well' },
 })
 
 const seen = (over: Partial<ModelObservation> = {}): ModelObservation => ({
@@ -114,7 +114,7 @@ test('what was found out stands in the status, and a second look changes nothing
     contextTokens: 4096,
     tier: 'good',
     tokensPerSecond: 12,
-    test: { digest: 'abc', findings: ['it did well'] },
+    test: { digest: 'abc', summary: 'it did well' },
   })
   const model: LanguageModel = { ...languageModel('coder'), status: first.status }
   expect(decideModel(seen({ model, now: now + 60_000 })).isNew).toBe(false)

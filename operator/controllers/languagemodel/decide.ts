@@ -134,16 +134,14 @@ function findingOf(seen: ModelObservation): Finding {
       ...(test === undefined ? { step: 'test' } : {}),
     }
   }
-  const findings = test?.kind === 'done' ? test.result.findings : model.status?.test?.findings
+  const found = test?.kind === 'done' ? test.result.summary : model.status?.test?.summary
   const tier =
     spec.tier ?? (test?.kind === 'done' ? test.result.tier : undefined) ?? model.status?.tier
-  return tier === 'weak'
-    ? {
-        ready: true,
-        reason: modelReasons.TooWeak,
-        message: words.weak(spec.model, findings ?? []),
-      }
-    : { ready: true, reason: modelReasons.Ready, message: words.ready(spec.model, tier) }
+  return {
+    ready: true,
+    reason: tier === 'weak' ? modelReasons.TooWeak : modelReasons.Ready,
+    message: found ?? words.ready(spec.model),
+  }
 }
 
 /** The server does not hold it: fetch it, or say who has to. */
@@ -189,7 +187,7 @@ function testStatus({ model, server, test, now }: ModelObservation): LanguageMod
   const told = capabilities === undefined ? {} : { capabilities: [...capabilities].slice(0, 16) }
   if (test?.kind !== 'done')
     return { ...told, ...(spec.tier === undefined ? {} : { tier: spec.tier }) }
-  const { tier, tokensPerSecond, contextTokens, findings } = test.result
+  const { tier, tokensPerSecond, contextTokens, summary } = test.result
   return {
     ...told,
     contextTokens: contextTokens ?? spec.contextTokens,
@@ -202,7 +200,7 @@ function testStatus({ model, server, test, now }: ModelObservation): LanguageMod
         model.status?.test?.digest === test.digest
           ? model.status.test.at
           : new Date(now).toISOString(),
-      findings: findings.map((finding) => finding.slice(0, 300)),
+      summary: summary.slice(0, 1000),
     },
   }
 }

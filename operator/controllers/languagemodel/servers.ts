@@ -38,7 +38,8 @@ export interface TestResult {
   readonly tokensPerSecond: number | undefined
   /** The context that the server really gave; undefined when it does not say. */
   readonly contextTokens: number | undefined
-  readonly findings: readonly string[]
+  /** What it showed, for people; for a weak model with what to do. */
+  readonly summary: string
 }
 
 export type TestState =

@@ -1,5 +1,5 @@
 // What is said about a model: each sentence names the next thing to do where there is one.
-import type { LanguageModelSpec, Tier } from '../../api/language-model.ts'
+import type { LanguageModelSpec } from '../../api/language-model.ts'
 import { inGiB } from '../../models/memory.ts'
 import type { TransferState } from './servers.ts'
 
@@ -29,10 +29,5 @@ export const words = {
   testing: (model: string) => `${model} is loaded and asked three short questions`,
   untested: (model: string, problem: string) =>
     `${model} could not be tested: ${problem}; it is tried again by itself`,
-  weak: (model: string, findings: readonly string[]) =>
-    `${model} is too weak to plan and to write code: ${findings.join('; ') || 'it failed its test'}. Plans are made without it and most tasks will fail; take a 7B coder or better, e.g. --set model.name=qwen2.5-coder:7b`,
-  ready: (model: string, tier: Tier | undefined) =>
-    tier === 'basic'
-      ? `${model} can be used; it loses sight of long texts, so keep requests short`
-      : `${model} can be used`,
+  ready: (model: string) => `${model} can be used`,
 } as const

@@ -76,12 +76,11 @@ export class SimulatedModel {
       test: async (_profile, { signal }) => {
         await this.#pause(process, 200, signal)
         if (this.#isDown()) throw new ModelError('ModelUnavailable', 'the model does not answer')
-        const findings = ['it was simulated']
         return {
           tier: undefined,
           tokensPerSecond: 10,
           contextTokens: profile.contextTokens,
-          findings,
+          summary: 'it is simulated',
         }
       },
     }
