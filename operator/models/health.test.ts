@@ -13,7 +13,11 @@ const stop = new AbortController()
 const { signal } = stop
 
 beforeEach(async () => {
-  server = await startRehearsal({ rules: [] })
+  const pullable = new Map([
+    ['other:7b', 8000],
+    ['other', 8000],
+  ])
+  server = await startRehearsal({ rules: [], pullable })
 })
 afterEach(async () => {
   await server[Symbol.asyncDispose]()
@@ -62,6 +66,16 @@ test('the server tells its version, what a model can do, and how far a pull is',
   })
   const seen: PullProgress[] = []
   await pullModel(server.endpoint, 'other', { signal, onProgress: (now) => seen.push(now) })
-  expect(seen.map((now) => now.percent)).toEqual([undefined, 0, 25, 50, 100, undefined])
+  expect(seen.map((now) => now.percent)).toEqual([
+    undefined,
+    undefined,
+    25,
+    50,
+    75,
+    100,
+    undefined,
+    undefined,
+    undefined,
+  ])
   expect(seen.at(-1)?.status).toBe('success')
 })
