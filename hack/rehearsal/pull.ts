@@ -9,7 +9,7 @@ import { tellProgress, type Progress } from './progress.ts'
 import { read } from './question.ts'
 import type { PullRecord } from './record.ts'
 import type { Records } from './records.ts'
-import { goneSignal, pause, Refusal } from './wire.ts'
+import { goneSignal, pause, Refusal, untilAborted } from './wire.ts'
 
 /** What pulls work on. */
 export interface PullParts {
@@ -132,11 +132,11 @@ async function pullLayer(
       })
       if (download.completed === size || signal.aborted) return
       if (toStrike !== undefined && download.completed >= size / 2) {
-        await strikeLayer(toStrike, download, cut)
+        await strikeLayer(toStrike, download, { signal, cut })
         toStrike = undefined
       }
       await pause(download.rate === 0 ? 1 : tickMs, signal)
-      step(download)
+      if (!signal.aborted) step(download)
     }
   } finally {
     download.pullers--
@@ -146,7 +146,7 @@ async function pullLayer(
 async function strikeLayer(
   strike: Strike<PullFaultKind>,
   download: Download,
-  cut: () => void,
+  { signal, cut }: Pick<PullOptions, 'signal' | 'cut'>,
 ): Promise<void> {
   const { digest } = download.layer
   switch (strike.kind) {
@@ -154,6 +154,7 @@ async function strikeLayer(
       // What was written must reach the client first.
       await pause(20)
       cut()
+      await untilAborted(signal)
       return
     case 'pull-broken':
       throw new Refusal(500, 'max retries exceeded: unexpected EOF')

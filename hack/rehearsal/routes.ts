@@ -44,7 +44,7 @@ const nameBody = z.looseObject({ name: z.string().default(''), model: z.string()
 /** Makes the routes. */
 export function createRoutes(rehearsal: Rehearsal): Routes {
   const { held, runners, faults, records } = rehearsal
-  const hello: Route = (_, response) => void response.end('Ollama is running (rehearsal)')
+  const hello: Route = (_, response) => plain(response, 200, 'Ollama is running (rehearsal)')
   const tellVersion: Route = (_, response) => json(response, 200, { version })
   const tags: Route = (_, response) => json(response, 200, { models: held.list().map(tagEntry) })
 
@@ -58,6 +58,9 @@ export function createRoutes(rehearsal: Rehearsal): Routes {
         const { model, name } = read(nameBody, await readJson(request))
         const wanted = model || name
         if (wanted === '') throw new Refusal(400, 'model is required')
+        if (modelName(wanted) === undefined) {
+          throw new Refusal(500, `unqualified name: registry.ollama.ai/library/${wanted}:latest`)
+        }
         json(response, 200, shownModel(heldModel(held, wanted), rehearsal.contextTokens))
       },
     },
@@ -95,10 +98,7 @@ export function createRoutes(rehearsal: Rehearsal): Routes {
       },
     },
     '/rehearsal': {
-      GET(_, response) {
-        response.setHeader('content-type', 'text/plain; charset=utf-8')
-        response.end(selfDescription)
-      },
+      GET: (_, response) => plain(response, 200, selfDescription),
     },
     '/rehearsal/faults': {
       async POST(request, response) {
@@ -133,9 +133,9 @@ export function createRoutes(rehearsal: Rehearsal): Routes {
       const methods = methodsOf(path)
       const route = methods?.[method]
       if (route !== undefined) return await route(request, response)
-      // Its web framework's own words, which are no JSON.
-      response.statusCode = methods === undefined ? 404 : 405
-      response.end(methods === undefined ? '404 page not found' : '405 method not allowed')
+      // The words of Ollama's web framework, which are no JSON.
+      if (methods === undefined) plain(response, 404, '404 page not found')
+      else plain(response, 405, '405 method not allowed')
     },
   }
 }
@@ -145,4 +145,10 @@ function heldModel(held: HeldModels, name: string): HeldModel {
   const found = held.find(name)
   if (found === undefined) throw new Refusal(404, `model '${name}' not found`)
   return found
+}
+
+function plain(response: ServerResponse, status: number, text: string): void {
+  response.statusCode = status
+  response.setHeader('content-type', 'text/plain; charset=utf-8')
+  response.end(text)
 }

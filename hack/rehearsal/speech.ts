@@ -1,7 +1,7 @@
 // An answer on its way: token by token, at the rate of the server, and broken in its middle where a fault says so.
 import type { ServerResponse } from 'node:http'
 import type { Strike } from './faults.ts'
-import { json, line, pause, send } from './wire.ts'
+import { json, line, pause, send, untilAborted } from './wire.ts'
 
 /** What is said, and how. */
 export interface Speech {
@@ -50,7 +50,7 @@ async function speakAtOnce(
   const { tokens, rate, strike, piece } = speech
   if (rate > 0) await pause((1000 * tokens.length) / rate, signal)
   if (strike?.kind === 'stall') await pause(strike.ms, signal)
-  if (strike?.kind === 'freeze') await forEver(signal)
+  if (strike?.kind === 'freeze') await untilAborted(signal)
   if (signal.aborted) return 'cancelled'
   switch (strike?.kind) {
     case 'reset':
@@ -100,16 +100,9 @@ async function breakOff(
       await pause(strike.ms, signal)
       return false
     case 'freeze':
-      await forEver(signal)
+      await untilAborted(signal)
       return true
     default:
       return false
   }
-}
-
-async function forEver(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return
-  await new Promise<void>((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 }

@@ -31,7 +31,7 @@ export function spoilt(
       return wrongPaths(text)
     case 'elided':
       return text.replaceAll(/(```[^\n]*\n)([\s\S]*?)(\n```)/g, (_, open, code, close) =>
-        [open, elided(String(code)), close].join(''),
+        [open, elided(String(code), String(open)), close].join(''),
       )
     case 'edited-tests':
       return `${text.trimEnd()}\n\n${weakenedTest(text)}`
@@ -70,11 +70,11 @@ function wrongPaths(text: string): string {
     .replaceAll(new RegExp(`"(${path})"`, 'g'), '"path/to/$1"')
 }
 
-function elided(code: string): string {
+function elided(code: string, fence: string): string {
   const lines = code.split('\n')
-  return [...lines.slice(0, Math.ceil(lines.length / 3)), '// ... rest of the code unchanged'].join(
-    '\n',
-  )
+  const mark = fence.includes('py') ? '#' : '//'
+  const kept = lines.slice(0, Math.ceil(lines.length / 3))
+  return [...kept, `${mark} ... rest of the code unchanged`].join('\n')
 }
 
 function weakenedTest(text: string): string {

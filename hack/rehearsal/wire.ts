@@ -77,3 +77,11 @@ export function goneSignal(response: ServerResponse): AbortSignal {
   response.on('close', () => gone.abort())
   return gone.signal
 }
+
+/** Waits until `signal` is aborted, however long. */
+export async function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return
+  await new Promise<void>((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
