@@ -70,7 +70,6 @@ export function createRunners(options: {
       done() {
         if (--runner.users > 0) return
         runner.expiresAt = Date.now() + Math.min(runner.keepAliveMs, forEverMs)
-        if (runner.keepAliveMs <= 0) loaded.delete(runner.model.name)
         for (const go of runner.onIdle.splice(0)) go()
       },
     }
