@@ -164,6 +164,15 @@ describe('a fault of an answer', () => {
     expect((await server.records()).map((record) => record.load)).toEqual(['loaded', 'loaded'])
   })
 
+  test('takes the model out of memory when its runner stops: 500', async () => {
+    await ask('code')
+    await server.inject({ kind: '500' })
+    await failure(ask('code'))
+    await ask('code')
+    const loads = (await server.records()).map((record) => record.load)
+    expect(loads).toEqual(['loaded', undefined, 'loaded'])
+  })
+
   test('of endless words ends at num_predict when nobody stops it', async () => {
     await server.inject({ kind: 'whitespace' })
     const response = await fetch(`${server.endpoint}/api/generate`, {

@@ -123,7 +123,7 @@ describe('the summary', () => {
 })
 
 test('the memory is bounded, and the summary counts what was let go', () => {
-  const records = createRecords({ records: 3, characters: 100, distinct: 2 })
+  const records = createRecords({ records: 3, characters: 200, distinct: 2 })
   const add = (text: string, model = 'a', context = 2048) => {
     const asked = askedByChat({
       model,
@@ -134,8 +134,8 @@ test('the memory is bounded, and the summary counts what was let go', () => {
   }
   for (let n = 0; n < 5; n++) add('x')
   expect(records.read()).toMatchObject({ dropped: 2, models: [{ model: 'a', calls: 5 }] })
-  add('y'.repeat(99))
-  expect(records.read().records.map((record) => record.user)).toEqual(['x', 'y'.repeat(99)])
+  add('y'.repeat(150))
+  expect(records.read().records.map((record) => record.user)).toEqual(['x', 'y'.repeat(150)])
   for (const context of [1, 2, 3]) add('z', 'a', context * 1024)
   expect(records.read().models[0]?.optionsSeen).toHaveLength(2)
   add('z', 'b')

@@ -13,7 +13,7 @@ export interface Records {
 /** The most that is remembered; what goes beyond it is forgotten, the oldest first. */
 export interface RecordLimits {
   readonly records: number
-  /** Of prompts, together. */
+  /** Of prompts, schemas and options, together. */
   readonly characters: number
   /** Of distinct models, and of distinct options of one. */
   readonly distinct: number
@@ -90,8 +90,8 @@ export function newRecord(asked: Asked, budget: Budget): RehearsalRecord {
   }
 }
 
-function lengthOf(record: RehearsalRecord): number {
-  return record.system.length + record.user.length
+function lengthOf({ system, user, format, options }: RehearsalRecord): number {
+  return system.length + user.length + JSON.stringify([format, options]).length
 }
 
 function count(into: Map<string, Tally>, record: RehearsalRecord, distinct: number): void {
