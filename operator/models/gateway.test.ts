@@ -251,7 +251,7 @@ describe('the queue', () => {
       ask('critical', { priority: 'critical', request: 'c' }),
     ])
     expect(ended).toEqual(['running', 'critical', 'low'])
-    expect(positions).toEqual([0, 1, 0])
+    expect(positions).toEqual([1, 0])
     expect((await server.records()).every((record) => record.finished)).toBe(true)
   })
 

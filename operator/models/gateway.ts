@@ -73,18 +73,24 @@ export function createGateway(options: {
   readonly timers?: ChatTimers
 }): Gateway {
   const { clock, random, metrics } = options
-  const lanes = new Map<string, { readonly slots: Slots; readonly calibration: Calibration }>()
+  const lanes = new Map<string, Lane>()
   const counts = new Map<string, TokenCount>()
   let traces = 0
 
-  function laneOf(profile: ModelProfile) {
-    const key = `${profile.endpoint} ${profile.name} ${profile.parallel}`
+  function laneOf(profile: ModelProfile): Lane {
+    const key = `${profile.endpoint} ${profile.name}`
     const known = lanes.get(key)
-    if (known !== undefined) return known
-    const slots: Slots = createSlots(profile.parallel, () =>
-      metrics?.queued(profile.name, slots.waiting(), slots.running()),
-    )
-    const lane = { slots, calibration: createCalibration() }
+    if (known !== undefined) {
+      known.parallel = profile.parallel
+      return known
+    }
+    const { parallel, name } = profile
+    const slots = createSlots({
+      capacity: () => lane.parallel,
+      clock,
+      onChange: () => metrics?.queued(name, slots.waiting(), slots.running()),
+    })
+    const lane: Lane = { parallel, slots, calibration: createCalibration() }
     lanes.set(key, lane)
     return lane
   }
@@ -268,6 +274,14 @@ export function createGateway(options: {
       }
     },
   }
+}
+
+/** The way to one model at one server. */
+interface Lane {
+  /** From the newest profile: a server that was given more slots has them at the next change. */
+  parallel: number
+  readonly slots: Slots
+  readonly calibration: Calibration
 }
 
 interface Work {
