@@ -23,6 +23,8 @@ export interface Slots {
   acquire(wish: SlotWish): Promise<Release>
   waiting(): number
   running(): number
+  /** Gives out none for so long; a longer pause that was begun before stays. */
+  pause(ms: number): void
 }
 
 /** A priority that waits moves up by one each time this passes without a slot for it. */
@@ -44,7 +46,7 @@ interface Queue {
 
 /**
  * Hands out `capacity()` slots: the highest priority first; within it owners share the time (`fair-line.ts`).
- * Guarantees: never more than `capacity()` at once, and a slot is free only while nobody waits. Nothing starves: a
+ * Guarantees: never more than `capacity()` at once, and a slot is free only while nobody waits, or in a pause. Nothing starves: a
  * priority that waits moves up one with each `ageMs` without a slot, so that a low call is passed for a quarter of an hour
  * at most by default before one of its kind is served; then it falls back to its own place.
  */
@@ -59,6 +61,7 @@ export function createSlots(options: {
     return { rank, line: createFairLine(clock), since: 0 }
   })
   let running = 0
+  let pausedUntil = 0
   let telling: Cancel | undefined
 
   const waiting = () => queues.reduce((sum, { line }) => sum + line.size(), 0)
@@ -75,7 +78,7 @@ export function createSlots(options: {
   }
 
   function pump(): void {
-    while (running < capacity()) {
+    while (running < capacity() && clock.monotonic() >= pausedUntil) {
       const queue = next(queues.filter(({ line }) => line.size() > 0))
       const started = queue?.line.start()
       if (queue === undefined || started === undefined) break
@@ -122,6 +125,12 @@ export function createSlots(options: {
   return {
     waiting,
     running: () => running,
+    pause(ms) {
+      const until = clock.monotonic() + ms
+      if (until <= pausedUntil) return
+      pausedUntil = until
+      clock.after(ms, pump)
+    },
     async acquire(wish) {
       wish.signal?.throwIfAborted()
       const queue = queues[priorities.indexOf(wish.priority)]
