@@ -5,6 +5,7 @@ import { planMaker } from './controllers/devrequest/make-plan.ts'
 import { ForgeClient } from './forge-client.ts'
 import { Hub } from './hub/server.ts'
 import { KubeClient } from './kube/client.ts'
+import { callEntry } from './model-audit.ts'
 import { modelMetrics } from './model-metrics.ts'
 import { createGateway } from './models/gateway.ts'
 import { createPulls, probeModel } from './models/health.ts'
@@ -39,14 +40,19 @@ async function main(): Promise<void> {
     clock,
     random,
     metrics: modelMetrics(metrics.registry),
-    trace: ({ system, prompt, text, blocks, value, ...figures }) => {
+    trace: (record) => {
+      const { system, prompt, text, blocks, value, message, ...figures } = record
       const { request, task, model, purpose, verdict } = figures
-      log.info({ call: figures, request, task }, `model ${model} answered ${purpose}: ${verdict}`)
-      log.debug({ trace: figures.id, system, prompt, text, blocks, value }, 'model call')
+      // What is wrong with an answer is said in its own words.
+      const call = verdict === 'OutputUnusable' ? figures : { ...figures, message }
+      log.info({ call, request, task }, `model ${model} answered ${purpose}: ${verdict}`)
+      const words = { system, prompt, text, blocks, value, message }
+      log.debug({ trace: figures.id, ...words }, 'model call')
+      audit.append(callEntry(record))
     },
   })
   const pulls = createPulls({ signal })
-  const { manager } = assembleOperator(
+  const { manager, audit } = assembleOperator(
     { config, identity },
     {
       client,

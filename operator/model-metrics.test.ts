@@ -1,36 +1,7 @@
 import { Registry } from 'prom-client'
 import { expect, test } from 'vitest'
+import { callRecord as record } from '../test/call-record.ts'
 import { modelMetrics } from './model-metrics.ts'
-import type { TraceRecord } from './models/trace.ts'
-
-const record: TraceRecord = {
-  id: 'abc-1',
-  time: '2026-01-01T00:00:00.000Z',
-  model: 'm',
-  request: 'hello',
-  task: undefined,
-  purpose: 'plan.notes',
-  verb: 'write',
-  promptHash: 'p',
-  answerHash: 'a',
-  system: '',
-  prompt: '',
-  dropped: [],
-  temperature: 0,
-  seed: 1,
-  maxTokens: 100,
-  text: 'x',
-  blocks: [],
-  verdict: 'ok',
-  message: '',
-  sent: 2,
-  queueMs: 500,
-  answerMs: 3000,
-  firstPieceMs: 800,
-  perTokenMs: 20,
-  inputTokens: 70,
-  outputTokens: 30,
-}
 
 test('a call is counted by model, type of token and error, and never by request', async () => {
   const registry = new Registry()

@@ -1,5 +1,6 @@
 import type { DevRequest } from './api/devrequest.ts'
 import { leaderLease } from './api/names.ts'
+import type { AuditLog } from './audit/log.ts'
 import type { Config, Identity } from './config.ts'
 import { agentReconciler, Outcomes } from './controllers/agent/controller.ts'
 import { StartFailures } from './controllers/agent/start-failures.ts'
@@ -50,13 +51,15 @@ export interface Surroundings {
 export interface Operator {
   readonly manager: Manager
   readonly elector: LeaderElector
+  /** For what happens outside the objects it follows. */
+  readonly audit: Pick<AuditLog, 'append'>
 }
 
 /** Puts one operator together: caches -> controllers, hub, audit -> manager. Nothing runs before `manager.run`. */
 export function assembleOperator(
   { config, identity }: { readonly config: Config; readonly identity: Identity },
   surroundings: Surroundings,
-  serveHealth?: (operator: Operator) => ManagerOptions['server'],
+  serveHealth?: (operator: Pick<Operator, 'manager' | 'elector'>) => ManagerOptions['server'],
 ): Operator {
   const { forge, gateway, random, log, metrics } = surroundings
   const clock = steadyClock(surroundings.clock)
@@ -176,5 +179,5 @@ export function assembleOperator(
       }),
     ],
   })
-  return { manager, elector }
+  return { manager, elector, audit }
 }
