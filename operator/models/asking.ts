@@ -13,7 +13,8 @@ export interface Errand {
   readonly slots: Slots
   readonly priority: Priority
   readonly owner: string
-  readonly question: ChatQuestion
+  /** What is asked now. */
+  readonly question: () => ChatQuestion
   /** Sets tokens aside for one sending; throws `BudgetExhausted`. */
   readonly reserve: () => () => void
   /** What a sending that failed had written. */
@@ -45,13 +46,14 @@ const backoff = { baseMs: 1000, capMs: 20_000 } as const
  */
 export async function ask(errand: Errand, options: AskOptions): Promise<ChatAnswer> {
   const { clock, random, signal, patienceMs } = options
-  let { format } = errand.question
+  const question = errand.question()
+  let { format } = question
   let unavailableSince: number | undefined
   let broken = 0
   for (let round = 0; ; round++) {
     let failure: ModelError
     try {
-      return await sendOnce(errand, { ...errand.question, format }, round > 0, options)
+      return await sendOnce(errand, { ...question, format }, round > 0, options)
     } catch (error) {
       if (error instanceof SchemaRefusedError && format !== 'json' && format !== undefined) {
         format = 'json'

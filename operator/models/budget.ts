@@ -86,6 +86,23 @@ export function fitCalibrated(parts: PromptParts, calibration: Calibration): Fit
   }
 }
 
+/** The same prompt with one section less, for a server that found it too long; undefined when all that is left must be there. */
+export function fitShorter(
+  parts: PromptParts,
+  than: FittedPrompt,
+  calibration: Calibration,
+): FittedPrompt | undefined {
+  const sections = [...parts.sections]
+  const dropped: string[] = []
+  while (dropped.length <= than.dropped.length) {
+    const victim = sections.findLastIndex((section) => !section.must)
+    if (victim === -1) return undefined
+    dropped.unshift(...sections.splice(victim, 1).map((section) => section.title))
+  }
+  const fitted = fitCalibrated({ ...parts, sections }, calibration)
+  return { ...fitted, dropped: [...fitted.dropped, ...dropped] }
+}
+
 /**
  * Fits a prompt into `contextTokens` less the answer less 8 percent.
  * Sections that are not `must` are dropped whole, from the last to the first. Throws `ContextTooSmall` when the rest is too long.

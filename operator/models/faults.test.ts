@@ -1,4 +1,5 @@
 // What the gateway makes of a server that misbehaves: no call is lost, none is asked twice, and the server is left alone.
+import { array, assert, asyncProperty, constantFrom, integer } from 'fast-check'
 import { afterEach, describe, expect, test } from 'vitest'
 import {
   endsHalf,
@@ -59,12 +60,15 @@ function worldOf(endpoint: string, parallel = 1) {
     trace: (record) => void traces.push(record),
   })
   /** Asks while time passes: pauses at once, the long limits on an answer only when the server has nothing more to say. */
-  const ask = async (options: CallOptions = {}): Promise<ModelResult | ModelError> => {
+  const ask = async (
+    options: CallOptions = {},
+    changes: Partial<GatewayCall> = {},
+  ): Promise<ModelResult | ModelError> => {
     let end: ModelResult | ModelError | undefined
     const onEvent: CallOptions['onEvent'] = ({ kind }) => {
       if (kind === 'started') started++
     }
-    const call = gateway.call(question, { ...options, onEvent }).then(
+    const call = gateway.call({ ...question, ...changes }, { ...options, onEvent }).then(
       (result) => {
         end = result
         return result
@@ -135,6 +139,20 @@ describe('a fault that does not pass is told once', () => {
   })
 })
 
+test('a prompt that the server finds too long is sent again with less, if something can be left out', async () => {
+  const files = { title: 'Files', text: 'x'.repeat(9_000), must: false }
+  const sections = [{ title: 'Request', text: 'make it', must: true }, files, files]
+  const tooLong: Step = (response, seen) =>
+    seen.body.length > 6_000
+      ? refuses(400, 'the prompt is longer than the context length')(response, seen)
+      : says('fine')(response, seen)
+  server = await startScriptedModel([tooLong])
+  const { gateway, traces } = worldOf(server.endpoint)
+  expect(await gateway.call({ ...question, sections })).toMatchObject({ text: 'fine' })
+  expect(server.asked).toHaveLength(2)
+  expect(traces).toMatchObject([{ sent: 2, dropped: ['Files', 'Files'] }])
+})
+
 test('a server that restarts is waited for', async () => {
   const gone = await startScriptedModel([says('never')])
   const port = Number(new URL(gone.endpoint).port)
@@ -176,6 +194,37 @@ describe('a server that says when to come back', () => {
     expect(server.asked).toHaveLength(1)
     expect(clock.monotonic()).toBeLessThan(1000)
   })
+})
+
+const troubles = [busy, died, hangsUp, isCut, failsMidway, unloads, refuses(429, 'slow down')]
+
+test('of many calls through any trouble each ends once, and is asked no more often than it says', async () => {
+  const property = asyncProperty(
+    array(constantFrom(...troubles, says('fine'), endsHalf), { maxLength: 25 }),
+    integer({ min: 1, max: 3 }),
+    async (steps, parallel) => {
+      server = await startScriptedModel([...steps, says('fine')])
+      const { ask, traces } = worldOf(server.endpoint, parallel)
+      const names = ['a', 'b', 'c', 'd', 'e', 'f']
+      const ends = await Promise.all(
+        names.map(async (name) => ask({ patienceMs: 3_600_000 }, { system: `I am ${name}.` })),
+      )
+      await server.close()
+      const askedBy = (name: string) =>
+        server?.asked.filter(({ body }) => body.includes(`I am ${name}.`)).length
+      for (const [index, name] of names.entries()) {
+        const own = traces.filter(({ system }) => system === `I am ${name}.`)
+        expect(own).toHaveLength(1)
+        expect(own[0]?.sent).toBe(askedBy(name))
+        const end = ends[index]
+        expect(own[0]?.verdict).toBe(end instanceof ModelError ? end.code : 'ok')
+      }
+      // Each whole answer that was given went to somebody, and nobody got two.
+      const answers = ends.filter((end) => !(end instanceof ModelError)).length
+      expect(answers).toBeGreaterThanOrEqual(names.length - steps.length)
+    },
+  )
+  await assert(property, { numRuns: 25 })
 })
 
 describe('a caller who leaves', () => {

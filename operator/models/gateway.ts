@@ -4,7 +4,13 @@ import type { Priority } from '../api/agent-types.ts'
 import type { Clock, Random } from '../runtime/clock.ts'
 import { answerOf } from './answer.ts'
 import { ask, type Errand } from './asking.ts'
-import { createCalibration, estimateTokens, fitCalibrated, type Calibration } from './budget.ts'
+import {
+  createCalibration,
+  estimateTokens,
+  fitCalibrated,
+  fitShorter,
+  type Calibration,
+} from './budget.ts'
 import type { ChatAnswer, ChatTimers } from './chat.ts'
 import { ModelError } from './errors.ts'
 import { createLedger, type CallBudget, type TokenCount } from './ledger.ts'
@@ -95,35 +101,50 @@ export function createGateway(options: {
     }
     checkSchema(request)
     const { slots, calibration } = laneOf(profile)
-    const maxTokens = answerTokens(profile, request.maxTokens)
     const { contextTokens } = profile
-    const prompt = fitCalibrated({ ...request, contextTokens, maxTokens }, calibration)
-    const promptHash = hashOf(`${prompt.system}\0${prompt.user}`)
-    const id = `${promptHash.slice(0, 12)}-${++traces}`
-    const reserve = () => ledger.reserve(request, prompt.estimatedTokens + maxTokens)
+    const maxTokens = answerTokens(profile, request.maxTokens)
+    const parts = { ...request, contextTokens, maxTokens }
+    let prompt = fitCalibrated(parts, calibration)
     const tokensOf = (text: string) => estimateTokens(text, calibration.charsPerToken())
     const { signal, onEvent, patienceMs = 120_000 } = callOptions
-    const { system, user } = prompt
     const { verb, temperature, seed, schema: format } = request
     const errand: Errand = {
       profile,
       slots,
       priority: request.priority,
       owner: request.request,
-      question: { system, user, temperature, seed, maxTokens, format },
-      reserve,
+      question: () => ({ ...prompt, temperature, seed, maxTokens, format }),
+      reserve: () => ledger.reserve(request, prompt.estimatedTokens + maxTokens),
       onBroken: (text) => ledger.add(request, prompt.estimatedTokens, tokensOf(text)),
       sent: 0,
       queueMs: 0,
       answerMs: 0,
     }
 
-    const record = (outcome: Outcome) => {
+    /** Asks; with a shorter prompt as long as the server says that it is too long and there is something to leave out. */
+    async function fittingAnswer(): Promise<ChatAnswer> {
+      for (;;) {
+        try {
+          return await ask(errand, { clock, random, timers, signal, onEvent, patienceMs })
+        } catch (error) {
+          if (!(error instanceof ModelError) || error.code !== 'ContextTooSmall') throw error
+          calibration.distrust()
+          const shorter = fitShorter(parts, prompt, calibration)
+          if (shorter === undefined) throw error
+          prompt = shorter
+        }
+      }
+    }
+
+    /** Tells of the call; gives the id under which it is found. */
+    function record(outcome: Outcome): string {
+      const { system, user, dropped } = prompt
       const { text } = outcome
+      const promptHash = hashOf(`${system}\0${user}`)
       const line: TraceRecord = {
-        id,
+        id: `${promptHash.slice(0, 12)}-${++traces}`,
         time: new Date(clock.now()).toISOString(),
-        model: profile.name,
+        model: request.model,
         request: request.request,
         task: request.task,
         purpose: request.purpose,
@@ -132,7 +153,7 @@ export function createGateway(options: {
         answerHash: text === '' ? '' : hashOf(text),
         system,
         prompt: user,
-        dropped: prompt.dropped,
+        dropped,
         temperature,
         seed,
         maxTokens,
@@ -143,39 +164,34 @@ export function createGateway(options: {
       }
       options.trace?.(line)
       metrics?.called(line)
+      return line.id
     }
 
     let answer: ChatAnswer | undefined
     try {
       // Waiting for hours only to be refused would help nobody.
-      reserve()()
-      answer = await ask(errand, { clock, random, timers, signal, onEvent, patienceMs })
-      calibration.learn(prompt, answer.inputTokens)
+      errand.reserve()()
+      answer = await fittingAnswer()
       const { text, outputTokens, firstPieceMs, perTokenMs } = answer
+      calibration.learn(prompt, answer.inputTokens)
       const inputTokens = answer.inputTokens || prompt.estimatedTokens
+      const tokens = { inputTokens, outputTokens }
       ledger.add(request, inputTokens, outputTokens)
       const { blocks, value } = answerOf(request, answer, maxTokens)
-      const tokens = { inputTokens, outputTokens }
       const figures = { ...tokens, firstPieceMs, perTokenMs }
-      record({ ...figures, text, blocks, value, verdict: 'ok', message: '' })
-      return {
-        kind: 'result',
-        model: profile.name,
-        text,
-        blocks,
-        ...tokens,
-        ...(value === undefined ? {} : { value }),
-        trace: id,
-      }
+      const trace = record({ ...figures, text, blocks, value, verdict: 'ok', message: '' })
+      const found = value === undefined ? {} : { value }
+      return { kind: 'result', model: profile.name, text, blocks, ...tokens, ...found, trace }
     } catch (error) {
       const failed = asModelError(error, signal)
       const { text, message, code: verdict } = failed
-      if (verdict === 'ContextTooSmall' && errand.sent > 0) calibration.distrust()
-      const { inputTokens = 0, outputTokens = tokensOf(text), ...rest } = answer ?? {}
-      record({ ...rest, inputTokens, outputTokens, text, blocks: [], verdict, message })
+      const { inputTokens = 0, outputTokens = tokensOf(text) } = answer ?? {}
+      const { firstPieceMs, perTokenMs } = answer ?? {}
+      const figures = { inputTokens, outputTokens, firstPieceMs, perTokenMs }
+      record({ ...figures, text, blocks: [], verdict, message })
       throw failed
     } finally {
-      ledger.called(request)
+      if (errand.sent > 0) ledger.called(request)
     }
   }
 
