@@ -188,6 +188,19 @@ test('positions are told when they change, also because somebody before has left
   expect([slots.running(), slots.waiting()]).toEqual([2, 0])
 })
 
+test('in a pause no slot is given, and the longer of two pauses counts', async () => {
+  const { clock, slots, served, use } = world(2)
+  slots.pause(5_000)
+  slots.pause(30_000)
+  slots.pause(10_000)
+  void use({ name: 'a' })
+  void use({ name: 'b' })
+  await clock.advance(29_999)
+  expect(served).toEqual([])
+  await clock.advance(1)
+  expect(served).toEqual(['a', 'b'])
+})
+
 const action = record({
   after: integer({ min: 0, max: 10 }),
   takes: integer({ min: 0, max: 40 }),

@@ -61,7 +61,7 @@ export function createSlots(options: {
     return { rank, line: createFairLine(clock), since: 0 }
   })
   let running = 0
-  let pausedUntil = 0
+  let pause: { readonly until: number; readonly cancel: Cancel } | undefined
   let telling: Cancel | undefined
 
   const waiting = () => queues.reduce((sum, { line }) => sum + line.size(), 0)
@@ -78,7 +78,8 @@ export function createSlots(options: {
   }
 
   function pump(): void {
-    while (running < capacity() && clock.monotonic() >= pausedUntil) {
+    const free = () => (pause === undefined ? capacity() - running : 0)
+    while (free() > 0) {
       const queue = next(queues.filter(({ line }) => line.size() > 0))
       const started = queue?.line.start()
       if (queue === undefined || started === undefined) break
@@ -127,9 +128,13 @@ export function createSlots(options: {
     running: () => running,
     pause(ms) {
       const until = clock.monotonic() + ms
-      if (until <= pausedUntil) return
-      pausedUntil = until
-      clock.after(ms, pump)
+      if (pause !== undefined && until <= pause.until) return
+      pause?.cancel()
+      const cancel = clock.after(ms, () => {
+        pause = undefined
+        pump()
+      })
+      pause = { until, cancel }
     },
     async acquire(wish) {
       wish.signal?.throwIfAborted()
