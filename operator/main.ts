@@ -5,6 +5,7 @@ import { planMaker } from './controllers/devrequest/make-plan.ts'
 import { ForgeClient } from './forge-client.ts'
 import { Hub } from './hub/server.ts'
 import { KubeClient } from './kube/client.ts'
+import { callEntry } from './model-audit.ts'
 import { modelMetrics } from './model-metrics.ts'
 import { createGateway } from './models/gateway.ts'
 import { ConnectedServers } from './model-servers.ts'
@@ -33,16 +34,21 @@ async function main(): Promise<void> {
   })
   const forge = new ForgeClient({ ...config.forge, clock })
   const measured = modelMetrics(metrics.registry)
-  const connectModels: Surroundings['connectModels'] = (profileOf) => {
+  const connectModels: Surroundings['connectModels'] = ({ profileOf, audit }) => {
     const gateway = createGateway({
       profile: profileOf,
       clock,
       random,
       metrics: measured,
-      trace: ({ system, prompt, text, blocks, value, ...figures }) => {
+      trace: (record) => {
+        const { system, prompt, text, blocks, value, message, ...figures } = record
         const { request, task, model, purpose, verdict } = figures
-        log.info({ call: figures, request, task }, `model ${model} answered ${purpose}: ${verdict}`)
-        log.debug({ trace: figures.id, system, prompt, text, blocks, value }, 'model call')
+        // What is wrong with an answer is said in its own words.
+        const call = verdict === 'OutputUnusable' ? figures : { ...figures, message }
+        log.info({ call, request, task }, `model ${model} answered ${purpose}: ${verdict}`)
+        const words = { system, prompt, text, blocks, value, message }
+        log.debug({ trace: figures.id, ...words }, 'model call')
+        audit.append(callEntry(record))
       },
     })
     return {

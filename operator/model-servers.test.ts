@@ -29,7 +29,9 @@ async function connect({ disk }: { readonly disk?: number } = {}) {
     pullable: new Map([['big:7b', megabytes]]),
   })
   const profiles = (name: string): ModelProfile =>
-    profileOf(languageModel('x', { model: name, contextTokens: 4096 }), server.endpoint)
+    profileOf(languageModel('x', { model: name, contextTokens: 4096 }), {
+      endpoint: server.endpoint,
+    })
   const gateway = createGateway({ profile: profiles, clock, random })
   const url = server.endpoint
   const servers = new ConnectedServers({ gateway, clock, random, signal, url, disk })

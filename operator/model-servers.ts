@@ -12,6 +12,7 @@ import type { Gateway } from './models/gateway.ts'
 import { inGiB, neededBytes } from './models/memory.ts'
 import { sameModel } from './models/model-name.ts'
 import type { ModelProfile } from './models/profile.ts'
+import { listServed } from './models/openai.ts'
 import { createPulls, type Pulls } from './models/pulls.ts'
 import { selfTest } from './models/self-test.ts'
 import {
@@ -69,6 +70,7 @@ export class ConnectedServers implements ModelServers {
     const limit = { clock, ms: lookMs, name: 'the model server’s answer', signal }
     try {
       return await withDeadline(limit, async (stop) => {
+        if (profile.provider === 'openai') return await this.#served(profile, stop)
         const all = await heldModels(endpoint, { signal: stop })
         this.#held.set(endpoint, all)
         const held = all.find((one) => sameModel(one.name, name))
@@ -124,9 +126,7 @@ export class ConnectedServers implements ModelServers {
     profile: ModelProfile,
     { probes, signal }: { readonly probes: boolean; readonly signal: AbortSignal },
   ): Promise<TestResult> {
-    await loadModel(profile, { signal })
-    const loaded = await loadedModels(profile.endpoint, { signal })
-    const contextTokens = loaded.find(({ name }) => sameModel(name, profile.name))?.contextTokens
+    const contextTokens = await load(profile, signal)
     if (!probes)
       return {
         tier: undefined,
@@ -142,6 +142,18 @@ export class ConnectedServers implements ModelServers {
       signal,
     })
     return { tier, tokensPerSecond, contextTokens, summary: sentence }
+  }
+
+  /** A server of the OpenAI kind tells names only; its models were loaded when it was started. */
+  async #served(profile: ModelProfile, signal: AbortSignal): Promise<ServerView> {
+    const served = await listServed(profile, { signal })
+    const isServed = served.includes(profile.name)
+    return {
+      kind: 'reachable',
+      held: isServed
+        ? { digest: `served as ${profile.name}`.slice(0, 80), sizeBytes: 0 }
+        : undefined,
+    }
   }
 
   async #factsOf(
@@ -170,4 +182,12 @@ export class ConnectedServers implements ModelServers {
     if (totalBytes <= left || completedBytes >= totalBytes) return undefined
     return `${name} needs ${inGiB(totalBytes)} and the volume of the model server has ${inGiB(left)} left. Raise ollama.persistence.size in the chart (a claim that exists has to be enlarged itself), or remove a model: kubectl exec statefulset/guildhall-ollama -- ollama rm NAME`
   }
+}
+
+/** Loads a model; gives the context that its server says it has. */
+async function load(profile: ModelProfile, signal: AbortSignal): Promise<number | undefined> {
+  if (profile.provider === 'openai') return undefined
+  await loadModel(profile, { signal })
+  const loaded = await loadedModels(profile.endpoint, { signal })
+  return loaded.find(({ name }) => sameModel(name, profile.name))?.contextTokens
 }

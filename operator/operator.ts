@@ -1,5 +1,6 @@
 import type { DevRequest } from './api/devrequest.ts'
 import { leaderLease } from './api/names.ts'
+import type { AuditLog } from './audit/log.ts'
 import type { Config, Identity } from './config.ts'
 import { agentReconciler, Outcomes } from './controllers/agent/controller.ts'
 import { StartFailures } from './controllers/agent/start-failures.ts'
@@ -39,7 +40,11 @@ export interface Surroundings {
   readonly client: KubeClient
   readonly forge: Forge
   /** Makes what talks to models, once it is known how each is asked. */
-  readonly connectModels: (profileOf: (model: string) => ModelProfile | undefined) => {
+  readonly connectModels: (known: {
+    readonly profileOf: (model: string) => ModelProfile | undefined
+    /** For what happens outside the objects that it follows. */
+    readonly audit: Pick<AuditLog, 'append'>
+  }) => {
     readonly gateway: Gateway
     readonly servers: ModelServers
     /** Plans a request; may take minutes, and is asked again after a failure. */
@@ -96,14 +101,21 @@ export function assembleOperator(
   const lines = new Lines(clock)
   const outcomes = new Outcomes()
   const starts = new StartFailures(clock)
-  const endpoint = modelServer.url ?? ''
+  const installation = {
+    endpoint: modelServer.url ?? '',
+    tokenFiles: Object.fromEntries(
+      configured.flatMap(({ name, tokenFile }) =>
+        tokenFile === undefined ? [] : [[name, tokenFile]],
+      ),
+    ),
+  }
   const models = new Models({
     informer: world.models,
-    endpoint,
+    installation,
     configured: configured.map(({ name }) => name),
   })
   const profileOf = (name: string) => models.profile(name)
-  const { gateway, servers, plan } = surroundings.connectModels(profileOf)
+  const { gateway, servers, plan } = surroundings.connectModels({ profileOf, audit })
   const tests = new SelfTests({
     servers,
     onChange: (key) => controllers.models.enqueue(key),
@@ -157,7 +169,7 @@ export function assembleOperator(
         servers,
         models,
         tests,
-        endpoint,
+        installation,
         limits: { airGapped: modelServer.airGapped, memoryBytes: modelServer.memory },
       }),
       4,

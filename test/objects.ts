@@ -133,6 +133,7 @@ export function languageModel(
     metadata: metadata(name),
     spec: {
       model: `${name}:7b`,
+      provider: 'ollama',
       source: 'preloaded',
       contextTokens: 8192,
       outputTokens: 2048,

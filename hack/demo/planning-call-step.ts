@@ -39,6 +39,7 @@ export async function showPlanningCall(options: {
   await loadModel({ ollamaUrl: url, path: file.path, name: smallModel, log, signal })
   const profile: ModelProfile = {
     name: smallModel,
+    provider: 'ollama',
     endpoint: url,
     contextTokens: 4096,
     outputTokens: 1024,

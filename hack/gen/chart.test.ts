@@ -245,6 +245,7 @@ describe.skipIf(helm === '')('the models of the configuration', () => {
 
     expect(parseConfig(configOf(objects)).models[1]).toEqual({
       name: 'small:1b',
+      provider: 'ollama',
       endpoint: 'http://guildhall-ollama.guildhall.svc:11434',
       contextTokens: 4096,
       outputTokens: 2048,

@@ -144,7 +144,8 @@ describe('a pull', () => {
     await pullModel(server.endpoint, 'big:7b', {
       signal,
       onProgress: (progress) => {
-        if ((percentOf(progress) ?? 0) > 20) second ??= pullModel(server.endpoint, 'big:7b', { signal })
+        if ((percentOf(progress) ?? 0) > 20)
+          second ??= pullModel(server.endpoint, 'big:7b', { signal })
       },
     })
     await second

@@ -17,6 +17,9 @@ import {
 export const tiers = ['weak', 'basic', 'good'] as const
 export type Tier = (typeof tiers)[number]
 
+/** What a model server speaks. */
+export const providers = ['ollama', 'openai'] as const
+
 /** Where the weights come from. */
 export const modelSources = ['pull', 'preloaded', 'blob'] as const
 
@@ -44,6 +47,10 @@ const spec = withRules(
           },
         ],
       ),
+      provider: z.enum(providers).default('ollama').meta({
+        description:
+          "What its server speaks. ollama: Ollama's own API. openai: the API that llama.cpp, vLLM and LM Studio offer; such a server is started with its model and its context.",
+      }),
       source: z.enum(modelSources).default('preloaded').meta({
         description:
           'pull: the server downloads it from the model registry. preloaded: somebody puts it into the server. blob: it is made from a file of weights that was uploaded to the server.',
@@ -88,6 +95,11 @@ const spec = withRules(
     {
       rule: "(self.source == 'blob') == has(self.blob)",
       message: 'spec.blob and spec.source: blob go together; give both or neither',
+    },
+    {
+      rule: "self.provider == 'ollama' || (self.source == 'preloaded' && has(self.endpoint))",
+      message:
+        'spec.provider openai needs spec.endpoint, and spec.source preloaded: nothing can be fetched through that API',
     },
     {
       rule: 'self.outputTokens * 2 <= self.contextTokens',

@@ -169,6 +169,18 @@ test('a model that is not available is the caller’s to wait for', async () => 
   await expect(makePlan(inputOf(answering('n', gone)), {})).rejects.toBe(gone)
 })
 
+test('a budget that is used up is asked for once, and the request becomes one unit', async () => {
+  const ask = answering('n', new ModelError('BudgetExhausted', 'may use 1000 tokens'))
+  const limited = { ...limits, tokens: 1000 }
+  const made = await makePlan({ ...inputOf(ask, { limits: limited }), usedTokens: 50 }, {})
+  expect(ask.calls.map(({ budget }) => budget)).toEqual([
+    { request: { limit: 1000, used: 50 } },
+    { request: { limit: 1000, used: 50 } },
+  ])
+  expect(made.plan.source).toBe('template')
+  expect(made.plan.warnings.join()).toContain('may use 1000 tokens')
+})
+
 test('a person’s plan asks no model', async () => {
   const units: Unit[] = [
     { name: 'one', goal: 'make one', files: ['src/one.js'], doneWhen: 'one works' },

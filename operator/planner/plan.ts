@@ -36,6 +36,8 @@ export interface PlanInput {
   readonly profile: Pick<ModelProfile, 'name' | 'tier'>
   readonly facts: RepositoryFacts
   readonly call: Gateway['call']
+  /** Tokens the status of the request shows as used. */
+  readonly usedTokens?: number
 }
 
 /** One answer of a model while planning, word for word, and what came of it. */
@@ -141,6 +143,7 @@ async function propose(
     model: profile.name,
     request: input.request,
     priority: spec.priority,
+    budget: { request: { limit: spec.limits.tokens, used: input.usedTokens ?? 0 } },
     ...options,
   }
   return await askForUnits(asker, input, transcript)
@@ -188,6 +191,7 @@ async function askForUnits(
       // A longer prompt does not fit either, and who says the same twice says it again.
       if (unusable.code === 'ContextTooSmall' || unusable.text === failed?.answer) break
       failed = { answer: unusable.text, problems: [unusable.message] }
+      if (unusable.code === 'BudgetExhausted') break
     }
   }
   if (best !== undefined) {

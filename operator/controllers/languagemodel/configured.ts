@@ -73,6 +73,6 @@ export function settingsReconciler(
 }
 
 function specOf(model: ConfiguredModel): LanguageModel['spec'] {
-  const { name, pull, ...rest } = model
+  const { name, pull, tokenFile: _, ...rest } = model
   return { ...rest, model: name, source: pull ? 'pull' : 'preloaded' }
 }

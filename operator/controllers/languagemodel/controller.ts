@@ -8,7 +8,7 @@ import type { Reconcile } from '../../runtime/controller.ts'
 import { done, requeueAfter, type Result } from '../../runtime/outcome.ts'
 import { writeStatus, type World } from '../world.ts'
 import { decideModel, type ModelLimits, type ModelObservation } from './decide.ts'
-import { profileOf, type Models } from './models.ts'
+import { profileOf, type Installation, type Models } from './models.ts'
 import type { SelfTests } from './self-tests.ts'
 import type { ModelServers, Origin } from './servers.ts'
 
@@ -18,8 +18,7 @@ export interface ModelParts {
   readonly models: Models
   readonly tests: SelfTests
   readonly limits: ModelLimits
-  /** Base URL of the operator's own model server. */
-  readonly endpoint: string
+  readonly installation: Installation
 }
 
 /** Gets each LanguageModel ready, and says what is in the way. */
@@ -42,7 +41,7 @@ export function modelReconciler(world: World, parts: ModelParts): Reconcile {
       letGo(key, undefined)
       return done
     }
-    const profile = profileOf(model, parts.endpoint)
+    const profile = profileOf(model, parts.installation)
     letGo(key, profile)
     const seen = await observe(world, parts, key, model, profile, signal)
     const decision = decideModel(seen)
@@ -82,7 +81,8 @@ async function observe(
     // Somebody else's server has memory that nobody told us of.
     limits: {
       ...parts.limits,
-      memoryBytes: profile.endpoint === parts.endpoint ? parts.limits.memoryBytes : undefined,
+      memoryBytes:
+        profile.endpoint === parts.installation.endpoint ? parts.limits.memoryBytes : undefined,
     },
     inUse: world.requests.list().some(({ status }) => status?.completionTime === undefined),
     now: world.clock.now(),

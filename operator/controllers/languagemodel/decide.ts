@@ -178,6 +178,7 @@ function isTested({ spec, status }: LanguageModel, digest: string): boolean {
 
 function heldStatus(held: { readonly digest: string; readonly sizeBytes: number }) {
   const { digest, sizeBytes } = held
+  if (sizeBytes === 0) return { digest }
   return { digest, sizeBytes, size: inGiB(sizeBytes) }
 }
 

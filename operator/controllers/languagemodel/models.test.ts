@@ -9,7 +9,11 @@ const made = (model: LanguageModel, creationTimestamp: string): LanguageModel =>
   metadata: { ...model.metadata, creationTimestamp },
 })
 const models = (list: readonly LanguageModel[], configured: readonly string[] = []) =>
-  new Models({ informer: { list: () => list }, endpoint: 'http://own', configured })
+  new Models({
+    informer: { list: () => list },
+    installation: { endpoint: 'http://own' },
+    configured,
+  })
 
 test('a model is found by what its server calls it, and by the name of its object', () => {
   const all = models([languageModel('coder'), languageModel('writer')])

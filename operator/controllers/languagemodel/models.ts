@@ -4,12 +4,26 @@ import type { LanguageModel } from '../../api/language-model.ts'
 import type { Informer } from '../../kube/informer.ts'
 import type { ModelProfile } from '../../models/profile.ts'
 
-/** How a model is asked, as its LanguageModel says. `endpoint` is for those that name no server of their own. */
-export function profileOf({ spec, status }: LanguageModel, endpoint: string): ModelProfile {
-  const { model, contextTokens, outputTokens, parallel } = spec
+/** What the installation adds to a LanguageModel. */
+export interface Installation {
+  /** Base URL of the operator's own model server, for those that name none. */
+  readonly endpoint: string
+  /** Files with the bearer token that a model's server wants, by model. */
+  readonly tokenFiles?: Readonly<Record<string, string>>
+}
+
+/** How a model is asked, as its LanguageModel says. */
+export function profileOf(
+  { spec, status }: LanguageModel,
+  { endpoint, tokenFiles = {} }: Installation,
+): ModelProfile {
+  const { model, provider, contextTokens, outputTokens, parallel } = spec
+  const tokenFile = tokenFiles[model]
   return {
     name: model,
+    provider,
     endpoint: spec.endpoint ?? endpoint,
+    ...(tokenFile === undefined ? {} : { tokenFile }),
     contextTokens,
     outputTokens,
     parallel,
@@ -21,15 +35,14 @@ export function profileOf({ spec, status }: LanguageModel, endpoint: string): Mo
 export class Models {
   readonly #options: {
     readonly informer: Pick<Informer<LanguageModel>, 'list'>
-    /** Base URL of the operator's own model server. */
-    readonly endpoint: string
+    readonly installation: Installation
     /** Models of the installation, the default first, by what their server calls them. */
     readonly configured: readonly string[]
   }
 
   constructor(options: {
     readonly informer: Pick<Informer<LanguageModel>, 'list'>
-    readonly endpoint: string
+    readonly installation: Installation
     readonly configured: readonly string[]
   }) {
     this.#options = options
@@ -57,7 +70,7 @@ export class Models {
 
   profile(name: string): ModelProfile | undefined {
     const found = this.find(name)
-    return found === undefined ? undefined : profileOf(found, this.#options.endpoint)
+    return found === undefined ? undefined : profileOf(found, this.#options.installation)
   }
 
   /** Name of the LanguageModel that names the same model and comes before this one. */

@@ -6,7 +6,7 @@ import { profileOf } from './models.ts'
 import { SelfTests } from './self-tests.ts'
 import type { TestResult } from './servers.ts'
 
-const profile = profileOf(languageModel('coder'), 'http://own')
+const profile = profileOf(languageModel('coder'), { endpoint: 'http://own' })
 const result: TestResult = {
   tier: 'good',
   tokensPerSecond: 10,

@@ -16,6 +16,7 @@ import type { Timeline } from './timeline.ts'
 /** The one model of the simulated world. */
 export const profile: ModelProfile = {
   name: 'simulated',
+  provider: 'ollama',
   endpoint: 'http://model.invalid',
   contextTokens: 8192,
   outputTokens: 2048,
@@ -56,7 +57,7 @@ export class SimulatedModel {
           trace: String(turn),
         }
       },
-      tokens: () => ({ calls: 1, inputTokens: 100, outputTokens: 20 }),
+      tokens: () => ({ calls: 1, inputTokens: 100, outputTokens: 20, earlierTokens: 0 }),
       forget: () => undefined,
     }
   }
