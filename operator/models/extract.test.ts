@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { extractBlocks, extractObject } from './extract.ts'
+import { extractBlocks } from './extract.ts'
+import { extractObject } from './extract-object.ts'
+import { isRecord } from './schema.ts'
 
 const fence = '```'
 
@@ -76,8 +78,10 @@ describe('extractBlocks', () => {
   })
 })
 
-const wantsA = (value: unknown) =>
-  typeof value === 'object' && value !== null && 'a' in value ? [] : ['$.a is missing']
+const wantsA = (value: unknown) => ({
+  value,
+  problems: isRecord(value) && ['number', 'string'].includes(typeof value['a']) ? [] : ['no a'],
+})
 
 describe('extractObject', () => {
   const cases: readonly {
@@ -101,8 +105,38 @@ describe('extractObject', () => {
       want: { value: { a: '}{' }, place: 'prose' },
     },
     {
+      name: 'reads what people write for JSON',
+      answer: "{a: 'one', // the first\n 'b': True,}",
+      want: { value: { a: 'one', b: true }, place: 'whole' },
+    },
+    {
+      name: 'opens an object that holds the answer',
+      answer: '{"answer":{"a":1}}',
+      want: { value: { a: 1 }, place: 'whole' },
+    },
+    {
+      name: 'closes what lacks nothing but its last brackets',
+      answer: '{"a":1,"b":[{"c":"}"',
+      want: { value: { a: 1, b: [{ c: '}' }] }, place: 'unclosed' },
+    },
+    {
+      name: 'does not close a text that was cut',
+      answer: '{"b":2,"a":"on',
+      want: undefined,
+    },
+    {
+      name: 'ignores thoughts whose beginning is not seen',
+      answer: 'I think {"a":1} is wrong.\n</think>\n{"a":2}',
+      want: { value: { a: 2 }, place: 'whole' },
+    },
+    {
+      name: 'finds nothing in thoughts without an end',
+      answer: '<think>{"a":1} or {"a":2}?',
+      want: undefined,
+    },
+    {
       name: 'finds nothing where there is no object',
-      answer: '[1,2] and {broken',
+      answer: '[1,2] and no more',
       want: undefined,
     },
   ]

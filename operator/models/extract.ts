@@ -1,6 +1,6 @@
-// What an answer holds: fenced blocks for `write`, one JSON object for `decide`. Small models wrap both in many ways.
+// What an answer of `write` holds: fenced blocks, which small models name and wrap in many ways.
 import type { FencedBlock } from '../api/agent-protocol.ts'
-import { isRecord, isSchemaEcho } from './schema.ts'
+import { withoutThinking } from './thinking.ts'
 
 const fenceLine = /^ {0,3}(`{3,}|~{3,})\s*([^`]*)$/
 const pathLike = /^(?:[\w.@+-]+\/)*[\w.@+-]*\.[A-Za-z0-9]{1,8}$|^(?:[\w.@+-]+\/)+[\w.@+-]+$/
@@ -98,74 +98,4 @@ function asPath(word: string): string | undefined {
   const path = word.trim().replace(/^[*`"'(<:#]+|[*`"')>:,]+$/g, '')
   if (path.length > longestPath) return undefined
   return pathLike.test(path) || bareNames.has(path) ? path : undefined
-}
-
-/** Where the object was found, from good to bad. */
-export type JsonPlace = 'whole' | 'fence' | 'prose'
-
-/**
- * The object an answer holds: the whole answer, else a fenced block, else the first balanced object in the prose.
- * `problems` says what is wrong with a candidate; the first without problems wins. The schema given back as the answer
- * never counts. Undefined when nothing in the answer is an object; else the first candidate with its problems.
- */
-export function extractObject(
-  answer: string,
-  problems: (value: unknown) => readonly string[],
-):
-  | { readonly value: unknown; readonly place: JsonPlace; readonly problems: readonly string[] }
-  | undefined {
-  const text = withoutThinking(answer)
-  let best: ReturnType<typeof extractObject>
-  for (const [place, candidate] of objectTexts(text)) {
-    const value = parse(candidate)
-    if (!isRecord(value)) continue
-    const found = isSchemaEcho(value) ? ['it is the schema, not an answer'] : problems(value)
-    if (found.length === 0) return { value, place, problems: [] }
-    best ??= { value, place, problems: found }
-  }
-  return best
-}
-
-function* objectTexts(text: string): Generator<[JsonPlace, string]> {
-  yield ['whole', text.trim()]
-  for (const block of extractBlocks(text)) yield ['fence', block.text]
-  let from = 0
-  for (let found = 0; found < 8; found++) {
-    const start = text.indexOf('{', from)
-    if (start === -1) return
-    const end = balancedEnd(text, start)
-    if (end === undefined) from = start + 1
-    else {
-      yield ['prose', text.slice(start, end)]
-      from = end
-    }
-  }
-}
-
-function balancedEnd(text: string, start: number): number | undefined {
-  let depth = 0
-  let quoted = false
-  for (let index = start; index < text.length; index++) {
-    const char = text[index]
-    if (quoted) {
-      if (char === '\\') index++
-      else if (char === '"') quoted = false
-    } else if (char === '"') quoted = true
-    else if (char === '{') depth++
-    else if (char === '}' && --depth === 0) return index + 1
-  }
-  return undefined
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
-/** Some models think aloud although they were told not to. */
-function withoutThinking(text: string): string {
-  return text.replace(/^\s*<think>[\s\S]*?<\/think>/, '')
 }
