@@ -53,11 +53,12 @@ export function defaultFile(name: string, language: Language, files: readonly st
   return `${folder}${name.replaceAll('-', '_')}.py`
 }
 
-/** Whether the path belongs to tests, which have tasks of their own. */
+/** Whether the path belongs to tests, which have tasks of their own: all that the agents take for a test, and more. */
 export function isTest(path: string): boolean {
   return (
-    /(?:^|\/)(?:tests?|__tests__|spec)\//.test(path) ||
-    /(?:\.|_)(?:test|spec)\.[a-z]+$/.test(path) ||
+    /(?:^|\/)(?:tests?|__tests__|specs?)\//i.test(path) ||
+    /(?:^|[/._-])(?:test|spec)\.[a-z]+$/i.test(path) ||
+    /(?:^|\/)test-[^/]*\.[mc]?[jt]s$/.test(path) ||
     /(?:^|\/)test_[^/]*\.py$/.test(path)
   )
 }

@@ -1,4 +1,5 @@
 import type { DevRequestSpec, Plan, Unit } from '../api/devrequest.ts'
+import { plainLine, plainText } from '../api/plain-text.ts'
 import { ModelError } from '../models/errors.ts'
 import type { Gateway } from '../models/gateway.ts'
 import type { ModelProfile } from '../models/profile.ts'
@@ -89,7 +90,7 @@ export async function makePlan(
     waves: waves(tasks),
     team: teamOf(tasks, spec.limits.maxParallel),
     tasks,
-    warnings: warnings.slice(0, 20).map((warning) => warning.slice(0, 500)),
+    warnings: warnings.slice(0, 20).map((warning) => plainLine(warning, 500)),
     attempts: Math.min(asked, 10),
   }
   return { plan, transcript }
@@ -224,10 +225,8 @@ function asUnits(value: unknown, text: string): UnitsAnswer {
 function documentGoal(request: string, units: readonly Unit[]): string {
   const asked = sentencesOf(request).filter(isAboutDocuments).join(' ')
   const made = units.map((unit) => `- ${unit.goal} (${unit.files.join(', ')})`).join('\n')
-  return `${asked || 'Say in the README what was added and how to use it.'}\nWhat was made:\n${made}`.slice(
-    0,
-    4000,
-  )
+  const wanted = asked || 'Say in the README what was added and how to use it.'
+  return plainText(`${wanted}\nWhat was made:\n${made}`, 4000)
 }
 
 function documentFiles(input: PlanInput): string[] {
