@@ -109,7 +109,7 @@ function parseObject(text: string): Readonly<Record<string, unknown>> | undefine
     if (!text.startsWith('{') || text.length > longestLenient) return undefined
   }
   try {
-    const plain = text.replace(/(^|[\s,{[])\/\/[^\n"]*$/gm, '$1')
+    const plain = text.replaceAll('\\_', '_').replace(/(^|[\s,{[])\/\/[^\n"]*$/gm, '$1')
     const value: unknown = parse(plain, { maxAliasCount: 0, logLevel: 'error' })
     return isRecord(value) ? value : undefined
   } catch {

@@ -158,7 +158,7 @@ async function askForUnits(
         best = {
           problems: problems.length,
           proposal: {
-            units: addMissing(units, request),
+            units: addMissing(units, request, facts),
             source: 'model',
             documents,
             deployment: value.c_deploy,

@@ -132,7 +132,7 @@ test('what the request names and no unit mentions is told, and examples go to th
   )
   const { units, problems } = checkUnits(proposal, request, facts)
   expect(problems).toEqual(['no unit mentions wrapLines, but the request does'])
-  const [slug, wrap] = addMissing(units, request)
+  const [slug, wrap] = addMissing(units, request, facts)
   expect(slug?.doneWhen).toContain('"Hello World" into "hello-world"')
   expect(wrap?.doneWhen).toContain('breaks at 40 characters')
   expect(`${slug?.doneWhen} ${wrap?.doneWhen}`).not.toContain('77')

@@ -1,8 +1,10 @@
 import type { Unit } from '../api/devrequest.ts'
 import { plainLine, plainText } from '../api/plain-text.ts'
 import type { RepositoryFacts } from './facts.ts'
-import { isAboutDocuments, mentionsOf, missingFrom, sentencesOf } from './mentions.ts'
+import { isTest } from './language.ts'
+import { codePathsOf, isAboutDocuments, mentionsOf, missingFrom, sentencesOf } from './mentions.ts'
 import { unitName } from './names.ts'
+import { meantPath } from './paths.ts'
 import { tripwire, type UnitsAnswer } from './questions.ts'
 import { fileReader } from './unit-files.ts'
 
@@ -114,12 +116,26 @@ function textOf(unit: Unit): string {
 }
 
 /**
- * Adds the sentences of the request that no unit covers to the unit they have most words in common with.
- * What the request says about a thing is what tests are written from; a model's short version often loses the examples.
+ * Adds what no unit covers to the unit it has most words in common with: sentences of the request, and the code files it
+ * names. What the request says about a thing is what tests are written from, and a model's short version often loses the
+ * examples; a file that no unit may write is never written.
  */
-export function addMissing(units: readonly Unit[], request: string): Unit[] {
+export function addMissing(
+  units: readonly Unit[],
+  request: string,
+  facts: Pick<RepositoryFacts, 'files'>,
+): Unit[] {
   const missing = missingFrom(mentionsOf(request), units.map(textOf))
-  const result = units.map((unit) => ({ ...unit }))
+  const result = units.map((unit) => ({ ...unit, files: [...unit.files] }))
+  for (const { kind, text } of missing) {
+    const path = kind === 'path' ? codePathsOf(text)[0] : undefined
+    if (path === undefined || isTest(path)) continue
+    const sentence = sentencesOf(request).find((one) => one.includes(text)) ?? text
+    const target = closest(result, sentence)
+    if (target !== undefined && target.files.length < mostFiles) {
+      target.files.push(meantPath(path, facts.files))
+    }
+  }
   for (const sentence of sentencesOf(request)) {
     if (isAboutDocuments(sentence)) continue
     const lost = missing.some((mention) => sentence.includes(mention.text))
