@@ -33,14 +33,17 @@ export function isHidden(path: string): boolean {
 }
 
 /**
- * The path that was meant: the known path that differs in case only, or the one with the same file name when the given
- * one names no folder.
+ * The path that was meant: the known path that differs in case only; the one with the same file name when the given one
+ * names no folder; the one it ends with when it begins with a folder that nobody knows, such as the project's own.
  */
 export function meantPath(path: string, known: readonly string[]): string {
   if (known.includes(path)) return path
   const alike = known.filter((other) => other.toLowerCase() === path.toLowerCase())
   const named = path.includes('/') ? [] : known.filter((other) => other.endsWith(`/${path}`))
-  return [alike, named].find((found) => found.length === 1)?.[0] ?? path
+  const [top = ''] = path.split('/')
+  const stray = !known.some((other) => other.startsWith(`${top}/`))
+  const ends = stray ? known.filter((other) => /\//.test(other) && path.endsWith(`/${other}`)) : []
+  return [alike, named, ends].find((found) => found.length === 1)?.[0] ?? path
 }
 
 /** The one of `others` that a path cannot stand beside: one of the two would be a file and a folder at once. */
