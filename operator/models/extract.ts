@@ -2,7 +2,9 @@
 import type { FencedBlock } from '../api/agent-protocol.ts'
 import { withoutThinking } from './thinking.ts'
 
-const fenceLine = /^ {0,3}(`{3,}|~{3,})\s*([^`]*)$/
+/** Models indent a fence with the list it stands in; its text is indented as far. */
+const fenceLine = /^( {0,8})(`{3,}|~{3,})\s*([^`]*)$/
+const deepestInText = 3
 const pathLike = /^(?:[\w.@+-]+\/)*[\w.@+-]*\.[A-Za-z0-9]{1,8}$|^(?:[\w.@+-]+\/)+[\w.@+-]+$/
 const bareNames = new Set(['Dockerfile', 'Makefile', 'LICENSE', '.gitignore', '.npmrc'])
 const longestPath = 250
@@ -10,7 +12,8 @@ const longestPath = 250
 /**
  * The fenced blocks of an answer, in order.
  * A path is taken from the info string or from the last line before the fence. A block whose closing fence is missing
- * at the end of the answer counts; Markdown inside a Markdown block keeps its own fences.
+ * at the end of the answer counts; Markdown inside a Markdown block keeps its own fences, and when that block has no
+ * path, the blocks in it follow it: some models wrap their whole answer.
  */
 export function extractBlocks(answer: string): FencedBlock[] {
   const lines = withoutThinking(answer).split(/\r?\n/)
@@ -23,14 +26,21 @@ export function extractBlocks(answer: string): FencedBlock[] {
       if (line.trim() !== '') before = line
       continue
     }
-    const info = parseInfo(open[2] ?? '')
+    const [, indent = '', fence = '', rest = ''] = open
+    const info = parseInfo(rest)
     const path = info.path ?? pathOfLine(before)
-    const end = closingLine(lines, index, open[1] ?? '```', isMarkdown(info.language, path))
+    const markdown = isMarkdown(info.language, path)
+    const end = closingLine(lines, index, { indent, fence, nests: markdown })
+    const text = lines
+      .slice(index + 1, end)
+      .map((inner) => withoutIndent(inner, indent.length))
+      .join('\n')
     blocks.push({
       ...(path === undefined ? {} : { path }),
       ...(info.language === undefined ? {} : { language: info.language }),
-      text: lines.slice(index + 1, end).join('\n'),
+      text,
     })
+    if (markdown && path === undefined) blocks.push(...extractBlocks(text))
     index = end
     before = ''
   }
@@ -40,21 +50,27 @@ export function extractBlocks(answer: string): FencedBlock[] {
 function closingLine(
   lines: readonly string[],
   from: number,
-  fence: string,
-  nests: boolean,
+  open: { readonly indent: string; readonly fence: string; readonly nests: boolean },
 ): number {
+  const deepest = Math.max(deepestInText, open.indent.length)
   let depth = 0
   for (let index = from + 1; index < lines.length; index++) {
     const match = fenceLine.exec(lines[index] ?? '')
-    if (match === null || !match[1]?.startsWith(fence)) continue
-    if ((match[2] ?? '').trim() !== '') {
-      if (nests) depth++
+    // Deeper ones belong to the text: documentation in code has fences, too.
+    if (match === null || (match[1] ?? '').length > deepest) continue
+    if (!match[2]?.startsWith(open.fence)) continue
+    if ((match[3] ?? '').trim() !== '') {
+      if (open.nests) depth++
       continue
     }
     if (depth === 0) return index
     depth--
   }
   return lines.length
+}
+
+function withoutIndent(line: string, most: number): string {
+  return line.slice(Math.min(most, line.length - line.trimStart().length))
 }
 
 function isMarkdown(language: string | undefined, path: string | undefined): boolean {

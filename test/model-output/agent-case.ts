@@ -98,8 +98,9 @@ export async function checkReviewCase(one: ReviewCase, model: SpeakingModel): Pr
 /** A report must fit the protocol whatever a model said, and show all that it holds. */
 function expectReport(assignment: Assignment, outcome: Outcome): void {
   const report = reportOf(assignment, outcome, 1, 1)
-  expect(hasHiddenCharacters(JSON.stringify(report.notes).replace(/\\u00/g, ''))).toBe(false)
-  for (const note of report.notes) expect(hasHiddenCharacters(note)).toBe(false)
+  for (const text of [report.summary, report.failure?.message ?? '', ...report.notes]) {
+    expect(hasHiddenCharacters(text)).toBe(false)
+  }
 }
 
 const slug =
@@ -193,9 +194,10 @@ function runnerOf(): Runner {
   return {
     async syntax(changes) {
       for (const [file, text] of changes) {
-        if (!/\.(?:m|c)?[jt]s$/.test(file)) continue
         try {
-          stripTypeScriptTypes(text)
+          if (file.endsWith('.json')) JSON.parse(text)
+          const code = /\.(?:m|c)?[jt]s$/.test(file) ? stripTypeScriptTypes(text) : text
+          if (code !== text && /js$/.test(file)) throw new SyntaxError('Unexpected type')
         } catch (error) {
           return { file, message: error instanceof Error ? error.message : '' }
         }
