@@ -35,9 +35,11 @@ export function isHidden(path: string): boolean {
 /**
  * The path that was meant: the known path that differs in case only; the one with the same file name when the given one
  * names no folder; the one it ends with when it begins with a folder that nobody knows, such as the project's own.
+ * A hidden file is meant only by one that is hidden itself.
  */
-export function meantPath(path: string, known: readonly string[]): string {
-  if (known.includes(path)) return path
+export function meantPath(path: string, all: readonly string[]): string {
+  if (all.includes(path)) return path
+  const known = isHidden(path) ? all : all.filter((other) => !isHidden(other))
   const alike = known.filter((other) => other.toLowerCase() === path.toLowerCase())
   const named = path.includes('/') ? [] : known.filter((other) => other.endsWith(`/${path}`))
   const [top = ''] = path.split('/')

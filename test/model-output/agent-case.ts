@@ -197,7 +197,7 @@ function runnerOf(): Runner {
         try {
           if (file.endsWith('.json')) JSON.parse(text)
           const code = /\.(?:m|c)?[jt]s$/.test(file) ? stripTypeScriptTypes(text) : text
-          if (code !== text && /js$/.test(file)) throw new SyntaxError('Unexpected type')
+          if (code !== text && file.endsWith('js')) throw new SyntaxError('Unexpected type')
         } catch (error) {
           return { file, message: error instanceof Error ? error.message : '' }
         }

@@ -34,8 +34,8 @@ export async function startSpeakingModel(): Promise<SpeakingModel> {
     const notes = decides ? undefined : saying.notes
     const answer = notes ?? saying.answers[Math.min(said++, saying.answers.length - 1)] ?? ''
     // Pieces hold no half of a character, and long answers come in larger ones.
-    const characters = [...answer]
-    const size = Math.max(pieceLength, Math.ceil(characters.length / 400))
+    const characters = Array.from(answer)
+    const size = Math.max(pieceLength, Math.ceil(characters.length / 100))
     for (let at = 0; at < characters.length; at += size) {
       const content = characters.slice(at, at + size).join('')
       response.write(line({ message: { role: 'assistant', content }, done: false }))

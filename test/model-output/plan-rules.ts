@@ -2,15 +2,18 @@
 // what the harness was given, and spell out what must never be.
 import { agentTaskOf } from '../../operator/controllers/devrequest/tasks.ts'
 import { agentPod } from '../../operator/controllers/agent/pod.ts'
+import { isTestPath } from '../../agent-image/agent/project.ts'
 import type { Plan, PlannedTask, Unit } from '../../operator/api/devrequest.ts'
 import { git } from '../../operator/api/names.ts'
 import { hasHiddenCharacters } from '../../operator/api/plain-text.ts'
 import { parseConfig } from '../../operator/config.ts'
+import { assignmentMessage } from '../../operator/hub/assignment.ts'
+import { commitMessage } from '../../agent-image/agent/commit-message.ts'
 import { planProblems } from '../../operator/planner/check-plan.ts'
 import { expand } from '../../operator/planner/expand.ts'
 import { taskName, unitName } from '../../operator/planner/names.ts'
 import { safePath } from '../../operator/planner/paths.ts'
-import { agent, request as devRequest } from '../objects.ts'
+import { agent, heldStatus, request as devRequest, task as taskObject } from '../objects.ts'
 
 /** What a plan was made for. */
 export interface PlannedFor {
@@ -32,7 +35,8 @@ export function brokenRules(plan: Plan, made: PlannedFor): readonly string[] {
     ...planProblems(plan, { maxTasks: made.maxTasks, maxParallel: 10 }),
     ...unreachable(tasks).map((name) => `${name} can never run`),
     ...tasks.flatMap((task) => taskProblems(task, made)),
-    ...unitNameProblems(tasks),
+    // A person may name units and choose files as they like.
+    ...(plan.source === 'person' ? [] : unitProblems(tasks)),
     ...plan.warnings.filter(isHiding).map((text) => `a warning hides characters: ${text}`),
   ]
 }
@@ -89,8 +93,11 @@ export function unitsOf(plan: Plan): Unit[] {
   })
 }
 
-/** A unit is named by the one function that names units, from its own files and goal. */
-function unitNameProblems(tasks: readonly PlannedTask[]): string[] {
+/**
+ * A unit is named by the one function that names units, from its own files and goal; none of its files is a test, which
+ * its coder would have to leave alone.
+ */
+function unitProblems(tasks: readonly PlannedTask[]): string[] {
   const taken = new Set<string>()
   return tasks
     .filter((task) => task.action === 'code')
@@ -98,7 +105,10 @@ function unitNameProblems(tasks: readonly PlannedTask[]): string[] {
       const { unit = '' } = task
       const right = unitName(task, taken) === unit
       taken.add(unit)
-      return right ? [] : [`the unit ${unit} is not named by rule`]
+      return [
+        ...(right ? [] : [`the unit ${unit} is not named by rule`]),
+        ...task.files.filter(isTestPath).map((file) => `the unit ${unit} has the test ${file}`),
+      ]
     })
 }
 
@@ -107,8 +117,9 @@ const settings = parseConfig(
 ).agents
 
 /**
- * All that the cluster and the forge get to see of a plan, except for goals, criteria, titles and files, with units
- * called by their number: tasks as they are stored, their branches, and the Pods of the agents they need.
+ * All that the cluster, the agents and the forge get to see of a plan, except for goals, criteria, titles and files, with
+ * units called by their number: tasks as they are stored, assignments with their branches, trailers of commits, and the
+ * Pods of the agents they need.
  */
 export function whatIsMade(plan: Plan, made: PlannedFor): unknown {
   const units = unitsOf(plan).map((unit) => unit.name)
@@ -128,10 +139,17 @@ export function whatIsMade(plan: Plan, made: PlannedFor): unknown {
     const stored = agentTaskOf(owner, { ...plain(task), after })
     const { type, model } = stored.spec
     const worker = agent(`${type}-1`)
+    const unsaid = { goal: '', doneWhen: '', title: '', files: [] }
+    const held = taskObject(stored.metadata.name, stored.spec, heldStatus('pod'))
+    const facts = { tier: 'good', contextTokens: 8192, outputTokens: 2048 } as const
+    const assigned = assignmentMessage(held, owner, [held], facts, 'http://forge')
+    const origin = { agent: worker.metadata.name, model, verdict: 'Done' } as const
+    const message = commitMessage(assigned.title, assigned.goal, assigned, origin)
     return {
       ...stored,
-      spec: { ...stored.spec, goal: '', doneWhen: '', title: '', files: [] },
-      branch: git.taskBranch(stored.metadata.name, 1),
+      spec: { ...stored.spec, ...unsaid },
+      assigned: { ...assigned, ...unsaid },
+      trailers: message.split('\n\n').at(-1),
       pod: agentPod({ ...worker, spec: { ...worker.spec, type, model } }, settings),
     }
   })
