@@ -71,6 +71,24 @@ describe('extractBlocks', () => {
       answer: `<think>${fence}js\nno\n${fence}</think>\n${fence}js\nyes\n${fence}`,
       want: [{ language: 'js', text: 'yes' }],
     },
+    {
+      name: 'takes the indentation of a fence from its text',
+      answer: `1. The file:\n\n    ${fence}js\n    let a\n      let b\n    ${fence}\n`,
+      want: [{ language: 'js', text: 'let a\n  let b' }],
+    },
+    {
+      name: 'keeps the fences that documentation in code has',
+      answer: `${fence}py\n#\n    ${fence}\n    f(1)\n    ${fence}\n#\n${fence}\n`,
+      want: [{ language: 'py', text: `#\n    ${fence}\n    f(1)\n    ${fence}\n#` }],
+    },
+    {
+      name: 'opens an answer that is wrapped as a whole',
+      answer: `${fence}markdown\nsrc/a.js\n${fence}js\nlet a\n${fence}\n${fence}`,
+      want: [
+        { language: 'markdown', text: `src/a.js\n${fence}js\nlet a\n${fence}` },
+        { path: 'src/a.js', language: 'js', text: 'let a' },
+      ],
+    },
     { name: 'finds nothing in prose', answer: 'I cannot do that.', want: [] },
   ]
   test.each(cases)('$name', ({ answer, want }) => {
