@@ -54,7 +54,7 @@ test('whatever is said, a decision follows the schema or is told to be unusable'
         expect(error).toMatchObject({ code: 'OutputUnusable', text })
       }
     }),
-    { numRuns: 3000 },
+    { numRuns: 2000 },
   )
   expect(followed).toBeGreaterThan(100)
 })

@@ -4,6 +4,7 @@ import { ModelError } from '../models/errors.ts'
 import type { Gateway } from '../models/gateway.ts'
 import type { ModelProfile } from '../models/profile.ts'
 import { decide, write, type Asker } from '../models/verbs.ts'
+import { createWatchdog } from '../models/watchdog.ts'
 import { expand } from './expand.ts'
 import type { RepositoryFacts } from './facts.ts'
 import { planHash } from './hash.ts'
@@ -199,14 +200,19 @@ async function askForNotes(
   try {
     const { text } = await write(asker, question)
     transcript.push({ purpose, text, outcome: 'used' })
-    return tripwire.test(text) ? '' : text.trim()
+    return usableNotes(text)
   } catch (error) {
     const unusable = usableFailure(error)
     // Small models do not stop at 200 tokens; what they said until then is still good.
-    const notes = unusable.code === 'OutputUnusable' ? unusable.text.trim() : ''
     transcript.push({ purpose, text: unusable.text, outcome: unusable.message })
-    return notes.slice(0, 1200)
+    return unusable.code === 'OutputUnusable' ? usableNotes(unusable.text) : ''
   }
+}
+
+/** Notes that copy the example or repeat themselves lead the next answer astray; long ones are cut. */
+function usableNotes(text: string): string {
+  const astray = tripwire.test(text) || createWatchdog().push(text) !== undefined
+  return astray ? '' : plainText(text.trim(), 1200)
 }
 
 /** Passes on what the caller must wait for or stop at; gives back what another try may cure. */
