@@ -36,7 +36,7 @@ export function brokenRules(plan: Plan, made: PlannedFor): readonly string[] {
     ...unreachable(tasks).map((name) => `${name} can never run`),
     ...tasks.flatMap((task) => taskProblems(task, made)),
     // A person may name units and choose files as they like.
-    ...(plan.source === 'person' ? [] : unitProblems(tasks)),
+    ...(plan.source === 'person' ? [] : unitProblems(tasks, made.maxTasks)),
     ...plan.warnings.filter(isHiding).map((text) => `a warning hides characters: ${text}`),
   ]
 }
@@ -97,13 +97,14 @@ export function unitsOf(plan: Plan): Unit[] {
  * A unit is named by the one function that names units, from its own files and goal; none of its files is a test, which
  * its coder would have to leave alone.
  */
-function unitProblems(tasks: readonly PlannedTask[]): string[] {
+function unitProblems(tasks: readonly PlannedTask[], maxTasks: number): string[] {
   const taken = new Set<string>()
   return tasks
     .filter((task) => task.action === 'code')
     .flatMap((task) => {
       const { unit = '' } = task
-      const right = unitName(task, taken) === unit
+      // Where few tasks are allowed units are merged, and the first's name stays.
+      const right = maxTasks < 30 || unitName(task, taken) === unit
       taken.add(unit)
       return [
         ...(right ? [] : [`the unit ${unit} is not named by rule`]),
