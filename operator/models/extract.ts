@@ -5,6 +5,8 @@ import { withoutThinking } from './thinking.ts'
 /** Models indent a fence with the list it stands in; its text is indented as far. */
 const fenceLine = /^( {0,8})(`{3,}|~{3,})\s*([^`]*)$/
 const deepestInText = 3
+/** Ends of turns, which servers with a wrong template let through. */
+const templateMark = /^(?:<\|\w+\|>|<\/s>|<EOT>)/
 const pathLike = /^(?:[\w.@+-]+\/)*[\w.@+-]*\.[A-Za-z0-9]{1,8}$|^(?:[\w.@+-]+\/)+[\w.@+-]+$/
 const bareNames = new Set(['Dockerfile', 'Makefile', 'LICENSE', '.gitignore', '.npmrc'])
 const longestPath = 250
@@ -59,7 +61,7 @@ function closingLine(
     // Deeper ones belong to the text: documentation in code has fences, too.
     if (match === null || (match[1] ?? '').length > deepest) continue
     if (!match[2]?.startsWith(open.fence)) continue
-    if ((match[3] ?? '').trim() !== '') {
+    if ((match[3] ?? '').replace(templateMark, '').trim() !== '') {
       if (open.nests) depth++
       continue
     }
