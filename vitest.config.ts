@@ -12,6 +12,7 @@ export default defineConfig({
             'test/*.test.ts',
             'test/bench/**/*.test.ts',
             'test/lab/*.test.ts',
+            'test/model-output/*.test.ts',
             'test/simulation/api-server/**/*.test.ts',
           ],
           exclude: ['**/node_modules/**'],

@@ -5,7 +5,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { refuse } from '../../agent-image/agent/edit/guards.ts'
 import { coderRole } from '../../agent-image/agent/prompt.ts'
 import { ModelError } from '../../operator/models/errors.ts'
-import { extractBlocks, extractObject } from '../../operator/models/extract.ts'
+import { extractBlocks } from '../../operator/models/extract.ts'
+import { extractObject } from '../../operator/models/extract-object.ts'
 import type { ChatQuestion } from '../../operator/models/chat.ts'
 import { chat } from '../../operator/models/ollama.ts'
 import { modelProfile } from '../../operator/models/profile.ts'
@@ -91,7 +92,7 @@ const failing: readonly (readonly [AnswerFaultKind, 'json' | 'code', object, str
   ['repeat', 'code', unusable, 'repeated itself'],
 ]
 
-const objectOf = (text: string) => extractObject(text, () => [])
+const objectOf = (text: string) => extractObject(text, (value) => ({ value, problems: [] }))
 const refusalOf = (text: string) => {
   const [block] = extractBlocks(text)
   return refuse({

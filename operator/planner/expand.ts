@@ -1,5 +1,6 @@
 import { actionType, type Action } from '../api/agent-types.ts'
 import type { PlannedTask, Unit } from '../api/devrequest.ts'
+import { plainText } from '../api/plain-text.ts'
 import { taskName } from './names.ts'
 
 /** What a plan is made from besides its units. */
@@ -113,9 +114,12 @@ function tasksOf(
   const review = add('review', {
     ...whole,
     title: options.security ? 'Review the security of the change' : 'Review the change',
-    goal: `Read the whole change and say what is wrong with it${
-      options.security ? holes : ''
-    }. It was written for:\n${goals}`.slice(0, 4000),
+    goal: plainText(
+      `Read the whole change and say what is wrong with it${
+        options.security ? holes : ''
+      }. It was written for:\n${goals}`,
+      4000,
+    ),
     after: written,
   })
   const document =
@@ -156,9 +160,9 @@ function withLastTwoMerged(units: readonly Unit[]): Unit[] {
   const after = [...new Set([...(one.after ?? []), ...(other.after ?? [])])]
   const merged: Unit = {
     name: one.name,
-    goal: `${one.goal} ${other.goal}`.slice(0, 2000),
+    goal: plainText(`${one.goal} ${other.goal}`, 2000),
     files: [...new Set([...one.files, ...other.files])].slice(0, 12),
-    doneWhen: `${one.doneWhen} ${other.doneWhen}`.slice(0, 2000),
+    doneWhen: plainText(`${one.doneWhen} ${other.doneWhen}`, 2000),
     after: after.filter((name) => name !== one.name && name !== other.name),
   }
   return [...units.slice(0, -2), merged]

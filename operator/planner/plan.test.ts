@@ -87,6 +87,18 @@ test('a good answer becomes a plan at once: notes, then units', async () => {
   expect(made.transcript[1]?.text).toBe(JSON.stringify(good))
 })
 
+test.each([
+  ['cut in the middle', 'slugify in src/slug.js, wr', 'slugify in src/slug.js, wr'],
+  ['a copy of the example', 'zqLampHours tells the hours of the', undefined],
+  ['without end', 'I must think. '.repeat(100), undefined],
+  ['empty', '', undefined],
+])('notes that are %s help only when they are about the request', async (_, text, want) => {
+  const ask = answering(new ModelError('OutputUnusable', 'it was given up', { text }), good)
+  const made = await makePlan(inputOf(ask), {})
+  expect(ask.calls[1]?.sections.find((one) => one.title === 'Notes')?.text).toBe(want)
+  expect(made.plan.source).toBe('model')
+})
+
 test('the same answers give the same plan, and another unit another hash', async () => {
   const hash = async (value: unknown) =>
     (await makePlan(inputOf(answering('n', value)), {})).plan.hash

@@ -1,8 +1,10 @@
 import type { DevRequestSpec, Plan, Unit } from '../api/devrequest.ts'
+import { plainLine, plainText } from '../api/plain-text.ts'
 import { ModelError } from '../models/errors.ts'
 import type { Gateway } from '../models/gateway.ts'
 import type { ModelProfile } from '../models/profile.ts'
 import { decide, write, type Asker } from '../models/verbs.ts'
+import { createWatchdog } from '../models/watchdog.ts'
 import { expand } from './expand.ts'
 import type { RepositoryFacts } from './facts.ts'
 import { planHash } from './hash.ts'
@@ -103,7 +105,7 @@ export async function makePlan(
     waves: waves(tasks),
     team: teamOf(tasks, spec.limits.maxParallel),
     tasks,
-    warnings: warnings.slice(0, 20).map((warning) => warning.slice(0, 500)),
+    warnings: warnings.slice(0, 20).map((warning) => plainLine(warning, 500)),
     attempts: Math.min(asked, 10),
   }
   return { plan, transcript }
@@ -175,7 +177,7 @@ async function askForUnits(
           problems: problems.length,
           entry: transcript.length - 1,
           proposal: {
-            units: addMissing(units, request),
+            units: addMissing(units, request, facts),
             source: 'model',
             documents,
             deployment: value.c_deploy,
@@ -219,17 +221,23 @@ async function askForNotes(
   const { purpose } = question
   try {
     const { text } = await write(asker, question)
-    const copied = tripwire.test(text)
-    transcript.push({ purpose, text, outcome: copied ? 'it is copied from the example' : 'used' })
-    return copied ? '' : text.trim()
+    const notes = usableNotes(text)
+    transcript.push({ purpose, text, outcome: notes === '' ? 'left out: it leads astray' : 'used' })
+    return notes
   } catch (error) {
     const unusable = usableFailure(error)
     // Small models do not stop at 200 tokens; what they said until then is still good.
-    const notes = unusable.code === 'OutputUnusable' ? unusable.text.trim() : ''
     transcript.push({ purpose, text: unusable.text, outcome: unusable.message })
+    const notes = unusable.code === 'OutputUnusable' ? usableNotes(unusable.text) : ''
     if (notes !== '') usedAllTheSame(transcript, transcript.length - 1)
-    return notes.slice(0, 1200)
+    return notes
   }
+}
+
+/** Notes that copy the example or repeat themselves lead the next answer astray; long ones are cut. */
+function usableNotes(text: string): string {
+  const astray = tripwire.test(text) || createWatchdog().push(text) !== undefined
+  return astray ? '' : plainText(text.trim(), 1200)
 }
 
 /** Says of an answer with faults that the plan was made from it. */
@@ -258,10 +266,8 @@ function documentGoal(request: string, units: readonly Unit[]): string {
   const routes = isAboutRoutes(request)
     ? ' Name every route with its method, what it takes and what it answers.'
     : ''
-  return `${asked || 'Say in the README what was added and how to use it.'}${routes}\nWhat was made:\n${made}`.slice(
-    0,
-    4000,
-  )
+  const wanted = asked || 'Say in the README what was added and how to use it.'
+  return plainText(`${wanted}${routes}\nWhat was made:\n${made}`, 4000)
 }
 
 function documentFiles(input: PlanInput): string[] {
