@@ -29,10 +29,10 @@ async function serverWith(models: Readonly<Record<string, readonly string[]>>): 
       const asked = body === '' ? '' : String(Object(JSON.parse(body)).model)
       const answer =
         request.url === '/api/tags'
-          ? { models: Object.keys(models).map((name) => ({ name })) }
+          ? { models: Object.keys(models).map((name) => ({ name, digest: 'd', size: 1 })) }
           : {
               capabilities: models[asked] ?? models[`${asked}:latest`],
-              model_info: { 'x.context_length': 4096 },
+              model_info: { 'general.architecture': 'x', 'x.context_length': 4096 },
             }
       response.end(JSON.stringify(answer))
     })

@@ -92,7 +92,12 @@ const failing: readonly (readonly [AnswerFaultKind, 'json' | 'code', object, str
   ['repeat', 'code', unusable, 'repeated itself'],
 ]
 
-const objectOf = (text: string) => extractObject(text, (value) => ({ value, problems: [] }))
+/** Any object but a part of a schema. */
+const objectOf = (text: string) =>
+  extractObject(text, (value) => ({
+    value,
+    problems: JSON.stringify(value).includes('"type"') ? ['it is a part of a schema'] : [],
+  }))
 const refusalOf = (text: string) => {
   const [block] = extractBlocks(text)
   return refuse({
@@ -226,7 +231,7 @@ describe('a fault strikes only', () => {
 
 /** Faults of a pull: how it ends, and what is left to pull then, in percent. */
 const pulling: readonly (readonly [PullFaultKind, string, number])[] = [
-  ['pull-cut', 'terminated', 50],
+  ['pull-cut', 'cannot be reached', 50],
   ['pull-broken', 'max retries exceeded: unexpected EOF', 50],
   ['pull-no-disk', 'no space left on device', 50],
   ['pull-unreachable', 'dial tcp: lookup registry.ollama.ai: no such host', 0],

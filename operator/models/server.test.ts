@@ -144,26 +144,31 @@ test('the rehearsal server answers everything the operator asks about models', a
   const url = rehearsal.endpoint
   expect(await serverVersion(url, { signal })).toMatch(/^\d+\.\d+/)
   expect(await heldModels(url, { signal })).toMatchObject([{ name: 'rehearsal:latest' }])
-  expect(await loadedModels(url, { signal })).toMatchObject([{ name: 'rehearsal:latest' }])
   expect(await showModel(url, 'rehearsal', { signal })).toMatchObject({
     architecture: 'rehearsal',
     contextTokens: 32_768,
   })
+  expect(await loadedModels(url, { signal })).toEqual([])
   await loadModel(modelProfile.parse({ name: 'rehearsal', endpoint: url }), { signal })
+  expect(await loadedModels(url, { signal })).toMatchObject([
+    { name: 'rehearsal:latest', contextTokens: 8192 },
+  ])
 })
+
+const digest = `sha256:${'ab'.repeat(32)}`
 
 test.each([
   { status: 200, held: true },
   { status: 404, held: false },
 ])('a file is held when the server says $status', async ({ status, held }) => {
   const url = await endpoint((_, response) => response.writeHead(status).end())
-  expect(await hasBlob(`${url}/`, 'sha256:ab', { signal })).toBe(held)
-  expect(server?.requests).toMatchObject([{ method: 'HEAD', path: '/api/blobs/sha256:ab' }])
+  expect(await hasBlob(`${url}/`, digest, { signal })).toBe(held)
+  expect(server?.requests).toMatchObject([{ method: 'HEAD', path: `/api/blobs/${digest}` }])
 })
 
 test('a server that cannot say whether it holds a file is an error', async () => {
   const url = await endpoint((_, response) => response.writeHead(500).end())
-  await expect(hasBlob(url, 'sha256:ab', { signal })).rejects.toMatchObject({ status: 500 })
+  await expect(hasBlob(url, digest, { signal })).rejects.toMatchObject({ status: 500 })
 })
 
 test('loading asks with the options of every call, so that the first call loads nothing again', async () => {

@@ -3,11 +3,11 @@ import { languageModel, now } from '../../../test/objects.ts'
 import { conditionOf, isTrue } from '../../api/condition-list.ts'
 import type { LanguageModel } from '../../api/language-model.ts'
 import { decideModel, type ModelObservation } from './decide.ts'
-import type { ServerView, TestState } from './servers.ts'
+import type { TestState } from './servers.ts'
 
 const gib = 2 ** 30
-const held: ServerView = { kind: 'reachable', held: { digest: 'abc', sizeBytes: 4.7 * gib } }
-const empty: ServerView = { kind: 'reachable', held: undefined }
+const held = { kind: 'reachable', held: { digest: 'abc', sizeBytes: 4.7 * gib } } as const
+const empty = { kind: 'reachable', held: undefined } as const
 const tested = (tier: 'weak' | 'basic' | 'good'): TestState => ({
   kind: 'done',
   digest: 'abc',
@@ -76,7 +76,7 @@ test.each<[string, Partial<ModelObservation>, string, string | undefined]>([
   [
     'too little memory',
     {
-      server: { ...held, neededBytes: 9 * gib } as ServerView,
+      server: { ...held, neededBytes: 9 * gib },
       limits: { airGapped: false, memoryBytes: 8 * gib },
     },
     'NotEnoughMemory',
