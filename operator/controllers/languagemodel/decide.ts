@@ -140,7 +140,10 @@ function findingOf(seen: ModelObservation): Finding {
   return {
     ready: true,
     reason: tier === 'weak' ? modelReasons.TooWeak : modelReasons.Ready,
-    message: found ?? words.ready(spec.model),
+    message:
+      spec.tier === undefined
+        ? (found ?? words.ready(spec.model))
+        : words.given(spec.model, spec.tier),
   }
 }
 

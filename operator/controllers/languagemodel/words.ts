@@ -1,5 +1,5 @@
 // What is said about a model: each sentence names the next thing to do where there is one.
-import type { LanguageModelSpec } from '../../api/language-model.ts'
+import type { LanguageModelSpec, Tier } from '../../api/language-model.ts'
 import { inGiB } from '../../models/memory.ts'
 import type { TransferState } from './servers.ts'
 
@@ -29,5 +29,9 @@ export const words = {
   testing: (model: string) => `${model} is loaded and asked three short questions`,
   untested: (model: string, problem: string) =>
     `${model} could not be tested: ${problem}; it is tried again by itself`,
+  given: (model: string, tier: Tier) =>
+    tier === 'weak'
+      ? `${model} can be used; spec.tier says that it is weak, so plans are made without it and most tasks will fail`
+      : `${model} can be used; spec.tier says that it is ${tier}`,
   ready: (model: string) => `${model} can be used`,
 } as const
