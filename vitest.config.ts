@@ -44,6 +44,15 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'models',
+          include: ['test/models/*.test.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 1_800_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
           name: 'cluster',
           globalSetup: ['test/cluster/global-setup.ts'],
           include: ['test/cluster/**/*.test.ts'],
