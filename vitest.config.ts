@@ -12,6 +12,7 @@ export default defineConfig({
             'test/*.test.ts',
             'test/bench/**/*.test.ts',
             'test/lab/*.test.ts',
+            'test/model-output/*.test.ts',
             'test/simulation/api-server/**/*.test.ts',
           ],
           exclude: ['**/node_modules/**'],
@@ -38,6 +39,15 @@ export default defineConfig({
           include: ['test/faults/**/*.test.ts'],
           testTimeout: 180_000,
           hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'models',
+          include: ['test/models/*.test.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 1_800_000,
           fileParallelism: false,
         },
       },

@@ -6,6 +6,7 @@ import { showDiff } from './commands/diff.ts'
 import { fetchResult } from './commands/fetch.ts'
 import { showList } from './commands/list.ts'
 import { showLogs } from './commands/logs.ts'
+import { showPlan, type PlanFlags } from './commands/plan.ts'
 import {
   manifestFor,
   manifestsOf,
@@ -123,6 +124,28 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
     },
   )
 
+  plain(
+    guild
+      .command('plan')
+      .description('plan a request without a cluster: what would be done, by whom, in which order')
+      .option('--request <text>', 'what you want, and how you will know that it works')
+      .option('-f, --file <file>', 'YAML with one DevRequest, or plain text; - reads stdin')
+      .option('--repo <dir>', 'the project to work on; an empty repository when left out')
+      .option('--ollama <url>', 'the model server; $OLLAMA_HOST or http://127.0.0.1:11434')
+      .option('--model <name>', 'the model to ask; the first the server holds when left out')
+      .option('--context <tokens>', "the model's context, 8192 at most when left out", tokens)
+      .addOption(
+        new Option('--tier <tier>', 'how able the model is; a weak one is not asked')
+          .choices(['weak', 'basic', 'good'])
+          .default('good'),
+      )
+      .option('--json', 'one JSON object: hash, source, waves, team, tasks, warnings')
+      .option('-v, --verbose', 'every word the model said')
+      .addHelpText('after', planExamples),
+  ).action(async (flags: PlanFlags & TerminalFlags) => {
+    await showPlan({ terminal: processTerminal(flags), signal, cwd: workingDirectory(), flags })
+  })
+
   common(
     guild
       .command('list')
@@ -206,11 +229,29 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
   return guild
 }
 
+const planExamples = `
+Examples:
+  ${asTyped('guild plan --file examples/hello.yaml')}
+  ${asTyped('guild plan --request "Add src/slug.js that exports slugify(text) …" --repo . --model qwen2.5-coder:7b')}
+  ${asTyped('guild plan --file - --json')} < request.txt
+
+The exit code is 0 only for a plan that can be carried out. A plan that fell back to one unit is one; its warnings say so.`
+
 function common(command: Command): Command {
+  return plain(
+    command
+      .option(
+        '-n, --namespace <namespace>',
+        'namespace of Guildhall (the context’s, else guildhall)',
+      )
+      .option('--kubeconfig <file>', 'kubeconfig; $KUBECONFIG or ~/.kube/config when left out')
+      .option('--context <name>', 'context in the kubeconfig'),
+  )
+}
+
+/** What every command takes. */
+function plain(command: Command): Command {
   return command
-    .option('-n, --namespace <namespace>', 'namespace of Guildhall (the context’s, else guildhall)')
-    .option('--kubeconfig <file>', 'kubeconfig; $KUBECONFIG or ~/.kube/config when left out')
-    .option('--context <name>', 'context in the kubeconfig')
     .option('--no-color', 'no colours; NO_COLOR does the same')
     .option('--ascii', 'no characters beyond ASCII in trees')
     .exitOverride()
@@ -225,6 +266,12 @@ export function milliseconds(text: string): number {
   if (match === null) throw new InvalidArgumentError('write it as in 30s, 10m or 2h.')
   const unit = match[2] === 'h' ? 3_600_000 : match[2] === 'm' ? 60_000 : 1000
   return Number(match[1]) * unit
+}
+
+/** A whole number of tokens. */
+export function tokens(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('write a number, as in 8192.')
+  return Number(text)
 }
 
 /** One sentence and the next command on stderr. Returns the exit code. */

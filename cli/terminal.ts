@@ -10,6 +10,8 @@ export interface Terminal {
   readonly next: (command: string) => void
   /** True when stdout is a screen that can be drawn on again. */
   readonly live: boolean
+  /** The same of stderr. */
+  readonly liveErr: boolean
   readonly style: () => Style
   /** Lines of the screen. */
   readonly rows: () => number
@@ -51,7 +53,9 @@ export function processTerminal(
     err: (text) => stderr.write(text),
     next: (command) => stderr.write(`next: ${asTyped(command, env)}\n`),
     live: screen && !env['CI'],
-    style: () => ({ color, ascii, width: screen ? stdout.columns : undefined }),
+    liveErr: stderr.isTTY && env['TERM'] !== 'dumb' && !env['CI'],
+    // Some terminals say that they have no columns; they mean that they do not know.
+    style: () => ({ color, ascii, width: screen ? stdout.columns || undefined : undefined }),
     rows: () => stdout.rows ?? 24,
   }
 }

@@ -2,12 +2,46 @@
 import { readFileSync } from 'node:fs'
 import { parse } from 'yaml'
 import { z } from 'zod'
+import { agentTypes } from './api/agent-types.ts'
+import { tiers } from './api/language-model.ts'
 import { modelProfile } from './models/profile.ts'
+
+const units: Readonly<Record<string, number>> = {
+  '': 1,
+  k: 1e3,
+  M: 1e6,
+  G: 1e9,
+  T: 1e12,
+  Ki: 2 ** 10,
+  Mi: 2 ** 20,
+  Gi: 2 ** 30,
+  Ti: 2 ** 40,
+}
+
+/** An amount of memory as Kubernetes writes it, e.g. `8Gi`; read as bytes. */
+const amount = z.string().transform((text, context) => {
+  const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?)([kMGT]i?|Ki)?$/.exec(text) ?? []
+  const factor = units[unit]
+  if (number !== '' && factor !== undefined) return Math.floor(Number(number) * factor)
+  context.addIssue({ code: 'custom', message: `'${text}' is no amount of memory such as 8Gi` })
+  return z.NEVER
+})
 
 const resources = z.object({
   requests: z.record(z.string(), z.string()).optional(),
   limits: z.record(z.string(), z.string()).optional(),
 })
+
+/** One model of the installation; a LanguageModel is kept for it. */
+const configuredModel = modelProfile.omit({ tier: true, endpoint: true }).extend({
+  /** Its server; the installation's own when left out. */
+  endpoint: z.url().optional(),
+  /** How strong it is; tested when left out. */
+  tier: z.enum(tiers).optional(),
+  /** Have the server download it when it does not hold it. */
+  pull: z.boolean().default(false),
+})
+export type ConfiguredModel = Readonly<z.infer<typeof configuredModel>>
 
 const schema = z.object({
   agents: z.object({
@@ -16,6 +50,8 @@ const schema = z.object({
     maxAgents: z.int().min(1).max(500).default(10),
     idleSeconds: z.int().min(5).default(300),
     maxTasks: z.int().min(1).default(50),
+    /** Models by type of agent; the request's own, or the default, for the others. */
+    models: z.partialRecord(z.enum(agentTypes), z.string().min(1)).default({}),
     serviceAccountName: z.string().default('guildhall-agent'),
     hubUrl: z.url(),
     resources: z
@@ -30,13 +66,35 @@ const schema = z.object({
     url: z.url(),
     tokenFile: z.string().default('/var/run/secrets/guildhall/forge/token'),
   }),
+  /** The installation's own model server. */
+  modelServer: z
+    .object({
+      url: z.url().optional(),
+      /** Nothing is fetched from outside, whatever a LanguageModel says. */
+      airGapped: z.boolean().default(false),
+      /** What its container may use, in bytes; nothing is refused for want of memory when left out. */
+      memory: amount.optional(),
+      /** Size of its volume, in bytes; nothing is refused for want of room when left out. */
+      disk: amount.optional(),
+    })
+    .default({ airGapped: false }),
   /** The first is the default. */
-  models: z.array(modelProfile).min(1),
+  models: z.array(configuredModel).min(1),
   log: z
     .object({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') })
     .default({ level: 'info' }),
   hubPort: z.int().default(8080),
   healthPort: z.int().default(8081),
+})
+
+const checked = schema.superRefine(({ modelServer, models }, context) => {
+  for (const [index, { endpoint }] of models.entries())
+    if (endpoint === undefined && modelServer.url === undefined)
+      context.addIssue({
+        code: 'custom',
+        path: ['models', index, 'endpoint'],
+        message: 'is missing, and there is no modelServer.url to use instead',
+      })
 })
 
 /** The operator's settings, defaults filled in. */
@@ -59,7 +117,7 @@ export class ConfigError extends Error {
 
 /** Reads and checks the settings. Throws `ConfigError` with one line for each wrong field. */
 export function parseConfig(text: string): Config {
-  const result = schema.safeParse(parse(text))
+  const result = checked.safeParse(parse(text))
   if (result.success) return result.data
   const lines = result.error.issues.map(
     (issue) => `${issue.path.join('.') || 'config'}: ${issue.message}`,

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { at, heldStatus, request, task } from '../test/objects.ts'
 import type { AgentTask } from './api/agent-task.ts'
+import type { DevRequest } from './api/devrequest.ts'
 import { agentTasks } from './api/kinds.ts'
 import { heldBy } from './api/task-state.ts'
 import type { World } from './controllers/world.ts'
@@ -9,12 +10,18 @@ import { doorsOf } from './doors.ts'
 import { Latest } from './controllers/latest.ts'
 import { Lines } from './hub/lines.ts'
 import type { KubeClient } from './kube/client.ts'
-import type { Gateway } from './models/gateway.ts'
+import { ModelError } from './models/errors.ts'
+import type { Gateway, GatewayCall } from './models/gateway.ts'
 import { silentLogger } from '../test/silent-logger.ts'
 import { VirtualClock } from '../test/virtual-clock.ts'
 
+interface Doors {
+  readonly request: DevRequest
+  readonly gateway: Gateway
+}
+
 /** Doors over a cache that shows `cached` and waits for its own write of it while `state.behind`. */
-function doors(cached: AgentTask) {
+function doors(cached: AgentTask, changes: Partial<Doors> = {}) {
   const clock = new VirtualClock()
   const state = { behind: true }
   const latest = new Latest()
@@ -29,15 +36,15 @@ function doors(cached: AgentTask) {
     namespace: 'guildhall',
     clock,
     client: {} as KubeClient,
-    requests: { get: () => request('hello') },
+    requests: { get: () => changes.request ?? request('hello') },
     latest,
     tasks,
   } as unknown as World
   const parts = {
-    gateway: {} as Gateway,
+    gateway: changes.gateway ?? ({} as Gateway),
     lines: new Lines(clock),
     outcomes: new Outcomes(),
-    profiles: [],
+    profileOf: () => undefined,
     forgeUrl: 'http://forge',
     serviceAccountName: 'guildhall-agent',
     log: silentLogger,
@@ -76,4 +83,40 @@ test('an assignment that may be over already is not sent again until the cache h
   expect(door.assignmentOf('p1')).toBeUndefined()
   door.state.behind = false
   expect(door.assignmentOf('p1')).toMatchObject({ task: 'a', attempt: 1 })
+})
+
+test('a question to the model carries the limits of its request and what the statuses show as used', async () => {
+  const calls: GatewayCall[] = []
+  const gateway = {
+    call: async (call: GatewayCall) => {
+      calls.push(call)
+      throw new ModelError('BudgetExhausted', 'too much')
+    },
+  } as unknown as Gateway
+  const limits = { ...request('hello').spec.limits, tokens: 9000, taskTokens: 4000 }
+  const asked = request('hello', { limits }, { tokens: 700 })
+  const result = { tokens: 300 }
+  const door = doors(task('a', {}, { result } as AgentTask['status']), { gateway, request: asked })
+  const events: unknown[] = []
+  await door.ask(
+    {
+      ...named,
+      verb: 'write',
+      purpose: 'code.write',
+      system: 's',
+      sections: [],
+      instruction: 'Answer.',
+      temperature: 0,
+      seed: 1,
+      maxTokens: 100,
+    },
+    { signal: new AbortController().signal, onEvent: (event) => events.push(event) },
+  )
+  expect(calls[0]?.budget).toEqual({
+    request: { limit: 9000, used: 700 },
+    task: { limit: 4000, used: 300 },
+  })
+  expect(events).toEqual([
+    { kind: 'error', code: 'BudgetExhausted', message: 'too much', retryable: false },
+  ])
 })

@@ -2,6 +2,7 @@
 import { audiences, labels } from './api/names.ts'
 import type { LogBatch, ModelCall, ModelEvent } from './api/agent-protocol.ts'
 import type { AgentTask } from './api/agent-task.ts'
+import type { DevRequest } from './api/devrequest.ts'
 import { firstClaim, heldBy } from './api/task-state.ts'
 import type { Outcomes } from './controllers/agent/controller.ts'
 import { takeReport } from './controllers/agenttask/report.ts'
@@ -17,13 +18,14 @@ import { WaitError } from './runtime/outcome.ts'
 import { TokenReviewer } from './hub/token-review.ts'
 import { ModelError } from './models/errors.ts'
 import type { Gateway } from './models/gateway.ts'
+import type { CallBudget } from './models/ledger.ts'
 import type { ModelProfile } from './models/profile.ts'
 
 export interface DoorParts {
   readonly gateway: Gateway
   readonly lines: Lines
   readonly outcomes: Outcomes
-  readonly profiles: readonly ModelProfile[]
+  readonly profileOf: (model: string) => ModelProfile | undefined
   readonly forgeUrl: string
   readonly serviceAccountName: string
   readonly log: Logger
@@ -81,7 +83,7 @@ export function doorsOf(
     const { name } = task.spec.requestRef
     const request = world.requests.get(namespace, name)
     if (request === undefined) return undefined
-    const profile = parts.profiles.find((known) => known.name === task.spec.model)
+    const profile = parts.profileOf(task.spec.model)
     const facts = {
       tier: profile?.tier ?? 'basic',
       contextTokens: profile?.contextTokens ?? 8192,
@@ -136,7 +138,7 @@ export function doorsOf(
           {
             agent: caller.agent,
             podUid: caller.podUid,
-            tokens: used.inputTokens + used.outputTokens,
+            tokens: used.earlierTokens + used.inputTokens + used.outputTokens,
             model: used.calls > 0 ? (task?.spec.model ?? '') : '',
           },
           report,
@@ -164,7 +166,9 @@ export function doorsOf(
     async ask(call, { signal, onEvent }) {
       const task = world.tasks.get(world.namespace, call.task)
       if (task === undefined) throw new Problem(409, 'Fenced', `task ${call.task} is gone`)
-      onEvent(await answer(parts.gateway, task, call, signal, onEvent))
+      const request = world.requests.get(world.namespace, task.spec.requestRef.name)
+      const budget = budgetOf(task, request)
+      onEvent(await answer(parts.gateway, task, { ...call, budget }, signal, onEvent))
     },
     log(caller, batch) {
       for (const line of batch.lines) writeLine(parts.log, caller, world, line)
@@ -172,10 +176,19 @@ export function doorsOf(
   }
 }
 
+/** What the request and the task may use, and what their statuses show as used. */
+function budgetOf(task: AgentTask, request: DevRequest | undefined): CallBudget {
+  const { tokens, taskTokens } = request?.spec.limits ?? {}
+  return {
+    request: { limit: tokens, used: request?.status?.tokens ?? 0 },
+    task: { limit: taskTokens, used: task.status?.result?.tokens ?? 0 },
+  }
+}
+
 async function answer(
   gateway: Gateway,
   task: AgentTask,
-  call: ModelCall,
+  call: ModelCall & { readonly budget: CallBudget },
   signal: AbortSignal,
   onEvent: (event: ModelEvent) => void,
 ): Promise<ModelEvent> {

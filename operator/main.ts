@@ -5,10 +5,11 @@ import { planMaker } from './controllers/devrequest/make-plan.ts'
 import { ForgeClient } from './forge-client.ts'
 import { Hub } from './hub/server.ts'
 import { KubeClient } from './kube/client.ts'
+import { callEntry } from './model-audit.ts'
 import { modelMetrics } from './model-metrics.ts'
 import { createGateway } from './models/gateway.ts'
-import { createPulls, probeModel } from './models/health.ts'
-import { assembleOperator } from './operator.ts'
+import { ConnectedServers } from './model-servers.ts'
+import { assembleOperator, type Surroundings } from './operator.ts'
 import { systemClock as clock, systemRandom as random } from './runtime/clock.ts'
 import { eventLoopCheck, HealthServer } from './runtime/health.ts'
 import { Metrics } from './runtime/metrics.ts'
@@ -16,7 +17,6 @@ import { stopSignal } from './runtime/signals.ts'
 
 async function main(): Promise<void> {
   const { config, identity } = loadConfig(process.argv, process.env)
-  const profiles = config.models
   const log = pino({
     level: config.log.level,
     timestamp: pino.stdTimeFunctions.isoTime,
@@ -33,27 +33,36 @@ async function main(): Promise<void> {
     onRequest: metrics.onRequest,
   })
   const forge = new ForgeClient({ ...config.forge, clock })
-  const profileOf = (name: string) => profiles.find((profile) => profile.name === name)
-  const gateway = createGateway({
-    profile: profileOf,
-    clock,
-    random,
-    metrics: modelMetrics(metrics.registry),
-    trace: ({ system, prompt, text, blocks, value, ...figures }) => {
-      const { request, task, model, purpose, verdict } = figures
-      log.info({ call: figures, request, task }, `model ${model} answered ${purpose}: ${verdict}`)
-      log.debug({ trace: figures.id, system, prompt, text, blocks, value }, 'model call')
-    },
-  })
-  const pulls = createPulls({ signal })
+  const measured = modelMetrics(metrics.registry)
+  const connectModels: Surroundings['connectModels'] = ({ profileOf, audit }) => {
+    const gateway = createGateway({
+      profile: profileOf,
+      clock,
+      random,
+      metrics: measured,
+      trace: (record) => {
+        const { system, prompt, text, blocks, value, message, ...figures } = record
+        const { request, task, model, purpose, verdict } = figures
+        // What is wrong with an answer is said in its own words.
+        const call = verdict === 'OutputUnusable' ? figures : { ...figures, message }
+        log.info({ call, request, task }, `model ${model} answered ${purpose}: ${verdict}`)
+        const words = { system, prompt, text, blocks, value, message }
+        log.debug({ trace: figures.id, ...words }, 'model call')
+        audit.append(callEntry(record))
+      },
+    })
+    return {
+      gateway,
+      servers: new ConnectedServers({ ...config.modelServer, gateway, clock, random, signal }),
+      plan: planMaker({ forge, gateway, profileOf, log }),
+    }
+  }
   const { manager } = assembleOperator(
     { config, identity },
     {
       client,
       forge,
-      gateway,
-      plan: planMaker({ forge, gateway, profileOf, log }),
-      probe: async (profile, stop) => probeModel(profile, { signal: stop, pulls, clock }),
+      connectModels,
       serveHub: (desk) => new Hub({ port: config.hubPort, desk, log }),
       clock,
       random,
@@ -71,7 +80,7 @@ async function main(): Promise<void> {
   log.info(
     {
       namespace: identity.namespace,
-      models: profiles.map(({ name }) => name),
+      models: config.models.map(({ name }) => name),
       settings: config.agents,
     },
     'operator starts',

@@ -1,14 +1,19 @@
 import type { DevRequest } from './api/devrequest.ts'
 import { leaderLease } from './api/names.ts'
+import type { AuditLog } from './audit/log.ts'
 import type { Config, Identity } from './config.ts'
 import { agentReconciler, Outcomes } from './controllers/agent/controller.ts'
 import { StartFailures } from './controllers/agent/start-failures.ts'
 import { brokenReconciler, watchBroken } from './controllers/broken/controller.ts'
 import { taskReconciler } from './controllers/agenttask/controller.ts'
 import { requestReconciler } from './controllers/devrequest/controller.ts'
-import { modelsInUse, ModelWatch } from './controllers/devrequest/model-watch.ts'
 import { Planning, type Planned } from './controllers/devrequest/planning.ts'
 import { planningStall } from './controllers/devrequest/stalls.ts'
+import { settingsKey, settingsReconciler } from './controllers/languagemodel/configured.ts'
+import { modelReconciler } from './controllers/languagemodel/controller.ts'
+import { Models } from './controllers/languagemodel/models.ts'
+import { SelfTests } from './controllers/languagemodel/self-tests.ts'
+import type { ModelServers } from './controllers/languagemodel/servers.ts'
 import { openWorld } from './controllers/open-world.ts'
 import { schedulerKey, schedulerReconciler } from './controllers/scheduler/controller.ts'
 import { connect } from './controllers/triggers.ts'
@@ -18,9 +23,9 @@ import { HubDesk } from './hub/desk.ts'
 import { Lines } from './hub/lines.ts'
 import type { KubeClient } from './kube/client.ts'
 import type { Clock, Logger, Random } from './kube/ports.ts'
+import { keyOf } from './kube/resource.ts'
 import { LeaderLabel } from './leader-label.ts'
 import type { Gateway } from './models/gateway.ts'
-import type { ModelHealth } from './models/health.ts'
 import type { ModelProfile } from './models/profile.ts'
 import { Registry } from './registry/registry.ts'
 import { steadyClock } from './runtime/clock.ts'
@@ -34,11 +39,17 @@ import type { Runnable } from './runtime/runnable.ts'
 export interface Surroundings {
   readonly client: KubeClient
   readonly forge: Forge
-  readonly gateway: Gateway
-  /** Plans a request; may take minutes, and is asked again after a failure. */
-  readonly plan: (request: DevRequest, signal: AbortSignal) => Promise<Planned>
-  /** Asks a model's server whether it can work; begins a pull where the profile says so. */
-  readonly probe: (profile: ModelProfile, signal: AbortSignal) => Promise<ModelHealth>
+  /** Makes what talks to models, once it is known how each is asked. */
+  readonly connectModels: (known: {
+    readonly profileOf: (model: string) => ModelProfile | undefined
+    /** For what happens outside the objects that it follows. */
+    readonly audit: Pick<AuditLog, 'append'>
+  }) => {
+    readonly gateway: Gateway
+    readonly servers: ModelServers
+    /** Plans a request; may take minutes, and is asked again after a failure. */
+    readonly plan: (request: DevRequest, signal: AbortSignal) => Promise<Planned>
+  }
   /** Lets agents in: runs as long as this process leads. */
   readonly serveHub: (desk: HubDesk) => Runnable
   readonly clock: Clock
@@ -58,10 +69,10 @@ export function assembleOperator(
   surroundings: Surroundings,
   serveHealth?: (operator: Operator) => ManagerOptions['server'],
 ): Operator {
-  const { forge, gateway, random, log, metrics } = surroundings
+  const { forge, random, log, metrics } = surroundings
   const clock = steadyClock(surroundings.clock)
   const { namespace, podName } = identity
-  const { agents: settings, models: profiles } = config
+  const { agents: settings, modelServer, models: configured } = config
   const label = new LeaderLabel({ client: surroundings.client, namespace, podName, clock, log })
   const elector = new LeaderElector({
     client: surroundings.client,
@@ -90,21 +101,29 @@ export function assembleOperator(
   const lines = new Lines(clock)
   const outcomes = new Outcomes()
   const starts = new StartFailures(clock)
-  const profileOf = (name: string) => profiles.find((profile) => profile.name === name)
-  const models = new ModelWatch({
+  const installation = {
+    endpoint: modelServer.url ?? '',
+    tokenFiles: Object.fromEntries(
+      configured.flatMap(({ name, tokenFile }) =>
+        tokenFile === undefined ? [] : [[name, tokenFile]],
+      ),
+    ),
+  }
+  const models = new Models({
+    informer: world.models,
+    installation,
+    configured: configured.map(({ name }) => name),
+  })
+  const profileOf = (name: string) => models.profile(name)
+  const { gateway, servers, plan } = surroundings.connectModels({ profileOf, audit })
+  const tests = new SelfTests({
+    servers,
+    onChange: (key) => controllers.models.enqueue(key),
     clock,
-    inUse: () => modelsInUse(world.requests.list()),
-    probe: async (name, stop) => {
-      const profile = profileOf(name)
-      return profile === undefined ? { state: 'missing' } : surroundings.probe(profile, stop)
-    },
-    onChange: (model) => {
-      for (const { metadata, status } of world.requests.list())
-        if (status?.model === model) controllers.requests.enqueue(`${namespace}/${metadata.name}`)
-    },
+    log,
   })
   const planning = new Planning({
-    make: surroundings.plan,
+    make: plan,
     stallOf: planningStall,
     onChange: (key) => controllers.requests.enqueue(key),
     clock,
@@ -114,13 +133,13 @@ export function assembleOperator(
     gateway,
     lines,
     outcomes,
-    profiles,
+    profileOf,
     forgeUrl: config.forge.url,
     serviceAccountName: settings.serviceAccountName,
     log,
   })
 
-  const views = [world.requests, world.tasks, world.agents, world.pods]
+  const views = [world.requests, world.tasks, world.agents, world.models, world.pods]
   const controller = (
     name: string,
     reconcile: Reconcile,
@@ -131,7 +150,7 @@ export function assembleOperator(
   const controllers = {
     requests: controller(
       'devrequest',
-      requestReconciler(world, { forge, planning, models, profiles, gateway }),
+      requestReconciler(world, { forge, planning, models, modelOfType: settings.models, gateway }),
       8,
       // The forge may take minutes to mirror a large repository; its client has a shorter limit of its own.
       330_000,
@@ -144,10 +163,27 @@ export function assembleOperator(
       schedulerReconciler(world, { lines, settings, starts, outcomes, dispatch: doors.dispatch }),
       1,
     ),
+    models: controller(
+      'languagemodel',
+      modelReconciler(world, {
+        servers,
+        models,
+        tests,
+        installation,
+        limits: { airGapped: modelServer.airGapped, memoryBytes: modelServer.memory },
+      }),
+      4,
+    ),
+    settings: controller('settings', settingsReconciler(world, configured), 1),
   }
-  connect(world, lines, outcomes, controllers)
+  connect(world, lines, outcomes, models, controllers)
+  servers.onProgress((name) => {
+    const model = models.find(name)
+    if (model !== undefined) controllers.models.enqueue(keyOf(model.metadata))
+  })
   watchBroken(world, (key) => controllers.broken.enqueue(key))
   controllers.scheduler.enqueue(schedulerKey)
+  controllers.settings.enqueue(settingsKey)
 
   const manager: Manager = new Manager({
     log,
@@ -165,7 +201,6 @@ export function assembleOperator(
       audit,
       surroundings.serveHub(new HubDesk({ doors, lines, log, clock })),
       ...Object.values(controllers),
-      models,
       new Registry({
         client,
         namespace,

@@ -2,6 +2,7 @@
 import type { Agent } from '../operator/api/agent.ts'
 import type { AgentTask, AgentTaskSpec, AgentTaskStatus } from '../operator/api/agent-task.ts'
 import type { DevRequest } from '../operator/api/devrequest.ts'
+import type { LanguageModel } from '../operator/api/language-model.ts'
 import { apiVersion } from '../operator/api/names.ts'
 import type { Condition, Metadata } from '../operator/api/schema.ts'
 
@@ -114,6 +115,29 @@ export function request(
       request: 'make it',
       priority: 'normal',
       limits: { maxTasks: 30, maxParallel: 10, taskTimeoutSeconds: 1800, maxAttempts: 3 },
+      ...spec,
+    },
+    ...(status === undefined ? {} : { status }),
+  }
+}
+
+/** A LanguageModel that nobody looked at, unless told otherwise. */
+export function languageModel(
+  name: string,
+  spec: Partial<LanguageModel['spec']> = {},
+  status?: LanguageModel['status'],
+): LanguageModel {
+  return {
+    apiVersion,
+    kind: 'LanguageModel',
+    metadata: metadata(name),
+    spec: {
+      model: `${name}:7b`,
+      provider: 'ollama',
+      source: 'preloaded',
+      contextTokens: 8192,
+      outputTokens: 2048,
+      parallel: 1,
       ...spec,
     },
     ...(status === undefined ? {} : { status }),

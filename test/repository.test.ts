@@ -2,6 +2,7 @@
 import { globSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { expect, test } from 'vitest'
+import { modelReasons } from '../operator/api/conditions.ts'
 import { failureRemedies } from '../operator/api/failures.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -22,7 +23,13 @@ const layers: readonly (readonly string[])[] = [
 const guests: Readonly<Record<string, readonly string[]>> = {
   'agent-image': ['operator/api'],
   forge: ['operator/api', 'operator/kube', 'operator/runtime/clock.ts'],
-  cli: ['operator/api', 'operator/kube', 'operator/runtime/clock.ts'],
+  cli: [
+    'operator/api',
+    'operator/kube',
+    'operator/runtime/clock.ts',
+    'operator/models',
+    'operator/planner',
+  ],
 }
 
 const sources = globSync('{operator,forge,agent-image,cli}/**/*.ts', { cwd: root }).filter(
@@ -115,4 +122,10 @@ test('every reason a task can fail for is in docs/troubleshooting.md, with its r
   const rows = read('docs/troubleshooting.md')
   for (const [reason, remedy] of Object.entries(failureRemedies))
     expect(rows).toContain(`| \`${reason}\` | ${remedy} |`)
+})
+
+test('every reason for which a model is not ready is in docs/models.md', () => {
+  const rows = read('docs/models.md')
+  for (const reason of Object.keys(modelReasons))
+    if (reason !== modelReasons.Ready) expect(rows).toContain(`| \`${reason}\` |`)
 })

@@ -23,7 +23,8 @@ export interface ScriptedServer {
   close(): Promise<void>
 }
 
-export async function startScriptedServer(script: Script): Promise<ScriptedServer> {
+/** Starts it on `port`, or on a free one. */
+export async function startScriptedServer(script: Script, port = 0): Promise<ScriptedServer> {
   const requests: SeenRequest[] = []
   const connections = new Map<unknown, number>()
   let refreshes = 0
@@ -46,14 +47,14 @@ export async function startScriptedServer(script: Script): Promise<ScriptedServe
     })
   })
   await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve)
+    server.listen(port, '127.0.0.1', resolve)
   })
   const address = server.address()
-  const port = typeof address === 'object' && address !== null ? address.port : 0
+  const listens = typeof address === 'object' && address !== null ? address.port : port
   const tls = {}
   return {
     config: {
-      server: `http://127.0.0.1:${port}`,
+      server: `http://127.0.0.1:${listens}`,
       namespace: 'default',
       credentials: async () => ({ headers: { authorization: `Bearer ${refreshes}` }, tls }),
       refresh: () => {

@@ -74,17 +74,21 @@ export function manifestFor(text: string, flags: SubmitFlags, random: Random): M
 
 const fillers = new Set(['a', 'an', 'the', 'and', 'of', 'to', 'with', 'for', 'that', 'please'])
 
-/** A name that a person recognises, with three characters that keep it apart from the last one. */
-export function nameFor(text: string, random: Random): string {
+/** A name that a person recognises: the first words that say something. */
+export function plainName(text: string): string {
   const words = text
     .toLowerCase()
     .split(/[^a-z0-9]+/)
     .filter((word) => word !== '' && !fillers.has(word))
-  const start = words.slice(0, 3).join('-').slice(0, 24).replace(/-+$/, '')
+  return words.slice(0, 3).join('-').slice(0, 24).replace(/-+$/, '') || 'request'
+}
+
+/** The plain name with three characters that keep it apart from the last one. */
+export function nameFor(text: string, random: Random): string {
   const suffix = Math.floor(random.next() * 36 ** 3)
     .toString(36)
     .padStart(3, '0')
-  return `${start === '' ? 'request' : start}-${suffix}`
+  return `${plainName(text)}-${suffix}`
 }
 
 const manifestShape = z.object({
@@ -96,13 +100,26 @@ const manifestShape = z.object({
 
 /** The DevRequests of a YAML file, or of stdin for `-`. Errors: `CliError` naming the document that is none. */
 export async function manifestsOf(file: string, cwd = '.'): Promise<readonly Manifest[]> {
-  const text = await readAll(file === '-' ? file : resolve(cwd, file)).catch((cause: unknown) => {
+  return manifestsIn(await textOf(file, cwd), file)
+}
+
+/** The text of a file, or of stdin for `-`. Errors: `CliError` (usage) when it cannot be read. */
+export async function textOf(
+  file: string,
+  cwd = '.',
+  next = 'guild submit -f examples/hello.yaml',
+): Promise<string> {
+  return readAll(file === '-' ? file : resolve(cwd, file)).catch((cause: unknown) => {
     throw new CliError(`${file} cannot be read: ${cause instanceof Error ? cause.message : ''}`, {
-      next: 'guild submit -f examples/hello.yaml',
+      next,
       exitCode: exitCodes.usage,
       cause,
     })
   })
+}
+
+/** The DevRequests in the text of a file. Errors: `CliError` naming the document that is none. */
+export function manifestsIn(text: string, file: string): readonly Manifest[] {
   return parseAllDocuments(text)
     .filter((document) => document.errors.length > 0 || document.toJS() !== null)
     .map((document, at) => {

@@ -54,11 +54,13 @@ export function hasRequestSucceeded(request: DevRequest): boolean {
   return isTrue(request, requestConditions.Succeeded)
 }
 
-/** The model as people must read it: the scripted one is never shown without saying what it is. */
-export function modelLabel(request: DevRequest): string {
-  const model = request.status?.model ?? request.spec.model ?? ''
-  return isRehearsal(model) ? `${model} (scripted answers)` : model
-}
+/** The model of a request as people must read it. */
+export const modelLabel = (request: DevRequest): string =>
+  labelOf(request.status?.model ?? request.spec.model ?? '')
+
+/** A model as people must read it: the scripted one is never shown without saying what it is. */
+export const labelOf = (model: string): string =>
+  isRehearsal(model) ? `${model} (scripted answers)` : model
 
 /** True for the model that answers from checked-in scripts. */
 export const isRehearsal = (model: string | undefined): boolean =>

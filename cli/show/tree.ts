@@ -1,6 +1,7 @@
 import { conditionOf } from '../../operator/api/condition-list.ts'
 import { requestConditions } from '../../operator/api/conditions.ts'
 import type { DevRequest } from '../../operator/api/devrequest.ts'
+import { align, type Row } from './columns.ts'
 import { amount, between, counted } from './figures.ts'
 import {
   hasRequestSucceeded,
@@ -12,16 +13,7 @@ import {
   type Snapshot,
   type TaskLine,
 } from './snapshot.ts'
-import {
-  columnsOf,
-  draw,
-  lengthOf,
-  shorten,
-  span,
-  type Line,
-  type Span,
-  type Style,
-} from './style.ts'
+import { draw, lengthOf, shorten, span, type Line, type Span, type Style } from './style.ts'
 import { icons, stateOf, taskDetail, taskDuration } from './task-state.ts'
 
 const titleWidth = 38
@@ -96,11 +88,6 @@ function planLines(request: DevRequest): readonly Line[] {
     ],
     ...plan.warnings.map((warning) => [span(`warning: ${warning}`, 'yellow')]),
   ]
-}
-
-interface Row {
-  readonly lead: Line
-  readonly cells: readonly Span[]
 }
 
 function taskRows(
@@ -191,22 +178,6 @@ const detailPaint = {
 function agentOf({ task, agent }: TaskLine): string {
   const { assignment, history } = task?.status ?? {}
   return assignment?.agent ?? history?.at(-1)?.agent ?? agent?.metadata.name ?? ''
-}
-
-/** Pads every cell to its column. The first column takes in the lead, so that deeper rows stay in line. */
-function align(rows: readonly Row[]): readonly Line[] {
-  const lead = Math.max(0, ...rows.map((row) => (row.cells.length > 0 ? lengthOf(row.lead) : 0)))
-  const widthOf = (at: number) =>
-    Math.max(0, ...rows.map((row) => columnsOf(row.cells[at]?.text ?? '').length))
-  return rows.map((row) => [
-    ...row.lead,
-    ...row.cells.flatMap((cell, at) => {
-      const width = widthOf(at)
-      if (width === 0) return []
-      const inset = at === 0 ? lead - lengthOf(row.lead) : 0
-      return [cell, span(' '.repeat(width - columnsOf(cell.text).length + inset + 2))]
-    }),
-  ])
 }
 
 function statusPaint(request: DevRequest): Span['paint'] {

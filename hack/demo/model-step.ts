@@ -1,7 +1,9 @@
 import type { Connection } from '../../cli/cluster/connection.ts'
 import { withPortForward } from '../../cli/cluster/port-forward.ts'
 import { labels, ports } from '../../operator/api/names.ts'
-import { listModels, pullModel } from '../../operator/models/server.ts'
+import { percentOf, pullModel } from '../../operator/models/download.ts'
+import { sameModel } from '../../operator/models/model-name.ts'
+import { heldModels } from '../../operator/models/server.ts'
 import { duration, type Log } from '../cluster/log.ts'
 
 /** The model a person gets who names none. */
@@ -28,10 +30,9 @@ export async function withOllama<T>(
   return withPortForward({ ...target, signal }, work)
 }
 
-/** True when the server holds the model. Ollama calls a model without a tag `latest`. */
+/** True when the server holds the model. */
 export async function holdsModel(url: string, name: string, signal: AbortSignal): Promise<boolean> {
-  const wanted = name.includes(':') ? name : `${name}:latest`
-  return (await listModels(url, { signal })).includes(wanted)
+  return (await heldModels(url, { signal })).some((held) => sameModel(held.name, name))
 }
 
 /** Has the server download the model. Gives up when it makes no progress; a server without a way out says so at once. */
@@ -51,12 +52,13 @@ export async function pull(
   try {
     await pullModel(url, name, {
       signal: limit.signal,
-      onProgress: ({ status, percent }) => {
-        const text = `${status}${percent === undefined ? '' : ` ${percent} %`}`
-        if (text === last) return
-        last = text
+      onProgress: (progress) => {
+        const percent = percentOf(progress)
+        const text = `${progress.status}${percent === undefined ? '' : ` ${percent} %`}`
         clearTimeout(timer)
         timer = setTimeout(giveUp, patienceMs)
+        if (text === last) return
+        last = text
         log.update(`downloading ${name}: ${text}   ${duration(Date.now() - startedAt)}`)
       },
     })

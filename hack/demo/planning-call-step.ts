@@ -39,12 +39,12 @@ export async function showPlanningCall(options: {
   await loadModel({ ollamaUrl: url, path: file.path, name: smallModel, log, signal })
   const profile: ModelProfile = {
     name: smallModel,
+    provider: 'ollama',
     endpoint: url,
     contextTokens: 4096,
     outputTokens: 1024,
     parallel: 1,
     tier: 'weak',
-    pull: false,
   }
   const facts = await readFacts(readerOf(options, signal), request, { signal })
   const { system, sections, instruction } = unitsQuestion({ request, facts, notes: '' })

@@ -110,3 +110,9 @@ export function podsOf({ kind, spec }: Rendered): readonly RenderedPod[] {
 function isPod(spec: unknown): spec is RenderedPod {
   return typeof spec === 'object' && spec !== null && 'containers' in spec
 }
+
+/** The operator's settings, as YAML; empty when the chart made none. */
+export function configOf(objects: readonly Rendered[]): string {
+  const config = objects.find(({ metadata }) => metadata.name === 'guildhall-config')
+  return config?.data?.['config.yaml'] ?? ''
+}

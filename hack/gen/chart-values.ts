@@ -1,5 +1,7 @@
 // The values of the chart: the one source of values.yaml, values.schema.json and the table in the chart's README.
 import { z } from 'zod'
+import { agentTypes } from '../../operator/api/agent-types.ts'
+import { tiers } from '../../operator/api/language-model.ts'
 import {
   choice,
   flag,
@@ -29,9 +31,9 @@ const profile = {
   outputTokens: whole(2048, 64, 131072, 'Longest answer in tokens; at most half of the context.'),
   parallel: whole(1, 1, 64, 'How many calls the server answers at once. Multiplies the memory.'),
   tier: choice(
-    ['weak', 'basic', 'good'],
-    'good',
-    'How strong it is; sets how many tries an attempt gets.',
+    ['auto', ...tiers],
+    'auto',
+    'How strong it is; sets how it is asked and how many tries an attempt gets. auto: three short questions tell.',
   ),
   pull: flag(
     false,
@@ -72,8 +74,21 @@ export const chartValues = z.strictObject({
     enabled: flag(true, 'Install and upgrade them with this release.'),
     keep: flag(true, 'Leave them, and with them every DevRequest, when the release is removed.'),
   }),
+  preset: choice(
+    ['recommended', 'classic', 'tiny'],
+    'recommended',
+    'Which models do the work. recommended: qwen2.5-coder:7b. classic: codellama:7b for code, llama2:7b for reviews and documentation. tiny: qwen2.5-coder:1.5b, for machines with little memory.',
+  ),
+  airGapped: flag(
+    false,
+    'Nothing is fetched from outside the cluster: models are put into the server by hand (docs/models.md).',
+  ),
   model: section('The model that does the work.', {
-    name: modelName.default('qwen2.5-coder:7b').meta({ description: 'As Ollama names it.' }),
+    name: z
+      .string()
+      .regex(/^([A-Za-z0-9][A-Za-z0-9._:/-]*)?$/)
+      .default('')
+      .meta({ description: "As Ollama names it; the preset's when empty." }),
     endpoint: optionalUrl(
       'Its Ollama server; the one of this release or ollama.external.url when empty.',
     ),
@@ -93,6 +108,13 @@ export const chartValues = z.strictObject({
         'Further models a DevRequest may name in spec.model. Keys as in model; what is left out is as there.',
     }),
   agents: section('The agents.', {
+    models: z
+      .strictObject(Object.fromEntries(agentTypes.map((type) => [type, modelName.optional()])))
+      .default({})
+      .meta({
+        description:
+          "Models by type of agent, e.g. {review: llama2:7b}; each must be in model or models. What is left out is the preset's, else model. A request's spec.model goes before.",
+      }),
     maxAgents: whole(10, 1, 500, 'Most agents at once, all together.'),
     idleSeconds: whole(300, 5, 86400, 'An agent without work goes after this time.'),
     maxTasks: whole(50, 1, 1000, 'An agent retires after this many tasks.'),

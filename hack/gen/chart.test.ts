@@ -1,12 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { parseConfig } from '../../operator/config.ts'
 import {
+  configOf,
   helmProgram,
   podsOf,
   renderChart,
   type Rendered,
   type RenderedContainer,
 } from './chart-render.ts'
+import { kinds } from './outputs.ts'
 import { podSecurityProblems } from './pod-security.ts'
 
 const helm = helmProgram() ?? ''
@@ -205,48 +207,6 @@ describe.skipIf(helm === '')('the images block', () => {
   })
 })
 
-describe.skipIf(helm === '')('the models of the configuration', () => {
-  const extra = 'models=[{"name":"small:1b","tier":"weak","pull":false,"contextTokens":4096}]'
-
-  it.each<[string, readonly string[], readonly string[]]>([
-    ['hold the model alone by default', [], ['qwen2.5-coder:7b']],
-    [
-      'begin with the rehearsal model when it is the default',
-      rehearsal,
-      ['rehearsal', 'qwen2.5-coder:7b'],
-    ],
-    [
-      'end with the rehearsal model otherwise',
-      ['rehearsal.enabled=true'],
-      ['qwen2.5-coder:7b', 'rehearsal'],
-    ],
-    [
-      'are without a model that has no server',
-      [...rehearsal, 'ollama.enabled=false'],
-      ['rehearsal'],
-    ],
-    ['hold further models behind the first', [extra], ['qwen2.5-coder:7b', 'small:1b']],
-  ])('%s', (_, settings, want) => {
-    const { models } = parseConfig(configOf(renderChart(helm, settings)))
-
-    expect(models.map(({ name }) => name)).toEqual(want)
-  })
-
-  it('take what a further model leaves out from the first, and false for false', () => {
-    const objects = renderChart(helm, [extra, 'model.pull=true', 'model.parallel=3'])
-
-    expect(parseConfig(configOf(objects)).models[1]).toEqual({
-      name: 'small:1b',
-      endpoint: 'http://guildhall-ollama.guildhall.svc:11434',
-      contextTokens: 4096,
-      outputTokens: 2048,
-      parallel: 3,
-      tier: 'weak',
-      pull: false,
-    })
-  })
-})
-
 describe.skipIf(helm === '')('the network policies', () => {
   it('let agents reach DNS, the hub and the forge, and nothing reach them', () => {
     const { ingress, egress = [] } = policy(renderChart(helm), 'agent')
@@ -298,12 +258,8 @@ describe.skipIf(helm === '')('switches of the chart', () => {
         .filter(({ kind }) => kind === 'CustomResourceDefinition')
         .map(({ metadata }) => metadata.annotations?.['helm.sh/resource-policy'])
 
-    expect(keeping(renderChart(helm))).toEqual(['keep', 'keep', 'keep'])
-    expect(keeping(renderChart(helm, ['crds.keep=false']))).toEqual([
-      undefined,
-      undefined,
-      undefined,
-    ])
+    expect(keeping(renderChart(helm))).toEqual(kinds.map(() => 'keep'))
+    expect(keeping(renderChart(helm, ['crds.keep=false']))).toEqual(kinds.map(() => undefined))
     expect(keeping(renderChart(helm, ['crds.enabled=false']))).toEqual([])
   })
 
@@ -327,6 +283,8 @@ describe.skipIf(helm === '')('switches of the chart', () => {
       /--set forge\.persistence\.enabled=true/,
     ],
     ['a model twice', ['models=[{"name":"qwen2.5-coder:7b"}]'], /named twice/],
+    ['a pull in an air gap', ['airGapped=true', 'model.pull=true'], /airGapped is true/],
+    ['agents with a model that is none', ['agents.models.review="x:1b"'], /add it to models/],
     ['answers that fill the context', ['model.outputTokens=8000'], /more than half/],
     ['a key that does not exist', ['agents.maxAgent=3'], /maxAgent/],
     ['a value out of bounds', ['agents.maxAgents=0'], /maxAgents/],
@@ -344,11 +302,6 @@ function containersOf(objects: readonly Rendered[]): readonly RenderedContainer[
 
 function named(objects: readonly Rendered[], wanted: string): readonly string[] {
   return objects.flatMap(({ kind, metadata }) => (kind === wanted ? metadata.name : []))
-}
-
-function configOf(objects: readonly Rendered[]): string {
-  const config = objects.find(({ metadata }) => metadata.name === 'guildhall-config')
-  return config?.data?.['config.yaml'] ?? ''
 }
 
 function policy(objects: readonly Rendered[], component: string): NonNullable<Rendered['spec']> {

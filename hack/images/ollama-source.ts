@@ -50,9 +50,8 @@ export async function ollamaRecipe(): Promise<string> {
  * leaves out come from Debian and from the source package of `miniaudio` on PyPI.
  */
 export async function ensureOllama({ log, signal }: Options): Promise<string> {
-  const key = contentHash([{ name: 'recipe', content: await ollamaRecipe() }]).slice(0, 10)
-  const parent = join(cacheDirectory(), 'ollama')
-  const target = join(parent, `${ollamaVersion}-${key}`)
+  const parent = cached()
+  const target = await targetDirectory()
   if (existsSync(target)) return target
   return withLock(
     join(parent, 'lock'),
@@ -65,6 +64,21 @@ export async function ensureOllama({ log, signal }: Options): Promise<string> {
       waiting: (pid) => log.line(`process ${pid} is building Ollama; waiting for it`),
     },
   )
+}
+
+/** The directory that {@link ensureOllama} would return at once; undefined when it would have to build. */
+export async function builtOllama(): Promise<string | undefined> {
+  const target = await targetDirectory()
+  return existsSync(target) ? target : undefined
+}
+
+function cached(): string {
+  return join(cacheDirectory(), 'ollama')
+}
+
+async function targetDirectory(): Promise<string> {
+  const key = contentHash([{ name: 'recipe', content: await ollamaRecipe() }]).slice(0, 10)
+  return join(cached(), `${ollamaVersion}-${key}`)
 }
 
 async function build(parent: string, target: string, { log, signal }: Options): Promise<void> {

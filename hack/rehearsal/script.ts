@@ -2,16 +2,8 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
-
-/** A regular expression, without slashes; matched without regard to case, over several lines. */
-const pattern = z.string().transform((source, context) => {
-  try {
-    return new RegExp(source, 'im')
-  } catch (error) {
-    context.addIssue(`is no regular expression: ${String(error)}`)
-    return z.NEVER
-  }
-})
+import { ruleFault, type Strike } from './faults.ts'
+import { pattern } from './pattern.ts'
 
 const rule = z.strictObject({
   when: z.strictObject({
@@ -27,10 +19,12 @@ const rule = z.strictObject({
     prompt: pattern.optional(),
     /** Whether there is a section `What failed`. */
     failed: z.boolean().optional(),
-    /** Only the nth question that the rest of this rule matches, from 1. */
+    /** Only the nth question that the rest of this rule matches, from 1; those that a fault spoilt count, too. */
     n: z.int().min(1).optional(),
   }),
   answer: z.string(),
+  /** What goes wrong with the answer; the first time only, unless it says otherwise. */
+  fault: ruleFault.optional(),
 })
 
 const script = z.strictObject({
@@ -48,16 +42,55 @@ export interface Question {
   readonly user: string
 }
 
-/** Reads every `*.yaml` of a folder, in order of their names. Throws with the file's name when one is malformed. */
+/**
+ * Reads every `*.yaml` of a folder, in order of their names.
+ * Throws one Error with a sentence for each problem: the file, the number of the rule from 1, the field.
+ */
 export async function loadScripts(folder: string): Promise<Rule[]> {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.yaml')).toSorted()
+  if (names.length === 0)
+    throw new Error(`there is no script in ${folder}: no file ends with .yaml`)
   const rules: Rule[] = []
+  const problems: string[] = []
   for (const name of names) {
-    const read = script.safeParse(parse(await readFile(join(folder, name), 'utf8')))
-    if (!read.success) throw new Error(`${name} is no script: ${z.prettifyError(read.error)}`)
-    rules.push(...read.data.rules)
+    const read = readScript(await readFile(join(folder, name), 'utf8'))
+    if ('rules' in read) rules.push(...read.rules)
+    else problems.push(...read.problems.map((problem) => `${name} is no script: ${problem}`))
   }
+  if (problems.length > 0) throw new Error(problems.join('\n'))
   return rules
+}
+
+function readScript(
+  text: string,
+): { readonly rules: readonly Rule[] } | { readonly problems: readonly string[] } {
+  let raw: unknown
+  try {
+    raw = parse(text)
+  } catch (error) {
+    const [first = ''] = String(error instanceof Error ? error.message : error).split('\n')
+    return { problems: [`it is no YAML: ${first.replace(/:$/, '')}`] }
+  }
+  const read = script.safeParse(raw)
+  if (read.success) return { rules: read.data.rules }
+  return { problems: read.error.issues.flatMap(inWords) }
+}
+
+/** `rule 2, when.request: is no regular expression: …`. */
+function inWords(issue: z.core.$ZodIssue): string[] {
+  const { path, message } = issue
+  const inRule = path[0] === 'rules' && typeof path[1] === 'number'
+  const place = inRule ? [`rule ${Number(path[1]) + 1}`] : []
+  const field = path.slice(inRule ? 2 : 0).join('.')
+  const fields =
+    issue.code === 'unrecognized_keys'
+      ? issue.keys.map((key) => [field, key].filter(Boolean).join('.'))
+      : [field]
+  const what = issue.code === 'unrecognized_keys' ? 'there is no such field' : message
+  return fields.map((one) => {
+    const where = [...place, ...(one === '' ? [] : [one])].join(', ')
+    return where === '' ? what : `${where}: ${what}`
+  })
 }
 
 /** The sections of a prompt: `## Title` and the text up to the next one. The first section of a title counts. */
@@ -71,26 +104,51 @@ export function promptSections(user: string): ReadonlyMap<string, string> {
   return sections
 }
 
-/** Answers from rules; counts for `n`. */
+/** What a rule answers. */
+export interface Scripted {
+  readonly answer: string
+  readonly strike: Strike | undefined
+}
+
+/** Answers from rules; counts for `n` and for the faults of rules. */
 export interface Scripts {
-  /** The answer of the first rule that matches; undefined when none does. */
+  /** What the first rule that matches says; undefined when none does. */
+  find(question: Question): Scripted | undefined
+  /** The answer of it alone. */
   answer(question: Question): string | undefined
 }
 
-/** Makes scripts from rules. */
+/** Makes scripts from rules. The same questions in the same order get the same answers. */
 export function createScripts(rules: readonly Rule[]): Scripts {
   const matched = new Map<Rule, number>()
-  return {
-    answer(question) {
-      for (const candidate of rules) {
-        if (!matches(candidate.when, question)) continue
-        const n = (matched.get(candidate) ?? 0) + 1
-        matched.set(candidate, n)
-        if (candidate.when.n === undefined || candidate.when.n === n) return candidate.answer
-      }
-      return undefined
-    },
+  const answered = new Map<Rule, number>()
+
+  function find(question: Question): Scripted | undefined {
+    for (const candidate of rules) {
+      if (!matches(candidate.when, question)) continue
+      const n = (matched.get(candidate) ?? 0) + 1
+      matched.set(candidate, n)
+      if (candidate.when.n !== undefined && candidate.when.n !== n) continue
+      const before = answered.get(candidate) ?? 0
+      answered.set(candidate, before + 1)
+      return { answer: candidate.answer, strike: strikeOf(candidate.fault, before) }
+    }
+    return undefined
   }
+
+  return { find, answer: (question) => find(question)?.answer }
+}
+
+function strikeOf(fault: Rule['fault'], before: number): Strike | undefined {
+  if (fault === undefined || before < fault.skip || before >= fault.skip + fault.times) {
+    return undefined
+  }
+  return { kind: fault.kind, ms: fault.ms }
+}
+
+/** Where a question says what kind of work it asks for: the system prompt and the section `File`. */
+export function purposeOf(question: Question): string {
+  return `${question.system}\n${promptSections(question.user).get('file') ?? ''}`
 }
 
 function matches(when: Rule['when'], question: Question): boolean {
@@ -98,7 +156,7 @@ function matches(when: Rule['when'], question: Question): boolean {
   const text = (...titles: string[]) => titles.map((title) => sections.get(title) ?? '').join('\n')
   return (
     when.request.test(text('request')) &&
-    (when.purpose?.test(`${question.system}\n${text('file')}`) ?? true) &&
+    (when.purpose?.test(purposeOf(question)) ?? true) &&
     (when.unit?.test(text('unit')) ?? true) &&
     (when.file?.test(text('file', 'files', 'section')) ?? true) &&
     (when.prompt?.test(question.user) ?? true) &&

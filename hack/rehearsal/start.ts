@@ -1,7 +1,6 @@
-import { z } from 'zod'
-import type { Fault } from './faults.ts'
+import type { FaultInput } from './faults.ts'
 import type { Rule } from './script.ts'
-import { rehearsalRecord, type RehearsalRecord } from './record.ts'
+import { recordsAnswer, type RecordsAnswer, type RehearsalRecord } from './record.ts'
 import { createRehearsalServer, type RehearsalOptions } from './server.ts'
 
 /** Nothing listens there, and fetch does not refuse the port by itself. */
@@ -10,8 +9,10 @@ export const closedEndpoint = 'http://127.0.0.1:2'
 /** A rehearsal server on a free port of this machine, for tests. */
 export interface RunningRehearsal extends AsyncDisposable {
   readonly endpoint: string
-  inject(fault: Pick<Fault, 'kind'> & Partial<Fault>): Promise<void>
+  inject(fault: FaultInput): Promise<void>
   records(): Promise<readonly RehearsalRecord[]>
+  /** The records with the pulls and what the server makes of them. */
+  recorded(): Promise<RecordsAnswer>
 }
 
 /** Starts one; as fast as it can and two at once unless told otherwise. */
@@ -25,16 +26,18 @@ export async function startRehearsal(
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('it listens on no port')
   const endpoint = `http://127.0.0.1:${address.port}`
+  const recorded = async () => {
+    const response = await fetch(`${endpoint}/rehearsal/records`)
+    return recordsAnswer.parse(await response.json())
+  }
   return {
     endpoint,
+    recorded,
+    records: async () => (await recorded()).records,
     async inject(fault) {
       const body = JSON.stringify(fault)
       const response = await fetch(`${endpoint}/rehearsal/faults`, { method: 'POST', body })
       if (!response.ok) throw new Error(await response.text())
-    },
-    async records() {
-      const response = await fetch(`${endpoint}/rehearsal/records`)
-      return z.object({ records: z.array(rehearsalRecord) }).parse(await response.json()).records
     },
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()

@@ -1,34 +1,43 @@
+/** A slot that was given. */
+export interface Turn {
+  /** From 0. */
+  readonly slot: number
+  /** Ends the turn. */
+  readonly release: () => void
+}
+
 /** First come, first served, at most so many at once. */
 export interface Turns {
-  /** Waits; undefined when `signal` was aborted first. The function given back ends the turn. */
-  take(signal: AbortSignal): Promise<(() => void) | undefined>
+  /** Waits; undefined when `signal` was aborted first. */
+  take(signal: AbortSignal): Promise<Turn | undefined>
 }
 
 /** Makes turns for `parallel` at once. */
 export function createTurns(parallel: number): Turns {
-  let free = parallel
-  const waiting: (() => void)[] = []
-  const release = () => {
-    const next = waiting.shift()
-    // Handed over, not freed: a newcomer must not slip in between.
-    if (next === undefined) free++
-    else next()
-  }
+  const free = Array.from({ length: parallel }, (_, slot) => slot)
+  const waiting: ((slot: number) => void)[] = []
+  const turnOf = (slot: number): Turn => ({
+    slot,
+    release() {
+      const next = waiting.shift()
+      // Handed over, not freed: a newcomer must not slip in between.
+      if (next === undefined) free.push(slot)
+      else next(slot)
+    },
+  })
   return {
     async take(signal) {
       if (signal.aborted) return undefined
-      if (free > 0) {
-        free--
-        return release
-      }
+      const slot = free.shift()
+      if (slot !== undefined) return turnOf(slot)
       return await new Promise((resolve) => {
         const leave = () => {
           waiting.splice(waiting.indexOf(go), 1)
           resolve(undefined)
         }
-        const go = () => {
+        const go = (given: number) => {
           signal.removeEventListener('abort', leave)
-          resolve(release)
+          resolve(turnOf(given))
         }
         signal.addEventListener('abort', leave, { once: true })
         waiting.push(go)

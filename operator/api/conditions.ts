@@ -43,6 +43,16 @@ export const agentConditions = {
   Stalled: 'Stalled',
 } as const
 
+/** Types on a LanguageModel. */
+export const modelConditions = {
+  /** True: it can be asked now. */
+  Ready: 'Ready',
+  /** Abnormal-true, removed when false: its server is fetching or making it. */
+  Pulling: 'Pulling',
+  /** Abnormal-true, removed when false: it does not get ready by itself; the message names the remedy. */
+  Stalled: 'Stalled',
+} as const
+
 /** Reasons of the summary condition of a DevRequest; the STATUS column prints them. */
 export const requestReasons = {
   Pending: 'Pending',
@@ -89,3 +99,21 @@ export const agentReasons = {
   QuotaExceeded: 'QuotaExceeded',
 } as const
 export type AgentReason = keyof typeof agentReasons
+
+/** Reasons of a LanguageModel's Ready condition; the STATUS column prints them. */
+export const modelReasons = {
+  Pending: 'Pending',
+  Ready: 'Ready',
+  /** It can be asked, and is too weak for most work. */
+  TooWeak: 'TooWeak',
+  Testing: 'Testing',
+  Pulling: 'Pulling',
+  PullFailed: 'PullFailed',
+  NotHeld: 'NotHeld',
+  ServerUnreachable: 'ServerUnreachable',
+  AirGapped: 'AirGapped',
+  NotEnoughMemory: 'NotEnoughMemory',
+  Duplicate: 'Duplicate',
+  InvalidSpec: 'InvalidSpec',
+} as const
+export type ModelReason = keyof typeof modelReasons

@@ -95,6 +95,16 @@ const limits = object(
       1800,
     ),
     maxAttempts: count(1, 5, 'How often a task is tried before it is dead-lettered.').default(3),
+    tokens: count(
+      1000,
+      2000000000,
+      'Most tokens of the model, read and written, that the request may use; no limit when empty.',
+    ).optional(),
+    taskTokens: count(
+      1000,
+      2000000000,
+      'Most tokens one task may use in all its attempts; no limit when empty.',
+    ).optional(),
   },
   'Bounds for this request.',
 )

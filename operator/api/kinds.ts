@@ -1,6 +1,7 @@
 import { agentTaskKind, type AgentTask } from './agent-task.ts'
 import { agentKind, type Agent } from './agent.ts'
 import { devRequestKind, type DevRequest } from './devrequest.ts'
+import { languageModelKind, type LanguageModel } from './language-model.ts'
 import { group, version } from './names.ts'
 import type { OwnerReference } from './schema.ts'
 
@@ -25,6 +26,7 @@ const at = (kind: { readonly kind: string; readonly plural: string }) => ({
 export const devRequests: KindResource<DevRequest> = at(devRequestKind)
 export const agentTasks: KindResource<AgentTask> = at(agentTaskKind)
 export const agents: KindResource<Agent> = at(agentKind)
+export const languageModels: KindResource<LanguageModel> = at(languageModelKind)
 
 /** Makes `owner` the one controller of an object: it goes when its owner goes. */
 export function ownedBy(owner: {

@@ -1,4 +1,4 @@
-import { agents, agentTasks, devRequests } from '../api/kinds.ts'
+import { agents, agentTasks, devRequests, languageModels } from '../api/kinds.ts'
 import { labels, reportingController } from '../api/names.ts'
 import { AuditLog } from '../audit/log.ts'
 import type { KubeClient } from '../kube/client.ts'
@@ -6,7 +6,7 @@ import { pods } from '../kube/core.ts'
 import { Informer, type InformerObserver } from '../kube/informer.ts'
 import type { Clock, Logger, Random } from '../kube/ports.ts'
 import { EventRecorder, referenceTo } from '../runtime/events.ts'
-import { checkAgent, checkRequest, checkTask } from './broken/check.ts'
+import { checkAgent, checkModel, checkRequest, checkTask } from './broken/check.ts'
 import { Latest } from './latest.ts'
 import { byUid, taskIndexes, type World } from './world.ts'
 
@@ -42,6 +42,7 @@ export function openWorld(options: {
       indexers: taskIndexes,
     }),
     agents: new Informer({ ...options, resource: agents, check: checkAgent }),
+    models: new Informer({ ...options, resource: languageModels, check: checkModel }),
     pods: new Informer({
       ...options,
       resource: pods,
@@ -66,5 +67,6 @@ export function openWorld(options: {
   audit.follow(world.requests, ({ metadata }) => ({ request: metadata.name }))
   audit.follow(world.tasks, ({ spec }) => ({ request: spec.requestRef.name }))
   audit.follow(world.agents)
+  audit.follow(world.models)
   return { world, recorder, audit }
 }

@@ -3,17 +3,21 @@ import { hasFailed, heldBy } from '../api/task-state.ts'
 import type { Lines } from '../hub/lines.ts'
 import { keyOf } from '../kube/resource.ts'
 import type { Controller } from '../runtime/controller.ts'
+import { settingsKey } from './languagemodel/configured.ts'
+import type { Models } from './languagemodel/models.ts'
 import type { Outcomes } from './agent/controller.ts'
 import { requestKey } from './agenttask/controller.ts'
 import { schedulerKey } from './scheduler/controller.ts'
 import { byDependency, byHolder, type World } from './world.ts'
 
-/** The four controllers of the operator. */
+/** The controllers of the operator that wake each other. */
 export interface Controllers {
   readonly requests: Controller
   readonly tasks: Controller
   readonly agents: Controller
   readonly scheduler: Controller
+  readonly models: Controller
+  readonly settings: Controller
 }
 
 /** What wakes whom: every change is only turned into keys here; nothing branches on what kind of change it was. */
@@ -21,6 +25,7 @@ export function connect(
   world: World,
   lines: Lines,
   outcomes: Outcomes,
+  models: Models,
   controllers: Controllers,
 ): void {
   const { requests, tasks, agents, scheduler } = controllers
@@ -31,9 +36,14 @@ export function connect(
     for (const task of world.tasks.byIndex(byHolder, podUid)) tasks.enqueue(keyOf(task.metadata))
   }
 
-  world.requests.onChange(({ namespace, name }) => {
+  world.requests.onChange(({ namespace, name }, request) => {
     requests.enqueue(`${namespace}/${name}`)
     scheduler.enqueue(schedulerKey)
+    // Its first call comes soon, and nobody may have looked at the model's server for a while.
+    if (request !== undefined && request.status?.repository === undefined) {
+      const model = models.find(request.spec.model ?? models.defaultName)
+      if (model !== undefined) controllers.models.enqueue(keyOf(model.metadata))
+    }
   })
   world.tasks.onChange(({ namespace, name }, task, previous) => {
     tasks.enqueue(`${namespace}/${name}`)
@@ -72,6 +82,17 @@ export function connect(
     const uid = known?.metadata.uid
     if (pod === undefined && uid !== undefined) lines.forget(uid)
     wakeHeld(uid)
+  })
+  world.models.onChange(({ namespace, name }, model, previous) => {
+    controllers.models.enqueue(`${namespace}/${name}`)
+    // Somebody deleted one that the settings name, or what it may be called is free again.
+    if (model === undefined) controllers.settings.enqueue(settingsKey)
+    const names = [model, previous].flatMap((known) => known?.spec.model ?? [])
+    for (const other of world.models.list())
+      if (names.includes(other.spec.model)) controllers.models.enqueue(keyOf(other.metadata))
+    for (const { metadata, status } of world.requests.list())
+      if (status?.completionTime === undefined && names.includes(status?.model ?? ''))
+        requests.enqueue(keyOf(metadata))
   })
   outcomes.onChange((agent) => agents.enqueue(key(agent)))
   lines.onChange((agent) => {

@@ -1,6 +1,7 @@
 import type { Agent } from '../api/agent.ts'
 import type { AgentTask } from '../api/agent-task.ts'
 import type { DevRequest } from '../api/devrequest.ts'
+import type { LanguageModel } from '../api/language-model.ts'
 import { firstClaim, heldBy } from '../api/task-state.ts'
 import type { AuditLog } from '../audit/log.ts'
 import type { Act, Audited } from '../audit/outbox.ts'
@@ -34,6 +35,7 @@ export interface World {
   readonly requests: Informer<DevRequest>
   readonly tasks: Informer<AgentTask>
   readonly agents: Informer<Agent>
+  readonly models: Informer<LanguageModel>
   readonly pods: Informer<Pod>
   readonly latest: Latest
   readonly events: Recorder

@@ -1,8 +1,9 @@
 import type { FencedBlock } from '../api/agent-protocol.ts'
 import { ModelError } from './errors.ts'
-import { extractBlocks, extractObject } from './extract.ts'
+import { extractBlocks } from './extract.ts'
+import { extractObject } from './extract-object.ts'
 import type { ChatAnswer } from './ollama.ts'
-import { validateValue, type AnswerSchema } from './schema.ts'
+import { fitValue, validateValue, type AnswerSchema } from './schema.ts'
 
 /**
  * What an answer holds: for `write` its blocks, for `decide` the object that follows the schema.
@@ -26,7 +27,11 @@ export function answerOf(
   }
   if (text.trim() === '') throw new ModelError('OutputUnusable', 'the answer was empty', { text })
   if (question.verb === 'write') return { blocks: extractBlocks(text), value: undefined }
-  const found = extractObject(text, (value) => validateValue(question.schema ?? {}, value))
+  const schema = question.schema ?? {}
+  const found = extractObject(text, (candidate) => {
+    const value = fitValue(schema, candidate)
+    return { value, problems: validateValue(schema, value) }
+  })
   if (found === undefined) {
     throw new ModelError('OutputUnusable', 'the answer holds no JSON object', { text })
   }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createCalibration, fitPrompt } from './budget.ts'
+import { createCalibration, estimateTokens, fitCalibrated, fitPrompt } from './budget.ts'
 import { ModelError } from './errors.ts'
 
 const section = (title: string, chars: number, must = false) => ({
@@ -44,18 +44,49 @@ describe('fitPrompt', () => {
   })
 })
 
+const prompt = (chars: number) => ({ system: '', user: 'x'.repeat(chars) })
+
 describe('calibration', () => {
+  test('is cautious until a server has counted, and then goes by what is usual', () => {
+    const calibration = createCalibration()
+    expect(calibration.charsPerToken()).toBe(2)
+    calibration.learn(prompt(4000), 1000)
+    expect(calibration.charsPerToken()).toBe(3)
+  })
+
   test('believes at once that tokens are shorter, and slowly that they are longer', () => {
     const calibration = createCalibration()
-    calibration.learn(2000, 1000)
+    calibration.learn(prompt(2000), 1000)
     expect(calibration.charsPerToken()).toBe(2)
-    calibration.learn(4000, 1000)
+    calibration.learn(prompt(4000), 1000)
     expect(calibration.charsPerToken()).toBeCloseTo(2.075)
   })
 
   test('is not misled by a server that leaves out cached tokens', () => {
     const calibration = createCalibration()
-    for (let round = 0; round < 500; round++) calibration.learn(100_000, 100)
+    for (let round = 0; round < 500; round++) calibration.learn(prompt(100_000), 100)
     expect(calibration.charsPerToken()).toBeLessThanOrEqual(3.5)
   })
+
+  test('gives way when the server refuses a prompt that should have fitted', () => {
+    const calibration = createCalibration()
+    calibration.learn(prompt(4000), 1000)
+    calibration.distrust()
+    expect(calibration.charsPerToken()).toBe(2.25)
+  })
+
+  test('is not led astray by a prompt in another script, whose signs are a token each', () => {
+    const calibration = createCalibration()
+    calibration.learn({ system: 'x'.repeat(300), user: '你好'.repeat(500) }, 1100)
+    expect(calibration.charsPerToken()).toBe(3)
+    expect(estimateTokens('你好 abcdef', 3.5)).toBe(4)
+  })
+})
+
+test('a prompt that cannot do with less is let through while nobody has counted, and not after', () => {
+  const parts = { ...base, sections: [section('A', 2000, true)] }
+  const calibration = createCalibration()
+  expect(fitCalibrated(parts, calibration).estimatedTokens).toBeLessThan(720)
+  calibration.learn(prompt(2100), 1000)
+  expect(() => fitCalibrated(parts, calibration)).toThrow(ModelError)
 })

@@ -1,5 +1,11 @@
 import type { ModelErrorCode } from '../api/agent-protocol.ts'
 
+interface ModelErrorOptions {
+  readonly cause?: unknown
+  readonly text?: string
+  readonly retryAfterMs?: number | undefined
+}
+
 /**
  * A model call gave nothing that can be used.
  * `retryable`: the surroundings' fault; asking again later is right and costs no try. The message is a sentence for people.
@@ -10,16 +16,15 @@ export class ModelError extends Error {
   readonly retryable: boolean
   /** What had come in until then; empty when nothing had. */
   readonly text: string
+  /** How long the server asked not to be asked again. */
+  readonly retryAfterMs: number | undefined
 
-  constructor(
-    code: ModelErrorCode,
-    message: string,
-    options: { readonly cause?: unknown; readonly text?: string } = {},
-  ) {
+  constructor(code: ModelErrorCode, message: string, options: ModelErrorOptions = {}) {
     super(message, { cause: options.cause })
     this.code = code
     this.retryable = code === 'ModelUnavailable' || code === 'ModelMissing'
     this.text = options.text ?? ''
+    this.retryAfterMs = options.retryAfterMs
   }
 }
 
@@ -28,7 +33,7 @@ export class ModelError extends Error {
  * Retried a few times only, unlike a server that does not answer at all. Callers outside `models/` see a plain `ModelError`.
  */
 export class BrokenAnswerError extends ModelError {
-  constructor(message: string, options: { readonly cause?: unknown; readonly text?: string } = {}) {
+  constructor(message: string, options: ModelErrorOptions = {}) {
     super('ModelUnavailable', message, options)
   }
 }

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { extractBlocks, extractObject } from './extract.ts'
+import { extractBlocks } from './extract.ts'
+import { extractObject } from './extract-object.ts'
+import { isRecord } from './schema.ts'
 
 const fence = '```'
 
@@ -69,6 +71,24 @@ describe('extractBlocks', () => {
       answer: `<think>${fence}js\nno\n${fence}</think>\n${fence}js\nyes\n${fence}`,
       want: [{ language: 'js', text: 'yes' }],
     },
+    {
+      name: 'takes the indentation of a fence from its text',
+      answer: `1. The file:\n\n    ${fence}js\n    let a\n      let b\n    ${fence}\n`,
+      want: [{ language: 'js', text: 'let a\n  let b' }],
+    },
+    {
+      name: 'keeps the fences that documentation in code has',
+      answer: `${fence}py\n#\n    ${fence}\n    f(1)\n    ${fence}\n#\n${fence}\n`,
+      want: [{ language: 'py', text: `#\n    ${fence}\n    f(1)\n    ${fence}\n#` }],
+    },
+    {
+      name: 'opens an answer that is wrapped as a whole',
+      answer: `${fence}markdown\nsrc/a.js\n${fence}js\nlet a\n${fence}\n${fence}`,
+      want: [
+        { language: 'markdown', text: `src/a.js\n${fence}js\nlet a\n${fence}` },
+        { path: 'src/a.js', language: 'js', text: 'let a' },
+      ],
+    },
     { name: 'finds nothing in prose', answer: 'I cannot do that.', want: [] },
   ]
   test.each(cases)('$name', ({ answer, want }) => {
@@ -76,8 +96,10 @@ describe('extractBlocks', () => {
   })
 })
 
-const wantsA = (value: unknown) =>
-  typeof value === 'object' && value !== null && 'a' in value ? [] : ['$.a is missing']
+const wantsA = (value: unknown) => ({
+  value,
+  problems: isRecord(value) && ['number', 'string'].includes(typeof value['a']) ? [] : ['no a'],
+})
 
 describe('extractObject', () => {
   const cases: readonly {
@@ -101,8 +123,38 @@ describe('extractObject', () => {
       want: { value: { a: '}{' }, place: 'prose' },
     },
     {
+      name: 'reads what people write for JSON',
+      answer: "{a: 'one', // the first\n 'b': True,}",
+      want: { value: { a: 'one', b: true }, place: 'whole' },
+    },
+    {
+      name: 'opens an object that holds the answer',
+      answer: '{"answer":{"a":1}}',
+      want: { value: { a: 1 }, place: 'whole' },
+    },
+    {
+      name: 'closes what lacks nothing but its last brackets',
+      answer: '{"a":1,"b":[{"c":"}"',
+      want: { value: { a: 1, b: [{ c: '}' }] }, place: 'unclosed' },
+    },
+    {
+      name: 'does not close a text that was cut',
+      answer: '{"b":2,"a":"on',
+      want: undefined,
+    },
+    {
+      name: 'ignores thoughts whose beginning is not seen',
+      answer: 'I think {"a":1} is wrong.\n</think>\n{"a":2}',
+      want: { value: { a: 2 }, place: 'whole' },
+    },
+    {
+      name: 'finds nothing in thoughts without an end',
+      answer: '<think>{"a":1} or {"a":2}?',
+      want: undefined,
+    },
+    {
       name: 'finds nothing where there is no object',
-      answer: '[1,2] and {broken',
+      answer: '[1,2] and no more',
       want: undefined,
     },
   ]

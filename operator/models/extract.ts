@@ -1,8 +1,12 @@
-// What an answer holds: fenced blocks for `write`, one JSON object for `decide`. Small models wrap both in many ways.
+// What an answer of `write` holds: fenced blocks, which small models name and wrap in many ways.
 import type { FencedBlock } from '../api/agent-protocol.ts'
-import { isRecord, isSchemaEcho } from './schema.ts'
+import { withoutThinking } from './thinking.ts'
 
-const fenceLine = /^ {0,3}(`{3,}|~{3,})\s*([^`]*)$/
+/** Models indent a fence with the list it stands in; its text is indented as far. */
+const fenceLine = /^( {0,8})(`{3,}|~{3,})\s*([^`]*)$/
+const deepestInText = 3
+/** Ends of turns, which servers with a wrong template let through. */
+const templateMark = /^(?:<\|\w+\|>|<\/s>|<EOT>)/
 const pathLike = /^(?:[\w.@+-]+\/)*[\w.@+-]*\.[A-Za-z0-9]{1,8}$|^(?:[\w.@+-]+\/)+[\w.@+-]+$/
 const bareNames = new Set(['Dockerfile', 'Makefile', 'LICENSE', '.gitignore', '.npmrc'])
 const longestPath = 250
@@ -10,7 +14,8 @@ const longestPath = 250
 /**
  * The fenced blocks of an answer, in order.
  * A path is taken from the info string or from the last line before the fence. A block whose closing fence is missing
- * at the end of the answer counts; Markdown inside a Markdown block keeps its own fences.
+ * at the end of the answer counts; Markdown inside a Markdown block keeps its own fences, and when that block has no
+ * path, the blocks in it follow it: some models wrap their whole answer.
  */
 export function extractBlocks(answer: string): FencedBlock[] {
   const lines = withoutThinking(answer).split(/\r?\n/)
@@ -23,14 +28,21 @@ export function extractBlocks(answer: string): FencedBlock[] {
       if (line.trim() !== '') before = line
       continue
     }
-    const info = parseInfo(open[2] ?? '')
+    const [, indent = '', fence = '', rest = ''] = open
+    const info = parseInfo(rest)
     const path = info.path ?? pathOfLine(before)
-    const end = closingLine(lines, index, open[1] ?? '```', isMarkdown(info.language, path))
+    const markdown = isMarkdown(info.language, path)
+    const end = closingLine(lines, index, { indent, fence, nests: markdown })
+    const text = lines
+      .slice(index + 1, end)
+      .map((inner) => withoutIndent(inner, indent.length))
+      .join('\n')
     blocks.push({
       ...(path === undefined ? {} : { path }),
       ...(info.language === undefined ? {} : { language: info.language }),
-      text: lines.slice(index + 1, end).join('\n'),
+      text,
     })
+    if (markdown && path === undefined) blocks.push(...extractBlocks(text))
     index = end
     before = ''
   }
@@ -40,21 +52,27 @@ export function extractBlocks(answer: string): FencedBlock[] {
 function closingLine(
   lines: readonly string[],
   from: number,
-  fence: string,
-  nests: boolean,
+  open: { readonly indent: string; readonly fence: string; readonly nests: boolean },
 ): number {
+  const deepest = Math.max(deepestInText, open.indent.length)
   let depth = 0
   for (let index = from + 1; index < lines.length; index++) {
     const match = fenceLine.exec(lines[index] ?? '')
-    if (match === null || !match[1]?.startsWith(fence)) continue
-    if ((match[2] ?? '').trim() !== '') {
-      if (nests) depth++
+    // Deeper ones belong to the text: documentation in code has fences, too.
+    if (match === null || (match[1] ?? '').length > deepest) continue
+    if (!match[2]?.startsWith(open.fence)) continue
+    if ((match[3] ?? '').replace(templateMark, '').trim() !== '') {
+      if (open.nests) depth++
       continue
     }
     if (depth === 0) return index
     depth--
   }
   return lines.length
+}
+
+function withoutIndent(line: string, most: number): string {
+  return line.slice(Math.min(most, line.length - line.trimStart().length))
 }
 
 function isMarkdown(language: string | undefined, path: string | undefined): boolean {
@@ -98,74 +116,4 @@ function asPath(word: string): string | undefined {
   const path = word.trim().replace(/^[*`"'(<:#]+|[*`"')>:,]+$/g, '')
   if (path.length > longestPath) return undefined
   return pathLike.test(path) || bareNames.has(path) ? path : undefined
-}
-
-/** Where the object was found, from good to bad. */
-export type JsonPlace = 'whole' | 'fence' | 'prose'
-
-/**
- * The object an answer holds: the whole answer, else a fenced block, else the first balanced object in the prose.
- * `problems` says what is wrong with a candidate; the first without problems wins. The schema given back as the answer
- * never counts. Undefined when nothing in the answer is an object; else the first candidate with its problems.
- */
-export function extractObject(
-  answer: string,
-  problems: (value: unknown) => readonly string[],
-):
-  | { readonly value: unknown; readonly place: JsonPlace; readonly problems: readonly string[] }
-  | undefined {
-  const text = withoutThinking(answer)
-  let best: ReturnType<typeof extractObject>
-  for (const [place, candidate] of objectTexts(text)) {
-    const value = parse(candidate)
-    if (!isRecord(value)) continue
-    const found = isSchemaEcho(value) ? ['it is the schema, not an answer'] : problems(value)
-    if (found.length === 0) return { value, place, problems: [] }
-    best ??= { value, place, problems: found }
-  }
-  return best
-}
-
-function* objectTexts(text: string): Generator<[JsonPlace, string]> {
-  yield ['whole', text.trim()]
-  for (const block of extractBlocks(text)) yield ['fence', block.text]
-  let from = 0
-  for (let found = 0; found < 8; found++) {
-    const start = text.indexOf('{', from)
-    if (start === -1) return
-    const end = balancedEnd(text, start)
-    if (end === undefined) from = start + 1
-    else {
-      yield ['prose', text.slice(start, end)]
-      from = end
-    }
-  }
-}
-
-function balancedEnd(text: string, start: number): number | undefined {
-  let depth = 0
-  let quoted = false
-  for (let index = start; index < text.length; index++) {
-    const char = text[index]
-    if (quoted) {
-      if (char === '\\') index++
-      else if (char === '"') quoted = false
-    } else if (char === '"') quoted = true
-    else if (char === '{') depth++
-    else if (char === '}' && --depth === 0) return index + 1
-  }
-  return undefined
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
-/** Some models think aloud although they were told not to. */
-function withoutThinking(text: string): string {
-  return text.replace(/^\s*<think>[\s\S]*?<\/think>/, '')
 }

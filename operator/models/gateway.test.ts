@@ -7,9 +7,9 @@ import {
 } from '../../hack/rehearsal/start.ts'
 import type { ModelEvent } from '../api/agent-protocol.ts'
 import { systemClock } from '../runtime/clock.ts'
+import type { ChatTimers } from './chat.ts'
 import { ModelError } from './errors.ts'
 import { createGateway, type CallOptions, type Gateway, type GatewayCall } from './gateway.ts'
-import type { ChatTimers } from './ollama.ts'
 import { modelProfile } from './profile.ts'
 import type { TraceRecord } from './trace.ts'
 
@@ -31,12 +31,19 @@ let gateway: Gateway
 /** No waiting between tries: the tests would only be slower. */
 const clock = { ...systemClock, sleep: async () => undefined }
 
-function makeGateway(options: { readonly endpoint?: string; readonly timers?: ChatTimers } = {}) {
+function makeGateway(
+  options: {
+    readonly endpoint?: string
+    readonly timers?: ChatTimers
+    readonly parallel?: number
+  } = {},
+) {
   const profile = modelProfile.parse({
     name: 'rehearsal',
     endpoint: options.endpoint ?? server.endpoint,
     contextTokens: 2048,
     outputTokens: 1024,
+    parallel: options.parallel,
   })
   return createGateway({
     profile: (name) => (name === 'rehearsal' ? profile : undefined),
@@ -99,6 +106,7 @@ describe('an answer', () => {
       calls: 1,
       inputTokens: result.inputTokens,
       outputTokens: result.outputTokens,
+      earlierTokens: 0,
     })
     gateway.forget('hello')
     expect(gateway.tokens({ request: 'hello' }).calls).toBe(0)
@@ -226,6 +234,40 @@ describe('trouble that the caller must know', () => {
   })
 })
 
+describe('a budget', () => {
+  const short = (used: number) => ({ request: { limit: 1000, used } })
+
+  test('that a call would pass refuses it before anything is sent, and says what to do', async () => {
+    const error = await failure(gateway.call(question('code', { budget: short(300) })))
+    expect(error).toMatchObject({ code: 'BudgetExhausted', retryable: false })
+    expect(error.message).toContain('raise spec.limits.tokens of the request')
+    expect(await server.records()).toHaveLength(0)
+    expect(traces[0]).toMatchObject({ verdict: 'BudgetExhausted', sent: 0 })
+  })
+
+  test('is not passed by calls that are under way together', async () => {
+    await server[Symbol.asyncDispose]()
+    server = await startRehearsal({ rules, rate: 2000 })
+    gateway = makeGateway({ parallel: 2 })
+    const budget = { request: { limit: 1500, used: 0 } }
+    const ends = await Promise.allSettled([
+      gateway.call(question('slow', { budget, maxTokens: 900 })),
+      gateway.call(question('slow', { budget, maxTokens: 900 })),
+    ])
+    expect(ends.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected'])
+    expect(await server.records()).toHaveLength(1)
+    const { inputTokens, outputTokens } = gateway.tokens({ request: 'hello' })
+    expect(inputTokens + outputTokens).toBeLessThanOrEqual(1500)
+  })
+
+  test('counts what a broken answer had said', async () => {
+    await server.inject({ kind: 'error-midstream' })
+    await gateway.call(question('slow', { maxTokens: 900 }))
+    expect(gateway.tokens({ request: 'hello' })).toMatchObject({ calls: 1 })
+    expect(gateway.tokens({ request: 'hello' }).outputTokens).toBeGreaterThan(500)
+  })
+})
+
 describe('the queue', () => {
   test('gives the slot to the most urgent call, and tells the others where they stand', async () => {
     await server[Symbol.asyncDispose]()
@@ -251,7 +293,7 @@ describe('the queue', () => {
       ask('critical', { priority: 'critical', request: 'c' }),
     ])
     expect(ended).toEqual(['running', 'critical', 'low'])
-    expect(positions).toEqual([0, 1, 0])
+    expect(positions).toEqual([1, 0])
     expect((await server.records()).every((record) => record.finished)).toBe(true)
   })
 

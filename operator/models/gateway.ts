@@ -1,11 +1,19 @@
 import { createHash } from 'node:crypto'
 import type { ModelEvent, ModelResult, PromptSection } from '../api/agent-protocol.ts'
 import type { Priority } from '../api/agent-types.ts'
-import { answerOf } from './answer.ts'
-import { createCalibration, fitPrompt, type Calibration, type FittedPrompt } from './budget.ts'
-import { BrokenAnswerError, ModelError, SchemaRefusedError } from './errors.ts'
-import { chat, type ChatAnswer, type ChatTimers } from './ollama.ts'
 import type { Clock, Random } from '../runtime/clock.ts'
+import { answerOf } from './answer.ts'
+import { ask, type Errand } from './asking.ts'
+import {
+  createCalibration,
+  estimateTokens,
+  fitCalibrated,
+  fitShorter,
+  type Calibration,
+} from './budget.ts'
+import type { ChatAnswer, ChatTimers } from './chat.ts'
+import { ModelError } from './errors.ts'
+import { createLedger, type CallBudget, type TokenCount } from './ledger.ts'
 import { answerTokens, type ModelProfile } from './profile.ts'
 import { lintSchema, type AnswerSchema } from './schema.ts'
 import { createSlots, type Slots } from './slots.ts'
@@ -28,6 +36,8 @@ export interface GatewayCall {
   readonly temperature: number
   readonly seed: number
   readonly maxTokens: number
+  /** A call that would pass one of these is refused before it is sent. */
+  readonly budget?: CallBudget | undefined
 }
 
 export interface CallOptions {
@@ -38,18 +48,12 @@ export interface CallOptions {
   readonly patienceMs?: number | undefined
 }
 
-export interface TokenCount {
-  readonly calls: number
-  readonly inputTokens: number
-  readonly outputTokens: number
-}
-
 /** The only way to a model. */
 export interface Gateway {
   /**
    * Asks, and waits for its turn first. Aborting `signal` frees the slot at once.
    * Throws ModelError only: `ModelUnavailable` and `ModelMissing` (retryable), `OutputUnusable` (with the raw text),
-   * `ContextTooSmall`, `Cancelled`.
+   * `ContextTooSmall`, `BudgetExhausted`, `Cancelled`.
    */
   readonly call: (request: GatewayCall, options?: CallOptions) => Promise<ModelResult>
   /** Tokens used so far for a request, or for one task of it, in this process; the task `''` is the planning. */
@@ -57,11 +61,6 @@ export interface Gateway {
   /** Forgets the counts of a request that is over. */
   readonly forget: (request: string) => void
 }
-
-/** A server that took the question and broke gets this many more; the question itself may be what breaks it. */
-const brokenAnswers = 3
-const backoff = { baseMs: 1000, capMs: 20_000 } as const
-const none: TokenCount = { calls: 0, inputTokens: 0, outputTokens: 0 }
 
 /** Makes the gateway of this process. `profile` is asked at every call, so that configuration may change. */
 export function createGateway(options: {
@@ -72,32 +71,27 @@ export function createGateway(options: {
   readonly metrics?: ModelMetrics
   readonly timers?: ChatTimers
 }): Gateway {
-  const { clock, random, metrics } = options
-  const lanes = new Map<string, { readonly slots: Slots; readonly calibration: Calibration }>()
-  const counts = new Map<string, TokenCount>()
+  const { clock, random, timers, metrics } = options
+  const lanes = new Map<string, Lane>()
+  const ledger = createLedger()
   let traces = 0
 
-  function laneOf(profile: ModelProfile) {
-    const key = `${profile.endpoint} ${profile.name} ${profile.parallel}`
+  function laneOf(profile: ModelProfile): Lane {
+    const key = `${profile.endpoint} ${profile.name}`
     const known = lanes.get(key)
-    if (known !== undefined) return known
-    const slots: Slots = createSlots(profile.parallel, () =>
-      metrics?.queued(profile.name, slots.waiting(), slots.running()),
-    )
-    const lane = { slots, calibration: createCalibration() }
+    if (known !== undefined) {
+      known.parallel = profile.parallel
+      return known
+    }
+    const { parallel, name } = profile
+    const slots = createSlots({
+      capacity: () => lane.parallel,
+      clock,
+      onChange: () => metrics?.queued(name, slots.waiting(), slots.running(), lane.parallel),
+    })
+    const lane: Lane = { parallel, slots, calibration: createCalibration() }
     lanes.set(key, lane)
     return lane
-  }
-
-  function count(request: GatewayCall, inputTokens: number, outputTokens: number): void {
-    for (const key of [request.request, `${request.request}/${request.task ?? ''}`]) {
-      const old = counts.get(key) ?? none
-      counts.set(key, {
-        calls: old.calls + 1,
-        inputTokens: old.inputTokens + inputTokens,
-        outputTokens: old.outputTokens + outputTokens,
-      })
-    }
   }
 
   async function call(request: GatewayCall, callOptions: CallOptions = {}): Promise<ModelResult> {
@@ -106,179 +100,120 @@ export function createGateway(options: {
       throw new ModelError('ModelMissing', `no model called ${request.model} is configured`)
     }
     checkSchema(request)
-    const lane = laneOf(profile)
-    const maxTokens = answerTokens(profile, request.maxTokens)
-    const charsPerToken = lane.calibration.charsPerToken()
-    const { system, sections, instruction } = request
+    const { slots, calibration } = laneOf(profile)
     const { contextTokens } = profile
-    const prompt = fitPrompt({
-      system,
-      sections,
-      instruction,
-      contextTokens,
-      maxTokens,
-      charsPerToken,
-    })
-    const promptHash = createHash('sha256').update(`${prompt.system}\0${prompt.user}`).digest('hex')
-    const id = `${promptHash.slice(0, 12)}-${++traces}`
-    const work: Work = {
-      request,
+    const maxTokens = answerTokens(profile, request.maxTokens)
+    const parts = { ...request, contextTokens, maxTokens }
+    let prompt = fitCalibrated(parts, calibration)
+    const tokensOf = (text: string) => estimateTokens(text, calibration.charsPerToken())
+    const { signal, onEvent, patienceMs = 120_000 } = callOptions
+    const { verb, temperature, seed, schema: format } = request
+    const errand: Errand = {
       profile,
-      prompt,
-      maxTokens,
+      slots,
+      priority: request.priority,
+      owner: request.request,
+      question: () => ({ ...prompt, temperature, seed, maxTokens, format }),
+      reserve: () => ledger.reserve(request, prompt.estimatedTokens + maxTokens),
+      onBroken: (text) => ledger.add(request, prompt.estimatedTokens, tokensOf(text)),
       sent: 0,
       queueMs: 0,
       answerMs: 0,
-      counted: false,
     }
 
-    const record = (
-      outcome: Pick<
-        TraceRecord,
-        'text' | 'verdict' | 'message' | 'blocks' | 'value' | 'inputTokens' | 'outputTokens'
-      >,
-    ) => {
+    /** Asks; with a shorter prompt as long as the server says that it is too long and there is something to leave out. */
+    async function fittingAnswer(): Promise<ChatAnswer> {
+      for (;;) {
+        try {
+          return await ask(errand, { clock, random, timers, signal, onEvent, patienceMs })
+        } catch (error) {
+          if (!(error instanceof ModelError) || error.code !== 'ContextTooSmall') throw error
+          calibration.distrust()
+          const shorter = fitShorter(parts, prompt, calibration)
+          if (shorter === undefined) throw error
+          prompt = shorter
+        }
+      }
+    }
+
+    /** Tells of the call; gives the id under which it is found. */
+    function record(outcome: Outcome): string {
+      const { system, user, dropped } = prompt
+      const { text } = outcome
+      const promptHash = hashOf(`${system}\0${user}`)
       const line: TraceRecord = {
-        id,
+        id: `${promptHash.slice(0, 12)}-${++traces}`,
         time: new Date(clock.now()).toISOString(),
-        model: profile.name,
+        model: request.model,
         request: request.request,
         task: request.task,
         purpose: request.purpose,
-        verb: request.verb,
+        verb,
         promptHash,
-        system: prompt.system,
-        prompt: prompt.user,
-        dropped: prompt.dropped,
-        temperature: request.temperature,
-        seed: request.seed,
+        answerHash: text === '' ? '' : hashOf(text),
+        system,
+        prompt: user,
+        dropped,
+        temperature,
+        seed,
         maxTokens,
-        sent: work.sent,
-        queueMs: Math.round(work.queueMs),
-        answerMs: Math.round(work.answerMs),
+        sent: errand.sent,
+        queueMs: Math.round(errand.queueMs),
+        answerMs: Math.round(errand.answerMs),
         ...outcome,
       }
       options.trace?.(line)
       metrics?.called(line)
+      return line.id
     }
 
+    let answer: ChatAnswer | undefined
     try {
-      const answer = await ask(work, lane.slots, callOptions)
-      const promptChars = prompt.system.length + prompt.user.length
-      lane.calibration.learn(promptChars, answer.inputTokens)
+      // Waiting for hours only to be refused would help nobody.
+      errand.reserve()()
+      answer = await fittingAnswer()
+      const { text, outputTokens, firstPieceMs, perTokenMs } = answer
+      calibration.learn(prompt, answer.inputTokens)
       const inputTokens = answer.inputTokens || prompt.estimatedTokens
-      count(request, inputTokens, answer.outputTokens)
-      work.counted = true
+      const tokens = { inputTokens, outputTokens }
+      ledger.add(request, inputTokens, outputTokens)
       const { blocks, value } = answerOf(request, answer, maxTokens)
-      const { text, outputTokens } = answer
-      record({ text, blocks, value, verdict: 'ok', message: '', inputTokens, outputTokens })
-      return {
-        kind: 'result',
-        model: profile.name,
-        text,
-        blocks,
-        inputTokens,
-        outputTokens,
-        ...(value === undefined ? {} : { value }),
-        trace: id,
-      }
+      const figures = { ...tokens, firstPieceMs, perTokenMs }
+      const trace = record({ ...figures, text, blocks, value, verdict: 'ok', message: '' })
+      const found = value === undefined ? {} : { value }
+      return { kind: 'result', model: profile.name, text, blocks, ...tokens, ...found, trace }
     } catch (error) {
-      const failed = asModelError(error, callOptions.signal)
+      const failed = asModelError(error, signal)
       const { text, message, code: verdict } = failed
-      const outputTokens = Math.ceil(text.length / charsPerToken)
-      if (!work.counted && text !== '') count(request, prompt.estimatedTokens, outputTokens)
-      record({ text, blocks: [], value: undefined, verdict, message, inputTokens: 0, outputTokens })
+      const { inputTokens = 0, outputTokens = tokensOf(text) } = answer ?? {}
+      const { firstPieceMs, perTokenMs } = answer ?? {}
+      const figures = { inputTokens, outputTokens, firstPieceMs, perTokenMs }
+      record({ ...figures, text, blocks: [], verdict, message })
       throw failed
+    } finally {
+      if (errand.sent > 0) ledger.called(request)
     }
   }
 
-  /** Waits for a slot and asks until there is an answer, a refusal that waiting does not cure, or no patience left. */
-  async function ask(work: Work, slots: Slots, callOptions: CallOptions): Promise<ChatAnswer> {
-    const { signal, onEvent, patienceMs = 120_000 } = callOptions
-    const { request, profile } = work
-    let format: AnswerSchema | 'json' | undefined = request.schema
-    let unavailableSince: number | undefined
-    let broken = 0
-    for (let round = 0; ; round++) {
-      const queuedAt = clock.monotonic()
-      const release = await slots.acquire({
-        priority: request.priority,
-        owner: request.request,
-        returning: round > 0,
-        signal,
-        onPosition: (position) => onEvent?.({ kind: 'queued', position }),
-      })
-      const startedAt = clock.monotonic()
-      work.queueMs += startedAt - queuedAt
-      work.sent++
-      onEvent?.({ kind: 'started', model: profile.name })
-      try {
-        return await chat(
-          profile,
-          {
-            system: work.prompt.system,
-            user: work.prompt.user,
-            temperature: request.temperature,
-            seed: request.seed,
-            maxTokens: work.maxTokens,
-            format,
-          },
-          {
-            clock,
-            signal,
-            onPiece: progress(onEvent),
-            ...(options.timers === undefined ? {} : { timers: options.timers }),
-          },
-        )
-      } catch (error) {
-        if (error instanceof SchemaRefusedError && format !== 'json') {
-          format = 'json'
-          continue
-        }
-        if (!(error instanceof ModelError) || error.code !== 'ModelUnavailable') throw error
-        if (error instanceof BrokenAnswerError && ++broken > brokenAnswers) {
-          throw new ModelError(
-            'OutputUnusable',
-            `the model server broke ${broken} times over the same question: ${error.message}`,
-            { cause: error, text: error.text },
-          )
-        }
-        unavailableSince ??= clock.monotonic()
-        if (clock.monotonic() - unavailableSince >= patienceMs) throw error
-      } finally {
-        work.answerMs += clock.monotonic() - startedAt
-        release()
-      }
-      const ceiling = Math.min(backoff.capMs, backoff.baseMs * 2 ** Math.min(round, 10))
-      const left = unavailableSince + patienceMs - clock.monotonic()
-      await clock.sleep(Math.min(ceiling * (0.5 + random.next() / 2), Math.max(left, 0)), {
-        signal,
-      })
-    }
-  }
-
-  return {
-    call,
-    tokens: (owner) =>
-      counts.get(owner.task === undefined ? owner.request : `${owner.request}/${owner.task}`) ??
-      none,
-    forget(request) {
-      for (const key of counts.keys()) {
-        if (key === request || key.startsWith(`${request}/`)) counts.delete(key)
-      }
-    },
-  }
+  return { call, tokens: ledger.of, forget: ledger.forget }
 }
 
-interface Work {
-  readonly request: GatewayCall
-  readonly profile: ModelProfile
-  readonly prompt: FittedPrompt
-  readonly maxTokens: number
-  sent: number
-  queueMs: number
-  answerMs: number
-  counted: boolean
+/** The way to one model at one server. */
+interface Lane {
+  /** From the newest profile: a server that was given more slots has them at the next change. */
+  parallel: number
+  readonly slots: Slots
+  readonly calibration: Calibration
+}
+
+type Outcome = Pick<
+  TraceRecord,
+  'text' | 'verdict' | 'message' | 'blocks' | 'inputTokens' | 'outputTokens'
+> &
+  Partial<Pick<TraceRecord, 'value' | 'firstPieceMs' | 'perTokenMs'>>
+
+function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
 }
 
 function checkSchema(request: GatewayCall): void {
@@ -290,14 +225,6 @@ function checkSchema(request: GatewayCall): void {
     'OutputUnusable',
     `${request.purpose} asks with a schema that cannot be used: ${problems.join('; ')}`,
   )
-}
-
-/** Tells how many pieces came in, now and then; most servers send a token a piece. */
-function progress(onEvent: CallOptions['onEvent']): (piece: string) => void {
-  let tokens = 0
-  return () => {
-    if (++tokens % 16 === 0) onEvent?.({ kind: 'progress', tokens })
-  }
 }
 
 function asModelError(error: unknown, signal: AbortSignal | undefined): ModelError {

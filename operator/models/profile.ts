@@ -1,21 +1,24 @@
 import { z } from 'zod'
+import { providers, tiers } from '../api/language-model.ts'
 
-/** What the operator knows about one model; an entry of `models` in its configuration. */
+/** How one model is asked, and where. */
 export const modelProfile = z.object({
-  /** As Ollama names it, e.g. `qwen2.5-coder:7b`. */
+  /** As the server names it, e.g. `qwen2.5-coder:7b`. */
   name: z.string().min(1),
-  /** Base URL of the Ollama server. */
+  /** What the server speaks: Ollama's own API, or OpenAI's as llama.cpp, vLLM and LM Studio do. */
+  provider: z.enum(providers).default('ollama'),
+  /** Base URL of the server; for `openai` with or without `/v1`. */
   endpoint: z.url(),
-  /** Size of the context in tokens, prompt and answer together. */
+  /** A file with the bearer token the server wants. */
+  tokenFile: z.string().min(1).optional(),
+  /** Size of the context in tokens, prompt and answer together. Ollama is told; an `openai` server was started with it. */
   contextTokens: z.int().min(1024).default(8192),
   /** Longest answer in tokens. */
   outputTokens: z.int().min(64).default(2048),
   /** How many calls the server answers at the same time (OLLAMA_NUM_PARALLEL x replicas). */
   parallel: z.int().min(1).default(1),
   /** How strong it is; sets how it is asked and how many tries an attempt has. */
-  tier: z.enum(['weak', 'basic', 'good']).default('good'),
-  /** Pull it through the API when the server does not hold it. */
-  pull: z.boolean().default(false),
+  tier: z.enum(tiers).default('good'),
 })
 export type ModelProfile = Readonly<z.infer<typeof modelProfile>>
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { lintSchema, validateValue } from './schema.ts'
+import { fitValue, lintSchema, validateValue } from './schema.ts'
 
 const good = {
   type: 'object',
@@ -78,5 +78,32 @@ describe('validateValue', () => {
     ['null', null, '$ is not an object'],
   ])('refuses %s', (_, value, want) => {
     expect(validateValue(good, value).join('\n')).toContain(want)
+  })
+})
+
+describe('fitValue', () => {
+  const value = { a_list: [{ a_n: 2 }], b_kind: 'one', c_ok: true }
+  test.each<[string, unknown]>([
+    [
+      'numbers and truth values written as text',
+      { ...value, a_list: [{ a_n: '2' }], c_ok: 'True' },
+    ],
+    ['a choice in another case of letters', { ...value, b_kind: ' ONE' }],
+    ['keys that nobody asked for', { ...value, __proto__x: 1, note: 'x' }],
+  ])('puts right %s', (_, given) => {
+    expect(fitValue(good, given)).toEqual(value)
+  })
+  test.each<[string, unknown]>([
+    ['a number out of words', { ...value, a_list: [{ a_n: 'two' }] }],
+    ['a choice that is none', { ...value, b_kind: 'three' }],
+    ['a missing key', { a_list: [], b_kind: 'one' }],
+    ['another kind of value', 'text'],
+  ])('does not guess %s', (_, given) => {
+    expect(fitValue(good, given)).toEqual(given)
+    expect(validateValue(good, fitValue(good, given))).not.toEqual([])
+  })
+  test('makes a list of one text where texts are wanted', () => {
+    const list = { type: 'array', maxItems: 2, items: { type: 'string' } }
+    expect(fitValue(list, 'src/a.js')).toEqual(['src/a.js'])
   })
 })

@@ -107,6 +107,45 @@ export function validateValue(schema: AnswerSchema, value: unknown, path = '$'):
   }
 }
 
+/**
+ * The value with what is certain put right: numbers and truth values written as text, one text where a list of texts is
+ * wanted, a choice in another case of letters. Keys beyond the schema are dropped. What does not fit is left as it is.
+ */
+export function fitValue(schema: AnswerSchema, value: unknown): unknown {
+  const text = typeof value === 'string' ? value.trim() : undefined
+  switch (schema['type']) {
+    case 'object': {
+      if (!isRecord(value)) return value
+      const properties = isRecord(schema['properties']) ? schema['properties'] : {}
+      return Object.fromEntries(
+        Object.entries(properties)
+          .filter(([name]) => Object.hasOwn(value, name))
+          .map(([name, inner]) => [name, fitValue(isRecord(inner) ? inner : {}, value[name])]),
+      )
+    }
+    case 'array': {
+      const inner = isRecord(schema['items']) ? schema['items'] : {}
+      if (text !== undefined && inner['type'] === 'string') return [value]
+      const items: readonly unknown[] | undefined = Array.isArray(value) ? value : undefined
+      return items?.map((item) => fitValue(inner, item)) ?? value
+    }
+    case 'string': {
+      const choices: readonly unknown[] = Array.isArray(schema['enum']) ? schema['enum'] : []
+      const alike = (choice: unknown) =>
+        typeof choice === 'string' && choice.toLowerCase() === text?.toLowerCase()
+      return choices.find(alike) ?? value
+    }
+    case 'integer':
+      return text !== undefined && /^-?\d{1,15}$/.test(text) ? Number(text) : value
+    case 'boolean': {
+      const word = text?.toLowerCase()
+      return word === 'true' ? true : word === 'false' ? false : value
+    }
+    default:
+      return value
+  }
+}
+
 function outside(value: number, low: unknown, high: unknown, what: string): string[] {
   if (typeof low === 'number' && value < low) return [`${what} below ${low}`]
   if (typeof high === 'number' && value > high) return [`${what} above ${high}`]

@@ -1,76 +1,175 @@
-// What is asked of a model server besides answers: whether it lives, what it holds, and to fetch more.
+// What is asked of a model server besides answers and weights: whether it lives, what it holds, what it has in memory.
 import { Ollama } from 'ollama'
-import { callFetch } from './transport.ts'
+import { z } from 'zod'
+import { fixedRequest, type ModelProfile } from './profile.ts'
+import { callFetch, HttpStatusError } from './transport.ts'
+
+/** Ends with `signal`; none of these questions has a time limit of its own. */
+interface Asking {
+  readonly signal: AbortSignal
+}
 
 /** Version of the server, e.g. `0.33.0`. Rejects when it does not answer. */
-export async function serverVersion(
-  endpoint: string,
-  { signal }: { readonly signal: AbortSignal },
-): Promise<string> {
+export async function serverVersion(endpoint: string, { signal }: Asking): Promise<string> {
   return (await connect(endpoint, signal).version()).version
 }
 
-/** Names of the models the server holds. */
-export async function listModels(
-  endpoint: string,
-  { signal }: { readonly signal: AbortSignal },
-): Promise<readonly string[]> {
-  return (await connect(endpoint, signal).list()).models.map((model) => model.name)
+/** A model that the server holds on disk. */
+export interface HeldModel {
+  /** With its tag: `llama2:latest`. Compare with `sameModel`. */
+  readonly name: string
+  /** SHA-256 of its manifest, 64 hex digits: another digest is another model under the same name. */
+  readonly digest: string
+  readonly sizeBytes: number
+  /** Where the server would send prompts to, for a model that runs elsewhere (Ollama's cloud); undefined for a local one. */
+  readonly remoteHost: string | undefined
 }
 
-/** What the server knows about a model. */
+const tags = z.object({
+  models: z.array(
+    z.object({
+      name: z.string(),
+      digest: z.string(),
+      size: z.number(),
+      remote_host: z.string().optional(),
+    }),
+  ),
+})
+
+/** What the server holds on disk. */
+export async function heldModels(
+  endpoint: string,
+  { signal }: Asking,
+): Promise<readonly HeldModel[]> {
+  return tags
+    .parse(await connect(endpoint, signal).list())
+    .models.map(({ name, digest, size, remote_host: remoteHost }) => {
+      return { name, digest, sizeBytes: size, remoteHost }
+    })
+}
+
+/** A model that the server has in memory. */
+export interface LoadedModel {
+  readonly name: string
+  /** The context it was loaded with, for one call; undefined when the server does not say (Ollama before 0.9). */
+  readonly contextTokens: number | undefined
+  /** Weights, context and buffers, as the server estimates them. */
+  readonly sizeBytes: number
+  /** How much of that is on a GPU; 0 on a CPU. */
+  readonly vramBytes: number
+}
+
+const processes = z.object({
+  models: z.array(
+    z.object({
+      name: z.string(),
+      size: z.number(),
+      size_vram: z.number().default(0),
+      // Missing in npm ollama's types.
+      context_length: z.number().optional(),
+    }),
+  ),
+})
+
+/** What the server has in memory now. */
+export async function loadedModels(
+  endpoint: string,
+  { signal }: Asking,
+): Promise<readonly LoadedModel[]> {
+  return processes.parse(await connect(endpoint, signal).ps()).models.map((model) => ({
+    name: model.name,
+    contextTokens: model.context_length,
+    sizeBytes: model.size,
+    vramBytes: model.size_vram,
+  }))
+}
+
+/** What the server knows about a model; undefined is what it does not say. */
 export interface ModelFacts {
   readonly capabilities: readonly string[]
-  /** The longest context the model was trained for, in tokens; undefined when the server does not say. */
+  /** The longest context the model was trained for, in tokens. */
   readonly contextTokens: number | undefined
+  /** As in `qwen2`. */
+  readonly architecture: string | undefined
+  readonly parameters: number | undefined
+  /** As in `Q4_K_M`. */
+  readonly quantization: string | undefined
+  readonly layers: number | undefined
+  /** Heads that keep keys and values, in the layer with most of them. */
+  readonly kvHeads: number | undefined
+  /** Numbers that a head keeps for a token as its key, and as its value. */
+  readonly keyLength: number | undefined
+  readonly valueLength: number | undefined
 }
+
+const shown = z.object({
+  capabilities: z.array(z.string()).default([]),
+  details: z.object({ quantization_level: z.string().optional() }).default({}),
+  model_info: z.record(z.string(), z.unknown()).default({}),
+})
 
 /** Asks for the facts about one model; rejects with `HttpStatusError` 404 when the server does not hold it. */
 export async function showModel(
   endpoint: string,
   name: string,
-  { signal }: { readonly signal: AbortSignal },
+  { signal }: Asking,
 ): Promise<ModelFacts> {
-  const shown = await connect(endpoint, signal).show({ model: name })
-  // The key carries the architecture's name: `qwen2.context_length`. Newer servers give a plain object, older ones a Map.
-  const info: unknown = shown.model_info
-  const entries: readonly [string, unknown][] =
-    info instanceof Map
-      ? [...info.entries()].map(([key, value]) => [String(key), value])
-      : Object.entries(info ?? {})
-  const length = entries.find(([key]) => key.endsWith('.context_length'))?.[1]
+  const {
+    capabilities,
+    details,
+    model_info: info,
+  } = shown.parse(await connect(endpoint, signal).show({ model: name }))
+  const architecture = z.string().safeParse(info['general.architecture']).data
+  // Most keys carry the architecture's name: `qwen2.context_length`.
+  const figure = (key: string) => largest(info[`${architecture}.${key}`])
+  const kvHeads = figure('attention.head_count_kv')
+  const heads = figure('attention.head_count')
+  const width = figure('embedding_length')
+  const perHead = width === undefined || heads === undefined ? undefined : width / heads
   return {
-    capabilities: shown.capabilities ?? [],
-    contextTokens: typeof length === 'number' ? length : undefined,
+    capabilities,
+    contextTokens: figure('context_length'),
+    architecture,
+    parameters: largest(info['general.parameter_count']),
+    quantization: details.quantization_level,
+    layers: figure('block_count'),
+    kvHeads: `${architecture}.attention.head_count_kv` in info ? kvHeads : heads,
+    keyLength: figure('attention.key_length') ?? perHead,
+    valueLength: figure('attention.value_length') ?? perHead,
   }
 }
 
-/** How far a pull is. */
-export interface PullProgress {
-  readonly status: string
-  /** 0 to 100; of the layer that is being fetched. */
-  readonly percent: number | undefined
+/** Some architectures give a figure for each layer; Ollama empties lists of more than five. */
+function largest(value: unknown): number | undefined {
+  const figures = z.array(z.number().nonnegative()).min(1).safeParse([value].flat()).data
+  return figures === undefined ? undefined : Math.max(...figures)
 }
 
-/** Makes the server fetch a model; resolves when it holds it. A cancelled pull goes on where it was when asked again. */
-export async function pullModel(
+/** Whether the server holds an uploaded file. `digest` as in `sha256:<hex>`. */
+export async function hasBlob(
   endpoint: string,
-  name: string,
-  options: {
-    readonly signal: AbortSignal
-    readonly onProgress?: (progress: PullProgress) => void
-  },
-): Promise<void> {
-  const stream = await connect(endpoint, options.signal).pull({ model: name, stream: true })
-  for await (const part of stream) {
-    options.onProgress?.({
-      status: part.status,
-      percent:
-        part.total > 0 && Number.isFinite(part.completed)
-          ? Math.floor((100 * part.completed) / part.total)
-          : undefined,
-    })
+  digest: string,
+  { signal }: Asking,
+): Promise<boolean> {
+  const url = `${endpoint.replace(/\/+$/, '')}/api/blobs/${digest}`
+  try {
+    await callFetch(signal)(url, { method: 'HEAD' })
+    return true
+  } catch (error) {
+    if (error instanceof HttpStatusError && error.status === 404) return false
+    throw error
   }
+}
+
+/**
+ * Makes the server load a model into memory; resolves when it is there, which may take minutes.
+ * Guarantees: asks with the options that every call asks with, so that the first call finds it loaded and loads nothing
+ * again. Rejects with `HttpStatusError` 404 when the server does not hold it, 500 with its words when it does not fit.
+ */
+export async function loadModel(profile: ModelProfile, { signal }: Asking): Promise<void> {
+  const client = connect(profile.endpoint, signal)
+  const answer = await client.chat({ ...fixedRequest(profile), messages: [], stream: false })
+  if (!answer.done) throw new Error(`the server did not say that ${profile.name} is loaded`)
 }
 
 function connect(endpoint: string, signal: AbortSignal): Ollama {

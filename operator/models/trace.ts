@@ -13,6 +13,8 @@ export interface TraceRecord {
   readonly verb: 'decide' | 'write'
   /** SHA-256 of system and user message. */
   readonly promptHash: string
+  /** SHA-256 of the raw answer; empty when nothing came. */
+  readonly answerHash: string
   readonly system: string
   readonly prompt: string
   /** Titles of sections that did not fit. */
@@ -23,14 +25,18 @@ export interface TraceRecord {
   /** The raw answer, also of a call that failed. */
   readonly text: string
   readonly blocks: readonly FencedBlock[]
-  readonly value: unknown
+  readonly value?: unknown
   /** `ok`, or a ModelErrorCode. */
   readonly verdict: string
   readonly message: string
   /** How often the server was asked. */
   readonly sent: number
   readonly queueMs: number
+  /** With a slot, over all sendings. */
   readonly answerMs: number
+  /** Of the answer: until its first piece, and for each token after that. */
+  readonly firstPieceMs?: number | undefined
+  readonly perTokenMs?: number | undefined
   readonly inputTokens: number
   readonly outputTokens: number
 }
@@ -39,6 +45,6 @@ export interface TraceRecord {
 export interface ModelMetrics {
   /** A call ended. */
   called(record: TraceRecord): void
-  /** The queue before a model changed. */
-  queued(model: string, waiting: number, running: number): void
+  /** The queue before a model changed, or how many slots it has. */
+  queued(model: string, waiting: number, running: number, slots: number): void
 }

@@ -2,6 +2,7 @@
 import type { ModelResult, PromptSection } from '../api/agent-protocol.ts'
 import type { Priority } from '../api/agent-types.ts'
 import type { Gateway, GatewayCall } from './gateway.ts'
+import type { CallBudget } from './ledger.ts'
 import type { AnswerSchema } from './schema.ts'
 
 /** Who asks, and whom. */
@@ -11,6 +12,7 @@ export interface Asker {
   readonly request: string
   readonly task?: string | undefined
   readonly priority: Priority
+  readonly budget?: CallBudget | undefined
   readonly signal?: AbortSignal | undefined
   readonly patienceMs?: number | undefined
 }
@@ -48,7 +50,7 @@ async function send(
   question: Question & Pick<GatewayCall, 'verb' | 'temperature' | 'schema'>,
   defaultTokens: number,
 ): Promise<ModelResult> {
-  const { call, signal, patienceMs, model, request, task, priority } = asker
+  const { call, signal, patienceMs, model, request, task, priority, budget } = asker
   return await call(
     {
       ...question,
@@ -56,6 +58,7 @@ async function send(
       request,
       task,
       priority,
+      budget,
       seed: question.seed ?? 1,
       maxTokens: question.maxTokens ?? defaultTokens,
     },

@@ -12,7 +12,8 @@ const unit = (name: string, changes: Partial<Unit> = {}): Unit => ({
 })
 const options: ExpandOptions = {
   request: 'hello',
-  documents: { goal: 'Describe it.', files: ['README.md'] },
+  documents: { title: 'Document the change', goal: 'Describe it.', files: ['README.md'] },
+  security: false,
   maxTasks: 30,
 }
 
@@ -42,6 +43,26 @@ test('review and documentation may fail without failing the request', () => {
   const { tasks } = expand([unit('slug')], options)
   const lenient = tasks.filter((task) => task.onFailure === 'Continue').map((task) => task.action)
   expect(lenient).toEqual(['review', 'document'])
+})
+
+test.each([
+  ['JWT authentication: signToken(claims) and more', 'Write src/slug.js: JWT authentication'],
+  ['User model, with a schema', 'Write src/slug.js: User model'],
+  ['make slugs', 'Write src/slug.js: make slugs'],
+  ['src/slug.js exports slugify(text)', 'Write src/slug.js'],
+  [`${'very '.repeat(20)}long`, 'Write src/slug.js'],
+  ['\u001b[2Jclear: it', 'Write src/slug.js'],
+])('a goal that begins with a name gives it to the title: %s', (goal, want) => {
+  const { tasks } = expand([unit('slug', { goal })], options)
+  expect(tasks.find((task) => task.action === 'code')?.title).toBe(want)
+})
+
+test('where somebody may get in, the review looks for that first', () => {
+  const reviewOf = (security: boolean) =>
+    expand([unit('slug')], { ...options, security }).tasks.find((task) => task.action === 'review')
+  expect(reviewOf(false)?.title).toBe('Review the change')
+  expect(reviewOf(true)?.title).toBe('Review the security of the change')
+  expect(reviewOf(true)?.goal).toContain('where a secret could leak')
 })
 
 test.each([

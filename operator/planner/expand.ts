@@ -1,5 +1,6 @@
 import { actionType, type Action } from '../api/agent-types.ts'
 import type { PlannedTask, Unit } from '../api/devrequest.ts'
+import { plainText } from '../api/plain-text.ts'
 import { taskName } from './names.ts'
 
 /** What a plan is made from besides its units. */
@@ -7,7 +8,11 @@ export interface ExpandOptions {
   /** Name of the DevRequest. */
   readonly request: string
   /** Whether a documentation task is wanted, and what the request says about it. */
-  readonly documents: { readonly goal: string; readonly files: readonly string[] } | undefined
+  readonly documents:
+    | { readonly title: string; readonly goal: string; readonly files: readonly string[] }
+    | undefined
+  /** The review looks for holes before anything else. */
+  readonly security: boolean
   readonly maxTasks: number
 }
 
@@ -98,7 +103,7 @@ function tasksOf(
     })
     const code = add('code', {
       ...common,
-      title: titled(`Write ${what}`),
+      title: titled(`Write ${what}${about(goal)}`),
       after: [...new Set([...spec, ...earlier])],
     })
     const verify = add('verify', { ...common, title: `Run the tests of ${name}`, after: [...code] })
@@ -108,9 +113,11 @@ function tasksOf(
   const goals = units.map((unit) => `- ${unit.goal}`).join('\n')
   const review = add('review', {
     ...whole,
-    title: 'Review the change',
-    goal: `Read the whole change and say what is wrong with it. It was written for:\n${goals}`.slice(
-      0,
+    title: options.security ? 'Review the security of the change' : 'Review the change',
+    goal: plainText(
+      `Read the whole change and say what is wrong with it${
+        options.security ? holes : ''
+      }. It was written for:\n${goals}`,
       4000,
     ),
     after: written,
@@ -119,7 +126,7 @@ function tasksOf(
     options.documents === undefined
       ? review
       : add('document', {
-          title: 'Document the change',
+          title: options.documents.title,
           goal: options.documents.goal,
           doneWhen: 'Every name, path and command in the text exists.',
           files: [...options.documents.files],
@@ -134,6 +141,15 @@ function tasksOf(
   return tasks
 }
 
+const holes =
+  ': first where a secret could leak, where a check could be passed by, and where input is trusted'
+
+/** What a goal calls its unit before it goes into details, in plain words; empty when it does not begin so. */
+function about(goal: string): string {
+  const name = /^[\p{L}\p{N}][\p{L}\p{N} '-]{2,58}(?=[:;,.](?:\s|$)|$)/u.exec(goal)?.[0]
+  return name === undefined ? '' : `: ${name}`
+}
+
 function titled(text: string): string {
   return text.length > 120 ? `${text.slice(0, 117)}...` : text
 }
@@ -144,9 +160,9 @@ function withLastTwoMerged(units: readonly Unit[]): Unit[] {
   const after = [...new Set([...(one.after ?? []), ...(other.after ?? [])])]
   const merged: Unit = {
     name: one.name,
-    goal: `${one.goal} ${other.goal}`.slice(0, 2000),
+    goal: plainText(`${one.goal} ${other.goal}`, 2000),
     files: [...new Set([...one.files, ...other.files])].slice(0, 12),
-    doneWhen: `${one.doneWhen} ${other.doneWhen}`.slice(0, 2000),
+    doneWhen: plainText(`${one.doneWhen} ${other.doneWhen}`, 2000),
     after: after.filter((name) => name !== one.name && name !== other.name),
   }
   return [...units.slice(0, -2), merged]

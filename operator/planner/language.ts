@@ -46,18 +46,24 @@ export function isPlausible(path: string, language: Language): boolean {
 
 /** Where new code goes when nobody said where. `name` is a DNS label. */
 export function defaultFile(name: string, language: Language, files: readonly string[]): string {
-  if (language === 'node') return `src/${name}.js`
+  // Called after a request for tests, the code would be taken for one.
+  const words = name.split('-').filter((word) => !/^(?:tests?|specs?)$/.test(word))
+  const plain = words.join('-') || 'unit'
+  if (language === 'node') return `src/${plain}.js`
   // A Python package is the folder with the __init__.py; without one, modules stand at the top.
-  const init = files.find((file) => /^[^/]+(?:\/[^/]+)?\/__init__\.py$/.test(file) && !isTest(file))
+  const init = files.find(
+    (file) => /^[^/.]+(?:\/[^/.]+)?\/__init__\.py$/.test(file) && !isTest(file),
+  )
   const folder = init === undefined ? '' : init.slice(0, -'__init__.py'.length)
-  return `${folder}${name.replaceAll('-', '_')}.py`
+  return `${folder}${plain.replaceAll('-', '_')}.py`
 }
 
-/** Whether the path belongs to tests, which have tasks of their own. */
+/** Whether the path belongs to tests, which have tasks of their own: all that the agents take for a test, and more. */
 export function isTest(path: string): boolean {
   return (
-    /(?:^|\/)(?:tests?|__tests__|spec)\//.test(path) ||
-    /(?:\.|_)(?:test|spec)\.[a-z]+$/.test(path) ||
+    /(?:^|\/)(?:tests?|__tests__|specs?)\//i.test(path) ||
+    /(?:^|[/._-])(?:test|spec)\.[a-z]+$/i.test(path) ||
+    /(?:^|\/)test-[^/]*\.[mc]?[jt]s$/.test(path) ||
     /(?:^|\/)test_[^/]*\.py$/.test(path)
   )
 }

@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest'
-import { codePathsOf, mentionsOf, missingFrom, sentencesOf } from './mentions.ts'
+import {
+  codePathsOf,
+  isAboutRoutes,
+  isAboutSecurity,
+  mentionsOf,
+  missingFrom,
+  sentencesOf,
+} from './mentions.ts'
 
 const words = (text: string, kind: string) =>
   mentionsOf(text)
@@ -43,4 +50,15 @@ test('splits into sentences and list items', () => {
 
 test('names code files only', () => {
   expect(codePathsOf('src/a.js, docs/b.md, data/c.json and ../d.js')).toEqual(['src/a.js'])
+})
+
+test.each([
+  ['Build a REST API for user management with JWT authentication', true, true],
+  ['Add authorization to the endpoints', true, true],
+  ['Hash every password with scrypt', true, false],
+  ['Serve GET /health', false, true],
+  ['Count the tokens of a text, with the name of its author', false, false],
+  ['Write a parser for an HTTP date', false, false],
+])('%s: about security %s, about routes %s', (text, security, routes) => {
+  expect([isAboutSecurity(text), isAboutRoutes(text)]).toEqual([security, routes])
 })

@@ -83,6 +83,20 @@ export function isAboutDeployment(text: string): boolean {
   return /\bdeploy(?:s|ed|ing|ment)?\b/i.test(text)
 }
 
+/** Whether a text is about who may do what, or about keeping something secret. Tokens alone may be those of a parser. */
+export function isAboutSecurity(text: string): boolean {
+  return /\bauth\b|\bauth(?:enticat|oriz|oris)\w*|\bpasswords?\b|\bjwts?\b|\boauth\d?\b|\b(?:access|bearer|refresh|session) tokens?\b|\bcredentials?\b|\bencrypt\w*|\bpermissions?\b|\bapi keys?\b/i.test(
+    text,
+  )
+}
+
+/** Whether a text is about a service that others call over HTTP. */
+export function isAboutRoutes(text: string): boolean {
+  return /\b(?:rest|http|web) (?:api|service|server)s?\b|\bendpoints?\b|\b(?:GET|POST|PUT|PATCH|DELETE) \//i.test(
+    text,
+  )
+}
+
 /** The mentions that occur in none of the texts. Case, blanks, hyphens and underscores do not count. */
 export function missingFrom(mentions: readonly Mention[], texts: readonly string[]): Mention[] {
   const text = texts.join('\n')

@@ -1,13 +1,22 @@
 import type { DevRequestSpec, Plan, Unit } from '../api/devrequest.ts'
+import { plainLine, plainText } from '../api/plain-text.ts'
 import { ModelError } from '../models/errors.ts'
 import type { Gateway } from '../models/gateway.ts'
 import type { ModelProfile } from '../models/profile.ts'
 import { decide, write, type Asker } from '../models/verbs.ts'
+import { createWatchdog } from '../models/watchdog.ts'
 import { expand } from './expand.ts'
 import type { RepositoryFacts } from './facts.ts'
 import { planHash } from './hash.ts'
 import { isDocument } from './language.ts'
-import { documentPathsOf, isAboutDeployment, isAboutDocuments, sentencesOf } from './mentions.ts'
+import {
+  documentPathsOf,
+  isAboutDeployment,
+  isAboutDocuments,
+  isAboutRoutes,
+  isAboutSecurity,
+  sentencesOf,
+} from './mentions.ts'
 import {
   notesQuestion,
   tripwire,
@@ -29,13 +38,15 @@ export interface PlanInput {
   readonly profile: Pick<ModelProfile, 'name' | 'tier'>
   readonly facts: RepositoryFacts
   readonly call: Gateway['call']
+  /** Tokens the status of the request shows as used. */
+  readonly usedTokens?: number
 }
 
 /** One answer of a model while planning, word for word, and what came of it. */
 export interface TranscriptEntry {
   readonly purpose: string
   readonly text: string
-  /** `used`, or why not. */
+  /** `used`; or what was wrong with it, after `used all the same:` when nothing better came. */
   readonly outcome: string
 }
 
@@ -60,11 +71,16 @@ export async function makePlan(
   const transcript: TranscriptEntry[] = []
   const proposal = await propose(input, transcript, options)
   const documents = proposal.documents
-    ? { goal: documentGoal(spec.request, proposal.units), files: documentFiles(input) }
+    ? {
+        title: isAboutRoutes(spec.request) ? 'Document the API' : 'Document the change',
+        goal: documentGoal(spec.request, proposal.units),
+        files: documentFiles(input),
+      }
     : undefined
   const expansion = expand(proposal.units, {
     request: input.request,
     documents,
+    security: isAboutSecurity(spec.request),
     maxTasks: spec.limits.maxTasks,
   })
   const { tasks } = expansion
@@ -89,7 +105,7 @@ export async function makePlan(
     waves: waves(tasks),
     team: teamOf(tasks, spec.limits.maxParallel),
     tasks,
-    warnings: warnings.slice(0, 20).map((warning) => warning.slice(0, 500)),
+    warnings: warnings.slice(0, 20).map((warning) => plainLine(warning, 500)),
     attempts: Math.min(asked, 10),
   }
   return { plan, transcript }
@@ -129,6 +145,7 @@ async function propose(
     model: profile.name,
     request: input.request,
     priority: spec.priority,
+    budget: { request: { limit: spec.limits.tokens, used: input.usedTokens ?? 0 } },
     ...options,
   }
   return await askForUnits(asker, input, transcript)
@@ -143,7 +160,9 @@ async function askForUnits(
   const { request } = spec
   const notes = await askForNotes(asker, input, transcript)
   let failed: { readonly answer: string; readonly problems: readonly string[] } | undefined
-  let best: { readonly proposal: Proposal; readonly problems: number } | undefined
+  let best:
+    | { readonly proposal: Proposal; readonly problems: number; readonly entry: number }
+    | undefined
   for (let round = 0; round <= mostRepairs; round++) {
     const question = unitsQuestion({ request, facts, notes, failed })
     const purpose = question.purpose
@@ -156,8 +175,9 @@ async function askForUnits(
         const documents = value.b_docs || sentencesOf(request).some(isAboutDocuments)
         best = {
           problems: problems.length,
+          entry: transcript.length - 1,
           proposal: {
-            units: addMissing(units, request),
+            units: addMissing(units, request, facts),
             source: 'model',
             documents,
             deployment: value.c_deploy,
@@ -173,9 +193,13 @@ async function askForUnits(
       // A longer prompt does not fit either, and who says the same twice says it again.
       if (unusable.code === 'ContextTooSmall' || unusable.text === failed?.answer) break
       failed = { answer: unusable.text, problems: [unusable.message] }
+      if (unusable.code === 'BudgetExhausted') break
     }
   }
-  if (best !== undefined) return best.proposal
+  if (best !== undefined) {
+    usedAllTheSame(transcript, best.entry)
+    return best.proposal
+  }
   return {
     units: [oneUnit(request, facts)],
     source: 'template',
@@ -197,15 +221,30 @@ async function askForNotes(
   const { purpose } = question
   try {
     const { text } = await write(asker, question)
-    transcript.push({ purpose, text, outcome: 'used' })
-    return tripwire.test(text) ? '' : text.trim()
+    const notes = usableNotes(text)
+    transcript.push({ purpose, text, outcome: notes === '' ? 'left out: it leads astray' : 'used' })
+    return notes
   } catch (error) {
     const unusable = usableFailure(error)
     // Small models do not stop at 200 tokens; what they said until then is still good.
-    const notes = unusable.code === 'OutputUnusable' ? unusable.text.trim() : ''
     transcript.push({ purpose, text: unusable.text, outcome: unusable.message })
-    return notes.slice(0, 1200)
+    const notes = unusable.code === 'OutputUnusable' ? usableNotes(unusable.text) : ''
+    if (notes !== '') usedAllTheSame(transcript, transcript.length - 1)
+    return notes
   }
+}
+
+/** Notes that copy the example or repeat themselves lead the next answer astray; long ones are cut. */
+function usableNotes(text: string): string {
+  const astray = tripwire.test(text) || createWatchdog().push(text) !== undefined
+  return astray ? '' : plainText(text.trim(), 1200)
+}
+
+/** Says of an answer with faults that the plan was made from it. */
+function usedAllTheSame(transcript: TranscriptEntry[], at: number): void {
+  const entry = transcript[at]
+  if (entry === undefined || entry.outcome === 'used') return
+  transcript[at] = { ...entry, outcome: `used all the same: ${entry.outcome}` }
 }
 
 /** Passes on what the caller must wait for or stop at; gives back what another try may cure. */
@@ -224,10 +263,11 @@ function asUnits(value: unknown, text: string): UnitsAnswer {
 function documentGoal(request: string, units: readonly Unit[]): string {
   const asked = sentencesOf(request).filter(isAboutDocuments).join(' ')
   const made = units.map((unit) => `- ${unit.goal} (${unit.files.join(', ')})`).join('\n')
-  return `${asked || 'Say in the README what was added and how to use it.'}\nWhat was made:\n${made}`.slice(
-    0,
-    4000,
-  )
+  const routes = isAboutRoutes(request)
+    ? ' Name every route with its method, what it takes and what it answers.'
+    : ''
+  const wanted = asked || 'Say in the README what was added and how to use it.'
+  return plainText(`${wanted}${routes}\nWhat was made:\n${made}`, 4000)
 }
 
 function documentFiles(input: PlanInput): string[] {

@@ -1,5 +1,6 @@
 // Units without a model: for models too weak to be asked, and when no answer could be used.
 import type { Unit } from '../api/devrequest.ts'
+import { plainText } from '../api/plain-text.ts'
 import type { RepositoryFacts } from './facts.ts'
 import { defaultFile } from './language.ts'
 import { codePathsOf, isAboutDocuments, mentionsOf, sentencesOf } from './mentions.ts'
@@ -17,8 +18,9 @@ export function oneUnit(request: string, facts: RepositoryFacts): Unit {
   const functions = functionsOf(request)
   const wanted = label(functions[0] ?? firstWords(request), 30) || 'unit'
   const files = named.length > 0 ? named : [defaultFile(wanted, facts.language, facts.files)]
-  const goal = (request.trim() || request).slice(0, longestText)
-  return { name: unitName({ goal, files }, new Set()), goal, files, doneWhen: codeText(request) }
+  const goal = plainText(request.trim(), longestText) || wanted
+  const doneWhen = codeText(request) || goal
+  return { name: unitName({ goal, files }, new Set()), goal, files, doneWhen }
 }
 
 /** One unit for each file the request names, else for each function, else one for everything. */
@@ -68,14 +70,14 @@ function partAbout(request: string, word: string, others: readonly string[]): st
     else if (names.length > 1) return names.includes(word)
     return current === word && !isAboutDocuments(sentence)
   })
-  return mine.join(' ').slice(0, longestText) || word
+  return plainText(mine.join(' '), longestText) || word
 }
 
 function codeText(request: string): string {
   const text = sentencesOf(request)
     .filter((sentence) => !isAboutDocuments(sentence))
     .join(' ')
-  return (text || request.trim() || request).slice(0, longestText)
+  return plainText(text || request.trim(), longestText)
 }
 
 function firstWords(request: string): string {

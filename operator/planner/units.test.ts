@@ -38,6 +38,11 @@ describe('paths of units', () => {
     ['old.js', ['src/old.js']],
     ['src/a.ts', ['src/a.js']],
     ['data/list.json', ['data/list.json']],
+    ['SRC/Old.js', ['src/old.js']],
+    ['my-project/src/old.js', ['src/old.js']],
+    ['lib/wrap', ['lib/wrap.js']],
+    ['bin/tool', ['bin/tool']],
+    ['Makefile', ['Makefile']],
   ])('are repaired when it is certain what was meant: %s', (path, want) => {
     expect(filesOf({ b_files: [path] })).toEqual([want])
   })
@@ -50,6 +55,12 @@ describe('paths of units', () => {
     'path/to/a.js',
     'src/a.py',
     'a;b.js',
+    '.GIT/config.js',
+    '.env',
+    '-rf.js',
+    'src',
+    'package.json/a.js',
+    'the slug module',
   ])('are refused otherwise: %s', (path) => {
     const { units, problems } = checkUnits(answer({ b_files: [path] }), '', facts)
     expect(units).toEqual([])
@@ -57,11 +68,29 @@ describe('paths of units', () => {
   })
 
   test('leave tests and documents to those who write them', () => {
-    expect(filesOf({ b_files: ['src/a.js', 'test/a.test.js', 'README.md'] })).toEqual([
-      ['src/a.js'],
-    ])
+    const others = ['test/a.test.js', 'README.md', 'test-a.js', 'src/a-test.js', 'src/test.js']
+    expect(filesOf({ b_files: ['src/a.js', ...others] })).toEqual([['src/a.js']])
     expect(filesOf({}, { b_files: ['test/part0.test.js'] })).toEqual([['src/part0.js']])
   })
+})
+
+test('hidden files are for requests that name them', () => {
+  const ci = answer({ b_files: ['.ci/run.sh'] })
+  expect(checkUnits(ci, 'Run the tests in the CI.', facts).units).toEqual([])
+  expect(checkUnits(ci, 'Run the tests in .ci/run.sh.', facts).units).toHaveLength(1)
+})
+
+test('a file that the request names and no unit covers goes to the closest unit', () => {
+  const request = 'Write slugs in src/slug.js. Words are broken by the wrapper in src/wrap.js.'
+  const { units } = checkUnits(
+    answer({ a_goal: 'write slugs', b_files: ['src/slug.js'] }, { a_goal: 'break words' }),
+    request,
+    facts,
+  )
+  expect(addMissing(units, request, facts).map((unit) => unit.files)).toEqual([
+    ['src/slug.js'],
+    ['src/part1.js', 'src/wrap.js'],
+  ])
 })
 
 test('units with the same files or the same goal become one', () => {
@@ -132,7 +161,7 @@ test('what the request names and no unit mentions is told, and examples go to th
   )
   const { units, problems } = checkUnits(proposal, request, facts)
   expect(problems).toEqual(['no unit mentions wrapLines, but the request does'])
-  const [slug, wrap] = addMissing(units, request)
+  const [slug, wrap] = addMissing(units, request, facts)
   expect(slug?.doneWhen).toContain('"Hello World" into "hello-world"')
   expect(wrap?.doneWhen).toContain('breaks at 40 characters')
   expect(`${slug?.doneWhen} ${wrap?.doneWhen}`).not.toContain('77')

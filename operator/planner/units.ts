@@ -1,10 +1,12 @@
 import type { Unit } from '../api/devrequest.ts'
+import { plainLine, plainText } from '../api/plain-text.ts'
 import type { RepositoryFacts } from './facts.ts'
-import { extensionOf, isDocument, isPlausible, isTest } from './language.ts'
+import { isTest } from './language.ts'
 import { codePathsOf, isAboutDocuments, mentionsOf, missingFrom, sentencesOf } from './mentions.ts'
 import { unitName } from './names.ts'
-import { meantPath, safePath } from './paths.ts'
+import { meantPath } from './paths.ts'
 import { tripwire, type UnitsAnswer } from './questions.ts'
+import { fileReader } from './unit-files.ts'
 
 /** Units made from an answer; `problems` are for another try, and empty units mean that nothing could be used. */
 export interface CheckedUnits {
@@ -25,7 +27,7 @@ export function checkUnits(
   facts: RepositoryFacts,
 ): CheckedUnits {
   const problems: string[] = []
-  const known = [...facts.files, ...codePathsOf(request)]
+  const read = fileReader(request, facts)
   const drafts: Draft[] = []
   /** Where the nth proposal went: its index in drafts, for `d_after`. */
   const places: number[] = []
@@ -33,21 +35,12 @@ export function checkUnits(
     const number = index + 1
     const files: string[] = []
     for (const raw of proposal.b_files) {
-      const path = safePath(raw)
-      if (path === undefined) {
-        problems.push(`unit ${number}: ${raw.slice(0, 80)} is no path of a file in the repository`)
-        continue
-      }
-      const meant = rightExtension(meantPath(path, known), facts)
-      if (isTest(meant) || isDocument(meant)) continue
-      if (!isPlausible(meant, facts.language)) {
-        problems.push(`unit ${number}: ${meant} does not fit a ${facts.language} project`)
-        continue
-      }
-      if (!files.includes(meant)) files.push(meant)
+      const meant = read(raw)
+      if (meant.kind === 'none') problems.push(`unit ${number}: ${meant.problem}`)
+      else if (meant.kind === 'file' && !files.includes(meant.path)) files.push(meant.path)
     }
-    const goal = cleaned(proposal.a_goal)
-    const doneWhen = cleaned(proposal.c_done_when)
+    const goal = plainLine(proposal.a_goal, longestText)
+    const doneWhen = plainLine(proposal.c_done_when, longestText)
     if (tripwire.test(`${goal} ${doneWhen} ${files.join(' ')}`)) {
       problems.push(`unit ${number}: it is copied from the example; use the request only`)
     } else if (goal === '') problems.push(`unit ${number}: a_goal is empty`)
@@ -88,17 +81,6 @@ interface Draft {
   readonly after: Set<number>
 }
 
-function cleaned(text: string): string {
-  return text.replace(/\s+/g, ' ').trim().slice(0, longestText)
-}
-
-/** Models like TypeScript; a JavaScript project gets the same file without types. */
-function rightExtension(path: string, facts: RepositoryFacts): string {
-  const typed = facts.files.some((file) => /\.[mc]?ts$/.test(file))
-  if (facts.language !== 'node' || typed || facts.files.includes(path)) return path
-  return /^[mc]?tsx?$/.test(extensionOf(path)) ? path.replace(/\.([mc]?)tsx?$/, '.$1js') : path
-}
-
 function isTwin(one: Draft, other: Draft): boolean {
   if (one.files.join() === other.files.join()) return true
   const words = (draft: Draft) => new Set(draft.goal.toLowerCase().match(/[a-z0-9]+/g))
@@ -112,7 +94,7 @@ function merge(into: Draft, twin: Draft, place: number): void {
     if (!into.files.includes(file) && into.files.length < mostFiles) into.files.push(file)
   }
   if (!into.doneWhen.includes(twin.doneWhen)) {
-    into.doneWhen = cleaned(`${into.doneWhen} ${twin.doneWhen}`)
+    into.doneWhen = plainLine(`${into.doneWhen} ${twin.doneWhen}`, longestText)
   }
   for (const after of twin.after) if (after < place) into.after.add(after)
 }
@@ -134,18 +116,32 @@ function textOf(unit: Unit): string {
 }
 
 /**
- * Adds the sentences of the request that no unit covers to the unit they have most words in common with.
- * What the request says about a thing is what tests are written from; a model's short version often loses the examples.
+ * Adds what no unit covers to the unit it has most words in common with: sentences of the request, and the code files it
+ * names. What the request says about a thing is what tests are written from, and a model's short version often loses the
+ * examples; a file that no unit may write is never written.
  */
-export function addMissing(units: readonly Unit[], request: string): Unit[] {
+export function addMissing(
+  units: readonly Unit[],
+  request: string,
+  facts: Pick<RepositoryFacts, 'files'>,
+): Unit[] {
   const missing = missingFrom(mentionsOf(request), units.map(textOf))
-  const result = units.map((unit) => ({ ...unit }))
+  const result = units.map((unit) => ({ ...unit, files: [...unit.files] }))
+  for (const { kind, text } of missing) {
+    const path = kind === 'path' ? codePathsOf(text)[0] : undefined
+    if (path === undefined || isTest(path)) continue
+    const sentence = sentencesOf(request).find((one) => one.includes(text)) ?? text
+    const target = closest(result, sentence)
+    if (target !== undefined && target.files.length < mostFiles) {
+      target.files.push(meantPath(path, facts.files))
+    }
+  }
   for (const sentence of sentencesOf(request)) {
     if (isAboutDocuments(sentence)) continue
     const lost = missing.some((mention) => sentence.includes(mention.text))
     const target = lost ? closest(result, sentence) : undefined
     if (target === undefined || target.doneWhen.includes(sentence)) continue
-    const longer = `${target.doneWhen} ${sentence}`
+    const longer = plainText(`${target.doneWhen} ${sentence}`, Infinity)
     if (longer.length <= longestText) target.doneWhen = longer
   }
   return result

@@ -6,6 +6,8 @@ import { execa } from 'execa'
 import { parts } from '../../hack/cluster/native/parts.ts'
 import { labUnavailable } from '../lab/control-plane.ts'
 import { floorSuite, type OnRun } from './floor/suite.ts'
+import { gatewayReport, type GatewayResults } from './gateway/results.ts'
+import { gatewaySuite } from './gateway/suite.ts'
 import { buildOperator } from './operator/build.ts'
 import { countRequests } from './operator/count.ts'
 import { measureRecovery } from './operator/recovery.ts'
@@ -35,10 +37,36 @@ async function main(): Promise<number> {
     case 'report':
       await report(await readResults(options.file))
       return 0
+    case 'gateway':
+      await measureGateway(options)
+      return 0
     case 'floor':
     case 'operator':
       return run(options)
   }
+}
+
+async function measureGateway({
+  quick,
+  json,
+}: Extract<Options, { readonly kind: 'gateway' }>): Promise<void> {
+  const found: GatewayResults = {
+    date: new Date().toISOString(),
+    commit: await commit(),
+    quick,
+    cores: cpus().length,
+    processor: cpus()[0]?.model ?? 'unknown',
+    node: process.versions.node,
+    ...(await gatewaySuite({ quick })),
+  }
+  console.log(`\n${gatewayReport(found)}`)
+  if (json !== undefined) await keep(json, found)
+}
+
+async function keep(json: string, found: object): Promise<void> {
+  const file = resolve(root, json)
+  await mkdir(dirname(file), { recursive: true })
+  await writeFile(file, `${JSON.stringify(found, null, 1)}\n`)
 }
 
 async function run(options: Run): Promise<number> {
@@ -81,9 +109,7 @@ async function run(options: Run): Promise<number> {
   }
   print(results, await readReasons())
   if (options.json !== undefined) {
-    const file = resolve(root, options.json)
-    await mkdir(dirname(file), { recursive: true })
-    await writeFile(file, `${JSON.stringify(results, null, 1)}\n`)
+    await keep(options.json, results)
     console.log(`\nwritten: ${options.json}; next: npm run bench -- report ${options.json}`)
   }
   return stages.troubles.length === 0 ? 0 : 1

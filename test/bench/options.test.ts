@@ -12,6 +12,15 @@ test('a full run keeps its results in the documentation, a quick one nowhere', (
   expect(parseOptions(['operator', '--only', 'count'])).toMatchObject({ json: undefined })
 })
 
+test('the gateway has sizes of its own', () => {
+  expect(parseOptions(['gateway'])).toEqual({
+    kind: 'gateway',
+    quick: false,
+    json: 'docs/bench/gateway.json',
+  })
+  expect(parseOptions(['gateway', '--quick'])).toMatchObject({ quick: true, json: undefined })
+})
+
 test('help wins', () => {
   expect(parseOptions(['operator', '--help'])).toEqual({ kind: 'help' })
 })

@@ -1,15 +1,17 @@
 import { parseArgs } from 'node:util'
 
 export const usage = `usage: npm run bench -- floor|operator [--quick] [--tasks N] [--agents N] [--json FILE] [--profile DIR]
+       npm run bench -- gateway [--quick] [--json FILE]
        npm run bench -- report FILE
 
-Measures on a real kube-apiserver and etcd that it starts itself, with their data in memory.
+Measures on a real kube-apiserver and etcd that it starts itself, with their data in memory; the gateway without them.
 
   floor      what this machine can do at all: the smallest client, two status writes for each task
   operator   the real operator with simulated agents, the floor before and after it, prints the goals beside
+  gateway    what the model gateway adds to a call, side by side with the bare rehearsal model, and how busy it keeps the slots
   report     fills docs/performance.md and draws docs/bench/*.svg from the JSON of a run
 
-  --quick        about three minutes instead of a quarter of an hour; figures are rougher, recovery and request table are left out
+  --quick        about three minutes instead of a quarter of an hour (gateway: ten seconds); figures are rougher, recovery and request table are left out
   --tasks N      the largest number of tasks at once (10000; 1000 with --quick)
   --agents N     simulated agents (200; 50 with --quick)
   --json FILE    where the results go; docs/bench/<command>.json unless told, nowhere for a quick run
@@ -21,6 +23,7 @@ export type Options =
   | { readonly kind: 'help' }
   | { readonly kind: 'wrong'; readonly message: string }
   | { readonly kind: 'report'; readonly file: string }
+  | { readonly kind: 'gateway'; readonly quick: boolean; readonly json: string | undefined }
   | {
       readonly kind: 'floor' | 'operator'
       readonly quick: boolean
@@ -57,10 +60,16 @@ export function parseOptions(args: readonly string[]): Options {
       return file === undefined
         ? wrong('report needs the JSON file of a run')
         : { kind: 'report', file }
-    if (command !== 'floor' && command !== 'operator')
+    if (command !== 'floor' && command !== 'operator' && command !== 'gateway')
       return wrong(`there is no bench ${command ?? 'without a name'}`)
     if (file !== undefined) return wrong(`too much on the command line: ${file}`)
     const { quick, only } = values
+    if (command === 'gateway')
+      return {
+        kind: command,
+        quick,
+        json: values.json ?? (quick ? undefined : 'docs/bench/gateway.json'),
+      }
     const part = partNames.find((name) => name === only)
     if (only !== undefined && part === undefined)
       return wrong(`--only takes ${partNames.join(', ')}, not ${only}`)

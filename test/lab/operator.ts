@@ -164,7 +164,7 @@ function settingsFor(
     merged[name] = { ...(merged[name] as object), ...(value as object) }
   return {
     ...merged,
-    models: [{ name: 'rehearsal', endpoint: options.modelUrl, parallel: 4 }],
+    models: [{ name: 'rehearsal', endpoint: options.modelUrl, parallel: 4, tier: 'good' }],
     hubPort,
     healthPort,
   }

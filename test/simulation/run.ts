@@ -146,7 +146,6 @@ export async function run(story: Story, { tell }: RunOptions = {}): Promise<RunR
     server: () => server.transport({ user: 'operator' }),
     forgeFor: (process) => forge.clientFor(process, effects),
     model,
-    isModelDown: () => troubles.isModelDown(),
     log: (process) => loggerOf(process, tell === undefined ? undefined : say),
     onCall: (process, call) => calls.count(process, call),
   })

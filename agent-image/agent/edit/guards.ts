@@ -1,4 +1,5 @@
 // What a proposed file must not be, checked before it touches a disk. Each refusal is a sentence for the model.
+import { hasHiddenCharacters } from '../../../operator/api/plain-text.ts'
 import { languageOf } from '../project.ts'
 
 export interface Proposal {
@@ -21,6 +22,8 @@ export interface Refusal {
     | 'Shrink'
     | 'ConflictMarker'
     | 'Secret'
+    | 'Diff'
+    | 'Hidden'
     | 'Language'
     | 'Example'
     | 'TooLarge'
@@ -31,18 +34,22 @@ export interface Refusal {
 export const exampleWords = ['plumOrchard', 'plum_orchard', 'gatherPlums', 'gather_plums'] as const
 
 const omission = [
-  /^\s*(\/\/|#|\/\*|\*|<!--)?\s*\.\.\.\s*(\*\/|-->)?\s*$/,
+  /^\s*\{?(\/\/|#|\/\*|\*|<!--)?\s*(\.\.\.|…)\s*(\*\/|-->)?\}?\s*$/,
   /(\/\/|#|\/\*|<!--).*\b(rest of|remaining|existing|previous|other)\b.*\b(code|file|functions?|methods?|implementation|content|tests?|class(es)?|imports?)\b.*(\.\.\.|unchanged|here|same|as before|stays?|remains?)/i,
   /(\/\/|#|\/\*|<!--).*(\.\.\.|…).*\b(rest|existing|remaining|unchanged|same|omitted|code)\b/i,
   /(\/\/|#|\/\*|<!--)\s*(your|the|add|insert|implement)?\s*(code|implementation|logic)\s+(goes\s+)?here\b/i,
   /(\/\/|#|\/\*)\s*TODO:?\s*implement/i,
-  /\b(unchanged|omitted for brevity)\b\s*(\*\/|-->|\))?\s*$/i,
+  /(\/\/|#|\/\*|<!--).*\b(unchanged|omitted for brevity|(remains?|stays?) the same)\b\W*$/i,
 ]
 
 const secrets = [
   /-----BEGIN [A-Z ]*PRIVATE KEY-----/,
   /\bAKIA[0-9A-Z]{16}\b/,
   /\bgh[pousr]_[A-Za-z0-9]{30,}\b/,
+  /\bgithub_pat_\w{30,}\b/,
+  /\bglpat-[\w-]{20,}/,
+  /\b[rs]k_live_[A-Za-z0-9]{20,}\b/,
+  /\bAIza[\w-]{35}\b/,
   /\bxox[abprs]-[A-Za-z0-9-]{10,}\b/,
   /\bsk-[A-Za-z0-9_-]{32,}\b/,
   /\beyJ[A-Za-z0-9_-]{20,}\.eyJ[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{20,}\b/,
@@ -59,6 +66,13 @@ export function refuse(proposal: Proposal): Refusal | undefined {
   if (text.length > largest) return { code: 'TooLarge', message: `${path} is longer than 128 KiB.` }
   if (conflict.test(text) && !conflict.test(before ?? ''))
     return { code: 'ConflictMarker', message: `${path} contains merge conflict markers.` }
+  if (isDiff(path, text))
+    return { code: 'Diff', message: `${path} is a diff. Write the complete file.` }
+  if (hasHiddenCharacters(text) && !hasHiddenCharacters(before ?? ''))
+    return {
+      code: 'Hidden',
+      message: `${path} contains characters that nobody sees. Write them as escapes.`,
+    }
   const left = findOmission(text, before)
   if (left !== undefined)
     return {
@@ -99,6 +113,12 @@ export function findSecret(text: string, before = ''): boolean {
     const found = pattern.exec(text)
     return found !== null && !before.includes(found[0])
   })
+}
+
+/** A patch instead of the file; files that are patches themselves may be. */
+function isDiff(path: string, text: string): boolean {
+  if (/\.(diff|patch)$/.test(path)) return false
+  return /^@@ -\d+(,\d+)? \+\d+(,\d+)? @@/m.test(text) || /^--- a?\/.*\n\+\+\+ b?\//m.test(text)
 }
 
 /** More than 60 % of a file that is worth the name is gone. */

@@ -1,4 +1,5 @@
 // Documentation: facts by pattern, a few words by the model, one marked region of the README.
+import { hasHiddenCharacters } from '../../../operator/api/plain-text.ts'
 import { chooseBlock } from '../edit/choose-block.ts'
 import { exampleWords, findOmission, findSecret } from '../edit/guards.ts'
 import { type Symbol, symbolsOf } from '../edit/symbols.ts'
@@ -118,6 +119,10 @@ export function proseProblem(
   if (text === '') return 'The answer was empty.'
   if (text.split(/\s+/).length > mostWords) return `The text has more than ${mostWords} words.`
   if (text.includes('```') || text.includes('<!--')) return 'The text has code blocks or comments.'
+  if (hasHiddenCharacters(text)) return 'The text has characters that nobody sees.'
+  if (/<\/?[a-z][^>]*>/i.test(text)) return 'The text has HTML.'
+  if (/\]\(|\b(?!https?:\/\/(?:localhost|127\.0\.0\.1)\b)[a-z]+:\/\//i.test(text))
+    return 'The text has links.'
   if (findSecret(text) || findOmission(text) !== undefined) return 'The text has placeholders.'
   if (exampleWords.some((word) => text.includes(word))) return 'The text repeats an example.'
   const signatures = facts
@@ -152,6 +157,9 @@ export function proseProblem(
     'import',
   ])
   for (const match of text.matchAll(/`([^`\n]+)`/g)) {
+    const command = (match[1] ?? '').trim()
+    if (!isRealCommand(command, project))
+      return `The text names \`${command}\`, which does not exist.`
     const term = (match[1] ?? '').replace(/\(.*\)$/, '').replace(/^\.\//, '')
     // Only names and paths can be checked; an expression or a value in backticks is free.
     if (!/^[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)*$|^[\w.-]+(\/[\w.-]+)+$/.test(term)) continue
@@ -159,6 +167,23 @@ export function proseProblem(
       return `The text names \`${term}\`, which does not exist.`
   }
   return undefined
+}
+
+const programs =
+  /^(?:\$ |> )?(?:npm|npx|yarn|pnpm|pip3?|node|python3?|bash|sh|sudo|curl|wget|git|docker|kubectl)\s/
+
+/** A command runs a script or a file of the project; everything else that looks like one was made up. */
+function isRealCommand(command: string, project: Pick<Project, 'files' | 'scripts'>): boolean {
+  if (!programs.test(command)) return true
+  const words = command.replace(/^[$>] /, '').split(/\s+/)
+  const [program = '', first = '', second = ''] = words
+  if (/[;&|<>$`]/.test(command.slice(1))) return false
+  if (program === 'npm') {
+    return first === 'run'
+      ? second in project.scripts
+      : first === 'test' && 'test' in project.scripts
+  }
+  return /^(?:node|python3?)$/.test(program) && project.files.includes(first.replace(/^\.\//, ''))
 }
 
 /** The region's Markdown. */

@@ -1,5 +1,6 @@
 // Review: what can be found without a model first, then one closed question for each changed file. Advisory.
 import { z } from 'zod'
+import { plainLine } from '../../../operator/api/plain-text.ts'
 import { findOmission, findSecret } from '../edit/guards.ts'
 import { isTestPath, languageOf } from '../project.ts'
 import { cut, opening, section } from '../prompt.ts'
@@ -170,11 +171,12 @@ async function ask(
   if (answer.kind === 'unusable') return { unusable: true }
   const parsed = finding.safeParse(answer.result.value)
   if (!parsed.success) return { unusable: true }
-  const { a_quote, b_issue, c_kind, d_severity } = parsed.data
+  const { a_quote, c_kind, d_severity } = parsed.data
+  const issue = plainLine(parsed.data.b_issue, 300)
   const quote = a_quote.replace(/^\+/, '').trim()
   const real = quote.length >= 4 && file.added.some((line) => line.includes(quote))
-  if (c_kind === 'none' || d_severity === 'none' || b_issue.trim() === '' || !real) return {}
+  if (c_kind === 'none' || d_severity === 'none' || issue === '' || !real) return {}
   return {
-    finding: `${d_severity} (model): ${file.path}: ${c_kind}: ${b_issue.trim()} [${quote.slice(0, 120)}]`,
+    finding: `${d_severity} (model): ${file.path}: ${c_kind}: ${issue} [${plainLine(quote, 120)}]`,
   }
 }

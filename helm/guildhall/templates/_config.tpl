@@ -19,6 +19,7 @@ agents:
   maxAgents: {{ .Values.agents.maxAgents }}
   idleSeconds: {{ .Values.agents.idleSeconds }}
   maxTasks: {{ .Values.agents.maxTasks }}
+  models: {{ include "guildhall.agentModels" . }}
   serviceAccountName: {{ include "guildhall.fullname" . }}-agent
   hubUrl: {{ include "guildhall.url" (list . "hub" 8080) }}
   resources:
@@ -32,6 +33,21 @@ forge:
   url: {{ include "guildhall.url" (list . "forge" 8080) }}
   tokenFile: /var/run/secrets/guildhall/forge/token
 {{ include "guildhall.models" . | fromJson | toYaml }}
+modelServer:
+  {{- with include "guildhall.defaultEndpoint" . }}
+  url: {{ . }}
+  {{- end }}
+  airGapped: {{ .Values.airGapped }}
+  {{- if .Values.ollama.enabled }}
+  {{- /* With a GPU its own memory counts, and nobody said how much that is. */}}
+  {{- $limits := default dict .Values.ollama.resources.limits }}
+  {{- if and $limits.memory (not (regexMatch "gpu" (keys $limits | join " "))) }}
+  memory: {{ $limits.memory | quote }}
+  {{- end }}
+  {{- if and .Values.ollama.persistence.enabled (not .Values.ollama.persistence.existingClaim) }}
+  disk: {{ .Values.ollama.persistence.size | quote }}
+  {{- end }}
+  {{- end }}
 log:
   level: {{ .Values.operator.logLevel }}
 {{- end }}

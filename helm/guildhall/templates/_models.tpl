@@ -7,6 +7,27 @@
 {{- end }}
 {{- end }}
 
+{{- /* What a preset stands for as JSON: the model, further models, and which type of agent uses which. */}}
+{{- define "guildhall.preset" -}}
+{{- $llama := dict "name" "llama2:7b" "contextTokens" 4096 "outputTokens" 1024 }}
+{{- $presets := dict
+  "recommended" (dict "name" "qwen2.5-coder:7b" "models" list "agents" dict)
+  "classic" (dict "name" "codellama:7b" "models" (list $llama) "agents" (dict "review" "llama2:7b" "documentation" "llama2:7b"))
+  "tiny" (dict "name" "qwen2.5-coder:1.5b" "models" list "agents" dict) }}
+{{- get $presets .Values.preset | toJson }}
+{{- end }}
+
+{{- /* The model that does the work, by name. */}}
+{{- define "guildhall.modelName" -}}
+{{- .Values.model.name | default (include "guildhall.preset" . | fromJson).name }}
+{{- end }}
+
+{{- /* Models by type of agent as JSON. A model that a person chose does everything, unless the person says otherwise. */}}
+{{- define "guildhall.agentModels" -}}
+{{- $preset := ternary dict (include "guildhall.preset" . | fromJson).agents (or (ne .Values.model.name "") (and .Values.rehearsal.enabled .Values.rehearsal.default)) }}
+{{- merge (deepCopy .Values.agents.models) $preset | toJson }}
+{{- end }}
+
 {{- /* The models of the operator's configuration as JSON {"models": […]}; the first is the default. */}}
 {{- define "guildhall.models" -}}
 {{- $models := list }}
@@ -18,12 +39,18 @@
 {{- if and $rehearsal .Values.rehearsal.default }}
 {{- $models = append $models $rehearsal }}
 {{- end }}
-{{- range $entry := concat (list .Values.model) .Values.models }}
+{{- $preset := include "guildhall.preset" . | fromJson }}
+{{- $first := merge (dict "name" (include "guildhall.modelName" .)) .Values.model }}
+{{- $further := ternary list $preset.models (ne .Values.model.name "") }}
+{{- range $entry := concat (list $first) $further .Values.models }}
 {{- $endpoint := default $fallback .endpoint }}
 {{- if $endpoint }}
 {{- $model := dict "name" .name "endpoint" $endpoint }}
 {{- range $key := list "contextTokens" "outputTokens" "parallel" "tier" "pull" }}
-{{- $_ := set $model $key (ternary (get $entry $key) (get $.Values.model $key) (hasKey $entry $key)) }}
+{{- $value := ternary (get $entry $key) (get $.Values.model $key) (hasKey $entry $key) }}
+{{- if ne (toString $value) "auto" }}
+{{- $_ := set $model $key $value }}
+{{- end }}
 {{- end }}
 {{- $models = append $models $model }}
 {{- end }}
@@ -76,12 +103,20 @@
 {{- end }}
 {{- $names := list }}
 {{- range (include "guildhall.models" . | fromJson).models }}
+{{- if and .pull $.Values.airGapped }}
+{{- fail (printf "airGapped is true, and the model %s is to be pulled; put it into the server by hand (docs/models.md) and set its pull to false" .name) }}
+{{- end }}
 {{- if has .name $names }}
 {{- fail (printf "the model %s is named twice in model and models; name it once" .name) }}
 {{- end }}
 {{- $names = append $names .name }}
 {{- if gt (mul 2 (int .outputTokens)) (int .contextTokens) }}
 {{- fail (printf "outputTokens of the model %s is more than half of its contextTokens, which leaves no room for the question; lower outputTokens or raise contextTokens" .name) }}
+{{- end }}
+{{- end }}
+{{- range $type, $name := include "guildhall.agentModels" . | fromJson }}
+{{- if not (has $name $names) }}
+{{- fail (printf "agents.models.%s is %s, which neither model nor models names; add it to models" $type $name) }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -5,6 +5,7 @@ import { agentStates, type Agent } from '../../api/agent.ts'
 import type { AgentTask } from '../../api/agent-task.ts'
 import { agentTypes, priorities } from '../../api/agent-types.ts'
 import type { DevRequest } from '../../api/devrequest.ts'
+import { tiers, type LanguageModel } from '../../api/language-model.ts'
 
 const metadata = z.looseObject({
   name: z.string(),
@@ -67,6 +68,27 @@ const agent = z.looseObject({
 })
 
 /** Its spec is judged by its controller, which has more to say about it. */
+const model = z.looseObject({
+  metadata,
+  spec: z.looseObject({
+    model: z.string(),
+    contextTokens: z.number(),
+    outputTokens: z.number(),
+    parallel: z.number(),
+    endpoint: z.string().optional(),
+    tier: z.enum(tiers).optional(),
+  }),
+  status: z
+    .looseObject({
+      conditions,
+      audit,
+      tier: z.enum(tiers).optional(),
+      test: z.looseObject({ digest: z.string(), contextTokens: z.number() }).optional(),
+    })
+    .optional(),
+})
+
+/** Its spec is judged by its controller, which has more to say about it. */
 const request = z.looseObject({
   metadata,
   spec: z.looseObject({ request: z.string() }),
@@ -99,3 +121,5 @@ export const checkTask: (object: AgentTask) => string | undefined = checkBy(task
 export const checkAgent: (object: Agent) => string | undefined = checkBy(agent)
 /** The same for a DevRequest. */
 export const checkRequest: (object: DevRequest) => string | undefined = checkBy(request)
+/** The same for a LanguageModel. */
+export const checkModel: (object: LanguageModel) => string | undefined = checkBy(model)

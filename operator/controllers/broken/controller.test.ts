@@ -3,7 +3,7 @@ import { Cache, newer } from '../../../test/cache.ts'
 import { task } from '../../../test/objects.ts'
 import { VirtualClock } from '../../../test/virtual-clock.ts'
 import type { AgentTask } from '../../api/agent-task.ts'
-import { agents, agentTasks, devRequests } from '../../api/kinds.ts'
+import { agents, agentTasks, devRequests, languageModels } from '../../api/kinds.ts'
 import { KubeError } from '../../kube/errors.ts'
 import { silentLogger } from '../../../test/silent-logger.ts'
 import { taskIndexes, type World } from '../world.ts'
@@ -20,6 +20,7 @@ function world() {
     clock: new VirtualClock(),
     requests: new Cache(devRequests),
     agents: new Cache(agents),
+    models: new Cache(languageModels),
     tasks,
     events: { record: (_object: unknown, { reason }: { reason: string }) => events.push(reason) },
     client: {

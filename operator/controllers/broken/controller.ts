@@ -91,8 +91,8 @@ type WithStatus = KubeObject & {
   readonly status?: { readonly conditions?: readonly Condition[] } | undefined
 }
 
-function informersOf({ requests, tasks, agents }: World): readonly AnyInformer[] {
-  return [requests, tasks, agents]
+function informersOf({ requests, tasks, agents, models }: World): readonly AnyInformer[] {
+  return [requests, tasks, agents, models]
 }
 
 const isBroken = (informer: AnyInformer, key: string): boolean =>

@@ -4,17 +4,17 @@ import { git } from '../../api/names.ts'
 import { heldBy } from '../../api/task-state.ts'
 import { requestConditions, requestReasons } from '../../api/conditions.ts'
 import { conditionOf, isTrue } from '../../api/condition-list.ts'
+import type { AgentSettings } from '../../config.ts'
 import { ForgeError, type Forge } from '../../forge-client.ts'
 import { isAlreadyExists, isNotFound } from '../../kube/errors.ts'
 import { keyOf, refOf } from '../../kube/resource.ts'
 import type { Gateway } from '../../models/gateway.ts'
-import type { ModelProfile } from '../../models/profile.ts'
 import type { Reconcile } from '../../runtime/controller.ts'
 import { done, requeueAfter, WaitError, type Result } from '../../runtime/outcome.ts'
+import type { Models } from '../languagemodel/models.ts'
 import { Pace } from '../pace.ts'
 import { byRequest, writeStatus, type World } from '../world.ts'
 import { decideRequest, finalStatus, type RequestObservation, type Stall } from './decide.ts'
-import type { ModelWatch } from './model-watch.ts'
 import type { Planning } from './planning.ts'
 import { forgeStall, modelStall, taskNameTaken, unknownModel } from './stalls.ts'
 import { agentTaskOf } from './tasks.ts'
@@ -23,8 +23,9 @@ import { agentTaskOf } from './tasks.ts'
 export interface RequestParts {
   readonly forge: Forge
   readonly planning: Planning
-  readonly models: ModelWatch
-  readonly profiles: readonly ModelProfile[]
+  readonly models: Models
+  /** Models of the installation by type of agent. */
+  readonly modelOfType: AgentSettings['models']
   readonly gateway: Pick<Gateway, 'forget'>
 }
 
@@ -77,9 +78,9 @@ export function requestReconciler(world: World, parts: RequestParts): Reconcile 
       case 'prepare':
         return prepare(world, parts, desk, request, signal)
       case 'plan':
-        return plan(parts, desk, seen.request, seen.model, signal)
+        return plan(parts, desk, seen.request, seen.model)
       case 'create-tasks':
-        return createTasks(world, desk, seen.request, decision.tasks, signal)
+        return createTasks(world, parts, desk, seen.request, decision.tasks, signal)
       case 'deliver':
         return deliver(world, parts, desk, seen, signal)
       case 'remove': {
@@ -179,8 +180,10 @@ async function observe(
     .filter((task) => task.metadata.ownerReferences?.some((owner) => owner.uid === metadata.uid))
   const holders = new Set(tasks.flatMap((task) => heldBy(task)?.podUid ?? []))
   // Chosen once: a default that changes later does not move a request that has begun.
-  const model = spec.model ?? status?.model ?? parts.profiles[0]?.name ?? ''
-  const health = over || status?.repository === undefined ? undefined : parts.models.of(model)
+  const wanted = spec.model ?? status?.model ?? parts.models.defaultName
+  const model = parts.models.find(wanted)?.spec.model ?? wanted
+  const trouble =
+    over || status?.repository === undefined ? undefined : parts.models.troubleOf(model)
   const merges = tasks.filter((task) => task.status?.result?.merged !== undefined).length
   const branch = over ? undefined : await branchOf(parts, asking, request, merges, signal)
   return {
@@ -194,10 +197,7 @@ async function observe(
     tasks,
     agents: world.agents.list().filter((agent) => holders.has(agent.status?.podUid ?? '')),
     planning: parts.planning.stateOf(request),
-    stall:
-      desk.of(request) ??
-      (health === undefined ? undefined : modelStall(model, health)) ??
-      parts.planning.stallOf(request),
+    stall: desk.of(request) ?? modelStall(trouble) ?? parts.planning.stallOf(request),
     branch,
     now: world.clock.now(),
   }
@@ -252,19 +252,13 @@ async function prepare(
   }
 }
 
-async function plan(
-  parts: RequestParts,
-  desk: StallDesk,
-  request: DevRequest,
-  model: string,
-  signal: AbortSignal,
-): Promise<Result> {
+function plan(parts: RequestParts, desk: StallDesk, request: DevRequest, model: string): Result {
   const asksModel = request.spec.plan === undefined
-  const known = parts.profiles.map((profile) => profile.name)
-  const stall = !known.includes(model)
-    ? unknownModel(model, known)
+  const { names } = parts.models
+  const stall = !names.includes(model)
+    ? unknownModel(model, names)
     : asksModel
-      ? modelStall(model, await parts.models.look(model, { signal }))
+      ? modelStall(parts.models.troubleOf(model))
       : undefined
   if (stall !== undefined) return stalled(desk, request, stall)
   desk.set(request, undefined)
@@ -279,13 +273,14 @@ function stalled(desk: StallDesk, request: DevRequest, stall: Stall): Result {
 
 async function createTasks(
   world: World,
+  parts: RequestParts,
   desk: StallDesk,
   request: DevRequest,
   tasks: readonly PlannedTask[],
   signal: AbortSignal,
 ): Promise<Result> {
   for (const planned of tasks) {
-    const draft = agentTaskOf(request, planned)
+    const draft = agentTaskOf(request, planned, parts.modelOfType)
     try {
       world.tasks.noteWrite(
         await world.client.create(world.tasks.resource, draft, {

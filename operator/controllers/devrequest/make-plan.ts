@@ -33,7 +33,14 @@ export function planMaker(parts: {
       { signal },
     )
     const { plan, transcript } = await makePlan(
-      { request: metadata.name, spec, profile, facts, call: parts.gateway.call },
+      {
+        request: metadata.name,
+        spec,
+        profile,
+        facts,
+        call: parts.gateway.call,
+        usedTokens: status.tokens ?? 0,
+      },
       { signal },
     )
     const used = parts.gateway.tokens({ request: metadata.name, task: '' })

@@ -1,7 +1,6 @@
 // What is wrong outside, in words for the request: a reason from a fixed table and the next thing to do.
 import { requestReasons } from '../../api/conditions.ts'
 import { ForgeError } from '../../forge-client.ts'
-import type { ModelHealth } from '../../models/health.ts'
 import { ModelError } from '../../models/errors.ts'
 import type { Stall } from './decide.ts'
 
@@ -27,33 +26,22 @@ export function forgeStall(error: ForgeError): Stall {
 }
 
 /** Words for a model that cannot be asked; undefined when it can. */
-export function modelStall(model: string, health: ModelHealth): Stall | undefined {
-  switch (health.state) {
-    case 'ready':
-      return undefined
-    case 'missing':
-      return {
-        reason: requestReasons.ModelMissing,
-        message: `the model server does not hold ${model}. Pull it: kubectl exec statefulset/guildhall-ollama -- ollama pull ${model}, or set another model`,
-      }
-    case 'pulling':
-      return {
-        reason: requestReasons.ModelMissing,
-        message: `${model} is being pulled: ${health.progress}`,
-      }
-    case 'unreachable':
-      return {
-        reason: requestReasons.ModelUnavailable,
-        message: `${health.message}. Look at: kubectl get pods -l app.kubernetes.io/component=ollama; it is tried again by itself`,
-      }
+export function modelStall(
+  trouble: { readonly isMissing: boolean; readonly message: string } | undefined,
+): Stall | undefined {
+  if (trouble === undefined) return undefined
+  const { isMissing, message } = trouble
+  return {
+    reason: isMissing ? requestReasons.ModelMissing : requestReasons.ModelUnavailable,
+    message,
   }
 }
 
-/** Words for a model that is not in the operator's settings. */
+/** Words for a model that no LanguageModel names. */
 export function unknownModel(model: string, known: readonly string[]): Stall {
   return {
     reason: requestReasons.ModelMissing,
-    message: `spec.model ${model} is not set up; known: ${known.join(', ')}. Add it to models in the chart's values, or make a DevRequest with one of these`,
+    message: `spec.model ${model} is not set up; known: ${known.join(', ')}. Make a LanguageModel for it, add it to models in the chart's values, or make a DevRequest with one of these`,
   }
 }
 

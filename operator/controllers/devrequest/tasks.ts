@@ -1,12 +1,17 @@
 import type { AgentTask } from '../../api/agent-task.ts'
+import type { AgentType } from '../../api/agent-types.ts'
 import type { DevRequest, PlannedTask } from '../../api/devrequest.ts'
 import { ownedBy } from '../../api/kinds.ts'
 import { labels } from '../../api/names.ts'
 
-/** The AgentTask of one planned task. Its name is the plan's, so making it twice is refused by the API server. */
+/**
+ * The AgentTask of one planned task. Its name is the plan's, so making it twice is refused by the API server.
+ * `models` are the installation's by type of agent; a model that the request names does everything.
+ */
 export function agentTaskOf(
   request: DevRequest,
   planned: PlannedTask,
+  models: Readonly<Partial<Record<AgentType, string>>>,
 ): Pick<AgentTask, 'spec'> & {
   readonly metadata: Record<string, unknown> & { readonly name: string }
 } {
@@ -38,7 +43,7 @@ export function agentTaskOf(
       onFailure: planned.onFailure,
       repository: status?.repository ?? '',
       branch: status?.branch ?? '',
-      model: status?.model ?? '',
+      model: (spec.model === undefined ? models[planned.type] : undefined) ?? status?.model ?? '',
     },
   }
 }

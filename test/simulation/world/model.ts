@@ -1,5 +1,6 @@
 import type { DevRequest, PlannedTask } from '../../../operator/api/devrequest.ts'
 import { planMaker } from '../../../operator/controllers/devrequest/make-plan.ts'
+import type { ModelServers } from '../../../operator/controllers/languagemodel/servers.ts'
 import type { Planned } from '../../../operator/controllers/devrequest/planning.ts'
 import type { Forge } from '../../../operator/forge-client.ts'
 import type { Logger } from '../../../operator/kube/ports.ts'
@@ -15,12 +16,12 @@ import type { Timeline } from './timeline.ts'
 /** The one model of the simulated world. */
 export const profile: ModelProfile = {
   name: 'simulated',
+  provider: 'ollama',
   endpoint: 'http://model.invalid',
   contextTokens: 8192,
   outputTokens: 2048,
   parallel: 1,
   tier: 'good',
-  pull: false,
 }
 
 const actions = { coding: 'code', testing: 'verify', review: 'review', git: 'finish' } as const
@@ -56,8 +57,33 @@ export class SimulatedModel {
           trace: String(turn),
         }
       },
-      tokens: () => ({ calls: 1, inputTokens: 100, outputTokens: 20 }),
+      tokens: () => ({ calls: 1, inputTokens: 100, outputTokens: 20, earlierTokens: 0 }),
       forget: () => undefined,
+    }
+  }
+
+  /** Its server: holds the model, and answers while the model is not down. */
+  serversFor(process: SimulatedProcess): ModelServers {
+    const held = { digest: 'sha256:simulated', sizeBytes: 1_000_000 }
+    return {
+      look: async () =>
+        this.#isDown()
+          ? { kind: 'unreachable', message: 'the model does not answer' }
+          : { kind: 'reachable', held },
+      transfer: () => undefined,
+      fetch: () => undefined,
+      forget: () => undefined,
+      onProgress: () => undefined,
+      test: async (_profile, { signal }) => {
+        await this.#pause(process, 200, signal)
+        if (this.#isDown()) throw new ModelError('ModelUnavailable', 'the model does not answer')
+        return {
+          tier: undefined,
+          tokensPerSecond: 10,
+          contextTokens: profile.contextTokens,
+          summary: 'it is simulated',
+        }
+      },
     }
   }
 

@@ -51,7 +51,6 @@ export interface OperatorsOptions {
   readonly server: () => HttpTransport
   readonly forgeFor: (process: SimulatedProcess) => Forge
   readonly model: SimulatedModel
-  readonly isModelDown: () => boolean
   readonly log: (process: SimulatedProcess) => Logger
   readonly onCall: (process: SimulatedProcess, call: CallName) => void
 }
@@ -136,7 +135,6 @@ export class Operators {
     const { clock, random } = process
     const client = new KubeClient({ config: address, clock, random, transport: network })
     const forge = this.#options.forgeFor(process)
-    const gateway = model.gatewayFor(process)
     const log = this.#options.log(process)
     const { manager } = assembleOperator(
       {
@@ -146,12 +144,14 @@ export class Operators {
       {
         client,
         forge,
-        gateway,
-        plan: model.plannerFor(process, { forge, gateway, log }, story.requests),
-        probe: async () =>
-          this.#options.isModelDown()
-            ? { state: 'unreachable', message: 'the model does not answer' }
-            : { state: 'ready' },
+        connectModels: () => {
+          const gateway = model.gatewayFor(process)
+          return {
+            gateway,
+            servers: model.serversFor(process),
+            plan: model.plannerFor(process, { forge, gateway, log }, story.requests),
+          }
+        },
         serveHub: (desk) => ({
           name: 'hub',
           run: async (signals) => {

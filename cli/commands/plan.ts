@@ -1,0 +1,131 @@
+import { resolve } from 'node:path'
+import type { DevRequestSpec } from '../../operator/api/devrequest.ts'
+import { ModelError } from '../../operator/models/errors.ts'
+import { createGateway, type Gateway } from '../../operator/models/gateway.ts'
+import type { ModelProfile } from '../../operator/models/profile.ts'
+import { planProblems } from '../../operator/planner/check-plan.ts'
+import { readFacts, type RepositoryReader } from '../../operator/planner/facts.ts'
+import { makePlan } from '../../operator/planner/plan.ts'
+import { systemClock, systemRandom } from '../../operator/runtime/clock.ts'
+import { CliError } from '../failure.ts'
+import { chooseModel, type ModelFlags } from '../planning/model-server.ts'
+import { withProgress } from '../planning/progress.ts'
+import { openRepository, openTemplate } from '../planning/repository.ts'
+import { readRequest, type PlanRequest, type RequestFlags } from '../planning/request.ts'
+import { planAsJson, renderPlan } from '../show/plan.ts'
+import { labelOf } from '../show/snapshot.ts'
+import type { Terminal } from '../terminal.ts'
+
+/** What a person can say on the command line about a plan. */
+export interface PlanFlags extends RequestFlags, ModelFlags {
+  /** A directory with the project to work on. */
+  readonly repo?: string | undefined
+  readonly json?: boolean | undefined
+  readonly verbose?: boolean | undefined
+}
+
+/**
+ * Plans a request as the operator would, without a cluster, and prints the plan.
+ * Guarantees: what stands on stdout is a plan that can be carried out, and nothing else; everything else is on stderr.
+ * Errors: `CliError` when the request, the repository or the model server cannot be used.
+ */
+export async function showPlan(options: {
+  readonly terminal: Terminal
+  readonly signal: AbortSignal
+  readonly cwd: string
+  readonly flags: PlanFlags
+}): Promise<void> {
+  const { terminal, signal, cwd, flags } = options
+  const request = await readRequest(flags, cwd)
+  const { name, spec } = request
+  const reader =
+    flags.repo === undefined
+      ? await startingPoint(request, terminal)
+      : await openRepository(resolve(cwd, flags.repo), { signal })
+  const planner = await plannerFor(spec, options)
+  const facts = await readFacts(reader, spec.request, { signal })
+  const made = await makePlan({ request: name, spec, facts, ...planner }, { signal }).catch(
+    (error: unknown) => {
+      throw explained(error, planner.profile)
+    },
+  )
+  const problems = planProblems(made.plan, spec.limits)
+  if (problems.length > 0) {
+    throw new CliError(`the plan cannot be carried out: ${problems.join('; ')}`, {
+      next: 'this is a defect of the planner; please report the line above with your request',
+    })
+  }
+  if (flags.json) {
+    terminal.out(`${JSON.stringify(planAsJson(made.plan), undefined, 2)}\n`)
+    return
+  }
+  const view = {
+    ...made,
+    name,
+    request: spec.request,
+    model: planner.profile.name,
+    verbose: flags.verbose ?? false,
+  }
+  terminal.out(`${renderPlan(view, terminal.style()).join('\n')}\n`)
+}
+
+/** The template a request starts from. What only the cluster can reach is not guessed. */
+async function startingPoint(
+  { name, spec }: PlanRequest,
+  terminal: Terminal,
+): Promise<RepositoryReader> {
+  const { template, repository, git } = spec.source ?? {}
+  const elsewhere = repository?.name ?? git?.url
+  if (elsewhere !== undefined) {
+    terminal.err(
+      `the request works on ${elsewhere}, which is not read from here: an empty repository is assumed (--repo DIR names a checkout)\n`,
+    )
+  }
+  return openTemplate(template?.name ?? 'empty', name)
+}
+
+interface Planner {
+  readonly profile: Pick<ModelProfile, 'name' | 'tier' | 'endpoint'>
+  readonly call: Gateway['call']
+}
+
+/** A person's plan needs no model, so none is looked for. */
+async function plannerFor(
+  spec: DevRequestSpec,
+  options: {
+    readonly terminal: Terminal
+    readonly signal: AbortSignal
+    readonly flags: PlanFlags
+  },
+): Promise<Planner> {
+  const { terminal, signal, flags } = options
+  if (spec.plan !== undefined) {
+    return {
+      profile: { name: '', endpoint: '', tier: 'good' },
+      call: () => Promise.reject(new Error('a plan of a person asks no model')),
+    }
+  }
+  const model = flags.model ?? spec.model
+  const profile = await chooseModel({ ...flags, model }, { signal })
+  const { endpoint } = profile
+  if (model === undefined) {
+    terminal.err(`planning with ${labelOf(profile.name)} at ${endpoint} (--model names another)\n`)
+  }
+  const gateway = createGateway({
+    profile: () => profile,
+    clock: systemClock,
+    random: systemRandom,
+  })
+  const outlet = { write: terminal.err, live: terminal.liveErr, clock: systemClock }
+  return { profile, call: withProgress(gateway.call, outlet) }
+}
+
+/** What stops a plan, with the next command; a server that is busy was waited for already. */
+function explained(error: unknown, profile: Planner['profile']): unknown {
+  if (!(error instanceof ModelError)) return error
+  const next =
+    error.code === 'ModelMissing'
+      ? `ollama pull ${profile.name}`
+      : 'ollama serve   (or name another server: --ollama URL)'
+  return new CliError(error.message, { next, cause: error })
+}

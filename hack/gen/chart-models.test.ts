@@ -1,0 +1,99 @@
+// Which models the chart sets the operator up with, and who uses which.
+import { describe, expect, it } from 'vitest'
+import { parseConfig } from '../../operator/config.ts'
+import { configOf, helmProgram, renderChart } from './chart-render.ts'
+
+const helm = helmProgram() ?? ''
+if (helm === '') {
+  console.warn(
+    'the models of the chart are not tested: there is no helm; build it with: npm run cluster',
+  )
+}
+const rehearsal = ['rehearsal.enabled=true', 'rehearsal.default=true']
+
+describe.skipIf(helm === '')('the models of the configuration', () => {
+  const extra = 'models=[{"name":"small:1b","tier":"weak","pull":false,"contextTokens":4096}]'
+
+  it.each<[string, readonly string[], readonly string[]]>([
+    ['hold the model alone by default', [], ['qwen2.5-coder:7b']],
+    [
+      'begin with the rehearsal model when it is the default',
+      rehearsal,
+      ['rehearsal', 'qwen2.5-coder:7b'],
+    ],
+    [
+      'end with the rehearsal model otherwise',
+      ['rehearsal.enabled=true'],
+      ['qwen2.5-coder:7b', 'rehearsal'],
+    ],
+    [
+      'are without a model that has no server',
+      [...rehearsal, 'ollama.enabled=false'],
+      ['rehearsal'],
+    ],
+    ['hold further models behind the first', [extra], ['qwen2.5-coder:7b', 'small:1b']],
+    ['are those of a preset', ['preset="classic"'], ['codellama:7b', 'llama2:7b']],
+    ['are one small one for small machines', ['preset="tiny"'], ['qwen2.5-coder:1.5b']],
+    [
+      'are the one a person names, whatever the preset',
+      ['preset="classic"', 'model.name="m"'],
+      ['m'],
+    ],
+  ])('%s', (_, settings, want) => {
+    const { models } = parseConfig(configOf(renderChart(helm, settings)))
+
+    expect(models.map(({ name }) => name)).toEqual(want)
+  })
+
+  it('take what a further model leaves out from the first, and false for false', () => {
+    const objects = renderChart(helm, [extra, 'model.pull=true', 'model.parallel=3'])
+
+    expect(parseConfig(configOf(objects)).models[1]).toEqual({
+      name: 'small:1b',
+      provider: 'ollama',
+      endpoint: 'http://guildhall-ollama.guildhall.svc:11434',
+      contextTokens: 4096,
+      outputTokens: 2048,
+      parallel: 3,
+      tier: 'weak',
+      pull: false,
+    })
+  })
+})
+
+describe.skipIf(helm === '')('the models of the agents', () => {
+  it.each<[string, readonly string[], object]>([
+    ['are the one model', [], {}],
+    [
+      'are llama2 for reviews and documentation in the classic preset',
+      ['preset="classic"'],
+      { review: 'llama2:7b', documentation: 'llama2:7b' },
+    ],
+    [
+      'are what a person says, for the types the person names',
+      ['preset="classic"', 'agents.models.review="codellama:7b"'],
+      { review: 'codellama:7b', documentation: 'llama2:7b' },
+    ],
+    ['are the rehearsal model in a rehearsal', ['preset="classic"', ...rehearsal], {}],
+  ])('%s', (_, settings, want) => {
+    expect(parseConfig(configOf(renderChart(helm, settings))).agents.models).toEqual(want)
+  })
+
+  it('stand beside how much memory and disk their server has, where the chart knows it', () => {
+    const server = (settings: readonly string[]) =>
+      parseConfig(configOf(renderChart(helm, settings))).modelServer
+    expect(server([])).toEqual({
+      url: 'http://guildhall-ollama.guildhall.svc:11434',
+      airGapped: false,
+      memory: 8 * 2 ** 30,
+      disk: 20 * 2 ** 30,
+    })
+    expect(
+      server(['ollama.resources.limits={"nvidia.com/gpu":1,"memory":"8Gi"}']),
+    ).not.toHaveProperty('memory')
+    expect(server(['ollama.enabled=false', 'ollama.external.url="http://mac:11434"'])).toEqual({
+      url: 'http://mac:11434',
+      airGapped: false,
+    })
+  })
+})

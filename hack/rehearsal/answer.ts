@@ -1,0 +1,181 @@
+// From a request for an answer to its end: what Ollama checks, in its order, then the model, the slot and the words.
+import type { ServerResponse } from 'node:http'
+import { choose, type Choice, type ChoiceParts } from './choice.ts'
+import type { HeldModel, HeldModels } from './held-models.ts'
+import { keepAliveMs } from './keep-alive.ts'
+import { modelName } from './model-name.ts'
+import {
+  budgetOf,
+  checkFormat,
+  runnerOptions,
+  tokensOf,
+  type Asked,
+  type Budget,
+} from './question.ts'
+import type { RehearsalRecord } from './record.ts'
+import { newRecord, type Records } from './records.ts'
+import { refusalOf, tooLong } from './refusals.ts'
+import type { Runners, Use } from './runners.ts'
+import { speak } from './speech.ts'
+import { spoilt } from './spoilt-answers.ts'
+import { goneSignal, json, pause, Refusal } from './wire.ts'
+
+/** What answers are made from. */
+export interface AnswerParts extends ChoiceParts {
+  readonly held: HeldModels
+  readonly runners: Runners
+  readonly records: Records
+  /** Tokens a second for each answer; 0 for as fast as possible. */
+  readonly rate: number
+  /** The longest context, in tokens. */
+  readonly contextTokens: number
+}
+
+/** Answers one request; a `Refusal` for what Ollama refuses. */
+export async function answer(
+  parts: AnswerParts,
+  asked: Asked,
+  response: ServerResponse,
+): Promise<void> {
+  const signal = goneSignal(response)
+  const budget = budgetOf(asked, parts.contextTokens)
+  const record = newRecord(asked, budget)
+  parts.records.add(record)
+  try {
+    const unfinished = await answerRecorded(parts, { asked, budget, record }, response, signal)
+    if (unfinished === undefined) record.finished = true
+    else record.unfinished = unfinished
+  } catch (error) {
+    record.unfinished = 'refused'
+    if (error instanceof Refusal) record.status = error.status
+    throw error
+  }
+}
+
+interface Work {
+  readonly asked: Asked
+  readonly budget: Budget
+  readonly record: RehearsalRecord
+}
+
+async function answerRecorded(
+  parts: AnswerParts,
+  work: Work,
+  response: ServerResponse,
+  signal: AbortSignal,
+): Promise<RehearsalRecord['unfinished']> {
+  const { asked, record } = work
+  const model = checkedModel(parts.held, asked)
+  const keepMs = keepAliveMs(asked.keepAlive)
+  if (asked.empty && keepMs === 0) {
+    parts.runners.unload(model.name)
+    record.answered = 'load'
+    json(response, 200, { ...pieceOf(asked, ''), done: true, done_reason: 'unload' })
+    return undefined
+  }
+  checkAbilities(asked)
+  const found = asked.empty ? undefined : choose(parts, asked, work.budget, record)
+  const strike = found?.strike
+  if (strike?.kind === 'no-answer') {
+    response.socket?.resetAndDestroy()
+    return 'broken off'
+  }
+  if (strike?.kind === 'unload' || strike?.kind === '500') parts.runners.unload(model.name)
+  const refusal = refusalOf(strike, asked)
+  if (refusal !== undefined) throw refusal
+
+  const wanted = {
+    options: runnerOptions(asked, work.budget.contextTokens),
+    contextTokens: work.budget.contextTokens,
+    keepAliveMs: keepMs,
+  }
+  const since = performance.now()
+  const use = await parts.runners.use(model, wanted, signal)
+  if (use === undefined) return 'cancelled'
+  try {
+    record.load = use.load
+    if (found === undefined) {
+      record.answered = 'load'
+      json(response, 200, { ...pieceOf(asked, ''), done: true, done_reason: 'load' })
+      return undefined
+    }
+    const turn = await use.turn(signal)
+    record.waitedMs = Math.round(performance.now() - since)
+    if (turn === undefined) return 'cancelled'
+    record.slot = turn.slot
+    try {
+      return await sayIt(parts, work, { ...found, use, since }, response, signal)
+    } finally {
+      turn.release()
+    }
+  } finally {
+    use.done()
+  }
+}
+
+/** The model that is meant; a `Refusal` when there is none. The two routes word it differently, as Ollama's do. */
+function checkedModel(held: HeldModels, asked: Asked): HeldModel {
+  if (asked.route === '/api/chat' && modelName(asked.model) === undefined) {
+    throw new Refusal(400, 'model is required')
+  }
+  const model = held.find(asked.model)
+  if (model === undefined) throw new Refusal(404, `model '${asked.model}' not found`)
+  return model
+}
+
+function checkAbilities(asked: Asked): void {
+  if (asked.think === true) throw new Refusal(400, `"${asked.model}" does not support thinking`)
+  if (asked.tools) {
+    const name = modelName(asked.model)?.qualified ?? asked.model
+    throw new Refusal(400, `${name} does not support tools`)
+  }
+}
+
+async function sayIt(
+  parts: AnswerParts,
+  { asked, budget, record }: Work,
+  chosen: Choice & { readonly use: Use; readonly since: number },
+  response: ServerResponse,
+  signal: AbortSignal,
+): Promise<RehearsalRecord['unfinished']> {
+  const { strike, use, since } = chosen
+  const { format } = asked
+  checkFormat(format)
+  if (!asked.truncate && budget.promptTokens > budget.contextTokens) throw new Refusal(400, tooLong)
+  if (strike?.kind === 'delay') await pause(strike.ms, signal)
+
+  const { limit } = budget
+  const text = spoilt(strike, chosen.text, { question: chosen.question, format, limit })
+  const whole = tokensOf(text)
+  const cut = strike?.kind === 'length' || whole.length > limit
+  const half = strike?.kind === 'length' ? Math.ceil(whole.length / 2) : whole.length
+  const tokens = whole.slice(0, Math.min(limit, half))
+  record.outputTokens = tokens.length
+  const began = performance.now()
+  const last = () => ({
+    done: true,
+    done_reason: cut ? 'length' : 'stop',
+    total_duration: nanoseconds(performance.now() - since),
+    load_duration: nanoseconds(use.loadMs),
+    prompt_eval_count: Math.min(budget.promptTokens, budget.contextTokens),
+    prompt_eval_duration: nanoseconds(began - since),
+    eval_count: tokens.length,
+    eval_duration: nanoseconds(performance.now() - began),
+  })
+  const piece = (token: string) => pieceOf(asked, token)
+  const { stream } = asked
+  return await speak({ tokens, piece, last, stream, rate: parts.rate, strike }, response, signal)
+}
+
+/** Ollama leaves out figures that are 0; here there is always at least one. */
+function nanoseconds(ms: number): number {
+  return Math.max(1, Math.round(ms * 1e6))
+}
+
+/** One object of the answer, in the form of the route. */
+function pieceOf(asked: Asked, text: string): object {
+  const base = { model: asked.model, created_at: new Date().toISOString() }
+  return asked.route === '/api/chat'
+    ? { ...base, message: { role: 'assistant', content: text } }
+    : { ...base, response: text }
+}

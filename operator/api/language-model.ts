@@ -1,0 +1,185 @@
+import { z } from 'zod'
+import { auditTrail } from './audit-trail.ts'
+import {
+  conditions,
+  count,
+  list,
+  note,
+  object,
+  text,
+  time,
+  withRules,
+  type KindDefinition,
+  type Metadata,
+} from './schema.ts'
+
+/** How strong a model is: sets how it is asked, and how many tries an attempt has. */
+export const tiers = ['weak', 'basic', 'good'] as const
+export type Tier = (typeof tiers)[number]
+
+/** What a model server speaks. */
+export const providers = ['ollama', 'openai'] as const
+
+/** Where the weights come from. */
+export const modelSources = ['pull', 'preloaded', 'blob'] as const
+
+const tier = z.enum(tiers)
+const digestPattern = /^sha256:[0-9a-f]{64}$/
+
+const bytes = (description: string) =>
+  z.int().min(0).max(Number.MAX_SAFE_INTEGER).meta({ description, format: 'int64' })
+
+const spec = withRules(
+  object(
+    {
+      model: withRules(
+        z
+          .string()
+          .min(1)
+          .max(120)
+          .regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]*$/)
+          .meta({ description: 'As its server names it, e.g. qwen2.5-coder:7b.' }),
+        [
+          {
+            rule: "!self.matches('[:-]cloud$')",
+            message:
+              'spec.model names a model of the vendor’s cloud, which would send prompts out of the cluster; name a local one, e.g. qwen2.5-coder:7b',
+          },
+        ],
+      ),
+      provider: z.enum(providers).default('ollama').meta({
+        description:
+          "What its server speaks. ollama: Ollama's own API. openai: the API that llama.cpp, vLLM and LM Studio offer; such a server is started with its model and its context.",
+      }),
+      source: z.enum(modelSources).default('preloaded').meta({
+        description:
+          'pull: the server downloads it from the model registry. preloaded: somebody puts it into the server. blob: it is made from a file of weights that was uploaded to the server.',
+      }),
+      blob: object(
+        {
+          digest: z
+            .string()
+            .regex(digestPattern)
+            .max(71)
+            .meta({ description: 'SHA-256 of the file, as in sha256:<hex>.' }),
+        },
+        'The uploaded file of weights (GGUF).',
+      ).optional(),
+      endpoint: z
+        .string()
+        .min(8)
+        .max(500)
+        .regex(/^https?:\/\/[^\s@]+$/)
+        .optional()
+        .meta({
+          description: "Base URL of its server; the operator's own Ollama when left out.",
+        }),
+      contextTokens: count(
+        1024,
+        1048576,
+        'Size of the context in tokens, prompt and answer together. More needs more memory.',
+      ).default(8192),
+      outputTokens: count(
+        64,
+        131072,
+        'Longest answer in tokens; at most half of the context.',
+      ).default(2048),
+      parallel: count(1, 64, 'How many calls the server answers at once.').default(1),
+      tier: tier.optional().meta({
+        description: 'How strong it is; found out by three short questions when left out.',
+      }),
+    },
+    'A model that the agents may use.',
+  ),
+  [
+    {
+      rule: "(self.source == 'blob') == has(self.blob)",
+      message: 'spec.blob and spec.source: blob go together; give both or neither',
+    },
+    {
+      rule: "self.provider == 'ollama' || (self.source == 'preloaded' && has(self.endpoint))",
+      message:
+        'spec.provider openai needs spec.endpoint, and spec.source preloaded: nothing can be fetched through that API',
+    },
+    {
+      rule: 'self.outputTokens * 2 <= self.contextTokens',
+      message:
+        'spec.outputTokens is more than half of spec.contextTokens, which leaves no room for the question',
+    },
+  ],
+)
+
+const status = object(
+  {
+    observedGeneration: z
+      .int()
+      .optional()
+      .meta({ description: 'The generation this status is about.', format: 'int64' }),
+    conditions: conditions.optional(),
+    progress: note(16, 'How much of it is there while it is pulled, as in 42%.').optional(),
+    digest: note(80, 'Digest of what the server holds under this name.').optional(),
+    sizeBytes: bytes('Its size on disk.').optional(),
+    size: note(16, 'The same for people.').optional(),
+    capabilities: list(
+      text(40, 'A word of the server’s.'),
+      16,
+      'What the server says it can do.',
+    ).optional(),
+    contextTokens: count(
+      0,
+      1048576,
+      'The context that the server really gave, in tokens.',
+    ).optional(),
+    tier: tier.optional().meta({
+      description:
+        'weak: it cannot follow a form or write a file; basic: it can, and loses sight of long texts; good: all three.',
+    }),
+    tokensPerSecond: count(0, 100000, 'How fast it wrote in the test.').optional(),
+    test: object(
+      {
+        digest: note(80, 'What was tested.'),
+        contextTokens: count(0, 1048576, 'With which context.'),
+        at: time('When.'),
+        summary: note(1000, 'What it showed, in a sentence.'),
+      },
+      'The last self-test.',
+    ).optional(),
+    audit: auditTrail.optional(),
+  },
+  'What the operator has seen of it. Written by the operator only.',
+)
+
+export const languageModelKind = {
+  kind: 'LanguageModel',
+  plural: 'languagemodels',
+  singular: 'languagemodel',
+  shortNames: ['lmodel'],
+  description: 'One model that the agents may use: where it comes from, and what it can do.',
+  spec,
+  status,
+  columns: [
+    { name: 'MODEL', path: '.spec.model' },
+    { name: 'STATUS', path: '.status.conditions[?(@.type=="Ready")].reason' },
+    { name: 'PROGRESS', path: '.status.progress' },
+    { name: 'SIZE', path: '.status.size' },
+    { name: 'CONTEXT', path: '.status.contextTokens', type: 'integer' },
+    { name: 'TIER', path: '.status.tier' },
+    { name: 'AGE', path: '.metadata.creationTimestamp', type: 'date' },
+    { name: 'TOKENS/S', path: '.status.tokensPerSecond', type: 'integer', wide: true },
+    { name: 'SOURCE', path: '.spec.source', wide: true },
+    { name: 'ENDPOINT', path: '.spec.endpoint', wide: true },
+  ],
+} as const satisfies KindDefinition
+
+export type LanguageModelSpec = z.infer<typeof spec>
+export type LanguageModelStatus = z.infer<typeof status>
+/** A LanguageModel as the API server gives it. */
+export interface LanguageModel {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly metadata: Metadata
+  readonly spec: LanguageModelSpec
+  readonly status?: LanguageModelStatus
+}
+/** Parses what a watch delivers; an object that fails is isolated, never a crash. */
+export const languageModelSpec = spec

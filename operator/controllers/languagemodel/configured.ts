@@ -1,0 +1,78 @@
+import type { LanguageModel } from '../../api/language-model.ts'
+import { labels } from '../../api/names.ts'
+import type { ConfiguredModel } from '../../config.ts'
+import { isConflict, isInvalid, isNotFound } from '../../kube/errors.ts'
+import type { Reconcile } from '../../runtime/controller.ts'
+import { done } from '../../runtime/outcome.ts'
+import type { World } from '../world.ts'
+
+/** Owns the fields that the installation's settings give; what a person changes by hand stays changed. */
+const fieldManager = 'guildhall-settings'
+/** Value of the managed-by label on what the settings made. */
+const managedBy = 'guildhall-settings'
+
+/** The one key of this controller. */
+export const settingsKey = 'settings'
+
+/** Name of the LanguageModel for a model: what its server calls it, as an object may be called. */
+export function objectNameOf(model: string): string {
+  return model
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .slice(0, 63)
+    .replace(/^-+|-+$/g, '')
+}
+
+/**
+ * Keeps a LanguageModel for each model of the settings, and removes those that the settings name no more.
+ * They are made here and not by the chart, because Helm cannot install a kind and objects of it at once.
+ */
+export function settingsReconciler(
+  world: World,
+  configured: readonly ConfiguredModel[],
+): Reconcile {
+  return async function reconcileSettings(_key, { signal, log }) {
+    const { client, namespace } = world
+    const wanted = new Set(configured.map(({ name }) => objectNameOf(name)))
+    for (const model of configured) {
+      const object = {
+        metadata: {
+          name: objectNameOf(model.name),
+          namespace,
+          labels: { [labels.managedBy]: managedBy, [labels.name]: 'guildhall' },
+        },
+        spec: specOf(model),
+      }
+      try {
+        world.models.noteWrite(
+          await client.apply(world.models.resource, object, { fieldManager, force: false, signal }),
+        )
+      } catch (error) {
+        if (isConflict(error))
+          log.warn(
+            { model: model.name, err: error },
+            'changed by hand, so the settings do not apply',
+          )
+        else if (isInvalid(error)) log.error({ model: model.name, err: error }, 'not accepted')
+        else throw error
+      }
+    }
+    for (const { metadata } of world.models.list())
+      if (metadata.labels?.[labels.managedBy] === managedBy && !wanted.has(metadata.name))
+        await client
+          .delete(
+            world.models.resource,
+            { namespace, name: metadata.name, uid: metadata.uid },
+            { signal },
+          )
+          .catch((error: unknown) => {
+            if (!isNotFound(error)) throw error
+          })
+    return done
+  }
+}
+
+function specOf(model: ConfiguredModel): LanguageModel['spec'] {
+  const { name, pull, tokenFile: _, ...rest } = model
+  return { ...rest, model: name, source: pull ? 'pull' : 'preloaded' }
+}

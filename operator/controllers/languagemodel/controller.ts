@@ -1,0 +1,130 @@
+import { conditionOf } from '../../api/condition-list.ts'
+import { modelConditions } from '../../api/conditions.ts'
+import { languageModelSpec, type LanguageModel } from '../../api/language-model.ts'
+import { isNotFound } from '../../kube/errors.ts'
+import { refOf } from '../../kube/resource.ts'
+import type { ModelProfile } from '../../models/profile.ts'
+import type { Reconcile } from '../../runtime/controller.ts'
+import { done, requeueAfter, type Result } from '../../runtime/outcome.ts'
+import { writeStatus, type World } from '../world.ts'
+import { decideModel, type ModelLimits, type ModelObservation } from './decide.ts'
+import { profileOf, type Installation, type Models } from './models.ts'
+import type { SelfTests } from './self-tests.ts'
+import type { ModelServers, Origin } from './servers.ts'
+
+/** What a LanguageModel needs beside the API server. */
+export interface ModelParts {
+  readonly servers: ModelServers
+  readonly models: Models
+  readonly tests: SelfTests
+  readonly limits: ModelLimits
+  readonly installation: Installation
+}
+
+/** Gets each LanguageModel ready, and says what is in the way. */
+export function modelReconciler(world: World, parts: ModelParts): Reconcile {
+  /** How each was asked last: what was begun for it goes when it goes, or when it names another model. */
+  const known = new Map<string, ModelProfile>()
+  const letGo = (key: string, next: ModelProfile | undefined): void => {
+    const last = known.get(key)
+    if (last !== undefined && (last.name !== next?.name || last.endpoint !== next.endpoint)) {
+      parts.servers.forget(last)
+      parts.tests.forget(key)
+    }
+    if (next === undefined) known.delete(key)
+    else known.set(key, next)
+  }
+  return async function reconcileModel(key, { signal }): Promise<Result> {
+    const { namespace, name } = refOf(key)
+    const model = world.models.get(namespace, name)
+    if (model === undefined || model.metadata.deletionTimestamp !== undefined) {
+      letGo(key, undefined)
+      return done
+    }
+    const profile = profileOf(model, parts.installation)
+    letGo(key, profile)
+    const seen = await observe(world, parts, key, model, profile, signal)
+    const decision = decideModel(seen)
+    if (decision.step === 'fetch') parts.servers.fetch(profile, originOf(model))
+    if (decision.step === 'test' && seen.server.kind === 'reachable') {
+      const { held } = seen.server
+      const probes = model.spec.tier === undefined
+      if (held !== undefined) parts.tests.start(key, profile, held.digest, probes)
+    }
+    if (decision.isNew) await writeAndTell(world, model, decision, signal)
+    return requeueAfter(decision.nextMs, 'looks at its server again')
+  }
+}
+
+async function observe(
+  world: World,
+  parts: ModelParts,
+  key: string,
+  model: LanguageModel,
+  profile: ModelProfile,
+  signal: AbortSignal,
+): Promise<ModelObservation> {
+  const checked = languageModelSpec.safeParse(model.spec)
+  const server = await parts.servers.look(profile, { signal })
+  const held = server.kind === 'reachable' ? server.held : undefined
+  return {
+    model,
+    invalid: checked.success
+      ? undefined
+      : checked.error.issues
+          .map((issue) => `spec.${issue.path.join('.')}: ${issue.message}`)
+          .join('; '),
+    duplicateOf: parts.models.duplicateOf(model),
+    server,
+    transfer: parts.servers.transfer(profile),
+    test: held === undefined ? undefined : parts.tests.stateOf(key, profile, held.digest),
+    // Somebody else's server has memory that nobody told us of.
+    limits: {
+      ...parts.limits,
+      memoryBytes:
+        profile.endpoint === parts.installation.endpoint ? parts.limits.memoryBytes : undefined,
+    },
+    inUse: world.requests.list().some(({ status }) => status?.completionTime === undefined),
+    now: world.clock.now(),
+  }
+}
+
+function originOf({ spec }: LanguageModel): Origin {
+  return spec.source === 'blob' && spec.blob !== undefined
+    ? { kind: 'blob', digest: spec.blob.digest }
+    : { kind: 'pull' }
+}
+
+/** Writes the status; another reason of Ready is a transition. */
+async function writeAndTell(
+  world: World,
+  model: LanguageModel,
+  { status, notice }: ReturnType<typeof decideModel>,
+  signal: AbortSignal,
+): Promise<void> {
+  const before = conditionOf(model, modelConditions.Ready)
+  const after = conditionOf({ status }, modelConditions.Ready)
+  const moved = after !== undefined && after.reason !== before?.reason
+  try {
+    await writeStatus(world, world.models, model, status, {
+      signal,
+      act: moved ? { action: after.reason, message: recordOf(model, status) } : undefined,
+    })
+  } catch (error) {
+    if (isNotFound(error)) return
+    throw error
+  }
+  if (notice !== undefined) world.events.record(model, notice)
+}
+
+/** A sentence for the audit: names and figures only, since messages may hold what a server said. */
+function recordOf(
+  { spec }: LanguageModel,
+  { digest, tier }: ReturnType<typeof decideModel>['status'],
+): string {
+  return [
+    `model ${spec.model}`,
+    ...(digest === undefined ? [] : [`digest ${digest.replace('sha256:', '').slice(0, 12)}`]),
+    ...(tier === undefined ? [] : [`tier ${tier}`]),
+  ].join(', ')
+}

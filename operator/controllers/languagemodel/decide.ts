@@ -1,0 +1,241 @@
+import { isDeepStrictEqual } from 'node:util'
+import {
+  conditionOf,
+  withConditions,
+  withoutCondition,
+  type ConditionUpdate,
+} from '../../api/condition-list.ts'
+import { modelConditions, modelReasons, type ModelReason } from '../../api/conditions.ts'
+import type { LanguageModel, LanguageModelStatus } from '../../api/language-model.ts'
+import { inGiB } from '../../models/memory.ts'
+import type { Notice } from '../world.ts'
+import type { ServerView, TestState, TransferState } from './servers.ts'
+import { words } from './words.ts'
+
+/** Everything a decision about one model rests on. */
+export interface ModelObservation {
+  readonly model: LanguageModel
+  /** Why the spec cannot be worked on, if so. */
+  readonly invalid: string | undefined
+  /** The LanguageModel that names the same model and comes first, if any. */
+  readonly duplicateOf: string | undefined
+  readonly server: ServerView
+  readonly transfer: TransferState | undefined
+  readonly test: TestState | undefined
+  readonly limits: ModelLimits
+  /** Whether there are unfinished requests: it is looked at more often then. */
+  readonly inUse: boolean
+  readonly now: number
+}
+
+/** What the installation allows. */
+export interface ModelLimits {
+  /** Nothing may be fetched from outside. */
+  readonly airGapped: boolean
+  /** Memory of the operator's own model server; undefined when nobody said. */
+  readonly memoryBytes: number | undefined
+}
+
+/** Something that takes long and runs beside the reconciles. */
+export type ModelStep = 'fetch' | 'test'
+
+export interface ModelDecision {
+  readonly status: LanguageModelStatus
+  /** Whether the status says anything new. */
+  readonly isNew: boolean
+  readonly step: ModelStep | undefined
+  readonly notice: Notice | undefined
+  /** Look again after so long, in milliseconds. */
+  readonly nextMs: number
+}
+
+/** While requests wait for it, or it is not ready. */
+const soonMs = 5_000
+const idleMs = 60_000
+
+/** What is true of a model now, in the order in which it has to become true. */
+interface Finding {
+  readonly ready: boolean
+  readonly reason: ModelReason
+  readonly message: string
+  readonly stalled?: boolean
+  readonly step?: ModelStep
+}
+
+/** What to say about one model, and what to do next. */
+export function decideModel(seen: ModelObservation): ModelDecision {
+  const { model, server, transfer, now } = seen
+  const finding = findingOf(seen)
+  const before = model.status ?? {}
+  const held = server.kind === 'reachable' ? server.held : undefined
+  const at = new Date(now).toISOString()
+  const updates: ConditionUpdate[] = [
+    {
+      type: modelConditions.Ready,
+      status: finding.ready ? 'True' : 'False',
+      reason: finding.reason,
+      message: finding.message,
+    },
+  ]
+  const { message } = finding
+  const pulling = finding.reason === modelReasons.Pulling
+  if (pulling)
+    updates.push({ type: modelConditions.Pulling, status: 'True', reason: finding.reason, message })
+  if (finding.stalled === true)
+    updates.push({ type: modelConditions.Stalled, status: 'True', reason: finding.reason, message })
+  const { generation } = model.metadata
+  let conditions = withConditions(before.conditions ?? [], updates, at, generation)
+  if (!pulling) conditions = withoutCondition(conditions, modelConditions.Pulling)
+  if (finding.stalled !== true) conditions = withoutCondition(conditions, modelConditions.Stalled)
+  const { progress: _, ...rest } = before
+  const status: LanguageModelStatus = {
+    ...rest,
+    ...(held === undefined ? {} : heldStatus(held)),
+    ...testStatus(seen),
+    ...(pulling && transfer?.kind === 'running' ? { progress: `${transfer.percent}%` } : {}),
+    observedGeneration: generation,
+    conditions: [...conditions],
+  }
+  return {
+    status,
+    isNew: !isDeepStrictEqual(withoutAges(before), withoutAges(status)),
+    step: finding.step,
+    notice: noticeOf(model, status, finding),
+    nextMs: seen.inUse || !finding.ready ? soonMs : idleMs,
+  }
+}
+
+function findingOf(seen: ModelObservation): Finding {
+  const { model, server, transfer, test, limits } = seen
+  const { spec } = model
+  if (seen.invalid !== undefined)
+    return halted(modelReasons.InvalidSpec, words.invalid(seen.invalid))
+  if (seen.duplicateOf !== undefined)
+    return halted(modelReasons.Duplicate, words.duplicate(spec.model, seen.duplicateOf))
+  if (server.kind === 'unreachable')
+    return halted(modelReasons.ServerUnreachable, words.unreachable(server.message))
+  const { held, neededBytes } = server
+  if (held === undefined) return absent(model, transfer, limits)
+  if (held.remoteHost !== undefined)
+    return halted(modelReasons.InvalidSpec, words.remote(spec.model, held.remoteHost))
+  if (limits.memoryBytes !== undefined && (neededBytes ?? 0) > limits.memoryBytes)
+    return halted(
+      modelReasons.NotEnoughMemory,
+      words.memory(spec, neededBytes ?? 0, limits.memoryBytes),
+    )
+  const tested = test?.kind === 'done' || isTested(model, held.digest)
+  if (!tested) {
+    if (test?.kind === 'failed')
+      return halted(modelReasons.ServerUnreachable, words.untested(spec.model, test.message))
+    return {
+      ready: false,
+      reason: modelReasons.Testing,
+      message: words.testing(spec.model),
+      ...(test === undefined ? { step: 'test' } : {}),
+    }
+  }
+  const found = test?.kind === 'done' ? test.result.summary : model.status?.test?.summary
+  const tier =
+    spec.tier ?? (test?.kind === 'done' ? test.result.tier : undefined) ?? model.status?.tier
+  return {
+    ready: true,
+    reason: tier === 'weak' ? modelReasons.TooWeak : modelReasons.Ready,
+    message:
+      spec.tier === undefined
+        ? (found ?? words.ready(spec.model))
+        : words.given(spec.model, spec.tier),
+  }
+}
+
+/** The server does not hold it: fetch it, or say who has to. */
+function absent(
+  { spec }: LanguageModel,
+  transfer: TransferState | undefined,
+  limits: ModelLimits,
+): Finding {
+  if (spec.source === 'preloaded')
+    return halted(modelReasons.NotHeld, words.preloaded(spec.model, limits.airGapped))
+  if (spec.source === 'pull' && limits.airGapped)
+    return halted(modelReasons.AirGapped, words.airGapped(spec.model))
+  if (transfer?.kind === 'failed')
+    return {
+      ...halted(modelReasons.PullFailed, transfer.message),
+      ...(transfer.mayTry ? { step: 'fetch' } : {}),
+    }
+  return {
+    ready: false,
+    reason: modelReasons.Pulling,
+    message: words.pulling(spec.model, transfer),
+    ...(transfer?.kind === 'running' ? {} : { step: 'fetch' }),
+  }
+}
+
+function halted(reason: ModelReason, message: string): Finding {
+  return { ready: false, reason, message, stalled: true }
+}
+
+/** What the status says was tested is what the server holds, with the context that is wanted now. */
+function isTested({ spec, status }: LanguageModel, digest: string): boolean {
+  return status?.test?.digest === digest && status.test.contextTokens === spec.contextTokens
+}
+
+function heldStatus(held: { readonly digest: string; readonly sizeBytes: number }) {
+  const { digest, sizeBytes } = held
+  if (sizeBytes === 0) return { digest }
+  return { digest, sizeBytes, size: inGiB(sizeBytes) }
+}
+
+function testStatus({ model, server, test, now }: ModelObservation): LanguageModelStatus {
+  const { spec } = model
+  const capabilities = server.kind === 'reachable' ? server.capabilities : undefined
+  const told = capabilities === undefined ? {} : { capabilities: [...capabilities].slice(0, 16) }
+  if (test?.kind !== 'done')
+    return { ...told, ...(spec.tier === undefined ? {} : { tier: spec.tier }) }
+  const { tier, tokensPerSecond, contextTokens, summary } = test.result
+  return {
+    ...told,
+    contextTokens: contextTokens ?? spec.contextTokens,
+    tier: spec.tier ?? tier ?? 'basic',
+    ...(tokensPerSecond === undefined ? {} : { tokensPerSecond: Math.round(tokensPerSecond) }),
+    test: {
+      digest: test.digest,
+      contextTokens: spec.contextTokens,
+      at:
+        model.status?.test?.digest === test.digest
+          ? model.status.test.at
+          : new Date(now).toISOString(),
+      summary: summary.slice(0, 1000),
+    },
+  }
+}
+
+/** What a person should read about: another reason, or another quarter of a pull. */
+function noticeOf(
+  model: LanguageModel,
+  status: LanguageModelStatus,
+  finding: Finding,
+): Notice | undefined {
+  const { reason, message } = finding
+  const before = conditionOf(model, modelConditions.Ready)?.reason
+  if (reason !== before) {
+    const quiet = reason === modelReasons.Testing || reason === modelReasons.Pending
+    if (quiet) return undefined
+    const fine = finding.stalled !== true && reason !== modelReasons.TooWeak
+    return { type: fine ? 'Normal' : 'Warning', reason, action: 'Prepare', message }
+  }
+  const [was, is] = [quarterOf(model.status?.progress), quarterOf(status.progress)]
+  return is > was ? { type: 'Normal', reason, action: 'Prepare', message } : undefined
+}
+
+function quarterOf(progress: string | undefined): number {
+  return Math.floor(Number(progress?.replace('%', '') ?? 0) / 25)
+}
+
+/** Conditions without the times that no decision rests on. */
+function withoutAges(status: LanguageModelStatus): unknown {
+  const { audit: _, ...rest } = status
+  return {
+    ...rest,
+    conditions: status.conditions?.map(({ lastTransitionTime: _at, ...condition }) => condition),
+  }
+}

@@ -1,0 +1,70 @@
+import { expect, test } from 'vitest'
+import { at, condition, languageModel } from '../../../test/objects.ts'
+import type { LanguageModel } from '../../api/language-model.ts'
+import { objectNameOf } from './configured.ts'
+import { Models } from './models.ts'
+
+const made = (model: LanguageModel, creationTimestamp: string): LanguageModel => ({
+  ...model,
+  metadata: { ...model.metadata, creationTimestamp },
+})
+const models = (list: readonly LanguageModel[], configured: readonly string[] = []) =>
+  new Models({
+    informer: { list: () => list },
+    installation: { endpoint: 'http://own' },
+    configured,
+  })
+
+test('a model is found by what its server calls it, and by the name of its object', () => {
+  const all = models([languageModel('coder'), languageModel('writer')])
+  expect(all.find('writer:7b')?.metadata.name).toBe('writer')
+  expect(all.find('writer')?.metadata.name).toBe('writer')
+  expect(all.find('reader')).toBeUndefined()
+})
+
+test('the first of the installation is the default, and the oldest where it names none', () => {
+  const list = [made(languageModel('young'), at(-10)), made(languageModel('old'), at(-90))]
+  expect(models(list, ['conf:1b']).defaultName).toBe('conf:1b')
+  expect(models(list).defaultName).toBe('old:7b')
+})
+
+test('of two that name one model the older has it', () => {
+  const first = made(languageModel('z', { model: 'm' }), at(-90))
+  const second = made(languageModel('a', { model: 'm' }), at(-10))
+  const all = models([second, first])
+  expect(all.duplicateOf(second)).toBe('z')
+  expect(all.duplicateOf(first)).toBeUndefined()
+})
+
+test('it is asked at its own server, as strong as it was found to be', () => {
+  const tested = languageModel('coder', {}, { tier: 'good' })
+  const own = languageModel('far', { endpoint: 'http://far', tier: 'weak' }, { tier: 'good' })
+  const all = models([tested, own, languageModel('new')])
+  expect(all.profile('coder')).toMatchObject({ endpoint: 'http://own', tier: 'good' })
+  expect(all.profile('far')).toMatchObject({ endpoint: 'http://far', tier: 'weak' })
+  expect(all.profile('new')).toMatchObject({ tier: 'basic' })
+})
+
+test.each([
+  ['ready', [condition('Ready', 'True', 'TooWeak')], undefined],
+  ['being tested', [condition('Ready', 'False', 'Testing')], { isMissing: false }],
+  ['not there', [condition('Ready', 'False', 'NotHeld')], { isMissing: true }],
+  ['not looked at', [], { isMissing: false }],
+])('a model that is %s', (_, conditions, want) => {
+  const trouble = models([languageModel('coder', {}, { conditions })]).troubleOf('coder:7b')
+  if (want === undefined) expect(trouble).toBeUndefined()
+  else expect(trouble).toMatchObject(want)
+})
+
+test('one of the installation whose object is not made yet is being set up, a strange one unknown', () => {
+  expect(models([], ['conf:1b']).troubleOf('conf:1b')?.message).toMatch(/being set up/)
+  expect(models([], ['conf:1b']).troubleOf('strange')).toBeUndefined()
+})
+
+test.each([
+  ['qwen2.5-coder:7b', 'qwen2-5-coder-7b'],
+  ['hf.co/Some/Model.GGUF:Q4_K_M', 'hf-co-some-model-gguf-q4-k-m'],
+  ['rehearsal', 'rehearsal'],
+])('the object of %s is called %s', (model, want) => {
+  expect(objectNameOf(model)).toBe(want)
+})

@@ -1,0 +1,113 @@
+import { conditionOf } from '../../api/condition-list.ts'
+import { modelConditions, modelReasons } from '../../api/conditions.ts'
+import type { LanguageModel } from '../../api/language-model.ts'
+import type { Informer } from '../../kube/informer.ts'
+import type { ModelProfile } from '../../models/profile.ts'
+
+/** What the installation adds to a LanguageModel. */
+export interface Installation {
+  /** Base URL of the operator's own model server, for those that name none. */
+  readonly endpoint: string
+  /** Files with the bearer token that a model's server wants, by model. */
+  readonly tokenFiles?: Readonly<Record<string, string>>
+}
+
+/** How a model is asked, as its LanguageModel says. */
+export function profileOf(
+  { spec, status }: LanguageModel,
+  { endpoint, tokenFiles = {} }: Installation,
+): ModelProfile {
+  const { model, provider, contextTokens, outputTokens, parallel } = spec
+  const tokenFile = tokenFiles[model]
+  return {
+    name: model,
+    provider,
+    endpoint: spec.endpoint ?? endpoint,
+    ...(tokenFile === undefined ? {} : { tokenFile }),
+    contextTokens,
+    outputTokens,
+    parallel,
+    tier: spec.tier ?? status?.tier ?? 'basic',
+  }
+}
+
+/** The models that requests may name; a view of the LanguageModels. */
+export class Models {
+  readonly #options: {
+    readonly informer: Pick<Informer<LanguageModel>, 'list'>
+    readonly installation: Installation
+    /** Models of the installation, the default first, by what their server calls them. */
+    readonly configured: readonly string[]
+  }
+
+  constructor(options: {
+    readonly informer: Pick<Informer<LanguageModel>, 'list'>
+    readonly installation: Installation
+    readonly configured: readonly string[]
+  }) {
+    this.#options = options
+  }
+
+  /** What a request gets that names none. */
+  get defaultName(): string {
+    return this.#options.configured[0] ?? this.names[0] ?? ''
+  }
+
+  /** What the servers call them; those of the installation are there from the start. */
+  get names(): readonly string[] {
+    const known = this.#sorted().map(({ spec }) => spec.model)
+    return [...new Set([...this.#options.configured, ...known])]
+  }
+
+  /** The LanguageModel that a request means: by its own name, or by what its server calls it. */
+  find(name: string): LanguageModel | undefined {
+    const all = this.#sorted()
+    return (
+      all.find(({ spec }) => spec.model === name) ??
+      all.find(({ metadata }) => metadata.name === name)
+    )
+  }
+
+  profile(name: string): ModelProfile | undefined {
+    const found = this.find(name)
+    return found === undefined ? undefined : profileOf(found, this.#options.installation)
+  }
+
+  /** Name of the LanguageModel that names the same model and comes before this one. */
+  duplicateOf({ metadata, spec }: LanguageModel): string | undefined {
+    const first = this.#sorted().find((other) => other.spec.model === spec.model)
+    return first === undefined || first.metadata.name === metadata.name
+      ? undefined
+      : first.metadata.name
+  }
+
+  /** Why a model cannot be asked now; undefined when it can, or nobody knows it. */
+  troubleOf(name: string): { readonly isMissing: boolean; readonly message: string } | undefined {
+    const found = this.find(name)
+    if (found === undefined)
+      return this.#options.configured.includes(name)
+        ? { isMissing: false, message: `${name} is being set up` }
+        : undefined
+    const ready = conditionOf(found, modelConditions.Ready)
+    if (ready?.status === 'True') return undefined
+    const reason = ready?.reason ?? modelReasons.Pending
+    return {
+      isMissing:
+        reason !== modelReasons.ServerUnreachable &&
+        reason !== modelReasons.Testing &&
+        reason !== modelReasons.Pending,
+      message: ready?.message || `${found.spec.model} was not looked at yet`,
+    }
+  }
+
+  /** In the order in which they were made: who comes first has the name. */
+  #sorted(): readonly LanguageModel[] {
+    return this.#options.informer
+      .list()
+      .toSorted(
+        (a, b) =>
+          a.metadata.creationTimestamp.localeCompare(b.metadata.creationTimestamp) ||
+          a.metadata.name.localeCompare(b.metadata.name),
+      )
+  }
+}

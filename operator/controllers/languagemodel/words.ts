@@ -1,0 +1,37 @@
+// What is said about a model: each sentence names the next thing to do where there is one.
+import type { LanguageModelSpec, Tier } from '../../api/language-model.ts'
+import { inGiB } from '../../models/memory.ts'
+import type { TransferState } from './servers.ts'
+
+const preload = (model: string): string =>
+  `kubectl exec statefulset/guildhall-ollama -- ollama pull ${model}`
+
+export const words = {
+  invalid: (problem: string) => `the spec cannot be used: ${problem}`,
+  duplicate: (model: string, first: string) =>
+    `LanguageModel ${first} names ${model} too, and comes first; delete one of the two`,
+  unreachable: (problem: string) =>
+    `${problem}. Look at: kubectl get pods -l app.kubernetes.io/component=ollama; it is tried again by itself`,
+  preloaded: (model: string, airGapped: boolean) =>
+    airGapped
+      ? `the model server does not hold ${model}, and this installation fetches nothing. Copy it in, as docs/models.md shows`
+      : `the model server does not hold ${model}. Pull it: ${preload(model)}, or set spec.source to pull`,
+  airGapped: (model: string) =>
+    `the model server does not hold ${model}, and airGapped forbids to pull it. Copy it in, as docs/models.md shows, and set spec.source to preloaded or blob`,
+  remote: (model: string, host: string) =>
+    `${model} does not run in this server: prompts would be sent to ${host}. Name a model that does, e.g. qwen2.5-coder:7b`,
+  pulling: (model: string, transfer: TransferState | undefined) =>
+    transfer?.kind === 'running'
+      ? `${model} is being fetched: ${transfer.status}, ${transfer.percent} %`
+      : `${model} is being fetched`,
+  memory: (spec: LanguageModelSpec, needed: number, there: number) =>
+    `${spec.model} needs about ${inGiB(needed)} with a context of ${spec.contextTokens} tokens times ${spec.parallel}, and the model server has ${inGiB(there)}. Lower spec.contextTokens or spec.parallel, take a smaller model, or raise ollama.resources in the chart`,
+  testing: (model: string) => `${model} is loaded and asked three short questions`,
+  untested: (model: string, problem: string) =>
+    `${model} could not be tested: ${problem}; it is tried again by itself`,
+  given: (model: string, tier: Tier) =>
+    tier === 'weak'
+      ? `${model} can be used; spec.tier says that it is weak, so plans are made without it and most tasks will fail`
+      : `${model} can be used; spec.tier says that it is ${tier}`,
+  ready: (model: string) => `${model} can be used`,
+} as const

@@ -1,0 +1,106 @@
+import { join } from 'node:path'
+import { afterEach, expect, test } from 'vitest'
+import { loadScripts } from '../hack/rehearsal/script.ts'
+import { closedEndpoint, startRehearsal, type RunningRehearsal } from '../hack/rehearsal/start.ts'
+import { languageModel } from '../test/objects.ts'
+import { profileOf } from './controllers/languagemodel/models.ts'
+import { ConnectedServers } from './model-servers.ts'
+import { createGateway } from './models/gateway.ts'
+import type { ModelProfile } from './models/profile.ts'
+import { systemClock as clock, systemRandom as random } from './runtime/clock.ts'
+
+const rules = await loadScripts(join(import.meta.dirname, '../hack/rehearsal/scripts'))
+const megabytes = 5_000_000
+
+let server: RunningRehearsal
+let stop: AbortController
+afterEach(async () => {
+  stop.abort()
+  await server[Symbol.asyncDispose]()
+})
+
+/** A server that holds `kept:1b` and may fetch `big:7b`, and the operator's view of it. */
+async function connect({ disk }: { readonly disk?: number } = {}) {
+  stop = new AbortController()
+  const { signal } = stop
+  server = await startRehearsal({
+    rules,
+    holds: new Map([['kept:1b', megabytes]]),
+    pullable: new Map([['big:7b', megabytes]]),
+  })
+  const profiles = (name: string): ModelProfile =>
+    profileOf(languageModel('x', { model: name, contextTokens: 4096 }), {
+      endpoint: server.endpoint,
+    })
+  const gateway = createGateway({ profile: profiles, clock, random })
+  const url = server.endpoint
+  const servers = new ConnectedServers({ gateway, clock, random, signal, url, disk })
+  return { servers, signal, profile: profiles }
+}
+
+test('says what the server holds, and what it lacks', async () => {
+  const { servers, signal, profile } = await connect()
+  const kept = await servers.look(profile('kept:1b'), { signal })
+  expect(kept).toMatchObject({ kind: 'reachable', held: { sizeBytes: megabytes } })
+  expect(await servers.look(profile('big:7b'), { signal })).toEqual({
+    kind: 'reachable',
+    held: undefined,
+  })
+})
+
+test('says in a sentence that nothing answers', async () => {
+  const { servers, signal, profile } = await connect()
+  const nowhere = { ...profile('kept:1b'), endpoint: closedEndpoint }
+  expect(await servers.look(nowhere, { signal })).toMatchObject({
+    kind: 'unreachable',
+    message: expect.stringContaining(closedEndpoint),
+  })
+})
+
+test('fetches a model, tells of it, and finds it held afterwards', async () => {
+  const { servers, signal, profile } = await connect()
+  const told = new Set<string>()
+  servers.onProgress((model) => told.add(model))
+  servers.fetch(profile('big:7b'), { kind: 'pull' })
+  expect(servers.transfer(profile('big:7b'))).toMatchObject({ kind: 'running' })
+  await expect
+    .poll(async () => servers.look(profile('big:7b'), { signal }))
+    .toMatchObject({ held: { sizeBytes: megabytes } })
+  await expect.poll(() => servers.transfer(profile('big:7b'))).toBeUndefined()
+  expect([...told]).toEqual(['big:7b'])
+})
+
+test('does not fill the volume: what does not fit is refused with both figures', async () => {
+  const { servers, signal, profile } = await connect({ disk: megabytes + 1_000_000 })
+  await servers.look(profile('big:7b'), { signal })
+  servers.fetch(profile('big:7b'), { kind: 'pull' })
+  await expect
+    .poll(() => servers.transfer(profile('big:7b')))
+    .toMatchObject({
+      kind: 'failed',
+      message: expect.stringContaining('the volume of the model server has 0.0 GiB left'),
+    })
+})
+
+test('what the registry does not know fails with what to do, and may be tried again after its pause', async () => {
+  const { servers, profile } = await connect()
+  servers.fetch(profile('nowhere:7b'), { kind: 'pull' })
+  await expect
+    .poll(() => servers.transfer(profile('nowhere:7b')))
+    .toMatchObject({
+      kind: 'failed',
+      message: expect.stringContaining('correct spec.model'),
+      mayTry: false,
+    })
+  servers.forget(profile('nowhere:7b'))
+  expect(servers.transfer(profile('nowhere:7b'))).toBeUndefined()
+})
+
+test('a test loads the model with the options of every call, and tells tier and context', async () => {
+  const { servers, signal, profile } = await connect()
+  const result = await servers.test(profile('kept:1b'), { probes: true, signal })
+  expect(result).toMatchObject({ tier: 'good', contextTokens: 4096 })
+  expect(result.summary).toContain('kept:1b')
+  const { models } = await server.recorded()
+  expect(models).toMatchObject([{ reloads: 0 }])
+})

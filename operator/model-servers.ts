@@ -1,0 +1,193 @@
+// The real model servers, as the controller of LanguageModels wants them.
+import type {
+  ModelServers,
+  Origin,
+  ServerView,
+  TestResult,
+  TransferState,
+} from './controllers/languagemodel/servers.ts'
+import type { Clock, Random } from './kube/ports.ts'
+import { withDeadline } from './kube/wait.ts'
+import type { Gateway } from './models/gateway.ts'
+import { inGiB, neededBytes } from './models/memory.ts'
+import { sameModel } from './models/model-name.ts'
+import type { ModelProfile } from './models/profile.ts'
+import { listServed } from './models/openai.ts'
+import { createPulls, type Pulls } from './models/pulls.ts'
+import { selfTest } from './models/self-test.ts'
+import {
+  heldModels,
+  loadedModels,
+  loadModel,
+  showModel,
+  type HeldModel,
+  type ModelFacts,
+} from './models/server.ts'
+import { networkReason } from './models/transport.ts'
+
+/** A server has this long to say what it holds. */
+const lookMs = 10_000
+
+/** The model servers over HTTP; what they fetch ends with `signal`. */
+export class ConnectedServers implements ModelServers {
+  readonly #options: {
+    readonly gateway: Pick<Gateway, 'call'>
+    readonly clock: Clock
+    readonly random: Random
+    readonly signal: AbortSignal
+    /** The installation's own server, and the size of its volume in bytes. */
+    readonly url?: string | undefined
+    readonly disk?: number | undefined
+  }
+  readonly #pulls: Pulls
+  readonly #listeners: ((model: string) => void)[] = []
+  /** What each server said last that it holds, by endpoint. */
+  readonly #held = new Map<string, readonly HeldModel[]>()
+  /** By digest: what is known about weights does not change. */
+  readonly #facts = new Map<string, ModelFacts>()
+
+  constructor(options: {
+    readonly gateway: Pick<Gateway, 'call'>
+    readonly clock: Clock
+    readonly random: Random
+    readonly signal: AbortSignal
+    readonly url?: string | undefined
+    readonly disk?: number | undefined
+  }) {
+    this.#options = options
+    const onChange = ({ name }: { readonly name: string }): void => {
+      for (const listener of this.#listeners) listener(name)
+    }
+    this.#pulls = createPulls({ ...options, onChange })
+  }
+
+  async look(
+    profile: ModelProfile,
+    { signal }: { readonly signal: AbortSignal },
+  ): Promise<ServerView> {
+    const { endpoint, name } = profile
+    const { clock } = this.#options
+    const limit = { clock, ms: lookMs, name: 'the model server’s answer', signal }
+    try {
+      return await withDeadline(limit, async (stop) => {
+        if (profile.provider === 'openai') return await this.#served(profile, stop)
+        const all = await heldModels(endpoint, { signal: stop })
+        this.#held.set(endpoint, all)
+        const held = all.find((one) => sameModel(one.name, name))
+        if (held === undefined) return { kind: 'reachable', held }
+        const facts = await this.#factsOf(profile, held, stop)
+        const { contextTokens, parallel } = profile
+        return {
+          kind: 'reachable',
+          held,
+          capabilities: facts.capabilities,
+          neededBytes: neededBytes(facts, held.sizeBytes, { contextTokens, parallel }),
+        }
+      })
+    } catch (error) {
+      signal.throwIfAborted()
+      const message = `the model server at ${endpoint} cannot be used: ${networkReason(error)}`
+      return { kind: 'unreachable', message }
+    }
+  }
+
+  transfer(profile: ModelProfile): TransferState | undefined {
+    const state = this.#pulls.look(profile)
+    switch (state?.kind) {
+      case 'running':
+        return { kind: 'running', percent: state.percent ?? 0, status: state.status }
+      case 'failed': {
+        const { reason: message, notBefore = 0 } = state
+        return { kind: 'failed', message, mayTry: notBefore <= this.#options.clock.now() }
+      }
+      default:
+        return undefined
+    }
+  }
+
+  fetch(profile: ModelProfile, origin: Origin): void {
+    const source = origin.kind === 'pull' ? { kind: 'registry' as const } : origin
+    this.#pulls.start(profile, {
+      source,
+      fits: (totalBytes, completedBytes) =>
+        this.#problemOfRoom(profile, totalBytes, completedBytes),
+    })
+  }
+
+  forget(profile: ModelProfile): void {
+    this.#pulls.cancel(profile)
+  }
+
+  onProgress(listener: (model: string) => void): void {
+    this.#listeners.push(listener)
+  }
+
+  async test(
+    profile: ModelProfile,
+    { probes, signal }: { readonly probes: boolean; readonly signal: AbortSignal },
+  ): Promise<TestResult> {
+    const contextTokens = await load(profile, signal)
+    if (!probes)
+      return {
+        tier: undefined,
+        tokensPerSecond: undefined,
+        contextTokens,
+        summary: `${profile.name} was loaded`,
+      }
+    const { call } = this.#options.gateway
+    const { tier, tokensPerSecond, sentence } = await selfTest({
+      call,
+      profile,
+      clock: this.#options.clock,
+      signal,
+    })
+    return { tier, tokensPerSecond, contextTokens, summary: sentence }
+  }
+
+  /** A server of the OpenAI kind tells names only; its models were loaded when it was started. */
+  async #served(profile: ModelProfile, signal: AbortSignal): Promise<ServerView> {
+    const served = await listServed(profile, { signal })
+    const isServed = served.includes(profile.name)
+    return {
+      kind: 'reachable',
+      held: isServed
+        ? { digest: `served as ${profile.name}`.slice(0, 80), sizeBytes: 0 }
+        : undefined,
+    }
+  }
+
+  async #factsOf(
+    { endpoint, name }: ModelProfile,
+    { digest }: HeldModel,
+    signal: AbortSignal,
+  ): Promise<ModelFacts> {
+    const known = this.#facts.get(digest)
+    if (known !== undefined) return known
+    const facts = await showModel(endpoint, name, { signal })
+    this.#facts.set(digest, facts)
+    return facts
+  }
+
+  /** Why a model does not fit on the volume; the sizes of other people's volumes nobody told. */
+  #problemOfRoom(
+    { endpoint, name }: ModelProfile,
+    totalBytes: number,
+    completedBytes: number,
+  ): string | undefined {
+    const { url, disk } = this.#options
+    if (disk === undefined || endpoint !== url) return undefined
+    const others = this.#held.get(endpoint) ?? []
+    const used = others.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+    const left = Math.max(0, disk - used)
+    if (totalBytes <= left || completedBytes >= totalBytes) return undefined
+    return `${name} needs ${inGiB(totalBytes)} and the volume of the model server has ${inGiB(left)} left. Raise ollama.persistence.size in the chart (a claim that exists has to be enlarged itself), or remove a model: kubectl exec statefulset/guildhall-ollama -- ollama rm NAME`
+  }
+}
+
+/** Loads a model; gives the context that its server says it has. */
+async function load(profile: ModelProfile, signal: AbortSignal): Promise<number | undefined> {
+  if (profile.provider === 'openai') return undefined
+  await loadModel(profile, { signal })
+  const loaded = await loadedModels(profile.endpoint, { signal })
+  return loaded.find(({ name }) => sameModel(name, profile.name))?.contextTokens
+}

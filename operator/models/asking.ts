@@ -1,0 +1,135 @@
+import type { ModelEvent } from '../api/agent-protocol.ts'
+import type { Priority } from '../api/agent-types.ts'
+import type { Clock, Random } from '../runtime/clock.ts'
+import type { ChatAnswer, ChatQuestion, ChatTimers } from './chat.ts'
+import { BrokenAnswerError, ModelError, SchemaRefusedError } from './errors.ts'
+import type { ModelProfile } from './profile.ts'
+import { chat } from './provider.ts'
+import type { Slots } from './slots.ts'
+
+/** One question on its way: whose it is, and what becomes of it. */
+export interface Errand {
+  readonly profile: ModelProfile
+  readonly slots: Slots
+  readonly priority: Priority
+  readonly owner: string
+  /** What is asked now. */
+  readonly question: () => ChatQuestion
+  /** Sets tokens aside for one sending; throws `BudgetExhausted`. */
+  readonly reserve: () => () => void
+  /** What a sending that failed had written. */
+  readonly onBroken: (text: string) => void
+  /** How often the server was asked. */
+  sent: number
+  queueMs: number
+  answerMs: number
+}
+
+/** What asking needs beside the errand. */
+export interface AskOptions {
+  readonly clock: Clock
+  readonly random: Pick<Random, 'next'>
+  readonly timers?: ChatTimers | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly onEvent?: ((event: ModelEvent) => void) | undefined
+  readonly patienceMs: number
+}
+
+/** A server that took the question and broke gets this many more; the question itself may be what breaks it. */
+const brokenAnswers = 3
+const backoff = { baseMs: 1000, capMs: 20_000 } as const
+
+/**
+ * Waits for a slot and asks until there is an answer, a refusal that waiting does not cure, or no patience left.
+ * Guarantees: one sending at a time, each with a slot; an answer that came to its end is never asked for again, and nothing
+ * is sent after `signal`. A server that says when to come back is left alone until then, by everyone.
+ */
+export async function ask(errand: Errand, options: AskOptions): Promise<ChatAnswer> {
+  const { clock, random, signal, patienceMs } = options
+  const question = errand.question()
+  let { format } = question
+  let unavailableSince: number | undefined
+  let broken = 0
+  for (let round = 0; ; round++) {
+    let failure: ModelError
+    try {
+      return await sendOnce(errand, { ...question, format }, round > 0, options)
+    } catch (error) {
+      if (error instanceof SchemaRefusedError && format !== 'json' && format !== undefined) {
+        format = 'json'
+        continue
+      }
+      if (!(error instanceof ModelError) || error.code !== 'ModelUnavailable') throw error
+      failure = error
+    }
+    if (failure instanceof BrokenAnswerError && ++broken > brokenAnswers) {
+      throw new ModelError(
+        'OutputUnusable',
+        `the model server broke ${broken} times over the same question: ${failure.message}`,
+        { cause: failure, text: failure.text },
+      )
+    }
+    const now = clock.monotonic()
+    unavailableSince ??= now
+    const left = unavailableSince + patienceMs - now
+    const { retryAfterMs = 0 } = failure
+    if (left <= 0 || retryAfterMs > left) throw failure
+    const ceiling = Math.min(backoff.capMs, backoff.baseMs * 2 ** Math.min(round, 10))
+    const pauseMs = Math.min(ceiling * (0.5 + random.next() / 2), left)
+    await clock.sleep(Math.max(pauseMs, retryAfterMs), { signal })
+  }
+}
+
+async function sendOnce(
+  errand: Errand,
+  question: ChatQuestion,
+  returning: boolean,
+  { clock, timers, signal, onEvent }: AskOptions,
+): Promise<ChatAnswer> {
+  const { profile, slots, priority, owner } = errand
+  const queuedAt = clock.monotonic()
+  let release: () => void
+  try {
+    release = await slots.acquire({
+      priority,
+      owner,
+      returning,
+      signal,
+      onPosition: (position) => onEvent?.({ kind: 'queued', position }),
+    })
+  } finally {
+    errand.queueMs += clock.monotonic() - queuedAt
+  }
+  let giveBack: (() => void) | undefined
+  const startedAt = clock.monotonic()
+  try {
+    signal?.throwIfAborted()
+    giveBack = errand.reserve()
+    errand.sent++
+    onEvent?.({ kind: 'started', model: profile.name })
+    return await chat(profile, question, {
+      clock,
+      signal,
+      onPiece: progress(onEvent),
+      ...(timers === undefined ? {} : { timers }),
+    })
+  } catch (error) {
+    if (error instanceof ModelError) {
+      if (error.text !== '') errand.onBroken(error.text)
+      if (error.retryAfterMs !== undefined) slots.pause(error.retryAfterMs)
+    }
+    throw error
+  } finally {
+    errand.answerMs += clock.monotonic() - startedAt
+    giveBack?.()
+    release()
+  }
+}
+
+/** Tells how many pieces came in, now and then; most servers send a token a piece. */
+function progress(onEvent: AskOptions['onEvent']): (piece: string) => void {
+  let tokens = 0
+  return () => {
+    if (++tokens % 16 === 0) onEvent?.({ kind: 'progress', tokens })
+  }
+}

@@ -1,0 +1,45 @@
+import type { ModelFacts } from './server.ts'
+
+/** Ollama keeps the context in 16-bit numbers unless OLLAMA_KV_CACHE_TYPE says otherwise. */
+const bytesPerNumber = 2
+/**
+ * What the server needs besides: its program, and the buffers in which it computes. The largest holds 4 bytes for each of
+ * 512 tokens and each word of the vocabulary: 97 MiB for SmolLM2 (49,152 words; measured with Ollama 0.17.4), 297 MiB for
+ * Qwen2.5 (152,064 words).
+ */
+const overheadBytes = 512 * 2 ** 20
+
+/**
+ * How much memory one token of the context takes, in bytes; undefined when the server does not say enough about the model.
+ * The formula is Ollama's (`GraphSize` in fs/ggml). Caveat: an upper bound for models whose layers differ, or look at a
+ * part of the context only (Gemma 3, GPT-OSS).
+ */
+export function contextBytesPerToken(facts: Partial<ModelFacts>): number | undefined {
+  const { layers, kvHeads, keyLength, valueLength } = facts
+  if (layers === undefined || kvHeads === undefined) return undefined
+  if (keyLength === undefined || valueLength === undefined) return undefined
+  return layers * kvHeads * (keyLength + valueLength) * bytesPerNumber
+}
+
+/**
+ * How much memory a server needs to answer with a model, in bytes: its weights, the context of every call that it answers
+ * at once, and a fixed overhead. Without facts, as before a pull, only the weights: the least that it can be.
+ */
+export function neededBytes(
+  facts: Partial<ModelFacts> | undefined,
+  sizeBytes: number,
+  context: {
+    /** For one call. */
+    readonly contextTokens: number
+    readonly parallel: number
+  },
+): number {
+  const perToken = facts === undefined ? undefined : contextBytesPerToken(facts)
+  if (perToken === undefined) return sizeBytes
+  return sizeBytes + perToken * context.contextTokens * context.parallel + overheadBytes
+}
+
+/** A size for people, as in `4.1 GiB`. */
+export function inGiB(bytes: number): string {
+  return `${(bytes / 2 ** 30).toFixed(1)} GiB`
+}

@@ -1,0 +1,186 @@
+import type { ServerResponse } from 'node:http'
+import { afterEach, expect, test } from 'vitest'
+import { startRehearsal } from '../../hack/rehearsal/start.ts'
+import {
+  reply,
+  startScriptedServer,
+  type Script,
+  type ScriptedServer,
+} from '../../test/scripted-server.ts'
+import { fixedRequest, modelProfile } from './profile.ts'
+import { hasBlob, heldModels, loadedModels, loadModel, serverVersion, showModel } from './server.ts'
+
+const { signal } = new AbortController()
+let server: ScriptedServer | undefined
+
+/** What Ollama 0.17.4 says about SmolLM2. */
+const smollm2 = {
+  capabilities: ['completion'],
+  details: { format: 'gguf', family: 'llama', quantization_level: 'Q4_1' },
+  model_info: {
+    'general.architecture': 'llama',
+    'general.languages': null,
+    'general.parameter_count': 134_515_008,
+    'llama.attention.head_count': 9,
+    'llama.attention.head_count_kv': 3,
+    'llama.block_count': 30,
+    'llama.context_length': 8192,
+    'llama.embedding_length': 576,
+    'tokenizer.ggml.tokens': null,
+  },
+}
+
+async function endpoint(script: Script): Promise<string> {
+  server = await startScriptedServer(script)
+  return server.config.server
+}
+
+afterEach(async () => {
+  await server?.close()
+  server = undefined
+})
+
+const answers = (body: unknown) => (_: unknown, response: ServerResponse) =>
+  reply(response, 200, body)
+
+test('the server tells its version and what it holds, and where a cloud model really runs', async () => {
+  const url = await endpoint((request, response) =>
+    reply(
+      response,
+      200,
+      request.path === '/api/version'
+        ? { version: '0.17.4' }
+        : {
+            models: [
+              { name: 'smollm2:135m', model: 'smollm2:135m', size: 98_363_022, digest: 'c510' },
+              { name: 'a:1b', size: 300, digest: 'd', remote_host: 'https://ollama.com:443' },
+            ],
+          },
+    ),
+  )
+  expect(await serverVersion(url, { signal })).toBe('0.17.4')
+  expect(await heldModels(url, { signal })).toEqual([
+    { name: 'smollm2:135m', digest: 'c510', sizeBytes: 98_363_022, remoteHost: undefined },
+    { name: 'a:1b', digest: 'd', sizeBytes: 300, remoteHost: 'https://ollama.com:443' },
+  ])
+})
+
+test('the server tells what it has in memory, and with which context if it is new enough', async () => {
+  const model = { name: 'smollm2:135m', size: 300, size_vram: 100, context_length: 8192 }
+  const url = await endpoint(answers({ models: [model, { name: 'old:1b', size: 200 }] }))
+  expect(await loadedModels(url, { signal })).toEqual([
+    { name: 'smollm2:135m', contextTokens: 8192, sizeBytes: 300, vramBytes: 100 },
+    { name: 'old:1b', contextTokens: undefined, sizeBytes: 200, vramBytes: 0 },
+  ])
+})
+
+test.each([
+  {
+    name: 'of an architecture that leaves head sizes to arithmetic',
+    answer: smollm2,
+    want: {
+      capabilities: ['completion'],
+      contextTokens: 8192,
+      architecture: 'llama',
+      parameters: 134_515_008,
+      quantization: 'Q4_1',
+      layers: 30,
+      kvHeads: 3,
+      keyLength: 64,
+      valueLength: 64,
+    },
+  },
+  {
+    name: 'of one that gives head sizes, and heads for each layer',
+    answer: {
+      model_info: {
+        'general.architecture': 'gemma3',
+        'gemma3.attention.head_count': 8,
+        'gemma3.attention.head_count_kv': [4, 0, 2],
+        'gemma3.attention.key_length': 256,
+        'gemma3.attention.value_length': 128,
+        'gemma3.embedding_length': 2560,
+      },
+    },
+    want: { capabilities: [], kvHeads: 4, keyLength: 256, valueLength: 128 },
+  },
+  {
+    name: 'of one without grouped heads',
+    answer: {
+      model_info: { 'general.architecture': 'llama', 'llama.attention.head_count': 32 },
+    },
+    want: { kvHeads: 32, keyLength: undefined, layers: undefined },
+  },
+  {
+    name: 'of one whose list of heads was too long for it',
+    answer: {
+      model_info: {
+        'general.architecture': 'lfm2',
+        'lfm2.attention.head_count': 32,
+        'lfm2.attention.head_count_kv': [],
+      },
+    },
+    want: { kvHeads: undefined },
+  },
+  {
+    name: 'of one it knows nothing about',
+    answer: {},
+    want: { capabilities: [], contextTokens: undefined, architecture: undefined },
+  },
+])('the server tells the facts $name', async ({ answer, want }) => {
+  expect(await showModel(await endpoint(answers(answer)), 'x', { signal })).toMatchObject(want)
+})
+
+test('a model the server does not hold has no facts', async () => {
+  await using rehearsal = await startRehearsal({ rules: [] })
+  await expect(showModel(rehearsal.endpoint, 'other', { signal })).rejects.toMatchObject({
+    name: 'HttpStatusError',
+    status: 404,
+  })
+})
+
+test('the rehearsal server answers everything the operator asks about models', async () => {
+  await using rehearsal = await startRehearsal({ rules: [] })
+  const url = rehearsal.endpoint
+  expect(await serverVersion(url, { signal })).toMatch(/^\d+\.\d+/)
+  expect(await heldModels(url, { signal })).toMatchObject([{ name: 'rehearsal:latest' }])
+  expect(await showModel(url, 'rehearsal', { signal })).toMatchObject({
+    architecture: 'rehearsal',
+    contextTokens: 32_768,
+  })
+  expect(await loadedModels(url, { signal })).toEqual([])
+  await loadModel(modelProfile.parse({ name: 'rehearsal', endpoint: url }), { signal })
+  expect(await loadedModels(url, { signal })).toMatchObject([
+    { name: 'rehearsal:latest', contextTokens: 8192 },
+  ])
+})
+
+const digest = `sha256:${'ab'.repeat(32)}`
+
+test.each([
+  { status: 200, held: true },
+  { status: 404, held: false },
+])('a file is held when the server says $status', async ({ status, held }) => {
+  const url = await endpoint((_, response) => response.writeHead(status).end())
+  expect(await hasBlob(`${url}/`, digest, { signal })).toBe(held)
+  expect(server?.requests).toMatchObject([{ method: 'HEAD', path: `/api/blobs/${digest}` }])
+})
+
+test('a server that cannot say whether it holds a file is an error', async () => {
+  const url = await endpoint((_, response) => response.writeHead(500).end())
+  await expect(hasBlob(url, digest, { signal })).rejects.toMatchObject({ status: 500 })
+})
+
+test('loading asks with the options of every call, so that the first call loads nothing again', async () => {
+  const url = await endpoint(answers({ model: 'x:1b', done: true, done_reason: 'load' }))
+  const profile = modelProfile.parse({ name: 'x:1b', endpoint: url, contextTokens: 4096 })
+  await loadModel(profile, { signal })
+  const sent: unknown = JSON.parse(server?.requests[0]?.body ?? '')
+  expect(sent).toEqual({ ...fixedRequest(profile), messages: [], stream: false })
+})
+
+test('a server that does not say that it loaded is not believed', async () => {
+  const url = await endpoint(answers({ model: 'x:1b', done: false }))
+  const profile = modelProfile.parse({ name: 'x:1b', endpoint: url })
+  await expect(loadModel(profile, { signal })).rejects.toThrow('did not say that x:1b is loaded')
+})

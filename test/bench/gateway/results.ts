@@ -1,0 +1,82 @@
+// What `npm run bench -- gateway` leaves behind, and how it is shown.
+import { summarize, type Summary } from '../measure/statistics.ts'
+import { figure, markdownTable } from '../report/table.ts'
+
+/** One run, as it is written down. All durations in milliseconds. */
+export interface GatewayResults {
+  readonly date: string
+  readonly commit: string
+  readonly quick: boolean
+  readonly cores: number
+  readonly processor: string
+  readonly node: string
+  readonly calls: readonly {
+    readonly name: string
+    readonly bare: Summary
+    readonly gateway: Summary
+    /** Of the differences of neighbours in time. */
+    readonly added: Summary
+  }[]
+  readonly busy: {
+    readonly slots: number
+    readonly calls: number
+    /** How long something waited. */
+    readonly waitedMs: number
+    /** Of the slots at the server in that time, 1 = all. */
+    readonly share: number
+  }
+}
+
+/** A pair of the same question, bare and by way of the gateway, one right after the other. */
+export interface Pair {
+  readonly bareMs: number
+  readonly gatewayMs: number
+}
+
+/** What many pairs say. */
+export function callsOf(name: string, pairs: readonly Pair[]): GatewayResults['calls'][number] {
+  return {
+    name,
+    bare: summarize(pairs.map(({ bareMs }) => bareMs)),
+    gateway: summarize(pairs.map(({ gatewayMs }) => gatewayMs)),
+    added: summarize(pairs.map(({ bareMs, gatewayMs }) => gatewayMs - bareMs)),
+  }
+}
+
+const mostAddedMs = 10
+const leastBusy = 0.95
+
+/** The tables of a run, with the two promises judged. */
+export function gatewayReport({ calls, busy, ...run }: GatewayResults): string {
+  const rows = calls.map(({ name, bare, gateway, added }) => [
+    name,
+    String(bare.count),
+    ...[bare.p50, gateway.p50, added.p50, bare.p99, gateway.p99, added.p99].map((ms) =>
+      figure(ms, 'ms'),
+    ),
+  ])
+  const head = ['calls', 'pairs', 'bare p50', 'gateway p50', 'added p50', 'bare p99']
+  const worst = Math.max(...calls.map(({ added }) => added.p50))
+  const word = (met: boolean) => (met ? 'yes' : '**no**')
+  return [
+    `\`npm run bench -- gateway\`${run.quick ? ', a quick run' : ''} on ${run.date.slice(0, 10)}, commit ${run.commit}: ${run.cores} cores (${run.processor}), Node ${run.node}. Model, bare client and gateway share one process.`,
+    markdownTable([...head, 'gateway p99', 'added p99'], rows, [1, 2, 3, 4, 5, 6, 7]),
+    markdownTable(
+      ['what', 'goal', 'measured', 'met'],
+      [
+        [
+          'what the gateway adds to a call, p50',
+          `<= ${mostAddedMs} ms`,
+          figure(worst, 'ms'),
+          word(worst <= mostAddedMs),
+        ],
+        [
+          'slots busy at the server while work waits',
+          `>= ${leastBusy * 100} %`,
+          `${figure(busy.share * 100, '%')} (${busy.calls} calls for ${busy.slots} slots, ${figure(busy.waitedMs / 1000, 's')})`,
+          word(busy.share >= leastBusy),
+        ],
+      ],
+    ),
+  ].join('\n\n')
+}

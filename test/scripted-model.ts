@@ -1,0 +1,100 @@
+// A model server for unit tests that misbehaves as the test says, answer by answer, and counts what it was asked.
+import type { ServerResponse } from 'node:http'
+import { reply, startScriptedServer, type SeenRequest } from './scripted-server.ts'
+
+/** What is done with one question. */
+export type Step = (response: ServerResponse, request: SeenRequest) => void
+
+export interface ScriptedModel {
+  readonly endpoint: string
+  /** The questions so far. */
+  readonly asked: readonly SeenRequest[]
+  /** How many connections the client closed before the answer was complete. */
+  readonly left: () => number
+  /** Whether the newest question gets no more bytes. */
+  readonly isSilent: () => boolean
+  readonly close: () => Promise<void>
+}
+
+const silent = new WeakSet<ServerResponse>()
+
+/** Starts a server that takes the next step for each question, and the last one for ever. */
+export async function startScriptedModel(
+  steps: readonly Step[],
+  port?: number,
+): Promise<ScriptedModel> {
+  let newest: ServerResponse | undefined
+  let left = 0
+  const server = await startScriptedServer((request, response) => {
+    newest = response
+    response.on('close', () => {
+      if (!response.writableEnded && !response.destroyed) left++
+      else if (silent.has(response)) left++
+    })
+    const step = steps[Math.min(server.requests.length, steps.length) - 1]
+    step?.(response, request)
+  }, port)
+  return {
+    endpoint: server.config.server,
+    asked: server.requests,
+    left: () => left,
+    isSilent: () => newest !== undefined && silent.has(newest),
+    close: async () => server.close(),
+  }
+}
+
+const line = (value: object) => `${JSON.stringify(value)}\n`
+const piece = (content: string) => line({ message: { role: 'assistant', content }, done: false })
+
+/** The whole answer, with the server's counts. */
+export const says =
+  (text: string, counts: { readonly input?: number; readonly output?: number } = {}): Step =>
+  (response) => {
+    response.write(piece(text))
+    response.end(
+      line({
+        message: { role: 'assistant', content: '' },
+        done: true,
+        done_reason: 'stop',
+        prompt_eval_count: counts.input ?? 30,
+        eval_count: counts.output ?? 5,
+      }),
+    )
+  }
+
+export const refuses =
+  (status: number, error: string, headers: Readonly<Record<string, string>> = {}): Step =>
+  (response) =>
+    reply(response, status, { error }, headers)
+
+/** Not a byte, not even headers. */
+export const keepsSilent: Step = (response) => void silent.add(response)
+
+/** Begins, and freezes. */
+export const freezes: Step = (response) => {
+  response.write(piece('half '))
+  silent.add(response)
+}
+
+/** Begins, and says in the middle that it failed. */
+export const failsMidway: Step = (response) => {
+  response.write(piece('half '))
+  response.end(line({ error: 'an error was encountered while running the model' }))
+}
+
+/** Begins, and ends as if that were all. */
+export const endsHalf: Step = (response) => void response.end(piece('half '))
+
+/** Begins, and the connection is cut, within a line. */
+export const isCut: Step = (response) => {
+  response.write(`${piece('half ')}{"message":{"con`, () => response.destroy())
+}
+
+/** The connection is closed without an answer. */
+export const hangsUp: Step = (response) => void response.destroy()
+
+/** Unloads the model instead of answering. */
+export const unloads: Step = (response) =>
+  void response.end(
+    line({ message: { role: 'assistant', content: '' }, done: true, done_reason: 'unload' }),
+  )
