@@ -1,4 +1,3 @@
-import type { DevRequest } from './api/devrequest.ts'
 import { leaderLease } from './api/names.ts'
 import type { AuditLog } from './audit/log.ts'
 import type { Config, Identity } from './config.ts'
@@ -7,7 +6,7 @@ import { StartFailures } from './controllers/agent/start-failures.ts'
 import { brokenReconciler, watchBroken } from './controllers/broken/controller.ts'
 import { taskReconciler } from './controllers/agenttask/controller.ts'
 import { requestReconciler } from './controllers/devrequest/controller.ts'
-import { Planning, type Planned } from './controllers/devrequest/planning.ts'
+import { Planning, type MakePlan } from './controllers/devrequest/planning.ts'
 import { planningStall } from './controllers/devrequest/stalls.ts'
 import { settingsKey, settingsReconciler } from './controllers/languagemodel/configured.ts'
 import { modelReconciler } from './controllers/languagemodel/controller.ts'
@@ -47,8 +46,7 @@ export interface Surroundings {
   }) => {
     readonly gateway: Gateway
     readonly servers: ModelServers
-    /** Plans a request; may take minutes, and is asked again after a failure. */
-    readonly plan: (request: DevRequest, signal: AbortSignal) => Promise<Planned>
+    readonly plan: MakePlan
   }
   /** Lets agents in: runs as long as this process leads. */
   readonly serveHub: (desk: HubDesk) => Runnable

@@ -85,7 +85,7 @@ describe.skipIf(helm === '')('the models of the agents', () => {
     expect(server([])).toEqual({
       url: 'http://guildhall-ollama.guildhall.svc:11434',
       airGapped: false,
-      memory: 8 * 2 ** 30,
+      memory: 10 * 2 ** 30,
       disk: 20 * 2 ** 30,
     })
     expect(

@@ -162,8 +162,8 @@ export const chartValues = z.strictObject({
     }),
     resources: resources(
       { cpu: '250m', memory: '2Gi' },
-      { memory: '8Gi' },
-      'Its resources; a 7B model in 4 bits needs about 6Gi. GPUs go under limits.',
+      { memory: '10Gi' },
+      'Its resources; with a context of 8192 tokens qwen2.5-coder:7b needs about 6Gi and codellama:7b 9Gi. GPUs go under limits.',
     ),
     persistence: persistence('20Gi', 'the models'),
     keepAlive: text('30m', 'How long a model stays in memory after its last use.'),

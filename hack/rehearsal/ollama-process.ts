@@ -10,14 +10,16 @@ export interface RealOllama extends AsyncDisposable {
   readonly endpoint: string
 }
 
-/** Starts Ollama from the directory that it was built into; its store goes with it. */
-export async function startOllama(directory: string): Promise<RealOllama> {
+/** Starts Ollama from the directory that it was built into, for so many calls at once; its store goes with it. */
+export async function startOllama(directory: string, parallel = 1): Promise<RealOllama> {
   const home = await mkdtemp(join(tmpdir(), 'ollama-'))
   const child: ChildProcess = spawn(join(directory, 'ollama'), ['serve'], {
     env: {
       PATH: process.env['PATH'],
       HOME: home,
       OLLAMA_HOST: '127.0.0.1:0',
+      OLLAMA_NO_CLOUD: '1',
+      OLLAMA_NUM_PARALLEL: String(parallel),
       OLLAMA_MODELS: join(home, 'models'),
     },
     stdio: ['ignore', 'ignore', 'pipe'],

@@ -59,6 +59,8 @@ export const requestReasons = {
   Preparing: 'Preparing',
   Planning: 'Planning',
   Planned: 'Planned',
+  /** A part of it failed and is planned anew. */
+  Replanning: 'Replanning',
   Running: 'Running',
   Delivering: 'Delivering',
   Suspended: 'Suspended',

@@ -236,6 +236,11 @@ export const plan = object(
       'Who is needed.',
     ),
     tasks: list(plannedTask, 50, 'Every task of the plan.'),
+    replaced: list(
+      objectName('Name of a task.'),
+      50,
+      'Tasks of the plan before this revision that it does without: they failed, or waited for one that did.',
+    ).optional(),
     warnings: list(text(500, 'A sentence.'), 20, 'What a person should know about this plan.'),
     attempts: count(0, 10, 'How often the model was asked.'),
     tokens: count(0, 2000000000, 'Tokens that planning used.').optional(),

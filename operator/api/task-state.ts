@@ -46,6 +46,18 @@ export function firstClaim(tasks: readonly AgentTask[]): AgentTask | undefined {
     )[0]
 }
 
+/**
+ * The tasks that count for a plan. Those of an earlier revision that it does without are history: nobody waits for them, and
+ * they fail nothing.
+ */
+export function inPlan(
+  tasks: readonly AgentTask[],
+  plan: { readonly replaced?: readonly string[] | undefined } | undefined,
+): readonly AgentTask[] {
+  const replaced = new Set(plan?.replaced)
+  return replaced.size === 0 ? tasks : tasks.filter(({ metadata }) => !replaced.has(metadata.name))
+}
+
 /** The word of the STATUS column. */
 export function statusWord(task: AgentTask): string {
   return conditionOf(task, taskConditions.Succeeded)?.reason ?? ''

@@ -2,7 +2,7 @@ import type { Assignment } from '../api/agent-protocol.ts'
 import type { AgentTask } from '../api/agent-task.ts'
 import type { DevRequest } from '../api/devrequest.ts'
 import { git } from '../api/names.ts'
-import { isFinished } from '../api/task-state.ts'
+import { inPlan, isFinished } from '../api/task-state.ts'
 
 /** What the operator knows about the model a task uses. */
 export interface ModelFacts {
@@ -22,6 +22,7 @@ export function assignmentMessage(
   const given = task.status?.assignment
   if (given === undefined) throw new TypeError(`task ${task.metadata.name} is not assigned`)
   const { spec } = task
+  const current = inPlan(tasks, request.status?.plan)
   return {
     kind: 'assign',
     task: task.metadata.name,
@@ -36,7 +37,7 @@ export function assignmentMessage(
     files: spec.files,
     ...(spec.unit === undefined ? {} : { unit: spec.unit }),
     requestText: request.spec.request,
-    siblings: tasks
+    siblings: current
       .filter((other) => other.spec.action === 'code' && other.spec.unit !== spec.unit)
       .map((other) => ({
         unit: other.spec.unit ?? other.metadata.name,
@@ -56,7 +57,7 @@ export function assignmentMessage(
       reason: past.failure?.reason ?? 'InternalError',
       message: past.failure?.message ?? '',
     })),
-    done: tasks
+    done: current
       .filter((other) => isFinished(other) && other.status?.result !== undefined)
       .map((other) => ({
         task: other.metadata.name,

@@ -14,6 +14,15 @@ export interface ExpandOptions {
   /** The review looks for holes before anything else. */
   readonly security: boolean
   readonly maxTasks: number
+  /** What is there already when a plan is revised. */
+  readonly begun?: {
+    /** Tasks that prepared the branch. */
+    readonly branch: readonly string[]
+    /** The last task of each unit that is done, by the unit's name. */
+    readonly ends: ReadonlyMap<string, readonly string[]>
+    /** Ends the names of tasks for the whole request, which the plan had before. */
+    readonly mark: string
+  }
 }
 
 /** The tasks, and sentences about what had to be left out. */
@@ -32,7 +41,7 @@ const dispensable: readonly Action[] = ['document', 'review', 'branch', 'finish'
  */
 export function expand(units: readonly Unit[], options: ExpandOptions): Expansion {
   const warnings: string[] = []
-  const left = new Set<Action>()
+  const left = new Set<Action>(options.begun === undefined ? [] : ['branch'])
   const wanted = (all: readonly Unit[]) =>
     all.length * (1 + Number(!left.has('spec')) + Number(!left.has('verify'))) +
     Number(!left.has('branch')) +
@@ -50,9 +59,10 @@ export function expand(units: readonly Unit[], options: ExpandOptions): Expansio
       `spec.limits.maxTasks is ${options.maxTasks}: ${units.length} units were merged into ${kept.length}`,
     )
   }
-  if (left.size > 0) {
+  const missing = [...left].filter((action) => action !== 'branch' || options.begun === undefined)
+  if (missing.length > 0) {
     warnings.push(
-      `spec.limits.maxTasks is ${options.maxTasks}: the plan has no task to ${[...left].join(', ')}`,
+      `spec.limits.maxTasks is ${options.maxTasks}: the plan has no task to ${missing.join(', ')}`,
     )
   }
   return { tasks: tasksOf(kept, left, options), warnings }
@@ -70,7 +80,7 @@ function tasksOf(
   ): readonly string[] => {
     if (left.has(action)) return task.after
     const onFailure = action === 'review' || action === 'document' ? 'Continue' : 'FailRequest'
-    const name = taskName(options.request, action, task.unit)
+    const name = taskName(options.request, action, task.unit ?? options.begun?.mark)
     tasks.push({ name, type: actionType[action], action, onFailure, ...task })
     return [name]
   }
@@ -79,10 +89,10 @@ function tasksOf(
     ...whole,
     title: 'Prepare the branch',
     goal: 'The branch of the request is there and the project in it can be worked on.',
-    after: [],
+    after: [...(options.begun?.branch ?? [])],
   })
   /** The last task of each unit: what others wait for. */
-  const ends = new Map<string, readonly string[]>()
+  const ends = new Map<string, readonly string[]>(options.begun?.ends)
   for (const [index, unit] of units.entries()) {
     const { name, goal, doneWhen } = unit
     const files = [...unit.files]
@@ -94,6 +104,7 @@ function tasksOf(
           other.files.some((file) => unit.files.includes(file)),
       )
       .flatMap((other) => ends.get(other.name) ?? [])
+    const done = (unit.after ?? []).flatMap((name) => options.begun?.ends.get(name) ?? [])
     const common = { goal, doneWhen, files, unit: name }
     const what = files[0] ?? name
     const spec = add('spec', {
@@ -104,7 +115,7 @@ function tasksOf(
     const code = add('code', {
       ...common,
       title: titled(`Write ${what}${about(goal)}`),
-      after: [...new Set([...spec, ...earlier])],
+      after: [...new Set([...spec, ...earlier, ...done])],
     })
     const verify = add('verify', { ...common, title: `Run the tests of ${name}`, after: [...code] })
     ends.set(name, verify)

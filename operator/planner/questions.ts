@@ -1,6 +1,7 @@
 // What the planner asks a model, in words.
 import { z } from 'zod'
 import type { PromptSection } from '../api/agent-protocol.ts'
+import type { Unit } from '../api/devrequest.ts'
 import type { Question } from '../models/verbs.ts'
 import { factsInWords, type RepositoryFacts } from './facts.ts'
 
@@ -103,6 +104,24 @@ export function unitsQuestion(input: {
     instruction: `Answer with one JSON object only: {"a_units":[{"a_goal":"","b_files":[""],"c_done_when":"","d_after":0}],"b_docs":true,"c_deploy":false}`,
     // A ceiling, above the usual 400: four units with examples are longer, and a cut answer is worth nothing.
     maxTokens: 900,
+  }
+}
+
+/** Asks for other units in the place of one that failed. */
+export function splitQuestion(
+  unit: Pick<Unit, 'goal' | 'files' | 'doneWhen'> & { readonly evidence: readonly string[] },
+  facts: RepositoryFacts,
+): Question {
+  const whole = unitsQuestion({ request: `${unit.goal}\n${unit.doneWhen}`, facts, notes: '' })
+  return {
+    ...whole,
+    purpose: 'plan.split',
+    system: `${whole.system}\nSomebody tried to make all of it at once and failed. Make at least two units of it, the simplest first.`,
+    sections: [
+      ...whole.sections,
+      section('Files', unit.files.join(', ')),
+      section('What failed', unit.evidence.map((line) => `- ${line}`).join('\n'), false),
+    ],
   }
 }
 

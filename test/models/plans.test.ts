@@ -21,6 +21,8 @@ const limits = {
   taskTimeoutSeconds: 1800,
   maxAttempts: 3,
 } as const
+/** Two answers together take the machine less time than one after the other. */
+const atOnce = 2
 const smallModel = 'smollm2:135m'
 const { signal } = new AbortController()
 
@@ -28,33 +30,42 @@ let server: RealOllama
 let profile: ModelProfile
 const calls: TraceRecord[] = []
 const rows: string[] = []
+const plans = new Map<string, MadePlan>()
 
 beforeAll(async () => {
   const log = streamLog()
-  server = await startOllama(await ensureOllama({ log }))
+  server = await startOllama(await ensureOllama({ log }), atOnce)
   const { path } = await ensureSmolLM2({ log })
-  await loadModel({ ollamaUrl: server.endpoint, path, name: smallModel, log })
+  await loadModel({ ollamaUrl: server.endpoint, path, name: smallModel, threads: 2, log })
   // Its tier is weak; told that it is good, it is asked all the same.
   profile = modelProfile.parse({
     name: smallModel,
     endpoint: server.endpoint,
     contextTokens: 4096,
-    outputTokens: 1024,
+    // It rarely knows where to stop; what it has not said by then it does not say.
+    outputTokens: 192,
+    parallel: atOnce,
     tier: 'good',
   })
+  const left = [...requests]
+  const work = async (): Promise<void> => {
+    for (let one = left.shift(); one !== undefined; one = left.shift()) await note(one)
+  }
+  await Promise.all(Array.from({ length: atOnce }, work))
 })
 afterAll(async () => {
   process.stderr.write(`\n${table()}\n`)
   await server?.[Symbol.asyncDispose]()
 })
 
+const gateway = createGateway({
+  profile: () => profile,
+  clock,
+  random,
+  trace: (record) => calls.push(record),
+})
+
 async function planOf({ name, request, files = {} }: AskedFor): Promise<MadePlan> {
-  const gateway = createGateway({
-    profile: () => profile,
-    clock,
-    random,
-    trace: (record) => calls.push(record),
-  })
   const reader = {
     readTree: async () => ({
       files: Object.entries(files).map(([path, text]) => ({ path, bytes: text.length })),
@@ -67,19 +78,35 @@ async function planOf({ name, request, files = {} }: AskedFor): Promise<MadePlan
   return makePlan({ request: name, spec, profile, facts, call: gateway.call }, { signal })
 }
 
-test.each(requests.map((one) => [one.name, one] as const))(
+/** Plans one and notes what came of it. */
+async function note(one: AskedFor): Promise<void> {
+  const startedAt = clock.monotonic()
+  const made = await planOf(one)
+  const { plan, transcript } = made
+  const units = plan.tasks.filter(({ action }) => action === 'code').length
+  const seconds = Math.round((clock.monotonic() - startedAt) / 1000)
+  plans.set(one.name, made)
+  const cells = [
+    one.name,
+    plan.source,
+    units,
+    plan.tasks.length,
+    plan.waves.length,
+    transcript.length,
+    seconds,
+    /gave no plan that could be used \((.*?)\);/.exec(plan.warnings[0] ?? '')?.[1] ?? '',
+  ]
+  rows.push(`| ${cells.join(' | ')} |`)
+  process.stderr.write(`${rows.at(-1)}\n`)
+}
+
+test.each(requests.map(({ name }) => name))(
   'a request for %s becomes a plan that can be carried out',
-  async (name, one) => {
-    const startedAt = clock.monotonic()
-    const { plan, transcript } = await planOf(one)
-    const units = plan.tasks.filter(({ action }) => action === 'code')
-    const seconds = Math.round((clock.monotonic() - startedAt) / 1000)
-    const asked = transcript.length
-    rows.push(
-      `| ${name} | ${plan.source} | ${units.length} | ${plan.tasks.length} | ${plan.waves.length} | ${asked} | ${seconds} |`,
-    )
+  (name) => {
+    const plan = plans.get(name)?.plan
+    if (plan === undefined) throw new Error('it has no plan')
     expect(planProblems(plan, limits)).toEqual([])
-    expect(units.length).toBeGreaterThan(0)
+    expect(plan.tasks.some(({ action }) => action === 'code')).toBe(true)
   },
 )
 
@@ -93,8 +120,8 @@ function table(): string {
   const kept = rows.filter((row) => row.includes('| model |')).length
   return [
     `${smallModel}: the model's own units survived in ${kept} of ${rows.length} plans`,
-    '| request | units by | units | tasks | waves | questions | s |',
-    '|---|---|---|---|---|---|---|',
+    '| request | units by | units | tasks | waves | questions | s | why not the model’s own |',
+    '|---|---|---|---|---|---|---|---|',
     ...rows,
   ].join('\n')
 }

@@ -15,6 +15,7 @@ import type { Models } from '../languagemodel/models.ts'
 import { Pace } from '../pace.ts'
 import { byRequest, writeStatus, type World } from '../world.ts'
 import { decideRequest, finalStatus, type RequestObservation, type Stall } from './decide.ts'
+import type { FailedPart } from './failed-part.ts'
 import type { Planning } from './planning.ts'
 import { forgeStall, modelStall, taskNameTaken, unknownModel } from './stalls.ts'
 import { agentTaskOf } from './tasks.ts'
@@ -72,13 +73,15 @@ export function requestReconciler(world: World, parts: RequestParts): Reconcile 
         if (waitMs > 0) return requeueAfter(waitMs, 'its figures were written a moment ago')
         pace.written(key)
         await writeAndTell(world, request, decision.status, signal)
-        if (decision.status.plan !== undefined) parts.planning.forget(request.metadata.uid)
+        parts.planning.settle({ metadata: request.metadata, status: decision.status })
         return seen.stall === undefined ? done : requeueAfter(stallPauseMs, seen.stall.reason)
       }
       case 'prepare':
         return prepare(world, parts, desk, request, signal)
       case 'plan':
         return plan(parts, desk, seen.request, seen.model)
+      case 'replan':
+        return plan(parts, desk, seen.request, seen.model, decision.failed)
       case 'create-tasks':
         return createTasks(world, parts, desk, seen.request, decision.tasks, signal)
       case 'deliver':
@@ -252,7 +255,13 @@ async function prepare(
   }
 }
 
-function plan(parts: RequestParts, desk: StallDesk, request: DevRequest, model: string): Result {
+function plan(
+  parts: RequestParts,
+  desk: StallDesk,
+  request: DevRequest,
+  model: string,
+  failed?: FailedPart,
+): Result {
   const asksModel = request.spec.plan === undefined
   const { names } = parts.models
   const stall = !names.includes(model)
@@ -262,7 +271,7 @@ function plan(parts: RequestParts, desk: StallDesk, request: DevRequest, model: 
       : undefined
   if (stall !== undefined) return stalled(desk, request, stall)
   desk.set(request, undefined)
-  const waitMs = parts.planning.start(request)
+  const waitMs = parts.planning.start(request, failed)
   return waitMs > 0 ? requeueAfter(waitMs, 'planning failed a moment ago') : done
 }
 

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { conditionOf, isTrue } from '../../api/condition-list.ts'
 import type { AgentTask } from '../../api/agent-task.ts'
 import type { DevRequest, Plan } from '../../api/devrequest.ts'
+import type { FailureReason } from '../../api/failures.ts'
 import {
   agent,
   at,
@@ -201,4 +202,71 @@ test('a finished request rests until its time to live is over', () => {
   const one = request('hello', { ttlSecondsAfterFinished: 60 }, status)
   expect(decideRequest(seen(one))).toEqual({ kind: 'rest', nextAt: now + 60_000 })
   expect(decideRequest(seen(one, { now: now + 61_000 })).kind).toBe('remove')
+})
+
+const failedStatus = (reason: FailureReason): AgentTask['status'] => ({
+  ...endedStatus(false),
+  failure: { reason, message: `it ended with ${reason}`, remedy: '' },
+})
+
+/** A request whose one unit has failed, for a reason. */
+function afterFailure(reason: FailureReason, over: Partial<Plan> = {}) {
+  const withUnits = {
+    ...plan,
+    ...over,
+    tasks: plan.tasks.map((one) => ({ ...one, unit: one.name })),
+  }
+  const running = request('hello', {}, { repository: 'r', plan: withUnits })
+  const tasks = [
+    task('a', { unit: 'a' }, failedStatus(reason)),
+    task('b', { unit: 'b' }, endedStatus(true)),
+  ]
+  return { withUnits, running, tasks }
+}
+
+test.each<[string, FailureReason, Partial<Plan>, 'replan' | 'deliver']>([
+  ['that did not pass its checks is planned anew', 'ChecksFailed', {}, 'replan'],
+  ['whose answers were unusable is planned anew', 'OutputUnusable', {}, 'replan'],
+  ['of a plan that was revised fails for good', 'ChecksFailed', { revision: 2 }, 'deliver'],
+  ['of a person’s plan is left to the person', 'ChecksFailed', { source: 'person' }, 'deliver'],
+  ['whose agent was lost fails for good', 'AgentLost', {}, 'deliver'],
+])('a unit %s', (_, reason, over, want) => {
+  const { running, tasks } = afterFailure(reason, over)
+  const { decision, request: told } = settled(running, { tasks })
+  expect(decision.kind).toBe(want)
+  if (decision.kind !== 'replan') return
+  expect(decision.failed).toEqual({
+    unit: 'a',
+    evidence: [`it ended with ${reason}`],
+    succeeded: ['b'],
+  })
+  expect(conditionOf(told, 'Succeeded')?.reason).toBe('Replanning')
+})
+
+test('the revision is stored once, its new tasks are made, and what it does without counts no more', () => {
+  const { withUnits, running, tasks } = afterFailure('ChecksFailed')
+  const [, b] = withUnits.tasks
+  const next: Plan = {
+    ...withUnits,
+    revision: 2,
+    tasks: b === undefined ? [] : [b, { ...b, name: 'a-2', unit: 'a-2' }],
+    replaced: ['a'],
+  }
+  const planning = { state: 'done', plan: next, tokens: 9 } as const
+  const { request: revised, decision } = settled(running, { tasks, planning })
+  expect(revised.status?.plan).toMatchObject({ revision: 2, replaced: ['a'] })
+  expect(revised.status?.progress).toBe('1/2')
+  expect(decision).toMatchObject({ kind: 'create-tasks', tasks: [{ name: 'a-2' }] })
+  const done = [...tasks, task('a-2', { unit: 'a-2' }, endedStatus(true))]
+  expect(settled(revised, { tasks: done }).decision.kind).toBe('deliver')
+  const end = finalStatus(seen(revised, { tasks: done }))
+  expect(isTrue({ status: end }, 'Succeeded')).toBe(true)
+})
+
+test('a unit that cannot be split ends the request as it would have ended', () => {
+  const { withUnits, running, tasks } = afterFailure('ChecksFailed')
+  const planning = { state: 'done', plan: { ...withUnits, revision: 2 }, tokens: 9 } as const
+  const { request: revised, decision } = settled(running, { tasks, planning })
+  expect(decision.kind).toBe('deliver')
+  expect(finalStatus(seen(revised, { tasks })).summary).toMatch(/a failed: ChecksFailed/)
 })

@@ -9,7 +9,8 @@ import {
 } from '../../api/condition-list.ts'
 import { requestConditions, requestReasons, type RequestReason } from '../../api/conditions.ts'
 import type { DevRequest, DevRequestStatus, Plan, PlannedTask } from '../../api/devrequest.ts'
-import { hasFailed, hasSucceeded, heldBy, isFinished } from '../../api/task-state.ts'
+import { hasFailed, hasSucceeded, heldBy, inPlan, isFinished } from '../../api/task-state.ts'
+import { failedPart, type FailedPart } from './failed-part.ts'
 
 /** Something outside that stops the work; it goes on by itself when the cause is gone. */
 export interface Stall {
@@ -50,6 +51,8 @@ export type RequestDecision =
   | { readonly kind: 'prepare' }
   /** Ask the planner, in the background. */
   | { readonly kind: 'plan' }
+  /** Plan a failed part anew, in the background. */
+  | { readonly kind: 'replan'; readonly failed: FailedPart }
   | { readonly kind: 'create-tasks'; readonly tasks: readonly PlannedTask[] }
   /** Read the branch's head, then write the end. */
   | { readonly kind: 'deliver' }
@@ -93,7 +96,8 @@ function stateOf(status: DevRequestStatus): unknown {
 }
 
 function nextStep(seen: RequestObservation, status: DevRequestStatus): RequestDecision {
-  const { request, tasks } = seen
+  const { request } = seen
+  const tasks = inPlan(seen.tasks, status.plan)
   if (seen.invalid !== undefined) return { kind: 'rest', nextAt: undefined }
   if (status.repository === undefined) return { kind: 'prepare' }
   if (status.plan === undefined)
@@ -104,17 +108,24 @@ function nextStep(seen: RequestObservation, status: DevRequestStatus): RequestDe
     (planned) => !tasks.some((task) => task.metadata.name === planned.name),
   )
   if (missing.length > 0) return { kind: 'create-tasks', tasks: missing }
-  if (tasks.every(isFinished)) return { kind: 'deliver' }
-  return { kind: 'rest', nextAt: undefined }
+  if (!tasks.every(isFinished)) return { kind: 'rest', nextAt: undefined }
+  const failed = failedPart(status.plan, tasks)
+  if (failed === undefined) return { kind: 'deliver' }
+  return seen.planning.state === 'idle'
+    ? { kind: 'replan', failed }
+    : { kind: 'rest', nextAt: undefined }
 }
 
 /** The status while it goes on, computed anew from what is seen. */
 export function statusOf(seen: RequestObservation): DevRequestStatus {
   const { request, tasks, planning, stall, branch } = seen
   const before = request.status ?? {}
+  // The first stored plan wins, and the first stored revision of it.
   const plan =
-    before.plan ??
-    (planning.state === 'done' ? { ...planning.plan, tokens: planning.tokens } : undefined)
+    planning.state === 'done' && planning.plan.revision > (before.plan?.revision ?? 0)
+      ? { ...planning.plan, tokens: planning.tokens }
+      : before.plan
+  const current = inPlan(tasks, plan)
   const prepared = before.repository !== undefined
   const at = new Date(seen.now).toISOString()
   const [reason, message] = summary(seen, prepared, plan)
@@ -139,7 +150,7 @@ export function statusOf(seen: RequestObservation): DevRequestStatus {
       type: Integrated,
       status: 'Unknown',
       reason: requestReasons.Pending,
-      message: `${tasks.filter(hasSucceeded).length} of ${plan?.tasks.length ?? 0} tasks are on the branch`,
+      message: `${current.filter(hasSucceeded).length} of ${plan?.tasks.length ?? 0} tasks are on the branch`,
     },
     {
       type: Delivered,
@@ -156,7 +167,7 @@ export function statusOf(seen: RequestObservation): DevRequestStatus {
     at,
     request.metadata.generation,
   )
-  const finished = tasks.filter(isFinished).length
+  const finished = current.filter(isFinished).length
   const team = teamOf(seen.agents)
   const { waitingFor: _waitingFor, team: _team, ...kept } = before
   return {
@@ -184,9 +195,10 @@ export function statusOf(seen: RequestObservation): DevRequestStatus {
 
 /** The status at the end. `branch` is what the forge says last. */
 export function finalStatus(seen: RequestObservation): DevRequestStatus {
-  const { request, tasks, branch } = seen
+  const { request, branch } = seen
   const at = new Date(seen.now).toISOString()
   const base = statusOf(seen)
+  const tasks = inPlan(seen.tasks, base.plan)
   const failed = tasks.filter((task) => hasFailed(task) && task.spec.onFailure === 'FailRequest')
   const lost = tasks.filter((task) => hasFailed(task) && task.spec.onFailure === 'Continue')
   const dead =
@@ -295,6 +307,10 @@ function summary(
   if (!prepared) return [requestReasons.Preparing, 'its repository is being made']
   if (plan === undefined)
     return [requestReasons.Planning, `model ${seen.model} is asked for a plan`]
+  const current = inPlan(seen.tasks, plan)
+  const failed = current.every(isFinished) ? failedPart(plan, current) : undefined
+  if (failed !== undefined)
+    return [requestReasons.Replanning, `unit ${failed.unit} failed; it is planned anew`]
   const running = seen.tasks.filter((task) => heldBy(task) !== undefined).length
   return [requestReasons.Running, `${running} tasks are being worked on`]
 }

@@ -3,9 +3,11 @@ import { ForgeError, type Forge } from '../../forge-client.ts'
 import type { Logger } from '../../kube/ports.ts'
 import type { Gateway } from '../../models/gateway.ts'
 import type { ModelProfile } from '../../models/profile.ts'
-import { readFacts } from '../../planner/facts.ts'
-import { makePlan } from '../../planner/plan.ts'
-import type { Planned } from './planning.ts'
+import { readFacts, type RepositoryReader } from '../../planner/facts.ts'
+import { makePlan, type MadePlan, type PlanInput } from '../../planner/plan.ts'
+import { replan } from '../../planner/replan.ts'
+import type { FailedPart } from './failed-part.ts'
+import type { MakePlan } from './planning.ts'
 
 /** Builds the function that plans one request: facts from the forge, units from the model, tasks by rule. */
 export function planMaker(parts: {
@@ -13,42 +15,59 @@ export function planMaker(parts: {
   readonly gateway: Gateway
   readonly profileOf: (name: string) => ModelProfile | undefined
   readonly log: Logger
-}): (request: DevRequest, signal: AbortSignal) => Promise<Planned> {
-  return async function planRequest(request, signal) {
+}): MakePlan {
+  return async function planRequest(request, { failed, signal }) {
     const { metadata, spec, status } = request
     const profile = parts.profileOf(status?.model ?? '')
     if (status?.repository === undefined || status.base === undefined || profile === undefined)
       throw new TypeError(`request ${metadata.name} is not prepared`)
-    const { repository, base } = status
-    const facts = await readFacts(
-      {
-        readTree: async (options) => parts.forge.tree(repository, base, options),
-        readFile: async (path, options) => {
-          const text = await parts.forge.file(repository, base, path, options)
-          if (text === undefined) throw new ForgeError('NotFound', `${path} is not in ${base}`)
-          return text
-        },
-      },
-      spec.request,
-      { signal },
-    )
-    const { plan, transcript } = await makePlan(
-      {
-        request: metadata.name,
-        spec,
-        profile,
-        facts,
-        call: parts.gateway.call,
-        usedTokens: status.tokens ?? 0,
-      },
-      { signal },
-    )
+    // A part is planned anew on what the others have made by then.
+    const commit = failed === undefined ? status.base : (status.head ?? status.base)
+    const reader = readerOf(parts.forge, status.repository, commit)
+    const input: PlanInput = {
+      request: metadata.name,
+      spec,
+      profile,
+      facts: await readFacts(reader, spec.request, { signal }),
+      call: parts.gateway.call,
+      usedTokens: status.tokens ?? 0,
+    }
+    const { plan, transcript } = await (failed === undefined
+      ? makePlan(input, { signal })
+      : planAnew(input, request, failed, signal))
     const used = parts.gateway.tokens({ request: metadata.name, task: '' })
+    const { hash, revision, source, replaced } = plan
     parts.log.info(
-      { request: metadata.name, plan: plan.hash, source: plan.source, tasks: plan.tasks.length },
+      { request: metadata.name, plan: hash, revision, source, tasks: plan.tasks.length, replaced },
       `request ${metadata.name} planned: ${plan.tasks.length} tasks in ${plan.waves.length} waves`,
     )
     parts.log.debug({ request: metadata.name, transcript }, 'planning transcript')
     return { plan, tokens: used.inputTokens + used.outputTokens }
+  }
+}
+
+async function planAnew(
+  input: PlanInput,
+  { metadata, status }: DevRequest,
+  { unit, evidence, succeeded }: FailedPart,
+  signal: AbortSignal,
+): Promise<MadePlan> {
+  const plan = status?.plan
+  const code = plan?.tasks.find((task) => task.unit === unit && task.action === 'code')
+  if (plan === undefined || code === undefined)
+    throw new TypeError(`request ${metadata.name} has no unit ${unit}`)
+  const { goal, files, doneWhen } = code
+  const failed = { name: unit, goal, files, doneWhen: doneWhen || goal, evidence }
+  return replan({ ...input, plan, failed, succeeded: new Set(succeeded) }, { signal })
+}
+
+function readerOf(forge: Forge, repository: string, commit: string): RepositoryReader {
+  return {
+    readTree: async (options) => forge.tree(repository, commit, options),
+    readFile: async (path, options) => {
+      const text = await forge.file(repository, commit, path, options)
+      if (text === undefined) throw new ForgeError('NotFound', `${path} is not in ${commit}`)
+      return text
+    },
   }
 }

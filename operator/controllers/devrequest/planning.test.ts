@@ -12,7 +12,7 @@ function desk(make: (signal: AbortSignal) => Promise<Planned>) {
   const asked: AbortSignal[] = []
   const changed: string[] = []
   const planning = new Planning({
-    make: (_request, signal) => {
+    make: (_request, { signal }) => {
       asked.push(signal)
       return make(signal)
     },
@@ -65,4 +65,16 @@ test('the job of a request that is gone is cancelled, that of its successor is n
   expect(planning.stateOf(wish).state).toBe('idle')
   planning.forgetOthers('guildhall/hello', undefined)
   expect(asked.map((signal) => signal.aborted)).toEqual([true, true])
+})
+
+test('a revision is a job of its own: figures of the old plan end it not, the stored revision does', async () => {
+  const { clock, asked, planning } = desk(() => new Promise(() => {}))
+  const running = { ...wish, status: { plan: { revision: 1 } as Plan } }
+  planning.start(running, { unit: 'a', evidence: [], succeeded: [] })
+  await clock.advance(0)
+  planning.settle(running)
+  expect(planning.stateOf(running).state).toBe('running')
+  planning.settle({ ...wish, status: { plan: { revision: 2 } as Plan } })
+  expect(asked[0]?.aborted).toBe(true)
+  expect(planning.stateOf(running).state).toBe('idle')
 })

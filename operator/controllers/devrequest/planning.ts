@@ -1,6 +1,7 @@
 import type { DevRequest, Plan } from '../../api/devrequest.ts'
 import type { Clock, Logger } from '../../kube/ports.ts'
 import type { PlanningState, Stall } from './decide.ts'
+import type { FailedPart } from './failed-part.ts'
 
 /** What the planner gives for one request. */
 export interface Planned {
@@ -8,7 +9,17 @@ export interface Planned {
   readonly tokens: number
 }
 
-type Job = { readonly key: string } & (
+/** Plans a request; with `failed`, that part of its plan anew. May take minutes; asked again after a failure. */
+export type MakePlan = (
+  request: DevRequest,
+  options: { readonly failed?: FailedPart | undefined; readonly signal: AbortSignal },
+) => Promise<Planned>
+
+type Job = {
+  readonly key: string
+  /** The revision of the plan that it makes. */
+  readonly revision: number
+} & (
   | { readonly state: 'running'; readonly cancel: AbortController; readonly failures: number }
   | { readonly state: 'done'; readonly planned: Planned }
   | {
@@ -32,14 +43,14 @@ const longestPauseMs = 120_000
  */
 export class Planning {
   readonly #jobs = new Map<string, Job>()
-  readonly #make: (request: DevRequest, signal: AbortSignal) => Promise<Planned>
+  readonly #make: MakePlan
   readonly #stallOf: (error: unknown) => Stall
   readonly #onChange: (key: string) => void
   readonly #clock: Clock
   readonly #log: Logger
 
   constructor(options: {
-    readonly make: (request: DevRequest, signal: AbortSignal) => Promise<Planned>
+    readonly make: MakePlan
     /** Turns what the planner threw into words for the request. */
     readonly stallOf: (error: unknown) => Stall
     readonly onChange: (key: string) => void
@@ -66,7 +77,7 @@ export class Planning {
   }
 
   /** Starts a job unless one runs, has a plan, or failed a moment ago. Returns how long to wait in that last case. */
-  start(request: DevRequest): number {
+  start(request: DevRequest, failed?: FailedPart): number {
     const { uid, namespace, name } = request.metadata
     const key = `${namespace}/${name}`
     const job = this.#jobs.get(uid)
@@ -75,27 +86,35 @@ export class Planning {
     if (waitMs > 0) return waitMs
     const cancel = new AbortController()
     const failures = job?.failures ?? 0
-    this.#jobs.set(uid, { key, state: 'running', cancel, failures })
+    const about = { key, revision: (request.status?.plan?.revision ?? 0) + 1 }
+    this.#jobs.set(uid, { ...about, state: 'running', cancel, failures })
     const end = (next: Job): void => {
       if (cancel.signal.aborted) return
       this.#jobs.set(uid, next)
       this.#onChange(key)
     }
-    this.#make(request, cancel.signal).then(
-      (planned) => end({ key, state: 'done', planned }),
+    this.#make(request, { failed, signal: cancel.signal }).then(
+      (planned) => end({ ...about, state: 'done', planned }),
       (error: unknown) => {
         if (cancel.signal.aborted) return
         this.#log.warn({ request: name, err: error }, 'planning did not succeed')
         const pause = Math.min(longestPauseMs, pauseMs * 2 ** Math.min(failures, 10))
         const notBefore = this.#clock.now() + pause
         const stall = this.#stallOf(error)
-        end({ key, state: 'failed', stall, failures: failures + 1, notBefore })
+        end({ ...about, state: 'failed', stall, failures: failures + 1, notBefore })
       },
     )
     return 0
   }
 
-  /** Ends and forgets the job of a request that is planned. */
+  /** Ends and forgets the job of a request whose plan is stored in this revision, by whomever. */
+  settle({ metadata, status }: Pick<DevRequest, 'metadata' | 'status'>): void {
+    const job = this.#jobs.get(metadata.uid)
+    if (job !== undefined && (status?.plan?.revision ?? 0) >= job.revision)
+      this.forget(metadata.uid)
+  }
+
+  /** Ends and forgets the job of a request. */
   forget(uid: string): void {
     const job = this.#jobs.get(uid)
     if (job?.state === 'running') job.cancel.abort(new Error('nobody waits for the plan any more'))

@@ -1,7 +1,7 @@
-import type { DevRequest, PlannedTask } from '../../../operator/api/devrequest.ts'
+import type { PlannedTask } from '../../../operator/api/devrequest.ts'
 import { planMaker } from '../../../operator/controllers/devrequest/make-plan.ts'
 import type { ModelServers } from '../../../operator/controllers/languagemodel/servers.ts'
-import type { Planned } from '../../../operator/controllers/devrequest/planning.ts'
+import type { MakePlan, Planned } from '../../../operator/controllers/devrequest/planning.ts'
 import type { Forge } from '../../../operator/forge-client.ts'
 import type { Logger } from '../../../operator/kube/ports.ts'
 import { ModelError } from '../../../operator/models/errors.ts'
@@ -92,11 +92,12 @@ export class SimulatedModel {
     process: SimulatedProcess,
     parts: { readonly forge: Forge; readonly gateway: Gateway; readonly log: Logger },
     requests: readonly RequestPlan[],
-  ): (request: DevRequest, signal: AbortSignal) => Promise<Planned> {
+  ): MakePlan {
     const real = planMaker({ ...parts, profileOf: () => profile })
-    return async (request, signal) => {
+    return async (request, options) => {
+      const { signal } = options
       const known = requests.find(({ name }) => name === request.metadata.name)?.plan ?? 'model'
-      if (known === 'model') return real(request, signal)
+      if (known === 'model') return real(request, options)
       await this.#pause(process, 300, signal)
       if (this.#isDown()) throw new ModelError('ModelUnavailable', 'the model does not answer')
       return { plan: readyPlan(known), tokens: 10 }

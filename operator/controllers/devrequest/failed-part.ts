@@ -1,0 +1,49 @@
+import type { AgentTask } from '../../api/agent-task.ts'
+import type { Plan } from '../../api/devrequest.ts'
+import type { FailureReason } from '../../api/failures.ts'
+import { hasFailed, hasSucceeded } from '../../api/task-state.ts'
+
+/** A unit of a plan that failed, with what is known of it and of the others. */
+export interface FailedPart {
+  readonly unit: string
+  /** What was seen: sentences of the harness and digests of what it ran. */
+  readonly evidence: readonly string[]
+  /** Names of the tasks that succeeded. */
+  readonly succeeded: readonly string[]
+}
+
+/** Failures that smaller pieces may cure; the others have causes outside the work. */
+const curable: ReadonlySet<FailureReason> = new Set([
+  'ChecksFailed',
+  'OutputUnusable',
+  'ContextTooSmall',
+  'ScopeViolated',
+])
+/** Plans are revised once: what fails again in other pieces fails for good. */
+const lastRevision = 2
+
+/** The unit to plan anew, when all tasks have ended; undefined when none failed, or another plan would not help. */
+export function failedPart(
+  plan: Plan | undefined,
+  tasks: readonly AgentTask[],
+): FailedPart | undefined {
+  if (plan === undefined || plan.source === 'person' || plan.revision >= lastRevision)
+    return undefined
+  const failed = tasks.find(
+    (task) =>
+      hasFailed(task) &&
+      task.spec.unit !== undefined &&
+      task.spec.onFailure === 'FailRequest' &&
+      curable.has(task.status?.failure?.reason ?? 'InternalError'),
+  )
+  if (failed?.spec.unit === undefined) return undefined
+  const { failure, result } = failed.status ?? {}
+  return {
+    unit: failed.spec.unit,
+    evidence: [
+      failure?.message ?? '',
+      ...(result?.evidence ?? []).map(({ digest }) => digest),
+    ].filter((line) => line !== ''),
+    succeeded: tasks.filter(hasSucceeded).map(({ metadata }) => metadata.name),
+  }
+}

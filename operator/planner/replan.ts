@@ -1,0 +1,60 @@
+import type { Plan } from '../api/devrequest.ts'
+import { plainLine } from '../api/plain-text.ts'
+import type { Asker } from '../models/verbs.ts'
+import type { MadePlan, PlanInput, TranscriptEntry } from './plan.ts'
+import { revisePlan } from './revise.ts'
+import { splitUnit, type FailedUnit } from './split.ts'
+
+/** What a request's plan is revised from. */
+export interface ReplanInput extends PlanInput {
+  readonly plan: Plan
+  readonly failed: FailedUnit
+  /** Names of the tasks that succeeded. */
+  readonly succeeded: ReadonlySet<string>
+}
+
+/**
+ * Plans the failed part of a request anew. The new revision says in a warning what was done, or that the unit cannot be
+ * split; then its tasks are those of the old one, and the request fails as it would have.
+ * Throws as `makePlan` does.
+ */
+export async function replan(
+  input: ReplanInput,
+  options: { readonly signal?: AbortSignal | undefined; readonly patienceMs?: number | undefined },
+): Promise<MadePlan> {
+  const { plan, failed, spec, profile, facts, succeeded } = input
+  const transcript: TranscriptEntry[] = []
+  const asker: Asker = {
+    call: input.call,
+    model: profile.name,
+    request: input.request,
+    priority: spec.priority,
+    budget: { request: { limit: spec.limits.tokens, used: input.usedTokens ?? 0 } },
+    ...options,
+  }
+  const parts = await splitUnit(asker, profile.tier, failed, facts, transcript)
+  const next =
+    parts === undefined
+      ? { ...plan, revision: plan.revision + 1 }
+      : revisePlan({
+          plan,
+          request: input.request,
+          text: spec.request,
+          failed: failed.name,
+          parts,
+          succeeded,
+          limits: spec.limits,
+        })
+  const said =
+    parts === undefined
+      ? `Unit ${failed.name} failed and cannot be split.`
+      : `Unit ${failed.name} failed and was planned anew in ${parts.length} parts.`
+  return {
+    plan: {
+      ...next,
+      warnings: [...next.warnings, plainLine(said, 500)].slice(-20),
+      attempts: Math.min(10, plan.attempts + transcript.length),
+    },
+    transcript,
+  }
+}

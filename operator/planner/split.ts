@@ -1,0 +1,80 @@
+// Asking for other units in the place of one that failed.
+import type { Unit } from '../api/devrequest.ts'
+import { plainText } from '../api/plain-text.ts'
+import { ModelError } from '../models/errors.ts'
+import type { ModelProfile } from '../models/profile.ts'
+import { decide, type Asker } from '../models/verbs.ts'
+import type { RepositoryFacts } from './facts.ts'
+import type { TranscriptEntry } from './plan.ts'
+import { splitQuestion, unitsAnswer, unitsSchema } from './questions.ts'
+import { addMissing, checkUnits } from './units.ts'
+
+/** A unit that failed, and what the harness saw of it: sentences and digests of what was run. */
+export interface FailedUnit extends Pick<Unit, 'name' | 'goal' | 'files' | 'doneWhen'> {
+  readonly evidence: readonly string[]
+}
+
+type Part = Pick<Unit, 'goal' | 'files' | 'doneWhen'>
+
+/**
+ * Parts to do instead of a unit: what a model proposes once, else one for each of its files; undefined when neither gives
+ * anything else than the unit itself.
+ * Throws ModelError for a model that is not available (retryable), for a budget that is used up, and for an aborted signal.
+ */
+export async function splitUnit(
+  asker: Asker,
+  tier: ModelProfile['tier'],
+  unit: FailedUnit,
+  facts: RepositoryFacts,
+  transcript: TranscriptEntry[],
+): Promise<readonly Part[] | undefined> {
+  const asked = tier === 'weak' ? undefined : await ask(asker, unit, facts, transcript)
+  return asked ?? byFiles(unit)
+}
+
+async function ask(
+  asker: Asker,
+  unit: FailedUnit,
+  facts: RepositoryFacts,
+  transcript: TranscriptEntry[],
+): Promise<readonly Part[] | undefined> {
+  const question = splitQuestion(unit, facts)
+  const { purpose } = question
+  try {
+    const answer = await decide(asker, { ...question, schema: unitsSchema })
+    const read = unitsAnswer.safeParse(answer.value)
+    if (!read.success) throw new ModelError('OutputUnusable', 'the answer holds no units')
+    const text = textOf(unit)
+    const { units, problems } = checkUnits(read.data, text, facts)
+    const splits = units.length > 1 && units.every((part) => !isSame(part, unit))
+    transcript.push({
+      purpose,
+      text: answer.text,
+      outcome: splits ? problems.join('; ') || 'used' : 'it splits nothing',
+    })
+    return splits ? addMissing(units, text, facts) : undefined
+  } catch (error) {
+    if (!(error instanceof ModelError) || error.retryable) throw error
+    if (error.code === 'Cancelled' || error.code === 'BudgetExhausted') throw error
+    transcript.push({ purpose, text: error.text, outcome: error.message })
+    return undefined
+  }
+}
+
+/** One part for each file: less to write at once, and to get wrong. */
+function byFiles({ goal, files, doneWhen }: FailedUnit): readonly Part[] | undefined {
+  if (files.length < 2) return undefined
+  return files.map((file) => ({
+    goal: plainText(`Only ${file} of this: ${goal}`, 2000),
+    files: [file],
+    doneWhen,
+  }))
+}
+
+function isSame(part: Part, unit: FailedUnit): boolean {
+  return part.goal === unit.goal && part.files.join() === unit.files.join()
+}
+
+function textOf({ goal, doneWhen }: FailedUnit): string {
+  return goal === doneWhen ? goal : `${goal}\n${doneWhen}`
+}
