@@ -70,6 +70,8 @@ const schema = z.object({
   modelServer: z
     .object({
       url: z.url().optional(),
+      /** The addresses of its replicas, when there are several. */
+      replicas: z.array(z.url()).min(1).optional(),
       /** Nothing is fetched from outside, whatever a LanguageModel says. */
       airGapped: z.boolean().default(false),
       /** What its container may use, in bytes; nothing is refused for want of memory when left out. */

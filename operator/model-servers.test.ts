@@ -96,6 +96,20 @@ test('what the registry does not know fails with what to do, and may be tried ag
   expect(servers.transfer(profile('nowhere:7b'))).toBeUndefined()
 })
 
+test('of several servers each is looked at, and each that lacks the model fetches it', async () => {
+  const { servers, signal, profile } = await connect()
+  await using other = await startRehearsal({ rules, pullable: new Map([['kept:1b', megabytes]]) })
+  const both = { ...profile('kept:1b'), replicas: [server.endpoint, other.endpoint] }
+  expect(await servers.look(both, { signal })).toMatchObject({ held: undefined })
+  servers.fetch(both, { kind: 'pull' })
+  await expect
+    .poll(async () => servers.look(both, { signal }))
+    .toMatchObject({ held: { sizeBytes: megabytes } })
+  expect((await server.recorded()).pulls).toEqual([])
+  const { contextTokens } = await servers.test(both, { probes: false, signal })
+  expect(contextTokens).toBe(4096)
+})
+
 test('a test loads the model with the options of every call, and tells tier and context', async () => {
   const { servers, signal, profile } = await connect()
   const result = await servers.test(profile('kept:1b'), { probes: true, signal })

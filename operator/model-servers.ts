@@ -1,4 +1,5 @@
 // The real model servers, as the controller of LanguageModels wants them.
+import { combineTransfers, combineViews } from './controllers/languagemodel/combine.ts'
 import type {
   ModelServers,
   Origin,
@@ -35,8 +36,9 @@ export class ConnectedServers implements ModelServers {
     readonly clock: Clock
     readonly random: Random
     readonly signal: AbortSignal
-    /** The installation's own server, and the size of its volume in bytes. */
+    /** The installation's own server, its replicas, and the size of the volume of each in bytes. */
     readonly url?: string | undefined
+    readonly replicas?: readonly string[] | undefined
     readonly disk?: number | undefined
   }
   readonly #pulls: Pulls
@@ -52,6 +54,7 @@ export class ConnectedServers implements ModelServers {
     readonly random: Random
     readonly signal: AbortSignal
     readonly url?: string | undefined
+    readonly replicas?: readonly string[] | undefined
     readonly disk?: number | undefined
   }) {
     this.#options = options
@@ -65,6 +68,12 @@ export class ConnectedServers implements ModelServers {
     profile: ModelProfile,
     { signal }: { readonly signal: AbortSignal },
   ): Promise<ServerView> {
+    return combineViews(
+      await Promise.all(serversOf(profile).map((one) => this.#lookAt(one, signal))),
+    )
+  }
+
+  async #lookAt(profile: ModelProfile, signal: AbortSignal): Promise<ServerView> {
     const { endpoint, name } = profile
     const { clock } = this.#options
     const limit = { clock, ms: lookMs, name: 'the model server’s answer', signal }
@@ -86,12 +95,17 @@ export class ConnectedServers implements ModelServers {
       })
     } catch (error) {
       signal.throwIfAborted()
+      this.#held.delete(endpoint)
       const message = `the model server at ${endpoint} cannot be used: ${networkReason(error)}`
       return { kind: 'unreachable', message }
     }
   }
 
   transfer(profile: ModelProfile): TransferState | undefined {
+    return combineTransfers(serversOf(profile).map((one) => this.#transferAt(one)))
+  }
+
+  #transferAt(profile: ModelProfile): TransferState | undefined {
     const state = this.#pulls.look(profile)
     switch (state?.kind) {
       case 'running':
@@ -107,15 +121,20 @@ export class ConnectedServers implements ModelServers {
 
   fetch(profile: ModelProfile, origin: Origin): void {
     const source = origin.kind === 'pull' ? { kind: 'registry' as const } : origin
-    this.#pulls.start(profile, {
-      source,
-      fits: (totalBytes, completedBytes) =>
-        this.#problemOfRoom(profile, totalBytes, completedBytes),
-    })
+    for (const one of serversOf(profile)) {
+      const held = this.#held.get(one.endpoint)
+      if (held?.some(({ name }) => sameModel(name, one.name))) continue
+      // One of several that did not say what it holds is away; it gets the model when it is back.
+      if (held === undefined && profile.replicas !== undefined) continue
+      this.#pulls.start(one, {
+        source,
+        fits: (totalBytes, completedBytes) => this.#problemOfRoom(one, totalBytes, completedBytes),
+      })
+    }
   }
 
   forget(profile: ModelProfile): void {
-    this.#pulls.cancel(profile)
+    for (const one of serversOf(profile)) this.#pulls.cancel(one)
   }
 
   onProgress(listener: (model: string) => void): void {
@@ -126,7 +145,12 @@ export class ConnectedServers implements ModelServers {
     profile: ModelProfile,
     { probes, signal }: { readonly probes: boolean; readonly signal: AbortSignal },
   ): Promise<TestResult> {
-    const contextTokens = await load(profile, signal)
+    const loads = await Promise.allSettled(serversOf(profile).map((one) => load(one, signal)))
+    const loaded = loads.filter((one) => one.status === 'fulfilled')
+    if (loaded.length === 0)
+      throw loads.find((one) => one.status === 'rejected')?.reason ?? new Error('nothing loaded')
+    const contexts = loaded.flatMap(({ value }) => value ?? [])
+    const contextTokens = contexts.length === 0 ? undefined : Math.min(...contexts)
     if (!probes)
       return {
         tier: undefined,
@@ -174,14 +198,21 @@ export class ConnectedServers implements ModelServers {
     totalBytes: number,
     completedBytes: number,
   ): string | undefined {
-    const { url, disk } = this.#options
-    if (disk === undefined || endpoint !== url) return undefined
+    const { url, replicas, disk } = this.#options
+    const isOurs = endpoint === url || replicas?.includes(endpoint) === true
+    if (disk === undefined || !isOurs) return undefined
     const others = this.#held.get(endpoint) ?? []
     const used = others.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
     const left = Math.max(0, disk - used)
     if (totalBytes <= left || completedBytes >= totalBytes) return undefined
     return `${name} needs ${inGiB(totalBytes)} and the volume of the model server has ${inGiB(left)} left. Raise ollama.persistence.size in the chart (a claim that exists has to be enlarged itself), or remove a model: kubectl exec statefulset/guildhall-ollama -- ollama rm NAME`
   }
+}
+
+/** One profile for each server of a model. */
+function serversOf(profile: ModelProfile): readonly ModelProfile[] {
+  const { replicas, ...rest } = profile
+  return (replicas ?? [profile.endpoint]).map((endpoint) => ({ ...rest, endpoint }))
 }
 
 /** Loads a model; gives the context that its server says it has. */

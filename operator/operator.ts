@@ -101,6 +101,7 @@ export function assembleOperator(
   const starts = new StartFailures(clock)
   const installation = {
     endpoint: modelServer.url ?? '',
+    replicas: modelServer.replicas,
     tokenFiles: Object.fromEntries(
       configured.flatMap(({ name, tokenFile }) =>
         tokenFile === undefined ? [] : [[name, tokenFile]],

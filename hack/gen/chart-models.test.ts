@@ -88,6 +88,9 @@ describe.skipIf(helm === '')('the models of the agents', () => {
       memory: 10 * 2 ** 30,
       disk: 20 * 2 ** 30,
     })
+    expect(server(['ollama.replicas=2'])).toMatchObject({
+      replicas: [0, 1].map((n) => `http://guildhall-ollama-${n}.guildhall.svc:11434`),
+    })
     expect(
       server(['ollama.resources.limits={"nvidia.com/gpu":1,"memory":"8Gi"}']),
     ).not.toHaveProperty('memory')

@@ -157,6 +157,12 @@ export const chartValues = z.strictObject({
   }),
   ollama: section('The model server in the cluster.', {
     enabled: flag(true, 'Run one. When false, set ollama.external.url or use the rehearsal model.'),
+    replicas: whole(
+      1,
+      1,
+      16,
+      'How many of them. Each holds every model, and answers model.parallel calls at once; a model stays where it was last.',
+    ),
     external: section('A model server elsewhere.', {
       url: optionalUrl('Its address, e.g. http://host.docker.internal:11434 on a Mac.'),
     }),

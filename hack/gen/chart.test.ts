@@ -283,6 +283,11 @@ describe.skipIf(helm === '')('switches of the chart', () => {
       /--set forge\.persistence\.enabled=true/,
     ],
     ['a model twice', ['models=[{"name":"qwen2.5-coder:7b"}]'], /named twice/],
+    [
+      'several model servers on one volume',
+      ['ollama.replicas=2', 'ollama.persistence.existingClaim="mine"'],
+      /a volume of its own/,
+    ],
     ['a pull in an air gap', ['airGapped=true', 'model.pull=true'], /airGapped is true/],
     ['agents with a model that is none', ['agents.models.review="x:1b"'], /add it to models/],
     ['answers that fill the context', ['model.outputTokens=8000'], /more than half/],

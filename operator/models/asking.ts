@@ -5,11 +5,13 @@ import type { ChatAnswer, ChatQuestion, ChatTimers } from './chat.ts'
 import { BrokenAnswerError, ModelError, SchemaRefusedError } from './errors.ts'
 import type { ModelProfile } from './profile.ts'
 import { chat } from './provider.ts'
+import type { Replicas } from './replicas.ts'
 import type { Slots } from './slots.ts'
 
 /** One question on its way: whose it is, and what becomes of it. */
 export interface Errand {
   readonly profile: ModelProfile
+  readonly replicas: Replicas
   readonly slots: Slots
   readonly priority: Priority
   readonly owner: string
@@ -59,7 +61,7 @@ export async function ask(errand: Errand, options: AskOptions): Promise<ChatAnsw
         format = 'json'
         continue
       }
-      if (!(error instanceof ModelError) || error.code !== 'ModelUnavailable') throw error
+      if (!(error instanceof ModelError) || !isElsewhere(error, errand)) throw error
       failure = error
     }
     if (failure instanceof BrokenAnswerError && ++broken > brokenAnswers) {
@@ -80,13 +82,20 @@ export async function ask(errand: Errand, options: AskOptions): Promise<ChatAnsw
   }
 }
 
+/** Asking again later may help, or asking another server of the same model, which may hold it. */
+function isElsewhere({ code }: ModelError, { profile }: Errand): boolean {
+  return (
+    code === 'ModelUnavailable' || (code === 'ModelMissing' && (profile.replicas ?? []).length > 1)
+  )
+}
+
 async function sendOnce(
   errand: Errand,
   question: ChatQuestion,
   returning: boolean,
   { clock, timers, signal, onEvent }: AskOptions,
 ): Promise<ChatAnswer> {
-  const { profile, slots, priority, owner } = errand
+  const { slots, priority, owner } = errand
   const queuedAt = clock.monotonic()
   let release: () => void
   try {
@@ -102,18 +111,22 @@ async function sendOnce(
   }
   let giveBack: (() => void) | undefined
   const startedAt = clock.monotonic()
+  const { profile, end } = errand.replicas.take(errand.profile)
   try {
     signal?.throwIfAborted()
     giveBack = errand.reserve()
     errand.sent++
     onEvent?.({ kind: 'started', model: profile.name })
-    return await chat(profile, question, {
+    const answer = await chat(profile, question, {
       clock,
       signal,
       onPiece: progress(onEvent),
       ...(timers === undefined ? {} : { timers }),
     })
+    end()
+    return answer
   } catch (error) {
+    end(error)
     if (error instanceof ModelError) {
       if (error.text !== '') errand.onBroken(error.text)
       if (error.retryAfterMs !== undefined) slots.pause(error.retryAfterMs)

@@ -15,6 +15,7 @@ import type { ChatAnswer, ChatTimers } from './chat.ts'
 import { ModelError } from './errors.ts'
 import { createLedger, type CallBudget, type TokenCount } from './ledger.ts'
 import { answerTokens, type ModelProfile } from './profile.ts'
+import { createReplicas, placesOf } from './replicas.ts'
 import { lintSchema, type AnswerSchema } from './schema.ts'
 import { createSlots, type Slots } from './slots.ts'
 import type { ModelMetrics, TraceRecord } from './trace.ts'
@@ -74,22 +75,23 @@ export function createGateway(options: {
   const { clock, random, timers, metrics } = options
   const lanes = new Map<string, Lane>()
   const ledger = createLedger()
+  const replicas = createReplicas(clock)
   let traces = 0
 
   function laneOf(profile: ModelProfile): Lane {
     const key = `${profile.endpoint} ${profile.name}`
     const known = lanes.get(key)
     if (known !== undefined) {
-      known.parallel = profile.parallel
+      known.places = placesOf(profile)
       return known
     }
-    const { parallel, name } = profile
+    const { name } = profile
     const slots = createSlots({
-      capacity: () => lane.parallel,
+      capacity: () => lane.places,
       clock,
-      onChange: () => metrics?.queued(name, slots.waiting(), slots.running(), lane.parallel),
+      onChange: () => metrics?.queued(name, slots.waiting(), slots.running(), lane.places),
     })
-    const lane: Lane = { parallel, slots, calibration: createCalibration() }
+    const lane: Lane = { places: placesOf(profile), slots, calibration: createCalibration() }
     lanes.set(key, lane)
     return lane
   }
@@ -110,6 +112,7 @@ export function createGateway(options: {
     const { verb, temperature, seed, schema: format } = request
     const errand: Errand = {
       profile,
+      replicas,
       slots,
       priority: request.priority,
       owner: request.request,
@@ -198,10 +201,10 @@ export function createGateway(options: {
   return { call, tokens: ledger.of, forget: ledger.forget }
 }
 
-/** The way to one model at one server. */
+/** The way to one model, at one server or several. */
 interface Lane {
   /** From the newest profile: a server that was given more slots has them at the next change. */
-  parallel: number
+  places: number
   readonly slots: Slots
   readonly calibration: Calibration
 }

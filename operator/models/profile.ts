@@ -9,13 +9,15 @@ export const modelProfile = z.object({
   provider: z.enum(providers).default('ollama'),
   /** Base URL of the server; for `openai` with or without `/v1`. */
   endpoint: z.url(),
+  /** Base URLs of all servers that answer for it, `endpoint` among them; that one alone when left out. */
+  replicas: z.array(z.url()).min(1).readonly().optional(),
   /** A file with the bearer token the server wants. */
   tokenFile: z.string().min(1).optional(),
   /** Size of the context in tokens, prompt and answer together. Ollama is told; an `openai` server was started with it. */
   contextTokens: z.int().min(1024).default(8192),
   /** Longest answer in tokens. */
   outputTokens: z.int().min(64).default(2048),
-  /** How many calls the server answers at the same time (OLLAMA_NUM_PARALLEL x replicas). */
+  /** How many calls one server answers at the same time (OLLAMA_NUM_PARALLEL). */
   parallel: z.int().min(1).default(1),
   /** How strong it is; sets how it is asked and how many tries an attempt has. */
   tier: z.enum(tiers).default('good'),

@@ -37,6 +37,12 @@ modelServer:
   {{- with include "guildhall.defaultEndpoint" . }}
   url: {{ . }}
   {{- end }}
+  {{- if and .Values.ollama.enabled (gt (int .Values.ollama.replicas) 1) }}
+  replicas:
+    {{- range $index := until (int .Values.ollama.replicas) }}
+    - {{ include "guildhall.url" (list $ (printf "ollama-%d" $index) 11434) }}
+    {{- end }}
+  {{- end }}
   airGapped: {{ .Values.airGapped }}
   {{- if .Values.ollama.enabled }}
   {{- /* With a GPU its own memory counts, and nobody said how much that is. */}}

@@ -92,6 +92,9 @@
 {{- if and .Values.rehearsal.default (not .Values.rehearsal.enabled) }}
 {{- fail "rehearsal.default needs the rehearsal model; add: --set rehearsal.enabled=true" }}
 {{- end }}
+{{- if and .Values.ollama.persistence.existingClaim (gt (int .Values.ollama.replicas) 1) }}
+{{- fail "ollama.replicas is more than 1, and each needs a volume of its own; leave ollama.persistence.existingClaim empty" }}
+{{- end }}
 {{- range $name := list "forge" "ollama" }}
 {{- $volume := (get $.Values $name).persistence }}
 {{- if and $volume.existingClaim (not $volume.enabled) }}

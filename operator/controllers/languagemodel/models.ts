@@ -8,6 +8,8 @@ import type { ModelProfile } from '../../models/profile.ts'
 export interface Installation {
   /** Base URL of the operator's own model server, for those that name none. */
   readonly endpoint: string
+  /** The addresses of its replicas, when there are several. */
+  readonly replicas?: readonly string[] | undefined
   /** Files with the bearer token that a model's server wants, by model. */
   readonly tokenFiles?: Readonly<Record<string, string>>
 }
@@ -15,7 +17,7 @@ export interface Installation {
 /** How a model is asked, as its LanguageModel says. */
 export function profileOf(
   { spec, status }: LanguageModel,
-  { endpoint, tokenFiles = {} }: Installation,
+  { endpoint, replicas, tokenFiles = {} }: Installation,
 ): ModelProfile {
   const { model, provider, contextTokens, outputTokens, parallel } = spec
   const tokenFile = tokenFiles[model]
@@ -23,6 +25,7 @@ export function profileOf(
     name: model,
     provider,
     endpoint: spec.endpoint ?? endpoint,
+    ...(replicas === undefined || (spec.endpoint ?? endpoint) !== endpoint ? {} : { replicas }),
     ...(tokenFile === undefined ? {} : { tokenFile }),
     contextTokens,
     outputTokens,
