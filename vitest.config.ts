@@ -46,7 +46,7 @@ export default defineConfig({
         test: {
           name: 'models',
           include: ['test/models/*.test.ts'],
-          testTimeout: 300_000,
+          testTimeout: 900_000,
           hookTimeout: 1_800_000,
           fileParallelism: false,
         },

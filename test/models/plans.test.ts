@@ -1,11 +1,7 @@
 // The planner on the real Ollama with the smallest real model there is: whatever it says, there is a plan that can be
 // carried out. How often the model's own units survive is printed; docs/models.md has a table of it.
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { streamLog } from '../../hack/cluster/log.ts'
-import { loadModel } from '../../hack/images/load-model.ts'
-import { ensureOllama } from '../../hack/images/ollama-source.ts'
-import { ensureSmolLM2 } from '../../hack/images/smollm2.ts'
-import { startOllama, type RealOllama } from '../../hack/rehearsal/ollama-process.ts'
+import type { RealOllama } from '../../hack/rehearsal/ollama-process.ts'
 import { createGateway } from '../../operator/models/gateway.ts'
 import { modelProfile, type ModelProfile } from '../../operator/models/profile.ts'
 import type { TraceRecord } from '../../operator/models/trace.ts'
@@ -14,6 +10,7 @@ import { readFacts } from '../../operator/planner/facts.ts'
 import { makePlan, type MadePlan } from '../../operator/planner/plan.ts'
 import { systemClock as clock, systemRandom as random } from '../../operator/runtime/clock.ts'
 import { requests, type AskedFor } from './requests.ts'
+import { smallModel, startSmallModel } from './small-model.ts'
 
 const limits = {
   maxTasks: 30,
@@ -23,7 +20,6 @@ const limits = {
 } as const
 /** Two answers together take the machine less time than one after the other. */
 const atOnce = 2
-const smallModel = 'smollm2:135m'
 const { signal } = new AbortController()
 
 let server: RealOllama
@@ -33,10 +29,7 @@ const rows: string[] = []
 const plans = new Map<string, MadePlan>()
 
 beforeAll(async () => {
-  const log = streamLog()
-  server = await startOllama(await ensureOllama({ log }), atOnce)
-  const { path } = await ensureSmolLM2({ log })
-  await loadModel({ ollamaUrl: server.endpoint, path, name: smallModel, threads: 2, log })
+  server = await startSmallModel(atOnce)
   // Its tier is weak; told that it is good, it is asked all the same.
   profile = modelProfile.parse({
     name: smallModel,
