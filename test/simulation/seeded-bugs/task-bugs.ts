@@ -163,10 +163,8 @@ export const taskBugs: readonly SeededBug[] = [
     edits: [
       {
         file: 'operator/controllers/devrequest/decide.ts',
-        find: `    before.plan ??
-    (planning.state === 'done' ? { ...planning.plan, tokens: planning.tokens } : undefined)`,
-        replace: `    (planning.state === 'done' ? { ...planning.plan, tokens: planning.tokens } : undefined) ??
-    before.plan`,
+        find: "planning.state === 'done' && planning.plan.revision > (before.plan?.revision ?? 0)",
+        replace: "planning.state === 'done'",
       },
       {
         file: 'operator/controllers/devrequest/decide.ts',
@@ -181,8 +179,8 @@ export const taskBugs: readonly SeededBug[] = [
     edits: [
       {
         file: 'operator/controllers/devrequest/decide.ts',
-        find: 'if (tasks.every(isFinished))',
-        replace: 'if (tasks.some(isFinished))',
+        find: 'if (!tasks.every(isFinished))',
+        replace: 'if (!tasks.some(isFinished))',
       },
     ],
   },
