@@ -25,7 +25,9 @@ function requestPlan(random: Random, index: number): RequestPlan {
     name: `r${index}`,
     atMs: pick(random, 6) * 2_000,
     priority: choose(random, ['critical', 'high', 'normal', 'low']),
-    plan: chance(random, 0.15) ? 'model' : taskPlans(random, index),
+    plan: chance(random, 0.15)
+      ? choose(random, ['model', 'model', 'revised'])
+      : taskPlans(random, index),
     maxAttempts: 5,
     ...(chance(random, 0.2) ? { ttlSeconds: 10 + pick(random, 60) } : {}),
   }

@@ -190,7 +190,7 @@ export async function run(story: Story, { tell }: RunOptions = {}): Promise<RunR
 function plannedTasks({ requests }: Story): ReadonlyMap<string, TaskPlan> {
   return new Map(
     requests.flatMap(({ plan }) =>
-      plan === 'model' ? [] : plan.map((task) => [task.name, task] as const),
+      typeof plan === 'string' ? [] : plan.map((task) => [task.name, task] as const),
     ),
   )
 }

@@ -22,7 +22,7 @@ function* simpler(story: Story): Generator<Story> {
 function* simplerRequests(request: RequestPlan): Generator<RequestPlan> {
   const { plan, ttlSeconds, ...rest } = request
   if (ttlSeconds !== undefined) yield { ...rest, plan }
-  if (plan === 'model') return
+  if (typeof plan === 'string') return
   if (plan.length > 1)
     for (const [index, gone] of plan.entries())
       yield {

@@ -7,7 +7,8 @@ export interface RequestPlan {
   readonly atMs: number
   readonly priority: 'critical' | 'high' | 'normal' | 'low'
   /** `model`: the real planner asks the simulated model. A list: these tasks, ready made. */
-  readonly plan: 'model' | readonly TaskPlan[]
+  /** `revised`: by the model, and its first unit fails until it is planned anew. */
+  readonly plan: 'model' | 'revised' | readonly TaskPlan[]
   readonly maxAttempts: number
   readonly ttlSeconds?: number
 }

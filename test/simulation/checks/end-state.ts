@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { AgentTask } from '../../../operator/api/agent-task.ts'
+import { isTrue } from '../../../operator/api/condition-list.ts'
 import { configMaps, events } from '../../../operator/kube/core.ts'
 import type { SimulatedApiServer } from '../api-server/server.ts'
 import type { CallCounter } from './call-counter.ts'
@@ -42,6 +43,14 @@ export function checkEnd(seen: {
       broken('I1', `${task.metadata.name} is still ${taskFacts(task).reason || 'new'}`)
   for (const agent of invariants.agents) broken('I5', `agent ${agent.metadata.name} never left`)
   for (const pod of invariants.pods) broken('I5', `Pod ${pod.metadata.name} has no Agent`)
+
+  if (story.faults.length === 0)
+    for (const { name } of story.requests.filter(({ plan }) => plan === 'revised')) {
+      const request = invariants.requests.find(({ metadata }) => metadata.name === name)
+      const { plan } = request?.status ?? {}
+      if (request !== undefined && (plan?.revision !== 2 || !isTrue(request, 'Succeeded')))
+        broken('I9', `${name} was not planned anew, or not to its success`)
+    }
 
   for (const task of invariants.tasks) checkOutcome(task, invariants, tasks, story)
   for (const { commit, from } of forge.merges)

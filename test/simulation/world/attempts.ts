@@ -19,12 +19,16 @@ export function attemptsOf(parts: {
 }): (agent: () => RunningAgent | undefined, pod: Pod, assignment: Assignment) => Attempt {
   const plans = new Map<string, TaskPlan>(
     parts.requests.flatMap(({ plan }) =>
-      plan === 'model' ? [] : plan.map((task) => [task.name, task] as const),
+      typeof plan === 'string' ? [] : plan.map((task) => [task.name, task] as const),
     ),
+  )
+  const revised = new Set(
+    parts.requests.filter(({ plan }) => plan === 'revised').map(({ name }) => name),
   )
   return (agent, pod, assignment) => {
     const podUid = pod.metadata.uid ?? ''
-    const { task, attempt, uid, action, earlier } = assignment
+    const { task, attempt, uid, action, earlier, request, unit } = assignment
+    const hopeless = revised.has(request) && action === 'code' && unit === 'part-1'
     const plan = plans.get(task)
     const base = (summary: string): Report => ({
       task,
@@ -50,6 +54,7 @@ export function attemptsOf(parts: {
       lies: () => (agent()?.mood === 'lie' ? liesAbout(parts.tasks(), podUid, base('a lie')) : []),
       report: () => {
         if (agent()?.mood === 'hang') return 'hangs'
+        if (hopeless) return failed('ChecksFailed')
         if (
           earlier.filter(({ reason }) => reason === 'ChecksFailed').length < (plan?.failures ?? 0)
         )

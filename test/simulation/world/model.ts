@@ -45,7 +45,10 @@ export class SimulatedModel {
         const turn = this.#calls
         await this.#pause(process, 400 + ((turn * 337) % 900), signal)
         if (this.#isDown()) throw new ModelError('ModelUnavailable', 'the model does not answer')
-        const value = unitsAnswer(1 + (turn % 2))
+        const value =
+          purpose === 'plan.split'
+            ? unitsAnswer(2, 'does again')
+            : unitsAnswer(1 + (turn % 2), 'makes')
         return {
           kind: 'result',
           model,
@@ -97,7 +100,7 @@ export class SimulatedModel {
     return async (request, options) => {
       const { signal } = options
       const known = requests.find(({ name }) => name === request.metadata.name)?.plan ?? 'model'
-      if (known === 'model') return real(request, options)
+      if (typeof known === 'string') return real(request, options)
       await this.#pause(process, 300, signal)
       if (this.#isDown()) throw new ModelError('ModelUnavailable', 'the model does not answer')
       return { plan: readyPlan(known), tokens: 10 }
@@ -116,10 +119,11 @@ export class SimulatedModel {
   }
 }
 
-function unitsAnswer(units: number) {
+function unitsAnswer(units: number, does: string) {
   return {
     a_units: Array.from({ length: units }, (_, index) => ({
-      a_goal: `makes the part number ${index + 1} of what is asked for`,
+      // Different enough not to be taken for one.
+      a_goal: `${does} ${index === 0 ? 'whatever comes in first' : 'all that goes out at last'}`,
       b_files: [`src/part-${index + 1}.js`],
       c_done_when: `part${index + 1}() is ${index + 1}`,
       d_after: 0,
