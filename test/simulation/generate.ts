@@ -2,7 +2,7 @@ import type { Random } from '../../operator/kube/ports.ts'
 import { seededRandom } from '../virtual-clock.ts'
 import type { Fault, RequestPlan, Story, TaskPlan } from './story.ts'
 
-const plurals = ['devrequests', 'agenttasks', 'agents', 'pods'] as const
+const plurals = ['devrequests', 'agenttasks', 'agents', 'languagemodels', 'pods'] as const
 const types = ['coding', 'testing', 'review', 'git'] as const
 
 /** The story of a seed: small enough to be run in tens of milliseconds, different enough to meet every corner. */
