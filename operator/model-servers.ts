@@ -10,12 +10,12 @@ import type {
 import type { Clock, Random } from './kube/ports.ts'
 import { withDeadline } from './kube/wait.ts'
 import type { Gateway } from './models/gateway.ts'
-import { inGiB, neededBytes } from './models/memory.ts'
-import { sameModel } from './models/model-name.ts'
+import { inGiB, neededBytes } from './models/servers/memory.ts'
+import { sameModel } from './models/servers/model-name.ts'
 import type { ModelProfile } from './models/profile.ts'
-import { listServed } from './models/openai.ts'
-import { createPulls, type Pulls } from './models/pulls.ts'
-import { selfTest } from './models/self-test.ts'
+import { listServed } from './models/servers/openai.ts'
+import { createPulls, type Pulls } from './models/servers/pulls.ts'
+import { selfTest } from './models/self-test/self-test.ts'
 import {
   heldModels,
   loadedModels,
@@ -23,8 +23,8 @@ import {
   showModel,
   type HeldModel,
   type ModelFacts,
-} from './models/server.ts'
-import { networkReason } from './models/transport.ts'
+} from './models/servers/server.ts'
+import { networkReason } from './models/servers/transport.ts'
 
 /** A server has this long to say what it holds. */
 const lookMs = 10_000

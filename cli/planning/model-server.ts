@@ -1,8 +1,8 @@
 import { withDeadline } from '../../operator/kube/wait.ts'
-import { isCloudName, sameModel } from '../../operator/models/model-name.ts'
+import { isCloudName, sameModel } from '../../operator/models/servers/model-name.ts'
 import { modelProfile, type ModelProfile } from '../../operator/models/profile.ts'
-import { heldModels, showModel } from '../../operator/models/server.ts'
-import { networkReason } from '../../operator/models/transport.ts'
+import { heldModels, showModel } from '../../operator/models/servers/server.ts'
+import { networkReason } from '../../operator/models/servers/transport.ts'
 import { systemClock } from '../../operator/runtime/clock.ts'
 import { CliError, exitCodes } from '../failure.ts'
 

@@ -1,6 +1,6 @@
 import { systemClock } from '../../operator/runtime/clock.ts'
 import { git } from '../../cli/forge/git.ts'
-import { chat } from '../../operator/models/ollama.ts'
+import { chat } from '../../operator/models/servers/ollama.ts'
 import type { ModelProfile } from '../../operator/models/profile.ts'
 import { renderPrompt } from '../../operator/models/prompt.ts'
 import { readFacts, type RepositoryReader } from '../../operator/planner/facts.ts'

@@ -1,12 +1,12 @@
 import type { ModelEvent } from '../api/agent-protocol.ts'
 import type { Priority } from '../api/agent-types.ts'
 import type { Clock, Random } from '../runtime/clock.ts'
-import type { ChatAnswer, ChatQuestion, ChatTimers } from './chat.ts'
+import type { ChatAnswer, ChatQuestion, ChatTimers } from './servers/chat.ts'
 import { BrokenAnswerError, ModelError, SchemaRefusedError } from './errors.ts'
 import type { ModelProfile } from './profile.ts'
-import { chat } from './provider.ts'
-import type { Replicas } from './replicas.ts'
-import type { Slots } from './slots.ts'
+import { chat } from './servers/provider.ts'
+import type { Replicas } from './queue/replicas.ts'
+import type { Slots } from './queue/slots.ts'
 
 /** One question on its way: whose it is, and what becomes of it. */
 export interface Errand {

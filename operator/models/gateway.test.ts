@@ -7,7 +7,7 @@ import {
 } from '../../hack/rehearsal/start.ts'
 import type { ModelEvent } from '../api/agent-protocol.ts'
 import { systemClock } from '../runtime/clock.ts'
-import type { ChatTimers } from './chat.ts'
+import type { ChatTimers } from './servers/chat.ts'
 import { ModelError } from './errors.ts'
 import { createGateway, type CallOptions, type Gateway, type GatewayCall } from './gateway.ts'
 import { modelProfile } from './profile.ts'

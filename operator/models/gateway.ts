@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { ModelEvent, ModelResult, PromptSection } from '../api/agent-protocol.ts'
 import type { Priority } from '../api/agent-types.ts'
 import type { Clock, Random } from '../runtime/clock.ts'
-import { answerOf } from './answer.ts'
+import { answerOf } from './answers/answer.ts'
 import { ask, type Errand } from './asking.ts'
 import {
   createCalibration,
@@ -11,13 +11,13 @@ import {
   fitShorter,
   type Calibration,
 } from './budget.ts'
-import type { ChatAnswer, ChatTimers } from './chat.ts'
+import type { ChatAnswer, ChatTimers } from './servers/chat.ts'
 import { ModelError } from './errors.ts'
 import { createLedger, type CallBudget, type TokenCount } from './ledger.ts'
 import { answerTokens, type ModelProfile } from './profile.ts'
-import { createReplicas, placesOf } from './replicas.ts'
-import { lintSchema, type AnswerSchema } from './schema.ts'
-import { createSlots, type Slots } from './slots.ts'
+import { createReplicas, placesOf } from './queue/replicas.ts'
+import { lintSchema, type AnswerSchema } from './answers/schema.ts'
+import { createSlots, type Slots } from './queue/slots.ts'
 import type { ModelMetrics, TraceRecord } from './trace.ts'
 
 /** One question to a model; `ModelCall` of the agent protocol plus who asks, as the operator knows it. */

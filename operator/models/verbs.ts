@@ -3,7 +3,7 @@ import type { ModelResult, PromptSection } from '../api/agent-protocol.ts'
 import type { Priority } from '../api/agent-types.ts'
 import type { Gateway, GatewayCall } from './gateway.ts'
 import type { CallBudget } from './ledger.ts'
-import type { AnswerSchema } from './schema.ts'
+import type { AnswerSchema } from './answers/schema.ts'
 
 /** Who asks, and whom. */
 export interface Asker {

@@ -1,4 +1,4 @@
-import { isRecord } from '../models/schema.ts'
+import { isRecord } from '../models/answers/schema.ts'
 import { languageOf, isCode, isTest, type Language } from './language.ts'
 import { exportsOf } from './symbols.ts'
 

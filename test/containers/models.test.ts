@@ -6,7 +6,7 @@ import { loadModel } from '../../hack/images/load-model.ts'
 import { ensureSmolLM2 } from '../../hack/images/smollm2.ts'
 import { rehearsalModel } from '../../operator/api/names.ts'
 import { createGateway } from '../../operator/models/gateway.ts'
-import { lintSchema, validateValue } from '../../operator/models/schema.ts'
+import { lintSchema, validateValue } from '../../operator/models/answers/schema.ts'
 import { systemClock as clock, systemRandom as random } from '../../operator/runtime/clock.ts'
 import { announce, findEngine, loadImages } from './engine.ts'
 import {

@@ -7,7 +7,7 @@ import {
 } from '../../api/condition-list.ts'
 import { modelConditions, modelReasons, type ModelReason } from '../../api/conditions.ts'
 import type { LanguageModel, LanguageModelStatus } from '../../api/language-model.ts'
-import { inGiB } from '../../models/memory.ts'
+import { inGiB } from '../../models/servers/memory.ts'
 import type { Notice } from '../world.ts'
 import type { ServerView, TestState, TransferState } from './servers.ts'
 import { words } from './words.ts'

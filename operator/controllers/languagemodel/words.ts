@@ -1,6 +1,6 @@
 // What is said about a model: each sentence names the next thing to do where there is one.
 import type { LanguageModelSpec, Tier } from '../../api/language-model.ts'
-import { inGiB } from '../../models/memory.ts'
+import { inGiB } from '../../models/servers/memory.ts'
 import type { TransferState } from './servers.ts'
 
 const preload = (model: string): string =>

@@ -1,13 +1,13 @@
 import type { ServerResponse } from 'node:http'
 import { afterEach, expect, test } from 'vitest'
-import { startRehearsal } from '../../hack/rehearsal/start.ts'
+import { startRehearsal } from '../../../hack/rehearsal/start.ts'
 import {
   reply,
   startScriptedServer,
   type Script,
   type ScriptedServer,
-} from '../../test/scripted-server.ts'
-import { fixedRequest, modelProfile } from './profile.ts'
+} from '../../../test/scripted-server.ts'
+import { fixedRequest, modelProfile } from '../profile.ts'
 import { hasBlob, heldModels, loadedModels, loadModel, serverVersion, showModel } from './server.ts'
 
 const { signal } = new AbortController()

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { downloadProblem } from './download-problem.ts'
-import { ModelError } from './errors.ts'
+import { ModelError } from '../errors.ts'
 
 test.each([
   {

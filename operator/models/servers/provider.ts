@@ -1,5 +1,5 @@
 import type { Chat } from './chat.ts'
-import type { ModelProfile } from './profile.ts'
+import type { ModelProfile } from '../profile.ts'
 import { chat as askOllama } from './ollama.ts'
 import { chat as askOpenAi } from './openai.ts'
 

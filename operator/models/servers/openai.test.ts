@@ -4,11 +4,11 @@ import type { ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import { reply, startScriptedServer, type ScriptedServer } from '../../test/scripted-server.ts'
-import { systemClock } from '../runtime/clock.ts'
-import { createGateway, type GatewayCall } from './gateway.ts'
+import { reply, startScriptedServer, type ScriptedServer } from '../../../test/scripted-server.ts'
+import { systemClock } from '../../runtime/clock.ts'
+import { createGateway, type GatewayCall } from '../gateway.ts'
 import { listServed } from './openai.ts'
-import { modelProfile } from './profile.ts'
+import { modelProfile } from '../profile.ts'
 
 const schema = {
   type: 'object',

@@ -1,7 +1,7 @@
 import { assert, asyncProperty, constantFrom, integer, option, record, array } from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { seededRandom, VirtualClock } from '../../test/virtual-clock.ts'
-import { priorities, type Priority } from '../api/agent-types.ts'
+import { seededRandom, VirtualClock } from '../../../test/virtual-clock.ts'
+import { priorities, type Priority } from '../../api/agent-types.ts'
 import { createSlots, defaultAgeMs, type Slots, type SlotWish } from './slots.ts'
 
 interface Wish {

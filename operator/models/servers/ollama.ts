@@ -1,7 +1,7 @@
 import { Ollama, type ChatRequest, type ChatResponse } from 'ollama'
 import { readChat, type Chat, type ChatPart, type ChatQuestion } from './chat.ts'
-import { BrokenAnswerError } from './errors.ts'
-import { fixedRequest, type ModelProfile } from './profile.ts'
+import { BrokenAnswerError } from '../errors.ts'
+import { fixedRequest, type ModelProfile } from '../profile.ts'
 import { bearerOf, callFetch } from './transport.ts'
 
 export type { ChatAnswer } from './chat.ts'

@@ -1,5 +1,5 @@
 // What an answer of `write` holds: fenced blocks, which small models name and wrap in many ways.
-import type { FencedBlock } from '../api/agent-protocol.ts'
+import type { FencedBlock } from '../../api/agent-protocol.ts'
 import { withoutThinking } from './thinking.ts'
 
 /** Models indent a fence with the list it stands in; its text is indented as far. */

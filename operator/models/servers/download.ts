@@ -1,7 +1,7 @@
 // How weights get into a model server: pulled from the registry, or made from a file that was uploaded to it.
 import { Ollama, type ProgressResponse } from 'ollama'
-import { systemClock, type Clock } from '../runtime/clock.ts'
-import { ModelError } from './errors.ts'
+import { systemClock, type Clock } from '../../runtime/clock.ts'
+import { ModelError } from '../errors.ts'
 import { callFetch, HttpStatusError, networkReason } from './transport.ts'
 
 /** How far it is. */

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { Agent, fetch as undiciFetch } from 'undici'
-import { ModelError } from './errors.ts'
-import type { ModelProfile } from './profile.ts'
+import { ModelError } from '../errors.ts'
+import type { ModelProfile } from '../profile.ts'
 
 /** The server answered with something other than 2xx. */
 export class HttpStatusError extends Error {

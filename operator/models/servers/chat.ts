@@ -1,11 +1,11 @@
 // What both kinds of server have in common: one question, streamed, under three timers, with one set of failures.
-import type { Clock } from '../runtime/clock.ts'
-import { BrokenAnswerError, ModelError, SchemaRefusedError } from './errors.ts'
-import type { ModelProfile } from './profile.ts'
-import type { Prompt } from './prompt.ts'
-import type { AnswerSchema } from './schema.ts'
+import type { Clock } from '../../runtime/clock.ts'
+import { BrokenAnswerError, ModelError, SchemaRefusedError } from '../errors.ts'
+import type { ModelProfile } from '../profile.ts'
+import type { Prompt } from '../prompt.ts'
+import type { AnswerSchema } from '../answers/schema.ts'
 import { HttpStatusError, networkReason } from './transport.ts'
-import { createWatchdog } from './watchdog.ts'
+import { createWatchdog } from '../answers/watchdog.ts'
 
 /** The three limits on an answer, in milliseconds. */
 export interface ChatTimers {

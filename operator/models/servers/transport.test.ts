@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { reply, startScriptedServer, type ScriptedServer } from '../../test/scripted-server.ts'
+import { reply, startScriptedServer, type ScriptedServer } from '../../../test/scripted-server.ts'
 import { allowedRoutes, send } from './transport.ts'
 
 let server: ScriptedServer

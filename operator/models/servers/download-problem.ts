@@ -1,4 +1,4 @@
-import { ModelError } from './errors.ts'
+import { ModelError } from '../errors.ts'
 import { networkReason } from './transport.ts'
 
 const inAirGap =

@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http'
 import { afterEach, describe, expect, test } from 'vitest'
-import { closedEndpoint, startRehearsal } from '../../hack/rehearsal/start.ts'
-import { startScriptedServer, type ScriptedServer } from '../../test/scripted-server.ts'
-import { VirtualClock } from '../../test/virtual-clock.ts'
+import { closedEndpoint, startRehearsal } from '../../../hack/rehearsal/start.ts'
+import { startScriptedServer, type ScriptedServer } from '../../../test/scripted-server.ts'
+import { VirtualClock } from '../../../test/virtual-clock.ts'
 import { createFromBlob, percentOf, pullModel, type DownloadProgress } from './download.ts'
 
 const { signal } = new AbortController()

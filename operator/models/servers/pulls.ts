@@ -1,4 +1,4 @@
-import type { Clock, Random } from '../runtime/clock.ts'
+import type { Clock, Random } from '../../runtime/clock.ts'
 import {
   createPullJob,
   type PullJob,

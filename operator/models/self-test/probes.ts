@@ -1,8 +1,8 @@
 // The three questions of the self-test, and how their answers are judged.
 import { Script } from 'node:vm'
-import type { FencedBlock, PromptSection } from '../api/agent-protocol.ts'
-import { isRecord, type AnswerSchema } from './schema.ts'
-import type { Question } from './verbs.ts'
+import type { FencedBlock, PromptSection } from '../../api/agent-protocol.ts'
+import { isRecord, type AnswerSchema } from '../answers/schema.ts'
+import type { Question } from '../verbs.ts'
 
 /** What one probe showed. */
 export interface Finding {

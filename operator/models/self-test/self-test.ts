@@ -1,8 +1,8 @@
-import type { ModelEvent } from '../api/agent-protocol.ts'
-import type { Clock } from '../runtime/clock.ts'
-import { ModelError } from './errors.ts'
-import type { Gateway } from './gateway.ts'
-import type { ModelProfile } from './profile.ts'
+import type { ModelEvent } from '../../api/agent-protocol.ts'
+import type { Clock } from '../../runtime/clock.ts'
+import { ModelError } from '../errors.ts'
+import type { Gateway } from '../gateway.ts'
+import type { ModelProfile } from '../profile.ts'
 import {
   contextProbe,
   failed,
@@ -13,7 +13,7 @@ import {
   schemaProbe,
   type Finding,
 } from './probes.ts'
-import { decide, write, type Asker } from './verbs.ts'
+import { decide, write, type Asker } from '../verbs.ts'
 
 /** What a model can do, as far as three short questions show. */
 export interface SelfTestResult {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { answerOf } from './answer.ts'
-import { ModelError } from './errors.ts'
+import { ModelError } from '../errors.ts'
 import { validateValue } from './schema.ts'
 
 const schema = {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { VirtualClock } from '../../test/virtual-clock.ts'
-import { ModelError } from './errors.ts'
-import { modelProfile, type ModelProfile } from './profile.ts'
+import { VirtualClock } from '../../../test/virtual-clock.ts'
+import { ModelError } from '../errors.ts'
+import { modelProfile, type ModelProfile } from '../profile.ts'
 import { createReplicas, placesOf } from './replicas.ts'
 
 const endpoints = ['http://a', 'http://b', 'http://c']

@@ -1,6 +1,6 @@
-import type { Clock } from '../runtime/clock.ts'
-import { ModelError } from './errors.ts'
-import type { ModelProfile } from './profile.ts'
+import type { Clock } from '../../runtime/clock.ts'
+import { ModelError } from '../errors.ts'
+import type { ModelProfile } from '../profile.ts'
 
 /** Which of the servers that hold a model answers a question. */
 export interface Replicas {

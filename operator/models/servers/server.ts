@@ -1,7 +1,7 @@
 // What is asked of a model server besides answers and weights: whether it lives, what it holds, what it has in memory.
 import { Ollama } from 'ollama'
 import { z } from 'zod'
-import { fixedRequest, type ModelProfile } from './profile.ts'
+import { fixedRequest, type ModelProfile } from '../profile.ts'
 import { callFetch, HttpStatusError } from './transport.ts'
 
 /** Ends with `signal`; none of these questions has a time limit of its own. */

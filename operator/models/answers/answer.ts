@@ -1,8 +1,8 @@
-import type { FencedBlock } from '../api/agent-protocol.ts'
-import { ModelError } from './errors.ts'
+import type { FencedBlock } from '../../api/agent-protocol.ts'
+import { ModelError } from '../errors.ts'
 import { extractBlocks } from './extract.ts'
 import { extractObject } from './extract-object.ts'
-import type { ChatAnswer } from './ollama.ts'
+import type { ChatAnswer } from '../servers/ollama.ts'
 import { fitValue, validateValue, type AnswerSchema } from './schema.ts'
 
 /**

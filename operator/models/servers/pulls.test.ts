@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { startScriptedServer, type ScriptedServer } from '../../test/scripted-server.ts'
-import { VirtualClock } from '../../test/virtual-clock.ts'
+import { startScriptedServer, type ScriptedServer } from '../../../test/scripted-server.ts'
+import { VirtualClock } from '../../../test/virtual-clock.ts'
 import type { PullOrder, PullState, PullTarget } from './pull-job.ts'
 import { createPulls, type Pulls } from './pulls.ts'
 

@@ -1,4 +1,4 @@
-import type { Cancel, Clock, Random } from '../runtime/clock.ts'
+import type { Cancel, Clock, Random } from '../../runtime/clock.ts'
 import { downloadProblem } from './download-problem.ts'
 import {
   createFromBlob,

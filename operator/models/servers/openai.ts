@@ -1,9 +1,9 @@
 // Servers that speak OpenAI's API: llama.cpp's server, vLLM, LM Studio. They were started with their context and options.
 import { z } from 'zod'
 import { readChat, type Chat, type ChatPart, type ChatQuestion } from './chat.ts'
-import { BrokenAnswerError } from './errors.ts'
+import { BrokenAnswerError } from '../errors.ts'
 import { eventData } from './event-stream.ts'
-import type { ModelProfile } from './profile.ts'
+import type { ModelProfile } from '../profile.ts'
 import { bearerOf, send } from './transport.ts'
 
 const chunk = z.looseObject({

@@ -1,5 +1,5 @@
-import { priorities, type Priority } from '../api/agent-types.ts'
-import type { Cancel, Clock } from '../runtime/clock.ts'
+import { priorities, type Priority } from '../../api/agent-types.ts'
+import type { Cancel, Clock } from '../../runtime/clock.ts'
 import { createFairLine, type FairLine } from './fair-line.ts'
 
 /** A place at a model; give it back exactly once. */
