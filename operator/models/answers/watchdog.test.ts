@@ -26,6 +26,6 @@ test('lets code through: deep indents, rulers, tables of alike lines', async () 
   const table = Array.from({ length: 100 }, (_, n) => `  ['key${n}', ${n * 7}],`).join('\n')
   const text = `${' '.repeat(60)}x\n// ${'-'.repeat(120)}\n${table}`
   expect(feed(text, 3)).toBeUndefined()
-  const own = await readFile(new URL('./gateway.ts', import.meta.url), 'utf8')
+  const own = await readFile(new URL('../gateway.ts', import.meta.url), 'utf8')
   expect(feed(own, 4)).toBeUndefined()
 })
