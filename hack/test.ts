@@ -12,7 +12,7 @@ const lanes = {
   conformance: 'a real kube-apiserver and etcd, started by the tests',
   faults:
     'the real operator before a kube-apiserver that fails, and agents that die; started by the tests',
-  models: 'the planner on the real Ollama with a very small model',
+  models: 'planner, guild plan and rehearsal model beside the real Ollama, with a very small model',
   cluster: 'a real cluster with images, chart, agents and models',
   containers: 'the images as ordinary containers; needs a container engine',
 } as const

@@ -66,12 +66,6 @@ export async function ensureOllama({ log, signal }: Options): Promise<string> {
   )
 }
 
-/** The directory that {@link ensureOllama} would return at once; undefined when it would have to build. */
-export async function builtOllama(): Promise<string | undefined> {
-  const target = await targetDirectory()
-  return existsSync(target) ? target : undefined
-}
-
 function cached(): string {
   return join(cacheDirectory(), 'ollama')
 }

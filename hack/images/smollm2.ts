@@ -54,12 +54,6 @@ export async function ensureSmolLM2({ log, signal }: Options): Promise<ModelFile
   return { path, sha256, sizeBytes: (await stat(path)).size }
 }
 
-/** The path of the weights that {@link ensureSmolLM2} would not have to get; undefined when it would. */
-export function keptSmolLM2(): string | undefined {
-  const path = join(cached(), file)
-  return existsSync(path) ? path : undefined
-}
-
 function cached(): string {
   return join(cacheDirectory(), 'models')
 }

@@ -1,7 +1,7 @@
 // The planner on the real Ollama with the smallest real model there is: whatever it says, there is a plan that can be
 // carried out. How often the model's own units survive is printed; docs/models.md has a table of it.
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { RealOllama } from '../../hack/rehearsal/ollama-process.ts'
+import type { RealOllama } from './ollama-process.ts'
 import { createGateway } from '../../operator/models/gateway.ts'
 import { modelProfile, type ModelProfile } from '../../operator/models/profile.ts'
 import type { TraceRecord } from '../../operator/models/trace.ts'

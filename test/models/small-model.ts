@@ -2,7 +2,7 @@ import { streamLog } from '../../hack/cluster/log.ts'
 import { loadModel } from '../../hack/images/load-model.ts'
 import { ensureOllama } from '../../hack/images/ollama-source.ts'
 import { ensureSmolLM2 } from '../../hack/images/smollm2.ts'
-import { startOllama, type RealOllama } from '../../hack/rehearsal/ollama-process.ts'
+import { startOllama, type RealOllama } from './ollama-process.ts'
 
 /** The smallest real model that can be had without a model registry. */
 export const smallModel = 'smollm2:135m'

@@ -2,22 +2,17 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { loadModel } from '../images/load-model.ts'
-import { builtOllama } from '../images/ollama-source.ts'
-import { keptSmolLM2 } from '../images/smollm2.ts'
+import { loadModel } from '../../hack/images/load-model.ts'
+import { ensureOllama } from '../../hack/images/ollama-source.ts'
+import { ensureSmolLM2 } from '../../hack/images/smollm2.ts'
+import { streamLog } from '../../hack/cluster/log.ts'
 import { startOllama, type RealOllama } from './ollama-process.ts'
-import { startRehearsal, type RunningRehearsal } from './start.ts'
+import { smallModel } from './small-model.ts'
+import { startRehearsal, type RunningRehearsal } from '../../hack/rehearsal/start.ts'
 
 const listing = z.object({
   models: z.array(z.looseObject({ name: z.string(), details: z.looseObject({}) })),
 })
-
-const built = await builtOllama()
-if (built === undefined) {
-  process.stderr.write(
-    'skipped: the comparison with Ollama, which is not in the cache; build it: npm run images -- ollama\n',
-  )
-}
 
 const digestOf = (text: string) => `sha256:${createHash('sha256').update(text).digest('hex')}`
 const files = { text: digestOf('x'), other: digestOf('y'), weights: digestOf('GGUFnot') }
@@ -117,10 +112,9 @@ async function answerOf(endpoint: string, [, same, method, path, body]: Case): P
 let real: RealOllama
 let ours: RunningRehearsal
 beforeAll(async () => {
-  if (built === undefined) return
-  real = await startOllama(built)
+  real = await startOllama(await ensureOllama({ log: streamLog() }))
   ours = await startRehearsal({ rules: [], contextTokens: 8192 })
-}, 60_000)
+})
 afterAll(async () => {
   await real?.[Symbol.asyncDispose]()
   await ours?.[Symbol.asyncDispose]()
@@ -129,20 +123,13 @@ afterAll(async () => {
 const named = (list: readonly Case[]) => list.map((one) => [one[0], one[1], one] as const)
 const patience = { timeout: 60_000 }
 
-describe.skipIf(built === undefined)('the rehearsal model answers as Ollama does', () => {
+describe('the rehearsal model answers as Ollama does', () => {
   test.each(named(cases))('%s (the same %s)', patience, async (_, _same, one) => {
     expect(await answerOf(ours.endpoint, one)).toEqual(await answerOf(real.endpoint, one))
   })
 })
 
-const weights = keptSmolLM2()
-if (built !== undefined && weights === undefined) {
-  process.stderr.write(
-    'skipped: the comparison of models in memory; the weights of SmolLM2 are not in the cache, npm run demo gets them\n',
-  )
-}
-
-const model = 'smollm2:135m'
+const model = smallModel
 const messages = [{ role: 'user', content: 'hi' }]
 const chat = (what: string, same: Same, body: object): Case => [
   what,
@@ -176,13 +163,14 @@ const memoryCases: readonly Case[] = [
   ['a call that unloads', 'shape', 'POST', '/api/generate', { model, keep_alive: 0 }],
 ]
 
-describe.skipIf(built === undefined || weights === undefined)('and so with a model', () => {
+describe('and so with a model', () => {
   beforeAll(async () => {
-    const log = { line: () => undefined, update: () => undefined }
+    const log = streamLog()
+    const { path } = await ensureSmolLM2({ log })
     for (const { endpoint } of [real, ours]) {
-      await loadModel({ ollamaUrl: endpoint, path: weights ?? '', name: model, log })
+      await loadModel({ ollamaUrl: endpoint, path, name: model, log })
     }
-  }, 60_000)
+  })
 
   test.each(named(memoryCases))('%s (the same %s)', patience, async (_, _same, one) => {
     expect(await answerOf(ours.endpoint, one)).toEqual(await answerOf(real.endpoint, one))
