@@ -29,18 +29,21 @@ import { networkReason } from './models/servers/transport.ts'
 /** A server has this long to say what it holds. */
 const lookMs = 10_000
 
+/** What the model servers are reached with. */
+export interface ServerConnections {
+  readonly gateway: Pick<Gateway, 'call'>
+  readonly clock: Clock
+  readonly random: Random
+  readonly signal: AbortSignal
+  /** The installation's own server, its replicas, and the size of the volume of each in bytes. */
+  readonly url?: string | undefined
+  readonly replicas?: readonly string[] | undefined
+  readonly disk?: number | undefined
+}
+
 /** The model servers over HTTP; what they fetch ends with `signal`. */
 export class ConnectedServers implements ModelServers {
-  readonly #options: {
-    readonly gateway: Pick<Gateway, 'call'>
-    readonly clock: Clock
-    readonly random: Random
-    readonly signal: AbortSignal
-    /** The installation's own server, its replicas, and the size of the volume of each in bytes. */
-    readonly url?: string | undefined
-    readonly replicas?: readonly string[] | undefined
-    readonly disk?: number | undefined
-  }
+  readonly #options: ServerConnections
   readonly #pulls: Pulls
   readonly #listeners: ((model: string) => void)[] = []
   /** What each server said last that it holds, by endpoint. */
@@ -48,15 +51,7 @@ export class ConnectedServers implements ModelServers {
   /** By digest: what is known about weights does not change. */
   readonly #facts = new Map<string, ModelFacts>()
 
-  constructor(options: {
-    readonly gateway: Pick<Gateway, 'call'>
-    readonly clock: Clock
-    readonly random: Random
-    readonly signal: AbortSignal
-    readonly url?: string | undefined
-    readonly replicas?: readonly string[] | undefined
-    readonly disk?: number | undefined
-  }) {
+  constructor(options: ServerConnections) {
     this.#options = options
     const onChange = ({ name }: { readonly name: string }): void => {
       for (const listener of this.#listeners) listener(name)

@@ -5,6 +5,7 @@ import {
   conditions,
   count,
   list,
+  modelName,
   note,
   object,
   objectName,
@@ -125,16 +126,9 @@ const spec = withRules(
         description:
           'Where the code comes from; exactly one of template, repository, git. An empty repository when left out.',
       }),
-      model: z
-        .string()
-        .min(1)
-        .max(120)
-        .regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]*$/)
-        .optional()
-        .meta({
-          description:
-            "The model for every task of this request; the operator's default when empty.",
-        }),
+      model: modelName(
+        "The model for every task of this request; the operator's default when empty.",
+      ).optional(),
       plan: object(
         {
           units: withRules(list(unit, 8, 'The units of work, in order.').min(1), [

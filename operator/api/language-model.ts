@@ -4,6 +4,7 @@ import {
   conditions,
   count,
   list,
+  modelName,
   note,
   object,
   text,
@@ -32,21 +33,13 @@ const bytes = (description: string) =>
 const spec = withRules(
   object(
     {
-      model: withRules(
-        z
-          .string()
-          .min(1)
-          .max(120)
-          .regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]*$/)
-          .meta({ description: 'As its server names it, e.g. qwen2.5-coder:7b.' }),
-        [
-          {
-            rule: "!self.matches('[:-]cloud$')",
-            message:
-              'spec.model names a model of the vendor’s cloud, which would send prompts out of the cluster; name a local one, e.g. qwen2.5-coder:7b',
-          },
-        ],
-      ),
+      model: withRules(modelName('As its server names it, e.g. qwen2.5-coder:7b.'), [
+        {
+          rule: "!self.matches('[:-]cloud$')",
+          message:
+            'spec.model names a model of the vendor’s cloud, which would send prompts out of the cluster; name a local one, e.g. qwen2.5-coder:7b',
+        },
+      ]),
       provider: z.enum(providers).default('ollama').meta({
         description:
           "What its server speaks. ollama: Ollama's own API. openai: the API that llama.cpp, vLLM and LM Studio offer; such a server is started with its model and its context.",

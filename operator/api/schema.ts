@@ -19,6 +19,15 @@ export const note = (max: number, description: string) => z.string().max(max).me
 export const objectName = (description: string, max = 63) =>
   z.string().min(1).max(max).regex(new RegExp(dnsLabel)).meta({ description })
 
+/** A model as its server names it, e.g. `qwen2.5-coder:7b`. */
+export const modelName = (description: string) =>
+  z
+    .string()
+    .min(1)
+    .max(120)
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]*$/)
+    .meta({ description })
+
 /** A git branch or tag name, as far as a pattern can tell; the forge asks git itself. */
 export const refName = (description: string) =>
   z.string().min(1).max(200).regex(new RegExp(branchPattern)).meta({ description })

@@ -42,6 +42,12 @@ export interface PlanInput {
   readonly usedTokens?: number
 }
 
+/** How long to wait for a model, and when to stop. */
+export interface PlanOptions {
+  readonly signal?: AbortSignal | undefined
+  readonly patienceMs?: number | undefined
+}
+
 /** One answer of a model while planning, word for word, and what came of it. */
 export interface TranscriptEntry {
   readonly purpose: string
@@ -63,10 +69,7 @@ const mostRepairs = 2
  * cannot be used never fails the request: the plan says in a warning that it fell back.
  * Throws ModelError for a model that is not available (retryable) and for an aborted signal.
  */
-export async function makePlan(
-  input: PlanInput,
-  options: { readonly signal?: AbortSignal | undefined; readonly patienceMs?: number | undefined },
-): Promise<MadePlan> {
+export async function makePlan(input: PlanInput, options: PlanOptions): Promise<MadePlan> {
   const { spec, facts, profile } = input
   const transcript: TranscriptEntry[] = []
   const proposal = await propose(input, transcript, options)
@@ -122,7 +125,7 @@ interface Proposal {
 async function propose(
   input: PlanInput,
   transcript: TranscriptEntry[],
-  options: { readonly signal?: AbortSignal | undefined; readonly patienceMs?: number | undefined },
+  options: PlanOptions,
 ): Promise<Proposal> {
   const { spec, facts, profile } = input
   if (spec.plan !== undefined) {
@@ -140,15 +143,22 @@ async function propose(
       ],
     }
   }
-  const asker: Asker = {
-    call: input.call,
+  return await askForUnits(askerOf(input, options), input, transcript)
+}
+
+/** Who asks while planning, with what the request may still use. */
+export function askerOf(
+  { call, profile, request, spec, usedTokens = 0 }: PlanInput,
+  options: PlanOptions,
+): Asker {
+  return {
+    call,
     model: profile.name,
-    request: input.request,
+    request,
     priority: spec.priority,
-    budget: { request: { limit: spec.limits.tokens, used: input.usedTokens ?? 0 } },
+    budget: { request: { limit: spec.limits.tokens, used: usedTokens } },
     ...options,
   }
-  return await askForUnits(asker, input, transcript)
 }
 
 async function askForUnits(

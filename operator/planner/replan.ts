@@ -1,7 +1,12 @@
 import type { Plan } from '../api/devrequest.ts'
 import { plainLine } from '../api/plain-text.ts'
-import type { Asker } from '../models/verbs.ts'
-import type { MadePlan, PlanInput, TranscriptEntry } from './plan.ts'
+import {
+  askerOf,
+  type MadePlan,
+  type PlanInput,
+  type PlanOptions,
+  type TranscriptEntry,
+} from './plan.ts'
 import { revisePlan } from './revise.ts'
 import { splitUnit, type FailedUnit } from './split.ts'
 
@@ -18,21 +23,10 @@ export interface ReplanInput extends PlanInput {
  * split; then its tasks are those of the old one, and the request fails as it would have.
  * Throws as `makePlan` does.
  */
-export async function replan(
-  input: ReplanInput,
-  options: { readonly signal?: AbortSignal | undefined; readonly patienceMs?: number | undefined },
-): Promise<MadePlan> {
+export async function replan(input: ReplanInput, options: PlanOptions): Promise<MadePlan> {
   const { plan, failed, spec, profile, facts, succeeded } = input
   const transcript: TranscriptEntry[] = []
-  const asker: Asker = {
-    call: input.call,
-    model: profile.name,
-    request: input.request,
-    priority: spec.priority,
-    budget: { request: { limit: spec.limits.tokens, used: input.usedTokens ?? 0 } },
-    ...options,
-  }
-  const parts = await splitUnit(asker, profile.tier, failed, facts, transcript)
+  const parts = await splitUnit(askerOf(input, options), profile.tier, failed, facts, transcript)
   const next =
     parts === undefined
       ? { ...plan, revision: plan.revision + 1 }

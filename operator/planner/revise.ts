@@ -86,7 +86,7 @@ function revisedUnits({ plan, failed, parts, succeeded }: RevisionInput): Unit[]
 }
 
 /** The units that a plan was made from, as their code tasks tell them. */
-function unitsOf(plan: Plan): Unit[] {
+export function unitsOf(plan: Plan): Unit[] {
   const ends = new Map([...endsOf(plan.tasks)].map(([unit, names]) => [names[0] ?? '', unit]))
   return plan.tasks
     .filter(({ action }) => action === 'code')

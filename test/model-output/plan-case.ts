@@ -4,7 +4,8 @@ import { languageOf } from '../../operator/planner/language.ts'
 import { makePlan } from '../../operator/planner/plan.ts'
 import { answersOf, filesOf, spoken, type PlanCase } from './corpus.ts'
 import type { SpeakingModel } from './model-server.ts'
-import { brokenRules, harmlessTwin, unitsOf, whatIsMade } from './plan-rules.ts'
+import { unitsOf } from '../../operator/planner/revise.ts'
+import { brokenRules, harmlessTwin, whatIsMade } from './plan-rules.ts'
 
 const standard =
   'Write slugify in src/slug.js and wrap(text, width) in src/wrap.js. Describe both in the README.'

@@ -3,7 +3,7 @@
 import { agentTaskOf } from '../../operator/controllers/devrequest/tasks.ts'
 import { agentPod } from '../../operator/controllers/agent/pod.ts'
 import { isTestPath } from '../../agent-image/agent/project.ts'
-import type { Plan, PlannedTask, Unit } from '../../operator/api/devrequest.ts'
+import type { Plan, PlannedTask } from '../../operator/api/devrequest.ts'
 import { git } from '../../operator/api/names.ts'
 import { hasHiddenCharacters } from '../../operator/api/plain-text.ts'
 import { parseConfig } from '../../operator/config.ts'
@@ -13,6 +13,7 @@ import { planProblems } from '../../operator/planner/check-plan.ts'
 import { expand } from '../../operator/planner/expand.ts'
 import { taskName, unitName } from '../../operator/planner/names.ts'
 import { safePath } from '../../operator/planner/paths.ts'
+import { unitsOf } from '../../operator/planner/revise.ts'
 import { agent, heldStatus, request as devRequest, task as taskObject } from '../objects.ts'
 
 /** What a plan was made for. */
@@ -77,21 +78,6 @@ function taskProblems(task: PlannedTask, made: PlannedFor): string[] {
 
 function isHiding(text: string): boolean {
   return hasHiddenCharacters(text) || !text.isWellFormed()
-}
-
-/** Units of a plan, as their code tasks tell them. */
-export function unitsOf(plan: Plan): Unit[] {
-  const tasks = plan.tasks.filter((task) => task.action === 'code')
-  const lastOf = new Map(
-    tasks.map(({ name, unit = '' }) => {
-      const verify = plan.tasks.find((task) => task.unit === unit && task.action === 'verify')
-      return [verify?.name ?? name, unit]
-    }),
-  )
-  return tasks.map(({ unit: name = '', goal, doneWhen, files, after }) => {
-    const units = after.map((other) => lastOf.get(other)).filter((other) => other !== undefined)
-    return { name, goal, doneWhen, files, after: units }
-  })
 }
 
 /**

@@ -13,6 +13,7 @@ import type { Reconcile } from '../../runtime/controller.ts'
 import { done, requeueAfter, WaitError, type Result } from '../../runtime/outcome.ts'
 import type { Models } from '../languagemodel/models.ts'
 import { Pace } from '../pace.ts'
+import { specProblem } from '../spec-problem.ts'
 import { byRequest, writeStatus, type World } from '../world.ts'
 import { decideRequest, finalStatus, type RequestObservation, type Stall } from './decide.ts'
 import type { FailedPart } from './failed-part.ts'
@@ -191,11 +192,7 @@ async function observe(
   const branch = over ? undefined : await branchOf(parts, asking, request, merges, signal)
   return {
     request: { ...request, spec },
-    invalid: checked.success
-      ? undefined
-      : checked.error.issues
-          .map((issue) => `spec.${issue.path.join('.')}: ${issue.message}`)
-          .join('; '),
+    invalid: specProblem(checked),
     model,
     tasks,
     agents: world.agents.list().filter((agent) => holders.has(agent.status?.podUid ?? '')),

@@ -6,6 +6,7 @@ import { refOf } from '../../kube/resource.ts'
 import type { ModelProfile } from '../../models/profile.ts'
 import type { Reconcile } from '../../runtime/controller.ts'
 import { done, requeueAfter, type Result } from '../../runtime/outcome.ts'
+import { specProblem } from '../spec-problem.ts'
 import { writeStatus, type World } from '../world.ts'
 import { decideModel, type ModelLimits, type ModelObservation } from './decide.ts'
 import { profileOf, type Installation, type Models } from './models.ts'
@@ -64,16 +65,11 @@ async function observe(
   profile: ModelProfile,
   signal: AbortSignal,
 ): Promise<ModelObservation> {
-  const checked = languageModelSpec.safeParse(model.spec)
   const server = await parts.servers.look(profile, { signal })
   const held = server.kind === 'reachable' ? server.held : undefined
   return {
     model,
-    invalid: checked.success
-      ? undefined
-      : checked.error.issues
-          .map((issue) => `spec.${issue.path.join('.')}: ${issue.message}`)
-          .join('; '),
+    invalid: specProblem(languageModelSpec.safeParse(model.spec)),
     duplicateOf: parts.models.duplicateOf(model),
     server,
     transfer: parts.servers.transfer(profile),

@@ -34,20 +34,19 @@ export function profileOf(
   }
 }
 
+/** Where the models are found. */
+export interface ModelsOptions {
+  readonly informer: Pick<Informer<LanguageModel>, 'list'>
+  readonly installation: Installation
+  /** Models of the installation, the default first, by what their server calls them. */
+  readonly configured: readonly string[]
+}
+
 /** The models that requests may name; a view of the LanguageModels. */
 export class Models {
-  readonly #options: {
-    readonly informer: Pick<Informer<LanguageModel>, 'list'>
-    readonly installation: Installation
-    /** Models of the installation, the default first, by what their server calls them. */
-    readonly configured: readonly string[]
-  }
+  readonly #options: ModelsOptions
 
-  constructor(options: {
-    readonly informer: Pick<Informer<LanguageModel>, 'list'>
-    readonly installation: Installation
-    readonly configured: readonly string[]
-  }) {
+  constructor(options: ModelsOptions) {
     this.#options = options
   }
 

@@ -11,6 +11,14 @@ type Job = { readonly profile: ModelProfile; readonly digest: string } & (
 /** Pause after a test that came to no end. */
 const pauseMs = 30_000
 
+/** What self-tests are run with. */
+export interface SelfTestsOptions {
+  readonly servers: Pick<ModelServers, 'test'>
+  readonly onChange: (key: string) => void
+  readonly clock: Clock
+  readonly log: Logger
+}
+
 /**
  * Self-tests that run, outside reconciles: on a CPU one takes minutes. In memory only; after a crash it is run again.
  * Guarantees: one for a model at a time; `onChange` is told the object's key when one ends. A result counts for the
@@ -18,19 +26,9 @@ const pauseMs = 30_000
  */
 export class SelfTests {
   readonly #jobs = new Map<string, Job>()
-  readonly #options: {
-    readonly servers: Pick<ModelServers, 'test'>
-    readonly onChange: (key: string) => void
-    readonly clock: Clock
-    readonly log: Logger
-  }
+  readonly #options: SelfTestsOptions
 
-  constructor(options: {
-    readonly servers: Pick<ModelServers, 'test'>
-    readonly onChange: (key: string) => void
-    readonly clock: Clock
-    readonly log: Logger
-  }) {
+  constructor(options: SelfTestsOptions) {
     this.#options = options
   }
 
