@@ -104,6 +104,23 @@ export const scenes: Readonly<Record<string, Story>> = {
       { kind: 'model', atMs: 0, forMs: 9_000 },
     ],
   }),
+  // Events do not mend what was refused here: only the repetition does.
+  'an API server that refuses for a while': story(
+    [request([task('r0-a'), task('r0-b', { after: ['r0-a'], commits: false })])],
+    {
+      faults: [
+        {
+          kind: 'refuse',
+          atMs: 3_500,
+          forMs: 4_000,
+          status: 500,
+          share: 1,
+          target: 'devrequests',
+        },
+        { kind: 'refuse', atMs: 9_000, forMs: 4_000, status: 403, share: 1, target: 'agents' },
+      ],
+    },
+  ),
   'two replicas': story([request([task('r0-a'), task('r0-b')])], { replicas: 2 }),
 }
 

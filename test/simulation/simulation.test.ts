@@ -116,7 +116,7 @@ describe('the net catches fish', () => {
   })
 
   it('finds every seeded bug', async () => {
-    const catches = JSON.parse(await simulate('--bugs', '--seeds', '150', '--json')) as readonly {
+    const catches = JSON.parse(await simulate('--bugs', '--seeds', '600', '--json')) as readonly {
       readonly bug: string
       readonly invariant?: string
     }[]
