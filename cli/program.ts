@@ -1,8 +1,10 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import type { GivenPlan } from '../operator/api/devrequest.ts'
 import { KubeError } from '../operator/kube/errors.ts'
 import { connect, type Connection, type ConnectionFlags } from './cluster/connection.ts'
 import { systemRandom } from '../operator/runtime/clock.ts'
 import { showDiff } from './commands/diff.ts'
+import { editPlan } from './commands/edit.ts'
 import { fetchResult } from './commands/fetch.ts'
 import { showList } from './commands/list.ts'
 import { showLogs } from './commands/logs.ts'
@@ -11,13 +13,16 @@ import {
   manifestFor,
   manifestsOf,
   priorityNames,
+  refuseFieldsOf,
   submit,
   type SubmitFlags,
 } from './commands/submit.ts'
+import { setSuspend } from './commands/suspend.ts'
 import { showTree } from './commands/tree.ts'
 import { watchRequest } from './commands/watch.ts'
 import { CliError, exitCodes, type ExitCode } from './failure.ts'
 import { interruptible } from './interrupt.ts'
+import { readPlanFile } from './planning/units.ts'
 import {
   asTyped,
   processTerminal,
@@ -94,14 +99,20 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
       .option('--ref <ref>', 'branch, tag or commit to start from, with --repo or --git')
       .addOption(new Option('--priority <priority>', 'place in the queue').choices(priorityNames))
       .option('--model <name>', "the model to use; the operator's default when left out")
+      .option('--plan <file>', 'your own plan, as guild plan --save writes it; no model is asked')
       .option('--plan-only', 'stop after planning')
+      .option(
+        '--suspend',
+        'plan, then wait for guild resume; until then guild edit changes the plan',
+      )
       .option('--watch', 'stay and show the work until it ends')
       .option('--dry-run', 'let the API server check it, store nothing, print it')
       .addOption(outputs(['json'])),
   ).action(
     async (
       text: string | undefined,
-      flags: CommonFlags & SubmitFlags & { file?: string; watch?: boolean; dryRun?: boolean },
+      flags: CommonFlags &
+        SubmitFlags & { file?: string; plan?: string; watch?: boolean; dryRun?: boolean },
     ) => {
       if ((text === undefined) === (flags.file === undefined)) {
         throw new CliError('submit needs either a text or --file', {
@@ -109,9 +120,10 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
           exitCode: exitCodes.usage,
         })
       }
+      if (flags.file !== undefined) refuseFieldsOf(flags)
       const manifests =
         flags.file === undefined
-          ? [manifestFor(text ?? '', flags, systemRandom)]
+          ? [manifestFor(text ?? '', flags, systemRandom, await planIn(flags.plan))]
           : await manifestsOf(flags.file, workingDirectory())
       await session(flags, async (open) => {
         const names = await submit({ ...open, ...flags, manifests })
@@ -139,6 +151,8 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
           .choices(['weak', 'basic', 'good'])
           .default('good'),
       )
+      .option('--plan <file>', 'your own units, as --save writes them; no model is asked')
+      .option('--save <file>', 'write the units to a file, to be changed')
       .option('--json', 'one JSON object: hash, source, waves, team, tasks, warnings')
       .option('-v, --verbose', 'every word the model said')
       .addHelpText('after', planExamples),
@@ -205,6 +219,32 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
 
   common(
     guild
+      .command('edit')
+      .description('change the plan of a request that waits, in $EDITOR or from a file')
+      .argument('<name>', 'a DevRequest; @latest is the newest')
+      .option('--plan <file>', 'the new plan, as guild plan --save writes it; - reads stdin'),
+  ).action(async (name: string, flags: CommonFlags & { plan?: string }) => {
+    await session(flags, (open) =>
+      editPlan({ ...open, name, plan: flags.plan, cwd: workingDirectory() }),
+    )
+  })
+
+  for (const [command, description] of [
+    ['suspend', 'pause a request: tasks that run finish, no other starts'],
+    ['resume', 'let a suspended request go on; its plan can no longer be changed then'],
+  ] as const)
+    common(
+      guild
+        .command(command)
+        .description(description)
+        .argument('<name>', 'a DevRequest; @latest is the newest'),
+    ).action(async (name: string, flags: CommonFlags) => {
+      const suspend = command === 'suspend'
+      await session(flags, (open) => setSuspend({ ...open, name, suspend }))
+    })
+
+  common(
+    guild
       .command('diff')
       .description('what a request changed, as git shows it')
       .argument('<name>', 'a DevRequest; @latest is the newest')
@@ -229,11 +269,17 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
   return guild
 }
 
+async function planIn(file: string | undefined): Promise<GivenPlan | undefined> {
+  return file === undefined ? undefined : readPlanFile(file, workingDirectory())
+}
+
 const planExamples = `
 Examples:
   ${asTyped('guild plan --file examples/hello.yaml')}
   ${asTyped('guild plan --request "Add src/slug.js that exports slugify(text) …" --repo . --model qwen2.5-coder:7b')}
   ${asTyped('guild plan --file - --json')} < request.txt
+  ${asTyped('guild plan --file request.txt --save plan.yaml')}
+  ${asTyped('guild plan --file request.txt --plan plan.yaml')}     # after you changed it
 
 The exit code is 0 only for a plan that can be carried out. A plan that fell back to one unit is one; its warnings say so.`
 

@@ -143,6 +143,27 @@ test('a person’s plan needs no server', patience, async () => {
   expect(made.tasks.map((task) => task.name)).toContain('mine-code-one')
 })
 
+test(
+  'units are saved for a person to change, and planned again without a model',
+  patience,
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'guild-'))
+    onTestFinished(() => rm(folder, { recursive: true }))
+    const file = join(folder, 'plan.yaml')
+    const hello = ['--file', 'examples/hello.yaml', '--json']
+    const first = await plan([...hello, '--save', file])
+    expect(first.stderr).toContain(`its units are in ${file}`)
+    const again = await plan([...hello, '--plan', file, '--ollama', closedEndpoint])
+    expect([again.code, again.stderr]).toEqual([0, ''])
+    const [made, own] = [first, again].map(({ stdout }) => shown.parse(JSON.parse(stdout)))
+    expect(own?.source).toBe('person')
+    expect(own?.tasks).toEqual(made?.tasks)
+    await writeFile(file, (await readFile(file, 'utf8')).replaceAll('slug.js', 'other.js'))
+    const changed = await plan([...hello, '--plan', file, '--ollama', closedEndpoint])
+    expect(changed.stdout).toContain('src/other.js')
+  },
+)
+
 test.each([
   ['nothing to plan', [], 2, /^error: plan needs either --request or --file\nnext: /],
   [

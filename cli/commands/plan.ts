@@ -1,17 +1,20 @@
+import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import type { DevRequestSpec } from '../../operator/api/devrequest.ts'
+import type { DevRequestSpec, Plan } from '../../operator/api/devrequest.ts'
 import { ModelError } from '../../operator/models/errors.ts'
 import { createGateway, type Gateway } from '../../operator/models/gateway.ts'
 import type { ModelProfile } from '../../operator/models/profile.ts'
 import { planProblems } from '../../operator/planner/check-plan.ts'
 import { readFacts, type RepositoryReader } from '../../operator/planner/facts.ts'
 import { makePlan } from '../../operator/planner/plan.ts'
+import { unitsOf } from '../../operator/planner/revise.ts'
 import { systemClock, systemRandom } from '../../operator/runtime/clock.ts'
-import { CliError } from '../failure.ts'
+import { CliError, exitCodes } from '../failure.ts'
 import { chooseModel, type ModelFlags } from '../planning/model-server.ts'
 import { withProgress } from '../planning/progress.ts'
 import { openRepository, openTemplate } from '../planning/repository.ts'
 import { readRequest, type PlanRequest, type RequestFlags } from '../planning/request.ts'
+import { planFile } from '../planning/units.ts'
 import { planAsJson, renderPlan } from '../show/plan.ts'
 import { labelOf } from '../show/snapshot.ts'
 import type { Terminal } from '../terminal.ts'
@@ -20,6 +23,8 @@ import type { Terminal } from '../terminal.ts'
 export interface PlanFlags extends RequestFlags, ModelFlags {
   /** A directory with the project to work on. */
   readonly repo?: string | undefined
+  /** A file that gets the units, for a person to change. */
+  readonly save?: string | undefined
   readonly json?: boolean | undefined
   readonly verbose?: boolean | undefined
 }
@@ -55,6 +60,7 @@ export async function showPlan(options: {
       next: 'this is a defect of the planner; please report the line above with your request',
     })
   }
+  if (flags.save !== undefined) await save(made.plan, flags.save, options)
   if (flags.json) {
     terminal.out(`${JSON.stringify(planAsJson(made.plan), undefined, 2)}\n`)
     return
@@ -67,6 +73,27 @@ export async function showPlan(options: {
     verbose: flags.verbose ?? false,
   }
   terminal.out(`${renderPlan(view, terminal.style()).join('\n')}\n`)
+}
+
+async function save(
+  plan: Plan,
+  file: string,
+  { cwd, terminal }: { readonly cwd: string; readonly terminal: Terminal },
+): Promise<void> {
+  const text = planFile({ units: unitsOf(plan) }, [
+    `Change it, then: guild submit "…" --plan ${file}`,
+  ])
+  await writeFile(resolve(cwd, file), text).catch((cause: unknown) => {
+    throw new CliError(
+      `${file} cannot be written: ${cause instanceof Error ? cause.message : ''}`,
+      {
+        next: 'guild plan --help   (--save takes the path of a file)',
+        exitCode: exitCodes.usage,
+        cause,
+      },
+    )
+  })
+  terminal.err(`its units are in ${file}\n`)
 }
 
 /** The template a request starts from. What only the cluster can reach is not guessed. */

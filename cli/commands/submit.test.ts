@@ -4,7 +4,14 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { KubeError } from '../../operator/kube/errors.ts'
 import { CliError } from '../failure.ts'
-import { createRequest, manifestFor, manifestsOf, nameFor, type Manifest } from './submit.ts'
+import {
+  createRequest,
+  manifestFor,
+  manifestsOf,
+  nameFor,
+  refuseFieldsOf,
+  type Manifest,
+} from './submit.ts'
 
 const random = { next: () => 0.5, uuid: () => '' }
 
@@ -41,6 +48,20 @@ test.each([{ template: 'node', repo: 'a' }, { ref: 'main' }])(
     expect(make).toThrow(/give only one of|--ref needs/)
   },
 )
+
+test('a plan of their own and a pause become fields, too', () => {
+  const plan = { units: [{ name: 'a', goal: 'g', files: [], doneWhen: 'w' }] }
+  const { spec } = manifestFor('x', { name: 'x', suspend: true }, random, plan)
+  expect(spec).toEqual({ request: 'x', plan, suspend: true })
+})
+
+test.each([
+  [{ planOnly: true }, '--plan-only goes with a text'],
+  [{ plan: 'plan.yaml' }, '--plan goes with a text'],
+])('%o beside a file is refused, not passed over', (flags, want) => {
+  expect(() => refuseFieldsOf(flags)).toThrow(want)
+  expect(() => refuseFieldsOf({})).not.toThrow()
+})
 
 async function fileWith(text: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'guild-'))

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { parseAllDocuments, stringify } from 'yaml'
 import { z } from 'zod'
 import { priorities } from '../../operator/api/agent-types.ts'
-import { devRequestKind } from '../../operator/api/devrequest.ts'
+import { devRequestKind, type GivenPlan } from '../../operator/api/devrequest.ts'
 import { devRequests, type KindResource } from '../../operator/api/kinds.ts'
 import { apiVersion } from '../../operator/api/names.ts'
 import type { KubeClient } from '../../operator/kube/client.ts'
@@ -23,6 +23,7 @@ export interface SubmitFlags {
   readonly priority?: string | undefined
   readonly model?: string | undefined
   readonly planOnly?: boolean | undefined
+  readonly suspend?: boolean | undefined
 }
 
 /** A DevRequest as a person writes it: the API server fills in and checks the rest. */
@@ -33,8 +34,16 @@ export interface Manifest {
   readonly spec: Readonly<Record<string, unknown>>
 }
 
-/** Makes the manifest of a request in plain language. Errors: `CliError` (usage) when flags contradict each other. */
-export function manifestFor(text: string, flags: SubmitFlags, random: Random): Manifest {
+/**
+ * Makes the manifest of a request in plain language, with the person's own plan if they have one.
+ * Errors: `CliError` (usage) when flags contradict each other.
+ */
+export function manifestFor(
+  text: string,
+  flags: SubmitFlags,
+  random: Random,
+  plan?: GivenPlan,
+): Manifest {
   const sources = [flags.template, flags.repo, flags.git].filter((flag) => flag !== undefined)
   if (sources.length > 1) {
     throw new CliError('give only one of --template, --repo, --git', {
@@ -67,9 +76,24 @@ export function manifestFor(text: string, flags: SubmitFlags, random: Random): M
       ...(priority === undefined ? {} : { priority }),
       ...(source === undefined ? {} : { source }),
       ...(model === undefined ? {} : { model }),
+      ...(plan === undefined ? {} : { plan }),
       ...(flags.planOnly ? { planOnly: true } : {}),
+      ...(flags.suspend ? { suspend: true } : {}),
     },
   }
+}
+
+/** Errors: `CliError` (usage) for a flag that a file says as a field. */
+export function refuseFieldsOf(flags: SubmitFlags & { readonly plan?: string | undefined }): void {
+  const { name, template, repo, git, ref, priority, model, plan, planOnly, suspend } = flags
+  const said = { name, template, repo, git, ref, priority, model, plan, planOnly, suspend }
+  const [flag] = Object.entries(said).flatMap(([one, value]) => (value === undefined ? [] : one))
+  if (flag === undefined) return
+  const typed = flag === 'planOnly' ? 'plan-only' : flag
+  throw new CliError(`--${typed} goes with a text; in a file it is a field`, {
+    next: 'kubectl explain devrequest.spec',
+    exitCode: exitCodes.usage,
+  })
 }
 
 const fillers = new Set(['a', 'an', 'the', 'and', 'of', 'to', 'with', 'for', 'that', 'please'])

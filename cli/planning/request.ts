@@ -3,6 +3,7 @@ import { devRequestSpec, type DevRequestSpec } from '../../operator/api/devreque
 import { objectName } from '../../operator/api/schema.ts'
 import { manifestsIn, plainName, textOf } from '../commands/submit.ts'
 import { CliError, exitCodes } from '../failure.ts'
+import { readPlanFile } from './units.ts'
 
 /** What is to be planned, as the cluster would see it. */
 export interface PlanRequest {
@@ -16,6 +17,8 @@ export interface RequestFlags {
   readonly request?: string | undefined
   /** A file with one DevRequest or with plain text; `-` is stdin. */
   readonly file?: string | undefined
+  /** A file with the person's own plan, which takes the place of any in the DevRequest. */
+  readonly plan?: string | undefined
 }
 
 const example = 'guild plan --request "Write a function that …, with tests"'
@@ -26,7 +29,12 @@ const example = 'guild plan --request "Write a function that …, with tests"'
  * Errors: `CliError` (usage) naming the field.
  */
 export async function readRequest(flags: RequestFlags, cwd: string): Promise<PlanRequest> {
-  const { request, file } = flags
+  const { name, spec } = await wanted(flags, cwd)
+  if (flags.plan === undefined) return { name, spec }
+  return { name, spec: { ...spec, plan: await readPlanFile(flags.plan, cwd) } }
+}
+
+async function wanted({ request, file }: RequestFlags, cwd: string): Promise<PlanRequest> {
   if (request !== undefined && file !== undefined) throw usage('give only one of --request, --file')
   if (request !== undefined) return inPlainLanguage(request, '--request')
   if (file === undefined) throw usage('plan needs either --request or --file')

@@ -88,6 +88,20 @@ export const unit = object(
 )
 export type Unit = z.infer<typeof unit>
 
+/** A plan as a person gives it. */
+export const givenPlan = object(
+  {
+    units: withRules(list(unit, 8, 'The units of work, in order.').min(1), [
+      {
+        rule: 'self.all(unit, self.exists_one(other, other.name == unit.name))',
+        message: 'spec.plan.units names one unit twice; their names must differ',
+      },
+    ]),
+  },
+  'Your own plan. When given, no model is asked to plan. It may change until the plan is authorized.',
+)
+export type GivenPlan = z.infer<typeof givenPlan>
+
 const limits = object(
   {
     maxTasks: count(1, 50, 'Most tasks the plan may have.').default(30),
@@ -129,22 +143,13 @@ const spec = withRules(
       model: modelName(
         "The model for every task of this request; the operator's default when empty.",
       ).optional(),
-      plan: object(
-        {
-          units: withRules(list(unit, 8, 'The units of work, in order.').min(1), [
-            {
-              rule: 'self.all(unit, self.exists_one(other, other.name == unit.name))',
-              message: 'spec.plan.units names one unit twice; their names must differ',
-            },
-          ]),
-        },
-        'Your own plan. When given, no model is asked to plan.',
-      ).optional(),
+      plan: givenPlan.optional(),
       planOnly: z.boolean().optional().meta({
         description: 'Stop after planning; nothing is run. The plan stands in status.plan.',
       }),
       suspend: z.boolean().optional().meta({
-        description: 'Start no further task until this is false again. Running tasks finish.',
+        description:
+          'Start no further task until this is false again. Running tasks finish. From the beginning: it is planned, and the plan can be changed in spec.plan until work starts.',
       }),
       limits: limits.default({
         maxTasks: 30,
@@ -174,8 +179,8 @@ const spec = withRules(
       message: 'spec.source cannot change; make a new DevRequest',
     },
     {
-      rule: 'has(self.plan) == has(oldSelf.plan) && (!has(self.plan) || self.plan == oldSelf.plan)',
-      message: 'spec.plan cannot change once the request exists; make a new DevRequest',
+      rule: 'has(self.plan) || !has(oldSelf.plan)',
+      message: 'spec.plan cannot be taken back; make a new DevRequest',
     },
     {
       rule: 'has(self.model) == has(oldSelf.model) && (!has(self.model) || self.model == oldSelf.model)',
@@ -208,7 +213,11 @@ export type PlannedTask = z.infer<typeof plannedTask>
 export const plan = object(
   {
     hash: text(64, 'SHA-256 of the plan; an edit changes it.'),
-    revision: count(1, 10, 'Grows with every re-planning.'),
+    revision: count(1, 100000, 'Grows with every re-planning and with every change of spec.plan.'),
+    given: note(
+      64,
+      'SHA-256 of the spec.plan that it was made from; empty when no person gave one.',
+    ).optional(),
     source: z.enum(['model', 'template', 'person']).meta({
       description: 'Who proposed the units: a model, the fallback template, or a person.',
     }),
@@ -294,6 +303,11 @@ export const devRequestKind = {
       rule: "self.metadata.name.size() <= 63 && !self.metadata.name.contains('.')",
       message:
         'metadata.name may have at most 63 characters and no dot: branches, tasks and labels are named after it',
+    },
+    {
+      rule: "has(self.spec.plan) == has(oldSelf.spec.plan) && (!has(self.spec.plan) || self.spec.plan == oldSelf.spec.plan) || !(has(oldSelf.status) && has(oldSelf.status.conditions) && oldSelf.status.conditions.exists(c, c.type == 'Authorized' && c.status == 'True'))",
+      message:
+        'spec.plan cannot change once the plan is authorized; make a new DevRequest, with suspend: true to change its plan before work starts',
     },
   ],
 } as const satisfies KindDefinition

@@ -1,9 +1,18 @@
 import { createHash } from 'node:crypto'
-import type { PlannedTask } from '../api/devrequest.ts'
+import type { GivenPlan, PlannedTask } from '../api/devrequest.ts'
 
 /** SHA-256 of the tasks as canonical JSON (keys sorted): the same work has the same hash, any edit changes it. */
 export function planHash(tasks: readonly PlannedTask[]): string {
-  return createHash('sha256').update(canonical(tasks)).digest('hex')
+  return hashOf(tasks)
+}
+
+/** SHA-256 of the plan that a person gives, as canonical JSON; undefined when the planner is to make one. */
+export function givenHash(plan: GivenPlan | undefined): string | undefined {
+  return plan === undefined ? undefined : hashOf(plan)
+}
+
+function hashOf(value: unknown): string {
+  return createHash('sha256').update(canonical(value)).digest('hex')
 }
 
 function canonical(value: unknown): string {

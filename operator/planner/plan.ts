@@ -7,7 +7,7 @@ import { decide, write, type Asker } from '../models/verbs.ts'
 import { createWatchdog } from '../models/answers/watchdog.ts'
 import { expand } from './expand.ts'
 import type { RepositoryFacts } from './facts.ts'
-import { planHash } from './hash.ts'
+import { givenHash, planHash } from './hash.ts'
 import { isDocument } from './language.ts'
 import {
   documentPathsOf,
@@ -100,10 +100,12 @@ export async function makePlan(input: PlanInput, options: PlanOptions): Promise<
       ? ['Deployment is not available in this version; the plan ends with a git branch.']
       : []),
   ]
+  const given = givenHash(spec.plan)
   const plan: Plan = {
     hash: planHash(tasks),
     revision: 1,
     source: proposal.source,
+    ...(given === undefined ? {} : { given }),
     ...(asked > 0 ? { model: profile.name } : {}),
     waves: waves(tasks),
     team: teamOf(tasks, spec.limits.maxParallel),

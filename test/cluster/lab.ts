@@ -24,6 +24,14 @@ export async function kubectl(
   return stdout
 }
 
+/** Runs `guild` as from the clone, and gives what it printed. */
+export async function guild(...args: readonly string[]): Promise<string> {
+  const { stdout } = await execa(process.execPath, ['cli/main.ts', ...args, '-n', namespace], {
+    timeout: 120_000,
+  })
+  return stdout
+}
+
 /** What `kubectl get KIND --watch` prints line by line, every change of an object, until `stop` is called. */
 export function watching(kind: string): { readonly lines: string[]; stop(): Promise<void> } {
   const lines: string[] = []

@@ -13,6 +13,7 @@ import {
   allAgents,
   apply,
   finished,
+  guild,
   kubectl,
   namespace,
   removeRequest,
@@ -33,13 +34,6 @@ let mostAgents = 0
 let mostHeld = 0
 /** What `agents-registry.json` held at any time. */
 const registry: unknown[] = []
-
-const guild = async (...args: string[]): Promise<string> => {
-  const { stdout } = await execa(process.execPath, ['cli/main.ts', ...args, '-n', namespace], {
-    timeout: 120_000,
-  })
-  return stdout
-}
 
 beforeAll(async () => {
   scratch = await mkdtemp(join(tmpdir(), 'guildhall-story-'))

@@ -28,6 +28,14 @@ const task = {
   branch: 'guild/shop',
 }
 
+const authorized = (status: 'True' | 'Unknown') => ({
+  type: 'Authorized',
+  status,
+  reason: 'Planned',
+  message: '',
+  lastTransitionTime: '2026-01-01T00:00:00Z',
+})
+
 /** The kinds in crds/: served by a real API server, and refusing with a sentence a person can act on. */
 export function kindSuite(world: WorldOf): void {
   const at = (name: string) => ({ namespace: world().namespace, name })
@@ -83,6 +91,34 @@ export function kindSuite(world: WorldOf): void {
       await expect(turned).rejects.toThrow('spec.request cannot change; make a new DevRequest')
       const suspended = { spec: { suspend: true } }
       await client.patch(requests, at('fixed'), { type: 'merge', body: suspended })
+    })
+
+    it('takes another plan until its plan is authorized, and keeps it', async () => {
+      const { client } = world()
+      const made = await client.create(requests, { metadata: at('edited'), spec: { request: 'x' } })
+      const give = async (goal: string) => {
+        const unit = { name: 'cart', goal, files: ['cart.js'], doneWhen: 'It adds up.' }
+        const body = { spec: { plan: { units: [unit] } } }
+        return client.patch(requests, at('edited'), { type: 'merge', body })
+      }
+      await client.updateStatus(requests, {
+        ...made,
+        status: { conditions: [authorized('Unknown')] },
+      })
+      await give('Add a cart')
+      const given = await give('Add two carts')
+      const removed = client.patch(requests, at('edited'), {
+        type: 'merge',
+        body: { spec: { plan: null } },
+      })
+      await expect(removed).rejects.toThrow('spec.plan cannot be taken back')
+      await client.updateStatus(requests, {
+        ...given,
+        status: { conditions: [authorized('True')] },
+      })
+      await expect(give('Add three')).rejects.toThrow('cannot change once the plan is authorized')
+      const suspended = { spec: { suspend: true } }
+      await client.patch(requests, at('edited'), { type: 'merge', body: suspended })
     })
 
     it('is refused under a name that no branch can carry', async () => {

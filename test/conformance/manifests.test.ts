@@ -100,7 +100,6 @@ describe('the kinds on a real API server', () => {
   it.each<[string, Record<string, unknown>, string]>([
     ['another text', { request: 'y' }, 'spec.request cannot change; make a new DevRequest'],
     ['a source', { source: { template: { name: 'node' } } }, 'spec.source cannot change'],
-    ['a plan', { plan: { units: units(1) } }, 'spec.plan cannot change'],
     ['a model', { model: 'm' }, 'spec.model cannot change'],
   ])('let no request change to %s', async (_, change, want) => {
     await apply(request('fixed', { request: 'x' }))

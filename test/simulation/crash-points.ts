@@ -42,6 +42,7 @@ export const scenes: Readonly<Record<string, Story>> = {
   ]),
   'a plan of the model': story([request('model')]),
   'a unit that fails and is planned anew': story([request('revised', { maxAttempts: 2 })]),
+  'a plan that a person changes': story([request('edited')]),
   'failing, colliding, given up and skipped': story([
     request([
       task('r0-a', { failures: 1 }),

@@ -26,7 +26,7 @@ function requestPlan(random: Random, index: number): RequestPlan {
     atMs: pick(random, 6) * 2_000,
     priority: choose(random, ['critical', 'high', 'normal', 'low']),
     plan: chance(random, 0.15)
-      ? choose(random, ['model', 'model', 'revised'])
+      ? choose(random, ['model', 'model', 'revised', 'edited'])
       : taskPlans(random, index),
     maxAttempts: 5,
     ...(chance(random, 0.2) ? { ttlSeconds: 10 + pick(random, 60) } : {}),

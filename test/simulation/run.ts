@@ -16,7 +16,7 @@ import { SimulatedModel } from './world/model.ts'
 import { SimulatedNode } from './world/node.ts'
 import { taskFacts } from './checks/observed.ts'
 import { address, namespace, Operators } from './world/operators.ts'
-import { apply, kinds } from './world/people.ts'
+import { apply, edit, kinds, readingMs } from './world/people.ts'
 import { SimulatedProcess } from './world/process.ts'
 import type { Story, TaskPlan } from './story.ts'
 import { Timeline } from './world/timeline.ts'
@@ -150,7 +150,10 @@ export async function run(story: Story, { tell }: RunOptions = {}): Promise<RunR
     onCall: (process, call) => calls.count(process, call),
   })
   for (const request of story.requests)
-    timeline.after(request.atMs, () => void apply(people, request))
+    timeline.after(request.atMs, () => {
+      void apply(people, request)
+      if (request.plan === 'edited') edit(people, request, timeline)
+    })
   for (const fault of story.faults)
     if ('atMs' in fault)
       timeline.after(fault.atMs, () => {
@@ -158,7 +161,10 @@ export async function run(story: Story, { tell }: RunOptions = {}): Promise<RunR
         say(`fault ${JSON.stringify(fault)}`)
       })
 
-  const quietAt = Math.max(quietFrom(story.faults), ...story.requests.map(({ atMs }) => atMs)) + 1
+  const settled = story.requests.map(
+    ({ atMs, plan }) => atMs + (plan === 'edited' ? 2 * readingMs : 0),
+  )
+  const quietAt = Math.max(quietFrom(story.faults), ...settled) + 1
   const end = quietAt + patienceMs
   const isCalm = (): boolean =>
     timeline.elapsed >= quietAt &&

@@ -8,7 +8,8 @@ export interface RequestPlan {
   readonly priority: 'critical' | 'high' | 'normal' | 'low'
   /** `model`: the real planner asks the simulated model. A list: these tasks, ready made. */
   /** `revised`: by the model, and its first unit fails until it is planned anew. */
-  readonly plan: 'model' | 'revised' | readonly TaskPlan[]
+  /** `edited`: by the model; a person looks at it, gives another one, and then lets work start. */
+  readonly plan: 'model' | 'revised' | 'edited' | readonly TaskPlan[]
   readonly maxAttempts: number
   readonly ttlSeconds?: number
 }

@@ -15,10 +15,12 @@ import type { Models } from '../languagemodel/models.ts'
 import { Pace } from '../pace.ts'
 import { specProblem } from '../spec-problem.ts'
 import { byRequest, writeStatus, type World } from '../world.ts'
-import { decideRequest, finalStatus, type RequestObservation, type Stall } from './decide.ts'
+import { decideRequest } from './decide.ts'
 import type { FailedPart } from './failed-part.ts'
+import type { RequestObservation, Stall } from './observation.ts'
 import type { Planning } from './planning.ts'
 import { forgeStall, modelStall, taskNameTaken, unknownModel } from './stalls.ts'
+import { finalStatus } from './status.ts'
 import { agentTaskOf } from './tasks.ts'
 
 /** What a DevRequest needs beside the API server. */

@@ -13,7 +13,10 @@ import {
   request,
   task,
 } from '../../../test/objects.ts'
-import { decideRequest, finalStatus, type RequestObservation } from './decide.ts'
+import { givenHash } from '../../planner/hash.ts'
+import { decideRequest } from './decide.ts'
+import type { RequestObservation } from './observation.ts'
+import { finalStatus } from './status.ts'
 
 const plan: Plan = {
   hash: 'h',
@@ -121,6 +124,48 @@ test('it is planned once, and the first plan is stored', () => {
     settled(one, { planning: { state: 'done', plan: other, tokens: 1 } }).request.status?.plan
       ?.hash,
   ).toBe('h')
+})
+
+const units = [{ name: 'a', goal: 'g', files: ['a.js'], doneWhen: 'w' }]
+
+test('suspended from the beginning it is planned, and no task is made before it goes on', () => {
+  const suspended = request('hello', { suspend: true }, prepared.status)
+  expect(settled(suspended).decision.kind).toBe('plan')
+  const done = settled(suspended, { planning: { state: 'done', plan, tokens: 7 } })
+  expect(conditionOf(done.request, 'Authorized')).toMatchObject({
+    status: 'Unknown',
+    reason: 'Suspended',
+  })
+  expect(done.request.status?.waitingFor).toBe('spec.suspend=false')
+  expect(done.decision.kind).toBe('rest')
+  const resumed = settled({ ...done.request, spec: { ...suspended.spec, suspend: false } })
+  expect(isTrue(resumed.request, 'Authorized')).toBe(true)
+  expect(resumed.decision.kind).toBe('create-tasks')
+  const paused = settled({ ...resumed.request, spec: suspended.spec })
+  expect(isTrue(paused.request, 'Authorized')).toBe(true)
+  expect(paused.decision.kind).toBe('create-tasks')
+})
+
+test('a plan that a person gives before work starts takes the place of the one that was made', () => {
+  const suspended = request('hello', { suspend: true }, { ...prepared.status, plan })
+  const edited = { ...suspended, spec: { ...suspended.spec, plan: { units } } }
+  const { request: waiting, decision } = settled(edited)
+  expect(decision.kind).toBe('plan')
+  expect(conditionOf(waiting, 'Succeeded')).toMatchObject({ reason: 'Planning' })
+  expect(conditionOf(waiting, 'Planned')).toMatchObject({ status: 'Unknown' })
+  const given = givenHash({ units })
+  const second: Plan = { ...plan, hash: 'second', revision: 2, source: 'person', given }
+  const { request: read } = settled(waiting, {
+    planning: { state: 'done', plan: second, tokens: 0 },
+  })
+  expect(read.status?.plan).toMatchObject({ hash: 'second', source: 'person' })
+  expect(conditionOf(read, 'Succeeded')).toMatchObject({ reason: 'Suspended' })
+})
+
+test('once the plan is authorized another one changes nothing', () => {
+  const started = settled(planned).request
+  const { decision } = settled({ ...started, spec: { ...started.spec, plan: { units } } })
+  expect(decision).toMatchObject({ kind: 'create-tasks', tasks: [{ name: 'a' }, { name: 'b' }] })
 })
 
 test('only missing tasks are created', () => {

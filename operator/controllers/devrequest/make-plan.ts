@@ -32,9 +32,10 @@ export function planMaker(parts: {
       call: parts.gateway.call,
       usedTokens: status.tokens ?? 0,
     }
-    const { plan, transcript } = await (failed === undefined
+    const { plan: made, transcript } = await (failed === undefined
       ? makePlan(input, { signal })
       : planAnew(input, request, failed, signal))
+    const plan = { ...made, revision: (status.plan?.revision ?? 0) + 1 }
     const used = parts.gateway.tokens({ request: metadata.name, task: '' })
     const { hash, revision, source, replaced } = plan
     parts.log.info(

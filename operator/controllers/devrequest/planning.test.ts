@@ -78,3 +78,16 @@ test('a revision is a job of its own: figures of the old plan end it not, the st
   expect(asked[0]?.aborted).toBe(true)
   expect(planning.stateOf(running).state).toBe('idle')
 })
+
+test('when the person gives another plan meanwhile, the job for the old one is dropped and a new one begins', async () => {
+  const { clock, asked, planning } = desk(() => new Promise(() => {}))
+  const units = [{ name: 'a', goal: 'g', files: ['a.js'], doneWhen: 'w' }]
+  const edited = { ...wish, spec: { ...wish.spec, plan: { units } } }
+  planning.start(wish)
+  await clock.advance(0)
+  expect(planning.stateOf(edited).state).toBe('idle')
+  planning.start(edited)
+  await clock.advance(0)
+  expect(asked.map((signal) => signal.aborted)).toEqual([true, false])
+  expect(planning.stateOf(edited).state).toBe('running')
+})

@@ -1,7 +1,8 @@
 import type { DevRequest, Plan } from '../../api/devrequest.ts'
 import type { Clock, Logger } from '../../kube/ports.ts'
-import type { PlanningState, Stall } from './decide.ts'
+import { givenHash } from '../../planner/hash.ts'
 import type { FailedPart } from './failed-part.ts'
+import type { PlanningState, Stall } from './observation.ts'
 
 /** What the planner gives for one request. */
 export interface Planned {
@@ -19,6 +20,8 @@ type Job = {
   readonly key: string
   /** The revision of the plan that it makes. */
   readonly revision: number
+  /** `givenHash` of what the person gave. */
+  readonly given: string | undefined
 } & (
   | { readonly state: 'running'; readonly cancel: AbortController; readonly failures: number }
   | { readonly state: 'done'; readonly planned: Planned }
@@ -38,8 +41,8 @@ const longestPauseMs = 120_000
 /**
  * Plans that are being made, outside reconciles: a model may take minutes. In memory only; after a crash the request is
  * planned again, and the first plan that is stored wins.
- * Guarantees: one job for a request at a time; a pause after each that failed; `onChange` is told the request's key when
- * one ends.
+ * Guarantees: one job for a request at a time; a pause after each that failed; nothing is told of one whose request has
+ * another `spec.plan` by now; `onChange` is told the request's key when one ends.
  */
 export class Planning {
   readonly #jobs = new Map<string, Job>()
@@ -65,14 +68,14 @@ export class Planning {
   }
 
   stateOf(request: DevRequest): PlanningState {
-    const job = this.#jobs.get(request.metadata.uid)
+    const job = this.#jobOf(request)
     if (job?.state === 'done') return { state: 'done', ...job.planned }
     return { state: job?.state === 'running' ? 'running' : 'idle' }
   }
 
   /** Why the last try ended without a plan. */
   stallOf(request: DevRequest): Stall | undefined {
-    const job = this.#jobs.get(request.metadata.uid)
+    const job = this.#jobOf(request)
     return job?.state === 'failed' ? job.stall : undefined
   }
 
@@ -80,13 +83,15 @@ export class Planning {
   start(request: DevRequest, failed?: FailedPart): number {
     const { uid, namespace, name } = request.metadata
     const key = `${namespace}/${name}`
-    const job = this.#jobs.get(uid)
+    const job = this.#jobOf(request)
+    if (job === undefined) this.forget(uid)
     if (job?.state === 'running' || job?.state === 'done') return 0
     const waitMs = (job?.notBefore ?? 0) - this.#clock.now()
     if (waitMs > 0) return waitMs
     const cancel = new AbortController()
     const failures = job?.failures ?? 0
-    const about = { key, revision: (request.status?.plan?.revision ?? 0) + 1 }
+    const revision = (request.status?.plan?.revision ?? 0) + 1
+    const about = { key, revision, given: givenHash(request.spec.plan) }
     this.#jobs.set(uid, { ...about, state: 'running', cancel, failures })
     const end = (next: Job): void => {
       if (cancel.signal.aborted) return
@@ -105,6 +110,12 @@ export class Planning {
       },
     )
     return 0
+  }
+
+  /** The job of a request, unless it plans what the person has changed since. */
+  #jobOf({ metadata, spec }: DevRequest): Job | undefined {
+    const job = this.#jobs.get(metadata.uid)
+    return job?.given === givenHash(spec.plan) ? job : undefined
   }
 
   /** Ends and forgets the job of a request whose plan is stored in this revision, by whomever. */

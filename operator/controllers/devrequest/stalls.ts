@@ -2,7 +2,7 @@
 import { requestReasons } from '../../api/conditions.ts'
 import { ForgeError } from '../../forge-client.ts'
 import { ModelError } from '../../models/errors.ts'
-import type { Stall } from './decide.ts'
+import type { Stall } from './observation.ts'
 
 /** Words for a forge that cannot do what was asked. */
 export function forgeStall(error: ForgeError): Stall {

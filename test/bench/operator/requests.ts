@@ -1,4 +1,6 @@
 // The requests and tasks of a workload, as a person's plan would make them: the operator sees nothing unusual.
+import { withCondition } from '../../../operator/api/condition-list.ts'
+import { requestConditions, requestReasons } from '../../../operator/api/conditions.ts'
 import type { DevRequest, PlannedTask } from '../../../operator/api/devrequest.ts'
 import { devRequests } from '../../../operator/api/kinds.ts'
 import { apiVersion, audiences, git, labels } from '../../../operator/api/names.ts'
@@ -24,6 +26,13 @@ const goal =
     2,
   )
 const doneWhen = 'Called with the examples of the request it gives exactly what stands there.'
+
+const authorized = {
+  type: requestConditions.Authorized,
+  status: 'True',
+  reason: requestReasons.Planned,
+  message: 'by the bench',
+} as const
 
 /** Makes the requests of these chains, planned and suspended; the operator makes the tasks. Nothing runs before `resume`. */
 export class RequestMaker {
@@ -114,6 +123,10 @@ export class RequestMaker {
         base: state.base,
         head: state.head,
         branch,
+        // Suspended and yet authorized, so that the operator makes the tasks before any may run.
+        conditions: [
+          ...withCondition(found.status?.conditions ?? [], authorized, new Date().toISOString()),
+        ],
         plan: {
           hash: planHash(tasks),
           revision: 1,

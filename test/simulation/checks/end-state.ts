@@ -45,10 +45,12 @@ export function checkEnd(seen: {
   for (const pod of invariants.pods) broken('I5', `Pod ${pod.metadata.name} has no Agent`)
 
   if (story.faults.length === 0)
-    for (const { name } of story.requests.filter(({ plan }) => plan === 'revised')) {
+    for (const { name, plan: way } of story.requests) {
       const request = invariants.requests.find(({ metadata }) => metadata.name === name)
-      const { plan } = request?.status ?? {}
-      if (request !== undefined && (plan?.revision !== 2 || !isTrue(request, 'Succeeded')))
+      if (request === undefined || (way !== 'revised' && way !== 'edited')) continue
+      const { revision, source } = request.status?.plan ?? {}
+      const isAnew = revision === 2 && (source === 'person') === (way === 'edited')
+      if (!isAnew || !isTrue(request, 'Succeeded'))
         broken('I9', `${name} was not planned anew, or not to its success`)
     }
 

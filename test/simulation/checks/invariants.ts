@@ -2,7 +2,7 @@ import type { Agent } from '../../../operator/api/agent.ts'
 import type { AgentTask } from '../../../operator/api/agent-task.ts'
 import type { DevRequest } from '../../../operator/api/devrequest.ts'
 import type { Pod } from '../../../operator/kube/core.ts'
-import { isOver, taskFacts, type TaskFacts } from './observed.ts'
+import { isAuthorized, isOver, taskFacts, type TaskFacts } from './observed.ts'
 
 /** A promise of promises.md that did not hold. */
 export interface Violation {
@@ -128,9 +128,11 @@ export class Invariants {
 
   #onNewTask(task: AgentTask): void {
     const request = this.#requests.get(task.spec.requestRef.name)
-    const authorized = request?.status?.conditions?.find(({ type }) => type === 'Authorized')
-    if (request !== undefined && authorized?.status !== 'True')
+    if (request === undefined) return
+    if (!isAuthorized(request))
       this.broken('I12', `${task.metadata.name} was made before its plan was authorized`)
+    if (request.spec.plan !== undefined && request.status?.plan?.source !== 'person')
+      this.broken('I12', `${task.metadata.name} was made for a plan that a person had replaced`)
   }
 
   #checkHolder(task: AgentTask, facts: TaskFacts, before: TaskFacts | undefined): void {
@@ -234,7 +236,8 @@ export class Invariants {
     if (before === undefined || before.metadata.uid !== request.metadata.uid) return
     const [plan, now] = [before.status?.plan, request.status?.plan]
     const isRevised = now !== undefined && now.revision === 2 && plan?.revision === 1
-    if (plan !== undefined && plan.hash !== now?.hash && !isRevised)
+    const isEdited = now !== undefined && now.source === 'person' && !isAuthorized(before)
+    if (plan !== undefined && plan.hash !== now?.hash && !isRevised && !isEdited)
       this.broken('I7', `${name} changed its plan`)
     if (isOver(before) && !isOver(request)) this.broken('I7', `${name} was over and is not`)
     if ((request.status?.observedGeneration ?? 0) < (before.status?.observedGeneration ?? 0))

@@ -41,10 +41,16 @@ export function taskFacts(task: AgentTask): TaskFacts {
 }
 
 export function isOver(request: DevRequest): boolean {
+  return has(request, 'Finished')
+}
+
+export function isAuthorized(request: DevRequest): boolean {
+  return has(request, 'Authorized')
+}
+
+function has({ status }: DevRequest, wanted: string): boolean {
   return (
-    request.status?.conditions?.some(
-      ({ type, status }) => type === 'Finished' && status === 'True',
-    ) === true
+    status?.conditions?.some(({ type, status: is }) => type === wanted && is === 'True') === true
   )
 }
 

@@ -162,14 +162,36 @@ export const taskBugs: readonly SeededBug[] = [
     story: 'A second plan replaces the stored one.',
     edits: [
       {
-        file: 'operator/controllers/devrequest/decide.ts',
+        file: 'operator/controllers/devrequest/status.ts',
         find: "planning.state === 'done' && planning.plan.revision > (before.plan?.revision ?? 0)",
         replace: "planning.state === 'done'",
       },
       {
         file: 'operator/controllers/devrequest/decide.ts',
-        find: 'if (status.plan === undefined)',
-        replace: 'if (status.plan === undefined || seen.planning.state === "idle")',
+        find: 'if (plan === undefined)',
+        replace: 'if (plan === undefined || seen.planning.state === "idle")',
+      },
+    ],
+  },
+  {
+    name: 'work-starts-while-people-read',
+    story: 'Tasks are made as soon as there is a plan, suspended or not.',
+    edits: [
+      {
+        file: 'operator/controllers/devrequest/decide.ts',
+        find: "if (!isTrue({ status }, Authorized)) return { kind: 'rest', nextAt: undefined }",
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'changed-plan-is-not-read',
+    story: 'The plan that was made stands, whatever the person gives instead.',
+    edits: [
+      {
+        file: 'operator/controllers/devrequest/status.ts',
+        find: 'return plan.given === givenHash(request.spec.plan) ? plan : undefined',
+        replace: 'return plan',
       },
     ],
   },

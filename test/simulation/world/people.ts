@@ -7,6 +7,7 @@ import type { Resource } from '../../../operator/kube/resource.ts'
 import type { SimulatedApiServer } from '../api-server/server.ts'
 import { namespace } from './operators.ts'
 import type { Fault, RequestPlan } from '../story.ts'
+import type { Timeline } from './timeline.ts'
 
 /** Words of a person that belong into the request and nowhere else. */
 export const prompt = 'Xyzzy-the-words-of-a-person'
@@ -15,14 +16,34 @@ const never = new AbortController().signal
 
 /** A person applies a DevRequest. */
 export async function apply(client: KubeClient, request: RequestPlan): Promise<void> {
-  const { name, priority, maxAttempts, ttlSeconds } = request
+  const { name, priority, maxAttempts, ttlSeconds, plan } = request
   const spec = {
     request: `build ${name}; the prompt is ${prompt}`,
     priority,
     limits: { maxTasks: 30, maxParallel: 10, taskTimeoutSeconds: 40, maxAttempts },
     ...(ttlSeconds === undefined ? {} : { ttlSecondsAfterFinished: ttlSeconds }),
+    ...(plan === 'edited' ? { suspend: true } : {}),
   } satisfies DevRequestSpec
   await client.create(devRequests, { metadata: { name, namespace }, spec }, { signal: never })
+}
+
+/** How long people take to read a plan, and to read their own. */
+export const readingMs = 8_000
+
+const ownPlan: DevRequestSpec['plan'] = {
+  units: [{ name: 'own', goal: 'as they want it', files: ['src/own.js'], doneWhen: 'it is there' }],
+}
+
+/** A person gives another plan to a request that waits, then lets it go on. */
+export function edit(client: KubeClient, { name }: RequestPlan, timeline: Timeline): void {
+  const change = (spec: Partial<DevRequestSpec>): void =>
+    void client
+      .patch(devRequests, { name, namespace }, { type: 'merge', body: { spec } }, { signal: never })
+      .catch((error: unknown) => {
+        if (!isNotFound(error)) throw error
+      })
+  timeline.after(readingMs, () => change({ plan: ownPlan }))
+  timeline.after(2 * readingMs, () => change({ suspend: false }))
 }
 
 /** Every kind that people delete, without its type. */
