@@ -99,13 +99,12 @@ export function assembleOperator(
   const lines = new Lines(clock)
   const outcomes = new Outcomes()
   const starts = new StartFailures(clock)
+  const ownServer = modelServer.url ?? ''
   const installation = {
-    endpoint: modelServer.url ?? '',
+    endpoint: ownServer,
     replicas: modelServer.replicas,
-    tokenFiles: Object.fromEntries(
-      configured.flatMap(({ name, tokenFile }) =>
-        tokenFile === undefined ? [] : [[name, tokenFile]],
-      ),
+    tokens: configured.flatMap(({ name: model, endpoint = ownServer, tokenFile: file }) =>
+      file === undefined ? [] : { model, endpoint, file },
     ),
   }
   const models = new Models({

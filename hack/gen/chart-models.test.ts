@@ -61,6 +61,38 @@ describe.skipIf(helm === '')('the models of the configuration', () => {
   })
 })
 
+describe.skipIf(helm === '')('a model with a server of its own', () => {
+  const vllm =
+    'models=[{"name":"m","endpoint":"http://vllm:8000","provider":"openai","tokenSecret":{"name":"vllm.key"}}]'
+
+  it('is asked in its own way, with the token of a Secret that the operator mounts', () => {
+    const objects = renderChart(helm, [vllm])
+    const tokenFile = '/var/run/secrets/guildhall/models/vllm.key/token'
+    expect(parseConfig(configOf(objects)).models[1]).toMatchObject({
+      name: 'm',
+      provider: 'openai',
+      endpoint: 'http://vllm:8000',
+      tokenFile,
+    })
+    const operator = JSON.stringify(objects.filter(({ kind }) => kind === 'Deployment'))
+    expect(operator).toContain('"secret":{"secretName":"vllm.key"}')
+    expect(operator).toContain('"mountPath":"/var/run/secrets/guildhall/models/vllm.key"')
+  })
+
+  it('keeps its token and its way for itself', () => {
+    const objects = renderChart(helm, [
+      'model.endpoint="http://vllm:8000"',
+      'model.provider="openai"',
+      'model.tokenSecret.name="key"',
+      'models=[{"name":"small:1b"}]',
+    ])
+    const [first, second] = parseConfig(configOf(objects)).models
+    expect(first).toMatchObject({ provider: 'openai', tokenFile: expect.any(String) as string })
+    expect(second).toMatchObject({ provider: 'ollama' })
+    expect(second).not.toHaveProperty('tokenFile')
+  })
+})
+
 describe.skipIf(helm === '')('the models of the agents', () => {
   it.each<[string, readonly string[], object]>([
     ['are the one model', [], {}],

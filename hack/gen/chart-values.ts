@@ -1,7 +1,7 @@
 // The values of the chart: the one source of values.yaml, values.schema.json and the table in the chart's README.
 import { z } from 'zod'
 import { agentTypes } from '../../operator/api/agent-types.ts'
-import { tiers } from '../../operator/api/language-model.ts'
+import { providers, tiers } from '../../operator/api/language-model.ts'
 import {
   choice,
   flag,
@@ -39,6 +39,19 @@ const profile = {
     false,
     'Download it from the Ollama registry when the server does not hold it. This opens the way out for the model server.',
   ),
+}
+
+/** Of a model that has a server of its own; never taken over from another model. */
+const server = {
+  provider: choice(
+    providers,
+    'ollama',
+    "What its server speaks. ollama: Ollama's own API. openai: the API of llama.cpp, vLLM and LM Studio; needs endpoint, and nothing can be pulled.",
+  ),
+  tokenSecret: section('A Secret with the bearer token that its server wants.', {
+    name: text('', 'Its name, in the namespace of the release; no token when empty.'),
+    key: text('token', 'The key in it.'),
+  }),
 }
 
 const modelName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]*$/)
@@ -90,22 +103,26 @@ export const chartValues = z.strictObject({
       .default('')
       .meta({ description: "As Ollama names it; the preset's when empty." }),
     endpoint: optionalUrl(
-      'Its Ollama server; the one of this release or ollama.external.url when empty.',
+      'Its server; the Ollama of this release or ollama.external.url when empty.',
     ),
+    ...server,
     ...profile,
   }),
   models: z
     .array(
       z.strictObject({
         name: modelName.meta({ description: 'As Ollama names it.' }),
-        endpoint: optionalUrl('Its Ollama server; as for model when empty.'),
+        endpoint: optionalUrl(
+          'Its server; the Ollama of this release or ollama.external.url when empty.',
+        ),
+        ...server,
         ...profile,
       }),
     )
     .default([])
     .meta({
       description:
-        'Further models a DevRequest may name in spec.model. Keys as in model; what is left out is as there.',
+        'Further models a DevRequest may name in spec.model. Keys as in model; what is left out of the figures is as there.',
     }),
   agents: section('The agents.', {
     models: z

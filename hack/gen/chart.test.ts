@@ -290,6 +290,16 @@ describe.skipIf(helm === '')('switches of the chart', () => {
     ],
     ['a pull in an air gap', ['airGapped=true', 'model.pull=true'], /airGapped is true/],
     ['agents with a model that is none', ['agents.models.review="x:1b"'], /add it to models/],
+    [
+      "OpenAI's API at an Ollama",
+      ['model.provider="openai"'],
+      /no endpoint of its own; set its endpoint/,
+    ],
+    [
+      "a pull through OpenAI's API",
+      ['model.provider="openai"', 'model.endpoint="http://a:1"', 'model.pull=true'],
+      /set its pull to false/,
+    ],
     ['answers that fill the context', ['model.outputTokens=8000'], /more than half/],
     ['a key that does not exist', ['agents.maxAgent=3'], /maxAgent/],
     ['a value out of bounds', ['agents.maxAgents=0'], /maxAgents/],

@@ -52,6 +52,14 @@
 {{- $_ := set $model $key $value }}
 {{- end }}
 {{- end }}
+{{- if eq (get $entry "provider") "openai" }}
+{{- $_ := set $model "provider" "openai" }}
+{{- end }}
+{{- with (get $entry "tokenSecret") }}
+{{- if .name }}
+{{- $_ := set $model "tokenFile" (printf "/var/run/secrets/guildhall/models/%s/%s" .name (.key | default "token")) }}
+{{- end }}
+{{- end }}
 {{- $models = append $models $model }}
 {{- end }}
 {{- end }}
@@ -59,6 +67,19 @@
 {{- $models = append $models $rehearsal }}
 {{- end }}
 {{- dict "models" $models | toJson }}
+{{- end }}
+
+{{- /* Secrets with tokens of model servers as JSON {"names": […]}. */}}
+{{- define "guildhall.modelSecrets" -}}
+{{- $names := list }}
+{{- range concat (list .Values.model) .Values.models }}
+{{- with (get . "tokenSecret") }}
+{{- if .name }}
+{{- $names = append $names .name }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- dict "names" (uniq $names) | toJson }}
 {{- end }}
 
 {{- /* Whether the server of this release must reach the model registry: "true" or nothing. */}}
@@ -108,6 +129,14 @@
 {{- range (include "guildhall.models" . | fromJson).models }}
 {{- if and .pull $.Values.airGapped }}
 {{- fail (printf "airGapped is true, and the model %s is to be pulled; put it into the server by hand (docs/models.md) and set its pull to false" .name) }}
+{{- end }}
+{{- if eq (.provider | default "ollama") "openai" }}
+{{- if eq .endpoint (include "guildhall.defaultEndpoint" $) }}
+{{- fail (printf "the model %s has provider openai and no endpoint of its own; set its endpoint to its server" .name) }}
+{{- end }}
+{{- if .pull }}
+{{- fail (printf "the model %s has provider openai, through which nothing can be pulled; set its pull to false" .name) }}
+{{- end }}
 {{- end }}
 {{- if has .name $names }}
 {{- fail (printf "the model %s is named twice in model and models; name it once" .name) }}

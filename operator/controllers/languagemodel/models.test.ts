@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { at, condition, languageModel } from '../../../test/objects.ts'
 import type { LanguageModel } from '../../api/language-model.ts'
 import { objectNameOf } from './configured.ts'
-import { Models } from './models.ts'
+import { Models, profileOf } from './models.ts'
 
 const made = (model: LanguageModel, creationTimestamp: string): LanguageModel => ({
   ...model,
@@ -43,6 +43,18 @@ test('it is asked at its own server, as strong as it was found to be', () => {
   expect(all.profile('coder')).toMatchObject({ endpoint: 'http://own', tier: 'good' })
   expect(all.profile('far')).toMatchObject({ endpoint: 'http://far', tier: 'weak' })
   expect(all.profile('new')).toMatchObject({ tier: 'basic' })
+})
+
+test('a token goes to the server that it was given for, whoever names the model', () => {
+  const tokens = [{ model: 'm', endpoint: 'http://far', file: '/token' }]
+  const installation = { endpoint: 'http://own', tokens }
+  const far = languageModel('far', { model: 'm', endpoint: 'http://far' })
+  expect(profileOf(far, installation)).toMatchObject({ tokenFile: '/token' })
+  const elsewhere = languageModel('a', { model: 'm', endpoint: 'http://elsewhere' })
+  expect(profileOf(elsewhere, installation)).not.toHaveProperty('tokenFile')
+  expect(profileOf(languageModel('b', { model: 'm' }), installation)).not.toHaveProperty(
+    'tokenFile',
+  )
 })
 
 test.each([

@@ -10,23 +10,27 @@ export interface Installation {
   readonly endpoint: string
   /** The addresses of its replicas, when there are several. */
   readonly replicas?: readonly string[] | undefined
-  /** Files with the bearer token that a model's server wants, by model. */
-  readonly tokenFiles?: Readonly<Record<string, string>>
+  /** Files with the bearer tokens that servers want. Each goes to the server that it was given for, whoever names the model. */
+  readonly tokens?: readonly {
+    readonly model: string
+    readonly endpoint: string
+    readonly file: string
+  }[]
 }
 
 /** How a model is asked, as its LanguageModel says. */
 export function profileOf(
   { spec, status }: LanguageModel,
-  { endpoint, replicas, tokenFiles = {} }: Installation,
+  { endpoint: own, replicas, tokens = [] }: Installation,
 ): ModelProfile {
-  const { model, provider, contextTokens, outputTokens, parallel } = spec
-  const tokenFile = tokenFiles[model]
+  const { model, provider, endpoint = own, contextTokens, outputTokens, parallel } = spec
+  const token = tokens.find((one) => one.model === model && one.endpoint === endpoint)
   return {
     name: model,
     provider,
-    endpoint: spec.endpoint ?? endpoint,
-    ...(replicas === undefined || (spec.endpoint ?? endpoint) !== endpoint ? {} : { replicas }),
-    ...(tokenFile === undefined ? {} : { tokenFile }),
+    endpoint,
+    ...(replicas === undefined || endpoint !== own ? {} : { replicas }),
+    ...(token === undefined ? {} : { tokenFile: token.file }),
     contextTokens,
     outputTokens,
     parallel,
