@@ -11,7 +11,7 @@ import { writeStatus, type World } from '../world.ts'
 import { decideModel, type ModelLimits, type ModelObservation } from './decide.ts'
 import { profileOf, type Installation, type Models } from './models.ts'
 import type { SelfTests } from './self-tests.ts'
-import type { ModelServers, Origin } from './servers.ts'
+import type { ModelServers, Origin, ServerView } from './servers.ts'
 
 /** What a LanguageModel needs beside the API server. */
 export interface ModelParts {
@@ -65,12 +65,17 @@ async function observe(
   profile: ModelProfile,
   signal: AbortSignal,
 ): Promise<ModelObservation> {
-  const server = await parts.servers.look(profile, { signal })
+  const invalid = specProblem(languageModelSpec.safeParse(model.spec))
+  const duplicateOf = parts.models.duplicateOf(model)
+  const server: ServerView =
+    invalid === undefined && duplicateOf === undefined
+      ? await parts.servers.look(profile, { signal })
+      : { kind: 'unreachable', message: 'nobody asked it' }
   const held = server.kind === 'reachable' ? server.held : undefined
   return {
     model,
-    invalid: specProblem(languageModelSpec.safeParse(model.spec)),
-    duplicateOf: parts.models.duplicateOf(model),
+    invalid,
+    duplicateOf,
     server,
     transfer: parts.servers.transfer(profile),
     test: held === undefined ? undefined : parts.tests.stateOf(key, profile, held.digest),

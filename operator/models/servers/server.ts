@@ -1,17 +1,12 @@
-// What is asked of a model server besides answers and weights: whether it lives, what it holds, what it has in memory.
+// What is asked of a model server besides answers and weights: what it holds, what it has in memory.
 import { Ollama } from 'ollama'
 import { z } from 'zod'
 import { fixedRequest, type ModelProfile } from '../profile.ts'
-import { callFetch, HttpStatusError } from './transport.ts'
+import { callFetch } from './transport.ts'
 
 /** Ends with `signal`; none of these questions has a time limit of its own. */
 interface Asking {
   readonly signal: AbortSignal
-}
-
-/** Version of the server, e.g. `0.33.0`. Rejects when it does not answer. */
-export async function serverVersion(endpoint: string, { signal }: Asking): Promise<string> {
-  return (await connect(endpoint, signal).version()).version
 }
 
 /** A model that the server holds on disk. */
@@ -143,22 +138,6 @@ export async function showModel(
 function largest(value: unknown): number | undefined {
   const figures = z.array(z.number().nonnegative()).min(1).safeParse([value].flat()).data
   return figures === undefined ? undefined : Math.max(...figures)
-}
-
-/** Whether the server holds an uploaded file. `digest` as in `sha256:<hex>`. */
-export async function hasBlob(
-  endpoint: string,
-  digest: string,
-  { signal }: Asking,
-): Promise<boolean> {
-  const url = `${endpoint.replace(/\/+$/, '')}/api/blobs/${digest}`
-  try {
-    await callFetch(signal)(url, { method: 'HEAD' })
-    return true
-  } catch (error) {
-    if (error instanceof HttpStatusError && error.status === 404) return false
-    throw error
-  }
 }
 
 /**

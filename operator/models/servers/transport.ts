@@ -20,15 +20,11 @@ export class HttpStatusError extends Error {
 /** Everything that is ever asked of a model server; whatever else is asked for is refused before a byte is sent. */
 export const allowedRoutes: ReadonlySet<string> = new Set([
   'POST /api/chat',
-  'POST /api/generate',
   'POST /api/show',
   'GET /api/tags',
   'GET /api/ps',
-  'GET /api/version',
   'POST /api/pull',
   'POST /api/create',
-  'HEAD /api/blobs/',
-  'POST /api/blobs/',
   'POST /v1/chat/completions',
   'GET /v1/models',
 ])
@@ -125,8 +121,10 @@ function checkRoute(method: string, text: string, endpoint: string | undefined):
   const base = endpoint === undefined ? undefined : new URL(endpoint)
   const folder = base?.pathname.replace(/\/$/, '') ?? ''
   const path = url.pathname.startsWith(`${folder}/`) ? url.pathname.slice(folder.length) : ''
-  const route = `${method} ${path.replace(/^(\/api\/blobs\/)sha256[:-][0-9a-f]{64}$/, '$1')}`
-  if (!allowedRoutes.has(route) || (base !== undefined && url.origin !== base.origin)) {
+  if (
+    !allowedRoutes.has(`${method} ${path}`) ||
+    (base !== undefined && url.origin !== base.origin)
+  ) {
     throw new Error(`${method} ${url.origin}${url.pathname} is no route of the model server`)
   }
 }
