@@ -40,7 +40,7 @@ export const smallWorld: Story = {
   faults: [],
 }
 
-const plurals = ['devrequests', 'agenttasks', 'agents', 'pods'] as const
+const plurals = ['devrequests', 'agenttasks', 'agents', 'languagemodels', 'pods'] as const
 /** The deepest stale view. */
 export const deepest = 20
 
