@@ -7,6 +7,7 @@ import type { CallCounter } from './call-counter.ts'
 import type { SimulatedForge } from '../world/forge.ts'
 import type { Invariants } from './invariants.ts'
 import { isOver, taskFacts } from './observed.ts'
+import { lie } from '../world/attempts.ts'
 import { prompt } from '../world/people.ts'
 import type { Story, TaskPlan } from '../story.ts'
 
@@ -88,7 +89,8 @@ function checkOutcome(
   const plan = plans.get(name)
   if (reason === 'DeadLettered' && !hopeless.has(failure) && used < task.spec.maxAttempts)
     invariants.broken('I6', `${name} was given up after ${used} attempts: ${failure}`)
-  if (succeeded === 'True' && (plan?.failures ?? 0) >= task.spec.maxAttempts)
+  const isBelieved = task.status?.result?.notes.includes(lie) === true
+  if (succeeded === 'True' && !isBelieved && (plan?.failures ?? 0) >= task.spec.maxAttempts)
     invariants.broken('I2', `${name} succeeded although no attempt of it ever did`)
   if (reason === 'Skipped' && failure !== 'DependencyFailed')
     invariants.broken('I6', `${name} was skipped for ${failure}`)
