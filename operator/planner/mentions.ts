@@ -121,6 +121,13 @@ export function codePathsOf(text: string): string[] {
   return [...new Set(paths)]
 }
 
+/** Whether a text names this very path: a longer word that has it within does not, as `process.env` for `.env`. */
+export function namesPath(text: string, path: string): boolean {
+  return text
+    .split(/[\s"'`“”()[\]<>,;:]+/)
+    .some((word) => word.replace(/^\.\//, '').replace(/[.!?]+$/, '') === path)
+}
+
 /** The documents a text names, as paths inside a repository. */
 export function documentPathsOf(text: string): string[] {
   const words = [...text.matchAll(pathWord)].map(([word]) => safePath(word))

@@ -12,6 +12,7 @@ import type { RepositoryFacts } from './facts.ts'
 import { planHash } from './hash.ts'
 import { safePath } from './paths.ts'
 import { makePlan, type PlanInput } from './plan.ts'
+import { replan } from './replan.ts'
 import { teamOf, waves } from './waves.ts'
 
 /** How an answer ends: as it should, cut, or because the model cannot be asked. */
@@ -79,6 +80,7 @@ const path = fc.oneof(
 const words = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 80 }),
   fc.string({ unit: 'grapheme', maxLength: 80 }),
+  fc.constantFrom('as in .env and .github/workflows/ci.yml', 'process.env.PORT of .env.js'),
   fc.constantFrom('', ' ', 'slugify', 'zqLampHours', '\u202E', '\u0000', '\uD800', 'image: evil/x'),
   fc.string({ minLength: 1_900, maxLength: 4_200 }),
   path,
@@ -97,6 +99,22 @@ const followed = fc.record({
   b_docs: fc.boolean(),
   c_deploy: fc.boolean(),
 })
+/** Parts of which some would have a hidden file. */
+const hiding = fc
+  .array(fc.constantFrom('.env', '.github/workflows/ci.yml', 'src/one.js', 'src/two.js'), {
+    minLength: 2,
+    maxLength: 4,
+  })
+  .map((files): Said => {
+    const unit = (file: string, at: number) => ({
+      a_goal: `makes ${['one', 'another', 'a third', 'the last'][at] ?? ''}`,
+      b_files: [file],
+      c_done_when: `number ${at} is there`,
+      d_after: 0,
+    })
+    const value = { a_units: files.map(unit), b_docs: false, c_deploy: false }
+    return { text: JSON.stringify(value), ends: 'stop' }
+  })
 const whole = fc.oneof(
   followed.map((value) => JSON.stringify(value)),
   fc.constantFrom(...corpus),
@@ -187,6 +205,53 @@ test('a plan holds its rules and comes out the same, whatever a model says', asy
       },
     ),
     { numRuns: 300 },
+  )
+}, 30_000)
+
+test('a revision holds the rules, too, whatever a model said before and says then', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(said, { minLength: 1, maxLength: 4 }),
+      fc.oneof(said, hiding),
+      fc.record({ name, request, maxTasks: fc.constantFrom(12, 30) }),
+      repository,
+      fc.nat(),
+      fc.boolean(),
+      async (answers, last, made, files, which, verified) => {
+        const limits = { maxParallel: 10, taskTimeoutSeconds: 1800, maxAttempts: 3 }
+        const input = {
+          request: made.name,
+          spec: {
+            request: made.request,
+            priority: 'normal' as const,
+            limits: { ...limits, maxTasks: made.maxTasks },
+          },
+          profile: { name: 'm', tier: 'good' as const },
+          facts: factsOf(files, 'node'),
+        }
+        const { plan } = await makePlan({ ...input, call: speaking(answers) }, {})
+        const code = plan.tasks.filter((task) => task.action === 'code')
+        const failed = code[which % code.length]
+        if (failed?.unit === undefined) throw new Error('a plan has code')
+        const done = plan.tasks.filter(
+          ({ action, unit: own }) =>
+            action === 'branch' || (verified && own !== failed.unit && own !== undefined),
+        )
+        const next = await replan(
+          {
+            ...input,
+            call: speaking([last]),
+            plan,
+            failed: { ...failed, name: failed.unit, evidence: [] },
+            succeeded: new Set(done.map((task) => task.name)),
+          },
+          {},
+        )
+        expect(brokenRules(next.plan, made)).toEqual([])
+        expect(next.plan.tasks.filter((task) => done.includes(task))).toEqual(done)
+      },
+    ),
+    { numRuns: 500 },
   )
 }, 30_000)
 

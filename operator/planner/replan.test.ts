@@ -51,7 +51,12 @@ async function revised(
   {
     tier = 'good',
     files,
-  }: { readonly tier?: 'weak' | 'good'; readonly files?: readonly string[] } = {},
+    goal,
+  }: {
+    readonly tier?: 'weak' | 'good'
+    readonly files?: readonly string[]
+    readonly goal?: string
+  } = {},
 ) {
   const asked: GatewayCall[] = []
   const call = async (question: GatewayCall) => {
@@ -73,7 +78,12 @@ async function revised(
   const plan: Plan = { ...first.plan, source: 'model' }
   const [unit] = spec.plan?.units ?? []
   if (unit === undefined) throw new Error('there is no unit')
-  const failed = { ...unit, files: [...(files ?? unit.files)], evidence: ['toRoman(4) was IIII'] }
+  const failed = {
+    ...unit,
+    goal: goal ?? unit.goal,
+    files: [...(files ?? unit.files)],
+    evidence: ['toRoman(4) was IIII'],
+  }
   const succeeded = new Set(['hello-branch', 'hello-spec-roman'])
   const made = await replan({ ...input, plan, failed, succeeded }, {})
   return { ...made, asked }
@@ -109,6 +119,45 @@ test('a unit that nobody can split is said to be one, and the plan stays', async
   expect(plan.revision).toBe(2)
   expect(plan.replaced).toBeUndefined()
   expect(plan.warnings.at(-1)).toBe('Unit roman failed and cannot be split.')
+})
+
+test('a file of the unit that no part has goes to one, and a part gets no file that only a model named', async () => {
+  const [first, second] = parts.a_units
+  const { plan } = await revised({
+    ...parts,
+    a_units: [
+      { ...first, a_goal: 'toRoman(number); see .github/workflows/ci.yml and src/more.js' },
+      { ...second, b_files: ['.github/workflows/ci.yml', 'src/print.js'] },
+    ],
+  })
+  const code = plan.tasks.filter(({ action }) => action === 'code')
+  expect(code.map(({ files }) => files)).toEqual([['src/roman.js', 'src/cli.js'], ['src/print.js']])
+})
+
+test('a hidden file stays out of the parts though an earlier answer brought it into the goal', async () => {
+  const goal = 'Write toRoman; it reads .env and .github/workflows/ci.yml'
+  const { plan } = await revised(
+    {
+      ...parts,
+      a_units: [
+        { ...parts.a_units[0], b_files: ['.env'] },
+        { ...parts.a_units[1], b_files: ['.github/workflows/ci.yml', 'src/cli.js'] },
+      ],
+    },
+    { goal },
+  )
+  expect(plan.tasks.flatMap(({ files }) => files).filter((file) => file.startsWith('.'))).toEqual(
+    [],
+  )
+})
+
+test.each<[string, string]>([
+  ['src/roman.js,src/cli.js', 'was planned anew in 2 parts'],
+  ['src/roman.js', 'cannot be split'],
+])('a used-up budget asks nobody, and planning %s anew ends all the same', async (files, want) => {
+  const used = new ModelError('BudgetExhausted', 'all is used')
+  const { plan } = await revised(used, { files: files.split(',') })
+  expect(plan.warnings.at(-1)).toContain(want)
 })
 
 test('a model that is away is waited for', async () => {

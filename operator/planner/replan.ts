@@ -26,7 +26,9 @@ export interface ReplanInput extends PlanInput {
 export async function replan(input: ReplanInput, options: PlanOptions): Promise<MadePlan> {
   const { plan, failed, spec, profile, facts, succeeded } = input
   const transcript: TranscriptEntry[] = []
-  const parts = await splitUnit(askerOf(input, options), profile.tier, failed, facts, transcript)
+  const { tier } = profile
+  const asker = askerOf(input, options)
+  const parts = await splitUnit(failed, { asker, tier, facts, request: spec.request, transcript })
   const next =
     parts === undefined
       ? { ...plan, revision: plan.revision + 1 }

@@ -1,7 +1,7 @@
 import { plainLine } from '../api/plain-text.ts'
 import type { RepositoryFacts } from './facts.ts'
 import { extensionOf, isDocument, isPlausible, isTest } from './language.ts'
-import { codePathsOf } from './mentions.ts'
+import { codePathsOf, namesPath } from './mentions.ts'
 import { clashOf, isHidden, meantPath, safePath } from './paths.ts'
 
 /** What a model meant by a file: one to write, one that others write (tests, documents), or none and why. */
@@ -31,7 +31,7 @@ export function fileReader(request: string, facts: RepositoryFacts): (raw: strin
     if (clashOf(safe, places)?.startsWith(`${safe}/`)) return none(`${safe} is a folder`)
     const path = withExtension(meantPath(rightExtension(safe, facts), known), facts, known)
     if (isTest(path) || isDocument(path)) return { kind: 'others' }
-    if (isHidden(path) && !request.includes(path)) {
+    if (isHidden(path) && !namesPath(request, path)) {
       return none(`${path} is a hidden file, and the request does not name it`)
     }
     if (!isPlausible(path, facts.language)) {

@@ -2,7 +2,14 @@ import type { Unit } from '../api/devrequest.ts'
 import { plainLine, plainText } from '../api/plain-text.ts'
 import type { RepositoryFacts } from './facts.ts'
 import { isTest } from './language.ts'
-import { codePathsOf, isAboutDocuments, mentionsOf, missingFrom, sentencesOf } from './mentions.ts'
+import {
+  codePathsOf,
+  isAboutDocuments,
+  mentionsOf,
+  missingFrom,
+  sentencesOf,
+  type Mention,
+} from './mentions.ts'
 import { unitName } from './names.ts'
 import { meantPath } from './paths.ts'
 import { tripwire, type UnitsAnswer } from './questions.ts'
@@ -19,12 +26,15 @@ const mostFiles = 6
 
 /**
  * Makes units from an answer: repairs what is certain (paths, doubles, order), tells what is not.
+ * `text` is what the units have to cover; `request` what the person said, where that is another: it alone may name a file
+ * that a model must not choose.
  * Guarantees about the units: safe paths, no tests or documents, unique names, `after` names earlier units only.
  */
 export function checkUnits(
   answer: UnitsAnswer,
-  request: string,
+  text: string,
   facts: RepositoryFacts,
+  request: string = text,
 ): CheckedUnits {
   const problems: string[] = []
   const read = fileReader(request, facts)
@@ -66,10 +76,11 @@ export function checkUnits(
     places.push(-1)
   }
   const units = named(drafts)
-  const missing = missingFrom(mentionsOf(request), units.map(textOf)).filter(
+  const missing = missingFrom(mentionsOf(text), units.map(textOf)).filter(
     (mention) => mention.kind === 'path' || mention.kind === 'identifier',
   )
-  for (const { text } of missing) problems.push(`no unit mentions ${text}, but the request does`)
+  for (const mention of missing)
+    problems.push(`no unit mentions ${mention.text}, but the request does`)
   if (units.length === 0) problems.push('there is no unit of code')
   return { units, problems }
 }
@@ -136,7 +147,17 @@ export function addMissing(
       target.files.push(meantPath(path, facts.files))
     }
   }
-  for (const sentence of sentencesOf(request)) {
+  return withSentences(result, request, missing)
+}
+
+/** Adds the sentences of a text with something that no unit mentions, each to the unit it is closest to. */
+export function withSentences(
+  units: readonly Unit[],
+  text: string,
+  missing: readonly Mention[] = missingFrom(mentionsOf(text), units.map(textOf)),
+): Unit[] {
+  const result = units.map((unit) => ({ ...unit }))
+  for (const sentence of sentencesOf(text)) {
     if (isAboutDocuments(sentence)) continue
     const lost = missing.some((mention) => sentence.includes(mention.text))
     const target = lost ? closest(result, sentence) : undefined

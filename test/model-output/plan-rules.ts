@@ -38,7 +38,7 @@ export function brokenRules(plan: Plan, made: PlannedFor): readonly string[] {
     ...unreachable(tasks).map((name) => `${name} can never run`),
     ...tasks.flatMap((task) => taskProblems(task, made)),
     // A person may name units and choose files as they like.
-    ...(plan.source === 'person' ? [] : unitProblems(tasks, made.maxTasks)),
+    ...(plan.source === 'person' ? [] : unitProblems(plan, made.maxTasks)),
     ...plan.warnings.filter(isHiding).map((text) => `a warning hides characters: ${text}`),
   ]
 }
@@ -57,7 +57,11 @@ function taskProblems(task: PlannedTask, made: PlannedFor): string[] {
   const { name, action, unit, files, title } = task
   const problems: string[] = []
   if (!dnsLabel.test(name)) problems.push(`${name} is no DNS label`)
-  if (name !== taskName(made.name, action, unit)) problems.push(`${name} is not named by rule`)
+  // In a revision what concerns the whole request is done again.
+  const byRule = [unit, ...(unit === undefined ? ['again'] : [])].map((part) =>
+    taskName(made.name, action, part),
+  )
+  if (!byRule.includes(name)) problems.push(`${name} is not named by rule`)
   if (!dnsLabel.test(git.taskBranch(name, 1).split('/')[1] ?? '')) {
     problems.push(`${name} has no branch of its own`)
   }
@@ -66,7 +70,7 @@ function taskProblems(task: PlannedTask, made: PlannedFor): string[] {
     if (safePath(file) !== file || neverWritten.test(file)) {
       problems.push(`${name} may write ${file}`)
     }
-    if (/(?:^|\/)\./.test(file) && !made.request.includes(file)) {
+    if (/(?:^|\/)\./.test(file) && !isNamed(file, made.request)) {
       problems.push(`${name} may write the hidden file ${file}, which nobody asked for`)
     }
   }
@@ -74,6 +78,12 @@ function taskProblems(task: PlannedTask, made: PlannedFor): string[] {
     if (isHiding(text)) problems.push(`${name} hides characters: ${JSON.stringify(text)}`)
   }
   return problems
+}
+
+/** Whether a text has a path as it stands, not as a part of a longer word. */
+function isNamed(path: string, text: string): boolean {
+  const plain = path.replaceAll(/[^\w/ -]/g, String.raw`\$&`)
+  return new RegExp(String.raw`(?<![\w./-])(?:\./)?${plain}(?![\w/-]|\.\w)`).test(text)
 }
 
 function isHiding(text: string): boolean {
@@ -84,14 +94,14 @@ function isHiding(text: string): boolean {
  * A unit is named by the one function that names units, from its own files and goal; none of its files is a test, which
  * its coder would have to leave alone.
  */
-function unitProblems(tasks: readonly PlannedTask[], maxTasks: number): string[] {
+function unitProblems({ tasks, revision }: Plan, maxTasks: number): string[] {
   const taken = new Set<string>()
   return tasks
     .filter((task) => task.action === 'code')
     .flatMap((task) => {
       const { unit = '' } = task
-      // Where few tasks are allowed units are merged, and the first's name stays.
-      const right = maxTasks < 30 || unitName(task, taken) === unit
+      // Where few tasks are allowed units are merged, and the first's name stays; parts are named after their unit.
+      const right = maxTasks < 30 || revision > 1 || unitName(task, taken) === unit
       taken.add(unit)
       return [
         ...(right ? [] : [`the unit ${unit} is not named by rule`]),
