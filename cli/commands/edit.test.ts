@@ -91,9 +91,10 @@ test('when work has begun the plan stands, whoever finds out first', async () =>
   await expect(editPlan({ ...desk(begun).options, edit })).rejects.toThrow('work on shop has begun')
   const message = 'spec.plan cannot change once the plan is authorized'
   const refusal = new KubeError({ status: 422, reason: 'Invalid', message })
-  await expect(editPlan({ ...desk(waiting, refusal).options, edit })).rejects.toThrow(
-    'work on shop has begun',
-  )
+  await expect(editPlan({ ...desk(waiting, refusal).options, edit })).rejects.toMatchObject({
+    message: expect.stringContaining('work on shop has begun') as string,
+    next: expect.stringMatching(/^guild submit "…" --plan .*shop\.yaml/) as string,
+  })
 })
 
 test('a request that is not planned yet has nothing to edit', async () => {

@@ -40,7 +40,7 @@ export async function editPlan(options: EditOptions): Promise<void> {
   const where = { ...connection, signal }
   const name = await resolveName(where, options.name)
   const request = await readRequest(where, name)
-  if (isTrue(request, requestConditions.Authorized)) throw tooLate(name)
+  if (isTrue(request, requestConditions.Authorized)) throw new TooLate(name)
   if (options.plan !== undefined) await give(options, name, await readPlanFile(options.plan, cwd))
   else await letEdit(options, request)
   terminal.next(`guild tree ${name}   (then: guild resume ${name})`)
@@ -60,8 +60,9 @@ async function letEdit(options: EditOptions, request: DevRequest): Promise<void>
       options.terminal.out(`the plan of ${name} is as it was\n`)
     else await give(options, name, after)
   } catch (error) {
+    const again = error instanceof TooLate ? 'guild submit "…"' : `guild edit ${name}`
     throw new CliError(error instanceof Error ? error.message : String(error), {
-      next: `guild edit ${name} --plan ${file}   (what you wrote is kept there)`,
+      next: `${again} --plan ${file}   (what you wrote is kept there)`,
       cause: error,
     })
   }
@@ -91,15 +92,18 @@ async function give(
       { signal, fieldManager: 'guild' },
     )
   } catch (error) {
-    throw isInvalid(error) && error.message.includes('authorized') ? tooLate(name) : error
+    throw isInvalid(error) && error.message.includes('authorized') ? new TooLate(name) : error
   }
   terminal.out(`the plan of ${name} is changed\n`)
 }
 
-function tooLate(name: string): CliError {
-  return new CliError(`work on ${name} has begun: its plan cannot be changed any more`, {
-    next: 'guild submit "…" --suspend   (plans, and waits for guild resume)',
-  })
+/** Work has begun. */
+class TooLate extends CliError {
+  constructor(name: string) {
+    super(`work on ${name} has begun: its plan cannot be changed any more`, {
+      next: 'guild submit "…" --suspend   (plans, and waits for guild resume)',
+    })
+  }
 }
 
 /** The editor that the person likes. Errors: `CliError` (usage) where nobody can type. */
