@@ -133,6 +133,9 @@ const status = object(
         digest: note(80, 'What was tested.'),
         contextTokens: count(0, 1048576, 'With which context.'),
         at: time('When.'),
+        tier: tier.optional().meta({
+          description: 'What the three questions showed; absent when they were not asked.',
+        }),
         summary: note(1000, 'What it showed, in a sentence.'),
       },
       'The last self-test.',

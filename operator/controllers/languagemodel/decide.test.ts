@@ -135,6 +135,35 @@ test('the tier that a person gave goes before what the test found', () => {
   expect(decideModel(seen({ model, test: tested('weak') })).status.tier).toBe('good')
 })
 
+test('a tier that a person takes back is found out by questions, unless they were asked before', () => {
+  const loaded: TestState = {
+    kind: 'done',
+    digest: 'abc',
+    result: { tier: undefined, tokensPerSecond: undefined, contextTokens: 4096, summary: 'loaded' },
+  }
+  const given = languageModel('coder', { tier: 'weak' })
+  const { status } = decideModel(seen({ model: given, test: loaded }))
+  expect(status).toMatchObject({ tier: 'weak', test: { summary: 'loaded' } })
+
+  const back = languageModel('coder', {}, status)
+  for (const test of [undefined, loaded]) {
+    const decision = decideModel(seen({ model: back, test }))
+    expect(decision.step).toBe('test')
+    expect(decision.status.tier).toBeUndefined()
+  }
+  const asked = decideModel(seen({ model: back, test: tested('good') }))
+  expect(asked.status).toMatchObject({ tier: 'good', test: { tier: 'good' } })
+
+  const givenLater = languageModel('coder', { tier: 'weak' }, asked.status)
+  const later = decideModel(seen({ model: givenLater, test: undefined }))
+  expect(later).toMatchObject({ step: undefined, status: { tier: 'weak' } })
+  const backAgain = languageModel('coder', {}, later.status)
+  expect(decideModel(seen({ model: backAgain, test: undefined }))).toMatchObject({
+    step: undefined,
+    status: { tier: 'good', conditions: [{ reason: 'Ready', message: 'it did well' }] },
+  })
+})
+
 test('people are told of a pull at its quarters', () => {
   const at = (percent: number) => ({ kind: 'running', percent, status: 'layers' }) as const
   let model: LanguageModel = pulled
