@@ -144,11 +144,12 @@ test('of several servers each is looked at, and each that lacks the model fetche
   const { servers, signal, profile } = await connect()
   await using other = await startRehearsal({ rules, pullable: new Map([['kept:1b', megabytes]]) })
   const both = { ...profile('kept:1b'), replicas: [server.endpoint, other.endpoint] }
-  expect(await servers.look(both, { signal })).toMatchObject({ held: undefined })
+  expect(await servers.look(both, { signal })).toMatchObject({
+    held: { sizeBytes: megabytes },
+    lacking: 1,
+  })
   servers.fetch(both, { kind: 'pull' })
-  await expect
-    .poll(async () => servers.look(both, { signal }))
-    .toMatchObject({ held: { sizeBytes: megabytes } })
+  await expect.poll(async () => servers.look(both, { signal })).not.toHaveProperty('lacking')
   expect((await server.recorded()).pulls).toEqual([])
   const { contextTokens } = await servers.test(both, { probes: false, signal })
   expect(contextTokens).toBe(4096)

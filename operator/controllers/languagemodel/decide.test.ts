@@ -164,6 +164,36 @@ test('a tier that a person takes back is found out by questions, unless they wer
   })
 })
 
+test.each<[string, Partial<ModelObservation>, string | undefined, RegExp]>([
+  [
+    'is fetched',
+    { model: pulled },
+    'fetch',
+    /well; one of its servers lacks it: .* being fetched$/,
+  ],
+  [
+    'is being fetched, without figures that move',
+    { model: pulled, transfer: { kind: 'running', percent: 7, status: 'layers' } },
+    undefined,
+    /being fetched$/,
+  ],
+  [
+    'could not be fetched',
+    { model: pulled, transfer: { kind: 'failed', message: 'no room', mayTry: true } },
+    'fetch',
+    /lacks it: no room$/,
+  ],
+  ['has to be put there', {}, undefined, /lacks it: .* ollama pull coder:7b/],
+])(
+  'a model that one of its servers holds is ready, and on the other it %s',
+  (_, over, step, want) => {
+    const decision = decideModel(seen({ server: { ...held, lacking: 1 }, ...over }))
+    expect(conditionOf(decision, 'Ready')).toMatchObject({ status: 'True', reason: 'Ready' })
+    expect(conditionOf(decision, 'Ready')?.message).toMatch(want)
+    expect(decision.step).toBe(step)
+  },
+)
+
 test('people are told of a pull at its quarters', () => {
   const at = (percent: number) => ({ kind: 'running', percent, status: 'layers' }) as const
   let model: LanguageModel = pulled

@@ -65,7 +65,7 @@ interface Finding {
 /** What to say about one model, and what to do next. */
 export function decideModel(seen: ModelObservation): ModelDecision {
   const { model, server, transfer, now } = seen
-  const finding = findingOf(seen)
+  const finding = withOthers(seen, findingOf(seen))
   const before = model.status ?? {}
   const held = server.kind === 'reachable' ? server.held : undefined
   const at = new Date(now).toISOString()
@@ -145,6 +145,22 @@ function findingOf(seen: ModelObservation): Finding {
       spec.tier === undefined
         ? (found ?? words.ready(spec.model))
         : words.given(spec.model, spec.tier),
+  }
+}
+
+/** A model that one of its servers holds can be used; the others get it meanwhile. */
+function withOthers(seen: ModelObservation, finding: Finding): Finding {
+  const { model, server, transfer, limits } = seen
+  if (server.kind === 'unreachable' || server.lacking === undefined || finding.stalled === true)
+    return finding
+  const { reason, message, step } = absent(model, transfer, limits)
+  // A percentage would wake every request of the model whenever it moves.
+  const problem =
+    reason === modelReasons.Pulling ? words.pulling(model.spec.model, undefined) : message
+  return {
+    ...finding,
+    message: `${finding.message}; ${words.lacking(server.lacking, problem)}`,
+    ...(finding.step === undefined && step !== undefined ? { step } : {}),
   }
 }
 

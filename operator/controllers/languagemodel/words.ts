@@ -24,6 +24,8 @@ export const words = {
     transfer?.kind === 'running'
       ? `${model} is being fetched: ${transfer.status}, ${transfer.percent} %`
       : `${model} is being fetched`,
+  lacking: (servers: number, problem: string) =>
+    `${servers === 1 ? 'one of its servers lacks' : `${servers} of its servers lack`} it: ${problem}`,
   memory: (spec: LanguageModelSpec, needed: number, there: number) =>
     `${spec.model} needs about ${inGiB(needed)} with a context of ${spec.contextTokens} tokens times ${spec.parallel}, and the model server has ${inGiB(there)}. Lower spec.contextTokens or spec.parallel, take a smaller model, or raise ollama.resources in the chart`,
   testing: (model: string) => `${model} is loaded and asked three short questions`,
