@@ -76,7 +76,7 @@ export class ConnectedServers implements ModelServers {
     try {
       return await withDeadline(limit, async (stop) => {
         if (profile.provider === 'openai') return await this.#served(profile, stop)
-        const all = await heldModels(endpoint, { signal: stop })
+        const all = await heldModels(profile, { signal: stop })
         this.#held.set(endpoint, all)
         const held = all.find((one) => sameModel(one.name, name))
         if (held === undefined) return { kind: 'reachable', held }
@@ -181,13 +181,13 @@ export class ConnectedServers implements ModelServers {
   }
 
   async #factsOf(
-    { endpoint, name }: ModelProfile,
+    profile: ModelProfile,
     { digest }: HeldModel,
     signal: AbortSignal,
   ): Promise<ModelFacts> {
     const known = this.#facts.get(digest)
     if (known !== undefined) return known
-    const facts = await showModel(endpoint, name, { signal })
+    const facts = await showModel(profile, profile.name, { signal })
     this.#facts.set(digest, facts)
     return facts
   }
@@ -233,6 +233,6 @@ function serversOf(profile: ModelProfile): readonly ModelProfile[] {
 async function load(profile: ModelProfile, signal: AbortSignal): Promise<number | undefined> {
   if (profile.provider === 'openai') return undefined
   await loadModel(profile, { signal })
-  const loaded = await loadedModels(profile.endpoint, { signal })
+  const loaded = await loadedModels(profile, { signal })
   return loaded.find(({ name }) => sameModel(name, profile.name))?.contextTokens
 }
