@@ -288,6 +288,11 @@ describe.skipIf(helm === '')('switches of the chart', () => {
       ['ollama.replicas=2', 'ollama.persistence.existingClaim="mine"'],
       /a volume of its own/,
     ],
+    [
+      'two figures of calls at once for one Ollama',
+      ['models=[{"name":"small:1b","parallel":2}]'],
+      /parallel of the model small:1b is 2, and .* answers 1 calls at once/,
+    ],
     ['a pull in an air gap', ['airGapped=true', 'model.pull=true'], /airGapped is true/],
     ['agents with a model that is none', ['agents.models.review="x:1b"'], /add it to models/],
     [

@@ -82,6 +82,18 @@
 {{- dict "names" (uniq $names) | toJson }}
 {{- end }}
 
+{{- /* How many calls the Ollama of this release answers at once: one figure for a server, that of its first model. */}}
+{{- define "guildhall.ollamaParallel" -}}
+{{- $own := include "guildhall.url" (list . "ollama" 11434) }}
+{{- $parallel := .Values.model.parallel }}
+{{- range reverse (include "guildhall.models" . | fromJson).models }}
+{{- if eq .endpoint $own }}
+{{- $parallel = .parallel }}
+{{- end }}
+{{- end }}
+{{- int $parallel }}
+{{- end }}
+
 {{- /* Whether the server of this release must reach the model registry: "true" or nothing. */}}
 {{- define "guildhall.pulls" -}}
 {{- $own := include "guildhall.url" (list . "ollama" 11434) }}
@@ -137,6 +149,10 @@
 {{- if .pull }}
 {{- fail (printf "the model %s has provider openai, through which nothing can be pulled; set its pull to false" .name) }}
 {{- end }}
+{{- end }}
+{{- $parallel := int (include "guildhall.ollamaParallel" $) }}
+{{- if and (eq .endpoint (include "guildhall.url" (list $ "ollama" 11434))) (ne (int .parallel) $parallel) }}
+{{- fail (printf "parallel of the model %s is %d, and the Ollama of this release answers %d calls at once, whichever model they are for; give its models the same parallel, or this one an endpoint of its own" .name (int .parallel) $parallel) }}
 {{- end }}
 {{- if has .name $names }}
 {{- fail (printf "the model %s is named twice in model and models; name it once" .name) }}
