@@ -35,7 +35,7 @@ const spec = withRules(
     {
       model: withRules(modelName('As its server names it, e.g. qwen2.5-coder:7b.'), [
         {
-          rule: "!self.matches('[:-]cloud$')",
+          rule: "!self.matches('(?i:[:-]cloud)$')",
           message:
             'spec.model names a model of the vendor’s cloud, which would send prompts out of the cluster; name a local one, e.g. qwen2.5-coder:7b',
         },

@@ -43,6 +43,12 @@ test.each<[string, Partial<ModelObservation>, string, string | undefined]>([
     'InvalidSpec',
     undefined,
   ],
+  [
+    'a model of the cloud, however it is written',
+    { server: empty, model: languageModel('coder', { source: 'pull', model: 'x:120b-Cloud' }) },
+    'InvalidSpec',
+    undefined,
+  ],
   ['a model that somebody has to put there', { server: empty }, 'NotHeld', undefined],
   ['a model to be pulled', { server: empty, model: pulled }, 'Pulling', 'fetch'],
   [

@@ -8,6 +8,7 @@ import {
 import { modelConditions, modelReasons, type ModelReason } from '../../api/conditions.ts'
 import type { LanguageModel, LanguageModelStatus, Tier } from '../../api/language-model.ts'
 import { inGiB } from '../../models/servers/memory.ts'
+import { isCloudName } from '../../models/servers/model-name.ts'
 import type { Notice } from '../world.ts'
 import type { ServerView, TestState, TransferState } from './servers.ts'
 import { words } from './words.ts'
@@ -114,6 +115,8 @@ function findingOf(seen: ModelObservation): Finding {
     return halted(modelReasons.InvalidSpec, words.invalid(seen.invalid))
   if (seen.duplicateOf !== undefined)
     return halted(modelReasons.Duplicate, words.duplicate(spec.model, seen.duplicateOf))
+  // The API server refuses it, but may have stored it before it had that rule.
+  if (isCloudName(spec.model)) return halted(modelReasons.InvalidSpec, words.cloud(spec.model))
   if (server.kind === 'unreachable')
     return halted(modelReasons.ServerUnreachable, words.unreachable(server.message))
   const { held, neededBytes } = server
