@@ -284,6 +284,11 @@ describe.skipIf(helm === '')('switches of the chart', () => {
     ],
     ['a model twice', ['models=[{"name":"qwen2.5-coder:7b"}]'], /named twice/],
     [
+      'two models whose objects would have one name',
+      ['models=[{"name":"a:7b"},{"name":"A-7b"}]'],
+      /the model A-7b would be the LanguageModel a-7b/,
+    ],
+    [
       'several model servers on one volume',
       ['ollama.replicas=2', 'ollama.persistence.existingClaim="mine"'],
       /a volume of its own/,

@@ -138,6 +138,7 @@
 {{- fail "there is no model server; add one of: --set ollama.enabled=true | --set ollama.external.url=http://HOST:11434 | --set rehearsal.enabled=true --set rehearsal.default=true" }}
 {{- end }}
 {{- $names := list }}
+{{- $objects := list }}
 {{- range (include "guildhall.models" . | fromJson).models }}
 {{- if and .pull $.Values.airGapped }}
 {{- fail (printf "airGapped is true, and the model %s is to be pulled; put it into the server by hand (docs/models.md) and set its pull to false" .name) }}
@@ -157,6 +158,11 @@
 {{- if has .name $names }}
 {{- fail (printf "the model %s is named twice in model and models; name it once" .name) }}
 {{- end }}
+{{- $object := regexReplaceAll "[^a-z0-9]+" (lower .name) "-" | trunc 63 | trimAll "-" }}
+{{- if has $object $objects }}
+{{- fail (printf "the model %s would be the LanguageModel %s, as another of model and models is; leave one of them out, and make a LanguageModel for it yourself" .name $object) }}
+{{- end }}
+{{- $objects = append $objects $object }}
 {{- $names = append $names .name }}
 {{- if gt (mul 2 (int .outputTokens)) (int .contextTokens) }}
 {{- fail (printf "outputTokens of the model %s is more than half of its contextTokens, which leaves no room for the question; lower outputTokens or raise contextTokens" .name) }}
