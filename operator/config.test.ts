@@ -25,6 +25,16 @@ const wrong: readonly [string, string, RegExp][] = [
     good.replace('{ image', '{ maxAgents: 0, image'),
     /^agents\.maxAgents: /,
   ],
+  [
+    'a model twice',
+    good.replace('[{ name: m,', '[{ name: m, endpoint: "http://other" }, { name: m,'),
+    /^models\.1\.name: m is named twice/,
+  ],
+  [
+    'two models whose objects would have one name',
+    good.replace('[{ name: m,', '[{ name: "a-7b", endpoint: "http://other" }, { name: "a:7b",'),
+    /^models\.1\.name: a:7b would be the LanguageModel a-7b, as a-7b is; leave one of them out/,
+  ],
   ['no image', good.replace('image: guildhall.dev/agent:1, ', ''), /^agents\.image: /],
   ['an empty file', '', /^config: /],
 ]

@@ -4,6 +4,7 @@ import { parse } from 'yaml'
 import { z } from 'zod'
 import { agentTypes } from './api/agent-types.ts'
 import { tiers } from './api/language-model.ts'
+import { objectNameOf } from './api/names.ts'
 import { modelProfile } from './models/profile.ts'
 
 const units: Readonly<Record<string, number>> = {
@@ -97,6 +98,21 @@ const checked = schema.superRefine(({ modelServer, models }, context) => {
         path: ['models', index, 'endpoint'],
         message: 'is missing, and there is no modelServer.url to use instead',
       })
+  const taken = new Map<string, string>()
+  for (const [index, { name }] of models.entries()) {
+    const objectName = objectNameOf(name)
+    const other = taken.get(objectName)
+    taken.set(objectName, name)
+    if (other === undefined) continue
+    context.addIssue({
+      code: 'custom',
+      path: ['models', index, 'name'],
+      message:
+        other === name
+          ? `${name} is named twice; name it once`
+          : `${name} would be the LanguageModel ${objectName}, as ${other} is; leave one of them out, and make a LanguageModel for it yourself`,
+    })
+  }
 })
 
 /** The operator's settings, defaults filled in. */

@@ -20,13 +20,20 @@ afterEach(async () => {
 })
 
 /** A server that holds `kept:1b` and may fetch `big:7b`, and the operator's view of it. */
-async function connect({ disk }: { readonly disk?: number } = {}) {
+async function connect(
+  limits: { readonly disk?: number; readonly memory?: number } = {},
+  pullRate?: number,
+) {
   stop = new AbortController()
   const { signal } = stop
   server = await startRehearsal({
     rules,
     holds: new Map([['kept:1b', megabytes]]),
-    pullable: new Map([['big:7b', megabytes]]),
+    pullable: new Map([
+      ['big:7b', megabytes],
+      ['large:7b', megabytes],
+    ]),
+    ...(pullRate === undefined ? {} : { pullRate }),
   })
   const profiles = (name: string): ModelProfile =>
     profileOf(languageModel('x', { model: name, contextTokens: 4096 }), {
@@ -34,7 +41,7 @@ async function connect({ disk }: { readonly disk?: number } = {}) {
     })
   const gateway = createGateway({ profile: profiles, clock, random })
   const url = server.endpoint
-  const servers = new ConnectedServers({ gateway, clock, random, signal, url, disk })
+  const servers = new ConnectedServers({ gateway, clock, random, signal, url, ...limits })
   return { servers, signal, profile: profiles }
 }
 
@@ -82,6 +89,43 @@ test('does not fill the volume: what does not fit is refused with both figures',
     })
 })
 
+test('of two that do not fit together the one that runs goes on, and the other waits for room', async () => {
+  const { servers, signal, profile } = await connect({ disk: 2.5 * megabytes }, megabytes / 5)
+  await servers.look(profile('big:7b'), { signal })
+  servers.fetch(profile('big:7b'), { kind: 'pull' })
+  await expect
+    .poll(() => servers.transfer(profile('big:7b')))
+    .toMatchObject({ status: expect.stringMatching(/^pulling [0-9a-f]/) })
+  servers.fetch(profile('large:7b'), { kind: 'pull' })
+  await expect
+    .poll(() => servers.transfer(profile('large:7b')))
+    .toMatchObject({ kind: 'failed', message: expect.stringContaining('left'), mayTry: true })
+  expect(servers.transfer(profile('big:7b'))).toMatchObject({ kind: 'running' })
+  servers.forget(profile('big:7b'))
+  servers.fetch(profile('large:7b'), { kind: 'pull' })
+  expect(servers.transfer(profile('large:7b'))).toMatchObject({ kind: 'running' })
+})
+
+test('what the memory cannot hold is not fetched, and what a strange server has nobody knows', async () => {
+  const { servers, profile } = await connect({ memory: megabytes / 2 }, megabytes / 5)
+  servers.fetch(profile('big:7b'), { kind: 'pull' })
+  await expect
+    .poll(() => servers.transfer(profile('big:7b')))
+    .toMatchObject({
+      kind: 'failed',
+      message: expect.stringContaining('big:7b needs 0.0 GiB of memory for its weights alone'),
+    })
+  const [pull] = (await server.recorded()).pulls
+  expect(pull?.to).toBeLessThan(megabytes)
+
+  await using strange = await startRehearsal({ rules, pullable: new Map([['big:7b', megabytes]]) })
+  const there = { ...profile('big:7b'), endpoint: strange.endpoint }
+  servers.fetch(there, { kind: 'pull' })
+  await expect
+    .poll(async () => (await strange.recorded()).pulls)
+    .toMatchObject([{ outcome: 'done' }])
+})
+
 test('what the registry does not know fails with what to do, and may be tried again after its pause', async () => {
   const { servers, profile } = await connect()
   servers.fetch(profile('nowhere:7b'), { kind: 'pull' })
@@ -100,11 +144,12 @@ test('of several servers each is looked at, and each that lacks the model fetche
   const { servers, signal, profile } = await connect()
   await using other = await startRehearsal({ rules, pullable: new Map([['kept:1b', megabytes]]) })
   const both = { ...profile('kept:1b'), replicas: [server.endpoint, other.endpoint] }
-  expect(await servers.look(both, { signal })).toMatchObject({ held: undefined })
+  expect(await servers.look(both, { signal })).toMatchObject({
+    held: { sizeBytes: megabytes },
+    lacking: 1,
+  })
   servers.fetch(both, { kind: 'pull' })
-  await expect
-    .poll(async () => servers.look(both, { signal }))
-    .toMatchObject({ held: { sizeBytes: megabytes } })
+  await expect.poll(async () => servers.look(both, { signal })).not.toHaveProperty('lacking')
   expect((await server.recorded()).pulls).toEqual([])
   const { contextTokens } = await servers.test(both, { probes: false, signal })
   expect(contextTokens).toBe(4096)

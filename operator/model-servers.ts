@@ -35,10 +35,11 @@ export interface ServerConnections {
   readonly clock: Clock
   readonly random: Random
   readonly signal: AbortSignal
-  /** The installation's own server, its replicas, and the size of the volume of each in bytes. */
+  /** The installation's own server, its replicas, and the size of the volume and the memory of each in bytes. */
   readonly url?: string | undefined
   readonly replicas?: readonly string[] | undefined
   readonly disk?: number | undefined
+  readonly memory?: number | undefined
 }
 
 /** The model servers over HTTP; what they fetch ends with `signal`. */
@@ -75,7 +76,7 @@ export class ConnectedServers implements ModelServers {
     try {
       return await withDeadline(limit, async (stop) => {
         if (profile.provider === 'openai') return await this.#served(profile, stop)
-        const all = await heldModels(endpoint, { signal: stop })
+        const all = await heldModels(profile, { signal: stop })
         this.#held.set(endpoint, all)
         const held = all.find((one) => sameModel(one.name, name))
         if (held === undefined) return { kind: 'reachable', held }
@@ -123,7 +124,11 @@ export class ConnectedServers implements ModelServers {
       if (held === undefined && profile.replicas !== undefined) continue
       this.#pulls.start(one, {
         source,
-        fits: (totalBytes, completedBytes) => this.#problemOfRoom(one, totalBytes, completedBytes),
+        fits: (totalBytes, completedBytes) =>
+          this.#isOurs(one)
+            ? (this.#problemOfMemory(one, totalBytes) ??
+              this.#problemOfRoom(one, totalBytes, completedBytes))
+            : undefined,
       })
     }
   }
@@ -176,31 +181,45 @@ export class ConnectedServers implements ModelServers {
   }
 
   async #factsOf(
-    { endpoint, name }: ModelProfile,
+    profile: ModelProfile,
     { digest }: HeldModel,
     signal: AbortSignal,
   ): Promise<ModelFacts> {
     const known = this.#facts.get(digest)
     if (known !== undefined) return known
-    const facts = await showModel(endpoint, name, { signal })
+    const facts = await showModel(profile, profile.name, { signal })
     this.#facts.set(digest, facts)
     return facts
   }
 
-  /** Why a model does not fit on the volume; the sizes of other people's volumes nobody told. */
+  /** The sizes of other people's volumes and memory nobody told. */
+  #isOurs({ endpoint }: ModelProfile): boolean {
+    const { url, replicas } = this.#options
+    return endpoint === url || replicas?.includes(endpoint) === true
+  }
+
+  /** Why a model cannot be used once it is there, as far as the size of its weights tells. */
+  #problemOfMemory(profile: ModelProfile, totalBytes: number): string | undefined {
+    const { memory } = this.#options
+    const needed = neededBytes(undefined, totalBytes, profile)
+    if (memory === undefined || needed <= memory) return undefined
+    return `${profile.name} needs ${inGiB(needed)} of memory for its weights alone, and the model server has ${inGiB(memory)}. Take a smaller model, or raise ollama.resources in the chart`
+  }
+
+  /** Why a model does not fit on the volume, beside what is there and what else is being fetched. */
   #problemOfRoom(
-    { endpoint, name }: ModelProfile,
+    profile: ModelProfile,
     totalBytes: number,
     completedBytes: number,
   ): string | undefined {
-    const { url, replicas, disk } = this.#options
-    const isOurs = endpoint === url || replicas?.includes(endpoint) === true
-    if (disk === undefined || !isOurs) return undefined
-    const others = this.#held.get(endpoint) ?? []
-    const used = others.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
-    const left = Math.max(0, disk - used)
+    const { endpoint, name } = profile
+    const { disk } = this.#options
+    if (disk === undefined) return undefined
+    const held = this.#held.get(endpoint) ?? []
+    const used = held.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+    const left = Math.max(0, disk - used - this.#pulls.othersBytes(profile))
     if (totalBytes <= left || completedBytes >= totalBytes) return undefined
-    return `${name} needs ${inGiB(totalBytes)} and the volume of the model server has ${inGiB(left)} left. Raise ollama.persistence.size in the chart (a claim that exists has to be enlarged itself), or remove a model: kubectl exec statefulset/guildhall-ollama -- ollama rm NAME`
+    return `${name} needs ${inGiB(totalBytes)} and the volume of the model server has ${inGiB(left)} left beside what it holds and fetches. Raise ollama.persistence.size in the chart (a claim that exists has to be enlarged itself), or remove a model: kubectl exec statefulset/guildhall-ollama -- ollama rm NAME`
   }
 }
 
@@ -214,6 +233,6 @@ function serversOf(profile: ModelProfile): readonly ModelProfile[] {
 async function load(profile: ModelProfile, signal: AbortSignal): Promise<number | undefined> {
   if (profile.provider === 'openai') return undefined
   await loadModel(profile, { signal })
-  const loaded = await loadedModels(profile.endpoint, { signal })
+  const loaded = await loadedModels(profile, { signal })
   return loaded.find(({ name }) => sameModel(name, profile.name))?.contextTokens
 }

@@ -172,7 +172,7 @@ export function assembleOperator(
       }),
       4,
     ),
-    settings: controller('settings', settingsReconciler(world, configured), 1),
+    settings: controller('settings', settingsReconciler(world, configured, models), 1),
   }
   connect(world, lines, outcomes, models, controllers)
   servers.onProgress((name) => {

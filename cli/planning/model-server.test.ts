@@ -27,13 +27,12 @@ async function serverWith(models: Readonly<Record<string, readonly string[]>>): 
     request.on('data', (chunk) => (body += String(chunk)))
     request.on('end', () => {
       const asked = body === '' ? '' : String(Object(JSON.parse(body)).model)
-      const answer =
-        request.url === '/api/tags'
-          ? { models: Object.keys(models).map((name) => ({ name, digest: 'd', size: 1 })) }
-          : {
-              capabilities: models[asked] ?? models[`${asked}:latest`],
-              model_info: { 'general.architecture': 'x', 'x.context_length': 4096 },
-            }
+      const answer = request.url?.endsWith('/api/tags')
+        ? { models: Object.keys(models).map((name) => ({ name, digest: 'd', size: 1 })) }
+        : {
+            capabilities: models[asked] ?? models[`${asked}:latest`],
+            model_info: { 'general.architecture': 'x', 'x.context_length': 4096 },
+          }
       response.end(JSON.stringify(answer))
     })
   })
@@ -57,6 +56,14 @@ test('without --model the first one that can write and runs here is taken, with 
     endpoint: ollama,
     contextTokens: 4096,
     tier: 'good',
+  })
+})
+
+test('a server below a path is asked there', async () => {
+  const ollama = `${await serverWith({ 'coder:7b': ['completion'] })}/ollama`
+  expect(await chooseModel({ ollama }, { signal })).toMatchObject({
+    name: 'coder:7b',
+    endpoint: ollama,
   })
 })
 

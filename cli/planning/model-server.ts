@@ -58,7 +58,7 @@ export async function chooseModel(
   const endpoint = ollamaEndpoint(flags.ollama)
   const ask = <T>(question: (signal: AbortSignal) => Promise<T>) =>
     askServer(endpoint, options.signal, question)
-  const all = await ask((signal) => heldModels(endpoint, { signal }))
+  const all = await ask((signal) => heldModels({ endpoint }, { signal }))
   const held = all.map(({ name }) => name.replace(/:latest$/, ''))
   const runsElsewhere = (name: string): boolean =>
     isCloudName(name) ||
@@ -68,7 +68,7 @@ export async function chooseModel(
     throw missing(endpoint, wanted, held)
   }
   for (const name of wanted === undefined ? held : [wanted]) {
-    const facts = await ask((signal) => showModel(endpoint, name, { signal }))
+    const facts = await ask((signal) => showModel({ endpoint }, name, { signal }))
     const { capabilities } = facts
     const writes = capabilities.length === 0 || capabilities.includes('completion')
     if (writes && !runsElsewhere(name)) return profileOf(flags, endpoint, name, facts.contextTokens)

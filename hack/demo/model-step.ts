@@ -32,7 +32,9 @@ export async function withOllama<T>(
 
 /** True when the server holds the model. */
 export async function holdsModel(url: string, name: string, signal: AbortSignal): Promise<boolean> {
-  return (await heldModels(url, { signal })).some((held) => sameModel(held.name, name))
+  return (await heldModels({ endpoint: url }, { signal })).some((held) =>
+    sameModel(held.name, name),
+  )
 }
 
 /** Has the server download the model. Gives up when it makes no progress; a server without a way out says so at once. */
@@ -50,7 +52,7 @@ export async function pull(
   let timer = setTimeout(giveUp, patienceMs)
   let last = ''
   try {
-    await pullModel(url, name, {
+    await pullModel({ endpoint: url }, name, {
       signal: limit.signal,
       onProgress: (progress) => {
         const percent = percentOf(progress)

@@ -93,6 +93,34 @@ describe.skipIf(helm === '')('a model with a server of its own', () => {
   })
 })
 
+describe.skipIf(helm === '')('the Ollama of the release', () => {
+  it.each([
+    ['the model does', ['model.parallel=3', 'models=[{"name":"small:1b"}]'], '3'],
+    [
+      'its first model does, when the model has a server of its own',
+      [
+        'model.endpoint="http://vllm:8000"',
+        'model.provider="openai"',
+        'model.parallel=8',
+        'models=[{"name":"small:1b","parallel":2}]',
+      ],
+      '2',
+    ],
+    [
+      'the model does, where others have servers of their own',
+      ['models=[{"name":"small:1b","parallel":2,"endpoint":"http://a:1"}]'],
+      '1',
+    ],
+  ])('answers as many calls at once as %s', (_, settings, want) => {
+    const stateful = renderChart(helm, settings).filter(({ kind }) => kind === 'StatefulSet')
+    expect(JSON.stringify(stateful)).toContain(`{"name":"OLLAMA_NUM_PARALLEL","value":"${want}"}`)
+  })
+
+  it('is told with every call how long to keep a model, and so by nothing else', () => {
+    expect(JSON.stringify(renderChart(helm))).not.toContain('OLLAMA_KEEP_ALIVE')
+  })
+})
+
 describe.skipIf(helm === '')('the models of the agents', () => {
   it.each<[string, readonly string[], object]>([
     ['are the one model', [], {}],

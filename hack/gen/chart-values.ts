@@ -29,7 +29,12 @@ const profile = {
     'Size of its context in tokens, prompt and answer together. More needs more memory.',
   ),
   outputTokens: whole(2048, 64, 131072, 'Longest answer in tokens; at most half of the context.'),
-  parallel: whole(1, 1, 64, 'How many calls the server answers at once. Multiplies the memory.'),
+  parallel: whole(
+    1,
+    1,
+    64,
+    'How many calls the server answers at once. Multiplies the memory. The same for all models of the Ollama of this release.',
+  ),
   tier: choice(
     ['auto', ...tiers],
     'auto',
@@ -189,7 +194,6 @@ export const chartValues = z.strictObject({
       'Its resources; with a context of 8192 tokens qwen2.5-coder:7b needs about 6Gi and codellama:7b 9Gi. GPUs go under limits.',
     ),
     persistence: persistence('20Gi', 'the models'),
-    keepAlive: text('30m', 'How long a model stays in memory after its last use.'),
     maxLoadedModels: whole(1, 1, 16, 'How many models are in memory at once.'),
     runtimeClassName: text('', 'RuntimeClass, e.g. nvidia.'),
     ...placement,

@@ -284,9 +284,19 @@ describe.skipIf(helm === '')('switches of the chart', () => {
     ],
     ['a model twice', ['models=[{"name":"qwen2.5-coder:7b"}]'], /named twice/],
     [
+      'two models whose objects would have one name',
+      ['models=[{"name":"a:7b"},{"name":"A-7b"}]'],
+      /the model A-7b would be the LanguageModel a-7b/,
+    ],
+    [
       'several model servers on one volume',
       ['ollama.replicas=2', 'ollama.persistence.existingClaim="mine"'],
       /a volume of its own/,
+    ],
+    [
+      'two figures of calls at once for one Ollama',
+      ['models=[{"name":"small:1b","parallel":2}]'],
+      /parallel of the model small:1b is 2, and .* answers 1 calls at once/,
     ],
     ['a pull in an air gap', ['airGapped=true', 'model.pull=true'], /airGapped is true/],
     ['agents with a model that is none', ['agents.models.review="x:1b"'], /add it to models/],

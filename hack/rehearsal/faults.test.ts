@@ -257,9 +257,9 @@ describe('a fault of a pull', () => {
     'ends it, and the next one goes on from there: %s',
     async (kind, words, left) => {
       await server.inject({ kind })
-      const error = await failure(pullModel(server.endpoint, 'big:7b', { signal }))
+      const error = await failure(pullModel(server, 'big:7b', { signal }))
       expect(String(error)).toContain(words)
-      await pullModel(server.endpoint, 'big:7b', { signal })
+      await pullModel(server, 'big:7b', { signal })
       const { pulls } = await server.recorded()
       expect(pulls.map(({ outcome }) => outcome)).toEqual([
         expect.stringMatching(/failed|cancelled/),
@@ -272,7 +272,7 @@ describe('a fault of a pull', () => {
   test.each<PullFaultKind>(['pull-stall', 'pull-slow'])('only takes time: %s', async (kind) => {
     await server.inject({ kind, ms: 200 })
     const began = performance.now()
-    await pullModel(server.endpoint, 'big:7b', { signal })
+    await pullModel(server, 'big:7b', { signal })
     expect(performance.now() - began).toBeGreaterThan(190)
     expect((await server.recorded()).pulls).toMatchObject([{ fault: kind, outcome: 'done' }])
   })

@@ -112,7 +112,7 @@ describe('a pull', () => {
     await server[Symbol.asyncDispose]()
     await start(10_000_000)
     const stop = new AbortController()
-    const left = pullModel(server.endpoint, 'big:7b', {
+    const left = pullModel(server, 'big:7b', {
       signal: stop.signal,
       onProgress: (progress) => {
         if ((percentOf(progress) ?? 0) > 20) stop.abort()
@@ -123,7 +123,7 @@ describe('a pull', () => {
       .poll(async () => (await server.recorded()).pulls.map((pull) => pull.outcome))
       .toEqual(['cancelled'])
     const seen: number[] = []
-    await pullModel(server.endpoint, 'big:7b', {
+    await pullModel(server, 'big:7b', {
       signal: new AbortController().signal,
       onProgress: (progress) => {
         const percent = percentOf(progress)
@@ -141,11 +141,10 @@ describe('a pull', () => {
     await start(10_000_000)
     let second: Promise<void> | undefined
     const { signal } = new AbortController()
-    await pullModel(server.endpoint, 'big:7b', {
+    await pullModel(server, 'big:7b', {
       signal,
       onProgress: (progress) => {
-        if ((percentOf(progress) ?? 0) > 20)
-          second ??= pullModel(server.endpoint, 'big:7b', { signal })
+        if ((percentOf(progress) ?? 0) > 20) second ??= pullModel(server, 'big:7b', { signal })
       },
     })
     await second

@@ -35,7 +35,7 @@ const spec = withRules(
     {
       model: withRules(modelName('As its server names it, e.g. qwen2.5-coder:7b.'), [
         {
-          rule: "!self.matches('[:-]cloud$')",
+          rule: "!self.matches('(?i:[:-]cloud)$')",
           message:
             'spec.model names a model of the vendor’s cloud, which would send prompts out of the cluster; name a local one, e.g. qwen2.5-coder:7b',
         },
@@ -133,6 +133,9 @@ const status = object(
         digest: note(80, 'What was tested.'),
         contextTokens: count(0, 1048576, 'With which context.'),
         at: time('When.'),
+        tier: tier.optional().meta({
+          description: 'What the three questions showed; absent when they were not asked.',
+        }),
         summary: note(1000, 'What it showed, in a sentence.'),
       },
       'The last self-test.',

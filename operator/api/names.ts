@@ -71,5 +71,14 @@ export const trailers = {
   verdict: 'Guild-Verdict',
 } as const
 
+/** Name of the LanguageModel that the operator makes for a model: what its server calls it, as an object may be called. */
+export function objectNameOf(model: string): string {
+  return model
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .slice(0, 63)
+    .replace(/^-+|-+$/g, '')
+}
+
 /** Name of the model that answers from checked-in scripts. Shown wherever a model is shown. */
 export const rehearsalModel = 'rehearsal'

@@ -37,7 +37,8 @@ export interface FixedRequest {
 /**
  * The one fixed set of options for a model.
  * Guarantees: equal for equal profiles. A different `num_ctx` or `shift` would make Ollama reload the model; with
- * `truncate` or `shift` on, it would silently forget the beginning of the prompt.
+ * `truncate` or `shift` on, it would silently forget the beginning of the prompt. `keep_alive` goes before the server's
+ * OLLAMA_KEEP_ALIVE.
  */
 export function fixedRequest(profile: ModelProfile): FixedRequest {
   return {

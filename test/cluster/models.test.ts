@@ -62,6 +62,7 @@ test('a model is made from an uploaded file, loaded, tested, and says in plain w
 
 test.each([
   ['a model of the cloud', { model: 'gpt-oss:120b-cloud' }, /send prompts out of the cluster/],
+  ['the same in capitals', { model: 'gpt-oss:120b-Cloud' }, /send prompts out of the cluster/],
   ['a file without a digest', { model: 'm', source: 'blob' }, /spec\.blob and spec\.source: blob/],
   ['an answer that leaves no room', { model: 'm', outputTokens: 5000 }, /no room for the question/],
   [

@@ -82,6 +82,18 @@
 {{- dict "names" (uniq $names) | toJson }}
 {{- end }}
 
+{{- /* How many calls the Ollama of this release answers at once: one figure for a server, that of its first model. */}}
+{{- define "guildhall.ollamaParallel" -}}
+{{- $own := include "guildhall.url" (list . "ollama" 11434) }}
+{{- $parallel := .Values.model.parallel }}
+{{- range reverse (include "guildhall.models" . | fromJson).models }}
+{{- if eq .endpoint $own }}
+{{- $parallel = .parallel }}
+{{- end }}
+{{- end }}
+{{- int $parallel }}
+{{- end }}
+
 {{- /* Whether the server of this release must reach the model registry: "true" or nothing. */}}
 {{- define "guildhall.pulls" -}}
 {{- $own := include "guildhall.url" (list . "ollama" 11434) }}
@@ -126,6 +138,7 @@
 {{- fail "there is no model server; add one of: --set ollama.enabled=true | --set ollama.external.url=http://HOST:11434 | --set rehearsal.enabled=true --set rehearsal.default=true" }}
 {{- end }}
 {{- $names := list }}
+{{- $objects := list }}
 {{- range (include "guildhall.models" . | fromJson).models }}
 {{- if and .pull $.Values.airGapped }}
 {{- fail (printf "airGapped is true, and the model %s is to be pulled; put it into the server by hand (docs/models.md) and set its pull to false" .name) }}
@@ -138,9 +151,18 @@
 {{- fail (printf "the model %s has provider openai, through which nothing can be pulled; set its pull to false" .name) }}
 {{- end }}
 {{- end }}
+{{- $parallel := int (include "guildhall.ollamaParallel" $) }}
+{{- if and (eq .endpoint (include "guildhall.url" (list $ "ollama" 11434))) (ne (int .parallel) $parallel) }}
+{{- fail (printf "parallel of the model %s is %d, and the Ollama of this release answers %d calls at once, whichever model they are for; give its models the same parallel, or this one an endpoint of its own" .name (int .parallel) $parallel) }}
+{{- end }}
 {{- if has .name $names }}
 {{- fail (printf "the model %s is named twice in model and models; name it once" .name) }}
 {{- end }}
+{{- $object := regexReplaceAll "[^a-z0-9]+" (lower .name) "-" | trunc 63 | trimAll "-" }}
+{{- if has $object $objects }}
+{{- fail (printf "the model %s would be the LanguageModel %s, as another of model and models is; leave one of them out, and make a LanguageModel for it yourself" .name $object) }}
+{{- end }}
+{{- $objects = append $objects $object }}
 {{- $names = append $names .name }}
 {{- if gt (mul 2 (int .outputTokens)) (int .contextTokens) }}
 {{- fail (printf "outputTokens of the model %s is more than half of its contextTokens, which leaves no room for the question; lower outputTokens or raise contextTokens" .name) }}

@@ -8,7 +8,9 @@ const away: ServerView = { kind: 'unreachable', message: 'gone' }
 
 test.each<[string, readonly ServerView[], ServerView]>([
   ['all hold it', [held, held], held],
-  ['one lacks it', [held, empty], empty],
+  ['one lacks it', [empty, held], { ...held, lacking: 1 }],
+  ['all lack it', [empty, empty], empty],
+  ['one lacks it and one is away', [away, empty, held, empty], { ...held, lacking: 2 }],
   ['one is away and the other holds it', [away, held], held],
   ['one is away and the other lacks it', [away, empty], empty],
   ['all are away', [away, away], away],

@@ -2,15 +2,18 @@
 import type { ServerView, TransferState } from './servers.ts'
 
 /**
- * What several servers of a model say together: it is held when all that answer hold it. One that does not answer is left
- * out while another does; the gateway avoids it, too.
+ * What several servers of a model say together: it is held when one holds it, with how many that answer lack it. One that
+ * does not answer is left out while another does. The gateway avoids both kinds.
  */
 export function combineViews(views: readonly ServerView[]): ServerView {
   const [first] = views
   if (first === undefined) throw new TypeError('a model has at least one server')
   const answering = views.filter((view) => view.kind === 'reachable')
-  const [one = first] = answering
-  return answering.find(({ held }) => held === undefined) ?? one
+  const holding = answering.filter(({ held }) => held !== undefined)
+  const [holder] = holding
+  const lacking = answering.length - holding.length
+  if (holder === undefined) return answering[0] ?? first
+  return lacking === 0 ? holder : { ...holder, lacking }
 }
 
 /** The slowest of those that are under way; else what failed; undefined when nothing was begun or all is done. */

@@ -1,10 +1,11 @@
 import type { LanguageModel } from '../../api/language-model.ts'
-import { labels } from '../../api/names.ts'
+import { labels, objectNameOf } from '../../api/names.ts'
 import type { ConfiguredModel } from '../../config.ts'
 import { isConflict, isInvalid, isNotFound } from '../../kube/errors.ts'
 import type { Reconcile } from '../../runtime/controller.ts'
 import { done } from '../../runtime/outcome.ts'
 import type { World } from '../world.ts'
+import type { Models } from './models.ts'
 
 /** Owns the fields that the installation's settings give; what a person changes by hand stays changed. */
 const fieldManager = 'guildhall-settings'
@@ -14,22 +15,15 @@ const managedBy = 'guildhall-settings'
 /** The one key of this controller. */
 export const settingsKey = 'settings'
 
-/** Name of the LanguageModel for a model: what its server calls it, as an object may be called. */
-export function objectNameOf(model: string): string {
-  return model
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '-')
-    .slice(0, 63)
-    .replace(/^-+|-+$/g, '')
-}
-
 /**
  * Keeps a LanguageModel for each model of the settings, and removes those that the settings name no more.
- * They are made here and not by the chart, because Helm cannot install a kind and objects of it at once.
+ * They are made here and not by the chart, because Helm cannot install a kind and objects of it at once. `models` is told
+ * which of them the API server refuses.
  */
 export function settingsReconciler(
   world: World,
   configured: readonly ConfiguredModel[],
+  models: Pick<Models, 'noteRefusal'>,
 ): Reconcile {
   return async function reconcileSettings(_key, { signal, log }) {
     const { client, namespace } = world
@@ -47,14 +41,17 @@ export function settingsReconciler(
         world.models.noteWrite(
           await client.apply(world.models.resource, object, { fieldManager, force: false, signal }),
         )
+        models.noteRefusal(model.name, undefined)
       } catch (error) {
         if (isConflict(error))
           log.warn(
             { model: model.name, err: error },
             'changed by hand, so the settings do not apply',
           )
-        else if (isInvalid(error)) log.error({ model: model.name, err: error }, 'not accepted')
-        else throw error
+        else if (isInvalid(error)) {
+          log.error({ model: model.name, err: error }, 'not accepted')
+          models.noteRefusal(model.name, error.message)
+        } else throw error
       }
     }
     for (const { metadata } of world.models.list())

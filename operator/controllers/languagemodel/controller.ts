@@ -22,16 +22,22 @@ export interface ModelParts {
   readonly installation: Installation
 }
 
+/** How a model was asked last: what was begun for it goes when it goes, or is another, or comes from elsewhere. */
+interface Asked {
+  readonly profile: ModelProfile
+  readonly source: string
+}
+
 /** Gets each LanguageModel ready, and says what is in the way. */
 export function modelReconciler(world: World, parts: ModelParts): Reconcile {
-  /** How each was asked last: what was begun for it goes when it goes, or when it names another model. */
-  const known = new Map<string, ModelProfile>()
-  const letGo = (key: string, next: ModelProfile | undefined): void => {
+  const known = new Map<string, Asked>()
+  const letGo = (key: string, next: Asked | undefined): void => {
     const last = known.get(key)
-    if (last !== undefined && (last.name !== next?.name || last.endpoint !== next.endpoint)) {
-      parts.servers.forget(last)
-      parts.tests.forget(key)
-    }
+    const isOther =
+      last?.profile.name !== next?.profile.name || last?.profile.endpoint !== next?.profile.endpoint
+    if (last !== undefined && isOther) parts.tests.forget(key)
+    if (last !== undefined && (isOther || last.source !== next?.source))
+      parts.servers.forget(last.profile)
     if (next === undefined) known.delete(key)
     else known.set(key, next)
   }
@@ -43,7 +49,7 @@ export function modelReconciler(world: World, parts: ModelParts): Reconcile {
       return done
     }
     const profile = profileOf(model, parts.installation)
-    letGo(key, profile)
+    letGo(key, { profile, source: sourceOf(model) })
     const seen = await observe(world, parts, key, model, profile, signal)
     const decision = decideModel(seen)
     if (decision.step === 'fetch') parts.servers.fetch(profile, originOf(model))
@@ -88,6 +94,11 @@ async function observe(
     inUse: world.requests.list().some(({ status }) => status?.completionTime === undefined),
     now: world.clock.now(),
   }
+}
+
+/** Where it comes from, in one word: what is fetched from elsewhere is not wanted any more. */
+function sourceOf({ spec }: LanguageModel): string {
+  return [spec.source, spec.blob?.digest ?? ''].join(' ')
 }
 
 function originOf({ spec }: LanguageModel): Origin {

@@ -43,6 +43,12 @@ test.each<[string, Partial<ModelObservation>, string, string | undefined]>([
     'InvalidSpec',
     undefined,
   ],
+  [
+    'a model of the cloud, however it is written',
+    { server: empty, model: languageModel('coder', { source: 'pull', model: 'x:120b-Cloud' }) },
+    'InvalidSpec',
+    undefined,
+  ],
   ['a model that somebody has to put there', { server: empty }, 'NotHeld', undefined],
   ['a model to be pulled', { server: empty, model: pulled }, 'Pulling', 'fetch'],
   [
@@ -134,6 +140,65 @@ test('the tier that a person gave goes before what the test found', () => {
   const model = languageModel('coder', { tier: 'good' })
   expect(decideModel(seen({ model, test: tested('weak') })).status.tier).toBe('good')
 })
+
+test('a tier that a person takes back is found out by questions, unless they were asked before', () => {
+  const loaded: TestState = {
+    kind: 'done',
+    digest: 'abc',
+    result: { tier: undefined, tokensPerSecond: undefined, contextTokens: 4096, summary: 'loaded' },
+  }
+  const given = languageModel('coder', { tier: 'weak' })
+  const { status } = decideModel(seen({ model: given, test: loaded }))
+  expect(status).toMatchObject({ tier: 'weak', test: { summary: 'loaded' } })
+
+  const back = languageModel('coder', {}, status)
+  for (const test of [undefined, loaded]) {
+    const decision = decideModel(seen({ model: back, test }))
+    expect(decision.step).toBe('test')
+    expect(decision.status.tier).toBeUndefined()
+  }
+  const asked = decideModel(seen({ model: back, test: tested('good') }))
+  expect(asked.status).toMatchObject({ tier: 'good', test: { tier: 'good' } })
+
+  const givenLater = languageModel('coder', { tier: 'weak' }, asked.status)
+  const later = decideModel(seen({ model: givenLater, test: undefined }))
+  expect(later).toMatchObject({ step: undefined, status: { tier: 'weak' } })
+  const backAgain = languageModel('coder', {}, later.status)
+  expect(decideModel(seen({ model: backAgain, test: undefined }))).toMatchObject({
+    step: undefined,
+    status: { tier: 'good', conditions: [{ reason: 'Ready', message: 'it did well' }] },
+  })
+})
+
+test.each<[string, Partial<ModelObservation>, string | undefined, RegExp]>([
+  [
+    'is fetched',
+    { model: pulled },
+    'fetch',
+    /well; one of its servers lacks it: .* being fetched$/,
+  ],
+  [
+    'is being fetched, without figures that move',
+    { model: pulled, transfer: { kind: 'running', percent: 7, status: 'layers' } },
+    undefined,
+    /being fetched$/,
+  ],
+  [
+    'could not be fetched',
+    { model: pulled, transfer: { kind: 'failed', message: 'no room', mayTry: true } },
+    'fetch',
+    /lacks it: no room$/,
+  ],
+  ['has to be put there', {}, undefined, /lacks it: .* ollama pull coder:7b/],
+])(
+  'a model that one of its servers holds is ready, and on the other it %s',
+  (_, over, step, want) => {
+    const decision = decideModel(seen({ server: { ...held, lacking: 1 }, ...over }))
+    expect(conditionOf(decision, 'Ready')).toMatchObject({ status: 'True', reason: 'Ready' })
+    expect(conditionOf(decision, 'Ready')?.message).toMatch(want)
+    expect(decision.step).toBe(step)
+  },
+)
 
 test('people are told of a pull at its quarters', () => {
   const at = (percent: number) => ({ kind: 'running', percent, status: 'layers' }) as const

@@ -6,8 +6,9 @@ import {
   type ConditionUpdate,
 } from '../../api/condition-list.ts'
 import { modelConditions, modelReasons, type ModelReason } from '../../api/conditions.ts'
-import type { LanguageModel, LanguageModelStatus } from '../../api/language-model.ts'
+import type { LanguageModel, LanguageModelStatus, Tier } from '../../api/language-model.ts'
 import { inGiB } from '../../models/servers/memory.ts'
+import { isCloudName } from '../../models/servers/model-name.ts'
 import type { Notice } from '../world.ts'
 import type { ServerView, TestState, TransferState } from './servers.ts'
 import { words } from './words.ts'
@@ -65,7 +66,7 @@ interface Finding {
 /** What to say about one model, and what to do next. */
 export function decideModel(seen: ModelObservation): ModelDecision {
   const { model, server, transfer, now } = seen
-  const finding = findingOf(seen)
+  const finding = withOthers(seen, findingOf(seen))
   const before = model.status ?? {}
   const held = server.kind === 'reachable' ? server.held : undefined
   const at = new Date(now).toISOString()
@@ -87,11 +88,13 @@ export function decideModel(seen: ModelObservation): ModelDecision {
   let conditions = withConditions(before.conditions ?? [], updates, at, generation)
   if (!pulling) conditions = withoutCondition(conditions, modelConditions.Pulling)
   if (finding.stalled !== true) conditions = withoutCondition(conditions, modelConditions.Stalled)
-  const { progress: _, ...rest } = before
+  const { progress: _, tier: _tier, ...rest } = before
+  const tier = tierOf(seen)
   const status: LanguageModelStatus = {
     ...rest,
     ...(held === undefined ? {} : heldStatus(held)),
     ...testStatus(seen),
+    ...(tier === undefined ? {} : { tier }),
     ...(pulling && transfer?.kind === 'running' ? { progress: `${transfer.percent}%` } : {}),
     observedGeneration: generation,
     conditions: [...conditions],
@@ -112,6 +115,8 @@ function findingOf(seen: ModelObservation): Finding {
     return halted(modelReasons.InvalidSpec, words.invalid(seen.invalid))
   if (seen.duplicateOf !== undefined)
     return halted(modelReasons.Duplicate, words.duplicate(spec.model, seen.duplicateOf))
+  // The API server refuses it, but may have stored it before it had that rule.
+  if (isCloudName(spec.model)) return halted(modelReasons.InvalidSpec, words.cloud(spec.model))
   if (server.kind === 'unreachable')
     return halted(modelReasons.ServerUnreachable, words.unreachable(server.message))
   const { held, neededBytes } = server
@@ -123,7 +128,8 @@ function findingOf(seen: ModelObservation): Finding {
       modelReasons.NotEnoughMemory,
       words.memory(spec, neededBytes ?? 0, limits.memoryBytes),
     )
-  const tested = test?.kind === 'done' || isTested(model, held.digest)
+  const tested =
+    (test?.kind === 'done' && counts(model, test.result.tier)) || isTested(model, held.digest)
   if (!tested) {
     if (test?.kind === 'failed')
       return halted(modelReasons.ServerUnreachable, words.untested(spec.model, test.message))
@@ -131,19 +137,33 @@ function findingOf(seen: ModelObservation): Finding {
       ready: false,
       reason: modelReasons.Testing,
       message: words.testing(spec.model),
-      ...(test === undefined ? { step: 'test' } : {}),
+      ...(test?.kind === 'running' ? {} : { step: 'test' }),
     }
   }
   const found = test?.kind === 'done' ? test.result.summary : model.status?.test?.summary
-  const tier =
-    spec.tier ?? (test?.kind === 'done' ? test.result.tier : undefined) ?? model.status?.tier
   return {
     ready: true,
-    reason: tier === 'weak' ? modelReasons.TooWeak : modelReasons.Ready,
+    reason: tierOf(seen) === 'weak' ? modelReasons.TooWeak : modelReasons.Ready,
     message:
       spec.tier === undefined
         ? (found ?? words.ready(spec.model))
         : words.given(spec.model, spec.tier),
+  }
+}
+
+/** A model that one of its servers holds can be used; the others get it meanwhile. */
+function withOthers(seen: ModelObservation, finding: Finding): Finding {
+  const { model, server, transfer, limits } = seen
+  if (server.kind === 'unreachable' || server.lacking === undefined || finding.stalled === true)
+    return finding
+  const { reason, message, step } = absent(model, transfer, limits)
+  // A percentage would wake every request of the model whenever it moves.
+  const problem =
+    reason === modelReasons.Pulling ? words.pulling(model.spec.model, undefined) : message
+  return {
+    ...finding,
+    message: `${finding.message}; ${words.lacking(server.lacking, problem)}`,
+    ...(finding.step === undefined && step !== undefined ? { step } : {}),
   }
 }
 
@@ -175,8 +195,24 @@ function halted(reason: ModelReason, message: string): Finding {
 }
 
 /** What the status says was tested is what the server holds, with the context that is wanted now. */
-function isTested({ spec, status }: LanguageModel, digest: string): boolean {
-  return status?.test?.digest === digest && status.test.contextTokens === spec.contextTokens
+function isTested(model: LanguageModel, digest: string): boolean {
+  const { spec, status } = model
+  return (
+    status?.test?.digest === digest &&
+    status.test.contextTokens === spec.contextTokens &&
+    counts(model, status.test.tier)
+  )
+}
+
+/** A test without the questions is enough only while a person says how strong the model is. */
+function counts({ spec }: LanguageModel, found: Tier | undefined): boolean {
+  return spec.tier !== undefined || found !== undefined
+}
+
+/** How strong it is: what a person says, else what the questions showed; undefined while nobody knows. */
+function tierOf({ model, test }: ModelObservation): Tier | undefined {
+  const found = test?.kind === 'done' ? test.result.tier : undefined
+  return model.spec.tier ?? found ?? model.status?.test?.tier
 }
 
 function heldStatus(held: { readonly digest: string; readonly sizeBytes: number }) {
@@ -189,21 +225,22 @@ function testStatus({ model, server, test, now }: ModelObservation): LanguageMod
   const { spec } = model
   const capabilities = server.kind === 'reachable' ? server.capabilities : undefined
   const told = capabilities === undefined ? {} : { capabilities: [...capabilities].slice(0, 16) }
-  if (test?.kind !== 'done')
-    return { ...told, ...(spec.tier === undefined ? {} : { tier: spec.tier }) }
+  if (test?.kind !== 'done') return told
   const { tier, tokensPerSecond, contextTokens, summary } = test.result
+  const before = model.status?.test
+  const isSame =
+    before?.digest === test.digest &&
+    before.contextTokens === spec.contextTokens &&
+    before.tier === tier
   return {
     ...told,
     contextTokens: contextTokens ?? spec.contextTokens,
-    tier: spec.tier ?? tier ?? 'basic',
     ...(tokensPerSecond === undefined ? {} : { tokensPerSecond: Math.round(tokensPerSecond) }),
     test: {
       digest: test.digest,
       contextTokens: spec.contextTokens,
-      at:
-        model.status?.test?.digest === test.digest
-          ? model.status.test.at
-          : new Date(now).toISOString(),
+      at: isSame ? before.at : new Date(now).toISOString(),
+      ...(tier === undefined ? {} : { tier }),
       summary: summary.slice(0, 1000),
     },
   }

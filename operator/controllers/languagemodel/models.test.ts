@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { at, condition, languageModel } from '../../../test/objects.ts'
 import type { LanguageModel } from '../../api/language-model.ts'
-import { objectNameOf } from './configured.ts'
+import { objectNameOf } from '../../api/names.ts'
 import { Models, profileOf } from './models.ts'
 
 const made = (model: LanguageModel, creationTimestamp: string): LanguageModel => ({

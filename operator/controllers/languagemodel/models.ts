@@ -49,6 +49,8 @@ export interface ModelsOptions {
 /** The models that requests may name; a view of the LanguageModels. */
 export class Models {
   readonly #options: ModelsOptions
+  /** Why the API server refused those of the settings that it did. */
+  readonly #refused = new Map<string, string>()
 
   constructor(options: ModelsOptions) {
     this.#options = options
@@ -90,10 +92,7 @@ export class Models {
   /** Why a model cannot be asked now; undefined when it can, or nobody knows it. */
   troubleOf(name: string): { readonly isMissing: boolean; readonly message: string } | undefined {
     const found = this.find(name)
-    if (found === undefined)
-      return this.#options.configured.includes(name)
-        ? { isMissing: false, message: `${name} is being set up` }
-        : undefined
+    if (found === undefined) return this.#troubleOfUnmade(name)
     const ready = conditionOf(found, modelConditions.Ready)
     if (ready?.status === 'True') return undefined
     const reason = ready?.reason ?? modelReasons.Pending
@@ -104,6 +103,25 @@ export class Models {
         reason !== modelReasons.Pending,
       message: ready?.message || `${found.spec.model} was not looked at yet`,
     }
+  }
+
+  /** Told what became of a model of the settings: why the API server refused it, or undefined when it did not. */
+  noteRefusal(name: string, why: string | undefined): void {
+    if (why === undefined) this.#refused.delete(name)
+    else this.#refused.set(name, why)
+  }
+
+  #troubleOfUnmade(
+    name: string,
+  ): { readonly isMissing: boolean; readonly message: string } | undefined {
+    if (!this.#options.configured.includes(name)) return undefined
+    const why = this.#refused.get(name)
+    return why === undefined
+      ? { isMissing: false, message: `${name} is being set up` }
+      : {
+          isMissing: true,
+          message: `the settings name ${name}, and the API server refused it: ${why}. Correct it in the chart's values`,
+        }
   }
 
   /** In the order in which they were made: who comes first has the name. */

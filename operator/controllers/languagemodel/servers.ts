@@ -15,6 +15,8 @@ export type ServerView =
             readonly remoteHost?: string | undefined
           }
         | undefined
+      /** How many of its servers do not hold it, when another does. */
+      readonly lacking?: number | undefined
       /** Memory that it needs with its context, as estimated; undefined when nothing is known. */
       readonly neededBytes?: number | undefined
       readonly capabilities?: readonly string[] | undefined

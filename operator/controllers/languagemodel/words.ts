@@ -18,12 +18,16 @@ export const words = {
       : `the model server does not hold ${model}. Pull it: ${preload(model)}, or set spec.source to pull`,
   airGapped: (model: string) =>
     `the model server does not hold ${model}, and airGapped forbids to pull it. Copy it in, as docs/models.md shows, and set spec.source to preloaded or blob`,
+  cloud: (model: string) =>
+    `${model} is a model of the vendor’s cloud, which would send prompts out of the cluster. Name a local one, e.g. qwen2.5-coder:7b`,
   remote: (model: string, host: string) =>
     `${model} does not run in this server: prompts would be sent to ${host}. Name a model that does, e.g. qwen2.5-coder:7b`,
   pulling: (model: string, transfer: TransferState | undefined) =>
     transfer?.kind === 'running'
       ? `${model} is being fetched: ${transfer.status}, ${transfer.percent} %`
       : `${model} is being fetched`,
+  lacking: (servers: number, problem: string) =>
+    `${servers === 1 ? 'one of its servers lacks' : `${servers} of its servers lack`} it: ${problem}`,
   memory: (spec: LanguageModelSpec, needed: number, there: number) =>
     `${spec.model} needs about ${inGiB(needed)} with a context of ${spec.contextTokens} tokens times ${spec.parallel}, and the model server has ${inGiB(there)}. Lower spec.contextTokens or spec.parallel, take a smaller model, or raise ollama.resources in the chart`,
   testing: (model: string) => `${model} is loaded and asked three short questions`,

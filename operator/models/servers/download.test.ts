@@ -9,13 +9,16 @@ const { signal } = new AbortController()
 let server: ScriptedServer | undefined
 
 /** A server that sends these lines and then, unless told to stay silent, ends. */
-async function serverThatSays(lines: readonly object[], silent = false): Promise<string> {
+async function serverThatSays(
+  lines: readonly object[],
+  silent = false,
+): Promise<{ readonly endpoint: string }> {
   server = await startScriptedServer((_, response) => {
     response.writeHead(200, { 'content-type': 'application/x-ndjson' })
     for (const line of lines) response.write(`${JSON.stringify(line)}\n`)
     if (!silent) response.end()
   })
-  return server.config.server
+  return { endpoint: server.config.server }
 }
 
 afterEach(async () => {
@@ -33,7 +36,7 @@ const megabyte = 1_000_000
 
 describe('a pull', () => {
   test('adds up its layers, never goes back, and is at 100 % only at the end', async () => {
-    const url = await serverThatSays([
+    const there = await serverThatSays([
       { status: 'pulling manifest' },
       layer('licence', 11_000, 11_000),
       layer('weights', 4 * megabyte),
@@ -47,7 +50,7 @@ describe('a pull', () => {
       { status: 'success' },
     ])
     const seen: DownloadProgress[] = []
-    await pullModel(url, 'x:1b', { signal, onProgress: (now) => seen.push(now) })
+    await pullModel(there, 'x:1b', { signal, onProgress: (now) => seen.push(now) })
     expect(
       seen.map((now) => [
         now.status.replace('pulling ', ''),
@@ -73,7 +76,7 @@ describe('a pull', () => {
     await using rehearsal = await startRehearsal({ rules: [], pullable, pullRate: 10_000_000 })
     const seen: (number | undefined)[] = []
     const onProgress = (now: DownloadProgress) => seen.push(percentOf(now))
-    await pullModel(rehearsal.endpoint, 'other', { signal, onProgress })
+    await pullModel(rehearsal, 'other', { signal, onProgress })
     expect(seen[0]).toBeUndefined()
     expect(seen.slice(1)).toEqual(seen.slice(1).toSorted((a = 0, b = 0) => a - b))
     expect(seen.length).toBeGreaterThan(4)
@@ -97,15 +100,17 @@ describe('a pull', () => {
     },
   ]
   test.each(failures)('$name', async ({ lines, want }) => {
-    const url = await serverThatSays(lines)
-    await expect(pullModel(url, 'x:1b', { signal })).rejects.toMatchObject(want)
+    const there = await serverThatSays(lines)
+    await expect(pullModel(there, 'x:1b', { signal })).rejects.toMatchObject(want)
   })
 
   test('from a server that is not there is an error that can pass', async () => {
-    await expect(pullModel(closedEndpoint, 'x:1b', { signal })).rejects.toMatchObject({
-      code: 'ModelUnavailable',
-      message: expect.stringContaining('ECONNREFUSED'),
-    })
+    await expect(pullModel({ endpoint: closedEndpoint }, 'x:1b', { signal })).rejects.toMatchObject(
+      {
+        code: 'ModelUnavailable',
+        message: expect.stringContaining('ECONNREFUSED'),
+      },
+    )
   })
 
   test.each([
@@ -118,9 +123,9 @@ describe('a pull', () => {
   ])('that makes no progress $name is given up', async ({ last, minutes }) => {
     const clock = new VirtualClock()
     const seen: string[] = []
-    const url = await serverThatSays([last, last], true)
+    const there = await serverThatSays([last, last], true)
     const onProgress = (now: DownloadProgress) => seen.push(now.status)
-    const error = pullModel(url, 'x:1b', { signal, clock, onProgress }).catch(
+    const error = pullModel(there, 'x:1b', { signal, clock, onProgress }).catch(
       (reason: unknown) => reason,
     )
     await expect.poll(() => seen).toHaveLength(1)
@@ -141,7 +146,7 @@ describe('a pull', () => {
       open.writeHead(200)
       open.write(`${JSON.stringify(layer('weights', megabyte, 5))}\n`)
     })
-    const error = pullModel(server.config.server, 'x:1b', { signal, clock }).catch(
+    const error = pullModel({ endpoint: server.config.server }, 'x:1b', { signal, clock }).catch(
       (reason: unknown) => reason,
     )
     await expect.poll(() => response).toBeDefined()
@@ -161,15 +166,15 @@ describe('a pull', () => {
     })
     const onProgress = () => stop.abort(new Error('not wanted any more'))
     await expect(
-      pullModel(server.config.server, 'x:1b', { signal: stop.signal, onProgress }),
+      pullModel({ endpoint: server.config.server }, 'x:1b', { signal: stop.signal, onProgress }),
     ).rejects.toThrow('not wanted any more')
     await gone.promise
   })
 })
 
 test('a model is made from a file that the server holds', async () => {
-  const url = await serverThatSays([{ status: 'parsing GGUF' }, { status: 'success' }])
-  await createFromBlob(url, { name: 'x:1b', digest: 'sha256:ab' }, { signal })
+  const there = await serverThatSays([{ status: 'parsing GGUF' }, { status: 'success' }])
+  await createFromBlob(there, { name: 'x:1b', digest: 'sha256:ab' }, { signal })
   expect(server?.requests[0]).toMatchObject({ method: 'POST', path: '/api/create' })
   const sent: unknown = JSON.parse(server?.requests[0]?.body ?? '')
   expect(sent).toEqual({ model: 'x:1b', files: { 'model.gguf': 'sha256:ab' }, stream: true })

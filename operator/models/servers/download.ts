@@ -1,8 +1,9 @@
 // How weights get into a model server: pulled from the registry, or made from a file that was uploaded to it.
-import { Ollama, type ProgressResponse } from 'ollama'
+import type { Ollama, ProgressResponse } from 'ollama'
 import { systemClock, type Clock } from '../../runtime/clock.ts'
 import { ModelError } from '../errors.ts'
-import { callFetch, HttpStatusError, networkReason } from './transport.ts'
+import { connect, type ServerAddress } from './connection.ts'
+import { HttpStatusError, networkReason } from './transport.ts'
 
 /** How far it is. */
 export interface DownloadProgress {
@@ -33,16 +34,16 @@ const verifyMs = 30 * 60_000
  * minutes; else an Error with the server's words; the signal's reason when that ends it.
  */
 export async function pullModel(
-  endpoint: string,
+  server: ServerAddress,
   name: string,
   options: DownloadOptions,
 ): Promise<void> {
-  await follow(endpoint, options, (client) => client.pull({ model: name, stream: true }))
+  await follow(server, options, (client) => client.pull({ model: name, stream: true }))
 }
 
 /** Makes a model from a file of weights (GGUF) that the server holds as a blob. Throws as `pullModel` does. */
 export async function createFromBlob(
-  endpoint: string,
+  server: ServerAddress,
   model: {
     readonly name: string
     /** As in `sha256:<hex>`. */
@@ -56,7 +57,7 @@ export async function createFromBlob(
     files: { 'model.gguf': model.digest },
     stream: true,
   } as const
-  await follow(endpoint, options, (client) => client.create(request))
+  await follow(server, options, (client) => client.create(request))
 }
 
 /** 0 to 100, whole; 100 only at the end. Undefined while nothing is known. */
@@ -67,7 +68,7 @@ export function percentOf(progress: DownloadProgress): number | undefined {
 }
 
 async function follow(
-  endpoint: string,
+  server: ServerAddress,
   options: DownloadOptions,
   ask: (client: Ollama) => Promise<AsyncIterable<ProgressResponse>>,
 ): Promise<void> {
@@ -84,7 +85,7 @@ async function follow(
     })
   let unwatch = watch(stallMs)
   try {
-    const client = new Ollama({ host: endpoint, fetch: callFetch(stop.signal) })
+    const client = await connect(server, stop.signal)
     const sum = createSum()
     for await (const part of await ask(client)) {
       const progress = sum(part)
@@ -95,7 +96,7 @@ async function follow(
     }
   } catch (error) {
     signal.throwIfAborted()
-    throw stalled ?? failure(error, endpoint)
+    throw stalled ?? failure(error, server.endpoint)
   } finally {
     unwatch()
     signal.removeEventListener('abort', onAbort)
@@ -135,6 +136,7 @@ function createSum(): (part: Partial<ProgressResponse>) => DownloadProgress | un
 }
 
 function failure(error: unknown, endpoint: string): Error {
+  if (error instanceof ModelError) return error
   const said = networkReason(error)
   if (said.startsWith('Did not receive done')) {
     return unavailable('the model server ended it before it was done', error)

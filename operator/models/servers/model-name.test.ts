@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { languageModelSpec } from '../../api/language-model.ts'
 import { isCloudName, sameModel } from './model-name.ts'
 
 test.each([
@@ -20,6 +21,10 @@ test.each([
   expect(sameModel(held, wanted)).toBe(same)
 })
 
+/** What the rule of the kind, which the API server evaluates, looks for in a name. */
+const [, refusedName = ''] =
+  /!self\.matches\('(.*?)'\)/.exec(JSON.stringify(languageModelSpec.shape.model.meta())) ?? []
+
 test.each([
   { name: 'kimi-k2.5:cloud', cloud: true },
   { name: 'gpt-oss:120b-cloud', cloud: true },
@@ -31,6 +36,7 @@ test.each([
   { name: 'someone/cloud', cloud: false },
   { name: 'x:soundcloud', cloud: false },
   { name: 'x:cloud-7b', cloud: false },
-])('$name is a cloud model: $cloud', ({ name, cloud }) => {
+])('$name is a cloud model, for the API server too: $cloud', ({ name, cloud }) => {
   expect(isCloudName(name)).toBe(cloud)
+  expect(new RegExp(refusedName).test(name)).toBe(cloud)
 })

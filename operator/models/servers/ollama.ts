@@ -1,17 +1,15 @@
-import { Ollama, type ChatRequest, type ChatResponse } from 'ollama'
+import type { ChatRequest, ChatResponse } from 'ollama'
 import { readChat, type Chat, type ChatPart, type ChatQuestion } from './chat.ts'
+import { connect } from './connection.ts'
 import { BrokenAnswerError } from '../errors.ts'
 import { fixedRequest, type ModelProfile } from '../profile.ts'
-import { bearerOf, callFetch } from './transport.ts'
 
 export type { ChatAnswer } from './chat.ts'
 
 /** Asks an Ollama server once, streaming; failures as `readChat` has them. */
 export const chat: Chat = async (profile, question, options) =>
   await readChat(profile, options, async (signal) => {
-    const { endpoint } = profile
-    const headers = await bearerOf(profile)
-    const client = new Ollama({ host: endpoint, fetch: callFetch(signal, { endpoint }), headers })
+    const client = await connect(profile, signal)
     return partsOf(await client.chat(chatRequest(profile, question)))
   })
 

@@ -1,4 +1,5 @@
 import type { Cancel, Clock, Random } from '../../runtime/clock.ts'
+import type { ServerAddress } from './connection.ts'
 import { downloadProblem } from './download-problem.ts'
 import {
   createFromBlob,
@@ -9,8 +10,7 @@ import {
 } from './download.ts'
 
 /** Which model at which server; there is one download for both together. */
-export interface PullTarget {
-  readonly endpoint: string
+export interface PullTarget extends ServerAddress {
   /** As Ollama names it. */
   readonly name: string
 }
@@ -178,7 +178,7 @@ async function download(
   source: PullOrder['source'],
   options: DownloadOptions,
 ): Promise<void> {
-  const { endpoint, name } = target
-  if (source.kind === 'registry') return await pullModel(endpoint, name, options)
-  await createFromBlob(endpoint, { name, digest: source.digest }, options)
+  const { name } = target
+  if (source.kind === 'registry') return await pullModel(target, name, options)
+  await createFromBlob(target, { name, digest: source.digest }, options)
 }

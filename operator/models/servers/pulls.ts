@@ -17,6 +17,8 @@ export interface Pulls {
   start(target: PullTarget, order: PullOrder): PullState
   /** Undefined for one that nobody started. */
   look(target: PullTarget): PullState | undefined
+  /** What the other downloads that run at the same server will take on its disk in all, as far as their sizes are known. */
+  othersBytes(target: PullTarget): number
   /** Ends and forgets it, for a model that is not wanted any more, or in another way. `onChange` is not told. */
   cancel(target: PullTarget): void
 }
@@ -44,6 +46,14 @@ export function createPulls(options: {
       return job.start(order)
     },
     look: (target) => jobs.get(keyOf(target))?.state(),
+    othersBytes(target) {
+      const others = [...jobs].filter(
+        ([key]) => key !== keyOf(target) && key.startsWith(keyOf({ ...target, name: '' })),
+      )
+      return others
+        .map(([, job]) => job.state())
+        .reduce((sum, state) => sum + (state.kind === 'running' ? (state.totalBytes ?? 0) : 0), 0)
+    },
     cancel(target) {
       jobs.get(keyOf(target))?.stop()
       jobs.delete(keyOf(target))

@@ -30,9 +30,9 @@ const smollm2 = {
   },
 }
 
-async function endpoint(script: Script): Promise<string> {
+async function started(script: Script): Promise<{ readonly endpoint: string }> {
   server = await startScriptedServer(script)
-  return server.config.server
+  return { endpoint: server.config.server }
 }
 
 afterEach(async () => {
@@ -48,8 +48,8 @@ test('the server tells what it holds, and where a cloud model really runs', asyn
     { name: 'smollm2:135m', model: 'smollm2:135m', size: 98_363_022, digest: 'c510' },
     { name: 'a:1b', size: 300, digest: 'd', remote_host: 'https://ollama.com:443' },
   ]
-  const url = await endpoint(answers({ models }))
-  expect(await heldModels(url, { signal })).toEqual([
+  const there = await started(answers({ models }))
+  expect(await heldModels(there, { signal })).toEqual([
     { name: 'smollm2:135m', digest: 'c510', sizeBytes: 98_363_022, remoteHost: undefined },
     { name: 'a:1b', digest: 'd', sizeBytes: 300, remoteHost: 'https://ollama.com:443' },
   ])
@@ -57,8 +57,8 @@ test('the server tells what it holds, and where a cloud model really runs', asyn
 
 test('the server tells what it has in memory, and with which context if it is new enough', async () => {
   const model = { name: 'smollm2:135m', size: 300, size_vram: 100, context_length: 8192 }
-  const url = await endpoint(answers({ models: [model, { name: 'old:1b', size: 200 }] }))
-  expect(await loadedModels(url, { signal })).toEqual([
+  const there = await started(answers({ models: [model, { name: 'old:1b', size: 200 }] }))
+  expect(await loadedModels(there, { signal })).toEqual([
     { name: 'smollm2:135m', contextTokens: 8192, sizeBytes: 300, vramBytes: 100 },
     { name: 'old:1b', contextTokens: undefined, sizeBytes: 200, vramBytes: 0 },
   ])
@@ -118,12 +118,12 @@ test.each([
     want: { capabilities: [], contextTokens: undefined, architecture: undefined },
   },
 ])('the server tells the facts $name', async ({ answer, want }) => {
-  expect(await showModel(await endpoint(answers(answer)), 'x', { signal })).toMatchObject(want)
+  expect(await showModel(await started(answers(answer)), 'x', { signal })).toMatchObject(want)
 })
 
 test('a model the server does not hold has no facts', async () => {
   await using rehearsal = await startRehearsal({ rules: [] })
-  await expect(showModel(rehearsal.endpoint, 'other', { signal })).rejects.toMatchObject({
+  await expect(showModel(rehearsal, 'other', { signal })).rejects.toMatchObject({
     name: 'HttpStatusError',
     status: 404,
   })
@@ -131,29 +131,29 @@ test('a model the server does not hold has no facts', async () => {
 
 test('the rehearsal server answers everything the operator asks about models', async () => {
   await using rehearsal = await startRehearsal({ rules: [] })
-  const url = rehearsal.endpoint
-  expect(await heldModels(url, { signal })).toMatchObject([{ name: 'rehearsal:latest' }])
-  expect(await showModel(url, 'rehearsal', { signal })).toMatchObject({
+  const { endpoint } = rehearsal
+  expect(await heldModels(rehearsal, { signal })).toMatchObject([{ name: 'rehearsal:latest' }])
+  expect(await showModel(rehearsal, 'rehearsal', { signal })).toMatchObject({
     architecture: 'rehearsal',
     contextTokens: 32_768,
   })
-  expect(await loadedModels(url, { signal })).toEqual([])
-  await loadModel(modelProfile.parse({ name: 'rehearsal', endpoint: url }), { signal })
-  expect(await loadedModels(url, { signal })).toMatchObject([
+  expect(await loadedModels(rehearsal, { signal })).toEqual([])
+  await loadModel(modelProfile.parse({ name: 'rehearsal', endpoint }), { signal })
+  expect(await loadedModels(rehearsal, { signal })).toMatchObject([
     { name: 'rehearsal:latest', contextTokens: 8192 },
   ])
 })
 
 test('loading asks with the options of every call, so that the first call loads nothing again', async () => {
-  const url = await endpoint(answers({ model: 'x:1b', done: true, done_reason: 'load' }))
-  const profile = modelProfile.parse({ name: 'x:1b', endpoint: url, contextTokens: 4096 })
+  const there = await started(answers({ model: 'x:1b', done: true, done_reason: 'load' }))
+  const profile = modelProfile.parse({ name: 'x:1b', ...there, contextTokens: 4096 })
   await loadModel(profile, { signal })
   const sent: unknown = JSON.parse(server?.requests[0]?.body ?? '')
   expect(sent).toEqual({ ...fixedRequest(profile), messages: [], stream: false })
 })
 
 test('a server that does not say that it loaded is not believed', async () => {
-  const url = await endpoint(answers({ model: 'x:1b', done: false }))
-  const profile = modelProfile.parse({ name: 'x:1b', endpoint: url })
+  const there = await started(answers({ model: 'x:1b', done: false }))
+  const profile = modelProfile.parse({ name: 'x:1b', ...there })
   await expect(loadModel(profile, { signal })).rejects.toThrow('did not say that x:1b is loaded')
 })

@@ -1,8 +1,7 @@
 // What is asked of a model server besides answers and weights: what it holds, what it has in memory.
-import { Ollama } from 'ollama'
 import { z } from 'zod'
 import { fixedRequest, type ModelProfile } from '../profile.ts'
-import { callFetch } from './transport.ts'
+import { connect, type ServerAddress } from './connection.ts'
 
 /** Ends with `signal`; none of these questions has a time limit of its own. */
 interface Asking {
@@ -33,11 +32,12 @@ const tags = z.object({
 
 /** What the server holds on disk. */
 export async function heldModels(
-  endpoint: string,
+  server: ServerAddress,
   { signal }: Asking,
 ): Promise<readonly HeldModel[]> {
+  const client = await connect(server, signal)
   return tags
-    .parse(await connect(endpoint, signal).list())
+    .parse(await client.list())
     .models.map(({ name, digest, size, remote_host: remoteHost }) => {
       return { name, digest, sizeBytes: size, remoteHost }
     })
@@ -68,10 +68,11 @@ const processes = z.object({
 
 /** What the server has in memory now. */
 export async function loadedModels(
-  endpoint: string,
+  server: ServerAddress,
   { signal }: Asking,
 ): Promise<readonly LoadedModel[]> {
-  return processes.parse(await connect(endpoint, signal).ps()).models.map((model) => ({
+  const client = await connect(server, signal)
+  return processes.parse(await client.ps()).models.map((model) => ({
     name: model.name,
     contextTokens: model.context_length,
     sizeBytes: model.size,
@@ -105,15 +106,13 @@ const shown = z.object({
 
 /** Asks for the facts about one model; rejects with `HttpStatusError` 404 when the server does not hold it. */
 export async function showModel(
-  endpoint: string,
+  server: ServerAddress,
   name: string,
   { signal }: Asking,
 ): Promise<ModelFacts> {
-  const {
-    capabilities,
-    details,
-    model_info: info,
-  } = shown.parse(await connect(endpoint, signal).show({ model: name }))
+  const client = await connect(server, signal)
+  const answer = await client.show({ model: name })
+  const { capabilities, details, model_info: info } = shown.parse(answer)
   const architecture = z.string().safeParse(info['general.architecture']).data
   // Most keys carry the architecture's name: `qwen2.context_length`.
   const figure = (key: string) => largest(info[`${architecture}.${key}`])
@@ -146,11 +145,7 @@ function largest(value: unknown): number | undefined {
  * again. Rejects with `HttpStatusError` 404 when the server does not hold it, 500 with its words when it does not fit.
  */
 export async function loadModel(profile: ModelProfile, { signal }: Asking): Promise<void> {
-  const client = connect(profile.endpoint, signal)
+  const client = await connect(profile, signal)
   const answer = await client.chat({ ...fixedRequest(profile), messages: [], stream: false })
   if (!answer.done) throw new Error(`the server did not say that ${profile.name} is loaded`)
-}
-
-function connect(endpoint: string, signal: AbortSignal): Ollama {
-  return new Ollama({ host: endpoint, fetch: callFetch(signal) })
 }

@@ -1,0 +1,111 @@
+import { expect, test } from 'vitest'
+import { Cache, calmAudit, newer } from '../../../test/cache.ts'
+import { languageModel } from '../../../test/objects.ts'
+import { silentLogger as log } from '../../../test/silent-logger.ts'
+import { VirtualClock } from '../../../test/virtual-clock.ts'
+import { devRequests, languageModels } from '../../api/kinds.ts'
+import type { LanguageModel } from '../../api/language-model.ts'
+import { Latest } from '../latest.ts'
+import type { World } from '../world.ts'
+import { modelReconciler } from './controller.ts'
+import { Models } from './models.ts'
+import { SelfTests } from './self-tests.ts'
+import type { ModelServers } from './servers.ts'
+
+/** The controller beside a server that holds nothing; `transfers` are those that run, by endpoint and model. */
+function controller() {
+  const clock = new VirtualClock()
+  const transfers = new Map<string, string>()
+  const nameOf = ({ endpoint, name }: { readonly endpoint: string; readonly name: string }) =>
+    `${endpoint} ${name}`
+  const servers: ModelServers = {
+    look: async () => ({ kind: 'reachable', held: undefined }),
+    transfer: (profile) =>
+      transfers.has(nameOf(profile)) ? { kind: 'running', percent: 1, status: '' } : undefined,
+    fetch: (profile, origin) => {
+      transfers.set(nameOf(profile), origin.kind === 'pull' ? 'pull' : origin.digest)
+    },
+    forget: (profile) => {
+      transfers.delete(nameOf(profile))
+    },
+    onProgress: () => {},
+    test: async () => Promise.reject(new Error('nobody asked for a test')),
+  }
+  const models = new Cache(languageModels)
+  const installation = { endpoint: 'http://own' }
+  const reconcile = modelReconciler(
+    {
+      namespace: 'guildhall',
+      clock,
+      client: { updateStatus: async (_resource: unknown, object: LanguageModel) => object },
+      requests: new Cache(devRequests),
+      models,
+      latest: new Latest(),
+      events: { record: () => {} },
+      audit: calmAudit,
+    } as unknown as World,
+    {
+      servers,
+      models: new Models({ informer: models, installation, configured: [] }),
+      tests: new SelfTests({ servers, onChange: () => {}, clock, log }),
+      limits: { airGapped: false, memoryBytes: undefined },
+      installation,
+    },
+  )
+  const { signal } = new AbortController()
+  return {
+    transfers,
+    see: async (spec: Partial<LanguageModel['spec']>) => {
+      const model = languageModel('coder', spec)
+      models.put(models.size === 0 ? model : newer(model))
+      await reconcile('guildhall/coder', { signal, log })
+    },
+    remove: async () => {
+      models.remove(languageModel('coder'))
+      await reconcile('guildhall/coder', { signal, log })
+    },
+  }
+}
+
+const digest = (letter: string) => `sha256:${letter.repeat(64)}`
+const blob = (letter: string) => ({ source: 'blob', blob: { digest: digest(letter) } }) as const
+const pull = { source: 'pull' } as const
+
+test.each<
+  [
+    string,
+    Partial<LanguageModel['spec']>,
+    Partial<LanguageModel['spec']>,
+    Readonly<Record<string, string>>,
+  ]
+>([
+  ['that is to be put there by hand', pull, { source: 'preloaded' }, {}],
+  ['that comes from a file', pull, blob('a'), { 'http://own coder:7b': digest('a') }],
+  ['that comes from another file', blob('a'), blob('b'), { 'http://own coder:7b': digest('b') }],
+  ['of another name', pull, { ...pull, model: 'writer:7b' }, { 'http://own writer:7b': 'pull' }],
+  [
+    'at another server',
+    pull,
+    { ...pull, endpoint: 'http://far' },
+    { 'http://far coder:7b': 'pull' },
+  ],
+  [
+    'that is the same with a longer context',
+    pull,
+    { ...pull, contextTokens: 16384 },
+    { 'http://own coder:7b': 'pull' },
+  ],
+])('what runs for a model %s is what its spec says now', async (_, before, after, want) => {
+  const { transfers, see } = controller()
+  await see(before)
+  expect(transfers.size).toBe(1)
+  await see(after)
+  expect(Object.fromEntries(transfers)).toEqual(want)
+})
+
+test('nothing is fetched for a model that is gone', async () => {
+  const { transfers, see, remove } = controller()
+  await see(pull)
+  await remove()
+  expect(transfers.size).toBe(0)
+})
