@@ -6,7 +6,7 @@ import { BrokenAnswerError, ModelError, SchemaRefusedError } from './errors.ts'
 import type { ModelProfile } from './profile.ts'
 import { chat } from './servers/provider.ts'
 import type { Replicas } from './queue/replicas.ts'
-import type { Slots } from './queue/slots.ts'
+import type { Release, Slots } from './queue/slots.ts'
 
 /** One question on its way: whose it is, and what becomes of it. */
 export interface Errand {
@@ -17,12 +17,16 @@ export interface Errand {
   readonly owner: string
   /** What is asked now. */
   readonly question: () => ChatQuestion
-  /** Sets tokens aside for one sending; throws `BudgetExhausted`. */
-  readonly reserve: () => () => void
+  /** Sets tokens aside for one sending; undefined when there is room no more. Throws `BudgetExhausted`. */
+  readonly reserve: () => (() => void) | undefined
+  /** Waits until that can be done; throws as it does. */
+  readonly room: () => Promise<void>
+  readonly onAnswer: (answer: ChatAnswer) => void
   /** What a sending that failed had written. */
   readonly onBroken: (text: string) => void
   /** How often the server was asked. */
   sent: number
+  /** Waiting for room in the budgets included. */
   queueMs: number
   answerMs: number
 }
@@ -42,7 +46,7 @@ const brokenAnswers = 3
 const backoff = { baseMs: 1000, capMs: 20_000 } as const
 
 /**
- * Waits for a slot and asks until there is an answer, a refusal that waiting does not cure, or no patience left.
+ * Waits for room in the budgets and for a slot, and asks until there is an answer, a refusal that waiting does not cure, or no patience left.
  * Guarantees: one sending at a time, each with a slot; an answer that came to its end is never asked for again, and nothing
  * is sent after `signal`. A server that says when to come back is left alone until then, by everyone.
  */
@@ -89,32 +93,45 @@ function isElsewhere({ code }: ModelError, { profile }: Errand): boolean {
   )
 }
 
+/** Nobody keeps a slot while the budgets have no room: calls of others can use it. */
+async function admit(
+  errand: Errand,
+  returning: boolean,
+  { clock, signal, onEvent }: AskOptions,
+): Promise<{ readonly release: Release; readonly giveBack: () => void }> {
+  const { slots, priority, owner } = errand
+  const onPosition = (position: number) => onEvent?.({ kind: 'queued', position })
+  const queuedAt = clock.monotonic()
+  try {
+    for (let again = returning; ; again = true) {
+      await errand.room()
+      const release = await slots.acquire({ priority, owner, returning: again, signal, onPosition })
+      let giveBack: (() => void) | undefined
+      try {
+        signal?.throwIfAborted()
+        giveBack = errand.reserve()
+        if (giveBack !== undefined) return { release, giveBack }
+      } finally {
+        if (giveBack === undefined) release()
+      }
+    }
+  } finally {
+    errand.queueMs += clock.monotonic() - queuedAt
+  }
+}
+
 async function sendOnce(
   errand: Errand,
   question: ChatQuestion,
   returning: boolean,
-  { clock, timers, signal, onEvent }: AskOptions,
+  options: AskOptions,
 ): Promise<ChatAnswer> {
-  const { slots, priority, owner } = errand
-  const queuedAt = clock.monotonic()
-  let release: () => void
-  try {
-    release = await slots.acquire({
-      priority,
-      owner,
-      returning,
-      signal,
-      onPosition: (position) => onEvent?.({ kind: 'queued', position }),
-    })
-  } finally {
-    errand.queueMs += clock.monotonic() - queuedAt
-  }
-  let giveBack: (() => void) | undefined
+  const { clock, timers, signal, onEvent } = options
+  const { release, giveBack } = await admit(errand, returning, options)
+  const { slots } = errand
   const startedAt = clock.monotonic()
   const { profile, end } = errand.replicas.take(errand.profile)
   try {
-    signal?.throwIfAborted()
-    giveBack = errand.reserve()
     errand.sent++
     onEvent?.({ kind: 'started', model: profile.name })
     const answer = await chat(profile, question, {
@@ -124,6 +141,8 @@ async function sendOnce(
       ...(timers === undefined ? {} : { timers }),
     })
     end()
+    // Before the tokens are given back: nobody may take for room what was used.
+    errand.onAnswer(answer)
     return answer
   } catch (error) {
     end(error)
@@ -134,7 +153,7 @@ async function sendOnce(
     throw error
   } finally {
     errand.answerMs += clock.monotonic() - startedAt
-    giveBack?.()
+    giveBack()
     release()
   }
 }

@@ -10,6 +10,7 @@ export interface Asker {
   readonly call: Gateway['call']
   readonly model: string
   readonly request: string
+  readonly requestUid?: string | undefined
   readonly task?: string | undefined
   readonly priority: Priority
   readonly budget?: CallBudget | undefined
@@ -50,15 +51,11 @@ async function send(
   question: Question & Pick<GatewayCall, 'verb' | 'temperature' | 'schema'>,
   defaultTokens: number,
 ): Promise<ModelResult> {
-  const { call, signal, patienceMs, model, request, task, priority, budget } = asker
+  const { call, signal, patienceMs, ...who } = asker
   return await call(
     {
       ...question,
-      model,
-      request,
-      task,
-      priority,
-      budget,
+      ...who,
       seed: question.seed ?? 1,
       maxTokens: question.maxTokens ?? defaultTokens,
     },
