@@ -124,6 +124,7 @@ describe('a fault that does not pass is told once', () => {
     ['503 for ever', [busy], 13, { code: 'ModelUnavailable', retryable: true }],
     ['500 for ever', [died], 4, { code: 'OutputUnusable', retryable: false }],
     ['error lines for ever', [failsMidway], 4, { code: 'OutputUnusable', text: 'half ' }],
+    ['an answer that freezes', [freezes], 2, { code: 'ModelUnavailable', text: 'half ' }],
     ['half an answer', [endsHalf], 1, { code: 'OutputUnusable', text: 'half ' }],
     ['404', [refuses(404, "model 'm' not found")], 1, { code: 'ModelMissing', retryable: true }],
     ['400', [refuses(400, 'no')], 1, { code: 'OutputUnusable' }],
@@ -136,7 +137,22 @@ describe('a fault that does not pass is told once', () => {
     expect(server.asked).toHaveLength(want)
     expect(traces).toHaveLength(1)
     expect(traces[0]).toMatchObject({ verdict: error.code, sent: want })
+    expect(traces[0]).toMatchObject({ text: error.text ?? '' })
   })
+})
+
+test.each<[string, Step]>([
+  ['freezes', freezes],
+  ['is cut', isCut],
+  ['fails', failsMidway],
+])('an answer that %s in the middle costs what was written', async (_, step) => {
+  server = await startScriptedModel([step, step, says('fine', { input: 30, output: 5 })])
+  const { ask, gateway } = worldOf(server.endpoint)
+  expect(await ask({ patienceMs: 3_600_000 })).toMatchObject({ text: 'fine' })
+  const { inputTokens, outputTokens } = gateway.tokens({ request: 'hello' })
+  // "half " is about three tokens at two characters each.
+  expect(outputTokens).toBe(3 + 3 + 5)
+  expect(inputTokens).toBeGreaterThan(30)
 })
 
 test('a prompt that the server finds too long is sent again with less, if something can be left out', async () => {
@@ -240,10 +256,11 @@ describe('a caller who leaves', () => {
     expect(await gateway.call(question)).toMatchObject({ text: 'next' })
     expect(server.asked).toHaveLength(2)
     await expect.poll(() => server?.left()).toBe(1)
-    expect(traces.map(({ verdict, sent }) => [verdict, sent])).toEqual([
-      ['Cancelled', 1],
-      ['ok', 1],
+    expect(traces.map(({ verdict, sent, text }) => [verdict, sent, text])).toEqual([
+      ['Cancelled', 1, 'half '],
+      ['ok', 1, 'next'],
     ])
+    expect(gateway.tokens({ request: 'hello' }).outputTokens).toBe(3 + 5)
   })
 
   test('in the pause between two tries is not asked for again', async () => {
