@@ -46,9 +46,11 @@ const brokenAnswers = 3
 const backoff = { baseMs: 1000, capMs: 20_000 } as const
 
 /**
- * Waits for room in the budgets and for a slot, and asks until there is an answer, a refusal that waiting does not cure, or no patience left.
+ * Waits for room in the budgets and for a slot, and asks until there is an answer, a refusal that waiting does not cure, or
+ * no patience left.
  * Guarantees: one sending at a time, each with a slot; an answer that came to its end is never asked for again, and nothing
- * is sent after `signal`. A server that says when to come back is left alone until then, by everyone.
+ * is sent after `signal`. A server that says when to come back is left alone until then, by everyone; another one of the model
+ * is asked meanwhile.
  */
 export async function ask(errand: Errand, options: AskOptions): Promise<ChatAnswer> {
   const { clock, random, signal, patienceMs } = options
@@ -78,11 +80,11 @@ export async function ask(errand: Errand, options: AskOptions): Promise<ChatAnsw
     const now = clock.monotonic()
     unavailableSince ??= now
     const left = unavailableSince + patienceMs - now
-    const { retryAfterMs = 0 } = failure
-    if (left <= 0 || retryAfterMs > left) throw failure
+    const restMs = Math.min(failure.retryAfterMs ?? 0, errand.replicas.restMs(errand.profile))
+    if (left <= 0 || restMs > left) throw failure
     const ceiling = Math.min(backoff.capMs, backoff.baseMs * 2 ** Math.min(round, 10))
     const pauseMs = Math.min(ceiling * (0.5 + random.next() / 2), left)
-    await clock.sleep(Math.max(pauseMs, retryAfterMs), { signal })
+    await clock.sleep(Math.max(pauseMs, restMs), { signal })
   }
 }
 
@@ -148,7 +150,8 @@ async function sendOnce(
     end(error)
     if (error instanceof ModelError) {
       if (error.text !== '') errand.onBroken(error.text)
-      if (error.retryAfterMs !== undefined) slots.pause(error.retryAfterMs)
+      const restMs = errand.replicas.restMs(errand.profile)
+      if (error.retryAfterMs !== undefined && restMs > 0) slots.pause(restMs)
     }
     throw error
   } finally {

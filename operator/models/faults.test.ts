@@ -48,11 +48,11 @@ async function realPause(ms: number): Promise<void> {
   })
 }
 
-function worldOf(endpoint: string, parallel = 1) {
+function worldOf(endpoint: string, parallel = 1, replicas?: readonly string[]) {
   const clock = new VirtualClock()
   const traces: TraceRecord[] = []
   let started = 0
-  const profile = modelProfile.parse({ name: 'm', endpoint, parallel })
+  const profile = modelProfile.parse({ name: 'm', endpoint, parallel, replicas })
   const gateway = createGateway({
     profile: () => profile,
     clock,
@@ -210,6 +210,16 @@ describe('a server that says when to come back', () => {
     expect(server.asked).toHaveLength(1)
     expect(clock.monotonic()).toBeLessThan(1000)
   })
+})
+
+test('of several servers only the one that says when to come back is left alone', async () => {
+  server = await startScriptedModel([refuses(429, 'quota', { 'retry-after': '600' })])
+  const other = await startScriptedModel([says('fine')])
+  const { clock, ask } = worldOf(server.endpoint, 1, [server.endpoint, other.endpoint])
+  for (let n = 0; n < 3; n++) expect(await ask()).toMatchObject({ text: 'fine' })
+  expect([server.asked.length, other.asked.length]).toEqual([1, 3])
+  expect(clock.monotonic()).toBeLessThan(1000)
+  await other.close()
 })
 
 const troubles = [busy, died, hangsUp, isCut, failsMidway, unloads, refuses(429, 'slow down')]
