@@ -38,6 +38,7 @@ export interface AskOptions {
   readonly timers?: ChatTimers | undefined
   readonly signal?: AbortSignal | undefined
   readonly onEvent?: ((event: ModelEvent) => void) | undefined
+  /** How long the server may fail; time in our own queue does not count. */
   readonly patienceMs: number
 }
 
@@ -56,6 +57,7 @@ export async function ask(errand: Errand, options: AskOptions): Promise<ChatAnsw
   const { clock, random, signal, patienceMs } = options
   const question = errand.question()
   let { format } = question
+  /** When patience began to run, on a clock that stands still in the queue. */
   let unavailableSince: number | undefined
   let broken = 0
   for (let round = 0; ; round++) {
@@ -77,9 +79,9 @@ export async function ask(errand: Errand, options: AskOptions): Promise<ChatAnsw
         { cause: failure, text: failure.text },
       )
     }
-    const now = clock.monotonic()
-    unavailableSince ??= now
-    const left = unavailableSince + patienceMs - now
+    const outsideQueue = clock.monotonic() - errand.queueMs
+    unavailableSince ??= outsideQueue
+    const left = unavailableSince + patienceMs - outsideQueue
     const restMs = Math.min(failure.retryAfterMs ?? 0, errand.replicas.restMs(errand.profile))
     if (left <= 0 || restMs > left) throw failure
     const ceiling = Math.min(backoff.capMs, backoff.baseMs * 2 ** Math.min(round, 10))

@@ -185,6 +185,24 @@ test('a server that restarts is waited for', async () => {
   expect(clock.monotonic()).toBeGreaterThanOrEqual(30_000)
 })
 
+test('patience does not run while a call waits for its slot', async () => {
+  server = await startScriptedModel([busy, keepsSilent, busy, says('fine')])
+  const { clock, gateway } = worldOf(server.endpoint)
+  const refused = gateway.call(question)
+  await expect.poll(() => clock.next()).toBe(750)
+  // Has the only slot for ten minutes.
+  const stop = new AbortController()
+  const long = gateway.call({ ...question, request: 'other' }, { signal: stop.signal })
+  await expect.poll(() => server?.asked.length).toBe(2)
+  await clock.advance(600_000)
+  stop.abort()
+  await expect(long).rejects.toMatchObject({ code: 'Cancelled' })
+  await expect.poll(() => server?.asked.length).toBe(3)
+  await expect.poll(() => clock.next()).toBe(1500)
+  await clock.advance(1500)
+  expect(await refused).toMatchObject({ text: 'fine' })
+})
+
 describe('a server that says when to come back', () => {
   test('is left alone until then, by everyone', async () => {
     server = await startScriptedModel([

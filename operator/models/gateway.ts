@@ -50,7 +50,7 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined
   /** Queue positions, start and progress; the result is what `call` resolves to. */
   readonly onEvent?: ((event: ModelEvent) => void) | undefined
-  /** How long a server that cannot be reached is asked again, counted from its first refusal. Default two minutes. */
+  /** How long a server that cannot be reached is asked again, counted from its first refusal without waiting for a slot. Default two minutes. */
   readonly patienceMs?: number | undefined
 }
 
