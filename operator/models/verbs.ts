@@ -1,5 +1,5 @@
 // The two kinds of question. Nothing else is ever asked of a model.
-import type { ModelResult, PromptSection } from '../api/agent-protocol.ts'
+import type { ModelResult, PromptSection, Purpose } from '../api/agent-protocol.ts'
 import type { Priority } from '../api/agent-types.ts'
 import type { Gateway, GatewayCall } from './gateway.ts'
 import type { CallBudget } from './ledger.ts'
@@ -20,7 +20,7 @@ export interface Asker {
 
 /** What is asked. */
 export interface Question {
-  readonly purpose: string
+  readonly purpose: Purpose
   readonly system: string
   readonly sections: readonly PromptSection[]
   readonly instruction: string
