@@ -250,10 +250,15 @@ describe('a budget', () => {
     server = await startRehearsal({ rules, rate: 500, parallel: 4 })
     gateway = makeGateway({ parallel: 4 })
     const budget = { request: { limit: 3300, used: 0 } }
-    const ask = async () => gateway.call(question('code', { budget, maxTokens: 1000 }))
-    const ends = await Promise.allSettled([ask(), ask(), ask(), ask()])
-    expect(ends.map(({ status }) => status)).toEqual(Array(4).fill('fulfilled'))
-    expect(traces.filter(({ queueMs }) => queueMs > 0)).toHaveLength(1)
+    const seen: string[] = []
+    const onEvent = ({ kind }: ModelEvent) => void seen.push(kind)
+    const ask = async () => {
+      await gateway.call(question('code', { budget, maxTokens: 1000 }), { onEvent })
+      seen.push('ended')
+    }
+    await Promise.all([ask(), ask(), ask(), ask()])
+    expect(seen.slice(0, 4)).toEqual(['started', 'started', 'started', 'ended'])
+    expect(seen.filter((kind) => kind === 'started')).toHaveLength(4)
   })
 
   test('keeps no slot from others while it has no room', async () => {
