@@ -112,6 +112,7 @@ test('a question to the model carries the limits of its request and what the sta
     },
     { signal: new AbortController().signal, onEvent: (event) => events.push(event) },
   )
+  expect(calls[0]).toMatchObject({ request: 'hello', requestUid: 'uid-hello' })
   expect(calls[0]?.budget).toEqual({
     request: { limit: 9000, used: 700 },
     task: { limit: 4000, used: 300 },

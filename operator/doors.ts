@@ -3,7 +3,7 @@ import { audiences, labels } from './api/names.ts'
 import type { LogBatch, ModelCall, ModelEvent } from './api/agent-protocol.ts'
 import type { AgentTask } from './api/agent-task.ts'
 import type { DevRequest } from './api/devrequest.ts'
-import { firstClaim, heldBy } from './api/task-state.ts'
+import { firstClaim, heldBy, requestUidOf } from './api/task-state.ts'
 import type { Outcomes } from './controllers/agent/controller.ts'
 import { takeReport } from './controllers/agenttask/report.ts'
 import { byHolder, byRequest, byUid, type World } from './controllers/world.ts'
@@ -17,7 +17,7 @@ import { keyOf } from './kube/resource.ts'
 import { WaitError } from './runtime/outcome.ts'
 import { TokenReviewer } from './hub/token-review.ts'
 import { ModelError } from './models/errors.ts'
-import type { Gateway } from './models/gateway.ts'
+import type { Gateway, GatewayCall } from './models/gateway.ts'
 import type { CallBudget } from './models/ledger.ts'
 import type { ModelProfile } from './models/profile.ts'
 
@@ -93,6 +93,11 @@ export function doorsOf(
     return assignmentMessage(task, request, siblings, facts, parts.forgeUrl)
   }
 
+  function uidOfRequest(task: AgentTask): string | undefined {
+    const { name } = task.spec.requestRef
+    return requestUidOf(task) ?? world.requests.get(world.namespace, name)?.metadata.uid
+  }
+
   function dispatch(task: AgentTask): void {
     const held = heldBy(task)
     const message = messageFor(task)
@@ -129,7 +134,8 @@ export function doorsOf(
     async report(caller, report, { signal }) {
       const task = world.tasks.get(world.namespace, report.task)
       const request = task?.spec.requestRef.name ?? ''
-      const used = parts.gateway.tokens({ request, task: report.task })
+      const requestUid = task === undefined ? undefined : uidOfRequest(task)
+      const used = parts.gateway.tokens({ request, requestUid, task: report.task })
       parts.lines.noteReport(caller.podUid, `${report.uid}/${report.attempt}`)
       try {
         const receipt = await takeReport(
@@ -167,8 +173,8 @@ export function doorsOf(
       const task = world.tasks.get(world.namespace, call.task)
       if (task === undefined) throw new Problem(409, 'Fenced', `task ${call.task} is gone`)
       const request = world.requests.get(world.namespace, task.spec.requestRef.name)
-      const budget = budgetOf(task, request)
-      onEvent(await answer(parts.gateway, task, { ...call, budget }, signal, onEvent))
+      const about = { budget: budgetOf(task, request), requestUid: uidOfRequest(task) }
+      onEvent(await answer(parts.gateway, task, { ...call, ...about }, signal, onEvent))
     },
     log(caller, batch) {
       for (const line of batch.lines) writeLine(parts.log, caller, world, line)
@@ -188,7 +194,7 @@ function budgetOf(task: AgentTask, request: DevRequest | undefined): CallBudget 
 async function answer(
   gateway: Gateway,
   task: AgentTask,
-  call: ModelCall & { readonly budget: CallBudget },
+  call: ModelCall & Pick<GatewayCall, 'budget' | 'requestUid'>,
   signal: AbortSignal,
   onEvent: (event: ModelEvent) => void,
 ): Promise<ModelEvent> {

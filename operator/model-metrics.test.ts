@@ -28,3 +28,15 @@ test('a call is counted by model, type of token and error, and never by request'
   )
   expect(lines.join('\n')).not.toContain('hello')
 })
+
+test.each([
+  ['code.repair', 'code.repair'],
+  ['code.repair-4711', 'other'],
+  ['constructor', 'other'],
+])('a call for %s is counted as one for %s', async (purpose, want) => {
+  const registry = new Registry()
+  modelMetrics(registry).called({ ...record, purpose })
+  expect(await registry.metrics()).toContain(
+    `duration_seconds_count{gen_ai_request_model="m",guildhall_purpose="${want}",error_type=""} 1`,
+  )
+})

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import { purposes } from './api/agent-protocol.ts'
 import type { ModelMetrics } from './models/trace.ts'
 
 /** Buckets of the OpenTelemetry GenAI conventions for durations (seconds) and token counts. */
@@ -17,7 +18,7 @@ const tokens = [1, 4, 16, 64, 256, 1024, 4096, 16384, 65536]
  * Figures about model calls, under the names of the OpenTelemetry GenAI conventions with `.` as `_`.
  * How busy the slots are while work waits: `guildhall_model_slots_busy / guildhall_model_slots` where
  * `guildhall_model_queue_depth > 0`. Tokens per second: 1 / `gen_ai_server_time_per_output_token_seconds`.
- * Never labelled with a request or task: their number has no bound.
+ * Never labelled with a request or task, nor with words of an agent's: their number has no bound.
  */
 export function modelMetrics(registry: Registry): ModelMetrics {
   const registers = [registry]
@@ -92,7 +93,7 @@ export function modelMetrics(registry: Registry): ModelMetrics {
       if (error !== '') failed.inc({ ...labels, error_type: error })
       wait.observe(labels, record.queueMs / 1000)
       if (record.sent === 0) return
-      const what = { guildhall_purpose: record.purpose, error_type: error }
+      const what = { guildhall_purpose: purposeLabel(record.purpose), error_type: error }
       duration.observe({ ...labels, ...what }, record.answerMs / 1000)
       busy.inc(labels, record.answerMs / 1000)
       asked.inc(labels, record.sent)
@@ -107,4 +108,9 @@ export function modelMetrics(registry: Registry): ModelMetrics {
       capacity.set({ [model]: name }, slots)
     },
   }
+}
+
+/** A Pod that went wrong may say anything. */
+function purposeLabel(purpose: string): string {
+  return purposes.find((known) => known === purpose) ?? 'other'
 }

@@ -2,7 +2,8 @@ import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { loadScripts } from '../hack/rehearsal/script.ts'
 import { closedEndpoint, startRehearsal, type RunningRehearsal } from '../hack/rehearsal/start.ts'
-import { languageModel } from '../test/objects.ts'
+import { at, languageModel } from '../test/objects.ts'
+import type { LanguageModelStatus } from './api/language-model.ts'
 import { profileOf } from './controllers/languagemodel/models.ts'
 import { ConnectedServers } from './model-servers.ts'
 import { createGateway } from './models/gateway.ts'
@@ -19,10 +20,10 @@ afterEach(async () => {
   await server[Symbol.asyncDispose]()
 })
 
-/** A server that holds `kept:1b` and may fetch `big:7b`, and the operator's view of it. */
+/** A server that holds `kept:1b` and may fetch `big:7b`, and the operator's view of it. `longest`: the most it gives as context. */
 async function connect(
   limits: { readonly disk?: number; readonly memory?: number } = {},
-  pullRate?: number,
+  { pullRate, longest }: { readonly pullRate?: number; readonly longest?: number } = {},
 ) {
   stop = new AbortController()
   const { signal } = stop
@@ -33,16 +34,22 @@ async function connect(
       ['big:7b', megabytes],
       ['large:7b', megabytes],
     ]),
+    contextTokens: longest,
     ...(pullRate === undefined ? {} : { pullRate }),
   })
+  let status: LanguageModelStatus = {}
   const profiles = (name: string): ModelProfile =>
-    profileOf(languageModel('x', { model: name, contextTokens: 4096 }), {
+    profileOf(languageModel('x', { model: name, contextTokens: 4096 }, status), {
       endpoint: server.endpoint,
     })
   const gateway = createGateway({ profile: profiles, clock, random })
   const url = server.endpoint
   const servers = new ConnectedServers({ gateway, clock, random, signal, url, ...limits })
-  return { servers, signal, profile: profiles }
+  const tested = (contextTokens: number | undefined) => {
+    const test = { digest: 'd', contextTokens: 4096, at: at(0), summary: 'it was tested' }
+    status = { digest: 'd', contextTokens, test }
+  }
+  return { servers, signal, gateway, profile: profiles, tested }
 }
 
 test('says what the server holds, and what it lacks', async () => {
@@ -90,7 +97,7 @@ test('does not fill the volume: what does not fit is refused with both figures',
 })
 
 test('of two that do not fit together the one that runs goes on, and the other waits for room', async () => {
-  const { servers, signal, profile } = await connect({ disk: 2.5 * megabytes }, megabytes / 5)
+  const { servers, signal, profile } = await connect({ disk: 2.5 * megabytes }, { pullRate: megabytes / 5 })
   await servers.look(profile('big:7b'), { signal })
   servers.fetch(profile('big:7b'), { kind: 'pull' })
   await expect
@@ -107,7 +114,7 @@ test('of two that do not fit together the one that runs goes on, and the other w
 })
 
 test('what the memory cannot hold is not fetched, and what a strange server has nobody knows', async () => {
-  const { servers, profile } = await connect({ memory: megabytes / 2 }, megabytes / 5)
+  const { servers, profile } = await connect({ memory: megabytes / 2 }, { pullRate: megabytes / 5 })
   servers.fetch(profile('big:7b'), { kind: 'pull' })
   await expect
     .poll(() => servers.transfer(profile('big:7b')))
@@ -161,5 +168,32 @@ test('a test loads the model with the options of every call, and tells tier and 
   expect(result).toMatchObject({ tier: 'good', contextTokens: 4096 })
   expect(result.summary).toContain('kept:1b')
   const { models } = await server.recorded()
+  expect(models).toMatchObject([{ reloads: 0 }])
+})
+
+test('prompts fit into what the server gave, and it is asked for the same context all the time', async () => {
+  const { servers, signal, gateway, profile, tested } = await connect({}, { longest: 2048 })
+  const { contextTokens, tier } = await servers.test(profile('kept:1b'), { probes: true, signal })
+  expect({ contextTokens, tier }).toEqual({ contextTokens: 2048, tier: 'good' })
+  tested(contextTokens)
+  const before = (await server.records()).length
+  const files = { title: 'Files', text: 'const a = 1\n'.repeat(850), must: false }
+  await gateway.call({
+    model: 'kept:1b',
+    request: 'hello',
+    priority: 'normal',
+    verb: 'write',
+    purpose: 'test',
+    system: 'You are a test.',
+    sections: [files],
+    instruction: 'Answer.',
+    temperature: 0,
+    seed: 1,
+    maxTokens: 100,
+  })
+  const { models, records } = await server.recorded()
+  // With the context that was asked for, the server would have refused the prompt once.
+  expect(records.length - before).toBe(1)
+  expect(new Set(records.map(({ options }) => options['num_ctx']))).toEqual(new Set([4096]))
   expect(models).toMatchObject([{ reloads: 0 }])
 })

@@ -151,6 +151,7 @@ export class ConnectedServers implements ModelServers {
       throw loads.find((one) => one.status === 'rejected')?.reason ?? new Error('nothing loaded')
     const contexts = loaded.flatMap(({ value }) => value ?? [])
     const contextTokens = contexts.length === 0 ? undefined : Math.min(...contexts)
+    const given = Math.min(profile.contextTokens, contextTokens ?? Infinity)
     if (!probes)
       return {
         tier: undefined,
@@ -161,7 +162,7 @@ export class ConnectedServers implements ModelServers {
     const { call } = this.#options.gateway
     const { tier, tokensPerSecond, sentence } = await selfTest({
       call,
-      profile,
+      profile: { ...profile, contextTokens: given },
       clock: this.#options.clock,
       signal,
     })

@@ -126,6 +126,26 @@ export const promptSection = z.object({
 })
 export type PromptSection = z.infer<typeof promptSection>
 
+/** What models are asked for. Metrics tell these apart; whatever else an agent says is `other` to them. */
+export const purposes = [
+  'plan.notes',
+  'plan.units',
+  'plan.repair',
+  'plan.split',
+  'code.write',
+  'code.repair',
+  'fix.write',
+  'fix.repair',
+  'spec.write',
+  'spec.repair',
+  'review.findings',
+  'document.write',
+  'self-test.schema',
+  'self-test.fence',
+  'self-test.context',
+] as const
+export type Purpose = (typeof purposes)[number]
+
 /**
  * One question to a model. Two kinds only (design/harness.md): *decide* gives an object that follows `schema`;
  * *write* gives text with fenced blocks. The operator owns options, budget, queue and extraction.
@@ -135,7 +155,7 @@ export const modelCall = z.object({
   uid: z.string(),
   attempt: z.int(),
   verb: z.enum(['decide', 'write']),
-  /** What for, e.g. `code.write`, `code.repair`, `spec.rows`; for traces and metrics. */
+  /** What for: one of `purposes`, from an agent of ours; for traces and metrics. */
   purpose: z.string().max(60),
   system: z.string().max(4000),
   sections: z.array(promptSection).max(20),

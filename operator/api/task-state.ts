@@ -2,6 +2,12 @@
 import type { AgentTask, TaskAssignment } from './agent-task.ts'
 import { conditionOf, isTrue } from './condition-list.ts'
 import { taskConditions } from './conditions.ts'
+import { devRequests } from './kinds.ts'
+
+/** Uid of the request that owns it; undefined for a task that somebody made by hand. */
+export function requestUidOf({ metadata }: AgentTask): string | undefined {
+  return metadata.ownerReferences?.find(({ kind }) => kind === devRequests.kind)?.uid
+}
 
 /** It ended, either way; nothing changes any more. */
 export function isFinished(task: AgentTask): boolean {

@@ -6,7 +6,7 @@ import { BrokenAnswerError, ModelError, SchemaRefusedError } from './errors.ts'
 import type { ModelProfile } from './profile.ts'
 import { chat } from './servers/provider.ts'
 import type { Replicas } from './queue/replicas.ts'
-import type { Slots } from './queue/slots.ts'
+import type { Release, Slots } from './queue/slots.ts'
 
 /** One question on its way: whose it is, and what becomes of it. */
 export interface Errand {
@@ -17,12 +17,16 @@ export interface Errand {
   readonly owner: string
   /** What is asked now. */
   readonly question: () => ChatQuestion
-  /** Sets tokens aside for one sending; throws `BudgetExhausted`. */
-  readonly reserve: () => () => void
+  /** Sets tokens aside for one sending; undefined when there is room no more. Throws `BudgetExhausted`. */
+  readonly reserve: () => (() => void) | undefined
+  /** Waits until that can be done; throws as it does. */
+  readonly room: () => Promise<void>
+  readonly onAnswer: (answer: ChatAnswer) => void
   /** What a sending that failed had written. */
   readonly onBroken: (text: string) => void
   /** How often the server was asked. */
   sent: number
+  /** Waiting for room in the budgets included. */
   queueMs: number
   answerMs: number
 }
@@ -34,6 +38,7 @@ export interface AskOptions {
   readonly timers?: ChatTimers | undefined
   readonly signal?: AbortSignal | undefined
   readonly onEvent?: ((event: ModelEvent) => void) | undefined
+  /** How long the server may fail; time in our own queue does not count. */
   readonly patienceMs: number
 }
 
@@ -42,14 +47,17 @@ const brokenAnswers = 3
 const backoff = { baseMs: 1000, capMs: 20_000 } as const
 
 /**
- * Waits for a slot and asks until there is an answer, a refusal that waiting does not cure, or no patience left.
+ * Waits for room in the budgets and for a slot, and asks until there is an answer, a refusal that waiting does not cure, or
+ * no patience left.
  * Guarantees: one sending at a time, each with a slot; an answer that came to its end is never asked for again, and nothing
- * is sent after `signal`. A server that says when to come back is left alone until then, by everyone.
+ * is sent after `signal`. A server that says when to come back is left alone until then, by everyone; another one of the model
+ * is asked meanwhile.
  */
 export async function ask(errand: Errand, options: AskOptions): Promise<ChatAnswer> {
   const { clock, random, signal, patienceMs } = options
   const question = errand.question()
   let { format } = question
+  /** When patience began to run, on a clock that stands still in the queue. */
   let unavailableSince: number | undefined
   let broken = 0
   for (let round = 0; ; round++) {
@@ -71,14 +79,14 @@ export async function ask(errand: Errand, options: AskOptions): Promise<ChatAnsw
         { cause: failure, text: failure.text },
       )
     }
-    const now = clock.monotonic()
-    unavailableSince ??= now
-    const left = unavailableSince + patienceMs - now
-    const { retryAfterMs = 0 } = failure
-    if (left <= 0 || retryAfterMs > left) throw failure
+    const outsideQueue = clock.monotonic() - errand.queueMs
+    unavailableSince ??= outsideQueue
+    const left = unavailableSince + patienceMs - outsideQueue
+    const restMs = Math.min(failure.retryAfterMs ?? 0, errand.replicas.restMs(errand.profile))
+    if (left <= 0 || restMs > left) throw failure
     const ceiling = Math.min(backoff.capMs, backoff.baseMs * 2 ** Math.min(round, 10))
     const pauseMs = Math.min(ceiling * (0.5 + random.next() / 2), left)
-    await clock.sleep(Math.max(pauseMs, retryAfterMs), { signal })
+    await clock.sleep(Math.max(pauseMs, restMs), { signal })
   }
 }
 
@@ -89,32 +97,45 @@ function isElsewhere({ code }: ModelError, { profile }: Errand): boolean {
   )
 }
 
+/** Nobody keeps a slot while the budgets have no room: calls of others can use it. */
+async function admit(
+  errand: Errand,
+  returning: boolean,
+  { clock, signal, onEvent }: AskOptions,
+): Promise<{ readonly release: Release; readonly giveBack: () => void }> {
+  const { slots, priority, owner } = errand
+  const onPosition = (position: number) => onEvent?.({ kind: 'queued', position })
+  const queuedAt = clock.monotonic()
+  try {
+    for (let again = returning; ; again = true) {
+      await errand.room()
+      const release = await slots.acquire({ priority, owner, returning: again, signal, onPosition })
+      let giveBack: (() => void) | undefined
+      try {
+        signal?.throwIfAborted()
+        giveBack = errand.reserve()
+        if (giveBack !== undefined) return { release, giveBack }
+      } finally {
+        if (giveBack === undefined) release()
+      }
+    }
+  } finally {
+    errand.queueMs += clock.monotonic() - queuedAt
+  }
+}
+
 async function sendOnce(
   errand: Errand,
   question: ChatQuestion,
   returning: boolean,
-  { clock, timers, signal, onEvent }: AskOptions,
+  options: AskOptions,
 ): Promise<ChatAnswer> {
-  const { slots, priority, owner } = errand
-  const queuedAt = clock.monotonic()
-  let release: () => void
-  try {
-    release = await slots.acquire({
-      priority,
-      owner,
-      returning,
-      signal,
-      onPosition: (position) => onEvent?.({ kind: 'queued', position }),
-    })
-  } finally {
-    errand.queueMs += clock.monotonic() - queuedAt
-  }
-  let giveBack: (() => void) | undefined
+  const { clock, timers, signal, onEvent } = options
+  const { release, giveBack } = await admit(errand, returning, options)
+  const { slots } = errand
   const startedAt = clock.monotonic()
   const { profile, end } = errand.replicas.take(errand.profile)
   try {
-    signal?.throwIfAborted()
-    giveBack = errand.reserve()
     errand.sent++
     onEvent?.({ kind: 'started', model: profile.name })
     const answer = await chat(profile, question, {
@@ -124,17 +145,20 @@ async function sendOnce(
       ...(timers === undefined ? {} : { timers }),
     })
     end()
+    // Before the tokens are given back: nobody may take for room what was used.
+    errand.onAnswer(answer)
     return answer
   } catch (error) {
     end(error)
     if (error instanceof ModelError) {
       if (error.text !== '') errand.onBroken(error.text)
-      if (error.retryAfterMs !== undefined) slots.pause(error.retryAfterMs)
+      const restMs = errand.replicas.restMs(errand.profile)
+      if (error.retryAfterMs !== undefined && restMs > 0) slots.pause(restMs)
     }
     throw error
   } finally {
     errand.answerMs += clock.monotonic() - startedAt
-    giveBack?.()
+    giveBack()
     release()
   }
 }

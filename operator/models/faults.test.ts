@@ -48,11 +48,11 @@ async function realPause(ms: number): Promise<void> {
   })
 }
 
-function worldOf(endpoint: string, parallel = 1) {
+function worldOf(endpoint: string, parallel = 1, replicas?: readonly string[]) {
   const clock = new VirtualClock()
   const traces: TraceRecord[] = []
   let started = 0
-  const profile = modelProfile.parse({ name: 'm', endpoint, parallel })
+  const profile = modelProfile.parse({ name: 'm', endpoint, parallel, replicas })
   const gateway = createGateway({
     profile: () => profile,
     clock,
@@ -124,6 +124,7 @@ describe('a fault that does not pass is told once', () => {
     ['503 for ever', [busy], 13, { code: 'ModelUnavailable', retryable: true }],
     ['500 for ever', [died], 4, { code: 'OutputUnusable', retryable: false }],
     ['error lines for ever', [failsMidway], 4, { code: 'OutputUnusable', text: 'half ' }],
+    ['an answer that freezes', [freezes], 2, { code: 'ModelUnavailable', text: 'half ' }],
     ['half an answer', [endsHalf], 1, { code: 'OutputUnusable', text: 'half ' }],
     ['404', [refuses(404, "model 'm' not found")], 1, { code: 'ModelMissing', retryable: true }],
     ['400', [refuses(400, 'no')], 1, { code: 'OutputUnusable' }],
@@ -136,7 +137,22 @@ describe('a fault that does not pass is told once', () => {
     expect(server.asked).toHaveLength(want)
     expect(traces).toHaveLength(1)
     expect(traces[0]).toMatchObject({ verdict: error.code, sent: want })
+    expect(traces[0]).toMatchObject({ text: error.text ?? '' })
   })
+})
+
+test.each<[string, Step]>([
+  ['freezes', freezes],
+  ['is cut', isCut],
+  ['fails', failsMidway],
+])('an answer that %s in the middle costs what was written', async (_, step) => {
+  server = await startScriptedModel([step, step, says('fine', { input: 30, output: 5 })])
+  const { ask, gateway } = worldOf(server.endpoint)
+  expect(await ask({ patienceMs: 3_600_000 })).toMatchObject({ text: 'fine' })
+  const { inputTokens, outputTokens } = gateway.tokens({ request: 'hello' })
+  // "half " is about three tokens at two characters each.
+  expect(outputTokens).toBe(3 + 3 + 5)
+  expect(inputTokens).toBeGreaterThan(30)
 })
 
 test('a prompt that the server finds too long is sent again with less, if something can be left out', async () => {
@@ -169,6 +185,24 @@ test('a server that restarts is waited for', async () => {
   expect(clock.monotonic()).toBeGreaterThanOrEqual(30_000)
 })
 
+test('patience does not run while a call waits for its slot', async () => {
+  server = await startScriptedModel([busy, keepsSilent, busy, says('fine')])
+  const { clock, gateway } = worldOf(server.endpoint)
+  const refused = gateway.call(question)
+  await expect.poll(() => clock.next()).toBe(750)
+  // Has the only slot for ten minutes.
+  const stop = new AbortController()
+  const long = gateway.call({ ...question, request: 'other' }, { signal: stop.signal })
+  await expect.poll(() => server?.asked.length).toBe(2)
+  await clock.advance(600_000)
+  stop.abort()
+  await expect(long).rejects.toMatchObject({ code: 'Cancelled' })
+  await expect.poll(() => server?.asked.length).toBe(3)
+  await expect.poll(() => clock.next()).toBe(1500)
+  await clock.advance(1500)
+  expect(await refused).toMatchObject({ text: 'fine' })
+})
+
 describe('a server that says when to come back', () => {
   test('is left alone until then, by everyone', async () => {
     server = await startScriptedModel([
@@ -194,6 +228,16 @@ describe('a server that says when to come back', () => {
     expect(server.asked).toHaveLength(1)
     expect(clock.monotonic()).toBeLessThan(1000)
   })
+})
+
+test('of several servers only the one that says when to come back is left alone', async () => {
+  server = await startScriptedModel([refuses(429, 'quota', { 'retry-after': '600' })])
+  const other = await startScriptedModel([says('fine')])
+  const { clock, ask } = worldOf(server.endpoint, 1, [server.endpoint, other.endpoint])
+  for (let n = 0; n < 3; n++) expect(await ask()).toMatchObject({ text: 'fine' })
+  expect([server.asked.length, other.asked.length]).toEqual([1, 3])
+  expect(clock.monotonic()).toBeLessThan(1000)
+  await other.close()
 })
 
 const troubles = [busy, died, hangsUp, isCut, failsMidway, unloads, refuses(429, 'slow down')]
@@ -240,10 +284,11 @@ describe('a caller who leaves', () => {
     expect(await gateway.call(question)).toMatchObject({ text: 'next' })
     expect(server.asked).toHaveLength(2)
     await expect.poll(() => server?.left()).toBe(1)
-    expect(traces.map(({ verdict, sent }) => [verdict, sent])).toEqual([
-      ['Cancelled', 1],
-      ['ok', 1],
+    expect(traces.map(({ verdict, sent, text }) => [verdict, sent, text])).toEqual([
+      ['Cancelled', 1, 'half '],
+      ['ok', 1, 'next'],
     ])
+    expect(gateway.tokens({ request: 'hello' }).outputTokens).toBe(3 + 5)
   })
 
   test('in the pause between two tries is not asked for again', async () => {

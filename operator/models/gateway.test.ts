@@ -108,7 +108,7 @@ describe('an answer', () => {
       outputTokens: result.outputTokens,
       earlierTokens: 0,
     })
-    gateway.forget('hello')
+    gateway.forgetOthers('hello', undefined)
     expect(gateway.tokens({ request: 'hello' }).calls).toBe(0)
   })
 
@@ -245,11 +245,62 @@ describe('a budget', () => {
     expect(traces[0]).toMatchObject({ verdict: 'BudgetExhausted', sent: 0 })
   })
 
+  test('makes a call wait for others that may need it, and lets it go when they did not', async () => {
+    await server[Symbol.asyncDispose]()
+    server = await startRehearsal({ rules, rate: 500, parallel: 4 })
+    gateway = makeGateway({ parallel: 4 })
+    const budget = { request: { limit: 3300, used: 0 } }
+    const seen: string[] = []
+    const onEvent = ({ kind }: ModelEvent) => void seen.push(kind)
+    const ask = async () => {
+      await gateway.call(question('code', { budget, maxTokens: 1000 }), { onEvent })
+      seen.push('ended')
+    }
+    await Promise.all([ask(), ask(), ask(), ask()])
+    expect(seen.slice(0, 4)).toEqual(['started', 'started', 'started', 'ended'])
+    expect(seen.filter((kind) => kind === 'started')).toHaveLength(4)
+  })
+
+  test('keeps no slot from others while it has no room', async () => {
+    await server[Symbol.asyncDispose]()
+    server = await startRehearsal({ rules, rate: 500 })
+    gateway = makeGateway({ parallel: 2 })
+    const budget = { request: { limit: 1500, used: 0 } }
+    const ended: string[] = []
+    const ask = async (name: string, text: string, changes: Partial<GatewayCall>) => {
+      await gateway.call(question(text, { maxTokens: 900, ...changes })).catch(() => undefined)
+      ended.push(name)
+    }
+    await Promise.all([
+      ask('running', 'slow', { budget }),
+      ask('without room', 'slow', { budget }),
+      ask('other', 'code', { request: 'other' }),
+    ])
+    expect(ended).toEqual(['other', 'running', 'without room'])
+  })
+
+  test('is not waited for by a caller who leaves', async () => {
+    await server[Symbol.asyncDispose]()
+    server = await startRehearsal({ rules, rate: 50 })
+    gateway = makeGateway({ parallel: 2 })
+    const budget = { request: { limit: 1500, used: 0 } }
+    const asked = question('slow', { budget, maxTokens: 900 })
+    const running = new AbortController()
+    const stop = new AbortController()
+    const first = failure(gateway.call(asked, { signal: running.signal }))
+    const second = failure(gateway.call(asked, { signal: stop.signal }))
+    stop.abort()
+    expect(await second).toMatchObject({ code: 'Cancelled' })
+    running.abort()
+    await first
+    expect(traces.map(({ sent }) => sent)).toEqual([0, 1])
+  })
+
   test('is not passed by calls that are under way together', async () => {
     await server[Symbol.asyncDispose]()
     server = await startRehearsal({ rules, rate: 2000 })
     gateway = makeGateway({ parallel: 2 })
-    const budget = { request: { limit: 1500, used: 0 } }
+    const budget = { request: { limit: 1300, used: 0 } }
     const ends = await Promise.allSettled([
       gateway.call(question('slow', { budget, maxTokens: 900 })),
       gateway.call(question('slow', { budget, maxTokens: 900 })),
@@ -257,7 +308,7 @@ describe('a budget', () => {
     expect(ends.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected'])
     expect(await server.records()).toHaveLength(1)
     const { inputTokens, outputTokens } = gateway.tokens({ request: 'hello' })
-    expect(inputTokens + outputTokens).toBeLessThanOrEqual(1500)
+    expect(inputTokens + outputTokens).toBeLessThanOrEqual(1300)
   })
 
   test('counts what a broken answer had said', async () => {

@@ -13,7 +13,7 @@ import {
 } from './budget.ts'
 import type { ChatAnswer, ChatTimers } from './servers/chat.ts'
 import { ModelError } from './errors.ts'
-import { createLedger, type CallBudget, type TokenCount } from './ledger.ts'
+import { createLedger, type CallBudget, type Owner, type TokenCount } from './ledger.ts'
 import { answerTokens, type ModelProfile } from './profile.ts'
 import { createReplicas, placesOf } from './queue/replicas.ts'
 import { lintSchema, type AnswerSchema } from './answers/schema.ts'
@@ -25,6 +25,8 @@ export interface GatewayCall {
   readonly model: string
   /** Name of the DevRequest: calls take turns by it, and tokens are counted for it. */
   readonly request: string
+  /** Its uid; absent for what is no DevRequest, as a self-test. */
+  readonly requestUid?: string | undefined
   /** Name of the AgentTask; absent while planning. */
   readonly task?: string | undefined
   readonly priority: Priority
@@ -37,7 +39,10 @@ export interface GatewayCall {
   readonly temperature: number
   readonly seed: number
   readonly maxTokens: number
-  /** A call that would pass one of these is refused before it is sent. */
+  /**
+   * A call that would pass one of these is refused before it is sent. One that would pass it only with all that calls under
+   * way may take waits for those.
+   */
   readonly budget?: CallBudget | undefined
 }
 
@@ -45,7 +50,7 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined
   /** Queue positions, start and progress; the result is what `call` resolves to. */
   readonly onEvent?: ((event: ModelEvent) => void) | undefined
-  /** How long a server that cannot be reached is asked again, counted from its first refusal. Default two minutes. */
+  /** How long a server that cannot be reached is asked again, counted from its first refusal without waiting for a slot. Default two minutes. */
   readonly patienceMs?: number | undefined
 }
 
@@ -58,9 +63,9 @@ export interface Gateway {
    */
   readonly call: (request: GatewayCall, options?: CallOptions) => Promise<ModelResult>
   /** Tokens used so far for a request, or for one task of it, in this process; the task `''` is the planning. */
-  readonly tokens: (owner: { readonly request: string; readonly task?: string }) => TokenCount
-  /** Forgets the counts of a request that is over. */
-  readonly forget: (request: string) => void
+  readonly tokens: (owner: Owner) => TokenCount
+  /** Forgets the counts of requests that had this name and are gone; `uid` is the one that has it now. */
+  readonly forgetOthers: (request: string, uid: string | undefined) => void
 }
 
 /** Makes the gateway of this process. `profile` is asked at every call, so that configuration may change. */
@@ -110,15 +115,20 @@ export function createGateway(options: {
     const tokensOf = (text: string) => estimateTokens(text, calibration.charsPerToken())
     const { signal, onEvent, patienceMs = 120_000 } = callOptions
     const { verb, temperature, seed, schema: format } = request
+    const accounts = ledger.open(request)
+    const wanted = () => prompt.estimatedTokens + maxTokens
     const errand: Errand = {
       profile,
       replicas,
       slots,
       priority: request.priority,
-      owner: request.request,
+      owner: request.requestUid ?? request.request,
       question: () => ({ ...prompt, temperature, seed, maxTokens, format }),
-      reserve: () => ledger.reserve(request, prompt.estimatedTokens + maxTokens),
-      onBroken: (text) => ledger.add(request, prompt.estimatedTokens, tokensOf(text)),
+      reserve: () => accounts.reserve(wanted()),
+      room: async () => accounts.room(wanted(), { signal }),
+      onAnswer: ({ inputTokens, outputTokens }) =>
+        accounts.add(inputTokens || prompt.estimatedTokens, outputTokens),
+      onBroken: (text) => accounts.add(prompt.estimatedTokens, tokensOf(text)),
       sent: 0,
       queueMs: 0,
       answerMs: 0,
@@ -172,14 +182,11 @@ export function createGateway(options: {
 
     let answer: ChatAnswer | undefined
     try {
-      // Waiting for hours only to be refused would help nobody.
-      errand.reserve()()
       answer = await fittingAnswer()
       const { text, outputTokens, firstPieceMs, perTokenMs } = answer
       calibration.learn(prompt, answer.inputTokens)
       const inputTokens = answer.inputTokens || prompt.estimatedTokens
       const tokens = { inputTokens, outputTokens }
-      ledger.add(request, inputTokens, outputTokens)
       const { blocks, value } = answerOf(request, answer, maxTokens)
       const figures = { ...tokens, firstPieceMs, perTokenMs }
       const trace = record({ ...figures, text, blocks, value, verdict: 'ok', message: '' })
@@ -194,11 +201,11 @@ export function createGateway(options: {
       record({ ...figures, text, blocks: [], verdict, message })
       throw failed
     } finally {
-      if (errand.sent > 0) ledger.called(request)
+      if (errand.sent > 0) accounts.called()
     }
   }
 
-  return { call, tokens: ledger.of, forget: ledger.forget }
+  return { call, tokens: ledger.of, forgetOthers: ledger.forgetOthers }
 }
 
 /** The way to one model, at one server or several. */

@@ -15,6 +15,8 @@ export const modelProfile = z.object({
   tokenFile: z.string().min(1).optional(),
   /** Size of the context in tokens, prompt and answer together. Ollama is told; an `openai` server was started with it. */
   contextTokens: z.int().min(1024).default(8192),
+  /** What Ollama is told instead, when it gave less than it was asked for: `contextTokens` is what it gave. */
+  askedContextTokens: z.int().min(1024).optional(),
   /** Longest answer in tokens. */
   outputTokens: z.int().min(64).default(2048),
   /** How many calls one server answers at the same time (OLLAMA_NUM_PARALLEL). */
@@ -34,6 +36,11 @@ export interface FixedRequest {
   readonly options: { readonly num_ctx: number; readonly repeat_penalty: number }
 }
 
+/** The context that a server is asked for, in tokens; the same at every call, whatever it gives. */
+export function askedContext({ contextTokens, askedContextTokens }: ModelProfile): number {
+  return askedContextTokens ?? contextTokens
+}
+
 /**
  * The one fixed set of options for a model.
  * Guarantees: equal for equal profiles. A different `num_ctx` or `shift` would make Ollama reload the model; with
@@ -48,7 +55,7 @@ export function fixedRequest(profile: ModelProfile): FixedRequest {
     truncate: false,
     shift: false,
     // Many model files still carry 1.1, which punishes code for repeating its own names.
-    options: { num_ctx: profile.contextTokens, repeat_penalty: 1 },
+    options: { num_ctx: askedContext(profile), repeat_penalty: 1 },
   }
 }
 

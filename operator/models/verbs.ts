@@ -1,5 +1,5 @@
 // The two kinds of question. Nothing else is ever asked of a model.
-import type { ModelResult, PromptSection } from '../api/agent-protocol.ts'
+import type { ModelResult, PromptSection, Purpose } from '../api/agent-protocol.ts'
 import type { Priority } from '../api/agent-types.ts'
 import type { Gateway, GatewayCall } from './gateway.ts'
 import type { CallBudget } from './ledger.ts'
@@ -10,6 +10,7 @@ export interface Asker {
   readonly call: Gateway['call']
   readonly model: string
   readonly request: string
+  readonly requestUid?: string | undefined
   readonly task?: string | undefined
   readonly priority: Priority
   readonly budget?: CallBudget | undefined
@@ -19,7 +20,7 @@ export interface Asker {
 
 /** What is asked. */
 export interface Question {
-  readonly purpose: string
+  readonly purpose: Purpose
   readonly system: string
   readonly sections: readonly PromptSection[]
   readonly instruction: string
@@ -50,15 +51,11 @@ async function send(
   question: Question & Pick<GatewayCall, 'verb' | 'temperature' | 'schema'>,
   defaultTokens: number,
 ): Promise<ModelResult> {
-  const { call, signal, patienceMs, model, request, task, priority, budget } = asker
+  const { call, signal, patienceMs, ...who } = asker
   return await call(
     {
       ...question,
-      model,
-      request,
-      task,
-      priority,
-      budget,
+      ...who,
       seed: question.seed ?? 1,
       maxTokens: question.maxTokens ?? defaultTokens,
     },

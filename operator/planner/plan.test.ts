@@ -184,7 +184,9 @@ test('a model that is not available is the caller’s to wait for', async () => 
 test('a budget that is used up is asked for once, and the request becomes one unit', async () => {
   const ask = answering('n', new ModelError('BudgetExhausted', 'may use 1000 tokens'))
   const limited = { ...limits, tokens: 1000 }
-  const made = await makePlan({ ...inputOf(ask, { limits: limited }), usedTokens: 50 }, {})
+  const input = { ...inputOf(ask, { limits: limited }), requestUid: 'uid-hello', usedTokens: 50 }
+  const made = await makePlan(input, {})
+  expect(ask.calls[0]).toMatchObject({ request: 'hello', requestUid: 'uid-hello' })
   expect(ask.calls.map(({ budget }) => budget)).toEqual([
     { request: { limit: 1000, used: 50 } },
     { request: { limit: 1000, used: 50 } },

@@ -34,6 +34,7 @@ import { teamOf, waves } from './waves.ts'
 export interface PlanInput {
   /** Name of the DevRequest. */
   readonly request: string
+  readonly requestUid?: string
   readonly spec: Pick<DevRequestSpec, 'request' | 'plan' | 'limits' | 'priority'>
   readonly profile: Pick<ModelProfile, 'name' | 'tier'>
   readonly facts: RepositoryFacts
@@ -150,13 +151,14 @@ async function propose(
 
 /** Who asks while planning, with what the request may still use. */
 export function askerOf(
-  { call, profile, request, spec, usedTokens = 0 }: PlanInput,
+  { call, profile, request, requestUid, spec, usedTokens = 0 }: PlanInput,
   options: PlanOptions,
 ): Asker {
   return {
     call,
     model: profile.name,
     request,
+    requestUid,
     priority: spec.priority,
     budget: { request: { limit: spec.limits.tokens, used: usedTokens } },
     ...options,

@@ -1,6 +1,6 @@
 // One candidate of a coding task: asking for its files, and finding out how good it is.
 import type { Evidence } from '../../../operator/api/agent-task.ts'
-import type { PromptSection } from '../../../operator/api/agent-protocol.ts'
+import type { PromptSection, Purpose } from '../../../operator/api/agent-protocol.ts'
 import { chooseBlock } from '../edit/choose-block.ts'
 import { refuse } from '../edit/guards.ts'
 import { symbolsOf } from '../edit/symbols.ts'
@@ -114,7 +114,7 @@ async function writeFile(
   repairOf: Candidate | undefined,
 ): Promise<{ kind: 'text'; text: string } | { kind: 'none'; why: string }> {
   const { assignment, model, workspace, signal } = context
-  const purpose = `${goal.purpose}.${repairOf === undefined ? 'write' : 'repair'}`
+  const purpose: Purpose = `${goal.purpose}.${repairOf === undefined ? 'write' : 'repair'}`
   context.activity(`try ${how.number}: ${repairOf === undefined ? 'writing' : 'repairing'} ${path}`)
   const before = await workspace.read(path, { signal })
   const answer = await model.ask(

@@ -1,4 +1,5 @@
 // Documentation: facts by pattern, a few words by the model, one marked region of the README.
+import type { Purpose } from '../../../operator/api/agent-protocol.ts'
 import { hasHiddenCharacters } from '../../../operator/api/plain-text.ts'
 import { chooseBlock } from '../edit/choose-block.ts'
 import { exampleWords, findOmission, findSecret } from '../edit/guards.ts'
@@ -80,7 +81,7 @@ async function askForProse(
   count: number,
 ): Promise<{ readonly text: string; readonly problem?: string }> {
   const { assignment, model, signal } = context
-  const purpose = 'document.write'
+  const purpose: Purpose = 'document.write'
   const list = facts.map((fact) =>
     [`${fact.path}:`, ...fact.symbols.map((symbol) => `  ${symbol.signature}`)].join('\n'),
   )

@@ -1,5 +1,6 @@
 // Review: what can be found without a model first, then one closed question for each changed file. Advisory.
 import { z } from 'zod'
+import type { Purpose } from '../../../operator/api/agent-protocol.ts'
 import { plainLine } from '../../../operator/api/plain-text.ts'
 import { findOmission, findSecret } from '../edit/guards.ts'
 import { isTestPath, languageOf } from '../project.ts'
@@ -151,7 +152,7 @@ async function ask(
   file: FileDiff,
 ): Promise<{ readonly finding?: string; readonly unusable?: true }> {
   const { assignment, model, signal } = context
-  const purpose = 'review.findings'
+  const purpose: Purpose = 'review.findings'
   const answer = await model.ask(
     {
       verb: 'decide',

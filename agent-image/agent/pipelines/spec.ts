@@ -1,4 +1,5 @@
 // Tests before the code: written from what is asked, checked by running them where the code does not exist.
+import type { Purpose } from '../../../operator/api/agent-protocol.ts'
 import { chooseBlock, cleanPath } from '../edit/choose-block.ts'
 import { refuse } from '../edit/guards.ts'
 import { symbolsOf } from '../edit/symbols.ts'
@@ -90,7 +91,7 @@ async function tryOnce(
   previous: SpecCandidate | undefined,
 ): Promise<SpecCandidate> {
   const repairOf = how.kind === 'repair' ? previous : undefined
-  const purpose = `spec.${repairOf === undefined ? 'write' : 'repair'}`
+  const purpose: Purpose = `spec.${repairOf === undefined ? 'write' : 'repair'}`
   const { assignment, model, signal } = context
   const answer = await model.ask(
     {

@@ -30,7 +30,7 @@ export interface RequestParts {
   readonly models: Models
   /** Models of the installation by type of agent. */
   readonly modelOfType: AgentSettings['models']
-  readonly gateway: Pick<Gateway, 'forget'>
+  readonly gateway: Pick<Gateway, 'forgetOthers'>
 }
 
 /** How soon a request that is to be removed is looked at again while its end is being recorded. */
@@ -49,14 +49,12 @@ export function requestReconciler(world: World, parts: RequestParts): Reconcile 
     const request = world.requests.get(namespace, name)
     parts.planning.forgetOthers(key, request?.metadata.uid)
     desk.forgetOthers(key, request?.metadata.uid)
+    parts.gateway.forgetOthers(name, request?.metadata.uid)
     if (request === undefined || isTrue(request, requestConditions.Finished)) {
       pace.forget(key)
       branches.forget(key)
     }
-    if (request === undefined) {
-      parts.gateway.forget(name)
-      return done
-    }
+    if (request === undefined) return done
     const seen = await observe(
       world,
       parts,

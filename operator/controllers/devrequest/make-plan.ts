@@ -26,6 +26,7 @@ export function planMaker(parts: {
     const reader = readerOf(parts.forge, status.repository, commit)
     const input: PlanInput = {
       request: metadata.name,
+      requestUid: metadata.uid,
       spec,
       profile,
       facts: await readFacts(reader, spec.request, { signal }),
@@ -36,7 +37,11 @@ export function planMaker(parts: {
       ? makePlan(input, { signal })
       : planAnew(input, request, failed, signal))
     const plan = { ...made, revision: (status.plan?.revision ?? 0) + 1 }
-    const used = parts.gateway.tokens({ request: metadata.name, task: '' })
+    const used = parts.gateway.tokens({
+      request: metadata.name,
+      requestUid: metadata.uid,
+      task: '',
+    })
     const { hash, revision, source, replaced } = plan
     parts.log.info(
       { request: metadata.name, plan: hash, revision, source, tasks: plan.tasks.length, replaced },

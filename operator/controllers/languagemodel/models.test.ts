@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { at, condition, languageModel } from '../../../test/objects.ts'
 import type { LanguageModel } from '../../api/language-model.ts'
 import { objectNameOf } from '../../api/names.ts'
+import { fixedRequest, type ModelProfile } from '../../models/profile.ts'
 import { Models, profileOf } from './models.ts'
 
 const made = (model: LanguageModel, creationTimestamp: string): LanguageModel => ({
@@ -43,6 +44,26 @@ test('it is asked at its own server, as strong as it was found to be', () => {
   expect(all.profile('coder')).toMatchObject({ endpoint: 'http://own', tier: 'good' })
   expect(all.profile('far')).toMatchObject({ endpoint: 'http://far', tier: 'weak' })
   expect(all.profile('new')).toMatchObject({ tier: 'basic' })
+})
+
+const tested = (contextTokens: number, digest = 'd') => {
+  const test = { digest, contextTokens, at: at(-1), summary: 'it was tested' }
+  return { digest: 'd', contextTokens: 3000, test }
+}
+test.each<[string, LanguageModel['status'], Partial<ModelProfile>]>([
+  ['as asked for before a test', {}, { contextTokens: 8192, outputTokens: 2048 }],
+  [
+    'what the server gave',
+    tested(8192),
+    { contextTokens: 3000, outputTokens: 1500, askedContextTokens: 8192 },
+  ],
+  ['as asked for after a test with another', tested(4096), { contextTokens: 8192 }],
+  ['as asked for after a test of other weights', tested(8192, 'e'), { contextTokens: 8192 }],
+  ['no more than asked for', { ...tested(8192), contextTokens: 16384 }, { contextTokens: 8192 }],
+])('the context is %s', (_, status, want) => {
+  const profile = profileOf(languageModel('coder', {}, status), { endpoint: 'http://own' })
+  expect(profile).toMatchObject(want)
+  expect(fixedRequest(profile).options.num_ctx).toBe(8192)
 })
 
 test('a token goes to the server that it was given for, whoever names the model', () => {

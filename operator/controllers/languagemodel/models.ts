@@ -18,12 +18,14 @@ export interface Installation {
   }[]
 }
 
-/** How a model is asked, as its LanguageModel says. */
+/** How a model is asked: as its LanguageModel says, and within the context that its server really gave. */
 export function profileOf(
-  { spec, status }: LanguageModel,
+  languageModel: LanguageModel,
   { endpoint: own, replicas, tokens = [] }: Installation,
 ): ModelProfile {
-  const { model, provider, endpoint = own, contextTokens, outputTokens, parallel } = spec
+  const { spec, status } = languageModel
+  const { model, provider, endpoint = own, contextTokens: asked, outputTokens, parallel } = spec
+  const contextTokens = Math.min(asked, givenContext(languageModel) ?? asked)
   const token = tokens.find((one) => one.model === model && one.endpoint === endpoint)
   return {
     name: model,
@@ -32,10 +34,18 @@ export function profileOf(
     ...(replicas === undefined || endpoint !== own ? {} : { replicas }),
     ...(token === undefined ? {} : { tokenFile: token.file }),
     contextTokens,
-    outputTokens,
+    ...(contextTokens === asked ? {} : { askedContextTokens: asked }),
+    outputTokens: Math.min(outputTokens, Math.floor(contextTokens / 2)),
     parallel,
     tier: spec.tier ?? status?.tier ?? 'basic',
   }
+}
+
+/** What the server gave when the weights it holds were loaded with the context that is asked for now; undefined when unknown. */
+function givenContext({ spec, status }: LanguageModel): number | undefined {
+  const { test, digest, contextTokens = 0 } = status ?? {}
+  const isAboutNow = test?.digest === digest && test?.contextTokens === spec.contextTokens
+  return isAboutNow && contextTokens > 0 ? contextTokens : undefined
 }
 
 /** Where the models are found. */

@@ -46,6 +46,8 @@ test('a result counts for the weights and the context that were tested, and for 
   expect(tests.stateOf('n/coder', profile, 'abc')).toEqual({ kind: 'done', digest: 'abc', result })
   expect(tests.stateOf('n/coder', profile, 'def')).toBeUndefined()
   expect(tests.stateOf('n/coder', { ...profile, contextTokens: 4096 }, 'abc')).toBeUndefined()
+  const given = { ...profile, contextTokens: 4096, askedContextTokens: 8192 }
+  expect(tests.stateOf('n/coder', given, 'abc')).toMatchObject({ kind: 'done' })
 })
 
 test('a test that failed may be started again after a pause', async () => {

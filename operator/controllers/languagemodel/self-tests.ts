@@ -1,5 +1,5 @@
 import type { Clock, Logger } from '../../kube/ports.ts'
-import type { ModelProfile } from '../../models/profile.ts'
+import { askedContext, type ModelProfile } from '../../models/profile.ts'
 import type { ModelServers, TestResult, TestState } from './servers.ts'
 
 type Job = { readonly profile: ModelProfile; readonly digest: string } & (
@@ -78,6 +78,7 @@ function isAbout(job: Job, profile: ModelProfile, digest: string): boolean {
   return (
     job.digest === digest &&
     job.profile.endpoint === profile.endpoint &&
-    job.profile.contextTokens === profile.contextTokens
+    // What the server gave becomes known by the test: that is no reason for another.
+    askedContext(job.profile) === askedContext(profile)
   )
 }

@@ -1,6 +1,5 @@
 import type { AgentTask } from '../../api/agent-task.ts'
-import { hasSucceeded, isFinished, isOpen } from '../../api/task-state.ts'
-import { devRequests } from '../../api/kinds.ts'
+import { hasSucceeded, isFinished, isOpen, requestUidOf } from '../../api/task-state.ts'
 import { keyOf } from '../../kube/resource.ts'
 import { readinessOf } from '../../scheduler/readiness.ts'
 import { byAge, type Line } from '../../scheduler/schedule.ts'
@@ -54,7 +53,7 @@ export class Backlog {
   #add(key: string, task: AgentTask): void {
     const request = task.spec.requestRef.name
     const { type, priority } = task.spec
-    const owner = task.metadata.ownerReferences?.find(({ kind }) => kind === devRequests.kind)?.uid
+    const owner = requestUidOf(task)
     const id = [request, owner, type, priority].join(' ')
     const line = this.#lines.get(id) ?? { request, owner, type, tasks: [] }
     this.#lines.set(id, line)

@@ -15,7 +15,7 @@ function setUp() {
     const { profile: at, end } = replicas.take(profile(name, parallel))
     return { at: at.endpoint.slice(-1), end }
   }
-  return { clock, take }
+  return { clock, take, restMs: () => replicas.restMs(profile('coder')) }
 }
 
 test('a model goes where it was last, so that it is loaded once', () => {
@@ -44,6 +44,22 @@ test('a server that is away is avoided for a while, also when the others are ful
   take('coder').end(new ModelError('ModelUnavailable', 'gone'))
   expect([take('coder').at, take('coder').at, take('coder').at]).toEqual(['b', 'c', 'b'])
   await clock.advance(15_000)
+  expect(take('coder').at).toBe('a')
+})
+
+test('a server that said when to come back is left alone until then, and waited for only when all have said so', async () => {
+  const { clock, take, restMs } = setUp()
+  const busy = (seconds: number) =>
+    new ModelError('ModelUnavailable', 'busy', { retryAfterMs: 1000 * seconds })
+  take('coder').end(busy(60))
+  await clock.advance(30_000)
+  expect([take('coder').at, take('coder').at, take('coder').at]).toEqual(['b', 'c', 'b'])
+  expect(restMs()).toBe(0)
+  for (const seconds of [10, 20]) take('coder').end(busy(seconds))
+  expect(restMs()).toBe(10_000)
+  await clock.advance(10_000)
+  expect(restMs()).toBe(0)
+  await clock.advance(20_000)
   expect(take('coder').at).toBe('a')
 })
 

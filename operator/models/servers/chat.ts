@@ -68,8 +68,8 @@ export type Chat = (
 /**
  * Reads the answer that `open` streams.
  * Throws ModelError: `ModelUnavailable` (refused, 503, timed out, broken connection), `ModelMissing` (404), `ContextTooSmall`
- * (400), `OutputUnusable` (ran away, or ended without its closing part), `Cancelled` (the signal). When it ends, either way,
- * nothing is read from the connection any more.
+ * (400), `OutputUnusable` (ran away, or ended without its closing part), `Cancelled` (the signal); with the text that had come
+ * in, which the server wrote all the same. When it ends, either way, nothing is read from the connection any more.
  */
 export async function readChat(
   profile: ModelProfile,
@@ -77,17 +77,17 @@ export async function readChat(
   open: (signal: AbortSignal) => Promise<AsyncIterable<ChatPart>>,
 ): Promise<ChatAnswer> {
   const { clock, signal, onPiece, timers = chatTimers } = options
-  if (signal?.aborted) throw cancelled(signal)
+  let text = ''
+  if (signal?.aborted) throw cancelled(signal, text)
   const stop = new AbortController()
   const timeUp = (what: string) => () =>
-    stop.abort(new ModelError('ModelUnavailable', `the model server ${what}`))
+    stop.abort(new ModelError('ModelUnavailable', `the model server ${what}`, { text }))
   const onAbort = () => stop.abort()
   signal?.addEventListener('abort', onAbort, { once: true })
   const endTotal = clock.after(timers.totalMs, timeUp('did not finish its answer in time'))
   let endPiece = clock.after(timers.firstPieceMs, timeUp('did not begin to answer in time'))
   const startedAt = clock.monotonic()
   let firstAt: number | undefined
-  let text = ''
   try {
     const watchdog = createWatchdog()
     for await (const { text: piece, end } of await open(stop.signal)) {
@@ -118,7 +118,7 @@ export async function readChat(
     throw unfinished(text)
   } catch (error) {
     if (error instanceof ModelError) throw error
-    if (signal?.aborted) throw cancelled(signal)
+    if (signal?.aborted) throw cancelled(signal, text)
     const reason: unknown = stop.signal.reason
     if (reason instanceof ModelError) throw reason
     throw modelErrorOf(error, profile, text)
@@ -131,8 +131,8 @@ export async function readChat(
   }
 }
 
-function cancelled(signal: AbortSignal): ModelError {
-  return new ModelError('Cancelled', 'the call was cancelled', { cause: signal.reason })
+function cancelled(signal: AbortSignal, text: string): ModelError {
+  return new ModelError('Cancelled', 'the call was cancelled', { cause: signal.reason, text })
 }
 
 function unfinished(text: string): ModelError {

@@ -61,7 +61,7 @@ export class SimulatedModel {
         }
       },
       tokens: () => ({ calls: 1, inputTokens: 100, outputTokens: 20, earlierTokens: 0 }),
-      forget: () => undefined,
+      forgetOthers: () => undefined,
     }
   }
 
