@@ -97,7 +97,10 @@ test('does not fill the volume: what does not fit is refused with both figures',
 })
 
 test('of two that do not fit together the one that runs goes on, and the other waits for room', async () => {
-  const { servers, signal, profile } = await connect({ disk: 2.5 * megabytes }, { pullRate: megabytes / 5 })
+  const { servers, signal, profile } = await connect(
+    { disk: 2.5 * megabytes },
+    { pullRate: megabytes / 5 },
+  )
   await servers.look(profile('big:7b'), { signal })
   servers.fetch(profile('big:7b'), { kind: 'pull' })
   await expect
