@@ -13,7 +13,7 @@ import { seededRandom, VirtualClock } from '../../test/virtual-clock.ts'
 import { silentLogger } from '../../test/silent-logger.ts'
 import { configMaps, type ConfigMap } from './core.ts'
 import { KubeError } from './errors.ts'
-import { Informer, type InformerOptions } from './informer.ts'
+import { Informer } from './informer.ts'
 
 let clock: VirtualClock
 let api: ScriptedApi
@@ -36,7 +36,7 @@ async function stop(): Promise<void> {
   expect(clock.pending).toBe(0)
 }
 
-async function start(options: Partial<InformerOptions<ConfigMap>> = {}): Promise<void> {
+async function start(): Promise<void> {
   told = []
   stalls = 0
   life = new AbortController()
@@ -53,7 +53,6 @@ async function start(options: Partial<InformerOptions<ConfigMap>> = {}): Promise
         stalls += 1
       },
     },
-    ...options,
   })
   informer.onChange((key, object) =>
     told.push(`${key.name} ${object?.metadata.resourceVersion ?? 'gone'}`),
@@ -244,17 +243,30 @@ describe('a watch', () => {
     expect(api.opened).toHaveLength(51)
   })
 
-  it('that is dropped without news again and again is not opened in a hot loop', async () => {
-    const same = { bytes: [bookmark(10), line('MODIFIED', made('a', 3))], end: 'close' as const }
-    api.watches = Array.from({ length: 1_000 }, () => same)
+  it('that is quiet and cut every 20 s by something on the way is reopened at once each time', async () => {
+    api.watches = Array.from({ length: 31 }, () => ({ end: 'cut', lastsMs: 20_000 }))
     await start()
-    await clock.advance(60_000)
-    // Once at once, then 0.4 to 0.8 s, doubling to 10 s.
-    expect(api.opened.length).toBeLessThan(20)
-    api.watches = [{ bytes: [line('ADDED', made('b', 11))] }]
-    await clock.advance(10_000)
-    expect(held()).toContain('b 11')
+    await clock.advance(600_000)
+    expect(api.opened.map(({ at }) => at)).toEqual(
+      Array.from({ length: 31 }, (_, index) => index * 20_000),
+    )
+    expect(api.listedAt).toHaveLength(1)
   })
+
+  it.each(['close', 'cut'] as const)(
+    'that brings no news before its %s, again and again, is not opened in a hot loop',
+    async (end) => {
+      const same = { bytes: [bookmark(10), line('MODIFIED', made('a', 3))], end }
+      api.watches = Array.from({ length: 1_000 }, () => same)
+      await start()
+      await clock.advance(60_000)
+      // Once at once, then 0.4 to 0.8 s, doubling to 10 s.
+      expect(api.opened.length).toBeLessThan(20)
+      api.watches = [{ bytes: [line('ADDED', made('b', 11))] }]
+      await clock.advance(10_000)
+      expect(held()).toContain('b 11')
+    },
+  )
 
   it('that is turned away with a time honours it, up to a minute', async () => {
     api.watches = [refusal(429, 'TooManyRequests', 20_000), refusal(503, 'x', 3_600_000), {}]
@@ -329,72 +341,4 @@ it('an outage of ten minutes ends within ten seconds of its end', async () => {
   expect(tries).toBeLessThan(130)
   await clock.advance(10_000)
   expect(held()).toEqual(['a 3', 'b 11'])
-})
-
-describe('bad objects', () => {
-  const check = (object: ConfigMap) =>
-    object.data?.['size'] === 'huge' ? 'data.size: too large' : undefined
-  const bad = (name: string, version: number) => ({
-    ...made(name, version),
-    data: { size: 'huge' },
-  })
-
-  it('are isolated, told and listed, and heal, without a crash or a new list', async () => {
-    const counts: number[] = []
-    const observer = {
-      ...silent,
-      onBroken: (_: string, count: number) => void counts.push(count),
-    }
-    api.listed = { version: 10, items: [made('a', 3), bad('b', 4), { metadata: {} }, {}] }
-    api.watches = [
-      {
-        bytes: [
-          line('MODIFIED', bad('a', 11)),
-          line('ADDED', { metadata: { name: 'odd', namespace: 'n' } }),
-          line('ADDED', made('c', 12)),
-        ],
-        end: 'close',
-      },
-      { bytes: [line('MODIFIED', made('b', 13)), line('DELETED', bad('a', 14))] },
-    ]
-    await start({ check, observer })
-    await clock.advance(0)
-    expect(held()).toEqual(['c 12', 'b 13'].toSorted((a, b) => (a < b ? -1 : 1)))
-    expect(informer.broken()).toEqual([
-      { key: '', uid: '', reason: 'it has no name or no version' },
-      { key: 'n/odd', uid: '', reason: 'it has no name or no version' },
-    ])
-    expect(told).toEqual(['a 3', 'b gone', 'a gone', 'odd gone', 'c 12', 'b 13', 'a gone'])
-    expect(counts).toEqual([2, 3, 4, 3, 2])
-    expect(api.listedAt).toHaveLength(1)
-  })
-
-  it('in the hands of hooks that throw are the same', async () => {
-    const slip = (object: ConfigMap) => {
-      if (object.data !== undefined) throw new TypeError('cannot read it')
-      return object
-    }
-    api.listed = { version: 10, items: [bad('a', 3), made('b', 4)] }
-    await start({ transform: slip, indexers: { any: () => ['x'] } })
-    expect(held()).toEqual(['b 4'])
-    expect(informer.byIndex('any', 'x')).toHaveLength(1)
-    expect(informer.broken()).toMatchObject([
-      { key: 'n/a', reason: expect.stringContaining('cannot read it') },
-    ])
-    await stop()
-    await start({
-      indexers: {
-        size: (object) => [object.data?.['size']?.toUpperCase() ?? slip(object).kind!.slice(1)],
-      },
-    })
-    expect(informer.broken().map(({ key }) => key)).toEqual(['n/b'])
-  })
-
-  it('are told to a handler that comes late', async () => {
-    api.listed = { version: 10, items: [bad('a', 3)] }
-    await start({ check })
-    const late: string[] = []
-    informer.onChange((key, object) => late.push(object === undefined ? key.name : 'fit'))
-    expect(late).toEqual(['a'])
-  })
 })

@@ -152,6 +152,7 @@ export class Reflector<T extends KubeObject, Kept> {
     const { stream = this.#open(state.from, signal) } = state
     // A stream that was handed over has told a lot already.
     const from = state.stream === undefined ? this.#last : ''
+    const wasHealthy = () => this.#last !== from || clock.monotonic() - openedAt >= healthyMs
     try {
       for await (const events of stream) {
         this.#apply(events)
@@ -159,11 +160,11 @@ export class Reflector<T extends KubeObject, Kept> {
       }
     } catch (error) {
       // A refusal says something; a cut after good service is only the end of this connection.
-      if (!isCut(error) || this.#last === from) throw error
+      if (!isCut(error) || !wasHealthy()) throw error
       log.debug({ resource: resource.plural, err: error }, 'watch was cut and is resumed')
     }
     const next: ReflectorState<T> = { kind: 'watching', from: this.#last }
-    if (this.#last !== from || clock.monotonic() - openedAt >= healthyMs) {
+    if (wasHealthy()) {
       this.#failures = 0
       return next
     }
