@@ -160,33 +160,31 @@ describe('everything as a stream', () => {
     expect(told.slice(2)).toEqual(['c 20', 'a gone'])
   })
 
-  it.each<[string, Script]>([
-    ['refused', refusal(422, 'Invalid')],
-    ['unknown', refusal(400, 'BadRequest')],
-    ['ended without its end', { bytes: [line('ADDED', made('a', 3))], end: 'close' }],
-    ['no JSON', { bytes: ['<html>\n'] }],
-  ])('%s is not asked for again: pages are read from then on', async (_, script) => {
-    api.streams = [script, {}]
-    api.listed = { version: 10, items: [made('a', 3)] }
-    api.watches = [refusal(410, 'Expired')]
-    await start()
-    await clock.advance(0)
-    expect(held()).toEqual(['a 3'])
-    expect(api.listedAt).toEqual([0, 0])
-    expect(api.streams).toHaveLength(1)
-  })
-
-  it.each([
-    ['by an older server, which ignores it', { bytes: [line('ADDED', made('a', 3))] }],
-    ['by a connection that is dead', { end: 'freeze' }],
-  ] as const)('left open without its end %s, is given up for pages', async (_, script) => {
-    api.streams = [script]
-    api.listed = { version: 10, items: [made('a', 3)] }
-    await start()
-    await clock.advance(45_000)
-    expect(informer.hasSynced()).toBe(true)
-    expect(api.listedAt).toHaveLength(1)
-  })
+  const frozen: Script = { bytes: [line('ADDED', made('a', 3))], end: 'freeze' }
+  const endless = [line('ADDED', made('a', 3))]
+  it.each<[string, Script, number, number]>([
+    ['refused', refusal(422, 'Invalid'), 0, 0],
+    ['unknown', refusal(400, 'BadRequest'), 0, 0],
+    ['served as a watch like any other', { bytes: endless }, 0, 36_000],
+    ['ended before its end', { bytes: endless, end: 'close', lastsMs: 20_000 }, 1, 20_000],
+    ['no JSON', { bytes: ['<html>\n'] }, 1, 0],
+    ['not there yet', refusal(404, 'NotFound'), 1, 0],
+    ['frozen', frozen, 1, 41_000],
+  ])(
+    '%s, is given up for pages; only where it is not offered, for good',
+    async (_, script, wantAgain, withinMs) => {
+      api.streams = [script, { bytes: [initialEnd(20)] }]
+      api.listed = { version: 10, items: [made('a', 3)] }
+      api.watches = [refusal(410, 'Expired')]
+      await start()
+      await clock.advance(withinMs)
+      expect(informer.hasSynced()).toBe(true)
+      await clock.advance(0)
+      expect(api.streams).toHaveLength(1 - wantAgain)
+      expect(api.listedAt).toHaveLength(2 - wantAgain)
+      expect(stalls).toBe(script === frozen ? 1 : 0)
+    },
+  )
 
   it('is tried again after a failure that passes', async () => {
     api.streams = [refusal(429, 'TooManyRequests', 3_000), { bytes: [initialEnd(10)] }]
