@@ -72,6 +72,10 @@ export class Cache<T extends KubeObject> {
     // What comes back is put by the test.
   }
 
+  async waitUntilGone({ metadata }: KubeObject): Promise<boolean> {
+    return !this.#store.has(keyOf(metadata), metadata.uid ?? '')
+  }
+
   #tell(changes: readonly Change<T>[]): void {
     for (const { key, object, previous } of changes)
       for (const handler of this.#handlers) handler(refOf(key), object, previous)
