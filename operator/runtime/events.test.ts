@@ -6,9 +6,13 @@ import { EventRecorder, referenceTo, type EventDraft } from './events.ts'
 import { silentLogger } from '../../test/silent-logger.ts'
 import { seededRandom, VirtualClock } from '../../test/virtual-clock.ts'
 
+const taken = new KubeError({ status: 409, reason: 'AlreadyExists', message: 'it is there' })
+
 let clock: VirtualClock
 let stored: Map<string, Event>
 let failure: (() => KubeError) | undefined
+/** So many requests are done and seem to fail. */
+let answersLost: number
 let recorder: EventRecorder
 let stop: AbortController
 let running: Promise<void>
@@ -17,16 +21,21 @@ beforeEach(() => {
   clock = new VirtualClock()
   stored = new Map()
   failure = undefined
-  const answer = (work: () => Event): Promise<never> => {
-    if (failure !== undefined) return Promise.reject(failure())
+  answersLost = 0
+  const answer = async (work: () => Event): Promise<never> => {
+    if (failure !== undefined) throw failure()
+    const event = work()
+    answersLost -= 1
+    if (answersLost >= 0) throw new KubeError({ status: 0, reason: 'Unreachable', message: 'x' })
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- events are all there is here
-    return Promise.resolve(work() as unknown as never)
+    return event as unknown as never
   }
   const client: Pick<KubeClient, 'create' | 'patch'> = {
     create: (_, object) =>
       answer(() => {
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as above
         const event = object as unknown as Event
+        if (stored.has(event.metadata.name)) throw taken
         stored.set(event.metadata.name, event)
         return event
       }),
@@ -153,6 +162,22 @@ describe('a failure', () => {
     await clock.advance(10_000)
     expect(stored.size).toBe(1)
   })
+
+  it.each([0, 3])(
+    'that is only a lost answer is no failure, with %i repetitions meanwhile',
+    async (repetitions) => {
+      answersLost = 1
+      recorder.record(draft('x'))
+      await clock.advance(0)
+      for (let count = 0; count < repetitions; count += 1) recorder.record(draft('x'))
+      await clock.advance(1_000)
+      recorder.record(draft('x'))
+      await clock.advance(10_000)
+      expect(stored.size).toBe(1)
+      expect(only()?.series?.count).toBe(repetitions + 2)
+      expect(recorder.dropped).toBe(0)
+    },
+  )
 
   it('that names a time is heeded, and the event is told then', async () => {
     const asked: number[] = []

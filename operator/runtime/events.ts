@@ -1,6 +1,6 @@
 import type { KubeClient } from '../kube/client.ts'
 import { events, type Event, type ObjectReference } from '../kube/core.ts'
-import { isForbidden, isNotFound, isTransient } from '../kube/errors.ts'
+import { isAlreadyExists, isForbidden, isNotFound, isTransient } from '../kube/errors.ts'
 import { apiVersionOf, type KubeObject, type Resource } from '../kube/resource.ts'
 import { formatMicroTime } from '../kube/time.ts'
 import { withDeadline } from '../kube/wait.ts'
@@ -167,17 +167,21 @@ export class EventRecorder implements Runnable {
     const { client } = this.#options
     const { name, namespace } = series
     const call = { signal, priority: 'events' } as const
-    if (series.sent > 0) {
-      try {
-        const body = { series: seriesOf(series) }
-        await client.patch(events, { name, namespace }, { type: 'merge', body }, call)
-        return
-      } catch (error) {
-        // It lived out its hour; tell it anew.
-        if (!isNotFound(error)) throw error
-      }
+    const create = async () => client.create(events, this.#event(series), call)
+    const update = async () => {
+      const body = { series: seriesOf(series) }
+      await client.patch(events, { name, namespace }, { type: 'merge', body }, call)
     }
-    await client.create(events, this.#event(series), call)
+    try {
+      await (series.sent > 0 ? update() : create())
+    } catch (error) {
+      // It lived out its hour; tell it anew.
+      if (series.sent > 0 && isNotFound(error)) await create()
+      // Made before, and the answer was lost: only a count can be news.
+      else if (series.sent === 0 && isAlreadyExists(error)) {
+        if (series.count > 1) await update()
+      } else throw error
+    }
   }
 
   #event(series: Series): Omit<Event, 'apiVersion' | 'kind'> {
