@@ -14,6 +14,7 @@ let failure: (() => KubeError) | undefined
 /** So many requests are done and seem to fail. */
 let answersLost: number
 let recorder: EventRecorder
+let dropped: number
 let stop: AbortController
 let running: Promise<void>
 
@@ -22,6 +23,7 @@ beforeEach(() => {
   stored = new Map()
   failure = undefined
   answersLost = 0
+  dropped = 0
   const answer = async (work: () => Event): Promise<never> => {
     if (failure !== undefined) throw failure()
     const event = work()
@@ -57,6 +59,9 @@ beforeEach(() => {
     log: silentLogger,
     reportingController: 'guildhall.dev/operator',
     reportingInstance: 'pod-1',
+    onDrop: () => {
+      dropped += 1
+    },
   })
   stop = new AbortController()
   running = recorder.run({ stop: stop.signal, abort: new AbortController().signal })
@@ -138,7 +143,7 @@ describe('a flood', () => {
     for (let count = 0; count < 100; count += 1) recorder.record(draft(`note ${count}`))
     await clock.advance(0)
     expect(stored.size).toBe(25)
-    expect(recorder.dropped).toBe(75)
+    expect(dropped).toBe(75)
     await clock.advance(5 * 60_000)
     recorder.record(draft('later'))
     await clock.advance(0)
@@ -149,7 +154,21 @@ describe('a flood', () => {
     for (let count = 0; count < 5_000; count += 1) recorder.record(draft('x', `o${count}`))
     await clock.advance(0)
     expect(stored.size).toBe(1_000)
-    expect(recorder.dropped).toBe(4_000)
+    expect(dropped).toBe(4_000)
+  })
+
+  it('that was told keeps none from being told after it, and what is told again stays', async () => {
+    for (let count = 0; count < 1_000; count += 1) recorder.record(draft('x', `o${count}`))
+    await clock.advance(0)
+    for (const name of ['o0', 'late', 'o0', 'later', 'o1']) recorder.record(draft('x', name))
+    await clock.advance(10_000)
+    const of = (name: string) =>
+      [...stored.values()]
+        .filter(({ regarding }) => regarding.name === name)
+        .map(({ series }) => series?.count ?? 1)
+    // o1 made room for `late` and is told anew; o0 was told a moment before.
+    expect(['o0', 'late', 'later', 'o1'].map(of)).toEqual([[3], [1], [1], [1, 1]])
+    expect(dropped).toBe(0)
   })
 })
 
@@ -175,7 +194,7 @@ describe('a failure', () => {
       await clock.advance(10_000)
       expect(stored.size).toBe(1)
       expect(only()?.series?.count).toBe(repetitions + 2)
-      expect(recorder.dropped).toBe(0)
+      expect(dropped).toBe(0)
     },
   )
 
@@ -202,7 +221,7 @@ describe('a failure', () => {
     failure = () => new KubeError({ status: 403, reason: 'Forbidden', message: 'x' })
     recorder.record(draft('x'))
     await clock.advance(100)
-    expect(recorder.dropped).toBe(1)
+    expect(dropped).toBe(1)
     failure = undefined
     recorder.record(draft('y'))
     await clock.advance(0)

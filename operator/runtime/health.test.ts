@@ -74,6 +74,8 @@ it('metrics count runs, keys, requests and leadership under the usual names', as
   metrics.informer.onRelist('pods', 3)
   metrics.informer.onBroken('pods', 2)
   metrics.informer.onEvents('pods', 1)
+  expect(await metrics.text()).toContain('events_dropped_total 0')
+  metrics.onEventDropped()
   const [, text] = await ask('/metrics')
   for (const line of [
     'controller_runtime_reconcile_total{controller="task",result="success"} 1',
@@ -91,6 +93,7 @@ it('metrics count runs, keys, requests and leadership under the usual names', as
     'informer_stalls_total{resource="pods"} 0',
     'informer_broken_objects{resource="pods"} 2',
     'informer_relist_missed_events_total{resource="pods"} 3',
+    'events_dropped_total 1',
   ]) {
     expect(text).toContain(line)
   }

@@ -47,6 +47,7 @@ const help = {
   informer_relist_missed_events_total: 'Changes that a new list found and no event had told.',
   informer_stalls_total: 'Watches that were found frozen and opened anew.',
   informer_broken_objects: 'Objects that are there and cannot be worked on.',
+  events_dropped_total: 'Events that were not written: there were too many, or they were refused.',
 } as const
 type Name = keyof typeof help
 
@@ -125,6 +126,11 @@ export class Metrics {
     this.#leader.set({ name }, isLeader ? 1 : 0)
   }
 
+  /** For `EventRecorder`'s `onDrop`. */
+  readonly onEventDropped = (): void => {
+    this.#dropped.inc()
+  }
+
   /** For `Informer`'s `observer`. */
   readonly informer: InformerObserver = {
     onEvents: (resource) => {
@@ -170,6 +176,7 @@ export class Metrics {
   readonly #missed = this.#counter('informer_relist_missed_events_total', 'resource')
   readonly #stalls = this.#counter('informer_stalls_total', 'resource')
   readonly #broken = this.#gauge('informer_broken_objects', 'resource')
+  readonly #dropped = this.#counter('events_dropped_total')
 
   #counter<L extends string>(name: Name, ...labelNames: readonly L[]): Counter<L> {
     return new Counter({ name, help: help[name], labelNames, registers: [this.registry] })
