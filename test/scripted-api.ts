@@ -20,7 +20,13 @@ export const refusal = (status: number, reason: string, retryAfterMs?: number) =
 
 const ignore = () => undefined
 /** An observer that hears nothing. */
-export const silent = { onEvents: ignore, onRelist: ignore, onStall: ignore, onBroken: ignore }
+export const silent = {
+  onMade: ignore,
+  onEvents: ignore,
+  onRelist: ignore,
+  onStall: ignore,
+  onBroken: ignore,
+}
 
 /** What one watch does: a refusal, or bytes and then, after `lastsMs`, an end. `open` lasts as long as the server promised. */
 type Watch =

@@ -52,6 +52,7 @@ it('broken objects are isolated, told and listed, and heal, without a crash or a
   const counts: number[] = []
   const observer = {
     ...silent,
+    onMade: () => void counts.push(0),
     onBroken: (_: string, count: number) => void counts.push(count),
   }
   api.listed = { version: 10, items: [made('a', 3), bad('b', 4), { metadata: {} }, {}] }
@@ -74,7 +75,7 @@ it('broken objects are isolated, told and listed, and heal, without a crash or a
     { key: 'n/odd', uid: '', reason: 'it has no name or no version' },
   ])
   expect(told).toEqual(['a 3', 'b gone', 'a gone', 'odd gone', 'c 12', 'b 13', 'a gone'])
-  expect(counts).toEqual([2, 3, 4, 3, 2])
+  expect(counts).toEqual([0, 2, 3, 4, 3, 2])
   expect(api.listedAt).toHaveLength(1)
 })
 

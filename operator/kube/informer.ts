@@ -18,6 +18,8 @@ export type ChangeHandler<T> = (
 
 /** What an informer reports for metrics. */
 export interface InformerObserver {
+  /** An informer was made, and has nothing to report yet. */
+  onMade(resource: string): void
   /** Events arrived, bookmarks included. */
   onEvents(resource: string, count: number): void
   /** A full reading after the first one found `missed` changes that no event had told. */
@@ -79,6 +81,7 @@ export class Informer<T extends KubeObject> {
     this.resource = options.resource
     const { indexers, check, transform = withoutManagedFields } = options
     this.#store = new Store({ indexers, check, transform })
+    options.observer?.onMade(options.resource.plural)
   }
 
   /** Registers a handler; it is told at once about what is already there. */

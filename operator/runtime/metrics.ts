@@ -53,14 +53,14 @@ type Name = keyof typeof help
 
 /**
  * Figures under the names that dashboards for controllers already know.
- * Guarantee: all series of a controller, an election and a cache start at 0, so that a rate over the first failure is not lost.
+ * Guarantee: all series of a controller, an election and a cache start at 0, so that a rate over the first failure is not
+ * lost; only the time of a cache's last event begins with the first.
  */
 export class Metrics {
   /** Product metrics register here, too. */
   readonly registry = new Registry()
   readonly #clock: Clock
   readonly #queues = new Map<string, WorkQueueView>()
-  readonly #resources = new Set<string>()
 
   /**
    * `process`: also CPU, memory, garbage collection and the lag of the event loop (`nodejs_eventloop_lag_*`; it is looked at
@@ -133,13 +133,11 @@ export class Metrics {
 
   /** For `Informer`'s `observer`. */
   readonly informer: InformerObserver = {
-    onEvents: (resource) => {
-      this.#lastEvent.set({ resource }, this.#clock.now() / 1000)
-      if (this.#resources.has(resource)) return
-      this.#resources.add(resource)
+    onMade: (resource) => {
       for (const counter of [this.#missed, this.#stalls]) counter.inc({ resource }, 0)
-      this.#broken.inc({ resource }, 0)
+      this.#broken.set({ resource }, 0)
     },
+    onEvents: (resource) => this.#lastEvent.set({ resource }, this.#clock.now() / 1000),
     onRelist: (resource, missed) => this.#missed.inc({ resource }, missed),
     onStall: (resource) => this.#stalls.inc({ resource }),
     onBroken: (resource, count) => this.#broken.set({ resource }, count),
