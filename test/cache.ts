@@ -46,8 +46,8 @@ export class Cache<T extends KubeObject> {
     return [...this.#store.values()]
   }
 
-  broken(): readonly BrokenObject[] {
-    return this.#store.broken()
+  brokenAt(key: string): BrokenObject | undefined {
+    return this.#store.brokenAt(key)
   }
 
   byIndex(index: string, value: string): readonly T[] {

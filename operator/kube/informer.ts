@@ -130,9 +130,13 @@ export class Informer<T extends KubeObject> {
     return this.#store.values()
   }
 
-  /** The objects that are there and cannot be worked on, each with a sentence saying why. */
+  /** The objects that are there and cannot be worked on, each with a sentence saying why. A copy; `brokenAt` goes without. */
   broken(): readonly BrokenObject[] {
     return this.#store.broken()
+  }
+
+  brokenAt(key: string): BrokenObject | undefined {
+    return this.#store.brokenAt(key)
   }
 
   /** The objects under one value of a declared index. */
@@ -289,8 +293,8 @@ export class Informer<T extends KubeObject> {
     for (const [key, version] of this.#ownWrites) {
       if (this.#includes(version)) this.#ownWrites.delete(key)
     }
-    if (this.#brokenCount !== this.#store.broken().length) {
-      this.#brokenCount = this.#store.broken().length
+    if (this.#brokenCount !== this.#store.brokenSize) {
+      this.#brokenCount = this.#store.brokenSize
       this.#options.observer?.onBroken(this.resource.plural, this.#brokenCount)
     }
     if (this.#waiters.length === 0) return

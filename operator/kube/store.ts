@@ -91,6 +91,14 @@ export class Store<T extends KubeObject> {
     return [...this.#broken.values()]
   }
 
+  get brokenSize(): number {
+    return this.#broken.size
+  }
+
+  brokenAt(key: string): BrokenObject | undefined {
+    return this.#broken.get(key)
+  }
+
   /** Reads what the server sent, whatever it is; never throws. */
   read(object: T): Entry<T> {
     const { key, uid, version } = identityOf(object)
