@@ -95,6 +95,7 @@ export function assembleOperator(
     clock,
     random,
     observer: metrics?.informer,
+    onEventDropped: metrics?.onEventDropped,
   })
   const lines = new Lines(clock)
   const outcomes = new Outcomes()

@@ -46,8 +46,8 @@ export class Cache<T extends KubeObject> {
     return [...this.#store.values()]
   }
 
-  broken(): readonly BrokenObject[] {
-    return this.#store.broken()
+  brokenAt(key: string): BrokenObject | undefined {
+    return this.#store.brokenAt(key)
   }
 
   byIndex(index: string, value: string): readonly T[] {
@@ -70,6 +70,10 @@ export class Cache<T extends KubeObject> {
 
   noteWrite(): void {
     // What comes back is put by the test.
+  }
+
+  async waitUntilGone({ metadata }: KubeObject): Promise<boolean> {
+    return !this.#store.has(keyOf(metadata), metadata.uid ?? '')
   }
 
   #tell(changes: readonly Change<T>[]): void {

@@ -1,8 +1,9 @@
 // An hour of churn in virtual time: prints how large the heap is every ten minutes. Run by churn.test.ts with --expose-gc.
-import type { KubeClient } from '../operator/kube/client.ts'
+import { KubeClient } from '../operator/kube/client.ts'
 import { configMaps, type ConfigMap } from '../operator/kube/core.ts'
 import { KubeError } from '../operator/kube/errors.ts'
 import { Informer } from '../operator/kube/informer.ts'
+import type { HttpTransport } from '../operator/kube/transport.ts'
 import { Controller } from '../operator/runtime/controller.ts'
 import { silentLogger as log } from './silent-logger.ts'
 import { done, requeueAfter } from '../operator/runtime/outcome.ts'
@@ -16,41 +17,56 @@ let told: ((line: string) => void) | undefined
 /** What a watch that is opened again has missed. */
 const history: { readonly version: number; readonly line: string }[] = []
 
-/** One object of a few hundred changes, goes or comes: names and uids never come again. */
-function churn(): void {
+/** Stores an object under the next version and tells whoever watches, later than who wrote. */
+function commit(type: 'ADDED' | 'MODIFIED' | 'DELETED', next: ConfigMap): ConfigMap {
   version += 1
-  const name = `object-${version}`
-  const tell = (type: string, object: ConfigMap) => {
-    const line = `${JSON.stringify({ type, object })}\n`
-    history.push({ version, line })
-    if (history.length > 500) history.shift()
-    told?.(line)
-  }
-  const metadata = { namespace: 'n', name, uid: random.uuid(), resourceVersion: String(version) }
-  const object = { metadata, data: { text: 'x'.repeat(1_500), by: `owner-${version % 97}` } }
-  objects.set(name, object)
-  tell('ADDED', object)
-  const [oldest] = objects
-  if (oldest === undefined || objects.size <= 300) return
-  version += 1
-  objects.delete(oldest[0])
-  const gone = { ...oldest[1].metadata, resourceVersion: String(version) }
-  tell('DELETED', { ...oldest[1], metadata: gone })
+  const { name } = next.metadata
+  const object = { ...next, metadata: { ...next.metadata, resourceVersion: String(version) } }
+  if (type === 'DELETED') objects.delete(name)
+  else objects.set(name, object)
+  const line = `${JSON.stringify({ type, object })}\n`
+  history.push({ version, line })
+  if (history.length > 500) history.shift()
+  clock.after(20, () => told?.(line))
+  return object
 }
 
-const client: Pick<KubeClient, 'list' | 'openWatch'> = {
-  list: async () => Promise.reject(new Error('everything comes as a stream here')),
-  openWatch: async (_, query, { signal }) => {
+/** One object comes, and of more than 300 the oldest goes: names and uids never come again. */
+function churn(): void {
+  const metadata = { namespace: 'n', name: `object-${version}`, uid: random.uuid() }
+  commit('ADDED', { metadata, data: { text: 'x'.repeat(1_500), by: `owner-${version % 97}` } })
+  const [oldest] = objects.values()
+  if (oldest !== undefined && objects.size > 300) commit('DELETED', oldest)
+}
+
+const refuse = (status: number, reason: string) => new KubeError({ status, reason, message: 'no' })
+/** The API server: takes a mark on an object, and tells what happens. */
+const transport: HttpTransport = {
+  call: async ({ path }) => {
+    const object = objects.get(path.slice(path.lastIndexOf('/') + 1))
+    if (object === undefined) throw refuse(404, 'NotFound')
+    const data = { ...object.data, seen: 'yes' }
+    return { status: 200, body: commit('MODIFIED', { ...object, data }) }
+  },
+  stream: async ({ path, signal }) => {
+    const query = new URL(path, config.server).searchParams
+    const isReading = query.has('sendInitialEvents')
     // Now and then the history is gone, or the server is busy.
     const dice = random.next()
-    if (!query['sendInitialEvents'] && dice < 0.1)
-      throw new KubeError({ status: 410, reason: 'Expired', message: 'gone' })
-    if (dice > 0.95)
-      throw new KubeError({ status: 429, reason: 'TooManyRequests', message: 'busy' })
-    const from = query['sendInitialEvents'] === true ? undefined : Number(query['resourceVersion'])
-    return stream(Number(query['timeoutSeconds']), from, signal)
+    if (!isReading && dice < 0.1) throw refuse(410, 'Expired')
+    if (dice > 0.95) throw refuse(429, 'TooManyRequests')
+    const from = isReading ? undefined : Number(query.get('resourceVersion'))
+    return { status: 200, body: stream(Number(query.get('timeoutSeconds')), from, signal) }
   },
+  close: async () => undefined,
 }
+const config = {
+  server: 'https://churn',
+  namespace: 'n',
+  credentials: () => Promise.reject(new Error('nobody is asked for credentials here')),
+  refresh: () => undefined,
+}
+const client = new KubeClient({ config, clock, random, transport })
 
 async function* stream(
   seconds: number,
@@ -101,10 +117,12 @@ const controller = new Controller({
   views: [informer],
   concurrency: 4,
   reconcile: async (key) => {
-    const object = informer.get('n', key.slice(2))
+    const name = key.slice(2)
+    const object = informer.get('n', name)
     if (object === undefined) return done
-    // As after a write: what it wrote comes back with the next change of anything.
-    informer.noteWrite({ metadata: { ...object.metadata, resourceVersion: String(version + 1) } })
+    const mark = { type: 'merge', body: { data: { seen: 'yes' } } } as const
+    if (object.data?.['seen'] === undefined)
+      informer.noteWrite(await client.patch(configMaps, { namespace: 'n', name }, mark))
     if (random.next() < 0.05) throw new Error('no')
     return requeueAfter(30_000, 'looks again')
   },

@@ -20,13 +20,20 @@ export const refusal = (status: number, reason: string, retryAfterMs?: number) =
 
 const ignore = () => undefined
 /** An observer that hears nothing. */
-export const silent = { onEvents: ignore, onRelist: ignore, onStall: ignore, onBroken: ignore }
+export const silent = {
+  onMade: ignore,
+  onEvents: ignore,
+  onRelist: ignore,
+  onStall: ignore,
+  onBroken: ignore,
+}
 
-/** What one watch does: a refusal, or bytes and then an end. `open` lasts as long as the server promised. */
+/** What one watch does: a refusal, or bytes and then, after `lastsMs`, an end. `open` lasts as long as the server promised. */
 type Watch =
   | KubeError
   | {
       readonly bytes?: readonly (string | Buffer)[]
+      readonly lastsMs?: number
       readonly end?: 'open' | 'close' | 'cut' | 'freeze'
     }
 export type Script = Watch | ((query: Query) => Watch)
@@ -70,11 +77,12 @@ export class ScriptedApi {
   }
 
   async *#play(
-    { bytes = [], end = 'open' }: Exclude<Watch, KubeError>,
+    { bytes = [], lastsMs = 0, end = 'open' }: Exclude<Watch, KubeError>,
     timeoutSeconds: number,
     signal: AbortSignal,
   ): AsyncGenerator<Buffer, void, undefined> {
     for (const chunk of bytes) yield Buffer.from(chunk)
+    if (lastsMs > 0) await this.#clock.sleep(lastsMs, { signal })
     if (end === 'cut') throw new Error('read ECONNRESET')
     if (end === 'open') await this.#clock.sleep(timeoutSeconds * 1000, { signal })
     if (end === 'freeze') {

@@ -19,6 +19,7 @@ export function openWorld(options: {
   readonly clock: Clock
   readonly random: Random
   readonly observer?: InformerObserver | undefined
+  readonly onEventDropped?: (() => void) | undefined
 }): { readonly world: World; readonly recorder: EventRecorder; readonly audit: AuditLog } {
   const { client, namespace, podName, log, clock, random } = options
   const recorder = new EventRecorder({
@@ -28,6 +29,7 @@ export function openWorld(options: {
     log,
     reportingController,
     reportingInstance: podName,
+    onDrop: options.onEventDropped,
   })
   const audit = new AuditLog({ client, namespace, clock, log })
   const world: World = {

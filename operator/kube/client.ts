@@ -310,7 +310,8 @@ export class KubeClient {
 
   /**
    * Deletes one object. With `uid` or `resourceVersion` only that very object, else a conflict.
-   * Returns the object while finalizers or a grace period keep it, undefined once it is gone. Errors: 404 if it is not there.
+   * Returns the object while finalizers or a grace period keep it, undefined once it is gone: of that the answer tells no
+   * version, so a cache has to be asked (`Informer.waitUntilGone`). Errors: 404 if it is not there.
    */
   async delete<T extends KubeObject>(
     resource: Resource<T>,

@@ -300,6 +300,48 @@ describe('own writes', () => {
   })
 })
 
+describe('own deletions', () => {
+  const a = made('a', 3)
+  const limits = { signal: new AbortController().signal, timeoutMs: 2_000 }
+
+  it.each([
+    ['their event', (response: ServerResponse) => response.write(line('DELETED', made('a', 11)))],
+    [
+      'another under the name',
+      (response: ServerResponse) =>
+        response.write(line('DELETED', made('a', 11)) + line('ADDED', made('a', 12, 'other'))),
+    ],
+    [
+      'a new list',
+      (response: ServerResponse) => {
+        listed = { version: 12, items: [made('b', 7)] }
+        response.end(line('ERROR', { kind: 'Status', code: 410, reason: 'Expired' }))
+      },
+    ],
+  ])('are waited for, and shown by %s', async (_, tell) => {
+    const connected = Promise.withResolvers<ServerResponse>()
+    watches = [connected.resolve]
+    await start()
+    const response = await connected.promise
+    await expect(informer.waitUntilGone(a, { ...limits, timeoutMs: 20 })).resolves.toBe(false)
+    const waiting = informer.waitUntilGone(a, limits)
+    tell(response)
+    await expect(waiting).resolves.toBe(true)
+    expect(informer.get('n', 'a')?.metadata.uid).not.toBe('uid-a')
+    // It was shown before anybody asked.
+    await expect(informer.waitUntilGone(a, { ...limits, timeoutMs: 1 })).resolves.toBe(true)
+  })
+
+  it('that finalizers hold up are not over', async () => {
+    const { metadata } = made('a', 11)
+    const going = { metadata: { ...metadata, deletionTimestamp: '2026-01-01T00:00:00Z' } }
+    watches = [(response) => response.write(line('MODIFIED', going))]
+    await start()
+    await vi.waitFor(() => expect(versionOf('a')).toBe('11'))
+    await expect(informer.waitUntilGone(a, { ...limits, timeoutMs: 20 })).resolves.toBe(false)
+  })
+})
+
 it('stopping ends the watch on the server and rejects nothing', async () => {
   let closed = false
   watches = [(response) => void response.on('close', () => (closed = true))]

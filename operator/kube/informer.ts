@@ -18,6 +18,8 @@ export type ChangeHandler<T> = (
 
 /** What an informer reports for metrics. */
 export interface InformerObserver {
+  /** An informer was made, and has nothing to report yet. */
+  onMade(resource: string): void
   /** Events arrived, bookmarks included. */
   onEvents(resource: string, count: number): void
   /** A full reading after the first one found `missed` changes that no event had told. */
@@ -48,8 +50,8 @@ export interface InformerOptions<T extends KubeObject> {
   readonly observer?: InformerObserver | undefined
 }
 
-interface VersionWaiter {
-  readonly version: string
+interface Waiter {
+  readonly isOver: () => boolean
   readonly resolve: () => void
 }
 
@@ -58,7 +60,8 @@ interface VersionWaiter {
  * Guarantees: handlers see every object that exists at least once; a handler that throws is logged and loses that event
  * only. An object that cannot be read (`check`, `transform` or an indexer says so, or throws) is in `broken()` and nowhere
  * else until a good version of it comes; handlers are told its key, as of an object that is not there.
- * `waitForVersion` tells when own writes have come back, so that no decision is taken on a view older than them.
+ * `waitForVersion` tells when own writes have come back, `waitUntilGone` when own deletions have, so that no decision is
+ * taken on a view older than them.
  * Caveats: objects are shared, never change them. Needs `list` and `watch` on the resource.
  */
 export class Informer<T extends KubeObject> {
@@ -67,7 +70,7 @@ export class Informer<T extends KubeObject> {
   readonly #store: Store<T>
   readonly #handlers: ChangeHandler<T>[] = []
   readonly #ownWrites = new Map<string, string>()
-  #waiters: VersionWaiter[] = []
+  #waiters: Waiter[] = []
   #version = ''
   #written = ''
   #synced = false
@@ -78,6 +81,7 @@ export class Informer<T extends KubeObject> {
     this.resource = options.resource
     const { indexers, check, transform = withoutManagedFields } = options
     this.#store = new Store({ indexers, check, transform })
+    options.observer?.onMade(options.resource.plural)
   }
 
   /** Registers a handler; it is told at once about what is already there. */
@@ -109,7 +113,7 @@ export class Informer<T extends KubeObject> {
 
   /** Resolves once the first list is complete. Rejects with the signal's reason. */
   async synced(options: { readonly signal: AbortSignal }): Promise<void> {
-    if (!this.#synced) await this.#untilVersion('', options.signal)
+    if (!this.#synced) await this.#until(() => this.#synced, options.signal)
   }
 
   get(namespace: string, name: string): T | undefined {
@@ -126,9 +130,13 @@ export class Informer<T extends KubeObject> {
     return this.#store.values()
   }
 
-  /** The objects that are there and cannot be worked on, each with a sentence saying why. */
+  /** The objects that are there and cannot be worked on, each with a sentence saying why. A copy; `brokenAt` goes without. */
   broken(): readonly BrokenObject[] {
     return this.#store.broken()
+  }
+
+  brokenAt(key: string): BrokenObject | undefined {
+    return this.#store.brokenAt(key)
   }
 
   /** The objects under one value of a declared index. */
@@ -145,7 +153,10 @@ export class Informer<T extends KubeObject> {
     return this.#version
   }
 
-  /** Remembers a write of ours: call it with every object that `create`, `update`, `apply`, `patch` or `delete` returned. */
+  /**
+   * Remembers a write of ours: call it with every object that `create`, `update`, `apply`, `patch` or `delete` returned.
+   * Caveat: a deletion that is complete returns none, and no version; see `waitUntilGone`.
+   */
   noteWrite(object: KubeObject | undefined): void {
     const version = object?.metadata.resourceVersion
     if (object === undefined || version === undefined || !isNewer(version, this.#version)) return
@@ -177,12 +188,39 @@ export class Informer<T extends KubeObject> {
     version: string,
     options: { readonly signal: AbortSignal; readonly timeoutMs: number },
   ): Promise<boolean> {
-    if (this.#includes(version)) return true
-    const { clock } = this.#options
     const name = `${this.resource.plural} reaching version ${version}`
+    return this.#within(name, () => this.#includes(version), options)
+  }
+
+  /**
+   * Waits until this copy shows that the very object is gone, after a deletion of ours that was complete: at once when it
+   * was shown before, or another holds its name. Returns false on time-out; rejects with the signal's reason.
+   * Caveat: an object whose finalizers or grace period keep it is there; `delete` returns such a one, for `noteWrite`.
+   */
+  async waitUntilGone(
+    { metadata }: KubeObject,
+    options: { readonly signal: AbortSignal; readonly timeoutMs: number },
+  ): Promise<boolean> {
+    const key = keyOf(metadata)
+    const { uid = '' } = metadata
+    const isOver = () => this.#synced && !this.#store.has(key, uid)
+    return this.#within(`${this.resource.plural} without ${key}`, isOver, options)
+  }
+
+  #includes(version: string): boolean {
+    return this.#synced && !isNewer(version, this.#version)
+  }
+
+  async #within(
+    name: string,
+    isOver: () => boolean,
+    options: { readonly signal: AbortSignal; readonly timeoutMs: number },
+  ): Promise<boolean> {
+    if (isOver()) return true
+    const { clock } = this.#options
     try {
       await withDeadline({ clock, ms: options.timeoutMs, name, signal: options.signal }, (signal) =>
-        this.#untilVersion(version, signal),
+        this.#until(isOver, signal),
       )
       return true
     } catch (error) {
@@ -191,19 +229,15 @@ export class Informer<T extends KubeObject> {
     }
   }
 
-  #includes(version: string): boolean {
-    return this.#synced && !isNewer(version, this.#version)
-  }
-
-  async #untilVersion(version: string, signal: AbortSignal): Promise<void> {
+  async #until(isOver: () => boolean, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     await new Promise<void>((resolve, reject) => {
       const stop = () => {
         this.#waiters = this.#waiters.filter((other) => other !== waiter)
         reject(signal.reason)
       }
-      const waiter: VersionWaiter = {
-        version,
+      const waiter: Waiter = {
+        isOver,
         resolve: () => {
           signal.removeEventListener('abort', stop)
           resolve()
@@ -254,17 +288,17 @@ export class Informer<T extends KubeObject> {
     this.#settle()
   }
 
-  /** Lets go of what was waiting for the version reached by now. */
+  /** Lets go of what was waiting for what is reached by now. */
   #settle(): void {
     for (const [key, version] of this.#ownWrites) {
       if (this.#includes(version)) this.#ownWrites.delete(key)
     }
-    if (this.#brokenCount !== this.#store.broken().length) {
-      this.#brokenCount = this.#store.broken().length
+    if (this.#brokenCount !== this.#store.brokenSize) {
+      this.#brokenCount = this.#store.brokenSize
       this.#options.observer?.onBroken(this.resource.plural, this.#brokenCount)
     }
     if (this.#waiters.length === 0) return
-    const reached = this.#waiters.filter((waiter) => this.#includes(waiter.version))
+    const reached = this.#waiters.filter((waiter) => waiter.isOver())
     this.#waiters = this.#waiters.filter((waiter) => !reached.includes(waiter))
     for (const waiter of reached) waiter.resolve()
   }

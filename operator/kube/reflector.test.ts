@@ -13,7 +13,7 @@ import { seededRandom, VirtualClock } from '../../test/virtual-clock.ts'
 import { silentLogger } from '../../test/silent-logger.ts'
 import { configMaps, type ConfigMap } from './core.ts'
 import { KubeError } from './errors.ts'
-import { Informer, type InformerOptions } from './informer.ts'
+import { Informer } from './informer.ts'
 
 let clock: VirtualClock
 let api: ScriptedApi
@@ -36,7 +36,7 @@ async function stop(): Promise<void> {
   expect(clock.pending).toBe(0)
 }
 
-async function start(options: Partial<InformerOptions<ConfigMap>> = {}): Promise<void> {
+async function start(): Promise<void> {
   told = []
   stalls = 0
   life = new AbortController()
@@ -53,7 +53,6 @@ async function start(options: Partial<InformerOptions<ConfigMap>> = {}): Promise
         stalls += 1
       },
     },
-    ...options,
   })
   informer.onChange((key, object) =>
     told.push(`${key.name} ${object?.metadata.resourceVersion ?? 'gone'}`),
@@ -161,33 +160,31 @@ describe('everything as a stream', () => {
     expect(told.slice(2)).toEqual(['c 20', 'a gone'])
   })
 
-  it.each<[string, Script]>([
-    ['refused', refusal(422, 'Invalid')],
-    ['unknown', refusal(400, 'BadRequest')],
-    ['ended without its end', { bytes: [line('ADDED', made('a', 3))], end: 'close' }],
-    ['no JSON', { bytes: ['<html>\n'] }],
-  ])('%s is not asked for again: pages are read from then on', async (_, script) => {
-    api.streams = [script, {}]
-    api.listed = { version: 10, items: [made('a', 3)] }
-    api.watches = [refusal(410, 'Expired')]
-    await start()
-    await clock.advance(0)
-    expect(held()).toEqual(['a 3'])
-    expect(api.listedAt).toEqual([0, 0])
-    expect(api.streams).toHaveLength(1)
-  })
-
-  it.each([
-    ['by an older server, which ignores it', { bytes: [line('ADDED', made('a', 3))] }],
-    ['by a connection that is dead', { end: 'freeze' }],
-  ] as const)('left open without its end %s, is given up for pages', async (_, script) => {
-    api.streams = [script]
-    api.listed = { version: 10, items: [made('a', 3)] }
-    await start()
-    await clock.advance(45_000)
-    expect(informer.hasSynced()).toBe(true)
-    expect(api.listedAt).toHaveLength(1)
-  })
+  const frozen: Script = { bytes: [line('ADDED', made('a', 3))], end: 'freeze' }
+  const endless = [line('ADDED', made('a', 3))]
+  it.each<[string, Script, number, number]>([
+    ['refused', refusal(422, 'Invalid'), 0, 0],
+    ['unknown', refusal(400, 'BadRequest'), 0, 0],
+    ['served as a watch like any other', { bytes: endless }, 0, 36_000],
+    ['ended before its end', { bytes: endless, end: 'close', lastsMs: 20_000 }, 1, 20_000],
+    ['no JSON', { bytes: ['<html>\n'] }, 1, 0],
+    ['not there yet', refusal(404, 'NotFound'), 1, 0],
+    ['frozen', frozen, 1, 41_000],
+  ])(
+    '%s, is given up for pages; only where it is not offered, for good',
+    async (_, script, wantAgain, withinMs) => {
+      api.streams = [script, { bytes: [initialEnd(20)] }]
+      api.listed = { version: 10, items: [made('a', 3)] }
+      api.watches = [refusal(410, 'Expired')]
+      await start()
+      await clock.advance(withinMs)
+      expect(informer.hasSynced()).toBe(true)
+      await clock.advance(0)
+      expect(api.streams).toHaveLength(1 - wantAgain)
+      expect(api.listedAt).toHaveLength(2 - wantAgain)
+      expect(stalls).toBe(script === frozen ? 1 : 0)
+    },
+  )
 
   it('is tried again after a failure that passes', async () => {
     api.streams = [refusal(429, 'TooManyRequests', 3_000), { bytes: [initialEnd(10)] }]
@@ -244,17 +241,30 @@ describe('a watch', () => {
     expect(api.opened).toHaveLength(51)
   })
 
-  it('that is dropped without news again and again is not opened in a hot loop', async () => {
-    const same = { bytes: [bookmark(10), line('MODIFIED', made('a', 3))], end: 'close' as const }
-    api.watches = Array.from({ length: 1_000 }, () => same)
+  it('that is quiet and cut every 20 s by something on the way is reopened at once each time', async () => {
+    api.watches = Array.from({ length: 31 }, () => ({ end: 'cut', lastsMs: 20_000 }))
     await start()
-    await clock.advance(60_000)
-    // Once at once, then 0.4 to 0.8 s, doubling to 10 s.
-    expect(api.opened.length).toBeLessThan(20)
-    api.watches = [{ bytes: [line('ADDED', made('b', 11))] }]
-    await clock.advance(10_000)
-    expect(held()).toContain('b 11')
+    await clock.advance(600_000)
+    expect(api.opened.map(({ at }) => at)).toEqual(
+      Array.from({ length: 31 }, (_, index) => index * 20_000),
+    )
+    expect(api.listedAt).toHaveLength(1)
   })
+
+  it.each(['close', 'cut'] as const)(
+    'that brings no news before its %s, again and again, is not opened in a hot loop',
+    async (end) => {
+      const same = { bytes: [bookmark(10), line('MODIFIED', made('a', 3))], end }
+      api.watches = Array.from({ length: 1_000 }, () => same)
+      await start()
+      await clock.advance(60_000)
+      // Once at once, then 0.4 to 0.8 s, doubling to 10 s.
+      expect(api.opened.length).toBeLessThan(20)
+      api.watches = [{ bytes: [line('ADDED', made('b', 11))] }]
+      await clock.advance(10_000)
+      expect(held()).toContain('b 11')
+    },
+  )
 
   it('that is turned away with a time honours it, up to a minute', async () => {
     api.watches = [refusal(429, 'TooManyRequests', 20_000), refusal(503, 'x', 3_600_000), {}]
@@ -329,72 +339,4 @@ it('an outage of ten minutes ends within ten seconds of its end', async () => {
   expect(tries).toBeLessThan(130)
   await clock.advance(10_000)
   expect(held()).toEqual(['a 3', 'b 11'])
-})
-
-describe('bad objects', () => {
-  const check = (object: ConfigMap) =>
-    object.data?.['size'] === 'huge' ? 'data.size: too large' : undefined
-  const bad = (name: string, version: number) => ({
-    ...made(name, version),
-    data: { size: 'huge' },
-  })
-
-  it('are isolated, told and listed, and heal, without a crash or a new list', async () => {
-    const counts: number[] = []
-    const observer = {
-      ...silent,
-      onBroken: (_: string, count: number) => void counts.push(count),
-    }
-    api.listed = { version: 10, items: [made('a', 3), bad('b', 4), { metadata: {} }, {}] }
-    api.watches = [
-      {
-        bytes: [
-          line('MODIFIED', bad('a', 11)),
-          line('ADDED', { metadata: { name: 'odd', namespace: 'n' } }),
-          line('ADDED', made('c', 12)),
-        ],
-        end: 'close',
-      },
-      { bytes: [line('MODIFIED', made('b', 13)), line('DELETED', bad('a', 14))] },
-    ]
-    await start({ check, observer })
-    await clock.advance(0)
-    expect(held()).toEqual(['c 12', 'b 13'].toSorted((a, b) => (a < b ? -1 : 1)))
-    expect(informer.broken()).toEqual([
-      { key: '', uid: '', reason: 'it has no name or no version' },
-      { key: 'n/odd', uid: '', reason: 'it has no name or no version' },
-    ])
-    expect(told).toEqual(['a 3', 'b gone', 'a gone', 'odd gone', 'c 12', 'b 13', 'a gone'])
-    expect(counts).toEqual([2, 3, 4, 3, 2])
-    expect(api.listedAt).toHaveLength(1)
-  })
-
-  it('in the hands of hooks that throw are the same', async () => {
-    const slip = (object: ConfigMap) => {
-      if (object.data !== undefined) throw new TypeError('cannot read it')
-      return object
-    }
-    api.listed = { version: 10, items: [bad('a', 3), made('b', 4)] }
-    await start({ transform: slip, indexers: { any: () => ['x'] } })
-    expect(held()).toEqual(['b 4'])
-    expect(informer.byIndex('any', 'x')).toHaveLength(1)
-    expect(informer.broken()).toMatchObject([
-      { key: 'n/a', reason: expect.stringContaining('cannot read it') },
-    ])
-    await stop()
-    await start({
-      indexers: {
-        size: (object) => [object.data?.['size']?.toUpperCase() ?? slip(object).kind!.slice(1)],
-      },
-    })
-    expect(informer.broken().map(({ key }) => key)).toEqual(['n/b'])
-  })
-
-  it('are told to a handler that comes late', async () => {
-    api.listed = { version: 10, items: [bad('a', 3)] }
-    await start({ check })
-    const late: string[] = []
-    informer.onChange((key, object) => late.push(object === undefined ? key.name : 'fit'))
-    expect(late).toEqual(['a'])
-  })
 })

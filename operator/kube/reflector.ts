@@ -48,8 +48,8 @@ const backoff = { baseMs: 800, capMs: 10_000 }
 /** The longest wait that a server may ask for; blind for longer is worse than one request too many. */
 const maxAskedMs = 60_000
 /**
- * Watches are this short so that a frozen one is found within 45 s: the server promises an end, and with it a bookmark,
- * which is more than it promises in between. Reopening costs one small request per kind and half minute.
+ * Watches are this short so that a frozen one is found within 45 s of its opening: the server promises an end, and with it
+ * a bookmark, which is more than it promises in between. Reopening costs one small request per kind and half minute.
  */
 const watchSeconds = { least: 25, spread: 11 }
 /** A watch that lived so long, or brought news, was healthy. */
@@ -59,9 +59,13 @@ const healthyMs = 1_000
  * Keeps a sink equal to what the API server holds: reads everything, then watches from there, for ever.
  * Guarantees: a watch that ends after it did its work is reopened at once from the last version seen, because a loaded
  * server closes watches and waiting then means blindness; only failures back off (0.8 s doubling to 10 s, jittered, or
- * what the server asks for). An expired version leads to a new reading. A watch that freezes is found within 45 s.
- * Where the server does not offer watch-list, the first attempt finds out and pages are read from then on.
- * Caveat: between two full readings deletions are seen once, as events; after an outage they show as absence in the next.
+ * what the server asks for). An expired version leads to a new reading. A watch that freezes is found within 45 s of its
+ * opening, which may take 15 s itself.
+ * Where the server does not offer watch-list (it refuses, or lets its time pass without the end of the beginning), the
+ * first attempt finds out and pages are read from then on; after any other trouble with it, pages are read this once.
+ * Caveats: between two full readings deletions are seen once, as events; after an outage they show as absence in the next.
+ * A server whose data was restored to older versions keeps a watch from a version it has yet to reach open without a word:
+ * nothing is seen until it gets there. Restore etcd with `--bump-revision --mark-compacted`, as any client of it needs.
  */
 export class Reflector<T extends KubeObject, Kept> {
   readonly #options: ReflectorOptions<T, Kept>
@@ -109,12 +113,17 @@ export class Reflector<T extends KubeObject, Kept> {
   }
 
   async #readStream(signal: AbortSignal): Promise<ReflectorState<T>> {
-    const { sink } = this.#options
+    const { sink, clock } = this.#options
+    const openedAt = clock.monotonic()
     const stream = this.#open(undefined, signal)
     const items = new Map<string, Kept>()
     for (;;) {
       const { done, value: events } = await stream.next()
-      if (done) throw new StreamError('the watch ended before it had told everything there is')
+      if (done) {
+        // A server that does not know what it is asked serves a watch for its whole time, and no end of the beginning.
+        this.#streams = clock.monotonic() - openedAt < watchSeconds.least * 1_000
+        throw new StreamError('the watch ended before it had told everything there is')
+      }
       for (const [index, event] of events.entries()) {
         if (event.type === 'BOOKMARK') {
           if (!event.initialEnd) continue
@@ -152,6 +161,7 @@ export class Reflector<T extends KubeObject, Kept> {
     const { stream = this.#open(state.from, signal) } = state
     // A stream that was handed over has told a lot already.
     const from = state.stream === undefined ? this.#last : ''
+    const wasHealthy = () => this.#last !== from || clock.monotonic() - openedAt >= healthyMs
     try {
       for await (const events of stream) {
         this.#apply(events)
@@ -159,11 +169,11 @@ export class Reflector<T extends KubeObject, Kept> {
       }
     } catch (error) {
       // A refusal says something; a cut after good service is only the end of this connection.
-      if (!isCut(error) || this.#last === from) throw error
+      if (!isCut(error) || !wasHealthy()) throw error
       log.debug({ resource: resource.plural, err: error }, 'watch was cut and is resumed')
     }
     const next: ReflectorState<T> = { kind: 'watching', from: this.#last }
-    if (this.#last !== from || clock.monotonic() - openedAt >= healthyMs) {
+    if (wasHealthy()) {
       this.#failures = 0
       return next
     }
@@ -192,16 +202,16 @@ export class Reflector<T extends KubeObject, Kept> {
     const { random, log, resource, sink } = this.#options
     const fields = { resource: resource.plural, doing: state.kind, err: error }
     const resumed: ReflectorState<T> = { kind: 'watching', from: this.#last }
-    if (error instanceof DeadlineError && state.kind === 'watching') {
-      log.warn(fields, 'watch is frozen, opening another')
+    if (error instanceof DeadlineError) {
+      log.warn(fields, 'watch is frozen and given up')
       sink.stalled()
       // No back-off: it took its time already.
-      return resumed
+      return state.kind === 'watching' ? resumed : { kind: 'listing' }
     }
     const passing = isCut(error) || isPassing(error)
     if (state.kind === 'streaming' && !passing && !isGone(error)) {
-      log.info(fields, 'cannot read everything as a stream here, listing from now on')
-      this.#streams = false
+      if (isNotOffered(error)) this.#streams = false
+      log.info({ ...fields, again: this.#streams }, 'cannot read everything as a stream, listing')
       return { kind: 'listing' }
     }
     this.#failures += 1
@@ -227,6 +237,11 @@ function isCut(error: unknown): boolean {
     error instanceof StreamError ||
     error instanceof DeadlineError
   )
+}
+
+/** True when the server does not know, or does not want, what makes a watch tell everything first. */
+function isNotOffered(error: unknown): boolean {
+  return error instanceof KubeError && [400, 422].includes(error.status)
 }
 
 /** True when the very same request may work later; otherwise (refused version or parameter) only a new reading helps. */

@@ -117,6 +117,9 @@ describe('an object that cannot be worked on', () => {
       { key: 'n/a', object: undefined, previous: good },
     ])
     expect(store.broken()).toEqual([{ key: 'n/a', uid: 'u', reason }])
+    expect(store.brokenAt('n/a')).toEqual({ key: 'n/a', uid: 'u', reason })
+    expect([store.brokenAt('n/b'), store.brokenSize]).toEqual([undefined, 1])
+    expect([store.has('n/a', 'u'), store.has('n/a', 'v')]).toEqual([true, false])
     expect(store.get('n/a')).toBeUndefined()
     expect(store.size).toBe(1)
     expect([...store.values()].map((object) => object.metadata.name)).toEqual(['b'])

@@ -65,6 +65,11 @@ export class Store<T extends KubeObject> {
     return objectOf(this.#entries.get(key))
   }
 
+  /** True when the name holds this very object, broken or not. */
+  has(key: string, uid: string): boolean {
+    return this.#entries.get(key)?.uid === uid
+  }
+
   /** Without a copy: do not change the store in between. */
   *values(): Generator<T, void, undefined> {
     for (const { found } of this.#entries.values()) if ('object' in found) yield found.object
@@ -84,6 +89,14 @@ export class Store<T extends KubeObject> {
 
   broken(): readonly BrokenObject[] {
     return [...this.#broken.values()]
+  }
+
+  get brokenSize(): number {
+    return this.#broken.size
+  }
+
+  brokenAt(key: string): BrokenObject | undefined {
+    return this.#broken.get(key)
   }
 
   /** Reads what the server sent, whatever it is; never throws. */

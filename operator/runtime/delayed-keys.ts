@@ -33,6 +33,10 @@ export class DelayedKeys {
     if (due < this.#timerAt) this.#arm()
   }
 
+  remove(key: string): void {
+    this.#due.delete(key)
+  }
+
   clear(): void {
     this.#cancel?.()
     this.#due.clear()

@@ -6,10 +6,15 @@ import { EventRecorder, referenceTo, type EventDraft } from './events.ts'
 import { silentLogger } from '../../test/silent-logger.ts'
 import { seededRandom, VirtualClock } from '../../test/virtual-clock.ts'
 
+const taken = new KubeError({ status: 409, reason: 'AlreadyExists', message: 'it is there' })
+
 let clock: VirtualClock
 let stored: Map<string, Event>
 let failure: (() => KubeError) | undefined
+/** So many requests are done and seem to fail. */
+let answersLost: number
 let recorder: EventRecorder
+let dropped: number
 let stop: AbortController
 let running: Promise<void>
 
@@ -17,16 +22,22 @@ beforeEach(() => {
   clock = new VirtualClock()
   stored = new Map()
   failure = undefined
-  const answer = (work: () => Event): Promise<never> => {
-    if (failure !== undefined) return Promise.reject(failure())
+  answersLost = 0
+  dropped = 0
+  const answer = async (work: () => Event): Promise<never> => {
+    if (failure !== undefined) throw failure()
+    const event = work()
+    answersLost -= 1
+    if (answersLost >= 0) throw new KubeError({ status: 0, reason: 'Unreachable', message: 'x' })
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- events are all there is here
-    return Promise.resolve(work() as unknown as never)
+    return event as unknown as never
   }
   const client: Pick<KubeClient, 'create' | 'patch'> = {
     create: (_, object) =>
       answer(() => {
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as above
         const event = object as unknown as Event
+        if (stored.has(event.metadata.name)) throw taken
         stored.set(event.metadata.name, event)
         return event
       }),
@@ -48,6 +59,9 @@ beforeEach(() => {
     log: silentLogger,
     reportingController: 'guildhall.dev/operator',
     reportingInstance: 'pod-1',
+    onDrop: () => {
+      dropped += 1
+    },
   })
   stop = new AbortController()
   running = recorder.run({ stop: stop.signal, abort: new AbortController().signal })
@@ -129,7 +143,7 @@ describe('a flood', () => {
     for (let count = 0; count < 100; count += 1) recorder.record(draft(`note ${count}`))
     await clock.advance(0)
     expect(stored.size).toBe(25)
-    expect(recorder.dropped).toBe(75)
+    expect(dropped).toBe(75)
     await clock.advance(5 * 60_000)
     recorder.record(draft('later'))
     await clock.advance(0)
@@ -140,7 +154,21 @@ describe('a flood', () => {
     for (let count = 0; count < 5_000; count += 1) recorder.record(draft('x', `o${count}`))
     await clock.advance(0)
     expect(stored.size).toBe(1_000)
-    expect(recorder.dropped).toBe(4_000)
+    expect(dropped).toBe(4_000)
+  })
+
+  it('that was told keeps none from being told after it, and what is told again stays', async () => {
+    for (let count = 0; count < 1_000; count += 1) recorder.record(draft('x', `o${count}`))
+    await clock.advance(0)
+    for (const name of ['o0', 'late', 'o0', 'later', 'o1']) recorder.record(draft('x', name))
+    await clock.advance(10_000)
+    const of = (name: string) =>
+      [...stored.values()]
+        .filter(({ regarding }) => regarding.name === name)
+        .map(({ series }) => series?.count ?? 1)
+    // o1 made room for `late` and is told anew; o0 was told a moment before.
+    expect(['o0', 'late', 'later', 'o1'].map(of)).toEqual([[3], [1], [1], [1, 1]])
+    expect(dropped).toBe(0)
   })
 })
 
@@ -153,6 +181,22 @@ describe('a failure', () => {
     await clock.advance(10_000)
     expect(stored.size).toBe(1)
   })
+
+  it.each([0, 3])(
+    'that is only a lost answer is no failure, with %i repetitions meanwhile',
+    async (repetitions) => {
+      answersLost = 1
+      recorder.record(draft('x'))
+      await clock.advance(0)
+      for (let count = 0; count < repetitions; count += 1) recorder.record(draft('x'))
+      await clock.advance(1_000)
+      recorder.record(draft('x'))
+      await clock.advance(10_000)
+      expect(stored.size).toBe(1)
+      expect(only()?.series?.count).toBe(repetitions + 2)
+      expect(dropped).toBe(0)
+    },
+  )
 
   it('that names a time is heeded, and the event is told then', async () => {
     const asked: number[] = []
@@ -177,7 +221,7 @@ describe('a failure', () => {
     failure = () => new KubeError({ status: 403, reason: 'Forbidden', message: 'x' })
     recorder.record(draft('x'))
     await clock.advance(100)
-    expect(recorder.dropped).toBe(1)
+    expect(dropped).toBe(1)
     failure = undefined
     recorder.record(draft('y'))
     await clock.advance(0)

@@ -1,6 +1,6 @@
 import type { KubeClient } from '../kube/client.ts'
 import { events, type Event, type ObjectReference } from '../kube/core.ts'
-import { isForbidden, isNotFound, isTransient } from '../kube/errors.ts'
+import { isAlreadyExists, isForbidden, isNotFound, isTransient } from '../kube/errors.ts'
 import { apiVersionOf, type KubeObject, type Resource } from '../kube/resource.ts'
 import { formatMicroTime } from '../kube/time.ts'
 import { withDeadline } from '../kube/wait.ts'
@@ -29,6 +29,8 @@ export interface EventRecorderOptions {
   readonly reportingController: string
   /** The Pod. */
   readonly reportingInstance: string
+  /** An event was not written, since there were too many or the server refused it. */
+  readonly onDrop?: (() => void) | undefined
 }
 
 interface Series {
@@ -65,29 +67,25 @@ export function referenceTo(resource: Resource, object: KubeObject): ObjectRefer
 /**
  * Writes `events.k8s.io/v1` Events in the background.
  * Guarantees: `record` returns at once and never throws; repetitions become a series; one object gets 25 events at once
- * and then one per 5 minutes; memory is bounded; a failed event is logged and forgotten.
+ * and then one per 5 minutes; memory is bounded, of a thousand series the one that was told longest ago makes room; a failed
+ * event is logged and forgotten.
  * Caveat: events vanish within the hour and may be dropped; the truth belongs in status. Needs `create`, `patch` on events.
  */
 export class EventRecorder implements Runnable {
   readonly name = 'events'
   readonly #options: EventRecorderOptions
   readonly #queue: WorkQueue
+  /** In the order of their last use. */
   readonly #series = new Map<string, Series>()
   readonly #buckets = new Map<string, Bucket>()
-  #dropped = 0
 
   constructor(options: EventRecorderOptions) {
     this.#options = options
     this.#queue = new WorkQueue(options)
   }
 
-  /** How many events were not written, since there were too many or the server refused them. */
-  get dropped(): number {
-    return this.#dropped
-  }
-
   record(draft: EventDraft): void {
-    const { clock } = this.#options
+    const { clock, onDrop } = this.#options
     const key = JSON.stringify([
       draft.regarding,
       draft.related,
@@ -97,17 +95,20 @@ export class EventRecorder implements Runnable {
     ])
     const known = this.#series.get(key)
     const now = clock.now()
-    if (known !== undefined) {
+    this.#series.delete(key)
+    if (known !== undefined && (known.sent < known.count || now - known.lastAt < seriesMs)) {
+      this.#series.set(key, known)
       known.count += 1
       known.lastAt = now
       this.#queue.addAfter(key, updateMs)
       return
     }
-    if (this.#series.size >= maxSeries || !this.#take(draft.regarding)) {
-      this.#dropped += 1
+    const { regarding } = draft
+    if (!this.#take(regarding)) {
+      onDrop?.()
       return
     }
-    const { regarding } = draft
+    if (this.#series.size >= maxSeries) this.#evict()
     const suffix = `${now.toString(16)}${this.#options.random.uuid().slice(0, 4)}`
     this.#series.set(key, {
       draft,
@@ -133,29 +134,32 @@ export class EventRecorder implements Runnable {
     for (const key of this.#series.keys()) await this.#write(key, signals.abort)
   }
 
+  #evict(): void {
+    const [oldest] = this.#series
+    if (oldest === undefined) return
+    const [key, series] = oldest
+    this.#series.delete(key)
+    this.#queue.remove(key)
+    if (series.sent < series.count) this.#options.onDrop?.()
+  }
+
   async #write(key: string, signal: AbortSignal): Promise<void> {
     const series = this.#series.get(key)
-    if (series === undefined || signal.aborted) return
-    const { clock, log } = this.#options
-    if (series.sent === series.count) {
-      if (clock.now() - series.lastAt >= seriesMs) this.#series.delete(key)
-      else this.#queue.addAfter(key, seriesMs)
-      return
-    }
+    if (series === undefined || series.sent === series.count || signal.aborted) return
+    const { clock, log, onDrop } = this.#options
     const { count } = series
     try {
       const limits = { clock, ms: 10_000, name: 'an event', signal }
       await withDeadline(limits, (within) => this.#send(series, within))
       series.sent = count
       this.#queue.forget(key)
-      this.#queue.addAfter(key, seriesMs)
     } catch (error) {
       if (isTransient(error) && this.#queue.failures(key) < 5) {
         if (error.retryAfterMs === undefined) this.#queue.addRateLimited(key)
         else this.#queue.addAfter(key, error.retryAfterMs)
         return
       }
-      this.#dropped += 1
+      onDrop?.()
       this.#series.delete(key)
       this.#queue.forget(key)
       // A namespace that is being deleted forbids new events; that is no news.
@@ -167,17 +171,21 @@ export class EventRecorder implements Runnable {
     const { client } = this.#options
     const { name, namespace } = series
     const call = { signal, priority: 'events' } as const
-    if (series.sent > 0) {
-      try {
-        const body = { series: seriesOf(series) }
-        await client.patch(events, { name, namespace }, { type: 'merge', body }, call)
-        return
-      } catch (error) {
-        // It lived out its hour; tell it anew.
-        if (!isNotFound(error)) throw error
-      }
+    const create = async () => client.create(events, this.#event(series), call)
+    const update = async () => {
+      const body = { series: seriesOf(series) }
+      await client.patch(events, { name, namespace }, { type: 'merge', body }, call)
     }
-    await client.create(events, this.#event(series), call)
+    try {
+      await (series.sent > 0 ? update() : create())
+    } catch (error) {
+      // It lived out its hour; tell it anew.
+      if (series.sent > 0 && isNotFound(error)) await create()
+      // Made before, and the answer was lost: only a count can be news.
+      else if (series.sent === 0 && isAlreadyExists(error)) {
+        if (series.count > 1) await update()
+      } else throw error
+    }
   }
 
   #event(series: Series): Omit<Event, 'apiVersion' | 'kind'> {

@@ -47,19 +47,20 @@ const help = {
   informer_relist_missed_events_total: 'Changes that a new list found and no event had told.',
   informer_stalls_total: 'Watches that were found frozen and opened anew.',
   informer_broken_objects: 'Objects that are there and cannot be worked on.',
+  events_dropped_total: 'Events that were not written: there were too many, or they were refused.',
 } as const
 type Name = keyof typeof help
 
 /**
  * Figures under the names that dashboards for controllers already know.
- * Guarantee: all series of a controller, an election and a cache start at 0, so that a rate over the first failure is not lost.
+ * Guarantee: all series of a controller, an election and a cache start at 0, so that a rate over the first failure is not
+ * lost; only the time of a cache's last event begins with the first.
  */
 export class Metrics {
   /** Product metrics register here, too. */
   readonly registry = new Registry()
   readonly #clock: Clock
   readonly #queues = new Map<string, WorkQueueView>()
-  readonly #resources = new Set<string>()
 
   /**
    * `process`: also CPU, memory, garbage collection and the lag of the event loop (`nodejs_eventloop_lag_*`; it is looked at
@@ -125,15 +126,18 @@ export class Metrics {
     this.#leader.set({ name }, isLeader ? 1 : 0)
   }
 
+  /** For `EventRecorder`'s `onDrop`. */
+  readonly onEventDropped = (): void => {
+    this.#dropped.inc()
+  }
+
   /** For `Informer`'s `observer`. */
   readonly informer: InformerObserver = {
-    onEvents: (resource) => {
-      this.#lastEvent.set({ resource }, this.#clock.now() / 1000)
-      if (this.#resources.has(resource)) return
-      this.#resources.add(resource)
+    onMade: (resource) => {
       for (const counter of [this.#missed, this.#stalls]) counter.inc({ resource }, 0)
-      this.#broken.inc({ resource }, 0)
+      this.#broken.set({ resource }, 0)
     },
+    onEvents: (resource) => this.#lastEvent.set({ resource }, this.#clock.now() / 1000),
     onRelist: (resource, missed) => this.#missed.inc({ resource }, missed),
     onStall: (resource) => this.#stalls.inc({ resource }),
     onBroken: (resource, count) => this.#broken.set({ resource }, count),
@@ -170,6 +174,7 @@ export class Metrics {
   readonly #missed = this.#counter('informer_relist_missed_events_total', 'resource')
   readonly #stalls = this.#counter('informer_stalls_total', 'resource')
   readonly #broken = this.#gauge('informer_broken_objects', 'resource')
+  readonly #dropped = this.#counter('events_dropped_total')
 
   #counter<L extends string>(name: Name, ...labelNames: readonly L[]): Counter<L> {
     return new Counter({ name, help: help[name], labelNames, registers: [this.registry] })

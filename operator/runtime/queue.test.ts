@@ -32,6 +32,20 @@ describe('a key', () => {
     expect(queue.depth).toBe(0)
   })
 
+  it('that is let go of is not handed out, wherever it waits', async () => {
+    const { clock, queue } = made()
+    queue.add('under work')
+    await queue.get()
+    for (const key of ['under work', 'next']) queue.add(key)
+    queue.addAfter('later', 1_000)
+    queue.addRateLimited('failed')
+    for (const key of ['under work', 'next', 'later', 'failed']) queue.remove(key)
+    expect([queue.depth, queue.failures('failed')]).toEqual([0, 0])
+    queue.done('under work')
+    await clock.advance(2_000)
+    expect(queue.depth).toBe(0)
+  })
+
   it('goes to a worker that already waits', async () => {
     const { queue } = made()
     const waiting = queue.get()

@@ -86,6 +86,13 @@ export class WorkQueue {
     this.#failures.delete(key)
   }
 
+  /** Lets go of a key that waits; one that is being worked on is not stopped. */
+  remove(key: string): void {
+    this.#delayed.remove(key)
+    this.#failures.delete(key)
+    if (this.#waiting.delete(key) || this.#again.delete(key)) this.#addedAt.delete(key)
+  }
+
   /** How often the key failed in a row. */
   failures(key: string): number {
     return this.#failures.get(key) ?? 0

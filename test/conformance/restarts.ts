@@ -28,6 +28,7 @@ export function restartSuite(world: WorldOf, backend: Backend): void {
         onRelist: () => {
           relists += 1
         },
+        onMade: () => undefined,
         onStall: () => undefined,
         onBroken: () => undefined,
       }

@@ -249,12 +249,16 @@ async function createPod(
 const podPauseMs = 15_000
 
 async function remove(world: World, agent: Agent, signal: AbortSignal): Promise<void> {
+  const { agents, client } = world
+  const { namespace, name, uid } = agent.metadata
   try {
-    const { namespace, name, uid } = agent.metadata
-    world.agents.noteWrite(
-      await world.client.delete(world.agents.resource, { namespace, name, uid }, { signal }),
-    )
+    const kept = await client.delete(agents.resource, { namespace, name, uid }, { signal })
+    agents.noteWrite(kept)
+    if (kept !== undefined) return
   } catch (error) {
     if (!isNotFound(error)) throw error
   }
+  // A deletion that is complete has no version to note, and nothing is to be decided on a view from before it.
+  if (!(await agents.waitUntilGone(agent, { signal, timeoutMs: 5_000 })))
+    throw new WaitError(1_000, 'its deletion has not come back yet')
 }

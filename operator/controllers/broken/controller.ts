@@ -8,7 +8,7 @@ import type { Reconcile } from '../../runtime/controller.ts'
 import { done, type Result } from '../../runtime/outcome.ts'
 import type { World } from '../world.ts'
 
-type AnyInformer = Pick<Informer<KubeObject>, 'resource' | 'get' | 'broken' | 'onChange'>
+type AnyInformer = Pick<Informer<KubeObject>, 'resource' | 'get' | 'brokenAt' | 'onChange'>
 
 /** The same word on every kind. */
 const stalled = taskConditions.Stalled
@@ -19,8 +19,9 @@ const fieldManager = 'guildhall-broken'
 export function watchBroken(world: World, enqueue: (key: string) => void): void {
   for (const informer of informersOf(world))
     informer.onChange((ref, object) => {
-      if (object === undefined ? isBroken(informer, keyOf(ref)) : saysBroken(object))
-        enqueue(`${informer.resource.plural}/${keyOf(ref)}`)
+      const key = keyOf(ref)
+      if (object === undefined ? informer.brokenAt(key) !== undefined : saysBroken(object))
+        enqueue(`${informer.resource.plural}/${key}`)
     })
 }
 
@@ -47,7 +48,7 @@ export function brokenReconciler(world: World): Reconcile {
         { fieldManager, subresource: 'status', signal },
       )
     }
-    const broken = informer.broken().find((one) => one.key === key)
+    const broken = informer.brokenAt(key)
     const news = broken === undefined ? undefined : `${broken.uid} ${broken.reason}`
     try {
       if (broken === undefined) {
@@ -94,9 +95,6 @@ type WithStatus = KubeObject & {
 function informersOf({ requests, tasks, agents, models }: World): readonly AnyInformer[] {
   return [requests, tasks, agents, models]
 }
-
-const isBroken = (informer: AnyInformer, key: string): boolean =>
-  informer.broken().some((one) => one.key === key)
 
 /**
  * Where a field has another type than its definition says, server-side apply ends so, with status 500; asking again is no

@@ -46,9 +46,9 @@ export const kernelBugs: readonly SeededBug[] = [
     edits: [
       {
         file: 'operator/kube/reflector.ts',
-        find: "if (error instanceof DeadlineError && state.kind === 'watching') {",
+        find: 'if (error instanceof DeadlineError) {',
         replace:
-          "if (error instanceof DeadlineError && state.kind === 'watching') {\n      return { kind: 'waiting', ms: 1e9, next: resumed }",
+          "if (error instanceof DeadlineError) {\n      return { kind: 'waiting', ms: 1e9, next: resumed }",
       },
     ],
   },

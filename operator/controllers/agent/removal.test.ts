@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest'
+import { Cache, calmAudit } from '../../../test/cache.ts'
+import { agent } from '../../../test/objects.ts'
+import { silentLogger as log } from '../../../test/silent-logger.ts'
+import { VirtualClock } from '../../../test/virtual-clock.ts'
+import type { AgentSettings } from '../../config.ts'
+import { agents as agentKind, agentTasks } from '../../api/kinds.ts'
+import { Lines } from '../../hub/lines.ts'
+import { pods } from '../../kube/core.ts'
+import { KubeError } from '../../kube/errors.ts'
+import { keyOf, type KubeObject } from '../../kube/resource.ts'
+import { taskIndexes, type World } from '../world.ts'
+import { agentReconciler, Outcomes } from './controller.ts'
+import { StartFailures } from './start-failures.ts'
+
+const going = agent('coding-1', { state: 'terminated' })
+const goneAlready = new KubeError({ status: 404, reason: 'NotFound', message: 'gone' })
+
+/** One pass over an agent that is to go; its deletion is answered so, and the cache shows it or not. */
+async function pass(answer: KubeObject | KubeError | undefined, isShown: boolean) {
+  const clock = new VirtualClock()
+  const agents = new Cache(agentKind)
+  agents.put(going)
+  const client = {
+    delete: async () => {
+      if (isShown) agents.remove(going)
+      if (answer instanceof KubeError) throw answer
+      return answer
+    },
+  }
+  const tasks = new Cache(agentTasks, taskIndexes)
+  const world = { agents, tasks, pods: new Cache(pods), client, clock, audit: calmAudit }
+  const reconcile = agentReconciler(world as unknown as World, {
+    lines: new Lines(clock),
+    settings: {} as AgentSettings,
+    outcomes: new Outcomes(),
+    starts: new StartFailures(clock),
+  })
+  return reconcile(keyOf(going.metadata), { signal: new AbortController().signal, log })
+}
+
+test.each([
+  ['is done once the cache shows it', undefined, true],
+  ['by somebody else is done once the cache shows it', goneAlready, true],
+  ['that a finalizer holds up is done, and its write comes back', going, false],
+] as const)('a removal %s', async (_, answer, isShown) => {
+  await expect(pass(answer, isShown)).resolves.toEqual({ kind: 'done' })
+})
+
+test.each([undefined, goneAlready])(
+  'nothing is decided on a view from before a removal, answered %s',
+  async (answer) => {
+    await expect(pass(answer, false)).rejects.toThrow('has not come back yet')
+  },
+)
