@@ -99,7 +99,13 @@ describe('an answer', () => {
     expect(result.outputTokens).toBeGreaterThan(0)
     expect(events[0]).toEqual({ kind: 'started', model: 'rehearsal' })
     expect(traces).toHaveLength(1)
-    expect(traces[0]).toMatchObject({ id: result.trace, verdict: 'ok', text: result.text, sent: 1 })
+    expect(traces[0]).toMatchObject({
+      id: result.trace,
+      verdict: 'ok',
+      text: result.text,
+      sent: 1,
+      fixed: { truncate: false, shift: false, options: { num_ctx: 2048 } },
+    })
     const used = gateway.tokens({ request: 'hello' })
     expect(used).toEqual(gateway.tokens({ request: 'hello', task: 'hello-code' }))
     expect(used).toEqual({

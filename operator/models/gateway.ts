@@ -14,7 +14,7 @@ import {
 import type { ChatAnswer, ChatTimers } from './servers/chat.ts'
 import { ModelError } from './errors.ts'
 import { createLedger, type CallBudget, type Owner, type TokenCount } from './ledger.ts'
-import { answerTokens, type ModelProfile } from './profile.ts'
+import { answerTokens, fixedRequest, type ModelProfile } from './profile.ts'
 import { createReplicas, placesOf } from './queue/replicas.ts'
 import { lintSchema, type AnswerSchema } from './answers/schema.ts'
 import { createSlots, type Slots } from './queue/slots.ts'
@@ -149,6 +149,8 @@ export function createGateway(options: {
       }
     }
 
+    const fixed = profile.provider === 'ollama' ? fixedRequest(profile) : undefined
+
     /** Tells of the call; gives the id under which it is found. */
     function record(outcome: Outcome): string {
       const { system, user, dropped } = prompt
@@ -167,6 +169,7 @@ export function createGateway(options: {
         system,
         prompt: user,
         dropped,
+        fixed,
         temperature,
         seed,
         maxTokens,

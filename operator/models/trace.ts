@@ -1,4 +1,5 @@
 import type { FencedBlock } from '../api/agent-protocol.ts'
+import type { FixedRequest } from './profile.ts'
 
 /** Everything about one model call: enough to understand it, and to replay it. One line of JSON in the operator's log. */
 export interface TraceRecord {
@@ -19,6 +20,8 @@ export interface TraceRecord {
   readonly prompt: string
   /** Titles of sections that did not fit. */
   readonly dropped: readonly string[]
+  /** What an Ollama is told in every call of the model; undefined for other servers. */
+  readonly fixed?: FixedRequest | undefined
   readonly temperature: number
   readonly seed: number
   readonly maxTokens: number

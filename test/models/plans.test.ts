@@ -3,7 +3,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { RealOllama } from './ollama-process.ts'
 import { createGateway } from '../../operator/models/gateway.ts'
-import { modelProfile, type ModelProfile } from '../../operator/models/profile.ts'
+import { fixedRequest, modelProfile, type ModelProfile } from '../../operator/models/profile.ts'
+import { loadedModels } from '../../operator/models/servers/server.ts'
 import type { TraceRecord } from '../../operator/models/trace.ts'
 import { planProblems } from '../../operator/planner/check-plan.ts'
 import { readFacts } from '../../operator/planner/facts.ts'
@@ -103,10 +104,20 @@ test.each(requests.map(({ name }) => name))(
   },
 )
 
-test('no question with its answer was longer than the context, and every question had the same options', () => {
-  expect(calls.length).toBeGreaterThan(requests.length)
-  for (const { inputTokens, maxTokens } of calls)
+test('no question with its answer was longer than the context', () => {
+  const counted = calls.filter(({ inputTokens }) => inputTokens > 0)
+  expect(counted.length).toBeGreaterThan(requests.length)
+  for (const { inputTokens, maxTokens } of counted)
     expect(inputTokens + maxTokens).toBeLessThanOrEqual(profile.contextTokens)
+})
+
+test('every question had the same options, and the server keeps the model as it was first loaded', async () => {
+  const told = new Set(calls.map(({ fixed }) => JSON.stringify(fixed)))
+  expect([...told]).toEqual([JSON.stringify(fixedRequest(profile))])
+  const loaded = await loadedModels(profile, { signal })
+  expect(loaded.map(({ name, contextTokens }) => [name, contextTokens])).toEqual([
+    [smallModel, profile.contextTokens],
+  ])
 })
 
 function table(): string {
