@@ -117,6 +117,8 @@ export class Caller {
       return (await withDeadline({ clock, ms, name, signal: call.signal }, work)) as R
     } catch (cause) {
       if (!(cause instanceof DeadlineError)) throw cause
+      // Not every deadline is this call's: the caller's own has to reach the caller as what it is.
+      if (call.signal?.aborted === true) throw call.signal.reason
       throw new KubeError({ status: 0, reason: 'Timeout', message: cause.message, cause })
     }
   }

@@ -12,6 +12,7 @@ import {
   type Script,
   type ScriptedServer,
 } from '../../test/scripted-server.ts'
+import { DeadlineError, withDeadline } from './wait.ts'
 
 let server: ScriptedServer
 let client: KubeClient
@@ -132,6 +133,13 @@ describe('a server that does not answer', () => {
     const call = client.get(configMaps, { ...ref, signal: caller.signal })
     caller.abort(new Error('changed my mind'))
     await expect(call).rejects.toThrow('changed my mind')
+  })
+
+  it('is left at the deadline of the caller, which is not taken for one of the call', async () => {
+    await serve(() => undefined)
+    const update = (signal: AbortSignal) => client.update(configMaps, stored, { signal })
+    const whole = withDeadline({ clock: systemClock, ms: 50, name: 'the whole' }, update)
+    await expect(whole).rejects.toEqual(new DeadlineError('the whole', 50))
   })
 })
 

@@ -1,5 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import { KubeClient } from '../kube/client.ts'
+import { configMaps } from '../kube/core.ts'
 import { KubeError } from '../kube/errors.ts'
+import type { HttpRequest } from '../kube/transport.ts'
+import { aborted } from '../kube/wait.ts'
 import { Controller, type Outcome, type Reconcile, type View } from './controller.ts'
 import { type Logger } from './logger.ts'
 import { silentLogger } from '../../test/silent-logger.ts'
@@ -57,6 +61,22 @@ afterEach(async () => {
   abort.abort()
   await running
 })
+
+/** A client whose server takes requests and never answers. */
+function deafClient(clock: VirtualClock): KubeClient {
+  const never = async ({ signal }: HttpRequest) => {
+    await aborted(signal)
+    throw signal.reason
+  }
+  const config = {
+    server: 'http://localhost',
+    namespace: 'n',
+    credentials: async () => ({ headers: {}, tls: {} }),
+    refresh: ignore,
+  }
+  const transport = { call: never, stream: never, close: async () => undefined }
+  return new KubeClient({ config, clock, random: seededRandom(1), transport })
+}
 
 const conflict = new KubeError({ status: 409, reason: 'Conflict', message: 'conflict' })
 const busy = new KubeError({ status: 429, reason: 'x', message: 'x', retryAfterMs: 7_000 })
@@ -131,6 +151,19 @@ describe('a run', () => {
     await clock.advance(60_500)
     expect(told).toBe(1)
     expect(outcomes).toEqual(['timeout', 'success'])
+  })
+
+  it('that takes too long inside a call of the API is counted as the same', async () => {
+    const clock = new VirtualClock()
+    const client = deafClient(clock)
+    const get = async (signal: AbortSignal) =>
+      client.get(configMaps, { namespace: 'n', name: 'a', signal, timeoutMs: 3_600_000 })
+    const { controller, outcomes } = start(async (_, { signal }) => get(signal).then(() => done), {
+      clock,
+    })
+    controller.enqueue('n/a')
+    await clock.advance(60_000)
+    expect(outcomes).toEqual(['timeout'])
   })
 
   it('of a failing key does not hold up others', async () => {
