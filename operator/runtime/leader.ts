@@ -32,6 +32,9 @@ export interface LeaderOptions {
   readonly onChange?: (isLeader: boolean) => void
 }
 
+/** How long giving the Lease back may take. */
+export const releaseMs = 3_000
+
 /**
  * - `following`: somebody else leads, or nobody does yet. `seenAt` is when we saw the record change, on our own clock.
  * - `leading`: we hold the Lease; `renewedAt` is when the last good renewal was sent.
@@ -166,7 +169,7 @@ export class LeaderElector {
       acquireTime: now,
     }
     try {
-      const limits = { priority: 'lease', timeoutMs: 2_000 } as const
+      const limits = { priority: 'lease', timeoutMs: releaseMs } as const
       this.#lease = await client.update(leases, { ...this.#lease, spec }, limits)
       log.info({}, 'lease released')
     } catch (error) {

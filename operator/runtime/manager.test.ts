@@ -2,7 +2,8 @@ import { EventEmitter } from 'node:events'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { aborted } from '../kube/wait.ts'
 import { silentLogger } from '../../test/silent-logger.ts'
-import { LeadershipLostError, Manager, type ManagerOptions } from './manager.ts'
+import { releaseMs } from './leader.ts'
+import { LeadershipLostError, longestStopMs, Manager, type ManagerOptions } from './manager.ts'
 import type { Runnable } from './runnable.ts'
 import { stopSignal } from './signals.ts'
 import { VirtualClock } from '../../test/virtual-clock.ts'
@@ -28,6 +29,8 @@ function part(name: string, drainMs = 0): Runnable {
     },
   }
 }
+
+const deaf: Runnable = { name: 'deaf', run: () => new Promise(() => undefined) }
 
 function manager(options: Partial<ManagerOptions> = {}) {
   const loss = Promise.withResolvers<'lost'>()
@@ -99,13 +102,44 @@ describe('a manager', () => {
   })
 
   it('leaves behind what ignores everything', async () => {
-    const deaf: Runnable = { name: 'deaf', run: () => new Promise(() => undefined) }
     const { running } = manager({ leading: [deaf], drainMs: 1_000, abortMs: 500 })
     await clock.advance(200)
     life.abort()
     await clock.advance(1_500)
     await running
     expect(history.at(-1)).toBe('server down')
+  })
+
+  it('has one drain time for all parts, and is done within the time that it names', async () => {
+    const { running } = manager({
+      always: [part('events', 3_600_000), deaf],
+      leading: [part('slow', 3_600_000), deaf],
+      election: {
+        acquire: async () => undefined,
+        keep: ({ signal }) => aborted(signal).then(() => 'stopped' as const),
+        release: async () => clock.sleep(releaseMs, {}),
+      },
+    })
+    await clock.advance(200)
+    life.abort()
+    await clock.advance(longestStopMs)
+    await running
+    expect(history).toEqual(expect.arrayContaining(['slow ends aborted', 'events ends aborted']))
+    expect(history.at(-1)).toBe('server down')
+  })
+
+  it('lets what always runs end in the time that the leader has left, and not much later', async () => {
+    const { running } = manager({
+      always: [part('events', 700)],
+      leading: [part('controller', 200)],
+      drainMs: 1_000,
+      abortMs: 10,
+    })
+    await clock.advance(200)
+    life.abort()
+    await clock.advance(900)
+    await running
+    expect(history).toContain('events ends')
   })
 
   it('aborts at once when the lease is lost, and fails', async () => {
