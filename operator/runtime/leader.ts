@@ -1,7 +1,8 @@
 import type { KubeClient } from '../kube/client.ts'
 import { leases, type Lease } from '../kube/core.ts'
-import { isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts'
+import { isAlreadyExists, isConflict, isNotFound, isRefusal } from '../kube/errors.ts'
 import { formatMicroTime } from '../kube/time.ts'
+import { withDeadline } from '../kube/wait.ts'
 import type { Clock, Random } from './clock.ts'
 import type { Logger } from './logger.ts'
 
@@ -79,6 +80,8 @@ export class LeaderElector {
   #lease: Lease | undefined
   #attempt: Promise<unknown> = Promise.resolve()
   #released = false
+  /** Nobody told whether our last write was carried out. */
+  #unanswered = false
   #seenAt = 0
 
   constructor(options: LeaderOptions) {
@@ -152,28 +155,43 @@ export class LeaderElector {
     }
   }
 
-  /** Gives the Lease back, so that another takes over at once instead of after its time. Never rejects. */
+  /**
+   * Gives the Lease back, so that another takes over at once instead of after its time; also one that we hold without
+   * knowing, because the answer never came. Never rejects; ends within `releaseMs`.
+   */
   async release(): Promise<void> {
-    const { client, clock, log } = this.#options
+    const { clock, log } = this.#options
     this.#released = true
     // A renewal under way would win over the release, or take the Lease back right after it.
     await this.#attempt.catch(() => undefined)
-    if (this.#state.kind !== 'leading' || this.#lease?.spec === undefined) return
+    const mayHold = this.#state.kind === 'leading' || this.#unanswered
     this.#become({ kind: 'following' })
-    const now = formatMicroTime(clock.now())
-    const spec = {
-      ...this.#lease.spec,
-      holderIdentity: '',
-      leaseDurationSeconds: 1,
-      renewTime: now,
-      acquireTime: now,
-    }
+    if (!mayHold) return
     try {
-      const limits = { priority: 'lease', timeoutMs: releaseMs } as const
-      this.#lease = await client.update(leases, { ...this.#lease, spec }, limits)
-      log.info({}, 'lease released')
+      const limits = { clock, ms: releaseMs, name: 'giving the lease back' }
+      await withDeadline(limits, (signal) => this.#giveBack(signal))
     } catch (error) {
       log.warn({ err: error }, 'lease could not be released')
+    }
+  }
+
+  /** A write of ours without an answer may be carried out at any moment, so what we know may be old twice. */
+  async #giveBack(signal: AbortSignal): Promise<void> {
+    const { client, clock, log, identity } = this.#options
+    for (let attempt = 0; ; attempt += 1) {
+      if (attempt > 0 || this.#unanswered) await this.#look(signal)
+      if (this.#lease === undefined || this.holder !== identity) return
+      const now = formatMicroTime(clock.now())
+      const times = { leaseDurationSeconds: 1, renewTime: now, acquireTime: now }
+      const spec = { ...this.#lease.spec, holderIdentity: '', ...times }
+      try {
+        const limits = { signal, priority: 'lease' } as const
+        this.#lease = await client.update(leases, { ...this.#lease, spec }, limits)
+        log.info({}, 'lease released')
+        return
+      } catch (error) {
+        if (attempt > 0 || !isConflict(error)) throw error
+      }
     }
   }
 
@@ -186,6 +204,7 @@ export class LeaderElector {
       this.#attempt = attempt
       if (!(await attempt)) return false
     } catch (error) {
+      if (isRefusal(error)) this.#unanswered = false
       if (signal.aborted) throw error
       // A conflict says that what we know is old: look before the next attempt.
       if (isConflict(error) || isAlreadyExists(error) || isNotFound(error)) await this.#look(signal)
@@ -217,11 +236,13 @@ export class LeaderElector {
       leaseTransitions: (old?.spec?.leaseTransitions ?? 0) + (old === undefined || mine ? 0 : 1),
     }
     const limits = this.#limits(signal)
+    this.#unanswered = true
     this.#note(
       old === undefined
         ? await client.create(leases, { metadata: { namespace, name }, spec }, limits)
         : await client.update(leases, { ...old, spec }, limits),
     )
+    this.#unanswered = false
     return true
   }
 
