@@ -58,7 +58,7 @@ export interface Call extends CallOptions {
   readonly repeatable: boolean
 }
 
-const connections = 32
+const inFlight = 32
 const callMs = 15_000
 const maxRetries = 3
 const retryPolicy = { baseMs: 100, capMs: 5_000 }
@@ -77,8 +77,10 @@ export class Caller {
   ) {
     const { config, clock, rate = 500, burst = 1_000, userAgent = 'guildhall (node)' } = options
     this.#options = options
+    // One more for the lease, which goes when all others are taken.
+    const connections = inFlight + 1
     this.#transport = options.transport ?? new Transport({ config, userAgent, connections })
-    this.#limiter = shared.limiter ?? new Limiter({ clock, rate, burst, inFlight: connections })
+    this.#limiter = shared.limiter ?? new Limiter({ clock, rate, burst, inFlight })
     this.#host = new URL(config.server).host
     this.#guard = shared.guard
   }

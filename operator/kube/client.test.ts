@@ -187,6 +187,26 @@ it('more calls than connections wait for their turn, and all come back, good or 
   expect(most).toBeLessThanOrEqual(32)
 })
 
+it('a call for the lease is answered although all others hang', async () => {
+  await serve((request, response) => {
+    if (request.path.endsWith('/lease')) reply(response, 200, stored)
+  })
+  const life = new AbortController()
+  const others = Array.from({ length: 40 }, () =>
+    client.get(configMaps, { ...ref, signal: life.signal }),
+  )
+  const lease = client.get(configMaps, {
+    ...ref,
+    name: 'lease',
+    priority: 'lease',
+    timeoutMs: 2_000,
+  })
+  await expect(lease).resolves.toEqual(stored)
+  expect(server.requests).toHaveLength(33)
+  life.abort(new Error('test is over'))
+  await Promise.allSettled(others)
+})
+
 describe('a list', () => {
   it('joins its pages and names the kind of each item', async () => {
     await serve((request, response) => {
