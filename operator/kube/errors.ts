@@ -78,7 +78,8 @@ export function errorFromAnswer(
   retryAfterHeader?: string,
 ): KubeError {
   const answer: Refusal = typeof body === 'object' && body !== null ? body : {}
-  const seconds = Number(retryAfterHeader ?? answer.details?.retryAfterSeconds ?? Number.NaN)
+  // An empty header says nothing, and is 0 as a number.
+  const seconds = Number(retryAfterHeader?.trim() || (answer.details?.retryAfterSeconds ?? Number.NaN))
   const causes = answer.details?.causes
   const text = typeof body === 'string' ? body.trim().slice(0, 300) : ''
   return new KubeError({
