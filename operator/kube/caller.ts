@@ -56,6 +56,8 @@ export interface Call extends CallOptions {
   readonly contentType?: string
   /** True where doing it twice is the same as doing it once. */
   readonly repeatable: boolean
+  /** True where the answer may be text, or nothing; an object unless told. */
+  readonly mayBeText?: boolean
 }
 
 const inFlight = 32
@@ -135,7 +137,9 @@ export class Caller {
         const answer = await this.#reported(method, () =>
           this.#transport.call({ method, path, body, contentType, signal: within, beforeSend }),
         )
-        return answer.body
+        return call.mayBeText === true
+          ? answer.body
+          : objectOf(answer, `${method} ${path.split('?', 1)[0]}`)
       })
     } finally {
       this.#limiter.release()
@@ -195,6 +199,15 @@ export class Caller {
   async close(): Promise<void> {
     await this.#transport.close()
   }
+}
+
+/** A proxy in between may answer well, too, with a page of its own. */
+function objectOf(answer: { readonly status: number; readonly body: unknown }, what: string) {
+  const { status, body } = answer
+  if (typeof body === 'object' && body !== null) return body
+  const came = body === undefined || body === null ? 'nothing' : JSON.stringify(body).slice(0, 300)
+  const message = `${what}: HTTP status ${status} with what is no JSON object: ${came}`
+  throw new KubeError({ status: 0, reason: 'Unreadable', message })
 }
 
 /** How long to wait before repeating, or undefined when it must not be repeated. */

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { systemClock, systemRandom } from '../runtime/clock.ts'
 import { KubeClient } from './client.ts'
 import { configMaps } from './core.ts'
-import { isConflict, isGone, isTransient } from './errors.ts'
+import { isConflict, isGone, isTransient, KubeError } from './errors.ts'
 import {
   refuse,
   reply,
@@ -257,6 +257,26 @@ it('a conflict carries what the server said', async () => {
   await expect(call).rejects.toSatisfy(isConflict)
   await expect(call).rejects.toThrow('PUT /api/v1/namespaces/n/configmaps/a: refused: Conflict')
 })
+
+it.each([
+  ['a page', 'text/html', '<html>Please log in', '"<html>Please log in"'],
+  ['nothing', 'application/json', '', 'nothing'],
+  ['no object', 'application/json', 'null', 'nothing'],
+])(
+  'a good answer that is %s is an error that says so, but for raw',
+  async (_, type, body, want) => {
+    await serve((_request, response) => {
+      response.writeHead(200, { 'content-type': type }).end(body)
+    })
+    const call = client.get(configMaps, ref)
+    await expect(call).rejects.toBeInstanceOf(KubeError)
+    await expect(call).rejects.toMatchObject({ status: 0, reason: 'Unreadable' })
+    await expect(call).rejects.toThrow(
+      `GET /api/v1/namespaces/n/configmaps/a: HTTP status 200 with what is no JSON object: ${want}`,
+    )
+    await expect(client.raw('GET', '/healthz')).resolves.not.toBeInstanceOf(Error)
+  },
+)
 
 it('what is sent is what was given, with its type filled in', async () => {
   await serve((request, response) => reply(response, 201, JSON.parse(request.body)))
