@@ -73,13 +73,13 @@ describe('a manager', () => {
   it('starts and stops its parts in order', async () => {
     const { made, running } = manager()
     await clock.advance(50)
-    expect(made.problem()).toBeDefined()
+    expect(made.problem()).toBe('the caches are not complete')
     await clock.advance(100)
     expect(made.problem()).toBeUndefined()
     expect(history).toEqual(wholeStart)
     life.abort()
     await clock.advance(10)
-    expect(made.problem()).toBeDefined()
+    expect(made.problem()).toBe('the process is stopping')
     await clock.advance(90)
     await running
     expect(history.slice(5)).toEqual([
@@ -165,6 +165,56 @@ describe('a manager', () => {
     await failed
     expect(history).toContain('controller ends')
     expect(history.at(-1)).toBe('server down')
+  })
+
+  it('fails also with what happened while it was stopping', async () => {
+    const clumsy: Runnable = {
+      name: 'clumsy',
+      run: async ({ stop }) => {
+        await aborted(stop)
+        throw new Error('the last write failed')
+      },
+    }
+    const { running } = manager({ leading: [clumsy] })
+    const failed = expect(running).rejects.toThrow('the last write failed')
+    await clock.advance(200)
+    life.abort()
+    await clock.advance(100)
+    await failed
+    expect(history.at(-1)).toBe('server down')
+  })
+
+  it('fails and cuts off the drain when the lease is lost meanwhile', async () => {
+    const { running, lose } = manager({ leading: [part('controller', 20_000)] })
+    const failed = expect(running).rejects.toBeInstanceOf(LeadershipLostError)
+    await clock.advance(200)
+    life.abort()
+    await clock.advance(100)
+    lose()
+    await clock.advance(100)
+    await failed
+    expect(history).toContain('controller ends aborted')
+  })
+
+  it('that failed does not stand for election any more', async () => {
+    const broken: Runnable = { name: 'broken', run: () => Promise.reject(new Error('broken')) }
+    let stands = true
+    const { running } = manager({
+      always: [broken],
+      election: {
+        acquire: async ({ signal }) => {
+          await aborted(signal)
+          stands = false
+          throw signal.reason
+        },
+        keep: async () => 'stopped',
+        release: async () => void history.push(`released ${stands ? 'too early' : 'in time'}`),
+      },
+    })
+    const failed = expect(running).rejects.toThrow('broken')
+    await clock.advance(200)
+    await failed
+    expect(history).toContain('released in time')
   })
 
   it('that is stopped before its caches are complete starts nothing', async () => {

@@ -62,13 +62,14 @@ export class LeadershipLostError extends Error {
  * Guarantees: on a lost lease everything that leads is aborted at once, not drained; the lease is renewed until the drain
  * is over, and given back only after the last write. What always runs drains in the time that what leads has left, but has
  * `abortMs` at least.
- * Errors: `run` rejects with the first failure of a part, or `LeadershipLostError`, after everything has been stopped.
+ * Errors: `run` rejects with the first failure of a part, or `LeadershipLostError`, after everything has been stopped; also
+ * when that came while the process was stopping anyway.
  */
 export class Manager {
   readonly #options: ManagerOptions
   readonly #drainMs: number
   readonly #abortMs: number
-  #ready = false
+  #phase: 'starting' | 'ready' | 'stopping' = 'starting'
 
   constructor(options: ManagerOptions) {
     this.#options = options
@@ -78,24 +79,31 @@ export class Manager {
 
   /** A sentence while the caches are not complete or the process is stopping, for the readiness check. */
   problem(): string | undefined {
-    return this.#ready ? undefined : 'the caches are not complete'
+    if (this.#phase === 'ready') return undefined
+    return this.#phase === 'starting' ? 'the caches are not complete' : 'the process is stopping'
   }
 
   /** Runs until the signal is aborted or a part fails. */
   async run(options: { readonly signal: AbortSignal }): Promise<void> {
     const { log, server, caches, election, always = [], leading } = this.#options
-    const { signal } = options
-    const failure = Promise.withResolvers<never>()
+    // Its reason is the first failure.
+    const failed = new AbortController()
+    const ending = new AbortController()
+    const end = ending.signal
+    const stop = () => ending.abort(options.signal.reason)
+    const fail = (error: unknown) => {
+      failed.abort(error)
+      ending.abort(error)
+    }
+    if (options.signal.aborted) stop()
+    options.signal.addEventListener('abort', stop, { once: true })
     const until = async (work: Promise<unknown>): Promise<void> => {
       try {
-        await Promise.race([work, failure.promise, aborted(signal)])
+        await Promise.race([work, aborted(end)])
       } catch (error) {
-        if (!signal.aborted) throw error
+        if (!end.aborted) throw error
       }
     }
-    // Somebody may fail when nobody races any more; that must not end the process as an unhandled rejection.
-    failure.promise.catch(() => undefined)
-    const fail = (error: unknown) => failure.reject(error)
 
     await server?.start()
     const cacheLife = new AbortController()
@@ -106,17 +114,17 @@ export class Manager {
     let keeping: Promise<void> | undefined
     try {
       await until(Promise.all(caches.map((cache) => this.#warm(cache, cacheLife.signal))))
-      if (signal.aborted) return
-      this.#ready = true
+      if (end.aborted) return
+      this.#phase = 'ready'
       background.start()
-      await until(election?.acquire({ signal }) ?? Promise.resolve())
-      if (signal.aborted) return
+      await until(election?.acquire({ signal: end }) ?? Promise.resolve())
+      if (end.aborted) return
       keeping = this.#keep(renewal.signal, work.abort).catch(fail)
       log.info({ parts: leading.map((part) => part.name) }, 'starting what the leader runs')
       work.start()
-      await until(aborted(signal))
+      await aborted(end)
     } finally {
-      this.#ready = false
+      this.#phase = 'stopping'
       log.info({}, 'stopping')
       const { clock } = this.#options
       const drainedAt = clock.monotonic() + this.#drainMs
@@ -128,6 +136,7 @@ export class Manager {
       await election?.release()
       await server?.stop()
       log.info({}, 'stopped')
+      failed.signal.throwIfAborted()
     }
   }
 
