@@ -187,6 +187,26 @@ it('more calls than connections wait for their turn, and all come back, good or 
   expect(most).toBeLessThanOrEqual(32)
 })
 
+it('closing cuts connections of a former certificate, too', async () => {
+  await serve((_, response) => void response.writeHead(200).write('{"type":'))
+  let tls = {}
+  const credentials = async () => ({ headers: {}, tls })
+  const config = { ...server.config, credentials }
+  const other = new KubeClient({ config, clock: systemClock, random: systemRandom })
+  const { signal } = new AbortController()
+  const read = async (stream: AsyncIterable<Buffer>) => {
+    for await (const _ of stream);
+  }
+  const watches: Promise<void>[] = []
+  for (let count = 0; count < 3; count += 1) {
+    tls = {}
+    watches.push(read(await other.rawStream('/x', {}, { signal })))
+  }
+  const ends = Promise.allSettled(watches)
+  await other.close()
+  expect((await ends).map((end) => end.status)).toEqual(['rejected', 'rejected', 'rejected'])
+})
+
 it('a call for the lease is answered although all others hang', async () => {
   await serve((request, response) => {
     if (request.path.endsWith('/lease')) reply(response, 200, stored)
