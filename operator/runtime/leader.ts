@@ -64,8 +64,9 @@ export function leaderIdentity(
 /**
  * Leader election on a Lease, by the rules of client-go.
  * Guarantees: the holder's timestamps are never compared with our clock; what counts is when we saw the record change.
- * Every write carries the version it was decided on. The one addition: a holder that is known to have ended is not waited
- * for.
+ * Every write carries the version it was decided on.
+ * Two differences: a holder that is known to have ended is not waited for; and a follower looks every 0.5 to 0.6 s instead
+ * of every 2 s or so, to find a Lease that was given back. That is about 1.8 reads of one object a second per follower.
  * Writes through `client.guarded(() => elector.writableMs())` stop before anybody else may lead, even after a pause.
  * Caveats: this is no fence at the server. A write that was sent in time may be carried out later, and the monotonic clock
  * of a suspended machine stands still; so writes must also be safe by names, versions and preconditions.
