@@ -73,7 +73,7 @@ async function main(): Promise<void> {
       new HealthServer({
         port: config.healthPort,
         live: { lease: () => operator.elector.problem(), loop: eventLoopCheck() },
-        ready: { caches: () => operator.manager.problem() },
+        ready: { manager: () => operator.manager.problem() },
         metrics: () => metrics.text(),
       }),
   )

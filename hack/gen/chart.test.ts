@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { parseConfig } from '../../operator/config.ts'
+import { longestStopMs } from '../../operator/runtime/manager.ts'
 import {
   configOf,
   helmProgram,
@@ -61,6 +62,14 @@ describe.skipIf(helm === '').each(variants)('the chart %s', (_, settings) => {
     )
 
     expect(lacking.map(({ name }) => name)).toEqual([])
+  })
+
+  it('gives the operator longer to stop than it takes', () => {
+    const operator = objects.filter(({ metadata }) => metadata.name === 'guildhall-operator')
+    const seconds = operator.flatMap(podsOf).map((pod) => pod['terminationGracePeriodSeconds'])
+
+    expect(seconds).toHaveLength(1)
+    expect(Number(seconds[0]) * 1000).toBeGreaterThan(longestStopMs)
   })
 
   it('mounts only volumes that are there', () => {

@@ -56,9 +56,11 @@ export interface Call extends CallOptions {
   readonly contentType?: string
   /** True where doing it twice is the same as doing it once. */
   readonly repeatable: boolean
+  /** True where the answer may be text, or nothing; an object unless told. */
+  readonly mayBeText?: boolean
 }
 
-const connections = 32
+const inFlight = 32
 const callMs = 15_000
 const maxRetries = 3
 const retryPolicy = { baseMs: 100, capMs: 5_000 }
@@ -77,8 +79,10 @@ export class Caller {
   ) {
     const { config, clock, rate = 500, burst = 1_000, userAgent = 'guildhall (node)' } = options
     this.#options = options
+    // One more for the lease, which goes when all others are taken.
+    const connections = inFlight + 1
     this.#transport = options.transport ?? new Transport({ config, userAgent, connections })
-    this.#limiter = shared.limiter ?? new Limiter({ clock, rate, burst, inFlight: connections })
+    this.#limiter = shared.limiter ?? new Limiter({ clock, rate, burst, inFlight })
     this.#host = new URL(config.server).host
     this.#guard = shared.guard
   }
@@ -117,6 +121,8 @@ export class Caller {
       return (await withDeadline({ clock, ms, name, signal: call.signal }, work)) as R
     } catch (cause) {
       if (!(cause instanceof DeadlineError)) throw cause
+      // Not every deadline is this call's: the caller's own has to reach the caller as what it is.
+      if (call.signal?.aborted === true) throw call.signal.reason
       throw new KubeError({ status: 0, reason: 'Timeout', message: cause.message, cause })
     }
   }
@@ -131,7 +137,9 @@ export class Caller {
         const answer = await this.#reported(method, () =>
           this.#transport.call({ method, path, body, contentType, signal: within, beforeSend }),
         )
-        return answer.body
+        return call.mayBeText === true
+          ? answer.body
+          : objectOf(answer, `${method} ${path.split('?', 1)[0]}`)
       })
     } finally {
       this.#limiter.release()
@@ -191,6 +199,15 @@ export class Caller {
   async close(): Promise<void> {
     await this.#transport.close()
   }
+}
+
+/** A proxy in between may answer well, too, with a page of its own. */
+function objectOf(answer: { readonly status: number; readonly body: unknown }, what: string) {
+  const { status, body } = answer
+  if (typeof body === 'object' && body !== null) return body
+  const came = body === undefined || body === null ? 'nothing' : JSON.stringify(body).slice(0, 300)
+  const message = `${what}: HTTP status ${status} with what is no JSON object: ${came}`
+  throw new KubeError({ status: 0, reason: 'Unreadable', message })
 }
 
 /** How long to wait before repeating, or undefined when it must not be repeated. */

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { systemClock, systemRandom } from '../runtime/clock.ts'
 import { KubeClient } from './client.ts'
 import { configMaps } from './core.ts'
-import { isConflict, isGone, isTransient } from './errors.ts'
+import { isConflict, isGone, isTransient, KubeError } from './errors.ts'
 import {
   refuse,
   reply,
@@ -12,6 +12,7 @@ import {
   type Script,
   type ScriptedServer,
 } from '../../test/scripted-server.ts'
+import { DeadlineError, withDeadline } from './wait.ts'
 
 let server: ScriptedServer
 let client: KubeClient
@@ -133,6 +134,13 @@ describe('a server that does not answer', () => {
     caller.abort(new Error('changed my mind'))
     await expect(call).rejects.toThrow('changed my mind')
   })
+
+  it('is left at the deadline of the caller, which is not taken for one of the call', async () => {
+    await serve(() => undefined)
+    const update = (signal: AbortSignal) => client.update(configMaps, stored, { signal })
+    const whole = withDeadline({ clock: systemClock, ms: 50, name: 'the whole' }, update)
+    await expect(whole).rejects.toEqual(new DeadlineError('the whole', 50))
+  })
 })
 
 it('a refused token is read again once, for any verb', async () => {
@@ -177,6 +185,46 @@ it('more calls than connections wait for their turn, and all come back, good or 
   const ends = await Promise.allSettled(calls)
   expect(ends.filter((end) => end.status === 'fulfilled')).toHaveLength(50)
   expect(most).toBeLessThanOrEqual(32)
+})
+
+it('closing cuts connections of a former certificate, too', async () => {
+  await serve((_, response) => void response.writeHead(200).write('{"type":'))
+  let tls = {}
+  const credentials = async () => ({ headers: {}, tls })
+  const config = { ...server.config, credentials }
+  const other = new KubeClient({ config, clock: systemClock, random: systemRandom })
+  const { signal } = new AbortController()
+  const read = async (stream: AsyncIterable<Buffer>) => {
+    for await (const _ of stream);
+  }
+  const watches: Promise<void>[] = []
+  for (let count = 0; count < 3; count += 1) {
+    tls = {}
+    watches.push(read(await other.rawStream('/x', {}, { signal })))
+  }
+  const ends = Promise.allSettled(watches)
+  await other.close()
+  expect((await ends).map((end) => end.status)).toEqual(['rejected', 'rejected', 'rejected'])
+})
+
+it('a call for the lease is answered although all others hang', async () => {
+  await serve((request, response) => {
+    if (request.path.endsWith('/lease')) reply(response, 200, stored)
+  })
+  const life = new AbortController()
+  const others = Array.from({ length: 40 }, () =>
+    client.get(configMaps, { ...ref, signal: life.signal }),
+  )
+  const lease = client.get(configMaps, {
+    ...ref,
+    name: 'lease',
+    priority: 'lease',
+    timeoutMs: 2_000,
+  })
+  await expect(lease).resolves.toEqual(stored)
+  expect(server.requests).toHaveLength(33)
+  life.abort(new Error('test is over'))
+  await Promise.allSettled(others)
 })
 
 describe('a list', () => {
@@ -229,6 +277,26 @@ it('a conflict carries what the server said', async () => {
   await expect(call).rejects.toSatisfy(isConflict)
   await expect(call).rejects.toThrow('PUT /api/v1/namespaces/n/configmaps/a: refused: Conflict')
 })
+
+it.each([
+  ['a page', 'text/html', '<html>Please log in', '"<html>Please log in"'],
+  ['nothing', 'application/json', '', 'nothing'],
+  ['no object', 'application/json', 'null', 'nothing'],
+])(
+  'a good answer that is %s is an error that says so, but for raw',
+  async (_, type, body, want) => {
+    await serve((_request, response) => {
+      response.writeHead(200, { 'content-type': type }).end(body)
+    })
+    const call = client.get(configMaps, ref)
+    await expect(call).rejects.toBeInstanceOf(KubeError)
+    await expect(call).rejects.toMatchObject({ status: 0, reason: 'Unreadable' })
+    await expect(call).rejects.toThrow(
+      `GET /api/v1/namespaces/n/configmaps/a: HTTP status 200 with what is no JSON object: ${want}`,
+    )
+    await expect(client.raw('GET', '/healthz')).resolves.not.toBeInstanceOf(Error)
+  },
+)
 
 it('what is sent is what was given, with its type filled in', async () => {
   await serve((request, response) => reply(response, 201, JSON.parse(request.body)))

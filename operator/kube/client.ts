@@ -349,7 +349,8 @@ export class KubeClient {
     body?: unknown,
     options: CallOptions & { readonly contentType?: string } = {},
   ): Promise<unknown> {
-    return this.#caller.call({ ...options, method, path, body, repeatable: method === 'GET' })
+    const repeatable = method === 'GET'
+    return this.#caller.call({ ...options, method, path, body, repeatable, mayBeText: true })
   }
 
   /** Any path whose answer comes bit by bit, such as a Pod's log that is followed. Not limited, not repeated, no deadline. */

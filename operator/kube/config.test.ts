@@ -134,6 +134,18 @@ describe('with a kubeconfig', () => {
     expect(await token()).toBe('Bearer token-2')
   })
 
+  it('a file that cannot be read after a refusal is told by the next credentials, until it can', async () => {
+    const config = await load({ token: 'first' })
+    await put('kubeconfig', 'half a f: {')
+    config.refresh()
+    await expect(config.credentials()).rejects.toThrow()
+    await expect(config.credentials()).rejects.toThrow()
+    await put('kubeconfig', text({ token: 'second' }))
+    await expect(config.credentials()).resolves.toMatchObject({
+      headers: { authorization: 'Bearer second' },
+    })
+  })
+
   it('it wins over the Pod it runs in', async () => {
     await put('kubeconfig', text({ token: 'secret' }))
     const env = { KUBERNETES_SERVICE_HOST: '10.0.0.1' }

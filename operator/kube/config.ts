@@ -26,7 +26,7 @@ export interface KubeConfig {
   readonly namespace: string
   /** Cheap: called for every request. Rotated tokens and certificates show up within a minute. */
   credentials(): Promise<Credentials>
-  /** Forgets what was cached; called after a 401. */
+  /** Forgets what was cached; called after a 401. Never throws: what cannot be read is found by the next `credentials`. */
   refresh(): void
 }
 
@@ -114,6 +114,7 @@ export async function kubeconfigFile(options: {
     return loader
   }
   let loader = load()
+  let isOld = false
   const cluster = loader.getCurrentCluster()
   if (cluster === null) {
     throw new Error(
@@ -122,6 +123,8 @@ export async function kubeconfigFile(options: {
   }
   let tls: TlsMaterial = {}
   const read = async (): Promise<Credentials> => {
+    if (isOld) loader = load()
+    isOld = false
     // The loader fills in what `https.request` takes; this is the part that matters here.
     const found: { headers?: Record<string, string>; auth?: string } & {
       -readonly [Field in keyof TlsMaterial]: TlsMaterial[Field]
@@ -146,7 +149,7 @@ export async function kubeconfigFile(options: {
     credentials: cached.get,
     refresh: () => {
       // The loader keeps exec tokens without expiry for ever; only a new one runs the plug-in again.
-      loader = load()
+      isOld = true
       cached.clear()
     },
   }

@@ -55,7 +55,10 @@ describe('an answer', () => {
     ['the header', {}, '2', 2000],
     ['the body', { details: { retryAfterSeconds: 3 } }, undefined, 3000],
     ['a date, which is not used', {}, 'Wed, 21 Oct 2026 07:28:00 GMT', undefined],
+    ['the header, at once', {}, '0', 0],
     ['neither', {}, undefined, undefined],
+    ['an empty header, which says nothing', {}, ' ', undefined],
+    ['the body beside an empty header', { details: { retryAfterSeconds: 3 } }, '', 3000],
   ])('tells when to come back by %s', (_, body, header, want) => {
     expect(errorFromAnswer('GET /x', 429, body, header).retryAfterMs).toBe(want)
   })

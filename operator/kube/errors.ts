@@ -14,7 +14,10 @@ export class KubeError extends Error {
   readonly code = 'kube'
   /** HTTP status; 0 when there was no answer. */
   readonly status: number
-  /** `metav1.Status.reason`, or `Unreachable` / `Timeout` when there was no answer. */
+  /**
+   * `metav1.Status.reason`; when there was no answer `Unreachable`, `Timeout`, or `Unreadable` where something else than an
+   * API server answered, such as a proxy.
+   */
   readonly reason: string
   readonly causes: readonly ErrorCause[]
   /** How long the server asked us to wait. */
@@ -78,7 +81,10 @@ export function errorFromAnswer(
   retryAfterHeader?: string,
 ): KubeError {
   const answer: Refusal = typeof body === 'object' && body !== null ? body : {}
-  const seconds = Number(retryAfterHeader ?? answer.details?.retryAfterSeconds ?? Number.NaN)
+  // An empty header says nothing, and is 0 as a number.
+  const seconds = Number(
+    retryAfterHeader?.trim() || (answer.details?.retryAfterSeconds ?? Number.NaN),
+  )
   const causes = answer.details?.causes
   const text = typeof body === 'string' ? body.trim().slice(0, 300) : ''
   return new KubeError({

@@ -43,6 +43,24 @@ it('no more than the bound are under way, and a release lets the next one in', a
   expect(order).toHaveLength(3)
 })
 
+it('the lease passes a full bound, also when it has to wait for the rate, and nobody else does', async () => {
+  const clock = new VirtualClock()
+  const limiter = new Limiter({ clock, rate: 10, burst: 2, inFlight: 1 })
+  const order = started(limiter, 'status', 'status', 'lease', 'lease')
+  await clock.advance(0)
+  expect(order).toEqual(['status', 'lease'])
+  await clock.advance(100)
+  expect(order).toEqual(['status', 'lease', 'lease'])
+  await clock.advance(60_000)
+  limiter.release()
+  limiter.release()
+  await clock.advance(0)
+  expect(order).toHaveLength(3)
+  limiter.release()
+  await clock.advance(0)
+  expect(order).toEqual(['status', 'lease', 'lease', 'status'])
+})
+
 it('who gives up leaves the line and takes nothing', async () => {
   const clock = new VirtualClock()
   const limiter = new Limiter({ clock, rate: 1, burst: 1, inFlight: 100 })

@@ -1,6 +1,9 @@
 import type { Cancel, Clock } from './ports.ts'
 
-/** Who goes first when requests have to wait, most urgent first. `lease` is for leader election alone. */
+/**
+ * Who goes first when requests have to wait, most urgent first. `lease` is for leader election alone, which asks one thing
+ * at a time: it passes a full in-flight bound, or requests that hang would cost the leadership.
+ */
 export const priorities = ['lease', 'assign', 'status', 'refill', 'events'] as const
 export type Priority = (typeof priorities)[number]
 
@@ -11,7 +14,7 @@ export interface LimiterOptions {
   readonly rate: number
   /** Requests that may go at once after a quiet time. */
   readonly burst: number
-  /** Requests under way at the same time; no more than there are connections, else the queue hides in the pool. */
+  /** Requests under way at the same time beside `lease`; fewer than there are connections, else the queue hides in the pool. */
   readonly inFlight: number
 }
 
@@ -43,7 +46,7 @@ export class Limiter {
   async acquire(priority: Priority, options: { readonly signal: AbortSignal }): Promise<void> {
     options.signal.throwIfAborted()
     const line = this.#waiting[priorities.indexOf(priority)] ?? []
-    if (this.#waiting.every((queue) => queue.length === 0) && this.#take()) return
+    if (this.#waiting.every((queue) => queue.length === 0) && this.#take(priority)) return
     await new Promise<void>((resolve, reject) => {
       const leave = () => {
         line.splice(line.indexOf(waiter), 1)
@@ -66,12 +69,16 @@ export class Limiter {
     this.#serve()
   }
 
-  #take(): boolean {
-    const { clock, rate, burst, inFlight } = this.#options
+  #isFull(priority: Priority): boolean {
+    return priority !== 'lease' && this.#underWay >= this.#options.inFlight
+  }
+
+  #take(priority: Priority): boolean {
+    const { clock, rate, burst } = this.#options
     const now = clock.monotonic()
     this.#tokens = Math.min(burst, this.#tokens + ((now - this.#filledAt) / 1000) * rate)
     this.#filledAt = now
-    if (this.#underWay >= inFlight || this.#tokens < 1) return false
+    if (this.#isFull(priority) || this.#tokens < 1) return false
     this.#tokens -= 1
     this.#underWay += 1
     return true
@@ -79,12 +86,19 @@ export class Limiter {
 
   #serve(): void {
     for (;;) {
-      const line = this.#waiting.find((queue) => queue.length > 0)
-      if (line === undefined) return
-      if (!this.#take()) break
-      line.shift()?.go()
+      const first = this.#waiting.findIndex((queue) => queue.length > 0)
+      const priority = priorities[first]
+      if (priority === undefined) return
+      if (!this.#take(priority)) {
+        if (!this.#isFull(priority)) this.#serveLater()
+        return
+      }
+      this.#waiting[first]?.shift()?.go()
     }
-    if (this.#cancelTimer !== undefined || this.#underWay >= this.#options.inFlight) return
+  }
+
+  #serveLater(): void {
+    if (this.#cancelTimer !== undefined) return
     const ms = Math.ceil(((1 - this.#tokens) / this.#options.rate) * 1000)
     this.#cancelTimer = this.#options.clock.after(Math.max(1, ms), () => {
       this.#cancelTimer = undefined

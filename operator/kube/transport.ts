@@ -1,4 +1,4 @@
-import { Agent, type Dispatcher } from 'undici'
+import { Pool, type Dispatcher } from 'undici'
 import type { KubeConfig, TlsMaterial } from './config.ts'
 import { errorFromAnswer, KubeError, WriteBarredError } from './errors.ts'
 import { orAborted } from './wait.ts'
@@ -59,7 +59,8 @@ const askBeforeSend: Dispatcher.DispatcherComposeInterceptor = (dispatch) => (op
 /**
  * HTTP/1.1 over kept connections: one pool for calls, another for watches, which hold a connection each.
  * HTTP/2 is off: aborting requests leaked in undici's HTTP/2 (nodejs/undici 5566), and every watch ends by abort; it was
- * also slower. Both pools are replaced when the CA or the client certificate changes.
+ * also slower. Both pools are replaced when the CA or the client certificate changes. They are no `Agent`s, which forget
+ * their connections once told to close.
  */
 export class Transport implements HttpTransport {
   readonly #config: KubeConfig
@@ -67,6 +68,8 @@ export class Transport implements HttpTransport {
   readonly #connections: number
   readonly #base: URL
   #current: Connections | undefined
+  /** The current ones, and those of former certificates until their last request has ended. */
+  readonly #open = new Set<Connections>()
 
   constructor(options: {
     readonly config: KubeConfig
@@ -93,10 +96,10 @@ export class Transport implements HttpTransport {
   }
 
   async close(): Promise<void> {
-    const current = this.#current
     this.#current = undefined
-    if (current !== undefined)
-      await Promise.all([current.calls.destroy(), current.watches.destroy()])
+    const pools = [...this.#open].flatMap(({ calls, watches }) => [calls, watches])
+    this.#open.clear()
+    await Promise.all(pools.map(async (pool) => pool.destroy()))
   }
 
   async #send(request: HttpRequest, pool: 'calls' | 'watches'): Promise<Dispatcher.ResponseData> {
@@ -119,7 +122,7 @@ export class Transport implements HttpTransport {
           signal: request.signal,
           beforeSend: request.beforeSend,
         }
-        return this.#agents(tls)[pool].request(options)
+        return this.#pools(tls)[pool].request(options)
       })
       if (response.statusCode < 300) return response
       const body = parse(await this.#guard(request, () => response.body.text()))
@@ -158,9 +161,10 @@ export class Transport implements HttpTransport {
     }
   }
 
-  #agents(tls: TlsMaterial): Connections {
+  #pools(tls: TlsMaterial): Connections {
     if (this.#current?.tls === tls) return this.#current
     const old = this.#current
+    const { origin } = this.#base
     const options = {
       allowH2: false,
       keepAliveTimeout: 30_000,
@@ -170,12 +174,20 @@ export class Transport implements HttpTransport {
     }
     this.#current = {
       tls,
-      calls: new Agent({ ...options, connections: this.#connections }).compose(askBeforeSend),
-      watches: new Agent(options),
+      calls: new Pool(origin, { ...options, connections: this.#connections }).compose(
+        askBeforeSend,
+      ),
+      watches: new Pool(origin, options),
     }
-    // Not awaited: requests on the old connections end by themselves, watches within their five minutes.
-    void Promise.allSettled([old?.calls.close(), old?.watches.close()])
+    this.#open.add(this.#current)
+    // Not awaited: requests on the old connections end by themselves, watches within a minute.
+    if (old !== undefined) void this.#retire(old)
     return this.#current
+  }
+
+  async #retire(old: Connections): Promise<void> {
+    await Promise.allSettled([old.calls.close(), old.watches.close()])
+    this.#open.delete(old)
   }
 }
 

@@ -1,5 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import { KubeClient } from '../kube/client.ts'
+import { configMaps } from '../kube/core.ts'
 import { KubeError } from '../kube/errors.ts'
+import type { HttpRequest } from '../kube/transport.ts'
+import { aborted } from '../kube/wait.ts'
 import { Controller, type Outcome, type Reconcile, type View } from './controller.ts'
 import { type Logger } from './logger.ts'
 import { silentLogger } from '../../test/silent-logger.ts'
@@ -58,8 +62,26 @@ afterEach(async () => {
   await running
 })
 
+/** A client whose server takes requests and never answers. */
+function deafClient(clock: VirtualClock): KubeClient {
+  const never = async ({ signal }: HttpRequest) => {
+    await aborted(signal)
+    throw signal.reason
+  }
+  const config = {
+    server: 'http://localhost',
+    namespace: 'n',
+    credentials: async () => ({ headers: {}, tls: {} }),
+    refresh: ignore,
+  }
+  const transport = { call: never, stream: never, close: async () => undefined }
+  return new KubeClient({ config, clock, random: seededRandom(1), transport })
+}
+
 const conflict = new KubeError({ status: 409, reason: 'Conflict', message: 'conflict' })
-const busy = new KubeError({ status: 429, reason: 'x', message: 'x', retryAfterMs: 7_000 })
+const turnedAway = (retryAfterMs: number) =>
+  new KubeError({ status: 429, reason: 'x', message: 'x', retryAfterMs })
+const busy = turnedAway(7_000)
 
 describe('a run', () => {
   it.each([
@@ -94,17 +116,19 @@ describe('a run', () => {
     expect(outcomes).toHaveLength(2)
   })
 
-  it('that is turned away comes back when it was told to', async () => {
-    let runs = 0
+  it('that is turned away comes back after the time that was asked for, not all in one moment', async () => {
+    const times: number[] = []
     const { clock, controller } = start(async () => {
-      runs += 1
+      times.push(clock.monotonic())
       throw busy
     })
-    controller.enqueue('n/a')
-    await clock.advance(6_990)
-    expect(runs).toBe(1)
-    await clock.advance(20)
-    expect(runs).toBe(2)
+    const keys = ['n/a', 'n/b', 'n/c']
+    for (const key of keys) controller.enqueue(key)
+    await clock.advance(7_300)
+    const again = times.slice(keys.length)
+    expect(again).toHaveLength(3)
+    expect(Math.min(...again)).toBeGreaterThanOrEqual(7_000)
+    expect(new Set(again).size).toBe(3)
   })
 
   it('asks to be repeated, and is', async () => {
@@ -131,6 +155,19 @@ describe('a run', () => {
     await clock.advance(60_500)
     expect(told).toBe(1)
     expect(outcomes).toEqual(['timeout', 'success'])
+  })
+
+  it('that takes too long inside a call of the API is counted as the same', async () => {
+    const clock = new VirtualClock()
+    const client = deafClient(clock)
+    const get = async (signal: AbortSignal) =>
+      client.get(configMaps, { namespace: 'n', name: 'a', signal, timeoutMs: 3_600_000 })
+    const { controller, outcomes } = start(async (_, { signal }) => get(signal).then(() => done), {
+      clock,
+    })
+    controller.enqueue('n/a')
+    await clock.advance(60_000)
+    expect(outcomes).toEqual(['timeout'])
   })
 
   it('of a failing key does not hold up others', async () => {
@@ -163,11 +200,14 @@ describe('a run', () => {
     expect(outcomes.at(-1)).toBe('error')
   })
 
-  it('error loop stays under five requests a second', async () => {
+  it.each([
+    ['an error', new Error('no')],
+    ['turned away without a pause', turnedAway(0)],
+  ])('loop stays under five requests a second: %s', async (_, error) => {
     let runs = 0
     const { clock, controller } = start(async () => {
       runs += 1
-      throw new Error('no')
+      throw error
     })
     controller.enqueue('n/a')
     await clock.advance(60_000)

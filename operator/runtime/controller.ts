@@ -76,7 +76,7 @@ interface Verdict {
   readonly next:
     | { readonly kind: 'forget' }
     | { readonly kind: 'after'; readonly ms: number }
-    | { readonly kind: 'backOff' }
+    | { readonly kind: 'backOff'; readonly atLeastMs: number }
   readonly level: 'debug' | 'warn' | 'error'
   readonly message: string
 }
@@ -155,7 +155,7 @@ export class Controller implements Runnable {
     this.#mark(key)
     this.#observer?.onRunEnd(outcome, (clock.monotonic() - startedAt) / 1000)
     if (abort.aborted) return
-    if (next.kind === 'backOff') this.#queue.addRateLimited(key)
+    if (next.kind === 'backOff') this.#queue.addRateLimited(key, next.atLeastMs)
     else this.#queue.forget(key)
     if (next.kind === 'after') this.#queue.addAfter(key, next.ms)
     if (error === undefined) log.debug({ outcome, ...next }, message)
@@ -219,7 +219,7 @@ function ofResult(result: Result): Verdict {
 }
 
 function ofError(error: unknown): Verdict {
-  const backOff = { kind: 'backOff' } as const
+  const backOff = { kind: 'backOff', atLeastMs: 0 } as const
   if (error instanceof TerminalError) {
     const message = 'reconcile failed for good'
     return { outcome: 'terminal_error', next: { kind: 'forget' }, level: 'error', message }
@@ -242,7 +242,8 @@ function ofError(error: unknown): Verdict {
     }
   }
   if (isTooManyRequests(error) && error.retryAfterMs !== undefined) {
-    const next = { kind: 'after', ms: error.retryAfterMs } as const
+    // The server may ask for no pause at all, and asks all for the same one.
+    const next = { ...backOff, atLeastMs: error.retryAfterMs }
     return { outcome: 'requeue', next, level: 'warn', message: 'reconcile was turned away' }
   }
   if (error instanceof DeadlineError) {

@@ -91,6 +91,7 @@ it('metrics count runs, keys, requests and leadership under the usual names', as
     'workqueue_retries_total{name="task"} 1',
     'workqueue_depth{name="task"} 0',
     'rest_client_requests_total{code="200",method="GET",host="h"} 1',
+    'rest_client_request_duration_seconds_count{verb="GET",host="h"} 1',
     'leader_election_master_status{name="operator"} 1',
     'leader_election_master_status{name="other"} 0',
     'controller_runtime_max_concurrent_reconciles{controller="task"} 3',

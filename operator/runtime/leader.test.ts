@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { KubeClient } from '../kube/client.ts'
+import { KubeClient, type CallOptions } from '../kube/client.ts'
 import { configMaps, leases, type Lease } from '../kube/core.ts'
 import { KubeError, WriteBarredError } from '../kube/errors.ts'
 import type { HttpTransport } from '../kube/transport.ts'
-import { LeaderElector, leaderIdentity } from './leader.ts'
+import { aborted } from '../kube/wait.ts'
+import { LeaderElector, leaderIdentity, releaseMs } from './leader.ts'
 import { silentLogger } from '../../test/silent-logger.ts'
 import { seededRandom, VirtualClock } from '../../test/virtual-clock.ts'
 
@@ -12,6 +13,8 @@ class LeaseServer {
   lease: Lease | undefined
   version = 0
   down = false
+  /** Writes are carried out, and their answers are lost. */
+  mute = false
 
   client(cut: () => boolean = () => false): Pick<KubeClient, 'get' | 'create' | 'update'> {
     const answer = async (work: () => Lease): Promise<never> => {
@@ -20,6 +23,12 @@ class LeaseServer {
       }
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- leases are all there is here
       return structuredClone(work()) as never
+    }
+    const write = async (options: CallOptions | undefined, work: () => Lease): Promise<never> => {
+      const answered = await answer(work)
+      if (this.mute) await aborted(options?.signal ?? new AbortController().signal)
+      options?.signal?.throwIfAborted()
+      return answered
     }
     const refuse = (status: number, reason: string) =>
       new KubeError({ status, reason, message: reason })
@@ -35,13 +44,13 @@ class LeaseServer {
           if (this.lease === undefined) throw refuse(404, 'NotFound')
           return this.lease
         }),
-      create: (_, object) =>
-        answer(() => {
+      create: (_, object, options) =>
+        write(options, () => {
           if (this.lease !== undefined) throw refuse(409, 'AlreadyExists')
           return store(object)
         }),
-      update: (_, object) =>
-        answer(() => {
+      update: (_, object, options) =>
+        write(options, () => {
           if (this.lease === undefined) throw refuse(404, 'NotFound')
           if (object.metadata.resourceVersion !== String(this.version)) {
             throw refuse(409, 'Conflict')
@@ -213,6 +222,51 @@ describe('leader election', () => {
       expect(make).toThrow('lease > renew > 1.2 x retry')
     },
   )
+})
+
+describe('giving the Lease back', () => {
+  const holder = () => server.lease?.spec?.holderIdentity
+  const touch = (holderIdentity: string) => {
+    server.version += 1
+    const metadata = { name: 'l', namespace: 'n', resourceVersion: String(server.version) }
+    server.lease = { metadata, spec: { ...server.lease?.spec, holderIdentity } }
+  }
+
+  it.each([
+    ['the first write', true],
+    ['a renewal', false],
+  ])('works although %s was carried out without an answer', async (_, isFirst) => {
+    server.mute = isFirst
+    const { elector } = candidate('first')
+    await clock.advance(0)
+    server.mute = true
+    await clock.advance(3_000)
+    expect([elector.isLeader, holder()]).toEqual([!isFirst, 'first'])
+    life.abort(new Error('the process is stopping'))
+    server.mute = false
+    await elector.release()
+    expect(holder()).toBe('')
+  })
+
+  it.each([
+    ['works although somebody touched it', 'first', ''],
+    ['leaves it alone when another took it', 'second', 'second'],
+  ])('%s', async (_, toucher, want) => {
+    const { elector } = candidate('first')
+    await clock.advance(0)
+    touch(toucher)
+    await elector.release()
+    expect(holder()).toBe(want)
+  })
+
+  it('ends in time although nothing is answered', async () => {
+    const { elector } = candidate('first')
+    await clock.advance(0)
+    server.mute = true
+    const released = elector.release().then(() => clock.monotonic())
+    await clock.advance(10_000)
+    await expect(released).resolves.toBe(releaseMs)
+  })
 })
 
 describe('a leader that was stopped and goes on', () => {

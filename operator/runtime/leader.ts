@@ -1,7 +1,8 @@
 import type { KubeClient } from '../kube/client.ts'
 import { leases, type Lease } from '../kube/core.ts'
-import { isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts'
+import { isAlreadyExists, isConflict, isNotFound, isRefusal } from '../kube/errors.ts'
 import { formatMicroTime } from '../kube/time.ts'
+import { withDeadline } from '../kube/wait.ts'
 import type { Clock, Random } from './clock.ts'
 import type { Logger } from './logger.ts'
 
@@ -32,6 +33,9 @@ export interface LeaderOptions {
   readonly onChange?: (isLeader: boolean) => void
 }
 
+/** How long giving the Lease back may take. */
+export const releaseMs = 3_000
+
 /**
  * - `following`: somebody else leads, or nobody does yet. `seenAt` is when we saw the record change, on our own clock.
  * - `leading`: we hold the Lease; `renewedAt` is when the last good renewal was sent.
@@ -60,8 +64,9 @@ export function leaderIdentity(
 /**
  * Leader election on a Lease, by the rules of client-go.
  * Guarantees: the holder's timestamps are never compared with our clock; what counts is when we saw the record change.
- * Every write carries the version it was decided on. The one addition: a holder that is known to have ended is not waited
- * for.
+ * Every write carries the version it was decided on.
+ * Two differences: a holder that is known to have ended is not waited for; and a follower looks every 0.5 to 0.6 s instead
+ * of every 2 s or so, to find a Lease that was given back. That is about 1.8 reads of one object a second per follower.
  * Writes through `client.guarded(() => elector.writableMs())` stop before anybody else may lead, even after a pause.
  * Caveats: this is no fence at the server. A write that was sent in time may be carried out later, and the monotonic clock
  * of a suspended machine stands still; so writes must also be safe by names, versions and preconditions.
@@ -76,6 +81,8 @@ export class LeaderElector {
   #lease: Lease | undefined
   #attempt: Promise<unknown> = Promise.resolve()
   #released = false
+  /** Nobody told whether our last write was carried out. */
+  #unanswered = false
   #seenAt = 0
 
   constructor(options: LeaderOptions) {
@@ -149,28 +156,43 @@ export class LeaderElector {
     }
   }
 
-  /** Gives the Lease back, so that another takes over at once instead of after its time. Never rejects. */
+  /**
+   * Gives the Lease back, so that another takes over at once instead of after its time; also one that we hold without
+   * knowing, because the answer never came. Never rejects; ends within `releaseMs`.
+   */
   async release(): Promise<void> {
-    const { client, clock, log } = this.#options
+    const { clock, log } = this.#options
     this.#released = true
     // A renewal under way would win over the release, or take the Lease back right after it.
     await this.#attempt.catch(() => undefined)
-    if (this.#state.kind !== 'leading' || this.#lease?.spec === undefined) return
+    const mayHold = this.#state.kind === 'leading' || this.#unanswered
     this.#become({ kind: 'following' })
-    const now = formatMicroTime(clock.now())
-    const spec = {
-      ...this.#lease.spec,
-      holderIdentity: '',
-      leaseDurationSeconds: 1,
-      renewTime: now,
-      acquireTime: now,
-    }
+    if (!mayHold) return
     try {
-      const limits = { priority: 'lease', timeoutMs: 2_000 } as const
-      this.#lease = await client.update(leases, { ...this.#lease, spec }, limits)
-      log.info({}, 'lease released')
+      const limits = { clock, ms: releaseMs, name: 'giving the lease back' }
+      await withDeadline(limits, (signal) => this.#giveBack(signal))
     } catch (error) {
       log.warn({ err: error }, 'lease could not be released')
+    }
+  }
+
+  /** A write of ours without an answer may be carried out at any moment, so what we know may be old twice. */
+  async #giveBack(signal: AbortSignal): Promise<void> {
+    const { client, clock, log, identity } = this.#options
+    for (let attempt = 0; ; attempt += 1) {
+      if (attempt > 0 || this.#unanswered) await this.#look(signal)
+      if (this.#lease === undefined || this.holder !== identity) return
+      const now = formatMicroTime(clock.now())
+      const times = { leaseDurationSeconds: 1, renewTime: now, acquireTime: now }
+      const spec = { ...this.#lease.spec, holderIdentity: '', ...times }
+      try {
+        const limits = { signal, priority: 'lease' } as const
+        this.#lease = await client.update(leases, { ...this.#lease, spec }, limits)
+        log.info({}, 'lease released')
+        return
+      } catch (error) {
+        if (attempt > 0 || !isConflict(error)) throw error
+      }
     }
   }
 
@@ -183,6 +205,7 @@ export class LeaderElector {
       this.#attempt = attempt
       if (!(await attempt)) return false
     } catch (error) {
+      if (isRefusal(error)) this.#unanswered = false
       if (signal.aborted) throw error
       // A conflict says that what we know is old: look before the next attempt.
       if (isConflict(error) || isAlreadyExists(error) || isNotFound(error)) await this.#look(signal)
@@ -214,11 +237,13 @@ export class LeaderElector {
       leaseTransitions: (old?.spec?.leaseTransitions ?? 0) + (old === undefined || mine ? 0 : 1),
     }
     const limits = this.#limits(signal)
+    this.#unanswered = true
     this.#note(
       old === undefined
         ? await client.create(leases, { metadata: { namespace, name }, spec }, limits)
         : await client.update(leases, { ...old, spec }, limits),
     )
+    this.#unanswered = false
     return true
   }
 

@@ -2,7 +2,8 @@ import { EventEmitter } from 'node:events'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { aborted } from '../kube/wait.ts'
 import { silentLogger } from '../../test/silent-logger.ts'
-import { LeadershipLostError, Manager, type ManagerOptions } from './manager.ts'
+import { releaseMs } from './leader.ts'
+import { LeadershipLostError, longestStopMs, Manager, type ManagerOptions } from './manager.ts'
 import type { Runnable } from './runnable.ts'
 import { stopSignal } from './signals.ts'
 import { VirtualClock } from '../../test/virtual-clock.ts'
@@ -28,6 +29,8 @@ function part(name: string, drainMs = 0): Runnable {
     },
   }
 }
+
+const deaf: Runnable = { name: 'deaf', run: () => new Promise(() => undefined) }
 
 function manager(options: Partial<ManagerOptions> = {}) {
   const loss = Promise.withResolvers<'lost'>()
@@ -70,13 +73,13 @@ describe('a manager', () => {
   it('starts and stops its parts in order', async () => {
     const { made, running } = manager()
     await clock.advance(50)
-    expect(made.problem()).toBeDefined()
+    expect(made.problem()).toBe('the caches are not complete')
     await clock.advance(100)
     expect(made.problem()).toBeUndefined()
     expect(history).toEqual(wholeStart)
     life.abort()
     await clock.advance(10)
-    expect(made.problem()).toBeDefined()
+    expect(made.problem()).toBe('the process is stopping')
     await clock.advance(90)
     await running
     expect(history.slice(5)).toEqual([
@@ -99,13 +102,44 @@ describe('a manager', () => {
   })
 
   it('leaves behind what ignores everything', async () => {
-    const deaf: Runnable = { name: 'deaf', run: () => new Promise(() => undefined) }
     const { running } = manager({ leading: [deaf], drainMs: 1_000, abortMs: 500 })
     await clock.advance(200)
     life.abort()
     await clock.advance(1_500)
     await running
     expect(history.at(-1)).toBe('server down')
+  })
+
+  it('has one drain time for all parts, and is done within the time that it names', async () => {
+    const { running } = manager({
+      always: [part('events', 3_600_000), deaf],
+      leading: [part('slow', 3_600_000), deaf],
+      election: {
+        acquire: async () => undefined,
+        keep: ({ signal }) => aborted(signal).then(() => 'stopped' as const),
+        release: async () => clock.sleep(releaseMs, {}),
+      },
+    })
+    await clock.advance(200)
+    life.abort()
+    await clock.advance(longestStopMs)
+    await running
+    expect(history).toEqual(expect.arrayContaining(['slow ends aborted', 'events ends aborted']))
+    expect(history.at(-1)).toBe('server down')
+  })
+
+  it('lets what always runs end in the time that the leader has left, and not much later', async () => {
+    const { running } = manager({
+      always: [part('events', 700)],
+      leading: [part('controller', 200)],
+      drainMs: 1_000,
+      abortMs: 10,
+    })
+    await clock.advance(200)
+    life.abort()
+    await clock.advance(900)
+    await running
+    expect(history).toContain('events ends')
   })
 
   it('aborts at once when the lease is lost, and fails', async () => {
@@ -131,6 +165,56 @@ describe('a manager', () => {
     await failed
     expect(history).toContain('controller ends')
     expect(history.at(-1)).toBe('server down')
+  })
+
+  it('fails also with what happened while it was stopping', async () => {
+    const clumsy: Runnable = {
+      name: 'clumsy',
+      run: async ({ stop }) => {
+        await aborted(stop)
+        throw new Error('the last write failed')
+      },
+    }
+    const { running } = manager({ leading: [clumsy] })
+    const failed = expect(running).rejects.toThrow('the last write failed')
+    await clock.advance(200)
+    life.abort()
+    await clock.advance(100)
+    await failed
+    expect(history.at(-1)).toBe('server down')
+  })
+
+  it('fails and cuts off the drain when the lease is lost meanwhile', async () => {
+    const { running, lose } = manager({ leading: [part('controller', 20_000)] })
+    const failed = expect(running).rejects.toBeInstanceOf(LeadershipLostError)
+    await clock.advance(200)
+    life.abort()
+    await clock.advance(100)
+    lose()
+    await clock.advance(100)
+    await failed
+    expect(history).toContain('controller ends aborted')
+  })
+
+  it('that failed does not stand for election any more', async () => {
+    const broken: Runnable = { name: 'broken', run: () => Promise.reject(new Error('broken')) }
+    let stands = true
+    const { running } = manager({
+      always: [broken],
+      election: {
+        acquire: async ({ signal }) => {
+          await aborted(signal)
+          stands = false
+          throw signal.reason
+        },
+        keep: async () => 'stopped',
+        release: async () => void history.push(`released ${stands ? 'too early' : 'in time'}`),
+      },
+    })
+    const failed = expect(running).rejects.toThrow('broken')
+    await clock.advance(200)
+    await failed
+    expect(history).toContain('released in time')
   })
 
   it('that is stopped before its caches are complete starts nothing', async () => {

@@ -1,5 +1,6 @@
 import { aborted } from '../kube/wait.ts'
 import type { Clock } from './clock.ts'
+import { releaseMs } from './leader.ts'
 import type { Logger } from './logger.ts'
 import type { Runnable } from './runnable.ts'
 
@@ -17,6 +18,15 @@ export interface Election {
   release(): Promise<void>
 }
 
+const drainMs = 30_000
+const abortMs = 2_000
+
+/**
+ * How long a process takes to stop at worst, with the times that hold unless told: what leads drains and is aborted, what
+ * always runs drains as briefly and is aborted, the lease is given back. The Pod's grace period has to be longer.
+ */
+export const longestStopMs = drainMs + 3 * abortMs + releaseMs
+
 export interface ManagerOptions {
   readonly log: Logger
   readonly clock: Clock
@@ -30,7 +40,7 @@ export interface ManagerOptions {
   readonly election?: Election | undefined
   /** Runs only while this process leads. */
   readonly leading: readonly Runnable[]
-  /** How long what is under way may take to end; 30 s. The Pod's grace period has to be longer. */
+  /** How long all that is under way may take to end; 30 s. See `longestStopMs`. */
   readonly drainMs?: number
   /** How long what was aborted may take to notice before it is left behind; 2 s. */
   readonly abortMs?: number
@@ -50,37 +60,50 @@ export class LeadershipLostError extends Error {
  * Starts and stops the parts of a process in order.
  * Start: server, caches, always, election, leading. Stop: leading (drained), always, caches, release the lease, server.
  * Guarantees: on a lost lease everything that leads is aborted at once, not drained; the lease is renewed until the drain
- * is over, and given back only after the last write.
- * Errors: `run` rejects with the first failure of a part, or `LeadershipLostError`, after everything has been stopped.
+ * is over, and given back only after the last write. What always runs drains in the time that what leads has left, but has
+ * `abortMs` at least.
+ * Errors: `run` rejects with the first failure of a part, or `LeadershipLostError`, after everything has been stopped; also
+ * when that came while the process was stopping anyway.
  */
 export class Manager {
   readonly #options: ManagerOptions
-  #ready = false
+  readonly #drainMs: number
+  readonly #abortMs: number
+  #phase: 'starting' | 'ready' | 'stopping' = 'starting'
 
   constructor(options: ManagerOptions) {
     this.#options = options
+    this.#drainMs = options.drainMs ?? drainMs
+    this.#abortMs = options.abortMs ?? abortMs
   }
 
   /** A sentence while the caches are not complete or the process is stopping, for the readiness check. */
   problem(): string | undefined {
-    return this.#ready ? undefined : 'the caches are not complete'
+    if (this.#phase === 'ready') return undefined
+    return this.#phase === 'starting' ? 'the caches are not complete' : 'the process is stopping'
   }
 
   /** Runs until the signal is aborted or a part fails. */
   async run(options: { readonly signal: AbortSignal }): Promise<void> {
     const { log, server, caches, election, always = [], leading } = this.#options
-    const { signal } = options
-    const failure = Promise.withResolvers<never>()
+    // Its reason is the first failure.
+    const failed = new AbortController()
+    const ending = new AbortController()
+    const end = ending.signal
+    const stop = () => ending.abort(options.signal.reason)
+    const fail = (error: unknown) => {
+      failed.abort(error)
+      ending.abort(error)
+    }
+    if (options.signal.aborted) stop()
+    options.signal.addEventListener('abort', stop, { once: true })
     const until = async (work: Promise<unknown>): Promise<void> => {
       try {
-        await Promise.race([work, failure.promise, aborted(signal)])
+        await Promise.race([work, aborted(end)])
       } catch (error) {
-        if (!signal.aborted) throw error
+        if (!end.aborted) throw error
       }
     }
-    // Somebody may fail when nobody races any more; that must not end the process as an unhandled rejection.
-    failure.promise.catch(() => undefined)
-    const fail = (error: unknown) => failure.reject(error)
 
     await server?.start()
     const cacheLife = new AbortController()
@@ -91,26 +114,29 @@ export class Manager {
     let keeping: Promise<void> | undefined
     try {
       await until(Promise.all(caches.map((cache) => this.#warm(cache, cacheLife.signal))))
-      if (signal.aborted) return
-      this.#ready = true
+      if (end.aborted) return
+      this.#phase = 'ready'
       background.start()
-      await until(election?.acquire({ signal }) ?? Promise.resolve())
-      if (signal.aborted) return
+      await until(election?.acquire({ signal: end }) ?? Promise.resolve())
+      if (end.aborted) return
       keeping = this.#keep(renewal.signal, work.abort).catch(fail)
       log.info({ parts: leading.map((part) => part.name) }, 'starting what the leader runs')
       work.start()
-      await until(aborted(signal))
+      await aborted(end)
     } finally {
-      this.#ready = false
+      this.#phase = 'stopping'
       log.info({}, 'stopping')
-      await work.stop()
-      await background.stop()
+      const { clock } = this.#options
+      const drainedAt = clock.monotonic() + this.#drainMs
+      await work.stop(this.#drainMs)
+      await background.stop(Math.max(this.#abortMs, drainedAt - clock.monotonic()))
       cacheLife.abort(new Error('the process is stopping'))
       renewal.abort(new Error('the process is stopping'))
       await Promise.allSettled([...running, keeping])
       await election?.release()
       await server?.stop()
       log.info({}, 'stopped')
+      failed.signal.throwIfAborted()
     }
   }
 
@@ -130,7 +156,7 @@ export class Manager {
 
   /** Parts that start, drain and end together. */
   #group(parts: readonly Runnable[], fail: (error: unknown) => void) {
-    const { clock, log, drainMs = 30_000, abortMs = 2_000 } = this.#options
+    const { clock, log } = this.#options
     const stop = new AbortController()
     const abort = new AbortController()
     let running: Promise<unknown> = Promise.resolve()
@@ -151,13 +177,13 @@ export class Manager {
         )
       },
       abort: end,
-      stop: async () => {
+      stop: async (ms: number) => {
         stop.abort(new Error('the process is stopping'))
         const drained = new AbortController()
-        const overdue = clock.sleep(abort.signal.aborted ? 0 : drainMs, drained).then(() => {
+        const overdue = clock.sleep(abort.signal.aborted ? 0 : ms, drained).then(() => {
           end()
           // What ignores its signal must not keep the process from ending.
-          return clock.sleep(abortMs, drained)
+          return clock.sleep(this.#abortMs, drained)
         })
         await Promise.race([running, overdue])
         drained.abort()

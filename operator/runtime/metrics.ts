@@ -118,7 +118,7 @@ export class Metrics {
   readonly onRequest = (report: RequestReport): void => {
     const { method, host, code, seconds } = report
     this.#requests.inc({ code, method, host })
-    if (method !== 'WATCH') this.#requestSeconds.observe({ method, host }, seconds)
+    if (method !== 'WATCH') this.#requestSeconds.observe({ verb: method, host }, seconds)
   }
 
   /** For `LeaderElector`'s `onChange`. */
@@ -166,7 +166,7 @@ export class Metrics {
   readonly #requestSeconds = this.#histogram(
     'rest_client_request_duration_seconds',
     requestBuckets,
-    'method',
+    'verb',
     'host',
   )
   readonly #leader = this.#gauge('leader_election_master_status', 'name')

@@ -72,13 +72,13 @@ export class WorkQueue {
     else this.#delayed.put(key, ms)
   }
 
-  /** Adds the key after its own back-off, which grows until `forget`. */
-  addRateLimited(key: string): void {
+  /** Adds the key after its own back-off, which grows until `forget` and comes on top of `atLeastMs`. */
+  addRateLimited(key: string, atLeastMs = 0): void {
     const { backoff = { baseMs: 200, capMs: 300_000 }, random, observer } = this.#options
     const failures = this.#failures.get(key) ?? 0
     this.#failures.set(key, failures + 1)
     observer?.onRetry()
-    this.addAfter(key, fullJitter(backoff, failures, random))
+    this.addAfter(key, atLeastMs + fullJitter(backoff, failures, random))
   }
 
   /** Ends the back-off of a key: its last run was good, or it is given up. */

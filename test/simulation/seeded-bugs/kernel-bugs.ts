@@ -69,7 +69,7 @@ export const kernelBugs: readonly SeededBug[] = [
     edits: [
       {
         file: 'operator/runtime/controller.ts',
-        find: "if (next.kind === 'backOff') this.#queue.addRateLimited(key)",
+        find: "if (next.kind === 'backOff') this.#queue.addRateLimited(key, next.atLeastMs)",
         replace: "if (next.kind === 'backOff') this.#queue.forget(key)",
       },
     ],
@@ -80,7 +80,7 @@ export const kernelBugs: readonly SeededBug[] = [
     edits: [
       {
         file: 'operator/runtime/controller.ts',
-        find: "if (next.kind === 'backOff') this.#queue.addRateLimited(key)",
+        find: "if (next.kind === 'backOff') this.#queue.addRateLimited(key, next.atLeastMs)",
         replace: "if (next.kind === 'backOff') this.#queue.addAfter(key, 5)",
       },
     ],
