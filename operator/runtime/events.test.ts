@@ -211,7 +211,9 @@ describe('a failure', () => {
     }
     recorder.record(draft('x'))
     await clock.advance(5_000)
-    expect(asked).toEqual([0, 2_000, 4_000])
+    const [first = 0, second = 0, third = 0] = asked
+    expect(asked).toHaveLength(3)
+    expect([second - first >= 2_000, third - second >= 2_000]).toEqual([true, true])
     failure = undefined
     await clock.advance(2_000)
     expect(stored.size).toBe(1)

@@ -3,7 +3,6 @@ import { events, type Event, type ObjectReference } from '../kube/core.ts'
 import { isAlreadyExists, isForbidden, isNotFound, isTransient } from '../kube/errors.ts'
 import { apiVersionOf, type KubeObject, type Resource } from '../kube/resource.ts'
 import { formatMicroTime } from '../kube/time.ts'
-import { withDeadline } from '../kube/wait.ts'
 import type { Clock, Random } from './clock.ts'
 import type { Logger } from './logger.ts'
 import { WorkQueue } from './queue.ts'
@@ -146,17 +145,15 @@ export class EventRecorder implements Runnable {
   async #write(key: string, signal: AbortSignal): Promise<void> {
     const series = this.#series.get(key)
     if (series === undefined || series.sent === series.count || signal.aborted) return
-    const { clock, log, onDrop } = this.#options
+    const { log, onDrop } = this.#options
     const { count } = series
     try {
-      const limits = { clock, ms: 10_000, name: 'an event', signal }
-      await withDeadline(limits, (within) => this.#send(series, within))
+      await this.#send(series, signal)
       series.sent = count
       this.#queue.forget(key)
     } catch (error) {
       if (isTransient(error) && this.#queue.failures(key) < 5) {
-        if (error.retryAfterMs === undefined) this.#queue.addRateLimited(key)
-        else this.#queue.addAfter(key, error.retryAfterMs)
+        this.#queue.addRateLimited(key, error.retryAfterMs)
         return
       }
       onDrop?.()
@@ -170,7 +167,7 @@ export class EventRecorder implements Runnable {
   async #send(series: Series, signal: AbortSignal): Promise<void> {
     const { client } = this.#options
     const { name, namespace } = series
-    const call = { signal, priority: 'events' } as const
+    const call = { signal, priority: 'events', timeoutMs: 10_000 } as const
     const create = async () => client.create(events, this.#event(series), call)
     const update = async () => {
       const body = { series: seriesOf(series) }
