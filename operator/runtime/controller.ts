@@ -198,6 +198,7 @@ export class Controller implements Runnable {
       }),
     )
     if (reached.includes(false)) throw new WaitError(1_000, 'own writes have not come back yet')
+    this.#marks.delete(key)
   }
 
   #mark(key: string): void {
