@@ -26,7 +26,7 @@ async function forge(answer: RequestListener) {
   })
   const { port } = server.address() as AddressInfo
   const clock = new VirtualClock()
-  const client = new ForgeClient({ url: `http://127.0.0.1:${port}/`, tokenFile, clock })
+  const client = new ForgeClient({ url: `http://127.0.0.1:${port}/`, tokenFile, clock, fetch })
   return { server, clock, client }
 }
 

@@ -37,15 +37,18 @@ export class ForgeClient {
   readonly #url: string
   readonly #tokenFile: string
   readonly #clock: Clock
+  readonly #fetch: typeof fetch
 
   constructor(options: {
     readonly url: string
     readonly tokenFile: string
     readonly clock: Clock
+    readonly fetch: typeof fetch
   }) {
     this.#url = options.url.replace(/\/$/, '')
     this.#tokenFile = options.tokenFile
     this.#clock = options.clock
+    this.#fetch = options.fetch
   }
 
   /** Makes the repository and the branch, or finds them. A mirror of a large repository may take minutes. */
@@ -121,7 +124,7 @@ export class ForgeClient {
     const name = `forge ${method} ${path.split('?')[0] ?? ''}`
     return withDeadline({ clock: this.#clock, ms: timeoutMs, name, signal }, async (bounded) => {
       const answered = async (): Promise<readonly [Response, string]> => {
-        const answer = await fetch(`${this.#url}${path}`, {
+        const answer = await this.#fetch(`${this.#url}${path}`, {
           method,
           signal: bounded,
           headers: {

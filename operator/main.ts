@@ -32,7 +32,7 @@ async function main(): Promise<void> {
     userAgent: 'guildhall-operator',
     onRequest: metrics.onRequest,
   })
-  const forge = new ForgeClient({ ...config.forge, clock })
+  const forge = new ForgeClient({ ...config.forge, clock, fetch })
   const measured = modelMetrics(metrics.registry)
   const connectModels: Surroundings['connectModels'] = ({ profileOf, audit }) => {
     const gateway = createGateway({

@@ -100,13 +100,84 @@ test('every dependency has its line in docs/dependencies.md, and no line is left
   expect(listed.toSorted()).toEqual(names)
 })
 
-test('time, chance and timers come from runtime/clock.ts in the control plane', () => {
-  const bare = /\b(?:Date\.now|Math\.random|setTimeout|setInterval)\(/
-  const found = sources.filter(
-    (file) =>
-      inside(file, 'operator') && file !== 'operator/runtime/clock.ts' && bare.test(read(file)),
-  )
-  expect(found).toEqual([])
+/** Reads the time, sets a timer, throws dice or calls out, without having been given the means to. */
+const bare = new RegExp(
+  [
+    String.raw`\bDate\.now\b`,
+    String.raw`\bnew Date\(\)`,
+    String.raw`\bperformance\.(?:now|timeOrigin)\b`,
+    String.raw`\bhrtime\b`,
+    String.raw`\bset(?:Timeout|Interval|Immediate)\b`,
+    String.raw`\bAbortSignal\.timeout\b`,
+    String.raw`'(?:node:)?timers(?:/promises)?'`,
+    String.raw`\bmonitorEventLoopDelay\b`,
+    String.raw`\bMath\.random\b`,
+    String.raw`\brandom(?:UUID|Bytes|Int|FillSync)\b`,
+    String.raw`\bgetRandomValues\b`,
+    // Not the declaration of a method of this name, with which a line begins.
+    String.raw`(?<!^\s*)(?<![\w.#])fetch\(`,
+  ].join('|'),
+  'm',
+)
+
+/** The edges of the processes, where the real ones come in; each with why. */
+const edges: Readonly<Record<string, string>> = {
+  'operator/runtime/clock.ts': 'the clock, timers and chance that everybody else is given',
+  'operator/runtime/health.ts': 'measures how late the event loop of the real process is',
+  'agent-image/agent/main.ts': 'gives the agent its clock and chance',
+  'agent-image/agent/waiting.ts': 'the timers of the agent',
+  'agent-image/agent/verify/runner.ts': 'a key that a test must not guess',
+  'agent-image/sandbox/exec.ts': 'bounds and times a real command',
+  'agent-image/sandbox/process-table.ts': 'waits for the kernel to end processes',
+  'agent-image/sandbox/server.ts': 'a mark that a command must not guess',
+  'cli/commands/list.ts': 'shows ages to a person',
+  'cli/commands/logs.ts': 'lines since so long ago, and when a line was heard',
+  'cli/commands/tree.ts': 'shows ages to a person',
+  'cli/commands/watch.ts': 'redraws a person’s screen',
+  'cli/interrupt.ts': 'two interrupts of a person in quick succession',
+}
+
+/** Where the operator opens sockets. The simulator has its own in the place of the first three, and no probes. */
+const sockets: Readonly<Record<string, string>> = {
+  'operator/kube/transport.ts': 'to the API server',
+  'operator/models/servers/transport.ts': 'to model servers',
+  'operator/hub/server.ts': 'the hub’s port',
+  'operator/runtime/health.ts': 'the port of probes and metrics',
+}
+
+const isFixture = (file: string): boolean =>
+  inside(file, 'agent-image/testing') || file.endsWith('-fixture.ts')
+
+test('time, chance, timers and fetch come in at the edges of the processes only', () => {
+  const found = sources.filter((file) => !isFixture(file) && bare.test(read(file)))
+  expect(found.toSorted()).toEqual(Object.keys(edges).toSorted())
+})
+
+test('the operator opens sockets and starts processes at its edges only', () => {
+  // An import of types alone opens nothing.
+  const opens =
+    /^import (?!type )[^']* from '(?:undici|node:(?:http|https|http2|net|tls|dgram|dns|child_process|worker_threads))'/m
+  const found = sources.filter((file) => inside(file, 'operator') && opens.test(read(file)))
+  expect(found.toSorted()).toEqual(Object.keys(sockets).toSorted())
+})
+
+test.each([
+  ['const at = Date.now()', true],
+  ['const now = Date.now', true],
+  ['new Date().toISOString()', true],
+  ['new Date(clock.now()).toISOString()', false],
+  ["import { setTimeout as sleep } from 'node:timers/promises'", true],
+  ['AbortSignal.timeout(5)', true],
+  ['AbortSignal.any([signal])', false],
+  ['const answer = await fetch(url)', true],
+  ['  void fetch(url)', true],
+  ['  fetch(profile: ModelProfile): void', false],
+  ['await this.#fetch(url)', false],
+  ['servers.fetch(profile)', false],
+  ['performance.now()', true],
+  ['clearTimeout(timer)', false],
+])('%s reaches around what it was given: %j', (line, want) => {
+  expect(bare.test(line)).toBe(want)
 })
 
 test('no file is over 400 lines', () => {

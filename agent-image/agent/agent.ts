@@ -11,6 +11,7 @@ import { type HubClient, HubRefusal } from './hub-client.ts'
 import { type AgentEffect, type AgentEvent, type AgentState, step } from './life-cycle.ts'
 import type { AgentLog } from './log.ts'
 import type { Sandbox } from './sandbox-client.ts'
+import { after, every } from './waiting.ts'
 
 export interface AgentPorts {
   readonly hub: HubClient
@@ -29,7 +30,7 @@ export class Agent {
   #attempt: { readonly holds: AbortController; readonly over: Promise<void> } | undefined
   #activity = ''
   #heartbeatSeconds = 10
-  #heartbeatTimer: NodeJS.Timeout | undefined
+  #cancelHeartbeat = (): void => undefined
   #beating: Promise<void> = Promise.resolve()
   #beatWanted = false
 
@@ -42,15 +43,15 @@ export class Agent {
   async run(): Promise<void> {
     const { hub, log } = this.#ports
     const { signal } = this.#ended
-    const logTimer = setInterval(() => void log.flush(), logSeconds * 1000)
+    const endLogs = every(logSeconds * 1000, () => void log.flush())
     this.#scheduleHeartbeat()
     await hub.listen(
       (message) => this.#hear(message),
       (problem) => log.logger.warn({ problem }, 'connection to the hub lost'),
       { signal },
     )
-    clearInterval(logTimer)
-    clearTimeout(this.#heartbeatTimer)
+    endLogs()
+    this.#cancelHeartbeat()
     // Kubernetes waits 30 seconds before it kills; the clean-up and the last lines must fit in.
     await Promise.race([this.#attempt?.over, rest(20_000)])
     await Promise.race([log.flush(), rest(2000)])
@@ -186,12 +187,12 @@ export class Agent {
   }
 
   #scheduleHeartbeat(): void {
-    clearTimeout(this.#heartbeatTimer)
+    this.#cancelHeartbeat()
     if (this.#ended.signal.aborted) return
-    this.#heartbeatTimer = setTimeout(() => this.#beat(), this.#heartbeatSeconds * 1000)
+    this.#cancelHeartbeat = after(this.#heartbeatSeconds * 1000, () => this.#beat())
   }
 }
 
 function rest(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
+  return new Promise((resolve) => void after(ms, resolve))
 }

@@ -18,6 +18,7 @@ import { spec } from './pipelines/spec.ts'
 import { verify } from './pipelines/verify.ts'
 import type { Sandbox } from './sandbox-client.ts'
 import { runnerFor } from './verify/runner.ts'
+import { within } from './waiting.ts'
 import { openWorkspace, type Workspace, type WorkspaceSettings } from './workspace.ts'
 
 /** What an attempt needs beside its assignment. */
@@ -62,7 +63,7 @@ export async function runAttempt(
   const startedAt = settings.now()
   const { log, activity, hub, sandbox } = ports
   const left = Date.parse(assignment.deadline) - settings.now() - reserveMs
-  const deadline = AbortSignal.timeout(Math.max(1000, Number.isFinite(left) ? left : 1000))
+  const deadline = within(Math.max(1000, Number.isFinite(left) ? left : 1000))
   const signal = AbortSignal.any([options.signal, deadline])
   const tell = (text: string): void => {
     log.info(text)
@@ -96,7 +97,7 @@ export async function runAttempt(
     outcome = failed(error, deadline.aborted, model)
     log.warn({ reason: outcome.failure?.reason, error: describeError(error) }, 'attempt failed')
   } finally {
-    await sandbox.reset(undefined, { signal: AbortSignal.timeout(30_000) }).catch(() => undefined)
+    await sandbox.reset(undefined, { signal: within(30_000) }).catch(() => undefined)
     await workspace?.close()
   }
   return reportOf(assignment, outcome, model.asked, (settings.now() - startedAt) / 1000)

@@ -2,6 +2,7 @@
 // time-outs; the five minutes of the built-in fetch would cut model calls that wait in a queue.
 import { type IncomingMessage, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
+import { after } from './waiting.ts'
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST'
@@ -52,8 +53,8 @@ export function sendRequest(
       const giveUp = (): void => {
         outgoing.destroy(new Error(`no connection to ${url.host} within ${connectMs} ms`))
       }
-      const limit = setTimeout(giveUp, connectMs)
-      for (const end of ['connect', 'close']) socket.once(end, () => clearTimeout(limit))
+      const cancel = after(connectMs, giveUp)
+      for (const end of ['connect', 'close']) socket.once(end, cancel)
     })
     outgoing.on('error', reject)
     outgoing.on('response', (incoming) => resolve(responseOf(incoming)))

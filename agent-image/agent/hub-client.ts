@@ -14,7 +14,7 @@ import {
   reportReceipt,
 } from '../../operator/api/agent-protocol.ts'
 import { type HttpResponse, sendRequest } from './http.ts'
-import { backoffMs, pause } from './waiting.ts'
+import { after, backoffMs, pause, within } from './waiting.ts'
 
 export interface HubSettings {
   readonly url: string
@@ -78,7 +78,7 @@ export function connectHub(settings: HubSettings): HubClient {
     throw new HubRefusal(response.status, `${path}: ${response.status} ${text.slice(0, 300)}`)
   }
   const quick = async (path: string, body: unknown, signal: AbortSignal): Promise<string> => {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(20_000)])
+    const limit = AbortSignal.any([signal, within(20_000)])
     return (await send('POST', path, body, limit)).text()
   }
 
@@ -140,15 +140,15 @@ async function* messages(
 ): AsyncGenerator<HubMessage> {
   const watchdog = new AbortController()
   const expire = (): void => watchdog.abort(new Error('the assignment stream fell silent'))
-  let timer = setTimeout(expire, settings.silenceMs)
+  let cancel = after(settings.silenceMs, expire)
   try {
     const both = AbortSignal.any([signal, watchdog.signal])
     const response = await send('GET', '/v1/assignments', undefined, both)
     const stop = (): void => response.drop()
     both.addEventListener('abort', stop, { once: true })
     for await (const line of response.lines()) {
-      clearTimeout(timer)
-      timer = setTimeout(expire, settings.silenceMs)
+      cancel()
+      cancel = after(settings.silenceMs, expire)
       // A newer hub may say things we do not know; they are not for us.
       const known = hubMessage.safeParse(parseJson(line))
       if (known.success) yield known.data
@@ -157,7 +157,7 @@ async function* messages(
   } catch (error) {
     throw watchdog.signal.aborted ? (watchdog.signal.reason as Error) : error
   } finally {
-    clearTimeout(timer)
+    cancel()
   }
 }
 

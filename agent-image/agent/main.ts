@@ -5,6 +5,7 @@ import { readConfig } from './config.ts'
 import { connectHub } from './hub-client.ts'
 import { createLog } from './log.ts'
 import { connectSandbox } from './sandbox-client.ts'
+import { within } from './waiting.ts'
 
 const config = readConfig(process.env)
 // Files must be writable by the sandbox's user, which shares only the group.
@@ -18,7 +19,7 @@ const hub = connectHub({
   silenceMs: 14_000,
 })
 const log = createLog(
-  (batch) => hub.logs(batch, { signal: AbortSignal.timeout(10_000) }),
+  (batch) => hub.logs(batch, { signal: within(10_000) }),
   (line) => process.stdout.write(line),
 )
 const agent = new Agent(

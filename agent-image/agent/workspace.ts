@@ -7,7 +7,7 @@ import { git as gitNames } from '../../operator/api/names.ts'
 import { TaskFailure } from './failure.ts'
 import { bindGit, type Git } from './git.ts'
 import type { Sandbox } from './sandbox-client.ts'
-import { backoffMs, pause } from './waiting.ts'
+import { backoffMs, pause, within } from './waiting.ts'
 
 type Waiting = { readonly signal: AbortSignal }
 
@@ -254,7 +254,7 @@ async function removeTree(path: string, sandbox: Sandbox): Promise<void> {
   const info = await lstat(path).catch(() => undefined)
   if (info === undefined) return
   await rm(path, { recursive: true, force: true }).catch(async () => {
-    await sandbox.reset(path, { signal: AbortSignal.timeout(30_000) }).catch(() => undefined)
+    await sandbox.reset(path, { signal: within(30_000) }).catch(() => undefined)
     await rm(path, { recursive: true, force: true }).catch(() => undefined)
   })
 }

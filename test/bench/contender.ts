@@ -17,8 +17,20 @@ export interface Workload {
   readonly meanTaskMs: number
   /** One group after the other instead of all at once. */
   readonly oneByOne: boolean
+  /** Groups begin at a pace instead of all at once. */
+  readonly arrivals?: Arrivals | undefined
   /** Ends the run after this time; what is not done then does not count. */
   readonly mostSeconds: number
+}
+
+/** A steady load: what counts is a window in which as much work arrives as is finished. All in milliseconds. */
+export interface Arrivals {
+  /** A group begins each so often, whether or not those before it are finished. */
+  readonly everyMs: number
+  /** Not counted, from the first task that ran: so long it takes until as many groups are under way as will be. */
+  readonly warmUpMs: number
+  /** What counts. It ends while groups still arrive; so their tail is not in it. */
+  readonly windowMs: number
 }
 
 /** What a stretch of a run cost everybody, as seen from outside: by the server's own count, and by /proc. */
@@ -46,7 +58,12 @@ export interface Measurement {
   readonly tasks: number
   /** From the first task running to the last one finished. */
   readonly seconds: number
-  /** Last dependency finished -> task running, as a third process saw it on its watch, in milliseconds. */
+  /** What was finished in the window that counts, where work arrived at a pace. */
+  readonly window?: { readonly tasks: number; readonly seconds: number } | undefined
+  /**
+   * Last dependency finished -> task running, as a third process saw it on its watch, in milliseconds. With a window
+   * only where the dependency finished in it.
+   */
   readonly dispatchMs: readonly number[]
   /** While the tasks were made and nothing ran yet, where a contender does work then. */
   readonly making: Costs | undefined
@@ -69,8 +86,12 @@ export function tasksIn({ groups, chains, length }: Workload): number {
   return groups * chains * length
 }
 
-/** Finished tasks a second. */
-export function rateOf({ tasks, seconds }: Pick<Measurement, 'tasks' | 'seconds'>): number {
+/** Finished tasks a second: in the window that counts, else from the first task running to the last one finished. */
+export function rateOf({
+  window,
+  ...whole
+}: Pick<Measurement, 'tasks' | 'seconds' | 'window'>): number {
+  const { tasks, seconds } = window ?? whole
   return seconds > 0 ? tasks / seconds : 0
 }
 

@@ -11,7 +11,7 @@ Measures on a real kube-apiserver and etcd that it starts itself, with their dat
   gateway    what the model gateway adds to a call, side by side with the bare rehearsal model, and how busy it keeps the slots
   report     fills docs/performance.md and draws docs/bench/*.svg from the JSON of a run
 
-  --quick        about three minutes instead of a quarter of an hour (gateway: ten seconds); figures are rougher, recovery and request table are left out
+  --quick        about three minutes instead of twenty (gateway: ten seconds); figures are rougher, recovery and request table are left out
   --tasks N      the largest number of tasks at once (10000; 1000 with --quick)
   --agents N     simulated agents (200; 50 with --quick)
   --json FILE    where the results go; docs/bench/<command>.json unless told, nowhere for a quick run

@@ -22,11 +22,15 @@ const record = z.object({
     length: z.number(),
     meanTaskMs: z.number(),
     oneByOne: z.boolean(),
+    arrivals: z
+      .object({ everyMs: z.number(), warmUpMs: z.number(), windowMs: z.number() })
+      .optional(),
     mostSeconds: z.number(),
   }),
   made: z.number(),
   tasks: z.number(),
   seconds: z.number(),
+  window: z.object({ tasks: z.number(), seconds: z.number() }).optional(),
   tasksPerSecond: z.number(),
   /** Milliseconds; null when there was no dependency. */
   dispatch: z

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { dispatchTimes, type ChainTask } from './chains.ts'
+import { dispatchTimes, finishedIn, windowOf, type ChainTask } from './chains.ts'
 import type { Costs, Measurement, Workload } from './contender.ts'
 import { cpuBetween, peakMemory, readCpu, type CpuReading } from './measure/processes.ts'
 import { requestsBetween } from './measure/requests.ts'
@@ -53,15 +53,18 @@ export async function measure(run: TimedRun): Promise<Measurement> {
   const telling = observer.hear('seen', 60)
   observer.send({ kind: 'tell', prefix })
   const { running, finished } = await telling
+  const seen = { running, finished }
   const ends = Object.values(finished)
   const begun = Object.values(running).reduce((least, at) => Math.min(least, at), Infinity)
+  const counted = workload.arrivals === undefined ? undefined : windowOf(seen, workload.arrivals)
   return {
     contender,
     workload,
     made: tasks.length,
     tasks: ends.length,
     seconds: ends.length === 0 ? 0 : (Math.max(...ends) - begun) / 1000,
-    dispatchMs: dispatchTimes(tasks, { running, finished }),
+    window: counted === undefined ? undefined : finishedIn(seen, counted),
+    dispatchMs: dispatchTimes(tasks, seen, counted),
     making: run.make === undefined ? undefined : costsBetween(first, before),
     running: costsBetween(before, after),
     peakBytes: await peakMemory(run.pids['contender'] ?? 0),

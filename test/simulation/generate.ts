@@ -110,7 +110,7 @@ const makers: readonly ((random: Random, atMs: number) => Fault)[] = [
     kind: 'pods',
     atMs,
     forMs: 1_000 + pick(random, 20_000),
-    does: choose(random, ['fail', 'wait', 'quota']),
+    does: choose(random, ['fail', 'wait', 'quota', 'webhook']),
   }),
   (random, atMs) => ({
     kind: 'forge',
@@ -124,6 +124,14 @@ const makers: readonly ((random: Random, atMs: number) => Fault)[] = [
     atMs,
     what: choose(random, ['agents', 'agents', 'pods', 'agenttasks', 'devrequests']),
     nth: pick(random, 4),
+  }),
+  (random, atMs) => ({ kind: 'rate', atMs, by: choose(random, [1.2, 1 / 1.2]) }),
+  (random, atMs) => ({
+    kind: 'events',
+    atMs,
+    plural: choose(random, plurals),
+    forMs: 1_000 + pick(random, 30_000),
+    does: choose(random, ['repeat', 'drop']),
   }),
 ]
 

@@ -45,6 +45,32 @@ async function figuresOf(...args: readonly string[]): Promise<Figures> {
   return figures
 }
 
+/** So many requests at once, of one short task each. */
+function crowd(count: number): Story {
+  const task = { onFailure: 'FailRequest', commits: false, failures: 0, conflicts: 0 } as const
+  return {
+    seed: 1,
+    replicas: 1,
+    maxAgents: 20,
+    requests: Array.from({ length: count }, (_, index) => ({
+      name: `r${index}`,
+      atMs: 0,
+      priority: index % 2 === 0 ? 'normal' : 'high',
+      maxAttempts: 5,
+      plan: [
+        {
+          ...task,
+          name: `r${index}-a`,
+          type: index % 3 === 0 ? 'testing' : 'coding',
+          after: [],
+          workMs: 200,
+        },
+      ],
+    })),
+    faults: [{ kind: 'kill', atMs: 30_000, restartMs: 2_000 }],
+  }
+}
+
 describe('a run', () => {
   it('depends on its story alone', async () => {
     for (const seed of [7, 10, 22]) {
@@ -71,6 +97,7 @@ describe('every promise holds', () => {
       'cut',
       'delete',
       'down',
+      'events',
       'forge',
       'hide',
       'kill',
@@ -79,6 +106,7 @@ describe('every promise holds', () => {
       'model',
       'pause',
       'pods',
+      'rate',
       'refuse',
       'silence',
       'stale',
@@ -98,6 +126,11 @@ describe('every promise holds', () => {
     const figures = await figuresOf('--exhaustive', '--depths', '5')
     expect(figures.runs).toBeGreaterThan(1_000)
     expect(figures.failed).toBe(0)
+  })
+
+  it('with 1,000 requests at once, and an operator that is killed over them', async () => {
+    const { violations } = await run(crowd(1_000))
+    expect(violations).toEqual([])
   })
 
   const kept = existsSync(storiesDirectory) ? readdirSync(storiesDirectory) : []

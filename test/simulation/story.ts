@@ -42,6 +42,8 @@ export type Fault =
   | { readonly kind: 'pause'; readonly atMs: number; readonly forMs: number }
   /** Its wall clock jumps. */
   | { readonly kind: 'clock'; readonly atMs: number; readonly byMs: number }
+  /** Its clocks run at another rate from then on: 1.2 gains a fifth. */
+  | { readonly kind: 'rate'; readonly atMs: number; readonly by: number }
   /** A share of its calls is answered so. */
   | {
       readonly kind: 'refuse'
@@ -91,6 +93,14 @@ export type Fault =
   | { readonly kind: 'cut'; readonly atMs: number; readonly plural: string }
   /** A watch stays open and says nothing more. */
   | { readonly kind: 'silence'; readonly atMs: number; readonly plural: string }
+  /** Its watches of a kind: each event is told twice and the one before it once more, or ends its watch. */
+  | {
+      readonly kind: 'events'
+      readonly atMs: number
+      readonly plural: string
+      readonly forMs: number
+      readonly does: 'repeat' | 'drop'
+    }
   /** The server forgets its history: open watches go on, older versions are gone. */
   | { readonly kind: 'compact'; readonly atMs: number }
   /** A running agent: its process dies, hangs on its task, loses touch for a while, or lies. */
@@ -100,12 +110,12 @@ export type Fault =
       readonly does: 'die' | 'hang' | 'partition' | 'lie' | 'twice'
       readonly forMs: number
     }
-  /** Agent Pods end before they run, or do not start for a while. */
+  /** Agent Pods end before they run, do not start for a while, or are refused by a quota or by a webhook that is away. */
   | {
       readonly kind: 'pods'
       readonly atMs: number
       readonly forMs: number
-      readonly does: 'fail' | 'wait' | 'quota'
+      readonly does: 'fail' | 'wait' | 'quota' | 'webhook'
     }
   | {
       readonly kind: 'forge'

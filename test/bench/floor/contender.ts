@@ -58,6 +58,7 @@ async function runFloor(
       access,
       namespace,
       chains: lists.map((chain) => chain.map(({ name }) => name)),
+      everyMs: workload.arrivals?.everyMs ?? 0,
       meanTaskMs: workload.meanTaskMs,
       mostSeconds: workload.mostSeconds,
     })

@@ -1,5 +1,6 @@
 // The smallest possible client: two status writes for each task, each carrying the resourceVersion that the answer
 // before gave, and nothing else. No cache, no queue, no schema, no log.
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Pool } from 'undici'
 import { workTimes } from '../chains.ts'
 import { floorGroup, floorPath, floorStatus, floorTask, floorVersion } from './definition.ts'
@@ -63,12 +64,13 @@ async function carryOut(run: FloorRun): Promise<void> {
   }
   const pause = workTimes(run.meanTaskMs, 1)
   await Promise.all(
-    run.chains.map(async (chain) => {
+    run.chains.map(async (chain, place) => {
+      if (run.everyMs > 0) await sleep(place * run.everyMs)
       for (const name of chain) {
         if (Date.now() > end) return
         await write(name, floorStatus.running)
         const ms = pause()
-        if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms))
+        if (ms > 0) await sleep(ms)
         await write(name, floorStatus.finished)
       }
     }),

@@ -7,6 +7,8 @@ export interface FloorRun {
   readonly namespace: string
   /** Task names; each list is done in order, the lists side by side. */
   readonly chains: readonly (readonly string[])[]
+  /** Each list begins so much later than the one before it; 0: all at once. */
+  readonly everyMs: number
   readonly meanTaskMs: number
   readonly mostSeconds: number
 }

@@ -118,6 +118,16 @@ async function runOperator(
       await untilQuiet(contender)
     },
     go: async (until) => {
+      if (workload.arrivals !== undefined) {
+        const { everyMs } = workload.arrivals
+        // Each by its own timer: one that is answered late does not hold up those behind it.
+        const arriving = groups.map(async ([group], place) => {
+          await sleep(place * everyMs)
+          await maker.resume([group])
+        })
+        await Promise.all([...arriving, until(prefix, tasks.length)])
+        return
+      }
       if (!workload.oneByOne) {
         await Promise.all([
           maker.resume(groups.map(([group]) => group)),

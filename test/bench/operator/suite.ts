@@ -87,7 +87,7 @@ async function crowded(
   }
 }
 
-/** Of everybody but the person who made the requests. */
-function writesPerSecond({ running }: Measurement): number {
-  return workingWrites(running) / running.seconds
+/** Of everybody but the person who made the requests, while the load was steady: what a task took, at the window's rate. */
+function writesPerSecond(measurement: Measurement): number {
+  return (workingWrites(measurement.running) / measurement.tasks) * rateOf(measurement)
 }

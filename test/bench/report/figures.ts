@@ -43,6 +43,8 @@ export function floorRate(results: Results): number {
 /** What one task costs the operator and its surroundings. */
 export interface TaskCosts {
   readonly tasks: number
+  /** Those that were finished when the run ended; all costs are divided by them, those of unfinished tasks included. */
+  readonly finished: number
   /** Of the operator's process: while the tasks ran, and with their making. */
   readonly cpuMs: number
   readonly wholeCpuMs: number
@@ -62,6 +64,7 @@ export function taskCosts(record: RunRecord): TaskCosts {
   const running = (cost: (costs: Costs) => number): number => cost(record.running) / record.tasks
   return {
     tasks: record.made,
+    finished: record.tasks,
     cpuMs: running(({ cpuMs }) => cpuMs['contender'] ?? 0),
     wholeCpuMs: each(({ cpuMs }) => cpuMs['contender'] ?? 0),
     apiServerCpuMs: running(({ cpuMs }) => cpuMs['apiserver'] ?? 0),

@@ -99,7 +99,9 @@ export const goals: readonly Goal[] = [
       const ratios = parts.map(([name, read]) => [name, growthRatio(growth, read)] as const)
       const worst = Math.max(...ratios.map(([, times]) => times))
       const words = ratios.map(([name, times]) => `${name} ${figure(times)}x`).join(', ')
-      return verdict(worst, worst <= growthLimit, `${words} at ${growth.at(-1)?.tasks ?? 0}`)
+      const { tasks = 0, finished = 0 } = growth.at(-1) ?? {}
+      const cut = finished < tasks ? `, cut off when ${finished} were finished` : ''
+      return verdict(worst, worst <= growthLimit, `${words} at ${tasks}${cut}`)
     },
   },
   {

@@ -127,6 +127,14 @@ test('goals are met and missed by the figures of the run', () => {
   expect(verdictOf('growth', good)).toBeUndefined()
 })
 
+test('the growth goal says when its largest run was cut off', () => {
+  const of = (made: number, tasks: number) => record('operator', `tasks-${made}`, { made, tasks })
+  const measured = (tasks: number) =>
+    verdictOf('growth', results([of(100, 100), of(200, tasks)]))?.measured
+  expect(measured(200)).toMatch(/ at 200$/)
+  expect(measured(50)).toMatch(/ at 200, cut off when 50 were finished$/)
+})
+
 test('the half-load goal compares with the floor that ran last, at the same write rate', () => {
   const floor = (p99: number) =>
     record('floor', 'half', { dispatch: { count: 1, p50: 1, p90: 1, p99, max: p99, curve: [] } })

@@ -53,6 +53,17 @@ export const kernelBugs: readonly SeededBug[] = [
     ],
   },
   {
+    name: 'older-events-believed',
+    story: 'An event that is older than what is known replaces it.',
+    edits: [
+      {
+        file: 'operator/kube/store.ts',
+        find: "return isLate && entry.version !== '' ? [] : this.#set(entry, previous)",
+        replace: "return isLate && entry.version === 'never' ? [] : this.#set(entry, previous)",
+      },
+    ],
+  },
+  {
     name: 'key-lost-while-under-work',
     story: 'A change that comes while its key is worked on is not looked at again.',
     edits: [

@@ -33,6 +33,9 @@ export function inject(fault: Extract<Fault, { readonly atMs: number }>, stage: 
     case 'clock':
       if (leader !== undefined) leader.process.skewMs += fault.byMs
       return leader !== undefined
+    case 'rate':
+      leader?.process.runAt(fault.by)
+      return leader !== undefined
     case 'stale':
     case 'hide':
     case 'cut':
@@ -79,6 +82,7 @@ export function inject(fault: Extract<Fault, { readonly atMs: number }>, stage: 
     case 'lose':
     case 'late':
     case 'down':
+    case 'events':
       // Asked for while it lasts; see Troubles.
       return false
   }

@@ -3,7 +3,7 @@ import type { HttpRequest, HttpTransport } from '../../../operator/kube/transpor
 import type { Effects } from './effects.ts'
 import type { SimulatedProcess } from './process.ts'
 import type { Timeline } from './timeline.ts'
-import { WatchPipe } from './watch-pipe.ts'
+import { WatchPipe, type WatchTrouble } from './watch-pipe.ts'
 
 /**
  * What becomes of one call.
@@ -14,7 +14,12 @@ import { WatchPipe } from './watch-pipe.ts'
  */
 export type Fate =
   | { readonly kind: 'pass' }
-  | { readonly kind: 'refuse'; readonly status: number; readonly retryAfterSeconds?: number }
+  | {
+      readonly kind: 'refuse'
+      readonly status: number
+      readonly message?: string
+      readonly retryAfterSeconds?: number
+    }
   | { readonly kind: 'lose'; readonly reset: boolean }
   | { readonly kind: 'late'; readonly ms: number }
   | { readonly kind: 'down' }
@@ -30,6 +35,8 @@ export interface CallName {
 /** Decides what happens to calls and how long they take. */
 export interface Weather {
   fate(process: SimulatedProcess, call: CallName): Fate
+  /** What befalls an event on a watch of this kind, now. */
+  watchTrouble(process: SimulatedProcess, plural: string): WatchTrouble | undefined
   latencyMs(): number
 }
 
@@ -102,11 +109,9 @@ export class Network implements HttpTransport {
         return
       }
       if (fate.kind === 'refuse') {
-        const { status, retryAfterSeconds } = fate
+        const { status, message, retryAfterSeconds } = fate
         const what = `${request.method} ${name.path}`
-        answer(() =>
-          reject(errorFromAnswer(what, status, undefined, retryAfterSeconds?.toString())),
-        )
+        answer(() => reject(errorFromAnswer(what, status, message, retryAfterSeconds?.toString())))
         return
       }
       try {
@@ -151,7 +156,9 @@ export class Network implements HttpTransport {
     if (fate.kind === 'down' || fate.kind === 'lose')
       throw new KubeError({ status: 0, reason: 'Unreachable', message: name.path })
     if (fate.kind === 'refuse') throw errorFromAnswer(`GET ${name.path}`, fate.status, undefined)
-    const pipe = new WatchPipe(name.target, this.#process, this.#timeline)
+    const pipe = new WatchPipe(name.target, this.#process, this.#timeline, () =>
+      this.#weather.watchTrouble(this.#process, name.target),
+    )
     // The server's side ends with the process, too: a dead client's sockets are closed by its kernel.
     const life = new AbortController()
     request.signal.addEventListener('abort', () => life.abort(request.signal.reason), {

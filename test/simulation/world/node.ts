@@ -14,7 +14,7 @@ export interface NodeOptions {
   readonly seed: number
   readonly latencyMs: () => number
   readonly hub: () => HubAt | undefined
-  readonly podTrouble: () => 'fail' | 'wait' | 'quota' | undefined
+  readonly podTrouble: () => 'fail' | 'wait' | undefined
   readonly tokenFor: (pod: Pod) => string
   readonly attempt: (
     agent: () => RunningAgent | undefined,

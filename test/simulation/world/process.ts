@@ -24,6 +24,8 @@ export class SimulatedProcess {
   #state: ProcessState = 'running'
   /** How far its wall clock is off, in milliseconds. */
   skewMs = 0
+  /** Its clocks showed `own` at the moment `at` of the world, and count `rate` milliseconds in one of the world since. */
+  #pace = { own: 0, at: 0, rate: 1 }
 
   constructor(options: {
     readonly name: string
@@ -36,13 +38,23 @@ export class SimulatedProcess {
     this.random = seededRandom(seed)
     this.#timeline = timeline
     const after = (ms: number, run: () => void): Cancel =>
-      timeline.after(ms, () => this.deliver(run))
+      timeline.after(ms / this.#pace.rate, () => this.deliver(run))
     this.clock = {
-      now: () => startedAt + timeline.elapsed + this.skewMs,
-      monotonic: () => timeline.elapsed,
+      now: () => startedAt + this.#elapsed() + this.skewMs,
+      monotonic: () => this.#elapsed(),
       after,
       sleep: async (ms, { signal }) => sleepOn({ after }, ms, signal),
     }
+  }
+
+  /** Its clocks run so much faster than the world's from now on; timers that are set already stay where they are. */
+  runAt(rate: number): void {
+    this.#pace = { own: this.#elapsed(), at: this.#timeline.elapsed, rate }
+  }
+
+  #elapsed(): number {
+    const { own, at, rate } = this.#pace
+    return own + (this.#timeline.elapsed - at) * rate
   }
 
   get state(): ProcessState {

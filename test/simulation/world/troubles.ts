@@ -4,10 +4,17 @@ import type { CallName, Fate, Weather } from './network.ts'
 import type { SimulatedProcess } from './process.ts'
 import type { Fault } from '../story.ts'
 import type { Timeline } from './timeline.ts'
+import type { WatchTrouble } from './watch-pipe.ts'
 
 type Lasting = Extract<Fault, { readonly forMs: number; readonly atMs: number }>
 
 const pass: Fate = { kind: 'pass' }
+
+/** How the API server refuses to make a Pod, in its own words. */
+const podRefusals: Readonly<Record<string, Fate>> = {
+  quota: { kind: 'refuse', status: 403, message: 'exceeded quota: agents, requested: pods=1' },
+  webhook: { kind: 'refuse', status: 500, message: 'failed calling webhook "policy.invalid"' },
+}
 
 /** The faults of a story that last for a while, as the network, the forge, the model and the node ask for them. */
 export class Troubles implements Weather {
@@ -45,6 +52,16 @@ export class Troubles implements Weather {
     return pass
   }
 
+  watchTrouble(process: SimulatedProcess, plural: string): WatchTrouble | undefined {
+    if (!process.name.startsWith('operator')) return undefined
+    for (const fault of this.#now()) {
+      if (fault.kind !== 'events' || fault.plural !== plural) continue
+      this.#onInjected('events')
+      return fault.does
+    }
+    return undefined
+  }
+
   forgeFate(): ForgeFate {
     const fault = this.#now().find(({ kind }) => kind === 'forge')
     if (fault?.kind !== 'forge') return 'pass'
@@ -58,11 +75,13 @@ export class Troubles implements Weather {
     return down
   }
 
-  podTrouble(): 'fail' | 'wait' | 'quota' | undefined {
-    const fault = this.#now().find(({ kind }) => kind === 'pods')
-    if (fault?.kind !== 'pods') return undefined
-    this.#onInjected('pods')
-    return fault.does
+  podTrouble(): 'fail' | 'wait' | undefined {
+    for (const fault of this.#now()) {
+      if (fault.kind !== 'pods' || (fault.does !== 'fail' && fault.does !== 'wait')) continue
+      this.#onInjected('pods')
+      return fault.does
+    }
+    return undefined
   }
 
   #fateBy(fault: Lasting, { method, target }: CallName): Fate | undefined {
@@ -77,6 +96,8 @@ export class Troubles implements Weather {
         const asks = fault.status === 429 ? { retryAfterSeconds: 1 } : {}
         return { kind: 'refuse', status: fault.status, ...asks }
       }
+      case 'pods':
+        return method === 'POST' && target === 'pods' ? podRefusals[fault.does] : undefined
       case 'lose':
         return this.#random.next() < fault.share ? { kind: 'lose', reset: fault.reset } : undefined
       case 'late':

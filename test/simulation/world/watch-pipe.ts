@@ -2,6 +2,13 @@ import type { SimulatedProcess } from './process.ts'
 import type { Timeline } from './timeline.ts'
 
 /**
+ * What can befall an event, after it was told.
+ * - `repeat`: it is told again, and then the one before it, which is older. No real API server does so.
+ * - `drop`: the connection is reset.
+ */
+export type WatchTrouble = 'repeat' | 'drop'
+
+/**
  * One watch connection between the simulated API server and a process: chunks arrive in order after a while, unless the
  * pipe is held (they wait), silent (they never come, the connection stays open) or cut.
  */
@@ -18,11 +25,20 @@ export class WatchPipe implements AsyncIterable<Buffer> {
   #holdFor = 0
   #silent = false
   #lastArrival = 0
+  readonly #trouble: () => WatchTrouble | undefined
+  /** What was told last and may be told again: not a deletion, after which nothing may be told of its object. */
+  #before: Buffer | undefined
 
-  constructor(plural: string, process: SimulatedProcess, timeline: Timeline) {
+  constructor(
+    plural: string,
+    process: SimulatedProcess,
+    timeline: Timeline,
+    trouble: () => WatchTrouble | undefined,
+  ) {
     this.plural = plural
     this.process = process
     this.#timeline = timeline
+    this.#trouble = trouble
   }
 
   /** Carries what the server sends until it ends or `signal` does. */
@@ -103,6 +119,19 @@ export class WatchPipe implements AsyncIterable<Buffer> {
   }
 
   #take(chunk: Buffer): void {
+    this.#tell(chunk)
+    const isDeletion = chunk.includes('"DELETED"')
+    const before = isDeletion ? undefined : this.#before
+    this.#before = isDeletion ? undefined : chunk
+    const trouble = this.#trouble()
+    if (trouble === 'drop') this.cut()
+    if (trouble !== 'repeat') return
+    this.#tell(chunk)
+    if (before !== undefined) this.#tell(before)
+  }
+
+  #tell(chunk: Buffer): void {
+    if (this.#over !== undefined) return
     const waiting = this.#waiting
     this.#waiting = undefined
     if (waiting === undefined) this.#arrived.push(chunk)
