@@ -52,7 +52,7 @@ test('a suspended request is planned, and takes another plan before it goes on',
   const own = await planBy('person')
   expect(own).toMatchObject({ revision: 2 })
   expect(own.tasks.map((task) => task.name)).toContain('edited-code-own')
-  expect(wordOf(await getRequest(name), 'Succeeded')).toBe('Suspended')
+  expect(wordOf(await getRequest(name), 'Succeeded')).toBe('Unknown/Suspended')
   expect(await tasksOf(name)).toEqual([])
   const columns = await kubectl(['get', 'devrequest', name])
   expect(columns).toContain('spec.suspend=false')
