@@ -23,7 +23,7 @@ export function fileReader(request: string, facts: RepositoryFacts): (raw: strin
   const places = new Set(known)
   const none = (problem: string): MeantFile => ({ kind: 'none', problem })
   return (raw) => {
-    const shown = plainLine(raw, 80)
+    const shown = plainLine(raw, 80) || 'an empty text'
     const safe = safePath(raw)
     if (safe === undefined || (safe.includes(' ') && !known.includes(safe))) {
       return none(`${shown} is no path of a file in the repository`)
