@@ -130,7 +130,7 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
         if (flags.dryRun) return
         for (const name of names) {
           if (flags.watch) finish((await watchRequest({ ...open, name })).exitCode)
-          else open.terminal.next(`guild watch ${name}`)
+          else open.terminal.next(flags.suspend ? `guild edit ${name}` : `guild watch ${name}`)
         }
       })
     },

@@ -49,7 +49,7 @@ export async function editPlan(options: EditOptions): Promise<void> {
 async function letEdit(options: EditOptions, request: DevRequest): Promise<void> {
   const { name } = request.metadata
   const before = planOf(request)
-  const edit = options.edit ?? editorHere()
+  const edit = options.edit ?? editorHere(name)
   const folder = await mkdtemp(join(tmpdir(), 'guild-edit-'))
   const file = join(folder, `${name}.yaml`)
   await writeFile(file, planFile(before, [`The plan of ${name}; without a change it stays.`]))
@@ -107,10 +107,10 @@ class TooLate extends CliError {
 }
 
 /** The editor that the person likes. Errors: `CliError` (usage) where nobody can type. */
-function editorHere(): (file: string) => Promise<void> {
+function editorHere(name: string): (file: string) => Promise<void> {
   if (!process.stdin.isTTY) {
     throw new CliError('there is no terminal to edit in', {
-      next: 'guild edit NAME --plan FILE',
+      next: `guild edit ${name} --plan FILE`,
       exitCode: exitCodes.usage,
     })
   }
