@@ -102,14 +102,17 @@ function holderOf(world: World, lines: Lines, task: AgentTask): Holder {
   const lost = (why: string, blameless = false): Holder => ({ state: 'lost', why, blameless })
   const pod = world.pods.byIndex(byUid, held.podUid)[0]
   const phase = pod?.status?.phase
+  const agent = world.agents.get(task.metadata.namespace, held.agent)
+  const isSame = agent?.status?.podUid === held.podUid
+  // It was told to go while it had nothing to do, and left in peace: nobody knew when it was given this.
+  if (phase === 'Succeeded' && isSame && agent.status?.state === 'draining')
+    return lost(`${held.agent} had been told to go before`, true)
   // A task may well be what ends its agent, by its hunger for memory say; that must count, or it would loop for ever.
   if (phase === 'Failed' || phase === 'Succeeded') return lost(`the Pod of ${held.agent} ended`)
   if (pod === undefined) return lost(`the Pod of ${held.agent} is gone`)
   // Somebody deleted the Agent, and another may have its name by now. The Pod goes on for its grace period, unheard.
-  const agent = world.agents.get(task.metadata.namespace, held.agent)
-  if (agent?.status?.podUid !== held.podUid)
-    return lost(`the Agent ${held.agent} was deleted`, true)
-  if (agent.status.state === 'terminated') return lost(`the Agent ${held.agent} is being removed`)
+  if (!isSame) return lost(`the Agent ${held.agent} was deleted`, true)
+  if (agent.status?.state === 'terminated') return lost(`the Agent ${held.agent} is being removed`)
   const heard = lines.of(held.podUid)
   if (lines.isReporting(held.podUid, `${task.metadata.uid}/${held.attempt}`))
     return { state: 'reporting' }
