@@ -1,5 +1,5 @@
 import type { AgentTask } from '../../operator/api/agent-task.ts'
-import type { DevRequest } from '../../operator/api/devrequest.ts'
+import type { DevRequest, DevRequestSpec } from '../../operator/api/devrequest.ts'
 import { agentTasks, agents, devRequests } from '../../operator/api/kinds.ts'
 import type { KubeClient } from '../../operator/kube/client.ts'
 import { isNotFound } from '../../operator/kube/errors.ts'
@@ -13,6 +13,21 @@ export interface Where {
   readonly client: ClusterReader
   readonly namespace: string
   readonly signal: AbortSignal
+}
+
+/** A connection that can change a request, too. */
+export interface Workplace extends Omit<Where, 'signal'> {
+  readonly client: ClusterReader & Pick<KubeClient, 'patch'>
+}
+
+/** Changes fields of a request's spec. Errors: those of the API server, which has the last word. */
+export async function changeSpec(
+  { client, namespace, signal }: Workplace & Pick<Where, 'signal'>,
+  name: string,
+  spec: Partial<DevRequestSpec>,
+): Promise<void> {
+  const change = { type: 'merge', body: { spec } } as const
+  await client.patch(devRequests, { name, namespace }, change, { signal, fieldManager: 'guild' })
 }
 
 /** All requests of the namespace, newest last. */

@@ -6,20 +6,15 @@ import { execa } from 'execa'
 import { isTrue } from '../../operator/api/condition-list.ts'
 import { requestConditions } from '../../operator/api/conditions.ts'
 import type { DevRequest, GivenPlan } from '../../operator/api/devrequest.ts'
-import { devRequests } from '../../operator/api/kinds.ts'
-import type { KubeClient } from '../../operator/kube/client.ts'
 import { isInvalid } from '../../operator/kube/errors.ts'
 import { unitsOf } from '../../operator/planner/revise.ts'
-import { readRequest, resolveName } from '../cluster/requests.ts'
+import { changeSpec, readRequest, resolveName, type Workplace } from '../cluster/requests.ts'
 import { CliError, exitCodes } from '../failure.ts'
 import { parsePlan, planFile, readPlanFile } from '../planning/units.ts'
 import type { Terminal } from '../terminal.ts'
 
 export interface EditOptions {
-  readonly connection: {
-    readonly client: Pick<KubeClient, 'get' | 'list' | 'patch'>
-    readonly namespace: string
-  }
+  readonly connection: Workplace
   readonly terminal: Pick<Terminal, 'out' | 'next'>
   readonly signal: AbortSignal
   readonly name: string
@@ -82,15 +77,8 @@ async function give(
   name: string,
   plan: GivenPlan,
 ): Promise<void> {
-  const { client, namespace } = connection
-  const body = { spec: { plan } }
   try {
-    await client.patch(
-      devRequests,
-      { name, namespace },
-      { type: 'merge', body },
-      { signal, fieldManager: 'guild' },
-    )
+    await changeSpec({ ...connection, signal }, name, { plan })
   } catch (error) {
     throw isInvalid(error) && error.message.includes('authorized') ? new TooLate(name) : error
   }

@@ -1,24 +1,18 @@
 import { isTrue } from '../../operator/api/condition-list.ts'
 import { requestConditions } from '../../operator/api/conditions.ts'
-import { devRequests } from '../../operator/api/kinds.ts'
-import type { KubeClient } from '../../operator/kube/client.ts'
-import { readRequest, resolveName } from '../cluster/requests.ts'
+import { changeSpec, readRequest, resolveName, type Workplace } from '../cluster/requests.ts'
 import { CliError } from '../failure.ts'
 import type { Terminal } from '../terminal.ts'
 
 /** Pauses a request, or lets it go on; saying it again changes nothing. Errors: `CliError` when it is over. */
 export async function setSuspend(options: {
-  readonly connection: {
-    readonly client: Pick<KubeClient, 'get' | 'list' | 'patch'>
-    readonly namespace: string
-  }
+  readonly connection: Workplace
   readonly terminal: Pick<Terminal, 'out' | 'next'>
   readonly signal: AbortSignal
   readonly name: string
   readonly suspend: boolean
 }): Promise<void> {
   const { connection, terminal, signal, suspend } = options
-  const { client, namespace } = connection
   const where = { ...connection, signal }
   const name = await resolveName(where, options.name)
   const request = await readRequest(where, name)
@@ -31,13 +25,7 @@ export async function setSuspend(options: {
     terminal.out(`${name} ${suspend ? 'is suspended' : 'was not suspended'} already\n`)
     return
   }
-  const body = { spec: { suspend } }
-  await client.patch(
-    devRequests,
-    { name, namespace },
-    { type: 'merge', body },
-    { signal, fieldManager: 'guild' },
-  )
+  await changeSpec(where, name, { suspend })
   terminal.out(
     suspend
       ? `${name} is suspended: tasks that run finish, no other starts\n`

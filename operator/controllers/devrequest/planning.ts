@@ -115,7 +115,8 @@ export class Planning {
   /** The job of a request, unless it plans what the person has changed since. */
   #jobOf({ metadata, spec }: DevRequest): Job | undefined {
     const job = this.#jobs.get(metadata.uid)
-    return job?.given === givenHash(spec.plan) ? job : undefined
+    // Most requests have no job, at most reconciles.
+    return job !== undefined && job.given === givenHash(spec.plan) ? job : undefined
   }
 
   /** Ends and forgets the job of a request whose plan is stored in this revision, by whomever. */
