@@ -3,7 +3,7 @@ import { devRequestSpec, type DevRequestSpec } from '../../operator/api/devreque
 import { objectName } from '../../operator/api/schema.ts'
 import { manifestsIn, plainName, textOf } from '../commands/submit.ts'
 import { CliError, exitCodes } from '../failure.ts'
-import { readPlanFile } from './units.ts'
+import { doubledName, readPlanFile } from './units.ts'
 
 /** What is to be planned, as the cluster would see it. */
 export interface PlanRequest {
@@ -80,11 +80,8 @@ function checked(name: string, raw: unknown, where: string): PlanRequest {
       where,
     )
   }
-  const names = spec.plan?.units.map((unit) => unit.name) ?? []
-  const twice = names.find((unit, at) => names.indexOf(unit) !== at)
-  if (twice !== undefined) {
-    throw refused('spec.plan.units', `two are called ${twice}; their names must differ`, where)
-  }
+  const doubled = spec.plan === undefined ? undefined : doubledName(spec.plan)
+  if (doubled !== undefined) throw refused('spec.plan.units', doubled, where)
   return { name, spec }
 }
 

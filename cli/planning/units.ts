@@ -40,11 +40,16 @@ export function parsePlan(text: string, where: string): GivenPlan {
     const [issue] = parsed.error.issues
     throw refused(where, `${issue?.path.join('.') || 'units'}: ${issue?.message ?? ''}`)
   }
-  const names = parsed.data.units.map(({ name }) => name)
-  const twice = names.find((name, at) => names.indexOf(name) !== at)
-  if (twice !== undefined)
-    throw refused(where, `units: two are called ${twice}; their names must differ`)
+  const doubled = doubledName(parsed.data)
+  if (doubled !== undefined) throw refused(where, `units: ${doubled}`)
   return parsed.data
+}
+
+/** What is wrong with the names of the units, in words; a rule of the CRD, which zod does not evaluate. */
+export function doubledName({ units }: GivenPlan): string | undefined {
+  const names = units.map(({ name }) => name)
+  const twice = names.find((name, at) => names.indexOf(name) !== at)
+  return twice === undefined ? undefined : `two are called ${twice}; their names must differ`
 }
 
 function refused(where: string, sentence: string): CliError {
