@@ -11,7 +11,8 @@ const echoMs = 500
 
 /**
  * A signal that is aborted by Ctrl-C or a termination, so that a command can end in order.
- * A second Ctrl-C ends the process at once. `end` gives the signals back.
+ * A second Ctrl-C ends the process at once. `end` gives the signals back, unless one of them came:
+ * its echo must not kill a process that is about to leave with an exit code of its own.
  */
 export function interruptible(): { readonly signal: AbortSignal; readonly end: () => void } {
   const controller = new AbortController()
@@ -27,6 +28,7 @@ export function interruptible(): { readonly signal: AbortSignal; readonly end: (
   return {
     signal: controller.signal,
     end: () => {
+      if (controller.signal.aborted) return
       for (const name of names) process.removeListener(name, onSignal)
     },
   }

@@ -204,7 +204,7 @@ test('Ctrl-C ends it with 130, whatever the model is doing', patience, async () 
       resolve(child.exitCode),
     )
     child.stderr?.on('data', (text) => {
-      if (String(text).includes('what must exist')) child.kill('SIGINT')
+      if (!child.killed && String(text).includes('what must exist')) child.kill('SIGINT')
     })
   })
   expect(code).toBe(130)
