@@ -1,11 +1,15 @@
 import { defineConfig } from 'vitest/config'
 
+/** A machine that is busy with another lane, or with a build, is slow and not wrong. */
+const patience = { expect: { poll: { timeout: 10_000 } } }
+
 // One project per lane. Only `unit` runs without a server; hack/test.ts brings up what the others need.
 export default defineConfig({
   test: {
     projects: [
       {
         test: {
+          ...patience,
           name: 'unit',
           include: [
             '{operator,forge,agent-image,cli,hack}/**/*.test.ts',
@@ -16,10 +20,13 @@ export default defineConfig({
             'test/simulation/api-server/**/*.test.ts',
           ],
           exclude: ['**/node_modules/**'],
+          testTimeout: 20_000,
+          hookTimeout: 30_000,
         },
       },
       {
         test: {
+          ...patience,
           name: 'conformance',
           include: ['test/conformance/**/*.test.ts'],
           testTimeout: 60_000,
@@ -28,6 +35,7 @@ export default defineConfig({
       },
       {
         test: {
+          ...patience,
           name: 'simulation',
           include: ['test/simulation/simulation.test.ts'],
           testTimeout: 1_800_000,
@@ -35,6 +43,7 @@ export default defineConfig({
       },
       {
         test: {
+          ...patience,
           name: 'faults',
           include: ['test/faults/**/*.test.ts'],
           testTimeout: 180_000,
@@ -44,6 +53,7 @@ export default defineConfig({
       },
       {
         test: {
+          ...patience,
           name: 'models',
           include: ['test/models/*.test.ts'],
           testTimeout: 900_000,
@@ -53,6 +63,7 @@ export default defineConfig({
       },
       {
         test: {
+          ...patience,
           name: 'cluster',
           globalSetup: ['test/cluster/global-setup.ts'],
           include: ['test/cluster/**/*.test.ts'],
@@ -63,6 +74,7 @@ export default defineConfig({
       },
       {
         test: {
+          ...patience,
           name: 'containers',
           include: ['test/containers/**/*.test.ts'],
           testTimeout: 600_000,
