@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { systemClock, systemRandom } from '../runtime/clock.ts'
 import { silentLogger } from '../../test/silent-logger.ts'
 import { KubeClient } from './client.ts'
@@ -110,7 +110,7 @@ describe('an informer', () => {
         ),
     ]
     await start()
-    await vi.waitFor(() => expect(names().toSorted()).toEqual(['a', 'c']))
+    await expect.poll(() => names().toSorted()).toEqual(['a', 'c'])
     expect(versionOf('a')).toBe('12')
     expect(informer.byIndex('uid', 'uid-b')).toEqual([])
     expect(opened[0]?.query.get('resourceVersion')).toBe('10')
@@ -129,7 +129,7 @@ describe('an informer', () => {
       watches.push((response) => response.end(line('MODIFIED', made('a', version))))
     }
     await start()
-    await vi.waitFor(() => expect(versionOf('a')).toBe('30'))
+    await expect.poll(() => versionOf('a')).toBe('30')
     expect(opened.slice(0, 20).map((request) => request.query.get('resourceVersion'))).toEqual(
       Array.from({ length: 20 }, (_, index) => String(10 + index)),
     )
@@ -140,7 +140,7 @@ describe('an informer', () => {
   it('resumes after a bookmark from the bookmark', async () => {
     watches = [(response) => response.end(bookmark(50))]
     await start()
-    await vi.waitFor(() => expect(opened[1]?.query.get('resourceVersion')).toBe('50'))
+    await expect.poll(() => opened[1]?.query.get('resourceVersion')).toBe('50')
     expect(informer.resourceVersion).toBe('50')
   })
 
@@ -166,7 +166,7 @@ describe('an informer', () => {
     }
     watches.push((response, request) => response.write(from(request)))
     await start()
-    await vi.waitFor(() => expect(informer.resourceVersion).toBe('14'), { timeout: 5_000 })
+    await expect.poll(() => informer.resourceVersion).toBe('14')
     expect(names().toSorted()).toEqual(['a', 'b', 'grüße'])
     expect(informer.get('n', 'b')?.metadata.uid).toBe('second')
   })
@@ -188,7 +188,7 @@ describe('an informer', () => {
     const changes: string[] = []
     await start()
     informer.onChange((key, object) => changes.push(`${key.name} ${object ? 'is' : 'is not'}`))
-    await vi.waitFor(() => expect(names().toSorted()).toEqual(['a', 'z']))
+    await expect.poll(() => names().toSorted()).toEqual(['a', 'z'])
     expect(waits).toEqual([])
     expect(changes).toContain('b is not')
     expect(changes).toContain('z is')
@@ -198,7 +198,7 @@ describe('an informer', () => {
     for (let count = 0; count < 6; count += 1) watches.push((response) => response.destroy())
     watches.push((response) => response.write(line('ADDED', made('c', 11))))
     await start()
-    await vi.waitFor(() => expect(names()).toContain('c'))
+    await expect.poll(() => names()).toContain('c')
     const ceilings = [800, 1_600, 3_200, 6_400, 10_000]
     expect(waits.length).toBeGreaterThanOrEqual(5)
     for (const [index, ceiling] of ceilings.entries()) {
@@ -210,7 +210,7 @@ describe('an informer', () => {
   it('does not spin on a server that closes at once without a word', async () => {
     for (let count = 0; count < 5; count += 1) watches.push((response) => response.end())
     await start()
-    await vi.waitFor(() => expect(opened).toHaveLength(6))
+    await expect.poll(() => opened).toHaveLength(6)
     // The first time may be chance and costs nothing.
     expect(waits).toHaveLength(4)
   })
@@ -218,7 +218,7 @@ describe('an informer', () => {
   it('lists again when the stream is no JSON', async () => {
     watches = [(response) => void response.write('<html>\n')]
     await start()
-    await vi.waitFor(() => expect(lists).toBe(2))
+    await expect.poll(() => lists).toBe(2)
   })
 })
 
@@ -240,7 +240,7 @@ describe('handlers', () => {
       if (key.name === 'c') throw new Error('slip')
     })
     informer.onChange((key) => seen.push(key.name))
-    await vi.waitFor(() => expect(seen).toContain('d'))
+    await expect.poll(() => seen).toContain('d')
     expect(seen).toContain('c')
   })
 })
@@ -287,7 +287,7 @@ describe('own writes', () => {
     ]
     await start()
     informer.noteWrite(made('a', 999))
-    await vi.waitFor(() => expect(informer.resourceVersion).toBe('5'))
+    await expect.poll(() => informer.resourceVersion).toBe('5')
     expect(informer.pending()).toBeUndefined()
   })
 
@@ -337,7 +337,7 @@ describe('own deletions', () => {
     const going = { metadata: { ...metadata, deletionTimestamp: '2026-01-01T00:00:00Z' } }
     watches = [(response) => response.write(line('MODIFIED', going))]
     await start()
-    await vi.waitFor(() => expect(versionOf('a')).toBe('11'))
+    await expect.poll(() => versionOf('a')).toBe('11')
     await expect(informer.waitUntilGone(a, { ...limits, timeoutMs: 20 })).resolves.toBe(false)
   })
 })
@@ -346,8 +346,8 @@ it('stopping ends the watch on the server and rejects nothing', async () => {
   let closed = false
   watches = [(response) => void response.on('close', () => (closed = true))]
   await start()
-  await vi.waitFor(() => expect(opened).toHaveLength(1))
+  await expect.poll(() => opened).toHaveLength(1)
   life.abort(new Error('stop'))
   await running
-  await vi.waitFor(() => expect(closed).toBe(true))
+  await expect.poll(() => closed).toBe(true)
 })

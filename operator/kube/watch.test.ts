@@ -1,5 +1,5 @@
 import { array, assert, nat, property } from 'fast-check'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { systemClock, systemRandom } from '../runtime/clock.ts'
 import { KubeClient } from './client.ts'
 import { configMaps } from './core.ts'
@@ -129,10 +129,11 @@ describe('a watch', () => {
     const overdue = expect(frozen).rejects.toThrow('WATCH configmaps took longer than 36000 ms')
     await opened.promise
     // The answer is on its way; the deadline of the opening is over once it is here.
-    await vi.waitFor(async () => {
+    const nextAlarm = async () => {
       await clock.advance(0)
-      expect(clock.next()).toBe(36_000)
-    })
+      return clock.next()
+    }
+    await expect.poll(nextAlarm).toBe(36_000)
     await clock.advance(35_999)
     expect(clock.pending).toBe(1)
     await clock.advance(1)
@@ -140,7 +141,7 @@ describe('a watch', () => {
 
     await server.close()
     const silent = expect(follow(() => undefined, { clock })).rejects.toThrow('15000 ms')
-    await vi.waitFor(() => expect(server.requests).toHaveLength(1))
+    await expect.poll(() => server.requests).toHaveLength(1)
     await clock.advance(15_000)
     await silent
   })
