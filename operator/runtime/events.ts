@@ -77,6 +77,8 @@ export class EventRecorder implements Runnable {
   /** In the order of their last use. */
   readonly #series = new Map<string, Series>()
   readonly #buckets = new Map<string, Bucket>()
+  /** More buckets than this are looked through for full ones. */
+  #manyBuckets = maxSeries
 
   constructor(options: EventRecorderOptions) {
     this.#options = options
@@ -206,7 +208,7 @@ export class EventRecorder implements Runnable {
     bucket.tokens = Math.min(burst, bucket.tokens + (now - bucket.at) / refillMs)
     bucket.at = now
     this.#buckets.set(id, bucket)
-    if (this.#buckets.size > maxSeries) this.#forgetFullBuckets(now)
+    if (this.#buckets.size > this.#manyBuckets) this.#forgetFullBuckets(now)
     if (bucket.tokens < 1) return false
     bucket.tokens -= 1
     return true
@@ -216,6 +218,8 @@ export class EventRecorder implements Runnable {
     for (const [id, bucket] of this.#buckets) {
       if (bucket.tokens + (now - bucket.at) / refillMs >= burst) this.#buckets.delete(id)
     }
+    // Not at each event: while thousands of objects are busy, hardly a bucket is full.
+    this.#manyBuckets = Math.max(maxSeries, 2 * this.#buckets.size)
   }
 }
 
