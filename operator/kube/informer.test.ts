@@ -291,6 +291,23 @@ describe('own writes', () => {
     expect(informer.pending()).toBeUndefined()
   })
 
+  it('that somebody undid before they were seen are told to be gone', async () => {
+    const cut = Promise.withResolvers<ServerResponse>()
+    watches = [cut.resolve]
+    await start()
+    const gone: unknown[] = []
+    informer.onChange(({ name }, object, previous) => {
+      if (object === undefined) gone.push([name, previous?.metadata.resourceVersion])
+    })
+    informer.noteWrite(made('mine', 11))
+    informer.noteWrite(made('later', 40))
+    listed = { ...listed, version: 30 }
+    refuse(await cut.promise, 410, 'Gone')
+    await expect.poll(() => informer.resourceVersion).toBe('30')
+    expect(gone).toEqual([['mine', '11']])
+    expect([informer.pending('n/mine'), informer.pending('n/later')]).toEqual([undefined, '40'])
+  })
+
   it('stop being waited for when the caller gives up', async () => {
     await start()
     const caller = new AbortController()

@@ -59,7 +59,8 @@ interface Waiter {
  * A local copy of one kind, kept current by a reflector, with indexes and change handlers.
  * Guarantees: handlers see every object that exists at least once; a handler that throws is logged and loses that event
  * only. An object that cannot be read (`check`, `transform` or an indexer says so, or throws) is in `broken()` and nowhere
- * else until a good version of it comes; handlers are told its key, as of an object that is not there.
+ * else until a good version of it comes; handlers are told its key, as of an object that is not there. An object that
+ * this process made (`noteWrite`) and somebody removed before it was seen is told as a deletion.
  * `waitForVersion` tells when own writes have come back, `waitUntilGone` when own deletions have, so that no decision is
  * taken on a view older than them.
  * Caveats: objects are shared, never change them. Needs `list` and `watch` on the resource.
@@ -69,7 +70,8 @@ export class Informer<T extends KubeObject> {
   readonly #options: InformerOptions<T>
   readonly #store: Store<T>
   readonly #handlers: ChangeHandler<T>[] = []
-  readonly #ownWrites = new Map<string, string>()
+  /** What came back from writes that this copy does not include yet, the latest of each object. */
+  readonly #ownWrites = new Map<string, T>()
   #waiters: Waiter[] = []
   #version = ''
   #written = ''
@@ -157,12 +159,11 @@ export class Informer<T extends KubeObject> {
    * Remembers a write of ours: call it with every object that `create`, `update`, `apply`, `patch` or `delete` returned.
    * Caveat: a deletion that is complete returns none, and no version; see `waitUntilGone`.
    */
-  noteWrite(object: KubeObject | undefined): void {
+  noteWrite(object: T | undefined): void {
     const version = object?.metadata.resourceVersion
     if (object === undefined || version === undefined || !isNewer(version, this.#version)) return
     const key = keyOf(object.metadata)
-    const known = this.#ownWrites.get(key)
-    if (known === undefined || isNewer(version, known)) this.#ownWrites.set(key, version)
+    if (isNewer(version, this.pending(key) ?? '')) this.#ownWrites.set(key, object)
     if (isNewer(version, this.#written)) this.#written = version
   }
 
@@ -171,7 +172,7 @@ export class Informer<T extends KubeObject> {
    * One version stands for all before it, since the versions of a resource are ordered.
    */
   pending(key?: string): string | undefined {
-    if (key !== undefined) return this.#ownWrites.get(key)
+    if (key !== undefined) return this.#ownWrites.get(key)?.metadata.resourceVersion
     return isNewer(this.#written, this.#version) ? this.#written : undefined
   }
 
@@ -260,16 +261,30 @@ export class Informer<T extends KubeObject> {
 
   #replace(entries: readonly Entry<T>[], version: string): void {
     const changes = this.#store.replace(entries)
-    if (this.#synced) this.#options.observer?.onRelist(this.resource.plural, changes.length)
     // A full reading is the truth even with a lower version (a restored backup): what was awaited will never come.
-    if (isNewer(this.#version, version)) {
+    const isRestored = isNewer(this.#version, version)
+    this.#version = version
+    const unseen = this.#unseen(isRestored)
+    if (isRestored) {
       this.#ownWrites.clear()
       this.#written = ''
     }
-    this.#version = version
+    if (this.#synced)
+      this.#options.observer?.onRelist(this.resource.plural, changes.length + unseen.length)
     this.#synced = true
-    this.#tellAll(changes)
+    this.#tellAll([...changes, ...unseen])
     this.#settle()
+  }
+
+  /** What we made and is gone, unseen: whoever made it would wait for news of it for ever. */
+  #unseen(isRestored: boolean): readonly Change<T>[] {
+    return [...this.#ownWrites].flatMap(([key, object]) => {
+      const isOver = isRestored || !isNewer(object.metadata.resourceVersion ?? '', this.#version)
+      if (!isOver || this.#store.get(key) !== undefined || this.#store.brokenAt(key) !== undefined)
+        return []
+      const { found } = this.#store.read(object)
+      return [{ key, object: undefined, previous: 'object' in found ? found.object : undefined }]
+    })
   }
 
   #apply(events: readonly WatchEvent<T>[]): void {
@@ -290,8 +305,8 @@ export class Informer<T extends KubeObject> {
 
   /** Lets go of what was waiting for what is reached by now. */
   #settle(): void {
-    for (const [key, version] of this.#ownWrites) {
-      if (this.#includes(version)) this.#ownWrites.delete(key)
+    for (const [key, { metadata }] of this.#ownWrites) {
+      if (this.#includes(metadata.resourceVersion ?? '')) this.#ownWrites.delete(key)
     }
     if (this.#brokenCount !== this.#store.brokenSize) {
       this.#brokenCount = this.#store.brokenSize

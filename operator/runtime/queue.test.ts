@@ -61,6 +61,15 @@ describe('a key', () => {
 })
 
 describe('a delayed key', () => {
+  it('waits as long as a timer can, though rounding left next to nothing of its time', async () => {
+    const { clock, queue } = made()
+    queue.addAfter('a', 1e-12)
+    await clock.advance(0.9)
+    expect(queue.depth).toBe(0)
+    await clock.advance(0.1)
+    expect(queue.depth).toBe(1)
+  })
+
   it('comes at the earliest of its times, once', async () => {
     const { clock, queue } = made()
     queue.addAfter('a', 1_000)

@@ -65,11 +65,14 @@ export class WorkQueue {
     this.#options.observer?.onAdd(this.#waiting.size)
   }
 
-  /** Adds the key after `ms`; if it already waits for a time, the earlier one holds. */
+  /**
+   * Adds the key after `ms`, 1 at least as timers do: what rounding leaves of a wait must not make it spin. If it already
+   * waits for a time, the earlier one holds.
+   */
   addAfter(key: string, ms: number): void {
     if (this.#closed) return
     if (ms <= 0) this.add(key)
-    else this.#delayed.put(key, ms)
+    else this.#delayed.put(key, Math.max(1, ms))
   }
 
   /** Adds the key after its own back-off, which grows until `forget` and comes on top of `atLeastMs`. */

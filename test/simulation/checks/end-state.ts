@@ -96,15 +96,26 @@ function checkOutcome(
     invariants.broken('I6', `${name} was skipped for ${failure}`)
   // Who does not learn that an agent was told to go may give it a task; that costs no attempt.
   const unsure = story.faults.some(({ kind }) => kind === 'lose')
+  // The time of an attempt runs on while nobody can tell its agent, as that of a Job does.
+  const keptAway = awayMs(story) > (task.spec.timeoutSeconds * 1000) / 2
   const lost = history.filter(
     ({ failure: { reason: why = '' } = {} }) =>
-      surroundings.has(why) && !(unsure && why === 'AgentWithdrawn'),
+      surroundings.has(why) &&
+      !(unsure && why === 'AgentWithdrawn') &&
+      !(keptAway && why === 'TimedOut'),
   )
   if (lost.length > 0 && !story.faults.some(({ kind }) => costly.has(kind)))
     invariants.broken(
       'I9',
       `${name} lost attempts to ${lost[0]?.failure?.reason ?? ''} although no agent was in trouble`,
     )
+}
+
+/** For how long the operator had no API server, or no answers from it. */
+function awayMs({ faults }: Story): number {
+  let sum = 0
+  for (const fault of faults) if (fault.kind === 'down' || fault.kind === 'lose') sum += fault.forMs
+  return sum
 }
 
 interface AuditRecord {

@@ -1,5 +1,8 @@
 import type { Cancel } from '../../../operator/kube/ports.ts'
 
+/** No world has so much to do in one moment. */
+const most = 100_000
+
 interface Entry {
   readonly at: number
   readonly order: number
@@ -9,10 +12,12 @@ interface Entry {
 /**
  * Virtual time for a whole world: a heap of what happens when.
  * Guarantees: entries of one moment run in the order in which they were made; between two entries every promise that can
- * go on has gone on, so that a run depends on nothing but its inputs.
+ * go on has gone on, so that a run depends on nothing but its inputs. Throws when time does not pass any more.
  */
 export class Timeline {
   #elapsed = 0
+  /** How much happened in this moment. */
+  #atOnce = 0
   #order = 0
   readonly #heap: Entry[] = []
 
@@ -51,6 +56,8 @@ export class Timeline {
     for (let next = this.#heap[0]; next !== undefined && next.at <= end; next = this.#heap[0]) {
       this.#pop()
       if (next.run === undefined) continue
+      this.#atOnce = next.at === this.#elapsed ? this.#atOnce + 1 : 0
+      if (this.#atOnce > most) throw new Error(`something spins: ${most} times at ${next.at} ms`)
       this.#elapsed = next.at
       next.run()
       settle()
