@@ -1,14 +1,14 @@
 // The lane `simulation`: what `npm run simulate` does, as tests. Figures are printed; none of them is a timed assertion.
 import { execFile } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { storyOf } from './generate.ts'
+import { keptStories } from './kept-stories.ts'
 import { run } from './run.ts'
 import { bugs, breakSource } from './seeded-bugs/bugs.ts'
 import type { Story } from './story.ts'
-import { storiesDirectory } from './tell-failure.ts'
 
 const root = join(import.meta.dirname, '../..')
 
@@ -133,9 +133,7 @@ describe('every promise holds', () => {
     expect(violations).toEqual([])
   })
 
-  const kept = existsSync(storiesDirectory) ? readdirSync(storiesDirectory) : []
-  it.each(kept)('in %s, which broke one once', async (file) => {
-    const story = JSON.parse(readFileSync(join(storiesDirectory, file), 'utf8')) as Story
+  it.each(Object.entries(keptStories()))('in %s, which broke one once', async (_, story) => {
     expect((await run(story)).violations).toEqual([])
   })
 })

@@ -1,6 +1,7 @@
 import { crashPointsOf, scenes, withCrash } from '../crash-points.ts'
 import { runAll } from '../crew.ts'
 import { storyOf } from '../generate.ts'
+import { keptStories } from '../kept-stories.ts'
 import { run } from '../run.ts'
 import type { Story } from '../story.ts'
 import { firstOf } from '../tally.ts'
@@ -16,7 +17,7 @@ interface Catch {
   readonly runs: number
 }
 
-/** Breaks the product bug by bug and looks for each with scenes, crash points and seeds. The exit code is 1 if one got away. */
+/** Breaks the product bug by bug and looks for each with scenes, kept stories, crash points and seeds. The exit code is 1 if one got away. */
 export async function huntBugs(options: {
   readonly only: string | undefined
   readonly seeds: number
@@ -63,9 +64,10 @@ async function hunt(
   }
 }
 
-/** Scenes as they are first, then seeds and crash points in turn, so many of each: most bugs show early. */
+/** Scenes as they are and kept stories first, then seeds and crash points in turn, so many of each: most bugs show early. */
 function* stories(count: number, crashes: readonly Story[]): Generator<Story> {
   yield* Object.values(scenes)
+  yield* Object.values(keptStories())
   // Spread over all scenes, not the first ones only.
   const step = Math.max(1, crashes.length / Math.max(1, count))
   for (let index = 0; index < count; index += 1) {

@@ -96,4 +96,26 @@ export const kernelBugs: readonly SeededBug[] = [
       },
     ],
   },
+  {
+    name: 'unseen-creation-untold',
+    story: 'What was made and removed before the cache showed it is no news to whoever made it.',
+    edits: [
+      {
+        file: 'operator/kube/informer.ts',
+        find: 'this.#tellAll([...changes, ...unseen])',
+        replace: 'this.#tellAll([...changes, ...unseen.slice(unseen.length)])',
+      },
+    ],
+  },
+  {
+    name: 'wait-without-time',
+    story: 'A wait of which rounding left next to nothing is begun again and again.',
+    edits: [
+      {
+        file: 'operator/runtime/queue.ts',
+        find: 'else this.#delayed.put(key, Math.max(1, ms))',
+        replace: 'else this.#delayed.put(key, Math.max(0, ms))',
+      },
+    ],
+  },
 ]
