@@ -1,4 +1,4 @@
-import { devRequestSpec, type DevRequest, type PlannedTask } from '../../api/devrequest.ts'
+import { devRequestSpec, type DevRequest } from '../../api/devrequest.ts'
 import type { BranchState } from '../../api/forge-protocol.ts'
 import { git } from '../../api/names.ts'
 import { heldBy } from '../../api/task-state.ts'
@@ -6,22 +6,23 @@ import { requestConditions, requestReasons } from '../../api/conditions.ts'
 import { conditionOf, isTrue } from '../../api/condition-list.ts'
 import type { AgentSettings } from '../../config.ts'
 import { ForgeError, type Forge } from '../../forge-client.ts'
-import { isAlreadyExists, isNotFound } from '../../kube/errors.ts'
+import { isNotFound } from '../../kube/errors.ts'
 import { keyOf, refOf } from '../../kube/resource.ts'
 import type { Gateway } from '../../models/gateway.ts'
 import type { Reconcile } from '../../runtime/controller.ts'
-import { done, requeueAfter, WaitError, type Result } from '../../runtime/outcome.ts'
+import { done, requeueAfter, type Result } from '../../runtime/outcome.ts'
 import type { Models } from '../languagemodel/models.ts'
 import { Pace } from '../pace.ts'
 import { specProblem } from '../spec-problem.ts'
 import { byRequest, writeStatus, type World } from '../world.ts'
+import { createTasks, MadeTasks } from './create-tasks.ts'
 import { decideRequest } from './decide.ts'
 import type { FailedPart } from './failed-part.ts'
-import type { RequestObservation, Stall } from './observation.ts'
+import type { RequestObservation } from './observation.ts'
 import type { Planning } from './planning.ts'
-import { forgeStall, modelStall, taskNameTaken, unknownModel } from './stalls.ts'
+import { stalled, StallDesk, stallPauseMs } from './stall-desk.ts'
+import { forgeStall, modelStall, unknownModel } from './stalls.ts'
 import { finalStatus } from './status.ts'
-import { agentTaskOf } from './tasks.ts'
 
 /** What a DevRequest needs beside the API server. */
 export interface RequestParts {
@@ -35,14 +36,13 @@ export interface RequestParts {
 
 /** How soon a request that is to be removed is looked at again while its end is being recorded. */
 const recordMs = 1_000
-/** A stalled step is tried again after this time. */
-const stallPauseMs = 5_000
 const lookAgainMs = 10 * 60_000
 
 /** Takes each DevRequest from its first sight to its delivered branch. */
 export function requestReconciler(world: World, parts: RequestParts): Reconcile {
   const desk = new StallDesk()
   const branches = new Branches()
+  const made = new MadeTasks()
   const pace = new Pace({ clock: world.clock, everyMs: 2_000, perSecond: 4 })
   return async function reconcileRequest(key, { signal }): Promise<Result> {
     const { namespace, name } = refOf(key)
@@ -53,6 +53,7 @@ export function requestReconciler(world: World, parts: RequestParts): Reconcile 
     if (request === undefined || isTrue(request, requestConditions.Finished)) {
       pace.forget(key)
       branches.forget(key)
+      made.forget(key)
     }
     if (request === undefined) return done
     const seen = await observe(
@@ -84,7 +85,7 @@ export function requestReconciler(world: World, parts: RequestParts): Reconcile 
       case 'replan':
         return plan(parts, desk, seen.request, seen.model, decision.failed)
       case 'create-tasks':
-        return createTasks(world, parts, desk, seen.request, decision.tasks, signal)
+        return createTasks(world, { ...parts, desk, made }, seen.request, decision.tasks, signal)
       case 'deliver':
         return deliver(world, parts, desk, seen, signal)
       case 'remove': {
@@ -100,30 +101,6 @@ export function requestReconciler(world: World, parts: RequestParts): Reconcile 
         return done
       }
     }
-  }
-}
-
-/** What stalls each request right now; gone when the step succeeds. */
-class StallDesk {
-  readonly #stalls = new Map<string, { readonly uid: string; readonly stall: Stall }>()
-
-  of({ metadata }: DevRequest): Stall | undefined {
-    const noted = this.#stalls.get(keyOf(metadata))
-    return noted?.uid === metadata.uid ? noted.stall : undefined
-  }
-
-  /** Returns true when it is news. */
-  set(request: DevRequest, stall: Stall | undefined): boolean {
-    const before = this.of(request)
-    const { uid } = request.metadata
-    if (stall === undefined) this.#stalls.delete(keyOf(request.metadata))
-    else this.#stalls.set(keyOf(request.metadata), { uid, stall })
-    return before?.message !== stall?.message
-  }
-
-  /** Lets go of a request that is gone; `uid` is the one that has its name now. */
-  forgetOthers(key: string, uid: string | undefined): void {
-    if (this.#stalls.get(key)?.uid !== uid) this.#stalls.delete(key)
   }
 }
 
@@ -270,48 +247,6 @@ function plan(
   desk.set(request, undefined)
   const waitMs = parts.planning.start(request, failed)
   return waitMs > 0 ? requeueAfter(waitMs, 'planning failed a moment ago') : done
-}
-
-/** Notes what is wrong; when it is news the next run, which comes at once, writes it. */
-function stalled(desk: StallDesk, request: DevRequest, stall: Stall): Result {
-  return requeueAfter(desk.set(request, stall) ? 0 : stallPauseMs, stall.reason)
-}
-
-async function createTasks(
-  world: World,
-  parts: RequestParts,
-  desk: StallDesk,
-  request: DevRequest,
-  tasks: readonly PlannedTask[],
-  signal: AbortSignal,
-): Promise<Result> {
-  for (const planned of tasks) {
-    const draft = agentTaskOf(request, planned, parts.modelOfType)
-    try {
-      world.tasks.noteWrite(
-        await world.client.create(world.tasks.resource, draft, {
-          signal,
-          priority: 'refill',
-        }),
-      )
-    } catch (error) {
-      if (!isAlreadyExists(error)) throw error
-      const { namespace, uid } = request.metadata
-      const there = await world.client.get(world.tasks.resource, {
-        namespace,
-        name: planned.name,
-        signal,
-      })
-      const owners = there.metadata.ownerReferences ?? []
-      if (owners.some((owner) => owner.uid === uid)) continue
-      // Those of a deleted request of the same name are still being removed.
-      if (owners.some(({ kind, name }) => kind === request.kind && name === request.metadata.name))
-        throw new WaitError(1_000, `AgentTask ${planned.name} of an earlier request is still there`)
-      return stalled(desk, request, taskNameTaken(planned.name, namespace))
-    }
-  }
-  desk.set(request, undefined)
-  return done
 }
 
 async function deliver(

@@ -206,4 +206,15 @@ export const taskBugs: readonly SeededBug[] = [
       },
     ],
   },
+  {
+    name: 'dead-request-served',
+    story: 'Tasks of a request that was deleted are made again and again, on an old view of it.',
+    edits: [
+      {
+        file: 'operator/controllers/devrequest/create-tasks.ts',
+        find: 'if (isAnew && !(await isThere(world, request, signal))) return done',
+        replace: 'if (isAnew && tasks.length < 0) return done',
+      },
+    ],
+  },
 ]
