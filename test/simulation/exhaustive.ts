@@ -44,9 +44,13 @@ const plurals = ['devrequests', 'agenttasks', 'agents', 'languagemodels', 'pods'
 /** The deepest stale view. */
 export const deepest = 20
 
+/** The small world is over, and its agents are gone, after this time. */
+const overMs = 30_000
+
 /**
  * Every story of the small world with one crash at every side effect and, in the process that comes after it, one stale
  * view: each kind, 1 to 20 revisions behind. Nothing is sampled, unless fewer `depths` are asked for, spread over the 20.
+ * Then every object deleted by a person, each half second, while the view of each kind is old.
  */
 export function* everyStory(base: RunReport, count: number = deepest): Generator<Story> {
   const depths = Array.from({ length: count }, (_, index) =>
@@ -58,4 +62,19 @@ export function* everyStory(base: RunReport, count: number = deepest): Generator
         yield withCrash(smallWorld, point, [
           { kind: 'stale-start', plural, revisions } satisfies Fault,
         ])
+  yield* everyDeletion()
+}
+
+function* everyDeletion(): Generator<Story> {
+  for (let atMs = 500; atMs < overMs; atMs += 500)
+    for (const what of ['devrequests', 'agenttasks', 'agents', 'pods'] as const)
+      for (const nth of what === 'devrequests' ? [0] : [0, 1])
+        for (const plural of plurals)
+          yield {
+            ...smallWorld,
+            faults: [
+              { kind: 'stale', atMs: atMs - 100, plural, revisions: deepest / 2, forMs: 8_000 },
+              { kind: 'delete', atMs, what, nth },
+            ],
+          }
 }

@@ -20,7 +20,7 @@ checks the promises I1 to I12 after every revision. The same arguments give the 
 modes
   (none)          stories made from seeds
   --crash-points  a crash before and after every side effect of every scene
-  --exhaustive    the small world: every crash x every stale view
+  --exhaustive    the small world: every crash x every stale view, every deletion x every stale view
   --bugs          breaks the product on purpose, bug by bug; every one has to be found
   --story FILE    one story, as a failure printed it; tells everything that happens
 
