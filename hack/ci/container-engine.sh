@@ -26,7 +26,7 @@ answers() { timeout 10 docker info --format '{{.ServerVersion}}' >/dev/null 2>&1
 alive() {
   local pid
   pid=$(cat "$1" 2>/dev/null) || return 1
-  [ -n "$pid" ] && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q -- "$run" && echo "$pid"
+  [ -n "$pid" ] && tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -q -- "$run" && echo "$pid"
 }
 
 # TERM, and KILL for what does not listen within ten seconds.
