@@ -2,8 +2,9 @@ import { defineConfig } from 'vitest/config'
 
 /** A machine that is busy with another lane, or with a build, is slow and not wrong. */
 const patience = { expect: { poll: { timeout: 10_000 } } }
+const chartTests = 'hack/gen/chart*.test.ts'
 
-// One project per lane. Only `unit` runs without a server; hack/test.ts brings up what the others need.
+// One project per lane. Only `unit` and `simulation` need nothing but the clone; the others bring up what they need.
 export default defineConfig({
   test: {
     projects: [
@@ -19,7 +20,17 @@ export default defineConfig({
             'test/model-output/*.test.ts',
             'test/simulation/api-server/**/*.test.ts',
           ],
-          exclude: ['**/node_modules/**'],
+          exclude: ['**/node_modules/**', chartTests],
+          testTimeout: 20_000,
+          hookTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          ...patience,
+          name: 'chart',
+          globalSetup: ['hack/gen/chart-setup.ts'],
+          include: [chartTests],
           testTimeout: 20_000,
           hookTimeout: 30_000,
         },

@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util'
 /** What each lane needs beyond the clone; the tests themselves bring it up. */
 const lanes = {
   unit: 'pure code, real git, real sockets on loopback',
+  chart: 'what helm makes of the chart',
   simulation: 'the whole operator in virtual time, with faults; see docs/reliability.md',
   conformance: 'a real kube-apiserver and etcd, started by the tests',
   faults:

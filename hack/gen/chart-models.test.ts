@@ -5,9 +5,7 @@ import { configOf, helmProgram, renderChart } from './chart-render.ts'
 
 const helm = helmProgram() ?? ''
 if (helm === '') {
-  console.warn(
-    'the models of the chart are not tested: there is no helm; build it with: npm run cluster',
-  )
+  console.warn('the models of the chart are not tested: there is no helm, and no Go to build it')
 }
 const rehearsal = ['rehearsal.enabled=true', 'rehearsal.default=true']
 

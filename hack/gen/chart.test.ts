@@ -14,7 +14,7 @@ import { podSecurityProblems } from './pod-security.ts'
 
 const helm = helmProgram() ?? ''
 if (helm === '') {
-  console.warn('the chart is not tested: there is no helm; build it with: npm run cluster')
+  console.warn('the chart is not tested: there is no helm, and no Go to build it')
 }
 
 const rehearsal = ['rehearsal.enabled=true', 'rehearsal.default=true']
