@@ -44,8 +44,8 @@ const plurals = ['devrequests', 'agenttasks', 'agents', 'languagemodels', 'pods'
 /** The deepest stale view. */
 export const deepest = 20
 
-/** The small world is over, and its agents are gone, after this time. */
-const overMs = 30_000
+/** Until when deletions are tried; the work itself is long over by then. */
+const lastDeletionMs = 30_000
 
 /**
  * Every story of the small world with one crash at every side effect and, in the process that comes after it, one stale
@@ -66,7 +66,7 @@ export function* everyStory(base: RunReport, count: number = deepest): Generator
 }
 
 function* everyDeletion(): Generator<Story> {
-  for (let atMs = 500; atMs < overMs; atMs += 500)
+  for (let atMs = 500; atMs < lastDeletionMs; atMs += 500)
     for (const what of ['devrequests', 'agenttasks', 'agents', 'pods'] as const)
       for (const nth of what === 'devrequests' ? [0] : [0, 1])
         for (const plural of plurals)
