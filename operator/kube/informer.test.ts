@@ -291,7 +291,7 @@ describe('own writes', () => {
     expect(informer.pending()).toBeUndefined()
   })
 
-  it('that somebody undid before they were seen are told to be gone', async () => {
+  it('that somebody undid before they were seen are told to be gone, once each', async () => {
     const cut = Promise.withResolvers<ServerResponse>()
     watches = [cut.resolve]
     await start()
@@ -301,10 +301,14 @@ describe('own writes', () => {
     })
     informer.noteWrite(made('mine', 11))
     informer.noteWrite(made('later', 40))
-    listed = { ...listed, version: 30 }
+    informer.noteWrite(made('a', 12))
+    listed = { version: 30, items: [made('b', 7)] }
     refuse(await cut.promise, 410, 'Gone')
     await expect.poll(() => informer.resourceVersion).toBe('30')
-    expect(gone).toEqual([['mine', '11']])
+    expect(gone).toEqual([
+      ['a', '3'],
+      ['mine', '11'],
+    ])
     expect([informer.pending('n/mine'), informer.pending('n/later')]).toEqual([undefined, '40'])
   })
 

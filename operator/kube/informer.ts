@@ -263,25 +263,26 @@ export class Informer<T extends KubeObject> {
     const changes = this.#store.replace(entries)
     // A full reading is the truth even with a lower version (a restored backup): what was awaited will never come.
     const isRestored = isNewer(this.#version, version)
+    const isFirst = !this.#synced
     this.#version = version
-    const unseen = this.#unseen(isRestored)
+    this.#synced = true
+    const all = [...changes, ...this.#unseen(changes, isRestored)]
     if (isRestored) {
       this.#ownWrites.clear()
       this.#written = ''
     }
-    if (this.#synced)
-      this.#options.observer?.onRelist(this.resource.plural, changes.length + unseen.length)
-    this.#synced = true
-    this.#tellAll([...changes, ...unseen])
+    if (!isFirst) this.#options.observer?.onRelist(this.resource.plural, all.length)
+    this.#tellAll(all)
     this.#settle()
   }
 
   /** What we made and is gone, unseen: whoever made it would wait for news of it for ever. */
-  #unseen(isRestored: boolean): readonly Change<T>[] {
+  #unseen(changes: readonly Change<T>[], isRestored: boolean): readonly Change<T>[] {
+    const told = new Set(changes.map(({ key }) => key))
     return [...this.#ownWrites].flatMap(([key, object]) => {
-      const isOver = isRestored || !isNewer(object.metadata.resourceVersion ?? '', this.#version)
-      if (!isOver || this.#store.get(key) !== undefined || this.#store.brokenAt(key) !== undefined)
-        return []
+      const isOver = isRestored || this.#includes(object.metadata.resourceVersion ?? '')
+      if (!isOver || told.has(key)) return []
+      if (this.#store.get(key) !== undefined || this.#store.brokenAt(key) !== undefined) return []
       const { found } = this.#store.read(object)
       return [{ key, object: undefined, previous: 'object' in found ? found.object : undefined }]
     })

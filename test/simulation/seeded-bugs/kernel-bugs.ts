@@ -102,8 +102,8 @@ export const kernelBugs: readonly SeededBug[] = [
     edits: [
       {
         file: 'operator/kube/informer.ts',
-        find: 'this.#tellAll([...changes, ...unseen])',
-        replace: 'this.#tellAll([...changes, ...unseen.slice(unseen.length)])',
+        find: 'const all = [...changes, ...this.#unseen(changes, isRestored)]',
+        replace: 'const all = changes',
       },
     ],
   },
