@@ -52,6 +52,8 @@ export class Tally {
     const broken = new Map<string, number>()
     for (const { violations } of this.failures)
       for (const { invariant } of violations) add(broken, invariant, 1)
+    const wanted = total(this.#wanted)
+    const reached = wanted - this.#missing.length
     return {
       mode,
       runs: this.#runs,
@@ -65,8 +67,9 @@ export class Tally {
       sites: sorted(this.#sites),
       met: sorted(this.#met),
       crashPoints: {
-        wanted: total(this.#wanted),
-        reached: total(this.#wanted) - this.#missing.length,
+        wanted,
+        reached,
+        percent: Math.floor((1000 * reached) / Math.max(1, wanted)) / 10,
         missing: this.#missing,
       },
     }
@@ -81,10 +84,9 @@ export class Tally {
       ...matrix(Object.keys(figures.met)),
     ]
     if (this.#wanted.size > 0) {
-      const { wanted, reached, missing } = figures.crashPoints
-      const share = Math.floor((1000 * reached) / Math.max(1, wanted)) / 10
+      const { wanted, reached, percent, missing } = figures.crashPoints
       lines.push(
-        `crash points: ${reached} of ${wanted} (${share} %), at ${this.#wanted.size / 2} kinds of side effect`,
+        `crash points: ${reached} of ${wanted} (${percent} %), at ${this.#wanted.size / 2} kinds of side effect`,
         ...missing.map((site) => `  not reached: ${site}`),
       )
     }
