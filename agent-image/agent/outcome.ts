@@ -5,10 +5,10 @@ import {
   type Assignment,
   type Report,
 } from '../../operator/api/agent-protocol.ts'
-import { goodVerdicts, type Verdict } from '../../operator/api/agent-types.ts'
+import { standingVerdicts, type Verdict } from '../../operator/api/agent-types.ts'
 import type { FailureReason } from '../../operator/api/failures.ts'
 
-/** What came of an attempt. `failure` is there exactly when the verdict is not a good one. */
+/** What came of an attempt. `failure` is there exactly when the work does not stand (`standingVerdicts`). */
 export interface Outcome {
   readonly verdict: Verdict
   readonly summary: string
@@ -26,7 +26,7 @@ export function reportOf(
   tries: number,
   durationSeconds: number,
 ): Report {
-  const failure = goodVerdicts.has(outcome.verdict)
+  const failure = standingVerdicts.has(outcome.verdict)
     ? undefined
     : (outcome.failure ?? {
         reason: 'InternalError',

@@ -1,10 +1,14 @@
 import type { Assignment } from '../../operator/api/agent-protocol.ts'
 import { type Action, actionType } from '../../operator/api/agent-types.ts'
+import { trailers } from '../../operator/api/names.ts'
 import type { TestForge } from './repository.ts'
+
+/** Without `git` no spec is known. */
+type Forge = Pick<TestForge, 'url' | 'repository' | 'base'> & Partial<Pick<TestForge, 'git'>>
 
 /** An assignment for a unit `slug` of a request `req`; `overrides` wins. */
 export function assignmentFor(
-  forge: Pick<TestForge, 'url' | 'repository' | 'base'>,
+  forge: Forge,
   action: Action,
   overrides: Partial<Assignment> = {},
 ): Assignment {
@@ -37,6 +41,25 @@ export function assignmentFor(
     deadline: new Date(Date.now() + 300_000).toISOString(),
     earlier: [],
     done: [],
+    specs: specsOn(forge, overrides.unit ?? 'slug'),
+    unchecked: [],
     ...overrides,
   }
+}
+
+/** What the operator tells of the specs of a request, read from the trailers of the commits on its branch. */
+function specsOn(forge: Forge, unit: string): Assignment['specs'] {
+  const { git } = forge
+  if (git === undefined) return []
+  const format = `--format=%H %(trailers:key=${trailers.task},valueonly,separator=%x20)`
+  const lines = git('log', format, `${forge.base}..guild/req`).split('\n')
+  return lines.flatMap((line) => {
+    const [commit = '', task = ''] = line.split(' ')
+    if (!/-spec-/.test(task)) return []
+    const files = git('diff-tree', '--no-commit-id', '--name-only', '-r', '-z', commit)
+    return files
+      .split('\0')
+      .filter(Boolean)
+      .map((path) => ({ unit, path, commit }))
+  })
 }

@@ -54,6 +54,11 @@ export function hasRequestSucceeded(request: DevRequest): boolean {
   return isTrue(request, requestConditions.Succeeded)
 }
 
+/** Its work is on the branch, and nothing could check a part of it. */
+export function isRequestUnchecked(request: DevRequest): boolean {
+  return isRequestFinished(request) && requestStatus(request) === requestReasons.Unchecked
+}
+
 /** The model of a request as people must read it. */
 export const modelLabel = (request: DevRequest): string =>
   labelOf(request.status?.model ?? request.spec.model ?? '')

@@ -5,10 +5,11 @@ import {
   heldBy,
   isFinished,
   isIntegrating,
+  isUnchecked,
   statusWord,
 } from '../../operator/api/task-state.ts'
 import type { AgentTask } from '../../operator/api/agent-task.ts'
-import { goodVerdicts } from '../../operator/api/agent-types.ts'
+import { standingVerdicts } from '../../operator/api/agent-types.ts'
 import { amount, between, counted, shortCommit } from './figures.ts'
 import type { Span } from './style.ts'
 import type { TaskLine } from './snapshot.ts'
@@ -20,6 +21,7 @@ export type TaskState =
   | 'running'
   | 'integrating'
   | 'succeeded'
+  | 'unchecked'
   | 'skipped'
   | 'failed'
   | 'dead'
@@ -30,6 +32,7 @@ export function stateOf(task: AgentTask | undefined): TaskState {
   if (isFinished(task)) {
     const word = statusWord(task)
     if (word === taskReasons.Skipped || word === taskReasons.Cancelled) return 'skipped'
+    if (isUnchecked(task)) return 'unchecked'
     if (hasSucceeded(task)) return 'succeeded'
     return isTrue(task, taskConditions.DeadLettered) ? 'dead' : 'failed'
   }
@@ -44,6 +47,7 @@ export const icons: Readonly<Record<TaskState, Span>> = {
   running: { text: '●', paint: 'blue' },
   integrating: { text: '●', paint: 'cyan' },
   succeeded: { text: '✔', paint: 'green' },
+  unchecked: { text: '?', paint: 'yellow' },
   skipped: { text: '○', paint: 'dim' },
   failed: { text: '✖', paint: 'red' },
   dead: { text: '⚠', paint: 'red' },
@@ -68,6 +72,7 @@ const details: Readonly<Record<TaskState, (task: AgentTask, line: TaskLine) => s
   running: (task, { agent }) => runningText(task, agent?.status?.activity ?? ''),
   integrating: (task) => joined([resultText(task), 'merging']),
   succeeded: resultText,
+  unchecked: (task) => joined([resultText(task), task.status?.result?.summary ?? '']),
   skipped: (task) => task.status?.failure?.message ?? statusWord(task),
   failed: failedText,
   dead: failedText,
@@ -114,7 +119,7 @@ export function testsOf(task: AgentTask): string {
   const { passed, failed } = run
   if (failed === 0) return `${counted(passed, 'test')} passed`
   const all = counted(passed + failed, 'test')
-  if (!goodVerdicts.has(result.verdict)) return `${failed} of ${all} failed`
+  if (!standingVerdicts.has(result.verdict)) return `${failed} of ${all} failed`
   if (task.spec.action === 'spec') {
     return passed === 0
       ? `${all} written, failing as they must before the code`

@@ -1,9 +1,11 @@
 import { heldBy } from '../../operator/api/task-state.ts'
 import type { Agent } from '../../operator/api/agent.ts'
 import { conditionOf, isTrue } from '../../operator/api/condition-list.ts'
+import type { DevRequest } from '../../operator/api/devrequest.ts'
 import { requestConditions } from '../../operator/api/conditions.ts'
 import { amount, counted, shortCommit } from './figures.ts'
 import {
+  isRequestUnchecked,
   hasRequestSucceeded,
   isRequestFinished,
   modelLabel,
@@ -146,6 +148,7 @@ function startedText({ task, planned }: TaskLine, attempt: number): string {
 
 function endedText(line: TaskLine, state: TaskState, told: boolean): string {
   if (state === 'succeeded') return ` finished${succeededText(line, told)}`
+  if (state === 'unchecked') return ` was written, and nothing could check it: ${taskDetail(line)}`
   const words = { skipped: 'skipped', dead: 'has no attempt left' } as const
   const word = state === 'skipped' || state === 'dead' ? words[state] : 'failed'
   const text = taskDetail(line)
@@ -183,11 +186,11 @@ function requestChanged(before: Snapshot | undefined, { request }: Snapshot): re
   }
   const wasFinished = before !== undefined && isTrue(before.request, requestConditions.Finished)
   if (isRequestFinished(request) && !wasFinished) {
-    const good = hasRequestSucceeded(request)
+    const mark = requestMark(request)
     const tokens = status?.tokens ? `, ${amount(status.tokens)} tokens` : ''
     const branch = status?.branch ? `, branch ${status.branch}` : ''
     out.push([
-      span(good ? '✔ ' : '✖ ', good ? 'green' : 'red'),
+      span(`${mark.text} `, mark.paint),
       name(metadata.name),
       span(
         ` ${requestStatus(request)}: ${status?.progress ?? ''} tasks${branch}${tokens}, model ${modelLabel(request)}`,
@@ -196,4 +199,9 @@ function requestChanged(before: Snapshot | undefined, { request }: Snapshot): re
     if (status?.summary) out.push([span(status.summary)])
   }
   return out
+}
+
+function requestMark(request: DevRequest): Span {
+  if (hasRequestSucceeded(request)) return icons.succeeded
+  return isRequestUnchecked(request) ? icons.unchecked : icons.failed
 }

@@ -5,6 +5,7 @@ import { align, type Row } from './columns.ts'
 import { amount, between, counted } from './figures.ts'
 import {
   hasRequestSucceeded,
+  isRequestUnchecked,
   isRehearsal,
   isRequestFinished,
   modelLabel,
@@ -170,6 +171,7 @@ const detailPaint = {
   running: undefined,
   integrating: undefined,
   succeeded: undefined,
+  unchecked: 'yellow',
   skipped: 'dim',
   failed: 'red',
   dead: 'red',
@@ -182,5 +184,6 @@ function agentOf({ task, agent }: TaskLine): string {
 
 function statusPaint(request: DevRequest): Span['paint'] {
   if (!isRequestFinished(request)) return 'blue'
+  if (isRequestUnchecked(request)) return 'yellow'
   return hasRequestSucceeded(request) ? 'green' : 'red'
 }

@@ -55,6 +55,13 @@ export const assignmentMessage = z.object({
   done: z.array(
     z.object({ task: z.string(), action: z.enum(actions), title: z.string(), summary: z.string() }),
   ),
+  /**
+   * The test files that tasks of this request committed as specs, by unit: only these decide about a unit. `commit` is where
+   * the file was written first, on the request's branch.
+   */
+  specs: z.array(z.object({ unit: z.string(), path: z.string(), commit: z.string() })).default([]),
+  /** Units whose code was written and could be checked by nothing, with why. */
+  unchecked: z.array(z.object({ unit: z.string(), why: z.string() })).default([]),
 })
 export type Assignment = z.infer<typeof assignmentMessage>
 
@@ -106,7 +113,7 @@ export const report = z.object({
   tries: z.int().min(0).max(100),
   durationSeconds: z.number().min(0),
   notes: z.array(z.string().min(1).max(500)).max(20),
-  /** Absent exactly when the verdict is good (Done, AlreadyDone, NothingChanged). `remedy` is filled in by the hub. */
+  /** Absent exactly when the work stands (`standingVerdicts`). `remedy` is filled in by the hub. */
   failure: failure.omit({ remedy: true }).optional(),
 })
 export type Report = z.infer<typeof report>

@@ -41,10 +41,14 @@ export const priorities = ['critical', 'high', 'normal', 'low'] as const
 /** P0 to P3 of the bus, in this order. */
 export type Priority = (typeof priorities)[number]
 
-/** What came of a task; computed by the harness, never by a model. */
+/**
+ * What came of a task; computed by the harness, never by a model. `Done` needs positive proof; `Unchecked` means that the
+ * work was written and that nothing could check it, which is no success.
+ */
 export const verdicts = [
   'Done',
   'AlreadyDone',
+  'Unchecked',
   'ChecksFailed',
   'NothingChanged',
   'Refused',
@@ -54,5 +58,10 @@ export const verdicts = [
 ] as const
 export type Verdict = (typeof verdicts)[number]
 
-/** Verdicts that let the tasks behind go on. */
-export const goodVerdicts: ReadonlySet<Verdict> = new Set(['Done', 'AlreadyDone', 'NothingChanged'])
+/** Verdicts whose work stands and that let the tasks behind go on. `Unchecked` is one of them, and is no success. */
+export const standingVerdicts: ReadonlySet<Verdict> = new Set([
+  'Done',
+  'AlreadyDone',
+  'NothingChanged',
+  'Unchecked',
+])

@@ -25,7 +25,7 @@ export const requestConditions = {
 
 /** Types on an AgentTask. */
 export const taskConditions = {
-  /** True: every task it waits for succeeded. */
+  /** True: the work of every task it waits for stands. */
   Ready: 'Ready',
   /** True: an agent holds it. */
   Assigned: 'Assigned',
@@ -65,6 +65,8 @@ export const requestReasons = {
   Delivering: 'Delivering',
   Suspended: 'Suspended',
   Succeeded: 'Succeeded',
+  /** The branch is ready, and nothing could check a part of it. */
+  Unchecked: 'Unchecked',
   TasksFailed: 'TasksFailed',
   PlanOnly: 'PlanOnly',
   SourceUnavailable: 'SourceUnavailable',
@@ -84,6 +86,8 @@ export const taskReasons = {
   Integrating: 'Integrating',
   Retrying: 'Retrying',
   Succeeded: 'Succeeded',
+  /** Its work is on the branch, and nothing could check it. */
+  Unchecked: 'Unchecked',
   Failed: 'Failed',
   DeadLettered: 'DeadLettered',
   Skipped: 'Skipped',

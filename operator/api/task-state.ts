@@ -1,7 +1,7 @@
 // Reading an AgentTask: the questions that several parts ask, answered in one place.
 import type { AgentTask, TaskAssignment } from './agent-task.ts'
 import { conditionOf, isTrue } from './condition-list.ts'
-import { taskConditions } from './conditions.ts'
+import { taskConditions, taskReasons } from './conditions.ts'
 import { devRequests } from './kinds.ts'
 
 /** Uid of the request that owns it; undefined for a task that somebody made by hand. */
@@ -14,13 +14,24 @@ export function isFinished(task: AgentTask): boolean {
   return isTrue(task, taskConditions.Finished)
 }
 
+/** Its work is proven. */
 export function hasSucceeded(task: AgentTask): boolean {
   return isTrue(task, taskConditions.Succeeded)
 }
 
-/** It ended without success. */
+/** It ended, its work stands, and nothing could check it: no success, and no reason to stop the tasks behind. */
+export function isUnchecked(task: AgentTask): boolean {
+  return isFinished(task) && statusWord(task) === taskReasons.Unchecked
+}
+
+/** Its work stands, proven or unchecked: what waits for it may go on. */
+export function isComplete(task: AgentTask): boolean {
+  return hasSucceeded(task) || isUnchecked(task)
+}
+
+/** It ended and nothing of it stands. */
 export function hasFailed(task: AgentTask): boolean {
-  return isFinished(task) && !hasSucceeded(task)
+  return isFinished(task) && !isComplete(task)
 }
 
 /** The assignment while it counts: an agent holds the task and no result was accepted. */

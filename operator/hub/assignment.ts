@@ -2,7 +2,7 @@ import type { Assignment } from '../api/agent-protocol.ts'
 import type { AgentTask } from '../api/agent-task.ts'
 import type { DevRequest } from '../api/devrequest.ts'
 import { git } from '../api/names.ts'
-import { inPlan, isFinished } from '../api/task-state.ts'
+import { hasSucceeded, inPlan, isFinished, isUnchecked } from '../api/task-state.ts'
 
 /** What the operator knows about the model a task uses. */
 export interface ModelFacts {
@@ -65,5 +65,23 @@ export function assignmentMessage(
         title: other.spec.title,
         summary: other.status?.result?.summary ?? '',
       })),
+    specs: current.flatMap(specOf),
+    unchecked: current
+      .filter(
+        (other) =>
+          isUnchecked(other) && (other.spec.action === 'code' || other.spec.action === 'fix'),
+      )
+      .map((other) => ({
+        unit: other.spec.unit ?? other.metadata.name,
+        why: other.status?.result?.summary ?? '',
+      })),
   }
+}
+
+/** The test file that a spec task put on the request's branch. A file of that name which was there before is not one. */
+function specOf(task: AgentTask): Assignment['specs'] {
+  const { action, unit } = task.spec
+  const { files: [path] = [], merged } = task.status?.result ?? {}
+  if (action !== 'spec' || unit === undefined || path === undefined) return []
+  return merged !== undefined && hasSucceeded(task) ? [{ unit, path, commit: merged }] : []
 }

@@ -1,6 +1,6 @@
 // Whether a task may be worked on. Pure.
 import type { AgentTask } from '../api/agent-task.ts'
-import { hasFailed, hasSucceeded, isFinished } from '../api/task-state.ts'
+import { hasFailed, isComplete, isFinished } from '../api/task-state.ts'
 
 /** What the tasks that a task waits for allow. */
 export type Readiness =
@@ -18,8 +18,7 @@ export function readinessOf(
   const broken = needed.find((other) => other !== undefined && hasFailed(other) && !maySpare(other))
   if (broken !== undefined) return { state: 'broken', by: broken.metadata.name }
   const met = needed.every(
-    (other) =>
-      other !== undefined && (hasSucceeded(other) || (isFinished(other) && maySpare(other))),
+    (other) => other !== undefined && (isComplete(other) || (isFinished(other) && maySpare(other))),
   )
   return { state: met ? 'ready' : 'waiting' }
 }

@@ -4,7 +4,7 @@ import type { AgentTask } from '../../operator/api/agent-task.ts'
 import type { DevRequest } from '../../operator/api/devrequest.ts'
 import { isTrue } from '../../operator/api/condition-list.ts'
 import { hopelessReasons, waitingReasons } from '../../operator/api/failures.ts'
-import { hasSucceeded, heldBy, isFinished } from '../../operator/api/task-state.ts'
+import { hasSucceeded, heldBy, isComplete, isFinished } from '../../operator/api/task-state.ts'
 import type { ApiObject } from './api.ts'
 
 export type RecordedKind = 'DevRequest' | 'AgentTask' | 'Agent' | 'Pod' | 'ConfigMap'
@@ -33,8 +33,8 @@ interface Walk {
   readonly options: RuleOptions
   /** The last version of every object that is there, by uid. */
   readonly there: Map<string, Entry>
-  /** Tasks that have succeeded at some time, by `request/name`. */
-  readonly succeeded: Set<string>
+  /** Tasks whose work stood at some time, by `request/name`. */
+  readonly complete: Set<string>
   /** Which task each Pod holds. */
   readonly holds: Map<string, string>
   readonly say: (invariant: string, entry: Entry, sentence: string) => void
@@ -46,7 +46,7 @@ export function violations(entries: readonly Entry[], options: RuleOptions): rea
   const walk: Walk = {
     options,
     there: new Map(),
-    succeeded: new Set(),
+    complete: new Set(),
     holds: new Map(),
     say: (invariant, { kind, object, version }, sentence) =>
       found.push(`${invariant} ${kind} ${object.metadata.name} at ${version}: ${sentence}`),
@@ -89,7 +89,7 @@ function judgeTask(walk: Walk, entry: Entry, previous: Entry | undefined): void 
   judgeResult(task, before, entry.afterGap, say)
   judgeAttempts(task, before, say)
   if (before !== undefined) judgeOrder(task, before, say)
-  if (hasSucceeded(task)) walk.succeeded.add(taskKey(task, task.metadata.name))
+  if (isComplete(task)) walk.complete.add(taskKey(task, task.metadata.name))
 }
 
 const taskKey = (task: AgentTask, name: string): string =>
@@ -104,7 +104,7 @@ function judgeClaim(
 ): void {
   const all = [...walk.there.values()]
   for (const name of task.spec.after) {
-    if (walk.succeeded.has(taskKey(task, name))) continue
+    if (walk.complete.has(taskKey(task, name))) continue
     const dependency = all
       .filter(({ kind }) => kind === 'AgentTask')
       .map(taskIn)

@@ -134,9 +134,13 @@ function stage(
         head: '1'.repeat(40),
         files: async () => [...repository.keys()].toSorted(),
         read,
+        stateOf: async (path) => {
+          const text = repository.get(path)
+          return text === undefined ? { kind: 'absent' } : { kind: 'text', text }
+        },
+        readAll: async (paths) => new Map([...repository].filter(([path]) => paths.includes(path))),
         restore: async () => undefined,
         altered: async () => [],
-        specialFiles: async () => [],
         diff: async () => [...repository].map(([path, text]) => added(path, text)).join(''),
         commit: async (changes) => {
           committed = changes

@@ -67,9 +67,7 @@ export function runnerFor(workspace: Workspace, sandbox: Sandbox, assets: string
         const own = files.filter((path) => languageOf(path) === language)
         if (own.length > 0) runs.push(await runLanguage(language, own, options.signal))
       }
-      const watched = new Set([...files, ...changes.keys()])
-      const altered = (await workspace.altered(options)).filter((path) => watched.has(path))
-      return merge(runs, altered)
+      return merge(runs, await workspace.altered([...files, ...changes.keys()]))
     },
     async syntax(changes, options) {
       await workspace.restore(changes, options)

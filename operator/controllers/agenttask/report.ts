@@ -1,5 +1,5 @@
 import type { Report, ReportReceipt } from '../../api/agent-protocol.ts'
-import { hasSucceeded, isIntegrating } from '../../api/task-state.ts'
+import { isComplete, isIntegrating } from '../../api/task-state.ts'
 import { Problem } from '../../hub/http.ts'
 import type { Lines } from '../../hub/lines.ts'
 import { isConflict } from '../../kube/errors.ts'
@@ -49,7 +49,7 @@ export async function takeReport(
         )
         parts.outcomes.add(from.agent, {
           // A dead-lettered task keeps its last result, too.
-          succeeded: isIntegrating(written) || hasSucceeded(written),
+          succeeded: isIntegrating(written) || isComplete(written),
           seconds: report.durationSeconds,
           tokens: from.tokens,
         })

@@ -1,6 +1,6 @@
 // The life of an AgentTask as an explicit state machine: each function is one transition and gives the whole next status.
 //
-//   waiting -> (queued) -> assigned -> integrating -> succeeded
+//   waiting -> (queued) -> assigned -> integrating -> succeeded, or unchecked
 //                 ^           |             |
 //                 +-- retrying <------------+--> dead-lettered
 //   waiting -> skipped
@@ -17,7 +17,7 @@ import {
 import { conditionOf, isTrue, withConditions, withoutCondition } from '../../api/condition-list.ts'
 import { taskConditions, taskReasons } from '../../api/conditions.ts'
 import { git } from '../../api/names.ts'
-import { goodVerdicts } from '../../api/agent-types.ts'
+import { standingVerdicts } from '../../api/agent-types.ts'
 import { heldBy } from '../../api/task-state.ts'
 import type { AgentTask, AgentTaskStatus, Failure, TaskResult } from '../../api/agent-task.ts'
 import type { Report } from '../../api/agent-protocol.ts'
@@ -102,7 +102,7 @@ export function acceptReport(
       ? { kind: 'fenced', message: 'the attempt is over' }
       : { kind: 'repeated' }
   }
-  if (!goodVerdicts.has(report.verdict) || report.failure !== undefined) {
+  if (!standingVerdicts.has(report.verdict) || report.failure !== undefined) {
     const reason: FailureReason = report.failure?.reason ?? 'ChecksFailed'
     const ended = attemptOver(
       task,
@@ -119,7 +119,7 @@ export function acceptReport(
   }
   const result = resultOf(report, from)
   if (result.commit === undefined)
-    return { kind: 'accepted', transition: succeed(task, result, now) }
+    return { kind: 'accepted', transition: complete(task, result, now) }
   return {
     kind: 'accepted',
     transition: next(task, now, {
@@ -143,7 +143,7 @@ export function acceptReport(
 export function integrated(task: AgentTask, merged: string, now: number): Transition {
   const result = task.status?.result
   if (result === undefined) throw new TypeError(`task ${task.metadata.name} has no result`)
-  return succeed(task, { ...result, merged }, now)
+  return complete(task, { ...result, merged }, now)
 }
 
 /** How an attempt ended without success. */
@@ -268,22 +268,25 @@ export function queued(task: AgentTask, position: number, reason: string, now: n
   })
 }
 
-function succeed(task: AgentTask, result: TaskResult, now: number): Transition {
+/** The end of a task whose work stands. Unchecked work is told as what it is: `Succeeded` is False. */
+function complete(task: AgentTask, result: TaskResult, now: number): Transition {
+  const unchecked = result.verdict === 'Unchecked'
+  const reason = unchecked ? taskReasons.Unchecked : taskReasons.Succeeded
   return next(task, now, {
-    type: 'Normal',
-    reason: taskReasons.Succeeded,
+    type: unchecked ? 'Warning' : 'Normal',
+    reason,
     message: result.summary || result.verdict,
     act: {
-      action: taskReasons.Succeeded,
+      action: reason,
       message:
         result.merged === undefined
           ? `${result.verdict}, ${whoseAttempt(task)}`
           : `${result.verdict}, merged as ${result.merged}`,
     },
     conditions: [
-      [Assigned, 'False', taskReasons.Succeeded],
-      [Succeeded, 'True', taskReasons.Succeeded],
-      [Finished, 'True', taskReasons.Succeeded],
+      [Assigned, 'False', reason],
+      [Succeeded, unchecked ? 'False' : 'True', reason],
+      [Finished, 'True', reason],
     ],
     fields: { result, completionTime: rfc3339(now) },
     remove: ['queue', 'notBefore', 'failure'],

@@ -1,14 +1,14 @@
 import type { AgentTask } from '../../api/agent-task.ts'
 import type { Plan } from '../../api/devrequest.ts'
 import type { FailureReason } from '../../api/failures.ts'
-import { hasFailed, hasSucceeded } from '../../api/task-state.ts'
+import { hasFailed, isComplete } from '../../api/task-state.ts'
 
 /** A unit of a plan that failed, with what is known of it and of the others. */
 export interface FailedPart {
   readonly unit: string
   /** What was seen: sentences of the harness and digests of what it ran. */
   readonly evidence: readonly string[]
-  /** Names of the tasks that succeeded. */
+  /** Names of the tasks whose work stands. */
   readonly succeeded: readonly string[]
 }
 
@@ -44,6 +44,6 @@ export function failedPart(
       failure?.message ?? '',
       ...(result?.evidence ?? []).map(({ digest }) => digest),
     ].filter((line) => line !== ''),
-    succeeded: tasks.filter(hasSucceeded).map(({ metadata }) => metadata.name),
+    succeeded: tasks.filter(isComplete).map(({ metadata }) => metadata.name),
   }
 }

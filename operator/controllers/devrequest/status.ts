@@ -9,7 +9,14 @@ import {
 } from '../../api/condition-list.ts'
 import { requestConditions, requestReasons, type RequestReason } from '../../api/conditions.ts'
 import type { DevRequest, DevRequestStatus, Plan } from '../../api/devrequest.ts'
-import { hasFailed, hasSucceeded, heldBy, inPlan, isFinished } from '../../api/task-state.ts'
+import {
+  hasFailed,
+  heldBy,
+  inPlan,
+  isComplete,
+  isFinished,
+  isUnchecked,
+} from '../../api/task-state.ts'
 import { givenHash } from '../../planner/hash.ts'
 import { failedPart } from './failed-part.ts'
 import type { RequestObservation, Stall } from './observation.ts'
@@ -53,7 +60,7 @@ export function statusOf(seen: RequestObservation): DevRequestStatus {
       type: Integrated,
       status: 'Unknown',
       reason: requestReasons.Pending,
-      message: `${current.filter(hasSucceeded).length} of ${plan?.tasks.length ?? 0} tasks are on the branch`,
+      message: `${current.filter(isComplete).length} of ${plan?.tasks.length ?? 0} tasks are on the branch`,
     },
     {
       type: Delivered,
@@ -107,18 +114,22 @@ export function finalStatus(seen: RequestObservation): DevRequestStatus {
   const dead =
     failed.find((task) => task.status?.failure?.reason !== 'DependencyFailed') ?? failed[0]
   const planOnly = request.spec.planOnly === true
-  const good = failed.length === 0
+  const complete = failed.length === 0
+  const unchecked = tasks.filter(isUnchecked)
+  const proven = complete && unchecked.length === 0
   const reason: RequestReason = planOnly
     ? requestReasons.PlanOnly
-    : good
+    : proven
       ? requestReasons.Succeeded
-      : requestReasons.TasksFailed
+      : complete
+        ? requestReasons.Unchecked
+        : requestReasons.TasksFailed
   const message = planOnly
     ? 'the plan is in status.plan; nothing was run, as asked'
     : dead === undefined
-      ? delivered(base, tasks, lost)
+      ? delivered(base, tasks, lost, unchecked)
       : `${dead.metadata.name} failed: ${dead.status?.failure?.reason ?? 'unknown'}: ${dead.status?.failure?.message ?? ''} ${dead.status?.failure?.remedy ?? ''}`
-  const through = good && !planOnly
+  const through = complete && !planOnly
   const updates: ConditionUpdate[] = [
     {
       type: Integrated,
@@ -132,7 +143,7 @@ export function finalStatus(seen: RequestObservation): DevRequestStatus {
       reason,
       message: through ? `branch ${base.branch ?? ''}` : message,
     },
-    { type: Succeeded, status: good ? 'True' : 'False', reason, message },
+    { type: Succeeded, status: planOnly || proven ? 'True' : 'False', reason, message },
     { type: Finished, status: 'True', reason, message },
   ]
   const { waitingFor: _waitingFor, team: _team, ...kept } = base
@@ -156,11 +167,19 @@ function delivered(
   status: DevRequestStatus,
   tasks: readonly AgentTask[],
   lost: readonly AgentTask[],
+  unchecked: readonly AgentTask[],
 ): string {
   const finish = tasks.find((task) => task.spec.action === 'finish')?.status?.result?.summary
   const without =
     lost.length === 0 ? '' : `, without ${lost.map((task) => task.metadata.name).join(', ')}`
-  return `branch ${status.branch ?? ''} is ready${without}. ${finish ?? ''}`.trim()
+  if (unchecked.length === 0)
+    return `branch ${status.branch ?? ''} is ready${without}. ${finish ?? ''}`.trim()
+  // What wrote a file says best why nothing could check it; the closing task only repeats it.
+  const told = unchecked.filter(({ spec }) => spec.action === 'code' || spec.action === 'fix')
+  const why = (told.length === 0 ? unchecked : told).map(
+    ({ metadata, status: { result } = {} }) => `${metadata.name}: ${result?.summary ?? ''}`,
+  )
+  return `branch ${status.branch ?? ''} holds the work${without}, and nothing could check all of it; look at it before you use it (guild diff). ${why.join(' ')}`.trim()
 }
 
 function accepted(

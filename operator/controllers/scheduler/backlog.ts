@@ -1,5 +1,5 @@
 import type { AgentTask } from '../../api/agent-task.ts'
-import { hasSucceeded, isFinished, isOpen, requestUidOf } from '../../api/task-state.ts'
+import { isComplete, isFinished, isOpen, requestUidOf } from '../../api/task-state.ts'
 import { keyOf } from '../../kube/resource.ts'
 import { readinessOf } from '../../scheduler/readiness.ts'
 import { byAge, type Line } from '../../scheduler/schedule.ts'
@@ -76,7 +76,7 @@ export class Backlog {
 /** What those that wait for a task see of it. */
 function outcomeOf(task: AgentTask | undefined): string {
   if (task === undefined || !isFinished(task)) return ''
-  return hasSucceeded(task) ? 'succeeded' : `failed: ${task.status?.failure?.reason}`
+  return isComplete(task) ? 'complete' : `failed: ${task.status?.failure?.reason}`
 }
 
 /** Where a task stands in a line, or would. */

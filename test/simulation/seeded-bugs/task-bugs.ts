@@ -101,7 +101,7 @@ export const taskBugs: readonly SeededBug[] = [
     edits: [
       {
         file: 'operator/scheduler/readiness.ts',
-        find: 'other !== undefined && (hasSucceeded(other) || (isFinished(other) && maySpare(other))),',
+        find: 'other !== undefined && (isComplete(other) || (isFinished(other) && maySpare(other))),',
         replace: 'other !== undefined && isFinished(other),',
       },
       {

@@ -1,0 +1,167 @@
+// The folder that project code works in. It lies in a folder that only the agent may write, so that project code cannot put
+// something else in its place; where both are one user, what stands there is looked at. Both are made anew for each run.
+import { createHash } from 'node:crypto'
+import { constants } from 'node:fs'
+import { chmod, lstat, mkdir, open, rm, symlink, writeFile } from 'node:fs/promises'
+import { dirname, join, posix } from 'node:path'
+import { execa } from 'execa'
+import { TaskFailure } from './failure.ts'
+import type { Git } from './git.ts'
+import { safePath } from './safe-path.ts'
+import type { Sandbox } from './sandbox-client.ts'
+import type { TreeListing } from './tree-listing.ts'
+import { within } from './waiting.ts'
+
+type Waiting = { readonly signal: AbortSignal }
+
+/** Bytes of files, by path. */
+export type FileBytes = ReadonlyMap<string, Uint8Array>
+
+/** What the tree is filled with: a commit and what lies on top of it. */
+export interface Content {
+  readonly commit: string
+  readonly listing: TreeListing
+  readonly changes: FileBytes
+}
+
+export interface WorkTree {
+  /** Absolute path of the folder. */
+  readonly root: string
+  /** Empties the folder, whatever was done to it, and fills it with `content`. */
+  fill(content: Content, options: Waiting): Promise<void>
+  /** Which of `paths` are no longer what `fill` made of them. */
+  altered(paths: Iterable<string>): Promise<readonly string[]>
+  /** Removes everything; never throws. */
+  close(): Promise<void>
+}
+
+/** Nobody but the agent may rename or replace what is in the folder that holds the tree. */
+const holderMode = 0o755
+
+/** A work tree below `folder`, which is ours alone. */
+export function workTreeIn(folder: string, git: Git, sandbox: Sandbox): WorkTree {
+  const root = join(folder, 'tree')
+  let filled: Content = { commit: '', listing: new Map(), changes: new Map() }
+  return {
+    root,
+    async fill(content, options) {
+      // Both folders are made anew each time: what project code left in their place is gone, links and sockets, too.
+      await removeTree(folder, sandbox)
+      await mkdir(folder)
+      await chmod(folder, holderMode)
+      await mkdir(root)
+      // The sandbox's user shares the group; set-group-ID hands the group on to what is made below. Where the volume's
+      // owner did not set it, the kernel may refuse: then the mode alone must do.
+      await chmod(root, 0o2775).catch(() => chmod(root, 0o775))
+      await git.fill(root, content.commit, options)
+      await linkInside(root, content.listing, git, options)
+      for (const [path, bytes] of content.changes)
+        await writeInto(root, path, bytes, content.listing)
+      filled = content
+    },
+    async altered(paths) {
+      const ours = (await isFolder(folder)) && (await isFolder(root))
+      const found: string[] = []
+      for (const path of new Set(paths))
+        if (isFilled(path, filled) && (!ours || (await isAltered(root, path, filled))))
+          found.push(path)
+      return found
+    },
+    close: () => removeTree(folder, sandbox),
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return (await lstat(path).catch(() => undefined))?.isDirectory() === true
+}
+
+/**
+ * Makes symbolic links of those that stay inside the tree, so that tests that go through them find their files. Links that
+ * lead out stay small files with their target. Only project code ever follows them.
+ */
+async function linkInside(
+  root: string,
+  listing: TreeListing,
+  git: Git,
+  options: Waiting,
+): Promise<void> {
+  for (const [path, { mode, oid }] of listing) {
+    if (mode !== '120000') continue
+    const target = await git.output(['cat-file', 'blob', oid], options)
+    const leadsTo = posix.normalize(posix.join(posix.dirname(path), target))
+    const inside =
+      !posix.isAbsolute(target) && !/^\.\.(\/|$)/.test(leadsTo) && !target.includes('\0')
+    if (!inside || /(^|\/)\.git(\/|$)/i.test(leadsTo)) continue
+    await rm(join(root, path))
+    await symlink(target, join(root, path))
+  }
+}
+
+/** Writes below `root`, which no command has touched since it was filled. Never through a link. */
+async function writeInto(
+  root: string,
+  path: string,
+  bytes: Uint8Array,
+  listing: TreeListing,
+): Promise<void> {
+  await refuseLinks(root, path)
+  const target = join(root, path)
+  await mkdir(dirname(target), { recursive: true })
+  await writeFile(target, bytes)
+  if (listing.get(path)?.mode === '100755') await chmod(target, 0o775)
+}
+
+async function refuseLinks(root: string, path: string): Promise<void> {
+  let at = root
+  for (const part of safePath(path).split('/')) {
+    at = join(at, part)
+    const info = await lstat(at).catch(() => undefined)
+    if (info !== undefined && !info.isFile() && !info.isDirectory())
+      throw new TaskFailure('ScopeViolated', `${path} leads through something that is not a file`)
+  }
+}
+
+function isFilled(path: string, { changes, listing }: Content): boolean {
+  return changes.has(path) || listing.get(path)?.mode.startsWith('100') === true
+}
+
+async function isAltered(root: string, path: string, content: Content): Promise<boolean> {
+  const found = await readInside(root, path)
+  if (found === undefined) return true
+  const wanted = content.changes.get(path)
+  return wanted === undefined
+    ? blobId(found) !== content.listing.get(path)?.oid
+    : !found.equals(wanted)
+}
+
+async function readInside(root: string, path: string): Promise<Buffer | undefined> {
+  try {
+    await refuseLinks(root, path)
+    const handle = await open(join(root, path), constants.O_RDONLY | constants.O_NOFOLLOW)
+    try {
+      return await handle.readFile()
+    } finally {
+      await handle.close()
+    }
+  } catch {
+    return undefined
+  }
+}
+
+function blobId(bytes: Buffer): string {
+  return createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex')
+}
+
+/**
+ * Removes a tree however deep it is and whatever lies in it. What the sandbox's user owns in folders of its own only the
+ * sandbox can remove. Never throws.
+ */
+export async function removeTree(path: string, sandbox: Sandbox): Promise<void> {
+  for (let round = 0; round < 2; round++) {
+    if ((await lstat(path).catch(() => undefined)) === undefined) return
+    // Not fs.rm: it works with whole paths, and 3,000 nested folders are longer than a path may be.
+    await execa('rm', ['-rf', '--', path], { reject: false })
+    if ((await lstat(path).catch(() => undefined)) === undefined) return
+    await sandbox.reset(path, { signal: within(30_000) }).catch(() => undefined)
+  }
+}
