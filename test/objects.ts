@@ -92,6 +92,17 @@ export const endedStatus = (succeeded: boolean): AgentTaskStatus => ({
   ],
 })
 
+/** Its work stands and nothing could check it. */
+export const uncheckedStatus = (): AgentTaskStatus => ({
+  ...endedStatus(false),
+  conditions: [
+    condition('Ready', 'True'),
+    condition('Assigned', 'False'),
+    condition('Succeeded', 'False', 'Unchecked'),
+    condition('Finished', 'True', 'Unchecked'),
+  ],
+})
+
 export function agent(name: string, status: Agent['status'] = {}, created?: string): Agent {
   return {
     apiVersion,

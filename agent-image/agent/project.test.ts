@@ -1,8 +1,10 @@
-import { expect, it } from 'vitest'
-import { codeFiles, detectProject, findSpec, isTestPath, specPath } from './project.ts'
+import { describe, expect, it } from 'vitest'
+import { codeFiles, detectProject, findSpec, packageOf, specPath } from './project.ts'
 
 const detect = (files: Record<string, string>) =>
-  detectProject(Object.keys(files), (path) => Promise.resolve(files[path]))
+  detectProject(Object.keys(files), (paths) =>
+    Promise.resolve(new Map(Object.entries(files).filter(([path]) => paths.includes(path)))),
+  )
 
 it.each([
   ['node', { 'package.json': '{}', 'tool.py': '' }],
@@ -15,65 +17,145 @@ it.each([
   expect((await detect(files as Record<string, string>)).language).toBe(want)
 })
 
-it('runs tests it can run, and names those it cannot', async () => {
-  const project = await detect({
-    'package.json': '{"scripts":{"test":"vitest","bad":1}}',
-    'test/a.test.js': "import test from 'node:test'",
-    'test/helper.js': 'export {}',
-    'test/plain.js': "import test from 'node:test'",
-    'src/b.test.ts': "import { it } from 'vitest'",
-    'node_modules/x/x.test.js': '',
+describe('test files', () => {
+  const node = "import test from 'node:test'\ntest('x', () => {})"
+  it.each([
+    ['test/a.test.js', ''],
+    ['src/a.spec.mjs', ''],
+    ['src/__tests__/a.ts', "it('x', () => {})"],
+    ['test/plain.js', node],
+    ['spec/model.js', "describe('x', () => {})"],
+    ['tests.py', ''],
+    ['tests/test_a.py', ''],
+    ['tests/cases.py', 'import unittest'],
+    ['packages/a/test/b.cjs', node],
+  ])('%s is given to a runner', async (path, text) => {
+    expect((await detect({ [path]: text })).testFiles).toEqual([path])
   })
-  expect(project.testFiles).toEqual(['test/a.test.js', 'test/plain.js'])
-  expect(project.foreignTests).toEqual(['src/b.test.ts'])
+
+  it.each([
+    ['test/helper.js', 'export const one = 1'],
+    ['tests/__init__.py', ''],
+    ['tests/data.json', '{}'],
+    ['node_modules/x/x.test.js', node],
+    ['dist/a.test.js', node],
+    ['test/fixtures/a.test.js', node],
+    ['src/contest.js', node],
+  ])('%s is not', async (path, text) => {
+    const { testFiles, unjudgedTests } = await detect({ [path]: text })
+    expect([...testFiles, ...unjudgedTests]).toEqual([])
+  })
+
+  it.each([
+    ['src/App.test.tsx', 'JSX'],
+    ['pkg/a_test.go', 'no Go'],
+    ['src/test/java/AppTest.java', 'no Java'],
+    ['spec/a_spec.rb', 'no Ruby'],
+  ])('%s is named with why it cannot be run', async (path, why) => {
+    const { testFiles, unjudgedTests } = await detect({ [path]: '' })
+    expect(testFiles).toEqual([])
+    expect(unjudgedTests).toMatchObject([
+      { file: path, why: expect.stringContaining(why) as string },
+    ])
+  })
+})
+
+it('reads scripts, dependencies and types of every package', async () => {
+  const project = await detect({
+    'package.json': '{"scripts":{"test":"vitest","bad":1},"devDependencies":{"vitest":"2"}}',
+    'packages/a/package.json': '{"type":"module"}',
+    'packages/a/lib/package.json': '{"type":"commonjs"}',
+    'node_modules/x/package.json': '{"type":"module"}',
+  })
   expect(project.scripts).toEqual({ test: 'vitest' })
+  expect(project.packages.map(({ folder, type }) => [folder, type])).toEqual([
+    ['packages/a/lib', 'commonjs'],
+    ['packages/a', 'module'],
+    ['', undefined],
+  ])
+  expect(packageOf(project, 'packages/a/src/x.js')?.type).toBe('module')
+  expect(packageOf(project, 'packages/ab/x.js')?.folder).toBe('')
+  expect(packageOf(project, 'x.js')?.dependencies).toEqual(['vitest'])
 })
 
-it('survives a broken package.json', async () => {
-  expect((await detect({ 'package.json': '{' })).scripts).toEqual({})
-  expect((await detect({ 'package.json': 'null' })).scripts).toEqual({})
+it.each(['{', 'null', '[]', '7', ''])('survives the package.json %j', async (text) => {
+  expect((await detect({ 'package.json': text })).scripts).toEqual({})
 })
 
-it.each([
-  ['test/a.test.js', true],
-  ['src/a_test.py', true],
-  ['tests/helper.js', true],
-  ['src/contest.js', false],
-  ['src/attest.py', false],
-])('%s is a test: %s', (path, want) => {
-  expect(isTestPath(path)).toBe(want)
+describe('the place of a spec', () => {
+  const module = '{"type":"module"}'
+  it.each<[string, readonly string[], Record<string, string>, string | undefined]>([
+    ['an ES module', ['src/a.js'], { 'package.json': module }, 'test/user-api.test.js'],
+    ['TypeScript', ['src/a.ts'], { 'package.json': module }, 'test/user-api.test.ts'],
+    ['no word about modules', ['src/a.js'], { 'package.json': '{}' }, 'test/user-api.test.mjs'],
+    ['CommonJS', ['src/a.js'], { 'package.json': '{"type":"commonjs"}' }, 'test/user-api.test.mjs'],
+    ['CommonJS and TypeScript', ['a.ts'], { 'package.json': '{}' }, 'test/user-api.test.mts'],
+    ['Python', ['src/a.py'], { 'pyproject.toml': '' }, 'tests/test_user_api.py'],
+    [
+      'a package of a monorepo',
+      ['packages/a/src/a.js'],
+      { 'package.json': '{}', 'packages/a/package.json': module },
+      'packages/a/test/user-api.test.js',
+    ],
+    [
+      'a page and its code',
+      ['index.html', 'app.js'],
+      { 'package.json': module },
+      'test/user-api.test.js',
+    ],
+    ['what no runner can test', ['index.html'], { 'package.json': module }, undefined],
+    ['no files in a Python project', [], { 'pyproject.toml': '' }, 'tests/test_user_api.py'],
+    [
+      'a test file that the task names',
+      ['src/a.js', 'spec/a.test.mjs'],
+      { 'package.json': module },
+      'spec/a.test.mjs',
+    ],
+  ])('for %s', async (_what, files, tree, want) => {
+    const assignment = { files: [...files], unit: 'user-api', request: 'r', specs: [] }
+    expect(specPath(assignment, await detect(tree))).toBe(want)
+  })
+
+  it.each<[readonly string[], Record<string, string>, string]>([
+    [['src/a.js'], { 'package.json': module, 'test/u.test.js': '' }, 'test/u-2.test.js'],
+    [['src/a.js'], { 'package.json': module, 'test/U.test.js': '' }, 'test/u-2.test.js'],
+    [
+      ['src/a.js'],
+      { 'package.json': module, 'test/u.test.js': '', 'test/u-2.test.js': '' },
+      'test/u-3.test.js',
+    ],
+    [['a.py'], { 'a.py': '', 'tests/test_u.py': '' }, 'tests/test_u_2.py'],
+    [
+      ['src/a.js', 'test/mine.spec.js'],
+      { 'package.json': module, 'test/mine.spec.js': '' },
+      'test/mine-2.spec.js',
+    ],
+  ])('is never that of a file which is there: %j', async (files, tree, want) => {
+    const assignment = { files: [...files], unit: 'u', request: 'r', specs: [] }
+    expect(specPath(assignment, await detect(tree))).toBe(want)
+  })
+
+  it('is the same again for the spec that this request wrote', async () => {
+    const assignment = {
+      files: ['src/a.js'],
+      unit: 'u',
+      request: 'r',
+      specs: [{ unit: 'u', path: 'test/u-2.test.js', commit: 'c' }],
+    }
+    const project = await detect({ 'package.json': module, 'test/u-2.test.js': '' })
+    expect(specPath(assignment, project)).toBe('test/u-2.test.js')
+  })
 })
 
-it.each([
-  [['src/a.js'], 'user-api', 'node', 'test/user-api.test.js'],
-  [['src/a.ts'], 'user-api', 'node', 'test/user-api.test.ts'],
-  [['src/a.py'], 'user-api', 'node', 'tests/test_user_api.py'],
-  [['index.html', 'app.js'], 'u', 'node', 'test/u.test.js'],
-  [['index.html'], 'u', 'node', undefined],
-  [[], 'u', 'python', 'tests/test_u.py'],
-  [['src/a.js', 'spec/a.test.mjs'], 'u', 'node', 'spec/a.test.mjs'],
-] as const)('the spec for %j is found by all tasks of the unit', (files, unit, language, want) => {
-  expect(specPath({ files, unit, request: 'r' }, { language, commonjs: false })).toBe(want)
-})
-
-it('finds the spec when a task does not name the files', () => {
-  const assignment = { files: [], unit: 'u', request: 'r' }
-  expect(
-    findSpec(assignment, { language: 'node', commonjs: false, files: ['test/u.test.ts'] }),
-  ).toBe('test/u.test.ts')
-  expect(
-    findSpec(assignment, { language: 'node', commonjs: false, files: ['tests/test_u.py'] }),
-  ).toBe('tests/test_u.py')
-  expect(findSpec(assignment, { language: 'node', commonjs: false, files: [] })).toBeUndefined()
+it('takes for the spec only what a spec task of this request wrote for the unit', () => {
+  const specs = [{ unit: 'u', path: 'test/u.test.js', commit: 'c' }]
+  expect(findSpec({ unit: 'u', specs })).toBe('test/u.test.js')
+  expect(findSpec({ unit: 'v', specs })).toBeUndefined()
+  expect(findSpec({ unit: 'u', specs: [] })).toBeUndefined()
 })
 
 it('keeps tests out of what a coder may write', () => {
-  expect(codeFiles(['src/a.js', 'test/a.test.js'])).toEqual(['src/a.js'])
-})
-
-it('names specs so that they are ES modules in a CommonJS project too', async () => {
-  const project = await detect({ 'package.json': '{"type":"commonjs"}' })
-  expect(specPath({ files: ['src/a.js'], unit: 'u', request: 'r' }, project)).toBe(
-    'test/u.test.mjs',
-  )
+  expect(codeFiles(['src/a.js', 'test/a.test.js', 'tests/__init__.py', 'conftest.py'])).toEqual([
+    'src/a.js',
+  ])
 })

@@ -1,62 +1,122 @@
-// What kind of project it is: read from file names and package.json, never by running anything.
+// What kind of project it is: read from file names, package.json and the text of test files, never by running anything.
+import { basename, dirname, posix } from 'node:path'
+import type { Assignment } from '../../operator/api/agent-protocol.ts'
+import { isTestPath } from '../../operator/api/test-paths.ts'
+
+export { isTestPath }
 
 export type Language = 'node' | 'python' | 'unknown'
+/** How Node reads a file of JavaScript or TypeScript. */
+export type ModuleKind = 'module' | 'commonjs'
+
+/** A package.json and what it says. */
+export interface NodePackage {
+  /** Its folder; empty for the project's own. */
+  readonly folder: string
+  /** `type`; undefined without one, in which case Node looks at each file. */
+  readonly type: ModuleKind | undefined
+  readonly scripts: Readonly<Record<string, string>>
+  /** Names of everything it depends on. */
+  readonly dependencies: readonly string[]
+}
+
+/** A file that looks like tests and that no runner of ours is given. */
+export interface UnjudgedTest {
+  readonly file: string
+  /** The end of a sentence: what it would need. */
+  readonly why: string
+}
 
 export interface Project {
   readonly language: Language
-  /** Test files of the languages we can run, sorted; those that want a test framework we lack are in `foreignTests`. */
+  /** Test files for our runners, sorted. The runners may find that they need something that is not here. */
   readonly testFiles: readonly string[]
-  readonly foreignTests: readonly string[]
-  /** Whether package.json says that `.js` files are CommonJS. Without a word Node looks at the text itself. */
-  readonly commonjs: boolean
-  /** `scripts` of package.json. */
+  /** Test files for which there is no runner. */
+  readonly unjudgedTests: readonly UnjudgedTest[]
+  /** Every package.json, the deepest folder first. */
+  readonly packages: readonly NodePackage[]
+  /** `scripts` of the project's own package.json. */
   readonly scripts: Readonly<Record<string, string>>
   readonly files: readonly string[]
 }
 
-/** Reads a file of the commit that is looked at. */
-export type ReadFile = (path: string) => Promise<string | undefined>
+/** Reads many files of the commit that is looked at; those that are no text are left out. */
+export type ReadFiles = (paths: readonly string[]) => Promise<ReadonlyMap<string, string>>
 
-const nodeTest = /(^|\/)([^/]+[.\-_]test|test-[^/]+|test)\.(m|c)?(j|t)s$/
-const nodeInTestFolder = /(^|\/)tests?\/.*\.(m|c)?(j|t)s$/
-const pythonTest = /(^|\/)(test_[^/]*|[^/]*_test)\.py$/
-const ignored = /(^|\/)(node_modules|\.venv|venv|dist|build|fixtures)\//
-const foreignFramework =
-  /from\s+['"](vitest|@jest\/globals|mocha|ava|tap|uvu)['"]|^\s*import pytest\b/m
+const ignored =
+  /(^|\/)(node_modules|\.venv|venv|dist|build|out|coverage|vendor|fixtures?|__mocks__)\//
+const nodeName = /(^|\/)([^/]+[.\-_](test|spec)|test-[^/]+|tests?)\.[mc]?[jt]s$/
+const pythonName = /(^|\/)(test_[^/]*|[^/]*_test|tests)\.py$/
+/** What a file in a folder of tests has when it is no helper. */
+const callsTests =
+  /\b(?:test|it|describe|suite)(?:\.\w+)?\s*\(|node:test|\bunittest\b|^\s*(?:async )?def test|^class Test/m
 
-/** Detects language and tests from the files of a commit. Reads test files to see which framework they want. */
-export async function detectProject(files: readonly string[], read: ReadFile): Promise<Project> {
-  const manifest = files.includes('package.json') ? parseManifest(await read('package.json')) : {}
-  const testFiles: string[] = []
-  const foreignTests: string[] = []
-  for (const path of files) {
-    if (!isTestPath(path)) continue
-    const text = (await read(path)) ?? ''
-    // A helper in a test folder is not a test.
-    if (!nodeTest.test(path) && !pythonTest.test(path) && !text.includes('node:test')) continue
-    const list = foreignFramework.test(text) ? foreignTests : testFiles
-    list.push(path)
-  }
+/** Detects language and tests from the files of a commit. Reads files in folders of tests to tell tests from helpers. */
+export async function detectProject(files: readonly string[], read: ReadFiles): Promise<Project> {
+  const packages = await readPackages(files, read)
+  const candidates = files.filter((path) => isTestPath(path) && !ignored.test(path))
+  const unclear = candidates.filter(
+    (path) => languageOf(path) !== 'unknown' && !nodeName.test(path) && !pythonName.test(path),
+  )
+  const texts = await read(unclear)
+  const isTestFile = (path: string): boolean =>
+    nodeName.test(path) || pythonName.test(path) || callsTests.test(texts.get(path) ?? '')
   return {
     language: detectLanguage(files),
-    testFiles,
-    foreignTests,
-    commonjs: manifest.type === 'commonjs',
-    scripts: manifest.scripts ?? {},
+    testFiles: candidates.filter((path) => languageOf(path) !== 'unknown' && isTestFile(path)),
+    unjudgedTests: candidates.flatMap((file) => {
+      const why = languageOf(file) === 'unknown' ? whyUnjudged(file) : undefined
+      return why === undefined ? [] : [{ file, why }]
+    }),
+    packages,
+    scripts: packages.find(({ folder }) => folder === '')?.scripts ?? {},
     files,
   }
 }
 
-/** Whether a path looks like a test, which coding tasks must leave alone. */
-export function isTestPath(path: string): boolean {
-  if (ignored.test(path)) return false
-  return nodeTest.test(path) || pythonTest.test(path) || nodeInTestFolder.test(path)
+/** The package that a path belongs to; undefined where there is no package.json at or above it. */
+export function packageOf(
+  { packages }: Pick<Project, 'packages'>,
+  path: string,
+): NodePackage | undefined {
+  return packages.find(({ folder }) => folder === '' || path.startsWith(`${folder}/`))
 }
 
-/** The language of one file, by its name. */
+/** How Node reads a file: by its name, its package, its text, and for a new file by what its neighbours are. */
+export function moduleKindAt(
+  project: Pick<Project, 'packages' | 'files'>,
+  path: string,
+  text: string | undefined,
+): ModuleKind {
+  if (/\.m[jt]s$/.test(path)) return 'module'
+  if (/\.c[jt]s$/.test(path)) return 'commonjs'
+  const type = packageOf(project, path)?.type
+  if (type !== undefined) return type
+  return text !== undefined && /^\s*(?:module\.)?exports\b|\brequire\(/m.test(text)
+    ? 'commonjs'
+    : 'module'
+}
+
+/** The language of one file, by its name: one that a runner of ours can load. */
 export function languageOf(path: string): Language {
-  if (/\.(m|c)?(j|t)s$/.test(path)) return 'node'
+  if (/\.[mc]?[jt]s$/.test(path)) return 'node'
   return path.endsWith('.py') ? 'python' : 'unknown'
+}
+
+const others: readonly (readonly [RegExp, string])[] = [
+  [/\.[jt]sx$/, 'it holds JSX, which Node cannot run'],
+  [/\.go$/, 'there is no Go in the agent image'],
+  [/\.(java|kt|kts|scala|groovy)$/, 'there is no Java in the agent image'],
+  [/\.rb$/, 'there is no Ruby in the agent image'],
+  [/\.cs$/, 'there is no .NET in the agent image'],
+  [/\.swift$/, 'there is no Swift in the agent image'],
+  [/\.php$/, 'there is no PHP in the agent image'],
+  [/\.coffee$/, 'it is written in CoffeeScript'],
+]
+
+/** Why a file of tests in another language is not run; undefined for what is no code (data, snapshots). */
+function whyUnjudged(path: string): string | undefined {
+  return others.find(([pattern]) => pattern.test(path))?.[1]
 }
 
 function detectLanguage(files: readonly string[]): Language {
@@ -69,24 +129,44 @@ function detectLanguage(files: readonly string[]): Language {
   return counts.node >= counts.python ? 'node' : 'python'
 }
 
-interface Manifest {
-  readonly type?: unknown
-  readonly scripts?: Record<string, string>
+async function readPackages(
+  files: readonly string[],
+  read: ReadFiles,
+): Promise<readonly NodePackage[]> {
+  const paths = files.filter((path) => basename(path) === 'package.json' && !ignored.test(path))
+  const texts = await read(paths)
+  return paths
+    .map((path) => ({ folder: dirname(path) === '.' ? '' : dirname(path), text: texts.get(path) }))
+    .map(({ folder, text }) => ({ folder, ...parseManifest(text) }))
+    .toSorted((a, b) => b.folder.length - a.folder.length)
 }
 
-function parseManifest(text: string | undefined): Manifest {
+function parseManifest(text: string | undefined): Omit<NodePackage, 'folder'> {
+  const value = parseObject(text ?? '{}')
+  const { type } = value
+  const scripts = Object.entries(objectOf(value['scripts'])).filter(
+    (entry): entry is [string, string] => typeof entry[1] === 'string',
+  )
+  const dependencies = ['dependencies', 'devDependencies', 'peerDependencies'].flatMap((key) =>
+    Object.keys(objectOf(value[key])),
+  )
+  return {
+    type: type === 'module' || type === 'commonjs' ? type : undefined,
+    scripts: Object.fromEntries(scripts),
+    dependencies,
+  }
+}
+
+function parseObject(text: string): Record<string, unknown> {
   try {
-    const value = JSON.parse(text ?? '{}') as { type?: unknown; scripts?: unknown }
-    const scripts = Object.entries(Object(value.scripts) as Record<string, unknown>)
-    return {
-      type: value.type,
-      scripts: Object.fromEntries(
-        scripts.filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
-      ),
-    }
+    return objectOf(JSON.parse(text))
   } catch {
     return {}
   }
+}
+
+function objectOf(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
 }
 
 /** Short name of the unit of a task, fit for file names. */
@@ -104,20 +184,35 @@ export function codeFiles(files: readonly string[]): readonly string[] {
 }
 
 /**
- * The one file that holds the spec tests of a unit. Named by the harness, so that every task of the unit finds it: a
- * test file among the task's files, else `test/<unit>.test.js` or `tests/test_<unit>.py`. Undefined for a unit whose
- * files no runner of ours can test.
+ * Where the spec tests of a unit go: the place of the spec that this request wrote for it before, else a test file that the
+ * task names, else `test/<unit>.test.js` or `tests/test_<unit>.py` in the unit's package, each with a number when the project
+ * has a file of that name. Undefined for a unit whose files no runner of ours can test.
  */
 export function specPath(
-  assignment: {
+  assignment: Pick<Assignment, 'request' | 'files' | 'specs'> & {
     readonly unit?: string | undefined
-    readonly request: string
-    readonly files: readonly string[]
   },
-  project: Pick<Project, 'language' | 'commonjs'>,
+  project: Pick<Project, 'language' | 'packages' | 'files'>,
 ): string | undefined {
+  const before = findSpec(assignment)
+  if (before !== undefined) return before
   const named = assignment.files.find((path) => isTestPath(path) && languageOf(path) !== 'unknown')
-  if (named !== undefined) return named
+  const wanted = named ?? defaultSpecPath(assignment, project)
+  return wanted === undefined ? undefined : freeName(wanted, project.files)
+}
+
+/** The one file that decides about a unit: what a spec task of this request wrote for it, and nothing of that name besides. */
+export function findSpec({
+  unit,
+  specs,
+}: Pick<Assignment, 'specs'> & { readonly unit?: string | undefined }): string | undefined {
+  return specs.find((spec) => spec.unit === unit)?.path
+}
+
+function defaultSpecPath(
+  assignment: Parameters<typeof specPath>[0],
+  project: Pick<Project, 'language' | 'packages' | 'files'>,
+): string | undefined {
   const code = codeFiles(assignment.files)
   const first = code.find((path) => languageOf(path) !== 'unknown')
   const language = first === undefined ? 'unknown' : languageOf(first)
@@ -125,21 +220,24 @@ export function specPath(
   const unit = unitName(assignment)
   if (chosen === 'python') return `tests/test_${unit.replaceAll('-', '_')}.py`
   if (chosen !== 'node') return undefined
-  if (first?.endsWith('.ts')) return `test/${unit}.test.ts`
-  // Tests are ES modules; where `.js` is not, the name must say so.
-  return `test/${unit}.test.${project.commonjs || first?.endsWith('.mjs') ? 'mjs' : 'js'}`
+  const { folder, type } = packageOf(project, first ?? 'index.js') ?? { folder: '', type: 'module' }
+  // Specs are ES modules. Where Node would not take a plain name for one, or only by guessing, the name says so.
+  const plain = type === 'module' ? '' : 'm'
+  const ending = first !== undefined && /\.[mc]?ts$/.test(first) ? `${plain}ts` : `${plain}js`
+  return posix.join(folder, 'test', `${unit}.test.${ending}`)
 }
 
-/** The spec tests of a task's unit as they lie in the repository; undefined when there are none. */
-export function findSpec(
-  assignment: Parameters<typeof specPath>[0],
-  project: Pick<Project, 'language' | 'commonjs' | 'files'>,
-): string | undefined {
-  const unit = unitName(assignment)
-  const places = [
-    specPath(assignment, project),
-    ...['js', 'ts', 'mjs'].map((ending) => `test/${unit}.test.${ending}`),
-    `tests/test_${unit.replaceAll('-', '_')}.py`,
+/** `path`, or the first of `a-2.test.js`, `a-3.test.js` … (`test_a_2.py`) that no file has, in upper or lower case. */
+function freeName(path: string, files: readonly string[]): string {
+  const taken = new Set(files.map((file) => file.toLowerCase()))
+  const [, stem = '', ending = ''] = /^(.*?)((?:[._-](?:test|spec))?\.\w+)$/i.exec(path) ?? [
+    undefined,
+    path,
+    '',
   ]
-  return places.find((path) => path !== undefined && project.files.includes(path))
+  const joint = ending === '.py' ? '_' : '-'
+  for (let number = 1; ; number++) {
+    const name = number === 1 ? path : `${stem}${joint}${number}${ending}`
+    if (!taken.has(name.toLowerCase())) return name
+  }
 }

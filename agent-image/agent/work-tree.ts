@@ -28,8 +28,8 @@ export interface WorkTree {
   /** Absolute path of the folder. */
   readonly root: string
   /** Empties the folder, whatever was done to it, and fills it with `content`. */
-  fill(content: Content, options: Waiting): Promise<void>
-  /** Which of `paths` are no longer what `fill` made of them. */
+  layDown(content: Content, options: Waiting): Promise<void>
+  /** Which of `paths` are no longer what `layDown` made of them. */
   altered(paths: Iterable<string>): Promise<readonly string[]>
   /** Removes everything; never throws. */
   close(): Promise<void>
@@ -44,7 +44,7 @@ export function workTreeIn(folder: string, git: Git, sandbox: Sandbox): WorkTree
   let filled: Content = { commit: '', listing: new Map(), changes: new Map() }
   return {
     root,
-    async fill(content, options) {
+    async layDown(content, options) {
       // Both folders are made anew each time: what project code left in their place is gone, links and sockets, too.
       await removeTree(folder, sandbox)
       await mkdir(folder)

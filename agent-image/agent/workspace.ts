@@ -155,7 +155,7 @@ export async function openWorkspace(
     async restore(changes, options, commit = head) {
       const listing = await listingOf(commit, options)
       const bytes = await bytesOf(changes, options, commit)
-      await tree.fill({ commit, listing, changes: bytes }, options)
+      await tree.layDown({ commit, listing, changes: bytes }, options)
     },
     altered: (paths) => tree.altered(paths),
     diff: (from, to, options) =>

@@ -50,10 +50,13 @@ it('reports although the stream is cut and the hub is away for a while', async (
   await until(() => hub.heartbeats.some((beat) => beat.activity === 'pushing'))
   await new Promise((resolve) => setTimeout(resolve, 1000))
   hub.refuseReports = 0
-  expect(await done).toMatchObject({ verdict: 'Done' })
+  expect(await done).toMatchObject({ verdict: 'Unchecked' })
   // Assigned again by a hub that lost its memory: the same report is told, nothing is done twice.
   const calls = hub.calls.length
-  expect(await hub.assign(assignment(), () => right)).toMatchObject({ verdict: 'Done', tries: 1 })
+  expect(await hub.assign(assignment(), () => right)).toMatchObject({
+    verdict: 'Unchecked',
+    tries: 1,
+  })
   expect(hub.calls.length).toBe(0)
   expect(calls).toBe(1)
   hub.say({ kind: 'drain' })
@@ -73,7 +76,7 @@ it('drops a cancelled attempt without a report, and takes the next', async () =>
     assignment({ attempt: 2, taskBranch: 'guild-task/req-code-slug/2' }),
     () => right,
   )
-  expect(report).toMatchObject({ attempt: 2, verdict: 'Done' })
+  expect(report).toMatchObject({ attempt: 2, verdict: 'Unchecked' })
   expect(reported).toBe(false)
 }, 60_000)
 
@@ -86,7 +89,7 @@ it('blames the model, not the work, when the time is over while it waits for it'
 it('refuses an action of another type, and lives on', async () => {
   const report = await hub.assign(assignmentFor(forge, 'verify'), () => right)
   expect(report).toMatchObject({ verdict: 'ChecksFailed', failure: { reason: 'InternalError' } })
-  expect(await hub.assign(assignment(), () => right)).toMatchObject({ verdict: 'Done' })
+  expect(await hub.assign(assignment(), () => right)).toMatchObject({ verdict: 'Unchecked' })
 }, 60_000)
 
 it('gives up at once when it is asked to end', async () => {

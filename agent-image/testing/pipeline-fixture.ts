@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll } from 'vitest'
 import type { Assignment } from '../../operator/api/agent-protocol.ts'
 import type { Action } from '../../operator/api/agent-types.ts'
+import { trailers } from '../../operator/api/names.ts'
 import type { Pipeline } from '../agent/pipelines/pipeline.ts'
 import { connectSandbox } from '../agent/sandbox-client.ts'
 import { runnerFor } from '../agent/verify/runner.ts'
@@ -35,13 +36,20 @@ afterEach(async () => {
   forge.close()
 })
 
-/** Runs a pipeline on a repository whose request branch holds `later` on top of `files`. */
+/**
+ * Runs a pipeline on a repository whose request branch holds `spec`, committed as a spec task of the request does, and
+ * `later` on top of `files`.
+ */
 export async function runPipeline(
   pipeline: Pipeline,
   action: Action,
   files: Readonly<Record<string, string>>,
   answers: readonly (string | undefined)[],
-  options: { later?: Readonly<Record<string, string>>; overrides?: Partial<Assignment> } = {},
+  options: {
+    spec?: Readonly<Record<string, string>>
+    later?: Readonly<Record<string, string>>
+    overrides?: Partial<Assignment>
+  } = {},
 ) {
   forge = await startForge({ 'package.json': '{"type":"module"}', ...files }, token)
   const sandbox = connectSandbox(pod.socketPath)
@@ -61,11 +69,14 @@ export async function runPipeline(
     opened.push(workspace)
     return workspace
   }
-  if (options.later !== undefined) {
-    const before = await open({ task: 'setup', taskBranch: 'setup' })
-    const commit = await before.commit(new Map(Object.entries(options.later)), 'Later\n', {
-      signal,
-    })
+  for (const [task, added] of [
+    ['req-spec-slug', options.spec],
+    ['req-code-slug', options.later],
+  ] as const) {
+    if (added === undefined) continue
+    const before = await open({ task, taskBranch: `setup/${task}` })
+    const message = `Set up\n\n${trailers.task}: ${task}\n`
+    const commit = await before.commit(new Map(Object.entries(added)), message, { signal })
     await before.push(commit, { signal })
     forge.integrate(commit)
   }
@@ -85,5 +96,5 @@ export async function runPipeline(
   return { outcome, model, activities }
 }
 
-/** A project that holds the tests of the unit already. */
-export const withSpec = { 'test/slug.test.js': specText }
+/** The tests of the unit, as a spec task wrote them. */
+export const slugSpec = { 'test/slug.test.js': specText }

@@ -8,7 +8,7 @@ import {
   head,
   runPipeline,
   specText,
-  withSpec,
+  slugSpec,
 } from './pipeline-fixture.ts'
 
 describe('spec', () => {
@@ -96,8 +96,9 @@ describe('code', () => {
     const { outcome, model } = await runPipeline(
       code,
       'code',
-      { ...withSpec, 'src/slug.js': goodCode },
+      { 'src/slug.js': goodCode },
       ['never'],
+      { spec: slugSpec },
     )
     expect(outcome).toMatchObject({ verdict: 'AlreadyDone' })
     expect(model.asked).toBe(0)
@@ -111,8 +112,9 @@ describe('code', () => {
     const { outcome, model } = await runPipeline(
       code,
       'code',
-      { ...withSpec, 'test/other.test.js': other, 'src/slug.js': before },
+      { 'test/other.test.js': other, 'src/slug.js': before },
       [fenced('src/slug.js', breaking), fenced('src/slug.js', goodCode)],
+      { spec: slugSpec },
     )
     expect(outcome).toMatchObject({ verdict: 'Done' })
     expect(model.asked).toBe(2)
@@ -143,7 +145,8 @@ describe('code', () => {
       expect(first.outcome).toMatchObject({ verdict: 'Done', files: [path] })
       const written = forge.git('show', `${first.outcome.commit ?? ''}:${path}`)
       const answer = `${file}\n\`\`\`${file.slice(-2)}\n${text}\`\`\`\n`
-      const second = await runPipeline(code, 'code', { ...files, [path]: written }, [answer], {
+      const second = await runPipeline(code, 'code', files, [answer], {
+        spec: { [path]: written },
         overrides,
       })
       expect(second.outcome).toMatchObject({
@@ -157,7 +160,7 @@ describe('code', () => {
 
   it('writes only its own files, whatever the answer names', async () => {
     const answer = `test/slug.test.js\n\`\`\`js\n${head}test('x', () => {})\n\`\`\`\n\n${fenced('src/slug.js', goodCode)}`
-    const { outcome } = await runPipeline(code, 'code', withSpec, [answer])
+    const { outcome } = await runPipeline(code, 'code', {}, [answer], { spec: slugSpec })
     expect(outcome).toMatchObject({ verdict: 'Done', files: ['src/slug.js'] })
     expect(forge.git('diff', '--name-only', 'guild/req', outcome.commit ?? '').trim()).toBe(
       'src/slug.js',
@@ -173,13 +176,13 @@ describe('code', () => {
     const { outcome, model } = await runPipeline(
       code,
       'code',
-      withSpec,
+      {},
       [
         fenced('src/words.js', parts['src/words.js']),
         fenced('src/slug.js', parts.bad),
         fenced('src/slug.js', parts.good),
       ],
-      { overrides: { files: ['src/words.js', 'src/slug.js'] } },
+      { spec: slugSpec, overrides: { files: ['src/words.js', 'src/slug.js'] } },
     )
     expect(outcome).toMatchObject({ verdict: 'Done', files: ['src/words.js', 'src/slug.js'] })
     expect(
@@ -191,14 +194,18 @@ describe('code', () => {
   }, 60_000)
 
   it('cannot be fooled by code that ends the process', async () => {
-    const { outcome } = await runPipeline(code, 'code', withSpec, [
-      fenced('src/slug.js', 'export function slugify() {\n  process.exit(0)\n}\n'),
-    ])
+    const { outcome } = await runPipeline(
+      code,
+      'code',
+      {},
+      [fenced('src/slug.js', 'export function slugify() {\n  process.exit(0)\n}\n')],
+      { spec: slugSpec },
+    )
     expect(outcome).toMatchObject({ verdict: 'ChecksFailed', failure: { reason: 'ChecksFailed' } })
   }, 60_000)
 
   it('says that no answer was usable when none was', async () => {
-    const { outcome } = await runPipeline(code, 'code', withSpec, [undefined])
+    const { outcome } = await runPipeline(code, 'code', {}, [undefined], { spec: slugSpec })
     expect(outcome).toMatchObject({
       verdict: 'ChecksFailed',
       failure: { reason: 'OutputUnusable' },
@@ -211,7 +218,7 @@ describe('code', () => {
   it('refuses a task that names tests only', async () => {
     const overrides = { files: ['test/slug.test.js'] }
     await expect(
-      runPipeline(code, 'code', withSpec, ['never'], { overrides }),
+      runPipeline(code, 'code', {}, ['never'], { spec: slugSpec, overrides }),
     ).rejects.toMatchObject({
       reason: 'Unsupported',
     })

@@ -175,6 +175,17 @@ describe('the tree', () => {
       want: '└─ ✔ code  Do the code  coding-1  qwen2.5-coder:7b  20s  AlreadyDone',
     },
     {
+      what: 'work that nothing could check as no success',
+      status: {
+        ...done('coding-1', 0, 20, { verdict: 'Unchecked', summary: 'No test runs it.' }),
+        conditions: [
+          condition('Succeeded', 'False', 'Unchecked'),
+          condition('Finished', 'True', 'Unchecked'),
+        ],
+      },
+      want: '└─ ? code  Do the code  coding-1  qwen2.5-coder:7b  20s  Unchecked · No test runs it.',
+    },
+    {
       what: 'the second attempt and why the first one ended',
       status: {
         ...held('coding-2', 50, 2),

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { assignmentMessage as schema } from '../api/agent-protocol.ts'
-import { endedStatus, heldStatus, request, task } from '../../test/objects.ts'
+import { endedStatus, heldStatus, request, task, uncheckedStatus } from '../../test/objects.ts'
 import { assignmentMessage } from './assignment.ts'
 
 const model = { tier: 'good', contextTokens: 8192, outputTokens: 2048 } as const
@@ -39,6 +39,24 @@ test('an assignment holds all an agent needs, and follows the protocol', () => {
     siblings: [{ unit: 'wrap', goal: 'wraps', files: ['src/wrap.js'] }],
     done: [{ task: 'hello-spec-slug', summary: 'five tests' }],
   })
+})
+
+test('only a file that a spec task of the request merged is told as a spec, and unchecked units are told', () => {
+  const result = { ...done.status?.result, files: ['test/slug-2.test.js'], merged: 'c'.repeat(40) }
+  const merged = { ...done, status: { ...done.status, result } } as typeof done
+  const unmerged = {
+    ...merged,
+    status: { ...done.status, result: { ...result, merged: undefined } },
+  }
+  const code = task('hello-code-wrap', { unit: 'wrap', action: 'code' }, {
+    ...uncheckedStatus(),
+    result: { ...result, summary: 'no runner' },
+  } as typeof done.status)
+  const { specs, unchecked } = assignmentMessage(mine, asked, [mine, merged, code], model, '')
+  expect(specs).toEqual([{ unit: 'slug', path: 'test/slug-2.test.js', commit: 'c'.repeat(40) }])
+  expect(unchecked).toEqual([{ unit: 'wrap', why: 'no runner' }])
+  const none = assignmentMessage(mine, asked, [mine, unmerged as typeof done], model, '')
+  expect(none.specs).toEqual([])
 })
 
 test('failures of earlier attempts are told, newest last', () => {

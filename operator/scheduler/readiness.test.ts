@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { endedStatus, heldStatus, task } from '../../test/objects.ts'
+import { endedStatus, heldStatus, task, uncheckedStatus } from '../../test/objects.ts'
 import type { AgentTask } from '../api/agent-task.ts'
 import { readinessOf } from './readiness.ts'
 
@@ -9,6 +9,7 @@ const skipped = {
 }
 const cases: readonly [string, AgentTask | undefined, string][] = [
   ['succeeded', task('a', {}, endedStatus(true)), 'ready'],
+  ['was written, and nothing could check it', task('a', {}, uncheckedStatus()), 'ready'],
   ['still runs', task('a', {}, heldStatus('p1')), 'waiting'],
   ['is not made yet', undefined, 'waiting'],
   ['failed', task('a', {}, endedStatus(false)), 'broken'],

@@ -15,7 +15,6 @@ import { review } from '../../agent-image/agent/pipelines/review.ts'
 import { spec } from '../../agent-image/agent/pipelines/spec.ts'
 import type { Runner } from '../../agent-image/agent/verify/runner.ts'
 import { declaredTests } from '../../agent-image/agent/verify/spec-text.ts'
-import type { TestRun } from '../../agent-image/agent/verify/test-run.ts'
 import type { Changes } from '../../agent-image/agent/workspace.ts'
 import { hasHiddenCharacters } from '../../operator/api/plain-text.ts'
 import {
@@ -26,6 +25,7 @@ import {
   type ReviewCase,
   type SpecCase,
 } from './corpus.ts'
+import { runOf } from '../../agent-image/testing/runs.ts'
 import type { SpeakingModel } from './model-server.ts'
 
 type AgentCase = CodeCase | DocumentCase | ReviewCase | SpecCase
@@ -38,13 +38,20 @@ export async function checkCodeCase(one: CodeCase, model: SpeakingModel): Promis
   const how = { kind: 'fresh', number: 1, temperature: 0, seed: 1 } as const
   const candidate = await tryOnce(
     context,
-    { purpose: 'code', files: [one.file], spec: undefined, baseline: passing, project },
+    {
+      purpose: 'code',
+      files: [one.file],
+      spec: undefined,
+      baseline: passing,
+      deciders: { specs: new Map(), related: new Set() },
+      project,
+    },
     how,
     undefined,
   )
   if ('refuses' in one.want) {
     expect(candidate.problem).toContain(one.want.refuses)
-    expect(candidate.accepted).toBe(false)
+    expect(candidate.state).toBe('rejected')
   } else {
     expect(candidate.problem).toBe('')
     expect([...(candidate.changes ?? [])]).toEqual([[one.file, one.want.takes]])
@@ -184,14 +191,7 @@ function modelOf({ gateway, profile }: SpeakingModel): Model {
   }
 }
 
-const passing: TestRun = {
-  command: 'none',
-  exitCode: 0,
-  problems: [],
-  collected: [],
-  passed: [],
-  failed: [],
-}
+const passing = runOf()
 
 /** Syntax by Node's own parser; every declared test fails, and what declares none passes. */
 function runnerOf(): Runner {

@@ -1,9 +1,9 @@
 // The first task: can the project be cloned, what is it, and do its tests pass as it is?
 import type { Outcome } from '../outcome.ts'
-import { evidenceOf } from '../verify/digest.ts'
-import { digestOf } from '../verify/digest.ts'
+import { digestOf, evidenceOf } from '../verify/digest.ts'
 import { testId } from '../verify/test-run.ts'
 import { countsOf, type Pipeline, projectAt } from './pipeline.ts'
+import { sentencesOf, unjudgedTests } from './unjudged.ts'
 
 /** Looks at the project and runs its tests once. Changes nothing; failing tests are a fact, not a failure. */
 export const branch: Pipeline = async (context): Promise<Outcome> => {
@@ -14,18 +14,18 @@ export const branch: Pipeline = async (context): Promise<Outcome> => {
   const read = (path: string): Promise<string | undefined> => workspace.read(path, { signal })
   const digest = await digestOf(run, run.failed, workspace.root, read)
   const words = { node: 'a Node project', python: 'a Python project', unknown: 'a project' }
+  const unjudged = sentencesOf(unjudgedTests(project, run))
   return {
     verdict: 'NothingChanged',
-    summary: `This is ${words[project.language]} of ${project.files.length} files; before the change, ${countsOf(run)}.`,
+    summary: [
+      `This is ${words[project.language]} of ${project.files.length} files; before the change, ${countsOf(run)}.`,
+      ...unjudged.map((sentence) => `${sentence}.`),
+    ].join(' '),
     evidence: [evidenceOf(run, digest.text)],
     notes: [
       ...run.problems.map((problem) => `the tests cannot be trusted: ${problem}`),
       ...run.failed.slice(0, 5).map((test) => `fails before the change: ${testId(test)}`),
-      ...(project.foreignTests.length === 0
-        ? []
-        : [
-            `not run, they need a test framework that is not there: ${project.foreignTests.slice(0, 5).join(', ')}`,
-          ]),
+      ...unjudged.slice(0, 5),
     ],
   }
 }

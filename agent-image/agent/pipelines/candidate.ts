@@ -1,10 +1,9 @@
 // One candidate of a coding task: asking for its files, and finding out how good it is.
-import type { Evidence } from '../../../operator/api/agent-task.ts'
 import type { PromptSection, Purpose } from '../../../operator/api/agent-protocol.ts'
 import { chooseBlock } from '../edit/choose-block.ts'
 import { refuse } from '../edit/guards.ts'
 import { symbolsOf } from '../edit/symbols.ts'
-import { isTestPath, languageOf, type Project } from '../project.ts'
+import { isTestPath, languageOf, moduleKindAt } from '../project.ts'
 import {
   coderRole,
   currentText,
@@ -14,43 +13,11 @@ import {
   section,
   writeRule,
 } from '../prompt.ts'
-import { hashEdit, type TriedCandidate, type Try } from '../tries.ts'
-import { compareRuns } from '../verify/compare.ts'
-import { digestOf, evidenceOf, signatureOf } from '../verify/digest.ts'
-import type { HeldBack } from '../verify/spec-text.ts'
-import { unreportedTests } from '../verify/spec-text.ts'
-import { type FailedTest, type TestRun, testId, wholeFile } from '../verify/test-run.ts'
+import type { Try } from '../tries.ts'
 import type { Changes } from '../workspace.ts'
-import { countsOf, type PipelineContext } from './pipeline.ts'
-
-/** What a coding task works towards; the same for all its tries. */
-export interface CodingGoal {
-  /** Begins the purposes of its questions: `code` or `fix`. */
-  readonly purpose: 'code' | 'fix'
-  /** The files to write, in order. */
-  readonly files: readonly string[]
-  /** The unit's spec tests; undefined when it has none. */
-  readonly spec:
-    | { readonly path: string; readonly text: string; readonly shown: HeldBack }
-    | undefined
-  readonly baseline: TestRun
-  readonly project: Project
-}
-
-/** A candidate and what is known about it. */
-export interface Candidate extends TriedCandidate {
-  /** The files of the last usable answer; undefined when there was none. */
-  readonly changes: Changes | undefined
-  readonly accepted: boolean
-  /** Higher is better; only for choosing among candidates that were not accepted. */
-  readonly score: number
-  /** What is wrong, for the next prompt and for people. */
-  readonly problem: string
-  /** The files that the problem points at; empty for all. */
-  readonly suspects: readonly string[]
-  readonly evidence: readonly Evidence[]
-  readonly notes: readonly string[]
-}
+import { checkCandidate } from './check-candidate.ts'
+import { type Candidate, type CodingGoal, rejected } from './coding-goal.ts'
+import type { PipelineContext } from './pipeline.ts'
 
 /** Asks for a candidate's files and checks them, cheapest check first. */
 export async function tryOnce(
@@ -61,19 +28,7 @@ export async function tryOnce(
 ): Promise<Candidate> {
   const written = await writeFiles(context, goal, how, previous)
   if (written.kind === 'unusable') return rejected(undefined, written.why, [], -3)
-  const { changes } = written
-  const { runner, signal, activity } = context
-  const syntax = await runner.syntax(changes, { signal })
-  if (syntax !== undefined) {
-    activity(`try ${how.number}: ${syntax.file} has a syntax error`)
-    return rejected(
-      changes,
-      `Syntax error in ${syntax.file}:\n${syntax.message}`,
-      [syntax.file],
-      -2,
-    )
-  }
-  return checkTests(context, goal, changes, how.number)
+  return checkCandidate(context, goal, written.changes, how.number)
 }
 
 type Written =
@@ -123,7 +78,9 @@ async function writeFile(
       purpose,
       system: coderRole(path),
       sections: [
-        ...opening(assignment, path, purpose, goal.project),
+        ...opening(assignment, path, purpose, {
+          commonjs: moduleKindAt(goal.project, path, before) === 'commonjs',
+        }),
         ...optionalSection(
           'Tests',
           goal.spec === undefined ? '' : cut(goal.spec.shown.visible, 5000),
@@ -190,102 +147,4 @@ async function otherFiles(
     if (sibling.unit !== context.assignment.unit)
       parts.push(`(unit ${sibling.unit}, ${sibling.files.join(', ')}: ${cut(sibling.goal, 160)})`)
   return cut(parts.join('\n'), 2500)
-}
-
-async function checkTests(
-  context: PipelineContext,
-  goal: CodingGoal,
-  changes: Changes,
-  number: number,
-): Promise<Candidate> {
-  const { runner, signal, activity, workspace } = context
-  const source = async (path: string): Promise<string | undefined> =>
-    changes.get(path) ?? (await workspace.read(path, { signal }))
-  const hidden = goal.spec?.shown.hidden ?? new Set<string>()
-  const fail = async (run: TestRun, failures: readonly FailedTest[]): Promise<Candidate> => {
-    const digest = await digestOf(run, failures, workspace.root, source, hidden)
-    // A test that is not shown must not be told about by way of a suspect's source either; only files are named.
-    const pointed = failures.flatMap((test) => (test.frame === undefined ? [] : [test.frame.file]))
-    const suspects = goal.files.filter((path) => pointed.includes(path))
-    const own = goal.spec === undefined ? 0 : run.passed.length
-    return {
-      ...rejected(changes, digest.text, suspects, own - failures.length / 1000),
-      signature: digest.signature,
-      evidence: [evidenceOf(run, digest.text)],
-    }
-  }
-
-  if (goal.spec !== undefined) {
-    const run = withMissing(await runner.test([goal.spec.path], changes, { signal }), goal.spec)
-    if (run.failed.length > 0 || run.problems.length > 0) {
-      activity(`try ${number}: ${countsOf(run)}`)
-      return fail(run, run.failed)
-    }
-  }
-  const whole = await runner.test(goal.project.testFiles, changes, { signal })
-  const comparison = compareRuns(goal.baseline, whole)
-  const notes: string[] = []
-  let broken = comparison.newlyFailing
-  if (broken.length > 0 && whole.problems.length === 0) {
-    // A test that fails only sometimes says nothing about the change.
-    const again = compareRuns(
-      goal.baseline,
-      await runner.test(goal.project.testFiles, changes, { signal }),
-    )
-    const stillBroken = new Set(again.newlyFailing.map(testId))
-    const flaky = broken.filter((test) => !stillBroken.has(testId(test)))
-    notes.push(...flaky.map((test) => `flaky: ${testId(test)} failed once and passed once`))
-    broken = broken.filter((test) => stillBroken.has(testId(test)))
-  }
-  if (broken.length > 0 || whole.problems.length > 0) {
-    activity(`try ${number}: breaks ${broken.length} tests that passed before`)
-    return fail(whole, broken)
-  }
-  activity(`try ${number}: ${countsOf({ passed: whole.passed, failed: [] })}`)
-  return {
-    ...rejected(changes, '', [], 0),
-    accepted: true,
-    evidence: [evidenceOf(whole, '')],
-    notes: [
-      ...notes,
-      ...comparison.still
-        .filter((test) => test.file !== goal.spec?.path)
-        .slice(0, 3)
-        .map((test) => `failed before and fails still: ${testId(test)}`),
-    ],
-  }
-}
-
-/** Tests that the spec declares and the run did not report count as failed. */
-export function withMissing(
-  run: TestRun,
-  spec: { readonly path: string; readonly text: string },
-): TestRun {
-  if (run.failed.some((test) => test.name === wholeFile)) return run
-  const missing = unreportedTests(spec.path, spec.text, run).map((name) => ({
-    file: spec.path,
-    name,
-    message: 'it was not run',
-    derived: false,
-  }))
-  return { ...run, failed: [...run.failed, ...missing] }
-}
-
-function rejected(
-  changes: Changes | undefined,
-  problem: string,
-  suspects: readonly string[],
-  score: number,
-): Candidate {
-  return {
-    changes,
-    edit: changes === undefined ? undefined : hashEdit(changes),
-    signature: signatureOf([problem]),
-    accepted: false,
-    score,
-    problem,
-    suspects,
-    evidence: [],
-    notes: [],
-  }
 }

@@ -1,28 +1,64 @@
-// Coding: candidates until one passes its tests and breaks none.
+// Coding: candidates until one is proven by tests that failed before, and breaks none.
 import { TaskFailure } from '../failure.ts'
 import type { Outcome } from '../outcome.ts'
 import { codeFiles, findSpec } from '../project.ts'
 import { nextTry } from '../tries.ts'
 import { evidenceOf, unusableAnswer } from '../verify/digest.ts'
+import { judgeRuns, withSpecRules } from '../verify/judge-runs.ts'
 import { holdBack } from '../verify/spec-text.ts'
-import { type Candidate, type CodingGoal, tryOnce, withMissing } from './candidate.ts'
+import type { Changes } from '../workspace.ts'
+import { tryOnce } from './candidate.ts'
+import type { Candidate, CodingGoal } from './coding-goal.ts'
+import { decidersFor } from './deciders.ts'
 import { countsOf, deliver, type Pipeline, type PipelineContext, projectAt } from './pipeline.ts'
+import { whyUnjudged } from './unjudged.ts'
 
 /** Makes the unit's files such that its spec tests pass and no other test breaks. */
 export const code: Pipeline = async (context) => {
-  const { assignment, runner, workspace, signal, activity } = context
+  const { assignment, workspace, signal } = context
   const files = codeFiles(assignment.files)
   if (files.length === 0)
     throw new TaskFailure('Unsupported', 'the task names no file to write other than tests')
+  await refuseUnreadable(context, files)
   const project = await projectAt(context)
-  const path = findSpec(assignment, project)
+  const path = findSpec(assignment)
   const text = path === undefined ? undefined : await workspace.read(path, { signal })
   const spec =
     path === undefined || text === undefined
       ? undefined
       : { path, text, shown: holdBack(path, text) }
+  const deciders = await decidersFor(context, project, spec === undefined ? [] : [spec.path], files)
+  const baseline = await baselineOf(context, project.testFiles)
+  if (spec !== undefined) {
+    const own = withSpecRules(baseline, deciders.specs)
+    const { unmet } = judgeRuns([], [own], { specs: deciders.specs, related: new Set() })
+    if (unmet.length === 0 && own.passed.some((id) => id.startsWith(`${spec.path} > `)))
+      return {
+        verdict: 'AlreadyDone',
+        summary: `The tests of ${spec.path} pass already; nothing was changed.`,
+        evidence: [evidenceOf(baseline, '')],
+      }
+  }
+  return seek(context, { purpose: 'code', files, spec, baseline, deciders, project })
+}
 
-  const baseline = await runner.test(project.testFiles, new Map(), { signal })
+/** Ends the task before a model is asked when one of its files is none that can be written again. */
+export async function refuseUnreadable(
+  { workspace, signal }: PipelineContext,
+  files: readonly string[],
+): Promise<void> {
+  for (const path of files) {
+    const state = await workspace.stateOf(path, { signal })
+    if (state.kind === 'unreadable') throw new TaskFailure('Unsupported', state.why)
+  }
+}
+
+/** The tests as they are before the change. Throws `TaskFailure` ChecksFailed when that run cannot be believed. */
+export async function baselineOf(
+  { runner, signal, activity }: PipelineContext,
+  testFiles: readonly string[],
+): Promise<CodingGoal['baseline']> {
+  const baseline = await runner.test(testFiles, new Map(), { signal })
   activity(`baseline: ${countsOf(baseline)}`)
   if (baseline.problems.length > 0)
     throw new TaskFailure(
@@ -30,28 +66,10 @@ export const code: Pipeline = async (context) => {
       `the tests cannot be run before the change: ${baseline.problems.join('; ')}`,
       { evidence: [evidenceOf(baseline, baseline.problems.join('\n'))] },
     )
-  if (spec !== undefined) {
-    const own = withMissing(
-      { ...baseline, failed: baseline.failed.filter((test) => test.file === spec.path) },
-      spec,
-    )
-    if (own.failed.length === 0)
-      return {
-        verdict: 'AlreadyDone',
-        summary: `The tests of ${spec.path} pass already; nothing was changed.`,
-        evidence: [evidenceOf(baseline, '')],
-      }
-  }
-  return seek(context, {
-    purpose: 'code',
-    files,
-    spec,
-    baseline,
-    project,
-  })
+  return baseline
 }
 
-/** Tries until a candidate is accepted. When none is, the best is pushed all the same, for people to see. */
+/** Tries until a candidate is good enough. When none is, the best is pushed all the same, for people to see. */
 export async function seek(context: PipelineContext, goal: CodingGoal): Promise<Outcome> {
   const tried: Candidate[] = []
   for (;;) {
@@ -59,7 +77,7 @@ export async function seek(context: PipelineContext, goal: CodingGoal): Promise<
     if (how === undefined) break
     const candidate = await tryOnce(context, goal, how, tried.at(-1))
     tried.push(candidate)
-    if (candidate.accepted && candidate.changes !== undefined)
+    if (candidate.state !== 'rejected' && candidate.changes !== undefined)
       return accept(context, goal, candidate, candidate.changes, tried.length)
   }
   return giveUp(context, goal, tried)
@@ -69,27 +87,27 @@ async function accept(
   context: PipelineContext,
   goal: CodingGoal,
   candidate: Candidate,
-  changes: NonNullable<Candidate['changes']>,
+  changes: Changes,
   tries: number,
 ): Promise<Outcome> {
-  const unchanged = await isUnchanged(context, changes)
   const files = [...changes.keys()]
-  const tested = goal.spec === undefined ? ['this unit has no tests of its own'] : []
-  if (unchanged)
-    return {
-      verdict: goal.purpose === 'fix' ? 'NothingChanged' : 'AlreadyDone',
-      summary: 'The files are already as they should be; nothing was changed.',
-      evidence: candidate.evidence,
-      notes: [...candidate.notes, ...tested],
-    }
-  const commit = await deliver(context, changes, context.assignment.title, 'Done')
+  const verdict = candidate.state === 'proven' ? 'Done' : 'Unchecked'
+  const commit = await deliver(context, changes, context.assignment.title, verdict)
+  const count = candidate.proof.length
+  const what =
+    count === 1
+      ? '1 test that did not pass before passes'
+      : `${count} tests that did not pass before pass`
   return {
-    verdict: 'Done',
-    summary: `Wrote ${files.join(', ')}; the checks passed on try ${tries}.`,
+    verdict,
+    summary:
+      verdict === 'Done'
+        ? `Wrote ${files.join(', ')}; ${what} (try ${tries}).`
+        : `Wrote ${files.join(', ')}, and nothing could check it: ${whyUnjudged(context, goal)}.`,
     commit,
     files,
     evidence: candidate.evidence,
-    notes: [...candidate.notes, ...tested],
+    notes: candidate.notes,
   }
 }
 
@@ -123,13 +141,4 @@ async function giveUp(
     ],
     failure: { reason: 'ChecksFailed', message: best.problem },
   }
-}
-
-async function isUnchanged(
-  context: PipelineContext,
-  changes: NonNullable<Candidate['changes']>,
-): Promise<boolean> {
-  for (const [path, text] of changes)
-    if ((await context.workspace.read(path, { signal: context.signal })) !== text) return false
-  return true
 }

@@ -1,13 +1,12 @@
 // A fix after the review: like coding, with the findings as the goal and the whole suite as the judge.
-import { TaskFailure } from '../failure.ts'
 import { codeFiles, isTestPath, languageOf } from '../project.ts'
-import { evidenceOf } from '../verify/digest.ts'
-import { seek } from './code.ts'
-import { countsOf, type Pipeline, projectAt } from './pipeline.ts'
+import { baselineOf, refuseUnreadable, seek } from './code.ts'
+import { decidersFor } from './deciders.ts'
+import { type Pipeline, projectAt } from './pipeline.ts'
 
 /** Rewrites the files of the task such that no test breaks. Without files, those the request has changed, at most three. */
 export const fix: Pipeline = async (context) => {
-  const { assignment, runner, workspace, signal, activity } = context
+  const { assignment, workspace, signal } = context
   const project = await projectAt(context)
   const diff = await workspace.diff(assignment.base, workspace.head, { signal })
   const changed = [...diff.matchAll(/^\+\+\+ b\/(.+)$/gm)].map((match) => match[1] ?? '')
@@ -17,17 +16,9 @@ export const fix: Pipeline = async (context) => {
       ? named
       : changed.filter((path) => !isTestPath(path) && languageOf(path) !== 'unknown').slice(0, 3)
   if (files.length === 0) return { verdict: 'NothingChanged', summary: 'There is no file to fix.' }
-  const baseline = await runner.test(project.testFiles, new Map(), { signal })
-  activity(`baseline: ${countsOf(baseline)}`)
-  if (baseline.problems.length > 0)
-    throw new TaskFailure('ChecksFailed', baseline.problems.join('; '), {
-      evidence: [evidenceOf(baseline, '')],
-    })
-  return seek(context, {
-    purpose: 'fix',
-    files,
-    spec: undefined,
-    baseline,
-    project,
-  })
+  await refuseUnreadable(context, files)
+  const specs = assignment.specs.map(({ path }) => path)
+  const deciders = await decidersFor(context, project, specs, files)
+  const baseline = await baselineOf(context, project.testFiles)
+  return seek(context, { purpose: 'fix', files, spec: undefined, baseline, deciders, project })
 }

@@ -30,7 +30,7 @@ export type Pipeline = (context: PipelineContext) => Promise<Outcome>
 export async function projectAt(context: PipelineContext, commit?: string): Promise<Project> {
   const { workspace, signal } = context
   const files = await workspace.files({ signal }, commit)
-  return detectProject(files, (path) => workspace.read(path, { signal }, commit))
+  return detectProject(files, (paths) => workspace.readAll(paths, { signal }, commit))
 }
 
 /** Commits and pushes `changes` to the attempt's branch, and gives the commit. */
@@ -52,13 +52,18 @@ export async function deliver(
   return commit
 }
 
-/** `4 tests pass`, `2 of 5 tests fail`, `there are no tests`. */
+/** `4 tests pass`, `2 of 5 tests fail, 1 skipped`, `there are no tests`, `no test was run`. */
 export function countsOf(run: {
   readonly passed: readonly unknown[]
   readonly failed: readonly unknown[]
+  readonly skipped?: readonly unknown[]
+  readonly unrun?: readonly unknown[]
 }): string {
-  const all = run.passed.length + run.failed.length
-  if (all === 0) return 'there are no tests'
-  if (run.failed.length > 0) return `${run.failed.length} of ${all} tests fail`
-  return all === 1 ? '1 test passes' : `${all} tests pass`
+  const { passed, failed, skipped = [], unrun = [] } = run
+  const all = passed.length + failed.length
+  const left = skipped.length === 0 ? '' : `, ${skipped.length} skipped`
+  if (all === 0)
+    return skipped.length + unrun.length === 0 ? 'there are no tests' : `no test was run${left}`
+  if (failed.length > 0) return `${failed.length} of ${all} tests fail${left}`
+  return all === 1 ? `1 test passes${left}` : `${all} tests pass${left}`
 }

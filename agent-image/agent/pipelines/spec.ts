@@ -2,15 +2,17 @@
 import type { Purpose } from '../../../operator/api/agent-protocol.ts'
 import { chooseBlock, cleanPath } from '../edit/choose-block.ts'
 import { refuse } from '../edit/guards.ts'
+import { TaskFailure } from '../failure.ts'
 import { symbolsOf } from '../edit/symbols.ts'
-import { codeFiles, languageOf, type Project, specPath } from '../project.ts'
+import { codeFiles, languageOf, moduleKindAt, type Project, specPath } from '../project.ts'
 import { cut, fenceWord, opening, optionalSection, section, testerRole } from '../prompt.ts'
 import { hashEdit, nextTry, type TriedCandidate } from '../tries.ts'
 import { digestOf, evidenceOf, signatureOf, unusableAnswer } from '../verify/digest.ts'
+import { withSpecRules } from '../verify/judge-runs.ts'
 import { specProblems } from '../verify/spec-gate.ts'
 import { importsOf, repairImports, specifierFor, stubsFor } from '../verify/spec-imports.ts'
 import { declaredTests, unreportedTests } from '../verify/spec-text.ts'
-import { type TestRun, wholeFile } from '../verify/test-run.ts'
+import { type TestRun, testId, wholeFile } from '../verify/test-run.ts'
 import { countsOf, deliver, type Pipeline, type PipelineContext, projectAt } from './pipeline.ts'
 
 interface SpecGoal {
@@ -41,6 +43,8 @@ export const spec: Pipeline = async (context) => {
       summary: 'The unit has no files that tests of ours can run; it goes without spec tests.',
       notes: [`no tests were written for ${assignment.files.join(', ') || 'this unit'}`],
     }
+  const taken = await context.workspace.stateOf(path, { signal: context.signal })
+  if (taken.kind === 'unreadable') throw new TaskFailure('Unsupported', taken.why)
   const goal: SpecGoal = { path, files, project }
   const tried: SpecCandidate[] = []
   for (;;) {
@@ -181,17 +185,48 @@ async function judge(
     if (existing !== undefined) before.set(file, existing)
   }
   // Twice: a stub that throws hides what is wrong behind the call, one that returns hides tests of errors.
-  let run: TestRun | undefined
+  const specs = new Map([[path, declaredTests(path, text)]])
+  const runs: TestRun[] = []
+  const commonjs = files.some(
+    (file) => moduleKindAt(goal.project, file, before.get(file)) === 'commonjs',
+  )
   for (const behaviour of ['returns', 'throws'] as const) {
     const changes = new Map([
-      ...stubsFor(imports.names, before, behaviour, goal.project),
+      ...stubsFor(imports.names, before, behaviour, { commonjs }),
       [path, text],
     ])
-    run = await runner.test([path], changes, { signal })
+    const run = await runner.test([path], changes, { signal })
+    runs.push(run)
     const wrong = await runProblem(context, goal, text, run)
     if (wrong !== undefined) return { ...rejected(text, wrong), run }
   }
-  return { ...rejected(text, ''), run }
+  const isNew = files.every((file) => !goal.project.files.includes(file))
+  const idle = worthlessTests(
+    runs.map((run) => withSpecRules(run, specs)),
+    runs,
+    isNew,
+  )
+  return { ...rejected(text, idle ?? ''), run: runs[0] }
+}
+
+/**
+ * Tests that say nothing: that pass without an assertion, or that pass in both runs although nothing of the code exists yet.
+ */
+function worthlessTests(
+  judged: readonly TestRun[],
+  runs: readonly TestRun[],
+  isNew: boolean,
+): string | undefined {
+  const [first, second] = runs
+  const passed = (first?.passed ?? []).filter((id) => second?.passed.includes(id))
+  for (const id of passed) {
+    const told = judged.flatMap((run) => run.failed).find((test) => testId(test) === id)
+    if (told !== undefined) return `The test ${told.name} is of no use. ${told.message}`
+  }
+  // What extends code that is there may well say what has to stay as it is.
+  return isNew && passed.length > 0
+    ? `These tests pass although the code does not exist yet, so they test nothing: ${passed.map((id) => id.slice(id.indexOf(' > ') + 3)).join(', ')}. Assert on results that need the code.`
+    : undefined
 }
 
 /** Why a spec that was run where the code does not exist is no good. */
@@ -218,6 +253,7 @@ async function runProblem(
   if (own.length > 0) return `The tests themselves are wrong:\n${await describe(own)}`
   const missing = unreportedTests(path, text, run)
   if (missing.length > 0) return `These tests were not run: ${missing.join(', ')}`
+  // No stub may fulfil a spec: code that always throws, say, must not pass for work.
   if (run.failed.length === 0)
     return 'All tests pass before the code exists, so they test nothing. Assert on results that need the code.'
   return undefined

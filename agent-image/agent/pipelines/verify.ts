@@ -1,110 +1,40 @@
-// Verification without a model: the integrated branch is run twice and compared with where the request began.
+// Verification of one unit: its spec decides, and nothing that passed before may be anything else now.
 import type { Outcome } from '../outcome.ts'
 import { findSpec } from '../project.ts'
-import { compareRuns } from '../verify/compare.ts'
-import { digestOf, evidenceOf } from '../verify/digest.ts'
-import { type FailedTest, type TestRun, testId } from '../verify/test-run.ts'
-import { withMissing } from './candidate.ts'
-import { countsOf, type Pipeline, type PipelineContext, projectAt } from './pipeline.ts'
+import { evidenceFor, examine, refuted } from './examination.ts'
+import { countsOf, type Pipeline } from './pipeline.ts'
+import { sentencesOf } from './unjudged.ts'
 
-/** Done only when all spec tests of the unit pass in both runs and nothing that passed at the base fails now. */
-export const verify: Pipeline = async (context) => {
-  const { assignment, workspace, signal } = context
-  const project = await projectAt(context)
-  const path = findSpec(assignment, project)
-  const text = path === undefined ? undefined : await workspace.read(path, { signal })
-  const examined = await examine(context)
-  const { runs, flaky, broken } = examined
-  const specFailures: FailedTest[] = []
-  if (path !== undefined && text !== undefined)
-    for (const run of runs) {
-      const own = withMissing(
-        { ...run, failed: run.failed.filter((test) => test.file === path) },
-        { path, text },
-      )
-      specFailures.push(...own.failed)
-    }
-  const failures = unique([...specFailures, ...broken])
+/**
+ * Done when a test that did not pass at the request's base passes in both runs, every spec test of the unit passed in both,
+ * and nothing that passed at the base is anything but passed. Unchecked when nothing broke and nothing is proven.
+ */
+export const verify: Pipeline = async (context): Promise<Outcome> => {
+  const { assignment } = context
+  const spec = findSpec(assignment)
+  const examined = await examine(context, () => (spec === undefined ? [] : [spec]))
+  const { judgement, runs, unjudged } = examined
   const notes = [
-    ...flaky.map((id) => `flaky: ${id} passed once and failed once`),
-    ...(path === undefined ? ['the unit has no spec tests; only the other tests were run'] : []),
+    ...judgement.flaky.map(({ id }) => `flaky: ${id} passed once and failed once`),
+    ...(spec === undefined ? ['the unit has no spec tests; only the other tests were run'] : []),
+    ...sentencesOf(unjudged).slice(0, 5),
   ]
-  return conclude(context, examined, failures, notes, path ?? 'the tests')
-}
-
-export interface Examination {
-  /** The run at the base. */
-  readonly before: TestRun
-  readonly runs: readonly TestRun[]
-  /** Tests that did not give the same twice. */
-  readonly flaky: readonly string[]
-  /** Tests that passed at the base and failed in both runs. */
-  readonly broken: readonly FailedTest[]
-  readonly problems: readonly string[]
-}
-
-/** Runs all tests at the base once and at the head twice. */
-export async function examine(context: PipelineContext): Promise<Examination> {
-  const { assignment, runner, signal, activity } = context
-  const base = await projectAt(context, assignment.base)
-  const before = await runner.test(base.testFiles, new Map(), { signal }, assignment.base)
-  activity(`at the start: ${countsOf(before)}`)
-  const head = await projectAt(context)
-  const first = await runner.test(head.testFiles, new Map(), { signal })
-  activity(`now: ${countsOf(first)}`)
-  const second = await runner.test(head.testFiles, new Map(), { signal })
-  activity(`now, again: ${countsOf(second)}`)
-  const passedFirst = new Set(first.passed)
-  const passedSecond = new Set(second.passed)
-  const flaky = [
-    ...second.failed.map(testId).filter((id) => passedFirst.has(id)),
-    ...first.failed.map(testId).filter((id) => passedSecond.has(id)),
-  ]
-  const brokenTwice = new Set(compareRuns(before, second).newlyFailing.map(testId))
-  return {
-    before,
-    runs: [first, second],
-    flaky,
-    broken: compareRuns(before, first).newlyFailing.filter((test) => brokenTwice.has(testId(test))),
-    problems: [...first.problems, ...second.problems],
-  }
-}
-
-/** The outcome of an examination in which `failures` decide. */
-export async function conclude(
-  context: PipelineContext,
-  { runs, problems }: Examination,
-  failures: readonly FailedTest[],
-  notes: readonly string[],
-  what: string,
-): Promise<Outcome> {
-  const { workspace, signal } = context
-  const read = (path: string): Promise<string | undefined> => workspace.read(path, { signal })
-  const evidence = await Promise.all(
-    runs.map(async (run) =>
-      evidenceOf(run, (await digestOf(run, failures, workspace.root, read)).text),
-    ),
-  )
-  const last = runs.at(-1) ?? { passed: [], failed: [] }
-  if (failures.length === 0 && problems.length === 0)
+  const bad = await refuted(context, examined)
+  if (bad !== undefined) return { ...bad, notes }
+  const evidence = await evidenceFor(context, runs, [])
+  const counts = `Run twice: ${countsOf(runs.at(-1) ?? { passed: [], failed: [] })}`
+  if (judgement.verdict === 'proven')
     return {
       verdict: 'Done',
-      summary: `Run twice: ${countsOf(last)}; nothing that passed at the start fails now.`,
+      summary: `${counts}; ${judgement.proof.length} of them did not pass at the start, and nothing that passed then fails now.`,
       evidence,
       notes,
     }
+  const why = assignment.unchecked.find(({ unit }) => unit === assignment.unit)?.why
   return {
-    verdict: 'ChecksFailed',
-    summary: `${failures.length} of the tests that must pass do not.`,
+    verdict: 'Unchecked',
+    summary: `${counts}. Nothing that passed at the start fails now, and no test says that ${assignment.unit ?? 'the work'} does what is asked.${why === undefined ? '' : ` ${why}`}`,
     evidence,
     notes,
-    failure: {
-      reason: 'ChecksFailed',
-      message: [...problems, ...failures.map(testId)].slice(0, 6).join('; ') || `${what} failed`,
-    },
   }
-}
-
-function unique(failures: readonly FailedTest[]): readonly FailedTest[] {
-  return [...new Map(failures.map((test) => [testId(test), test])).values()]
 }

@@ -149,5 +149,9 @@ function merge(runs: readonly TestRun[], altered: readonly string[]): TestRun {
     collected: runs.flatMap((run) => run.collected),
     passed: runs.flatMap((run) => run.passed),
     failed: runs.flatMap((run) => run.failed),
+    skipped: runs.flatMap((run) => run.skipped),
+    unrun: runs.flatMap((run) => run.unrun),
+    asserted: new Map(runs.flatMap((run) => [...run.asserted])),
+    swallowed: new Map(runs.flatMap((run) => [...run.swallowed])),
   }
 }

@@ -1,8 +1,8 @@
 import { createHmac } from 'node:crypto'
 import { expect, it } from 'vitest'
-import { compareRuns } from './compare.ts'
+import { runOf } from '../../testing/runs.ts'
 import { digestOf, signatureOf } from './digest.ts'
-import { readReport, type TestRun, testId, wholeFile } from './test-run.ts'
+import { readReport, type TestRun, testId } from './test-run.ts'
 
 const key = 'key'
 const files = ['a.test.js']
@@ -51,65 +51,9 @@ it('tells two tests of the same name apart', () => {
   expect(run.failed.map(testId)).toEqual(['a.test.js > x #2'])
 })
 
-const runOf = (passed: string[], failed: string[]): TestRun => ({
-  command: 'c',
-  exitCode: 0,
-  problems: [],
-  collected: [...passed, ...failed].map((name) => `f > ${name}`),
-  passed: passed.map((name) => `f > ${name}`),
-  failed: failed.map((name) => ({ file: 'f', name, message: 'm', derived: false })),
-})
-
-it.each([
-  [
-    'a fixed test',
-    runOf([], ['a']),
-    runOf(['a'], []),
-    { fixed: ['f > a'], newly: [], still: 0, fresh: 0 },
-  ],
-  [
-    'a broken test',
-    runOf(['a'], []),
-    runOf([], ['a']),
-    { fixed: [], newly: ['a'], still: 0, fresh: 0 },
-  ],
-  [
-    'a test that failed before',
-    runOf([], ['a']),
-    runOf([], ['a']),
-    { fixed: [], newly: [], still: 1, fresh: 0 },
-  ],
-  [
-    'a test that vanished',
-    runOf(['a', 'b'], []),
-    runOf(['b'], []),
-    { fixed: [], newly: ['a'], still: 0, fresh: 0 },
-  ],
-  [
-    'a new test that fails',
-    runOf(['a'], []),
-    runOf(['a'], ['b']),
-    { fixed: [], newly: [], still: 0, fresh: 1 },
-  ],
-  [
-    'a file that no longer loads',
-    runOf(['a', 'b'], []),
-    runOf([], [wholeFile]),
-    { fixed: [], newly: [wholeFile], still: 0, fresh: 0 },
-  ],
-])('compares %s', (_what, before, after, want) => {
-  const comparison = compareRuns(before, after)
-  expect({
-    fixed: comparison.fixed,
-    newly: comparison.newlyFailing.map((test) => test.name),
-    still: comparison.still.length,
-    fresh: comparison.newAndFailing.length,
-  }).toEqual(want)
-})
-
 const digest = (failures: TestRun['failed'], hidden: string[] = []) =>
   digestOf(
-    runOf([], []),
+    runOf(),
     failures,
     '/workspace/t-1',
     (path) =>

@@ -51,6 +51,21 @@ export interface TestRun {
   readonly collected: readonly string[]
   readonly passed: readonly string[]
   readonly failed: readonly FailedTest[]
+  /** Skipped, or marked as still to do. */
+  readonly skipped: readonly string[]
+  /** What looks like a test and was not run, with why; without a name the whole file. */
+  readonly unrun: readonly UnrunTest[]
+  /** How many assertions a test made while it ran, by its key. */
+  readonly asserted: ReadonlyMap<string, number>
+  /** The message of an assertion that failed although its test passed, by the key of the test. */
+  readonly swallowed: ReadonlyMap<string, string>
+}
+
+export interface UnrunTest {
+  readonly file: string
+  readonly name?: string
+  /** The end of a sentence, such as `it needs vitest, which is not installed`. */
+  readonly why: string
 }
 
 /** The key of a test in lists and comparisons. */
@@ -72,6 +87,7 @@ export function readReport(
   const collected: string[] = []
   const passed: string[] = []
   const failed: FailedTest[] = []
+  const skipped: string[] = []
   const endings = new Map<string, number>()
   const seen = new Map<string, number>()
   const lines = (report ?? '').split('\n').filter((text) => text !== '')
@@ -92,6 +108,7 @@ export function readReport(
       const id = testId({ file: entry.file, name })
       collected.push(id)
       if (entry.status === 'pass') passed.push(id)
+      if (entry.status === 'skip') skipped.push(id)
       if (entry.status === 'fail') failed.push(failedTest({ ...entry, name }))
     } else if (entry.kind === 'file') {
       endings.set(entry.file, (endings.get(entry.file) ?? 0) + 1)
@@ -109,7 +126,18 @@ export function readReport(
       failed.push(failedTest({ file, name: wholeFile, message: 'it was never run to its end' }))
   if (problems.length === 0 && failed.length === 0 && run.exitCode !== 0)
     problems.push(`the runner ended with exit code ${run.exitCode} though no test failed`)
-  return { command: run.command, exitCode: run.exitCode, problems, collected, passed, failed }
+  return {
+    command: run.command,
+    exitCode: run.exitCode,
+    problems,
+    collected,
+    passed,
+    failed,
+    skipped,
+    unrun: [],
+    asserted: new Map(),
+    swallowed: new Map(),
+  }
 }
 
 function failedTest(entry: {

@@ -5,6 +5,7 @@ import type { Report } from '../../api/agent-protocol.ts'
 import type { AgentTask } from '../../api/agent-task.ts'
 import { at, heldStatus, now, queuedStatus, task } from '../../../test/objects.ts'
 import { decideTask, type TaskObservation } from './decide.ts'
+import { hasFailed, hasSucceeded, isComplete } from '../../api/task-state.ts'
 import { acceptReport, assign, attemptOver, integrated, queued } from './transitions.ts'
 
 const commit = 'a'.repeat(40)
@@ -162,6 +163,21 @@ test('a good report without a commit ends the task in one write', () => {
   const { commit: _commit, ...rest } = report()
   const decision = acceptReport(task('a', {}, heldStatus('p1')), rest, from, now)
   expect(decision.kind === 'accepted' && decision.transition.reason).toBe('Succeeded')
+})
+
+test('work that nothing could check ends its task, and never reads as success', () => {
+  const said = report({ verdict: 'Unchecked' })
+  const decision = acceptReport(task('a', {}, heldStatus('p1')), said, from, now)
+  if (decision.kind !== 'accepted') throw new Error(decision.kind)
+  const merging = { ...task('a'), status: decision.transition.status }
+  const end = integrated(merging, 'b'.repeat(40), now)
+  expect(end).toMatchObject({ type: 'Warning', reason: 'Unchecked', act: { action: 'Unchecked' } })
+  const done = { ...merging, status: end.status }
+  expect(isTrue(done, 'Finished')).toBe(true)
+  expect(hasSucceeded(done)).toBe(false)
+  expect(hasFailed(done)).toBe(false)
+  expect(isComplete(done)).toBe(true)
+  expect(end.status.conditions?.map(({ reason }) => reason)).not.toContain('Succeeded')
 })
 
 const forged: readonly [string, AgentTask, Report, typeof from][] = [

@@ -12,6 +12,7 @@ import {
   queuedStatus,
   request,
   task,
+  uncheckedStatus,
 } from '../../../test/objects.ts'
 import { givenHash } from '../../planner/hash.ts'
 import { decideRequest } from './decide.ts'
@@ -211,6 +212,18 @@ const ends: readonly [string, AgentTask[], 'True' | 'False', string][] = [
     'Succeeded',
   ],
   [
+    'nothing could check one',
+    [task('a', {}, endedStatus(true)), task('b', {}, uncheckedStatus())],
+    'False',
+    'Unchecked',
+  ],
+  [
+    'nothing could check one and another failed',
+    [task('a', {}, endedStatus(false)), task('b', {}, uncheckedStatus())],
+    'False',
+    'TasksFailed',
+  ],
+  [
     'one failed',
     [task('a', {}, endedStatus(true)), task('b', {}, endedStatus(false))],
     'False',
@@ -230,6 +243,16 @@ test.each(ends)(
     expect(status).toMatchObject({ completionTime: at(0), head: 'c', commits: 4 })
   },
 )
+
+test('a request that nothing could check delivers its branch, and its last words say what was not checked', () => {
+  const result = { summary: 'Wrote src/App.jsx, and nothing could check it: no runner.' }
+  const unchecked = { ...uncheckedStatus(), result } as AgentTask['status']
+  const tasks = [task('a', {}, endedStatus(true)), task('b', { action: 'code' }, unchecked)]
+  const status = finalStatus(seen(planned, { tasks, branch: { head: 'c', commits: 4 } }))
+  expect(isTrue({ status }, 'Delivered')).toBe(true)
+  expect(status.summary).toContain('nothing could check all of it')
+  expect(status.summary).toContain('b: Wrote src/App.jsx')
+})
 
 test('a plan-only request ends with its plan and runs nothing', () => {
   const asked = request('hello', { planOnly: true }, planned.status)

@@ -1,0 +1,166 @@
+// Finds out how good the files of a candidate are, the cheapest check first.
+import { digestOf, evidenceOf } from '../verify/digest.ts'
+import { fileOf, judgeRuns, withSpecRules } from '../verify/judge-runs.ts'
+import type { JudgedTest, Judgement } from '../verify/judgement.ts'
+import { type FailedTest, type TestRun, testId, wholeFile } from '../verify/test-run.ts'
+import type { Changes } from '../workspace.ts'
+import { type Candidate, type CodingGoal, rejected } from './coding-goal.ts'
+import { countsOf, type PipelineContext } from './pipeline.ts'
+
+/** Judges the files of one try: as they are, parsed, and by running the tests. */
+export async function checkCandidate(
+  context: PipelineContext,
+  goal: CodingGoal,
+  changes: Changes,
+  number: number,
+): Promise<Candidate> {
+  const { runner, signal, activity } = context
+  if (await isUnchanged(context, changes)) {
+    activity(`try ${number}: the files are as they were`)
+    return rejected(changes, 'The answer gives the files back as they were. Change them.', [], -2)
+  }
+  const syntax = await runner.syntax(changes, { signal })
+  if (syntax !== undefined) {
+    activity(`try ${number}: ${syntax.file} has a syntax error`)
+    const problem = `Syntax error in ${syntax.file}:\n${syntax.message}`
+    return rejected(changes, problem, [syntax.file], -2)
+  }
+  return checkTests(context, goal, changes, number)
+}
+
+async function isUnchanged({ workspace, signal }: PipelineContext, changes: Changes) {
+  for (const [path, text] of changes)
+    if ((await workspace.read(path, { signal })) !== text) return false
+  return true
+}
+
+async function checkTests(
+  context: PipelineContext,
+  goal: CodingGoal,
+  changes: Changes,
+  number: number,
+): Promise<Candidate> {
+  const { runner, signal, activity } = context
+  const { deciders } = goal
+  const specs = [...deciders.specs.keys()]
+  const first =
+    specs.length === 0
+      ? undefined
+      : withSpecRules(await runner.test(specs, changes, { signal }), deciders.specs)
+  if (first !== undefined && (first.failed.length > 0 || first.problems.length > 0)) {
+    activity(`try ${number}: ${countsOf(first)}`)
+    return failed(context, goal, changes, first, first.failed)
+  }
+  const whole = await runner.test(goal.project.testFiles, changes, { signal })
+  const runs = [whole]
+  let judgement = judgeOf(goal, first, runs)
+  if (judgement.verdict === 'refuted' && whole.problems.length === 0) {
+    // A test that fails only sometimes says nothing about the change.
+    runs.push(await runner.test(goal.project.testFiles, changes, { signal }))
+    judgement = judgeOf(goal, first, runs)
+  }
+  const problems = runs.flatMap((run) => run.problems)
+  if (judgement.verdict === 'refuted' || problems.length > 0) {
+    const broken = failuresOf([...judgement.unmet, ...judgement.broken], runs)
+    activity(`try ${number}: breaks ${broken.length} tests that passed before`)
+    return failed(context, goal, changes, whole, broken)
+  }
+  activity(`try ${number}: ${countsOf({ ...whole, failed: [] })}`)
+  const proven = judgement.verdict === 'proven' && (await isSound(context, judgement))
+  const notes = [
+    ...judgement.flaky.map(({ id }) => `flaky: ${id} failed once and passed once`),
+    ...judgement.still
+      .filter(({ kind }) => kind !== 'other')
+      .slice(0, 3)
+      .map(({ id }) => `failed before and fails still: ${id}`),
+  ]
+  return {
+    ...rejected(changes, '', [], 0),
+    state: proven ? 'proven' : 'unchecked',
+    proof: proven ? judgement.proof.map(({ id }) => id) : [],
+    evidence: [evidenceOf(whole, '')],
+    notes,
+  }
+}
+
+/** Spec tests are judged by both runs; others by the runs of everything. */
+function judgeOf(
+  goal: CodingGoal,
+  first: TestRun | undefined,
+  runs: readonly TestRun[],
+): Judgement {
+  const all = first === undefined ? runs : [first, ...runs]
+  const judged = judgeRuns([goal.baseline], all, goal.deciders)
+  if (first === undefined) return judged
+  const rest = judgeRuns([goal.baseline], runs, goal.deciders)
+  const isSpec = ({ kind }: JudgedTest): boolean => kind === 'spec'
+  const proof = [...judged.proof.filter(isSpec), ...rest.proof.filter((test) => !isSpec(test))]
+  const refuted = judged.unmet.length > 0 || rest.broken.length > 0
+  return {
+    ...rest,
+    unmet: judged.unmet,
+    proof,
+    verdict: refuted ? 'refuted' : proof.length > 0 ? 'proven' : 'unproven',
+  }
+}
+
+/** Proof by the project's own tests alone counts when they fail without the change each time, not by chance. */
+async function isSound(
+  { runner, signal }: PipelineContext,
+  { proof }: Judgement,
+): Promise<boolean> {
+  if (proof.some(({ kind }) => kind === 'spec')) return true
+  const files = [...new Set(proof.map(({ id }) => fileOf(id)))]
+  const again = await runner.test(files, new Map(), { signal })
+  return proof.some(({ id }) => !again.passed.includes(id))
+}
+
+/** What runs say of tests that are unmet or broken; the last run that has words for one counts. */
+export function failuresOf(
+  tests: readonly JudgedTest[],
+  runs: readonly TestRun[],
+): readonly FailedTest[] {
+  const all = runs.flatMap((run) => run.failed)
+  const told = tests.map(({ id, now }): FailedTest => {
+    const file = fileOf(id)
+    const own = all.findLast((test) => testId(test) === id)
+    const whole = all.findLast((test) => test.file === file && test.name === wholeFile)
+    if (own !== undefined) return own
+    if (whole !== undefined) return whole
+    const state = now.findLast((one) => one !== 'passed') ?? 'absent'
+    return { file, name: id.slice(file.length + 3), message: sentences[state], derived: false }
+  })
+  // One entry for a file that could not be run says it for all its tests.
+  return [...new Map(told.map((test) => [testId(test), test])).values()]
+}
+
+const sentences = {
+  passed: 'it passed',
+  failed: 'it failed',
+  skipped: 'it is skipped now',
+  absent: 'it is no longer reported',
+  unjudged: 'it can no longer be run',
+} as const
+
+async function failed(
+  context: PipelineContext,
+  goal: CodingGoal,
+  changes: Changes,
+  run: TestRun,
+  failures: readonly FailedTest[],
+): Promise<Candidate> {
+  const { workspace, signal } = context
+  const source = async (path: string): Promise<string | undefined> =>
+    changes.get(path) ?? (await workspace.read(path, { signal }))
+  const hidden = goal.spec?.shown.hidden ?? new Set<string>()
+  const digest = await digestOf(run, failures, workspace.root, source, hidden)
+  // A test that is not shown must not be told about by way of a suspect's source either; only files are named.
+  const pointed = failures.flatMap((test) => (test.frame === undefined ? [] : [test.frame.file]))
+  const suspects = goal.files.filter((path) => pointed.includes(path))
+  const own = goal.spec === undefined ? 0 : run.passed.length
+  return {
+    ...rejected(changes, digest.text, suspects, own - failures.length / 1000),
+    signature: digest.signature,
+    evidence: [evidenceOf(run, digest.text)],
+  }
+}

@@ -1,0 +1,45 @@
+// Which tests decide about a piece of work.
+import { basename, dirname } from 'node:path'
+import { languageOf, type Project } from '../project.ts'
+import type { Deciders } from '../verify/judge-runs.ts'
+import { declaredTests } from '../verify/spec-text.ts'
+import type { PipelineContext } from './pipeline.ts'
+
+/**
+ * The deciders for work on `changed`: the spec files `specs` that are there, and the project's own test files that have to do
+ * with what is changed.
+ */
+export async function decidersFor(
+  context: PipelineContext,
+  project: Project,
+  specs: readonly string[],
+  changed: readonly string[],
+): Promise<Deciders> {
+  const { workspace, signal } = context
+  const texts = await workspace.readAll(project.testFiles, { signal })
+  const declared = new Map<string, readonly string[]>()
+  for (const path of specs) {
+    const text = texts.get(path) ?? (await workspace.read(path, { signal }))
+    if (text !== undefined) declared.set(path, declaredTests(path, text))
+  }
+  const words = changed.filter((path) => languageOf(path) !== 'unknown').map(importWord)
+  const related = [...texts]
+    .filter(([path, text]) => !declared.has(path) && words.some((word) => mentions(text, word)))
+    .map(([path]) => path)
+  return { specs: declared, related: new Set(related) }
+}
+
+/** What an import of the file is bound to contain: its name, or its folder's where the name says nothing. */
+function importWord(path: string): string {
+  const stem = basename(path).replace(/\.\w+$/, '')
+  const plain = /^(index|__init__|main|mod)$/.test(stem) ? basename(dirname(path)) : stem
+  return plain === '.' ? stem : plain
+}
+
+/** Whether the word stands in the text by itself. A scan, not a pattern: names of files hold any signs. */
+function mentions(text: string, word: string): boolean {
+  const isWord = (sign: string | undefined): boolean => sign !== undefined && /[\w$]/.test(sign)
+  for (let at = text.indexOf(word); at !== -1; at = text.indexOf(word, at + 1))
+    if (!isWord(text[at - 1]) && !isWord(text[at + word.length])) return true
+  return false
+}

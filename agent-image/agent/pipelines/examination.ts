@@ -1,0 +1,103 @@
+// An examination without a model: the request's branch is run twice and put beside where the request began.
+import type { Outcome } from '../outcome.ts'
+import type { Project } from '../project.ts'
+import { digestOf, evidenceOf } from '../verify/digest.ts'
+import { judgeRuns, type Deciders } from '../verify/judge-runs.ts'
+import type { Judgement } from '../verify/judgement.ts'
+import { type TestRun, testId } from '../verify/test-run.ts'
+import { failuresOf } from './check-candidate.ts'
+import { decidersFor } from './deciders.ts'
+import { countsOf, type PipelineContext, projectAt } from './pipeline.ts'
+import { unjudgedTests } from './unjudged.ts'
+
+export interface Examination {
+  readonly project: Project
+  readonly deciders: Deciders
+  readonly judgement: Judgement
+  /** The runs of the branch. */
+  readonly runs: readonly TestRun[]
+  /** Why runs cannot be believed, those of the base included. */
+  readonly problems: readonly string[]
+  /** Test files and tests that could not be run. */
+  readonly unjudged: ReturnType<typeof unjudgedTests>
+}
+
+/** Runs all tests at the base once and at the head twice, and judges with `specs` as deciders. */
+export async function examine(
+  context: PipelineContext,
+  specsOf: (project: Project, base: Project) => readonly string[],
+): Promise<Examination> {
+  const { assignment, runner, workspace, signal, activity } = context
+  const base = await projectAt(context, assignment.base)
+  const before = await runner.test(base.testFiles, new Map(), { signal }, assignment.base)
+  activity(`at the start: ${countsOf(before)}`)
+  const project = await projectAt(context)
+  const first = await runner.test(project.testFiles, new Map(), { signal })
+  activity(`now: ${countsOf(first)}`)
+  const second = await runner.test(project.testFiles, new Map(), { signal })
+  activity(`now, again: ${countsOf(second)}`)
+  const diff = await workspace.diff(assignment.base, workspace.head, { signal })
+  const changed = [...diff.matchAll(/^\+\+\+ b\/(.+)$/gm)].map((match) => match[1] ?? '')
+  const specs = specsOf(project, base)
+  const deciders = await decidersFor(context, project, specs, changed)
+  const runs = [first, second]
+  const bases = [before]
+  let judgement = judgeRuns(bases, runs, deciders)
+  const missing = specs.filter((path) => !project.files.includes(path))
+  if (judgement.proof.some(({ kind }) => kind === 'own')) {
+    // Proof by a test of the project's own counts when it failed at the start each time, not by chance.
+    bases.push(await runner.test(base.testFiles, new Map(), { signal }, assignment.base))
+    judgement = judgeRuns(bases, runs, deciders)
+  }
+  return {
+    project,
+    deciders,
+    judgement,
+    runs,
+    problems: [
+      ...bases.flatMap((run) => run.problems.map((problem) => `at the start: ${problem}`)),
+      ...runs.flatMap((run) => run.problems),
+      ...missing.map((path) => `${path}, which holds the tests that decide, is gone`),
+    ],
+    unjudged: unjudgedTests(project, second),
+  }
+}
+
+/** The outcome when something is broken, unmet, or not to be believed; undefined otherwise. */
+export async function refuted(
+  context: PipelineContext,
+  { judgement, runs, problems }: Examination,
+): Promise<Outcome | undefined> {
+  if (judgement.verdict !== 'refuted' && problems.length === 0) return undefined
+  const failures = failuresOf([...judgement.unmet, ...judgement.broken], runs)
+  const words = failures.map((test) => `${testId(test)}: ${firstLine(test.message)}`)
+  return {
+    verdict: 'ChecksFailed',
+    summary:
+      failures.length === 0
+        ? 'The runs of the tests cannot be believed.'
+        : `${failures.length} of the tests that must pass do not.`,
+    evidence: await evidenceFor(context, runs, failures),
+    failure: {
+      reason: 'ChecksFailed',
+      message: [...problems, ...words].slice(0, 6).join('; ') || 'the checks failed',
+    },
+  }
+}
+
+export async function evidenceFor(
+  { workspace, signal }: PipelineContext,
+  runs: readonly TestRun[],
+  failures: Parameters<typeof digestOf>[1],
+): Promise<NonNullable<Outcome['evidence']>> {
+  const read = (path: string): Promise<string | undefined> => workspace.read(path, { signal })
+  return Promise.all(
+    runs.map(async (run) =>
+      evidenceOf(run, (await digestOf(run, failures, workspace.root, read)).text),
+    ),
+  )
+}
+
+function firstLine(text: string): string {
+  return (text.split('\n', 1)[0] ?? '').slice(0, 160)
+}

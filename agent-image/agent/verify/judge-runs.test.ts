@@ -1,0 +1,180 @@
+import { describe, expect, it } from 'vitest'
+import { runOf, type RunParts } from '../../testing/runs.ts'
+import { judgeRuns, withSpecRules } from './judge-runs.ts'
+
+const spec = 'test/slug.test.js'
+const old = 'test/old.test.js'
+const deciders = { specs: new Map([[spec, ['joins', 'lowers']]]), related: new Set([old]) }
+const both = [`${spec} > joins`, `${spec} > lowers`]
+
+const verdictOf = (base: RunParts, ...now: readonly RunParts[]) =>
+  judgeRuns([runOf(base)], now.map(runOf), deciders)
+
+describe('a spec', () => {
+  it.each<[string, RunParts, RunParts, string]>([
+    ['that was not there and passes', {}, { passed: both }, 'proven'],
+    ['that failed and passes', { failed: both }, { passed: both }, 'proven'],
+    [
+      'whose file could not be loaded before',
+      { failed: [`${spec} > (whole file)`] },
+      { passed: both },
+      'proven',
+    ],
+    [
+      'of which one test fails',
+      {},
+      { passed: [both[0] ?? ''], failed: [both[1] ?? ''] },
+      'refuted',
+    ],
+    [
+      'of which one test is skipped',
+      {},
+      { passed: [both[0] ?? ''], skipped: [both[1] ?? ''] },
+      'refuted',
+    ],
+    ['of which one test is not reported', {}, { passed: [both[0] ?? ''] }, 'refuted'],
+    ['that is not reported at all', {}, {}, 'refuted'],
+    ['that cannot be loaded', {}, { failed: [`${spec} > (whole file)`] }, 'refuted'],
+    ['that could not be run here', {}, { unrun: [{ file: spec, why: 'it needs x' }] }, 'refuted'],
+    [
+      'of which one test could not be run',
+      {},
+      { passed: both, unrun: [{ file: spec, name: 'T > third', why: 'it needs a fixture' }] },
+      'refuted',
+    ],
+    ['in a suite', {}, { passed: [`${spec} > slug > joins`, `${spec} > slug > lowers`] }, 'proven'],
+    [
+      'that passes without an assertion',
+      {},
+      { passed: both, asserted: { [both[0] ?? '']: 0, [both[1] ?? '']: 1 } },
+      'refuted',
+    ],
+    [
+      'that passes in spite of an assertion that failed',
+      {},
+      { passed: both, swallowed: { [both[1] ?? '']: '1 !== 2' } },
+      'refuted',
+    ],
+    ['that passed before already', { passed: both }, { passed: both }, 'unproven'],
+  ])('%s', (_what, base, now, want) => {
+    expect(verdictOf(base, now, now).verdict).toBe(want)
+  })
+
+  it('has to pass in every run', () => {
+    expect(verdictOf({}, { passed: both }, { passed: [both[0] ?? ''] }).verdict).toBe('refuted')
+  })
+})
+
+describe('a test of the project', () => {
+  const proof = { passed: both }
+  const test = (name: string): string => `${old} > ${name}`
+  it.each<[string, RunParts, RunParts, string]>([
+    ['that goes on passing', { passed: [test('a')] }, { passed: [test('a')] }, 'proven'],
+    ['that fails now', { passed: [test('a')] }, { failed: [test('a')] }, 'refuted'],
+    ['that is skipped now', { passed: [test('a')] }, { skipped: [test('a')] }, 'refuted'],
+    ['that is gone', { passed: [test('a')] }, {}, 'refuted'],
+    [
+      'whose file cannot be loaded now',
+      { passed: [test('a')] },
+      { failed: [test('(whole file)')] },
+      'refuted',
+    ],
+    [
+      'whose file can no longer be run',
+      { passed: [test('a')] },
+      { unrun: [{ file: old, why: 'it needs x' }] },
+      'refuted',
+    ],
+    ['that failed before', { failed: [test('a')] }, { failed: [test('a')] }, 'proven'],
+    [
+      'that was skipped before and fails',
+      { skipped: [test('a')] },
+      { failed: [test('a')] },
+      'proven',
+    ],
+    [
+      'that could not be run before and now',
+      { unrun: [{ file: old, why: 'x' }] },
+      { unrun: [{ file: old, why: 'x' }] },
+      'proven',
+    ],
+  ])('%s', (_what, base, now, want) => {
+    const runs = { ...now, passed: [...(now.passed ?? []), ...proof.passed] }
+    expect(verdictOf(base, runs, runs).verdict).toBe(want)
+  })
+
+  it.each<[string, RunParts, RunParts, string]>([
+    [
+      'that failed and passes now is proof',
+      { failed: [test('a')] },
+      { passed: [test('a')] },
+      'proven',
+    ],
+    [
+      'whose file could not be loaded and passes now is proof',
+      { failed: [test('(whole file)')] },
+      { passed: [test('a')] },
+      'proven',
+    ],
+    [
+      'that appeared by itself is none',
+      { passed: [test('b')] },
+      { passed: [test('a'), test('b')] },
+      'unproven',
+    ],
+    [
+      'that has nothing to do with the change is none',
+      { failed: ['test/x.js > a'] },
+      { passed: ['test/x.js > a'] },
+      'unproven',
+    ],
+    [
+      'that could not be run before is none',
+      { unrun: [{ file: old, why: 'x' }] },
+      { passed: [test('a')] },
+      'unproven',
+    ],
+  ])('alone, %s', (_what, base, now, want) => {
+    const judged = judgeRuns([runOf(base)], [runOf(now), runOf(now)], {
+      specs: new Map(),
+      related: deciders.related,
+    })
+    expect(judged.verdict).toBe(want)
+  })
+
+  it('that passed in one of two runs of the base has passed there', () => {
+    const judged = judgeRuns(
+      [runOf({ failed: [test('a')] }), runOf({ passed: [test('a')] })],
+      [runOf({ passed: [test('a')] })],
+      { specs: new Map(), related: deciders.related },
+    )
+    expect(judged.verdict).toBe('unproven')
+  })
+
+  it('may pass without assertions: only specs have to show theirs', () => {
+    const run = runOf({ passed: [test('a')], asserted: { [test('a')]: 0 } })
+    expect(withSpecRules(run, new Map()).passed).toEqual([test('a')])
+  })
+})
+
+it('says why a spec test does not count', () => {
+  const run = runOf({
+    passed: both,
+    asserted: { [both[0] ?? '']: 0 },
+    swallowed: { [both[1] ?? '']: '1 !== 2' },
+  })
+  const { passed, failed } = withSpecRules(run, deciders.specs)
+  expect(passed).toEqual([])
+  expect(failed.map(({ name, message }) => `${name}: ${message}`)).toEqual([
+    'joins: It passed without a single assertion: nothing was checked.',
+    'lowers: An assertion failed and the test went on: 1 !== 2',
+  ])
+})
+
+it('says that declared tests were not run, and why when that is known', () => {
+  const run = runOf({ unrun: [{ file: spec, why: 'it needs vitest, which is not installed' }] })
+  expect(withSpecRules(run, deciders.specs).failed.map(({ message }) => message)).toEqual([
+    'It was not run: it needs vitest, which is not installed.',
+    'It was not run: it needs vitest, which is not installed.',
+  ])
+})

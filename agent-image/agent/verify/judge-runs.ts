@@ -1,0 +1,132 @@
+// Runs of the tests, put side by side: what each test was at the base and is now, and who decides.
+import { judge, type JudgedTest, type Judgement, type TestState } from './judgement.ts'
+import { type FailedTest, type TestRun, testId, wholeFile } from './test-run.ts'
+
+/** Whose word counts. */
+export interface Deciders {
+  /** Spec files, with the names of the tests that each declares: what is declared and not reported did not run. */
+  readonly specs: ReadonlyMap<string, readonly string[]>
+  /** Test files that were there before and that have to do with the files that are changed. */
+  readonly related: ReadonlySet<string>
+}
+
+/** Judges runs of a tree against runs of the base. Of several base runs a test has passed that passed in any. */
+export function judgeRuns(
+  bases: readonly TestRun[],
+  runs: readonly TestRun[],
+  { specs, related }: Deciders,
+): Judgement {
+  const before = bases.map(statesOf)
+  const after = runs.map((run) => statesOf(withSpecRules(run, specs)))
+  const ids = new Set([
+    // That a file could not be loaded at the base says something about its tests, and is none itself.
+    ...before.flatMap(({ states }) => [...states.keys()].filter((id) => nameOf(id) !== wholeFile)),
+    ...after.flatMap(({ states }) => [...states.keys()]),
+  ])
+  for (const [file, names] of specs)
+    for (const name of names) if (!isReported(file, name, ids)) ids.add(testId({ file, name }))
+  const tests = [...ids].map((id): JudgedTest => {
+    const file = fileOf(id)
+    return {
+      id,
+      base: bestOf(before.map((seen) => stateIn(seen, id))),
+      now: after.map((seen) => stateIn(seen, id)),
+      kind: specs.has(file) ? 'spec' : related.has(file) ? 'own' : 'other',
+    }
+  })
+  return judge(tests)
+}
+
+/**
+ * A run in which the tests of specs that passed without an assertion, or in spite of one that failed, count as failed, and in
+ * which declared tests that were not reported do, too. People's own tests are theirs; a spec of a model has to earn it.
+ */
+export function withSpecRules(
+  run: TestRun,
+  specs: ReadonlyMap<string, readonly string[]>,
+): TestRun {
+  const worthless = new Map<string, string>()
+  for (const id of run.passed) {
+    if (!specs.has(fileOf(id))) continue
+    const swallowed = run.swallowed.get(id)
+    if (swallowed !== undefined)
+      worthless.set(id, `An assertion failed and the test went on: ${swallowed}`)
+    else if (run.asserted.get(id) === 0)
+      worthless.set(id, 'It passed without a single assertion: nothing was checked.')
+  }
+  const failed = [...specs].flatMap(([file, names]) => {
+    if (run.failed.some((test) => test.file === file && test.name === wholeFile)) return []
+    const unrun = run.unrun.find((entry) => entry.file === file)
+    return names
+      .filter((name) => !isReported(file, name, run.collected))
+      .map((name) => failure(file, name, `It was not run${unrun ? `: ${unrun.why}` : ''}.`))
+  })
+  if (worthless.size === 0 && failed.length === 0) return run
+  return {
+    ...run,
+    passed: run.passed.filter((id) => !worthless.has(id)),
+    failed: [
+      ...run.failed,
+      ...[...worthless].map(([id, message]) => failure(fileOf(id), nameOf(id), message)),
+      ...failed,
+    ],
+  }
+}
+
+function failure(file: string, name: string, message: string): FailedTest {
+  return { file, name, message, derived: false }
+}
+
+/** Whether a run reported a declared test, which may stand in a suite. */
+function isReported(file: string, name: string, ids: Iterable<string>): boolean {
+  const own = testId({ file, name })
+  for (const id of ids)
+    if (id === own || (id.startsWith(`${file} > `) && id.endsWith(` > ${name}`))) return true
+  return false
+}
+
+interface Seen {
+  readonly states: ReadonlyMap<string, TestState>
+  /** Files that could not be run to their end. */
+  readonly broken: ReadonlySet<string>
+  /** Files that could not be run here at all. */
+  readonly unjudged: ReadonlySet<string>
+}
+
+function statesOf(run: TestRun): Seen {
+  const states = new Map<string, TestState>()
+  for (const { file, name } of run.unrun)
+    if (name !== undefined) states.set(testId({ file, name }), 'unjudged')
+  for (const id of run.skipped) states.set(id, 'skipped')
+  for (const id of run.passed) states.set(id, 'passed')
+  for (const test of run.failed) states.set(testId(test), 'failed')
+  return {
+    states,
+    broken: new Set(run.failed.filter(({ name }) => name === wholeFile).map(({ file }) => file)),
+    unjudged: new Set(run.unrun.filter(({ name }) => name === undefined).map(({ file }) => file)),
+  }
+}
+
+/** What a test is in a run that may not have reported it because its file could not be run. */
+function stateIn({ states, broken, unjudged }: Seen, id: string): TestState {
+  const state = states.get(id)
+  if (state !== undefined) return state
+  const file = fileOf(id)
+  if (unjudged.has(file)) return 'unjudged'
+  return broken.has(file) ? 'failed' : 'absent'
+}
+
+const order: readonly TestState[] = ['passed', 'unjudged', 'skipped', 'failed', 'absent']
+
+/** Of several runs of the base the state that says most for the test. */
+function bestOf(states: readonly TestState[]): TestState {
+  return order.find((state) => states.includes(state)) ?? 'absent'
+}
+
+export function fileOf(id: string): string {
+  return id.slice(0, id.indexOf(' > '))
+}
+
+function nameOf(id: string): string {
+  return id.slice(id.indexOf(' > ') + 3)
+}

@@ -1,0 +1,139 @@
+import { describe, expect, it } from 'vitest'
+import { judge, testStates, type JudgedTest, type TestState } from './judgement.ts'
+
+const one = (
+  kind: JudgedTest['kind'],
+  base: TestState,
+  ...now: readonly TestState[]
+): JudgedTest => ({ id: 'a > b', kind, base, now })
+
+/**
+ * The whole table: what one test alone says, for each state at the base (rows) and now (columns, in both runs alike).
+ * P proven, R refuted, . unproven.
+ */
+const table: Readonly<Record<JudgedTest['kind'], Readonly<Record<TestState, string>>>> = {
+  //           passed failed skipped absent unjudged
+  spec: {
+    passed: '. R R R R',
+    failed: 'P R R R R',
+    skipped: 'P R R R R',
+    absent: 'P R R R R',
+    unjudged: 'P R R R R',
+  },
+  own: {
+    passed: '. R R R R',
+    failed: 'P . . . .',
+    skipped: 'P . . . .',
+    absent: '. . . . .',
+    unjudged: '. . . . .',
+  },
+  other: {
+    passed: '. R R R R',
+    failed: '. . . . .',
+    skipped: '. . . . .',
+    absent: '. . . . .',
+    unjudged: '. . . . .',
+  },
+}
+const words = { P: 'proven', R: 'refuted', '.': 'unproven' } as const
+
+const pairs = (['spec', 'own', 'other'] as const).flatMap((kind) =>
+  testStates.flatMap((base) =>
+    testStates.map((now, at) => {
+      const sign = table[kind][base].split(' ')[at] as keyof typeof words
+      return [kind, base, now, words[sign]] as const
+    }),
+  ),
+)
+
+it('the table names all pairs', () => {
+  expect(pairs).toHaveLength(3 * 5 * 5)
+})
+
+it.each(pairs)('one %s test, %s at the base and %s now: %s', (kind, base, now, want) => {
+  expect(judge([one(kind, base, now, now)]).verdict).toBe(want)
+})
+
+describe('two runs that differ', () => {
+  const mixed = testStates.filter((state) => state !== 'passed')
+  it.each(mixed)('a spec test that passed once and then was %s is unmet', (state) => {
+    for (const now of [['passed', state] as const, [state, 'passed'] as const])
+      expect(judge([one('spec', 'absent', ...now)])).toMatchObject({
+        verdict: 'refuted',
+        unmet: [{}],
+        proof: [],
+        flaky: [],
+      })
+  })
+
+  it.each(mixed)(
+    'another test that passed once and then was %s is flaky and breaks nothing',
+    (s) => {
+      expect(judge([one('own', 'passed', s, 'passed')])).toMatchObject({
+        verdict: 'unproven',
+        flaky: [{}],
+        broken: [],
+      })
+      expect(judge([one('own', 'failed', 'passed', s)])).toMatchObject({ verdict: 'unproven' })
+    },
+  )
+
+  it('a test that passed at the base and never again is broken, whatever it became', () => {
+    expect(judge([one('own', 'passed', 'skipped', 'absent')])).toMatchObject({
+      verdict: 'refuted',
+      broken: [{}],
+    })
+  })
+})
+
+describe('several tests', () => {
+  const proof = one('spec', 'absent', 'passed', 'passed')
+  it.each<[string, readonly JudgedTest[], string]>([
+    ['nothing at all', [], 'unproven'],
+    ['only what passed before', [one('own', 'passed', 'passed', 'passed')], 'unproven'],
+    [
+      'proof beside what passed before',
+      [proof, one('own', 'passed', 'passed', 'passed')],
+      'proven',
+    ],
+    [
+      'proof beside what failed before',
+      [proof, one('own', 'failed', 'failed', 'failed')],
+      'proven',
+    ],
+    ['proof beside a broken test', [proof, one('own', 'passed', 'failed', 'failed')], 'refuted'],
+    [
+      'proof beside a spec test that was skipped',
+      [proof, one('spec', 'absent', 'skipped', 'skipped')],
+      'refuted',
+    ],
+    [
+      'proof beside a spec test that never ran',
+      [proof, one('spec', 'failed', 'absent', 'absent')],
+      'refuted',
+    ],
+    [
+      'proof beside another unit’s spec that fails',
+      [proof, one('other', 'absent', 'failed', 'failed')],
+      'proven',
+    ],
+    [
+      'proof beside another unit’s spec that broke',
+      [proof, one('other', 'passed', 'failed', 'failed')],
+      'refuted',
+    ],
+    ['a test without a run', [one('spec', 'absent')], 'refuted'],
+  ])('%s', (_what, tests, want) => {
+    expect(judge(tests).verdict).toBe(want)
+  })
+
+  it('what did not pass before and does not pass now is told, but for what is gone', () => {
+    const { still } = judge([
+      one('own', 'failed', 'failed', 'failed'),
+      one('own', 'skipped', 'failed', 'failed'),
+      one('own', 'failed', 'absent', 'absent'),
+      one('spec', 'failed', 'failed', 'failed'),
+    ])
+    expect(still.map(({ base }) => base)).toEqual(['failed', 'skipped'])
+  })
+})
