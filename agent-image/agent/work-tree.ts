@@ -35,8 +35,11 @@ export interface WorkTree {
   close(): Promise<void>
 }
 
-/** Nobody but the agent may rename or replace what is in the folder that holds the tree. */
-const holderMode = 0o755
+/**
+ * Nobody but the agent may rename or replace what is in the folder that holds the tree; set-group-ID hands on the group that
+ * agent and sandbox share.
+ */
+const holderMode = 0o2755
 
 /** A work tree below `folder`, which is ours alone. */
 export function workTreeIn(folder: string, git: Git, sandbox: Sandbox): WorkTree {
@@ -48,10 +51,9 @@ export function workTreeIn(folder: string, git: Git, sandbox: Sandbox): WorkTree
       // Both folders are made anew each time: what project code left in their place is gone, links and sockets, too.
       await removeTree(folder, sandbox)
       await mkdir(folder)
-      await chmod(folder, holderMode)
+      // Where the volume's owner did not set the group, the kernel may refuse the set-group-ID: then the mode alone must do.
+      await chmod(folder, holderMode).catch(() => chmod(folder, 0o755))
       await mkdir(root)
-      // The sandbox's user shares the group; set-group-ID hands the group on to what is made below. Where the volume's
-      // owner did not set it, the kernel may refuse: then the mode alone must do.
       await chmod(root, 0o2775).catch(() => chmod(root, 0o775))
       await git.fill(root, content.commit, options)
       await linkInside(root, content.listing, git, options)

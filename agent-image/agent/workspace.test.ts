@@ -109,12 +109,12 @@ it('restores the tree whatever was done to it, and sees what was altered', async
 it('sees a link in the place of a file, though the text behind it is the same', async () => {
   const workspace = await open()
   await workspace.restore(new Map([['a.txt', 'two\n']]), { signal })
-  writeFileSync(join(pod.workspace, 'elsewhere'), 'two\n')
+  writeFileSync(join(pod.gitRoot, 'elsewhere'), 'two\n')
   rmSync(join(workspace.root, 'a.txt'))
-  symlinkSync(join(pod.workspace, 'elsewhere'), join(workspace.root, 'a.txt'))
+  symlinkSync(join(pod.gitRoot, 'elsewhere'), join(workspace.root, 'a.txt'))
   expect(await workspace.altered(['a.txt'])).toEqual(['a.txt'])
   await workspace.close()
-  rmSync(join(pod.workspace, 'elsewhere'))
+  rmSync(join(pod.gitRoot, 'elsewhere'))
 })
 
 it('checks a link that leads out of the repository out as a file, so that nothing can be read through it', async () => {

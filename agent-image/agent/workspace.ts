@@ -1,6 +1,6 @@
 // The files of one attempt: a clone whose git directory project code cannot reach, and a work tree that it can. What is
 // committed is what the harness holds in memory, never what lies in the work tree after project code ran there.
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Assignment } from '../../operator/api/agent-protocol.ts'
 import { git as gitNames } from '../../operator/api/names.ts'
@@ -78,6 +78,9 @@ export async function openWorkspace(
   const name = `${assignment.task}-${assignment.attempt}`
   const gitDir = join(settings.gitRoot, name)
   const url = `${assignment.forgeUrl}/${assignment.repository}.git`
+  const folder = join(settings.workspace, name)
+  openFolders.add(folder)
+  await sweep(settings.workspace, sandbox)
   await removeTree(gitDir, sandbox)
   await mkdir(gitDir, { recursive: true, mode: 0o700 })
   const git = bindGit({
@@ -92,7 +95,7 @@ export async function openWorkspace(
   const known = await git.run(['cat-file', '-e', `${assignment.base}^{commit}`], { signal })
   if (!/^[0-9a-f]{40}$/.test(assignment.base) || known.exitCode !== 0)
     throw new TaskFailure('CloneFailed', `the branch does not contain its base ${assignment.base}`)
-  const tree = workTreeIn(join(settings.workspace, name), git, sandbox)
+  const tree = workTreeIn(folder, git, sandbox)
 
   const listings = new Map<string, TreeListing>()
   const listingOf = async (commit: string, options: Waiting): Promise<TreeListing> => {
@@ -188,9 +191,23 @@ export async function openWorkspace(
     push: (commit, options) => pushBranch(git, url, commit, assignment.taskBranch, options.signal),
     async close() {
       await tree.close()
+      openFolders.delete(folder)
+      await sweep(settings.workspace, sandbox)
       await rm(gitDir, { recursive: true, force: true }).catch(() => undefined)
     },
   }
+}
+
+/** Folders of work trees that this process has open. */
+const openFolders = new Set<string>()
+
+/**
+ * Removes what lies beside the open work trees. The folder is ours alone; project code may have renamed a tree in it, and an
+ * agent that was killed may have left one.
+ */
+async function sweep(workspace: string, sandbox: Sandbox): Promise<void> {
+  for (const name of await readdir(workspace).catch(() => []))
+    if (!openFolders.has(join(workspace, name))) await removeTree(join(workspace, name), sandbox)
 }
 
 /** The contents of blobs, in one call. */
