@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto'
 import { audiences } from '../operator/api/names.ts'
 import type { Clock } from '../operator/kube/ports.ts'
+import { claimsOf, longestToken, TokenAnswers, type TokenClaims } from '../operator/kube/token-answers.ts'
 import type { Identity } from './access.ts'
 
 /** What the API server says about a token. */
@@ -65,7 +65,7 @@ export function recognize(verdict: TokenVerdict, accounts: Accounts): Recognitio
 /** The token of an `Authorization` header: `Bearer <token>`, or `Basic` with the token as the password (what git can store). */
 export function tokenOf(header: string | undefined): string | undefined {
   const [, scheme, value] =
-    /^(Bearer|Basic) +([A-Za-z0-9._~+/=-]{1,16384})$/i.exec(header ?? '') ?? []
+    /^(Bearer|Basic) +([A-Za-z0-9._~+/=-]{1,12288})$/i.exec(header ?? '') ?? []
   if (scheme === undefined || value === undefined) return undefined
   if (scheme.toLowerCase() === 'bearer') return value
   const text = Buffer.from(value, 'base64').toString('utf8')
@@ -75,48 +75,49 @@ export function tokenOf(header: string | undefined): string | undefined {
 }
 
 const freshMs = 10_000
-const maxEntries = 1_000
 
 /**
- * Reviews tokens and remembers each answer for at most ten seconds, under a hash of the token.
- * Guarantees: one question at a time per token; failures to ask are not remembered.
- * Errors: those of the reviewer.
+ * Reviews tokens and remembers each answer for at most ten seconds.
+ * Guarantees: what `TokenAnswers` promises, so that strangers delay nobody who has a role here; failures to ask are not
+ * remembered; a token that names somebody else, or another audience than ours, is refused unasked.
+ * Errors: `CrowdedError` when too many strangers wait; those of the reviewer.
  */
 export class Identities {
-  readonly #entries = new Map<string, { at: number; answer: Promise<Recognition> }>()
-  readonly #options: {
-    readonly reviewer: IdentityReviewer
-    readonly accounts: Accounts
-    readonly clock: Clock
-    /** Ends with the server: a review is shared, so no single caller may cancel it. */
-    readonly signal: AbortSignal
-  }
+  readonly #answers: TokenAnswers<Recognition>
+  readonly #accounts: Accounts
 
   constructor(options: {
     readonly reviewer: IdentityReviewer
     readonly accounts: Accounts
     readonly clock: Clock
+    /** Ends with the server: a review is shared, so no single caller may cancel it. */
     readonly signal: AbortSignal
   }) {
-    this.#options = options
+    const { reviewer, accounts, clock, signal } = options
+    this.#accounts = accounts
+    this.#answers = new TokenAnswers({
+      clock,
+      isOurs: ({ kind }) => kind === 'known',
+      freshMs: () => freshMs,
+      ask: async (token) => recognize(await reviewer.review(token, { signal }), accounts),
+    })
   }
 
   async recognize(token: string): Promise<Recognition> {
-    const { reviewer, accounts, clock, signal } = this.#options
-    const key = createHash('sha256').update(token).digest('hex')
-    const known = this.#entries.get(key)
-    if (known !== undefined && clock.monotonic() - known.at < freshMs) return known.answer
-    const answer = reviewer
-      .review(token, { signal })
-      .then((verdict) => recognize(verdict, accounts))
-    const entry = { at: clock.monotonic(), answer }
-    this.#entries.delete(key)
-    this.#entries.set(key, entry)
-    const [oldest] = this.#entries.keys()
-    if (this.#entries.size > maxEntries && oldest !== undefined) this.#entries.delete(oldest)
-    answer.catch(() => {
-      if (this.#entries.get(key) === entry) this.#entries.delete(key)
-    })
-    return answer
+    const claims = claimsOf(token)
+    if (token.length > longestToken || (claims !== undefined && !mayBeOurs(claims, this.#accounts)))
+      return recognize({ authenticated: false, audiences: [], username: '' }, this.#accounts)
+    // A token that says nothing of itself may be one of another authenticator; all such share one lane.
+    return this.#answers.of(token, `${claims?.subject ?? ''} ${claims?.podUid ?? ''}`)
   }
+}
+
+/** Whether a token may be one of ours by its own words, which nobody has checked: good for refusing only. */
+function mayBeOurs(claims: TokenClaims, { namespace, operator, agent, reader }: Accounts): boolean {
+  const { subject, audiences: named } = claims
+  const ours = [operator, agent, reader].map((one) => `system:serviceaccount:${namespace}:${one}`)
+  return (
+    (subject === undefined || ours.includes(subject)) &&
+    (named === undefined || named.includes(audiences.forge) || named.includes(audiences.hub))
+  )
 }

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { CrowdedError } from '../operator/kube/token-answers.ts'
 import type { Identity } from './access.ts'
 import type { Forge } from './forge.ts'
 import { tokenOf } from './identity.ts'
@@ -113,6 +114,12 @@ async function identify(forge: Forge, request: IncomingMessage): Promise<Identit
     throw new ForgeError('Unauthorized', 'A token is needed: as Bearer, or as a Basic password.')
   }
   const recognition = await forge.identities.recognize(token).catch((cause: unknown) => {
+    if (cause instanceof CrowdedError) {
+      throw new ForgeError('Unauthorized', `The token is not known yet: ${cause.message}.`, {
+        status: 429,
+        cause,
+      })
+    }
     throw new ForgeError('Internal', 'The Kubernetes API cannot be asked right now; try again.', {
       status: 503,
       cause,

@@ -1,8 +1,17 @@
 // Where the hub's doors lead: tokens to agents, reports to tasks, model calls to the gateway, lines to the log.
 import { audiences, labels } from './api/names.ts'
-import type { LogBatch, ModelCall, ModelEvent } from './api/agent-protocol.ts'
+import type {
+  LogBatch,
+  ModelCall,
+  ModelEvent,
+  Report,
+  ReportReceipt,
+} from './api/agent-protocol.ts'
 import type { AgentTask } from './api/agent-task.ts'
+import { conditionOf } from './api/condition-list.ts'
+import { taskConditions } from './api/conditions.ts'
 import type { DevRequest } from './api/devrequest.ts'
+import { printedLine } from './api/plain-text.ts'
 import { firstClaim, heldBy, requestUidOf } from './api/task-state.ts'
 import type { Outcomes } from './controllers/agent/controller.ts'
 import { takeReport } from './controllers/agenttask/report.ts'
@@ -10,10 +19,12 @@ import { byHolder, byRequest, byUid, type World } from './controllers/world.ts'
 import { assignmentMessage } from './hub/assignment.ts'
 import { Problem } from './hub/http.ts'
 import type { Lines } from './hub/lines.ts'
-import type { Caller, HubDoors } from './hub/desk.ts'
+import type { AttemptName, Caller, HubDoors } from './hub/desk.ts'
+import { plainCall, plainLogLine, plainReport } from './hub/plain-words.ts'
 import { isNotFound } from './kube/errors.ts'
 import type { Logger } from './kube/ports.ts'
 import { keyOf } from './kube/resource.ts'
+import { CrowdedError } from './kube/token-answers.ts'
 import { WaitError } from './runtime/outcome.ts'
 import { TokenReviewer } from './hub/token-review.ts'
 import { ModelError } from './models/errors.ts'
@@ -41,17 +52,27 @@ export function doorsOf(
   world: World,
   parts: DoorParts,
 ): HubDoors & { readonly dispatch: (task: AgentTask) => void } {
+  const username = `system:serviceaccount:${world.namespace}:${parts.serviceAccountName}`
   const reviewer = new TokenReviewer({
     client: world.client,
     audience: audiences.hub,
     clock: world.clock,
     knownMs,
     unknownMs,
+    isOurs: (who) => who.username === username && who.pod !== undefined,
+    // Whoever names a Pod that we do not know would be refused after the answer, too.
+    laneOf: ({ subject, podUid }) => {
+      if (subject !== undefined && subject !== username) return undefined
+      if (podUid === undefined) return ''
+      return world.pods.byIndex(byUid, podUid).length === 0 ? undefined : podUid
+    },
   })
-  const username = `system:serviceaccount:${world.namespace}:${parts.serviceAccountName}`
 
   async function identify(token: string): Promise<Caller | undefined> {
-    const who = await reviewer.review(token)
+    const who = await reviewer.review(token).catch((error: unknown) => {
+      if (error instanceof CrowdedError) throw new Problem(429, 'Busy', error.message)
+      throw error
+    })
     if (who?.username !== username || who.pod === undefined) return undefined
     const pod = world.pods.byIndex(byUid, who.pod.uid)[0]
     const agent = pod?.metadata.labels?.[labels.agent]
@@ -123,15 +144,13 @@ export function doorsOf(
       if (claim === undefined || world.tasks.isBehind(keyOf(claim.metadata))) return undefined
       return messageFor(claim)
     },
-    holds(podUid, { uid, attempt }) {
-      const claim = claimNow(podUid)
-      return claim?.metadata.uid === uid && claim.status?.assignment?.attempt === attempt
-    },
+    holds: (podUid, attempt) => isClaim(claimNow(podUid), attempt),
     isLeaving({ agent, podUid }) {
       const status = world.agents.get(world.namespace, agent)?.status
       return status?.state === 'draining' && status.podUid === podUid
     },
-    async report(caller, report, { signal }) {
+    async report(caller, said, { signal }) {
+      const report = plainReport(said)
       const task = world.tasks.get(world.namespace, report.task)
       const request = task?.spec.requestRef.name ?? ''
       const requestUid = task === undefined ? undefined : uidOfRequest(task)
@@ -150,17 +169,7 @@ export function doorsOf(
           report,
           { signal },
         )
-        parts.log.info(
-          {
-            task: report.task,
-            request,
-            agent: caller.agent,
-            attempt: report.attempt,
-            verdict: report.verdict,
-            outcome: receipt.outcome,
-          },
-          `task ${report.task} reported ${report.verdict} by ${caller.agent}: ${report.summary}`,
-        )
+        noteReceipt(parts.log, caller, report, request, receipt)
         return receipt
       } catch (error) {
         if (isNotFound(error))
@@ -169,17 +178,60 @@ export function doorsOf(
         throw error
       }
     },
-    async ask(call, { signal, onEvent }) {
-      const task = world.tasks.get(world.namespace, call.task)
-      if (task === undefined) throw new Problem(409, 'Fenced', `task ${call.task} is gone`)
-      const request = world.requests.get(world.namespace, task.spec.requestRef.name)
+    async ask(said, { signal, onEvent }) {
+      const call = plainCall(said)
+      const { namespace } = world
+      const task = world.latest.of(world.tasks, { namespace, name: call.task })
+      // `holds` was asked before. This task pays, so it must be the very one that `holds` found, and still be at that attempt.
+      const attempt = task === undefined ? undefined : (heldBy(task)?.attempt ?? call.attempt)
+      if (task?.metadata.uid !== call.uid || attempt !== call.attempt) {
+        const message = `task ${printedLine(call.task, 63)} attempt ${call.attempt} is not held any more`
+        onEvent({ kind: 'error', code: 'Fenced', message, retryable: false })
+        return
+      }
+      const request = world.requests.get(namespace, task.spec.requestRef.name)
       const about = { budget: budgetOf(task, request), requestUid: uidOfRequest(task) }
       onEvent(await answer(parts.gateway, task, { ...call, ...about }, signal, onEvent))
     },
     log(caller, batch) {
-      for (const line of batch.lines) writeLine(parts.log, caller, world, line)
+      for (const line of batch.lines) {
+        const task =
+          line.task === undefined
+            ? undefined
+            : world.latest.of(world.tasks, { namespace: world.namespace, name: line.task })
+        writeLine(parts.log, caller, world.clock.now(), task, line)
+      }
     },
   }
+}
+
+/** Whether these words name the claim: all three, or it is another task's, an earlier task's of that name, or an earlier attempt. */
+function isClaim(claim: AgentTask | undefined, { task, uid, attempt }: AttemptName): boolean {
+  return (
+    claim?.metadata.name === task &&
+    claim.metadata.uid === uid &&
+    claim.status?.assignment?.attempt === attempt
+  )
+}
+
+/** A report that was fenced is its agent's word only: it must not stand among the lines of the task that it names. */
+function noteReceipt(
+  log: Logger,
+  { agent }: Caller,
+  report: Report,
+  request: string,
+  { outcome }: ReportReceipt,
+): void {
+  const { task, attempt, verdict, summary } = report
+  if (outcome === 'fenced') {
+    const claimed = { task: printedLine(task, 63), attempt, verdict }
+    log.info({ agent, outcome, claimed }, `a report by ${agent} was fenced`)
+    return
+  }
+  log.info(
+    { task, request, agent, attempt, verdict, outcome },
+    `task ${task} reported ${verdict} by ${agent}: ${summary}`,
+  )
 }
 
 /** What the request and the task may use, and what their statuses show as used. */
@@ -218,25 +270,54 @@ async function answer(
   }
 }
 
+/** How long an agent may still speak of an attempt that is over: its last lines come in batches. */
+const lastWordsMs = 60_000
+
+/** Writes a line of an agent. What it says of itself beside the message stands under `fields`, its word about a task is checked. */
 function writeLine(
   log: Logger,
   caller: Caller,
-  world: World,
+  now: number,
+  named: AgentTask | undefined,
   line: LogBatch['lines'][number],
 ): void {
-  const request =
-    line.task === undefined
+  const { message, at, fields } = plainLogLine(line)
+  const attempt = named === undefined ? undefined : attemptOf(named, caller, line.attempt, now)
+  const claimed =
+    line.task === undefined || attempt !== undefined
       ? undefined
-      : world.tasks.get(world.namespace, line.task)?.spec.requestRef.name
+      : { task: printedLine(line.task, 63), attempt: line.attempt }
   log[line.level](
     {
-      ...line.fields,
       logger: `agents/${caller.type}`,
       agent: caller.agent,
-      at: line.time,
-      ...(line.task === undefined ? {} : { task: line.task, attempt: line.attempt }),
-      ...(request === undefined ? {} : { request }),
+      at,
+      ...(attempt === undefined
+        ? {}
+        : { task: named?.metadata.name, attempt, request: named?.spec.requestRef.name }),
+      ...(claimed === undefined ? {} : { claimed }),
+      ...(fields === undefined ? {} : { fields }),
     },
-    line.message,
+    message,
   )
+}
+
+/** Which attempt of the task the caller may speak of: what its Pod holds, or had until a moment ago. */
+function attemptOf(
+  task: AgentTask,
+  { podUid, agent }: Caller,
+  named: number | undefined,
+  now: number,
+): number | undefined {
+  const fits = (attempt: number) => named === undefined || named === attempt
+  const isRecent = (time: string | undefined) =>
+    time !== undefined && now - Date.parse(time) < lastWordsMs
+  const given = task.status?.assignment
+  if (given?.podUid === podUid && fits(given.attempt)) {
+    const ended = conditionOf(task, taskConditions.Assigned)?.lastTransitionTime
+    if (heldBy(task) !== undefined || isRecent(ended)) return given.attempt
+  }
+  return task.status?.history?.findLast(
+    (past) => past.agent === agent && fits(past.attempt) && isRecent(past.finishedAt),
+  )?.attempt
 }

@@ -13,6 +13,7 @@ import { aborted } from '../kube/wait.ts'
 import type { RunSignals } from '../runtime/runnable.ts'
 import { Problem } from './http.ts'
 import type { Lines } from './lines.ts'
+import { plainBeat } from './plain-words.ts'
 
 /** Which attempt of which task, as an agent names it. */
 export interface AttemptName {
@@ -43,7 +44,10 @@ export interface HubDoors {
     report: Report,
     options: { readonly signal: AbortSignal },
   ): Promise<ReportReceipt>
-  /** Answers a model call of the holder. The last event is `result` or `error`; never throws. */
+  /**
+   * Answers a model call of the holder, on the account of the task that is held and never by words of the call. The last event
+   * is `result` or `error`, which is `Fenced` when the call names another uid or attempt than that task's; never throws.
+   */
   ask(
     call: ModelCall,
     options: { readonly signal: AbortSignal; readonly onEvent: (event: ModelEvent) => void },
@@ -127,7 +131,8 @@ export class HubDesk {
   }
 
   /** Brings both sides to the same view: what an agent should not do is cancelled, what it missed is said again. */
-  beat(caller: Caller, beat: Heartbeat): void {
+  beat(caller: Caller, said: Heartbeat): void {
+    const beat = plainBeat(said)
     const { lines, doors } = this.#options
     const { podUid } = caller
     lines.beat(podUid, caller.agent, beat)

@@ -1,6 +1,7 @@
 import type { KubeClient } from '../kube/client.ts'
 import { tokenReviews } from '../kube/core.ts'
 import type { Clock } from '../kube/ports.ts'
+import { claimsOf, TokenAnswers, type TokenClaims } from '../kube/token-answers.ts'
 
 /** Who shows a token, in the API server's words. */
 export interface TokenIdentity {
@@ -10,56 +11,65 @@ export interface TokenIdentity {
   readonly pod: { readonly name: string; readonly uid: string } | undefined
 }
 
+export interface TokenReviewerOptions {
+  readonly client: Pick<KubeClient, 'create'>
+  readonly audience: string
+  readonly clock: Pick<Clock, 'monotonic' | 'after'>
+  /** How long an answer about one of ours is believed, in milliseconds. */
+  readonly knownMs: number
+  /** The same for everybody else. */
+  readonly unknownMs: number
+  /** Whether this is one of ours; whoever has a Pod unless told. */
+  readonly isOurs?: (who: TokenIdentity) => boolean
+  /**
+   * With whom a token queues that nobody has asked about; undefined: it cannot be one of ours and is refused unasked.
+   * By the Pod that it names unless told.
+   */
+  readonly laneOf?: (claims: TokenClaims) => string | undefined
+}
+
 const extraKey = (name: string): string => `authentication.kubernetes.io/${name}`
-const cacheLimit = 4096
 
 /**
  * Asks the API server whose token it is.
- * Guarantees: an answer is reused for `knownMs` at most when it names a Pod, else for `unknownMs`; a token for another
- * audience is nobody's. Needs `create` on `tokenreviews`.
+ * Guarantees: an answer is reused for `knownMs` at most when it is about one of ours, else for `unknownMs`; a token for
+ * another audience is nobody's; what is no JSON Web Token, is over-long or names other audiences is refused unasked; and
+ * what `TokenAnswers` promises about strangers. Needs `create` on `tokenreviews`.
  * Caveat: who trusts an answer looks whether that very Pod is still there; the API server would, too, but is not asked.
  */
 export class TokenReviewer {
-  readonly #options: {
-    readonly client: Pick<KubeClient, 'create'>
-    readonly audience: string
-    readonly clock: Clock
-    readonly knownMs: number
-    readonly unknownMs: number
-  }
-  readonly #cache = new Map<
-    string,
-    { readonly until: number; readonly who: TokenIdentity | undefined }
-  >()
+  readonly #audience: string
+  readonly #laneOf: (claims: TokenClaims) => string | undefined
+  readonly #answers: TokenAnswers<TokenIdentity | undefined>
 
-  constructor(options: {
-    readonly client: Pick<KubeClient, 'create'>
-    readonly audience: string
-    readonly clock: Clock
-    readonly knownMs: number
-    readonly unknownMs: number
-  }) {
-    this.#options = options
+  constructor(options: TokenReviewerOptions) {
+    const { client, audience, clock, knownMs, unknownMs } = options
+    const { isOurs = (who) => who.pod !== undefined, laneOf = ({ podUid }) => podUid ?? '' } =
+      options
+    const oursIs = (who: TokenIdentity | undefined) => who !== undefined && isOurs(who)
+    this.#audience = audience
+    this.#laneOf = laneOf
+    this.#answers = new TokenAnswers({
+      clock,
+      isOurs: oursIs,
+      freshMs: (who) => (oursIs(who) ? knownMs : unknownMs),
+      ask: async (token) => {
+        const question = { metadata: { name: '' }, spec: { token, audiences: [audience] } }
+        const answer = await client.create(tokenReviews, question)
+        return identityIn(answer.status, audience)
+      },
+    })
   }
 
-  /** The identity, or undefined when the API server does not know the token. Throws when it cannot be asked. */
-  async review(
-    token: string,
-    options: { readonly signal?: AbortSignal | undefined } = {},
-  ): Promise<TokenIdentity | undefined> {
-    const { clock, knownMs, unknownMs, client, audience } = this.#options
-    const cached = this.#cache.get(token)
-    if (cached !== undefined && cached.until > clock.monotonic()) return cached.who
-    const answer = await client.create(
-      tokenReviews,
-      { metadata: { name: '' }, spec: { token, audiences: [audience] } },
-      { signal: options.signal },
-    )
-    const who = identityIn(answer.status, audience)
-    if (this.#cache.size >= cacheLimit) this.#cache.clear()
-    const ms = who?.pod === undefined ? unknownMs : knownMs
-    this.#cache.set(token, { until: clock.monotonic() + ms, who })
-    return who
+  /**
+   * The identity, or undefined when the API server does not know the token, or surely would not.
+   * Errors: `CrowdedError`; those of the client when the API server cannot be asked.
+   */
+  async review(token: string): Promise<TokenIdentity | undefined> {
+    const claims = claimsOf(token)
+    if (claims?.audiences?.includes(this.#audience) === false) return undefined
+    const lane = claims === undefined ? undefined : this.#laneOf(claims)
+    return lane === undefined ? undefined : this.#answers.of(token, lane)
   }
 }
 
