@@ -26,9 +26,7 @@ export function plainReport(report: Report): Report {
 
 /** A heartbeat whose activity is one plain line. */
 export function plainBeat(beat: Heartbeat): Heartbeat {
-  return beat.activity === undefined
-    ? beat
-    : { ...beat, activity: printedLine(beat.activity, 200) }
+  return beat.activity === undefined ? beat : { ...beat, activity: printedLine(beat.activity, 200) }
 }
 
 /** A model call whose prompt has no controls; what sections quote keeps its meaning. */
