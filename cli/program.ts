@@ -1,5 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { GivenPlan } from '../operator/api/devrequest.ts'
+import { visibleText } from '../operator/api/plain-text.ts'
 import { KubeError } from '../operator/kube/errors.ts'
 import { connect, type Connection, type ConnectionFlags } from './cluster/connection.ts'
 import { systemRandom } from '../operator/runtime/clock.ts'
@@ -341,8 +342,9 @@ function explain(error: unknown, signal: AbortSignal): number {
   return exitCodes.failed
 }
 
+/** Errors quote objects, files and programs. */
 function write(line: string): void {
-  process.stderr.write(`${line}\n`)
+  process.stderr.write(`${visibleText(line)}\n`)
 }
 
 function nextFor(error: KubeError): string {

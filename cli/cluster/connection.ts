@@ -49,6 +49,12 @@ export async function connect(
   }
 }
 
+/** Tells clusters and namespaces apart: two clusters may hold different repositories of one name. */
+export async function originOf({ flags, namespace }: Connection): Promise<string> {
+  const config = await libraryConfig(flags)
+  return `${config.getCurrentCluster()?.server ?? ''} ${namespace}`
+}
+
 /** The same cluster for the library that does port-forwards and Pod logs. It takes a second to load. */
 export async function libraryConfig(flags: ConnectionFlags): Promise<LibraryConfig> {
   const { KubeConfig } = await import('@kubernetes/client-node')

@@ -1,11 +1,12 @@
 import { agentTasks } from '../../operator/api/kinds.ts'
 import { isNotFound } from '../../operator/kube/errors.ts'
-import { libraryConfig, type Connection } from '../cluster/connection.ts'
+import { originOf, type Connection } from '../cluster/connection.ts'
 import { readRequest, resolveName } from '../cluster/requests.ts'
 import { CliError } from '../failure.ts'
 import { resultOf, withForge, type ResultRef } from '../forge/access.ts'
-import { git } from '../forge/git.ts'
+import { git, gitBytes } from '../forge/git.ts'
 import { mirrorBranch } from '../forge/mirror.ts'
+import { renderDiff } from '../show/diff.ts'
 import type { Terminal } from '../terminal.ts'
 
 export interface DiffOptions {
@@ -29,8 +30,7 @@ export async function showDiff(options: DiffOptions): Promise<void> {
   const request = await readRequest(where, await resolveName(where, options.name))
   const result = resultOf(request)
   const { repository, branch } = result
-  const config = await libraryConfig(connection.flags)
-  const origin = `${config.getCurrentCluster()?.server ?? ''} ${namespace}`
+  const origin = await originOf(connection)
   const directory = await withForge({ connection, signal }, (remote) =>
     mirrorBranch({ remote, origin, repository, branch, signal }),
   )
@@ -38,17 +38,28 @@ export async function showDiff(options: DiffOptions): Promise<void> {
     options.task === undefined
       ? await requestRange(directory, result, signal)
       : await taskRange(directory, await mergedCommit(options, options.task), signal)
+  await printDiff(directory, [...(options.stat ? ['--stat'] : []), ...range], terminal, signal)
+}
+
+/**
+ * Prints what `git diff` says of a repository of ours. On a screen, and wherever colours are wanted, everything in the files
+ * is made visible and the colours are ours; into a pipe it goes byte for byte.
+ */
+export async function printDiff(
+  cwd: string,
+  args: readonly string[],
+  terminal: Pick<Terminal, 'out' | 'bytes' | 'screen' | 'style'>,
+  signal: AbortSignal,
+): Promise<void> {
+  // Colours come from here: among git's own, those of a file could not be told apart.
+  const plain = ['--color=never', '--no-ext-diff', '--no-textconv']
+  const bytes = await gitBytes(['diff', ...plain, ...args], { cwd, own: true, signal })
   const { color } = terminal.style()
-  const text = await git(
-    [
-      'diff',
-      color ? '--color=always' : '--color=never',
-      ...(options.stat ? ['--stat'] : []),
-      ...range,
-    ],
-    { cwd: directory, signal },
-  )
-  terminal.out(text === '' ? '' : `${text}\n`)
+  if (!terminal.screen && !color) {
+    terminal.bytes(bytes)
+    return
+  }
+  terminal.out(renderDiff(new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes), color))
 }
 
 /** From where the work began (not from where that branch is now) to the result. */
@@ -57,7 +68,11 @@ async function requestRange(
   { base, branch }: ResultRef,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const tip = await git(['rev-parse', '--verify', `refs/heads/${branch}`], { cwd, signal })
+  const tip = await git(['rev-parse', '--verify', `refs/heads/${branch}`], {
+    cwd,
+    own: true,
+    signal,
+  })
   return [base === '' ? emptyTree : base, tip]
 }
 
@@ -67,7 +82,11 @@ async function taskRange(
   commit: string,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const parents = await git(['rev-list', '--parents', '--max-count=1', commit], { cwd, signal })
+  const parents = await git(['rev-list', '--parents', '--max-count=1', commit], {
+    cwd,
+    own: true,
+    signal,
+  })
   return [parents.split(' ')[1] ?? emptyTree, commit]
 }
 

@@ -1,10 +1,12 @@
-import { readdir } from 'node:fs/promises'
-import { resolve } from 'node:path'
-import type { Connection } from '../cluster/connection.ts'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { originOf, type Connection } from '../cluster/connection.ts'
 import { readRequest, resolveName } from '../cluster/requests.ts'
 import { CliError, exitCodes } from '../failure.ts'
 import { resultOf, withForge, type ResultRef } from '../forge/access.ts'
-import { cloneUrl, git, type Remote } from '../forge/git.ts'
+import { git, type Remote } from '../forge/git.ts'
+import { fetchInto, mirrorBranch } from '../forge/mirror.ts'
 import type { Terminal } from '../terminal.ts'
 
 export interface FetchOptions {
@@ -27,9 +29,12 @@ export async function fetchResult(options: FetchOptions): Promise<void> {
   const result = resultOf(await readRequest(where, name))
   if (options.directory === undefined) {
     await insideRepository(cwd, name, signal)
-    await withForge({ connection, signal }, (remote) =>
-      fetchBranch(remote, result, { cwd, signal }),
+    const { repository, branch } = result
+    const origin = await originOf(connection)
+    const mirror = await withForge({ connection, signal }, (remote) =>
+      mirrorBranch({ remote, origin, repository, branch, signal }),
     )
+    await fetchBranch(mirror, branch, { cwd, signal })
     terminal.out(`${result.branch}\n`)
     terminal.next(`git switch ${result.branch}`)
     return
@@ -45,7 +50,8 @@ export async function fetchResult(options: FetchOptions): Promise<void> {
 
 /**
  * An ordinary clone of the result branch in `directory`, with that branch checked out.
- * The clone has no remote: the address it came from ends with this command.
+ * The clone has no remote: the address it came from ends with this command. The person's hooks and filters run while files
+ * are checked out, so that is done without the token, from a copy that is thrown away.
  */
 export async function cloneBranch(
   remote: Remote,
@@ -53,23 +59,34 @@ export async function cloneBranch(
   directory: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const from = cloneUrl(remote, repository)
-  const flags = ['--quiet', '--no-tags', '--origin', 'forge', '--branch', branch]
-  await git(['clone', ...flags, '--', from, directory], { remote, signal })
-  await git(['remote', 'remove', 'forge'], { cwd: directory, signal })
+  const parent = await mkdtemp(join(tmpdir(), 'guild-fetch-'))
+  try {
+    const copy = join(parent, 'copy.git')
+    await fetchInto(copy, { remote, repository, branch, signal })
+    const flags = ['--quiet', '--no-tags', '--no-recurse-submodules', '--single-branch']
+    const from = ['--origin', 'forge', '--branch', branch, '--', copy, directory]
+    await git([...fromHere, 'clone', ...flags, ...from], { own: true, signal })
+    await git(['remote', 'remove', 'forge'], { cwd: directory, own: true, signal })
+  } finally {
+    await rm(parent, { recursive: true, force: true })
+  }
 }
 
-/** Not forced: commits that a person added to that branch are not thrown away. */
-async function fetchBranch(
-  remote: Remote,
-  { repository, branch }: ResultRef,
+/** Whatever a person allows git elsewhere, this repository lies on this machine. */
+const fromHere = ['-c', 'protocol.file.allow=always']
+
+/**
+ * Takes a branch from the copy into the repository in which a person stands, without the token: hooks of that repository
+ * run, and submodules stay as they are. Not forced: commits that a person added to that branch are not thrown away.
+ */
+export async function fetchBranch(
+  mirror: string,
+  branch: string,
   options: { readonly cwd: string; readonly signal: AbortSignal },
 ): Promise<void> {
   const ref = `refs/heads/${branch}`
-  await git(['fetch', '--quiet', '--no-tags', cloneUrl(remote, repository), `${ref}:${ref}`], {
-    ...options,
-    remote,
-  })
+  const flags = ['--quiet', '--no-tags', '--no-recurse-submodules']
+  await git([...fromHere, 'fetch', ...flags, mirror, `${ref}:${ref}`], options)
 }
 
 async function insideRepository(cwd: string, name: string, signal: AbortSignal): Promise<void> {

@@ -2,6 +2,7 @@ import type { DevRequest } from '../../operator/api/devrequest.ts'
 import type { Connection } from '../cluster/connection.ts'
 import { listRequests } from '../cluster/requests.ts'
 import { between } from '../show/figures.ts'
+import { jsonText } from '../show/json.ts'
 import { requestStatus } from '../show/snapshot.ts'
 import { table, type TableColumn } from '../show/table.ts'
 import type { Terminal } from '../terminal.ts'
@@ -16,7 +17,7 @@ export async function showList(options: {
   const { connection, terminal, signal, output } = options
   const requests = await listRequests({ ...connection, signal })
   if (output === 'json') {
-    terminal.out(`${JSON.stringify(requests, undefined, 2)}\n`)
+    terminal.out(`${jsonText(requests)}\n`)
     return
   }
   if (requests.length === 0) {

@@ -1,4 +1,5 @@
 import { labels } from '../../operator/api/names.ts'
+import { visibleJson } from '../../operator/api/plain-text.ts'
 import { pods, type Pod } from '../../operator/kube/core.ts'
 import { pathOf } from '../../operator/kube/resource.ts'
 import type { Connection } from '../cluster/connection.ts'
@@ -18,7 +19,7 @@ export interface LogsOptions {
   readonly agent?: string | undefined
   readonly follow?: boolean | undefined
   readonly sinceMs?: number | undefined
-  /** `json`: the lines as the operator wrote them. */
+  /** `json`: the lines as the operator wrote them; on a screen with every character to be seen. */
   readonly output?: string | undefined
 }
 
@@ -129,7 +130,8 @@ function printer(
     } else if (logLineFits(record, filter)) {
       // A log line may be longer than the screen: cutting it would hide what is looked for.
       const style = { ...terminal.style(), width: undefined }
-      terminal.out(output === 'json' ? `${text}\n` : `${draw(formatLogLine(record), style)}\n`)
+      const json = terminal.screen ? visibleJson(text) : text
+      terminal.out(`${output === 'json' ? json : draw(formatLogLine(record), style)}\n`)
     }
   }
 }

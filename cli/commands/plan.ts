@@ -16,6 +16,7 @@ import { openRepository, openTemplate } from '../planning/repository.ts'
 import { readRequest, type PlanRequest, type RequestFlags } from '../planning/request.ts'
 import { planFile } from '../planning/units.ts'
 import { planAsJson, renderPlan } from '../show/plan.ts'
+import { jsonText } from '../show/json.ts'
 import { labelOf } from '../show/snapshot.ts'
 import type { Terminal } from '../terminal.ts'
 
@@ -62,7 +63,7 @@ export async function showPlan(options: {
   }
   if (flags.save !== undefined) await save(made.plan, flags.save, options)
   if (flags.json) {
-    terminal.out(`${JSON.stringify(planAsJson(made.plan), undefined, 2)}\n`)
+    terminal.out(`${jsonText(planAsJson(made.plan))}\n`)
     return
   }
   const view = {
@@ -143,7 +144,7 @@ async function plannerFor(
     clock: systemClock,
     random: systemRandom,
   })
-  const outlet = { write: terminal.err, live: terminal.liveErr, clock: systemClock }
+  const outlet = { write: terminal.moveErr, live: terminal.liveErr, clock: systemClock }
   return { profile, call: withProgress(gateway.call, outlet) }
 }
 

@@ -4,6 +4,7 @@ import { parseAllDocuments, stringify } from 'yaml'
 import { z } from 'zod'
 import { priorities } from '../../operator/api/agent-types.ts'
 import { devRequestKind, type GivenPlan } from '../../operator/api/devrequest.ts'
+import { visibleText } from '../../operator/api/plain-text.ts'
 import { devRequests, type KindResource } from '../../operator/api/kinds.ts'
 import { apiVersion } from '../../operator/api/names.ts'
 import type { KubeClient } from '../../operator/kube/client.ts'
@@ -11,6 +12,7 @@ import { isAlreadyExists, isInvalid, KubeError } from '../../operator/kube/error
 import type { Random } from '../../operator/kube/ports.ts'
 import type { Connection } from '../cluster/connection.ts'
 import { CliError, exitCodes } from '../failure.ts'
+import { jsonText } from '../show/json.ts'
 import type { Terminal } from '../terminal.ts'
 
 /** What a person can say on the command line about new work. */
@@ -223,11 +225,17 @@ export async function submit(options: {
   for (const manifest of manifests) {
     const made = await createRequest({ ...options, ...connection, manifest })
     names.push(made.metadata.name)
-    if (output === 'json') terminal.out(`${JSON.stringify(made, undefined, 2)}\n`)
-    else if (dryRun) terminal.out(`---\n${stringify(withoutServerFields(made))}`)
+    if (output === 'json') terminal.out(`${jsonText(made)}\n`)
+    else if (dryRun)
+      terminal.out(`---\n${yamlText(stringify(withoutServerFields(made)), terminal)}`)
     else terminal.out(`devrequest/${made.metadata.name} created\n`)
   }
   return names
+}
+
+/** Text of objects for a person, or as it is for a program that reads it. */
+function yamlText(text: string, terminal: Terminal): string {
+  return terminal.screen ? visibleText(text) : text
 }
 
 function withoutServerFields({ apiVersion: version, kind, metadata, spec }: Manifest): Manifest {

@@ -1,5 +1,6 @@
 import type { Connection } from '../cluster/connection.ts'
 import { readSnapshot, resolveName } from '../cluster/requests.ts'
+import { jsonText } from '../show/json.ts'
 import { renderTree } from '../show/tree.ts'
 import type { Terminal } from '../terminal.ts'
 
@@ -15,7 +16,7 @@ export async function showTree(options: {
   const where = { ...connection, signal }
   const snapshot = await readSnapshot(where, await resolveName(where, options.name))
   if (options.output === 'json') {
-    terminal.out(`${JSON.stringify(snapshot, undefined, 2)}\n`)
+    terminal.out(`${jsonText(snapshot)}\n`)
     return
   }
   terminal.out(`${renderTree(snapshot, Date.now(), terminal.style()).join('\n')}\n`)

@@ -106,7 +106,7 @@ interface View {
 }
 
 function liveView(terminal: Terminal): View {
-  const screen = new Screen(terminal)
+  const screen = new Screen({ out: terminal.move, rows: terminal.rows })
   let shown: Snapshot | undefined
   let team: Snapshot | undefined
   const paint = () => {

@@ -10,8 +10,10 @@ export interface Remote {
 
 export interface GitOptions {
   readonly cwd?: string | undefined
-  /** Lets git talk to the forge. */
+  /** Lets git talk to the forge, and to nobody else. For repositories of this program; see `git`. */
   readonly remote?: Remote | undefined
+  /** The repository is this program's own: variables that lead git elsewhere (a hook's GIT_DIR) do not count. */
+  readonly own?: boolean | undefined
   readonly signal: AbortSignal
 }
 
@@ -21,37 +23,100 @@ export const cloneUrl = (remote: Remote, repository: string): string =>
 
 /**
  * Runs git and returns its stdout, without the last line break.
- * Guarantees: a token travels in the environment, never in arguments, which other people on the machine can read; git
- * never asks for a password and never goes through a proxy. Errors: `CliError` with git's last words.
+ * Guarantees: a token travels in the environment, never in arguments, which other people on the machine can read. A git that
+ * has it shows it to the forge's URL alone, follows no redirect and no proxy, goes into no submodule, reads no settings of
+ * the person or the machine, and runs no hook, helper or other program that could read its environment. git never asks for
+ * a password. Errors: `CliError` with git's last words.
+ * Caveat: for work in a repository of a person, fetch into one of ours with the token, and from there without it
+ * (`mirrorBranch`): then that repository's hooks run as ever.
  */
 export async function git(args: readonly string[], options: GitOptions): Promise<string> {
+  return new TextDecoder().decode(await run(args, options, true))
+}
+
+/** The same, giving git's stdout byte for byte. */
+export async function gitBytes(
+  args: readonly string[],
+  options: Omit<GitOptions, 'remote'>,
+): Promise<Uint8Array> {
+  return run(args, options, false)
+}
+
+async function run(
+  args: readonly string[],
+  { cwd, remote, own = false, signal }: GitOptions,
+  stripFinalNewline: boolean,
+): Promise<Uint8Array> {
   try {
     const { stdout } = await execa('git', args, {
-      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-      env: gitEnvironment(options.remote),
+      ...(cwd === undefined ? {} : { cwd }),
+      ...(remote === undefined
+        ? { env: localEnvironment(process.env, own) }
+        : { env: forgeEnvironment(process.env, remote) }),
+      extendEnv: false,
       stdin: 'ignore',
-      cancelSignal: options.signal,
+      encoding: 'buffer',
+      stripFinalNewline,
+      cancelSignal: signal,
       maxBuffer: 256 * 1024 * 1024,
     })
     return stdout
   } catch (error) {
-    options.signal.throwIfAborted()
+    signal.throwIfAborted()
     throw gitError(args, error)
   }
 }
 
-/** Settings that git reads from its environment instead of its arguments. */
-export function gitEnvironment(remote: Remote | undefined): Record<string, string> {
-  const settings: readonly (readonly [string, string])[] =
-    remote === undefined
-      ? []
-      : [
-          ['http.extraHeader', `Authorization: Bearer ${remote.token}`],
-          ['http.proxy', ''],
-          ['credential.helper', ''],
-        ]
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Where git looks for a repository, whatever the current directory: set while a hook or an alias of git runs. */
+const leadsElsewhere =
+  /^GIT_(?:DIR|WORK_TREE|COMMON_DIR|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|NAMESPACE|PREFIX|QUARANTINE_PATH|SHALLOW_FILE)$/
+
+function localEnvironment(env: Environment, own: boolean): Record<string, string | undefined> {
+  const kept = Object.entries(env).filter(([name]) => !own || !leadsElsewhere.test(name))
+  return { ...Object.fromEntries(kept), GIT_TERMINAL_PROMPT: '0' }
+}
+
+/** Variables by which a person tunes git, names programs for it, or makes it write down what it does. */
+const tunesGit = /^(?:GIT_|SSH_ASKPASS|(?:https?|all|no)_proxy$)/i
+
+/** The environment of a git that has the token: the person's without a word to git, and settings that keep the token in. */
+export function forgeEnvironment(
+  env: Environment,
+  remote: Remote,
+): Record<string, string | undefined> {
+  const kept = Object.entries(env).filter(
+    ([name]) => !tunesGit.test(name) || name === 'GIT_EXEC_PATH',
+  )
+  const settings: readonly (readonly [string, string])[] = [
+    [`http.${remote.url}/.extraHeader`, `Authorization: Bearer ${remote.token}`],
+    // The forge is reached as it is: no rewriting of its URL by the settings of a repository, no proxy, no redirect.
+    [`url.${remote.url}/.insteadOf`, `${remote.url}/`],
+    ['http.proxy', ''],
+    ['http.followRedirects', 'false'],
+    ['protocol.allow', 'never'],
+    ['protocol.http.allow', 'always'],
+    ['protocol.https.allow', 'always'],
+    ['transfer.bundleURI', 'false'],
+    // Programs that git would start, and that would inherit this environment.
+    ['credential.helper', ''],
+    ['core.askPass', ''],
+    ['core.hooksPath', '/dev/null'],
+    ['core.fsmonitor', 'false'],
+    ['core.alternateRefsCommand', 'true'],
+    ['fetch.recurseSubmodules', 'false'],
+    ['submodule.recurse', 'false'],
+    ['gc.auto', '0'],
+    ['maintenance.auto', 'false'],
+  ]
   return {
+    ...Object.fromEntries(kept),
     GIT_TERMINAL_PROMPT: '0',
+    GIT_ASKPASS: '',
+    GIT_ALLOW_PROTOCOL: 'http:https',
+    GIT_CONFIG_NOSYSTEM: '1',
+    GIT_CONFIG_GLOBAL: '/dev/null',
     GIT_CONFIG_COUNT: String(settings.length),
     ...Object.fromEntries(
       settings.flatMap(([key, value], at) => [
@@ -62,9 +127,9 @@ export function gitEnvironment(remote: Remote | undefined): Record<string, strin
   }
 }
 
-/** What a failed program said; only text counts. */
+/** What a failed program said. */
 function wordsOf({ stderr }: { readonly stderr?: unknown }): string {
-  return typeof stderr === 'string' ? stderr : ''
+  return stderr instanceof Uint8Array ? new TextDecoder().decode(stderr) : ''
 }
 
 function gitError(args: readonly string[], error: unknown): CliError {

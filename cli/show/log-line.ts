@@ -66,6 +66,8 @@ export function formatLogLine(line: LogRecord): Line {
   const rest = Object.entries(line).filter(
     ([key, value]) => !shown.has(key) && typeof value !== 'object',
   )
+  // An agent's own word: shown apart, for `request=x` in it must not look like a field of the operator.
+  const said = fieldsIn(line['fields'])
   const problem = line['err'] ?? line['error']
   return [
     span(timeOf(line['time']), 'dim'),
@@ -75,8 +77,15 @@ export function formatLogLine(line: LogRecord): Line {
     ...(rest.length === 0
       ? []
       : [span(`  ${rest.map(([key, value]) => `${key}=${textOf(value)}`).join(' ')}`, 'dim')]),
+    ...(said === '' ? [] : [span(`  {${said}}`, 'dim')]),
     ...(problem === undefined ? [] : [span(`  ${problemText(problem)}`, 'red')]),
   ]
+}
+
+function fieldsIn(value: unknown): string {
+  return Object.entries(record.safeParse(value).data ?? {})
+    .map(([key, one]) => `${key}=${textOf(one)}`)
+    .join(' ')
 }
 
 /** The local time of day; pino writes milliseconds or RFC 3339. */

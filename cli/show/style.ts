@@ -1,3 +1,5 @@
+import { visibleText } from '../../operator/api/plain-text.ts'
+
 /** How lines are drawn. */
 export interface Style {
   /** ANSI colours. */
@@ -20,6 +22,9 @@ const codes = {
 } as const
 export type Paint = keyof typeof codes
 
+/** The colour codes that `draw` makes, as a group: `split` gives them at the odd places. */
+export const ownColours = /(\u001B\[(?:[0-2]|3[1-6])m)/
+
 /** A piece of a line with one look. */
 export interface Span {
   readonly text: string
@@ -29,7 +34,11 @@ export interface Span {
 /** A line before it is drawn: cutting and padding count characters, not escape codes. */
 export type Line = readonly Span[]
 
-export const span = (text: string, paint?: Paint): Span => ({ text, paint })
+/** A piece of a line. Its text is made fit to be shown here, so that whoever measures it measures what is seen. */
+export const span = (text: string, paint?: Paint): Span => ({ text: shown(text), paint })
+
+/** Titles and activities come from models: controls become blanks, and what would hide or turn text is shown as its code. */
+const shown = (text: string): string => visibleText(text.replaceAll(/\p{Cc}+/gu, ' '))
 
 /** The columns of a text, one character each: what we print has no wide characters of its own. */
 export const columnsOf = (text: string): readonly string[] => Array.from(text)
@@ -40,23 +49,23 @@ export const lengthOf = (line: Line): number =>
 
 /**
  * Draws a line: replaced by ASCII, cut to the width and painted as the style says.
- * Guarantees: control characters become blanks. Titles and activities come from models, which must not move the cursor.
+ * Guarantees: nothing of the text moves the cursor, changes colours or stays unseen.
  */
 export function draw(line: Line, style: Style): string {
   const plain = line.map((part) => {
-    const text = part.text.replaceAll(/\p{Cc}+/gu, ' ')
+    const text = shown(part.text)
     return { ...part, text: style.ascii ? toAscii(text) : text }
   })
   const cut = style.width === undefined ? plain : cutTo(plain, style.width, style.ascii)
   return cut
-    .map(({ text, paint }) =>
-      style.color && paint !== undefined && text !== ''
-        ? `\u001b[${codes[paint]}m${text}\u001b[0m`
-        : text,
-    )
+    .map(({ text, paint }) => (style.color && paint !== undefined ? painted(text, paint) : text))
     .join('')
     .trimEnd()
 }
+
+/** Text with a look; nothing stays nothing. Caveat: the text is one that was made visible. */
+export const painted = (text: string, paint: Paint): string =>
+  text === '' ? '' : `\u001b[${codes[paint]}m${text}\u001b[0m`
 
 /** Text cut to `width` columns, with an ellipsis where something is missing. */
 export function shorten(text: string, width: number): string {

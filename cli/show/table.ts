@@ -12,7 +12,7 @@ export function table<Row>(
   columns: readonly TableColumn<Row>[],
   style: Style,
 ): readonly string[] {
-  const cells = rows.map((row) => columns.map((column) => column.cell(row)))
+  const cells = rows.map((row) => columns.map((column) => span(column.cell(row)).text))
   const grid = [columns.map((column) => column.heading), ...cells]
   const widths = columns.map((_, at) =>
     Math.max(...grid.map((line) => columnsOf(line[at] ?? '').length)),

@@ -1,4 +1,5 @@
 import type { PromptSection } from '../api/agent-protocol.ts'
+import { promptText } from '../api/plain-text.ts'
 
 /** The two messages that are sent. */
 export interface Prompt {
@@ -8,7 +9,8 @@ export interface Prompt {
 
 /**
  * Puts a prompt together: sections under their titles, the instruction as the last line.
- * Nothing else is added, so that what a person reads in the trace is what the model read.
+ * Nothing else is added, so that what a person reads in the trace is what the model read; controls and characters that
+ * turn the direction of text are shown as their code, whoever's words they are.
  */
 export function renderPrompt(
   system: string,
@@ -16,5 +18,5 @@ export function renderPrompt(
   instruction: string,
 ): Prompt {
   const parts = sections.map((section) => `## ${section.title}\n${section.text.trimEnd()}\n\n`)
-  return { system, user: parts.join('') + instruction }
+  return { system: promptText(system), user: promptText(parts.join('') + instruction) }
 }
