@@ -85,7 +85,8 @@ export async function fetchBranch(
   options: { readonly cwd: string; readonly signal: AbortSignal },
 ): Promise<void> {
   const ref = `refs/heads/${branch}`
-  const flags = ['--quiet', '--no-tags', '--no-recurse-submodules']
+  // Not quiet: then it would not say why it refuses.
+  const flags = ['--no-tags', '--no-recurse-submodules']
   await git([...fromHere, 'fetch', ...flags, mirror, `${ref}:${ref}`], options)
 }
 

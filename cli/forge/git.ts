@@ -137,8 +137,9 @@ function gitError(args: readonly string[], error: unknown): CliError {
     if (error.code === 'ENOENT') {
       return new CliError('git is not installed', { next: 'apt-get install git', cause: error })
     }
+    const command = args.find((arg, at) => arg !== '-c' && args[at - 1] !== '-c') ?? ''
     const said = wordsOf(error).trim().split('\n').slice(-3).join(' ')
-    return new CliError(`git ${args[0] ?? ''} failed: ${said === '' ? error.shortMessage : said}`, {
+    return new CliError(`git ${command} failed: ${said === '' ? error.shortMessage : said}`, {
       next: 'guild logs   (the forge: kubectl logs statefulset/guildhall-forge -n guildhall)',
       cause: error,
     })

@@ -1,7 +1,7 @@
 import { visibleText } from '../../operator/api/plain-text.ts'
 import { painted, type Paint } from './style.ts'
 
-/** How a line begins, and its look; the first that fits counts. Between files, lines of the header are bold as in git. */
+/** How a line of a hunk begins, and its look; the first that fits counts. */
 const looks: readonly (readonly [RegExp, Paint])[] = [
   [/^@@ /, 'cyan'],
   [/^\+/, 'green'],
