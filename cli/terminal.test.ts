@@ -7,9 +7,7 @@ import { onScreen } from './terminal.ts'
 
 const color = { color: true, ascii: false }
 const plain = { color: false, ascii: false }
-// oxlint-disable-next-line no-control-regex -- controls are what is looked for
-const orders =
-  /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u200B\u202A-\u202E\u2066-\u2069\u{E0000}-\u{E007F}]/u
+const orders = /(?![\t\n])\p{Cc}|[\u200B\u202A-\u202E\u2066-\u2069\u{E0000}-\u{E007F}]/u
 
 const sly = [
   ['a title', 'a\u001B]0;owned\u0007'],

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { systemClock } from '../operator/runtime/clock.ts'
+import { jwt } from '../test/jwt.ts'
+import { CrowdedError } from '../operator/kube/token-answers.ts'
 import { Identities, recognize, tokenOf, type TokenVerdict } from './identity.ts'
 
 const accounts = { namespace: 'team', operator: 'op', agent: 'ag', reader: 're' }
@@ -112,4 +114,39 @@ test('it does not grow without end', async () => {
   await kind('t0')
   await kind('t1000')
   expect(asked.slice(1001)).toEqual(['t0'])
+})
+
+describe('strangers', () => {
+  const sub = 'system:serviceaccount:team:ag'
+  const ours = jwt({ sub, aud: ['guildhall-hub'], 'kubernetes.io': { pod: { uid: 'pod-1' } } })
+
+  test.for([
+    ['of another account', jwt({ sub: 'system:serviceaccount:other:ag', aud: ['guildhall-hub'] })],
+    ['for another audience', jwt({ sub, aud: ['vault'] })],
+    ['of a person', jwt({ sub: 'alice', aud: 'guildhall-forge' })],
+    ['that is over-long', jwt({ sub, pad: 'x'.repeat(9_000) })],
+  ] as const)('a token %s is refused unasked', async ([, token]) => {
+    const { kind, asked } = setUp()
+    expect(await kind(token)).toBe('unknown')
+    expect(asked).toEqual([])
+  })
+
+  test('who was known stays so in a flood, and is asked about beside it', async () => {
+    const { kind, asked, state, pass } = setUp()
+    expect(await kind(ours)).toBe('known')
+    state.valid = false
+    const flood = Array.from({ length: 3_000 }, (_, at) =>
+      kind(at % 2 === 0 ? `random-${at}` : jwt({ sub, jti: at })).catch((error: unknown) =>
+        error instanceof CrowdedError ? 'crowded' : 'failed',
+      ),
+    )
+    expect(await kind(ours)).toBe('known')
+    pass(10_000)
+    state.valid = true
+    expect(await kind(ours)).toBe('known')
+    expect(asked.filter((token) => token === ours)).toHaveLength(2)
+    const ends = await Promise.all(flood)
+    expect(asked.length).toBeLessThanOrEqual(60)
+    expect(ends.filter((one) => one === 'crowded').length).toBeGreaterThan(2_900)
+  })
 })

@@ -1,17 +1,20 @@
 // Every route by which an agent names a task: it counts only when name, uid and attempt are those that its Pod holds.
 import { describe, expect, test } from 'vitest'
 import { at, endedStatus, heldStatus, now, request, task } from '../test/objects.ts'
+import { jwt } from '../test/jwt.ts'
 import { silentLogger } from '../test/silent-logger.ts'
 import { VirtualClock } from '../test/virtual-clock.ts'
 import type { HubMessage, ModelCall, ModelEvent, Report } from './api/agent-protocol.ts'
 import type { AgentTask } from './api/agent-task.ts'
 import { agentTasks } from './api/kinds.ts'
+import { audiences, labels } from './api/names.ts'
 import { heldBy } from './api/task-state.ts'
 import { Outcomes } from './controllers/agent/controller.ts'
 import { Latest } from './controllers/latest.ts'
 import type { World } from './controllers/world.ts'
 import { doorsOf } from './doors.ts'
 import { HubDesk } from './hub/desk.ts'
+import { Problem } from './hub/http.ts'
 import { Lines } from './hub/lines.ts'
 import type { KubeClient } from './kube/client.ts'
 import { KubeError } from './kube/errors.ts'
@@ -25,12 +28,23 @@ const victim = task(
   heldStatus('p2', 2),
 )
 
+const account = 'system:serviceaccount:guildhall:guildhall-agent'
+const review = 'authentication.kubernetes.io'
+const tokenOf = (uid: string, changes: object = {}, signature?: string) =>
+  jwt(
+    { aud: [audiences.hub], sub: account, 'kubernetes.io': { pod: { uid } }, ...changes },
+    signature,
+  )
+const ours = tokenOf('p1')
+const others = tokenOf('p2')
+
 /** The whole hub over two tasks, of which the caller's Pod holds one. */
 function hub(tasks: readonly AgentTask[] = [own, victim]) {
   const clock = new VirtualClock(now)
   const said: (readonly [object, string])[] = []
   const asked: GatewayCall[] = []
   const sent: HubMessage[] = []
+  const reviewed: string[] = []
   const named = (name: string) => tasks.find(({ metadata }) => metadata.name === name)
   const world = {
     namespace: 'guildhall',
@@ -41,9 +55,24 @@ function hub(tasks: readonly AgentTask[] = [own, victim]) {
         if (found !== undefined) return found
         throw new KubeError({ status: 404, reason: 'NotFound', message: name })
       },
+      create: async (_kind: unknown, { spec }: { readonly spec: { readonly token: string } }) => {
+        reviewed.push(spec.token)
+        const uid = [ours, others].indexOf(spec.token) + 1
+        if (uid === 0) return { status: { authenticated: false } }
+        const extra = { [`${review}/pod-name`]: ['c'], [`${review}/pod-uid`]: [`p${uid}`] }
+        const user = { username: account, extra }
+        return { status: { authenticated: true, audiences: [audiences.hub], user } }
+      },
     } as unknown as KubeClient,
     requests: { get: (_namespace: string, name: string) => request(name) },
-    agents: { get: () => undefined },
+    agents: { get: (_namespace: string, name: string) => (name === caller.agent ? {} : undefined) },
+    pods: {
+      byIndex: (_index: string, uid: string) => {
+        const { agent, type } = caller
+        const own = { [labels.agent]: agent, [labels.agentType]: type }
+        return ['p1', 'p2'].includes(uid) ? [{ metadata: { labels: own } }] : []
+      },
+    },
     latest: new Latest(),
     tasks: {
       resource: agentTasks,
@@ -71,7 +100,7 @@ function hub(tasks: readonly AgentTask[] = [own, victim]) {
   })
   const desk = new HubDesk({ doors, lines, log: silentLogger, clock })
   desk.connect(caller, { send: (message) => sent.push(message), close: () => undefined })
-  return { desk, doors, said, asked, sent }
+  return { desk, doors, clock, said, asked, sent, reviewed }
 }
 
 const { signal } = new AbortController()
@@ -200,5 +229,36 @@ describe('last words count for a minute', () => {
     const { desk, said } = hub([one])
     desk.log(caller, { lines: [line] })
     expect('task' in (said[0]?.[0] ?? {})).toBe(counts)
+  })
+})
+
+describe('the hub knows its agents by their tokens', () => {
+  test.each([
+    ['of a Pod that is not there', tokenOf('p9')],
+    ['of another account', tokenOf('p1', { sub: 'system:serviceaccount:guildhall:default' })],
+    ['of another namespace', tokenOf('p1', { sub: 'system:serviceaccount:x:guildhall-agent' })],
+    ['for another door', tokenOf('p1', { aud: [audiences.forge] })],
+    ['of no form', 'nonsense'],
+  ])('a token %s is refused, and nobody is asked', async (_, token) => {
+    const { desk, reviewed } = hub()
+    await expect(desk.identify(token)).rejects.toMatchObject({ status: 401 })
+    expect(reviewed).toEqual([])
+  })
+
+  test('tokens made up in the name of one Pod are told to come back, and another Pod gets in', async () => {
+    const { desk, clock, reviewed } = hub()
+    const flood = Array.from({ length: 5_000 }, (_, at) =>
+      desk.identify(tokenOf('p1', {}, `forged${at}`)).then(
+        () => 200,
+        (error: unknown) => (error instanceof Problem ? error.status : 500),
+      ),
+    )
+    expect(await desk.identify(others)).toMatchObject({ podUid: 'p2' })
+    await clock.advance(1_000)
+    const ends = await Promise.all(flood)
+    expect(ends.filter((status) => status === 429).length).toBeGreaterThan(4_900)
+    expect(ends.every((status) => status === 429 || status === 401)).toBe(true)
+    expect(reviewed.length).toBeLessThan(60)
+    expect(await desk.identify(ours)).toEqual(caller)
   })
 })

@@ -202,8 +202,16 @@ describe('a git that has the token, even in a repository of somebody', () => {
       sh(mine, 'config', key, value.join('='))
     }
     await rm(join(home, '.gitconfig'))
+    writeFileSync(join(mine, '.git/objects/info/alternates'), `${join(home, 'lib/.git/objects')}\n`)
+    Object.assign(process.env, {
+      GIT_ASKPASS: join(home, 'hooks/spy'),
+      SSH_ASKPASS: join(home, 'hooks/spy'),
+    })
     await rm(join(home, 'seen'), { force: true })
     await git(fetchArgs(remote), { cwd: mine, remote, signal })
+    // The forge refuses the token: git would look for another.
+    const stale = { ...remote, token: `${token}-of-yesterday` }
+    await expect(git(fetchArgs(stale), { cwd: mine, remote: stale, signal })).rejects.toThrow()
     expect(seen()).toBe('')
   })
 

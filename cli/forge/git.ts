@@ -91,8 +91,6 @@ export function forgeEnvironment(
   )
   const settings: readonly (readonly [string, string])[] = [
     [`http.${remote.url}/.extraHeader`, `Authorization: Bearer ${remote.token}`],
-    // The forge is reached as it is: no rewriting of its URL by the settings of a repository, no proxy, no redirect.
-    [`url.${remote.url}/.insteadOf`, `${remote.url}/`],
     ['http.proxy', ''],
     ['http.followRedirects', 'false'],
     ['protocol.allow', 'never'],
@@ -101,7 +99,6 @@ export function forgeEnvironment(
     ['transfer.bundleURI', 'false'],
     // Programs that git would start, and that would inherit this environment.
     ['credential.helper', ''],
-    ['core.askPass', ''],
     ['core.hooksPath', '/dev/null'],
     ['core.fsmonitor', 'false'],
     ['core.alternateRefsCommand', 'true'],

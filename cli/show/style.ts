@@ -23,6 +23,7 @@ const codes = {
 export type Paint = keyof typeof codes
 
 /** The colour codes that `draw` makes, as a group: `split` gives them at the odd places. */
+// oxlint-disable-next-line no-control-regex -- controls are what is looked for
 export const ownColours = /(\u001B\[(?:[0-2]|3[1-6])m)/
 
 /** A piece of a line with one look. */

@@ -7,6 +7,7 @@ import { cloneBranch } from '../../cli/commands/fetch.ts'
 import { resultOf, withForge } from '../../cli/forge/access.ts'
 import { git } from '../../cli/forge/git.ts'
 import type { DevRequest } from '../../operator/api/devrequest.ts'
+import { visibleText } from '../../operator/api/plain-text.ts'
 import type { Log } from '../cluster/log.ts'
 import { DemoError } from './steps.ts'
 
@@ -42,7 +43,7 @@ export async function showResult(
   const show = async (command: readonly string[]) => {
     log.line(`$ git ${command.join(' ').replaceAll(base, base.slice(0, 8))}`)
     const text = await git(command, { cwd: directory, signal })
-    for (const line of text.split('\n')) log.line(`  ${line}`)
+    for (const line of text.split('\n')) log.line(`  ${visibleText(line)}`)
   }
   log.line(`branch ${branch}, cloned to ${directory}`)
   await show(['log', '--oneline', '--graph', ...(base === '' ? [] : [`${base}..HEAD`])])
@@ -69,7 +70,7 @@ async function runTests(
   signal.throwIfAborted()
   const lines = run.all.split('\n')
   if (lines.length > shownLines) log.line(`  (${lines.length - shownLines} lines before)`)
-  for (const line of lines.slice(-shownLines)) log.line(`  ${line}`)
+  for (const line of lines.slice(-shownLines)) log.line(`  ${visibleText(line)}`)
   const passed = Number(/^\S+ pass (\d+)/m.exec(run.all)?.[1] ?? 0)
   if (run.exitCode === 0 && passed > 0) return
   throw new DemoError(

@@ -31,7 +31,7 @@ const escaped = (character: string): string => `\\u{${character.codePointAt(0)?.
  * but for the joiners that scripts need and the number signs of Arabic and Kaithi, which are seen.
  */
 const everyUnseen =
-  /(?![\t\n])\p{Cc}|(?![\u200C\u200D\u0600-\u0605\u06DD\u070F\u0890\u0891\u08E2\u{110BD}\u{110CD}])\p{Cf}|[\p{Zl}\p{Zp}]/gu
+  /(?![\t\n])\p{Cc}|(?!\u200C|\u200D|[\u0600-\u0605\u06DD\u070F\u0890\u0891\u08E2\u{110BD}\u{110CD}])\p{Cf}|[\p{Zl}\p{Zp}]/gu
 
 /**
  * The text as it may stand on a terminal: whatever would give it an order or hide something is shown as its code.
@@ -51,6 +51,7 @@ export function visibleJson(json: string): string {
 }
 
 /** Colours and styles of a terminal: they say nothing. */
+// oxlint-disable-next-line no-control-regex -- controls are what is looked for
 const everyColour = /(?:\u001B\[|\u009B)[\d;:]*m/gu
 /** Controls but for tab and line ends, characters that turn the direction of others, and letters that are tags. */
 const everyTrick =
@@ -67,6 +68,7 @@ export function promptText(text: string): string {
 
 /** Sequences that give a terminal orders: colours, moves, titles. Of one line each, so that no text between is lost. */
 const everyOrder =
+  // oxlint-disable-next-line no-control-regex -- controls are what is looked for
   /(?:\u001B\[|\u009B)[0-?]*[ -/]*[@-~]|(?:\u001B[\]PX^_]|[\u0090\u0098\u009D-\u009F])[^\p{Cc}]{0,500}(?:\u0007|\u001B\\|\u009C)|\u001B[ -/]*[0-~]/gu
 
 /** What a program printed, on one line: without orders to a terminal and without hidden characters, at most `max` long. */

@@ -4,8 +4,7 @@ import { report as schema } from '../api/agent-protocol.ts'
 import { plainBeat, plainCall, plainLogLine, plainReport } from './plain-words.ts'
 
 /** Controls but for tab and line feed, and what turns the direction of text. */
-// oxlint-disable-next-line no-control-regex -- controls are what is looked for
-const orders = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u202A-\u202E\u2066-\u2069]/
+const orders = /(?![\t\n])\p{Cc}|[\u202A-\u202E\u2066-\u2069]/u
 
 const sly = [
   ['colours', '\u001B[31mred\u001B[0m', 'red'],
