@@ -227,7 +227,10 @@ export const modelEvent = z.discriminatedUnion('kind', [
 export type ModelEvent = z.infer<typeof modelEvent>
 export type ModelResult = Extract<ModelEvent, { kind: 'result' }>
 
-/** Lines for the operator's log; they outlive the Pod. */
+/**
+ * Lines for the operator's log; they outlive the Pod. `task` and `attempt` count only while the Pod holds them, and a minute
+ * longer; otherwise they stand under `claimed`. `fields` stand under `fields`, so that none can pass for one of the hub's.
+ */
 export const logBatch = z.object({
   lines: z
     .array(

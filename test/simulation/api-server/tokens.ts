@@ -1,3 +1,4 @@
+import { jwt } from '../../jwt.ts'
 import { keyFor } from './collection.ts'
 import { type Fields, isFields } from './json.ts'
 import type { Store } from './store.ts'
@@ -24,7 +25,9 @@ export class Tokens {
 
   issue(subject: TokenSubject): string {
     const id = this.#store.random.uuid()
-    const token = `simulated.${Buffer.from(JSON.stringify({ sub: subject.username, jti: id })).toString('base64url')}.${id}`
+    const { username: sub, audiences: aud, pod } = subject
+    const bound = pod === undefined ? {} : { 'kubernetes.io': { pod } }
+    const token = jwt({ sub, aud, jti: id, ...bound }, id)
     this.#issued.set(token, { ...subject, id })
     return token
   }
