@@ -27,13 +27,14 @@ export const fenced = (path: string, text: string): string => `${path}\n\`\`\`js
 export let pod: TestPod
 export let forge: TestForge
 const opened: Workspace[] = []
+const forges: TestForge[] = []
 beforeAll(async () => {
   pod = await startPod(token)
 }, 30_000)
 afterAll(() => pod.close())
 afterEach(async () => {
   for (const workspace of opened.splice(0)) await workspace.close()
-  forge.close()
+  for (const one of forges.splice(0)) one.close()
 })
 
 /**
@@ -52,6 +53,7 @@ export async function runPipeline(
   } = {},
 ) {
   forge = await startForge({ 'package.json': '{"type":"module"}', ...files }, token)
+  forges.push(forge)
   const sandbox = connectSandbox(pod.socketPath)
   const settings = {
     workspace: pod.workspace,

@@ -10,7 +10,14 @@ import type { Changes } from '../workspace.ts'
 import { tryOnce } from './candidate.ts'
 import type { Candidate, CodingGoal } from './coding-goal.ts'
 import { decidersFor } from './deciders.ts'
-import { countsOf, deliver, type Pipeline, type PipelineContext, projectAt } from './pipeline.ts'
+import {
+  countsOf,
+  deliver,
+  type Pipeline,
+  type PipelineContext,
+  projectAt,
+  unwritable,
+} from './pipeline.ts'
 import { whyUnjudged } from './unjudged.ts'
 
 /** Makes the unit's files such that its spec tests pass and no other test breaks. */
@@ -19,7 +26,8 @@ export const code: Pipeline = async (context) => {
   const files = codeFiles(assignment.files)
   if (files.length === 0)
     throw new TaskFailure('Unsupported', 'the task names no file to write other than tests')
-  await refuseUnreadable(context, files)
+  const refusal = await unwritable(context, files)
+  if (refusal !== undefined) return refusal
   const project = await projectAt(context)
   const path = findSpec(assignment)
   const text = path === undefined ? undefined : await workspace.read(path, { signal })
@@ -40,17 +48,6 @@ export const code: Pipeline = async (context) => {
       }
   }
   return seek(context, { purpose: 'code', files, spec, baseline, deciders, project })
-}
-
-/** Ends the task before a model is asked when one of its files is none that can be written again. */
-export async function refuseUnreadable(
-  { workspace, signal }: PipelineContext,
-  files: readonly string[],
-): Promise<void> {
-  for (const path of files) {
-    const state = await workspace.stateOf(path, { signal })
-    if (state.kind === 'unreadable') throw new TaskFailure('Unsupported', state.why)
-  }
 }
 
 /** The tests as they are before the change. Throws `TaskFailure` ChecksFailed when that run cannot be believed. */

@@ -5,10 +5,9 @@ import { hasHiddenCharacters } from '../../../operator/api/plain-text.ts'
 import { chooseBlock } from '../edit/choose-block.ts'
 import { exampleWords, findOmission, findSecret } from '../edit/guards.ts'
 import { type Symbol, symbolsOf } from '../edit/symbols.ts'
-import { TaskFailure } from '../failure.ts'
 import { isTestPath, languageOf, type Project } from '../project.ts'
 import { opening, section } from '../prompt.ts'
-import { deliver, type Pipeline, type PipelineContext, projectAt } from './pipeline.ts'
+import { deliver, type Pipeline, type PipelineContext, projectAt, refused } from './pipeline.ts'
 import { splitDiff } from './review.ts'
 
 /** Everything between these lines is ours; nothing else of a file is touched. */
@@ -35,14 +34,14 @@ export const document: Pipeline = async (context) => {
       verdict: 'NothingChanged',
       summary: 'No code file that exports something was changed, so there is nothing to document.',
     }
-  const targets = documentsOf(assignment.files, project.files)
+  const found = documentsOf(assignment.files, project.files)
+  if ('refusal' in found) return refused(found.refusal)
+  const { targets } = found
   const before = new Map<string, string>()
   for (const path of targets) {
     const state = await workspace.stateOf(path, { signal })
-    if (state.kind === 'unreadable') throw new TaskFailure('Unsupported', state.why)
+    if (state.kind === 'unreadable') return refused(state.why)
     const text = state.kind === 'text' ? state.text : `# ${titleOf(path, assignment.repository)}\n`
-    const problem = regionProblem(path, text)
-    if (problem !== undefined) throw new TaskFailure('Unsupported', problem)
     before.set(path, text)
   }
   const [first] = targets
@@ -80,39 +79,32 @@ const markdown = /\.(?:md|markdown|mdx)$/i
 
 /**
  * The documents to write: the Markdown files that the task names, else the README that is there, in whatever case its name is
- * written, else a new README.md. Throws `TaskFailure` Unsupported when only documents in other formats are meant.
+ * written, else a new README.md. A refusal when only documents in other formats are meant.
  */
 export function documentsOf(
   named: readonly string[],
   files: readonly string[],
-): readonly [string, ...string[]] {
+): { readonly targets: readonly [string, ...string[]] } | { readonly refusal: string } {
   const meant = named.filter(
     (path) => markdown.test(path) || otherFormat.test(path) || isReadme(path),
   )
   const [first, ...rest] = meant.filter((path) => markdown.test(path) || isReadme(path))
   if (meant.length > 0 && first === undefined)
-    throw new TaskFailure(
-      'Unsupported',
-      `${meant.join(', ')} is no Markdown file; only Markdown can be written. Name a .md file in the request.`,
-    )
-  const wanted = first === undefined ? ['README.md'] : [first, ...rest]
-  const [one = 'README.md', ...more] = wanted.map((path) => existing(path, files))
-  return [one, ...more]
-}
-
-/** The README that is there for a README at the top that is not; other paths as they are. */
-function existing(path: string, files: readonly string[]): string {
-  if (files.includes(path) || !isReadme(path)) return path
+    return {
+      refusal: `${meant.join(', ')} is not a Markdown file, and only Markdown can be written. Name a .md file in the request.`,
+    }
   const readmes = files.filter((file) => isReadme(file))
   const usable = readmes.find((file) => markdown.test(file) || /^readme$/i.test(file))
-  if (usable !== undefined) return usable
   const [other] = readmes
-  if (other !== undefined)
-    throw new TaskFailure(
-      'Unsupported',
-      `${other} is no Markdown file, and a second README would contradict it. Name a .md file in the request.`,
-    )
-  return path
+  const wanted = [first ?? 'README.md', ...rest].map((path) =>
+    files.includes(path) || !isReadme(path) ? path : (usable ?? path),
+  )
+  if (usable === undefined && other !== undefined && wanted.some(isReadme))
+    return {
+      refusal: `${other} is not a Markdown file, and a second README would contradict it. Name a .md file in the request.`,
+    }
+  const [one = 'README.md', ...more] = new Set(wanted)
+  return { targets: [one, ...more] }
 }
 
 const isReadme = (path: string): boolean => /^readme(?:\.\w+)?$/i.test(path)
@@ -273,30 +265,19 @@ export function regionText(
   return parts.join('\n\n')
 }
 
-/** `before` with the region replaced, or added at the end. The region must be whole: see `regionProblem`. */
+/**
+ * `before` with the region replaced, or added at the end. The region is the last start mark with an end mark behind it, each
+ * on a line of its own: whatever else people cut, copied or wrote stays as it is.
+ */
 export function withRegion(before: string, region: string): string {
-  const whole = `${regionStart}\n${region}\n${regionEnd}`
-  const start = before.indexOf(regionStart)
-  const end = before.indexOf(regionEnd)
-  if (start === -1) {
-    const gap = before.endsWith('\n\n') ? '' : before.endsWith('\n') ? '\n' : '\n\n'
-    return `${before}${before === '' ? '' : gap}${whole}\n`
+  const body = [regionStart, region, regionEnd]
+  const lines = before.split('\n')
+  const end = lines.findLastIndex((line) => line.trim() === regionEnd)
+  const start = lines.slice(0, end + 1).findLastIndex((line) => line.trim() === regionStart)
+  if (end === -1 || start === -1) {
+    const gap =
+      before.endsWith('\n\n') || before === '' ? '' : before.endsWith('\n') ? '\n' : '\n\n'
+    return `${before}${gap}${body.join('\n')}\n`
   }
-  return `${before.slice(0, start)}${whole}${before.slice(end + regionEnd.length)}`
-}
-
-/** What is wrong with the marks of the region: people may have cut or copied them, and what lies between is theirs then. */
-export function regionProblem(path: string, text: string): string | undefined {
-  const marks = text.split('\n').flatMap((line) => {
-    const mark = line.trim()
-    return mark === regionStart || mark === regionEnd ? [mark] : []
-  })
-  const all = text.split(regionStart).length + text.split(regionEnd).length - 2
-  const fine =
-    all === marks.length &&
-    (marks.length === 0 ||
-      (marks.length === 2 && marks[0] === regionStart && marks[1] === regionEnd))
-  return fine
-    ? undefined
-    : `${path} holds marks of Guildhall (${regionStart}, ${regionEnd}) that are no pair; mend or remove them, so that nothing of yours is overwritten.`
+  return [...lines.slice(0, start), ...body, ...lines.slice(end + 1)].join('\n')
 }

@@ -1,8 +1,8 @@
 // A fix after the review: like coding, with the findings as the goal and the whole suite as the judge.
 import { codeFiles, isTestPath, languageOf } from '../project.ts'
-import { baselineOf, refuseUnreadable, seek } from './code.ts'
+import { baselineOf, seek } from './code.ts'
 import { decidersFor } from './deciders.ts'
-import { type Pipeline, projectAt } from './pipeline.ts'
+import { type Pipeline, projectAt, unwritable } from './pipeline.ts'
 
 /** Rewrites the files of the task such that no test breaks. Without files, those the request has changed, at most three. */
 export const fix: Pipeline = async (context) => {
@@ -16,7 +16,8 @@ export const fix: Pipeline = async (context) => {
       ? named
       : changed.filter((path) => !isTestPath(path) && languageOf(path) !== 'unknown').slice(0, 3)
   if (files.length === 0) return { verdict: 'NothingChanged', summary: 'There is no file to fix.' }
-  await refuseUnreadable(context, files)
+  const refusal = await unwritable(context, files)
+  if (refusal !== undefined) return refusal
   const specs = assignment.specs.map(({ path }) => path)
   const deciders = await decidersFor(context, project, specs, files)
   const baseline = await baselineOf(context, project.testFiles)

@@ -52,6 +52,23 @@ export async function deliver(
   return commit
 }
 
+/** The outcome for work that cannot be done as it is asked for; `message` is a sentence that names the file. */
+export function refused(message: string): Outcome {
+  return { verdict: 'Refused', summary: message, failure: { reason: 'Unsupported', message } }
+}
+
+/** The refusal when one of `files` is none that can be written; undefined when all can. No model is asked before. */
+export async function unwritable(
+  { workspace, signal }: PipelineContext,
+  files: readonly string[],
+): Promise<Outcome | undefined> {
+  for (const path of files) {
+    const state = await workspace.stateOf(path, { signal })
+    if (state.kind === 'unreadable') return refused(state.why)
+  }
+  return undefined
+}
+
 /** `4 tests pass`, `2 of 5 tests fail, 1 skipped`, `there are no tests`, `no test was run`. */
 export function countsOf(run: {
   readonly passed: readonly unknown[]

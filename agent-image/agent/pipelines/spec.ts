@@ -2,7 +2,6 @@
 import type { Purpose } from '../../../operator/api/agent-protocol.ts'
 import { chooseBlock, cleanPath } from '../edit/choose-block.ts'
 import { refuse } from '../edit/guards.ts'
-import { TaskFailure } from '../failure.ts'
 import { symbolsOf } from '../edit/symbols.ts'
 import { codeFiles, languageOf, moduleKindAt, type Project, specPath } from '../project.ts'
 import { cut, fenceWord, opening, optionalSection, section, testerRole } from '../prompt.ts'
@@ -13,7 +12,14 @@ import { specProblems } from '../verify/spec-gate.ts'
 import { importsOf, repairImports, specifierFor, stubsFor } from '../verify/spec-imports.ts'
 import { declaredTests, unreportedTests } from '../verify/spec-text.ts'
 import { type TestRun, testId, wholeFile } from '../verify/test-run.ts'
-import { countsOf, deliver, type Pipeline, type PipelineContext, projectAt } from './pipeline.ts'
+import {
+  countsOf,
+  deliver,
+  type Pipeline,
+  type PipelineContext,
+  projectAt,
+  unwritable,
+} from './pipeline.ts'
 
 interface SpecGoal {
   readonly path: string
@@ -43,8 +49,8 @@ export const spec: Pipeline = async (context) => {
       summary: 'The unit has no files that tests of ours can run; it goes without spec tests.',
       notes: [`no tests were written for ${assignment.files.join(', ') || 'this unit'}`],
     }
-  const taken = await context.workspace.stateOf(path, { signal: context.signal })
-  if (taken.kind === 'unreadable') throw new TaskFailure('Unsupported', taken.why)
+  const refusal = await unwritable(context, [path])
+  if (refusal !== undefined) return refusal
   const goal: SpecGoal = { path, files, project }
   const tried: SpecCandidate[] = []
   for (;;) {
