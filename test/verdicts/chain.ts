@@ -1,0 +1,129 @@
+// The way of one unit through the real agent: branch, spec, code, verify, finish, with a real sandbox process, real git over
+// HTTP, the real runners and pipelines. Only the model's answers are scripted.
+import { connectSandbox } from '../../agent-image/agent/sandbox-client.ts'
+import { TaskFailure } from '../../agent-image/agent/failure.ts'
+import type { Outcome } from '../../agent-image/agent/outcome.ts'
+import { branch } from '../../agent-image/agent/pipelines/branch.ts'
+import { code } from '../../agent-image/agent/pipelines/code.ts'
+import { finish } from '../../agent-image/agent/pipelines/finish.ts'
+import type { Pipeline } from '../../agent-image/agent/pipelines/pipeline.ts'
+import { spec } from '../../agent-image/agent/pipelines/spec.ts'
+import { verify } from '../../agent-image/agent/pipelines/verify.ts'
+import { runnerFor } from '../../agent-image/agent/verify/runner.ts'
+import { openWorkspace } from '../../agent-image/agent/workspace.ts'
+import { assignmentFor } from '../../agent-image/testing/assignment.ts'
+import { assets, type TestPod } from '../../agent-image/testing/processes.ts'
+import type { TestForge } from '../../agent-image/testing/repository.ts'
+import { scriptedModel } from '../../agent-image/testing/scripted-model.ts'
+import type { Assignment } from '../../operator/api/agent-protocol.ts'
+import { standingVerdicts, type Verdict } from '../../operator/api/agent-types.ts'
+import { type Entries, forgeWith } from './entries.ts'
+
+export const token = 'sesame'
+export const steps = { branch, spec, code, verify, finish } as const satisfies Readonly<
+  Record<string, Pipeline>
+>
+export type Step = keyof typeof steps
+
+/** What is asked for, and what the model says to it. */
+export interface Story {
+  readonly entries: Entries
+  /** The files of the unit. */
+  readonly files: readonly string[]
+  readonly unit?: string | undefined
+  readonly goal?: string | undefined
+  readonly doneWhen?: string | undefined
+  /** Answers to each question of a step; the last one again and again. */
+  readonly answers: Partial<Record<Step, readonly string[]>>
+  /** Steps that are taken, in order; all by default. */
+  readonly steps?: readonly Step[] | undefined
+}
+
+export interface Told {
+  /** What each step that was taken came to. */
+  readonly outcomes: ReadonlyMap<Step, Outcome>
+  /** What a person is told of the whole: the first verdict that does not stand, else what the last step says. */
+  readonly verdict: Verdict
+  readonly forge: TestForge
+  /** Questions that the model was asked, by step. */
+  readonly asked: ReadonlyMap<Step, number>
+}
+
+/** An answer with one fenced block for each file. */
+export function fenced(files: Readonly<Record<string, string>>): string {
+  return Object.entries(files)
+    .map(([path, text]) => {
+      const ending = path.slice(path.lastIndexOf('.') + 1)
+      const word = { py: 'python', mjs: 'js', cjs: 'js', mts: 'ts', cts: 'ts' }[ending] ?? ending
+      return `${path}\n\`\`\`${word}\n${text}\`\`\`\n`
+    })
+    .join('\n')
+}
+
+/** Takes the steps of a story; a step whose work does not stand is the last. Close the forge when done. */
+export async function tell(
+  story: Story,
+  pod: TestPod,
+  options: { readonly signal: AbortSignal },
+): Promise<Told> {
+  const { signal } = options
+  const forge = await forgeWith(story.entries, token)
+  const sandbox = connectSandbox(pod.socketPath)
+  const outcomes = new Map<Step, Outcome>()
+  const asked = new Map<Step, number>()
+  const unchecked: Assignment['unchecked'] = []
+  const done: Assignment['done'] = []
+  const unit = story.unit ?? 'slug'
+  let verdict: Verdict = 'NothingChanged'
+  for (const step of story.steps ?? (Object.keys(steps) as Step[])) {
+    const assignment = assignmentFor(forge, step, {
+      files: [...story.files],
+      unit,
+      ...(story.goal === undefined ? {} : { goal: story.goal }),
+      ...(story.doneWhen === undefined ? {} : { doneWhen: story.doneWhen }),
+      unchecked: [...unchecked],
+      done: [...done],
+    })
+    const settings = {
+      workspace: pod.workspace,
+      gitRoot: pod.gitRoot,
+      token: () => Promise.resolve(token),
+      protocols: ['http'],
+    }
+    const workspace = await openWorkspace(assignment, settings, sandbox, { signal })
+    const model = scriptedModel(story.answers[step] ?? ['never asked'])
+    try {
+      const outcome = await steps[step]({
+        assignment,
+        agent: 'otto',
+        workspace,
+        runner: runnerFor(workspace, sandbox, assets),
+        model,
+        activity: () => undefined,
+        signal,
+      }).catch(refusalOf)
+      outcomes.set(step, outcome)
+      asked.set(step, model.asked)
+      verdict = outcome.verdict
+      if (!standingVerdicts.has(verdict)) break
+      if (outcome.commit !== undefined) forge.integrate(outcome.commit)
+      if (step === 'code' && verdict === 'Unchecked') unchecked.push({ unit, why: outcome.summary })
+      done.push({ task: assignment.task, action: step, title: '', summary: outcome.summary })
+    } finally {
+      await workspace.close()
+      await sandbox.reset(undefined, { signal })
+    }
+  }
+  return { outcomes, verdict, forge, asked }
+}
+
+/** What the attempt makes of a failure that a pipeline throws. */
+function refusalOf(error: unknown): Outcome {
+  if (!(error instanceof TaskFailure)) throw error
+  return {
+    verdict: error.reason === 'Unsupported' ? 'Refused' : 'ChecksFailed',
+    summary: error.message,
+    evidence: error.evidence,
+    failure: { reason: error.reason, message: error.message },
+  }
+}
