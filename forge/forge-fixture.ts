@@ -10,6 +10,7 @@ import type { Clock } from '../operator/kube/ports.ts'
 import { systemClock, systemRandom } from '../operator/runtime/clock.ts'
 import { createForge, type Forge, type ForgeOptions } from './forge.ts'
 import type { TokenVerdict } from './identity.ts'
+import { systemResolve } from './resolve.ts'
 import { startServer } from './server.ts'
 
 /** One line of the forge's log. */
@@ -138,9 +139,14 @@ async function must(answer: Promise<GitAnswer>): Promise<string> {
   return output
 }
 
+/** A source on this machine: what tests that mirror one allow. */
+export const localSources = { allowedHosts: ['127.0.0.1'], allowPrivate: false } as const
+
 /** Starts a forge with tokens `operator`, `reader`, `agent-1` and `agent-2` (Pods `pod-1`, `pod-2`). */
 export async function startForge(
-  options: Partial<Pick<ForgeOptions, 'maxPushBytes' | 'reserveBytes' | 'data' | 'clock'>> = {},
+  options: Partial<
+    Pick<ForgeOptions, 'maxPushBytes' | 'reserveBytes' | 'data' | 'clock' | 'sources' | 'resolve'>
+  > = {},
 ): Promise<ForgeFixture> {
   const scratch = await mkdtemp(join(tmpdir(), 'guildhall-forge-'))
   const data = options.data ?? join(scratch, 'data')
@@ -175,6 +181,12 @@ export async function startForge(
     log: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
     maxPushBytes: 64 * 1024 * 1024,
     reserveBytes: 1024 * 1024,
+    // Public hosts only, as the chart has it; the variable is for scripts that cannot pass an option.
+    sources: {
+      allowedHosts: (process.env['FORGE_SOURCES_ALLOWED_HOSTS'] ?? '').split(',').filter(Boolean),
+      allowPrivate: false,
+    },
+    resolve: systemResolve,
     environment: process.env,
     signal: end.signal,
     ...options,

@@ -7,6 +7,7 @@ import { writeHooks } from './push-guard.ts'
 import { directoriesUnder, recover } from './recovery.ts'
 import { Repositories } from './repositories.ts'
 import { RepositoryLock } from './repository-lock.ts'
+import { SourceDoor, type Resolve, type SourceHosts } from './source-hosts.ts'
 import type { TaskReader } from './task-reader.ts'
 
 /** What the forge is made of; everything that waits, asks or measures is given. */
@@ -25,6 +26,9 @@ export interface ForgeOptions {
   readonly maxPushBytes: number
   /** Bytes of the volume that always stay free. */
   readonly reserveBytes: number
+  /** Hosts that a mirror source may be on besides public ones. */
+  readonly sources: SourceHosts
+  readonly resolve: Resolve
   /** Environment that git may inherit from (only `passedVariables`). */
   readonly environment: Readonly<Record<string, string | undefined>>
   /** The end of everything, running work included. */
@@ -47,13 +51,20 @@ export interface Forge {
   readonly signal: AbortSignal
 }
 
-/** Prepares the volume, clears away what a crash left, and puts the parts together. */
+const proxyVariables = ['http_proxy', 'https_proxy', 'HTTPS_PROXY'] as const
+
+/**
+ * Prepares the volume, clears away what a crash left, and puts the parts together.
+ * Errors: a sentence that names an allowed host that cannot be read.
+ */
 export async function createForge(options: ForgeOptions): Promise<Forge> {
-  const { data, clock, random, log, tasks, maxPushBytes, signal, templates } = options
+  const { data, clock, random, log, tasks, maxPushBytes, signal, templates, environment } = options
+  const byProxy = proxyVariables.some((name) => (environment[name] ?? '') !== '')
+  const door = new SourceDoor(options.sources, { resolve: options.resolve, byProxy })
   const { root, staging, home } = directoriesUnder(data)
   const removed = await recover({ root, staging, home })
   if (removed.length > 0) log.warn({ removed }, 'cleared away what an earlier run left')
-  const git = createGit({ home, environment: options.environment })
+  const git = createGit({ home, environment })
   const disk = createDiskGuard({ directory: data, reserveBytes: options.reserveBytes })
   const lock = new RepositoryLock()
   return {
@@ -63,7 +74,9 @@ export async function createForge(options: ForgeOptions): Promise<Forge> {
     disk,
     identities: new Identities(options),
     tasks,
-    repositories: new Repositories({ git, disk, lock, clock, random, root, staging, templates }),
+    repositories: new Repositories({
+      ...{ git, disk, lock, door, clock, random, root, staging, templates },
+    }),
     integrator: new Integrator({ git, disk, lock, clock, log }),
     clock,
     log,

@@ -1,6 +1,7 @@
 import { execa } from 'execa'
 import { git as gitNames } from '../operator/api/names.ts'
 import { diskFull, ForgeError, saysNoSpace } from './problem.ts'
+import { isCommitId, isFullRef } from './ref-names.ts'
 
 /** What a finished git command left behind. */
 export interface GitResult {
@@ -65,6 +66,10 @@ export const passedVariables = [
 const settingsOfAll: Readonly<Record<string, string>> = {
   'core.hooksPath': '/dev/null',
   'core.fsmonitor': 'false',
+  // No attributes but the ones of git itself: those of a repository choose merge drivers and filters. Older gits read
+  // none in a bare repository; newer ones take this empty tree in the place of HEAD.
+  'attr.tree': '4b825dc642cb6eb9a060e54bf8d69288fbee4904',
+  'core.attributesFile': '/dev/null',
   // A crash of the machine must not leave a branch that points at nothing.
   'core.fsync': 'committed,reference',
   'credential.helper': '',
@@ -155,7 +160,7 @@ export async function commitAt(
   name: string,
   options: { readonly signal: AbortSignal },
 ): Promise<string | undefined> {
-  if (!/^(?:refs\/[A-Za-z0-9][A-Za-z0-9._/+-]*|[0-9a-f]{40})$/.test(name)) {
+  if (!isFullRef(name) && !isCommitId(name)) {
     throw new ForgeError('BadRequest', `${JSON.stringify(name)} is not a ref or a commit id.`)
   }
   const args = ['rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`]

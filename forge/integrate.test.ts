@@ -11,7 +11,10 @@ const into = 'guild/r1'
 
 let fixture: ForgeFixture
 let base = ''
+/** What each task wrote: the files that its spec would name. */
+const written = new Map<string, Set<string>>()
 beforeEach(async () => {
+  written.clear()
   fixture = await startForge()
   const made = await fixture.call('PUT', api, 'operator', fromTemplate('node'))
   base = String(made.body['head'])
@@ -27,6 +30,7 @@ async function work(task: string, files: Record<string, string>) {
 
 async function push(directory: string, task: string, files: Record<string, string>) {
   const commit = await fixture.commit(directory, files)
+  written.set(task, new Set([...(written.get(task) ?? []), ...Object.keys(files)]))
   const ref = `HEAD:refs/heads/guild-task/${task}/1`
   const pushed = await fixture.git(directory, 'agent-1', 'push', 'origin', ref)
   expect(pushed.exitCode, pushed.output).toBe(0)
@@ -38,6 +42,7 @@ const merge = (task: string, commit: string, more: Partial<Integrate> = {}) =>
     into,
     from: `guild-task/${task}/1`,
     commit,
+    task: { action: 'code', files: [...(written.get(task) ?? [])] },
     subject: `Do ${task}`,
     trailers: [
       { name: 'Guild-Request', value: 'r1' },

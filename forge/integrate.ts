@@ -3,8 +3,9 @@ import type { Clock, Logger } from '../operator/kube/ports.ts'
 import type { DiskGuard } from './disk.ts'
 import { commitAt, type Git, GitError, isAncestor } from './git.ts'
 import { ForgeError } from './problem.ts'
-import { isCommitId, parseResultBranch, parseTaskBranch } from './ref-names.ts'
+import { baseRef, isCommitId, parseResultBranch, parseTaskBranch } from './ref-names.ts'
 import type { RepositoryLock } from './repository-lock.ts'
+import { scopeRefusal } from './scope-check.ts'
 import { commitDates, oneLine } from './template.ts'
 
 /** What integrating needs. */
@@ -19,10 +20,11 @@ export interface IntegratorOptions {
 const maxConflictFiles = 100
 
 /**
- * Merges a task's commit into its request's branch, one at a time per repository.
- * Guarantees: the merge is computed before anything moves; the branch moves in one step and only from the commit the
- * merge was computed for; a repeated call answers `contained`. A merge commit is always made, even where git could
- * move forward, because its trailers are the record of who did the work.
+ * Merges a task's commit into its request's branch, one at a time per repository. Nothing else moves such a branch.
+ * Guarantees: what the task may not change is not merged, whatever its agent reported (`scope.ts`); the merge is
+ * computed before anything moves; the branch moves in one step and only from the commit the merge was computed for; a
+ * repeated call answers `contained`. A merge commit is always made, even where git could move forward, because its
+ * trailers are the record of who did the work.
  */
 export class Integrator {
   readonly #options: IntegratorOptions
@@ -60,9 +62,14 @@ export class Integrator {
     if (tip !== commit) {
       throw new ForgeError('BranchMoved', `${from} is at ${tip}, not at ${commit}.`)
     }
+    const asked = { git, path, target, commit, task: wanted.task, start: startOf(into), signal }
+    const outside = await scopeRefusal(asked)
+    if (outside !== undefined) return { outcome: 'refused', message: outside }
     await disk.room()
     const merge = await mergeTrees(git, path, target, commit, signal)
     if (merge.kind === 'conflict') return { outcome: 'conflict', files: [...merge.files] }
+    const spilt = await scopeRefusal({ ...asked, merged: merge.tree })
+    if (spilt !== undefined) return { outcome: 'refused', message: spilt }
     const merged = await this.#commit(path, merge.tree, target, wanted, signal)
     await this.#tidy(path, signal)
     return { outcome: 'merged', commit: merged }
@@ -126,6 +133,13 @@ export function mergeMessage(wanted: Pick<Integrate, 'subject' | 'trailers' | 'f
   return [`${subject}\n`, ...(trailers.length === 0 ? [] : ['\n', ...trailers])].join('')
 }
 
+/** The ref that keeps where the request's branch began. */
+function startOf(into: string): string {
+  const request = parseResultBranch(into)?.request
+  if (request === undefined) throw new ForgeError('BadRequest', 'into must be guild/<request>.')
+  return baseRef(request)
+}
+
 type Merge =
   | { readonly kind: 'clean'; readonly tree: string }
   | { readonly kind: 'conflict'; readonly files: readonly string[] }
@@ -138,16 +152,11 @@ async function mergeTrees(
   theirs: string,
   signal: AbortSignal,
 ): Promise<Merge> {
-  const base = await git.run(['merge-base', ours, theirs], {
-    repository: path,
-    signal,
-    accept: [0, 1],
-  })
-  if (base.exitCode === 1) {
-    throw new ForgeError('BadRequest', `${theirs} shares no history with the request's branch.`)
-  }
   const args = ['merge-tree', '--write-tree', '-z', '--name-only', '--no-messages', ours, theirs]
-  const { exitCode, stdout } = await git.run(args, { repository: path, signal, accept: [0, 1] })
+  // Without renames every path is merged with itself alone, so that what was allowed is what is merged.
+  const settings = { 'merge.renames': 'false', 'merge.directoryRenames': 'false' }
+  const how = { repository: path, signal, settings, accept: [0, 1] }
+  const { exitCode, stdout } = await git.run(args, how)
   const [tree = '', ...files] = stdout.split('\0').filter((part) => part.trim() !== '')
   if (exitCode === 0) return { kind: 'clean', tree }
   return { kind: 'conflict', files: [...new Set(files)].slice(0, maxConflictFiles) }

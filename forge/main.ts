@@ -5,6 +5,7 @@ import { KubeClient } from '../operator/kube/client.ts'
 import { systemClock, systemRandom } from '../operator/runtime/clock.ts'
 import { createForge } from './forge.ts'
 import { kubeReviewer, kubeTaskReader } from './kubernetes.ts'
+import { systemResolve } from './resolve.ts'
 import { startServer } from './server.ts'
 import { readSettings } from './settings.ts'
 
@@ -29,6 +30,7 @@ const forge = await createForge({
   clock: systemClock,
   random: systemRandom,
   log,
+  resolve: systemResolve,
   environment: env,
   signal: end.signal,
 })

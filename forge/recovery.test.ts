@@ -55,6 +55,7 @@ test('what a killed forge left is cleared away, and work goes on', async () => {
       into: 'guild/r1',
       from: 'guild-task/r1-code/1',
       commit,
+      task: { action: 'code', files: ['a.txt'] },
       subject: 's',
       trailers: [],
     })

@@ -25,23 +25,42 @@ export function parseTaskBranch(
   return task === undefined ? undefined : { task, attempt: Number(attempt) }
 }
 
+/** Below it are refs that clients never see (`transfer.hideRefs`). */
+export const hiddenRefs = 'refs/guildhall'
+
+/** Keeps the commit that the request's branch was made from. */
+export const baseRef = (request: string): string => `${hiddenRefs}/base/${request}`
+
 /** A full commit id in the one spelling git prints. */
 export function isCommitId(text: string): boolean {
   return /^[0-9a-f]{40}$/.test(text)
 }
 
+// What `git check-ref-format` refuses in a name: controls, the blank and the signs of git's revision syntax.
+// oxlint-disable-next-line no-control-regex
+const noRefSign = /[\u0000-\u0020\u007F-\u009F~^:?*[\\]/
+
 /**
- * A branch or tag name that git would accept, stricter than `git check-ref-format`: plain characters only.
- * Guarantees: never an option, never absolute, no `..`, no `@{`, no empty component, none that starts with a dot or ends in `.lock`.
+ * A branch or tag name that git accepts, in any script: the rules of `git check-ref-format --branch`.
+ * Guarantees: never an option, never absolute, no `..`, no `@{`, no control character, no empty component, none that
+ * starts with a dot or ends in `.lock`.
  */
 export function isRefName(name: string): boolean {
-  if (name.length > 200 || !/^[A-Za-z0-9][A-Za-z0-9._/+-]*$/.test(name)) return false
+  return name.length <= 200 && isWellFormed(name)
+}
+
+/** The full name of a branch, a tag or a ref of the forge's own. A source may have longer names than people may give. */
+export function isFullRef(name: string): boolean {
+  return name.startsWith('refs/') && name.length <= 1000 && isWellFormed(name)
+}
+
+function isWellFormed(name: string): boolean {
+  if (noRefSign.test(name) || !name.isWellFormed()) return false
+  if (name.startsWith('-') || name.endsWith('.') || name === '@') return false
+  if (name.includes('..') || name.includes('@{')) return false
   return name
     .split('/')
-    .every(
-      (part) =>
-        part !== '' && !part.startsWith('.') && !/\.(?:lock)?$/.test(part) && !part.includes('..'),
-    )
+    .every((part) => part !== '' && !part.startsWith('.') && !part.endsWith('.lock'))
 }
 
 /** A path inside a commit's tree: relative, with forward slashes, without `.` or `..` as a component. */

@@ -7,7 +7,13 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { systemClock } from '../operator/runtime/clock.ts'
-import { fromTemplate, heldTask, startForge, type ForgeFixture } from './forge-fixture.ts'
+import {
+  fromTemplate,
+  heldTask,
+  localSources,
+  startForge,
+  type ForgeFixture,
+} from './forge-fixture.ts'
 import { decodedBody, runBackend } from './git-http.ts'
 import { routeOf } from './routes.ts'
 
@@ -16,7 +22,7 @@ vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 let fixture: ForgeFixture
 beforeEach(async () => {
-  fixture = await startForge()
+  fixture = await startForge({ sources: localSources })
 })
 afterEach(() => fixture.stop())
 
@@ -61,6 +67,7 @@ describe('from a template', () => {
       into: 'guild/r1',
       from: 'guild-task/r1-code/1',
       commit,
+      task: { action: 'code', files: ['a.js'] },
       subject: 's',
       trailers: [],
     })
@@ -231,7 +238,7 @@ describe('from a git URL', () => {
   test.for([
     ['nobody listens', 'http://127.0.0.1:1/code.git', /Failed to connect|refused/i],
     ['there is no such repository', '/none.git', /not found/],
-    ['it has no commits', '/hollow.git', /no default branch/],
+    ['it has no commits', '/hollow.git', /it is empty/],
     ['the host is unknown', 'http://nowhere.invalid/code.git', /Could not resolve/i],
   ] as const)('SourceUnavailable and nothing left when %s', async ([, address, want]) => {
     const answer = await put('shop', body({ url: new URL(address, url).href }))

@@ -3,19 +3,13 @@ import { join } from 'node:path'
 import type { EnsureRepository, RepositoryState } from '../operator/api/forge-protocol.ts'
 import type { Clock, Random } from '../operator/kube/ports.ts'
 import { whileThereIsRoom, type DiskGuard } from './disk.ts'
+import { fetchAll, type From } from './fetch-source.ts'
 import { commitAt, type Git } from './git.ts'
 import { ForgeError } from './problem.ts'
-import { isRefName, isRepositoryName, parseResultBranch } from './ref-names.ts'
+import { baseRef, isRefName, isRepositoryName, parseResultBranch } from './ref-names.ts'
 import type { RepositoryLock } from './repository-lock.ts'
-import {
-  checkSource,
-  fetchAll,
-  hiddenRefs,
-  resolveStart,
-  sourceLine,
-  upstream,
-  type Source,
-} from './source.ts'
+import type { SourceDoor } from './source-hosts.ts'
+import { checkSource, resolveStart, sourceLine, upstream, type Source } from './source.ts'
 import { commitTemplate, oneLine, packageName } from './template.ts'
 
 /** What making repositories needs. */
@@ -23,6 +17,8 @@ export interface RepositoriesOptions {
   readonly git: Git
   readonly disk: DiskGuard
   readonly lock: RepositoryLock
+  /** Says which hosts a source may be on. */
+  readonly door: SourceDoor
   readonly clock: Clock
   readonly random: Random
   /** Holds `<name>.git`. */
@@ -33,10 +29,10 @@ export interface RepositoriesOptions {
   readonly templates: string
 }
 
-const baseRef = (request: string): string => `${hiddenRefs}/base/${request}`
 const sourceKey = 'guildhall.source'
 const mainBranch = 'main'
 const zeroId = '0'.repeat(40)
+const upstreamPlaces = [upstream.heads, upstream.tags] as const
 
 /** The bare repositories on the volume. */
 export class Repositories {
@@ -114,31 +110,34 @@ export class Repositories {
     const common = { git, repository: path, signal }
     if ('git' in source) {
       const { url, ref } = source.git
-      const defaultBranch = await this.#mirror(path, url, url, false, signal)
-      const places = [upstream.heads, upstream.tags]
-      return resolveStart({ ...common, label: url, ref, defaultBranch, places })
+      const from = { kind: 'url', url, door: this.#options.door } as const
+      const defaultBranch = await this.#mirror(path, { from, label: url, ref }, signal)
+      return resolveStart({ ...common, label: url, ref, defaultBranch, places: upstreamPlaces })
     }
     const symbolic = await this.#run(path, ['symbolic-ref', 'HEAD'], signal)
     const defaultBranch = symbolic.trim().replace(/^refs\/heads\//, '')
     const ref = 'repository' in source ? source.repository.ref : undefined
-    const places = [heads, 'refs/tags/', upstream.heads, upstream.tags]
+    const places = [heads, 'refs/tags/', ...upstreamPlaces]
     return resolveStart({ ...common, label: `repository ${name}`, ref, defaultBranch, places })
   }
 
-  /** Fetches everything and moves the default branch along. Returns the default branch. */
+  /**
+   * Fetches everything and moves the mirror's own branch along: the default branch, or `ref` where the source has none.
+   * Returns the default branch.
+   */
   async #mirror(
     path: string,
-    from: string,
-    label: string,
-    local: boolean,
+    source: { readonly from: From; readonly label: string; readonly ref: string | undefined },
     signal: AbortSignal,
-  ): Promise<string> {
+  ): Promise<string | undefined> {
     const { git } = this.#options
-    const branch = await fetchAll({ git, repository: path, from, label, local, signal })
-    // Odd names, or ones of ours, are still usable as a start; the mirror's own HEAD is called main then.
-    const own = isRefName(branch) && !/^guild(?:-task)?(?:\/|$)/.test(branch) ? branch : mainBranch
-    const args = ['update-ref', `refs/heads/${own}`, `${upstream.heads}${branch}`]
-    await this.#run(path, args, signal)
+    const { label, ref } = source
+    const branch = await fetchAll({ git, repository: path, ...source, signal })
+    const own = branch !== undefined && isOwnName(branch) ? branch : mainBranch
+    const names = { label, ref: branch === undefined ? ref : undefined, defaultBranch: branch }
+    const common = { git, repository: path, signal, places: upstreamPlaces }
+    const commit = await resolveStart({ ...common, ...names })
+    await this.#run(path, ['update-ref', `refs/heads/${own}`, commit], signal)
     await this.#run(path, ['symbolic-ref', 'HEAD', `refs/heads/${own}`], signal)
     return branch
   }
@@ -198,10 +197,14 @@ export class Repositories {
     await git.run([...init, '--end-of-options', draft], { signal })
     await this.#run(draft, ['config', '--local', sourceKey, sourceLine(source)], signal)
     if ('git' in source) {
-      await this.#mirror(draft, source.git.url, source.git.url, false, signal)
+      const { url, ref } = source.git
+      const from = { kind: 'url', url, door: this.#options.door } as const
+      await this.#mirror(draft, { from, label: url, ref }, signal)
     } else if ('repository' in source) {
       const other = source.repository.name
-      await this.#mirror(draft, this.#path(other), `repository ${other}`, true, signal)
+      const from = { kind: 'path', path: this.#path(other) } as const
+      const { ref } = source.repository
+      await this.#mirror(draft, { from, label: `repository ${other}`, ref }, signal)
     } else {
       const commit = await commitTemplate({
         git,
@@ -245,4 +248,9 @@ async function exists(path: string): Promise<boolean> {
       throw error
     },
   )
+}
+
+/** A name that the mirror's own branch may have too. Names of ours are still usable as a start; it is called main then. */
+function isOwnName(branch: string): boolean {
+  return isRefName(branch) && !/^guild(?:-task)?(?:\/|$)/.test(branch)
 }

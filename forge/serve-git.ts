@@ -6,8 +6,8 @@ import { decodedBody, runBackend } from './git-http.ts'
 import { ForgeError, problemOf } from './problem.ts'
 import { refusalReport } from './push-commands.ts'
 import { openPush, pushEnvironment, pushSettings } from './push-guard.ts'
+import { hiddenRefs } from './ref-names.ts'
 import type { Route } from './routes.ts'
-import { hiddenRefs } from './source.ts'
 
 type GitRoute = Extract<Route, { kind: 'git' }>
 

@@ -3,6 +3,9 @@ import { ports } from '../operator/api/names.ts'
 
 const mebibyte = 1024 * 1024
 
+const listOf = (text: string): readonly string[] =>
+  text.split(',').flatMap((part) => (part.trim() === '' ? [] : [part.trim()]))
+
 const schema = z
   .object({
     FORGE_DATA: z.string().min(1),
@@ -13,6 +16,9 @@ const schema = z
     GUILDHALL_READER_SERVICE_ACCOUNT: z.string().min(1).default('guildhall-reader'),
     FORGE_MAX_PUSH_MIB: z.coerce.number().int().min(1).default(256),
     FORGE_RESERVE_MIB: z.coerce.number().int().min(1).default(256),
+    /** Names, addresses and CIDR blocks, with commas between them. */
+    FORGE_SOURCES_ALLOWED_HOSTS: z.string().default(''),
+    FORGE_SOURCES_ALLOW_PRIVATE: z.enum(['true', 'false']).default('false'),
     LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   })
   .transform((variables) => ({
@@ -26,6 +32,10 @@ const schema = z
     },
     maxPushBytes: variables.FORGE_MAX_PUSH_MIB * mebibyte,
     reserveBytes: variables.FORGE_RESERVE_MIB * mebibyte,
+    sources: {
+      allowedHosts: listOf(variables.FORGE_SOURCES_ALLOWED_HOSTS),
+      allowPrivate: variables.FORGE_SOURCES_ALLOW_PRIVATE === 'true',
+    },
     logLevel: variables.LOG_LEVEL,
   }))
 

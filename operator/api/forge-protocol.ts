@@ -14,6 +14,7 @@
 //   GET  /healthz
 // Answers other than 2xx carry `ForgeProblem`.
 import { z } from 'zod'
+import { actions } from './agent-types.ts'
 
 /** Makes a repository and the request's branch, or finds them. The same body again changes nothing. */
 export const ensureRepository = z.object({
@@ -55,12 +56,16 @@ export const treeListing = z.object({
 })
 export type TreeListing = z.infer<typeof treeListing>
 
-/** Merges a task's commit into the request's branch, if it merges cleanly. */
+/** Merges a task's commit into the request's branch, if the task may change what it changes and it merges cleanly. */
 export const integrate = z.object({
   into: z.string(),
   /** The task branch; its tip must be `commit`. */
   from: z.string(),
   commit: z.string().regex(/^[0-9a-f]{40}$/),
+  /** From the spec of the AgentTask: what it may change. Who does not say it may change nothing. */
+  task: z
+    .object({ action: z.enum(actions), files: z.array(z.string()).max(100) })
+    .default({ action: 'verify', files: [] }),
   /** Subject of the merge commit; trailers are added by the forge in this order. */
   subject: z.string().max(200),
   trailers: z.array(z.object({ name: z.string(), value: z.string() })).max(20),
@@ -73,6 +78,8 @@ export const integrateResult = z.discriminatedUnion('outcome', [
   /** It was in `into` already. */
   z.object({ outcome: z.literal('contained'), commit: z.string() }),
   z.object({ outcome: z.literal('conflict'), files: z.array(z.string()) }),
+  /** The commit changes what its task may not; `message` is a sentence that names the path. Nothing moved. */
+  z.object({ outcome: z.literal('refused'), message: z.string() }),
 ])
 export type IntegrateResult = z.infer<typeof integrateResult>
 

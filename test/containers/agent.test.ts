@@ -202,6 +202,7 @@ async function prepareRepository({ forge }: HostSide): Promise<string> {
     into: branch,
     from,
     commit,
+    task: { action: 'spec', files: [] },
     subject: 'Specify wrap',
     trailers: [],
   })

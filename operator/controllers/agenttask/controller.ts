@@ -1,18 +1,17 @@
-import type { FailureReason } from '../../api/failures.ts'
 import type { AgentTask } from '../../api/agent-task.ts'
-import { git, trailers } from '../../api/names.ts'
 import { heldBy } from '../../api/task-state.ts'
-import { ForgeError, type Forge } from '../../forge-client.ts'
+import type { Forge } from '../../forge-client.ts'
 import type { Lines } from '../../hub/lines.ts'
 import { isNotFound } from '../../kube/errors.ts'
 import { refOf } from '../../kube/resource.ts'
 import type { Reconcile } from '../../runtime/controller.ts'
-import { done, requeueAfter, WaitError, type Result } from '../../runtime/outcome.ts'
+import { done, requeueAfter, type Result } from '../../runtime/outcome.ts'
 import { readinessOf } from '../../scheduler/readiness.ts'
 import { Stopwatch } from '../stopwatch.ts'
 import { byHolder, byUid, writeStatus, type World } from '../world.ts'
 import { decideTask, type Holder, type TaskObservation } from './decide.ts'
-import { attemptOver, integrated, type Transition } from './transitions.ts'
+import { mergeResult } from './merge.ts'
+import type { Transition } from './transitions.ts'
 
 /** A holder whose stream was closed for this long has lost its task. */
 export const lostAfterMs = 10_000
@@ -22,7 +21,6 @@ export const returnMs = 30_000
 const settleMs = 5_000
 /** How often a holder is looked at; its silence is no event. */
 const watchMs = 2_000
-const forgePauseMs = 3_000
 
 /** Brings each AgentTask along its life: skips, takes away from lost agents, merges, ends. */
 export function taskReconciler(
@@ -56,7 +54,7 @@ export function taskReconciler(
       case 'write':
         return write(decision.transition)
       case 'integrate':
-        return write(await mergeResult(world, parts.forge, task, signal))
+        return write(await mergeResult(world.clock, parts.forge, task, { signal }))
     }
   }
 }
@@ -153,60 +151,4 @@ export async function writeTransition(
       message: transition.message,
     })
   return written
-}
-
-/** What asking the forge again does not cure: somebody removed the branch, or the two sides do not understand each other. */
-const hopelessMerge: Partial<Record<ForgeError['code'], FailureReason>> = {
-  NotFound: 'PushRejected',
-  BranchMoved: 'PushRejected',
-  BadRequest: 'InternalError',
-  Forbidden: 'InternalError',
-}
-
-/** Merges the accepted commit; the same merge again is `contained`, so a crash in between repeats nothing. */
-async function mergeResult(
-  world: World,
-  forge: Forge,
-  task: AgentTask,
-  signal: AbortSignal,
-): Promise<Transition> {
-  const { result, assignment } = task.status ?? {}
-  if (result?.commit === undefined || assignment === undefined)
-    throw new TypeError(`task ${task.metadata.name} has nothing to merge`)
-  const now = (): number => world.clock.now()
-  try {
-    const merge = await forge.integrate(
-      task.spec.repository,
-      {
-        into: task.spec.branch,
-        from: git.taskBranch(task.metadata.name, assignment.attempt),
-        commit: result.commit,
-        subject: `Merge ${task.spec.title}`.slice(0, 200),
-        trailers: [
-          { name: trailers.request, value: task.spec.requestRef.name },
-          { name: trailers.task, value: task.metadata.name },
-          { name: trailers.agent, value: assignment.agent },
-          { name: trailers.model, value: result.model || 'none' },
-          { name: trailers.attempts, value: String(assignment.attempt) },
-          { name: trailers.verdict, value: result.verdict },
-        ],
-      },
-      { signal },
-    )
-    return merge.outcome === 'conflict'
-      ? attemptOver(
-          task,
-          {
-            reason: 'Conflict',
-            message: `it collides with merged work in ${merge.files.join(', ')}`,
-          },
-          now(),
-        )
-      : integrated(task, merge.commit, now())
-  } catch (error) {
-    if (!(error instanceof ForgeError)) throw error
-    const reason = hopelessMerge[error.code]
-    if (reason !== undefined) return attemptOver(task, { reason, message: error.message }, now())
-    throw new WaitError(forgePauseMs, error.message, { cause: error })
-  }
 }

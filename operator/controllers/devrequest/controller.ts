@@ -21,7 +21,7 @@ import type { FailedPart } from './failed-part.ts'
 import type { RequestObservation } from './observation.ts'
 import type { Planning } from './planning.ts'
 import { stalled, StallDesk, stallPauseMs } from './stall-desk.ts'
-import { forgeStall, modelStall, unknownModel } from './stalls.ts'
+import { forgeStall, modelStall, sourceStall, unknownModel } from './stalls.ts'
 import { finalStatus } from './status.ts'
 
 /** What a DevRequest needs beside the API server. */
@@ -225,7 +225,7 @@ async function prepare(
     return done
   } catch (error) {
     if (!(error instanceof ForgeError)) throw error
-    return stalled(desk, request, forgeStall(error))
+    return stalled(desk, request, sourceStall(error))
   }
 }
 

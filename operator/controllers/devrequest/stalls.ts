@@ -4,6 +4,15 @@ import { ForgeError } from '../../forge-client.ts'
 import { ModelError } from '../../models/errors.ts'
 import type { Stall } from './observation.ts'
 
+/** Words for a forge that cannot make the repository of a request. What is wrong with the source is the request's fault. */
+export function sourceStall(error: ForgeError): Stall {
+  if (error.code !== 'BadRequest') return forgeStall(error)
+  return {
+    reason: requestReasons.InvalidSpec,
+    message: `${error.message} spec.source of a DevRequest cannot change: delete it and make a new one with another source, unless the message says what to set in the chart`,
+  }
+}
+
 /** Words for a forge that cannot do what was asked. */
 export function forgeStall(error: ForgeError): Stall {
   switch (error.code) {

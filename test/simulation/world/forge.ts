@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto'
+import { allowedChanges, type Change } from '../../../forge/scope.ts'
 import type { AgentTask } from '../../../operator/api/agent-task.ts'
 import type { Integrate, IntegrateResult } from '../../../operator/api/forge-protocol.ts'
 import { git } from '../../../operator/api/names.ts'
 import { heldBy } from '../../../operator/api/task-state.ts'
+import { isTestPath } from '../../../operator/api/test-paths.ts'
 import { ForgeError, type Forge } from '../../../operator/forge-client.ts'
 import type { Effects } from './effects.ts'
 import type { SimulatedProcess } from './process.ts'
@@ -14,6 +16,8 @@ export type ForgeFate = 'pass' | 'down' | 'lose'
 interface Branch {
   head: string
   readonly contains: Set<string>
+  /** What the commits of a task branch change. */
+  readonly changes: readonly Change[]
 }
 
 interface Repository {
@@ -35,7 +39,7 @@ export function commitId(...words: readonly string[]): string {
 
 /**
  * The forge in memory, with the rules of the real one that matter here: an agent may push only the branch of the attempt it
- * holds, a merge needs the tip it was asked for, a repeated call changes nothing.
+ * holds, a merge needs the tip it was asked for, only what the task may change is merged, a repeated call changes nothing.
  */
 export class SimulatedForge {
   readonly merges: Merge[] = []
@@ -126,7 +130,8 @@ export class SimulatedForge {
     }
     const repository = this.#repositories.get(task.spec.repository)
     const name = git.taskBranch(task.metadata.name, by.attempt)
-    repository?.branches.set(name, { head: commit, contains: new Set([commit]) })
+    const changes = changesOf(task)
+    repository?.branches.set(name, { head: commit, contains: new Set([commit]), changes })
     return repository !== undefined
   }
 
@@ -137,7 +142,8 @@ export class SimulatedForge {
       this.#repositories.set(name, repository)
     }
     const { base, branches } = repository
-    if (!branches.has(branch)) branches.set(branch, { head: base, contains: new Set() })
+    if (!branches.has(branch))
+      branches.set(branch, { head: base, contains: new Set(), changes: [] })
     return { repository: name, branch, base, head: branches.get(branch)?.head ?? base }
   }
 
@@ -147,11 +153,15 @@ export class SimulatedForge {
     return found
   }
 
-  #integrate(name: string, { into, from, commit, subject }: Integrate): IntegrateResult {
+  #integrate(name: string, wanted: Integrate): IntegrateResult {
+    const { into, from, commit, subject } = wanted
     const target = this.#branch(name, into)
     if (target.contains.has(commit)) return { outcome: 'contained', commit: target.head }
-    if (this.#branch(name, from).head !== commit)
-      throw new ForgeError('BranchMoved', `${from} is not at ${commit}`)
+    const { head, changes } = this.#branch(name, from)
+    if (head !== commit) throw new ForgeError('BranchMoved', `${from} is not at ${commit}`)
+    const scope = { ...wanted.task, wasThere: () => false, changedBefore: new Set<string>() }
+    const outside = allowedChanges(changes, scope)
+    if (outside !== undefined) return { outcome: 'refused', message: outside }
     const task = from.split('/')[1] ?? ''
     const before = this.#conflicted.get(task) ?? 0
     if (before < this.#conflicts(task)) {
@@ -163,4 +173,16 @@ export class SimulatedForge {
     this.merges.push({ into, from, commit })
     return { outcome: 'merged', commit: target.head }
   }
+}
+
+/** What an honest agent commits for a task. */
+function changesOf({ metadata, spec }: AgentTask): readonly Change[] {
+  const written: Readonly<Record<string, readonly string[]>> = {
+    spec: [`test/${metadata.name}.test.js`],
+    code: spec.files.filter((path) => !isTestPath(path)),
+    fix: spec.files.filter((path) => !isTestPath(path)),
+    document: spec.files,
+  }
+  const paths = written[spec.action] ?? []
+  return paths.map((path) => ({ path, oldMode: '000000', newMode: '100644' }))
 }

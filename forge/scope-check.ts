@@ -1,0 +1,86 @@
+import type { Integrate } from '../operator/api/forge-protocol.ts'
+import { commitAt, type Git } from './git.ts'
+import { ForgeError } from './problem.ts'
+import { allowedChanges, readChanges, type Scope } from './scope.ts'
+
+/** A commit that an agent pushed, and where it is to go. */
+export interface ScopeQuestion {
+  readonly git: Git
+  /** The bare repository. */
+  readonly path: string
+  /** Commit of the request's branch as it is now. */
+  readonly target: string
+  readonly commit: string
+  readonly task: Integrate['task']
+  /** Ref that keeps where the request's branch began. */
+  readonly start: string
+  /** The merged tree, when that is asked about instead of the commit. */
+  readonly merged?: string
+  readonly signal: AbortSignal
+}
+
+/** An agent makes one commit; a few more do no harm. */
+const maxCommits = 20
+
+/**
+ * Why the commit, or the tree that was merged from it, is refused, as a sentence; undefined when its task may do this.
+ * A commit is compared with the one it was built on, by git's own objects; each commit on the way is looked at as well,
+ * because the history that is delivered holds all of them.
+ * Errors: BadRequest for a commit that shares no history with the branch.
+ */
+export async function scopeRefusal(question: ScopeQuestion): Promise<string | undefined> {
+  const { target, commit, merged } = question
+  const found = await run(question, ['merge-base', target, commit], [0, 1])
+  const base = found.trim()
+  if (base === '') {
+    throw new ForgeError('BadRequest', `${commit} shares no history with the request's branch.`)
+  }
+  const scope = await scopeOf(question, base)
+  if (merged !== undefined) return allowedChanges(await changes(question, target, merged), scope)
+  const whole = allowedChanges(await changes(question, base, commit), scope)
+  if (whole !== undefined) return whole
+  const limit = `--max-count=${maxCommits + 1}`
+  const list = await run(question, ['rev-list', '--parents', limit, commit, `^${target}`])
+  const commits = list.split('\n').flatMap((line) => (line === '' ? [] : [line.split(' ')]))
+  if (commits.length > maxCommits) return `The branch has more than ${maxCommits} commits.`
+  for (const [id = '', parent, ...others] of commits) {
+    if (parent === undefined || others.length > 0) {
+      return `Commit ${id} has ${others.length === 0 ? 'no parent' : 'several parents'}; an agent builds on the request's branch.`
+    }
+    const step = commits.length === 1 ? [] : await changes(question, parent, id)
+    const why = allowedChanges(step, scope)
+    if (why !== undefined) return `Commit ${id}: ${why}`
+  }
+  return undefined
+}
+
+async function scopeOf(question: ScopeQuestion, base: string): Promise<Scope> {
+  const { git, path, signal, task, start } = question
+  // A branch from before this was kept is taken to begin where the commit was built.
+  const begun = (await commitAt(git, path, start, { signal })) ?? base
+  const { action, files } = task
+  const names = async (args: readonly string[]) =>
+    new Set((await run(question, args)).split('\0').filter((name) => name !== ''))
+  const there =
+    action === 'spec'
+      ? await names(['ls-tree', '-r', '-t', '-z', '--name-only', '--full-tree', begun])
+      : new Set<string>()
+  const changedBefore =
+    action === 'fix' ? await names([...diffTree, '--name-only', begun, base]) : new Set<string>()
+  return { action, files, wasThere: (name) => there.has(name), changedBefore }
+}
+
+// A `.gitmodules` may tell git to overlook a submodule that changed; the flag tells it not to.
+const diffTree = ['diff-tree', '-r', '-z', '--no-renames', '--ignore-submodules=none']
+
+async function changes(question: ScopeQuestion, from: string, to: string) {
+  return readChanges(await run(question, [...diffTree, from, to]))
+}
+
+async function run(
+  { git, path, signal }: ScopeQuestion,
+  args: readonly string[],
+  accept: readonly number[] = [0],
+): Promise<string> {
+  return (await git.run(args, { repository: path, signal, accept })).stdout
+}

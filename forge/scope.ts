@@ -1,0 +1,110 @@
+// What a task may change in its repository: the one place where that is decided.
+import type { Action } from '../operator/api/agent-types.ts'
+import { plainLine } from '../operator/api/plain-text.ts'
+import { isTestPath } from '../operator/api/test-paths.ts'
+
+/** One path that differs between two commits. Modes are git's six octal digits; `000000` where there is no such path. */
+export interface Change {
+  readonly path: string
+  readonly oldMode: string
+  readonly newMode: string
+}
+
+/** What the decision rests on besides the change. */
+export interface Scope {
+  readonly action: Action
+  /** `spec.files` of the AgentTask. */
+  readonly files: readonly string[]
+  /** Whether the path was there when the request began. */
+  readonly wasThere: (path: string) => boolean
+  /** Paths that earlier tasks of the request changed. */
+  readonly changedBefore: ReadonlySet<string>
+}
+
+const absent = '000000'
+const regular: ReadonlySet<string> = new Set(['100644', '100755'])
+const kinds: Readonly<Record<string, string>> = {
+  '120000': 'is a symbolic link',
+  '160000': 'is a submodule',
+}
+
+/**
+ * Why a task may not make this change, as the end of a sentence that begins with the path; undefined when it may.
+ * Only regular files are ever written, no file that is there gets another mode, and none is deleted but a file of the task.
+ */
+export function allowedChange(change: Change, scope: Scope): string | undefined {
+  const { path, oldMode, newMode } = change
+  if (path.includes('\uFFFD')) return 'has a name that is not UTF-8'
+  if (newMode !== absent && !regular.has(newMode)) return kinds[newMode] ?? `has mode ${newMode}`
+  if (oldMode !== absent && newMode !== absent && oldMode !== newMode) {
+    return `has mode ${oldMode}, and the commit makes it ${newMode}`
+  }
+  return allowedPath(change, scope)
+}
+
+function allowedPath({ path, oldMode, newMode }: Change, scope: Scope): string | undefined {
+  const { action, files } = scope
+  const deleted = newMode === absent
+  const named = files.includes(path)
+  switch (action) {
+    case 'code':
+    case 'fix': {
+      if (isTestPath(path)) return 'is a test, which a coding task must leave alone'
+      // Without files of its own a fix repairs what the request wrote.
+      const anything = action === 'fix' && files.every(isTestPath)
+      if (named || (anything && !deleted && oldMode !== absent && scope.changedBefore.has(path))) {
+        return undefined
+      }
+      return deleted ? notDeletable : outside(scope)
+    }
+    case 'spec':
+      if (deleted) return 'is deleted, and a spec task only adds tests'
+      if (scope.wasThere(path))
+        return 'was there before the request, and a spec task only adds tests'
+      return named || isTestPath(path) ? undefined : 'is not the name of a test'
+    case 'document':
+      if (named) return undefined
+      if (deleted) return notDeletable
+      return /^readme(?:\.[a-z]+)?$/i.test(path) ? undefined : outside(scope)
+    case 'branch':
+    case 'verify':
+    case 'review':
+    case 'deploy':
+    case 'finish':
+      return `is changed, and a ${action} task changes nothing`
+  }
+}
+
+const notDeletable = 'is deleted, and the task does not name it'
+
+const outside = ({ files }: Scope): string =>
+  files.length === 0
+    ? 'is changed, and the task names no files'
+    : `is not among the files of the task: ${files.map((file) => plainLine(file, 200)).join(', ')}`
+
+/** Why the changes together are refused, as one sentence that names a path; undefined when they are allowed. */
+export function allowedChanges(changes: readonly Change[], scope: Scope): string | undefined {
+  for (const change of changes) {
+    const why = allowedChange(change, scope)
+    if (why !== undefined) return `${plainLine(change.path, 200)} ${why}.`
+  }
+  if (scope.action !== 'spec' || changes.length < 2) return undefined
+  const paths = changes.slice(0, 5).map(({ path }) => plainLine(path, 200))
+  return `A spec task adds one test file, and the commit has ${changes.length}: ${paths.join(', ')}.`
+}
+
+/** Changes in the format of `git diff-tree -r -z`. */
+export function readChanges(text: string): readonly Change[] {
+  const parts = text.split('\0')
+  const changes: Change[] = []
+  for (let at = 0; at + 1 < parts.length; at += 2) {
+    const [, oldMode, newMode] =
+      /^:(\d{6}) (\d{6}) [0-9a-f]+ [0-9a-f]+ [A-Z]\d*$/.exec(parts[at] ?? '') ?? []
+    const path = parts[at + 1]
+    if (oldMode === undefined || newMode === undefined || path === undefined) {
+      throw new Error('git diff-tree gave a line that is no change')
+    }
+    changes.push({ path, oldMode, newMode })
+  }
+  return changes
+}
