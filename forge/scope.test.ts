@@ -36,7 +36,12 @@ describe('what a task may change', () => {
     ['code', 'another file, deleted', deleted('src/b.js'), 'is deleted'],
     ['code', 'a name that is not UTF-8', added('src/caf\uFFFD.js'), 'not UTF-8'],
     ['fix', 'its file', modified('src/a.js'), undefined],
-    ['fix', 'a file that the request changed, while it has files', modified('src/b.js'), 'is not among'],
+    [
+      'fix',
+      'a file that the request changed, while it has files',
+      modified('src/b.js'),
+      'is not among',
+    ],
     ['spec', 'a new test of any name', added('test/slug-2.test.js'), undefined],
     ['spec', 'a new Python test', added('tests/test_slug.py'), undefined],
     ['spec', 'a new test beside the code', added('src/__tests__/a.jsx'), undefined],
@@ -76,7 +81,11 @@ test.for<readonly [string, Change, string]>([
   ['a file in the place of a link', modified('src/a.js', '120000', '100644'), 'has mode 120000'],
   ['a submodule', added('src/a.js', '160000'), 'is a submodule'],
   ['a submodule at another commit', modified('src/a.js', '160000'), 'is a submodule'],
-  ['a file in the place of a submodule', modified('src/a.js', '160000', '100644'), 'has mode 160000'],
+  [
+    'a file in the place of a submodule',
+    modified('src/a.js', '160000', '100644'),
+    'has mode 160000',
+  ],
   ['the right to be run', modified('src/a.js', '100644', '100755'), 'makes it 100755'],
   ['the right to be run taken away', modified('src/a.js', '100755', '100644'), 'makes it 100644'],
   ['a folder as an entry', added('src/a.js', '040000'), 'has mode 040000'],
@@ -96,7 +105,9 @@ test.for<readonly [string, Change, boolean]>([
 ])('a fix without files may write %s: %s', ([, change, want]) => {
   expect(allowedChange(change, scope('fix', { files: [] })) === undefined).toBe(want)
   // Tests among its files are none that it could write, so it has none either.
-  expect(allowedChange(change, scope('fix', { files: ['test/a.test.js'] })) === undefined).toBe(want)
+  expect(allowedChange(change, scope('fix', { files: ['test/a.test.js'] })) === undefined).toBe(
+    want,
+  )
 })
 
 test('the sentence names the path and what the task may write', () => {

@@ -107,12 +107,12 @@ function readRules(allowedHosts: readonly string[]): Rules {
   const names: string[] = []
   const [v4, v6] = [new BlockList(), new BlockList()]
   for (const entry of allowedHosts) {
-    const [address = '', bits] = entry.replaceAll(/[[\]]/g, '').split('/')
+    const [address = '', bits, ...rest] = entry.replaceAll(/[[\]]/g, '').split('/')
     const version = isIP(address)
     const most = version === 4 ? 32 : 128
     const length = bits === undefined ? most : Number(bits)
     const name = canonicalHost(entry.replace(/^\*\./, ''))
-    if (version !== 0 && /^\d{1,3}$/.test(bits ?? '0') && length <= most) {
+    if (version !== 0 && rest.length === 0 && /^\d{1,3}$/.test(bits ?? '0') && length <= most) {
       if (version === 4) v4.addSubnet(address, length, 'ipv4')
       else v6.addSubnet(address, length, 'ipv6')
     } else if (version === 0 && name !== undefined && isIP(name) === 0) {

@@ -116,7 +116,7 @@ const advertisement = '/info/refs'
 /** Reads the `Location` of the answer to git's first question. `location` may be relative. */
 export function readRedirect(from: SourceUrl, location: string): Redirect {
   const asked = `${urlText({ ...from, path: from.path.replace(/\/$/, '') })}${advertisement}`
-  if (!URL.canParse(location, asked)) return { kind: 'page' }
+  if (location === '' || !URL.canParse(location, asked)) return { kind: 'page' }
   const { protocol, host, pathname } = new URL(location, asked)
   if (!pathname.endsWith(advertisement)) return { kind: 'page' }
   const address = `${protocol}//${host}${pathname.slice(0, -advertisement.length)}`

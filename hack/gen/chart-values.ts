@@ -175,6 +175,22 @@ export const chartValues = z.strictObject({
     egress: passedList(
       'NetworkPolicy egress rules for git servers that spec.source.git mirrors from.',
     ),
+    sources: section(
+      'Which hosts spec.source.git may be on. Public ones always; others must be named here, because whoever may write a DevRequest could otherwise reach into your network.',
+      {
+        allowedHosts: z
+          .array(z.string().regex(/^[^\s,]+$/))
+          .default([])
+          .meta({
+            description:
+              'Hosts that are not public: names (git.corp.example, *.corp.example), addresses, CIDR blocks (10.20.0.0/16). A name is allowed wherever it leads; a name of the cluster (gitea.tools.svc) must be named itself.',
+          }),
+        allowPrivate: flag(
+          false,
+          'Allow every private network and every name of the cluster. Loopback and link-local addresses (the metadata service of a cloud) stay closed unless allowedHosts has them.',
+        ),
+      },
+    ),
     ...placement,
   }),
   ollama: section('The model server in the cluster.', {

@@ -180,6 +180,26 @@ describe.skipIf(helm === '').each(variants)('the chart %s', (_, settings) => {
   })
 })
 
+describe.skipIf(helm === '')('sources of the forge', () => {
+  const environmentOf = (values: readonly string[]) => {
+    const containers = containersOf(renderChart(helm, [...values]))
+    const forge = containers.find(({ name }) => name === 'forge')
+    return Object.fromEntries((forge?.env ?? []).map(({ name, value }) => [name, value]))
+  }
+
+  it('are on public hosts only, unless values say more', () => {
+    expect(environmentOf([])).toMatchObject({
+      FORGE_SOURCES_ALLOWED_HOSTS: '',
+      FORGE_SOURCES_ALLOW_PRIVATE: 'false',
+    })
+    const hosts = 'forge.sources.allowedHosts=["*.corp.example","10.20.0.0/16"]'
+    expect(environmentOf([hosts, 'forge.sources.allowPrivate=true'])).toMatchObject({
+      FORGE_SOURCES_ALLOWED_HOSTS: '*.corp.example,10.20.0.0/16',
+      FORGE_SOURCES_ALLOW_PRIVATE: 'true',
+    })
+  })
+})
+
 describe.skipIf(helm === '')('the images block', () => {
   it('is the only source of images, and global.imageRegistry moves all of them', () => {
     const objects = renderChart(helm, ['global.imageRegistry="mirror.test/x"', ...rehearsal])

@@ -45,10 +45,10 @@ const source = withRules(
             .string()
             .min(8)
             .max(500)
-            .regex(/^(https?|git):\/\/[^\s@]+$/)
+            .regex(/^(https?|git):\/\/[^\s@/?#\\]+([/?][^\s#\\]*)?$/)
             .meta({
               description:
-                'http(s) or git URL without credentials. Only the forge fetches it; it must be reachable from inside the cluster.',
+                'http(s) or git URL without credentials. Only the forge fetches it; a host in a private network or in the cluster must be in forge.sources.allowedHosts of the chart.',
             }),
           ref: refName(
             'Branch, tag or commit to start from; the default branch when empty.',

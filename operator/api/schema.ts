@@ -6,7 +6,10 @@ const dnsLabel = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$'
 /** Path segments that name something: no `.`, no `..`, nothing absolute. */
 export const pathPattern =
   /^\.?[A-Za-z0-9_@+-][A-Za-z0-9_.@+ -]*(\/\.?[A-Za-z0-9_@+-][A-Za-z0-9_.@+ -]*)*$/
-const branchPattern = '^[A-Za-z0-9][A-Za-z0-9._/-]*$'
+/** Names in any script, without what git refuses in a name: controls, blanks, `~^:?*[\\`, and a dot or `-` at the start. */
+const branchPattern =
+  // oxlint-disable-next-line no-control-regex
+  /^[^\x00-\x20\x7f~^:?*[\\/.-][^\x00-\x20\x7f~^:?*[\\/]*(\/[^\x00-\x20\x7f~^:?*[\\/.][^\x00-\x20\x7f~^:?*[\\/]*)*$/
 
 /** A string of 1 to `max` characters. */
 export const text = (max: number, description: string) =>
@@ -28,9 +31,9 @@ export const modelName = (description: string) =>
     .regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]*$/)
     .meta({ description })
 
-/** A git branch or tag name, as far as a pattern can tell; the forge asks git itself. */
+/** A git branch or tag name, as far as a pattern can tell; the forge knows the rest of git's rules. */
 export const refName = (description: string) =>
-  z.string().min(1).max(200).regex(new RegExp(branchPattern)).meta({ description })
+  z.string().min(1).max(200).regex(branchPattern).meta({ description })
 
 /** A path inside the repository, with forward slashes, neither absolute nor leaving it. */
 export const repositoryPath = (description: string) =>

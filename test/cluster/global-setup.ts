@@ -32,6 +32,8 @@ export async function setup(): Promise<void> {
       model: { name: defaultModel, rehearsal: true, openForDownload: false },
       more: {
         agents: { idleSeconds },
+        // A test serves a repository from a Pod of this namespace.
+        forge: { sources: { allowedHosts: [`*.${namespace}.svc`] } },
         models: [
           { name: smallModel, contextTokens: 4096, outputTokens: 1024, tier: 'weak' },
           // Not weak: it is asked to plan.

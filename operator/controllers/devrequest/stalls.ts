@@ -4,12 +4,15 @@ import { ForgeError } from '../../forge-client.ts'
 import { ModelError } from '../../models/errors.ts'
 import type { Stall } from './observation.ts'
 
+/** The forge's sentences have their full stop; what is said about the forge has none. */
+const ended = (text: string): string => (text.endsWith('.') ? text : `${text}.`)
+
 /** Words for a forge that cannot make the repository of a request. What is wrong with the source is the request's fault. */
 export function sourceStall(error: ForgeError): Stall {
   if (error.code !== 'BadRequest') return forgeStall(error)
   return {
     reason: requestReasons.InvalidSpec,
-    message: `${error.message} spec.source of a DevRequest cannot change: delete it and make a new one with another source, unless the message says what to set in the chart`,
+    message: `${ended(error.message)} spec.source of a DevRequest cannot change: delete it and make a new one with another source, unless the message says what to set in the chart`,
   }
 }
 
@@ -19,17 +22,17 @@ export function forgeStall(error: ForgeError): Stall {
     case 'SourceUnavailable':
       return {
         reason: requestReasons.SourceUnavailable,
-        message: `${error.message}. Check spec.source (make a new DevRequest when it is wrong) and that the forge may reach it; it is tried again by itself`,
+        message: `${ended(error.message)} Check spec.source (make a new DevRequest when it is wrong) and that the forge may reach it; it is tried again by itself`,
       }
     case 'DiskFull':
       return {
         reason: requestReasons.ForgeFull,
-        message: `${error.message}. Make room on the volume of statefulset/guildhall-forge, or enlarge its claim; the work goes on by itself then`,
+        message: `${ended(error.message)} Make room on the volume of statefulset/guildhall-forge, or enlarge its claim; the work goes on by itself then`,
       }
     default:
       return {
         reason: requestReasons.ForgeUnavailable,
-        message: `${error.message}. Look at: kubectl logs statefulset/guildhall-forge; it is tried again by itself`,
+        message: `${ended(error.message)} Look at: kubectl logs statefulset/guildhall-forge; it is tried again by itself`,
       }
   }
 }
