@@ -141,6 +141,7 @@ describe.runIf(mayMount)('a volume that is really full', () => {
         into: 'guild/r1',
         from: branch,
         commit,
+        task: { action: 'code', files: ['a.txt'] },
         subject: 's',
         trailers: [],
       })

@@ -23,10 +23,20 @@ const maxRedirects = 5
  * an entry can be written again, so no task could be done in it.
  */
 const harmlessFaults = [
-  ...['badDate', 'badDateOverflow', 'badEmail', 'badName', 'badTagName', 'badTimezone'],
-  ...['missingEmail', 'missingNameBeforeEmail', 'missingSpaceBeforeDate'],
-  ...['missingSpaceBeforeEmail', 'missingTaggerEntry', 'multipleAuthors'],
-  ...['zeroPaddedDate', 'zeroPaddedFilemode'],
+  'badDate',
+  'badDateOverflow',
+  'badEmail',
+  'badName',
+  'badTagName',
+  'badTimezone',
+  'missingEmail',
+  'missingNameBeforeEmail',
+  'missingSpaceBeforeDate',
+  'missingSpaceBeforeEmail',
+  'missingTaggerEntry',
+  'multipleAuthors',
+  'zeroPaddedDate',
+  'zeroPaddedFilemode',
 ] as const
 
 /** Settings for talking to a source: give up on a dead line, look at what comes in, go nowhere but where we were sent. */

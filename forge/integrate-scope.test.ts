@@ -39,8 +39,15 @@ async function offer(
   const from = `guild-task/${task}/1`
   await git('push', '-q', 'origin', `HEAD:refs/heads/${from}`)
   const answer = await fixture.call('POST', '/api/repositories/shop/integrate', 'operator', {
-    ...{ into, from, commit, subject: 's', trailers: [] },
-    task: { action, files },
+    into,
+    from,
+    commit,
+    subject: 's',
+    trailers: [],
+    task: {
+      action,
+      files,
+    },
   })
   return { commit, directory, ...answer }
 }
@@ -152,8 +159,15 @@ test('a spec adds a test of any name, and no spec touches a test of the person',
   const from = 'guild-task/r2-spec/1'
   await fixture.git(directory, 'agent-1', 'push', 'origin', `HEAD:refs/heads/${from}`)
   const answer = await fixture.call('POST', '/api/repositories/shop/integrate', 'operator', {
-    ...{ into: 'guild/r2', from, commit, subject: 's', trailers: [] },
-    task: { action: 'spec', files: ['src/a.js'] },
+    into: 'guild/r2',
+    from,
+    commit,
+    subject: 's',
+    trailers: [],
+    task: {
+      action: 'spec',
+      files: ['src/a.js'],
+    },
   })
   expect(answer.body['message']).toMatch(/^test\/a-2\.test\.js was there before the request/)
 })
@@ -178,8 +192,15 @@ test('a commit on an older state of the branch is judged by what it changes, not
   const from = 'guild-task/r1-late/1'
   await fixture.git(late, 'agent-1', 'push', 'origin', `HEAD:refs/heads/${from}`)
   const answer = await fixture.call('POST', '/api/repositories/shop/integrate', 'operator', {
-    ...{ into, from, commit, subject: 's', trailers: [] },
-    task: { action: 'code', files: ['b.js'] },
+    into,
+    from,
+    commit,
+    subject: 's',
+    trailers: [],
+    task: {
+      action: 'code',
+      files: ['b.js'],
+    },
   })
   expect(answer.body).toMatchObject({ outcome: 'merged' })
 })
@@ -202,8 +223,15 @@ test('what a repository says about merging is not obeyed: no driver, no filter, 
   const from = 'guild-task/r1-late/1'
   await fixture.git(late, 'agent-1', 'push', 'origin', `HEAD:refs/heads/${from}`)
   const answer = await fixture.call('POST', '/api/repositories/shop/integrate', 'operator', {
-    ...{ into, from, commit, subject: 's', trailers: [] },
-    task: { action: 'code', files },
+    into,
+    from,
+    commit,
+    subject: 's',
+    trailers: [],
+    task: {
+      action: 'code',
+      files,
+    },
   })
   expect(answer.body).toEqual({ outcome: 'conflict', files: ['a.js'] })
   await expect(readFile(marker)).rejects.toThrow('ENOENT')

@@ -136,3 +136,16 @@ test('it says which variables are missing', async () => {
   expect(ended.exitCode).not.toBe(0)
   expect(ended.all).toMatch(/set these variables: FORGE_DATA: .*PORT: .*POD_NAMESPACE/)
 })
+
+test.for(['10.0.0.0/99', 'https://git.corp.example', 'git.corp.example:3000'])(
+  'it does not start with %s as a host that sources may be on',
+  async (host) => {
+    const ended = await start({
+      FORGE_DATA: join(directory, 'data'),
+      POD_NAMESPACE: 'team',
+      FORGE_SOURCES_ALLOWED_HOSTS: `git.example.com, ${host}`,
+    })
+    expect(ended.exitCode).not.toBe(0)
+    expect(ended.all).toContain(`FORGE_SOURCES_ALLOWED_HOSTS: "${host}" is not a host name`)
+  },
+)

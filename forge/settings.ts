@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { ports } from '../operator/api/names.ts'
+import { hostsProblem } from './source-hosts.ts'
 
 const mebibyte = 1024 * 1024
 
@@ -17,7 +18,14 @@ const schema = z
     FORGE_MAX_PUSH_MIB: z.coerce.number().int().min(1).default(256),
     FORGE_RESERVE_MIB: z.coerce.number().int().min(1).default(256),
     /** Names, addresses and CIDR blocks, with commas between them. */
-    FORGE_SOURCES_ALLOWED_HOSTS: z.string().default(''),
+    FORGE_SOURCES_ALLOWED_HOSTS: z
+      .string()
+      .default('')
+      .transform(listOf)
+      .superRefine((hosts, context) => {
+        const message = hostsProblem(hosts)
+        if (message !== undefined) context.addIssue({ code: 'custom', message })
+      }),
     FORGE_SOURCES_ALLOW_PRIVATE: z.enum(['true', 'false']).default('false'),
     LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   })
@@ -33,7 +41,7 @@ const schema = z
     maxPushBytes: variables.FORGE_MAX_PUSH_MIB * mebibyte,
     reserveBytes: variables.FORGE_RESERVE_MIB * mebibyte,
     sources: {
-      allowedHosts: listOf(variables.FORGE_SOURCES_ALLOWED_HOSTS),
+      allowedHosts: variables.FORGE_SOURCES_ALLOWED_HOSTS,
       allowPrivate: variables.FORGE_SOURCES_ALLOW_PRIVATE === 'true',
     },
     logLevel: variables.LOG_LEVEL,

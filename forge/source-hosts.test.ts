@@ -68,10 +68,24 @@ const sentence =
 
 describe('hosts that are not fetched from', () => {
   test.for([
-    ...['127.0.0.1', '10.1.2.3', '::1', '::ffff:192.168.0.1', 'fd12::1', '169.254.169.254'],
-    ...['localhost', 'x.localhost', 'kubernetes', 'guildhall-forge', 'vault.prod.svc'],
-    ...['api.default.svc.cluster.local', 'metadata.google.internal', 'nas.local', 'x.svc.my.zone'],
-    ...['git.corp', 'box.lan', 'router.home.arpa'],
+    '127.0.0.1',
+    '10.1.2.3',
+    '::1',
+    '::ffff:192.168.0.1',
+    'fd12::1',
+    '169.254.169.254',
+    'localhost',
+    'x.localhost',
+    'kubernetes',
+    'guildhall-forge',
+    'vault.prod.svc',
+    'api.default.svc.cluster.local',
+    'metadata.google.internal',
+    'nas.local',
+    'x.svc.my.zone',
+    'git.corp',
+    'box.lan',
+    'router.home.arpa',
   ])('%s: refused by its name alone, without a question to anybody', async (host) => {
     const closed = new SourceDoor(
       { allowedHosts: [], allowPrivate: false },

@@ -31,11 +31,22 @@ const blocks = (kind: 'ipv4' | 'ipv6', all: readonly string[]): BlockList => {
 
 // https://www.iana.org/assignments/iana-ipv4-special-registry: what is not globally reachable.
 const localV4 = blocks('ipv4', [
-  ...['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '192.0.0.0/24', '224.0.0.0/3'],
+  '0.0.0.0/8',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '192.0.0.0/24',
+  '224.0.0.0/3',
 ])
 const privateV4 = blocks('ipv4', [
-  ...['10.0.0.0/8', '100.64.0.0/10', '172.16.0.0/12', '192.168.0.0/16', '192.88.99.0/24'],
-  ...['192.0.2.0/24', '198.18.0.0/15', '198.51.100.0/24', '203.0.113.0/24'],
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '192.88.99.0/24',
+  '192.0.2.0/24',
+  '198.18.0.0/15',
+  '198.51.100.0/24',
+  '203.0.113.0/24',
 ])
 // https://www.iana.org/assignments/iana-ipv6-special-registry: only 2000::/3 is handed out, and parts of it lead elsewhere.
 const privateV6 = blocks('ipv6', ['fc00::/7', 'fec0::/10'])
@@ -100,6 +111,16 @@ interface Rules {
   readonly names: readonly string[]
   readonly v4: BlockList
   readonly v6: BlockList
+}
+
+/** What is wrong with `allowedHosts`, as a sentence that names the entry; undefined when nothing is. */
+export function hostsProblem(allowedHosts: readonly string[]): string | undefined {
+  try {
+    readRules(allowedHosts)
+    return undefined
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
 }
 
 /** Reads `allowedHosts`. Errors: a sentence that names the entry that is neither a host, an address nor a block. */

@@ -16,22 +16,21 @@ test.for<readonly [string, string]>([
 })
 
 test.for([
-  ...[
-    'file:///srv/a.git',
-    '/srv/a.git',
-    'ssh://git@x/a',
-    'ext::sh -c x',
-
-    'http://%20/x',
-  ],
-  ...['https://u:p@example.com/a', 'https://token@example.com/a', 'https://example.com/a.git#main'],
-  ...[
-    'git://example.com/x%0d%0aFLUSHALL',
-    'git://example.com/x%00',
-    'http://a\\@b/c',
-    'git://-oX=y/z',
-  ],
-  ...['git://example.com%2f@127.0.0.1/x', `https://example.com/${'a'.repeat(500)}`, ''],
+  'file:///srv/a.git',
+  '/srv/a.git',
+  'ssh://git@x/a',
+  'ext::sh -c x',
+  'http://%20/x',
+  'https://u:p@example.com/a',
+  'https://token@example.com/a',
+  'https://example.com/a.git#main',
+  'git://example.com/x%0d%0aFLUSHALL',
+  'git://example.com/x%00',
+  'http://a\\@b/c',
+  'git://-oX=y/z',
+  'git://example.com%2f@127.0.0.1/x',
+  `https://example.com/${'a'.repeat(500)}`,
+  '',
 ])('%j is refused, with the field to correct', (url) => {
   expect(() => readSourceUrl(url)).toThrow(/spec\.source\.git\.(?:url|ref)\.$/)
 })

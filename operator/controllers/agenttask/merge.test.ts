@@ -15,8 +15,16 @@ const clock = { now: () => now }
 /** A task whose report was accepted; the report says that it changed `said`. */
 function merging(spec: Partial<AgentTask['spec']> = {}, said: readonly string[] = []): AgentTask {
   const result = {
-    ...{ verdict: 'Done' as const, summary: '', commit, files: [...said], evidence: [], tries: 1 },
-    ...{ tokens: 0, durationSeconds: 1, notes: [], model: 'm' },
+    verdict: 'Done' as const,
+    summary: '',
+    commit,
+    files: [...said],
+    evidence: [],
+    tries: 1,
+    tokens: 0,
+    durationSeconds: 1,
+    notes: [],
+    model: 'm',
   }
   return task('a', spec, { ...heldStatus('p1'), result })
 }
