@@ -2,7 +2,7 @@
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { localSources, startForge, type ForgeFixture } from './forge-fixture.ts'
+import { heldTask, localSources, startForge, type ForgeFixture } from './forge-fixture.ts'
 import {
   commitFile,
   gitIn,
@@ -172,6 +172,10 @@ describe('old histories', () => {
     // Agents can work on it: it is cloned and pushed to.
     const work = await fixture.clone('shop', 'agent-1', '--branch', 'guild/r1')
     expect((await fixture.git(work, '', 'rev-parse', 'HEAD')).output).toBe(commit)
+    fixture.tasks.set('r1-code', heldTask('r1-code'))
+    await fixture.commit(work, { 'b.txt': 'b' })
+    const pushed = await fixture.git(work, 'agent-1', 'push', 'origin', 'HEAD:guild-task/r1-code/1')
+    expect(pushed.exitCode, pushed.output).toBe(0)
   })
 
   test('a tag without a tagger, as Linux 2.6.11 has it: fetched', async () => {
@@ -317,6 +321,22 @@ describe('a server that sends git on', () => {
     expect(answer.body['message']).toMatch(want)
     expect(sources.asked.length).toBeLessThan(20)
   })
+})
+
+test('a source of plain files on a web server is fetched too', async () => {
+  const source = await sources.make(one)
+  await source.git('update-server-info')
+  sources.intercept = (request, response) => {
+    const [path = ''] = (request.url ?? '').split('?')
+    readFile(join(source.bare, path.replace(/^\/[^/]+\//, ''))).then(
+      (content) => response.writeHead(200, { 'content-type': 'text/plain' }).end(content),
+      () => response.writeHead(404, { 'content-type': 'text/html' }).end('<html>\n</html>\n'),
+    )
+    return true
+  }
+  const answer = await put(source.url)
+  expect(answer.status, answer.text).toBe(200)
+  expect(answer.body['head']).toBe(await source.git('rev-parse', 'main'))
 })
 
 test('nothing of a source is run: no hook, no setting, no filter, no submodule', async () => {

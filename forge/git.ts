@@ -41,12 +41,20 @@ export class GitError extends Error {
   readonly code = 'git'
   readonly exitCode: number | undefined
   readonly stderr: string
+  /** It said more than is taken in. */
+  readonly tooMuch: boolean
 
-  constructor(subcommand: string, exitCode: number | undefined, stderr: string, cause?: unknown) {
+  constructor(
+    subcommand: string,
+    exitCode: number | undefined,
+    stderr: string,
+    { tooMuch = false, cause }: { readonly tooMuch?: boolean; readonly cause?: unknown } = {},
+  ) {
     const how = exitCode === undefined ? 'was stopped' : `failed with code ${exitCode}`
     super(`git ${subcommand} ${how}: ${stderr.trim().slice(-500)}`, { cause })
     this.exitCode = exitCode
     this.stderr = stderr
+    this.tooMuch = tooMuch
   }
 }
 
@@ -144,7 +152,10 @@ export function createGit(options: {
     signal.throwIfAborted()
     const { exitCode, stdout, stderr } = result
     if (exitCode !== undefined && accept.includes(exitCode)) return { exitCode, stdout, stderr }
-    const failure = new GitError(args[0] ?? '', exitCode, stderr, result.cause)
+    const failure = new GitError(args[0] ?? '', exitCode, stderr, {
+      tooMuch: result.isMaxBuffer,
+      cause: result.cause,
+    })
     throw saysNoSpace(stderr) ? diskFull(failure) : failure
   }
   return { run, environment }

@@ -1,7 +1,7 @@
 import type { Integrate } from '../operator/api/forge-protocol.ts'
-import { commitAt, type Git } from './git.ts'
+import { commitAt, type Git, GitError, type GitRun } from './git.ts'
 import { ForgeError } from './problem.ts'
-import { allowedChanges, readChanges, type Scope } from './scope.ts'
+import { allowedChanges, readChanges, type Change, type Scope } from './scope.ts'
 
 /** A commit that an agent pushed, and where it is to go. */
 export interface ScopeQuestion {
@@ -30,14 +30,13 @@ const maxCommits = 20
  */
 export async function scopeRefusal(question: ScopeQuestion): Promise<string | undefined> {
   const { target, commit, merged } = question
-  const found = await run(question, ['merge-base', target, commit], [0, 1])
+  const found = await run(question, ['merge-base', target, commit], { accept: [0, 1] })
   const base = found.trim()
   if (base === '') {
     throw new ForgeError('BadRequest', `${commit} shares no history with the request's branch.`)
   }
-  const scope = await scopeOf(question, base)
-  if (merged !== undefined) return allowedChanges(await changes(question, target, merged), scope)
-  const whole = allowedChanges(await changes(question, base, commit), scope)
+  if (merged !== undefined) return judge(question, base, target, merged)
+  const whole = await judge(question, base, base, commit)
   if (whole !== undefined) return whole
   const limit = `--max-count=${maxCommits + 1}`
   const list = await run(question, ['rev-list', '--parents', limit, commit, `^${target}`])
@@ -47,40 +46,74 @@ export async function scopeRefusal(question: ScopeQuestion): Promise<string | un
     if (parent === undefined || others.length > 0) {
       return `Commit ${id} has ${others.length === 0 ? 'no parent' : 'several parents'}; an agent builds on the request's branch.`
     }
-    const step = commits.length === 1 ? [] : await changes(question, parent, id)
-    const why = allowedChanges(step, scope)
+    const why = commits.length === 1 ? undefined : await judge(question, base, parent, id)
     if (why !== undefined) return `Commit ${id}: ${why}`
   }
   return undefined
 }
 
-async function scopeOf(question: ScopeQuestion, base: string): Promise<Scope> {
-  const { git, path, signal, task, start } = question
-  // A branch from before this was kept is taken to begin where the commit was built.
-  const begun = (await commitAt(git, path, start, { signal })) ?? base
-  const { action, files } = task
-  const names = async (args: readonly string[]) =>
-    new Set((await run(question, args)).split('\0').filter((name) => name !== ''))
-  const there =
-    action === 'spec'
-      ? await names(['ls-tree', '-r', '-t', '-z', '--name-only', '--full-tree', begun])
-      : new Set<string>()
-  const changedBefore =
-    action === 'fix' ? await names([...diffTree, '--name-only', begun, base]) : new Set<string>()
-  return { action, files, wasThere: (name) => there.has(name), changedBefore }
+/** Why the task may not lead from one tree to the other. `base` is where the request's branch was when it was built on. */
+async function judge(
+  question: ScopeQuestion,
+  base: string,
+  from: string,
+  to: string,
+): Promise<string | undefined> {
+  try {
+    const changes = readChanges(await run(question, [...diffTree, from, to]))
+    return allowedChanges(changes, await scopeOf(question, base, changes))
+  } catch (error) {
+    if (error instanceof GitError && error.tooMuch) return 'The commit changes too many files.'
+    throw error
+  }
 }
 
 // A `.gitmodules` may tell git to overlook a submodule that changed; the flag tells it not to.
 const diffTree = ['diff-tree', '-r', '-z', '--no-renames', '--ignore-submodules=none']
 
-async function changes(question: ScopeQuestion, from: string, to: string) {
-  return readChanges(await run(question, [...diffTree, from, to]))
+async function scopeOf(
+  question: ScopeQuestion,
+  base: string,
+  changes: readonly Change[],
+): Promise<Scope> {
+  const { git, path, signal, task, start } = question
+  // A branch from before this was kept is taken to begin where the commit was built.
+  const begun = (await commitAt(git, path, start, { signal })) ?? base
+  const { action, files } = task
+  // More than one is refused for a spec, so there is no need to ask about all of very many.
+  const paths = changes.slice(0, 50).map((change) => change.path)
+  const there =
+    action === 'spec' && paths.length > 0
+      ? await names(question, [
+          'ls-tree',
+          '-z',
+          '--name-only',
+          '--full-tree',
+          begun,
+          '--',
+          ...paths,
+        ])
+      : new Set<string>()
+  const changedBefore =
+    action === 'fix'
+      ? await names(question, [...diffTree, '--name-only', begun, base])
+      : new Set<string>()
+  return { action, files, wasThere: (name) => there.has(name), changedBefore }
+}
+
+async function names(
+  question: ScopeQuestion,
+  args: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const environment = { GIT_LITERAL_PATHSPECS: '1' }
+  const text = await run(question, args, { environment })
+  return new Set(text.split('\0').filter((name) => name !== ''))
 }
 
 async function run(
   { git, path, signal }: ScopeQuestion,
   args: readonly string[],
-  accept: readonly number[] = [0],
+  how: Pick<GitRun, 'accept' | 'environment'> = {},
 ): Promise<string> {
-  return (await git.run(args, { repository: path, signal, accept })).stdout
+  return (await git.run(args, { repository: path, signal, ...how })).stdout
 }
