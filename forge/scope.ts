@@ -65,7 +65,7 @@ function allowedPath({ path, oldMode, newMode }: Change, scope: Scope): string |
     case 'document':
       if (named) return undefined
       if (deleted) return notDeletable
-      return /^readme(?:\.[a-z]+)?$/i.test(path) ? undefined : outside(scope)
+      return /^readme(?:\.\w+)?$/i.test(path) ? undefined : outside(scope)
     case 'branch':
     case 'verify':
     case 'review':
