@@ -1,6 +1,6 @@
 // One HTTP request over TCP or a unix socket, with a body that is read line by line. node:http has no hidden
 // time-outs; the five minutes of the built-in fetch would cut model calls that wait in a queue.
-import { type IncomingMessage, request as requestHttp } from 'node:http'
+import { type IncomingHttpHeaders, type IncomingMessage, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { after } from './waiting.ts'
 
@@ -12,19 +12,25 @@ export interface HttpRequest {
   readonly headers?: Readonly<Record<string, string>>
   /** Sent as JSON. */
   readonly body?: unknown
+  /** Called for each answer of the kind 1xx that comes before the response, with its headers by lower-case names. */
+  readonly onInformation?: (status: number, headers: IncomingHttpHeaders) => void
 }
 
 /** A response whose body has not been read yet. Read it, or call `drop`. */
 export interface HttpResponse {
   readonly status: number
+  /** A header by its lower-case name; of several the first. */
+  header(name: string): string | undefined
   /** Lines of the body without their ends; empty ones are left out. Throws when the connection breaks. */
   lines(): AsyncGenerator<string>
-  /** The whole body, at most 16 MiB. */
+  /** The whole body, at most 64 MiB. */
   text(): Promise<string>
   drop(): void
 }
 
-const bodyLimit = 16 * 1024 * 1024
+const lineLimit = 16 * 1024 * 1024
+/** The report of a test run is up to 32 MiB, more as JSON. */
+const bodyLimit = 64 * 1024 * 1024
 /** Longer than any connection inside a cluster takes; a Service may still name a Pod that is gone, which never answers. */
 const connectMs = 3_000
 
@@ -40,7 +46,9 @@ export function sendRequest(
     const outgoing = send(url, {
       method: request.method,
       signal: options.signal,
-      ...(request.socketPath === undefined ? {} : { socketPath: request.socketPath }),
+      // A connection of its own: one that was kept open breaks when the server is started again, and would look as if
+      // this request had done that.
+      ...(request.socketPath === undefined ? {} : { socketPath: request.socketPath, agent: false }),
       headers: {
         ...request.headers,
         ...(body === undefined
@@ -57,6 +65,9 @@ export function sendRequest(
       for (const end of ['connect', 'close']) socket.once(end, cancel)
     })
     outgoing.on('error', reject)
+    outgoing.on('information', ({ statusCode, headers }) => {
+      request.onInformation?.(statusCode, headers)
+    })
     outgoing.on('response', (incoming) => resolve(responseOf(incoming)))
     outgoing.end(body)
   })
@@ -67,12 +78,16 @@ function responseOf(incoming: IncomingMessage): HttpResponse {
   incoming.on('error', () => undefined)
   return {
     status: incoming.statusCode ?? 0,
+    header(name) {
+      const value = incoming.headers[name]
+      return Array.isArray(value) ? value[0] : value
+    },
     async *lines() {
       incoming.setEncoding('utf8')
       let pending = ''
       for await (const chunk of incoming as AsyncIterable<string>) {
         pending += chunk
-        if (pending.length > bodyLimit) throw new Error('a line of the response is too long')
+        if (pending.length > lineLimit) throw new Error('a line of the response is too long')
         const whole = pending.split('\n')
         pending = whole.pop() ?? ''
         for (const line of whole) if (line.trim() !== '') yield line
@@ -81,12 +96,14 @@ function responseOf(incoming: IncomingMessage): HttpResponse {
     },
     async text() {
       incoming.setEncoding('utf8')
-      let all = ''
+      const chunks: string[] = []
+      let length = 0
       for await (const chunk of incoming as AsyncIterable<string>) {
-        all += chunk
-        if (all.length > bodyLimit) throw new Error('the response is too long')
+        chunks.push(chunk)
+        length += chunk.length
+        if (length > bodyLimit) throw new Error('the response is too long')
       }
-      return all
+      return chunks.join('')
     },
     drop() {
       incoming.destroy()

@@ -1,33 +1,102 @@
+import { createPublicKey, type KeyObject, randomUUID, verify } from 'node:crypto'
 import { TaskFailure } from './failure.ts'
 import { sendRequest } from './http.ts'
-import { backoffMs, pause } from './waiting.ts'
-import { type ExecRequest, type ExecResult, execResult } from '../sandbox/exec-protocol.ts'
+import { backoffMs, pause, within } from './waiting.ts'
+import {
+  begunStatus,
+  type ExecRequest,
+  type ExecResult,
+  execResult,
+  identified,
+  nonceHeader,
+  requestLimitBytes,
+  type ResetRequest,
+  signatureHeader,
+  signedText,
+} from '../sandbox/exec-protocol.ts'
+
+type Waiting = { readonly signal: AbortSignal }
 
 /** Runs commands where they can do no harm. */
 export interface Sandbox {
-  /** Throws `TaskFailure` InternalError when the sandbox refuses or stays away. */
-  exec(request: ExecRequest, options: { readonly signal: AbortSignal }): Promise<ExecResult>
-  /** Kills what runs there; removes `folder` with the sandbox's rights. Never throws but for `signal`. */
-  reset(folder: string | undefined, options: { readonly signal: AbortSignal }): Promise<void>
+  /**
+   * A command that ends the sandbox, or keeps it from answering, has failed: its result has a signal and no exit code.
+   * Throws `TaskFailure` InternalError when the sandbox refuses or stays away.
+   */
+  exec(request: ExecRequest, options: Waiting): Promise<ExecResult>
+  /**
+   * Kills what runs there and removes what commands left in temporary places; `what` says which folder of the workspace
+   * is removed or emptied besides (text: removed), with the sandbox's rights. Nothing is the end of an attempt. Never
+   * throws but for `signal`.
+   */
+  reset(what: ResetRequest | string | undefined, options: Waiting): Promise<void>
 }
 
-/** A client of the sandbox that listens on `socketPath`. It waits up to 30 seconds for a sandbox that (re)starts. */
+/** How much longer than the command's own limit an answer takes at most: for clearing up before and after it. */
+const graceSeconds = 120
+/** Tries to reach a sandbox that is away, 30 seconds in all: so long a new start takes on a busy node. */
+const tries = 12
+
+/**
+ * A client of the sandbox that listens on `socketPath`. It waits up to 30 seconds for a sandbox that (re)starts.
+ *
+ * The first answer names the sandbox's key, before any project code ran; later answers count only when that key signed
+ * them. A command can end the sandbox's server and listen in its place, but it does not have the key.
+ */
 export function connectSandbox(socketPath: string): Sandbox {
+  let key: KeyObject | undefined
+  const identify = async (signal: AbortSignal): Promise<KeyObject> => {
+    const url = 'http://sandbox/identity'
+    const response = await sendRequest({ method: 'GET', url, socketPath }, { signal })
+    const { publicKey } = identified.parse(JSON.parse(await response.text()))
+    key = createPublicKey({ key: Buffer.from(publicKey, 'base64'), format: 'der', type: 'spki' })
+    return key
+  }
+  /** One try. Throws `Broken` when the command had begun and no true answer came. */
+  const ask = async (path: string, body: unknown, signal: AbortSignal): Promise<unknown> => {
+    const known = key ?? (await identify(signal))
+    const nonce = randomUUID()
+    const request = JSON.stringify(body)
+    const isTrue = (status: number, answer: string, signature: unknown): boolean => {
+      const text = Buffer.from(signedText({ nonce, path, request, status, answer }))
+      return (
+        typeof signature === 'string' && verify(null, text, known, Buffer.from(signature, 'base64'))
+      )
+    }
+    let begun = false
+    try {
+      const response = await sendRequest(
+        {
+          method: 'POST',
+          url: `http://sandbox${path}`,
+          socketPath,
+          headers: { [nonceHeader]: nonce },
+          body,
+          onInformation(status, headers) {
+            if (status === begunStatus) begun ||= isTrue(status, '', headers[signatureHeader])
+          },
+        },
+        { signal },
+      )
+      const answer = await response.text()
+      if (!isTrue(response.status, answer, response.header(signatureHeader)))
+        throw new Error('somebody else listens in its place')
+      if (response.status === 200) return JSON.parse(answer) as unknown
+      throw new TaskFailure('InternalError', `the sandbox refused: ${answer.slice(0, 500)}`)
+    } catch (error) {
+      if (signal.aborted || error instanceof TaskFailure || !begun) throw error
+      throw new Broken('the connection broke while the command ran', { cause: error })
+    }
+  }
   const call = async (path: string, body: unknown, signal: AbortSignal): Promise<unknown> => {
+    if (Buffer.byteLength(JSON.stringify(body)) > requestLimitBytes)
+      throw new TaskFailure('InternalError', `a request to the sandbox is larger than 2 MiB`)
     for (let count = 0; ; count++) {
       try {
-        const response = await sendRequest(
-          { method: 'POST', url: `http://sandbox${path}`, socketPath, body },
-          { signal },
-        )
-        const text = await response.text()
-        if (response.status === 200) return JSON.parse(text) as unknown
-        throw new TaskFailure('InternalError', `the sandbox refused: ${text.slice(0, 500)}`)
+        return await ask(path, body, signal)
       } catch (error) {
-        if (signal.aborted || error instanceof TaskFailure) throw error
-        // A command that broke the sandbox must not be given many chances to do so again.
-        const away = isAway(error)
-        if (count >= (away ? 12 : 1))
+        if (signal.aborted || error instanceof TaskFailure || error instanceof Broken) throw error
+        if (count >= tries)
           throw new TaskFailure(
             'InternalError',
             `the sandbox does not answer: ${error instanceof Error ? error.message : ''}`,
@@ -41,10 +110,21 @@ export function connectSandbox(socketPath: string): Sandbox {
     }
   }
   return {
-    exec: async (request, { signal }) => execResult.parse(await call('/exec', request, signal)),
-    reset: async (folder, { signal }) => {
+    async exec(request, { signal }) {
+      const late = within((request.timeoutSeconds + graceSeconds) * 1000)
       try {
-        await call('/reset', folder === undefined ? {} : { remove: folder }, signal)
+        return execResult.parse(await call('/exec', request, AbortSignal.any([signal, late])))
+      } catch (error) {
+        if (signal.aborted) throw error
+        if (late.aborted) return lost('The sandbox did not answer in time.', true)
+        if (error instanceof Broken)
+          return lost('The sandbox ended while the command ran: the command ended it.', false)
+        throw error
+      }
+    },
+    async reset(what, { signal }) {
+      try {
+        await call('/reset', typeof what === 'string' ? { remove: what } : (what ?? {}), signal)
       } catch (error) {
         if (signal.aborted) throw error
       }
@@ -52,7 +132,17 @@ export function connectSandbox(socketPath: string): Sandbox {
   }
 }
 
-function isAway(error: unknown): boolean {
-  const code = (error as { code?: unknown }).code
-  return code === 'ENOENT' || code === 'ECONNREFUSED'
+/** The command had begun and nobody will ever tell what became of it. */
+class Broken extends Error {}
+
+/** What is known of a command without an answer: that it did not end well. */
+function lost(problem: string, timedOut: boolean): ExecResult {
+  return {
+    signal: 'SIGKILL',
+    timedOut,
+    stdout: '',
+    stderr: `${problem} Nothing is known of what it printed.`,
+    strays: 0,
+    durationMs: 0,
+  }
 }

@@ -1,12 +1,18 @@
 // Runs one command: no shell, own process group, fixed environment, everything it started is dead afterwards.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { chmod, mkdtemp, readFile, realpath, rm, stat } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { constants, writeFileSync } from 'node:fs'
+import { mkdtemp, open, realpath } from 'node:fs/promises'
 import { dirname, isAbsolute, join, sep } from 'node:path'
 import { BoundedOutput } from './bounded-output.ts'
-import { type CheckedExecRequest, type ExecResult, reportPlaceholder } from './exec-protocol.ts'
-import { killStrays } from './process-table.ts'
+import {
+  type CheckedExecRequest,
+  type ExecResult,
+  reportLimitBytes,
+  reportPlaceholder,
+} from './exec-protocol.ts'
+import { excessOf, type Limits, usagesOf, withLimits } from './limits.ts'
+import { killAll, killStrays } from './process-table.ts'
+import { removeTree, type Scratch } from './tidying.ts'
 
 /** The caller asked for something that is not allowed; `message` says what. */
 export class RefusedExec extends Error {
@@ -16,17 +22,26 @@ export class RefusedExec extends Error {
 /** Where commands may run, and whose processes are ours. */
 export interface ExecSettings {
   readonly workspace: string
+  readonly scratch: Scratch
+  readonly limits: Limits
+  /** Path of the Node that commands find as `node`. */
+  readonly node: string
   /** `NAME=value`, unlike any other sandbox's: in the environment of every command, so that strays are known by it. */
   readonly marker: string
   /** See `StrayRule.ownsNamespace`. */
   readonly ownsNamespace: boolean
 }
 
-const reportLimitBytes = 8 * 1024 * 1024
-const prlimit = ['/usr/bin/prlimit', '/bin/prlimit'].find((path) => existsSync(path))
+/** How often a command's memory and processes are counted. Memory is taken at some 3 GiB a second. */
+const lookMs = 25
+/** A process in an uninterruptible wait does not end when it is killed; the command's result does not wait for it. */
+const deathMs = 5_000
+/** Characters of a report in JSON: 64 MiB less both output streams at their longest. */
+const answerLimit = 50 * 1024 * 1024
 
 /**
- * Runs `request` and waits for its end, its time-out or `signal`.
+ * Runs `request` and waits for its end, its time-out or `signal`. The command finds an empty TMPDIR and nothing that an
+ * earlier command left in places for temporary files.
  * Throws `RefusedExec` when `cwd` is not within the workspace. A program that cannot be started is a result (127).
  */
 export async function runCommand(
@@ -35,12 +50,13 @@ export async function runCommand(
   options: { readonly signal: AbortSignal },
 ): Promise<ExecResult> {
   const cwd = await insideWorkspace(request.cwd, settings.workspace)
-  const scratch = await mkdtemp(join(tmpdir(), 'exec-'))
-  await chmod(scratch, 0o700)
+  await settings.scratch.clear()
+  // mkdtemp gives it to our user alone.
+  const folder = await mkdtemp(join(settings.scratch.root, 'exec-'))
   try {
-    return await runIn(scratch, cwd, request, settings, options.signal)
+    return await runIn(folder, cwd, request, settings, options.signal)
   } finally {
-    await rm(scratch, { recursive: true, force: true }).catch(() => undefined)
+    await removeTree(folder)
   }
 }
 
@@ -57,32 +73,35 @@ export async function insideWorkspace(path: string, workspace: string): Promise<
 }
 
 async function runIn(
-  scratch: string,
+  folder: string,
   cwd: string,
   request: CheckedExecRequest,
   settings: ExecSettings,
   signal: AbortSignal,
 ): Promise<ExecResult> {
   const startedAt = performance.now()
-  const reportPath = join(scratch, 'report')
+  const reportPath = join(folder, 'report')
   const stdout = new BoundedOutput(request.outputBytes)
   const stderr = new BoundedOutput(request.outputBytes)
   const argv = request.argv.map((word) => (word === reportPlaceholder ? reportPath : word))
-  const [program = '', ...words] = withLimits(argv)
+  const [program = '', ...words] = withLimits(argv, settings.limits)
   const child = spawn(program, words, {
     cwd,
-    env: environment(scratch, settings.marker, request.env),
+    env: environment(folder, settings, request.env),
     // A session of its own: one signal reaches the command and all that did not run away on purpose.
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],
   })
+  if (child.pid !== undefined) offerToKernel(child.pid)
   child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk))
   child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk))
   // A command that does not read its input closes the pipe; that is its right.
   child.stdin.on('error', () => undefined)
   child.stdin.end(request.stdin)
 
+  const watch = watchUsage(child.pid, settings.limits)
   const end = await waitForEnd(child, request.timeoutSeconds * 1000, signal)
+  const problems = [...(end.problem === undefined ? [] : [end.problem]), ...watch.stop()]
   killGroup(child.pid)
   const strays = await killStrays(settings.marker, {
     self: process.pid,
@@ -97,10 +116,39 @@ async function runIn(
     ...(end.signal === undefined ? {} : { signal: end.signal }),
     timedOut: end.timedOut,
     stdout: stdout.text(),
-    stderr: end.problem === undefined ? stderr.text() : `${end.problem}\n${stderr.text()}`,
+    stderr: [...problems, stderr.text()].join('\n'),
     ...(report === undefined ? {} : { report }),
     strays: strays.killed,
     durationMs: Math.round(performance.now() - startedAt),
+  }
+}
+
+/** When memory is short in spite of the limits, the kernel should take a process of the command, not the server. */
+function offerToKernel(pid: number): void {
+  try {
+    writeFileSync(`/proc/${pid}/oom_score_adj`, '1000')
+  } catch {
+    // It ended already.
+  }
+}
+
+/** Ends processes that use too much; `stop` returns a sentence for each kind of excess. */
+function watchUsage(leader: number | undefined, limits: Limits): { stop(): readonly string[] } {
+  const problems = new Set<string>()
+  const timer = setInterval(() => {
+    if (leader === undefined) return
+    const excess = excessOf(usagesOf(leader, limits), limits)
+    if (excess.kind === 'none') return
+    problems.add(excess.problem)
+    if (excess.kind === 'memory') kill(excess.pid)
+    else if (limits.ownUser) killAll()
+    else killGroup(leader)
+  }, lookMs)
+  return {
+    stop() {
+      clearInterval(timer)
+      return [...problems]
+    },
   }
 }
 
@@ -114,18 +162,27 @@ interface End {
 function waitForEnd(child: ChildProcess, timeoutMs: number, signal: AbortSignal): Promise<End> {
   return new Promise((resolve) => {
     let timedOut = false
+    let undying: NodeJS.Timeout | undefined
+    const stop = (): void => {
+      killGroup(child.pid)
+      undying ??= setTimeout(
+        () =>
+          settle({ signal: 'SIGKILL', timedOut, problem: 'It did not die when it was killed.' }),
+        deathMs,
+      )
+    }
     const timer = setTimeout(() => {
       timedOut = true
-      killGroup(child.pid)
+      stop()
     }, timeoutMs)
-    const stop = (): void => killGroup(child.pid)
-    if (signal.aborted) stop()
-    signal.addEventListener('abort', stop)
     const settle = (end: End): void => {
       clearTimeout(timer)
+      clearTimeout(undying)
       signal.removeEventListener('abort', stop)
       resolve(end)
     }
+    if (signal.aborted) stop()
+    signal.addEventListener('abort', stop)
     child.once('error', (error) =>
       settle({ exitCode: 127, timedOut, problem: `cannot start: ${error.message}` }),
     )
@@ -140,11 +197,14 @@ function waitForEnd(child: ChildProcess, timeoutMs: number, signal: AbortSignal)
 }
 
 function killGroup(pid: number | undefined): void {
-  if (pid === undefined) return
+  if (pid !== undefined) kill(-pid)
+}
+
+function kill(pid: number): void {
   try {
-    process.kill(-pid, 'SIGKILL')
+    process.kill(pid, 'SIGKILL')
   } catch {
-    // The whole group is gone already.
+    // It is gone already.
   }
 }
 
@@ -167,11 +227,18 @@ async function drained(child: ChildProcess): Promise<void> {
   for (const stream of streams) stream.destroy()
 }
 
+/** A link in the report's place must not lead elsewhere, and a fifo must not keep us waiting for a writer. */
 async function readReport(path: string): Promise<string | undefined> {
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
   try {
-    const info = await stat(path)
+    await using file = await open(path, flags)
+    const info = await file.stat()
     if (!info.isFile() || info.size > reportLimitBytes) return undefined
-    return await readFile(path, 'utf8')
+    const bytes = Buffer.alloc(info.size)
+    const { bytesRead } = await file.read(bytes, 0, bytes.length, 0)
+    const text = bytes.toString('utf8', 0, bytesRead)
+    // A control character is up to six in JSON, and the agent reads 64 MiB of an answer.
+    return bytesRead > 8_000_000 && JSON.stringify(text).length > answerLimit ? undefined : text
   } catch {
     return undefined
   }
@@ -179,8 +246,8 @@ async function readReport(path: string): Promise<string | undefined> {
 
 /** Nothing of our own environment goes in, so no secret can, whatever was put into the container. */
 function environment(
-  scratch: string,
-  marker: string,
+  folder: string,
+  { marker, node }: ExecSettings,
   asked: CheckedExecRequest['env'],
 ): Record<string, string> {
   const [name = '', value = ''] = marker.split('=')
@@ -191,19 +258,10 @@ function environment(
     NO_COLOR: '1',
     PYTHONDONTWRITEBYTECODE: '1',
     PYTHONUNBUFFERED: '1',
-    PATH: `${dirname(process.execPath)}:/usr/local/bin:/usr/bin:/bin`,
+    PATH: `${dirname(node)}:/usr/local/bin:/usr/bin:/bin`,
     ...asked,
-    HOME: scratch,
-    TMPDIR: scratch,
+    HOME: folder,
+    TMPDIR: folder,
     [name]: value,
   }
-}
-
-/**
- * Limits that the kernel holds for each process, where the machine has `prlimit`: no core files, files of at most
- * 1 GiB. Memory and the number of processes are limits of the container.
- */
-function withLimits(argv: readonly string[]): readonly string[] {
-  if (prlimit === undefined) return argv
-  return [prlimit, '--core=0', '--fsize=1073741824', '--nofile=4096', '--', ...argv]
 }

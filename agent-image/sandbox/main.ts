@@ -1,18 +1,42 @@
-// The sandbox container's process: runs the project's commands for the agent, and holds nothing worth stealing.
+// The sandbox container's server: runs the project's commands for the agent, and holds nothing worth stealing.
+import { existsSync, readlinkSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { takeIdentity } from './identity.ts'
+import { limitsHere } from './limits.ts'
 import { startSandbox } from './server.ts'
+import { scratchOf } from './tidying.ts'
+
+// A command may send SIGUSR1, at which Node would open its inspector and so hand this process over. Node is started with
+// --disable-sigusr1; this is for whoever starts it without, and keeps the signal from ending the process with it.
+process.on('SIGUSR1', () => undefined)
+
+const python = ['/usr/bin/python3', '/usr/local/bin/python3'].find((path) => existsSync(path))
+// Process 1 has duties that Node does not know: see sandbox-init.py. This process becomes that one.
+if (process.pid === 1 && python !== undefined) {
+  const init = fileURLToPath(new URL('./sandbox-init.py', import.meta.url))
+  const own = [
+    ...process.execArgv.filter((flag) => flag !== safe()),
+    safe(),
+    ...process.argv.slice(1),
+  ]
+  process.execve?.(python, [python, '-I', '-S', init, process.execPath, ...own], process.env)
+}
 
 const socketPath = process.env['GUILDHALL_SANDBOX_SOCKET'] ?? '/run/guildhall/sandbox.sock'
 const workspace = process.env['GUILDHALL_WORKSPACE'] ?? '/workspace'
+const key = process.env['GUILDHALL_SANDBOX_KEY']
 
 // Files must be writable by the agent's user, which shares only the group.
 process.umask(0o002)
-const ownsUser = process.env['GUILDHALL_SANDBOX_OWNS_USER'] === 'true' && process.getuid?.() !== 0
+const ownsNamespace = isBelowInit()
 const sandbox = await startSandbox({
   socketPath,
   workspace,
-  // Process 1 has a process namespace of its own: all that runs in it was started by a command. Where the container's
-  // first process is an init, the Pod says so, and only for a user that is not root.
-  ownsNamespace: process.pid === 1 || ownsUser,
+  ownsNamespace,
+  node: process.env['GUILDHALL_SANDBOX_NODE'] ?? process.execPath,
+  identity: takeIdentity(key === undefined ? undefined : Number(key)),
+  limits: limitsHere(ownsNamespace),
+  scratch: scratchOf(ownsNamespace ? placesOfInit() : [], socketPath),
 })
 console.log(JSON.stringify({ level: 'info', msg: 'sandbox listens', socketPath, workspace }))
 
@@ -25,3 +49,23 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const)
       () => process.exit(1),
     )
   })
+
+/**
+ * Whether all processes that can be seen were started for commands: our parent is process 1, says that it is our init,
+ * and /proc shows this namespace and no other one, whose process ids would be those of strangers.
+ */
+function isBelowInit(): boolean {
+  return (
+    process.env['GUILDHALL_SANDBOX_OWNS_NAMESPACE'] === 'true' &&
+    process.ppid === 1 &&
+    readlinkSync('/proc/self') === String(process.pid)
+  )
+}
+
+function placesOfInit(): readonly string[] {
+  return (process.env['GUILDHALL_SANDBOX_PLACES'] ?? '').split(':').filter((path) => path !== '')
+}
+
+function safe(): string {
+  return '--disable-sigusr1'
+}

@@ -1,24 +1,38 @@
 // The sandbox's HTTP server. It survives whatever is sent to it; a bad request is an answer, never an exception.
 import { randomUUID } from 'node:crypto'
-import { chmodSync, rmSync, statSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { chmodSync, lstatSync } from 'node:fs'
+import { realpath } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { z } from 'zod'
 import { type ExecSettings, insideWorkspace, RefusedExec, runCommand } from './exec.ts'
-import { execRequest, resetRequest } from './exec-protocol.ts'
+import {
+  begunStatus,
+  execRequest,
+  nonceHeader,
+  requestLimitBytes,
+  resetRequest,
+  type ResetRequest,
+  signatureHeader,
+  signedText,
+} from './exec-protocol.ts'
+import type { Identity } from './identity.ts'
 import { killStrays } from './process-table.ts'
+import { emptyFolder, removeOwn, removeTree } from './tidying.ts'
 
 export interface SandboxSettings extends Omit<ExecSettings, 'marker'> {
   /** Path of the unix socket; an old one in its place is removed. */
   readonly socketPath: string
+  readonly identity: Identity
 }
+
+/** The header that signs an answer to the request at hand; none when the caller asked for none. */
+type Seal = (status: number, answer: string) => Readonly<Record<string, string>>
 
 /** A running sandbox. `close` kills what runs and frees the socket. */
 export interface Sandbox {
   close(): Promise<void>
 }
-
-const bodyLimitBytes = 1024 * 1024
 
 /** Starts the server and resolves when it listens. Throws when the socket cannot be made. */
 export async function startSandbox(settings: SandboxSettings): Promise<Sandbox> {
@@ -32,8 +46,11 @@ export async function startSandbox(settings: SandboxSettings): Promise<Sandbox> 
     return mine
   }
 
-  const routes: Record<string, (body: unknown, response: ServerResponse) => Promise<unknown>> = {
-    'POST /exec': async (body, response) => {
+  const routes: Record<
+    string,
+    (body: unknown, response: ServerResponse, seal: Seal) => Promise<unknown>
+  > = {
+    'POST /exec': async (body, response, seal) => {
       const request = execRequest.parse(body)
       return inTurn(async () => {
         const stop = new AbortController()
@@ -41,8 +58,10 @@ export async function startSandbox(settings: SandboxSettings): Promise<Sandbox> 
         // The agent hung up: nobody wants the result, so the command need not run on.
         const hungUp = (): void => stop.abort()
         response.once('close', hungUp)
-        if (response.destroyed) stop.abort()
         try {
+          if (response.destroyed) throw new RefusedExec('nobody waits for the result')
+          // From here on the agent takes a broken connection for the doing of this command.
+          response.writeEarlyHints({ link: '</exec>; rel=self', ...seal(begunStatus, '') })
           return await runCommand(request, { ...settings, marker }, { signal: stop.signal })
         } finally {
           response.removeListener('close', hungUp)
@@ -60,21 +79,42 @@ export async function startSandbox(settings: SandboxSettings): Promise<Sandbox> 
           ownsNamespace: settings.ownsNamespace,
           uid: process.getuid?.() ?? -1,
         })
-        if (request.remove !== undefined) await removeFolder(request.remove, settings.workspace)
+        await settings.scratch.clear()
+        await removeLeft(request, settings)
+        await keepSocket()
         return {}
       })
     },
+    'GET /identity': () => Promise.resolve({ publicKey: settings.identity.publicKey }),
     'GET /healthz': () => Promise.resolve({}),
   }
 
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const route = routes[`${request.method ?? ''} ${request.url ?? ''}`]
-    if (!route) return answer(response, 404, { code: 'NotFound', message: 'no such route' })
+    const path = request.url ?? ''
+    const nonce = request.headers[nonceHeader]
+    let text = ''
+    const seal: Seal = (status, answer) =>
+      typeof nonce === 'string'
+        ? {
+            [signatureHeader]: settings.identity.sign(
+              signedText({ nonce, path, request: text, status, answer }),
+            ),
+          }
+        : {}
+    const answer = (status: number, body: unknown): void => {
+      if (response.destroyed || response.headersSent) return
+      const said = JSON.stringify(body)
+      response.writeHead(status, { 'content-type': 'application/json', ...seal(status, said) })
+      response.end(said)
+    }
     try {
-      const body = request.method === 'GET' ? undefined : await readBody(request)
-      answer(response, 200, await route(body, response))
+      const route = routes[`${request.method ?? ''} ${path}`]
+      text = await readBody(request)
+      if (!route) return answer(404, { code: 'NotFound', message: 'no such route' })
+      const body = request.method === 'GET' ? undefined : parseBody(text)
+      answer(200, await route(body, response, seal))
     } catch (error) {
-      answer(response, ...problemOf(error))
+      answer(...problemOf(error))
     }
   }
 
@@ -94,9 +134,14 @@ export async function startSandbox(settings: SandboxSettings): Promise<Sandbox> 
   /** A command can remove our socket or put its own in the place; the true one comes back before the next command. */
   async function keepSocket(): Promise<void> {
     if (socketInode(settings.socketPath) === inode) return
-    // The old server is left to finish the answer it is giving; it is unreachable for anybody else.
+    // First of all, because closing removes whatever has the path. Connections stay until their answers are given.
+    server.close()
     server = listenable()
-    inode = await listen(server, settings.socketPath)
+    inode = await listen(server, settings.socketPath).catch((error: unknown) => {
+      // Nobody can reach this server any more; process 1 starts another one.
+      console.error('sandbox server lost its socket', error)
+      process.exit(1)
+    })
   }
 
   return {
@@ -107,20 +152,21 @@ export async function startSandbox(settings: SandboxSettings): Promise<Sandbox> 
         server.close(() => resolve())
         server.closeAllConnections()
       })
+      await settings.scratch.close()
     },
   }
 }
 
 function socketInode(path: string): number | undefined {
   try {
-    return statSync(path).ino
+    return lstatSync(path).ino
   } catch {
     return undefined
   }
 }
 
 async function listen(server: Server, path: string): Promise<number> {
-  rmSync(path, { recursive: true, force: true })
+  await removeTree(path)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(path, () => {
@@ -131,32 +177,59 @@ async function listen(server: Server, path: string): Promise<number> {
   })
   // The agent runs as another user; the group is the one thing they share.
   chmodSync(path, 0o660)
-  return statSync(path).ino
+  return lstatSync(path).ino
 }
 
-async function removeFolder(path: string, workspace: string): Promise<void> {
-  const real = await insideWorkspace(path, workspace).catch((error: unknown) => {
+/** Does what a reset asks for; what belongs to the agent's user stays, and it removes that itself. */
+async function removeLeft(
+  { remove, empty }: ResetRequest,
+  { workspace, ownsNamespace }: SandboxSettings,
+): Promise<void> {
+  if (remove !== undefined) {
+    const path = await entryOf(remove, workspace)
+    if (path !== undefined) await removeTree(path)
+  }
+  if (empty !== undefined) {
+    const path = await entryOf(empty, workspace)
+    if (path !== undefined) await emptyFolder(path)
+  }
+  // Only in a Pod the agent surely is another user; what it made stays.
+  if (remove === undefined && empty === undefined && ownsNamespace && process.getuid?.() !== 0)
+    await removeOwn(workspace)
+}
+
+/**
+ * The real path of an entry below the workspace; undefined when its folder is not there. The entry itself may be a link:
+ * what is removed is then the link. Throws `RefusedExec` for the workspace and for all outside.
+ */
+async function entryOf(path: string, workspace: string): Promise<string | undefined> {
+  const name = basename(path)
+  if (name === '' || name === '.' || name === '..') throw new RefusedExec('the path has no name')
+  const root = await realpath(workspace)
+  if ((await realpath(path).catch(() => undefined)) === root)
+    throw new RefusedExec('the workspace itself stays')
+  const parent = await insideWorkspace(dirname(path), workspace).catch((error: unknown) => {
     if (error instanceof RefusedExec && error.message.includes('exist')) return undefined
     throw error
   })
-  if (real === undefined) return
-  if (real === (await insideWorkspace(workspace, workspace)))
-    throw new RefusedExec('the workspace itself stays')
-  // What belongs to the agent's user stays; it removes that itself.
-  await rm(real, { recursive: true, force: true }).catch(() => undefined)
+  return parent === undefined ? undefined : join(parent, name)
 }
 
-async function readBody(request: IncomingMessage): Promise<unknown> {
+async function readBody(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length
     // The rest is read and thrown away: a caller that is still writing would not see the answer.
-    if (size <= bodyLimitBytes) chunks.push(chunk)
+    if (size <= requestLimitBytes) chunks.push(chunk)
   }
-  if (size > bodyLimitBytes) throw new RefusedExec('the body is larger than 1 MiB')
+  if (size > requestLimitBytes) throw new RefusedExec('the body is larger than 2 MiB')
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function parseBody(text: string): unknown {
   try {
-    return JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown
+    return JSON.parse(text) as unknown
   } catch (cause) {
     throw new RefusedExec('the body is not JSON', { cause })
   }
@@ -168,10 +241,4 @@ function problemOf(error: unknown): [number, unknown] {
     return [400, { code: 'BadRequest', message: z.prettifyError(error).slice(0, 1000) }]
   console.error('sandbox request failed', error)
   return [500, { code: 'Internal', message: error instanceof Error ? error.message : 'unknown' }]
-}
-
-function answer(response: ServerResponse, status: number, body: unknown): void {
-  if (response.destroyed || response.headersSent) return
-  response.writeHead(status, { 'content-type': 'application/json' })
-  response.end(JSON.stringify(body))
 }

@@ -15,6 +15,7 @@ import { fileURLToPath } from 'node:url'
 
 const image = fileURLToPath(new URL('..', import.meta.url))
 export const assets = join(image, 'assets')
+const python = ['/usr/bin/python3', '/usr/local/bin/python3'].find((path) => existsSync(path))
 
 /** A folder that stands for a Pod's volumes. */
 export interface TestPod {
@@ -24,6 +25,9 @@ export interface TestPod {
   readonly tokenFile: string
   /** What the sandbox process printed. */
   sandboxOutput(): string
+  /** The process that was started for the sandbox; in a namespace, the parent of its process 1. */
+  readonly sandboxPid: number
+  readonly sandboxExited: Promise<number | null>
   /** Starts the agent program; resolves with its exit code. */
   startAgent(env: Readonly<Record<string, string>>): {
     readonly pid: number
@@ -38,14 +42,22 @@ export interface TestPod {
 /** The users of a real Pod; only root can become them. */
 const users = { agent: 10_001, sandbox: 10_002, group: 10_000 } as const
 
+/** Whether this user may start a Pod `inNamespace`. */
+export const mayUnshare = process.getuid?.() === 0 && existsSync('/usr/bin/unshare')
+
 /**
  * Starts a sandbox on a fresh folder. `token` is what the agent's token file holds. With `twoUsers` both programs run
- * as the users they have in a Pod, on volumes that only their common group may write.
+ * as the users they have in a Pod, on volumes that only their common group may write. With `inNamespace` the sandbox
+ * besides has processes, /dev/shm and IPC of its own, in which it is process 1.
  */
 export async function startPod(
   token: string,
-  { twoUsers = false }: { readonly twoUsers?: boolean } = {},
+  {
+    twoUsers: asUsers = false,
+    inNamespace = false,
+  }: { readonly twoUsers?: boolean; readonly inNamespace?: boolean } = {},
 ): Promise<TestPod> {
+  const twoUsers = asUsers || inNamespace
   const root = mkdtempSync(join(tmpdir(), 'pod-'))
   const workspace = join(root, 'workspace')
   const gitRoot = join(root, 'git')
@@ -67,10 +79,21 @@ export async function startPod(
     // Tests that are killed must not leave agents behind that knock at a hub for ever.
     const setpriv = '/usr/bin/setpriv'
     const tied = existsSync(setpriv) ? [setpriv, '--pdeathsig', 'KILL', '--'] : []
-    const words = [...tied, process.execPath, join(image, program)]
+    // As in the image, but for process 1, which only a namespace has.
+    const init = join(image, 'sandbox/sandbox-init.py')
+    const below =
+      program === 'sandbox/main.ts' && python !== undefined ? [python, '-I', '-S', init] : []
+    const words = [...tied, ...below, process.execPath, join(image, program)]
     const user = program.startsWith('agent') ? users.agent : users.sandbox
     const become = ['setpriv', `--reuid=${user}`, `--regid=${user}`, `--groups=${users.group}`]
-    const [command = '', ...rest] = twoUsers ? [...become, ...words] : words
+    // The shell becomes the first process of the namespace and then, by way of setpriv, the program.
+    const mounts = 'mount -t tmpfs -o mode=1777 tmpfs /dev/shm && exec "$@"'
+    const apart = ['unshare', '--pid', '--fork', '--ipc', '--mount-proc', 'sh', '-c', mounts, 'sh']
+    const [command = '', ...rest] = [
+      ...(inNamespace && program.startsWith('sandbox') ? apart : []),
+      ...(twoUsers ? become : []),
+      ...words,
+    ]
     const child = spawn(command, rest, {
       env: { PATH: process.env['PATH'], TMPDIR: join(root, 'tmp'), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -96,6 +119,8 @@ export async function startPod(
     socketPath,
     tokenFile,
     sandboxOutput: sandbox.output,
+    sandboxPid: sandbox.child.pid ?? 0,
+    sandboxExited: sandbox.exited,
     startAgent(env) {
       const agent = start('agent/main.ts', {
         GUILDHALL_TOKEN_FILE: tokenFile,

@@ -70,7 +70,8 @@ async function agentFiles(): Promise<readonly HashInput[]> {
     agent: 'agent-image/agent/main.ts',
     sandbox: 'agent-image/sandbox/main.ts',
   })
-  return [...programs, ...(await directoryInputs('agent-image', 'assets')), moduleType]
+  const init = await fileInputs(join(repository, 'agent-image/sandbox'), ['sandbox-init.py'])
+  return [...programs, ...init, ...(await directoryInputs('agent-image', 'assets')), moduleType]
 }
 
 async function rehearsalFiles(): Promise<readonly HashInput[]> {

@@ -11,6 +11,16 @@ const sandboxUid = 10002
 const sharedGroup = 10000
 const tokenDirectory = '/var/run/secrets/guildhall/hub'
 
+/**
+ * The project's commands run as the server's user in the server's process namespace. Process 1 is therefore not the
+ * server but a program that they cannot end, and that starts the server again when they end it. Without the flag SIGUSR1
+ * would open Node's inspector in the server, and whoever sent it could rewrite all results.
+ */
+const sandboxCommand = [
+  ...['python3', '-I', '-S', '/app/sandbox-init.py'],
+  ...['node', '--disable-sigusr1', '--enable-source-maps', '/app/sandbox.js'],
+]
+
 /** Name of an agent's Pod: the uid part keeps a successor of the same name apart from a Pod that is still going. */
 export function podNameOf(agent: Agent): string {
   return `${agent.metadata.name}-${agent.metadata.uid.slice(0, 5)}`
@@ -58,7 +68,11 @@ export function agentPod(agent: Agent, settings: AgentSettings): Pod {
       serviceAccountName: settings.serviceAccountName,
       automountServiceAccountToken: false,
       enableServiceLinks: false,
-      // A restarted container would forget its task but keep its identity; a new Pod is a new holder.
+      // With one namespace for both containers a command could see and signal the agent, and the sandbox's process 1
+      // would be the pause container.
+      shareProcessNamespace: false,
+      // A restarted container would forget its task but keep its identity; a new Pod is a new holder. The sandbox's
+      // process 1 starts the sandbox's server again by itself.
       restartPolicy: 'Never',
       terminationGracePeriodSeconds: 30,
       ...(settings.runtimeClassName === '' ? {} : { runtimeClassName: settings.runtimeClassName }),
@@ -97,7 +111,7 @@ export function agentPod(agent: Agent, settings: AgentSettings): Pod {
           name: 'sandbox',
           image: settings.image,
           imagePullPolicy: settings.imagePullPolicy,
-          command: ['node', '--enable-source-maps', '/app/sandbox.js'],
+          command: sandboxCommand,
           env: environment(env),
           resources: settings.resources.sandbox,
           securityContext: { ...hardened, runAsUser: sandboxUid, runAsGroup: sharedGroup },
@@ -109,6 +123,9 @@ export function agentPod(agent: Agent, settings: AgentSettings): Pod {
         { name: 'run', emptyDir: { medium: 'Memory', sizeLimit: '16Mi' } },
         { name: 'git', emptyDir: { sizeLimit: settings.workspaceSizeLimit } },
         { name: 'agent-tmp', emptyDir: { sizeLimit: '256Mi' } },
+        // On disk: in memory it would be charged to the container's memory limit, and a test that writes files would get
+        // the container killed. The kubelet evicts a Pod whose volume is too full, so the sandbox empties /tmp before each
+        // command and lets no file grow beyond half of this.
         { name: 'sandbox-tmp', emptyDir: { sizeLimit: '1Gi' } },
         {
           name: 'hub-token',

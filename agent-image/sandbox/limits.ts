@@ -1,0 +1,132 @@
+// How much a command may use. An endless list or a fork bomb is a mistake that models make; it has to end as a failing
+// test. Where the container's own limit is reached instead, the kernel kills the container, and the Pod is lost.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { basename } from 'node:path'
+
+/** What one command and all its processes may use. */
+export interface Limits {
+  /** Bytes of private memory, all processes together. */
+  readonly memoryBytes: number
+  readonly processes: number
+  /** Whether no processes but the sandbox's have our user id, at least as far as this container can see. */
+  readonly ownUser: boolean
+}
+
+const mebi = 1024 * 1024
+/**
+ * For the server (80 MiB when idle, more while it passes a report on), process 1 (10 MiB), /dev/shm (64 MiB), and what a
+ * command can take between two looks (about 75 MiB).
+ */
+const reserveBytes = 256 * mebi
+/** The limit that the chart gives the container. It stands for the limit of a machine that has none. */
+const usualBytes = 1024 * mebi
+
+/** Limits for commands in this container: its memory less what the server needs. */
+export function limitsHere(ownUser: boolean): Limits {
+  const container = containerMemory((path) => textOr(path))
+  return { memoryBytes: commandMemory(container), processes: 1000, ownUser }
+}
+
+/** Bytes of memory that the container may use by cgroup v2 or v1; undefined when there is no limit. */
+export function containerMemory(read: (path: string) => string): number | undefined {
+  const texts = ['/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/memory/memory.limit_in_bytes'].map(
+    read,
+  )
+  const limits = texts.filter((text) => /^\d+\s*$/.test(text)).map(Number)
+  // Version 1 says "no limit" with the largest number of pages.
+  return limits.find((limit) => limit < 2 ** 50)
+}
+
+/** The part of a container's memory that commands may use; a small container leaves half of its own to them. */
+export function commandMemory(containerBytes: number = usualBytes): number {
+  return Math.max(containerBytes - reserveBytes, Math.floor(containerBytes / 2))
+}
+
+const prlimit = ['/usr/bin/prlimit', '/bin/prlimit'].find((path) => existsSync(path))
+
+/**
+ * `argv` with the limits that the kernel holds for each process, where the machine has `prlimit`. Files: at most 512 MiB,
+ * half of what the volume for /tmp holds, because a file that grows for ever must not get the Pod evicted.
+ *
+ * Python's memory is held by the kernel, so an endless list is a MemoryError in one test. Node's cannot be: V8 maps
+ * 512 MiB of writable memory for the code of each thread before it uses any (measured on Node 24), so a limit that means
+ * anything would refuse every worker. Node ends itself when the heap is full; for all else there is `watchMemory`.
+ */
+export function withLimits(argv: readonly string[], limits: Limits): readonly string[] {
+  if (prlimit === undefined) return argv
+  const words = ['--core=0', `--fsize=${512 * mebi}`, '--nofile=4096']
+  // Below the limit of the watch, which would take all tests of the process with it.
+  if (/^python[\d.]*$/.test(basename(argv[0] ?? '')))
+    words.push(`--data=${Math.floor((limits.memoryBytes * 7) / 8)}`)
+  if (limits.ownUser)
+    // The kernel counts the threads of a user on the whole node, so of all agents there. This number is only the last
+    // barrier, far above what their honest commands need together. Queued signals: see sandbox-init.py.
+    words.push('--nproc=8192', '--sigpending=1024')
+  return [prlimit, ...words, '--', ...argv]
+}
+
+/** A process with its private memory. */
+export interface Usage {
+  readonly pid: number
+  readonly bytes: number
+}
+
+/** What has to be done about the processes of a command. */
+export type Excess =
+  | { readonly kind: 'none' }
+  /** One process has to go; the others may tell what became of it. */
+  | { readonly kind: 'memory'; readonly pid: number; readonly problem: string }
+  /** All have to go. */
+  | { readonly kind: 'processes'; readonly problem: string }
+
+/** Compares what processes use with the limits. Of too much memory the largest process is blamed. */
+export function excessOf(usages: readonly Usage[], limits: Limits): Excess {
+  if (usages.length > limits.processes)
+    return {
+      kind: 'processes',
+      problem: `The command was ended: it had started more than ${limits.processes} processes.`,
+    }
+  const total = usages.reduce((sum, usage) => sum + usage.bytes, 0)
+  const [first] = usages
+  if (total <= limits.memoryBytes || first === undefined) return { kind: 'none' }
+  const largest = usages.reduce((most, usage) => (usage.bytes > most.bytes ? usage : most), first)
+  const limit = Math.floor(limits.memoryBytes / mebi)
+  return {
+    kind: 'memory',
+    pid: largest.pid,
+    problem: `A process of the command was ended: the command used more than ${limit} MiB of memory.`,
+  }
+}
+
+/** Private memory of the processes of the command that runs in the group `leader`, as far as they can be found quickly. */
+export function usagesOf(leader: number, limits: Limits): readonly Usage[] {
+  const pids = limits.ownUser ? everybodyBut([1, process.pid]) : [...descendantsOf(leader)]
+  return pids.map((pid) => ({ pid, bytes: privateBytes(pid) }))
+}
+
+function everybodyBut(pids: readonly number[]): readonly number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => !pids.includes(pid))
+}
+
+function* descendantsOf(pid: number): Generator<number> {
+  yield pid
+  const children = textOr(`/proc/${pid}/task/${pid}/children`)
+  for (const child of children.split(' ')) if (child !== '') yield* descendantsOf(Number(child))
+}
+
+/** Pages of 4 KiB; where the kernel has larger ones, the command may use more, which its container still holds. */
+function privateBytes(pid: number): number {
+  const [, resident = '0', shared = '0'] = textOr(`/proc/${pid}/statm`).split(' ')
+  return Math.max(0, Number(resident) - Number(shared)) * 4096
+}
+
+function textOr(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}
