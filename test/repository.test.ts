@@ -126,6 +126,7 @@ const edges: Readonly<Record<string, string>> = {
   'operator/runtime/health.ts': 'measures how late the event loop of the real process is',
   'agent-image/agent/main.ts': 'gives the agent its clock and chance',
   'agent-image/agent/waiting.ts': 'the timers of the agent',
+  'agent-image/agent/sandbox-client.ts': 'a number used once that a command must not guess',
   'agent-image/agent/verify/runner.ts': 'a key that a test must not guess',
   'agent-image/sandbox/exec.ts': 'bounds and times a real command',
   'agent-image/sandbox/process-table.ts': 'waits for the kernel to end processes',

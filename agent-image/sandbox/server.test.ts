@@ -53,6 +53,48 @@ it('hands the standard input over', async () => {
   expect(result.stdout).toBe('key')
 })
 
+it('hands 1 MiB of standard input over', async () => {
+  const code =
+    "let n = 0; process.stdin.on('data', (c) => { n += c.length }).on('end', () => console.log(n))"
+  const result = await exec(js(code), { stdin: 'ü'.repeat(500_000) })
+  expect(result.stdout).toBe('1000000\n')
+})
+
+it.each([
+  ['a report of 30 MiB', 'a'.repeat(100), 30 * 1024 * 1024, true],
+  ['a report of 33 MiB', 'a'.repeat(100), 33 * 1024 * 1024, false],
+  ['a report whose JSON is too long for an answer', '\\0'.repeat(100), 20 * 1024 * 1024, false],
+])('gives %s back, or nothing', async (_what, text, bytes, want) => {
+  const code = `require('fs').writeFileSync(process.argv[1], '${text}'.repeat(${bytes} / 100))`
+  const result = await exec(['node', '-e', code, '{report}'])
+  expect(result.exitCode).toBe(0)
+  expect(result.report?.length).toBe(want ? Math.floor(bytes / 100) * 100 : undefined)
+})
+
+it.each([
+  ['a fifo', "require('child_process').execFileSync('mkfifo', [R])"],
+  [
+    'a fifo that a stray holds open',
+    "require('child_process').execFileSync('mkfifo', [R]); require('child_process').spawn('sh', ['-c', 'exec 3<>\"$0\"; sleep 50', R], { detached: true, stdio: 'ignore', env: {} }).unref(); setTimeout(() => {}, 300)",
+  ],
+  ['a link to a file', "require('fs').symlinkSync('/etc/passwd', R)"],
+  ['a link to a device without end', "require('fs').symlinkSync('/dev/zero', R)"],
+  ['a folder', "require('fs').mkdirSync(R)"],
+  [
+    'a socket',
+    "require('net').createServer().listen(R, () => setTimeout(() => process.exit(), 100))",
+  ],
+  [
+    'a link in the place of its folder',
+    "const fs = require('fs'); const d = process.env.TMPDIR; fs.rmdirSync(d); fs.symlinkSync('/etc', d)",
+  ],
+])('takes %s in the report’s place for no report', async (_what, code) => {
+  const result = await exec(['node', '-e', `const R = process.argv[1]; ${code}`, '{report}'])
+  expect(result).toMatchObject({ exitCode: 0, stderr: '', timedOut: false })
+  expect(result.report).toBeUndefined()
+  expect((await exec(['true'])).exitCode).toBe(0)
+})
+
 it('takes words as words: there is no shell', async () => {
   const result = await exec(['echo', '$HOME; `id` | cat > x'])
   expect(result.stdout).toBe('$HOME; `id` | cat > x\n')
@@ -112,7 +154,11 @@ it.each([
     JSON.stringify({ ...good, cwd: 'WORKSPACE', env: { LD_PRELOAD: 'x' } }),
   ],
   ['a field it does not know', JSON.stringify({ ...good, cwd: 'WORKSPACE', shell: true })],
-  ['more than 1 MiB', JSON.stringify({ ...good, cwd: 'WORKSPACE', stdin: 'x'.repeat(1_200_000) })],
+  ['more than 2 MiB', JSON.stringify({ ...good, cwd: 'WORKSPACE', stdin: 'x'.repeat(2_200_000) })],
+  [
+    'more than 1 MiB for the standard input',
+    JSON.stringify({ ...good, cwd: 'WORKSPACE', stdin: 'x'.repeat(1_048_577) }),
+  ],
 ])('refuses %s and lives on', async (_what, body) => {
   writeFileSync(join(pod.workspace, 'file'), '')
   try {

@@ -67,7 +67,12 @@ describe.each([
 
   test('does not believe who listens in its place after it was killed', async () => {
     const forged = JSON.stringify({
-      ...{ exitCode: 0, timedOut: false, stdout: '', stderr: '', report: 'forged', strays: 0 },
+      exitCode: 0,
+      timedOut: false,
+      stdout: '',
+      stderr: '',
+      report: 'forged',
+      strays: 0,
       durationMs: 1,
     })
     // The listener ran away from the command, and holds the path before the server dies.

@@ -149,7 +149,7 @@ export const chartValues = z.strictObject({
       sandbox: resources(
         { cpu: '50m', memory: '128Mi' },
         { memory: '1Gi' },
-        "The container that runs the project's commands.",
+        "The container that runs the project's commands; they get the memory limit less 256 MiB, at least half of it.",
       ),
     }),
     workspaceSizeLimit: quantity('2Gi', 'Most that a workspace may hold.'),

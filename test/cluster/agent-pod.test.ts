@@ -92,6 +92,14 @@ test('no process of the agent can be seen from the sandbox', async () => {
   expect(text).not.toContain('agent.js')
 })
 
+test('the sandbox’s server runs below a process 1 that its own user cannot end', async () => {
+  const { text } = await inside(
+    'sandbox',
+    `const fs = require('fs'); for (const s of ['SIGTERM', 'SIGKILL', 'SIGSTOP', 'SIGUSR1']) process.kill(1, s); let memory = 'READ'; try { fs.openSync('/proc/1/mem', 'r') } catch (e) { memory = e.code } setTimeout(() => console.log(memory, fs.readFileSync('/proc/1/cmdline', 'utf8').replaceAll('\\0', ' ')), 1000)`,
+  )
+  expect(text).toMatch(/EACCES python3 .*sandbox-init\.py .*--disable-sigusr1 .*sandbox\.js/)
+})
+
 test('neither container can write outside its volumes or become root', async () => {
   for (const container of ['agent', 'sandbox'] as const) {
     const { text } = await inside(

@@ -124,6 +124,38 @@ describe.skipIf(!engine.usable)('the agent image as ordinary containers', () => 
   test('leave nothing of the task behind', async () => {
     const listed = await pod.exec('agent', ['find', '/workspace', '/git', '-mindepth', '1'])
     expect(listed).toEqual({ exitCode: 0, output: '' })
+    const places = ['/tmp', '/dev/shm', '/var/tmp', '/run/guildhall']
+    const own = ['-mindepth', '1', '-user', '10002', '!', '-name', 'sandbox*']
+    expect(await pod.exec('sandbox', ['find', ...places, ...own])).toEqual({
+      exitCode: 0,
+      output: '',
+    })
+  })
+
+  test('run the sandbox’s server below a process 1 that a command cannot end', async () => {
+    const server = (code: string) => pod.exec('sandbox', ['node', '-e', code])
+    const { output } = await server(
+      "console.log(require('fs').readFileSync('/proc/1/cmdline', 'utf8'))",
+    )
+    expect(output.split('\0').slice(3)).toEqual(
+      expect.arrayContaining(['/app/sandbox-init.py', '--disable-sigusr1', '/app/sandbox.js']),
+    )
+    for (const signal of ['SIGTERM', 'SIGKILL', 'SIGSTOP', 'SIGUSR1'])
+      expect(await server(`process.kill(1, '${signal}')`)).toMatchObject({ exitCode: 0 })
+    const memory = await server("require('fs').openSync('/proc/1/mem', 'r')")
+    expect(memory.output).toContain('EACCES')
+    expect(await pod.output('sandbox')).not.toContain('starts again')
+  })
+
+  test('start the sandbox’s server again when a command killed it', async () => {
+    const kill =
+      "const fs = require('fs'); for (const n of fs.readdirSync('/proc')) if (/^\\d+$/.test(n) && n !== '1') { let c = ''; try { c = fs.readFileSync('/proc/' + n + '/cmdline', 'utf8') } catch {} if (c.includes('/app/sandbox.js')) process.kill(Number(n), 'SIGKILL') }"
+    await pod.exec('sandbox', ['node', '-e', kill])
+    await expect
+      .poll(async () => (await pod.output('sandbox')).match(/sandbox listens/g)?.length, {
+        timeout: 30_000,
+      })
+      .toBe(2)
   })
 
   test.each([

@@ -16,10 +16,10 @@ const tokenDirectory = '/var/run/secrets/guildhall/hub'
  * server but a program that they cannot end, and that starts the server again when they end it. Without the flag SIGUSR1
  * would open Node's inspector in the server, and whoever sent it could rewrite all results.
  */
-const sandboxCommand = [
-  ...['python3', '-I', '-S', '/app/sandbox-init.py'],
-  ...['node', '--disable-sigusr1', '--enable-source-maps', '/app/sandbox.js'],
-]
+const sandboxCommand =
+  'python3 -I -S /app/sandbox-init.py node --disable-sigusr1 --enable-source-maps /app/sandbox.js'.split(
+    ' ',
+  )
 
 /** Name of an agent's Pod: the uid part keeps a successor of the same name apart from a Pod that is still going. */
 export function podNameOf(agent: Agent): string {

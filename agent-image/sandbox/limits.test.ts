@@ -1,0 +1,146 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { connectSandbox, type Sandbox } from '../agent/sandbox-client.ts'
+import { mayUnshare, startPod, type TestPod } from '../testing/processes.ts'
+import { commandMemory, containerMemory, excessOf, type Limits, withLimits } from './limits.ts'
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
+
+const mebi = 1024 * 1024
+const limits: Limits = { memoryBytes: 768 * mebi, processes: 3, ownUser: false }
+
+it.each<[string, Record<string, string>, number | undefined]>([
+  ['version 2', { '/sys/fs/cgroup/memory.max': '1073741824\n' }, 1073741824],
+  ['version 2 without a limit', { '/sys/fs/cgroup/memory.max': 'max\n' }, undefined],
+  ['version 1', { '/sys/fs/cgroup/memory/memory.limit_in_bytes': '536870912\n' }, 536870912],
+  [
+    'version 1 without a limit',
+    { '/sys/fs/cgroup/memory/memory.limit_in_bytes': '9223372036854771712\n' },
+    undefined,
+  ],
+  ['no control groups', {}, undefined],
+])('reads the memory of a container with %s', (_what, files, want) => {
+  expect(containerMemory((path) => files[path] ?? '')).toBe(want)
+})
+
+it.each([
+  [1024, 768],
+  [4096, 3840],
+  [512, 256],
+  [256, 128],
+])('leaves commands in %i MiB of memory %i MiB', (container, want) => {
+  expect(commandMemory(container * mebi)).toBe(want * mebi)
+})
+
+it('takes the chart’s memory for that of a machine without a limit', () => {
+  expect(commandMemory()).toBe(768 * mebi)
+})
+
+it.each([
+  ['nothing', [], 'none'],
+  ['as much as is allowed', [400, 368], 'none'],
+  ['too much in one', [800], 'memory'],
+  ['too much in all, the second most', [200, 400, 200], 'memory'],
+  ['too many processes', [1, 1, 1, 1], 'processes'],
+])('of a command that uses %s', (_what, sizes, want) => {
+  const usages = sizes.map((size, index) => ({ pid: index + 10, bytes: size * mebi }))
+  const excess = excessOf(usages, limits)
+  expect(excess.kind).toBe(want)
+  if (excess.kind !== 'memory') return
+  expect(excess.pid).toBe(10 + sizes.indexOf(Math.max(...sizes)))
+  expect(excess.problem).toContain('768 MiB')
+})
+
+it('holds the number of processes and of queued signals only where the user is the sandbox’s own', () => {
+  expect(withLimits(['node'], limits).join(' ')).not.toMatch(/nproc|sigpending/)
+  expect(withLimits(['node'], { ...limits, ownUser: true }).join(' ')).toMatch(/nproc.*sigpending/)
+})
+
+it.each([
+  ['python3', true],
+  ['/usr/bin/python3.11', true],
+  ['node', false],
+  ['python-like', false],
+])('lets the kernel hold the memory of %s: %s', (program, want) => {
+  expect(withLimits([program], limits).some((word) => word.startsWith('--data='))).toBe(want)
+})
+
+describe.each([
+  ['as a plain process', {}, true],
+  ['as process 1', { inNamespace: true }, mayUnshare],
+] as const)('a sandbox %s', (_how, options, possible) => {
+  const test = it.skipIf(!possible)
+  let pod: TestPod
+  let sandbox: Sandbox
+  beforeAll(async () => {
+    if (!possible) return
+    pod = await startPod('t', options)
+    sandbox = connectSandbox(pod.socketPath)
+  })
+  afterAll(() => pod?.close())
+  const run = (argv: readonly string[], timeoutSeconds = 40) =>
+    sandbox.exec(
+      { argv: [...argv], cwd: pod.workspace, timeoutSeconds },
+      { signal: AbortSignal.timeout(60_000) },
+    )
+
+  test.each([
+    ['an endless list in Python', ['python3', '-c', 'l = []\nwhile True: l.append([0] * 100000)']],
+    ['one huge block in Python', ['python3', '-c', 'x = b"x" * (2 << 30)']],
+    ['a doubled text in Python', ['python3', '-c', 's = "x"\nwhile True: s += s']],
+  ])('makes %s a MemoryError that the program can tell', async (_what, argv) => {
+    const result = await run(argv)
+    expect(result).toMatchObject({ exitCode: 1, timedOut: false })
+    expect(result.stderr).toContain('MemoryError')
+  })
+
+  const nodeList = 'const l = []; for (;;) l.push({ a: [1, 2, 3] })'
+  const twins =
+    "import os, time\nfor _ in range(4):\n  if os.fork() == 0:\n    x = b'x' * (400 << 20)\n    time.sleep(3)\nfor _ in range(4): os.wait()"
+  test.each([
+    ['an endless list in Node', ['node', '-e', nodeList]],
+    [
+      'endless buffers in Node',
+      ['node', '-e', 'const l = []; for (;;) l.push(Buffer.alloc(1 << 20, 1))'],
+    ],
+    [
+      'workers that fill their memory',
+      [
+        'node',
+        '-e',
+        `const { Worker } = require('worker_threads'); for (let i = 0; i < 3; i++) new Worker(${JSON.stringify(nodeList)}, { eval: true })`,
+      ],
+    ],
+    [
+      'an endless list in a child',
+      [
+        'node',
+        '-e',
+        `const r = require('child_process').spawnSync(process.execPath, ['-e', ${JSON.stringify(nodeList)}], { stdio: 'inherit' }); console.log('child', r.signal); process.exit(r.status === 0 ? 0 : 7)`,
+      ],
+    ],
+    [
+      'many processes that are too large together',
+      ['python3', '-c', `${twins}\nraise SystemExit(7)`],
+    ],
+  ])('ends %s long before the time is over', async (_what, argv) => {
+    const result = await run(argv)
+    expect(result.exitCode).not.toBe(0)
+    expect(result).toMatchObject({ timedOut: false })
+    expect(result.stderr).toMatch(/more than 768 MiB of memory|heap out of memory/)
+    expect((await run(['echo', 'on'])).stdout).toBe('on\n')
+  })
+
+  test('lets a program have four workers and some 300 MiB of buffers', async () => {
+    const code =
+      "const { Worker } = require('worker_threads'); let n = 0; for (let i = 0; i < 4; i++) new Worker('1', { eval: true }).on('exit', (c) => { n += c }); const b = []; for (let i = 0; i < 300; i++) b.push(Buffer.alloc(1 << 20, 1)); setTimeout(() => console.log('done', n, b.length), 800)"
+    expect(await run(['node', '-e', code])).toMatchObject({ exitCode: 0, stdout: 'done 0 300\n' })
+  })
+
+  test('fails a file that grows without end, and removes it', async () => {
+    const code =
+      "f = open('/'.join([__import__('os').environ['TMPDIR'], 'x']), 'wb')\nwhile True: f.write(b'x' * (1 << 22))"
+    const result = await run(['python3', '-c', code])
+    expect(result.exitCode).not.toBe(0)
+    expect(result.timedOut).toBe(false)
+  })
+})
