@@ -126,7 +126,7 @@ describe.each(isRoot ? [false, true] : [false])('with two users: %s', (twoUsers)
     )
     expect(await workspace.altered(['src/a.js'])).toEqual(['src/a.js'])
     await workspace.restore(new Map([['src/new.js', '1\n']]), { signal })
-    expect(readdirSync(outside, { recursive: true }).toSorted()).toEqual([
+    expect(readdirSync(outside, { recursive: true }).map(String).toSorted()).toEqual([
       'precious',
       'precious/data',
     ])
