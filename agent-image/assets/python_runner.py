@@ -1,232 +1,266 @@
-"""Runs unittest files and reports each test, in the lines that node-reporter.mjs describes.
+"""Runs Python test files, or loads modules, each in a process of its own, and seals the report.
 
-Two processes: this one holds the key and seals the report; a second one runs the tests and hands their results over a
-pipe. A test that ends its process, forks, or prints a summary of its own changes nothing here: files whose end was not
-reported are reported as unfinished.
+    python3 -I python_runner.py REPORT < settings
+
+The settings and the lines of the report are those of node-runner.mjs. This process holds the key of the seal; children
+(python_child.py) tell what happened over a pipe, each line with a code that only they and this process can make. A test
+that ends its process, forks, or prints a summary of its own changes nothing here.
 """
 
 import hashlib
 import hmac
-import importlib
-import importlib.util
-import inspect
 import json
 import os
-import select
+import secrets
+import selectors
 import signal
 import subprocess
 import sys
-import traceback
-import unittest
+import time
 
-TEST_SECONDS = 30
-
-
-def main() -> int:
-    if sys.argv[1] == "--child":
-        return run_tests(int(sys.argv[2]), sys.argv[3:])
-    return supervise(sys.argv[1], sys.argv[2:])
+CHILD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "python_child.py")
 
 
-def supervise(report_path: str, files: list[str]) -> int:
-    key = sys.stdin.buffer.read()
-    seal = hmac.new(key, digestmod=hashlib.sha256)
-    read_end, write_end = os.pipe()
-    child = subprocess.Popen(
-        [sys.executable, os.path.abspath(__file__), "--child", str(write_end), *files],
-        pass_fds=[write_end],
-        stdin=subprocess.DEVNULL,
-    )
-    os.close(write_end)
-    waiting = list(files)
-    failed = False
-    with open(report_path, "w", encoding="utf-8") as report:
+class Runner:
+    def __init__(self, settings: dict, report) -> None:
+        self.settings = {**settings, "root": os.path.realpath(settings["root"])}
+        self.report = report
+        self.seal = hmac.new(settings["key"].encode(), digestmod=hashlib.sha256)
+        self.limits = settings["limits"]
+        self.deadline = time.monotonic() + self.limits["commandMs"] / 1000
+        self.failed = False
 
-        def write(text: str) -> None:
-            seal.update(text.encode("utf-8"))
-            report.write(text)
-
-        for line in lines_of(read_end, child):
-            try:
-                event = json.loads(line)
-            except ValueError:
+    def run(self) -> int:
+        for entry in self.settings["files"]:
+            if time.monotonic() > self.deadline - 1:
+                self.write({"kind": "rest", "file": entry["path"]})
                 continue
-            if event["kind"] == "file" and event["file"] in waiting:
-                waiting.remove(event["file"])
-            failed = failed or event.get("status") == "fail" or bool(event.get("failed"))
-            write(json.dumps(event) + "\n")
-        code = child.wait()
-        for file in waiting:
-            message = f"the run ended before this file did (exit code {code})"
-            write(json.dumps({"kind": "file", "file": file, "finished": False, "failed": True, "message": message}) + "\n")
-        report.write(json.dumps({"kind": "end", "mac": seal.hexdigest()}) + "\n")
-    return 1 if failed or waiting or code != 0 else 0
+            told = Child(self.settings, entry).run()
+            if self.settings["mode"] == "test":
+                self.tell_tests(entry["path"], told)
+            else:
+                self.tell_loaded(entry["path"], told)
+        self.report.write(json.dumps({"kind": "end", "mac": self.seal.hexdigest()}, separators=(",", ":")) + "\n")
+        return 1 if self.failed else 0
+
+    def write(self, line: dict) -> None:
+        text = json.dumps(line, separators=(",", ":")) + "\n"
+        self.seal.update(text.encode("utf-8"))
+        self.report.write(text)
+
+    def tell_tests(self, file: str, told: "Child") -> None:
+        for kind in ("test", "late", "unrun"):
+            for line in told.lines[kind]:
+                self.write({"kind": kind, "file": file, **line})
+        ending = {"kind": "file", "file": file, "finished": True, "failed": False}
+        distrust = told.why_not_believed()
+        failures = bool(told.lines["late"]) or any(one["status"] == "fail" for one in told.lines["test"])
+        if distrust is not None:
+            ending.update(failed=True, untrusted=True, message=distrust)
+        elif told.unloaded is not None:
+            why, needs = told.cannot_run()
+            if why is not None:
+                self.write({"kind": "unrun", "file": file, "why": why, **({"needs": needs} if needs else {})})
+            else:
+                ending.update(finished=False, failed=True, **told.unloaded)
+        elif told.finished is None:
+            message = told.unfinished()
+            if told.running is not None:
+                self.write(
+                    {"kind": "test", "file": file, "number": 0, "name": told.running, "status": "fail", "message": message}
+                )
+            ending.update(finished=False, failed=True, message=message)
+        elif told.finished["tests"] == 0 and not told.lines["unrun"] and not failures:
+            self.write({"kind": "unrun", "file": file, "why": "there are no tests in it"})
+        self.write(ending)
+        self.failed = self.failed or ending["failed"] or failures
+
+    def tell_loaded(self, file: str, told: "Child") -> None:
+        line = {"kind": "load", "file": file, "outcome": "loaded", "message": ""}
+        problem = told.unloaded
+        if problem is None and told.lines["late"]:
+            problem = {key: told.lines["late"][0][key] for key in ("message", "frame") if key in told.lines["late"][0]}
+        if told.unloaded is not None and told.cannot_run()[0] is not None:
+            line.update(outcome="unloadable", message=told.cannot_run()[0])
+        elif problem is not None:
+            line.update(outcome="failed", **problem)
+        elif told.finished is None and (told.stopped is not None or told.code is None or told.code < 0):
+            line.update(outcome="failed", message=told.unfinished())
+        self.write(line)
 
 
-def lines_of(read_end: int, child):
-    """Lines until the child says it is done or ends. A process that a test left behind may hold the pipe open."""
-    pending = b""
-    while True:
-        ready, _, _ = select.select([read_end], [], [], 0.2)
-        if ready:
-            chunk = os.read(read_end, 65536)
-            if not chunk:
-                return
-            *whole, pending = (pending + chunk).split(b"\n")
-            for line in whole:
-                if line == DONE:
-                    return
-                yield line.decode("utf-8", errors="replace")
-        elif child.poll() is not None:
-            return
+class Child:
+    """One process for one file, and all it told."""
 
+    def __init__(self, settings: dict, entry: dict) -> None:
+        self.settings = settings
+        self.entry = entry
+        self.nonce = secrets.token_hex(24)
+        self.sequence = 0
+        self.pending = b""
+        self.canaries = {key: "c" + secrets.token_hex(9) for key in ("message", "value", "other")}
+        self.lines = {"test": [], "late": [], "unrun": []}
+        self.canary = {}
+        self.tampered = []
+        self.foreign = 0
+        self.running = None
+        self.unloaded = None
+        self.finished = None
+        self.stopped = None
+        self.code = None
+        self.errors = b""
+        self.heard = time.monotonic()
 
-DONE = b'{"kind": "done"}'
-
-
-class Reporter(unittest.TestResult):
-    """Sends one line for each test when it is over."""
-
-    def __init__(self, send, file: str) -> None:
-        super().__init__()
-        self.send = send
-        self.file = file
-        self.problem = None
-        self.status = "pass"
-        self.broken = False
-
-    def startTest(self, test) -> None:
-        super().startTest(test)
-        self.status, self.problem = "pass", None
-        signal.alarm(TEST_SECONDS)
-
-    def stopTest(self, test) -> None:
-        signal.alarm(0)
-        super().stopTest(test)
-        self.emit(name_of(test))
-
-    def emit(self, name: str) -> None:
-        event = {"kind": "test", "file": self.file, "name": name, "status": self.status}
-        self.send({**event, **(self.problem or {})})
-
-    def fail_with(self, err) -> None:
-        self.status = "fail"
-        if self.problem is None:
-            self.problem = describe(err)
-
-    def addError(self, test, err) -> None:
-        super().addError(test, err)
-        self.fail_with(err)
-        if not isinstance(test, unittest.TestCase):
-            # setUpClass or setUpModule: there is no startTest and no stopTest around it.
-            self.problem = describe(err)
-            self.emit(str(test))
-
-    def addFailure(self, test, err) -> None:
-        super().addFailure(test, err)
-        self.fail_with(err)
-
-    def addSubTest(self, test, subtest, err) -> None:
-        super().addSubTest(test, subtest, err)
-        if err is not None:
-            self.fail_with(err)
-
-    def addSkip(self, test, reason) -> None:
-        super().addSkip(test, reason)
-        self.status = "skip"
-
-    def addUnexpectedSuccess(self, test) -> None:
-        super().addUnexpectedSuccess(test)
-        self.status = "fail"
-        self.problem = {"message": "it was expected to fail and passed"}
-
-
-def run_tests(write_end: int, files: list[str]) -> int:
-    root = os.getcwd()
-    sys.path[0] = root
-    source = os.path.join(root, "src")
-    if os.path.isdir(source):
-        sys.path.insert(1, source)
-    owner = os.getpid()
-    os.set_inheritable(write_end, False)
-
-    def send(event: dict) -> None:
-        # A test that forks must not have its results counted twice.
-        if os.getpid() == owner:
-            data = (json.dumps(event) + "\n").encode("utf-8")
-            while data:
-                data = data[os.write(write_end, data) :]
-
-    def on_alarm(_signal, _frame):
-        raise TimeoutError(f"the test took longer than {TEST_SECONDS} seconds")
-
-    signal.signal(signal.SIGALRM, on_alarm)
-    ok = True
-    for file in files:
+    def run(self) -> "Child":
+        settings, limits = self.settings, self.settings["limits"]
+        root = settings["root"]
+        read_end, write_end = os.pipe()
         try:
-            suite = load(file)
-        except BaseException:
-            if os.getpid() != owner:
-                os._exit(1)
-            problem = describe(sys.exc_info())
-            send({"kind": "file", "file": file, "finished": False, "failed": True, **problem})
-            ok = False
-            continue
-        result = Reporter(send, file)
-        suite.run(result)
-        if os.getpid() != owner:
-            os._exit(0)
-        send({"kind": "file", "file": file, "finished": True, "failed": not result.wasSuccessful()})
-        ok = ok and result.wasSuccessful()
-    send({"kind": "done"})
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # Threads that tests left behind must not keep the run from ending.
-    os._exit(0 if ok else 1)
+            child = subprocess.Popen(
+                [sys.executable, CHILD, str(write_end)],
+                cwd=os.path.join(root, self.entry["cwd"]),
+                env=dict(os.environ),
+                pass_fds=[write_end],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        except OSError as error:
+            self.errors = str(error).encode()
+            os.close(read_end)
+            return self
+        finally:
+            os.close(write_end)
+        given = {
+            "nonce": self.nonce,
+            "mode": settings["mode"],
+            "root": root,
+            "file": self.entry["path"],
+            "own": settings["own"],
+            "canaries": self.canaries,
+            "testSeconds": limits["testMs"] / 1000,
+        }
+        try:
+            child.stdin.write(json.dumps(given).encode("utf-8"))
+            child.stdin.close()
+        except OSError:
+            pass
+        kind = "fileMs" if settings["mode"] == "test" else "loadMs"
+        self.listen(child, read_end, limits[kind] / 1000, limits["silenceMs"] / 1000)
+        os.close(read_end)
+        child.stderr.close()
+        return self
+
+    def listen(self, child, read_end: int, total: float, silence: float) -> None:
+        """Hears the child until it has ended. A process that it left behind may hold its pipes open."""
+        self.heard = time.monotonic()
+        end = self.heard + total
+        with selectors.DefaultSelector() as selector:
+            selector.register(read_end, selectors.EVENT_READ, self.take)
+            selector.register(child.stderr.fileno(), selectors.EVENT_READ, self.take_error)
+            ended = False
+            while selector.get_map():
+                ready = selector.select(0 if ended else 0.1)
+                for key, _ in ready:
+                    chunk = os.read(key.fd, 65536)
+                    if chunk:
+                        key.data(chunk)
+                    else:
+                        selector.unregister(key.fd)
+                if ended and not ready:
+                    break
+                now = time.monotonic()
+                if self.stopped is None and (now > end or now - self.heard > silence):
+                    self.stopped = silence if now - self.heard > silence else total
+                    kill_group(child.pid)
+                if child.poll() is not None:
+                    ended = True
+                    kill_group(child.pid)
+        self.code = child.wait()
+        kill_group(child.pid)
+
+    def take_error(self, chunk: bytes) -> None:
+        self.errors = (self.errors + chunk)[-6000:]
+
+    def take(self, chunk: bytes) -> None:
+        *whole, self.pending = (self.pending + chunk).split(b"\n")
+        for line in whole:
+            body = line[65:].decode("utf-8", errors="replace")
+            sealed = f"{self.nonce}{self.sequence}{body}{self.nonce}".encode("utf-8")
+            if line[:64].decode("ascii", errors="replace") != hashlib.sha256(sealed).hexdigest():
+                self.foreign += 1
+                continue
+            self.sequence += 1
+            self.heard = time.monotonic()
+            self.hear(json.loads(body))
+        if len(self.pending) > 1_000_000:
+            self.pending = b""
+            self.foreign += 1
+
+    def hear(self, line: dict) -> None:
+        kind = line.pop("kind")
+        if kind == "start":
+            self.running = line["name"]
+        elif kind in self.lines:
+            if kind == "test" and line["name"] == self.running:
+                self.running = None
+            self.lines[kind].append(line)
+        elif kind == "canary":
+            self.canary[line["which"]] = line
+        elif kind == "tampered":
+            self.tampered.append(line["what"])
+        elif kind == "unloaded":
+            self.unloaded = line
+        elif kind == "finished":
+            self.finished = line
+
+    def why_not_believed(self):
+        """Why no pass of the file counts; None when all is as it should be."""
+        because = "the results of this file cannot be believed: "
+        if self.foreign > 0:
+            return because + "something in the project wrote to the channel of the results"
+        if self.tampered:
+            return because + "something in the project replaced " + ", ".join(self.tampered)
+        must_fail = [self.canary.get(which) for which in ("fails", "asserts")]
+        if any(one is not None and one["status"] == "pass" for one in must_fail):
+            return because + "a test that has to fail passed in it"
+        if self.finished is None or not any(one["status"] == "pass" for one in self.lines["test"]):
+            return None
+        for one in must_fail:
+            if one is None or one["status"] != "fail" or self.canaries["message"] not in one["message"]:
+                return because + "a test that has to fail did not run in it as it should"
+        if self.canary.get("passes", {}).get("status") != "pass":
+            return because + "a test that has to pass failed in it"
+        return None
+
+    def cannot_run(self):
+        """Why nothing can be said of the file here, and the package that it needs; (None, None) when it just failed."""
+        needs = self.unloaded.get("needs")
+        if needs is not None:
+            return f"it needs {needs}, which is not installed", needs
+        return self.unloaded.get("why"), None
+
+    def unfinished(self) -> str:
+        during = "" if self.running is None else f" while “{self.running[:200]}” was running"
+        if self.stopped is not None:
+            return f"it did not end within {round(self.stopped)} seconds{during}, and was stopped"
+        how = f"exit code {self.code}"
+        if self.code is not None and self.code < 0:
+            how = f"the signal {signal.Signals(-self.code).name}"
+        words = self.errors.decode("utf-8", errors="replace").replace(self.settings["root"] + "/", "").strip()
+        tail = "\n".join(words.split("\n")[-8:])[-1500:]
+        return f"its process ended with {how}{during}" + (f"\n{tail}" if tail else "")
 
 
-def load(file: str) -> unittest.TestSuite:
-    stem = file[: -len(".py")]
-    parts = stem.split("/")
-    if all(part.isidentifier() for part in parts):
-        module = importlib.import_module(".".join(parts))
-    else:
-        spec = importlib.util.spec_from_file_location(parts[-1].replace("-", "_"), file)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    suite = unittest.defaultTestLoader.loadTestsFromModule(module)
-    # Plain functions, as pytest runs them, as long as they take no fixtures.
-    for name, value in sorted(vars(module).items()):
-        if not name.startswith("test") or not inspect.isfunction(value):
-            continue
-        if value.__module__ == module.__name__ and not inspect.signature(value).parameters:
-            suite.addTest(unittest.FunctionTestCase(value, description=name))
-    return suite
-
-
-def name_of(test) -> str:
-    if isinstance(test, unittest.FunctionTestCase):
-        return test.shortDescription() or str(test)
-    return f"{type(test).__qualname__} > {test._testMethodName}"
-
-
-def describe(err) -> dict:
-    kind, value, trace = err
-    root = os.getcwd()
-    frame = None
-    for entry in traceback.extract_tb(trace):
-        path = os.path.abspath(entry.filename)
-        if path.startswith(root + os.sep):
-            frame = {"file": os.path.relpath(path, root), "line": entry.lineno}
-    if isinstance(value, SyntaxError) and value.filename:
-        path = os.path.abspath(value.filename)
-        if path.startswith(root + os.sep):
-            frame = {"file": os.path.relpath(path, root), "line": value.lineno or 1}
-    problem = {"message": f"{kind.__name__}: {value}"[:2000]}
-    if frame is not None:
-        problem["frame"] = frame
-    return problem
+def kill_group(pid: int) -> None:
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        pass
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with open(sys.argv[1], "w", encoding="utf-8") as report:
+        code = Runner(json.loads(sys.stdin.buffer.read()), report).run()
+    sys.exit(code)

@@ -1,56 +1,166 @@
-// Runs a project's tests in the sandbox with our own reporters, and believes nothing but their reports.
+// Runs a project's tests in the sandbox with our own runners, and believes nothing but their sealed reports.
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { languageOf } from '../project.ts'
+import { languageOf, type NodePackage, type Project } from '../project.ts'
 import type { Sandbox } from '../sandbox-client.ts'
 import type { Changes, Workspace } from '../workspace.ts'
 import { reportPlaceholder } from '../../sandbox/exec-protocol.ts'
-import { readReport, type TestRun } from './test-run.ts'
+import { frameworksOf } from './frameworks.ts'
+import { syntaxProblem, type SyntaxProblem } from './syntax.ts'
+import { type LoadLine, type ReadRun, readLoads, readReport, type TestRun } from './test-run.ts'
+import { testScriptOf } from './test-script.ts'
+
+export type { SyntaxProblem } from './syntax.ts'
 
 type Waiting = { readonly signal: AbortSignal }
 
-/** Longest time for all tests of a language together. */
-const runSeconds = 300
+/** How a project wants its tests to be run; nothing of it is needed. */
+export interface RunOptions extends Waiting {
+  /**
+   * The packages of the project: each test file of Node is run in the folder of its package, with the flags and variables
+   * of the package's test script, when that starts `node --test`. A missing framework is called by its name.
+   */
+  readonly project?: Pick<Project, 'packages'> | undefined
+  /** Folder, relative to the root, in which a file is run, in the place of its package's. */
+  readonly folderOf?: ((path: string) => string) | undefined
+}
+
+export interface LoadResult {
+  readonly path: string
+  readonly outcome: 'loaded' | 'failed' | 'unloadable'
+  /** The error of a module that failed, the reason of one that nothing here can load; else empty. */
+  readonly message: string
+  readonly frame?: { readonly file: string; readonly line: number }
+}
 
 export interface Runner {
   /**
-   * Restores the work tree (a commit, `changes` on top) and runs `files` there. The run has a problem when the project
-   * changed its own tests or our changes while it ran.
+   * Restores the work tree (a commit, `changes` on top) and runs `files` there, any number of them. The run has a
+   * problem when the project changed its own tests or our changes while it ran.
    */
   test(
     files: readonly string[],
     changes: Changes,
-    options: Waiting,
+    options: RunOptions,
     commit?: string,
   ): Promise<TestRun>
   /** What is wrong with the syntax of `changes`; undefined when nothing is. */
   syntax(changes: Changes, options: Waiting): Promise<SyntaxProblem | undefined>
+  /**
+   * Restores the work tree with `changes` on top and loads each of `paths` once, in a process of its own without
+   * arguments. A module that throws has failed; one that ends its process or keeps a server open has loaded.
+   */
+  load(
+    paths: readonly string[],
+    changes: Changes,
+    options: RunOptions,
+  ): Promise<readonly LoadResult[]>
 }
 
-export interface SyntaxProblem {
-  readonly file: string
-  /** The parser's words, without our paths. */
-  readonly message: string
+/** Times, in milliseconds. */
+export interface RunnerLimits {
+  /** For one test. Node's runner and an alarm in Python hold it. */
+  readonly testMs: number
+  /** Without a sign of life from a file's process; a test that holds the event loop is ended by this. */
+  readonly silenceMs: number
+  /** For one file. */
+  readonly fileMs: number
+  /** Of one command; files that have not begun by then are run in another one. */
+  readonly commandMs: number
+  /** For loading one module. */
+  readonly loadMs: number
 }
 
-/** A runner for one workspace; `assets` is the folder of the reporters as the sandbox sees it. */
-export function runnerFor(workspace: Workspace, sandbox: Sandbox, assets: string): Runner {
-  const runLanguage = async (
-    language: 'node' | 'python',
+const usualLimits: RunnerLimits = {
+  testMs: 30_000,
+  silenceMs: 35_000,
+  fileMs: 120_000,
+  commandMs: 170_000,
+  loadMs: 10_000,
+}
+
+/** Settings of one command must fit into what the sandbox takes as standard input: 1 MiB. */
+const portionChars = 500_000
+const portionFiles = 1000
+
+type Runnable = 'node' | 'python'
+type Mode = 'test' | 'load'
+
+/** How the files of a package are started. */
+interface Setup {
+  readonly nodeArgs: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  /** Test frameworks that the package wants, the likeliest first. */
+  readonly frameworks: readonly string[]
+}
+
+/** What a runner in the sandbox reads from its standard input. */
+interface NodeSettings {
+  /** Seals the report. */
+  readonly key: string
+  readonly mode: Mode
+  readonly root: string
+  /** `cwd` is relative to the root; `setup` is an index. */
+  readonly files: readonly { readonly path: string; readonly cwd: string; readonly setup: number }[]
+  readonly setups: readonly Setup[]
+  readonly limits: RunnerLimits
+  readonly own: readonly string[]
+}
+
+/** A runner for one workspace; `assets` is the folder of the runners' programs as the sandbox sees it. */
+export function runnerFor(
+  workspace: Workspace,
+  sandbox: Sandbox,
+  assets: string,
+  limits: RunnerLimits = usualLimits,
+): Runner {
+  const execute = async (
+    mode: Mode,
+    language: Runnable,
     files: readonly string[],
-    signal: AbortSignal,
-  ): Promise<TestRun> => {
-    const key = randomBytes(16).toString('hex')
+    changes: Changes,
+    options: RunOptions,
+  ) => {
+    const key = randomBytes(24).toString('hex')
+    const ways = files.map((path) => wayOf(language, path, options))
+    const setups = [...new Map(ways.map(({ setup }) => [JSON.stringify(setup), setup])).values()]
+    const indexOf = new Map(setups.map((setup, index) => [JSON.stringify(setup), index]))
+    const settings: NodeSettings = {
+      key,
+      mode,
+      root: workspace.root,
+      files: ways.map(({ path, cwd, setup }) => {
+        return { path, cwd, setup: indexOf.get(JSON.stringify(setup)) ?? 0 }
+      }),
+      setups,
+      limits,
+      // A module of the project that is not there yet is no package that is not installed.
+      own: [...changes.keys()].filter((path) => languageOf(path) === language),
+    }
+    const program =
+      language === 'node'
+        ? ['node', '--disable-sigusr1', join(assets, 'node-runner.mjs')]
+        : ['python3', '-I', join(assets, 'python_runner.py')]
     const result = await sandbox.exec(
       {
-        argv: language === 'node' ? nodeCommand(assets, files) : pythonCommand(assets, files),
+        argv: [...program, reportPlaceholder],
         cwd: workspace.root,
-        timeoutSeconds: runSeconds,
+        timeoutSeconds: Math.ceil((limits.commandMs + limits.fileMs) / 1000) + 10,
         outputBytes: 16_384,
-        stdin: key,
+        stdin: JSON.stringify(settings),
       },
-      { signal },
+      { signal: options.signal },
     )
+    return { key, result }
+  }
+
+  const testPortion = async (
+    language: Runnable,
+    files: readonly string[],
+    changes: Changes,
+    options: RunOptions,
+  ): Promise<ReadRun> => {
+    const { key, result } = await execute('test', language, files, changes, options)
     const shown = language === 'node' ? 'node --test' : 'python3 -m unittest'
     return readReport(result.report, key, files, {
       command: `${shown} ${files.join(' ')}`.slice(0, 300),
@@ -59,85 +169,113 @@ export function runnerFor(workspace: Workspace, sandbox: Sandbox, assets: string
     })
   }
 
+  const loadPortion = async (
+    language: Runnable,
+    paths: readonly string[],
+    changes: Changes,
+    options: RunOptions,
+  ): Promise<readonly LoadResult[]> => {
+    const { key, result } = await execute('load', language, paths, changes, options)
+    const lines = readLoads(result.report, key)
+    return paths.map((path) =>
+      loadResult(
+        path,
+        lines?.find((one) => one.file === path),
+      ),
+    )
+  }
+
   return {
     async test(files, changes, options, commit) {
       await workspace.restore(changes, options, commit)
       const runs: TestRun[] = []
       for (const language of ['node', 'python'] as const) {
-        const own = files.filter((path) => languageOf(path) === language)
-        if (own.length > 0) runs.push(await runLanguage(language, own, options.signal))
+        let waiting = [...new Set(files)].filter((path) => languageOf(path) === language)
+        while (waiting.length > 0) {
+          const portion = firstPortion(waiting)
+          const run = await testPortion(language, portion, changes, options)
+          const stuck = run.rest.length === portion.length
+          const problems = [...run.problems, ...(stuck ? ['the tests could not be begun'] : [])]
+          runs.push({ ...run, problems })
+          waiting = [...(stuck ? [] : run.rest), ...waiting.slice(portion.length)]
+        }
       }
-      return merge(runs, await workspace.altered([...files, ...changes.keys()]))
+      const altered = await workspace.altered([...files, ...changes.keys()])
+      const others = files.filter((path) => languageOf(path) === 'unknown')
+      return merge(runs, altered, others)
     },
     async syntax(changes, options) {
       await workspace.restore(changes, options)
-      for (const [path, text] of changes) {
-        const argv = syntaxCommand(assets, path)
-        if (path.endsWith('.json')) {
-          const message = jsonProblem(text)
-          if (message !== undefined) return { file: path, message }
+      return syntaxProblem(changes, workspace.root, sandbox, assets, options)
+    },
+    async load(paths, changes, options) {
+      await workspace.restore(changes, options)
+      const results = new Map<string, LoadResult>()
+      for (const language of ['node', 'python'] as const) {
+        let waiting = paths.filter((path) => languageOf(path) === language)
+        while (waiting.length > 0) {
+          // Each may take all its time.
+          const portion = firstPortion(waiting).slice(0, 20)
+          for (const result of await loadPortion(language, portion, changes, options))
+            results.set(result.path, result)
+          waiting = waiting.slice(portion.length)
         }
-        if (argv === undefined) continue
-        const result = await sandbox.exec(
-          { argv, cwd: workspace.root, timeoutSeconds: 30, outputBytes: 8192 },
-          options,
-        )
-        if (result.exitCode !== 0)
-          return { file: path, message: syntaxMessage(result.stderr, workspace.root) }
       }
-      return undefined
+      return paths.map((path) => {
+        const kind = /\.[^./]+$/.exec(path)?.[0] ?? 'such'
+        const message = `nothing here can load ${kind} files`
+        return results.get(path) ?? { path, outcome: 'unloadable', message }
+      })
     },
   }
 }
 
-function nodeCommand(assets: string, files: readonly string[]): string[] {
-  return [
-    'node',
-    '--test',
-    '--test-concurrency=1',
-    '--test-timeout=30000',
-    // A server that a test forgot to close must not turn its pass into a time-out.
-    '--test-force-exit',
-    `--test-reporter=${join(assets, 'node-reporter.mjs')}`,
-    `--test-reporter-destination`,
-    reportPlaceholder,
-    ...files,
-  ]
+/** In which folder and how a file is started. */
+function wayOf(language: Runnable, path: string, { project, folderOf }: RunOptions) {
+  const above = (project?.packages ?? []).filter(
+    ({ folder }) => folder === '' || path.startsWith(`${folder}/`),
+  )
+  // Where people start their tests: the package that says how, or else the nearest.
+  const starts =
+    language === 'node' ? (above.find(({ scripts }) => scripts['test']) ?? above[0]) : undefined
+  const script = testScriptOf(starts?.scripts['test'] ?? '')
+  const frameworks = [...new Set(above.flatMap((one: NodePackage) => frameworksOf(one)))]
+  const setup: Setup = { nodeArgs: script?.nodeArgs ?? [], env: script?.env ?? {}, frameworks }
+  return { path, cwd: folderOf?.(path) ?? (starts?.folder || '.'), setup }
 }
 
-function pythonCommand(assets: string, files: readonly string[]): string[] {
-  return ['python3', join(assets, 'python_runner.py'), reportPlaceholder, ...files]
+function loadResult(path: string, line: LoadLine | undefined): LoadResult {
+  if (line === undefined)
+    return { path, outcome: 'failed', message: 'its process ended everything around it' }
+  const { outcome, message, frame } = line
+  return { path, outcome, message, ...(frame === undefined ? {} : { frame }) }
 }
 
-function syntaxCommand(assets: string, path: string): string[] | undefined {
-  if (/\.(m|c)?js$/.test(path)) return ['node', '--check', path]
-  if (/\.(m|c)?ts$/.test(path))
-    return ['node', '--no-warnings', join(assets, 'node-syntax.mjs'), path]
-  if (path.endsWith('.py')) return ['python3', join(assets, 'python_syntax.py'), path]
-  return undefined
-}
-
-function jsonProblem(text: string): string | undefined {
-  try {
-    JSON.parse(text)
-    return undefined
-  } catch (error) {
-    return error instanceof Error ? error.message : 'not JSON'
+/** As many of `files` as fit into one command, and at least one. */
+function firstPortion(files: readonly string[]): readonly string[] {
+  let chars = 0
+  let count = 0
+  for (const path of files) {
+    // Twice: the path and its folder.
+    chars += 2 * JSON.stringify(path).length + 24
+    if (count > 0 && (chars > portionChars || count === portionFiles)) break
+    count++
   }
+  return files.slice(0, count)
 }
 
-function syntaxMessage(stderr: string, root: string): string {
-  const lines = stderr.replaceAll(`${root}/`, '').split('\n')
-  return lines
-    .filter((text) => !/^\s+at |^Node\.js v|^\s*$/.test(text))
-    .slice(0, 8)
-    .join('\n')
-}
-
-function merge(runs: readonly TestRun[], altered: readonly string[]): TestRun {
-  const problems = runs.flatMap((run) => run.problems)
+function merge(
+  runs: readonly TestRun[],
+  altered: readonly string[],
+  others: readonly string[],
+): TestRun {
+  const problems = [...new Set(runs.flatMap((run) => run.problems))]
   if (altered.length > 0)
     problems.push(`files were changed while the tests ran: ${altered.slice(0, 5).join(', ')}`)
+  const unrun = others.map((file) => {
+    const kind = /\.[^./]+$/.exec(file)?.[0] ?? 'these'
+    return { file, why: `nothing here can run ${kind} files` }
+  })
   return {
     command:
       runs
@@ -150,7 +288,7 @@ function merge(runs: readonly TestRun[], altered: readonly string[]): TestRun {
     passed: runs.flatMap((run) => run.passed),
     failed: runs.flatMap((run) => run.failed),
     skipped: runs.flatMap((run) => run.skipped),
-    unrun: runs.flatMap((run) => run.unrun),
+    unrun: [...runs.flatMap((run) => run.unrun), ...unrun],
     asserted: new Map(runs.flatMap((run) => [...run.asserted])),
     swallowed: new Map(runs.flatMap((run) => [...run.swallowed])),
   }

@@ -2,11 +2,11 @@ import { createHmac } from 'node:crypto'
 import { expect, it } from 'vitest'
 import { runOf } from '../../testing/runs.ts'
 import { digestOf, signatureOf } from './digest.ts'
-import { readReport, type TestRun, testId } from './test-run.ts'
+import { readReport, type TestRun, testId, testName, wholeFile } from './test-run.ts'
 
 const key = 'key'
 const files = ['a.test.js']
-const passing = '{"kind":"test","file":"a.test.js","name":"x","status":"pass"}\n'
+const passing = '{"kind":"test","file":"a.test.js","number":1,"name":"x","status":"pass"}\n'
 const ending = '{"kind":"file","file":"a.test.js","finished":true,"failed":false}\n'
 const seal = (body: string, with_ = key): string =>
   `${body}{"kind":"end","mac":"${createHmac('sha256', with_).update(body).digest('hex')}"}\n`
@@ -43,6 +43,109 @@ it.each<[string, TestRun]>([
   ['a failed test', read(seal(passing.replace('pass', 'fail') + ending), 1)],
 ])('does not believe %s', (_what, run) => {
   expect(good(run)).toBe(false)
+})
+
+it('takes no pass from a report without its seal, and keeps what failed', () => {
+  const report = passing + passing.replace('"pass"', '"fail"').replace('"x"', '"y"') + ending
+  const run = read(report, -1, true)
+  expect(run.passed).toEqual([])
+  expect(run.failed.map(testId)).toEqual(['a.test.js > y'])
+})
+
+const lineOf = (value: object): string => `${JSON.stringify({ file: 'a.test.js', ...value })}\n`
+
+it('turns the test that a late error belongs to into a failed one, and leaves a skipped one alone', () => {
+  const report = seal(
+    passing +
+      lineOf({ kind: 'test', number: 2, name: 'y', status: 'skip' }) +
+      lineOf({
+        kind: 'late',
+        number: 1,
+        message: 'Error: late',
+        frame: { file: 'a.js', line: 3 },
+      }) +
+      lineOf({ kind: 'late', number: 1, message: 'Error: later' }) +
+      lineOf({ kind: 'late', number: 2, message: 'Error: of the skipped' }) +
+      ending,
+  )
+  expect(read(report, 1)).toMatchObject({
+    problems: [],
+    passed: [],
+    skipped: ['a.test.js > y'],
+    failed: [
+      {
+        name: 'x',
+        message: 'Error: late\n(this error came after the test had ended)',
+        frame: { line: 3 },
+      },
+    ],
+  })
+})
+
+it('blames the file once for what belongs to no test', () => {
+  const noise =
+    lineOf({ kind: 'late', message: 'Error: a' }) + lineOf({ kind: 'late', message: 'b' })
+  expect(read(seal(passing + noise + ending), 1)).toMatchObject({
+    passed: ['a.test.js > x'],
+    failed: [{ name: wholeFile, message: expect.stringContaining('Error: a') as string }],
+  })
+})
+
+it('takes no pass from a file that cannot be believed', () => {
+  const untrusted = ending.replace('"failed":false', '"failed":true,"untrusted":true,"message":"m"')
+  expect(read(seal(passing + untrusted), 1)).toMatchObject({
+    collected: ['a.test.js > x'],
+    passed: [],
+    failed: [{ name: wholeFile, message: 'm' }],
+  })
+})
+
+it('reads what was not run, what was asserted, and what was swallowed', () => {
+  const report = seal(
+    lineOf({
+      kind: 'test',
+      number: 1,
+      name: 'x',
+      status: 'pass',
+      asserted: 3,
+      swallowed: 'Error: s',
+    }) +
+      lineOf({ kind: 'unrun', name: 'y', why: 'it needs pytest', needs: 'pytest' }) +
+      lineOf({ kind: 'unrun', why: 'nothing' }) +
+      ending,
+  )
+  const run = read(report)
+  expect(run).toMatchObject({ problems: [], failed: [], passed: ['a.test.js > x'] })
+  expect(run.unrun).toEqual([
+    { file: 'a.test.js', name: 'y', why: 'it needs pytest' },
+    { file: 'a.test.js', why: 'nothing' },
+  ])
+  expect([...run.asserted]).toEqual([['a.test.js > x', 3]])
+  expect([...run.swallowed]).toEqual([['a.test.js > x', 'Error: s']])
+})
+
+it('leaves files for which there was no time to another command', () => {
+  const run = read(seal(lineOf({ kind: 'rest' })))
+  expect(run).toMatchObject({ rest: files, failed: [], problems: [] })
+})
+
+it.each([
+  [['a', 'b'], 'a > b'],
+  [['a > b'], 'a \\> b'],
+  [['a >', 'b'], 'a \\> > b'],
+  [['a', '> b'], 'a > \\> b'],
+  [['a \\> b'], 'a \\\\> b'],
+  [['a->b >c'], 'a->b >c'],
+])('names %j as %s', (names, want) => {
+  expect(testName(names)).toBe(want)
+})
+
+it('gives the plain name to the test that the file defines itself', () => {
+  const other = lineOf({ kind: 'test', number: 1, name: 'x', status: 'pass', from: 'src/a.js' })
+  const own = lineOf({ kind: 'test', number: 2, name: 'x', status: 'fail', message: 'm' })
+  const run = read(seal(other + own + ending), 1)
+  expect(run.passed).toEqual(['a.test.js > x #2'])
+  expect(run.failed.map(testId)).toEqual(['a.test.js > x'])
 })
 
 it('tells two tests of the same name apart', () => {

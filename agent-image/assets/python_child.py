@@ -1,0 +1,291 @@
+"""Runs one Python test file, or loads one module, and tells python_runner.py what came of it.
+
+Project code shares this process: all that is needed to tell the truth is taken before any of it is loaded.
+"""
+
+import sys
+
+# What Python itself had imported before anybody could put a file in its way.
+STARTUP = frozenset(sys.modules)
+
+import asyncio
+import asyncio.base_events
+import gc
+import inspect
+import json
+import os
+import signal
+import threading
+import time
+import types
+import unittest
+from _json import encode_basestring_ascii as quoted
+from hashlib import sha256
+
+import python_checks
+from python_checks import watch
+from python_collect import collect, flattened, load_file, prepare_path
+from python_report import Reporter, TestTimeout, collect_garbage, describe, loops, short
+
+__unittest = True
+
+GRACE_SECONDS = 2.0
+
+
+def channel(descriptor: int, nonce: str):
+    """A function that sends one line with a code over a running number and the text."""
+    owner = os.getpid()
+    getpid, write, hashed = os.getpid, os.write, sha256
+    sequence = 0
+
+    def encoded(value) -> str:
+        if isinstance(value, str):
+            return quoted(value)
+        if value is True or value is False:
+            return "true" if value else "false"
+        if isinstance(value, int):
+            return int.__repr__(value)
+        return "{" + ",".join([quoted(key) + ":" + encoded(one) for key, one in value.items()]) + "}"
+
+    def send(**line) -> None:
+        nonlocal sequence
+        # A test that forks must not have its results counted twice.
+        if getpid() != owner:
+            return
+        text = encoded(line)
+        code = hashed((nonce + str(sequence) + text + nonce).encode("utf-8", "surrogatepass")).hexdigest()
+        sequence += 1
+        data = (code + " " + text + "\n").encode("utf-8", "surrogatepass")
+        while data:
+            try:
+                data = data[write(descriptor, data) :]
+            except OSError:
+                return
+
+    return send
+
+
+def must_return_nothing(result) -> None:
+    """Fails a test whose body never ran, or that hands back what it should have asserted."""
+    if result is None:
+        return
+    if inspect.iscoroutine(result):
+        result.close()
+        raise AssertionError("it is async, so its body never ran: use unittest.IsolatedAsyncioTestCase")
+    if inspect.isgenerator(result) or inspect.isasyncgen(result):
+        raise AssertionError("it holds a yield, so its body never ran: a test is a plain function")
+    raise AssertionError(f"it returned a {type(result).__name__}, and a test must return nothing: assert instead")
+
+
+def call_plain(self, method) -> None:
+    try:
+        must_return_nothing(method())
+    except KeyboardInterrupt as error:
+        # unittest would end the whole run for it.
+        raise AssertionError("KeyboardInterrupt was raised") from error
+
+
+def call_async(self, method) -> None:
+    must_return_nothing(self._callMaybeAsync(method))
+
+
+def watch_errors(send, root: str) -> None:
+    """Errors that go nowhere (threads, tasks, finalizers) belong to the test that began them."""
+
+    def note(record, err) -> None:
+        problem = describe(err, root)
+        if record is None or record.done:
+            number = {} if record is None or record.number == 0 else {"number": record.number}
+            send(kind="late", **number, **problem)
+        elif record.problem is None:
+            record.problem = problem
+
+    start, hook = threading.Thread.start, threading.excepthook
+
+    def start_watched(self) -> None:
+        owner = self._guildhall_owner = watch.record()
+        run = self.run
+
+        def run_watched() -> None:
+            try:
+                run()
+            except SystemExit:
+                raise
+            except BaseException as error:
+                # A project that handles its threads' errors is asked about assertions only.
+                if isinstance(error, AssertionError) or threading.excepthook is hook:
+                    note(owner, sys.exc_info())
+                raise
+
+        self.run = run_watched
+        start(self)
+
+    threading.Thread.start = start_watched
+    unraisable = sys.unraisablehook
+
+    def on_unraisable(info) -> None:
+        if info.exc_value is not None:
+            note(watch.record(), (info.exc_type, info.exc_value, info.exc_traceback))
+        unraisable(info)
+
+    sys.unraisablehook = on_unraisable
+    loop = asyncio.base_events.BaseEventLoop
+    handle, run_forever = loop.default_exception_handler, loop.run_forever
+
+    def on_task_error(self, context) -> None:
+        error = context.get("exception")
+        if isinstance(error, Exception):
+            note(watch.record(), (type(error), error, error.__traceback__))
+        handle(self, context)
+
+    def run_watched_loop(self) -> None:
+        loops["ran"] = True
+        run_forever(self)
+
+    loop.default_exception_handler = on_task_error
+    loop.run_forever = run_watched_loop
+
+
+def wait_for_threads() -> None:
+    """Threads that would keep Python from ending get a moment to say how they end."""
+    end = time.monotonic() + GRACE_SECONDS
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            threading.Thread.join(thread, max(0.0, end - time.monotonic()))
+    loops["ran"] = True
+    collect_garbage()
+
+
+def load_failure(err, root: str, own: list) -> dict:
+    """What an error while loading means: {"needs"} or {"why"} when the file cannot be run here, else the error."""
+    kind, value, _ = err
+    if isinstance(value, unittest.SkipTest):
+        return {"why": f"it skips itself: {str(value)[:200]}"}
+    if isinstance(value, ModuleNotFoundError) and value.name:
+        top = value.name.partition(".")[0]
+        if top not in sys.stdlib_module_names and not in_project(top, root, own):
+            return {"needs": top}
+    return describe(err, root)
+
+
+def in_project(name: str, root: str, own: list) -> bool:
+    if any(name in path[: -len(".py")].split("/") for path in own):
+        return True
+    for folder in sys.path:
+        if folder == root or folder.startswith(root + "/"):
+            if os.path.isdir(os.path.join(folder, name)) or os.path.isfile(os.path.join(folder, name + ".py")):
+                return True
+    return False
+
+
+CANARY = b"""
+def asserts(value, other, message):
+    assert value == value
+    assert value == other, message
+"""
+
+
+def run_canaries(send, root: str, seconds: float, canaries: dict) -> None:
+    """One test has to fail by unittest, one by `assert`, both with words that nobody knows; one has to pass."""
+    value, other, message = canaries["value"], canaries["other"], canaries["message"]
+    space = python_checks.helpers()
+    exec(python_checks.compiled(CANARY, "<canary>"), space)
+
+    def fails(self) -> None:
+        self.assertEqual(value, value)
+        self.assertTrue(value)
+        self.assertEqual(value, other, message)
+
+    def passes(self) -> None:
+        self.assertEqual(value, value)
+        self.assertNotEqual(value, other)
+
+    bodies = {
+        "test_fails": fails,
+        "test_asserts": lambda self: space["asserts"](value, other, message),
+        "test_passes": passes,
+    }
+    case = type("Canary", (unittest.TestCase,), bodies)
+    unittest.TestSuite(map(case, bodies)).run(Reporter(send, root, seconds, canary="canary"))
+
+
+def run_file(send, config: dict) -> None:
+    root, file, seconds = config["root"], config["file"], config["testSeconds"]
+    owner = os.getpid()
+    watch.file, watch.root = os.path.join(root, file), root
+    kept = python_checks.install()
+    unittest.TestCase._callTestMethod = call_plain
+    unittest.IsolatedAsyncioTestCase._callTestMethod = call_async
+    for case in (unittest.TestCase, unittest.IsolatedAsyncioTestCase):
+        kept[f"{case.__name__}._callTestMethod"] = (case, "_callTestMethod", vars(case)["_callTestMethod"])
+    for name, value in vars(Reporter).items():
+        if callable(value):
+            kept[f"Reporter.{name}"] = (Reporter, name, value)
+
+    def on_alarm(_signal, _frame):
+        raise TestTimeout(f"the test took longer than {seconds:g} seconds")
+
+    signal.signal(signal.SIGALRM, on_alarm)
+    main = unittest.main
+    # A file that starts unittest itself, without asking whether it is the main one, is loaded all the same.
+    unittest.main = lambda *args, **kwargs: None
+    try:
+        module = load_file(root, file, count=True)
+        suite, unrun = collect(module, root)
+    except BaseException:
+        if os.getpid() != owner:
+            os._exit(1)
+        send(kind="unloaded", **load_failure(sys.exc_info(), root, config["own"]))
+        return
+    unittest.main = main
+    for name, why in unrun:
+        send(kind="unrun", **({} if name is None else {"name": short(name)}), why=why)
+    tests = list(flattened(suite))
+    reporter = Reporter(send, root, seconds)
+    suite.run(reporter)
+    if os.getpid() != owner:
+        os._exit(0)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    reporter.tell_others(tests)
+    wait_for_threads()
+    for what in python_checks.replaced(kept):
+        send(kind="tampered", what=f"unittest’s {what}")
+    watch.current = None
+    run_canaries(send, root, seconds, config["canaries"])
+    send(kind="finished", tests=reporter.told)
+
+
+def load_module(send, config: dict) -> None:
+    watch.root = config["root"]
+    try:
+        load_file(config["root"], config["file"], count=False)
+    except SystemExit:
+        pass
+    except BaseException:
+        send(kind="unloaded", **load_failure(sys.exc_info(), config["root"], []))
+        return
+    wait_for_threads()
+    send(kind="finished", tests=0)
+
+
+def main() -> None:
+    descriptor = int(sys.argv[1])
+    os.set_inheritable(descriptor, False)
+    config = json.loads(sys.stdin.buffer.read())
+    send = channel(descriptor, config.pop("nonce"))
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    sys.argv[:] = [config["file"]]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    prepare_path(config["root"], config["file"], STARTUP)
+    watch_errors(send, config["root"])
+    (run_file if config["mode"] == "test" else load_module)(send, config)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Threads that tests left behind must not keep the process from ending.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
