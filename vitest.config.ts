@@ -28,6 +28,15 @@ export default defineConfig({
       {
         test: {
           ...patience,
+          name: 'verdicts',
+          include: ['test/verdicts/**/*.test.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          ...patience,
           name: 'chart',
           globalSetup: ['hack/gen/chart-setup.ts'],
           include: [chartTests],

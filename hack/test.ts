@@ -8,6 +8,8 @@ import { parseArgs } from 'node:util'
 /** What each lane needs beyond the clone; the tests themselves bring it up. */
 const lanes = {
   unit: 'pure code, real git, real sockets on loopback',
+  verdicts:
+    'whole repositories and stories of careless models through the real agent: what is Done, and what is not',
   chart: 'what helm makes of the chart',
   simulation: 'the whole operator in virtual time, with faults; see docs/reliability.md',
   conformance: 'a real kube-apiserver and etcd, started by the tests',

@@ -26,7 +26,9 @@ export function runOf(parts: RunParts = {}): TestRun {
     }),
     skipped,
     unrun,
-    asserted: new Map(Object.entries(parts.asserted ?? {})),
+    asserted: new Map(
+      Object.entries(parts.asserted ?? Object.fromEntries(passed.map((id) => [id, 1]))),
+    ),
     swallowed: new Map(Object.entries(parts.swallowed ?? {})),
   }
 }

@@ -9,7 +9,7 @@ import { sentencesOf, unjudgedTests } from './unjudged.ts'
 export const branch: Pipeline = async (context): Promise<Outcome> => {
   const { runner, workspace, signal, activity } = context
   const project = await projectAt(context)
-  const run = await runner.test(project.testFiles, new Map(), { signal })
+  const run = await runner.test(project.testFiles, new Map(), { signal, project })
   activity(`baseline: ${countsOf(run)}`)
   const read = (path: string): Promise<string | undefined> => workspace.read(path, { signal })
   const digest = await digestOf(run, run.failed, workspace.root, read)

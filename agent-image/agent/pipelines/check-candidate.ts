@@ -3,6 +3,8 @@ import { digestOf, evidenceOf } from '../verify/digest.ts'
 import { fileOf, judgeRuns, withSpecRules } from '../verify/judge-runs.ts'
 import type { JudgedTest, Judgement } from '../verify/judgement.ts'
 import { type FailedTest, type TestRun, testId, wholeFile } from '../verify/test-run.ts'
+import { languageOf } from '../project.ts'
+import type { LoadResult } from '../verify/runner.ts'
 import type { Changes } from '../workspace.ts'
 import { type Candidate, type CodingGoal, rejected } from './coding-goal.ts'
 import { countsOf, type PipelineContext } from './pipeline.ts'
@@ -41,22 +43,23 @@ async function checkTests(
   number: number,
 ): Promise<Candidate> {
   const { runner, signal, activity } = context
-  const { deciders } = goal
+  const { deciders, project } = goal
+  const options = { signal, project }
   const specs = [...deciders.specs.keys()]
   const first =
     specs.length === 0
       ? undefined
-      : withSpecRules(await runner.test(specs, changes, { signal }), deciders.specs)
+      : withSpecRules(await runner.test(specs, changes, options), deciders.specs)
   if (first !== undefined && (first.failed.length > 0 || first.problems.length > 0)) {
     activity(`try ${number}: ${countsOf(first)}`)
     return failed(context, goal, changes, first, first.failed)
   }
-  const whole = await runner.test(goal.project.testFiles, changes, { signal })
+  const whole = await runner.test(project.testFiles, changes, options)
   const runs = [whole]
   let judgement = judgeOf(goal, first, runs)
   if (judgement.verdict === 'refuted' && whole.problems.length === 0) {
     // A test that fails only sometimes says nothing about the change.
-    runs.push(await runner.test(goal.project.testFiles, changes, { signal }))
+    runs.push(await runner.test(project.testFiles, changes, options))
     judgement = judgeOf(goal, first, runs)
   }
   const problems = runs.flatMap((run) => run.problems)
@@ -65,9 +68,16 @@ async function checkTests(
     activity(`try ${number}: breaks ${broken.length} tests that passed before`)
     return failed(context, goal, changes, whole, broken)
   }
+  const loads = await loadAll(context, goal, changes)
+  if (loads.problem !== undefined) {
+    activity(`try ${number}: ${loads.problem.path} cannot be loaded`)
+    const { path, message } = loads.problem
+    return rejected(changes, `${path} cannot be loaded:\n${message}`, [path], -1)
+  }
   activity(`try ${number}: ${countsOf({ ...whole, failed: [] })}`)
-  const proven = judgement.verdict === 'proven' && (await isSound(context, judgement))
+  const proven = judgement.verdict === 'proven' && (await isSound(context, goal, judgement))
   const notes = [
+    ...loads.notes,
     ...judgement.flaky.map(({ id }) => `flaky: ${id} failed once and passed once`),
     ...judgement.still
       .filter(({ kind }) => kind !== 'other')
@@ -82,6 +92,38 @@ async function checkTests(
     notes,
   }
 }
+
+/**
+ * Loads every module of the candidate once, tests or no tests. What could not be loaded before either is not this change's
+ * doing, and a program that asks for settings or arguments may well refuse to start without them.
+ */
+async function loadAll(
+  { runner, workspace, signal }: PipelineContext,
+  { project }: CodingGoal,
+  changes: Changes,
+): Promise<{ readonly problem?: LoadResult; readonly notes: readonly string[] }> {
+  const modules = [...changes.keys()].filter((path) => languageOf(path) !== 'unknown')
+  if (modules.length === 0) return { notes: [] }
+  const loads = await runner.load(modules, changes, { signal, project })
+  const notes = loads
+    .filter(({ outcome }) => outcome === 'unloadable')
+    .map(({ path, message }) => `${path} could not be loaded here: ${message}`)
+  for (const load of loads.filter(({ outcome }) => outcome === 'failed')) {
+    const { path, message } = load
+    const was = (await workspace.read(path, { signal })) !== undefined
+    const before = was ? await runner.load([path], new Map(), { signal, project }) : []
+    const failedBefore = before.some(({ outcome }) => outcome === 'failed')
+    if (!failedBefore && !surroundings.test(changes.get(path) ?? ''))
+      return { problem: load, notes }
+    const why = failedBefore ? 'as before' : 'it may need settings or arguments'
+    notes.push(`${path} could not be loaded (${why}): ${message.split('\n', 1)[0] ?? ''}`)
+  }
+  return { notes }
+}
+
+/** What a program reads that asks for settings or arguments. */
+const surroundings =
+  /\bprocess\.(?:env|argv|stdin)\b|\bparseArgs\b|\bos\.(?:environ|getenv)\b|\bsys\.(?:argv|stdin)\b|\bargparse\b/
 
 /** Spec tests are judged by both runs; others by the runs of everything. */
 function judgeOf(
@@ -107,11 +149,12 @@ function judgeOf(
 /** Proof by the project's own tests alone counts when they fail without the change each time, not by chance. */
 async function isSound(
   { runner, signal }: PipelineContext,
+  { project }: CodingGoal,
   { proof }: Judgement,
 ): Promise<boolean> {
   if (proof.some(({ kind }) => kind === 'spec')) return true
   const files = [...new Set(proof.map(({ id }) => fileOf(id)))]
-  const again = await runner.test(files, new Map(), { signal })
+  const again = await runner.test(files, new Map(), { signal, project })
   return proof.some(({ id }) => !again.passed.includes(id))
 }
 

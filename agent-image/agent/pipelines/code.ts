@@ -1,7 +1,7 @@
 // Coding: candidates until one is proven by tests that failed before, and breaks none.
 import { TaskFailure } from '../failure.ts'
 import type { Outcome } from '../outcome.ts'
-import { codeFiles, findSpec } from '../project.ts'
+import { codeFiles, findSpec, type Project } from '../project.ts'
 import { nextTry } from '../tries.ts'
 import { evidenceOf, unusableAnswer } from '../verify/digest.ts'
 import { judgeRuns, withSpecRules } from '../verify/judge-runs.ts'
@@ -36,7 +36,7 @@ export const code: Pipeline = async (context) => {
       ? undefined
       : { path, text, shown: holdBack(path, text) }
   const deciders = await decidersFor(context, project, spec === undefined ? [] : [spec.path], files)
-  const baseline = await baselineOf(context, project.testFiles)
+  const baseline = await baselineOf(context, project)
   if (spec !== undefined) {
     const own = withSpecRules(baseline, deciders.specs)
     const { unmet } = judgeRuns([], [own], { specs: deciders.specs, related: new Set() })
@@ -53,9 +53,9 @@ export const code: Pipeline = async (context) => {
 /** The tests as they are before the change. Throws `TaskFailure` ChecksFailed when that run cannot be believed. */
 export async function baselineOf(
   { runner, signal, activity }: PipelineContext,
-  testFiles: readonly string[],
+  project: Project,
 ): Promise<CodingGoal['baseline']> {
-  const baseline = await runner.test(testFiles, new Map(), { signal })
+  const baseline = await runner.test(project.testFiles, new Map(), { signal, project })
   activity(`baseline: ${countsOf(baseline)}`)
   if (baseline.problems.length > 0)
     throw new TaskFailure(

@@ -29,12 +29,17 @@ export async function examine(
 ): Promise<Examination> {
   const { assignment, runner, workspace, signal, activity } = context
   const base = await projectAt(context, assignment.base)
-  const before = await runner.test(base.testFiles, new Map(), { signal }, assignment.base)
+  const before = await runner.test(
+    base.testFiles,
+    new Map(),
+    { signal, project: base },
+    assignment.base,
+  )
   activity(`at the start: ${countsOf(before)}`)
   const project = await projectAt(context)
-  const first = await runner.test(project.testFiles, new Map(), { signal })
+  const first = await runner.test(project.testFiles, new Map(), { signal, project })
   activity(`now: ${countsOf(first)}`)
-  const second = await runner.test(project.testFiles, new Map(), { signal })
+  const second = await runner.test(project.testFiles, new Map(), { signal, project })
   activity(`now, again: ${countsOf(second)}`)
   const diff = await workspace.diff(assignment.base, workspace.head, { signal })
   const changed = [...diff.matchAll(/^\+\+\+ b\/(.+)$/gm)].map((match) => match[1] ?? '')
@@ -46,7 +51,9 @@ export async function examine(
   const missing = specs.filter((path) => !project.files.includes(path))
   if (judgement.proof.some(({ kind }) => kind === 'own')) {
     // Proof by a test of the project's own counts when it failed at the start each time, not by chance.
-    bases.push(await runner.test(base.testFiles, new Map(), { signal }, assignment.base))
+    bases.push(
+      await runner.test(base.testFiles, new Map(), { signal, project: base }, assignment.base),
+    )
     judgement = judgeRuns(bases, runs, deciders)
   }
   return {

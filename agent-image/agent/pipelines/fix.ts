@@ -20,6 +20,6 @@ export const fix: Pipeline = async (context) => {
   if (refusal !== undefined) return refusal
   const specs = assignment.specs.map(({ path }) => path)
   const deciders = await decidersFor(context, project, specs, files)
-  const baseline = await baselineOf(context, project.testFiles)
+  const baseline = await baselineOf(context, project)
   return seek(context, { purpose: 'fix', files, spec: undefined, baseline, deciders, project })
 }

@@ -201,7 +201,7 @@ async function judge(
       ...stubsFor(imports.names, before, behaviour, { commonjs }),
       [path, text],
     ])
-    const run = await runner.test([path], changes, { signal })
+    const run = await runner.test([path], changes, { signal, project: goal.project })
     runs.push(run)
     const wrong = await runProblem(context, goal, text, run)
     if (wrong !== undefined) return { ...rejected(text, wrong), run }

@@ -51,7 +51,7 @@ export function withSpecRules(
     const swallowed = run.swallowed.get(id)
     if (swallowed !== undefined)
       worthless.set(id, `An assertion failed and the test went on: ${swallowed}`)
-    else if (run.asserted.get(id) === 0)
+    else if ((run.asserted.get(id) ?? 0) === 0)
       worthless.set(id, 'It passed without a single assertion: nothing was checked.')
   }
   const failed = [...specs].flatMap(([file, names]) => {
@@ -97,12 +97,16 @@ function statesOf(run: TestRun): Seen {
   const states = new Map<string, TestState>()
   for (const { file, name } of run.unrun)
     if (name !== undefined) states.set(testId({ file, name }), 'unjudged')
+  const broken = new Set(
+    run.failed.filter(({ name }) => name === wholeFile).map(({ file }) => file),
+  )
   for (const id of run.skipped) states.set(id, 'skipped')
-  for (const id of run.passed) states.set(id, 'passed')
+  // What a file reported before it broke off was never confirmed by its end.
+  for (const id of run.passed) states.set(id, broken.has(fileOf(id)) ? 'failed' : 'passed')
   for (const test of run.failed) states.set(testId(test), 'failed')
   return {
     states,
-    broken: new Set(run.failed.filter(({ name }) => name === wholeFile).map(({ file }) => file)),
+    broken,
     unjudged: new Set(run.unrun.filter(({ name }) => name === undefined).map(({ file }) => file)),
   }
 }
