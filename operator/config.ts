@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { parse } from 'yaml'
 import { z } from 'zod'
-import { agentTypes } from './api/agent-types.ts'
+import { agentReuses, agentTypes } from './api/agent-types.ts'
 import { tiers } from './api/language-model.ts'
 import { objectNameOf } from './api/names.ts'
 import { modelProfile } from './models/profile.ts'
@@ -51,6 +51,8 @@ const schema = z.object({
     maxAgents: z.int().min(1).max(500).default(10),
     idleSeconds: z.int().min(5).default(300),
     maxTasks: z.int().min(1).default(50),
+    /** Whose tasks an agent takes after its first one: those of the same request, or anybody's. */
+    reuse: z.enum(agentReuses).default('request'),
     /** Models by type of agent; the request's own, or the default, for the others. */
     models: z.partialRecord(z.enum(agentTypes), z.string().min(1)).default({}),
     serviceAccountName: z.string().default('guildhall-agent'),

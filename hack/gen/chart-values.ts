@@ -1,6 +1,6 @@
 // The values of the chart: the one source of values.yaml, values.schema.json and the table in the chart's README.
 import { z } from 'zod'
-import { agentTypes } from '../../operator/api/agent-types.ts'
+import { agentReuses, agentTypes } from '../../operator/api/agent-types.ts'
 import { providers, tiers } from '../../operator/api/language-model.ts'
 import {
   choice,
@@ -140,6 +140,11 @@ export const chartValues = z.strictObject({
     maxAgents: whole(10, 1, 500, 'Most agents at once, all together.'),
     idleSeconds: whole(300, 5, 86400, 'An agent without work goes after this time.'),
     maxTasks: whole(50, 1, 1000, 'An agent retires after this many tasks.'),
+    reuse: choice(
+      agentReuses,
+      'request',
+      "Whose tasks an agent takes. request: those of one request; it goes when that is over. any: anybody's, which saves a new Pod for each request; but agents run the code of projects, and what the code of one request leaves behind in the Pod can then read or forge the work of another.",
+    ),
     resources: section('Of the two containers of an agent Pod.', {
       agent: resources(
         { cpu: '25m', memory: '96Mi' },

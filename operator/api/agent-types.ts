@@ -10,6 +10,9 @@ export const agentTypes = [
 ] as const
 export type AgentType = (typeof agentTypes)[number]
 
+/** Whose tasks an agent may take after its first one: those of the same request only, or anybody's. */
+export const agentReuses = ['request', 'any'] as const
+
 /** What one task asks of its agent; picks the pipeline that runs. */
 export const actions = [
   'branch',

@@ -41,7 +41,17 @@ const status = object(
     podName: note(253, 'Its Pod.').optional(),
     podUid: note(64, 'The uid of its Pod: its identity at the hub.').optional(),
     currentTask: note(63, 'The task it holds.').optional(),
-    currentRequest: note(63, 'The request that task belongs to.').optional(),
+    currentRequest: note(
+      63,
+      'The request it works for; also between two of its tasks, while it belongs to that request.',
+    ).optional(),
+    servedRequest: object(
+      {
+        name: note(63, 'Its name.'),
+        uid: note(64, 'Its uid: one made anew under the same name is another request.'),
+      },
+      'The request it belongs to since its first task: it is given no task of another one. Not set while it is clean, nor with agents.reuse: any.',
+    ).optional(),
     activity: note(200, 'What it does right now, in a few words.').optional(),
     heartbeatTime: time('When the hub last heard of it; written coarsely.').optional(),
     idleSince: time('Since when it has had nothing to do.').optional(),

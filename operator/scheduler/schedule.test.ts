@@ -4,18 +4,14 @@ import type { AgentTask } from '../api/agent-task.ts'
 import { agentTypes } from '../api/agent-types.ts'
 import { heldBy, isOpen } from '../api/task-state.ts'
 import { at, endedStatus, heldStatus, now, queuedStatus, task } from '../../test/objects.ts'
-import {
-  byAge,
-  schedule,
-  type Line,
-  type SchedulableAgent,
-  type ScheduleInput,
-} from './schedule.ts'
+import type { SchedulableAgent } from './agents.ts'
+import { byAge, schedule, type Line, type ScheduleInput } from './schedule.ts'
 
 const agent = (name: string, more: Partial<SchedulableAgent> = {}): SchedulableAgent => ({
   name,
   type: 'coding',
   podUid: `pod-${name}`,
+  serves: { kind: 'anyone' },
   connected: true,
   leaving: false,
   completed: 0,
@@ -40,8 +36,8 @@ const input = ({
   busy: new Set(tasks.flatMap((one) => heldBy(one)?.podUid ?? [])),
   agents: [],
   requests: new Map([
-    ['hello', { suspended: false, maxParallel: 10 }],
-    ['other', { suspended: false, maxParallel: 10 }],
+    ['hello', { uid: 'uid-hello', suspended: false, maxParallel: 10 }],
+    ['other', { uid: 'uid-other', suspended: false, maxParallel: 10 }],
   ]),
   maxAgents: 10,
   idleSeconds: 300,
@@ -177,12 +173,12 @@ test('an idle agent goes after its time, and the schedule knows when', () => {
 test.each([
   [
     'its request is suspended',
-    { requests: new Map([['hello', { suspended: true, maxParallel: 10 }]]) },
+    { requests: new Map([['hello', { uid: 'uid-hello', suspended: true, maxParallel: 10 }]]) },
   ],
   ['its request is gone', { requests: new Map() }],
   [
     'its request runs as much as it may',
-    { requests: new Map([['hello', { suspended: false, maxParallel: 0 }]]) },
+    { requests: new Map([['hello', { uid: 'uid-hello', suspended: false, maxParallel: 0 }]]) },
   ],
 ])('a task waits while %s', (_why, more) => {
   const given = schedule(input({ tasks: [task('a')], agents: [agent('c')], ...more }))

@@ -1,26 +1,13 @@
 // Who works on what, and how many agents there are. Pure: the same input gives the same decisions.
 import type { AgentTask } from '../api/agent-task.ts'
 import { priorities, type AgentType } from '../api/agent-types.ts'
-
-/** An agent as the scheduler sees it. */
-export interface SchedulableAgent {
-  readonly name: string
-  readonly type: AgentType
-  readonly podUid: string | undefined
-  /** Its stream to the hub is open. */
-  readonly connected: boolean
-  /** Why its Pod cannot start, if something stops it. */
-  readonly trouble?: string | undefined
-  /** It will take no further task. */
-  readonly leaving: boolean
-  readonly completed: number
-  readonly maxTasks: number
-  /** Milliseconds since 1970; undefined while it never was idle. */
-  readonly idleSince: number | undefined
-}
+import { bestAgent, type SchedulableAgent } from './agents.ts'
+import { roomFor, type Wish } from './room.ts'
 
 /** A request as the scheduler sees it. */
 export interface SchedulableRequest {
+  /** A request that is made anew under the same name is another one. */
+  readonly uid: string
   readonly suspended: boolean
   readonly maxParallel: number
 }
@@ -82,27 +69,37 @@ const ageingMs = 5 * 60_000
 /**
  * Decides assignments, new agents and retirements for one moment.
  * Guarantees: no agent gets two tasks, no task two agents; agents never exceed `maxAgents`; a task is only given to an
- * agent of its type; an agent that could be used is not retired. The work grows with the lines and the agents, not with
- * the tasks behind the first of each line.
+ * agent of its type that serves its request; an agent that has work waiting is retired only for somebody more urgent, or
+ * for a request that has less (see `roomFor`). The work grows with the lines and the agents, not with the tasks behind the
+ * first of each line.
  */
 export function schedule(input: ScheduleInput): Schedule {
   const { now, maxAgents } = input
   const running = new Map(input.running)
+  /** Tasks of each request that are held, or that an agent is on the way for. */
+  const load = new Map(input.running)
   const usable = input.agents.filter((agent) => !agent.leaving)
   const isBusy = ({ podUid }: SchedulableAgent): boolean =>
     podUid !== undefined && input.busy.has(podUid)
   const idle = usable.filter(
     (agent) => agent.connected && agent.podUid !== undefined && !isBusy(agent),
   )
-  const free = new Set(idle.filter((agent) => agent.completed < agent.maxTasks))
+  const free = new Set(
+    idle.filter((agent) => agent.completed < agent.maxTasks && agent.serves.kind !== 'nobody'),
+  )
   const coming = new Set(usable.filter((agent) => !agent.connected && !isBusy(agent)))
   let total = input.agents.length
-  // Those that leave make room by themselves; without counting them every run would send one more away.
-  let room = total - usable.length
 
   const assign: Schedule['assign'][number][] = []
   const create: Schedule['create'][number][] = []
   const retire: Schedule['retire'][number][] = []
+  // Whoever serves nobody goes at once, whether it is heard at the moment or not: it holds a place.
+  for (const agent of usable)
+    if (agent.serves.kind === 'nobody' && !isBusy(agent))
+      retire.push({ agent, reason: agent.serves.why })
+  // Those that leave make room by themselves; without counting them every run would send one more away.
+  let room = total - usable.length + retire.length
+  let asksForRoom = true
   const queue: Schedule['queue'][number][] = []
   let ahead = 0
   let nextAt: number | undefined
@@ -114,7 +111,11 @@ export function schedule(input: ScheduleInput): Schedule {
     ahead += 1
   }
   /** What becomes of the first task of a line. `blocked`: nothing can be done for those behind it either. */
-  const place = ({ request: name, type }: Line, task: AgentTask): 'placed' | 'blocked' => {
+  const place = (front: OpenFront): 'placed' | 'blocked' => {
+    const {
+      line: { request: name, type },
+      task,
+    } = front
     const request = input.requests.get(name)
     const inFlight = running.get(name) ?? 0
     const refuse = (reason: string): 'blocked' => {
@@ -125,14 +126,14 @@ export function schedule(input: ScheduleInput): Schedule {
     if (request.suspended) return refuse('the request is suspended')
     if (inFlight >= request.maxParallel)
       return refuse(`the request already runs ${inFlight} tasks, its limit`)
-    const agent = best(free, type)
+    const agent = bestAgent(free, type, request.uid)
     if (agent !== undefined) {
       free.delete(agent)
       assign.push({ task, agent })
       running.set(name, inFlight + 1)
       return 'placed'
     }
-    const soon = best(coming, type)
+    const soon = bestAgent(coming, type, request.uid)
     if (soon !== undefined) {
       coming.delete(soon)
       wait(
@@ -164,30 +165,59 @@ export function schedule(input: ScheduleInput): Schedule {
       wait(task, reason)
       return 'placed'
     }
-    const spare = longestIdle([...free].filter((other) => other.type !== type))
-    if (spare !== undefined && retire.length < 1) {
-      free.delete(spare)
-      retire.push({ agent: spare, reason: `makes room for a ${type} agent` })
+    // Nobody who comes later has a better claim to the agents that are left than the first who finds none.
+    if (asksForRoom && free.size > 0) {
+      asksForRoom = false
+      const found = roomFor({
+        now,
+        asker: wishOf(front),
+        others: [...open].map(wishOf),
+        free: [...free],
+        places,
+      })
+      if (found.nextAt !== undefined) wakeAt(found.nextAt)
+      if (found.agent !== undefined) {
+        free.delete(found.agent)
+        retire.push({ agent: found.agent, reason: `makes room for a ${type} agent` })
+      }
     }
     return refuse(reason)
   }
 
+  const wishOf = ({ line, at, rank }: OpenFront): Wish => {
+    const request = input.requests.get(line.request)
+    const mayRun =
+      request === undefined || request.suspended
+        ? 0
+        : request.maxParallel - (running.get(line.request) ?? 0)
+    return {
+      requestUid: request?.uid ?? '',
+      type: line.type,
+      rank,
+      load: load.get(line.request) ?? 0,
+      tasks: Math.max(0, Math.min(mayRun, line.tasks.length - at)),
+    }
+  }
+
+  const places = placesOf(usable)
   const fronts = input.lines.map((line) => frontOf(line, 0, now, wakeAt))
   for (const { paused } of fronts)
     if (paused !== undefined) wait(paused, 'waits before the next attempt')
-  const open = new Set(fronts.filter((front) => front.task !== undefined))
+  const open = new Set(fronts.filter(isOpen))
   while (open.size > 0) {
-    let front: Front | undefined
+    let front: OpenFront | undefined
     for (const other of open)
-      if (front === undefined || comesBefore(other, front, running)) front = other
-    if (front?.task === undefined) break
+      if (front === undefined || comesBefore(other, front, load)) front = other
+    if (front === undefined) break
     open.delete(front)
-    if (place(front.line, front.task) === 'blocked') {
+    if (place(front) === 'blocked') {
       ahead += front.line.tasks.length - front.at - 1
       continue
     }
+    const { request } = front.line
+    load.set(request, (load.get(request) ?? 0) + 1)
     const behind = frontOf(front.line, front.at + 1, now, wakeAt)
-    if (behind.task !== undefined) open.add(behind)
+    if (isOpen(behind)) open.add(behind)
   }
 
   for (const agent of idle) {
@@ -205,7 +235,7 @@ export function schedule(input: ScheduleInput): Schedule {
   return { assign, create, retire, queue, nextAt }
 }
 
-/** The next task of a line that may be given out. */
+/** The first task of a line that may be given out, if there is one. */
 interface Front {
   readonly line: Line
   readonly at: number
@@ -214,6 +244,19 @@ interface Front {
   readonly rank: number
   /** A task passed over because of its pause. */
   readonly paused: AgentTask | undefined
+}
+type OpenFront = Front & { readonly task: AgentTask }
+
+function isOpen(front: Front): front is OpenFront {
+  return front.task !== undefined
+}
+
+/** How many agents each request has, by its uid. */
+function placesOf(agents: readonly SchedulableAgent[]): ReadonlyMap<string, number> {
+  const places = new Map<string, number>()
+  for (const { serves } of agents)
+    if (serves.kind === 'request') places.set(serves.uid, (places.get(serves.uid) ?? 0) + 1)
+  return places
 }
 
 function frontOf(line: Line, from: number, now: number, wakeAt: (at: number) => void): Front {
@@ -241,12 +284,11 @@ function rankOf({ metadata, spec }: AgentTask, now: number): number {
   return priorities.indexOf(spec.priority) - Math.floor(waited / ageingMs)
 }
 
-/** Priority with ageing, then the request that runs least, then the order of creation. */
-function comesBefore(a: Front, b: Front, running: ReadonlyMap<string, number>): boolean {
-  const load = ({ line }: Front): number => running.get(line.request) ?? 0
-  const order = a.rank - b.rank || load(a) - load(b)
+/** Priority with ageing, then the request that runs least, counting what agents are on the way for, then the order of creation. */
+function comesBefore(a: OpenFront, b: OpenFront, load: ReadonlyMap<string, number>): boolean {
+  const loadOf = ({ line }: Front): number => load.get(line.request) ?? 0
+  const order = a.rank - b.rank || loadOf(a) - loadOf(b)
   if (order !== 0) return order < 0
-  if (a.task === undefined || b.task === undefined) return a.task !== undefined
   return byAge(a.task, b.task) < 0
 }
 
@@ -259,20 +301,3 @@ export function byAge(a: AgentTask, b: AgentTask): number {
 }
 
 const compare = (a: string, b: string): number => (a === b ? 0 : a < b ? -1 : 1)
-
-/** The agent of the type that did most so far: its Pod is warm, and a record is made where one is. */
-function best(
-  agents: ReadonlySet<SchedulableAgent>,
-  type: AgentType,
-): SchedulableAgent | undefined {
-  let found: SchedulableAgent | undefined
-  for (const agent of agents) {
-    if (agent.type !== type) continue
-    if (found === undefined || agent.completed > found.completed) found = agent
-  }
-  return found
-}
-
-function longestIdle(agents: readonly SchedulableAgent[]): SchedulableAgent | undefined {
-  return agents.toSorted((a, b) => (a.idleSince ?? Infinity) - (b.idleSince ?? Infinity))[0]
-}

@@ -1,4 +1,4 @@
-// The invariants I1 to I7 and I11 of a history: pure functions over every version of every object, in order.
+// The invariants I1 to I7, I11 and I13 of a history: pure functions over every version of every object, in order.
 import type { Agent } from '../../operator/api/agent.ts'
 import type { AgentTask } from '../../operator/api/agent-task.ts'
 import type { DevRequest } from '../../operator/api/devrequest.ts'
@@ -26,6 +26,8 @@ export interface RuleOptions {
   readonly maxAgents: number
   /** Everything should have ended by now: nothing unfinished, nothing without an owner. Yes unless told. */
   readonly quiet?: boolean
+  /** `agents.reuse` of the settings; `request` unless told. */
+  readonly reuse?: 'request' | 'any'
 }
 
 /** What a walk through the history knows. */
@@ -37,6 +39,8 @@ interface Walk {
   readonly complete: Set<string>
   /** Which task each Pod holds. */
   readonly holds: Map<string, string>
+  /** The request that each Pod worked for first, and the task; also of Pods that are gone. */
+  readonly served: Map<string, { readonly request: string; readonly task: string }>
   readonly say: (invariant: string, entry: Entry, sentence: string) => void
 }
 
@@ -48,6 +52,7 @@ export function violations(entries: readonly Entry[], options: RuleOptions): rea
     there: new Map(),
     complete: new Set(),
     holds: new Map(),
+    served: new Map(),
     say: (invariant, { kind, object, version }, sentence) =>
       found.push(`${invariant} ${kind} ${object.metadata.name} at ${version}: ${sentence}`),
   }
@@ -85,6 +90,7 @@ function judgeTask(walk: Walk, entry: Entry, previous: Entry | undefined): void 
     if (held !== undefined && !same && !entry.afterGap)
       say('I3', `taken from ${held.agent} for ${holder.agent} without being let go`)
     if (!same) judgeClaim(walk, entry, task, before)
+    judgeReuse(walk, entry, task, holder.podUid)
   }
   judgeResult(task, before, entry.afterGap, say)
   judgeAttempts(task, before, say)
@@ -92,8 +98,17 @@ function judgeTask(walk: Walk, entry: Entry, previous: Entry | undefined): void 
   if (isComplete(task)) walk.complete.add(taskKey(task, task.metadata.name))
 }
 
-const taskKey = (task: AgentTask, name: string): string =>
-  `${task.metadata.ownerReferences?.[0]?.uid ?? ''}/${name}`
+const requestOf = (task: AgentTask): string => task.metadata.ownerReferences?.[0]?.uid ?? ''
+const taskKey = (task: AgentTask, name: string): string => `${requestOf(task)}/${name}`
+
+/** What the code of one request left behind in a Pod must not meet the work of another. */
+function judgeReuse(walk: Walk, entry: Entry, task: AgentTask, podUid: string): void {
+  const request = requestOf(task)
+  const first = walk.served.get(podUid)
+  if (first === undefined) walk.served.set(podUid, { request, task: task.metadata.name })
+  else if (first.request !== request && walk.options.reuse !== 'any')
+    walk.say('I13', entry, `its Pod worked on ${first.task} of another request before`)
+}
 
 /** A claim is new: its dependencies are there, its agent is not on its way out, its number is the next one. */
 function judgeClaim(

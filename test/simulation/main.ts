@@ -15,7 +15,7 @@ import type { Story } from './story.ts'
 const usage = `usage: npm run simulate -- [MODE] [options]
 
 Runs the whole operator, its agents, forge and model against a simulated API server, in virtual time and with faults, and
-checks the promises I1 to I12 after every revision. The same arguments give the same runs.
+checks the promises I1 to I13 after every revision. The same arguments give the same runs.
 
 modes
   (none)          stories made from seeds

@@ -19,6 +19,7 @@ agents:
   maxAgents: {{ .Values.agents.maxAgents }}
   idleSeconds: {{ .Values.agents.idleSeconds }}
   maxTasks: {{ .Values.agents.maxTasks }}
+  reuse: {{ .Values.agents.reuse }}
   models: {{ include "guildhall.agentModels" . }}
   serviceAccountName: {{ include "guildhall.fullname" . }}-agent
   hubUrl: {{ include "guildhall.url" (list . "hub" 8080) }}

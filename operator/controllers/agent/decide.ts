@@ -191,6 +191,27 @@ export function draining(agent: Agent, message: string, now: number): AgentStatu
   }
 }
 
+/**
+ * The status of an agent that is about to be given its first task. From here on it belongs to the task's request. It is
+ * written before the task is given: an operator that ends in between must not leave an agent that worked and looks clean.
+ */
+export function engaged(
+  agent: Agent,
+  task: AgentTask,
+  request: NonNullable<AgentStatus['servedRequest']>,
+  now: number,
+): AgentStatus {
+  const { idleSince: _idleSince, ...kept } = agent.status ?? {}
+  return {
+    ...kept,
+    state: 'busy',
+    currentTask: task.metadata.name,
+    currentRequest: request.name,
+    servedRequest: request,
+    heartbeatTime: new Date(now).toISOString(),
+  }
+}
+
 /** The status of an agent whose Pod the API server refuses; undefined when it says so already. */
 export function refused(
   agent: Agent,
@@ -245,6 +266,7 @@ function write(
     at,
     agent.metadata.generation,
   )
+  const worksFor = held?.spec.requestRef.name ?? before.servedRequest?.name
   const troubled = reason !== agentReasons.Connected && reason !== agentReasons.Starting
   const performance = performanceAfter(before.performance, seen.outcomes)
   const {
@@ -269,9 +291,8 @@ function write(
     ],
     ...(pod.state === 'running' ? { podName: pod.name, podUid: pod.uid } : {}),
     ...(performance === undefined ? {} : { performance }),
-    ...(held === undefined
-      ? {}
-      : { currentTask: held.metadata.name, currentRequest: held.spec.requestRef.name }),
+    ...(held === undefined ? {} : { currentTask: held.metadata.name }),
+    ...(worksFor === undefined ? {} : { currentRequest: worksFor }),
     ...(line.state === 'open' && held !== undefined && line.activity !== ''
       ? { activity: line.activity.slice(0, 200) }
       : {}),

@@ -1,7 +1,11 @@
 import type { AgentTask } from '../../api/agent-task.ts'
+import { requestUidOf } from '../../api/task-state.ts'
+import type { AgentSettings } from '../../config.ts'
 import { isConflict, isInvalid, isNotFound, isRefusal } from '../../kube/errors.ts'
 import { isNewer, keyOf } from '../../kube/resource.ts'
-import type { SchedulableAgent, Schedule } from '../../scheduler/schedule.ts'
+import type { SchedulableAgent } from '../../scheduler/agents.ts'
+import type { Schedule } from '../../scheduler/schedule.ts'
+import { engaged } from '../agent/decide.ts'
 import { assign } from '../agenttask/transitions.ts'
 import { writeStatus, type World } from '../world.ts'
 
@@ -11,16 +15,24 @@ type Assignment = Schedule['assign'][number]
  * Gives tasks to agents.
  * Guarantees: one that got no clear answer holds its task and its agent until it is known what came of it, so that no agent
  * is given two. It is written again, for the same agent and on the same version: only one of two such writes can be done.
+ * Where an agent serves one request only, that request stands in the Agent before its first task is given, and nothing ever
+ * changes it; so neither a crash in between nor a leader of yesterday can give an agent tasks of two requests.
  */
 export class Assignments {
   readonly #world: World
+  readonly #settings: Pick<AgentSettings, 'reuse'>
   readonly #dispatch: (task: AgentTask) => void
   /** By the task's key: begun, and the cache does not show what came of it. */
   readonly #unclear = new Map<string, Assignment>()
 
   /** `dispatch` sends the assignment to the Pod that holds it now. */
-  constructor(world: World, dispatch: (task: AgentTask) => void) {
+  constructor(
+    world: World,
+    settings: Pick<AgentSettings, 'reuse'>,
+    dispatch: (task: AgentTask) => void,
+  ) {
     this.#world = world
+    this.#settings = settings
     this.#dispatch = dispatch
   }
 
@@ -43,6 +55,8 @@ export class Assignments {
     const { task, agent } = assignment
     const key = keyOf(task.metadata)
     const again = this.#unclear.has(key)
+    // One that may have been given already was engaged before.
+    if (!again && !(await this.#engage(task, agent, signal))) return
     try {
       const written = await this.#write(task, agent, signal)
       this.#unclear.delete(key)
@@ -56,6 +70,29 @@ export class Assignments {
       else this.#unclear.set(key, assignment)
       throw error
     }
+  }
+
+  /** Makes sure that the agent belongs to the task's request; false when it does not, and everything is decided anew. */
+  async #engage(
+    task: AgentTask,
+    { name, podUid }: SchedulableAgent,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const world = this.#world
+    if (this.#settings.reuse === 'any') return true
+    const { namespace } = world
+    const agent = world.agents.get(namespace, name)
+    const request = task.spec.requestRef.name
+    const uid = requestUidOf(task) ?? world.requests.get(namespace, request)?.metadata.uid
+    if (agent === undefined || uid === undefined || podUid === undefined) return false
+    const { podUid: its, state, servedRequest: served } = agent.status ?? {}
+    // What was decided rests on a view that may be older: somebody may have sent it away meanwhile.
+    const leaves = state === 'draining' || state === 'terminated'
+    if (its !== podUid || leaves || agent.metadata.deletionTimestamp !== undefined) return false
+    if (served !== undefined) return served.uid === uid
+    const status = engaged(agent, task, { name: request, uid }, world.clock.now())
+    await writeStatus(world, world.agents, agent, status, { signal, priority: 'assign' })
+    return true
   }
 
   async #write(

@@ -1,7 +1,7 @@
 import type { Agent } from '../../api/agent.ts'
 import type { AgentTask } from '../../api/agent-task.ts'
-import { conditionOf } from '../../api/condition-list.ts'
-import { agentConditions, agentReasons } from '../../api/conditions.ts'
+import { conditionOf, isTrue } from '../../api/condition-list.ts'
+import { agentConditions, agentReasons, requestConditions } from '../../api/conditions.ts'
 import type { DevRequestSpec } from '../../api/devrequest.ts'
 import { heldBy } from '../../api/task-state.ts'
 import type { AgentSettings } from '../../config.ts'
@@ -10,10 +10,10 @@ import { isConflict, isNotFound } from '../../kube/errors.ts'
 import { keyOf } from '../../kube/resource.ts'
 import type { Reconcile } from '../../runtime/controller.ts'
 import { done, requeueAfter, WaitError, type Result } from '../../runtime/outcome.ts'
+import type { SchedulableAgent, Serves } from '../../scheduler/agents.ts'
 import {
   schedule,
   type Line,
-  type SchedulableAgent,
   type SchedulableRequest,
   type Schedule,
   type ScheduleInput,
@@ -55,7 +55,7 @@ export function schedulerReconciler(
   const backlog = new Backlog(world.tasks)
   const waits = new Waits(dwellMs)
   const newAgents = new NewAgents(world, parts.settings)
-  const assignments = new Assignments(world, parts.dispatch)
+  const assignments = new Assignments(world, parts.settings, parts.dispatch)
   return async function reconcileSchedule(_key, { signal }): Promise<Result> {
     const now = world.clock.now()
     const decided = schedule(observe(world, { ...parts, newAgents, assignments }, backlog, now))
@@ -138,6 +138,7 @@ function observe(
     const limits: Partial<DevRequestSpec['limits']> | undefined = request?.spec.limits
     if (alive)
       requests.set(line.request, {
+        uid: request.metadata.uid,
         suspended: request.spec.suspend === true,
         maxParallel: limits?.maxParallel ?? 10,
       })
@@ -151,7 +152,7 @@ function observe(
       ...unclear.flatMap(({ agent }) => agent.podUid ?? []),
     ]),
     agents: [
-      ...world.agents.list().map((agent) => viewOf(agent, parts.lines, parts.outcomes, now)),
+      ...world.agents.list().map((agent) => viewOf(world, agent, parts, now)),
       ...parts.newAgents.underWay(),
     ],
     requests,
@@ -162,18 +163,21 @@ function observe(
 }
 
 function viewOf(
+  world: World,
   agent: Agent,
-  lines: Lines,
-  outcomes: Pick<Outcomes, 'of'>,
+  { lines, settings, outcomes }: Parameters<typeof observe>[1],
   now: number,
 ): SchedulableAgent {
   const { status, spec, metadata } = agent
   // Its record is written now and then; what is not in it yet counts all the same.
   const unwritten = outcomes.of(metadata.name).length
+  const completed =
+    (status?.performance?.completed ?? 0) + (status?.performance?.failed ?? 0) + unwritten
   return {
     name: metadata.name,
     type: spec.type,
     podUid: status?.podUid,
+    serves: servesOf(world, settings, status, completed > 0),
     trouble: conditionOf(agent, agentConditions.Stalled)?.message,
     connected: status?.podUid !== undefined && lines.of(status.podUid).open,
     leaving:
@@ -181,12 +185,35 @@ function viewOf(
       metadata.deletionTimestamp !== undefined ||
       status?.state === 'draining' ||
       status?.state === 'terminated',
-    completed:
-      (status?.performance?.completed ?? 0) + (status?.performance?.failed ?? 0) + unwritten,
+    completed,
     maxTasks: spec.maxTasks,
     // Nor does the record say since when it is idle, if it worked after it was written.
     idleSince: unwritten > 0 ? now : idleSinceOf(status),
   }
+}
+
+/** Whose tasks an agent may be given, by what was written down before its first one. */
+function servesOf(
+  { requests, namespace }: World,
+  { reuse }: Pick<AgentSettings, 'reuse'>,
+  status: Agent['status'],
+  worked: boolean,
+): Serves {
+  if (reuse === 'any') return { kind: 'anyone' }
+  const served = status?.servedRequest
+  if (served === undefined)
+    // The settings were others then, or the operator an older one: nobody knows for how many requests it worked.
+    return worked || status?.currentTask !== undefined
+      ? { kind: 'nobody', why: 'may have worked for several requests, and now serves none' }
+      : { kind: 'anyone' }
+  const request = requests.get(namespace, served.name)
+  if (request === undefined || request.metadata.uid !== served.uid)
+    return { kind: 'nobody', why: `belongs to request ${served.name}, which is gone` }
+  const isOver =
+    isTrue(request, requestConditions.Finished) || request.metadata.deletionTimestamp !== undefined
+  return isOver
+    ? { kind: 'nobody', why: `belongs to request ${served.name}, which is over` }
+    : { kind: 'request', uid: served.uid }
 }
 
 function idleSinceOf(status: Agent['status']): number | undefined {

@@ -2,7 +2,8 @@ import { agents as agentKind } from '../../api/kinds.ts'
 import { annotations, labels } from '../../api/names.ts'
 import type { AgentSettings } from '../../config.ts'
 import { isAlreadyExists, isNotFound, isRefusal } from '../../kube/errors.ts'
-import type { Schedule, SchedulableAgent } from '../../scheduler/schedule.ts'
+import type { SchedulableAgent } from '../../scheduler/agents.ts'
+import type { Schedule } from '../../scheduler/schedule.ts'
 import type { World } from '../world.ts'
 
 type NewAgent = Schedule['create'][number] & { readonly name: string }
@@ -32,6 +33,7 @@ export class NewAgents {
       name,
       type,
       podUid: undefined,
+      serves: { kind: 'anyone' },
       connected: false,
       leaving: false,
       completed: 0,

@@ -37,13 +37,15 @@ function ownerOf({ metadata }: AgentTask): string {
   return metadata.ownerReferences?.[0]?.uid ?? ''
 }
 
-/** Checks the promises that hold at every revision (I2 to I7, I12), one commit at a time. */
+/** Checks the promises that hold at every revision (I2 to I7, I12, I13), one commit at a time. */
 export class Invariants {
   readonly violations: Violation[] = []
   readonly #maxAgents: number
   readonly #elapsed: () => number
   readonly #tasks = new Map<string, { readonly task: AgentTask; readonly facts: TaskFacts }>()
   readonly #holders = new Map<string, string>()
+  /** The request that each Pod worked for first, by the Pod's uid; also of Pods that are gone. */
+  readonly #served = new Map<string, { readonly request: string; readonly task: string }>()
   readonly #agents = new Map<string, Agent>()
   readonly #pods = new Map<string, Pod>()
   readonly #requests = new Map<string, DevRequest>()
@@ -153,6 +155,14 @@ export class Invariants {
       this.broken(
         'I3',
         `${name} went from attempt ${before.holder.attempt} to ${holder.attempt} while it was held`,
+      )
+    const request = ownerOf(task)
+    const served = this.#served.get(holder.podUid)
+    if (served === undefined) this.#served.set(holder.podUid, { request, task: name })
+    else if (served.request !== request)
+      this.broken(
+        'I13',
+        `${holder.podUid} was given ${name} after ${served.task} of another request`,
       )
     // Whether it is still there does not matter: a person may have deleted it since.
     for (const dependency of task.spec.after)

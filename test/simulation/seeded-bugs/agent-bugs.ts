@@ -25,6 +25,22 @@ export const agentBugs: readonly SeededBug[] = [
     ],
   },
   {
+    name: 'agents-serve-two-requests',
+    story: 'An agent that worked for one request is given a task of another.',
+    edits: [
+      {
+        file: 'operator/scheduler/agents.ts',
+        find: "return serves.kind === 'anyone' || (serves.kind === 'request' && serves.uid === requestUid)",
+        replace: "return serves.kind !== 'nobody' || requestUid === ''",
+      },
+      {
+        file: 'operator/controllers/scheduler/assignments.ts',
+        find: 'if (served !== undefined) return served.uid === uid',
+        replace: 'if (served !== undefined) return true',
+      },
+    ],
+  },
+  {
     name: 'idle-agents-stay',
     story: 'Agents that are idle for too long are kept.',
     edits: [

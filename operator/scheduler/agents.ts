@@ -1,0 +1,63 @@
+// An agent as the scheduler sees it, and what it may take. Pure.
+import type { AgentType } from '../api/agent-types.ts'
+
+/**
+ * Whose tasks an agent may take. What the code of one request leaves behind in a Pod (processes, files, a changed sandbox
+ * server) could read or forge the work of another request, so an agent that had a task belongs to the request of that task.
+ */
+export type Serves =
+  /** It never had a task, or the settings let every agent serve everybody. */
+  | { readonly kind: 'anyone' }
+  | { readonly kind: 'request'; readonly uid: string }
+  /** It had a task, and there is none left that it may take. `why` goes on after the agent's name. */
+  | { readonly kind: 'nobody'; readonly why: string }
+
+/** An agent as the scheduler sees it. */
+export interface SchedulableAgent {
+  readonly name: string
+  readonly type: AgentType
+  readonly podUid: string | undefined
+  readonly serves: Serves
+  /** Its stream to the hub is open. */
+  readonly connected: boolean
+  /** Why its Pod cannot start, if something stops it. */
+  readonly trouble?: string | undefined
+  /** It will take no further task. */
+  readonly leaving: boolean
+  readonly completed: number
+  readonly maxTasks: number
+  /** Milliseconds since 1970; undefined while it never was idle. */
+  readonly idleSince: number | undefined
+}
+
+/** Whether an agent may be given a task of this type of this request. */
+export function mayTake(
+  { type, serves }: SchedulableAgent,
+  wanted: AgentType,
+  requestUid: string,
+): boolean {
+  if (type !== wanted) return false
+  return serves.kind === 'anyone' || (serves.kind === 'request' && serves.uid === requestUid)
+}
+
+/**
+ * The agent for a task: one that belongs to the request already, so that clean ones stay for others; of several the one
+ * that did most so far, since its Pod is warm, and a record is made where one is.
+ */
+export function bestAgent(
+  agents: ReadonlySet<SchedulableAgent>,
+  type: AgentType,
+  requestUid: string,
+): SchedulableAgent | undefined {
+  let found: SchedulableAgent | undefined
+  const isOwn = ({ serves }: SchedulableAgent): boolean => serves.kind === 'request'
+  for (const agent of agents) {
+    if (!mayTake(agent, type, requestUid)) continue
+    if (
+      found === undefined ||
+      (isOwn(agent) === isOwn(found) ? agent.completed > found.completed : isOwn(agent))
+    )
+      found = agent
+  }
+  return found
+}
