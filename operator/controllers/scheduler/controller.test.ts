@@ -3,7 +3,15 @@ import { Cache, calmAudit } from '../../../test/cache.ts'
 import { agents, agentTasks, devRequests } from '../../api/kinds.ts'
 import type { Indexer } from '../../kube/store.ts'
 import type { KubeObject, Resource } from '../../kube/resource.ts'
-import { agent, queuedStatus, request, task } from '../../../test/objects.ts'
+import {
+  agent,
+  at,
+  condition,
+  heldStatus,
+  queuedStatus,
+  request,
+  task,
+} from '../../../test/objects.ts'
 import type { AgentTask } from '../../api/agent-task.ts'
 import type { Agent } from '../../api/agent.ts'
 import type { DevRequest } from '../../api/devrequest.ts'
@@ -25,10 +33,12 @@ function scheduler(world: {
   readonly refuses?: string
   readonly moved?: string
   readonly maxAgents?: number
+  readonly reuse?: 'any'
 }) {
   const clock = new VirtualClock(Date.UTC(2026, 10, 23, 12))
   const lines = new Lines(clock)
   const written: string[] = []
+  const changed: Agent[] = []
   for (const { metadata, status } of world.agents)
     lines.open({
       podUid: status?.podUid ?? '',
@@ -56,6 +66,7 @@ function scheduler(world: {
       if (object.metadata.name === world.moved)
         throw new KubeError({ status: 409, reason: 'Conflict', message: 'moved' })
       written.push(object.metadata.name)
+      if (object.kind === 'Agent') changed.push(object as unknown as Agent)
       return object
     },
   }
@@ -77,6 +88,7 @@ function scheduler(world: {
         maxAgents: world.maxAgents ?? 0,
         idleSeconds: 300,
         maxTasks: 50,
+        reuse: world.reuse ?? 'request',
       } as AgentSettings,
       starts: { troubles: new Map() },
       outcomes: { of: () => [] },
@@ -84,10 +96,23 @@ function scheduler(world: {
     },
   )
   const { signal } = new AbortController()
-  return { clock, lines, written, run: async () => run('all', { signal, log: silentLogger }) }
+  return {
+    clock,
+    lines,
+    written,
+    changed,
+    run: async () => run('all', { signal, log: silentLogger }),
+  }
 }
 
-const idle = (name: string): Agent => agent(name, { state: 'idle', podUid: `pod-${name}` })
+/** An idle agent that belongs to the request hello. */
+const idle = (name: string, status: Agent['status'] = {}): Agent =>
+  agent(name, {
+    state: 'idle',
+    podUid: `pod-${name}`,
+    servedRequest: { name: 'hello', uid: 'uid-hello' },
+    ...status,
+  })
 const ownedTask = (name: string, uid: string): AgentTask => {
   const one = task(name, {}, queuedStatus)
   const owner = { apiVersion: one.apiVersion, kind: 'DevRequest', name: 'hello', uid }
@@ -156,6 +181,71 @@ test('a request without limits, stored before there were any, stops nobody', asy
     requests: [{ ...bare, spec: spec as DevRequest['spec'] }],
     tasks: [task('a')],
     agents: [idle('c1')],
+  })
+  await run()
+  expect(written).toEqual(['a'])
+})
+
+const over: DevRequest['status'] = { conditions: [condition('Finished', 'True')] }
+const going = (one: DevRequest): DevRequest => ({
+  ...one,
+  metadata: { ...one.metadata, deletionTimestamp: at(0) },
+})
+const madeAnew = (one: DevRequest): DevRequest => ({
+  ...one,
+  metadata: { ...one.metadata, uid: 'uid-of-the-new-one' },
+})
+const unknown = { servedRequest: undefined }
+const record = { completed: 1, failed: 0, meanSeconds: 1, tokens: 0 }
+test.each([
+  ['whose request is over', [request('hello', {}, over)], {}],
+  ['whose request is being deleted', [going(request('hello'))], {}],
+  ['whose request is gone', [], {}],
+  ['whose request was made anew', [madeAnew(request('hello'))], {}],
+  ['that worked for nobody knows whom', [request('hello')], { ...unknown, performance: record }],
+  [
+    'that seems to work for nobody knows whom',
+    [request('hello')],
+    { ...unknown, currentTask: 'x' },
+  ],
+])('an idle agent %s goes at once, and is given nothing', async (_which, requests, status) => {
+  const { run, written, changed } = scheduler({
+    requests: [...requests, request('other')],
+    tasks: [task('a', { requestRef: { name: 'other' } })],
+    agents: [idle('c1', status)],
+    maxAgents: 1,
+  })
+  await run()
+  expect(written).toEqual(['c1'])
+  expect(changed[0]?.status?.state).toBe('draining')
+})
+
+test.each([
+  ['lives', [request('hello')], {}],
+  ['is suspended', [request('hello', { suspend: true })], {}],
+  ['is not known, for it is clean', [], unknown],
+])('an idle agent whose request %s stays', async (_what, requests, status) => {
+  const { run, written } = scheduler({ requests, tasks: [], agents: [idle('c1', status)] })
+  await run()
+  expect(written).toEqual([])
+})
+
+test('one that still holds a task of a request that is over is left in peace', async () => {
+  const { run, written } = scheduler({
+    requests: [request('hello', {}, over)],
+    tasks: [task('a', {}, heldStatus('pod-c1'))],
+    agents: [idle('c1')],
+  })
+  await run()
+  expect(written).toEqual([])
+})
+
+test('with agents.reuse any an agent goes on with another request, as it is', async () => {
+  const { run, written } = scheduler({
+    requests: [request('other')],
+    tasks: [task('a', { requestRef: { name: 'other' } })],
+    agents: [idle('c1')],
+    reuse: 'any',
   })
   await run()
   expect(written).toEqual(['a'])
