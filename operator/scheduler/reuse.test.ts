@@ -177,7 +177,12 @@ describe('a request that comes when the agents of another hold all places', () =
 
 describe('two requests share places without taking agents from each other in turn', () => {
   test.each([4, 5, 10])('with %d places and much work each', (places) => {
-    const work = (request: string, fromMs: number) => many(100, { request, ms: 4_000, fromMs })
+    // No two end at the same moment, so that there is always one agent to be argued about.
+    const work = (request: string, fromMs: number) =>
+      many(100, { request, ms: 0, fromMs }).map((one, index) => ({
+        ...one,
+        ms: 3_000 + ((index * 700) % 2_300),
+      }))
     const story = live([...work('a', 0), ...work('b', 20_000)], places, ['a', 'b'])
     expect(story.done).toBe(200)
     // Those of the beginning, those that moved to the second request, and at its end those that moved back.

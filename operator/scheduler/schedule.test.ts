@@ -5,6 +5,7 @@ import { agentTypes } from '../api/agent-types.ts'
 import { heldBy, isOpen } from '../api/task-state.ts'
 import { at, endedStatus, heldStatus, now, queuedStatus, task } from '../../test/objects.ts'
 import type { SchedulableAgent } from './agents.ts'
+import { graceMs } from './room.ts'
 import { byAge, schedule, type Line, type ScheduleInput } from './schedule.ts'
 
 const agent = (name: string, more: Partial<SchedulableAgent> = {}): SchedulableAgent => ({
@@ -127,6 +128,49 @@ test('one agent that is leaving is room enough for one task, and no second idle 
   expect(schedule(input({ tasks: [task('a'), task('b')], agents })).retire).toHaveLength(1)
 })
 
+const serving = (uid: string) => ({ serves: { kind: 'request', uid } }) as const
+const gone = { serves: { kind: 'nobody', why: 'belongs to request x, which is over' } } as const
+
+test('a task goes to an agent of its own request, and clean ones stay for others', () => {
+  const agents = [
+    agent('clean'),
+    agent('foreign', { ...serving('uid-other'), completed: 9 }),
+    agent('own', serving('uid-hello')),
+  ]
+  const tasks = [task('a'), task('b'), task('c')]
+  const given = schedule(input({ tasks, agents, maxAgents: 3 }))
+  expect(assigned(given)).toEqual(['a>own', 'b>clean'])
+  expect(given.queue).toMatchObject([{ reason: 'all 3 agents are in use' }])
+})
+
+test('nobody waits for an agent of another request that is on its way back', () => {
+  const away = agent('c', { ...serving('uid-other'), connected: false })
+  expect(schedule(input({ tasks: [task('a')], agents: [away] })).create).toHaveLength(1)
+})
+
+test.each([
+  ['is idle', {}],
+  ['is not heard at the moment', { connected: false }],
+])('one that serves nobody and %s leaves at once, and is room enough', (_how, more) => {
+  const agents = [agent('over', { ...gone, ...more }), agent('t', { type: 'testing' })]
+  const given = schedule(input({ tasks: [task('a')], agents, maxAgents: 2 }))
+  expect(given.retire).toMatchObject([
+    { agent: { name: 'over' }, reason: 'belongs to request x, which is over' },
+  ])
+  expect(given.assign).toEqual([])
+})
+
+test('one that serves nobody and holds a task is left in peace', () => {
+  const tasks = [task('a', {}, heldStatus('pod-over'))]
+  expect(schedule(input({ tasks, agents: [agent('over', gone)] })).retire).toEqual([])
+})
+
+test('the schedule knows when an idle agent of another request can be spared', () => {
+  const agents = [agent('c', { ...serving('uid-other'), idleSince: now - 2_000 })]
+  const given = schedule(input({ tasks: [task('a')], agents, maxAgents: 1 }))
+  expect([given.retire, given.nextAt]).toEqual([[], now + graceMs - 2_000])
+})
+
 test('an agent that fell silent with a task in its hands is nobody to wait for', () => {
   const given = schedule(
     input({
@@ -227,11 +271,18 @@ test('whatever the world looks like, the promises of the scheduler hold', () => 
     leaving: fc.boolean(),
     completed: fc.integer({ min: 0, max: 60 }),
     idle: fc.integer({ min: 0, max: 600_000 }),
+    serves: fc.constantFrom<SchedulableAgent['serves']>(
+      { kind: 'anyone' },
+      serving('uid-hello').serves,
+      serving('uid-other').serves,
+      gone.serves,
+    ),
   })
   const anyTask = fc.record({
     type: anyType,
     state: fc.integer({ min: 0, max: 3 }),
     holder: fc.nat(12),
+    request: fc.constantFrom('hello', 'other'),
   })
   fc.assert(
     fc.property(
@@ -251,13 +302,17 @@ test('whatever the world looks like, the promises of the scheduler hold', () => 
             : one.state === 2
               ? endedStatus(true)
               : queuedStatus
-          return task(`t${index}`, { type: one.type }, status)
+          return task(`t${index}`, { type: one.type, requestRef: { name: one.request } }, status)
         })
         const given = schedule(input({ agents, tasks }))
         const busy = new Set([...holders].map((index) => `g${index}`))
         expect(new Set(given.assign.map((one) => one.agent.name)).size).toBe(given.assign.length)
         for (const one of given.assign) {
           expect(one.agent.type).toBe(one.task.spec.type)
+          const { serves } = one.agent
+          expect(['anyone', 'request']).toContain(serves.kind)
+          if (serves.kind === 'request')
+            expect(serves.uid).toBe(`uid-${one.task.spec.requestRef.name}`)
           expect(one.agent.connected && !one.agent.leaving && !busy.has(one.agent.name)).toBe(true)
         }
         for (const gone of given.retire) {
