@@ -9,7 +9,7 @@ models: [{ name: m, endpoint: "http://ollama:11434" }]
 
 test('what is left out gets the defaults people are promised: ten agents, gone after five minutes', () => {
   const config = parseConfig(good)
-  expect(config.agents).toMatchObject({ maxAgents: 10, idleSeconds: 300 })
+  expect(config.agents).toMatchObject({ maxAgents: 10, idleSeconds: 300, reuse: 'request' })
   expect(config.models[0]).toMatchObject({ parallel: 1, pull: false })
 })
 
@@ -24,6 +24,11 @@ const wrong: readonly [string, string, RegExp][] = [
     'a limit of no agents',
     good.replace('{ image', '{ maxAgents: 0, image'),
     /^agents\.maxAgents: /,
+  ],
+  [
+    'agents that serve whom nobody knows',
+    good.replace('{ image', '{ reuse: never, image'),
+    /^agents\.reuse: /,
   ],
   [
     'a model twice',

@@ -175,6 +175,7 @@ describe.skipIf(helm === '').each(variants)('the chart %s', (_, settings) => {
     const config = parseConfig(configOf(objects))
 
     expect(config.agents.image).toBe('guildhall.dev/agent:0.1.0')
+    expect(config.agents.reuse).toBe('request')
     expect(config.agents.hubUrl).toBe('http://guildhall-hub.guildhall.svc:8080')
     expect(config.forge.url).toBe('http://guildhall-forge.guildhall.svc:8080')
   })
@@ -341,6 +342,7 @@ describe.skipIf(helm === '')('switches of the chart', () => {
     ],
     ['answers that fill the context', ['model.outputTokens=8000'], /more than half/],
     ['a key that does not exist', ['agents.maxAgent=3'], /maxAgent/],
+    ['agents that serve whom nobody knows', ['agents.reuse="never"'], /reuse/],
     ['a value out of bounds', ['agents.maxAgents=0'], /maxAgents/],
     ['a URL with a password', ['model.endpoint="http://u:p@a:1"'], /endpoint/],
   ])('refuse %s and say how to repair it', (_, settings, want) => {

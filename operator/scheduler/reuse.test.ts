@@ -40,7 +40,8 @@ function live(work: readonly Work[], maxAgents: number, order: readonly string[]
     task(
       `${order.indexOf(name)}-${String(index).padStart(4, '0')}`,
       {
-        ...{ type, priority },
+        type,
+        priority,
         requestRef: { name },
       },
       queuedStatus,
@@ -70,7 +71,12 @@ function live(work: readonly Work[], maxAgents: number, order: readonly string[]
       order.map((name) => [name, held.filter(({ request }) => request === name).length]),
     )
     const decided = schedule({
-      ...{ now: now + atMs, lines, running, requests, maxAgents, idleSeconds: 300 },
+      now: now + atMs,
+      lines,
+      running,
+      requests,
+      maxAgents,
+      idleSeconds: 300,
       busy: new Set(held.map(({ agent }) => `pod-${agent}`)),
       agents: [...agents.values()].map((one) => {
         const served = one.serves.kind === 'request' ? one.serves.uid.slice(4) : undefined
@@ -112,8 +118,16 @@ function live(work: readonly Work[], maxAgents: number, order: readonly string[]
       const name = `g${started.length}`
       started.push({ request: reason, atMs })
       agents.set(name, {
-        ...{ name, type, podUid: `pod-${name}`, serves: { kind: 'anyone' }, connected: false },
-        ...{ leaving: false, completed: 0, maxTasks: 1_000, idleSince: undefined, fromMs: atMs },
+        name,
+        type,
+        podUid: `pod-${name}`,
+        serves: { kind: 'anyone' },
+        connected: false,
+        leaving: false,
+        completed: 0,
+        maxTasks: 1_000,
+        idleSince: undefined,
+        fromMs: atMs,
       })
     }
     most = Math.max(most, agents.size)

@@ -27,6 +27,9 @@ const wish = (requestUid: string, more: Partial<Wish> = {}): Wish => ({
   tasks: 1,
   ...more,
 })
+const idleFor = (ms: number | undefined) => ({
+  idleSince: ms === undefined ? undefined : now - ms,
+})
 /** Who goes for a coding task of the request `asker`. */
 const goes = (
   free: readonly SchedulableAgent[],
@@ -35,18 +38,18 @@ const goes = (
   places: Readonly<Record<string, number>> = {},
 ) => {
   const { agent: gone, nextAt } = roomFor({
-    ...{ now, free, others, asker: wish('asker', asker) },
+    now,
+    free,
+    others,
+    asker: wish('asker', asker),
     places: new Map(Object.entries(places)),
   })
   return { gone: gone?.name, inMs: nextAt === undefined ? undefined : nextAt - now }
 }
-const idleFor = (ms: number | undefined) => ({
-  idleSince: ms === undefined ? undefined : now - ms,
-})
 
 test.each([
   ['of another request', agent('a', 'r1')],
-  ['of its own request and another type', agent('a', 'asker', { type: 'testing' })],
+  ['of its own request and another type', agent('a', 'asker', { type: 'testing', ...idleFor(0) })],
   ['that is clean and of another type', agent('a', undefined, { type: 'git', ...idleFor(0) })],
 ])('an idle agent %s makes room', (_which, one) => {
   expect(goes([one])).toEqual({ gone: 'a', inMs: undefined })

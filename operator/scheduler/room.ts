@@ -4,7 +4,8 @@ import { mayTake, type SchedulableAgent } from './agents.ts'
 
 /**
  * An agent that belongs to a request is idle for this long before another request may have its place: between two tasks of
- * one request lies a merge, and a new Pod for each of them would cost everybody more than the wait.
+ * one request lies a merge, and a new Pod for each of them would cost everybody more than the wait. A request that asks for
+ * the place of its own agent does not wait.
  */
 export const graceMs = 5_000
 
@@ -63,7 +64,7 @@ export function roomFor(input: RoomInput): Room {
     const wanted = wishes.reduce((sum, { tasks }) => sum + tasks, 0)
     if (wanted >= free.filter((other) => isLike(other, agent)).length) {
       if (!wishes.every((wish) => yieldsTo(wish, asker))) continue
-    } else if (agent.serves.kind === 'request') {
+    } else if (agent.serves.kind === 'request' && agent.serves.uid !== asker.requestUid) {
       const spareAt = Math.min(agent.idleSince ?? now, now) + graceMs
       if (spareAt > now) {
         nextAt = Math.min(nextAt ?? spareAt, spareAt)

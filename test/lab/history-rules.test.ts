@@ -51,6 +51,19 @@ const deadLettered = (attempts: number, reason: 'ChecksFailed' | 'Unsupported') 
   failure: { reason, message: '', remedy: '' },
   conditions: [...(endedStatus(false).conditions ?? []), condition('DeadLettered', 'True')],
 })
+/** What a Pod does with a task of a request. */
+const stepOf = (request: string, status: AgentTaskStatus, name: string) => {
+  const one = task(name, { requestRef: { name: 'hello' } }, status)
+  const owner = { apiVersion: one.apiVersion, kind: 'DevRequest', name: 'hello', uid: request }
+  const metadata = { ...one.metadata, ownerReferences: [owner] }
+  return ['AgentTask', { ...one, metadata }] as const
+}
+const twoRequests = historyOf(
+  stepOf('r1', held('p1'), 'a'),
+  stepOf('r1', good, 'a'),
+  stepOf('r2', held('p1'), 'b'),
+  stepOf('r2', good, 'b'),
+)
 const owned = (name: string, owner: string) => ({
   metadata: {
     ...agent(name).metadata,
@@ -151,6 +164,16 @@ const broken: readonly (readonly [string, string, readonly Entry[]])[] = [
       step(held('p1'), { after: ['a'] }, 'b'),
     ),
   ],
+  ['a Pod that works for two requests of the same name', 'I13', twoRequests],
+  [
+    'a Pod that works for a second request after the task of the first was deleted',
+    'I13',
+    historyOf(
+      stepOf('r1', held('p1'), 'a'),
+      [...stepOf('r1', held('p1'), 'a'), 'DELETED'],
+      stepOf('r2', held('p1'), 'b'),
+    ),
+  ],
   ['an agent too many', 'I5', historyOf(['Agent', agent('x')], ['Agent', agent('y')])],
   [
     'a Pod without its agent',
@@ -181,6 +204,10 @@ const broken: readonly (readonly [string, string, readonly Entry[]])[] = [
 test.each(broken)('%s is found', (_what, want, entries) => {
   const found = violations(entries, { maxAgents: 1 })
   expect(found.map((sentence) => sentence.split(' ')[0])).toContain(want)
+})
+
+test('a Pod may work for two requests where the settings say so', () => {
+  expect(violations(twoRequests, { maxAgents: 1, reuse: 'any' })).toEqual([])
 })
 
 test('what has not ended is nobody’s fault while work goes on', () => {

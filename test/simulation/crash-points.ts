@@ -65,6 +65,24 @@ export const scenes: Readonly<Record<string, Story>> = {
     ],
     { maxAgents: 1 },
   ),
+  // The second has to take the place of the first, whose second task comes back for it.
+  'two requests and one place': story(
+    [
+      request([
+        task('r0-a', { workMs: 500 }),
+        task('r0-b', { type: 'testing', after: ['r0-a'], commits: false }),
+      ]),
+      request([task('r1-a', { commits: false })], { name: 'r1', atMs: 1_000 }),
+    ],
+    { maxAgents: 1 },
+  ),
+  'a request that is made anew under its name': story(
+    [
+      request([task('r0-a', { workMs: 2_000 })]),
+      request([task('r0-a', { workMs: 2_000 })], { atMs: 9_000 }),
+    ],
+    { faults: [{ kind: 'delete', atMs: 5_000, what: 'devrequests', nth: 0 }] },
+  ),
   'agents die and hang': story([request([task('r0-a', { workMs: 6_000 }), task('r0-b')])], {
     faults: [
       { kind: 'agent', atMs: 5_000, does: 'die', forMs: 0 },

@@ -1,7 +1,14 @@
 import { expect, test } from 'vitest'
 import type { AgentStatus } from '../../api/agent.ts'
 import { agent, at, heldStatus, now, task } from '../../../test/objects.ts'
-import { decideAgent, draining, neverStarted, refused, type AgentObservation } from './decide.ts'
+import {
+  decideAgent,
+  draining,
+  engaged,
+  neverStarted,
+  refused,
+  type AgentObservation,
+} from './decide.ts'
 
 const running = { state: 'running', uid: 'p1', name: 'coding-1-abcde' } as const
 const open = { state: 'open', activity: 'cloning' } as const
@@ -57,6 +64,39 @@ test('with an open stream it is idle, and busy with what it holds', () => {
     activity: 'cloning',
   })
   expect(busy.idleSince).toBeUndefined()
+})
+
+const hello = { name: 'hello', uid: 'uid-hello' }
+
+test('one that gets its first task is written as what it is then, so that nothing has to be written again', () => {
+  const before = { ...idle, podName: running.name }
+  const held = task('a', {}, heldStatus('p1'))
+  const status = engaged(agent('coding-1', before), held, hello, now)
+  expect(status).toMatchObject({ state: 'busy', currentTask: 'a', servedRequest: hello })
+  const silent = { state: 'open', activity: '' } as const
+  expect(decideAgent(seen(status, { held, line: silent })).kind).toBe('rest')
+})
+
+test.each([
+  ['is idle', {}],
+  ['lost its connection', { line: closed(5) }],
+  ['ended', { pod: { state: 'ended', failed: true, message: '' } }],
+] as const)('one that %s still belongs to its request, and says to which', (_how, more) => {
+  const status = { ...idle, servedRequest: hello, currentRequest: 'hello' }
+  const decision = decideAgent(seen(status, { inStateMs: 1, now: now + 9_000, ...more }))
+  const after = 'status' in decision ? decision.status : status
+  expect(after).toMatchObject({ servedRequest: hello, currentRequest: 'hello' })
+})
+
+test('one that leaves belongs to its request to the end', () => {
+  const status = draining(agent('coding-1', { ...idle, servedRequest: hello }), 'is over', now)
+  expect(status.servedRequest).toEqual(hello)
+})
+
+test('one that serves everybody says for whom only while it works', () => {
+  const busy = statusAfter(seen(idle, { held: task('a', {}, heldStatus('p1')) }))
+  expect([busy.currentRequest, busy.servedRequest]).toEqual(['hello', undefined])
+  expect(statusAfter(seen(busy)).currentRequest).toBeUndefined()
 })
 
 test.each([

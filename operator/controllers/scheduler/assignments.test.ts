@@ -50,8 +50,14 @@ function setUp(
   }
   const clock = new VirtualClock()
   const world = {
-    ...{ namespace: 'guildhall', tasks, agents, requests, client, clock },
-    ...{ latest: new Latest(), audit: calmAudit },
+    namespace: 'guildhall',
+    tasks,
+    agents,
+    requests,
+    client,
+    clock,
+    latest: new Latest(),
+    audit: calmAudit,
   }
   const assignments = new Assignments(
     world as unknown as World,

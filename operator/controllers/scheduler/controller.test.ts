@@ -18,6 +18,7 @@ import type { DevRequest } from '../../api/devrequest.ts'
 import type { AgentSettings } from '../../config.ts'
 import { Lines } from '../../hub/lines.ts'
 import { KubeError } from '../../kube/errors.ts'
+import { graceMs } from '../../scheduler/room.ts'
 import { silentLogger } from '../../../test/silent-logger.ts'
 import { WaitError } from '../../runtime/outcome.ts'
 import { VirtualClock } from '../../../test/virtual-clock.ts'
@@ -249,4 +250,34 @@ test('with agents.reuse any an agent goes on with another request, as it is', as
   })
   await run()
   expect(written).toEqual(['a'])
+})
+
+test('one that registers is given its first task after its registration is written', async () => {
+  const status = { ...unknown, state: 'starting' as const }
+  const { run, written } = scheduler({
+    requests: [request('hello')],
+    tasks: [task('a')],
+    agents: [idle('c1', status)],
+    maxAgents: 1,
+  })
+  await run()
+  expect(written).toEqual([])
+})
+
+test.each([
+  ['says that it is busy', { state: 'busy', currentTask: 'x' }],
+  ['does not say since when it is idle', {}],
+  ['says that it is idle since tomorrow', { idleSince: at(86_400) }],
+] as const)('a place is free soon, also when the record of its agent %s', async (_what, status) => {
+  const { run, changed, clock } = scheduler({
+    requests: [request('hello'), request('other')],
+    tasks: [task('a', { requestRef: { name: 'other' } })],
+    agents: [idle('c1', status)],
+    maxAgents: 1,
+  })
+  await run()
+  expect(changed).toEqual([])
+  await clock.advance(graceMs)
+  await run()
+  expect(changed.map((one) => one.status?.state)).toEqual(['draining'])
 })

@@ -21,6 +21,7 @@ import {
 import { draining } from '../agent/decide.ts'
 import type { Outcomes } from '../agent/controller.ts'
 import type { StartFailures } from '../agent/start-failures.ts'
+import { Stopwatch } from '../stopwatch.ts'
 import { lostAfterMs, returnMs } from '../agenttask/controller.ts'
 import { queued } from '../agenttask/transitions.ts'
 import { byHeld, claimOf, writeStatus, type World } from '../world.ts'
@@ -56,9 +57,15 @@ export function schedulerReconciler(
   const waits = new Waits(dwellMs)
   const newAgents = new NewAgents(world, parts.settings)
   const assignments = new Assignments(world, parts.settings, parts.dispatch)
+  const watch = new Stopwatch(world.clock)
+  world.agents.onChange((_ref, agent, previous) => {
+    if (agent === undefined && previous !== undefined) watch.forget(previous.metadata.uid)
+  })
   return async function reconcileSchedule(_key, { signal }): Promise<Result> {
     const now = world.clock.now()
-    const decided = schedule(observe(world, { ...parts, newAgents, assignments }, backlog, now))
+    const decided = schedule(
+      observe(world, { ...parts, newAgents, assignments, watch }, backlog, now),
+    )
     const failures: unknown[] = []
     /**
      * Does the first few and says whether some are left: what becomes ready meanwhile must not wait until everything
@@ -112,6 +119,8 @@ function observe(
     readonly outcomes: Pick<Outcomes, 'of'>
     readonly newAgents: NewAgents
     readonly assignments: Assignments
+    /** How long each agent has been idle, by its uid. */
+    readonly watch: Stopwatch
   },
   backlog: Backlog,
   now: number,
@@ -143,16 +152,17 @@ function observe(
         maxParallel: limits?.maxParallel ?? 10,
       })
   }
+  const busy = new Set([
+    ...held.flatMap((task) => heldBy(task)?.podUid ?? []),
+    ...unclear.flatMap(({ agent }) => agent.podUid ?? []),
+  ])
   return {
     now,
     lines,
     running,
-    busy: new Set([
-      ...held.flatMap((task) => heldBy(task)?.podUid ?? []),
-      ...unclear.flatMap(({ agent }) => agent.podUid ?? []),
-    ]),
+    busy,
     agents: [
-      ...world.agents.list().map((agent) => viewOf(world, agent, parts, now)),
+      ...world.agents.list().map((agent) => viewOf(world, agent, parts, busy, now)),
       ...parts.newAgents.underWay(),
     ],
     requests,
@@ -165,7 +175,8 @@ function observe(
 function viewOf(
   world: World,
   agent: Agent,
-  { lines, settings, outcomes }: Parameters<typeof observe>[1],
+  { lines, settings, outcomes, watch }: Parameters<typeof observe>[1],
+  busy: ReadonlySet<string>,
   now: number,
 ): SchedulableAgent {
   const { status, spec, metadata } = agent
@@ -173,13 +184,20 @@ function viewOf(
   const unwritten = outcomes.of(metadata.name).length
   const completed =
     (status?.performance?.completed ?? 0) + (status?.performance?.failed ?? 0) + unwritten
+  // Its first task is written into its status; before its own registration is, the two writes would meet.
+  const isRegistered =
+    status?.podUid !== undefined && (settings.reuse === 'any' || status.state !== 'starting')
+  const working = busy.has(status?.podUid ?? '') ? 'busy' : 'idle'
+  const already = status?.idleSince === undefined ? 0 : now - Date.parse(status.idleSince)
+  // The record says late since when it is idle; what we saw ourselves is newer.
+  const idleMs = isRegistered ? watch.msIn(metadata.uid, working, already) : 0
   return {
     name: metadata.name,
     type: spec.type,
     podUid: status?.podUid,
     serves: servesOf(world, settings, status, completed > 0),
     trouble: conditionOf(agent, agentConditions.Stalled)?.message,
-    connected: status?.podUid !== undefined && lines.of(status.podUid).open,
+    connected: isRegistered && lines.of(status?.podUid).open,
     leaving:
       isSilent(agent, lines) ||
       metadata.deletionTimestamp !== undefined ||
@@ -187,8 +205,7 @@ function viewOf(
       status?.state === 'terminated',
     completed,
     maxTasks: spec.maxTasks,
-    // Nor does the record say since when it is idle, if it worked after it was written.
-    idleSince: unwritten > 0 ? now : idleSinceOf(status),
+    idleSince: isRegistered ? now - idleMs : undefined,
   }
 }
 
@@ -214,10 +231,6 @@ function servesOf(
   return isOver
     ? { kind: 'nobody', why: `belongs to request ${served.name}, which is over` }
     : { kind: 'request', uid: served.uid }
-}
-
-function idleSinceOf(status: Agent['status']): number | undefined {
-  return status?.idleSince === undefined ? undefined : Date.parse(status.idleSince)
 }
 
 /** It worked once and has not been heard for so long that it loses its tasks: nobody should wait for it. */

@@ -45,7 +45,8 @@ export async function startOperatorContender(setup: OperatorSetup): Promise<Oper
     runner,
     history: false,
     settings: {
-      agents: { maxAgents: setup.agents, idleSeconds: 86_400, maxTasks: 1_000 },
+      // What is measured is the way of a task to a warm agent. With agents of one request each it would be the start of Pods.
+      agents: { maxAgents: setup.agents, idleSeconds: 86_400, maxTasks: 1_000, reuse: 'any' },
     },
     ...setup.program,
     ...(setup.apiServerFlags === undefined ? {} : { apiServerFlags: setup.apiServerFlags }),
