@@ -22,6 +22,8 @@ export interface SchedulableAgent {
   readonly connected: boolean
   /** Why its Pod cannot start, if something stops it. */
   readonly trouble?: string | undefined
+  /** What stops its Pod is that the cluster, or a quota, has no room for another one. */
+  readonly lacksRoom?: boolean | undefined
   /** It will take no further task. */
   readonly leaving: boolean
   readonly completed: number

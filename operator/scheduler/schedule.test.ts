@@ -171,6 +171,37 @@ test('the schedule knows when an idle agent of another request can be spared', (
   expect([given.retire, given.nextAt]).toEqual([[], now + graceMs - 2_000])
 })
 
+const cramped = (name: string) =>
+  agent(name, {
+    connected: false,
+    podUid: undefined,
+    idleSince: undefined,
+    trouble: 'exceeded quota',
+    lacksRoom: true,
+  })
+const settled = (name: string) => agent(name, { ...serving('uid-other'), idleSince: now - 60_000 })
+
+test('where the cluster has no room for another Pod, an idle agent of another request goes, one at a time', () => {
+  const tasks = [task('a'), task('b')]
+  const agents = [cramped('c1'), cramped('c2'), settled('x1'), settled('x2')]
+  const given = schedule(input({ tasks, agents }))
+  expect(given.retire).toMatchObject([{ agent: { name: 'x1' }, forCluster: true }])
+  const leaving = { ...settled('x1'), leaving: true }
+  expect(schedule(input({ tasks, agents: [...agents.slice(0, 2), leaving] })).retire).toEqual([])
+})
+
+test('the Pod gets some time to find the room that was made', () => {
+  const agents = [cramped('c1'), settled('x2')]
+  const given = schedule(input({ tasks: [task('a')], agents, roomFrom: now + 9_000 }))
+  expect([given.retire, given.nextAt]).toEqual([[], now + 9_000])
+})
+
+test('an image that cannot be pulled is no reason to send others away', () => {
+  const stuck = { ...cramped('c1'), trouble: 'ImagePullBackOff', lacksRoom: false }
+  const given = schedule(input({ tasks: [task('a')], agents: [stuck, settled('x1')] }))
+  expect(given.retire).toEqual([])
+})
+
 test('an agent that fell silent with a task in its hands is nobody to wait for', () => {
   const given = schedule(
     input({

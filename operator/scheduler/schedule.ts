@@ -33,6 +33,8 @@ export interface ScheduleInput {
   readonly requests: ReadonlyMap<string, SchedulableRequest>
   readonly maxAgents: number
   readonly idleSeconds: number
+  /** No further agent goes before this for one that lacks room in the cluster: the last may have been enough. */
+  readonly roomFrom?: number
   /** Types whose agents failed to start lately: none is made before `until`. */
   readonly failing?: ReadonlyMap<AgentType, StartTrouble>
 }
@@ -50,7 +52,12 @@ export interface Schedule {
     readonly model: string
     readonly reason: string
   }[]
-  readonly retire: readonly { readonly agent: SchedulableAgent; readonly reason: string }[]
+  readonly retire: readonly {
+    readonly agent: SchedulableAgent
+    readonly reason: string
+    /** It goes because the cluster has no room for the Pod of another. */
+    readonly forCluster?: boolean
+  }[]
   /** Where tasks stand that have to wait, and why: those that agents are on the way for, and the first of each line. */
   readonly queue: readonly {
     readonly task: AgentTask
@@ -74,7 +81,7 @@ const ageingMs = 5 * 60_000
  * first of each line.
  */
 export function schedule(input: ScheduleInput): Schedule {
-  const { now, maxAgents } = input
+  const { now, maxAgents, roomFrom = now } = input
   const running = new Map(input.running)
   /** Tasks of each request that are held, or that an agent is on the way for. */
   const load = new Map(input.running)
@@ -142,6 +149,11 @@ export function schedule(input: ScheduleInput): Schedule {
           ? `agent ${soon.name} is starting`
           : `agent ${soon.name} cannot start: ${soon.trouble}`,
       )
+      // Fewer agents fit into the cluster than `maxAgents`, and idle ones of others hold the places.
+      if (soon.lacksRoom === true && room === 0) {
+        if (roomFrom <= now) makeRoom(front, { forCluster: true })
+        else wakeAt(roomFrom)
+      }
       return 'placed'
     }
     const failing = input.failing?.get(type)
@@ -165,23 +177,25 @@ export function schedule(input: ScheduleInput): Schedule {
       wait(task, reason)
       return 'placed'
     }
-    // Nobody who comes later has a better claim to the agents that are left than the first who finds none.
-    if (asksForRoom && free.size > 0) {
-      asksForRoom = false
-      const found = roomFor({
-        now,
-        asker: wishOf(front),
-        others: [...open].map(wishOf),
-        free: [...free],
-        places,
-      })
-      if (found.nextAt !== undefined) wakeAt(found.nextAt)
-      if (found.agent !== undefined) {
-        free.delete(found.agent)
-        retire.push({ agent: found.agent, reason: `makes room for a ${type} agent` })
-      }
-    }
+    makeRoom(front, {})
     return refuse(reason)
+  }
+  /** Nobody who comes later has a better claim to the agents that are left than the first who asks. */
+  const makeRoom = (front: OpenFront, why: { readonly forCluster?: boolean }): void => {
+    if (!asksForRoom || free.size === 0) return
+    asksForRoom = false
+    const found = roomFor({
+      now,
+      asker: wishOf(front),
+      others: [...open].map(wishOf),
+      free: [...free],
+      places,
+    })
+    if (found.nextAt !== undefined) wakeAt(found.nextAt)
+    if (found.agent === undefined) return
+    free.delete(found.agent)
+    const reason = `makes room for a ${front.line.type} agent`
+    retire.push({ agent: found.agent, reason, ...why })
   }
 
   const wishOf = ({ line, at, rank }: OpenFront): Wish => {

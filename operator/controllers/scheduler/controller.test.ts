@@ -114,8 +114,8 @@ const idle = (name: string, status: Agent['status'] = {}): Agent =>
     servedRequest: { name: 'hello', uid: 'uid-hello' },
     ...status,
   })
-const ownedTask = (name: string, uid: string): AgentTask => {
-  const one = task(name, {}, queuedStatus)
+const ownedTask = (name: string, uid: string, status = queuedStatus): AgentTask => {
+  const one = task(name, {}, status)
   const owner = { apiVersion: one.apiVersion, kind: 'DevRequest', name: 'hello', uid }
   return { ...one, metadata: { ...one.metadata, ownerReferences: [owner] } }
 }
@@ -174,6 +174,42 @@ test('a task left behind by a deleted request of the same name is given to nobod
   await run()
   expect(written).toEqual(['new'])
 })
+
+test('what still runs for a deleted request of the same name takes nothing from the limit of the new one', async () => {
+  const limits = { maxTasks: 30, maxParallel: 1, taskTimeoutSeconds: 1800, maxAttempts: 3 }
+  const { run, written } = scheduler({
+    requests: [request('hello', { limits })],
+    tasks: [
+      ownedTask('old', 'uid-of-the-old-one', heldStatus('pod-x')),
+      ownedTask('new', 'uid-hello'),
+      ownedTask('next', 'uid-hello'),
+    ],
+    agents: [idle('c1'), idle('c2')],
+  })
+  await run()
+  expect(written).toEqual(['new'])
+})
+
+test.each(['QuotaExceeded', 'PodUnschedulable'])(
+  'an agent that cannot start for %s gets the room of an idle one of another request',
+  async (reason) => {
+    const stalled = { ...condition('Stalled', 'True', reason), message: 'no room' }
+    const { run, changed } = scheduler({
+      requests: [request('hello'), request('other')],
+      tasks: [task('a', { requestRef: { name: 'other' } })],
+      agents: [
+        agent('coding-2', { state: 'starting', conditions: [stalled] }),
+        idle('c1', { idleSince: at(-60) }),
+      ],
+      maxAgents: 10,
+    })
+    await run()
+    expect(changed.map(({ metadata }) => metadata.name)).toEqual(['c1'])
+    // The next one only when that was not enough.
+    await run()
+    expect(changed).toHaveLength(1)
+  },
+)
 
 test('a request without limits, stored before there were any, stops nobody', async () => {
   const bare = request('hello')

@@ -3,7 +3,7 @@ import type { AgentTask } from '../../api/agent-task.ts'
 import { conditionOf, isTrue } from '../../api/condition-list.ts'
 import { agentConditions, agentReasons, requestConditions } from '../../api/conditions.ts'
 import type { DevRequestSpec } from '../../api/devrequest.ts'
-import { heldBy } from '../../api/task-state.ts'
+import { heldBy, requestUidOf } from '../../api/task-state.ts'
 import type { AgentSettings } from '../../config.ts'
 import type { Lines } from '../../hub/lines.ts'
 import { isConflict, isNotFound } from '../../kube/errors.ts'
@@ -41,6 +41,14 @@ const movedPauseMs = 1_000
 /** A task has to wait this long for one reason before that is written: most get their agent sooner. */
 const dwellMs = 2_000
 
+/** How long the Pod of an agent gets to find the room that another agent left; it is asked for every 15 s. */
+const roomMs = 20_000
+/** Troubles of a Pod that end when another one goes. */
+const lacksRoom: ReadonlySet<string> = new Set([
+  agentReasons.QuotaExceeded,
+  agentReasons.PodUnschedulable,
+])
+
 /** Carries out what `schedule` decides: assignments first, then new agents, then retirements, then queue places. */
 export function schedulerReconciler(
   world: World,
@@ -61,11 +69,14 @@ export function schedulerReconciler(
   world.agents.onChange((_ref, agent, previous) => {
     if (agent === undefined && previous !== undefined) watch.forget(previous.metadata.uid)
   })
+  let roomFrom = 0
   return async function reconcileSchedule(_key, { signal }): Promise<Result> {
     const now = world.clock.now()
-    const decided = schedule(
-      observe(world, { ...parts, newAgents, assignments, watch }, backlog, now),
-    )
+    const decided = schedule({
+      ...observe(world, { ...parts, newAgents, assignments, watch }, backlog, now),
+      roomFrom,
+    })
+    if (decided.retire.some(({ forCluster }) => forCluster === true)) roomFrom = now + roomMs
     const failures: unknown[] = []
     /**
      * Does the first few and says whether some are left: what becomes ready meanwhile must not wait until everything
@@ -129,8 +140,13 @@ function observe(
   const unclear = parts.assignments.underWay()
   const unclearTasks = new Set(unclear.map(({ task }) => keyOf(task.metadata)))
   const running = new Map<string, number>()
-  for (const { spec } of [...held, ...unclear.map(({ task }) => task)])
-    running.set(spec.requestRef.name, (running.get(spec.requestRef.name) ?? 0) + 1)
+  for (const task of [...held, ...unclear.map((given) => given.task)]) {
+    const { name } = task.spec.requestRef
+    const owner = requestUidOf(task)
+    // What still runs for a deleted request of the same name does not count against the new one.
+    const uid = world.requests.get(world.namespace, name)?.metadata.uid
+    if (owner === undefined || owner === uid) running.set(name, (running.get(name) ?? 0) + 1)
+  }
   const requests = new Map<string, SchedulableRequest>()
   const lines: Line[] = []
   for (const line of backlog.lines()) {
@@ -180,6 +196,7 @@ function viewOf(
   now: number,
 ): SchedulableAgent {
   const { status, spec, metadata } = agent
+  const stalled = conditionOf(agent, agentConditions.Stalled)
   // Its record is written now and then; what is not in it yet counts all the same.
   const unwritten = outcomes.of(metadata.name).length
   const completed =
@@ -196,7 +213,8 @@ function viewOf(
     type: spec.type,
     podUid: status?.podUid,
     serves: servesOf(world, settings, status, completed > 0),
-    trouble: conditionOf(agent, agentConditions.Stalled)?.message,
+    trouble: stalled?.message,
+    lacksRoom: stalled !== undefined && lacksRoom.has(stalled.reason),
     connected: isRegistered && lines.of(status?.podUid).open,
     leaving:
       isSilent(agent, lines) ||
