@@ -23,7 +23,6 @@ beforeAll(async () => {
       request: 'Write a haiku about Pods.',
     }),
   )
-  // Whoever got its first task was at work a moment ago, and so stays for the idle time.
   pod = await until(
     'an agent Pod at work',
     async () => {
@@ -33,6 +32,8 @@ beforeAll(async () => {
     },
     180,
   )
+  // A request that waits keeps its agents for the idle time; one that is over does not.
+  await kubectl(['patch', 'devrequest/inside', '--type=merge', '-p', '{"spec":{"suspend":true}}'])
 })
 
 afterAll(() => removeRequest('inside'))

@@ -202,6 +202,6 @@ test('what agents said is in the operator’s log, by task', async () => {
   expect(text).toMatch(/story-code-/)
 })
 
-test('idle agents go after their time', async () => {
+test('agents go with their request', async () => {
   await until('every agent to go', async () => (await allAgents()).length === 0, 120)
 })

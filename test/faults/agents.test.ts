@@ -159,22 +159,27 @@ inLab(
 
     it('33: an idle agent is either sent away or given a task, never both', async () => {
       const { lab, proxy } = world()
-      agents.behaviour = () => ({ afterMs: 50 })
-      await submit(lab, 'busy', { units: 1 })
-      await succeeded(lab, 'busy')
-      // Its time is over and the word is on its way when new work for it comes.
+      // While the code is written the one that wrote the tests is idle, until its time is over.
+      agents.behaviour = ({ action }) => ({
+        afterMs: action === 'code' ? (idleSeconds + 4) * 1_000 : 50,
+      })
       const retire = proxy.add({
         method: 'PUT',
-        path: /\/agents\/[^/]+\/status/,
+        path: /\/agents\/testing-[^/]+\/status/,
         body: /"state":"draining"/,
         fault: { kind: 'hold' },
         times: 1,
       })
+      await submit(lab, 'busy', { units: 1 })
+      // The word is on its way when new work for it comes.
       await retire.first
-      await submit(lab, 'late', { units: 1 })
-      await lab.history.until('work for it', () => lab.history.tasksOf('late').length > 0)
+      await lab.history.until('work for it', () =>
+        lab.history
+          .tasksOf('busy')
+          .some((task) => task.spec.action === 'code' && hasSucceeded(task)),
+      )
       retire.release()
-      await succeeded(lab, 'late')
+      await succeeded(lab, 'busy')
       await lab.history.until('the end of all agents', () => lab.history.now('Pod').length === 0)
     })
 
