@@ -79,7 +79,6 @@ export class Assignments {
     signal: AbortSignal,
   ): Promise<boolean> {
     const world = this.#world
-    if (this.#settings.reuse === 'any') return true
     const { namespace } = world
     const agent = world.agents.get(namespace, name)
     const request = task.spec.requestRef.name
@@ -90,6 +89,7 @@ export class Assignments {
     const leaves = state === 'draining' || state === 'terminated'
     if (its !== podUid || leaves || agent.metadata.deletionTimestamp !== undefined) return false
     if (served !== undefined) return served.uid === uid
+    if (this.#settings.reuse === 'any') return true
     const status = engaged(agent, task, { name: request, uid }, world.clock.now())
     await writeStatus(world, world.agents, agent, status, { signal, priority: 'assign' })
     return true

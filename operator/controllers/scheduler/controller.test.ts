@@ -277,15 +277,18 @@ test('one that still holds a task of a request that is over is left in peace', a
   expect(written).toEqual([])
 })
 
-test('with agents.reuse any an agent goes on with another request, as it is', async () => {
+test.each([
+  ['goes on with another request, as it is', { ...unknown, performance: record }, ['a']],
+  ['that belongs to a request by earlier settings stays with it', {}, []],
+])('with agents.reuse any an agent %s', async (_what, status, want) => {
   const { run, written } = scheduler({
-    requests: [request('other')],
+    requests: [request('hello'), request('other')],
     tasks: [task('a', { requestRef: { name: 'other' } })],
-    agents: [idle('c1')],
+    agents: [idle('c1', status)],
     reuse: 'any',
   })
   await run()
-  expect(written).toEqual(['a'])
+  expect(written).toEqual(want)
 })
 
 test('one that registers is given its first task after its registration is written', async () => {

@@ -234,13 +234,13 @@ function servesOf(
   status: Agent['status'],
   worked: boolean,
 ): Serves {
-  if (reuse === 'any') return { kind: 'anyone' }
   const served = status?.servedRequest
   if (served === undefined)
     // The settings were others then, or the operator an older one: nobody knows for how many requests it worked.
-    return worked || status?.currentTask !== undefined
+    return reuse === 'request' && (worked || status?.currentTask !== undefined)
       ? { kind: 'nobody', why: 'may have worked for several requests, and now serves none' }
       : { kind: 'anyone' }
+  // It stays so when the settings change: they may change back.
   const request = requests.get(namespace, served.name)
   if (request === undefined || request.metadata.uid !== served.uid)
     return { kind: 'nobody', why: `belongs to request ${served.name}, which is gone` }
