@@ -110,7 +110,10 @@ export function doorsOf(
       contextTokens: profile?.contextTokens ?? 8192,
       outputTokens: profile?.outputTokens ?? 2048,
     }
-    const siblings = world.tasks.byIndex(byRequest, `${namespace}/${name}`)
+    // Tasks of a request that was deleted and made anew under its name may still be there: their words are not for this one.
+    const siblings = world.tasks
+      .byIndex(byRequest, `${namespace}/${name}`)
+      .filter((other) => (requestUidOf(other) ?? request.metadata.uid) === request.metadata.uid)
     return assignmentMessage(task, request, siblings, facts, parts.forgeUrl)
   }
 
