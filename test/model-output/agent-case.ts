@@ -14,6 +14,7 @@ import { projectAt, type PipelineContext } from '../../agent-image/agent/pipelin
 import { review } from '../../agent-image/agent/pipelines/review.ts'
 import { spec } from '../../agent-image/agent/pipelines/spec.ts'
 import type { Runner } from '../../agent-image/agent/verify/runner.ts'
+import { factsOf } from '../../agent-image/agent/code/read-code.ts'
 import { declaredTests } from '../../agent-image/agent/verify/spec-text.ts'
 import type { Changes } from '../../agent-image/agent/workspace.ts'
 import { hasHiddenCharacters } from '../../operator/api/plain-text.ts'
@@ -196,6 +197,8 @@ const passing = runOf()
 /** Syntax by Node's own parser; every declared test fails, and what declares none passes. */
 function runnerOf(): Runner {
   return {
+    read: (files) =>
+      Promise.resolve(new Map([...files].map(([path, text]) => [path, factsOf(path, text)]))),
     async syntax(changes) {
       for (const [file, text] of changes) {
         try {

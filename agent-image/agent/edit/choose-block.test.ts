@@ -37,6 +37,42 @@ it.each<[string, FencedBlock[], string | undefined]>([
     [block('Here is the file', 'one', 'js')],
     'one\n',
   ],
+  [
+    'the block whose first comment is the name',
+    [
+      block(undefined, '// src/a.js\none', 'js'),
+      block(undefined, '// test/a.test.js\nmuch longer', 'js'),
+    ],
+    '// src/a.js\none\n',
+  ],
+  [
+    'the block that a sentence names',
+    [
+      block('Here is **src/a.js**:', 'one', 'js'),
+      block('And the tests, test/a.test.js:', 'longer', 'js'),
+    ],
+    'one\n',
+  ],
+  ['the block of a new file', [block('Filename: src/a.js (new)', 'one')], 'one\n'],
+  ['the block of a path of Windows', [block('src\\a.js', 'one')], 'one\n'],
+  [
+    'code before a longer test, where no block has a name',
+    [
+      block(undefined, 'export const a = 1', 'js'),
+      block(undefined, "import { test } from 'node:test'\ntest('a', () => {})", 'js'),
+    ],
+    'export const a = 1\n',
+  ],
+  [
+    'no block whose first comment names another file',
+    [block(undefined, '// src/other.js\nexport const a = 1', 'js')],
+    undefined,
+  ],
+  [
+    'a block whose first comment is a sentence',
+    [block(undefined, '// Makes slugs. See b.js too.\none', 'js')],
+    '// Makes slugs. See b.js too.\none\n',
+  ],
   ['no block that is for another file', [block('src/b.js', 'two')], undefined],
   ['no block of another language', [block(undefined, 'print()', 'python')], undefined],
   ['no empty block', [block('src/a.js', ' \n')], undefined],

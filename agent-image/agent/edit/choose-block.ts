@@ -1,7 +1,8 @@
 // Finds the text for one wanted file in a model's answer.
 import { basename } from 'node:path'
 import type { FencedBlock } from '../../../operator/api/agent-protocol.ts'
-import { languageOf } from '../project.ts'
+import { factsOf, isCode } from '../code/read-code.ts'
+import { isTestPath, languageOf } from '../project.ts'
 
 /** Either the new text of the file, or why the answer holds none; the sentence is for the model to read. */
 export type Chosen =
@@ -14,13 +15,17 @@ const languages: Readonly<Record<string, readonly string[]>> = {
 }
 
 /**
- * Chooses, in this order: a block named as the wanted path; one with the same file name in other folders; the only
- * block without a name that fits the language; the longest of those. A block named after another file is never taken.
+ * Chooses, in this order: a block named as the wanted path; one with the same file name in other folders; of the blocks
+ * without a name that fit the language, code that is no test, and the longest of it. A name may stand in a sentence
+ * before the block, or in its first comment. A block named after another file is never taken.
  */
 export function chooseBlock(blocks: readonly FencedBlock[], wanted: string): Chosen {
   const full = blocks.filter((block) => block.text.trim() !== '')
   if (full.length === 0) return { kind: 'none', why: 'The answer had no fenced block with text.' }
-  const named = full.map((block) => ({ block, path: cleanPath(block.path) }))
+  const named = full.map((block) => ({
+    block,
+    path: cleanPath(block.path) ?? pathInSentence(block.path) ?? pathInComment(block.text),
+  }))
   const exact = named.filter((entry) => entry.path === wanted)
   const sameName = named.filter((entry) => {
     return entry.path !== undefined && basename(entry.path) === basename(wanted)
@@ -29,7 +34,7 @@ export function chooseBlock(blocks: readonly FencedBlock[], wanted: string): Cho
     (entry) => entry.path === undefined && fits(entry.block.language, wanted),
   )
   // A model that corrects itself gives the better text last.
-  const chosen = exact.at(-1) ?? sameName.at(-1) ?? longest(nameless)
+  const chosen = exact.at(-1) ?? sameName.at(-1) ?? likeliest(nameless, wanted)
   if (chosen !== undefined) return { kind: 'text', text: withEnd(chosen.block.text) }
   const others = named.flatMap((entry) => (entry.path === undefined ? [] : [entry.path]))
   return {
@@ -41,16 +46,53 @@ export function chooseBlock(blocks: readonly FencedBlock[], wanted: string): Cho
   }
 }
 
-function longest<T extends { readonly block: FencedBlock }>(entries: readonly T[]): T | undefined {
-  return entries.toSorted((a, b) => b.block.text.length - a.block.text.length)[0]
+/** Of blocks without a name: what is code and no test before the rest, and the longest of those. */
+function likeliest<T extends { readonly block: FencedBlock }>(
+  entries: readonly T[],
+  wanted: string,
+): T | undefined {
+  const isCandidate = entries.length > 1 && isCode(wanted) && !isTestPath(wanted)
+  const rank = ({ block }: T): number => {
+    if (!isCandidate || /\.pyi?$/.test(wanted)) return 0
+    const facts = factsOf(wanted, block.text)
+    if (facts.tests.length > 0) return 0
+    return facts.parsed.kind === 'fine' && facts.exports.length > 0 ? 2 : 1
+  }
+  return entries
+    .map((entry) => ({ entry, rank: rank(entry) }))
+    .toSorted((a, b) => b.rank - a.rank || b.entry.block.text.length - a.entry.block.text.length)[0]
+    ?.entry
+}
+
+const pathWord =
+  /(?<![\w/\\.:-])[\w@[\]()-][\w@.[\]()-]{0,80}(?:[\\/][\w@.[\]()-]{1,80}){0,20}\.[a-z]\w{0,9}\b/gi
+
+/** The one path that a sentence names: "Here is **src/slug.js**:", "Filename: src/slug.js (new)". */
+function pathInSentence(sentence: string | undefined): string | undefined {
+  const found = [...(sentence?.slice(0, 300) ?? '').matchAll(pathWord)].map(([path]) => path)
+  const only = new Set(found)
+  return only.size === 1 ? cleanPath(found[0]) : undefined
+}
+
+/** A path alone in the comment with which a text begins. */
+function pathInComment(text: string): string | undefined {
+  const lines = text.slice(0, 600).trimStart().split('\n')
+  const line = (lines[0]?.startsWith('#!') ? lines[1] : lines[0]) ?? ''
+  const comment = /^\s{0,20}(?:\/\/|#|\/\*+|<!--|--)\s{0,20}(\S[^\n]{0,200})$/.exec(line)?.[1]
+  const inside = comment?.replace(/\s{0,20}(?:\*\/|-->)\s{0,20}$/, '').trim()
+  const name = inside?.replace(/^(?:file(?:name)?|path)\s{0,9}[:=]\s{0,9}/i, '')
+  if (name === undefined || /\s/.test(name.replace(/\s{0,9}\(\w{1,20}\)$/, ''))) return undefined
+  return pathInSentence(name)
 }
 
 /** A path as models write it: in backticks or stars, with a colon or a number sign, with a leading `./`. */
 export function cleanPath(path: string | undefined): string | undefined {
   const clean = path
-    ?.trim()
+    ?.slice(0, 400)
+    .trim()
     .replace(/^(file(name)?|path)\s*[:=]\s*/i, '')
     .replace(/^[*`'"#\s]+|[*`'":\s]+$/g, '')
+    .replaceAll('\\', '/')
     .replace(/^(\.\/|\/|path\/to\/)+/, '')
   // A sentence is not a file name.
   if (clean === undefined || clean === '' || clean.length > 250 || /\s/.test(clean))

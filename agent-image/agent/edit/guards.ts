@@ -1,6 +1,10 @@
 // What a proposed file must not be, checked before it touches a disk. Each refusal is a sentence for the model.
 import { hasHiddenCharacters } from '../../../operator/api/plain-text.ts'
-import { languageOf } from '../project.ts'
+import type { CodeFacts } from '../code/facts.ts'
+import { factsOf, isCode } from '../code/read-code.ts'
+import { isTestPath, languageOf } from '../project.ts'
+import { findOmission } from './omission.ts'
+import { isProse } from './prose.ts'
 
 export interface Proposal {
   readonly path: string
@@ -13,6 +17,13 @@ export interface Proposal {
   readonly requested: string
   /** Whether the task says that things are to be removed. */
   readonly mayShrink: boolean
+  /** Facts of `text` and of `before`, where they were read; Python files need them. */
+  readonly facts?: CodeFacts | undefined
+  readonly factsBefore?: CodeFacts | undefined
+  /** Whether the file holds tests; by its path where this is not said. */
+  readonly isTest?: boolean
+  /** What other files of the project import that are no tests; code may import the same. */
+  readonly projectImports?: ReadonlySet<string>
 }
 
 export interface Refusal {
@@ -27,20 +38,13 @@ export interface Refusal {
     | 'Language'
     | 'Example'
     | 'TooLarge'
+    | 'Prose'
+    | 'Import'
   readonly message: string
 }
 
 /** Words of the example in our prompts. An answer that holds them copied the example. */
 export const exampleWords = ['plumOrchard', 'plum_orchard', 'gatherPlums', 'gather_plums'] as const
-
-const omission = [
-  /^\s*\{?(\/\/|#|\/\*|\*|<!--)?\s*(\.\.\.|…)\s*(\*\/|-->)?\}?\s*$/,
-  /(\/\/|#|\/\*|<!--).*\b(rest of|remaining|existing|previous|other)\b.*\b(code|file|functions?|methods?|implementation|content|tests?|class(es)?|imports?)\b.*(\.\.\.|unchanged|here|same|as before|stays?|remains?)/i,
-  /(\/\/|#|\/\*|<!--).*(\.\.\.|…).*\b(rest|existing|remaining|unchanged|same|omitted|code)\b/i,
-  /(\/\/|#|\/\*|<!--)\s*(your|the|add|insert|implement)?\s*(code|implementation|logic)\s+(goes\s+)?here\b/i,
-  /(\/\/|#|\/\*)\s*TODO:?\s*implement/i,
-  /(\/\/|#|\/\*|<!--).*\b(unchanged|omitted for brevity|(remains?|stays?) the same)\b\W*$/i,
-]
 
 const secrets = [
   /-----BEGIN [A-Z ]*PRIVATE KEY-----/,
@@ -52,10 +56,12 @@ const secrets = [
   /\bAIza[\w-]{35}\b/,
   /\bxox[abprs]-[A-Za-z0-9-]{10,}\b/,
   /\bsk-[A-Za-z0-9_-]{32,}\b/,
-  /\beyJ[A-Za-z0-9_-]{20,}\.eyJ[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{20,}\b/,
+  // A run of letters is tried once, at its start: a text may be full of beginnings.
+  /(?<![\w-])eyJ[A-Za-z0-9_-]{20,}\.eyJ[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{20,}/,
 ]
 
-const conflict = /^(<{7}( |$)|={7}$|>{7}( |$))/m
+/** `=======` alone is no mark: it underlines headings. */
+const conflict = /^(?:<{7}|>{7})(?: |$)/m
 const largest = 131_072
 
 /** The first thing that is wrong with a proposal; undefined when nothing is. */
@@ -64,16 +70,24 @@ export function refuse(proposal: Proposal): Refusal | undefined {
   if (!allowed.includes(path))
     return { code: 'Scope', message: `${path} is not a file of this task.` }
   if (text.length > largest) return { code: 'TooLarge', message: `${path} is longer than 128 KiB.` }
-  if (conflict.test(text) && !conflict.test(before ?? ''))
+  const facts = proposal.facts ?? (isCode(path) ? factsOf(path, text) : undefined)
+  // What its parser takes holds such marks in strings and comments only.
+  const isSound = facts?.parsed.kind === 'fine'
+  if (!isSound && conflict.test(text) && !conflict.test(before ?? ''))
     return { code: 'ConflictMarker', message: `${path} contains merge conflict markers.` }
-  if (isDiff(path, text))
+  if (!isSound && isDiff(path, text))
     return { code: 'Diff', message: `${path} is a diff. Write the complete file.` }
-  if (hasHiddenCharacters(text) && !hasHiddenCharacters(before ?? ''))
+  if (bringsHidden(text, before ?? ''))
     return {
       code: 'Hidden',
       message: `${path} contains characters that nobody sees. Write them as escapes.`,
     }
-  const left = findOmission(text, before)
+  if (isProse(path, text, facts))
+    return {
+      code: 'Prose',
+      message: `${path} holds a sentence to a person in place of the file. Write the complete file.`,
+    }
+  const left = findOmission(text, before, { path, facts })
   if (left !== undefined)
     return {
       code: 'Omission',
@@ -86,25 +100,16 @@ export function refuse(proposal: Proposal): Refusal | undefined {
     }
   if (findSecret(text, before))
     return { code: 'Secret', message: `${path} contains something that looks like a real secret.` }
-  if (isOtherLanguage(path, text))
+  if (!isSound && isOtherLanguage(path, text))
     return { code: 'Language', message: `${path} is not written in the language of its name.` }
+  const brought = facts === undefined ? undefined : bringsIn(proposal, facts)
+  if (brought !== undefined) return { code: 'Import', message: `${path} ${brought}` }
   const copied = exampleWords.find(
     (word) => text.includes(word) && !proposal.requested.includes(word),
   )
   if (copied !== undefined)
     return { code: 'Example', message: `The answer repeats the example (${copied}).` }
   return undefined
-}
-
-/** The first line that stands for code that was left out, unless it stood there before. */
-export function findOmission(text: string, before = ''): string | undefined {
-  const known = new Set(before.split('\n').map((line) => line.trim()))
-  // `...` alone is a statement in Python stubs and protocols, but never in text a model was asked to complete.
-  return text
-    .split('\n')
-    .map((line) => line.trim())
-    .find((line) => !known.has(line) && omission.some((pattern) => pattern.test(line)))
-    ?.slice(0, 80)
 }
 
 /** Whether `text` holds what looks like a secret that was not there before. */
@@ -115,10 +120,53 @@ export function findSecret(text: string, before = ''): boolean {
   })
 }
 
-/** A patch instead of the file; files that are patches themselves may be. */
+/** Characters that nobody sees and that the file did not hold before. A byte order mark that was there may stay. */
+function bringsHidden(text: string, before: string): boolean {
+  const own = before.startsWith('\uFEFF') && text.startsWith('\uFEFF') ? text.slice(1) : text
+  if (!hasHiddenCharacters(own)) return false
+  const known = new Set(before)
+  return [...new Set(own)].some((sign) => hasHiddenCharacters(sign) && !known.has(sign))
+}
+
+/** What only tests may use, and what can change how a test judges. */
+const testOnly =
+  /^(?:test|test\/reporters|assert|unittest|pytest|doctest|v8|inspector|inspector\/promises)$/
+
+/** Without what does not change which module it is. */
+function moduleName(specifier: string, language: CodeFacts['language']): string {
+  if (language === 'python') return specifier.split('.')[0] ?? ''
+  // `test` without `node:` is a package.
+  if (specifier === 'test') return 'package:test'
+  return specifier.replace(/^node:/, '').replace(/^(assert)\/strict$/, '$1')
+}
+
+/** The end of a sentence about what code brings in by which it could change how it is judged. */
+function bringsIn(proposal: Proposal, facts: CodeFacts): string | undefined {
+  const { path, before } = proposal
+  if (proposal.isTest ?? isTestPath(path)) return undefined
+  const old =
+    proposal.factsBefore ??
+    (before === undefined || facts.language === 'python' ? undefined : factsOf(path, before))
+  const name = (specifier: string): string => moduleName(specifier, facts.language)
+  const known = new Set([
+    ...(old?.imports ?? []).map((one) => name(one.specifier)),
+    ...[...(proposal.projectImports ?? [])].map(name),
+  ])
+  for (const { specifier } of facts.imports)
+    if (testOnly.test(name(specifier)) && !known.has(name(specifier)))
+      return `imports ${specifier}, which belongs to tests. Do without it, and throw an error where something is wrong.`
+  const wasThere = old?.concerns.some((concern) => concern.kind === 'builtins') ?? false
+  const reaches = facts.concerns.find((concern) => concern.kind === 'builtins')
+  if (reaches === undefined || wasThere) return undefined
+  return `reaches behind the runtime in line ${reaches.line}: ${reaches.code}. Do without it.`
+}
+
+/** A patch instead of the file; files that are patches themselves may be, and documents may show one. */
 function isDiff(path: string, text: string): boolean {
   if (/\.(diff|patch)$/.test(path)) return false
-  return /^@@ -\d+(,\d+)? \+\d+(,\d+)? @@/m.test(text) || /^--- a?\/.*\n\+\+\+ b?\//m.test(text)
+  const start = text.trimStart().slice(0, 500)
+  if (/^(?:diff --git |@@ -\d+(?:,\d+)? \+\d|--- a?\/\S+\r?\n\+\+\+ )/.test(start)) return true
+  return isCode(path) && /^@@ -\d+(,\d+)? \+\d+(,\d+)? @@/m.test(text)
 }
 
 /** More than 60 % of a file that is worth the name is gone. */
@@ -128,9 +176,9 @@ function shrinks({ text, before, mayShrink }: Proposal): boolean {
 }
 
 function isOtherLanguage(path: string, text: string): boolean {
-  const python = /^(def \w+\(.*\).*:|class \w+.*:|from [\w.]+ import |elif .*:)\s*/m
+  const python = /^(?:(?:async )?def \w+\(|class \w+\s?[(:]|from [\w.]+ import |elif )/m
   const node =
-    /^(const |let |export (const|function|class|default)|function \w+\s*\(|import .* from ['"])/m
+    /^(?:const |let |export (?:const|function|class|default)|function \w+ ?\(|import [^\n]{0,500} from ['"])/m
   const language = languageOf(path)
   if (language === 'node') return python.test(text) && !node.test(text)
   if (language === 'python') return node.test(text) && !python.test(text)

@@ -1,5 +1,6 @@
 // One candidate of a coding task: asking for its files, and finding out how good it is.
 import type { PromptSection, Purpose } from '../../../operator/api/agent-protocol.ts'
+import { factsIn } from '../code/read-code.ts'
 import { chooseBlock } from '../edit/choose-block.ts'
 import { refuse } from '../edit/guards.ts'
 import { symbolsOf } from '../edit/symbols.ts'
@@ -100,10 +101,14 @@ async function writeFile(
   if (answer.kind === 'unusable') return { kind: 'none', why: answer.message }
   const chosen = chooseBlock(answer.result.blocks, path)
   if (chosen.kind === 'none') return chosen
+  const earlier = soFar.get(path) ?? before
   const refusal = refuse({
     path,
     text: chosen.text,
-    before: soFar.get(path) ?? before,
+    before: earlier,
+    facts: await factsIn(context.runner, path, chosen.text, { signal }),
+    factsBefore:
+      earlier === undefined ? undefined : await factsIn(context.runner, path, earlier, { signal }),
     allowed: goal.files,
     requested: `${assignment.requestText} ${assignment.goal} ${before ?? ''}`,
     mayShrink: /\b(remove|delete|drop|shorten|simplify|split|replace|rewrite)\b/i.test(
@@ -139,7 +144,8 @@ async function otherFiles(
     if (file === path || parts.length >= 12) continue
     const text = soFar.get(file) ?? (await context.workspace.read(file, context))
     if (text === undefined) continue
-    const symbols = symbolsOf(file, text).slice(0, 8)
+    const facts = await factsIn(context.runner, file, text, context)
+    const symbols = symbolsOf(file, text, facts).slice(0, 8)
     if (symbols.length > 0)
       parts.push(`${file}:\n${symbols.map((symbol) => `  ${symbol.signature}`).join('\n')}`)
   }

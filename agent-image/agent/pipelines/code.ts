@@ -1,4 +1,5 @@
 // Coding: candidates until one is proven by tests that failed before, and breaks none.
+import { factsIn } from '../code/read-code.ts'
 import { TaskFailure } from '../failure.ts'
 import type { Outcome } from '../outcome.ts'
 import { codeFiles, findSpec, type Project } from '../project.ts'
@@ -34,7 +35,11 @@ export const code: Pipeline = async (context) => {
   const spec =
     path === undefined || text === undefined
       ? undefined
-      : { path, text, shown: holdBack(path, text) }
+      : {
+          path,
+          text,
+          shown: holdBack(path, text, await factsIn(context.runner, path, text, { signal })),
+        }
   const deciders = await decidersFor(context, project, spec === undefined ? [] : [spec.path], files)
   const baseline = await baselineOf(context, project)
   if (spec !== undefined) {

@@ -1,5 +1,6 @@
 // Which tests decide about a piece of work.
 import { basename, dirname } from 'node:path'
+import { factsIn } from '../code/read-code.ts'
 import { languageOf, type Project } from '../project.ts'
 import type { Deciders } from '../verify/judge-runs.ts'
 import { declaredTests } from '../verify/spec-text.ts'
@@ -20,7 +21,9 @@ export async function decidersFor(
   const declared = new Map<string, readonly string[]>()
   for (const path of specs) {
     const text = texts.get(path) ?? (await workspace.read(path, { signal }))
-    if (text !== undefined) declared.set(path, declaredTests(path, text))
+    if (text === undefined) continue
+    const facts = await factsIn(context.runner, path, text, { signal })
+    declared.set(path, declaredTests(path, text, facts))
   }
   const words = changed.filter((path) => languageOf(path) !== 'unknown').map(importWord)
   const related = [...texts]

@@ -2,8 +2,10 @@
 import { basename } from 'node:path'
 import type { Purpose } from '../../../operator/api/agent-protocol.ts'
 import { hasHiddenCharacters } from '../../../operator/api/plain-text.ts'
+import { factsIn } from '../code/read-code.ts'
 import { chooseBlock } from '../edit/choose-block.ts'
-import { exampleWords, findOmission, findSecret } from '../edit/guards.ts'
+import { exampleWords, findSecret } from '../edit/guards.ts'
+import { findOmission } from '../edit/omission.ts'
 import { type Symbol, symbolsOf } from '../edit/symbols.ts'
 import { isTestPath, languageOf, type Project } from '../project.ts'
 import { opening, section } from '../prompt.ts'
@@ -115,6 +117,7 @@ function titleOf(path: string, repository: string): string {
 
 async function factsOf({
   assignment,
+  runner,
   workspace,
   signal,
 }: PipelineContext): Promise<readonly FileFacts[]> {
@@ -123,7 +126,8 @@ async function factsOf({
   for (const { path, deleted } of splitDiff(diff)) {
     if (deleted || isTestPath(path) || languageOf(path) === 'unknown') continue
     const text = await workspace.read(path, { signal })
-    const symbols = text === undefined ? [] : symbolsOf(path, text)
+    const read = await factsIn(runner, path, text ?? '', { signal })
+    const symbols = text === undefined ? [] : symbolsOf(path, text, read)
     if (symbols.length > 0) facts.push({ path, symbols: symbols.slice(0, 20) })
   }
   return facts.slice(0, 10)

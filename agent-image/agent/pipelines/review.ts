@@ -2,7 +2,9 @@
 import { z } from 'zod'
 import type { Purpose } from '../../../operator/api/agent-protocol.ts'
 import { plainLine } from '../../../operator/api/plain-text.ts'
-import { findOmission, findSecret } from '../edit/guards.ts'
+import { factsIn } from '../code/read-code.ts'
+import { findSecret } from '../edit/guards.ts'
+import { findOmission } from '../edit/omission.ts'
 import { isTestPath, languageOf } from '../project.ts'
 import { cut, opening, section } from '../prompt.ts'
 import { declaredTests } from '../verify/spec-text.ts'
@@ -130,7 +132,7 @@ export function deterministicFindings(files: readonly FileDiff[]): readonly stri
 
 /** Tests that stood in a file at the base and no longer do. */
 async function lostTests(
-  { assignment, workspace, signal }: PipelineContext,
+  { assignment, runner, workspace, signal }: PipelineContext,
   files: readonly FileDiff[],
 ): Promise<readonly string[]> {
   const findings: string[] = []
@@ -138,8 +140,10 @@ async function lostTests(
     const before = await workspace.read(path, { signal }, assignment.base)
     const now = await workspace.read(path, { signal })
     if (before === undefined || now === undefined) continue
-    const names = new Set(declaredTests(path, now))
-    const lost = declaredTests(path, before).filter((name) => !names.has(name))
+    const factsNow = await factsIn(runner, path, now, { signal })
+    const factsBefore = await factsIn(runner, path, before, { signal })
+    const names = new Set(declaredTests(path, now, factsNow))
+    const lost = declaredTests(path, before, factsBefore).filter((name) => !names.has(name))
     if (lost.length > 0)
       findings.push(`high: ${path}: tests were removed: ${lost.slice(0, 3).join(', ')}`)
   }

@@ -1,15 +1,20 @@
 // Tests before the code: written from what is asked, checked by running them where the code does not exist.
 import type { Purpose } from '../../../operator/api/agent-protocol.ts'
+import type { CodeFacts } from '../code/facts.ts'
+import { moduleKinds } from '../code/module-kind.ts'
+import { factsIn } from '../code/read-code.ts'
+import { specifierFor } from '../code/resolve.ts'
 import { chooseBlock, cleanPath } from '../edit/choose-block.ts'
 import { refuse } from '../edit/guards.ts'
 import { symbolsOf } from '../edit/symbols.ts'
-import { codeFiles, languageOf, moduleKindAt, type Project, specPath } from '../project.ts'
+import { codeFiles, languageOf, type Project, specPath } from '../project.ts'
 import { cut, fenceWord, opening, optionalSection, section, testerRole } from '../prompt.ts'
 import { hashEdit, nextTry, type TriedCandidate } from '../tries.ts'
 import { digestOf, evidenceOf, signatureOf, unusableAnswer } from '../verify/digest.ts'
 import { withSpecRules } from '../verify/judge-runs.ts'
 import { specProblems } from '../verify/spec-gate.ts'
-import { importsOf, repairImports, specifierFor, stubsFor } from '../verify/spec-imports.ts'
+import { importsOf, repairImports } from '../verify/spec-imports.ts'
+import { stubsFor } from '../verify/spec-stubs.ts'
 import { declaredTests, unreportedTests } from '../verify/spec-text.ts'
 import { type TestRun, testId, wholeFile } from '../verify/test-run.ts'
 import {
@@ -63,7 +68,8 @@ export const spec: Pipeline = async (context) => {
       activity(`try ${how.number}: ${candidate.problem.split('\n')[0] ?? ''}`)
       continue
     }
-    const names = declaredTests(path, candidate.text)
+    const facts = await factsIn(context.runner, path, candidate.text, context)
+    const names = declaredTests(path, candidate.text, facts)
     const commit = await deliver(
       context,
       new Map([[path, candidate.text]]),
@@ -140,18 +146,19 @@ async function tryOnce(
   )
   const chosen = chooseBlock(blocks, goal.path)
   if (chosen.kind === 'none') return rejected(undefined, chosen.why)
-  return judge(context, goal, repairImports(goal.path, chosen.text, goal.files))
+  return judge(context, goal, chosen.text)
 }
 
 /** Import lines and the signatures that exist already; never a body. */
 async function filesUnderTest(context: PipelineContext, goal: SpecGoal): Promise<string> {
   const parts: string[] = []
   for (const file of goal.files) {
-    const from = specifierFor(goal.path, file)
+    const from = specifierFor(goal.path, file, [...goal.files, ...goal.project.files])
     const how =
       languageOf(file) === 'python' ? `from ${from} import …` : `import { … } from '${from}'`
     const text = await context.workspace.read(file, { signal: context.signal })
-    const symbols = text === undefined ? [] : symbolsOf(file, text).slice(0, 12)
+    const facts = await factsIn(context.runner, file, text ?? '', context)
+    const symbols = text === undefined ? [] : symbolsOf(file, text, facts).slice(0, 12)
     parts.push(`${file}: ${how}`)
     for (const symbol of symbols) parts.push(`  exists: ${symbol.signature}`)
   }
@@ -161,10 +168,17 @@ async function filesUnderTest(context: PipelineContext, goal: SpecGoal): Promise
 async function judge(
   context: PipelineContext,
   goal: SpecGoal,
-  text: string,
+  answer: string,
 ): Promise<SpecCandidate> {
   const { assignment, runner, signal, workspace } = context
   const { path, files } = goal
+  const known = [...new Set([...files, ...goal.project.files])]
+  const kindOf = await moduleKinds(files, goal.project.files, (file) =>
+    workspace.read(file, { signal }),
+  )
+  const asked = await factsIn(runner, path, answer, { signal })
+  const text = repairImports(path, answer, files, { known, kindOf, facts: asked })
+  const facts = text === answer ? asked : await factsIn(runner, path, text, { signal })
   const refusal = refuse({
     path,
     text,
@@ -172,13 +186,15 @@ async function judge(
     allowed: [path],
     requested: `${assignment.requestText} ${assignment.goal}`,
     mayShrink: true,
+    isTest: true,
+    facts,
   })
   if (refusal !== undefined) return rejected(undefined, refusal.message)
-  const problems = [...specProblems(path, text)]
-  const imports = importsOf(path, text, [...new Set([...files, ...goal.project.files])])
+  const problems = [...specProblems(path, text, facts)]
+  const imports = importsOf(path, text, known, facts)
   if (!files.some((file) => imports.names.has(file)))
     problems.push(
-      `The tests must import from ${files.map((file) => specifierFor(path, file)).join(' or ')}.`,
+      `The tests must import from ${files.map((file) => specifierFor(path, file, known)).join(' or ')}.`,
     )
   for (const from of imports.unknown) problems.push(`There is no file or package ${from}.`)
   if (problems.length > 0) return rejected(text, problems.join('\n'))
@@ -191,19 +207,17 @@ async function judge(
     if (existing !== undefined) before.set(file, existing)
   }
   // Twice: a stub that throws hides what is wrong behind the call, one that returns hides tests of errors.
-  const specs = new Map([[path, declaredTests(path, text)]])
+  const specs = new Map([[path, declaredTests(path, text, facts)]])
   const runs: TestRun[] = []
-  const commonjs = files.some(
-    (file) => moduleKindAt(goal.project, file, before.get(file)) === 'commonjs',
-  )
+  const existing = await runner.read(before, { signal })
   for (const behaviour of ['returns', 'throws'] as const) {
     const changes = new Map([
-      ...stubsFor(imports.names, before, behaviour, { commonjs }),
+      ...stubsFor(imports.names, before, behaviour, { kindOf, facts: existing }),
       [path, text],
     ])
     const run = await runner.test([path], changes, { signal, project: goal.project })
     runs.push(run)
-    const wrong = await runProblem(context, goal, text, run)
+    const wrong = await runProblem(context, goal, text, run, facts)
     if (wrong !== undefined) return { ...rejected(text, wrong), run }
   }
   const isNew = files.every((file) => !goal.project.files.includes(file))
@@ -241,6 +255,7 @@ async function runProblem(
   { path }: SpecGoal,
   text: string,
   run: TestRun,
+  facts: CodeFacts | undefined,
 ): Promise<string | undefined> {
   const source = (file: string): Promise<string | undefined> =>
     file === path ? Promise.resolve(text) : context.workspace.read(file, { signal: context.signal })
@@ -257,7 +272,7 @@ async function runProblem(
         /^AttributeError: '\w+' object has no attribute 'assert/.test(test.message)),
   )
   if (own.length > 0) return `The tests themselves are wrong:\n${await describe(own)}`
-  const missing = unreportedTests(path, text, run)
+  const missing = unreportedTests(path, text, run, facts)
   if (missing.length > 0) return `These tests were not run: ${missing.join(', ')}`
   // No stub may fulfil a spec: code that always throws, say, must not pass for work.
   if (run.failed.length === 0)

@@ -1,6 +1,7 @@
 // Runs a project's tests in the sandbox with our own runners, and believes nothing but their sealed reports.
 import { randomBytes } from 'node:crypto'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { type CodeReader, readCode } from '../code/read-code.ts'
 import { languageOf, type NodePackage, type Project } from '../project.ts'
 import type { Sandbox } from '../sandbox-client.ts'
 import type { Changes, Workspace } from '../workspace.ts'
@@ -33,7 +34,7 @@ export interface LoadResult {
   readonly frame?: { readonly file: string; readonly line: number }
 }
 
-export interface Runner {
+export interface Runner extends CodeReader {
   /**
    * Restores the work tree (a commit, `changes` on top) and runs `files` there, any number of them. The run has a
    * problem when the project changed its own tests or our changes while it ran.
@@ -186,6 +187,9 @@ export function runnerFor(
   }
 
   return {
+    // The attempt's own folder may not be there yet, and what is read needs nothing of it.
+    read: (files, options) =>
+      readCode(files, { sandbox, assets, folder: dirname(dirname(workspace.root)) }, options),
     async test(files, changes, options, commit) {
       await workspace.restore(changes, options, commit)
       const runs: TestRun[] = []

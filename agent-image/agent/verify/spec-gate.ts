@@ -1,69 +1,112 @@
-// What a spec must not be, seen from its text alone. Each refusal is a sentence for the model.
-import { languageOf } from '../project.ts'
-import { declaredTests } from './spec-text.ts'
+// What a generated spec must not be, seen from its code before it runs. Each refusal is a sentence for the model.
+import type { CodeFacts, Concern, ConcernKind } from '../code/facts.ts'
+import { factsOf } from '../code/read-code.ts'
 
-const mostTests = 12
+/** More tests than this are more than anybody reads, and more than one request asks for. */
+const mostTests = 40
 
-const nodeForbidden: readonly (readonly [RegExp, string])[] = [
-  [/\bexpect\s*\(|\bjest\.|\bvi\.|\bsinon\b|\bchai\b/, 'Use node:assert/strict only, no expect().'],
-  [/\brequire\s*\(/, 'Use import, not require.'],
-  [/\bMath\.random\s*\(/, 'Do not use random values.'],
-  [/\bDate\.now\s*\(|\bnew Date\(\s*\)|\bperformance\.now\b/, 'Do not use the clock.'],
-  [/https?:\/\/(?!localhost|127\.0\.0\.1|\$\{|[\w.-]*example\.)[\w$]/, 'Do not use the network.'],
-  [
-    /\bprocess\.(exit|kill|abort|reallyExit)\b|child_process|worker_threads/,
-    'Do not start or end processes.',
-  ],
-  [/\.(only|skip|todo)\s*\(|\b(skip|todo|only)\s*:/, 'Do not skip tests or mark them as only.'],
-  [/\b(writeFile|appendFile|rm|unlink|symlink|rmdir)(Sync)?\s*\(/, 'Do not write or remove files.'],
-]
-const pythonForbidden: readonly (readonly [RegExp, string])[] = [
-  [/\bimport pytest\b|\bpytest\./, 'Use unittest only, no pytest.'],
-  [/\b(import random|random\.\w+\(|from random)\b/, 'Do not use random values.'],
-  [/\btime\.(time|sleep|monotonic)\(|\bdatetime\.(now|utcnow|today)\(/, 'Do not use the clock.'],
-  [
-    /\bimport (requests|socket)\b|https?:\/\/(?!localhost|127\.0\.0\.1|\{|[\w.-]*example\.)\w/,
-    'Do not use the network.',
-  ],
-  [
-    /\bsubprocess\b|\bos\.(_exit|kill|fork|system|popen)\b|\bsys\.exit\b/,
-    'Do not start or end processes.',
-  ],
-  [/\bunittest\.skip|@skip|\.skipTest\(|expectedFailure/, 'Do not skip tests.'],
-  [
-    /\bopen\([^)]*['"][wa]b?\+?['"]|\bos\.(remove|unlink|symlink)\b|\bshutil\./,
-    'Do not write or remove files.',
-  ],
-]
-const trivial = [
-  /\bassert(\.ok)?\(\s*(true|1)\s*[,)]/,
-  /\bassert\.(strictEqual|equal|deepEqual|deepStrictEqual)\(\s*([^,()]+?)\s*,\s*\2\s*[,)]/,
-  /\bself\.assertTrue\(\s*True\s*[,)]/,
-  /\bself\.assert(Equal|Is)\(\s*([^,()]+?)\s*,\s*\2\s*[,)]/,
-  /^\s*assert True\b/m,
-]
+type Sentences = Readonly<Record<ConcernKind, string>>
 
-/** What is wrong with a spec; empty when nothing is. */
-export function specProblems(path: string, text: string): readonly string[] {
+const common = {
+  random: 'Do not use random values.',
+  clock: 'Do not use the clock.',
+  network: 'Do not use the network; only localhost can be reached.',
+  process: 'Do not start or end processes.',
+  skip: 'Do not skip tests or mark them as todo or only.',
+  trivial: 'An assertion compares something with itself or is always true.',
+  swallowed:
+    'A catch hides the failure of an assertion. Use assert.throws or assert.rejects instead.',
+  'after-await':
+    'A test is declared behind an await of its suite, so it may never run. Declare it first.',
+  builtins: 'Do not change the runtime or the test framework.',
+} as const
+
+const nodeSentences: Sentences = {
+  ...common,
+  framework: 'Use node:assert/strict only, no expect() and no other framework than node:test.',
+  require: 'Use import, not require.',
+  files: 'Do not write or remove files outside of a folder made with mkdtemp in os.tmpdir().',
+  floating:
+    'An assertion is in a promise that is neither awaited nor returned, so it comes too late. Await it.',
+  late: 'An assertion is in a timer or event callback that the test does not wait for. Await a promise that resolves in it.',
+  'never-run': 'Something that looks like a test is not run.',
+  'bare-raises': 'assert.throws needs the function that is to throw.',
+}
+
+const pythonSentences: Sentences = {
+  ...common,
+  framework: 'Use unittest only, no pytest.',
+  require: 'Use import.',
+  files: 'Do not write or remove files outside of a folder made with tempfile.',
+  swallowed: 'An except hides the failure of an assertion. Use assertRaises instead.',
+  floating:
+    'A coroutine with assertions is not awaited. Await it in a test of unittest.IsolatedAsyncioTestCase.',
+  late: 'An assertion runs in a thread or callback whose failure the test does not see. Assert in the test itself.',
+  'never-run':
+    'A test is never run, or not to its end: tests are methods of a class of unittest.TestCase (async ones of unittest.IsolatedAsyncioTestCase), take no other parameters and do not yield.',
+  'bare-raises': 'assertRaises needs a `with` block, or the function that is to raise.',
+}
+
+/**
+ * What is wrong with a spec; empty when nothing is. `facts` are those of the text; a Python file needs them, and is
+ * refused without.
+ */
+export function specProblems(
+  path: string,
+  text: string,
+  facts: CodeFacts = factsOf(path, text),
+): readonly string[] {
+  const { parsed, tests } = facts
+  const python = facts.language === 'python'
+  if (parsed.kind === 'wrong') return [`Syntax error in line ${parsed.line}: ${parsed.message}`]
+  if (parsed.kind === 'unread') return [`${path} cannot be judged: ${parsed.why}.`]
   const problems: string[] = []
-  const python = languageOf(path) === 'python'
-  const tests = declaredTests(path, text)
   if (tests.length === 0)
     problems.push(
       python
         ? 'There is no test method (def test_…) in a unittest.TestCase.'
         : "There is no test written as test('name', () => { … }).",
     )
-  if (tests.length > mostTests) problems.push(`There are ${tests.length} tests; write at most 6.`)
-  if (new Set(tests).size !== tests.length) problems.push('Two tests have the same name.')
-  const asserts = text.match(
-    python ? /\bself\.assert\w+\s*\(|^\s*assert\s/gm : /\bassert(\.\w+)*\s*\(/g,
-  )
-  if ((asserts?.length ?? 0) < tests.length)
-    problems.push('Every test needs at least one assertion.')
-  if (trivial.some((pattern) => pattern.test(text)))
-    problems.push('An assertion compares something with itself or is always true.')
-  for (const [pattern, message] of python ? pythonForbidden : nodeForbidden)
-    if (pattern.test(text)) problems.push(message)
-  return problems
+  if (tests.length > mostTests)
+    problems.push(
+      `There are ${tests.length} tests; write at most 6, one for each thing that is asked.`,
+    )
+  const twice = repeatedNames(facts)
+  if (twice !== undefined) problems.push(`Two tests have the same name: ${twice}.`)
+  const idle = tests.filter((test) => test.assertions === 0 && !test.skip && !test.todo)
+  if (idle.length > 0)
+    problems.push(
+      `Every test needs at least one assertion; there is none in: ${idle
+        .slice(0, 3)
+        .map((test) => test.name ?? `the test in line ${test.line}`)
+        .join(', ')}.`,
+    )
+  return [
+    ...problems,
+    ...concernSentences(facts.concerns, python ? pythonSentences : nodeSentences),
+  ]
+}
+
+/** One sentence for each kind, with the first places. */
+function concernSentences(concerns: readonly Concern[], sentences: Sentences): readonly string[] {
+  const byKind = Map.groupBy(concerns, (concern) => concern.kind)
+  return [...byKind].map(([kind, found]) => {
+    const places = found
+      .slice(0, 2)
+      .map((concern) => `line ${concern.line}: ${concern.code}`)
+      .join('; ')
+    return `${sentences[kind]} (${places})`
+  })
+}
+
+/** The first name that two tests of one suite have. */
+function repeatedNames({ tests }: CodeFacts): string | undefined {
+  const seen = new Set<string>()
+  for (const test of tests) {
+    if (test.name === undefined || test.repeated) continue
+    const key = JSON.stringify([test.suites, test.name])
+    if (seen.has(key)) return test.name
+    seen.add(key)
+  }
+  return undefined
 }

@@ -1,31 +1,49 @@
-// Reads spec tests as text: which tests they declare, and which of them the coder is not shown.
+// What the tests of a spec are called, and which of them the coder is not shown.
+import type { CodeFacts, TestFact } from '../code/facts.ts'
+import { factsOf } from '../code/read-code.ts'
 import { languageOf } from '../project.ts'
 import { type TestRun, testId } from './test-run.ts'
 
-/** Names of the tests that a file declares with a plain literal, in order. */
-export function declaredTests(path: string, text: string): readonly string[] {
-  if (languageOf(path) === 'python')
-    return [...text.matchAll(/^\s*(?:async\s+)?def\s+(test\w*)\s*\(/gm)].map(
-      (match) => match[1] ?? '',
-    )
-  const names: string[] = []
-  for (const match of text.matchAll(
-    /^\s*(?:await\s+)?(?:test|it)\s*\(\s*(['"`])((?:\\.|(?!\1).)*)\1/gm,
-  )) {
-    const name = match[2] ?? ''
-    if (match[1] === '`' && name.includes('${')) continue
-    names.push(name.replace(/\\(['"`])/g, '$1'))
-  }
-  return names
+/**
+ * Names of the tests that a file declares, in order, as their language reads them. Names that are only known at run
+ * time are left out. `facts` are those of the text; a Python file needs them.
+ */
+export function declaredTests(
+  path: string,
+  text: string,
+  facts: CodeFacts = factsOf(path, text),
+): readonly string[] {
+  return facts.tests.flatMap((test) => (test.name === undefined ? [] : [test.name]))
+}
+
+/** The name by which a run reports a test: with its suites; undefined when it is only known at run time. */
+export function reportedName(
+  test: Pick<TestFact, 'name' | 'suites' | 'repeated'>,
+): string | undefined {
+  const names = [...test.suites, test.name]
+  if (test.repeated || names.some((name) => name === undefined)) return undefined
+  return names.join(' > ')
 }
 
 /** Declared tests of a file that a run did not report. */
-export function unreportedTests(path: string, text: string, run: TestRun): readonly string[] {
-  return declaredTests(path, text).filter((name) => {
-    const own = testId({ file: path, name })
-    return !run.collected.some(
-      (id) => id === own || (id.startsWith(`${path} > `) && id.endsWith(` > ${name}`)),
-    )
+export function unreportedTests(
+  path: string,
+  text: string,
+  run: Pick<TestRun, 'collected'>,
+  facts: CodeFacts = factsOf(path, text),
+): readonly string[] {
+  const own = run.collected.filter((id) => id.startsWith(`${path} > `))
+  const exact = new Set(own)
+  return facts.tests.flatMap((test) => {
+    const { name } = test
+    if (name === undefined) return []
+    const whole = reportedName(test)
+    // A Python method also counts when a class that inherits it ran it.
+    const isExact = whole !== undefined && facts.language === 'node'
+    const found =
+      exact.has(testId({ file: path, name: whole ?? name })) ||
+      (!isExact && own.some((id) => id.endsWith(` > ${name}`) || id.includes(` > ${name} #`)))
+    return found ? [] : [name]
   })
 }
 
@@ -36,30 +54,67 @@ export interface HeldBack {
   readonly hidden: ReadonlySet<string>
 }
 
+/** With fewer tests than this, each of them is needed to say what is wanted. */
+const fewest = 4
+
 /**
- * Holds back the last test of a file with four or more, when the file is plain enough to cut it out: tests at the left
- * margin (node) or methods of one class (python).
+ * Holds back the last test that can be cut out of a file with four or more. Guarantees: what is left is a valid file
+ * that declares all the other tests, and the name of the hidden one stands nowhere in it. Where that cannot be had, the
+ * coder sees the whole file.
  */
-export function holdBack(path: string, text: string): HeldBack {
+export function holdBack(
+  path: string,
+  text: string,
+  facts: CodeFacts = factsOf(path, text),
+): HeldBack {
   const all: HeldBack = { visible: text, hidden: new Set() }
-  const python = languageOf(path) === 'python'
-  const lines = text.split('\n')
-  const start = python ? /^ {4}def (test\w*)\(self\):/ : /^test\((['"`])((?:(?!\1).)*)\1,/
-  const starts = lines.flatMap((line, index) => (start.test(line) ? [index] : []))
-  const declared = declaredTests(path, text)
-  const last = starts.at(-1)
-  if (starts.length < 4 || starts.length !== declared.length || last === undefined) return all
-  const length = lines
-    .slice(last + 1)
-    .findIndex((line) => (python ? /^( {4})?\S/.test(line) : line.startsWith('})')))
-  // Nothing may follow a node test on the line that closes it.
-  const end = length === -1 ? lines.length : last + 1 + length + (python ? 0 : 1)
-  if (!python && length === -1) return all
-  const name = declared.at(-1) ?? ''
-  const className = /^class (\w+)/m.exec(text)?.[1]
-  const hidden = python ? `${className ?? ''} > ${name}` : name
-  return {
-    visible: [...lines.slice(0, last), ...lines.slice(end)].join('\n').trimEnd().concat('\n'),
-    hidden: new Set([hidden]),
+  const names = facts.tests.map((test) => reportedName(test))
+  if (facts.tests.length < fewest || new Set(names).size !== names.length) return all
+  for (const test of facts.tests.toReversed()) {
+    const hidden = reportedName(test)
+    const nests = facts.tests.some(
+      (other) => other !== test && other.start >= test.start && other.end <= test.end,
+    )
+    if (hidden === undefined || test.name === undefined || !test.removable || nests) continue
+    const visible = without(text, test)
+    if (tellsOf(visible, test.name) || !declaresTheOthers(path, visible, facts, test)) continue
+    return { visible, hidden: new Set([hidden]) }
   }
+  return all
+}
+
+/** The text without a test and the blank lines that it leaves. */
+function without(text: string, test: TestFact): string {
+  const before = text.slice(0, test.start)
+  const after = text.slice(test.end)
+  const line = before.slice(before.lastIndexOf('\n') + 1)
+  const head = line.trim() === '' ? before.slice(0, before.length - line.length) : before
+  const tail = after.replace(/^[ \t;]*\r?\n/, '')
+  const gap = head.endsWith('\n\n') ? tail.replace(/^(?:[ \t]*\r?\n)+/, '') : tail
+  return `${head}${gap}`.trimEnd().concat('\n')
+}
+
+/** Whether a text holds a test's name. A name of few letters stands everywhere, so only its literals count. */
+function tellsOf(text: string, name: string): boolean {
+  if (name.length < 6)
+    return ["'", '"', '`'].some((quote) => text.includes(`${quote}${name}${quote}`))
+  for (let at = text.indexOf(name); at !== -1; at = text.indexOf(name, at + 1)) {
+    const isWord = /\w/.test(text.charAt(at - 1)) || /\w/.test(text.charAt(at + name.length))
+    if (!isWord) return true
+  }
+  return false
+}
+
+/** Read again, so that no cut in an odd place hides more than one test. Python has been tried by the sandbox. */
+function declaresTheOthers(
+  path: string,
+  visible: string,
+  facts: CodeFacts,
+  test: TestFact,
+): boolean {
+  if (languageOf(path) === 'python') return true
+  const left = factsOf(path, visible)
+  const want = facts.tests.filter((other) => other !== test).map((other) => reportedName(other))
+  const have = left.tests.map((other) => reportedName(other))
+  return left.parsed.kind === 'fine' && JSON.stringify(have) === JSON.stringify(want)
 }

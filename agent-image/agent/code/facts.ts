@@ -1,0 +1,143 @@
+// What a file of code says about itself, as the parser of its own language reads it.
+
+/** A piece of a text, in UTF-16 units as JavaScript counts them; `end` is the first unit behind it. */
+export interface Span {
+  readonly start: number
+  readonly end: number
+}
+
+/** Whether a file could be parsed. A file that was not read says nothing about its syntax. */
+export type Parsed =
+  | { readonly kind: 'fine' }
+  | { readonly kind: 'wrong'; readonly line: number; readonly message: string }
+  | { readonly kind: 'unread'; readonly why: string }
+
+/** One import. In Python `specifier` is the module's dotted name, with leading dots for a relative one. */
+export interface ImportFact extends Span {
+  readonly specifier: string
+  readonly how: 'static' | 'dynamic' | 'require' | 'reexport'
+  /**
+   * The names that are taken: `default` for a default import, `*` for the whole module. `local` is the name it has in
+   * this file. `members` are names that the file reads from a whole module or from a default import.
+   */
+  readonly names: readonly ImportedName[]
+  /** Whether only types are imported, so that nothing is loaded when the file runs. */
+  readonly typeOnly: boolean
+  /** Whether it is a module that comes with Node or Python. */
+  readonly builtin: boolean
+  /** Where the specifier stands, without its quotes; for Python the dotted name. */
+  readonly at: Span
+  /** Whether it stands at the top of the file and is a whole statement, so that it can be replaced by another. */
+  readonly statement: boolean
+}
+
+export interface ImportedName {
+  readonly imported: string
+  readonly local: string
+  readonly typeOnly: boolean
+  /** Whether the file uses the name. */
+  readonly used: boolean
+  readonly members: readonly string[]
+}
+
+export interface ExportFact {
+  /** `default` for a default export and for a whole CommonJS module; `*` for everything of another module. */
+  readonly name: string
+  readonly kind: 'function' | 'class' | 'constant' | 'type' | 'reexport' | 'unknown'
+  /** One line without a body, at most 160 characters. */
+  readonly signature: string
+  readonly line: number
+}
+
+export interface TestFact extends Span {
+  /** The name as the language reads it; undefined when it is only known at run time. */
+  readonly name: string | undefined
+  /** Names of the suites, or the class, around it, outermost first. */
+  readonly suites: readonly (string | undefined)[]
+  readonly line: number
+  readonly skip: boolean
+  readonly todo: boolean
+  readonly only: boolean
+  /** How many assertions its text holds; calls of functions of the same file that assert count. */
+  readonly assertions: number
+  /** Whether the text may declare it more than once: in a loop, or in a function that declares tests. */
+  readonly repeated: boolean
+  /** Whether the file without it is still a valid file. */
+  readonly removable: boolean
+}
+
+/** Kinds of things in a file that a gate may refuse; the sentences for them are the gate's. */
+export const concernKinds = [
+  'framework',
+  'require',
+  'random',
+  'clock',
+  'network',
+  'process',
+  'files',
+  'skip',
+  /** Always true, or a comparison with itself. */
+  'trivial',
+  /** A promise that asserts, and that nothing waits for. */
+  'floating',
+  /** An assertion in a timer, an event or a thread that nothing waits for. */
+  'late',
+  /** An assertion whose failure is caught and dropped. */
+  'swallowed',
+  /** A test that is declared behind an await of its suite. */
+  'after-await',
+  /** Looks like a test, and no runner runs it to its end. */
+  'never-run',
+  /** `assertRaises` without anything that could raise. */
+  'bare-raises',
+  /** Reaches behind what the runtime offers. */
+  'builtins',
+] as const
+export type ConcernKind = (typeof concernKinds)[number]
+
+export interface Concern {
+  readonly kind: ConcernKind
+  readonly line: number
+  /** The code that it is about, on one line, at most 100 characters. */
+  readonly code: string
+}
+
+export interface CommentFact extends Span {
+  /** Without the signs that make it a comment. */
+  readonly text: string
+  readonly line: number
+}
+
+export interface CodeFacts {
+  readonly path: string
+  readonly language: 'node' | 'python'
+  readonly parsed: Parsed
+  readonly imports: readonly ImportFact[]
+  readonly exports: readonly ExportFact[]
+  readonly tests: readonly TestFact[]
+  readonly concerns: readonly Concern[]
+  readonly comments: readonly CommentFact[]
+  /** Lines where `...` stands in the place of a body that should be there (Python). */
+  readonly ellipses: readonly number[]
+  /** Names that are used and declared nowhere in the file: globals, and what a forgotten import would bring. */
+  readonly undeclared: ReadonlySet<string>
+  /** Signs of a module system in the text. */
+  readonly markers: { readonly esm: boolean; readonly commonjs: boolean }
+}
+
+/** Facts of a file that could not be parsed, or was not read. */
+export function noFacts(path: string, language: CodeFacts['language'], parsed: Parsed): CodeFacts {
+  return {
+    path,
+    language,
+    parsed,
+    imports: [],
+    exports: [],
+    tests: [],
+    concerns: [],
+    comments: [],
+    ellipses: [],
+    undeclared: new Set(),
+    markers: { esm: false, commonjs: false },
+  }
+}

@@ -1,0 +1,267 @@
+// What a JavaScript test may not lean on: chance, the clock, the network, processes, files, other frameworks, skips.
+import type { CallExpression, Node, NewExpression } from '@babel/types'
+import type { Concern, ConcernKind } from './facts.ts'
+import { literalText, propertyName, type Meaning, type Tree, unwrap } from './names.ts'
+import type { TestTree } from './node-tests.ts'
+
+/** Concerns in the order of the text. */
+export function useConcerns(tree: Tree, tests: TestTree): readonly Concern[] {
+  const found: Concern[] = []
+  const report = (kind: ConcernKind, node: Node): void => {
+    found.push({ kind, line: tree.lineOf(node), code: tree.codeOf(node) })
+  }
+  const mocksTime = tree.nodes.some(
+    (node) =>
+      node.type === 'CallExpression' &&
+      /(^|\.)timers\.enable$|useFakeTimers$/.test(calleePath(tree, node)),
+  )
+  const usesTemporary = tree.nodes.some(
+    (node) =>
+      node.type === 'Identifier' && /^(mkdtemp(Sync|Disposable\w*)?|tmpdir)$/.test(node.name),
+  )
+  for (const node of tree.nodes) {
+    if (node.type === 'ImportDeclaration' && node.importKind !== 'type') {
+      const kind = moduleConcern(node.source.value)
+      if (kind !== undefined) report(kind, node)
+    }
+    if (node.type === 'CallExpression' || node.type === 'NewExpression') {
+      const kind = callConcern(tree, node, { mocksTime, usesTemporary })
+      if (kind !== undefined) report(kind, node)
+      if (node.type === 'CallExpression' && isTrivial(tree, tests, node)) report('trivial', node)
+    }
+    if (node.type === 'CallExpression') {
+      const context = tests.contextPath(tree.meaning(node.callee))
+      if (context !== undefined && /^(skip|todo)$/.test(context[0] ?? '')) report('skip', node)
+    }
+    const builtin = builtinConcern(tree, node)
+    if (builtin) report('builtins', node)
+  }
+  for (const call of tests.calls.values())
+    if (call.skip || call.todo || call.only) report('skip', call.node)
+  return found.toSorted((a, b) => a.line - b.line)
+}
+
+function calleePath(tree: Tree, node: CallExpression | NewExpression): string {
+  const meaning = tree.meaning(node.callee)
+  return meaning.kind === 'function' ? '' : meaning.path.join('.')
+}
+
+function moduleConcern(specifier: string): ConcernKind | undefined {
+  const name = specifier.replace(/^node:/, '')
+  if (/^(child_process|worker_threads|cluster)$/.test(name)) return 'process'
+  if (
+    /^(vitest|jest|@jest\/.*|chai|sinon|mocha|jasmine|ava|tap|uvu|bun:test|expect|should|@testing-library\/.*|@playwright\/test|supertest|nock)$/.test(
+      name,
+    )
+  )
+    return 'framework'
+  return undefined
+}
+
+interface Uses {
+  readonly mocksTime: boolean
+  readonly usesTemporary: boolean
+}
+
+function callConcern(
+  tree: Tree,
+  node: CallExpression | NewExpression,
+  uses: Uses,
+): ConcernKind | undefined {
+  const meaning = tree.meaning(node.callee)
+  if (meaning.kind === 'module') return moduleCallConcern(tree, node, meaning, uses)
+  if (meaning.kind !== 'global') return undefined
+  const path = meaning.path.join('.')
+  const [first = ''] = meaning.path
+  if (first === 'require' && meaning.path.length === 1) return requireConcern(node)
+  if (/^(expect|jest|vi|sinon|chai|jasmine)$/.test(first)) return 'framework'
+  if (/^Math\.random$|^crypto\.(randomUUID|getRandomValues)$/.test(path)) return 'random'
+  if (path === 'Date') {
+    const readsNow = node.type === 'CallExpression' || node.arguments.length === 0
+    return readsNow && !uses.mocksTime ? 'clock' : undefined
+  }
+  if (/^(Date\.now|performance\.now|process\.(hrtime(\.bigint)?|uptime))$/.test(path))
+    return uses.mocksTime ? undefined : 'clock'
+  if (/^process\.(exit|kill|abort|reallyExit|dlopen|binding)$/.test(path)) return 'process'
+  if (/^(fetch|WebSocket|EventSource|XMLHttpRequest)$/.test(path))
+    return isForeign(tree, node.arguments[0]) ? 'network' : undefined
+  return undefined
+}
+
+function requireConcern(node: CallExpression | NewExpression): ConcernKind {
+  const name = literalText(node.arguments[0])
+  return (name === undefined ? undefined : moduleConcern(name)) ?? 'require'
+}
+
+function moduleCallConcern(
+  tree: Tree,
+  node: CallExpression | NewExpression,
+  { source, path }: Extract<Meaning, { kind: 'module' }>,
+  uses: Uses,
+): ConcernKind | undefined {
+  const last = path.at(-1) ?? ''
+  // The import itself has been reported, but one that is awaited or required has not.
+  if (path.length > 0 && /^(child_process|worker_threads|cluster)$/.test(source)) return 'process'
+  if (source === 'crypto')
+    return /^(randomUUID|randomBytes|randomInt|randomFill(Sync)?|getRandomValues)$/.test(last)
+      ? 'random'
+      : undefined
+  if (source === 'perf_hooks')
+    return path.join('.') === 'performance.now' && !uses.mocksTime ? 'clock' : undefined
+  if (source === 'process')
+    return /^(exit|kill|abort|reallyExit)$/.test(last) ? 'process' : undefined
+  if (/^(http|https|http2|net|tls|undici)$/.test(source)) {
+    const connects = /^(get|request|connect|createConnection|fetch|Socket|stream)$/.test(last)
+    return connects && node.arguments.some((value) => isForeign(tree, value))
+      ? 'network'
+      : undefined
+  }
+  if (/^dns(\/promises)?$/.test(source) && /^(lookup|resolve|reverse)/.test(last)) return 'network'
+  if (/^fs(\/promises)?$/.test(source) && isWrite(last, node))
+    return isTemporary(tree, node.arguments[targetOf(last)], uses) ? undefined : 'files'
+  return undefined
+}
+
+const writes =
+  /^(writeFile|appendFile|rm|rmdir|unlink|symlink|link|rename|truncate|chmod|chown|lchown|utimes|mkdir|cp|copyFile|createWriteStream)(Sync)?$/
+
+function isWrite(name: string, node: CallExpression | NewExpression): boolean {
+  if (writes.test(name)) return true
+  if (!/^open(Sync)?$/.test(name)) return false
+  return /[wa+]/.test(literalText(node.arguments[1]) ?? 'r')
+}
+
+/** Which argument is the path that is written: copies and links write the second one. */
+function targetOf(name: string): number {
+  return /^(cp|copyFile|symlink|link|rename)(Sync)?$/.test(name) ? 1 : 0
+}
+
+/** Whether a path lies below a folder that the test made for itself. */
+function isTemporary(tree: Tree, node: Node | undefined, uses: Uses, depth = 0): boolean {
+  if (node === undefined || depth > 12) return uses.usesTemporary
+  const inner = unwrap(node)
+  if (literalText(inner) !== undefined) return false
+  if (inner.type === 'AwaitExpression') return isTemporary(tree, inner.argument, uses, depth + 1)
+  if (inner.type === 'BinaryExpression' && inner.operator === '+')
+    return isTemporary(tree, inner.left, uses, depth + 1)
+  if (inner.type === 'TemplateLiteral') {
+    const starts = inner.quasis[0]?.value.raw ?? ''
+    return starts === '' && isTemporary(tree, inner.expressions[0], uses, depth + 1)
+  }
+  if (inner.type === 'CallExpression') {
+    const name = calleePath(tree, inner).split('.').at(-1) ?? ''
+    if (/^(mkdtemp(Sync)?|tmpdir)$/.test(name)) return true
+    if (/^(join|resolve|normalize|realpath(Sync)?|pathToFileURL|fileURLToPath)$/.test(name))
+      return isTemporary(tree, inner.arguments[0], uses, depth + 1)
+    if (name === 'cwd') return false
+    return uses.usesTemporary
+  }
+  if (inner.type === 'NewExpression')
+    return isTemporary(tree, inner.arguments[1] ?? inner.arguments[0], uses, depth + 1)
+  if (inner.type === 'Identifier' && /^__(dirname|filename)$/.test(inner.name)) return false
+  if (inner.type === 'MemberExpression' && inner.object.type === 'MetaProperty') return false
+  const init = tree.initOf(inner)
+  return init === undefined ? uses.usesTemporary : isTemporary(tree, init, uses, depth + 1)
+}
+
+const local =
+  /^(localhost|127\.\d+\.\d+\.\d+|\[?::1\]?|0\.0\.0\.0|[\w.-]*\.?example(\.(com|org|net))?|[\w.-]+\.(test|invalid|localhost))$/i
+
+/** Whether an address that is known from the text is one of another machine. */
+function isForeign(tree: Tree, node: Node | undefined, depth = 0): boolean {
+  if (node === undefined || depth > 12) return false
+  const inner = unwrap(node)
+  if (inner.type === 'TemplateLiteral') {
+    const [first, second] = inner.quasis
+    const starts = first?.value.cooked ?? ''
+    // `https://${host}/` says nothing about the host.
+    return second !== undefined && /^\w+:\/\/$/.test(starts) ? false : isForeignAddress(starts)
+  }
+  const text = literalText(inner)
+  if (text !== undefined) return isForeignAddress(text)
+  if (inner.type === 'BinaryExpression') return isForeign(tree, inner.left, depth + 1)
+  if (inner.type === 'NewExpression') return isForeign(tree, inner.arguments[0], depth + 1)
+  if (inner.type === 'ObjectExpression')
+    return inner.properties.some((part) => {
+      if (part.type !== 'ObjectProperty' || part.key.type !== 'Identifier') return false
+      const host = /^(host|hostname)$/.test(part.key.name) ? literalText(part.value) : undefined
+      return host !== undefined && !local.test(host.replace(/:\d+$/, ''))
+    })
+  const init = tree.initOf(inner)
+  return init === undefined ? false : isForeign(tree, init, depth + 1)
+}
+
+function isForeignAddress(text: string): boolean {
+  const host = /^\w+:\/\/(?:[^/@\s]*@)?(\[[^\]]*\]|[^/:?#\s]*)/.exec(text.slice(0, 500))?.[1]
+  return host !== undefined && host !== '' && !local.test(host)
+}
+
+const equalities = /^(equal|strictEqual|deepEqual|deepStrictEqual|partialDeepStrictEqual)$/
+
+/** Whether an assertion holds whatever the code does. */
+function isTrivial(tree: Tree, tests: TestTree, node: CallExpression): boolean {
+  const asserted = tests.asserted(node)
+  if (asserted === undefined) return false
+  const [first, second] = node.arguments.map((value) => unwrap(value))
+  if (first === undefined) return false
+  if (asserted === 'ok') return isAlwaysTrue(first)
+  if (!equalities.test(asserted) || second === undefined) return false
+  return isPlain(first) && tree.codeOf(first, 1000) === tree.codeOf(second, 1000)
+}
+
+function isAlwaysTrue(node: Node): boolean {
+  if (node.type === 'BooleanLiteral') return node.value
+  if (node.type === 'NumericLiteral') return node.value !== 0
+  if (node.type === 'StringLiteral') return node.value !== ''
+  return /^(ObjectExpression|ArrayExpression|RegExpLiteral|ArrowFunctionExpression|FunctionExpression)$/.test(
+    node.type,
+  )
+}
+
+/** Literals, names and what is read from names: the same text has the same value. */
+function isPlain(node: Node, depth = 0): boolean {
+  if (depth > 50) return false
+  const inner = unwrap(node)
+  if (
+    /^(Identifier|StringLiteral|NumericLiteral|BooleanLiteral|NullLiteral|BigIntLiteral|ThisExpression)$/.test(
+      inner.type,
+    )
+  )
+    return true
+  if (inner.type === 'MemberExpression')
+    return (
+      isPlain(inner.object, depth + 1) && (!inner.computed || isPlain(inner.property, depth + 1))
+    )
+  if (inner.type === 'TemplateLiteral')
+    return inner.expressions.every((part) => isPlain(part, depth + 1))
+  if (inner.type === 'UnaryExpression') return isPlain(inner.argument, depth + 1)
+  if (inner.type === 'ArrayExpression')
+    return inner.elements.every((part) => part !== null && isPlain(part, depth + 1))
+  if (inner.type === 'ObjectExpression')
+    return inner.properties.every(
+      (part) => part.type === 'ObjectProperty' && !part.computed && isPlain(part.value, depth + 1),
+    )
+  return false
+}
+
+/** Reaching behind what the runtime offers, by which code can change how it is judged. */
+function builtinConcern(tree: Tree, node: Node): boolean {
+  if (node.type !== 'MemberExpression' && node.type !== 'Identifier') return false
+  const name = node.type === 'MemberExpression' ? propertyName(node) : node.name
+  if (
+    !/^(reallyExit|binding|_linkedBinding|syncBuiltinESMExports|registerHooks|register)$/.test(
+      name ?? '',
+    )
+  )
+    return false
+  const meaning = tree.meaning(node)
+  if (meaning.kind === 'global')
+    return /^process\.(reallyExit|binding|_linkedBinding)$/.test(meaning.path.join('.'))
+  if (meaning.kind !== 'module') return false
+  if (meaning.source === 'process')
+    return /^(reallyExit|binding|_linkedBinding)$/.test(meaning.path[0] ?? '')
+  return (
+    meaning.source === 'module' &&
+    /^(syncBuiltinESMExports|registerHooks|register)$/.test(meaning.path[0] ?? '')
+  )
+}

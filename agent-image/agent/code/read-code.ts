@@ -1,0 +1,212 @@
+// Reads files of code: JavaScript and TypeScript here, Python in the sandbox, where Python is.
+import { join } from 'node:path'
+import { z } from 'zod'
+import { reportPlaceholder } from '../../sandbox/exec-protocol.ts'
+import type { Sandbox } from '../sandbox-client.ts'
+import { type CodeFacts, concernKinds, noFacts } from './facts.ts'
+import { longestText } from './parse-node.ts'
+import { pythonReportHere } from './python-here.ts'
+import { readNode } from './read-node.ts'
+
+/** Reads code. Gives facts for each file whose language is known; other files are left out. */
+export interface CodeReader {
+  read(
+    files: ReadonlyMap<string, string>,
+    options: { readonly signal: AbortSignal },
+  ): Promise<ReadonlyMap<string, CodeFacts>>
+}
+
+/** Most characters of files that are sent to the sandbox with one command; a single file may be longer. */
+const portion = 400_000
+
+const span = { start: z.int(), end: z.int() }
+const importedName = z.object({
+  imported: z.string(),
+  local: z.string(),
+  typeOnly: z.boolean(),
+  used: z.boolean(),
+  members: z.array(z.string()),
+})
+const parsed = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('fine') }),
+  z.object({ kind: z.literal('wrong'), line: z.int(), message: z.string().max(1000) }),
+  z.object({ kind: z.literal('unread'), why: z.string().max(1000) }),
+])
+const pythonFacts = z.object({
+  path: z.string(),
+  parsed,
+  imports: z
+    .array(
+      z.object({
+        ...span,
+        specifier: z.string(),
+        how: z.literal('static'),
+        names: z.array(importedName),
+        typeOnly: z.boolean(),
+        builtin: z.boolean(),
+        at: z.object(span),
+        statement: z.boolean(),
+      }),
+    )
+    .default([]),
+  exports: z
+    .array(
+      z.object({
+        name: z.string(),
+        kind: z.enum(['function', 'class', 'constant', 'reexport', 'unknown']),
+        signature: z.string(),
+        line: z.int(),
+      }),
+    )
+    .default([]),
+  tests: z
+    .array(
+      z.object({
+        ...span,
+        name: z.string(),
+        suites: z.array(z.string()),
+        line: z.int(),
+        skip: z.boolean(),
+        todo: z.boolean(),
+        only: z.boolean(),
+        assertions: z.int(),
+        repeated: z.boolean(),
+        removable: z.boolean(),
+      }),
+    )
+    .default([]),
+  concerns: z
+    .array(z.object({ kind: z.enum(concernKinds), line: z.int(), code: z.string() }))
+    .default([]),
+  comments: z.array(z.object({ ...span, text: z.string(), line: z.int() })).default([]),
+  ellipses: z.array(z.int()).default([]),
+  undeclared: z.array(z.string()).default([]),
+})
+
+/**
+ * Facts of one file without a sandbox: complete for JavaScript and TypeScript. A Python file is read only in a clone of
+ * this repository, for tools and tests; in an agent's Pod it is `unread`, see `readCode`.
+ */
+export function factsOf(path: string, text: string): CodeFacts {
+  if (!isPython(path)) return readNode(path, text)
+  const [one] = parseReport(pythonReportHere(path, text), 1) ?? []
+  return one === undefined
+    ? noFacts(path, 'python', { kind: 'unread', why: 'Python files are read in the sandbox' })
+    : factsOfReport(path, one)
+}
+
+function factsOfReport(path: string, one: z.infer<typeof pythonFacts>): CodeFacts {
+  return {
+    ...noFacts(path, 'python', one.parsed),
+    ...one,
+    path,
+    undeclared: new Set(one.undeclared),
+  }
+}
+
+function isPython(path: string): boolean {
+  return /\.pyi?$/.test(path)
+}
+
+/** Facts of one file; of one that is no code they are `unread`. */
+export async function factsIn(
+  reader: CodeReader,
+  path: string,
+  text: string,
+  options: { readonly signal: AbortSignal },
+): Promise<CodeFacts> {
+  const read = await reader.read(new Map([[path, text]]), options)
+  return read.get(path) ?? noFacts(path, 'node', { kind: 'unread', why: 'it is no code' })
+}
+
+/** Whether code of a file can be read at all: JavaScript and TypeScript with JSX, and Python. */
+export function isCode(path: string): boolean {
+  return /\.([cm]?[jt]s|[jt]sx|pyi?)$/.test(path)
+}
+
+/**
+ * Facts of `files` (text by path), in their order. Python files go to the sandbox in as few commands as their size
+ * allows; nothing of the project runs there. `folder` is one that the sandbox may work in, `assets` that of our programs
+ * as the sandbox sees it. A file that breaks the reading is `unread`, and the others are not.
+ */
+export async function readCode(
+  files: ReadonlyMap<string, string>,
+  {
+    sandbox,
+    assets,
+    folder,
+  }: { readonly sandbox: Sandbox; readonly assets: string; readonly folder: string },
+  options: { readonly signal: AbortSignal },
+): Promise<ReadonlyMap<string, CodeFacts>> {
+  const python = [...files].filter(([path]) => isPython(path))
+  const read = new Map<string, CodeFacts>()
+  const command = async (part: readonly (readonly [string, string])[]): Promise<void> => {
+    const stdin = JSON.stringify(part.map(([path, text]) => ({ path, text })))
+    const result = await sandbox.exec(
+      {
+        // Isolated: neither the project's folder nor its environment can stand in for a module of the library.
+        argv: ['python3', '-I', '-B', join(assets, 'code_facts.py'), reportPlaceholder],
+        cwd: folder,
+        timeoutSeconds: 30,
+        outputBytes: 2048,
+        stdin,
+      },
+      options,
+    )
+    const facts = result.exitCode === 0 ? parseReport(result.report, part.length) : undefined
+    if (facts !== undefined) {
+      part.forEach(([path], index) => {
+        const one = facts[index]
+        if (one !== undefined) read.set(path, factsOfReport(path, one))
+      })
+      return
+    }
+    const [first] = part
+    if (part.length === 1 && first !== undefined) {
+      const why = result.timedOut ? 'reading it took too long' : 'Python could not read it'
+      read.set(first[0], noFacts(first[0], 'python', { kind: 'unread', why }))
+      return
+    }
+    // One file must not keep the others from being read.
+    for (const one of part) await command([one])
+  }
+
+  let part: (readonly [string, string])[] = []
+  let size = 0
+  for (const file of python) {
+    const [path, text] = file
+    if (text.length > longestText) {
+      read.set(path, noFacts(path, 'python', { kind: 'unread', why: 'it is longer than 256 KiB' }))
+      continue
+    }
+    if (part.length > 0 && size + text.length > portion) {
+      await command(part)
+      part = []
+      size = 0
+    }
+    part.push(file)
+    size += text.length
+  }
+  if (part.length > 0) await command(part)
+
+  const all = new Map<string, CodeFacts>()
+  for (const [path, text] of files) {
+    const facts = read.get(path) ?? (isCode(path) ? readNode(path, text) : undefined)
+    if (facts !== undefined) all.set(path, facts)
+  }
+  return all
+}
+
+function parseReport(
+  report: string | undefined,
+  count: number,
+): readonly z.infer<typeof pythonFacts>[] | undefined {
+  try {
+    return z
+      .array(pythonFacts)
+      .length(count)
+      .parse(JSON.parse(report ?? ''))
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,73 @@
+// Reads a JavaScript or TypeScript file: everything about it that others ask for.
+import type { Comment } from '@babel/types'
+import { type CodeFacts, type CommentFact, noFacts } from './facts.ts'
+import { type Tree, treeOf } from './names.ts'
+import { useConcerns } from './node-concerns.ts'
+import { exportsOfTree } from './node-exports.ts'
+import { importsOfTree, markersOf } from './node-imports.ts'
+import { testFacts } from './node-test-facts.ts'
+import { readTests } from './node-tests.ts'
+import { waitingConcerns } from './node-waiting.ts'
+import { parseNode } from './parse-node.ts'
+
+/** Facts of one file. Never throws; what cannot be parsed has facts that say so. */
+export function readNode(path: string, text: string): CodeFacts {
+  const parsed = parseNode(path, text)
+  if (parsed.kind !== 'tree') return noFacts(path, 'node', parsed)
+  try {
+    const tree = treeOf(parsed.file, text)
+    const tests = readTests(tree)
+    return {
+      path,
+      language: 'node',
+      parsed: { kind: 'fine' },
+      imports: importsOfTree(tree),
+      exports: exportsOfTree(tree),
+      tests: testFacts(tree, tests),
+      concerns: [...useConcerns(tree, tests), ...waitingConcerns(tree, tests)],
+      comments: (parsed.file.comments ?? []).map((comment) => commentFact(comment)),
+      ellipses: [],
+      undeclared: undeclaredIn(tree),
+      markers: markersOf(tree),
+    }
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    return noFacts(path, 'node', { kind: 'unread', why: 'it is nested too deeply' })
+  }
+}
+
+function commentFact(comment: Comment): CommentFact {
+  return {
+    text: comment.value,
+    start: comment.start ?? 0,
+    end: comment.end ?? 0,
+    line: comment.loc?.start.line ?? 1,
+  }
+}
+
+function undeclaredIn(tree: Tree): ReadonlySet<string> {
+  const names = new Set<string>()
+  for (const node of tree.nodes) {
+    if (node.type !== 'Identifier' || names.has(node.name)) continue
+    const meaning = tree.meaning(node)
+    if (meaning.kind !== 'global') continue
+    const parent = tree.parent(node)
+    if (parent === undefined) continue
+    // Names of properties, labels and the other side of imports and exports are no variables.
+    const { key, property, computed, label, exported, imported } = parent as {
+      key?: unknown
+      property?: unknown
+      computed?: boolean
+      label?: unknown
+      exported?: unknown
+      imported?: unknown
+    }
+    const isKey = (key === node || property === node) && computed !== true
+    const isShorthand = (parent as { shorthand?: boolean }).shorthand === true
+    if (isKey && !isShorthand) continue
+    if (label === node || exported === node || imported === node) continue
+    if (/^TS|^MetaProperty$/.test(parent.type)) continue
+    names.add(node.name)
+  }
+  return names
+}

@@ -1,0 +1,98 @@
+// Where imports lead: to which file of the project, as Node and the Python runner find it.
+import { dirname, posix } from 'node:path'
+import { languageOf } from '../project.ts'
+import type { ImportFact } from './facts.ts'
+
+/**
+ * Folders that the Python runner puts on its path, the root first: `src`, and top-level folders that hold packages and
+ * are none themselves. '' is the root.
+ */
+export function pythonRoots(files: readonly string[]): readonly string[] {
+  const roots = new Set<string>()
+  const packages = new Set<string>()
+  for (const file of files) {
+    const [top = '', second, ...rest] = file.split('/')
+    if (second === undefined || !file.endsWith('.py')) continue
+    if (second === '__init__.py') packages.add(top)
+    if (top === 'src' || (rest.length === 1 && rest[0] === '__init__.py' && !/^tests?$/.test(top)))
+      roots.add(top)
+  }
+  // `src` is always on the path; another folder is not when it is a package itself.
+  return ['', ...[...roots].filter((root) => root === 'src' || !packages.has(root)).toSorted()]
+}
+
+/** How a spec at `spec` names `file` in an import: `../src/slug.js`, `app.store`. `files` are the project's. */
+export function specifierFor(
+  spec: string,
+  file: string,
+  files: readonly string[] = [file],
+): string {
+  if (languageOf(spec) !== 'python') {
+    const relative = posix.relative(dirname(spec), file)
+    return relative.startsWith('.') ? relative : `./${relative}`
+  }
+  const [top = ''] = file.split('/')
+  const isRoot = top !== '' && pythonRoots(files).includes(top) && file !== `${top}/__init__.py`
+  // A `src` that is a package is imported by that name by the rest of the project.
+  const strips = isRoot && !files.includes(`${top}/__init__.py`)
+  const below = strips ? file.slice(top.length + 1) : file
+  return below.replace(/(?:^|\/)__init__\.py$|\.py$/, '').replaceAll('/', '.')
+}
+
+/**
+ * The project's file that an import leads to. `folder` says that it leads to a folder of Python modules; undefined is
+ * an import that leads to no file of the project.
+ */
+export function resolveImport(
+  from: string,
+  specifier: string,
+  known: ReadonlySet<string>,
+  how: ImportFact['how'] = 'static',
+): { readonly file: string } | { readonly folder: string } | undefined {
+  return languageOf(from) === 'python'
+    ? resolvePython(from, specifier, known)
+    : resolveNode(from, specifier, known, how)
+}
+
+function resolveNode(
+  from: string,
+  specifier: string,
+  known: ReadonlySet<string>,
+  how: ImportFact['how'],
+): { readonly file: string } | undefined {
+  if (!/^\.{1,2}(\/|$)/.test(specifier)) return undefined
+  const path = posix.normalize(posix.join(dirname(from), specifier.replace(/[?#].*$/s, '')))
+  // An import says the whole name; only require tries endings and index files.
+  const places =
+    how === 'require'
+      ? [path, ...['.js', '.json', '.cjs', '.ts', '/index.js'].map((ending) => `${path}${ending}`)]
+      : [path]
+  const file = places.find((place) => known.has(place))
+  return file === undefined ? undefined : { file }
+}
+
+function resolvePython(
+  from: string,
+  specifier: string,
+  known: ReadonlySet<string>,
+): { readonly file: string } | { readonly folder: string } | undefined {
+  const level = /^\.*/.exec(specifier)?.[0].length ?? 0
+  const parts = specifier.slice(level).split('.').filter(Boolean)
+  const files = [...known]
+  const own = dirname(from)
+    .split('/')
+    .filter((part) => part !== '.')
+  if (level > own.length + 1) return undefined
+  const roots = level > 0 ? [own.slice(0, own.length - level + 1).join('/')] : pythonRoots(files)
+  for (const root of roots) {
+    const path = [root, ...parts].filter(Boolean).join('/')
+    for (const file of [`${path}.py`, path === '' ? '__init__.py' : `${path}/__init__.py`])
+      if (known.has(file)) return { file }
+  }
+  for (const root of roots) {
+    const path = [root, ...parts].filter(Boolean).join('/')
+    if (path !== '' && files.some((file) => file.startsWith(`${path}/`) && file.endsWith('.py')))
+      return { folder: path }
+  }
+  return undefined
+}

@@ -1,0 +1,98 @@
+// Words that stand for code which was left out: "… rest of the code …".
+import type { CodeFacts } from '../code/facts.ts'
+import { factsOf, isCode } from '../code/read-code.ts'
+
+const whatCanBeLeftOut =
+  '(?:code|files?|functions?|methods?|implementations?|contents?|tests?|class(?:es)?|imports?|logic|helpers?|routes?|rules?|styles?|document|text|sections?|lines?|parts?|pages?|markup|components?|configuration)'
+const which = '(?:(?:the|your|all|any|keep|and|our|this|of|these|more)\\s){0,3}'
+const leftOut =
+  '(?:\\.\\.\\.|…|unchanged|here|same|as before|stays?|remains?|omitted|go(?:es)? here|follows?|above|below)'
+
+/** Each is tried on a comment without its marks, with single blanks, at most 200 characters: all take little time. */
+const placeholders: readonly RegExp[] = [
+  // The rest of the code. Existing functions remain unchanged. Other helper methods stay the same.
+  new RegExp(
+    `^[\\W_]*${which}rest of (?:\\w+\\s){0,2}${whatCanBeLeftOut}\\b(?:\\W*|.{0,60}${leftOut}\\W*)$`,
+    'i',
+  ),
+  new RegExp(
+    `^[\\W_]*${which}(?:remaining|existing|previous|other|unchanged)\\s(?:(?!of\\b)\\w+\\s){0,2}${whatCanBeLeftOut}\\b.{0,60}${leftOut}\\W*$`,
+    'i',
+  ),
+  /^[\W_]*(?:\.\.\.|…).{0,80}\b(?:rest|existing|remaining|unchanged|same|omitted|code)\b/i,
+  /^\W*(?:(?:your|the|add|insert|write|put|implement|more)\s){0,3}(?:\w+\s)?(?:code|implementation|logic)\s(?:goes\s)?here\W*$/i,
+  /^\W*(?:code|implementation|logic) goes here\b/i,
+  /^\W*TODO\b[\s:-]{0,5}(?:please )?implement/i,
+  /\bomitted for brevity\b/i,
+  new RegExp(
+    `^\\W*${which}(?:(?:existing|other|rest|everything(?: else)?)\\s){0,2}(?:${whatCanBeLeftOut}\\s)?(?:is |are )?(?:unchanged|omitted|(?:remains?|stays?|kept) (?:the same|unchanged|as (?:is|before)))\\W*$`,
+    'i',
+  ),
+]
+
+/** What begins a comment, by the ending of a file's name; all of them where the ending says nothing. */
+const marks: readonly (readonly [RegExp, RegExp])[] = [
+  [/\.(?:md|markdown|html?|xml|svg|vue|svelte)$/, /<!--/],
+  [/\.(?:ya?ml|sh|bash|toml|rb|ini|cfg)$|(?:^|\/)(?:Dockerfile|Makefile)$/, /(?<=^|\s)#/],
+  [/\.(?:css|scss|less)$/, /\/\*|(?<=^|\s)\/\//],
+  [/\.sql$/, /(?<=^|\s)--|\/\*|(?<=^|\s)#/],
+  [/\.(?:go|rs|java|kt|c|h|cpp|cs|swift|php)$/, /(?<=^|[\s{;])\/\/|\/\*/],
+]
+const anyMark = /(?<=^|[\s{;])(?:\/\/|#)|\/\*|<!--/
+
+/**
+ * The first line that stands for code that was left out, unless it stood there before. In a file of code only comments
+ * are looked at, as its parser finds them, and in Python `...` in the place of a body. Python needs `facts` for that;
+ * without, and in other files, a comment is what follows the mark of one.
+ */
+export function findOmission(
+  text: string,
+  before = '',
+  { path, facts }: { readonly path?: string; readonly facts?: CodeFacts | undefined } = {},
+): string | undefined {
+  const code = path !== undefined && isCode(path) ? path : undefined
+  const read = code === undefined ? undefined : (facts ?? factsOf(code, text))
+  const known = new Set(before.split('\n').map((line) => line.trim()))
+  const isNew = (line: string): boolean => !known.has(line.trim())
+  if (read?.parsed.kind === 'fine') {
+    const lines = text.split('\n')
+    for (const comment of read.comments) {
+      const parts = comment.text.split('\n')
+      const found = parts.find((part) => isPlaceholder(part, parts.length === 1))
+      const line = lines[comment.line - 1] ?? ''
+      if (found !== undefined && isNew(line) && isNew(found)) return shown(found)
+    }
+    const dots = read.ellipses.find((number) => isNew(lines[number - 1] ?? ''))
+    return dots === undefined ? undefined : shown(lines[dots - 1] ?? '')
+  }
+  // In Python `...` is also a statement, and only its parser knows where it stands for a body.
+  const dotsArePlain =
+    /\.(?:md|markdown|txt|rst)$/.test(path ?? '') ||
+    (read?.language === 'python' && read.parsed.kind === 'unread')
+  // Code that its parser does not take may hold the comments of another language.
+  const own =
+    read === undefined
+      ? marks.find(([ending]) => path !== undefined && ending.test(path))
+      : undefined
+  const mark = own?.[1] ?? anyMark
+  for (const line of text.split('\n')) {
+    // Dots alone are a line of prose in a document, and nothing in any other file.
+    if (!dotsArePlain && /^\s*\{?(?:\.\.\.|…)\}?\s*$/.test(line) && isNew(line)) return shown(line)
+    const at = mark.exec(line)
+    if (at === null || !isNew(line)) continue
+    if (isPlaceholder(line.slice(at.index + at[0].length), true)) return shown(line)
+  }
+  return undefined
+}
+
+function isPlaceholder(comment: string, alone: boolean): boolean {
+  if (comment.length > 2000) return false
+  const words = comment.replace(/\s+/g, ' ').trim().slice(0, 200)
+  if (alone && /^(?:[*/#\s-]*)(?:\.\.\.|…)[\s*/>-]*\}?$/.test(words)) return true
+  const plain = words.replace(/^[*/#-]+ ?/, '').replace(/ ?(?:\*\/\}?|-->)$/, '')
+  return placeholders.some((pattern) => pattern.test(plain))
+}
+
+function shown(line: string): string {
+  return line.trim().slice(0, 80)
+}

@@ -1,0 +1,155 @@
+// Files that let a spec load before its code exists.
+import type { CodeFacts } from '../code/facts.ts'
+import { type ModuleKind, moduleKindOf } from '../code/module-kind.ts'
+import { factsOf } from '../code/read-code.ts'
+import { resolveImport } from '../code/resolve.ts'
+import { languageOf } from '../project.ts'
+import type { ImportedNames } from './spec-imports.ts'
+
+export interface StubOptions {
+  /** Whether package.json says that `.js` files are CommonJS; used where `kindOf` is not given. */
+  readonly commonjs?: boolean
+  /** What Node takes a file for, or will take a new one for. */
+  readonly kindOf?: (file: string) => ModuleKind
+  /** Facts of existing files, by path; Python files need them, and what `export *` leads to. */
+  readonly facts?: ReadonlyMap<string, CodeFacts>
+}
+
+type Behaviour = 'throws' | 'returns'
+
+/**
+ * Stubs: every imported name that is missing is a function that throws, or one that gives nothing back. Existing files
+ * keep their text; names they lack are added at the end, in the module system of the file, so that what it offers
+ * already stays as it is. Guarantees: a JavaScript file that parsed still parses with its stubs.
+ */
+export function stubsFor(
+  names: ImportedNames,
+  before: ReadonlyMap<string, string>,
+  behaviour: Behaviour,
+  options: StubOptions = {},
+): ReadonlyMap<string, string> {
+  const stubs = new Map<string, string>()
+  const factsAt = (file: string): CodeFacts | undefined => {
+    const text = before.get(file)
+    return options.facts?.get(file) ?? (text === undefined ? undefined : factsOf(file, text))
+  }
+  for (const [file, imported] of names) {
+    const text = before.get(file) ?? ''
+    const facts = factsAt(file)
+    const python = languageOf(file) === 'python'
+    const nearest = options.commonjs ? 'commonjs' : undefined
+    const kind = options.kindOf?.(file) ?? moduleKindOf(file, facts, nearest)
+    const has = offeredBy(file, factsAt, new Set())
+    const wanted = wantedNames(imported, python ? 'module' : kind)
+    const missing = wanted.filter(
+      (name) => !has.has(name) && /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(name),
+    )
+    if (missing.length === 0 && before.has(file)) continue
+    const lines = python
+      ? missing.map((name) => pythonStub(name, behaviour))
+      : kind === 'commonjs'
+        ? commonjsStubs(missing, has, behaviour)
+        : missing.map((name, index) => moduleStub(name, index, text, behaviour))
+    const whole = `${text}\n${lines.join('\n')}\n`
+    const stays =
+      python || facts?.parsed.kind !== 'fine' || factsOf(file, whole).parsed.kind === 'fine'
+    if (stays) stubs.set(file, whole)
+  }
+  return stubs
+}
+
+/** What a default import stands for depends on the module system of the file that it leads to. */
+function wantedNames(imported: ReadonlySet<string>, kind: ModuleKind): readonly string[] {
+  const members = [...imported].flatMap((name) =>
+    name.startsWith('default.') ? [name.slice('default.'.length)] : [],
+  )
+  const plain = [...imported].filter((name) => !name.startsWith('default.'))
+  if (kind === 'module') return plain
+  // The default of a CommonJS file is the whole of it; with names read from it, those are what is wanted.
+  return [
+    ...new Set([...plain.filter((name) => name !== 'default' || members.length === 0), ...members]),
+  ]
+}
+
+/** Names that a file offers, by itself and by what it hands on. */
+function offeredBy(
+  file: string,
+  factsAt: (file: string) => CodeFacts | undefined,
+  seen: Set<string>,
+): ReadonlySet<string> {
+  const names = new Set<string>()
+  const facts = factsAt(file)
+  if (facts === undefined || seen.has(file)) return names
+  seen.add(file)
+  for (const { name } of facts.exports) if (name !== '*') names.add(name)
+  if (!facts.exports.some((one) => one.name === '*') && facts.language === 'node') return names
+  for (const one of facts.imports) {
+    if (!one.names.some((name) => name.imported === '*') && one.how !== 'require') continue
+    if (facts.language === 'python' && one.names[0]?.local !== '*') continue
+    for (const target of targetsOf(file, one.specifier, one.how, factsAt))
+      for (const name of offeredBy(target, factsAt, seen)) if (name !== 'default') names.add(name)
+  }
+  return names
+}
+
+/** Files that an import may lead to, among those whose facts are known. */
+function targetsOf(
+  file: string,
+  specifier: string,
+  how: CodeFacts['imports'][number]['how'],
+  factsAt: (file: string) => CodeFacts | undefined,
+): readonly string[] {
+  // The places are tried one by one, because only files whose text was read are known here.
+  const known = { has: (path: string) => factsAt(path) !== undefined } as ReadonlySet<string>
+  if (languageOf(file) === 'python') {
+    const level = /^\.*/.exec(specifier)?.[0].length ?? 0
+    const own = file.split('/').slice(0, -Math.max(1, level))
+    const parts = specifier.slice(level).split('.').filter(Boolean)
+    return (level > 0 ? [own] : [[], ['src']])
+      .map((root) => [...root, ...parts].join('/'))
+      .flatMap((path) => [`${path}.py`, `${path}/__init__.py`])
+      .filter((path) => known.has(path))
+  }
+  const target = resolveImport(file, specifier, known, how)
+  return target !== undefined && 'file' in target ? [target.file] : []
+}
+
+function functionText(behaviour: Behaviour): string {
+  return behaviour === 'throws' ? `() { throw new Error('not implemented yet') }` : '() {}'
+}
+
+/** Under a name of its own, because the file may hold something of that name which it does not export. */
+function moduleStub(name: string, index: number, text: string, behaviour: Behaviour): string {
+  let own = name === 'default' ? `missing${index}` : name
+  while (text.includes(own)) own = `missing${index}_${own}`
+  const body = functionText(behaviour)
+  if (name === 'default') return `export default function ${own}${body}`
+  return own === name
+    ? `export function ${name}${body}`
+    : `function ${own}${body}\nexport { ${own} as ${name} }`
+}
+
+/** Looked at when the file runs: what it offers in any way, seen by us or not, stays as it is. */
+function commonjsStubs(
+  missing: readonly string[],
+  has: ReadonlySet<string>,
+  behaviour: Behaviour,
+): readonly string[] {
+  const body = functionText(behaviour)
+  return missing.flatMap((name) => {
+    if (name !== 'default') return [`module.exports.${name} ??= function ${body}`]
+    // A module that offers anything is its own default import.
+    if (has.size > 0) return []
+    return [
+      `if (typeof module.exports !== 'function' && Object.keys(module.exports).length === 0) module.exports = function ${body}`,
+    ]
+  })
+}
+
+function pythonStub(name: string, behaviour: Behaviour): string {
+  const guard = `if '${name}' not in globals():`
+  if (/(?:Error|Exception|Warning)$/.test(name))
+    return `${guard}\n    class ${name}(Exception):\n        pass`
+  const body = behaviour === 'throws' ? "raise NotImplementedError('not implemented yet')" : 'pass'
+  return `${guard}\n    def ${name}(*args, **kwargs):\n        ${body}`
+}

@@ -1,0 +1,355 @@
+"""What a Python test may not do or lean on; for code_facts.py. The kinds are those of agent/code/facts.ts."""
+
+import ast
+import re
+
+from code_tests import FUNCTIONS, Classes, asserts, called, is_assertion, is_skipped, own_nodes, raises_skip
+from code_text import Names, Source, dotted, is_main_guard
+
+FRAMEWORKS = {"pytest", "nose", "nose2", "doctest", "hypothesis", "behave"}
+PROCESSES = {"subprocess", "multiprocessing", "pty", "ctypes"}
+NETWORK = {"requests", "httpx", "aiohttp", "urllib3", "paramiko"}
+CLOCK = re.compile(
+    r"^(time\.(time|time_ns|sleep|monotonic|monotonic_ns|perf_counter|process_time|localtime|gmtime)"
+    r"|datetime\.(datetime\.)?(now|utcnow|today)|datetime\.date\.today)$"
+)
+ENDS = re.compile(
+    r"^(os\.(_exit|kill|killpg|fork|forkpty|system|popen|abort|exec\w*|spawn\w*|posix_spawn\w*)|sys\.exit|exit|quit"
+    r"|signal\.(raise_signal|alarm))$"
+)
+FILES = re.compile(
+    r"^(os\.(remove|unlink|rename|renames|replace|rmdir|removedirs|mkdir|makedirs|symlink|link|truncate|chmod|chown)"
+    r"|shutil\.(rmtree|move|copy\w*|chown|make_archive))$"
+)
+PATH_WRITES = {"write_text", "write_bytes", "unlink", "rmdir", "mkdir", "touch", "rename", "replace", "symlink_to"}
+TEMPORARY = re.compile(r"(^|\.)(mkdtemp|TemporaryDirectory|NamedTemporaryFile|TemporaryFile|mkstemp|gettempdir)$")
+LATE = {"Timer": 1, "call_later": 1, "call_at": 1, "call_soon": 0, "call_soon_threadsafe": 0, "add_done_callback": 0,
+        "start_new_thread": 0, "run_in_executor": 1}
+LOCAL = re.compile(
+    r"^(localhost|127\.\d+\.\d+\.\d+|\[?::1\]?|0\.0\.0\.0||[\w.-]*\.?example(\.(com|org|net))?"
+    r"|[\w.-]+\.(test|invalid|localhost))$",
+    re.IGNORECASE,
+)
+RAISES = {"assertRaises": 1, "assertWarns": 1, "assertRaisesRegex": 2, "assertWarnsRegex": 2, "assertLogs": 9,
+          "assertNoLogs": 9, "assertRaisesRegexp": 2, "subTest": 9}
+
+
+def concerns_of(source: Source, tree: ast.Module, asserting: set) -> list:
+    names = Names(tree)
+    found = []
+
+    def report(kind: str, node) -> None:
+        found.append({"kind": kind, "line": node.lineno, "code": source.code_of(node)})
+
+    guarded = set()
+    for node in tree.body:
+        if is_main_guard(node):
+            guarded.update(id(inner) for inner in ast.walk(node))
+    nodes = [node for node in ast.walk(tree) if id(node) not in guarded]
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
+    seeded = any(names.meaning(node.func) == "random.seed" for node in calls)
+    temporary = any(TEMPORARY.search(names.meaning(node.func) or called(node)) for node in calls)
+    coroutines = {node.name for node in nodes if isinstance(node, ast.AsyncFunctionDef) and node.name in asserting}
+
+    for node in nodes:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            module_concerns(node, report)
+        elif isinstance(node, ast.Call):
+            kind = call_concern(node, names, seeded, temporary)
+            if kind:
+                report(kind, node)
+            if raises_skip(node, names):
+                report("skip", node)
+            if is_late(node, asserting):
+                report("late", node)
+        elif isinstance(node, ast.Raise) and raises_skip(node, names):
+            report("skip", node)
+        elif isinstance(node, (*FUNCTIONS, ast.ClassDef)) and is_skipped(node, names):
+            report("skip", node)
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            statement(node.value, coroutines, report)
+        elif isinstance(node, ast.Try) and is_swallowed(node, asserting):
+            report("swallowed", node)
+        elif isinstance(node, (ast.With, ast.AsyncWith)) and is_suppressed(node, names, asserting):
+            report("swallowed", node)
+        if is_trivial(node):
+            report("trivial", node)
+        if reaches_behind(node, names):
+            report("builtins", node)
+    never_run(tree, names, report)
+    return sorted(found, key=lambda one: one["line"])
+
+
+def module_concerns(node, report) -> None:
+    if isinstance(node, ast.ImportFrom) and node.level > 0:
+        return
+    modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+    for module in modules:
+        top = module.split(".")[0]
+        for kind, known in (("framework", FRAMEWORKS), ("process", PROCESSES), ("network", NETWORK)):
+            if top in known:
+                report(kind, node)
+
+
+def call_concern(node: ast.Call, names: Names, seeded: bool, temporary: bool) -> str:
+    meaning = names.meaning(node.func)
+    if meaning.startswith("random.") and not seeded:
+        fixed = meaning in ("random.seed", "random.getstate", "random.setstate") or (
+            meaning == "random.Random" and len(node.args) > 0
+        )
+        return "" if fixed else "random"
+    if meaning.startswith("secrets.") or meaning in ("uuid.uuid1", "uuid.uuid4", "os.urandom"):
+        return "random"
+    if CLOCK.match(meaning):
+        return "clock"
+    if ENDS.match(meaning):
+        return "process"
+    if meaning.split(".")[0] in ("urllib", "http", "socket", "ftplib", "smtplib", "ssl") or called(node) == "connect":
+        return "network" if any(is_foreign(one) for one in node.args) else ""
+    if meaning in ("open", "io.open") or (meaning == "" and called(node) == "open" and starts_with_path(node.func, names)):
+        mode = text_of(node.args[1]) if len(node.args) > 1 else ""
+        mode = mode or next((text_of(one.value) for one in node.keywords if one.arg == "mode"), "")
+        target = node.args[0] if meaning and node.args else node.func
+        return "files" if re.search(r"[wax+]", mode) and not is_temporary(target, names, temporary) else ""
+    if FILES.match(meaning):
+        last = meaning.split(".")[-1]
+        target = node.args[-1] if last.startswith(("copy", "move", "symlink", "link")) and node.args else None
+        target = target or (node.args[0] if node.args else None)
+        return "" if is_temporary(target, names, temporary) else "files"
+    if called(node) in PATH_WRITES and isinstance(node.func, ast.Attribute) and starts_with_path(node.func.value, names):
+        return "" if is_temporary(node.func.value, names, temporary) else "files"
+    return ""
+
+
+def text_of(node) -> str:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def is_foreign(node) -> bool:
+    """Whether an address that is known from the text is one of another machine."""
+    if isinstance(node, ast.Tuple) and node.elts and text_of(node.elts[0]):
+        return not LOCAL.match(text_of(node.elts[0]))
+    text = text_of(node)
+    if isinstance(node, ast.JoinedStr) and node.values:
+        text = text_of(node.values[0])
+        if re.fullmatch(r"\w+://", text):
+            return False
+    if not text:
+        return False
+    match = re.match(r"\w+://(?:[^/@\s]*@)?(\[[^\]]*\]|[^/:?#\s]*)", text[:500])
+    if match:
+        return not LOCAL.match(match.group(1))
+    # A host alone, as HTTPConnection and gethostbyname take it.
+    host = text[:500].split(":")[0]
+    return bool(re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", host)) and not LOCAL.match(host)
+
+
+def starts_with_path(node, names: Names) -> bool:
+    for _ in range(20):
+        if isinstance(node, ast.Call):
+            if names.meaning(node.func).split(".")[-1] in ("Path", "PurePath", "PosixPath"):
+                return True
+            node = node.func
+        elif isinstance(node, ast.Attribute):
+            node = node.value
+        elif isinstance(node, ast.BinOp):
+            node = node.left
+        elif isinstance(node, ast.Name) and node.id in names.assigned:
+            node = names.assigned[node.id]
+        else:
+            return False
+    return False
+
+
+def is_temporary(node, names: Names, temporary: bool) -> bool:
+    """Whether a path lies below a folder that the test made for itself."""
+    for _ in range(20):
+        if node is None:
+            return temporary
+        if isinstance(node, ast.Constant):
+            return False
+        if isinstance(node, ast.JoinedStr):
+            first = node.values[0] if node.values else None
+            if not isinstance(first, ast.FormattedValue):
+                return False
+            node = first.value
+        elif isinstance(node, ast.BinOp):
+            node = node.left
+        elif isinstance(node, ast.Call):
+            name = names.meaning(node.func) or called(node)
+            if TEMPORARY.search(name):
+                return True
+            last = name.split(".")[-1]
+            if last in ("join", "Path", "str", "fspath", "abspath", "realpath", "PurePath"):
+                node = node.args[0] if node.args else None
+            elif last in ("cwd", "getcwd", "home"):
+                return False
+            else:
+                node = node.func
+        elif isinstance(node, ast.Attribute):
+            whole = dotted(node)
+            node = names.assigned.get(whole) if whole in names.assigned else (
+                None if whole.startswith("self.") else node.value
+            )
+        elif isinstance(node, ast.Name):
+            if node.id == "__file__":
+                return False
+            if node.id not in names.assigned:
+                return temporary
+            node = names.assigned[node.id]
+        else:
+            return temporary
+    return temporary
+
+
+def is_late(node: ast.Call, asserting: set) -> bool:
+    """Assertions that run in another thread, or when the loop comes to it: nobody hears of them."""
+    given = [one.value for one in node.keywords if one.arg in ("target", "function", "callback")]
+    place = LATE.get(called(node))
+    if place is not None and len(node.args) > place:
+        given.append(node.args[place])
+    if called(node) not in ("Thread", "Timer", "Process", *LATE):
+        return False
+    for one in given:
+        if isinstance(one, ast.Lambda) and any(asserts(inner, asserting) for inner in ast.walk(one.body)):
+            return True
+        if (dotted(one).split(".")[-1] or "-") in asserting or dotted(one).startswith("self.assert"):
+            return True
+    return False
+
+
+def statement(call: ast.Call, coroutines: set, report) -> None:
+    name = called(call)
+    if name in coroutines and (isinstance(call.func, ast.Name) or dotted(call.func).startswith("self.")):
+        report("floating", call)
+    if name in ("create_task", "ensure_future") and call.args and isinstance(call.args[0], ast.Call):
+        if called(call.args[0]) in coroutines:
+            report("floating", call)
+    needed = RAISES.get(name)
+    if needed is None or not isinstance(call.func, ast.Attribute) or dotted(call.func.value) != "self":
+        return
+    if len(call.args) <= needed and not any(one.arg == "callable" for one in call.keywords):
+        report("bare-raises", call)
+
+
+def catches_failures(kind) -> bool:
+    if kind is None:
+        return True
+    if isinstance(kind, ast.Tuple):
+        return any(catches_failures(one) for one in kind.elts)
+    return dotted(kind).split(".")[-1] in ("Exception", "BaseException", "AssertionError")
+
+
+def is_swallowed(node: ast.Try, asserting: set) -> bool:
+    if not any(asserts(one, asserting) for part in node.body for one in inner_nodes(part)):
+        return False
+    for handler in node.handlers:
+        if not catches_failures(handler.type):
+            continue
+        return not any(
+            isinstance(one, (ast.Raise, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.NamedExpr))
+            or (asserts(one, asserting) and not is_trivial(one))
+            for part in handler.body
+            for one in inner_nodes(part)
+        )
+    return False
+
+
+def inner_nodes(node):
+    yield node
+    if not isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+        yield from own_nodes(node)
+
+
+def is_suppressed(node, names: Names, asserting: set) -> bool:
+    for item in node.items:
+        call = item.context_expr
+        if not isinstance(call, ast.Call) or names.meaning(call.func).split(".")[-1] != "suppress":
+            continue
+        if any(catches_failures(one) for one in call.args):
+            return any(asserts(one, asserting) for part in node.body for one in inner_nodes(part))
+    return False
+
+
+def is_trivial(node) -> bool:
+    if isinstance(node, ast.Assert):
+        test = node.test
+        if isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], (ast.Eq, ast.Is)):
+            return same(test.left, test.comparators[0])
+        return is_always_true(test)
+    if not isinstance(node, ast.Call) or not is_assertion(node):
+        return False
+    name = called(node)
+    if name == "assertTrue" and node.args:
+        return is_always_true(node.args[0])
+    if name == "assertFalse" and node.args:
+        one = node.args[0]
+        return isinstance(one, ast.Constant) and not one.value
+    if name == "assertIsNone" and node.args:
+        return isinstance(node.args[0], ast.Constant) and node.args[0].value is None
+    if re.fullmatch(r"assert(Equals?|Is|(Count|List|Dict|Set|Tuple|Sequence|MultiLine|AlmostEqual)\w*|AlmostEqual)", name):
+        return len(node.args) > 1 and same(node.args[0], node.args[1])
+    return False
+
+
+def is_always_true(node) -> bool:
+    if isinstance(node, ast.Constant):
+        return bool(node.value)
+    if isinstance(node, (ast.Tuple, ast.List)):
+        return len(node.elts) > 0
+    return isinstance(node, ast.Lambda)
+
+
+PLAIN = (ast.Name, ast.Constant, ast.Attribute, ast.Subscript, ast.Tuple, ast.List, ast.Dict, ast.Set, ast.UnaryOp,
+         ast.expr_context, ast.unaryop)
+
+
+def same(left, right) -> bool:
+    if not all(isinstance(one, PLAIN) for one in ast.walk(left)):
+        return False
+    return ast.dump(left) == ast.dump(right)
+
+
+def reaches_behind(node, names: Names) -> bool:
+    """Changing the test framework itself, by which code can change how it is judged."""
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    for target in targets:
+        if isinstance(target, ast.Attribute) and names.meaning(target).startswith(("unittest.", "builtins.", "sys.modules")):
+            return True
+    return isinstance(node, ast.Call) and names.meaning(node.func) in ("gc.get_referrers", "sys._getframe", "sys.settrace")
+
+
+def never_run(tree: ast.Module, names: Names, report) -> None:
+    """Things that look like tests and that the runner does not run, or not to their end."""
+    classes = Classes(tree, names)
+
+    def visit(body: list, owner, kind: str, nested: bool) -> None:
+        for node in body:
+            if isinstance(node, ast.ClassDef):
+                visit(node.body, node, classes.kind(node), owner is not None or nested)
+            elif isinstance(node, FUNCTIONS) and node.name.startswith("test"):
+                check(node, owner, kind, nested)
+            elif isinstance(node, (ast.If, ast.Try, ast.With)):
+                for part in ("body", "orelse", "finalbody"):
+                    visit(getattr(node, part, []), owner, kind, nested)
+
+    def check(node, owner, kind: str, nested: bool) -> None:
+        is_async = isinstance(node, ast.AsyncFunctionDef)
+        yields = any(isinstance(one, (ast.Yield, ast.YieldFrom)) for one in own_nodes(node))
+        arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        patched = any("patch" in dotted(one.func if isinstance(one, ast.Call) else one) for one in node.decorator_list)
+        if yields:
+            report("never-run", node)
+        elif owner is None:
+            if is_async or (arguments and not patched):
+                report("never-run", node)
+        elif is_async and kind in ("case", "none"):
+            report("never-run", node)
+        elif kind == "none" and not classes.is_mixin(owner):
+            report("never-run", node)
+        elif nested and kind != "none":
+            report("never-run", node)
+        elif len(arguments) > 1 and not node.args.defaults and not node.decorator_list:
+            report("never-run", node)
+
+    visit(tree.body, None, "none", False)
