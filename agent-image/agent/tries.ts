@@ -1,4 +1,5 @@
-// In which order an attempt asks the model: greedy, repair, repair, then fresh samples. Pure; pipelines carry it out.
+// In which order an attempt asks the model: greedy, repair, repair, then fresh samples, until there is no
+// progress. Pure; pipelines carry it out.
 import { createHash } from 'node:crypto'
 import type { Assignment } from '../../operator/api/agent-protocol.ts'
 
@@ -35,29 +36,55 @@ export const triesOf = { weak: 6, basic: 5, good: 4 } as const satisfies Record<
 
 const repairsInARow = 2
 const sampleTemperature = 0.7
+/** Where samples at the usual temperature fail in the same way. */
+const hotTemperature = 1
+/** The same failure, or the same answer, so many times is no progress: another answer costs as much and gives as little. */
+const mostAlike = 3
+
+/** Why an attempt asks no more. */
+export type TriesEnd = 'tries used up' | 'no progress'
 
 /**
- * The next try, or undefined when the attempt has had its tries. Resamples instead of repairing when there is nothing
- * to repair, after two repairs, when an edit came a second time, or when the same failure came a third time. The first
- * try of a later attempt samples: the greedy answer is known to fail.
+ * The next try, or undefined when the attempt ends; `whyEnded` says why. Resamples instead of repairing when there is
+ * nothing to repair, after two repairs, and when a failure or an edit came a second time; a third time ends the attempt.
+ * The first try of a later attempt samples: the greedy answer is known to fail.
  */
 export function nextTry(
   assignment: Pick<Assignment, 'task' | 'attempt' | 'tier'>,
   tried: readonly TriedCandidate[],
 ): Try | undefined {
+  if (whyEnded(assignment, tried) !== undefined) return undefined
   const number = tried.length + 1
-  if (number > triesOf[assignment.tier]) return undefined
   const seed = seedOf(assignment, number)
   if (number === 1 && assignment.attempt === 1)
     return { kind: 'fresh', number, temperature: 0, seed }
   const last = tried.at(-1)
-  const fresh: Try = { kind: 'fresh', number, temperature: sampleTemperature, seed }
-  if (last?.edit === undefined) return fresh
+  const isStuck = alike(tried) > 1
   // The first try is fresh, so at most two repairs can follow before a new sample.
-  if (tried.length > repairsInARow) return fresh
-  if (tried.slice(0, -1).some((candidate) => candidate.edit === last.edit)) return fresh
-  if (tried.filter((candidate) => candidate.signature === last.signature).length >= 3) return fresh
-  return { kind: 'repair', number, temperature: 0, seed }
+  if (last?.edit !== undefined && !isStuck && tried.length <= repairsInARow)
+    return { kind: 'repair', number, temperature: 0, seed }
+  const before = isStuck ? nextTry(assignment, tried.slice(0, -1)) : undefined
+  const temperature = (before?.temperature ?? 0) > 0 ? hotTemperature : sampleTemperature
+  return { kind: 'fresh', number, temperature, seed }
+}
+
+/** Why `nextTry` gives no further try; undefined when it gives one. */
+export function whyEnded(
+  assignment: Pick<Assignment, 'tier'>,
+  tried: readonly TriedCandidate[],
+): TriesEnd | undefined {
+  if (tried.length >= triesOf[assignment.tier]) return 'tries used up'
+  return alike(tried) >= mostAlike ? 'no progress' : undefined
+}
+
+/** How many tries, the last included, failed as the last one did or gave its very edit. */
+function alike(tried: readonly TriedCandidate[]): number {
+  const last = tried.at(-1)
+  if (last === undefined) return 0
+  const { edit, signature } = last
+  return tried.filter(
+    (one) => one.signature === signature || (edit !== undefined && one.edit === edit),
+  ).length
 }
 
 /** A name for a set of proposed files. */

@@ -3,9 +3,32 @@
 import { z } from 'zod'
 
 const dnsLabel = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$'
-/** Path segments that name something: no `.`, no `..`, nothing absolute. */
-export const pathPattern =
-  /^\.?[A-Za-z0-9_@+-][A-Za-z0-9_.@+ -]*(\/\.?[A-Za-z0-9_@+-][A-Za-z0-9_.@+ -]*)*$/
+/** What the names of files are made of, beside letters: digits of all scripts and the signs that projects use. */
+const pathSigns = String.raw`\p{M}\p{Nd}_@+,=~$()\[\]\-`
+const within = String.raw`[\p{L}${pathSigns}. ]*`
+/** Any of them, or no letter of `letters`. RE2, which reads this in the API server, has no look-ahead. */
+const signBut = (letters: string, more = '') =>
+  String.raw`(?:[^\P{L}${letters}]|[${pathSigns}${more}])`
+
+/**
+ * Path segments that name something: no `.`, no `..`, no `.git` in any case, nothing absolute, no backslash, no control
+ * character. Letters are those of every script. `safePath` of the planner is stricter: it also refuses signs that look
+ * like others.
+ */
+export const pathPattern = (() => {
+  const segment = [
+    String.raw`[\p{L}${pathSigns}]${within}`,
+    String.raw`\.${signBut('gG')}${within}`,
+    String.raw`\.[gG](?:${signBut('iI', '. ')}${within})?`,
+    String.raw`\.[gG][iI](?:${signBut('tT', '. ')}${within})?`,
+    String.raw`\.[gG][iI][tT][. ]*[\p{L}${pathSigns}]${within}`,
+  ].join('|')
+  return new RegExp(String.raw`^(?:${segment})(?:/(?:${segment}))*$`, 'u')
+})()
+
+/** Which signs a path may have, in words. */
+export const pathRule =
+  'a path has letters and digits of any script, blanks and the signs . _ - + @ , = ~ $ ( ) [ ], with / between folders, and stays inside the repository'
 /** Names in any script, without what git refuses in a name: controls, blanks, `~^:?*[\\`, and a dot or `-` at the start. */
 const branchPattern =
   // oxlint-disable-next-line no-control-regex
@@ -37,7 +60,7 @@ export const refName = (description: string) =>
 
 /** A path inside the repository, with forward slashes, neither absolute nor leaving it. */
 export const repositoryPath = (description: string) =>
-  z.string().min(1).max(200).regex(pathPattern).meta({ description })
+  z.string().min(1).max(200).regex(pathPattern, pathRule).meta({ description })
 
 /** A whole number with bounds. */
 export const count = (min: number, max: number, description: string) =>

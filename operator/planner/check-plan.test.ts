@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Plan, PlannedTask } from '../api/devrequest.ts'
+import { pathRule } from '../api/schema.ts'
 import { planProblems } from './check-plan.ts'
 import { planHash } from './hash.ts'
 
@@ -78,7 +79,7 @@ test.each([
   [
     'a file inside .git',
     planOf([task('a', [], { files: ['.git/hooks/pre-commit'] })], [['a']]),
-    ['a may write .git/hooks/pre-commit, which it must not'],
+    [`tasks.0.files.0: ${pathRule}`],
   ],
   [
     'work for the wrong agent',

@@ -1,7 +1,8 @@
 import { actionType, type Action } from '../api/agent-types.ts'
 import type { PlannedTask, Unit } from '../api/devrequest.ts'
-import { plainText } from '../api/plain-text.ts'
+import { faithfulText } from '../api/faithful-text.ts'
 import { taskName } from './names.ts'
+import { joined, longestText } from './own-words.ts'
 
 /** What a plan is made from besides its units. */
 export interface ExpandOptions {
@@ -125,7 +126,7 @@ function tasksOf(
   const review = add('review', {
     ...whole,
     title: options.security ? 'Review the security of the change' : 'Review the change',
-    goal: plainText(
+    goal: faithfulText(
       `Read the whole change and say what is wrong with it${
         options.security ? holes : ''
       }. It was written for:\n${goals}`,
@@ -162,7 +163,7 @@ function about(goal: string): string {
 }
 
 function titled(text: string): string {
-  return text.length > 120 ? `${text.slice(0, 117)}...` : text
+  return text.length > 120 ? `${text.slice(0, 117).replace(/[\uD800-\uDBFF]$/, '')}...` : text
 }
 
 function withLastTwoMerged(units: readonly Unit[]): Unit[] {
@@ -171,9 +172,9 @@ function withLastTwoMerged(units: readonly Unit[]): Unit[] {
   const after = [...new Set([...(one.after ?? []), ...(other.after ?? [])])]
   const merged: Unit = {
     name: one.name,
-    goal: plainText(`${one.goal} ${other.goal}`, 2000),
+    goal: faithfulText(joined(one.goal, other.goal), longestText),
     files: [...new Set([...one.files, ...other.files])].slice(0, 12),
-    doneWhen: plainText(`${one.doneWhen} ${other.doneWhen}`, 2000),
+    doneWhen: faithfulText(joined(one.doneWhen, other.doneWhen), longestText),
     after: after.filter((name) => name !== one.name && name !== other.name),
   }
   return [...units.slice(0, -2), merged]

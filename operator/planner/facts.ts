@@ -66,7 +66,7 @@ export async function readFacts(
 function manifestLine(path: string | undefined, text: string): string {
   if (path === undefined) return ''
   if (path !== 'package.json') {
-    const name = /^name\s*=\s*["']([^"'\n]+)/m.exec(text)?.[1] ?? 'without a name'
+    const name = /^name[ \t]*=[ \t]*["']([^"'\n]+)/m.exec(text)?.[1] ?? 'without a name'
     return `${path}: name ${name}`
   }
   try {

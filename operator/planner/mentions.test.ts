@@ -1,12 +1,6 @@
 import { expect, test } from 'vitest'
-import {
-  codePathsOf,
-  isAboutRoutes,
-  isAboutSecurity,
-  mentionsOf,
-  missingFrom,
-  sentencesOf,
-} from './mentions.ts'
+import { codePathsOf, isAboutRoutes, isAboutSecurity, mentionsOf, missingFrom } from './mentions.ts'
+import { sentencesOf } from './sentences.ts'
 
 const words = (text: string, kind: string) =>
   mentionsOf(text)

@@ -1,6 +1,9 @@
 // What a request names: files, identifiers, quoted strings, numbers. A plan that forgets one forgot part of the request.
-import { extensionOf, isCode, isDocument } from './language.ts'
-import { safePath } from './paths.ts'
+import { literalsOf, type Literal } from '../api/literals.ts'
+import { bareName, namesIn } from './examples.ts'
+import { isCode, isDocument } from './language.ts'
+import { pathsIn } from './path-words.ts'
+import { isAboutDocuments, sentencesOf } from './sentences.ts'
 
 /** One thing a request names. `identifier` and `path` stand for things to make; the others for details. */
 export interface Mention {
@@ -8,74 +11,104 @@ export interface Mention {
   readonly text: string
 }
 
-const quoted = /`([^`\n]{1,80})`|"([^"\n]{1,80})"|'([^'\n]{1,80})'(?![a-z])|“([^”\n]{1,80})”/g
-const pathWord =
-  /(?<![\w./@-])(?:\.\/)?(?:[\w@+-]+\/)+[\w.@+-]+\.[A-Za-z]\w{0,7}\b|(?<![\w./@-])[\w-]+\.(?:m?[jt]sx?|cjs|py|json|md|sql|html|css|ya?ml|toml)\b/g
+/** A text that names more names nothing in particular. */
+const mostMentions = 400
+const longestString = 200
 const identifierWord =
-  /\b[a-z][a-z0-9]*(?:[A-Z]\w*)\b|\b[a-z0-9]+(?:_[a-z0-9]+)+\b|\b[A-Za-z_$][\w$]*(?=\()/g
-const numberWord = /(?<![\w.-])\d+(?:\.\d+)?(?![\w.]*[A-Za-z])/g
-const notFiles = new Set(['node.js', 'next.js', 'vue.js', 'express.js', 'deno.js', 'd3.js'])
-const notIdentifiers = new Set(['javaScript', 'gitHub', 'if', 'for', 'while', 'e.g', 'i.e'])
+  /(?<![\p{L}\p{M}\p{N}_$])[\p{L}_$][\p{L}\p{M}\p{N}_$]{0,80}(?![\p{L}\p{M}\p{N}_$])/gu
+const numberWord = /(?<![\p{L}\p{N}_.-])\d{1,40}(?:\.\d{1,40})?(?!\d|[\w.]{0,40}[A-Za-z])/gu
+const notIdentifiers = new Set(['javaScript', 'gitHub', 'if', 'for', 'while'])
 
-/** Everything a text names, each once. Sentences about documentation are left out: documentation has its own task. */
-export function mentionsOf(text: string): Mention[] {
+/**
+ * Everything a text names, each once, at most 400. Sentences about documentation are left out: documentation has its own
+ * task. `files` are those of the repository, which are recognized whatever signs their names have.
+ */
+export function mentionsOf(text: string, files: readonly string[] = []): Mention[] {
   const found = new Map<string, Mention>()
   const add = (kind: Mention['kind'], word: string) => {
-    const trimmed = word.trim()
-    if (trimmed !== '' && !found.has(`${kind} ${trimmed}`)) {
-      found.set(`${kind} ${trimmed}`, { kind, text: trimmed })
-    }
+    const key = `${kind} ${word}`
+    if (word !== '' && found.size < mostMentions && !found.has(key))
+      found.set(key, { kind, text: word })
   }
   for (const sentence of sentencesOf(text)) {
     if (isAboutDocuments(sentence)) continue
-    let rest = sentence
-    for (const match of sentence.matchAll(quoted)) {
-      const inner = match.slice(1).find((group) => group !== undefined) ?? ''
-      addQuoted(inner, add)
-      rest = rest.replace(match[0], ' ')
-    }
-    for (const [word] of rest.matchAll(pathWord)) {
-      if (!notFiles.has(word.toLowerCase())) add('path', word)
-      rest = rest.replace(word, ' ')
-    }
-    for (const [word] of rest.matchAll(identifierWord)) {
-      if (!notIdentifiers.has(word)) add('identifier', word)
-    }
-    for (const [word] of rest.replace(/^\s*\d+[.)]/, '').matchAll(numberWord)) add('number', word)
+    const paths = pathsIn(sentence, files)
+    const ranges = paths.map(({ start, end }) => ({ start, end }))
+    for (const { path, isQuoted } of paths) if (isQuoted) add('path', path)
+    const literals = literalsOf(sentence).filter(
+      (literal) => !ranges.some(({ start, end }) => literal.start < end && start < literal.end),
+    )
+    for (const literal of literals) addLiteral(sentence, literal, add)
+    for (const { path, isQuoted } of paths) if (!isQuoted) add('path', path)
+    const apart = literals
+      .filter(({ kind }) => kind !== 'block')
+      .map((one) => argumentsOf(sentence, one))
+    const rest = without(sentence, [...apart, ...ranges])
+    addWords(rest, add)
   }
   return [...found.values()]
 }
 
-function addQuoted(inner: string, add: (kind: Mention['kind'], word: string) => void): void {
-  const call = /^([A-Za-z_$][\w$]*)\((.*)\)$/.exec(inner)
-  if (call !== null) {
-    add('identifier', call[1] ?? '')
-    for (const [, text = ''] of (call[2] ?? '').matchAll(/["']([^"']+)["']/g)) add('string', text)
-    for (const [word] of (call[2] ?? '').replace(/["'][^"']*["']/g, '').matchAll(numberWord)) {
-      add('number', word)
-    }
-  } else if (
-    safePath(inner) === inner &&
-    extensionOf(inner) !== '' &&
-    /[\w-]\.[a-z]+$/.test(inner)
-  ) {
-    add('path', inner)
-  } else if (/^[a-z$_][\w$]*$/.test(inner) && /[A-Z_$]/.test(inner)) add('identifier', inner)
-  else add('string', inner)
+type Add = (kind: Mention['kind'], word: string) => void
+
+function addWords(text: string, add: Add): void {
+  for (const match of text.matchAll(identifierWord)) {
+    const word = bareName(match[0])
+    const isCalled = text[match.index + match[0].length] === '('
+    if (!notIdentifiers.has(word) && (isCalled || isNameOfProgram(word))) add('identifier', word)
+  }
+  for (const [word] of text.replace(/^\s{0,40}\d{1,9}[.)]/, '').matchAll(numberWord))
+    add('number', word)
 }
 
-/** The sentences of a text; every line of a list is one. */
-export function sentencesOf(text: string): string[] {
-  return text
-    .split(/\r?\n/)
-    .flatMap((line) => line.split(/(?<!\b(?:e\.g|i\.e|etc|vs|cf)\.)(?<=[.!?;])\s+(?=\S)/))
-    .map((sentence) => sentence.trim())
-    .filter((sentence) => sentence !== '')
+/** `parseDate` and `max_width`, which no prose has. */
+function isNameOfProgram(word: string): boolean {
+  return /^\p{Ll}[\p{Ll}\d]*\p{Lu}/u.test(word) || /^[\p{Ll}\d]+(?:_[\p{Ll}\d]+)+$/u.test(word)
 }
 
-/** Whether a sentence asks for documentation. */
-export function isAboutDocuments(sentence: string): boolean {
-  return /\breadme\b|\bdocumentation\b|\bdocument(?:s|ed)?\b|\bchangelog\b/i.test(sentence)
+function addLiteral(sentence: string, literal: Literal, add: Add, depth = 0): void {
+  const { kind, start, end } = literal
+  const whole = sentence.slice(start, end)
+  const inner = sentence.slice(...literal.inner)
+  if (kind === 'quoted' || kind === 'code') {
+    const within = kind === 'code' && depth < 3 ? literalsOf(inner) : []
+    for (const one of within) addLiteral(inner, one, add, depth + 1)
+    if (within.length > 0) addWords(without(inner, within), add)
+    else if (/^[\p{Ll}$_][\p{L}\p{N}_$]*$/u.test(inner) && /[\p{Lu}_$]/u.test(inner))
+      add('identifier', inner)
+    else if (inner.length <= longestString) add('string', inner.trim() === '' ? whole : inner)
+  } else if (kind === 'call' || kind === 'value') {
+    const called = namesIn(whole, kind).filter((name) => whole.includes(`${name}(`))
+    for (const name of called.slice(kind === 'call' && depth === 0 ? 1 : 0)) add('identifier', name)
+    const open = kind === 'call' ? whole.indexOf('(') + 1 : 1
+    const args = whole.slice(open, -1)
+    if (depth >= 3) return
+    const within = literalsOf(args)
+    for (const one of within) addLiteral(args, one, add, depth + 1)
+    for (const [word] of without(args, within).matchAll(numberWord)) add('number', word)
+  }
+}
+
+/** Of a call what stands in its brackets: its name is a word of the sentence. */
+function argumentsOf(
+  sentence: string,
+  { kind, start, end }: Literal,
+): { start: number; end: number } {
+  return { start: kind === 'call' ? sentence.indexOf('(', start) + 1 : start, end }
+}
+
+/** A text with blanks in the place of some parts. */
+function without(
+  text: string,
+  parts: readonly { readonly start: number; readonly end: number }[],
+): string {
+  let rest = ''
+  let from = 0
+  for (const { start, end } of parts.toSorted((one, other) => one.start - other.start)) {
+    rest += `${text.slice(from, Math.max(from, start))} `
+    from = Math.max(from, end)
+  }
+  return rest + text.slice(from)
 }
 
 /** Whether a text asks for deployment. */
@@ -97,41 +130,60 @@ export function isAboutRoutes(text: string): boolean {
   )
 }
 
-/** The mentions that occur in none of the texts. Case, blanks, hyphens and underscores do not count. */
+/**
+ * The mentions that occur in none of the texts. Of identifiers and paths case, blanks, hyphens and underscores do not
+ * count; a string must be there sign by sign.
+ */
 export function missingFrom(mentions: readonly Mention[], texts: readonly string[]): Mention[] {
   const text = texts.join('\n')
   const plain = flat(text)
   const numbers = new Set(text.match(/\d+(?:\.\d+)?/g))
-  return mentions.filter((mention) => {
+  return mentions.slice(0, mostMentions).filter((mention) => {
     if (mention.kind === 'number') return !numbers.has(mention.text)
+    if (mention.kind === 'string') return !text.includes(mention.text)
     return !plain.includes(flat(mention.text))
   })
 }
 
 function flat(text: string): string {
-  return text.toLowerCase().replace(/[\s_"'`-]+/g, '')
+  return text
+    .normalize('NFC')
+    .toLowerCase()
+    .replace(/[\s_"'`-]+/g, '')
 }
 
 /** The code files a text names, as paths inside a repository. */
-export function codePathsOf(text: string): string[] {
-  const paths = mentionsOf(text)
-    .filter((mention) => mention.kind === 'path' && isCode(mention.text))
-    .map((mention) => safePath(mention.text))
-    .filter((path) => path !== undefined)
-  return [...new Set(paths)]
+export function codePathsOf(text: string, files: readonly string[] = []): string[] {
+  const named = sentencesOf(text)
+    .filter((sentence) => !isAboutDocuments(sentence))
+    .flatMap((sentence) => pathsIn(sentence, files))
+    .toSorted((one, other) => Number(other.isQuoted) - Number(one.isQuoted))
+  return [...new Set(named.map(({ path }) => path).filter(isCode))]
 }
 
 /** Whether a text names this very path: a longer word that has it within does not, as `process.env` for `.env`. */
 export function namesPath(text: string, path: string): boolean {
-  return text
-    .split(/[\s"'`“”()[\]<>,;:]+/)
-    .some((word) => word.replace(/^\.\//, '').replace(/[.!?]+$/, '') === path)
+  let from = 0
+  for (let count = 0; count < 200; count++) {
+    const at = text.indexOf(path, from)
+    if (at === -1) return false
+    const begins = /(?:^|[^\p{L}\p{M}\p{N}_./@$~-])(?:\.\/)?$/u.test(
+      text.slice(Math.max(0, at - 3), at),
+    )
+    const after = text.slice(at + path.length, at + path.length + 2)
+    if (begins && !/^(?:[\p{L}\p{M}\p{N}_/-]|\.[\p{L}\p{N}])/u.test(after)) return true
+    from = at + 1
+  }
+  return false
 }
 
 /** The documents a text names, as paths inside a repository. */
-export function documentPathsOf(text: string): string[] {
-  const words = [...text.matchAll(pathWord)].map(([word]) => safePath(word))
-  return [...new Set(words.filter((path) => path !== undefined && isDocument(path)))].filter(
-    (path) => path !== undefined,
-  )
+export function documentPathsOf(text: string, files: readonly string[] = []): string[] {
+  return [
+    ...new Set(
+      pathsIn(text, files)
+        .map(({ path }) => path)
+        .filter(isDocument),
+    ),
+  ]
 }

@@ -13,6 +13,9 @@ const dullFiles = new Set(['index', 'main', 'mod', 'lib', 'init', '__init__'])
 /** A DNS label made from words: lower case, hyphens, at most `max` characters; empty when nothing is left. */
 export function label(words: string, max: number): string {
   return words
+    .normalize('NFKD')
+    .replace(/\p{M}+/gu, '')
+    .replace(/ß/g, 'ss')
     .replace(/([a-z0-9])([A-Z])/g, '$1-$2')
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-')

@@ -3,26 +3,68 @@ import { pathPattern } from '../api/schema.ts'
 /** In any case of letters: git itself and some file systems take `.GIT` for `.git`. */
 const forbiddenFolders = new Set(['.git', 'node_modules', '__pycache__', '.guildhall'])
 
+/** Longer texts are no paths; a path itself may have 200 characters. */
+const longestRaw = 400
+
 /**
  * A path as the API allows it, made from what a model or a person wrote, or undefined when it leads outside, into a
- * forbidden folder, looks like an option, or names no file. Leading `./` and `/` are forgiven: models mean the top of
- * the repository.
+ * forbidden folder, looks like an option or like another path, or names no file. Leading `./` and `/` are forgiven:
+ * models mean the top of the repository.
  */
 export function safePath(raw: string): string | undefined {
-  const path = raw
-    .trim()
-    .replace(/^[`'"]+|[`'"]+$/g, '')
+  if (raw.length > longestRaw) return undefined
+  const path = withoutQuotes(raw.trim())
     .replaceAll('\\', '/')
     .replace(/\/{2,}/g, '/')
     .replace(/^(?:\.?\/)+/, '')
   if (path.length > 200 || path.endsWith('/') || !pathPattern.test(path)) return undefined
+  if (path !== path.normalize('NFC') || misleading.test(path)) return undefined
   const bad = path.split('/').some(isBadPart)
-  return bad || path.startsWith('-') || path.startsWith('path/to/') ? undefined : path
+  return bad || /^(?:[-~]|path\/to\/|\$[A-Z_]{2,}\/)/.test(path) ? undefined : path
+}
+
+/** Letters that nobody sees. Those that look like plain ones are found one by one. */
+const invisible = /\p{Default_Ignorable_Code_Point}/u
+const misleading = {
+  test: (path: string) =>
+    invisible.test(path) ||
+    // One Cyrillic letter in a Latin word is there to be overlooked.
+    /[A-Za-z]\p{M}*[\p{Script=Cyrillic}\p{Script=Greek}]|[\p{Script=Cyrillic}\p{Script=Greek}]\p{M}*[A-Za-z]/u.test(
+      path,
+    ) ||
+    // `ａ` is another sign than `a`, and `ﬁ` than `fi`.
+    Array.from(path).some((sign) => sign > '\u007f' && /[ -~]/.test(sign.normalize('NFKC'))),
+}
+
+function withoutQuotes(text: string): string {
+  let [start, end] = [0, text.length]
+  while (start < end && '`\'"'.includes(text[start] ?? '')) start++
+  while (end > start && '`\'"'.includes(text[end - 1] ?? '')) end--
+  return text.slice(start, end)
 }
 
 function isBadPart(part: string): boolean {
-  return part.endsWith('.') || part.trim() !== part || forbiddenFolders.has(part.toLowerCase())
+  const name = part.toLowerCase()
+  // Windows knows `.git` by this name, too.
+  return (
+    !/[\p{L}\p{Nd}_]/u.test(part) ||
+    part.endsWith('.') ||
+    part.trim() !== part ||
+    /^git~\d/.test(name) ||
+    forbiddenFolders.has(name)
+  )
 }
+
+/**
+ * Whether a new file may be called so when nobody but a model names it. Brackets and dollars are names of routes and
+ * parameters there, `[id]`, `(shop)`, `$user`; elsewhere models mean a call by them, as in `wrap(text).js`.
+ */
+export function isOrdinary(path: string): boolean {
+  return path.split('/').every((part) => ordinaryPart.test(part))
+}
+
+const ordinaryPart =
+  /^(?:\([\p{L}\p{M}\p{Nd}_.-]+\)|(?:[\p{L}\p{M}\p{Nd}_.@+-]*(?:\[{1,2}(?:\.{3})?[\p{L}\p{M}\p{Nd}_=-]+\]{1,2}|\$)?[\p{L}\p{M}\p{Nd}_.@+-]*))$/u
 
 /**
  * Whether a file or a folder on the way to it is hidden: settings of CI, editors and tools, which act outside the

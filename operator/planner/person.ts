@@ -2,6 +2,7 @@ import type { Unit } from '../api/devrequest.ts'
 import type { RepositoryFacts } from './facts.ts'
 import { defaultFile } from './language.ts'
 import { freeName } from './names.ts'
+import { pathRule } from '../api/schema.ts'
 import { safePath } from './paths.ts'
 
 /** Takes a person's units as they are, except for what cannot be carried out; `warnings` say what was changed. */
@@ -20,7 +21,7 @@ export function personUnits(
     for (const file of unit.files) {
       const path = safePath(file)
       if (path === undefined)
-        warnings.push(`Unit ${name}: ${file} cannot be written and was left out.`)
+        warnings.push(`Unit ${name}: ${file} cannot be written and was left out; ${pathRule}.`)
       else if (!files.includes(path)) files.push(path)
     }
     if (files.length === 0) {

@@ -242,6 +242,54 @@ test('deployment is not promised', async () => {
   expect(made.plan.tasks.every((task) => task.action !== 'deploy')).toBe(true)
 })
 
+test('what a model lost of the request’s words is there again, each example with its own unit', async () => {
+  const text = [
+    'src/slug.js exports slugify(text). slugify("  Crème brûlée  ") is "creme-brulee".',
+    'src/wrap.js exports wrap(text, width). wrap("a  b", 1) is "a\\nb".',
+  ].join('\n')
+  const answer = {
+    ...good,
+    a_units: [
+      {
+        ...unit('slugify(text)', 'src/slug.js'),
+        c_done_when: 'slugify(" Crème brûlée ") is "creme-brulee"',
+      },
+      {
+        ...unit('wrap(text, width)', 'src/wrap.js'),
+        c_done_when: 'slugify(" Crème brûlée ") is right',
+      },
+    ],
+  }
+  const { plan } = await makePlan(inputOf(answering('n', answer), { request: text }), {})
+  const doneWhen = plan.tasks.filter((task) => task.action === 'code').map((task) => task.doneWhen)
+  expect(doneWhen).toEqual([
+    'slugify("  Crème brûlée  ") is "creme-brulee"',
+    'wrap("a  b", 1) is "a\\nb"',
+  ])
+  expect(plan.warnings).toEqual([])
+})
+
+test('a path that cannot be written is told, with the signs that can be', async () => {
+  const text = `${request} Also change src/a%20b.js.`
+  const { plan } = await makePlan(inputOf(answering('n', good), { request: text }), {})
+  expect(plan.warnings).toEqual([
+    expect.stringContaining(
+      'The request names src/a%20b.js, which cannot be written: a path has letters',
+    ),
+  ])
+})
+
+test('examples that do not fit into a unit are told', async () => {
+  const many = Array.from({ length: 60 }, (_, n) => `slugify("${'x'.repeat(40)} ${n}") is "${n}".`)
+  const text = `${request} ${many.join(' ')}`
+  const { plan } = await makePlan(inputOf(answering('n', good), { request: text }), {})
+  expect(plan.warnings.join()).toContain('examples of the request did not fit into the units')
+  for (const { goal, doneWhen } of plan.tasks) {
+    expect(goal.length).toBeLessThanOrEqual(4000)
+    expect(doneWhen.match(/"/g)?.length ?? 0).toSatisfy((count: number) => count % 2 === 0)
+  }
+})
+
 describe('whatever a model answers', () => {
   const word = fc.oneof(
     fc.string({ maxLength: 60, unit: 'binary' }),

@@ -1,5 +1,7 @@
 import type { DevRequestSpec, Plan, Unit } from '../api/devrequest.ts'
-import { plainLine, plainText } from '../api/plain-text.ts'
+import { faithfulText } from '../api/faithful-text.ts'
+import { plainLine } from '../api/plain-text.ts'
+import { pathRule } from '../api/schema.ts'
 import { ModelError } from '../models/errors.ts'
 import type { Gateway } from '../models/gateway.ts'
 import type { ModelProfile } from '../models/profile.ts'
@@ -9,14 +11,9 @@ import { expand } from './expand.ts'
 import type { RepositoryFacts } from './facts.ts'
 import { givenHash, planHash } from './hash.ts'
 import { isDocument } from './language.ts'
-import {
-  documentPathsOf,
-  isAboutDeployment,
-  isAboutDocuments,
-  isAboutRoutes,
-  isAboutSecurity,
-  sentencesOf,
-} from './mentions.ts'
+import { documentPathsOf, isAboutDeployment, isAboutRoutes, isAboutSecurity } from './mentions.ts'
+import { joinedAll, lostExamples, withOwnWords } from './own-words.ts'
+import { unusablePaths } from './path-words.ts'
 import {
   notesQuestion,
   tripwire,
@@ -26,6 +23,7 @@ import {
   type UnitsAnswer,
 } from './questions.ts'
 import { personUnits } from './person.ts'
+import { isAboutDocuments, sentencesOf } from './sentences.ts'
 import { oneUnit, unitsByName } from './template.ts'
 import { addMissing, checkUnits } from './units.ts'
 import { teamOf, waves } from './waves.ts'
@@ -92,6 +90,7 @@ export async function makePlan(input: PlanInput, options: PlanOptions): Promise<
   const warnings = [
     ...proposal.warnings,
     ...expansion.warnings,
+    ...(proposal.source === 'person' ? [] : wordWarnings(proposal.units, input)),
     ...(facts.languageAssumed
       ? [
           'Neither the repository nor the request tells the language; JavaScript for Node is assumed.',
@@ -115,6 +114,27 @@ export async function makePlan(input: PlanInput, options: PlanOptions): Promise<
     attempts: Math.min(asked, 10),
   }
   return { plan, transcript }
+}
+
+/** What of the request is not in the units as the person wrote it. */
+function wordWarnings(units: readonly Unit[], { spec, facts }: PlanInput): string[] {
+  const paths = unusablePaths(spec.request, facts.files)
+  const lost = lostExamples(units, spec.request)
+  const [first = ''] = lost
+  return [
+    ...paths.map(
+      (path) => `The request names ${shorter(path)}, which cannot be written: ${pathRule}.`,
+    ),
+    ...(lost.length === 0
+      ? []
+      : [
+          `${lost.length} examples of the request did not fit into the units, from ${shorter(first)} on; agents see them in the request only. Ask for less at once, or write the units in spec.plan.`,
+        ]),
+  ]
+}
+
+function shorter(words: string): string {
+  return words.length > 120 ? `${words.slice(0, 117).toWellFormed()}...` : words
 }
 
 interface Proposal {
@@ -191,7 +211,7 @@ async function askForUnits(
           problems: problems.length,
           entry: transcript.length - 1,
           proposal: {
-            units: addMissing(units, request, facts),
+            units: addMissing(withOwnWords(units, request, facts), request, facts),
             source: 'model',
             documents,
             deployment: value.c_deploy,
@@ -251,7 +271,7 @@ async function askForNotes(
 /** Notes that copy the example or repeat themselves lead the next answer astray; long ones are cut. */
 function usableNotes(text: string): string {
   const astray = tripwire.test(text) || createWatchdog().push(text) !== undefined
-  return astray ? '' : plainText(text.trim(), 1200)
+  return astray ? '' : faithfulText(text.trim(), 1200)
 }
 
 /** Says of an answer with faults that the plan was made from it. */
@@ -275,19 +295,19 @@ function asUnits(value: unknown, text: string): UnitsAnswer {
 }
 
 function documentGoal(request: string, units: readonly Unit[]): string {
-  const asked = sentencesOf(request).filter(isAboutDocuments).join(' ')
+  const asked = joinedAll(sentencesOf(request).filter(isAboutDocuments))
   const made = units.map((unit) => `- ${unit.goal} (${unit.files.join(', ')})`).join('\n')
   const routes = isAboutRoutes(request)
     ? ' Name every route with its method, what it takes and what it answers.'
     : ''
   const wanted = asked || 'Say in the README what was added and how to use it.'
-  return plainText(`${wanted}${routes}\nWhat was made:\n${made}`, 4000)
+  return faithfulText(`${wanted}${routes}\nWhat was made:\n${made}`, 4000)
 }
 
 function documentFiles(input: PlanInput): string[] {
   const { files } = input.facts
   const readme = files.find((path) => /^readme(?:\.\w+)?$/i.test(path)) ?? 'README.md'
-  const named = documentPathsOf(input.spec.request).filter(
+  const named = documentPathsOf(input.spec.request, files).filter(
     (path) => isDocument(path) && path.toLowerCase() !== readme.toLowerCase(),
   )
   return [readme, ...named].slice(0, 6)

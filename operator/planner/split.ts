@@ -1,10 +1,11 @@
 // Asking for other units in the place of one that failed.
 import type { Unit } from '../api/devrequest.ts'
-import { plainText } from '../api/plain-text.ts'
+import { faithfulText } from '../api/faithful-text.ts'
 import { ModelError } from '../models/errors.ts'
 import type { ModelProfile } from '../models/profile.ts'
 import { decide, type Asker } from '../models/verbs.ts'
 import type { RepositoryFacts } from './facts.ts'
+import { longestText, withOwnWords } from './own-words.ts'
 import type { TranscriptEntry } from './plan.ts'
 import { splitQuestion, unitsAnswer, unitsSchema } from './questions.ts'
 import { checkUnits, withSentences } from './units.ts'
@@ -58,7 +59,9 @@ async function ask(
       text: answer.text,
       outcome: splits ? problems.join('; ') || 'used' : 'it splits nothing',
     })
-    return splits ? withFiles(withSentences(units, text), unit.files) : undefined
+    return splits
+      ? withFiles(withSentences(withOwnWords(units, text, facts), text, facts), unit.files)
+      : undefined
   } catch (error) {
     if (!(error instanceof ModelError) || error.retryable) throw error
     if (error.code === 'Cancelled') throw error
@@ -81,7 +84,7 @@ function withFiles(parts: readonly Part[], files: readonly string[]): readonly P
 function byFiles({ goal, files, doneWhen }: FailedUnit): readonly Part[] | undefined {
   if (files.length < 2) return undefined
   return files.map((file) => ({
-    goal: plainText(`Only ${file} of this: ${goal}`, 2000),
+    goal: faithfulText(`Only ${file} of this: ${goal}`, longestText),
     files: [file],
     doneWhen,
   }))

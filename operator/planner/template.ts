@@ -1,15 +1,16 @@
 // Units without a model: for models too weak to be asked, and when no answer could be used.
 import type { Unit } from '../api/devrequest.ts'
-import { plainText } from '../api/plain-text.ts'
+import { faithfulText } from '../api/faithful-text.ts'
 import type { RepositoryFacts } from './facts.ts'
 import { defaultFile } from './language.ts'
-import { codePathsOf, isAboutDocuments, mentionsOf, sentencesOf } from './mentions.ts'
+import { codePathsOf, mentionsOf } from './mentions.ts'
 import { label, unitName } from './names.ts'
+import { joinedAll, longestText, withOwnWords } from './own-words.ts'
 import { mostUnits } from './questions.ts'
 import { isTest } from './language.ts'
 import { meantPath } from './paths.ts'
+import { isAboutDocuments, sentencesOf } from './sentences.ts'
 
-const longestText = 2000
 const mostFiles = 6
 
 /** The whole request as one unit. */
@@ -18,7 +19,7 @@ export function oneUnit(request: string, facts: RepositoryFacts): Unit {
   const functions = functionsOf(request)
   const wanted = label(functions[0] ?? firstWords(request), 30) || 'unit'
   const files = named.length > 0 ? named : [defaultFile(wanted, facts.language, facts.files)]
-  const goal = plainText(request.trim(), longestText) || wanted
+  const goal = faithfulText(request.trim(), longestText) || wanted
   const doneWhen = codeText(request) || goal
   return { name: unitName({ goal, files }, new Set()), goal, files, doneWhen }
 }
@@ -36,7 +37,7 @@ export function unitsByName(request: string, facts: RepositoryFacts): Unit[] {
         }))
   if (parts.length < 2) return [oneUnit(request, facts)]
   const taken = new Set<string>()
-  return parts.map(({ file, word }) => {
+  const units = parts.map(({ file, word }) => {
     const about = partAbout(
       request,
       word,
@@ -47,10 +48,11 @@ export function unitsByName(request: string, facts: RepositoryFacts): Unit[] {
     taken.add(name)
     return { ...unit, name, doneWhen: about }
   })
+  return withOwnWords(units, request, facts)
 }
 
 function filesOf(request: string, facts: RepositoryFacts): string[] {
-  return codePathsOf(request)
+  return codePathsOf(request, facts.files)
     .map((path) => meantPath(path, facts.files))
     .filter((path) => !isTest(path))
 }
@@ -70,14 +72,12 @@ function partAbout(request: string, word: string, others: readonly string[]): st
     else if (names.length > 1) return names.includes(word)
     return current === word && !isAboutDocuments(sentence)
   })
-  return plainText(mine.join(' '), longestText) || word
+  return faithfulText(joinedAll(mine), longestText) || word
 }
 
 function codeText(request: string): string {
-  const text = sentencesOf(request)
-    .filter((sentence) => !isAboutDocuments(sentence))
-    .join(' ')
-  return plainText(text || request.trim(), longestText)
+  const text = joinedAll(sentencesOf(request).filter((sentence) => !isAboutDocuments(sentence)))
+  return faithfulText(text || request.trim(), longestText)
 }
 
 function firstWords(request: string): string {

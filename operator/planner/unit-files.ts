@@ -2,7 +2,8 @@ import { plainLine } from '../api/plain-text.ts'
 import type { RepositoryFacts } from './facts.ts'
 import { extensionOf, isDocument, isPlausible, isTest } from './language.ts'
 import { codePathsOf, namesPath } from './mentions.ts'
-import { clashOf, isHidden, meantPath, safePath } from './paths.ts'
+import { pathRule } from '../api/schema.ts'
+import { clashOf, isHidden, isOrdinary, meantPath, safePath } from './paths.ts'
 
 /** What a model meant by a file: one to write, one that others write (tests, documents), or none and why. */
 export type MeantFile =
@@ -19,14 +20,19 @@ const bareNames = new Set(['Makefile', 'Dockerfile', 'Containerfile', 'Procfile'
  * never below a file, of the repository, the request or an earlier file of the same answer.
  */
 export function fileReader(request: string, facts: RepositoryFacts): (raw: string) => MeantFile {
-  const known = [...facts.files, ...codePathsOf(request)]
+  const known = [...facts.files, ...codePathsOf(request, facts.files)]
   const places = new Set(known)
   const none = (problem: string): MeantFile => ({ kind: 'none', problem })
   return (raw) => {
     const shown = plainLine(raw, 80) || 'an empty text'
     const safe = safePath(raw)
-    if (safe === undefined || (safe.includes(' ') && !known.includes(safe))) {
-      return none(`${shown} is no path of a file in the repository`)
+    if (safe === undefined) {
+      return none(`${shown} is no path of a file in the repository; ${pathRule}`)
+    }
+    if (!isOrdinary(safe) && !known.includes(meantPath(safe, known))) {
+      return none(
+        `${shown} is no path of a file in the repository, and the request does not name it`,
+      )
     }
     if (clashOf(safe, places)?.startsWith(`${safe}/`)) return none(`${safe} is a folder`)
     const path = withExtension(meantPath(rightExtension(safe, facts), known), facts, known)

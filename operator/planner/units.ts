@@ -1,18 +1,14 @@
 import type { Unit } from '../api/devrequest.ts'
-import { plainLine, plainText } from '../api/plain-text.ts'
+import { faithfulLine, faithfulText } from '../api/faithful-text.ts'
 import type { RepositoryFacts } from './facts.ts'
 import { isTest } from './language.ts'
-import {
-  codePathsOf,
-  isAboutDocuments,
-  mentionsOf,
-  missingFrom,
-  sentencesOf,
-  type Mention,
-} from './mentions.ts'
+import { codePathsOf, mentionsOf, missingFrom, type Mention } from './mentions.ts'
 import { unitName } from './names.ts'
+import { joined, longestText, subjects } from './own-words.ts'
+import { ownersOf } from './owners.ts'
 import { meantPath } from './paths.ts'
 import { tripwire, type UnitsAnswer } from './questions.ts'
+import { isAboutDocuments, sentencesOf, sentencesWithPlaces } from './sentences.ts'
 import { fileReader } from './unit-files.ts'
 
 /** Units made from an answer; `problems` are for another try, and empty units mean that nothing could be used. */
@@ -21,7 +17,6 @@ export interface CheckedUnits {
   readonly problems: readonly string[]
 }
 
-const longestText = 2000
 const mostFiles = 6
 
 /**
@@ -49,8 +44,8 @@ export function checkUnits(
       if (meant.kind === 'none') problems.push(`unit ${number}: ${meant.problem}`)
       else if (meant.kind === 'file' && !files.includes(meant.path)) files.push(meant.path)
     }
-    const goal = plainLine(proposal.a_goal, longestText)
-    const doneWhen = plainLine(proposal.c_done_when, longestText)
+    const goal = faithfulLine(proposal.a_goal, longestText)
+    const doneWhen = faithfulLine(proposal.c_done_when, longestText)
     if (tripwire.test(`${goal} ${doneWhen} ${files.join(' ')}`)) {
       problems.push(`unit ${number}: it is copied from the example; use the request only`)
     } else if (goal === '') problems.push(`unit ${number}: a_goal is empty`)
@@ -76,7 +71,7 @@ export function checkUnits(
     places.push(-1)
   }
   const units = named(drafts)
-  const missing = missingFrom(mentionsOf(text), units.map(textOf)).filter(
+  const missing = missingFrom(mentionsOf(text, facts.files), units.map(textOf)).filter(
     (mention) => mention.kind === 'path' || mention.kind === 'identifier',
   )
   for (const mention of missing)
@@ -105,7 +100,7 @@ function merge(into: Draft, twin: Draft, place: number): void {
     if (!into.files.includes(file) && into.files.length < mostFiles) into.files.push(file)
   }
   if (!into.doneWhen.includes(twin.doneWhen)) {
-    into.doneWhen = plainLine(`${into.doneWhen} ${twin.doneWhen}`, longestText)
+    into.doneWhen = faithfulLine(`${into.doneWhen} ${twin.doneWhen}`, longestText)
   }
   for (const after of twin.after) if (after < place) into.after.add(after)
 }
@@ -122,66 +117,53 @@ function named(drafts: readonly Draft[]): Unit[] {
   })
 }
 
-function textOf(unit: Unit): string {
+function textOf(unit: Pick<Unit, 'goal' | 'files' | 'doneWhen'>): string {
   return `${unit.goal}\n${unit.doneWhen}\n${unit.files.join('\n')}`
 }
 
 /**
- * Adds what no unit covers to the unit it has most words in common with: sentences of the request, and the code files it
- * names. What the request says about a thing is what tests are written from, and a model's short version often loses the
- * examples; a file that no unit may write is never written.
+ * Adds what no unit covers to the unit it belongs to: sentences of the request, and the code files it names. What the
+ * request says about a thing is what tests are written from, and a model's short version often loses it; a file that no
+ * unit may write is never written.
  */
 export function addMissing(
   units: readonly Unit[],
   request: string,
-  facts: Pick<RepositoryFacts, 'files'>,
+  facts: Pick<RepositoryFacts, 'files' | 'symbols'>,
 ): Unit[] {
-  const missing = missingFrom(mentionsOf(request), units.map(textOf))
+  const missing = missingFrom(mentionsOf(request, facts.files), units.map(textOf))
   const result = units.map((unit) => ({ ...unit, files: [...unit.files] }))
+  const owners = ownersOf(units, facts)
+  const sentences = sentencesOf(request)
   for (const { kind, text } of missing) {
-    const path = kind === 'path' ? codePathsOf(text)[0] : undefined
+    const path = kind === 'path' ? codePathsOf(text, facts.files)[0] : undefined
     if (path === undefined || isTest(path)) continue
-    const sentence = sentencesOf(request).find((one) => one.includes(text)) ?? text
-    const target = closest(result, sentence)
+    const sentence = sentences.find((one) => one.includes(text)) ?? text
+    const target = result[owners.closest(sentence)]
     if (target !== undefined && target.files.length < mostFiles) {
       target.files.push(meantPath(path, facts.files))
     }
   }
-  return withSentences(result, request, missing)
+  return withSentences(result, request, facts, missing)
 }
 
-/** Adds the sentences of a text with something that no unit mentions, each to the unit it is closest to. */
-export function withSentences(
-  units: readonly Unit[],
+/** Adds the sentences of a text with something that no unit mentions, each to the unit it is about. */
+export function withSentences<T extends Pick<Unit, 'goal' | 'files' | 'doneWhen'>>(
+  units: readonly T[],
   text: string,
-  missing: readonly Mention[] = missingFrom(mentionsOf(text), units.map(textOf)),
-): Unit[] {
+  facts: Pick<RepositoryFacts, 'files' | 'symbols'>,
+  missing: readonly Mention[] = missingFrom(mentionsOf(text, facts.files), units.map(textOf)),
+): T[] {
   const result = units.map((unit) => ({ ...unit }))
-  for (const sentence of sentencesOf(text)) {
-    if (isAboutDocuments(sentence)) continue
-    const lost = missing.some((mention) => sentence.includes(mention.text))
-    const target = lost ? closest(result, sentence) : undefined
-    if (target === undefined || target.doneWhen.includes(sentence)) continue
-    const longer = plainText(`${target.doneWhen} ${sentence}`, Infinity)
+  const owners = ownersOf(units, facts)
+  const about = subjects(text, owners)
+  for (const sentence of sentencesWithPlaces(text)) {
+    if (isAboutDocuments(sentence.text)) continue
+    if (!missing.some((mention) => sentence.text.includes(mention.text))) continue
+    const target = result[owners.ofSentence(sentence.text, about.get(sentence.at))]
+    if (target === undefined || target.doneWhen.includes(sentence.text)) continue
+    const longer = joined(target.doneWhen, faithfulText(sentence.text, Infinity))
     if (longer.length <= longestText) target.doneWhen = longer
   }
   return result
-}
-
-function closest<T extends Unit>(units: readonly T[], sentence: string): T | undefined {
-  const words = wordsOf(sentence)
-  let best: { readonly unit: T; readonly score: number } | undefined
-  for (const unit of units) {
-    const own = wordsOf(textOf(unit))
-    // `wraps` and `wrapLines` are about `wrap`.
-    const score = words.filter((word) =>
-      own.some((other) => word.startsWith(other) || other.startsWith(word)),
-    ).length
-    if (best === undefined || score > best.score) best = { unit, score }
-  }
-  return best?.unit
-}
-
-function wordsOf(text: string): string[] {
-  return [...new Set(text.toLowerCase().match(/[a-z0-9]{4,}/g))]
 }

@@ -28,7 +28,7 @@ const neverWritten =
 const dnsLabel = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/
 /** A title may end with what its goal begins with: letters, digits and blanks, and not many. */
 const titles =
-  /^(?:Prepare the branch|Review the (?:security of the )?change|Document the (?:change|API)|Close the branch|Run the tests of [-a-z0-9]+|Write (?:tests for )?[\w.@+/ -]+(?:: [\p{L}\p{N}][\p{L}\p{N} '-]{2,58}(?:\.\.\.)?)?)$/u
+  /^(?:Prepare the branch|Review the (?:security of the )?change|Document the (?:change|API)|Close the branch|Run the tests of [-a-z0-9]+|Write (?:tests for )?[\p{L}\p{M}\p{Nd}_.@+,=~$()[\]/ -]+(?:\.\.\.)?(?:: [\p{L}\p{N}][\p{L}\p{N} '-]{2,58}(?:\.\.\.)?)?)$/u
 
 /** The rules that a plan breaks, as sentences; empty for every plan that the planner may make. */
 export function brokenRules(plan: Plan, made: PlannedFor): readonly string[] {

@@ -57,7 +57,14 @@ function* objectTexts(text: string): Generator<[JsonPlace, string]> {
   const open = text.indexOf('{')
   const missing = open === -1 ? '' : missingEnd(text.slice(open))
   // Half an answer does not follow a schema that wants every key; only a whole one is completed here.
-  if (missing !== '') yield ['unclosed', text.slice(open).trimEnd().replace(/`+$/, '') + missing]
+  if (missing !== '')
+    yield [
+      'unclosed',
+      text
+        .slice(open)
+        .trimEnd()
+        .replace(/(?<!`)`+$/, '') + missing,
+    ]
 }
 
 function balancedEnd(text: string, start: number): number | undefined {
@@ -74,12 +81,12 @@ function missingEnd(text: string): string {
   const open: string[] = []
   let quotes = 0
   for (const [, char] of outsideStrings(text, 0)) {
-    if (char === '{') open.unshift('}')
-    else if (char === '[') open.unshift(']')
+    if (char === '{') open.push('}')
+    else if (char === '[') open.push(']')
     else if (char === '"') quotes++
-    else if ((char === '}' || char === ']') && open.shift() !== char) return ''
+    else if ((char === '}' || char === ']') && open.pop() !== char) return ''
   }
-  return quotes % 2 === 0 ? open.join('') : ''
+  return quotes % 2 === 0 ? open.toReversed().join('') : ''
 }
 
 /** The characters that stand outside of strings, and the quotes themselves. */
@@ -96,6 +103,8 @@ function* outsideStrings(text: string, start: number): Generator<[number, string
 }
 
 const longestLenient = 20_000
+/** Deeper than any schema of ours; the YAML parser takes twice as long for each brace in a brace. */
+const deepestLenient = 10
 
 /**
  * JSON; else, for what begins like an object, YAML, whose flow style takes what small models write for JSON: single
@@ -106,13 +115,41 @@ function parseObject(text: string): Readonly<Record<string, unknown>> | undefine
     const value: unknown = JSON.parse(text)
     return isRecord(value) ? value : undefined
   } catch {
-    if (!text.startsWith('{') || text.length > longestLenient) return undefined
+    const tooMuch = text.length > longestLenient || depthOf(text) > deepestLenient
+    if (!text.startsWith('{') || tooMuch) return undefined
   }
   try {
-    const plain = text.replaceAll('\\_', '_').replace(/(^|[\s,{[])\/\/[^\n"]*$/gm, '$1')
+    const plain = withoutComments(text.replaceAll('\\_', '_'))
     const value: unknown = parse(plain, { maxAliasCount: 0, logLevel: 'error' })
     return isRecord(value) ? value : undefined
   } catch {
     return undefined
   }
+}
+
+/** Without the comments at the ends of lines: two slashes that begin a word, with no quote behind them. */
+function withoutComments(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => {
+      const from = line.lastIndexOf('"') + 1
+      const comment = line.slice(from).search(/(?<![^\s,{[])\/\//)
+      const at = from + comment
+      // Behind a quote directly it is part of what was quoted.
+      return comment === -1 || (at > 0 && !/[\s,{[]/.test(line[at - 1] ?? ''))
+        ? line
+        : line.slice(0, at)
+    })
+    .join('\n')
+}
+
+/** How deep brackets stand in brackets, whatever stands in strings. */
+function depthOf(text: string): number {
+  let depth = 0
+  let deepest = 0
+  for (const char of text) {
+    if (char === '{' || char === '[') deepest = Math.max(deepest, ++depth)
+    else if (char === '}' || char === ']') depth--
+  }
+  return deepest
 }

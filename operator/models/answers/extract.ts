@@ -3,8 +3,10 @@ import type { FencedBlock } from '../../api/agent-protocol.ts'
 import { withoutThinking } from './thinking.ts'
 
 /** Models indent a fence with the list it stands in; its text is indented as far. */
-const fenceLine = /^( {0,8})(`{3,}|~{3,})\s*([^`]*)$/
+const fenceLine = /^( {0,8})(`{3,}|~{3,})([^`]*)$/
 const deepestInText = 3
+/** A block of Markdown that wraps others is one level; texts full of opening fences have as many as lines. */
+const deepestMarkdown = 3
 /** Ends of turns, which servers with a wrong template let through. */
 const templateMark = /^(?:<\|\w+\|>|<\/s>|<EOT>)/
 const pathLike = /^(?:[\w.@+-]+\/)*[\w.@+-]*\.[A-Za-z0-9]{1,8}$|^(?:[\w.@+-]+\/)+[\w.@+-]+$/
@@ -18,6 +20,10 @@ const longestPath = 250
  * path, the blocks in it follow it: some models wrap their whole answer.
  */
 export function extractBlocks(answer: string): FencedBlock[] {
+  return blocksIn(answer, 0)
+}
+
+function blocksIn(answer: string, depth: number): FencedBlock[] {
   const lines = withoutThinking(answer).split(/\r?\n/)
   const blocks: FencedBlock[] = []
   let before = ''
@@ -42,7 +48,9 @@ export function extractBlocks(answer: string): FencedBlock[] {
       ...(info.language === undefined ? {} : { language: info.language }),
       text,
     })
-    if (markdown && path === undefined) blocks.push(...extractBlocks(text))
+    if (markdown && path === undefined && depth < deepestMarkdown) {
+      blocks.push(...blocksIn(text, depth + 1))
+    }
     index = end
     before = ''
   }
@@ -113,7 +121,9 @@ function pathOfLine(line: string): string | undefined {
 }
 
 function asPath(word: string): string | undefined {
-  const path = word.trim().replace(/^[*`"'(<:#]+|[*`"')>:,]+$/g, '')
+  const trimmed = word.trim()
+  if (trimmed.length > longestPath + 20) return undefined
+  const path = trimmed.replace(/^[*`"'(<:#]+|[*`"')>:,]+$/g, '')
   if (path.length > longestPath) return undefined
   return pathLike.test(path) || bareNames.has(path) ? path : undefined
 }

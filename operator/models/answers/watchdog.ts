@@ -44,7 +44,7 @@ export function createWatchdog(limits: WatchdogLimits = defaults): Watchdog {
 
 function longestBlank(piece: string): number {
   if (piece.length < 64) return 0
-  return Math.max(0, ...(piece.match(/\s{64,}/g) ?? []).map((run) => run.length))
+  return (piece.match(/\s{64,}/g) ?? []).reduce((most, run) => Math.max(most, run.length), 0)
 }
 
 function repeats(tail: string, limits: WatchdogLimits): boolean {
