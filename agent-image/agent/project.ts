@@ -6,15 +6,13 @@ import { isTestPath } from '../../operator/api/test-paths.ts'
 export { isTestPath }
 
 export type Language = 'node' | 'python' | 'unknown'
-/** How Node reads a file of JavaScript or TypeScript. */
-export type ModuleKind = 'module' | 'commonjs'
 
 /** A package.json and what it says. */
 export interface NodePackage {
   /** Its folder; empty for the project's own. */
   readonly folder: string
   /** `type`; undefined without one, in which case Node looks at each file. */
-  readonly type: ModuleKind | undefined
+  readonly type: 'module' | 'commonjs' | undefined
   readonly scripts: Readonly<Record<string, string>>
   /** Names of everything it depends on. */
   readonly dependencies: readonly string[]
@@ -49,7 +47,7 @@ const nodeName = /(^|\/)([^/]+[.\-_](test|spec)|test-[^/]+|tests?)\.[mc]?[jt]s$/
 const pythonName = /(^|\/)(test_[^/]*|[^/]*_test|tests)\.py$/
 /** What a file in a folder of tests has when it is no helper. */
 const callsTests =
-  /\b(?:test|it|describe|suite)(?:\.\w+)?\s*\(|node:test|\bunittest\b|^\s*(?:async )?def test|^class Test/m
+  /\b(?:test|it|describe|suite)(?:\.\w{1,20})?[ \t]{0,8}\(|node:test|\bunittest\b|^[ \t]{0,40}(?:async )?def test|^class Test/m
 
 /** Detects language and tests from the files of a commit. Reads files in folders of tests to tell tests from helpers. */
 export async function detectProject(files: readonly string[], read: ReadFiles): Promise<Project> {
@@ -80,21 +78,6 @@ export function packageOf(
   path: string,
 ): NodePackage | undefined {
   return packages.find(({ folder }) => folder === '' || path.startsWith(`${folder}/`))
-}
-
-/** How Node reads a file: by its name, its package, its text, and for a new file by what its neighbours are. */
-export function moduleKindAt(
-  project: Pick<Project, 'packages' | 'files'>,
-  path: string,
-  text: string | undefined,
-): ModuleKind {
-  if (/\.m[jt]s$/.test(path)) return 'module'
-  if (/\.c[jt]s$/.test(path)) return 'commonjs'
-  const type = packageOf(project, path)?.type
-  if (type !== undefined) return type
-  return text !== undefined && /^\s*(?:module\.)?exports\b|\brequire\(/m.test(text)
-    ? 'commonjs'
-    : 'module'
 }
 
 /** The language of one file, by its name: one that a runner of ours can load. */

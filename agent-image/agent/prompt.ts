@@ -18,6 +18,7 @@
 // Purposes: spec.write, spec.repair, code.write, code.repair, fix.write, fix.repair, review.findings, document.write.
 // A fresh sample has the purpose of a first try (`….write`); it differs by temperature and seed.
 import type { Assignment, PromptSection } from '../../operator/api/agent-protocol.ts'
+import { cutText } from '../../operator/api/faithful-text.ts'
 import { languageOf } from './project.ts'
 
 const requestLimit = 2000
@@ -35,7 +36,7 @@ export function opening(
     ...(file === undefined ? [] : [`Language: ${languageWords(file, commonjs)}`]),
   ]
   return [
-    section('Request', cut(assignment.requestText, requestLimit)),
+    section('Request', cutText(assignment.requestText, requestLimit)),
     section(
       'Unit',
       `Unit: ${assignment.unit ?? 'all'}\nTask: ${assignment.action}\nGoal: ${assignment.goal}`,

@@ -45,6 +45,7 @@ export async function checkCodeCase(one: CodeCase, model: SpeakingModel): Promis
       spec: undefined,
       baseline: passing,
       deciders: { specs: new Map(), related: new Set() },
+      habits: { kindOf: () => 'module', imports: new Set() },
       project,
     },
     how,

@@ -1,10 +1,11 @@
 // One candidate of a coding task: asking for its files, and finding out how good it is.
+import { cutText } from '../../../operator/api/faithful-text.ts'
 import type { PromptSection, Purpose } from '../../../operator/api/agent-protocol.ts'
 import { factsIn } from '../code/read-code.ts'
 import { chooseBlock } from '../edit/choose-block.ts'
 import { refuse } from '../edit/guards.ts'
 import { symbolsOf } from '../edit/symbols.ts'
-import { isTestPath, languageOf, moduleKindAt } from '../project.ts'
+import { isTestPath, languageOf } from '../project.ts'
 import {
   coderRole,
   currentText,
@@ -80,7 +81,7 @@ async function writeFile(
       system: coderRole(path),
       sections: [
         ...opening(assignment, path, purpose, {
-          commonjs: moduleKindAt(goal.project, path, before) === 'commonjs',
+          commonjs: goal.habits.kindOf(path) === 'commonjs',
         }),
         ...optionalSection(
           'Tests',
@@ -109,6 +110,7 @@ async function writeFile(
     facts: await factsIn(context.runner, path, chosen.text, { signal }),
     factsBefore:
       earlier === undefined ? undefined : await factsIn(context.runner, path, earlier, { signal }),
+    projectImports: goal.habits.imports,
     allowed: goal.files,
     requested: `${assignment.requestText} ${assignment.goal} ${before ?? ''}`,
     mayShrink: /\b(remove|delete|drop|shorten|simplify|split|replace|rewrite)\b/i.test(
@@ -151,6 +153,8 @@ async function otherFiles(
   }
   for (const sibling of context.assignment.siblings.slice(0, 4))
     if (sibling.unit !== context.assignment.unit)
-      parts.push(`(unit ${sibling.unit}, ${sibling.files.join(', ')}: ${cut(sibling.goal, 160)})`)
+      parts.push(
+        `(unit ${sibling.unit}, ${sibling.files.join(', ')}: ${cutText(sibling.goal, 160)})`,
+      )
   return cut(parts.join('\n'), 2500)
 }

@@ -21,7 +21,8 @@ export async function checkCandidate(
     activity(`try ${number}: the files are as they were`)
     return rejected(changes, 'The answer gives the files back as they were. Change them.', [], -2)
   }
-  const syntax = await runner.syntax(changes, { signal })
+  const { kindOf } = goal.habits
+  const syntax = await runner.syntax(changes, { signal, kindOf })
   if (syntax !== undefined) {
     activity(`try ${number}: ${syntax.file} has a syntax error`)
     const problem = `Syntax error in ${syntax.file}:\n${syntax.message}`

@@ -3,7 +3,7 @@ import { factsIn } from '../code/read-code.ts'
 import { TaskFailure } from '../failure.ts'
 import type { Outcome } from '../outcome.ts'
 import { codeFiles, findSpec, type Project } from '../project.ts'
-import { nextTry } from '../tries.ts'
+import { nextTry, whyEnded } from '../tries.ts'
 import { evidenceOf, unusableAnswer } from '../verify/digest.ts'
 import { judgeRuns, withSpecRules } from '../verify/judge-runs.ts'
 import { holdBack } from '../verify/spec-text.ts'
@@ -11,6 +11,7 @@ import type { Changes } from '../workspace.ts'
 import { tryOnce } from './candidate.ts'
 import type { Candidate, CodingGoal } from './coding-goal.ts'
 import { decidersFor } from './deciders.ts'
+import { habitsOf } from './habits.ts'
 import {
   countsOf,
   deliver,
@@ -52,7 +53,8 @@ export const code: Pipeline = async (context) => {
         evidence: [evidenceOf(baseline, '')],
       }
   }
-  return seek(context, { purpose: 'code', files, spec, baseline, deciders, project })
+  const habits = await habitsOf(context, project, files)
+  return seek(context, { purpose: 'code', files, spec, baseline, deciders, project, habits })
 }
 
 /** The tests as they are before the change. Throws `TaskFailure` ChecksFailed when that run cannot be believed. */
@@ -125,7 +127,7 @@ async function giveUp(
     const last = tried.at(-1)?.problem ?? 'it was never asked'
     return {
       verdict: 'ChecksFailed',
-      summary: `None of ${tried.length} answers could be used.`,
+      summary: `None of ${tried.length} answers could be used (${whyEnded(context.assignment, tried) ?? 'stopped'}).`,
       evidence: tried.map(({ problem }, index) => unusableAnswer(index + 1, problem)),
       failure: { reason: 'OutputUnusable', message: `The last answer: ${last}` },
     }
@@ -133,7 +135,7 @@ async function giveUp(
   const commit = await deliver(context, best.changes, context.assignment.title, 'ChecksFailed')
   return {
     verdict: 'ChecksFailed',
-    summary: `None of ${tried.length} tries passed the checks; the best one is kept on ${context.assignment.taskBranch}.`,
+    summary: `None of ${tried.length} tries passed the checks (${whyEnded(context.assignment, tried) ?? 'stopped'}); the best one is kept on ${context.assignment.taskBranch}.`,
     commit,
     files: [...best.changes.keys()],
     evidence: best.evidence,

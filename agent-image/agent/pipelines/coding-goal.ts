@@ -7,6 +7,7 @@ import type { Deciders } from '../verify/judge-runs.ts'
 import type { HeldBack } from '../verify/spec-text.ts'
 import type { TestRun } from '../verify/test-run.ts'
 import type { Changes } from '../workspace.ts'
+import type { Habits } from './habits.ts'
 
 /** What a coding task works towards; the same for all its tries. */
 export interface CodingGoal {
@@ -22,6 +23,7 @@ export interface CodingGoal {
   readonly baseline: TestRun
   readonly deciders: Deciders
   readonly project: Project
+  readonly habits: Habits
 }
 
 /** A candidate and what is known about it. */

@@ -182,7 +182,7 @@ export function proseProblem(
   if (text.split(/\s+/).length > mostWords) return `The text has more than ${mostWords} words.`
   if (text.includes('```') || text.includes('<!--')) return 'The text has code blocks or comments.'
   if (hasHiddenCharacters(text)) return 'The text has characters that nobody sees.'
-  if (/<\/?[a-z][^>]*>/i.test(text)) return 'The text has HTML.'
+  if (/<\/?[a-z][^<>]{0,200}>/i.test(text)) return 'The text has HTML.'
   if (/\]\(|\b(?!https?:\/\/(?:localhost|127\.0\.0\.1)\b)[a-z]+:\/\//i.test(text))
     return 'The text has links.'
   if (findSecret(text) || findOmission(text) !== undefined) return 'The text has placeholders.'

@@ -2,6 +2,7 @@
 import { codeFiles, isTestPath, languageOf } from '../project.ts'
 import { baselineOf, seek } from './code.ts'
 import { decidersFor } from './deciders.ts'
+import { habitsOf } from './habits.ts'
 import { type Pipeline, projectAt, unwritable } from './pipeline.ts'
 
 /** Rewrites the files of the task such that no test breaks. Without files, those the request has changed, at most three. */
@@ -21,5 +22,7 @@ export const fix: Pipeline = async (context) => {
   const specs = assignment.specs.map(({ path }) => path)
   const deciders = await decidersFor(context, project, specs, files)
   const baseline = await baselineOf(context, project)
-  return seek(context, { purpose: 'fix', files, spec: undefined, baseline, deciders, project })
+  const habits = await habitsOf(context, project, files)
+  const spec = undefined
+  return seek(context, { purpose: 'fix', files, spec, baseline, deciders, project, habits })
 }

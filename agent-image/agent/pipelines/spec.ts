@@ -1,4 +1,5 @@
 // Tests before the code: written from what is asked, checked by running them where the code does not exist.
+import { cutText } from '../../../operator/api/faithful-text.ts'
 import type { Purpose } from '../../../operator/api/agent-protocol.ts'
 import type { CodeFacts } from '../code/facts.ts'
 import { moduleKinds } from '../code/module-kind.ts'
@@ -8,8 +9,8 @@ import { chooseBlock, cleanPath } from '../edit/choose-block.ts'
 import { refuse } from '../edit/guards.ts'
 import { symbolsOf } from '../edit/symbols.ts'
 import { codeFiles, languageOf, type Project, specPath } from '../project.ts'
-import { cut, fenceWord, opening, optionalSection, section, testerRole } from '../prompt.ts'
-import { hashEdit, nextTry, type TriedCandidate } from '../tries.ts'
+import { fenceWord, opening, optionalSection, section, testerRole } from '../prompt.ts'
+import { hashEdit, nextTry, type TriedCandidate, whyEnded } from '../tries.ts'
 import { digestOf, evidenceOf, signatureOf, unusableAnswer } from '../verify/digest.ts'
 import { withSpecRules } from '../verify/judge-runs.ts'
 import { specProblems } from '../verify/spec-gate.ts'
@@ -87,7 +88,7 @@ export const spec: Pipeline = async (context) => {
   }
   return {
     verdict: 'ChecksFailed',
-    summary: `None of ${tried.length} answers was a usable test file.`,
+    summary: `None of ${tried.length} answers was a usable test file (${whyEnded(assignment, tried) ?? 'stopped'}).`,
     evidence: tried.map((entry, index) =>
       entry.run === undefined
         ? unusableAnswer(index + 1, entry.problem)
@@ -124,7 +125,7 @@ async function tryOnce(
             .slice(0, 4)
             .map(
               (sibling) =>
-                `(unit ${sibling.unit}, ${sibling.files.join(', ')}: ${cut(sibling.goal, 160)})`,
+                `(unit ${sibling.unit}, ${sibling.files.join(', ')}: ${cutText(sibling.goal, 160)})`,
             )
             .join('\n'),
         ),
@@ -198,7 +199,7 @@ async function judge(
     )
   for (const from of imports.unknown) problems.push(`There is no file or package ${from}.`)
   if (problems.length > 0) return rejected(text, problems.join('\n'))
-  const syntax = await runner.syntax(new Map([[path, text]]), { signal })
+  const syntax = await runner.syntax(new Map([[path, text]]), { signal, kindOf: () => 'module' })
   if (syntax !== undefined) return rejected(text, `Syntax error:\n${syntax.message}`)
 
   const before = new Map<string, string>()

@@ -1,17 +1,22 @@
 // Runs a project's tests in the sandbox with our own runners, and believes nothing but their sealed reports.
 import { randomBytes } from 'node:crypto'
 import { dirname, join } from 'node:path'
+import type { ModuleKind } from '../code/module-kind.ts'
 import { type CodeReader, readCode } from '../code/read-code.ts'
+import { syntaxOf } from '../code/syntax.ts'
 import { languageOf, type NodePackage, type Project } from '../project.ts'
 import type { Sandbox } from '../sandbox-client.ts'
 import type { Changes, Workspace } from '../workspace.ts'
 import { reportPlaceholder } from '../../sandbox/exec-protocol.ts'
 import { frameworksOf } from './frameworks.ts'
-import { syntaxProblem, type SyntaxProblem } from './syntax.ts'
 import { type LoadLine, type ReadRun, readLoads, readReport, type TestRun } from './test-run.ts'
 import { testScriptOf } from './test-script.ts'
 
-export type { SyntaxProblem } from './syntax.ts'
+export interface SyntaxProblem {
+  readonly file: string
+  /** Where and what, in the parser's words. */
+  readonly message: string
+}
 
 type Waiting = { readonly signal: AbortSignal }
 
@@ -46,7 +51,10 @@ export interface Runner extends CodeReader {
     commit?: string,
   ): Promise<TestRun>
   /** What is wrong with the syntax of `changes`; undefined when nothing is. */
-  syntax(changes: Changes, options: Waiting): Promise<SyntaxProblem | undefined>
+  syntax(
+    changes: Changes,
+    options: Waiting & { readonly kindOf?: (path: string) => ModuleKind },
+  ): Promise<SyntaxProblem | undefined>
   /**
    * Restores the work tree with `changes` on top and loads each of `paths` once, in a process of its own without
    * arguments. A module that throws has failed; one that ends its process or keeps a server open has loaded.
@@ -186,10 +194,10 @@ export function runnerFor(
     )
   }
 
+  // The attempt's own folder may not be there yet, and what is parsed needs nothing of it.
+  const where = { sandbox, assets, folder: dirname(dirname(workspace.root)) }
   return {
-    // The attempt's own folder may not be there yet, and what is read needs nothing of it.
-    read: (files, options) =>
-      readCode(files, { sandbox, assets, folder: dirname(dirname(workspace.root)) }, options),
+    read: (files, options) => readCode(files, where, options),
     async test(files, changes, options, commit) {
       await workspace.restore(changes, options, commit)
       const runs: TestRun[] = []
@@ -209,8 +217,12 @@ export function runnerFor(
       return merge(runs, altered, others)
     },
     async syntax(changes, options) {
-      await workspace.restore(changes, options)
-      return syntaxProblem(changes, workspace.root, sandbox, assets, options)
+      for (const [file, syntax] of await syntaxOf(changes, where, options))
+        if (syntax.kind === 'wrong') {
+          const line = syntax.line === undefined ? '' : `line ${syntax.line}: `
+          return { file, message: `${line}${syntax.message}` }
+        }
+      return undefined
     },
     async load(paths, changes, options) {
       await workspace.restore(changes, options)
