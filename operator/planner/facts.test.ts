@@ -65,3 +65,31 @@ test('a manifest that cannot be read is said, not thrown', async () => {
   const facts = await readFacts(readerOf({ 'package.json': '{' }), 'x', { signal })
   expect(facts.manifest).toBe('package.json (cannot be read)')
 })
+
+test.each<[string, Record<string, string>, RegExp[]]>([
+  ['nothing but node:test', { 'package.json': '{}', 'test/a.test.js': '' }, []],
+  ['a framework without tests', { 'package.json': '{"devDependencies":{"vitest":"2"}}' }, []],
+  [
+    'vitest',
+    {
+      'package.json': '{"devDependencies": {"vitest": "2"}}',
+      'src/a.test.ts': '',
+      'src/b.spec.ts': '',
+    },
+    [/names vitest, which is not installed in the agents: of 2 test files/],
+  ],
+  [
+    'jest and components',
+    { 'package.json': '{"devDependencies":{"jest":"29"}}', 'a.test.js': '', 'App.test.tsx': '' },
+    [/names jest.* of 1 test file /, /1 test file cannot be run.*App\.test\.tsx/],
+  ],
+  [
+    'Go',
+    { 'a_test.go': '', 'b_test.go': '' },
+    [/2 test files cannot be run.*a_test\.go, b_test\.go/],
+  ],
+])('what cannot be judged is said before the work: %s', async (_what, files, want) => {
+  const { unjudged = [] } = await readFacts(readerOf(files), 'anything', { signal })
+  expect(unjudged).toHaveLength(want.length)
+  for (const [at, pattern] of want.entries()) expect(unjudged[at]).toMatch(pattern)
+})

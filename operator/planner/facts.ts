@@ -1,4 +1,5 @@
 import { isRecord } from '../models/answers/schema.ts'
+import { isTestPath } from '../api/test-paths.ts'
 import { languageOf, isCode, isTest, type Language } from './language.ts'
 import { exportsOf } from './symbols.ts'
 
@@ -25,6 +26,8 @@ export interface RepositoryFacts {
   /** The first lines of the README. */
   readonly readme: string
   readonly symbols: readonly { readonly file: string; readonly names: readonly string[] }[]
+  /** Sentences about tests that the agents will not be able to run. */
+  readonly unjudged?: readonly string[]
 }
 
 const mostRead = 30
@@ -52,15 +55,41 @@ export async function readFacts(
     const names = exportsOf(path, await read(path))
     if (names.length > 0) symbols.push({ file: path, names })
   }
+  const manifest = await read(manifestPath)
   return {
     files,
+    unjudged: unjudgedTests(files, manifestPath === 'package.json' ? manifest : ''),
     truncated: tree.truncated,
     language: language ?? 'node',
     languageAssumed: language === undefined,
-    manifest: manifestLine(manifestPath, await read(manifestPath)),
+    manifest: manifestLine(manifestPath, manifest),
     readme: (await read(readmePath)).slice(0, readmeChars),
     symbols,
   }
+}
+
+const frameworks =
+  /"(vitest|jest|mocha|jasmine|ava|tap|uvu|qunit|karma|@playwright\/test|cypress)"\s{0,20}:/g
+const otherTests = /\.(?:[jt]sx|go|java|kt|rb|cs|swift|php|scala)$/
+
+/** What can be said before anything is run: test frameworks that are not there, and languages that have no runner. */
+function unjudgedTests(files: readonly string[], manifest: string): readonly string[] {
+  const tests = files.filter((path) => isTestPath(path) && isCode(path) && !otherTests.test(path))
+  const others = files.filter((path) => isTestPath(path) && otherTests.test(path))
+  const named = [...new Set([...manifest.matchAll(frameworks)].map(([, name]) => name ?? ''))]
+  const many = (count: number): string => (count === 1 ? '1 test file' : `${count} test files`)
+  return [
+    ...(named.length === 0 || tests.length === 0
+      ? []
+      : [
+          `package.json names ${named.join(', ')}, which is not installed in the agents: of ${many(tests.length)} only those that do without it can be run, and what the others say is not checked`,
+        ]),
+    ...(others.length === 0
+      ? []
+      : [
+          `${many(others.length)} cannot be run, because the agents have no runner for such files (${others.slice(0, 3).join(', ')}); what they say is not checked`,
+        ]),
+  ]
 }
 
 function manifestLine(path: string | undefined, text: string): string {

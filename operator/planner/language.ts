@@ -1,3 +1,5 @@
+import { isTestPath } from '../api/test-paths.ts'
+
 /** The languages whose projects work without packages; others are worked on as one of these. */
 export type Language = 'node' | 'python'
 
@@ -61,6 +63,7 @@ export function defaultFile(name: string, language: Language, files: readonly st
 /** Whether the path belongs to tests, which have tasks of their own: all that the agents take for a test, and more. */
 export function isTest(path: string): boolean {
   return (
+    isTestPath(path) ||
     /(?:^|\/)(?:tests?|__tests__|specs?)\//i.test(path) ||
     /(?:^|[/._-])(?:test|spec)\.[a-z]+$/i.test(path) ||
     /(?:^|\/)test-[^/]*\.[mc]?[jt]s$/.test(path) ||

@@ -90,6 +90,7 @@ export async function makePlan(input: PlanInput, options: PlanOptions): Promise<
   const warnings = [
     ...proposal.warnings,
     ...expansion.warnings,
+    ...(facts.unjudged ?? []),
     ...(proposal.source === 'person' ? [] : wordWarnings(proposal.units, input)),
     ...(facts.languageAssumed
       ? [
