@@ -27,6 +27,8 @@ export interface Content {
 export interface WorkTree {
   /** Absolute path of the folder. */
   readonly root: string
+  /** Makes the folder anew, with nothing in it. */
+  empty(): Promise<void>
   /** Empties the folder, whatever was done to it, and fills it with `content`. */
   layDown(content: Content, options: Waiting): Promise<void>
   /** Which of `paths` are no longer what `layDown` made of them. */
@@ -45,16 +47,20 @@ const holderMode = 0o2755
 export function workTreeIn(folder: string, git: Git, sandbox: Sandbox): WorkTree {
   const root = join(folder, 'tree')
   let filled: Content = { commit: '', listing: new Map(), changes: new Map() }
+  /** Both folders are made anew each time: what project code left in their place is gone, links and sockets, too. */
+  async function empty(): Promise<void> {
+    await removeTree(folder, sandbox)
+    await mkdir(folder)
+    // Where the volume's owner did not set the group, the kernel may refuse the set-group-ID: then the mode alone must do.
+    await chmod(folder, holderMode).catch(() => chmod(folder, 0o755))
+    await mkdir(root)
+    await chmod(root, 0o2775).catch(() => chmod(root, 0o775))
+  }
   return {
     root,
+    empty,
     async layDown(content, options) {
-      // Both folders are made anew each time: what project code left in their place is gone, links and sockets, too.
-      await removeTree(folder, sandbox)
-      await mkdir(folder)
-      // Where the volume's owner did not set the group, the kernel may refuse the set-group-ID: then the mode alone must do.
-      await chmod(folder, holderMode).catch(() => chmod(folder, 0o755))
-      await mkdir(root)
-      await chmod(root, 0o2775).catch(() => chmod(root, 0o775))
+      await empty()
       await git.fill(root, content.commit, options)
       await linkInside(root, content.listing, git, options)
       for (const [path, bytes] of content.changes)

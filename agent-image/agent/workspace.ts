@@ -96,6 +96,7 @@ export async function openWorkspace(
   if (!/^[0-9a-f]{40}$/.test(assignment.base) || known.exitCode !== 0)
     throw new TaskFailure('CloneFailed', `the branch does not contain its base ${assignment.base}`)
   const tree = workTreeIn(folder, git, sandbox)
+  await tree.empty()
 
   const listings = new Map<string, TreeListing>()
   const listingOf = async (commit: string, options: Waiting): Promise<TreeListing> => {
