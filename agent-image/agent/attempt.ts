@@ -12,7 +12,7 @@ import { deploy } from './pipelines/deploy.ts'
 import { document } from './pipelines/document.ts'
 import { finish } from './pipelines/finish.ts'
 import { fix } from './pipelines/fix.ts'
-import type { Pipeline } from './pipelines/pipeline.ts'
+import type { CheckedTry, Pipeline } from './pipelines/pipeline.ts'
 import { review } from './pipelines/review.ts'
 import { spec } from './pipelines/spec.ts'
 import { verify } from './pipelines/verify.ts'
@@ -53,10 +53,12 @@ export async function runAttempt(
   assignment: Assignment,
   settings: AttemptSettings,
   ports: {
-    readonly hub: HubClient
+    readonly hub: Pick<HubClient, 'model'>
     readonly sandbox: Sandbox
     readonly log: Logger
     readonly activity: (text: string) => void
+    /** Hears of each candidate as soon as it was checked. Not part of the report. */
+    readonly tried?: (candidate: CheckedTry) => void
   },
   options: { readonly signal: AbortSignal },
 ): Promise<Report | undefined> {
@@ -87,6 +89,7 @@ export async function runAttempt(
       runner: runnerFor(workspace, sandbox, settings.assets),
       model,
       activity: tell,
+      ...(ports.tried === undefined ? {} : { tried: ports.tried }),
       signal,
     })
   } catch (error) {

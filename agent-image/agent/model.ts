@@ -34,7 +34,7 @@ export interface Model {
 /** The model of one attempt. `onWait` hears why nothing happens, at most once for each new reason. */
 export function modelOf(
   assignment: Assignment,
-  hub: HubClient,
+  hub: Pick<HubClient, 'model'>,
   random: () => number,
   onWait: (why: string) => void,
 ): Model {
@@ -78,7 +78,7 @@ export function modelOf(
 }
 
 async function once(
-  hub: HubClient,
+  hub: Pick<HubClient, 'model'>,
   call: ModelCall,
   tell: { readonly note: (why: string) => void; readonly started: () => void },
   signal: AbortSignal,

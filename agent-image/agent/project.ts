@@ -192,6 +192,22 @@ export function findSpec({
   return specs.find((spec) => spec.unit === unit)?.path
 }
 
+/** Every file that decides about a unit. */
+export function findSpecs({
+  unit,
+  specs,
+}: Pick<Assignment, 'specs'> & { readonly unit?: string | undefined }): readonly string[] {
+  return specs.filter((spec) => spec.unit === unit).map(({ path }) => path)
+}
+
+/** Deciding files that were there when the request began: a person wrote them, and named them as what decides. */
+export function namedSpecs({
+  specs,
+  base,
+}: Pick<Assignment, 'specs' | 'base'>): ReadonlySet<string> {
+  return new Set(specs.filter(({ commit }) => commit === base).map(({ path }) => path))
+}
+
 function defaultSpecPath(
   assignment: Parameters<typeof specPath>[0],
   project: Pick<Project, 'language' | 'packages' | 'files'>,

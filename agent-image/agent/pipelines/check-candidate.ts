@@ -50,7 +50,7 @@ async function checkTests(
   const first =
     specs.length === 0
       ? undefined
-      : withSpecRules(await runner.test(specs, changes, options), deciders.specs)
+      : withSpecRules(await runner.test(specs, changes, options), deciders.specs, deciders.named)
   if (first !== undefined && (first.failed.length > 0 || first.problems.length > 0)) {
     activity(`try ${number}: ${countsOf(first)}`)
     return failed(context, goal, changes, first, first.failed)

@@ -1,16 +1,15 @@
 // Coding: candidates until one is proven by tests that failed before, and breaks none.
-import { factsIn } from '../code/read-code.ts'
 import { TaskFailure } from '../failure.ts'
 import type { Outcome } from '../outcome.ts'
-import { codeFiles, findSpec, type Project } from '../project.ts'
+import { codeFiles, findSpecs, type Project } from '../project.ts'
 import { nextTry, whyEnded } from '../tries.ts'
 import { evidenceOf, unusableAnswer } from '../verify/digest.ts'
-import { judgeRuns, withSpecRules } from '../verify/judge-runs.ts'
-import { holdBack } from '../verify/spec-text.ts'
+import { fileOf, judgeRuns, withSpecRules } from '../verify/judge-runs.ts'
 import type { Changes } from '../workspace.ts'
 import { tryOnce } from './candidate.ts'
 import type { Candidate, CodingGoal } from './coding-goal.ts'
 import { decidersFor } from './deciders.ts'
+import { specOf, withTests } from './deciding-spec.ts'
 import { habitsOf } from './habits.ts'
 import {
   countsOf,
@@ -24,29 +23,20 @@ import { whyUnjudged } from './unjudged.ts'
 
 /** Makes the unit's files such that its spec tests pass and no other test breaks. */
 export const code: Pipeline = async (context) => {
-  const { assignment, workspace, signal } = context
+  const { assignment } = context
   const files = codeFiles(assignment.files)
   if (files.length === 0)
     throw new TaskFailure('Unsupported', 'the task names no file to write other than tests')
   const refusal = await unwritable(context, files)
   if (refusal !== undefined) return refusal
-  const project = await projectAt(context)
-  const path = findSpec(assignment)
-  const text = path === undefined ? undefined : await workspace.read(path, { signal })
-  const spec =
-    path === undefined || text === undefined
-      ? undefined
-      : {
-          path,
-          text,
-          shown: holdBack(path, text, await factsIn(context.runner, path, text, { signal })),
-        }
-  const deciders = await decidersFor(context, project, spec === undefined ? [] : [spec.path], files)
+  const project = withTests(await projectAt(context), findSpecs(assignment))
+  const spec = await specOf(context)
+  const deciders = await decidersFor(context, project, spec?.paths ?? [], files)
   const baseline = await baselineOf(context, project)
   if (spec !== undefined) {
-    const own = withSpecRules(baseline, deciders.specs)
-    const { unmet } = judgeRuns([], [own], { specs: deciders.specs, related: new Set() })
-    if (unmet.length === 0 && own.passed.some((id) => id.startsWith(`${spec.path} > `)))
+    const own = withSpecRules(baseline, deciders.specs, deciders.named)
+    const { unmet } = judgeRuns([], [own], { ...deciders, related: new Set() })
+    if (unmet.length === 0 && own.passed.some((id) => spec.paths.includes(fileOf(id))))
       return {
         verdict: 'AlreadyDone',
         summary: `The tests of ${spec.path} pass already; nothing was changed.`,
@@ -81,6 +71,8 @@ export async function seek(context: PipelineContext, goal: CodingGoal): Promise<
     if (how === undefined) break
     const candidate = await tryOnce(context, goal, how, tried.at(-1))
     tried.push(candidate)
+    const accepted = candidate.state !== 'rejected' && candidate.changes !== undefined
+    context.tried?.({ kind: how.kind, accepted, problem: candidate.problem })
     if (candidate.state !== 'rejected' && candidate.changes !== undefined)
       return accept(context, goal, candidate, candidate.changes, tried.length)
   }

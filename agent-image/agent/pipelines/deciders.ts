@@ -1,7 +1,7 @@
 // Which tests decide about a piece of work.
 import { basename, dirname } from 'node:path'
 import { factsIn } from '../code/read-code.ts'
-import { languageOf, type Project } from '../project.ts'
+import { languageOf, namedSpecs, type Project } from '../project.ts'
 import type { Deciders } from '../verify/judge-runs.ts'
 import { declaredTests } from '../verify/spec-text.ts'
 import type { PipelineContext } from './pipeline.ts'
@@ -16,20 +16,21 @@ export async function decidersFor(
   specs: readonly string[],
   changed: readonly string[],
 ): Promise<Deciders> {
-  const { workspace, signal } = context
+  const { assignment, workspace, signal } = context
+  const named = namedSpecs(assignment)
   const texts = await workspace.readAll(project.testFiles, { signal })
   const declared = new Map<string, readonly string[]>()
   for (const path of specs) {
     const text = texts.get(path) ?? (await workspace.read(path, { signal }))
     if (text === undefined) continue
     const facts = await factsIn(context.runner, path, text, { signal })
-    declared.set(path, declaredTests(path, text, facts))
+    declared.set(path, named.has(path) ? [] : declaredTests(path, text, facts))
   }
   const words = changed.filter((path) => languageOf(path) !== 'unknown').map(importWord)
   const related = [...texts]
     .filter(([path, text]) => !declared.has(path) && words.some((word) => mentions(text, word)))
     .map(([path]) => path)
-  return { specs: declared, related: new Set(related) }
+  return { specs: declared, related: new Set(related), named }
 }
 
 /** What an import of the file is bound to contain: its name, or its folder's where the name says nothing. */

@@ -4,8 +4,17 @@ import { commitMessage } from '../commit-message.ts'
 import type { Model } from '../model.ts'
 import type { Outcome } from '../outcome.ts'
 import { detectProject, type Project } from '../project.ts'
+import type { Try } from '../tries.ts'
 import type { Runner } from '../verify/runner.ts'
 import type { Changes, Workspace } from '../workspace.ts'
+
+/** A candidate of a coding or testing task, and what came of it. */
+export interface CheckedTry {
+  readonly kind: Try['kind']
+  readonly accepted: boolean
+  /** What is wrong with it, as the model is told; empty when it was accepted. */
+  readonly problem: string
+}
 
 /** All that a pipeline works with. */
 export interface PipelineContext {
@@ -17,6 +26,7 @@ export interface PipelineContext {
   readonly model: Model
   /** Tells people what is going on; at most 200 characters are kept. */
   readonly activity: (text: string) => void
+  readonly tried?: (candidate: CheckedTry) => void
   readonly signal: AbortSignal
 }
 

@@ -65,6 +65,8 @@ export const spec: Pipeline = async (context) => {
     activity(`try ${how.number}: ${how.kind === 'repair' ? 'repairing' : 'writing'} ${path}`)
     const candidate = await tryOnce(context, goal, how, tried.at(-1))
     tried.push(candidate)
+    const accepted = candidate.problem === '' && candidate.run !== undefined
+    context.tried?.({ kind: how.kind, accepted, problem: candidate.problem })
     if (candidate.problem !== '' || candidate.text === undefined || candidate.run === undefined) {
       activity(`try ${how.number}: ${candidate.problem.split('\n')[0] ?? ''}`)
       continue

@@ -178,3 +178,37 @@ it('says that declared tests were not run, and why when that is known', () => {
     'It was not run: it needs vitest, which is not installed.',
   ])
 })
+
+describe('a spec that a person wrote and named', () => {
+  const named = { specs: new Map([[spec, []]]), related: new Set<string>(), named: new Set([spec]) }
+  it.each<[string, RunParts, RunParts, string]>([
+    [
+      'with tests that throw by themselves',
+      { failed: both },
+      { passed: both, asserted: { [both[0] ?? '']: 0 } },
+      'proven',
+    ],
+    [
+      'with an assertion that is meant to fail',
+      { failed: both },
+      { passed: both, swallowed: { [both[0] ?? '']: 'no' } },
+      'proven',
+    ],
+    [
+      'of which one test fails still',
+      { failed: both },
+      { passed: [both[0] ?? ''], failed: [both[1] ?? ''] },
+      'refuted',
+    ],
+    ['of which one test is gone', { failed: both }, { passed: [both[0] ?? ''] }, 'refuted'],
+    [
+      'of which one test is skipped',
+      { failed: both },
+      { passed: [both[0] ?? ''], skipped: [both[1] ?? ''] },
+      'refuted',
+    ],
+    ['that passed before', { passed: both }, { passed: both }, 'unproven'],
+  ])('%s', (_, base, now, want) => {
+    expect(judgeRuns([runOf(base)], [runOf(now)], named).verdict).toBe(want)
+  })
+})

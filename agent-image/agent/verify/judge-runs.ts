@@ -8,16 +8,18 @@ export interface Deciders {
   readonly specs: ReadonlyMap<string, readonly string[]>
   /** Test files that were there before and that have to do with the files that are changed. */
   readonly related: ReadonlySet<string>
+  /** Those of `specs` that a person wrote: what they report counts as it is. */
+  readonly named?: ReadonlySet<string>
 }
 
 /** Judges runs of a tree against runs of the base. Of several base runs a test has passed that passed in any. */
 export function judgeRuns(
   bases: readonly TestRun[],
   runs: readonly TestRun[],
-  { specs, related }: Deciders,
+  { specs, related, named }: Deciders,
 ): Judgement {
   const before = bases.map(statesOf)
-  const after = runs.map((run) => statesOf(withSpecRules(run, specs)))
+  const after = runs.map((run) => statesOf(withSpecRules(run, specs, named)))
   const ids = new Set([
     // That a file could not be loaded at the base says something about its tests, and is none itself.
     ...before.flatMap(({ states }) => [...states.keys()].filter((id) => nameOf(id) !== wholeFile)),
@@ -39,15 +41,17 @@ export function judgeRuns(
 
 /**
  * A run in which the tests of specs that passed without an assertion, or in spite of one that failed, count as failed, and in
- * which declared tests that were not reported do, too. People's own tests are theirs; a spec of a model has to earn it.
+ * which declared tests that were not reported do, too. People's own tests are theirs, those that a person `named` as specs
+ * among them; a spec of a model has to earn it.
  */
 export function withSpecRules(
   run: TestRun,
   specs: ReadonlyMap<string, readonly string[]>,
+  named: ReadonlySet<string> = new Set(),
 ): TestRun {
   const worthless = new Map<string, string>()
   for (const id of run.passed) {
-    if (!specs.has(fileOf(id))) continue
+    if (!specs.has(fileOf(id)) || named.has(fileOf(id))) continue
     const swallowed = run.swallowed.get(id)
     if (swallowed !== undefined)
       worthless.set(id, `An assertion failed and the test went on: ${swallowed}`)
