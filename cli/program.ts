@@ -20,10 +20,14 @@ import {
 } from './commands/submit.ts'
 import { setSuspend } from './commands/suspend.ts'
 import { showTree } from './commands/tree.ts'
+import { showTry } from './commands/try.ts'
 import { watchRequest } from './commands/watch.ts'
+import { planExamples, tryExamples } from './examples.ts'
 import { CliError, exitCodes, type ExitCode } from './failure.ts'
 import { interruptible } from './interrupt.ts'
 import { readPlanFile } from './planning/units.ts'
+import type { TryFlags } from './try/goal.ts'
+import { sandboxKinds } from './try/sandbox.ts'
 import {
   asTyped,
   processTerminal,
@@ -161,6 +165,44 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
     await showPlan({ terminal: processTerminal(flags), signal, cwd: workingDirectory(), flags })
   })
 
+  plain(
+    guild
+      .command('try')
+      .description('carry out a request on a git checkout, without a cluster')
+      .option('--repo <dir>', 'the checkout to work on; what is Done is left in its work tree')
+      .option('--goal <text>', 'what you want, and how you will know that it works')
+      .option('--files <paths>', 'the files to write, as in a.js,b.js; planned when left out')
+      .option('--type <type>', 'coding or testing: one specialist instead of the whole chain')
+      .option('--test <command>', 'with --type coding: the tests of the checkout that decide')
+      .option('--ollama <url>', 'the model server; $OLLAMA_HOST or http://127.0.0.1:11434')
+      .option('--model <name>', 'the model to ask; the first the server holds when left out')
+      .option('--context <tokens>', "the model's context, 8192 at most when left out", tokens)
+      .addOption(
+        new Option('--tier <tier>', 'how able the model is; a weaker one has more tries')
+          .choices(['weak', 'basic', 'good'])
+          .default('good'),
+      )
+      .option(
+        '--attempts <count>',
+        'how often a task is begun anew, 1 to 5; 1 when left out',
+        upToFive,
+      )
+      .option('--timeout <duration>', 'end after this time, as in 600, 10m, 2h', milliseconds)
+      .addOption(
+        new Option(
+          '--sandbox <where>',
+          'where the code of the project runs; auto: in a container where there is one',
+        )
+          .choices(sandboxKinds)
+          .default('auto'),
+      )
+      .option('--json', 'one JSON object: verdict, failure, tries, files, evidence, warnings, diff')
+      .addHelpText('after', tryExamples),
+  ).action(async (flags: TryFlags & TerminalFlags) => {
+    const terminal = processTerminal(flags)
+    finish(await showTry({ terminal, signal, cwd: workingDirectory(), flags }))
+  })
+
   common(
     guild
       .command('list')
@@ -274,16 +316,6 @@ async function planIn(file: string | undefined): Promise<GivenPlan | undefined> 
   return file === undefined ? undefined : readPlanFile(file, workingDirectory())
 }
 
-const planExamples = `
-Examples:
-  ${asTyped('guild plan --file examples/hello.yaml')}
-  ${asTyped('guild plan --request "Add src/slug.js that exports slugify(text) …" --repo . --model qwen2.5-coder:7b')}
-  ${asTyped('guild plan --file - --json')} < request.txt
-  ${asTyped('guild plan --file request.txt --save plan.yaml')}
-  ${asTyped('guild plan --file request.txt --plan plan.yaml')}     # after you changed it
-
-The exit code is 0 only for a plan that can be carried out. A plan that fell back to one unit is one; its warnings say so.`
-
 function common(command: Command): Command {
   return plain(
     command
@@ -313,6 +345,12 @@ export function milliseconds(text: string): number {
   if (match === null) throw new InvalidArgumentError('write it as in 30s, 10m or 2h.')
   const unit = match[2] === 'h' ? 3_600_000 : match[2] === 'm' ? 60_000 : 1000
   return Number(match[1]) * unit
+}
+
+/** A number of attempts. */
+export function upToFive(text: string): number {
+  if (!/^[1-5]$/.test(text)) throw new InvalidArgumentError('write a number from 1 to 5.')
+  return Number(text)
 }
 
 /** A whole number of tokens. */

@@ -29,6 +29,12 @@ const guests: Readonly<Record<string, readonly string[]>> = {
     'operator/runtime/clock.ts',
     'operator/models',
     'operator/planner',
+    // `guild try` carries out a request by the operator's own rules and with the agents' own code: docs/decisions.
+    'operator/scheduler/readiness.ts',
+    'operator/hub/assignment.ts',
+    'operator/controllers/agenttask/transitions.ts',
+    'operator/controllers/devrequest/tasks.ts',
+    'agent-image/agent',
   ],
 }
 

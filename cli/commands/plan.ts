@@ -1,7 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { DevRequestSpec, Plan } from '../../operator/api/devrequest.ts'
-import { ModelError } from '../../operator/models/errors.ts'
 import { createGateway, type Gateway } from '../../operator/models/gateway.ts'
 import type { ModelProfile } from '../../operator/models/profile.ts'
 import { planProblems } from '../../operator/planner/check-plan.ts'
@@ -10,7 +9,7 @@ import { makePlan } from '../../operator/planner/plan.ts'
 import { unitsOf } from '../../operator/planner/revise.ts'
 import { systemClock, systemRandom } from '../../operator/runtime/clock.ts'
 import { CliError, exitCodes } from '../failure.ts'
-import { chooseModel, type ModelFlags } from '../planning/model-server.ts'
+import { chooseModel, explainedModel, type ModelFlags } from '../planning/model-server.ts'
 import { withProgress } from '../planning/progress.ts'
 import { openRepository, openTemplate } from '../planning/repository.ts'
 import { readRequest, type PlanRequest, type RequestFlags } from '../planning/request.ts'
@@ -52,7 +51,7 @@ export async function showPlan(options: {
   const facts = await readFacts(reader, spec.request, { signal })
   const made = await makePlan({ request: name, spec, facts, ...planner }, { signal }).catch(
     (error: unknown) => {
-      throw explained(error, planner.profile)
+      throw explainedModel(error, planner.profile)
     },
   )
   const problems = planProblems(made.plan, spec.limits)
@@ -146,14 +145,4 @@ async function plannerFor(
   })
   const outlet = { write: terminal.moveErr, live: terminal.liveErr, clock: systemClock }
   return { profile, call: withProgress(gateway.call, outlet) }
-}
-
-/** What stops a plan, with the next command; a server that is busy was waited for already. */
-function explained(error: unknown, profile: Planner['profile']): unknown {
-  if (!(error instanceof ModelError)) return error
-  const next =
-    error.code === 'ModelMissing'
-      ? `ollama pull ${profile.name}`
-      : 'ollama serve   (or name another server: --ollama URL)'
-  return new CliError(error.message, { next, cause: error })
 }

@@ -1,4 +1,5 @@
 import { withDeadline } from '../../operator/kube/wait.ts'
+import { ModelError } from '../../operator/models/errors.ts'
 import { isCloudName, sameModel } from '../../operator/models/servers/model-name.ts'
 import { modelProfile, type ModelProfile } from '../../operator/models/profile.ts'
 import { heldModels, showModel } from '../../operator/models/servers/server.ts'
@@ -133,4 +134,17 @@ function missing(endpoint: string, wanted: string, held: readonly string[]): Cli
 function nextModel(others: readonly string[]): string {
   const other = others.find((name) => !isCloudName(name))
   return other === undefined ? 'ollama pull qwen2.5-coder:7b' : `guild plan --model ${other} …`
+}
+
+/** What stopped a question to the model, with the next command; a server that is busy was waited for already. */
+export function explainedModel(
+  error: unknown,
+  profile: Pick<ModelProfile, 'name' | 'endpoint'>,
+): unknown {
+  if (!(error instanceof ModelError)) return error
+  const next =
+    error.code === 'ModelMissing'
+      ? `ollama pull ${profile.name}`
+      : 'ollama serve   (or name another server: --ollama URL)'
+  return new CliError(error.message, { next, cause: error })
 }

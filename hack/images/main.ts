@@ -75,6 +75,19 @@ program
   })
 
 program
+  .command('reference')
+  .description('print the reference that an image of these sources has, built or not')
+  .argument('<name>', `one of ${imageNames.join(', ')}`)
+  .addOption(
+    new Option('--engine <engine>', 'what builds it')
+      .choices(['docker', 'buildah'])
+      .makeOptionMandatory(),
+  )
+  .action(async (word: string, { engine }: { engine: EngineName }) => {
+    for (const name of parseImageNames([word])) console.log(await currentReference(name, engine))
+  })
+
+program
   .command('model')
   .description(
     'get SmolLM2 135M: a real model, small enough for any machine, too weak to write software',

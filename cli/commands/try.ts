@@ -1,0 +1,344 @@
+import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { devRequestKind, type DevRequest } from '../../operator/api/devrequest.ts'
+import { apiVersion } from '../../operator/api/names.ts'
+import { DeadlineError, withDeadline } from '../../operator/kube/wait.ts'
+import { ModelError } from '../../operator/models/errors.ts'
+import { createGateway, type Gateway } from '../../operator/models/gateway.ts'
+import type { ModelProfile } from '../../operator/models/profile.ts'
+import { systemClock, systemRandom } from '../../operator/runtime/clock.ts'
+import { CliError, exitCodes, type ExitCode } from '../failure.ts'
+import { chooseModel, explainedModel } from '../planning/model-server.ts'
+import { withProgress } from '../planning/progress.ts'
+import { renderDiff } from '../show/diff.ts'
+import { jsonText } from '../show/json.ts'
+import { labelOf } from '../show/snapshot.ts'
+import { draw, span } from '../show/style.ts'
+import { renderTry } from '../show/try.ts'
+import type { Terminal } from '../terminal.ts'
+import { type EndedTask, ModelLost, runChain } from '../try/chain.ts'
+import { type Checkout, openCheckout } from '../try/checkout.ts'
+import { type LocalForge, openForge } from '../try/forge.ts'
+import { type Goal, readGoal, type TryFlags } from '../try/goal.ts'
+import { changedPaths, leaveInTree, patchOf } from '../try/leave.ts'
+import { outcomeOf, remedyFor, type TryResult } from '../try/outcome.ts'
+import { prepare, type Prepared } from '../try/prepare.ts'
+import { startSandbox } from '../try/sandbox.ts'
+import { TryTrouble } from '../try/trouble.ts'
+
+export interface TryOptions {
+  readonly terminal: Terminal
+  readonly signal: AbortSignal
+  readonly cwd: string
+  readonly flags: TryFlags
+}
+
+/**
+ * Carries out a request on a checkout of this machine, without a cluster, and prints what came of it.
+ * Guarantees: the work tree is changed for `Done` only, and then by the shown diff and nothing else. stdout holds the result
+ * alone. Gives 0 for `Done`, 1 for every other verdict. Errors: `CliError`; with --json what is not a mistake of usage is on
+ * stdout, too.
+ */
+export async function showTry(options: TryOptions): Promise<ExitCode> {
+  const { terminal, flags, cwd } = options
+  const goal = readGoal(flags, cwd)
+  try {
+    const { result, summary, patch } = await tryGoal(goal, options)
+    if (flags.json === true) terminal.out(`${jsonText(result)}\n`)
+    else {
+      terminal.out(`${renderTry(result, summary, terminal.style()).join('\n')}\n`)
+      printPatch(patch, terminal)
+    }
+    return result.verdict === 'Done' ? exitCodes.succeeded : exitCodes.failed
+  } catch (error) {
+    // Ctrl-C reaches children, too, and one that it ended may be heard of before the signal.
+    await systemClock.sleep(echoMs, { signal: options.signal })
+    const trouble = error instanceof CliError ? error : undefined
+    if (flags.json === true && trouble?.exitCode === exitCodes.failed)
+      terminal.out(`${jsonText(troubleResult(trouble))}\n`)
+    throw error
+  }
+}
+
+const echoMs = 100
+
+interface Tried {
+  readonly result: TryResult
+  readonly summary: string
+  readonly patch: Buffer
+}
+
+async function tryGoal(goal: Goal, options: TryOptions): Promise<Tried> {
+  const { signal, flags, terminal } = options
+  const startedAt = systemClock.now()
+  const checkout = await openCheckout(goal.folder, { signal })
+  const model = modelFor(options)
+  const prepared = await bounded('the plan', 0, options, (within) =>
+    prepare(goal, checkout, () => model.open(within), flags.attempts, { signal: within }),
+  ).catch((error: unknown) => {
+    throw explained(error, model.profile())
+  })
+  for (const warning of prepared.warnings) terminal.err(`warning: ${warning}\n`)
+  const folder = await realpath(await mkdtemp(join(tmpdir(), 'guild-try-')))
+  try {
+    const forge = await openForge(checkout, goal.name, join(folder, 'forge'), { signal })
+    const request = requestOf(goal, prepared, forge)
+    const endsAt = flags.timeout === undefined ? Infinity : startedAt + flags.timeout
+    const ended = await bounded('the work', graceMs, options, (within) =>
+      work({ goal, prepared, request, forge, folder, endsAt, model }, options, within),
+    ).catch((error: unknown) => {
+      throw explained(error, model.profile())
+    })
+    const tokens = model.tokens(goal.name)
+    return await conclude({ goal, checkout, forge, folder, prepared, ...ended, tokens }, options)
+  } finally {
+    await rm(folder, { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined)
+  }
+}
+
+/** Attempts see to their time themselves, and can say then how far they came; this is for what does not. */
+const graceMs = 30_000
+
+async function bounded<T>(
+  name: string,
+  moreMs: number,
+  { flags, signal }: TryOptions,
+  run: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  if (flags.timeout === undefined) return run(signal)
+  const deadline = { clock: systemClock, ms: flags.timeout + moreMs, name, signal }
+  return withDeadline(deadline, async (within) => {
+    try {
+      return await run(within)
+    } catch (error) {
+      if (within.reason instanceof DeadlineError && !signal.aborted) throw within.reason
+      throw error
+    }
+  })
+}
+
+interface TryModel {
+  /** Finds it the first time. */
+  open(signal: AbortSignal): Promise<{ profile: ModelProfile; call: Gateway['call'] }>
+  profile(): ModelProfile | undefined
+  tokens(request: string): number
+}
+
+function modelFor({ terminal, flags }: TryOptions): TryModel {
+  let profile: ModelProfile | undefined
+  const gateway = createGateway({
+    profile: (name) => (name === profile?.name ? profile : undefined),
+    clock: systemClock,
+    random: systemRandom,
+  })
+  const write = terminal.liveErr ? terminal.moveErr : terminal.err
+  const outlet = { write, live: terminal.liveErr, clock: systemClock }
+  const call = withProgress(gateway.call, outlet)
+  return {
+    async open(signal) {
+      profile ??= await chooseModel(flags, { signal }).catch((error: unknown) => {
+        throw asTrouble(error)
+      })
+      if (flags.model === undefined)
+        terminal.err(
+          `working with ${labelOf(profile.name)} at ${profile.endpoint} (--model names another)\n`,
+        )
+      return { profile, call }
+    },
+    profile: () => profile,
+    tokens(request) {
+      const { earlierTokens, inputTokens, outputTokens } = gateway.tokens({ request })
+      return earlierTokens + inputTokens + outputTokens
+    },
+  }
+}
+
+/** The words of `guild plan` about the model server, with this command's name where one is to be typed. */
+function asTrouble(error: unknown): unknown {
+  if (!(error instanceof CliError)) return error
+  const next = error.next?.replace(/^guild plan\b/, 'guild try')
+  if (error.exitCode === exitCodes.usage)
+    return new CliError(error.message, { next, exitCode: error.exitCode, cause: error })
+  return new TryTrouble('ModelUnavailable', error.message, { next, cause: error }, 'ChecksFailed')
+}
+
+function explained(error: unknown, profile: ModelProfile | undefined): unknown {
+  if (error instanceof DeadlineError)
+    return new TryTrouble(
+      'TimedOut',
+      error.message,
+      { next: 'guild try … --timeout 1800', cause: error },
+      'ChecksFailed',
+    )
+  const lost = error instanceof ModelLost ? error.why : error
+  return lost instanceof ModelError && profile !== undefined
+    ? asTrouble(explainedModel(lost, profile))
+    : error
+}
+
+interface Work {
+  readonly goal: Goal
+  readonly prepared: Prepared
+  readonly request: DevRequest
+  readonly forge: LocalForge
+  readonly folder: string
+  readonly endsAt: number
+  readonly model: TryModel
+}
+
+async function work(
+  { goal, prepared, request, forge, folder, endsAt, model }: Work,
+  { terminal, flags }: TryOptions,
+  signal: AbortSignal,
+): Promise<{ readonly tasks: readonly EndedTask[]; readonly warnings: readonly string[] }> {
+  const clock = systemClock
+  const sandbox = await startSandbox(flags.sandbox ?? 'auto', folder, { signal, clock })
+  const warnings = sandbox.warning === undefined ? [] : [sandbox.warning]
+  for (const warning of warnings) terminal.err(`warning: ${warning}\n`)
+  try {
+    const { profile, call } = await model.open(signal)
+    const tasks = await runChain(
+      {
+        request,
+        tasks: prepared.tasks,
+        named: prepared.named.map((one) => ({ ...one, commit: forge.base })),
+        profile,
+        forge,
+        sandbox,
+        gitRoot: join(folder, 'git'),
+        call,
+        endsAt,
+        tell: ({ spec: { action, unit } }, text) => {
+          const what = [action, unit].filter((part) => part !== undefined).join(' ')
+          const line = draw([span(`${what}: ${text}`)], { ...terminal.style(), color: false })
+          terminal.err(`${line}\n`)
+        },
+        clock,
+        random: systemRandom,
+      },
+      { signal },
+    )
+    return { tasks, warnings }
+  } finally {
+    terminal.err(`${goal.name}: clearing up\n`)
+    await sandbox.close()
+  }
+}
+
+function requestOf({ name }: Goal, { spec }: Prepared, forge: LocalForge): DevRequest {
+  return {
+    apiVersion,
+    kind: devRequestKind.kind,
+    metadata: {
+      name,
+      namespace: 'try',
+      uid: name,
+      resourceVersion: '',
+      generation: 1,
+      creationTimestamp: '',
+    },
+    spec,
+    status: {
+      repository: forge.repository,
+      branch: forge.branch,
+      base: forge.base,
+      model: spec.model,
+    },
+  }
+}
+
+interface Conclusion {
+  readonly goal: Goal
+  readonly checkout: Checkout
+  readonly forge: LocalForge
+  readonly folder: string
+  readonly prepared: Prepared
+  readonly tasks: readonly EndedTask[]
+  readonly warnings: readonly string[]
+  readonly tokens: number
+}
+
+/** Leaves the work in the tree when it is Done; otherwise keeps its patch in a file, so that it is not lost. */
+async function conclude(
+  { goal, checkout, forge, folder, prepared, tasks, warnings, tokens }: Conclusion,
+  { terminal, signal }: TryOptions,
+): Promise<Tried> {
+  const outcome = outcomeOf(tasks)
+  const commit = outcome.rejected ?? forge.head()
+  const patch = await patchOf(checkout, forge, commit, { signal })
+  const result: TryResult = {
+    verdict: outcome.verdict,
+    ...(outcome.failure === undefined ? {} : { failure: outcome.failure }),
+    tries: outcome.tries,
+    files: await changedPaths(checkout, forge, commit, { signal }),
+    evidence: outcome.evidence,
+    warnings: [...prepared.warnings, ...warnings, ...outcome.warnings],
+    diff: patch.toString('utf8'),
+    tokens,
+  }
+  const { summary } = outcome
+  if (result.verdict === 'Done') {
+    signal.throwIfAborted()
+    const problem = await leaveInTree(checkout, forge, commit, join(folder, 'leave')).then(
+      () => undefined,
+      (error: unknown) => error,
+    )
+    if (problem === undefined) {
+      terminal.err(
+        `the change is in the work tree of ${checkout.root}, not staged: git diff shows it, git commit -a takes it\n`,
+      )
+      return { result, summary, patch }
+    }
+    const kept = await keepPatch(goal, patch, checkout, terminal)
+    return { result: notLeft(result, problem, kept), summary, patch }
+  }
+  terminal.err(`the work tree of ${checkout.root} is as it was\n`)
+  if (patch.length === 0) return { result, summary, patch }
+  const kept = await keepPatch(goal, patch, checkout, terminal)
+  return { result: { ...result, warnings: [...result.warnings, kept] }, summary, patch }
+}
+
+/** The work was done and cannot be put where it belongs. */
+function notLeft(result: TryResult, problem: unknown, kept: string): TryResult {
+  const reason = problem instanceof TryTrouble ? problem.reason : 'InternalError'
+  const message = problem instanceof Error ? problem.message : String(problem)
+  return {
+    ...result,
+    verdict: 'Refused',
+    failure: { reason, message, remedy: remedyFor(reason) },
+    warnings: [...result.warnings, kept],
+  }
+}
+
+async function keepPatch(
+  { name }: Goal,
+  patch: Buffer,
+  { root }: Checkout,
+  terminal: Terminal,
+): Promise<string> {
+  const file = join(await mkdtemp(join(tmpdir(), 'guild-diff-')), `${name}.diff`)
+  await writeFile(file, patch)
+  terminal.next(`git -C ${root} apply ${file}   (after you looked at it)`)
+  return `The change is not in the work tree; it is in ${file}.`
+}
+
+/** On a screen every character is made visible; into a pipe the patch goes byte for byte. */
+function printPatch(patch: Buffer, { out, bytes, screen, style }: Terminal): void {
+  if (patch.length === 0) return
+  const { color } = style()
+  if (screen || color) out(`\n${renderDiff(patch.toString('utf8'), color)}`)
+  else {
+    out('\n')
+    bytes(patch)
+  }
+}
+
+/** What programs are told of an end that is no verdict on any work. */
+function troubleResult(error: CliError): TryResult {
+  const { verdict, reason } =
+    error instanceof TryTrouble ? error : ({ verdict: 'Refused', reason: 'InternalError' } as const)
+  const remedy = error.next ?? remedyFor(reason)
+  const failure = { reason, message: error.message, remedy }
+  return { verdict, failure, tries: [], files: [], evidence: [], warnings: [], diff: '', tokens: 0 }
+}

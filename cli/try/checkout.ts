@@ -1,0 +1,280 @@
+// The repository of the person at the keyboard: read with git, and written to only at the very end (leave.ts).
+import { existsSync } from 'node:fs'
+import { lstat, realpath, stat } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { execa } from 'execa'
+import {
+  entryState,
+  filesOf,
+  parseListing,
+  type TreeListing,
+} from '../../agent-image/agent/tree-listing.ts'
+import type { RepositoryReader } from '../../operator/planner/facts.ts'
+import { CliError, exitCodes } from '../failure.ts'
+import { TryTrouble } from './trouble.ts'
+
+type Waiting = { readonly signal: AbortSignal }
+
+export interface GitCall extends Waiting {
+  readonly input?: string | Uint8Array
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/** A checkout that can be worked on. */
+export interface Checkout {
+  /** Its top folder, without links. */
+  readonly root: string
+  /** The commit it stands at. */
+  readonly head: string
+  /** The folder of its objects. */
+  readonly objects: string
+  /** Every entry of `head`. */
+  readonly listing: TreeListing
+  /** Paths with changes that are in no commit, as `git status` lists them. */
+  readonly changed: readonly string[]
+  /** `head` as the planner reads it. */
+  readonly reader: RepositoryReader
+  /** Runs git here; throws `CliError` with git's words when it fails. */
+  readonly git: (args: readonly string[], options: GitCall) => Promise<Buffer>
+}
+
+/** The planner reads no larger files, in bytes. */
+const maxReadBytes = 256 * 1024
+/** As many as the forge lists. */
+const maxFiles = 2000
+
+/**
+ * Opens the checkout in `folder`. Reads only: not even the index is refreshed.
+ * Errors: `CliError` (usage) for a folder that is no checkout, `TryTrouble` for one whose state has to be mended first.
+ */
+export async function openCheckout(folder: string, options: Waiting): Promise<Checkout> {
+  const found = await stat(folder).catch(() => undefined)
+  if (found?.isDirectory() !== true)
+    throw usage(
+      found === undefined ? `there is no directory ${folder}` : `${folder} is not a directory`,
+    )
+  const root = await realpath(folder)
+  const git = bindGit(root)
+  const line = async (...args: string[]): Promise<string> =>
+    (await git(args, options)).toString('utf8').replace(/\n$/, '')
+  await refuseNoCheckout(folder, root, line)
+  await refuseUnfinished(folder, root, line)
+  const head = await line('rev-parse', '--verify', '--quiet', 'HEAD^{commit}').catch((cause) => {
+    options.signal.throwIfAborted()
+    throw new TryTrouble('Unsupported', `${folder} has no commit yet, and work starts from one`, {
+      next: 'git add --all && git commit',
+      cause,
+    })
+  })
+  const listing = parseListing(await git(['ls-tree', '-r', '-l', '-z', head], options))
+  const status = ['status', '--porcelain', '-z', '--no-renames', '--ignore-submodules=all']
+  const changed = (await git(status, options)).toString('utf8').split('\0').filter(Boolean)
+  return {
+    root,
+    head,
+    objects: resolve(root, await line('rev-parse', '--git-path', 'objects')),
+    listing,
+    changed: changed.map((entry) => entry.slice(3)),
+    reader: readerOf(listing, git),
+    git,
+  }
+}
+
+async function refuseNoCheckout(
+  folder: string,
+  root: string,
+  line: (...args: string[]) => Promise<string>,
+): Promise<void> {
+  const inside = await line('rev-parse', '--is-inside-work-tree').catch((error: unknown) => {
+    const why = error instanceof CliError ? error.message : ''
+    if (/not a git repository/i.test(why) || why === '')
+      throw usage(`${folder} is not a git repository`, 'git init && git add --all && git commit')
+    throw error
+  })
+  if (inside !== 'true')
+    throw usage(
+      `${folder} has no work tree: it is a bare repository, or the git directory of one`,
+      `git clone ${folder} ../work   (then: guild try --repo ../work …)`,
+    )
+  const top = await realpath(await line('rev-parse', '--show-toplevel'))
+  if (top !== root)
+    throw usage(
+      `${folder} is a folder inside the repository ${top}`,
+      `guild try --repo ${top} …   (--files takes paths from there)`,
+    )
+  const around = await line('rev-parse', '--show-superproject-working-tree')
+  if (around !== '')
+    throw usage(
+      `${folder} is a submodule of ${around}`,
+      'clone its repository by itself and try there: the repository around it would change, too',
+    )
+  if ((await line('rev-parse', '--show-object-format')) !== 'sha1')
+    throw usage(`${folder} names its objects by SHA-256, which the agents do not read`)
+}
+
+const unfinished: readonly (readonly [string, string, string])[] = [
+  ['MERGE_HEAD', 'a merge', 'git merge --continue   (or: git merge --abort)'],
+  ['rebase-merge', 'a rebase', 'git rebase --continue   (or: git rebase --abort)'],
+  ['rebase-apply', 'a rebase', 'git rebase --continue   (or: git rebase --abort)'],
+  ['CHERRY_PICK_HEAD', 'a cherry-pick', 'git cherry-pick --continue   (or: --abort)'],
+  ['REVERT_HEAD', 'a revert', 'git revert --continue   (or: --abort)'],
+]
+
+async function refuseUnfinished(
+  folder: string,
+  root: string,
+  line: (...args: string[]) => Promise<string>,
+): Promise<void> {
+  const at = async (name: string): Promise<string> =>
+    resolve(root, await line('rev-parse', '--git-path', name))
+  for (const [name, what, next] of unfinished)
+    if (existsSync(await at(name)))
+      throw new TryTrouble('Unsupported', `${folder} is in the middle of ${what}`, { next })
+  if ((await line('ls-files', '--unmerged')) !== '')
+    throw new TryTrouble('Unsupported', `${folder} has files with unresolved conflicts`, {
+      next: 'git status   (resolve them, then git add them)',
+    })
+  const lock = await at('index.lock')
+  if (existsSync(lock))
+    throw new TryTrouble('Unsupported', `another git works in ${folder}: ${lock} is there`, {
+      next: 'wait for it; remove the file when no git runs any more',
+    })
+}
+
+function readerOf(listing: TreeListing, git: Checkout['git']): RepositoryReader {
+  const files = filesOf(listing)
+  return {
+    readTree: async () => ({
+      files: files
+        .slice(0, maxFiles)
+        .map((path) => ({ path, bytes: listing.get(path)?.size ?? 0 })),
+      truncated: files.length > maxFiles,
+    }),
+    readFile: async (path, options) => {
+      const entry = listing.get(path)
+      if (entry === undefined || entry.size > maxReadBytes) return ''
+      const bytes = await git(['cat-file', 'blob', entry.oid], options)
+      return bytes.includes(0) ? '' : bytes.toString('utf8')
+    },
+  }
+}
+
+/**
+ * Why a file cannot be written in the checkout without losing something of the person's; undefined when it can. The sentence
+ * names the path. What is looked at: HEAD, the index, the work tree, every folder on the way, and what git would do to its bytes.
+ */
+export async function obstacleAt(
+  checkout: Checkout,
+  path: string,
+  options: Waiting,
+): Promise<string | undefined> {
+  const { root, listing, git } = checkout
+  const state = entryState(listing, path)
+  if (state.kind === 'unreadable') return state.why
+  for (let folder = dirname(path); folder !== '.'; folder = dirname(folder)) {
+    const there = await lstat(join(root, folder)).catch(() => undefined)
+    if (there !== undefined && !there.isDirectory())
+      return `${path} would lie behind ${folder}, which is ${there.isSymbolicLink() ? 'a symbolic link' : 'no folder'}.`
+  }
+  const literal = { ...options, env: { GIT_LITERAL_PATHSPECS: '1' } }
+  const there = await lstat(join(root, path)).catch(() => undefined)
+  const status = ['status', '--porcelain', '-z', '--no-renames', '--ignored', '--', path]
+  const differs = (await git(status, literal)).length > 0
+  if (state.kind === 'absent' && there !== undefined) return `${path} is there and in no commit.`
+  if (differs) return `${path} has changes that are in no commit.`
+  if (state.kind === 'blob' && there === undefined)
+    return `${path} is in the commit and not checked out.`
+  const listed = (await git(['ls-files', '-v', '-z', '--', path], literal)).toString('utf8')
+  if (listed !== '' && !listed.startsWith('H '))
+    return `git was told not to look at ${path} (git ls-files -v), so nobody can say whether it has changes.`
+  return filterAt(path, git, literal)
+}
+
+/** A filter keeps something else in commits than in the work tree (LFS a pointer, git-crypt a secret): agents see commits. */
+async function filterAt(
+  path: string,
+  git: Checkout['git'],
+  options: GitCall,
+): Promise<string | undefined> {
+  const [, , filter = ''] = (await git(['check-attr', '-z', 'filter', '--', path], options))
+    .toString('utf8')
+    .split('\0')
+  if (['', 'unspecified', 'unset', 'set'].includes(filter)) return undefined
+  const defined = ['config', '--get-regexp', `^filter\\.${filter.replaceAll(/\W/g, '.')}\\.`]
+  const found = await git(defined, options).catch(() => undefined)
+  options.signal.throwIfAborted()
+  return found === undefined ? undefined : `${path} is kept in commits by the filter ${filter}.`
+}
+
+/** What must not reach the git that is run here: another repository, when this runs inside of a hook. */
+const foreign =
+  /^GIT_(?:DIR|WORK_TREE|IMPLICIT_WORK_TREE|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|COMMON_DIR|NAMESPACE|PREFIX|GRAFT_FILE|SHALLOW_FILE|CONFIG|CONFIG_PARAMETERS|EXTERNAL_DIFF|\w+_PATHSPECS)$/
+
+/** Whatever the person set: no hook runs, nothing is watched, no submodule is entered, nothing is fetched. */
+const settings: readonly (readonly [string, string])[] = [
+  ['core.hooksPath', '/dev/null'],
+  ['core.fsmonitor', 'false'],
+  ['core.quotePath', 'false'],
+  ['core.pager', 'cat'],
+  ['submodule.recurse', 'false'],
+  ['protocol.allow', 'never'],
+  ['gc.auto', '0'],
+  ['maintenance.auto', 'false'],
+]
+
+function bindGit(root: string): Checkout['git'] {
+  return async (args, { signal, input, env }) => {
+    const result = await execa('git', [...args], {
+      cwd: root,
+      extendEnv: false,
+      env: { ...environment(), ...env },
+      input: input ?? '',
+      cancelSignal: signal,
+      // A terminal sends Ctrl-C to the whole group; `signal` is what ends this git, or does not when it must not be ended.
+      detached: true,
+      reject: false,
+      stripFinalNewline: false,
+      encoding: 'buffer',
+      maxBuffer: 256 * 1024 * 1024,
+    })
+    signal.throwIfAborted()
+    if (result.exitCode === 0) return Buffer.from(result.stdout)
+    if (result.code === 'ENOENT')
+      throw new CliError('git is not installed', { next: 'apt-get install git' })
+    const said = Buffer.from(result.stderr ?? [])
+      .toString('utf8')
+      .trim()
+    const words = said.split('\n').slice(-4).join(' ')
+    throw new CliError(`git ${args[0] ?? ''} failed in ${root}: ${words || result.shortMessage}`, {
+      next: `git -C ${root} status`,
+    })
+  }
+}
+
+function environment(): Record<string, string> {
+  const env: Record<string, string> = {}
+  for (const [name, value] of Object.entries(process.env))
+    if (value !== undefined && !foreign.test(name)) env[name] = value
+  // The person may have given settings in the same way; ours come after theirs, and the last one counts.
+  const before = Number(env['GIT_CONFIG_COUNT'] ?? 0) || 0
+  for (const [index, [key, value]] of settings.entries()) {
+    env[`GIT_CONFIG_KEY_${before + index}`] = key
+    env[`GIT_CONFIG_VALUE_${before + index}`] = value
+  }
+  return {
+    ...env,
+    GIT_CONFIG_COUNT: String(before + settings.length),
+    GIT_OPTIONAL_LOCKS: '0',
+    GIT_TERMINAL_PROMPT: '0',
+    GIT_NO_LAZY_FETCH: '1',
+    GIT_NO_REPLACE_OBJECTS: '1',
+    LC_ALL: 'C',
+  }
+}
+
+function usage(sentence: string, next?: string): CliError {
+  return new CliError(sentence, {
+    next: next ?? 'guild try --help   (--repo takes the top folder of a git checkout)',
+    exitCode: exitCodes.usage,
+  })
+}

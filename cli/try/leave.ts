@@ -1,0 +1,161 @@
+// Leaves the result in the person's work tree, wholly or not at all.
+//
+// The files are made by git (`checkout-index`), so they have the line ends and encoding that the person's attributes and
+// settings give to a checked out file, and then put in place one by one, each by a rename. Nothing is staged; new files are
+// marked by `git add --intent-to-add`, so that `git diff` shows the whole change and `git commit -a` takes it.
+import { constants } from 'node:fs'
+import { chmod, copyFile, lstat, mkdir, rename, rm, rmdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { parseListing } from '../../agent-image/agent/tree-listing.ts'
+import { type Checkout, obstacleAt } from './checkout.ts'
+import type { LocalForge } from './forge.ts'
+import { TryTrouble } from './trouble.ts'
+
+type Waiting = { readonly signal: AbortSignal }
+
+/** Paths that differ between two commits of the forge, sorted. */
+export async function changedPaths(
+  checkout: Checkout,
+  forge: LocalForge,
+  commit: string,
+  options: Waiting,
+): Promise<readonly string[]> {
+  const args = ['diff-tree', '-r', '-z', '--name-only', '--no-renames', forge.base, commit]
+  const text = (await checkout.git(args, { ...options, env: forge.env })).toString('utf8')
+  return text.split('\0').filter(Boolean).toSorted()
+}
+
+/** The change as a patch that `git apply` takes, byte for byte. */
+export async function patchOf(
+  checkout: Checkout,
+  forge: LocalForge,
+  commit: string,
+  options: Waiting,
+): Promise<Buffer> {
+  const args = ['diff', '--no-color', '--no-ext-diff', '--no-textconv', '--no-renames', '--binary']
+  const prefixes = ['--src-prefix=a/', '--dst-prefix=b/']
+  const whole = [...args, ...prefixes, forge.base, commit]
+  return checkout.git(whole, { ...options, env: forge.env })
+}
+
+/**
+ * Puts the files of `commit` that differ from the base into the work tree.
+ * Guarantees: after an error the work tree is what it was. Errors: `TryTrouble` Conflict when the person changed something
+ * meanwhile that would be overwritten. `scratch` is an empty folder. Not interruptible: a half of a change is worse.
+ */
+export async function leaveInTree(
+  checkout: Checkout,
+  forge: LocalForge,
+  commit: string,
+  scratch: string,
+): Promise<void> {
+  const options = { signal: new AbortController().signal }
+  const paths = await changedPaths(checkout, forge, commit, options)
+  await refuseConflicts(checkout, paths, options)
+  await makeFiles(checkout, forge, commit, { paths, scratch }, options)
+  const listing = parseListing(
+    await checkout.git(['ls-tree', '-r', '-l', '-z', commit], { ...options, env: forge.env }),
+  )
+  const done: Undo[] = []
+  try {
+    for (const [index, path] of paths.entries()) {
+      const executable = listing.get(path)?.mode === '100755'
+      const kept = join(scratch, `old-${index}`)
+      const made = join(scratch, 'new', path)
+      await putInPlace(checkout.root, path, made, { executable, kept, done })
+    }
+    const created = paths.filter((path) => !checkout.listing.has(path))
+    if (created.length > 0)
+      await checkout.git(['add', '--intent-to-add', '--force', '--', ...created], {
+        ...options,
+        env: { GIT_LITERAL_PATHSPECS: '1' },
+      })
+  } catch (error) {
+    for (const undo of done.toReversed()) await undo().catch(() => undefined)
+    throw error
+  }
+}
+
+type Undo = () => Promise<void>
+
+async function refuseConflicts(
+  checkout: Checkout,
+  paths: readonly string[],
+  options: Waiting,
+): Promise<void> {
+  const now = (await checkout.git(['rev-parse', 'HEAD'], options)).toString('utf8').trim()
+  const moved =
+    now === checkout.head
+      ? []
+      : (
+          await checkout.git(
+            ['diff-tree', '-r', '-z', '--name-only', '--no-renames', checkout.head, now],
+            options,
+          )
+        )
+          .toString('utf8')
+          .split('\0')
+  for (const path of paths) {
+    const why = moved.includes(path)
+      ? `${path} is another one since HEAD moved.`
+      : await obstacleAt(checkout, path, options)
+    if (why !== undefined)
+      throw new TryTrouble('Conflict', `the work is done and cannot be left in the tree: ${why}`)
+  }
+}
+
+/** Has git write the files below `scratch/new`, as it would check them out. */
+async function makeFiles(
+  checkout: Checkout,
+  forge: LocalForge,
+  commit: string,
+  { paths, scratch }: { readonly paths: readonly string[]; readonly scratch: string },
+  options: Waiting,
+): Promise<void> {
+  // An index of its own: that of the person is not touched, and its attributes are those of the result.
+  const env = { ...forge.env, GIT_INDEX_FILE: join(scratch, 'index') }
+  await mkdir(scratch, { recursive: true })
+  await checkout.git(['read-tree', commit], { ...options, env })
+  const args = ['checkout-index', '--quiet', `--prefix=${join(scratch, 'new')}/`, '-z', '--stdin']
+  await checkout.git(args, { ...options, env, input: paths.join('\0') })
+}
+
+async function putInPlace(
+  root: string,
+  path: string,
+  made: string,
+  { executable, kept, done }: { executable: boolean; kept: string; done: Undo[] },
+): Promise<void> {
+  const target = join(root, path)
+  await makeFolders(root, dirname(path), done)
+  const before = await lstat(target).catch(() => undefined)
+  if (before === undefined) {
+    done.push(() => rm(target, { force: true }))
+    return replace(made, target)
+  }
+  await copyFile(target, kept)
+  done.push(() => replace(kept, target, before.mode))
+  const execute = executable ? (before.mode & 0o444) >> 2 : 0
+  await replace(made, target, (before.mode & 0o666) | execute)
+}
+
+/** Only a rename within one folder is whole or nothing; it also leaves alone what else the old file is linked to. */
+async function replace(from: string, target: string, mode?: number): Promise<void> {
+  const beside = `${target}.guild-try`
+  try {
+    await copyFile(from, beside, constants.COPYFILE_EXCL)
+    if (mode !== undefined) await chmod(beside, mode & 0o777)
+    await rename(beside, target)
+  } finally {
+    await rm(beside, { force: true })
+  }
+}
+
+async function makeFolders(root: string, folder: string, done: Undo[]): Promise<void> {
+  if (folder === '.') return
+  const path = join(root, folder)
+  if ((await lstat(path).catch(() => undefined)) !== undefined) return
+  await makeFolders(root, dirname(folder), done)
+  await mkdir(path)
+  done.push(() => rmdir(path))
+}

@@ -1,0 +1,146 @@
+// What came of it all, as programs read it.
+import type { CheckedTry } from '../../agent-image/agent/pipelines/pipeline.ts'
+import type { Evidence, Failure } from '../../operator/api/agent-task.ts'
+import type { Verdict } from '../../operator/api/agent-types.ts'
+import { failureRemedies, type FailureReason } from '../../operator/api/failures.ts'
+import { hasFailed, isUnchecked } from '../../operator/api/task-state.ts'
+import type { EndedTask } from './chain.ts'
+
+/** One candidate of the tasks that decide. */
+export interface ShownTry {
+  readonly kind: CheckedTry['kind']
+  readonly accepted: boolean
+  /** Sentences; empty for one that was accepted. */
+  readonly failures: readonly string[]
+}
+
+/** `guild try --json`. */
+export interface TryResult {
+  readonly verdict: Verdict
+  readonly failure?: Failure
+  readonly tries: readonly ShownTry[]
+  /** Paths of the change. */
+  readonly files: readonly string[]
+  readonly evidence: readonly Evidence[]
+  readonly warnings: readonly string[]
+  /** A patch that `git apply` takes; what the best try made when none was accepted. */
+  readonly diff: string
+  /** Read and written. */
+  readonly tokens: number
+}
+
+/** The verdict over tasks that have all ended, and the words for people beside it. */
+export interface ChainOutcome
+  extends Pick<TryResult, 'verdict' | 'tries' | 'evidence' | 'warnings'> {
+  readonly failure: Failure | undefined
+  /** One or two sentences. */
+  readonly summary: string
+  /** What the task that failed wrote at best; not on the branch. */
+  readonly rejected: string | undefined
+}
+
+/** Judges as the operator does at the end of a request: a failed task, else unchecked work, else what the last task says. */
+export function outcomeOf(ended: readonly EndedTask[]): ChainOutcome {
+  const failed = ended.filter(
+    ({ task }) => hasFailed(task) && task.spec.onFailure === 'FailRequest',
+  )
+  const dead =
+    failed.find(({ task }) => task.status?.failure?.reason !== 'DependencyFailed') ?? failed[0]
+  const unchecked = ended.filter(({ task }) => isUnchecked(task))
+  const last = dead ?? ended.findLast(({ task }) => task.status?.result !== undefined)
+  const result = last?.task.status?.result
+  const deciding = ended.filter(
+    (one) => one === dead || one.task.spec.action === 'code' || ended.length === 1,
+  )
+  const verdict = (): Verdict => {
+    if (dead !== undefined) return failedVerdict(result?.verdict, dead.task.status?.failure?.reason)
+    return unchecked.length > 0 ? 'Unchecked' : (result?.verdict ?? 'NothingChanged')
+  }
+  return {
+    verdict: verdict(),
+    failure: dead === undefined ? undefined : localFailure(dead.task.status?.failure),
+    summary: summaryOf(last, unchecked),
+    tries: deciding.flatMap(({ tries }) => tries).map(shownTry),
+    evidence: evidenceOf(ended, last),
+    warnings: warningsOf(ended),
+    rejected: dead === undefined ? undefined : result?.commit,
+  }
+}
+
+function failedVerdict(verdict: Verdict | undefined, reason: FailureReason | undefined): Verdict {
+  if (verdict !== undefined) return verdict
+  return reason === 'Unsupported' || reason === 'ScopeViolated' ? 'Refused' : 'ChecksFailed'
+}
+
+function summaryOf(last: EndedTask | undefined, unchecked: readonly EndedTask[]): string {
+  const told = unchecked.filter(({ task }) => task.spec.action === 'code')
+  const why = (told.length === 0 ? unchecked : told).map(
+    ({ task }) => task.status?.result?.summary ?? '',
+  )
+  return why.join(' ') || (last?.task.status?.result?.summary ?? '')
+}
+
+/** What was run for the task that has the last word; where that ran nothing, for the last one that did. */
+function evidenceOf(ended: readonly EndedTask[], last: EndedTask | undefined): readonly Evidence[] {
+  const own = last?.task.status?.result?.evidence ?? []
+  if (own.length > 0) return own
+  const all = ended.map(({ task }) => task.status?.result?.evidence ?? [])
+  return all.findLast((evidence) => evidence.length > 0) ?? []
+}
+
+function warningsOf(ended: readonly EndedTask[]): readonly string[] {
+  return ended.flatMap(({ task: { spec, status } }) => {
+    const lost =
+      spec.onFailure === 'Continue' && status?.failure !== undefined
+        ? [`${spec.title}: it failed, and the work went on without it: ${status.failure.message}`]
+        : []
+    const found = spec.action === 'review' ? (status?.result?.notes ?? []) : []
+    const why = status?.result?.verdict === 'Unchecked' ? [status.result.summary] : []
+    return [...lost, ...found.map((note) => `review: ${note}`), ...why]
+  })
+}
+
+const mostFailures = 10
+
+function shownTry({ kind, accepted, problem }: CheckedTry): ShownTry {
+  return { kind, accepted, failures: accepted ? [] : sentencesIn(problem) }
+}
+
+/** A digest of failures is written for a model, in paragraphs; here each becomes one line. */
+function sentencesIn(problem: string): readonly string[] {
+  const parts = /^- /m.test(problem) ? problem.split(/^(?=- )/m) : [problem]
+  const sentences = parts.map((part) => {
+    const [head = '', ...rest] = part
+      .replace(/^- /, '')
+      .split('\n')
+      .filter((line) => !/^\s*>?\s*\d+ \|/.test(line))
+      .map((line) => line.trim())
+      .filter((line) => line !== '')
+    return [head.replace(/:$/, ''), rest.join(' ')].filter(Boolean).join(': ').slice(0, 500)
+  })
+  return sentences.filter(Boolean).slice(0, mostFailures)
+}
+
+/** Remedies for where there is no cluster. The others are the table's. */
+const local: Partial<Record<FailureReason, string>> = {
+  ModelUnavailable: 'Check the model server: ollama serve   (or name another: --ollama URL).',
+  ModelTooWeak: 'Use a stronger model (7B coder or better): --model qwen2.5-coder:7b.',
+  ContextTooSmall: 'Give the model more room: --context 16384; or ask for less at once.',
+  ChecksFailed:
+    'The work did not pass its checks. Sharpen the request, name the files (--files), or use a stronger model.',
+  ScopeViolated: 'The agent wrote outside the files of its task. Name the files: --files a,b.',
+  TimedOut: 'Give it more time (--timeout SECONDS), or ask for less at once.',
+  CloneFailed: 'git could not read the checkout; try git fsck there.',
+  PushRejected: 'A temporary folder could not be written: look at the space in it.',
+  Conflict: 'Commit or put away what was changed meanwhile, and try again.',
+  InternalError: 'A defect in Guildhall, or in the sandbox. Please report it with the lines above.',
+}
+
+export function remedyFor(reason: FailureReason): string {
+  return local[reason] ?? failureRemedies[reason]
+}
+
+function localFailure(failure: Failure | undefined): Failure {
+  const { reason = 'InternalError', message = 'a task failed without a reason' } = failure ?? {}
+  return { reason, message, remedy: remedyFor(reason) }
+}

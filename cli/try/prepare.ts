@@ -1,0 +1,146 @@
+// Everything that is settled before the first agent works: what is to be done, by which tests, and that nothing of the
+// person's stands in the way.
+import { detectProject, isTestPath, specPath } from '../../agent-image/agent/project.ts'
+import { decodeText } from '../../agent-image/agent/text-form.ts'
+import { filesOf } from '../../agent-image/agent/tree-listing.ts'
+import type { DevRequestSpec, PlannedTask } from '../../operator/api/devrequest.ts'
+import type { Gateway } from '../../operator/models/gateway.ts'
+import type { ModelProfile } from '../../operator/models/profile.ts'
+import { readFacts } from '../../operator/planner/facts.ts'
+import { makePlan } from '../../operator/planner/plan.ts'
+import { CliError, exitCodes } from '../failure.ts'
+import { type Checkout, obstacleAt } from './checkout.ts'
+import { decidingTests, type CommitFiles } from './deciding-tests.ts'
+import { specOf, type Goal } from './goal.ts'
+import { TryTrouble } from './trouble.ts'
+
+type Waiting = { readonly signal: AbortSignal }
+
+export interface Prepared {
+  readonly spec: DevRequestSpec
+  readonly tasks: readonly PlannedTask[]
+  /** Test files of the commit that decide about a unit. */
+  readonly named: readonly { readonly unit: string; readonly path: string }[]
+  readonly warnings: readonly string[]
+}
+
+export interface OpenModel {
+  readonly profile: ModelProfile
+  readonly call: Gateway['call']
+}
+
+const mostFiles = 6
+
+/**
+ * Plans the work. `open` finds the model, after all that can be checked without one; it is asked only when no file was named.
+ * Errors: `CliError` (usage) about --test, `TryTrouble` for changes of the person's that would be overwritten.
+ */
+export async function prepare(
+  goal: Goal,
+  checkout: Checkout,
+  open: () => Promise<OpenModel>,
+  attempts: number | undefined,
+  options: Waiting,
+): Promise<Prepared> {
+  const commit = commitFilesOf(checkout, options)
+  const tests =
+    goal.test === undefined ? { files: [], warnings: [] } : await decidingTests(goal.test, commit)
+  const clear = async (files: readonly string[]): Promise<void> => {
+    refuseBoth(files, tests.files)
+    await refuseObstacles(checkout, [...files, ...tests.files], options)
+  }
+  await clear(goal.files ?? [])
+  const facts = await readFacts(checkout.reader, goal.request, options)
+  const { profile, call } = await open()
+  const spec = specOf(goal, facts, { model: profile.name, attempts })
+  const made = await makePlan({ request: goal.name, spec, facts, profile, call }, options)
+  const tasks = scoped(goal, made.plan.tasks)
+  await clear([...tasks.flatMap(({ files }) => files), ...(await specsOf(goal, tasks, commit))])
+  const unit = tasks.find((task) => task.unit !== undefined)?.unit ?? ''
+  return {
+    spec,
+    tasks,
+    named: tests.files.map((path) => ({ unit, path })),
+    warnings: [...dirtyWarnings(checkout), ...tests.warnings, ...made.plan.warnings],
+  }
+}
+
+/** The tasks of the whole chain, or the one task of the one specialist, who then does all units as one. */
+function scoped({ scope, files }: Goal, tasks: readonly PlannedTask[]): readonly PlannedTask[] {
+  if (scope === 'chain') return tasks
+  const action = scope === 'coding' ? 'code' : 'spec'
+  const own = tasks.filter((task) => task.action === action)
+  const [first] = own
+  if (first === undefined) throw new Error(`the plan has no task to ${action}`)
+  const planned = [...new Set(own.flatMap((task) => task.files))]
+  const goals = [...new Set(own.map((task) => task.goal))].join('\n')
+  return [
+    {
+      ...first,
+      files: [...(files ?? planned.filter((path) => !isTestPath(path)).slice(0, mostFiles))],
+      goal: goals.slice(0, 4000),
+      after: [],
+    },
+  ]
+}
+
+/** Where the tests of each unit will be written: a file there that is in no commit would be overwritten. */
+async function specsOf(
+  { name: request }: Goal,
+  tasks: readonly PlannedTask[],
+  commit: CommitFiles,
+): Promise<readonly string[]> {
+  const project = await detectProject(commit.files, commit.read)
+  return tasks.flatMap(({ action, files, unit }) => {
+    if (action !== 'spec') return []
+    return specPath({ request, files, specs: [], unit }, project) ?? []
+  })
+}
+
+function commitFilesOf({ listing, git }: Checkout, options: Waiting): CommitFiles {
+  return {
+    files: filesOf(listing),
+    async read(paths) {
+      const texts = new Map<string, string>()
+      for (const path of paths) {
+        const entry = listing.get(path)
+        if (entry === undefined) continue
+        const decoded = decodeText(await git(['cat-file', 'blob', entry.oid], options))
+        if (decoded.kind === 'text') texts.set(path, decoded.text)
+      }
+      return texts
+    },
+  }
+}
+
+function refuseBoth(files: readonly string[], tests: readonly string[]): void {
+  const both = files.find((path) => tests.includes(path))
+  if (both === undefined) return
+  throw new CliError(`${both} cannot be written: --test names it as what decides`, {
+    next: 'guild try … --files src/slug.js   (the code, not its tests)',
+    exitCode: exitCodes.usage,
+  })
+}
+
+async function refuseObstacles(
+  checkout: Checkout,
+  paths: readonly string[],
+  options: Waiting,
+): Promise<void> {
+  for (const path of new Set(paths)) {
+    const why = await obstacleAt(checkout, path, options)
+    if (why === undefined) continue
+    throw new TryTrouble('Unsupported', `nothing was tried, so that nothing is lost: ${why}`, {
+      next: `git -C ${checkout.root} status   (commit, stash or move what is there)`,
+    })
+  }
+}
+
+function dirtyWarnings({ changed }: Checkout): readonly string[] {
+  if (changed.length === 0) return []
+  const shown = changed.slice(0, 3).join(', ')
+  const more = changed.length > 3 ? ` and ${changed.length - 3} more` : ''
+  return [
+    `The work starts from HEAD: agents do not see changes that are in no commit (${shown}${more}).`,
+  ]
+}

@@ -1,0 +1,214 @@
+// Where the project's code runs while `guild try` works: the sandbox program of the agent image, as a process of its own.
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { sendRequest } from '../../agent-image/agent/http.ts'
+import type { Clock } from '../../operator/kube/ports.ts'
+import { CliError } from '../failure.ts'
+import { buildCommand, containerArguments, findImage } from './container.ts'
+
+type Waiting = { readonly signal: AbortSignal }
+
+/** Where a person wants project code to run; `auto` is a container where one can be had. */
+export const sandboxKinds = ['auto', 'container', 'process'] as const
+export type SandboxKind = (typeof sandboxKinds)[number]
+
+export interface RunningSandbox {
+  readonly kind: 'container' | 'process'
+  readonly socketPath: string
+  /** Folder for work trees; the sandbox sees it under the same name. */
+  readonly workspace: string
+  /** Folder of the runners, as the sandbox sees it. */
+  readonly assets: string
+  /** What a person should know; undefined for a container. */
+  readonly warning: string | undefined
+  close(): Promise<void>
+}
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const startMs = 30_000
+
+/**
+ * Starts the sandbox on fresh folders below `folder`. Errors: `CliError` when a container is insisted on and cannot be had,
+ * or when the sandbox does not start.
+ */
+export async function startSandbox(
+  wanted: SandboxKind,
+  folder: string,
+  options: Options,
+): Promise<RunningSandbox> {
+  const places = {
+    workspace: join(folder, 'workspace'),
+    run: join(folder, 'run'),
+    tmp: join(folder, 'tmp'),
+  }
+  for (const place of Object.values(places)) await mkdir(place, { recursive: true })
+  if (wanted === 'process') return startProcess(folder, places, 'as asked', options)
+  const contained = await startContainer(folder, places, options)
+  if (typeof contained !== 'string') return contained
+  if (wanted === 'auto') return startProcess(folder, places, contained, options)
+  throw new CliError(`a container was asked for, and there is none: ${contained}`, {
+    next: `${buildCommand}   (or: --sandbox process)`,
+  })
+}
+
+type Options = Waiting & { readonly clock: Clock }
+
+interface Places {
+  readonly workspace: string
+  readonly run: string
+  readonly tmp: string
+}
+
+const socketIn = ({ run }: Places): string => join(run, 'sandbox.sock')
+
+/** Gives why not, as the end of a sentence, where there is no container to be had. */
+async function startContainer(
+  folder: string,
+  places: Places,
+  options: Options,
+): Promise<RunningSandbox | string> {
+  const found = await findImage(options)
+  if (found.kind === 'none') return found.why
+  const name = basename(folder).toLowerCase()
+  const args = containerArguments(found, name, places, socketIn(places))
+  const child = spawn(found.engine, args, { stdio: ['ignore', 'ignore', 'pipe'], detached: true })
+  const remove = (): void => {
+    spawnSync(found.engine, ['rm', '--force', name], { stdio: 'ignore' })
+  }
+  const close = closing(child, remove, options.clock)
+  const problem = await waitFor(child, socketIn(places), options)
+  if (problem !== undefined) {
+    await close()
+    options.signal.throwIfAborted()
+    return `${found.engine} could not start the sandbox (${problem})`
+  }
+  return {
+    kind: 'container',
+    socketPath: socketIn(places),
+    workspace: places.workspace,
+    assets: '/app/assets',
+    warning: undefined,
+    close,
+  }
+}
+
+async function startProcess(
+  folder: string,
+  places: Places,
+  why: string,
+  options: Options,
+): Promise<RunningSandbox> {
+  const [command, args] = tied(belowInit([process.execPath, '--disable-sigusr1', program]))
+  const child = spawn(command, args, {
+    cwd: folder,
+    env: {
+      PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? '/usr/bin:/bin'}`,
+      TMPDIR: places.tmp,
+      GUILDHALL_SANDBOX_SOCKET: socketIn(places),
+      GUILDHALL_WORKSPACE: places.workspace,
+    },
+    stdio: ['ignore', 'ignore', 'pipe'],
+    // A terminal sends Ctrl-C to every process of its group. The sandbox is ended by us, in order.
+    detached: true,
+  })
+  const close = closing(child, () => undefined, options.clock)
+  const problem = await waitFor(child, socketIn(places), options)
+  if (problem !== undefined) {
+    await close()
+    options.signal.throwIfAborted()
+    throw new CliError(`the sandbox did not start: ${problem}`, {
+      next: 'guild try --help   (--sandbox says where the project’s code runs)',
+    })
+  }
+  return {
+    kind: 'process',
+    socketPath: socketIn(places),
+    workspace: places.workspace,
+    assets: join(root, 'agent-image/assets'),
+    warning: `The project's code, and the code that the model writes, runs as a process of yours, with your rights and your network: ${why}.`,
+    close,
+  }
+}
+
+const program = join(root, 'agent-image/sandbox/main.ts')
+
+/** As in the image: a first process that starts the server again when a command of the project ended it. */
+function belowInit(words: readonly [string, ...string[]]): readonly [string, ...string[]] {
+  const python = ['/usr/bin/python3', '/usr/local/bin/python3'].find((path) => existsSync(path))
+  if (process.platform !== 'linux' || python === undefined) return words
+  return [python, '-I', '-S', join(root, 'agent-image/sandbox/sandbox-init.py'), ...words]
+}
+
+/** On Linux the kernel ends the sandbox when this process is killed and can end nothing itself. */
+function tied([program, ...args]: readonly [string, ...string[]]): [string, readonly string[]] {
+  const setpriv = '/usr/bin/setpriv'
+  return existsSync(setpriv)
+    ? [setpriv, ['--pdeathsig', 'KILL', '--', program, ...args]]
+    : [program, args]
+}
+
+/** Waits until the sandbox answers. Gives why it does not: what the program said at its end, or that it took too long. */
+async function waitFor(
+  child: ChildProcess,
+  socketPath: string,
+  { signal, clock }: Options,
+): Promise<string | undefined> {
+  let said = ''
+  const end: { why?: string } = {}
+  child.stderr?.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-2000)))
+  child.once('error', (error) => (end.why = error.message))
+  child.once('close', (code) => (end.why ??= said.trim().split('\n').at(-1) || `exit code ${code}`))
+  const until = clock.monotonic() + startMs
+  while (clock.monotonic() < until && end.why === undefined && !signal.aborted) {
+    if (existsSync(socketPath) && (await isHealthy(socketPath, signal))) return undefined
+    await clock.sleep(25, { signal }).catch(() => undefined)
+  }
+  return signal.aborted ? 'interrupted' : (end.why ?? `no answer within ${startMs / 1000} s`)
+}
+
+/** A socket may be there and lead nowhere: in a virtual machine, as engines on a Mac have it. */
+async function isHealthy(socketPath: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    const url = 'http://sandbox/healthz'
+    const response = await sendRequest({ method: 'GET', url, socketPath }, { signal })
+    response.drop()
+    return response.status === 200
+  } catch {
+    return false
+  }
+}
+
+const politeMs = 5000
+
+/** Ends the program and what it started, also when this process leaves in a hurry. */
+function closing(child: ChildProcess, end: () => void, clock: Clock): () => Promise<void> {
+  const kill = (how: NodeJS.Signals): void => {
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, how)
+    } catch {
+      // It has ended already.
+    }
+  }
+  const atExit = (): void => {
+    kill('SIGKILL')
+    end()
+  }
+  process.once('exit', atExit)
+  return async () => {
+    const running = child.exitCode === null && child.signalCode === null && child.pid !== undefined
+    if (running) {
+      const gone = once(child, 'exit')
+      // First politely: the sandbox ends the commands that it runs, which are in sessions of their own.
+      kill('SIGTERM')
+      const cancel = clock.after(politeMs, () => kill('SIGKILL'))
+      await gone
+      cancel()
+    }
+    process.removeListener('exit', atExit)
+    end()
+  }
+}
