@@ -17,6 +17,7 @@ import {
   until,
   wordOf,
 } from './lab.ts'
+import { agentImage, gitServer, serviceOf } from './git-server.ts'
 
 const made = new Set<string>()
 afterAll(async () => {
@@ -42,51 +43,6 @@ const stalled = (name: string, reason: string): Promise<string> =>
   )
 
 const node = { template: { name: 'node' } }
-
-const agentImage = async (): Promise<string> =>
-  JSON.parse(await kubectl(['get', 'configmap', 'guildhall-config', '-o', 'json'])).data[
-    'config.yaml'
-  ].match(/image: "?(\S+agent:[^\s"]+)/)[1] as string
-
-const serviceOf = (name: string): object => ({
-  apiVersion: 'v1',
-  kind: 'Service',
-  metadata: { name, namespace },
-  spec: { selector: { app: name }, ports: [{ port: 8080 }] },
-})
-
-/** A Pod that serves one repository over plain HTTP, made from the agent image, which has git and Python. */
-const gitServer = (name: string, image: string): object => ({
-  apiVersion: 'v1',
-  kind: 'Pod',
-  metadata: { name, namespace, labels: { app: name } },
-  spec: {
-    automountServiceAccountToken: false,
-    securityContext: {
-      runAsNonRoot: true,
-      runAsUser: 10001,
-      seccompProfile: { type: 'RuntimeDefault' },
-    },
-    containers: [
-      {
-        name: 'git',
-        image,
-        imagePullPolicy: 'IfNotPresent',
-        command: ['sh', '-c', gitServerScript],
-        env: [{ name: 'HOME', value: '/tmp' }],
-        securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
-        volumeMounts: [{ name: 'tmp', mountPath: '/tmp' }],
-      },
-    ],
-    volumes: [{ name: 'tmp', emptyDir: {} }],
-  },
-})
-
-const gitServerScript = `set -e
-git init -q -b main /tmp/work && cd /tmp/work && echo '{"type":"module"}' > package.json
-git add . && git -c user.name=t -c user.email=t@t.invalid commit -q -m 'Begin'
-git clone -q --bare /tmp/work /tmp/served/app.git && git -C /tmp/served/app.git update-server-info
-exec python3 -m http.server 8080 --directory /tmp/served`
 
 const refused: readonly [string, Record<string, unknown>, RegExp][] = [
   ['no request text', { source: node }, /spec\.request: Required value/],
@@ -143,7 +99,7 @@ test('an unreachable repository stalls with a remedy, and the request goes on wh
   const message = await stalled('no-repo', 'SourceUnavailable')
   expect(message).toContain(source)
   expect(message).toContain('Check spec.source')
-  await apply(gitServer(source, await agentImage()))
+  await apply(gitServer(source, await agentImage(), { 'package.json': '{"type":"module"}\n' }))
   try {
     expect(wordOf(await finished('no-repo', 180), 'Succeeded')).toBe('True/PlanOnly')
   } finally {
