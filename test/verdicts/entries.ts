@@ -59,6 +59,14 @@ export async function forgeWith(entries: Entries, token: string): Promise<TestFo
       .toString()
       .trim()
   git(['read-tree', '--empty'])
+  // Many files of one content are one blob, and starting git for each takes seconds.
+  const blobs = new Map<string, string>()
+  const blobOf = (content: Buffer): string => {
+    const key = content.toString('base64')
+    const known = blobs.get(key) ?? git(['hash-object', '-w', '--stdin'], content)
+    blobs.set(key, known)
+    return known
+  }
   const lines: string[] = []
   for (const [path, value] of Object.entries(entries)) {
     const one = entry.parse(value)
@@ -69,7 +77,7 @@ export async function forgeWith(entries: Entries, token: string): Promise<TestFo
     }
     const content = rest?.link === undefined ? bytesOf(value) : Buffer.from(rest.link)
     const mode = rest?.link !== undefined ? '120000' : rest?.executable ? '100755' : '100644'
-    lines.push(`${mode} ${git(['hash-object', '-w', '--stdin'], content)}\t${path}\0`)
+    lines.push(`${mode} ${blobOf(content)}\t${path}\0`)
   }
   git(['update-index', '-z', '--add', '--index-info'], lines.join(''))
   const commit = git(['commit-tree', git(['write-tree']), '-m', 'Begin'])
