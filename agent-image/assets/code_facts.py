@@ -83,6 +83,23 @@ def imports_of(source: Source, tree: ast.Module) -> list:
     def library(module: str) -> bool:
         return module.split(".")[0] in sys.stdlib_module_names
 
+    for call, local, read in imported_by_call(tree):
+        start, end = source.span(call)
+        begin, stop = source.span(call.args[0])
+        name = {"imported": "*", "local": local, "typeOnly": False, "used": True}
+        found.append(
+            {
+                "start": start,
+                "end": end,
+                "specifier": call.args[0].value,
+                "how": "dynamic",
+                "names": [{**name, "members": sorted({*members.get(local, ()), *read})}],
+                "typeOnly": False,
+                "builtin": library(call.args[0].value),
+                "at": {"start": begin + 1, "end": stop - 1},
+                "statement": False,
+            }
+        )
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
             start, end = source.span(node)
@@ -122,6 +139,26 @@ def imports_of(source: Source, tree: ast.Module) -> list:
                     }
                 )
     return sorted(found, key=lambda one: one["start"])
+
+
+def imported_by_call(tree: ast.Module) -> list:
+    """Calls that import a module by its name, the name each is kept under, and the names read from it at once."""
+    calls = {
+        id(node): (node, [""], set())
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and dotted(node.func) in ("importlib.import_module", "import_module", "__import__")
+        and node.args
+        and isinstance(node.args[0], ast.Constant)
+        and isinstance(node.args[0].value, str)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and id(node.value) in calls:
+            target = node.targets[0]
+            calls[id(node.value)][1][0] = target.id if isinstance(target, ast.Name) else ""
+        elif isinstance(node, ast.Attribute) and id(node.value) in calls:
+            calls[id(node.value)][2].add(node.attr)
+    return [(call, local[0], read) for call, local, read in calls.values()]
 
 
 def members_in(tree: ast.Module) -> dict:

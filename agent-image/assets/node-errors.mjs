@@ -99,5 +99,7 @@ function missingPackage(code, message) {
   if (code !== 'ERR_MODULE_NOT_FOUND' && code !== 'MODULE_NOT_FOUND') return undefined
   const name = /^Cannot find (?:package|module) '([^']+)'/.exec(message)?.[1]
   if (name === undefined || /^(?:[./#\\]|\w+:)/.test(name)) return undefined
+  // `@/words` and `~/words` are names that a compiler knows from its settings, and no packages.
+  if (/^[@~](?:\/|$)/.test(name)) return String(seen.missing ?? name)
   return /^(?:@[^/]+\/)?[^/]+/.exec(name)?.[0]
 }

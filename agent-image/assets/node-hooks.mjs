@@ -14,8 +14,11 @@ const relativePath = /^\.{1,2}(\/|$)/
 const compiledName = /\.([mc]?)jsx?$/
 const knownName = /\.([mc]?[jt]s|json|node|wasm)$/
 
-/** The file that was loaded last: the one in which a syntax error lies, as V8's error does not say that. */
-export const seen = { url: undefined }
+/**
+ * The file that was loaded last: the one in which a syntax error lies, as V8's error does not say that. And the last import
+ * that led nowhere, of which Node's error tells the first part only.
+ */
+export const seen = { url: undefined, missing: undefined }
 
 /** Before a module that the project's own test command loads first: it is looked up from the folder of the test. */
 export const setupPrefix = 'guildhall-setup:'
@@ -43,6 +46,7 @@ export function installHooks(folder) {
             // The error of the name that was written is the one to tell.
           }
         }
+        seen.missing = specifier
         throw error
       }
     },

@@ -57,7 +57,7 @@ it('is of one of at least 80 shapes, no two of one name', () => {
 async function goThrough(shape: Shape, pod: TestPod): Promise<void> {
   const entries = entriesOf(shape)
   const after = await check(shape, entries, pod, shape.steps)
-  if (shape.then !== undefined) await check(shape.then, after, pod)
+  if (shape.next !== undefined) await check(shape.next, after, pod)
 }
 
 /** Tells the story of one request and holds it against what is wanted; gives what the branch holds then. */
@@ -126,7 +126,12 @@ function checkPersonsFiles({ files, wanted }: Request, forge: TestForge): void {
     expect([path, now?.mode]).toEqual([path, mode])
     if (!files.includes(path) || isTestPath(path) || wanted === 'Refused')
       expect([path, now?.oid]).toEqual([path, oid])
-    else checkForm(path, forge.git('cat-file', 'blob', oid), forge.git('cat-file', 'blob', now?.oid ?? ''))
+    else
+      checkForm(
+        path,
+        forge.git('cat-file', 'blob', oid),
+        forge.git('cat-file', 'blob', now?.oid ?? ''),
+      )
   }
   const added = [...after.keys()].filter((path) => !before.has(path))
   const specs = added.filter((path) => !files.includes(path))

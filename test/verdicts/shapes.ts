@@ -39,11 +39,9 @@ const shape = z.strictObject({
   ...request.shape,
   entries: z.record(z.string(), entry),
   /** Entries with `{n}` in their path and text, made so many times. */
-  many: z
-    .array(z.strictObject({ count: z.int(), path: z.string(), text: z.string() }))
-    .default([]),
+  many: z.array(z.strictObject({ count: z.int(), path: z.string(), text: z.string() })).default([]),
   /** A request on what came of the first. */
-  then: request.optional(),
+  next: request.optional(),
   steps: z.array(z.enum(['branch', 'spec', 'code', 'verify', 'finish'])).optional(),
 })
 export type Shape = z.infer<typeof shape>

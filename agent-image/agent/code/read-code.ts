@@ -40,7 +40,7 @@ const pythonFacts = z.object({
       z.object({
         ...span,
         specifier: z.string(),
-        how: z.literal('static'),
+        how: z.enum(['static', 'dynamic']),
         names: z.array(importedName),
         typeOnly: z.boolean(),
         builtin: z.boolean(),

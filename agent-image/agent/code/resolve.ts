@@ -29,7 +29,11 @@ export function specifierFor(
 ): string {
   if (languageOf(spec) !== 'python') {
     const relative = posix.relative(dirname(spec), file)
-    return relative.startsWith('.') ? relative : `./${relative}`
+    // An import is a URL, in which these signs mean something else; require takes a path.
+    const written = /\.c[jt]s$/.test(spec)
+      ? relative
+      : relative.replace(/[%?#]/g, encodeURIComponent)
+    return written.startsWith('.') ? written : `./${written}`
   }
   const [top = ''] = file.split('/')
   const isRoot = top !== '' && pythonRoots(files).includes(top) && file !== `${top}/__init__.py`
@@ -61,7 +65,8 @@ function resolveNode(
   how: ImportFact['how'],
 ): { readonly file: string } | undefined {
   if (!/^\.{1,2}(\/|$)/.test(specifier)) return undefined
-  const path = posix.normalize(posix.join(dirname(from), specifier.replace(/[?#].*$/s, '')))
+  const meant = how === 'require' ? specifier : unescaped(specifier.replace(/[?#].*$/s, ''))
+  const path = posix.normalize(posix.join(dirname(from), meant))
   // An import says the whole name; only require tries endings and index files.
   const places =
     how === 'require'
@@ -69,6 +74,15 @@ function resolveNode(
       : [path]
   const file = places.find((place) => known.has(place))
   return file === undefined ? undefined : { file }
+}
+
+/** The path in a URL; what is no well-formed escape stays as it is, and leads nowhere then. */
+function unescaped(path: string): string {
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    return path
+  }
 }
 
 function resolvePython(

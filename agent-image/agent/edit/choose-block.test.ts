@@ -92,3 +92,25 @@ it.each([
 ])('reads %s as %s', (written, want) => {
   expect(cleanPath(written)).toBe(want)
 })
+
+it.each([
+  ['my source/the slug.js', 'my source/the slug.js'],
+  ['my source/the slug.js', '**./my source/the slug.js**:'],
+  ['quelle/überschrift.js', 'Here is `quelle/überschrift.js`:'],
+  ["src/it's $HOME.js", "src/it's $HOME.js"],
+  ['源/标题.js', 'The file 源/标题.js, complete:'],
+])('takes %s for named by: %s', (wanted, line) => {
+  expect(chooseBlock([block(line, 'one', 'js')], wanted)).toEqual({ kind: 'text', text: 'one\n' })
+})
+
+it.each([
+  ['the slug.js', 'my source/the slug.js'],
+  ['über.js', 'src/über.js'],
+  ['src/a b.js', 'src/a b.jsx'],
+])('does not take %s for named by: %s', (wanted, line) => {
+  const other = block(wanted, 'right', 'js')
+  expect(chooseBlock([other, block(line, 'wrong', 'js')], wanted)).toEqual({
+    kind: 'text',
+    text: 'right\n',
+  })
+})

@@ -24,7 +24,9 @@ export function chooseBlock(blocks: readonly FencedBlock[], wanted: string): Cho
   if (full.length === 0) return { kind: 'none', why: 'The answer had no fenced block with text.' }
   const named = full.map((block) => ({
     block,
-    path: cleanPath(block.path) ?? pathInSentence(block.path) ?? pathInComment(block.text),
+    path: isNamed(block.path, wanted)
+      ? wanted
+      : (cleanPath(block.path) ?? pathInSentence(block.path) ?? pathInComment(block.text)),
   }))
   const exact = named.filter((entry) => entry.path === wanted)
   const sameName = named.filter((entry) => {
@@ -66,6 +68,22 @@ function likeliest<T extends { readonly block: FencedBlock }>(
 
 const pathWord =
   /(?<![\w/\\.:-])[\w@[\]()-][\w@.[\]()-]{0,80}(?:[\\/][\w@.[\]()-]{1,80}){0,20}\.[a-z]\w{0,9}\b/gi
+
+/**
+ * Whether a line before a block names the wanted file, when that has a name which no pattern can tell from the words around
+ * it: with blanks, letters of other scripts, quotes. The name has to stand there whole.
+ */
+function isNamed(line: string | undefined, wanted: string): boolean {
+  if (line === undefined || wanted.replace(pathWord, '') === '') return false
+  const isPart = (sign: string | undefined): boolean =>
+    sign !== undefined && /[\p{L}\p{N}_/\\-]/u.test(sign)
+  const head = line.slice(0, 600)
+  for (let at = head.indexOf(wanted); at !== -1; at = head.indexOf(wanted, at + 1)) {
+    const before = head.slice(0, at).replace(/\.\/$/, '')
+    if (!isPart(before.at(-1)) && !isPart(head[at + wanted.length])) return true
+  }
+  return false
+}
 
 /** The one path that a sentence names: "Here is **src/slug.js**:", "Filename: src/slug.js (new)". */
 function pathInSentence(sentence: string | undefined): string | undefined {

@@ -157,8 +157,7 @@ async function filesUnderTest(context: PipelineContext, goal: SpecGoal): Promise
   const parts: string[] = []
   for (const file of goal.files) {
     const from = specifierFor(goal.path, file, [...goal.files, ...goal.project.files])
-    const how =
-      languageOf(file) === 'python' ? `from ${from} import …` : `import { … } from '${from}'`
+    const how = languageOf(file) === 'python' ? pythonImport(from) : `import { … } from '${from}'`
     const text = await context.workspace.read(file, { signal: context.signal })
     const facts = await factsIn(context.runner, file, text ?? '', context)
     const symbols = text === undefined ? [] : symbolsOf(file, text, facts).slice(0, 12)
@@ -166,6 +165,12 @@ async function filesUnderTest(context: PipelineContext, goal: SpecGoal): Promise
     for (const symbol of symbols) parts.push(`  exists: ${symbol.signature}`)
   }
   return parts.join('\n')
+}
+
+/** A hyphen in a folder's name, say, leaves no way but a call. */
+function pythonImport(module: string): string {
+  const isPlain = module.split('.').every((part) => /^[\p{L}_][\p{L}\p{N}_]*$/u.test(part))
+  return isPlain ? `from ${module} import …` : `importlib.import_module('${module}')`
 }
 
 async function judge(

@@ -140,6 +140,8 @@ describe('how a file is found and loaded', () => {
       'test/a.test.js': `${head}import { readFileSync } from 'node:fs'\ntest('works', () => { equal(readFileSync('data.txt', 'utf8'), '1'); equal(process.argv[1], import.meta.filename); equal(process.argv.length, 2); equal(process.env.NODE_TEST_CONTEXT, 'child-v8') })\n`,
     },
     'a missing package': `${head}import 'left-pad'\ntest('x', () => {})\n`,
+    'a name that only a compiler knows': `${head}import { x } from '@/words'\ntest('x', () => {})\n`,
+    'a name that only a bundler knows': `${head}import x from '~/lib/words'\ntest('x', () => {})\n`,
     'a missing package of the code': {
       'src.cjs': `require('@scope/lib/sub')\n`,
       'test/a.test.js': `import '../src.cjs'\n`,
@@ -181,6 +183,12 @@ describe('how a file is found and loaded', () => {
     expect(got('argv and folder')).toMatchObject({ passed: ['works'], failed: [] })
     const unrun = (why: string) => ({ ...only, unrun: [why] })
     expect(got('a missing package')).toEqual(unrun('it needs left-pad, which is not installed'))
+    expect(got('a name that only a compiler knows')).toEqual(
+      unrun('it needs @/words, which is not installed'),
+    )
+    expect(got('a name that only a bundler knows')).toEqual(
+      unrun('it needs ~/lib/words, which is not installed'),
+    )
     expect(got('a missing package of the code')).toEqual(
       unrun('it needs @scope/lib, which is not installed'),
     )

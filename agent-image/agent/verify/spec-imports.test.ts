@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { moduleKinds } from '../code/module-kind.ts'
+import { factsOf } from '../code/read-code.ts'
 import { specifierFor } from '../code/resolve.ts'
 import { importsOf, repairImports } from './spec-imports.ts'
 import { stubsFor } from './spec-stubs.ts'
@@ -253,5 +254,86 @@ describe('stubs', () => {
     expect(stub(text, ['one', 'NotFound', 'BadError'], 'a.py')).toBe(
       `${text}\nif 'one' not in globals():\n    def one(*args, **kwargs):\n        pass\nif 'NotFound' not in globals():\n    def NotFound(*args, **kwargs):\n        pass\nif 'BadError' not in globals():\n    class BadError(Exception):\n        pass\n`,
     )
+  })
+})
+
+describe('modules that are imported by a call', () => {
+  const known = ['my-tool/slug.py', 'app/store.py']
+  it.each<[string, string, string, readonly string[]]>([
+    [
+      'kept under a name',
+      "slug = importlib.import_module('my-tool.slug')\nslug.slugify('a')\n",
+      'my-tool/slug.py',
+      ['slugify'],
+    ],
+    [
+      'read from at once',
+      "slugify = importlib.import_module('my-tool.slug').slugify\n",
+      'my-tool/slug.py',
+      ['slugify'],
+    ],
+    ['by the bare function', "get = import_module('app.store').get\n", 'app/store.py', ['get']],
+    [
+      'by the oldest function',
+      "store = __import__('app.store')\nstore.get()\nstore.put()\n",
+      'app/store.py',
+      ['get', 'put'],
+    ],
+  ])('%s', (_what, text, file, want) => {
+    const { names } = importsOf('tests/test_x.py', `import importlib\n${text}`, known)
+    expect([...(names.get(file) ?? [])].toSorted()).toEqual(want)
+  })
+  it.each([
+    ['a name that is made', "importlib.import_module('my-tool.' + name)\n"],
+    ['a method of that name', "loader.import_module('app.store')\n"],
+    ['a module of the library', "importlib.import_module('json').loads('1')\n"],
+  ])('are not guessed: %s', (_what, text) => {
+    expect(importsOf('tests/test_x.py', text, known).names.size).toBe(0)
+  })
+})
+
+describe('a name that __all__ lists', () => {
+  const stub = (before: string) =>
+    stubsFor(new Map([['a.py', new Set(['slugify'])]]), new Map([['a.py', before]]), 'returns', {
+      facts: new Map([['a.py', factsOf('a.py', before)]]),
+    }).get('a.py')
+  it.each([
+    ['and nothing defines', "__all__ = ['slugify']\n", true],
+    ['in a tuple beside others', "def a(): pass\n__all__ = ('a', 'slugify')\n", true],
+    ['that is added later', "__all__ = []\n__all__ += ['slugify']\n", true],
+    ['and a function defines', "__all__ = ['slugify']\ndef slugify(t): return t\n", false],
+    ['and an import brings', "from .b import slugify\n__all__ = ['slugify']\n", false],
+    [
+      'and the module makes when asked',
+      "__all__ = ['slugify']\ndef __getattr__(name): return 1\n",
+      false,
+    ],
+  ])('%s', (_what, before, isStubbed) => {
+    expect(stub(before)?.includes('def slugify(*args')).toBe(isStubbed ? true : undefined)
+  })
+})
+
+describe('files whose names hold signs of URLs', () => {
+  it.each([
+    ['src/100%.js', '../src/100%25.js'],
+    ['src/c#/a.js', '../src/c%23/a.js'],
+    ['src/what?.js', '../src/what%3F.js'],
+    ['src/a b+[id].js', '../src/a b+[id].js'],
+  ])('%s is imported as %s', (file, specifier) => {
+    expect(specifierFor('test/a.test.js', file)).toBe(specifier)
+    const text = `${head}import { a } from '${specifier}'\ntest('x', () => assert.ok(a()))\n`
+    expect([...importsOf('test/a.test.js', text, [file]).names.keys()]).toEqual([file])
+    expect(repairImports('test/a.test.js', text, [file])).toContain(`'${specifier}'`)
+  })
+  it('are required by their path', () => {
+    expect(specifierFor('test/a.test.cjs', 'src/c#/100%.cjs')).toBe('../src/c#/100%.cjs')
+    const text = "const { a } = require('../src/c#/100%.cjs')\n"
+    expect([...importsOf('test/a.test.cjs', text, ['src/c#/100%.cjs']).names.keys()]).toHaveLength(
+      1,
+    )
+  })
+  it('and escapes that are none lead nowhere', () => {
+    const text = "import { a } from '../src/100%.js'\n"
+    expect(importsOf('test/a.test.js', text, ['src/100.js']).unknown).toEqual(['../src/100%.js'])
   })
 })

@@ -81,7 +81,10 @@ function offeredBy(
   const facts = factsAt(file)
   if (facts === undefined || seen.has(file)) return names
   seen.add(file)
-  for (const { name } of facts.exports) if (name !== '*') names.add(name)
+  // `__all__` may list a name that nothing defines yet; a module that makes its names when asked has them.
+  const lazy = facts.language === 'node' || facts.exports.some(({ name }) => name === '*')
+  for (const { name, kind } of facts.exports)
+    if (name !== '*' && (lazy || kind !== 'unknown')) names.add(name)
   if (!facts.exports.some((one) => one.name === '*') && facts.language === 'node') return names
   for (const one of facts.imports) {
     if (!one.names.some((name) => name.imported === '*') && one.how !== 'require') continue
