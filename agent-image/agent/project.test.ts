@@ -51,6 +51,12 @@ describe('test files', () => {
     ['pkg/a_test.go', 'no Go'],
     ['src/test/java/AppTest.java', 'no Java'],
     ['spec/a_spec.rb', 'no Ruby'],
+    ['tests/words.rs', 'no Rust'],
+    ['tests/words.cpp', 'no compiler'],
+    ['test/words_test.exs', 'language'],
+    ['test/words_test.dart', 'language'],
+    ['test/build.bats', 'no bats'],
+    ['tests/words.t', 'Perl'],
   ])('%s is named with why it cannot be run', async (path, why) => {
     const { testFiles, unjudgedTests } = await detect({ [path]: '' })
     expect(testFiles).toEqual([])

@@ -94,6 +94,14 @@ const others: readonly (readonly [RegExp, string])[] = [
   [/\.cs$/, 'there is no .NET in the agent image'],
   [/\.swift$/, 'there is no Swift in the agent image'],
   [/\.php$/, 'there is no PHP in the agent image'],
+  [/\.rs$/, 'there is no Rust in the agent image'],
+  [/\.(c|cc|cpp|cxx|zig)$/, 'there is no compiler for it in the agent image'],
+  [
+    /\.(exs?|erl|hs|ml|clj|cljs|dart|lua|jl|r|nim|cr|fs|fsx|vb|elm)$/i,
+    'its language is not in the agent image',
+  ],
+  [/\.(t|pl|pm)$/, 'there is no runner for Perl in the agent image'],
+  [/\.bats$/, 'there is no bats in the agent image'],
   [/\.coffee$/, 'it is written in CoffeeScript'],
 ]
 

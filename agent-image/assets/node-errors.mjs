@@ -1,5 +1,7 @@
 // What is told about an error: its words, the place in the project, and whether it says that a file cannot be run here
 // at all. An error is project code's object: anything may be wrong with it, so nothing here may throw.
+import { readdirSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { inspect } from 'node:util'
 import { config, cut } from './node-channel.mjs'
 import { seen } from './node-hooks.mjs'
@@ -72,6 +74,10 @@ export function loadFailure(error) {
     const message = String(error?.message ?? '')
     const missing = missingPackage(error?.code, message)
     if (missing !== undefined) return { needs: missing }
+    const other = otherRuntime(error, message)
+    if (other !== undefined) return { needs: other }
+    const empty = emptyFolder(error?.code, message)
+    if (empty !== undefined) return { why: `it needs ${empty}, a submodule that is not fetched` }
     if (error?.code === 'ERR_UNKNOWN_FILE_EXTENSION') {
       const kind = /extension "([^"]*)"/.exec(message)?.[1] ?? 'these'
       return { why: `Node cannot load ${kind} files` }
@@ -92,6 +98,37 @@ export function loadFailure(error) {
     // The plain description is enough.
   }
   return told
+}
+
+/** The program that a file is written for when that is not Node: told by how it imports, and by the global it uses. */
+function otherRuntime(error, message) {
+  const global = /^(Deno|Bun) is not defined$/.exec(message)?.[1]
+  if (global !== undefined && error?.name === 'ReferenceError') return global
+  const isScheme = error?.code === 'ERR_UNSUPPORTED_ESM_URL_SCHEME'
+  const scheme = isScheme
+    ? /Received protocol '(\w+):'/.exec(message)?.[1]
+    : /^Cannot find (?:package|module) '(\w+):/.exec(message)?.[1]
+  if (scheme === 'bun') return 'Bun'
+  return ['jsr', 'npm', 'http', 'https'].includes(scheme) ? 'Deno' : undefined
+}
+
+/**
+ * The empty folder of the project in which a module was looked for. Git keeps no empty folders, so it is the place of a
+ * submodule, whose files nobody fetched.
+ */
+function emptyFolder(code, message) {
+  if (code !== 'ERR_MODULE_NOT_FOUND' && code !== 'MODULE_NOT_FOUND') return undefined
+  const name = /^Cannot find module '([^']+)'/.exec(message)?.[1] ?? ''
+  const parent = /^Require stack:\n- (\/[^\n]+)$/m.exec(message)?.[1]
+  let path = name.startsWith('.') && parent !== undefined ? resolve(dirname(parent), name) : name
+  while (path.startsWith(`${root}/`)) {
+    try {
+      return readdirSync(path).length === 0 ? path.slice(root.length + 1) : undefined
+    } catch {
+      path = dirname(path)
+    }
+  }
+  return undefined
 }
 
 /** The name of a package that is not installed; undefined for a file of the project that is not there. */

@@ -162,10 +162,24 @@ def load_failure(err, root: str, own: list) -> dict:
     if isinstance(value, unittest.SkipTest):
         return {"why": f"it skips itself: {str(value)[:200]}"}
     if isinstance(value, ModuleNotFoundError) and value.name:
+        empty = empty_folder(value.name, root)
+        if empty is not None:
+            return {"why": f"it needs {empty}, a submodule that is not fetched"}
         top = value.name.partition(".")[0]
         if top not in sys.stdlib_module_names and not in_project(top, root, own):
             return {"needs": top}
     return describe(err, root)
+
+
+def empty_folder(name: str, root: str):
+    """The empty folder in which a module was looked for. Git keeps none, so it is the place of a submodule."""
+    for folder in sys.path:
+        path = folder
+        for part in name.split(".") if folder == root or folder.startswith(root + "/") else ():
+            path = os.path.join(path, part)
+            if os.path.isdir(path) and not os.listdir(path):
+                return os.path.relpath(path, root)
+    return None
 
 
 def in_project(name: str, root: str, own: list) -> bool:

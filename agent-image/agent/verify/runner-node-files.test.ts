@@ -142,6 +142,10 @@ describe('how a file is found and loaded', () => {
     'a missing package': `${head}import 'left-pad'\ntest('x', () => {})\n`,
     'a name that only a compiler knows': `${head}import { x } from '@/words'\ntest('x', () => {})\n`,
     'a name that only a bundler knows': `${head}import x from '~/lib/words'\ntest('x', () => {})\n`,
+    'a module of Bun': `${head}import { x } from 'bun:test'\ntest('x', () => {})\n`,
+    'a module of Bun by require': `require('node:test')('x', () => {})\nrequire('bun:sqlite')\n`,
+    'the global of Deno': `${head}Deno.test('x', () => {})\n`,
+    'an import as Deno has them': `${head}import { x } from 'jsr:@std/assert'\ntest('x', () => {})\n`,
     'a missing package of the code': {
       'src.cjs': `require('@scope/lib/sub')\n`,
       'test/a.test.js': `import '../src.cjs'\n`,
@@ -189,6 +193,10 @@ describe('how a file is found and loaded', () => {
     expect(got('a name that only a bundler knows')).toEqual(
       unrun('it needs ~/lib/words, which is not installed'),
     )
+    for (const name of ['a module of Bun', 'a module of Bun by require'] as const)
+      expect(got(name).unrun).toEqual(['it needs Bun, which is not installed'])
+    for (const name of ['the global of Deno', 'an import as Deno has them'] as const)
+      expect(got(name).unrun).toEqual(['it needs Deno, which is not installed'])
     expect(got('a missing package of the code')).toEqual(
       unrun('it needs @scope/lib, which is not installed'),
     )
