@@ -137,6 +137,6 @@ function missingPackage(code, message) {
   const name = /^Cannot find (?:package|module) '([^']+)'/.exec(message)?.[1]
   if (name === undefined || /^(?:[./#\\]|\w+:)/.test(name)) return undefined
   // `@/words` and `~/words` are names that a compiler knows from its settings, and no packages.
-  if (/^[@~](?:\/|$)/.test(name)) return String(seen.missing ?? name)
+  if (/^[@~](?:\/|$)/.test(name)) return seen.missing ?? name
   return /^(?:@[^/]+\/)?[^/]+/.exec(name)?.[0]
 }

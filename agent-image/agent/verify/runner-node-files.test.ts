@@ -143,7 +143,9 @@ describe('how a file is found and loaded', () => {
     'a name that only a compiler knows': `${head}import { x } from '@/words'\ntest('x', () => {})\n`,
     'a name that only a bundler knows': `${head}import x from '~/lib/words'\ntest('x', () => {})\n`,
     'a module of Bun': `${head}import { x } from 'bun:test'\ntest('x', () => {})\n`,
-    'a module of Bun by require': `require('node:test')('x', () => {})\nrequire('bun:sqlite')\n`,
+    'a module of Bun by require': {
+      'test/a.test.cjs': `require('node:test')('x', () => {})\nrequire('bun:sqlite')\n`,
+    },
     'the global of Deno': `${head}Deno.test('x', () => {})\n`,
     'an import as Deno has them': `${head}import { x } from 'jsr:@std/assert'\ntest('x', () => {})\n`,
     'a missing package of the code': {
