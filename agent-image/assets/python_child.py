@@ -161,10 +161,11 @@ def load_failure(err, root: str, own: list) -> dict:
     kind, value, _ = err
     if isinstance(value, unittest.SkipTest):
         return {"why": f"it skips itself: {str(value)[:200]}"}
+    # An empty folder passes for a package, of which a name cannot be imported then.
+    empty = empty_folder(value.name, root) if isinstance(value, ImportError) and value.name else None
+    if empty is not None:
+        return {"why": f"it needs {empty}, a submodule that is not fetched"}
     if isinstance(value, ModuleNotFoundError) and value.name:
-        empty = empty_folder(value.name, root)
-        if empty is not None:
-            return {"why": f"it needs {empty}, a submodule that is not fetched"}
         top = value.name.partition(".")[0]
         if top not in sys.stdlib_module_names and not in_project(top, root, own):
             return {"needs": top}
