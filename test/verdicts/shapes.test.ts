@@ -42,11 +42,15 @@ async function withPod<T>(act: (pod: TestPod) => Promise<T>): Promise<T> {
 }
 
 describe.concurrent('a repository', () => {
-  it.each(shapes)('$name', { timeout: 900_000 }, async (shape) => {
-    run++
-    await withPod((pod) => goThrough(shape, pod))
-    asWanted++
-  })
+  it.each(shapes.map((shape) => [shape.name, shape] as const))(
+    '%s',
+    { timeout: 900_000 },
+    async (_name, shape) => {
+      run++
+      await withPod((pod) => goThrough(shape, pod))
+      asWanted++
+    },
+  )
 })
 
 it('is of one of at least 80 shapes, no two of one name', () => {
