@@ -9,7 +9,7 @@ import { finish } from '../../agent-image/agent/pipelines/finish.ts'
 import type { Pipeline } from '../../agent-image/agent/pipelines/pipeline.ts'
 import { spec } from '../../agent-image/agent/pipelines/spec.ts'
 import { verify } from '../../agent-image/agent/pipelines/verify.ts'
-import { runnerFor } from '../../agent-image/agent/verify/runner.ts'
+import { runnerFor, type RunnerLimits } from '../../agent-image/agent/verify/runner.ts'
 import { openWorkspace } from '../../agent-image/agent/workspace.ts'
 import { assignmentFor } from '../../agent-image/testing/assignment.ts'
 import { assets, type TestPod } from '../../agent-image/testing/processes.ts'
@@ -37,6 +37,8 @@ export interface Story {
   readonly answers: Partial<Record<Step, readonly string[]>>
   /** Steps that are taken, in order; all by default. */
   readonly steps?: readonly Step[] | undefined
+  /** Shorter times than usual, for what never ends. */
+  readonly limits?: RunnerLimits | undefined
 }
 
 export interface Told {
@@ -97,7 +99,7 @@ export async function tell(
         assignment,
         agent: 'otto',
         workspace,
-        runner: runnerFor(workspace, sandbox, assets),
+        runner: runnerFor(workspace, sandbox, assets, story.limits),
         model,
         activity: () => undefined,
         signal,

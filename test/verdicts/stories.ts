@@ -1,0 +1,106 @@
+// Stories from tables: what the project holds, what the model answers, and what has to come of it.
+import { readFileSync } from 'node:fs'
+import { basename } from 'node:path'
+import { parse } from 'yaml'
+import { z } from 'zod'
+import { standingVerdicts, verdicts } from '../../operator/api/agent-types.ts'
+import type { TestPod } from '../../agent-image/testing/processes.ts'
+import type { RunnerLimits } from '../../agent-image/agent/verify/runner.ts'
+import { fenced, type Step, tell, type Told } from './chain.ts'
+import { entry, type Entries } from './entries.ts'
+
+const steps = ['branch', 'spec', 'code', 'verify', 'finish'] as const satisfies readonly Step[]
+const files = z.union([z.string(), z.record(z.string(), z.string())])
+
+const story = z.strictObject({
+  /** What kind of answer it is; the name of the story. */
+  kind: z.string(),
+  /** The unit's file; `files` when there are more. */
+  file: z.string(),
+  files: z.array(z.string()).optional(),
+  goal: z.string().default('A function slugify(text) that makes a slug of a title.'),
+  /** What the repository holds besides a manifest. */
+  project: z.record(z.string(), entry).default({}),
+  /** The test file, without the imports that every one begins with; or the whole answer, as it is. */
+  spec: z.string().optional(),
+  rawSpec: z.string().optional(),
+  /** The code; or the whole answer, as it is. */
+  code: files.optional(),
+  rawCode: z.string().optional(),
+  steps: z.array(z.enum(steps)).default(['spec', 'code', 'verify', 'finish']),
+  /** Short limits, for what never ends. */
+  quick: z.boolean().default(false),
+  verdict: z.enum(verdicts).default('ChecksFailed'),
+  /** The last step, where there is but one that can tell. */
+  ends: z.enum(steps).optional(),
+  /** A pattern for what the person is told. */
+  says: z.string().default('.'),
+})
+export type TableStory = z.infer<typeof story>
+
+/** The stories of a table in test/fixtures/verdicts. */
+export function storiesOf(table: string): readonly TableStory[] {
+  const path = new URL(`../fixtures/verdicts/${table}.yaml`, import.meta.url)
+  return z.array(story).parse(parse(readFileSync(path, 'utf8')))
+}
+
+export interface Ending {
+  readonly told: Told
+  /** The last step that was taken. */
+  readonly ends: Step | undefined
+  /** All that the person reads about the last step. */
+  readonly words: string
+}
+
+const headers = {
+  node: "import { test } from 'node:test'\nimport assert from 'node:assert/strict'\n",
+  python: 'import unittest\n',
+}
+const quickLimits: RunnerLimits = {
+  testMs: 2000,
+  silenceMs: 3000,
+  fileMs: 8000,
+  commandMs: 30_000,
+  loadMs: 3000,
+}
+
+/** Tells a story of a table. */
+export async function tellStory(
+  one: TableStory,
+  pod: TestPod,
+  options: { readonly signal: AbortSignal },
+): Promise<Ending> {
+  const python = one.file.endsWith('.py')
+  const stem = basename(one.file).replace(/\.\w+$/, '')
+  const unit = stem.toLowerCase()
+  const spec = python ? `tests/test_${unit}.py` : `test/${unit}.test.js`
+  const manifest: Entries = python
+    ? { 'pyproject.toml': '' }
+    : { 'package.json': '{"type":"module"}' }
+  const answer =
+    one.rawSpec ?? fenced({ [spec]: `${python ? headers.python : headers.node}${one.spec ?? ''}` })
+  const code = typeof one.code === 'string' ? { [one.file]: one.code } : (one.code ?? {})
+  const told = await tell(
+    {
+      entries: { ...manifest, ...one.project },
+      files: one.files ?? [one.file],
+      unit,
+      goal: one.goal,
+      doneWhen: one.goal,
+      answers: { spec: [answer], code: [one.rawCode ?? fenced(code)] },
+      steps: one.steps,
+      ...(one.quick ? { limits: quickLimits } : {}),
+    },
+    pod,
+    options,
+  )
+  told.forge.close()
+  const [ends, outcome] = [...told.outcomes].at(-1) ?? []
+  const words = [outcome?.summary, outcome?.failure?.message, ...(outcome?.notes ?? [])]
+  return { told, ends, words: words.filter((part) => part !== undefined).join('\n') }
+}
+
+/** A verdict of success, which nobody may read of work that is wrong. */
+export function isSuccess({ told }: Ending): boolean {
+  return standingVerdicts.has(told.verdict) && told.verdict !== 'Unchecked'
+}
