@@ -60,7 +60,10 @@ export function counted(original, name) {
       const given = name === 'rejects' ? watched(args) : args
       const result = callThrough(original, this, given, isOk)
       if (!isPromise(result)) {
-        listener.passed(record, site)
+        if (isSaidOfPromise(name, given)) {
+          const message = `assert.${name} was given a promise, of which that always holds: await it`
+          listener.failed(record, { error: new AssertionError({ message }), site })
+        } else listener.passed(record, site)
         return result
       }
       return apply(then, result, [
@@ -83,6 +86,12 @@ export function counted(original, name) {
   defineProperty(wrapper, 'name', { value: original.name, configurable: true })
   defineProperty(wrapper, 'length', { value: original.length, configurable: true })
   return wrapper
+}
+
+/** That a promise is true, or no value, holds whatever becomes of it. Two promises may well be told apart. */
+function isSaidOfPromise(name, args) {
+  if (name === 'ok' || name === 'strict') return isPromise(args[0])
+  return apply(includes, name, ['not']) && isPromise(args[0]) && !isPromise(args[1])
 }
 
 function callThrough(original, self, args, isOk) {

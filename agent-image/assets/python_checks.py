@@ -35,6 +35,9 @@ EQUALITIES = {
     *("assertEqual", "assertEquals", "assertSequenceEqual", "assertListEqual", "assertTupleEqual"),
     *("assertSetEqual", "assertDictEqual", "assertMultiLineEqual", "assertCountEqual"),
 }
+# What holds of a coroutine or a generator whatever it would give.
+ALWAYS = {"assertTrue", "assertIsNotNone", "assertNotEqual", "assertIsNot"}
+UNSTARTED = (types.CoroutineType, types.GeneratorType, types.AsyncGeneratorType)
 
 
 class Record:
@@ -109,7 +112,11 @@ def counted(name: str, original):
             raise
         finally:
             watch.nested.depth = 0
-        note_passed(record, frame)
+        doubt = unawaited(*args[:2]) if name in ALWAYS else None
+        if doubt is None:
+            note_passed(record, frame)
+        else:
+            note_failed(record, AssertionError(doubt), frame)
         return result
 
     return wrapper
@@ -216,9 +223,20 @@ def helpers() -> dict:
                 note_failed(record, AssertionError(why), frame)
         return holds
 
+    def doubted(doubt, frame) -> bool:
+        record = watch.record()
+        if record is not None and watch.depth() == 0:
+            record.asserted += 1
+            note_failed(record, AssertionError(doubt), frame)
+        return True
+
     def compare(left, right, kind):
         sign, operate = OPERATORS[kind]
         holds = bool(operate(left, right))
+        if holds and kind in ("NotEq", "IsNot"):
+            doubt = unawaited(left, right)
+            if doubt is not None:
+                return doubted(doubt, sys._getframe(1))
         why = "" if holds else f"{shown(left)} {sign} {shown(right)} does not hold"
         if holds and kind == "Eq":
             doubt = equal_to_all(left) or equal_to_all(right)
@@ -228,9 +246,21 @@ def helpers() -> dict:
 
     def true(value, text):
         holds = bool(value)
+        doubt = unawaited(value)
+        if doubt is not None:
+            return doubted(doubt, sys._getframe(1))
         return judge(holds, "" if holds else f"{text} does not hold", sys._getframe(1))
 
     return {COMPARE: compare, TRUE: true, WHY: lambda: getattr(last, "why", "")}
+
+
+def unawaited(*values):
+    """A sentence when the first of `values` is a coroutine or a generator and no other is; else None."""
+    if not values or not isinstance(values[0], UNSTARTED) or isinstance(values[-1], UNSTARTED) and len(values) > 1:
+        return None
+    kind = type(values[0]).__name__.replace("_", " ")
+    what = "await it" if kind == "coroutine" else "look at what it yields"
+    return f"an assertion was given a {kind}, of which it always holds: {what}"
 
 
 def shown(value) -> str:

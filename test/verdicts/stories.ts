@@ -28,6 +28,10 @@ const story = z.strictObject({
   code: files.optional(),
   rawCode: z.string().optional(),
   steps: z.array(z.enum(steps)).default(['spec', 'code', 'verify', 'finish']),
+  /** How the lines of the model's answers end. */
+  lineEnd: z.enum(['lf', 'crlf']).default('lf'),
+  /** Rows of data on one line, in the place of ROWS. */
+  longLine: z.int().default(0),
   /** Short limits, for what never ends. */
   quick: z.boolean().default(false),
   verdict: z.enum(verdicts).default('ChecksFailed'),
@@ -73,7 +77,7 @@ export async function tellStory(
   const python = one.file.endsWith('.py')
   const stem = basename(one.file).replace(/\.\w+$/, '')
   const unit = stem.toLowerCase()
-  const spec = python ? `tests/test_${unit}.py` : `test/${unit}.test.js`
+  const spec = python ? `tests/test_${unit}.py` : `test/${unit}.test.${one.file.endsWith('.ts') ? 'ts' : 'js'}`
   const manifest: Entries = python
     ? { 'pyproject.toml': '' }
     : { 'package.json': '{"type":"module"}' }
@@ -87,7 +91,7 @@ export async function tellStory(
       unit,
       goal: one.goal,
       doneWhen: one.goal,
-      answers: { spec: [answer], code: [one.rawCode ?? fenced(code)] },
+      answers: { spec: [ended(one, answer)], code: [ended(one, one.rawCode ?? fenced(code))] },
       steps: one.steps,
       ...(one.quick ? { limits: quickLimits } : {}),
     },
@@ -98,6 +102,13 @@ export async function tellStory(
   const [ends, outcome] = [...told.outcomes].at(-1) ?? []
   const words = [outcome?.summary, outcome?.failure?.message, ...(outcome?.notes ?? [])]
   return { told, ends, words: words.filter((part) => part !== undefined).join('\n') }
+}
+
+function ended({ lineEnd, longLine }: TableStory, answer: string): string {
+  const row = (id: number): string => `{ id: ${id}, link: "https://example.org/${id}/..." }`
+  const rows = Array.from({ length: longLine }, (_, index) => row(index)).join(', ')
+  const text = longLine === 0 ? answer : answer.replace('ROWS', () => rows)
+  return lineEnd === 'crlf' ? text.replaceAll('\n', '\r\n') : text
 }
 
 /** A verdict of success, which nobody may read of work that is wrong. */

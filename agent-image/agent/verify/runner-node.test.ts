@@ -193,6 +193,29 @@ test('not reached', () => { try { JSON.parse('{'); assert.fail('must throw') } c
   expect(of('honest').failed).toEqual([])
 }, 60_000)
 
+it('takes no assertion for one that holds of every promise', async () => {
+  const { of } = await runCases({
+    doubtful: `${head}
+const no = async () => false
+test('ok', () => { assert.ok(no()) })
+test('call', () => { assert(no()) })
+test('not equal', () => { assert.notEqual(no(), undefined) })
+test('context', (t) => { t.assert.ok(no()) })
+`,
+    honest: `${head}
+const yes = async () => true
+test('awaited', async () => { assert.ok(await yes()) })
+test('is one', () => { assert.ok(yes() instanceof Promise) })
+test('two', () => { assert.notEqual(yes(), yes()) })
+test('the same', () => { const one = yes(); assert.equal(one, one) })
+`,
+  })
+  expect(Object.keys(of('doubtful').swallowed)).toEqual(['ok', 'call', 'not equal', 'context'])
+  expect(of('doubtful').swallowed['ok']).toContain('await it')
+  expect(of('honest').swallowed).toEqual({})
+  expect(of('honest').failed).toEqual([])
+}, 60_000)
+
 it('changes nothing of what assertions say and are', async () => {
   const { of } = await runCases({
     one: `${head}

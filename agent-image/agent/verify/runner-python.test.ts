@@ -228,6 +228,50 @@ class T(unittest.TestCase):
   expect(of('honest').failed).toEqual([])
 }, 60_000)
 
+it('takes no assertion for one that holds of every coroutine and generator', async () => {
+  const { of } = await runCases({
+    doubtful: `${head}
+async def no():
+    return False
+def none():
+    yield False
+class T(unittest.TestCase):
+    def test_true(self):
+        self.assertTrue(no())
+    def test_not_none(self):
+        self.assertIsNotNone(none())
+    def test_statement(self):
+        assert no()
+    def test_not_equal(self):
+        assert none() != None
+`,
+    honest: `${head}
+async def yes():
+    return True
+def some():
+    yield True
+class T(unittest.IsolatedAsyncioTestCase):
+    async def test_awaited(self):
+        self.assertTrue(await yes())
+    def test_any(self):
+        self.assertTrue(any(some()))
+        assert all(some())
+    def test_two(self):
+        self.assertIsNot(some(), some())
+        assert some() is not some()
+`,
+  } as const)
+  expect(Object.keys(of('doubtful').swallowed)).toEqual([
+    'T > test_not_equal',
+    'T > test_not_none',
+    'T > test_statement',
+    'T > test_true',
+  ])
+  expect(of('doubtful').swallowed['T > test_true']).toContain('await it')
+  expect(of('honest').swallowed).toEqual({})
+  expect(of('honest').failed).toEqual([])
+}, 60_000)
+
 it('fails a comparison with something that equals everything of its kind', async () => {
   const lazy = (body: string): string =>
     `class Lazy(str):\n    def __eq__(self, other):\n        return ${body}\n    __hash__ = str.__hash__\n`
