@@ -19,7 +19,7 @@ afterAll(async () => {
 
 it('tells at least 60 stories', () => expect(stories.length).toBeGreaterThanOrEqual(60))
 
-it.each(stories)('$name', async (story) => {
+it.each(stories.map((story) => [story.name, story] as const))('%s', async (_name, story) => {
   const ending = await tellStory(story, pod, { signal: AbortSignal.timeout(150_000) })
   if (isSuccess(ending)) falseDone.push(story.name)
   expect.soft(ending.told.verdict, ending.words).toBe(story.verdict)

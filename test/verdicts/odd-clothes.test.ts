@@ -19,7 +19,7 @@ afterAll(async () => {
 
 it('tells at least 40 stories', () => expect(stories.length).toBeGreaterThanOrEqual(40))
 
-it.each(stories)('$name', async (story) => {
+it.each(stories.map((story) => [story.name, story] as const))('%s', async (_name, story) => {
   const { told, words } = await tellStory(story, pod, { signal: AbortSignal.timeout(150_000) })
   expect(told.verdict, words).toBe('Done')
   expect([told.asked.get('spec'), told.asked.get('code')], words).toEqual([1, 1])

@@ -77,7 +77,9 @@ export async function tellStory(
   const python = one.file.endsWith('.py')
   const stem = basename(one.file).replace(/\.\w+$/, '')
   const unit = stem.toLowerCase()
-  const spec = python ? `tests/test_${unit}.py` : `test/${unit}.test.${one.file.endsWith('.ts') ? 'ts' : 'js'}`
+  const spec = python
+    ? `tests/test_${unit}.py`
+    : `test/${unit}.test.${one.file.endsWith('.ts') ? 'ts' : 'js'}`
   const manifest: Entries = python
     ? { 'pyproject.toml': '' }
     : { 'package.json': '{"type":"module"}' }

@@ -128,6 +128,8 @@ function fits(language: string | undefined, wanted: string): boolean {
   return allowed.includes(said)
 }
 
+/** A byte order mark of the answer says nothing about the file: that keeps the one it has, or goes without. */
 function withEnd(text: string): string {
-  return text.endsWith('\n') ? text : `${text}\n`
+  const bare = text.replace(/^\uFEFF+/, '')
+  return bare.endsWith('\n') ? bare : `${bare}\n`
 }

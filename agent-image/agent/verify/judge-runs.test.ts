@@ -55,6 +55,29 @@ describe('a spec', () => {
       { passed: both, swallowed: { [both[1] ?? '']: '1 !== 2' } },
       'refuted',
     ],
+    [
+      'whose assertions are made by subtests',
+      {},
+      {
+        passed: [...both, `${spec} > joins > two`, `${spec} > lowers > deep > er`],
+        asserted: {
+          [both[0] ?? '']: 0,
+          [both[1] ?? '']: 0,
+          [`${spec} > joins > two`]: 1,
+          [`${spec} > lowers > deep > er`]: 2,
+        },
+      },
+      'proven',
+    ],
+    [
+      'whose subtests assert nothing either',
+      {},
+      {
+        passed: [...both, `${spec} > joins > two`],
+        asserted: { [both[0] ?? '']: 0, [both[1] ?? '']: 1, [`${spec} > joins > two`]: 0 },
+      },
+      'refuted',
+    ],
     ['that passed before already', { passed: both }, { passed: both }, 'unproven'],
   ])('%s', (_what, base, now, want) => {
     expect(verdictOf(base, now, now).verdict).toBe(want)
@@ -211,4 +234,14 @@ describe('a spec that a person wrote and named', () => {
   ])('%s', (_, base, now, want) => {
     expect(judgeRuns([runOf(base)], [runOf(now)], named).verdict).toBe(want)
   })
+})
+
+it.each(['a > b', '> b', 'a > b > c', 'a -> b'])('finds a spec test called %j', (name) => {
+  const told = `${spec} > ${name.replaceAll(/(?<=^| )>(?= |$)/g, '\\>')}`
+  const specs = new Map([[spec, [name]]])
+  const judged = judgeRuns([runOf({})], [runOf({ passed: [told] })], { specs, related: new Set() })
+  expect(judged.verdict).toBe('proven')
+  expect(judged.proof.map(({ id }) => id)).toEqual([told])
+  const none = judgeRuns([runOf({})], [runOf({})], { specs, related: new Set() })
+  expect(none.unmet.map(({ id }) => id)).toEqual([told])
 })

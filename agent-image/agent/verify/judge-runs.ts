@@ -1,6 +1,6 @@
 // Runs of the tests, put side by side: what each test was at the base and is now, and who decides.
 import { judge, type JudgedTest, type Judgement, type TestState } from './judgement.ts'
-import { type FailedTest, type TestRun, testId, wholeFile } from './test-run.ts'
+import { type FailedTest, type TestRun, testId, testName, wholeFile } from './test-run.ts'
 
 /** Whose word counts. */
 export interface Deciders {
@@ -26,7 +26,8 @@ export function judgeRuns(
     ...after.flatMap(({ states }) => [...states.keys()]),
   ])
   for (const [file, names] of specs)
-    for (const name of names) if (!isReported(file, name, ids)) ids.add(testId({ file, name }))
+    for (const name of names)
+      if (!isReported(file, name, ids)) ids.add(testId({ file, name: testName([name]) }))
   const tests = [...ids].map((id): JudgedTest => {
     const file = fileOf(id)
     return {
@@ -55,7 +56,7 @@ export function withSpecRules(
     const swallowed = run.swallowed.get(id)
     if (swallowed !== undefined)
       worthless.set(id, `An assertion failed and the test went on: ${swallowed}`)
-    else if ((run.asserted.get(id) ?? 0) === 0)
+    else if (!asserts(run, id))
       worthless.set(id, 'It passed without a single assertion: nothing was checked.')
   }
   const failed = [...specs].flatMap(([file, names]) => {
@@ -63,7 +64,9 @@ export function withSpecRules(
     const unrun = run.unrun.find((entry) => entry.file === file)
     return names
       .filter((name) => !isReported(file, name, run.collected))
-      .map((name) => failure(file, name, `It was not run${unrun ? `: ${unrun.why}` : ''}.`))
+      .map((name) =>
+        failure(file, testName([name]), `It was not run${unrun ? `: ${unrun.why}` : ''}.`),
+      )
   })
   if (worthless.size === 0 && failed.length === 0) return run
   return {
@@ -83,10 +86,19 @@ function failure(file: string, name: string, message: string): FailedTest {
 
 /** Whether a run reported a declared test, which may stand in a suite. */
 function isReported(file: string, name: string, ids: Iterable<string>): boolean {
-  const own = testId({ file, name })
+  const last = testName([name])
+  const own = testId({ file, name: last })
   for (const id of ids)
-    if (id === own || (id.startsWith(`${file} > `) && id.endsWith(` > ${name}`))) return true
+    if (id === own || (id.startsWith(`${file} > `) && id.endsWith(` > ${last}`))) return true
   return false
+}
+
+/** Whether a test asserted something, itself or in one of its subtests that passed. */
+function asserts(run: TestRun, id: string): boolean {
+  if ((run.asserted.get(id) ?? 0) > 0) return true
+  return run.passed.some(
+    (other) => other.startsWith(`${id} > `) && (run.asserted.get(other) ?? 0) > 0,
+  )
 }
 
 interface Seen {

@@ -19,6 +19,14 @@ it.each<[string, string, readonly string[], readonly string[]]>([
     ['a'],
   ],
   ['names that only a run knows', 'for (const x of y) test(`a ${x}`, f)', [], []],
+  ['a sign > in a title', "test('a > b', f)", ['a.test.js > a \\> b'], []],
+  [
+    'signs > in a suite and a test',
+    "describe('a > b', () => { it('c -> d > e', f) })",
+    ['a.test.js > a \\> b > c -> d \\> e'],
+    [],
+  ],
+  ['a title that only looks like a suite', "test('a > b', f)", ['a.test.js > a > b'], ['a > b']],
   ['tests of another file', "test('a', f)", ['b.test.js > a'], ['a']],
 ])('knows %s in a run', (_what, text, ids, want) => {
   expect(unreportedTests('a.test.js', text, run(...ids))).toEqual(want)

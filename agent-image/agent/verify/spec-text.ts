@@ -2,7 +2,7 @@
 import type { CodeFacts, TestFact } from '../code/facts.ts'
 import { factsOf } from '../code/read-code.ts'
 import { languageOf } from '../project.ts'
-import { type TestRun, testId } from './test-run.ts'
+import { type TestRun, testId, testName } from './test-run.ts'
 
 /**
  * Names of the tests that a file declares, in order, as their language reads them. Names that are only known at run
@@ -20,9 +20,12 @@ export function declaredTests(
 export function reportedName(
   test: Pick<TestFact, 'name' | 'suites' | 'repeated'>,
 ): string | undefined {
-  const names = [...test.suites, test.name]
-  if (test.repeated || names.some((name) => name === undefined)) return undefined
-  return names.join(' > ')
+  const names: string[] = []
+  for (const name of [...test.suites, test.name]) {
+    if (test.repeated || name === undefined) return undefined
+    names.push(name)
+  }
+  return testName(names)
 }
 
 /** Declared tests of a file that a run did not report. */
@@ -40,9 +43,10 @@ export function unreportedTests(
     const whole = reportedName(test)
     // A Python method also counts when a class that inherits it ran it.
     const isExact = whole !== undefined && facts.language === 'node'
+    const last = testName([name])
     const found =
-      exact.has(testId({ file: path, name: whole ?? name })) ||
-      (!isExact && own.some((id) => id.endsWith(` > ${name}`) || id.includes(` > ${name} #`)))
+      exact.has(testId({ file: path, name: whole ?? last })) ||
+      (!isExact && own.some((id) => id.endsWith(` > ${last}`) || id.includes(` > ${last} #`)))
     return found ? [] : [name]
   })
 }
