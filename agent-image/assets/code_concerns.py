@@ -319,6 +319,12 @@ def reaches_behind(node, names: Names) -> bool:
     return isinstance(node, ast.Call) and names.meaning(node.func) in ("gc.get_referrers", "sys._getframe", "sys.settrace")
 
 
+def is_plain(node: ast.ClassDef) -> bool:
+    """A class that pytest takes for one of tests: called so, and without a constructor."""
+    own = [one.name for one in node.body if isinstance(one, FUNCTIONS)]
+    return node.name.startswith("Test") and "__init__" not in own and "__new__" not in own
+
+
 def never_run(tree: ast.Module, names: Names, report) -> None:
     """Things that look like tests and that the runner does not run, or not to their end."""
     classes = Classes(tree, names)
@@ -342,6 +348,10 @@ def never_run(tree: ast.Module, names: Names, report) -> None:
             report("never-run", node)
         elif owner is None:
             if is_async or (arguments and not patched):
+                report("never-run", node)
+        elif kind == "none" and is_plain(owner) and not nested:
+            # The runner runs these as pytest does, also those that are coroutines.
+            if len(arguments) > 1 and not node.args.defaults and not patched:
                 report("never-run", node)
         elif is_async and kind in ("case", "none"):
             report("never-run", node)

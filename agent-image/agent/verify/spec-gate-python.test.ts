@@ -61,6 +61,10 @@ describe('honest Python tests are let through', () => {
     ],
     ['plain functions', `${start}def test_a():\n    assert slug('a') == 'a'\n`],
     [
+      'plain classes, which the runner runs as pytest does',
+      `${start}class TestA:\n    def setup_method(self):\n        self.a = 'a'\n    def test_x(self):\n        assert slug(self.a) == 'a'\n    async def test_y(self):\n        assert await slug('b') == 'b'\n    @staticmethod\n    def test_z():\n        assert slug('c') == 'c'\n`,
+    ],
+    [
       'a try that looks at the error',
       method(
         "try:\n    slug(1)\n    self.fail('no')\nexcept Exception as e:\n    self.assertIsInstance(e, KeyError)",
@@ -82,7 +86,10 @@ describe('Python tests that prove nothing, or lean on the world, are refused', (
       [
         `${start}class T(unittest.TestCase):\n    async def test_x(self):\n        self.assertEqual(await slug('a'), 1)\n`,
         method("yield\nself.assertEqual(slug('a'), 1)"),
-        `${start}class TestA:\n    def test_x(self):\n        assert slug('a') == 1\n`,
+        `${start}class Slugs:\n    def test_x(self):\n        assert slug('a') == 1\n`,
+        `${start}class TestA:\n    def __init__(self):\n        self.a = 1\n    def test_x(self):\n        assert slug('a') == 1\n`,
+        `${start}class TestA:\n    def test_x(self, client):\n        assert slug(client) == 1\n`,
+        `${start}class T(unittest.TestCase):\n    class TestA:\n        def test_x(self):\n            assert slug('a') == 1\n`,
         `${start}async def test_a():\n    assert await slug('a')\n`,
         `${start}def test_a(client):\n    assert slug(client)\n`,
       ],
