@@ -154,6 +154,45 @@ def install() -> dict:
     return kept
 
 
+def count_mocks() -> None:
+    """What mocks assert counts as well. Called when tests begin: the module is large, and few tests need it."""
+    mock = sys.modules.get("unittest.mock")
+    base = getattr(mock, "NonCallableMock", None)
+    if base is None or base in counted_mocks:
+        return
+    counted_mocks.add(base)
+    for owner in (base, getattr(mock, "AsyncMockMixin", None)):
+        for name, original in list(vars(owner).items()) if owner else ():
+            if name.startswith("assert_") and isinstance(original, types.FunctionType):
+                setattr(owner, name, counted_call(original))
+
+
+counted_mocks = set()
+
+
+def counted_call(original):
+    @functools.wraps(original)
+    def wrapper(self, *args, **kwargs):
+        frame = sys._getframe(1)
+        if watch.depth() > 0:
+            return original(self, *args, **kwargs)
+        record = watch.record()
+        if record is not None:
+            record.asserted += 1
+        watch.nested.depth = 1
+        try:
+            result = original(self, *args, **kwargs)
+        except AssertionError as error:
+            note_failed(record, error, frame)
+            raise
+        finally:
+            watch.nested.depth = 0
+        note_passed(record, frame)
+        return result
+
+    return wrapper
+
+
 def replaced(kept: dict) -> list:
     """Names of what was put in the place of something of unittest."""
     return [what for what, (owner, name, value) in kept.items() if vars(owner).get(name) is not value]

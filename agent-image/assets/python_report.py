@@ -8,7 +8,7 @@ import traceback
 import unittest
 from hashlib import sha256
 
-from python_checks import Record, watch
+from python_checks import Record, count_mocks, watch
 
 __unittest = True
 
@@ -45,6 +45,7 @@ class Reporter(unittest.TestResult):
         super().startTest(test)
         collect_garbage()
         self.status = None
+        count_mocks()
         self.record = watch.current = Record(name_of(test))
         self.seen.add(id(test))
         if not self.canary:

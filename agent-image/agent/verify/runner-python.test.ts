@@ -272,6 +272,45 @@ class T(unittest.IsolatedAsyncioTestCase):
   expect(of('honest').failed).toEqual([])
 }, 60_000)
 
+it('counts what mocks assert', async () => {
+  const { of } = await runCases({
+    mocks: `${head}
+from unittest.mock import AsyncMock, Mock, patch
+class T(unittest.IsolatedAsyncioTestCase):
+    def test_called(self):
+        mock = Mock()
+        mock(1)
+        mock.assert_called_once_with(1)
+    def test_patched(self):
+        with patch('time.time') as clock:
+            time.time()
+        clock.assert_called()
+    async def test_awaited(self):
+        mock = AsyncMock()
+        await mock()
+        mock.assert_awaited_once()
+    def test_not_called(self):
+        Mock().assert_called()
+    def test_swallowed(self):
+        try:
+            Mock().assert_called()
+        except AssertionError:
+            pass
+`,
+  } as const)
+  const { asserted, failed, swallowed } = of('mocks')
+  expect(asserted).toMatchObject({
+    'T > test_called': 1,
+    'T > test_patched': 1,
+    'T > test_awaited': 1,
+    'T > test_not_called': 1,
+  })
+  expect(failed).toEqual([
+    "T > test_not_called: AssertionError: Expected 'mock' to have been called.",
+  ])
+  expect(Object.keys(swallowed)).toEqual(['T > test_swallowed'])
+}, 60_000)
+
 it('fails a comparison with something that equals everything of its kind', async () => {
   const lazy = (body: string): string =>
     `class Lazy(str):\n    def __eq__(self, other):\n        return ${body}\n    __hash__ = str.__hash__\n`
