@@ -316,7 +316,35 @@ def reaches_behind(node, names: Names) -> bool:
     for target in targets:
         if isinstance(target, ast.Attribute) and names.meaning(target).startswith(("unittest.", "builtins.", "sys.modules")):
             return True
+    if asks_for_tests(node, names):
+        return True
     return isinstance(node, ast.Call) and names.meaning(node.func) in ("gc.get_referrers", "sys._getframe", "sys.settrace")
+
+
+RUNNERS = {"unittest", "pytest", "_pytest", "doctest", "nose"}
+RUNNER_VARIABLES = {"PYTEST_CURRENT_TEST", "PYTEST_VERSION", "NODE_TEST_CONTEXT"}
+
+
+def asks_for_tests(node, names: Names) -> bool:
+    """Looking whether a test runner is there: what is asked for has to hold when nobody tests."""
+    if isinstance(node, ast.Compare):
+        return any(
+            isinstance(sign, (ast.In, ast.NotIn))
+            and (
+                (text_of(left) in RUNNERS and names.meaning(right) == "sys.modules")
+                or (text_of(left) in RUNNER_VARIABLES and names.meaning(right) == "os.environ")
+            )
+            for left, sign, right in zip([node.left, *node.comparators], node.ops, node.comparators)
+        )
+    if isinstance(node, ast.Subscript):
+        key, owner = text_of(node.slice), names.meaning(node.value)
+        return (key in RUNNERS and owner == "sys.modules") or (key in RUNNER_VARIABLES and owner == "os.environ")
+    if isinstance(node, ast.Call) and node.args:
+        key, asked = text_of(node.args[0]), names.meaning(node.func)
+        return (key in RUNNERS and asked == "sys.modules.get") or (
+            key in RUNNER_VARIABLES and asked in ("os.environ.get", "os.getenv")
+        )
+    return False
 
 
 def is_plain(node: ast.ClassDef) -> bool:

@@ -246,6 +246,7 @@ function isPlain(node: Node, depth = 0): boolean {
 
 /** Reaching behind what the runtime offers, by which code can change how it is judged. */
 function builtinConcern(tree: Tree, node: Node): boolean {
+  if (asksForTests(tree, node)) return true
   if (node.type !== 'MemberExpression' && node.type !== 'Identifier') return false
   const name = node.type === 'MemberExpression' ? propertyName(node) : node.name
   if (
@@ -265,3 +266,19 @@ function builtinConcern(tree: Tree, node: Node): boolean {
     /^(syncBuiltinESMExports|registerHooks|register)$/.test(meaning.path[0] ?? '')
   )
 }
+
+/** Reading a variable that only test runners set: what is asked for has to hold when nobody tests. */
+function asksForTests(tree: Tree, node: Node): boolean {
+  if (node.type === 'MemberExpression' || node.type === 'OptionalMemberExpression') {
+    if (!runnerVariables.test(propertyName(node) ?? '')) return false
+    const meaning = tree.meaning(node.object)
+    return meaning.kind !== 'function' && meaning.path.at(-1) === 'env'
+  }
+  // `const { VITEST } = process.env`; a property of an object that is made is data.
+  if (node.type !== 'ObjectProperty' || tree.parent(node)?.type !== 'ObjectPattern') return false
+  const name = node.key.type === 'Identifier' ? node.key.name : literalText(node.key)
+  return runnerVariables.test(name ?? '')
+}
+
+const runnerVariables =
+  /^(?:NODE_TEST_CONTEXT|NODE_TEST_WORKER_ID|VITEST|VITEST_WORKER_ID|VITEST_POOL_ID|JEST_WORKER_ID|PYTEST_CURRENT_TEST)$/

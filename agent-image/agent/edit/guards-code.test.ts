@@ -85,6 +85,12 @@ describe('code does not bring in what judges it', () => {
     ['a.js', "import { syncBuiltinESMExports } from 'node:module'\nsyncBuiltinESMExports()\n"],
     ['a.js', 'process.reallyExit(0)\n'],
     ['a.js', "const { binding } = process\nbinding('fs')\n"],
+    ['a.js', 'export const f = () => (process.env.NODE_TEST_CONTEXT ? 1 : 2)\n'],
+    ['a.ts', "import { env } from 'node:process'\nexport const f = () => env['JEST_WORKER_ID']\n"],
+    ['a.js', 'const { VITEST: isTest } = process.env\nexport const f = () => isTest\n'],
+    ['a.py', "import sys\ntested = 'unittest' in sys.modules\n"],
+    ['a.py', "from sys import modules\nif modules.get('pytest'):\n    x = 1\n"],
+    ['a.py', "import os\ntested = os.environ.get('PYTEST_CURRENT_TEST')\n"],
     ['a.py', 'from unittest import SkipTest\nraise SkipTest()\n'],
     ['a.py', 'import unittest.mock as m\n'],
   ])('%s: %j', (path, text) => {
@@ -113,6 +119,8 @@ describe('code does not bring in what judges it', () => {
     ],
     ['a word in a string', "export const s = 'node:test and process.reallyExit'\n", {}],
     ['a file of its own of that name', "import { assert } from './assert.js'\nassert(x)\n", {}],
+    ['an object with such a name', 'export const env = { NODE_TEST_CONTEXT: 1, VITEST: 2 }\n', {}],
+    ['any other variable', 'export const f = () => process.env.NODE_ENV ?? process.env.HOME\n', {}],
     ['a variable of that name', 'const process = { binding() {} }\nprocess.binding()\n', {}],
   ])('but %s may', (_what, text, more) => {
     expect(codeOf('a.js', text, more)).toBeUndefined()
