@@ -1,12 +1,13 @@
 // Stories from tables: what the project holds, what the model answers, and what has to come of it.
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
+import { afterAll, beforeAll } from 'vitest'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { standingVerdicts, verdicts } from '../../operator/api/agent-types.ts'
-import type { TestPod } from '../../agent-image/testing/processes.ts'
+import { startPod, type TestPod } from '../../agent-image/testing/processes.ts'
 import type { RunnerLimits } from '../../agent-image/agent/verify/runner.ts'
-import { fenced, type Step, tell, type Told } from './chain.ts'
+import { fenced, type Step, tell, type Told, token } from './chain.ts'
 import { entry, type Entries } from './entries.ts'
 
 const steps = ['branch', 'spec', 'code', 'verify', 'finish'] as const satisfies readonly Step[]
@@ -116,4 +117,28 @@ function ended({ lineEnd, longLine }: TableStory, answer: string): string {
 /** A verdict of success, which nobody may read of work that is wrong. */
 export function isSuccess({ told }: Ending): boolean {
   return standingVerdicts.has(told.verdict) && told.verdict !== 'Unchecked'
+}
+
+/** Starts two Pods for a file of tests, one for each core of a small machine; gives what lends one of them. */
+export function usePods(): <Value>(use: (pod: TestPod) => Promise<Value>) => Promise<Value> {
+  const pods: TestPod[] = []
+  const free: TestPod[] = []
+  const waiting: ((pod: TestPod) => void)[] = []
+  beforeAll(async () => {
+    pods.push(...(await Promise.all([startPod(token), startPod(token)])))
+    free.push(...pods)
+  })
+  afterAll(async () => {
+    await Promise.all(pods.map((pod) => pod.close()))
+  })
+  return async (use) => {
+    const pod = free.pop() ?? (await new Promise<TestPod>((resolve) => waiting.push(resolve)))
+    try {
+      return await use(pod)
+    } finally {
+      const next = waiting.shift()
+      if (next === undefined) free.push(pod)
+      else next(pod)
+    }
+  }
 }
