@@ -3,6 +3,7 @@ import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import {
   type Assignment,
+  type FencedBlock,
   type Heartbeat,
   type HubMessage,
   heartbeat,
@@ -13,7 +14,6 @@ import {
   type Report,
   report,
 } from '../../operator/api/agent-protocol.ts'
-import { extractBlocks } from '../../operator/models/answers/extract.ts'
 
 /** Answers a model call with events, or with the text of an answer. */
 export type ScriptedModel = (call: ModelCall, number: number) => string | readonly ModelEvent[]
@@ -134,6 +134,13 @@ function write(response: ServerResponse, value: HubMessage | ModelEvent): void {
 
 /** What the operator makes of an answer: its fenced blocks and, when the text is JSON, its value. */
 export function resultOf(text: string): ModelEvent {
+  const blocks: FencedBlock[] = []
+  for (const match of text.matchAll(/(?:^|\n)([^\n`]*)\n?```(\w*)\n([\s\S]*?)```/g))
+    blocks.push({
+      ...(match[1] === undefined || match[1] === '' ? {} : { path: match[1] }),
+      ...(match[2] === '' ? {} : { language: match[2] ?? '' }),
+      text: match[3] ?? '',
+    })
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -144,7 +151,7 @@ export function resultOf(text: string): ModelEvent {
     kind: 'result',
     model: 'rehearsal',
     text,
-    blocks: extractBlocks(text),
+    blocks,
     value,
     inputTokens: 1,
     outputTokens: 1,

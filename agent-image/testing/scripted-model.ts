@@ -1,4 +1,5 @@
 // A model for tests of pipelines, without a hub: answers from a list, the last one again and again.
+import type { FencedBlock } from '../../operator/api/agent-protocol.ts'
 import type { Model, Question } from '../agent/model.ts'
 import { resultOf } from './scripted-hub.ts'
 
@@ -6,8 +7,14 @@ export interface ScriptedAnswers extends Model {
   readonly questions: readonly Question[]
 }
 
-/** Answers with `answers` in order. `undefined` stands for an answer that the operator could not use. */
-export function scriptedModel(answers: readonly (string | undefined)[]): ScriptedAnswers {
+/**
+ * Answers with `answers` in order. `undefined` stands for an answer that the operator could not use. `blocksOf` finds the
+ * blocks of an answer, in the place of the simple reader of these tests.
+ */
+export function scriptedModel(
+  answers: readonly (string | undefined)[],
+  blocksOf?: (text: string) => FencedBlock[],
+): ScriptedAnswers {
   const questions: Question[] = []
   return {
     questions,
@@ -23,7 +30,10 @@ export function scriptedModel(answers: readonly (string | undefined)[]): Scripte
       return Promise.resolve(
         text === undefined || event.kind !== 'result'
           ? { kind: 'unusable', message: 'The answer was cut off.' }
-          : { kind: 'answer', result: event },
+          : {
+              kind: 'answer',
+              result: blocksOf === undefined ? event : { ...event, blocks: blocksOf(text) },
+            },
       )
     },
   }

@@ -16,6 +16,7 @@ import { assets, type TestPod } from '../../agent-image/testing/processes.ts'
 import type { TestForge } from '../../agent-image/testing/repository.ts'
 import { scriptedModel } from '../../agent-image/testing/scripted-model.ts'
 import type { Assignment } from '../../operator/api/agent-protocol.ts'
+import { extractBlocks } from '../../operator/models/answers/extract.ts'
 import { standingVerdicts, type Verdict } from '../../operator/api/agent-types.ts'
 import { type Entries, forgeWith } from './entries.ts'
 
@@ -93,7 +94,7 @@ export async function tell(
       protocols: ['http'],
     }
     const workspace = await openWorkspace(assignment, settings, sandbox, { signal })
-    const model = scriptedModel(story.answers[step] ?? ['never asked'])
+    const model = scriptedModel(story.answers[step] ?? ['never asked'], extractBlocks)
     try {
       const outcome = await steps[step]({
         assignment,
