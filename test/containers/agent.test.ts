@@ -3,9 +3,11 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Report } from '../../operator/api/agent-protocol.ts'
+import type { AgentTask } from '../../operator/api/agent-task.ts'
 import type { DevRequest } from '../../operator/api/devrequest.ts'
 import { apiVersion, git as gitNames, rehearsalModel, trailers } from '../../operator/api/names.ts'
 import { agentPod } from '../../operator/controllers/agent/pod.ts'
+import { endedStatus } from '../objects.ts'
 import { exampleAgent, exampleSettings } from './example-agent.ts'
 import { announce, findEngine, loadImages } from './engine.ts'
 import { type HostSide, known, startHostSide, taskFor } from './host-side.ts'
@@ -73,7 +75,7 @@ describe.skipIf(!engine.usable)('the agent image as ordinary containers', () => 
       files: ['src/wrap.js'],
       model: rehearsalModel,
     })
-    report = await host.assign(task, { ...request, status: { base } })
+    report = await host.assign(task, { ...request, status: { base } }, [specTask(base)])
   })
   afterAll(async () => {
     await pod?.[Symbol.asyncDispose]()
@@ -149,7 +151,7 @@ describe.skipIf(!engine.usable)('the agent image as ordinary containers', () => 
 
   test('start the sandbox’s server again when a command killed it', async () => {
     const kill =
-      "const fs = require('fs'); for (const n of fs.readdirSync('/proc')) if (/^\\d+$/.test(n) && n !== '1') { let c = ''; try { c = fs.readFileSync('/proc/' + n + '/cmdline', 'utf8') } catch {} if (c.includes('/app/sandbox.js')) process.kill(Number(n), 'SIGKILL') }"
+      "const fs = require('fs'); for (const n of fs.readdirSync('/proc')) if (/^\\d+$/.test(n) && n !== '1' && n !== String(process.pid)) { let c = ''; try { c = fs.readFileSync('/proc/' + n + '/cmdline', 'utf8') } catch {} if (c.includes('/app/sandbox.js')) process.kill(Number(n), 'SIGKILL') }"
     await pod.exec('sandbox', ['node', '-e', kill])
     await expect
       .poll(async () => (await pod.output('sandbox')).match(/sandbox listens/g)?.length, {
@@ -217,6 +219,29 @@ describe.skipIf(!engine.usable)('the agent image as ordinary containers', () => 
 })
 
 /** Makes a repository from the Node template whose request branch holds the spec tests. Returns the branch's commit. */
+/** The spec task that ended before: its file decides. */
+function specTask(merged: string): AgentTask {
+  const planned = {
+    action: 'spec',
+    type: 'testing',
+    unit: 'wrap',
+    requestRef: { name: 'text' },
+  } as const
+  const result = {
+    verdict: 'Done' as const,
+    summary: 'Wrote 4 tests.',
+    merged,
+    files: [specFile],
+    evidence: [],
+    tries: 1,
+    tokens: 1,
+    durationSeconds: 1,
+    notes: [],
+    model: rehearsalModel,
+  }
+  return { ...taskFor('text-spec-wrap', planned), status: { ...endedStatus(true), result } }
+}
+
 async function prepareRepository({ forge }: HostSide): Promise<string> {
   const branch = gitNames.resultBranch('text')
   const body = { source: { template: { name: 'node' } }, branch, title: 'Text' }

@@ -27,8 +27,8 @@ export interface HostSide extends AsyncDisposable {
   readonly forge: ForgeFixture
   /** What the agent said of itself, in order. */
   readonly activities: readonly string[]
-  /** Gives the agent a task and resolves with its report, accepted by the hub. */
-  assign(task: AgentTask, request: DevRequest): Promise<Report>
+  /** Gives the agent a task and resolves with its report, accepted by the hub. `others` are tasks that ended before. */
+  assign(task: AgentTask, request: DevRequest, others?: readonly AgentTask[]): Promise<Report>
   /** Lets the agent finish and go. */
   drain(): void
 }
@@ -46,12 +46,19 @@ export async function startHostSide(options: {
   const gateway = createGateway({ profile: () => profile, clock, random })
   const lines = new Lines(clock)
   const activities: string[] = []
-  const held = new Map<string, { readonly task: AgentTask; readonly request: DevRequest }>()
+  const held = new Map<
+    string,
+    {
+      readonly task: AgentTask
+      readonly request: DevRequest
+      readonly others: readonly AgentTask[]
+    }
+  >()
   const waiting = new Map<string, (report: Report) => void>()
 
   const messages = () =>
-    [...held.values()].map(({ task, request }) =>
-      assignmentMessage(task, request, [task], profile, forgeUrl),
+    [...held.values()].map(({ task, request, others }) =>
+      assignmentMessage(task, request, [task, ...others], profile, forgeUrl),
     )
   const holder = (podUid: string, name: string, attempt: number) => {
     const found = podUid === known.podUid ? held.get(name) : undefined
@@ -118,9 +125,9 @@ export async function startHostSide(options: {
     hubUrl: `http://${hostName}:${port}`,
     forge,
     activities,
-    async assign(task, request) {
+    async assign(task, request, others = []) {
       forge.tasks.set(task.metadata.name, task)
-      held.set(task.metadata.name, { task, request })
+      held.set(task.metadata.name, { task, request, others })
       const report = new Promise<Report>((resolve) => waiting.set(task.metadata.name, resolve))
       // An agent that is not here yet gets it when it comes.
       for (const message of messages()) lines.send(known.podUid, message)
