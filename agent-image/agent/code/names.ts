@@ -9,6 +9,7 @@ import type {
   Node,
   ObjectMethod,
   ClassMethod,
+  ImportDeclaration,
 } from '@babel/types'
 import { childrenOf, nodesOf } from './parse-node.ts'
 
@@ -216,14 +217,7 @@ export function treeOf(file: File, text: string): Tree {
     }
     if (node.type === 'ImportDeclaration')
       for (const part of node.specifiers) {
-        const imported =
-          part.type === 'ImportDefaultSpecifier'
-            ? 'default'
-            : part.type === 'ImportNamespaceSpecifier'
-              ? '*'
-              : part.imported.type === 'Identifier'
-                ? part.imported.name
-                : part.imported.value
+        const imported = importedName(part)
         declare(file.program, part.local.name, {
           kind: 'import',
           source: node.source.value,
@@ -375,4 +369,11 @@ function member(meaning: Meaning, name: string): Meaning {
       ? meaning.path
       : [...meaning.path, name]
   return { ...meaning, path }
+}
+
+/** The name that an import takes: `default`, or `*` for the whole module. */
+export function importedName(part: ImportDeclaration['specifiers'][number]): string {
+  if (part.type === 'ImportDefaultSpecifier') return 'default'
+  if (part.type === 'ImportNamespaceSpecifier') return '*'
+  return part.imported.type === 'Identifier' ? part.imported.name : part.imported.value
 }

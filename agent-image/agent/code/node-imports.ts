@@ -2,7 +2,7 @@
 import { isBuiltin } from 'node:module'
 import type { Node } from '@babel/types'
 import type { CodeFacts, ImportedName, ImportFact } from './facts.ts'
-import { keyName, loadedBy, propertyName, type Tree } from './names.ts'
+import { importedName, keyName, loadedBy, propertyName, type Tree } from './names.ts'
 
 /** Imports in the order of the text: import statements, re-exports, `import()` and `require()`. */
 export function importsOfTree(tree: Tree): readonly ImportFact[] {
@@ -11,14 +11,7 @@ export function importsOfTree(tree: Tree): readonly ImportFact[] {
     if (node.type === 'ImportDeclaration') {
       const typed = node.importKind === 'type' || node.importKind === 'typeof'
       const names = node.specifiers.map((part): ImportedName => {
-        const imported =
-          part.type === 'ImportDefaultSpecifier'
-            ? 'default'
-            : part.type === 'ImportNamespaceSpecifier'
-              ? '*'
-              : part.imported.type === 'Identifier'
-                ? part.imported.name
-                : part.imported.value
+        const imported = importedName(part)
         const typeOnly =
           typed ||
           (part.type === 'ImportSpecifier' &&

@@ -7,7 +7,7 @@ import type { Judgement } from '../verify/judgement.ts'
 import { type TestRun, testId } from '../verify/test-run.ts'
 import { failuresOf } from './check-candidate.ts'
 import { decidersFor } from './deciders.ts'
-import { countsOf, type PipelineContext, projectAt } from './pipeline.ts'
+import { changedPaths, countsOf, type PipelineContext, projectAt } from './pipeline.ts'
 import { unjudgedTests } from './unjudged.ts'
 
 export interface Examination {
@@ -42,7 +42,7 @@ export async function examine(
   const second = await runner.test(project.testFiles, new Map(), { signal, project })
   activity(`now, again: ${countsOf(second)}`)
   const diff = await workspace.diff(assignment.base, workspace.head, { signal })
-  const changed = [...diff.matchAll(/^\+\+\+ b\/(.+)$/gm)].map((match) => match[1] ?? '')
+  const changed = changedPaths(diff)
   const specs = specsOf(project, base)
   const deciders = await decidersFor(context, project, specs, changed)
   const runs = [first, second]

@@ -3,14 +3,14 @@ import { codeFiles, isTestPath, languageOf } from '../project.ts'
 import { baselineOf, seek } from './code.ts'
 import { decidersFor } from './deciders.ts'
 import { habitsOf } from './habits.ts'
-import { type Pipeline, projectAt, unwritable } from './pipeline.ts'
+import { changedPaths, type Pipeline, projectAt, unwritable } from './pipeline.ts'
 
 /** Rewrites the files of the task such that no test breaks. Without files, those the request has changed, at most three. */
 export const fix: Pipeline = async (context) => {
   const { assignment, workspace, signal } = context
   const project = await projectAt(context)
   const diff = await workspace.diff(assignment.base, workspace.head, { signal })
-  const changed = [...diff.matchAll(/^\+\+\+ b\/(.+)$/gm)].map((match) => match[1] ?? '')
+  const changed = changedPaths(diff)
   const named = codeFiles(assignment.files)
   const files =
     named.length > 0

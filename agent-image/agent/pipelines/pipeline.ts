@@ -79,6 +79,11 @@ export async function unwritable(
   return undefined
 }
 
+/** Paths that a unified diff writes, without those that it deletes. */
+export function changedPaths(diff: string): readonly string[] {
+  return [...diff.matchAll(/^\+\+\+ b\/(.+)$/gm)].map((match) => match[1] ?? '')
+}
+
 /** `4 tests pass`, `2 of 5 tests fail, 1 skipped`, `there are no tests`, `no test was run`. */
 export function countsOf(run: {
   readonly passed: readonly unknown[]
