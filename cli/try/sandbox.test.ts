@@ -18,8 +18,8 @@ function scratch(): string {
 }
 
 /**
- * An engine of this name that notes what it is told. `run` starts the sandbox program with the environment that the
- * container would have, `says` is what the other commands end with.
+ * An engine of this name, and no other, that notes what it is told. `run` starts the sandbox program with the environment
+ * that the container would have, `says` is what the other commands end with.
  */
 function engine(
   name: string,
@@ -43,8 +43,11 @@ const child = spawn(process.execPath, [${JSON.stringify(program)}], { env, stdio
 process.on('SIGTERM', () => child.kill('SIGTERM'))
 child.on('exit', (code) => process.exit(code ?? 1))
 `
-  writeFileSync(join(folder, name), script)
-  chmodSync(join(folder, name), 0o755)
+  // The machine may have an engine of its own: the one that is not meant is there, and answers nothing.
+  for (const engine of ['docker', 'podman']) {
+    writeFileSync(join(folder, engine), engine === name ? script : '#!/bin/sh\nexit 1\n')
+    chmodSync(join(folder, engine), 0o755)
+  }
   vi.stubEnv('PATH', `${folder}:${process.env['PATH'] ?? ''}`)
   return () => (existsSync(join(folder, 'log')) ? readFileSync(join(folder, 'log'), 'utf8') : '')
 }
