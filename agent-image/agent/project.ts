@@ -2,6 +2,7 @@
 import { basename, dirname, posix } from 'node:path'
 import type { Assignment } from '../../operator/api/agent-protocol.ts'
 import { isTestPath } from '../../operator/api/test-paths.ts'
+import { pythonManifests, wordsOfManifests } from './dependencies.ts'
 
 export { isTestPath }
 
@@ -33,6 +34,8 @@ export interface Project {
   readonly unjudgedTests: readonly UnjudgedTest[]
   /** Every package.json, the deepest folder first. */
   readonly packages: readonly NodePackage[]
+  /** Words of the files in which Python projects name the packages they depend on; see `dependsOn`. */
+  readonly pythonWords: ReadonlySet<string>
   /** `scripts` of the project's own package.json. */
   readonly scripts: Readonly<Record<string, string>>
   readonly files: readonly string[]
@@ -52,6 +55,7 @@ const callsTests =
 /** Detects language and tests from the files of a commit. Reads files in folders of tests to tell tests from helpers. */
 export async function detectProject(files: readonly string[], read: ReadFiles): Promise<Project> {
   const packages = await readPackages(files, read)
+  const manifests = await read(pythonManifests(files))
   const candidates = files.filter((path) => isTestPath(path) && !ignored.test(path))
   const unclear = candidates.filter(
     (path) => languageOf(path) !== 'unknown' && !nodeName.test(path) && !pythonName.test(path),
@@ -67,6 +71,7 @@ export async function detectProject(files: readonly string[], read: ReadFiles): 
       return why === undefined ? [] : [{ file, why }]
     }),
     packages,
+    pythonWords: wordsOfManifests(manifests.values()),
     scripts: packages.find(({ folder }) => folder === '')?.scripts ?? {},
     files,
   }

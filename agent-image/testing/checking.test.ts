@@ -77,17 +77,61 @@ describe('verify and finish', () => {
     60_000,
   )
 
-  it('tells a flaky test and does not fail for it', async () => {
-    // Passes at first and fails when it is run again at the same place.
-    const marker = `${pod.workspace}-flaky`
-    const flaky = `${head}import { existsSync, writeFileSync } from 'node:fs'\ntest('now and then', () => {\n  const again = existsSync('${marker}')\n  writeFileSync('${marker}', '')\n  assert.ok(!again)\n})\n`
-    const { outcome } = await runPipeline(verify, 'verify', okTest, ['never'], {
+  // A file beside the work tree counts how often something was run.
+  const counted = (name: string) => {
+    const counter = JSON.stringify(`${pod.workspace}-${name}`)
+    return `import fs from 'node:fs'
+const times = fs.existsSync(${counter}) ? fs.readFileSync(${counter}).length : 0
+fs.writeFileSync(${counter}, 'x'.repeat(times + 1))
+`
+  }
+
+  it('tells a test that was flaky before, and does not fail for it', async () => {
+    const flaky = `${counted('flaky')}${head}test('now and then', () => { assert.equal(times % 2, 0) })\n`
+    const files = { ...okTest, 'test/flaky.test.js': flaky }
+    const { outcome } = await runPipeline(verify, 'verify', files, ['never'], {
       spec: slugSpec,
-      later: { 'src/slug.js': goodCode, 'test/flaky.test.js': flaky },
+      later: { 'src/slug.js': goodCode },
     })
     expect(outcome.verdict).toBe('Done')
     expect(outcome.notes?.join()).toContain('flaky: test/flaky.test.js > now and then')
+    expect(outcome.summary).toContain('is broken, and 1 test passes only now and then')
   }, 60_000)
+
+  it('tells a test that fails once and then never again', async () => {
+    const late = `${counted('late')}${head}test('late', () => { assert.notEqual(times, 1) })\n`
+    const files = { ...okTest, 'test/late.test.js': late }
+    const { outcome } = await runPipeline(verify, 'verify', files, ['never'], {
+      spec: slugSpec,
+      later: { 'src/slug.js': goodCode },
+    })
+    expect(outcome).toMatchObject({ verdict: 'Done' })
+    expect(outcome.notes?.join()).toContain('flaky: test/late.test.js > late')
+  }, 60_000)
+
+  it.each([
+    ['first', 'times % 2 === 0'],
+    ['last', 'times % 2 === 1'],
+    ['second of three', 'times % 3 === 1'],
+  ])(
+    'finds broken what the change makes fail now and then: the %s',
+    async (name, fails) => {
+      const was = 'export const items = () => 3\n'
+      const now = `${counted(name)}export const items = () => (${fails} ? 4 : 3)\n`
+      const files = {
+        ...okTest,
+        'src/items.js': was,
+        'test/items.test.js': `${head}import { items } from '../src/items.js'\ntest('three', () => { assert.equal(items(), 3) })\n`,
+      }
+      const { outcome } = await runPipeline(finish, 'verify', files, ['never'], {
+        spec: slugSpec,
+        later: { 'src/slug.js': goodCode, 'src/items.js': now },
+      })
+      expect(outcome).toMatchObject({ verdict: 'ChecksFailed' })
+      expect(outcome.failure?.message).toContain('test/items.test.js > three')
+    },
+    60_000,
+  )
 })
 
 describe('review', () => {

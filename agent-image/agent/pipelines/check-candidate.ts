@@ -1,12 +1,13 @@
 // Finds out how good the files of a candidate are, the cheapest check first.
 import { digestOf, evidenceOf } from '../verify/digest.ts'
 import { fileOf, judgeRuns, withSpecRules } from '../verify/judge-runs.ts'
-import type { JudgedTest, Judgement } from '../verify/judgement.ts'
+import { type JudgedTest, type Judgement, verdictOf } from '../verify/judgement.ts'
 import { type FailedTest, type TestRun, testId, wholeFile } from '../verify/test-run.ts'
 import { languageOf } from '../project.ts'
 import type { LoadResult } from '../verify/runner.ts'
 import type { Changes } from '../workspace.ts'
 import { type Candidate, type CodingGoal, rejected } from './coding-goal.ts'
+import { withoutDoubts } from './doubts.ts'
 import { countsOf, type PipelineContext } from './pipeline.ts'
 
 /** Judges the files of one try: as they are, parsed, and by running the tests. */
@@ -50,7 +51,7 @@ async function checkTests(
   const first =
     specs.length === 0
       ? undefined
-      : withSpecRules(await runner.test(specs, changes, options), deciders.specs, deciders.named)
+      : withSpecRules(await runner.test(specs, changes, options), deciders)
   if (first !== undefined && (first.failed.length > 0 || first.problems.length > 0)) {
     activity(`try ${number}: ${countsOf(first)}`)
     return failed(context, goal, changes, first, first.failed)
@@ -59,9 +60,11 @@ async function checkTests(
   const runs = [whole]
   let judgement = judgeOf(goal, first, runs)
   if (judgement.verdict === 'refuted' && whole.problems.length === 0) {
-    // A test that fails only sometimes says nothing about the change.
     runs.push(await runner.test(project.testFiles, changes, options))
-    judgement = judgeOf(goal, first, runs)
+    judgement = await withoutDoubts(judgeOf(goal, first, runs), deciders, {
+      base: (files) => runner.test(files, new Map(), options),
+      now: (files) => runner.test(files, changes, options),
+    })
   }
   const problems = runs.flatMap((run) => run.problems)
   if (judgement.verdict === 'refuted' || problems.length > 0) {
@@ -76,10 +79,11 @@ async function checkTests(
     return rejected(changes, `${path} cannot be loaded:\n${message}`, [path], -1)
   }
   activity(`try ${number}: ${countsOf({ ...whole, failed: [] })}`)
+  const unchecked = loads.notes[0] ?? whyNotRun(first)
   const proven = judgement.verdict === 'proven' && (await isSound(context, goal, judgement))
   const notes = [
     ...loads.notes,
-    ...judgement.flaky.map(({ id }) => `flaky: ${id} failed once and passed once`),
+    ...judgement.flaky.map(({ id }) => `flaky, failed once and passed once: ${id}`),
     ...judgement.still
       .filter(({ kind }) => kind !== 'other')
       .slice(0, 3)
@@ -91,7 +95,14 @@ async function checkTests(
     proof: proven ? judgement.proof.map(({ id }) => id) : [],
     evidence: [evidenceOf(whole, '')],
     notes,
+    ...(unchecked === undefined ? {} : { unchecked }),
   }
+}
+
+/** Why the tests that decide could not be run. */
+function whyNotRun(specs: TestRun | undefined): string | undefined {
+  const entry = specs?.unrun.find(({ name, needs }) => name === undefined && needs !== undefined)
+  return entry === undefined ? undefined : `${entry.file} could not be run: ${entry.why}`
 }
 
 /**
@@ -138,13 +149,8 @@ function judgeOf(
   const rest = judgeRuns([goal.baseline], runs, goal.deciders)
   const isSpec = ({ kind }: JudgedTest): boolean => kind === 'spec'
   const proof = [...judged.proof.filter(isSpec), ...rest.proof.filter((test) => !isSpec(test))]
-  const refuted = judged.unmet.length > 0 || rest.broken.length > 0
-  return {
-    ...rest,
-    unmet: judged.unmet,
-    proof,
-    verdict: refuted ? 'refuted' : proof.length > 0 ? 'proven' : 'unproven',
-  }
+  const found = { ...rest, unmet: judged.unmet, proof }
+  return { ...found, verdict: verdictOf(found) }
 }
 
 /** Proof by the project's own tests alone counts when they fail without the change each time, not by chance. */

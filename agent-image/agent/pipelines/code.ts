@@ -34,7 +34,7 @@ export const code: Pipeline = async (context) => {
   const deciders = await decidersFor(context, project, spec?.paths ?? [], files)
   const baseline = await baselineOf(context, project)
   if (spec !== undefined) {
-    const own = withSpecRules(baseline, deciders.specs, deciders.named)
+    const own = withSpecRules(baseline, deciders)
     const { unmet } = judgeRuns([], [own], { ...deciders, related: new Set() })
     if (unmet.length === 0 && own.passed.some((id) => spec.paths.includes(fileOf(id))))
       return {
@@ -99,7 +99,7 @@ async function accept(
     summary:
       verdict === 'Done'
         ? `Wrote ${files.join(', ')}; ${what} (try ${tries}).`
-        : `Wrote ${files.join(', ')}, and nothing could check it: ${whyUnjudged(context, goal)}.`,
+        : `Wrote ${files.join(', ')}, and nothing could check it: ${candidate.unchecked ?? whyUnjudged(context, goal)}.`,
     commit,
     files,
     evidence: candidate.evidence,

@@ -42,6 +42,8 @@ export interface Candidate extends TriedCandidate {
   readonly suspects: readonly string[]
   readonly evidence: readonly Evidence[]
   readonly notes: readonly string[]
+  /** Why nothing could check it, when that is known of this candidate: the end of a sentence. */
+  readonly unchecked?: string
 }
 
 /** A candidate that is not good enough, and why. */

@@ -1,6 +1,7 @@
 // Which tests decide about a piece of work.
 import { basename, dirname } from 'node:path'
 import { factsIn } from '../code/read-code.ts'
+import { dependsOn } from '../dependencies.ts'
 import { languageOf, namedSpecs, type Project } from '../project.ts'
 import type { Deciders } from '../verify/judge-runs.ts'
 import { declaredTests } from '../verify/spec-text.ts'
@@ -30,7 +31,8 @@ export async function decidersFor(
   const related = [...texts]
     .filter(([path, text]) => !declared.has(path) && words.some((word) => mentions(text, word)))
     .map(([path]) => path)
-  return { specs: declared, related: new Set(related), named }
+  const isDeclared = (name: string): boolean => dependsOn(project, name)
+  return { specs: declared, related: new Set(related), named, declared: isDeclared }
 }
 
 /** What an import of the file is bound to contain: its name, or its folder's where the name says nothing. */

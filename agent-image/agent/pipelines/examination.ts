@@ -7,6 +7,7 @@ import type { Judgement } from '../verify/judgement.ts'
 import { type TestRun, testId } from '../verify/test-run.ts'
 import { failuresOf } from './check-candidate.ts'
 import { decidersFor } from './deciders.ts'
+import { type Again, withoutDoubts } from './doubts.ts'
 import { changedPaths, countsOf, type PipelineContext, projectAt } from './pipeline.ts'
 import { unjudgedTests } from './unjudged.ts'
 
@@ -29,17 +30,19 @@ export async function examine(
 ): Promise<Examination> {
   const { assignment, runner, workspace, signal, activity } = context
   const base = await projectAt(context, assignment.base)
-  const before = await runner.test(
-    base.testFiles,
-    new Map(),
-    { signal, project: base },
-    assignment.base,
-  )
-  activity(`at the start: ${countsOf(before)}`)
   const project = await projectAt(context)
-  const first = await runner.test(project.testFiles, new Map(), { signal, project })
+  const again: Again = {
+    base: (files) => {
+      const options = { signal, project: base }
+      return runner.test(files, new Map(), options, assignment.base)
+    },
+    now: (files) => runner.test(files, new Map(), { signal, project }),
+  }
+  const before = await again.base(base.testFiles)
+  activity(`at the start: ${countsOf(before)}`)
+  const first = await again.now(project.testFiles)
   activity(`now: ${countsOf(first)}`)
-  const second = await runner.test(project.testFiles, new Map(), { signal, project })
+  const second = await again.now(project.testFiles)
   activity(`now, again: ${countsOf(second)}`)
   const diff = await workspace.diff(assignment.base, workspace.head, { signal })
   const changed = changedPaths(diff)
@@ -51,11 +54,10 @@ export async function examine(
   const missing = specs.filter((path) => !project.files.includes(path))
   if (judgement.proof.some(({ kind }) => kind === 'own')) {
     // Proof by a test of the project's own counts when it failed at the start each time, not by chance.
-    bases.push(
-      await runner.test(base.testFiles, new Map(), { signal, project: base }, assignment.base),
-    )
+    bases.push(await again.base(base.testFiles))
     judgement = judgeRuns(bases, runs, deciders)
   }
+  judgement = await withoutDoubts(judgement, deciders, again)
   return {
     project,
     deciders,
@@ -68,6 +70,13 @@ export async function examine(
     ],
     unjudged: unjudgedTests(project, second),
   }
+}
+
+/** What is true of the tests that passed at the start, when nothing is refuted: the second half of a sentence. */
+export function unbroken({ flaky }: Judgement): string {
+  if (flaky.length === 0) return 'nothing that passed at the start fails now'
+  const which = flaky.length === 1 ? '1 test passes' : `${flaky.length} tests pass`
+  return `nothing that passed at the start is broken, and ${which} only now and then`
 }
 
 /** The outcome when something is broken, unmet, or not to be believed; undefined otherwise. */

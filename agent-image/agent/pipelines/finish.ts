@@ -1,6 +1,6 @@
 // The last task: everything that was integrated, run once more as a whole. It writes no commit.
 import type { Outcome } from '../outcome.ts'
-import { evidenceFor, examine, refuted } from './examination.ts'
+import { evidenceFor, examine, refuted, unbroken } from './examination.ts'
 import { countsOf, type Pipeline } from './pipeline.ts'
 import { sentencesOf } from './unjudged.ts'
 
@@ -27,7 +27,7 @@ export const finish: Pipeline = async (context): Promise<Outcome> => {
   const bad = await refuted(context, examined)
   if (bad !== undefined) return { ...bad, notes }
   const evidence = await evidenceFor(context, runs, [])
-  const counts = `Run twice: ${countsOf(runs.at(-1) ?? { passed: [], failed: [] })}; nothing that passed at the start fails now.`
+  const counts = `Run twice: ${countsOf(runs.at(-1) ?? { passed: [], failed: [] })}; ${unbroken(judgement)}.`
   const close = notRun.map((sentence) => ` ${sentence}.`).join('')
   const outcome = (verdict: Outcome['verdict'], words: string): Outcome => ({
     verdict,

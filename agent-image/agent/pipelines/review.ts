@@ -75,7 +75,7 @@ export const review: Pipeline = async (context) => {
   const { assignment, workspace, signal, activity } = context
   const diff = await workspace.diff(assignment.base, workspace.head, { signal })
   const files = splitDiff(diff)
-  activity(`reviewing ${files.length} files`)
+  activity(`reviewing ${files.length === 1 ? '1 file' : `${files.length} files`}`)
   const certain = [...deterministicFindings(files), ...(await lostTests(context, files))]
   const advised: string[] = []
   let unanswered = 0

@@ -57,6 +57,13 @@ export const spec: Pipeline = async (context) => {
     }
   const refusal = await unwritable(context, [path])
   if (refusal !== undefined) return refusal
+  const unloadable = await whyUnloadable(context, project, files)
+  if (unloadable !== undefined)
+    return {
+      verdict: 'NothingChanged',
+      summary: `${unloadable}. No test can load it, so the unit goes without spec tests.`,
+      notes: [`no tests were written: ${unloadable}`],
+    }
   const goal: SpecGoal = { path, files, project }
   const tried: SpecCandidate[] = []
   for (;;) {
@@ -101,6 +108,19 @@ export const spec: Pipeline = async (context) => {
       message: `No usable tests for ${files.join(', ')}. The last answer: ${tried.at(-1)?.problem ?? ''}`,
     },
   }
+}
+
+/** Why a file under test cannot be loaded here as it is, whatever a test says: a sentence without its full stop. */
+async function whyUnloadable(
+  { runner, workspace, signal }: PipelineContext,
+  project: Project,
+  files: readonly string[],
+): Promise<string | undefined> {
+  const there = [...(await workspace.readAll(files, { signal })).keys()]
+  if (there.length === 0) return undefined
+  const loads = await runner.load(there, new Map(), { signal, project })
+  const found = loads.find(({ outcome }) => outcome === 'unloadable')
+  return found === undefined ? undefined : `${found.path} cannot be loaded here: ${found.message}`
 }
 
 async function tryOnce(
@@ -230,7 +250,7 @@ async function judge(
   }
   const isNew = files.every((file) => !goal.project.files.includes(file))
   const idle = worthlessTests(
-    runs.map((run) => withSpecRules(run, specs)),
+    runs.map((run) => withSpecRules(run, { specs })),
     runs,
     isNew,
   )

@@ -1,7 +1,7 @@
 // Verification of one unit: its spec decides, and nothing that passed before may be anything else now.
 import type { Outcome } from '../outcome.ts'
 import { findSpec } from '../project.ts'
-import { evidenceFor, examine, refuted } from './examination.ts'
+import { evidenceFor, examine, refuted, unbroken } from './examination.ts'
 import { countsOf, type Pipeline } from './pipeline.ts'
 import { sentencesOf } from './unjudged.ts'
 
@@ -26,14 +26,14 @@ export const verify: Pipeline = async (context): Promise<Outcome> => {
   if (judgement.verdict === 'proven')
     return {
       verdict: 'Done',
-      summary: `${counts}; ${judgement.proof.length} of them did not pass at the start, and nothing that passed then fails now.`,
+      summary: `${counts}; ${judgement.proof.length} of them did not pass at the start; ${unbroken(judgement)}.`,
       evidence,
       notes,
     }
   const why = assignment.unchecked.find(({ unit }) => unit === assignment.unit)?.why
   return {
     verdict: 'Unchecked',
-    summary: `${counts}. Nothing that passed at the start fails now, and no test says that ${assignment.unit ?? 'the work'} does what is asked.${why === undefined ? '' : ` ${why}`}`,
+    summary: `${counts}; ${unbroken(judgement)}. No test says that ${assignment.unit ?? 'the work'} does what is asked.${why === undefined ? '' : ` ${why}`}`,
     evidence,
     notes,
   }

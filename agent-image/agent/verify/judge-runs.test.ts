@@ -176,7 +176,7 @@ describe('a test of the project', () => {
 
   it('may pass without assertions: only specs have to show theirs', () => {
     const run = runOf({ passed: [test('a')], asserted: { [test('a')]: 0 } })
-    expect(withSpecRules(run, new Map()).passed).toEqual([test('a')])
+    expect(withSpecRules(run, { specs: new Map() }).passed).toEqual([test('a')])
   })
 })
 
@@ -186,7 +186,7 @@ it('says why a spec test does not count', () => {
     asserted: { [both[0] ?? '']: 0 },
     swallowed: { [both[1] ?? '']: '1 !== 2' },
   })
-  const { passed, failed } = withSpecRules(run, deciders.specs)
+  const { passed, failed } = withSpecRules(run, deciders)
   expect(passed).toEqual([])
   expect(failed.map(({ name, message }) => `${name}: ${message}`)).toEqual([
     'joins: It passed without a single assertion: nothing was checked.',
@@ -196,7 +196,7 @@ it('says why a spec test does not count', () => {
 
 it('says that declared tests were not run, and why when that is known', () => {
   const run = runOf({ unrun: [{ file: spec, why: 'it needs vitest, which is not installed' }] })
-  expect(withSpecRules(run, deciders.specs).failed.map(({ message }) => message)).toEqual([
+  expect(withSpecRules(run, deciders).failed.map(({ message }) => message)).toEqual([
     'It was not run: it needs vitest, which is not installed.',
     'It was not run: it needs vitest, which is not installed.',
   ])
@@ -244,4 +244,25 @@ it.each(['a > b', '> b', 'a > b > c', 'a -> b'])('finds a spec test called %j', 
   expect(judged.proof.map(({ id }) => id)).toEqual([told])
   const none = judgeRuns([runOf({})], [runOf({})], { specs, related: new Set() })
   expect(none.unmet.map(({ id }) => id)).toEqual([told])
+})
+
+describe('a spec whose file lacks a package', () => {
+  const unrun = (needs: string, name?: string) => [
+    { file: spec, why: `it needs ${needs}, which is not installed`, needs, ...(name && { name }) },
+  ]
+  const declared = (name: string) => name === 'express'
+  it.each<[string, RunParts['unrun'], string]>([
+    ['that the project depends on: nothing is known', unrun('express'), 'unproven'],
+    ['that the project does not depend on: it failed', unrun('left-pad'), 'refuted'],
+    ['for one test only: it failed', unrun('express', 'joins'), 'refuted'],
+  ])('%s', (_what, entries, want) => {
+    const now = runOf({ unrun: entries ?? [] })
+    expect(judgeRuns([runOf({})], [now, now], { ...deciders, declared }).verdict).toBe(want)
+  })
+
+  it('proves nothing, whatever else passes', () => {
+    const now = runOf({ unrun: unrun('express'), passed: [`${old} > a`] })
+    const before = runOf({ failed: [`${old} > a`] })
+    expect(judgeRuns([before], [now, now], { ...deciders, declared }).verdict).toBe('unproven')
+  })
 })

@@ -10,16 +10,22 @@ export interface Deciders {
   readonly related: ReadonlySet<string>
   /** Those of `specs` that a person wrote: what they report counts as it is. */
   readonly named?: ReadonlySet<string>
+  /** Packages that the project says it depends on: a spec that cannot be run for the lack of one is unjudged, not failed. */
+  readonly declared?: Declared
 }
 
-/** Judges runs of a tree against runs of the base. Of several base runs a test has passed that passed in any. */
+/** Whether the project says that it depends on a package; Python's by the name of its import. */
+export type Declared = (name: string) => boolean
+
+/** Judges runs of a tree against runs of the base. */
 export function judgeRuns(
   bases: readonly TestRun[],
   runs: readonly TestRun[],
-  { specs, related, named }: Deciders,
+  deciders: Deciders,
 ): Judgement {
+  const { specs, related } = deciders
   const before = bases.map(statesOf)
-  const after = runs.map((run) => statesOf(withSpecRules(run, specs, named)))
+  const after = runs.map((run) => statesOf(withSpecRules(run, deciders)))
   const ids = new Set([
     // That a file could not be loaded at the base says something about its tests, and is none itself.
     ...before.flatMap(({ states }) => [...states.keys()].filter((id) => nameOf(id) !== wholeFile)),
@@ -32,7 +38,7 @@ export function judgeRuns(
     const file = fileOf(id)
     return {
       id,
-      base: bestOf(before.map((seen) => stateIn(seen, id))),
+      base: before.map((seen) => stateIn(seen, id)),
       now: after.map((seen) => stateIn(seen, id)),
       kind: specs.has(file) ? 'spec' : related.has(file) ? 'own' : 'other',
     }
@@ -42,13 +48,12 @@ export function judgeRuns(
 
 /**
  * A run in which the tests of specs that passed without an assertion, or in spite of one that failed, count as failed, and in
- * which declared tests that were not reported do, too. People's own tests are theirs, those that a person `named` as specs
- * among them; a spec of a model has to earn it.
+ * which declared tests that were not run do, too, unless their file lacks a package that the project depends on. People's own
+ * tests are theirs, those that a person `named` as specs among them; a spec of a model has to earn it.
  */
 export function withSpecRules(
   run: TestRun,
-  specs: ReadonlyMap<string, readonly string[]>,
-  named: ReadonlySet<string> = new Set(),
+  { specs, named = new Set(), declared = () => false }: Omit<Deciders, 'related'>,
 ): TestRun {
   const worthless = new Map<string, string>()
   for (const id of run.passed) {
@@ -62,12 +67,16 @@ export function withSpecRules(
   const failed = [...specs].flatMap(([file, names]) => {
     if (run.failed.some((test) => test.file === file && test.name === wholeFile)) return []
     const unrun = run.unrun.find((entry) => entry.file === file)
+    if (unrun?.name === undefined && unrun?.needs !== undefined && declared(unrun.needs)) return []
     return names
       .filter((name) => !isReported(file, name, run.collected))
       .map((name) =>
         failure(file, testName([name]), `It was not run${unrun ? `: ${unrun.why}` : ''}.`),
       )
   })
+  for (const { file, name, why } of run.unrun)
+    if (specs.has(file) && !named.has(file) && name !== undefined)
+      failed.push(failure(file, name, `It was not run: ${why}.`))
   if (worthless.size === 0 && failed.length === 0) return run
   return {
     ...run,
@@ -134,13 +143,6 @@ function stateIn({ states, broken, unjudged }: Seen, id: string): TestState {
   const file = fileOf(id)
   if (unjudged.has(file)) return 'unjudged'
   return broken.has(file) ? 'failed' : 'absent'
-}
-
-const order: readonly TestState[] = ['passed', 'unjudged', 'skipped', 'failed', 'absent']
-
-/** Of several runs of the base the state that says most for the test. */
-function bestOf(states: readonly TestState[]): TestState {
-  return order.find((state) => states.includes(state)) ?? 'absent'
 }
 
 export function fileOf(id: string): string {

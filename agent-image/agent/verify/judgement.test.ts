@@ -3,9 +3,9 @@ import { judge, testStates, type JudgedTest, type TestState } from './judgement.
 
 const one = (
   kind: JudgedTest['kind'],
-  base: TestState,
+  base: TestState | readonly TestState[],
   ...now: readonly TestState[]
-): JudgedTest => ({ id: 'a > b', kind, base, now })
+): JudgedTest => ({ id: 'a > b', kind, base: [base].flat(), now })
 
 /**
  * The whole table: what one test alone says, for each state at the base (rows) and now (columns, in both runs alike).
@@ -15,10 +15,10 @@ const table: Readonly<Record<JudgedTest['kind'], Readonly<Record<TestState, stri
   //           passed failed skipped absent unjudged
   spec: {
     passed: '. R R R R',
-    failed: 'P R R R R',
-    skipped: 'P R R R R',
-    absent: 'P R R R R',
-    unjudged: 'P R R R R',
+    failed: 'P R R R .',
+    skipped: 'P R R R .',
+    absent: 'P R R R .',
+    unjudged: 'P R R R .',
   },
   own: {
     passed: '. R R R R',
@@ -67,16 +67,50 @@ describe('two runs that differ', () => {
   })
 
   it.each(mixed)(
-    'another test that passed once and then was %s is flaky and breaks nothing',
-    (s) => {
-      expect(judge([one('own', 'passed', s, 'passed')])).toMatchObject({
-        verdict: 'unproven',
-        flaky: [{}],
-        broken: [],
-      })
-      expect(judge([one('own', 'failed', 'passed', s)])).toMatchObject({ verdict: 'unproven' })
+    'another test that passed at the base, and now once and then was %s, is broken',
+    (state) => {
+      for (const now of [['passed', state] as const, [state, 'passed'] as const])
+        for (const base of [['passed'], ['passed', 'passed']] as const)
+          expect(judge([one('own', base, ...now)])).toMatchObject({
+            verdict: 'refuted',
+            flaky: [],
+            broken: [{}],
+          })
     },
   )
+
+  it.each(mixed)(
+    'what was as changeable at the base, %s in one run, is flaky and breaks nothing',
+    (state) => {
+      for (const kind of ['own', 'other'] as const)
+        expect(judge([one(kind, ['passed', state], state, 'passed')])).toMatchObject({
+          verdict: 'unproven',
+          flaky: [{}],
+          broken: [],
+        })
+    },
+  )
+
+  it.each(mixed)(
+    'what did not pass at the base, and passes now once and then is %s, proves nothing',
+    (state) => {
+      expect(judge([one('own', 'failed', 'passed', state)])).toMatchObject({
+        verdict: 'unproven',
+        proof: [],
+        flaky: [{}],
+      })
+    },
+  )
+
+  it('a test that passed in one of two runs of the base is no proof, and broken when it never passes now', () => {
+    expect(judge([one('own', ['failed', 'passed'], 'passed')]).verdict).toBe('unproven')
+    expect(judge([one('own', ['failed', 'passed'], 'failed', 'failed')]).verdict).toBe('refuted')
+  })
+
+  it('of several runs of the base none may be unjudged for a test of the project’s own to be proof', () => {
+    expect(judge([one('own', ['failed', 'absent'], 'passed')]).verdict).toBe('proven')
+    expect(judge([one('own', ['failed', 'unjudged'], 'passed')]).verdict).toBe('unproven')
+  })
 
   it('a test that passed at the base and never again is broken, whatever it became', () => {
     expect(judge([one('own', 'passed', 'skipped', 'absent')])).toMatchObject({
@@ -123,6 +157,16 @@ describe('several tests', () => {
       'refuted',
     ],
     ['a test without a run', [one('spec', 'absent')], 'refuted'],
+    [
+      'proof beside a spec test that could not be run',
+      [proof, one('spec', 'absent', 'unjudged', 'unjudged')],
+      'unproven',
+    ],
+    [
+      'a spec test that could be run once only',
+      [proof, one('spec', 'absent', 'unjudged', 'passed')],
+      'refuted',
+    ],
   ])('%s', (_what, tests, want) => {
     expect(judge(tests).verdict).toBe(want)
   })
@@ -134,6 +178,6 @@ describe('several tests', () => {
       one('own', 'failed', 'absent', 'absent'),
       one('spec', 'failed', 'failed', 'failed'),
     ])
-    expect(still.map(({ base }) => base)).toEqual(['failed', 'skipped'])
+    expect(still.map(({ base }) => base)).toEqual([['failed'], ['skipped']])
   })
 })

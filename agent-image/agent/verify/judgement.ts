@@ -18,7 +18,8 @@ export const testStates = [
 export interface JudgedTest {
   /** The key of the test, as runs name it. */
   readonly id: string
-  readonly base: TestState
+  /** In each run of the base; empty when the base says nothing. */
+  readonly base: readonly TestState[]
   /** At least one. */
   readonly now: readonly TestState[]
   /**
@@ -37,11 +38,13 @@ export interface Judgement {
   readonly verdict: 'proven' | 'refuted' | 'unproven'
   /** Did not pass at the base and passed in every run. */
   readonly proof: readonly JudgedTest[]
-  /** Spec tests that did not pass in every run. */
+  /** Spec tests that ran, or should have, and did not pass in every run. */
   readonly unmet: readonly JudgedTest[]
-  /** Passed at the base, and in no run now. */
+  /** Spec tests that could be run neither before nor now. */
+  readonly unjudged: readonly JudgedTest[]
+  /** Passed in every run of the base and not in every run now, or passed there and in no run now. */
   readonly broken: readonly JudgedTest[]
-  /** Passed in one run and not in another; no spec tests. */
+  /** Passed in one run now and not in another, and so it was at the base, or it did not pass there; no spec tests. */
   readonly flaky: readonly JudgedTest[]
   /** Did not pass at the base and do not pass now; no spec tests. */
   readonly still: readonly JudgedTest[]
@@ -50,28 +53,53 @@ export interface Judgement {
 /** Judges tests; the order of the lists is that of `tests`. */
 export function judge(tests: readonly JudgedTest[]): Judgement {
   const proof = tests.filter(isProof)
-  const unmet = tests.filter((test) => test.kind === 'spec' && !always(test))
-  const broken = tests.filter(
-    (test) => test.kind !== 'spec' && test.base === 'passed' && !ever(test),
+  const unjudged = tests.filter(isUnjudged)
+  const unmet = tests.filter((test) => test.kind === 'spec' && !always(test) && !isUnjudged(test))
+  const broken = tests.filter(isBroken)
+  const flaky = tests.filter(
+    (test) => test.kind !== 'spec' && ever(test) && !always(test) && !isBroken(test),
   )
-  const flaky = tests.filter((test) => test.kind !== 'spec' && ever(test) && !always(test))
   const still = tests.filter(
-    (test) => test.kind !== 'spec' && test.base !== 'passed' && !ever(test) && seen(test),
+    (test) => test.kind !== 'spec' && !passedBefore(test) && !ever(test) && seen(test),
   )
-  const refuted = unmet.length > 0 || broken.length > 0
-  const verdict = refuted ? 'refuted' : proof.length > 0 ? 'proven' : 'unproven'
-  return { verdict, proof, unmet, broken, flaky, still }
+  const found = { proof, unmet, unjudged, broken, flaky, still }
+  return { verdict: verdictOf(found), ...found }
+}
+
+/** What proof, and what speaks against it, come to. */
+export function verdictOf(
+  found: Pick<Judgement, 'unmet' | 'unjudged' | 'broken' | 'proof'>,
+): Judgement['verdict'] {
+  if (found.unmet.length > 0 || found.broken.length > 0) return 'refuted'
+  return found.proof.length > 0 && found.unjudged.length === 0 ? 'proven' : 'unproven'
+}
+
+function isBroken(test: JudgedTest): boolean {
+  if (test.kind === 'spec' || !passedBefore(test) || always(test)) return false
+  return !ever(test) || test.base.every((state) => state === 'passed')
+}
+
+/** Nothing can be said of it, which is neither for nor against the work. */
+function isUnjudged(test: JudgedTest): boolean {
+  const { kind, now } = test
+  const unjudged = now.length > 0 && now.every((state) => state === 'unjudged')
+  return kind === 'spec' && unjudged && !passedBefore(test)
 }
 
 function isProof(test: JudgedTest): boolean {
-  if (test.base === 'passed' || !always(test)) return false
+  if (passedBefore(test) || !always(test)) return false
   // What could not be run at the base may have passed there, and a test that appears by itself (one for each file of a
   // folder, say) was not written to say something about this work. A spec is new as a whole.
   if (test.kind === 'spec') return true
-  return test.kind === 'own' && (test.base === 'failed' || test.base === 'skipped')
+  return (
+    test.kind === 'own' &&
+    !test.base.includes('unjudged') &&
+    test.base.some((state) => state === 'failed' || state === 'skipped')
+  )
 }
 
 const always = ({ now }: JudgedTest): boolean =>
   now.length > 0 && now.every((state) => state === 'passed')
+const passedBefore = ({ base }: JudgedTest): boolean => base.includes('passed')
 const ever = ({ now }: JudgedTest): boolean => now.includes('passed')
 const seen = ({ now }: JudgedTest): boolean => now.some((state) => state !== 'absent')

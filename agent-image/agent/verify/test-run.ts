@@ -87,6 +87,8 @@ export interface UnrunTest {
   readonly name?: string
   /** A sentence that fits behind "because": `it needs vitest, which is not installed`. */
   readonly why: string
+  /** The package that is not installed, when that is the reason. */
+  readonly needs?: string
 }
 
 export interface TestRun {
@@ -194,7 +196,12 @@ export function readReport(
     problems.push(`the runner ended with exit code ${run.exitCode} though no test failed`)
   const unrun = lines
     .filter((entry) => entry.kind === 'unrun')
-    .map(({ file, name, why }) => ({ file, ...(name === undefined ? {} : { name }), why }))
+    .map(({ file, name, why, needs }) => ({
+      file,
+      ...(name === undefined ? {} : { name }),
+      why,
+      ...(needs === undefined ? {} : { needs }),
+    }))
   const { command, exitCode } = run
   const lists = { collected, passed, failed, skipped, unrun, asserted, swallowed, rest }
   return { command, exitCode, problems: [...new Set(problems)], ...lists }

@@ -1,0 +1,61 @@
+// What a project says it depends on: by its package.json files, and by the files in which Python projects name packages.
+import type { NodePackage } from './project.ts'
+
+const pythonFiles =
+  /^(?:pyproject\.toml|setup\.(?:py|cfg)|Pipfile|environment\.ya?ml|(?:requirements\/)?[\w.-]*requirements[\w.-]*\.(?:txt|in)|requirements\/[\w.-]+\.(?:txt|in))$/
+
+/** Packages whose modules have another name, by the name of the module. */
+const distributions: Readonly<Record<string, string>> = {
+  attr: 'attrs',
+  bs4: 'beautifulsoup4',
+  cv2: 'opencv_python',
+  dateutil: 'python_dateutil',
+  dotenv: 'python_dotenv',
+  jwt: 'pyjwt',
+  magic: 'python_magic',
+  pil: 'pillow',
+  psycopg2: 'psycopg2_binary',
+  pymysql: 'pymysql',
+  serial: 'pyserial',
+  sklearn: 'scikit_learn',
+  yaml: 'pyyaml',
+}
+
+/** The files of a project that may name Python packages. */
+export function pythonManifests(files: readonly string[]): readonly string[] {
+  return files.filter((path) => pythonFiles.test(path))
+}
+
+/**
+ * Every word of such files that may be the name of a package, as Python compares names. Some are none; what is looked up
+ * here could not be imported, so that a word too many does no harm.
+ */
+export function wordsOfManifests(texts: Iterable<string>): ReadonlySet<string> {
+  const words = new Set<string>()
+  for (const text of texts)
+    for (const line of text.split('\n'))
+      for (const [word] of line.replace(/(?:^|\s)#.*$/, '').matchAll(/[A-Za-z][\w.-]*/g))
+        words.add(compared(word))
+  return words
+}
+
+/** Whether a package that could not be imported is one that the project says it depends on. */
+export function dependsOn(
+  project: {
+    readonly packages: readonly Pick<NodePackage, 'dependencies'>[]
+    readonly pythonWords: ReadonlySet<string>
+  },
+  name: string,
+): boolean {
+  if (project.packages.some(({ dependencies }) => dependencies.includes(name))) return true
+  const module = compared(name)
+  const distribution = distributions[module]
+  return (
+    project.pythonWords.has(module) ||
+    (distribution !== undefined && project.pythonWords.has(distribution))
+  )
+}
+
+function compared(name: string): string {
+  return name.toLowerCase().replace(/[-_.]+/g, '_')
+}

@@ -1,0 +1,45 @@
+// Tests that passed at the base and only sometimes now: whether the change did that is found out by running them more often.
+import { fileOf, judgeRuns, type Deciders } from '../verify/judge-runs.ts'
+import { type Judgement, verdictOf } from '../verify/judgement.ts'
+import type { TestRun } from '../verify/test-run.ts'
+
+/** Runs test files once more. */
+export interface Again {
+  base(files: readonly string[]): Promise<TestRun>
+  now(files: readonly string[]): Promise<TestRun>
+}
+
+/** Rounds, each at the base and now: a test that the change makes fail every second time is cleared once in eight times. */
+const rounds = 3
+
+/**
+ * A judgement in which a test that passed in some runs now counts as broken only when it fails again, and passes at the base
+ * each time. Otherwise it is flaky: a busy machine or the test itself may have been the reason.
+ */
+export async function withoutDoubts(
+  judgement: Judgement,
+  deciders: Deciders,
+  again: Again,
+): Promise<Judgement> {
+  const doubtful = judgement.broken.filter(({ now }) => now.includes('passed'))
+  // What is refuted anyway needs no other reason.
+  if (
+    doubtful.length === 0 ||
+    doubtful.length < judgement.broken.length ||
+    judgement.unmet.length > 0
+  )
+    return judgement
+  const files = [...new Set(doubtful.map(({ id }) => fileOf(id)))]
+  const bases: TestRun[] = []
+  const runs: TestRun[] = []
+  for (let round = 0; round < rounds; round++) {
+    bases.push(await again.base(files))
+    runs.push(await again.now(files))
+  }
+  if ([...bases, ...runs].some(({ problems }) => problems.length > 0)) return judgement
+  const fresh = new Set(judgeRuns(bases, runs, deciders).broken.map(({ id }) => id))
+  const broken = doubtful.filter(({ id }) => fresh.has(id))
+  const flaky = [...judgement.flaky, ...doubtful.filter(({ id }) => !fresh.has(id))]
+  const settled = { ...judgement, broken, flaky }
+  return { ...settled, verdict: verdictOf(settled) }
+}
