@@ -7,7 +7,7 @@ from code_tests import FUNCTIONS, Classes, asserts, called, is_assertion, is_ski
 from code_text import Names, Source, dotted, is_main_guard
 
 FRAMEWORKS = {"pytest", "nose", "nose2", "doctest", "hypothesis", "behave"}
-PROCESSES = {"subprocess", "multiprocessing", "pty", "ctypes"}
+PROCESSES = {"multiprocessing", "pty", "ctypes"}
 NETWORK = {"requests", "httpx", "aiohttp", "urllib3", "paramiko"}
 CLOCK = re.compile(
     r"^(time\.(time|time_ns|sleep|monotonic|monotonic_ns|perf_counter|process_time|localtime|gmtime)"
@@ -102,7 +102,7 @@ def call_concern(node: ast.Call, names: Names, seeded: bool, temporary: bool) ->
         return "random"
     if CLOCK.match(meaning):
         return "clock"
-    if ENDS.match(meaning):
+    if ENDS.match(meaning) or (meaning.startswith("subprocess.") and not starts_python(node)):
         return "process"
     if meaning.split(".")[0] in ("urllib", "http", "socket", "ftplib", "smtplib", "ssl") or called(node) == "connect":
         return "network" if any(is_foreign(one) for one in node.args) else ""
@@ -119,6 +119,20 @@ def call_concern(node: ast.Call, names: Names, seeded: bool, temporary: bool) ->
     if called(node) in PATH_WRITES and isinstance(node.func, ast.Attribute) and starts_with_path(node.func.value, names):
         return "" if is_temporary(node.func.value, names, temporary) else "files"
     return ""
+
+
+def starts_python(node: ast.Call) -> bool:
+    """A program of the project is run by starting Python with it, which is how a command is tested."""
+    if called(node) not in ("run", "call", "check_call", "check_output", "Popen"):
+        return called(node) not in ("getoutput", "getstatusoutput")
+    if any(one.arg == "start_new_session" for one in node.keywords) or not node.args:
+        return False
+    first = node.args[0]
+    if isinstance(first, (ast.List, ast.Tuple)) and first.elts:
+        first = first.elts[0]
+    return ast.unparse(first) in ("sys.executable", "executable") or bool(
+        re.match(r"python3?(?: |$)", text_of(first))
+    )
 
 
 def text_of(node) -> str:

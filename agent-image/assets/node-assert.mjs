@@ -30,7 +30,7 @@ const asserting = new Set(
 )
 
 /**
- * What is told about calls. `begin()` gives the record of who is calling; `failed(record, call)` and
+ * What is told about calls. `begin(site)` gives the record of who is calling; `failed(record, call)` and
  * `passed(record, site)` say how it ended, where `call` is `{error, message, site}` and `site` is a function that gives
  * `file:line:column` of the caller; `consumed(error)` says that `assert.rejects` wanted this very error.
  */
@@ -53,7 +53,7 @@ export function counted(original, name) {
   const wrapper = function (...args) {
     // An assertion that another one makes (`throws`, a validation function) is the outer one's business.
     if (depth > 0) return callThrough(original, this, args, isOk)
-    const record = listener.begin()
+    const record = listener.begin(siteOf)
     const site = name === 'rejects' || name === 'doesNotReject' ? fixed(siteOf()) : siteOf
     depth++
     try {
@@ -151,7 +151,8 @@ function callSite() {
     for (const site of getCallSites(12, { sourceMap: true })) {
       const file = site.scriptName
       // `t.assert.equal` is an arrow function of Node's own.
-      if (isOurs(file) || apply(slice, file, [0, 5]) === 'node:') continue
+      // Code that is evaluated has no name.
+      if (file === '' || isOurs(file) || apply(slice, file, [0, 5]) === 'node:') continue
       return { file, line: site.lineNumber, column: site.columnNumber ?? site.column }
     }
   } catch {

@@ -17,6 +17,7 @@ import {
   beginTests,
   currentTest,
   tellLate,
+  tellLateAssertions,
   toldTests,
 } from './node-tests.mjs'
 
@@ -184,6 +185,7 @@ function finish() {
     tellLate(undefined, thrown.error)
   }
   if (isTest) {
+    tellLateAssertions()
     apply(setForEach, replaced, [(what) => send({ kind: 'tampered', what })])
     const code = Number(process.exitCode ?? 0)
     if (code !== 0 && fileErrors === 0)

@@ -252,6 +252,12 @@ function judged({ unloaded, frameworks }) {
   }
   if (browser !== undefined && mode === 'load')
     return { why: `it uses “${browser}”, which only browsers have` }
+  if (
+    source !== undefined &&
+    problem.message?.includes('Invalid or unexpected token') &&
+    hasDecorators(source)
+  )
+    return { why: 'it needs decorators, which Node cannot run' }
   if (source === undefined || !/\.[mc]?js$/.test(source)) return problem
   // V8 tells the place of a syntax error to nobody but the terminal.
   const checked = spawnSync(process.execPath, ['--check', source], {
@@ -266,6 +272,16 @@ function judged({ unloaded, frameworks }) {
     return { why: 'it needs JSX, which Node cannot run' }
   const frame = { file: source.slice(root.length + 1), line: Number(at[2]) }
   return { ...problem, message: words(checked.stderr), frame }
+}
+
+function hasDecorators(path) {
+  try {
+    return /^[ \t]{0,40}@[A-Za-z_$]/m.test(
+      readFileSync(path, 'utf8').replaceAll(/\/\*[^]*?\*\//g, ''),
+    )
+  } catch {
+    return false
+  }
 }
 
 function words(text) {

@@ -21,6 +21,7 @@ const { then } = Promise.prototype
 const { replace, replaceAll } = String.prototype
 const startsWith = String.prototype.startsWith
 const slice = String.prototype.slice
+const matches = RegExp.prototype.exec
 
 /** By the context that a test is given, the test; by the test, what is known of it. */
 const byContext = new WeakMap()
@@ -28,6 +29,8 @@ const states = new WeakMap()
 const byId = new Map()
 /** Errors that `assert.rejects` was waiting for. */
 const consumed = new WeakSet()
+/** Of tests in which an assertion failed after they had ended. */
+const lateStates = []
 /** Tests whose functions are running, the outermost first. */
 let running = []
 let reported = 0
@@ -245,12 +248,25 @@ function relative(path) {
 }
 
 /** The test that an assertion belongs to: by its context, or the one that is running when there is only one. */
-function begin() {
+function begin(site) {
   const own = currentTest() ?? onlyRunning()
   if (own === undefined) return undefined
   const state = apply(mapGet, states, [own])
-  if (state !== undefined) state.asserted++
+  // What the code under test asserts itself says nothing about what it is tested for.
+  if (state !== undefined && (state.asserted > 0 || isOfTests(site()?.file))) state.asserted++
   return state
+}
+
+/** Whether a file is the test file, or one that lies among tests: a helper. */
+function isOfTests(file) {
+  if (file === undefined || isTestFile(file)) return true
+  return (
+    apply(
+      matches,
+      /(?:^|[/._-])(?:__)?(?:tests?|specs?|testing|helpers?|support|fixtures?)(?:__)?(?:[/._-]|$)/i,
+      [relative(apply(replace, file, [/^file:\/\//, '']))],
+    ) !== null
+  )
 }
 
 function onlyRunning() {
@@ -269,6 +285,21 @@ function failed(state, { error, site }) {
   // Only what the test file itself asserts: a helper may try things.
   if (at === undefined || !isTestFile(at.file)) return
   state.failing[state.failing.length] = { error, at, message: describe(error).message }
+  if (state.number > 0) lateStates[lateStates.length] = state
+}
+
+/** Tells of assertions that failed when their test had been told already, and that nobody saw fail. */
+export function tellLateAssertions() {
+  for (let at = 0; at < lateStates.length; at++) {
+    const { failing, number } = lateStates[at]
+    for (let index = 0; index < failing.length; index++) {
+      const { error } = failing[index]
+      const isObject = typeof error === 'object' && error !== null
+      if (isObject && apply(setHas, consumed, [error])) continue
+      send({ kind: 'late', number, ...describe(error) })
+      break
+    }
+  }
 }
 
 /** An assertion that is tried again until it holds is no failure. */

@@ -48,7 +48,7 @@ function calleePath(tree: Tree, node: CallExpression | NewExpression): string {
 
 function moduleConcern(specifier: string): ConcernKind | undefined {
   const name = specifier.replace(/^node:/, '')
-  if (/^(child_process|worker_threads|cluster)$/.test(name)) return 'process'
+  if (/^(worker_threads|cluster)$/.test(name)) return 'process'
   if (
     /^(vitest|jest|@jest\/.*|chai|sinon|mocha|jasmine|ava|tap|uvu|bun:test|expect|should|@testing-library\/.*|@playwright\/test|supertest|nock)$/.test(
       name,
@@ -101,7 +101,8 @@ function moduleCallConcern(
 ): ConcernKind | undefined {
   const last = path.at(-1) ?? ''
   // The import itself has been reported, but one that is awaited or required has not.
-  if (path.length > 0 && /^(child_process|worker_threads|cluster)$/.test(source)) return 'process'
+  if (source === 'child_process') return startsNode(tree, node) ? undefined : 'process'
+  if (path.length > 0 && /^(worker_threads|cluster)$/.test(source)) return 'process'
   if (source === 'crypto')
     return /^(randomUUID|randomBytes|randomInt|randomFill(Sync)?|getRandomValues)$/.test(last)
       ? 'random'
@@ -120,6 +121,26 @@ function moduleCallConcern(
   if (/^fs(\/promises)?$/.test(source) && isWrite(last, node))
     return isTemporary(tree, node.arguments[targetOf(last)], uses) ? undefined : 'files'
   return undefined
+}
+
+/** A program of the project is run by starting Node with it, which is how a command is tested. */
+function startsNode(tree: Tree, node: CallExpression | NewExpression): boolean {
+  const [first, ...rest] = node.arguments.map((value) => unwrap(value))
+  if (first === undefined || rest.some((value) => isDetached(value))) return false
+  const code = tree.codeOf(first, 200)
+  return /^(?:process\.execPath|execPath)$|^['"`](?:node|\$\{process\.execPath\})(?=[ '"`])/.test(
+    code,
+  )
+}
+
+function isDetached(node: Node): boolean {
+  if (node.type !== 'ObjectExpression') return false
+  return node.properties.some(
+    (part) =>
+      part.type === 'ObjectProperty' &&
+      part.key.type === 'Identifier' &&
+      part.key.name === 'detached',
+  )
 }
 
 const writes =
@@ -246,7 +267,7 @@ function isPlain(node: Node, depth = 0): boolean {
 
 /** Reaching behind what the runtime offers, by which code can change how it is judged. */
 function builtinConcern(tree: Tree, node: Node): boolean {
-  if (asksForTests(tree, node)) return true
+  if (asksForTests(tree, node) || changesAssert(tree, node)) return true
   if (node.type !== 'MemberExpression' && node.type !== 'Identifier') return false
   const name = node.type === 'MemberExpression' ? propertyName(node) : node.name
   if (
@@ -267,8 +288,30 @@ function builtinConcern(tree: Tree, node: Node): boolean {
   )
 }
 
-/** Reading a variable that only test runners set: what is asked for has to hold when nobody tests. */
+/** Putting something else in the place of an assertion. */
+function changesAssert(tree: Tree, node: Node): boolean {
+  const target =
+    node.type === 'AssignmentExpression' && node.left.type === 'MemberExpression'
+      ? node.left.object
+      : node.type === 'CallExpression' &&
+          /^(?:Object|Reflect)\.(?:assign|defineProperty|defineProperties|set)$/.test(
+            calleePath(tree, node),
+          )
+        ? node.arguments[0]
+        : undefined
+  if (target === undefined) return false
+  const meaning = tree.meaning(target)
+  return meaning.kind === 'module' && /^assert(\/strict)?$/.test(meaning.source)
+}
+
+/** Asking whether a test is running: what is asked for has to hold when nobody tests. */
 function asksForTests(tree: Tree, node: Node): boolean {
+  if (
+    node.type === 'StringLiteral' ||
+    node.type === 'RegExpLiteral' ||
+    node.type === 'TemplateElement'
+  )
+    return looksForTests(tree, node)
   if (node.type === 'MemberExpression' || node.type === 'OptionalMemberExpression') {
     if (!runnerVariables.test(propertyName(node) ?? '')) return false
     const meaning = tree.meaning(node.object)
@@ -278,6 +321,34 @@ function asksForTests(tree: Tree, node: Node): boolean {
   if (node.type !== 'ObjectProperty' || tree.parent(node)?.type !== 'ObjectPattern') return false
   const name = node.key.type === 'Identifier' ? node.key.name : literalText(node.key)
   return runnerVariables.test(name ?? '')
+}
+
+const testWords = /(?:^|[^a-z])(?:tests?|specs?|test_runner|mocha|jest|vitest)(?:[^a-z]|$)/i
+const searches =
+  /\.(?:includes|indexOf|lastIndexOf|endsWith|startsWith|match|matchAll|search|test|exec|some|find|findIndex)\(/
+const surroundings =
+  /\bprocess\s*\.\s*(?:argv|execArgv|argv0|mainModule|title)\b|\brequire\s*\.\s*main\b|\.stack\b|\bgetCallSites\b/
+
+/** A word such as `test` that is looked for in what started the process, or in the names of the callers. */
+function looksForTests(
+  tree: Tree,
+  node: Extract<Node, { type: 'StringLiteral' | 'RegExpLiteral' | 'TemplateElement' }>,
+): boolean {
+  const text =
+    node.type === 'RegExpLiteral' ? node.pattern : (literalText(node) ?? tree.codeOf(node))
+  if (!testWords.test(text)) return false
+  let whole: Node = node
+  for (
+    let up = tree.parent(node);
+    up !== undefined &&
+    /Expression$|^TemplateLiteral$|^SpreadElement$|^(?:Object|Class)?Property$|^VariableDeclarator$/.test(
+      up.type,
+    );
+    up = tree.parent(up)
+  )
+    whole = up
+  const code = tree.codeOf(whole, 1000)
+  return searches.test(code) && surroundings.test(code)
 }
 
 const runnerVariables =

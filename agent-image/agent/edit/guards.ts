@@ -130,14 +130,14 @@ function bringsHidden(text: string, before: string): boolean {
 
 /** What only tests may use, and what can change how a test judges. */
 const testOnly =
-  /^(?:test|test\/reporters|assert|unittest|pytest|doctest|v8|inspector|inspector\/promises)$/
+  /^(?:test|test\/reporters|unittest|pytest|doctest|v8|inspector|inspector\/promises)$/
 
 /** Without what does not change which module it is. */
 function moduleName(specifier: string, language: CodeFacts['language']): string {
   if (language === 'python') return specifier.split('.')[0] ?? ''
   // `test` without `node:` is a package.
   if (specifier === 'test') return 'package:test'
-  return specifier.replace(/^node:/, '').replace(/^(assert)\/strict$/, '$1')
+  return specifier.replace(/^node:/, '')
 }
 
 /** The end of a sentence about what code brings in by which it could change how it is judged. */

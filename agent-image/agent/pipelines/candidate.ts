@@ -1,7 +1,8 @@
 // One candidate of a coding task: asking for its files, and finding out how good it is.
+import { basename } from 'node:path'
 import { cutText } from '../../../operator/api/faithful-text.ts'
 import type { PromptSection, Purpose } from '../../../operator/api/agent-protocol.ts'
-import { factsIn } from '../code/read-code.ts'
+import { factsIn, isCode } from '../code/read-code.ts'
 import { chooseBlock } from '../edit/choose-block.ts'
 import { refuse } from '../edit/guards.ts'
 import { symbolsOf } from '../edit/symbols.ts'
@@ -117,7 +118,12 @@ async function writeFile(
       assignment.goal,
     ),
   })
-  return refusal === undefined ? chosen : { kind: 'none', why: refusal.message }
+  if (refusal !== undefined) return { kind: 'none', why: refusal.message }
+  const known = [...goal.deciders.specs.keys()].map((spec) => basename(spec))
+  const named = known.find((name) => chosen.text.includes(name) && !before?.includes(name))
+  if (named !== undefined && isCode(path))
+    return { kind: 'none', why: `${path} names its tests (${named}). Code must not know them.` }
+  return chosen
 }
 
 /** Told only when nothing newer is known: what the attempts before this one came to. */

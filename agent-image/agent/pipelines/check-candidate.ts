@@ -56,21 +56,24 @@ async function checkTests(
     activity(`try ${number}: ${countsOf(first)}`)
     return failed(context, goal, changes, first, first.failed)
   }
-  const whole = await runner.test(project.testFiles, changes, options)
+  // In the tree that the specs left: what passes only once, or leaves others unable to pass, is found here.
+  const inPlace = first !== undefined
+  const whole = await runner.test(project.testFiles, changes, { ...options, inPlace })
   const runs = [whole]
   let judgement = judgeOf(goal, first, runs)
   if (judgement.verdict === 'refuted' && whole.problems.length === 0) {
     runs.push(await runner.test(project.testFiles, changes, options))
     judgement = await withoutDoubts(judgeOf(goal, first, runs), deciders, {
-      base: (files) => runner.test(files, new Map(), options),
-      now: (files) => runner.test(files, changes, options),
+      base: (files, tree) => runner.test(files, new Map(), { ...options, ...tree }),
+      now: (files, tree) => runner.test(files, changes, { ...options, ...tree }),
     })
   }
   const problems = runs.flatMap((run) => run.problems)
   if (judgement.verdict === 'refuted' || problems.length > 0) {
     const broken = failuresOf([...judgement.unmet, ...judgement.broken], runs)
     activity(`try ${number}: breaks ${broken.length} tests that passed before`)
-    return failed(context, goal, changes, whole, broken)
+    const passedOnce = judgement.unmet.some(({ id }) => first?.passed.includes(id) === true)
+    return failed(context, goal, changes, whole, broken, passedOnce ? onceOnly : '')
   }
   const loads = await loadAll(context, goal, changes)
   if (loads.problem !== undefined) {
@@ -192,12 +195,17 @@ const sentences = {
   unjudged: 'it can no longer be run',
 } as const
 
+/** Told to the model before the failures. */
+const onceOnly =
+  'The tests pass once, and fail when they are run again in the same folder. What a run leaves there must not matter.\n'
+
 async function failed(
   context: PipelineContext,
   goal: CodingGoal,
   changes: Changes,
   run: TestRun,
   failures: readonly FailedTest[],
+  note = '',
 ): Promise<Candidate> {
   const { workspace, signal } = context
   const source = async (path: string): Promise<string | undefined> =>
@@ -209,7 +217,7 @@ async function failed(
   const suspects = goal.files.filter((path) => pointed.includes(path))
   const own = goal.spec === undefined ? 0 : run.passed.length
   return {
-    ...rejected(changes, digest.text, suspects, own - failures.length / 1000),
+    ...rejected(changes, `${note}${digest.text}`, suspects, own - failures.length / 1000),
     signature: digest.signature,
     evidence: [evidenceOf(run, digest.text)],
   }

@@ -3,14 +3,17 @@ import { fileOf, judgeRuns, type Deciders } from '../verify/judge-runs.ts'
 import { type Judgement, verdictOf } from '../verify/judgement.ts'
 import type { TestRun } from '../verify/test-run.ts'
 
-/** Runs test files once more. */
+/** Runs test files once more, in a fresh tree or in the one that the run before left. */
 export interface Again {
-  base(files: readonly string[]): Promise<TestRun>
-  now(files: readonly string[]): Promise<TestRun>
+  base(files: readonly string[], tree: Tree): Promise<TestRun>
+  now(files: readonly string[], tree: Tree): Promise<TestRun>
 }
+export type Tree = { readonly inPlace: boolean }
 
-/** Rounds, each at the base and now: a test that the change makes fail every second time is cleared once in eight times. */
-const rounds = 3
+/** Fresh, and as the first run left it. */
+const bothTrees: readonly Tree[] = [{ inPlace: false }, { inPlace: true }]
+/** A test that the change makes fail every second time is cleared once in sixteen times. */
+const rounds = 2
 
 /**
  * A judgement in which a test that passed in some runs now counts as broken only when it fails again, and passes at the base
@@ -29,12 +32,19 @@ export async function withoutDoubts(
     judgement.unmet.length > 0
   )
     return judgement
-  const files = [...new Set(doubtful.map(({ id }) => fileOf(id)))]
+  // The tests of the changed code run along: what they leave behind may be what breaks the others.
+  const files = [
+    ...new Set([
+      ...doubtful.map(({ id }) => fileOf(id)),
+      ...deciders.specs.keys(),
+      ...deciders.related,
+    ]),
+  ].toSorted()
   const bases: TestRun[] = []
   const runs: TestRun[] = []
   for (let round = 0; round < rounds; round++) {
-    bases.push(await again.base(files))
-    runs.push(await again.now(files))
+    for (const tree of bothTrees) bases.push(await again.base(files, tree))
+    for (const tree of bothTrees) runs.push(await again.now(files, tree))
   }
   if ([...bases, ...runs].some(({ problems }) => problems.length > 0)) return judgement
   const fresh = new Set(judgeRuns(bases, runs, deciders).broken.map(({ id }) => id))

@@ -23,7 +23,10 @@ export interface Examination {
   readonly unjudged: ReturnType<typeof unjudgedTests>
 }
 
-/** Runs all tests at the base once and at the head twice, and judges with `specs` as deciders. */
+/**
+ * Runs all tests at the base once and at the head twice, the second time in the tree that the first run left, as a person
+ * does. `specsOf` gives the deciders.
+ */
 export async function examine(
   context: PipelineContext,
   specsOf: (project: Project, base: Project) => readonly string[],
@@ -32,17 +35,18 @@ export async function examine(
   const base = await projectAt(context, assignment.base)
   const project = await projectAt(context)
   const again: Again = {
-    base: (files) => {
-      const options = { signal, project: base }
-      return runner.test(files, new Map(), options, assignment.base)
+    base: (files, tree) => {
+      const there = files.filter((path) => base.files.includes(path))
+      return runner.test(there, new Map(), { signal, project: base, ...tree }, assignment.base)
     },
-    now: (files) => runner.test(files, new Map(), { signal, project }),
+    now: (files, tree) => runner.test(files, new Map(), { signal, project, ...tree }),
   }
-  const before = await again.base(base.testFiles)
+  const [fresh, asLeft] = [{ inPlace: false }, { inPlace: true }]
+  const before = await again.base(base.testFiles, fresh)
   activity(`at the start: ${countsOf(before)}`)
-  const first = await again.now(project.testFiles)
+  const first = await again.now(project.testFiles, fresh)
   activity(`now: ${countsOf(first)}`)
-  const second = await again.now(project.testFiles)
+  const second = await again.now(project.testFiles, asLeft)
   activity(`now, again: ${countsOf(second)}`)
   const diff = await workspace.diff(assignment.base, workspace.head, { signal })
   const changed = changedPaths(diff)
@@ -54,7 +58,7 @@ export async function examine(
   const missing = specs.filter((path) => !project.files.includes(path))
   if (judgement.proof.some(({ kind }) => kind === 'own')) {
     // Proof by a test of the project's own counts when it failed at the start each time, not by chance.
-    bases.push(await again.base(base.testFiles))
+    bases.push(await again.base(base.testFiles, fresh))
     judgement = judgeRuns(bases, runs, deciders)
   }
   judgement = await withoutDoubts(judgement, deciders, again)

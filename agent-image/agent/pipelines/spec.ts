@@ -1,4 +1,5 @@
 // Tests before the code: written from what is asked, checked by running them where the code does not exist.
+import { basename } from 'node:path'
 import { cutText } from '../../../operator/api/faithful-text.ts'
 import type { Purpose } from '../../../operator/api/agent-protocol.ts'
 import type { CodeFacts } from '../code/facts.ts'
@@ -15,7 +16,7 @@ import { digestOf, evidenceOf, signatureOf, unusableAnswer } from '../verify/dig
 import { withSpecRules } from '../verify/judge-runs.ts'
 import { specProblems } from '../verify/spec-gate.ts'
 import { importsOf, repairImports } from '../verify/spec-imports.ts'
-import { stubsFor } from '../verify/spec-stubs.ts'
+import { type Behaviour, nonsense, stubsFor } from '../verify/spec-stubs.ts'
 import { declaredTests, unreportedTests } from '../verify/spec-text.ts'
 import { type TestRun, testId, wholeFile } from '../verify/test-run.ts'
 import {
@@ -220,7 +221,7 @@ async function judge(
   if (refusal !== undefined) return rejected(undefined, refusal.message)
   const problems = [...specProblems(path, text, facts)]
   const imports = importsOf(path, text, known, facts)
-  if (!files.some((file) => imports.names.has(file)))
+  if (!files.some((file) => imports.names.has(file) || namesFile(text, file)))
     problems.push(
       `The tests must import from ${files.map((file) => specifierFor(path, file, known)).join(' or ')}.`,
     )
@@ -234,23 +235,24 @@ async function judge(
     const existing = await workspace.read(file, { signal })
     if (existing !== undefined) before.set(file, existing)
   }
-  // Twice: a stub that throws hides what is wrong behind the call, one that returns hides tests of errors.
+  // A stub that throws hides what is wrong behind the call, one that returns hides tests of errors, and what is true of
+  // nonsense is true of wrong code.
   const specs = new Map([[path, declaredTests(path, text, facts)]])
   const runs: TestRun[] = []
   const existing = await runner.read(before, { signal })
-  for (const behaviour of ['returns', 'throws'] as const) {
+  for (const behaviour of ['returns', 'throws', 'nonsense'] as const) {
     const changes = new Map([
       ...stubsFor(imports.names, before, behaviour, { kindOf, facts: existing }),
       [path, text],
     ])
     const run = await runner.test([path], changes, { signal, project: goal.project })
     runs.push(run)
-    const wrong = await runProblem(context, goal, text, run, facts)
+    const wrong = await runProblem(context, goal, text, run, { facts, behaviour })
     if (wrong !== undefined) return { ...rejected(text, wrong), run }
   }
   const isNew = files.every((file) => !goal.project.files.includes(file))
   const idle = worthlessTests(
-    runs.map((run) => withSpecRules(run, { specs })),
+    runs.slice(0, 2).map((run) => withSpecRules(run, { specs })),
     runs,
     isNew,
   )
@@ -273,7 +275,7 @@ function worthlessTests(
   }
   // What extends code that is there may well say what has to stay as it is.
   return isNew && passed.length > 0
-    ? `These tests pass although the code does not exist yet, so they test nothing: ${passed.map((id) => id.slice(id.indexOf(' > ') + 3)).join(', ')}. Assert on results that need the code.`
+    ? `These tests pass although the code does not exist yet, so they test nothing: ${namesOf(passed)}. Assert on results that need the code.`
     : undefined
 }
 
@@ -283,7 +285,7 @@ async function runProblem(
   { path }: SpecGoal,
   text: string,
   run: TestRun,
-  facts: CodeFacts | undefined,
+  { facts, behaviour }: { readonly facts: CodeFacts | undefined; readonly behaviour: Behaviour },
 ): Promise<string | undefined> {
   const source = (file: string): Promise<string | undefined> =>
     file === path ? Promise.resolve(text) : context.workspace.read(file, { signal: context.signal })
@@ -302,10 +304,28 @@ async function runProblem(
   if (own.length > 0) return `The tests themselves are wrong:\n${await describe(own)}`
   const missing = unreportedTests(path, text, run, facts)
   if (missing.length > 0) return `These tests were not run: ${missing.join(', ')}`
+  if (run.skipped.length > 0)
+    return `Do not skip tests or mark them as todo; these are: ${namesOf(run.skipped)}.`
   // No stub may fulfil a spec: code that always throws, say, must not pass for work.
+  if (run.failed.length === 0 && behaviour === 'nonsense')
+    return `All tests pass with code that gives back '${nonsense}' for everything, so they test nothing. Assert on the exact values that are asked for.`
   if (run.failed.length === 0)
     return 'All tests pass before the code exists, so they test nothing. Assert on results that need the code.'
   return undefined
+}
+
+/** Whether a text names a file in quotes, as a test of a command does. */
+function namesFile(text: string, file: string): boolean {
+  const name = basename(file)
+  for (let at = text.indexOf(name); at !== -1; at = text.indexOf(name, at + 1))
+    if (/['"`/]/.test(text[at - 1] ?? '') && /['"` ]/.test(text[at + name.length] ?? ''))
+      return true
+  return false
+}
+
+/** Names of tests, without their file. */
+function namesOf(ids: readonly string[]): string {
+  return ids.map((id) => id.slice(id.indexOf(' > ') + 3)).join(', ')
 }
 
 function rejected(text: string | undefined, problem: string): SpecCandidate {

@@ -45,6 +45,30 @@ it('fails the test that an error belongs to which comes after its end', async ()
   }
 }, 180_000)
 
+it('fails a test of which an assertion fails after its end, though somebody handles that', async () => {
+  const bodies = {
+    'a race that is won': `await Promise.race([sleep(1), sleep(20).then(() => assert.equal(1, 2))])`,
+    'a race with the clock': `await Promise.race([sleep(2), (async () => { await sleep(15); assert.equal(1, 2) })()])`,
+    'a promise with a handler': `sleep(10).then(() => assert.equal(1, 2)).catch(() => {})`,
+  }
+  const { of } = await runCases(
+    Object.fromEntries(
+      Object.entries(bodies).map(([name, body]) => [
+        name,
+        `${head}test('first', async () => { assert.ok(true); ${body} })\ntest('second', async () => { await sleep(60); assert.ok(true) })\n`,
+      ]),
+    ),
+  )
+  for (const name of Object.keys(bodies)) {
+    const { passed, failed } = of(name)
+    expect({ name, passed, failed }).toEqual({
+      name,
+      passed: ['second'],
+      failed: [`first: ${differ('1', '2')}${late}`],
+    })
+  }
+}, 120_000)
+
 it('does not let project code keep a late error from being seen', async () => {
   const ways = {
     'its own listener': `process.on('uncaughtException', () => {})`,

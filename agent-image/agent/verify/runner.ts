@@ -29,6 +29,11 @@ export interface RunOptions extends Waiting {
   readonly project?: Pick<Project, 'packages'> | undefined
   /** Folder, relative to the root, in which a file is run, in the place of its package's. */
   readonly folderOf?: ((path: string) => string) | undefined
+  /**
+   * The tree is taken as the run before left it, with the same commit and changes: tests that pass in a fresh tree only do
+   * not pass for a person who runs them twice.
+   */
+  readonly inPlace?: boolean
 }
 
 export interface LoadResult {
@@ -41,8 +46,8 @@ export interface LoadResult {
 
 export interface Runner extends CodeReader {
   /**
-   * Restores the work tree (a commit, `changes` on top) and runs `files` there, any number of them. The run has a
-   * problem when the project changed its own tests or our changes while it ran.
+   * Restores the work tree (a commit, `changes` on top), unless it is to run `inPlace`, and runs `files` there, any number
+   * of them. The run has a problem when the project changed its own tests or our changes while it ran.
    */
   test(
     files: readonly string[],
@@ -199,7 +204,7 @@ export function runnerFor(
   return {
     read: (files, options) => readCode(files, where, options),
     async test(files, changes, options, commit) {
-      await workspace.restore(changes, options, commit)
+      if (options.inPlace !== true) await workspace.restore(changes, options, commit)
       const runs: TestRun[] = []
       for (const language of ['node', 'python'] as const) {
         let waiting = [...new Set(files)].filter((path) => languageOf(path) === language)

@@ -31,6 +31,13 @@ describe('honest Python tests are let through', () => {
         'with self.assertRaises(ValueError):\n    slug(None)\nself.assertRaises(ValueError, slug, None)',
       ),
     ],
+    [
+      'a program of the project that is started',
+      method(
+        "out = subprocess.run([sys.executable, '-m', 'app.slug', 'A b'], capture_output=True, text=True, check=True)\nself.assertEqual(out.stdout, 'a-b\\n')\nwith self.assertRaises(subprocess.CalledProcessError):\n    subprocess.check_output(['python3', 'app/slug.py'])",
+        'import subprocess\nimport sys\n',
+      ),
+    ],
     ['a variable called random', method("random = slug('a')\nself.assertEqual(random, 'a')")],
     [
       'chance with a seed',

@@ -210,7 +210,8 @@ describe('node tests that prove nothing, or lean on the world, are refused', () 
     [
       'process',
       [
-        "import { execSync } from 'node:child_process'\ntest('a', () => { assert.ok(f()) })",
+        "import { execSync } from 'node:child_process'\ntest('a', () => { assert.ok(f(execSync('curl -s example.com'))) })",
+        "import { spawn } from 'node:child_process'\ntest('a', () => { assert.ok(f(spawn(process.execPath, ['x.js'], { detached: true }))) })",
         inTest('assert.ok(f()); process.exit(0)'),
         "import { Worker } from 'worker_threads'\ntest('a', () => { assert.ok(f(Worker)) })",
       ],
@@ -237,6 +238,17 @@ describe('node tests that prove nothing, or lean on the world, are refused', () 
       expect(kindsOf('test/a.test.js', `${head}${text}\n`), text).toEqual([kind])
       expect(node(text), text).toHaveLength(1)
     }
+  })
+
+  it.each([
+    "execFileSync(process.execPath, ['bin/slug.js', 'A b'], { encoding: 'utf8' })",
+    "spawnSync('node', ['bin/slug.js'])",
+    "execSync('node bin/slug.js \\'A b\\'')",
+    'execSync(`${process.execPath} bin/slug.js`)',
+    "promisify(execFile)(process.execPath, ['bin/slug.js'])",
+  ])('a program of the project may be started: %s', (call) => {
+    const text = `import { execFile, execFileSync, execSync, spawnSync } from 'node:child_process'\nimport { promisify } from 'node:util'\n${inTest(`assert.equal(String(${call}), 'a-b')`)}`
+    expect(node(text)).toEqual([])
   })
 
   it('names the test without an assertion, and not those with one', () => {

@@ -15,10 +15,11 @@ export interface StubOptions {
   readonly facts?: ReadonlyMap<string, CodeFacts>
 }
 
-type Behaviour = 'throws' | 'returns'
+/** `nonsense`: every call gives the same text, which is neither empty nor right. */
+export type Behaviour = 'throws' | 'returns' | 'nonsense'
 
 /**
- * Stubs: every imported name that is missing is a function that throws, or one that gives nothing back. Existing files
+ * Stubs: every imported name that is missing is a function that throws, gives nothing back, or gives nonsense. Existing files
  * keep their text; names they lack are added at the end, in the module system of the file, so that what it offers
  * already stays as it is. Guarantees: a JavaScript file that parsed still parses with its stubs.
  */
@@ -117,8 +118,12 @@ function targetsOf(
   return target !== undefined && 'file' in target ? [target.file] : []
 }
 
+/** What nonsense is given back. */
+export const nonsense = 'plum nonsense'
+
 function functionText(behaviour: Behaviour): string {
-  return behaviour === 'throws' ? `() { throw new Error('not implemented yet') }` : '() {}'
+  if (behaviour === 'throws') return `() { throw new Error('not implemented yet') }`
+  return behaviour === 'nonsense' ? `() { return '${nonsense}' }` : '() {}'
 }
 
 /** Under a name of its own, because the file may hold something of that name which it does not export. */
@@ -153,6 +158,10 @@ function pythonStub(name: string, behaviour: Behaviour): string {
   const guard = `if '${name}' not in globals():`
   if (/(?:Error|Exception|Warning)$/.test(name))
     return `${guard}\n    class ${name}(Exception):\n        pass`
-  const body = behaviour === 'throws' ? "raise NotImplementedError('not implemented yet')" : 'pass'
+  const body = {
+    throws: "raise NotImplementedError('not implemented yet')",
+    returns: 'pass',
+    nonsense: `return '${nonsense}'`,
+  }[behaviour]
   return `${guard}\n    def ${name}(*args, **kwargs):\n        ${body}`
 }
