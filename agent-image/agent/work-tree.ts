@@ -112,7 +112,7 @@ async function writeInto(
   bytes: Uint8Array,
   listing: TreeListing,
 ): Promise<void> {
-  await refuseLinks(root, path)
+  await refuseLinks(root, safePath(path))
   const target = join(root, path)
   await mkdir(dirname(target), { recursive: true })
   await writeFile(target, bytes)
@@ -121,7 +121,9 @@ async function writeInto(
 
 async function refuseLinks(root: string, path: string): Promise<void> {
   let at = root
-  for (const part of safePath(path).split('/')) {
+  for (const part of path.split('/')) {
+    if (part === '' || part === '.' || part === '..' || part.includes('\0'))
+      throw new TaskFailure('ScopeViolated', `${path} leads out of the tree`)
     at = join(at, part)
     const info = await lstat(at).catch(() => undefined)
     if (info !== undefined && !info.isFile() && !info.isDirectory())

@@ -109,7 +109,9 @@ export async function openWorkspace(
   const blob = (oid: string, options: Waiting): Promise<Buffer> =>
     git.bytes(['cat-file', 'blob', oid], options)
   const stateOf = async (path: string, options: Waiting, commit = head): Promise<FileState> => {
-    const state = entryState(await listingOf(commit, options), safePath(path))
+    const listing = await listingOf(commit, options)
+    // A file that is there can be read whatever its name; none is written under such a name.
+    const state = entryState(listing, listing.has(path) ? path : safePath(path))
     return state.kind === 'blob' ? contentState(path, await blob(state.oid, options)) : state
   }
   /** The bytes of each change, in the form of the file that it replaces. */
@@ -120,7 +122,7 @@ export async function openWorkspace(
   ): Promise<FileBytes> => {
     const bytes = new Map<string, Uint8Array>()
     for (const [path, text] of changes) {
-      const state = await stateOf(path, options, commit)
+      const state = await stateOf(safePath(path), options, commit)
       if (state.kind === 'unreadable') throw new TaskFailure('Unsupported', state.why)
       const entry = (await listingOf(commit, options)).get(path)
       const before = entry === undefined ? undefined : await blob(entry.oid, options)

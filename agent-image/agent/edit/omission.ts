@@ -6,7 +6,7 @@ const whatCanBeLeftOut =
   '(?:code|files?|functions?|methods?|implementations?|contents?|tests?|class(?:es)?|imports?|logic|helpers?|routes?|rules?|styles?|document|text|sections?|lines?|parts?|pages?|markup|components?|configuration)'
 const which = '(?:(?:the|your|all|any|keep|and|our|this|of|these|more)\\s){0,3}'
 const leftOut =
-  '(?:\\.\\.\\.|…|unchanged|here|same|as before|stays?|remains?|omitted|go(?:es)? here|follows?|above|below)'
+  '(?:\\.\\.\\.|…|unchanged|here|same|as before|as (?:they|it) (?:are|is|were|was)|stays?|remains?|omitted|go(?:es)? here|follows?|above|below)'
 
 /** Each is tried on a comment without its marks, with single blanks, at most 200 characters: all take little time. */
 const placeholders: readonly RegExp[] = [
@@ -24,8 +24,19 @@ const placeholders: readonly RegExp[] = [
   /^\W*(?:code|implementation|logic) goes here\b/i,
   /^\W*TODO\b[\s:-]{0,5}(?:please )?implement/i,
   /\bomitted for brevity\b/i,
+  // Existing code. Keep the other functions. TODO: keep what is there. Same as before. Snip. Etc.
   new RegExp(
-    `^\\W*${which}(?:(?:existing|other|rest|everything(?: else)?)\\s){0,2}(?:${whatCanBeLeftOut}\\s)?(?:is |are )?(?:unchanged|omitted|(?:remains?|stays?|kept) (?:the same|unchanged|as (?:is|before)))\\W*$`,
+    `^\\W*${which}(?:existing|previous|original|remaining)\\s(?:\\w+\\s)?(?:code|implementations?|contents?|logic)\\W*$`,
+    'i',
+  ),
+  new RegExp(
+    `^\\W*(?:TODO\\b\\W{0,3})?keep\\s(?:(?:the|your|all|any|of|these)\\s){0,3}(?:existing|other|previous|original|remaining|rest)(?:\\sof)?(?:\\s\\w+)?\\s?${whatCanBeLeftOut}?\\W*$`,
+    'i',
+  ),
+  /^\W*(?:the )?same as (?:before|above|in the original|the original)\W*$/i,
+  /^\W*(?:snip(?:ped)?|etc|and so on|cut here)\W*$/i,
+  new RegExp(
+    `^\\W*${which}(?:(?:existing|other|rest|everything(?: else)?)\\s){0,2}(?:${whatCanBeLeftOut}\\s)?(?:is |are )?(?:unchanged|omitted|(?:remains?|stays?|kept) (?:the same|unchanged|as (?:is|before|they are|it is|they were|it was)))\\W*$`,
     'i',
   ),
 ]

@@ -1,10 +1,12 @@
 // One candidate of a coding task: asking for its files, and finding out how good it is.
 import { basename } from 'node:path'
 import { cutText } from '../../../operator/api/faithful-text.ts'
+import { hasHiddenCharacters } from '../../../operator/api/plain-text.ts'
 import type { PromptSection, Purpose } from '../../../operator/api/agent-protocol.ts'
 import { factsIn, isCode } from '../code/read-code.ts'
 import { chooseBlock } from '../edit/choose-block.ts'
 import { refuse } from '../edit/guards.ts'
+import { lostNames } from '../edit/lost-names.ts'
 import { symbolsOf } from '../edit/symbols.ts'
 import { isTestPath, languageOf } from '../project.ts'
 import {
@@ -104,21 +106,33 @@ async function writeFile(
   const chosen = chooseBlock(answer.result.blocks, path)
   if (chosen.kind === 'none') return chosen
   const earlier = soFar.get(path) ?? before
+  const facts = await factsIn(context.runner, path, chosen.text, { signal })
+  const mayShrink = /\b(remove|delete|drop|shorten|simplify|split|replace|rewrite)\b/i.test(
+    assignment.goal,
+  )
   const refusal = refuse({
     path,
     text: chosen.text,
     before: earlier,
-    facts: await factsIn(context.runner, path, chosen.text, { signal }),
+    facts,
     factsBefore:
       earlier === undefined ? undefined : await factsIn(context.runner, path, earlier, { signal }),
     projectImports: goal.habits.imports,
     allowed: goal.files,
     requested: `${assignment.requestText} ${assignment.goal} ${before ?? ''}`,
-    mayShrink: /\b(remove|delete|drop|shorten|simplify|split|replace|rewrite)\b/i.test(
-      assignment.goal,
-    ),
+    mayShrink,
   })
   if (refusal !== undefined) return { kind: 'none', why: refusal.message }
+  const was =
+    before === undefined ? undefined : await factsIn(context.runner, path, before, { signal })
+  const asked = `${assignment.requestText} ${assignment.goal}`
+  const lost =
+    was === undefined || facts === undefined || mayShrink ? [] : lostNames(was, facts, asked)
+  if (lost.length > 0)
+    return {
+      kind: 'none',
+      why: `${path} lost what it offers to others: ${lost.slice(0, 8).join(', ')}. Keep everything that need not change, and write the complete file.`,
+    }
   const known = [...goal.deciders.specs.keys()].map((spec) => basename(spec))
   const named = known.find((name) => chosen.text.includes(name) && !before?.includes(name))
   if (named !== undefined && isCode(path))
@@ -146,7 +160,8 @@ async function otherFiles(
 ): Promise<string> {
   const parts: string[] = []
   const others = goal.project.files.filter(
-    (file) => languageOf(file) === languageOf(path) && !isTestPath(file),
+    (file) =>
+      languageOf(file) === languageOf(path) && !isTestPath(file) && !hasHiddenCharacters(file),
   )
   for (const file of new Set([...goal.files, ...others])) {
     if (file === path || parts.length >= 12) continue

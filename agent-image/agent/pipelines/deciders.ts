@@ -2,6 +2,7 @@
 import { basename, dirname } from 'node:path'
 import { factsIn } from '../code/read-code.ts'
 import { dependsOn } from '../dependencies.ts'
+import { mentions } from '../edit/mentions.ts'
 import { languageOf, namedSpecs, type Project } from '../project.ts'
 import type { Deciders } from '../verify/judge-runs.ts'
 import { declaredTests } from '../verify/spec-text.ts'
@@ -40,12 +41,4 @@ function importWord(path: string): string {
   const stem = basename(path).replace(/\.\w+$/, '')
   const plain = /^(index|__init__|main|mod)$/.test(stem) ? basename(dirname(path)) : stem
   return plain === '.' ? stem : plain
-}
-
-/** Whether the word stands in the text by itself. A scan, not a pattern: names of files hold any signs. */
-function mentions(text: string, word: string): boolean {
-  const isWord = (sign: string | undefined): boolean => sign !== undefined && /[\w$]/.test(sign)
-  for (let at = text.indexOf(word); at !== -1; at = text.indexOf(word, at + 1))
-    if (!isWord(text[at - 1]) && !isWord(text[at + word.length])) return true
-  return false
 }

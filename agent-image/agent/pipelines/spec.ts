@@ -16,7 +16,7 @@ import { digestOf, evidenceOf, signatureOf, unusableAnswer } from '../verify/dig
 import { withSpecRules } from '../verify/judge-runs.ts'
 import { specProblems } from '../verify/spec-gate.ts'
 import { importsOf, repairImports } from '../verify/spec-imports.ts'
-import { type Behaviour, nonsense, stubsFor } from '../verify/spec-stubs.ts'
+import { type Behaviour, nonsense, programStub, stubsFor } from '../verify/spec-stubs.ts'
 import { declaredTests, unreportedTests } from '../verify/spec-text.ts'
 import { type TestRun, testId, wholeFile } from '../verify/test-run.ts'
 import {
@@ -235,6 +235,9 @@ async function judge(
     const existing = await workspace.read(file, { signal })
     if (existing !== undefined) before.set(file, existing)
   }
+  const programs = files.filter(
+    (file) => !imports.names.has(file) && !goal.project.files.includes(file),
+  )
   // A stub that throws hides what is wrong behind the call, one that returns hides tests of errors, and what is true of
   // nonsense is true of wrong code.
   const specs = new Map([[path, declaredTests(path, text, facts)]])
@@ -243,6 +246,7 @@ async function judge(
   for (const behaviour of ['returns', 'throws', 'nonsense'] as const) {
     const changes = new Map([
       ...stubsFor(imports.names, before, behaviour, { kindOf, facts: existing }),
+      ...programs.map((file): [string, string] => [file, programStub(file, behaviour)]),
       [path, text],
     ])
     const run = await runner.test([path], changes, { signal, project: goal.project })

@@ -7,12 +7,17 @@ import type { PipelineContext } from './pipeline.ts'
 /** Why nothing could check the files of a task: the end of a sentence. */
 export function whyUnjudged(
   { assignment }: Pick<PipelineContext, 'assignment'>,
-  goal: Pick<CodingGoal, 'files' | 'spec' | 'baseline' | 'project'>,
+  goal: Pick<CodingGoal, 'files' | 'spec' | 'baseline' | 'project' | 'deciders'>,
 ): string {
   const foreign = goal.files.filter((path) => languageOf(path) === 'unknown')
   if (foreign.length === goal.files.length) return 'no test runner here can load such a file'
-  if (goal.spec !== undefined)
-    return `none of the tests in ${goal.spec.path} says anything about it`
+  if (goal.spec !== undefined) {
+    const scripts = goal.baseline.unrun.filter(({ why }) => why === noTests).map(({ file }) => file)
+    const own = [...goal.deciders.specs.keys()].filter((path) => scripts.includes(path))
+    return own.length > 0
+      ? `${own.join(', ')} holds no tests that a runner can tell one by one`
+      : `none of the tests in ${goal.spec.path} says anything about it`
+  }
   const unrun = unjudgedTests(goal.project, goal.baseline)
   if (unrun.length > 0) return `it has no test of its own, and ${sentencesOf(unrun).join('; ')}`
   return assignment.action === 'fix'

@@ -121,6 +121,12 @@ function targetsOf(
 /** What nonsense is given back. */
 export const nonsense = 'plum nonsense'
 
+/** A file that is not imported by a plain import, but started as a program or loaded by its path. */
+export function programStub(file: string, behaviour: Behaviour): string {
+  if (behaviour !== 'nonsense') return '\n'
+  return languageOf(file) === 'python' ? `print('${nonsense}')\n` : `console.log('${nonsense}')\n`
+}
+
 function functionText(behaviour: Behaviour): string {
   if (behaviour === 'throws') return `() { throw new Error('not implemented yet') }`
   return behaviour === 'nonsense' ? `() { return '${nonsense}' }` : '() {}'
