@@ -77,8 +77,14 @@ export async function examine(
 }
 
 /** What is true of the tests that passed at the start, when nothing is refuted: the second half of a sentence. */
-export function unbroken({ flaky }: Judgement): string {
-  if (flaky.length === 0) return 'nothing that passed at the start fails now'
+export function unbroken({
+  judgement: { flaky },
+  unjudged,
+}: Pick<Examination, 'judgement' | 'unjudged'>): string {
+  if (flaky.length === 0)
+    return unjudged.length === 0
+      ? 'nothing that passed at the start fails now'
+      : 'nothing that could be run and passed at the start fails now'
   const which = flaky.length === 1 ? '1 test passes' : `${flaky.length} tests pass`
   return `nothing that passed at the start is broken, and ${which} only now and then`
 }

@@ -27,7 +27,7 @@ export const finish: Pipeline = async (context): Promise<Outcome> => {
   const bad = await refuted(context, examined)
   if (bad !== undefined) return { ...bad, notes }
   const evidence = await evidenceFor(context, runs, [])
-  const counts = `Run twice: ${countsOf(runs.at(-1) ?? { passed: [], failed: [] })}; ${unbroken(judgement)}.`
+  const counts = `Run twice: ${countsOf(runs.at(-1) ?? { passed: [], failed: [] })}; ${unbroken(examined)}.`
   const close = notRun.map((sentence) => ` ${sentence}.`).join('')
   const outcome = (verdict: Outcome['verdict'], words: string): Outcome => ({
     verdict,

@@ -12,10 +12,13 @@ export function whyUnjudged(
   const foreign = goal.files.filter((path) => languageOf(path) === 'unknown')
   if (foreign.length === goal.files.length) return 'no test runner here can load such a file'
   if (goal.spec !== undefined) {
-    const scripts = goal.baseline.unrun.filter(({ why }) => why === noTests).map(({ file }) => file)
-    const own = [...goal.deciders.specs.keys()].filter((path) => scripts.includes(path))
-    return own.length > 0
-      ? `${own.join(', ')} holds no tests that a runner can tell one by one`
+    const { specs } = goal.deciders
+    const unrun = goal.baseline.unrun.filter(({ file }) => specs.has(file))
+    const scripts = unrun.filter(({ why }) => why === noTests)
+    if (scripts.length > 0)
+      return `${scripts.map(({ file }) => file).join(', ')} holds no tests that a runner can tell one by one`
+    return unrun.length > 0
+      ? sentencesOf(unrun).join('; ')
       : `none of the tests in ${goal.spec.path} says anything about it`
   }
   const unrun = unjudgedTests(goal.project, goal.baseline)

@@ -26,14 +26,14 @@ export const verify: Pipeline = async (context): Promise<Outcome> => {
   if (judgement.verdict === 'proven')
     return {
       verdict: 'Done',
-      summary: `${counts}; ${judgement.proof.length} of them did not pass at the start; ${unbroken(judgement)}.`,
+      summary: `${counts}; ${judgement.proof.length} of them did not pass at the start; ${unbroken(examined)}.`,
       evidence,
       notes,
     }
   const why = assignment.unchecked.find(({ unit }) => unit === assignment.unit)?.why
   return {
     verdict: 'Unchecked',
-    summary: `${counts}; ${unbroken(judgement)}. No test says that ${assignment.unit ?? 'the work'} does what is asked.${why === undefined ? '' : ` ${why}`}`,
+    summary: `${counts}; ${unbroken(examined)}. No test says that ${assignment.unit ?? 'the work'} does what is asked.${why === undefined ? '' : ` ${why}`}`,
     evidence,
     notes,
   }

@@ -225,11 +225,24 @@ describe('a spec that a person wrote and named', () => {
     ],
     ['of which one test is gone', { failed: both }, { passed: [both[0] ?? ''] }, 'refuted'],
     [
-      'of which one test is skipped',
-      { failed: both },
+      'of which one test was and is skipped',
+      { failed: [both[0] ?? ''], skipped: [both[1] ?? ''] },
+      { passed: [both[0] ?? ''], skipped: [both[1] ?? ''] },
+      'proven',
+    ],
+    [
+      'of which one test is skipped in a file that could not be loaded before',
+      { failed: [`${spec} > (whole file)`] },
+      { passed: [both[0] ?? ''], skipped: [both[1] ?? ''] },
+      'proven',
+    ],
+    [
+      'of which one test passed and is skipped',
+      { failed: [both[0] ?? ''], passed: [both[1] ?? ''] },
       { passed: [both[0] ?? ''], skipped: [both[1] ?? ''] },
       'refuted',
     ],
+    ['of which all tests are skipped', { failed: both }, { skipped: both }, 'unproven'],
     ['that passed before', { passed: both }, { passed: both }, 'unproven'],
   ])('%s', (_, base, now, want) => {
     expect(judgeRuns([runOf(base)], [runOf(now)], named).verdict).toBe(want)
