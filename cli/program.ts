@@ -1,7 +1,5 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import type { GivenPlan } from '../operator/api/devrequest.ts'
-import { visibleText } from '../operator/api/plain-text.ts'
-import { KubeError } from '../operator/kube/errors.ts'
 import { connect, type Connection, type ConnectionFlags } from './cluster/connection.ts'
 import { systemRandom } from '../operator/runtime/clock.ts'
 import { showDiff } from './commands/diff.ts'
@@ -23,18 +21,13 @@ import { showTree } from './commands/tree.ts'
 import { showTry } from './commands/try.ts'
 import { watchRequest } from './commands/watch.ts'
 import { planExamples, tryExamples } from './examples.ts'
+import { explain, placed } from './explain.ts'
 import { CliError, exitCodes, type ExitCode } from './failure.ts'
 import { interruptible } from './interrupt.ts'
 import { readPlanFile } from './planning/units.ts'
 import type { TryFlags } from './try/goal.ts'
 import { sandboxKinds } from './try/sandbox.ts'
-import {
-  asTyped,
-  processTerminal,
-  workingDirectory,
-  type Terminal,
-  type TerminalFlags,
-} from './terminal.ts'
+import { processTerminal, workingDirectory, type Terminal, type TerminalFlags } from './terminal.ts'
 
 interface CommonFlags extends ConnectionFlags, TerminalFlags {
   readonly output?: string | undefined
@@ -79,7 +72,9 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
   ): Promise<T> => {
     const connection = await connect(flags)
     try {
-      return await work({ connection, terminal: processTerminal(flags), signal })
+      return await work({ connection, terminal: processTerminal(flags, flags), signal })
+    } catch (error) {
+      throw placed(error, flags)
     } finally {
       await connection.client.close()
     }
@@ -357,40 +352,4 @@ export function upToFive(text: string): number {
 export function tokens(text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('write a number, as in 8192.')
   return Number(text)
-}
-
-/** One sentence and the next command on stderr. Returns the exit code. */
-function explain(error: unknown, signal: AbortSignal): number {
-  if (error instanceof CommanderError) {
-    return error.exitCode === 0 ? exitCodes.succeeded : exitCodes.usage
-  }
-  if (signal.aborted) return exitCodes.interrupted
-  if (error instanceof CliError) {
-    write(`error: ${error.message}`)
-    if (error.next !== undefined) write(`next: ${asTyped(error.next)}`)
-    return error.exitCode
-  }
-  if (error instanceof KubeError) {
-    write(`error: ${error.message}`)
-    write(`next: ${nextFor(error)}`)
-    return exitCodes.failed
-  }
-  write(`error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
-  write('next: this is a defect of guild; please report the lines above')
-  return exitCodes.failed
-}
-
-/** Errors quote objects, files and programs. */
-function write(line: string): void {
-  process.stderr.write(`${visibleText(line)}\n`)
-}
-
-function nextFor(error: KubeError): string {
-  if (error.status === 0)
-    return 'kubectl cluster-info   (in the clone: npm run -s cluster -- status)'
-  if (error.status === 401 || error.status === 403) return 'kubectl auth whoami'
-  if (error.status === 404) {
-    return 'kubectl api-resources --api-group=guildhall.dev   (nothing there: install the chart with helm)'
-  }
-  return 'kubectl get events -n guildhall'
 }

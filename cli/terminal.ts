@@ -1,3 +1,5 @@
+import { isAbsolute, join, relative } from 'node:path'
+import { inNamespace } from '../operator/api/names.ts'
 import { visibleText } from '../operator/api/plain-text.ts'
 import { ownColours, type Style } from './show/style.ts'
 
@@ -42,18 +44,60 @@ export function workingDirectory(
   return (env['npm_lifecycle_event'] === 'guild' ? env['INIT_CWD'] : undefined) ?? process.cwd()
 }
 
-/** A command line that starts with `guild`, as it is typed here: in the clone npm stands before it. */
+/** A command line as it is typed here: npm stands before `guild`, and outside the clone what lies in it is named in full. */
 export function asTyped(
   command: string,
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): string {
-  const inClone = ['guild', 'demo'].includes(env['npm_lifecycle_event'] ?? '')
-  return inClone ? command.replace(/^guild /, 'npm run -s guild -- ') : command
+  if (!['guild', 'demo'].includes(env['npm_lifecycle_event'] ?? '')) return command
+  const way = relative(clone, env['INIT_CWD'] ?? clone)
+  const isInside = !way.startsWith('..') && !isAbsolute(way)
+  const full = command.replace(/^guild /, 'npm run -s guild -- ')
+  if (isInside) return full
+  return full
+    .replaceAll('npm run -s ', `npm --prefix ${quoted(clone)} run -s `)
+    .replaceAll(/(?<= )(?:helm\/guildhall|examples\/hello\.yaml)(?= |$)/g, (path) =>
+      quoted(join(clone, path)),
+    )
+}
+
+/** Where this program lies. */
+const clone = join(import.meta.dirname, '..')
+
+/** A word as a shell reads it. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`
+}
+
+/** The cluster and the namespace that were named on the command line. */
+export interface PlaceFlags {
+  readonly namespace?: string | undefined
+  readonly kubeconfig?: string | undefined
+  readonly context?: string | undefined
+}
+
+/**
+ * A command to type next that finds the same cluster and namespace as the command before it: without the flags that were
+ * given it would look elsewhere. What stands behind three blanks is a remark.
+ */
+export function inSamePlace(command: string, flags: PlaceFlags): string {
+  const [line = '', ...remark] = command.split(/( {3})/)
+  if (/^kubectl /.test(line))
+    return flags.namespace === undefined ? command : inNamespace(command, flags.namespace)
+  if (!/^guild (?!plan\b|try\b)/.test(line)) return command
+  const has = (flag: string): boolean => line.split(' ').includes(flag)
+  const added = [
+    ...(flags.namespace === undefined || has('-n') ? [] : ['-n', flags.namespace]),
+    ...(flags.kubeconfig === undefined ? [] : ['--kubeconfig', quoted(flags.kubeconfig)]),
+    ...(flags.context === undefined ? [] : ['--context', quoted(flags.context)]),
+  ]
+  return [[line, ...added].join(' '), ...remark].join('')
 }
 
 /** This process's terminal. `NO_COLOR`, `FORCE_COLOR`, `CI` and `TERM=dumb` count as everywhere. */
 export function processTerminal(
   flags: TerminalFlags,
+  place: PlaceFlags = {},
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): Terminal {
   const { stdout, stderr } = process
@@ -67,7 +111,8 @@ export function processTerminal(
     move: (text) => stdout.write(text),
     moveErr: (text) => stderr.write(text),
     err: (text) => stderr.write(stderr.isTTY ? onScreen(text) : text),
-    next: (command) => stderr.write(`next: ${visibleText(asTyped(command, env))}\n`),
+    next: (command) =>
+      stderr.write(`next: ${visibleText(asTyped(inSamePlace(command, place), env))}\n`),
     screen: stdout.isTTY,
     live: drawable && !env['CI'],
     liveErr: stderr.isTTY && env['TERM'] !== 'dumb' && !env['CI'],

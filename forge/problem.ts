@@ -47,7 +47,7 @@ export function problemOf(error: unknown): ForgeProblem & { readonly status: num
   }
   return {
     code: 'Internal',
-    message: 'The forge failed; its log has the reason: kubectl logs statefulset/guildhall-forge.',
+    message: 'The forge failed; its log has the reason.',
     status: statusOfProblem.Internal,
   }
 }

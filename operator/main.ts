@@ -53,7 +53,14 @@ async function main(): Promise<void> {
     })
     return {
       gateway,
-      servers: new ConnectedServers({ ...config.modelServer, gateway, clock, random, signal }),
+      servers: new ConnectedServers({
+        ...config.modelServer,
+        namespace: identity.namespace,
+        gateway,
+        clock,
+        random,
+        signal,
+      }),
       plan: planMaker({ forge, gateway, profileOf, log }),
     }
   }

@@ -44,7 +44,8 @@ async function connect(
     })
   const gateway = createGateway({ profile: profiles, clock, random })
   const url = server.endpoint
-  const servers = new ConnectedServers({ gateway, clock, random, signal, url, ...limits })
+  const connections = { gateway, clock, random, signal, url, namespace: 'workshop', ...limits }
+  const servers = new ConnectedServers(connections)
   const tested = (contextTokens: number | undefined) => {
     const test = { digest: 'd', contextTokens: 4096, at: at(0), summary: 'it was tested' }
     status = { digest: 'd', contextTokens, test }

@@ -40,6 +40,8 @@ export interface ServerConnections {
   readonly replicas?: readonly string[] | undefined
   readonly disk?: number | undefined
   readonly memory?: number | undefined
+  /** Where the installation's own server runs; commands that are told name it. */
+  readonly namespace: string
 }
 
 /** The model servers over HTTP; what they fetch ends with `signal`. */
@@ -214,13 +216,13 @@ export class ConnectedServers implements ModelServers {
     completedBytes: number,
   ): string | undefined {
     const { endpoint, name } = profile
-    const { disk } = this.#options
+    const { disk, namespace } = this.#options
     if (disk === undefined) return undefined
     const held = this.#held.get(endpoint) ?? []
     const used = held.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
     const left = Math.max(0, disk - used - this.#pulls.othersBytes(profile))
     if (totalBytes <= left || completedBytes >= totalBytes) return undefined
-    return `${name} needs ${inGiB(totalBytes)} and the volume of the model server has ${inGiB(left)} left beside what it holds and fetches. Raise ollama.persistence.size in the chart (a claim that exists has to be enlarged itself), or remove a model: kubectl exec statefulset/guildhall-ollama -- ollama rm NAME`
+    return `${name} needs ${inGiB(totalBytes)} and the volume of the model server has ${inGiB(left)} left beside what it holds and fetches. Raise ollama.persistence.size in the chart (a claim that exists has to be enlarged itself), or remove a model: kubectl exec -n ${namespace} statefulset/guildhall-ollama -- ollama rm NAME`
   }
 }
 

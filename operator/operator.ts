@@ -123,7 +123,7 @@ export function assembleOperator(
   })
   const planning = new Planning({
     make: plan,
-    stallOf: planningStall,
+    stallOf: (error) => planningStall(error, namespace),
     onChange: (key) => controllers.requests.enqueue(key),
     clock,
     log,

@@ -1,11 +1,15 @@
 // Why work fails, and what a person does about it: one table. docs/troubleshooting.md is checked against it.
+import { inNamespace } from './names.ts'
 
-/** Each reason a task can fail for, with the remedy shown beside it. */
+/**
+ * Each reason a task can fail for, with the remedy shown beside it. Commands stand as they are typed where Guildhall is
+ * installed in its usual namespace; `remedyIn` names another one.
+ */
 export const failureRemedies = {
   ModelUnavailable:
-    'Check the model server: kubectl get pods -l app.kubernetes.io/component=ollama. The request goes on by itself when it answers.',
+    'Check the model server: kubectl get pods -n guildhall -l app.kubernetes.io/component=ollama. The request goes on by itself when it answers.',
   ModelTooWeak:
-    'Use a stronger model (7B coder or better): set spec.model, or helm upgrade with --set model.name=qwen2.5-coder:7b.',
+    'Use a stronger model (7B coder or better): set spec.model, or: helm upgrade guildhall helm/guildhall -n guildhall --reuse-values --set model.name=qwen2.5-coder:7b.',
   ContextTooSmall:
     'Raise model.contextTokens in the chart, or split the request into smaller ones.',
   OutputUnusable:
@@ -16,31 +20,37 @@ export const failureRemedies = {
     'The agent wrote outside the files of its task. Name the files in the request, or give spec.plan.',
   TimedOut: 'Raise spec.limits.taskTimeoutSeconds, or split the request.',
   AgentLost:
-    'The agent stopped answering in every attempt: kubectl describe agents.guildhall.dev, and look for memory limits.',
+    'The agent stopped answering in every attempt: kubectl describe agents.guildhall.dev -n guildhall, and look for memory limits.',
   AgentWithdrawn:
     'Nothing to do: the agent was taken away (deleted, given two tasks, or not back after a restart of the operator), and another gets the task.',
-  PodFailed: 'The agent Pod could not run: kubectl describe pod of the agent tells why.',
+  PodFailed:
+    'The agent Pod could not run: kubectl describe pods -n guildhall -l app.kubernetes.io/component=agent tells why.',
   PodUnschedulable:
     'No node has room for the agent Pod: free memory or CPU, or lower agents.resources in the chart.',
   QuotaExceeded:
     'A ResourceQuota of the namespace refuses agent Pods: raise it, or lower agents.maxAgents.',
   CloneFailed:
-    'The repository could not be cloned from the forge: kubectl logs statefulset/guildhall-forge.',
+    'The repository could not be cloned from the forge: kubectl logs -n guildhall statefulset/guildhall-forge.',
   PushRejected:
-    'The forge refused the push: kubectl logs statefulset/guildhall-forge names the rule.',
+    'The forge refused the push: kubectl logs -n guildhall statefulset/guildhall-forge names the rule.',
   Conflict:
     'The work collided with other work on the same lines in every attempt. Make the request smaller, or apply requests one after another.',
   BudgetExhausted: 'The token or time budget is used up: raise spec.limits.',
   DependencyFailed: 'A task this one needs did not succeed; repair that one first.',
   WarrantDenied: 'A person denied the permission; make a new request or change the plan.',
   InternalError:
-    'A defect in Guildhall: kubectl logs deploy/guildhall-operator has the stack. Please report it.',
+    'A defect in Guildhall: kubectl logs -n guildhall deploy/guildhall-operator has the stack. Please report it.',
   Unsupported:
     'This version cannot do that kind of work yet; the message says what it can do instead.',
 } as const
 
 export type FailureReason = keyof typeof failureRemedies
 export const failureReasons = Object.keys(failureRemedies) as [FailureReason, ...FailureReason[]]
+
+/** The remedy with its commands as they are typed for a namespace. */
+export function remedyIn(reason: FailureReason, namespace: string): string {
+  return inNamespace(failureRemedies[reason], namespace)
+}
 
 /** Reasons that another attempt cannot cure. */
 export const hopelessReasons: ReadonlySet<FailureReason> = new Set([

@@ -32,6 +32,14 @@ export const annotations = {
   auditPosition: `${group}/audit-position`,
 } as const
 
+/** Where Guildhall lives unless somebody installed it elsewhere; commands in texts and in docs name it. */
+export const homeNamespace = 'guildhall'
+
+/** A text with its commands (`kubectl … -n guildhall`) as they are typed for another namespace. */
+export function inNamespace(text: string, namespace: string): string {
+  return text.replaceAll(`-n ${homeNamespace}`, `-n ${namespace}`)
+}
+
 /** Server-side apply owner and User-Agent product of the operator. */
 export const fieldManager = 'guildhall-operator'
 /** Lease that the leading operator holds. */

@@ -9,8 +9,8 @@
 // Pure. Who calls what: the scheduler queues and assigns; the controller skips, integrates and ends attempts; the hub
 // accepts reports. Every write carries the resourceVersion it was decided on, so two of them cannot both win.
 import {
-  failureRemedies,
   hopelessReasons,
+  remedyIn,
   waitingReasons,
   type FailureReason,
 } from '../../api/failures.ts'
@@ -161,7 +161,7 @@ export function attemptOver(task: AgentTask, end: AttemptEnd, now: number): Tran
   const failure: Failure = {
     reason: end.reason,
     message: cut(end.message, 1000),
-    remedy: failureRemedies[end.reason],
+    remedy: remedyIn(end.reason, task.metadata.namespace),
   }
   const attempt = assignment?.attempt ?? 1
   const history = [
@@ -240,7 +240,7 @@ export function skip(task: AgentTask, because: string, now: number): Transition 
       failure: {
         reason: 'DependencyFailed',
         message: `${because} did not succeed`,
-        remedy: failureRemedies.DependencyFailed,
+        remedy: remedyIn('DependencyFailed', task.metadata.namespace),
       },
       completionTime: rfc3339(now),
     },

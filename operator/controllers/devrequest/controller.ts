@@ -225,7 +225,7 @@ async function prepare(
     return done
   } catch (error) {
     if (!(error instanceof ForgeError)) throw error
-    return stalled(desk, request, sourceStall(error))
+    return stalled(desk, request, sourceStall(error, metadata))
   }
 }
 
@@ -271,7 +271,7 @@ async function deliver(
     return done
   } catch (error) {
     if (!(error instanceof ForgeError)) throw error
-    return stalled(desk, request, forgeStall(error))
+    return stalled(desk, request, forgeStall(error, request.metadata.namespace))
   }
 }
 

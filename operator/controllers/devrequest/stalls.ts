@@ -1,5 +1,6 @@
 // What is wrong outside, in words for the request: a reason from a fixed table and the next thing to do.
 import { requestReasons } from '../../api/conditions.ts'
+import type { Metadata } from '../../api/schema.ts'
 import { ForgeError } from '../../forge-client.ts'
 import { ModelError } from '../../models/errors.ts'
 import type { Stall } from './observation.ts'
@@ -8,16 +9,21 @@ import type { Stall } from './observation.ts'
 const ended = (text: string): string => (text.endsWith('.') ? text : `${text}.`)
 
 /** Words for a forge that cannot make the repository of a request. What is wrong with the source is the request's fault. */
-export function sourceStall(error: ForgeError): Stall {
-  if (error.code !== 'BadRequest') return forgeStall(error)
+export function sourceStall(
+  error: ForgeError,
+  { name, namespace }: Pick<Metadata, 'name' | 'namespace'>,
+): Stall {
+  if (error.code !== 'BadRequest') return forgeStall(error, namespace)
   return {
     reason: requestReasons.InvalidSpec,
-    message: `${ended(error.message)} spec.source of a DevRequest cannot change: delete it and make a new one with another source, unless the message says what to set in the chart`,
+    message: error.message.includes('forge.sources.')
+      ? `${ended(error.message)} The DevRequest goes on by itself then`
+      : `${ended(error.message)} spec.source of a DevRequest cannot change: kubectl delete devrequest -n ${namespace} ${name}, then make a new one with another source`,
   }
 }
 
 /** Words for a forge that cannot do what was asked. */
-export function forgeStall(error: ForgeError): Stall {
+export function forgeStall(error: ForgeError, namespace: string): Stall {
   switch (error.code) {
     case 'SourceUnavailable':
       return {
@@ -32,7 +38,7 @@ export function forgeStall(error: ForgeError): Stall {
     default:
       return {
         reason: requestReasons.ForgeUnavailable,
-        message: `${ended(error.message)} Look at: kubectl logs statefulset/guildhall-forge; it is tried again by itself`,
+        message: `${ended(error.message)} Look at: kubectl logs -n ${namespace} statefulset/guildhall-forge; it is tried again by itself`,
       }
   }
 }
@@ -66,8 +72,8 @@ export function taskNameTaken(name: string, namespace: string): Stall {
 }
 
 /** Words for whatever planning threw. */
-export function planningStall(error: unknown): Stall {
-  if (error instanceof ForgeError) return forgeStall(error)
+export function planningStall(error: unknown, namespace: string): Stall {
+  if (error instanceof ForgeError) return forgeStall(error, namespace)
   if (error instanceof ModelError && error.code !== 'ModelMissing')
     return {
       reason: requestReasons.ModelUnavailable,
@@ -76,6 +82,6 @@ export function planningStall(error: unknown): Stall {
   const message = error instanceof Error ? error.message : String(error)
   return {
     reason: requestReasons.ModelUnavailable,
-    message: `planning failed: ${message}; it is tried again by itself. kubectl logs deploy/guildhall-operator has the details`,
+    message: `planning failed: ${message}; it is tried again by itself. kubectl logs -n ${namespace} deploy/guildhall-operator has the details`,
   }
 }

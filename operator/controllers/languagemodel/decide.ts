@@ -118,7 +118,10 @@ function findingOf(seen: ModelObservation): Finding {
   // The API server refuses it, but may have stored it before it had that rule.
   if (isCloudName(spec.model)) return halted(modelReasons.InvalidSpec, words.cloud(spec.model))
   if (server.kind === 'unreachable')
-    return halted(modelReasons.ServerUnreachable, words.unreachable(server.message))
+    return halted(
+      modelReasons.ServerUnreachable,
+      words.unreachable(server.message, model.metadata.namespace),
+    )
   const { held, neededBytes } = server
   if (held === undefined) return absent(model, transfer, limits)
   if (held.remoteHost !== undefined)
@@ -169,12 +172,15 @@ function withOthers(seen: ModelObservation, finding: Finding): Finding {
 
 /** The server does not hold it: fetch it, or say who has to. */
 function absent(
-  { spec }: LanguageModel,
+  { metadata, spec }: LanguageModel,
   transfer: TransferState | undefined,
   limits: ModelLimits,
 ): Finding {
   if (spec.source === 'preloaded')
-    return halted(modelReasons.NotHeld, words.preloaded(spec.model, limits.airGapped))
+    return halted(
+      modelReasons.NotHeld,
+      words.preloaded(spec.model, metadata.namespace, limits.airGapped),
+    )
   if (spec.source === 'pull' && limits.airGapped)
     return halted(modelReasons.AirGapped, words.airGapped(spec.model))
   if (transfer?.kind === 'failed')

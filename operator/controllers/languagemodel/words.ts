@@ -3,19 +3,19 @@ import type { LanguageModelSpec, Tier } from '../../api/language-model.ts'
 import { inGiB } from '../../models/servers/memory.ts'
 import type { TransferState } from './servers.ts'
 
-const preload = (model: string): string =>
-  `kubectl exec statefulset/guildhall-ollama -- ollama pull ${model}`
+const preload = (model: string, namespace: string): string =>
+  `kubectl exec -n ${namespace} statefulset/guildhall-ollama -- ollama pull ${model}`
 
 export const words = {
   invalid: (problem: string) => `the spec cannot be used: ${problem}`,
   duplicate: (model: string, first: string) =>
     `LanguageModel ${first} names ${model} too, and comes first; delete one of the two`,
-  unreachable: (problem: string) =>
-    `${problem}. Look at: kubectl get pods -l app.kubernetes.io/component=ollama; it is tried again by itself`,
-  preloaded: (model: string, airGapped: boolean) =>
+  unreachable: (problem: string, namespace: string) =>
+    `${problem}. Look at: kubectl get pods -n ${namespace} -l app.kubernetes.io/component=ollama; it is tried again by itself`,
+  preloaded: (model: string, namespace: string, airGapped: boolean) =>
     airGapped
       ? `the model server does not hold ${model}, and this installation fetches nothing. Copy it in, as docs/models.md shows`
-      : `the model server does not hold ${model}. Pull it: ${preload(model)}, or set spec.source to pull`,
+      : `the model server does not hold ${model}. Pull it: ${preload(model, namespace)}, or set spec.source to pull`,
   airGapped: (model: string) =>
     `the model server does not hold ${model}, and airGapped forbids to pull it. Copy it in, as docs/models.md shows, and set spec.source to preloaded or blob`,
   cloud: (model: string) =>
