@@ -1,5 +1,6 @@
 import type { KubeConfig as LibraryConfig } from '@kubernetes/client-node'
 import { KubeClient } from '../../operator/kube/client.ts'
+import { KubeconfigError, openKubeconfig } from '../../operator/kube/kubeconfig.ts'
 import { CliError, exitCodes } from '../failure.ts'
 import { systemClock, systemRandom } from '../../operator/runtime/clock.ts'
 
@@ -42,7 +43,10 @@ export async function connect(
     return { client, namespace: flags.namespace ?? own, flags }
   } catch (cause) {
     throw new CliError(`no cluster to talk to: ${cause instanceof Error ? cause.message : ''}`, {
-      next: 'npm run -s cluster -- up && export KUBECONFIG=$(npm run -s cluster -- kubeconfig)',
+      next:
+        cause instanceof KubeconfigError
+          ? cause.next
+          : 'npm run -s cluster -- up && export KUBECONFIG=$(npm run -s cluster -- kubeconfig)',
       exitCode: exitCodes.usage,
       cause,
     })
@@ -57,10 +61,12 @@ export async function originOf({ flags, namespace }: Connection): Promise<string
 
 /** The same cluster for the library that does port-forwards and Pod logs. It takes a second to load. */
 export async function libraryConfig(flags: ConnectionFlags): Promise<LibraryConfig> {
+  const { kubeconfig: path, context } = flags
+  const { env } = process
+  if (path !== undefined || env['KUBECONFIG'] || env['KUBERNETES_SERVICE_HOST'] === undefined)
+    return openKubeconfig({ env, path, context })
   const { KubeConfig } = await import('@kubernetes/client-node')
   const config = new KubeConfig()
-  if (flags.kubeconfig === undefined) config.loadFromDefault()
-  else config.loadFromFile(flags.kubeconfig)
-  if (flags.context !== undefined) config.setCurrentContext(flags.context)
+  config.loadFromCluster()
   return config
 }

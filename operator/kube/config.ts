@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { openKubeconfig } from './kubeconfig.ts'
 import type { Clock } from './ports.ts'
 
 /** What TLS needs. Compared by identity: a new object means new connections. */
@@ -50,12 +51,12 @@ export async function loadKubeConfig(options: {
 }): Promise<KubeConfig> {
   const { clock, env } = options
   const host = env['KUBERNETES_SERVICE_HOST']
-  if (options.kubeconfig === undefined && env['KUBECONFIG'] === undefined && host !== undefined) {
+  if (options.kubeconfig === undefined && !env['KUBECONFIG'] && host !== undefined) {
     const port = env['KUBERNETES_SERVICE_PORT'] ?? '443'
     const directory = env['KUBERNETES_SERVICE_ACCOUNT_DIRECTORY'] ?? serviceAccountDirectory
     return inClusterConfig({ clock, host, port, directory })
   }
-  return kubeconfigFile({ clock, path: options.kubeconfig, context: options.context })
+  return kubeconfigFile({ clock, env, path: options.kubeconfig, context: options.context })
 }
 
 /**
@@ -97,33 +98,23 @@ export async function inClusterConfig(options: {
 
 /**
  * Credentials of a kubeconfig: certificates, tokens, token files, exec and OIDC plug-ins.
- * Caveat: imports `@kubernetes/client-node`, about 85 MiB, so it is for people's machines and tests only.
+ * Errors: `KubeconfigError`. Caveat: imports `@kubernetes/client-node`, about 85 MiB, so it is for people's machines and tests only.
  */
 export async function kubeconfigFile(options: {
   readonly clock: Clock
+  readonly env?: Readonly<Record<string, string | undefined>>
   /** Without it: `$KUBECONFIG`, else `~/.kube/config`. */
   readonly path?: string | undefined
   readonly context?: string | undefined
 }): Promise<KubeConfig> {
-  const { KubeConfig: Loader } = await import('@kubernetes/client-node')
-  const load = () => {
-    const loader = new Loader()
-    if (options.path === undefined) loader.loadFromDefault()
-    else loader.loadFromFile(options.path)
-    if (options.context !== undefined) loader.setCurrentContext(options.context)
-    return loader
-  }
-  let loader = load()
+  const { env = {}, path, context } = options
+  const load = () => openKubeconfig({ env, path, context })
+  let loader = await load()
   let isOld = false
-  const cluster = loader.getCurrentCluster()
-  if (cluster === null) {
-    throw new Error(
-      `the kubeconfig has no usable context${options.context ? ` ${options.context}` : ''}; run: kubectl config get-contexts`,
-    )
-  }
+  const server = loader.getCurrentCluster()?.server ?? ''
   let tls: TlsMaterial = {}
   const read = async (): Promise<Credentials> => {
-    if (isOld) loader = load()
+    if (isOld) loader = await load()
     isOld = false
     // The loader fills in what `https.request` takes; this is the part that matters here.
     const found: { headers?: Record<string, string>; auth?: string } & {
@@ -144,7 +135,7 @@ export async function kubeconfigFile(options: {
   }
   const cached = cachedFor(options.clock, read)
   return {
-    server: cluster.server.replace(/\/+$/, ''),
+    server: server.replace(/\/+$/, ''),
     namespace: loader.getContextObject(loader.getCurrentContext())?.namespace ?? 'default',
     credentials: cached.get,
     refresh: () => {

@@ -1,0 +1,124 @@
+// Finds the kubeconfig that is meant and says what is wrong with it, as kubectl would read it. The library alone goes on
+// to localhost:8080 where there is none, and says so only when that does not answer.
+import { existsSync, readFileSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import type { KubeConfig as LibraryConfig } from '@kubernetes/client-node'
+
+/** There is no kubeconfig, or it leads to no cluster; `next` is the command to type. */
+export class KubeconfigError extends Error {
+  override readonly name = 'KubeconfigError'
+  readonly code = 'kubeconfig'
+  readonly next: string
+
+  constructor(sentence: string, next: string, options?: { readonly cause: unknown }) {
+    super(sentence, options)
+    this.next = next
+  }
+}
+
+export interface KubeconfigChoice {
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** A file; without it those of `$KUBECONFIG`, else `~/.kube/config`. */
+  readonly path?: string | undefined
+  readonly context?: string | undefined
+}
+
+const noFile = 'export KUBECONFIG=$(npm run -s cluster -- kubeconfig)'
+const contexts = 'kubectl config get-contexts'
+
+/**
+ * The kubeconfig with its context chosen, cluster and user of which are there.
+ * Caveat: imports `@kubernetes/client-node`, which takes a second. Errors: `KubeconfigError`.
+ */
+export async function openKubeconfig(choice: KubeconfigChoice): Promise<LibraryConfig> {
+  const { KubeConfig: Loader } = await import('@kubernetes/client-node')
+  const files = filesOf(choice)
+  const shown = files.join(' and ')
+  let loaded: LibraryConfig | undefined
+  for (const file of files) {
+    const one = new Loader()
+    if (!read(one, file)) continue
+    if (loaded === undefined) loaded = one
+    else addTo(loaded, one)
+  }
+  if (loaded === undefined) throw new KubeconfigError(`the kubeconfig ${shown} is empty`, noFile)
+  const { context } = choice
+  if (context !== undefined) loaded.setCurrentContext(context)
+  const name = loaded.getCurrentContext()
+  if (!name)
+    throw new KubeconfigError(
+      `the kubeconfig ${shown} has no current-context`,
+      loaded.getContexts().length === 0 ? noFile : useContext(loaded),
+    )
+  const found = loaded.getContextObject(name)
+  if (found === null)
+    throw new KubeconfigError(
+      context === undefined
+        ? `the current-context ${name} of the kubeconfig ${shown} is not among its contexts`
+        : `the kubeconfig ${shown} has no context ${name}`,
+      context === undefined ? useContext(loaded) : contexts,
+    )
+  if (!loaded.getCluster(found.cluster)?.server)
+    throw new KubeconfigError(
+      `the context ${name} of the kubeconfig ${shown} names the cluster ${found.cluster}, which is not in it or has no server`,
+      contexts,
+    )
+  if (found.user && loaded.getUser(found.user) === null)
+    throw new KubeconfigError(
+      `the context ${name} of the kubeconfig ${shown} names the user ${found.user}, which is not in it`,
+      contexts,
+    )
+  return loaded
+}
+
+/** The files that are there. As for kubectl, one that is missing in a list is no mistake. */
+function filesOf({ env, path }: KubeconfigChoice): readonly string[] {
+  if (path !== undefined) {
+    if (existsSync(path)) return [path]
+    throw new KubeconfigError(`there is no kubeconfig ${path}`, noFile)
+  }
+  const listed = (env['KUBECONFIG'] ?? '').split(delimiter).filter((file) => file !== '')
+  const there = [...new Set(listed)].filter((file) => existsSync(file))
+  if (there.length > 0) return there
+  if (listed.length > 0)
+    throw new KubeconfigError(
+      `there is no kubeconfig: ${listed.join(' and ')}, which KUBECONFIG names, ${listed.length === 1 ? 'does' : 'do'} not exist`,
+      noFile,
+    )
+  const usual = join(env['HOME'] ?? env['USERPROFILE'] ?? '', '.kube', 'config')
+  if (existsSync(usual)) return [usual]
+  throw new KubeconfigError(
+    `there is no kubeconfig: KUBECONFIG is not set, and ${usual} does not exist`,
+    noFile,
+  )
+}
+
+/** False for a file without anything in it. */
+function read(into: LibraryConfig, file: string): boolean {
+  try {
+    const text = readFileSync(file, 'utf8')
+    if (/^(?:\s|#.*|---)*$/.test(text)) return false
+    into.loadFromFile(file)
+    return true
+  } catch (cause) {
+    const [why = ''] = (cause instanceof Error ? cause.message : String(cause)).split('\n')
+    throw new KubeconfigError(`the kubeconfig ${file} cannot be read: ${why}`, noFile, { cause })
+  }
+}
+
+/** As kubectl puts several files together: whatever was named first counts. */
+function addTo(first: LibraryConfig, other: LibraryConfig): void {
+  const added = <T extends { readonly name: string }>(mine: readonly T[], theirs: readonly T[]) => [
+    ...mine,
+    ...theirs.filter(({ name }) => !mine.some((one) => one.name === name)),
+  ]
+  first.clusters = added(first.clusters, other.clusters)
+  first.users = added(first.users, other.users)
+  first.contexts = added(first.contexts, other.contexts)
+  if (!first.currentContext) first.currentContext = other.currentContext
+}
+
+function useContext(config: LibraryConfig): string {
+  const [only, ...more] = config.getContexts()
+  return `kubectl config use-context ${only === undefined || more.length > 0 ? 'NAME' : only.name}`
+}
