@@ -1,7 +1,8 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { GivenPlan } from '../operator/api/devrequest.ts'
 import { connect, type Connection, type ConnectionFlags } from './cluster/connection.ts'
-import { systemRandom } from '../operator/runtime/clock.ts'
+import { tellAbsence } from './cluster/attendance.ts'
+import { systemClock, systemRandom } from '../operator/runtime/clock.ts'
 import { showDiff } from './commands/diff.ts'
 import { editPlan } from './commands/edit.ts'
 import { fetchResult } from './commands/fetch.ts'
@@ -14,6 +15,7 @@ import {
   priorityNames,
   refuseFieldsOf,
   submit,
+  type RequestRef,
   type SubmitFlags,
 } from './commands/submit.ts'
 import { setSuspend } from './commands/suspend.ts'
@@ -126,11 +128,13 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
           ? [manifestFor(text ?? '', flags, systemRandom, await planIn(flags.plan))]
           : await manifestsOf(flags.file, workingDirectory())
       await session(flags, async (open) => {
-        const names = await submit({ ...open, ...flags, manifests })
+        const made = await submit({ ...open, ...flags, manifests })
         if (flags.dryRun) return
-        for (const name of names) {
-          if (flags.watch) finish((await watchRequest({ ...open, name })).exitCode)
-          else open.terminal.next(flags.suspend ? `guild edit ${name}` : `guild watch ${name}`)
+        if (!flags.watch) await tellAbsences(open, made)
+        for (const { name, namespace } of made) {
+          const connection = { ...open.connection, namespace }
+          if (flags.watch) finish((await watchRequest({ ...open, connection, name })).exitCode)
+          else open.terminal.next(nextOf(open, { name, namespace }, flags.suspend === true))
         }
       })
     },
@@ -305,6 +309,24 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
   })
 
   return guild
+}
+
+/** Tells of each namespace with new requests whether nobody works there. */
+async function tellAbsences(
+  { connection, terminal, signal }: Session,
+  made: readonly RequestRef[],
+): Promise<void> {
+  for (const namespace of new Set(made.map((one) => one.namespace)))
+    await tellAbsence({ client: connection.client, namespace, signal }, systemClock, terminal)
+}
+
+function nextOf(
+  { connection }: Session,
+  { name, namespace }: RequestRef,
+  isSuspended: boolean,
+): string {
+  const place = namespace === connection.namespace ? '' : ` -n ${namespace}`
+  return `guild ${isSuspended ? 'edit' : 'watch'} ${name}${place}`
 }
 
 async function planIn(file: string | undefined): Promise<GivenPlan | undefined> {

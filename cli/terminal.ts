@@ -82,7 +82,7 @@ export interface PlaceFlags {
  */
 export function inSamePlace(command: string, flags: PlaceFlags): string {
   const [line = '', ...remark] = command.split(/( {3})/)
-  if (/^kubectl /.test(line))
+  if (line.startsWith('kubectl '))
     return flags.namespace === undefined ? command : inNamespace(command, flags.namespace)
   if (!/^guild (?!plan\b|try\b)/.test(line)) return command
   const has = (flag: string): boolean => line.split(' ').includes(flag)

@@ -59,15 +59,39 @@ export async function readRequest(where: Where, name: string): Promise<DevReques
   try {
     return await client.get(devRequests, { namespace, name, signal })
   } catch (error) {
-    throw isNotFound(error) ? noSuchRequest(name, namespace, error) : error
+    throw isNotFound(error) ? await noSuchRequest(where, name, error) : error
   }
 }
 
-export function noSuchRequest(name: string, namespace: string, cause?: unknown): CliError {
-  return new CliError(`there is no DevRequest ${name} in the namespace ${namespace}`, {
-    next: `guild list -n ${namespace}`,
-    cause,
-  })
+/** Says that there is none of that name here, and where there is one. */
+export async function noSuchRequest(
+  where: Where,
+  name: string,
+  cause?: unknown,
+): Promise<CliError> {
+  const { namespace } = where
+  const missing = `there is no DevRequest ${name} in the namespace ${namespace}`
+  const [other] = await requestsElsewhere(where, `metadata.name=${name}`)
+  return other === undefined
+    ? new CliError(missing, { next: `guild list -n ${namespace}`, cause })
+    : new CliError(`${missing}; there is one in the namespace ${other.metadata.namespace}`, {
+        next: `guild tree ${name} -n ${other.metadata.namespace}`,
+        cause,
+      })
+}
+
+/** Requests of other namespaces; none where they may not be read. */
+export async function requestsElsewhere(
+  { client, namespace, signal }: Where,
+  fieldSelector?: string,
+): Promise<readonly DevRequest[]> {
+  try {
+    const { items } = await client.list(devRequests, { signal, fieldSelector })
+    return items.filter((one) => one.metadata.namespace !== namespace)
+  } catch {
+    signal.throwIfAborted()
+    return []
+  }
 }
 
 /** One request with its tasks and the agents of the namespace, read once. */

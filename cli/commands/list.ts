@@ -1,9 +1,11 @@
 import type { DevRequest } from '../../operator/api/devrequest.ts'
+import { systemClock } from '../../operator/runtime/clock.ts'
+import { tellAbsence } from '../cluster/attendance.ts'
 import type { Connection } from '../cluster/connection.ts'
-import { listRequests } from '../cluster/requests.ts'
+import { listRequests, requestsElsewhere, type Where } from '../cluster/requests.ts'
 import { between } from '../show/figures.ts'
 import { jsonText } from '../show/json.ts'
-import { requestStatus } from '../show/snapshot.ts'
+import { isRequestFinished, requestStatus } from '../show/snapshot.ts'
 import { table, type TableColumn } from '../show/table.ts'
 import type { Terminal } from '../terminal.ts'
 
@@ -21,12 +23,22 @@ export async function showList(options: {
     return
   }
   if (requests.length === 0) {
-    terminal.err(`there is no DevRequest in the namespace ${connection.namespace}\n`)
-    terminal.next('guild submit "what you want"')
+    await tellEmpty({ ...connection, signal }, terminal)
     return
   }
   const columns = [...narrow(Date.now()), ...(output === 'wide' ? wide : [])]
   terminal.out(`${table(requests, columns, terminal.style()).join('\n')}\n`)
+  if (!requests.every(isRequestFinished))
+    await tellAbsence({ ...connection, signal }, systemClock, terminal)
+}
+
+/** Somebody who forgot to name the namespace looks for a request that lies in another one. */
+async function tellEmpty(where: Where, terminal: Terminal): Promise<void> {
+  const places = new Set((await requestsElsewhere(where)).map((one) => one.metadata.namespace))
+  const elsewhere = places.size === 0 ? '' : `; there are some in ${[...places].join(', ')}`
+  terminal.err(`there is no DevRequest in the namespace ${where.namespace}${elsewhere}\n`)
+  const [place] = places
+  terminal.next(place === undefined ? 'guild submit "what you want"' : `guild list -n ${place}`)
 }
 
 const narrow = (now: number): readonly TableColumn<DevRequest>[] => [

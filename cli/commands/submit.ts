@@ -211,7 +211,13 @@ export async function createRequest(options: {
   }
 }
 
-/** Sends what the person asked for and says what came of it. Returns the names, in order. */
+/** A DevRequest by its name and namespace. */
+export interface RequestRef {
+  readonly name: string
+  readonly namespace: string
+}
+
+/** Sends what the person asked for and says what came of it. Returns what was made, in order. */
 export async function submit(options: {
   readonly connection: Connection
   readonly terminal: Terminal
@@ -219,18 +225,19 @@ export async function submit(options: {
   readonly manifests: readonly Manifest[]
   readonly dryRun?: boolean | undefined
   readonly output?: string | undefined
-}): Promise<readonly string[]> {
+}): Promise<readonly RequestRef[]> {
   const { connection, terminal, manifests, dryRun = false, output } = options
-  const names: string[] = []
+  const refs: RequestRef[] = []
   for (const manifest of manifests) {
     const made = await createRequest({ ...options, ...connection, manifest })
-    names.push(made.metadata.name)
+    const { name, namespace = connection.namespace } = made.metadata
+    refs.push({ name, namespace })
     if (output === 'json') terminal.out(`${jsonText(made)}\n`)
     else if (dryRun)
       terminal.out(`---\n${yamlText(stringify(withoutServerFields(made)), terminal)}`)
     else terminal.out(`devrequest/${made.metadata.name} created\n`)
   }
-  return names
+  return refs
 }
 
 /** Text of objects for a person, or as it is for a program that reads it. */

@@ -1,6 +1,9 @@
+import { systemClock } from '../../operator/runtime/clock.ts'
+import { tellAbsence } from '../cluster/attendance.ts'
 import type { Connection } from '../cluster/connection.ts'
 import { readSnapshot, resolveName } from '../cluster/requests.ts'
 import { jsonText } from '../show/json.ts'
+import { isRequestFinished } from '../show/snapshot.ts'
 import { renderTree } from '../show/tree.ts'
 import type { Terminal } from '../terminal.ts'
 
@@ -20,4 +23,5 @@ export async function showTree(options: {
     return
   }
   terminal.out(`${renderTree(snapshot, Date.now(), terminal.style()).join('\n')}\n`)
+  if (!isRequestFinished(snapshot.request)) await tellAbsence(where, systemClock, terminal)
 }

@@ -1,6 +1,7 @@
 import { followRequest } from '../cluster/follow.ts'
 import { systemClock, systemRandom } from '../../operator/runtime/clock.ts'
 import type { Connection } from '../cluster/connection.ts'
+import { watchAttendance } from '../cluster/attendance.ts'
 import { noSuchRequest, readSnapshot, resolveName } from '../cluster/requests.ts'
 import { CliError, exitCodes, type ExitCode } from '../failure.ts'
 import { between } from '../show/figures.ts'
@@ -14,7 +15,7 @@ import {
 import { draw, span } from '../show/style.ts'
 import { agentsChanged, transitions } from '../show/transitions.ts'
 import { renderTree } from '../show/tree.ts'
-import type { Terminal } from '../terminal.ts'
+import { asTyped, type Terminal } from '../terminal.ts'
 
 export interface WatchOptions {
   readonly connection: Connection
@@ -57,6 +58,7 @@ export async function watchRequest(options: WatchOptions): Promise<WatchOutcome>
   const { signal } = limit
   const where = { client, namespace, signal }
   let last: Snapshot | undefined
+  let attendance: Promise<void> | undefined
   const view = terminal.live ? liveView(terminal) : lineView(terminal)
   try {
     const name = await resolveName(where, options.name)
@@ -71,14 +73,19 @@ export async function watchRequest(options: WatchOptions): Promise<WatchOutcome>
     })
     for await (const snapshot of follow) {
       if (snapshot === undefined) {
-        if (last === undefined) throw noSuchRequest(name, namespace)
+        if (last === undefined) throw await noSuchRequest(where, name)
         throw new CliError(`the DevRequest ${name} was deleted while it was watched`, {
           next: `guild list -n ${namespace}`,
         })
       }
       last = snapshot
       view.show(snapshot)
-      if (!isRequestFinished(snapshot.request)) continue
+      if (!isRequestFinished(snapshot.request)) {
+        attendance ??= watchAttendance(where, systemClock, ({ sentence, next }) => {
+          if (!signal.aborted) view.trouble(`${sentence}; next: ${asTyped(next)}`)
+        })
+        continue
+      }
       // Tasks and agents come by watches of their own and may be a moment behind.
       last = await readSnapshot(where, name)
       view.show(last)
@@ -94,6 +101,8 @@ export async function watchRequest(options: WatchOptions): Promise<WatchOutcome>
     return { exitCode: person ? exitCodes.waitingForPerson : exitCodes.timedOut, last }
   } finally {
     cancel()
+    limit.abort()
+    await attendance
     options.signal.removeEventListener('abort', stop)
     view.close()
   }

@@ -1,0 +1,113 @@
+// Whether anybody works on the requests of a namespace. An operator works where it is installed and nowhere else, and a
+// request that it does not see stays as it was made, without a word.
+import { homeNamespace, leaderLease } from '../../operator/api/names.ts'
+import { leases, type Lease } from '../../operator/kube/core.ts'
+import { isNotFound } from '../../operator/kube/errors.ts'
+import type { Clock } from '../../operator/kube/ports.ts'
+import { duration } from '../show/figures.ts'
+import type { Terminal } from '../terminal.ts'
+import type { Where } from './requests.ts'
+
+/** Nobody works there: a sentence, and the next command. */
+export interface Absence {
+  readonly sentence: string
+  readonly next: string
+}
+
+/** What the Lease of a namespace says about its operator. */
+type Attendance =
+  | { readonly state: 'works' | 'unknown' | 'never' }
+  | { readonly state: 'gone'; readonly forMs: number; readonly released: boolean }
+
+/** Beyond the time of the Lease, in milliseconds: this machine's clock may be ahead of the cluster's. */
+const clockMs = 45_000
+/** Another operator takes a Lease that was given back within this time. */
+const handoverMs = 3_000
+/** How often a watch looks. */
+const lookMs = 15_000
+
+/**
+ * Why nobody works on requests of the namespace; undefined when somebody does, and where that may not be looked at.
+ * Errors: none but the signal's reason.
+ */
+export async function absenceIn(where: Where, clock: Clock): Promise<Absence | undefined> {
+  const { namespace, signal } = where
+  let seen = await attendanceIn(where, clock.now())
+  if (seen.state === 'gone' && seen.released && seen.forMs < clockMs) {
+    await clock.sleep(handoverMs, { signal })
+    seen = await attendanceIn(where, clock.now())
+  }
+  if (seen.state === 'works' || seen.state === 'unknown') return undefined
+  if (seen.state === 'gone')
+    return {
+      sentence: `no operator works in the namespace ${namespace} (the last one was heard of ${duration(seen.forMs)} ago), so nothing happens to its requests`,
+      next: `kubectl get deployments -n ${namespace}   (none: helm upgrade --install guildhall helm/guildhall -n ${namespace})`,
+    }
+  const home =
+    namespace === homeNamespace
+      ? undefined
+      : await attendanceIn({ ...where, namespace: homeNamespace }, clock.now())
+  return home?.state === 'works'
+    ? {
+        sentence: `no operator works in the namespace ${namespace}, so nothing happens to its requests; the one in ${homeNamespace} works on those of ${homeNamespace} only`,
+        next: `guild submit -f FILE -n ${homeNamespace}   (and: kubectl delete devrequest NAME -n ${namespace})`,
+      }
+    : {
+        sentence: `no operator works in the namespace ${namespace}, so nothing happens to its requests`,
+        next: `helm upgrade --install guildhall helm/guildhall -n ${namespace} --create-namespace`,
+      }
+}
+
+/** Tells that nobody works, when nobody does. */
+export async function tellAbsence(
+  where: Where,
+  clock: Clock,
+  terminal: Pick<Terminal, 'err' | 'next'>,
+): Promise<void> {
+  const absence = await absenceIn(where, clock)
+  if (absence === undefined) return
+  terminal.err(`${absence.sentence}\n`)
+  terminal.next(absence.next)
+}
+
+/** The same while somebody watches: each time that it begins. Ends with the signal, and never rejects. */
+export async function watchAttendance(
+  where: Where,
+  clock: Clock,
+  tell: (absence: Absence) => void,
+): Promise<void> {
+  let told = false
+  try {
+    for (;;) {
+      const absence = await absenceIn(where, clock)
+      if (absence !== undefined && !told) tell(absence)
+      told = absence !== undefined
+      await clock.sleep(lookMs, { signal: where.signal })
+    }
+  } catch {
+    // The watch ended.
+  }
+}
+
+async function attendanceIn(
+  { client, namespace, signal }: Where,
+  now: number,
+): Promise<Attendance> {
+  try {
+    return attendanceOf(await client.get(leases, { namespace, name: leaderLease, signal }), now)
+  } catch (error) {
+    signal.throwIfAborted()
+    // Who may not read it cannot know; nor can anybody where the API server does not answer.
+    return { state: isNotFound(error) ? 'never' : 'unknown' }
+  }
+}
+
+function attendanceOf({ spec }: Lease, now: number): Attendance {
+  const renewed = Date.parse(spec?.renewTime ?? '')
+  if (Number.isNaN(renewed)) return { state: 'never' }
+  const forMs = Math.max(0, now - renewed)
+  const released = !spec?.holderIdentity
+  const validMs = (spec?.leaseDurationSeconds ?? 15) * 1000 + clockMs
+  if (!released && forMs <= validMs) return { state: 'works' }
+  return { state: 'gone', forMs, released }
+}
