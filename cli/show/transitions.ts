@@ -187,14 +187,16 @@ function requestChanged(before: Snapshot | undefined, { request }: Snapshot): re
   const wasFinished = before !== undefined && isTrue(before.request, requestConditions.Finished)
   if (isRequestFinished(request) && !wasFinished) {
     const mark = requestMark(request)
-    const tokens = status?.tokens ? `, ${amount(status.tokens)} tokens` : ''
-    const branch = status?.branch ? `, branch ${status.branch}` : ''
+    const facts = [
+      status?.progress ? `${status.progress} tasks` : '',
+      status?.branch ? `branch ${status.branch}` : '',
+      status?.tokens ? `${amount(status.tokens)} tokens` : '',
+      modelLabel(request) === '' ? '' : `model ${modelLabel(request)}`,
+    ].filter(Boolean)
     out.push([
       span(`${mark.text} `, mark.paint),
       name(metadata.name),
-      span(
-        ` ${requestStatus(request)}: ${status?.progress ?? ''} tasks${branch}${tokens}, model ${modelLabel(request)}`,
-      ),
+      span(` ${requestStatus(request)}${facts.length === 0 ? '' : `: ${facts.join(', ')}`}`),
     ])
     if (status?.summary) out.push([span(status.summary)])
   }

@@ -266,7 +266,10 @@ const status = object(
     head: note(64, 'The newest commit on that branch.').optional(),
     commits: count(0, 100000, 'Commits on the branch since the base.').optional(),
     plan: plan.optional(),
-    progress: note(16, 'Finished tasks of all tasks, as in 3/8.').optional(),
+    progress: note(
+      16,
+      'Tasks whose work stands (done, unchecked, or nothing to do) of all tasks, as in 3/8. Those that failed or were skipped do not count: only a request that succeeded, or is Unchecked, gets to 8/8.',
+    ).optional(),
     waitingFor: note(120, 'What or whom it waits for.').optional(),
     team: note(120, 'Agents at work on it now, by type.').optional(),
     tokens: count(0, 2000000000, 'Tokens used so far, read and written.').optional(),

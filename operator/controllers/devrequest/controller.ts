@@ -318,7 +318,7 @@ function recordOf({ plan, progress, branch, model }: NonNullable<DevRequest['sta
   return [
     ...(model === undefined ? [] : [`model ${model}`]),
     ...(plan === undefined ? [] : [`plan ${plan.hash.slice(0, 12)} of ${plan.tasks.length} tasks`]),
-    ...(progress === undefined ? [] : [`${progress} finished`]),
+    ...(progress === undefined ? [] : [`${progress} tasks done`]),
     ...(branch === undefined ? [] : [`branch ${branch}`]),
   ].join(', ')
 }

@@ -14,6 +14,7 @@ import {
   task,
   uncheckedStatus,
 } from '../../../test/objects.ts'
+import { skip } from '../agenttask/transitions.ts'
 import { givenHash } from '../../planner/hash.ts'
 import { decideRequest } from './decide.ts'
 import type { RequestObservation } from './observation.ts'
@@ -190,7 +191,26 @@ test('a stall shows in the summary, the column and an abnormal-true condition, a
   expect(conditionOf(well, 'Succeeded')?.reason).toBe('Running')
 })
 
-test('progress counts finished tasks and names the team', () => {
+test.each([
+  ['one is done and one runs', [endedStatus(true), heldStatus('p1')], '1/2'],
+  ['one failed', [endedStatus(false), heldStatus('p1')], '0/2'],
+  [
+    'all have ended, and one of them without success',
+    [endedStatus(true), endedStatus(false)],
+    '1/2',
+  ],
+  [
+    'one failed and the other was skipped for it',
+    [endedStatus(false), skip(task('b'), 'a', now).status],
+    '0/2',
+  ],
+  ['one is unchecked', [endedStatus(true), uncheckedStatus()], '2/2'],
+])('progress counts only tasks whose work stands: %s', (_, [a, b], want) => {
+  const { request: one } = settled(planned, { tasks: [task('a', {}, a), task('b', {}, b)] })
+  expect(one.status?.progress).toBe(want)
+})
+
+test('progress names the team', () => {
   const { request: one } = settled(planned, {
     tasks: [task('a', {}, endedStatus(true)), task('b', {}, heldStatus('p1'))],
     agents: [agent('coding-1')],

@@ -40,6 +40,8 @@ export function statusOf(seen: RequestObservation): DevRequestStatus {
       ? { ...planning.plan, tokens: planning.tokens }
       : before.plan
   const current = inPlan(tasks, plan)
+  // Tasks that failed or were skipped are over, too: counted here they would make a failure look like a success.
+  const done = current.filter(isComplete).length
   const prepared = before.repository !== undefined
   const at = new Date(seen.now).toISOString()
   const planned = currentPlan(request, plan)
@@ -60,7 +62,7 @@ export function statusOf(seen: RequestObservation): DevRequestStatus {
       type: Integrated,
       status: 'Unknown',
       reason: requestReasons.Pending,
-      message: `${current.filter(isComplete).length} of ${plan?.tasks.length ?? 0} tasks are on the branch`,
+      message: `${done} of ${plan?.tasks.length ?? 0} tasks are on the branch`,
     },
     {
       type: Delivered,
@@ -77,7 +79,6 @@ export function statusOf(seen: RequestObservation): DevRequestStatus {
     at,
     request.metadata.generation,
   )
-  const finished = current.filter(isFinished).length
   const team = teamOf(seen.agents)
   const { waitingFor: _waitingFor, team: _team, ...kept } = before
   return {
@@ -95,7 +96,7 @@ export function statusOf(seen: RequestObservation): DevRequestStatus {
     ],
     model: seen.model,
     startedAt: before.startedAt ?? at,
-    ...(plan === undefined ? {} : { plan, progress: `${finished}/${plan.tasks.length}` }),
+    ...(plan === undefined ? {} : { plan, progress: `${done}/${plan.tasks.length}` }),
     ...waiting(seen, planned),
     ...(team === '' ? {} : { team }),
     ...(branch === undefined ? {} : { head: branch.head, commits: branch.commits }),
