@@ -103,3 +103,14 @@ test('colours are those of git', async () => {
   expect(shown).toContain('\u001B[36m@@ -0,0 +1 @@\u001B[0m')
   expect(shown).toContain('\u001B[32m+one\u001B[0m')
 })
+
+test('a diff with nothing in it says so to its caller', async () => {
+  const cwd = repository(Buffer.from('one\n'))
+  for (const screen of [true, false]) {
+    const ignore = () => undefined
+    const style = () => ({ color: screen, ascii: false })
+    const terminal = { out: ignore, bytes: ignore, screen, style }
+    expect(await printDiff(cwd, ['HEAD', 'HEAD'], terminal, signal)).toBe(false)
+    expect(await printDiff(cwd, ['--stat', 'HEAD~1', 'HEAD'], terminal, signal)).toBe(true)
+  }
+})

@@ -1,12 +1,12 @@
-import { agentTasks } from '../../operator/api/kinds.ts'
-import { isNotFound } from '../../operator/kube/errors.ts'
 import { originOf, type Connection } from '../cluster/connection.ts'
-import { readRequest, resolveName } from '../cluster/requests.ts'
+import { readSnapshot, resolveName } from '../cluster/requests.ts'
+import { taskMeant } from '../cluster/task-name.ts'
 import { CliError } from '../failure.ts'
-import { resultOf, withForge, type ResultRef } from '../forge/access.ts'
+import { endOf, resultOf, withForge, type ResultRef } from '../forge/access.ts'
 import { git, gitBytes } from '../forge/git.ts'
 import { mirrorBranch } from '../forge/mirror.ts'
 import { renderDiff } from '../show/diff.ts'
+import type { Snapshot } from '../show/snapshot.ts'
 import type { Terminal } from '../terminal.ts'
 
 export interface DiffOptions {
@@ -27,39 +27,49 @@ export async function showDiff(options: DiffOptions): Promise<void> {
   const { connection, terminal, signal } = options
   const { client, namespace } = connection
   const where = { client, namespace, signal }
-  const request = await readRequest(where, await resolveName(where, options.name))
+  const snapshot = await readSnapshot(where, await resolveName(where, options.name))
+  const { request } = snapshot
   const result = resultOf(request)
+  const task = options.task === undefined ? undefined : taskMeant(snapshot, options.task)
+  const merged = task === undefined ? undefined : mergedCommit(snapshot, task)
   const { repository, branch } = result
   const origin = await originOf(connection)
   const directory = await withForge({ connection, signal }, (remote) =>
     mirrorBranch({ remote, origin, repository, branch, signal }),
   )
   const range =
-    options.task === undefined
+    merged === undefined
       ? await requestRange(directory, result, signal)
-      : await taskRange(directory, await mergedCommit(options, options.task), signal)
-  await printDiff(directory, [...(options.stat ? ['--stat'] : []), ...range], terminal, signal)
+      : await taskRange(directory, merged, signal)
+  const args = [...(options.stat ? ['--stat'] : []), ...range]
+  if (await printDiff(directory, args, terminal, signal)) return
+  const { name } = request.metadata
+  terminal.err(
+    task === undefined ? `${endOf(request)}\n` : `the task ${task} of ${name} changed no file\n`,
+  )
+  terminal.next(`guild tree ${name}`)
 }
 
 /**
  * Prints what `git diff` says of a repository of ours. On a screen, and wherever colours are wanted, everything in the files
- * is made visible and the colours are ours; into a pipe it goes byte for byte.
+ * is made visible and the colours are ours; into a pipe it goes byte for byte. Returns false when there was nothing.
  */
 export async function printDiff(
   cwd: string,
   args: readonly string[],
   terminal: Pick<Terminal, 'out' | 'bytes' | 'screen' | 'style'>,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   // Colours come from here: among git's own, those of a file could not be told apart.
   const plain = ['--color=never', '--no-ext-diff', '--no-textconv']
   const bytes = await gitBytes(['diff', ...plain, ...args], { cwd, own: true, signal })
   const { color } = terminal.style()
   if (!terminal.screen && !color) {
     terminal.bytes(bytes)
-    return
+    return bytes.length > 0
   }
   terminal.out(renderDiff(new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes), color))
+  return bytes.length > 0
 }
 
 /** From where the work began (not from where that branch is now) to the result. */
@@ -90,20 +100,11 @@ async function taskRange(
   return [parents.split(' ')[1] ?? emptyTree, commit]
 }
 
-async function mergedCommit(options: DiffOptions, name: string): Promise<string> {
-  const { client, namespace } = options.connection
-  try {
-    const task = await client.get(agentTasks, { namespace, name, signal: options.signal })
-    const commit = task.status?.result?.merged ?? task.status?.result?.commit
-    if (commit) return commit
-    throw new CliError(`the task ${name} has brought no commit`, {
-      next: `guild tree ${task.spec.requestRef.name}`,
-    })
-  } catch (error) {
-    if (!isNotFound(error)) throw error
-    throw new CliError(`there is no AgentTask ${name} in ${namespace}`, {
-      next: `guild tree ${options.name}`,
-      cause: error,
-    })
-  }
+function mergedCommit({ request, tasks }: Snapshot, name: string): string {
+  const { result } = tasks.find(({ metadata }) => metadata.name === name)?.status ?? {}
+  const commit = result?.merged ?? result?.commit
+  if (commit) return commit
+  throw new CliError(`the task ${name} has brought no commit`, {
+    next: `guild tree ${request.metadata.name}`,
+  })
 }

@@ -1,10 +1,12 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import type { DevRequest } from '../../operator/api/devrequest.ts'
 import { originOf, type Connection } from '../cluster/connection.ts'
 import { readRequest, resolveName } from '../cluster/requests.ts'
 import { CliError, exitCodes } from '../failure.ts'
-import { resultOf, withForge, type ResultRef } from '../forge/access.ts'
+import { hasRequestSucceeded } from '../show/snapshot.ts'
+import { endOf, resultOf, withForge, type ResultRef } from '../forge/access.ts'
 import { git, type Remote } from '../forge/git.ts'
 import { fetchInto, mirrorBranch } from '../forge/mirror.ts'
 import type { Terminal } from '../terminal.ts'
@@ -26,7 +28,8 @@ export async function fetchResult(options: FetchOptions): Promise<void> {
   const { client, namespace } = connection
   const where = { client, namespace, signal }
   const name = await resolveName(where, options.name)
-  const result = resultOf(await readRequest(where, name))
+  const request = await readRequest(where, name)
+  const result = resultOf(request)
   if (options.directory === undefined) {
     await insideRepository(cwd, name, signal)
     const { repository, branch } = result
@@ -36,6 +39,7 @@ export async function fetchResult(options: FetchOptions): Promise<void> {
     )
     await fetchBranch(mirror, branch, { cwd, signal })
     terminal.out(`${result.branch}\n`)
+    warnOf(request, terminal)
     terminal.next(`git switch ${result.branch}`)
     return
   }
@@ -45,7 +49,14 @@ export async function fetchResult(options: FetchOptions): Promise<void> {
     cloneBranch(remote, result, directory, signal),
   )
   terminal.out(`${directory}\n`)
+  warnOf(request, terminal)
   terminal.next(`cd ${directory} && git log --graph --oneline`)
+}
+
+/** Says what the branch is worth, unless it holds the whole and proven work. */
+function warnOf(request: DevRequest, terminal: Pick<Terminal, 'err'>): void {
+  const isWhole = hasRequestSucceeded(request) && (request.status?.commits ?? 0) > 0
+  if (!isWhole) terminal.err(`${endOf(request)}\n`)
 }
 
 /**

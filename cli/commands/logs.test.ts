@@ -1,6 +1,10 @@
 import { Readable } from 'node:stream'
 import { expect, test } from 'vitest'
-import { eachLine } from './logs.ts'
+import { KubeError } from '../../operator/kube/errors.ts'
+import type { Connection } from '../cluster/connection.ts'
+import { examplePlan, exampleRequest } from '../show/example-objects.ts'
+import type { Terminal } from '../terminal.ts'
+import { eachLine, showLogs, type LogsOptions } from './logs.ts'
 
 test.each([1, 2, 3, 7, 1000])('lines are whole when bytes come %i at a time', async (size) => {
   const bytes = Buffer.from('{"msg":"größer"}\n\n{"msg":"✔"}\nlast')
@@ -11,3 +15,77 @@ test.each([1, 2, 3, 7, 1000])('lines are whole when bytes come %i at a time', as
   await eachLine(Readable.from(chunks), (line) => lines.push(line))
   expect(lines).toEqual(['{"msg":"größer"}', '', '{"msg":"✔"}', 'last'])
 })
+
+/** `guild logs` on a cluster with the request `hello` and a log of two lines about one of its tasks. */
+async function logs(flags: Partial<LogsOptions>) {
+  const said = { out: '', err: '' }
+  const client = {
+    get: async (_: unknown, { name }: { readonly name: string }) => {
+      if (name === 'hello') return exampleRequest({ plan: examplePlan })
+      throw new KubeError({ status: 404, reason: 'NotFound', message: 'no' })
+    },
+    list: async ({ plural }: { readonly plural: string }) => ({
+      items:
+        plural === 'pods'
+          ? [{ metadata: { name: 'operator', uid: 'u' }, status: { phase: 'Running' } }]
+          : [],
+    }),
+    rawStream: async () =>
+      Readable.from([
+        Buffer.from('{"level":30,"msg":"first","request":"hello","task":"hello-code-greet"}\n'),
+        Buffer.from('{"level":30,"msg":"second","request":"hello","task":"hello-code-greet"}\n'),
+      ]),
+  }
+  const terminal = {
+    out: (text: string) => void (said.out += text),
+    err: (text: string) => void (said.err += text),
+    next: (command: string) => void (said.err += `next: ${command}\n`),
+    screen: false,
+    style: () => ({ color: false, ascii: false }),
+  }
+  const { signal } = new AbortController()
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it answers what `guild logs` asks
+  const connection = { client, namespace: 'guildhall', flags: {} } as unknown as Connection
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it is written to, and not drawn on
+  await showLogs({ connection, terminal: terminal as unknown as Terminal, signal, ...flags })
+  return said
+}
+
+test.each([
+  [
+    'a request that is not there',
+    { name: 'nosuch' },
+    /there is no DevRequest nosuch in the namespace guildhall/,
+  ],
+  [
+    'a task that is not there',
+    { name: 'hello', task: 'nosuch' },
+    /hello has no task nosuch; it has: branch/,
+  ],
+])('%s is told, not passed over in silence', async (_, flags, want) => {
+  await expect(logs(flags)).rejects.toThrow(want)
+})
+
+test.each([
+  [
+    'a task',
+    { name: 'hello', task: 'branch' },
+    'the log of the operator has no line about the request hello and the task hello-branch\nnext: guild tree hello\n',
+  ],
+  [
+    'an agent',
+    { agent: 'coding-9' },
+    'the log of the operator has no line about the agent coding-9\nnext: guild list\n',
+  ],
+])('%s without lines is told, not passed over in silence', async (_, flags, want) => {
+  expect(await logs(flags)).toEqual({ out: '', err: want })
+})
+
+test.each(['hello-code-greet', 'code-greet', 'greet/code'])(
+  'the lines of %s are found',
+  async (task) => {
+    const { out, err } = await logs({ name: 'hello', task })
+    expect(out).toMatch(/first[^]*second/)
+    expect(err).toBe('')
+  },
+)

@@ -4,7 +4,8 @@ import { pods, type Pod } from '../../operator/kube/core.ts'
 import { pathOf } from '../../operator/kube/resource.ts'
 import type { Connection } from '../cluster/connection.ts'
 import { systemClock } from '../../operator/runtime/clock.ts'
-import { resolveName } from '../cluster/requests.ts'
+import { readRequest, readSnapshot, resolveName, type Where } from '../cluster/requests.ts'
+import { taskMeant } from '../cluster/task-name.ts'
 import { CliError } from '../failure.ts'
 import { formatLogLine, logLineFits, parseLogLine, type LogFilter } from '../show/log-line.ts'
 import { draw, span } from '../show/style.ts'
@@ -37,7 +38,11 @@ export async function showLogs(options: LogsOptions): Promise<void> {
     options.name === undefined
       ? undefined
       : await resolveName({ client, namespace, signal }, options.name)
-  const print = printer(terminal, { request, task: options.task, agent: options.agent }, options)
+  const where = { client, namespace, signal }
+  if (follow && request !== undefined) await sayWhenMissing(where, request, terminal)
+  const task = await taskOf(where, request, options.task)
+  const filter = { request, task, agent: options.agent }
+  const print = printer(terminal, filter, options)
   const reading = new Map<string, Promise<void>>()
   const heardAt = new Map<string, Date>()
   const from = sinceMs === undefined ? undefined : new Date(Date.now() - sinceMs)
@@ -54,7 +59,7 @@ export async function showLogs(options: LogsOptions): Promise<void> {
       const since = heardAt.get(key) ?? from
       const run = readPod({ connection, signal, pod, follow, since }, (line) => {
         heardAt.set(key, new Date())
-        print(line)
+        print.line(line)
       }).finally(() => reading.delete(key))
       reading.set(key, run)
       // A log that breaks off while it is followed is opened again at the next look.
@@ -62,10 +67,46 @@ export async function showLogs(options: LogsOptions): Promise<void> {
     }
     if (!follow) {
       await Promise.all(reading.values())
+      if (!print.printed()) await tellSilence(where, filter, terminal)
       return
     }
     await systemClock.sleep(lookMs, { signal })
   }
+}
+
+/** A log may be followed before its request is there, and after; somebody who mistyped its name would wait for ever. */
+async function sayWhenMissing(where: Where, request: string, terminal: Terminal): Promise<void> {
+  await readRequest(where, request).catch((error: unknown) => {
+    if (!(error instanceof CliError)) throw error
+    terminal.err(`${error.message}; lines about it are shown when they come\n`)
+  })
+}
+
+/** The task that is meant. Without a request, and of one that is gone, the log alone can tell. */
+async function taskOf(
+  where: Where,
+  request: string | undefined,
+  typed: string | undefined,
+): Promise<string | undefined> {
+  if (typed === undefined || request === undefined) return typed
+  const snapshot = await readSnapshot(where, request).catch((error: unknown) => {
+    if (error instanceof CliError) return undefined
+    throw error
+  })
+  return snapshot === undefined ? typed : taskMeant(snapshot, typed)
+}
+
+/** Nothing was printed: says whether there is nothing of that name, or only nothing in the log. Errors: `CliError`. */
+async function tellSilence(where: Where, filter: LogFilter, terminal: Terminal): Promise<void> {
+  const { request, task, agent } = filter
+  if (request !== undefined) await readRequest(where, request)
+  const about = [
+    ...(request === undefined ? [] : [`the request ${request}`]),
+    ...(task === undefined ? [] : [`the task ${task}`]),
+    ...(agent === undefined ? [] : [`the agent ${agent}`]),
+  ].join(' and ')
+  terminal.err(`the log of the operator has no line${about === '' ? '' : ` about ${about}`}\n`)
+  terminal.next(request === undefined ? 'guild list' : `guild tree ${request}`)
 }
 
 async function operatorPods(
@@ -120,18 +161,24 @@ function printer(
   terminal: Terminal,
   filter: LogFilter,
   { output }: { readonly output?: string | undefined },
-): (text: string) => void {
+): { readonly line: (text: string) => void; readonly printed: () => boolean } {
+  let printed = false
+  const out = (text: string) => {
+    printed = true
+    terminal.out(`${text}\n`)
+  }
   const filtered = Object.values(filter).some((value) => value !== undefined)
-  return (text) => {
+  const line = (text: string) => {
     const record = parseLogLine(text)
     if (record === undefined) {
       // Not ours (a stack trace): shown when everything is shown, since it belongs to no request.
-      if (!filtered && text !== '') terminal.out(`${draw([span(text)], terminal.style())}\n`)
+      if (!filtered && text !== '') out(draw([span(text)], terminal.style()))
     } else if (logLineFits(record, filter)) {
       // A log line may be longer than the screen: cutting it would hide what is looked for.
       const style = { ...terminal.style(), width: undefined }
       const json = terminal.screen ? visibleJson(text) : text
-      terminal.out(`${output === 'json' ? json : draw(formatLogLine(record), style)}\n`)
+      out(output === 'json' ? json : draw(formatLogLine(record), style))
     }
   }
+  return { line, printed: () => printed }
 }

@@ -2,6 +2,13 @@ import type { DevRequest } from '../../operator/api/devrequest.ts'
 import { labels, ports } from '../../operator/api/names.ts'
 import type { Connection } from '../cluster/connection.ts'
 import { withPortForward } from '../cluster/port-forward.ts'
+import { counted } from '../show/figures.ts'
+import {
+  hasRequestSucceeded,
+  isRequestFinished,
+  isRequestUnchecked,
+  requestStatus,
+} from '../show/snapshot.ts'
 import { CliError } from '../failure.ts'
 import type { Remote } from './git.ts'
 import { readerToken } from './token.ts'
@@ -29,12 +36,33 @@ export async function withForge<T>(
   )
 }
 
+/** What a person who takes the branch should know: whether it is the end, how it ended, and how much is on it. */
+export function endOf(request: DevRequest): string {
+  const { metadata, status } = request
+  const commits = status?.commits ?? 0
+  const branch = `the branch ${status?.branch ?? ''}`
+  const holds =
+    commits === 0
+      ? `${branch} has no commits of it`
+      : `${branch} has ${counted(commits, 'commit')} of it`
+  const word = requestStatus(request)
+  if (!isRequestFinished(request)) return `${metadata.name} is not finished (${word}): ${holds}`
+  if (hasRequestSucceeded(request)) return `${metadata.name} succeeded: ${holds}`
+  return isRequestUnchecked(request)
+    ? `${metadata.name} is Unchecked, nothing could check all of its work: ${holds}`
+    : `${metadata.name} did not succeed (${word}): ${holds}`
+}
+
 /** Where the result lies. Errors: `CliError` while there is none. */
 export function resultOf(request: DevRequest): ResultRef {
   const { repository, branch, base = '' } = request.status ?? {}
   const { name } = request.metadata
   if (!repository || !branch) {
-    throw new CliError(`${name} has no branch yet`, { next: `guild watch ${name}` })
+    throw isRequestFinished(request)
+      ? new CliError(`${name} ended without a branch (${requestStatus(request)})`, {
+          next: `guild tree ${name}`,
+        })
+      : new CliError(`${name} has no branch yet`, { next: `guild watch ${name}` })
   }
   return { repository, branch, base }
 }

@@ -41,6 +41,10 @@ export function taskLines({ request, tasks, agents }: Snapshot): readonly TaskLi
   }))
 }
 
+/** A task as it is called for people, and as `--task` takes it. */
+export const taskLabel = ({ action, unit }: TaskLine['planned']): string =>
+  unit === undefined ? action : `${unit}/${action}`
+
 /** The word of the STATUS column of a request. */
 export function requestStatus(request: DevRequest): string {
   return conditionOf(request, requestConditions.Succeeded)?.reason ?? requestReasons.Pending
