@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
+import { answerAs } from './api/words.ts'
 import {
   branchState,
   integrateResult,
@@ -57,8 +58,10 @@ export class ForgeClient {
     body: EnsureRepository,
     options: { readonly signal: AbortSignal },
   ): Promise<RepositoryState> {
-    return repositoryState.parse(
+    return answerAs(
+      repositoryState,
       await this.#call('PUT', `/api/repositories/${repository}`, body, 300_000, options.signal),
+      'the forge',
     )
   }
 
@@ -69,7 +72,11 @@ export class ForgeClient {
     options: { readonly signal: AbortSignal },
   ): Promise<BranchState> {
     const path = `/api/repositories/${repository}/branches/${encodeURIComponent(branch)}?base=${base}`
-    return branchState.parse(await this.#call('GET', path, undefined, 15_000, options.signal))
+    return answerAs(
+      branchState,
+      await this.#call('GET', path, undefined, 15_000, options.signal),
+      'the forge',
+    )
   }
 
   async tree(
@@ -78,7 +85,11 @@ export class ForgeClient {
     options: { readonly signal: AbortSignal },
   ): Promise<TreeListing> {
     const path = `/api/repositories/${repository}/tree/${commit}`
-    return treeListing.parse(await this.#call('GET', path, undefined, 15_000, options.signal))
+    return answerAs(
+      treeListing,
+      await this.#call('GET', path, undefined, 15_000, options.signal),
+      'the forge',
+    )
   }
 
   /** The text of one file; undefined when there is none. */
@@ -102,7 +113,8 @@ export class ForgeClient {
     body: Integrate,
     options: { readonly signal: AbortSignal },
   ): Promise<IntegrateResult> {
-    return integrateResult.parse(
+    return answerAs(
+      integrateResult,
       await this.#call(
         'POST',
         `/api/repositories/${repository}/integrate`,
@@ -110,6 +122,7 @@ export class ForgeClient {
         60_000,
         options.signal,
       ),
+      'the forge',
     )
   }
 

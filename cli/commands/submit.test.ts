@@ -119,3 +119,18 @@ test.each([
   await expect(made).rejects.toMatchObject({ exitCode })
   await expect(made).rejects.toThrow(message)
 })
+
+test.each(['My_Name', 'a.b', 'Größe', '-a', 'a'.repeat(64)])(
+  'the name %s is refused in words, not in a pattern',
+  async (name) => {
+    const create = () => Promise.reject(new Error('nothing is to be sent'))
+    const manifest = manifestFor('x', { name }, random)
+    const { signal } = new AbortController()
+    const made = createRequest({ client: { create }, namespace: 'n', manifest, signal })
+    await expect(made).rejects.toThrow(/^a DevRequest cannot be called .*: a name has /)
+  },
+)
+
+test.each(['', ' \n', '\t'])('a text without a word (%j) is refused', (text) => {
+  expect(() => manifestFor(text, { name: 'x' }, random)).toThrow(/^the text is empty: say what/)
+})

@@ -7,6 +7,7 @@ import { devRequestKind, type GivenPlan } from '../../operator/api/devrequest.ts
 import { visibleText } from '../../operator/api/plain-text.ts'
 import { devRequests, type KindResource } from '../../operator/api/kinds.ts'
 import { apiVersion } from '../../operator/api/names.ts'
+import { nameProblem } from '../../operator/api/schema.ts'
 import type { KubeClient } from '../../operator/kube/client.ts'
 import { isAlreadyExists, isInvalid, KubeError } from '../../operator/kube/errors.ts'
 import type { Random } from '../../operator/kube/ports.ts'
@@ -59,6 +60,14 @@ export function manifestFor(
       exitCode: exitCodes.usage,
     })
   }
+  if (text.trim() === '')
+    throw new CliError(
+      'the text is empty: say what to build or change, and how you will know it works',
+      {
+        next: 'guild submit "Write a function that …, with tests"',
+        exitCode: exitCodes.usage,
+      },
+    )
   const { ref, priority, model } = flags
   const at = ref === undefined ? {} : { ref }
   const source =
@@ -184,6 +193,13 @@ export async function createRequest(options: {
   const { client, manifest, signal, dryRun = false } = options
   const namespace = manifest.metadata.namespace ?? options.namespace
   const { name } = manifest.metadata
+  // The API server would answer with the pattern of a name.
+  const problem = nameProblem(name)
+  if (problem !== undefined)
+    throw new CliError(`a DevRequest cannot be called ${name}: ${problem}`, {
+      next: 'guild submit … --name another-name',
+      exitCode: exitCodes.usage,
+    })
   try {
     const draft = { ...manifest, metadata: { ...manifest.metadata, namespace } }
     return await client.create(asWritten, draft, { signal, dryRun, fieldManager: 'guild' })

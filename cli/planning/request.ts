@@ -64,6 +64,11 @@ function inPlainLanguage(text: string, where: string): PlanRequest {
 }
 
 function checked(name: string, raw: unknown, where: string): PlanRequest {
+  const { request = '' } = (raw ?? {}) as { readonly request?: unknown }
+  if (typeof request === 'string' && request.trim() === '')
+    throw usage(
+      `${where === '--request' ? '--request' : `spec.request of ${where}`} is empty: say what to build or change, and how you will know it works`,
+    )
   const parsed = z
     .object({ metadata, spec: devRequestSpec })
     .safeParse({ metadata: { name }, spec: raw })
@@ -73,13 +78,6 @@ function checked(name: string, raw: unknown, where: string): PlanRequest {
   }
   const { spec } = parsed.data
   // What the CRD says in rules, which zod does not evaluate.
-  if (spec.request.trim() === '') {
-    throw refused(
-      'spec.request',
-      'say what to build or change, and how you will know it works',
-      where,
-    )
-  }
   const doubled = spec.plan === undefined ? undefined : doubledName(spec.plan)
   if (doubled !== undefined) throw refused('spec.plan.units', doubled, where)
   return { name, spec }

@@ -25,7 +25,7 @@ test.each([
   [
     'a misspelt field',
     `units: [${JSON.stringify({ ...unit, don: 'x' })}]`,
-    'units.0: Unrecognized key: "don"',
+    'units.0: has the field don, which is not known',
   ],
   [
     'a path outside',

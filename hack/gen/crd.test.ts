@@ -12,6 +12,7 @@ import { type Crd, crdOf } from './crd.ts'
 import { crdProblems } from './crd-rules.ts'
 import { schemaAt } from './json-path.ts'
 import { kinds } from './outputs.ts'
+import type { SchemaNode } from './schema-node.ts'
 
 const checkedIn = await Promise.all(kinds.map(async (kind) => ({ kind, crd: await readCrd(kind) })))
 
@@ -25,6 +26,16 @@ describe.each(checkedIn)('the checked-in CRD of $kind.kind', ({ kind, crd }) => 
     expect([...crdProblems(spec, 'spec'), ...crdProblems(status, 'status')]).toEqual([])
     expect(Object.keys(spec.properties ?? {})).not.toEqual([])
     expect(Object.keys(status.properties ?? {})).not.toEqual([])
+  })
+
+  it('shows no pattern to a person who writes a spec', () => {
+    expect(patternsIn(root.properties?.['spec'] ?? {})).toEqual([])
+  })
+
+  it('spends less on its patterns than the API server allows for a rule and for a kind', () => {
+    const costs = matchCosts(root.properties?.['spec'] ?? {})
+    expect(Math.max(0, ...costs)).toBeLessThan(10_000_000 / 2)
+    expect(costs.reduce((sum, cost) => sum + cost, 0)).toBeLessThan(100_000_000 / 2)
   })
 
   it('has the names of the api', () => {
@@ -103,6 +114,32 @@ describe('crdOf', () => {
     expect(version?.schema.openAPIV3Schema['x-kubernetes-validations']).toEqual(rules)
   })
 })
+
+function childrenOf({ properties, items }: SchemaNode): readonly SchemaNode[] {
+  return [...Object.values(properties ?? {}), ...(items ? [items] : [])]
+}
+
+function patternsIn(node: SchemaNode): readonly string[] {
+  return [
+    ...(node.pattern === undefined ? [] : [node.pattern]),
+    ...childrenOf(node).flatMap(patternsIn),
+  ]
+}
+
+/**
+ * What the API server estimates for rules that match a string: by cel-go a tenth of its longest length in bytes, four for a
+ * sign, times a quarter of the pattern's, and that for each item of the lists around it.
+ */
+function matchCosts(node: SchemaNode, times = 1): readonly number[] {
+  const own = (node['x-kubernetes-validations'] ?? [])
+    .filter(({ rule }) => rule.startsWith("self.matches(r'"))
+    .map(({ rule }) => {
+      const bytes = 4 * (node.maxLength ?? Number.POSITIVE_INFINITY)
+      return times * Math.ceil((bytes + 1) * 0.1) * Math.ceil(rule.length * 0.25)
+    })
+  const inner = times * (node.items ? (node.maxItems ?? Number.POSITIVE_INFINITY) : 1)
+  return [...own, ...childrenOf(node).flatMap((child) => matchCosts(child, inner))]
+}
 
 function aKind(): KindDefinition {
   const word = z.string().max(10).meta({ description: 'A word.' })

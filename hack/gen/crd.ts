@@ -2,7 +2,7 @@ import { category, group, labels, version } from '../../operator/api/names.ts'
 import type { Column, KindDefinition } from '../../operator/api/schema.ts'
 import { schemaAt } from './json-path.ts'
 import type { SchemaNode } from './schema-node.ts'
-import { structuralSchema } from './structural.ts'
+import { patternsInWords, structuralSchema } from './structural.ts'
 
 /** Short names that neighbours in the same cluster use. */
 const takenShortNames = new Set(['ag', 'at', 'wl', 'dr', 'mc'])
@@ -91,7 +91,7 @@ function rootSchema({ kind, description, spec, status, rules }: KindDefinition):
       apiVersion: { description: `${group}/${version}.`, type: 'string' },
       kind: { description: `${kind}.`, type: 'string' },
       metadata: { type: 'object' },
-      spec: structuralSchema(spec, `${kind}.spec`),
+      spec: patternsInWords(structuralSchema(spec, `${kind}.spec`), `${kind}.spec`),
       status: structuralSchema(status, `${kind}.status`),
     },
   }

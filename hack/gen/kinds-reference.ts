@@ -95,7 +95,7 @@ function typeOf(node: SchemaNode): string {
 }
 
 function rulesSection(root: SchemaNode): string {
-  const messages = messagesOf(root)
+  const messages = [...new Set(messagesOf(root))]
   if (messages.length === 0) return ''
   return `### Refused by the API server\n\n${messages.map((text) => `* ${text}`).join('\n')}`
 }

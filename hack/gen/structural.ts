@@ -19,8 +19,9 @@
 //   z.bigint, z.date, z.set, z.map        zod throws
 import { z } from 'zod'
 import { crdProblems } from './crd-rules.ts'
-import type { SchemaNode } from './schema-node.ts'
-import { transforms } from './transforms.ts'
+import { forms } from '../../operator/api/schema.ts'
+import type { CelRule, SchemaNode } from './schema-node.ts'
+import { plainSlashes, transforms } from './transforms.ts'
 
 /** The kinds of zod schema that lose something on the way to JSON Schema. */
 const lossyTypes = new Set(['pipe', 'transform', 'custom', 'catch', 'lazy', 'promise', 'function'])
@@ -55,6 +56,47 @@ export function structuralSchema(schema: z.ZodType, where: string): SchemaNode {
     throw new Error(`${where} cannot be written as a CRD schema:\n  ${problems.join('\n  ')}`)
   }
   return structural
+}
+
+/**
+ * The same schema with rules in the place of its patterns: of a pattern the API server shows the pattern, of a rule its
+ * message. For what people write; in a status, which the operator writes, rules would only cost.
+ *
+ * @throws {Error} for a pattern that no form has words for.
+ */
+export function patternsInWords(node: SchemaNode, where: string): SchemaNode {
+  const { pattern, ...rest } = node
+  const { properties, items, additionalProperties } = node
+  const rules = node['x-kubernetes-validations'] ?? []
+  const inner: SchemaNode = {
+    ...rest,
+    ...(pattern !== undefined && {
+      'x-kubernetes-validations': [ruleOf(pattern, where), ...rules],
+    }),
+    ...(properties && {
+      properties: Object.fromEntries(
+        Object.entries(properties).map(([name, child]) => [
+          name,
+          patternsInWords(child, `${where}.${name}`),
+        ]),
+      ),
+    }),
+    ...(items && { items: patternsInWords(items, `${where}[]`) }),
+    ...(typeof additionalProperties === 'object' && {
+      additionalProperties: patternsInWords(additionalProperties, `${where}{}`),
+    }),
+  }
+  return transformed(inner)
+}
+
+function ruleOf(pattern: string, where: string): CelRule {
+  const form = forms.find((one) => plainSlashes(one.pattern.source) === pattern)
+  if (form === undefined || pattern.includes("'"))
+    throw new Error(
+      `${where} has a pattern without words; add it to forms in operator/api/schema.ts`,
+    )
+  // A raw string: in the others a backslash would have to be doubled.
+  return { rule: `self.matches(r'${pattern}')`, message: form.words }
 }
 
 /** Applies every transform to every node, children first. */

@@ -65,7 +65,7 @@ export const transforms: readonly Transform[] = [
     before: { type: 'string', pattern: '^https?:\\/\\/' },
     after: { type: 'string', pattern: '^https?://' },
     apply: (node) =>
-      node.pattern === undefined ? node : { ...node, pattern: node.pattern.replaceAll('\\/', '/') },
+      node.pattern === undefined ? node : { ...node, pattern: plainSlashes(node.pattern) },
   },
   {
     name: 'shorten object defaults',
@@ -90,6 +90,11 @@ export const transforms: readonly Transform[] = [
       Object.fromEntries(Object.entries(node).toSorted(([a], [b]) => rank(a) - rank(b))),
   },
 ]
+
+/** `\/` becomes `/`, and a backslash that is escaped before a slash stays one. */
+export function plainSlashes(pattern: string): string {
+  return pattern.replaceAll(/\\([\s\S])/g, (pair, sign) => (sign === '/' ? '/' : pair))
+}
 
 const order = [
   'description',

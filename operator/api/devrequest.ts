@@ -11,6 +11,7 @@ import {
   objectName,
   refName,
   repositoryPath,
+  sourceUrl,
   text,
   time,
   withRules,
@@ -41,15 +42,9 @@ const source = withRules(
       ).optional(),
       git: object(
         {
-          url: z
-            .string()
-            .min(8)
-            .max(500)
-            .regex(/^(https?|git):\/\/[^\s@/?#\\]+([/?][^\s#\\]*)?$/)
-            .meta({
-              description:
-                'http(s) or git URL without credentials. Only the forge fetches it; a host in a private network or in the cluster must be in forge.sources.allowedHosts of the chart.',
-            }),
+          url: sourceUrl(
+            'http(s) or git URL without credentials. Only the forge fetches it; a host in a private network or in the cluster must be in forge.sources.allowedHosts of the chart.',
+          ),
           ref: refName(
             'Branch, tag or commit to start from; the default branch when empty.',
           ).optional(),

@@ -3,6 +3,8 @@ import { auditTrail } from './audit-trail.ts'
 import {
   conditions,
   count,
+  digest,
+  endpointUrl,
   list,
   modelName,
   note,
@@ -25,7 +27,6 @@ export const providers = ['ollama', 'openai'] as const
 export const modelSources = ['pull', 'preloaded', 'blob'] as const
 
 const tier = z.enum(tiers)
-const digestPattern = /^sha256:[0-9a-f]{64}$/
 
 const bytes = (description: string) =>
   z.int().min(0).max(Number.MAX_SAFE_INTEGER).meta({ description, format: 'int64' })
@@ -50,23 +51,13 @@ const spec = withRules(
       }),
       blob: object(
         {
-          digest: z
-            .string()
-            .regex(digestPattern)
-            .max(71)
-            .meta({ description: 'SHA-256 of the file, as in sha256:<hex>.' }),
+          digest: digest('SHA-256 of the file, as in sha256:<hex>.'),
         },
         'The uploaded file of weights (GGUF).',
       ).optional(),
-      endpoint: z
-        .string()
-        .min(8)
-        .max(500)
-        .regex(/^https?:\/\/[^\s@]+$/)
-        .optional()
-        .meta({
-          description: "Base URL of its server; the operator's own Ollama when left out.",
-        }),
+      endpoint: endpointUrl(
+        "Base URL of its server; the operator's own Ollama when left out.",
+      ).optional(),
       contextTokens: count(
         1024,
         1048576,

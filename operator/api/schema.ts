@@ -1,8 +1,23 @@
 // Small builders for CRD-legal zod schemas: every string, list and map bounded, every field described.
 // What may not be used and why: the table in hack/gen/structural.ts.
 import { z } from 'zod'
+import './words.ts'
 
-const dnsLabel = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$'
+/** A pattern, and the same in words: nobody can read a pattern of a thousand signs, and few read one of thirty. */
+interface Form {
+  readonly pattern: RegExp
+  readonly words: string
+}
+
+const nameForm: Form = {
+  pattern: /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/,
+  words:
+    'a name has small letters, digits and - only, and begins and ends with a letter or a digit, as in my-shop',
+}
+const modelForm: Form = {
+  pattern: /^[A-Za-z0-9][A-Za-z0-9._:/-]*$/,
+  words: 'a model is named with letters, digits and . _ : / - only, as in qwen2.5-coder:7b',
+}
 /** What the names of files are made of, beside letters: digits of all scripts and the signs that projects use. */
 const pathSigns = String.raw`\p{M}\p{Nd}_@+,=~$()\[\]\-`
 const within = String.raw`[\p{L}${pathSigns}. ]*`
@@ -15,7 +30,7 @@ const signBut = (letters: string, more = '') =>
  * character. Letters are those of every script. `safePath` of the planner is stricter: it also refuses signs that look
  * like others.
  */
-export const pathPattern = (() => {
+export const pathPattern: RegExp = (() => {
   const segment = [
     String.raw`[\p{L}${pathSigns}]${within}`,
     String.raw`\.${signBut('gG')}${within}`,
@@ -30,9 +45,46 @@ export const pathPattern = (() => {
 export const pathRule =
   'a path has letters and digits of any script, blanks and the signs . _ - + @ , = ~ $ ( ) [ ], with / between folders, and stays inside the repository'
 /** Names in any script, without what git refuses in a name: controls, blanks, `~^:?*[\\`, and a dot or `-` at the start. */
-const branchPattern =
-  // oxlint-disable-next-line no-control-regex
-  /^[^\x00-\x20\x7f~^:?*[\\/.-][^\x00-\x20\x7f~^:?*[\\/]*(\/[^\x00-\x20\x7f~^:?*[\\/.][^\x00-\x20\x7f~^:?*[\\/]*)*$/
+const branchForm: Form = {
+  pattern:
+    // oxlint-disable-next-line no-control-regex
+    /^[^\x00-\x20\x7f~^:?*[\\/.-][^\x00-\x20\x7f~^:?*[\\/]*(\/[^\x00-\x20\x7f~^:?*[\\/.][^\x00-\x20\x7f~^:?*[\\/]*)*$/,
+  words:
+    'a branch or tag has no blanks and none of ~ ^ : ? * [ \\ in its name, no part that is empty or begins with a dot, and no - at its start, as in main or release/2.0',
+}
+const sourceForm: Form = {
+  pattern: /^(https?|git):\/\/[^\s@/?#\\]+([/?][^\s#\\]*)?$/,
+  words:
+    'a repository is fetched by http, https or git, without a name or a password, as in https://github.com/owner/name.git; ssh is not supported',
+}
+const endpointForm: Form = {
+  pattern: /^https?:\/\/[^\s@]+$/,
+  words:
+    'a model server has an address of http or https, without a name or a password, as in http://vllm.models.svc:8000',
+}
+const digestForm: Form = {
+  pattern: /^sha256:[0-9a-f]{64}$/,
+  words: 'a digest is sha256: and 64 digits from 0 to f, as sha256sum prints them',
+}
+
+/** All of them. The API server checks those of a spec by CEL rules, whose messages are these words: `hack/gen`. */
+export const forms: readonly Form[] = [
+  nameForm,
+  modelForm,
+  { pattern: pathPattern, words: pathRule },
+  branchForm,
+  sourceForm,
+  endpointForm,
+  digestForm,
+]
+const formed = (max: number, { pattern, words }: Form) =>
+  z.string().min(1).max(max).regex(pattern, words)
+
+/** What is wrong with a name of an object, in words; undefined when nothing is. */
+export function nameProblem(name: string): string | undefined {
+  if (name.length > 63) return 'a name has at most 63 characters'
+  return nameForm.pattern.test(name) ? undefined : nameForm.words
+}
 
 /** A string of 1 to `max` characters. */
 export const text = (max: number, description: string) =>
@@ -43,24 +95,26 @@ export const note = (max: number, description: string) => z.string().max(max).me
 
 /** A DNS label: the name of an object in the same namespace. */
 export const objectName = (description: string, max = 63) =>
-  z.string().min(1).max(max).regex(new RegExp(dnsLabel)).meta({ description })
+  formed(max, nameForm).meta({ description })
 
 /** A model as its server names it, e.g. `qwen2.5-coder:7b`. */
-export const modelName = (description: string) =>
-  z
-    .string()
-    .min(1)
-    .max(120)
-    .regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]*$/)
-    .meta({ description })
+export const modelName = (description: string) => formed(120, modelForm).meta({ description })
+
+/** Address of a repository that the forge may fetch. */
+export const sourceUrl = (description: string) => formed(500, sourceForm).meta({ description })
+
+/** Base address of a model server. */
+export const endpointUrl = (description: string) => formed(500, endpointForm).meta({ description })
+
+/** SHA-256 of a file, as in `sha256:…`. */
+export const digest = (description: string) => formed(71, digestForm).meta({ description })
 
 /** A git branch or tag name, as far as a pattern can tell; the forge knows the rest of git's rules. */
-export const refName = (description: string) =>
-  z.string().min(1).max(200).regex(branchPattern).meta({ description })
+export const refName = (description: string) => formed(200, branchForm).meta({ description })
 
 /** A path inside the repository, with forward slashes, neither absolute nor leaving it. */
 export const repositoryPath = (description: string) =>
-  z.string().min(1).max(200).regex(pathPattern, pathRule).meta({ description })
+  formed(200, { pattern: pathPattern, words: pathRule }).meta({ description })
 
 /** A whole number with bounds. */
 export const count = (min: number, max: number, description: string) =>

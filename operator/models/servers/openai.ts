@@ -1,5 +1,6 @@
 // Servers that speak OpenAI's API: llama.cpp's server, vLLM, LM Studio. They were started with their context and options.
 import { z } from 'zod'
+import { answerAs } from '../../api/words.ts'
 import { readChat, type Chat, type ChatPart, type ChatQuestion } from './chat.ts'
 import { BrokenAnswerError } from '../errors.ts'
 import { eventData } from './event-stream.ts'
@@ -49,7 +50,7 @@ export async function listServed(
     endpoint: baseOf(profile),
   })
   const models = z.looseObject({ data: z.array(z.looseObject({ id: z.string() })) })
-  return models.parse(await response.json()).data.map(({ id }) => id)
+  return answerAs(models, await response.json(), baseOf(profile)).data.map(({ id }) => id)
 }
 
 /** The server without the `/v1` that people write or leave out. */

@@ -1,5 +1,6 @@
 // What is asked of a model server besides answers and weights: what it holds, what it has in memory.
 import { z } from 'zod'
+import { answerAs } from '../../api/words.ts'
 import { fixedRequest, type ModelProfile } from '../profile.ts'
 import { connect, type ServerAddress } from './connection.ts'
 
@@ -36,11 +37,11 @@ export async function heldModels(
   { signal }: Asking,
 ): Promise<readonly HeldModel[]> {
   const client = await connect(server, signal)
-  return tags
-    .parse(await client.list())
-    .models.map(({ name, digest, size, remote_host: remoteHost }) => {
+  return answerAs(tags, await client.list(), server.endpoint).models.map(
+    ({ name, digest, size, remote_host: remoteHost }) => {
       return { name, digest, sizeBytes: size, remoteHost }
-    })
+    },
+  )
 }
 
 /** A model that the server has in memory. */
@@ -72,7 +73,7 @@ export async function loadedModels(
   { signal }: Asking,
 ): Promise<readonly LoadedModel[]> {
   const client = await connect(server, signal)
-  return processes.parse(await client.ps()).models.map((model) => ({
+  return answerAs(processes, await client.ps(), server.endpoint).models.map((model) => ({
     name: model.name,
     contextTokens: model.context_length,
     sizeBytes: model.size,
@@ -112,7 +113,7 @@ export async function showModel(
 ): Promise<ModelFacts> {
   const client = await connect(server, signal)
   const answer = await client.show({ model: name })
-  const { capabilities, details, model_info: info } = shown.parse(answer)
+  const { capabilities, details, model_info: info } = answerAs(shown, answer, server.endpoint)
   const architecture = z.string().safeParse(info['general.architecture']).data
   // Most keys carry the architecture's name: `qwen2.context_length`.
   const figure = (key: string) => largest(info[`${architecture}.${key}`])

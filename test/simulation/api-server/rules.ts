@@ -22,6 +22,10 @@ export interface Rule {
 }
 
 const environment = new Environment({ enableOptionalTypes: true })
+  // As the API server matches: letters of every script count as one sign.
+  .registerFunction('string.matchesRe2(string): bool', (text: string, pattern: string) =>
+    new RegExp(pattern, 'u').test(text),
+  )
   .registerVariable('self', 'dyn')
   .registerVariable('oldSelf', 'dyn')
 
@@ -166,5 +170,7 @@ const posixClasses: Readonly<Record<string, string>> = {
 }
 
 function asJavaScriptPatterns(rule: string): string {
-  return rule.replaceAll(/\[:[a-z]+:\]/g, (name) => posixClasses[name] ?? name)
+  return rule
+    .replaceAll(/\[:[a-z]+:\]/g, (name) => posixClasses[name] ?? name)
+    .replaceAll('.matches(', '.matchesRe2(')
 }
