@@ -1,7 +1,10 @@
 // Small builders for CRD-legal zod schemas: every string, list and map bounded, every field described.
 // What may not be used and why: the table in hack/gen/structural.ts.
 import { z } from 'zod'
-import './words.ts'
+import { inWords } from './words.ts'
+
+// For all of zod in this process: whatever reads what people wrote imports this file.
+z.config({ customError: inWords })
 
 /** A pattern, and the same in words: nobody can read a pattern of a thousand signs, and few read one of thirty. */
 interface Form {

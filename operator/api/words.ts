@@ -1,6 +1,6 @@
 // What is wrong with a value, in words. Zod's own ("Too small: expected string to have >=1 characters") are for
-// programmers, and much of what zod reads here was written by people. Every part that reads with zod imports
-// `schema.ts`, and so this: from then on zod says these words, unless a schema has a message of its own.
+// programmers, and much of what zod reads here was written by people. `schema.ts` has zod say
+// these words, unless a schema has a message of its own.
 import { z } from 'zod'
 
 type RawIssue = Parameters<z.core.$ZodErrorMap>[0]
@@ -88,5 +88,3 @@ export function answerAs<T>(schema: z.ZodType<T>, answer: unknown, server: strin
   if (success) return data
   throw new Error(`${server} answered with something else than expected: ${problemsOf(error)}`)
 }
-
-z.config({ customError: inWords })
