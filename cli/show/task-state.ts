@@ -1,3 +1,4 @@
+import { findingsInShort } from '../../operator/api/review.ts'
 import { isTrue } from '../../operator/api/condition-list.ts'
 import { taskConditions, taskReasons } from '../../operator/api/conditions.ts'
 import {
@@ -71,7 +72,7 @@ const details: Readonly<Record<TaskState, (task: AgentTask, line: TaskLine) => s
   waiting: (task, { planned }) => waitingText(task, planned.after),
   running: (task, { agent }) => runningText(task, agent?.status?.activity ?? ''),
   integrating: (task) => joined([resultText(task), 'merging']),
-  succeeded: resultText,
+  succeeded: (task) => joined([resultText(task), findingsInShort(task, 80)]),
   unchecked: (task) => joined([resultText(task), task.status?.result?.summary ?? '']),
   skipped: (task) => task.status?.failure?.message ?? statusWord(task),
   failed: failedText,

@@ -9,6 +9,7 @@ import {
   examplePlan,
   exampleRequest,
   exampleResult,
+  exampleTask,
   held,
   taskOf,
   tasks,
@@ -33,6 +34,10 @@ const view = (
 const busy = (activity: string) =>
   exampleAgent('testing-1', { state: 'busy', currentTask: 'hello-spec-greet', activity })
 const spec = (status: Parameters<typeof taskOf>[1]) => [taskOf(tasks.specGreet, status)]
+
+const review = (notes: string[]) => [
+  taskOf(exampleTask('review'), done('review-1', 1, 2, { notes })),
+]
 
 const steps: readonly {
   readonly step: string
@@ -150,6 +155,14 @@ const steps: readonly {
     before: view({ tasks: spec({}) }),
     after: view({ tasks: spec(done('testing-1', 1, 2)) }),
     want: ['✔ spec greet finished on testing-1'],
+  },
+  {
+    step: 'what the review found, by its count and its first sentence',
+    before: view({ tasks: spec({}) }),
+    after: view({ tasks: review(['high: a.js: a test file was deleted', 'low: b.js: // TODO']) }),
+    want: [
+      '✔ review finished on review-1: 2 findings, the first: high: a.js: a test file was deleted',
+    ],
   },
   {
     step: 'a dead letter',

@@ -1,5 +1,6 @@
 import { heldBy } from '../../operator/api/task-state.ts'
 import type { Agent } from '../../operator/api/agent.ts'
+import { findingsInShort } from '../../operator/api/review.ts'
 import { conditionOf, isTrue } from '../../operator/api/condition-list.ts'
 import type { DevRequest } from '../../operator/api/devrequest.ts'
 import { requestConditions } from '../../operator/api/conditions.ts'
@@ -163,6 +164,7 @@ function succeededText({ task }: TaskLine, toldAgent: boolean): string {
     result?.verdict === 'Done' ? '' : (result?.verdict ?? ''),
     testsOf(task),
     (result?.tries ?? 0) > 1 ? `${result?.tries} tries` : '',
+    findingsInShort(task, 120),
   ].filter(Boolean)
   const agent = toldAgent ? ` on ${assignment?.agent ?? 'an agent'}` : ''
   const where = result?.merged ? `, integrated as ${shortCommit(result.merged)}` : ''

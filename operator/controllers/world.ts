@@ -20,6 +20,8 @@ export interface Notice {
   /** What the operator was doing, one CamelCase verb. */
   readonly action: string
   readonly message: string
+  /** One of many about the object: where Events get scarce it makes room for what is told once. */
+  readonly minor?: boolean
 }
 
 /** Publishes Events; a failing one fails nothing. */

@@ -112,6 +112,18 @@ describe('an event', () => {
     expect(only()?.series?.count).toBe(50)
   })
 
+  it('of which there are many leaves room for what is told once', async () => {
+    for (let count = 0; count < 40; count += 1)
+      recorder.record({ ...draft(`task ${count}`), minor: true })
+    recorder.record(draft('it ended'))
+    await clock.advance(0)
+    const notes = [...stored.values()].map(({ note }) => note)
+    expect(notes).toHaveLength(16)
+    expect(notes).toContain('it ended')
+    expect(dropped).toBe(25)
+    expect(stored.values().next().value).not.toHaveProperty('minor')
+  })
+
   it('that repeats after six quiet minutes is a new one', async () => {
     recorder.record(draft('same'))
     await clock.advance(6 * 60_000 + 100)

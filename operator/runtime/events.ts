@@ -17,6 +17,8 @@ export interface EventDraft {
   readonly action: string
   /** A sentence; what is over 1 KiB is cut off. */
   readonly note: string
+  /** One of many about its object: it leaves `reserved` events for the others. */
+  readonly minor?: boolean | undefined
 }
 
 export interface EventRecorderOptions {
@@ -54,6 +56,8 @@ const seriesMs = 6 * 60_000
 const updateMs = 10_000
 const maxSeries = 1_000
 const burst = 25
+/** Events that one object keeps for what is told once, such as how it ended. */
+const reserved = 10
 const refillMs = 5 * 60_000
 const maxNoteBytes = 1024
 
@@ -66,7 +70,7 @@ export function referenceTo(resource: Resource, object: KubeObject): ObjectRefer
 /**
  * Writes `events.k8s.io/v1` Events in the background.
  * Guarantees: `record` returns at once and never throws; repetitions become a series; one object gets 25 events at once
- * and then one per 5 minutes; memory is bounded, of a thousand series the one that was told longest ago makes room; a failed
+ * (15 of the minor ones) and then one per 5 minutes; memory is bounded, of a thousand series the one that was told longest ago makes room; a failed
  * event is logged and forgotten.
  * Caveat: events vanish within the hour and may be dropped; the truth belongs in status. Needs `create`, `patch` on events.
  */
@@ -104,8 +108,8 @@ export class EventRecorder implements Runnable {
       this.#queue.addAfter(key, updateMs)
       return
     }
-    const { regarding } = draft
-    if (!this.#take(regarding)) {
+    const { regarding, minor = false } = draft
+    if (!this.#take(regarding, minor ? reserved : 0)) {
       onDrop?.()
       return
     }
@@ -190,18 +194,19 @@ export class EventRecorder implements Runnable {
   #event(series: Series): Omit<Event, 'apiVersion' | 'kind'> {
     const { reportingController, reportingInstance } = this.#options
     const { draft, name, namespace, firstAt, count } = series
+    const { minor: _, ...told } = draft
     return {
       metadata: { name, namespace },
       eventTime: formatMicroTime(firstAt),
       reportingController,
       reportingInstance: reportingInstance.slice(0, 128),
-      ...draft,
+      ...told,
       note: cut(draft.note),
       ...(count > 1 ? { series: seriesOf(series) } : {}),
     }
   }
 
-  #take(regarding: ObjectReference): boolean {
+  #take(regarding: ObjectReference, kept: number): boolean {
     const now = this.#options.clock.monotonic()
     const id = regarding.uid ?? `${regarding.namespace}/${regarding.name}`
     const bucket = this.#buckets.get(id) ?? { tokens: burst, at: now }
@@ -209,7 +214,7 @@ export class EventRecorder implements Runnable {
     bucket.at = now
     this.#buckets.set(id, bucket)
     if (this.#buckets.size > this.#manyBuckets) this.#forgetFullBuckets(now)
-    if (bucket.tokens < 1) return false
+    if (bucket.tokens < 1 + kept) return false
     bucket.tokens -= 1
     return true
   }

@@ -1,5 +1,5 @@
 import type { AgentTask } from '../../api/agent-task.ts'
-import { heldBy } from '../../api/task-state.ts'
+import { heldBy, requestUidOf } from '../../api/task-state.ts'
 import type { Forge } from '../../forge-client.ts'
 import type { Lines } from '../../hub/lines.ts'
 import { isNotFound } from '../../kube/errors.ts'
@@ -11,6 +11,7 @@ import { Stopwatch } from '../stopwatch.ts'
 import { byHolder, byUid, writeStatus, type World } from '../world.ts'
 import { decideTask, type Holder, type TaskObservation } from './decide.ts'
 import { mergeResult } from './merge.ts'
+import { newsForRequest } from './news.ts'
 import type { Transition } from './transitions.ts'
 
 /** A holder whose stream was closed for this long has lost its task. */
@@ -150,5 +151,9 @@ export async function writeTransition(
       action: 'Progress',
       message: transition.message,
     })
+  const request = world.requests.get(task.metadata.namespace, task.spec.requestRef.name)
+  const news = newsForRequest(written, transition)
+  if (request !== undefined && request.metadata.uid === requestUidOf(written) && news !== undefined)
+    world.events.record(request, news)
   return written
 }

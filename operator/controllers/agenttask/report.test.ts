@@ -4,7 +4,7 @@ import { heldStatus, queuedStatus, task } from '../../../test/objects.ts'
 import { VirtualClock } from '../../../test/virtual-clock.ts'
 import type { Report } from '../../api/agent-protocol.ts'
 import type { AgentTask } from '../../api/agent-task.ts'
-import { agentTasks } from '../../api/kinds.ts'
+import { agentTasks, devRequests } from '../../api/kinds.ts'
 import { Lines } from '../../hub/lines.ts'
 import { KubeError } from '../../kube/errors.ts'
 import { Outcomes } from '../agent/controller.ts'
@@ -36,6 +36,7 @@ function hub(cached: AgentTask | undefined, stored: AgentTask) {
     namespace: 'guildhall',
     clock,
     tasks: cache,
+    requests: new Cache(devRequests),
     latest: new Latest(),
     audit: calmAudit,
     events: { record: () => undefined },

@@ -20,6 +20,7 @@ import { decideRequest } from './decide.ts'
 import type { FailedPart } from './failed-part.ts'
 import type { RequestObservation } from './observation.ts'
 import type { Planning } from './planning.ts'
+import { planNews } from './plan-news.ts'
 import { stalled, StallDesk, stallPauseMs } from './stall-desk.ts'
 import { forgeStall, modelStall, sourceStall, unknownModel } from './stalls.ts'
 import { finalStatus } from './status.ts'
@@ -301,6 +302,8 @@ async function writeAndTell(
     if (isNotFound(error)) return
     throw error
   }
+  const news = planNews(request.status?.plan, status.plan)
+  if (news !== undefined) world.events.record(request, news)
   if (!moved) return
   const wrong =
     after.status === 'False' || conditionOf({ status }, requestConditions.Stalled) !== undefined

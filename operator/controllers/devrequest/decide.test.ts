@@ -358,3 +358,21 @@ test('a unit that cannot be split ends the request as it would have ended', () =
   expect(decision.kind).toBe('deliver')
   expect(finalStatus(seen(revised, { tasks })).summary).toMatch(/a failed: ChecksFailed/)
 })
+
+test.each([
+  ['nothing began', [], /^work begins: of 2 tasks those that need no other wait for an agent$/],
+  ['one runs', [task('a', {}, heldStatus('p1'))], /^1 task is worked on$/],
+  [
+    'two run',
+    [task('a', {}, heldStatus('p1')), task('b', {}, heldStatus('p2'))],
+    /^2 tasks are worked on$/,
+  ],
+  [
+    'none runs right now',
+    [task('a', {}, endedStatus(true)), task('b')],
+    /^1 of 2 tasks are done, and the next waits/,
+  ],
+])('what runs is told without the figure 0: %s', (_, tasks, want) => {
+  const { request: one } = settled(planned, { tasks })
+  expect(conditionOf(one, 'Succeeded')?.message).toMatch(want)
+})

@@ -257,7 +257,14 @@ function summary(
   if (failed !== undefined)
     return [requestReasons.Replanning, `unit ${failed.unit} failed; it is planned anew`]
   const running = seen.tasks.filter((task) => heldBy(task) !== undefined).length
-  return [requestReasons.Running, `${running} tasks are being worked on`]
+  return [requestReasons.Running, workWords(running, current.filter(isComplete).length, plan)]
+}
+
+function workWords(running: number, done: number, { tasks }: Plan): string {
+  if (running > 0) return running === 1 ? '1 task is worked on' : `${running} tasks are worked on`
+  return done === 0
+    ? `work begins: of ${tasks.length} tasks those that need no other wait for an agent`
+    : `${done} of ${tasks.length} tasks are done, and the next waits for an agent`
 }
 
 function waiting(
