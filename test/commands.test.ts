@@ -35,6 +35,7 @@ function placeless(text: string): string[] {
     .filter((command) => {
       const found = new RegExp(String.raw`^kubectl (?:-\S+ \S+ )*(?:${verbs})\b(.*)`).exec(command)
       if (found === null || place.test(command)) return false
+      if (/^\s*(?:crds?|namespaces?|ns|nodes?|clusterroles?) /.test(found[1] ?? '')) return false
       return target.test(found[1] ?? '') || /^kubectl (?:logs|exec|create token)\b/.test(command)
     })
 }
@@ -83,6 +84,7 @@ test.each([
   ['kubectl get agenttasks -o wide', true],
   ['kubectl get devrequests -A', false],
   ['kubectl get nodes', false],
+  ['kubectl delete namespace guildhall', false],
   ['kubectl explain devrequest.spec', false],
   ['kubectl apply -f examples/hello.yaml', false],
   ['kubectl get devrequests,pods', true],

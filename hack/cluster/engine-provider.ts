@@ -102,7 +102,11 @@ export function engineProvider(tool: EngineTool): ClusterProvider {
       await timed(options.log, `making a ${name} cluster`, async () => run(create, options))
     },
     async down(options) {
-      if (await exists(options)) await run(tool.remove, options)
+      if (!(await exists(options))) {
+        options.log.line(`there is no ${name} cluster named ${cluster} to remove`)
+        return
+      }
+      await run(tool.remove, options)
       options.log.line('the cluster is gone')
     },
     async status(options) {

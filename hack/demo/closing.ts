@@ -3,6 +3,7 @@ import { asTyped } from '../../cli/terminal.ts'
 import { modelLabel } from '../../cli/show/snapshot.ts'
 import type { DevRequest } from '../../operator/api/devrequest.ts'
 import { KubeError } from '../../operator/kube/errors.ts'
+import { repository } from '../images/repository.ts'
 import { DemoError } from './steps.ts'
 
 /** The last lines of a run that went well. */
@@ -24,7 +25,7 @@ export function closing(options: {
     `  kubectl -n ${namespace} get devrequests`,
     `  kubectl -n ${namespace} get agents.guildhall.dev`,
     `  kubectl -n ${namespace} logs deploy/guildhall-operator -f`,
-    `  npm run -s guild -- diff ${metadata.name}`,
+    `  npm run -s guild -- diff ${metadata.name}      (from elsewhere: npm --prefix ${repository} run -s guild -- …)`,
     '  npm run -s cluster -- down',
   ]
 }

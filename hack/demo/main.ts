@@ -37,11 +37,10 @@ const program = new Command('demo')
   )
   .option('--model <name>', 'the model; "rehearsal" answers from scripts')
   .option('--namespace <name>', 'where it is installed', 'guildhall')
-  .option(
-    '--timeout <duration>',
-    'longest time for the work itself, as in 30m',
-    milliseconds,
-    1_800_000,
+  .addOption(
+    new Option('--timeout <duration>', 'longest time for the work itself')
+      .argParser(milliseconds)
+      .default(1_800_000, '30m'),
   )
   .option('--keep', 'leave the cluster up afterwards; so it is unless told otherwise', true)
   .option('--no-keep', 'remove the cluster once all went well')

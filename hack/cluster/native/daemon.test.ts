@@ -31,8 +31,9 @@ describe('a daemon', () => {
     expect(await inspectDaemon(directory, 'sleeper')).toEqual({ state: 'stopped' })
     const pid = await startDaemon(directory, sleeper)
     expect(await inspectDaemon(directory, 'sleeper')).toMatchObject({ state: 'running', pid })
-    await stopDaemon(directory, 'sleeper')
+    expect(await stopDaemon(directory, 'sleeper')).toBe(true)
     expect(await inspectDaemon(directory, 'sleeper')).toEqual({ state: 'stopped' })
+    expect(await stopDaemon(directory, 'sleeper')).toBe(false)
   })
 
   it('is known to be dead when it was killed', async () => {

@@ -119,21 +119,28 @@ export function fingerprint({ command, configuration = '' }: Daemon): string {
 }
 
 /**
- * Ends a daemon: SIGTERM, after `grace` milliseconds SIGKILL. Does nothing when it does not run.
+ * Ends a daemon: SIGTERM, after `grace` milliseconds SIGKILL. Returns false, and does nothing, when it does not run.
  *
  * A pid that meanwhile belongs to another process is left alone.
  */
-export async function stopDaemon(directory: string, name: string, grace = 10_000): Promise<void> {
+export async function stopDaemon(
+  directory: string,
+  name: string,
+  grace = 10_000,
+): Promise<boolean> {
+  let ran = false
   const record = await readRecord(directory, name)
   if (record) {
     const running = async (): Promise<boolean> => (await startTime(record.pid)) === record.started
     const deadline = Date.now() + grace
-    if (await running()) kill(record.pid, 'SIGTERM')
+    ran = await running()
+    if (ran) kill(record.pid, 'SIGTERM')
     while ((await running()) && Date.now() < deadline) await sleep(50)
     if (await running()) kill(record.pid, 'SIGKILL')
     while (await running()) await sleep(20)
   }
   await rm(daemonFiles(directory, name).record, { force: true })
+  return ran
 }
 
 /** A daemon that does not do what it should; the message ends with the last lines of its log and where that lies. */

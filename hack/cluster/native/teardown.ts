@@ -9,6 +9,7 @@ import { killCgroup, removeCgroup } from './cgroup.ts'
 import { stopDaemon } from './daemon.ts'
 import { namespace } from './images.ts'
 import { removeNetwork } from './network.ts'
+import { laneEngineState, removeLaneEngine } from './lane-engine.ts'
 import { containerdAnswers } from './probes.ts'
 import type { StatePaths } from './settings.ts'
 import { daemonNames } from './stack.ts'
@@ -24,26 +25,78 @@ export async function tearDown(
   { log, purge }: CallOptions & { readonly purge: boolean },
 ): Promise<void> {
   const first = ['local-path', 'kube-controller-manager', 'kube-scheduler', 'kube-proxy', 'kubelet']
+  const state = stateOf(paths)
+  const isThere = state.some((path) => existsSync(path))
   // The kubelet goes before the containers, or it would start them again.
-  await Promise.all(first.map(async (name) => stopDaemon(paths.directory, name, 3_000)))
-  log.line('stopped the kubelet and the controllers')
+  const stopped = await stopAll(paths, first, 3_000)
   await killCgroup()
   await removeContainers(paths)
   const others = daemonNames.filter((name) => !first.includes(name)).toReversed()
-  await Promise.all(others.map(async (name) => stopDaemon(paths.directory, name, 1_000)))
+  stopped.push(...(await stopAll(paths, others, 1_000)))
   await killShims(paths)
-  log.line('stopped the containers, containerd and the API server')
+  if (stopped.length > 0) log.line(`stopped ${stopped.join(', ')}`)
   await unmountBelow(paths.directory)
   await removeCgroup()
   await removeNetwork(paths)
   await removeTraces(paths)
-  const state = [paths.etcd, paths.kubelet, paths.podLogs, paths.volumes, paths.containerdState]
-  const files = [...state, paths.runcRoot, paths.cniAddresses, paths.addons, paths.containerdSocket]
+  const hadState = existsSync(paths.directory)
   const gone = purge
     ? [paths.directory]
-    : [...files, `${paths.containerdSocket}.ttrpc`, join(paths.directory, 'run')]
+    : [
+        ...state,
+        paths.containerdSocket,
+        `${paths.containerdSocket}.ttrpc`,
+        join(paths.directory, 'run'),
+      ]
   for (const path of gone) await rm(path, { recursive: true, force: true })
-  log.line(`the cluster is gone${purge ? ', with its state' : '; images and logs stay'}`)
+  log.line(
+    endOf({ wasThere: isThere || stopped.length > 0, hadState, purge, directory: paths.directory }),
+  )
+  const engine = await removeLaneEngine(await laneEngineState())
+  if (engine !== undefined) log.line(engine)
+}
+
+/** What only a cluster that was started, and not removed since, has. */
+function stateOf(paths: StatePaths): readonly string[] {
+  const { etcd, kubelet, podLogs, volumes, containerdState } = paths
+  return [
+    etcd,
+    kubelet,
+    podLogs,
+    volumes,
+    containerdState,
+    paths.runcRoot,
+    paths.cniAddresses,
+    paths.addons,
+  ]
+}
+
+/** Names of those that ran. */
+async function stopAll(
+  { directory }: StatePaths,
+  names: readonly string[],
+  graceMs: number,
+): Promise<string[]> {
+  const ran = await Promise.all(names.map(async (name) => stopDaemon(directory, name, graceMs)))
+  return names.filter((_, at) => ran[at])
+}
+
+/** What came of it: a second time there is nothing to remove but what stayed. */
+export function endOf(seen: {
+  readonly wasThere: boolean
+  readonly hadState: boolean
+  readonly purge: boolean
+  readonly directory: string
+}): string {
+  const { wasThere, hadState, purge, directory } = seen
+  if (!purge)
+    return wasThere
+      ? `the cluster is gone; images, certificates and logs stay in ${directory} (npm run -s cluster -- down --purge removes them)`
+      : `there is no cluster to remove${hadState ? `; images, certificates and logs are in ${directory} (npm run -s cluster -- down --purge removes them)` : ''}`
+  if (wasThere) return `the cluster is gone, and so is ${directory}`
+  return hadState
+    ? `there was no cluster; removed what earlier ones left in ${directory}`
+    : 'there is no cluster to remove, and nothing of earlier ones'
 }
 
 /** Removes the containers from containerd, so that its next start does not find them. */
