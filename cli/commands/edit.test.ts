@@ -112,3 +112,10 @@ test('suspend and resume say what they did, and do it once', async () => {
   expect(paused.patched).toEqual([{ spec: { suspend: false } }])
   expect(paused.next).toEqual(['guild watch shop'])
 })
+
+test('a request that is not suspended is told so, in a sentence that can be true', async () => {
+  const going = desk(request('shop'))
+  await setSuspend({ ...going.options, suspend: false })
+  expect(going.out).toEqual(['shop is not suspended, so there is nothing to resume\n'])
+  expect(going.patched).toEqual([])
+})

@@ -22,7 +22,9 @@ export async function setSuspend(options: {
     })
   }
   if ((request.spec.suspend ?? false) === suspend) {
-    terminal.out(`${name} ${suspend ? 'is suspended' : 'was not suspended'} already\n`)
+    terminal.out(
+      `${name} ${suspend ? 'is suspended already' : 'is not suspended, so there is nothing to resume'}\n`,
+    )
     return
   }
   await changeSpec(where, name, { suspend })

@@ -79,7 +79,10 @@ const steps: readonly {
       ],
     }),
     after: view({ agents: [exampleAgent('testing-1', { state: 'starting' })] }),
-    want: ['agent testing-1 appeared (testing, starting)', 'agent coding-1 left after 4 tasks'],
+    want: [
+      'agent testing-1 (testing) appeared and is starting',
+      'agent coding-1 left after 4 tasks',
+    ],
   },
   {
     step: 'the start of a task',

@@ -73,12 +73,13 @@ export function agentsChanged(before: Snapshot | undefined, after: Snapshot): re
   const present = new Set(after.agents.map((agent) => agent.metadata.name))
   return [
     ...after.agents
-      .filter((agent) => !old.has(agent.metadata.name))
+      // One that ended before anybody looked is no news.
+      .filter((agent) => !old.has(agent.metadata.name) && agent.status?.state !== 'terminated')
       .map((agent) => [
         span('agent ', 'cyan'),
         name(agent.metadata.name),
         span(
-          ` ${before === undefined ? 'is there' : 'appeared'} (${agent.spec.type}, ${agent.status?.state ?? 'starting'})`,
+          ` (${agent.spec.type}) ${before === undefined ? '' : 'appeared and '}is ${agent.status?.state ?? 'starting'}`,
         ),
       ]),
     ...[...old.values()]

@@ -176,7 +176,7 @@ const untouched = {
     type,
     status: state,
     reason: taskReasons.Waiting,
-    message: 'waits for the tasks it needs, then for an agent',
+    message: 'the task waits for the tasks that it needs, then for an agent',
     lastTransitionTime: neverSet,
   })),
 }

@@ -250,7 +250,7 @@ test.each([
     'its request is suspended',
     { requests: new Map([['hello', { uid: 'uid-hello', suspended: true, maxParallel: 10 }]]) },
   ],
-  ['its request is gone', { requests: new Map() }],
+  ['the request of the task is gone', { requests: new Map() }],
   [
     'its request runs as much as it may',
     { requests: new Map([['hello', { uid: 'uid-hello', suspended: false, maxParallel: 0 }]]) },

@@ -129,7 +129,7 @@ export function schedule(input: ScheduleInput): Schedule {
       wait(task, reason)
       return 'blocked'
     }
-    if (request === undefined) return refuse('its request is gone')
+    if (request === undefined) return refuse('the request of the task is gone')
     if (request.suspended) return refuse('the request is suspended')
     if (inFlight >= request.maxParallel)
       return refuse(`the request already runs ${inFlight} tasks, its limit`)
@@ -216,7 +216,7 @@ export function schedule(input: ScheduleInput): Schedule {
   const places = placesOf(usable)
   const fronts = input.lines.map((line) => frontOf(line, 0, now, wakeAt))
   for (const { paused } of fronts)
-    if (paused !== undefined) wait(paused, 'waits before the next attempt')
+    if (paused !== undefined) wait(paused, 'the pause before the next attempt is not over')
   const open = new Set(fronts.filter(isOpen))
   while (open.size > 0) {
     let front: OpenFront | undefined

@@ -232,7 +232,10 @@ async function createPod(
     if (status !== undefined)
       await writeStatus(world, world.agents, agent, status, {
         signal,
-        act: before === reason ? undefined : { action: reason, message: 'its Pod is refused' },
+        act:
+          before === reason
+            ? undefined
+            : { action: reason, message: 'the Pod of the agent is refused' },
       })
     if (before !== reason)
       world.events.record(agent, {

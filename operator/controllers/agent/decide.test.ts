@@ -115,7 +115,7 @@ test('a change of its life is written at once and recorded', () => {
   expect(decideAgent(lost)).toMatchObject({
     kind: 'write',
     urgent: true,
-    act: { action: 'Disconnected', message: 'is idle' },
+    act: { action: 'Disconnected', message: 'the agent is idle' },
   })
 })
 

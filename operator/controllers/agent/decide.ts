@@ -97,14 +97,14 @@ export function decideAgent(seen: AgentObservation): AgentDecision {
   if (pod.state === 'ended')
     return pod.failed
       ? giveUp(seen, agentReasons.PodFailed, 'its Pod failed', pod.message)
-      : giveUp(seen, agentReasons.Draining, 'it left after its work was done')
+      : giveUp(seen, agentReasons.Draining, 'the agent left after its work was done')
   if (pod.state === 'pending') {
     const left = startMs - seen.inStateMs
     if (left <= 0)
       return giveUp(
         seen,
         pod.unschedulable ? agentReasons.PodUnschedulable : agentReasons.PodFailed,
-        `its Pod did not start within ${startMs / 1000} s`,
+        `the Pod of the agent did not start within ${startMs / 1000} s`,
         pod.trouble,
       )
     const reason: AgentReason = pod.unschedulable
@@ -119,7 +119,7 @@ export function decideAgent(seen: AgentObservation): AgentDecision {
     const left = drainMs - seen.inStateMs
     return left > 0
       ? rest(left)
-      : giveUp(seen, agentReasons.Draining, 'it was told to leave and did not')
+      : giveUp(seen, agentReasons.Draining, 'the agent was told to leave and did not')
   }
   if (line.state === 'closed') {
     if (!known || state === undefined || state === 'starting') {
@@ -131,15 +131,19 @@ export function decideAgent(seen: AgentObservation): AgentDecision {
     }
     const left = silentMs - line.forMs
     if (left <= 0)
-      return giveUp(seen, agentReasons.Disconnected, `it was silent for ${silentMs / 1000} s`)
-    const message = 'its stream to the hub is closed'
+      return giveUp(
+        seen,
+        agentReasons.Disconnected,
+        `the agent was silent for ${silentMs / 1000} s`,
+      )
+    const message = 'the stream of the agent to the hub is closed'
     return write(seen, working(seen), agentReasons.Disconnected, message, left)
   }
   return write(
     seen,
     working(seen),
     agentReasons.Connected,
-    'its stream to the hub is open',
+    'the stream of the agent to the hub is open',
     undefined,
   )
 }
@@ -311,9 +315,9 @@ function actOf(agent: Agent, state: AgentState, reason: AgentReason): Act | unde
   if (before === undefined)
     return {
       action: 'Created',
-      message: agent.metadata.annotations?.[annotations.reason] ?? 'made by a person',
+      message: agent.metadata.annotations?.[annotations.reason] ?? 'the Agent was made by a person',
     }
-  return before.reason === reason ? undefined : { action: reason, message: `is ${state}` }
+  return before.reason === reason ? undefined : { action: reason, message: `the agent is ${state}` }
 }
 
 /** Since when it is idle. Kept while it is right: a date that moves by a millisecond would be written for ever. */

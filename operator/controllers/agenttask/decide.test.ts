@@ -6,7 +6,7 @@ import type { AgentTask } from '../../api/agent-task.ts'
 import { at, heldStatus, now, queuedStatus, task } from '../../../test/objects.ts'
 import { decideTask, type TaskObservation } from './decide.ts'
 import { hasFailed, hasSucceeded, isComplete } from '../../api/task-state.ts'
-import { acceptReport, assign, attemptOver, integrated, queued } from './transitions.ts'
+import { acceptReport, assign, attemptOver, integrated, queued, skip } from './transitions.ts'
 
 const commit = 'a'.repeat(40)
 const report = (more: Partial<Report> = {}): Report => ({
@@ -279,4 +279,18 @@ test('no word of an agent gets into an audit record', () => {
     if (said === good)
       expect(JSON.stringify(integrated(merging, commit, now).act)).not.toContain(secret)
   }
+})
+
+test('what is told of a task is a sentence with a subject', () => {
+  const open = task('a')
+  const held = task('a', {}, heldStatus('p1'))
+  const end = { reason: 'TimedOut', message: 'there was no result after 30 s' } as const
+  const told = [
+    assign(open, { name: 'coding-1', podUid: 'p1' }, now),
+    skip(open, 'b', now),
+    attemptOver(held, end, now),
+  ].flatMap(({ message, act }) => [message, act?.message ?? ''])
+  expect(told.filter((text) => !/^(?:the task |attempt \d|b did not|TimedOut)/.test(text))).toEqual(
+    [],
+  )
 })

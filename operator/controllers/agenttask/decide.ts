@@ -78,7 +78,7 @@ function decideHeld(
     return write(
       attemptOver(
         task,
-        { reason: 'TimedOut', message: `no result after ${task.spec.timeoutSeconds} s` },
+        { reason: 'TimedOut', message: `there was no result after ${task.spec.timeoutSeconds} s` },
         now,
       ),
     )

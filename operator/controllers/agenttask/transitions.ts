@@ -51,8 +51,8 @@ export function assign(
   return next(task, now, {
     type: 'Normal',
     reason: taskReasons.Running,
-    message: `given to ${agent.name}, attempt ${attempt}`,
-    act: { action: 'Assigned', message: `given to ${agent.name}, attempt ${attempt}` },
+    message: `the task was given to ${agent.name}, attempt ${attempt}`,
+    act: { action: 'Assigned', message: `the task was given to ${agent.name}, attempt ${attempt}` },
     conditions: [
       [Ready, 'True', taskReasons.Queued],
       [Assigned, 'True', taskReasons.Running],
@@ -125,7 +125,7 @@ export function acceptReport(
     transition: next(task, now, {
       type: 'Normal',
       reason: taskReasons.Integrating,
-      message: `${result.summary || result.verdict}; waits to be merged`,
+      message: `${result.summary || result.verdict}; the commit waits to be merged`,
       act: {
         action: taskReasons.Integrating,
         message: `${result.verdict}, commit ${result.commit}, ${whoseAttempt(task)}`,
@@ -229,7 +229,7 @@ export function skip(task: AgentTask, because: string, now: number): Transition 
   return next(task, now, {
     type: 'Warning',
     reason: taskReasons.Skipped,
-    message: `skipped: ${because} did not succeed`,
+    message: `the task was skipped, since ${because} did not succeed`,
     act: { action: taskReasons.Skipped, message: `${because} did not succeed` },
     conditions: [
       [Ready, 'False', taskReasons.Skipped],
@@ -255,7 +255,7 @@ export function queued(task: AgentTask, position: number, reason: string, now: n
     type: 'Normal',
     reason: taskReasons.Queued,
     message: reason,
-    act: known ? undefined : { action: taskReasons.Queued, message: 'waits for an agent' },
+    act: known ? undefined : { action: taskReasons.Queued, message: 'the task waits for an agent' },
     conditions: known
       ? []
       : [

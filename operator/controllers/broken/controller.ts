@@ -58,7 +58,7 @@ export function brokenReconciler(world: World): Reconcile {
         return done
       }
       if (told.get(id) === news) return done
-      const message = `it cannot be worked on: ${broken.reason}`
+      const message = `the object cannot be worked on: ${broken.reason}`
       const advice = `${message}. Correct it, or delete it and make it anew`
       // The cache keeps nothing of it, and another leader may have said it already.
       const stored = await world.client.get(kind, { ...ref, signal })

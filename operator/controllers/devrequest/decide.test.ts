@@ -376,3 +376,11 @@ test.each([
   const { request: one } = settled(planned, { tasks })
   expect(conditionOf(one, 'Succeeded')?.message).toMatch(want)
 })
+
+test('every condition tells a sentence with a subject', () => {
+  const stages = [request('hello'), planned, settled(planned, { tasks: [task('a')] }).request]
+  const told = stages.flatMap((one) => settled(one).request.status?.conditions ?? [])
+  expect(told.length).toBeGreaterThan(15)
+  const bare = told.filter(({ message }) => !/^(?:the |work |\d+ |no approval )/.test(message))
+  expect(bare.map(({ type, message }) => `${type}: ${message}`)).toEqual([])
+})

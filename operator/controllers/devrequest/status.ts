@@ -54,8 +54,8 @@ export function statusOf(seen: RequestObservation): DevRequestStatus {
       reason: planned === undefined ? requestReasons.Pending : requestReasons.Planned,
       message:
         planned === undefined
-          ? 'not planned yet'
-          : `${planned.tasks.length} tasks, planned by a ${planned.source}`,
+          ? 'the request is not planned yet'
+          : `${planned.tasks.length} tasks are planned, by a ${planned.source}`,
     },
     authorized(request, planned),
     {
@@ -68,7 +68,7 @@ export function statusOf(seen: RequestObservation): DevRequestStatus {
       type: Delivered,
       status: 'Unknown',
       reason: requestReasons.Pending,
-      message: 'not delivered yet',
+      message: 'the branch is not delivered yet',
     },
     { type: Succeeded, status: 'Unknown', reason, message },
     { type: Finished, status: 'False', reason, message },
@@ -142,7 +142,7 @@ export function finalStatus(seen: RequestObservation): DevRequestStatus {
       type: Delivered,
       status: through ? 'True' : 'False',
       reason,
-      message: through ? `branch ${base.branch ?? ''}` : message,
+      message: through ? `the branch ${base.branch ?? ''} is final` : message,
     },
     { type: Succeeded, status: planOnly || proven ? 'True' : 'False', reason, message },
     { type: Finished, status: 'True', reason, message },
@@ -174,13 +174,13 @@ function delivered(
   const without =
     lost.length === 0 ? '' : `, without ${lost.map((task) => task.metadata.name).join(', ')}`
   if (unchecked.length === 0)
-    return `branch ${status.branch ?? ''} is ready${without}. ${finish ?? ''}`.trim()
+    return `the branch ${status.branch ?? ''} is ready${without}. ${finish ?? ''}`.trim()
   // What wrote a file says best why nothing could check it; the closing task only repeats it.
   const told = unchecked.filter(({ spec }) => spec.action === 'code' || spec.action === 'fix')
   const why = (told.length === 0 ? unchecked : told).map(
     ({ metadata, status: { result } = {} }) => `${metadata.name}: ${result?.summary ?? ''}`,
   )
-  return `branch ${status.branch ?? ''} holds the work${without}, and nothing could check all of it; look at it before you use it (guild diff). ${why.join(' ')}`.trim()
+  return `the branch ${status.branch ?? ''} holds the work${without}, and nothing could check all of it; look at it before you use it (guild diff). ${why.join(' ')}`.trim()
 }
 
 function accepted(
@@ -200,13 +200,13 @@ function accepted(
       type: Accepted,
       status: 'True',
       reason: 'Accepted',
-      message: 'its repository is there',
+      message: 'the repository of the request is there',
     }
   return {
     type: Accepted,
     status: stall === undefined ? 'Unknown' : 'False',
     reason: stall?.reason ?? requestReasons.Preparing,
-    message: stall?.message ?? 'its repository is being made',
+    message: stall?.message ?? 'the repository of the request is being made',
   }
 }
 
@@ -218,14 +218,14 @@ function authorized(request: DevRequest, planned: Plan | undefined): ConditionUp
       type,
       status: 'Unknown',
       reason: requestReasons.Pending,
-      message: 'waits for the plan',
+      message: 'work waits for the plan',
     }
   if (request.spec.suspend === true && !isTrue(request, Authorized))
     return {
       type,
       status: 'Unknown',
       reason: requestReasons.Suspended,
-      message: 'waits for spec.suspend=false; until then spec.plan can be changed',
+      message: 'work waits for spec.suspend=false; until then spec.plan can be changed',
     }
   return {
     type,
@@ -242,12 +242,12 @@ function summary(
 ): readonly [RequestReason, string] {
   if (seen.invalid !== undefined) return [requestReasons.InvalidSpec, seen.invalid]
   if (seen.stall !== undefined) return [seen.stall.reason, seen.stall.message]
-  if (!prepared) return [requestReasons.Preparing, 'its repository is being made']
+  if (!prepared) return [requestReasons.Preparing, 'the repository of the request is being made']
   if (plan === undefined)
     return [
       requestReasons.Planning,
       seen.request.spec.plan === undefined
-        ? `model ${seen.model} is asked for a plan`
+        ? `the model ${seen.model} is asked for a plan`
         : 'the plan of spec.plan is read',
     ]
   if (seen.request.spec.suspend === true)
@@ -255,7 +255,7 @@ function summary(
   const current = inPlan(seen.tasks, plan)
   const failed = current.every(isFinished) ? failedPart(plan, current) : undefined
   if (failed !== undefined)
-    return [requestReasons.Replanning, `unit ${failed.unit} failed; it is planned anew`]
+    return [requestReasons.Replanning, `the unit ${failed.unit} failed and is planned anew`]
   const running = seen.tasks.filter((task) => heldBy(task) !== undefined).length
   return [requestReasons.Running, workWords(running, current.filter(isComplete).length, plan)]
 }

@@ -269,10 +269,16 @@ async function retire(
   if (agent === undefined) return
   // The cache is current (own writes were waited for), but a task may have been given by a leader before us.
   if (claimOf(world, agent.status?.podUid) !== undefined) return
-  await writeStatus(world, world.agents, agent, draining(agent, reason, world.clock.now()), {
-    signal,
-    act: { action: agentReasons.Draining, message: `${name} ${reason}` },
-  })
+  await writeStatus(
+    world,
+    world.agents,
+    agent,
+    draining(agent, `${name} ${reason}`, world.clock.now()),
+    {
+      signal,
+      act: { action: agentReasons.Draining, message: `${name} ${reason}` },
+    },
+  )
   if (agent.status?.podUid !== undefined) lines.send(agent.status.podUid, { kind: 'drain' })
   world.events.record(agent, {
     type: 'Normal',
