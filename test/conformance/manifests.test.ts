@@ -79,7 +79,22 @@ describe('the kinds on a real API server', () => {
     [
       'a password in the address',
       { request: 'x', source: { git: { url: 'https://me:secret@example.org/x' } } },
-      'spec.source.git.url',
+      'without a name or a password',
+    ],
+    [
+      'ssh',
+      { request: 'x', source: { git: { url: 'git@example.org:a/b.git' } } },
+      'ssh is not supported',
+    ],
+    [
+      'a branch with a backslash',
+      { request: 'x', source: { git: { url: 'https://example.org/x', ref: 'a\\b' } } },
+      'a branch or tag has no blanks',
+    ],
+    [
+      'a path that leaves the repository',
+      { request: 'x', plan: { units: [{ ...aUnit('a'), files: ['../x.js'] }] } },
+      'a path has letters and digits of any script',
     ],
     [
       'two units of one name',
