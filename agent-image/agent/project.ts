@@ -2,6 +2,7 @@
 import { basename, dirname, posix } from 'node:path'
 import type { Assignment } from '../../operator/api/agent-protocol.ts'
 import { isTestPath } from '../../operator/api/test-paths.ts'
+import type { ModuleKind } from './code/module-kind.ts'
 import { pythonManifests, wordsOfManifests } from './dependencies.ts'
 
 export { isTestPath }
@@ -13,7 +14,9 @@ export interface NodePackage {
   /** Its folder; empty for the project's own. */
   readonly folder: string
   /** `type`; undefined without one, in which case Node looks at each file. */
-  readonly type: 'module' | 'commonjs' | undefined
+  readonly type: ModuleKind | undefined
+  /** `main`: the file that stands for the folder when it is required. */
+  readonly main?: string | undefined
   readonly scripts: Readonly<Record<string, string>>
   /** Names of everything it depends on. */
   readonly dependencies: readonly string[]
@@ -139,7 +142,7 @@ async function readPackages(
 
 function parseManifest(text: string | undefined): Omit<NodePackage, 'folder'> {
   const value = parseObject(text ?? '{}')
-  const { type } = value
+  const { type, main } = value
   const scripts = Object.entries(objectOf(value['scripts'])).filter(
     (entry): entry is [string, string] => typeof entry[1] === 'string',
   )
@@ -148,6 +151,7 @@ function parseManifest(text: string | undefined): Omit<NodePackage, 'folder'> {
   )
   return {
     type: type === 'module' || type === 'commonjs' ? type : undefined,
+    main: typeof main === 'string' && main !== '' ? main : undefined,
     scripts: Object.fromEntries(scripts),
     dependencies,
   }
@@ -182,19 +186,32 @@ export function codeFiles(files: readonly string[]): readonly string[] {
 /**
  * Where the spec tests of a unit go: the place of the spec that this request wrote for it before, else a test file that the
  * task names, else `test/<unit>.test.js` or `tests/test_<unit>.py` in the unit's package, each with a number when the project
- * has a file of that name. Undefined for a unit whose files no runner of ours can test.
+ * has a file of that name. `kind` is what the tests are written in, for Node; see `holdsKind`. Undefined for a unit whose
+ * files no runner of ours can test.
  */
 export function specPath(
   assignment: Pick<Assignment, 'request' | 'files' | 'specs'> & {
     readonly unit?: string | undefined
   },
   project: Pick<Project, 'language' | 'packages' | 'files'>,
+  kind: ModuleKind = 'module',
 ): string | undefined {
   const before = findSpec(assignment)
   if (before !== undefined) return before
   const named = assignment.files.find((path) => isTestPath(path) && languageOf(path) !== 'unknown')
-  const wanted = named ?? defaultSpecPath(assignment, project)
+  const wanted = named ?? defaultSpecPath(assignment, project, kind)
   return wanted === undefined ? undefined : freeName(wanted, project.files)
+}
+
+/** Whether Node takes a file of this name for what is written in `kind`. Without `type`, the text of the file decides. */
+export function holdsKind(
+  path: string,
+  kind: ModuleKind,
+  project: Pick<Project, 'packages'>,
+): boolean {
+  if (/\.m[jt]s$/.test(path)) return kind === 'module'
+  if (/\.c[jt]s$/.test(path)) return kind === 'commonjs'
+  return (packageOf(project, path)?.type ?? kind) === kind
 }
 
 /** The one file that decides about a unit: what a spec task of this request wrote for it, and nothing of that name besides. */
@@ -224,19 +241,28 @@ export function namedSpecs({
 function defaultSpecPath(
   assignment: Parameters<typeof specPath>[0],
   project: Pick<Project, 'language' | 'packages' | 'files'>,
+  kind: ModuleKind,
 ): string | undefined {
   const code = codeFiles(assignment.files)
   const first = code.find((path) => languageOf(path) !== 'unknown')
   const language = first === undefined ? 'unknown' : languageOf(first)
   const chosen = code.length === 0 ? project.language : language
   const unit = unitName(assignment)
-  if (chosen === 'python') return `tests/test_${unit.replaceAll('-', '_')}.py`
+  if (chosen === 'python')
+    return `${pythonTestFolder(project.files)}/test_${unit.replaceAll('-', '_')}.py`
   if (chosen !== 'node') return undefined
   const { folder, type } = packageOf(project, first ?? 'index.js') ?? { folder: '', type: 'module' }
-  // Specs are ES modules. Where Node would not take a plain name for one, or only by guessing, the name says so.
-  const plain = type === 'module' ? '' : 'm'
-  const ending = first !== undefined && /\.[mc]?ts$/.test(first) ? `${plain}ts` : `${plain}js`
-  return posix.join(folder, 'test', `${unit}.test.${ending}`)
+  const typed = first !== undefined && /\.[mc]?ts$/.test(first)
+  // Where Node would not take a plain name for an ES module, or only by guessing, the name says it.
+  const plain = { module: type === 'module' ? '' : 'm', commonjs: type === 'module' ? 'c' : '' }
+  return posix.join(folder, 'test', `${unit}.test.${plain[kind]}${typed ? 'ts' : 'js'}`)
+}
+
+/** The folder that the project has its Python tests in. */
+function pythonTestFolder(files: readonly string[]): string {
+  const has = (folder: string): boolean =>
+    files.some((path) => path.startsWith(`${folder}/`) && path.endsWith('.py'))
+  return has('test') && !has('tests') ? 'test' : 'tests'
 }
 
 /** `path`, or the first of `a-2.test.js`, `a-3.test.js` … (`test_a_2.py`) that no file has, in upper or lower case. */

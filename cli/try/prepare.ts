@@ -93,7 +93,11 @@ async function specsOf(
   const project = await detectProject(commit.files, commit.read)
   return tasks.flatMap(({ action, files, unit }) => {
     if (action !== 'spec') return []
-    return specPath({ request, files, specs: [], unit }, project) ?? []
+    // The name says which module system they are written in, and nobody knows that yet.
+    const places = (['module', 'commonjs'] as const).flatMap(
+      (kind) => specPath({ request, files, specs: [], unit }, project, kind) ?? [],
+    )
+    return [...new Set(places)]
   })
 }
 

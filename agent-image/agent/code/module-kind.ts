@@ -8,13 +8,14 @@ export type ModuleKind = 'module' | 'commonjs'
 /**
  * What Node takes a file for: by its ending; then by `type` of the nearest package.json; then by its text, where any
  * sign of an ES module decides. `facts` of a file that does not exist yet are undefined: then the kinds of its
- * neighbours decide by majority, and an ES module where there are none.
+ * neighbours decide by majority, and `otherwise` where there are none.
  */
 export function moduleKindOf(
   path: string,
   facts: Pick<CodeFacts, 'markers' | 'parsed'> | undefined,
   nearestType: ModuleKind | undefined,
   neighbours: readonly ModuleKind[] = [],
+  otherwise: ModuleKind = 'module',
 ): ModuleKind {
   if (/\.m[jt]s$/.test(path)) return 'module'
   if (/\.c[jt]s$/.test(path)) return 'commonjs'
@@ -24,8 +25,9 @@ export function moduleKindOf(
     // A file without any sign says nothing about what its project is written in.
     if (facts.markers.commonjs || neighbours.length === 0) return 'commonjs'
   }
+  if (neighbours.length === 0) return otherwise
   const modules = neighbours.filter((kind) => kind === 'module').length
-  return neighbours.length > 0 && modules * 2 < neighbours.length ? 'commonjs' : 'module'
+  return modules * 2 < neighbours.length ? 'commonjs' : 'module'
 }
 
 /**
@@ -55,12 +57,14 @@ const mostNeighbours = 12
 
 /**
  * What Node takes each of `wanted` for, or will take it for when it is written. `files` are all paths of the project;
- * `read` gives the text of one, or undefined. Other paths count as ES modules.
+ * `read` gives the text of one, or undefined. Where nothing says what a new file will be, it is `otherwise`. Other paths
+ * count as ES modules.
  */
 export async function moduleKinds(
   wanted: readonly string[],
   files: readonly string[],
   read: (path: string) => Promise<string | undefined>,
+  otherwise: ModuleKind = 'module',
 ): Promise<(file: string) => ModuleKind> {
   const manifests = new Map<string, string>()
   for (const path of files)
@@ -74,7 +78,7 @@ export async function moduleKinds(
     const facts = text === undefined ? undefined : readNode(file, text)
     const says = facts !== undefined && (facts.markers.esm || facts.markers.commonjs)
     const neighbours = says || nearest !== undefined ? [] : await neighboursOf(file, files, read)
-    kinds.set(file, moduleKindOf(file, facts, nearest, neighbours))
+    kinds.set(file, moduleKindOf(file, facts, nearest, neighbours, otherwise))
   }
   return (file) => kinds.get(file) ?? 'module'
 }
@@ -83,7 +87,10 @@ function isBelow(file: string, manifest: string): boolean {
   return file.startsWith(manifest.slice(0, -'package.json'.length))
 }
 
-/** Kinds of the files that are nearest to one, as far as their text says it. */
+/**
+ * Kinds of the files that are nearest to one, as far as their text says it. Tests are asked where there is no code that
+ * says it: those that were just written for a new file, for one.
+ */
 async function neighboursOf(
   file: string,
   files: readonly string[],
@@ -94,15 +101,19 @@ async function neighboursOf(
     return other.split('/').findIndex((part, index) => part !== own[index])
   }
   const others = files
-    .filter((other) => other !== file && /\.[jt]s$/.test(other) && !isTestPath(other))
+    .filter((other) => other !== file && /\.[jt]s$/.test(other))
     .filter((other) => !/(?:^|\/)(?:node_modules|dist|build)\/|\.config\.[jt]s$/.test(other))
     .toSorted((a, b) => shared(b) - shared(a))
   const kinds: ModuleKind[] = []
-  for (const other of others.slice(0, mostNeighbours)) {
-    const text = await read(other)
-    const markers = text === undefined ? undefined : readNode(other, text).markers
-    if (markers?.esm) kinds.push('module')
-    else if (markers?.commonjs) kinds.push('commonjs')
+  const ask = async (paths: readonly string[]): Promise<void> => {
+    for (const other of paths.slice(0, mostNeighbours)) {
+      const text = await read(other)
+      const markers = text === undefined ? undefined : readNode(other, text).markers
+      if (markers?.esm) kinds.push('module')
+      else if (markers?.commonjs) kinds.push('commonjs')
+    }
   }
+  await ask(others.filter((other) => !isTestPath(other)))
+  if (kinds.length === 0) await ask(others.filter((other) => isTestPath(other)))
   return kinds
 }

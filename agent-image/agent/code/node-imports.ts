@@ -2,6 +2,7 @@
 import { isBuiltin } from 'node:module'
 import type { Node } from '@babel/types'
 import type { CodeFacts, ImportedName, ImportFact } from './facts.ts'
+import { fromOwnFolder } from './folder-path.ts'
 import { importedName, keyName, loadedBy, propertyName, type Tree } from './names.ts'
 
 /** Imports in the order of the text: import statements, re-exports, `import()` and `require()`. */
@@ -47,7 +48,7 @@ export function importsOfTree(tree: Tree): readonly ImportFact[] {
         typeOnly: node.exportKind === 'type',
       })
     } else if (node.type === 'CallExpression' || node.type === 'ImportExpression') {
-      const specifier = loadedBy(node, tree.isDeclared)
+      const specifier = loadedBy(node, tree.isDeclared) ?? loadedFromFolder(tree, node)
       if (specifier === undefined) continue
       const literal = node.type === 'ImportExpression' ? node.source : node.arguments[0]
       const isRequire = node.type === 'CallExpression' && node.callee.type === 'Identifier'
@@ -87,6 +88,13 @@ export function importsOfTree(tree: Tree): readonly ImportFact[] {
   return found.map((one) => ({ ...one, builtin: isBuiltin(one.specifier) }))
 }
 
+/** The file that `require(path.join(__dirname, '../lib/slug'))` loads, as a specifier. */
+function loadedFromFolder(tree: Tree, node: Node): string | undefined {
+  if (node.type !== 'CallExpression' || node.callee.type !== 'Identifier') return undefined
+  if (node.callee.name !== 'require' || tree.isDeclared('require', node)) return undefined
+  return fromOwnFolder(tree, node.arguments[0])
+}
+
 function isUsed(tree: Tree, local: string): boolean {
   return tree
     .identifiers(local)
@@ -121,21 +129,21 @@ function namesOfCall(tree: Tree, call: Node): { names: ImportedName[]; whole: No
   }
   if (parent?.type === 'MemberExpression' && parent.object === value) {
     const imported = propertyName(parent)
-    return {
-      names:
-        imported === undefined
-          ? []
-          : [{ imported, local: '', typeOnly: false, used: true, members: [] }],
-      whole: undefined,
-    }
+    if (imported === undefined) return { names: [], whole: undefined }
+    const variable = tree.parent(parent)
+    const isNamed =
+      variable?.type === 'VariableDeclarator' &&
+      variable.init === parent &&
+      variable.id.type === 'Identifier'
+    const local = isNamed && variable.id.type === 'Identifier' ? variable.id.name : ''
+    const names = [{ imported, local, typeOnly: false, used: true, members: [] }]
+    // `const it = require('node:test').it` takes one name, as a pattern does.
+    const whole = isNamed && value === call ? declarationOf(tree, variable) : undefined
+    return { names, whole }
   }
   if (parent?.type !== 'VariableDeclarator' || parent.init !== value)
     return { names: [], whole: undefined }
-  const declaration = tree.parent(parent)
-  const whole =
-    declaration?.type === 'VariableDeclaration' && declaration.declarations.length === 1
-      ? declaration
-      : undefined
+  const whole = declarationOf(tree, parent)
   if (parent.id.type === 'Identifier') {
     const local = parent.id.name
     const members = membersOf(tree, local)
@@ -150,6 +158,14 @@ function namesOfCall(tree: Tree, call: Node): { names: ImportedName[]; whole: No
     return [{ imported, local: target.name, typeOnly: false, used: true, members: [] }]
   })
   return { names, whole: names.length === parent.id.properties.length ? whole : undefined }
+}
+
+/** The declaration of one variable and of no other. */
+function declarationOf(tree: Tree, variable: Node): Node | undefined {
+  const declaration = tree.parent(variable)
+  return declaration?.type === 'VariableDeclaration' && declaration.declarations.length === 1
+    ? declaration
+    : undefined
 }
 
 /** Names that are read from a variable: `x.name`, and `const { name } = x`. */

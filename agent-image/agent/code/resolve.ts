@@ -43,19 +43,23 @@ export function specifierFor(
   return below.replace(/(?:^|\/)__init__\.py$|\.py$/, '').replaceAll('/', '.')
 }
 
+/** `main` of each package.json that has one, by folder; the project's own folder is ''. */
+export type Mains = ReadonlyMap<string, string>
+
 /**
  * The project's file that an import leads to. `folder` says that it leads to a folder of Python modules; undefined is
- * an import that leads to no file of the project.
+ * an import that leads to no file of the project. `mains` is `main` of each package.json, by folder, for `require('..')`.
  */
 export function resolveImport(
   from: string,
   specifier: string,
   known: ReadonlySet<string>,
   how: ImportFact['how'] = 'static',
+  mains: Mains = new Map(),
 ): { readonly file: string } | { readonly folder: string } | undefined {
   return languageOf(from) === 'python'
     ? resolvePython(from, specifier, known)
-    : resolveNode(from, specifier, known, how)
+    : resolveNode(from, specifier, known, how, mains)
 }
 
 function resolveNode(
@@ -63,17 +67,33 @@ function resolveNode(
   specifier: string,
   known: ReadonlySet<string>,
   how: ImportFact['how'],
+  mains: Mains,
 ): { readonly file: string } | undefined {
   if (!/^\.{1,2}(\/|$)/.test(specifier)) return undefined
   const meant = how === 'require' ? specifier : unescaped(specifier.replace(/[?#].*$/s, ''))
   const path = posix.normalize(posix.join(dirname(from), meant))
-  // An import says the whole name; only require tries endings and index files.
-  const places =
-    how === 'require'
-      ? [path, ...['.js', '.json', '.cjs', '.ts', '/index.js'].map((ending) => `${path}${ending}`)]
-      : [path]
+  // An import says the whole name; only require tries endings and folders.
+  const places = how === 'require' ? requiredPlaces(path, mains) : [path]
   const file = places.find((place) => known.has(place))
   return file === undefined ? undefined : { file }
+}
+
+const endings = ['.js', '.json', '.node']
+
+/** Where `require` looks, in its order. What is named as a folder (`..`, `./lib/`) is none but that. */
+function requiredPlaces(path: string, mains: Mains): readonly string[] {
+  const folder = path.replace(/^\.?\/?$|\/$/, '')
+  const isFolder = folder !== path || /(?:^|\/)\.\.$/.test(path)
+  const file = (stem: string): string[] => [stem, ...endings.map((ending) => `${stem}${ending}`)]
+  const index = (place: string): string[] =>
+    endings.map((ending) => posix.join(place, `index${ending}`))
+  const main = mains.get(folder)
+  const target = main === undefined ? undefined : posix.join(folder, main).replace(/\/$/, '')
+  return [
+    ...(isFolder ? [] : file(path)),
+    ...(target === undefined ? [] : [...file(target), ...index(target)]),
+    ...index(folder),
+  ]
 }
 
 /** The path in a URL; what is no well-formed escape stays as it is, and leads nowhere then. */

@@ -3,7 +3,7 @@ import { basename } from 'node:path'
 import { cutText } from '../../../operator/api/faithful-text.ts'
 import type { Purpose } from '../../../operator/api/agent-protocol.ts'
 import type { CodeFacts } from '../code/facts.ts'
-import { moduleKinds } from '../code/module-kind.ts'
+import { type ModuleKind, moduleKinds } from '../code/module-kind.ts'
 import { factsIn } from '../code/read-code.ts'
 import { specifierFor } from '../code/resolve.ts'
 import { chooseBlock, cleanPath } from '../edit/choose-block.ts'
@@ -16,6 +16,7 @@ import { digestOf, evidenceOf, signatureOf, unusableAnswer } from '../verify/dig
 import { withSpecRules } from '../verify/judge-runs.ts'
 import { specProblems } from '../verify/spec-gate.ts'
 import { importsOf, repairImports } from '../verify/spec-imports.ts'
+import { reachedBy } from '../verify/spec-reach.ts'
 import { type Behaviour, nonsense, programStub, stubsFor } from '../verify/spec-stubs.ts'
 import { declaredTests, unreportedTests } from '../verify/spec-text.ts'
 import { type TestRun, testId, wholeFile } from '../verify/test-run.ts'
@@ -27,9 +28,12 @@ import {
   projectAt,
   unwritable,
 } from './pipeline.ts'
+import { habitOf, keptKind, mainsOf, type Place, placeFor, placesOf } from './spec-place.ts'
 
-interface SpecGoal {
-  readonly path: string
+/** What is asked for, and where. */
+interface SpecGoal extends Place {
+  /** What the project's code is written in; undefined where nothing says it. */
+  readonly habit: ModuleKind | undefined
   /** The unit's files that tests can import. */
   readonly files: readonly string[]
   readonly project: Project
@@ -37,6 +41,8 @@ interface SpecGoal {
 
 interface SpecCandidate extends TriedCandidate {
   readonly text: string | undefined
+  /** Where the text belongs, by what it is written in. */
+  readonly place: Place
   readonly problem: string
   /** The run on the tree without the code; there when the text was good enough to run. */
   readonly run: TestRun | undefined
@@ -46,7 +52,8 @@ interface SpecCandidate extends TriedCandidate {
 export const spec: Pipeline = async (context) => {
   const { assignment, activity } = context
   const project = await projectAt(context)
-  const path = specPath(assignment, project)
+  const habit = await habitOf(context, project)
+  const path = specPath(assignment, project, habit)
   const files = codeFiles(assignment.files).filter(
     (file) => path !== undefined && languageOf(file) === languageOf(path),
   )
@@ -56,7 +63,7 @@ export const spec: Pipeline = async (context) => {
       summary: 'The unit has no files that tests of ours can run; it goes without spec tests.',
       notes: [`no tests were written for ${assignment.files.join(', ') || 'this unit'}`],
     }
-  const refusal = await unwritable(context, [path])
+  const refusal = await unwritable(context, placesOf(context, project))
   if (refusal !== undefined) return refusal
   const unloadable = await whyUnloadable(context, project, files)
   if (unloadable !== undefined)
@@ -65,13 +72,16 @@ export const spec: Pipeline = async (context) => {
       summary: `${unloadable}. No test can load it, so the unit goes without spec tests.`,
       notes: [`no tests were written: ${unloadable}`],
     }
-  const goal: SpecGoal = { path, files, project }
+  const kind = keptKind(path, habit ?? 'module', project)
+  const goal: SpecGoal = { path, kind, habit, files, project }
   const tried: SpecCandidate[] = []
   for (;;) {
     const how = nextTry(assignment, tried)
     if (how === undefined) break
-    activity(`try ${how.number}: ${how.kind === 'repair' ? 'repairing' : 'writing'} ${path}`)
-    const candidate = await tryOnce(context, goal, how, tried.at(-1))
+    const repairOf = how.kind === 'repair' ? tried.at(-1) : undefined
+    const asked = repairOf?.text === undefined ? goal : { ...goal, ...repairOf.place }
+    activity(`try ${how.number}: ${how.kind === 'repair' ? 'repairing' : 'writing'} ${asked.path}`)
+    const candidate = await tryOnce(context, asked, how, repairOf)
     tried.push(candidate)
     const accepted = candidate.problem === '' && candidate.run !== undefined
     context.tried?.({ kind: how.kind, accepted, problem: candidate.problem })
@@ -79,19 +89,20 @@ export const spec: Pipeline = async (context) => {
       activity(`try ${how.number}: ${candidate.problem.split('\n')[0] ?? ''}`)
       continue
     }
-    const facts = await factsIn(context.runner, path, candidate.text, context)
-    const names = declaredTests(path, candidate.text, facts)
+    const written = candidate.place.path
+    const facts = await factsIn(context.runner, written, candidate.text, context)
+    const names = declaredTests(written, candidate.text, facts)
     const commit = await deliver(
       context,
-      new Map([[path, candidate.text]]),
+      new Map([[written, candidate.text]]),
       assignment.title,
       'Done',
     )
     return {
       verdict: 'Done',
-      summary: `Wrote ${names.length} tests in ${path}; ${candidate.run.failed.length} of them fail before the code exists, as they should.`,
+      summary: `Wrote ${names.length} tests in ${written}; ${candidate.run.failed.length} of them fail before the code exists, as they should.`,
       commit,
-      files: [path],
+      files: [written],
       evidence: [evidenceOf(candidate.run, `before the change: ${countsOf(candidate.run)}`)],
       notes: candidate.run.passed.map((id) => `passes before the code exists: ${id}`).slice(0, 5),
     }
@@ -128,18 +139,17 @@ async function tryOnce(
   context: PipelineContext,
   goal: SpecGoal,
   how: NonNullable<ReturnType<typeof nextTry>>,
-  previous: SpecCandidate | undefined,
+  repairOf: SpecCandidate | undefined,
 ): Promise<SpecCandidate> {
-  const repairOf = how.kind === 'repair' ? previous : undefined
   const purpose: Purpose = `spec.${repairOf === undefined ? 'write' : 'repair'}`
   const { assignment, model, signal } = context
   const answer = await model.ask(
     {
       verb: 'write',
       purpose,
-      system: testerRole(goal.path),
+      system: testerRole(goal.path, goal.kind === 'commonjs'),
       sections: [
-        ...opening(assignment, goal.path, purpose),
+        ...opening(assignment, goal.path, purpose, { commonjs: goal.kind === 'commonjs' }),
         section('Files under test', await filesUnderTest(context, goal)),
         ...optionalSection(
           'Other files',
@@ -163,13 +173,13 @@ async function tryOnce(
     },
     { signal },
   )
-  if (answer.kind === 'unusable') return rejected(undefined, answer.message)
+  if (answer.kind === 'unusable') return rejected(goal, undefined, answer.message)
   // The harness names the file, so whatever name a block has is fine, as long as it is not the code itself.
   const blocks = answer.result.blocks.flatMap(({ path, ...block }) =>
     goal.files.includes(cleanPath(path) ?? '') ? [] : [block],
   )
   const chosen = chooseBlock(blocks, goal.path)
-  if (chosen.kind === 'none') return rejected(undefined, chosen.why)
+  if (chosen.kind === 'none') return rejected(goal, undefined, chosen.why)
   return judge(context, goal, chosen.text)
 }
 
@@ -178,7 +188,7 @@ async function filesUnderTest(context: PipelineContext, goal: SpecGoal): Promise
   const parts: string[] = []
   for (const file of goal.files) {
     const from = specifierFor(goal.path, file, [...goal.files, ...goal.project.files])
-    const how = languageOf(file) === 'python' ? pythonImport(from) : `import { … } from '${from}'`
+    const how = languageOf(file) === 'python' ? pythonImport(from) : nodeImport(from, goal.kind)
     const text = await context.workspace.read(file, { signal: context.signal })
     const facts = await factsIn(context.runner, file, text ?? '', context)
     const symbols = text === undefined ? [] : symbolsOf(file, text, facts).slice(0, 12)
@@ -186,6 +196,10 @@ async function filesUnderTest(context: PipelineContext, goal: SpecGoal): Promise
     for (const symbol of symbols) parts.push(`  exists: ${symbol.signature}`)
   }
   return parts.join('\n')
+}
+
+function nodeImport(from: string, kind: ModuleKind): string {
+  return kind === 'commonjs' ? `const { … } = require('${from}')` : `import { … } from '${from}'`
 }
 
 /** A hyphen in a folder's name, say, leaves no way but a call. */
@@ -200,13 +214,19 @@ async function judge(
   answer: string,
 ): Promise<SpecCandidate> {
   const { assignment, runner, signal, workspace } = context
-  const { path, files } = goal
+  const { files } = goal
   const known = [...new Set([...files, ...goal.project.files])]
-  const kindOf = await moduleKinds(files, goal.project.files, (file) =>
-    workspace.read(file, { signal }),
+  const mains = mainsOf(goal.project)
+  const place = await placeFor(context, goal, answer)
+  const { path, kind } = place
+  const kindOf = await moduleKinds(
+    files,
+    goal.project.files,
+    (file) => workspace.read(file, { signal }),
+    kind,
   )
   const asked = await factsIn(runner, path, answer, { signal })
-  const text = repairImports(path, answer, files, { known, kindOf, facts: asked })
+  const text = repairImports(path, answer, files, { known, kindOf, facts: asked, kind, mains })
   const facts = text === answer ? asked : await factsIn(runner, path, text, { signal })
   const refusal = refuse({
     path,
@@ -218,26 +238,31 @@ async function judge(
     isTest: true,
     facts,
   })
-  if (refusal !== undefined) return rejected(undefined, refusal.message)
-  const problems = [...specProblems(path, text, facts)]
-  const imports = importsOf(path, text, known, facts)
-  if (!files.some((file) => imports.names.has(file) || namesFile(text, file)))
+  if (refusal !== undefined) return rejected(place, undefined, refusal.message)
+  const problems = [...specProblems(path, text, facts, kind)]
+  const imports = importsOf(path, text, known, facts, mains)
+  const reached = await reachedBy(imports.names, files, known, {
+    read: (paths) => workspace.readAll(paths, { signal }),
+    reader: runner,
+    mains,
+    signal,
+  })
+  const names = new Map([...imports.names, ...reached])
+  if (!files.some((file) => names.has(file) || namesFile(text, file)))
     problems.push(
       `The tests must import from ${files.map((file) => specifierFor(path, file, known)).join(' or ')}.`,
     )
   for (const from of imports.unknown) problems.push(`There is no file or package ${from}.`)
-  if (problems.length > 0) return rejected(text, problems.join('\n'))
-  const syntax = await runner.syntax(new Map([[path, text]]), { signal, kindOf: () => 'module' })
-  if (syntax !== undefined) return rejected(text, `Syntax error:\n${syntax.message}`)
+  if (problems.length > 0) return rejected(place, text, problems.join('\n'))
+  const syntax = await runner.syntax(new Map([[path, text]]), { signal, kindOf: () => kind })
+  if (syntax !== undefined) return rejected(place, text, `Syntax error:\n${syntax.message}`)
 
   const before = new Map<string, string>()
-  for (const file of imports.names.keys()) {
+  for (const file of names.keys()) {
     const existing = await workspace.read(file, { signal })
     if (existing !== undefined) before.set(file, existing)
   }
-  const programs = files.filter(
-    (file) => !imports.names.has(file) && !goal.project.files.includes(file),
-  )
+  const programs = files.filter((file) => !names.has(file) && !goal.project.files.includes(file))
   // A stub that throws hides what is wrong behind the call, one that returns hides tests of errors, and what is true of
   // nonsense is true of wrong code.
   const specs = new Map([[path, declaredTests(path, text, facts)]])
@@ -245,14 +270,14 @@ async function judge(
   const existing = await runner.read(before, { signal })
   for (const behaviour of ['returns', 'throws', 'nonsense'] as const) {
     const changes = new Map([
-      ...stubsFor(imports.names, before, behaviour, { kindOf, facts: existing }),
+      ...stubsFor(names, before, behaviour, { kindOf, facts: existing }),
       ...programs.map((file): [string, string] => [file, programStub(file, behaviour)]),
       [path, text],
     ])
     const run = await runner.test([path], changes, { signal, project: goal.project })
     runs.push(run)
-    const wrong = await runProblem(context, goal, text, run, { facts, behaviour })
-    if (wrong !== undefined) return { ...rejected(text, wrong), run }
+    const wrong = await runProblem(context, path, text, run, { facts, behaviour })
+    if (wrong !== undefined) return { ...rejected(place, text, wrong), run }
   }
   const isNew = files.every((file) => !goal.project.files.includes(file))
   const idle = worthlessTests(
@@ -260,7 +285,7 @@ async function judge(
     runs,
     isNew,
   )
-  return { ...rejected(text, idle ?? ''), run: runs[0] }
+  return { ...rejected(place, text, idle ?? ''), run: runs[0] }
 }
 
 /**
@@ -286,7 +311,7 @@ function worthlessTests(
 /** Why a spec that was run where the code does not exist is no good. */
 async function runProblem(
   context: PipelineContext,
-  { path }: SpecGoal,
+  path: string,
   text: string,
   run: TestRun,
   { facts, behaviour }: { readonly facts: CodeFacts | undefined; readonly behaviour: Behaviour },
@@ -332,8 +357,9 @@ function namesOf(ids: readonly string[]): string {
   return ids.map((id) => id.slice(id.indexOf(' > ') + 3)).join(', ')
 }
 
-function rejected(text: string | undefined, problem: string): SpecCandidate {
+function rejected(place: Place, text: string | undefined, problem: string): SpecCandidate {
   return {
+    place,
     text,
     problem,
     run: undefined,

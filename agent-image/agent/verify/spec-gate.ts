@@ -1,5 +1,6 @@
 // What a generated spec must not be, seen from its code before it runs. Each refusal is a sentence for the model.
 import type { CodeFacts, Concern, ConcernKind } from '../code/facts.ts'
+import type { ModuleKind } from '../code/module-kind.ts'
 import { factsOf } from '../code/read-code.ts'
 
 /** More tests than this are more than anybody reads, and more than one request asks for. */
@@ -49,12 +50,13 @@ const pythonSentences: Sentences = {
 
 /**
  * What is wrong with a spec; empty when nothing is. `facts` are those of the text; a Python file needs them, and is
- * refused without.
+ * refused without. `kind` is what Node takes the file for; `require` is no concern in CommonJS.
  */
 export function specProblems(
   path: string,
   text: string,
   facts: CodeFacts = factsOf(path, text),
+  kind: ModuleKind = 'module',
 ): readonly string[] {
   const { parsed, tests } = facts
   const python = facts.language === 'python'
@@ -81,10 +83,10 @@ export function specProblems(
         .map((test) => test.name ?? `the test in line ${test.line}`)
         .join(', ')}.`,
     )
-  return [
-    ...problems,
-    ...concernSentences(facts.concerns, python ? pythonSentences : nodeSentences),
-  ]
+  const concerns = facts.concerns.filter(
+    (concern) => concern.kind !== 'require' || kind === 'module',
+  )
+  return [...problems, ...concernSentences(concerns, python ? pythonSentences : nodeSentences)]
 }
 
 /** One sentence for each kind, with the first places. */

@@ -35,6 +35,8 @@ export function stubsFor(
     return options.facts?.get(file) ?? (text === undefined ? undefined : factsOf(file, text))
   }
   for (const [file, imported] of names) {
+    // Data has no names of its own that could be missing.
+    if (languageOf(file) === 'unknown') continue
     const text = before.get(file) ?? ''
     const facts = factsAt(file)
     const python = languageOf(file) === 'python'

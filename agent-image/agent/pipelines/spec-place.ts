@@ -1,0 +1,83 @@
+// Where tests go, and in which module system of Node: what the project is written in, and what the answer is.
+import type { ImportFact } from '../code/facts.ts'
+import { type ModuleKind, moduleKinds } from '../code/module-kind.ts'
+import { factsIn } from '../code/read-code.ts'
+import type { Mains } from '../code/resolve.ts'
+import { codeFiles, holdsKind, languageOf, type Project, specPath } from '../project.ts'
+import type { PipelineContext } from './pipeline.ts'
+
+/** A test file, and what Node takes it for. */
+export interface Place {
+  readonly path: string
+  readonly kind: ModuleKind
+}
+
+/** What the tests of the unit would be written in by the habit of the project's code; undefined where nothing says it. */
+export async function habitOf(
+  { assignment, workspace, signal }: PipelineContext,
+  project: Project,
+): Promise<ModuleKind | undefined> {
+  const [first] = codeFiles(assignment.files).filter((file) => languageOf(file) === 'node')
+  if (first === undefined || !/\.c?js$/.test(first)) return 'module'
+  const plain = specPath({ ...assignment, specs: [] }, project)?.replace(/\.mjs$/, '.js') ?? first
+  const read = (path: string): Promise<string | undefined> => workspace.read(path, { signal })
+  const [kind, other] = await Promise.all(
+    (['module', 'commonjs'] as const).map(async (otherwise) => {
+      const kindOf = await moduleKinds([plain], project.files, read, otherwise)
+      return kindOf(plain)
+    }),
+  )
+  return kind === other ? kind : undefined
+}
+
+/** The kind that a file of this name can hold: the wanted one, if it can. */
+export function keptKind(path: string, wanted: ModuleKind, project: Project): ModuleKind {
+  if (languageOf(path) !== 'node' || holdsKind(path, wanted, project)) return wanted
+  return wanted === 'module' ? 'commonjs' : 'module'
+}
+
+/** Every place that the tests may be written to. */
+export function placesOf({ assignment }: PipelineContext, project: Project): readonly string[] {
+  const places = (['module', 'commonjs'] as const).map((kind) =>
+    specPath(assignment, project, kind),
+  )
+  return [...new Set(places.filter((path) => path !== undefined))]
+}
+
+/**
+ * The name that fits an answer, and what Node takes the file for then. An answer in CommonJS stays so where it can: always
+ * in a project that is not written in ES modules, and elsewhere when not all that it requires can be imported instead.
+ */
+export async function placeFor(
+  { assignment, runner, signal }: PipelineContext,
+  goal: Place & { readonly habit: ModuleKind | undefined; readonly project: Project },
+  answer: string,
+): Promise<Place> {
+  if (languageOf(goal.path) !== 'node') return { path: goal.path, kind: goal.kind }
+  // Under a name that says nothing about modules, so that the text alone says it.
+  const plain = goal.path.replace(/\.[cm]([jt]s)$/, '.$1')
+  const { markers, imports } = await factsIn(runner, plain, answer, { signal })
+  const isCommonjs = markers.commonjs && !markers.esm
+  const stays = goal.habit !== 'module' || imports.some((one) => isKept(one))
+  const wanted: ModuleKind = isCommonjs
+    ? stays
+      ? 'commonjs'
+      : 'module'
+    : markers.esm
+      ? 'module'
+      : goal.kind
+  if (wanted === goal.kind) return { path: goal.path, kind: goal.kind }
+  const path = specPath(assignment, goal.project, wanted) ?? goal.path
+  return { path, kind: keptKind(path, wanted, goal.project) }
+}
+
+/** Something required that no import statement can take the place of. */
+function isKept({ how, statement }: ImportFact): boolean {
+  return how === 'require' && !statement
+}
+
+export function mainsOf({ packages }: Project): Mains {
+  return new Map(
+    packages.flatMap(({ folder, main }) => (main === undefined ? [] : [[folder, main]])),
+  )
+}

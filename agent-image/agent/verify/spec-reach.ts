@@ -1,0 +1,48 @@
+// Files of the unit that a spec reaches through files that are there: an index, or the program around them.
+import { type CodeReader } from '../code/read-code.ts'
+import type { Mains } from '../code/resolve.ts'
+import { type ImportedNames, importsOf } from './spec-imports.ts'
+
+/** Most files that are read on the way. */
+const mostFiles = 60
+
+/**
+ * What the files in between take from those of `wanted` that the spec does not import itself, by file; only files that
+ * the spec's imports lead to are in it. `read` gives the texts of those files that are there.
+ */
+export async function reachedBy(
+  imported: ImportedNames,
+  wanted: readonly string[],
+  known: readonly string[],
+  {
+    read,
+    reader,
+    mains,
+    signal,
+  }: {
+    readonly read: (paths: readonly string[]) => Promise<ReadonlyMap<string, string>>
+    readonly reader: CodeReader
+    readonly mains: Mains
+    readonly signal: AbortSignal
+  },
+): Promise<ImportedNames> {
+  const reached = new Map<string, ReadonlySet<string>>()
+  const asked = new Set<string>()
+  let next = wanted.every((file) => imported.has(file)) ? [] : [...imported.keys()]
+  while (next.length > 0 && asked.size < mostFiles) {
+    for (const path of next) asked.add(path)
+    const texts = await read(next)
+    const facts = await reader.read(texts, { signal })
+    next = []
+    for (const [path, text] of texts) {
+      const own = facts.get(path)
+      if (own?.parsed.kind !== 'fine') continue
+      for (const [file, names] of importsOf(path, text, known, own, mains).names) {
+        if (wanted.includes(file) && !imported.has(file))
+          reached.set(file, new Set([...(reached.get(file) ?? []), ...names]))
+        if (!asked.has(file) && !next.includes(file)) next.push(file)
+      }
+    }
+  }
+  return reached
+}
