@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { codeFiles, detectProject, findSpec, packageOf, specPath } from './project.ts'
+import { codeFiles, detectProject, findSpec, holdsKind, packageOf, specPath } from './project.ts'
 
 const detect = (files: Record<string, string>) =>
   detectProject(Object.keys(files), (paths) =>
@@ -119,6 +119,53 @@ describe('the place of a spec', () => {
     ],
   ])('for %s', async (_what, files, tree, want) => {
     const assignment = { files: [...files], unit: 'user-api', request: 'r', specs: [] }
+    expect(specPath(assignment, await detect(tree))).toBe(want)
+  })
+
+  it.each<[string, readonly string[], Record<string, string>, string]>([
+    ['no word about modules', ['a.js'], { 'package.json': '{}' }, 'test/u.test.js'],
+    ['"commonjs"', ['a.js'], { 'package.json': '{"type":"commonjs"}' }, 'test/u.test.js'],
+    ['"module"', ['a.cjs'], { 'package.json': module }, 'test/u.test.cjs'],
+    [
+      'a test of that name',
+      ['a.js'],
+      { 'package.json': '{}', 'test/U.test.js': '' },
+      'test/u-2.test.js',
+    ],
+    ['a test file that is named', ['a.js', 'spec/a.js'], { 'package.json': '{}' }, 'spec/a.js'],
+    [
+      'a package within',
+      ['p/a.js'],
+      { 'package.json': module, 'p/package.json': '{}' },
+      'p/test/u.test.js',
+    ],
+  ])('for tests in CommonJS: %s', async (_what, files, tree, want) => {
+    const assignment = { files: [...files], unit: 'u', request: 'r', specs: [] }
+    const project = await detect(tree)
+    expect(specPath(assignment, project, 'commonjs')).toBe(want)
+    expect(holdsKind(want, 'commonjs', project)).toBe(true)
+  })
+
+  it.each<[string, 'module' | 'commonjs', string, boolean]>([
+    ['a.test.mjs', 'commonjs', '{}', false],
+    ['a.test.cjs', 'module', '{}', false],
+    ['a.test.js', 'commonjs', module, false],
+    ['a.test.js', 'module', '{"type":"commonjs"}', false],
+    ['a.test.js', 'module', '{}', true],
+    ['a.test.cts', 'commonjs', module, true],
+  ])('%s holds %s beside %s: %s', async (path, kind, manifest, want) => {
+    expect(holdsKind(path, kind, await detect({ 'package.json': manifest }))).toBe(want)
+  })
+
+  it.each<[string, readonly string[], string]>([
+    ['test/', ['a.py', 'test/test_b.py'], 'test/test_u.py'],
+    ['test/ that is a package', ['a.py', 'test/__init__.py'], 'test/test_u.py'],
+    ['tests/ and test/', ['a.py', 'test/test_b.py', 'tests/test_c.py'], 'tests/test_u.py'],
+    ['a test/ of other things', ['a.py', 'test/data.json'], 'tests/test_u.py'],
+    ['a test/ further below', ['a.py', 'pkg/test/test_b.py'], 'tests/test_u.py'],
+  ])('in Python is beside the tests that are there: %s', async (_what, paths, want) => {
+    const tree = Object.fromEntries([...paths, 'pyproject.toml'].map((path) => [path, '']))
+    const assignment = { files: ['a.py'], unit: 'u', request: 'r', specs: [] }
     expect(specPath(assignment, await detect(tree))).toBe(want)
   })
 

@@ -219,13 +219,15 @@ async function judge(
   const mains = mainsOf(goal.project)
   const place = await placeFor(context, goal, answer)
   const { path, kind } = place
-  const kindOf = await moduleKinds(
-    files,
-    goal.project.files,
-    (file) => workspace.read(file, { signal }),
-    kind,
-  )
+  const kindsOf = (more: Iterable<string>): ReturnType<typeof moduleKinds> =>
+    moduleKinds(
+      [...new Set([...files, ...more])],
+      goal.project.files,
+      (file) => workspace.read(file, { signal }),
+      kind,
+    )
   const asked = await factsIn(runner, path, answer, { signal })
+  const kindOf = await kindsOf(importsOf(path, answer, known, asked, mains).names.keys())
   const text = repairImports(path, answer, files, { known, kindOf, facts: asked, kind, mains })
   const facts = text === answer ? asked : await factsIn(runner, path, text, { signal })
   const refusal = refuse({
@@ -268,9 +270,10 @@ async function judge(
   const specs = new Map([[path, declaredTests(path, text, facts)]])
   const runs: TestRun[] = []
   const existing = await runner.read(before, { signal })
+  const stubKind = await kindsOf(names.keys())
   for (const behaviour of ['returns', 'throws', 'nonsense'] as const) {
     const changes = new Map([
-      ...stubsFor(names, before, behaviour, { kindOf, facts: existing }),
+      ...stubsFor(names, before, behaviour, { kindOf: stubKind, facts: existing }),
       ...programs.map((file): [string, string] => [file, programStub(file, behaviour)]),
       [path, text],
     ])
