@@ -3,6 +3,7 @@
 import ast
 import re
 
+from code_reach import Reach, reach_concern
 from code_tests import FUNCTIONS, Classes, asserts, called, is_assertion, is_skipped, own_nodes, raises_skip
 from code_text import Names, Source, dotted, is_main_guard
 
@@ -36,6 +37,7 @@ RAISES = {"assertRaises": 1, "assertWarns": 1, "assertRaisesRegex": 2, "assertWa
 
 def concerns_of(source: Source, tree: ast.Module, asserting: set) -> list:
     names = Names(tree)
+    reach = Reach(tree, names)
     found = []
 
     def report(kind: str, node) -> None:
@@ -74,8 +76,9 @@ def concerns_of(source: Source, tree: ast.Module, asserting: set) -> list:
             report("swallowed", node)
         if is_trivial(node):
             report("trivial", node)
-        if reaches_behind(node, names):
-            report("builtins", node)
+        reached = reach_concern(node, names, reach)
+        if reached:
+            report(reached, node)
     never_run(tree, names, report)
     return sorted(found, key=lambda one: one["line"])
 
@@ -322,43 +325,6 @@ def same(left, right) -> bool:
     if not all(isinstance(one, PLAIN) for one in ast.walk(left)):
         return False
     return ast.dump(left) == ast.dump(right)
-
-
-def reaches_behind(node, names: Names) -> bool:
-    """Changing the test framework itself, by which code can change how it is judged."""
-    targets = node.targets if isinstance(node, ast.Assign) else []
-    for target in targets:
-        if isinstance(target, ast.Attribute) and names.meaning(target).startswith(("unittest.", "builtins.", "sys.modules")):
-            return True
-    if asks_for_tests(node, names):
-        return True
-    return isinstance(node, ast.Call) and names.meaning(node.func) in ("gc.get_referrers", "sys._getframe", "sys.settrace")
-
-
-RUNNERS = {"unittest", "pytest", "_pytest", "doctest", "nose"}
-RUNNER_VARIABLES = {"PYTEST_CURRENT_TEST", "PYTEST_VERSION", "NODE_TEST_CONTEXT"}
-
-
-def asks_for_tests(node, names: Names) -> bool:
-    """Looking whether a test runner is there: what is asked for has to hold when nobody tests."""
-    if isinstance(node, ast.Compare):
-        return any(
-            isinstance(sign, (ast.In, ast.NotIn))
-            and (
-                (text_of(left) in RUNNERS and names.meaning(right) == "sys.modules")
-                or (text_of(left) in RUNNER_VARIABLES and names.meaning(right) == "os.environ")
-            )
-            for left, sign, right in zip([node.left, *node.comparators], node.ops, node.comparators)
-        )
-    if isinstance(node, ast.Subscript):
-        key, owner = text_of(node.slice), names.meaning(node.value)
-        return (key in RUNNERS and owner == "sys.modules") or (key in RUNNER_VARIABLES and owner == "os.environ")
-    if isinstance(node, ast.Call) and node.args:
-        key, asked = text_of(node.args[0]), names.meaning(node.func)
-        return (key in RUNNERS and asked == "sys.modules.get") or (
-            key in RUNNER_VARIABLES and asked in ("os.environ.get", "os.getenv")
-        )
-    return False
 
 
 def is_plain(node: ast.ClassDef) -> bool:

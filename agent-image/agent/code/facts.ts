@@ -90,8 +90,14 @@ export const concernKinds = [
   'never-run',
   /** `assertRaises` without anything that could raise. */
   'bare-raises',
+  /** A comparison whose result nobody looks at. */
+  'unasserted',
+  /** A test that can only fail by `fail` or an error of its own, so that right code never meets an assertion. */
+  'only-fails',
   /** Reaches behind what the runtime offers. */
   'builtins',
+  /** Opens, lists or loads tests. Tests may, and code must not. */
+  'reads-tests',
 ] as const
 export type ConcernKind = (typeof concernKinds)[number]
 

@@ -1,7 +1,8 @@
 // What a JavaScript test may not lean on: chance, the clock, the network, processes, files, other frameworks, skips.
 import type { CallExpression, Node, NewExpression } from '@babel/types'
 import type { Concern, ConcernKind } from './facts.ts'
-import { literalText, propertyName, type Meaning, type Tree, unwrap } from './names.ts'
+import { literalText, type Meaning, type Tree, unwrap } from './names.ts'
+import { calleePath, reachesBehind, readsTests } from './node-reach.ts'
 import type { TestTree } from './node-tests.ts'
 
 /** Concerns in the order of the text. */
@@ -33,17 +34,12 @@ export function useConcerns(tree: Tree, tests: TestTree): readonly Concern[] {
       const context = tests.contextPath(tree.meaning(node.callee))
       if (context !== undefined && /^(skip|todo)$/.test(context[0] ?? '')) report('skip', node)
     }
-    const builtin = builtinConcern(tree, node)
-    if (builtin) report('builtins', node)
+    if (reachesBehind(tree, node)) report('builtins', node)
+    else if (readsTests(tree, node)) report('reads-tests', node)
   }
   for (const call of tests.calls.values())
     if (call.skip || call.todo || call.only) report('skip', call.node)
   return found.toSorted((a, b) => a.line - b.line)
-}
-
-function calleePath(tree: Tree, node: CallExpression | NewExpression): string {
-  const meaning = tree.meaning(node.callee)
-  return meaning.kind === 'function' ? '' : meaning.path.join('.')
 }
 
 function moduleConcern(specifier: string): ConcernKind | undefined {
@@ -264,92 +260,3 @@ function isPlain(node: Node, depth = 0): boolean {
     )
   return false
 }
-
-/** Reaching behind what the runtime offers, by which code can change how it is judged. */
-function builtinConcern(tree: Tree, node: Node): boolean {
-  if (asksForTests(tree, node) || changesAssert(tree, node)) return true
-  if (node.type !== 'MemberExpression' && node.type !== 'Identifier') return false
-  const name = node.type === 'MemberExpression' ? propertyName(node) : node.name
-  if (
-    !/^(reallyExit|binding|_linkedBinding|syncBuiltinESMExports|registerHooks|register)$/.test(
-      name ?? '',
-    )
-  )
-    return false
-  const meaning = tree.meaning(node)
-  if (meaning.kind === 'global')
-    return /^process\.(reallyExit|binding|_linkedBinding)$/.test(meaning.path.join('.'))
-  if (meaning.kind !== 'module') return false
-  if (meaning.source === 'process')
-    return /^(reallyExit|binding|_linkedBinding)$/.test(meaning.path[0] ?? '')
-  return (
-    meaning.source === 'module' &&
-    /^(syncBuiltinESMExports|registerHooks|register)$/.test(meaning.path[0] ?? '')
-  )
-}
-
-/** Putting something else in the place of an assertion. */
-function changesAssert(tree: Tree, node: Node): boolean {
-  const target =
-    node.type === 'AssignmentExpression' && node.left.type === 'MemberExpression'
-      ? node.left.object
-      : node.type === 'CallExpression' &&
-          /^(?:Object|Reflect)\.(?:assign|defineProperty|defineProperties|set)$/.test(
-            calleePath(tree, node),
-          )
-        ? node.arguments[0]
-        : undefined
-  if (target === undefined) return false
-  const meaning = tree.meaning(target)
-  return meaning.kind === 'module' && /^assert(\/strict)?$/.test(meaning.source)
-}
-
-/** Asking whether a test is running: what is asked for has to hold when nobody tests. */
-function asksForTests(tree: Tree, node: Node): boolean {
-  if (
-    node.type === 'StringLiteral' ||
-    node.type === 'RegExpLiteral' ||
-    node.type === 'TemplateElement'
-  )
-    return looksForTests(tree, node)
-  if (node.type === 'MemberExpression' || node.type === 'OptionalMemberExpression') {
-    if (!runnerVariables.test(propertyName(node) ?? '')) return false
-    const meaning = tree.meaning(node.object)
-    return meaning.kind !== 'function' && meaning.path.at(-1) === 'env'
-  }
-  // `const { VITEST } = process.env`; a property of an object that is made is data.
-  if (node.type !== 'ObjectProperty' || tree.parent(node)?.type !== 'ObjectPattern') return false
-  const name = node.key.type === 'Identifier' ? node.key.name : literalText(node.key)
-  return runnerVariables.test(name ?? '')
-}
-
-const testWords = /(?:^|[^a-z])(?:tests?|specs?|test_runner|mocha|jest|vitest)(?:[^a-z]|$)/i
-const searches =
-  /\.(?:includes|indexOf|lastIndexOf|endsWith|startsWith|match|matchAll|search|test|exec|some|find|findIndex)\(/
-const surroundings =
-  /\bprocess\s*\.\s*(?:argv|execArgv|argv0|mainModule|title)\b|\brequire\s*\.\s*main\b|\.stack\b|\bgetCallSites\b/
-
-/** A word such as `test` that is looked for in what started the process, or in the names of the callers. */
-function looksForTests(
-  tree: Tree,
-  node: Extract<Node, { type: 'StringLiteral' | 'RegExpLiteral' | 'TemplateElement' }>,
-): boolean {
-  const text =
-    node.type === 'RegExpLiteral' ? node.pattern : (literalText(node) ?? tree.codeOf(node))
-  if (!testWords.test(text)) return false
-  let whole: Node = node
-  for (
-    let up = tree.parent(node);
-    up !== undefined &&
-    /Expression$|^TemplateLiteral$|^SpreadElement$|^(?:Object|Class)?Property$|^VariableDeclarator$/.test(
-      up.type,
-    );
-    up = tree.parent(up)
-  )
-    whole = up
-  const code = tree.codeOf(whole, 1000)
-  return searches.test(code) && surroundings.test(code)
-}
-
-const runnerVariables =
-  /^(?:NODE_TEST_CONTEXT|NODE_TEST_WORKER_ID|VITEST|VITEST_WORKER_ID|VITEST_POOL_ID|JEST_WORKER_ID|PYTEST_CURRENT_TEST)$/

@@ -137,6 +137,120 @@ describe('code does not bring in what judges it', () => {
   })
 })
 
+describe('code that asks whether it is tested is refused', () => {
+  it.each<[string, string]>([
+    ['a word in argv', "import sys\nt = any('test' in a for a in sys.argv)\n"],
+    ['a word in the environment', "import os\nt = any('TEST' in a for a in os.environ)\n"],
+    [
+      'a name of a caller',
+      "import inspect\ndef f():\n    return any('test' in one.filename for one in inspect.stack())\n",
+    ],
+    [
+      'a loop over the callers',
+      "import traceback\ndef f():\n    for one in traceback.extract_stack():\n        if 'test' in one.filename:\n            return 1\n",
+    ],
+    [
+      'the line of a caller',
+      "import traceback\ndef f():\n    for one in traceback.extract_stack():\n        if 'slug(' in one.line:\n            return one.line.split(',')[1]\n",
+    ],
+    [
+      'a list of names, made elsewhere',
+      'from inspect import stack as who\nframes = who()\ndef names():\n    return [one.function for one in frames]\ndef f():\n    return any(name.startswith("test") for name in names())\n',
+    ],
+    [
+      'a frame that is followed upwards',
+      "import inspect\none = inspect.currentframe()\nwhile one:\n    if one.f_code.co_name.startswith('test_'):\n        x = 1\n    one = one.f_back\n",
+    ],
+    [
+      'a pattern over the command',
+      "import re, sys\nx = re.search(r'unittest|pytest', ' '.join(sys.argv))\n",
+    ],
+    [
+      'a helper that looks',
+      "import sys\ndef has(word, text):\n    return word in text\nx = has('test', sys.argv[0])\n",
+    ],
+    [
+      'loaded modules, one by one',
+      'import sys\nx = [one for one in sys.modules if one.startswith("test")]\n',
+    ],
+    ['the file that was started', 'import sys\nx = open(sys.argv[0]).read()\n'],
+    ['the command line of Linux', "x = 'unittest' in open('/proc/self/cmdline').read()\n"],
+  ])('%s', (_what, text) => {
+    expect(codeOf('a.py', text)).toBe('Import')
+  })
+
+  it.each<[string, string]>([
+    ['a command called test', "import sys\nif sys.argv[1] == 'test':\n    run()\n"],
+    ['one of some commands', "import sys\nx = sys.argv[1] in ('test', 'lint')\n"],
+    ['a flag', "import sys\nx = '--test' in sys.argv\n"],
+    ['a name of a file', "def f(name):\n    return name.endswith('_test.py')\n"],
+    [
+      'files that a person names',
+      "import sys\ndef main(names):\n    return [one for one in names if one.endswith('_test.py')]\nmain(sys.argv[1:])\n",
+    ],
+    [
+      'a stack that is shown',
+      "import traceback\nfor one in traceback.extract_stack():\n    print(one.filename, one.line.strip(), 'test')\n",
+    ],
+    ['a setting', "import os\nx = os.environ.get('APP_ENV') == 'test'\n"],
+    ['a variable of its own', "import os\nx = 'TEST_DATABASE' in os.environ\n"],
+    [
+      'doctests of a module',
+      "if __name__ == '__main__':\n    import doctest\n    doctest.testmod()\n",
+    ],
+  ])('but %s is not', (_what, text) => {
+    expect(codeOf('a.py', text)).toBeUndefined()
+  })
+})
+
+describe('code that reads its tests is refused', () => {
+  const cases: readonly (readonly [string, string])[] = [
+    ['a.py', "import pathlib\nx = [p.read_text() for p in pathlib.Path('.').rglob('test*.py')]\n"],
+    ['a.py', "import glob\nfor p in glob.glob('**/test_*.py', recursive=True):\n    open(p)\n"],
+    ['a.py', "import os\nx = [open(p).read() for p in os.listdir('tests')]\n"],
+    ['a.py', "from pathlib import Path\nx = Path(__file__).parent / 'tests' / 'cases.json'\n"],
+    [
+      'a.py',
+      "import os\nfor at, _, files in os.walk('.'):\n    for name in files:\n        if name.startswith('test_'):\n            open(name)\n",
+    ],
+    ['a.py', "NAME = 'te' + 'sts/x.py'\nopen(NAME)\n"],
+    ['a.py', 'from tests.test_a import CASES\n'],
+    ['a.js', "import fs from 'node:fs'\nconst x = fs.readdirSync('test/')\n"],
+    ['a.js', "import { globSync } from 'node:fs'\nconst x = globSync('**/*.test.js')\n"],
+    [
+      'a.js',
+      "import { readFileSync } from 'fs'\nconst x = readFileSync(new URL('../test/a.test.js', import.meta.url))\n",
+    ],
+    [
+      'a.js',
+      "import fs from 'fs'\nimport path from 'path'\nconst dir = path.join(import.meta.dirname, '..', 'test')\nconst x = fs.readdirSync(dir)\n",
+    ],
+    [
+      'a.js',
+      "import fs from 'fs'\nconst x = fs.readdirSync('.').filter((n) => n.endsWith('.test.js')).map((n) => fs.readFileSync(n))\n",
+    ],
+    ['a.cjs', "const cases = require('./test/cases.js')\n"],
+    ['a.js', "export { cases } from './a.js'\nconst x = await import('../test/a.test.js')\n"],
+  ]
+  it.each(cases)('%s: %j', (path, text) => {
+    expect(codeOf(path, text)).toBe('Import')
+    expect(codeOf(path, text, { isTest: true })).toBeUndefined()
+    expect(codeOf(path, text, { requested: 'A program that lists test files.' })).toBeUndefined()
+    expect(codeOf(path, text, { requested: 'Write slugs, with tests.' })).toBe('Import')
+  })
+
+  it.each<[string, string]>([
+    ['a.py', "x = [open(p) for p in ('test.txt', 'latest.py', 'data/test/a.csv', 'contest/a')]\n"],
+    ['a.py', "import os\nx = [open(p) for p in os.listdir('data') if p.endswith('.csv')]\n"],
+    ['a.py', 'from django.test import Client\nfrom app.testing import x\n'],
+    ['a.js', "import fs from 'fs'\nconst x = fs.readFileSync('spec/openapi.yaml')\n"],
+    ['a.js', "import { run } from './latest/tests-table.js'\nrun('test/')\n"],
+    ['a.js', "import fs from 'fs'\nfs.readdirSync(dir).filter((n) => n.endsWith('.md'))\n"],
+  ])('but %s: %j is not', (path, text) => {
+    expect(codeOf(path, text)).toBeUndefined()
+  })
+})
+
 it('lets a byte order mark stay, and no other hidden sign come in with it', () => {
   const before = '\uFEFFexport const a = 1\n'
   expect(codeOf('a.js', '\uFEFFexport const a = 2\n', { before })).toBeUndefined()

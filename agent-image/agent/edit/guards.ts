@@ -1,6 +1,6 @@
 // What a proposed file must not be, checked before it touches a disk. Each refusal is a sentence for the model.
 import { hasHiddenCharacters } from '../../../operator/api/plain-text.ts'
-import type { CodeFacts } from '../code/facts.ts'
+import type { CodeFacts, Concern, ConcernKind } from '../code/facts.ts'
 import { factsOf, isCode } from '../code/read-code.ts'
 import { isTestPath, languageOf } from '../project.ts'
 import { findOmission } from './omission.ts'
@@ -129,8 +129,7 @@ function bringsHidden(text: string, before: string): boolean {
 }
 
 /** What only tests may use, and what can change how a test judges. */
-const testOnly =
-  /^(?:test|test\/reporters|unittest|pytest|doctest|v8|inspector|inspector\/promises)$/
+const testOnly = /^(?:test|test\/reporters|unittest|pytest|v8|inspector|inspector\/promises)$/
 
 /** Without what does not change which module it is. */
 function moduleName(specifier: string, language: CodeFacts['language']): string {
@@ -155,11 +154,22 @@ function bringsIn(proposal: Proposal, facts: CodeFacts): string | undefined {
   for (const { specifier } of facts.imports)
     if (testOnly.test(name(specifier)) && !known.has(name(specifier)))
       return `imports ${specifier}, which belongs to tests. Do without it, and throw an error where something is wrong.`
-  const wasThere = old?.concerns.some((concern) => concern.kind === 'builtins') ?? false
-  const reaches = facts.concerns.find((concern) => concern.kind === 'builtins')
-  if (reaches === undefined || wasThere) return undefined
-  return `reaches behind the runtime in line ${reaches.line}: ${reaches.code}. Do without it.`
+  const brought = (kind: ConcernKind): Concern | undefined =>
+    old?.concerns.some((concern) => concern.kind === kind) === true
+      ? undefined
+      : facts.concerns.find((concern) => concern.kind === kind)
+  const reaches = brought('builtins')
+  if (reaches !== undefined)
+    return `reaches behind the runtime in line ${reaches.line}: ${reaches.code}. Do without it.`
+  const reads = handlesTests.test(proposal.requested) ? undefined : brought('reads-tests')
+  return reads === undefined
+    ? undefined
+    : `reads tests in line ${reads.line}: ${reads.code}. Code must not know its tests; work out the result.`
 }
+
+/** A request for a program that finds, runs or counts tests. One that only asks for tests to be written is none. */
+const handlesTests =
+  /\btest[- ]?(?:files?|runners?|suites?|names?|modules?|director(?:y|ies)|folders?|discovery|reports?)\b|\b(?:runs?|running|finds?|lists?|counts?|collects?|discovers?|skips?|ignores?|excludes?|watch(?:es)?|scaffolds?)\b(?:\s+\w+){0,3}\s+(?:tests?|specs?)\b/i
 
 /** A patch instead of the file; files that are patches themselves may be, and documents may show one. */
 function isDiff(path: string, text: string): boolean {

@@ -20,6 +20,8 @@ const common = {
   'after-await':
     'A test is declared behind an await of its suite, so it may never run. Declare it first.',
   builtins: 'Do not change the runtime or the test framework.',
+  // Tests may read other tests and what lies beside them.
+  'reads-tests': '',
 } as const
 
 const nodeSentences: Sentences = {
@@ -32,6 +34,10 @@ const nodeSentences: Sentences = {
   late: 'An assertion is in a timer or event callback that the test does not wait for. Await a promise that resolves in it.',
   'never-run': 'Something that looks like a test is not run.',
   'bare-raises': 'assert.throws needs the function that is to throw.',
+  unasserted:
+    'A value is compared and not asserted, so nothing comes of it. Write assert.equal(actual, expected).',
+  'only-fails':
+    'A test fails by assert.fail or an error of its own only, so right code never meets an assertion. Write assert.equal(actual, expected), or assert.throws(() => …, TypeError) for errors.',
 }
 
 const pythonSentences: Sentences = {
@@ -46,6 +52,10 @@ const pythonSentences: Sentences = {
   'never-run':
     'A test is never run, or not to its end: tests are methods of a class of unittest.TestCase (async ones of unittest.IsolatedAsyncioTestCase), take no other parameters and do not yield.',
   'bare-raises': 'assertRaises needs a `with` block, or the function that is to raise.',
+  unasserted:
+    'A value is compared and not asserted, so nothing comes of it. Write self.assertEqual(actual, expected).',
+  'only-fails':
+    'A test fails by self.fail or an AssertionError of its own only, so right code never meets an assertion. Write self.assertEqual(actual, expected), or `with self.assertRaises(ValueError):` for errors.',
 }
 
 /**
@@ -91,7 +101,8 @@ export function specProblems(
 
 /** One sentence for each kind, with the first places. */
 function concernSentences(concerns: readonly Concern[], sentences: Sentences): readonly string[] {
-  const byKind = Map.groupBy(concerns, (concern) => concern.kind)
+  const told = concerns.filter((concern) => sentences[concern.kind] !== '')
+  const byKind = Map.groupBy(told, (concern) => concern.kind)
   return [...byKind].map(([kind, found]) => {
     const places = found
       .slice(0, 2)
