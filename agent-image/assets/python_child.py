@@ -10,6 +10,7 @@ STARTUP = frozenset(sys.modules)
 
 import asyncio
 import asyncio.base_events
+import atexit
 import gc
 import inspect
 import json
@@ -89,8 +90,11 @@ def call_async(self, method) -> None:
     must_return_nothing(self._callMaybeAsync(method))
 
 
-def watch_errors(send, root: str) -> None:
-    """Errors that go nowhere (threads, tasks, finalizers) belong to the test that began them."""
+def watch_errors(send, root: str):
+    """Errors that go nowhere (threads, tasks, finalizers, exit functions) belong to the test that began them.
+
+    Gives the function that runs the exit functions: what a test left for the end of Python is a part of the test.
+    """
 
     def note(record, err) -> None:
         problem = describe(err, root)
@@ -124,7 +128,7 @@ def watch_errors(send, root: str) -> None:
     unraisable = sys.unraisablehook
 
     def on_unraisable(info) -> None:
-        if info.exc_value is not None:
+        if info.exc_value is not None and not isinstance(info.exc_value, TestTimeout):
             note(watch.record(), (info.exc_type, info.exc_value, info.exc_traceback))
         unraisable(info)
 
@@ -144,6 +148,45 @@ def watch_errors(send, root: str) -> None:
 
     loop.default_exception_handler = on_task_error
     loop.run_forever = run_watched_loop
+    run_all = atexit._run_exitfuncs
+    register, unregister, given = atexit.register, atexit.unregister, []
+
+    def register_watched(function, /, *args, **kwargs):
+        owner = watch.record()
+
+        def run() -> None:
+            try:
+                function(*args, **kwargs)
+            except (SystemExit, TestTimeout):
+                # An exit that is asked for while Python ends changes nothing; what takes too long is no error.
+                pass
+            except BaseException:
+                note(owner, sys.exc_info())
+
+        given.append((function, run))
+        register(run)
+        return function
+
+    def unregister_watched(function) -> None:
+        for one, run in given:
+            if one == function:
+                unregister(run)
+        unregister(function)
+
+    atexit.register, atexit.unregister = register_watched, unregister_watched
+
+    def run_exit_functions() -> None:
+        # weakref.finalize tells of errors in this way.
+        sys.excepthook = lambda kind, value, trace: note(watch.record(), (kind, value, trace))
+        signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS, 1)
+        try:
+            run_all()
+        except TestTimeout:
+            pass
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+    return run_exit_functions
 
 
 def wait_for_threads() -> None:
@@ -224,7 +267,7 @@ def run_canaries(send, root: str, seconds: float, canaries: dict) -> None:
     unittest.TestSuite(map(case, bodies)).run(Reporter(send, root, seconds, canary="canary"))
 
 
-def run_file(send, config: dict) -> None:
+def run_file(send, config: dict, run_exit_functions) -> None:
     root, file, seconds = config["root"], config["file"], config["testSeconds"]
     owner = os.getpid()
     watch.file, watch.root = os.path.join(root, file), root
@@ -263,6 +306,7 @@ def run_file(send, config: dict) -> None:
     signal.setitimer(signal.ITIMER_REAL, 0)
     reporter.tell_others(tests)
     wait_for_threads()
+    run_exit_functions()
     for what in python_checks.replaced(kept):
         send(kind="tampered", what=f"unittest’s {what}")
     watch.current = None
@@ -294,8 +338,11 @@ def main() -> None:
     sys.argv[:] = [config["file"]]
     sys.modules["__main__"] = types.ModuleType("__main__")
     prepare_path(config["root"], config["file"], STARTUP)
-    watch_errors(send, config["root"])
-    (run_file if config["mode"] == "test" else load_module)(send, config)
+    run_exit_functions = watch_errors(send, config["root"])
+    if config["mode"] == "test":
+        run_file(send, config, run_exit_functions)
+    else:
+        load_module(send, config)
     sys.stdout.flush()
     sys.stderr.flush()
     # Threads that tests left behind must not keep the process from ending.

@@ -82,6 +82,46 @@ it('fails a test whose body never ran, or whose assertions fail where nobody loo
   }
 }, 180_000)
 
+it('runs what tests leave for the end of Python, and fails the test that left it', async () => {
+  const late = '\n(this error came after the test had ended)'
+  const wrong: Record<string, string> = {
+    'an assertion': method(
+      'import atexit\natexit.register(lambda: self.assertEqual(1, 2))\nself.assertTrue(1)',
+    ),
+    'a decorated function with assert': method(
+      'import atexit\n@atexit.register\ndef check():\n    assert 1 == 2\nself.assertTrue(1)',
+    ),
+    'a function with arguments, and a second test': `${head}from atexit import register\nclass T(unittest.TestCase):\n    def test_x(self):\n        register(self.assertEqual, 1, second=2)\n        self.assertTrue(1)\n    def test_y(self):\n        self.assertTrue(1)\n`,
+    'a finalizer of an object that lives': `${head}import weakref\nclass A:\n    pass\na = A()\nclass T(unittest.TestCase):\n    def test_x(self):\n        weakref.finalize(a, self.assertEqual, 1, 2)\n        self.assertTrue(1)\n`,
+    'an end of the process': method(
+      'import atexit, os\natexit.register(os._exit, 0)\nself.assertTrue(1)',
+    ),
+  }
+  const right: Record<string, string> = {
+    'an assertion that holds': method(
+      'import atexit\natexit.register(lambda: self.assertEqual(1, 1))\nself.assertTrue(1)',
+    ),
+    'a function that was taken back': method(
+      'import atexit\natexit.register(self.fail)\natexit.unregister(self.fail)\nself.assertTrue(1)',
+    ),
+    'an exit': method('import atexit, sys\natexit.register(sys.exit, 1)\nself.assertTrue(1)'),
+    'a long sleep': method('import atexit\natexit.register(time.sleep, 600)\nself.assertTrue(1)'),
+  }
+  const { of } = await runCases({ ...wrong, ...right })
+  for (const name of Object.keys(wrong).slice(0, 4)) {
+    const { failed } = of(name)
+    expect([name, failed.length, failed[0]]).toEqual([
+      name,
+      1,
+      expect.stringContaining('T > test_x'),
+    ])
+    expect(failed[0]).toContain(late)
+  }
+  expect(of('an end of the process').failed).not.toEqual([])
+  for (const name of Object.keys(right))
+    expect([name, of(name).failed, of(name).passed]).toEqual([name, [], ['T > test_x']])
+}, 120_000)
+
 it('takes no skip for a pass, and tells of what it does not run', async () => {
   const cases = {
     'skip by code': {
