@@ -4,8 +4,19 @@ import ast
 import re
 
 from code_reach import Reach, reach_concern
-from code_tests import FUNCTIONS, Classes, asserts, called, is_assertion, is_skipped, own_nodes, raises_skip
+from code_tests import (
+    FUNCTIONS,
+    Classes,
+    asserting_names,
+    asserts,
+    called,
+    is_check,
+    is_skipped,
+    own_nodes,
+    raises_skip,
+)
 from code_text import Names, Source, dotted, is_main_guard
+from code_trivial import is_trivial, unasserted
 
 FRAMEWORKS = {"pytest", "nose", "nose2", "doctest", "hypothesis", "behave"}
 PROCESSES = {"multiprocessing", "pty", "ctypes"}
@@ -80,6 +91,13 @@ def concerns_of(source: Source, tree: ast.Module, asserting: set) -> list:
         if reached:
             report(reached, node)
     never_run(tree, names, report)
+    for node in unasserted(tree):
+        report("unasserted", node)
+    checking = asserting_names(tree, is_check)
+    for node in nodes:
+        if isinstance(node, FUNCTIONS) and node.name.startswith("test") and node.name in asserting:
+            if node.name not in checking:
+                report("only-fails", node)
     return sorted(found, key=lambda one: one["line"])
 
 
@@ -286,45 +304,6 @@ def is_suppressed(node, names: Names, asserting: set) -> bool:
         if any(catches_failures(one) for one in call.args):
             return any(asserts(one, asserting) for part in node.body for one in inner_nodes(part))
     return False
-
-
-def is_trivial(node) -> bool:
-    if isinstance(node, ast.Assert):
-        test = node.test
-        if isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], (ast.Eq, ast.Is)):
-            return same(test.left, test.comparators[0])
-        return is_always_true(test)
-    if not isinstance(node, ast.Call) or not is_assertion(node):
-        return False
-    name = called(node)
-    if name == "assertTrue" and node.args:
-        return is_always_true(node.args[0])
-    if name == "assertFalse" and node.args:
-        one = node.args[0]
-        return isinstance(one, ast.Constant) and not one.value
-    if name == "assertIsNone" and node.args:
-        return isinstance(node.args[0], ast.Constant) and node.args[0].value is None
-    if re.fullmatch(r"assert(Equals?|Is|(Count|List|Dict|Set|Tuple|Sequence|MultiLine|AlmostEqual)\w*|AlmostEqual)", name):
-        return len(node.args) > 1 and same(node.args[0], node.args[1])
-    return False
-
-
-def is_always_true(node) -> bool:
-    if isinstance(node, ast.Constant):
-        return bool(node.value)
-    if isinstance(node, (ast.Tuple, ast.List)):
-        return len(node.elts) > 0
-    return isinstance(node, ast.Lambda)
-
-
-PLAIN = (ast.Name, ast.Constant, ast.Attribute, ast.Subscript, ast.Tuple, ast.List, ast.Dict, ast.Set, ast.UnaryOp,
-         ast.expr_context, ast.unaryop)
-
-
-def same(left, right) -> bool:
-    if not all(isinstance(one, PLAIN) for one in ast.walk(left)):
-        return False
-    return ast.dump(left) == ast.dump(right)
 
 
 def is_plain(node: ast.ClassDef) -> bool:

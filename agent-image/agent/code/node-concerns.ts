@@ -3,7 +3,9 @@ import type { CallExpression, Node, NewExpression } from '@babel/types'
 import type { Concern, ConcernKind } from './facts.ts'
 import { literalText, type Meaning, type Tree, unwrap } from './names.ts'
 import { calleePath, reachesBehind, readsTests } from './node-reach.ts'
+import { testsThatOnlyFail } from './node-test-facts.ts'
 import type { TestTree } from './node-tests.ts'
+import { isTrivial, isUnasserted } from './node-trivial.ts'
 
 /** Concerns in the order of the text. */
 export function useConcerns(tree: Tree, tests: TestTree): readonly Concern[] {
@@ -34,9 +36,11 @@ export function useConcerns(tree: Tree, tests: TestTree): readonly Concern[] {
       const context = tests.contextPath(tree.meaning(node.callee))
       if (context !== undefined && /^(skip|todo)$/.test(context[0] ?? '')) report('skip', node)
     }
+    if (isUnasserted(tree, tests, node)) report('unasserted', node)
     if (reachesBehind(tree, node)) report('builtins', node)
     else if (readsTests(tree, node)) report('reads-tests', node)
   }
+  for (const node of testsThatOnlyFail(tree, tests)) report('only-fails', node)
   for (const call of tests.calls.values())
     if (call.skip || call.todo || call.only) report('skip', call.node)
   return found.toSorted((a, b) => a.line - b.line)
@@ -211,52 +215,4 @@ function isForeign(tree: Tree, node: Node | undefined, depth = 0): boolean {
 function isForeignAddress(text: string): boolean {
   const host = /^\w+:\/\/(?:[^/@\s]*@)?(\[[^\]]*\]|[^/:?#\s]*)/.exec(text.slice(0, 500))?.[1]
   return host !== undefined && host !== '' && !local.test(host)
-}
-
-const equalities = /^(equal|strictEqual|deepEqual|deepStrictEqual|partialDeepStrictEqual)$/
-
-/** Whether an assertion holds whatever the code does. */
-function isTrivial(tree: Tree, tests: TestTree, node: CallExpression): boolean {
-  const asserted = tests.asserted(node)
-  if (asserted === undefined) return false
-  const [first, second] = node.arguments.map((value) => unwrap(value))
-  if (first === undefined) return false
-  if (asserted === 'ok') return isAlwaysTrue(first)
-  if (!equalities.test(asserted) || second === undefined) return false
-  return isPlain(first) && tree.codeOf(first, 1000) === tree.codeOf(second, 1000)
-}
-
-function isAlwaysTrue(node: Node): boolean {
-  if (node.type === 'BooleanLiteral') return node.value
-  if (node.type === 'NumericLiteral') return node.value !== 0
-  if (node.type === 'StringLiteral') return node.value !== ''
-  return /^(ObjectExpression|ArrayExpression|RegExpLiteral|ArrowFunctionExpression|FunctionExpression)$/.test(
-    node.type,
-  )
-}
-
-/** Literals, names and what is read from names: the same text has the same value. */
-function isPlain(node: Node, depth = 0): boolean {
-  if (depth > 50) return false
-  const inner = unwrap(node)
-  if (
-    /^(Identifier|StringLiteral|NumericLiteral|BooleanLiteral|NullLiteral|BigIntLiteral|ThisExpression)$/.test(
-      inner.type,
-    )
-  )
-    return true
-  if (inner.type === 'MemberExpression')
-    return (
-      isPlain(inner.object, depth + 1) && (!inner.computed || isPlain(inner.property, depth + 1))
-    )
-  if (inner.type === 'TemplateLiteral')
-    return inner.expressions.every((part) => isPlain(part, depth + 1))
-  if (inner.type === 'UnaryExpression') return isPlain(inner.argument, depth + 1)
-  if (inner.type === 'ArrayExpression')
-    return inner.elements.every((part) => part !== null && isPlain(part, depth + 1))
-  if (inner.type === 'ObjectExpression')
-    return inner.properties.every(
-      (part) => part.type === 'ObjectProperty' && !part.computed && isPlain(part.value, depth + 1),
-    )
-  return false
 }

@@ -7,17 +7,7 @@ import type { TestTree } from './node-tests.ts'
 /** The tests in the order of the text. */
 export function testFacts(tree: Tree, tests: TestTree): readonly TestFact[] {
   const all = [...tests.calls.values()].filter((call) => call.what === 'test')
-  const counts = new Map<Node, number>()
-  const innermost = innermostTests(tree, tests)
-  for (const { node } of tests.assertions) {
-    let call = innermost.get(node)
-    // A test that holds others has their assertions, too.
-    for (let depth = 0; call !== undefined && depth < 20; depth++) {
-      counts.set(call, (counts.get(call) ?? 0) + 1)
-      const around: Node | undefined = tree.parent(call)
-      call = around && innermost.get(around)
-    }
-  }
+  const counts = countsOf(tree, tests, tests.assertions)
   return all.map((call) => {
     const around = surroundings(tree, tests, call.node)
     const span = statementSpan(tree, call.node)
@@ -34,6 +24,33 @@ export function testFacts(tree: Tree, tests: TestTree): readonly TestFact[] {
       removable: span !== undefined && !around.repeated,
     }
   })
+}
+
+/** Tests that hold assertions, of which right code meets none. */
+export function testsThatOnlyFail(tree: Tree, tests: TestTree): readonly Node[] {
+  const all = countsOf(tree, tests, tests.assertions)
+  const checks = countsOf(tree, tests, tests.checks)
+  return [...all.keys()].filter((call) => !checks.has(call))
+}
+
+/** How many of `assertions` each test holds, by its call. */
+function countsOf(
+  tree: Tree,
+  tests: TestTree,
+  assertions: TestTree['assertions'],
+): ReadonlyMap<Node, number> {
+  const counts = new Map<Node, number>()
+  const innermost = innermostTests(tree, tests)
+  for (const { node } of assertions) {
+    let call = innermost.get(node)
+    // A test that holds others has their assertions, too.
+    for (let depth = 0; call !== undefined && depth < 20; depth++) {
+      counts.set(call, (counts.get(call) ?? 0) + 1)
+      const around: Node | undefined = tree.parent(call)
+      call = around && innermost.get(around)
+    }
+  }
+  return counts
 }
 
 /**

@@ -36,6 +36,8 @@ export interface Assertion {
 export interface TestTree {
   readonly calls: ReadonlyMap<Node, TestCall>
   readonly assertions: readonly Assertion[]
+  /** Those that right code meets, too: without `assert.fail`, `assert(false)` and errors that are thrown by hand. */
+  readonly checks: readonly Assertion[]
   /** The call that a function is the body of. */
   callOf(node: FunctionNode): TestCall | undefined
   /** Whether a call asserts by itself: `assert.equal(…)`, `assert(…)`; gives the name of what is asserted. */
@@ -79,6 +81,16 @@ export function readTests(tree: Tree): TestTree {
   return {
     calls,
     assertions: assertionsOf(tree, calls, bodies, asserted),
+    checks: assertionsOf(
+      tree,
+      calls,
+      bodies,
+      (node) => {
+        const name = asserted(node)
+        return name === undefined || onlyFails(name, node) ? undefined : name
+      },
+      false,
+    ),
     callOf: (node) => bodies.get(node),
     asserted,
     contextPath,
@@ -210,6 +222,7 @@ function assertionsOf(
   calls: ReadonlyMap<Node, TestCall>,
   bodies: ReadonlyMap<FunctionNode, TestCall>,
   asserted: TestTree['asserted'],
+  throwing = true,
 ): readonly Assertion[] {
   const found = new Map<Node, Assertion>()
   const asserting = new Set<FunctionNode>()
@@ -231,7 +244,7 @@ function assertionsOf(
     const name = asserted(node)
     if (name !== undefined) add(node, /^(rejects|doesNotReject)$/.test(name))
     // A test may throw by itself; what it throws within a function that it hands out is a part of its data.
-    if (node.type === 'ThrowStatement') {
+    if (throwing && node.type === 'ThrowStatement') {
       const around = tree.functionAround(node)
       if (around !== undefined && bodies.get(around)?.what === 'test') add(node, false)
     }
@@ -239,6 +252,13 @@ function assertionsOf(
   for (let fn = waiting.pop(); fn !== undefined; fn = waiting.pop())
     for (const use of uses.get(fn) ?? []) add(use, givesPromise(fn))
   return [...found.values()]
+}
+
+function onlyFails(name: string, node: Node): boolean {
+  if (name === 'fail' || name === 'AssertionError') return true
+  const [given] = node.type === 'CallExpression' ? node.arguments : []
+  const first = given && unwrap(given)
+  return name === 'ok' && first?.type === 'BooleanLiteral' && !first.value
 }
 
 function givesPromise(fn: FunctionNode): boolean {

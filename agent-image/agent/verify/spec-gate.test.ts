@@ -53,7 +53,10 @@ describe('honest node tests are let through', () => {
     ],
     ['a table', 'for (const [a, b] of [[1, 2]]) test(`f(${a})`, () => { assert.equal(f(a), b) })'],
     ['an option that is off', "test('a', { skip: false, timeout: 5 }, () => { assert.ok(f()) })"],
-    ['a test that throws by itself', inTest("if (f() !== 1) throw new Error('no')")],
+    [
+      'a test that throws by itself, too',
+      inTest("if (f() !== 1) throw new Error('no'); assert.equal(f(), 1)"),
+    ],
     [
       'asserting helpers',
       "function check(x) { assert.equal(f(x), x) }\nconst twice = (x) => { check(x); check(x) }\ntest('a', () => { check(1) })\ntest('b', () => { twice(1) })\ntest('c', () => [1].forEach(check))\ntest('d', check)",
@@ -232,6 +235,7 @@ describe('node tests that prove nothing, or lean on the world, are refused', () 
         inTest('jest.fn(); assert.ok(f())'),
       ],
     ],
+    ['only-fails', [inTest("if (f() !== 1) throw new Error('no')")]],
     ['require', ["const x = require('../src/x.js')\ntest('a', () => { assert.ok(f(x)) })"]],
   ])('%s', (kind, texts) => {
     for (const text of texts) {

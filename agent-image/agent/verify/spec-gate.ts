@@ -36,8 +36,7 @@ const nodeSentences: Sentences = {
   'bare-raises': 'assert.throws needs the function that is to throw.',
   unasserted:
     'A value is compared and not asserted, so nothing comes of it. Write assert.equal(actual, expected).',
-  'only-fails':
-    'A test fails by assert.fail or an error of its own only, so right code never meets an assertion. Write assert.equal(actual, expected), or assert.throws(() => …, TypeError) for errors.',
+  'only-fails': `A test fails by assert.fail or an error of its own only, so right code never meets an assertion. ${howToAssert(false)}`,
 }
 
 const pythonSentences: Sentences = {
@@ -54,8 +53,7 @@ const pythonSentences: Sentences = {
   'bare-raises': 'assertRaises needs a `with` block, or the function that is to raise.',
   unasserted:
     'A value is compared and not asserted, so nothing comes of it. Write self.assertEqual(actual, expected).',
-  'only-fails':
-    'A test fails by self.fail or an AssertionError of its own only, so right code never meets an assertion. Write self.assertEqual(actual, expected), or `with self.assertRaises(ValueError):` for errors.',
+  'only-fails': `A test fails by self.fail or an AssertionError of its own only, so right code never meets an assertion. ${howToAssert(true)}`,
 }
 
 /**
@@ -91,12 +89,18 @@ export function specProblems(
       `Every test needs at least one assertion; there is none in: ${idle
         .slice(0, 3)
         .map((test) => test.name ?? `the test in line ${test.line}`)
-        .join(', ')}.`,
+        .join(', ')}. ${howToAssert(python)}`,
     )
   const concerns = facts.concerns.filter(
     (concern) => concern.kind !== 'require' || kind === 'module',
   )
   return [...problems, ...concernSentences(concerns, python ? pythonSentences : nodeSentences)]
+}
+
+function howToAssert(python: boolean): string {
+  return python
+    ? 'Write self.assertEqual(actual, expected), or `with self.assertRaises(ValueError):` for errors.'
+    : 'Write assert.equal(actual, expected), or assert.throws(() => …, TypeError) for errors.'
 }
 
 /** One sentence for each kind, with the first places. */
