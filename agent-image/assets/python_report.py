@@ -175,7 +175,8 @@ def place(path: str, line, root: str):
 
 
 def name_of(test) -> str:
-    label = getattr(test, "label", None)
+    # A base class of tests may answer for every name.
+    label = vars(test).get("label")
     if label is not None:
         return label
     if hasattr(test, "_dt_test"):

@@ -91,7 +91,8 @@ function areOpposite(tree: Tree, left: Node, right: Node): boolean {
 }
 
 function isLiteral(node: Node): boolean {
-  return /Literal$/.test(unwrap(node).type) && unwrap(node).type !== 'TemplateLiteral'
+  const { type } = unwrap(node)
+  return type.endsWith('Literal') && type !== 'TemplateLiteral'
 }
 
 function textOf(tree: Tree, node: Node): string {

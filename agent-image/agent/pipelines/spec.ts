@@ -269,6 +269,8 @@ async function judge(
   // nonsense is true of wrong code.
   const specs = new Map([[path, declaredTests(path, text, facts)]])
   const runs: TestRun[] = []
+  let isUsedEarly = false
+  let odd: SpecCandidate | undefined
   const existing = await runner.read(before, { signal })
   const stubKind = await kindsOf(names.keys())
   for (const behaviour of ['returns', 'throws', 'nonsense'] as const) {
@@ -278,17 +280,39 @@ async function judge(
       [path, text],
     ])
     const run = await runner.test([path], changes, { signal, project: goal.project })
-    runs.push(run)
+    // A file that uses what is missing while it is loaded fails before the code exists, as it should.
+    if (behaviour === 'throws') isUsedEarly = isUnloaded(run, stubThrew)
+    if (behaviour === 'throws' && isUsedEarly) continue
     const wrong = await runProblem(context, path, text, run, { facts, behaviour })
+    // Only the stub that throws tells whether an odd value of a stub kept the file from being loaded.
+    const mayBeOdd = behaviour === 'returns' || isUsedEarly
+    if (wrong !== undefined && mayBeOdd && isUnloaded(run, oddValue)) {
+      odd ??= { ...rejected(place, text, wrong), run }
+      continue
+    }
+    if (odd !== undefined && !isUsedEarly) return odd
     if (wrong !== undefined) return { ...rejected(place, text, wrong), run }
+    runs.push(run)
   }
+  const last = runs[0] ?? odd?.run
   const isNew = files.every((file) => !goal.project.files.includes(file))
   const idle = worthlessTests(
     runs.slice(0, 2).map((run) => withSpecRules(run, { specs })),
     runs,
     isNew,
   )
-  return { ...rejected(place, text, idle ?? ''), run: runs[0] }
+  return { ...rejected(place, text, idle ?? ''), run: last }
+}
+
+const stubThrew = /\bnot implemented yet\b/
+/** What comes of using a value that is none, or nonsense. A name that is declared nowhere is not among it. */
+const oddValue = /^(?:TypeError|AttributeError|ValueError|KeyError|IndexError|RangeError)\b/
+
+/** Whether a file could not be loaded, for a reason of this kind alone. */
+function isUnloaded(run: TestRun, reason: RegExp): boolean {
+  const unloaded = run.failed.filter((test) => test.name === wholeFile)
+  if (run.problems.length > 0 || unloaded.length === 0) return false
+  return unloaded.every((test) => reason.test(test.message))
 }
 
 /**

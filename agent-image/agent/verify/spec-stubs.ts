@@ -19,7 +19,7 @@ export interface StubOptions {
 export type Behaviour = 'throws' | 'returns' | 'nonsense'
 
 /**
- * Stubs: every imported name that is missing is a function that throws, gives nothing back, or gives nonsense. Existing files
+ * Stubs: every imported name that is missing is a function, or in Python a class, that throws, gives nothing back, or gives nonsense. Existing files
  * keep their text; names they lack are added at the end, in the module system of the file, so that what it offers
  * already stays as it is. Guarantees: a JavaScript file that parsed still parses with its stubs.
  */
@@ -49,7 +49,7 @@ export function stubsFor(
     )
     if (missing.length === 0 && before.has(file)) continue
     const lines = python
-      ? missing.map((name) => pythonStub(name, behaviour))
+      ? [...(missing.length > 0 ? [pythonBase(behaviour)] : []), ...missing.map(pythonStub)]
       : kind === 'commonjs'
         ? commonjsStubs(missing, has, behaviour)
         : missing.map((name, index) => moduleStub(name, index, text, behaviour))
@@ -162,14 +162,92 @@ function commonjsStubs(
   })
 }
 
-function pythonStub(name: string, behaviour: Behaviour): string {
+/**
+ * A missing name of Python is a class, because a spec may call it, inherit from it, put it above a function, or read names
+ * from it, and may do so while its file is loaded. Where stubs throw, every use throws but inheriting: a class whose name
+ * begins with a capital gives instances otherwise. A class of tests that inherits from a stub is one of unittest, as the
+ * base that is still to be written will be. What the test runner itself looks for is never there.
+ */
+function pythonStub(name: string): string {
   const guard = `if '${name}' not in globals():`
   if (/(?:Error|Exception|Warning)$/.test(name))
     return `${guard}\n    class ${name}(Exception):\n        pass`
-  const body = {
+  const isClass = /^\p{Lu}/u.test(name) && !/^[\p{Lu}\p{N}_]+$/u.test(name)
+  return `${guard}\n    ${name} = _guildhall_stub('${name}', ${isClass ? 'True' : 'False'})`
+}
+
+function pythonBase(behaviour: Behaviour): string {
+  const given = {
     throws: "raise NotImplementedError('not implemented yet')",
-    returns: 'pass',
-    nonsense: `return '${nonsense}'`,
+    returns: 'return None',
+    nonsense: 'return _GuildhallNonsense()',
   }[behaviour]
-  return `${guard}\n    def ${name}(*args, **kwargs):\n        ${body}`
+  const operators =
+    'add radd sub rsub mul rmul truediv rtruediv floordiv mod rmod pow lt le gt ge neg iter len contains getitem int float index'.split(
+      ' ',
+    )
+  return `
+import abc as _guildhall_abc, inspect as _guildhall_inspect, unittest as _guildhall_unittest
+
+def _guildhall_init(self):
+    Exception.__init__(self, 'not implemented yet')
+# What only asks whether a name is there gets the answer that it is not.
+_GuildhallMissing = type('NotImplementedError', (NotImplementedError, AttributeError), {'__init__': _guildhall_init})
+
+class _GuildhallNonsense(str):
+    def __new__(cls, *args, **kwargs):
+        return str.__new__(cls, '${nonsense}')
+    def __call__(self, *args, **kwargs):
+        return self
+
+def _guildhall_give(*args, **kwargs):
+    ${given}
+
+def _guildhall_private(name):
+    return name.startswith('_') or name.startswith(('setup_', 'teardown_')) or name in ('pytestmark', 'label')
+
+class _GuildhallMeta(_guildhall_abc.ABCMeta):
+    def __new__(kind, name, bases, space, **settings):
+        tests = [one for key, one in space.items() if key.startswith('test') and callable(one)]
+        if tests and not any(issubclass(one, _guildhall_unittest.TestCase) for one in bases):
+            isolated = any(map(_guildhall_inspect.iscoroutinefunction, tests))
+            case = _guildhall_unittest.IsolatedAsyncioTestCase if isolated else _guildhall_unittest.TestCase
+            bases = (*bases, case)
+        return super().__new__(kind, name, bases, space)
+    def __init__(kind, name, bases, space, **settings):
+        super().__init__(name, bases, space)
+    def __call__(kind, *args, **kwargs):
+        if kind.__dict__.get('_guildhall_plain'):
+            return _guildhall_give()
+        return super().__call__(*args, **kwargs)
+    def __getattr__(kind, name):
+        if _guildhall_private(name):
+            raise AttributeError(name)
+        ${behaviour === 'throws' ? 'raise _GuildhallMissing()' : given}
+${
+  behaviour === 'throws'
+    ? operators
+        .map(
+          (name) => `    __${name}__ = _guildhall_give
+`,
+        )
+        .join('')
+    : ''
+}
+def _guildhall_stub(name, is_class):
+    def __init__(self, *args, **kwargs):
+        if isinstance(self, _guildhall_unittest.TestCase):
+            super(made, self).__init__(*args, **kwargs)
+        else:
+            ${behaviour === 'throws' ? given : 'pass'}
+    def __getattr__(self, key):
+        if _guildhall_private(key):
+            raise AttributeError(key)
+        raise _GuildhallMissing()
+    space = {'__init__': __init__, '__getattr__': __getattr__, '__class_getitem__': classmethod(lambda cls, key: cls),
+             '__module__': __name__, '__init_subclass__': classmethod(lambda cls, **settings: super(made, cls).__init_subclass__()),
+             '_guildhall_plain': not is_class}
+    made = _GuildhallMeta(name, (), space)
+    return made
+`
 }

@@ -113,7 +113,7 @@ it('stubs what is missing and keeps what is there', () => {
     /^export function have\(\) \{\}\n\nexport function lack\(\)/,
   )
   expect(stubs.get('src/new.js')).toContain('export default function')
-  expect(stubs.get('src/new.py')).toContain('def f(*args')
+  expect(stubs.get('src/new.py')).toContain("f = _guildhall_stub('f', False)")
   expect(stubsFor(names, before, 'returns').get('src/new.js')).toContain('export function a() {}')
 })
 
