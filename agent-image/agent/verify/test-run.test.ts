@@ -117,7 +117,7 @@ it('reads what was not run, what was asserted, and what was swallowed', () => {
   const run = read(report)
   expect(run).toMatchObject({ problems: [], failed: [], passed: ['a.test.js > x'] })
   expect(run.unrun).toEqual([
-    { file: 'a.test.js', name: 'y', why: 'it needs pytest' },
+    { file: 'a.test.js', name: 'y', why: 'it needs pytest', needs: 'pytest' },
     { file: 'a.test.js', why: 'nothing' },
   ])
   expect([...run.asserted]).toEqual([['a.test.js > x', 3]])
