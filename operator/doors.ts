@@ -27,7 +27,7 @@ import { keyOf } from './kube/resource.ts'
 import { CrowdedError } from './kube/token-answers.ts'
 import { WaitError } from './runtime/outcome.ts'
 import { TokenReviewer } from './hub/token-review.ts'
-import { ModelError } from './models/errors.ts'
+import { errorEvent, ModelError } from './models/errors.ts'
 import type { Gateway, GatewayCall } from './models/gateway.ts'
 import type { CallBudget } from './models/ledger.ts'
 import type { ModelProfile } from './models/profile.ts'
@@ -267,8 +267,7 @@ async function answer(
       { signal, onEvent },
     )
   } catch (error) {
-    if (error instanceof ModelError)
-      return { kind: 'error', code: error.code, message: error.message, retryable: error.retryable }
+    if (error instanceof ModelError) return errorEvent(error, error.retryable)
     throw error
   }
 }

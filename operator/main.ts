@@ -15,6 +15,9 @@ import { eventLoopCheck, HealthServer } from './runtime/health.ts'
 import { Metrics } from './runtime/metrics.ts'
 import { stopSignal } from './runtime/signals.ts'
 
+/** Ends of a model call whose message may hold words of the answer or of the prompt. */
+const quoting: ReadonlySet<string> = new Set(['OutputUnusable', 'QuestionRefused'])
+
 async function main(): Promise<void> {
   const { config, identity } = loadConfig(process.argv, process.env)
   const log = pino({
@@ -43,8 +46,7 @@ async function main(): Promise<void> {
       trace: (record) => {
         const { system, prompt, text, blocks, value, message, ...figures } = record
         const { request, task, model, purpose, verdict } = figures
-        // What is wrong with an answer is said in its own words.
-        const call = verdict === 'OutputUnusable' ? figures : { ...figures, message }
+        const call = quoting.has(verdict) ? figures : { ...figures, message }
         log.info({ call, request, task }, `model ${model} answered ${purpose}: ${verdict}`)
         const words = { system, prompt, text, blocks, value, message }
         log.debug({ trace: figures.id, ...words }, 'model call')

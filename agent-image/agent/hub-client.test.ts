@@ -191,6 +191,17 @@ it('counts an unusable answer as a try', async () => {
   expect(model.asked).toBe(1)
 })
 
+it('passes on how an unusable answer began', async () => {
+  const { answer } = await ask([{ ...error('OutputUnusable', false), began: 'I am sorry.' }])
+  expect(answer).toEqual({ kind: 'unusable', message: 'OutputUnusable', began: 'I am sorry.' })
+})
+
+it('tells a question that the server refuses from an answer that is of no use', async () => {
+  const { answer, model } = await ask([error('QuestionRefused', false)])
+  expect(answer).toEqual({ kind: 'refused', message: 'QuestionRefused' })
+  expect(model.asked).toBe(1)
+})
+
 it.each([
   ['ContextTooSmall', { reason: 'ContextTooSmall' }],
   ['BudgetExhausted', { reason: 'BudgetExhausted' }],

@@ -2,9 +2,10 @@
 import type {
   Assignment,
   ModelCall,
-  ModelErrorCode,
+  ModelEvent,
   ModelResult,
 } from '../../operator/api/agent-protocol.ts'
+import { withBeginning } from '../../operator/api/answer-beginning.ts'
 import { TaskFailure, TaskTaken } from './failure.ts'
 import { type HubClient, HubRefusal, isPassing } from './hub-client.ts'
 import { backoffMs, pause } from './waiting.ts'
@@ -12,10 +13,31 @@ import { backoffMs, pause } from './waiting.ts'
 /** A `ModelCall` without what every call of an attempt shares. */
 export type Question = Omit<ModelCall, 'task' | 'uid' | 'attempt'>
 
-/** `unusable` costs a try: the model answered, and nothing can be made of it. */
+/** `unusable` costs a try: the model answered, and nothing can be made of it. `refused`: it will not answer this question. */
 export type Answer =
   | { readonly kind: 'answer'; readonly result: ModelResult }
-  | { readonly kind: 'unusable'; readonly message: string }
+  | {
+      readonly kind: 'unusable'
+      readonly message: string
+      /** How the answer began; absent when it said nothing. */
+      readonly began?: string | undefined
+    }
+  | { readonly kind: 'refused'; readonly message: string }
+
+/** What an answer holds that is no result: a part of a sentence for people, with how it began. */
+export function whyUnusable(answer: Exclude<Answer, { kind: 'answer' }>): string {
+  return answer.kind === 'refused' ? answer.message : withBeginning(answer.message, answer.began)
+}
+
+/** The failure of work that cannot go on without an answer which the server will not give. */
+export function refusedQuestion(message: string): TaskFailure {
+  return new TaskFailure('ModelTooWeak', sentence(message))
+}
+
+function sentence(text: string): string {
+  const whole = /[.!?]$/.test(text) ? text : `${text}.`
+  return `${whole.charAt(0).toUpperCase()}${whole.slice(1)}`
+}
 
 export interface Model {
   /**
@@ -90,7 +112,7 @@ async function once(
       if (event.kind === 'queued') tell.note(`waiting for the model: ${event.position} before us`)
       if (event.kind !== 'error') continue
       if (event.retryable) return { kind: 'again', message: event.message }
-      return afterError(event.code, event.message)
+      return afterError(event)
     }
     return { kind: 'again', message: 'the model stream ended early' }
   } catch (error) {
@@ -106,10 +128,16 @@ async function once(
   }
 }
 
-function afterError(code: ModelErrorCode, message: string): Answer {
+function afterError({
+  code,
+  message,
+  began,
+}: Pick<Extract<ModelEvent, { kind: 'error' }>, 'code' | 'message' | 'began'>): Answer {
   switch (code) {
     case 'OutputUnusable':
-      return { kind: 'unusable', message }
+      return { kind: 'unusable', message, ...(began === undefined ? {} : { began }) }
+    case 'QuestionRefused':
+      return { kind: 'refused', message }
     case 'Fenced':
     case 'Cancelled':
       throw new TaskTaken(message)

@@ -10,7 +10,7 @@ import { openWorkspace, type Workspace } from '../agent/workspace.ts'
 import { assignmentFor } from './assignment.ts'
 import { assets, startPod, type TestPod } from './processes.ts'
 import { startForge, type TestForge } from './repository.ts'
-import { scriptedModel } from './scripted-model.ts'
+import { type ScriptedAnswer, scriptedModel } from './scripted-model.ts'
 
 const token = 'sesame'
 const signal = AbortSignal.timeout(600_000)
@@ -45,7 +45,7 @@ export async function runPipeline(
   pipeline: Pipeline,
   action: Action,
   files: Readonly<Record<string, string>>,
-  answers: readonly (string | undefined)[],
+  answers: readonly ScriptedAnswer[],
   options: {
     spec?: Readonly<Record<string, string>>
     later?: Readonly<Record<string, string>>

@@ -118,6 +118,13 @@ test(
   },
 )
 
+test('what the server refuses is told in its words', patience, async () => {
+  const { code, stdout } = await plan(['--request', 'Add src/ship.js that exports fly().'])
+  expect(code).toBe(0)
+  const said = stdout.replaceAll(/\s+/g, ' ')
+  expect(said).toMatch(/warning: The model gave no plan .*I have no script for this request/)
+})
+
 test('a server that is busy is waited for', patience, async () => {
   await server.inject({ kind: '503', match: 'src/slug.js exports slugify' })
   const { code, stdout, stderr } = await plan(['--file', 'examples/hello.yaml', '--json'])

@@ -3,6 +3,7 @@ import { globSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { noScript } from '../../hack/rehearsal/choice.ts'
 import { closedEndpoint } from '../../hack/rehearsal/start.ts'
 import { makeCheckout } from '../../test/checkout.ts'
 import {
@@ -20,7 +21,7 @@ import {
   specText,
   tried,
 } from '../../test/guild-try.ts'
-import { keepsSilent } from '../../test/scripted-model.ts'
+import { keepsSilent, refuses } from '../../test/scripted-model.ts'
 import { startScriptedOllama } from '../../test/scripted-ollama.ts'
 
 aloneWithGit()
@@ -72,6 +73,19 @@ describe('every other verdict leaves checkout and git directory byte for byte as
     const file = /it is in (\S+\.diff)\./.exec(result?.warnings.join('\n') ?? '')?.[1] ?? ''
     expect(readFileSync(file, 'utf8')).toBe(result?.diff)
     expect(stderr).toContain(`apply ${file}`)
+  })
+
+  test.each([
+    ['the whole chain', ['--goal', request], 3],
+    ['the whole chain on files', ['--goal', request, '--files', 'src/slug.js'], 1],
+    ['one specialist', coding('npm test'), 1],
+  ])('a server that refuses the question, in its words: %s', patience, async (_, args, want) => {
+    const checkout = makeCheckout(project)
+    const { result, code, asked } = await tried(checkout, () => refuses(400, noScript), args)
+    expect(result).toMatchObject({ verdict: 'Refused', failure: { reason: 'ModelTooWeak' } })
+    expect(result?.failure?.message).toContain(noScript)
+    expect(asked).toHaveLength(want)
+    expect(code).toBe(1)
   })
 
   test('what the person writes meanwhile is not written over', patience, async () => {

@@ -1,6 +1,7 @@
+import { counted } from '../../operator/api/counted.ts'
 import type { Clock } from '../../operator/kube/ports.ts'
 import type { Gateway } from '../../operator/models/gateway.ts'
-import { counted, duration } from '../show/figures.ts'
+import { duration } from '../show/figures.ts'
 import { questionInWords } from '../show/plan.ts'
 
 /** Where the progress is told. */

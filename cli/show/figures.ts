@@ -20,10 +20,6 @@ export function amount(value: number): string {
   return `${(value / 1_000_000).toFixed(1)}M`
 }
 
-/** `1 commit`, `2 commits`. */
-export const counted = (value: number, word: string, plural = `${word}s`): string =>
-  `${value} ${value === 1 ? word : plural}`
-
 /** The part of a commit id that people compare. */
 export const shortCommit = (commit: string): string => commit.slice(0, 8)
 

@@ -1,7 +1,7 @@
+import { counted } from '../../operator/api/counted.ts'
 import type { Plan, PlannedTask } from '../../operator/api/devrequest.ts'
 import type { MadePlan, TranscriptEntry } from '../../operator/planner/plan.ts'
 import { align, type Row } from './columns.ts'
-import { counted } from './figures.ts'
 import { isRehearsal, labelOf } from './snapshot.ts'
 import { columnsOf, draw, shorten, span, type Line, type Style } from './style.ts'
 

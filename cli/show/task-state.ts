@@ -1,4 +1,5 @@
 import { findingsInShort } from '../../operator/api/review.ts'
+import { counted } from '../../operator/api/counted.ts'
 import { isTrue } from '../../operator/api/condition-list.ts'
 import { taskConditions, taskReasons } from '../../operator/api/conditions.ts'
 import {
@@ -11,7 +12,7 @@ import {
 } from '../../operator/api/task-state.ts'
 import type { AgentTask } from '../../operator/api/agent-task.ts'
 import { standingVerdicts } from '../../operator/api/agent-types.ts'
-import { amount, between, counted, shortCommit } from './figures.ts'
+import { amount, between, shortCommit } from './figures.ts'
 import type { Span } from './style.ts'
 import type { TaskLine } from './snapshot.ts'
 

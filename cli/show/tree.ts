@@ -1,8 +1,9 @@
+import { counted } from '../../operator/api/counted.ts'
 import { conditionOf } from '../../operator/api/condition-list.ts'
 import { requestConditions } from '../../operator/api/conditions.ts'
 import type { DevRequest } from '../../operator/api/devrequest.ts'
 import { align, type Row } from './columns.ts'
-import { amount, between, counted } from './figures.ts'
+import { amount, between } from './figures.ts'
 import {
   hasRequestSucceeded,
   isRequestUnchecked,

@@ -1,7 +1,7 @@
 // The agents' way to the model without a hub: the operator's gateway, in this process.
 import type { ModelCall, ModelEvent } from '../../operator/api/agent-protocol.ts'
 import type { AgentTask } from '../../operator/api/agent-task.ts'
-import { ModelError } from '../../operator/models/errors.ts'
+import { errorEvent, ModelError } from '../../operator/models/errors.ts'
 import type { Gateway } from '../../operator/models/gateway.ts'
 
 /** The part of the hub that an attempt needs. */
@@ -41,7 +41,7 @@ export function modelDoor(call: Gateway['call'], task: AgentTask): ModelDoor {
         if (!(error instanceof ModelError)) throw error
         // The gateway was patient. In a cluster the attempt would wait on; a person wants to know.
         if (error.retryable) lost = error
-        yield { kind: 'error', code: error.code, message: error.message, retryable: false }
+        yield errorEvent(error, false)
       }
     },
   }

@@ -69,7 +69,9 @@ export function outcomeOf(ended: readonly EndedTask[]): ChainOutcome {
 
 function failedVerdict(verdict: Verdict | undefined, reason: FailureReason | undefined): Verdict {
   if (verdict !== undefined) return verdict
-  return reason === 'Unsupported' || reason === 'ScopeViolated' ? 'Refused' : 'ChecksFailed'
+  const refusing =
+    reason === 'Unsupported' || reason === 'ScopeViolated' || reason === 'ModelTooWeak'
+  return refusing ? 'Refused' : 'ChecksFailed'
 }
 
 function summaryOf(last: EndedTask | undefined, unchecked: readonly EndedTask[]): string {

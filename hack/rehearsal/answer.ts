@@ -1,6 +1,6 @@
 // From a request for an answer to its end: what Ollama checks, in its order, then the model, the slot and the words.
 import type { ServerResponse } from 'node:http'
-import { choose, type Choice, type ChoiceParts } from './choice.ts'
+import { choose, noScript, type Choice, type ChoiceParts } from './choice.ts'
 import type { HeldModel, HeldModels } from './held-models.ts'
 import { keepAliveMs } from './keep-alive.ts'
 import { modelName } from './model-name.ts'
@@ -83,6 +83,8 @@ async function answerRecorded(
   if (strike?.kind === 'unload' || strike?.kind === '500') parts.runners.unload(model.name)
   const refusal = refusalOf(strike, asked)
   if (refusal !== undefined) throw refusal
+  // As a server does that cannot take a question, so that nobody mistakes these words for an answer and asks again.
+  if (found?.scripted === false && strike === undefined) throw new Refusal(400, noScript)
 
   const wanted = {
     options: runnerOptions(asked, work.budget.contextTokens),

@@ -3,10 +3,11 @@ import { shortened, type Asked, type Budget } from './question.ts'
 import type { RehearsalRecord } from './record.ts'
 import { purposeOf, type Question, type Scripts } from './script.ts'
 
-/** Said when no script fits; no harness can take it for work. */
+/** What a question is refused with when no script fits; no harness can take it for work. */
 export const noScript =
   'I am the rehearsal model. I only answer from checked-in scripts, and I have no script for this request. ' +
-  'To get real work done, connect a real model: helm upgrade with --set rehearsal.default=false --set model.name=qwen2.5-coder:7b.'
+  'To get real work done, connect a real model: helm upgrade with --set rehearsal.default=false --set model.name=qwen2.5-coder:7b; ' +
+  'without a cluster: --ollama URL --model NAME.'
 
 /** What answers are chosen from. */
 export interface ChoiceParts {
@@ -19,6 +20,8 @@ export interface Choice {
   /** As the model sees it. */
   readonly question: Question
   readonly text: string
+  /** Whether a script fits; a question that none fits is refused, unless a fault strikes it. */
+  readonly scripted: boolean
   readonly strike: Strike | undefined
 }
 
@@ -44,5 +47,5 @@ export function choose(
   if (strike !== undefined) record.fault = strike.kind
   if (strike !== undefined) record.answered = 'fault'
   else record.answered = scripted === undefined ? 'no script' : 'script'
-  return { question, text: scripted?.answer ?? noScript, strike }
+  return { question, text: scripted?.answer ?? noScript, scripted: scripted !== undefined, strike }
 }

@@ -17,6 +17,7 @@ import { createGateway } from '../../operator/models/gateway.ts'
 import { modelProfile } from '../../operator/models/profile.ts'
 import { makePlan } from '../../operator/planner/plan.ts'
 import { systemClock, systemRandom } from '../../operator/runtime/clock.ts'
+import { noScript } from './choice.ts'
 import { createScripts, loadScripts } from './script.ts'
 import { rehearsalName } from './server.ts'
 import { startRehearsal } from './start.ts'
@@ -201,27 +202,52 @@ test('what is written passes the checks of the agents', () => {
   expect(proseProblem(prose?.text ?? '', files, project)).toBeUndefined()
 })
 
-test('a request without a script gets no answer that could pass for work', async () => {
-  await using server = await startRehearsal({ rules })
-  const profile = modelProfile.parse({ name: rehearsalName, endpoint: server.endpoint })
-  const gateway = createGateway({
-    profile: () => profile,
-    clock: systemClock,
-    random: systemRandom,
+describe('a request without a script is refused in words that say so', () => {
+  const question = { system: 'You write one file.', user: '## Request\nBuild src/ship.js.\n' }
+
+  test('by way of the gateway, after one question', async () => {
+    await using server = await startRehearsal({ rules })
+    const profile = modelProfile.parse({ name: rehearsalName, endpoint: server.endpoint })
+    const gateway = createGateway({
+      profile: () => profile,
+      clock: systemClock,
+      random: systemRandom,
+    })
+    const asked = gateway.call({
+      model: rehearsalName,
+      request: 'other',
+      priority: 'normal',
+      verb: 'write',
+      purpose: 'code.write',
+      system: question.system,
+      sections: [{ title: 'Request', text: 'Build a space ship in src/ship.js.', must: true }],
+      instruction: 'One block.',
+      temperature: 0,
+      seed: 1,
+      maxTokens: 500,
+    })
+    await expect(asked).rejects.toMatchObject({
+      code: 'QuestionRefused',
+      retryable: false,
+      message: expect.stringMatching(/I am the rehearsal model.*connect a real model/) as string,
+    })
+    expect((await server.recorded()).records).toMatchObject([
+      { answered: 'no script', status: 400 },
+    ])
   })
-  const result = await gateway.call({
-    model: rehearsalName,
-    request: 'other',
-    priority: 'normal',
-    verb: 'write',
-    purpose: 'code.write',
-    system: 'You write one file.',
-    sections: [{ title: 'Request', text: 'Build a space ship in src/ship.js.', must: true }],
-    instruction: 'One block.',
-    temperature: 0,
-    seed: 1,
-    maxTokens: 500,
+
+  test.each([
+    ['/api/chat', { messages: [{ role: 'user', content: question.user }] }],
+    ['/api/chat', { messages: [{ role: 'user', content: question.user }], stream: false }],
+    ['/api/chat', { messages: [{ role: 'user', content: question.user }], format: 'json' }],
+    ['/api/generate', { system: question.system, prompt: question.user }],
+  ])('by %s, %o', async (path, body) => {
+    await using server = await startRehearsal({ rules })
+    const response = await fetch(server.endpoint + path, {
+      method: 'POST',
+      body: JSON.stringify({ model: rehearsalName, ...body }),
+    })
+    expect(response.status).toBe(400)
+    expect(await response.json()).toEqual({ error: noScript })
   })
-  expect(result.blocks).toEqual([])
-  expect(result.text).toContain('connect a real model')
 })

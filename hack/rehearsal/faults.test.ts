@@ -78,7 +78,7 @@ const failing: readonly (readonly [AnswerFaultKind, 'json' | 'code', object, str
   ['500', 'code', unavailable, 'model runner has unexpectedly stopped'],
   ['400', 'code', { code: 'ContextTooSmall' }, 'longer than the 8192 tokens'],
   ['404', 'code', { code: 'ModelMissing', retryable: true }, 'does not hold the model rehearsal'],
-  ['no-tools', 'code', unusable, 'does not support tools'],
+  ['no-tools', 'code', { code: 'QuestionRefused', retryable: false }, 'does not support tools'],
   ['schema-refused', 'json', { ...unusable, name: 'ModelError' }, 'schema'],
   ['no-answer', 'code', unavailable, 'nothing answers'],
   ['delay', 'code', unavailable, 'did not begin to answer'],

@@ -11,6 +11,7 @@
 import { z } from 'zod'
 import { actions, agentTypes, verdicts } from './agent-types.ts'
 import { evidence, failure } from './agent-task.ts'
+import { mostBeginning } from './answer-beginning.ts'
 
 /** A task as it is given to an agent: all it needs, nothing to look up. */
 export const assignmentMessage = z.object({
@@ -191,6 +192,8 @@ export const modelErrorCodes = [
   'ModelUnavailable',
   'ModelMissing',
   'OutputUnusable',
+  /** The server does not take the question, and will not take it again; the message holds its words. */
+  'QuestionRefused',
   'ContextTooSmall',
   'BudgetExhausted',
   'Fenced',
@@ -222,6 +225,8 @@ export const modelEvent = z.discriminatedUnion('kind', [
     code: z.enum(modelErrorCodes),
     message: z.string(),
     retryable: z.boolean(),
+    /** For `OutputUnusable`: how the answer began, on one line (`beginningOf`). */
+    began: z.string().max(mostBeginning).optional(),
   }),
 ])
 export type ModelEvent = z.infer<typeof modelEvent>

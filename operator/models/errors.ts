@@ -1,4 +1,5 @@
-import type { ModelErrorCode } from '../api/agent-protocol.ts'
+import type { ModelErrorCode, ModelEvent } from '../api/agent-protocol.ts'
+import { beginningOf } from '../api/answer-beginning.ts'
 
 interface ModelErrorOptions {
   readonly cause?: unknown
@@ -26,6 +27,15 @@ export class ModelError extends Error {
     this.text = options.text ?? ''
     this.retryAfterMs = options.retryAfterMs
   }
+}
+
+/** What an agent is told of a question that failed. */
+export function errorEvent(
+  { code, message, text }: ModelError,
+  retryable: boolean,
+): Extract<ModelEvent, { kind: 'error' }> {
+  const began = code === 'OutputUnusable' ? beginningOf(text) : ''
+  return { kind: 'error', code, message, retryable, ...(began === '' ? {} : { began }) }
 }
 
 /**

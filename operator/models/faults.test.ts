@@ -127,7 +127,22 @@ describe('a fault that does not pass is told once', () => {
     ['an answer that freezes', [freezes], 2, { code: 'ModelUnavailable', text: 'half ' }],
     ['half an answer', [endsHalf], 1, { code: 'OutputUnusable', text: 'half ' }],
     ['404', [refuses(404, "model 'm' not found")], 1, { code: 'ModelMissing', retryable: true }],
-    ['400', [refuses(400, 'no')], 1, { code: 'OutputUnusable' }],
+    ['400', [refuses(400, 'no')], 1, { code: 'QuestionRefused', retryable: false }],
+    [
+      'a refusal in the words of the server',
+      [refuses(422, 'I only answer\n on \u001B[1mSundays')],
+      1,
+      {
+        code: 'QuestionRefused',
+        message: 'the model server refused the question: I only answer on Sundays',
+      },
+    ],
+    [
+      'a request that took too long for it',
+      [refuses(408, 'too slow')],
+      13,
+      { code: 'ModelUnavailable' },
+    ],
     ['401', [refuses(401, 'who are you?')], 13, { code: 'ModelUnavailable' }],
     ['too long a prompt', [refuses(400, 'exceeds the context')], 1, { code: 'ContextTooSmall' }],
   ])('%s', async (_, steps, want, error) => {

@@ -156,6 +156,33 @@ test.each([
   expect(made.plan.warnings.join()).toContain('became one unit')
 })
 
+test.each([
+  [
+    'words that are no plan',
+    new ModelError('OutputUnusable', 'the answer holds no JSON object', {
+      text: 'I am out of\n\u001B[1mcredit\u001B[0m.',
+    }),
+    'the answer holds no JSON object; it began: "I am out of credit."',
+  ],
+  [
+    'an answer that was cut',
+    new ModelError('OutputUnusable', 'it was cut off', { text: '{"a_' }),
+    'it was cut off; it began: "{"a_"',
+  ],
+  ['nothing', new ModelError('OutputUnusable', 'the answer was empty'), '(the answer was empty)'],
+])('a plan without the model says what the model said: %s', async (_, answer, want) => {
+  const made = await makePlan(inputOf(answering('n', answer)), {})
+  expect(made.plan.warnings.join()).toContain(want)
+})
+
+test('a server that refuses the question of the units is not asked again, and its words are told', async () => {
+  const ask = answering(new ModelError('QuestionRefused', 'the server said: I have no script.'))
+  const made = await makePlan(inputOf(ask), {})
+  expect(ask.calls.map(({ purpose }) => purpose)).toEqual(['plan.notes', 'plan.units'])
+  expect(made.plan.source).toBe('template')
+  expect(made.plan.warnings.join()).toContain('the server said: I have no script.')
+})
+
 test('a model that copied the example does not see it again', async () => {
   const copy = { ...good, a_units: [unit('x', 'src/zq-lamp.js')] }
   const ask = answering('n', copy, good)

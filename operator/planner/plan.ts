@@ -1,4 +1,5 @@
 import type { DevRequestSpec, Plan, Unit } from '../api/devrequest.ts'
+import { beginningOf, withBeginning } from '../api/answer-beginning.ts'
 import { faithfulText } from '../api/faithful-text.ts'
 import { plainLine } from '../api/plain-text.ts'
 import { pathRule } from '../api/schema.ts'
@@ -195,6 +196,7 @@ async function askForUnits(
   const { request } = spec
   const notes = await askForNotes(asker, input, transcript)
   let failed: { readonly answer: string; readonly problems: readonly string[] } | undefined
+  let why = 'the request is too long for its context'
   let best:
     | { readonly proposal: Proposal; readonly problems: number; readonly entry: number }
     | undefined
@@ -222,11 +224,14 @@ async function askForUnits(
       }
       if (problems.length === 0 || answer.text === failed?.answer) break
       failed = { answer: answer.text, problems }
+      why = problems[0] ?? why
     } catch (error) {
       const unusable = usableFailure(error)
       transcript.push({ purpose, text: unusable.text, outcome: unusable.message })
-      // A longer prompt does not fit either, and who says the same twice says it again.
-      if (unusable.code === 'ContextTooSmall' || unusable.text === failed?.answer) break
+      // A longer prompt does not fit either, a refusal stands, and who says the same twice says it again.
+      if (unusable.code === 'ContextTooSmall') break
+      why = withBeginning(unusable.message, beginningOf(unusable.text))
+      if (unusable.code === 'QuestionRefused' || unusable.text === failed?.answer) break
       failed = { answer: unusable.text, problems: [unusable.message] }
       if (unusable.code === 'BudgetExhausted') break
     }
@@ -241,7 +246,7 @@ async function askForUnits(
     documents: true,
     deployment: false,
     warnings: [
-      `The model gave no plan that could be used (${failed?.problems[0] ?? 'the request is too long for its context'}); the whole request became one unit.`,
+      `The model gave no plan that could be used (${why}); the whole request became one unit.`,
     ],
   }
 }

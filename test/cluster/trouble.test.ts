@@ -176,9 +176,12 @@ test('a request that the rehearsal model has no script for is dead-lettered hone
     (task) => wordOf(task, 'DeadLettered') !== 'absent',
   )
   expect(dead?.status?.failure).toMatchObject({
-    reason: expect.stringMatching(/OutputUnusable|ChecksFailed/) as string,
+    reason: 'ModelTooWeak',
+    message: expect.stringContaining('I am the rehearsal model') as string,
     remedy: expect.stringContaining('model') as string,
   })
+  // What the server will not answer ends with the first question.
+  expect(dead?.status?.attempts).toBe(1)
 })
 
 test('with a model far too weak a request ends with an honest result, never a false success', async () => {

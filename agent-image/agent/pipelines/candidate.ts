@@ -1,5 +1,6 @@
 // One candidate of a coding task: asking for its files, and finding out how good it is.
 import { basename } from 'node:path'
+import { beginningOf, withBeginning } from '../../../operator/api/answer-beginning.ts'
 import { cutText } from '../../../operator/api/faithful-text.ts'
 import { hasHiddenCharacters } from '../../../operator/api/plain-text.ts'
 import type { PromptSection, Purpose } from '../../../operator/api/agent-protocol.ts'
@@ -8,6 +9,7 @@ import { chooseBlock } from '../edit/choose-block.ts'
 import { refuse } from '../edit/guards.ts'
 import { lostNames } from '../edit/lost-names.ts'
 import { symbolsOf } from '../edit/symbols.ts'
+import { refusedQuestion } from '../model.ts'
 import { isTestPath, languageOf } from '../project.ts'
 import {
   coderRole,
@@ -19,6 +21,7 @@ import {
   writeRule,
 } from '../prompt.ts'
 import type { Try } from '../tries.ts'
+import { signatureOf } from '../verify/digest.ts'
 import type { Changes } from '../workspace.ts'
 import { checkCandidate } from './check-candidate.ts'
 import { type Candidate, type CodingGoal, rejected } from './coding-goal.ts'
@@ -32,13 +35,18 @@ export async function tryOnce(
   previous: Candidate | undefined,
 ): Promise<Candidate> {
   const written = await writeFiles(context, goal, how, previous)
-  if (written.kind === 'unusable') return rejected(undefined, written.why, [], -3)
+  if (written.kind === 'unusable') {
+    const { why, began } = written
+    // How an answer began says why it is of no use, and not whether the model goes on in the same way.
+    const signature = signatureOf([why])
+    return { ...rejected(undefined, withBeginning(why, began), [], -3), signature }
+  }
   return checkCandidate(context, goal, written.changes, how.number)
 }
 
 type Written =
   | { readonly kind: 'changes'; readonly changes: Changes }
-  | { readonly kind: 'unusable'; readonly why: string }
+  | { readonly kind: 'unusable'; readonly why: string; readonly began?: string | undefined }
 
 async function writeFiles(
   context: PipelineContext,
@@ -59,7 +67,7 @@ async function writeFiles(
       changes,
       repairing ? previous : undefined,
     )
-    if (text.kind === 'none') return { kind: 'unusable', why: text.why }
+    if (text.kind === 'none') return { ...text, kind: 'unusable' }
     changes.set(path, text.text)
   }
   return { kind: 'changes', changes }
@@ -72,7 +80,9 @@ async function writeFile(
   path: string,
   soFar: Changes,
   repairOf: Candidate | undefined,
-): Promise<{ kind: 'text'; text: string } | { kind: 'none'; why: string }> {
+): Promise<
+  { kind: 'text'; text: string } | { kind: 'none'; why: string; began?: string | undefined }
+> {
   const { assignment, model, workspace, signal } = context
   const purpose: Purpose = `${goal.purpose}.${repairOf === undefined ? 'write' : 'repair'}`
   context.activity(`try ${how.number}: ${repairOf === undefined ? 'writing' : 'repairing'} ${path}`)
@@ -102,9 +112,11 @@ async function writeFile(
     },
     { signal },
   )
-  if (answer.kind === 'unusable') return { kind: 'none', why: answer.message }
+  if (answer.kind === 'refused') throw refusedQuestion(answer.message)
+  if (answer.kind === 'unusable') return { ...answer, kind: 'none', why: answer.message }
   const chosen = chooseBlock(answer.result.blocks, path)
-  if (chosen.kind === 'none') return chosen
+  const began = beginningOf(answer.result.text)
+  if (chosen.kind === 'none') return { ...chosen, began }
   const earlier = soFar.get(path) ?? before
   const facts = await factsIn(context.runner, path, chosen.text, { signal })
   const mayShrink = /\b(remove|delete|drop|shorten|simplify|split|replace|rewrite)\b/i.test(
@@ -122,7 +134,8 @@ async function writeFile(
     requested: `${assignment.requestText} ${assignment.goal} ${before ?? ''}`,
     mayShrink,
   })
-  if (refusal !== undefined) return { kind: 'none', why: refusal.message }
+  if (refusal !== undefined)
+    return { kind: 'none', why: refusal.message, ...(refusal.code === 'Prose' ? { began } : {}) }
   const was =
     before === undefined ? undefined : await factsIn(context.runner, path, before, { signal })
   const asked = `${assignment.requestText} ${assignment.goal}`

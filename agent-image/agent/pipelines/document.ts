@@ -1,12 +1,14 @@
 // Documentation: facts by the parser, a few words by the model, one marked region of each file of the task.
 import { basename } from 'node:path'
 import type { Purpose } from '../../../operator/api/agent-protocol.ts'
+import { beginningOf, withBeginning } from '../../../operator/api/answer-beginning.ts'
 import { hasHiddenCharacters } from '../../../operator/api/plain-text.ts'
 import { factsIn } from '../code/read-code.ts'
 import { chooseBlock } from '../edit/choose-block.ts'
 import { exampleWords, findSecret } from '../edit/guards.ts'
 import { findOmission } from '../edit/omission.ts'
 import { type Symbol, symbolsOf } from '../edit/symbols.ts'
+import { whyUnusable } from '../model.ts'
 import { isTestPath, languageOf, type Project } from '../project.ts'
 import { opening, section } from '../prompt.ts'
 import { deliver, type Pipeline, type PipelineContext, projectAt, refused } from './pipeline.ts'
@@ -54,6 +56,7 @@ export const document: Pipeline = async (context) => {
     const wanted = await askForProse(context, first, facts, project, notes.at(-1), count)
     if (wanted.problem === undefined) prose = wanted.text
     else notes.push(wanted.problem)
+    if (wanted.final === true) break
   }
   if (prose === '')
     notes.push('the model gave no usable prose; the region holds the generated table only')
@@ -140,7 +143,7 @@ async function askForProse(
   project: Project,
   problem: string | undefined,
   count: number,
-): Promise<{ readonly text: string; readonly problem?: string }> {
+): Promise<{ readonly text: string; readonly problem?: string; readonly final?: true }> {
   const { assignment, model, signal } = context
   const purpose: Purpose = 'document.write'
   const list = facts.map((fact) =>
@@ -164,12 +167,14 @@ async function askForProse(
     },
     { signal },
   )
-  if (answer.kind === 'unusable') return { text: '', problem: answer.message }
+  if (answer.kind === 'refused') return { text: '', problem: answer.message, final: true }
+  if (answer.kind === 'unusable') return { text: '', problem: whyUnusable(answer) }
   const chosen = chooseBlock(answer.result.blocks, path)
   const raw = chosen.kind === 'text' ? chosen.text : answer.result.text
   const text = raw.replace(/^#+ .*$/gm, '').trim()
   const wrong = proseProblem(text, facts, project)
-  return wrong === undefined ? { text } : { text: '', problem: wrong }
+  if (wrong === undefined) return { text }
+  return { text: '', problem: withBeginning(wrong, beginningOf(answer.result.text)) }
 }
 
 /** What is untrue or unwanted in a piece of prose; undefined when nothing is. */

@@ -1,10 +1,13 @@
 // Review: what can be found without a model first, then one closed question for each changed file. Advisory.
 import { z } from 'zod'
 import type { Purpose } from '../../../operator/api/agent-protocol.ts'
+import { beginningOf, withBeginning } from '../../../operator/api/answer-beginning.ts'
+import { counted } from '../../../operator/api/counted.ts'
 import { plainLine } from '../../../operator/api/plain-text.ts'
 import { factsIn } from '../code/read-code.ts'
 import { findSecret } from '../edit/guards.ts'
 import { findOmission } from '../edit/omission.ts'
+import { whyUnusable } from '../model.ts'
 import { isTestPath, languageOf } from '../project.ts'
 import { cut, opening, section } from '../prompt.ts'
 import { declaredTests } from '../verify/spec-text.ts'
@@ -78,15 +81,16 @@ export const review: Pipeline = async (context) => {
   activity(`reviewing ${files.length === 1 ? '1 file' : `${files.length} files`}`)
   const certain = [...deterministicFindings(files), ...(await lostTests(context, files))]
   const advised: string[] = []
-  let unanswered = 0
+  const unanswered: string[] = []
   const worthAsking = files.filter(
     (file) => !file.deleted && !isTestPath(file.path) && languageOf(file.path) !== 'unknown',
   )
   for (const file of worthAsking.slice(0, mostFiles)) {
     activity(`reviewing ${file.path}`)
     const answer = await ask(context, file)
-    if (answer.unusable) unanswered++
+    if (answer.unusable !== undefined) unanswered.push(answer.unusable)
     if (answer.finding !== undefined) advised.push(answer.finding)
+    if (answer.final === true) break
   }
   const findings = [...certain, ...advised]
   return {
@@ -97,7 +101,11 @@ export const review: Pipeline = async (context) => {
         : `Reviewed ${files.length} files: ${certain.length} certain findings, ${advised.length} suggestions by the model.`,
     notes: [
       ...findings,
-      ...(unanswered === 0 ? [] : [`the model gave no usable answer for ${unanswered} files`]),
+      ...(unanswered.length === 0
+        ? []
+        : [
+            `the model gave no usable answer for ${counted(unanswered.length, 'file')}: ${unanswered[0]}`,
+          ]),
       ...(worthAsking.length > mostFiles
         ? [`only the first ${mostFiles} files were shown to the model`]
         : []),
@@ -154,7 +162,7 @@ async function lostTests(
 async function ask(
   context: PipelineContext,
   file: FileDiff,
-): Promise<{ readonly finding?: string; readonly unusable?: true }> {
+): Promise<{ readonly finding?: string; readonly unusable?: string; readonly final?: true }> {
   const { assignment, model, signal } = context
   const purpose: Purpose = 'review.findings'
   const answer = await model.ask(
@@ -173,9 +181,11 @@ async function ask(
     },
     { signal },
   )
-  if (answer.kind === 'unusable') return { unusable: true }
+  if (answer.kind === 'refused') return { unusable: answer.message, final: true }
+  if (answer.kind === 'unusable') return { unusable: whyUnusable(answer) }
   const parsed = finding.safeParse(answer.result.value)
-  if (!parsed.success) return { unusable: true }
+  if (!parsed.success)
+    return { unusable: withBeginning('it holds no finding', beginningOf(answer.result.text)) }
   const { a_quote, c_kind, d_severity } = parsed.data
   const issue = plainLine(parsed.data.b_issue, 300)
   const quote = a_quote.replace(/^\+/, '').trim()

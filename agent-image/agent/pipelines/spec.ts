@@ -1,5 +1,6 @@
 // Tests before the code: written from what is asked, checked by running them where the code does not exist.
 import { basename } from 'node:path'
+import { beginningOf, withBeginning } from '../../../operator/api/answer-beginning.ts'
 import { cutText } from '../../../operator/api/faithful-text.ts'
 import type { Purpose } from '../../../operator/api/agent-protocol.ts'
 import type { CodeFacts } from '../code/facts.ts'
@@ -9,6 +10,7 @@ import { specifierFor } from '../code/resolve.ts'
 import { chooseBlock, cleanPath } from '../edit/choose-block.ts'
 import { refuse } from '../edit/guards.ts'
 import { symbolsOf } from '../edit/symbols.ts'
+import { refusedQuestion } from '../model.ts'
 import { codeFiles, languageOf, type Project, specPath } from '../project.ts'
 import { fenceWord, opening, optionalSection, section, testerRole } from '../prompt.ts'
 import { hashEdit, nextTry, type TriedCandidate, whyEnded } from '../tries.ts'
@@ -173,13 +175,14 @@ async function tryOnce(
     },
     { signal },
   )
-  if (answer.kind === 'unusable') return rejected(goal, undefined, answer.message)
+  if (answer.kind === 'refused') throw refusedQuestion(answer.message)
+  if (answer.kind === 'unusable') return unusable(goal, answer.message, answer.began)
   // The harness names the file, so whatever name a block has is fine, as long as it is not the code itself.
   const blocks = answer.result.blocks.flatMap(({ path, ...block }) =>
     goal.files.includes(cleanPath(path) ?? '') ? [] : [block],
   )
   const chosen = chooseBlock(blocks, goal.path)
-  if (chosen.kind === 'none') return rejected(goal, undefined, chosen.why)
+  if (chosen.kind === 'none') return unusable(goal, chosen.why, beginningOf(answer.result.text))
   return judge(context, goal, chosen.text)
 }
 
@@ -382,6 +385,12 @@ function namesFile(text: string, file: string): boolean {
 /** Names of tests, without their file. */
 function namesOf(ids: readonly string[]): string {
   return ids.map((id) => id.slice(id.indexOf(' > ') + 3)).join(', ')
+}
+
+/** How an answer began says why it is of no use, and not whether the model goes on in the same way. */
+function unusable(place: Place, why: string, began: string | undefined): SpecCandidate {
+  const signature = signatureOf([why])
+  return { ...rejected(place, undefined, withBeginning(why, began)), signature }
 }
 
 function rejected(place: Place, text: string | undefined, problem: string): SpecCandidate {

@@ -1,4 +1,5 @@
-import type { ModelEvent } from '../../api/agent-protocol.ts'
+import type { ModelErrorCode, ModelEvent } from '../../api/agent-protocol.ts'
+import { beginningOf, withBeginning } from '../../api/answer-beginning.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import { ModelError } from '../errors.ts'
 import type { Gateway } from '../gateway.ts'
@@ -76,13 +77,20 @@ export async function selfTest(options: {
   }
 }
 
+/** Ends of a question that say something about the model; the others say something about its surroundings. */
+const telling: ReadonlySet<ModelErrorCode> = new Set([
+  'OutputUnusable',
+  'QuestionRefused',
+  'ContextTooSmall',
+])
+
 async function probe(unusable: string, ask: () => Promise<Finding>): Promise<Finding> {
   try {
     return await ask()
   } catch (error) {
     if (!(error instanceof ModelError)) throw error
-    if (error.code !== 'OutputUnusable' && error.code !== 'ContextTooSmall') throw error
-    return failed(`${unusable}: ${error.message}`)
+    if (!telling.has(error.code)) throw error
+    return failed(`${unusable}: ${withBeginning(error.message, beginningOf(error.text))}`)
   }
 }
 

@@ -6,6 +6,7 @@ import type { Prompt } from '../prompt.ts'
 import type { AnswerSchema } from '../answers/schema.ts'
 import { HttpStatusError, networkReason } from './transport.ts'
 import { createWatchdog } from '../answers/watchdog.ts'
+import { printedLine } from '../../api/plain-text.ts'
 
 /** The three limits on an answer, in milliseconds. */
 export interface ChatTimers {
@@ -68,7 +69,7 @@ export type Chat = (
 /**
  * Reads the answer that `open` streams.
  * Throws ModelError: `ModelUnavailable` (refused, 503, timed out, broken connection), `ModelMissing` (404), `ContextTooSmall`
- * (400), `OutputUnusable` (ran away, or ended without its closing part), `Cancelled` (the signal); with the text that had come
+ * (400), `QuestionRefused` (any other 4xx), `OutputUnusable` (ran away, or ended without its closing part), `Cancelled` (the signal); with the text that had come
  * in, which the server wrote all the same. When it ends, either way, nothing is read from the connection any more.
  */
 export async function readChat(
@@ -141,6 +142,8 @@ function unfinished(text: string): ModelError {
 
 const tooLong =
   /longer than the context|exceeds? the (?:available |maximum )?context|(?:context (?:length|size|window)|maximum context).*(?:exceed|however|requested)/i
+/** Words of a server go into statuses and onto screens. */
+const longestWords = 600
 const badSchema = /invalid format|grammar|rule identifier|json.?schema|response_format/i
 
 /** Sorts what the server or the network said into what the caller has to do. */
@@ -157,6 +160,9 @@ function modelErrorOf(error: unknown, profile: ModelProfile, text: string): Mode
     cause: error,
   })
 }
+
+/** Statuses below 500 that say "not now": a time-out, too early, too many. */
+const isPassing: ReadonlySet<number> = new Set([408, 425, 429])
 
 function statusErrorOf(error: HttpStatusError, profile: ModelProfile): ModelError {
   const { status, message: said, retryAfterMs } = error
@@ -177,7 +183,7 @@ function statusErrorOf(error: HttpStatusError, profile: ModelProfile): ModelErro
       cause,
     )
   }
-  if (status === 503 || status === 502 || status === 429) {
+  if (status === 503 || status === 502 || isPassing.has(status)) {
     return new ModelError('ModelUnavailable', `the model server is busy: ${said}`, {
       ...cause,
       retryAfterMs,
@@ -186,7 +192,8 @@ function statusErrorOf(error: HttpStatusError, profile: ModelProfile): ModelErro
   if (status >= 500) {
     return new BrokenAnswerError(`the model server failed: ${said}`, { ...cause, retryAfterMs })
   }
-  return new ModelError('OutputUnusable', `the model server refused the question: ${said}`, cause)
+  const words = printedLine(said, longestWords)
+  return new ModelError('QuestionRefused', `the model server refused the question: ${words}`, cause)
 }
 
 function contextTooSmall(profile: ModelProfile, cause: unknown): ModelError {

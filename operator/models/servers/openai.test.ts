@@ -168,6 +168,20 @@ describe('a fault', () => {
     expect(server.requests).toHaveLength(1)
   })
 
+  test.each([
+    ['an object', { error: { message: 'this model does not chat' } }],
+    ['a string', { error: 'this model does not chat' }],
+    ['an object with more', { error: { message: 'this model does not chat', code: 400 } }],
+  ])('that is a refusal is told in the words of the server: %s', async (_, body) => {
+    const { gateway } = await gatewayTo([(response) => reply(response, 400, body)])
+    await expect(gateway.call(question)).rejects.toMatchObject({
+      code: 'QuestionRefused',
+      retryable: false,
+      message: 'the model server refused the question: this model does not chat',
+    })
+    expect(server.requests).toHaveLength(1)
+  })
+
   test('of too long a prompt is known by its words', async () => {
     const message =
       "This model's maximum context length is 8192 tokens. However, you requested 9000"
