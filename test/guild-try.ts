@@ -1,6 +1,6 @@
 // `guild try` for tests: the command, a model server that answers as the test says, and what both said.
 import { spawn } from 'node:child_process'
-import { mkdtempSync, realpathSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, vi } from 'vitest'
@@ -123,8 +123,16 @@ export function answers(...codes: readonly string[]): Answering {
   }
 }
 
-/** What `git diff` says in the checkout. */
-export const diffIn = (checkout: TestCheckout): string => checkout.git('diff')
+/** What git says in the checkout about everything that is in no commit, but for `besides`. The index stays as it is. */
+export function diffIn(checkout: TestCheckout, ...besides: readonly string[]): string {
+  const index = join(checkout.root, '.git/index')
+  const before = readFileSync(index)
+  const others = besides.map((path) => `:(exclude)${path}`)
+  checkout.git('add', '--all', '--', '.', ...others)
+  const diff = checkout.git('diff', '--cached', '--', '.', ...others)
+  writeFileSync(index, before)
+  return diff
+}
 
 export const coding = (test: string): readonly string[] => [
   '--goal',

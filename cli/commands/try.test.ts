@@ -1,8 +1,10 @@
 // `guild try` on real checkouts with a real sandbox process: what it does when the work is Done.
-import { existsSync, lstatSync } from 'node:fs'
+import { execSync } from 'node:child_process'
+import { existsSync, lstatSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { makeCheckout } from '../../test/checkout.ts'
+import { makeCheckout, type TestCheckout } from '../../test/checkout.ts'
 import {
   aloneWithGit,
   answers,
@@ -63,7 +65,7 @@ describe('Done', () => {
       )
       expect(result?.failure).toBeUndefined()
       expect(code).toBe(0)
-      expect(diffIn(checkout)).toBe(result?.diff)
+      expect(diffIn(checkout, 'notes.txt')).toBe(result?.diff)
       expect(checkout.read('src/slug.js')).toBe(good)
       const after = checkout.tree()
       const changed = [...after].filter(([path, state]) => before.get(path) !== state)
@@ -74,9 +76,89 @@ describe('Done', () => {
         'test/',
         'test/slug.test.js',
       ])
-      expect(checkout.git('diff', '--cached', '--name-only', '--diff-filter=M')).toBe('')
+      expect(checkout.git('status', '--porcelain')).toBe(
+        ' M README.md\n?? notes.txt\n?? src/\n?? test/\n',
+      )
     },
   )
+
+  describe('the index of the person is left byte for byte as it was', () => {
+    const index = ({ root }: TestCheckout): Buffer => readFileSync(join(root, '.git/index'))
+    const project = { 'package.json': manifest, 'src/slug.js': bad, 'test/slug.test.js': specText }
+
+    test.each<[string, Record<string, string>, (checkout: TestCheckout) => void]>([
+      ['when nothing is staged', { 'package.json': manifest }, () => undefined],
+      [
+        'when something else is staged and changed again',
+        { 'package.json': manifest, 'other.txt': 'one\n' },
+        (checkout) => {
+          checkout.write({ 'other.txt': 'two\n' })
+          checkout.git('add', 'other.txt')
+          checkout.write({ 'other.txt': 'three\n' })
+        },
+      ],
+      [
+        'when a file of the person is marked as to be added',
+        { 'package.json': manifest },
+        (checkout) => {
+          checkout.write({ 'mine.txt': 'mine\n' })
+          checkout.git('add', '--intent-to-add', 'mine.txt')
+        },
+      ],
+      [
+        'when the new files are ignored',
+        { 'package.json': manifest, '.gitignore': 'src/\n' },
+        () => undefined,
+      ],
+    ])('%s', patience, async (_, files, prepare) => {
+      const checkout = makeCheckout(files)
+      prepare(checkout)
+      const before = index(checkout)
+      const { result, stderr } = await tried(checkout, answers(fenced('src/slug.js', good)), [
+        '--goal',
+        request,
+        '--files',
+        'src/slug.js',
+      ])
+      expect(result?.verdict).toBe('Done')
+      expect(index(checkout).equals(before)).toBe(true)
+      expect(checkout.git('ls-files', 'src', 'test')).toBe('')
+      expect(stderr).toContain('nothing is staged')
+      // What it says next shows the whole change, whatever else there is.
+      const next = /^next: (git -C \S+ add .*)$/m.exec(stderr)?.[1] ?? ''
+      expect(execSync(next, { encoding: 'utf8', cwd: tmpdir() })).toContain(
+        '+export function slugify',
+      )
+      const ignored = stderr.includes('git was told to ignore src/slug.js')
+      expect(ignored).toBe('.gitignore' in files)
+    })
+
+    test('and git stash works afterwards', patience, async () => {
+      const checkout = makeCheckout({ 'package.json': manifest, 'README.md': '# shop\n' })
+      await tried(checkout, answers(fenced('src/slug.js', good)), [
+        '--goal',
+        request,
+        '--files',
+        'src/slug.js',
+      ])
+      checkout.git('stash', '--include-untracked')
+      expect(checkout.git('status', '--porcelain')).toBe('')
+      checkout.git('stash', 'pop')
+      expect(checkout.read('src/slug.js')).toBe(good)
+    })
+
+    test('when only files that are there were changed, git diff shows it', patience, async () => {
+      const checkout = makeCheckout(project)
+      const before = index(checkout)
+      const { stderr } = await tried(
+        checkout,
+        () => fenced('src/slug.js', good),
+        coding('npm test'),
+      )
+      expect(index(checkout).equals(before)).toBe(true)
+      expect(stderr).toMatch(/^next: git -C \S+ diff$/m)
+    })
+  })
 
   test('without --files the planner chooses them', patience, async () => {
     const checkout = makeCheckout({ 'package.json': manifest })

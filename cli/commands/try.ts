@@ -21,7 +21,7 @@ import { type EndedTask, ModelLost, runChain } from '../try/chain.ts'
 import { type Checkout, openCheckout } from '../try/checkout.ts'
 import { type LocalForge, openForge } from '../try/forge.ts'
 import { type Goal, readGoal, type TryFlags } from '../try/goal.ts'
-import { changedPaths, leaveInTree, patchOf } from '../try/leave.ts'
+import { changedPaths, leaveInTree, leftInWords, patchOf } from '../try/leave.ts'
 import { outcomeOf, remedyFor, type TryResult } from '../try/outcome.ts'
 import { prepare, type Prepared } from '../try/prepare.ts'
 import { startSandbox } from '../try/sandbox.ts'
@@ -280,18 +280,16 @@ async function conclude(
   const { summary } = outcome
   if (result.verdict === 'Done') {
     signal.throwIfAborted()
-    const problem = await leaveInTree(checkout, forge, commit, join(folder, 'leave')).then(
-      () => undefined,
-      (error: unknown) => error,
-    )
-    if (problem === undefined) {
-      terminal.err(
-        `the change is in the work tree of ${checkout.root}, not staged: git diff shows it, git commit -a takes it\n`,
-      )
+    try {
+      const left = await leaveInTree(checkout, forge, commit, join(folder, 'leave'))
+      const { sentence, next } = leftInWords(checkout.root, left)
+      terminal.err(`${sentence}\n`)
+      terminal.next(next)
       return { result, summary, patch }
+    } catch (problem) {
+      const kept = await keepPatch(goal, patch, checkout, terminal)
+      return { result: notLeft(result, problem, kept), summary, patch }
     }
-    const kept = await keepPatch(goal, patch, checkout, terminal)
-    return { result: notLeft(result, problem, kept), summary, patch }
   }
   terminal.err(`the work tree of ${checkout.root} is as it was\n`)
   if (patch.length === 0) return { result, summary, patch }

@@ -1,11 +1,12 @@
 // Leaves the result in the person's work tree, wholly or not at all.
 //
 // The files are made by git (`checkout-index`), so they have the line ends and encoding that the person's attributes and
-// settings give to a checked out file, and then put in place one by one, each by a rename. Nothing is staged; new files are
-// marked by `git add --intent-to-add`, so that `git diff` shows the whole change and `git commit -a` takes it.
+// settings give to a checked out file, and then put in place one by one, each by a rename. The person's index is not touched:
+// new files are untracked, as files are that a person makes. An entry of ours in it would get in the way of `git stash`.
 import { constants } from 'node:fs'
 import { chmod, copyFile, lstat, mkdir, rename, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { counted } from '../../operator/api/counted.ts'
 import { parseListing } from '../../agent-image/agent/tree-listing.ts'
 import { type Checkout, obstacleAt } from './checkout.ts'
 import type { LocalForge } from './forge.ts'
@@ -39,8 +40,8 @@ export async function patchOf(
 }
 
 /**
- * Puts the files of `commit` that differ from the base into the work tree.
- * Guarantees: after an error the work tree is what it was. Errors: `TryTrouble` Conflict when the person changed something
+ * Puts the files of `commit` that differ from the base into the work tree, and tells which of them are new there.
+ * Guarantees: after an error the work tree is what it was; the index is, always. Errors: `TryTrouble` Conflict when the person changed something
  * meanwhile that would be overwritten. `scratch` is an empty folder. Not interruptible: a half of a change is worse.
  */
 export async function leaveInTree(
@@ -48,7 +49,7 @@ export async function leaveInTree(
   forge: LocalForge,
   commit: string,
   scratch: string,
-): Promise<void> {
+): Promise<LeftFiles> {
   const options = { signal: new AbortController().signal }
   const paths = await changedPaths(checkout, forge, commit, options)
   await refuseConflicts(checkout, paths, options)
@@ -64,16 +65,62 @@ export async function leaveInTree(
       const made = join(scratch, 'new', path)
       await putInPlace(checkout.root, path, made, { executable, kept, done })
     }
-    const created = paths.filter((path) => !checkout.listing.has(path))
-    if (created.length > 0)
-      await checkout.git(['add', '--intent-to-add', '--force', '--', ...created], {
-        ...options,
-        env: { GIT_LITERAL_PATHSPECS: '1' },
-      })
   } catch (error) {
     for (const undo of done.toReversed()) await undo().catch(() => undefined)
     throw error
   }
+  const created = paths.filter((path) => !checkout.listing.has(path))
+  return { paths, created, ignored: await ignoredOf(checkout, created, options) }
+}
+
+/** Those of new files that the person's settings have git overlook. */
+async function ignoredOf(
+  { git }: Checkout,
+  created: readonly string[],
+  options: Waiting,
+): Promise<readonly string[]> {
+  if (created.length === 0) return []
+  const args = ['ls-files', '--others', '--ignored', '--exclude-standard', '-z', '--', ...created]
+  const found = git(args, { ...options, env: { GIT_LITERAL_PATHSPECS: '1' } })
+  // The work is in its place already; not to know this is no reason to take it back.
+  return found.then(
+    (listed) => listed.toString('utf8').split('\0').filter(Boolean),
+    () => [],
+  )
+}
+
+/** What a person has to know of a change in the work tree, and the command that shows the whole of it as a diff. */
+export function leftInWords(
+  root: string,
+  { paths, created, ignored }: LeftFiles,
+): { readonly sentence: string; readonly next: string } {
+  const news =
+    created.length === 0 ? '' : `, ${counted(created.length, 'new file')} among it untracked`
+  const hidden =
+    ignored.length === 0
+      ? ''
+      : `; git was told to ignore ${ignored.join(', ')}, so it shows only what is added with -f`
+  const add = ['add', ...(ignored.length === 0 ? [] : ['-f']), '--', ...paths.map(quoted)].join(' ')
+  const next =
+    created.length === 0
+      ? `git -C ${quoted(root)} diff`
+      : `git -C ${quoted(root)} ${add} && git -C ${quoted(root)} diff --cached`
+  return {
+    sentence: `the change is in the work tree of ${root}${news}; nothing is staged, git status shows it${hidden}`,
+    next,
+  }
+}
+
+/** A word as a shell takes it. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`
+}
+
+/** What was put into the work tree: all paths, those that were not there, and those of them that git ignores. */
+export interface LeftFiles {
+  readonly paths: readonly string[]
+  readonly created: readonly string[]
+  readonly ignored: readonly string[]
 }
 
 type Undo = () => Promise<void>
