@@ -170,7 +170,10 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
       .description('carry out a request on a git checkout, without a cluster')
       .option('--repo <dir>', 'the checkout to work on; what is Done is left in its work tree')
       .option('--goal <text>', 'what you want, and how you will know that it works')
-      .option('--files <paths>', 'the files to write, as in a.js,b.js; planned when left out')
+      .option(
+        '--files <paths>',
+        'the files to write, as in a.js,b.js, beside tests and the usage section of the README; planned when left out',
+      )
       .option('--type <type>', 'coding or testing: one specialist instead of the whole chain')
       .option('--test <command>', 'with --type coding: the tests of the checkout that decide')
       .option('--ollama <url>', 'the model server; $OLLAMA_HOST or http://127.0.0.1:11434')

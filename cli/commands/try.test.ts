@@ -28,8 +28,7 @@ describe('Done', () => {
     patience,
     async () => {
       const checkout = makeCheckout({
-        'package.json': manifest,
-        'README.md': '# app\n',
+        'package.json': manifest.replace('{', '{ "name": "@ada/shop",'),
         'a b.txt': 'x',
       })
       checkout.write({ 'notes.txt': 'mine\n' })
@@ -65,6 +64,7 @@ describe('Done', () => {
       )
       expect(result?.failure).toBeUndefined()
       expect(code).toBe(0)
+      expect(checkout.read('README.md')).toMatch(/^# @ada\/shop\n/)
       expect(diffIn(checkout, 'notes.txt')).toBe(result?.diff)
       expect(checkout.read('src/slug.js')).toBe(good)
       const after = checkout.tree()
@@ -77,7 +77,7 @@ describe('Done', () => {
         'test/slug.test.js',
       ])
       expect(checkout.git('status', '--porcelain')).toBe(
-        ' M README.md\n?? notes.txt\n?? src/\n?? test/\n',
+        '?? README.md\n?? notes.txt\n?? src/\n?? test/\n',
       )
     },
   )

@@ -1,6 +1,6 @@
 // What the forge is to the cluster, in a folder: a bare repository that holds the request's branch.
 import { mkdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { git as gitNames } from '../../operator/api/names.ts'
 import type { Checkout } from './checkout.ts'
@@ -21,8 +21,6 @@ export interface LocalForge {
   head(): string
 }
 
-const name = 'app'
-
 /**
  * Makes the forge below `folder`. It borrows the objects of the checkout and writes none there. Agents see one commit
  * instead of the history: what is in no shallow or partial clone is then never asked for.
@@ -33,6 +31,7 @@ export async function openForge(
   folder: string,
   options: Waiting,
 ): Promise<LocalForge> {
+  const name = repositoryName(checkout.root)
   const bare = join(folder, `${name}.git`)
   const branch = gitNames.resultBranch(request)
   const git = async (args: readonly string[], input = ''): Promise<string> => {
@@ -60,6 +59,14 @@ export async function openForge(
     },
     head: () => head,
   }
+}
+
+/** As the forge would call it: the checkout's folder, in the letters that go into an address. */
+function repositoryName(root: string): string {
+  const plain = basename(root)
+    .replaceAll(/[^\w.-]+/g, '-')
+    .replace(/^[.-]+|[.-]+$|\.git$/g, '')
+  return plain.slice(0, 60) || 'project'
 }
 
 const identity = {

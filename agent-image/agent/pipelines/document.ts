@@ -1,5 +1,4 @@
 // Documentation: facts by the parser, a few words by the model, one marked region of each file of the task.
-import { basename } from 'node:path'
 import type { Purpose } from '../../../operator/api/agent-protocol.ts'
 import { beginningOf, withBeginning } from '../../../operator/api/answer-beginning.ts'
 import { hasHiddenCharacters } from '../../../operator/api/plain-text.ts'
@@ -11,6 +10,7 @@ import { type Symbol, symbolsOf } from '../edit/symbols.ts'
 import { whyUnusable } from '../model.ts'
 import { isTestPath, languageOf, type Project } from '../project.ts'
 import { opening, section } from '../prompt.ts'
+import { isReadme, titleOf } from './document-title.ts'
 import { deliver, type Pipeline, type PipelineContext, projectAt, refused } from './pipeline.ts'
 import { splitDiff } from './review.ts'
 
@@ -45,8 +45,9 @@ export const document: Pipeline = async (context) => {
   for (const path of targets) {
     const state = await workspace.stateOf(path, { signal })
     if (state.kind === 'unreadable') return refused(state.why)
-    const text = state.kind === 'text' ? state.text : `# ${titleOf(path, assignment.repository)}\n`
-    before.set(path, text)
+    const title = (): Promise<string> =>
+      titleOf(path, assignment.repository, (file) => workspace.read(file, { signal }))
+    before.set(path, state.kind === 'text' ? state.text : `# ${await title()}\n`)
   }
   const [first] = targets
   activity(`writing ${targets.join(', ')}`)
@@ -110,12 +111,6 @@ export function documentsOf(
     }
   const [one = 'README.md', ...more] = new Set(wanted)
   return { targets: [one, ...more] }
-}
-
-const isReadme = (path: string): boolean => /^readme(?:\.\w+)?$/i.test(path)
-
-function titleOf(path: string, repository: string): string {
-  return isReadme(path) ? repository : basename(path).replace(/\.\w+$/, '')
 }
 
 async function factsOf({
