@@ -19,4 +19,5 @@ Examples:
 
 --test names test files, it is not run: paths, node --test [FILES], npm test, python3 -m unittest [FILES], pytest [FILES].
 The work starts from HEAD. Only when it is Done the change is left in the work tree: nothing is staged, new files are
-untracked (git status shows them). Otherwise the work tree is as it was. The exit code is 0 for Done, 1 for every other end, 2 when the command cannot be understood.`
+untracked (git status shows them). Otherwise the work tree is as it was. The exit code is 0 for Done, 1 for every other end,
+2 when the command cannot be understood.`

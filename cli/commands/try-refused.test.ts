@@ -88,6 +88,23 @@ describe('every other verdict leaves checkout and git directory byte for byte as
     expect(code).toBe(1)
   })
 
+  test('code that is there already', patience, async () => {
+    const checkout = makeCheckout({ 'package.json': manifest, 'src/slug.js': good })
+    const { result, code, stderr } = await tried(checkout, answers(''), [
+      '--goal',
+      request,
+      '--files',
+      'src/slug.js',
+    ])
+    expect(result).toMatchObject({ verdict: 'ChecksFailed', failure: { reason: 'ChecksFailed' } })
+    expect(result?.failure?.message).toContain('src/slug.js may do this already')
+    expect(result?.failure?.remedy).toContain('Look whether the code does it already')
+    expect(result?.failure?.remedy).not.toContain('stronger model')
+    expect(result?.tries).toHaveLength(2)
+    expect(code).toBe(1)
+    expect(stderr).toContain('as it was')
+  })
+
   test('what the person writes meanwhile is not written over', patience, async () => {
     const checkout = makeCheckout(project)
     const { result, code } = await tried(

@@ -15,7 +15,7 @@ export const failureRemedies = {
   OutputUnusable:
     'The model never gave a usable answer. Use a stronger model, or state the request in smaller steps.',
   ChecksFailed:
-    'The work did not pass its checks; the evidence is in status.result and the branch is kept. Sharpen the request or use a stronger model.',
+    'The work did not pass its checks; the evidence is in status.result, whose summary names the branch of the best try where one is kept. Sharpen the request or use a stronger model.',
   ScopeViolated:
     'The agent wrote outside the files of its task. Name the files in the request, or give spec.plan.',
   TimedOut: 'Raise spec.limits.taskTimeoutSeconds, or split the request.',

@@ -19,9 +19,9 @@ import { withSpecRules } from '../verify/judge-runs.ts'
 import { specProblems } from '../verify/spec-gate.ts'
 import { importsOf, repairImports } from '../verify/spec-imports.ts'
 import { reachedBy } from '../verify/spec-reach.ts'
-import { type Behaviour, nonsense, programStub, stubsFor } from '../verify/spec-stubs.ts'
+import { programStub, stubsFor } from '../verify/spec-stubs.ts'
 import { declaredTests, unreportedTests } from '../verify/spec-text.ts'
-import { type TestRun, testId, wholeFile } from '../verify/test-run.ts'
+import { type TestRun, wholeFile } from '../verify/test-run.ts'
 import {
   countsOf,
   deliver,
@@ -30,6 +30,17 @@ import {
   projectAt,
   unwritable,
 } from './pipeline.ts'
+import {
+  allHold,
+  allIdle,
+  isUnloaded,
+  mayBeDone,
+  namesOf,
+  oddValue,
+  passesAlready,
+  stubThrew,
+  worthlessTests,
+} from './spec-idle.ts'
 import { habitOf, keptKind, mainsOf, type Place, placeFor, placesOf } from './spec-place.ts'
 
 /** What is asked for, and where. */
@@ -48,6 +59,8 @@ interface SpecCandidate extends TriedCandidate {
   readonly problem: string
   /** The run on the tree without the code; there when the text was good enough to run. */
   readonly run: TestRun | undefined
+  /** Its tests are sound and all pass on the tree as it is: the code may be there already. */
+  readonly holds?: true
 }
 
 /** Writes one test file for the unit; the harness names it and proves that it fails before the code exists. */
@@ -85,6 +98,10 @@ export const spec: Pipeline = async (context) => {
     activity(`try ${how.number}: ${how.kind === 'repair' ? 'repairing' : 'writing'} ${asked.path}`)
     const candidate = await tryOnce(context, asked, how, repairOf)
     tried.push(candidate)
+    if (mayBeDone(assignment, tried)) {
+      context.tried?.({ kind: how.kind, accepted: false, problem: candidate.problem })
+      return passesAlready(goal.files, candidate.run)
+    }
     const accepted = candidate.problem === '' && candidate.run !== undefined
     context.tried?.({ kind: how.kind, accepted, problem: candidate.problem })
     if (candidate.problem !== '' || candidate.text === undefined || candidate.run === undefined) {
@@ -277,16 +294,16 @@ async function judge(
   const existing = await runner.read(before, { signal })
   const stubKind = await kindsOf(names.keys())
   for (const behaviour of ['returns', 'throws', 'nonsense'] as const) {
-    const changes = new Map([
+    const standIns = new Map([
       ...stubsFor(names, before, behaviour, { kindOf: stubKind, facts: existing }),
       ...programs.map((file): [string, string] => [file, programStub(file, behaviour)]),
-      [path, text],
     ])
+    const changes = new Map([...standIns, [path, text]])
     const run = await runner.test([path], changes, { signal, project: goal.project })
     // A file that uses what is missing while it is loaded fails before the code exists, as it should.
     if (behaviour === 'throws') isUsedEarly = isUnloaded(run, stubThrew)
     if (behaviour === 'throws' && isUsedEarly) continue
-    const wrong = await runProblem(context, path, text, run, { facts, behaviour })
+    const wrong = await runProblem(context, path, text, run, facts)
     // Only the stub that throws tells whether an odd value of a stub kept the file from being loaded.
     const mayBeOdd = behaviour === 'returns' || isUsedEarly
     if (wrong !== undefined && mayBeOdd && isUnloaded(run, oddValue)) {
@@ -296,6 +313,13 @@ async function judge(
     if (odd !== undefined && !isUsedEarly) return odd
     if (wrong !== undefined) return { ...rejected(place, text, wrong), run }
     runs.push(run)
+    if (run.failed.length > 0) continue
+    // No stub may fulfil a spec: code that always throws, say, must not pass for work.
+    if (standIns.size > 0) return { ...rejected(place, text, allIdle(behaviour)), run }
+    const [idle] = withSpecRules(run, { specs }).failed
+    return idle === undefined
+      ? { ...rejected(place, text, allHold), run, holds: true }
+      : { ...rejected(place, text, `The test ${idle.name} is of no use. ${idle.message}`), run }
   }
   const last = runs[0] ?? odd?.run
   const isNew = files.every((file) => !goal.project.files.includes(file))
@@ -307,44 +331,13 @@ async function judge(
   return { ...rejected(place, text, idle ?? ''), run: last }
 }
 
-const stubThrew = /\bnot implemented yet\b/
-/** What comes of using a value that is none, or nonsense. A name that is declared nowhere is not among it. */
-const oddValue = /^(?:TypeError|AttributeError|ValueError|KeyError|IndexError|RangeError)\b/
-
-/** Whether a file could not be loaded, for a reason of this kind alone. */
-function isUnloaded(run: TestRun, reason: RegExp): boolean {
-  const unloaded = run.failed.filter((test) => test.name === wholeFile)
-  if (run.problems.length > 0 || unloaded.length === 0) return false
-  return unloaded.every((test) => reason.test(test.message))
-}
-
-/**
- * Tests that say nothing: that pass without an assertion, or that pass in both runs although nothing of the code exists yet.
- */
-function worthlessTests(
-  judged: readonly TestRun[],
-  runs: readonly TestRun[],
-  isNew: boolean,
-): string | undefined {
-  const [first, second] = runs
-  const passed = (first?.passed ?? []).filter((id) => second?.passed.includes(id))
-  for (const id of passed) {
-    const told = judged.flatMap((run) => run.failed).find((test) => testId(test) === id)
-    if (told !== undefined) return `The test ${told.name} is of no use. ${told.message}`
-  }
-  // What extends code that is there may well say what has to stay as it is.
-  return isNew && passed.length > 0
-    ? `These tests pass although the code does not exist yet, so they test nothing: ${namesOf(passed)}. Assert on results that need the code.`
-    : undefined
-}
-
 /** Why a spec that was run where the code does not exist is no good. */
 async function runProblem(
   context: PipelineContext,
   path: string,
   text: string,
   run: TestRun,
-  { facts, behaviour }: { readonly facts: CodeFacts | undefined; readonly behaviour: Behaviour },
+  facts: CodeFacts | undefined,
 ): Promise<string | undefined> {
   const source = (file: string): Promise<string | undefined> =>
     file === path ? Promise.resolve(text) : context.workspace.read(file, { signal: context.signal })
@@ -365,11 +358,6 @@ async function runProblem(
   if (missing.length > 0) return `These tests were not run: ${missing.join(', ')}`
   if (run.skipped.length > 0)
     return `Do not skip tests or mark them as todo; these are: ${namesOf(run.skipped)}.`
-  // No stub may fulfil a spec: code that always throws, say, must not pass for work.
-  if (run.failed.length === 0 && behaviour === 'nonsense')
-    return `All tests pass with code that gives back '${nonsense}' for everything, so they test nothing. Assert on the exact values that are asked for.`
-  if (run.failed.length === 0)
-    return 'All tests pass before the code exists, so they test nothing. Assert on results that need the code.'
   return undefined
 }
 
@@ -380,11 +368,6 @@ function namesFile(text: string, file: string): boolean {
     if (/['"`/]/.test(text[at - 1] ?? '') && /['"` ]/.test(text[at + name.length] ?? ''))
       return true
   return false
-}
-
-/** Names of tests, without their file. */
-function namesOf(ids: readonly string[]): string {
-  return ids.map((id) => id.slice(id.indexOf(' > ') + 3)).join(', ')
 }
 
 /** How an answer began says why it is of no use, and not whether the model goes on in the same way. */
