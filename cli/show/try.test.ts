@@ -32,6 +32,16 @@ test('verdict, remedy, tries, evidence and warnings stand one below the other, a
   ])
 })
 
+test('what the first line says is not said again as a warning', () => {
+  const { failure: _, ...unchecked } = {
+    ...result,
+    verdict: 'Unchecked' as const,
+    warnings: ['Wrote a.', 'Look at it.', 'Wrote b.'],
+  }
+  const lines = renderTry(unchecked, 'Wrote a. Wrote b.', plain)
+  expect(lines.filter((line) => line.startsWith('warning'))).toEqual(['warning  Look at it.'])
+})
+
 test('without a failure the summary says what came of it', () => {
   const { failure: _, ...done } = { ...result, verdict: 'Done' as const }
   expect(renderTry(done, 'It is proven.', plain)[0]).toBe('Done   It is proven.')

@@ -12,8 +12,9 @@ const looks: Readonly<Partial<Record<TryResult['verdict'], Paint>>> = {
 /** The result of `guild try` for people: verdict, tries, evidence and warnings; the diff comes after it. Pure. */
 export function renderTry(result: TryResult, summary: string, style: Style): readonly string[] {
   const { verdict, failure, tries, files, evidence, warnings, tokens } = result
+  const said = failure?.message ?? summary
   const lines: Line[] = [
-    [span(verdict, looks[verdict] ?? 'red'), span('   '), span(failure?.message ?? summary)],
+    [span(verdict, looks[verdict] ?? 'red'), span('   '), span(said)],
     ...(failure === undefined
       ? []
       : [
@@ -34,7 +35,9 @@ export function renderTry(result: TryResult, summary: string, style: Style): rea
         span(` ${command}: ${passed} passed, ${failed} failed, exit code ${exitCode}`),
       ],
     ),
-    ...warnings.map((text): Line => [span(`warning  ${text}`, 'yellow')]),
+    ...warnings
+      .filter((text) => !said.includes(text))
+      .map((text): Line => [span(`warning  ${text}`, 'yellow')]),
     ...(files.length === 0 ? [] : [[span('files', 'dim'), span(`    ${files.join(', ')}`)]]),
     [span('tokens', 'dim'), span(`   ${amount(tokens)}`)],
   ]

@@ -59,10 +59,10 @@ export function outcomeOf(ended: readonly EndedTask[]): ChainOutcome {
   return {
     verdict: verdict(),
     failure: dead === undefined ? undefined : localFailure(dead.task),
-    summary: summaryOf(last, unchecked),
+    summary: reasonsOf(unchecked).join(' ') || (result?.summary ?? ''),
     tries: deciding.flatMap(({ tries }) => tries).map(shownTry),
     evidence: evidenceOf(ended, last),
-    warnings: warningsOf(ended),
+    warnings: warningsOf(ended, unchecked),
     rejected: dead === undefined ? undefined : result?.commit,
   }
 }
@@ -74,12 +74,15 @@ function failedVerdict(verdict: Verdict | undefined, reason: FailureReason | und
   return refusing ? 'Refused' : 'ChecksFailed'
 }
 
-function summaryOf(last: EndedTask | undefined, unchecked: readonly EndedTask[]): string {
-  const told = unchecked.filter(({ task }) => task.spec.action === 'code')
-  const why = (told.length === 0 ? unchecked : told).map(
-    ({ task }) => task.status?.result?.summary ?? '',
-  )
-  return why.join(' ') || (last?.task.status?.result?.summary ?? '')
+/**
+ * Why work is unchecked, each reason once: in the words of who wrote it, as those after it only repeat them; else of who
+ * verified it, else of who came last.
+ */
+function reasonsOf(unchecked: readonly EndedTask[]): readonly string[] {
+  const by = (action?: string): readonly EndedTask[] =>
+    unchecked.filter(({ task }) => action === undefined || task.spec.action === action)
+  const told = [by('code'), by('verify'), by()].find((some) => some.length > 0) ?? []
+  return [...new Set(told.map(({ task }) => task.status?.result?.summary ?? ''))].filter(Boolean)
 }
 
 /** What was run for the task that has the last word; where that ran nothing, for the last one that did. */
@@ -90,16 +93,31 @@ function evidenceOf(ended: readonly EndedTask[], last: EndedTask | undefined): r
   return all.findLast((evidence) => evidence.length > 0) ?? []
 }
 
-function warningsOf(ended: readonly EndedTask[]): readonly string[] {
-  return ended.flatMap(({ task: { spec, status } }) => {
+function warningsOf(
+  ended: readonly EndedTask[],
+  unchecked: readonly EndedTask[],
+): readonly string[] {
+  const found = ended.flatMap(({ task: { spec, status } }) => {
+    // What was never begun, because something before it failed, has nothing to say.
+    const { failure } = status ?? {}
     const lost =
-      spec.onFailure === 'Continue' && status?.failure !== undefined
-        ? [`${spec.title}: it failed, and the work went on without it: ${status.failure.message}`]
+      spec.onFailure === 'Continue' &&
+      failure !== undefined &&
+      failure.reason !== 'DependencyFailed'
+        ? [`${spec.title}: it failed, and the work went on without it: ${failure.message}`]
         : []
-    const found = spec.action === 'review' ? (status?.result?.notes ?? []) : []
-    const why = status?.result?.verdict === 'Unchecked' ? [status.result.summary] : []
-    return [...lost, ...found.map((note) => `review: ${note}`), ...why]
+    const notes = spec.action === 'review' ? (status?.result?.notes ?? []) : []
+    return [...lost, ...notes.map((note) => `review: ${note}`)]
   })
+  const unrun = unchecked.length === 0 ? [] : unrunOf(ended)
+  return [...new Set([...found, ...reasonsOf(unchecked), ...unrun])]
+}
+
+/** Tests that could not be run, before the work and at its end: the sentences that both ends tell. */
+function unrunOf(ended: readonly EndedTask[]): readonly string[] {
+  const notesOf = (action: string): readonly string[] =>
+    ended.find(({ task }) => task.spec.action === action)?.task.status?.result?.notes ?? []
+  return notesOf('finish').filter((note) => notesOf('branch').includes(note))
 }
 
 const mostFailures = 10

@@ -1,0 +1,133 @@
+// What is said about tasks that have ended: each thing once, and nothing about what never began.
+import { describe, expect, test } from 'vitest'
+import type { AgentTask } from '../../operator/api/agent-task.ts'
+import type { FailureReason } from '../../operator/api/failures.ts'
+import { taskConditions } from '../../operator/api/conditions.ts'
+import type { EndedTask } from './chain.ts'
+import { outcomeOf } from './outcome.ts'
+
+type Status = NonNullable<AgentTask['status']>
+type Said = { readonly summary?: string; readonly notes?: readonly string[] }
+
+function task(
+  action: AgentTask['spec']['action'],
+  status: Partial<Status>,
+  onFailure: AgentTask['spec']['onFailure'] = 'FailRequest',
+): EndedTask {
+  const spec = { action, title: `Do the ${action}`, onFailure } as AgentTask['spec']
+  return { task: { spec, status } as AgentTask, tries: [] }
+}
+const conditions = (reason: string) =>
+  [taskConditions.Finished, taskConditions.Succeeded].map((type) => ({
+    type,
+    status:
+      type === taskConditions.Finished || /^(?:Done|NothingChanged)$/.test(reason)
+        ? ('True' as const)
+        : ('False' as const),
+    reason,
+    message: '',
+    lastTransitionTime: '',
+  }))
+function ended(
+  action: AgentTask['spec']['action'],
+  verdict: string,
+  { summary = '', notes = [] }: Said = {},
+): EndedTask {
+  const result = { verdict, summary, notes, evidence: [] } as unknown as Status['result']
+  return task(action, { result, conditions: conditions(verdict) })
+}
+function failed(
+  action: AgentTask['spec']['action'],
+  reason: FailureReason,
+  onFailure: AgentTask['spec']['onFailure'],
+): EndedTask {
+  const failure = { reason, message: `${action}: no`, remedy: '' }
+  return task(action, { failure, conditions: conditions(reason) }, onFailure)
+}
+
+describe('what was never begun is not said to have failed', () => {
+  test.each<[string, FailureReason, readonly string[]]>([
+    ['a review of work that failed', 'DependencyFailed', []],
+    [
+      'a review that failed itself',
+      'TimedOut',
+      ['Do the review: it failed, and the work went on without it: review: no'],
+    ],
+    [
+      'a review that a server refused',
+      'ModelTooWeak',
+      ['Do the review: it failed, and the work went on without it: review: no'],
+    ],
+  ])('%s', (_, reason, want) => {
+    const tasks = [
+      failed('spec', 'ChecksFailed', 'FailRequest'),
+      failed('verify', 'DependencyFailed', 'FailRequest'),
+      failed('review', reason, 'Continue'),
+      failed('document', 'DependencyFailed', 'Continue'),
+    ]
+    const { warnings, failure } = outcomeOf(tasks)
+    expect(warnings).toEqual(want)
+    expect(failure?.reason).toBe('ChecksFailed')
+  })
+})
+
+describe('why work is unchecked is said once', () => {
+  const wrote = 'Wrote page.svg, and nothing could check it: no runner.'
+  const unrun = '2 test files could not be run: they need vitest'
+
+  test.each<[string, readonly EndedTask[], readonly string[]]>([
+    [
+      'by who wrote it',
+      [
+        ended('code', 'Unchecked', { summary: wrote }),
+        ended('verify', 'Unchecked', { summary: `Run twice. ${wrote}` }),
+        ended('finish', 'Unchecked', { summary: 'Run twice. Nothing could check page.' }),
+      ],
+      [wrote],
+    ],
+    [
+      'for two units with one reason',
+      [
+        ended('code', 'Unchecked', { summary: wrote }),
+        ended('code', 'Unchecked', { summary: wrote }),
+      ],
+      [wrote],
+    ],
+    [
+      'for two units with two',
+      [
+        ended('code', 'Unchecked', { summary: wrote }),
+        ended('code', 'Unchecked', { summary: 'Wrote b.' }),
+      ],
+      [wrote, 'Wrote b.'],
+    ],
+    [
+      'by who verified it, when the code was proven',
+      [
+        ended('code', 'Done'),
+        ended('verify', 'Unchecked', { summary: 'No test says it.' }),
+        ended('finish', 'Unchecked', { summary: 'Nothing could check it.' }),
+      ],
+      ['No test says it.'],
+    ],
+    [
+      'by who came last',
+      [ended('code', 'Done'), ended('finish', 'Unchecked', { summary: 'Nobody knows.' })],
+      ['Nobody knows.'],
+    ],
+    [
+      'with the tests that could not be run',
+      [
+        ended('branch', 'NothingChanged', { notes: ['fails before the change: x', unrun] }),
+        ended('code', 'Unchecked', { summary: wrote }),
+        ended('finish', 'Unchecked', { summary: wrote, notes: [unrun, 'code: Do the code'] }),
+      ],
+      [wrote, unrun],
+    ],
+  ])('%s', (_, tasks, want) => {
+    const { warnings, verdict, summary } = outcomeOf(tasks)
+    expect(verdict).toBe('Unchecked')
+    expect(warnings).toEqual(want)
+    expect(summary).toBe(want.filter((sentence) => sentence !== unrun).join(' '))
+  })
+})
