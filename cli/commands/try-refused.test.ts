@@ -1,8 +1,17 @@
 // `guild try` on real checkouts with a real sandbox process: what it leaves when the work is not Done, which is nothing.
-import { globSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs'
+import {
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { noScript } from '../../hack/rehearsal/choice.ts'
 import { closedEndpoint } from '../../hack/rehearsal/start.ts'
 import { makeCheckout } from '../../test/checkout.ts'
@@ -200,6 +209,21 @@ describe('the model server, in the words of guild plan', () => {
     expect(checkout.state()).toEqual(before)
   })
 
+  test(
+    'is named once when nobody chose it, and not at all when somebody did',
+    patience,
+    async () => {
+      const checkout = makeCheckout({ ...project, 'src/slug.js': bad })
+      await using ollama = await startScriptedOllama(() => fenced('src/slug.js', good))
+      const args = ['--ollama', ollama.endpoint, '--sandbox', 'process', ...coding('npm test')]
+      const unnamed = await run(['--repo', checkout.root, ...args])
+      expect(unnamed.stderr.match(/working with coder:7b/g)).toHaveLength(1)
+      checkout.git('checkout', '--quiet', '--', '.')
+      const named = await run(['--repo', checkout.root, '--model', 'coder:7b', ...args])
+      expect(named.stderr).not.toContain('working with')
+    },
+  )
+
   test('does not hold the model', patience, async () => {
     const checkout = makeCheckout(project)
     await using ollama = await startScriptedOllama(() => '')
@@ -251,6 +275,80 @@ describe('what is refused costs no question', () => {
     expect(stderr).toMatch(/error: nothing was tried[\s\S]*next: git -C /)
     expect([code, asked]).toEqual([1, []])
     expect(checkout.state()).toEqual(before)
+  })
+
+  test.each<[string, Record<string, string>, string, RegExp]>([
+    [
+      'the only file',
+      { 'src/new.js': '// mine\n' },
+      'Add src/new.js that exports one().',
+      /src\/new\.js is there/,
+    ],
+    [
+      'a file that is there, changed',
+      { 'src/slug.js': '// mine\n' },
+      'Make src/slug.js lower the case.',
+      /src\/slug\.js has changes/,
+    ],
+    [
+      'one of two new ones',
+      { 'src/b.js': '// mine\n' },
+      'Add src/a.js that exports a() and src/b.js that exports b().',
+      /src\/b\.js is there/,
+    ],
+    [
+      'the README of a request about documents',
+      { 'README.md': '# mine\n' },
+      'Add src/new.js that exports one(). Describe it in the README.',
+      /README\.md is there/,
+    ],
+  ])('%s that the request names, without --files', patience, async (_, changes, goal, want) => {
+    const checkout = makeCheckout(project)
+    checkout.write(changes)
+    const { code, result, asked } = await tried(checkout, () => '', ['--goal', goal])
+    expect(result?.failure?.message).toMatch(want)
+    expect([code, asked]).toEqual([1, []])
+  })
+
+  test('a container that cannot be had', patience, async () => {
+    const checkout = makeCheckout(project)
+    const bin = mkdtempSync(join(realpathSync(tmpdir()), 'bin-'))
+    for (const engine of ['docker', 'podman'])
+      writeFileSync(join(bin, engine), '#!/bin/sh\nexit 1\n', { mode: 0o755 })
+    vi.stubEnv('PATH', `${bin}:${process.env['PATH'] ?? ''}`)
+    await using ollama = await startScriptedOllama(() => '')
+    const server = ['--ollama', ollama.endpoint, '--sandbox', 'container', '--json']
+    const { code, stdout, stderr } = await run([
+      '--repo',
+      checkout.root,
+      ...server,
+      '--goal',
+      request,
+    ])
+    const { failure } = shown.parse(JSON.parse(stdout))
+    expect(failure).toMatchObject({ reason: 'Unsupported' })
+    expect(stderr).toMatch(/next: docker info .* --sandbox process/)
+    expect([code, ollama.asked]).toEqual([1, []])
+  })
+
+  test.each<[string, string]>([
+    ['src', 'src/slug.js'],
+    ['test', 'test/slug.js'],
+    ['empty', 'empty/slug.js'],
+    ['src/slug.js,src', 'src/slug.js'],
+  ])('--files %s names a folder, and not a file', patience, async (files, example) => {
+    const checkout = makeCheckout(project)
+    mkdirSync(join(checkout.root, 'empty'))
+    const { code, stderr, asked } = await tried(checkout, () => '', [
+      '--goal',
+      'x',
+      '--files',
+      files,
+    ])
+    expect(stderr).toMatch(/--files \w+ is a folder; it takes the files to write/)
+    expect(stderr).toContain(`next: guild try … --files ${example}\n`)
+    expect(stderr).not.toContain('stash')
+    expect([code, asked]).toEqual([2, []])
   })
 
   test.each<[readonly string[], RegExp]>([

@@ -23,8 +23,8 @@ import { type LocalForge, openForge } from '../try/forge.ts'
 import { type Goal, readGoal, type TryFlags } from '../try/goal.ts'
 import { changedPaths, leaveInTree, leftInWords, patchOf } from '../try/leave.ts'
 import { outcomeOf, remedyFor, type TryResult } from '../try/outcome.ts'
-import { prepare, type Prepared } from '../try/prepare.ts'
-import { startSandbox } from '../try/sandbox.ts'
+import { type OpenModel, prepare, type Prepared } from '../try/prepare.ts'
+import { type SandboxPlace, sandboxPlace } from '../try/sandbox.ts'
 import { TryTrouble } from '../try/trouble.ts'
 
 export interface TryOptions {
@@ -74,25 +74,38 @@ async function tryGoal(goal: Goal, options: TryOptions): Promise<Tried> {
   const startedAt = systemClock.now()
   const checkout = await openCheckout(goal.folder, { signal })
   const model = modelFor(options)
-  const prepared = await bounded('the plan', 0, options, (within) =>
-    prepare(goal, checkout, () => model.open(within), flags.attempts, { signal: within }),
-  ).catch((error: unknown) => {
-    throw explained(error, model.profile())
-  })
-  for (const warning of prepared.warnings) terminal.err(`warning: ${warning}\n`)
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'guild-try-')))
+  const place = sandboxPlace(flags.sandbox ?? 'auto', folder, systemClock, {
+    onStart: ({ warning }) => {
+      if (warning !== undefined) terminal.err(`warning: ${warning}\n`)
+    },
+    onClose: () => terminal.err(`${goal.name}: clearing up\n`),
+  })
   try {
+    const prepared = await bounded('the plan', 0, options, (within) => {
+      // Before the model is asked: a container that cannot be had is no reason to have asked it.
+      const open = async (): Promise<OpenModel> => {
+        const opened = await model.open(within)
+        await place.open(within)
+        return opened
+      }
+      return prepare(goal, checkout, open, flags.attempts, { signal: within })
+    }).catch((error: unknown) => {
+      throw explained(error, model.profile())
+    })
+    for (const warning of prepared.warnings) terminal.err(`warning: ${warning}\n`)
     const forge = await openForge(checkout, goal.name, join(folder, 'forge'), { signal })
     const request = requestOf(goal, prepared, forge)
     const endsAt = flags.timeout === undefined ? Infinity : startedAt + flags.timeout
     const ended = await bounded('the work', graceMs, options, (within) =>
-      work({ goal, prepared, request, forge, folder, endsAt, model }, options, within),
+      work({ prepared, request, forge, folder, endsAt, model, place }, options, within),
     ).catch((error: unknown) => {
       throw explained(error, model.profile())
     })
     const tokens = model.tokens(goal.name)
     return await conclude({ goal, checkout, forge, folder, prepared, ...ended, tokens }, options)
   } finally {
+    await place.close()
     await rm(folder, { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined)
   }
 }
@@ -137,7 +150,8 @@ function modelFor({ terminal, flags }: TryOptions): TryModel {
   const call = withProgress(gateway.call, outlet)
   return {
     async open(signal) {
-      profile ??= await chooseModel(flags, { signal }).catch((error: unknown) => {
+      if (profile !== undefined) return { profile, call }
+      profile = await chooseModel(flags, { signal }).catch((error: unknown) => {
         throw asTrouble(error)
       })
       if (flags.model === undefined)
@@ -178,24 +192,23 @@ function explained(error: unknown, profile: ModelProfile | undefined): unknown {
 }
 
 interface Work {
-  readonly goal: Goal
   readonly prepared: Prepared
   readonly request: DevRequest
   readonly forge: LocalForge
   readonly folder: string
   readonly endsAt: number
   readonly model: TryModel
+  readonly place: SandboxPlace
 }
 
 async function work(
-  { goal, prepared, request, forge, folder, endsAt, model }: Work,
-  { terminal, flags }: TryOptions,
+  { prepared, request, forge, folder, endsAt, model, place }: Work,
+  { terminal }: TryOptions,
   signal: AbortSignal,
 ): Promise<{ readonly tasks: readonly EndedTask[]; readonly warnings: readonly string[] }> {
   const clock = systemClock
-  const sandbox = await startSandbox(flags.sandbox ?? 'auto', folder, { signal, clock })
+  const sandbox = await place.open(signal)
   const warnings = sandbox.warning === undefined ? [] : [sandbox.warning]
-  for (const warning of warnings) terminal.err(`warning: ${warning}\n`)
   try {
     const { profile, call } = await model.open(signal)
     const tasks = await runChain(
@@ -221,8 +234,7 @@ async function work(
     )
     return { tasks, warnings }
   } finally {
-    terminal.err(`${goal.name}: clearing up\n`)
-    await sandbox.close()
+    await place.close()
   }
 }
 

@@ -220,7 +220,11 @@ test.each<[string, (checkout: TestCheckout) => void, string, RegExp]>([
   spoil(checkout)
   const opened = await openCheckout(checkout.root, { signal })
   const before = checkout.state()
-  expect(await obstacleAt(opened, path, { signal })).toMatch(want)
+  const found = await obstacleAt(opened, path, { signal })
+  expect(found?.why).toMatch(want)
+  // To commit, stash or move helps where there is something of the person's, and only there.
+  const saves = /changes that are in no commit|is there and in no commit/.test(found?.why ?? '')
+  expect(found?.next.includes('commit, stash or move')).toBe(saves)
   expect(checkout.state()).toEqual(before)
 })
 

@@ -159,35 +159,54 @@ function readerOf(listing: TreeListing, git: Checkout['git']): RepositoryReader 
   }
 }
 
+/** What is in the way of a file: a sentence that names its path, and what a person does about it. */
+export interface Obstacle {
+  readonly why: string
+  readonly next: string
+}
+
 /**
- * Why a file cannot be written in the checkout without losing something of the person's; undefined when it can. The sentence
- * names the path. What is looked at: HEAD, the index, the work tree, every folder on the way, and what git would do to its bytes.
+ * Why a file cannot be written in the checkout without losing something of the person's; undefined when it can. What is looked at: HEAD, the index, the work tree, every folder on the way, and what git would do to its bytes.
  */
 export async function obstacleAt(
   checkout: Checkout,
   path: string,
   options: Waiting,
-): Promise<string | undefined> {
+): Promise<Obstacle | undefined> {
   const { root, listing, git } = checkout
+  const at = `git -C ${root}`
+  const another = 'guild try … --files src/slug.js   (name a file that can be written)'
   const state = entryState(listing, path)
-  if (state.kind === 'unreadable') return state.why
+  if (state.kind === 'unreadable') return { why: state.why, next: another }
   for (let folder = dirname(path); folder !== '.'; folder = dirname(folder)) {
     const there = await lstat(join(root, folder)).catch(() => undefined)
     if (there !== undefined && !there.isDirectory())
-      return `${path} would lie behind ${folder}, which is ${there.isSymbolicLink() ? 'a symbolic link' : 'no folder'}.`
+      return {
+        why: `${path} would lie behind ${folder}, which is ${there.isSymbolicLink() ? 'a symbolic link' : 'no folder'}.`,
+        next: another,
+      }
   }
   const literal = { ...options, env: { GIT_LITERAL_PATHSPECS: '1' } }
   const there = await lstat(join(root, path)).catch(() => undefined)
   const status = ['status', '--porcelain', '-z', '--no-renames', '--ignored', '--', path]
   const differs = (await git(status, literal)).length > 0
-  if (state.kind === 'absent' && there !== undefined) return `${path} is there and in no commit.`
-  if (differs) return `${path} has changes that are in no commit.`
+  const save = `${at} status   (commit, stash or move what is there)`
+  if (state.kind === 'absent' && there !== undefined)
+    return { why: `${path} is there and in no commit.`, next: save }
+  if (differs) return { why: `${path} has changes that are in no commit.`, next: save }
   if (state.kind === 'blob' && there === undefined)
-    return `${path} is in the commit and not checked out.`
+    return {
+      why: `${path} is in the commit and not checked out.`,
+      next: `${at} sparse-checkout add ${dirname(path)}   (or: ${at} checkout -- ${path})`,
+    }
   const listed = (await git(['ls-files', '-v', '-z', '--', path], literal)).toString('utf8')
   if (listed !== '' && !listed.startsWith('H '))
-    return `git was told not to look at ${path} (git ls-files -v), so nobody can say whether it has changes.`
-  return filterAt(path, git, literal)
+    return {
+      why: `git was told not to look at ${path} (git ls-files -v), so nobody can say whether it has changes.`,
+      next: `${at} update-index --no-assume-unchanged --no-skip-worktree ${path}`,
+    }
+  const filtered = await filterAt(path, git, literal)
+  return filtered === undefined ? undefined : { why: filtered, next: another }
 }
 
 /** A filter keeps something else in commits than in the work tree (LFS a pointer, git-crypt a secret): agents see commits. */

@@ -17,10 +17,15 @@ export interface Image {
   readonly reference: string
 }
 
-/** The image that is built from these sources, where an engine holds it; else why not, as the end of a sentence. */
-export async function findImage({
-  signal,
-}: Waiting): Promise<Image | { readonly kind: 'none'; readonly why: string }> {
+/** Why there is no container, as the end of a sentence, and what to do about it. */
+export interface NoImage {
+  readonly kind: 'none'
+  readonly why: string
+  readonly next: string
+}
+
+/** The image that is built from these sources, where an engine holds it; else why not. */
+export async function findImage({ signal }: Waiting): Promise<Image | NoImage> {
   for (const engine of ['docker', 'podman'] as const) {
     // The format forces an answer of docker's server; podman has none, and another field for its version.
     const info = engine === 'docker' ? ['info', '--format', '{{.ServerVersion}}'] : ['info']
@@ -32,9 +37,15 @@ export async function findImage({
     return {
       kind: 'none',
       why: `${engine} answers, and does not hold the agent image of this version; ${buildCommand} builds it`,
+      next: buildCommand,
     }
   }
-  return { kind: 'none', why: 'neither docker nor podman answers here' }
+  // Without an engine no image can be built, either.
+  return {
+    kind: 'none',
+    why: 'neither docker nor podman answers here',
+    next: 'docker info   (or podman info: it says what keeps the engine from answering, once one is installed)',
+  }
 }
 
 async function answers(

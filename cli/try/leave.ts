@@ -145,7 +145,7 @@ async function refuseConflicts(
   for (const path of paths) {
     const why = moved.includes(path)
       ? `${path} is another one since HEAD moved.`
-      : await obstacleAt(checkout, path, options)
+      : (await obstacleAt(checkout, path, options))?.why
     if (why !== undefined)
       throw new TryTrouble('Conflict', `the work is done and cannot be left in the tree: ${why}`)
   }

@@ -1,13 +1,18 @@
 // Everything that is settled before the first agent works: what is to be done, by which tests, and that nothing of the
 // person's stands in the way.
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
 import { detectProject, isTestPath, specPath } from '../../agent-image/agent/project.ts'
 import { decodeText } from '../../agent-image/agent/text-form.ts'
 import { filesOf } from '../../agent-image/agent/tree-listing.ts'
 import type { DevRequestSpec, PlannedTask } from '../../operator/api/devrequest.ts'
 import type { Gateway } from '../../operator/models/gateway.ts'
 import type { ModelProfile } from '../../operator/models/profile.ts'
-import { readFacts } from '../../operator/planner/facts.ts'
+import { readFacts, type RepositoryFacts } from '../../operator/planner/facts.ts'
+import { codePathsOf, mentionsOf } from '../../operator/planner/mentions.ts'
+import { meantPath } from '../../operator/planner/paths.ts'
 import { makePlan } from '../../operator/planner/plan.ts'
+import { isAboutDocuments, sentencesOf } from '../../operator/planner/sentences.ts'
 import { CliError, exitCodes } from '../failure.ts'
 import { type Checkout, obstacleAt } from './checkout.ts'
 import { decidingTests, type CommitFiles } from './deciding-tests.ts'
@@ -49,8 +54,10 @@ export async function prepare(
     refuseBoth(files, tests.files)
     await refuseObstacles(checkout, [...files, ...tests.files], options)
   }
+  refuseFolders(checkout, goal.files ?? [])
   await clear(goal.files ?? [])
   const facts = await readFacts(checkout.reader, goal.request, options)
+  if (goal.files === undefined) await refuseNamed(goal, checkout, facts, options)
   const { profile, call } = await open()
   const spec = specOf(goal, facts, { model: profile.name, attempts })
   const made = await makePlan({ request: goal.name, spec, facts, profile, call }, options)
@@ -126,16 +133,57 @@ function refuseBoth(files: readonly string[], tests: readonly string[]): void {
   })
 }
 
+/** Folders hold files; which of them are meant, only the person knows. */
+function refuseFolders({ root, listing }: Checkout, files: readonly string[]): void {
+  for (const path of files) {
+    const below = [...listing.keys()].filter((entry) => entry.startsWith(`${path}/`))
+    const isFolder = statSync(join(root, path), { throwIfNoEntry: false })?.isDirectory() === true
+    if (below.length === 0 && !isFolder) continue
+    const example = below.find((entry) => !isTestPath(entry)) ?? `${path}/slug.js`
+    throw new CliError(`--files ${path} is a folder; it takes the files to write`, {
+      next: `guild try … --files ${example}`,
+      exitCode: exitCodes.usage,
+    })
+  }
+}
+
+/**
+ * What a plan will have to write whatever the model says: code files that the request names and no commit holds, those that
+ * it names when all of them are in the way, and the README of a request about documents.
+ */
+async function refuseNamed(
+  { request, scope }: Goal,
+  checkout: Checkout,
+  { files }: RepositoryFacts,
+  options: Waiting,
+): Promise<void> {
+  const paths = mentionsOf(request, files)
+    .filter(({ kind }) => kind === 'path')
+    .flatMap(({ text }) => codePathsOf(text, files))
+    .map((path) => meantPath(path, files))
+  const named = [...new Set(paths)].filter((path) => !isTestPath(path))
+  const isInTheWay = async (path: string): Promise<boolean> =>
+    (await obstacleAt(checkout, path, options)) !== undefined
+  const obstructed: string[] = []
+  for (const path of named) if (await isInTheWay(path)) obstructed.push(path)
+  const fresh = obstructed.filter((path) => !checkout.listing.has(path))
+  const certain = obstructed.length === named.length ? obstructed : fresh
+  const readme = files.find((path) => /^readme(?:\.\w+)?$/i.test(path)) ?? 'README.md'
+  const isDocumented = scope === 'chain' && sentencesOf(request).some(isAboutDocuments)
+  await refuseObstacles(checkout, [...certain, ...(isDocumented ? [readme] : [])], options)
+}
+
 async function refuseObstacles(
   checkout: Checkout,
   paths: readonly string[],
   options: Waiting,
 ): Promise<void> {
   for (const path of new Set(paths)) {
-    const why = await obstacleAt(checkout, path, options)
-    if (why === undefined) continue
+    const found = await obstacleAt(checkout, path, options)
+    if (found === undefined) continue
+    const { why, next } = found
     throw new TryTrouble('Unsupported', `nothing was tried, so that nothing is lost: ${why}`, {
-      next: `git -C ${checkout.root} status   (commit, stash or move what is there)`,
+      next,
     })
   }
 }

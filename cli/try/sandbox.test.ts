@@ -103,6 +103,24 @@ test('who insists on a container gets none that is none', patience, async () => 
   )
 })
 
+test.each<[string, string, { inspect: number; run: number }, RegExp]>([
+  ['no engine answers', 'none', { inspect: 0, run: 0 }, /^docker info .*--sandbox process$/],
+  [
+    'the image is not there',
+    'docker',
+    { inspect: 1, run: 0 },
+    /^npm run -s images -- build agent /,
+  ],
+  ['the engine starts nothing', 'podman', { inspect: 0, run: 125 }, /^podman info /],
+])('where %s, what comes next helps there', patience, async (_, name, says, want) => {
+  engine(name, says)
+  const started = startSandbox('container', scratch(), options)
+  await expect(started).rejects.toMatchObject({
+    reason: 'Unsupported',
+    next: expect.stringMatching(want) as string,
+  })
+})
+
 test('podman without root keeps the files the person’s', () => {
   const image = { kind: 'image', engine: 'podman', reference: 'x' } as const
   const places = { workspace: '/w', run: '/r' }

@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url'
 import { sendRequest } from '../../agent-image/agent/http.ts'
 import type { Clock } from '../../operator/kube/ports.ts'
 import { CliError } from '../failure.ts'
-import { buildCommand, containerArguments, findImage } from './container.ts'
+import { containerArguments, findImage, type NoImage } from './container.ts'
+import { TryTrouble } from './trouble.ts'
 
 type Waiting = { readonly signal: AbortSignal }
 
@@ -48,10 +49,11 @@ export async function startSandbox(
   for (const place of Object.values(places)) await mkdir(place, { recursive: true })
   if (wanted === 'process') return startProcess(folder, places, 'as asked', options)
   const contained = await startContainer(folder, places, options)
-  if (typeof contained !== 'string') return contained
-  if (wanted === 'auto') return startProcess(folder, places, contained, options)
-  throw new CliError(`a container was asked for, and there is none: ${contained}`, {
-    next: `${buildCommand}   (or: --sandbox process)`,
+  if (contained.kind !== 'none') return contained
+  const { why, next } = contained
+  if (wanted === 'auto') return startProcess(folder, places, why, options)
+  throw new TryTrouble('Unsupported', `a container was asked for, and there is none: ${why}`, {
+    next: `${next}   or: guild try … --sandbox process`,
   })
 }
 
@@ -65,14 +67,45 @@ interface Places {
 
 const socketIn = ({ run }: Places): string => join(run, 'sandbox.sock')
 
-/** Gives why not, as the end of a sentence, where there is no container to be had. */
+/** A sandbox that is started when it is first wanted, and closed once. */
+export interface SandboxPlace {
+  open(signal: AbortSignal): Promise<RunningSandbox>
+  close(): Promise<void>
+}
+
+/** `onStart` hears of the sandbox when it runs, `onClose` before it is closed. */
+export function sandboxPlace(
+  wanted: SandboxKind,
+  folder: string,
+  clock: Clock,
+  told: { readonly onStart: (sandbox: RunningSandbox) => void; readonly onClose: () => void },
+): SandboxPlace {
+  let running: RunningSandbox | undefined
+  return {
+    async open(signal) {
+      if (running !== undefined) return running
+      running = await startSandbox(wanted, folder, { signal, clock })
+      told.onStart(running)
+      return running
+    },
+    async close() {
+      const sandbox = running
+      running = undefined
+      if (sandbox === undefined) return
+      told.onClose()
+      await sandbox.close()
+    },
+  }
+}
+
+/** Says why not where there is no container to be had. */
 async function startContainer(
   folder: string,
   places: Places,
   options: Options,
-): Promise<RunningSandbox | string> {
+): Promise<RunningSandbox | NoImage> {
   const found = await findImage(options)
-  if (found.kind === 'none') return found.why
+  if (found.kind === 'none') return found
   const name = basename(folder).toLowerCase()
   const args = containerArguments(found, name, places, socketIn(places))
   const child = spawn(found.engine, args, { stdio: ['ignore', 'ignore', 'pipe'], detached: true })
@@ -84,7 +117,11 @@ async function startContainer(
   if (problem !== undefined) {
     await close()
     options.signal.throwIfAborted()
-    return `${found.engine} could not start the sandbox (${problem})`
+    return {
+      kind: 'none',
+      why: `${found.engine} could not start the sandbox (${problem})`,
+      next: `${found.engine} info   (it says what keeps containers from starting)`,
+    }
   }
   return {
     kind: 'container',
