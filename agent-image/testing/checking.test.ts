@@ -162,6 +162,8 @@ describe('review', () => {
       expect(outcome.verdict).toBe('Done')
       expect(outcome.notes).toHaveLength(want)
       expect(outcome.notes?.[0]).toContain('runs text as code')
+      const suggested = want === 2 ? '1 suggestion' : '0 suggestions'
+      expect(outcome.summary).toBe(`Reviewed 1 file: 1 certain finding, ${suggested} by the model.`)
     },
     60_000,
   )

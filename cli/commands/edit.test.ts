@@ -111,6 +111,10 @@ test('suspend and resume say what they did, and do it once', async () => {
   await setSuspend({ ...paused.options, suspend: false })
   expect(paused.patched).toEqual([{ spec: { suspend: false } }])
   expect(paused.next).toEqual(['guild watch shop'])
+  const running = desk(request('shop', { suspend: false }))
+  await setSuspend({ ...running.options, suspend: false })
+  expect(running.out).toEqual(['shop is not suspended, so there is nothing to resume\n'])
+  expect(running.patched).toEqual([])
 })
 
 test('a request that is not suspended is told so, in a sentence that can be true', async () => {

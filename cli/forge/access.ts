@@ -2,7 +2,7 @@ import type { DevRequest } from '../../operator/api/devrequest.ts'
 import { labels, ports } from '../../operator/api/names.ts'
 import type { Connection } from '../cluster/connection.ts'
 import { withPortForward } from '../cluster/port-forward.ts'
-import { counted } from '../show/figures.ts'
+import { counted } from '../../operator/api/counted.ts'
 import {
   hasRequestSucceeded,
   isRequestFinished,

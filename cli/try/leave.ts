@@ -94,8 +94,9 @@ export function leftInWords(
   root: string,
   { paths, created, ignored }: LeftFiles,
 ): { readonly sentence: string; readonly next: string } {
+  const verb = created.length === 1 ? 'is' : 'are'
   const news =
-    created.length === 0 ? '' : `, ${counted(created.length, 'new file')} among it untracked`
+    created.length === 0 ? '' : `, ${counted(created.length, 'new file')} ${verb} untracked`
   const hidden =
     ignored.length === 0
       ? ''
@@ -104,9 +105,9 @@ export function leftInWords(
   const next =
     created.length === 0
       ? `git -C ${quoted(root)} diff`
-      : `git -C ${quoted(root)} ${add} && git -C ${quoted(root)} diff --cached`
+      : `git -C ${quoted(root)} ${add} && git -C ${quoted(root)} diff --cached -- ${paths.map(quoted).join(' ')}`
   return {
-    sentence: `the change is in the work tree of ${root}${news}; nothing is staged, git status shows it${hidden}`,
+    sentence: `the change is in the work tree of ${root}: nothing is staged${news}, git status shows it${hidden}`,
     next,
   }
 }

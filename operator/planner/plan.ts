@@ -1,5 +1,6 @@
 import type { DevRequestSpec, Plan, Unit } from '../api/devrequest.ts'
 import { beginningOf, withBeginning } from '../api/answer-beginning.ts'
+import { counted } from '../api/counted.ts'
 import { faithfulText } from '../api/faithful-text.ts'
 import { plainLine } from '../api/plain-text.ts'
 import { pathRule } from '../api/schema.ts'
@@ -130,7 +131,7 @@ function wordWarnings(units: readonly Unit[], { spec, facts }: PlanInput): strin
     ...(lost.length === 0
       ? []
       : [
-          `${lost.length} examples of the request did not fit into the units, from ${shorter(first)} on; agents see them in the request only. Ask for less at once, or write the units in spec.plan.`,
+          `${counted(lost.length, 'example')} of the request did not fit into the units, from ${shorter(first)} on; agents see ${lost.length === 1 ? 'it' : 'them'} in the request only. Ask for less at once, or write the units in spec.plan.`,
         ]),
   ]
 }

@@ -269,6 +269,7 @@ test('a pause that ends in an hour was written by another clock', () => {
 test('a task behind one that pauses does not wait for it', () => {
   const paused = task('a', {}, { ...queuedStatus, notBefore: at(5) })
   const given = schedule(input({ tasks: [paused, task('b')], agents: [agent('c')] }))
+  expect(given.queue[0]?.reason).toBe('the pause before the next attempt is not over')
   expect(assigned(given)).toEqual(['b>c'])
   expect(given.queue.map((place) => place.task.metadata.name)).toEqual(['a'])
 })

@@ -1,6 +1,7 @@
 // Who works on what, and how many agents there are. Pure: the same input gives the same decisions.
 import type { AgentTask } from '../api/agent-task.ts'
 import { priorities, type AgentType } from '../api/agent-types.ts'
+import { counted } from '../api/counted.ts'
 import { bestAgent, type SchedulableAgent } from './agents.ts'
 import { roomFor, type Wish } from './room.ts'
 
@@ -132,7 +133,7 @@ export function schedule(input: ScheduleInput): Schedule {
     if (request === undefined) return refuse('the request of the task is gone')
     if (request.suspended) return refuse('the request is suspended')
     if (inFlight >= request.maxParallel)
-      return refuse(`the request already runs ${inFlight} tasks, its limit`)
+      return refuse(`the request already runs ${counted(inFlight, 'task')}, its limit`)
     const agent = bestAgent(free, type, request.uid)
     if (agent !== undefined) {
       free.delete(agent)

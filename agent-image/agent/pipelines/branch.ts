@@ -1,4 +1,5 @@
 // The first task: can the project be cloned, what is it, and do its tests pass as it is?
+import { counted } from '../../../operator/api/counted.ts'
 import type { Outcome } from '../outcome.ts'
 import { digestOf, evidenceOf } from '../verify/digest.ts'
 import { testId } from '../verify/test-run.ts'
@@ -18,7 +19,7 @@ export const branch: Pipeline = async (context): Promise<Outcome> => {
   return {
     verdict: 'NothingChanged',
     summary: [
-      `This is ${words[project.language]} of ${project.files.length} files; before the change, ${countsOf(run)}.`,
+      `This is ${words[project.language]} of ${counted(project.files.length, 'file')}; before the change, ${countsOf(run)}.`,
       ...unjudged.map((sentence) => `${sentence}.`),
     ].join(' '),
     evidence: [evidenceOf(run, digest.text)],

@@ -78,7 +78,7 @@ export const review: Pipeline = async (context) => {
   const { assignment, workspace, signal, activity } = context
   const diff = await workspace.diff(assignment.base, workspace.head, { signal })
   const files = splitDiff(diff)
-  activity(`reviewing ${files.length === 1 ? '1 file' : `${files.length} files`}`)
+  activity(`reviewing ${counted(files.length, 'file')}`)
   const certain = [...deterministicFindings(files), ...(await lostTests(context, files))]
   const advised: string[] = []
   const unanswered: string[] = []
@@ -97,8 +97,8 @@ export const review: Pipeline = async (context) => {
     verdict: 'Done',
     summary:
       findings.length === 0
-        ? `Reviewed ${files.length} files; nothing was found.`
-        : `Reviewed ${files.length} files: ${certain.length} certain findings, ${advised.length} suggestions by the model.`,
+        ? `Reviewed ${counted(files.length, 'file')}; nothing was found.`
+        : `Reviewed ${counted(files.length, 'file')}: ${counted(certain.length, 'certain finding')}, ${counted(advised.length, 'suggestion')} by the model.`,
     notes: [
       ...findings,
       ...(unanswered.length === 0

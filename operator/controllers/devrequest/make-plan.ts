@@ -1,3 +1,4 @@
+import { counted } from '../../api/counted.ts'
 import type { DevRequest } from '../../api/devrequest.ts'
 import { ForgeError, type Forge } from '../../forge-client.ts'
 import type { Logger } from '../../kube/ports.ts'
@@ -45,7 +46,7 @@ export function planMaker(parts: {
     const { hash, revision, source, replaced } = plan
     parts.log.info(
       { request: metadata.name, plan: hash, revision, source, tasks: plan.tasks.length, replaced },
-      `request ${metadata.name} planned: ${plan.tasks.length} tasks in ${plan.waves.length} waves`,
+      `request ${metadata.name} planned: ${counted(plan.tasks.length, 'task')} in ${counted(plan.waves.length, 'wave')}`,
     )
     parts.log.debug({ request: metadata.name, transcript }, 'planning transcript')
     return { plan, tokens: used.inputTokens + used.outputTokens }

@@ -8,6 +8,7 @@ import {
   type ConditionUpdate,
 } from '../../api/condition-list.ts'
 import { requestConditions, requestReasons, type RequestReason } from '../../api/conditions.ts'
+import { counted } from '../../api/counted.ts'
 import type { DevRequest, DevRequestStatus, Plan } from '../../api/devrequest.ts'
 import {
   hasFailed,
@@ -55,7 +56,7 @@ export function statusOf(seen: RequestObservation): DevRequestStatus {
       message:
         planned === undefined
           ? 'the request is not planned yet'
-          : `${planned.tasks.length} tasks are planned, by a ${planned.source}`,
+          : `${counted(planned.tasks.length, 'task is', 'tasks are')} planned, by a ${planned.source}`,
     },
     authorized(request, planned),
     {
