@@ -37,6 +37,7 @@ export const shown = z.strictObject({
       exitCode: z.int(),
       passed: z.int(),
       failed: z.int(),
+      unloaded: z.int().min(1).optional(),
       digest: z.string(),
     }),
   ),

@@ -118,16 +118,27 @@ export function testsOf(task: AgentTask): string {
   const { result } = task.status ?? {}
   const run = result?.evidence.findLast(({ passed, failed }) => passed + failed > 0)
   if (result === undefined || run === undefined) return ''
-  const { passed, failed } = run
+  const { passed, unloaded = 0 } = run
+  const failed = run.failed - unloaded
+  const files = unloaded === 0 ? '' : `${counted(unloaded, 'file')} could not be loaded`
+  if (unloaded > 0 && failed === 0)
+    return joined(
+      [
+        passed === 0 ? '' : `${counted(passed, 'test')} passed`,
+        standingVerdicts.has(result.verdict) ? `${files}, as before` : files,
+      ],
+      ', ',
+    )
   if (failed === 0) return `${counted(passed, 'test')} passed`
   const all = counted(passed + failed, 'test')
-  if (!standingVerdicts.has(result.verdict)) return `${failed} of ${all} failed`
+  if (!standingVerdicts.has(result.verdict))
+    return joined([`${failed} of ${all} failed`, files], ', ')
   if (task.spec.action === 'spec') {
     return passed === 0
       ? `${all} written, failing as they must before the code`
       : `${all} written, ${failed} failing before the code`
   }
-  return `${counted(passed, 'test')} passed, ${failed} failing as before`
+  return joined([`${counted(passed, 'test')} passed`, `${failed} failing as before`, files], ', ')
 }
 
 function waitingText(task: AgentTask, after: readonly string[]): string {

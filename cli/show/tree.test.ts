@@ -170,6 +170,24 @@ describe('the tree', () => {
       want: '└─ ✔ code  Do the code  coding-1  qwen2.5-coder:7b  20s  6 tests passed, 1 failing as before',
     },
     {
+      what: 'a file that could not be loaded as no test',
+      status: done('coding-1', 0, 20, {
+        evidence: [
+          { command: 'node --test', exitCode: 1, passed: 5, failed: 1, unloaded: 1, digest: '' },
+        ],
+      }),
+      want: '└─ ✔ code  Do the code  coding-1  qwen2.5-coder:7b  20s  5 tests passed, 1 file could not be loaded, as before',
+    },
+    {
+      what: 'files that could not be loaded beside tests that fail',
+      status: done('coding-1', 0, 20, {
+        evidence: [
+          { command: 'node --test', exitCode: 1, passed: 5, failed: 3, unloaded: 2, digest: '' },
+        ],
+      }),
+      want: '└─ ✔ code  Do the code  coding-1  qwen2.5-coder:7b  20s  5 tests passed, 1 failing as before, 2 files could not be loaded',
+    },
+    {
       what: 'a verdict other than Done',
       status: done('coding-1', 0, 20, { verdict: 'AlreadyDone' }),
       want: '└─ ✔ code  Do the code  coding-1  qwen2.5-coder:7b  20s  AlreadyDone',

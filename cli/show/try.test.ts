@@ -42,6 +42,16 @@ test('what the first line says is not said again as a warning', () => {
   expect(lines.filter((line) => line.startsWith('warning'))).toEqual(['warning  Look at it.'])
 })
 
+test.each([
+  [{ failed: 1, unloaded: 1 }, '0 failed, 1 file could not be loaded'],
+  [{ failed: 4, unloaded: 2 }, '2 failed, 2 files could not be loaded'],
+  [{ failed: 4 }, '4 failed, exit'],
+])('files that could not be loaded are told apart from tests: %j', (counts, want) => {
+  const run = { command: 'node --test', exitCode: 1, passed: 1, digest: '', ...counts }
+  const lines = renderTry({ ...result, evidence: [run] }, '', plain)
+  expect(lines.join('\n')).toContain(`evidence node --test: 1 passed, ${want}`)
+})
+
 test('without a failure the summary says what came of it', () => {
   const { failure: _, ...done } = { ...result, verdict: 'Done' as const }
   expect(renderTry(done, 'It is proven.', plain)[0]).toBe('Done   It is proven.')

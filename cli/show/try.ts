@@ -1,3 +1,4 @@
+import { counted } from '../../operator/api/counted.ts'
 import type { TryResult } from '../try/outcome.ts'
 import { amount } from './figures.ts'
 import { draw, span, type Line, type Paint, type Style } from './style.ts'
@@ -30,9 +31,11 @@ export function renderTry(result: TryResult, summary: string, style: Style): rea
       ...failures.map((text): Line => [span(`             ${text}`, 'dim')]),
     ]),
     ...evidence.map(
-      ({ command, exitCode, passed, failed }, at): Line => [
+      ({ command, exitCode, passed, failed, unloaded = 0 }, at): Line => [
         span(at === 0 ? 'evidence' : '        ', 'dim'),
-        span(` ${command}: ${passed} passed, ${failed} failed, exit code ${exitCode}`),
+        span(
+          ` ${command}: ${passed} passed, ${failed - unloaded} failed${unloaded === 0 ? '' : `, ${counted(unloaded, 'file')} could not be loaded`}, exit code ${exitCode}`,
+        ),
       ],
     ),
     ...warnings

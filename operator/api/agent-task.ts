@@ -65,7 +65,16 @@ export const evidence = object(
       format: 'int32',
     }),
     passed: count(0, 1000000, 'Tests that passed, by the runner’s own report.'),
-    failed: count(0, 1000000, 'Tests that failed, by the runner’s own report.'),
+    failed: count(
+      0,
+      1000000,
+      'Tests that failed, by the runner’s own report, and the test files of `unloaded`.',
+    ),
+    unloaded: count(
+      0,
+      1000000,
+      'Of `failed`: test files that could not be loaded, so that nobody knows their tests. Absent for none.',
+    ).optional(),
     digest: note(2000, 'The failures that matter, shortened.'),
   },
   'One thing that was run and what it gave.',

@@ -1,4 +1,5 @@
 // Finds out how good the files of a candidate are, the cheapest check first.
+import { counted } from '../../../operator/api/counted.ts'
 import { digestOf, evidenceOf } from '../verify/digest.ts'
 import { fileOf, judgeRuns, withSpecRules } from '../verify/judge-runs.ts'
 import { type JudgedTest, type Judgement, verdictOf } from '../verify/judgement.ts'
@@ -70,9 +71,14 @@ async function checkTests(
   }
   const problems = runs.flatMap((run) => run.problems)
   if (judgement.verdict === 'refuted' || problems.length > 0) {
-    const broken = failuresOf([...judgement.unmet, ...judgement.broken], runs)
-    activity(`try ${number}: breaks ${broken.length} tests that passed before`)
+    const lost = [...judgement.unmet, ...judgement.broken]
+    // A file that can no longer be loaded is one failure, and breaks as many tests as it had.
+    const words = lost.length === 1 ? 'that must pass does not' : 'that must pass do not'
+    activity(
+      `try ${number}: ${lost.length === 0 ? 'the runs of the tests cannot be believed' : `${counted(lost.length, 'test')} ${words}`}`,
+    )
     const passedOnce = judgement.unmet.some(({ id }) => first?.passed.includes(id) === true)
+    const broken = failuresOf(lost, runs)
     return failed(context, goal, changes, whole, broken, passedOnce ? onceOnly : '')
   }
   const loads = await loadAll(context, goal, changes)

@@ -1,4 +1,5 @@
 // Coding: candidates until one is proven by tests that failed before, and breaks none.
+import { counted } from '../../../operator/api/counted.ts'
 import { TaskFailure } from '../failure.ts'
 import type { Outcome } from '../outcome.ts'
 import { codeFiles, findSpecs, type Project } from '../project.ts'
@@ -119,7 +120,7 @@ async function giveUp(
     const last = tried.at(-1)?.problem ?? 'it was never asked'
     return {
       verdict: 'ChecksFailed',
-      summary: `None of ${tried.length} answers could be used (${whyEnded(context.assignment, tried) ?? 'stopped'}).`,
+      summary: `None of ${counted(tried.length, 'answer')} could be used (${whyEnded(context.assignment, tried) ?? 'stopped'}).`,
       evidence: tried.map(({ problem }, index) => unusableAnswer(index + 1, problem)),
       failure: { reason: 'OutputUnusable', message: `The last answer: ${last}` },
     }
@@ -127,7 +128,7 @@ async function giveUp(
   const commit = await deliver(context, best.changes, context.assignment.title, 'ChecksFailed')
   return {
     verdict: 'ChecksFailed',
-    summary: `None of ${tried.length} tries passed the checks (${whyEnded(context.assignment, tried) ?? 'stopped'}); the best one is kept on ${context.assignment.taskBranch}.`,
+    summary: `None of ${counted(tried.length, 'try', 'tries')} passed the checks (${whyEnded(context.assignment, tried) ?? 'stopped'}); the best one is kept on ${context.assignment.taskBranch}.`,
     commit,
     files: [...best.changes.keys()],
     evidence: best.evidence,

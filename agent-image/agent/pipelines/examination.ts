@@ -96,13 +96,14 @@ export async function refuted(
 ): Promise<Outcome | undefined> {
   if (judgement.verdict !== 'refuted' && problems.length === 0) return undefined
   const failures = failuresOf([...judgement.unmet, ...judgement.broken], runs)
+  const lost = judgement.unmet.length + judgement.broken.length
   const words = failures.map((test) => `${testId(test)}: ${firstLine(test.message)}`)
   return {
     verdict: 'ChecksFailed',
     summary:
       failures.length === 0
         ? 'The runs of the tests cannot be believed.'
-        : `${failures.length} of the tests that must pass do not.`,
+        : `${lost} of the tests that must pass ${lost === 1 ? 'does' : 'do'} not.`,
     evidence: await evidenceFor(context, runs, failures),
     failure: {
       reason: 'ChecksFailed',

@@ -1,11 +1,13 @@
 import type { Assignment } from '../../../operator/api/agent-protocol.ts'
 import type { Verdict } from '../../../operator/api/agent-types.ts'
+import { counted } from '../../../operator/api/counted.ts'
 import { commitMessage } from '../commit-message.ts'
 import type { Model } from '../model.ts'
 import type { Outcome } from '../outcome.ts'
 import { detectProject, type Project } from '../project.ts'
 import type { Try } from '../tries.ts'
 import type { Runner } from '../verify/runner.ts'
+import { type TestRun, unloadedIn } from '../verify/test-run.ts'
 import type { Changes, Workspace } from '../workspace.ts'
 
 /** A candidate of a coding or testing task, and what came of it. */
@@ -84,18 +86,27 @@ export function changedPaths(diff: string): readonly string[] {
   return [...diff.matchAll(/^\+\+\+ b\/(.+)$/gm)].map((match) => match[1] ?? '')
 }
 
-/** `4 tests pass`, `2 of 5 tests fail, 1 skipped`, `there are no tests`, `no test was run`. */
-export function countsOf(run: {
-  readonly passed: readonly unknown[]
-  readonly failed: readonly unknown[]
-  readonly skipped?: readonly unknown[]
-  readonly unrun?: readonly unknown[]
-}): string {
-  const { passed, failed, skipped = [], unrun = [] } = run
-  const all = passed.length + failed.length
-  const left = skipped.length === 0 ? '' : `, ${skipped.length} skipped`
-  if (all === 0)
-    return skipped.length + unrun.length === 0 ? 'there are no tests' : `no test was run${left}`
-  if (failed.length > 0) return `${failed.length} of ${all} tests fail${left}`
-  return all === 1 ? `1 test passes${left}` : `${all} tests pass${left}`
+/**
+ * `4 tests pass`, `2 of 5 tests fail, 1 skipped`, `4 tests pass, 1 file could not be loaded`, `there are no tests`, `no test was
+ * run`. A file that could not be loaded is no test: nobody knows how many are in it.
+ */
+export function countsOf(
+  run: Pick<TestRun, 'passed' | 'failed'> &
+    Partial<Pick<TestRun, 'collected' | 'skipped' | 'unrun'>>,
+): string {
+  const { passed, failed, collected = [], skipped = [], unrun = [] } = run
+  const unloaded = unloadedIn({ failed, collected }).length
+  const failing = failed.length - unloaded
+  const all = passed.length + failing
+  const left = [
+    unloaded === 0 ? '' : `${counted(unloaded, 'file')} could not be loaded`,
+    skipped.length === 0 ? '' : `${skipped.length} skipped`,
+  ].filter(Boolean)
+  const none = skipped.length + unrun.length === 0 ? 'there are no tests' : 'no test was run'
+  if (all === 0) return [...(unloaded === 0 ? [none] : []), ...left].join(', ')
+  const counts =
+    failing > 0
+      ? `${failing} of ${counted(all, 'test')} ${failing === 1 ? 'fails' : 'fail'}`
+      : `${counted(all, 'test')} ${all === 1 ? 'passes' : 'pass'}`
+  return [counts, ...left].join(', ')
 }

@@ -1,6 +1,7 @@
 // Tests before the code: written from what is asked, checked by running them where the code does not exist.
 import { basename } from 'node:path'
 import { beginningOf, withBeginning } from '../../../operator/api/answer-beginning.ts'
+import { counted } from '../../../operator/api/counted.ts'
 import { cutText } from '../../../operator/api/faithful-text.ts'
 import type { Purpose } from '../../../operator/api/agent-protocol.ts'
 import type { CodeFacts } from '../code/facts.ts'
@@ -111,6 +112,7 @@ export const spec: Pipeline = async (context) => {
     const written = candidate.place.path
     const facts = await factsIn(context.runner, written, candidate.text, context)
     const names = declaredTests(written, candidate.text, facts)
+    const failing = candidate.run.failed.length
     const commit = await deliver(
       context,
       new Map([[written, candidate.text]]),
@@ -119,7 +121,7 @@ export const spec: Pipeline = async (context) => {
     )
     return {
       verdict: 'Done',
-      summary: `Wrote ${names.length} tests in ${written}; ${candidate.run.failed.length} of them fail before the code exists, as they should.`,
+      summary: `Wrote ${counted(names.length, 'test')} in ${written}; ${failing} of them ${failing === 1 ? 'fails' : 'fail'} before the code exists, as it should be.`,
       commit,
       files: [written],
       evidence: [evidenceOf(candidate.run, `before the change: ${countsOf(candidate.run)}`)],
@@ -128,7 +130,7 @@ export const spec: Pipeline = async (context) => {
   }
   return {
     verdict: 'ChecksFailed',
-    summary: `None of ${tried.length} answers was a usable test file (${whyEnded(assignment, tried) ?? 'stopped'}).`,
+    summary: `None of ${counted(tried.length, 'answer')} was a usable test file (${whyEnded(assignment, tried) ?? 'stopped'}).`,
     evidence: tried.map((entry, index) =>
       entry.run === undefined
         ? unusableAnswer(index + 1, entry.problem)

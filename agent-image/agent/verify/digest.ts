@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { stripVTControlCharacters } from 'node:util'
 import type { Evidence } from '../../../operator/api/agent-task.ts'
-import { type FailedTest, type TestRun, wholeFile } from './test-run.ts'
+import { type FailedTest, type TestRun, unloadedIn, wholeFile } from './test-run.ts'
 
 export interface Digest {
   readonly text: string
@@ -110,11 +110,13 @@ export function signatureOf(messages: readonly string[]): string {
 
 /** A run as evidence in a report. */
 export function evidenceOf(run: TestRun, digest: string): Evidence {
+  const unloaded = unloadedIn(run).length
   return {
     command: run.command,
     exitCode: run.exitCode,
     passed: run.passed.length,
     failed: run.failed.length,
+    ...(unloaded === 0 ? {} : { unloaded }),
     digest: digest.slice(0, 2000),
   }
 }

@@ -117,6 +117,18 @@ export interface ReadRun extends TestRun {
   readonly rest: readonly string[]
 }
 
+/** The test files that ended before any of their tests was reported: most often they could not be loaded. */
+export function unloadedIn({
+  failed,
+  collected,
+}: Pick<TestRun, 'failed' | 'collected'>): readonly string[] {
+  return failed
+    .filter(({ name, file }) => {
+      return name === wholeFile && !collected.some((id) => id.startsWith(`${file} > `))
+    })
+    .map(({ file }) => file)
+}
+
 /** The key of a test in lists and comparisons. */
 export function testId(test: { readonly file: string; readonly name: string }): string {
   return `${test.file} > ${test.name}`
