@@ -169,10 +169,12 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
       .command('try')
       .description('carry out a request on a git checkout, without a cluster')
       .option('--repo <dir>', 'the checkout to work on; what is Done is left in its work tree')
-      .option('--goal <text>', 'what you want, and how you will know that it works')
+      .option('--goal <text>', 'what you want, and how you will know that it works', once('--goal'))
       .option(
         '--files <paths>',
         'the files to write, as in a.js,b.js, beside tests and the usage section of the README; planned when left out',
+        (paths: string, before: string | undefined) =>
+          before === undefined ? paths : `${before},${paths}`,
       )
       .option('--type <type>', 'coding or testing: one specialist instead of the whole chain')
       .option('--test <command>', 'with --type coding: the tests of the checkout that decide')
@@ -360,6 +362,14 @@ const outputs = (choices: readonly string[]): Option =>
   new Option('-o, --output <format>', 'another form of the result').choices(choices)
 
 /** `90s`, `10m`, `2h` or a bare number of seconds, in milliseconds. */
+/** An option that is given once: the second would silently take the place of the first. */
+function once(flag: string): (value: string, before: string | undefined) => string {
+  return (value, before) => {
+    if (before !== undefined) throw new InvalidArgumentError(`${flag} is given twice.`)
+    return value
+  }
+}
+
 export function milliseconds(text: string): number {
   const match = /^(\d+(?:\.\d+)?)(s|m|h|)$/.exec(text)
   if (match === null) throw new InvalidArgumentError('write it as in 30s, 10m or 2h.')

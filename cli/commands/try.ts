@@ -63,6 +63,18 @@ export async function showTry(options: TryOptions): Promise<ExitCode> {
 
 const echoMs = 100
 
+async function scratchFolder(): Promise<string> {
+  try {
+    return await realpath(await mkdtemp(join(tmpdir(), 'guild-try-')))
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new CliError(`no folder can be made in ${tmpdir()}, where temporary files go: ${why}`, {
+      next: 'TMPDIR=/var/tmp guild try …   (or make room there)',
+      cause,
+    })
+  }
+}
+
 interface Tried {
   readonly result: TryResult
   readonly summary: string
@@ -74,7 +86,7 @@ async function tryGoal(goal: Goal, options: TryOptions): Promise<Tried> {
   const startedAt = systemClock.now()
   const checkout = await openCheckout(goal.folder, { signal })
   const model = modelFor(options)
-  const folder = await realpath(await mkdtemp(join(tmpdir(), 'guild-try-')))
+  const folder = await scratchFolder()
   const place = sandboxPlace(flags.sandbox ?? 'auto', folder, systemClock, {
     onStart: ({ warning }) => {
       if (warning !== undefined) terminal.err(`warning: ${warning}\n`)

@@ -54,7 +54,7 @@ export async function openCheckout(folder: string, options: Waiting): Promise<Ch
       found === undefined ? `there is no directory ${folder}` : `${folder} is not a directory`,
     )
   const root = await realpath(folder)
-  const git = bindGit(root)
+  const git = bindGit(root, await filtersOff(bindGit(root), options))
   const line = async (...args: string[]): Promise<string> =>
     (await git(args, options)).toString('utf8').replace(/\n$/, '')
   await refuseNoCheckout(folder, root, line)
@@ -179,6 +179,11 @@ export async function obstacleAt(
   const state = entryState(listing, path)
   if (state.kind === 'unreadable') return { why: state.why, next: another }
   for (let folder = dirname(path); folder !== '.'; folder = dirname(folder)) {
+    if (existsSync(join(root, folder, '.git')))
+      return {
+        why: `${path} would lie in ${folder}, which is a repository of its own.`,
+        next: `guild try --repo ${join(root, folder)} …`,
+      }
     const there = await lstat(join(root, folder)).catch(() => undefined)
     if (there !== undefined && !there.isDirectory())
       return {
@@ -230,7 +235,7 @@ const foreign =
   /^GIT_(?:DIR|WORK_TREE|IMPLICIT_WORK_TREE|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|COMMON_DIR|NAMESPACE|PREFIX|GRAFT_FILE|SHALLOW_FILE|CONFIG|CONFIG_PARAMETERS|EXTERNAL_DIFF|\w+_PATHSPECS)$/
 
 /** Whatever the person set: no hook runs, nothing is watched, no submodule is entered, nothing is fetched. */
-const settings: readonly (readonly [string, string])[] = [
+const settings: Settings = [
   ['core.hooksPath', '/dev/null'],
   ['core.fsmonitor', 'false'],
   ['core.quotePath', 'false'],
@@ -241,12 +246,31 @@ const settings: readonly (readonly [string, string])[] = [
   ['maintenance.auto', 'false'],
 ]
 
-function bindGit(root: string): Checkout['git'] {
+type Settings = readonly (readonly [string, string])[]
+
+/** Filters are programs of the person's: git would run them over files that were touched. An empty command is none. */
+async function filtersOff(git: Checkout['git'], options: Waiting): Promise<Settings> {
+  const found = await git(
+    [
+      'config',
+      '-z',
+      '--name-only',
+      '--get-regexp',
+      '^filter\\..*\\.(clean|smudge|process|required)$',
+    ],
+    options,
+  ).catch(() => Buffer.alloc(0))
+  options.signal.throwIfAborted()
+  const names = new Set(found.toString('utf8').split('\0').filter(Boolean))
+  return [...names].map((name) => [name, name.endsWith('.required') ? 'false' : ''] as const)
+}
+
+function bindGit(root: string, more: Settings = []): Checkout['git'] {
   return async (args, { signal, input, env }) => {
     const result = await execa('git', [...args], {
       cwd: root,
       extendEnv: false,
-      env: { ...environment(), ...env },
+      env: { ...environment([...settings, ...more]), ...env },
       input: input ?? '',
       cancelSignal: signal,
       // A terminal sends Ctrl-C to the whole group; `signal` is what ends this git, or does not when it must not be ended.
@@ -270,7 +294,7 @@ function bindGit(root: string): Checkout['git'] {
   }
 }
 
-function environment(): Record<string, string> {
+function environment(settings: Settings): Record<string, string> {
   const env: Record<string, string> = {}
   for (const [name, value] of Object.entries(process.env))
     if (value !== undefined && !foreign.test(name)) env[name] = value

@@ -109,15 +109,17 @@ function warningsOf(
     const notes = spec.action === 'review' ? (status?.result?.notes ?? []) : []
     return [...lost, ...notes.map((note) => `review: ${note}`)]
   })
-  const unrun = unchecked.length === 0 ? [] : unrunOf(ended)
-  return [...new Set([...found, ...reasonsOf(unchecked), ...unrun])]
+  return [...new Set([...found, ...reasonsOf(unchecked), ...unrunOf(ended)])]
 }
 
-/** Tests that could not be run, before the work and at its end: the sentences that both ends tell. */
+/** Tests of the person's that could not be run: the sentences of the last task that tells of some. */
 function unrunOf(ended: readonly EndedTask[]): readonly string[] {
-  const notesOf = (action: string): readonly string[] =>
-    ended.find(({ task }) => task.spec.action === action)?.task.status?.result?.notes ?? []
-  return notesOf('finish').filter((note) => notesOf('branch').includes(note))
+  const told = ended.map(({ task }) =>
+    (task.status?.result?.notes ?? []).filter((note) =>
+      /^\d+ tests?\b.* could not be run: /.test(note),
+    ),
+  )
+  return told.findLast((notes) => notes.length > 0) ?? []
 }
 
 const mostFailures = 10
