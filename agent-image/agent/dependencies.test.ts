@@ -10,6 +10,8 @@ it.each([
   ['express', true],
   ['@scope/case', true],
   ['expres', false],
+  ['@/low', true],
+  ['~/low', true],
   ['Express', false],
 ])('a package of package.json: %s %s', (name, want) => {
   expect(dependsOn(project(), name)).toBe(want)
@@ -22,6 +24,9 @@ it.each([
   ['typing-extensions = "^4"', 'typing_extensions', true],
   ['PyYAML==6', 'yaml', true],
   ['    - scikit-learn', 'sklearn', true],
+  ['python-slugify', 'slugify', true],
+  ['pyserial', 'serial', true],
+  ['opencv-python', 'opencv', true],
   ['# flask', 'flask', false],
   ['requests  # not flask', 'flask', false],
   ['flasky', 'flask', false],

@@ -48,12 +48,22 @@ export function dependsOn(
   name: string,
 ): boolean {
   if (project.packages.some(({ dependencies }) => dependencies.includes(name))) return true
+  // What stands for a folder of the project in its tsconfig.json, or for its bundler, is no package to be installed.
+  if (isAlias(name)) return true
   const module = compared(name)
-  const distribution = distributions[module]
-  return (
-    project.pythonWords.has(module) ||
-    (distribution !== undefined && project.pythonWords.has(distribution))
-  )
+  const known = [
+    module,
+    `python_${module}`,
+    `${module}_python`,
+    `py${module}`,
+    distributions[module],
+  ]
+  return known.some((word) => word !== undefined && project.pythonWords.has(word))
+}
+
+/** `@/low` and `~/low`: npm allows no such names. */
+function isAlias(name: string): boolean {
+  return /^[@~]\//.test(name)
 }
 
 function compared(name: string): string {

@@ -244,6 +244,8 @@ function unfinished({ stopped, exit, code, signal, errors, running }) {
 function judged({ unloaded, frameworks }) {
   const { needs, why, global, browser, source, ...problem } = unloaded
   if (why !== undefined) return { why }
+  if (needs !== undefined && /^[@~]\//.test(needs))
+    return { why: `it imports ${needs}, an alias that Node does not know`, needs }
   if (needs !== undefined) return { why: `it needs ${needs}, which is not installed`, needs }
   if (global !== undefined) {
     const known = frameworks[0]

@@ -13,7 +13,7 @@ export const failureRemedies = {
   ContextTooSmall:
     'Raise model.contextTokens in the chart, or split the request into smaller ones.',
   OutputUnusable:
-    'The model never gave a usable answer. Use a stronger model, or state the request in smaller steps.',
+    'No answer could be used; the message says why. Where the model server broke off, look at its logs; else use a stronger model, or state the request in smaller steps.',
   ChecksFailed:
     'The work did not pass its checks; the evidence is in status.result, whose summary names the branch of the best try where one is kept. Sharpen the request or use a stronger model.',
   ScopeViolated:

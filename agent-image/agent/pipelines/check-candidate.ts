@@ -187,7 +187,10 @@ export function failuresOf(
     if (own !== undefined) return own
     if (whole !== undefined) return whole
     const state = now.findLast((one) => one !== 'passed') ?? 'absent'
-    return { file, name: id.slice(file.length + 3), message: sentences[state], derived: false }
+    const unrun = runs.flatMap((run) => run.unrun).findLast((entry) => entry.file === file)
+    const why = state === 'unjudged' && unrun !== undefined ? `: ${unrun.why}` : ''
+    const message = `${sentences[state]}${why}`
+    return { file, name: id.slice(file.length + 3), message, derived: false }
   })
   // One entry for a file that could not be run says it for all its tests.
   return [...new Map(told.map((test) => [testId(test), test])).values()]
