@@ -202,7 +202,12 @@ export async function createRequest(options: {
     })
   try {
     const draft = { ...manifest, metadata: { ...manifest.metadata, namespace } }
-    return await client.create(asWritten, draft, { signal, dryRun, fieldManager: 'guild' })
+    return await client.create(asWritten, draft, {
+      signal,
+      dryRun,
+      fieldManager: 'guild',
+      strict: true,
+    })
   } catch (error) {
     if (isAlreadyExists(error)) {
       throw new CliError(`there is a DevRequest ${name} in ${namespace} already`, {

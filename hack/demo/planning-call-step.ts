@@ -61,7 +61,9 @@ export async function showPlanningCall(options: {
       signal,
       onPiece: () => {
         pieces += 1
-        log.update(`${pieces} pieces of the answer   ${duration(Date.now() - startedAt)}`)
+        log.update(
+          `${pieces === 1 ? '1 piece' : `${pieces} pieces`} of the answer   ${duration(Date.now() - startedAt)}`,
+        )
       },
     },
   )

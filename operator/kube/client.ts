@@ -195,7 +195,11 @@ export class KubeClient {
   async create<T extends KubeObject>(
     resource: Resource<T>,
     object: Draft<T>,
-    options: WriteOptions & { readonly dryRun?: boolean } = {},
+    options: WriteOptions & {
+      readonly dryRun?: boolean
+      /** Whether unknown fields are refused; by default the server drops them. */
+      readonly strict?: boolean
+    } = {},
   ): Promise<T> {
     const { namespace, name } = object.metadata
     return this.#caller.call({
@@ -208,7 +212,11 @@ export class KubeClient {
           ? { namespace }
           : { namespace, name, subresource: options.subresource },
       ),
-      query: { fieldManager: options.fieldManager, dryRun: options.dryRun ? 'All' : undefined },
+      query: {
+        fieldManager: options.fieldManager,
+        dryRun: options.dryRun ? 'All' : undefined,
+        fieldValidation: options.strict ? 'Strict' : undefined,
+      },
       body: typed(resource, object),
       repeatable: false,
     })

@@ -55,6 +55,12 @@ function asksForTests(tree: Tree, node: Node): boolean {
   )
     return looksForTests(tree, node)
   if (node.type === 'MemberExpression' || node.type === 'OptionalMemberExpression') {
+    // How many options Node was started with says whether a test runner started it.
+    if (
+      propertyName(node) === 'length' &&
+      /^process\s*\.\s*execArgv$/.test(tree.codeOf(node.object))
+    )
+      return true
     if (!runnerVariables.test(propertyName(node) ?? '')) return false
     const meaning = tree.meaning(node.object)
     return meaning.kind !== 'function' && meaning.path.at(-1) === 'env'
@@ -80,6 +86,8 @@ function looksForTests(
     node.type === 'RegExpLiteral' ? node.pattern : (literalText(node) ?? tree.codeOf(node))
   if (!testWords.test(text)) return false
   const code = tree.codeOf(statementPart(tree, node), 1000)
+  // `--test` may be an option of the command itself; Node's own is in `execArgv`.
+  if (/^--?\w/.test(text) && !/execArgv|\.stack\b/.test(code)) return false
   return searches.test(code) && surroundings.test(code)
 }
 

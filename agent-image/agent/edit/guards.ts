@@ -3,6 +3,7 @@ import { hasHiddenCharacters } from '../../../operator/api/plain-text.ts'
 import type { CodeFacts, Concern, ConcernKind } from '../code/facts.ts'
 import { factsOf, isCode } from '../code/read-code.ts'
 import { isTestPath, languageOf } from '../project.ts'
+import { mentions } from './mentions.ts'
 import { findOmission } from './omission.ts'
 import { isProse } from './prose.ts'
 
@@ -152,7 +153,12 @@ function bringsIn(proposal: Proposal, facts: CodeFacts): string | undefined {
     ...[...(proposal.projectImports ?? [])].map(name),
   ])
   for (const { specifier } of facts.imports)
-    if (testOnly.test(name(specifier)) && !known.has(name(specifier)))
+    if (
+      testOnly.test(name(specifier)) &&
+      !known.has(name(specifier)) &&
+      // What is asked for may be about tests itself.
+      !mentions(proposal.requested, specifier)
+    )
       return `imports ${specifier}, which belongs to tests. Do without it, and throw an error where something is wrong.`
   const brought = (kind: ConcernKind): Concern | undefined =>
     old?.concerns.some((concern) => concern.kind === kind) === true

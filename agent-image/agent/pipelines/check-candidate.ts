@@ -58,7 +58,8 @@ async function checkTests(
     return failed(context, goal, changes, first, first.failed)
   }
   // In the tree that the specs left: what passes only once, or leaves others unable to pass, is found here.
-  const inPlace = first !== undefined
+  // A person's own tests may count on a fresh folder, and nobody here may change them.
+  const inPlace = first !== undefined && (deciders.named?.size ?? 0) === 0
   const whole = await runner.test(project.testFiles, changes, { ...options, inPlace })
   const runs = [whole]
   let judgement = judgeOf(goal, first, runs)

@@ -9,7 +9,7 @@ import { type TestRun, testId, wholeFile } from '../verify/test-run.ts'
 /** What is wrong with tests that all pass with code that only stands in for what is asked. */
 export const allIdle = (behaviour: Behaviour): string =>
   behaviour === 'nonsense'
-    ? `All tests pass with code that gives back '${nonsense}' for everything, so they test nothing. Assert on the exact values that are asked for.`
+    ? `All tests pass with code that gives back '${nonsense}' for everything, so they test nothing. Assert on the exact values that are asked for: that a result equals true, not that it is true-like.`
     : 'All tests pass before the code exists, so they test nothing. Assert on results that need the code.'
 
 /** What is wrong with tests that all pass on the tree as it is. */

@@ -10,6 +10,7 @@ import { factsIn } from '../code/read-code.ts'
 import { specifierFor } from '../code/resolve.ts'
 import { chooseBlock, cleanPath } from '../edit/choose-block.ts'
 import { refuse } from '../edit/guards.ts'
+import { mentions } from '../edit/mentions.ts'
 import { symbolsOf } from '../edit/symbols.ts'
 import { refusedQuestion } from '../model.ts'
 import { codeFiles, languageOf, type Project, specPath } from '../project.ts'
@@ -365,6 +366,8 @@ async function runProblem(
 
 /** Whether a text names a file in quotes, as a test of a command does. */
 function namesFile(text: string, file: string): boolean {
+  const module = file.replace(/(?:\/__main__)?\.py$/, '').replaceAll('/', '.')
+  if (languageOf(file) === 'python' && /'-m'|"-m"/.test(text) && mentions(text, module)) return true
   const name = basename(file)
   for (let at = text.indexOf(name); at !== -1; at = text.indexOf(name, at + 1))
     if (/['"`/]/.test(text[at - 1] ?? '') && /['"` ]/.test(text[at + name.length] ?? ''))
