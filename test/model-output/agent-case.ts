@@ -70,7 +70,8 @@ export async function checkSpecCase(one: SpecCase, model: SpeakingModel): Promis
     expect(committed()).toBeUndefined()
   } else {
     expect(outcome.failure).toBeUndefined()
-    expect([...(committed() ?? [])]).toEqual([['test/slug.test.js', one.want.takes]])
+    const path = one.want.as ?? 'test/slug.test.js'
+    expect([...(committed() ?? [])]).toEqual([[path, one.want.takes]])
   }
 }
 

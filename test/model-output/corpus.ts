@@ -55,7 +55,8 @@ const planCase = z.strictObject({
 
 /** Either the text that is taken, or a part of why none is. */
 const textWanted = z.union([
-  z.strictObject({ takes: z.string() }),
+  /** `as`: the name of the file, where it is not the usual one. */
+  z.strictObject({ takes: z.string(), as: z.string().optional() }),
   z.strictObject({ refuses: z.string() }),
 ])
 const codeCase = z.strictObject({

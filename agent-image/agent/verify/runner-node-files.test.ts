@@ -190,7 +190,7 @@ describe('how a file is found and loaded', () => {
     const unrun = (why: string) => ({ ...only, unrun: [why] })
     expect(got('a missing package')).toEqual(unrun('it needs left-pad, which is not installed'))
     expect(got('a name that only a compiler knows')).toEqual(
-      unrun('it needs @/words, which is not installed'),
+      unrun('it imports @/words, an alias that Node does not know'),
     )
     expect(got('a name that only a bundler knows')).toEqual(
       unrun('it needs ~/lib/words, which is not installed'),
