@@ -193,7 +193,7 @@ describe('how a file is found and loaded', () => {
       unrun('it imports @/words, an alias that Node does not know'),
     )
     expect(got('a name that only a bundler knows')).toEqual(
-      unrun('it needs ~/lib/words, which is not installed'),
+      unrun('it imports ~/lib/words, an alias that Node does not know'),
     )
     for (const name of ['a module of Bun', 'a module of Bun by require'] as const)
       expect(got(name).unrun).toEqual(['it needs Bun, which is not installed'])
