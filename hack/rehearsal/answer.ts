@@ -83,8 +83,6 @@ async function answerRecorded(
   if (strike?.kind === 'unload' || strike?.kind === '500') parts.runners.unload(model.name)
   const refusal = refusalOf(strike, asked)
   if (refusal !== undefined) throw refusal
-  // As a server does that cannot take a question, so that nobody mistakes these words for an answer and asks again.
-  if (found?.scripted === false && strike === undefined) throw new Refusal(400, noScript)
 
   const wanted = {
     options: runnerOptions(asked, work.budget.contextTokens),
@@ -144,6 +142,8 @@ async function sayIt(
   const { format } = asked
   checkFormat(format)
   if (!asked.truncate && budget.promptTokens > budget.contextTokens) throw new Refusal(400, tooLong)
+  // As a server does that cannot take a question, so that nobody mistakes these words for an answer and asks again.
+  if (!chosen.scripted && chosen.strike === undefined) throw new Refusal(400, noScript)
   if (strike?.kind === 'delay') await pause(strike.ms, signal)
 
   const { limit } = budget
