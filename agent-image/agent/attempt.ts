@@ -2,7 +2,7 @@
 import type { Logger } from 'pino'
 import type { Assignment, Report } from '../../operator/api/agent-protocol.ts'
 import { type Action, actionType } from '../../operator/api/agent-types.ts'
-import type { FailureReason } from '../../operator/api/failures.ts'
+import { refusingReasons } from '../../operator/api/failures.ts'
 import { TaskFailure, TaskTaken } from './failure.ts'
 import type { HubClient } from './hub-client.ts'
 import { type Model, modelOf } from './model.ts'
@@ -107,17 +107,10 @@ export async function runAttempt(
   return reportOf(assignment, outcome, model.asked, (settings.now() - startedAt) / 1000)
 }
 
-/** Reasons for which it cannot be done as it is asked, whatever is tried. */
-const refusing: ReadonlySet<FailureReason> = new Set([
-  'Unsupported',
-  'ScopeViolated',
-  'ModelTooWeak',
-])
-
 function failed(error: unknown, late: boolean, model: Model): Outcome {
   if (error instanceof TaskFailure && !late)
     return {
-      verdict: refusing.has(error.reason) ? 'Refused' : 'ChecksFailed',
+      verdict: refusingReasons.has(error.reason) ? 'Refused' : 'ChecksFailed',
       summary: error.message,
       evidence: error.evidence,
       failure: { reason: error.reason, message: error.message },

@@ -2,7 +2,11 @@
 import type { CheckedTry } from '../../agent-image/agent/pipelines/pipeline.ts'
 import type { AgentTask, Evidence, Failure } from '../../operator/api/agent-task.ts'
 import type { Verdict } from '../../operator/api/agent-types.ts'
-import { failureRemedies, type FailureReason } from '../../operator/api/failures.ts'
+import {
+  failureRemedies,
+  type FailureReason,
+  refusingReasons,
+} from '../../operator/api/failures.ts'
 import { hasFailed, isUnchecked } from '../../operator/api/task-state.ts'
 import type { EndedTask } from './chain.ts'
 
@@ -69,9 +73,7 @@ export function outcomeOf(ended: readonly EndedTask[]): ChainOutcome {
 
 function failedVerdict(verdict: Verdict | undefined, reason: FailureReason | undefined): Verdict {
   if (verdict !== undefined) return verdict
-  const refusing =
-    reason === 'Unsupported' || reason === 'ScopeViolated' || reason === 'ModelTooWeak'
-  return refusing ? 'Refused' : 'ChecksFailed'
+  return reason !== undefined && refusingReasons.has(reason) ? 'Refused' : 'ChecksFailed'
 }
 
 /**

@@ -32,15 +32,19 @@ async function example(name: string) {
   return { request: metadata.name, spec: devRequestSpec.parse(raw) }
 }
 
+/** The operator's gateway to a server that holds the rehearsal model. */
+function gatewayTo(endpoint: string) {
+  const profile = modelProfile.parse({ name: rehearsalName, endpoint })
+  return {
+    profile,
+    gateway: createGateway({ profile: () => profile, clock: systemClock, random: systemRandom }),
+  }
+}
+
 /** Plans an example with the rehearsal model, in a repository fresh from the template. */
 async function planOf(name: string) {
   await using server = await startRehearsal({ rules })
-  const profile = modelProfile.parse({ name: rehearsalName, endpoint: server.endpoint })
-  const gateway = createGateway({
-    profile: () => profile,
-    clock: systemClock,
-    random: systemRandom,
-  })
+  const { gateway, profile } = gatewayTo(server.endpoint)
   const facts = {
     files: ['.gitignore', 'README.md', 'package.json'],
     truncated: false,
@@ -207,12 +211,7 @@ describe('a request without a script is refused in words that say so', () => {
 
   test('by way of the gateway, after one question', async () => {
     await using server = await startRehearsal({ rules })
-    const profile = modelProfile.parse({ name: rehearsalName, endpoint: server.endpoint })
-    const gateway = createGateway({
-      profile: () => profile,
-      clock: systemClock,
-      random: systemRandom,
-    })
+    const { gateway } = gatewayTo(server.endpoint)
     const asked = gateway.call({
       model: rehearsalName,
       request: 'other',

@@ -62,6 +62,13 @@ export const hopelessReasons: ReadonlySet<FailureReason> = new Set([
   'Unsupported',
 ])
 
+/** Reasons for which work cannot be done as it is asked, whatever is tried: its verdict is `Refused`. */
+export const refusingReasons: ReadonlySet<FailureReason> = new Set([
+  'Unsupported',
+  'ScopeViolated',
+  'ModelTooWeak',
+])
+
 /** Reasons that are the surroundings' fault: waiting cures them, and they use up no attempt. */
 export const waitingReasons: ReadonlySet<FailureReason> = new Set([
   'ModelUnavailable',

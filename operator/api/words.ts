@@ -2,6 +2,7 @@
 // programmers, and much of what zod reads here was written by people. `schema.ts` has zod say
 // these words, unless a schema has a message of its own.
 import { z } from 'zod'
+import { counted } from './counted.ts'
 
 type RawIssue = Parameters<z.core.$ZodErrorMap>[0]
 
@@ -28,7 +29,7 @@ export function inWords(issue: RawIssue): string | undefined {
     case 'too_big':
       return issue.origin === 'number' || issue.origin === 'int'
         ? `is ${shown(issue.input)}, and may be ${String(issue.maximum)} at most`
-        : `has more than ${counted(issue.maximum, issue.origin)}`
+        : `has more than ${amount(issue.maximum, issue.origin)}`
     case 'invalid_value':
       return issue.input === undefined
         ? 'is missing'
@@ -56,13 +57,13 @@ function tooSmall(issue: Extract<RawIssue, { code: 'too_small' }>): string {
   if (origin === 'number' || origin === 'int')
     return `is ${shown(input)}, and has to be ${String(minimum)} at least`
   if (Number(minimum) === 1) return 'is empty'
-  return `has fewer than ${counted(minimum, origin)}`
+  return `has fewer than ${amount(minimum, origin)}`
 }
 
-function counted(count: number | bigint, origin: string): string {
-  const one = Number(count) === 1
-  if (origin === 'string') return `${String(count)} character${one ? '' : 's'}`
-  return `${String(count)} ${one ? 'entry' : 'entries'}`
+function amount(count: number | bigint, origin: string): string {
+  return origin === 'string'
+    ? counted(Number(count), 'character')
+    : counted(Number(count), 'entry', 'entries')
 }
 
 /** A value, short enough for a sentence. */

@@ -1,4 +1,5 @@
 import { requestReasons } from '../../api/conditions.ts'
+import { counted } from '../../api/counted.ts'
 import type { Plan } from '../../api/devrequest.ts'
 import type { Notice } from '../world.ts'
 
@@ -19,5 +20,3 @@ export function planNews(before: Plan | undefined, plan: Plan | undefined): Noti
     message: `${before === undefined ? 'planned' : 'planned anew'} by ${by}: ${counted(units.length, 'unit')}${named}, ${counted(plan.tasks.length, 'task')}`,
   }
 }
-
-const counted = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`
