@@ -100,8 +100,8 @@ function moduleCallConcern(
   uses: Uses,
 ): ConcernKind | undefined {
   const last = path.at(-1) ?? ''
-  // The import itself has been reported, but one that is awaited or required has not.
   if (source === 'child_process') return startsNode(tree, node) ? undefined : 'process'
+  // The import itself has been reported, but one that is awaited or required has not.
   if (path.length > 0 && /^(worker_threads|cluster)$/.test(source)) return 'process'
   if (source === 'crypto')
     return /^(randomUUID|randomBytes|randomInt|randomFill(Sync)?|getRandomValues)$/.test(last)

@@ -55,15 +55,12 @@ function asksForTests(tree: Tree, node: Node): boolean {
   )
     return looksForTests(tree, node)
   if (node.type === 'MemberExpression' || node.type === 'OptionalMemberExpression') {
+    const name = propertyName(node) ?? ''
     // How many options Node was started with says whether a test runner started it.
-    if (
-      propertyName(node) === 'length' &&
-      /^process\s*\.\s*execArgv$/.test(tree.codeOf(node.object))
-    )
-      return true
-    if (!runnerVariables.test(propertyName(node) ?? '')) return false
+    const holder = name === 'length' ? 'execArgv' : runnerVariables.test(name) ? 'env' : undefined
+    if (holder === undefined) return false
     const meaning = tree.meaning(node.object)
-    return meaning.kind !== 'function' && meaning.path.at(-1) === 'env'
+    return meaning.kind !== 'function' && meaning.path.at(-1) === holder
   }
   // `const { VITEST } = process.env`; a property of an object that is made is data.
   if (node.type !== 'ObjectProperty' || tree.parent(node)?.type !== 'ObjectPattern') return false

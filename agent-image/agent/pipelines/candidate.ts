@@ -4,6 +4,7 @@ import { beginningOf, withBeginning } from '../../../operator/api/answer-beginni
 import { cutText } from '../../../operator/api/faithful-text.ts'
 import { hasHiddenCharacters } from '../../../operator/api/plain-text.ts'
 import type { PromptSection, Purpose } from '../../../operator/api/agent-protocol.ts'
+import type { CodeFacts } from '../code/facts.ts'
 import { factsIn, isCode } from '../code/read-code.ts'
 import { chooseBlock } from '../edit/choose-block.ts'
 import { refuse } from '../edit/guards.ts'
@@ -117,40 +118,65 @@ async function writeFile(
   const chosen = chooseBlock(answer.result.blocks, path)
   const began = beginningOf(answer.result.text)
   if (chosen.kind === 'none') return { ...chosen, began }
-  const earlier = soFar.get(path) ?? before
-  const facts = await factsIn(context.runner, path, chosen.text, { signal })
+  const wrong = await whyUnfit(context, goal, path, {
+    text: chosen.text,
+    before,
+    earlier: soFar.get(path) ?? before,
+  })
+  if (wrong === undefined) return chosen
+  return { kind: 'none', why: wrong.why, ...(wrong.isProse ? { began } : {}) }
+}
+
+/**
+ * Why a text must not become the file: a sentence for the model. `before` is the file of the branch, `earlier` what the model
+ * last made of it.
+ */
+async function whyUnfit(
+  { assignment, runner, signal }: PipelineContext,
+  goal: CodingGoal,
+  path: string,
+  {
+    text,
+    before,
+    earlier,
+  }: {
+    readonly text: string
+    readonly before: string | undefined
+    readonly earlier: string | undefined
+  },
+): Promise<{ readonly why: string; readonly isProse?: boolean } | undefined> {
+  // Facts of Python are read by a command in the sandbox: each text is read once.
+  const read = async (one: string): Promise<CodeFacts> => factsIn(runner, path, one, { signal })
+  const facts = await read(text)
+  const factsOfBranch = before === undefined ? undefined : await read(before)
+  const asked = `${assignment.requestText} ${assignment.goal}`
   const mayShrink = /\b(remove|delete|drop|shorten|simplify|split|replace|rewrite)\b/i.test(
     assignment.goal,
   )
   const refusal = refuse({
     path,
-    text: chosen.text,
+    text,
     before: earlier,
     facts,
-    factsBefore:
-      earlier === undefined ? undefined : await factsIn(context.runner, path, earlier, { signal }),
+    factsBefore: earlier === undefined || earlier === before ? factsOfBranch : await read(earlier),
     projectImports: goal.habits.imports,
     allowed: goal.files,
-    requested: `${assignment.requestText} ${assignment.goal} ${before ?? ''}`,
+    requested: `${asked} ${before ?? ''}`,
     mayShrink,
   })
-  if (refusal !== undefined)
-    return { kind: 'none', why: refusal.message, ...(refusal.code === 'Prose' ? { began } : {}) }
-  const was =
-    before === undefined ? undefined : await factsIn(context.runner, path, before, { signal })
-  const asked = `${assignment.requestText} ${assignment.goal}`
+  if (refusal !== undefined) return { why: refusal.message, isProse: refusal.code === 'Prose' }
   const lost =
-    was === undefined || facts === undefined || mayShrink ? [] : lostNames(was, facts, asked)
+    factsOfBranch === undefined || mayShrink ? [] : lostNames(factsOfBranch, facts, asked)
   if (lost.length > 0)
     return {
-      kind: 'none',
       why: `${path} lost what it offers to others: ${lost.slice(0, 8).join(', ')}. Keep everything that need not change, and write the complete file.`,
     }
-  const known = [...goal.deciders.specs.keys()].map((spec) => basename(spec))
-  const named = known.find((name) => chosen.text.includes(name) && !before?.includes(name))
-  if (named !== undefined && isCode(path))
-    return { kind: 'none', why: `${path} names its tests (${named}). Code must not know them.` }
-  return chosen
+  if (!isCode(path)) return undefined
+  const tests = [...goal.deciders.specs.keys()].map((spec) => basename(spec))
+  const named = tests.find((name) => text.includes(name) && !before?.includes(name))
+  return named === undefined
+    ? undefined
+    : { why: `${path} names its tests (${named}). Code must not know them.` }
 }
 
 /** Told only when nothing newer is known: what the attempts before this one came to. */

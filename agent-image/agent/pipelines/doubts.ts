@@ -10,8 +10,8 @@ export interface Again {
 }
 export type Tree = { readonly inPlace: boolean }
 
-/** Fresh, and as the first run left it. */
-const bothTrees: readonly Tree[] = [{ inPlace: false }, { inPlace: true }]
+export const freshTree: Tree = { inPlace: false }
+export const treeAsLeft: Tree = { inPlace: true }
 /** A test that the change makes fail every second time is cleared once in sixteen times. */
 const rounds = 2
 
@@ -43,8 +43,8 @@ export async function withoutDoubts(
   const bases: TestRun[] = []
   const runs: TestRun[] = []
   for (let round = 0; round < rounds; round++) {
-    for (const tree of bothTrees) bases.push(await again.base(files, tree))
-    for (const tree of bothTrees) runs.push(await again.now(files, tree))
+    for (const tree of [freshTree, treeAsLeft]) bases.push(await again.base(files, tree))
+    for (const tree of [freshTree, treeAsLeft]) runs.push(await again.now(files, tree))
   }
   if ([...bases, ...runs].some(({ problems }) => problems.length > 0)) return judgement
   const fresh = new Set(judgeRuns(bases, runs, deciders).broken.map(({ id }) => id))

@@ -7,7 +7,7 @@ import type { Judgement } from '../verify/judgement.ts'
 import { type TestRun, testId } from '../verify/test-run.ts'
 import { failuresOf } from './check-candidate.ts'
 import { decidersFor } from './deciders.ts'
-import { type Again, withoutDoubts } from './doubts.ts'
+import { type Again, freshTree, treeAsLeft, withoutDoubts } from './doubts.ts'
 import { changedPaths, countsOf, type PipelineContext, projectAt } from './pipeline.ts'
 import { unjudgedTests } from './unjudged.ts'
 
@@ -41,12 +41,11 @@ export async function examine(
     },
     now: (files, tree) => runner.test(files, new Map(), { signal, project, ...tree }),
   }
-  const [fresh, asLeft] = [{ inPlace: false }, { inPlace: true }]
-  const before = await again.base(base.testFiles, fresh)
+  const before = await again.base(base.testFiles, freshTree)
   activity(`at the start: ${countsOf(before)}`)
-  const first = await again.now(project.testFiles, fresh)
+  const first = await again.now(project.testFiles, freshTree)
   activity(`now: ${countsOf(first)}`)
-  const second = await again.now(project.testFiles, asLeft)
+  const second = await again.now(project.testFiles, treeAsLeft)
   activity(`now, again: ${countsOf(second)}`)
   const diff = await workspace.diff(assignment.base, workspace.head, { signal })
   const changed = changedPaths(diff)
@@ -58,7 +57,7 @@ export async function examine(
   const missing = specs.filter((path) => !project.files.includes(path))
   if (judgement.proof.some(({ kind }) => kind === 'own')) {
     // Proof by a test of the project's own counts when it failed at the start each time, not by chance.
-    bases.push(await again.base(base.testFiles, fresh))
+    bases.push(await again.base(base.testFiles, freshTree))
     judgement = judgeRuns(bases, runs, deciders)
   }
   judgement = await withoutDoubts(judgement, deciders, again)

@@ -1,5 +1,4 @@
 // Tests before the code: written from what is asked, checked by running them where the code does not exist.
-import { basename } from 'node:path'
 import { beginningOf, withBeginning } from '../../../operator/api/answer-beginning.ts'
 import { counted } from '../../../operator/api/counted.ts'
 import { cutText } from '../../../operator/api/faithful-text.ts'
@@ -10,7 +9,6 @@ import { factsIn } from '../code/read-code.ts'
 import { specifierFor } from '../code/resolve.ts'
 import { chooseBlock, cleanPath } from '../edit/choose-block.ts'
 import { refuse } from '../edit/guards.ts'
-import { mentions } from '../edit/mentions.ts'
 import { symbolsOf } from '../edit/symbols.ts'
 import { refusedQuestion } from '../model.ts'
 import { codeFiles, languageOf, type Project, specPath } from '../project.ts'
@@ -20,7 +18,7 @@ import { digestOf, evidenceOf, signatureOf, unusableAnswer } from '../verify/dig
 import { withSpecRules } from '../verify/judge-runs.ts'
 import { specProblems } from '../verify/spec-gate.ts'
 import { importsOf, repairImports } from '../verify/spec-imports.ts'
-import { reachedBy } from '../verify/spec-reach.ts'
+import { namesFile, reachedBy } from '../verify/spec-reach.ts'
 import { programStub, stubsFor } from '../verify/spec-stubs.ts'
 import { declaredTests, unreportedTests } from '../verify/spec-text.ts'
 import { type TestRun, wholeFile } from '../verify/test-run.ts'
@@ -362,17 +360,6 @@ async function runProblem(
   if (run.skipped.length > 0)
     return `Do not skip tests or mark them as todo; these are: ${namesOf(run.skipped)}.`
   return undefined
-}
-
-/** Whether a text names a file in quotes, as a test of a command does. */
-function namesFile(text: string, file: string): boolean {
-  const module = file.replace(/(?:\/__main__)?\.py$/, '').replaceAll('/', '.')
-  if (languageOf(file) === 'python' && /'-m'|"-m"/.test(text) && mentions(text, module)) return true
-  const name = basename(file)
-  for (let at = text.indexOf(name); at !== -1; at = text.indexOf(name, at + 1))
-    if (/['"`/]/.test(text[at - 1] ?? '') && /['"` ]/.test(text[at + name.length] ?? ''))
-      return true
-  return false
 }
 
 /** How an answer began says why it is of no use, and not whether the model goes on in the same way. */

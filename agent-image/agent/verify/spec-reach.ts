@@ -1,6 +1,10 @@
-// Files of the unit that a spec reaches through files that are there: an index, or the program around them.
+// Files of the unit that a spec reaches without an import of its own: through an index, through the program around them, or
+// by starting them.
+import { basename } from 'node:path'
 import { type CodeReader } from '../code/read-code.ts'
 import type { Mains } from '../code/resolve.ts'
+import { mentions } from '../edit/mentions.ts'
+import { languageOf } from '../project.ts'
 import { type ImportedNames, importsOf } from './spec-imports.ts'
 
 /** Most files that are read on the way. */
@@ -45,4 +49,15 @@ export async function reachedBy(
     }
   }
   return reached
+}
+
+/** Whether a text names a file in quotes, as a test of a command does. */
+export function namesFile(text: string, file: string): boolean {
+  const module = file.replace(/(?:\/__main__)?\.py$/, '').replaceAll('/', '.')
+  if (languageOf(file) === 'python' && /'-m'|"-m"/.test(text) && mentions(text, module)) return true
+  const name = basename(file)
+  for (let at = text.indexOf(name); at !== -1; at = text.indexOf(name, at + 1))
+    if (/['"`/]/.test(text[at - 1] ?? '') && /['"` ]/.test(text[at + name.length] ?? ''))
+      return true
+  return false
 }
