@@ -1,6 +1,7 @@
 // A Kubernetes API client for tests that judge the operator's own one: nothing of it is used here, nothing is retried.
 import { Agent, request as httpsRequest } from 'node:https'
 import type { IncomingMessage } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 /** How to reach an API server, and as whom: a token or a client certificate. */
 export interface ApiAccess {
@@ -193,5 +194,26 @@ export async function orMissing<T>(call: Promise<T>): Promise<T | undefined> {
   } catch (error) {
     if (error instanceof ApiProblem && error.status === 404) return undefined
     throw error
+  }
+}
+
+/** How long a component of the lab tries again: longer than an API server takes to come back. */
+const outageMs = 60_000
+
+/**
+ * A write of a component that works beside the tests, as kubelets and controllers send theirs: sent again until the API
+ * server answers to the object itself (404, 409, 422, or success). A server that is away, or not ready yet, is none of
+ * the component's troubles. Throws the last error after a minute, or when `signal` ends.
+ */
+export async function throughOutage<T>(signal: AbortSignal, call: () => Promise<T>): Promise<T> {
+  const end = Date.now() + outageMs
+  for (;;) {
+    try {
+      return await call()
+    } catch (error) {
+      const answered = error instanceof ApiProblem && [404, 409, 422].includes(error.status)
+      if (answered || signal.aborted || Date.now() > end) throw error
+      await sleep(100)
+    }
   }
 }

@@ -1,5 +1,5 @@
 // The part of the garbage collector that matters here: what has an owner goes when its owner is gone.
-import { ApiProblem, orMissing, type Api, type ApiObject } from './api.ts'
+import { ApiProblem, orMissing, throughOutage, type Api, type ApiObject } from './api.ts'
 import type { LabControlPlane } from './control-plane.ts'
 import { follow, type Change } from './follow.ts'
 import { paths } from './paths.ts'
@@ -57,13 +57,17 @@ export class GarbageCollector {
     // Its owner was never seen: perhaps it comes, perhaps it went before.
     const home = ownerPaths[owner.kind]
     if (home === undefined) return
-    const found = await orMissing(this.#api.get(`${home}/${owner.name}`))
+    const found = await orMissing(
+      throughOutage(this.#life.signal, () => this.#api.get(`${home}/${owner.name}`)),
+    )
     if (found?.metadata.uid !== owner.uid) await this.#remove(`${path}/${name}`, uid)
   }
 
   async #remove(path: string, uid: string): Promise<void> {
     try {
-      await this.#api.delete(path, { preconditions: { uid } })
+      await throughOutage(this.#life.signal, () =>
+        this.#api.delete(path, { preconditions: { uid } }),
+      )
     } catch (error) {
       // Gone, or another of its name is there by now.
       if (!(error instanceof ApiProblem) || (error.status !== 404 && error.status !== 409))

@@ -1,7 +1,7 @@
 // What scheduler and kubelet do for agent Pods, without containers: bind, run, tell how it went, let go.
 import { audiences, labels } from '../../operator/api/names.ts'
 import type { AgentRunner, RunningAgent } from './agent-runner.ts'
-import { orMissing, type Api, type ApiObject } from './api.ts'
+import { ApiProblem, orMissing, throughOutage, type Api, type ApiObject } from './api.ts'
 import type { LabControlPlane } from './control-plane.ts'
 import { follow, type Change } from './follow.ts'
 import { labelled, paths } from './paths.ts'
@@ -89,21 +89,17 @@ export class Node {
 
   async #begin(pod: AgentPod): Promise<RunningAgent | undefined> {
     const { name, uid } = pod.metadata
-    const path = `${paths.pods}/${name}`
-    await this.#api.create(`${path}/binding`, {
-      apiVersion: 'v1',
-      kind: 'Binding',
-      metadata: { name, uid },
-      target: { kind: 'Node', name: 'lab' },
-    })
+    await this.#bind(name, uid)
     if (this.#startMs > 0) await new Promise((resolve) => setTimeout(resolve, this.#startMs))
-    const token = await this.#controlPlane.token({
-      account: pod.spec.serviceAccountName,
-      audience: audiences.hub,
-      seconds: 3_600,
-      pod: { name, uid },
-      by: this.#api,
-    })
+    const token = await this.#steadily(() =>
+      this.#controlPlane.token({
+        account: pod.spec.serviceAccountName,
+        audience: audiences.hub,
+        seconds: 3_600,
+        pod: { name, uid },
+        by: this.#api,
+      }),
+    )
     const value = (name: string): string =>
       pod.spec.containers[0]?.env?.find((variable) => variable.name === name)?.value ?? ''
     const agent = await this.#runner.start({
@@ -114,7 +110,7 @@ export class Node {
       hubUrl: value('GUILDHALL_HUB_URL'),
       token,
     })
-    await this.#api.patch(`${path}/status`, {
+    await this.#tell(name, {
       metadata: { uid },
       status: {
         phase: 'Running',
@@ -136,7 +132,7 @@ export class Node {
       if (this.#life.signal.aborted) return
       const finishedAt = new Date().toISOString().replace(/\.\d+/, '')
       const terminated = { exitCode: code, reason: code === 0 ? 'Completed' : 'Error', finishedAt }
-      await this.#api.patch(`${paths.pods}/${name}/status`, {
+      await this.#tell(name, {
         metadata: { uid },
         status: {
           phase: code === 0 ? 'Succeeded' : 'Failed',
@@ -167,10 +163,36 @@ export class Node {
       clearTimeout(late)
     }
     await orMissing(
-      this.#api.delete(`${paths.pods}/${name}`, {
-        gracePeriodSeconds: 0,
-        preconditions: { uid },
-      }),
+      this.#steadily(() =>
+        this.#api.delete(`${paths.pods}/${name}`, {
+          gracePeriodSeconds: 0,
+          preconditions: { uid },
+        }),
+      ),
     )
+  }
+
+  /** A binding that got through although its answer was lost is one already there. */
+  async #bind(name: string, uid: string): Promise<void> {
+    let sent = 0
+    await this.#steadily(async () => {
+      sent += 1
+      await this.#api.create(`${paths.pods}/${name}/binding`, {
+        apiVersion: 'v1',
+        kind: 'Binding',
+        metadata: { name, uid },
+        target: { kind: 'Node', name: 'lab' },
+      })
+    }).catch((error: unknown) => {
+      if (sent === 1 || !(error instanceof ApiProblem) || error.status !== 409) throw error
+    })
+  }
+
+  async #tell(name: string, change: object): Promise<void> {
+    await this.#steadily(() => this.#api.patch(`${paths.pods}/${name}/status`, change))
+  }
+
+  #steadily<T>(call: () => Promise<T>): Promise<T> {
+    return throughOutage(this.#life.signal, call)
   }
 }
