@@ -2,9 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { codeFiles, detectProject, findSpec, holdsKind, packageOf, specPath } from './project.ts'
 
 const detect = (files: Record<string, string>) =>
-  detectProject(Object.keys(files), (paths) =>
-    Promise.resolve(new Map(Object.entries(files).filter(([path]) => paths.includes(path)))),
-  )
+  detectProject(Object.keys(files), (path) => Promise.resolve(files[path]))
 
 it.each([
   ['node', { 'package.json': '{}', 'tool.py': '' }],

@@ -44,8 +44,8 @@ export interface Project {
   readonly files: readonly string[]
 }
 
-/** Reads many files of the commit that is looked at; those that are no text are left out. */
-export type ReadFiles = (paths: readonly string[]) => Promise<ReadonlyMap<string, string>>
+/** Reads one file of the commit that is looked at; undefined for what is no text. */
+export type ReadFile = (path: string) => Promise<string | undefined>
 
 const ignored =
   /(^|\/)(node_modules|\.venv|venv|dist|build|out|coverage|vendor|fixtures?|__mocks__)\//
@@ -55,17 +55,30 @@ const pythonName = /(^|\/)(test_[^/]*|[^/]*_test|tests)\.py$/
 const callsTests =
   /\b(?:test|it|describe|suite)(?:\.\w{1,20})?[ \t]{0,8}\(|node:test|\bunittest\b|^[ \t]{0,40}(?:async )?def test|^class Test/m
 
+/** The files whose text tells what a project is: manifests, and files in folders of tests that may be helpers. */
+function telling(files: readonly string[]): readonly string[] {
+  return [...packageFiles(files), ...pythonManifests(files), ...unclearTests(files)]
+}
+
+/** `detectProject` with one reading of all the files that it looks into. */
+export async function detectAtOnce(
+  files: readonly string[],
+  readAll: (paths: readonly string[]) => Promise<ReadonlyMap<string, string>>,
+): Promise<Project> {
+  const texts = await readAll(telling(files))
+  return detectProject(files, (path) => Promise.resolve(texts.get(path)))
+}
+
 /** Detects language and tests from the files of a commit. Reads files in folders of tests to tell tests from helpers. */
-export async function detectProject(files: readonly string[], read: ReadFiles): Promise<Project> {
-  const packages = await readPackages(files, read)
-  const manifests = await read(pythonManifests(files))
-  const candidates = files.filter((path) => isTestPath(path) && !ignored.test(path))
-  const unclear = candidates.filter(
-    (path) => languageOf(path) !== 'unknown' && !nodeName.test(path) && !pythonName.test(path),
+export async function detectProject(files: readonly string[], read: ReadFile): Promise<Project> {
+  const paths = telling(files)
+  const texts = new Map(
+    await Promise.all(paths.map(async (path) => [path, (await read(path)) ?? ''] as const)),
   )
-  const texts = await read(unclear)
+  const packages = readPackages(files, texts)
+  const candidates = testCandidates(files)
   const isTestFile = (path: string): boolean =>
-    nodeName.test(path) || pythonName.test(path) || callsTests.test(texts.get(path) ?? '')
+    isTestName(path) || callsTests.test(texts.get(path) ?? '')
   return {
     language: detectLanguage(files),
     testFiles: candidates.filter((path) => languageOf(path) !== 'unknown' && isTestFile(path)),
@@ -74,7 +87,7 @@ export async function detectProject(files: readonly string[], read: ReadFiles): 
       return why === undefined ? [] : [{ file, why }]
     }),
     packages,
-    pythonWords: wordsOfManifests(manifests.values()),
+    pythonWords: wordsOfManifests(pythonManifests(files).map((path) => texts.get(path) ?? '')),
     scripts: packages.find(({ folder }) => folder === '')?.scripts ?? {},
     files,
   }
@@ -128,13 +141,23 @@ function detectLanguage(files: readonly string[]): Language {
   return counts.node >= counts.python ? 'node' : 'python'
 }
 
-async function readPackages(
+const packageFiles = (files: readonly string[]): readonly string[] =>
+  files.filter((path) => basename(path) === 'package.json' && !ignored.test(path))
+
+const testCandidates = (files: readonly string[]): readonly string[] =>
+  files.filter((path) => isTestPath(path) && !ignored.test(path))
+
+const isTestName = (path: string): boolean => nodeName.test(path) || pythonName.test(path)
+
+/** Files in folders of tests that may be helpers. */
+const unclearTests = (files: readonly string[]): readonly string[] =>
+  testCandidates(files).filter((path) => languageOf(path) !== 'unknown' && !isTestName(path))
+
+function readPackages(
   files: readonly string[],
-  read: ReadFiles,
-): Promise<readonly NodePackage[]> {
-  const paths = files.filter((path) => basename(path) === 'package.json' && !ignored.test(path))
-  const texts = await read(paths)
-  return paths
+  texts: ReadonlyMap<string, string>,
+): readonly NodePackage[] {
+  return packageFiles(files)
     .map((path) => ({ folder: dirname(path) === '.' ? '' : dirname(path), text: texts.get(path) }))
     .map(({ folder, text }) => ({ folder, ...parseManifest(text) }))
     .toSorted((a, b) => b.folder.length - a.folder.length)

@@ -2,7 +2,7 @@
 // person's stands in the way.
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
-import { detectProject, isTestPath, specPath } from '../../agent-image/agent/project.ts'
+import { detectAtOnce, isTestPath, specPath } from '../../agent-image/agent/project.ts'
 import { decodeText } from '../../agent-image/agent/text-form.ts'
 import { filesOf } from '../../agent-image/agent/tree-listing.ts'
 import type { DevRequestSpec, PlannedTask } from '../../operator/api/devrequest.ts'
@@ -97,7 +97,7 @@ async function specsOf(
   tasks: readonly PlannedTask[],
   commit: CommitFiles,
 ): Promise<readonly string[]> {
-  const project = await detectProject(commit.files, commit.read)
+  const project = await detectAtOnce(commit.files, commit.read)
   return tasks.flatMap(({ action, files, unit }) => {
     if (action !== 'spec') return []
     // The name says which module system they are written in, and nobody knows that yet.

@@ -4,7 +4,7 @@ import { counted } from '../../../operator/api/counted.ts'
 import { commitMessage } from '../commit-message.ts'
 import type { Model } from '../model.ts'
 import type { Outcome } from '../outcome.ts'
-import { detectProject, type Project } from '../project.ts'
+import { detectAtOnce, type Project } from '../project.ts'
 import type { Try } from '../tries.ts'
 import type { Runner } from '../verify/runner.ts'
 import { type TestRun, unloadedIn } from '../verify/test-run.ts'
@@ -42,7 +42,7 @@ export type Pipeline = (context: PipelineContext) => Promise<Outcome>
 export async function projectAt(context: PipelineContext, commit?: string): Promise<Project> {
   const { workspace, signal } = context
   const files = await workspace.files({ signal }, commit)
-  return detectProject(files, (paths) => workspace.readAll(paths, { signal }, commit))
+  return detectAtOnce(files, (paths) => workspace.readAll(paths, { signal }, commit))
 }
 
 /** Commits and pushes `changes` to the attempt's branch, and gives the commit. */
