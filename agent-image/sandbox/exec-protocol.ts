@@ -75,6 +75,8 @@ export const execResult = z.object({
   stdout: z.string(),
   /** Begins with a sentence of the sandbox when the sandbox ended the command or one of its processes. */
   stderr: z.string(),
+  /** Why the sandbox ended the command or one of its processes; absent when it used no more than it may. */
+  exceeded: z.string().optional(),
   /** What the command wrote to the report file; absent when it wrote none, no regular file, or more than 32 MiB. */
   report: z.string().optional(),
   /** Processes that were still there after the command ended, and were killed. */

@@ -101,7 +101,8 @@ async function runIn(
 
   const watch = watchUsage(child.pid, settings.limits)
   const end = await waitForEnd(child, request.timeoutSeconds * 1000, signal)
-  const problems = [...(end.problem === undefined ? [] : [end.problem]), ...watch.stop()]
+  const excesses = watch.stop()
+  const problems = [...(end.problem === undefined ? [] : [end.problem]), ...excesses]
   killGroup(child.pid)
   const strays = await killStrays(settings.marker, {
     self: process.pid,
@@ -117,6 +118,7 @@ async function runIn(
     timedOut: end.timedOut,
     stdout: stdout.text(),
     stderr: [...problems, stderr.text()].join('\n'),
+    ...(excesses.length === 0 ? {} : { exceeded: excesses.join(' ') }),
     ...(report === undefined ? {} : { report }),
     strays: strays.killed,
     durationMs: Math.round(performance.now() - startedAt),

@@ -311,6 +311,23 @@ describe('limits', () => {
     expect(of('many slow tests').failed.at(-1)).toContain('it did not end within 6 seconds')
   }, 120_000)
 
+  it('says that a test was ended for its memory', async () => {
+    const big = `const big = (x) => Array.from({ length: 5000 }, (_, i) => ({ i, name: 'item ' + i, price: x }))\n`
+    const { of } = await runCases({
+      'a comparison whose difference is huge': `${head}${big}test('ok', () => {})\ntest('compares', () => assert.deepEqual(big(1), big(2)))\n`,
+      'a cache that is never emptied': `${head}const kept = []\ntest('fills', () => { for (;;) kept.push(Buffer.alloc(1 << 22, 1)) })\n`,
+    })
+    const cases = [
+      'a comparison whose difference is huge',
+      'a cache that is never emptied',
+    ] as const
+    for (const one of cases)
+      expect(of(one).failed[0]).toMatch(
+        /the command used more than \d+ MiB of memory\.\nits process ended/,
+      )
+    expect(of('a comparison whose difference is huge').passed).toEqual(['ok'])
+  }, 120_000)
+
   it('begins another command when one has no time left', async () => {
     const files = Object.fromEntries(
       Array.from({ length: 6 }, (_, i) => [

@@ -9,7 +9,14 @@ import type { Sandbox } from '../sandbox-client.ts'
 import type { Changes, Workspace } from '../workspace.ts'
 import { reportPlaceholder } from '../../sandbox/exec-protocol.ts'
 import { frameworksOf } from './frameworks.ts'
-import { type LoadLine, type ReadRun, readLoads, readReport, type TestRun } from './test-run.ts'
+import {
+  type FailedTest,
+  type LoadLine,
+  type ReadRun,
+  readLoads,
+  readReport,
+  type TestRun,
+} from './test-run.ts'
 import { testScriptOf } from './test-script.ts'
 
 export interface SyntaxProblem {
@@ -176,11 +183,13 @@ export function runnerFor(
   ): Promise<ReadRun> => {
     const { key, result } = await execute('test', language, files, changes, options)
     const shown = language === 'node' ? 'node --test' : 'python3 -m unittest'
-    return readReport(result.report, key, files, {
+    const run = readReport(result.report, key, files, {
       command: `${shown} ${files.join(' ')}`.slice(0, 300),
       exitCode: result.timedOut ? -1 : (result.exitCode ?? -1),
       timedOut: result.timedOut,
     })
+    const { exceeded } = result
+    return exceeded === undefined ? run : { ...run, failed: run.failed.map(becauseOf(exceeded)) }
   }
 
   const loadPortion = async (
@@ -284,6 +293,14 @@ function firstPortion(files: readonly string[]): readonly string[] {
   }
   return files.slice(0, count)
 }
+
+/** Tells of a process that the sandbox killed why it did: the runner sees nothing but the signal. */
+const becauseOf =
+  (exceeded: string) =>
+  (test: FailedTest): FailedTest =>
+    /^its process ended with the signal SIGKILL/.test(test.message)
+      ? { ...test, message: `${exceeded}\n${test.message}` }
+      : test
 
 function merge(
   runs: readonly TestRun[],
