@@ -298,7 +298,7 @@ function firstPortion(files: readonly string[]): readonly string[] {
 const becauseOf =
   (exceeded: string) =>
   (test: FailedTest): FailedTest =>
-    /^its process ended with the signal SIGKILL/.test(test.message)
+    test.message.startsWith('its process ended with the signal SIGKILL')
       ? { ...test, message: `${exceeded}\n${test.message}` }
       : test
 
