@@ -59,6 +59,8 @@ export const execRequest = z.strictObject({
   cwd: z.string().max(4096),
   env: z.partialRecord(z.enum(allowedVariables), z.string().max(8192)).default({}),
   timeoutSeconds: z.number().min(0.1).max(3600),
+  /** HOME, TMPDIR and the places for temporary files are as the last command left them; else that is removed first. */
+  asLeft: z.boolean().default(false),
   /** Of each stream at most this many bytes come back: the head, a line that counts what was left out, the tail. */
   outputBytes: z.int().min(0).max(1_048_576).default(65_536),
   /** Written to the command's standard input; the test runners read their key from there. */

@@ -40,8 +40,8 @@ const deathMs = 5_000
 const answerLimit = 50 * 1024 * 1024
 
 /**
- * Runs `request` and waits for its end, its time-out or `signal`. The command finds an empty TMPDIR and nothing that an
- * earlier command left in places for temporary files.
+ * Runs `request` and waits for its end, its time-out or `signal`. Unless it is to run `asLeft`, the command finds
+ * an empty HOME and TMPDIR, and nothing that an earlier command left in places for temporary files.
  * Throws `RefusedExec` when `cwd` is not within the workspace. A program that cannot be started is a result (127).
  */
 export async function runCommand(
@@ -50,14 +50,17 @@ export async function runCommand(
   options: { readonly signal: AbortSignal },
 ): Promise<ExecResult> {
   const cwd = await insideWorkspace(request.cwd, settings.workspace)
-  await settings.scratch.clear()
+  const folder = await homeOf(request, settings.scratch)
+  return await runIn(folder, cwd, request, settings, options.signal)
+}
+
+/** What a command leaves there stays until the next one that does not ask for it, or a reset. */
+async function homeOf({ asLeft }: CheckedExecRequest, scratch: Scratch): Promise<string> {
+  const left = asLeft ? await scratch.left() : undefined
+  if (left !== undefined) return left
+  await scratch.clear()
   // mkdtemp gives it to our user alone.
-  const folder = await mkdtemp(join(settings.scratch.root, 'exec-'))
-  try {
-    return await runIn(folder, cwd, request, settings, options.signal)
-  } finally {
-    await removeTree(folder)
-  }
+  return await mkdtemp(join(scratch.root, 'exec-'))
 }
 
 /** The real path of `path`, when that is the workspace or lies below it; throws `RefusedExec` otherwise. */
@@ -81,6 +84,7 @@ async function runIn(
 ): Promise<ExecResult> {
   const startedAt = performance.now()
   const reportPath = join(folder, 'report')
+  if (request.asLeft) await removeTree(reportPath)
   const stdout = new BoundedOutput(request.outputBytes)
   const stderr = new BoundedOutput(request.outputBytes)
   const argv = request.argv.map((word) => (word === reportPlaceholder ? reportPath : word))
@@ -256,7 +260,6 @@ function environment(
   return {
     LANG: 'C.UTF-8',
     TZ: 'UTC',
-    CI: 'true',
     NO_COLOR: '1',
     PYTHONDONTWRITEBYTECODE: '1',
     PYTHONUNBUFFERED: '1',

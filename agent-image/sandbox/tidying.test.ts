@@ -91,6 +91,28 @@ describe.each([
     },
   )
 
+  test('leaves HOME and TMPDIR to the next command that wants them as they are left, and to that one only', async () => {
+    const run = async (code: string, asLeft: boolean) => {
+      const argv = [
+        'node',
+        '-e',
+        `const fs = require('fs'), { HOME, TMPDIR } = process.env; ${code}`,
+      ]
+      const words = { argv, cwd: pod.workspace, timeoutSeconds: 40, asLeft }
+      return (await sandbox.exec(words, { signal })).stdout
+    }
+    const list = "console.log(fs.readdirSync(HOME).join(), fs.readdirSync(TMPDIR + '').join())"
+    await run(
+      "fs.writeFileSync(HOME + '/todos.json', '[]'); fs.writeFileSync(TMPDIR + '/x', '')",
+      false,
+    )
+    expect(await run(list, true)).toBe('todos.json,x todos.json,x\n')
+    expect(await run(list, false)).toBe(' \n')
+    // A link in its place is not followed.
+    await run("fs.rmdirSync(HOME); fs.symlinkSync('/etc', HOME)", false)
+    expect(await run(list, true)).toBe(' \n')
+  })
+
   test.each(shallow)('clears the folder above the TMPDIR of %s', async (_what, mess) => {
     await inFolder(parent, mess)
     expect(JSON.parse(await left(parent))).toHaveLength(1)

@@ -9,6 +9,8 @@ import { basename, dirname, join } from 'node:path'
 export interface Scratch {
   /** A folder of this sandbox's own that holds the private folder of each command. */
   readonly root: string
+  /** The private folder of the last command; undefined when there is none, or it is a folder no more. */
+  left(): Promise<string | undefined>
   /** Removes everything of earlier commands. Never throws. */
   clear(): Promise<void>
   /** Clears and removes the root. Never throws. */
@@ -31,6 +33,13 @@ export function scratchOf(places: readonly string[], socketPath: string): Scratc
   }
   return {
     root,
+    async left() {
+      const names = isFolder(root)
+        ? readdirSync(root).filter((name) => name.startsWith('exec-'))
+        : []
+      const [folder] = names.map((name) => join(root, name)).filter(isFolder)
+      return names.length === 1 ? folder : undefined
+    },
     async clear() {
       await clearPlaces([socketPath, root])
       await emptyFolder(root)

@@ -37,8 +37,8 @@ export interface RunOptions extends Waiting {
   /** Folder, relative to the root, in which a file is run, in the place of its package's. */
   readonly folderOf?: ((path: string) => string) | undefined
   /**
-   * The tree is taken as the run before left it, with the same commit and changes: tests that pass in a fresh tree only do
-   * not pass for a person who runs them twice.
+   * Tree, HOME and temporary files are taken as the run before left them, with the same commit and changes: tests that pass
+   * in a fresh tree or home only do not pass for a person who runs them twice.
    */
   readonly inPlace?: boolean
 }
@@ -168,6 +168,7 @@ export function runnerFor(
         cwd: workspace.root,
         timeoutSeconds: Math.ceil((limits.commandMs + limits.fileMs) / 1000) + 10,
         outputBytes: 16_384,
+        asLeft: options.inPlace === true,
         stdin: JSON.stringify(settings),
       },
       { signal: options.signal },
