@@ -13,6 +13,7 @@ import type { Gateway } from './models/gateway.ts'
 import { inGiB, neededBytes } from './models/servers/memory.ts'
 import { sameModel } from './models/servers/model-name.ts'
 import type { ModelProfile } from './models/profile.ts'
+import { ForeignAnswerError } from './models/servers/foreign-answer.ts'
 import { listServed } from './models/servers/openai.ts'
 import { createPulls, type Pulls } from './models/servers/pulls.ts'
 import { selfTest } from './models/self-test/self-test.ts'
@@ -94,7 +95,10 @@ export class ConnectedServers implements ModelServers {
     } catch (error) {
       signal.throwIfAborted()
       this.#held.delete(endpoint)
-      const message = `the model server at ${endpoint} cannot be used: ${networkReason(error)}`
+      const message =
+        error instanceof ForeignAnswerError
+          ? error.message
+          : `the model server at ${endpoint} cannot be used: ${networkReason(error)}`
       return { kind: 'unreachable', message }
     }
   }

@@ -2,6 +2,7 @@ import { withDeadline } from '../../operator/kube/wait.ts'
 import { ModelError } from '../../operator/models/errors.ts'
 import { isCloudName, sameModel } from '../../operator/models/servers/model-name.ts'
 import { modelProfile, type ModelProfile } from '../../operator/models/profile.ts'
+import { ForeignAnswerError } from '../../operator/models/servers/foreign-answer.ts'
 import { heldModels, showModel } from '../../operator/models/servers/server.ts'
 import { networkReason } from '../../operator/models/servers/transport.ts'
 import { systemClock } from '../../operator/runtime/clock.ts'
@@ -116,12 +117,19 @@ async function askServer<T>(
     })
   } catch (error) {
     signal.throwIfAborted()
+    if (error instanceof ForeignAnswerError)
+      throw new CliError(error.message, { next: lookAt(endpoint), cause: error })
     const why = bounded?.aborted ? `no answer within ${patienceMs / 1000} s` : networkReason(error)
     throw new CliError(`the model server at ${endpoint} cannot be used: ${why}`, {
       next: 'ollama serve   (or name another server: --ollama URL)',
       cause: error,
     })
   }
+}
+
+/** An answer of something else than Ollama is seen best as it is. */
+function lookAt(endpoint: string): string {
+  return `curl -i ${endpoint}/api/tags   (Ollama answers with JSON; name another server: --ollama URL)`
 }
 
 function missing(endpoint: string, wanted: string, held: readonly string[]): CliError {
@@ -142,9 +150,12 @@ export function explainedModel(
   profile: Pick<ModelProfile, 'name' | 'endpoint'>,
 ): unknown {
   if (!(error instanceof ModelError)) return error
-  const next =
-    error.code === 'ModelMissing'
-      ? `ollama pull ${profile.name}`
+  const { cause } = error
+  const next = (): string => {
+    if (error.code === 'ModelMissing') return `ollama pull ${profile.name}`
+    return cause instanceof ForeignAnswerError
+      ? lookAt(profile.endpoint)
       : 'ollama serve   (or name another server: --ollama URL)'
-  return new CliError(error.message, { next, cause: error })
+  }
+  return new CliError(error.message, { next: next(), cause: error })
 }

@@ -73,7 +73,7 @@ const unusable = { code: 'OutputUnusable', retryable: false }
 
 /** Faults that give no answer: what the operator takes them for, and a part of its sentence. */
 const failing: readonly (readonly [AnswerFaultKind, 'json' | 'code', object, string])[] = [
-  ['503', 'code', unavailable, 'server busy, please try again.  maximum pending'],
+  ['503', 'code', unavailable, 'server busy, please try again. maximum pending'],
   ['429', 'code', unavailable, 'too many requests'],
   ['500', 'code', unavailable, 'model runner has unexpectedly stopped'],
   ['400', 'code', { code: 'ContextTooSmall' }, 'longer than the 8192 tokens'],

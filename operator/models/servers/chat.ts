@@ -4,9 +4,9 @@ import { BrokenAnswerError, ModelError, SchemaRefusedError } from '../errors.ts'
 import type { ModelProfile } from '../profile.ts'
 import type { Prompt } from '../prompt.ts'
 import type { AnswerSchema } from '../answers/schema.ts'
+import { ForeignAnswerError } from './foreign-answer.ts'
 import { HttpStatusError, networkReason } from './transport.ts'
 import { createWatchdog } from '../answers/watchdog.ts'
-import { printedLine } from '../../api/plain-text.ts'
 
 /** The three limits on an answer, in milliseconds. */
 export interface ChatTimers {
@@ -68,7 +68,7 @@ export type Chat = (
 
 /**
  * Reads the answer that `open` streams.
- * Throws ModelError: `ModelUnavailable` (refused, 503, timed out, broken connection), `ModelMissing` (404), `ContextTooSmall`
+ * Throws ModelError: `ModelUnavailable` (refused, 503, timed out, broken connection, no model server at all), `ModelMissing` (404), `ContextTooSmall`
  * (400), `QuestionRefused` (any other 4xx), `OutputUnusable` (ran away, or ended without its closing part), `Cancelled` (the signal); with the text that had come
  * in, which the server wrote all the same. When it ends, either way, nothing is read from the connection any more.
  */
@@ -142,13 +142,12 @@ function unfinished(text: string): ModelError {
 
 const tooLong =
   /longer than the context|exceeds? the (?:available |maximum )?context|(?:context (?:length|size|window)|maximum context).*(?:exceed|however|requested)/i
-/** Words of a server go into statuses and onto screens. */
-const longestWords = 600
 const badSchema = /invalid format|grammar|rule identifier|json.?schema|response_format/i
 
 /** Sorts what the server or the network said into what the caller has to do. */
 function modelErrorOf(error: unknown, profile: ModelProfile, text: string): ModelError {
   const said = networkReason(error)
+  if (error instanceof ForeignAnswerError) return foreignErrorOf(error)
   if (error instanceof HttpStatusError) return statusErrorOf(error, profile)
   // npm ollama throws plain errors for what the stream says.
   if (said.startsWith('Did not receive done')) return unfinished(text)
@@ -159,6 +158,16 @@ function modelErrorOf(error: unknown, profile: ModelProfile, text: string): Mode
   return new ModelError('ModelUnavailable', `nothing answers at ${profile.endpoint}: ${said}`, {
     cause: error,
   })
+}
+
+/**
+ * No model has answered, so none is to blame. A proxy that gives up on a question (504) may do so every time it is asked;
+ * whatever else answers there may be gone when the server is back.
+ */
+function foreignErrorOf(error: ForeignAnswerError): ModelError {
+  const { status, message, retryAfterMs } = error
+  if (status === 504) return new BrokenAnswerError(message, { cause: error, retryAfterMs })
+  return new ModelError('ModelUnavailable', message, { cause: error, retryAfterMs })
 }
 
 /** Statuses below 500 that say "not now": a time-out, too early, too many. */
@@ -192,8 +201,7 @@ function statusErrorOf(error: HttpStatusError, profile: ModelProfile): ModelErro
   if (status >= 500) {
     return new BrokenAnswerError(`the model server failed: ${said}`, { ...cause, retryAfterMs })
   }
-  const words = printedLine(said, longestWords)
-  return new ModelError('QuestionRefused', `the model server refused the question: ${words}`, cause)
+  return new ModelError('QuestionRefused', `the model server refused the question: ${said}`, cause)
 }
 
 function contextTooSmall(profile: ModelProfile, cause: unknown): ModelError {

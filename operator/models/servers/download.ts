@@ -3,6 +3,7 @@ import type { Ollama, ProgressResponse } from 'ollama'
 import { systemClock, type Clock } from '../../runtime/clock.ts'
 import { ModelError } from '../errors.ts'
 import { connect, type ServerAddress } from './connection.ts'
+import { ForeignAnswerError } from './foreign-answer.ts'
 import { HttpStatusError, networkReason } from './transport.ts'
 
 /** How far it is. */
@@ -137,6 +138,7 @@ function createSum(): (part: Partial<ProgressResponse>) => DownloadProgress | un
 
 function failure(error: unknown, endpoint: string): Error {
   if (error instanceof ModelError) return error
+  if (error instanceof ForeignAnswerError) return unavailable(error.message, error)
   const said = networkReason(error)
   if (said.startsWith('Did not receive done')) {
     return unavailable('the model server ended it before it was done', error)

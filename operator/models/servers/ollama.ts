@@ -2,6 +2,7 @@ import type { ChatRequest, ChatResponse } from 'ollama'
 import { readChat, type Chat, type ChatPart, type ChatQuestion } from './chat.ts'
 import { connect } from './connection.ts'
 import { BrokenAnswerError } from '../errors.ts'
+import { ForeignAnswerError, kindOfAnswer } from './foreign-answer.ts'
 import { fixedRequest, type ModelProfile } from '../profile.ts'
 
 export type { ChatAnswer } from './chat.ts'
@@ -10,11 +11,18 @@ export type { ChatAnswer } from './chat.ts'
 export const chat: Chat = async (profile, question, options) =>
   await readChat(profile, options, async (signal) => {
     const client = await connect(profile, signal)
-    return partsOf(await client.chat(chatRequest(profile, question)))
+    return partsOf(await client.chat(chatRequest(profile, question)), profile)
   })
 
-async function* partsOf(stream: AsyncIterable<ChatResponse>): AsyncGenerator<ChatPart> {
+async function* partsOf(
+  stream: AsyncIterable<Partial<ChatResponse>>,
+  { endpoint }: Pick<ModelProfile, 'endpoint'>,
+): AsyncGenerator<ChatPart> {
   for await (const part of stream) {
+    if (part.message === undefined && part.done === undefined) {
+      const place = { endpoint, expected: 'Ollama', status: 200 }
+      throw new ForeignAnswerError(place, kindOfAnswer(JSON.stringify(part)))
+    }
     const text = part.message?.content ?? ''
     if (part.done && (part.done_reason === 'load' || part.done_reason === 'unload')) {
       throw new BrokenAnswerError(

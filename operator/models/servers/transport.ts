@@ -1,9 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import { Agent, fetch as undiciFetch } from 'undici'
+import { z } from 'zod'
+import { printedLine } from '../../api/plain-text.ts'
 import { ModelError } from '../errors.ts'
 import type { ModelProfile } from '../profile.ts'
+import { ForeignAnswerError, kindOfAnswer, ownAnswer, type Place } from './foreign-answer.ts'
 
-/** The server answered with something other than 2xx. */
+/** The server answered with something other than 2xx, in its own words. */
 export class HttpStatusError extends Error {
   override readonly name = 'HttpStatusError'
   readonly status: number
@@ -47,12 +50,13 @@ export interface ServerRequest {
 
 /**
  * Sends one request to an allowed route. Redirects are not followed: a prompt goes where the profile says or nowhere.
- * Throws `HttpStatusError` with the server's own words for an answer other than 2xx.
+ * Throws `HttpStatusError` with the server's own words for an answer other than 2xx, and `ForeignAnswerError` for one that no
+ * model server gives; of an answer with 2xx reading its body may throw that.
  */
 export async function send(
   url: string,
   { method, headers, body, signal, endpoint }: ServerRequest,
-): Promise<Awaited<ReturnType<typeof undiciFetch>>> {
+): Promise<Response> {
   checkRoute(method, url, endpoint)
   const response = await undiciFetch(url, {
     method,
@@ -62,8 +66,17 @@ export async function send(
     dispatcher,
     signal,
   })
-  if (response.ok) return response
   const { status } = response
+  const place = placeOf(url, endpoint)
+  if (response.ok) {
+    const foreign = (beginning: string): Error =>
+      new ForeignAnswerError({ ...place, status }, kindOfAnswer(beginning))
+    const isStream = headers?.['accept'] === 'text/event-stream'
+    const own = ownAnswer(isStream ? beginsStream : beginsObject, foreign)
+    return new Response((response.body ?? emptyBody()).pipeThrough(own), {
+      headers: [...response.headers],
+    })
+  }
   const location = response.headers.get('location')
   if (status < 400) {
     await response.body?.cancel()
@@ -73,7 +86,25 @@ export async function send(
     )
   }
   const retryAfter = retryAfterMsOf(response.headers)
-  throw new HttpStatusError(status, problemOf(await response.text(), status), retryAfter)
+  const text = await response.text()
+  const words = wordsOf(text, status)
+  if (words === undefined)
+    throw new ForeignAnswerError({ ...place, status }, kindOfAnswer(text), retryAfter)
+  throw new HttpStatusError(status, words, retryAfter)
+}
+
+function placeOf(url: string, endpoint: string | undefined): Place {
+  const { origin, pathname } = new URL(url)
+  const expected = pathname.includes('/v1/') ? 'server with OpenAI’s API' : 'Ollama'
+  return { endpoint: endpoint ?? origin, expected }
+}
+
+const beginsObject = (text: string): boolean => text.startsWith('{')
+/** A field of an event, or a comment, which some servers send to keep the connection. */
+const beginsStream = (text: string): boolean => /^(?::|data|event|id|retry)/.test(text)
+
+function emptyBody(): ReadableStream<Uint8Array> {
+  return new ReadableStream({ start: (controller) => controller.close() })
 }
 
 /**
@@ -165,18 +196,38 @@ function checkLine(line: string): void {
   }
 }
 
-/** What the server says is wrong: Ollama has `{error}`, OpenAI's kind `{error: {message}}`. */
-function problemOf(body: string, status: number): string {
+/** Words of a server go into statuses and onto screens. */
+const longestWords = 600
+
+const said = z.looseObject({
+  error: z.union([z.string(), z.looseObject({ message: z.string() })]).optional(),
+  message: z.string().optional(),
+  detail: z.string().optional(),
+})
+
+/**
+ * What the server says is wrong: Ollama has `{error}`, OpenAI's kind `{error: {message}}` or `{message}`. Text without markup
+ * are words, too, but with 404: that is said of a model in JSON, and of an address in text. Undefined for all else.
+ */
+function wordsOf(body: string, status: number): string | undefined {
+  const { data } = said.safeParse(jsonOf(body))
+  const { error, message, detail } = data ?? {}
+  const words = typeof error === 'object' ? error.message : (error ?? message)
+  // Some hand on what they got from a server behind them.
+  if (words !== undefined && /^\s*</.test(words)) return `it passes on ${kindOfAnswer(words)}`
+  if (words !== undefined) return printedLine(words, longestWords) || `HTTP status ${status}`
+  if (status === 404) return undefined
+  const text = detail ?? body
+  if (/^[\s\uFEFF]*[<[{]/.test(text)) return undefined
+  return printedLine(text, 300) || `HTTP status ${status}`
+}
+
+function jsonOf(text: string): unknown {
   try {
-    const parsed: unknown = JSON.parse(body)
-    const error = typeof parsed === 'object' && parsed !== null && 'error' in parsed && parsed.error
-    if (typeof error === 'object' && error !== null && 'message' in error)
-      return String(error.message)
-    if (typeof error === 'string') return error
+    return JSON.parse(text)
   } catch {
-    // Proxies answer with pages.
+    return undefined
   }
-  return body.trim().slice(0, 300) || `HTTP status ${status}`
 }
 
 /** The innermost reason of a network error in words, e.g. `connect ECONNREFUSED 10.0.0.1:11434`. */

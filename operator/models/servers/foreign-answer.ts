@@ -1,0 +1,90 @@
+// What answers at the address of a model server and is none: a page of a proxy, a login, another program.
+import { printedLine } from '../../api/plain-text.ts'
+
+/** An answer that no model server gives. The message is a sentence that names the address; it holds no markup. */
+export class ForeignAnswerError extends Error {
+  override readonly name = 'ForeignAnswerError'
+  readonly status: number
+  /** How long whoever answered asked to be left alone. */
+  readonly retryAfterMs: number | undefined
+
+  constructor(
+    { endpoint, expected, status }: Place & { readonly status: number },
+    what: string,
+    retryAfterMs?: number,
+  ) {
+    super(
+      `${endpoint} answered ${status} with ${what}, so it is no ${expected}: ${causeOf(status)}`,
+    )
+    this.status = status
+    this.retryAfterMs = retryAfterMs
+  }
+}
+
+/** Where was asked, and for what. */
+export interface Place {
+  readonly endpoint: string
+  /** What should be there, after `no`: `Ollama`. */
+  readonly expected: string
+}
+
+/** How much of an answer is read to say what it is, in bytes. */
+const beginningBytes = 2048
+
+function causeOf(status: number): string {
+  if (status === 401 || status === 403 || status === 407)
+    return 'something before it wants a login. Check the address'
+  if (status === 502 || status === 503 || status === 504)
+    return 'a proxy answers in its place. Check the address, and whether the server behind it runs'
+  return 'another program or a proxy answers there. Check the address'
+}
+
+/** Names what a text is, as it may stand after `with`. Markup is never shown, but for the words of a page's title. */
+export function kindOfAnswer(text: string): string {
+  const beginning = text.replace(/^[\s\uFEFF]+/, '')
+  if (beginning === '') return 'nothing in it'
+  if (isPage(beginning)) {
+    const title = /<title[^>]*>([^<]*)/i.exec(beginning)?.[1] ?? ''
+    const words = printedLine(title, 80)
+    return words === '' ? 'a page of HTML' : `a page of HTML (“${words}”)`
+  }
+  if (beginning.startsWith('<')) return 'a document in XML'
+  if (/^[[{"]/.test(beginning)) return 'JSON that says nothing about models'
+  const words = printedLine(beginning, 80)
+  return /[\uFFFD\0]/.test(beginning) || words === ''
+    ? 'something that is no text'
+    : `the text “${words}”`
+}
+
+function isPage(text: string): boolean {
+  return /^(?:<!--[\s\S]*?-->\s*|<\?xml[^>]*>\s*)*<(?:!doctype html|html|head|body|title|h1|center|p|div|script|meta)\b/i.test(
+    text,
+  )
+}
+
+/**
+ * Passes an answer on as it comes; fails with `problem` when it ends without a word, or begins with what `isOurs` does not take.
+ * `isOurs` is asked once, for the beginning without blanks.
+ */
+export function ownAnswer(
+  isOurs: (beginning: string) => boolean,
+  problem: (beginning: string) => Error,
+): TransformStream<Uint8Array, Uint8Array> {
+  const decoder = new TextDecoder()
+  let beginning = ''
+  let state: 'unknown' | 'ours' | 'foreign' = 'unknown'
+  return new TransformStream({
+    transform(chunk, controller) {
+      if (state === 'ours') return controller.enqueue(chunk)
+      beginning += decoder.decode(chunk, { stream: true })
+      const text = beginning.trimStart()
+      if (state === 'unknown' && text !== '') state = isOurs(text) ? 'ours' : 'foreign'
+      // Of what is not ours a little more is read, to say what it is.
+      if (state === 'foreign' && beginning.length >= beginningBytes) throw problem(beginning)
+      if (state !== 'foreign') controller.enqueue(chunk)
+    },
+    flush() {
+      if (state !== 'ours') throw problem(beginning)
+    },
+  })
+}
