@@ -31,7 +31,7 @@ export function whyUnusable(answer: Exclude<Answer, { kind: 'answer' }>): string
 
 /** The failure of work that cannot go on without an answer which the server will not give. */
 export function refusedQuestion(message: string): TaskFailure {
-  return new TaskFailure('ModelTooWeak', sentence(message))
+  return new TaskFailure('ModelRefused', sentence(message))
 }
 
 function sentence(text: string): string {

@@ -53,7 +53,7 @@ describe.each([
 
   it('ends at the first refusal of the server, in its words', async () => {
     await expect(runPipeline(pipeline, action, {}, [refusal], options)).rejects.toMatchObject({
-      reason: 'ModelTooWeak',
+      reason: 'ModelRefused',
       message: 'The model server refused the question: no licence.',
     })
   })

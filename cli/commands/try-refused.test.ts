@@ -91,7 +91,7 @@ describe('every other verdict leaves checkout and git directory byte for byte as
   ])('a server that refuses the question, in its words: %s', patience, async (_, args, want) => {
     const checkout = makeCheckout(project)
     const { result, code, asked } = await tried(checkout, () => refuses(400, noScript), args)
-    expect(result).toMatchObject({ verdict: 'Refused', failure: { reason: 'ModelTooWeak' } })
+    expect(result).toMatchObject({ verdict: 'Refused', failure: { reason: 'ModelRefused' } })
     expect(result?.failure?.message).toContain(noScript)
     expect(asked).toHaveLength(want)
     expect(code).toBe(1)

@@ -55,7 +55,7 @@ describe('what was never begun is not said to have failed', () => {
     ],
     [
       'a review that a server refused',
-      'ModelTooWeak',
+      'ModelRefused',
       ['Do the review: it failed, and the work went on without it: review: no'],
     ],
   ])('%s', (_, reason, want) => {

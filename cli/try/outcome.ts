@@ -148,7 +148,8 @@ function sentencesIn(problem: string): readonly string[] {
 /** Remedies for where there is no cluster. The others are the table's. */
 const local: Partial<Record<FailureReason, string>> = {
   ModelUnavailable: 'Check the model server: ollama serve   (or name another: --ollama URL).',
-  ModelTooWeak: 'Use a stronger model (7B coder or better): --model qwen2.5-coder:7b.',
+  ModelRefused:
+    'The model server would not answer the question; the message holds its words. Where they name no way out, name another model: --model NAME.',
   ContextTooSmall: 'Give the model more room: --context 16384; or ask for less at once.',
   ChecksFailed:
     'The work did not pass its checks. Sharpen the request, name the files (--files), or use a stronger model.',

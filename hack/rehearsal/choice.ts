@@ -6,7 +6,7 @@ import { purposeOf, type Question, type Scripts } from './script.ts'
 /** What a question is refused with when no script fits; no harness can take it for work. */
 export const noScript =
   'I am the rehearsal model. I only answer from checked-in scripts, and I have no script for this request. ' +
-  'To get real work done, connect a real model: helm upgrade with --set rehearsal.default=false --set model.name=qwen2.5-coder:7b; ' +
+  'To get real work done, connect a real model: helm upgrade guildhall helm/guildhall -n guildhall --reuse-values --set rehearsal.default=false --set model.name=qwen2.5-coder:7b; ' +
   'without a cluster: --ollama URL --model NAME.'
 
 /** What answers are chosen from. */

@@ -8,8 +8,8 @@ import { inNamespace } from './names.ts'
 export const failureRemedies = {
   ModelUnavailable:
     'Check the model server: kubectl get pods -n guildhall -l app.kubernetes.io/component=ollama. The request goes on by itself when it answers.',
-  ModelTooWeak:
-    'Use a stronger model (7B coder or better): set spec.model, or: helm upgrade guildhall helm/guildhall -n guildhall --reuse-values --set model.name=qwen2.5-coder:7b.',
+  ModelRefused:
+    'The model server would not answer the question; the message holds its words. Where they name no way out, set spec.model to another model.',
   ContextTooSmall:
     'Raise model.contextTokens in the chart, or split the request into smaller ones.',
   OutputUnusable:
@@ -54,7 +54,7 @@ export function remedyIn(reason: FailureReason, namespace: string): string {
 
 /** Reasons that another attempt cannot cure. */
 export const hopelessReasons: ReadonlySet<FailureReason> = new Set([
-  'ModelTooWeak',
+  'ModelRefused',
   'ContextTooSmall',
   'DependencyFailed',
   'WarrantDenied',
@@ -66,7 +66,7 @@ export const hopelessReasons: ReadonlySet<FailureReason> = new Set([
 export const refusingReasons: ReadonlySet<FailureReason> = new Set([
   'Unsupported',
   'ScopeViolated',
-  'ModelTooWeak',
+  'ModelRefused',
 ])
 
 /** Reasons that are the surroundings' fault: waiting cures them, and they use up no attempt. */

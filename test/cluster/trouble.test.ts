@@ -176,7 +176,7 @@ test('a request that the rehearsal model has no script for is dead-lettered hone
     (task) => wordOf(task, 'DeadLettered') !== 'absent',
   )
   expect(dead?.status?.failure).toMatchObject({
-    reason: 'ModelTooWeak',
+    reason: 'ModelRefused',
     message: expect.stringContaining('I am the rehearsal model') as string,
     remedy: expect.stringContaining('model') as string,
   })

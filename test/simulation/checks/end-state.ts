@@ -12,7 +12,7 @@ import { prompt } from '../world/people.ts'
 import type { Story, TaskPlan } from '../story.ts'
 
 /** Reasons after which nobody tries again. */
-const hopeless: ReadonlySet<string> = new Set(['DependencyFailed', 'ModelTooWeak', 'Unsupported'])
+const hopeless: ReadonlySet<string> = new Set(['DependencyFailed', 'ModelRefused', 'Unsupported'])
 /** What the surroundings did to an attempt; the story's own failures are `ChecksFailed` and `Conflict`. */
 const surroundings: ReadonlySet<string> = new Set([
   'AgentLost',
