@@ -254,9 +254,9 @@ describe('what is refused costs no question', () => {
       /test\/slug\.test\.js has changes/,
     ],
     [
-      'the README',
+      'the README of a request about documents',
       { 'README.md': '# mine\n' },
-      ['--goal', request, '--files', 'src/slug.js'],
+      ['--goal', `${request} Describe it in the README.`, '--files', 'src/slug.js'],
       /README\.md is there and in no commit/,
     ],
     [

@@ -44,10 +44,10 @@ export async function showTry(options: TryOptions): Promise<ExitCode> {
   const { terminal, flags, cwd } = options
   const goal = readGoal(flags, cwd)
   try {
-    const { result, summary, patch } = await tryGoal(goal, options)
+    const { result, summary, told, patch } = await tryGoal(goal, options)
     if (flags.json === true) terminal.out(`${jsonText(result)}\n`)
     else {
-      terminal.out(`${renderTry(result, summary, terminal.style()).join('\n')}\n`)
+      terminal.out(`${renderTry(result, summary, terminal.style(), told).join('\n')}\n`)
       printPatch(patch, terminal)
     }
     return result.verdict === 'Done' ? exitCodes.succeeded : exitCodes.failed
@@ -78,6 +78,8 @@ async function scratchFolder(): Promise<string> {
 interface Tried {
   readonly result: TryResult
   readonly summary: string
+  /** What people are shown of the failures of each try. */
+  readonly told: readonly (readonly string[])[]
   readonly patch: Buffer
 }
 
@@ -301,7 +303,7 @@ async function conclude(
     diff: patch.toString('utf8'),
     tokens,
   }
-  const { summary } = outcome
+  const { summary, told } = outcome
   if (result.verdict === 'Done') {
     signal.throwIfAborted()
     try {
@@ -309,16 +311,16 @@ async function conclude(
       const { sentence, next } = leftInWords(checkout.root, left)
       terminal.err(`${sentence}\n`)
       terminal.next(next)
-      return { result, summary, patch }
+      return { result, summary, told, patch }
     } catch (problem) {
       const kept = await keepPatch(goal, patch, checkout, terminal)
-      return { result: notLeft(result, problem, kept), summary, patch }
+      return { result: notLeft(result, problem, kept), summary, told, patch }
     }
   }
   terminal.err(`the work tree of ${checkout.root} is as it was\n`)
-  if (patch.length === 0) return { result, summary, patch }
+  if (patch.length === 0) return { result, summary, told, patch }
   const kept = await keepPatch(goal, patch, checkout, terminal)
-  return { result: { ...result, warnings: [...result.warnings, kept] }, summary, patch }
+  return { result: { ...result, warnings: [...result.warnings, kept] }, summary, told, patch }
 }
 
 /** The work was done and cannot be put where it belongs. */

@@ -4,6 +4,7 @@ import { lstat, realpath, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { execa } from 'execa'
 import {
+  contentState,
   entryState,
   filesOf,
   parseListing,
@@ -166,16 +167,20 @@ export interface Obstacle {
 }
 
 /**
- * Why a file cannot be written in the checkout without losing something of the person's; undefined when it can. What is looked at: HEAD, the index, the work tree, every folder on the way, and what git would do to its bytes.
+ * Why a file cannot be written in the checkout without losing something of the person's; undefined when it can. What is
+ * looked at: HEAD, the index, the work tree, every folder on the way, what git would do to its bytes, and for files that are
+ * `written`, not only run, whether those are text.
  */
 export async function obstacleAt(
   checkout: Checkout,
   path: string,
   options: Waiting,
+  use: 'written' | 'run' = 'written',
 ): Promise<Obstacle | undefined> {
   const { root, listing, git } = checkout
   const at = `git -C ${root}`
-  const another = 'guild try … --files src/slug.js   (name a file that can be written)'
+  const example = path === 'src/slug.js' ? 'src/words.js' : 'src/slug.js'
+  const another = `guild try … --files ${example}   (name a file that can be written)`
   const state = entryState(listing, path)
   if (state.kind === 'unreadable') return { why: state.why, next: another }
   for (let folder = dirname(path); folder !== '.'; folder = dirname(folder)) {
@@ -211,7 +216,10 @@ export async function obstacleAt(
       next: `${at} update-index --no-assume-unchanged --no-skip-worktree ${path}`,
     }
   const filtered = await filterAt(path, git, literal)
-  return filtered === undefined ? undefined : { why: filtered, next: another }
+  if (filtered !== undefined) return { why: filtered, next: another }
+  if (state.kind !== 'blob' || use === 'run') return undefined
+  const content = contentState(path, await git(['cat-file', 'blob', state.oid], options))
+  return content.kind === 'unreadable' ? { why: content.why, next: another } : undefined
 }
 
 /** A filter keeps something else in commits than in the work tree (LFS a pointer, git-crypt a secret): agents see commits. */

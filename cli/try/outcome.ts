@@ -1,6 +1,7 @@
 // What came of it all, as programs read it.
 import type { CheckedTry } from '../../agent-image/agent/pipelines/pipeline.ts'
 import type { AgentTask, Evidence, Failure } from '../../operator/api/agent-task.ts'
+import { counted } from '../../operator/api/counted.ts'
 import type { Verdict } from '../../operator/api/agent-types.ts'
 import {
   failureRemedies,
@@ -39,6 +40,8 @@ export interface ChainOutcome
   readonly failure: Failure | undefined
   /** One or two sentences. */
   readonly summary: string
+  /** For each of the tries, what people are shown of its failures. */
+  readonly told: readonly (readonly string[])[]
   /** What the task that failed wrote at best; not on the branch. */
   readonly rejected: string | undefined
 }
@@ -56,6 +59,7 @@ export function outcomeOf(ended: readonly EndedTask[]): ChainOutcome {
   const deciding = ended.filter(
     (one) => one === dead || one.task.spec.action === 'code' || ended.length === 1,
   )
+  const tries = deciding.flatMap((one) => one.tries)
   const verdict = (): Verdict => {
     if (dead !== undefined) return failedVerdict(result?.verdict, dead.task.status?.failure?.reason)
     return unchecked.length > 0 ? 'Unchecked' : (result?.verdict ?? 'NothingChanged')
@@ -64,7 +68,8 @@ export function outcomeOf(ended: readonly EndedTask[]): ChainOutcome {
     verdict: verdict(),
     failure: dead === undefined ? undefined : localFailure(dead.task),
     summary: reasonsOf(unchecked).join(' ') || (result?.summary ?? ''),
-    tries: deciding.flatMap(({ tries }) => tries).map(shownTry),
+    tries: tries.map(shownTry),
+    told: tries.map(({ accepted, problem }) => (accepted ? [] : failuresIn(problem))),
     evidence: evidenceOf(ended, last),
     warnings: warningsOf(ended, unchecked),
     rejected: dead === undefined ? undefined : result?.commit,
@@ -130,7 +135,7 @@ function shownTry({ kind, accepted, problem }: CheckedTry): ShownTry {
   return { kind, accepted, failures: accepted ? [] : sentencesIn(problem) }
 }
 
-/** A digest of failures is written for a model, in paragraphs; here each becomes one line. */
+/** A digest of failures is written for a model, in paragraphs; for programs each becomes one line. */
 function sentencesIn(problem: string): readonly string[] {
   const parts = /^- /m.test(problem) ? problem.split(/^(?=- )/m) : [problem]
   const sentences = parts.map((part) => {
@@ -144,6 +149,38 @@ function sentencesIn(problem: string): readonly string[] {
   })
   return sentences.filter(Boolean).slice(0, mostFailures)
 }
+
+/**
+ * The same for people, one entry for each failure. One that says its reason in a line is a line; another has up to twelve lines
+ * below the first, so that a difference of values stands as it was printed.
+ */
+export function failuresIn(problem: string): readonly string[] {
+  const parts = /^- /m.test(problem) ? problem.split(/^(?=- )/m) : [problem]
+  return parts.map(failureIn).filter(Boolean).slice(0, mostFailures)
+}
+
+const mostLines = 12
+const longestLine = 200
+
+function failureIn(part: string): string {
+  const [head = '', ...rest] = part
+    .replace(/^- /, '')
+    .split('\n')
+    .filter((line) => line.trim() !== '' && !/^\s*>?\s*\d+ \|/.test(line))
+    .map((line) => line.trimEnd())
+  const lines = rest.map((line) => shortened(line.replace(/^ {2}/, '')))
+  const title = shortened(head.trim()).replace(/:$/, '')
+  if (lines.length < 2)
+    return [title, ...lines.map((line) => line.trim())].filter(Boolean).join(': ')
+  const more = lines.length - mostLines
+  const shown = more > 0 ? [...lines.slice(0, mostLines - 1), moreLines(more + 1)] : lines
+  return [title, ...shown.map((line) => `  ${line}`)].join('\n')
+}
+
+const shortened = (line: string): string =>
+  line.length <= longestLine ? line : `${line.slice(0, longestLine - 1).toWellFormed()}…`
+
+const moreLines = (count: number): string => `… and ${counted(count, 'more line')}`
 
 /** Remedies for where there is no cluster. The others are the table's. */
 const local: Partial<Record<FailureReason, string>> = {

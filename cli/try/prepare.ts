@@ -11,7 +11,7 @@ import type { ModelProfile } from '../../operator/models/profile.ts'
 import { readFacts, type RepositoryFacts } from '../../operator/planner/facts.ts'
 import { codePathsOf, mentionsOf } from '../../operator/planner/mentions.ts'
 import { meantPath } from '../../operator/planner/paths.ts'
-import { makePlan } from '../../operator/planner/plan.ts'
+import { documentFiles, makePlan } from '../../operator/planner/plan.ts'
 import { isAboutDocuments, sentencesOf } from '../../operator/planner/sentences.ts'
 import { CliError, exitCodes } from '../failure.ts'
 import { type Checkout, obstacleAt } from './checkout.ts'
@@ -52,7 +52,8 @@ export async function prepare(
     goal.test === undefined ? { files: [], warnings: [] } : await decidingTests(goal.test, commit)
   const clear = async (files: readonly string[]): Promise<void> => {
     refuseBoth(files, tests.files)
-    await refuseObstacles(checkout, [...files, ...tests.files], options)
+    await refuseObstacles(checkout, files, options)
+    await refuseObstacles(checkout, tests.files, options, 'run')
   }
   refuseFolders(checkout, goal.files ?? [])
   await clear(goal.files ?? [])
@@ -61,14 +62,19 @@ export async function prepare(
   const { profile, call } = await open()
   const spec = specOf(goal, facts, { model: profile.name, attempts })
   const made = await makePlan({ request: goal.name, spec, facts, profile, call }, options)
-  const tasks = scoped(goal, made.plan.tasks)
+  const { tasks, left } = await withoutDocuments(
+    goal,
+    checkout,
+    scoped(goal, made.plan.tasks),
+    options,
+  )
   await clear([...tasks.flatMap(({ files }) => files), ...(await specsOf(goal, tasks, commit))])
   const unit = tasks.find((task) => task.unit !== undefined)?.unit ?? ''
   return {
     spec,
     tasks,
     named: tests.files.map((path) => ({ unit, path })),
-    warnings: [...dirtyWarnings(checkout), ...tests.warnings, ...made.plan.warnings],
+    warnings: [...dirtyWarnings(checkout), ...tests.warnings, ...left, ...made.plan.warnings],
   }
 }
 
@@ -149,7 +155,7 @@ function refuseFolders({ root, listing }: Checkout, files: readonly string[]): v
 
 /**
  * What a plan will have to write whatever the model says: code files that the request names and no commit holds, those that
- * it names when all of them are in the way, and the README of a request about documents.
+ * it names when all of them are in the way, and of a request about documents the README and the documents it names.
  */
 async function refuseNamed(
   { request, scope }: Goal,
@@ -168,18 +174,52 @@ async function refuseNamed(
   for (const path of named) if (await isInTheWay(path)) obstructed.push(path)
   const fresh = obstructed.filter((path) => !checkout.listing.has(path))
   const certain = obstructed.length === named.length ? obstructed : fresh
-  const readme = files.find((path) => /^readme(?:\.\w+)?$/i.test(path)) ?? 'README.md'
-  const isDocumented = scope === 'chain' && sentencesOf(request).some(isAboutDocuments)
-  await refuseObstacles(checkout, [...certain, ...(isDocumented ? [readme] : [])], options)
+  const documents =
+    scope === 'chain' && asksForDocuments(request) ? documentFiles(request, files) : []
+  await refuseObstacles(checkout, [...certain, ...documents], options)
+}
+
+const asksForDocuments = (request: string): boolean => sentencesOf(request).some(isAboutDocuments)
+
+/** A plan writes into documents that nobody asked for. Of those, what is in the way is no reason not to do the work. */
+async function withoutDocuments(
+  { request }: Goal,
+  checkout: Checkout,
+  tasks: readonly PlannedTask[],
+  options: Waiting,
+): Promise<{ readonly tasks: readonly PlannedTask[]; readonly left: readonly string[] }> {
+  if (asksForDocuments(request)) return { tasks, left: [] }
+  const obstacles = new Map<string, string>()
+  for (const path of tasks.flatMap(({ action, files }) => (action === 'document' ? files : []))) {
+    const found = await obstacleAt(checkout, path, options)
+    if (found !== undefined) obstacles.set(path, found.why)
+  }
+  const free = tasks.map((task) =>
+    task.action === 'document'
+      ? { ...task, files: task.files.filter((path) => !obstacles.has(path)) }
+      : task,
+  )
+  const gone = free.filter(({ action, files }) => action === 'document' && files.length === 0)
+  const before = new Map(gone.map(({ name, after }) => [name, after]))
+  return {
+    tasks: free
+      .filter((task) => !gone.includes(task))
+      .map((task) => ({
+        ...task,
+        after: task.after.flatMap((name) => before.get(name) ?? [name]),
+      })),
+    left: [...obstacles.values()].map((why) => `Nothing is added to a document: ${why}`),
+  }
 }
 
 async function refuseObstacles(
   checkout: Checkout,
   paths: readonly string[],
   options: Waiting,
+  use?: 'written' | 'run',
 ): Promise<void> {
   for (const path of new Set(paths)) {
-    const found = await obstacleAt(checkout, path, options)
+    const found = await obstacleAt(checkout, path, options, use)
     if (found === undefined) continue
     const { why, next } = found
     throw new TryTrouble('Unsupported', `nothing was tried, so that nothing is lost: ${why}`, {

@@ -78,7 +78,7 @@ export async function makePlan(input: PlanInput, options: PlanOptions): Promise<
     ? {
         title: isAboutRoutes(spec.request) ? 'Document the API' : 'Document the change',
         goal: documentGoal(spec.request, proposal.units),
-        files: documentFiles(input),
+        files: documentFiles(spec.request, facts.files),
       }
     : undefined
   const expansion = expand(proposal.units, {
@@ -311,10 +311,10 @@ function documentGoal(request: string, units: readonly Unit[]): string {
   return faithfulText(`${wanted}${routes}\nWhat was made:\n${made}`, 4000)
 }
 
-function documentFiles(input: PlanInput): string[] {
-  const { files } = input.facts
+/** The documents that a documentation task of this request writes: the README, and those that it names. */
+export function documentFiles(request: string, files: readonly string[]): string[] {
   const readme = files.find((path) => /^readme(?:\.\w+)?$/i.test(path)) ?? 'README.md'
-  const named = documentPathsOf(input.spec.request, files).filter(
+  const named = documentPathsOf(request, files).filter(
     (path) => isDocument(path) && path.toLowerCase() !== readme.toLowerCase(),
   )
   return [readme, ...named].slice(0, 6)
