@@ -2,12 +2,14 @@
 import { CommanderError } from 'commander'
 import { homeNamespace } from '../operator/api/names.ts'
 import { visibleText } from '../operator/api/plain-text.ts'
+import { absentCluster } from './cluster/absent.ts'
 import { KubeError } from '../operator/kube/errors.ts'
 import { CliError, exitCodes } from './failure.ts'
 import { asTyped, inSamePlace, type PlaceFlags } from './terminal.ts'
 
 /** An error whose next command finds the cluster and the namespace that were named on the command line. */
-export function placed(error: unknown, flags: PlaceFlags): unknown {
+export function placed(thrown: unknown, flags: PlaceFlags): unknown {
+  const error = (thrown instanceof KubeError ? absentCluster(thrown) : undefined) ?? thrown
   const next =
     error instanceof CliError ? error.next : error instanceof KubeError ? nextFor(error) : undefined
   if (!(error instanceof Error) || next === undefined) return error

@@ -134,7 +134,7 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
         for (const { name, namespace } of made) {
           const connection = { ...open.connection, namespace }
           if (flags.watch) finish((await watchRequest({ ...open, connection, name })).exitCode)
-          else open.terminal.next(nextOf(open, { name, namespace }, flags.suspend === true))
+          else open.terminal.next(nextOf({ name, namespace }, flags.suspend === true))
         }
       })
     },
@@ -325,13 +325,8 @@ async function tellAbsences(
     await tellAbsence({ client: connection.client, namespace, signal }, systemClock, terminal)
 }
 
-function nextOf(
-  { connection }: Session,
-  { name, namespace }: RequestRef,
-  isSuspended: boolean,
-): string {
-  const place = namespace === connection.namespace ? '' : ` -n ${namespace}`
-  return `guild ${isSuspended ? 'edit' : 'watch'} ${name}${place}`
+function nextOf({ name, namespace }: RequestRef, isSuspended: boolean): string {
+  return `guild ${isSuspended ? 'edit' : 'watch'} ${name} -n ${namespace}`
 }
 
 async function planIn(file: string | undefined): Promise<GivenPlan | undefined> {

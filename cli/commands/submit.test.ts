@@ -3,13 +3,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { KubeError } from '../../operator/kube/errors.ts'
+import type { Connection } from '../cluster/connection.ts'
 import { CliError } from '../failure.ts'
+import type { Terminal } from '../terminal.ts'
 import {
   createRequest,
   manifestFor,
   manifestsOf,
   nameFor,
   refuseFieldsOf,
+  submit,
   type Manifest,
 } from './submit.ts'
 
@@ -133,4 +136,24 @@ test.each(['My_Name', 'a.b', 'Größe', '-a', 'a'.repeat(64)])(
 
 test.each(['', ' \n', '\t'])('a text without a word (%j) is refused', (text) => {
   expect(() => manifestFor(text, { name: 'x' }, random)).toThrow(/^the text is empty: say what/)
+})
+
+test.each([
+  ['that the person named', undefined, 'team'],
+  ['that the file names', 'shop', 'shop'],
+])('what was made is named with the namespace %s', async (_, namespace, want) => {
+  const written: string[] = []
+  const manifest: Manifest = {
+    apiVersion: 'guildhall.dev/v1alpha1',
+    kind: 'DevRequest',
+    metadata: { name: 'login', namespace },
+    spec: { request: 'x' },
+  }
+  const client = { create: async (_place: unknown, draft: Manifest) => draft }
+  const connection = { client, namespace: 'team', flags: {} } as unknown as Connection
+  const terminal = { out: (text: string) => void written.push(text) } as unknown as Terminal
+  const { signal } = new AbortController()
+  const made = await submit({ connection, terminal, signal, manifests: [manifest] })
+  expect(written).toEqual([`devrequest/login created in the namespace ${want}\n`])
+  expect(made).toEqual([{ name: 'login', namespace: want }])
 })

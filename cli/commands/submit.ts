@@ -256,7 +256,7 @@ export async function submit(options: {
     if (output === 'json') terminal.out(`${jsonText(made)}\n`)
     else if (dryRun)
       terminal.out(`---\n${yamlText(stringify(withoutServerFields(made)), terminal)}`)
-    else terminal.out(`devrequest/${made.metadata.name} created\n`)
+    else terminal.out(`devrequest/${name} created in the namespace ${namespace}\n`)
   }
   return refs
 }

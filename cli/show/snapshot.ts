@@ -10,8 +10,14 @@ export interface Snapshot {
   readonly request: DevRequest
   /** Its tasks; others are ignored. */
   readonly tasks: readonly AgentTask[]
-  /** Agents at work on it and agents that are free; others are ignored. */
+  /** All of the namespace; those of other requests are ignored. */
   readonly agents: readonly Agent[]
+}
+
+/** Whether an agent works on a request, belongs to it, or is free. */
+export function isOfRequest({ status }: Agent, { metadata }: DevRequest): boolean {
+  const owner = status?.servedRequest?.name ?? status?.currentRequest
+  return owner === undefined || owner === metadata.name
 }
 
 /** One line of the tree: what was planned and, once it exists, the AgentTask made from it. */

@@ -11,7 +11,12 @@ import {
   statusWord,
 } from '../../operator/api/task-state.ts'
 import type { AgentTask } from '../../operator/api/agent-task.ts'
-import { standingVerdicts } from '../../operator/api/agent-types.ts'
+import {
+  standingVerdicts,
+  verdictWords,
+  type Action,
+  type Verdict,
+} from '../../operator/api/agent-types.ts'
 import { amount, between, shortCommit } from './figures.ts'
 import type { Span } from './style.ts'
 import type { TaskLine } from './snapshot.ts'
@@ -93,6 +98,14 @@ function failedText(task: AgentTask): string {
   return joined([said, testsOf(task)])
 }
 
+/** A verdict in words, where it says more than that the task did what it is for: looking changes nothing. */
+export function verdictText({ spec }: AgentTask, verdict: Verdict): string {
+  if (verdict === 'Done' || (verdict === 'NothingChanged' && looking.has(spec.action))) return ''
+  return verdictWords[verdict] ?? verdict
+}
+
+const looking: ReadonlySet<Action> = new Set(['branch', 'verify', 'review', 'finish'])
+
 /** The verdict in figures: `7 tests passed · 2 tries · 1a2b3c4d`. */
 function resultText(task: AgentTask): string {
   const result = task.status?.result
@@ -100,7 +113,7 @@ function resultText(task: AgentTask): string {
   const tests = testsOf(task)
   const attempts = task.status?.attempts ?? 1
   return joined([
-    result.verdict === 'Done' ? '' : result.verdict,
+    verdictText(task, result.verdict),
     tests,
     result.tries > 1 ? `${result.tries} tries` : '',
     attempts > 1 ? `attempt ${attempts}` : '',

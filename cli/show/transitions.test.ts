@@ -85,6 +85,53 @@ const steps: readonly {
     ],
   },
   {
+    step: 'nothing of agents of other requests: they come, go, and were free before',
+    before: view({
+      agents: [
+        exampleAgent('coding-1', { currentRequest: 'other' }),
+        exampleAgent('coding-2', { servedRequest: { name: 'other', uid: 'u' } }),
+        exampleAgent('coding-3', {}),
+      ],
+    }),
+    after: view({
+      agents: [
+        exampleAgent('coding-3', { currentRequest: 'other' }),
+        exampleAgent('coding-4', { currentRequest: 'other', state: 'busy' }),
+        exampleAgent('coding-5', { servedRequest: { name: 'other', uid: 'u' }, state: 'idle' }),
+      ],
+    }),
+    want: [],
+  },
+  {
+    step: 'agents of the request itself, and free ones',
+    before: view({ agents: [exampleAgent('coding-1', { currentRequest: 'hello' })] }),
+    after: view({
+      agents: [
+        exampleAgent('coding-2', { currentRequest: 'hello', state: 'busy' }),
+        exampleAgent('coding-3', { servedRequest: { name: 'hello', uid: 'u' }, state: 'idle' }),
+      ],
+    }),
+    want: [
+      'agent coding-2 (coding) appeared and is busy',
+      'agent coding-3 (coding) appeared and is idle',
+      'agent coding-1 left',
+    ],
+  },
+  {
+    step: 'that a task which only looks changed nothing, in no word that reads like an error',
+    before: view({ tasks: [taskOf(exampleTask('branch'), held('git-1', 1))] }),
+    after: view({
+      tasks: [taskOf(exampleTask('branch'), done('git-1', 1, 2, { verdict: 'NothingChanged' }))],
+    }),
+    want: ['✔ branch finished'],
+  },
+  {
+    step: 'that there was nothing to write',
+    before: view({ tasks: spec(held('testing-1', 1)) }),
+    after: view({ tasks: spec(done('testing-1', 1, 2, { verdict: 'NothingChanged' })) }),
+    want: ['✔ spec greet finished: no change needed'],
+  },
+  {
     step: 'the start of a task',
     before: view({ tasks: spec({}) }),
     after: view({ tasks: spec(held('testing-1', 1)) }),

@@ -9,6 +9,7 @@ import { amount, shortCommit } from './figures.ts'
 import {
   isRequestUnchecked,
   hasRequestSucceeded,
+  isOfRequest,
   isRequestFinished,
   modelLabel,
   requestStatus,
@@ -17,7 +18,7 @@ import {
   type TaskLine,
 } from './snapshot.ts'
 import { span, type Line, type Span } from './style.ts'
-import { icons, stateOf, taskDetail, testsOf, type TaskState } from './task-state.ts'
+import { icons, stateOf, taskDetail, testsOf, verdictText, type TaskState } from './task-state.ts'
 
 /**
  * What happened between two views of one request, one line each, in the order a person would tell it.
@@ -68,14 +69,16 @@ function planMade(before: Snapshot | undefined, after: Snapshot): readonly Line[
   ]
 }
 
-/** Who came and who left. */
+/** Who came and who left, of those that work on the request or are free. */
 export function agentsChanged(before: Snapshot | undefined, after: Snapshot): readonly Line[] {
+  const { request } = after
   const old = new Map(before?.agents.map((agent) => [agent.metadata.name, agent]))
   const present = new Set(after.agents.map((agent) => agent.metadata.name))
   return [
     ...after.agents
       // One that ended before anybody looked is no news.
       .filter((agent) => !old.has(agent.metadata.name) && agent.status?.state !== 'terminated')
+      .filter((agent) => isOfRequest(agent, request))
       .map((agent) => [
         span('agent ', 'cyan'),
         name(agent.metadata.name),
@@ -84,7 +87,7 @@ export function agentsChanged(before: Snapshot | undefined, after: Snapshot): re
         ),
       ]),
     ...[...old.values()]
-      .filter((agent) => !present.has(agent.metadata.name))
+      .filter((agent) => !present.has(agent.metadata.name) && isOfRequest(agent, request))
       .map((agent) => [
         span('agent ', 'cyan'),
         name(agent.metadata.name),
@@ -163,7 +166,7 @@ function succeededText({ task }: TaskLine, toldAgent: boolean): string {
   if (task === undefined) return ''
   const { result, assignment } = task.status ?? {}
   const facts = [
-    result?.verdict === 'Done' ? '' : (result?.verdict ?? ''),
+    result === undefined ? '' : verdictText(task, result.verdict),
     testsOf(task),
     (result?.tries ?? 0) > 1 ? `${result?.tries} tries` : '',
     findingsInShort(task, 120),

@@ -61,6 +61,11 @@ export const verdicts = [
 ] as const
 export type Verdict = (typeof verdicts)[number]
 
+/** Verdicts that a person might take for an error, as they are told. */
+export const verdictWords: Partial<Readonly<Record<Verdict, string>>> = {
+  NothingChanged: 'no change needed',
+}
+
 /** Verdicts whose work stands and that let the tasks behind go on. `Unchecked` is one of them, and is no success. */
 export const standingVerdicts: ReadonlySet<Verdict> = new Set([
   'Done',

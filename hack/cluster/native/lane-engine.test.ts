@@ -45,6 +45,6 @@ it('removes only what nobody uses, and names the command for the rest', async ()
     /still runs.*container-engine\.sh stop$/,
   )
   expect(removed).toEqual([])
-  expect(await removeLaneEngine('left', remove)).toMatch(/^removed the bridge guildhall0/)
+  expect(await removeLaneEngine('left', remove)).toMatch(/^removed the network device guildhall0/)
   expect(removed).toEqual(['bridge'])
 })

@@ -41,9 +41,9 @@ export async function removeLaneEngine(
 ): Promise<string | undefined> {
   if (state === 'absent') return undefined
   if (state === 'running')
-    return `the container engine of the lane containers still runs, with its bridge ${laneEngine.bridge}; end it: ${laneEngine.stop}`
+    return `the Docker that npm test -- containers started still runs, with the network device ${laneEngine.bridge}; end it: ${laneEngine.stop}`
   await remove()
-  return `removed the bridge ${laneEngine.bridge}, which a container engine of the lane containers had left`
+  return `removed the network device ${laneEngine.bridge}, which a Docker of npm test -- containers had left behind`
 }
 
 async function removeBridge(): Promise<void> {

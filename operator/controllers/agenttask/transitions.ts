@@ -17,7 +17,7 @@ import {
 import { conditionOf, isTrue, withConditions, withoutCondition } from '../../api/condition-list.ts'
 import { taskConditions, taskReasons } from '../../api/conditions.ts'
 import { git } from '../../api/names.ts'
-import { standingVerdicts } from '../../api/agent-types.ts'
+import { standingVerdicts, verdictWords } from '../../api/agent-types.ts'
 import { heldBy } from '../../api/task-state.ts'
 import type { AgentTask, AgentTaskStatus, Failure, TaskResult } from '../../api/agent-task.ts'
 import type { Report } from '../../api/agent-protocol.ts'
@@ -272,16 +272,17 @@ export function queued(task: AgentTask, position: number, reason: string, now: n
 function complete(task: AgentTask, result: TaskResult, now: number): Transition {
   const unchecked = result.verdict === 'Unchecked'
   const reason = unchecked ? taskReasons.Unchecked : taskReasons.Succeeded
+  const verdict = verdictWords[result.verdict] ?? result.verdict
   return next(task, now, {
     type: unchecked ? 'Warning' : 'Normal',
     reason,
-    message: result.summary || result.verdict,
+    message: result.summary || verdict,
     act: {
       action: reason,
       message:
         result.merged === undefined
-          ? `${result.verdict}, ${whoseAttempt(task)}`
-          : `${result.verdict}, merged as ${result.merged}`,
+          ? `${verdict}, ${whoseAttempt(task)}`
+          : `${verdict}, merged as ${result.merged}`,
     },
     conditions: [
       [Assigned, 'False', reason],
