@@ -1,5 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { execa } from 'execa'
@@ -9,6 +8,7 @@ import type { DevRequest, GivenPlan } from '../../operator/api/devrequest.ts'
 import { isInvalid } from '../../operator/kube/errors.ts'
 import { unitsOf } from '../../operator/planner/revise.ts'
 import { changeSpec, readRequest, resolveName, type Workplace } from '../cluster/requests.ts'
+import { closeScratch, keepScratch, openScratch } from '../scratch.ts'
 import { CliError, exitCodes } from '../failure.ts'
 import { parsePlan, planFile, readPlanFile } from '../planning/units.ts'
 import type { Terminal } from '../terminal.ts'
@@ -45,9 +45,10 @@ async function letEdit(options: EditOptions, request: DevRequest): Promise<void>
   const { name } = request.metadata
   const before = planOf(request)
   const edit = options.edit ?? editorHere(name)
-  const folder = await mkdtemp(join(tmpdir(), 'guild-edit-'))
+  const folder = await openScratch('guild-edit-')
   const file = join(folder, `${name}.yaml`)
-  await writeFile(file, planFile(before, [`The plan of ${name}; without a change it stays.`]))
+  const given = planFile(before, [`The plan of ${name}; without a change it stays.`])
+  await writeFile(file, given)
   try {
     await edit(file)
     const after = parsePlan(await readFile(file, 'utf8'), file)
@@ -55,13 +56,17 @@ async function letEdit(options: EditOptions, request: DevRequest): Promise<void>
       options.terminal.out(`the plan of ${name} is as it was\n`)
     else await give(options, name, after)
   } catch (error) {
+    // What nobody wrote is not worth keeping.
+    if ((await readFile(file, 'utf8').catch(() => given)) === given) throw error
+    keepScratch(folder)
     const again = error instanceof TooLate ? 'guild submit "…"' : `guild edit ${name}`
     throw new CliError(error instanceof Error ? error.message : String(error), {
       next: `${again} --plan ${file}   (what you wrote is kept there)`,
       cause: error,
     })
+  } finally {
+    await closeScratch(folder)
   }
-  await rm(folder, { recursive: true })
 }
 
 function planOf({ metadata, spec, status }: DevRequest): GivenPlan {

@@ -1,5 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { DevRequest } from '../../operator/api/devrequest.ts'
 import { originOf, type Connection } from '../cluster/connection.ts'
@@ -9,6 +8,7 @@ import { hasRequestSucceeded } from '../show/snapshot.ts'
 import { endOf, resultOf, withForge, type ResultRef } from '../forge/access.ts'
 import { git, type Remote } from '../forge/git.ts'
 import { fetchInto, mirrorBranch } from '../forge/mirror.ts'
+import { closeScratch, openScratch } from '../scratch.ts'
 import type { Terminal } from '../terminal.ts'
 
 export interface FetchOptions {
@@ -70,7 +70,7 @@ export async function cloneBranch(
   directory: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const parent = await mkdtemp(join(tmpdir(), 'guild-fetch-'))
+  const parent = await openScratch('guild-fetch-')
   try {
     const copy = join(parent, 'copy.git')
     await fetchInto(copy, { remote, repository, branch, signal })
@@ -79,7 +79,7 @@ export async function cloneBranch(
     await git([...fromHere, 'clone', ...flags, ...from], { own: true, signal })
     await git(['remote', 'remove', 'forge'], { cwd: directory, own: true, signal })
   } finally {
-    await rm(parent, { recursive: true, force: true })
+    await closeScratch(parent)
   }
 }
 

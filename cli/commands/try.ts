@@ -1,5 +1,4 @@
-import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { devRequestKind, type DevRequest } from '../../operator/api/devrequest.ts'
 import { apiVersion } from '../../operator/api/names.ts'
@@ -11,6 +10,7 @@ import { systemClock, systemRandom } from '../../operator/runtime/clock.ts'
 import { CliError, exitCodes, type ExitCode } from '../failure.ts'
 import { chooseModel, explainedModel } from '../planning/model-server.ts'
 import { withProgress } from '../planning/progress.ts'
+import { closeScratch, keepScratch, openScratch, removeOldScratch } from '../scratch.ts'
 import { renderDiff } from '../show/diff.ts'
 import { jsonText } from '../show/json.ts'
 import { labelOf } from '../show/snapshot.ts'
@@ -63,18 +63,6 @@ export async function showTry(options: TryOptions): Promise<ExitCode> {
 
 const echoMs = 100
 
-async function scratchFolder(): Promise<string> {
-  try {
-    return await realpath(await mkdtemp(join(tmpdir(), 'guild-try-')))
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause)
-    throw new CliError(`no folder can be made in ${tmpdir()}, where temporary files go: ${why}`, {
-      next: 'TMPDIR=/var/tmp guild try …   (or make room there)',
-      cause,
-    })
-  }
-}
-
 interface Tried {
   readonly result: TryResult
   readonly summary: string
@@ -88,7 +76,7 @@ async function tryGoal(goal: Goal, options: TryOptions): Promise<Tried> {
   const startedAt = systemClock.now()
   const checkout = await openCheckout(goal.folder, { signal })
   const model = modelFor(options)
-  const folder = await scratchFolder()
+  const folder = await openScratch('guild-try-')
   const place = sandboxPlace(flags.sandbox ?? 'auto', folder, systemClock, {
     onStart: ({ warning }) => {
       if (warning !== undefined) terminal.err(`warning: ${warning}\n`)
@@ -120,7 +108,7 @@ async function tryGoal(goal: Goal, options: TryOptions): Promise<Tried> {
     return await conclude({ goal, checkout, forge, folder, prepared, ...ended, tokens }, options)
   } finally {
     await place.close()
-    await rm(folder, { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined)
+    await closeScratch(folder)
   }
 }
 
@@ -341,8 +329,11 @@ async function keepPatch(
   { root }: Checkout,
   terminal: Terminal,
 ): Promise<string> {
-  const file = join(await mkdtemp(join(tmpdir(), 'guild-diff-')), `${name}.diff`)
+  await removeOldScratch(['guild-diff-', 'guild-try-'], systemClock)
+  const folder = await openScratch('guild-diff-')
+  const file = join(folder, `${name}.diff`)
   await writeFile(file, patch)
+  keepScratch(folder)
   terminal.next(`git -C ${root} apply ${file}   (after you looked at it)`)
   return `The change is not in the work tree; it is in ${file}.`
 }

@@ -14,7 +14,7 @@ import { provideImages } from './images-step.ts'
 import { chooseModel, firstSettings } from './model-choice.ts'
 import { withOllama } from './model-step.ts'
 import { showPlanningCall } from './planning-call-step.ts'
-import { cloneResult, showResult } from './result-step.ts'
+import { cloneResult, showResult, type Delivered } from './result-step.ts'
 import { Steps } from './steps.ts'
 import { example, runStory } from './story-step.ts'
 
@@ -69,6 +69,8 @@ async function run(flags: Flags): Promise<void> {
   const images = await steps.run('Images', (log) => provideImages(cluster, { log, signal }))
   const { kubeconfig } = cluster
   const connection = await connect({ kubeconfig, namespace })
+  let delivered: Delivered | undefined
+  let isNamed = false
   try {
     const { client } = connection
     const model = {
@@ -99,7 +101,8 @@ async function run(flags: Flags): Promise<void> {
         signal,
       }),
     )
-    const delivered = await cloneResult({ connection, request, signal })
+    delivered = await cloneResult({ connection, request, signal })
+    const clone = delivered
     await steps.run('One planning question to a real model', async (log) => {
       // What the request says it used, not what was chosen: somebody may have changed the chart meanwhile.
       const { model: used, plan } = request.status ?? {}
@@ -109,13 +112,17 @@ async function run(flags: Flags): Promise<void> {
         return
       }
       await withOllama(connection, signal, (url) =>
-        showPlanningCall({ ...delivered, url, request: request.spec.request, log, signal }),
+        showPlanningCall({ ...clone, url, request: request.spec.request, log, signal }),
       )
     })
-    await steps.run('The result', (log) => showResult(delivered, { log, signal }))
+    isNamed = true
+    await steps.run('The result', (log) => showResult(clone, { log, signal }))
+    isNamed = false
     for (const line of closing({ request, namespace, elapsed: steps.elapsed() }))
       steps.log.line(line)
   } finally {
+    // Where its tests fail, the words of the failure lead there.
+    if (!isNamed || signal.aborted) await delivered?.remove()
     await connection.client.close()
   }
   if (!flags.keep) await cluster.provider.down({ log: steps.log, signal, purge: false })

@@ -1,4 +1,4 @@
-import { mkdtemp } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
@@ -14,6 +14,8 @@ import { DemoError } from './steps.ts'
 /** A clone of the result outside the cluster. */
 export interface Delivered {
   readonly directory: string
+  /** Removes the clone. Never throws. */
+  readonly remove: () => Promise<void>
   readonly branch: string
   readonly base: string
 }
@@ -28,15 +30,22 @@ export async function cloneResult(options: {
   const result = resultOf(request)
   const parent = await mkdtemp(join(tmpdir(), 'guildhall-demo-'))
   const directory = join(parent, request.metadata.name)
-  await withForge({ connection, signal }, (remote) =>
-    cloneBranch(remote, result, directory, signal),
-  )
-  return { directory, branch: result.branch, base: result.base }
+  const remove = async (): Promise<void> =>
+    rm(parent, { recursive: true, force: true }).catch(() => undefined)
+  try {
+    await withForge({ connection, signal }, (remote) =>
+      cloneBranch(remote, result, directory, signal),
+    )
+  } catch (error) {
+    await remove()
+    throw error
+  }
+  return { directory, branch: result.branch, base: result.base, remove }
 }
 
 /** Shows the branch and runs its tests with nothing of Guildhall around. Errors: `DemoError` when they fail. */
 export async function showResult(
-  { directory, branch, base }: Delivered,
+  { directory, branch, base }: Pick<Delivered, 'directory' | 'branch' | 'base'>,
   options: { readonly log: Log; readonly signal: AbortSignal },
 ): Promise<void> {
   const { log, signal } = options
@@ -45,7 +54,7 @@ export async function showResult(
     const text = await git(command, { cwd: directory, signal })
     for (const line of text.split('\n')) log.line(`  ${visibleText(line)}`)
   }
-  log.line(`branch ${branch}, cloned to ${directory}`)
+  log.line(`branch ${branch}, in a clone that goes when the demo ends: ${directory}`)
   await show(['log', '--oneline', '--graph', ...(base === '' ? [] : [`${base}..HEAD`])])
   await show(['diff', '--stat', base, 'HEAD'])
   await runTests(directory, options)

@@ -1,0 +1,66 @@
+// Folders of a command in the place for temporary files: each is gone when the command has ended, whichever way.
+import { rmSync } from 'node:fs'
+import { lstat, mkdtemp, readdir, realpath, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Clock } from '../operator/runtime/clock.ts'
+import { CliError } from './failure.ts'
+
+const open = new Set<string>()
+let isWatching = false
+
+/** A second Ctrl-C ends the process where it stands; what it has then not removed itself is removed here. */
+function sweep(): void {
+  for (const folder of open) rmSync(folder, { recursive: true, force: true })
+  open.clear()
+}
+
+/** A fresh folder, without links in its path. Errors: `CliError` where none can be made. */
+export async function openScratch(prefix: string): Promise<string> {
+  if (!isWatching) process.on('exit', sweep)
+  isWatching = true
+  try {
+    const folder = await realpath(await mkdtemp(join(tmpdir(), prefix)))
+    open.add(folder)
+    return folder
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new CliError(`no folder can be made in ${tmpdir()}, where temporary files go: ${why}`, {
+      next: 'TMPDIR=/var/tmp guild …   (or make room there)',
+      cause,
+    })
+  }
+}
+
+/** Removes it, unless it is kept. Never throws: what cannot be removed now is tried again when the process ends. */
+export async function closeScratch(folder: string): Promise<void> {
+  if (!open.has(folder)) return
+  await rm(folder, { recursive: true, force: true, maxRetries: 3 }).then(
+    () => open.delete(folder),
+    () => undefined,
+  )
+}
+
+/** Lets it stay: a person was told of what is in it. Closing it does nothing any more. */
+export function keepScratch(folder: string): void {
+  open.delete(folder)
+}
+
+/** How long what was kept for a person stays, in milliseconds. */
+const keptMs = 7 * 24 * 3_600_000
+
+/** Removes folders of this user that were kept longer than a week ago, or left by a command that was killed. Never throws. */
+export async function removeOldScratch(
+  prefixes: readonly string[],
+  clock: Pick<Clock, 'now'>,
+): Promise<void> {
+  const names = await readdir(tmpdir()).catch(() => [])
+  for (const name of names) {
+    if (!prefixes.some((prefix) => name.startsWith(prefix))) continue
+    const folder = join(tmpdir(), name)
+    const found = await lstat(folder).catch(() => undefined)
+    const isOurs = found?.isDirectory() === true && found.uid === process.getuid?.()
+    if (isOurs && clock.now() - found.mtimeMs > keptMs && !open.has(folder))
+      await rm(folder, { recursive: true, force: true }).catch(() => undefined)
+  }
+}
