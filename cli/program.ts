@@ -306,8 +306,9 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
       .command('fetch')
       .description('take the result branch home: into the current repository, or as a new clone')
       .argument('<name>', 'a DevRequest; @latest is the newest')
-      .option('-d, --directory <directory>', 'make a new clone there'),
-  ).action(async (name: string, flags: CommonFlags & { directory?: string }) => {
+      .option('-d, --directory <directory>', 'make a new clone there')
+      .option('--force', 'take it also into the repository of Guildhall itself'),
+  ).action(async (name: string, flags: CommonFlags & { directory?: string; force?: boolean }) => {
     await session(flags, (open) =>
       fetchResult({ ...open, ...flags, name, cwd: workingDirectory() }),
     )

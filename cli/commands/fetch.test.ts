@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'v
 import { startForge } from '../../agent-image/testing/repository.ts'
 import { cloneUrl, git, type Remote } from '../forge/git.ts'
 import { mirrorBranch } from '../forge/mirror.ts'
-import { cloneBranch, fetchBranch } from './fetch.ts'
+import { checkKinship, cloneBranch, fetchBranch } from './fetch.ts'
 
 const token = 'reader-token'
 const branch = 'guild/hello'
@@ -174,6 +174,81 @@ describe('a branch comes home', () => {
     expect(refs()).toContain(`refs/heads/${branch}`)
     expect(forge.git('rev-parse', branch).trim()).toBe(sh(mine, 'rev-parse', branch))
   })
+})
+
+describe('a branch that is about something else', () => {
+  /** A repository with one commit of its own, and what a fetch of `guild/req` says there. */
+  async function stands(manifest: string | undefined, more: { readonly force?: boolean } = {}) {
+    const forge = await startForge({ 'a.txt': 'one\n' }, token)
+    onTestFinished(() => forge.close())
+    const cwd = join(home, 'here')
+    mkdirSync(cwd)
+    sh(cwd, 'init', '-q', '-b', 'main')
+    if (manifest !== undefined) {
+      writeFileSync(join(cwd, 'package.json'), manifest)
+      sh(cwd, 'add', '.')
+      sh(cwd, 'commit', '-qm', 'mine')
+    }
+    const result = { branch: 'guild/req', base: forge.base }
+    const remote = { url: forge.url, token }
+    const where = { remote, origin: 'o', repository: 'app', signal }
+    const mirror = await mirrorBranch({ ...where, branch: result.branch })
+    const said: string[] = []
+    const terminal = { err: (text: string) => void said.push(text) }
+    const check = async () =>
+      checkKinship('req', result, mirror, { cwd, signal, terminal, ...more })
+    return { cwd, mirror, result, said, check }
+  }
+
+  test.each([
+    ['of this clone', undefined],
+    ['of another clone', '{"name":"guildhall"}'],
+  ])('is refused in the repository of Guildhall: %s', patience, async (_, manifest) => {
+    const { mirror, result, said, check } = await stands(manifest ?? '{}')
+    const cwd = join(import.meta.dirname, '../..')
+    const terminal = { err: (text: string) => void said.push(text) }
+    const refused =
+      manifest === undefined
+        ? checkKinship('req', result, mirror, { cwd, signal, terminal })
+        : check()
+    await expect(refused).rejects.toMatchObject({
+      exitCode: 2,
+      message: expect.stringContaining("Guildhall's own repository") as string,
+      next: expect.stringContaining('guild fetch req --directory ../req') as string,
+    })
+    expect(said).toEqual([])
+  })
+
+  test('is taken there with --force, and a warning', patience, async () => {
+    const { said, check } = await stands('{"name":"guildhall"}', { force: true })
+    await check()
+    expect(said.join('')).toContain('guild/req has nothing in common with it')
+  })
+
+  test.each([
+    ['a project', '{"name":"shop"}'],
+    ['one whose manifest is broken', '{'],
+  ])('is taken into %s with a warning', patience, async (_, manifest) => {
+    const { said, check } = await stands(manifest)
+    await check()
+    expect(said.join('')).toMatch(/^warning: .*git branch -D guild\/req/)
+  })
+
+  test.each(['without a commit', 'that holds its base', 'that holds its first commit'])(
+    'is none in a repository %s',
+    patience,
+    async (kind) => {
+      const { cwd, mirror, result, said, check } = await stands(
+        kind === 'without a commit' ? undefined : '{"name":"guildhall"}',
+      )
+      if (kind !== 'without a commit') sh(cwd, 'fetch', '-q', mirror, 'guild/req:refs/heads/known')
+      const base = kind === 'that holds its first commit' ? '1'.repeat(40) : result.base
+      const terminal = { err: (text: string) => void said.push(text) }
+      await check()
+      await checkKinship('req', { ...result, base }, mirror, { cwd, signal, terminal })
+      expect(said).toEqual([])
+    },
+  )
 })
 
 describe('a git that has the token, even in a repository of somebody', () => {

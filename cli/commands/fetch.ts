@@ -7,6 +7,7 @@ import { CliError, exitCodes } from '../failure.ts'
 import { hasRequestSucceeded } from '../show/snapshot.ts'
 import { endOf, resultOf, withForge, type ResultRef } from '../forge/access.ts'
 import { git, type Remote } from '../forge/git.ts'
+import { kinshipOf } from '../forge/kinship.ts'
 import { fetchInto, mirrorBranch } from '../forge/mirror.ts'
 import { closeScratch, openScratch } from '../scratch.ts'
 import type { Terminal } from '../terminal.ts'
@@ -18,6 +19,8 @@ export interface FetchOptions {
   readonly name: string
   /** Makes a new clone there; without it the branch goes into the repository of the current directory. */
   readonly directory?: string | undefined
+  /** Takes the branch also into Guildhall's own repository. */
+  readonly force?: boolean | undefined
   /** Where the person stands. */
   readonly cwd: string
 }
@@ -37,6 +40,7 @@ export async function fetchResult(options: FetchOptions): Promise<void> {
     const mirror = await withForge({ connection, signal }, (remote) =>
       mirrorBranch({ remote, origin, repository, branch, signal }),
     )
+    await checkKinship(name, result, mirror, options)
     await fetchBranch(mirror, branch, { cwd, signal })
     terminal.out(`${result.branch}\n`)
     warnOf(request, terminal)
@@ -51,6 +55,33 @@ export async function fetchResult(options: FetchOptions): Promise<void> {
   terminal.out(`${directory}\n`)
   warnOf(request, terminal)
   terminal.next(`cd ${directory} && git log --graph --oneline`)
+}
+
+/** Refuses a branch of something else in Guildhall's own repository, and warns of it elsewhere. Errors: `CliError` (usage). */
+export async function checkKinship(
+  name: string,
+  result: Pick<ResultRef, 'branch' | 'base'>,
+  mirror: string,
+  {
+    cwd,
+    signal,
+    force = false,
+    terminal,
+  }: Pick<FetchOptions, 'cwd' | 'signal' | 'force'> & { readonly terminal: Pick<Terminal, 'err'> },
+): Promise<void> {
+  const kinship = await kinshipOf(result, mirror, { cwd, signal })
+  if (kinship === 'kin') return
+  if (kinship === 'guildhall' && !force)
+    throw new CliError(
+      `you stand in Guildhall's own repository, and ${name} is not about it: nothing was fetched`,
+      {
+        next: `guild fetch ${name} --directory ../${name}   (or stand in the repository that ${name} is about; --force takes it here all the same)`,
+        exitCode: exitCodes.usage,
+      },
+    )
+  terminal.err(
+    `warning: the repository in ${cwd} holds no commit that ${name} stands on: ${result.branch} has nothing in common with it (git branch -D ${result.branch} removes it again; --directory makes a clone of its own)\n`,
+  )
 }
 
 /** Says what the branch is worth, unless it holds the whole and proven work. */
