@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
-import { expect, test } from 'vitest'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { request } from '../../test/objects.ts'
 import type { DevRequest } from '../../operator/api/devrequest.ts'
 import { KubeError } from '../../operator/kube/errors.ts'
@@ -9,6 +12,15 @@ import { setSuspend } from './suspend.ts'
 
 const unit = { name: 'cart', goal: 'A cart', files: ['cart.js'], doneWhen: 'It adds up.' }
 const given = { units: [{ ...unit, goal: 'Two carts' }] }
+
+// What a person wrote in vain is kept; here nobody comes back for it.
+beforeAll(() => {
+  vi.stubEnv('TMPDIR', mkdtempSync(join(tmpdir(), 'guild-edit-test-')))
+})
+afterAll(() => {
+  rmSync(tmpdir(), { recursive: true, force: true })
+  vi.unstubAllEnvs()
+})
 
 function desk(one: DevRequest, refusal?: KubeError) {
   const patched: unknown[] = []

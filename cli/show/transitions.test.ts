@@ -169,6 +169,28 @@ const steps: readonly {
     ],
   },
   {
+    step: 'the cause of the last attempt and of the end once',
+    before: view({ tasks: spec(held('testing-1', 1)) }),
+    after: view({
+      tasks: spec({
+        ...ended('DeadLettered', { reason: 'TimedOut', message: 'it took too long', remedy: '' }),
+        history: [
+          {
+            attempt: 1,
+            agent: 'testing-1',
+            startedAt: at(1),
+            finishedAt: at(20),
+            failure: { reason: 'TimedOut', message: 'it took too long', remedy: '' },
+          },
+        ],
+      }),
+    }),
+    want: [
+      '✖ spec greet attempt 1 on testing-1 ended: TimedOut: it took too long',
+      '⚠ spec greet has no attempt left: TimedOut',
+    ],
+  },
+  {
     step: 'new tests, which fail before their code',
     before: view({ tasks: spec(held('testing-1', 1)) }),
     after: view({

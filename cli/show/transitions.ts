@@ -137,7 +137,16 @@ function taskChanged(before: TaskLine | undefined, after: TaskLine): readonly Li
   }
   if (is === was) return out
   if (is === 'integrating') out.push(say(` reported: ${taskDetail(after)}`))
-  if (isOver(is)) out.push(say(endedText(after, is, skippedRun)))
+  const failure = after.task?.status?.failure
+  const isToldAbove = out.length > 0 && lost.at(-1)?.failure?.message === failure?.message
+  if (isOver(is))
+    out.push(
+      say(
+        isToldAbove && failure !== undefined && (is === 'dead' || is === 'failed')
+          ? ` ${endWords[is]}: ${failure.reason}`
+          : endedText(after, is, skippedRun),
+      ),
+    )
   return out
 }
 
@@ -152,11 +161,12 @@ function startedText({ task, planned }: TaskLine, attempt: number): string {
   return ` started on ${task?.status?.assignment?.agent ?? 'an agent'}${again}: ${planned.title}`
 }
 
+const endWords = { skipped: 'skipped', dead: 'has no attempt left', failed: 'failed' } as const
+
 function endedText(line: TaskLine, state: TaskState, told: boolean): string {
   if (state === 'succeeded') return ` finished${succeededText(line, told)}`
   if (state === 'unchecked') return ` was written, and nothing could check it: ${taskDetail(line)}`
-  const words = { skipped: 'skipped', dead: 'has no attempt left' } as const
-  const word = state === 'skipped' || state === 'dead' ? words[state] : 'failed'
+  const word = state === 'skipped' || state === 'dead' ? endWords[state] : endWords.failed
   const text = taskDetail(line)
   return ` ${word}${text === '' ? '' : `: ${text}`}`
 }

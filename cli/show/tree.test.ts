@@ -277,6 +277,59 @@ describe('the tree', () => {
     ])
   })
 
+  const why = 'test/slug.test.js: joins: expected a-b and got something else than that'
+  const wrote = 'Wrote src/slug.js, and nothing could check it: the tests need vitest'
+  const failed = ended('DeadLettered', { reason: 'ChecksFailed', message: why, remedy: '' })
+  test.each<[string, string, readonly ReturnType<typeof taskOf>[], string, number]>([
+    [
+      'of a failure that the summary names',
+      `1 of 5 tasks failed. hello-code-greet: ${why}`,
+      [taskOf(tasks.codeGreet, failed)],
+      why,
+      1,
+    ],
+    [
+      'of two tasks that failed for one cause',
+      '2 of 5 tasks failed.',
+      [taskOf(tasks.codeGreet, failed), taskOf(tasks.specParse, failed)],
+      why,
+      1,
+    ],
+    [
+      'of two tasks that failed for causes of their own',
+      '2 of 5 tasks failed.',
+      [
+        taskOf(tasks.codeGreet, failed),
+        taskOf(tasks.specParse, {
+          ...ended('DeadLettered', { reason: 'TimedOut', message: `${why}, too`, remedy: '' }),
+        }),
+      ],
+      'ChecksFailed: test/slug',
+      1,
+    ],
+    [
+      'of a warning of the plan that the summary repeats',
+      `the branch is ready. ${wrote}.`,
+      [],
+      wrote,
+      1,
+    ],
+  ])('says a sentence once: that %s', (_, summary, list, want, times) => {
+    const request = exampleRequest({
+      plan: { ...examplePlan, warnings: [wrote] },
+      conditions: [
+        condition('Succeeded', 'False', 'TasksFailed'),
+        condition('Finished', 'True', 'TasksFailed'),
+      ],
+      summary,
+    })
+    const text = renderTree({ request, tasks: list, agents: [] }, start, plain).join('\n')
+    expect(text.split(want)).toHaveLength(times + 1)
+    expect(text.match(/⚠/g)?.length ?? 0).toBe(list.length)
+    // The reason stays with each.
+    for (const { status } of list) expect(text).toContain(status?.failure?.reason ?? '?')
+  })
+
   test('keeps to ASCII and to the width when asked', () => {
     const snapshot = stages.at(-1)?.snapshot
     if (snapshot === undefined) throw new Error('no stage')

@@ -16,6 +16,7 @@ import {
   type TaskLine,
 } from './snapshot.ts'
 import { draw, lengthOf, shorten, span, type Line, type Span, type Style } from './style.ts'
+import { toldOnce, type ToldOnce } from './told-once.ts'
 import { icons, stateOf, taskDetail, taskDuration } from './task-state.ts'
 
 const titleWidth = 38
@@ -30,12 +31,15 @@ const narrowWidth = 110
 export function renderTree(snapshot: Snapshot, now: number, style: Style): readonly string[] {
   const { request } = snapshot
   const lines = taskLines(snapshot)
-  return [
-    ...header(request, now),
-    ...planLines(request),
-    ...taskRows(lines, request, now, style.width),
-  ].map((line) => draw(line, style))
+  const told = toldOnce()
+  const [first = [], ...more] = header(request, now)
+  const above = [...more, ...planLines(request)].filter((line) => told.isNew(textOf(line)))
+  return [first, ...above, ...taskRows(lines, request, now, told, style.width)].map((line) =>
+    draw(line, style),
+  )
 }
+
+const textOf = (line: Line): string => line.map(({ text }) => text).join('')
 
 function header(request: DevRequest, now: number): readonly Line[] {
   const { status, metadata } = request
@@ -96,9 +100,16 @@ function taskRows(
   lines: readonly TaskLine[],
   request: DevRequest,
   now: number,
+  told: ToldOnce,
   width = comfortableWidth,
 ): readonly Line[] {
-  const row = (line: TaskLine, branch: string) => taskRow(line, branch, request, now, width)
+  const row = (line: TaskLine, branch: string) => {
+    const { lead, cells } = taskRow(line, branch, request, now, width)
+    const detail = cells.at(-1)
+    return detail === undefined
+      ? { lead, cells }
+      : { lead, cells: [...cells.slice(0, -1), span(told.rest(detail.text), detail.paint)] }
+  }
   const groups = groupByUnit(lines)
   const rows: Row[] = []
   groups.forEach(({ unit, members }, at) => {

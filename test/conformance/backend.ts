@@ -1,4 +1,4 @@
-import { mkdtemp, readFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { missingBinaries } from '../../hack/cluster/native/binaries.ts'
@@ -53,7 +53,14 @@ function nativeControlPlane(): Backend {
       const directory = await mkdtemp(join(tmpdir(), 'guildhall-conformance-'))
       const { kubeconfig, stop } = await startControlPlane({ directory })
       const config = await kubeconfigFile({ clock, path: kubeconfig })
-      return { config, restart: (meanwhile) => restartApiServer(directory, meanwhile), stop }
+      return {
+        config,
+        restart: (meanwhile) => restartApiServer(directory, meanwhile),
+        async stop() {
+          await stop()
+          await rm(directory, { recursive: true, force: true, maxRetries: 3 })
+        },
+      }
     },
   }
 }

@@ -1,5 +1,5 @@
 // What the tests of this lane share: a lab behind a fault proxy for a file of tests, said why when there can be none.
-import { mkdtemp } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest'
@@ -27,9 +27,10 @@ export function inLab(
   if (unavailable !== undefined) console.warn(`skipped: ${name}: ${unavailable}`)
   describe.skipIf(unavailable !== undefined)(name, () => {
     let lab: Lab
+    let directory: string | undefined
     const proxies: FaultProxy[] = []
     beforeAll(async () => {
-      const directory = await mkdtemp(join(tmpdir(), 'lab-'))
+      directory = await mkdtemp(join(tmpdir(), 'lab-'))
       const through = async ({ server, pki }: LabControlPlane): Promise<string> => {
         const proxy = await startFaultProxy({ target: server, pki })
         proxies.push(proxy)
@@ -54,6 +55,8 @@ export function inLab(
     afterAll(async () => {
       await lab?.stop()
       await Promise.all(proxies.map((proxy) => proxy.close()))
+      if (directory !== undefined)
+        await rm(directory, { recursive: true, force: true, maxRetries: 3 })
     })
     tests(() => {
       const [proxy] = proxies
