@@ -7,6 +7,7 @@ import { dirname, join, posix } from 'node:path'
 import { execa } from 'execa'
 import { TaskFailure } from './failure.ts'
 import type { Git } from './git.ts'
+import { type Left, leftIn } from './left-behind.ts'
 import { safePath } from './safe-path.ts'
 import type { Sandbox } from './sandbox-client.ts'
 import type { TreeListing } from './tree-listing.ts'
@@ -33,6 +34,8 @@ export interface WorkTree {
   layDown(content: Content, options: Waiting): Promise<void>
   /** Which of `paths` are no longer what `layDown` made of them. */
   altered(paths: Iterable<string>): Promise<readonly string[]>
+  /** What differs in the whole folder from what `layDown` made of it. */
+  left(): Promise<readonly Left[]>
   /** Removes everything; never throws. */
   close(): Promise<void>
 }
@@ -47,6 +50,7 @@ const holderMode = 0o2755
 export function workTreeIn(folder: string, git: Git, sandbox: Sandbox): WorkTree {
   const root = join(folder, 'tree')
   let filled: Content = { commit: '', listing: new Map(), changes: new Map() }
+  let filledAt = 0
   /** Both folders are made anew each time: what project code left in their place is gone, links and sockets, too. */
   async function empty(): Promise<void> {
     await removeTree(folder, sandbox)
@@ -66,6 +70,9 @@ export function workTreeIn(folder: string, git: Git, sandbox: Sandbox): WorkTree
       for (const [path, bytes] of content.changes)
         await writeInto(root, path, bytes, content.listing)
       filled = content
+      // A change of its mode, to what it is, tells the time by the clock that the files are dated by.
+      await chmod(folder, (await lstat(folder)).mode & 0o7777)
+      filledAt = (await lstat(folder)).ctimeMs
     },
     async altered(paths) {
       const ours = (await isFolder(folder)) && (await isFolder(root))
@@ -74,6 +81,13 @@ export function workTreeIn(folder: string, git: Git, sandbox: Sandbox): WorkTree
         if (isFilled(path, filled) && (!ours || (await isAltered(root, path, filled))))
           found.push(path)
       return found
+    },
+    left() {
+      const { listing, changes } = filled
+      const paths = new Set([...listing.keys(), ...changes.keys()])
+      return leftIn(root, paths, filledAt, async (path) => {
+        return isFilled(path, filled) && isAltered(root, path, filled)
+      })
     },
     close: () => removeTree(folder, sandbox),
   }

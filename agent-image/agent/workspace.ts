@@ -6,6 +6,7 @@ import type { Assignment } from '../../operator/api/agent-protocol.ts'
 import { git as gitNames } from '../../operator/api/names.ts'
 import { TaskFailure } from './failure.ts'
 import { bindGit, type Git } from './git.ts'
+import type { Left } from './left-behind.ts'
 import { safePath } from './safe-path.ts'
 import type { Sandbox } from './sandbox-client.ts'
 import { encodeText } from './text-form.ts'
@@ -55,6 +56,8 @@ export interface Workspace {
   restore(changes: Changes, options: Waiting, commit?: string): Promise<void>
   /** Which of `paths` differ from what `restore` made of them. Paths that it did not make never do. */
   altered(paths: Iterable<string>): Promise<readonly string[]>
+  /** What was made, changed or removed in the work tree since `restore`, without the caches of tools. */
+  left(): Promise<readonly Left[]>
   /** Unified diff between two commits, with three lines of context. */
   diff(from: string, to: string, options: Waiting): Promise<string>
   /**
@@ -164,6 +167,7 @@ export async function openWorkspace(
       await tree.layDown({ commit, listing, changes: bytes }, options)
     },
     altered: (paths) => tree.altered(paths),
+    left: () => tree.left(),
     diff: (from, to, options) =>
       git.output(
         ['diff', '--no-color', '--no-ext-diff', '--no-textconv', '--no-renames', from, to],

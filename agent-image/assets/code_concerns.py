@@ -33,6 +33,7 @@ FILES = re.compile(
     r"^(os\.(remove|unlink|rename|renames|replace|rmdir|removedirs|mkdir|makedirs|symlink|link|truncate|chmod|chown)"
     r"|shutil\.(rmtree|move|copy\w*|chown|make_archive))$"
 )
+TIDIES = re.compile(r"^(os\.(remove|unlink|rmdir)|shutil\.rmtree)$")
 PATH_WRITES = {"write_text", "write_bytes", "unlink", "rmdir", "mkdir", "touch", "rename", "replace", "symlink_to"}
 TEMPORARY = re.compile(r"(^|\.)(mkdtemp|TemporaryDirectory|NamedTemporaryFile|TemporaryFile|mkstemp|gettempdir)$")
 LATE = {"Timer": 1, "call_later": 1, "call_at": 1, "call_soon": 0, "call_soon_threadsafe": 0, "add_done_callback": 0,
@@ -125,6 +126,9 @@ def call_concern(node: ast.Call, names: Names, seeded: bool, temporary: bool) ->
         return "clock"
     if ENDS.match(meaning) or (meaning.startswith("subprocess.") and not starts_python(node)):
         return "process"
+    if meaning == "sqlite3.connect":
+        # It opens a file, whatever the name looks like; what it leaves in the project, a run shows.
+        return ""
     if meaning.split(".")[0] in ("urllib", "http", "socket", "ftplib", "smtplib", "ssl") or called(node) == "connect":
         return "network" if any(is_foreign(one) for one in node.args) else ""
     if meaning in ("open", "io.open") or (meaning == "" and called(node) == "open" and starts_with_path(node.func, names)):
@@ -133,6 +137,8 @@ def call_concern(node: ast.Call, names: Names, seeded: bool, temporary: bool) ->
         target = node.args[0] if meaning and node.args else node.func
         return "files" if re.search(r"[wax+]", mode) and not is_temporary(target, names, temporary) else ""
     if FILES.match(meaning):
+        if TIDIES.match(meaning) and node.args and is_below(text_of(node.args[0])):
+            return ""
         last = meaning.split(".")[-1]
         target = node.args[-1] if last.startswith(("copy", "move", "symlink", "link")) and node.args else None
         target = target or (node.args[0] if node.args else None)
@@ -140,6 +146,11 @@ def call_concern(node: ast.Call, names: Names, seeded: bool, temporary: bool) ->
     if called(node) in PATH_WRITES and isinstance(node.func, ast.Attribute) and starts_with_path(node.func.value, names):
         return "" if is_temporary(node.func.value, names, temporary) else "files"
     return ""
+
+
+def is_below(path: str) -> bool:
+    """Whether a text names something in the work tree. Whether that is the project's own, a run shows."""
+    return re.match(r"(\./)?[^/~.]", path) is not None and ".." not in path
 
 
 def starts_python(node: ast.Call) -> bool:

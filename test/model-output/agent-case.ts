@@ -151,6 +151,7 @@ function stage(
         readAll: async (paths) => new Map([...repository].filter(([path]) => paths.includes(path))),
         restore: async () => undefined,
         altered: async () => [],
+        left: async () => [],
         diff: async () => [...repository].map(([path, text]) => added(path, text)).join(''),
         commit: async (changes) => {
           committed = changes

@@ -118,7 +118,7 @@ function moduleCallConcern(
       : undefined
   }
   if (/^dns(\/promises)?$/.test(source) && /^(lookup|resolve|reverse)/.test(last)) return 'network'
-  if (/^fs(\/promises)?$/.test(source) && isWrite(last, node))
+  if (/^fs(\/promises)?$/.test(source) && isWrite(last, node) && !tidiesUp(last, node))
     return isTemporary(tree, node.arguments[targetOf(last)], uses) ? undefined : 'files'
   return undefined
 }
@@ -150,6 +150,13 @@ function isWrite(name: string, node: CallExpression | NewExpression): boolean {
   if (writes.test(name)) return true
   if (!/^open(Sync)?$/.test(name)) return false
   return /[wa+]/.test(literalText(node.arguments[1]) ?? 'r')
+}
+
+/** Removes something of the work tree by its name. Whether that was the project's own, a run shows. */
+function tidiesUp(name: string, node: CallExpression | NewExpression): boolean {
+  if (!/^(rm|rmdir|unlink)(Sync)?$/.test(name)) return false
+  const path = literalText(node.arguments[0])
+  return path !== undefined && /^[^/~.]/.test(path.replace(/^\.\//, '')) && !path.includes('..')
 }
 
 /** Which argument is the path that is written: copies and links write the second one. */

@@ -9,6 +9,7 @@ import type { LoadResult } from '../verify/runner.ts'
 import type { Changes } from '../workspace.ts'
 import { type Candidate, type CodingGoal, rejected } from './coding-goal.ts'
 import { withoutDoubts } from './doubts.ts'
+import { litterWithCode } from './litter.ts'
 import { countsOf, type PipelineContext } from './pipeline.ts'
 
 /** Judges the files of one try: as they are, parsed, and by running the tests. */
@@ -80,7 +81,8 @@ async function checkTests(
     )
     const passedOnce = judgement.unmet.some(({ id }) => first?.passed.includes(id) === true)
     const broken = failuresOf(lost, runs)
-    return failed(context, goal, changes, whole, broken, passedOnce ? onceOnly : '')
+    const doubted = first === undefined ? undefined : await whyDoubted(context, goal, changes)
+    return failed(context, goal, changes, whole, broken, doubted ?? (passedOnce ? onceOnly : ''))
   }
   const loads = await loadAll(context, goal, changes)
   if (loads.problem !== undefined) {
@@ -208,6 +210,23 @@ const sentences = {
 /** Told to the model before the failures. */
 const onceOnly =
   'The tests pass once, and fail when they are run again in the same folder. What a run leaves there must not matter.\n'
+
+/** Says that the specs, and not the code, are to be doubted: all passes where nothing is left by the runs of specs. */
+async function whyDoubted(
+  context: PipelineContext,
+  { baseline, deciders, project }: CodingGoal,
+  changes: Changes,
+): Promise<string | undefined> {
+  const specs = [...deciders.specs.keys()]
+  const left = await litterWithCode(context, { specs, changes, project })
+  if (left === undefined) return undefined
+  const others = project.testFiles.filter((path) => !specs.includes(path))
+  const alone = await context.runner.test(others, changes, { signal: context.signal, project })
+  const isOther = (id: string): boolean => !specs.includes(fileOf(id))
+  return baseline.passed.some((id) => isOther(id) && !alone.passed.includes(id))
+    ? undefined
+    : `The tests in ${specs.join(', ')} ${left}, and only so do tests fail: where nothing is left there, all pass. The tests have to remove what they leave, or work in a folder of their own. Code can help only if it is to cope with what is there already.\n`
+}
 
 async function failed(
   context: PipelineContext,

@@ -22,6 +22,7 @@ import { namesFile, reachedBy } from '../verify/spec-reach.ts'
 import { programStub, stubsFor } from '../verify/spec-stubs.ts'
 import { declaredTests, unreportedTests } from '../verify/spec-text.ts'
 import { type TestRun, wholeFile } from '../verify/test-run.ts'
+import { litterOfSpec } from './litter.ts'
 import {
   countsOf,
   deliver,
@@ -313,6 +314,10 @@ async function judge(
     }
     if (odd !== undefined && !isUsedEarly) return odd
     if (wrong !== undefined) return { ...rejected(place, text, wrong), run }
+    const { project } = goal
+    const ran = { spec: path, text, changes, loaded: [...before.keys()], project }
+    const litter = await litterOfSpec(context, ran)
+    if (litter !== undefined) return { ...rejected(place, text, litter), run }
     runs.push(run)
     if (run.failed.length > 0) continue
     // No stub may fulfil a spec: code that always throws, say, must not pass for work.

@@ -114,6 +114,10 @@ describe('honest node tests are let through', () => {
       inTest("assert.throws(() => { throw new Error('x') }, /x/); assert.throws(() => f())"),
     ],
     [
+      'a file that it removes by its name',
+      "import { rmSync, unlinkSync } from 'node:fs'\nafter(() => rmSync('out.txt', { force: true }))\ntest('a', () => { assert.equal(f('./out/a'), 1); unlinkSync('./out/a') })",
+    ],
+    [
       'files in a folder of its own',
       "import { writeFileSync, readFileSync, mkdtempSync, rmSync } from 'node:fs'\nimport { join } from 'node:path'\nimport { tmpdir } from 'node:os'\nlet dir\nbefore(() => { dir = mkdtempSync(join(tmpdir(), 'x-')) })\nafter(() => rmSync(dir, { recursive: true }))\ntest('a', () => { writeFileSync(join(dir, 'a'), 'x'); assert.equal(f(dir), readFileSync('package.json')) })",
     ],
