@@ -1,7 +1,7 @@
 // What kind of project it is: read from file names, package.json and the text of test files, never by running anything.
 import { basename, dirname, posix } from 'node:path'
 import type { Assignment } from '../../operator/api/agent-protocol.ts'
-import { isTestPath } from '../../operator/api/test-paths.ts'
+import { isTestPath, mayBeTest } from '../../operator/api/test-paths.ts'
 import type { ModuleKind } from './code/module-kind.ts'
 import { pythonManifests, wordsOfManifests } from './dependencies.ts'
 
@@ -50,6 +50,9 @@ export type ReadFile = (path: string) => Promise<string | undefined>
 const ignored =
   /(^|\/)(node_modules|\.venv|venv|dist|build|out|coverage|vendor|fixtures?|__mocks__)\//
 const nodeName = /(^|\/)([^/]+[.\-_](test|spec)|test-[^/]+|tests?)\.[mc]?[jt]s$/
+/** What a file has whose name may be one of code, when tests are in it. */
+const declaresTests =
+  /^[ \t]{0,40}(?:test|it|describe|suite)(?:\.\w{1,20})?[ \t]{0,8}\(\s{0,40}['"`]|^[ \t]{0,40}(?:async )?def test_|^class Test\w*\b.*TestCase/m
 const pythonName = /(^|\/)(test_[^/]*|[^/]*_test|tests)\.py$/
 /** What a file in a folder of tests has when it is no helper. */
 const callsTests =
@@ -76,9 +79,9 @@ export async function detectProject(files: readonly string[], read: ReadFile): P
     await Promise.all(paths.map(async (path) => [path, (await read(path)) ?? ''] as const)),
   )
   const packages = readPackages(files, texts)
-  const candidates = testCandidates(files)
   const isTestFile = (path: string): boolean =>
-    isTestName(path) || callsTests.test(texts.get(path) ?? '')
+    isTestName(path) || (mayBeTest(path) ? declaresTests : callsTests).test(texts.get(path) ?? '')
+  const candidates = testCandidates(files).filter((path) => !mayBeTest(path) || isTestFile(path))
   return {
     language: detectLanguage(files),
     testFiles: candidates.filter((path) => languageOf(path) !== 'unknown' && isTestFile(path)),
@@ -145,11 +148,12 @@ const packageFiles = (files: readonly string[]): readonly string[] =>
   files.filter((path) => basename(path) === 'package.json' && !ignored.test(path))
 
 const testCandidates = (files: readonly string[]): readonly string[] =>
-  files.filter((path) => isTestPath(path) && !ignored.test(path))
+  files.filter((path) => (isTestPath(path) || mayBeTest(path)) && !ignored.test(path))
 
-const isTestName = (path: string): boolean => nodeName.test(path) || pythonName.test(path)
+const isTestName = (path: string): boolean =>
+  !mayBeTest(path) && (nodeName.test(path) || pythonName.test(path))
 
-/** Files in folders of tests that may be helpers. */
+/** Files in folders of tests that may be helpers, and files whose names may be those of code. */
 const unclearTests = (files: readonly string[]): readonly string[] =>
   testCandidates(files).filter((path) => languageOf(path) !== 'unknown' && !isTestName(path))
 

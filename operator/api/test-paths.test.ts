@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { isTestPath } from './test-paths.ts'
+import { isTestPath, mayBeTest } from './test-paths.ts'
 
 it.each([
   'test/a.js',
@@ -10,6 +10,12 @@ it.each([
   'src/a.spec.mts',
   'src/a-test.cjs',
   'src/a_test.py',
+  'src/a.tests.ts',
+  'a_spec.rb',
+  'packages/a/spec/b.js',
+  'src/test_slug.py',
+  'test-slug.js',
+  'src/tests.py',
   'tests.py',
   'shop/tests.py',
   'conftest.py',
@@ -23,10 +29,15 @@ it.each([
   'Test/Api.cs',
 ])('%s belongs to tests', (path) => {
   expect(isTestPath(path)).toBe(true)
+  expect(mayBeTest(path)).toBe(false)
 })
 
 it.each([
   'src/contest.js',
+  'src/contest.py',
+  'latest.py',
+  'src/testing.py',
+  'src/manifest.js',
   'src/attest.py',
   'src/latest.ts',
   'spec/openapi.yaml',
@@ -39,4 +50,22 @@ it.each([
   'Manifest.java',
 ])('%s does not', (path) => {
   expect(isTestPath(path)).toBe(false)
+  expect(mayBeTest(path)).toBe(false)
+})
+
+it.each([
+  'src/count-tests.js',
+  'count_tests.py',
+  'lib/run-tests.mjs',
+  'lib/test-utils.js',
+  'test_data.py',
+  'src/test-case-parser.ts',
+  'src/spec.js',
+  'spec.py',
+  'src/openapi-spec.ts',
+  'src/specs/loader.js',
+  'src/specs.js',
+])('%s may be code as well', (path) => {
+  expect(isTestPath(path)).toBe(false)
+  expect(mayBeTest(path)).toBe(true)
 })

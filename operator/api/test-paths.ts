@@ -2,16 +2,46 @@
 // a person's tests say is never rewritten by a task that writes code.
 
 const folder = /(?:^|\/)(?:tests?|__tests__|__mocks__)\//i
-/** A folder `spec` may as well hold a specification, so that only code in it is taken for tests. */
-const specFolder = /(?:^|\/)specs?\/.*\.(?:[mc]?[jt]sx?|py|rb|coffee)$/i
-const named = /(?:^|[/._-])(?:tests?|specs?)\.(?:[mc]?[jt]sx?|py|rb|go|php|coffee)$/i
+/**
+ * A folder `spec` may as well hold a specification, so that only code in it is taken for tests, and none below a folder of
+ * code.
+ */
+const specFolder =
+  /^(?:(?:packages|apps|libs|modules|services|plugins)\/[^/]+\/)?specs?\/.*\.(?:[mc]?[jt]sx?|py|rb|coffee)$/i
+const named = /(?:^|[/._-])tests?\.(?:[mc]?[jt]sx?|py|rb|go|php|coffee)$/i
+const specified = /\.specs?\.(?:[mc]?[jt]sx?|coffee)$|[._-]specs?\.(?:py|rb|go|php)$/i
 const prefixed = /(?:^|\/)(?:test-[^/]*\.[mc]?[jt]sx?|test_[^/]*\.py)$/i
 const python = /(?:^|\/)(?:conftest|[^/]*_tests?)\.py$/i
 const go = /_test\.go$/
 const java =
   /(?:^|\/)(?:[^/]*Tests?|Test[A-Z][^/]*|[^/]*Spec)\.(?:java|kt|kts|scala|cs|swift|groovy)$/
 
-/** Whether a path belongs to tests: a test file, or anything in a folder of tests. */
+/** Many tests are what such code counts, lists or runs; no runner takes the name for a file of tests. */
+const aboutTests = /[^/.][-_]tests\.(?:[mc]?[jt]sx?|py)$/i
+/** What such a name says is that tests use the file, not that tests are in it. */
+const helper =
+  /(?:^|\/)test[-_](?:utils?|utilities|helpers?|support|data|fixtures?|factory|factories|servers?|env|environment|setup|kit|runners?|reporters?|harness|results?|mocks?|doubles?|constants|config|types)\.(?:[mc]?[jt]sx?|py)$/i
+/** In a folder of code a name that begins with `test` says less than elsewhere. */
+const inCode = /(?:^|\/)(?:src|lib|app|source|bin|scripts|tools)\/(?:.*\/)?test-[^/]*$/i
+const specNamed = /(?:^|\/)(?:[^/.]*[-_])?specs?\.(?:[mc]?[jt]sx?|py)$/i
+const deepSpecFolder = /\/specs?\/.*\.(?:[mc]?[jt]sx?|py|rb|coffee)$/i
+const unsure = [aboutTests, helper, inCode, specNamed, deepSpecFolder]
+
+/** Whether a path belongs to tests whatever the file holds: a test file, or anything in a folder of tests. */
 export function isTestPath(path: string): boolean {
-  return [folder, specFolder, named, prefixed, python, go, java].some((one) => one.test(path))
+  if ([folder, specFolder].some((one) => one.test(path))) return true
+  if (!isCalledTest(path)) return false
+  return !unsure.some((one) => one.test(path))
+}
+
+/**
+ * Whether a name may be one of tests or one of code, such as `count-tests.js`, `lib/test-utils.js`, `src/spec.js`: it is of
+ * tests only when tests are in the file. Not for names that `isTestPath` is sure of.
+ */
+export function mayBeTest(path: string): boolean {
+  return !isTestPath(path) && unsure.some((one) => one.test(path))
+}
+
+function isCalledTest(path: string): boolean {
+  return [named, specified, prefixed, python, go, java].some((one) => one.test(path))
 }

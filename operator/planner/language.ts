@@ -1,4 +1,4 @@
-import { isTestPath } from '../api/test-paths.ts'
+import { isTestPath, mayBeTest } from '../api/test-paths.ts'
 
 /** The languages whose projects work without packages; others are worked on as one of these. */
 export type Language = 'node' | 'python'
@@ -60,10 +60,15 @@ export function defaultFile(name: string, language: Language, files: readonly st
   return `${folder}${plain.replaceAll('-', '_')}.py`
 }
 
-/** Whether the path belongs to tests, which have tasks of their own: all that the agents take for a test, and more. */
-export function isTest(path: string): boolean {
+/**
+ * Whether the path belongs to tests, which have tasks of their own: all that the agents take for a test, and more. A name that
+ * may be one of code is one when the request names it.
+ */
+export function isTest(path: string, isNamed = false): boolean {
+  if (isNamed && mayBeTest(path)) return false
   return (
     isTestPath(path) ||
+    mayBeTest(path) ||
     /(?:^|\/)(?:tests?|__tests__|specs?)\//i.test(path) ||
     /(?:^|[/._-])(?:test|spec)\.[a-z]+$/i.test(path) ||
     /(?:^|\/)test-[^/]*\.[mc]?[jt]s$/.test(path) ||

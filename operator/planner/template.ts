@@ -3,7 +3,7 @@ import type { Unit } from '../api/devrequest.ts'
 import { faithfulText } from '../api/faithful-text.ts'
 import type { RepositoryFacts } from './facts.ts'
 import { defaultFile } from './language.ts'
-import { codePathsOf, mentionsOf } from './mentions.ts'
+import { codePathsOf, mentionsOf, namesPath } from './mentions.ts'
 import { label, unitName } from './names.ts'
 import { joinedAll, longestText, withOwnWords } from './own-words.ts'
 import { mostUnits } from './questions.ts'
@@ -54,7 +54,7 @@ export function unitsByName(request: string, facts: RepositoryFacts): Unit[] {
 function filesOf(request: string, facts: RepositoryFacts): string[] {
   return codePathsOf(request, facts.files)
     .map((path) => meantPath(path, facts.files))
-    .filter((path) => !isTest(path))
+    .filter((path) => !isTest(path, namesPath(request, path)))
 }
 
 function functionsOf(request: string): string[] {

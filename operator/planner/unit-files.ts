@@ -36,7 +36,7 @@ export function fileReader(request: string, facts: RepositoryFacts): (raw: strin
     }
     if (clashOf(safe, places)?.startsWith(`${safe}/`)) return none(`${safe} is a folder`)
     const path = withExtension(meantPath(rightExtension(safe, facts), known), facts, known)
-    if (isTest(path) || isDocument(path)) return { kind: 'others' }
+    if (isTest(path, namesPath(request, path)) || isDocument(path)) return { kind: 'others' }
     if (isHidden(path) && !namesPath(request, path)) {
       return none(`${path} is a hidden file, and the request does not name it`)
     }

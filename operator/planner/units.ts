@@ -2,7 +2,7 @@ import type { Unit } from '../api/devrequest.ts'
 import { faithfulLine, faithfulText } from '../api/faithful-text.ts'
 import type { RepositoryFacts } from './facts.ts'
 import { isTest } from './language.ts'
-import { codePathsOf, mentionsOf, missingFrom, type Mention } from './mentions.ts'
+import { codePathsOf, mentionsOf, missingFrom, namesPath, type Mention } from './mentions.ts'
 import { unitName } from './names.ts'
 import { joined, longestText, subjects } from './own-words.ts'
 import { ownersOf } from './owners.ts'
@@ -137,7 +137,7 @@ export function addMissing(
   const sentences = sentencesOf(request)
   for (const { kind, text } of missing) {
     const path = kind === 'path' ? codePathsOf(text, facts.files)[0] : undefined
-    if (path === undefined || isTest(path)) continue
+    if (path === undefined || isTest(path, namesPath(request, path))) continue
     const sentence = sentences.find((one) => one.includes(text)) ?? text
     const target = result[owners.closest(sentence)]
     if (target !== undefined && target.files.length < mostFiles) {

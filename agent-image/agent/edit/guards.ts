@@ -1,5 +1,7 @@
 // What a proposed file must not be, checked before it touches a disk. Each refusal is a sentence for the model.
+import { basename } from 'node:path'
 import { hasHiddenCharacters } from '../../../operator/api/plain-text.ts'
+import { mayBeTest } from '../../../operator/api/test-paths.ts'
 import type { CodeFacts, Concern, ConcernKind } from '../code/facts.ts'
 import { factsOf, isCode } from '../code/read-code.ts'
 import { isTestPath, languageOf } from '../project.ts'
@@ -25,6 +27,8 @@ export interface Proposal {
   readonly isTest?: boolean
   /** What other files of the project import that are no tests; code may import the same. */
   readonly projectImports?: ReadonlySet<string>
+  /** Files of the project that are called as tests are and hold code; `allowed` are code whatever they are called. */
+  readonly codeLikeTests?: readonly string[]
 }
 
 export interface Refusal {
@@ -142,7 +146,7 @@ function moduleName(specifier: string, language: CodeFacts['language']): string 
 
 /** The end of a sentence about what code brings in by which it could change how it is judged. */
 function bringsIn(proposal: Proposal, facts: CodeFacts): string | undefined {
-  const { path, before } = proposal
+  const { path, before, allowed } = proposal
   if (proposal.isTest ?? isTestPath(path)) return undefined
   const old =
     proposal.factsBefore ??
@@ -160,17 +164,37 @@ function bringsIn(proposal: Proposal, facts: CodeFacts): string | undefined {
       !mentions(proposal.requested, specifier)
     )
       return `imports ${specifier}, which belongs to tests. Do without it, and throw an error where something is wrong.`
-  const brought = (kind: ConcernKind): Concern | undefined =>
-    old?.concerns.some((concern) => concern.kind === kind) === true
+  const brought = (
+    kind: ConcernKind,
+    counts: (concern: Concern) => boolean = () => true,
+  ): Concern | undefined =>
+    old?.concerns.some((concern) => concern.kind === kind && counts(concern)) === true
       ? undefined
-      : facts.concerns.find((concern) => concern.kind === kind)
+      : facts.concerns.find((concern) => concern.kind === kind && counts(concern))
   const reaches = brought('builtins')
   if (reaches !== undefined)
     return `reaches behind the runtime in line ${reaches.line}: ${reaches.code}. Do without it.`
-  const reads = handlesTests.test(proposal.requested) ? undefined : brought('reads-tests')
+  const likeTests = [...allowed.filter(mayBeTest), ...(proposal.codeLikeTests ?? [])]
+  const isCodeToo = ({ code }: Concern): boolean => likeTests.some((file) => imports(code, file))
+  const reads = handlesTests.test(proposal.requested)
+    ? undefined
+    : brought('reads-tests', (concern) => !isCodeToo(concern))
   return reads === undefined
     ? undefined
     : `reads tests in line ${reads.line}: ${reads.code}. Code must not know its tests; work out the result.`
+}
+
+/** Whether a line of code names a file as an import does: by its whole name, with or without the ending. */
+function imports(code: string, path: string): boolean {
+  const module = basename(path).replace(/\.\w+$/, '')
+  const begins = languageOf(path) === 'python' ? /[\s.]$/ : /['"`/]$/
+  for (let at = code.indexOf(module); at !== -1; at = code.indexOf(module, at + 1))
+    if (
+      begins.test(code.slice(0, at)) &&
+      /^(?:\.[mc]?[jt]sx?)?(?:['"`\s;,]|$)/.test(code.slice(at + module.length))
+    )
+      return true
+  return false
 }
 
 /** A request for a program that finds, runs or counts tests. One that only asks for tests to be written is none. */

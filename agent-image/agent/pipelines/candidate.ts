@@ -12,6 +12,7 @@ import { lostNames } from '../edit/lost-names.ts'
 import { symbolsOf } from '../edit/symbols.ts'
 import { refusedQuestion } from '../model.ts'
 import { isTestPath, languageOf } from '../project.ts'
+import { mayBeTest } from '../../../operator/api/test-paths.ts'
 import {
   coderRole,
   currentText,
@@ -160,6 +161,9 @@ async function whyUnfit(
     facts,
     factsBefore: earlier === undefined || earlier === before ? factsOfBranch : await read(earlier),
     projectImports: goal.habits.imports,
+    codeLikeTests: goal.project.files.filter(
+      (file) => mayBeTest(file) && !goal.project.testFiles.includes(file),
+    ),
     allowed: goal.files,
     requested: `${asked} ${before ?? ''}`,
     mayShrink,

@@ -18,6 +18,7 @@ import {
   type Pipeline,
   type PipelineContext,
   projectAt,
+  refused,
   unwritable,
 } from './pipeline.ts'
 import { whyUnjudged } from './unjudged.ts'
@@ -30,7 +31,11 @@ export const code: Pipeline = async (context) => {
     throw new TaskFailure('Unsupported', 'the task names no file to write other than tests')
   const refusal = await unwritable(context, files)
   if (refusal !== undefined) return refusal
-  const project = withTests(await projectAt(context), findSpecs(assignment))
+  const found = await projectAt(context)
+  const test = files.find((path) => found.testFiles.includes(path))
+  if (test !== undefined)
+    return refused(`${test} holds tests, and a task that writes code leaves tests as they are.`)
+  const project = withTests(found, findSpecs(assignment))
   const spec = await specOf(context)
   const deciders = await decidersFor(context, project, spec?.paths ?? [], files)
   const baseline = await baselineOf(context, project)

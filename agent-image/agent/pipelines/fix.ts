@@ -11,11 +11,10 @@ export const fix: Pipeline = async (context) => {
   const project = await projectAt(context)
   const diff = await workspace.diff(assignment.base, workspace.head, { signal })
   const changed = changedPaths(diff)
-  const named = codeFiles(assignment.files)
-  const files =
-    named.length > 0
-      ? named
-      : changed.filter((path) => !isTestPath(path) && languageOf(path) !== 'unknown').slice(0, 3)
+  const isCode = (path: string): boolean =>
+    !isTestPath(path) && !project.testFiles.includes(path) && languageOf(path) !== 'unknown'
+  const named = codeFiles(assignment.files).filter((path) => !project.testFiles.includes(path))
+  const files = named.length > 0 ? named : changed.filter(isCode).slice(0, 3)
   if (files.length === 0) return { verdict: 'NothingChanged', summary: 'There is no file to fix.' }
   const refusal = await unwritable(context, files)
   if (refusal !== undefined) return refusal

@@ -8,6 +8,7 @@ import { factsIn } from '../code/read-code.ts'
 import { findSecret } from '../edit/guards.ts'
 import { findOmission } from '../edit/omission.ts'
 import { whyUnusable } from '../model.ts'
+import { mayBeTest } from '../../../operator/api/test-paths.ts'
 import { isTestPath, languageOf } from '../project.ts'
 import { cut, opening, section } from '../prompt.ts'
 import { declaredTests } from '../verify/spec-text.ts'
@@ -138,13 +139,17 @@ export function deterministicFindings(files: readonly FileDiff[]): readonly stri
   return findings
 }
 
+function holdsTests(path: string): boolean {
+  return isTestPath(path) || mayBeTest(path)
+}
+
 /** Tests that stood in a file at the base and no longer do. */
 async function lostTests(
   { assignment, runner, workspace, signal }: PipelineContext,
   files: readonly FileDiff[],
 ): Promise<readonly string[]> {
   const findings: string[] = []
-  for (const { path } of files.filter((file) => !file.deleted && isTestPath(file.path))) {
+  for (const { path } of files.filter((file) => !file.deleted && holdsTests(file.path))) {
     const before = await workspace.read(path, { signal }, assignment.base)
     const now = await workspace.read(path, { signal })
     if (before === undefined || now === undefined) continue
