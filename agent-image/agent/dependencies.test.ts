@@ -3,6 +3,7 @@ import { dependsOn, pythonManifests, wordsOfManifests } from './dependencies.ts'
 
 const project = (...texts: readonly string[]) => ({
   packages: [{ dependencies: ['express', '@scope/case'] }],
+  linked: new Map([['@shop/text', 'packages/text']]),
   pythonWords: wordsOfManifests(texts),
 })
 
@@ -10,6 +11,8 @@ it.each([
   ['express', true],
   ['@scope/case', true],
   ['expres', false],
+  ['@shop/text', true],
+  ['@shop/other', false],
   ['@/low', true],
   ['~/low', true],
   ['Express', false],

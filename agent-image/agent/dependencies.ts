@@ -43,11 +43,14 @@ export function wordsOfManifests(texts: Iterable<string>): ReadonlySet<string> {
 export function dependsOn(
   project: {
     readonly packages: readonly Pick<NodePackage, 'dependencies'>[]
+    readonly linked: ReadonlyMap<string, string>
     readonly pythonWords: ReadonlySet<string>
   },
   name: string,
 ): boolean {
   if (project.packages.some(({ dependencies }) => dependencies.includes(name))) return true
+  // One package of a monorepo finds another by its name whether it says so or not.
+  if (project.linked.has(name)) return true
   // What stands for a folder of the project in its tsconfig.json, or for its bundler, is no package to be installed.
   if (isAlias(name)) return true
   const module = compared(name)

@@ -3,6 +3,7 @@ import { basename, dirname, posix } from 'node:path'
 import type { Assignment } from '../../operator/api/agent-protocol.ts'
 import { isTestPath, mayBeTest } from '../../operator/api/test-paths.ts'
 import type { ModuleKind } from './code/module-kind.ts'
+import { linkedPackages, linkingFiles } from './linked-packages.ts'
 import { pythonManifests, wordsOfManifests } from './dependencies.ts'
 
 export { isTestPath }
@@ -37,6 +38,8 @@ export interface Project {
   readonly unjudgedTests: readonly UnjudgedTest[]
   /** Every package.json, the deepest folder first. */
   readonly packages: readonly NodePackage[]
+  /** Folders of the packages of a monorepo that its package manager links, by their names. */
+  readonly linked: ReadonlyMap<string, string>
   /** Words of the files in which Python projects name the packages they depend on; see `dependsOn`. */
   readonly pythonWords: ReadonlySet<string>
   /** `scripts` of the project's own package.json. */
@@ -60,7 +63,8 @@ const callsTests =
 
 /** The files whose text tells what a project is: manifests, and files in folders of tests that may be helpers. */
 function telling(files: readonly string[]): readonly string[] {
-  return [...packageFiles(files), ...pythonManifests(files), ...unclearTests(files)]
+  const linking = linkingFiles.filter((path) => files.includes(path))
+  return [...packageFiles(files), ...linking, ...pythonManifests(files), ...unclearTests(files)]
 }
 
 /** `detectProject` with one reading of all the files that it looks into. */
@@ -78,7 +82,7 @@ export async function detectProject(files: readonly string[], read: ReadFile): P
   const texts = new Map(
     await Promise.all(paths.map(async (path) => [path, (await read(path)) ?? ''] as const)),
   )
-  const packages = readPackages(files, texts)
+  const { packages, linked } = readPackages(files, texts)
   const isTestFile = (path: string): boolean =>
     isTestName(path) || (mayBeTest(path) ? declaresTests : callsTests).test(texts.get(path) ?? '')
   const candidates = testCandidates(files).filter((path) => !mayBeTest(path) || isTestFile(path))
@@ -90,6 +94,7 @@ export async function detectProject(files: readonly string[], read: ReadFile): P
       return why === undefined ? [] : [{ file, why }]
     }),
     packages,
+    linked,
     pythonWords: wordsOfManifests(pythonManifests(files).map((path) => texts.get(path) ?? '')),
     scripts: packages.find(({ folder }) => folder === '')?.scripts ?? {},
     files,
@@ -160,15 +165,20 @@ const unclearTests = (files: readonly string[]): readonly string[] =>
 function readPackages(
   files: readonly string[],
   texts: ReadonlyMap<string, string>,
-): readonly NodePackage[] {
-  return packageFiles(files)
-    .map((path) => ({ folder: dirname(path) === '.' ? '' : dirname(path), text: texts.get(path) }))
-    .map(({ folder, text }) => ({ folder, ...parseManifest(text) }))
+): Pick<Project, 'packages' | 'linked'> {
+  const manifests = packageFiles(files)
+    .map((path) => ({
+      folder: dirname(path) === '.' ? '' : dirname(path),
+      value: parseObject(texts.get(path) ?? '{}'),
+    }))
     .toSorted((a, b) => b.folder.length - a.folder.length)
+  return {
+    packages: manifests.map(({ folder, value }) => ({ folder, ...parseManifest(value) })),
+    linked: linkedPackages(manifests, texts),
+  }
 }
 
-function parseManifest(text: string | undefined): Omit<NodePackage, 'folder'> {
-  const value = parseObject(text ?? '{}')
+function parseManifest(value: Record<string, unknown>): Omit<NodePackage, 'folder'> {
   const { type, main } = value
   const scripts = Object.entries(objectOf(value['scripts'])).filter(
     (entry): entry is [string, string] => typeof entry[1] === 'string',

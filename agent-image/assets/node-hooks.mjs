@@ -1,17 +1,25 @@
-// How modules of the project are found and loaded: as Node does it, but for two things. `node:assert` is our counting
+// How modules of the project are found and loaded: as Node does it, but for three things. Packages of a monorepo are found
+// by their names though nobody linked them. `node:assert` is our counting
 // one, and an import that names the `.js` file which a compiler would make of a `.ts` file finds the `.ts` file.
 // oxlint-disable typescript/unbound-method -- called by `apply` only, whatever becomes of the prototypes
-import { registerHooks } from 'node:module'
+import { readFileSync as readFile } from 'node:fs'
+import { createRequire as requireFrom, registerHooks } from 'node:module'
+import { pathToFileURL as toUrl } from 'node:url'
 import { assertUrls, moduleSource } from './node-assert.mjs'
+import { config } from './node-channel.mjs'
 
 const { apply } = Reflect
 const matches = RegExp.prototype.exec
 const startsWith = String.prototype.startsWith
 const endsWith = String.prototype.endsWith
 const slice = String.prototype.slice
+const includes = Array.prototype.includes
+const { parse } = JSON
+const { hasOwn } = Object
 
 const relativePath = /^\.{1,2}(\/|$)/
 const compiledName = /\.([mc]?)jsx?$/
+const packageName = /^(?:@[^/]+\/)?[^/]+/
 const knownName = /\.([mc]?[jt]s|json|node|wasm)$/
 
 /**
@@ -46,6 +54,12 @@ export function installHooks(folder) {
             // The error of the name that was written is the one to tell.
           }
         }
+        try {
+          const linked = linkedName(specifier, context)
+          if (linked !== undefined) return next(linked.name, { ...context, parentURL: linked.from })
+        } catch {
+          // The error of the name that was written is the one to tell.
+        }
         seen.missing = specifier
         throw error
       }
@@ -61,6 +75,26 @@ export function installHooks(folder) {
 
 function isOurs(parent, assets) {
   return parent !== undefined && apply(startsWith, parent, [assets])
+}
+
+/**
+ * What an import of another package of the monorepo means in its folder, as if its package manager had linked it there. A
+ * package with `exports` finds itself by its name; one without is a folder of files.
+ */
+function linkedName(specifier, { parentURL, conditions }) {
+  if (apply(matches, relativePath, [specifier]) !== null) return undefined
+  const name = apply(matches, packageName, [specifier])?.[0]
+  if (name === undefined || !hasOwn(config.linked, name)) return undefined
+  const manifest = `${config.root}/${config.linked[name]}/package.json`
+  const require = requireFrom(manifest)
+  const isRequired = conditions !== undefined && apply(includes, conditions, ['require'])
+  if (parse(readFile(manifest, 'utf8')).exports != null) {
+    if (!isRequired) return { name: specifier, from: toUrl(manifest).href }
+    return { name: require.resolve(specifier), from: parentURL }
+  }
+  const below = apply(slice, specifier, [name.length])
+  const path = require.resolve(`.${below === '' ? '/' : below}`)
+  return { name: isRequired ? path : toUrl(path).href, from: parentURL }
 }
 
 /** Names of TypeScript files that a relative import may mean. */

@@ -89,6 +89,7 @@ function runChild({ path, cwd, setup: index }) {
       url: pathToFileURL(file).href,
       canaries,
       testMs: limits.testMs,
+      linked: settings.linked,
       ...setup,
     }),
   )
@@ -246,6 +247,12 @@ function judged({ unloaded, frameworks }) {
   if (why !== undefined) return { why }
   if (needs !== undefined && /^[@~]\//.test(needs))
     return { why: `it imports ${needs}, an alias that Node does not know`, needs }
+  const folder = Object.hasOwn(settings.linked, needs ?? '') ? settings.linked[needs] : undefined
+  if (folder !== undefined) {
+    // It is found in its folder whether it is linked or not, so that what it names as its entry is missing.
+    const why = `it needs ${needs}, the package of this repository in ${folder}, whose entry is not there: it may have to be built first`
+    return { why, needs }
+  }
   if (needs !== undefined) return { why: `it needs ${needs}, which is not installed`, needs }
   if (global !== undefined) {
     const known = frameworks[0]

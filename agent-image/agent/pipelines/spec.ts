@@ -10,6 +10,7 @@ import { specifierFor } from '../code/resolve.ts'
 import { chooseBlock, cleanPath } from '../edit/choose-block.ts'
 import { refuse } from '../edit/guards.ts'
 import { symbolsOf } from '../edit/symbols.ts'
+import { packageName } from '../linked-packages.ts'
 import { refusedQuestion } from '../model.ts'
 import { codeFiles, languageOf, type Project, specPath } from '../project.ts'
 import { fenceWord, opening, optionalSection, section, testerRole } from '../prompt.ts'
@@ -276,7 +277,9 @@ async function judge(
     problems.push(
       `The tests must import from ${files.map((file) => specifierFor(path, file, known)).join(' or ')}.`,
     )
-  for (const from of imports.unknown) problems.push(`There is no file or package ${from}.`)
+  const isLinked = (from: string): boolean => goal.project.linked.has(packageName(from) ?? '')
+  for (const from of imports.unknown.filter((one) => !isLinked(one)))
+    problems.push(`There is no file or package ${from}.`)
   if (problems.length > 0) return rejected(place, text, problems.join('\n'))
   const syntax = await runner.syntax(new Map([[path, text]]), { signal, kindOf: () => kind })
   if (syntax !== undefined) return rejected(place, text, `Syntax error:\n${syntax.message}`)

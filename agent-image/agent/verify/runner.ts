@@ -31,9 +31,10 @@ type Waiting = { readonly signal: AbortSignal }
 export interface RunOptions extends Waiting {
   /**
    * The packages of the project: each test file of Node is run in the folder of its package, with the flags and variables
-   * of the package's test script, when that starts `node --test`. A missing framework is called by its name.
+   * of the package's test script, when that starts `node --test`. A missing framework is called by its name. Packages of a
+   * monorepo find each other as if they were linked.
    */
-  readonly project?: Pick<Project, 'packages'> | undefined
+  readonly project?: (Pick<Project, 'packages'> & Partial<Pick<Project, 'linked'>>) | undefined
   /** Folder, relative to the root, in which a file is run, in the place of its package's. */
   readonly folderOf?: ((path: string) => string) | undefined
   /**
@@ -126,6 +127,8 @@ interface NodeSettings {
   readonly setups: readonly Setup[]
   readonly limits: RunnerLimits
   readonly own: readonly string[]
+  /** Folders of linked packages, relative to the root, by name. */
+  readonly linked: Readonly<Record<string, string>>
 }
 
 /** A runner for one workspace; `assets` is the folder of the runners' programs as the sandbox sees it. */
@@ -157,6 +160,7 @@ export function runnerFor(
       limits,
       // A module of the project that is not there yet is no package that is not installed.
       own: [...changes.keys()].filter((path) => languageOf(path) === language),
+      linked: Object.fromEntries(options.project?.linked ?? []),
     }
     const program =
       language === 'node'
