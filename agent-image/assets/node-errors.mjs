@@ -21,10 +21,24 @@ export function describe(error) {
     }
     const frame = isError ? frameOf(error.stack) : undefined
     if (frame !== undefined) line.frame = frame
+    const needs = isError ? neededPackage(error) : undefined
+    if (needs !== undefined) line.needs = needs
     return line
   } catch {
     return { message: 'an error that cannot be shown' }
   }
+}
+
+/** The package that an error, or what it comes from, says is not there. */
+function neededPackage(error) {
+  let one = error
+  for (let depth = 0; depth < 4 && typeof one === 'object' && one !== null; depth++) {
+    const missing = missingPackage(one.code, text(one.message))
+    if (missing !== undefined) return missing
+    // An assertion that another error is thrown holds the one that was.
+    one = one.cause ?? one.actual
+  }
+  return undefined
 }
 
 function text(value) {

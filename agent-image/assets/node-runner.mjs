@@ -188,7 +188,8 @@ function hear(told, { kind, ...line }) {
 /** Writes what came of a test file. */
 function tellTests(file, told) {
   const { unloaded, finished } = told
-  for (const line of told.tests) write({ kind: 'test', file, ...line })
+  for (const { needs, ...line } of told.tests)
+    write({ kind: 'test', file, ...line, ...(needs === undefined ? {} : whyMissing(needs)) })
   for (const line of told.late) write({ kind: 'late', file, ...line })
   const distrust = whyNotBelieved(told)
   const ending = { kind: 'file', file, finished: true, failed: false }
@@ -245,15 +246,7 @@ function unfinished({ stopped, exit, code, signal, errors, running }) {
 function judged({ unloaded, frameworks }) {
   const { needs, why, global, browser, source, ...problem } = unloaded
   if (why !== undefined) return { why }
-  if (needs !== undefined && /^[@~]\//.test(needs))
-    return { why: `it imports ${needs}, an alias that Node does not know`, needs }
-  const folder = Object.hasOwn(settings.linked, needs ?? '') ? settings.linked[needs] : undefined
-  if (folder !== undefined) {
-    // It is found in its folder whether it is linked or not, so that what it names as its entry is missing.
-    const why = `it needs ${needs}, the package of this repository in ${folder}, whose entry is not there: it may have to be built first`
-    return { why, needs }
-  }
-  if (needs !== undefined) return { why: `it needs ${needs}, which is not installed`, needs }
+  if (needs !== undefined) return whyMissing(needs)
   if (global !== undefined) {
     const known = frameworks[0]
     const what = known ?? 'a test framework such as jest, mocha or vitest'
@@ -281,6 +274,18 @@ function judged({ unloaded, frameworks }) {
     return { why: 'it needs JSX, which Node cannot run' }
   const frame = { file: source.slice(root.length + 1), line: Number(at[2]) }
   return { ...problem, message: words(checked.stderr), frame }
+}
+
+/** What is said of a package that is not there. */
+function whyMissing(needs) {
+  if (/^[@~]\//.test(needs))
+    return { why: `it imports ${needs}, an alias that Node does not know`, needs }
+  if (!Object.hasOwn(settings.linked, needs))
+    return { why: `it needs ${needs}, which is not installed`, needs }
+  // It is found in its folder whether it is linked or not, so that what it names as its entry is missing.
+  const folder = settings.linked[needs]
+  const why = `it needs ${needs}, the package of this repository in ${folder}, whose entry is not there: it may have to be built first`
+  return { why, needs }
 }
 
 function hasDecorators(path) {

@@ -26,7 +26,7 @@ from hashlib import sha256
 import python_checks
 from python_checks import watch
 from python_collect import collect, flattened, load_file, prepare_path
-from python_report import Reporter, TestTimeout, collect_garbage, describe, loops, short
+from python_report import Reporter, TestTimeout, collect_garbage, describe, loops, missing_package, own_files, short
 
 __unittest = True
 
@@ -199,7 +199,7 @@ def wait_for_threads() -> None:
     collect_garbage()
 
 
-def load_failure(err, root: str, own: list) -> dict:
+def load_failure(err, root: str) -> dict:
     """What an error while loading means: {"needs"} or {"why"} when the file cannot be run here, else the error."""
     kind, value, _ = err
     if isinstance(value, unittest.SkipTest):
@@ -208,11 +208,8 @@ def load_failure(err, root: str, own: list) -> dict:
     empty = empty_folder(value.name, root) if isinstance(value, ImportError) and value.name else None
     if empty is not None:
         return {"why": f"it needs {empty}, a submodule that is not fetched"}
-    if isinstance(value, ModuleNotFoundError) and value.name:
-        top = value.name.partition(".")[0]
-        if top not in sys.stdlib_module_names and not in_project(top, root, own):
-            return {"needs": top}
-    return describe(err, root)
+    needs = missing_package(value, root)
+    return describe(err, root) if needs is None else {"needs": needs}
 
 
 def empty_folder(name: str, root: str):
@@ -224,16 +221,6 @@ def empty_folder(name: str, root: str):
             if os.path.isdir(path) and not os.listdir(path):
                 return os.path.relpath(path, root)
     return None
-
-
-def in_project(name: str, root: str, own: list) -> bool:
-    if any(name in path[: -len(".py")].split("/") for path in own):
-        return True
-    for folder in sys.path:
-        if folder == root or folder.startswith(root + "/"):
-            if os.path.isdir(os.path.join(folder, name)) or os.path.isfile(os.path.join(folder, name + ".py")):
-                return True
-    return False
 
 
 CANARY = b"""
@@ -293,7 +280,7 @@ def run_file(send, config: dict, run_exit_functions) -> None:
     except BaseException:
         if os.getpid() != owner:
             os._exit(1)
-        send(kind="unloaded", **load_failure(sys.exc_info(), root, config["own"]))
+        send(kind="unloaded", **load_failure(sys.exc_info(), root))
         return
     unittest.main = main
     for name, why in unrun:
@@ -321,7 +308,7 @@ def load_module(send, config: dict) -> None:
     except SystemExit:
         pass
     except BaseException:
-        send(kind="unloaded", **load_failure(sys.exc_info(), config["root"], []))
+        send(kind="unloaded", **load_failure(sys.exc_info(), config["root"]))
         return
     wait_for_threads()
     send(kind="finished", tests=0)
@@ -337,6 +324,8 @@ def main() -> None:
     os.close(nothing)
     sys.argv[:] = [config["file"]]
     sys.modules["__main__"] = types.ModuleType("__main__")
+    if config["mode"] == "test":
+        own_files.extend(config["own"])
     prepare_path(config["root"], config["file"], STARTUP)
     run_exit_functions = watch_errors(send, config["root"])
     if config["mode"] == "test":

@@ -13,6 +13,8 @@ from python_checks import Record, count_mocks, watch
 __unittest = True
 
 loops = {"ran": False}
+# Modules that are being written: one of them that is not there yet is no package.
+own_files = []
 
 
 def collect_garbage() -> None:
@@ -161,7 +163,34 @@ def describe(err, root: str) -> dict:
     problem = {"message": f"{kind.__name__}: {text}"[:2000]}
     if frame is not None:
         problem["frame"] = frame
+    needs = missing_package(value, root)
+    if needs is not None:
+        problem["needs"] = needs
     return problem
+
+
+def missing_package(error, root: str):
+    """The package that an error, or what it comes from, says is not there; None when it is one of the project's modules."""
+    for _ in range(4):
+        if isinstance(error, ModuleNotFoundError) and error.name:
+            top = error.name.partition(".")[0]
+            if top not in sys.stdlib_module_names and not in_project(top, root):
+                return top
+        within = getattr(error, "__context__", None)
+        # What goes wrong in place of a package that is not there is a fault of its own, unless it says why.
+        told = isinstance(within, ModuleNotFoundError) and within.name and within.name in str(error)
+        error = getattr(error, "__cause__", None) or (within if told else None)
+    return None
+
+
+def in_project(name: str, root: str) -> bool:
+    if any(name in path[: -len(".py")].split("/") for path in own_files):
+        return True
+    for folder in sys.path:
+        if folder == root or folder.startswith(root + "/"):
+            if os.path.isdir(os.path.join(folder, name)) or os.path.isfile(os.path.join(folder, name + ".py")):
+                return True
+    return False
 
 
 def place(path: str, line, root: str):

@@ -51,7 +51,9 @@ class Runner:
     def tell_tests(self, file: str, told: "Child") -> None:
         for kind in ("test", "late", "unrun"):
             for line in told.lines[kind]:
-                self.write({"kind": kind, "file": file, **line})
+                needs = line.get("needs")
+                why = {} if needs is None else {"why": f"it needs {needs}, which is not installed"}
+                self.write({"kind": kind, "file": file, **line, **why})
         ending = {"kind": "file", "file": file, "finished": True, "failed": False}
         distrust = told.why_not_believed()
         failures = bool(told.lines["late"]) or any(one["status"] == "fail" for one in told.lines["test"])

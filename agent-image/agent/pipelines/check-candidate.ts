@@ -113,8 +113,10 @@ async function checkTests(
 
 /** Why the tests that decide could not be run. */
 function whyNotRun(specs: TestRun | undefined): string | undefined {
-  const entry = specs?.unrun.find(({ name, needs }) => name === undefined && needs !== undefined)
-  return entry === undefined ? undefined : `${entry.file} could not be run: ${entry.why}`
+  const entry = specs?.unrun.find(({ needs }) => needs !== undefined)
+  if (entry === undefined) return undefined
+  const { file, name, why } = entry
+  return `${name === undefined ? file : `${file} > ${name}`} could not be run: ${why}`
 }
 
 /**

@@ -1,11 +1,13 @@
 // Coding: candidates until one is proven by tests that failed before, and breaks none.
 import { counted } from '../../../operator/api/counted.ts'
+import { dependsOn } from '../dependencies.ts'
 import { TaskFailure } from '../failure.ts'
 import type { Outcome } from '../outcome.ts'
 import { codeFiles, findSpecs, type Project } from '../project.ts'
 import { nextTry, whyEnded } from '../tries.ts'
 import { evidenceOf, unusableAnswer } from '../verify/digest.ts'
 import { fileOf, judgeRuns, withSpecRules } from '../verify/judge-runs.ts'
+import { withoutMissing } from '../verify/missing-packages.ts'
 import type { Changes } from '../workspace.ts'
 import { tryOnce } from './candidate.ts'
 import type { Candidate, CodingGoal } from './coding-goal.ts'
@@ -41,8 +43,11 @@ export const code: Pipeline = async (context) => {
   const baseline = await baselineOf(context, project)
   if (spec !== undefined) {
     const own = withSpecRules(baseline, deciders)
-    const { unmet } = judgeRuns([], [own], { ...deciders, related: new Set() })
-    if (unmet.length === 0 && own.passed.some((id) => spec.paths.includes(fileOf(id))))
+    const { unmet, unjudged } = judgeRuns([], [own], { ...deciders, related: new Set() })
+    if (
+      unmet.length + unjudged.length === 0 &&
+      own.passed.some((id) => spec.paths.includes(fileOf(id)))
+    )
       return {
         verdict: 'AlreadyDone',
         summary: `The tests of ${spec.path} pass already; nothing was changed.`,
@@ -58,7 +63,8 @@ export async function baselineOf(
   { runner, signal, activity }: PipelineContext,
   project: Project,
 ): Promise<CodingGoal['baseline']> {
-  const baseline = await runner.test(project.testFiles, new Map(), { signal, project })
+  const run = await runner.test(project.testFiles, new Map(), { signal, project })
+  const baseline = withoutMissing(run, (name) => dependsOn(project, name))
   activity(`baseline: ${countsOf(baseline)}`)
   if (baseline.problems.length > 0)
     throw new TaskFailure(

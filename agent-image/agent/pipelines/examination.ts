@@ -1,9 +1,11 @@
 // An examination without a model: the request's branch is run twice and put beside where the request began.
 import type { Outcome } from '../outcome.ts'
+import { dependsOn } from '../dependencies.ts'
 import type { Project } from '../project.ts'
 import { digestOf, evidenceOf } from '../verify/digest.ts'
 import { judgeRuns, type Deciders } from '../verify/judge-runs.ts'
 import type { Judgement } from '../verify/judgement.ts'
+import { withoutMissing } from '../verify/missing-packages.ts'
 import { type TestRun, testId } from '../verify/test-run.ts'
 import { failuresOf } from './check-candidate.ts'
 import { decidersFor } from './deciders.ts'
@@ -34,12 +36,15 @@ export async function examine(
   const { assignment, runner, workspace, signal, activity } = context
   const base = await projectAt(context, assignment.base)
   const project = await projectAt(context)
+  const judged = (run: TestRun): TestRun => withoutMissing(run, (name) => dependsOn(project, name))
   const again: Again = {
-    base: (files, tree) => {
+    async base(files, tree) {
       const there = files.filter((path) => base.files.includes(path))
-      return runner.test(there, new Map(), { signal, project: base, ...tree }, assignment.base)
+      const options = { signal, project: base, ...tree }
+      return judged(await runner.test(there, new Map(), options, assignment.base))
     },
-    now: (files, tree) => runner.test(files, new Map(), { signal, project, ...tree }),
+    now: async (files, tree) =>
+      judged(await runner.test(files, new Map(), { signal, project, ...tree })),
   }
   const before = await again.base(base.testFiles, freshTree)
   activity(`at the start: ${countsOf(before)}`)

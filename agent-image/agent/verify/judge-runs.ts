@@ -1,5 +1,6 @@
 // Runs of the tests, put side by side: what each test was at the base and is now, and who decides.
 import { judge, type JudgedTest, type Judgement, type TestState } from './judgement.ts'
+import { type Declared, withoutMissing } from './missing-packages.ts'
 import { type FailedTest, type TestRun, testId, testName, wholeFile } from './test-run.ts'
 
 /** Whose word counts. */
@@ -14,17 +15,14 @@ export interface Deciders {
   readonly declared?: Declared
 }
 
-/** Whether the project says that it depends on a package; Python's by the name of its import. */
-export type Declared = (name: string) => boolean
-
 /** Judges runs of a tree against runs of the base. */
 export function judgeRuns(
   bases: readonly TestRun[],
   runs: readonly TestRun[],
   deciders: Deciders,
 ): Judgement {
-  const { specs, related, named } = deciders
-  const before = bases.map(statesOf)
+  const { specs, related, named, declared = () => false } = deciders
+  const before = bases.map((run) => statesOf(withoutMissing(run, declared)))
   const after = runs.map((run) => statesOf(withSpecRules(run, deciders)))
   const ids = new Set([
     // That a file could not be loaded at the base says something about its tests, and is none itself.
@@ -48,13 +46,14 @@ export function judgeRuns(
 
 /**
  * A run in which the tests of specs that passed without an assertion, or in spite of one that failed, count as failed, and in
- * which declared tests that were not run do, too, unless their file lacks a package that the project depends on. People's own
+ * which declared tests that were not run do, too, unless they or their file lack a package that the project depends on. People's own
  * tests are theirs, those that a person `named` as specs among them; a spec of a model has to earn it.
  */
 export function withSpecRules(
-  run: TestRun,
+  given: TestRun,
   { specs, named = new Set(), declared = () => false }: Omit<Deciders, 'related'>,
 ): TestRun {
+  const run = withoutMissing(given, declared)
   const worthless = new Map<string, string>()
   for (const id of run.passed) {
     if (!specs.has(fileOf(id)) || named.has(fileOf(id))) continue
@@ -64,18 +63,19 @@ export function withSpecRules(
     else if (!asserts(run, id))
       worthless.set(id, 'It passed without a single assertion: nothing was checked.')
   }
+  const isMissing = (needs: string | undefined): boolean => needs !== undefined && declared(needs)
   const failed = [...specs].flatMap(([file, names]) => {
     if (run.failed.some((test) => test.file === file && test.name === wholeFile)) return []
     const unrun = run.unrun.find((entry) => entry.file === file)
-    if (unrun?.name === undefined && unrun?.needs !== undefined && declared(unrun.needs)) return []
+    if (unrun?.name === undefined && isMissing(unrun?.needs)) return []
     return names
       .filter((name) => !isReported(file, name, run.collected))
       .map((name) =>
         failure(file, testName([name]), `It was not run${unrun ? `: ${unrun.why}` : ''}.`),
       )
   })
-  for (const { file, name, why } of run.unrun)
-    if (specs.has(file) && !named.has(file) && name !== undefined)
+  for (const { file, name, why, needs } of run.unrun)
+    if (specs.has(file) && !named.has(file) && name !== undefined && !isMissing(needs))
       failed.push(failure(file, name, `It was not run: ${why}.`))
   if (worthless.size === 0 && failed.length === 0) return run
   return {

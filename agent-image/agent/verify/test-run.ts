@@ -20,6 +20,8 @@ const testLine = z.object({
   derived: z.boolean().optional(),
   asserted: z.int().optional(),
   swallowed: z.string().optional(),
+  needs: z.string().optional(),
+  why: z.string().optional(),
 })
 const lateLine = z.object({
   kind: z.literal('late'),
@@ -79,6 +81,8 @@ export interface FailedTest {
   readonly frame?: { readonly file: string; readonly line: number }
   /** It failed only because a test within it failed. */
   readonly derived: boolean
+  /** The package that is not installed, when the error says so, and the sentence about it. */
+  readonly missing?: { readonly needs: string; readonly why: string }
 }
 
 /** Something that looks like a test and was not run; without a name it is the whole file. */
@@ -275,7 +279,10 @@ function failedTest(entry: {
   actual?: string | undefined
   frame?: { file: string; line: number } | undefined
   derived?: boolean | undefined
+  needs?: string | undefined
+  why?: string | undefined
 }): FailedTest {
+  const { needs, why } = entry
   return {
     file: entry.file,
     name: entry.name,
@@ -284,6 +291,7 @@ function failedTest(entry: {
     ...(entry.actual === undefined ? {} : { actual: entry.actual }),
     ...(entry.frame === undefined ? {} : { frame: entry.frame }),
     derived: entry.derived ?? false,
+    ...(needs === undefined || why === undefined ? {} : { missing: { needs, why } }),
   }
 }
 
