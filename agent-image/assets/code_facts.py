@@ -53,6 +53,7 @@ def read(path: str, source: Source, tree: ast.Module) -> dict:
     return {
         "imports": imports_of(source, tree),
         "exports": exports_of(tree),
+        "bodies": bodies_of(tree),
         "tests": tests_of(source, tree, asserting),
         "concerns": concerns_of(source, tree, asserting),
         "comments": comments_of(source),
@@ -244,6 +245,33 @@ def strings_in(node) -> list:
     if node is None:
         return []
     return [one.value for one in ast.walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+
+
+def bodies_of(tree: ast.Module) -> list:
+    """Functions at the top and methods of classes there: whether they do nothing but raise, or give nothing back."""
+    found: dict = {}
+
+    def visit(body: list, before: str) -> None:
+        for node in body:
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                found[before + node.name] = all(map(does_nothing, node.body))
+            elif isinstance(node, ast.ClassDef) and not before:
+                visit(node.body, f"{node.name}.")
+            elif isinstance(node, (ast.If, ast.Try)):
+                visit(node.body, before)
+                visit(node.orelse, before)
+
+    visit(tree.body, "")
+    return [{"name": name, "hollow": hollow} for name, hollow in found.items()]
+
+
+def does_nothing(node: ast.stmt) -> bool:
+    if isinstance(node, ast.Return):
+        return node.value is None or (isinstance(node.value, ast.Constant) and node.value.value is None)
+    if isinstance(node, ast.Expr):
+        prints = isinstance(node.value, ast.Call) and dotted(node.value.func) == "print"
+        return prints or isinstance(node.value, ast.Constant)
+    return isinstance(node, (ast.Pass, ast.Raise))
 
 
 def ellipses_of(path: str, tree: ast.Module) -> list:

@@ -49,6 +49,13 @@ export interface ExportFact {
   readonly line: number
 }
 
+/** A function at the top of a file, or a method of a class there (`Store.save`). */
+export interface BodyFact {
+  readonly name: string
+  /** It does nothing but throw, or give nothing back. */
+  readonly hollow: boolean
+}
+
 export interface TestFact extends Span {
   /** The name as the language reads it; undefined when it is only known at run time. */
   readonly name: string | undefined
@@ -120,6 +127,7 @@ export interface CodeFacts {
   readonly parsed: Parsed
   readonly imports: readonly ImportFact[]
   readonly exports: readonly ExportFact[]
+  readonly bodies: readonly BodyFact[]
   readonly tests: readonly TestFact[]
   readonly concerns: readonly Concern[]
   readonly comments: readonly CommentFact[]
@@ -139,6 +147,7 @@ export function noFacts(path: string, language: CodeFacts['language'], parsed: P
     parsed,
     imports: [],
     exports: [],
+    bodies: [],
     tests: [],
     concerns: [],
     comments: [],

@@ -59,6 +59,7 @@ const pythonFacts = z.object({
       }),
     )
     .default([]),
+  bodies: z.array(z.object({ name: z.string(), hollow: z.boolean() })).default([]),
   tests: z
     .array(
       z.object({

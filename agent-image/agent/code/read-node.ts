@@ -2,6 +2,7 @@
 import type { Comment } from '@babel/types'
 import { type CodeFacts, type CommentFact, noFacts } from './facts.ts'
 import { type Tree, treeOf } from './names.ts'
+import { bodiesOfTree } from './node-bodies.ts'
 import { useConcerns } from './node-concerns.ts'
 import { exportsOfTree } from './node-exports.ts'
 import { importsOfTree, markersOf } from './node-imports.ts'
@@ -23,6 +24,7 @@ export function readNode(path: string, text: string): CodeFacts {
       parsed: { kind: 'fine' },
       imports: importsOfTree(tree),
       exports: exportsOfTree(tree),
+      bodies: bodiesOfTree(tree),
       tests: testFacts(tree, tests),
       concerns: [...useConcerns(tree, tests), ...waitingConcerns(tree, tests)],
       comments: (parsed.file.comments ?? []).map((comment) => commentFact(comment)),

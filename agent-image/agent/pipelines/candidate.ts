@@ -8,7 +8,7 @@ import type { CodeFacts } from '../code/facts.ts'
 import { factsIn, isCode } from '../code/read-code.ts'
 import { chooseBlock } from '../edit/choose-block.ts'
 import { refuse } from '../edit/guards.ts'
-import { lostNames } from '../edit/lost-names.ts'
+import { hollowedNames, lostNames } from '../edit/lost-names.ts'
 import { symbolsOf } from '../edit/symbols.ts'
 import { refusedQuestion } from '../model.ts'
 import { isTestPath, languageOf } from '../project.ts'
@@ -174,6 +174,12 @@ async function whyUnfit(
   if (lost.length > 0)
     return {
       why: `${path} lost what it offers to others: ${lost.slice(0, 8).join(', ')}. Keep everything that need not change, and write the complete file.`,
+    }
+  const hollow =
+    factsOfBranch === undefined || mayShrink ? [] : hollowedNames(factsOfBranch, facts, asked)
+  if (hollow.length > 0)
+    return {
+      why: `${path} no longer does what it did: ${hollow.slice(0, 8).join(', ')} only ${hollow.length === 1 ? 'throws or gives' : 'throw or give'} nothing back. Keep everything that need not change, and write the complete file.`,
     }
   if (!isCode(path)) return undefined
   const tests = [...goal.deciders.specs.keys()].map((spec) => basename(spec))
