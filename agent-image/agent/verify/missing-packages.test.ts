@@ -35,5 +35,5 @@ it.each<[string, ReturnType<typeof failed>[], readonly string[], readonly string
 ])('%s', (_what, tests, stay, unrun) => {
   const found = withoutMissing({ ...run, failed: tests }, (name) => name === 'lodash')
   expect(found.failed.map(({ name }) => name)).toEqual(stay)
-  expect(found.unrun.map(({ name }) => name).toSorted()).toEqual(unrun)
+  expect(new Set(found.unrun.map(({ name }) => name))).toEqual(new Set(unrun))
 })
