@@ -81,8 +81,9 @@ async function checkTests(
     )
     const passedOnce = judgement.unmet.some(({ id }) => first?.passed.includes(id) === true)
     const broken = failuresOf(lost, runs)
-    const doubted = first === undefined ? undefined : await whyDoubted(context, goal, changes)
-    return failed(context, goal, changes, whole, broken, doubted ?? (passedOnce ? onceOnly : ''))
+    const doubted = first === undefined ? '' : await whyDoubted(context, goal, changes)
+    const note = `${passedOnce ? onceOnly : ''}${doubted}`
+    return failed(context, goal, changes, whole, broken, note)
   }
   const loads = await loadAll(context, goal, changes)
   if (loads.problem !== undefined) {
@@ -213,20 +214,20 @@ const sentences = {
 const onceOnly =
   'The tests pass once, and fail when they are run again in the same folder. What a run leaves there must not matter.\n'
 
-/** Says that the specs, and not the code, are to be doubted: all passes where nothing is left by the runs of specs. */
+/** Says that the specs, not the code, are to be doubted: all passes where they leave nothing. Empty when that is not so. */
 async function whyDoubted(
   context: PipelineContext,
   { baseline, deciders, project }: CodingGoal,
   changes: Changes,
-): Promise<string | undefined> {
+): Promise<string> {
   const specs = [...deciders.specs.keys()]
   const left = await litterWithCode(context, { specs, changes, project })
-  if (left === undefined) return undefined
+  if (left === undefined) return ''
   const others = project.testFiles.filter((path) => !specs.includes(path))
   const alone = await context.runner.test(others, changes, { signal: context.signal, project })
   const isOther = (id: string): boolean => !specs.includes(fileOf(id))
   return baseline.passed.some((id) => isOther(id) && !alone.passed.includes(id))
-    ? undefined
+    ? ''
     : `The tests in ${specs.join(', ')} ${left}, and only so do tests fail: where nothing is left there, all pass. The tests have to remove what they leave, or work in a folder of their own. Code can help only if it is to cope with what is there already.\n`
 }
 
