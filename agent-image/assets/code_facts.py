@@ -14,6 +14,7 @@ import warnings
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from code_concerns import concerns_of
+from code_offers import blocks_of, offers_of
 from code_tests import asserting_names, tests_of
 from code_text import Source, comments_of, dotted, is_main_guard
 
@@ -59,6 +60,8 @@ def read(path: str, source: Source, tree: ast.Module) -> dict:
         "comments": comments_of(source),
         "ellipses": ellipses_of(path, tree),
         "undeclared": undeclared_in(tree),
+        **offers_of(tree),
+        "blocks": blocks_of(source, tree),
     }
 
 

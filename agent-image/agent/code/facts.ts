@@ -121,6 +121,48 @@ export interface CommentFact extends Span {
   readonly line: number
 }
 
+/** Something that can be read from what a file offers: a method of a class, a key of an object, a member of an enum. */
+export interface MemberFact {
+  readonly name: string
+  /** Whether it is offered whoever uses it; of others a use in another file has to say so. */
+  readonly certain: boolean
+}
+
+/** A class, an object or an enum at the top of a file, or what the file exports under a name. */
+export interface OwnerFact {
+  /** The name by which other files know it; `default` for a default export and for a whole CommonJS module. */
+  readonly name: string
+  readonly exported: boolean
+  readonly members: readonly MemberFact[]
+  /** Base classes that are not in the file, as they are written. */
+  readonly bases: readonly string[]
+  /** Whether it may have more members than the text shows. */
+  readonly open: boolean
+}
+
+/** What a file offers below its exports. */
+export interface Offers {
+  readonly owners: readonly OwnerFact[]
+  /** Names of members of anything in the file: of classes, of objects, and those that are assigned. */
+  readonly properties: ReadonlySet<string>
+  /** Every name that is there other than as a member that is only read, and the words of its short texts. */
+  readonly defined: ReadonlySet<string>
+  /** Names that a list says are public (`__all__`). */
+  readonly listed: ReadonlySet<string>
+  /** Modules of which all names are passed on, and other things that bring names which the text does not show. */
+  readonly stars: readonly string[]
+}
+
+/** A place that holds statements or members, as far as it has a name: the file itself, a function, a class. */
+export interface BlockFact extends Span {
+  /** `Store.get` for a method; empty for the whole file. */
+  readonly name: string
+  /** Names of what stands directly in it: functions, classes, variables, members. */
+  readonly parts: readonly string[]
+  /** How many statements or members it holds, with those in functions without a name; those of named ones are theirs. */
+  readonly statements: number
+}
+
 export interface CodeFacts {
   readonly path: string
   readonly language: 'node' | 'python'
@@ -137,6 +179,16 @@ export interface CodeFacts {
   readonly undeclared: ReadonlySet<string>
   /** Signs of a module system in the text. */
   readonly markers: { readonly esm: boolean; readonly commonjs: boolean }
+  readonly offers: Offers
+  readonly blocks: readonly BlockFact[]
+}
+
+const noOffers: Offers = {
+  owners: [],
+  properties: new Set(),
+  defined: new Set(),
+  listed: new Set(),
+  stars: [],
 }
 
 /** Facts of a file that could not be parsed, or was not read. */
@@ -154,5 +206,7 @@ export function noFacts(path: string, language: CodeFacts['language'], parsed: P
     ellipses: [],
     undeclared: new Set(),
     markers: { esm: false, commonjs: false },
+    offers: noOffers,
+    blocks: [],
   }
 }

@@ -82,6 +82,24 @@ const pythonFacts = z.object({
   comments: z.array(z.object({ ...span, text: z.string(), line: z.int() })).default([]),
   ellipses: z.array(z.int()).default([]),
   undeclared: z.array(z.string()).default([]),
+  owners: z
+    .array(
+      z.object({
+        name: z.string(),
+        exported: z.boolean(),
+        members: z.array(z.object({ name: z.string(), certain: z.boolean() })),
+        bases: z.array(z.string()),
+        open: z.boolean(),
+      }),
+    )
+    .default([]),
+  properties: z.array(z.string()).default([]),
+  defined: z.array(z.string()).default([]),
+  listed: z.array(z.string()).default([]),
+  stars: z.array(z.string()).default([]),
+  blocks: z
+    .array(z.object({ ...span, name: z.string(), parts: z.array(z.string()), statements: z.int() }))
+    .default([]),
 })
 
 /**
@@ -96,12 +114,20 @@ export function factsOf(path: string, text: string): CodeFacts {
     : factsOfReport(path, one)
 }
 
-function factsOfReport(path: string, one: z.infer<typeof pythonFacts>): CodeFacts {
+function factsOfReport(path: string, report: z.infer<typeof pythonFacts>): CodeFacts {
+  const { owners, properties, defined, listed, stars, ...one } = report
   return {
     ...noFacts(path, 'python', one.parsed),
     ...one,
     path,
     undeclared: new Set(one.undeclared),
+    offers: {
+      owners,
+      properties: new Set(properties),
+      defined: new Set(defined),
+      listed: new Set(listed),
+      stars,
+    },
   }
 }
 

@@ -4,8 +4,10 @@ import { type CodeFacts, type CommentFact, noFacts } from './facts.ts'
 import { type Tree, treeOf } from './names.ts'
 import { bodiesOfTree } from './node-bodies.ts'
 import { useConcerns } from './node-concerns.ts'
+import { blocksOfTree } from './node-blocks.ts'
 import { exportsOfTree } from './node-exports.ts'
 import { importsOfTree, markersOf } from './node-imports.ts'
+import { offersOfTree } from './node-offers.ts'
 import { testFacts } from './node-test-facts.ts'
 import { readTests } from './node-tests.ts'
 import { waitingConcerns } from './node-waiting.ts'
@@ -31,6 +33,8 @@ export function readNode(path: string, text: string): CodeFacts {
       ellipses: [],
       undeclared: undeclaredIn(tree),
       markers: markersOf(tree),
+      offers: offersOfTree(tree),
+      blocks: blocksOfTree(tree),
     }
   } catch (error) {
     if (!(error instanceof RangeError)) throw error

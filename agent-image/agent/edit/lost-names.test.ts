@@ -1,9 +1,12 @@
 import { expect, it } from 'vitest'
 import { factsOf } from '../code/read-code.ts'
-import { hollowedNames, lostNames } from './lost-names.ts'
+import { hollowedNames } from './hollowed-names.ts'
+import { lostNames } from './lost-names.ts'
 
 const lost = (path: string, before: string, after: string, asked = ''): readonly string[] =>
   lostNames(factsOf(path, before), factsOf(path, after), asked)
+    .filter(({ certain }) => certain)
+    .map(({ name }) => name)
 
 it.each<[string, string, string, readonly string[]]>([
   [

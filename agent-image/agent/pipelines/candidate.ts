@@ -8,7 +8,7 @@ import type { CodeFacts } from '../code/facts.ts'
 import { factsIn, isCode } from '../code/read-code.ts'
 import { chooseBlock } from '../edit/choose-block.ts'
 import { refuse } from '../edit/guards.ts'
-import { hollowedNames, lostNames } from '../edit/lost-names.ts'
+import { hollowedNames } from '../edit/hollowed-names.ts'
 import { symbolsOf } from '../edit/symbols.ts'
 import { refusedQuestion } from '../model.ts'
 import { isTestPath, languageOf } from '../project.ts'
@@ -27,6 +27,7 @@ import { signatureOf } from '../verify/digest.ts'
 import type { Changes } from '../workspace.ts'
 import { checkCandidate } from './check-candidate.ts'
 import { type Candidate, type CodingGoal, rejected } from './coding-goal.ts'
+import { whatIsLost } from './lost.ts'
 import type { PipelineContext } from './pipeline.ts'
 
 /** Asks for a candidate's files and checks them, cheapest check first. */
@@ -68,6 +69,7 @@ async function writeFiles(
       path,
       changes,
       repairing ? previous : undefined,
+      repairing ? undefined : previous,
     )
     if (text.kind === 'none') return { ...text, kind: 'unusable' }
     changes.set(path, text.text)
@@ -82,6 +84,7 @@ async function writeFile(
   path: string,
   soFar: Changes,
   repairOf: Candidate | undefined,
+  previous: Candidate | undefined,
 ): Promise<
   { kind: 'text'; text: string } | { kind: 'none'; why: string; began?: string | undefined }
 > {
@@ -105,7 +108,7 @@ async function writeFile(
         ...optionalSection('Other files', await otherFiles(context, goal, path, soFar)),
         currentText(soFar.get(path) ?? before),
         ...(repairOf === undefined ? [] : [section('What failed', repairOf.problem)]),
-        ...earlierFailures(context, repairOf),
+        ...earlierFailures(context, repairOf, previous),
       ],
       instruction: writeRule(path),
       temperature: how.temperature,
@@ -123,6 +126,7 @@ async function writeFile(
     text: chosen.text,
     before,
     earlier: soFar.get(path) ?? before,
+    soFar,
   })
   if (wrong === undefined) return chosen
   return { kind: 'none', why: wrong.why, ...(wrong.isProse ? { began } : {}) }
@@ -133,19 +137,22 @@ async function writeFile(
  * last made of it.
  */
 async function whyUnfit(
-  { assignment, runner, signal }: PipelineContext,
+  context: PipelineContext,
   goal: CodingGoal,
   path: string,
   {
     text,
     before,
     earlier,
+    soFar,
   }: {
     readonly text: string
     readonly before: string | undefined
     readonly earlier: string | undefined
+    readonly soFar: Changes
   },
 ): Promise<{ readonly why: string; readonly isProse?: boolean } | undefined> {
+  const { assignment, runner, signal } = context
   // Facts of Python are read by a command in the sandbox: each text is read once.
   const read = async (one: string): Promise<CodeFacts> => factsIn(runner, path, one, { signal })
   const facts = await read(text)
@@ -170,11 +177,10 @@ async function whyUnfit(
   })
   if (refusal !== undefined) return { why: refusal.message, isProse: refusal.code === 'Prose' }
   const lost =
-    factsOfBranch === undefined || mayShrink ? [] : lostNames(factsOfBranch, facts, asked)
-  if (lost.length > 0)
-    return {
-      why: `${path} lost what it offers to others: ${lost.slice(0, 8).join(', ')}. Keep everything that need not change, and write the complete file.`,
-    }
+    factsOfBranch === undefined
+      ? undefined
+      : await whatIsLost(context, goal, path, { before: factsOfBranch, after: facts, soFar })
+  if (lost !== undefined) return { why: lost }
   const hollow =
     factsOfBranch === undefined || mayShrink ? [] : hollowedNames(factsOfBranch, facts, asked)
   if (hollow.length > 0)
@@ -189,11 +195,20 @@ async function whyUnfit(
     : { why: `${path} names its tests (${named}). Code must not know them.` }
 }
 
-/** Told only when nothing newer is known: what the attempts before this one came to. */
+/**
+ * Why the answer before was not taken, so that the next is not the same. When there was none: what the attempts before this
+ * one came to.
+ */
 function earlierFailures(
   context: PipelineContext,
   repairOf: Candidate | undefined,
+  previous: Candidate | undefined,
 ): readonly PromptSection[] {
+  if (repairOf === undefined && previous !== undefined && previous.changes === undefined)
+    return optionalSection(
+      'What failed',
+      `The last answer was not taken:\n${cut(previous.problem, 900)}`,
+    )
   const earlier = context.assignment.earlier.filter((entry) => entry.reason === 'ChecksFailed')
   const last = earlier.at(-1)
   if (repairOf !== undefined || last === undefined) return []
