@@ -92,7 +92,7 @@ export function refuse(proposal: Proposal): Refusal | undefined {
       code: 'Prose',
       message: `${path} holds a sentence to a person in place of the file. Write the complete file.`,
     }
-  const left = findOmission(text, before, { path, facts })
+  const left = findOmission(text, before, { path, facts, factsBefore: proposal.factsBefore })
   if (left !== undefined)
     return {
       code: 'Omission',

@@ -1,6 +1,7 @@
 // Words that stand for code which was left out: "… rest of the code …".
 import type { CodeFacts } from '../code/facts.ts'
 import { factsOf, isCode } from '../code/read-code.ts'
+import { type CommentKind, leavesOut } from './omission-place.ts'
 
 const whatCanBeLeftOut =
   '(?:code|files?|functions?|methods?|implementations?|contents?|tests?|class(?:es)?|imports?|logic|helpers?|routes?|rules?|styles?|document|text|sections?|lines?|parts?|pages?|markup|components?|configuration)'
@@ -53,24 +54,37 @@ const anyMark = /(?<=^|[\s{;])(?:\/\/|#)|\/\*|<!--/
 
 /**
  * The first line that stands for code that was left out, unless it stood there before. In a file of code only comments
- * are looked at, as its parser finds them, and in Python `...` in the place of a body. Python needs `facts` for that;
- * without, and in other files, a comment is what follows the mark of one.
+ * are looked at, as its parser finds them, and in Python `...` in the place of a body; `omission-place.ts` says when such a
+ * comment means what it says. Python needs `facts` for that; without, and in other files, a comment is what follows the
+ * mark of one. `factsBefore` are those of `before`.
  */
 export function findOmission(
   text: string,
   before = '',
-  { path, facts }: { readonly path?: string; readonly facts?: CodeFacts | undefined } = {},
+  {
+    path,
+    facts,
+    factsBefore,
+  }: {
+    readonly path?: string
+    readonly facts?: CodeFacts | undefined
+    readonly factsBefore?: CodeFacts | undefined
+  } = {},
 ): string | undefined {
   const code = path !== undefined && isCode(path) ? path : undefined
   const read = code === undefined ? undefined : (facts ?? factsOf(code, text))
   const known = new Set(before.split('\n').map((line) => line.trim()))
   const isNew = (line: string): boolean => !known.has(line.trim())
-  if (read?.parsed.kind === 'fine') {
+  if (code !== undefined && read?.parsed.kind === 'fine') {
+    const old = before === '' ? undefined : (factsBefore ?? factsOf(code, before))
     const lines = text.split('\n')
     for (const comment of read.comments) {
       const parts = comment.text.split('\n')
-      const found = parts.find((part) => isPlaceholder(part, parts.length === 1))
       const line = lines[comment.line - 1] ?? ''
+      const found = parts.find((part) => {
+        const kind = kindOf(part, parts.length === 1)
+        return kind !== 'none' && leavesOut(comment, kind, { text, facts: read, before: old })
+      })
       if (found !== undefined && isNew(line) && isNew(found)) return shown(found)
     }
     const dots = read.ellipses.find((number) => isNew(lines[number - 1] ?? ''))
@@ -102,6 +116,48 @@ function isPlaceholder(comment: string, alone: boolean): boolean {
   if (alone && /^(?:[*/#\s-]*)(?:\.\.\.|…)[\s*/>-]*\}?$/.test(words)) return true
   const plain = words.replace(/^[*/#-]+ ?/, '').replace(/ ?(?:\*\/\}?|-->)$/, '')
   return placeholders.some((pattern) => pattern.test(plain))
+}
+
+/**
+ * What a comment in code sounds like: `strong` names code that should stand there, `weak` may also be an ordinary remark,
+ * `topic` speaks of things that code works on as well: of lines, of files, of the text.
+ */
+function kindOf(comment: string, alone: boolean): CommentKind | 'none' {
+  if (comment.length > 2000) return 'none'
+  const words = comment.replace(/\s+/g, ' ').trim().slice(0, 200)
+  const isOne = isPlaceholder(comment, alone)
+  if (!isOne && !soundsLikeOne(words)) return 'none'
+  if (topics.test(words) && !codeNouns.test(words)) return 'topic'
+  // "Other helpers are below" leads a reader through a file that is complete.
+  const isWeak = !isOne || /\b(?:here|above|below|follows?|and so on|etc)\W*$/i.test(words)
+  return isWeak && !placesForCode.test(words) ? 'weak' : 'strong'
+}
+
+const placesForCode =
+  /\b(?:(?:goes|go|comes) here|your (?:\w+ )?(?:code|implementation|logic)|omitted)\b|^\W*(?:(?:add|insert|write|put|implement)\s)+(?:\w+\s){0,3}here\W*$/i
+const codeNouns =
+  /\b(?:code|functions?|methods?|implementations?|class(?:es)?|imports?|logic|helpers?|members?|fields?|getters?|properties|exports?|constants?|definitions?|statements?|bod(?:y|ies))\b/i
+const topics =
+  /\b(?:files?|contents?|tests?|routes?|rules?|styles?|documents?|text|sections?|lines?|parts?|pages?|markup|components?|configuration|words?|letters?|characters?|strings?|values?|names?|items?|entries|input|output|rows?|columns?|elements?|options?|keys?|numbers?)\b/i
+
+/** Words that a placeholder is made of, other than the things that it leaves out. */
+const gone =
+  /^(?:rest|others?|existing|remaining|remainder|previous|previously|original|originally|unchanged|same|before|earlier|above|below|omitted|snip|snipped|skipped|elided|truncated|brevity|continues?|stays?|remains?|keep|kept|follows?|etc|intact|untouched|unmodified|already|more|everything|else|unaltered|identical|likewise|ditto|ellipsis)$/i
+const small =
+  /^(?:the|your|all|any|keep|and|our|this|of|these|those|that|a|an|is|are|was|were|be|been|as|it|its|they|them|in|to|from|for|with|on|at|here|there|now|still|just|also|go|goes|no|not|nothing|change|changes|changed|modified|so|old|current|way|place|both|every|each|do|does|unrelated|left|defined|implemented)$/i
+
+/** Whether a remark is made of such words alone: "existing methods", "(same as before)", "… other methods". */
+function soundsLikeOne(words: string): boolean {
+  const list = words.match(/[\p{L}\p{N}_$']+/gu) ?? []
+  const isDotted = /^\W*(?:\.\.\.|…)|(?:\.\.\.|…)\W*$/.test(words)
+  if (list.length === 0 || list.length > 14) return false
+  const isNoun = (word: string): boolean => codeNouns.test(word) || topics.test(word)
+  const hasGone =
+    list.some((word) => gone.test(word)) ||
+    /\bno (?:other )?changes?\b|\bnot (?:changed|modified)\b|\b(?:left|keep|kept) as\b/i.test(words)
+  if (!hasGone && !(isDotted && list.some((word) => codeNouns.test(word)))) return false
+  const strange = list.filter((word) => !gone.test(word) && !small.test(word) && !isNoun(word))
+  return strange.length <= Math.floor(list.length / 3)
 }
 
 function shown(line: string): string {
