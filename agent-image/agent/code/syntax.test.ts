@@ -1,5 +1,5 @@
 import { tmpdir } from 'node:os'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { hereSandbox } from '../../testing/here-sandbox.ts'
 import { assets } from '../../testing/processes.ts'
 import { rightFiles, wrongFiles } from '../../testing/syntax-table.ts'
@@ -61,4 +61,31 @@ it.each([
   ['a text of 1 MiB', 'a.js', 'a\n'.repeat(500_000)],
 ])('survives %s without end', (_what, path, text) => {
   expect(textSyntax(path, text).kind).not.toBe('fine')
+})
+
+describe('an ES module in a project of CommonJS', () => {
+  it.each<[string, string, number, RegExp]>([
+    ['src/a.js', 'export function slugify(text) {\n  return text\n}\n', 1, /exports\.name = …/],
+    ['src/a.js', "const x = 1\nimport fs from 'node:fs'\nexports.x = fs\n", 2, /require\('…'\)/],
+    ['a.js', 'const a = 1\nexport { a }\n', 2, /no package\.json says "type": "module"/],
+    ['a.js', 'exports.here = import.meta.dirname\n', 1, /has to be CommonJS/],
+    ['lib/a.cjs', 'export default 1\n', 1, /as the ending \.cjs says/],
+    ['a.js', 'exports.a = await f()\n', 1, /async function/],
+  ])('%s: %j is told in the words of the project', (path, text, line, says) => {
+    const found = textSyntax(path, text, 'commonjs')
+    expect(found).toMatchObject({ kind: 'wrong', line })
+    const message = found.kind === 'wrong' ? found.message : ''
+    expect(message).toMatch(says)
+    expect(message).not.toMatch(/sourceType/)
+  })
+
+  it.each<[string, string]>([
+    ['a.js', 'exports.a = (\n'],
+    ['a.js', 'export function f( {\n'],
+    ['a.js', 'exports.a = 1 1\n'],
+  ])('and another mistake keeps the words of the parser: %s %j', (path, text) => {
+    const found = textSyntax(path, text, 'commonjs')
+    expect(found.kind === 'wrong' ? found.message : '').not.toMatch(/CommonJS/)
+    expect(found.kind).toBe('wrong')
+  })
 })

@@ -54,7 +54,8 @@ export function textSyntax(path: string, text: string, kind?: ModuleKind): Synta
   try {
     if (isCode(path) && !/\.pyi?$/.test(path)) {
       const parsed = parseNode(path, text, kind)
-      return parsed.kind === 'tree' ? { kind: 'fine' } : ofParsed(parsed)
+      if (parsed.kind === 'tree') return { kind: 'fine' }
+      return otherModuleKind(path, text, parsed) ?? ofParsed(parsed)
     }
     const found = judged(path, text)
     return found.kind === 'wrong' && isTemplate(path, text)
@@ -64,6 +65,38 @@ export function textSyntax(path: string, text: string, kind?: ModuleKind): Synta
     if (error instanceof RangeError) return { kind: 'unjudged', why: 'it is nested too deeply' }
     throw error
   }
+}
+
+/**
+ * In the words of a project: an ES module where the file has to be CommonJS. The parser's own words name a setting of the
+ * parser, which nobody here can change. Undefined for every other mistake.
+ */
+function otherModuleKind(
+  path: string,
+  text: string,
+  parsed: CodeFacts['parsed'],
+): Syntax | undefined {
+  if (parsed.kind !== 'wrong') return undefined
+  const asModule = parseNode(path, text, 'module')
+  if (asModule.kind !== 'tree') return undefined
+  const why = path.endsWith('.cjs')
+    ? 'as the ending .cjs says'
+    : 'as its project is (no package.json says "type": "module" for it)'
+  const { line } = parsed
+  const isModule = asModule.file.program.body.some(({ type }) => /^(?:Import|Export)/.test(type))
+  if (isModule || /import\.meta|sourceType/.test(parsed.message))
+    return {
+      kind: 'wrong',
+      line,
+      message: `this is an ES module, and ${path} has to be CommonJS, ${why}. Write exports.name = … for each name in place of export, and const { name } = require('…') in place of import.`,
+    }
+  return /\bawait\b/.test(parsed.message)
+    ? {
+        kind: 'wrong',
+        line,
+        message: `await stands outside of a function, and ${path} has to be CommonJS, ${why}. Put it into an async function.`,
+      }
+    : undefined
 }
 
 function judged(path: string, text: string): Syntax {
