@@ -89,7 +89,7 @@ function isDirect(tree: Tree, node: Node, block: Node): boolean {
 function counts(node: Node): boolean {
   if (/^(BlockStatement|EmptyStatement|Export\w+)$/.test(node.type)) return false
   return (
-    /Statement$/.test(node.type) ||
+    node.type.endsWith('Statement') ||
     /^(VariableDeclaration|ImportDeclaration|ClassProperty|ClassPrivateProperty|ObjectProperty|SpreadElement|TSEnumMember|TSPropertySignature|TSMethodSignature|StaticBlock)$/.test(
       node.type,
     )

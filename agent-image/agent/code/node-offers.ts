@@ -281,7 +281,8 @@ function assigned(tree: Tree, node: Node, named: (name: string) => Owner | undef
           else note(owner, name, true)
         }
     }
-  else if (target?.type === 'MemberExpression' || /^Object\.defineP/.test(called)) owner.open = true
+  else if (target?.type === 'MemberExpression' || called.startsWith('Object.defineP'))
+    owner.open = true
 }
 
 /** The owner that `S` and `S.prototype` stand for. */

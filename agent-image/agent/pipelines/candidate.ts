@@ -3,9 +3,10 @@ import { basename } from 'node:path'
 import { beginningOf, withBeginning } from '../../../operator/api/answer-beginning.ts'
 import { cutText } from '../../../operator/api/faithful-text.ts'
 import { hasHiddenCharacters } from '../../../operator/api/plain-text.ts'
-import type { PromptSection, Purpose } from '../../../operator/api/agent-protocol.ts'
+import type { ModelResult, PromptSection, Purpose } from '../../../operator/api/agent-protocol.ts'
 import type { CodeFacts } from '../code/facts.ts'
 import { factsIn, isCode } from '../code/read-code.ts'
+import { bareText, isAskedFor } from '../edit/bare-code.ts'
 import { chooseBlock } from '../edit/choose-block.ts'
 import { refuse } from '../edit/guards.ts'
 import { hollowedNames } from '../edit/hollowed-names.ts'
@@ -119,7 +120,9 @@ async function writeFile(
   )
   if (answer.kind === 'refused') throw refusedQuestion(answer.message)
   if (answer.kind === 'unusable') return { ...answer, kind: 'none', why: answer.message }
-  const chosen = chooseBlock(answer.result.blocks, path)
+  const chosen =
+    (await withoutFence(context, goal, path, answer.result)) ??
+    chooseBlock(answer.result.blocks, path)
   const began = beginningOf(answer.result.text)
   if (chosen.kind === 'none') return { ...chosen, began }
   const wrong = await whyUnfit(context, goal, path, {
@@ -130,6 +133,22 @@ async function writeFile(
   })
   if (wrong === undefined) return chosen
   return { kind: 'none', why: wrong.why, ...(wrong.isProse ? { began } : {}) }
+}
+
+/** The answer itself as the file, when it is one file's code and nothing else, and holds what is asked for. */
+async function withoutFence(
+  { assignment, runner, signal }: PipelineContext,
+  goal: CodingGoal,
+  path: string,
+  { text, blocks }: Pick<ModelResult, 'text' | 'blocks'>,
+): Promise<{ readonly kind: 'text'; readonly text: string } | undefined> {
+  // Of several files nothing would say which one it is.
+  if (blocks.length > 0 || goal.files.length !== 1) return undefined
+  const bare = bareText(text, path)
+  if (bare === undefined) return undefined
+  const facts = await factsIn(runner, path, bare, { signal })
+  const asked = `${assignment.requestText} ${assignment.goal} ${assignment.doneWhen}`
+  return isAskedFor(facts, asked) ? { kind: 'text', text: bare } : undefined
 }
 
 /**
