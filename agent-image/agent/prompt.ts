@@ -12,7 +12,7 @@
 //     Diff          only for review.findings: one file's part of the change
 //     Other files   signatures of the project's other files, and what other units make
 //     Current text  the file as it is; `(the file does not exist yet)` for a new one
-//     What failed   only in repairs: what was wrong with the current text, as facts
+//     What failed   what was wrong with the current text, as facts; for a first text, why the answer before was not taken
 //   instruction   the output rule, last
 //
 // Purposes: spec.write, spec.repair, code.write, code.repair, fix.write, fix.repair, review.findings, document.write.

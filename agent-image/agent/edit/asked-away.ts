@@ -8,18 +8,27 @@ export interface Wanted {
 
 /** Verbs as a request uses them for its work, never in the third person: "it removes blanks" says what new code does. */
 const verbs =
-  /(?<![\w.`'"$])(?<!\b(?:an?|method|function|called|named|command|option|button)\s)(remov(?:e|ing|al of)|delet(?:e|ing|ion of)|dro(?:p|pping)|renam(?:e|ing)|get(?:ting)? rid of|eliminat(?:e|ing)|retir(?:e|ing)|inlin(?:e|ing)|merg(?:e|ing)|combin(?:e|ing)|fold(?:ing)?|split(?:ting)?|mov(?:e|ing)|extract(?:ing)?|hid(?:e|ing)|unexport(?:ing)?|replac(?:e|ing)|tak(?:e|ing) out|thro(?:w|wing) away|strip(?:ping)?|convert(?:ing)?|turn(?:ing)?|no longer|stop(?:ping)? export(?:ing)?|instead of|rather than|in place of|swap(?:ping)?|migrat(?:e|ing)|get(?:s)? rid)\b(?!\()/gi
+  /(?<![\w.`'"$])(?<!\b(?:an?|method|function|called|named|command|option|button)\s)(remov(?:e|ing|al of)|delet(?:e|ing|ion of)|dro(?:p|pping)|renam(?:e|ing)|get(?:ting)? rid of|eliminat(?:e|ing)|retir(?:e|ing)|inlin(?:e|ing)|merg(?:e|ing)|combin(?:e|ing)|fold(?:ing)?|split(?:ting)?|mov(?:e|ing)|extract(?:ing)?|hid(?:e|ing)|unexport(?:ing)?|replac(?:e|ing)|tak(?:e|ing) out|thro(?:w|wing) away|strip(?:ping)?|convert(?:ing)?|turn(?:ing)?|no longer|stop(?:ping)? export(?:ing)?|instead of|rather than|in place of|renamed from|swap(?:ping)?|migrat(?:e|ing)|get(?:s)? rid)\b(?!\()/gi
 const negated =
   /(?:\bnot|n[’']t|\bnever|\bwithout|\binstead of|\brather than|\bnor)\s+(?:\w+\s+)?$/i
 /** What says that a name before it is to go. */
 const passive =
-  /^[^.;:\n]{0,40}?\b(?:removed|deleted|dropped|renamed|replaced|retired|inlined|obsolete|unused|deprecated|superfluous|unneeded|unnecessary|moved|merged|private|no longer|go away|must go|can go|should go|becomes?|(?:should|must|shall) be (?:called|named)|is not (?:needed|used))\b/i
+  /^[^.;:\n]{0,40}?\b(?:removed|deleted|dropped|renamed|replaced|retired|inlined|obsolete|unused|deprecated|superfluous|unneeded|unnecessary|moved|merged|private|no longer|go away|must go|can go|should go|becomes?|(?:should|must|shall|to) be (?:called|named)|now (?:called|named)|is not (?:needed|used))\b/i
+/** "Remove the helpers", "delete all getters": kinds of things, not a name. */
 const kinds =
-  '(?:methods?|functions?|getters?|setters?|accessors?|fields?|properties|property|constants?|exports?|members?|keys?|aliases|alias|helpers?|classes|class|enums?|statics?|options?|variants?|entries|names?|everything|code|api|wrappers?|re-?exports?)'
-/** "Remove the unused helpers", "delete all getters": a kind of things, not a name. */
-const ofAKind = new RegExp(`^\\s+(?:[\\w-]+\\s+){0,5}?${kinds}\\b(?!\\s*[\`'"(]|\\s+\\w+\\()`, 'i')
+  '(?:methods?|functions?|getters?|setters?|accessors?|constants?|re-?exports?|exports?|alias(?:es)?|helpers?|class(?:es)?|enums?|wrappers?)'
+/** Kinds that a text or its data may have, too: they are of the file where they are said to be of no use. */
+const idle =
+  '(?:unused|dead|old|obsolete|deprecated|legacy|unneeded|unnecessary|superfluous|redundant|duplicated?)'
+const ofAKind = new RegExp(
+  `^\\s+(?:[\\w-]+\\s+){0,5}?(?:${kinds}|${idle}\\s+(?:[\\w-]+\\s+){0,2}(?:code|members?|fields?|propert(?:y|ies)|keys?|names?|options?|variants?|parts?))\\b(?!\\s*[\`'"(]|\\s+\\w+\\()`,
+  'i',
+)
+/** "Split src/a.js into two files", "move the parser class to its own module"; and no "split the text into words". */
+const elsewhere =
+  /^[^;:\n]{0,60}?(?:\b(?:files?|modules?|class(?:es)?|code|functions?|methods?|helpers?|logic|constants?)\b|\.(?:[mc]?[jt]sx?|py)\b)[^;:\n]{0,60}?\b(?:into|to|out)\b/i
 const whole =
-  /\b(?:from scratch|start(?:ing)? over|start afresh|nothing else|nothing but|(?:export|keep|leave|contain|hold|have)s? only|only (?:export|keep|leave|contain)s?|(?:replace|overwrite) (?:the |its )?(?:whole |entire |old |existing )?(?:file|module|contents?|everything|implementation of the (?:file|module))|(?:make|becomes?|turn) (?:\S+\s){1,5}private|clean(?:ing)? up)\b/i
+  /\b(?:re-?write|redo|rebuild|re-?implement|start)\b(?:[^.;\n]|\.\w){0,60}\bfrom scratch\b|\bexport(?:s|ing)? (?:only|nothing (?:else|but))\b|\bonly exports?\b|\b(?:replace|overwrite) (?:the )?(?:(?:whole|entire|old|existing|contents? of the) )*(?:file|module)\b|\bclean(?:ing)? up (?:the )?(?:file|module|class|code|api)\b|\bmak(?:e|ing) (?:\S+\s){0,4}(?:methods|functions|helpers|fields|members|constants) private\b/i
 
 /**
  * Whether `asked` wants the name gone from where it is. The name alone is no permission: "like keep() does" wants it to
@@ -48,10 +57,9 @@ export function asksAway(
         /^(?:instead|rather|in place|no longer|convert|turn|replac|combin|fold|inlin|swap|hid)/
       if (!isChange.test(verb) && ofAKind.test(rest) && !namesAnother(rest, word, owner))
         return true
-      // "Split src/a.js into two files", "move the parser to its own file".
       if (
         /^(?:split|mov|extract|migrat)/.test(verb) &&
-        /^[^;:\n]{0,80}\b(?:into|to|out)\b/.test(rest) &&
+        elsewhere.test(rest) &&
         !namesAnother(rest, word, owner)
       )
         return true
@@ -64,7 +72,7 @@ export function asksAway(
         !/\b(?:not|never|no)\b(?! longer)(?! (?:needed|used))|n[’']t/.test(gone[0])
       )
         return true
-      const renamed = /^[`'")]*\s+(?:in)?to\s+[`'"]?([\w$]+)/.exec(rest)?.[1]
+      const renamed = /^[`'")]*\s*(?:\b(?:in)?to\b|\bas\b|→|[-=]>)\s*[`'"]?([\w$]+)/.exec(rest)?.[1]
       if (renamed !== undefined && made.has(renamed)) return true
     }
   }

@@ -382,37 +382,6 @@ describe('what keeps its names is not refused', () => {
   })
 })
 
-describe('what a request wants to go may go', () => {
-  const before = 'export class Store {\n  low() {}\n  add() {}\n}\nexport const keep = 1\n'
-  const after = 'export class Store {\n  add() {}\n}\nexport const hold = 1\n'
-  it.each<[string, readonly string[]]>([
-    ['Remove the method low from class Store and rename keep to hold.', []],
-    ['Delete Store.low(), and change keep to hold.', []],
-    ['low() is no longer needed. keep should be called hold.', []],
-    ['Rewrite src/a.js from scratch.', []],
-    ['Drop `low`; replace `keep` by hold.', []],
-    ['In Store, get rid of low. Export hold instead of keep.', []],
-    ['Remove the unused methods and move keep to src/keep.js.', []],
-    ['Rename keep to hold.', ['Store.low']],
-    ['Remove the method low.', ['keep']],
-    // The words are there, and do not speak of these names.
-    ['Add the method remove(id) to class Store, like low() and keep.', ['keep', 'Store.low']],
-    ['Add a method that removes blanks in Store; use keep.', ['keep', 'Store.low']],
-    ['Replace the loop in low() by keep.', ['keep', 'Store.low']],
-    ['Do not remove low. Keep keep.', ['keep', 'Store.low']],
-    ['Add hold without removing keep or Store.low.', ['keep', 'Store.low']],
-    ['hold(text) drops what keep would keep; Store.low stays.', ['keep', 'Store.low']],
-    ['Rewrite Store to be faster, simplify keep.', ['keep', 'Store.low']],
-    ['Add a method delete(key) to class Store.', ['keep', 'Store.low']],
-    [
-      'The function hold(text) should remove dots and replace blanks by dashes.',
-      ['keep', 'Store.low'],
-    ],
-  ])('%s', (asked, want) => {
-    expect(lost('src/a.js', before, after, { asked })).toEqual(want)
-  })
-})
-
 it('says which files use what is lost', () => {
   const before = factsOf('src/slug.js', 'export class S { toLow() {} }\nexport const id = 1\n')
   const all = lostNames(before, factsOf('src/slug.js', 'export class S {}\n'), '')

@@ -18,7 +18,8 @@ export function usersOf(
   const users = new Map<LostName, readonly string[]>()
   for (const one of lost) {
     const found = [...texts].filter(([file, text]) => {
-      if (file === path || !text.includes(one.word)) return one.word === 'default' && near.has(file)
+      if (file === path) return false
+      if (one.word === 'default') return near.has(file)
       if (one.owner === undefined && !one.inner)
         return (
           near.has(file) && (isPython ? takesName(text, stem, one.word) : hasWord(text, one.word))
@@ -63,7 +64,9 @@ function imports(isPython: boolean, text: string, stem: string): boolean {
   if (!text.includes(stem)) return false
   const name = escaped(stem)
   return isPython
-    ? new RegExp(`\\b(?:import|from)\\b[^\\n#]*\\b${name}\\b|['"][\\w.]*\\b${name}\\b`).test(text)
+    ? new RegExp(
+        `\\b(?:import|from)\\b[^\\n#]*\\b${name}\\b|\\bimport[ \\t]*\\([^)]*\\b${name}\\b|['"][\\w.]*\\b${name}\\b`,
+      ).test(text)
     : new RegExp(`['"\`][^'"\`\\n]*(?<![\\w$-])${name}(?:/index)?(?:\\.\\w{2,4})?['"\`]`).test(
         text,
       ) || /['"]\.{1,2}\/?['"]/.test(text)
