@@ -4,7 +4,8 @@ import type { Assignment } from '../../../operator/api/agent-protocol.ts'
 import type { Outcome } from '../outcome.ts'
 import { evidenceOf } from '../verify/digest.ts'
 import { type Behaviour, nonsense } from '../verify/spec-stubs.ts'
-import { type TestRun, testId, wholeFile } from '../verify/test-run.ts'
+import { type TestRun, testId } from '../verify/test-run.ts'
+import { namesOf } from './spec-runs.ts'
 
 /** What is wrong with tests that all pass with code that only stands in for what is asked. */
 export const allIdle = (behaviour: Behaviour): string =>
@@ -39,18 +40,6 @@ export function passesAlready(files: readonly string[], run: TestRun | undefined
   }
 }
 
-/** What a file says that calls a stub which throws. */
-export const stubThrew = /\bnot implemented yet\b/
-/** What comes of using a value that is none, or nonsense. A name that is declared nowhere is not among it. */
-export const oddValue = /^(?:TypeError|AttributeError|ValueError|KeyError|IndexError|RangeError)\b/
-
-/** Whether a file could not be loaded, for a reason of this kind alone. */
-export function isUnloaded(run: TestRun, reason: RegExp): boolean {
-  const unloaded = run.failed.filter((test) => test.name === wholeFile)
-  if (run.problems.length > 0 || unloaded.length === 0) return false
-  return unloaded.every((test) => reason.test(test.message))
-}
-
 /**
  * Tests that say nothing: that pass without an assertion, or that pass in both runs although nothing of the code exists yet.
  */
@@ -69,9 +58,4 @@ export function worthlessTests(
   return isNew && passed.length > 0
     ? `These tests pass although the code does not exist yet, so they test nothing: ${namesOf(passed)}. Assert on results that need the code.`
     : undefined
-}
-
-/** Names of tests, without their file. */
-export function namesOf(ids: readonly string[]): string {
-  return ids.map((id) => id.slice(id.indexOf(' > ') + 3)).join(', ')
 }

@@ -3,7 +3,6 @@ import { beginningOf, withBeginning } from '../../../operator/api/answer-beginni
 import { counted } from '../../../operator/api/counted.ts'
 import { cutText } from '../../../operator/api/faithful-text.ts'
 import type { Purpose } from '../../../operator/api/agent-protocol.ts'
-import type { CodeFacts } from '../code/facts.ts'
 import { type ModuleKind, moduleKinds } from '../code/module-kind.ts'
 import { factsIn } from '../code/read-code.ts'
 import { specifierFor } from '../code/resolve.ts'
@@ -15,14 +14,14 @@ import { refusedQuestion } from '../model.ts'
 import { codeFiles, languageOf, type Project, specPath } from '../project.ts'
 import { fenceWord, opening, optionalSection, section, testerRole } from '../prompt.ts'
 import { hashEdit, nextTry, type TriedCandidate, whyEnded } from '../tries.ts'
-import { digestOf, evidenceOf, signatureOf, unusableAnswer } from '../verify/digest.ts'
+import { evidenceOf, signatureOf, unusableAnswer } from '../verify/digest.ts'
 import { withSpecRules } from '../verify/judge-runs.ts'
 import { specProblems } from '../verify/spec-gate.ts'
 import { importsOf, repairImports } from '../verify/spec-imports.ts'
 import { namesFile, reachedBy } from '../verify/spec-reach.ts'
 import { programStub, stubsFor } from '../verify/spec-stubs.ts'
-import { declaredTests, unreportedTests } from '../verify/spec-text.ts'
-import { type TestRun, wholeFile } from '../verify/test-run.ts'
+import { declaredTests } from '../verify/spec-text.ts'
+import type { TestRun } from '../verify/test-run.ts'
 import { litterOfSpec } from './litter.ts'
 import {
   countsOf,
@@ -32,18 +31,9 @@ import {
   projectAt,
   unwritable,
 } from './pipeline.ts'
-import {
-  allHold,
-  allIdle,
-  isUnloaded,
-  mayBeDone,
-  namesOf,
-  oddValue,
-  passesAlready,
-  stubThrew,
-  worthlessTests,
-} from './spec-idle.ts'
+import { allHold, allIdle, mayBeDone, passesAlready, worthlessTests } from './spec-idle.ts'
 import { habitOf, keptKind, mainsOf, type Place, placeFor, placesOf } from './spec-place.ts'
+import { failsByTests, isUnloaded, oddValue, runProblem, stubThrew } from './spec-runs.ts'
 
 /** What is asked for, and where. */
 interface SpecGoal extends Place {
@@ -322,7 +312,7 @@ async function judge(
     const litter = await litterOfSpec(context, ran)
     if (litter !== undefined) return { ...rejected(place, text, litter), run }
     runs.push(run)
-    if (run.failed.length > 0) continue
+    if (failsByTests(run)) continue
     // No stub may fulfil a spec: code that always throws, say, must not pass for work.
     if (standIns.size > 0) return { ...rejected(place, text, allIdle(behaviour)), run }
     const [idle] = withSpecRules(run, { specs }).failed
@@ -338,36 +328,6 @@ async function judge(
     isNew,
   )
   return { ...rejected(place, text, idle ?? ''), run: last }
-}
-
-/** Why a spec that was run where the code does not exist is no good. */
-async function runProblem(
-  context: PipelineContext,
-  path: string,
-  text: string,
-  run: TestRun,
-  facts: CodeFacts | undefined,
-): Promise<string | undefined> {
-  const source = (file: string): Promise<string | undefined> =>
-    file === path ? Promise.resolve(text) : context.workspace.read(file, { signal: context.signal })
-  const describe = async (failures: TestRun['failed']): Promise<string> =>
-    (await digestOf(run, failures, context.workspace.root, source)).text
-  const unloaded = run.failed.filter((test) => test.name === wholeFile)
-  if (run.problems.length > 0 || unloaded.length > 0)
-    return `The test file cannot be run:\n${await describe(unloaded)}`
-  const own = run.failed.filter(
-    (test) =>
-      test.frame?.file === path &&
-      (/^(ReferenceError|NameError|SyntaxError|ImportError)\b/.test(test.message) ||
-        /^TypeError: (assert\b.*|test\b.*) is not a function/.test(test.message) ||
-        /^AttributeError: '\w+' object has no attribute 'assert/.test(test.message)),
-  )
-  if (own.length > 0) return `The tests themselves are wrong:\n${await describe(own)}`
-  const missing = unreportedTests(path, text, run, facts)
-  if (missing.length > 0) return `These tests were not run: ${missing.join(', ')}`
-  if (run.skipped.length > 0)
-    return `Do not skip tests or mark them as todo; these are: ${namesOf(run.skipped)}.`
-  return undefined
 }
 
 /** How an answer began says why it is of no use, and not whether the model goes on in the same way. */

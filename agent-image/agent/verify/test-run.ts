@@ -83,6 +83,8 @@ export interface FailedTest {
   readonly derived: boolean
   /** The package that is not installed, when the error says so, and the sentence about it. */
   readonly missing?: { readonly needs: string; readonly why: string }
+  /** The error came when it had ended, or in a hook around the whole file: what it reported is all there. */
+  readonly late?: true
 }
 
 /** Something that looks like a test and was not run; without a name it is the whole file. */
@@ -184,7 +186,7 @@ export function readReport(
     if (entry.status === 'skip') skipped.push(id)
     else if (entry.status === 'fail') failed.push(failedTest({ ...entry, name }))
     else if (after !== undefined)
-      failed.push(failedTest({ ...after, name, message: isLate(after) }))
+      failed.push({ ...failedTest({ ...after, name, message: isLate(after) }), late: true })
     else if (isSealed && !untrusted.has(entry.file)) {
       passed.push(id)
       if (entry.swallowed !== undefined) swallowed.set(id, entry.swallowed)
@@ -203,7 +205,10 @@ export function readReport(
       const message = ending.message ?? 'it ended without reporting its tests'
       failed.push(failedTest({ ...ending, name: wholeFile, message }))
     } else if (after !== undefined) {
-      failed.push(failedTest({ ...after, name: wholeFile, message: isLate(after) }))
+      failed.push({
+        ...failedTest({ ...after, name: wholeFile, message: isLate(after) }),
+        late: true,
+      })
     }
   }
   for (const { file } of [...endings, ...tests])
