@@ -4,6 +4,7 @@ import ast
 import re
 
 from code_reach import Reach, reach_concern
+from code_replaced import replacements
 from code_tests import (
     FUNCTIONS,
     Classes,
@@ -92,6 +93,8 @@ def concerns_of(source: Source, tree: ast.Module, asserting: set) -> list:
         if reached:
             report(reached, node)
     never_run(tree, names, report)
+    for node, module in replacements(tree, names):
+        found.append({"kind": "replaced", "line": node.lineno, "code": source.code_of(node), "module": module})
     for node in unasserted(tree):
         report("unasserted", node)
     checking = asserting_names(tree, is_check)

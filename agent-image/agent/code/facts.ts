@@ -101,6 +101,8 @@ export const concernKinds = [
   'unasserted',
   /** A test that can only fail by `fail` or an error of its own, so that right code never meets an assertion. */
   'only-fails',
+  /** A test that calls what it has put in the place of what it is to test; `module` says where that comes from. */
+  'replaced',
   /** Reaches behind what the runtime offers. */
   'builtins',
   /** Opens, lists or loads tests. Tests may, and code must not. */
@@ -113,6 +115,8 @@ export interface Concern {
   readonly line: number
   /** The code that it is about, on one line, at most 100 characters. */
   readonly code: string
+  /** The import that it is about, as the file writes it; for Python the dotted name behind it. */
+  readonly module?: string | undefined
 }
 
 export interface CommentFact extends Span {

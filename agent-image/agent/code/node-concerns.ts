@@ -3,6 +3,7 @@ import type { CallExpression, Node, NewExpression } from '@babel/types'
 import type { Concern, ConcernKind } from './facts.ts'
 import { literalText, type Meaning, type Tree, unwrap } from './names.ts'
 import { calleePath, reachesBehind, readsTests } from './node-reach.ts'
+import { calledReplacements } from './node-replaced.ts'
 import { testsThatOnlyFail } from './node-test-facts.ts'
 import type { TestTree } from './node-tests.ts'
 import { isTrivial, isUnasserted } from './node-trivial.ts'
@@ -40,6 +41,8 @@ export function useConcerns(tree: Tree, tests: TestTree): readonly Concern[] {
     if (reachesBehind(tree, node)) report('builtins', node)
     else if (readsTests(tree, node)) report('reads-tests', node)
   }
+  for (const { node, module } of calledReplacements(tree, tests))
+    found.push({ kind: 'replaced', line: tree.lineOf(node), code: tree.codeOf(node), module })
   for (const node of testsThatOnlyFail(tree, tests)) report('only-fails', node)
   for (const call of tests.calls.values())
     if (call.skip || call.todo || call.only) report('skip', call.node)

@@ -77,7 +77,14 @@ const pythonFacts = z.object({
     )
     .default([]),
   concerns: z
-    .array(z.object({ kind: z.enum(concernKinds), line: z.int(), code: z.string() }))
+    .array(
+      z.object({
+        kind: z.enum(concernKinds),
+        line: z.int(),
+        code: z.string(),
+        module: z.string().optional(),
+      }),
+    )
     .default([]),
   comments: z.array(z.object({ ...span, text: z.string(), line: z.int() })).default([]),
   ellipses: z.array(z.int()).default([]),

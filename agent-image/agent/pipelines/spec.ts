@@ -18,7 +18,7 @@ import { evidenceOf, signatureOf, unusableAnswer } from '../verify/digest.ts'
 import { withSpecRules } from '../verify/judge-runs.ts'
 import { specProblems } from '../verify/spec-gate.ts'
 import { importsOf, repairImports } from '../verify/spec-imports.ts'
-import { namesFile, reachedBy } from '../verify/spec-reach.ts'
+import { namesFile, reachedBy, unitOf } from '../verify/spec-reach.ts'
 import { programStub, stubsFor } from '../verify/spec-stubs.ts'
 import { declaredTests } from '../verify/spec-text.ts'
 import type { TestRun } from '../verify/test-run.ts'
@@ -254,8 +254,9 @@ async function judge(
     facts,
   })
   if (refusal !== undefined) return rejected(place, undefined, refusal.message)
-  const problems = [...specProblems(path, text, facts, kind)]
   const imports = importsOf(path, text, known, facts, mains)
+  const isUnit = unitOf(path, files, { known, mains, imported: imports.names })
+  const problems = [...specProblems(path, text, facts, kind, isUnit)]
   const reached = await reachedBy(imports.names, files, known, {
     read: (paths) => workspace.readAll(paths, { signal }),
     reader: runner,

@@ -19,6 +19,8 @@ const common = {
     'A catch hides the failure of an assertion. Use assert.throws or assert.rejects instead.',
   'after-await':
     'A test is declared behind an await of its suite, so it may never run. Declare it first.',
+  replaced:
+    'A test calls a replacement of what it is to test, so it holds whatever the code does. Call the real one; replace only what that uses.',
   builtins: 'Do not change the runtime or the test framework.',
   // Tests may read other tests and what lies beside them.
   'reads-tests': '',
@@ -58,13 +60,15 @@ const pythonSentences: Sentences = {
 
 /**
  * What is wrong with a spec; empty when nothing is. `facts` are those of the text; a Python file needs them, and is
- * refused without. `kind` is what Node takes the file for; `require` is no concern in CommonJS.
+ * refused without. `kind` is what Node takes the file for; `require` is no concern in CommonJS. `isUnit` says whether an
+ * import leads to what is to be tested, which may not be replaced; all of the project's are where it is not given.
  */
 export function specProblems(
   path: string,
   text: string,
   facts: CodeFacts = factsOf(path, text),
   kind: ModuleKind = 'module',
+  isUnit: (module: string) => boolean = () => true,
 ): readonly string[] {
   const { parsed, tests } = facts
   const python = facts.language === 'python'
@@ -92,7 +96,9 @@ export function specProblems(
         .join(', ')}. ${howToAssert(python)}`,
     )
   const concerns = facts.concerns.filter(
-    (concern) => concern.kind !== 'require' || kind === 'module',
+    (concern) =>
+      (concern.kind !== 'require' || kind === 'module') &&
+      (concern.module === undefined || isUnit(concern.module)),
   )
   return [...problems, ...concernSentences(concerns, python ? pythonSentences : nodeSentences)]
 }

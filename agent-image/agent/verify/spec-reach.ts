@@ -2,7 +2,7 @@
 // by starting them.
 import { basename } from 'node:path'
 import { type CodeReader } from '../code/read-code.ts'
-import type { Mains } from '../code/resolve.ts'
+import { type Mains, resolveImport, specifierFor } from '../code/resolve.ts'
 import { mentions } from '../edit/mentions.ts'
 import { languageOf } from '../project.ts'
 import { type ImportedNames, importsOf } from './spec-imports.ts'
@@ -49,6 +49,32 @@ export async function reachedBy(
     }
   }
   return reached
+}
+
+/**
+ * Whether an import of a spec, or for Python a dotted name behind one, leads to what is to be tested. A spec that imports
+ * none of the unit's files reaches them through others, whose names are then as good as theirs.
+ */
+export function unitOf(
+  spec: string,
+  files: readonly string[],
+  {
+    known,
+    mains,
+    imported,
+  }: { readonly known: readonly string[]; readonly mains: Mains; readonly imported: ImportedNames },
+): (module: string) => boolean {
+  const direct = files.filter((file) => imported.has(file))
+  const units = direct.length > 0 ? direct : [...imported.keys()]
+  if (languageOf(spec) === 'python') {
+    const names = units.map((file) => specifierFor(spec, file, known))
+    return (module) => names.some((name) => module === name || module.startsWith(`${name}.`))
+  }
+  const set = new Set(known)
+  return (module) => {
+    const target = resolveImport(spec, module, set, 'static', mains)
+    return target !== undefined && 'file' in target && units.includes(target.file)
+  }
 }
 
 /** Whether a text names a file in quotes, as a test of a command does. */
