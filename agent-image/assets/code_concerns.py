@@ -8,13 +8,16 @@ from code_replaced import replacements
 from code_tests import (
     FUNCTIONS,
     Classes,
+    Machine,
     asserting_names,
     asserts,
+    awaited_failures,
     called,
+    catches_failures,
     is_check,
-    is_skipped,
     own_nodes,
-    raises_skip,
+    skipped_by,
+    skipping,
 )
 from code_text import Names, Source, dotted, is_main_guard
 from code_trivial import is_trivial, unasserted
@@ -51,6 +54,7 @@ RAISES = {"assertRaises": 1, "assertWarns": 1, "assertRaisesRegex": 2, "assertWa
 def concerns_of(source: Source, tree: ast.Module, asserting: set) -> list:
     names = Names(tree)
     reach = Reach(tree, names)
+    machine = Machine(tree, names)
     found = []
 
     def report(kind: str, node) -> None:
@@ -73,13 +77,13 @@ def concerns_of(source: Source, tree: ast.Module, asserting: set) -> list:
             kind = call_concern(node, names, seeded, temporary)
             if kind:
                 report(kind, node)
-            if raises_skip(node, names):
+            if skipped_by(node, names, machine) == "always":
                 report("skip", node)
             if is_late(node, asserting):
                 report("late", node)
-        elif isinstance(node, ast.Raise) and raises_skip(node, names):
+        elif isinstance(node, ast.Raise) and skipped_by(node, names, machine) == "always":
             report("skip", node)
-        elif isinstance(node, (*FUNCTIONS, ast.ClassDef)) and is_skipped(node, names):
+        elif isinstance(node, (*FUNCTIONS, ast.ClassDef)) and skipping(node, names, machine) == "always":
             report("skip", node)
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
             statement(node.value, coroutines, report)
@@ -87,8 +91,6 @@ def concerns_of(source: Source, tree: ast.Module, asserting: set) -> list:
             report("swallowed", node)
         elif isinstance(node, (ast.With, ast.AsyncWith)) and is_suppressed(node, names, asserting):
             report("swallowed", node)
-        if is_trivial(node):
-            report("trivial", node)
         reached = reach_concern(node, names, reach)
         if reached:
             report(reached, node)
@@ -97,12 +99,28 @@ def concerns_of(source: Source, tree: ast.Module, asserting: set) -> list:
         found.append({"kind": "replaced", "line": node.lineno, "code": source.code_of(node), "module": module})
     for node in unasserted(tree):
         report("unasserted", node)
-    checking = asserting_names(tree, is_check)
+    awaited = awaited_failures(tree)
+    for node in lonely_trivial(tree, nodes, asserting, awaited):
+        report("trivial", node)
+    checking = asserting_names(tree, lambda one: is_check(one) or id(one) in awaited)
     for node in nodes:
         if isinstance(node, FUNCTIONS) and node.name.startswith("test") and node.name in asserting:
             if node.name not in checking:
                 report("only-fails", node)
     return sorted(found, key=lambda one: one["line"])
+
+
+def lonely_trivial(tree: ast.Module, nodes: list, asserting: set, awaited: set) -> list:
+    """Assertions that always hold and are all that a test has: those in it, or those of the functions that it calls."""
+    trivial = {id(node): node for node in nodes if is_trivial(node)}
+    if not trivial:
+        return []
+    real = asserting_names(tree, lambda one: id(one) in awaited or (is_check(one) and id(one) not in trivial))
+    tests = [node for node in nodes if isinstance(node, FUNCTIONS) and node.name.startswith("test")]
+    idle = [node for node in tests if node.name in asserting and node.name not in real]
+    lonely = {id(inner) for test in idle for inner in ast.walk(test)}
+    inside = {id(inner) for test in tests for inner in ast.walk(test)}
+    return [one for key, one in trivial.items() if key in lonely or (idle and key not in inside)]
 
 
 def module_concerns(node, report) -> None:
@@ -279,14 +297,6 @@ def statement(call: ast.Call, coroutines: set, report) -> None:
         return
     if len(call.args) <= needed and not any(one.arg == "callable" for one in call.keywords):
         report("bare-raises", call)
-
-
-def catches_failures(kind) -> bool:
-    if kind is None:
-        return True
-    if isinstance(kind, ast.Tuple):
-        return any(catches_failures(one) for one in kind.elts)
-    return dotted(kind).split(".")[-1] in ("Exception", "BaseException", "AssertionError")
 
 
 def is_swallowed(node: ast.Try, asserting: set) -> bool:

@@ -1,10 +1,14 @@
 """Tests that a Python file declares, and what each of them asserts; for code_facts.py."""
 
 import ast
+import builtins
+import sys
 
 from code_text import Names, Source, dotted
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+# Chance and the clock are no conditions of a machine.
+CHANGING = {"random", "secrets", "time", "datetime", "uuid"}
 # How many tests at the end of a file are tried without, to see whether the file stays a valid one.
 TRIED = 6
 
@@ -119,28 +123,40 @@ def tests_of(source: Source, tree: ast.Module, asserting: set) -> list:
     names = Names(tree)
     found = []
 
-    def visit(body: list, suites: list, skipped: bool, repeated: bool) -> None:
+    machine = Machine(tree, names)
+    awaiting = awaited_failures(tree)
+
+    def visit(body: list, suites: list, skipped: bool, repeated: bool, may_skip: bool) -> None:
         for node in body:
             if isinstance(node, ast.ClassDef):
                 inner = [f"{suites[0]}.{node.name}"] if suites else [node.name]
-                skip = skipped or is_skipped(node, names) or skips_in_set_up(node)
-                visit(node.body, inner, skip, repeated)
+                own = skipping(node, names, machine)
+                skip = skipped or own == "always" or skips_in_set_up(node, machine) == "always"
+                around = may_skip or own == "by-machine" or skips_in_set_up(node, machine) == "by-machine"
+                visit(node.body, inner, skip, repeated, around)
             elif isinstance(node, FUNCTIONS) and node.name.startswith("test"):
-                found.append((node, fact(source, node, suites, skipped, repeated, asserting, names)))
+                one = fact(source, node, suites, skipped, repeated, asserting, machine)
+                inside = [skipped_by(inner, names, machine) for inner in ast.walk(node)]
+                if may_skip or "by-machine" in [skipping(node, names, machine), *inside]:
+                    one["skippable"] = "test"
+                if any(id(inner) in awaiting for inner in ast.walk(node)):
+                    one["awaitsError"] = True
+                found.append((node, one))
             elif isinstance(node, (ast.If, ast.Try, ast.With, ast.For, ast.While)):
                 again = repeated or isinstance(node, (ast.For, ast.While))
                 for part in ("body", "orelse", "finalbody"):
-                    visit(getattr(node, part, []), suites, skipped, again)
+                    visit(getattr(node, part, []), suites, skipped, again, may_skip)
 
-    visit(tree.body, [], False, False)
+    visit(tree.body, [], False, False, False)
     for node, one in found[-TRIED:]:
         one["removable"] = stays_valid(source, node, one)
     return [one for _, one in found]
 
 
-def fact(source: Source, node, suites: list, skipped: bool, repeated: bool, asserting: set, names: Names) -> dict:
+def fact(source: Source, node, suites: list, skipped: bool, repeated: bool, asserting: set, machine) -> dict:
     own = list(ast.walk(node))
-    skips = skipped or is_skipped(node, names) or any(raises_skip(one, names) for one in own)
+    names = machine.names
+    skips = skipped or "always" in [skipping(node, names, machine), *(skipped_by(one, names, machine) for one in own)]
     return {
         "name": node.name,
         "suites": suites,
@@ -164,12 +180,67 @@ def start_of(source: Source, node) -> int:
     return source.offset(line, 0)
 
 
-def is_skipped(node, names: Names) -> bool:
-    for one in node.decorator_list:
-        meaning = names.meaning(one.func if isinstance(one, ast.Call) else one)
-        if meaning.split(".")[-1] in ("skip", "skipIf", "skipUnless", "expectedFailure", "xfail", "skipif"):
-            return True
-    return False
+class Machine:
+    """Which conditions ask about the machine alone: its system, its version, what is installed."""
+
+    def __init__(self, tree: ast.Module, names: Names) -> None:
+        self.names = names
+        self.parents = {id(child): node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+
+    def asks(self, node, depth: int = 0) -> bool:
+        found = False
+        for one in ast.walk(node):
+            if isinstance(one, (ast.Lambda, ast.Await, ast.NamedExpr, ast.comprehension)):
+                return False
+            if not isinstance(one, ast.Name) or self.is_known(one):
+                continue
+            meaning = self.names.meaning(one)
+            top = meaning.split(".")[0]
+            if meaning and one.id in self.names.known:
+                if top in CHANGING or top not in sys.stdlib_module_names:
+                    return False
+            elif depth > 8 or one.id not in self.names.assigned or not self.asks(self.names.assigned[one.id], depth + 1):
+                return False
+            found = True
+        return found or any(isinstance(one, ast.Call) and dotted(one.func) == "__import__" for one in ast.walk(node))
+
+    def is_known(self, node) -> bool:
+        return hasattr(builtins, node.id) and node.id not in self.names.own
+
+    def around(self, node) -> str:
+        """What a skip comes to where it stands: under conditions of the machine alone, or not."""
+        found = "always"
+        while id(node) in self.parents:
+            inner, node = node, self.parents[id(node)]
+            if isinstance(node, ast.ExceptHandler):
+                return "always"
+            if isinstance(node, FUNCTIONS):
+                return found
+            if isinstance(node, (ast.If, ast.IfExp)) and node.test is not inner:
+                if not self.asks(node.test):
+                    return "always"
+                found = "by-machine"
+        return found
+
+
+def skipping(node, names: Names, machine: Machine) -> str:
+    """What the decorators of a test or a class come to: `never`, `by-machine` or `always` skipped."""
+    found = "never"
+    for one in getattr(node, "decorator_list", []):
+        last = names.meaning(one.func if isinstance(one, ast.Call) else one).split(".")[-1]
+        if last in ("skipIf", "skipUnless") and isinstance(one, ast.Call):
+            condition = next(iter([*one.args, *(each.value for each in one.keywords if each.arg == "condition")]), None)
+            if condition is None or not machine.asks(condition):
+                return "always"
+            found = "by-machine"
+        elif last in ("skip", "skipIf", "skipUnless", "expectedFailure", "xfail", "skipif"):
+            return "always"
+    return found
+
+
+def skipped_by(node, names: Names, machine: Machine) -> str:
+    """What `self.skipTest` or `raise SkipTest` comes to where it stands; `never` for any other node."""
+    return machine.around(node) if raises_skip(node, names) else "never"
 
 
 def raises_skip(node, names: Names) -> bool:
@@ -181,13 +252,37 @@ def raises_skip(node, names: Names) -> bool:
     return False
 
 
-def skips_in_set_up(node: ast.ClassDef) -> bool:
+def skips_in_set_up(node: ast.ClassDef, machine: Machine) -> str:
+    found = "never"
     for one in node.body:
         if isinstance(one, FUNCTIONS) and one.name in ("setUp", "setUpClass", "asyncSetUp"):
             for inner in ast.walk(one):
-                if isinstance(inner, ast.Call) and called(inner) == "skipTest":
-                    return True
-    return False
+                how = skipped_by(inner, machine.names, machine)
+                found = how if found != "always" and how != "never" else found
+    return found
+
+
+def awaited_failures(tree: ast.Module) -> set:
+    """Failures by hand that stand where an error was to be raised before them, which one kind of error gets past."""
+    found = set()
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Try) or not node.handlers:
+            continue
+        if any(catches_failures(one.type) for one in node.handlers):
+            continue
+        for part in [*node.body, *node.orelse]:
+            for one in [part, *own_nodes(part)]:
+                if is_assertion(one) and not is_check(one):
+                    found.add(id(one))
+    return found
+
+
+def catches_failures(kind) -> bool:
+    if kind is None:
+        return True
+    if isinstance(kind, ast.Tuple):
+        return any(catches_failures(one) for one in kind.elts)
+    return dotted(kind).split(".")[-1] in ("Exception", "BaseException", "AssertionError")
 
 
 def stays_valid(source: Source, node, one: dict) -> bool:

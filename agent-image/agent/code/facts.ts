@@ -63,6 +63,10 @@ export interface TestFact extends Span {
   readonly suites: readonly (string | undefined)[]
   readonly line: number
   readonly skip: boolean
+  /** A condition of the machine may skip it: by itself, or with a suite around it, which is then reported instead. */
+  readonly skippable?: 'test' | 'suite' | undefined
+  /** It fails by hand where an error was to be thrown, so right code may pass it without an assertion. */
+  readonly awaitsError?: boolean | undefined
   readonly todo: boolean
   readonly only: boolean
   /** How many assertions its text holds; calls of functions of the same file that assert count. */
@@ -81,9 +85,11 @@ export const concernKinds = [
   'clock',
   'network',
   'process',
+  /** A worker whose program is a text. */
+  'worker',
   'files',
   'skip',
-  /** Always true, or a comparison with itself. */
+  /** Always true, or a comparison with itself, in a test that has nothing else. */
   'trivial',
   /** A promise that asserts, and that nothing waits for. */
   'floating',
@@ -91,8 +97,6 @@ export const concernKinds = [
   'late',
   /** An assertion whose failure is caught and dropped. */
   'swallowed',
-  /** A test that is declared behind an await of its suite. */
-  'after-await',
   /** Looks like a test, and no runner runs it to its end. */
   'never-run',
   /** `assertRaises` without anything that could raise. */

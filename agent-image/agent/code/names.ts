@@ -46,7 +46,6 @@ export type Meaning =
 
 /** Places in a function, as offsets in the text; -1 where there is none. */
 export interface Steps {
-  readonly firstAwaitEnd: number
   readonly lastAwait: number
   /** The last `return` with a value. */
   readonly lastReturn: number
@@ -312,9 +311,8 @@ export function treeOf(file: File, text: string): Tree {
       node.type === 'AwaitExpression' || (node.type === 'ForOfStatement' && node.await)
     const isReturn = node.type === 'ReturnStatement' && node.argument
     if (!isAwait && !isReturn && node.type !== 'CallExpression') continue
-    const own = steps.get(fn) ?? { firstAwaitEnd: -1, lastAwait: -1, lastReturn: -1, calls: [] }
+    const own = steps.get(fn) ?? { lastAwait: -1, lastReturn: -1, calls: [] }
     steps.set(fn, own)
-    if (isAwait && own.firstAwaitEnd === -1) own.firstAwaitEnd = node.end ?? 0
     if (isAwait) own.lastAwait = node.start ?? 0
     if (isReturn) own.lastReturn = node.start ?? 0
     if (node.type === 'CallExpression') own.calls.push(node)
@@ -352,7 +350,7 @@ export function treeOf(file: File, text: string): Tree {
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
-const noSteps: Steps = { firstAwaitEnd: -1, lastAwait: -1, lastReturn: -1, calls: [] }
+const noSteps: Steps = { lastAwait: -1, lastReturn: -1, calls: [] }
 
 function moduleMeaning(source: string, path: readonly string[]): Meaning {
   return {

@@ -4,13 +4,15 @@ import type { Concern, ConcernKind } from './facts.ts'
 import { literalText, type Meaning, type Tree, unwrap } from './names.ts'
 import { calleePath, reachesBehind, readsTests } from './node-reach.ts'
 import { calledReplacements } from './node-replaced.ts'
-import { testsThatOnlyFail } from './node-test-facts.ts'
+import { skippingAt } from './node-skips.ts'
+import { isSkipCall, lonelyTrivial, testsThatOnlyFail } from './node-test-facts.ts'
 import type { TestTree } from './node-tests.ts'
 import { isTrivial, isUnasserted } from './node-trivial.ts'
 
 /** Concerns in the order of the text. */
 export function useConcerns(tree: Tree, tests: TestTree): readonly Concern[] {
   const found: Concern[] = []
+  const trivial = new Set<Node>()
   const report = (kind: ConcernKind, node: Node): void => {
     found.push({ kind, line: tree.lineOf(node), code: tree.codeOf(node) })
   }
@@ -31,12 +33,10 @@ export function useConcerns(tree: Tree, tests: TestTree): readonly Concern[] {
     if (node.type === 'CallExpression' || node.type === 'NewExpression') {
       const kind = callConcern(tree, node, { mocksTime, usesTemporary })
       if (kind !== undefined) report(kind, node)
-      if (node.type === 'CallExpression' && isTrivial(tree, tests, node)) report('trivial', node)
+      if (node.type === 'CallExpression' && isTrivial(tree, tests, node)) trivial.add(node)
     }
-    if (node.type === 'CallExpression') {
-      const context = tests.contextPath(tree.meaning(node.callee))
-      if (context !== undefined && /^(skip|todo)$/.test(context[0] ?? '')) report('skip', node)
-    }
+    if (isSkipCall(tree, tests, node) && skippingAt(tree, tests, node) === 'always')
+      report('skip', node)
     if (isUnasserted(tree, tests, node)) report('unasserted', node)
     if (reachesBehind(tree, node)) report('builtins', node)
     else if (readsTests(tree, node)) report('reads-tests', node)
@@ -44,14 +44,29 @@ export function useConcerns(tree: Tree, tests: TestTree): readonly Concern[] {
   for (const { node, module } of calledReplacements(tree, tests))
     found.push({ kind: 'replaced', line: tree.lineOf(node), code: tree.codeOf(node), module })
   for (const node of testsThatOnlyFail(tree, tests)) report('only-fails', node)
+  for (const node of lonelyTrivial(tree, tests, trivial)) report('trivial', node)
+  const onlySome = selectsSome(tree, tests)
   for (const call of tests.calls.values())
-    if (call.skip || call.todo || call.only) report('skip', call.node)
+    if (call.skip === 'always' || call.todo || (call.only && onlySome)) report('skip', call.node)
   return found.toSorted((a, b) => a.line - b.line)
+}
+
+/** Whether `only` leaves a test out: where all have it, or stand in a suite that has it, it says nothing. */
+function selectsSome(tree: Tree, tests: TestTree): boolean {
+  const isSelected = (node: Node): boolean => {
+    if (tests.calls.get(node)?.only === true) return true
+    for (let at = tree.functionAround(node); at !== undefined; at = tree.functionAround(at)) {
+      const call = tests.callOf(at)
+      if (call?.what === 'suite' && call.only) return true
+    }
+    return false
+  }
+  return [...tests.calls.values()].some(({ what, node }) => what === 'test' && !isSelected(node))
 }
 
 function moduleConcern(specifier: string): ConcernKind | undefined {
   const name = specifier.replace(/^node:/, '')
-  if (/^(worker_threads|cluster)$/.test(name)) return 'process'
+  if (name === 'cluster') return 'process'
   if (
     /^(vitest|jest|@jest\/.*|chai|sinon|mocha|jasmine|ava|tap|uvu|bun:test|expect|should|@testing-library\/.*|@playwright\/test|supertest|nock)$/.test(
       name,
@@ -105,7 +120,8 @@ function moduleCallConcern(
   const last = path.at(-1) ?? ''
   if (source === 'child_process') return startsNode(tree, node) ? undefined : 'process'
   // The import itself has been reported, but one that is awaited or required has not.
-  if (path.length > 0 && /^(worker_threads|cluster)$/.test(source)) return 'process'
+  if (path.length > 0 && source === 'cluster') return 'process'
+  if (source === 'worker_threads') return last === 'Worker' && runsText(node) ? 'worker' : undefined
   if (source === 'crypto')
     return /^(randomUUID|randomBytes|randomInt|randomFill(Sync)?|getRandomValues)$/.test(last)
       ? 'random'
@@ -133,6 +149,27 @@ function startsNode(tree: Tree, node: CallExpression | NewExpression): boolean {
   const code = tree.codeOf(first, 200)
   return /^(?:process\.execPath|execPath)$|^['"`](?:node|\$\{process\.execPath\})(?=[ '"`])/.test(
     code,
+  )
+}
+
+/** Whether a worker is given its program as a text: what runs in it is not read, and is no file of the project. */
+function runsText(node: CallExpression | NewExpression): boolean {
+  const [first, second] = node.arguments.map((value) => unwrap(value))
+  if (literalText(first)?.startsWith('data:') === true) return true
+  if (
+    first?.type === 'NewExpression' &&
+    literalText(first.arguments[0])?.startsWith('data:') === true
+  )
+    return true
+  return (
+    second?.type === 'ObjectExpression' &&
+    second.properties.some(
+      (part) =>
+        part.type !== 'ObjectProperty' ||
+        (part.key.type === 'Identifier' &&
+          part.key.name === 'eval' &&
+          !(part.value.type === 'BooleanLiteral' && !part.value.value)),
+    )
   )
 }
 

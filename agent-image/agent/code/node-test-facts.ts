@@ -1,13 +1,16 @@
 // Each test of a JavaScript or TypeScript file: its name, its suites, its place in the text, how much it asserts.
-import type { Node } from '@babel/types'
+import type { CallExpression, Node } from '@babel/types'
 import type { TestFact } from './facts.ts'
 import { isFunction, type Tree } from './names.ts'
-import type { TestTree } from './node-tests.ts'
+import { type Skipping, skippingAt } from './node-skips.ts'
+import { awaitsError, type TestTree } from './node-tests.ts'
 
 /** The tests in the order of the text. */
 export function testFacts(tree: Tree, tests: TestTree): readonly TestFact[] {
   const all = [...tests.calls.values()].filter((call) => call.what === 'test')
   const counts = countsOf(tree, tests, tests.assertions)
+  const own = skippedInside(tree, tests)
+  const awaiting = testsThatAwaitErrors(tree, tests)
   return all.map((call) => {
     const around = surroundings(tree, tests, call.node)
     const span = statementSpan(tree, call.node)
@@ -16,13 +19,67 @@ export function testFacts(tree: Tree, tests: TestTree): readonly TestFact[] {
       name: call.name,
       suites: around.suites,
       line: tree.lineOf(call.node),
-      skip: call.skip || around.skip,
+      skip: call.skip === 'always' || around.skip === 'always',
+      ...(around.skip === 'by-machine'
+        ? { skippable: 'suite' as const }
+        : call.skip === 'by-machine' || own.has(call.node)
+          ? { skippable: 'test' as const }
+          : {}),
+      ...(awaiting.has(call.node) ? { awaitsError: true as const } : {}),
       todo: call.todo,
       only: call.only,
       assertions: counts.get(call.node) ?? 0,
       repeated: around.repeated,
       removable: span !== undefined && !around.repeated,
     }
+  })
+}
+
+/** Tests that skip themselves where the machine is not one for them. */
+function skippedInside(tree: Tree, tests: TestTree): ReadonlySet<Node> {
+  const innermost = innermostTests(tree, tests)
+  return new Set(
+    tree.nodes.flatMap((node) => {
+      const test = innermost.get(node)
+      if (test === undefined || !isSkipCall(tree, tests, node)) return []
+      return skippingAt(tree, tests, node) === 'by-machine' ? [test] : []
+    }),
+  )
+}
+
+/** `t.skip()` and `t.todo()`. */
+export function isSkipCall(tree: Tree, tests: TestTree, node: Node): node is CallExpression {
+  if (node.type !== 'CallExpression') return false
+  const context = tests.contextPath(tree.meaning(node.callee))
+  return context !== undefined && /^(skip|todo)$/.test(context[0] ?? '')
+}
+
+/** Tests that fail by hand where an error was to be thrown: right code meets no other assertion there. */
+function testsThatAwaitErrors(tree: Tree, tests: TestTree): ReadonlySet<Node> {
+  const innermost = innermostTests(tree, tests)
+  return new Set(
+    tests.assertions.flatMap(({ node }) => {
+      const test = innermost.get(node)
+      return test !== undefined && awaitsError(tree, node) ? [test] : []
+    }),
+  )
+}
+
+/** Assertions among `trivial` that are all a test has: those in it, or those of the functions that it calls. */
+export function lonelyTrivial(
+  tree: Tree,
+  tests: TestTree,
+  trivial: ReadonlySet<Node>,
+): readonly Node[] {
+  if (trivial.size === 0) return []
+  const all = countsOf(tree, tests, tests.assertions)
+  const real = countsOf(tree, tests, tests.checksBut(trivial))
+  const idle = new Set([...all.keys()].filter((test) => !real.has(test)))
+  if (idle.size === 0) return []
+  const innermost = innermostTests(tree, tests)
+  return [...trivial].filter((node) => {
+    const test = innermost.get(node)
+    return test === undefined || idle.has(test)
   })
 }
 
@@ -77,10 +134,14 @@ function surroundings(
   tree: Tree,
   tests: TestTree,
   node: Node,
-): { readonly suites: (string | undefined)[]; readonly repeated: boolean; readonly skip: boolean } {
+): {
+  readonly suites: (string | undefined)[]
+  readonly repeated: boolean
+  readonly skip: Skipping
+} {
   const suites: (string | undefined)[] = []
   let repeated = false
-  let skip = false
+  let skip: Skipping = 'never'
   for (let at = tree.parent(node); at !== undefined; at = tree.parent(at)) {
     if (/^(For|While|DoWhile)/.test(at.type)) repeated = true
     if (!isFunction(at)) continue
@@ -91,7 +152,7 @@ function surroundings(
     }
     if (call.what === 'hook') continue
     suites.unshift(call.name)
-    skip = skip || call.skip
+    if (call.skip === 'always' || skip === 'never') skip = call.skip
     // What goes on above a suite that is declared elsewhere is told by where it is given to the runner.
     if (tree.parent(at) !== call.node) at = call.node
   }

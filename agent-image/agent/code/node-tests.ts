@@ -10,13 +10,16 @@ import {
   type Tree,
   unwrap,
 } from './names.ts'
+import { type Skipping, skippingBy } from './node-skips.ts'
+import { nodesOf } from './parse-node.ts'
 
 /** A call that declares something to the test runner. */
 export interface TestCall {
   readonly what: 'test' | 'suite' | 'hook'
   readonly node: CallExpression
   readonly name: string | undefined
-  readonly skip: boolean
+  /** `by-machine`: by a condition that asks about the machine alone. */
+  readonly skip: Skipping
   readonly todo: boolean
   readonly only: boolean
   /** The function that it is given: written there, or declared elsewhere in the file. */
@@ -38,6 +41,8 @@ export interface TestTree {
   readonly assertions: readonly Assertion[]
   /** Those that right code meets, too: without `assert.fail`, `assert(false)` and errors that are thrown by hand. */
   readonly checks: readonly Assertion[]
+  /** The checks that are left without those among `excluded`, also where a function of the file makes no others. */
+  checksBut(excluded: ReadonlySet<Node>): readonly Assertion[]
   /** The call that a function is the body of. */
   callOf(node: FunctionNode): TestCall | undefined
   /** Whether a call asserts by itself: `assert.equal(…)`, `assert(…)`; gives the name of what is asserted. */
@@ -78,19 +83,23 @@ export function readTests(tree: Tree): TestTree {
     if (call.body !== undefined) bodies.set(call.body, call)
   }
   const asserted = (node: Node): string | undefined => assertedBy(tree, node, contextPath)
-  return {
-    calls,
-    assertions: assertionsOf(tree, calls, bodies, asserted),
-    checks: assertionsOf(
+  const checksBut = (excluded: ReadonlySet<Node>): readonly Assertion[] =>
+    assertionsOf(
       tree,
       calls,
       bodies,
       (node) => {
-        const name = asserted(node)
-        return name === undefined || onlyFails(name, node) ? undefined : name
+        const name = excluded.has(node) ? undefined : asserted(node)
+        if (name === undefined || !onlyFails(name, node)) return name
+        return awaitsError(tree, node) ? name : undefined
       },
       false,
-    ),
+    )
+  return {
+    calls,
+    assertions: assertionsOf(tree, calls, bodies, asserted),
+    checks: checksBut(new Set()),
+    checksBut,
     callOf: (node) => bodies.get(node),
     asserted,
     contextPath,
@@ -129,12 +138,13 @@ function testCall(
   const values = node.arguments.map((value) => unwrap(value))
   const body = bodyOf(tree, values)
   const options = values.find((value) => value.type === 'ObjectExpression')
-  const flag = (name: string): boolean => rest.includes(name) || hasOption(options, name)
+  const option = (name: string): Skipping => skippingOf(tree, options, name)
+  const flag = (name: string): boolean => rest.includes(name) || option(name) !== 'never'
   return {
     what,
     node,
     name: rest.includes('each') ? undefined : nameOf(values),
-    skip: flag('skip') || rest.some((name) => /^(skipIf|runIf)$/.test(name)),
+    skip: rest.some((name) => /^(skip|skipIf|runIf)$/.test(name)) ? 'always' : option('skip'),
     todo: flag('todo'),
     only: flag('only'),
     body,
@@ -178,18 +188,12 @@ function nameOf([first]: readonly Node[]): string | undefined {
   return literalText(first)
 }
 
-/** Whether an option is there and not switched off. A condition that is only known at run time counts as set. */
-function hasOption(options: Node | undefined, name: string): boolean {
-  if (options?.type !== 'ObjectExpression') return false
-  return options.properties.some((part) => {
-    if (part.type !== 'ObjectProperty' || keyName(part) !== name) return false
-    const value = unwrap(part.value)
-    const off =
-      (value.type === 'BooleanLiteral' && !value.value) ||
-      value.type === 'NullLiteral' ||
-      (value.type === 'Identifier' && value.name === 'undefined')
-    return !off
-  })
+function skippingOf(tree: Tree, options: Node | undefined, name: string): Skipping {
+  if (options?.type !== 'ObjectExpression') return 'never'
+  const part = options.properties.find(
+    (one) => one.type === 'ObjectProperty' && keyName(one) === name,
+  )
+  return part?.type === 'ObjectProperty' ? skippingBy(tree, part.value) : 'never'
 }
 
 function assertedBy(
@@ -259,6 +263,44 @@ function onlyFails(name: string, node: Node): boolean {
   const [given] = node.type === 'CallExpression' ? node.arguments : []
   const first = given && unwrap(given)
   return name === 'ok' && first?.type === 'BooleanLiteral' && !first.value
+}
+
+/**
+ * Whether a call that fails the test stands where an error was to be thrown before it: in a `try` whose `catch` lets one
+ * kind of error pass and throws all others on.
+ */
+export function awaitsError(tree: Tree, node: Node): boolean {
+  let inner = node
+  for (let at = tree.parent(node); at !== undefined; inner = at, at = tree.parent(at)) {
+    if (isFunction(at)) return false
+    if (at.type !== 'TryStatement' || at.block !== inner) continue
+    const { param, body } = at.handler ?? {}
+    if (param?.type !== 'Identifier' || body === undefined) return false
+    const { name } = param
+    return [...nodesOf(body)].some(
+      (part) =>
+        part.type === 'IfStatement' &&
+        [...nodesOf(part)].some((one) => one.type === 'ThrowStatement') &&
+        [...nodesOf(part.test)].some((one) => isOneKind(tree, one, name)),
+    )
+  }
+  return false
+}
+
+/** `error instanceof TypeError`, or a look at its name, code or message. */
+function isOneKind(tree: Tree, node: Node, name: string): boolean {
+  const isIt = (part: Node): boolean => part.type === 'Identifier' && part.name === name
+  if (node.type === 'MemberExpression')
+    return (
+      isIt(node.object) &&
+      /^(?:name|code|message|constructor|errno|status)$/.test(propertyName(node) ?? '')
+    )
+  return (
+    node.type === 'BinaryExpression' &&
+    node.operator === 'instanceof' &&
+    isIt(node.left) &&
+    !/(?:^|\.)(?:Error|AssertionError)$/.test(tree.codeOf(node.right))
+  )
 }
 
 function givesPromise(fn: FunctionNode): boolean {

@@ -22,9 +22,6 @@ export function waitingConcerns(tree: Tree, tests: TestTree): readonly Concern[]
     if (swallowed.has(assertion.node)) report('swallowed', assertion.node)
     follow(tree, tests, assertion, report)
   }
-  for (const call of tests.calls.values())
-    if (call.what === 'test' && followsAwait(tree, tests, call.node))
-      report('after-await', call.node)
   return [...found.values()]
 }
 
@@ -324,12 +321,4 @@ function isChecked(tree: Tree, tests: TestTree, node: Node, start: number): bool
     if (at.type === 'CallExpression' && tree.meaning(at.callee).kind === 'function') return true
   }
   return false
-}
-
-/** Whether a test is declared in a suite behind an await: the runner may be done with the suite by then. */
-function followsAwait(tree: Tree, tests: TestTree, test: Node): boolean {
-  const suite = tree.functionAround(test)
-  if (suite === undefined || !suite.async || tests.callOf(suite)?.what !== 'suite') return false
-  const { firstAwaitEnd } = tree.steps(suite)
-  return firstAwaitEnd !== -1 && firstAwaitEnd <= (test.start ?? 0)
 }

@@ -68,6 +68,8 @@ const pythonFacts = z.object({
         suites: z.array(z.string()),
         line: z.int(),
         skip: z.boolean(),
+        skippable: z.literal('test').optional(),
+        awaitsError: z.boolean().optional(),
         todo: z.boolean(),
         only: z.boolean(),
         assertions: z.int(),

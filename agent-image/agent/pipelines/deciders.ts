@@ -5,7 +5,7 @@ import { dependsOn } from '../dependencies.ts'
 import { mentions } from '../edit/mentions.ts'
 import { languageOf, namedSpecs, type Project } from '../project.ts'
 import type { Deciders } from '../verify/judge-runs.ts'
-import { declaredTests } from '../verify/spec-text.ts'
+import { specRules } from '../verify/spec-text.ts'
 import type { PipelineContext } from './pipeline.ts'
 
 /**
@@ -22,18 +22,30 @@ export async function decidersFor(
   const named = namedSpecs(assignment)
   const texts = await workspace.readAll(project.testFiles, { signal })
   const declared = new Map<string, readonly string[]>()
+  const skippable = new Set<string>()
+  const awaiting = new Set<string>()
   for (const path of specs) {
     const text = texts.get(path) ?? (await workspace.read(path, { signal }))
     if (text === undefined) continue
     const facts = await factsIn(context.runner, path, text, { signal })
-    declared.set(path, named.has(path) ? [] : declaredTests(path, text, facts))
+    const rules = specRules(path, facts)
+    declared.set(path, named.has(path) ? [] : rules.declared)
+    for (const id of rules.skippable) skippable.add(id)
+    for (const id of rules.awaiting) awaiting.add(id)
   }
   const words = changed.filter((path) => languageOf(path) !== 'unknown').map(importWord)
   const related = [...texts]
     .filter(([path, text]) => !declared.has(path) && words.some((word) => mentions(text, word)))
     .map(([path]) => path)
   const isDeclared = (name: string): boolean => dependsOn(project, name)
-  return { specs: declared, related: new Set(related), named, declared: isDeclared }
+  return {
+    specs: declared,
+    related: new Set(related),
+    named,
+    skippable,
+    awaiting,
+    declared: isDeclared,
+  }
 }
 
 /** What an import of the file is bound to contain: its name, or its folder's where the name says nothing. */

@@ -2,8 +2,8 @@
 // what a hook could not set up, the tests and the hooks that clear up miss as well.
 import type { CodeFacts } from '../code/facts.ts'
 import { digestOf } from '../verify/digest.ts'
-import { unreportedTests } from '../verify/spec-text.ts'
-import { type FailedTest, type TestRun, testId, testName, wholeFile } from '../verify/test-run.ts'
+import { specRules, suiteIds, unreportedTests } from '../verify/spec-text.ts'
+import { type FailedTest, type TestRun, testId, wholeFile } from '../verify/test-run.ts'
 import type { PipelineContext } from './pipeline.ts'
 
 /** What a file says that calls a stub which throws. */
@@ -49,21 +49,22 @@ export async function runProblem(
   const cutOff = cutOffTests(path, run, facts)
   const missing = unreportedTests(path, text, run, facts).filter((name) => !cutOff.has(name))
   if (missing.length > 0) return `These tests were not run: ${missing.join(', ')}`
-  if (run.skipped.length > 0)
-    return `Do not skip tests or mark them as todo; these are: ${namesOf(run.skipped)}.`
+  const { skippable } = specRules(path, facts)
+  const skipped = run.skipped.filter((id) => !skippable.has(id))
+  if (skipped.length > 0)
+    return `Do not skip tests or mark them as todo; these are: ${namesOf(skipped)}.`
+  if (run.skipped.length > 0 && run.passed.length === 0 && run.failed.length === 0)
+    return `Every test is skipped on this machine, so none says anything: ${namesOf(run.skipped)}. Write tests that run here, too.`
   return undefined
 }
 
-/** Names of tests that were never declared, because the body of their suite broke off before. */
+/** Names of tests that were never declared, because the body of their suite broke off before or was skipped. */
 function cutOffTests(file: string, run: TestRun, { tests }: CodeFacts): ReadonlySet<string> {
-  const failed = new Set(run.failed.map((test) => testId(test)))
-  const isBroken = (suites: readonly (string | undefined)[]): boolean =>
-    suites.every((name) => name !== undefined) &&
-    failed.has(testId({ file, name: testName(suites) }))
+  const ended = new Set([...run.failed.map((test) => testId(test)), ...run.skipped])
   return new Set(
-    tests.flatMap(({ name, suites }) =>
-      name !== undefined && suites.some((_, index) => isBroken(suites.slice(0, index + 1)))
-        ? [name]
+    tests.flatMap((test) =>
+      test.name !== undefined && suiteIds(file, test).some((id) => ended.has(id))
+        ? [test.name]
         : [],
     ),
   )

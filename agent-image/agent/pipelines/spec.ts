@@ -20,7 +20,7 @@ import { specProblems } from '../verify/spec-gate.ts'
 import { importsOf, repairImports } from '../verify/spec-imports.ts'
 import { namesFile, reachedBy, unitOf } from '../verify/spec-reach.ts'
 import { programStub, stubsFor } from '../verify/spec-stubs.ts'
-import { declaredTests } from '../verify/spec-text.ts'
+import { declaredTests, specRules } from '../verify/spec-text.ts'
 import type { TestRun } from '../verify/test-run.ts'
 import { litterOfSpec } from './litter.ts'
 import {
@@ -283,7 +283,8 @@ async function judge(
   const programs = files.filter((file) => !names.has(file) && !goal.project.files.includes(file))
   // A stub that throws hides what is wrong behind the call, one that returns hides tests of errors, and what is true of
   // nonsense is true of wrong code.
-  const specs = new Map([[path, declaredTests(path, text, facts)]])
+  const rules = specRules(path, facts)
+  const judged = { specs: new Map([[path, rules.declared]]), awaiting: rules.awaiting }
   const runs: TestRun[] = []
   let isUsedEarly = false
   let odd: SpecCandidate | undefined
@@ -316,7 +317,7 @@ async function judge(
     if (failsByTests(run)) continue
     // No stub may fulfil a spec: code that always throws, say, must not pass for work.
     if (standIns.size > 0) return { ...rejected(place, text, allIdle(behaviour)), run }
-    const [idle] = withSpecRules(run, { specs }).failed
+    const [idle] = withSpecRules(run, judged).failed
     return idle === undefined
       ? { ...rejected(place, text, allHold), run, holds: true }
       : { ...rejected(place, text, `The test ${idle.name} is of no use. ${idle.message}`), run }
@@ -324,7 +325,7 @@ async function judge(
   const last = runs[0] ?? odd?.run
   const isNew = files.every((file) => !goal.project.files.includes(file))
   const idle = worthlessTests(
-    runs.slice(0, 2).map((run) => withSpecRules(run, { specs })),
+    runs.slice(0, 2).map((run) => withSpecRules(run, judged)),
     runs,
     isNew,
   )

@@ -11,6 +11,10 @@ export interface Deciders {
   readonly related: ReadonlySet<string>
   /** Those of `specs` that a person wrote: what they report counts as it is. */
   readonly named?: ReadonlySet<string>
+  /** Ids of spec tests, and of suites, that a condition of the machine may skip: skipped in every run they decide nothing. */
+  readonly skippable?: ReadonlySet<string>
+  /** Ids of spec tests that fail by hand where no error is thrown: right code passes them without an assertion. */
+  readonly awaiting?: ReadonlySet<string>
   /** Packages that the project says it depends on: a spec that cannot be run for the lack of one is unjudged, not failed. */
   readonly declared?: Declared
 }
@@ -21,7 +25,7 @@ export function judgeRuns(
   runs: readonly TestRun[],
   deciders: Deciders,
 ): Judgement {
-  const { specs, related, named, declared = () => false } = deciders
+  const { specs, related, named, skippable, declared = () => false } = deciders
   const before = bases.map((run) => statesOf(withoutMissing(run, declared)))
   const after = runs.map((run) => statesOf(withSpecRules(run, deciders)))
   const ids = new Set([
@@ -36,8 +40,9 @@ export function judgeRuns(
     const file = fileOf(id)
     const base = before.map((seen) => stateIn(seen, id))
     const now = after.map((seen) => stateIn(seen, id))
-    // A person knows why a test is skipped here; it decides nothing.
-    const isLeftOut = named?.has(file) === true && now.every((state) => state === 'skipped')
+    // A person knows why a test is skipped here, and a condition of the machine says it; such a test decides nothing.
+    const mayBeSkipped = named?.has(file) === true || skippable?.has(id) === true
+    const isLeftOut = mayBeSkipped && now.every((state) => state === 'skipped')
     const isSpec = specs.has(file) && !(isLeftOut && !base.includes('passed'))
     return { id, base, now, kind: isSpec ? 'spec' : related.has(file) ? 'own' : 'other' }
   })
@@ -51,7 +56,12 @@ export function judgeRuns(
  */
 export function withSpecRules(
   given: TestRun,
-  { specs, named = new Set(), declared = () => false }: Omit<Deciders, 'related'>,
+  {
+    specs,
+    named = new Set(),
+    awaiting = new Set(),
+    declared = () => false,
+  }: Omit<Deciders, 'related'>,
 ): TestRun {
   const run = withoutMissing(given, declared)
   const worthless = new Map<string, string>()
@@ -60,7 +70,7 @@ export function withSpecRules(
     const swallowed = run.swallowed.get(id)
     if (swallowed !== undefined)
       worthless.set(id, `An assertion failed and the test went on: ${swallowed}`)
-    else if (!asserts(run, id))
+    else if (!asserts(run, id) && !awaiting.has(id))
       worthless.set(id, 'It passed without a single assertion: nothing was checked.')
   }
   const isMissing = (needs: string | undefined): boolean => needs !== undefined && declared(needs)

@@ -13,12 +13,12 @@ const common = {
   clock: 'Do not use the clock.',
   network: 'Do not use the network; only localhost can be reached.',
   process: 'Do not start or end processes.',
-  skip: 'Do not skip tests or mark them as todo or only.',
-  trivial: 'An assertion compares something with itself or is always true.',
+  worker: 'Start a worker only with a file of the project, not with a program in a text.',
+  skip: 'Do not skip tests or mark them as todo or only. A condition may ask about the machine, and nothing else.',
+  trivial:
+    'An assertion compares something with itself or is always true, and its test has no other.',
   swallowed:
     'A catch hides the failure of an assertion. Use assert.throws or assert.rejects instead.',
-  'after-await':
-    'A test is declared behind an await of its suite, so it may never run. Declare it first.',
   replaced:
     'A test calls a replacement of what it is to test, so it holds whatever the code does. Call the real one; replace only what that uses.',
   builtins: 'Do not change the runtime or the test framework.',

@@ -28,6 +28,49 @@ export function reportedName(
   return testName(names)
 }
 
+/** What is known from its text about how tests of a spec are to be judged, by the names that a run reports. */
+export interface SpecRules {
+  /** Names that a run has to report: those of tests that no condition around them may keep from being declared. */
+  readonly declared: readonly string[]
+  /** Ids of tests and suites that a condition of the machine may skip: skipped, they say nothing. */
+  readonly skippable: ReadonlySet<string>
+  /** Ids of tests that fail by hand where no error is thrown, so that they may pass without an assertion. */
+  readonly awaiting: ReadonlySet<string>
+}
+
+/** The rules for the tests of the file at `path`. */
+export function specRules(path: string, facts: CodeFacts): SpecRules {
+  const ids = (tests: readonly TestFact[]): readonly string[] =>
+    tests.flatMap((test) => {
+      const name = reportedName(test)
+      return name === undefined ? [] : [testId({ file: path, name })]
+    })
+  const within = facts.tests.filter(({ skippable }) => skippable === 'suite')
+  const suites = within.flatMap((test) => suiteIds(path, test))
+  return {
+    declared: facts.tests.flatMap(({ name, skippable }) =>
+      name === undefined || skippable === 'suite' ? [] : [name],
+    ),
+    skippable: new Set([
+      ...ids(facts.tests.filter(({ skippable }) => skippable !== undefined)),
+      ...suites,
+    ]),
+    awaiting: new Set(ids(facts.tests.filter(({ awaitsError }) => awaitsError === true))),
+  }
+}
+
+/** Ids of the suites around a test, the outermost first; without those whose name is only known at run time. */
+export function suiteIds(path: string, { suites }: Pick<TestFact, 'suites'>): readonly string[] {
+  const ids: string[] = []
+  const names: string[] = []
+  for (const name of suites) {
+    if (name === undefined) break
+    names.push(name)
+    ids.push(testId({ file: path, name: testName(names) }))
+  }
+  return ids
+}
+
 /** Declared tests of a file that a run did not report. */
 export function unreportedTests(
   path: string,
