@@ -55,13 +55,12 @@ describe('a comparison that nobody asserts', () => {
 
 describe('a test that can only fail', () => {
   it.each<['js' | 'py', string]>([
-    ['py', 'try:\n    f(None)\n    self.fail()\nexcept AttributeError:\n    pass'],
+    ['py', 'try:\n    f(None)\n    self.fail()\nexcept Exception:\n    raise'],
     ['py', "try:\n    f('a-b')\nexcept ValueError:\n    self.fail('raised')"],
     ['py', 'if f(1) != 2:\n    raise AssertionError(f(1))'],
-    ['py', 'try:\n    f(None)\n    assert False\nexcept AttributeError:\n    pass'],
     [
       'js',
-      'try { f(null); assert.fail() } catch (error) { if (!(error instanceof TypeError)) throw error }',
+      'try { f(null); assert.fail() } catch (error) { if (!(error instanceof Error)) throw error }',
     ],
     ['js', "if (f(1) !== 2) throw new assert.AssertionError({ message: 'no' })"],
     ['js', "if (f(1) !== 2) throw new Error('no')"],
