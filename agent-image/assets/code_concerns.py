@@ -14,6 +14,7 @@ from code_tests import (
     awaited_failures,
     called,
     catches_failures,
+    is_assertion,
     is_check,
     own_nodes,
     skipped_by,
@@ -100,7 +101,7 @@ def concerns_of(source: Source, tree: ast.Module, asserting: set) -> list:
     for node in unasserted(tree):
         report("unasserted", node)
     awaited = awaited_failures(tree)
-    for node in lonely_trivial(tree, nodes, asserting, awaited):
+    for node in lonely_trivial(tree, nodes, asserting):
         report("trivial", node)
     checking = asserting_names(tree, lambda one: is_check(one) or id(one) in awaited)
     for node in nodes:
@@ -110,12 +111,12 @@ def concerns_of(source: Source, tree: ast.Module, asserting: set) -> list:
     return sorted(found, key=lambda one: one["line"])
 
 
-def lonely_trivial(tree: ast.Module, nodes: list, asserting: set, awaited: set) -> list:
+def lonely_trivial(tree: ast.Module, nodes: list, asserting: set) -> list:
     """Assertions that always hold and are all that a test has: those in it, or those of the functions that it calls."""
     trivial = {id(node): node for node in nodes if is_trivial(node)}
     if not trivial:
         return []
-    real = asserting_names(tree, lambda one: id(one) in awaited or (is_check(one) and id(one) not in trivial))
+    real = asserting_names(tree, lambda one: is_assertion(one) and id(one) not in trivial)
     tests = [node for node in nodes if isinstance(node, FUNCTIONS) and node.name.startswith("test")]
     idle = [node for node in tests if node.name in asserting and node.name not in real]
     lonely = {id(inner) for test in idle for inner in ast.walk(test)}

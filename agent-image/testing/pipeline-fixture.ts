@@ -50,6 +50,8 @@ export async function runPipeline(
     spec?: Readonly<Record<string, string>>
     later?: Readonly<Record<string, string>>
     overrides?: Partial<Assignment>
+    /** Those of `files` that a person named as what decides about the unit. */
+    named?: readonly string[]
   } = {},
 ) {
   forge = await startForge({ 'package.json': '{"type":"module"}', ...files }, token)
@@ -82,8 +84,11 @@ export async function runPipeline(
     await before.push(commit, { signal })
     forge.integrate(commit)
   }
-  const assignment = assignmentFor(forge, action, options.overrides)
-  const workspace = await open(options.overrides ?? {})
+  const { named } = options
+  const specs = named?.map((path) => ({ unit: 'slug', path, commit: forge.base }))
+  const overrides = { ...options.overrides, ...(specs === undefined ? {} : { specs }) }
+  const assignment = assignmentFor(forge, action, overrides)
+  const workspace = await open(overrides)
   const model = scriptedModel(answers)
   const activities: string[] = []
   const outcome = await pipeline({

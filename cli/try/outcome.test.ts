@@ -74,6 +74,7 @@ describe('what was never begun is not said to have failed', () => {
 describe('why work is unchecked is said once', () => {
   const wrote = 'Wrote page.svg, and nothing could check it: no runner.'
   const unrun = '2 test files could not be run: they need vitest'
+  const flaky = 'flaky: test/a.test.js > a passes only now and then'
 
   test.each<[string, readonly EndedTask[], readonly string[]]>([
     [
@@ -124,10 +125,36 @@ describe('why work is unchecked is said once', () => {
       ],
       [wrote, unrun],
     ],
+    [
+      'with the tests that passed only now and then',
+      [
+        ended('code', 'Unchecked', { summary: wrote, notes: [flaky] }),
+        ended('verify', 'Unchecked', { summary: wrote, notes: [flaky, 'code: Do the code'] }),
+      ],
+      [wrote, flaky],
+    ],
   ])('%s', (_, tasks, want) => {
     const { warnings, verdict, summary } = outcomeOf(tasks)
     expect(verdict).toBe('Unchecked')
     expect(warnings).toEqual(want)
-    expect(summary).toBe(want.filter((sentence) => sentence !== unrun).join(' '))
+    expect(summary).toBe(
+      want.filter((sentence) => sentence !== unrun && sentence !== flaky).join(' '),
+    )
+  })
+})
+
+describe('flaky tests are named, whatever the end', () => {
+  const note = (id: string): string => `flaky: ${id} passes only now and then`
+  test.each<[string, readonly (readonly string[])[], readonly string[]]>([
+    ['of the last task', [[], [note('a.test.js > a')]], [note('a.test.js > a')]],
+    ['once', [[note('a > a'), 'more'], [note('a > a')]], [note('a > a')]],
+    ['of several tasks', [[note('a > a')], [note('b > b')]], [note('a > a'), note('b > b')]],
+  ])('%s', (_, notes, want) => {
+    const tasks = notes.map((one, index) =>
+      ended(index === 0 ? 'code' : 'finish', 'Done', { notes: one }),
+    )
+    const { warnings, verdict } = outcomeOf(tasks)
+    expect(verdict).toBe('Done')
+    expect(warnings).toEqual(want)
   })
 })

@@ -116,7 +116,14 @@ function warningsOf(
     const notes = spec.action === 'review' ? (status?.result?.notes ?? []) : []
     return [...lost, ...notes.map((note) => `review: ${note}`)]
   })
-  return [...new Set([...found, ...reasonsOf(unchecked), ...unrunOf(ended)])]
+  return [...new Set([...found, ...reasonsOf(unchecked), ...unrunOf(ended), ...flakyOf(ended)])]
+}
+
+/** Tests that passed in one run and failed in another, whichever task saw it. */
+function flakyOf(ended: readonly EndedTask[]): readonly string[] {
+  return ended.flatMap(({ task }) =>
+    (task.status?.result?.notes ?? []).filter((note) => note.startsWith('flaky: ')),
+  )
 }
 
 /** Tests of the person's that could not be run: the sentences of the last task that tells of some. */

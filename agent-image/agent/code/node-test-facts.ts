@@ -73,7 +73,7 @@ export function lonelyTrivial(
 ): readonly Node[] {
   if (trivial.size === 0) return []
   const all = countsOf(tree, tests, tests.assertions)
-  const real = countsOf(tree, tests, tests.checksBut(trivial))
+  const real = countsOf(tree, tests, tests.assertionsBut(trivial))
   const idle = new Set([...all.keys()].filter((test) => !real.has(test)))
   if (idle.size === 0) return []
   const innermost = innermostTests(tree, tests)

@@ -41,8 +41,8 @@ export interface TestTree {
   readonly assertions: readonly Assertion[]
   /** Those that right code meets, too: without `assert.fail`, `assert(false)` and errors that are thrown by hand. */
   readonly checks: readonly Assertion[]
-  /** The checks that are left without those among `excluded`, also where a function of the file makes no others. */
-  checksBut(excluded: ReadonlySet<Node>): readonly Assertion[]
+  /** The assertions that are left without `excluded`: a function of the file that makes no others is none any more. */
+  assertionsBut(excluded: ReadonlySet<Node>): readonly Assertion[]
   /** The call that a function is the body of. */
   callOf(node: FunctionNode): TestCall | undefined
   /** Whether a call asserts by itself: `assert.equal(…)`, `assert(…)`; gives the name of what is asserted. */
@@ -83,23 +83,24 @@ export function readTests(tree: Tree): TestTree {
     if (call.body !== undefined) bodies.set(call.body, call)
   }
   const asserted = (node: Node): string | undefined => assertedBy(tree, node, contextPath)
-  const checksBut = (excluded: ReadonlySet<Node>): readonly Assertion[] =>
-    assertionsOf(
+  return {
+    calls,
+    assertions: assertionsOf(tree, calls, bodies, asserted),
+    checks: assertionsOf(
       tree,
       calls,
       bodies,
       (node) => {
-        const name = excluded.has(node) ? undefined : asserted(node)
+        const name = asserted(node)
         if (name === undefined || !onlyFails(name, node)) return name
         return awaitsError(tree, node) ? name : undefined
       },
       false,
-    )
-  return {
-    calls,
-    assertions: assertionsOf(tree, calls, bodies, asserted),
-    checks: checksBut(new Set()),
-    checksBut,
+    ),
+    assertionsBut: (excluded) =>
+      assertionsOf(tree, calls, bodies, (node) =>
+        excluded.has(node) ? undefined : asserted(node),
+      ),
     callOf: (node) => bodies.get(node),
     asserted,
     contextPath,

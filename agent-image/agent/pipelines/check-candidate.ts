@@ -8,9 +8,10 @@ import { languageOf } from '../project.ts'
 import type { LoadResult } from '../verify/runner.ts'
 import type { Changes } from '../workspace.ts'
 import { type Candidate, type CodingGoal, rejected } from './coding-goal.ts'
-import { withoutDoubts } from './doubts.ts'
+import { flakyNote, withoutDoubts } from './doubts.ts'
 import { litterWithCode } from './litter.ts'
 import { countsOf, type PipelineContext } from './pipeline.ts'
+import { sayNothing } from './stand-ins.ts'
 
 /** Judges the files of one try: as they are, parsed, and by running the tests. */
 export async function checkCandidate(
@@ -92,11 +93,16 @@ async function checkTests(
     return rejected(changes, `${path} cannot be loaded:\n${message}`, [path], -1)
   }
   activity(`try ${number}: ${countsOf({ ...whole, failed: [] })}`)
-  const unchecked = loads.notes[0] ?? whyNotRun(first)
-  const proven = judgement.verdict === 'proven' && (await isSound(context, goal, judgement))
+  const sound = judgement.verdict === 'proven' && (await isSound(context, goal, judgement))
+  const ids = judgement.proof.map(({ id }) => id)
+  const silent = sound
+    ? await sayNothing(context, goal, ids, first === undefined ? runs : [first, ...runs])
+    : []
+  const proven = sound && silent.length < ids.length
+  const unchecked = sound ? whySilent(silent) : (loads.notes[0] ?? whyNotRun(first))
   const notes = [
     ...loads.notes,
-    ...judgement.flaky.map(({ id }) => `flaky, failed once and passed once: ${id}`),
+    ...judgement.flaky.map(({ id }) => flakyNote(id)),
     ...judgement.still
       .filter(({ kind }) => kind !== 'other')
       .slice(0, 3)
@@ -105,11 +111,19 @@ async function checkTests(
   return {
     ...rejected(changes, '', [], 0),
     state: proven ? 'proven' : 'unchecked',
-    proof: proven ? judgement.proof.map(({ id }) => id) : [],
+    proof: proven ? ids.filter((id) => !silent.includes(id)) : [],
     evidence: [evidenceOf(whole, '')],
     notes,
     ...(unchecked === undefined ? {} : { unchecked }),
   }
+}
+
+/** Why tests that pass now, and did not before, say nothing. */
+function whySilent(ids: readonly string[]): string | undefined {
+  const [first] = ids
+  if (first === undefined) return undefined
+  const others = ids.length === 1 ? '' : ` and ${counted(ids.length - 1, 'other')}`
+  return `${first}${others} asserts nothing, or hides what it asserts: it passes with code that does nothing, too`
 }
 
 /** Why the tests that decide could not be run. */

@@ -15,6 +15,11 @@ export const treeAsLeft: Tree = { inPlace: true }
 /** A test that the change makes fail every second time is cleared once in sixteen times. */
 const rounds = 2
 
+/** What is said of a flaky test; `guild try` passes it on to the person. */
+export function flakyNote(id: string): string {
+  return `flaky: ${id} passes only now and then`
+}
+
 /**
  * A judgement in which a test that passed in some runs now counts as broken only when it fails again, and passes at the base
  * each time. Otherwise it is flaky: a busy machine or the test itself may have been the reason.

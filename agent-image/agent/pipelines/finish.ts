@@ -1,5 +1,6 @@
 // The last task: everything that was integrated, run once more as a whole. It writes no commit.
 import type { Outcome } from '../outcome.ts'
+import { flakyNote } from './doubts.ts'
 import { evidenceFor, examine, refuted, unbroken } from './examination.ts'
 import { countsOf, type Pipeline } from './pipeline.ts'
 import { sentencesOf } from './unjudged.ts'
@@ -20,7 +21,7 @@ export const finish: Pipeline = async (context): Promise<Outcome> => {
     ...judgement.still
       .slice(0, 5)
       .map(({ id }) => `did not pass at the start and does not pass now: ${id}`),
-    ...judgement.flaky.map(({ id }) => `flaky: ${id}`),
+    ...judgement.flaky.map(({ id }) => flakyNote(id)),
     ...notRun.slice(0, 5),
     ...assignment.done.slice(0, 10).map((task) => `${task.action}: ${task.title}`),
   ]

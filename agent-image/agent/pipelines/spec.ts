@@ -19,7 +19,6 @@ import { withSpecRules } from '../verify/judge-runs.ts'
 import { specProblems } from '../verify/spec-gate.ts'
 import { importsOf, repairImports } from '../verify/spec-imports.ts'
 import { namesFile, reachedBy, unitOf } from '../verify/spec-reach.ts'
-import { programStub, stubsFor } from '../verify/spec-stubs.ts'
 import { declaredTests, specRules } from '../verify/spec-text.ts'
 import type { TestRun } from '../verify/test-run.ts'
 import { litterOfSpec } from './litter.ts'
@@ -34,6 +33,7 @@ import {
 import { allHold, allIdle, mayBeDone, passesAlready, worthlessTests } from './spec-idle.ts'
 import { habitOf, keptKind, mainsOf, type Place, placeFor, placesOf } from './spec-place.ts'
 import { failsByTests, isUnloaded, oddValue, runProblem, stubThrew } from './spec-runs.ts'
+import { standIns } from './stand-ins.ts'
 
 /** What is asked for, and where. */
 interface SpecGoal extends Place {
@@ -275,12 +275,6 @@ async function judge(
   const syntax = await runner.syntax(new Map([[path, text]]), { signal, kindOf: () => kind })
   if (syntax !== undefined) return rejected(place, text, `Syntax error:\n${syntax.message}`)
 
-  const before = new Map<string, string>()
-  for (const file of names.keys()) {
-    const existing = await workspace.read(file, { signal })
-    if (existing !== undefined) before.set(file, existing)
-  }
-  const programs = files.filter((file) => !names.has(file) && !goal.project.files.includes(file))
   // A stub that throws hides what is wrong behind the call, one that returns hides tests of errors, and what is true of
   // nonsense is true of wrong code.
   const rules = specRules(path, facts)
@@ -288,14 +282,14 @@ async function judge(
   const runs: TestRun[] = []
   let isUsedEarly = false
   let odd: SpecCandidate | undefined
-  const existing = await runner.read(before, { signal })
-  const stubKind = await kindsOf(names.keys())
+  const standIn = await standIns(context, names, {
+    files,
+    there: goal.project.files,
+    kindOf: await kindsOf(names.keys()),
+  })
   for (const behaviour of ['returns', 'throws', 'nonsense'] as const) {
-    const standIns = new Map([
-      ...stubsFor(names, before, behaviour, { kindOf: stubKind, facts: existing }),
-      ...programs.map((file): [string, string] => [file, programStub(file, behaviour)]),
-    ])
-    const changes = new Map([...standIns, [path, text]])
+    const code = standIn(behaviour)
+    const changes = new Map([...code, [path, text]])
     const run = await runner.test([path], changes, { signal, project: goal.project })
     // A file that uses what is missing while it is loaded fails before the code exists, as it should.
     if (behaviour === 'throws') isUsedEarly = isUnloaded(run, stubThrew)
@@ -310,13 +304,19 @@ async function judge(
     if (odd !== undefined && !isUsedEarly) return odd
     if (wrong !== undefined) return { ...rejected(place, text, wrong), run }
     const { project } = goal
-    const ran = { spec: path, text, changes, loaded: [...before.keys()], project }
+    const ran = {
+      spec: path,
+      text,
+      changes,
+      loaded: [...names.keys()].filter((file) => project.files.includes(file)),
+      project,
+    }
     const litter = await litterOfSpec(context, ran)
     if (litter !== undefined) return { ...rejected(place, text, litter), run }
     runs.push(run)
     if (failsByTests(run)) continue
     // No stub may fulfil a spec: code that always throws, say, must not pass for work.
-    if (standIns.size > 0) return { ...rejected(place, text, allIdle(behaviour)), run }
+    if (code.size > 0) return { ...rejected(place, text, allIdle(behaviour)), run }
     const [idle] = withSpecRules(run, judged).failed
     return idle === undefined
       ? { ...rejected(place, text, allHold), run, holds: true }

@@ -1,6 +1,7 @@
 // Verification of one unit: its spec decides, and nothing that passed before may be anything else now.
 import type { Outcome } from '../outcome.ts'
 import { findSpec } from '../project.ts'
+import { flakyNote } from './doubts.ts'
 import { evidenceFor, examine, refuted, unbroken } from './examination.ts'
 import { countsOf, type Pipeline } from './pipeline.ts'
 import { sentencesOf } from './unjudged.ts'
@@ -15,7 +16,7 @@ export const verify: Pipeline = async (context): Promise<Outcome> => {
   const examined = await examine(context, () => (spec === undefined ? [] : [spec]))
   const { judgement, runs, unjudged } = examined
   const notes = [
-    ...judgement.flaky.map(({ id }) => `flaky: ${id} passed once and failed once`),
+    ...judgement.flaky.map(({ id }) => flakyNote(id)),
     ...(spec === undefined ? ['the unit has no spec tests; only the other tests were run'] : []),
     ...sentencesOf(unjudged).slice(0, 5),
   ]

@@ -113,7 +113,7 @@ function isReported(file: string, name: string, ids: Iterable<string>): boolean 
 }
 
 /** Whether a test asserted something, itself or in one of its subtests that passed. */
-function asserts(run: TestRun, id: string): boolean {
+export function asserts(run: TestRun, id: string): boolean {
   if ((run.asserted.get(id) ?? 0) > 0) return true
   return run.passed.some(
     (other) => other.startsWith(`${id} > `) && (run.asserted.get(other) ?? 0) > 0,

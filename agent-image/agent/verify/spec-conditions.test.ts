@@ -134,6 +134,12 @@ describe('an assertion that is always true beside others', () => {
       `${method('self.assertEqual(f(1), 2)')}    def tearDown(self):\n        self.assertTrue(True)\n`,
     ],
     ['py', method("with self.assertRaises(ValueError):\n    f(1)\nassert 'x'")],
+    ['js', "test('a', () => { if (f(1) !== 2) assert.fail(); assert.ok(true) })"],
+    [
+      'js',
+      "test('a', async () => { for await (const x of f(0)) assert.fail(x); assert.ok(true) })",
+    ],
+    ['py', method('for one in f(0):\n    self.fail(one)\nself.assertTrue(True)')],
   ])('%s does no harm: %s', (language, text) => {
     expect(problemsOf(language, text)).toBe('')
   })
@@ -148,7 +154,6 @@ describe('an assertion that is always true beside others', () => {
       'js',
       "test('a', async (t) => { assert.equal(f(1), 2); await t.test('b', () => { assert.ok(true) }) })",
     ],
-    ['js', "test('a', () => { if (f(1) !== 2) assert.fail(); assert.ok(true) })"],
     [
       'py',
       `${method('f(1)\nself.assertTrue(True)')}    def test_b(self):\n        self.assertEqual(f(1), 2)\n`,

@@ -15,8 +15,11 @@ export interface StubOptions {
   readonly facts?: ReadonlyMap<string, CodeFacts>
 }
 
-/** `nonsense`: every call gives the same text, which is neither empty nor right. */
-export type Behaviour = 'throws' | 'returns' | 'nonsense'
+/**
+ * `nonsense`: every call gives the same text, which is neither empty nor right. `anything`: every name, and whatever is read,
+ * called or made of it, gives something that can be read, called and made again; only a look at a value finds it out.
+ */
+export type Behaviour = 'throws' | 'returns' | 'nonsense' | 'anything'
 
 /**
  * Stubs: every imported name that is missing is a function, or in Python a class, that throws, gives nothing back, or gives nonsense. Existing files
@@ -48,11 +51,12 @@ export function stubsFor(
       (name) => !has.has(name) && /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(name),
     )
     if (missing.length === 0 && before.has(file)) continue
-    const lines = python
+    const lines: string[] = python
       ? [...(missing.length > 0 ? [pythonBase(behaviour)] : []), ...missing.map(pythonStub)]
       : kind === 'commonjs'
-        ? commonjsStubs(missing, has, behaviour)
+        ? [...commonjsStubs(missing, has, behaviour)]
         : missing.map((name, index) => moduleStub(name, index, text, behaviour))
+    if (behaviour === 'anything' && !python && missing.length > 0) lines.unshift(anything)
     const whole = `${text}\n${lines.join('\n')}\n`
     const stays =
       python || facts?.parsed.kind !== 'fine' || factsOf(file, whole).parsed.kind === 'fine'
@@ -125,9 +129,23 @@ export const nonsense = 'plum nonsense'
 
 /** A file that is not imported by a plain import, but started as a program or loaded by its path. */
 export function programStub(file: string, behaviour: Behaviour): string {
-  if (behaviour !== 'nonsense') return '\n'
+  if (behaviour === 'throws' || behaviour === 'returns') return '\n'
   return languageOf(file) === 'python' ? `print('${nonsense}')\n` : `console.log('${nonsense}')\n`
 }
+
+const anything = `function guildhallAnything() {
+  return new Proxy(function () {}, {
+    get(own, key) {
+      if (key === 'then') return undefined
+      if (key === 'prototype') return own.prototype
+      if (key === Symbol.toPrimitive) return () => '${nonsense}'
+      return key === Symbol.iterator ? function* () {} : guildhallAnything()
+    },
+    set: () => true,
+    apply: guildhallAnything,
+    construct: guildhallAnything,
+  })
+}`
 
 function functionText(behaviour: Behaviour): string {
   if (behaviour === 'throws') return `() { throw new Error('not implemented yet') }`
@@ -139,6 +157,10 @@ function moduleStub(name: string, index: number, text: string, behaviour: Behavi
   let own = name === 'default' ? `missing${index}` : name
   while (text.includes(own)) own = `missing${index}_${own}`
   const body = functionText(behaviour)
+  if (behaviour === 'anything')
+    return name === 'default'
+      ? 'export default guildhallAnything()'
+      : `const ${own} = guildhallAnything()\nexport { ${own} as ${name} }`
   if (name === 'default') return `export default function ${own}${body}`
   return own === name
     ? `export function ${name}${body}`
@@ -151,13 +173,14 @@ function commonjsStubs(
   has: ReadonlySet<string>,
   behaviour: Behaviour,
 ): readonly string[] {
-  const body = functionText(behaviour)
+  const body =
+    behaviour === 'anything' ? 'guildhallAnything()' : `function ${functionText(behaviour)}`
   return missing.flatMap((name) => {
-    if (name !== 'default') return [`module.exports.${name} ??= function ${body}`]
+    if (name !== 'default') return [`module.exports.${name} ??= ${body}`]
     // A module that offers anything is its own default import.
     if (has.size > 0) return []
     return [
-      `if (typeof module.exports !== 'function' && Object.keys(module.exports).length === 0) module.exports = function ${body}`,
+      `if (typeof module.exports !== 'function' && Object.keys(module.exports).length === 0) module.exports = ${body}`,
     ]
   })
 }
@@ -181,7 +204,9 @@ function pythonBase(behaviour: Behaviour): string {
     throws: "raise NotImplementedError('not implemented yet')",
     returns: 'return None',
     nonsense: 'return _GuildhallNonsense()',
+    anything: 'return _GuildhallNonsense()',
   }[behaviour]
+  const missing = behaviour === 'anything' ? given : 'raise _GuildhallMissing()'
   const operators =
     'add radd sub rsub mul rmul truediv rtruediv floordiv mod rmod pow lt le gt ge neg iter len contains getitem int float index'.split(
       ' ',
@@ -199,6 +224,10 @@ class _GuildhallNonsense(str):
         return str.__new__(cls, '${nonsense}')
     def __call__(self, *args, **kwargs):
         return self
+    def __getattr__(self, key):
+        if _guildhall_private(key):
+            raise AttributeError(key)
+        ${behaviour === 'anything' ? given : 'raise AttributeError(key)'}
 
 def _guildhall_give(*args, **kwargs):
     ${given}
@@ -243,7 +272,7 @@ def _guildhall_stub(name, is_class):
     def __getattr__(self, key):
         if _guildhall_private(key):
             raise AttributeError(key)
-        raise _GuildhallMissing()
+        ${missing}
     space = {'__init__': __init__, '__getattr__': __getattr__, '__class_getitem__': classmethod(lambda cls, key: cls),
              '__module__': __name__, '__init_subclass__': classmethod(lambda cls, **settings: super(made, cls).__init_subclass__()),
              '_guildhall_plain': not is_class}
