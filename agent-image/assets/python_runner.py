@@ -52,7 +52,7 @@ class Runner:
         for kind in ("test", "late", "unrun"):
             for line in told.lines[kind]:
                 needs = line.get("needs")
-                why = {} if needs is None else {"why": f"it needs {needs}, which is not installed"}
+                why = {} if needs is None else {"why": not_installed(needs)}
                 self.write({"kind": kind, "file": file, **line, **why})
         ending = {"kind": "file", "file": file, "finished": True, "failed": False}
         distrust = told.why_not_believed()
@@ -240,7 +240,7 @@ class Child:
         """Why nothing can be said of the file here, and the package that it needs; (None, None) when it just failed."""
         needs = self.unloaded.get("needs")
         if needs is not None:
-            return f"it needs {needs}, which is not installed", needs
+            return not_installed(needs), needs
         return self.unloaded.get("why"), None
 
     def unfinished(self) -> str:
@@ -253,6 +253,13 @@ class Child:
         words = self.errors.decode("utf-8", errors="replace").replace(self.settings["root"] + "/", "").strip()
         tail = "\n".join(words.split("\n")[-8:])[-1500:]
         return f"its process ended with {how}{during}" + (f"\n{tail}" if tail else "")
+
+
+def not_installed(package: str) -> str:
+    # Where a person has several interpreters, which one was used is what they have to know.
+    python = os.environ.get("GUILDHALL_PYTHON")
+    where = "" if python is None else f" for {python}"
+    return f"it needs {package}, which is not installed{where}"
 
 
 def kill_group(pid: int) -> None:

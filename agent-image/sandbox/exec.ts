@@ -26,6 +26,8 @@ export interface ExecSettings {
   readonly limits: Limits
   /** Path of the Node that commands find as `node`. */
   readonly node: string
+  /** What commands get as `python3` where that is not the one of the system, and where its user's own packages are. */
+  readonly python?: { readonly path: string; readonly userBase: string | undefined } | undefined
   /** `NAME=value`, unlike any other sandbox's: in the environment of every command, so that strays are known by it. */
   readonly marker: string
   /** See `StrayRule.ownsNamespace`. */
@@ -87,7 +89,11 @@ async function runIn(
   if (request.asLeft) await removeTree(reportPath)
   const stdout = new BoundedOutput(request.outputBytes)
   const stderr = new BoundedOutput(request.outputBytes)
-  const argv = request.argv.map((word) => (word === reportPlaceholder ? reportPath : word))
+  const argv = request.argv.map((word, at) => {
+    // Beside our Node may be a Python of its own.
+    if (at === 0 && word === 'python3') return settings.python?.path ?? word
+    return word === reportPlaceholder ? reportPath : word
+  })
   const [program = '', ...words] = withLimits(argv, settings.limits)
   const child = spawn(program, words, {
     cwd,
@@ -253,7 +259,7 @@ async function readReport(path: string): Promise<string | undefined> {
 /** Nothing of our own environment goes in, so no secret can, whatever was put into the container. */
 function environment(
   folder: string,
-  { marker, node }: ExecSettings,
+  { marker, node, python }: ExecSettings,
   asked: CheckedExecRequest['env'],
 ): Record<string, string> {
   const [name = '', value = ''] = marker.split('=')
@@ -263,7 +269,13 @@ function environment(
     NO_COLOR: '1',
     PYTHONDONTWRITEBYTECODE: '1',
     PYTHONUNBUFFERED: '1',
-    PATH: `${dirname(node)}:/usr/local/bin:/usr/bin:/bin`,
+    PATH: [
+      dirname(node),
+      ...(python === undefined ? [] : [dirname(python.path)]),
+      '/usr/local/bin:/usr/bin:/bin',
+    ].join(':'),
+    ...(python === undefined ? {} : { GUILDHALL_PYTHON: python.path }),
+    ...(python?.userBase === undefined ? {} : { PYTHONUSERBASE: python.userBase }),
     ...asked,
     HOME: folder,
     TMPDIR: folder,

@@ -25,6 +25,7 @@ if (process.pid === 1 && python !== undefined) {
 const socketPath = process.env['GUILDHALL_SANDBOX_SOCKET'] ?? '/run/guildhall/sandbox.sock'
 const workspace = process.env['GUILDHALL_WORKSPACE'] ?? '/workspace'
 const key = process.env['GUILDHALL_SANDBOX_KEY']
+const pythonPath = process.env['GUILDHALL_SANDBOX_PYTHON']
 
 // Files must be writable by the agent's user, which shares only the group.
 process.umask(0o002)
@@ -34,6 +35,10 @@ const sandbox = await startSandbox({
   workspace,
   ownsNamespace,
   node: process.env['GUILDHALL_SANDBOX_NODE'] ?? process.execPath,
+  python:
+    pythonPath === undefined
+      ? undefined
+      : { path: pythonPath, userBase: process.env['GUILDHALL_SANDBOX_PYTHON_USER_BASE'] },
   identity: takeIdentity(key === undefined ? undefined : Number(key)),
   limits: limitsHere(ownsNamespace),
   scratch: scratchOf(ownsNamespace ? placesOfInit() : [], socketPath),

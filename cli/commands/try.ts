@@ -77,7 +77,8 @@ async function tryGoal(goal: Goal, options: TryOptions): Promise<Tried> {
   const checkout = await openCheckout(goal.folder, { signal })
   const model = modelFor(options)
   const folder = await openScratch('guild-try-')
-  const place = sandboxPlace(flags.sandbox ?? 'auto', folder, systemClock, {
+  const where = { clock: systemClock, checkout: checkout.root }
+  const place = sandboxPlace(flags.sandbox ?? 'auto', folder, where, {
     onStart: ({ warning }) => {
       if (warning !== undefined) terminal.err(`warning: ${warning}\n`)
     },

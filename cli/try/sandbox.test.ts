@@ -7,7 +7,7 @@ import { systemClock } from '../../operator/runtime/clock.ts'
 import { containerArguments } from './container.ts'
 import { type SandboxKind, startSandbox } from './sandbox.ts'
 
-const options = { signal: new AbortController().signal, clock: systemClock }
+const options = { signal: new AbortController().signal, clock: systemClock, checkout: '/nowhere' }
 const patience = { timeout: 90_000 }
 afterEach(() => void vi.unstubAllEnvs())
 

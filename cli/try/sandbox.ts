@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { sendRequest } from '../../agent-image/agent/http.ts'
 import type { Clock } from '../../operator/kube/ports.ts'
 import { CliError } from '../failure.ts'
+import { personsPython } from './python.ts'
 import { containerArguments, findImage, type NoImage } from './container.ts'
 import { TryTrouble } from './trouble.ts'
 
@@ -57,7 +58,11 @@ export async function startSandbox(
   })
 }
 
-type Options = Waiting & { readonly clock: Clock }
+type Options = Waiting & {
+  readonly clock: Clock
+  /** Top folder of the person's project: its virtual environment is looked for there. */
+  readonly checkout: string
+}
 
 interface Places {
   readonly workspace: string
@@ -77,14 +82,14 @@ export interface SandboxPlace {
 export function sandboxPlace(
   wanted: SandboxKind,
   folder: string,
-  clock: Clock,
+  { clock, checkout }: Omit<Options, 'signal'>,
   told: { readonly onStart: (sandbox: RunningSandbox) => void; readonly onClose: () => void },
 ): SandboxPlace {
   let running: RunningSandbox | undefined
   return {
     async open(signal) {
       if (running !== undefined) return running
-      running = await startSandbox(wanted, folder, { signal, clock })
+      running = await startSandbox(wanted, folder, { signal, clock, checkout })
       told.onStart(running)
       return running
     },
@@ -139,6 +144,7 @@ async function startProcess(
   why: string,
   options: Options,
 ): Promise<RunningSandbox> {
+  const python = await personsPython(options.checkout, options)
   const [command, args] = tied(belowInit([process.execPath, '--disable-sigusr1', program]))
   const child = spawn(command, args, {
     cwd: folder,
@@ -147,6 +153,10 @@ async function startProcess(
       TMPDIR: places.tmp,
       GUILDHALL_SANDBOX_SOCKET: socketIn(places),
       GUILDHALL_WORKSPACE: places.workspace,
+      ...(python === undefined ? {} : { GUILDHALL_SANDBOX_PYTHON: python.path }),
+      ...(python?.userBase === undefined
+        ? {}
+        : { GUILDHALL_SANDBOX_PYTHON_USER_BASE: python.userBase }),
     },
     stdio: ['ignore', 'ignore', 'pipe'],
     // A terminal sends Ctrl-C to every process of its group. The sandbox is ended by us, in order.

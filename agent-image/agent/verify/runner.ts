@@ -188,11 +188,14 @@ export function runnerFor(
   ): Promise<ReadRun> => {
     const { key, result } = await execute('test', language, files, changes, options)
     const shown = language === 'node' ? 'node --test' : 'python3 -m unittest'
-    const run = readReport(result.report, key, files, {
-      command: `${shown} ${files.join(' ')}`.slice(0, 300),
+    const read = readReport(result.report, key, files, {
+      command: '',
       exitCode: result.timedOut ? -1 : (result.exitCode ?? -1),
       timedOut: result.timedOut,
     })
+    const ran = ranOf(files, read)
+    const command = ran.length === 0 ? '' : `${shown} ${ran.join(' ')}`.slice(0, 300)
+    const run = { ...read, command }
     const { exceeded } = result
     return exceeded === undefined ? run : { ...run, failed: run.failed.map(becauseOf(exceeded)) }
   }
@@ -265,6 +268,18 @@ export function runnerFor(
   }
 }
 
+/** The files of which something was run: not those left for later, nor those that could not be run at all. */
+function ranOf(
+  files: readonly string[],
+  { rest, unrun }: Pick<ReadRun, 'rest' | 'unrun'>,
+): readonly string[] {
+  const not = new Set([
+    ...rest,
+    ...unrun.flatMap(({ file, name }) => (name === undefined ? file : [])),
+  ])
+  return files.filter((file) => !not.has(file))
+}
+
 /** In which folder and how a file is started. */
 function wayOf(language: Runnable, path: string, { project, folderOf }: RunOptions) {
   const above = (project?.packages ?? []).filter(
@@ -323,6 +338,7 @@ function merge(
     command:
       runs
         .map((run) => run.command)
+        .filter((command) => command !== '')
         .join('; ')
         .slice(0, 300) || '(no tests)',
     exitCode: runs.find((run) => run.exitCode !== 0)?.exitCode ?? 0,
