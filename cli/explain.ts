@@ -4,18 +4,23 @@ import { homeNamespace } from '../operator/api/names.ts'
 import { visibleText } from '../operator/api/plain-text.ts'
 import { absentCluster } from './cluster/absent.ts'
 import { KubeError } from '../operator/kube/errors.ts'
+import { kubeconfigInWords } from '../operator/kube/kubeconfig.ts'
 import { CliError, exitCodes } from './failure.ts'
 import { asTyped, inSamePlace, type PlaceFlags } from './terminal.ts'
 
 /** An error whose next command finds the cluster and the namespace that were named on the command line. */
 export function placed(thrown: unknown, flags: PlaceFlags): unknown {
-  const error = (thrown instanceof KubeError ? absentCluster(thrown) : undefined) ?? thrown
+  const error =
+    (thrown instanceof KubeError ? absentCluster(thrown, fileOf(flags)) : undefined) ?? thrown
   const next =
     error instanceof CliError ? error.next : error instanceof KubeError ? nextFor(error) : undefined
   if (!(error instanceof Error) || next === undefined) return error
   const exitCode = error instanceof CliError ? error.exitCode : exitCodes.failed
   return new CliError(error.message, { next: inSamePlace(next, flags), exitCode, cause: error })
 }
+
+const fileOf = ({ kubeconfig }: PlaceFlags): string =>
+  kubeconfigInWords({ env: process.env, path: kubeconfig })
 
 /** One sentence and the next command on stderr. Returns the exit code. */
 export function explain(error: unknown, signal: AbortSignal): number {

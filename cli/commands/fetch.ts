@@ -1,6 +1,8 @@
-import { readdir } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { constants, existsSync } from 'node:fs'
+import { access, readdir } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import type { DevRequest } from '../../operator/api/devrequest.ts'
+import { fileProblem } from '../../operator/kube/file-problem.ts'
 import { originOf, type Connection } from '../cluster/connection.ts'
 import { readRequest, resolveName } from '../cluster/requests.ts'
 import { CliError, exitCodes } from '../failure.ts'
@@ -143,11 +145,26 @@ async function insideRepository(cwd: string, name: string, signal: AbortSignal):
   })
 }
 
+/** Looks before the forge is asked: git finds it out when all else is done. */
 async function mustBeFree(directory: string): Promise<void> {
-  const entries = await readdir(directory).catch(() => [])
-  if (entries.length === 0) return
-  throw new CliError(`the directory ${directory} is not empty`, {
-    next: 'guild fetch … --directory with a new directory',
-    exitCode: exitCodes.usage,
-  })
+  const refuse = (sentence: string, cause?: unknown): never => {
+    throw new CliError(sentence, {
+      next: 'guild fetch … --directory with a new directory',
+      exitCode: exitCodes.usage,
+      cause,
+    })
+  }
+  const entries = await readdir(directory).catch((cause: NodeJS.ErrnoException) =>
+    cause.code === 'ENOENT' ? [] : refuse(`${directory} cannot be used: ${noFolder(cause)}`, cause),
+  )
+  if (entries.length > 0) refuse(`the directory ${directory} is not empty`)
+  // git makes the folders on the way, too.
+  let place = directory
+  while (!existsSync(place)) place = dirname(place)
+  await access(place, constants.W_OK).catch((cause: unknown) =>
+    refuse(`${directory} cannot be made in ${place}: ${fileProblem(cause)}`, cause),
+  )
 }
+
+const noFolder = (cause: NodeJS.ErrnoException): string =>
+  cause.code === 'ENOTDIR' ? 'it, or a folder on the way to it, is a file' : fileProblem(cause)

@@ -8,7 +8,9 @@ import { readFacts, type RepositoryReader } from '../../operator/planner/facts.t
 import { makePlan } from '../../operator/planner/plan.ts'
 import { unitsOf } from '../../operator/planner/revise.ts'
 import { systemClock, systemRandom } from '../../operator/runtime/clock.ts'
-import { CliError, exitCodes } from '../failure.ts'
+import { fileProblem } from '../../operator/kube/file-problem.ts'
+import { CliError } from '../failure.ts'
+import { type OutputUse, refuseUnwritable, unwritable } from '../output-file.ts'
 import { chooseModel, explainedModel, type ModelFlags } from '../planning/model-server.ts'
 import { withProgress } from '../planning/progress.ts'
 import { openRepository, openTemplate } from '../planning/repository.ts'
@@ -43,6 +45,8 @@ export async function showPlan(options: {
   const { terminal, signal, cwd, flags } = options
   const request = await readRequest(flags, cwd)
   const { name, spec } = request
+  const saving = { cwd, flag: '--save', command: 'plan' }
+  if (flags.save !== undefined) await refuseUnwritable(flags.save, saving)
   const reader =
     flags.repo === undefined
       ? await startingPoint(request, terminal)
@@ -60,7 +64,7 @@ export async function showPlan(options: {
       next: 'this is a defect of the planner; please report the line above with your request',
     })
   }
-  if (flags.save !== undefined) await save(made.plan, flags.save, options)
+  if (flags.save !== undefined) await save(made.plan, flags.save, saving, terminal)
   if (flags.json) {
     terminal.out(`${jsonText(planAsJson(made.plan))}\n`)
     return
@@ -75,23 +79,12 @@ export async function showPlan(options: {
   terminal.out(`${renderPlan(view, terminal.style()).join('\n')}\n`)
 }
 
-async function save(
-  plan: Plan,
-  file: string,
-  { cwd, terminal }: { readonly cwd: string; readonly terminal: Terminal },
-): Promise<void> {
+async function save(plan: Plan, file: string, use: OutputUse, terminal: Terminal): Promise<void> {
   const text = planFile({ units: unitsOf(plan) }, [
     `Change it, then: guild submit "…" --plan ${file}`,
   ])
-  await writeFile(resolve(cwd, file), text).catch((cause: unknown) => {
-    throw new CliError(
-      `${file} cannot be written: ${cause instanceof Error ? cause.message : ''}`,
-      {
-        next: 'guild plan --help   (--save takes the path of a file)',
-        exitCode: exitCodes.usage,
-        cause,
-      },
-    )
+  await writeFile(resolve(use.cwd, file), text).catch((cause: unknown) => {
+    throw unwritable(file, fileProblem(cause), use, cause)
   })
   terminal.err(`its units are in ${file}\n`)
 }

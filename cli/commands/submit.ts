@@ -9,6 +9,7 @@ import { devRequests, type KindResource } from '../../operator/api/kinds.ts'
 import { apiVersion } from '../../operator/api/names.ts'
 import { nameProblem } from '../../operator/api/schema.ts'
 import type { KubeClient } from '../../operator/kube/client.ts'
+import { fileProblem } from '../../operator/kube/file-problem.ts'
 import { isAlreadyExists, isInvalid, KubeError } from '../../operator/kube/errors.ts'
 import type { Random } from '../../operator/kube/ports.ts'
 import type { Connection } from '../cluster/connection.ts'
@@ -145,7 +146,7 @@ export async function textOf(
   next = 'guild submit -f examples/hello.yaml',
 ): Promise<string> {
   return readAll(file === '-' ? file : resolve(cwd, file)).catch((cause: unknown) => {
-    throw new CliError(`${file} cannot be read: ${cause instanceof Error ? cause.message : ''}`, {
+    throw new CliError(`${file} cannot be read: ${fileProblem(cause)}`, {
       next,
       exitCode: exitCodes.usage,
       cause,

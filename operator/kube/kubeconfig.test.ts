@@ -138,3 +138,38 @@ test('of a list the files that are there count, and of each name what is named f
   expect(opened.getContexts().map(({ name }) => name)).toEqual(['a', 'b'])
   expect(opened.getCurrentCluster()?.server).toBe('https://a:6443')
 })
+
+describe('a server that cannot be one is told with its file and its value', () => {
+  const served = (server: string, more = {}): string =>
+    JSON.stringify({
+      ...(JSON.parse(config({ current: 'x' })) as object),
+      clusters: [{ name: 'c', cluster: { server, ...more } }],
+    })
+  test.each([
+    ['notaurl', 'is notaurl, which is no address'],
+    ['127.0.0.1:6443', 'is 127.0.0.1:6443, which is no address'],
+    ['ftp://a:1', 'is ftp://a:1, which is no address'],
+    ['https://a:99999', 'is https://a:99999, which is no address'],
+    ['http://127.0.0.1:8080', 'is http://127.0.0.1:8080, which is http: it has to be https'],
+    ['HTTP://a', 'is HTTP://a, which is http: it has to be https'],
+  ])('%s', async (server, want) => {
+    const path = await put('config', served(server))
+    await expect(openKubeconfig({ env: {}, path })).rejects.toMatchObject({
+      message: expect.stringContaining(
+        `the server of the cluster c in the kubeconfig ${path} ${want}`,
+      ) as string,
+      next: expect.stringContaining(`set-cluster c --kubeconfig ${path} --server https:`) as string,
+    })
+  })
+
+  test('http with insecure-skip-tls-verify stays possible: tests and tunnels use it', async () => {
+    const path = await put('config', served('http://a', { 'insecure-skip-tls-verify': true }))
+    await expect(openKubeconfig({ env: {}, path })).resolves.toBeDefined()
+  })
+
+  test('a folder in place of a file', async () => {
+    await expect(openKubeconfig({ env: {}, path: home })).rejects.toThrow(
+      `the kubeconfig ${home} cannot be read: it is a folder, not a file`,
+    )
+  })
+})

@@ -2,7 +2,19 @@
 // to localhost:8080 where there is none, and says so only when that does not answer.
 import { existsSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { fileProblem } from './file-problem.ts'
 import type { KubeConfig as LibraryConfig } from '@kubernetes/client-node'
+
+/** The files that a choice leads to, in words: for sentences about what stands in them. Empty inside a Pod. */
+export function kubeconfigInWords({ env, path }: KubeconfigChoice): string {
+  if (path === undefined && !env['KUBECONFIG'] && env['KUBERNETES_SERVICE_HOST'] !== undefined)
+    return ''
+  try {
+    return filesOf({ env, path }).join(' and ')
+  } catch {
+    return path ?? ''
+  }
+}
 
 /** There is no kubeconfig, or it leads to no cluster; `next` is the command to type. */
 export class KubeconfigError extends Error {
@@ -58,11 +70,13 @@ export async function openKubeconfig(choice: KubeconfigChoice): Promise<LibraryC
         : `the kubeconfig ${shown} has no context ${name}`,
       context === undefined ? useContext(loaded) : contexts,
     )
-  if (!loaded.getCluster(found.cluster)?.server)
+  const cluster = loaded.getCluster(found.cluster)
+  if (!cluster?.server)
     throw new KubeconfigError(
       `the context ${name} of the kubeconfig ${shown} names the cluster ${found.cluster}, which is not in it or has no server`,
       contexts,
     )
+  refuseServer(cluster, shown)
   if (found.user && loaded.getUser(found.user) === null)
     throw new KubeconfigError(
       `the context ${name} of the kubeconfig ${shown} names the user ${found.user}, which is not in it`,
@@ -101,7 +115,7 @@ function read(into: LibraryConfig, file: string): boolean {
     into.loadFromFile(file)
     return true
   } catch (cause) {
-    const [why = ''] = (cause instanceof Error ? cause.message : String(cause)).split('\n')
+    const why = fileProblem(cause)
     throw new KubeconfigError(`the kubeconfig ${file} cannot be read: ${why}`, noFile, { cause })
   }
 }
@@ -116,6 +130,26 @@ function addTo(first: LibraryConfig, other: LibraryConfig): void {
   first.users = added(first.users, other.users)
   first.contexts = added(first.contexts, other.contexts)
   if (!first.currentContext) first.currentContext = other.currentContext
+}
+
+/** What the library would say of such an address names neither the file nor the value. */
+function refuseServer(
+  { name, server, skipTLSVerify }: NonNullable<ReturnType<LibraryConfig['getCluster']>>,
+  shown: string,
+): void {
+  const url = URL.canParse(server) ? new URL(server) : undefined
+  const mend = (address: string): string =>
+    `kubectl config set-cluster ${name} --kubeconfig ${shown.split(' ')[0]} --server ${address}`
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.hostname === '')
+    throw new KubeconfigError(
+      `the server of the cluster ${name} in the kubeconfig ${shown} is ${server}, which is no address: it has to be as in https://127.0.0.1:6443`,
+      mend('https://HOST:PORT'),
+    )
+  if (url.protocol === 'http:' && !skipTLSVerify)
+    throw new KubeconfigError(
+      `the server of the cluster ${name} in the kubeconfig ${shown} is ${server}, which is http: it has to be https`,
+      mend(server.replace(/^http:/i, 'https:')),
+    )
 }
 
 function useContext(config: LibraryConfig): string {
