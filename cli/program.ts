@@ -130,11 +130,12 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
       await session(flags, async (open) => {
         const made = await submit({ ...open, ...flags, manifests })
         if (flags.dryRun) return
-        if (!flags.watch) await tellAbsences(open, made)
+        const left = flags.watch ? new Set<string>() : await tellAbsences(open, made)
         for (const { name, namespace } of made) {
           const connection = { ...open.connection, namespace }
           if (flags.watch) finish((await watchRequest({ ...open, connection, name })).exitCode)
-          else open.terminal.next(nextOf({ name, namespace }, flags.suspend === true))
+          else if (!left.has(namespace))
+            open.terminal.next(nextOf({ name, namespace }, flags.suspend === true))
         }
       })
     },
@@ -317,13 +318,18 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
   return guild
 }
 
-/** Tells of each namespace with new requests whether nobody works there. */
+/** Tells of each namespace with new requests whether nobody works there. Gives those of which that is so. */
 async function tellAbsences(
   { connection, terminal, signal }: Session,
   made: readonly RequestRef[],
-): Promise<void> {
-  for (const namespace of new Set(made.map((one) => one.namespace)))
-    await tellAbsence({ client: connection.client, namespace, signal }, systemClock, terminal)
+): Promise<ReadonlySet<string>> {
+  const left = new Set<string>()
+  for (const [namespace, requests] of Map.groupBy(made, (one) => one.namespace)) {
+    const where = { client: connection.client, namespace, signal }
+    const only = requests.length === 1 ? requests[0]?.name : undefined
+    if (await tellAbsence(where, systemClock, terminal, only)) left.add(namespace)
+  }
+  return left
 }
 
 function nextOf({ name, namespace }: RequestRef, isSuspended: boolean): string {

@@ -60,7 +60,7 @@ test.each<[string, string, Parameters<typeof cluster>[0], RegExp, RegExp]>([
     'default',
     { guildhall: alive },
     /namespace default, .* the one in guildhall works on those of guildhall only$/,
-    /^guild submit -f FILE -n guildhall/,
+    /^kubectl delete devrequest NAME -n default .*guild submit … -n guildhall\)$/,
   ],
   [
     'it works nowhere',

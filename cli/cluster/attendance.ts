@@ -50,7 +50,7 @@ export async function absenceIn(where: Where, clock: Clock): Promise<Absence | u
   return home?.state === 'works'
     ? {
         sentence: `no operator works in the namespace ${namespace}, so nothing happens to its requests; the one in ${homeNamespace} works on those of ${homeNamespace} only`,
-        next: `guild submit -f FILE -n ${homeNamespace}   (and: kubectl delete devrequest NAME -n ${namespace})`,
+        next: `kubectl delete devrequest NAME -n ${namespace}   (then: guild submit … -n ${homeNamespace})`,
       }
     : {
         sentence: `no operator works in the namespace ${namespace}, so nothing happens to its requests`,
@@ -58,16 +58,18 @@ export async function absenceIn(where: Where, clock: Clock): Promise<Absence | u
       }
 }
 
-/** Tells that nobody works, when nobody does. */
+/** Tells that nobody works, when nobody does; false when somebody does. `name` is the request that it is about. */
 export async function tellAbsence(
   where: Where,
   clock: Clock,
   terminal: Pick<Terminal, 'err' | 'next'>,
-): Promise<void> {
+  name?: string,
+): Promise<boolean> {
   const absence = await absenceIn(where, clock)
-  if (absence === undefined) return
+  if (absence === undefined) return false
   terminal.err(`${absence.sentence}\n`)
-  terminal.next(absence.next)
+  terminal.next(absence.next.replace('NAME', name ?? 'NAME'))
+  return true
 }
 
 /** The same while somebody watches: each time that it begins. Ends with the signal, and never rejects. */

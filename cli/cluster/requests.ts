@@ -4,6 +4,7 @@ import { agentTasks, agents, devRequests } from '../../operator/api/kinds.ts'
 import type { KubeClient } from '../../operator/kube/client.ts'
 import { isNotFound } from '../../operator/kube/errors.ts'
 import { CliError } from '../failure.ts'
+import { namespaceProblem } from './namespaces.ts'
 import type { Snapshot } from '../show/snapshot.ts'
 
 /** The part of the client that reading needs. */
@@ -46,6 +47,8 @@ export async function resolveName(where: Where, name: string): Promise<string> {
   if (name !== '@latest') return name
   const newest = (await listRequests(where)).at(-1)
   if (newest === undefined) {
+    const problem = await namespaceProblem(where, 'guild list')
+    if (problem !== undefined) throw problem
     throw new CliError(`there is no DevRequest in the namespace ${where.namespace}`, {
       next: 'guild submit "what you want"',
     })
@@ -72,6 +75,8 @@ export async function noSuchRequest(
   const { namespace } = where
   const missing = `there is no DevRequest ${name} in the namespace ${namespace}`
   const [other] = await requestsElsewhere(where, `metadata.name=${name}`)
+  const problem = other === undefined ? await namespaceProblem(where, 'guild list') : undefined
+  if (problem !== undefined) return problem
   return other === undefined
     ? new CliError(missing, { next: `guild list -n ${namespace}`, cause })
     : new CliError(`${missing}; there is one in the namespace ${other.metadata.namespace}`, {

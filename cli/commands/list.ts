@@ -2,6 +2,7 @@ import type { DevRequest } from '../../operator/api/devrequest.ts'
 import { systemClock } from '../../operator/runtime/clock.ts'
 import { tellAbsence } from '../cluster/attendance.ts'
 import type { Connection } from '../cluster/connection.ts'
+import { namespaceProblem } from '../cluster/namespaces.ts'
 import { listRequests, requestsElsewhere, type Where } from '../cluster/requests.ts'
 import { between } from '../show/figures.ts'
 import { jsonText } from '../show/json.ts'
@@ -35,6 +36,8 @@ export async function showList(options: {
 /** Somebody who forgot to name the namespace looks for a request that lies in another one. */
 async function tellEmpty(where: Where, terminal: Terminal): Promise<void> {
   const places = new Set((await requestsElsewhere(where)).map((one) => one.metadata.namespace))
+  const problem = places.size === 0 ? await namespaceProblem(where, 'guild list') : undefined
+  if (problem !== undefined) throw problem
   const elsewhere = places.size === 0 ? '' : `; there are some in ${[...places].join(', ')}`
   terminal.err(`there is no DevRequest in the namespace ${where.namespace}${elsewhere}\n`)
   const [place] = places

@@ -107,11 +107,12 @@ const manifest: Manifest = {
 test.each([
   [409, 'AlreadyExists', 1, /there is a DevRequest hello in guildhall already/],
   [422, 'Invalid', 2, /spec.source: spec.source needs exactly one of/],
-  [404, 'NotFound', 1, /knows no DevRequest, or has no namespace guildhall/],
+  [404, 'NotFound', 1, /this cluster knows no DevRequest: Guildhall is not installed in it/],
 ])('a refusal with %i is said in one sentence', async (status, reason, exitCode, message) => {
   const causes = [{ field: 'spec.source', message: 'spec.source needs exactly one of' }]
   const client = {
     create: () => Promise.reject(new KubeError({ status, reason, message: 'no', causes })),
+    list: () => Promise.reject(new Error('nothing is to be listed')),
   }
   const made = createRequest({
     client,
@@ -129,7 +130,12 @@ test.each(['My_Name', 'a.b', 'Größe', '-a', 'a'.repeat(64)])(
     const create = () => Promise.reject(new Error('nothing is to be sent'))
     const manifest = manifestFor('x', { name }, random)
     const { signal } = new AbortController()
-    const made = createRequest({ client: { create }, namespace: 'n', manifest, signal })
+    const made = createRequest({
+      client: { create, list: create },
+      namespace: 'n',
+      manifest,
+      signal,
+    })
     await expect(made).rejects.toThrow(/^a DevRequest cannot be called .*: a name has /)
   },
 )

@@ -13,6 +13,7 @@ import { fileProblem } from '../../operator/kube/file-problem.ts'
 import { isAlreadyExists, isInvalid, KubeError } from '../../operator/kube/errors.ts'
 import type { Random } from '../../operator/kube/ports.ts'
 import type { Connection } from '../cluster/connection.ts'
+import { noSuchNamespace } from '../cluster/namespaces.ts'
 import { CliError, exitCodes } from '../failure.ts'
 import { jsonText } from '../show/json.ts'
 import type { Terminal } from '../terminal.ts'
@@ -185,7 +186,7 @@ const asWritten: KindResource<Manifest> = place
 
 /** Sends one manifest. Returns the stored object, or with `dryRun` what would be stored. Errors: `CliError`. */
 export async function createRequest(options: {
-  readonly client: Pick<KubeClient, 'create'>
+  readonly client: Pick<KubeClient, 'create' | 'list'>
   readonly namespace: string
   readonly manifest: Manifest
   readonly dryRun?: boolean | undefined
@@ -224,7 +225,9 @@ export async function createRequest(options: {
       )
     }
     if (error instanceof KubeError && error.status === 404) {
-      throw new CliError(`this cluster knows no DevRequest, or has no namespace ${namespace}`, {
+      if (error.message.includes(`namespaces "${namespace}" not found`))
+        throw await noSuchNamespace({ client, namespace, signal }, 'guild submit …', error)
+      throw new CliError('this cluster knows no DevRequest: Guildhall is not installed in it', {
         next: 'helm upgrade --install guildhall helm/guildhall -n guildhall --create-namespace',
         cause: error,
       })

@@ -18,7 +18,7 @@ import { draw, span } from '../show/style.ts'
 import { renderTry } from '../show/try.ts'
 import type { Terminal } from '../terminal.ts'
 import { type EndedTask, ModelLost, runChain } from '../try/chain.ts'
-import { type Checkout, openCheckout } from '../try/checkout.ts'
+import { type Checkout, gitIn, openCheckout } from '../try/checkout.ts'
 import { type LocalForge, openForge } from '../try/forge.ts'
 import { type Goal, readGoal, type TryFlags } from '../try/goal.ts'
 import { changedPaths, leaveInTree, leftInWords, patchOf } from '../try/leave.ts'
@@ -335,7 +335,7 @@ async function keepPatch(
   const file = join(folder, `${name}.diff`)
   await writeFile(file, patch)
   keepScratch(folder)
-  terminal.next(`git -C ${root} apply ${file}   (after you looked at it)`)
+  terminal.next(`${gitIn(root)} apply ${file}   (after you looked at it)`)
   return `The change is not in the work tree; it is in ${file}.`
 }
 

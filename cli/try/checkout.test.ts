@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import type { CliError } from '../failure.ts'
 import { gitAlone, makeCheckout, type TestCheckout } from '../../test/checkout.ts'
 import { obstacleAt, openCheckout } from './checkout.ts'
 
@@ -65,7 +66,7 @@ test.each<[string, () => string, RegExp, number]>([
     /is a submodule of/,
     2,
   ],
-  ['no commit', () => makeCheckout({}).root, /has no commit yet/, 1],
+  ['no commit', () => makeCheckout({}).root, /has no commit yet/, 2],
   [
     'a merge',
     () => {
@@ -124,6 +125,13 @@ test.each<[string, () => string, RegExp, number]>([
   const opened = openCheckout(make(), { signal })
   await expect(opened).rejects.toThrow(want)
   await expect(opened).rejects.toMatchObject({ exitCode, next: expect.stringMatching(/./) })
+  const { next = '' } = await opened.then(
+    () => ({ next: '' }),
+    (error: CliError) => error,
+  )
+  // Typed where the person stands, it must not make a commit in the repository there.
+  for (const git of next.match(/(?:^|&& |(?:or|then): )git (?!clone )\S+ \S+/g) ?? [])
+    expect(git).toMatch(/git -C \//)
 })
 
 test('what git finds of another repository in the environment does not count', async () => {

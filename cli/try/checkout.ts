@@ -12,6 +12,7 @@ import {
 } from '../../agent-image/agent/tree-listing.ts'
 import type { RepositoryReader } from '../../operator/planner/facts.ts'
 import { CliError, exitCodes } from '../failure.ts'
+import { quoted } from '../terminal.ts'
 import { TryTrouble } from './trouble.ts'
 
 type Waiting = { readonly signal: AbortSignal }
@@ -62,10 +63,7 @@ export async function openCheckout(folder: string, options: Waiting): Promise<Ch
   await refuseUnfinished(folder, root, line)
   const head = await line('rev-parse', '--verify', '--quiet', 'HEAD^{commit}').catch((cause) => {
     options.signal.throwIfAborted()
-    throw new TryTrouble('Unsupported', `${folder} has no commit yet, and work starts from one`, {
-      next: 'git add --all && git commit',
-      cause,
-    })
+    throw usage(`${folder} has no commit yet, and work starts from one`, firstCommit(root), cause)
   })
   const listing = parseListing(await git(['ls-tree', '-r', '-l', '-z', head], options))
   const status = ['status', '--porcelain', '-z', '--no-renames', '--ignore-submodules=all']
@@ -89,19 +87,22 @@ async function refuseNoCheckout(
   const inside = await line('rev-parse', '--is-inside-work-tree').catch((error: unknown) => {
     const why = error instanceof CliError ? error.message : ''
     if (/not a git repository/i.test(why) || why === '')
-      throw usage(`${folder} is not a git repository`, 'git init && git add --all && git commit')
+      throw usage(
+        `${folder} is not a git repository`,
+        `${gitIn(root)} init && ${firstCommit(root)}`,
+      )
     throw error
   })
   if (inside !== 'true')
     throw usage(
       `${folder} has no work tree: it is a bare repository, or the git directory of one`,
-      `git clone ${folder} ../work   (then: guild try --repo ../work …)`,
+      `git clone ${quoted(folder)} ../work   (then: guild try --repo ../work …)`,
     )
   const top = await realpath(await line('rev-parse', '--show-toplevel'))
   if (top !== root)
     throw usage(
       `${folder} is a folder inside the repository ${top}`,
-      `guild try --repo ${top} …   (--files takes paths from there)`,
+      `guild try --repo ${quoted(top)} …   (--files takes paths from there)`,
     )
   const around = await line('rev-parse', '--show-superproject-working-tree')
   if (around !== '')
@@ -114,11 +115,11 @@ async function refuseNoCheckout(
 }
 
 const unfinished: readonly (readonly [string, string, string])[] = [
-  ['MERGE_HEAD', 'a merge', 'git merge --continue   (or: git merge --abort)'],
-  ['rebase-merge', 'a rebase', 'git rebase --continue   (or: git rebase --abort)'],
-  ['rebase-apply', 'a rebase', 'git rebase --continue   (or: git rebase --abort)'],
-  ['CHERRY_PICK_HEAD', 'a cherry-pick', 'git cherry-pick --continue   (or: --abort)'],
-  ['REVERT_HEAD', 'a revert', 'git revert --continue   (or: --abort)'],
+  ['MERGE_HEAD', 'a merge', 'merge'],
+  ['rebase-merge', 'a rebase', 'rebase'],
+  ['rebase-apply', 'a rebase', 'rebase'],
+  ['CHERRY_PICK_HEAD', 'a cherry-pick', 'cherry-pick'],
+  ['REVERT_HEAD', 'a revert', 'revert'],
 ]
 
 async function refuseUnfinished(
@@ -128,12 +129,14 @@ async function refuseUnfinished(
 ): Promise<void> {
   const at = async (name: string): Promise<string> =>
     resolve(root, await line('rev-parse', '--git-path', name))
-  for (const [name, what, next] of unfinished)
+  for (const [name, what, command] of unfinished)
     if (existsSync(await at(name)))
-      throw new TryTrouble('Unsupported', `${folder} is in the middle of ${what}`, { next })
+      throw new TryTrouble('Unsupported', `${folder} is in the middle of ${what}`, {
+        next: `${gitIn(root)} ${command} --continue   (or: ${gitIn(root)} ${command} --abort)`,
+      })
   if ((await line('ls-files', '--unmerged')) !== '')
     throw new TryTrouble('Unsupported', `${folder} has files with unresolved conflicts`, {
-      next: 'git status   (resolve them, then git add them)',
+      next: `${gitIn(root)} status   (resolve them, then: ${gitIn(root)} add FILE)`,
     })
   const lock = await at('index.lock')
   if (existsSync(lock))
@@ -178,7 +181,7 @@ export async function obstacleAt(
   use: 'written' | 'run' = 'written',
 ): Promise<Obstacle | undefined> {
   const { root, listing, git } = checkout
-  const at = `git -C ${root}`
+  const at = gitIn(root)
   const example = path === 'src/slug.js' ? 'src/words.js' : 'src/slug.js'
   const another = `guild try … --files ${example}   (name a file that can be written)`
   const state = entryState(listing, path)
@@ -187,7 +190,7 @@ export async function obstacleAt(
     if (existsSync(join(root, folder, '.git')))
       return {
         why: `${path} would lie in ${folder}, which is a repository of its own.`,
-        next: `guild try --repo ${join(root, folder)} …`,
+        next: `guild try --repo ${quoted(join(root, folder))} …`,
       }
     const there = await lstat(join(root, folder)).catch(() => undefined)
     if (there !== undefined && !there.isDirectory())
@@ -207,13 +210,13 @@ export async function obstacleAt(
   if (state.kind === 'blob' && there === undefined)
     return {
       why: `${path} is in the commit and not checked out.`,
-      next: `${at} sparse-checkout add ${dirname(path)}   (or: ${at} checkout -- ${path})`,
+      next: `${at} sparse-checkout add ${quoted(dirname(path))}   (or: ${at} checkout -- ${quoted(path)})`,
     }
   const listed = (await git(['ls-files', '-v', '-z', '--', path], literal)).toString('utf8')
   if (listed !== '' && !listed.startsWith('H '))
     return {
       why: `git was told not to look at ${path} (git ls-files -v), so nobody can say whether it has changes.`,
-      next: `${at} update-index --no-assume-unchanged --no-skip-worktree ${path}`,
+      next: `${at} update-index --no-assume-unchanged --no-skip-worktree ${quoted(path)}`,
     }
   const filtered = await filterAt(path, git, literal)
   if (filtered !== undefined) return { why: filtered, next: another }
@@ -297,7 +300,7 @@ function bindGit(root: string, more: Settings = []): Checkout['git'] {
       .trim()
     const words = said.split('\n').slice(-4).join(' ')
     throw new CliError(`git ${args[0] ?? ''} failed in ${root}: ${words || result.shortMessage}`, {
-      next: `git -C ${root} status`,
+      next: `${gitIn(root)} status`,
     })
   }
 }
@@ -323,8 +326,15 @@ function environment(settings: Settings): Record<string, string> {
   }
 }
 
-function usage(sentence: string, next?: string): CliError {
+/** git as a person types it, wherever they stand. */
+export const gitIn = (folder: string): string => `git -C ${quoted(folder)}`
+
+const firstCommit = (root: string): string =>
+  `${gitIn(root)} add --all && ${gitIn(root)} commit -m 'Begin'`
+
+function usage(sentence: string, next?: string, cause?: unknown): CliError {
   return new CliError(sentence, {
+    cause,
     next: next ?? 'guild try --help   (--repo takes the top folder of a git checkout)',
     exitCode: exitCodes.usage,
   })

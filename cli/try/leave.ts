@@ -10,6 +10,7 @@ import { counted } from '../../operator/api/counted.ts'
 import { parseListing } from '../../agent-image/agent/tree-listing.ts'
 import { type Checkout, obstacleAt } from './checkout.ts'
 import type { LocalForge } from './forge.ts'
+import { quoted } from '../terminal.ts'
 import { TryTrouble } from './trouble.ts'
 
 type Waiting = { readonly signal: AbortSignal }
@@ -110,11 +111,6 @@ export function leftInWords(
     sentence: `the change is in the work tree of ${root}: nothing is staged${news}, git status shows it${hidden}`,
     next,
   }
-}
-
-/** A word as a shell takes it. */
-function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`
 }
 
 /** What was put into the work tree: all paths, those that were not there, and those of them that git ignores. */

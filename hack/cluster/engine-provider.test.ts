@@ -65,6 +65,25 @@ describe.each(tools)('engineProvider with $name', (tool) => {
     await expect(engineProvider(tool).load(['a.tar'], options)).rejects.toThrow('cluster -- up')
   })
 
+  it.each(['up', 'down', 'status', 'kubeconfig', 'load'] as const)(
+    'says where to get the program when it is not there: %s',
+    async (command) => {
+      process.env['PATH'] = directory
+      const provider = engineProvider(tool)
+      const done = {
+        up: () => provider.up(options),
+        down: () => provider.down({ ...options, purge: false }),
+        status: () => provider.status(options),
+        kubeconfig: () => provider.kubeconfig(options),
+        load: () => provider.load(['a.tar'], options),
+      }[command]()
+      await expect(done).rejects.toThrow(
+        `${tool.name} is not installed; where to get it: https://k`,
+      )
+      await expect(done).rejects.not.toThrow(/ENOENT|spawn/)
+    },
+  )
+
   async function standIn(cluster: string): Promise<void> {
     const path = join(directory, tool.name)
     const log = join(directory, 'calls')

@@ -55,6 +55,8 @@ export function engineProvider(tool: EngineTool): ClusterProvider {
   const { name } = tool
   const file = join(cacheDirectory(), 'kubeconfig', `${name}.yaml`)
 
+  const absent = `${name} is not installed; where to get it: ${tool.install}`
+
   const run = async (args: readonly string[], { signal }: CallOptions): Promise<string> => {
     const result = await execa(name, args, {
       reject: false,
@@ -63,6 +65,7 @@ export function engineProvider(tool: EngineTool): ClusterProvider {
       ...(signal && { cancelSignal: signal }),
     })
     if (!result.failed) return result.stdout
+    if (result.code === 'ENOENT') throw new Error(`${absent}; then run this again`)
     throw new Error(`${name} ${args.join(' ')} failed: ${result.stderr || result.shortMessage}`)
   }
   const exists = async (options: CallOptions): Promise<boolean> =>
@@ -87,7 +90,13 @@ export function engineProvider(tool: EngineTool): ClusterProvider {
     async detect(options) {
       const version = await execa(name, tool.version, { reject: false })
       if (version.failed) {
-        return { usable: false, reason: `${name} is not installed (${tool.install})` }
+        return {
+          usable: false,
+          reason:
+            version.code === 'ENOENT'
+              ? `${name} is not installed (${tool.install})`
+              : `${name} ${tool.version.join(' ')} failed: ${version.stderr || version.shortMessage}`,
+        }
       }
       return detectContainerEngine(options)
     },

@@ -1,11 +1,12 @@
 // npm run demo: from nothing to a delivered branch, in one command.
-import { Command, Option } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import { connect } from '../../cli/cluster/connection.ts'
 import { interruptible } from '../../cli/interrupt.ts'
 import { exitCodes } from '../../cli/failure.ts'
 import { milliseconds } from '../../cli/program.ts'
 import { isRehearsal } from '../../cli/show/snapshot.ts'
 import { processTerminal } from '../../cli/terminal.ts'
+import { nameProblem } from '../../operator/api/schema.ts'
 import { providerNames } from '../cluster/provider.ts'
 import { installChart } from './chart-step.ts'
 import { closing, explain, interruptedLines } from './closing.ts'
@@ -27,6 +28,10 @@ interface Flags {
 }
 
 const program = new Command('demo')
+  // Nothing is begun for a mistake on the command line.
+  .exitOverride(({ exitCode }) =>
+    process.exit(exitCode === 0 ? exitCodes.succeeded : exitCodes.usage),
+  )
   .description(
     'Starts a cluster, installs Guildhall, hands in examples/hello.yaml and shows the work.',
   )
@@ -36,7 +41,7 @@ const program = new Command('demo')
     ),
   )
   .option('--model <name>', 'the model; "rehearsal" answers from scripts')
-  .option('--namespace <name>', 'where it is installed', 'guildhall')
+  .option('--namespace <name>', 'where it is installed', namespaceName, 'guildhall')
   .addOption(
     new Option('--timeout <duration>', 'longest time for the work itself')
       .argParser(milliseconds)
@@ -58,6 +63,12 @@ try {
   process.exitCode = stopped ? exitCodes.interrupted : exitCodes.failed
 } finally {
   interrupt.end()
+}
+
+function namespaceName(name: string): string {
+  const problem = nameProblem(name)
+  if (problem !== undefined) throw new InvalidArgumentError(`${problem}.`)
+  return name
 }
 
 async function run(flags: Flags): Promise<void> {
