@@ -13,6 +13,7 @@ import {
   type Snapshot,
 } from '../show/snapshot.ts'
 import { draw, span } from '../show/style.ts'
+import { toldOnce, untold } from '../show/told-once.ts'
 import { agentsChanged, transitions } from '../show/transitions.ts'
 import { renderTree } from '../show/tree.ts'
 import { asTyped, type Terminal } from '../terminal.ts'
@@ -141,12 +142,13 @@ function liveView(terminal: Terminal): View {
 
 function lineView(terminal: Terminal): View {
   let before: Snapshot | undefined
+  const told = toldOnce()
   return {
     show: (snapshot) => {
       const { startedAt } = snapshot.request.status ?? {}
       const start = startedAt ?? snapshot.request.metadata.creationTimestamp
       const elapsed = between(start, undefined, Date.now()).padStart(6)
-      for (const line of transitions(before, snapshot)) {
+      for (const line of transitions(before, snapshot).flatMap((one) => untold(one, told))) {
         terminal.out(`${draw([span(`${elapsed}  `, 'dim'), ...line], terminal.style())}\n`)
       }
       before = snapshot

@@ -16,7 +16,7 @@ import {
   type TaskLine,
 } from './snapshot.ts'
 import { draw, lengthOf, shorten, span, type Line, type Span, type Style } from './style.ts'
-import { toldOnce, type ToldOnce } from './told-once.ts'
+import { toldOnce, untold, type ToldOnce } from './told-once.ts'
 import { icons, stateOf, taskDetail, taskDuration } from './task-state.ts'
 
 const titleWidth = 38
@@ -33,13 +33,11 @@ export function renderTree(snapshot: Snapshot, now: number, style: Style): reado
   const lines = taskLines(snapshot)
   const told = toldOnce()
   const [first = [], ...more] = header(request, now)
-  const above = [...more, ...planLines(request)].filter((line) => told.isNew(textOf(line)))
+  const above = [...more, ...planLines(request)].flatMap((line) => untold(line, told))
   return [first, ...above, ...taskRows(lines, request, now, told, style.width)].map((line) =>
     draw(line, style),
   )
 }
-
-const textOf = (line: Line): string => line.map(({ text }) => text).join('')
 
 function header(request: DevRequest, now: number): readonly Line[] {
   const { status, metadata } = request
@@ -108,7 +106,7 @@ function taskRows(
     const detail = cells.at(-1)
     return detail === undefined
       ? { lead, cells }
-      : { lead, cells: [...cells.slice(0, -1), span(told.rest(detail.text), detail.paint)] }
+      : { lead, cells: [...cells.slice(0, -1), span(told.row(detail.text), detail.paint)] }
   }
   const groups = groupByUnit(lines)
   const rows: Row[] = []

@@ -7,6 +7,7 @@ import {
   failureRemedies,
   type FailureReason,
   refusingReasons,
+  remedyInWords,
 } from '../../operator/api/failures.ts'
 import { hasFailed, isUnchecked } from '../../operator/api/task-state.ts'
 import type { EndedTask } from './chain.ts'
@@ -193,7 +194,7 @@ const moreLines = (count: number): string => `… and ${counted(count, 'more lin
 const local: Partial<Record<FailureReason, string>> = {
   ModelUnavailable: 'Check the model server: ollama serve   (or name another: --ollama URL).',
   ModelRefused:
-    'The model server would not answer the question; the message holds its words. Where they name no way out, name another model: --model NAME.',
+    'The model server does not take this question. Where its words name no way out, name another model: --model NAME.',
   ContextTooSmall: 'Give the model more room: --context 16384; or ask for less at once.',
   ChecksFailed:
     'The work did not pass its checks. Sharpen the request, name the files (--files), or use a stronger model.',
@@ -205,8 +206,8 @@ const local: Partial<Record<FailureReason, string>> = {
   InternalError: 'A defect in Guildhall, or in the sandbox. Please report it with the lines above.',
 }
 
-export function remedyFor(reason: FailureReason): string {
-  return local[reason] ?? failureRemedies[reason]
+export function remedyFor(reason: FailureReason, message = ''): string {
+  return remedyInWords(reason, message) ?? local[reason] ?? failureRemedies[reason]
 }
 
 /** For tests of a model that pass before any work: no other model is needed to see whether the work is done. */
@@ -217,5 +218,5 @@ function localFailure({ spec, status }: AgentTask): Failure {
   const { reason = 'InternalError', message = 'a task failed without a reason' } =
     status?.failure ?? {}
   const passes = spec.action === 'spec' && reason === 'ChecksFailed'
-  return { reason, message, remedy: passes ? lookFirst : remedyFor(reason) }
+  return { reason, message, remedy: passes ? lookFirst : remedyFor(reason, message) }
 }

@@ -9,7 +9,7 @@ export const failureRemedies = {
   ModelUnavailable:
     'Check the model server: kubectl get pods -n guildhall -l app.kubernetes.io/component=ollama. The request goes on by itself when it answers.',
   ModelRefused:
-    'The model server would not answer the question; the message holds its words. Where they name no way out, set spec.model to another model.',
+    'The model server does not take this question. Where its words name no way out, set spec.model to another model.',
   ContextTooSmall:
     'Raise model.contextTokens in the chart, or split the request into smaller ones.',
   OutputUnusable:
@@ -47,9 +47,16 @@ export const failureRemedies = {
 export type FailureReason = keyof typeof failureRemedies
 export const failureReasons = Object.keys(failureRemedies) as [FailureReason, ...FailureReason[]]
 
-/** The remedy with its commands as they are typed for a namespace. */
-export function remedyIn(reason: FailureReason, namespace: string): string {
-  return inNamespace(failureRemedies[reason], namespace)
+/** The remedy with its commands as they are typed for a namespace; `message` is what stands before it. */
+export function remedyIn(reason: FailureReason, namespace: string, message = ''): string {
+  return remedyInWords(reason, message) ?? inNamespace(failureRemedies[reason], namespace)
+}
+
+/** The remedy of a refusal that names it itself, as the rehearsal model does; undefined for all else. */
+export function remedyInWords(reason: FailureReason, message: string): string | undefined {
+  return reason === 'ModelRefused' && /\bconnect a real model: /.test(message)
+    ? 'Connect a real model, as it says.'
+    : undefined
 }
 
 /** Reasons that another attempt cannot cure. */

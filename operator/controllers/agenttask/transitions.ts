@@ -161,7 +161,7 @@ export function attemptOver(task: AgentTask, end: AttemptEnd, now: number): Tran
   const failure: Failure = {
     reason: end.reason,
     message: cut(end.message, 1000),
-    remedy: remedyIn(end.reason, task.metadata.namespace),
+    remedy: remedyIn(end.reason, task.metadata.namespace, end.message),
   }
   const attempt = assignment?.attempt ?? 1
   const history = [
