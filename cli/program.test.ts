@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { milliseconds } from './program.ts'
+import { asDuration, milliseconds } from './arguments.ts'
 import { asTyped, inSamePlace, workingDirectory } from './terminal.ts'
 
 test.each([
@@ -10,6 +10,18 @@ test.each([
   ['2h', 7_200_000],
 ])('%s is %i ms', (text, want) => {
   expect(milliseconds(text)).toBe(want)
+})
+
+test.each(['0', '0s', '0.0m', '0.0001s'])('%s is no time to wait', (text) => {
+  expect(() => milliseconds(text)).toThrow(/longer than 0/)
+})
+
+test.each(['501h', '999999999', '40000m'])('%s is longer than timers count', (text) => {
+  expect(() => milliseconds(text)).toThrow(/500h at most/)
+})
+
+test.each(['45s', '90s', '10m', '2h', '90m'])('%s is told as it is typed', (text) => {
+  expect(asDuration(milliseconds(text))).toBe(text === '90s' ? '90s' : text)
 })
 
 test.each(['', 'm', '5 min', '-3s'])('"%s" is no duration', (text) => {

@@ -1,5 +1,7 @@
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { readFileSync } from 'node:fs'
+import { Command, Option } from 'commander'
 import type { GivenPlan } from '../operator/api/devrequest.ts'
+import { milliseconds, once, tokens, upToFive } from './arguments.ts'
 import { connect, type Connection, type ConnectionFlags } from './cluster/connection.ts'
 import { tellAbsence } from './cluster/attendance.ts'
 import { systemClock, systemRandom } from '../operator/runtime/clock.ts'
@@ -65,6 +67,8 @@ export async function runGuild(argv: readonly string[]): Promise<number> {
 function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command {
   const guild = new Command('guild')
     .description('Talk to Guildhall: hand in work, watch it, read it and take the result home.')
+    .version(`guild ${versionHere()}`, '--version', 'print the version')
+    .helpCommand(false)
     .exitOverride()
     .showHelpAfterError('(guild --help shows the commands)')
 
@@ -117,10 +121,14 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
         SubmitFlags & { file?: string; plan?: string; watch?: boolean; dryRun?: boolean },
     ) => {
       if ((text === undefined) === (flags.file === undefined)) {
-        throw new CliError('submit needs either a text or --file', {
-          next: 'guild submit "Write a function that …, with tests"',
-          exitCode: exitCodes.usage,
-        })
+        const both = text !== undefined
+        throw new CliError(
+          both ? 'give only one of a text and --file' : 'submit needs either a text or --file',
+          {
+            next: `guild submit ${both ? `--file ${flags.file}` : '"Write a function that …, with tests"'}`,
+            exitCode: exitCodes.usage,
+          },
+        )
       }
       if (flags.file !== undefined) refuseFieldsOf(flags)
       const manifests =
@@ -315,7 +323,29 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
     )
   })
 
+  guild
+    .command('help', { hidden: true })
+    .argument('[command]')
+    .exitOverride()
+    .action((name: string | undefined) => {
+      const about = name === undefined ? guild : guild.commands.find((one) => isCalled(one, name))
+      if (about === undefined)
+        throw new CliError(`there is no command guild ${name}`, {
+          next: 'guild --help   (shows the commands)',
+          exitCode: exitCodes.usage,
+        })
+      about.outputHelp()
+    })
+
   return guild
+}
+
+const isCalled = (command: Command, name: string): boolean =>
+  [command.name(), ...command.aliases()].includes(name)
+
+function versionHere(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { readonly version: string }).version
 }
 
 /** Tells of each namespace with new requests whether nobody works there. Gives those of which that is so. */
@@ -358,35 +388,8 @@ function plain(command: Command): Command {
     .option('--no-color', 'no colours; NO_COLOR does the same')
     .option('--ascii', 'no characters beyond ASCII in trees')
     .exitOverride()
+    .showHelpAfterError(`(guild ${command.name()} --help shows its options)`)
 }
 
 const outputs = (choices: readonly string[]): Option =>
   new Option('-o, --output <format>', 'another form of the result').choices(choices)
-
-/** `90s`, `10m`, `2h` or a bare number of seconds, in milliseconds. */
-/** An option that is given once: the second would silently take the place of the first. */
-function once(flag: string): (value: string, before: string | undefined) => string {
-  return (value, before) => {
-    if (before !== undefined) throw new InvalidArgumentError(`${flag} is given twice.`)
-    return value
-  }
-}
-
-export function milliseconds(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)(s|m|h|)$/.exec(text)
-  if (match === null) throw new InvalidArgumentError('write it as in 30s, 10m or 2h.')
-  const unit = match[2] === 'h' ? 3_600_000 : match[2] === 'm' ? 60_000 : 1000
-  return Number(match[1]) * unit
-}
-
-/** A number of attempts. */
-export function upToFive(text: string): number {
-  if (!/^[1-5]$/.test(text)) throw new InvalidArgumentError('write a number from 1 to 5.')
-  return Number(text)
-}
-
-/** A whole number of tokens. */
-export function tokens(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('write a number, as in 8192.')
-  return Number(text)
-}

@@ -20,7 +20,8 @@ test.each([1, 2, 3, 7, 1000])('lines are whole when bytes come %i at a time', as
 async function logs(flags: Partial<LogsOptions>) {
   const said = { out: '', err: '' }
   const client = {
-    get: async (_: unknown, { name }: { readonly name: string }) => {
+    get: async ({ plural }: { readonly plural: string }, { name }: { readonly name: string }) => {
+      if (plural === 'namespaces') return { metadata: { name } }
       if (name === 'hello') return exampleRequest({ plan: examplePlan })
       throw new KubeError({ status: 404, reason: 'NotFound', message: 'no' })
     },

@@ -5,6 +5,7 @@ import { pathOf } from '../../operator/kube/resource.ts'
 import type { Connection } from '../cluster/connection.ts'
 import { systemClock } from '../../operator/runtime/clock.ts'
 import { readRequest, readSnapshot, resolveName, type Where } from '../cluster/requests.ts'
+import { asDuration } from '../arguments.ts'
 import { taskMeant } from '../cluster/task-name.ts'
 import { CliError } from '../failure.ts'
 import { formatLogLine, logLineFits, parseLogLine, type LogFilter } from '../show/log-line.ts'
@@ -67,7 +68,7 @@ export async function showLogs(options: LogsOptions): Promise<void> {
     }
     if (!follow) {
       await Promise.all(reading.values())
-      if (!print.printed()) await tellSilence(where, filter, terminal)
+      if (!print.printed()) await tellSilence(where, { ...filter, sinceMs }, terminal)
       return
     }
     await systemClock.sleep(lookMs, { signal })
@@ -97,15 +98,22 @@ async function taskOf(
 }
 
 /** Nothing was printed: says whether there is nothing of that name, or only nothing in the log. Errors: `CliError`. */
-async function tellSilence(where: Where, filter: LogFilter, terminal: Terminal): Promise<void> {
-  const { request, task, agent } = filter
+async function tellSilence(
+  where: Where,
+  filter: LogFilter & { readonly sinceMs: number | undefined },
+  terminal: Terminal,
+): Promise<void> {
+  const { request, task, agent, sinceMs } = filter
+  const span = sinceMs === undefined ? '' : ` of the last ${asDuration(sinceMs)}`
   if (request !== undefined) await readRequest(where, request)
   const about = [
     ...(request === undefined ? [] : [`the request ${request}`]),
     ...(task === undefined ? [] : [`the task ${task}`]),
     ...(agent === undefined ? [] : [`the agent ${agent}`]),
   ].join(' and ')
-  terminal.err(`the log of the operator has no line${about === '' ? '' : ` about ${about}`}\n`)
+  terminal.err(
+    `the log of the operator has no line${span}${about === '' ? '' : ` about ${about}`}\n`,
+  )
   terminal.next(request === undefined ? 'guild list' : `guild tree ${request}`)
 }
 

@@ -7,6 +7,7 @@ import { ModelError } from '../../operator/models/errors.ts'
 import { createGateway, type Gateway } from '../../operator/models/gateway.ts'
 import type { ModelProfile } from '../../operator/models/profile.ts'
 import { systemClock, systemRandom } from '../../operator/runtime/clock.ts'
+import { asDuration } from '../arguments.ts'
 import { CliError, exitCodes, type ExitCode } from '../failure.ts'
 import { chooseModel, explainedModel } from '../planning/model-server.ts'
 import { withProgress } from '../planning/progress.ts'
@@ -44,16 +45,18 @@ export async function showTry(options: TryOptions): Promise<ExitCode> {
   const { terminal, flags, cwd } = options
   const goal = readGoal(flags, cwd)
   try {
-    const { result, summary, told, patch } = await tryGoal(goal, options)
+    const tried = await tryGoal(goal, options)
+    const { result, left } = tried
     if (flags.json === true) terminal.out(`${jsonText(result)}\n`)
-    else {
-      terminal.out(`${renderTry(result, summary, terminal.style(), told).join('\n')}\n`)
-      printPatch(patch, terminal)
-    }
+    else show(tried, terminal)
+    terminal.err(`${left.sentence}\n`)
+    if (left.next !== undefined) terminal.next(left.next)
     return result.verdict === 'Done' ? exitCodes.succeeded : exitCodes.failed
   } catch (error) {
     // Ctrl-C reaches children, too, and one that it ended may be heard of before the signal.
     await systemClock.sleep(echoMs, { signal: options.signal })
+    if (options.signal.aborted)
+      terminal.err(`interrupted; the work tree of ${goal.folder} is as it was\n`)
     const trouble = error instanceof CliError ? error : undefined
     if (flags.json === true && trouble?.exitCode === exitCodes.failed)
       terminal.out(`${jsonText(troubleResult(trouble))}\n`)
@@ -63,12 +66,28 @@ export async function showTry(options: TryOptions): Promise<ExitCode> {
 
 const echoMs = 100
 
+/** On a screen what matters comes last, and what was told while it ran is not told again. */
+function show({ result, summary, told, patch, begun }: Tried, terminal: Terminal): void {
+  const isTold = terminal.screen && terminal.liveErr
+  const shown = isTold
+    ? { ...result, warnings: result.warnings.filter((text) => !begun.includes(text)) }
+    : result
+  const lines = renderTry(shown, summary, terminal.style(), told)
+  if (terminal.screen) printPatch(patch, terminal)
+  terminal.out(`${terminal.screen && patch.length > 0 ? '\n' : ''}${lines.join('\n')}\n`)
+  if (!terminal.screen) printPatch(patch, terminal)
+}
+
 interface Tried {
   readonly result: TryResult
   readonly summary: string
   /** What people are shown of the failures of each try. */
   readonly told: readonly (readonly string[])[]
   readonly patch: Buffer
+  /** Where the change is. */
+  readonly left: { readonly sentence: string; readonly next: string | undefined }
+  /** Warnings that were told before the work. */
+  readonly begun: readonly string[]
 }
 
 async function tryGoal(goal: Goal, options: TryOptions): Promise<Tried> {
@@ -94,7 +113,7 @@ async function tryGoal(goal: Goal, options: TryOptions): Promise<Tried> {
       }
       return prepare(goal, checkout, open, flags.attempts, { signal: within })
     }).catch((error: unknown) => {
-      throw explained(error, model.profile())
+      throw explained(error, model.profile(), flags.timeout)
     })
     for (const warning of prepared.warnings) terminal.err(`warning: ${warning}\n`)
     const forge = await openForge(checkout, goal.name, join(folder, 'forge'), { signal })
@@ -103,7 +122,7 @@ async function tryGoal(goal: Goal, options: TryOptions): Promise<Tried> {
     const ended = await bounded('the work', graceMs, options, (within) =>
       work({ prepared, request, forge, folder, endsAt, model, place }, options, within),
     ).catch((error: unknown) => {
-      throw explained(error, model.profile())
+      throw explained(error, model.profile(), flags.timeout)
     })
     const tokens = model.tokens(goal.name)
     return await conclude({ goal, checkout, forge, folder, prepared, ...ended, tokens }, options)
@@ -180,12 +199,19 @@ function asTrouble(error: unknown): unknown {
   return new TryTrouble('ModelUnavailable', error.message, { next, cause: error }, 'ChecksFailed')
 }
 
-function explained(error: unknown, profile: ModelProfile | undefined): unknown {
-  if (error instanceof DeadlineError)
+function explained(
+  error: unknown,
+  profile: ModelProfile | undefined,
+  timeoutMs: number | undefined,
+): unknown {
+  if (error instanceof DeadlineError && timeoutMs !== undefined)
     return new TryTrouble(
       'TimedOut',
-      error.message,
-      { next: 'guild try … --timeout 1800', cause: error },
+      error.message.replace(/\d+ ms$/, asDuration(timeoutMs)),
+      {
+        next: `guild try … --timeout ${asDuration(Math.max(2 * timeoutMs, 1_800_000))}`,
+        cause: error,
+      },
       'ChecksFailed',
     )
   const lost = error instanceof ModelLost ? error.why : error
@@ -277,7 +303,7 @@ interface Conclusion {
 /** Leaves the work in the tree when it is Done; otherwise keeps its patch in a file, so that it is not lost. */
 async function conclude(
   { goal, checkout, forge, folder, prepared, tasks, warnings, tokens }: Conclusion,
-  { terminal, signal }: TryOptions,
+  { signal }: TryOptions,
 ): Promise<Tried> {
   const outcome = outcomeOf(tasks)
   const commit = outcome.rejected ?? forge.head()
@@ -293,23 +319,25 @@ async function conclude(
     tokens,
   }
   const { summary, told } = outcome
+  const tried = { summary, told, patch, begun: [...prepared.warnings, ...warnings] }
+  const asItWas = `the work tree of ${checkout.root} is as it was`
   if (result.verdict === 'Done') {
     signal.throwIfAborted()
     try {
       const left = await leaveInTree(checkout, forge, commit, join(folder, 'leave'))
-      const { sentence, next } = leftInWords(checkout.root, left)
-      terminal.err(`${sentence}\n`)
-      terminal.next(next)
-      return { result, summary, told, patch }
+      return { ...tried, result, left: leftInWords(checkout.root, left) }
     } catch (problem) {
-      const kept = await keepPatch(goal, patch, checkout, terminal)
-      return { result: notLeft(result, problem, kept), summary, told, patch }
+      const { kept, next } = await keepPatch(goal, patch, checkout)
+      return { ...tried, result: notLeft(result, problem, kept), left: { sentence: asItWas, next } }
     }
   }
-  terminal.err(`the work tree of ${checkout.root} is as it was\n`)
-  if (patch.length === 0) return { result, summary, told, patch }
-  const kept = await keepPatch(goal, patch, checkout, terminal)
-  return { result: { ...result, warnings: [...result.warnings, kept] }, summary, told, patch }
+  if (patch.length === 0) return { ...tried, result, left: { sentence: asItWas, next: undefined } }
+  const { kept, next } = await keepPatch(goal, patch, checkout)
+  return {
+    ...tried,
+    result: { ...result, warnings: [...result.warnings, kept] },
+    left: { sentence: asItWas, next },
+  }
 }
 
 /** The work was done and cannot be put where it belongs. */
@@ -328,15 +356,16 @@ async function keepPatch(
   { name }: Goal,
   patch: Buffer,
   { root }: Checkout,
-  terminal: Terminal,
-): Promise<string> {
+): Promise<{ readonly kept: string; readonly next: string }> {
   await removeOldScratch(['guild-diff-', 'guild-try-'], systemClock)
   const folder = await openScratch('guild-diff-')
   const file = join(folder, `${name}.diff`)
   await writeFile(file, patch)
   keepScratch(folder)
-  terminal.next(`${gitIn(root)} apply ${file}   (after you looked at it)`)
-  return `The change is not in the work tree; it is in ${file}.`
+  return {
+    kept: `The change is not in the work tree; it is in ${file}.`,
+    next: `${gitIn(root)} apply ${file}   (after you looked at it)`,
+  }
 }
 
 /** On a screen every character is made visible; into a pipe the patch goes byte for byte. */

@@ -119,12 +119,29 @@ async function askServer<T>(
     signal.throwIfAborted()
     if (error instanceof ForeignAnswerError)
       throw new CliError(error.message, { next: lookAt(endpoint), cause: error })
-    const why = bounded?.aborted ? `no answer within ${patienceMs / 1000} s` : networkReason(error)
+    const why = bounded?.aborted
+      ? `no answer within ${patienceMs / 1000} s`
+      : networkWords(networkReason(error))
     throw new CliError(`the model server at ${endpoint} cannot be used: ${why}`, {
-      next: 'ollama serve   (or name another server: --ollama URL)',
+      next: /^(?:the address|its port|it sends|there is no such host)/.test(why)
+        ? `guild plan --ollama http://127.0.0.1:${defaultPort} …   (with the address of an Ollama)`
+        : 'ollama serve   (or name another server: --ollama URL)',
       cause: error,
     })
   }
+}
+
+/** What stopped a connection, where the library's words are for its authors. */
+function networkWords(said: string): string {
+  if (/wrong version number|packet length too long|EPROTO/i.test(said))
+    return 'the address begins with https, and what answers there does not speak TLS; try http://'
+  if (/bad port/i.test(said)) return 'its port is one that is kept for other things than HTTP'
+  if (/redirect/i.test(said))
+    return 'it sends on to another address (a redirect), and requests are not sent on; name the address it leads to'
+  if (/ENOTFOUND/.test(said)) return `there is no such host (${said})`
+  if (/certificate|self.signed|altnames/i.test(said))
+    return `its certificate is not trusted here (${said})`
+  return said.replace(/^[0-9A-F]{8,}:error:[0-9A-F]+:/i, '').trim()
 }
 
 /** An answer of something else than Ollama is seen best as it is. */

@@ -113,6 +113,11 @@ function filesOf(list: string): readonly string[] {
     )
   const paths = words.map((word) => {
     const path = /^(?:[/~\\]|[A-Za-z]:)/.test(word) ? undefined : safePath(word)
+    if (path === undefined && /[*?{}]/.test(word))
+      throw usage(
+        `--files ${word} is a pattern, and patterns are not taken: name each file`,
+        `${example} --files src/slug.js,src/words.js`,
+      )
     if (path === undefined)
       throw usage(
         `--files ${word} is no path of a file inside the repository that may be written`,

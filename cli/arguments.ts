@@ -1,0 +1,45 @@
+// Values of options, as people type them.
+import { InvalidArgumentError } from 'commander'
+
+/** An option that is given once: the second would silently take the place of the first. */
+export function once(flag: string): (value: string, before: string | undefined) => string {
+  return (value, before) => {
+    if (before !== undefined) throw new InvalidArgumentError(`${flag} is given twice.`)
+    return value
+  }
+}
+
+const hourMs = 3_600_000
+const minuteMs = 60_000
+/** Timers count no further than 24 days. */
+const longestHours = 500
+
+/** `90s`, `10m`, `2h` or a bare number of seconds, in milliseconds; more than nothing and at most 500 hours. */
+export function milliseconds(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(s|m|h|)$/.exec(text)
+  if (match === null) throw new InvalidArgumentError('write it as in 30s, 10m or 2h.')
+  const unit = match[2] === 'h' ? hourMs : match[2] === 'm' ? minuteMs : 1000
+  const value = Math.round(Number(match[1]) * unit)
+  if (value < 1) throw new InvalidArgumentError('it has to be longer than 0, as in 30s, 10m or 2h.')
+  if (value > longestHours * hourMs)
+    throw new InvalidArgumentError(`it can be ${longestHours}h at most.`)
+  return value
+}
+
+/** Milliseconds as `milliseconds` takes them: `30s`, `10m`, `2h`. */
+export function asDuration(value: number): string {
+  if (value % hourMs === 0) return `${value / hourMs}h`
+  return value % minuteMs === 0 ? `${value / minuteMs}m` : `${value / 1000}s`
+}
+
+/** A number of attempts. */
+export function upToFive(text: string): number {
+  if (!/^[1-5]$/.test(text)) throw new InvalidArgumentError('write a number from 1 to 5.')
+  return Number(text)
+}
+
+/** A whole number of tokens. */
+export function tokens(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('write a number, as in 8192.')
+  return Number(text)
+}
