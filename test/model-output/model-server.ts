@@ -33,6 +33,8 @@ export async function startSpeakingModel(): Promise<SpeakingModel> {
     const decides = question.parse(JSON.parse(body)).format !== undefined
     const notes = decides ? undefined : saying.notes
     const answer = notes ?? saying.answers[Math.min(said++, saying.answers.length - 1)] ?? ''
+    // As Ollama says it, also before an answer without a word.
+    response.setHeader('content-type', 'application/x-ndjson')
     // Pieces hold no half of a character, and long answers come in larger ones.
     const characters = Array.from(answer)
     const size = Math.max(pieceLength, Math.ceil(characters.length / 100))

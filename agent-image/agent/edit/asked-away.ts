@@ -28,7 +28,7 @@ const ofAKind = new RegExp(
 const elsewhere =
   /^[^;:\n]{0,60}?(?:\b(?:files?|modules?|class(?:es)?|code|functions?|methods?|helpers?|logic|constants?)\b|\.(?:[mc]?[jt]sx?|py)\b)[^;:\n]{0,60}?\b(?:into|to|out)\b/i
 const whole =
-  /\b(?:re-?write|redo|rebuild|re-?implement|start)\b(?:[^.;\n]|\.\w){0,60}\bfrom scratch\b|\bexport(?:s|ing)? (?:only|nothing (?:else|but))\b|\bonly exports?\b|\b(?:replace|overwrite) (?:the )?(?:(?:whole|entire|old|existing|contents? of the) )*(?:file|module)\b|\bclean(?:ing)? up (?:the )?(?:file|module|class|code|api)\b|\bmak(?:e|ing) (?:\S+\s){0,4}(?:methods|functions|helpers|fields|members|constants) private\b/i
+  /\b(?:re-?write|redo|rebuild|re-?implement|start)\b(?:[^.;\n]|\.\w){0,60}\bfrom scratch\b|\bexport(?:s|ing)? (?:only|nothing (?:else|but))\b|\bonly exports?\b|\b(?:replace|overwrite) (?:the )?(?:(?:whole|entire|old|existing|contents? of the) )*(?:file|module)\b|\b(?:remov|delet|dropp?|cut)\w* (?:all|everything|every \w+)(?: \w+)? (?:but|except)\b|\bkeep(?:ing)? only\b|\bclean(?:ing)? up (?:the )?(?:file|module|class|code|api)\b|\bmak(?:e|ing) (?:\S+\s){0,4}(?:methods|functions|helpers|fields|members|constants) private\b/i
 
 /**
  * Whether `asked` wants the name gone from where it is. The name alone is no permission: "like keep() does" wants it to

@@ -126,7 +126,10 @@ function kindOf(comment: string, alone: boolean): CommentKind | 'none' {
   if (comment.length > 2000) return 'none'
   const words = comment.replace(/\s+/g, ' ').trim().slice(0, 200)
   const isOne = isPlaceholder(comment, alone)
-  if (!isOne && !soundsLikeOne(words)) return 'none'
+  const sounds = soundsLikeOne(words)
+  if (!isOne && !sounds) return 'none'
+  // "… other tests …": dots and nothing but such words leave no doubt, whatever they name.
+  if (sounds && isBareDotted(words)) return 'strong'
   if (topics.test(words) && !codeNouns.test(words)) return 'topic'
   // "Other helpers are below" leads a reader through a file that is complete.
   const isWeak = !isOne || /\b(?:here|above|below|follows?|and so on|etc)\W*$/i.test(words)
@@ -134,7 +137,7 @@ function kindOf(comment: string, alone: boolean): CommentKind | 'none' {
 }
 
 const placesForCode =
-  /\b(?:(?:goes|go|comes) here|your (?:\w+ )?(?:code|implementation|logic)|omitted)\b|^\W*(?:(?:add|insert|write|put|implement)\s)+(?:\w+\s){0,3}here\W*$/i
+  /\b(?:(?:goes|go|comes) here|(?:previous|existing|original|remaining) (?:\w+ )?(?:code|implementation|logic)|your (?:\w+ )?(?:code|implementation|logic)|omitted)\b|^\W*(?:(?:add|insert|write|put|implement)\s)+(?:\w+\s){0,3}here\W*$/i
 const codeNouns =
   /\b(?:code|functions?|methods?|implementations?|class(?:es)?|imports?|logic|helpers?|members?|fields?|getters?|properties|exports?|constants?|definitions?|statements?|bod(?:y|ies))\b/i
 const topics =
@@ -158,6 +161,14 @@ function soundsLikeOne(words: string): boolean {
   if (!hasGone && !(isDotted && list.some((word) => codeNouns.test(word)))) return false
   const strange = list.filter((word) => !gone.test(word) && !small.test(word) && !isNoun(word))
   return strange.length <= Math.floor(list.length / 3)
+}
+
+/** Whether a remark has dots at an end and no word but those that a placeholder is made of. */
+function isBareDotted(words: string): boolean {
+  if (!/^\W*(?:\.\.\.|…)|(?:\.\.\.|…)\W*$/.test(words)) return false
+  return (words.match(/[\p{L}\p{N}_$']+/gu) ?? []).every(
+    (word) => gone.test(word) || small.test(word) || codeNouns.test(word) || topics.test(word),
+  )
 }
 
 function shown(line: string): string {

@@ -63,12 +63,14 @@ function isPage(text: string): boolean {
 }
 
 /**
- * Passes an answer on as it comes; fails with `problem` when it ends without a word, or begins with what `isOurs` does not take.
+ * Passes an answer on as it comes; fails with `problem` when it begins with what `isOurs` does not take, or ends without a
+ * word and not even its type, `mayBeEmpty`, is that of a model server: one that breaks off at once is no other program.
  * `isOurs` is asked once, for the beginning without blanks.
  */
 export function ownAnswer(
   isOurs: (beginning: string) => boolean,
   problem: (beginning: string) => Error,
+  mayBeEmpty: boolean,
 ): TransformStream<Uint8Array, Uint8Array> {
   const decoder = new TextDecoder()
   let beginning = ''
@@ -84,7 +86,7 @@ export function ownAnswer(
       if (state !== 'foreign') controller.enqueue(chunk)
     },
     flush() {
-      if (state !== 'ours') throw problem(beginning)
+      if (state === 'foreign' || (state === 'unknown' && !mayBeEmpty)) throw problem(beginning)
     },
   })
 }

@@ -72,7 +72,9 @@ export async function send(
     const foreign = (beginning: string): Error =>
       new ForeignAnswerError({ ...place, status }, kindOfAnswer(beginning))
     const isStream = headers?.['accept'] === 'text/event-stream'
-    const own = ownAnswer(isStream ? beginsStream : beginsObject, foreign)
+    const type = response.headers.get('content-type') ?? ''
+    const isTyped = /\bjson\b|ndjson|event-stream/.test(type)
+    const own = ownAnswer(isStream ? beginsStream : beginsObject, foreign, isTyped)
     return new Response((response.body ?? emptyBody()).pipeThrough(own), {
       headers: [...response.headers],
     })
