@@ -1,5 +1,5 @@
 // The tests that a JavaScript or TypeScript file declares, and the assertions that each of them makes.
-import type { CallExpression, Node } from '@babel/types'
+import type { CallExpression, CatchClause, IfStatement, Node } from '@babel/types'
 import {
   type FunctionNode,
   isFunction,
@@ -275,17 +275,35 @@ export function awaitsError(tree: Tree, node: Node): boolean {
   for (let at = tree.parent(node); at !== undefined; inner = at, at = tree.parent(at)) {
     if (isFunction(at)) return false
     if (at.type !== 'TryStatement' || at.block !== inner) continue
-    const { param, body } = at.handler ?? {}
-    if (param?.type !== 'Identifier' || body === undefined) return false
-    const { name } = param
-    return [...nodesOf(body)].some(
-      (part) =>
-        part.type === 'IfStatement' &&
-        [...nodesOf(part)].some((one) => one.type === 'ThrowStatement') &&
-        [...nodesOf(part.test)].some((one) => isOneKind(tree, one, name)),
-    )
+    return at.handler != null && sortsErrors(tree, at.handler)
   }
   return false
+}
+
+/** By handler: a `try` may hold thousands of assertions. */
+const sorting = new WeakMap<Node, boolean>()
+
+/** Whether a `catch` throws on depending on what kind of error it got. */
+function sortsErrors(tree: Tree, handler: CatchClause): boolean {
+  const known = sorting.get(handler)
+  if (known !== undefined) return known
+  const { param, body } = handler
+  const deciding = new Set<IfStatement>()
+  for (const node of nodesOf(body)) {
+    if (node.type !== 'ThrowStatement') continue
+    for (let at = tree.parent(node); at !== undefined && at !== handler; at = tree.parent(at)) {
+      if (at.type !== 'IfStatement') continue
+      if (deciding.has(at)) break
+      deciding.add(at)
+    }
+  }
+  const found =
+    param?.type === 'Identifier' &&
+    [...deciding].some(({ test }) =>
+      [...nodesOf(test)].some((one) => isOneKind(tree, one, param.name)),
+    )
+  sorting.set(handler, found)
+  return found
 }
 
 /** `error instanceof TypeError`, or a look at its name, code or message. */
