@@ -1,4 +1,5 @@
 // Small builders for objects in tests: say only what the test is about.
+import type { GatewayCall } from '../operator/models/gateway.ts'
 import type { Agent } from '../operator/api/agent.ts'
 import type { AgentTask, AgentTaskSpec, AgentTaskStatus } from '../operator/api/agent-task.ts'
 import type { DevRequest } from '../operator/api/devrequest.ts'
@@ -153,4 +154,19 @@ export function languageModel(
     },
     ...(status === undefined ? {} : { status }),
   }
+}
+
+/** A question to the model `m`, as short as one can be. */
+export const question: GatewayCall = {
+  model: 'm',
+  request: 'hello',
+  priority: 'normal',
+  verb: 'write',
+  purpose: 'test',
+  system: 'You are a test.',
+  sections: [],
+  instruction: 'Answer.',
+  temperature: 0,
+  seed: 1,
+  maxTokens: 100,
 }

@@ -18,8 +18,8 @@ export function linkedPackages(
   texts: ReadonlyMap<string, string>,
 ): ReadonlyMap<string, string> {
   const patterns = [
-    ...patternsOf(objectOf(texts.get('pnpm-workspace.yaml'))['packages']),
-    ...patternsOf(objectOf(texts.get('lerna.json'))['packages']),
+    ...patternsOf(parsed(texts.get('pnpm-workspace.yaml'))['packages']),
+    ...patternsOf(parsed(texts.get('lerna.json'))['packages']),
   ].map((pattern) => ({ folder: '', pattern }))
   for (const { folder, value } of manifests)
     for (const pattern of patternsOf(value['workspaces'])) patterns.push({ folder, pattern })
@@ -42,7 +42,7 @@ export function packageName(specifier: string): string | undefined {
 
 /** `["packages/*"]`, or `{ "packages": […] }` as yarn has it. Patterns that leave something out are passed over. */
 function patternsOf(value: unknown): readonly string[] {
-  const list = isRecord(value) ? value['packages'] : value
+  const list: unknown = Array.isArray(value) ? value : objectOf(value)['packages']
   if (!Array.isArray(list)) return []
   return list
     .filter((one): one is string => typeof one === 'string' && !one.startsWith('!'))
@@ -52,23 +52,24 @@ function patternsOf(value: unknown): readonly string[] {
 /** Folders that dependencies name: `file:../b`, `link:../b`, `portal:../b`. */
 function foldersPointedAt({ folder, value }: Manifest): readonly string[] {
   return ['dependencies', 'devDependencies', 'optionalDependencies'].flatMap((key) => {
-    const wanted = value[key]
-    return Object.values(isRecord(wanted) ? wanted : {}).flatMap((version) => {
+    return Object.values(objectOf(value[key])).flatMap((version) => {
       const path = /^(?:file|link|portal):(.+)$/.exec(String(version))?.[1]
       return path === undefined ? [] : [posix.join(folder, path).replace(/\/$/, '')]
     })
   })
 }
 
-function objectOf(text: string | undefined): Readonly<Record<string, unknown>> {
+function parsed(text: string | undefined): Readonly<Record<string, unknown>> {
   try {
-    const value: unknown = parse(text ?? '')
-    return isRecord(value) ? value : {}
+    return objectOf(parse(text ?? ''))
   } catch {
     return {}
   }
 }
 
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+/** The value as an object of JSON; an empty one where it is a list, a word or nothing. */
+export function objectOf(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : {}
 }

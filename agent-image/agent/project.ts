@@ -3,7 +3,7 @@ import { basename, dirname, posix } from 'node:path'
 import type { Assignment } from '../../operator/api/agent-protocol.ts'
 import { isTestPath, mayBeTest } from '../../operator/api/test-paths.ts'
 import type { ModuleKind } from './code/module-kind.ts'
-import { linkedPackages, linkingFiles } from './linked-packages.ts'
+import { linkedPackages, linkingFiles, objectOf } from './linked-packages.ts'
 import { pythonManifests, wordsOfManifests } from './dependencies.ts'
 
 export { isTestPath }
@@ -194,16 +194,12 @@ function parseManifest(value: Record<string, unknown>): Omit<NodePackage, 'folde
   }
 }
 
-function parseObject(text: string): Record<string, unknown> {
+function parseObject(text: string): Readonly<Record<string, unknown>> {
   try {
     return objectOf(JSON.parse(text))
   } catch {
     return {}
   }
-}
-
-function objectOf(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
 }
 
 /** Short name of the unit of a task, fit for file names. */

@@ -15,26 +15,13 @@ import {
   type ScriptedModel,
   type Step,
 } from '../../test/scripted-model.ts'
+import { question } from '../../test/objects.ts'
 import { VirtualClock } from '../../test/virtual-clock.ts'
 import type { ModelResult } from '../api/agent-protocol.ts'
 import { ModelError } from './errors.ts'
 import { createGateway, type CallOptions, type GatewayCall } from './gateway.ts'
 import { modelProfile } from './profile.ts'
 import type { TraceRecord } from './trace.ts'
-
-const question: GatewayCall = {
-  model: 'm',
-  request: 'hello',
-  priority: 'normal',
-  verb: 'write',
-  purpose: 'test',
-  system: 'You are a test.',
-  sections: [],
-  instruction: 'Answer.',
-  temperature: 0,
-  seed: 1,
-  maxTokens: 100,
-}
 
 let server: ScriptedModel | undefined
 afterEach(async () => {

@@ -13,13 +13,13 @@ export const oddValue = /^(?:TypeError|AttributeError|ValueError|KeyError|IndexE
 
 /** Whether a file could not be loaded, for a reason of this kind alone. */
 export function isUnloaded(run: TestRun, reason: RegExp): boolean {
-  const unloaded = unloadedIn(run)
+  const unloaded = brokenOffIn(run)
   if (run.problems.length > 0 || unloaded.length === 0) return false
   return unloaded.every((test) => reason.test(test.message))
 }
 
 /** The entries of files that could not be loaded or run to their end. A hook that failed around one leaves its tests told. */
-function unloadedIn(run: TestRun): readonly FailedTest[] {
+function brokenOffIn(run: TestRun): readonly FailedTest[] {
   return run.failed.filter((test) => test.name === wholeFile && test.late !== true)
 }
 
@@ -41,7 +41,7 @@ export async function runProblem(
     file === path ? Promise.resolve(text) : context.workspace.read(file, { signal: context.signal })
   const describe = async (failures: TestRun['failed']): Promise<string> =>
     (await digestOf(run, failures, context.workspace.root, source)).text
-  const unloaded = unloadedIn(run)
+  const unloaded = brokenOffIn(run)
   if (run.problems.length > 0 || unloaded.length > 0)
     return `The test file cannot be run:\n${await describe(unloaded)}`
   const own = run.failed.filter((test) => test.frame?.file === path && isOwnFault(test, text))

@@ -2,11 +2,12 @@
 import type { ServerResponse } from 'node:http'
 import { afterEach, describe, expect, test } from 'vitest'
 import { startScriptedServer, type ScriptedServer } from '../../../test/scripted-server.ts'
+import { question } from '../../../test/objects.ts'
 import { VirtualClock } from '../../../test/virtual-clock.ts'
 import { chooseModel } from '../../../cli/planning/model-server.ts'
 import { ConnectedServers } from '../../model-servers.ts'
 import { systemClock, systemRandom } from '../../runtime/clock.ts'
-import { createGateway, type GatewayCall } from '../gateway.ts'
+import { createGateway } from '../gateway.ts'
 import { modelProfile, type ModelProfile } from '../profile.ts'
 import { pullModel } from './download.ts'
 import { kindOfAnswer } from './foreign-answer.ts'
@@ -99,20 +100,6 @@ async function serverOf({ status, type, body }: Answer): Promise<string> {
     response.end(body.slice(3))
   })
   return server.config.server
-}
-
-const question: GatewayCall = {
-  model: 'm',
-  request: 'hello',
-  priority: 'normal',
-  verb: 'write',
-  purpose: 'test',
-  system: 'You are a test.',
-  sections: [],
-  instruction: 'Answer.',
-  temperature: 0,
-  seed: 1,
-  maxTokens: 100,
 }
 
 async function asked(profile: ModelProfile): Promise<unknown> {

@@ -4,6 +4,7 @@ import type { ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
+import { question as plainQuestion } from '../../../test/objects.ts'
 import { reply, startScriptedServer, type ScriptedServer } from '../../../test/scripted-server.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import { createGateway, type GatewayCall } from '../gateway.ts'
@@ -15,19 +16,7 @@ const schema = {
   required: ['a_n'],
   properties: { a_n: { type: 'integer', minimum: 0, maximum: 9 } },
 }
-const question: GatewayCall = {
-  model: 'qwen',
-  request: 'hello',
-  priority: 'normal',
-  verb: 'write',
-  purpose: 'test',
-  system: 'You are a test.',
-  sections: [],
-  instruction: 'Answer.',
-  temperature: 0.7,
-  seed: 7,
-  maxTokens: 100,
-}
+const question: GatewayCall = { ...plainQuestion, model: 'qwen', temperature: 0.7, seed: 7 }
 
 let server: ScriptedServer
 afterEach(async () => {
