@@ -55,9 +55,7 @@ export const verdicts = [
   'ChecksFailed',
   'NothingChanged',
   'Refused',
-  'Superseded',
   'Cancelled',
-  'Skipped',
 ] as const
 export type Verdict = (typeof verdicts)[number]
 

@@ -62,7 +62,6 @@ export const requestReasons = {
   /** A part of it failed and is planned anew. */
   Replanning: 'Replanning',
   Running: 'Running',
-  Delivering: 'Delivering',
   Suspended: 'Suspended',
   Succeeded: 'Succeeded',
   /** The branch is ready, and nothing could check a part of it. */
@@ -88,7 +87,6 @@ export const taskReasons = {
   Succeeded: 'Succeeded',
   /** Its work is on the branch, and nothing could check it. */
   Unchecked: 'Unchecked',
-  Failed: 'Failed',
   DeadLettered: 'DeadLettered',
   Skipped: 'Skipped',
   Cancelled: 'Cancelled',

@@ -8,7 +8,6 @@ import {
 } from './caller.ts'
 import { loadKubeConfig } from './config.ts'
 import { isGone, KubeError } from './errors.ts'
-import type { Scale } from './core.ts'
 import type { PatchOperation } from './patch.ts'
 import {
   apiVersionOf,
@@ -289,33 +288,6 @@ export class KubeClient {
     })
   }
 
-  /** JSON merge patch of the status. */
-  async patchStatus<T extends KubeObject>(
-    resource: Resource<T>,
-    ref: ObjectRef,
-    status: object,
-    options: WriteOptions = {},
-  ): Promise<T> {
-    const patch = { type: 'merge', body: { status } } as const
-    return this.patch(resource, ref, patch, { ...options, subresource: 'status' })
-  }
-
-  /** How many replicas an object of any scalable kind asks for and has. Needs `get` on `<plural>/scale`. */
-  async getScale(resource: Resource, ref: ObjectRef, options: CallOptions = {}): Promise<Scale> {
-    return this.get<Scale>(scaleOf(resource), { ...options, ...ref, subresource: 'scale' })
-  }
-
-  /** Asks for so many replicas and touches nothing else. Needs `patch` on `<plural>/scale`. */
-  async scale(
-    resource: Resource,
-    ref: ObjectRef,
-    replicas: number,
-    options: WriteOptions = {},
-  ): Promise<Scale> {
-    const patch = { type: 'merge', body: { spec: { replicas } } } as const
-    return this.patch(scaleOf(resource), ref, patch, { ...options, subresource: 'scale' })
-  }
-
   /**
    * Deletes one object. With `uid` or `resourceVersion` only that very object, else a conflict.
    * Returns the object while finalizers or a grace period keep it, undefined once it is gone: of that the answer tells no
@@ -374,11 +346,6 @@ export class KubeClient {
   async close(): Promise<void> {
     await this.#caller.close()
   }
-}
-
-/** The same path, where another kind of object lives under `/scale`. */
-function scaleOf(resource: Resource): Resource<Scale> {
-  return { ...resource, object: undefined }
 }
 
 function typed(resource: Resource, object: object): object {

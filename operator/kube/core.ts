@@ -50,13 +50,6 @@ export interface Lease extends KubeObject {
   }
 }
 
-/** `autoscaling/v1` Scale: what the scale subresource of any kind speaks. `spec.replicas` absent means 0. */
-export interface Scale extends KubeObject {
-  readonly spec?: { readonly replicas?: number }
-  /** `selector` is the text form that `kubectl get -l` takes. */
-  readonly status?: { readonly replicas?: number; readonly selector?: string }
-}
-
 /** `v1` ObjectReference: which object an event is about. */
 export interface ObjectReference {
   readonly apiVersion?: string | undefined

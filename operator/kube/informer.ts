@@ -108,11 +108,6 @@ export class Informer<T extends KubeObject> {
     await new Reflector({ ...this.#options, sink }).run(options)
   }
 
-  /** True once the first list is complete. */
-  hasSynced(): boolean {
-    return this.#synced
-  }
-
   /** Resolves once the first list is complete. Rejects with the signal's reason. */
   async synced(options: { readonly signal: AbortSignal }): Promise<void> {
     if (!this.#synced) await this.#until(() => this.#synced, options.signal)

@@ -7,7 +7,7 @@ import { aborted } from '../kube/wait.ts'
 import { Controller, type Outcome, type Reconcile, type View } from './controller.ts'
 import { type Logger } from './logger.ts'
 import { silentLogger } from '../../test/silent-logger.ts'
-import { done, requeueAfter, TerminalError, WaitError } from './outcome.ts'
+import { done, requeueAfter, WaitError } from './outcome.ts'
 import { seededRandom, VirtualClock } from '../../test/virtual-clock.ts'
 
 let stop: AbortController
@@ -101,19 +101,6 @@ describe('a run', () => {
     await clock.advance(8_000)
     expect(outcomes).toEqual([wantOutcome, 'success'])
     expect(errors).toHaveLength(wantLogged ? 1 : 0)
-  })
-
-  it('that fails for good is not repeated until something changes', async () => {
-    const { clock, controller, outcomes, errors } = start(async () => {
-      throw new TerminalError('hopeless')
-    })
-    controller.enqueue('n/a')
-    await clock.advance(3_600_000)
-    expect(outcomes).toEqual(['terminal_error'])
-    expect(errors).toEqual(['reconcile failed for good'])
-    controller.enqueue('n/a')
-    await clock.advance(0)
-    expect(outcomes).toHaveLength(2)
   })
 
   it('that is turned away comes back after the time that was asked for, not all in one moment', async () => {

@@ -3,14 +3,14 @@ import { isNewer, refOf } from '../kube/resource.ts'
 import { DeadlineError, withDeadline } from '../kube/wait.ts'
 import type { Clock, Random } from './clock.ts'
 import { withFields, type Logger } from './logger.ts'
-import { TerminalError, WaitError, type Result } from './outcome.ts'
+import { WaitError, type Result } from './outcome.ts'
 import { WorkQueue, type QueueObserver } from './queue.ts'
 import type { Runnable, RunSignals } from './runnable.ts'
 
 /**
  * Brings one object's world in line with what it asks for.
  * Gets a key and nothing else, reads the rest itself, and may run at any time, any number of times, for an object that is gone.
- * Throw for failure: it is repeated with back-off. See `TerminalError` and `WaitError`.
+ * Throw for failure: it is repeated with back-off. See `WaitError`.
  */
 export type Reconcile = (
   key: string,
@@ -18,14 +18,7 @@ export type Reconcile = (
 ) => Promise<Result>
 
 /** How one run ended, as the metrics count it. */
-export type Outcome =
-  | 'success'
-  | 'requeue_after'
-  | 'requeue'
-  | 'error'
-  | 'terminal_error'
-  | 'timeout'
-  | 'panic'
+export type Outcome = 'success' | 'requeue_after' | 'requeue' | 'error' | 'timeout' | 'panic'
 
 /** What a controller reports for metrics. */
 export interface ControllerObserver extends QueueObserver {
@@ -221,10 +214,6 @@ function ofResult(result: Result): Verdict {
 
 function ofError(error: unknown): Verdict {
   const backOff = { kind: 'backOff', atLeastMs: 0 } as const
-  if (error instanceof TerminalError) {
-    const message = 'reconcile failed for good'
-    return { outcome: 'terminal_error', next: { kind: 'forget' }, level: 'error', message }
-  }
   if (error instanceof WaitError) {
     const next = { kind: 'after', ms: error.ms } as const
     return { outcome: 'requeue_after', next, level: 'debug', message: 'reconcile waits' }

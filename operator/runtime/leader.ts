@@ -110,11 +110,6 @@ export class LeaderElector {
     return this.isLeader ? Math.max(0, this.#left()) : 0
   }
 
-  /** True while a leader may write. Synchronous and never late: it does not depend on a timer having fired. */
-  mayWrite(): boolean {
-    return this.writableMs() > 0
-  }
-
   /** Who holds the Lease, as last seen. */
   get holder(): string | undefined {
     return this.#lease?.spec?.holderIdentity || undefined

@@ -18,7 +18,6 @@ const resultOf: Readonly<Record<Outcome, 'success' | 'requeue_after' | 'requeue'
   requeue_after: 'requeue_after',
   requeue: 'requeue',
   error: 'error',
-  terminal_error: 'error',
   timeout: 'error',
   panic: 'error',
 }
@@ -27,7 +26,6 @@ const resultOf: Readonly<Record<Outcome, 'success' | 'requeue_after' | 'requeue'
 const help = {
   controller_runtime_reconcile_total: 'Reconciles by controller and result.',
   controller_runtime_reconcile_errors_total: 'Reconciles that failed.',
-  controller_runtime_terminal_reconcile_errors_total: 'Reconciles that failed for good.',
   controller_runtime_reconcile_panics_total: 'Reconciles ended by a programming error.',
   controller_runtime_reconcile_timeouts_total: 'Reconciles that took too long.',
   controller_runtime_reconcile_time_seconds: 'Duration of a reconcile.',
@@ -93,7 +91,7 @@ export class Metrics {
     this.#concurrency.set(labels, concurrency)
     this.#active.set(labels, 0)
     for (const result of Object.values(resultOf)) this.#total.inc({ ...labels, result }, 0)
-    const failures = [this.#errors, this.#terminal, this.#panics, this.#timeouts]
+    const failures = [this.#errors, this.#panics, this.#timeouts]
     for (const counter of failures) counter.inc(labels, 0)
     for (const counter of [this.#adds, this.#retries]) counter.inc({ name }, 0)
     return {
@@ -107,7 +105,6 @@ export class Metrics {
         this.#total.inc({ ...labels, result: resultOf[outcome] })
         this.#seconds.observe(labels, seconds)
         if (resultOf[outcome] === 'error') this.#errors.inc(labels)
-        if (outcome === 'terminal_error') this.#terminal.inc(labels)
         if (outcome === 'panic') this.#panics.inc(labels)
         if (outcome === 'timeout') this.#timeouts.inc(labels)
       },
@@ -145,10 +142,6 @@ export class Metrics {
 
   readonly #total = this.#counter('controller_runtime_reconcile_total', 'controller', 'result')
   readonly #errors = this.#counter('controller_runtime_reconcile_errors_total', 'controller')
-  readonly #terminal = this.#counter(
-    'controller_runtime_terminal_reconcile_errors_total',
-    'controller',
-  )
   readonly #panics = this.#counter('controller_runtime_reconcile_panics_total', 'controller')
   readonly #timeouts = this.#counter('controller_runtime_reconcile_timeouts_total', 'controller')
   readonly #seconds = this.#histogram(

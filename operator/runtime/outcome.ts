@@ -15,12 +15,6 @@ export function requeueAfter(ms: number, reason: string): Result {
   return { kind: 'requeueAfter', ms, reason }
 }
 
-/** Thrown when trying again cannot help until the object changes: it is logged, counted and not repeated. */
-export class TerminalError extends Error {
-  override readonly name = 'TerminalError'
-  readonly code = 'terminal'
-}
-
 /** Thrown when something else has to happen first: the reconcile comes back after `ms`, quietly and without back-off. */
 export class WaitError extends Error {
   override readonly name = 'WaitError'

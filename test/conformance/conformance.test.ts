@@ -4,12 +4,10 @@ import { serveKind } from './definitions.ts'
 import { disturbanceSuite } from './disturbances.ts'
 import { electionSuite } from './election.ts'
 import { eventSuite } from './events.ts'
-import { finalizerSuite } from './finalizers.ts'
 import { informerSuite } from './informers.ts'
 import { kindSuite } from './kinds.ts'
 import { replicaSuite } from './replicas.ts'
 import { restartSuite } from './restarts.ts'
-import { scaleSuite } from './scale.ts'
 import { verbSuite } from './verbs.ts'
 import { watchSuite } from './watches.ts'
 import { createWorld, destroyWorld, widgetDefinition, type World, type WorldOf } from './world.ts'
@@ -21,10 +19,8 @@ const suites: Readonly<Record<string, (world: WorldOf, backend: Backend) => void
   disturbances: disturbanceSuite,
   election: electionSuite,
   events: eventSuite,
-  finalizers: finalizerSuite,
   kinds: kindSuite,
   replicas: replicaSuite,
-  scale: scaleSuite,
   restarts: restartSuite,
 }
 

@@ -94,9 +94,16 @@ export function verbSuite(world: WorldOf): void {
     it('when patched', async () => {
       await createWidget('patched', { size: 1 })
       const { client } = world()
-      const marked = await client.patchStatus(widgets, at('patched'), { phase: 'Ready' })
+      const patch = (phase: string | null) =>
+        client.patch(
+          widgets,
+          at('patched'),
+          { type: 'merge', body: { status: { phase } } },
+          { subresource: 'status' },
+        )
+      const marked = await patch('Ready')
       expect(marked).toMatchObject({ spec: { size: 1 }, status: { phase: 'Ready' } })
-      const cleared = await client.patchStatus(widgets, at('patched'), { phase: null })
+      const cleared = await patch(null)
       expect(cleared.status?.phase).toBeUndefined()
     })
 

@@ -127,7 +127,9 @@ export class SimulatedNode {
     const write = async () => {
       const there = await client.get(pods, { name, namespace, signal: never })
       if (there.metadata.uid !== uid) return
-      await client.patchStatus(pods, { name, namespace }, status, { signal: never })
+      const patch = { type: 'merge', body: { status } } as const
+      const at = { name, namespace }
+      await client.patch(pods, at, patch, { subresource: 'status', signal: never })
     }
     write().catch((error: unknown) => {
       if (isNotFound(error)) return
