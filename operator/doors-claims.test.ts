@@ -10,7 +10,6 @@ import { agentTasks } from './api/kinds.ts'
 import { audiences, labels } from './api/names.ts'
 import { heldBy } from './api/task-state.ts'
 import { Outcomes } from './controllers/agent/controller.ts'
-import { Latest } from './controllers/latest.ts'
 import type { World } from './controllers/world.ts'
 import { doorsOf } from './doors.ts'
 import { HubDesk } from './hub/desk.ts'
@@ -73,13 +72,14 @@ function hub(tasks: readonly AgentTask[] = [own, victim]) {
         return ['p1', 'p2'].includes(uid) ? [{ metadata: { labels: own } }] : []
       },
     },
-    latest: new Latest(),
     tasks: {
       resource: agentTasks,
       get: (_namespace: string, name: string) => named(name),
       byIndex: (_index: string, value: string) =>
         tasks.filter((one) => heldBy(one)?.podUid === value),
       isBehind: () => false,
+      newest: (_namespace: string, name: string) => named(name),
+      unseen: () => [],
     },
   } as unknown as World
   const lines = new Lines(clock)

@@ -7,7 +7,6 @@ import { heldBy } from './api/task-state.ts'
 import type { World } from './controllers/world.ts'
 import { Outcomes } from './controllers/agent/controller.ts'
 import { doorsOf } from './doors.ts'
-import { Latest } from './controllers/latest.ts'
 import { Lines } from './hub/lines.ts'
 import type { KubeClient } from './kube/client.ts'
 import { ModelError } from './models/errors.ts'
@@ -24,20 +23,22 @@ interface Doors {
 function doors(cached: AgentTask, changes: Partial<Doors> = {}) {
   const clock = new VirtualClock()
   const state = { behind: true }
-  const latest = new Latest()
+  const written = new Map<string, AgentTask>()
   const tasks = {
     resource: agentTasks,
     get: () => cached,
     byIndex: (_index: string, value: string) =>
       heldBy(cached)?.podUid === value || value.includes('/') ? [cached] : [],
     isBehind: () => state.behind,
+    newest: (_namespace: string, name: string) =>
+      (state.behind ? written.get(name) : undefined) ?? cached,
+    unseen: () => (state.behind ? written.values() : []),
   } as unknown as World['tasks']
   const world = {
     namespace: 'guildhall',
     clock,
     client: {} as KubeClient,
     requests: { get: () => changes.request ?? request('hello') },
-    latest,
     tasks,
   } as unknown as World
   const parts = {
@@ -49,7 +50,7 @@ function doors(cached: AgentTask, changes: Partial<Doors> = {}) {
     serviceAccountName: 'guildhall-agent',
     log: silentLogger,
   }
-  const wrote = (task: AgentTask) => latest.note(tasks, task)
+  const wrote = (task: AgentTask) => written.set(task.metadata.name, task)
   return { state, wrote, ...doorsOf(world, parts) }
 }
 

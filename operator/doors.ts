@@ -88,14 +88,12 @@ export function doorsOf(
   /** The one task a Pod may work on, by the newest we know: an agent may speak of it before the cache shows it. */
   function claimNow(podUid: string): AgentTask | undefined {
     const names = new Set(
-      [...world.tasks.byIndex(byHolder, podUid), ...world.latest.underWay(world.tasks)].map(
+      [...world.tasks.byIndex(byHolder, podUid), ...world.tasks.unseen()].map(
         ({ metadata }) => metadata.name,
       ),
     )
     const { namespace } = world
-    const known = [...names].flatMap(
-      (name) => world.latest.of(world.tasks, { namespace, name }) ?? [],
-    )
+    const known = [...names].flatMap((name) => world.tasks.newest(namespace, name) ?? [])
     return firstClaim(known.filter((task) => heldBy(task)?.podUid === podUid))
   }
 
@@ -184,7 +182,7 @@ export function doorsOf(
     async ask(said, { signal, onEvent }) {
       const call = plainCall(said)
       const { namespace } = world
-      const task = world.latest.of(world.tasks, { namespace, name: call.task })
+      const task = world.tasks.newest(namespace, call.task)
       // `holds` was asked before. This task pays, so it must be the very one that `holds` found, and still be at that attempt.
       const attempt = task === undefined ? undefined : (heldBy(task)?.attempt ?? call.attempt)
       if (task?.metadata.uid !== call.uid || attempt !== call.attempt) {
@@ -199,9 +197,7 @@ export function doorsOf(
     log(caller, batch) {
       for (const line of batch.lines) {
         const task =
-          line.task === undefined
-            ? undefined
-            : world.latest.of(world.tasks, { namespace: world.namespace, name: line.task })
+          line.task === undefined ? undefined : world.tasks.newest(world.namespace, line.task)
         writeLine(parts.log, caller, world.clock.now(), task, line)
       }
     },

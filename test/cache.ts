@@ -1,6 +1,7 @@
 import type { ChangeHandler, Informer } from '../operator/kube/informer.ts'
 import {
   identityOf,
+  isNewer,
   keyOf,
   refOf,
   type KubeObject,
@@ -13,6 +14,7 @@ export class Cache<T extends KubeObject> {
   readonly resource: Resource<T>
   readonly #store: Store<T>
   readonly #handlers: ChangeHandler<T>[] = []
+  readonly #ownWrites = new Map<string, T>()
   /** True while own writes have not come back. */
   behind = false
 
@@ -68,8 +70,20 @@ export class Cache<T extends KubeObject> {
     return this.behind
   }
 
-  noteWrite(): void {
-    // What comes back is put by the test.
+  /** What comes back is put by the test. */
+  noteWrite(object: T | undefined): void {
+    if (object !== undefined) this.#ownWrites.set(keyOf(object.metadata), object)
+  }
+
+  newest(namespace: string, name: string): T | undefined {
+    const own = this.behind ? this.#ownWrites.get(keyOf({ namespace, name })) : undefined
+    const cached = this.get(namespace, name)
+    const versionOf = (object: T | undefined) => object?.metadata.resourceVersion ?? ''
+    return isNewer(versionOf(own), versionOf(cached)) ? own : cached
+  }
+
+  unseen(): Iterable<T> {
+    return this.behind ? this.#ownWrites.values() : []
   }
 
   async waitUntilGone({ metadata }: KubeObject): Promise<boolean> {

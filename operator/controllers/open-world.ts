@@ -7,7 +7,6 @@ import { Informer, type InformerObserver } from '../kube/informer.ts'
 import type { Clock, Logger, Random } from '../kube/ports.ts'
 import { EventRecorder, referenceTo } from '../runtime/events.ts'
 import { checkAgent, checkModel, checkRequest, checkTask } from './broken/check.ts'
-import { Latest } from './latest.ts'
 import { byUid, taskIndexes, type World } from './world.ts'
 
 /** The world of one namespace: caches not yet filled, recorders not yet running; the manager starts them. */
@@ -63,7 +62,6 @@ export function openWorld(options: {
           note: message,
         }),
     },
-    latest: new Latest(),
     audit,
   }
   audit.follow(world.requests, ({ metadata }) => ({ request: metadata.name }))

@@ -10,7 +10,6 @@ import type { Pod } from '../kube/core.ts'
 import type { Informer } from '../kube/informer.ts'
 import type { Clock } from '../kube/ports.ts'
 import { keyOf, type KubeObject } from '../kube/resource.ts'
-import type { Latest } from './latest.ts'
 
 /** Something a person who describes the object should read. */
 export interface Notice {
@@ -39,7 +38,6 @@ export interface World {
   readonly agents: Informer<Agent>
   readonly models: Informer<LanguageModel>
   readonly pods: Informer<Pod>
-  readonly latest: Latest
   readonly events: Recorder
   readonly audit: Pick<AuditLog, 'trail' | 'take' | 'holds' | 'append'>
 }
@@ -81,7 +79,7 @@ export function claimOf(
  * Throws a conflict when somebody wrote in between; the caller decides anew.
  */
 export async function writeStatus<T extends Audited>(
-  world: Pick<World, 'client' | 'audit' | 'latest'>,
+  world: Pick<World, 'client' | 'audit'>,
   informer: Informer<T>,
   object: T,
   status: NonNullable<T['status']>,
@@ -96,7 +94,6 @@ export async function writeStatus<T extends Audited>(
   const next = { ...object, status: { ...status, audit } }
   const written = await world.client.updateStatus(informer.resource, next, call)
   informer.noteWrite(written)
-  world.latest.note(informer, written)
   world.audit.take(written, informer.resource.kind)
   return written
 }

@@ -265,6 +265,23 @@ describe('own writes', () => {
     expect(versionOf('a')).toBe('20')
   })
 
+  it('are the newest of their objects until they are included, in whichever order their answers came', async () => {
+    const connected = Promise.withResolvers<ServerResponse>()
+    watches = [connected.resolve]
+    await start()
+    const response = await connected.promise
+    const newest = (name: string) => informer.newest('n', name)?.metadata.resourceVersion
+    expect([newest('a'), newest('new'), newest('none')]).toEqual(['3', undefined, undefined])
+    informer.noteWrite(made('a', 21))
+    informer.noteWrite(made('a', 20))
+    informer.noteWrite(made('new', 22))
+    expect([newest('a'), versionOf('a'), newest('new')]).toEqual(['21', '3', '22'])
+    expect([...informer.unseen()].map(({ metadata }) => metadata.name)).toEqual(['a', 'new'])
+    response.write(line('MODIFIED', made('a', 23)))
+    await expect.poll(() => newest('a')).toBe('23')
+    expect([[...informer.unseen()].length, newest('new')]).toEqual([0, undefined])
+  })
+
   it('that came back before they were noted are not waited for', async () => {
     await start()
     informer.noteWrite(made('a', 3))

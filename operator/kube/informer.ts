@@ -61,7 +61,7 @@ interface Waiter {
  * only. An object that cannot be read (`check`, `transform` or an indexer says so, or throws) is in `broken()` and nowhere
  * else until a good version of it comes; handlers are told its key, as of an object that is not there. An object that
  * this process made (`noteWrite`) and somebody removed before it was seen is told as a deletion.
- * `waitForVersion` tells when own writes have come back, `waitUntilGone` when own deletions have, so that no decision is
+ * `newest` is never older than own writes; `waitForVersion` tells when they have come back, `waitUntilGone` when own deletions have, so that no decision is
  * taken on a view older than them.
  * Caveats: objects are shared, never change them. Needs `list` and `watch` on the resource.
  */
@@ -115,6 +115,20 @@ export class Informer<T extends KubeObject> {
 
   get(namespace: string, name: string): T | undefined {
     return this.#store.get(keyOf({ namespace, name }))
+  }
+
+  /**
+   * The newest version that this process knows of an object: its own write until this copy includes it, else what this copy
+   * holds. Undefined when neither is there.
+   */
+  newest(namespace: string, name: string): T | undefined {
+    const key = keyOf({ namespace, name })
+    return this.#ownWrites.get(key) ?? this.#store.get(key)
+  }
+
+  /** What this process wrote and this copy does not include yet, the newest version of each object. */
+  unseen(): Iterable<T> {
+    return this.#ownWrites.values()
   }
 
   /** A copy; `values` goes without. */
@@ -261,7 +275,7 @@ export class Informer<T extends KubeObject> {
     const isFirst = !this.#synced
     this.#version = version
     this.#synced = true
-    const all = [...changes, ...this.#unseen(changes, isRestored)]
+    const all = [...changes, ...this.#removedUnseen(changes, isRestored)]
     if (isRestored) {
       this.#ownWrites.clear()
       this.#written = ''
@@ -272,7 +286,7 @@ export class Informer<T extends KubeObject> {
   }
 
   /** What we made and is gone, unseen: whoever made it would wait for news of it for ever. */
-  #unseen(changes: readonly Change<T>[], isRestored: boolean): readonly Change<T>[] {
+  #removedUnseen(changes: readonly Change<T>[], isRestored: boolean): readonly Change<T>[] {
     const told = new Set(changes.map(({ key }) => key))
     return [...this.#ownWrites].flatMap(([key, object]) => {
       const isOver = isRestored || this.#includes(object.metadata.resourceVersion ?? '')

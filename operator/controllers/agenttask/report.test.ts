@@ -8,7 +8,6 @@ import { agentTasks, devRequests } from '../../api/kinds.ts'
 import { Lines } from '../../hub/lines.ts'
 import { KubeError } from '../../kube/errors.ts'
 import { Outcomes } from '../agent/controller.ts'
-import { Latest } from '../latest.ts'
 import { taskIndexes, type World } from '../world.ts'
 import { takeReport } from './report.ts'
 
@@ -37,7 +36,6 @@ function hub(cached: AgentTask | undefined, stored: AgentTask) {
     clock,
     tasks: cache,
     requests: new Cache(devRequests),
-    latest: new Latest(),
     audit: calmAudit,
     events: { record: () => undefined },
     client: {

@@ -32,7 +32,7 @@ export async function takeReport(
   options: { readonly signal: AbortSignal },
 ): Promise<ReportReceipt> {
   const ref = { namespace: world.namespace, name: report.task }
-  let task = world.latest.of(world.tasks, ref)
+  let task = world.tasks.newest(ref.namespace, ref.name)
   let live = false
   for (let conflicts = 0; conflicts < mostConflicts; ) {
     const decision =

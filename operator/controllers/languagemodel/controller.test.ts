@@ -5,7 +5,6 @@ import { silentLogger as log } from '../../../test/silent-logger.ts'
 import { VirtualClock } from '../../../test/virtual-clock.ts'
 import { devRequests, languageModels } from '../../api/kinds.ts'
 import type { LanguageModel } from '../../api/language-model.ts'
-import { Latest } from '../latest.ts'
 import type { World } from '../world.ts'
 import { modelReconciler } from './controller.ts'
 import { Models } from './models.ts'
@@ -40,7 +39,6 @@ function controller() {
       client: { updateStatus: async (_resource: unknown, object: LanguageModel) => object },
       requests: new Cache(devRequests),
       models,
-      latest: new Latest(),
       events: { record: () => {} },
       audit: calmAudit,
     } as unknown as World,

@@ -7,7 +7,6 @@ import type { AgentTask } from '../../api/agent-task.ts'
 import { agents as agentKind, agentTasks, devRequests } from '../../api/kinds.ts'
 import { KubeError } from '../../kube/errors.ts'
 import type { SchedulableAgent } from '../../scheduler/agents.ts'
-import { Latest } from '../latest.ts'
 import { taskIndexes, type World } from '../world.ts'
 import { Assignments } from './assignments.ts'
 
@@ -56,7 +55,6 @@ function setUp(
     requests,
     client,
     clock,
-    latest: new Latest(),
     audit: calmAudit,
   }
   const assignments = new Assignments(

@@ -22,7 +22,6 @@ import { graceMs } from '../../scheduler/room.ts'
 import { silentLogger } from '../../../test/silent-logger.ts'
 import { WaitError } from '../../runtime/outcome.ts'
 import { VirtualClock } from '../../../test/virtual-clock.ts'
-import { Latest } from '../latest.ts'
 import { taskIndexes, type World } from '../world.ts'
 import { schedulerReconciler } from './controller.ts'
 
@@ -79,7 +78,6 @@ function scheduler(world: {
       requests: filled(devRequests, world.requests),
       tasks: filled(agentTasks, world.tasks, taskIndexes),
       agents: filled(agents, world.agents),
-      latest: new Latest(),
       events: { record: () => {} },
       audit: calmAudit,
     } as unknown as World,
