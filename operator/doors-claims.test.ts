@@ -2,11 +2,12 @@
 import { describe, expect, test } from 'vitest'
 import { at, endedStatus, heldStatus, now, request, task } from '../test/objects.ts'
 import { jwt } from '../test/jwt.ts'
+import { Cache } from '../test/cache.ts'
 import { silentLogger } from '../test/silent-logger.ts'
 import { VirtualClock } from '../test/virtual-clock.ts'
 import type { HubMessage, ModelCall, ModelEvent, Report } from './api/agent-protocol.ts'
 import type { AgentTask } from './api/agent-task.ts'
-import { agentTasks } from './api/kinds.ts'
+import { agents as agentKind, agentTasks } from './api/kinds.ts'
 import { audiences, labels } from './api/names.ts'
 import { heldBy } from './api/task-state.ts'
 import { Outcomes } from './controllers/agent/controller.ts'
@@ -92,7 +93,7 @@ function hub(tasks: readonly AgentTask[] = [own, victim]) {
       },
     } as unknown as Gateway,
     lines,
-    outcomes: new Outcomes(),
+    outcomes: new Outcomes(new Cache(agentKind)),
     profileOf: () => undefined,
     forgeUrl: 'http://forge',
     serviceAccountName: 'guildhall-agent',

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { at, heldStatus, request, task } from '../test/objects.ts'
 import type { AgentTask } from './api/agent-task.ts'
 import type { DevRequest } from './api/devrequest.ts'
-import { agentTasks } from './api/kinds.ts'
+import { agents as agentKind, agentTasks } from './api/kinds.ts'
 import { heldBy } from './api/task-state.ts'
 import type { World } from './controllers/world.ts'
 import { Outcomes } from './controllers/agent/controller.ts'
@@ -11,6 +11,7 @@ import { Lines } from './hub/lines.ts'
 import type { KubeClient } from './kube/client.ts'
 import { ModelError } from './models/errors.ts'
 import type { Gateway, GatewayCall } from './models/gateway.ts'
+import { Cache } from '../test/cache.ts'
 import { silentLogger } from '../test/silent-logger.ts'
 import { VirtualClock } from '../test/virtual-clock.ts'
 
@@ -44,7 +45,7 @@ function doors(cached: AgentTask, changes: Partial<Doors> = {}) {
   const parts = {
     gateway: changes.gateway ?? ({} as Gateway),
     lines: new Lines(clock),
-    outcomes: new Outcomes(),
+    outcomes: new Outcomes(new Cache(agentKind)),
     profileOf: () => undefined,
     forgeUrl: 'http://forge',
     serviceAccountName: 'guildhall-agent',

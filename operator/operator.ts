@@ -10,7 +10,7 @@ import { Planning, type MakePlan } from './controllers/devrequest/planning.ts'
 import { planningStall } from './controllers/devrequest/stalls.ts'
 import { settingsKey, settingsReconciler } from './controllers/languagemodel/configured.ts'
 import { modelReconciler } from './controllers/languagemodel/controller.ts'
-import { Models } from './controllers/languagemodel/models.ts'
+import { Models, profileOf } from './controllers/languagemodel/models.ts'
 import { SelfTests } from './controllers/languagemodel/self-tests.ts'
 import type { ModelServers } from './controllers/languagemodel/servers.ts'
 import { openWorld } from './controllers/open-world.ts'
@@ -98,7 +98,7 @@ export function assembleOperator(
     onEventDropped: metrics?.onEventDropped,
   })
   const lines = new Lines(clock)
-  const outcomes = new Outcomes()
+  const outcomes = new Outcomes(world.agents)
   const starts = new StartFailures(clock)
   const ownServer = modelServer.url ?? ''
   const installation = {
@@ -113,15 +113,20 @@ export function assembleOperator(
     installation,
     configured: configured.map(({ name }) => name),
   })
-  const profileOf = (name: string) => models.profile(name)
-  const { gateway, servers, plan } = surroundings.connectModels({ profileOf, audit })
+  const profileByName = (name: string) => models.profile(name)
+  const { gateway, servers, plan } = surroundings.connectModels({ profileOf: profileByName, audit })
+  // The spending of a request that is gone is nobody's.
+  world.requests.onChange(({ name }, request) => gateway.forgetOthers(name, request?.metadata.uid))
   const tests = new SelfTests({
+    models: world.models,
+    profileOf: (model) => profileOf(model, installation),
     servers,
     onChange: (key) => controllers.models.enqueue(key),
     clock,
     log,
   })
   const planning = new Planning({
+    requests: world.requests,
     make: plan,
     stallOf: (error) => planningStall(error, namespace),
     onChange: (key) => controllers.requests.enqueue(key),
@@ -132,7 +137,7 @@ export function assembleOperator(
     gateway,
     lines,
     outcomes,
-    profileOf,
+    profileOf: profileByName,
     forgeUrl: config.forge.url,
     serviceAccountName: settings.serviceAccountName,
     log,
@@ -149,7 +154,7 @@ export function assembleOperator(
   const controllers = {
     requests: controller(
       'devrequest',
-      requestReconciler(world, { forge, planning, models, modelOfType: settings.models, gateway }),
+      requestReconciler(world, { forge, planning, models, modelOfType: settings.models }),
       8,
       // The forge may take minutes to mirror a large repository; its client has a shorter limit of its own.
       330_000,

@@ -1,38 +1,50 @@
 import { expect, test } from 'vitest'
+import { Cache } from '../../test/cache.ts'
+import { request } from '../../test/objects.ts'
 import { VirtualClock } from '../../test/virtual-clock.ts'
+import { devRequests } from '../api/kinds.ts'
 import { Pace } from './pace.ts'
 
-const paced = () => {
+const paced = (...names: readonly string[]) => {
   const clock = new VirtualClock()
-  return { clock, pace: new Pace({ clock, everyMs: 2_000, perSecond: 10 }) }
+  const cache = new Cache(devRequests)
+  const requests = names.map((name) => request(name))
+  cache.put(...requests)
+  return { clock, cache, requests, pace: new Pace(cache, { clock, everyMs: 2_000, perSecond: 10 }) }
 }
+const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((name) => request(name)) as [
+  ReturnType<typeof request>,
+  ReturnType<typeof request>,
+  ReturnType<typeof request>,
+  ReturnType<typeof request>,
+]
 
-test('a key waits its time after a write, and others do not', async () => {
-  const { clock, pace } = paced()
-  expect(pace.isDue('a')).toBe(true)
-  pace.written('a')
-  expect(pace.isDue('a')).toBe(false)
-  expect([pace.take('a'), pace.take('b')]).toEqual([2_000, 0])
+test('an object waits its time after a write, and others do not', async () => {
+  const { clock, pace } = paced('a', 'b')
+  expect(pace.isDue(a)).toBe(true)
+  pace.written(a)
+  expect(pace.isDue(a)).toBe(false)
+  expect([pace.take(a), pace.take(b)]).toEqual([2_000, 0])
   await clock.advance(2_000)
-  expect(pace.isDue('a')).toBe(true)
-  expect(pace.take('a')).toBe(0)
+  expect(pace.isDue(a)).toBe(true)
+  expect(pace.take(a)).toBe(0)
 })
 
-test('many keys together write one after another, in the order in which they asked', async () => {
-  const { clock, pace } = paced()
-  const keys = Array.from({ length: 50 }, (_, index) => `key-${index}`)
-  expect(keys.map((key) => pace.take(key))).toEqual(keys.map((_, index) => index * 100))
+test('many objects together write one after another, in the order in which they asked', async () => {
+  const names = Array.from({ length: 50 }, (_, index) => `key-${index}`)
+  const { clock, requests, pace } = paced(...names)
+  expect(requests.map((one) => pace.take(one))).toEqual(requests.map((_, index) => index * 100))
   await clock.advance(150)
-  expect(keys.slice(0, 3).map((key) => pace.isDue(key))).toEqual([false, true, false])
-  expect([pace.take('key-2'), pace.take('key-1')]).toEqual([50, 0])
+  expect(requests.slice(0, 3).map((one) => pace.isDue(one))).toEqual([false, true, false])
+  expect(requests.slice(1, 3).map((one) => pace.take(one))).toEqual([0, 50])
 })
 
 test('one that asks again while it waits keeps its turn and takes no other', async () => {
-  const { clock, pace } = paced()
-  pace.take('a')
-  for (let times = 0; times < 5; times += 1) expect(pace.take('b')).toBe(100)
-  expect(pace.take('c')).toBe(200)
-  pace.forget('b')
+  const { clock, cache, pace } = paced('a', 'b', 'c', 'd')
+  pace.take(a)
+  for (let times = 0; times < 5; times += 1) expect(pace.take(b)).toBe(100)
+  expect(pace.take(c)).toBe(200)
+  cache.remove(b)
   await clock.advance(300)
-  expect(pace.take('d')).toBe(0)
+  expect(pace.take(d)).toBe(0)
 })

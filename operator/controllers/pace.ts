@@ -1,64 +1,68 @@
 import type { Clock } from '../kube/ports.ts'
+import type { KubeObject } from '../kube/resource.ts'
+import { Memory, type Remembered } from '../runtime/memory.ts'
+
+interface Turn {
+  /** Of the last write, on the monotonic clock. */
+  readonly last: number | undefined
+  /** Whose turn is when, of those who had to wait. */
+  readonly turn: number | undefined
+}
+
+interface PaceOptions<K> {
+  readonly clock: Pick<Clock, 'monotonic'>
+  readonly everyMs: number
+  readonly perSecond: number
+  /** Of such an object nothing more is written. */
+  readonly until?: (object: K) => boolean
+}
 
 /**
  * When something that only tells more about the same state may be written again.
- * Guarantees: each key at most every `everyMs`; all keys together `perSecond` and never in a bunch, in the order in which
+ * Guarantees: each object at most every `everyMs`; all together `perSecond` and never in a bunch, in the order in which
  * they asked, so that many objects that change at once do not fill the API server at once.
  */
-export class Pace {
-  readonly #options: {
-    readonly clock: Pick<Clock, 'monotonic'>
-    readonly everyMs: number
-    readonly perSecond: number
-  }
-  readonly #last = new Map<string, number>()
-  /** Whose turn is when, of those who had to wait. */
-  readonly #turns = new Map<string, number>()
+export class Pace<K extends KubeObject> {
+  readonly #options: PaceOptions<K>
+  readonly #turns: Memory<K, Turn>
   #nextTurn = 0
 
-  constructor(options: {
-    readonly clock: Pick<Clock, 'monotonic'>
-    readonly everyMs: number
-    readonly perSecond: number
-  }) {
+  constructor(view: Remembered<K>, options: PaceOptions<K>) {
     this.#options = options
+    this.#turns = new Memory(view, options)
   }
 
   /** Asks to write: 0 when it may be done now (then call `written`), else how many milliseconds to wait before asking again. */
-  take(key: string): number {
+  take(object: K): number {
     const { clock, perSecond } = this.#options
     const now = clock.monotonic()
-    const restMs = this.#restMs(key, now)
+    const restMs = this.#restMs(object, now)
     if (restMs > 0) return restMs
-    const turn = this.#turns.get(key) ?? Math.max(now, this.#nextTurn)
-    if (!this.#turns.has(key)) this.#nextTurn = turn + 1_000 / perSecond
-    if (turn > now) {
-      this.#turns.set(key, turn)
-      return turn - now
-    }
-    this.#turns.delete(key)
-    return 0
+    const { last, turn: own } = this.#of(object)
+    const turn = own ?? Math.max(now, this.#nextTurn)
+    if (own === undefined) this.#nextTurn = turn + 1_000 / perSecond
+    const isDue = turn <= now
+    this.#turns.set(object, { last, turn: isDue ? undefined : turn })
+    return isDue ? 0 : turn - now
   }
 
   /** Whether `take` would say 0. */
-  isDue(key: string): boolean {
+  isDue(object: K): boolean {
     const now = this.#options.clock.monotonic()
-    return this.#restMs(key, now) <= 0 && (this.#turns.get(key) ?? this.#nextTurn) <= now
+    return this.#restMs(object, now) <= 0 && (this.#of(object).turn ?? this.#nextTurn) <= now
   }
 
   /** Notes a write, also one that could not wait. */
-  written(key: string): void {
-    this.#last.set(key, this.#options.clock.monotonic())
+  written(object: K): void {
+    this.#turns.set(object, { ...this.#of(object), last: this.#options.clock.monotonic() })
   }
 
-  /** Lets go of one that is over. */
-  forget(key: string): void {
-    this.#last.delete(key)
-    this.#turns.delete(key)
+  #of(object: K): Turn {
+    return this.#turns.get(object) ?? { last: undefined, turn: undefined }
   }
 
-  #restMs(key: string, now: number): number {
-    const last = this.#last.get(key)
+  #restMs(object: K, now: number): number {
+    const { last } = this.#of(object)
     return last === undefined ? 0 : last + this.#options.everyMs - now
   }
 }

@@ -1,5 +1,6 @@
 import type { ModelEvent } from '../api/agent-protocol.ts'
 import type { Priority } from '../api/agent-types.ts'
+import { halfJitter } from '../kube/backoff.ts'
 import type { Clock, Random } from '../runtime/clock.ts'
 import type { ChatAnswer, ChatQuestion, ChatTimers } from './servers/chat.ts'
 import { BrokenAnswerError, ModelError, SchemaRefusedError } from './errors.ts'
@@ -84,8 +85,7 @@ export async function ask(errand: Errand, options: AskOptions): Promise<ChatAnsw
     const left = unavailableSince + patienceMs - outsideQueue
     const restMs = Math.min(failure.retryAfterMs ?? 0, errand.replicas.restMs(errand.profile))
     if (left <= 0 || restMs > left) throw failure
-    const ceiling = Math.min(backoff.capMs, backoff.baseMs * 2 ** Math.min(round, 10))
-    const pauseMs = Math.min(ceiling * (0.5 + random.next() / 2), left)
+    const pauseMs = Math.min(halfJitter(backoff, round, random), left)
     await clock.sleep(Math.max(pauseMs, restMs), { signal })
   }
 }

@@ -5,6 +5,7 @@ import { agentConditions, agentReasons } from '../../api/conditions.ts'
 import type { AgentSettings } from '../../config.ts'
 import type { Lines } from '../../hub/lines.ts'
 import { pods as podKind, type Pod } from '../../kube/core.ts'
+import type { Informer } from '../../kube/informer.ts'
 import { isAlreadyExists, isForbidden, isInvalid, isNotFound } from '../../kube/errors.ts'
 import { refOf } from '../../kube/resource.ts'
 import type { Reconcile } from '../../runtime/controller.ts'
@@ -32,6 +33,15 @@ export class Outcomes {
   >()
   readonly #listeners: ((agent: string) => void)[] = []
 
+  constructor(agents: Pick<Informer<Agent>, 'onChange'>) {
+    // The name of an agent that is gone may be given to another.
+    agents.onChange(({ name }, agent) => {
+      if (agent !== undefined) return
+      this.#waiting.delete(name)
+      this.#writing.delete(name)
+    })
+  }
+
   /** Told the name of an agent with a new outcome: its status may have been written a moment before. */
   onChange(listener: (agent: string) => void): void {
     this.#listeners.push(listener)
@@ -40,12 +50,6 @@ export class Outcomes {
   add(agent: string, outcome: Outcome): void {
     this.#waiting.set(agent, [...(this.#waiting.get(agent) ?? []), outcome])
     for (const listener of this.#listeners) listener(agent)
-  }
-
-  /** Lets go of an agent that is gone: its name may be given to another. */
-  forget(agent: string): void {
-    this.#waiting.delete(agent)
-    this.#writing.delete(agent)
   }
 
   /** The first `count` are about to be written as this record. */
@@ -82,19 +86,17 @@ export function agentReconciler(
     readonly starts: StartFailures
   },
 ): Reconcile {
-  const watch = new Stopwatch(world.clock)
-  const pace = new Pace({ clock: world.clock, everyMs: 5_000, perSecond: 10 })
+  const watches = {
+    state: new Stopwatch(world.agents, world.clock),
+    work: new Stopwatch(world.agents, world.clock),
+  }
+  const pace = new Pace(world.agents, { clock: world.clock, everyMs: 5_000, perSecond: 10 })
   return async function reconcileAgent(key, { signal }): Promise<Result> {
     const { namespace, name } = refOf(key)
     const agent = world.agents.get(namespace, name)
-    if (agent === undefined) {
-      parts.outcomes.forget(name)
-      pace.forget(key)
-      for (const what of ['state', 'work']) watch.forget(`${what} ${key}`)
-      return done
-    }
+    if (agent === undefined) return done
     parts.outcomes.settle(name, agent.status?.performance)
-    const seen = observe(world, parts, watch, key, agent)
+    const seen = observe(world, parts, watches, agent)
     if (seen.line.state === 'open') parts.starts.succeeded(agent.spec.type)
     const decision = decideAgent(seen)
     switch (decision.kind) {
@@ -104,9 +106,9 @@ export function agentReconciler(
         await createPod(world, agent, parts.settings, signal)
         return requeueAfter(podPauseMs, 'looks whether its Pod starts')
       case 'write': {
-        const waitMs = decision.urgent ? 0 : pace.take(key)
+        const waitMs = decision.urgent ? 0 : pace.take(agent)
         if (waitMs > 0) return later(Math.min(waitMs, decision.nextMs ?? waitMs))
-        pace.written(key)
+        pace.written(agent)
         parts.outcomes.writing(name, seen.outcomes.length, decision.status.performance)
         await writeStatus(world, world.agents, agent, decision.status, {
           signal,
@@ -142,11 +144,10 @@ function later(ms: number | undefined): Result {
 function observe(
   world: World,
   parts: { readonly lines: Lines; readonly outcomes: Outcomes },
-  watch: Stopwatch,
-  key: string,
+  watches: Readonly<Record<'state' | 'work', Stopwatch<Agent>>>,
   agent: Agent,
 ): AgentObservation {
-  const { uid, namespace, name } = agent.metadata
+  const { namespace, name } = agent.metadata
   const now = world.clock.now()
   const pod = world.pods.get(namespace, podNameOf(agent))
   const heard = parts.lines.of(pod?.metadata.uid)
@@ -154,7 +155,7 @@ function observe(
   const { state = 'starting', idleSince } = agent.status ?? {}
   const working = held === undefined ? 'idle' : 'busy'
   const already = held === undefined && idleSince !== undefined ? now - Date.parse(idleSince) : 0
-  const workMs = watch.msIn(`work ${key}`, `${uid} ${working}`, already)
+  const workMs = watches.work.msIn(agent, working, already)
   return {
     agent,
     pod: podView(pod),
@@ -163,7 +164,7 @@ function observe(
       : { state: 'closed', forMs: now - heard.since },
     held,
     outcomes: parts.outcomes.of(name),
-    inStateMs: watch.msIn(`state ${key}`, `${uid} ${state}`, 0),
+    inStateMs: watches.state.msIn(agent, state, 0),
     idleMs: held === undefined ? workMs : 0,
     recorded: world.audit.holds(agent),
     now,

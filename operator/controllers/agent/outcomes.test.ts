@@ -1,11 +1,14 @@
 import { expect, test } from 'vitest'
+import { Cache } from '../../../test/cache.ts'
+import { agent } from '../../../test/objects.ts'
+import { agents } from '../../api/kinds.ts'
 import { Outcomes } from './controller.ts'
 
 const outcome = { succeeded: true, seconds: 3, tokens: 5 }
 const record = { completed: 1, failed: 0, meanSeconds: 3, tokens: 5 }
 
 test('what a write stored whose answer was lost is not counted again', () => {
-  const outcomes = new Outcomes()
+  const outcomes = new Outcomes(new Cache(agents))
   outcomes.add('c', outcome)
   outcomes.writing('c', 1, record)
   outcomes.add('c', outcome)
@@ -16,9 +19,18 @@ test('what a write stored whose answer was lost is not counted again', () => {
 })
 
 test('what a write did not store is counted by the next one', () => {
-  const outcomes = new Outcomes()
+  const outcomes = new Outcomes(new Cache(agents))
   outcomes.add('c', outcome)
   outcomes.writing('c', 1, record)
   outcomes.settle('c', undefined)
   expect(outcomes.of('c')).toEqual([outcome])
+})
+
+test('those of an agent that is gone are forgotten, since its name may be given to another', () => {
+  const cache = new Cache(agents)
+  const outcomes = new Outcomes(cache)
+  cache.put(agent('c'))
+  outcomes.add('c', outcome)
+  cache.remove(agent('c'))
+  expect(outcomes.of('c')).toEqual([])
 })

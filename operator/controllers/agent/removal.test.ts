@@ -33,7 +33,7 @@ async function pass(answer: KubeObject | KubeError | undefined, isShown: boolean
   const reconcile = agentReconciler(world as unknown as World, {
     lines: new Lines(clock),
     settings: {} as AgentSettings,
-    outcomes: new Outcomes(),
+    outcomes: new Outcomes(agents),
     starts: new StartFailures(clock),
   })
   return reconcile(keyOf(going.metadata), { signal: new AbortController().signal, log })

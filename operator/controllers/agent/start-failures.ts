@@ -1,10 +1,10 @@
 import type { AgentType } from '../../api/agent-types.ts'
+import { exponential } from '../../kube/backoff.ts'
 import type { Clock } from '../../kube/ports.ts'
 import type { StartTrouble } from '../../scheduler/schedule.ts'
 
 /** Pause after the first agent that ended before it reached the hub; it doubles with every further one. */
-const pauseMs = 5_000
-const longestPauseMs = 300_000
+const pauses = { baseMs: 5_000, capMs: 300_000 } as const
 
 /**
  * Agents that ended before they ever reached the hub, counted by type: a broken image must not make and remove agents as
@@ -21,8 +21,8 @@ export class StartFailures {
   /** One of this type ended before it reached the hub. */
   failed(type: AgentType, message: string): void {
     const failures = (this.#byType.get(type)?.failures ?? 0) + 1
-    const pause = Math.min(longestPauseMs, pauseMs * 2 ** Math.min(failures - 1, 10))
-    this.#byType.set(type, { failures, message, until: this.#clock.now() + pause })
+    const until = this.#clock.now() + exponential(pauses, failures - 1)
+    this.#byType.set(type, { failures, message, until })
   }
 
   /** One of this type reached the hub: the type works. */

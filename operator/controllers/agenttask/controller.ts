@@ -28,13 +28,14 @@ export function taskReconciler(
   world: World,
   parts: { readonly forge: Forge; readonly lines: Lines },
 ): Reconcile {
-  const watch = new Stopwatch(world.clock)
+  const watch = new Stopwatch(world.tasks, world.clock, {
+    until: (task) => heldBy(task) === undefined,
+  })
   return async function reconcileTask(key, { signal }): Promise<Result> {
     const { namespace, name } = refOf(key)
     const task = world.tasks.get(namespace, name)
-    if (task === undefined || heldBy(task) === undefined) watch.forget(key)
     if (task === undefined || task.metadata.deletionTimestamp !== undefined) return done
-    const decision = decideTask(observe(world, parts.lines, watch, key, task))
+    const decision = decideTask(observe(world, parts.lines, watch, task))
     const write = async (transition: Transition): Promise<Result> => {
       try {
         await writeTransition(world, parts.lines, task, transition, signal)
@@ -63,8 +64,7 @@ export function taskReconciler(
 function observe(
   world: World,
   lines: Lines,
-  watch: Stopwatch,
-  key: string,
+  watch: Stopwatch<AgentTask>,
   task: AgentTask,
 ): TaskObservation {
   const held = heldBy(task)
@@ -75,7 +75,7 @@ function observe(
     readiness: readinessOf(task, (name) => siblingOf(world, task, name)),
     holder: holderOf(world, lines, task),
     claims: held === undefined ? [] : world.tasks.byIndex(byHolder, held.podUid),
-    overdueMs: isOverdue ? watch.msIn(key, `${task.metadata.uid}/${held.attempt}`, 0) : 0,
+    overdueMs: isOverdue ? watch.msIn(task, `attempt ${held.attempt}`, 0) : 0,
     now,
   }
 }

@@ -4,7 +4,7 @@ import { heldStatus, queuedStatus, task } from '../../../test/objects.ts'
 import { VirtualClock } from '../../../test/virtual-clock.ts'
 import type { Report } from '../../api/agent-protocol.ts'
 import type { AgentTask } from '../../api/agent-task.ts'
-import { agentTasks, devRequests } from '../../api/kinds.ts'
+import { agents, agentTasks, devRequests } from '../../api/kinds.ts'
 import { Lines } from '../../hub/lines.ts'
 import { KubeError } from '../../kube/errors.ts'
 import { Outcomes } from '../agent/controller.ts'
@@ -56,7 +56,7 @@ function hub(cached: AgentTask | undefined, stored: AgentTask) {
       },
     },
   } as unknown as World
-  const parts = { lines: new Lines(clock), outcomes: new Outcomes() }
+  const parts = { lines: new Lines(clock), outcomes: new Outcomes(new Cache(agents)) }
   const { signal } = new AbortController()
   const report = async (podUid: string, what: Report = said) =>
     takeReport(world, parts, { agent: 'c', podUid, tokens: 1, model: 'm' }, what, { signal })

@@ -23,6 +23,7 @@ import type { AgentTask, AgentTaskStatus, Failure, TaskResult } from '../../api/
 import type { Report } from '../../api/agent-protocol.ts'
 import { pathPattern, type Condition } from '../../api/schema.ts'
 import type { Act } from '../../audit/outbox.ts'
+import { exponential } from '../../kube/backoff.ts'
 import { longestPauseMs } from '../../scheduler/schedule.ts'
 
 /** A next status, and what to tell people about it. */
@@ -34,6 +35,8 @@ export interface Transition {
   /** Its audit record; undefined when the state stays the same. */
   readonly act: Act | undefined
 }
+
+const pauses = { baseMs: 2_000, capMs: longestPauseMs } as const
 
 /** Attempts of any kind; `status.history` holds no more. */
 const mostAttempts = 10
@@ -185,8 +188,7 @@ export function attemptOver(task: AgentTask, end: AttemptEnd, now: number): Tran
     used >= task.spec.maxAttempts || attempt >= mostAttempts || hopelessReasons.has(end.reason)
   if (!last) {
     // Who was in nobody's way need not wait; somebody whose work failed might fail in the same way at once.
-    const pauseMs =
-      end.reason === 'AgentWithdrawn' ? 0 : Math.min(longestPauseMs, 2000 * 2 ** (attempt - 1))
+    const pauseMs = end.reason === 'AgentWithdrawn' ? 0 : exponential(pauses, attempt - 1)
     return next(task, now, {
       type: 'Warning',
       reason: taskReasons.Retrying,

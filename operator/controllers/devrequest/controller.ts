@@ -7,22 +7,29 @@ import { conditionOf, isTrue } from '../../api/condition-list.ts'
 import type { AgentSettings } from '../../config.ts'
 import { ForgeError, type Forge } from '../../forge-client.ts'
 import { isNotFound } from '../../kube/errors.ts'
-import { keyOf, refOf } from '../../kube/resource.ts'
-import type { Gateway } from '../../models/gateway.ts'
+import { refOf } from '../../kube/resource.ts'
 import type { Reconcile } from '../../runtime/controller.ts'
+import { Memory } from '../../runtime/memory.ts'
 import { done, requeueAfter, type Result } from '../../runtime/outcome.ts'
 import type { Models } from '../languagemodel/models.ts'
 import { Pace } from '../pace.ts'
 import { specProblem } from '../spec-problem.ts'
 import { byRequest, writeStatus, type World } from '../world.ts'
-import { createTasks, MadeTasks } from './create-tasks.ts'
+import { createTasks } from './create-tasks.ts'
 import { decideRequest } from './decide.ts'
 import type { FailedPart } from './failed-part.ts'
 import type { RequestObservation } from './observation.ts'
 import type { Planning } from './planning.ts'
 import { planNews } from './plan-news.ts'
-import { stalled, StallDesk, stallPauseMs } from './stall-desk.ts'
-import { forgeStall, modelStall, sourceStall, unknownModel } from './stalls.ts'
+import {
+  forgeStall,
+  modelStall,
+  sourceStall,
+  stalled,
+  stallPauseMs,
+  unknownModel,
+  type Stalls,
+} from './stalls.ts'
 import { finalStatus } from './status.ts'
 
 /** What a DevRequest needs beside the API server. */
@@ -32,7 +39,6 @@ export interface RequestParts {
   readonly models: Models
   /** Models of the installation by type of agent. */
   readonly modelOfType: AgentSettings['models']
-  readonly gateway: Pick<Gateway, 'forgetOthers'>
 }
 
 /** How soon a request that is to be removed is looked at again while its end is being recorded. */
@@ -41,27 +47,25 @@ const lookAgainMs = 10 * 60_000
 
 /** Takes each DevRequest from its first sight to its delivered branch. */
 export function requestReconciler(world: World, parts: RequestParts): Reconcile {
-  const desk = new StallDesk()
-  const branches = new Branches()
-  const made = new MadeTasks()
-  const pace = new Pace({ clock: world.clock, everyMs: 2_000, perSecond: 4 })
+  const until = (request: DevRequest): boolean => isTrue(request, requestConditions.Finished)
+  const stalls: Stalls = new Memory(world.requests)
+  const branches: Branches = new Memory(world.requests, { until })
+  const made = new Memory<DevRequest, Set<string>>(world.requests, { until })
+  const pace = new Pace(world.requests, {
+    clock: world.clock,
+    everyMs: 2_000,
+    perSecond: 4,
+    until,
+  })
   return async function reconcileRequest(key, { signal }): Promise<Result> {
     const { namespace, name } = refOf(key)
     const request = world.requests.get(namespace, name)
-    parts.planning.forgetOthers(key, request?.metadata.uid)
-    desk.forgetOthers(key, request?.metadata.uid)
-    parts.gateway.forgetOthers(name, request?.metadata.uid)
-    if (request === undefined || isTrue(request, requestConditions.Finished)) {
-      pace.forget(key)
-      branches.forget(key)
-      made.forget(key)
-    }
     if (request === undefined) return done
     const seen = await observe(
       world,
       parts,
-      desk,
-      { branches, mayAsk: pace.isDue(key) },
+      stalls,
+      { branches, mayAsk: pace.isDue(request) },
       request,
       signal,
     )
@@ -72,23 +76,22 @@ export function requestReconciler(world: World, parts: RequestParts): Reconcile 
           ? restUntil(world, decision.nextAt)
           : requeueAfter(stallPauseMs, seen.stall.reason)
       case 'write': {
-        const waitMs = decision.urgent ? 0 : pace.take(key)
+        const waitMs = decision.urgent ? 0 : pace.take(request)
         if (waitMs > 0) return requeueAfter(waitMs, 'its figures were written a moment ago')
-        pace.written(key)
+        pace.written(request)
         await writeAndTell(world, request, decision.status, signal)
-        parts.planning.settle({ metadata: request.metadata, status: decision.status })
         return seen.stall === undefined ? done : requeueAfter(stallPauseMs, seen.stall.reason)
       }
       case 'prepare':
-        return prepare(world, parts, desk, request, signal)
+        return prepare(world, parts, stalls, request, signal)
       case 'plan':
-        return plan(parts, desk, seen.request, seen.model)
+        return plan(parts, stalls, seen.request, seen.model)
       case 'replan':
-        return plan(parts, desk, seen.request, seen.model, decision.failed)
+        return plan(parts, stalls, seen.request, seen.model, decision.failed)
       case 'create-tasks':
-        return createTasks(world, { ...parts, desk, made }, seen.request, decision.tasks, signal)
+        return createTasks(world, { ...parts, stalls, made }, seen.request, decision.tasks, signal)
       case 'deliver':
-        return deliver(world, parts, desk, seen, signal)
+        return deliver(world, parts, stalls, seen, signal)
       case 'remove': {
         const { uid } = request.metadata
         // With the objects their outboxes go.
@@ -106,25 +109,7 @@ export function requestReconciler(world: World, parts: RequestParts): Reconcile 
 }
 
 /** What the forge last told of each branch, and after how many merges: only a merge moves it. */
-class Branches {
-  readonly #known = new Map<
-    string,
-    { readonly uid: string; readonly merges: number; readonly branch: BranchState }
-  >()
-
-  of({ metadata }: DevRequest, merges: number): BranchState | undefined {
-    const known = this.#known.get(keyOf(metadata))
-    return known?.uid === metadata.uid && known.merges === merges ? known.branch : undefined
-  }
-
-  set({ metadata }: DevRequest, merges: number, branch: BranchState): void {
-    this.#known.set(keyOf(metadata), { uid: metadata.uid, merges, branch })
-  }
-
-  forget(key: string): void {
-    this.#known.delete(key)
-  }
-}
+type Branches = Memory<DevRequest, { readonly merges: number; readonly branch: BranchState }>
 
 /** Asks the forge for the branch after a merge, no more often than figures are written. */
 async function branchOf(
@@ -136,17 +121,18 @@ async function branchOf(
 ): Promise<BranchState | undefined> {
   const { repository, branch, base = '' } = request.status ?? {}
   if (merges === 0 || repository === undefined || branch === undefined) return undefined
-  const known = branches.of(request, merges)
+  const last = branches.get(request)
+  const known = last?.merges === merges ? last.branch : undefined
   if (known !== undefined || !mayAsk) return known
   const told = await parts.forge.branch(repository, branch, base, { signal }).catch(() => undefined)
-  if (told !== undefined) branches.set(request, merges, told)
+  if (told !== undefined) branches.set(request, { merges, branch: told })
   return told
 }
 
 async function observe(
   world: World,
   parts: RequestParts,
-  desk: StallDesk,
+  stalls: Stalls,
   asking: { readonly branches: Branches; readonly mayAsk: boolean },
   request: DevRequest,
   signal: AbortSignal,
@@ -175,7 +161,7 @@ async function observe(
     tasks,
     agents: world.agents.list().filter((agent) => holders.has(agent.status?.podUid ?? '')),
     planning: parts.planning.stateOf(request),
-    stall: desk.of(request) ?? modelStall(trouble) ?? parts.planning.stallOf(request),
+    stall: stalls.get(request) ?? modelStall(trouble) ?? parts.planning.stallOf(request),
     branch,
     now: world.clock.now(),
   }
@@ -191,7 +177,7 @@ function restUntil(world: World, at: number | undefined): Result {
 async function prepare(
   world: World,
   parts: RequestParts,
-  desk: StallDesk,
+  stalls: Stalls,
   request: DevRequest,
   signal: AbortSignal,
 ): Promise<Result> {
@@ -209,7 +195,7 @@ async function prepare(
       },
       { signal },
     )
-    desk.set(request, undefined)
+    stalls.delete(request)
     await writeAndTell(
       world,
       request,
@@ -226,13 +212,13 @@ async function prepare(
     return done
   } catch (error) {
     if (!(error instanceof ForgeError)) throw error
-    return stalled(desk, request, sourceStall(error, metadata))
+    return stalled(stalls, request, sourceStall(error, metadata))
   }
 }
 
 function plan(
   parts: RequestParts,
-  desk: StallDesk,
+  stalls: Stalls,
   request: DevRequest,
   model: string,
   failed?: FailedPart,
@@ -244,16 +230,16 @@ function plan(
     : asksModel
       ? modelStall(parts.models.troubleOf(model))
       : undefined
-  if (stall !== undefined) return stalled(desk, request, stall)
-  desk.set(request, undefined)
-  const waitMs = parts.planning.start(request, failed)
-  return waitMs > 0 ? requeueAfter(waitMs, 'planning failed a moment ago') : done
+  if (stall !== undefined) return stalled(stalls, request, stall)
+  stalls.delete(request)
+  parts.planning.start(request, failed)
+  return done
 }
 
 async function deliver(
   world: World,
   parts: RequestParts,
-  desk: StallDesk,
+  stalls: Stalls,
   seen: RequestObservation,
   signal: AbortSignal,
 ): Promise<Result> {
@@ -262,7 +248,7 @@ async function deliver(
   if (repository === undefined || branch === undefined) return done
   try {
     const last = await parts.forge.branch(repository, branch, base ?? '', { signal })
-    desk.set(request, undefined)
+    stalls.delete(request)
     await writeAndTell(
       world,
       request,
@@ -272,7 +258,7 @@ async function deliver(
     return done
   } catch (error) {
     if (!(error instanceof ForgeError)) throw error
-    return stalled(desk, request, forgeStall(error, request.metadata.namespace))
+    return stalled(stalls, request, forgeStall(error, request.metadata.namespace))
   }
 }
 

@@ -1,40 +1,19 @@
 import type { DevRequest, PlannedTask } from '../../api/devrequest.ts'
 import type { AgentSettings } from '../../config.ts'
 import { isAlreadyExists, isNotFound } from '../../kube/errors.ts'
-import { keyOf } from '../../kube/resource.ts'
+import type { Memory } from '../../runtime/memory.ts'
 import { done, WaitError, type Result } from '../../runtime/outcome.ts'
 import type { World } from '../world.ts'
-import { stalled, type StallDesk } from './stall-desk.ts'
-import { taskNameTaken } from './stalls.ts'
+import { stalled, taskNameTaken, type Stalls } from './stalls.ts'
 import { agentTaskOf } from './tasks.ts'
 
 /** What making tasks takes beside the API server. */
 interface TaskParts {
   /** Models of the installation by type of agent. */
   readonly modelOfType: AgentSettings['models']
-  readonly desk: StallDesk
-  readonly made: MadeTasks
-}
-
-/** The tasks that this process has asked for, for each request. One of them that is missing was deleted. */
-export class MadeTasks {
-  readonly #made = new Map<string, { readonly uid: string; readonly names: Set<string> }>()
-
-  has({ metadata }: DevRequest, name: string): boolean {
-    const made = this.#made.get(keyOf(metadata))
-    return made?.uid === metadata.uid && made.names.has(name)
-  }
-
-  add({ metadata }: DevRequest, name: string): void {
-    const key = keyOf(metadata)
-    const made = this.#made.get(key)
-    if (made?.uid === metadata.uid) made.names.add(name)
-    else this.#made.set(key, { uid: metadata.uid, names: new Set([name]) })
-  }
-
-  forget(key: string): void {
-    this.#made.delete(key)
-  }
+  readonly stalls: Stalls
+  /** The tasks that this process has asked for, for each request. One of them that is missing was deleted. */
+  readonly made: Memory<DevRequest, Set<string>>
 }
 
 /**
@@ -43,17 +22,18 @@ export class MadeTasks {
  */
 export async function createTasks(
   world: World,
-  { modelOfType, desk, made }: TaskParts,
+  { modelOfType, stalls, made }: TaskParts,
   request: DevRequest,
   tasks: readonly PlannedTask[],
   signal: AbortSignal,
 ): Promise<Result> {
-  const isAnew = tasks.some(({ name }) => made.has(request, name))
+  const asked = made.get(request) ?? new Set()
+  const isAnew = tasks.some(({ name }) => asked.has(name))
   if (isAnew && !(await isThere(world, request, signal))) return done
   for (const planned of tasks) {
     const draft = agentTaskOf(request, planned, modelOfType)
     // Before the answer, which may be lost.
-    made.add(request, planned.name)
+    made.set(request, asked.add(planned.name))
     try {
       world.tasks.noteWrite(
         await world.client.create(world.tasks.resource, draft, {
@@ -74,10 +54,10 @@ export async function createTasks(
       // Those of a deleted request of the same name are still being removed.
       if (owners.some(({ kind, name }) => kind === request.kind && name === request.metadata.name))
         throw new WaitError(1_000, `AgentTask ${planned.name} of an earlier request is still there`)
-      return stalled(desk, request, taskNameTaken(planned.name, namespace))
+      return stalled(stalls, request, taskNameTaken(planned.name, namespace))
     }
   }
-  desk.set(request, undefined)
+  stalls.delete(request)
   return done
 }
 

@@ -1,17 +1,23 @@
 import { expect, test } from 'vitest'
+import { Cache, newer } from '../../../test/cache.ts'
 import { request } from '../../../test/objects.ts'
 import type { Plan } from '../../api/devrequest.ts'
+import { devRequests } from '../../api/kinds.ts'
 import { silentLogger } from '../../../test/silent-logger.ts'
 import { VirtualClock } from '../../../test/virtual-clock.ts'
 import { Planning, type Planned } from './planning.ts'
 
 const planned: Planned = { plan: { hash: 'h' } as Plan, tokens: 7 }
+const wish = request('hello')
 
-function desk(make: (signal: AbortSignal) => Promise<Planned>) {
+function setUp(make: (signal: AbortSignal) => Promise<Planned>) {
   const clock = new VirtualClock()
+  const requests = new Cache(devRequests)
+  requests.put(wish)
   const asked: AbortSignal[] = []
   const changed: string[] = []
   const planning = new Planning({
+    requests,
     make: (_request, { signal }) => {
       asked.push(signal)
       return make(signal)
@@ -21,23 +27,25 @@ function desk(make: (signal: AbortSignal) => Promise<Planned>) {
     clock,
     log: silentLogger,
   })
-  return { clock, asked, changed, planning }
+  return { clock, requests, asked, changed, planning }
 }
 
-const wish = request('hello')
-
 test('a plan is made once and kept until it is stored', async () => {
-  const { clock, asked, changed, planning } = desk(async () => planned)
+  const { clock, requests, asked, changed, planning } = setUp(async () => planned)
   planning.start(wish)
   planning.start(wish)
   await clock.advance(0)
+  planning.start(wish)
   expect(planning.stateOf(wish)).toMatchObject({ state: 'done', tokens: 7 })
   expect(changed).toEqual(['guildhall/hello'])
   expect(asked).toHaveLength(1)
+  const stored = newer({ ...wish, status: { plan: { revision: 1 } as Plan } })
+  requests.put(stored)
+  expect(planning.stateOf(stored)).toEqual({ state: 'idle' })
 })
 
 test('a try that failed is repeated after a pause that grows, however often it is wished for', async () => {
-  const { clock, asked, planning } = desk(async () => {
+  const { clock, asked, changed, planning } = setUp(async () => {
     throw new Error('no forge')
   })
   for (const [waitMs, tries] of [
@@ -45,46 +53,55 @@ test('a try that failed is repeated after a pause that grows, however often it i
     [10_000, 2],
     [20_000, 3],
   ] as const) {
-    expect(planning.start(wish)).toBe(0)
+    planning.start(wish)
     await clock.advance(0)
     expect(planning.stallOf(wish)).toMatchObject({ message: 'Error: no forge' })
-    expect(planning.start(wish)).toBe(waitMs)
-    expect(asked).toHaveLength(tries)
-    await clock.advance(waitMs)
+    planning.start(wish)
+    await clock.advance(waitMs - 1)
+    planning.start(wish)
+    expect([asked.length, changed.length]).toEqual([tries, 2 * tries - 1])
+    await clock.advance(1)
+    // Told when it failed, and again when it may be tried once more.
+    expect(changed).toHaveLength(2 * tries)
   }
 })
 
 test('the job of a request that is gone is cancelled, that of its successor is not', async () => {
-  const { clock, asked, planning } = desk(() => new Promise(() => {}))
-  const next = { ...wish, metadata: { ...wish.metadata, uid: 'uid-next' } }
+  const { clock, requests, asked, planning } = setUp(() => new Promise(() => {}))
+  const next = newer({ ...wish, metadata: { ...wish.metadata, uid: 'uid-next' } })
   planning.start(wish)
+  await clock.advance(0)
+  requests.put(next)
   planning.start(next)
   await clock.advance(0)
-  planning.forgetOthers('guildhall/hello', 'uid-next')
   expect(asked.map((signal) => signal.aborted)).toEqual([true, false])
-  expect(planning.stateOf(wish).state).toBe('idle')
-  planning.forgetOthers('guildhall/hello', undefined)
+  expect([wish, next].map((one) => planning.stateOf(one).state)).toEqual(['idle', 'running'])
+  requests.remove(next)
   expect(asked.map((signal) => signal.aborted)).toEqual([true, true])
 })
 
 test('a revision is a job of its own: figures of the old plan end it not, the stored revision does', async () => {
-  const { clock, asked, planning } = desk(() => new Promise(() => {}))
-  const running = { ...wish, status: { plan: { revision: 1 } as Plan } }
+  const { clock, requests, asked, planning } = setUp(() => new Promise(() => {}))
+  const running = newer({ ...wish, status: { plan: { revision: 1 } as Plan } })
+  requests.put(running)
   planning.start(running, { unit: 'a', evidence: [], succeeded: [] })
   await clock.advance(0)
-  planning.settle(running)
+  requests.put(newer(running))
   expect(planning.stateOf(running).state).toBe('running')
-  planning.settle({ ...wish, status: { plan: { revision: 2 } as Plan } })
+  requests.put(newer(newer(running)))
+  const replaced = { ...running, status: { plan: { revision: 2 } as Plan } }
+  requests.put(newer(newer(newer(replaced))))
   expect(asked[0]?.aborted).toBe(true)
   expect(planning.stateOf(running).state).toBe('idle')
 })
 
 test('when the person gives another plan meanwhile, the job for the old one is dropped and a new one begins', async () => {
-  const { clock, asked, planning } = desk(() => new Promise(() => {}))
+  const { clock, requests, asked, planning } = setUp(() => new Promise(() => {}))
   const units = [{ name: 'a', goal: 'g', files: ['a.js'], doneWhen: 'w' }]
-  const edited = { ...wish, spec: { ...wish.spec, plan: { units } } }
+  const edited = newer({ ...wish, spec: { ...wish.spec, plan: { units } } })
   planning.start(wish)
   await clock.advance(0)
+  requests.put(edited)
   expect(planning.stateOf(edited).state).toBe('idle')
   planning.start(edited)
   await clock.advance(0)

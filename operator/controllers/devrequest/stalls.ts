@@ -1,8 +1,11 @@
 // What is wrong outside, in words for the request: a reason from a fixed table and the next thing to do.
 import { requestReasons } from '../../api/conditions.ts'
+import type { DevRequest } from '../../api/devrequest.ts'
 import type { Metadata } from '../../api/schema.ts'
 import { ForgeError } from '../../forge-client.ts'
 import { ModelError } from '../../models/errors.ts'
+import type { Memory } from '../../runtime/memory.ts'
+import { requeueAfter, type Result } from '../../runtime/outcome.ts'
 import type { Stall } from './observation.ts'
 
 /** The forge's sentences have their full stop; what is said about the forge has none. */
@@ -84,4 +87,17 @@ export function planningStall(error: unknown, namespace: string): Stall {
     reason: requestReasons.ModelUnavailable,
     message: `planning failed: ${message}; it is tried again by itself. kubectl logs -n ${namespace} deploy/guildhall-operator has the details`,
   }
+}
+
+/** What stalls each request right now; forgotten when the step succeeds. */
+export type Stalls = Memory<DevRequest, Stall>
+
+/** A stalled step is tried again after this time. */
+export const stallPauseMs = 5_000
+
+/** Notes what is wrong; when it is news the next run, which comes at once, writes it. */
+export function stalled(stalls: Stalls, request: DevRequest, stall: Stall): Result {
+  const isNews = stalls.get(request)?.message !== stall.message
+  stalls.set(request, stall)
+  return requeueAfter(isNews ? 0 : stallPauseMs, stall.reason)
 }

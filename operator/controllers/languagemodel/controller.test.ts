@@ -7,7 +7,7 @@ import { devRequests, languageModels } from '../../api/kinds.ts'
 import type { LanguageModel } from '../../api/language-model.ts'
 import type { World } from '../world.ts'
 import { modelReconciler } from './controller.ts'
-import { Models } from './models.ts'
+import { Models, profileOf } from './models.ts'
 import { SelfTests } from './self-tests.ts'
 import type { ModelServers } from './servers.ts'
 
@@ -45,7 +45,14 @@ function controller() {
     {
       servers,
       models: new Models({ informer: models, installation, configured: [] }),
-      tests: new SelfTests({ servers, onChange: () => {}, clock, log }),
+      tests: new SelfTests({
+        models,
+        profileOf: (model) => profileOf(model, installation),
+        servers,
+        onChange: () => {},
+        clock,
+        log,
+      }),
       limits: { airGapped: false, memoryBytes: undefined },
       installation,
     },

@@ -5,12 +5,13 @@ import { isNotFound } from '../../kube/errors.ts'
 import { refOf } from '../../kube/resource.ts'
 import type { ModelProfile } from '../../models/profile.ts'
 import type { Reconcile } from '../../runtime/controller.ts'
+import { Memory } from '../../runtime/memory.ts'
 import { done, requeueAfter, type Result } from '../../runtime/outcome.ts'
 import { specProblem } from '../spec-problem.ts'
 import { writeStatus, type World } from '../world.ts'
 import { decideModel, type ModelLimits, type ModelObservation } from './decide.ts'
 import { profileOf, type Installation, type Models } from './models.ts'
-import type { SelfTests } from './self-tests.ts'
+import { isSameModel, type SelfTests } from './self-tests.ts'
 import type { ModelServers, Origin, ServerView } from './servers.ts'
 
 /** What a LanguageModel needs beside the API server. */
@@ -22,41 +23,34 @@ export interface ModelParts {
   readonly installation: Installation
 }
 
-/** How a model was asked last: what was begun for it goes when it goes, or is another, or comes from elsewhere. */
-interface Asked {
+/** What its server fetches: given up when the model goes, or is another, or comes from elsewhere. */
+interface Fetch {
   readonly profile: ModelProfile
   readonly source: string
 }
 
 /** Gets each LanguageModel ready, and says what is in the way. */
 export function modelReconciler(world: World, parts: ModelParts): Reconcile {
-  const known = new Map<string, Asked>()
-  const letGo = (key: string, next: Asked | undefined): void => {
-    const last = known.get(key)
-    const isOther =
-      last?.profile.name !== next?.profile.name || last?.profile.endpoint !== next?.profile.endpoint
-    if (last !== undefined && isOther) parts.tests.forget(key)
-    if (last !== undefined && (isOther || last.source !== next?.source))
-      parts.servers.forget(last.profile)
-    if (next === undefined) known.delete(key)
-    else known.set(key, next)
-  }
+  const fetches = new Memory<LanguageModel, Fetch>(world.models, {
+    until: (model, { profile, source }) =>
+      model.metadata.deletionTimestamp !== undefined ||
+      !isSameModel(profileOf(model, parts.installation), profile) ||
+      sourceOf(model) !== source,
+    onForgotten: ({ profile }) => parts.servers.forget(profile),
+  })
   return async function reconcileModel(key, { signal }): Promise<Result> {
     const { namespace, name } = refOf(key)
     const model = world.models.get(namespace, name)
-    if (model === undefined || model.metadata.deletionTimestamp !== undefined) {
-      letGo(key, undefined)
-      return done
-    }
+    if (model === undefined || model.metadata.deletionTimestamp !== undefined) return done
     const profile = profileOf(model, parts.installation)
-    letGo(key, { profile, source: sourceOf(model) })
-    const seen = await observe(world, parts, key, model, profile, signal)
+    const seen = await observe(world, parts, model, profile, signal)
     const decision = decideModel(seen)
-    if (decision.step === 'fetch') parts.servers.fetch(profile, originOf(model))
+    if (decision.step === 'fetch' && fetches.set(model, { profile, source: sourceOf(model) }))
+      parts.servers.fetch(profile, originOf(model))
     if (decision.step === 'test' && seen.server.kind === 'reachable') {
       const { held } = seen.server
       const probes = model.spec.tier === undefined
-      if (held !== undefined) parts.tests.start(key, profile, held.digest, probes)
+      if (held !== undefined) parts.tests.start(model, profile, held.digest, probes)
     }
     if (decision.isNew) await writeAndTell(world, model, decision, signal)
     return requeueAfter(decision.nextMs, 'looks at its server again')
@@ -66,7 +60,6 @@ export function modelReconciler(world: World, parts: ModelParts): Reconcile {
 async function observe(
   world: World,
   parts: ModelParts,
-  key: string,
   model: LanguageModel,
   profile: ModelProfile,
   signal: AbortSignal,
@@ -84,7 +77,7 @@ async function observe(
     duplicateOf,
     server,
     transfer: parts.servers.transfer(profile),
-    test: held === undefined ? undefined : parts.tests.stateOf(key, profile, held.digest),
+    test: held === undefined ? undefined : parts.tests.stateOf(model, profile, held.digest),
     // Somebody else's server has memory that nobody told us of.
     limits: {
       ...parts.limits,

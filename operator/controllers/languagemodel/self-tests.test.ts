@@ -1,12 +1,17 @@
 import { expect, test } from 'vitest'
 import { silentLogger as log } from '../../../test/silent-logger.ts'
 import { VirtualClock } from '../../../test/virtual-clock.ts'
+import { Cache, newer } from '../../../test/cache.ts'
 import { languageModel } from '../../../test/objects.ts'
+import { languageModels } from '../../api/kinds.ts'
+import type { LanguageModel } from '../../api/language-model.ts'
 import { profileOf } from './models.ts'
 import { SelfTests } from './self-tests.ts'
 import type { TestResult } from './servers.ts'
 
-const profile = profileOf(languageModel('coder'), { endpoint: 'http://own' })
+const coder = languageModel('coder')
+const installation = { endpoint: 'http://own' }
+const profile = profileOf(coder, installation)
 const result: TestResult = {
   tier: 'good',
   tokensPerSecond: 10,
@@ -21,7 +26,11 @@ function setUp() {
     readonly answer: PromiseWithResolvers<TestResult>
   }[] = []
   const ended: string[] = []
+  const models = new Cache(languageModels)
+  models.put(coder)
   const tests = new SelfTests({
+    models,
+    profileOf: (model) => profileOf(model, installation),
     servers: {
       test: async (_profile, { signal }) => {
         const answer = Promise.withResolvers<TestResult>()
@@ -33,40 +42,59 @@ function setUp() {
     clock,
     log,
   })
-  return { clock, asked, ended, tests }
+  return { clock, asked, ended, models, tests }
 }
 
 test('a result counts for the weights and the context that were tested, and for no others', async () => {
   const { clock, asked, ended, tests } = setUp()
-  tests.start('n/coder', profile, 'abc', true)
-  expect(tests.stateOf('n/coder', profile, 'abc')).toEqual({ kind: 'running' })
+  tests.start(coder, profile, 'abc', true)
+  expect(tests.stateOf(coder, profile, 'abc')).toEqual({ kind: 'running' })
   asked[0]?.answer.resolve(result)
   await clock.advance(0)
-  expect(ended).toEqual(['n/coder'])
-  expect(tests.stateOf('n/coder', profile, 'abc')).toEqual({ kind: 'done', digest: 'abc', result })
-  expect(tests.stateOf('n/coder', profile, 'def')).toBeUndefined()
-  expect(tests.stateOf('n/coder', { ...profile, contextTokens: 4096 }, 'abc')).toBeUndefined()
+  expect(ended).toEqual(['guildhall/coder'])
+  expect(tests.stateOf(coder, profile, 'abc')).toEqual({ kind: 'done', digest: 'abc', result })
+  expect(tests.stateOf(coder, profile, 'def')).toBeUndefined()
+  expect(tests.stateOf(coder, { ...profile, contextTokens: 4096 }, 'abc')).toBeUndefined()
   const given = { ...profile, contextTokens: 4096, askedContextTokens: 8192 }
-  expect(tests.stateOf('n/coder', given, 'abc')).toMatchObject({ kind: 'done' })
+  expect(tests.stateOf(coder, given, 'abc')).toMatchObject({ kind: 'done' })
 })
 
 test('a test that failed may be started again after a pause', async () => {
   const { clock, asked, tests } = setUp()
-  tests.start('n/coder', profile, 'abc', true)
+  tests.start(coder, profile, 'abc', true)
   asked[0]?.answer.reject(new Error('gone'))
   await clock.advance(0)
-  expect(tests.stateOf('n/coder', profile, 'abc')).toEqual({ kind: 'failed', message: 'gone' })
+  expect(tests.stateOf(coder, profile, 'abc')).toEqual({ kind: 'failed', message: 'gone' })
   await clock.advance(30_000)
-  expect(tests.stateOf('n/coder', profile, 'abc')).toBeUndefined()
+  expect(tests.stateOf(coder, profile, 'abc')).toBeUndefined()
 })
 
-test('a test that nobody waits for is stopped and tells nothing', async () => {
-  const { clock, asked, ended, tests } = setUp()
-  tests.start('n/coder', profile, 'abc', true)
-  tests.forget('n/coder')
+test.each([
+  ['its model is gone', (models: Cache<LanguageModel>) => models.remove(coder)],
+  [
+    'its model is asked elsewhere',
+    (models: Cache<LanguageModel>) =>
+      models.put(newer(languageModel('coder', { endpoint: 'http://elsewhere' }))),
+  ],
+  [
+    'its model is another',
+    (models: Cache<LanguageModel>) =>
+      models.put(newer(languageModel('coder', { model: 'other:7b' }))),
+  ],
+])('a test is stopped and tells nothing when %s', async (_when, change) => {
+  const { clock, asked, ended, models, tests } = setUp()
+  tests.start(coder, profile, 'abc', true)
+  change(models)
   expect(asked[0]?.signal.aborted).toBe(true)
   asked[0]?.answer.resolve(result)
   await clock.advance(0)
   expect(ended).toEqual([])
-  expect(tests.stateOf('n/coder', profile, 'abc')).toBeUndefined()
+  expect(tests.stateOf(coder, profile, 'abc')).toBeUndefined()
+})
+
+test('a test of other weights takes the place of the one that runs', () => {
+  const { asked, tests } = setUp()
+  tests.start(coder, profile, 'abc', true)
+  tests.start(coder, profile, 'def', true)
+  expect(asked.map(({ signal }) => signal.aborted)).toEqual([true, false])
 })

@@ -1,18 +1,25 @@
+import type { LanguageModel } from '../../api/language-model.ts'
 import type { Clock, Logger } from '../../kube/ports.ts'
+import { keyOf } from '../../kube/resource.ts'
 import { askedContext, type ModelProfile } from '../../models/profile.ts'
+import { Job } from '../../runtime/jobs.ts'
+import { Memory, type Remembered } from '../../runtime/memory.ts'
 import type { ModelServers, TestResult, TestState } from './servers.ts'
 
-type Job = { readonly profile: ModelProfile; readonly digest: string } & (
-  | { readonly state: 'running'; readonly cancel: AbortController }
-  | { readonly state: 'done'; readonly result: TestResult }
-  | { readonly state: 'failed'; readonly message: string; readonly notBefore: number }
-)
+/** A test of these weights with these options. */
+interface SelfTest {
+  readonly profile: ModelProfile
+  readonly digest: string
+  readonly job: Job<TestResult>
+}
 
 /** Pause after a test that came to no end. */
 const pauseMs = 30_000
 
 /** What self-tests are run with. */
 export interface SelfTestsOptions {
+  readonly models: Remembered<LanguageModel>
+  readonly profileOf: (model: LanguageModel) => ModelProfile
   readonly servers: Pick<ModelServers, 'test'>
   readonly onChange: (key: string) => void
   readonly clock: Clock
@@ -20,65 +27,63 @@ export interface SelfTestsOptions {
 }
 
 /**
- * Self-tests that run, outside reconciles: on a CPU one takes minutes. In memory only; after a crash it is run again.
- * Guarantees: one for a model at a time; `onChange` is told the object's key when one ends. A result counts for the
- * weights and the options that were tested.
+ * Self-tests that run, beside the reconciles: on a CPU one takes minutes. After a crash it is run again.
+ * Guarantees: one for a model at a time, ended when the model goes or is asked elsewhere; `onChange` is told the object's
+ * key when one ends or may begin again. A result counts for the weights and the options that were tested.
  */
 export class SelfTests {
-  readonly #jobs = new Map<string, Job>()
+  readonly #tests: Memory<LanguageModel, SelfTest>
   readonly #options: SelfTestsOptions
 
   constructor(options: SelfTestsOptions) {
     this.#options = options
+    this.#tests = new Memory(options.models, {
+      until: (model, { profile }) =>
+        model.metadata.deletionTimestamp !== undefined ||
+        !isSameModel(options.profileOf(model), profile),
+      onForgotten: ({ job }) => job.stop('nobody waits for the test any more'),
+    })
   }
 
   /** Where the test of these weights with these options stands; undefined when it may be started. */
-  stateOf(key: string, profile: ModelProfile, digest: string): TestState | undefined {
-    const job = this.#jobs.get(key)
-    if (job === undefined || !isAbout(job, profile, digest)) return undefined
-    if (job.state === 'running') return { kind: 'running' }
-    if (job.state === 'done') return { kind: 'done', digest, result: job.result }
-    return job.notBefore > this.#options.clock.now()
-      ? { kind: 'failed', message: job.message }
-      : undefined
+  stateOf(model: LanguageModel, profile: ModelProfile, digest: string): TestState | undefined {
+    const test = this.#tests.get(model)
+    if (test === undefined || !isAbout(test, profile, digest)) return undefined
+    const { state, restMs } = test.job
+    if (state.kind === 'running') return { kind: 'running' }
+    if (state.kind === 'done') return { kind: 'done', digest, result: state.result }
+    if (state.kind === 'idle' || restMs === 0) return undefined
+    const { error } = state
+    return { kind: 'failed', message: error instanceof Error ? error.message : String(error) }
   }
 
   /** Starts a test, in the place of one with other weights or options. */
-  start(key: string, profile: ModelProfile, digest: string, probes: boolean): void {
-    this.forget(key)
+  start(model: LanguageModel, profile: ModelProfile, digest: string, probes: boolean): void {
+    this.#tests.delete(model)
     const { servers, clock, log, onChange } = this.#options
-    const cancel = new AbortController()
-    const about = { profile, digest }
-    this.#jobs.set(key, { ...about, state: 'running', cancel })
-    const end = (job: Job): void => {
-      if (cancel.signal.aborted) return
-      this.#jobs.set(key, job)
-      onChange(key)
-    }
-    servers.test(profile, { probes, signal: cancel.signal }).then(
-      (result) => end({ ...about, state: 'done', result }),
-      (error: unknown) => {
-        const message = error instanceof Error ? error.message : String(error)
-        if (!cancel.signal.aborted)
-          log.warn({ model: profile.name, err: error }, 'self-test failed')
-        end({ ...about, state: 'failed', message, notBefore: clock.now() + pauseMs })
+    const job = new Job<TestResult>({
+      clock,
+      pauseMs(_failures, error) {
+        log.warn({ model: profile.name, err: error }, 'self-test failed')
+        return pauseMs
       },
-    )
-  }
-
-  /** Ends and forgets the test of an object. */
-  forget(key: string): void {
-    const job = this.#jobs.get(key)
-    if (job?.state === 'running') job.cancel.abort(new Error('nobody waits for the test any more'))
-    this.#jobs.delete(key)
+      onChange: () => onChange(keyOf(model.metadata)),
+    })
+    this.#tests.set(model, { profile, digest, job })
+    job.start(({ signal }) => servers.test(profile, { probes, signal }))
   }
 }
 
-function isAbout(job: Job, profile: ModelProfile, digest: string): boolean {
+/** Whether both are the same name at the same server. */
+export function isSameModel(a: ModelProfile, b: ModelProfile): boolean {
+  return a.name === b.name && a.endpoint === b.endpoint
+}
+
+function isAbout(test: SelfTest, profile: ModelProfile, digest: string): boolean {
   return (
-    job.digest === digest &&
-    job.profile.endpoint === profile.endpoint &&
+    test.digest === digest &&
+    test.profile.endpoint === profile.endpoint &&
     // What the server gave becomes known by the test: that is no reason for another.
-    askedContext(job.profile) === askedContext(profile)
+    askedContext(test.profile) === askedContext(profile)
   )
 }

@@ -65,10 +65,7 @@ export function schedulerReconciler(
   const waits = new Waits(dwellMs)
   const newAgents = new NewAgents(world, parts.settings)
   const assignments = new Assignments(world, parts.settings, parts.dispatch)
-  const watch = new Stopwatch(world.clock)
-  world.agents.onChange((_ref, agent, previous) => {
-    if (agent === undefined && previous !== undefined) watch.forget(previous.metadata.uid)
-  })
+  const watch = new Stopwatch(world.agents, world.clock)
   let roomFrom = 0
   return async function reconcileSchedule(_key, { signal }): Promise<Result> {
     const now = world.clock.now()
@@ -131,7 +128,7 @@ function observe(
     readonly newAgents: NewAgents
     readonly assignments: Assignments
     /** How long each agent has been idle, by its uid. */
-    readonly watch: Stopwatch
+    readonly watch: Stopwatch<Agent>
   },
   backlog: Backlog,
   now: number,
@@ -207,7 +204,7 @@ function viewOf(
   const working = busy.has(status?.podUid ?? '') ? 'busy' : 'idle'
   const already = status?.idleSince === undefined ? 0 : now - Date.parse(status.idleSince)
   // The record says late since when it is idle; what we saw ourselves is newer.
-  const idleMs = isRegistered ? watch.msIn(metadata.uid, working, already) : 0
+  const idleMs = isRegistered ? watch.msIn(agent, working, already) : 0
   return {
     name: metadata.name,
     type: spec.type,

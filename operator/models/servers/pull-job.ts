@@ -1,4 +1,6 @@
-import type { Cancel, Clock, Random } from '../../runtime/clock.ts'
+import { halfJitter } from '../../kube/backoff.ts'
+import type { Clock, Random } from '../../runtime/clock.ts'
+import { Job, type JobContext } from '../../runtime/jobs.ts'
 import type { ServerAddress } from './connection.ts'
 import { downloadProblem } from './download-problem.ts'
 import {
@@ -54,9 +56,7 @@ export interface PullJob {
   stop(): void
 }
 
-const backoff = { baseMs: 5000, capMs: 5 * 60_000 } as const
-/** People do not read faster, and every change costs a write to the API server. */
-const tellMs = 2000
+const pauses = { baseMs: 5000, capMs: 5 * 60_000 } as const
 
 /**
  * Makes a download that has not begun.
@@ -70,106 +70,79 @@ export function createPullJob(options: {
   readonly random: Pick<Random, 'next'>
   readonly onChange: () => void
 }): PullJob {
-  const { target, clock, random } = options
-  let state: PullState = { kind: 'done' }
+  const { target, clock, random, onChange } = options
   let order: PullOrder | undefined
+  /** Figures of the last try stay until the next one has its own: a percentage that comes and goes confuses. */
   let known: DownloadProgress = { status: '', totalBytes: undefined, completedBytes: undefined }
-  let attempt = new AbortController()
-  let failures = 0
   let most = 0
-  let mostAtFailure = 0
-  let toldAt = -tellMs
-  let timer: Cancel | undefined
+  /** Why it does not fit, as far as is known. */
+  let misfit: string | undefined
+  const job = new Job<void, DownloadProgress>({
+    clock,
+    onChange,
+    pauseMs: (failures) =>
+      misfit === undefined ? halfJitter(pauses, failures - 1, random) : undefined,
+  })
 
-  function tell(): void {
-    timer?.()
-    timer = undefined
-    toldAt = clock.monotonic()
-    options.onChange()
-  }
-
-  function tellSoon(): void {
-    const wait = toldAt + tellMs - clock.monotonic()
-    if (wait <= 0) tell()
-    else timer ??= clock.after(wait, tell)
-  }
-
-  function run(order: PullOrder): void {
-    show({ ...known, status: 'asked the server for it' })
-    timer?.()
-    timer = undefined
-    attempt = new AbortController()
-    if (options.signal.aborted) return
-    const { signal } = attempt
-    const onProgress = (progress: DownloadProgress) => {
-      if (!signal.aborted) advance(progress)
-    }
-    download(target, order.source, { signal, clock, onProgress }).then(
-      () => signal.aborted || end({ kind: 'done' }),
-      (error: unknown) => signal.aborted || fail(error),
-    )
-  }
-
-  /** Figures of the last try stay until this one has its own: a percentage that comes and goes confuses. */
   function show(progress: DownloadProgress): void {
     known = progress.totalBytes === undefined ? { ...known, status: progress.status } : progress
-    state = { kind: 'running', ...known, percent: percentOf({ ...known, status: '' }) }
   }
 
-  function advance(progress: DownloadProgress): void {
-    show(progress)
-    most = Math.max(most, known.completedBytes ?? 0)
-    const refusal = refused()
-    if (refusal === undefined) return tellSoon()
-    attempt.abort()
-    end(refusal)
+  function findMisfit(): string | undefined {
+    const { totalBytes, completedBytes = 0 } = known
+    misfit = totalBytes === undefined ? undefined : order?.fits?.(totalBytes, completedBytes)
+    return misfit
   }
 
-  function refused(): PullState | undefined {
-    if (known.totalBytes === undefined) return undefined
-    const reason = order?.fits?.(known.totalBytes, known.completedBytes ?? 0)
-    return reason === undefined
-      ? undefined
-      : { kind: 'failed', reason, failures, notBefore: undefined }
+  function state(): PullState {
+    const now = job.state
+    switch (now.kind) {
+      case 'running':
+        return { kind: 'running', ...known, percent: percentOf({ ...known, status: '' }) }
+      case 'failed': {
+        const { error, failures } = now
+        if (misfit !== undefined)
+          return { kind: 'failed', reason: misfit, failures, notBefore: undefined }
+        const reason = downloadProblem(error, target.name)
+        return { kind: 'failed', reason, failures, notBefore: now.notBefore }
+      }
+      default:
+        return { kind: 'done' }
+    }
   }
 
-  function fail(error: unknown): void {
-    failures = most > mostAtFailure ? 1 : failures + 1
-    mostAtFailure = most
-    const ceiling = Math.min(backoff.capMs, backoff.baseMs * 2 ** Math.min(failures - 1, 10))
-    const pause = ceiling * (0.5 + random.next() / 2)
-    const reason = downloadProblem(error, target.name)
-    end({ kind: 'failed', reason, failures, notBefore: clock.now() + pause })
-    timer = clock.after(pause, tell)
-  }
-
-  function end(now: PullState): void {
-    state = now
-    tell()
+  async function fetch(
+    { source }: PullOrder,
+    { signal, report }: JobContext<DownloadProgress>,
+  ): Promise<void> {
+    const refused = new AbortController()
+    await download(target, source, {
+      signal: AbortSignal.any([signal, refused.signal]),
+      clock,
+      onProgress(progress) {
+        show(progress)
+        const completed = known.completedBytes ?? 0
+        const hasAdvanced = completed > most
+        most = Math.max(most, completed)
+        if (findMisfit() === undefined) report(known, hasAdvanced)
+        else refused.abort()
+      },
+    })
+    refused.signal.throwIfAborted()
   }
 
   return {
-    state: () => state,
+    state,
     start(wanted) {
-      const first = order === undefined
       order = wanted
-      if (!first && state.kind === 'running') return state
-      if (state.kind === 'failed') {
-        if (state.notBefore !== undefined && clock.now() < state.notBefore) return state
-        const refusal = refused()
-        if (refusal !== undefined) {
-          state = refusal
-          return state
-        }
-      }
-      run(wanted)
-      return state
+      const mayStart = job.state.kind !== 'running' && job.restMs === 0
+      if (options.signal.aborted || !mayStart) return state()
+      if (job.state.kind === 'failed' && findMisfit() !== undefined) return state()
+      show({ ...known, status: 'asked the server for it' })
+      job.start((context) => fetch(wanted, context))
+      return state()
     },
-    stop() {
-      attempt.abort()
-      timer?.()
-      timer = undefined
-    },
+    stop: () => job.stop('nobody waits for the download any more'),
   }
 }
 
