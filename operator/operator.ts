@@ -14,6 +14,7 @@ import { Models, profileOf } from './controllers/languagemodel/models.ts'
 import { SelfTests } from './controllers/languagemodel/self-tests.ts'
 import type { ModelServers } from './controllers/languagemodel/servers.ts'
 import { openWorld } from './controllers/open-world.ts'
+import { cachesOf } from './controllers/world.ts'
 import { schedulerKey, schedulerReconciler } from './controllers/scheduler/controller.ts'
 import { connect } from './controllers/triggers.ts'
 import { doorsOf } from './doors.ts'
@@ -143,7 +144,7 @@ export function assembleOperator(
     log,
   })
 
-  const views = [world.requests, world.tasks, world.agents, world.models, world.pods]
+  const views = [...cachesOf(world), world.pods]
   const controller = (
     name: string,
     reconcile: Reconcile,

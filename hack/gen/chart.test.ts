@@ -9,7 +9,7 @@ import {
   type Rendered,
   type RenderedContainer,
 } from './chart-render.ts'
-import { kinds } from './outputs.ts'
+import { allKinds } from '../../operator/api/kinds.ts'
 import { podSecurityProblems } from './pod-security.ts'
 
 const helm = helmProgram() ?? ''
@@ -288,8 +288,8 @@ describe.skipIf(helm === '')('switches of the chart', () => {
         .filter(({ kind }) => kind === 'CustomResourceDefinition')
         .map(({ metadata }) => metadata.annotations?.['helm.sh/resource-policy'])
 
-    expect(keeping(renderChart(helm))).toEqual(kinds.map(() => 'keep'))
-    expect(keeping(renderChart(helm, ['crds.keep=false']))).toEqual(kinds.map(() => undefined))
+    expect(keeping(renderChart(helm))).toEqual(allKinds.map(() => 'keep'))
+    expect(keeping(renderChart(helm, ['crds.keep=false']))).toEqual(allKinds.map(() => undefined))
     expect(keeping(renderChart(helm, ['crds.enabled=false']))).toEqual([])
   })
 

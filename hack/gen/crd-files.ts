@@ -1,4 +1,5 @@
 import { stringify } from 'yaml'
+import { allKinds } from '../../operator/api/kinds.ts'
 import type { Crd } from './crd.ts'
 import type { GeneratedFile } from './generated.ts'
 
@@ -9,31 +10,10 @@ export function crdManifest(crd: Crd): GeneratedFile {
   return { path: `crds/${crd.metadata.name}.yaml`, text: `# ${headline}\n${yaml(crd)}` }
 }
 
-/**
- * The same as a template of the chart: made only with `crds.enabled`, left behind on uninstall with `crds.keep`.
- *
- * @throws {Error} when a description would be taken for a template action.
- */
-export function crdTemplate(crd: Crd): GeneratedFile {
-  const { apiVersion, kind, metadata, spec } = crd
-  const body = yaml({ spec })
-  if (body.includes('{{'))
-    throw new Error(`${metadata.name} contains '{{', which Helm would expand`)
-  const text = `{{- /* ${headline} */}}
-{{- if .Values.crds.enabled }}
-apiVersion: ${apiVersion}
-kind: ${kind}
-metadata:
-  name: ${metadata.name}
-  labels:
-    {{- include "guildhall.labels" . | nindent 4 }}
-  {{- if .Values.crds.keep }}
-  annotations:
-    helm.sh/resource-policy: keep
-  {{- end }}
-${body}{{- end }}
-`
-  return { path: `helm/guildhall/templates/crds/${metadata.name}.yaml`, text }
+/** What the chart needs of the table of kinds to write its roles. */
+export function kindTable(): GeneratedFile {
+  const kinds = allKinds.map(({ plural, people }) => ({ plural, people }))
+  return { path: 'helm/guildhall/files/kinds.yaml', text: `# ${headline}\n${yaml({ kinds })}` }
 }
 
 /** kubectl and Helm read YAML 1.1, where an unquoted `no` or `y` is a boolean. */

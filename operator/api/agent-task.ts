@@ -8,6 +8,7 @@ import {
   conditions,
   count,
   list,
+  moment,
   note,
   object,
   objectName,
@@ -16,6 +17,7 @@ import {
   text,
   time,
   withRules,
+  relied,
   type KindDefinition,
   type Metadata,
 } from './schema.ts'
@@ -215,6 +217,34 @@ export const agentTaskKind = {
     { name: 'REASON', path: '.status.failure.reason', wide: true },
   ],
   selectableFields: ['.spec.type', '.spec.requestRef.name'],
+  reliesOn: relied(
+    {
+      requestRef: z.looseObject({ name: z.string() }),
+      type: z.enum(agentTypes),
+      action: z.string(),
+      after: z.array(z.string()),
+      priority: z.enum(priorities),
+      timeoutSeconds: z.number(),
+      maxAttempts: z.number(),
+      onFailure: z.enum(['FailRequest', 'Continue']),
+      repository: z.string(),
+      branch: z.string(),
+    },
+    {
+      assignment: z
+        .looseObject({
+          agent: z.string(),
+          podUid: z.string(),
+          attempt: z.number(),
+          at: moment,
+          deadline: moment,
+        })
+        .optional(),
+      history: z.array(z.looseObject({ attempt: z.number() })).optional(),
+      result: z.looseObject({ verdict: z.string() }).optional(),
+    },
+  ),
+  people: 'view',
 } as const satisfies KindDefinition
 
 export type AgentTaskSpec = z.infer<typeof spec>

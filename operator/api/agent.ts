@@ -9,6 +9,7 @@ import {
   object,
   objectName,
   time,
+  relied,
   type KindDefinition,
   type Metadata,
 } from './schema.ts'
@@ -92,6 +93,12 @@ export const agentKind = {
     { name: 'POD', path: '.status.podName', wide: true },
     { name: 'HEARTBEAT', path: '.status.heartbeatTime', type: 'date', wide: true },
   ],
+  reliesOn: relied(
+    { type: z.enum(agentTypes), maxTasks: z.number() },
+    { state: z.enum(agentStates).optional() },
+  ),
+  // An agent that is deleted is replaced, and what it held goes to another.
+  people: 'delete',
 } as const satisfies KindDefinition
 
 export type AgentSpec = z.infer<typeof spec>

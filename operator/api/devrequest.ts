@@ -15,6 +15,7 @@ import {
   text,
   time,
   withRules,
+  relied,
   type KindDefinition,
   type Metadata,
 } from './schema.ts'
@@ -308,6 +309,19 @@ export const devRequestKind = {
         'spec.plan cannot change once the plan is authorized; make a new DevRequest, with suspend: true to change its plan before work starts',
     },
   ],
+  // Its spec is judged by its controller, which has more to say about it.
+  reliesOn: relied(
+    { request: z.string() },
+    {
+      plan: z
+        .looseObject({
+          hash: z.string(),
+          tasks: z.array(z.looseObject({ name: z.string(), after: z.array(z.string()) })),
+        })
+        .optional(),
+    },
+  ),
+  people: 'write',
 } as const satisfies KindDefinition
 
 export type DevRequestSpec = z.infer<typeof spec>

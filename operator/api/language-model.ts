@@ -12,6 +12,7 @@ import {
   text,
   time,
   withRules,
+  relied,
   type KindDefinition,
   type Metadata,
 } from './schema.ts'
@@ -156,6 +157,22 @@ export const languageModelKind = {
     { name: 'SOURCE', path: '.spec.source', wide: true },
     { name: 'ENDPOINT', path: '.spec.endpoint', wide: true },
   ],
+  // Its spec is judged by its controller, which has more to say about it.
+  reliesOn: relied(
+    {
+      model: z.string(),
+      contextTokens: z.number(),
+      outputTokens: z.number(),
+      parallel: z.number(),
+      endpoint: z.string().optional(),
+      tier: z.enum(tiers).optional(),
+    },
+    {
+      tier: z.enum(tiers).optional(),
+      test: z.looseObject({ digest: z.string(), contextTokens: z.number() }).optional(),
+    },
+  ),
+  people: 'write',
 } as const satisfies KindDefinition
 
 export type LanguageModelSpec = z.infer<typeof spec>

@@ -193,7 +193,10 @@ export interface Column {
   readonly description?: string
 }
 
-/** Everything `hack/gen` needs to write one CRD. */
+/** What people with the cluster's `edit` role may do to the objects of a kind; all who may view see all of them. */
+export type PeopleMay = 'write' | 'delete' | 'view'
+
+/** Everything that is made from a kind: its CRD, its reference, roles, the check of what is read. */
 export interface KindDefinition {
   readonly kind: string
   readonly plural: string
@@ -206,6 +209,47 @@ export interface KindDefinition {
   readonly selectableFields?: readonly string[]
   /** CEL rules over the whole object; of its metadata only `name` and `generateName` are visible. */
   readonly rules?: readonly Rule[]
+  /**
+   * What the controllers rely on in an object. Much less than its schema says, since the API server checks that when somebody
+   * writes; but what was stored by another version, or before a rule existed, was checked by nobody.
+   */
+  readonly reliesOn: z.ZodType
+  readonly people: PeopleMay
+}
+
+/** The metadata that every controller relies on. */
+const metadataRelied = z.looseObject({
+  name: z.string(),
+  namespace: z.string(),
+  uid: z.string(),
+  creationTimestamp: z.string(),
+})
+const conditionsRelied = z
+  .array(
+    z.looseObject({
+      type: z.string(),
+      status: z.enum(['True', 'False', 'Unknown']),
+      reason: z.string(),
+      lastTransitionTime: z.string(),
+    }),
+  )
+  .optional()
+const auditRelied = z
+  .looseObject({ stored: z.number(), pending: z.array(z.looseObject({ after: z.string() })) })
+  .optional()
+
+/** A time that can be compared. */
+export const moment = z.string().refine((text) => !Number.isNaN(Date.parse(text)), 'is no time')
+
+/** What is relied on in every kind, and in the spec and the status of this one. */
+export function relied(spec: z.ZodRawShape, status: z.ZodRawShape): z.ZodType {
+  return z.looseObject({
+    metadata: metadataRelied,
+    spec: z.looseObject(spec),
+    status: z
+      .looseObject({ conditions: conditionsRelied, audit: auditRelied, ...status })
+      .optional(),
+  })
 }
 
 /** Metadata as we read it; more fields come and go through untouched. */

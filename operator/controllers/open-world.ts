@@ -1,13 +1,15 @@
-import { agents, agentTasks, devRequests, languageModels } from '../api/kinds.ts'
+import { devRequests, kinds, type Kind } from '../api/kinds.ts'
 import { labels, reportingController } from '../api/names.ts'
 import { AuditLog } from '../audit/log.ts'
+import type { Audited } from '../audit/outbox.ts'
 import type { KubeClient } from '../kube/client.ts'
 import { pods } from '../kube/core.ts'
 import { Informer, type InformerObserver } from '../kube/informer.ts'
 import type { Clock, Logger, Random } from '../kube/ports.ts'
+import type { Indexer } from '../kube/store.ts'
 import { EventRecorder, referenceTo } from '../runtime/events.ts'
-import { checkAgent, checkModel, checkRequest, checkTask } from './broken/check.ts'
-import { byUid, taskIndexes, type World } from './world.ts'
+import { checkOf } from './broken/check.ts'
+import { byUid, taskIndexes, type KindCaches, type World } from './world.ts'
 
 /** The world of one namespace: caches not yet filled, recorders not yet running; the manager starts them. */
 export function openWorld(options: {
@@ -31,19 +33,17 @@ export function openWorld(options: {
     onDrop: options.onEventDropped,
   })
   const audit = new AuditLog({ client, namespace, clock, log })
+  const caches: KindCaches = {
+    requests: informerOf(kinds.requests),
+    tasks: informerOf(kinds.tasks, taskIndexes),
+    agents: informerOf(kinds.agents),
+    models: informerOf(kinds.models),
+  }
   const world: World = {
     namespace,
     client,
     clock,
-    requests: new Informer({ ...options, resource: devRequests, check: checkRequest }),
-    tasks: new Informer({
-      ...options,
-      resource: agentTasks,
-      check: checkTask,
-      indexers: taskIndexes,
-    }),
-    agents: new Informer({ ...options, resource: agents, check: checkAgent }),
-    models: new Informer({ ...options, resource: languageModels, check: checkModel }),
+    ...caches,
     pods: new Informer({
       ...options,
       resource: pods,
@@ -64,9 +64,17 @@ export function openWorld(options: {
     },
     audit,
   }
-  audit.follow(world.requests, ({ metadata }) => ({ request: metadata.name }))
-  audit.follow(world.tasks, ({ spec }) => ({ request: spec.requestRef.name }))
-  audit.follow(world.agents)
-  audit.follow(world.models)
   return { world, recorder, audit }
+
+  function informerOf<T extends Audited>(
+    kind: Kind<T>,
+    indexers: Readonly<Record<string, Indexer<T>>> = {},
+  ): Informer<T> {
+    const informer = new Informer<T>({ ...options, resource: kind, check: checkOf(kind), indexers })
+    audit.follow(informer, (object) => {
+      const request = kind.requestOf?.(object)
+      return request === undefined ? undefined : { request }
+    })
+    return informer
+  }
 }

@@ -1,7 +1,5 @@
-import type { Agent } from '../api/agent.ts'
 import type { AgentTask } from '../api/agent-task.ts'
-import type { DevRequest } from '../api/devrequest.ts'
-import type { LanguageModel } from '../api/language-model.ts'
+import { kindNames, type Kind, type KindName, type kinds } from '../api/kinds.ts'
 import { firstClaim, heldBy } from '../api/task-state.ts'
 import type { AuditLog } from '../audit/log.ts'
 import type { Act, Audited } from '../audit/outbox.ts'
@@ -28,15 +26,17 @@ export interface Recorder {
   record(regarding: KubeObject, notice: Notice): void
 }
 
+/** One cache for each kind of ours, by its name in the table of kinds. */
+export type KindCaches = {
+  readonly [Name in KindName]: Informer<ObjectOf<(typeof kinds)[Name]>>
+}
+type ObjectOf<K> = K extends Kind<infer T> ? T & KubeObject : never
+
 /** What every controller works with: one client, one set of caches, one way to tell people. */
-export interface World {
+export interface World extends KindCaches {
   readonly namespace: string
   readonly client: KubeClient
   readonly clock: Clock
-  readonly requests: Informer<DevRequest>
-  readonly tasks: Informer<AgentTask>
-  readonly agents: Informer<Agent>
-  readonly models: Informer<LanguageModel>
   readonly pods: Informer<Pod>
   readonly events: Recorder
   readonly audit: Pick<AuditLog, 'trail' | 'take' | 'holds' | 'append'>
@@ -52,6 +52,11 @@ export const byDependency = 'dependency'
 export const byHeld = 'held'
 /** Name of the Pod index by uid. */
 export const byUid = 'uid'
+
+/** The caches of our own kinds, in the order of the table. */
+export function cachesOf(world: KindCaches): readonly KindCaches[KindName][] {
+  return kindNames.map((name) => world[name])
+}
 
 /** The indexes of AgentTasks. None depends on anything but the task itself. */
 export const taskIndexes = {

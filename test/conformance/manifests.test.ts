@@ -11,7 +11,7 @@ import {
   type TestControlPlane,
 } from '../../hack/cluster/native/control-plane.ts'
 import { streamLog } from '../../hack/cluster/log.ts'
-import { kinds } from '../../hack/gen/outputs.ts'
+import { allKinds } from '../../operator/api/kinds.ts'
 import { apiVersion } from '../../operator/api/names.ts'
 
 const repository = fileURLToPath(new URL('../..', import.meta.url))
@@ -26,7 +26,7 @@ beforeAll(async () => {
   const established = ['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s']
   expect(await kubectl(established)).toContain('condition met')
   // The description of a new kind is published a moment after the kind itself.
-  for (const { plural } of kinds)
+  for (const { plural } of allKinds)
     await vi.waitFor(async () => explains(plural), { timeout: 20_000 })
 }, 1_800_000)
 
@@ -35,7 +35,7 @@ afterAll(async () => {
 })
 
 describe('the kinds on a real API server', () => {
-  it.each(kinds)('are described field by field: $plural', async ({ plural, description }) => {
+  it.each(allKinds)('are described field by field: $plural', async ({ plural, description }) => {
     const explained = oneLine(await kubectl(['explain', plural]))
 
     expect(explained).toContain(oneLine(description))

@@ -10,7 +10,7 @@ import { inspectDaemon, startDaemon, stopDaemon } from '../../hack/cluster/nativ
 import type { Log } from '../../hack/cluster/log.ts'
 import { helmProgram, renderChart, type Rendered } from '../../hack/gen/chart-render.ts'
 import { crdOf } from '../../hack/gen/crd.ts'
-import { kinds } from '../../hack/gen/outputs.ts'
+import { allKinds } from '../../operator/api/kinds.ts'
 import { Api } from './api.ts'
 import { flowSchemas, identities, type Identity } from './identities.ts'
 import { namespace, paths } from './paths.ts'
@@ -141,7 +141,7 @@ async function install(admin: Api): Promise<Readonly<Record<string, unknown>>> {
   const helm = helmProgram()
   if (helm === undefined) throw new Error(labUnavailable())
   const crds = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
-  for (const kind of kinds) await admin.create(crds, crdOf(kind))
+  for (const kind of allKinds) await admin.create(crds, crdOf(kind))
   await admin.create('/api/v1/namespaces', {
     metadata: {
       name: namespace,
@@ -167,7 +167,7 @@ async function install(admin: Api): Promise<Readonly<Record<string, unknown>>> {
   })
   const schemas = '/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas'
   for (const schema of flowSchemas()) await admin.create(schemas, schema)
-  for (const { plural } of kinds) await untilServed(admin, plural)
+  for (const { plural } of allKinds) await untilServed(admin, plural)
   return settingsIn(rendered)
 }
 

@@ -106,3 +106,17 @@ volumeClaimTemplates:
   emptyDir: {}
 {{- end }}
 {{- end }}
+
+{{/*
+Names of our kinds for a role, as a YAML list. `people` chooses those that people may write, delete or view; without it all
+are meant. `suffix` is appended to each, e.g. "/status".
+*/}}
+{{- define "guildhall.kinds" -}}
+{{- $names := list }}
+{{- range (.root.Files.Get "files/kinds.yaml" | fromYaml).kinds }}
+{{- if or (not $.people) (eq .people $.people) }}
+{{- $names = append $names (printf "%s%s" .plural ($.suffix | default "")) }}
+{{- end }}
+{{- end }}
+{{- toJson $names }}
+{{- end }}

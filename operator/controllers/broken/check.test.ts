@@ -1,6 +1,11 @@
 import { expect, test } from 'vitest'
 import { agent, endedStatus, heldStatus, request, task } from '../../../test/objects.ts'
-import { checkAgent, checkRequest, checkTask } from './check.ts'
+import { kinds } from '../../api/kinds.ts'
+import { checkOf } from './check.ts'
+
+const checkTask = checkOf(kinds.tasks)
+const checkAgent = checkOf(kinds.agents)
+const checkRequest = checkOf(kinds.requests)
 
 test('what the operator itself makes is fit for work', () => {
   for (const one of [task('a'), task('a', {}, {}), task('a', {}, heldStatus('p1'))])

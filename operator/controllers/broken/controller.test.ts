@@ -7,14 +7,14 @@ import { agents, agentTasks, devRequests, languageModels } from '../../api/kinds
 import { KubeError } from '../../kube/errors.ts'
 import { silentLogger } from '../../../test/silent-logger.ts'
 import { taskIndexes, type World } from '../world.ts'
-import { checkTask } from './check.ts'
+import { checkOf } from './check.ts'
 import { brokenReconciler, watchBroken } from './controller.ts'
 
 function world() {
   const applied: { readonly conditions: readonly object[] }[] = []
   const keys: string[] = []
   const events: string[] = []
-  const tasks = new Cache(agentTasks, taskIndexes, checkTask)
+  const tasks = new Cache(agentTasks, taskIndexes, checkOf(agentTasks))
   const state = { refusal: undefined as Error | undefined }
   const seen = {
     clock: new VirtualClock(),

@@ -2,13 +2,10 @@ import { conditionOf } from '../../api/condition-list.ts'
 import { invalidObject, taskConditions } from '../../api/conditions.ts'
 import type { Condition } from '../../api/schema.ts'
 import { isInvalid, isNotFound, KubeError } from '../../kube/errors.ts'
-import type { Informer } from '../../kube/informer.ts'
 import { keyOf, refOf, type KubeObject } from '../../kube/resource.ts'
 import type { Reconcile } from '../../runtime/controller.ts'
 import { done, type Result } from '../../runtime/outcome.ts'
-import type { World } from '../world.ts'
-
-type AnyInformer = Pick<Informer<KubeObject>, 'resource' | 'get' | 'brokenAt' | 'onChange'>
+import { cachesOf, type World } from '../world.ts'
 
 /** The same word on every kind. */
 const stalled = taskConditions.Stalled
@@ -17,7 +14,7 @@ const fieldManager = 'guildhall-broken'
 
 /** Calls `enqueue` with a key for each object that became broken, or was mended and still says otherwise. */
 export function watchBroken(world: World, enqueue: (key: string) => void): void {
-  for (const informer of informersOf(world))
+  for (const informer of cachesOf(world))
     informer.onChange((ref, object) => {
       const key = keyOf(ref)
       if (object === undefined ? informer.brokenAt(key) !== undefined : saysBroken(object))
@@ -35,7 +32,7 @@ export function brokenReconciler(world: World): Reconcile {
   return async function reconcileBroken(id, { signal, log }): Promise<Result> {
     const [plural = '', ...rest] = id.split('/')
     const key = rest.join('/')
-    const informer = informersOf(world).find(({ resource }) => resource.plural === plural)
+    const informer = cachesOf(world).find(({ resource }) => resource.plural === plural)
     if (informer === undefined) return done
     const ref = refOf(key)
     const { resource } = informer
@@ -90,10 +87,6 @@ export function brokenReconciler(world: World): Reconcile {
 
 type WithStatus = KubeObject & {
   readonly status?: { readonly conditions?: readonly Condition[] } | undefined
-}
-
-function informersOf({ requests, tasks, agents, models }: World): readonly AnyInformer[] {
-  return [requests, tasks, agents, models]
 }
 
 /**

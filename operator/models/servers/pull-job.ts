@@ -111,7 +111,7 @@ export function createPullJob(options: {
     }
   }
 
-  async function fetch(
+  async function pull(
     { source }: PullOrder,
     { signal, report }: JobContext<DownloadProgress>,
   ): Promise<void> {
@@ -139,7 +139,7 @@ export function createPullJob(options: {
       if (options.signal.aborted || !mayStart) return state()
       if (job.state.kind === 'failed' && findMisfit() !== undefined) return state()
       show({ ...known, status: 'asked the server for it' })
-      job.start((context) => fetch(wanted, context))
+      job.start((context) => pull(wanted, context))
       return state()
     },
     stop: () => job.stop('nobody waits for the download any more'),
