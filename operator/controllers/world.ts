@@ -4,6 +4,7 @@ import { firstClaim, heldBy } from '../api/task-state.ts'
 import type { AuditLog } from '../audit/log.ts'
 import type { Act, Audited } from '../audit/outbox.ts'
 import type { KubeClient } from '../kube/client.ts'
+import { isNotFound } from '../kube/errors.ts'
 import type { Pod } from '../kube/core.ts'
 import type { Informer } from '../kube/informer.ts'
 import type { Clock } from '../kube/ports.ts'
@@ -19,6 +20,15 @@ export interface Notice {
   readonly message: string
   /** One of many about the object: where Events get scarce it makes room for what is told once. */
   readonly minor?: boolean
+}
+
+/** A next status with all that goes with it; what a decision gives, and `writeStatus` carries out. */
+export interface Change<Status> {
+  readonly status: Status
+  /** Its audit record, when it is a transition; without one the write only tells more about the same state. */
+  readonly act?: Act | undefined
+  /** Told as Events when it is written, about the object itself. */
+  readonly notices?: readonly Notice[] | undefined
 }
 
 /** Publishes Events; a failing one fails nothing. */
@@ -79,26 +89,34 @@ export function claimOf(
 }
 
 /**
- * Writes one object's status on the version it was decided on, and makes later reads wait for it. With `act` the write is a
- * transition and carries its audit record; without one it only tells more about the same state.
- * Throws a conflict when somebody wrote in between; the caller decides anew.
+ * The only writer of a status: writes it on the version it was decided on, makes later reads wait for it, takes its record
+ * into the audit, and tells people.
+ * Throws a conflict when somebody wrote in between, and not found when it was deleted; the caller decides anew.
  */
 export async function writeStatus<T extends Audited>(
-  world: Pick<World, 'client' | 'audit'>,
+  world: Pick<World, 'client' | 'audit' | 'events'>,
   informer: Informer<T>,
   object: T,
-  status: NonNullable<T['status']>,
-  options: {
-    readonly signal: AbortSignal
-    readonly priority?: 'assign' | 'status'
-    readonly act?: Act | undefined
-  },
+  { status, act, notices = [] }: Change<NonNullable<T['status']>>,
+  options: { readonly signal: AbortSignal; readonly priority?: 'assign' | 'status' },
 ): Promise<T> {
-  const { act, ...call } = options
   const audit = world.audit.trail(object, act)
   const next = { ...object, status: { ...status, audit } }
-  const written = await world.client.updateStatus(informer.resource, next, call)
+  const written = await world.client.updateStatus(informer.resource, next, options)
   informer.noteWrite(written)
   world.audit.take(written, informer.resource.kind)
+  for (const notice of notices) world.events.record(object, notice)
   return written
+}
+
+/** The same for an object that may be deleted in this moment: then nothing is written, and nobody is told. */
+export async function writeStatusIfThere<T extends Audited>(
+  ...args: Parameters<typeof writeStatus<T>>
+): Promise<T | undefined> {
+  try {
+    return await writeStatus(...args)
+  } catch (error) {
+    if (isNotFound(error)) return undefined
+    throw error
+  }
 }

@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Agent, AgentStatus } from '../../api/agent.ts'
-import { conditionOf } from '../../api/condition-list.ts'
-import { agentConditions, agentReasons } from '../../api/conditions.ts'
+import { agentReasons } from '../../api/conditions.ts'
 import type { AgentSettings } from '../../config.ts'
 import type { Lines } from '../../hub/lines.ts'
 import { pods as podKind, type Pod } from '../../kube/core.ts'
@@ -110,25 +109,13 @@ export function agentReconciler(
         if (waitMs > 0) return later(Math.min(waitMs, decision.nextMs ?? waitMs))
         pace.written(agent)
         parts.outcomes.writing(name, seen.outcomes.length, decision.status.performance)
-        await writeStatus(world, world.agents, agent, decision.status, {
-          signal,
-          act: decision.act,
-        })
+        await writeStatus(world, world.agents, agent, decision, { signal })
         parts.outcomes.written(name, seen.outcomes.length)
         return later(decision.nextMs)
       }
       case 'give-up':
-        await writeStatus(world, world.agents, agent, decision.status, {
-          signal,
-          act: decision.act,
-        })
+        await writeStatus(world, world.agents, agent, decision, { signal })
         if (neverStarted(agent)) parts.starts.failed(agent.spec.type, decision.message)
-        world.events.record(agent, {
-          type: decision.reason === agentReasons.Draining ? 'Normal' : 'Warning',
-          reason: decision.reason,
-          action: 'Scale',
-          message: `${name} goes: ${decision.message}`,
-        })
         return done
       case 'remove':
         await remove(world, agent, signal)
@@ -228,23 +215,8 @@ async function createPod(
     const reason = /exceeded quota/i.test(error.message)
       ? agentReasons.QuotaExceeded
       : agentReasons.PodFailed
-    const before = conditionOf(agent, agentConditions.Stalled)?.reason
-    const status = refused(agent, reason, error.message, world.clock.now())
-    if (status !== undefined)
-      await writeStatus(world, world.agents, agent, status, {
-        signal,
-        act:
-          before === reason
-            ? undefined
-            : { action: reason, message: 'the Pod of the agent is refused' },
-      })
-    if (before !== reason)
-      world.events.record(agent, {
-        type: 'Warning',
-        reason,
-        action: 'CreatePod',
-        message: error.message,
-      })
+    const change = refused(agent, reason, error.message, world.clock.now())
+    if (change !== undefined) await writeStatus(world, world.agents, agent, change, { signal })
     throw new WaitError(podPauseMs, error.message, { cause: error })
   }
 }

@@ -42,7 +42,7 @@ test('a new agent gets a Pod; one whose Pod vanished goes', () => {
   expect(decideAgent(seen({}, { pod: { state: 'missing' } })).kind).toBe('create-pod')
   expect(decideAgent(seen(idle, { pod: { state: 'missing' } }))).toMatchObject({
     kind: 'give-up',
-    reason: 'PodFailed',
+    notices: [{ type: 'Warning', reason: 'PodFailed' }],
     status: { state: 'terminated' },
     act: { action: 'Removed', message: 'PodFailed: its Pod is gone' },
   })
@@ -179,13 +179,18 @@ test('a draining agent is left alone, then removed', () => {
     decideAgent(seen(leaving, { pod: { state: 'ended', failed: false, message: '' } })),
   ).toMatchObject({
     kind: 'give-up',
-    reason: 'Draining',
+    notices: [{ type: 'Normal', reason: 'Draining' }],
   })
 })
 
 test('an agent whose Pod is refused says so once', () => {
-  const status = refused(agent('coding-1'), 'QuotaExceeded', 'exceeded quota: pods=3', now)
+  const change = refused(agent('coding-1'), 'QuotaExceeded', 'exceeded quota: pods=3', now)
+  const { status, act, notices } = change ?? {}
   expect(status?.state).toBe('starting')
+  expect([act?.action, notices?.map(({ reason }) => reason)]).toEqual([
+    'QuotaExceeded',
+    ['QuotaExceeded'],
+  ])
   expect(status?.conditions).toMatchObject([
     { type: 'Ready', status: 'False', reason: 'QuotaExceeded', message: 'exceeded quota: pods=3' },
     { type: 'Stalled', status: 'True', reason: 'QuotaExceeded' },

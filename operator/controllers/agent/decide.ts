@@ -10,6 +10,7 @@ import {
 import { agentConditions, agentReasons, type AgentReason } from '../../api/conditions.ts'
 import { annotations } from '../../api/names.ts'
 import type { Act } from '../../audit/outbox.ts'
+import type { Change, Notice } from '../world.ts'
 
 /** What the hub knows of an agent's stream. */
 export type Line =
@@ -67,7 +68,7 @@ export type AgentDecision =
       readonly kind: 'give-up'
       readonly status: AgentStatus
       readonly act: Act
-      readonly reason: AgentReason
+      readonly notices: readonly Notice[]
       readonly message: string
     }
   /** Delete the Agent; its Pod goes with it. */
@@ -176,7 +177,13 @@ function giveUp(
   }
   // A Pod's own words stay out of the audit: the project's code may have printed them.
   const act = { action: 'Removed', message: `${reason}: ${message}` }
-  return { kind: 'give-up', status, act, reason, message: said }
+  const notice: Notice = {
+    type: reason === agentReasons.Draining ? 'Normal' : 'Warning',
+    reason,
+    action: 'Scale',
+    message: `${agent.metadata.name} goes: ${said}`,
+  }
+  return { kind: 'give-up', status, act, notices: [notice], message: said }
 }
 
 /** The status of an agent that is told to leave. */
@@ -216,13 +223,13 @@ export function engaged(
   }
 }
 
-/** The status of an agent whose Pod the API server refuses; undefined when it says so already. */
+/** What is written of an agent whose Pod the API server refuses; undefined when it says so already. */
 export function refused(
   agent: Agent,
   reason: AgentReason,
   message: string,
   now: number,
-): AgentStatus | undefined {
+): Change<AgentStatus> | undefined {
   const { Ready, Stalled } = agentConditions
   const conditions = withConditions(
     agent.status?.conditions ?? [],
@@ -233,14 +240,19 @@ export function refused(
     new Date(now).toISOString(),
     agent.metadata.generation,
   )
-  return isDeepStrictEqual(conditions, agent.status?.conditions)
-    ? undefined
-    : {
-        ...agent.status,
-        observedGeneration: agent.metadata.generation,
-        state: 'starting',
-        conditions: [...conditions],
-      }
+  if (isDeepStrictEqual(conditions, agent.status?.conditions)) return undefined
+  const status: AgentStatus = {
+    ...agent.status,
+    observedGeneration: agent.metadata.generation,
+    state: 'starting',
+    conditions: [...conditions],
+  }
+  const isNews = conditionOf(agent, Stalled)?.reason !== reason
+  return {
+    status,
+    act: isNews ? { action: reason, message: 'the Pod of the agent is refused' } : undefined,
+    notices: isNews ? [{ type: 'Warning', reason, action: 'CreatePod', message }] : [],
+  }
 }
 
 /** It ends without ever having reached the hub. */

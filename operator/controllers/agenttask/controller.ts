@@ -134,22 +134,20 @@ export async function writeTransition(
   actor = 'operator',
 ): Promise<AgentTask> {
   const held = heldBy(task)
-  const act = transition.act === undefined ? undefined : { ...transition.act, actor }
-  const written = await writeStatus(world, world.tasks, task, transition.status, { signal, act })
+  const { status, act, type, reason, message } = transition
+  const change = {
+    status,
+    act: act === undefined ? undefined : { ...act, actor },
+    // What goes well stands in the status and in the audit; an Event for each step would cost as much as the step.
+    notices: type === 'Warning' ? [{ type, reason, action: 'Progress', message }] : [],
+  }
+  const written = await writeStatus(world, world.tasks, task, change, { signal })
   if (held !== undefined && heldBy(written) === undefined && written.status?.result === undefined)
     lines.send(held.podUid, {
       kind: 'cancel',
       task: task.metadata.name,
       uid: task.metadata.uid,
       attempt: held.attempt,
-    })
-  // What goes well stands in the status and in the audit; an Event for each step would cost as much as the step.
-  if (transition.type === 'Warning')
-    world.events.record(task, {
-      type: transition.type,
-      reason: transition.reason,
-      action: 'Progress',
-      message: transition.message,
     })
   const request = world.requests.get(task.metadata.namespace, task.spec.requestRef.name)
   const news = newsForRequest(written, transition)

@@ -2,8 +2,8 @@ import { devRequestSpec, type DevRequest } from '../../api/devrequest.ts'
 import type { BranchState } from '../../api/forge-protocol.ts'
 import { git } from '../../api/names.ts'
 import { heldBy } from '../../api/task-state.ts'
-import { requestConditions, requestReasons } from '../../api/conditions.ts'
-import { conditionOf, isTrue } from '../../api/condition-list.ts'
+import { requestConditions } from '../../api/conditions.ts'
+import { isTrue } from '../../api/condition-list.ts'
 import type { AgentSettings } from '../../config.ts'
 import { ForgeError, type Forge } from '../../forge-client.ts'
 import { isNotFound } from '../../kube/errors.ts'
@@ -14,13 +14,13 @@ import { done, requeueAfter, type Result } from '../../runtime/outcome.ts'
 import type { Models } from '../languagemodel/models.ts'
 import { Pace } from '../pace.ts'
 import { specProblem } from '../spec-problem.ts'
-import { byRequest, writeStatus, type World } from '../world.ts'
+import { byRequest, writeStatusIfThere, type World } from '../world.ts'
+import { changeOf } from './change.ts'
 import { createTasks } from './create-tasks.ts'
 import { decideRequest } from './decide.ts'
 import type { FailedPart } from './failed-part.ts'
 import type { RequestObservation } from './observation.ts'
 import type { Planning } from './planning.ts'
-import { planNews } from './plan-news.ts'
 import {
   forgeStall,
   modelStall,
@@ -79,7 +79,7 @@ export function requestReconciler(world: World, parts: RequestParts): Reconcile 
         const waitMs = decision.urgent ? 0 : pace.take(request)
         if (waitMs > 0) return requeueAfter(waitMs, 'its figures were written a moment ago')
         pace.written(request)
-        await writeAndTell(world, request, decision.status, signal)
+        await write(world, request, decision.status, signal)
         return seen.stall === undefined ? done : requeueAfter(stallPauseMs, seen.stall.reason)
       }
       case 'prepare':
@@ -196,7 +196,7 @@ async function prepare(
       { signal },
     )
     stalls.delete(request)
-    await writeAndTell(
+    await write(
       world,
       request,
       {
@@ -249,12 +249,7 @@ async function deliver(
   try {
     const last = await parts.forge.branch(repository, branch, base ?? '', { signal })
     stalls.delete(request)
-    await writeAndTell(
-      world,
-      request,
-      finalStatus({ ...seen, stall: undefined, branch: last }),
-      signal,
-    )
+    await write(world, request, finalStatus({ ...seen, stall: undefined, branch: last }), signal)
     return done
   } catch (error) {
     if (!(error instanceof ForgeError)) throw error
@@ -262,52 +257,11 @@ async function deliver(
   }
 }
 
-/** Events of these go to a person even when nothing is wrong; the other steps stand in the status. */
-const tellable: ReadonlySet<string> = new Set([
-  requestReasons.Running,
-  requestReasons.Succeeded,
-  requestReasons.PlanOnly,
-])
-
-/** Writes the status; when the summary's reason changed it is a transition, and people are told where they should know. */
-async function writeAndTell(
+async function write(
   world: World,
   request: DevRequest,
   status: NonNullable<DevRequest['status']>,
   signal: AbortSignal,
 ): Promise<void> {
-  const before = conditionOf(request, requestConditions.Succeeded)
-  const after = conditionOf({ status }, requestConditions.Succeeded)
-  const moved = after !== undefined && after.reason !== before?.reason
-  try {
-    await writeStatus(world, world.requests, request, status, {
-      signal,
-      act: moved ? { action: after.reason, message: recordOf(status) } : undefined,
-    })
-  } catch (error) {
-    if (isNotFound(error)) return
-    throw error
-  }
-  const news = planNews(request.status?.plan, status.plan)
-  if (news !== undefined) world.events.record(request, news)
-  if (!moved) return
-  const wrong =
-    after.status === 'False' || conditionOf({ status }, requestConditions.Stalled) !== undefined
-  if (wrong || tellable.has(after.reason))
-    world.events.record(request, {
-      type: wrong ? 'Warning' : 'Normal',
-      reason: after.reason,
-      action: 'Progress',
-      message: after.message,
-    })
-}
-
-/** A sentence for the audit: figures and names only, since messages may hold what a model or a server said. */
-function recordOf({ plan, progress, branch, model }: NonNullable<DevRequest['status']>): string {
-  return [
-    ...(model === undefined ? [] : [`model ${model}`]),
-    ...(plan === undefined ? [] : [`plan ${plan.hash.slice(0, 12)} of ${plan.tasks.length} tasks`]),
-    ...(progress === undefined ? [] : [`${progress} tasks done`]),
-    ...(branch === undefined ? [] : [`branch ${branch}`]),
-  ].join(', ')
+  await writeStatusIfThere(world, world.requests, request, changeOf(request, status), { signal })
 }

@@ -1,14 +1,11 @@
-import { conditionOf } from '../../api/condition-list.ts'
-import { modelConditions } from '../../api/conditions.ts'
 import { languageModelSpec, type LanguageModel } from '../../api/language-model.ts'
-import { isNotFound } from '../../kube/errors.ts'
 import { refOf } from '../../kube/resource.ts'
 import type { ModelProfile } from '../../models/profile.ts'
 import type { Reconcile } from '../../runtime/controller.ts'
 import { Memory } from '../../runtime/memory.ts'
 import { done, requeueAfter, type Result } from '../../runtime/outcome.ts'
 import { specProblem } from '../spec-problem.ts'
-import { writeStatus, type World } from '../world.ts'
+import { writeStatusIfThere, type World } from '../world.ts'
 import { decideModel, type ModelLimits, type ModelObservation } from './decide.ts'
 import { profileOf, type Installation, type Models } from './models.ts'
 import { isSameModel, type SelfTests } from './self-tests.ts'
@@ -52,7 +49,8 @@ export function modelReconciler(world: World, parts: ModelParts): Reconcile {
       const probes = model.spec.tier === undefined
       if (held !== undefined) parts.tests.start(model, profile, held.digest, probes)
     }
-    if (decision.isNew) await writeAndTell(world, model, decision, signal)
+    if (decision.change !== undefined)
+      await writeStatusIfThere(world, world.models, model, decision.change, { signal })
     return requeueAfter(decision.nextMs, 'looks at its server again')
   }
 }
@@ -98,38 +96,4 @@ function originOf({ spec }: LanguageModel): Origin {
   return spec.source === 'blob' && spec.blob !== undefined
     ? { kind: 'blob', digest: spec.blob.digest }
     : { kind: 'pull' }
-}
-
-/** Writes the status; another reason of Ready is a transition. */
-async function writeAndTell(
-  world: World,
-  model: LanguageModel,
-  { status, notice }: ReturnType<typeof decideModel>,
-  signal: AbortSignal,
-): Promise<void> {
-  const before = conditionOf(model, modelConditions.Ready)
-  const after = conditionOf({ status }, modelConditions.Ready)
-  const moved = after !== undefined && after.reason !== before?.reason
-  try {
-    await writeStatus(world, world.models, model, status, {
-      signal,
-      act: moved ? { action: after.reason, message: recordOf(model, status) } : undefined,
-    })
-  } catch (error) {
-    if (isNotFound(error)) return
-    throw error
-  }
-  if (notice !== undefined) world.events.record(model, notice)
-}
-
-/** A sentence for the audit: names and figures only, since messages may hold what a server said. */
-function recordOf(
-  { spec }: LanguageModel,
-  { digest, tier }: ReturnType<typeof decideModel>['status'],
-): string {
-  return [
-    `model ${spec.model}`,
-    ...(digest === undefined ? [] : [`digest ${digest.replace('sha256:', '').slice(0, 12)}`]),
-    ...(tier === undefined ? [] : [`tier ${tier}`]),
-  ].join(', ')
 }

@@ -5,6 +5,13 @@ import type { LanguageModel } from '../../api/language-model.ts'
 import { decideModel, type ModelObservation } from './decide.ts'
 import type { TestState } from './servers.ts'
 
+/** A decision with the status as it stands after it. */
+function decide(observation: ModelObservation) {
+  const { change, ...rest } = decideModel(observation)
+  const status = change?.status ?? observation.model.status ?? {}
+  return { status, isNew: change !== undefined, notice: change?.notices?.[0], ...rest }
+}
+
 const gib = 2 ** 30
 const held = { kind: 'reachable', held: { digest: 'abc', sizeBytes: 4.7 * gib } } as const
 const empty = { kind: 'reachable', held: undefined } as const
@@ -99,7 +106,7 @@ test.each<[string, Partial<ModelObservation>, string, string | undefined]>([
   ['a strong model', {}, 'Ready', undefined],
   ['a weak model', { test: tested('weak') }, 'TooWeak', undefined],
 ])('%s', (_, over, wantReason, wantStep) => {
-  const { status, step, notice } = decideModel(seen(over))
+  const { status, step, notice } = decide(seen(over))
   const ready = conditionOf({ status }, 'Ready')
   expect(ready?.reason).toBe(wantReason)
   expect(step).toBe(wantStep)
@@ -113,7 +120,7 @@ test.each<[string, Partial<ModelObservation>, string, string | undefined]>([
 })
 
 test('what was found out stands in the status, and a second look changes nothing', () => {
-  const first = decideModel(seen())
+  const first = decide(seen())
   expect(first.status).toMatchObject({
     digest: 'abc',
     size: '4.7 GiB',
@@ -123,22 +130,22 @@ test('what was found out stands in the status, and a second look changes nothing
     test: { digest: 'abc', summary: 'it did well' },
   })
   const model: LanguageModel = { ...languageModel('coder'), status: first.status }
-  expect(decideModel(seen({ model, now: now + 60_000 })).isNew).toBe(false)
+  expect(decide(seen({ model, now: now + 60_000 })).isNew).toBe(false)
 })
 
 test('a tested model is not tested again after a restart, but is with other weights or another context', () => {
-  const { status } = decideModel(seen())
+  const { status } = decide(seen())
   const model = languageModel('coder', {}, status)
   const other = { kind: 'reachable', held: { digest: 'def', sizeBytes: 1 } } as const
-  expect(decideModel(seen({ model, test: undefined })).step).toBeUndefined()
-  expect(decideModel(seen({ model, test: undefined, server: other })).step).toBe('test')
+  expect(decide(seen({ model, test: undefined })).step).toBeUndefined()
+  expect(decide(seen({ model, test: undefined, server: other })).step).toBe('test')
   const longer = languageModel('coder', { contextTokens: 16384 }, status)
-  expect(decideModel(seen({ model: longer, test: undefined })).step).toBe('test')
+  expect(decide(seen({ model: longer, test: undefined })).step).toBe('test')
 })
 
 test('the tier that a person gave goes before what the test found', () => {
   const model = languageModel('coder', { tier: 'good' })
-  expect(decideModel(seen({ model, test: tested('weak') })).status.tier).toBe('good')
+  expect(decide(seen({ model, test: tested('weak') })).status.tier).toBe('good')
 })
 
 test('a tier that a person takes back is found out by questions, unless they were asked before', () => {
@@ -148,23 +155,23 @@ test('a tier that a person takes back is found out by questions, unless they wer
     result: { tier: undefined, tokensPerSecond: undefined, contextTokens: 4096, summary: 'loaded' },
   }
   const given = languageModel('coder', { tier: 'weak' })
-  const { status } = decideModel(seen({ model: given, test: loaded }))
+  const { status } = decide(seen({ model: given, test: loaded }))
   expect(status).toMatchObject({ tier: 'weak', test: { summary: 'loaded' } })
 
   const back = languageModel('coder', {}, status)
   for (const test of [undefined, loaded]) {
-    const decision = decideModel(seen({ model: back, test }))
+    const decision = decide(seen({ model: back, test }))
     expect(decision.step).toBe('test')
     expect(decision.status.tier).toBeUndefined()
   }
-  const asked = decideModel(seen({ model: back, test: tested('good') }))
+  const asked = decide(seen({ model: back, test: tested('good') }))
   expect(asked.status).toMatchObject({ tier: 'good', test: { tier: 'good' } })
 
   const givenLater = languageModel('coder', { tier: 'weak' }, asked.status)
-  const later = decideModel(seen({ model: givenLater, test: undefined }))
+  const later = decide(seen({ model: givenLater, test: undefined }))
   expect(later).toMatchObject({ step: undefined, status: { tier: 'weak' } })
   const backAgain = languageModel('coder', {}, later.status)
-  expect(decideModel(seen({ model: backAgain, test: undefined }))).toMatchObject({
+  expect(decide(seen({ model: backAgain, test: undefined }))).toMatchObject({
     step: undefined,
     status: { tier: 'good', conditions: [{ reason: 'Ready', message: 'it did well' }] },
   })
@@ -193,7 +200,7 @@ test.each<[string, Partial<ModelObservation>, string | undefined, RegExp]>([
 ])(
   'a model that one of its servers holds is ready, and on the other it %s',
   (_, over, step, want) => {
-    const decision = decideModel(seen({ server: { ...held, lacking: 1 }, ...over }))
+    const decision = decide(seen({ server: { ...held, lacking: 1 }, ...over }))
     expect(conditionOf(decision, 'Ready')).toMatchObject({ status: 'True', reason: 'Ready' })
     expect(conditionOf(decision, 'Ready')?.message).toMatch(want)
     expect(decision.step).toBe(step)
@@ -204,7 +211,7 @@ test('people are told of a pull at its quarters', () => {
   const at = (percent: number) => ({ kind: 'running', percent, status: 'layers' }) as const
   let model: LanguageModel = pulled
   const told = [1, 10, 26, 27, 49, 80, 99].flatMap((percent) => {
-    const { status, notice } = decideModel(seen({ model, server: empty, transfer: at(percent) }))
+    const { status, notice } = decide(seen({ model, server: empty, transfer: at(percent) }))
     model = { ...pulled, status }
     return notice === undefined ? [] : [percent]
   })
@@ -212,7 +219,7 @@ test('people are told of a pull at its quarters', () => {
 })
 
 test('a model in use or not ready is looked at every few seconds, an idle one every minute', () => {
-  expect(decideModel(seen({ inUse: true })).nextMs).toBe(5_000)
-  expect(decideModel(seen({ server: empty })).nextMs).toBe(5_000)
-  expect(decideModel(seen()).nextMs).toBe(60_000)
+  expect(decide(seen({ inUse: true })).nextMs).toBe(5_000)
+  expect(decide(seen({ server: empty })).nextMs).toBe(5_000)
+  expect(decide(seen()).nextMs).toBe(60_000)
 })

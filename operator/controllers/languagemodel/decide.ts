@@ -9,7 +9,7 @@ import { modelConditions, modelReasons, type ModelReason } from '../../api/condi
 import type { LanguageModel, LanguageModelStatus, Tier } from '../../api/language-model.ts'
 import { inGiB } from '../../models/servers/memory.ts'
 import { isCloudName } from '../../models/servers/model-name.ts'
-import type { Notice } from '../world.ts'
+import type { Change, Notice } from '../world.ts'
 import type { ServerView, TestState, TransferState } from './servers.ts'
 import { words } from './words.ts'
 
@@ -41,11 +41,9 @@ export interface ModelLimits {
 export type ModelStep = 'fetch' | 'test'
 
 export interface ModelDecision {
-  readonly status: LanguageModelStatus
-  /** Whether the status says anything new. */
-  readonly isNew: boolean
+  /** Undefined when the status says all of it already. */
+  readonly change: Change<LanguageModelStatus> | undefined
   readonly step: ModelStep | undefined
-  readonly notice: Notice | undefined
   /** Look again after so long, in milliseconds. */
   readonly nextMs: number
 }
@@ -99,11 +97,10 @@ export function decideModel(seen: ModelObservation): ModelDecision {
     observedGeneration: generation,
     conditions: [...conditions],
   }
+  const isNew = !isDeepStrictEqual(withoutAges(before), withoutAges(status))
   return {
-    status,
-    isNew: !isDeepStrictEqual(withoutAges(before), withoutAges(status)),
+    change: isNew ? changeOf(model, status, finding) : undefined,
     step: finding.step,
-    notice: noticeOf(model, status, finding),
     nextMs: seen.inUse || !finding.ready ? soonMs : idleMs,
   }
 }
@@ -281,4 +278,31 @@ function withoutAges(status: LanguageModelStatus): unknown {
     ...rest,
     conditions: status.conditions?.map(({ lastTransitionTime: _at, ...condition }) => condition),
   }
+}
+
+/** Another reason of Ready is a transition. */
+function changeOf(
+  model: LanguageModel,
+  status: LanguageModelStatus,
+  finding: Finding,
+): Change<LanguageModelStatus> {
+  const before = conditionOf(model, modelConditions.Ready)
+  const notice = noticeOf(model, status, finding)
+  return {
+    status,
+    act:
+      finding.reason === before?.reason
+        ? undefined
+        : { action: finding.reason, message: recordOf(model, status) },
+    notices: notice === undefined ? [] : [notice],
+  }
+}
+
+/** A sentence for the audit: names and figures only, since messages may hold what a server said. */
+function recordOf({ spec }: LanguageModel, { digest, tier }: LanguageModelStatus): string {
+  return [
+    `model ${spec.model}`,
+    ...(digest === undefined ? [] : [`digest ${digest.replace('sha256:', '').slice(0, 12)}`]),
+    ...(tier === undefined ? [] : [`tier ${tier}`]),
+  ].join(', ')
 }

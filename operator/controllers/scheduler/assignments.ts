@@ -91,7 +91,7 @@ export class Assignments {
     if (served !== undefined) return served.uid === uid
     if (this.#settings.reuse === 'any') return true
     const status = engaged(agent, task, { name: request, uid }, world.clock.now())
-    await writeStatus(world, world.agents, agent, status, { signal, priority: 'assign' })
+    await writeStatus(world, world.agents, agent, { status }, { signal, priority: 'assign' })
     return true
   }
 
@@ -102,11 +102,7 @@ export class Assignments {
   ): Promise<AgentTask | undefined> {
     const world = this.#world
     if (agent.podUid === undefined) return undefined
-    const { status, act } = assign(
-      task,
-      { name: agent.name, podUid: agent.podUid },
-      world.clock.now(),
-    )
-    return writeStatus(world, world.tasks, task, status, { signal, priority: 'assign', act })
+    const change = assign(task, { name: agent.name, podUid: agent.podUid }, world.clock.now())
+    return writeStatus(world, world.tasks, task, change, { signal, priority: 'assign' })
   }
 }

@@ -24,7 +24,7 @@ import type { StartFailures } from '../agent/start-failures.ts'
 import { Stopwatch } from '../stopwatch.ts'
 import { lostAfterMs, returnMs } from '../agenttask/controller.ts'
 import { queued } from '../agenttask/transitions.ts'
-import { byHeld, claimOf, writeStatus, type World } from '../world.ts'
+import { byHeld, claimOf, writeStatus, type Change, type World } from '../world.ts'
 import { Assignments } from './assignments.ts'
 import { Backlog } from './backlog.ts'
 import { NewAgents } from './new-agents.ts'
@@ -266,23 +266,14 @@ async function retire(
   if (agent === undefined) return
   // The cache is current (own writes were waited for), but a task may have been given by a leader before us.
   if (claimOf(world, agent.status?.podUid) !== undefined) return
-  await writeStatus(
-    world,
-    world.agents,
-    agent,
-    draining(agent, `${name} ${reason}`, world.clock.now()),
-    {
-      signal,
-      act: { action: agentReasons.Draining, message: `${name} ${reason}` },
-    },
-  )
+  const message = `${name} ${reason}`
+  const change: Change<NonNullable<Agent['status']>> = {
+    status: draining(agent, message, world.clock.now()),
+    act: { action: agentReasons.Draining, message },
+    notices: [{ type: 'Normal', reason: agentReasons.Draining, action: 'Scale', message }],
+  }
+  await writeStatus(world, world.agents, agent, change, { signal })
   if (agent.status?.podUid !== undefined) lines.send(agent.status.podUid, { kind: 'drain' })
-  world.events.record(agent, {
-    type: 'Normal',
-    reason: agentReasons.Draining,
-    action: 'Scale',
-    message: `${name} ${reason}`,
-  })
 }
 
 /** Writes a place in the queue only when its reason is new: positions move all the time. */
@@ -292,6 +283,6 @@ async function noteQueue(
   signal: AbortSignal,
 ): Promise<void> {
   if (place.task.status?.queue?.reason === place.reason) return
-  const { status, act } = queued(place.task, place.position, place.reason, world.clock.now())
-  await writeStatus(world, world.tasks, place.task, status, { signal, act })
+  const change = queued(place.task, place.position, place.reason, world.clock.now())
+  await writeStatus(world, world.tasks, place.task, change, { signal })
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Plan, PlannedTask } from '../../api/devrequest.ts'
-import { planNews } from './plan-news.ts'
+import { request } from '../../../test/objects.ts'
+import { changeOf } from './change.ts'
 
 const task = (name: string, unit?: string): PlannedTask => ({
   name,
@@ -43,5 +44,9 @@ test.each<[string, Plan | undefined, Plan | undefined, string | undefined]>([
   ['the same as before', plan, { ...plan }, undefined],
   ['none yet', undefined, undefined, undefined],
 ])('the Events of a request tell its plan: %s', (_, before, now, want) => {
-  expect(planNews(before, now)?.message).toBe(want)
+  const withPlan = (plan: Plan | undefined) => (plan === undefined ? {} : { plan })
+  const old = { ...request('hello'), status: withPlan(before) }
+  expect(changeOf(old, withPlan(now)).notices?.map(({ message }) => message)).toEqual(
+    want === undefined ? [] : [want],
+  )
 })

@@ -1,0 +1,70 @@
+import { conditionOf } from '../../api/condition-list.ts'
+import { requestConditions, requestReasons } from '../../api/conditions.ts'
+import { counted } from '../../api/counted.ts'
+import type { DevRequest, Plan } from '../../api/devrequest.ts'
+import type { Change, Notice } from '../world.ts'
+
+type Status = NonNullable<DevRequest['status']>
+
+/** Events of these go to a person even when nothing is wrong; the other steps stand in the status. */
+const tellable: ReadonlySet<string> = new Set([
+  requestReasons.Running,
+  requestReasons.Succeeded,
+  requestReasons.PlanOnly,
+])
+
+/** A next status of a request: when the summary's reason is another it is a transition, and people are told where they should know. */
+export function changeOf(request: DevRequest, status: Status): Change<Status> {
+  const before = conditionOf(request, requestConditions.Succeeded)
+  const after = conditionOf({ status }, requestConditions.Succeeded)
+  const moved = after !== undefined && after.reason !== before?.reason
+  const wrong =
+    after?.status === 'False' || conditionOf({ status }, requestConditions.Stalled) !== undefined
+  const news = planNews(request.status?.plan, status.plan)
+  const notices: readonly Notice[] = [
+    ...(news === undefined ? [] : [news]),
+    ...(moved && (wrong || tellable.has(after.reason))
+      ? [
+          {
+            type: wrong ? ('Warning' as const) : ('Normal' as const),
+            reason: after.reason,
+            action: 'Progress',
+            message: after.message,
+          },
+        ]
+      : []),
+  ]
+  return {
+    status,
+    act: moved ? { action: after.reason, message: recordOf(status) } : undefined,
+    notices,
+  }
+}
+
+/** A sentence for the audit: figures and names only, since messages may hold what a model or a server said. */
+function recordOf({ plan, progress, branch, model }: NonNullable<DevRequest['status']>): string {
+  return [
+    ...(model === undefined ? [] : [`model ${model}`]),
+    ...(plan === undefined ? [] : [`plan ${plan.hash.slice(0, 12)} of ${plan.tasks.length} tasks`]),
+    ...(progress === undefined ? [] : [`${progress} tasks done`]),
+    ...(branch === undefined ? [] : [`branch ${branch}`]),
+  ].join(', ')
+}
+
+/** What the Events of a request tell about its plan: a first one, or another than before. */
+function planNews(before: Plan | undefined, plan: Plan | undefined): Notice | undefined {
+  if (plan === undefined || plan.hash === before?.hash) return undefined
+  const units = [...new Set(plan.tasks.flatMap(({ unit }) => unit ?? []))]
+  const by = {
+    model: `the model ${plan.model ?? ''}`.trim(),
+    template: 'the template, without a model',
+    person: 'a person',
+  }[plan.source]
+  const named = units.length === 0 ? '' : ` (${units.join(', ')})`
+  return {
+    type: 'Normal',
+    reason: requestReasons.Planned,
+    action: 'Plan',
+    message: `${before === undefined ? 'planned' : 'planned anew'} by ${by}: ${counted(units.length, 'unit')}${named}, ${counted(plan.tasks.length, 'task')}`,
+  }
+}
