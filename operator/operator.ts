@@ -181,7 +181,10 @@ export function assembleOperator(
     ),
     settings: controller('settings', settingsReconciler(world, configured, models), 1),
   }
-  connect(world, lines, outcomes, models, controllers)
+  connect(world, lines, outcomes, models, {
+    ...controllers,
+    schedule: () => controllers.scheduler.enqueue(schedulerKey),
+  })
   servers.onProgress((name) => {
     const model = models.find(name)
     if (model !== undefined) controllers.models.enqueue(keyOf(model.metadata))

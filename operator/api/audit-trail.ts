@@ -26,3 +26,12 @@ export const auditTrail = object(
   'Its latest transitions, until the audit log holds them.',
 )
 export type AuditTrail = z.infer<typeof auditTrail>
+
+/** What happened, in the operator's own words: agents and models may have put anything into theirs. */
+export interface Act {
+  /** `operator` unless told. */
+  readonly actor?: string
+  /** One CamelCase word. */
+  readonly action: string
+  readonly message: string
+}

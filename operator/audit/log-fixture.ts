@@ -7,7 +7,8 @@ import { KubeError } from '../kube/errors.ts'
 import type { ChangeHandler } from '../kube/informer.ts'
 import { silentLogger } from '../../test/silent-logger.ts'
 import { AuditLog } from './log.ts'
-import type { Act, Audited } from './outbox.ts'
+import type { Act } from '../api/audit-trail.ts'
+import type { Audited } from './outbox.ts'
 import type { AuditEntry } from './record.ts'
 
 const refused = (status: number, reason: string) =>

@@ -1,4 +1,4 @@
-import type { AuditTrail } from '../api/audit-trail.ts'
+import type { Act, AuditTrail } from '../api/audit-trail.ts'
 import type { KubeClient } from '../kube/client.ts'
 import { isAlreadyExists, isConflict, isGone } from '../kube/errors.ts'
 import type { Informer } from '../kube/informer.ts'
@@ -7,14 +7,7 @@ import { identityOf, isNewer, type Resource } from '../kube/resource.ts'
 import { watch } from '../kube/watch.ts'
 import { WaitError } from '../runtime/outcome.ts'
 import type { RunSignals, Runnable } from '../runtime/runnable.ts'
-import {
-  lastTransition,
-  nextTrail,
-  trailOf,
-  transitionsAfter,
-  type Act,
-  type Audited,
-} from './outbox.ts'
+import { lastTransition, nextTrail, trailOf, transitionsAfter, type Audited } from './outbox.ts'
 import { chain, headOf, keyOfRecord, type AuditEntry } from './record.ts'
 import { appendTo, openSegment, readSegment, type Position, type Segment } from './segments.ts'
 

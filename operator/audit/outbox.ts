@@ -1,21 +1,17 @@
 // The audit's outbox: every status write that makes a transition carries the record of it. Whoever leads appends what the
 // statuses hold and the chain does not, so that a crash between the two loses nothing and repeats nothing.
-import { mostPending, type AuditTrail, type PendingTransition } from '../api/audit-trail.ts'
+import {
+  mostPending,
+  type AuditTrail,
+  type PendingTransition,
+  type Act,
+} from '../api/audit-trail.ts'
 import type { KubeObject } from '../kube/resource.ts'
 import { WaitError } from '../runtime/outcome.ts'
 
 /** Any object whose status keeps an outbox. */
 export type Audited = KubeObject & {
   readonly status?: { readonly audit?: AuditTrail | undefined } | undefined
-}
-
-/** What happened, in the operator's own words: agents and models may have put anything into theirs. */
-export interface Act {
-  /** `operator` unless told. */
-  readonly actor?: string
-  /** One CamelCase word. */
-  readonly action: string
-  readonly message: string
 }
 
 const empty: AuditTrail = { stored: 0, pending: [] }

@@ -7,7 +7,6 @@ import { settingsKey } from './languagemodel/configured.ts'
 import type { Models } from './languagemodel/models.ts'
 import type { Outcomes } from './agent/controller.ts'
 import { requestKey } from './agenttask/controller.ts'
-import { schedulerKey } from './scheduler/controller.ts'
 import { byDependency, byHolder, type World } from './world.ts'
 
 /** The controllers of the operator that wake each other. */
@@ -15,7 +14,8 @@ export interface Controllers {
   readonly requests: Controller
   readonly tasks: Controller
   readonly agents: Controller
-  readonly scheduler: Controller
+  /** Looks at queue and agents again. */
+  readonly schedule: () => void
   readonly models: Controller
   readonly settings: Controller
 }
@@ -28,7 +28,7 @@ export function connect(
   models: Models,
   controllers: Controllers,
 ): void {
-  const { requests, tasks, agents, scheduler } = controllers
+  const { requests, tasks, agents, schedule } = controllers
   const key = (name: string): string => `${world.namespace}/${name}`
   /** Looks at what a Pod holds. */
   const wakeHeld = (podUid: string | undefined): void => {
@@ -38,7 +38,7 @@ export function connect(
 
   world.requests.onChange(({ namespace, name }, request) => {
     requests.enqueue(`${namespace}/${name}`)
-    scheduler.enqueue(schedulerKey)
+    schedule()
     // Its first call comes soon, and nobody may have looked at the model's server for a while.
     if (request !== undefined && request.status?.repository === undefined) {
       const model = models.find(request.spec.model ?? models.defaultName)
@@ -47,7 +47,7 @@ export function connect(
   })
   world.tasks.onChange(({ namespace, name }, task, previous) => {
     tasks.enqueue(`${namespace}/${name}`)
-    scheduler.enqueue(schedulerKey)
+    schedule()
     const known = task ?? previous
     if (known === undefined) return
     requests.enqueue(requestKey(known))
@@ -71,7 +71,7 @@ export function connect(
   })
   world.agents.onChange(({ namespace, name }, agent, previous) => {
     agents.enqueue(`${namespace}/${name}`)
-    scheduler.enqueue(schedulerKey)
+    schedule()
     // It goes, or somebody deleted it: what it held goes to another.
     wakeHeld((agent ?? previous)?.status?.podUid)
   })
@@ -97,7 +97,7 @@ export function connect(
   outcomes.onChange((agent) => agents.enqueue(key(agent)))
   lines.onChange((agent) => {
     agents.enqueue(key(agent))
-    scheduler.enqueue(schedulerKey)
+    schedule()
     wakeHeld(world.agents.get(world.namespace, agent)?.status?.podUid)
   })
 }

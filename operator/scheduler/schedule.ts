@@ -1,4 +1,6 @@
 // Who works on what, and how many agents there are. Pure: the same input gives the same decisions.
+import type { StartTrouble } from '../controllers/agent/start-failures.ts'
+import { longestPauseMs } from '../controllers/agenttask/transitions.ts'
 import type { AgentTask } from '../api/agent-task.ts'
 import { priorities, type AgentType } from '../api/agent-types.ts'
 import { counted } from '../api/counted.ts'
@@ -40,12 +42,6 @@ export interface ScheduleInput {
   readonly failing?: ReadonlyMap<AgentType, StartTrouble>
 }
 
-/** Agents of one type do not start: until when none is tried, in milliseconds since 1970, and what was wrong last. */
-export interface StartTrouble {
-  readonly until: number
-  readonly message: string
-}
-
 export interface Schedule {
   readonly assign: readonly { readonly task: AgentTask; readonly agent: SchedulableAgent }[]
   readonly create: readonly {
@@ -69,8 +65,6 @@ export interface Schedule {
   readonly nextAt: number | undefined
 }
 
-/** The longest pause between two attempts of a task. */
-export const longestPauseMs = 60_000
 /** Waiting this long lifts a task by one priority, so that nothing starves. */
 const ageingMs = 5 * 60_000
 

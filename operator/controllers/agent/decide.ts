@@ -9,7 +9,7 @@ import {
 } from '../../api/condition-list.ts'
 import { agentConditions, agentReasons, type AgentReason } from '../../api/conditions.ts'
 import { annotations } from '../../api/names.ts'
-import type { Act } from '../../audit/outbox.ts'
+import type { Act } from '../../api/audit-trail.ts'
 import type { Change, Notice } from '../world.ts'
 
 /** What the hub knows of an agent's stream. */

@@ -1,7 +1,12 @@
 import type { AgentType } from '../../api/agent-types.ts'
 import { exponential } from '../../kube/backoff.ts'
 import type { Clock } from '../../kube/ports.ts'
-import type { StartTrouble } from '../../scheduler/schedule.ts'
+
+/** Agents of one type do not start: until when none is tried, in milliseconds since 1970, and what was wrong last. */
+export interface StartTrouble {
+  readonly until: number
+  readonly message: string
+}
 
 /** Pause after the first agent that ended before it reached the hub; it doubles with every further one. */
 const pauses = { baseMs: 5_000, capMs: 300_000 } as const

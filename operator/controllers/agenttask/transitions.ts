@@ -22,9 +22,8 @@ import { heldBy } from '../../api/task-state.ts'
 import type { AgentTask, AgentTaskStatus, Failure, TaskResult } from '../../api/agent-task.ts'
 import type { Report } from '../../api/agent-protocol.ts'
 import { pathPattern, type Condition } from '../../api/schema.ts'
-import type { Act } from '../../audit/outbox.ts'
+import type { Act } from '../../api/audit-trail.ts'
 import { exponential } from '../../kube/backoff.ts'
-import { longestPauseMs } from '../../scheduler/schedule.ts'
 
 /** A next status, and what to tell people about it. */
 export interface Transition {
@@ -36,6 +35,8 @@ export interface Transition {
   readonly act: Act | undefined
 }
 
+/** The longest pause between two attempts of a task. */
+export const longestPauseMs = 60_000
 const pauses = { baseMs: 2_000, capMs: longestPauseMs } as const
 
 /** Attempts of any kind; `status.history` holds no more. */
