@@ -2,7 +2,7 @@
 //
 //   POST /exec     `ExecRequest`  -> `ExecResult`    one at a time; others wait their turn
 //   POST /reset    `ResetRequest` -> `{}`            kills what runs, and removes what it left
-//   GET  /identity                -> `Identified`    the key that signs the answers
+//   GET  /identity                -> `identified`    the key that signs the answers
 //   GET  /healthz
 // Answers other than 2xx carry `{code, message}`. A request with the header `nonceHeader` gets an answer with
 // `signatureHeader`: the Ed25519 signature of `signedText`. Before a command starts, `103 Early Hints` is sent, signed like

@@ -50,7 +50,7 @@ const prlimit = ['/usr/bin/prlimit', '/bin/prlimit'].find((path) => existsSync(p
  *
  * Python's memory is held by the kernel, so an endless list is a MemoryError in one test. Node's cannot be: V8 maps
  * 512 MiB of writable memory for the code of each thread before it uses any (measured on Node 24), so a limit that means
- * anything would refuse every worker. Node ends itself when the heap is full; for all else there is `watchMemory`.
+ * anything would refuse every worker. Node ends itself when the heap is full; for all else there is `excessOf`.
  */
 export function withLimits(argv: readonly string[], limits: Limits): readonly string[] {
   if (prlimit === undefined) return argv

@@ -12,7 +12,7 @@
 //   z.looseObject, z.any, z.unknown       refused: no type. Use .meta({ 'x-kubernetes-preserve-unknown-fields': true })
 //   z.union, z.discriminatedUnion         refused: types inside anyOf or oneOf. Use optional members and a CEL rule
 //   two .regex() on one string            refused: they become allOf with types. Write one pattern
-//   z.iso.duration                        refused: look-ahead. Use `fooSeconds`
+//   z.iso.duration                        refused: look-ahead. Use a count of seconds
 //   .meta({ id }), recursive getters      refused: $ref
 //   .refine, .transform, .preprocess,     refused: zod drops them from the schema without a word. Write a CEL rule
 //   .trim, .catch

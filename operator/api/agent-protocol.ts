@@ -155,7 +155,7 @@ export const purposes = [
 export type Purpose = (typeof purposes)[number]
 
 /**
- * One question to a model. Two kinds only (design/harness.md): *decide* gives an object that follows `schema`;
+ * One question to a model. Two kinds only: *decide* gives an object that follows `schema`;
  * *write* gives text with fenced blocks. The operator owns options, budget, queue and extraction.
  */
 export const modelCall = z.object({
@@ -169,7 +169,7 @@ export const modelCall = z.object({
   sections: z.array(promptSection).max(20),
   /** The output rule; always the last line of the prompt. */
   instruction: z.string().max(1000),
-  /** For `decide`: a JSON schema in the subset of small-model-harness.md 8.1.4. */
+  /** For `decide`: a JSON schema of the subset that every model server follows; `lintSchema` refuses others. */
   schema: z.record(z.string(), z.unknown()).optional(),
   /** 0 for greedy; 0.7 with a new seed for a fresh sample. */
   temperature: z.number().min(0).max(1.5),

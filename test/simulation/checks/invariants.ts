@@ -4,7 +4,7 @@ import type { DevRequest } from '../../../operator/api/devrequest.ts'
 import type { Pod } from '../../../operator/kube/core.ts'
 import { isAuthorized, isOver, taskFacts, type TaskFacts } from './observed.ts'
 
-/** A promise of promises.md that did not hold. */
+/** A promise that did not hold; docs/reliability.md lists them. */
 export interface Violation {
   readonly invariant: `I${number}`
   readonly atMs: number

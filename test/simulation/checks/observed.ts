@@ -3,7 +3,7 @@ import type { Agent } from '../../../operator/api/agent.ts'
 import type { AgentTask } from '../../../operator/api/agent-task.ts'
 import type { DevRequest } from '../../../operator/api/devrequest.ts'
 
-/** The summary of a task at one revision, in the words of promises.md. */
+/** The summary of a task at one revision, in the words of the promises in docs/reliability.md. */
 export interface TaskFacts {
   readonly finished: boolean
   readonly succeeded: 'True' | 'False' | 'Unknown'
