@@ -66,7 +66,7 @@ async function measureGateway({
 async function keep(json: string, found: object): Promise<void> {
   const file = resolve(root, json)
   await mkdir(dirname(file), { recursive: true })
-  await writeFile(file, `${JSON.stringify(found, null, 1)}\n`)
+  await writeFile(file, `${JSON.stringify(found)}\n`)
 }
 
 async function run(options: Run): Promise<number> {
