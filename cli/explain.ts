@@ -1,10 +1,10 @@
 // What a person reads when a command failed: one sentence and the next command.
 import { CommanderError } from 'commander'
-import { homeNamespace } from '../operator/api/names.ts'
-import { visibleText } from '../operator/api/plain-text.ts'
+import { homeNamespace } from '../core/api/names.ts'
+import { visibleText } from '../core/api/plain-text.ts'
 import { absentCluster } from './cluster/absent.ts'
-import { KubeError } from '../operator/kube/errors.ts'
-import { kubeconfigInWords } from '../operator/kube/kubeconfig.ts'
+import { KubeError } from '../core/kube/errors.ts'
+import { kubeconfigInWords } from '../core/kube/kubeconfig.ts'
 import { CliError, exitCodes } from './failure.ts'
 import { asTyped, inSamePlace, type PlaceFlags } from './terminal.ts'
 

@@ -2,7 +2,7 @@
 import { constants } from 'node:fs'
 import { access, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { fileProblem } from '../operator/kube/file-problem.ts'
+import { fileProblem } from '../core/kube/file-problem.ts'
 import { CliError, exitCodes } from './failure.ts'
 
 /** What a file is for: the flag that names it, and the command whose help tells of it. */

@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs'
 import { lstat, mkdtemp, readdir, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Clock } from '../operator/runtime/clock.ts'
+import type { Clock } from '../core/base/clock.ts'
 import { CliError } from './failure.ts'
 
 const open = new Set<string>()

@@ -1,6 +1,6 @@
 import { isAbsolute, join, relative } from 'node:path'
-import { inNamespace } from '../operator/api/names.ts'
-import { visibleText } from '../operator/api/plain-text.ts'
+import { inNamespace } from '../core/api/names.ts'
+import { visibleText } from '../core/api/plain-text.ts'
 import { ownColours, type Style } from './show/style.ts'
 
 /** Where a command writes, and how. */

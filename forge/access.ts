@@ -1,7 +1,7 @@
 // Who may do what: pure decisions with a sentence for the one who is refused.
-import { git as gitNames } from '../operator/api/names.ts'
-import type { AgentTask } from '../operator/api/agent-task.ts'
-import { heldBy, isFinished } from '../operator/api/task-state.ts'
+import { git as gitNames } from '../core/api/names.ts'
+import type { AgentTask } from '../core/api/agent-task.ts'
+import { heldBy, isFinished } from '../core/api/task-state.ts'
 import { parseTaskBranch } from './ref-names.ts'
 
 /** Who speaks, as the API server says. */

@@ -1,4 +1,4 @@
-import type { BranchState, TreeListing } from '../operator/api/forge-protocol.ts'
+import type { BranchState, TreeListing } from '../core/api/forge-protocol.ts'
 import { commitAt, type Git } from './git.ts'
 import { ForgeError } from './problem.ts'
 

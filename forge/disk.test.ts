@@ -5,9 +5,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { systemClock } from '../operator/runtime/clock.ts'
+import { systemClock } from '../core/base/clock.ts'
 import { createDiskGuard, whileThereIsRoom } from './disk.ts'
-import { fromTemplate, heldTask, startForge, type ForgeFixture } from './forge-fixture.ts'
+import {
+  fromTemplate,
+  heldTask,
+  startForge,
+  type ForgeFixture,
+} from '../test/support/forge/forge.ts'
 import { diskFull } from './problem.ts'
 
 // Real git, many processes; the machine may be busy.

@@ -2,7 +2,12 @@
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { heldTask, localSources, startForge, type ForgeFixture } from './forge-fixture.ts'
+import {
+  heldTask,
+  localSources,
+  startForge,
+  type ForgeFixture,
+} from '../test/support/forge/forge.ts'
 import {
   commitFile,
   gitIn,
@@ -10,7 +15,7 @@ import {
   type SourceGit,
   type SourceRepository,
   type SourceServer,
-} from './source-fixture.ts'
+} from '../test/support/forge/source.ts'
 
 // Real git, many processes; the machine may be busy.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })

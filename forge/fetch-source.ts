@@ -1,4 +1,4 @@
-import { plainLine } from '../operator/api/plain-text.ts'
+import { plainLine } from '../core/api/plain-text.ts'
 import { type Git, GitError, type GitRun } from './git.ts'
 import { ForgeError } from './problem.ts'
 import type { SourceDoor } from './source-hosts.ts'

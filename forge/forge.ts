@@ -1,4 +1,4 @@
-import type { Clock, Logger, Random } from '../operator/kube/ports.ts'
+import type { Clock, Logger, Random } from '../core/base/ports.ts'
 import { createDiskGuard, type DiskGuard } from './disk.ts'
 import { createGit, type Git } from './git.ts'
 import { Identities, type Accounts, type IdentityReviewer } from './identity.ts'

@@ -1,5 +1,5 @@
 import { execa } from 'execa'
-import { git as gitNames } from '../operator/api/names.ts'
+import { git as gitNames } from '../core/api/names.ts'
 import { diskFull, ForgeError, saysNoSpace } from './problem.ts'
 import { isCommitId, isFullRef } from './ref-names.ts'
 

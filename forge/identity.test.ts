@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { systemClock } from '../operator/runtime/clock.ts'
-import { jwt } from '../test/jwt.ts'
-import { CrowdedError } from '../operator/kube/token-answers.ts'
+import { systemClock } from '../core/base/clock.ts'
+import { jwt } from '../simulated-kubernetes/jwt.ts'
+import { CrowdedError } from '../core/kube/token-answers.ts'
 import { Identities, recognize, tokenOf, type TokenVerdict } from './identity.ts'
 
 const accounts = { namespace: 'team', operator: 'op', agent: 'ag', reader: 're' }

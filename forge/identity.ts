@@ -1,11 +1,11 @@
-import { audiences } from '../operator/api/names.ts'
-import type { Clock } from '../operator/kube/ports.ts'
+import { audiences } from '../core/api/names.ts'
+import type { Clock } from '../core/base/ports.ts'
 import {
   claimsOf,
   longestToken,
   TokenAnswers,
   type TokenClaims,
-} from '../operator/kube/token-answers.ts'
+} from '../core/kube/token-answers.ts'
 import type { Identity } from './access.ts'
 
 /** What the API server says about a token. */

@@ -3,8 +3,13 @@ import { chmod, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { execa } from 'execa'
-import type { Action } from '../operator/api/agent-types.ts'
-import { fromTemplate, heldTask, startForge, type ForgeFixture } from './forge-fixture.ts'
+import type { Action } from '../core/api/agent-types.ts'
+import {
+  fromTemplate,
+  heldTask,
+  startForge,
+  type ForgeFixture,
+} from '../test/support/forge/forge.ts'
 
 // Real git, many processes; the machine may be busy.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })

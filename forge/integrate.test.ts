@@ -1,6 +1,11 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import type { Integrate } from '../operator/api/forge-protocol.ts'
-import { fromTemplate, heldTask, startForge, type ForgeFixture } from './forge-fixture.ts'
+import type { Integrate } from '../core/api/forge-protocol.ts'
+import {
+  fromTemplate,
+  heldTask,
+  startForge,
+  type ForgeFixture,
+} from '../test/support/forge/forge.ts'
 import { mergeMessage } from './integrate.ts'
 
 // Real git, many processes; the machine may be busy.

@@ -1,5 +1,5 @@
-import type { Integrate, IntegrateResult } from '../operator/api/forge-protocol.ts'
-import type { Clock, Logger } from '../operator/kube/ports.ts'
+import type { Integrate, IntegrateResult } from '../core/api/forge-protocol.ts'
+import type { Clock, Logger } from '../core/base/ports.ts'
 import type { DiskGuard } from './disk.ts'
 import { commitAt, type Git, GitError, isAncestor } from './git.ts'
 import { ForgeError } from './problem.ts'

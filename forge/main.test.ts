@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { fromTemplate, heldTask } from './forge-fixture.ts'
+import { fromTemplate, heldTask } from '../test/support/forge/forge.ts'
 
 // Starts a process; the machine may be busy.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })

@@ -1,8 +1,8 @@
 // Wiring: environment -> forge -> signals. Nothing else reads process.env.
 import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
-import { KubeClient } from '../operator/kube/client.ts'
-import { systemClock, systemRandom } from '../operator/runtime/clock.ts'
+import { KubeClient } from '../core/kube/client.ts'
+import { systemClock, systemRandom } from '../core/base/clock.ts'
 import { createForge } from './forge.ts'
 import { kubeReviewer, kubeTaskReader } from './kubernetes.ts'
 import { systemResolve } from './resolve.ts'

@@ -1,4 +1,4 @@
-import type { ForgeProblem, ForgeProblemCode } from '../operator/api/forge-protocol.ts'
+import type { ForgeProblem, ForgeProblemCode } from '../core/api/forge-protocol.ts'
 
 /** HTTP status of each refusal. 507 is "Insufficient Storage". */
 export const statusOfProblem: Readonly<Record<ForgeProblemCode, number>> = {

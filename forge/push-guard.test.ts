@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { pktLine } from './forge-fixture.ts'
+import { pktLine } from '../test/support/forge/forge.ts'
 import { readPushHead, refusalReport } from './push-commands.ts'
 import { openPush, pushEnvironment, writeHooks } from './push-guard.ts'
 

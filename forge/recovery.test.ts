@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { fromTemplate, heldTask, startForge } from './forge-fixture.ts'
+import { fromTemplate, heldTask, startForge } from '../test/support/forge/forge.ts'
 import { directoriesUnder, recover } from './recovery.ts'
 
 // Real git; the machine may be busy.

@@ -4,7 +4,12 @@ import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { ownRef as own, pushedRef as pushed, setScene, type Scene } from './refusal-fixture.ts'
+import {
+  ownRef as own,
+  pushedRef as pushed,
+  setScene,
+  type Scene,
+} from '../test/support/forge/refusals.ts'
 
 // Real git, many processes; the machine may be busy.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })

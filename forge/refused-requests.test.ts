@@ -1,8 +1,8 @@
 // Everything that must not get in, part two: requests no git client sends. Each case is a real request to a real forge; what is asserted is that the
 // refs of all repositories are the same afterwards, and that the one who was refused is told why.
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { pktLine } from './forge-fixture.ts'
-import { ownRef as own, sendRaw, setScene, type Scene } from './refusal-fixture.ts'
+import { pktLine } from '../test/support/forge/forge.ts'
+import { ownRef as own, sendRaw, setScene, type Scene } from '../test/support/forge/refusals.ts'
 
 // Real git, many processes; the machine may be busy.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })

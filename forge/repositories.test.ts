@@ -6,14 +6,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { systemClock } from '../operator/runtime/clock.ts'
+import { systemClock } from '../core/base/clock.ts'
 import {
   fromTemplate,
   heldTask,
   localSources,
   startForge,
   type ForgeFixture,
-} from './forge-fixture.ts'
+} from '../test/support/forge/forge.ts'
 import { decodedBody, runBackend } from './git-http.ts'
 import { routeOf } from './routes.ts'
 

@@ -1,4 +1,4 @@
-import type { Integrate } from '../operator/api/forge-protocol.ts'
+import type { Integrate } from '../core/api/forge-protocol.ts'
 import { commitAt, type Git, GitError, type GitRun } from './git.ts'
 import { ForgeError } from './problem.ts'
 import { allowedChanges, readChanges, type Change, type Scope } from './scope.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Action } from '../operator/api/agent-types.ts'
+import type { Action } from '../core/api/agent-types.ts'
 import { allowedChange, allowedChanges, readChanges, type Change, type Scope } from './scope.ts'
 
 const files = ['src/a.js', 'test/a.test.js', 'docs/use.md']

@@ -1,7 +1,7 @@
 // What a task may change in its repository: the one place where that is decided.
-import type { Action } from '../operator/api/agent-types.ts'
-import { plainLine } from '../operator/api/plain-text.ts'
-import { isTestPath } from '../operator/api/test-paths.ts'
+import type { Action } from '../core/api/agent-types.ts'
+import { plainLine } from '../core/api/plain-text.ts'
+import { isTestPath } from '../core/api/test-paths.ts'
 
 /** One path that differs between two commits. Modes are git's six octal digits; `000000` where there is no such path. */
 export interface Change {

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { z } from 'zod'
-import { ensureRepository, integrate } from '../operator/api/forge-protocol.ts'
+import { ensureRepository, integrate } from '../core/api/forge-protocol.ts'
 import { judgeWish, type Identity } from './access.ts'
 import { readBlob, readBranch, readTree } from './browse.ts'
 import type { Forge } from './forge.ts'

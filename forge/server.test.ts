@@ -6,7 +6,13 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { fromTemplate, heldTask, pktLine, startForge, type ForgeFixture } from './forge-fixture.ts'
+import {
+  fromTemplate,
+  heldTask,
+  pktLine,
+  startForge,
+  type ForgeFixture,
+} from '../test/support/forge/forge.ts'
 
 // Real git, many processes; the machine may be busy.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { CrowdedError } from '../operator/kube/token-answers.ts'
+import { CrowdedError } from '../core/kube/token-answers.ts'
 import type { Identity } from './access.ts'
 import type { Forge } from './forge.ts'
 import { tokenOf } from './identity.ts'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { ports } from '../operator/api/names.ts'
+import { ports } from '../core/api/names.ts'
 import { hostsProblem } from './source-hosts.ts'
 
 const mebibyte = 1024 * 1024

@@ -1,8 +1,8 @@
 import { createServer as createTcpServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, test, vi } from 'vitest'
-import { startForge } from './forge-fixture.ts'
-import { commitFile, startSources } from './source-fixture.ts'
+import { startForge } from '../test/support/forge/forge.ts'
+import { commitFile, startSources } from '../test/support/forge/source.ts'
 import { canonicalHost, reachOf, SourceDoor, type SourceHosts } from './source-hosts.ts'
 
 // Some start a forge with real git; the machine may be busy.

@@ -1,4 +1,4 @@
-import type { EnsureRepository } from '../operator/api/forge-protocol.ts'
+import type { EnsureRepository } from '../core/api/forge-protocol.ts'
 import { commitAt, type Git } from './git.ts'
 import { ForgeError } from './problem.ts'
 import { hiddenRefs, isCommitId, isRefName } from './ref-names.ts'

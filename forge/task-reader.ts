@@ -1,4 +1,4 @@
-import type { AgentTask } from '../operator/api/agent-task.ts'
+import type { AgentTask } from '../core/api/agent-task.ts'
 
 /** Reads one AgentTask, live: a push is judged by what the API server says now. */
 export interface TaskReader {

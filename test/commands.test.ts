@@ -2,7 +2,7 @@
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { failureReasons, remedyIn } from '../operator/api/failures.ts'
+import { failureReasons, remedyIn } from '../core/api/failures.ts'
 
 const root = join(import.meta.dirname, '..')
 

@@ -2,45 +2,50 @@
 import { globSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { expect, test } from 'vitest'
-import { modelReasons } from '../operator/api/conditions.ts'
-import { failureRemedies } from '../operator/api/failures.ts'
+import { modelReasons } from '../core/api/conditions.ts'
+import { failureRemedies } from '../core/api/failures.ts'
 
 const root = join(import.meta.dirname, '..')
 const read = (path: string): string => readFileSync(join(root, path), 'utf8')
 
-/** Layers of the control plane, lowest first; a file imports from its own layer or a lower one. */
-const layers: readonly (readonly string[])[] = [
-  ['operator/api'],
-  ['operator/kube'],
-  ['operator/runtime'],
-  ['operator/models', 'operator/audit', 'operator/registry', 'operator/scheduler'],
-  ['operator/planner'],
-  ['operator/controllers', 'operator/hub'],
-  ['operator'],
-]
+const core = ['core/base', 'core/api', 'core/kube', 'core/tasks', 'core/models', 'core/planner']
 
-/** What the other processes may import of ours, beside themselves. */
-const guests: Readonly<Record<string, readonly string[]>> = {
-  'agent-image': ['operator/api'],
-  forge: ['operator/api', 'operator/kube', 'operator/runtime/clock.ts'],
-  cli: [
-    'operator/api',
-    'operator/kube',
-    'operator/runtime/clock.ts',
-    'operator/models',
-    'operator/planner',
-    // `guild try` carries out a request by the operator's own rules and with the agents' own code: docs/decisions.
-    'operator/scheduler/readiness.ts',
-    'operator/hub/assignment.ts',
-    'operator/controllers/agenttask/transitions.ts',
-    'operator/controllers/devrequest/tasks.ts',
-    'agent-image/agent',
+/** What each room may import besides itself; the picture of it is in docs/architecture.md. There are no exemptions. */
+const rooms: Readonly<Record<string, readonly string[]>> = {
+  'core/base': [],
+  'core/api': [],
+  'core/kube': ['core/base'],
+  'core/tasks': ['core/base', 'core/api'],
+  'core/models': ['core/base', 'core/api'],
+  'core/planner': ['core/base', 'core/api', 'core/models'],
+  'operator/settings': core,
+  'operator/audit': core,
+  'operator/registry': core,
+  'operator/forge': core,
+  'operator/presence': core,
+  'operator/controllers': [
+    ...core,
+    'operator/settings',
+    'operator/audit',
+    'operator/forge',
+    'operator/presence',
   ],
+  'operator/scheduler': [...core, 'operator/settings', 'operator/presence', 'operator/controllers'],
+  'operator/hub': [...core, 'operator/presence', 'operator/controllers'],
+  // main.ts and operator.ts, which put the rooms together.
+  operator: [...core, 'operator'],
+  forge: ['core/base', 'core/api', 'core/kube'],
+  'agent-image': ['core/base', 'core/api'],
+  // `guild try` carries out a request by the operator's own rules and with the agents' own code: docs/decisions.
+  cli: [...core, 'agent-image'],
+  rehearsal: ['core/base', 'core/api', 'core/models', 'core/planner'],
+  'simulated-kubernetes': ['core/base', 'core/kube'],
 }
 
-const sources = globSync('{operator,forge,agent-image,cli}/**/*.ts', { cwd: root }).filter(
-  (file) => !file.endsWith('.test.ts'),
-)
+const sources = globSync(
+  '{core,operator,forge,agent-image,cli,rehearsal,simulated-kubernetes}/**/*.ts',
+  { cwd: root },
+).filter((file) => !file.endsWith('.test.ts'))
 
 function importsOf(file: string): string[] {
   return [...read(file).matchAll(/(?:from|import) '(\.[^']+)'/g)].map(([, path]) =>
@@ -50,42 +55,43 @@ function importsOf(file: string): string[] {
 
 const inside = (file: string, folder: string): boolean =>
   file === folder || file.startsWith(`${folder}/`)
-const layerOf = (file: string): number =>
-  layers.findIndex((folders) => folders.some((one) => inside(file, one)))
+/** The room that a file is in: the longest name of the table that it lies below. */
+const roomOf = (file: string): string | undefined =>
+  Object.keys(rooms)
+    .filter((room) => inside(file, room))
+    .toSorted((a, b) => b.length - a.length)[0]
 
-test('the control plane imports downwards only', () => {
-  const upwards = sources
-    .filter((file) => inside(file, 'operator'))
-    .flatMap((file) =>
-      importsOf(file)
-        // Types and settings of `config.ts` are a leaf that lies beside `main.ts`.
-        .filter(
-          (target) =>
-            !target.endsWith('operator/config.ts') && !target.endsWith('operator/forge-client.ts'),
-        )
-        .filter((target) => layerOf(target) > layerOf(file))
-        .map((target) => `${file} -> ${target}`),
-    )
-  expect(upwards).toEqual([])
+test('every file of the product is in a room, and there is no room without files', () => {
+  expect(sources.filter((file) => roomOf(file) === undefined)).toEqual([])
+  const used = new Set(sources.map(roomOf))
+  expect(Object.keys(rooms).filter((room) => !used.has(room))).toEqual([])
 })
 
-test('operator/api and operator/kube import nothing of ours', () => {
+test.each(Object.entries(rooms))('%s imports only itself and what it may', (room, allowed) => {
   const out = sources
-    .filter((file) => inside(file, 'operator/api') || inside(file, 'operator/kube'))
+    .filter((file) => roomOf(file) === room)
     .flatMap((file) =>
       importsOf(file)
-        .filter((target) => layerOf(target) !== layerOf(file))
+        .filter((target) => roomOf(target) !== room)
+        .filter((target) => !allowed.some((one) => inside(target, one)))
         .map((target) => `${file} -> ${target}`),
     )
   expect(out).toEqual([])
 })
 
-test.each(Object.entries(guests))('%s imports only itself and what it may', (folder, allowed) => {
+test('nobody but tests and tools imports from the operator', () => {
   const out = sources
-    .filter((file) => inside(file, folder))
+    .filter((file) => !inside(file, 'operator'))
+    .flatMap((file) => importsOf(file).filter((target) => inside(target, 'operator')))
+  expect(out).toEqual([])
+})
+
+test('nothing that is shipped imports tests or tools', () => {
+  const out = sources
+    .filter((file) => !inside(file, 'simulated-kubernetes'))
     .flatMap((file) =>
       importsOf(file)
-        .filter((target) => !inside(target, folder) && !allowed.some((one) => inside(target, one)))
+        .filter((target) => inside(target, 'test') || inside(target, 'hack'))
         .map((target) => `${file} -> ${target}`),
     )
   expect(out).toEqual([])
@@ -130,8 +136,8 @@ const bare = new RegExp(
 const edges: Readonly<Record<string, string>> = {
   'agent-image/agent/code/node-concerns.ts': 'names what tests may not use, and uses none of it',
   'agent-image/agent/code/node-waiting.ts': 'names the timers of tests, and has none',
-  'operator/runtime/clock.ts': 'the clock, timers and chance that everybody else is given',
-  'operator/runtime/health.ts': 'measures how late the event loop of the real process is',
+  'core/base/clock.ts': 'the clock, timers and chance that everybody else is given',
+  'core/kube/runtime/health.ts': 'measures how late the event loop of the real process is',
   'agent-image/agent/main.ts': 'gives the agent its clock and chance',
   'agent-image/agent/waiting.ts': 'the timers of the agent',
   'agent-image/agent/sandbox-client.ts': 'a number used once that a command must not guess',
@@ -148,17 +154,15 @@ const edges: Readonly<Record<string, string>> = {
 
 /** Where the operator opens sockets. The simulator has its own in the place of the first three, and no probes. */
 const sockets: Readonly<Record<string, string>> = {
-  'operator/kube/transport.ts': 'to the API server',
-  'operator/models/servers/transport.ts': 'to model servers',
+  'core/kube/transport.ts': 'to the API server',
+  'core/models/servers/transport.ts': 'to model servers',
   'operator/hub/server.ts': 'the hub’s port',
-  'operator/runtime/health.ts': 'the port of probes and metrics',
+  'core/kube/runtime/health.ts': 'the port of probes and metrics',
 }
 
-const isFixture = (file: string): boolean =>
-  inside(file, 'agent-image/testing') || file.endsWith('-fixture.ts')
-
 test('time, chance, timers and fetch come in at the edges of the processes only', () => {
-  const found = sources.filter((file) => !isFixture(file) && bare.test(read(file)))
+  // The rehearsal model is a server of its own: it speaks as slowly as a model does, by the real clock.
+  const found = sources.filter((file) => !inside(file, 'rehearsal') && bare.test(read(file)))
   expect(found.toSorted()).toEqual(Object.keys(edges).toSorted())
 })
 
@@ -166,7 +170,9 @@ test('the operator opens sockets and starts processes at its edges only', () => 
   // An import of types alone opens nothing.
   const opens =
     /^import (?!type )[^']* from '(?:undici|node:(?:http|https|http2|net|tls|dgram|dns|child_process|worker_threads))'/m
-  const found = sources.filter((file) => inside(file, 'operator') && opens.test(read(file)))
+  const found = sources.filter(
+    (file) => (inside(file, 'operator') || inside(file, 'core')) && opens.test(read(file)),
+  )
   expect(found.toSorted()).toEqual(Object.keys(sockets).toSorted())
 })
 
@@ -190,9 +196,12 @@ test.each([
 })
 
 test('no file is over 400 lines', () => {
-  const long = globSync('{operator,forge,agent-image,cli,hack,test}/**/*.{ts,mjs,sh}', {
-    cwd: root,
-  })
+  const long = globSync(
+    '{core,operator,forge,agent-image,cli,rehearsal,simulated-kubernetes,hack,test}/**/*.{ts,mjs,sh}',
+    {
+      cwd: root,
+    },
+  )
     .filter((file) => !file.startsWith('test/fixtures'))
     .filter((file) => read(file).split('\n').length > 401)
   expect(long).toEqual([])

@@ -1,11 +1,6 @@
 // Carries out the life cycle: listens to the hub, starts and stops attempts, tells the hub how it goes.
 import type { Logger } from 'pino'
-import type {
-  Assignment,
-  Heartbeat,
-  HubMessage,
-  Report,
-} from '../../operator/api/agent-protocol.ts'
+import type { Assignment, Heartbeat, HubMessage, Report } from '../../core/api/agent-protocol.ts'
 import { type AttemptSettings, runAttempt } from './attempt.ts'
 import { type HubClient, HubRefusal } from './hub-client.ts'
 import { type AgentEffect, type AgentEvent, type AgentState, step } from './life-cycle.ts'

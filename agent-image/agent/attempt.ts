@@ -1,8 +1,8 @@
 // One attempt from assignment to report. Whatever happens, it ends in a report, unless the attempt was taken away.
 import type { Logger } from 'pino'
-import type { Assignment, Report } from '../../operator/api/agent-protocol.ts'
-import { type Action, actionType } from '../../operator/api/agent-types.ts'
-import { refusingReasons } from '../../operator/api/failures.ts'
+import type { Assignment, Report } from '../../core/api/agent-protocol.ts'
+import { type Action, actionType } from '../../core/api/agent-types.ts'
+import { refusingReasons } from '../../core/api/failures.ts'
 import { TaskFailure, TaskTaken } from './failure.ts'
 import type { HubClient } from './hub-client.ts'
 import { type Model, modelOf } from './model.ts'

@@ -1,6 +1,6 @@
-import type { Assignment } from '../../operator/api/agent-protocol.ts'
-import type { Verdict } from '../../operator/api/agent-types.ts'
-import { trailers } from '../../operator/api/names.ts'
+import type { Assignment } from '../../core/api/agent-protocol.ts'
+import type { Verdict } from '../../core/api/agent-types.ts'
+import { trailers } from '../../core/api/names.ts'
 
 /** Who made a commit, for its trailers. */
 export interface CommitOrigin {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { agentTypes } from '../../operator/api/agent-types.ts'
+import { agentTypes } from '../../core/api/agent-types.ts'
 
 const environment = z.object({
   GUILDHALL_HUB_URL: z.string().transform((url) => url.replace(/\/+$/, '')),

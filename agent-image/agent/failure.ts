@@ -1,6 +1,6 @@
 // How work ends badly: classes named by what the caller does about them.
-import type { Evidence } from '../../operator/api/agent-task.ts'
-import type { FailureReason } from '../../operator/api/failures.ts'
+import type { Evidence } from '../../core/api/agent-task.ts'
+import type { FailureReason } from '../../core/api/failures.ts'
 
 /** The attempt cannot go on; `reason` and the message go into its report. */
 export class TaskFailure extends Error {

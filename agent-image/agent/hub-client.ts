@@ -1,4 +1,4 @@
-// The agent's side of the protocol in operator/api/agent-protocol.ts.
+// The agent's side of the protocol in core/api/agent-protocol.ts.
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import {
@@ -12,7 +12,7 @@ import {
   type Report,
   type ReportReceipt,
   reportReceipt,
-} from '../../operator/api/agent-protocol.ts'
+} from '../../core/api/agent-protocol.ts'
 import { type HttpResponse, sendRequest } from './http.ts'
 import { after, backoffMs, pause, within } from './waiting.ts'
 

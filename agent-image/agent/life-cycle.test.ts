@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { Report } from '../../operator/api/agent-protocol.ts'
-import { assignmentFor } from '../testing/assignment.ts'
+import type { Report } from '../../core/api/agent-protocol.ts'
+import { assignmentFor } from '../../test/support/agent/assignment.ts'
 import { type AgentEvent, type AgentState, step } from './life-cycle.ts'
 
 const forge = { url: 'http://f', repository: 'app', base: '0'.repeat(40) }

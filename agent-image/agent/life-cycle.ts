@@ -1,6 +1,6 @@
 // The agent process as a state machine: what it is doing, and what each thing that happens makes of it. Pure; the
 // effects are carried out by agent.ts.
-import type { Assignment, Report } from '../../operator/api/agent-protocol.ts'
+import type { Assignment, Report } from '../../core/api/agent-protocol.ts'
 
 /** The attempt that is worked on. */
 export interface Holding {

@@ -1,6 +1,6 @@
 // Log lines: JSON on standard output for kubectl, and in batches to the hub, where they outlive the Pod.
 import { type Logger, pino } from 'pino'
-import type { LogBatch } from '../../operator/api/agent-protocol.ts'
+import type { LogBatch } from '../../core/api/agent-protocol.ts'
 
 type Line = LogBatch['lines'][number]
 

@@ -4,8 +4,8 @@ import type {
   ModelCall,
   ModelEvent,
   ModelResult,
-} from '../../operator/api/agent-protocol.ts'
-import { withBeginning } from '../../operator/api/answer-beginning.ts'
+} from '../../core/api/agent-protocol.ts'
+import { withBeginning } from '../../core/api/answer-beginning.ts'
 import { TaskFailure, TaskTaken } from './failure.ts'
 import { type HubClient, HubRefusal, isPassing } from './hub-client.ts'
 import { backoffMs, pause } from './waiting.ts'

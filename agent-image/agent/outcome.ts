@@ -1,12 +1,12 @@
 // What a pipeline gives back, and its way into a report.
-import type { Evidence } from '../../operator/api/agent-task.ts'
+import type { Evidence } from '../../core/api/agent-task.ts'
 import {
   report as reportSchema,
   type Assignment,
   type Report,
-} from '../../operator/api/agent-protocol.ts'
-import { standingVerdicts, type Verdict } from '../../operator/api/agent-types.ts'
-import type { FailureReason } from '../../operator/api/failures.ts'
+} from '../../core/api/agent-protocol.ts'
+import { standingVerdicts, type Verdict } from '../../core/api/agent-types.ts'
+import type { FailureReason } from '../../core/api/failures.ts'
 
 /** What came of an attempt. `failure` is there exactly when the work does not stand (`standingVerdicts`). */
 export interface Outcome {

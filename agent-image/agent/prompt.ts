@@ -17,8 +17,8 @@
 //
 // Purposes: spec.write, spec.repair, code.write, code.repair, fix.write, fix.repair, review.findings, document.write.
 // A fresh sample has the purpose of a first try (`….write`); it differs by temperature and seed.
-import type { Assignment, PromptSection } from '../../operator/api/agent-protocol.ts'
-import { cutText } from '../../operator/api/faithful-text.ts'
+import type { Assignment, PromptSection } from '../../core/api/agent-protocol.ts'
+import { cutText } from '../../core/api/faithful-text.ts'
 import { isTestPath, languageOf } from './project.ts'
 
 const requestLimit = 2000

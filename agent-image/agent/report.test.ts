@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { report as schema } from '../../operator/api/agent-protocol.ts'
-import { assignmentFor } from '../testing/assignment.ts'
+import { report as schema } from '../../core/api/agent-protocol.ts'
+import { assignmentFor } from '../../test/support/agent/assignment.ts'
 import { commitMessage } from './commit-message.ts'
 import { reportOf } from './outcome.ts'
 

@@ -1,7 +1,7 @@
 // In which order an attempt asks the model: greedy, repair, repair, then fresh samples, until there is no
 // progress. Pure; pipelines carry it out.
 import { createHash } from 'node:crypto'
-import type { Assignment } from '../../operator/api/agent-protocol.ts'
+import type { Assignment } from '../../core/api/agent-protocol.ts'
 
 /** How one try is asked for. */
 export type Try =

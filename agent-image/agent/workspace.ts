@@ -2,8 +2,8 @@
 // committed is what the harness holds in memory, never what lies in the work tree after project code ran there.
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Assignment } from '../../operator/api/agent-protocol.ts'
-import { git as gitNames } from '../../operator/api/names.ts'
+import type { Assignment } from '../../core/api/agent-protocol.ts'
+import { git as gitNames } from '../../core/api/names.ts'
 import { TaskFailure } from './failure.ts'
 import { bindGit, type Git } from './git.ts'
 import type { Left } from './left-behind.ts'

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { connectSandbox, type Sandbox } from '../agent/sandbox-client.ts'
-import { mayUnshare, startPod, type TestPod } from '../testing/processes.ts'
+import { mayUnshare, startPod, type TestPod } from '../../test/support/agent/processes.ts'
 import { commandMemory, containerMemory, excessOf, type Limits, withLimits } from './limits.ts'
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })

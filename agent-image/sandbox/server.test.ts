@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
-import { startPod, type TestPod } from '../testing/processes.ts'
+import { startPod, type TestPod } from '../../test/support/agent/processes.ts'
 import { execResult, type ExecRequest } from './exec-protocol.ts'
 
 // Real processes on a machine that may be busy.

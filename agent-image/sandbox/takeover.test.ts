@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { connectSandbox, type Sandbox } from '../agent/sandbox-client.ts'
-import { mayUnshare, startPod, type TestPod } from '../testing/processes.ts'
+import { mayUnshare, startPod, type TestPod } from '../../test/support/agent/processes.ts'
 
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 })
 

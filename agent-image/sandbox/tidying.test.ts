@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { connectSandbox, type Sandbox } from '../agent/sandbox-client.ts'
-import { mayUnshare, startPod, type TestPod } from '../testing/processes.ts'
+import { mayUnshare, startPod, type TestPod } from '../../test/support/agent/processes.ts'
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 

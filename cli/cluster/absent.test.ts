@@ -1,6 +1,6 @@
 // Kind: whatever is found where a cluster was, a person reads that none runs there and how to start one.
 import { describe, expect, test } from 'vitest'
-import { KubeError } from '../../operator/kube/errors.ts'
+import { KubeError } from '../../core/kube/errors.ts'
 import { placed } from '../explain.ts'
 import { CliError } from '../failure.ts'
 

@@ -1,6 +1,6 @@
 // An API server that cannot be reached, told as a person sees it: no cluster runs there, it has another certificate, its
 // name leads nowhere, or something else answers.
-import type { KubeError } from '../../operator/kube/errors.ts'
+import type { KubeError } from '../../core/kube/errors.ts'
 import { CliError } from '../failure.ts'
 
 const startOne =

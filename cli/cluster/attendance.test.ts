@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { leaderLease } from '../../operator/api/names.ts'
-import { KubeError } from '../../operator/kube/errors.ts'
-import { VirtualClock } from '../../test/virtual-clock.ts'
+import { leaderLease } from '../../core/api/names.ts'
+import { KubeError } from '../../core/kube/errors.ts'
+import { VirtualClock } from '../../test/support/virtual-clock.ts'
 import { absenceIn, watchAttendance, type Absence } from './attendance.ts'
 import { readRequest, type ClusterReader } from './requests.ts'
 

@@ -1,9 +1,9 @@
 // Whether anybody works on the requests of a namespace. An operator works where it is installed and nowhere else, and a
 // request that it does not see stays as it was made, without a word.
-import { homeNamespace, leaderLease } from '../../operator/api/names.ts'
-import { leases, type Lease } from '../../operator/kube/core.ts'
-import { isNotFound } from '../../operator/kube/errors.ts'
-import type { Clock } from '../../operator/kube/ports.ts'
+import { homeNamespace, leaderLease } from '../../core/api/names.ts'
+import { leases, type Lease } from '../../core/kube/core.ts'
+import { isNotFound } from '../../core/kube/errors.ts'
+import type { Clock } from '../../core/base/ports.ts'
 import { duration } from '../show/figures.ts'
 import type { Terminal } from '../terminal.ts'
 import type { Where } from './requests.ts'

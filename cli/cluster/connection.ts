@@ -1,8 +1,8 @@
 import type { KubeConfig as LibraryConfig } from '@kubernetes/client-node'
-import { KubeClient } from '../../operator/kube/client.ts'
-import { KubeconfigError, openKubeconfig } from '../../operator/kube/kubeconfig.ts'
+import { KubeClient } from '../../core/kube/client.ts'
+import { KubeconfigError, openKubeconfig } from '../../core/kube/kubeconfig.ts'
 import { CliError, exitCodes } from '../failure.ts'
-import { systemClock, systemRandom } from '../../operator/runtime/clock.ts'
+import { systemClock, systemRandom } from '../../core/base/clock.ts'
 
 /** Which cluster and namespace a command is about: the flags that every command takes. */
 export interface ConnectionFlags {

@@ -1,9 +1,9 @@
 import { PassThrough } from 'node:stream'
 import { expect, onTestFinished, test } from 'vitest'
-import { agentTasks, agents, devRequests } from '../../operator/api/kinds.ts'
-import type { KubeObject, Resource } from '../../operator/kube/resource.ts'
-import { systemClock as clock, systemRandom as random } from '../../operator/runtime/clock.ts'
-import { exampleAgent, exampleRequest, taskOf, tasks } from '../show/example-objects.ts'
+import { agentTasks, agents, devRequests } from '../../core/api/kinds.ts'
+import type { KubeObject, Resource } from '../../core/kube/resource.ts'
+import { systemClock as clock, systemRandom as random } from '../../core/base/clock.ts'
+import { exampleAgent, exampleRequest, taskOf, tasks } from '../../test/support/example-objects.ts'
 import { followRequest, type FollowOptions } from './follow.ts'
 
 /** An API server with one watch for each kind, which tests speak through. */

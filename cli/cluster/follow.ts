@@ -1,8 +1,8 @@
 import { setMaxListeners } from 'node:events'
-import { agentTasks, agents, devRequests } from '../../operator/api/kinds.ts'
-import { Informer, type InformerOptions } from '../../operator/kube/informer.ts'
-import type { Clock, Random } from '../../operator/kube/ports.ts'
-import type { KubeObject, Resource } from '../../operator/kube/resource.ts'
+import { agentTasks, agents, devRequests } from '../../core/api/kinds.ts'
+import { Informer, type InformerOptions } from '../../core/kube/informer.ts'
+import type { Clock, Random } from '../../core/base/ports.ts'
+import type { KubeObject, Resource } from '../../core/kube/resource.ts'
 import type { Snapshot } from '../show/snapshot.ts'
 import { troubleLog } from './trouble-log.ts'
 

@@ -1,6 +1,6 @@
 // Kind: a namespace that does not exist is named as that, with those that have Guildhall; nobody is sent to install it there.
 import { expect, test } from 'vitest'
-import { KubeError } from '../../operator/kube/errors.ts'
+import { KubeError } from '../../core/kube/errors.ts'
 import { createRequest, type Manifest } from '../commands/submit.ts'
 import { noSuchRequest, resolveName, type ClusterReader } from './requests.ts'
 

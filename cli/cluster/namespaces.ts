@@ -1,7 +1,7 @@
 // A namespace that does not exist: nothing is to be installed there, it was mistyped.
-import { leaderLease } from '../../operator/api/names.ts'
-import { leases, namespaces } from '../../operator/kube/core.ts'
-import { isNotFound } from '../../operator/kube/errors.ts'
+import { leaderLease } from '../../core/api/names.ts'
+import { leases, namespaces } from '../../core/kube/core.ts'
+import { isNotFound } from '../../core/kube/errors.ts'
 import { CliError } from '../failure.ts'
 import type { ClusterReader, Where } from './requests.ts'
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
-import type { KubeClient } from '../../operator/kube/client.ts'
-import { pods, type Pod } from '../../operator/kube/core.ts'
+import type { KubeClient } from '../../core/kube/client.ts'
+import { pods, type Pod } from '../../core/kube/core.ts'
 import { CliError } from '../failure.ts'
 import { libraryConfig, type ConnectionFlags } from './connection.ts'
 

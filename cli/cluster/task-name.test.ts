@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { condition, examplePlan, exampleRequest } from '../show/example-objects.ts'
+import { condition, examplePlan, exampleRequest } from '../../test/support/example-objects.ts'
 import { taskMeant } from './task-name.ts'
 
 const snapshot = { request: exampleRequest({ plan: examplePlan }), tasks: [], agents: [] }

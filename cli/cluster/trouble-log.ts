@@ -1,4 +1,4 @@
-import type { Clock, Logger } from '../../operator/kube/ports.ts'
+import type { Clock, Logger } from '../../core/base/ports.ts'
 
 /** How long an outage is not mentioned again, in milliseconds. */
 const quietMs = 20_000

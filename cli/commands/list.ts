@@ -1,5 +1,5 @@
-import type { DevRequest } from '../../operator/api/devrequest.ts'
-import { systemClock } from '../../operator/runtime/clock.ts'
+import type { DevRequest } from '../../core/api/devrequest.ts'
+import { systemClock } from '../../core/base/clock.ts'
 import { tellAbsence } from '../cluster/attendance.ts'
 import type { Connection } from '../cluster/connection.ts'
 import { namespaceProblem } from '../cluster/namespaces.ts'

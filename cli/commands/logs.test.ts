@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream'
 import { expect, test } from 'vitest'
-import { KubeError } from '../../operator/kube/errors.ts'
+import { KubeError } from '../../core/kube/errors.ts'
 import type { Connection } from '../cluster/connection.ts'
-import { examplePlan, exampleRequest } from '../show/example-objects.ts'
+import { examplePlan, exampleRequest } from '../../test/support/example-objects.ts'
 import type { Terminal } from '../terminal.ts'
 import { eachLine, showLogs, type LogsOptions } from './logs.ts'
 

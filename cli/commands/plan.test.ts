@@ -6,20 +6,16 @@ import { join } from 'node:path'
 import { parse } from 'yaml'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'
-import { agentTypes } from '../../operator/api/agent-types.ts'
-import { loadScripts } from '../../hack/rehearsal/script.ts'
-import {
-  closedEndpoint,
-  startRehearsal,
-  type RunningRehearsal,
-} from '../../hack/rehearsal/start.ts'
+import { agentTypes } from '../../core/api/agent-types.ts'
+import { loadScripts } from '../../rehearsal/script.ts'
+import { closedEndpoint, startRehearsal, type RunningRehearsal } from '../../rehearsal/start.ts'
 
 const root = join(import.meta.dirname, '../..')
 const patience = { timeout: 60_000 }
 let server: RunningRehearsal
 
 beforeAll(async () => {
-  server = await startRehearsal({ rules: await loadScripts(join(root, 'hack/rehearsal/scripts')) })
+  server = await startRehearsal({ rules: await loadScripts(join(root, 'rehearsal/scripts')) })
 })
 afterAll(async () => {
   await server[Symbol.asyncDispose]()

@@ -1,5 +1,5 @@
-import { isTrue } from '../../operator/api/condition-list.ts'
-import { requestConditions } from '../../operator/api/conditions.ts'
+import { isTrue } from '../../core/api/condition-list.ts'
+import { requestConditions } from '../../core/api/conditions.ts'
 import { changeSpec, readRequest, resolveName, type Workplace } from '../cluster/requests.ts'
 import { CliError } from '../failure.ts'
 import type { Terminal } from '../terminal.ts'

@@ -1,4 +1,4 @@
-import { systemClock } from '../../operator/runtime/clock.ts'
+import { systemClock } from '../../core/base/clock.ts'
 import { tellAbsence } from '../cluster/attendance.ts'
 import type { Connection } from '../cluster/connection.ts'
 import { readSnapshot, resolveName } from '../cluster/requests.ts'

@@ -1,6 +1,6 @@
 // Kind: what stands in the way of a file is found before a model is asked, and what nobody asked for stops no work.
 import { describe, expect, test } from 'vitest'
-import { makeCheckout } from '../../test/checkout.ts'
+import { makeCheckout } from '../../test/support/checkout.ts'
 import {
   aloneWithGit,
   answers,
@@ -12,7 +12,7 @@ import {
   request,
   specText,
   tried,
-} from '../../test/guild-try.ts'
+} from '../../test/support/guild-try.ts'
 
 aloneWithGit()
 

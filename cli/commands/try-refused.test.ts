@@ -12,9 +12,9 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { noScript } from '../../hack/rehearsal/choice.ts'
-import { closedEndpoint } from '../../hack/rehearsal/start.ts'
-import { makeCheckout } from '../../test/checkout.ts'
+import { noScript } from '../../rehearsal/choice.ts'
+import { closedEndpoint } from '../../rehearsal/start.ts'
+import { makeCheckout } from '../../test/support/checkout.ts'
 import {
   aloneWithGit,
   answers,
@@ -29,9 +29,9 @@ import {
   shown,
   specText,
   tried,
-} from '../../test/guild-try.ts'
-import { keepsSilent, refuses } from '../../test/scripted-model.ts'
-import { startScriptedOllama } from '../../test/scripted-ollama.ts'
+} from '../../test/support/guild-try.ts'
+import { keepsSilent, refuses } from '../../test/support/scripted-model.ts'
+import { startScriptedOllama } from '../../test/support/scripted-ollama.ts'
 
 aloneWithGit()
 

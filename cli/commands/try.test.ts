@@ -4,7 +4,7 @@ import { existsSync, lstatSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { makeCheckout, type TestCheckout } from '../../test/checkout.ts'
+import { makeCheckout, type TestCheckout } from '../../test/support/checkout.ts'
 import {
   aloneWithGit,
   answers,
@@ -18,7 +18,7 @@ import {
   request,
   specText,
   tried,
-} from '../../test/guild-try.ts'
+} from '../../test/support/guild-try.ts'
 
 aloneWithGit()
 

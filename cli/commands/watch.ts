@@ -1,5 +1,5 @@
 import { followRequest } from '../cluster/follow.ts'
-import { systemClock, systemRandom } from '../../operator/runtime/clock.ts'
+import { systemClock, systemRandom } from '../../core/base/clock.ts'
 import type { Connection } from '../cluster/connection.ts'
 import { watchAttendance } from '../cluster/attendance.ts'
 import { noSuchRequest, readSnapshot, resolveName } from '../cluster/requests.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { condition, exampleRequest } from '../show/example-objects.ts'
+import { condition, exampleRequest } from '../../test/support/example-objects.ts'
 import { endOf, resultOf } from './access.ts'
 
 const over = (reason: string, succeeded: 'True' | 'False') => [

@@ -1,8 +1,8 @@
-import type { DevRequest } from '../../operator/api/devrequest.ts'
-import { labels, ports } from '../../operator/api/names.ts'
+import type { DevRequest } from '../../core/api/devrequest.ts'
+import { labels, ports } from '../../core/api/names.ts'
 import type { Connection } from '../cluster/connection.ts'
 import { withPortForward } from '../cluster/port-forward.ts'
-import { counted } from '../../operator/api/counted.ts'
+import { counted } from '../../core/api/counted.ts'
 import {
   hasRequestSucceeded,
   isRequestFinished,

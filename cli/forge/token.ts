@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { audiences } from '../../operator/api/names.ts'
-import { isForbidden, isNotFound } from '../../operator/kube/errors.ts'
-import type { KubeClient } from '../../operator/kube/client.ts'
+import { audiences } from '../../core/api/names.ts'
+import { isForbidden, isNotFound } from '../../core/kube/errors.ts'
+import type { KubeClient } from '../../core/kube/client.ts'
 import { CliError } from '../failure.ts'
 
 /** The ServiceAccount whose tokens open the forge for reading and nothing else. */

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import type { ModelEvent, ModelResult } from '../../operator/api/agent-protocol.ts'
-import { ModelError } from '../../operator/models/errors.ts'
-import type { GatewayCall } from '../../operator/models/gateway.ts'
-import { VirtualClock } from '../../test/virtual-clock.ts'
+import type { ModelEvent, ModelResult } from '../../core/api/agent-protocol.ts'
+import { ModelError } from '../../core/models/errors.ts'
+import type { GatewayCall } from '../../core/models/gateway.ts'
+import { VirtualClock } from '../../test/support/virtual-clock.ts'
 import { withProgress } from './progress.ts'
 
 const question: GatewayCall = {

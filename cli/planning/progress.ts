@@ -1,6 +1,6 @@
-import { counted } from '../../operator/api/counted.ts'
-import type { Clock } from '../../operator/kube/ports.ts'
-import type { Gateway } from '../../operator/models/gateway.ts'
+import { counted } from '../../core/api/counted.ts'
+import type { Clock } from '../../core/base/ports.ts'
+import type { Gateway } from '../../core/models/gateway.ts'
 import { duration } from '../show/figures.ts'
 import { questionInWords } from '../show/plan.ts'
 

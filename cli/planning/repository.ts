@@ -1,6 +1,6 @@
 import { lstat, readdir, readFile, realpath, stat } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
-import type { RepositoryReader } from '../../operator/planner/facts.ts'
+import type { RepositoryReader } from '../../core/planner/facts.ts'
 import { CliError, exitCodes } from '../failure.ts'
 import { git } from '../forge/git.ts'
 

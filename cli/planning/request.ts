@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { devRequestSpec, type DevRequestSpec } from '../../operator/api/devrequest.ts'
-import { objectName } from '../../operator/api/schema.ts'
+import { devRequestSpec, type DevRequestSpec } from '../../core/api/devrequest.ts'
+import { objectName } from '../../core/api/schema.ts'
 import { manifestsIn, plainName, textOf } from '../commands/submit.ts'
 import { CliError, exitCodes } from '../failure.ts'
 import { doubledName, readPlanFile } from './units.ts'

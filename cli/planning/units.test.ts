@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { GivenPlan } from '../../operator/api/devrequest.ts'
+import type { GivenPlan } from '../../core/api/devrequest.ts'
 import { CliError } from '../failure.ts'
 import { parsePlan, planFile } from './units.ts'
 

@@ -1,6 +1,6 @@
 import { parseDocument, stringify } from 'yaml'
 import { z } from 'zod'
-import { givenPlan, unit, type GivenPlan } from '../../operator/api/devrequest.ts'
+import { givenPlan, unit, type GivenPlan } from '../../core/api/devrequest.ts'
 import { textOf } from '../commands/submit.ts'
 import { CliError, exitCodes } from '../failure.ts'
 

@@ -1,4 +1,4 @@
-import { visibleText } from '../../operator/api/plain-text.ts'
+import { visibleText } from '../../core/api/plain-text.ts'
 import { painted, type Paint } from './style.ts'
 
 /** How a line of a hunk begins, and its look; the first that fits counts. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Plan } from '../../operator/api/devrequest.ts'
+import type { Plan } from '../../core/api/devrequest.ts'
 import { planAsJson, renderPlan, type PlanView } from './plan.ts'
 
 const task = {

@@ -1,9 +1,9 @@
-import type { AgentTask } from '../../operator/api/agent-task.ts'
-import type { Agent } from '../../operator/api/agent.ts'
-import { conditionOf, isTrue } from '../../operator/api/condition-list.ts'
-import { requestConditions, requestReasons } from '../../operator/api/conditions.ts'
-import type { DevRequest, PlannedTask } from '../../operator/api/devrequest.ts'
-import { rehearsalModel } from '../../operator/api/names.ts'
+import type { AgentTask } from '../../core/api/agent-task.ts'
+import type { Agent } from '../../core/api/agent.ts'
+import { conditionOf, isTrue } from '../../core/api/condition-list.ts'
+import { requestConditions, requestReasons } from '../../core/api/conditions.ts'
+import type { DevRequest, PlannedTask } from '../../core/api/devrequest.ts'
+import { rehearsalModel } from '../../core/api/names.ts'
 
 /** One request with everything that works on it, as it was seen at one moment. */
 export interface Snapshot {

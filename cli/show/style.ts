@@ -1,4 +1,4 @@
-import { visibleText } from '../../operator/api/plain-text.ts'
+import { visibleText } from '../../core/api/plain-text.ts'
 
 /** How lines are drawn. */
 export interface Style {

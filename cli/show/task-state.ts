@@ -1,7 +1,7 @@
-import { findingsInShort } from '../../operator/api/review.ts'
-import { counted } from '../../operator/api/counted.ts'
-import { isTrue } from '../../operator/api/condition-list.ts'
-import { taskConditions, taskReasons } from '../../operator/api/conditions.ts'
+import { findingsInShort } from '../../core/api/review.ts'
+import { counted } from '../../core/api/counted.ts'
+import { isTrue } from '../../core/api/condition-list.ts'
+import { taskConditions, taskReasons } from '../../core/api/conditions.ts'
 import {
   hasSucceeded,
   heldBy,
@@ -9,14 +9,14 @@ import {
   isIntegrating,
   isUnchecked,
   statusWord,
-} from '../../operator/api/task-state.ts'
-import type { AgentTask } from '../../operator/api/agent-task.ts'
+} from '../../core/api/task-state.ts'
+import type { AgentTask } from '../../core/api/agent-task.ts'
 import {
   standingVerdicts,
   verdictWords,
   type Action,
   type Verdict,
-} from '../../operator/api/agent-types.ts'
+} from '../../core/api/agent-types.ts'
 import { amount, between, shortCommit } from './figures.ts'
 import type { Span } from './style.ts'
 import type { TaskLine } from './snapshot.ts'

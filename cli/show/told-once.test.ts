@@ -1,7 +1,7 @@
 // Kind: one cause in several objects (a refusal in the plan, an attempt and the end) is read once, and what is new beside it stays.
 import { expect, test } from 'vitest'
-import { noScript } from '../../hack/rehearsal/choice.ts'
-import { failureRemedies, remedyIn } from '../../operator/api/failures.ts'
+import { noScript } from '../../rehearsal/choice.ts'
+import { failureRemedies, remedyIn } from '../../core/api/failures.ts'
 import { remedyFor } from '../try/outcome.ts'
 import { span } from './style.ts'
 import { toldOnce, untold } from './told-once.ts'

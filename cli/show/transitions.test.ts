@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { DevRequestStatus } from '../../operator/api/devrequest.ts'
+import type { DevRequestStatus } from '../../core/api/devrequest.ts'
 import {
   at,
   condition,
@@ -13,7 +13,7 @@ import {
   held,
   taskOf,
   tasks,
-} from './example-objects.ts'
+} from '../../test/support/example-objects.ts'
 import type { Snapshot } from './snapshot.ts'
 import { draw } from './style.ts'
 import { transitions } from './transitions.ts'

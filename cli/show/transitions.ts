@@ -1,10 +1,10 @@
-import { counted } from '../../operator/api/counted.ts'
-import { heldBy } from '../../operator/api/task-state.ts'
-import type { Agent } from '../../operator/api/agent.ts'
-import { findingsInShort } from '../../operator/api/review.ts'
-import { conditionOf, isTrue } from '../../operator/api/condition-list.ts'
-import type { DevRequest } from '../../operator/api/devrequest.ts'
-import { requestConditions } from '../../operator/api/conditions.ts'
+import { counted } from '../../core/api/counted.ts'
+import { heldBy } from '../../core/api/task-state.ts'
+import type { Agent } from '../../core/api/agent.ts'
+import { findingsInShort } from '../../core/api/review.ts'
+import { conditionOf, isTrue } from '../../core/api/condition-list.ts'
+import type { DevRequest } from '../../core/api/devrequest.ts'
+import { requestConditions } from '../../core/api/conditions.ts'
 import { amount, shortCommit } from './figures.ts'
 import {
   isRequestUnchecked,

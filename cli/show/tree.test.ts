@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, test } from 'vitest'
-import type { DevRequestStatus } from '../../operator/api/devrequest.ts'
+import type { DevRequestStatus } from '../../core/api/devrequest.ts'
 import {
   at,
   condition,
@@ -14,7 +14,7 @@ import {
   start,
   taskOf,
   tasks,
-} from './example-objects.ts'
+} from '../../test/support/example-objects.ts'
 import type { Snapshot } from './snapshot.ts'
 import { renderTree } from './tree.ts'
 

@@ -1,7 +1,7 @@
-import { counted } from '../../operator/api/counted.ts'
-import { conditionOf } from '../../operator/api/condition-list.ts'
-import { requestConditions } from '../../operator/api/conditions.ts'
-import type { DevRequest } from '../../operator/api/devrequest.ts'
+import { counted } from '../../core/api/counted.ts'
+import { conditionOf } from '../../core/api/condition-list.ts'
+import { requestConditions } from '../../core/api/conditions.ts'
+import type { DevRequest } from '../../core/api/devrequest.ts'
 import { align, type Row } from './columns.ts'
 import { amount, between } from './figures.ts'
 import {

@@ -4,7 +4,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import type { CliError } from '../failure.ts'
-import { gitAlone, makeCheckout, type TestCheckout } from '../../test/checkout.ts'
+import { gitAlone, makeCheckout, type TestCheckout } from '../../test/support/checkout.ts'
 import { obstacleAt, openCheckout } from './checkout.ts'
 
 const { signal } = new AbortController()

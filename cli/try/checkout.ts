@@ -10,7 +10,7 @@ import {
   parseListing,
   type TreeListing,
 } from '../../agent-image/agent/tree-listing.ts'
-import type { RepositoryReader } from '../../operator/planner/facts.ts'
+import type { RepositoryReader } from '../../core/planner/facts.ts'
 import { CliError, exitCodes } from '../failure.ts'
 import { quoted } from '../terminal.ts'
 import { TryTrouble } from './trouble.ts'

@@ -2,7 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { git as gitNames } from '../../operator/api/names.ts'
+import { git as gitNames } from '../../core/api/names.ts'
 import type { Checkout } from './checkout.ts'
 
 type Waiting = { readonly signal: AbortSignal }

@@ -1,8 +1,8 @@
 // The agents' way to the model without a hub: the operator's gateway, in this process.
-import type { ModelCall, ModelEvent } from '../../operator/api/agent-protocol.ts'
-import type { AgentTask } from '../../operator/api/agent-task.ts'
-import { errorEvent, ModelError } from '../../operator/models/errors.ts'
-import type { Gateway } from '../../operator/models/gateway.ts'
+import type { ModelCall, ModelEvent } from '../../core/api/agent-protocol.ts'
+import type { AgentTask } from '../../core/api/agent-task.ts'
+import { errorEvent, ModelError } from '../../core/models/errors.ts'
+import type { Gateway } from '../../core/models/gateway.ts'
 
 /** The part of the hub that an attempt needs. */
 export interface ModelDoor {

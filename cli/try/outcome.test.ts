@@ -1,8 +1,8 @@
 // What is said about tasks that have ended: each thing once, and nothing about what never began.
 import { describe, expect, test } from 'vitest'
-import type { AgentTask } from '../../operator/api/agent-task.ts'
-import type { FailureReason } from '../../operator/api/failures.ts'
-import { taskConditions } from '../../operator/api/conditions.ts'
+import type { AgentTask } from '../../core/api/agent-task.ts'
+import type { FailureReason } from '../../core/api/failures.ts'
+import { taskConditions } from '../../core/api/conditions.ts'
 import type { EndedTask } from './chain.ts'
 import { outcomeOf } from './outcome.ts'
 

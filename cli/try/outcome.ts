@@ -1,15 +1,15 @@
 // What came of it all, as programs read it.
 import type { CheckedTry } from '../../agent-image/agent/pipelines/pipeline.ts'
-import type { AgentTask, Evidence, Failure } from '../../operator/api/agent-task.ts'
-import { counted } from '../../operator/api/counted.ts'
-import type { Verdict } from '../../operator/api/agent-types.ts'
+import type { AgentTask, Evidence, Failure } from '../../core/api/agent-task.ts'
+import { counted } from '../../core/api/counted.ts'
+import type { Verdict } from '../../core/api/agent-types.ts'
 import {
   failureRemedies,
   type FailureReason,
   refusingReasons,
   remedyInWords,
-} from '../../operator/api/failures.ts'
-import { hasFailed, isUnchecked } from '../../operator/api/task-state.ts'
+} from '../../core/api/failures.ts'
+import { hasFailed, isUnchecked } from '../../core/api/task-state.ts'
 import type { EndedTask } from './chain.ts'
 
 /** One candidate of the tasks that decide. */

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { connectSandbox } from '../../agent-image/agent/sandbox-client.ts'
-import { systemClock } from '../../operator/runtime/clock.ts'
+import { systemClock } from '../../core/base/clock.ts'
 import { personsPython } from './python.ts'
 import { startSandbox } from './sandbox.ts'
 

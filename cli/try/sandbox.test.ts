@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest'
-import { systemClock } from '../../operator/runtime/clock.ts'
+import { systemClock } from '../../core/base/clock.ts'
 import { containerArguments } from './container.ts'
 import { type SandboxKind, startSandbox } from './sandbox.ts'
 

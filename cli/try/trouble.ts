@@ -1,5 +1,5 @@
-import type { Verdict } from '../../operator/api/agent-types.ts'
-import type { FailureReason } from '../../operator/api/failures.ts'
+import type { Verdict } from '../../core/api/agent-types.ts'
+import type { FailureReason } from '../../core/api/failures.ts'
 import { CliError } from '../failure.ts'
 
 /**

@@ -1,7 +1,7 @@
 import { mkdir, rename, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { findProgram } from './kubectl.ts'
-import { binaryPath, ensureBinaries } from './native/binaries.ts'
+import { binaryPath, ensureBinaries } from '../native-cluster/binaries.ts'
 import { cacheDirectory } from './paths.ts'
 import type { CallOptions, ProviderName } from './provider.ts'
 

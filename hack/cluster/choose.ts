@@ -2,7 +2,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { engineProvider, k3dTool, kindTool } from './engine-provider.ts'
 import { existingProvider } from './existing.ts'
-import { nativeProvider } from './native/provider.ts'
+import { nativeProvider } from '../native-cluster/provider.ts'
 import { cacheDirectory } from './paths.ts'
 import {
   type CallOptions,

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { execa } from 'execa'
 import { z } from 'zod'
-import { binaryPath } from './native/binaries.ts'
+import { binaryPath } from '../native-cluster/binaries.ts'
 import type { CallOptions, ComponentStatus } from './provider.ts'
 
 const nodesShape = z.object({

@@ -1,8 +1,8 @@
 import { CliError } from '../../cli/failure.ts'
 import { asTyped } from '../../cli/terminal.ts'
 import { modelLabel } from '../../cli/show/snapshot.ts'
-import type { DevRequest } from '../../operator/api/devrequest.ts'
-import { KubeError } from '../../operator/kube/errors.ts'
+import type { DevRequest } from '../../core/api/devrequest.ts'
+import { KubeError } from '../../core/kube/errors.ts'
 import { repository } from '../images/repository.ts'
 import { DemoError } from './steps.ts'
 

@@ -1,6 +1,6 @@
 import { chooseProvider, rememberedProvider, rememberProvider } from '../cluster/choose.ts'
 import type { Log } from '../cluster/log.ts'
-import { ensureBinaries } from '../cluster/native/binaries.ts'
+import { ensureBinaries } from '../native-cluster/binaries.ts'
 import type { ClusterProvider } from '../cluster/provider.ts'
 
 /** A cluster that takes Pods, and how to reach it. */

@@ -6,8 +6,8 @@ import {
   exampleResult,
   taskOf,
   tasks,
-} from '../../cli/show/example-objects.ts'
-import type { Pod } from '../../operator/kube/core.ts'
+} from '../../test/support/example-objects.ts'
+import type { Pod } from '../../core/kube/core.ts'
 import { chartValues } from './chart-step.ts'
 import { closing, explain } from './closing.ts'
 import { splitReference } from './images-step.ts'

@@ -1,15 +1,10 @@
-import { systemClock } from '../../operator/runtime/clock.ts'
+import { systemClock } from '../../core/base/clock.ts'
 import { git } from '../../cli/forge/git.ts'
-import { chat } from '../../operator/models/servers/ollama.ts'
-import type { ModelProfile } from '../../operator/models/profile.ts'
-import { renderPrompt } from '../../operator/models/prompt.ts'
-import { readFacts, type RepositoryReader } from '../../operator/planner/facts.ts'
-import {
-  tripwire,
-  unitsAnswer,
-  unitsQuestion,
-  unitsSchema,
-} from '../../operator/planner/questions.ts'
+import { chat } from '../../core/models/servers/ollama.ts'
+import type { ModelProfile } from '../../core/models/profile.ts'
+import { renderPrompt } from '../../core/models/prompt.ts'
+import { readFacts, type RepositoryReader } from '../../core/planner/facts.ts'
+import { tripwire, unitsAnswer, unitsQuestion, unitsSchema } from '../../core/planner/questions.ts'
 import { duration, type Log } from '../cluster/log.ts'
 import { loadModel } from '../images/load-model.ts'
 import { ensureSmolLM2 } from '../images/smollm2.ts'

@@ -11,9 +11,9 @@ import {
   type Snapshot,
 } from '../../cli/show/snapshot.ts'
 import type { Terminal } from '../../cli/terminal.ts'
-import { conditionOf } from '../../operator/api/condition-list.ts'
-import { requestConditions } from '../../operator/api/conditions.ts'
-import { hasFailed } from '../../operator/api/task-state.ts'
+import { conditionOf } from '../../core/api/condition-list.ts'
+import { requestConditions } from '../../core/api/conditions.ts'
+import { hasFailed } from '../../core/api/task-state.ts'
 import type { Log } from '../cluster/log.ts'
 import { repository } from '../images/repository.ts'
 import { DemoError } from './steps.ts'

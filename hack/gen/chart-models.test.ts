@@ -1,6 +1,6 @@
 // Which models the chart sets the operator up with, and who uses which.
 import { describe, expect, it } from 'vitest'
-import { parseConfig } from '../../operator/config.ts'
+import { parseConfig } from '../../operator/settings/config.ts'
 import { configOf, helmProgram, renderChart } from './chart-render.ts'
 
 const helm = helmProgram() ?? ''

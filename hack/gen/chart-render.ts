@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseAllDocuments } from 'yaml'
-import { binaryPath } from '../cluster/native/binaries.ts'
+import { binaryPath } from '../native-cluster/binaries.ts'
 
 type Labels = Readonly<Record<string, string>>
 

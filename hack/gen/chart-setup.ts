@@ -1,5 +1,5 @@
 // Sees to a helm for the tests of the chart: one that is there, else built where there is Go.
-import { ensureBinaries } from '../cluster/native/binaries.ts'
+import { ensureBinaries } from '../native-cluster/binaries.ts'
 import { streamLog } from '../cluster/log.ts'
 import { succeeds } from '../images/command.ts'
 import { helmProgram } from './chart-render.ts'

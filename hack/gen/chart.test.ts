@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { parseConfig } from '../../operator/config.ts'
-import { longestStopMs } from '../../operator/runtime/manager.ts'
+import { parseConfig } from '../../operator/settings/config.ts'
+import { longestStopMs } from '../../core/kube/runtime/manager.ts'
 import {
   configOf,
   helmProgram,
@@ -9,7 +9,7 @@ import {
   type Rendered,
   type RenderedContainer,
 } from './chart-render.ts'
-import { allKinds } from '../../operator/api/kinds.ts'
+import { allKinds } from '../../core/api/kinds.ts'
 import { podSecurityProblems } from './pod-security.ts'
 
 const helm = helmProgram() ?? ''

@@ -2,16 +2,12 @@ import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { z } from 'zod'
-import {
-  agentConditions,
-  requestConditions,
-  taskConditions,
-} from '../../operator/api/conditions.ts'
-import type { KindDefinition } from '../../operator/api/schema.ts'
+import { agentConditions, requestConditions, taskConditions } from '../../core/api/conditions.ts'
+import type { KindDefinition } from '../../core/api/schema.ts'
 import { type Crd, crdOf } from './crd.ts'
 import { crdProblems } from './crd-rules.ts'
 import { schemaAt } from './json-path.ts'
-import { allKinds } from '../../operator/api/kinds.ts'
+import { allKinds } from '../../core/api/kinds.ts'
 import type { SchemaNode } from './schema-node.ts'
 
 const checkedIn = await Promise.all(

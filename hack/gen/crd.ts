@@ -1,5 +1,5 @@
-import { category, group, labels, version } from '../../operator/api/names.ts'
-import type { Column, KindDefinition } from '../../operator/api/schema.ts'
+import { category, group, labels, version } from '../../core/api/names.ts'
+import type { Column, KindDefinition } from '../../core/api/schema.ts'
 import { schemaAt } from './json-path.ts'
 import type { SchemaNode } from './schema-node.ts'
 import { patternsInWords, structuralSchema } from './structural.ts'

@@ -1,4 +1,4 @@
-import { allKinds } from '../../operator/api/kinds.ts'
+import { allKinds } from '../../core/api/kinds.ts'
 import { chartFiles } from './chart-files.ts'
 import { crdManifest, kindTable } from './crd-files.ts'
 import { crdOf } from './crd.ts'

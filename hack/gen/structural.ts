@@ -19,7 +19,7 @@
 //   z.bigint, z.date, z.set, z.map        zod throws
 import { z } from 'zod'
 import { crdProblems } from './crd-rules.ts'
-import { forms } from '../../operator/api/schema.ts'
+import { forms } from '../../core/api/schema.ts'
 import type { CelRule, SchemaNode } from './schema-node.ts'
 import { plainSlashes, transforms } from './transforms.ts'
 
@@ -92,9 +92,7 @@ export function patternsInWords(node: SchemaNode, where: string): SchemaNode {
 function ruleOf(pattern: string, where: string): CelRule {
   const form = forms.find((one) => plainSlashes(one.pattern.source) === pattern)
   if (form === undefined || pattern.includes("'"))
-    throw new Error(
-      `${where} has a pattern without words; add it to forms in operator/api/schema.ts`,
-    )
+    throw new Error(`${where} has a pattern without words; add it to forms in core/api/schema.ts`)
   // A raw string: in the others a backslash would have to be doubled.
   return { rule: `self.matches(r'${pattern}')`, message: form.words }
 }

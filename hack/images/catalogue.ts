@@ -75,8 +75,8 @@ async function agentFiles(): Promise<readonly HashInput[]> {
 }
 
 async function rehearsalFiles(): Promise<readonly HashInput[]> {
-  const programs = await bundlePrograms({ rehearsal: 'hack/rehearsal/main.ts' })
-  return [...programs, ...(await directoryInputs('hack/rehearsal', 'scripts')), moduleType]
+  const programs = await bundlePrograms({ rehearsal: 'rehearsal/main.ts' })
+  return [...programs, ...(await directoryInputs('rehearsal', 'scripts')), moduleType]
 }
 
 // The bundles are ES modules; without this Node would have to guess that from their text.

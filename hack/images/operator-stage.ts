@@ -13,9 +13,9 @@ interface StageOptions {
   readonly signal?: AbortSignal
 }
 
-const compiled = ['operator', 'forge', 'cli'] as const
+const compiled = ['core', 'operator', 'forge', 'cli'] as const
 // Read at run time, at the same place relative to the compiled sources as in the checkout.
-const carried = ['knowledge', 'crds'] as const
+const carried: readonly string[] = []
 const settings = ['package.json', 'tsconfig.json', 'tsconfig.build.json'] as const
 const lockFiles = ['package.json', 'package-lock.json'] as const
 

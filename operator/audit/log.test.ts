@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { VirtualClock } from '../../test/virtual-clock.ts'
-import { mostPending } from '../api/audit-trail.ts'
-import { diedBehind, operator, secondsToFlush, Server } from './log-fixture.ts'
+import { VirtualClock } from '../../test/support/virtual-clock.ts'
+import { mostPending } from '../../core/api/audit-trail.ts'
+import { diedBehind, operator, secondsToFlush, Server } from '../../test/support/audit-log.ts'
 import { verify } from './record.ts'
 
 test('every transition is recorded once, in order, and the chain verifies', async () => {

@@ -5,9 +5,9 @@ import {
   type AuditTrail,
   type PendingTransition,
   type Act,
-} from '../api/audit-trail.ts'
-import type { KubeObject } from '../kube/resource.ts'
-import { WaitError } from '../runtime/outcome.ts'
+} from '../../core/api/audit-trail.ts'
+import type { KubeObject } from '../../core/kube/resource.ts'
+import { WaitError } from '../../core/kube/runtime/outcome.ts'
 
 /** Any object whose status keeps an outbox. */
 export type Audited = KubeObject & {

@@ -1,9 +1,9 @@
 // Where the audit is kept: ConfigMaps `guildhall-audit-000001…`, each a piece of one chain.
 import { z } from 'zod'
-import { annotations, configMaps as auditNames, labels } from '../api/names.ts'
-import type { KubeClient } from '../kube/client.ts'
-import { configMaps, type ConfigMap } from '../kube/core.ts'
-import { isNotFound } from '../kube/errors.ts'
+import { annotations, configMaps as auditNames, labels } from '../../core/api/names.ts'
+import type { KubeClient } from '../../core/kube/client.ts'
+import { configMaps, type ConfigMap } from '../../core/kube/core.ts'
+import { isNotFound } from '../../core/kube/errors.ts'
 import { keyOfLine } from './record.ts'
 
 const recordsKey = 'records.jsonl'

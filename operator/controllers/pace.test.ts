@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { Cache } from '../../test/cache.ts'
-import { request } from '../../test/objects.ts'
-import { VirtualClock } from '../../test/virtual-clock.ts'
-import { devRequests } from '../api/kinds.ts'
+import { Cache } from '../../test/support/cache.ts'
+import { request } from '../../test/support/objects.ts'
+import { VirtualClock } from '../../test/support/virtual-clock.ts'
+import { devRequests } from '../../core/api/kinds.ts'
 import { Pace } from './pace.ts'
 
 const paced = (...names: readonly string[]) => {

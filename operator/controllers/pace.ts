@@ -1,6 +1,6 @@
-import type { Clock } from '../kube/ports.ts'
-import type { KubeObject } from '../kube/resource.ts'
-import { Memory, type Remembered } from '../runtime/memory.ts'
+import type { Clock } from '../../core/base/ports.ts'
+import type { KubeObject } from '../../core/kube/resource.ts'
+import { Memory, type Remembered } from '../../core/kube/runtime/memory.ts'
 
 interface Turn {
   /** Of the last write, on the monotonic clock. */

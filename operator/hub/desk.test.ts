@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { VirtualClock } from '../../test/virtual-clock.ts'
-import type { HubMessage } from '../api/agent-protocol.ts'
-import { silentLogger } from '../../test/silent-logger.ts'
+import { VirtualClock } from '../../test/support/virtual-clock.ts'
+import type { HubMessage } from '../../core/api/agent-protocol.ts'
+import { silentLogger } from '../../test/support/silent-logger.ts'
 import { HubDesk, type HubDoors } from './desk.ts'
-import { Lines } from './lines.ts'
+import { Lines } from '../presence/lines.ts'
 
 const caller = { podUid: 'p1', agent: 'coding-1', type: 'coding' }
 

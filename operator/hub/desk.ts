@@ -7,12 +7,12 @@ import type {
   ModelEvent,
   Report,
   ReportReceipt,
-} from '../api/agent-protocol.ts'
-import type { Clock, Logger } from '../kube/ports.ts'
-import { aborted } from '../kube/wait.ts'
-import type { RunSignals } from '../runtime/runnable.ts'
+} from '../../core/api/agent-protocol.ts'
+import type { Clock, Logger } from '../../core/base/ports.ts'
+import { aborted } from '../../core/base/wait.ts'
+import type { RunSignals } from '../../core/kube/runtime/runnable.ts'
 import { Problem } from './http.ts'
-import type { Lines } from './lines.ts'
+import type { Lines } from '../presence/lines.ts'
 import { plainBeat } from './plain-words.ts'
 
 /** Which attempt of which task, as an agent names it. */

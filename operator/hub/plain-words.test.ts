@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { ModelCall, Report } from '../api/agent-protocol.ts'
-import { report as schema } from '../api/agent-protocol.ts'
+import type { ModelCall, Report } from '../../core/api/agent-protocol.ts'
+import { report as schema } from '../../core/api/agent-protocol.ts'
 import { plainBeat, plainCall, plainLogLine, plainReport } from './plain-words.ts'
 
 /** Controls but for tab and line feed, and what turns the direction of text. */

@@ -1,7 +1,7 @@
 // What agents say, as it may go on to objects, Events, logs, terminals and models. Agents pass on the words of programs
 // that models wrote: names of tests, messages of errors, lines of files.
-import { printedLine, printedText, promptText } from '../api/plain-text.ts'
-import type { Heartbeat, LogBatch, ModelCall, Report } from '../api/agent-protocol.ts'
+import { printedLine, printedText, promptText } from '../../core/api/plain-text.ts'
+import type { Heartbeat, LogBatch, ModelCall, Report } from '../../core/api/agent-protocol.ts'
 
 /**
  * A report without orders to a terminal and hidden characters.

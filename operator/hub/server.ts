@@ -1,7 +1,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { heartbeat, logBatch, modelCall, report, type ModelCall } from '../api/agent-protocol.ts'
-import type { Logger } from '../kube/ports.ts'
-import type { RunSignals, Runnable } from '../runtime/runnable.ts'
+import {
+  heartbeat,
+  logBatch,
+  modelCall,
+  report,
+  type ModelCall,
+} from '../../core/api/agent-protocol.ts'
+import type { Logger } from '../../core/base/ports.ts'
+import type { RunSignals, Runnable } from '../../core/kube/runtime/runnable.ts'
 import type { Caller, HubDesk } from './desk.ts'
 import { Problem, readBody, sendJson, startLines } from './http.ts'
 

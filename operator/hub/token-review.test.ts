@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest'
-import { jwt } from '../../test/jwt.ts'
-import { VirtualClock } from '../../test/virtual-clock.ts'
-import { Limiter } from '../kube/limiter.ts'
+import { jwt } from '../../simulated-kubernetes/jwt.ts'
+import { VirtualClock } from '../../test/support/virtual-clock.ts'
+import { Limiter } from '../../core/kube/limiter.ts'
 import { TokenReviewer, type TokenReviewerOptions } from './token-review.ts'
 
 const good = jwt({ aud: ['hub'], sub: 'u', 'kubernetes.io': { pod: { uid: 'p1' } } })

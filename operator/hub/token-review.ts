@@ -1,7 +1,7 @@
-import type { KubeClient } from '../kube/client.ts'
-import { tokenReviews } from '../kube/core.ts'
-import type { Clock } from '../kube/ports.ts'
-import { claimsOf, TokenAnswers, type TokenClaims } from '../kube/token-answers.ts'
+import type { KubeClient } from '../../core/kube/client.ts'
+import { tokenReviews } from '../../core/kube/core.ts'
+import type { Clock } from '../../core/base/ports.ts'
+import { claimsOf, TokenAnswers, type TokenClaims } from '../../core/kube/token-answers.ts'
 
 /** Who shows a token, in the API server's words. */
 export interface TokenIdentity {

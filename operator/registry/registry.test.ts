@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { agent } from '../../test/objects.ts'
+import { agent } from '../../test/support/objects.ts'
 import { registryData } from './registry.ts'
 
 const agents = [

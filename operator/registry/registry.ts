@@ -1,9 +1,9 @@
-import type { Agent } from '../api/agent.ts'
-import { configMaps as names, labels } from '../api/names.ts'
-import type { KubeClient } from '../kube/client.ts'
-import { configMaps } from '../kube/core.ts'
-import type { Clock, Logger } from '../kube/ports.ts'
-import type { RunSignals, Runnable } from '../runtime/runnable.ts'
+import type { Agent } from '../../core/api/agent.ts'
+import { configMaps as names, labels } from '../../core/api/names.ts'
+import type { KubeClient } from '../../core/kube/client.ts'
+import { configMaps } from '../../core/kube/core.ts'
+import type { Clock, Logger } from '../../core/base/ports.ts'
+import type { RunSignals, Runnable } from '../../core/kube/runtime/runnable.ts'
 
 /** What the hub heard of an agent, for `active-agents.json`. */
 export interface LiveFacts {

@@ -1,5 +1,5 @@
 // An agent as the scheduler sees it, and what it may take. Pure.
-import type { AgentType } from '../api/agent-types.ts'
+import type { AgentType } from '../../core/api/agent-types.ts'
 
 /**
  * Whose tasks an agent may take. What the code of one request leaves behind in a Pod (processes, files, a changed sandbox

@@ -1,8 +1,8 @@
 // Requests that share few places, over time: a small world around `schedule`, in which agents take time to start and to go.
 import { describe, expect, test } from 'vitest'
-import type { AgentTask } from '../api/agent-task.ts'
-import type { AgentType } from '../api/agent-types.ts'
-import { now, queuedStatus, task } from '../../test/objects.ts'
+import type { AgentTask } from '../../core/api/agent-task.ts'
+import type { AgentType } from '../../core/api/agent-types.ts'
+import { now, queuedStatus, task } from '../../test/support/objects.ts'
 import type { SchedulableAgent } from './agents.ts'
 import { schedule, type Line, type SchedulableRequest } from './schedule.ts'
 

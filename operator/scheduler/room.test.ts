@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { now } from '../../test/objects.ts'
+import { now } from '../../test/support/objects.ts'
 import type { SchedulableAgent } from './agents.ts'
 import { graceMs, roomFor, type Wish } from './room.ts'
 

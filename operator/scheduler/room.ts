@@ -1,5 +1,5 @@
 // Which idle agent goes when a task finds every place taken. Pure.
-import type { AgentType } from '../api/agent-types.ts'
+import type { AgentType } from '../../core/api/agent-types.ts'
 import { mayTake, type SchedulableAgent } from './agents.ts'
 
 /**

@@ -1,9 +1,9 @@
 // Who works on what, and how many agents there are. Pure: the same input gives the same decisions.
 import type { StartTrouble } from '../controllers/agent/start-failures.ts'
-import { longestPauseMs } from '../controllers/agenttask/transitions.ts'
-import type { AgentTask } from '../api/agent-task.ts'
-import { priorities, type AgentType } from '../api/agent-types.ts'
-import { counted } from '../api/counted.ts'
+import { longestPauseMs } from '../../core/tasks/transitions.ts'
+import type { AgentTask } from '../../core/api/agent-task.ts'
+import { priorities, type AgentType } from '../../core/api/agent-types.ts'
+import { counted } from '../../core/api/counted.ts'
 import { bestAgent, type SchedulableAgent } from './agents.ts'
 import { roomFor, type Wish } from './room.ts'
 

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Agent, request } from 'undici'
-import { inspectDaemon } from '../../hack/cluster/native/daemon.ts'
+import { inspectDaemon } from '../../hack/native-cluster/daemon.ts'
 import { parseSamples, total } from './measure/prometheus.ts'
 import { requestCounts, requestFamily, type RequestCounts } from './measure/requests.ts'
 

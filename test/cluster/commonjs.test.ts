@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { DevRequest } from '../../operator/api/devrequest.ts'
+import type { DevRequest } from '../../core/api/devrequest.ts'
 import { agentImage, gitServer, serviceOf } from './git-server.ts'
 import {
   allAgents,

@@ -1,7 +1,7 @@
 // A person changes the plan before work starts: with kubectl and guild, as anybody would.
 import { afterAll, expect, test } from 'vitest'
-import { isTrue } from '../../operator/api/condition-list.ts'
-import type { Plan } from '../../operator/api/devrequest.ts'
+import { isTrue } from '../../core/api/condition-list.ts'
+import type { Plan } from '../../core/api/devrequest.ts'
 import {
   apply,
   devRequest,

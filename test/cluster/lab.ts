@@ -1,10 +1,10 @@
 // What the cluster tests share: kubectl as a person would type it, and waiting with a name for what is waited for.
 import { execa } from 'execa'
 import { stringify } from 'yaml'
-import type { Agent } from '../../operator/api/agent.ts'
-import type { AgentTask } from '../../operator/api/agent-task.ts'
-import type { DevRequest } from '../../operator/api/devrequest.ts'
-import { conditionOf } from '../../operator/api/condition-list.ts'
+import type { Agent } from '../../core/api/agent.ts'
+import type { AgentTask } from '../../core/api/agent-task.ts'
+import type { DevRequest } from '../../core/api/devrequest.ts'
+import { conditionOf } from '../../core/api/condition-list.ts'
 
 export const namespace = 'guildhall'
 /** A model that is set up and that the server does not hold; tests give it one. */

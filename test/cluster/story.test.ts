@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { trailers } from '../../operator/api/names.ts'
-import type { AgentTask } from '../../operator/api/agent-task.ts'
-import type { DevRequest } from '../../operator/api/devrequest.ts'
+import { trailers } from '../../core/api/names.ts'
+import type { AgentTask } from '../../core/api/agent-task.ts'
+import type { DevRequest } from '../../core/api/devrequest.ts'
 import { cleanEnvironment } from '../../hack/demo/result-step.ts'
 import {
   allAgents,

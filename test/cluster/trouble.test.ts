@@ -2,7 +2,7 @@
 import { afterAll, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { smallModel } from '../../hack/demo/planning-call-step.ts'
-import { conditionOf } from '../../operator/api/condition-list.ts'
+import { conditionOf } from '../../core/api/condition-list.ts'
 import {
   apply,
   devRequest,

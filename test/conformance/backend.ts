@@ -1,13 +1,13 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { missingBinaries } from '../../hack/cluster/native/binaries.ts'
-import { startControlPlane } from '../../hack/cluster/native/control-plane.ts'
-import { inspectDaemon, startDaemon, stopDaemon } from '../../hack/cluster/native/daemon.ts'
-import { kubeconfigFile, type KubeConfig } from '../../operator/kube/config.ts'
-import { systemClock as clock, systemRandom as random } from '../../operator/runtime/clock.ts'
-import { openFront } from '../simulation/api-server/http-front.ts'
-import { SimulatedApiServer } from '../simulation/api-server/server.ts'
+import { missingBinaries } from '../../hack/native-cluster/binaries.ts'
+import { startControlPlane } from '../../hack/native-cluster/control-plane.ts'
+import { inspectDaemon, startDaemon, stopDaemon } from '../../hack/native-cluster/daemon.ts'
+import { kubeconfigFile, type KubeConfig } from '../../core/kube/config.ts'
+import { systemClock as clock, systemRandom as random } from '../../core/base/clock.ts'
+import { openFront } from '../../simulated-kubernetes/http-front.ts'
+import { SimulatedApiServer } from '../../simulated-kubernetes/server.ts'
 
 /** A Kubernetes API that the suite runs against. */
 export interface Backend {

@@ -1,5 +1,5 @@
 import { connect, createServer, type Socket } from 'node:net'
-import type { KubeConfig } from '../../operator/kube/config.ts'
+import type { KubeConfig } from '../../core/kube/config.ts'
 
 /** A wire between client and server that a test can cut: TCP, so TLS passes through it untouched. */
 export interface Cable {

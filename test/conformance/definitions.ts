@@ -1,7 +1,7 @@
-import type { KubeClient } from '../../operator/kube/client.ts'
-import type { KubeObject, Resource } from '../../operator/kube/resource.ts'
-import { systemClock as clock } from '../../operator/runtime/clock.ts'
-import type { Condition } from '../../operator/kube/resource.ts'
+import type { KubeClient } from '../../core/kube/client.ts'
+import type { KubeObject, Resource } from '../../core/kube/resource.ts'
+import { systemClock as clock } from '../../core/base/clock.ts'
+import type { Condition } from '../../core/kube/resource.ts'
 
 export interface Definition extends KubeObject {
   readonly spec?: object

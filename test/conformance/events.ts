@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest'
-import { configMaps, events } from '../../operator/kube/core.ts'
-import { systemClock as clock, systemRandom as random } from '../../operator/runtime/clock.ts'
-import { EventRecorder, referenceTo } from '../../operator/runtime/events.ts'
-import { silentLogger } from '../silent-logger.ts'
+import { configMaps, events } from '../../core/kube/core.ts'
+import { systemClock as clock, systemRandom as random } from '../../core/base/clock.ts'
+import { EventRecorder, referenceTo } from '../../core/kube/runtime/events.ts'
+import { silentLogger } from '../support/silent-logger.ts'
 import type { WorldOf } from './world.ts'
 
 /** What the recorder writes is what the server takes and people read. */

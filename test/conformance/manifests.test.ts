@@ -5,14 +5,14 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { ensureBinaries } from '../../hack/cluster/native/binaries.ts'
+import { ensureBinaries } from '../../hack/native-cluster/binaries.ts'
 import {
   startControlPlane,
   type TestControlPlane,
-} from '../../hack/cluster/native/control-plane.ts'
+} from '../../hack/native-cluster/control-plane.ts'
 import { streamLog } from '../../hack/cluster/log.ts'
-import { allKinds } from '../../operator/api/kinds.ts'
-import { apiVersion } from '../../operator/api/names.ts'
+import { allKinds } from '../../core/api/kinds.ts'
+import { apiVersion } from '../../core/api/names.ts'
 
 const repository = fileURLToPath(new URL('../..', import.meta.url))
 let server: TestControlPlane

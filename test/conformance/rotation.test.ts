@@ -5,21 +5,21 @@ import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
-import { missingBinaries } from '../../hack/cluster/native/binaries.ts'
+import { missingBinaries } from '../../hack/native-cluster/binaries.ts'
 import {
   ensureAuthority,
   ensureCertificate,
   keyPair,
   type KeyPair,
-} from '../../hack/cluster/native/certificates.ts'
-import { startControlPlane } from '../../hack/cluster/native/control-plane.ts'
-import { writeKubeconfig } from '../../hack/cluster/native/kubeconfig.ts'
-import { KubeClient } from '../../operator/kube/client.ts'
-import { inClusterConfig, kubeconfigFile, type KubeConfig } from '../../operator/kube/config.ts'
-import { configMaps, type ConfigMap } from '../../operator/kube/core.ts'
-import { Informer } from '../../operator/kube/informer.ts'
-import { systemClock as clock, systemRandom as random } from '../../operator/runtime/clock.ts'
-import { silentLogger as log } from '../silent-logger.ts'
+} from '../../hack/native-cluster/certificates.ts'
+import { startControlPlane } from '../../hack/native-cluster/control-plane.ts'
+import { writeKubeconfig } from '../../hack/native-cluster/kubeconfig.ts'
+import { KubeClient } from '../../core/kube/client.ts'
+import { inClusterConfig, kubeconfigFile, type KubeConfig } from '../../core/kube/config.ts'
+import { configMaps, type ConfigMap } from '../../core/kube/core.ts'
+import { Informer } from '../../core/kube/informer.ts'
+import { systemClock as clock, systemRandom as random } from '../../core/base/clock.ts'
+import { silentLogger as log } from '../support/silent-logger.ts'
 import { layCable, type Cable } from './cable.ts'
 
 const missing = missingBinaries(['etcd', 'kube-apiserver'])

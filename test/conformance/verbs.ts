@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { configMaps, pods, secrets, tokenReviews } from '../../operator/kube/core.ts'
+import { configMaps, pods, secrets, tokenReviews } from '../../core/kube/core.ts'
 import {
   isAlreadyExists,
   isConflict,
@@ -7,7 +7,7 @@ import {
   isInvalid,
   isNotFound,
   KubeError,
-} from '../../operator/kube/errors.ts'
+} from '../../core/kube/errors.ts'
 import { widgets, type WorldOf } from './world.ts'
 
 /** Every verb of the client, and what the server makes of it. */

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest'
-import { configMaps, type ConfigMap } from '../../operator/kube/core.ts'
-import { isNewer } from '../../operator/kube/resource.ts'
-import { watch, type WatchEvent } from '../../operator/kube/watch.ts'
-import { systemClock as clock } from '../../operator/runtime/clock.ts'
+import { configMaps, type ConfigMap } from '../../core/kube/core.ts'
+import { isNewer } from '../../core/kube/resource.ts'
+import { watch, type WatchEvent } from '../../core/kube/watch.ts'
+import { systemClock as clock } from '../../core/base/clock.ts'
 import type { WorldOf } from './world.ts'
 
 /** One watch request against the server: order, resumption, bookmarks. Expiry: see restarts.ts. */

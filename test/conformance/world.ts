@@ -1,9 +1,9 @@
 import type { RunningBackend } from './backend.ts'
-import { KubeClient } from '../../operator/kube/client.ts'
-import type { KubeConfig } from '../../operator/kube/config.ts'
-import { namespaces } from '../../operator/kube/core.ts'
-import type { KubeObject, Resource } from '../../operator/kube/resource.ts'
-import { systemClock as clock, systemRandom as random } from '../../operator/runtime/clock.ts'
+import { KubeClient } from '../../core/kube/client.ts'
+import type { KubeConfig } from '../../core/kube/config.ts'
+import { namespaces } from '../../core/kube/core.ts'
+import type { KubeObject, Resource } from '../../core/kube/resource.ts'
+import { systemClock as clock, systemRandom as random } from '../../core/base/clock.ts'
 
 /** What each part of the suite works in: a client and a namespace of its own. */
 export interface World {

@@ -1,7 +1,7 @@
 import { stringify } from 'yaml'
-import type { Agent } from '../../operator/api/agent.ts'
-import { apiVersion, rehearsalModel } from '../../operator/api/names.ts'
-import { type AgentSettings, parseConfig } from '../../operator/config.ts'
+import type { Agent } from '../../core/api/agent.ts'
+import { apiVersion, rehearsalModel } from '../../core/api/names.ts'
+import { type AgentSettings, parseConfig } from '../../operator/settings/config.ts'
 
 /** An Agent as the operator makes one for coding. */
 export const exampleAgent: Agent = {

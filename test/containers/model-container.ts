@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { type StartedTestContainer, Wait } from 'testcontainers'
-import { rehearsalRecord, type RehearsalRecord } from '../../hack/rehearsal/record.ts'
-import { rehearsalModel } from '../../operator/api/names.ts'
-import { modelProfile, type ModelProfile } from '../../operator/models/profile.ts'
+import { rehearsalRecord, type RehearsalRecord } from '../../rehearsal/record.ts'
+import { rehearsalModel } from '../../core/api/names.ts'
+import { modelProfile, type ModelProfile } from '../../core/models/profile.ts'
 import { OrdinaryContainer, sharedVolume } from './ordinary-container.ts'
 
 const port = 11434

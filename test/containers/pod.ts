@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { type StartedTestContainer, Wait } from 'testcontainers'
-import type { Pod } from '../../operator/kube/core.ts'
+import type { Pod } from '../../core/kube/core.ts'
 import { OrdinaryContainer, sharedVolume, type SharedVolume } from './ordinary-container.ts'
 
 type PodSpec = NonNullable<Pod['spec']>

@@ -1,7 +1,7 @@
 // Agents that are cut off, say things twice, or say what is not theirs to say; people who delete what is in use.
 import { expect, it } from 'vitest'
-import type { AgentTask } from '../../operator/api/agent-task.ts'
-import { hasSucceeded, heldBy, isFinished } from '../../operator/api/task-state.ts'
+import type { AgentTask } from '../../core/api/agent-task.ts'
+import { hasSucceeded, heldBy, isFinished } from '../../core/api/task-state.ts'
 import { ApiProblem } from '../lab/api.ts'
 import { paths } from '../lab/paths.ts'
 import { reportOn, type SimulatedAgent } from '../lab/simulated-agent.ts'

@@ -1,7 +1,7 @@
 // The operator before an API server that loses answers, refuses, forgets, lags and dies.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
-import { isTrue } from '../../operator/api/condition-list.ts'
+import { isTrue } from '../../core/api/condition-list.ts'
 import type { ApiObject, Listed } from '../lab/api.ts'
 import { paths } from '../lab/paths.ts'
 import { SimulatedAgents } from '../lab/simulated-agents.ts'

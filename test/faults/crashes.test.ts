@@ -1,7 +1,7 @@
 // The operator killed at every side effect, stopped in the middle, away while agents finish; an API server that restarts.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
-import { heldBy } from '../../operator/api/task-state.ts'
+import { heldBy } from '../../core/api/task-state.ts'
 import { paths } from '../lab/paths.ts'
 import type { OperatorReplica } from '../lab/operator.ts'
 import { SimulatedAgents, type Behaviour } from '../lab/simulated-agents.ts'

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { expect, it } from 'vitest'
 import { parse } from 'yaml'
-import { heldBy } from '../../operator/api/task-state.ts'
+import { heldBy } from '../../core/api/task-state.ts'
 import { paths } from '../lab/paths.ts'
 import { ProcessAgents } from '../lab/process-agents.ts'
 import { inLab } from './in-lab.ts'

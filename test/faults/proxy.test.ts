@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { ensureAuthority, ensureCertificate } from '../../hack/cluster/native/certificates.ts'
+import { ensureAuthority, ensureCertificate } from '../../hack/native-cluster/certificates.ts'
 import { startFaultProxy, type FaultProxy } from './proxy.ts'
 
 let directory: string

@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Agent, createServer, request as httpsRequest } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ensureCertificate } from '../../hack/cluster/native/certificates.ts'
+import { ensureCertificate } from '../../hack/native-cluster/certificates.ts'
 import {
   RuleBook,
   type Fault,

@@ -1,9 +1,9 @@
 // DevRequests of these tests: planned by hand, so that no model is asked, and checked at their end.
 import { expect } from 'vitest'
-import type { AgentTask } from '../../operator/api/agent-task.ts'
-import type { DevRequest } from '../../operator/api/devrequest.ts'
-import { conditionOf } from '../../operator/api/condition-list.ts'
-import { hasSucceeded } from '../../operator/api/task-state.ts'
+import type { AgentTask } from '../../core/api/agent-task.ts'
+import type { DevRequest } from '../../core/api/devrequest.ts'
+import { conditionOf } from '../../core/api/condition-list.ts'
+import { hasSucceeded } from '../../core/api/task-state.ts'
 import type { Lab } from '../lab/lab.ts'
 import { namespace, paths } from '../lab/paths.ts'
 import type { LoggedRequest } from './proxy.ts'

@@ -1,12 +1,12 @@
 // Objects that no API server of today would take, as another version of the definitions let them in: they are told apart,
 // say so themselves, and everything beside them goes on.
 import { expect, it } from 'vitest'
-import type { AgentTask } from '../../operator/api/agent-task.ts'
-import { conditionOf } from '../../operator/api/condition-list.ts'
+import type { AgentTask } from '../../core/api/agent-task.ts'
+import { conditionOf } from '../../core/api/condition-list.ts'
 import { ApiProblem, type Api, type ApiObject } from '../lab/api.ts'
 import { paths } from '../lab/paths.ts'
 import { SimulatedAgents } from '../lab/simulated-agents.ts'
-import { task } from '../objects.ts'
+import { task } from '../support/objects.ts'
 import { inLab } from './in-lab.ts'
 import { submit, succeeded } from './requests.ts'
 

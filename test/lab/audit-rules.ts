@@ -1,7 +1,7 @@
 // Invariant I8 of a history: the audit is one unbroken chain, nothing in it changes, and it tells of every transition.
-import type { AgentTask } from '../../operator/api/agent-task.ts'
+import type { AgentTask } from '../../core/api/agent-task.ts'
 import { emptyChain, verify, type AuditEntry } from '../../operator/audit/record.ts'
-import { isFinished } from '../../operator/api/task-state.ts'
+import { isFinished } from '../../core/api/task-state.ts'
 import type { Entry } from './history-rules.ts'
 
 const ends = new Set(['Succeeded', 'DeadLettered', 'Skipped'])

@@ -1,6 +1,13 @@
 import { expect, test } from 'vitest'
-import type { AgentTask, AgentTaskStatus, TaskResult } from '../../operator/api/agent-task.ts'
-import { agent, condition, endedStatus, heldStatus, queuedStatus, task } from '../objects.ts'
+import type { AgentTask, AgentTaskStatus, TaskResult } from '../../core/api/agent-task.ts'
+import {
+  agent,
+  condition,
+  endedStatus,
+  heldStatus,
+  queuedStatus,
+  task,
+} from '../support/objects.ts'
 import type { ApiObject } from './api.ts'
 import { violations, type Entry, type RecordedKind } from './history-rules.ts'
 

@@ -1,10 +1,10 @@
 // The invariants I1 to I7, I11 and I13 of a history: pure functions over every version of every object, in order.
-import type { Agent } from '../../operator/api/agent.ts'
-import type { AgentTask } from '../../operator/api/agent-task.ts'
-import type { DevRequest } from '../../operator/api/devrequest.ts'
-import { isTrue } from '../../operator/api/condition-list.ts'
-import { hopelessReasons, waitingReasons } from '../../operator/api/failures.ts'
-import { hasSucceeded, heldBy, isComplete, isFinished } from '../../operator/api/task-state.ts'
+import type { Agent } from '../../core/api/agent.ts'
+import type { AgentTask } from '../../core/api/agent-task.ts'
+import type { DevRequest } from '../../core/api/devrequest.ts'
+import { isTrue } from '../../core/api/condition-list.ts'
+import { hopelessReasons, waitingReasons } from '../../core/api/failures.ts'
+import { hasSucceeded, heldBy, isComplete, isFinished } from '../../core/api/task-state.ts'
 import type { ApiObject } from './api.ts'
 
 export type RecordedKind = 'DevRequest' | 'AgentTask' | 'Agent' | 'Pod' | 'ConfigMap'

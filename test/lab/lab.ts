@@ -5,8 +5,8 @@ import { cp, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Log } from '../../hack/cluster/log.ts'
-import { loadScripts } from '../../hack/rehearsal/script.ts'
-import { startRehearsal, type RunningRehearsal } from '../../hack/rehearsal/start.ts'
+import { loadScripts } from '../../rehearsal/script.ts'
+import { startRehearsal, type RunningRehearsal } from '../../rehearsal/start.ts'
 import type { AgentRunner } from './agent-runner.ts'
 import type { Api } from './api.ts'
 import { startLabControlPlane, type LabControlPlane } from './control-plane.ts'
@@ -67,7 +67,7 @@ export interface Lab {
   stop(): Promise<void>
 }
 
-const scripts = fileURLToPath(new URL('../../hack/rehearsal/scripts', import.meta.url))
+const scripts = fileURLToPath(new URL('../../rehearsal/scripts', import.meta.url))
 
 /**
  * Brings a lab up; about eight seconds. When it fails, or on SIGINT and SIGTERM, all of it is ended and removed again.

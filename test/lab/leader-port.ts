@@ -1,4 +1,4 @@
-import { labels } from '../../operator/api/names.ts'
+import { labels } from '../../core/api/names.ts'
 import type { Api } from './api.ts'
 import { follow } from './follow.ts'
 import { labelled, paths } from './paths.ts'

@@ -1,5 +1,5 @@
 // What scheduler and kubelet do for agent Pods, without containers: bind, run, tell how it went, let go.
-import { audiences, labels } from '../../operator/api/names.ts'
+import { audiences, labels } from '../../core/api/names.ts'
 import type { AgentRunner, RunningAgent } from './agent-runner.ts'
 import { ApiProblem, orMissing, throughOutage, type Api, type ApiObject } from './api.ts'
 import type { LabControlPlane } from './control-plane.ts'

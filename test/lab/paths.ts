@@ -1,4 +1,4 @@
-import { group, version } from '../../operator/api/names.ts'
+import { group, version } from '../../core/api/names.ts'
 
 /** The one namespace of a lab. */
 export const namespace = 'guildhall'

@@ -1,5 +1,5 @@
 // Agents as operating system processes: the image's two programs for each Pod, with its workspace and token.
-import { startPod, type TestPod } from '../../agent-image/testing/processes.ts'
+import { startPod, type TestPod } from '../support/agent/processes.ts'
 import type { AgentRunner, AgentStart, RunningAgent } from './agent-runner.ts'
 
 /** A running pair of agent and sandbox. */

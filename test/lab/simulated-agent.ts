@@ -1,6 +1,6 @@
 import { type Agent as HttpAgent, type IncomingMessage, request as httpRequest } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Assignment, HubMessage, Report } from '../../operator/api/agent-protocol.ts'
+import type { Assignment, HubMessage, Report } from '../../core/api/agent-protocol.ts'
 import type { AgentStart, RunningAgent } from './agent-runner.ts'
 import type { Outcome } from './simulated-agents.ts'
 

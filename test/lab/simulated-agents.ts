@@ -1,6 +1,6 @@
 // Agents without a model, git or a process of their own: they speak the real protocol over HTTP and give verdicts.
 import { Agent as HttpAgent } from 'node:http'
-import type { Assignment, Report } from '../../operator/api/agent-protocol.ts'
+import type { Assignment, Report } from '../../core/api/agent-protocol.ts'
 import type { AgentRunner, AgentStart } from './agent-runner.ts'
 import { SimulatedAgent } from './simulated-agent.ts'
 

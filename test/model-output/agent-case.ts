@@ -1,10 +1,10 @@
 // Runs the cases of agents: the real pipelines, asked through the real gateway, on files that are held in memory.
 import { stripTypeScriptTypes } from 'node:module'
 import { expect } from 'vitest'
-import type { Assignment } from '../../operator/api/agent-protocol.ts'
-import type { Action } from '../../operator/api/agent-types.ts'
-import { ModelError } from '../../operator/models/errors.ts'
-import { assignmentFor } from '../../agent-image/testing/assignment.ts'
+import type { Assignment } from '../../core/api/agent-protocol.ts'
+import type { Action } from '../../core/api/agent-types.ts'
+import { ModelError } from '../../core/models/errors.ts'
+import { assignmentFor } from '../support/agent/assignment.ts'
 import type { Model } from '../../agent-image/agent/model.ts'
 import type { Outcome } from '../../agent-image/agent/outcome.ts'
 import { reportOf } from '../../agent-image/agent/outcome.ts'
@@ -17,7 +17,7 @@ import type { Runner } from '../../agent-image/agent/verify/runner.ts'
 import { factsOf } from '../../agent-image/agent/code/read-code.ts'
 import { declaredTests } from '../../agent-image/agent/verify/spec-text.ts'
 import type { Changes } from '../../agent-image/agent/workspace.ts'
-import { hasHiddenCharacters } from '../../operator/api/plain-text.ts'
+import { hasHiddenCharacters } from '../../core/api/plain-text.ts'
 import {
   answersOf,
   filesOf,
@@ -26,7 +26,7 @@ import {
   type ReviewCase,
   type SpecCase,
 } from './corpus.ts'
-import { runOf } from '../../agent-image/testing/runs.ts'
+import { runOf } from '../support/agent/runs.ts'
 import type { SpeakingModel } from './model-server.ts'
 
 type AgentCase = CodeCase | DocumentCase | ReviewCase | SpecCase

@@ -1,9 +1,9 @@
 // A model server that says what a test gives it, asked through the real gateway and the real client.
 import { z } from 'zod'
-import { createGateway, type Gateway } from '../../operator/models/gateway.ts'
-import { modelProfile, type ModelProfile } from '../../operator/models/profile.ts'
-import { systemClock } from '../../operator/runtime/clock.ts'
-import { startScriptedServer } from '../scripted-server.ts'
+import { createGateway, type Gateway } from '../../core/models/gateway.ts'
+import { modelProfile, type ModelProfile } from '../../core/models/profile.ts'
+import { systemClock } from '../../core/base/clock.ts'
+import { startScriptedServer } from '../support/scripted-server.ts'
 import type { Ending } from './corpus.ts'
 
 /** What the model says from now on. */

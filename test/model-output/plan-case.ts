@@ -1,10 +1,10 @@
 import { expect } from 'vitest'
-import type { RepositoryFacts } from '../../operator/planner/facts.ts'
-import { languageOf } from '../../operator/planner/language.ts'
-import { makePlan } from '../../operator/planner/plan.ts'
+import type { RepositoryFacts } from '../../core/planner/facts.ts'
+import { languageOf } from '../../core/planner/language.ts'
+import { makePlan } from '../../core/planner/plan.ts'
 import { answersOf, filesOf, spoken, type PlanCase } from './corpus.ts'
 import type { SpeakingModel } from './model-server.ts'
-import { unitsOf } from '../../operator/planner/revise.ts'
+import { unitsOf } from '../../core/planner/revise.ts'
 import { brokenRules, harmlessTwin, whatIsMade } from './plan-rules.ts'
 
 const standard =

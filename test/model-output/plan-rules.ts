@@ -1,20 +1,20 @@
 // What every plan must hold, whatever a model said. Beside `planProblems`, which looks at the plan alone, these rules know
 // what the harness was given, and spell out what must never be.
-import { agentTaskOf } from '../../operator/controllers/devrequest/tasks.ts'
+import { agentTaskOf } from '../../core/tasks/make.ts'
 import { agentPod } from '../../operator/controllers/agent/pod.ts'
 import { isTestPath } from '../../agent-image/agent/project.ts'
-import type { Plan, PlannedTask } from '../../operator/api/devrequest.ts'
-import { git } from '../../operator/api/names.ts'
-import { hasHiddenCharacters } from '../../operator/api/plain-text.ts'
-import { parseConfig } from '../../operator/config.ts'
-import { assignmentMessage } from '../../operator/hub/assignment.ts'
+import type { Plan, PlannedTask } from '../../core/api/devrequest.ts'
+import { git } from '../../core/api/names.ts'
+import { hasHiddenCharacters } from '../../core/api/plain-text.ts'
+import { parseConfig } from '../../operator/settings/config.ts'
+import { assignmentMessage } from '../../core/tasks/assignment.ts'
 import { commitMessage } from '../../agent-image/agent/commit-message.ts'
-import { planProblems } from '../../operator/planner/check-plan.ts'
-import { expand } from '../../operator/planner/expand.ts'
-import { taskName, unitName } from '../../operator/planner/names.ts'
-import { safePath } from '../../operator/planner/paths.ts'
-import { unitsOf } from '../../operator/planner/revise.ts'
-import { agent, heldStatus, request as devRequest, task as taskObject } from '../objects.ts'
+import { planProblems } from '../../core/planner/check-plan.ts'
+import { expand } from '../../core/planner/expand.ts'
+import { taskName, unitName } from '../../core/planner/names.ts'
+import { safePath } from '../../core/planner/paths.ts'
+import { unitsOf } from '../../core/planner/revise.ts'
+import { agent, heldStatus, request as devRequest, task as taskObject } from '../support/objects.ts'
 
 /** What a plan was made for. */
 export interface PlannedFor {

@@ -1,5 +1,5 @@
-import type { Random } from '../../operator/kube/ports.ts'
-import { seededRandom } from '../virtual-clock.ts'
+import type { Random } from '../../core/base/ports.ts'
+import { seededRandom } from '../support/virtual-clock.ts'
 import type { Fault, RequestPlan, Story, TaskPlan } from './story.ts'
 
 const plurals = ['devrequests', 'agenttasks', 'agents', 'languagemodels', 'pods'] as const

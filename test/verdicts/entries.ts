@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { startForge, type TestForge } from '../../agent-image/testing/repository.ts'
+import { startForge, type TestForge } from '../support/agent/repository.ts'
 
 /** One entry of a commit: text as it is, or what is said of it. */
 export const entry = z.union([

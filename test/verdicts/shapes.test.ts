@@ -1,9 +1,9 @@
 // Repositories of all shapes go through branch, spec, code and verify with right answers of a model: what differs is the
 // harness. Each has one wanted outcome, and nothing of the person's is touched.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { isTestPath } from '../../operator/api/test-paths.ts'
-import { startPod, type TestPod } from '../../agent-image/testing/processes.ts'
-import type { TestForge } from '../../agent-image/testing/repository.ts'
+import { isTestPath } from '../../core/api/test-paths.ts'
+import { startPod, type TestPod } from '../support/agent/processes.ts'
+import type { TestForge } from '../support/agent/repository.ts'
 import { tell, token, type Told } from './chain.ts'
 import { entry, type Entries } from './entries.ts'
 import { entriesOf, readShapes, storyOf, type Request, type Shape } from './shapes.ts'

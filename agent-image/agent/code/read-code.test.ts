@@ -1,8 +1,8 @@
 import { tmpdir } from 'node:os'
 import { describe, expect, it } from 'vitest'
-import { hereSandbox } from '../../testing/here-sandbox.ts'
-import { assets } from '../../testing/processes.ts'
-import { growthOf, oddTexts } from '../../../test/growth.ts'
+import { hereSandbox } from '../../../test/support/agent/here-sandbox.ts'
+import { assets } from '../../../test/support/agent/processes.ts'
+import { growthOf, oddTexts } from '../../../test/support/growth.ts'
 import { factsOf, readCode } from './read-code.ts'
 import { readNode } from './read-node.ts'
 

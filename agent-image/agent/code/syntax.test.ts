@@ -1,8 +1,8 @@
 import { tmpdir } from 'node:os'
 import { describe, expect, it } from 'vitest'
-import { hereSandbox } from '../../testing/here-sandbox.ts'
-import { assets } from '../../testing/processes.ts'
-import { rightFiles, wrongFiles } from '../../testing/syntax-table.ts'
+import { hereSandbox } from '../../../test/support/agent/here-sandbox.ts'
+import { assets } from '../../../test/support/agent/processes.ts'
+import { rightFiles, wrongFiles } from '../../../test/support/agent/syntax-table.ts'
 import { type Syntax, syntaxOf, textSyntax } from './syntax.ts'
 
 const signal = AbortSignal.timeout(120_000)

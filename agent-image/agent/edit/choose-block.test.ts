@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { FencedBlock } from '../../../operator/api/agent-protocol.ts'
+import type { FencedBlock } from '../../../core/api/agent-protocol.ts'
 import { chooseBlock, cleanPath } from './choose-block.ts'
 
 const block = (path: string | undefined, text: string, language?: string): FencedBlock => ({

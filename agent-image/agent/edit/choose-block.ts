@@ -1,6 +1,6 @@
 // Finds the text for one wanted file in a model's answer.
 import { basename } from 'node:path'
-import type { FencedBlock } from '../../../operator/api/agent-protocol.ts'
+import type { FencedBlock } from '../../../core/api/agent-protocol.ts'
 import { factsOf, isCode } from '../code/read-code.ts'
 import { isTestPath, languageOf } from '../project.ts'
 

@@ -2,7 +2,7 @@
 import { chooseBlock, cleanPath } from './choose-block.ts'
 import { findSecret, refuse } from './guards.ts'
 import { findOmission } from './omission.ts'
-import { expectLinear } from '../../../test/growth.ts'
+import { expectLinear } from '../../../test/support/growth.ts'
 
 const more = {
   'comments on one line': (n: number) => '// existing file '.repeat(n / 17),

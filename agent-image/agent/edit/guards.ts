@@ -1,7 +1,7 @@
 // What a proposed file must not be, checked before it touches a disk. Each refusal is a sentence for the model.
 import { basename } from 'node:path'
-import { hasHiddenCharacters } from '../../../operator/api/plain-text.ts'
-import { mayBeTest } from '../../../operator/api/test-paths.ts'
+import { hasHiddenCharacters } from '../../../core/api/plain-text.ts'
+import { mayBeTest } from '../../../core/api/test-paths.ts'
 import type { CodeFacts, Concern, ConcernKind } from '../code/facts.ts'
 import { factsOf, isCode } from '../code/read-code.ts'
 import { isTestPath, languageOf } from '../project.ts'

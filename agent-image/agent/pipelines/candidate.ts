@@ -1,9 +1,9 @@
 // One candidate of a coding task: asking for its files, and finding out how good it is.
 import { basename } from 'node:path'
-import { beginningOf, withBeginning } from '../../../operator/api/answer-beginning.ts'
-import { cutText } from '../../../operator/api/faithful-text.ts'
-import { hasHiddenCharacters } from '../../../operator/api/plain-text.ts'
-import type { ModelResult, PromptSection, Purpose } from '../../../operator/api/agent-protocol.ts'
+import { beginningOf, withBeginning } from '../../../core/api/answer-beginning.ts'
+import { cutText } from '../../../core/api/faithful-text.ts'
+import { hasHiddenCharacters } from '../../../core/api/plain-text.ts'
+import type { ModelResult, PromptSection, Purpose } from '../../../core/api/agent-protocol.ts'
 import type { CodeFacts } from '../code/facts.ts'
 import { factsIn, isCode } from '../code/read-code.ts'
 import { bareText, isAskedFor } from '../edit/bare-code.ts'
@@ -13,7 +13,7 @@ import { hollowedNames } from '../edit/hollowed-names.ts'
 import { symbolsOf } from '../edit/symbols.ts'
 import { refusedQuestion } from '../model.ts'
 import { isTestPath, languageOf } from '../project.ts'
-import { mayBeTest } from '../../../operator/api/test-paths.ts'
+import { mayBeTest } from '../../../core/api/test-paths.ts'
 import {
   coderRole,
   currentText,

@@ -1,5 +1,5 @@
 // What a coding task works towards, and a candidate for it.
-import type { Evidence } from '../../../operator/api/agent-task.ts'
+import type { Evidence } from '../../../core/api/agent-task.ts'
 import type { Project } from '../project.ts'
 import { hashEdit, type TriedCandidate } from '../tries.ts'
 import { signatureOf } from '../verify/digest.ts'

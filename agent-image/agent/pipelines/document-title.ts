@@ -1,6 +1,6 @@
 // What a new document is called: a README by the project's own name, which its manifests say.
 import { basename, dirname } from 'node:path'
-import { plainLine } from '../../../operator/api/plain-text.ts'
+import { plainLine } from '../../../core/api/plain-text.ts'
 
 /** Gives the text of a file of the branch; undefined for one that is not there or no text. */
 export type ReadText = (path: string) => Promise<string | undefined>

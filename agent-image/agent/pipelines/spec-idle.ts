@@ -1,6 +1,6 @@
 // Runs of a spec before any work: tests that pass because they test nothing or because the code is there already, and files
 // that cannot be loaded yet.
-import type { Assignment } from '../../../operator/api/agent-protocol.ts'
+import type { Assignment } from '../../../core/api/agent-protocol.ts'
 import type { Outcome } from '../outcome.ts'
 import { evidenceOf } from '../verify/digest.ts'
 import { type Behaviour, nonsense } from '../verify/spec-stubs.ts'

@@ -1,8 +1,8 @@
 // Tests before the code: written from what is asked, checked by running them where the code does not exist.
-import { beginningOf, withBeginning } from '../../../operator/api/answer-beginning.ts'
-import { counted } from '../../../operator/api/counted.ts'
-import { cutText } from '../../../operator/api/faithful-text.ts'
-import type { Purpose } from '../../../operator/api/agent-protocol.ts'
+import { beginningOf, withBeginning } from '../../../core/api/answer-beginning.ts'
+import { counted } from '../../../core/api/counted.ts'
+import { cutText } from '../../../core/api/faithful-text.ts'
+import type { Purpose } from '../../../core/api/agent-protocol.ts'
 import { type ModuleKind, moduleKinds } from '../code/module-kind.ts'
 import { factsIn } from '../code/read-code.ts'
 import { specifierFor } from '../code/resolve.ts'

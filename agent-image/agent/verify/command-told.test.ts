@@ -1,6 +1,6 @@
 // Kind: the line of evidence lists the files that were run; one that could not be run has its own sentence.
 import { expect, it } from 'vitest'
-import { runCases, useRunner } from '../../testing/runner-fixture.ts'
+import { runCases, useRunner } from '../../../test/support/agent/runner-fixture.ts'
 
 useRunner()
 const good = `import unittest\nclass T(unittest.TestCase):\n    def test_a(self): self.assertEqual(1, 1)\n`

@@ -1,7 +1,7 @@
 // A failed run in few words: what a model needs to repair it, and a person to understand it.
 import { createHash } from 'node:crypto'
 import { stripVTControlCharacters } from 'node:util'
-import type { Evidence } from '../../../operator/api/agent-task.ts'
+import type { Evidence } from '../../../core/api/agent-task.ts'
 import { type FailedTest, type TestRun, unloadedIn, wholeFile } from './test-run.ts'
 
 export interface Digest {

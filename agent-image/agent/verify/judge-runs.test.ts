@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { runOf, type RunParts } from '../../testing/runs.ts'
+import { runOf, type RunParts } from '../../../test/support/agent/runs.ts'
 import { judgeRuns, withSpecRules } from './judge-runs.ts'
 
 const spec = 'test/slug.test.js'

@@ -1,6 +1,6 @@
 // Loading modules: what a module does when somebody imports it, without a test.
 import { expect, it } from 'vitest'
-import { runner, signal, useRunner } from '../../testing/runner-fixture.ts'
+import { runner, signal, useRunner } from '../../../test/support/agent/runner-fixture.ts'
 
 useRunner()
 

@@ -1,6 +1,11 @@
 // How the runner for Node names, finds, loads and ends tests and their files.
 import { describe, expect, it } from 'vitest'
-import { type CaseResult, runCases, useRunner, whole } from '../../testing/runner-fixture.ts'
+import {
+  type CaseResult,
+  runCases,
+  useRunner,
+  whole,
+} from '../../../test/support/agent/runner-fixture.ts'
 
 useRunner()
 

@@ -1,6 +1,6 @@
 // What the runner for Node says of honest and of careless test files.
 import { expect, it } from 'vitest'
-import { runCases, useRunner, whole } from '../../testing/runner-fixture.ts'
+import { runCases, useRunner, whole } from '../../../test/support/agent/runner-fixture.ts'
 
 useRunner()
 

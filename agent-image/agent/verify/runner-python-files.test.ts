@@ -1,6 +1,6 @@
 // How the runner for Python finds, loads and ends test files.
 import { describe, expect, it } from 'vitest'
-import { runCases, useRunner, whole } from '../../testing/runner-fixture.ts'
+import { runCases, useRunner, whole } from '../../../test/support/agent/runner-fixture.ts'
 
 useRunner()
 

@@ -1,6 +1,6 @@
 // What the runner for Python says of honest and of careless test files.
 import { expect, it } from 'vitest'
-import { runCases, useRunner } from '../../testing/runner-fixture.ts'
+import { runCases, useRunner } from '../../../test/support/agent/runner-fixture.ts'
 
 useRunner()
 

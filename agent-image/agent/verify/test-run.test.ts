@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { expect, it } from 'vitest'
-import { runOf } from '../../testing/runs.ts'
+import { runOf } from '../../../test/support/agent/runs.ts'
 import { digestOf, signatureOf } from './digest.ts'
 import { readReport, type TestRun, testId, testName, wholeFile } from './test-run.ts'
 

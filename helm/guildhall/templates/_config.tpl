@@ -11,7 +11,7 @@
 {{- toJson $result }}
 {{- end }}
 
-{{- /* What the operator reads: operator/config.ts is its schema. */}}
+{{- /* What the operator reads: operator/settings/config.ts is its schema. */}}
 {{- define "guildhall.config" -}}
 agents:
   image: {{ include "guildhall.image" (list . "agent") }}

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import type { AgentStatus } from '../../api/agent.ts'
-import { agent, at, heldStatus, now, task } from '../../../test/objects.ts'
+import type { AgentStatus } from '../../../core/api/agent.ts'
+import { agent, at, heldStatus, now, task } from '../../../test/support/objects.ts'
 import {
   decideAgent,
   draining,

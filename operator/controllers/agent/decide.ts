@@ -1,15 +1,15 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Agent, AgentState, AgentStatus } from '../../api/agent.ts'
-import type { AgentTask } from '../../api/agent-task.ts'
+import type { Agent, AgentState, AgentStatus } from '../../../core/api/agent.ts'
+import type { AgentTask } from '../../../core/api/agent-task.ts'
 import {
   conditionOf,
   withCondition,
   withConditions,
   withoutCondition,
-} from '../../api/condition-list.ts'
-import { agentConditions, agentReasons, type AgentReason } from '../../api/conditions.ts'
-import { annotations } from '../../api/names.ts'
-import type { Act } from '../../api/audit-trail.ts'
+} from '../../../core/api/condition-list.ts'
+import { agentConditions, agentReasons, type AgentReason } from '../../../core/api/conditions.ts'
+import { annotations } from '../../../core/api/names.ts'
+import type { Act } from '../../../core/api/audit-trail.ts'
 import type { Change, Notice } from '../world.ts'
 
 /** What the hub knows of an agent's stream. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { Cache } from '../../../test/cache.ts'
-import { agent } from '../../../test/objects.ts'
-import { agents } from '../../api/kinds.ts'
+import { Cache } from '../../../test/support/cache.ts'
+import { agent } from '../../../test/support/objects.ts'
+import { agents } from '../../../core/api/kinds.ts'
 import { Outcomes } from './controller.ts'
 
 const outcome = { succeeded: true, seconds: 3, tokens: 5 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { at, agent, now } from '../../../test/objects.ts'
-import type { Pod } from '../../kube/core.ts'
+import { at, agent, now } from '../../../test/support/objects.ts'
+import type { Pod } from '../../../core/kube/core.ts'
 import { podView } from './controller.ts'
 import { decideAgent } from './decide.ts'
 

@@ -1,9 +1,9 @@
 // The Pod of one agent: two containers, one with the token, one that runs the project's commands and holds nothing.
-import type { Agent } from '../../api/agent.ts'
-import { ownedBy } from '../../api/kinds.ts'
-import { audiences, labels } from '../../api/names.ts'
-import type { AgentSettings } from '../../config.ts'
-import type { Pod } from '../../kube/core.ts'
+import type { Agent } from '../../../core/api/agent.ts'
+import { ownedBy } from '../../../core/api/kinds.ts'
+import { audiences, labels } from '../../../core/api/names.ts'
+import type { AgentSettings } from '../../settings/config.ts'
+import type { Pod } from '../../../core/kube/core.ts'
 
 const agentUid = 10001
 const sandboxUid = 10002

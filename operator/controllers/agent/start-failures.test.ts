@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { VirtualClock } from '../../../test/virtual-clock.ts'
+import { VirtualClock } from '../../../test/support/virtual-clock.ts'
 import { StartFailures } from './start-failures.ts'
 
 test('every agent that never reached the hub makes the pause of its type longer, up to five minutes', () => {

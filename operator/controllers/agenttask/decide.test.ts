@@ -1,12 +1,19 @@
 import { expect, test } from 'vitest'
-import { isTrue } from '../../api/condition-list.ts'
-import { failureRemedies } from '../../api/failures.ts'
-import type { Report } from '../../api/agent-protocol.ts'
-import type { AgentTask } from '../../api/agent-task.ts'
-import { at, heldStatus, now, queuedStatus, task } from '../../../test/objects.ts'
+import { isTrue } from '../../../core/api/condition-list.ts'
+import { failureRemedies } from '../../../core/api/failures.ts'
+import type { Report } from '../../../core/api/agent-protocol.ts'
+import type { AgentTask } from '../../../core/api/agent-task.ts'
+import { at, heldStatus, now, queuedStatus, task } from '../../../test/support/objects.ts'
 import { decideTask, type TaskObservation } from './decide.ts'
-import { hasFailed, hasSucceeded, isComplete } from '../../api/task-state.ts'
-import { acceptReport, assign, attemptOver, integrated, queued, skip } from './transitions.ts'
+import { hasFailed, hasSucceeded, isComplete } from '../../../core/api/task-state.ts'
+import {
+  acceptReport,
+  assign,
+  attemptOver,
+  integrated,
+  queued,
+  skip,
+} from '../../../core/tasks/transitions.ts'
 
 const commit = 'a'.repeat(40)
 const report = (more: Partial<Report> = {}): Report => ({

@@ -1,7 +1,7 @@
-import type { AgentTask } from '../../api/agent-task.ts'
-import { firstClaim, heldBy, isFinished, isIntegrating } from '../../api/task-state.ts'
-import type { Readiness } from '../../scheduler/readiness.ts'
-import { attemptOver, skip, type Transition } from './transitions.ts'
+import type { AgentTask } from '../../../core/api/agent-task.ts'
+import { firstClaim, heldBy, isFinished, isIntegrating } from '../../../core/api/task-state.ts'
+import type { Readiness } from '../../../core/tasks/readiness.ts'
+import { attemptOver, skip, type Transition } from '../../../core/tasks/transitions.ts'
 
 /** Whether the agent that holds a task can still be heard. */
 export type Holder =

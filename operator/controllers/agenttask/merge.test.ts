@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
-import { heldStatus, now, task } from '../../../test/objects.ts'
-import { isTrue } from '../../api/condition-list.ts'
-import { failureRemedies } from '../../api/failures.ts'
-import type { AgentTask } from '../../api/agent-task.ts'
-import type { Integrate, IntegrateResult } from '../../api/forge-protocol.ts'
-import { ForgeError } from '../../forge-client.ts'
-import { WaitError } from '../../runtime/outcome.ts'
+import { heldStatus, now, task } from '../../../test/support/objects.ts'
+import { isTrue } from '../../../core/api/condition-list.ts'
+import { failureRemedies } from '../../../core/api/failures.ts'
+import type { AgentTask } from '../../../core/api/agent-task.ts'
+import type { Integrate, IntegrateResult } from '../../../core/api/forge-protocol.ts'
+import { ForgeError } from '../../forge/client.ts'
+import { WaitError } from '../../../core/kube/runtime/outcome.ts'
 import { mergeResult } from './merge.ts'
 
 const { signal } = new AbortController()

@@ -1,11 +1,11 @@
-import type { FailureReason } from '../../api/failures.ts'
-import type { AgentTask } from '../../api/agent-task.ts'
-import type { IntegrateResult } from '../../api/forge-protocol.ts'
-import { git, trailers } from '../../api/names.ts'
-import { ForgeError, type Forge } from '../../forge-client.ts'
-import type { Clock } from '../../kube/ports.ts'
-import { WaitError } from '../../runtime/outcome.ts'
-import { attemptOver, integrated, type Transition } from './transitions.ts'
+import type { FailureReason } from '../../../core/api/failures.ts'
+import type { AgentTask } from '../../../core/api/agent-task.ts'
+import type { IntegrateResult } from '../../../core/api/forge-protocol.ts'
+import { git, trailers } from '../../../core/api/names.ts'
+import { ForgeError, type Forge } from '../../forge/client.ts'
+import type { Clock } from '../../../core/base/ports.ts'
+import { WaitError } from '../../../core/kube/runtime/outcome.ts'
+import { attemptOver, integrated, type Transition } from '../../../core/tasks/transitions.ts'
 
 const forgePauseMs = 3_000
 

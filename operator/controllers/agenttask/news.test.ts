@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { endedStatus, heldStatus, now, task } from '../../../test/objects.ts'
-import type { AgentTask, TaskResult } from '../../api/agent-task.ts'
-import { findingsInShort, reviewFindings } from '../../api/review.ts'
+import { endedStatus, heldStatus, now, task } from '../../../test/support/objects.ts'
+import type { AgentTask, TaskResult } from '../../../core/api/agent-task.ts'
+import { findingsInShort, reviewFindings } from '../../../core/api/review.ts'
 import { newsForRequest } from './news.ts'
-import { assign, attemptOver, skip, type Transition } from './transitions.ts'
+import { assign, attemptOver, skip, type Transition } from '../../../core/tasks/transitions.ts'
 
 const after = (one: AgentTask, { status }: Transition): AgentTask => ({ ...one, status })
 

@@ -1,9 +1,9 @@
-import type { AgentTask } from '../../api/agent-task.ts'
-import { taskReasons } from '../../api/conditions.ts'
-import { findingsInShort } from '../../api/review.ts'
-import { isFinished } from '../../api/task-state.ts'
+import type { AgentTask } from '../../../core/api/agent-task.ts'
+import { taskReasons } from '../../../core/api/conditions.ts'
+import { findingsInShort } from '../../../core/api/review.ts'
+import { isFinished } from '../../../core/api/task-state.ts'
 import type { Notice } from '../world.ts'
-import type { Transition } from './transitions.ts'
+import type { Transition } from '../../../core/tasks/transitions.ts'
 
 /**
  * What the Events of a request tell about one of its tasks: that it failed, that it is tried again, what its review found.

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { agent, endedStatus, heldStatus, request, task } from '../../../test/objects.ts'
-import { kinds } from '../../api/kinds.ts'
+import { agent, endedStatus, heldStatus, request, task } from '../../../test/support/objects.ts'
+import { kinds } from '../../../core/api/kinds.ts'
 import { checkOf } from './check.ts'
 
 const checkTask = checkOf(kinds.tasks)

@@ -1,4 +1,4 @@
-import type { Kind } from '../../api/kinds.ts'
+import type { Kind } from '../../../core/api/kinds.ts'
 
 /** Says in a sentence what the controllers rely on and an object of this kind lacks; undefined when it can be worked on. */
 export function checkOf<T>({ reliesOn }: Kind<T>): (object: T) => string | undefined {

@@ -1,10 +1,10 @@
-import { conditionOf } from '../../api/condition-list.ts'
-import { invalidObject, taskConditions } from '../../api/conditions.ts'
-import type { Condition } from '../../api/schema.ts'
-import { isInvalid, isNotFound, KubeError } from '../../kube/errors.ts'
-import { keyOf, refOf, type KubeObject } from '../../kube/resource.ts'
-import type { Reconcile } from '../../runtime/controller.ts'
-import { done, type Result } from '../../runtime/outcome.ts'
+import { conditionOf } from '../../../core/api/condition-list.ts'
+import { invalidObject, taskConditions } from '../../../core/api/conditions.ts'
+import type { Condition } from '../../../core/api/schema.ts'
+import { isInvalid, isNotFound, KubeError } from '../../../core/kube/errors.ts'
+import { keyOf, refOf, type KubeObject } from '../../../core/kube/resource.ts'
+import type { Reconcile } from '../../../core/kube/runtime/controller.ts'
+import { done, type Result } from '../../../core/kube/runtime/outcome.ts'
 import { cachesOf, type World } from '../world.ts'
 
 /** The same word on every kind. */

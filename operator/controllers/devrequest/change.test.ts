@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import type { Plan, PlannedTask } from '../../api/devrequest.ts'
-import { request } from '../../../test/objects.ts'
+import type { Plan, PlannedTask } from '../../../core/api/devrequest.ts'
+import { request } from '../../../test/support/objects.ts'
 import { changeOf } from './change.ts'
 
 const task = (name: string, unit?: string): PlannedTask => ({

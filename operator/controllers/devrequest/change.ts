@@ -1,7 +1,7 @@
-import { conditionOf } from '../../api/condition-list.ts'
-import { requestConditions, requestReasons } from '../../api/conditions.ts'
-import { counted } from '../../api/counted.ts'
-import type { DevRequest, Plan } from '../../api/devrequest.ts'
+import { conditionOf } from '../../../core/api/condition-list.ts'
+import { requestConditions, requestReasons } from '../../../core/api/conditions.ts'
+import { counted } from '../../../core/api/counted.ts'
+import type { DevRequest, Plan } from '../../../core/api/devrequest.ts'
 import type { Change, Notice } from '../world.ts'
 
 type Status = NonNullable<DevRequest['status']>

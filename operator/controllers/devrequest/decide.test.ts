@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { conditionOf, isTrue } from '../../api/condition-list.ts'
-import type { AgentTask } from '../../api/agent-task.ts'
-import type { DevRequest, Plan } from '../../api/devrequest.ts'
-import type { FailureReason } from '../../api/failures.ts'
+import { conditionOf, isTrue } from '../../../core/api/condition-list.ts'
+import type { AgentTask } from '../../../core/api/agent-task.ts'
+import type { DevRequest, Plan } from '../../../core/api/devrequest.ts'
+import type { FailureReason } from '../../../core/api/failures.ts'
 import {
   agent,
   at,
@@ -13,9 +13,9 @@ import {
   request,
   task,
   uncheckedStatus,
-} from '../../../test/objects.ts'
-import { skip } from '../agenttask/transitions.ts'
-import { givenHash } from '../../planner/hash.ts'
+} from '../../../test/support/objects.ts'
+import { skip } from '../../../core/tasks/transitions.ts'
+import { givenHash } from '../../../core/planner/hash.ts'
 import { decideRequest } from './decide.ts'
 import type { RequestObservation } from './observation.ts'
 import { finalStatus } from './status.ts'

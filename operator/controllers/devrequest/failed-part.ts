@@ -1,7 +1,7 @@
-import type { AgentTask } from '../../api/agent-task.ts'
-import type { Plan } from '../../api/devrequest.ts'
-import type { FailureReason } from '../../api/failures.ts'
-import { hasFailed, isComplete } from '../../api/task-state.ts'
+import type { AgentTask } from '../../../core/api/agent-task.ts'
+import type { Plan } from '../../../core/api/devrequest.ts'
+import type { FailureReason } from '../../../core/api/failures.ts'
+import { hasFailed, isComplete } from '../../../core/api/task-state.ts'
 
 /** A unit of a plan that failed, with what is known of it and of the others. */
 export interface FailedPart {

@@ -1,7 +1,7 @@
-import type { Agent } from '../../api/agent.ts'
-import type { AgentTask } from '../../api/agent-task.ts'
-import type { RequestReason } from '../../api/conditions.ts'
-import type { DevRequest, Plan } from '../../api/devrequest.ts'
+import type { Agent } from '../../../core/api/agent.ts'
+import type { AgentTask } from '../../../core/api/agent-task.ts'
+import type { RequestReason } from '../../../core/api/conditions.ts'
+import type { DevRequest, Plan } from '../../../core/api/devrequest.ts'
 
 /** Something outside that stops the work; it goes on by itself when the cause is gone. */
 export interface Stall {

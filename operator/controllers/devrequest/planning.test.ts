@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
-import { Cache, newer } from '../../../test/cache.ts'
-import { request } from '../../../test/objects.ts'
-import type { Plan } from '../../api/devrequest.ts'
-import { devRequests } from '../../api/kinds.ts'
-import { silentLogger } from '../../../test/silent-logger.ts'
-import { VirtualClock } from '../../../test/virtual-clock.ts'
+import { Cache, newer } from '../../../test/support/cache.ts'
+import { request } from '../../../test/support/objects.ts'
+import type { Plan } from '../../../core/api/devrequest.ts'
+import { devRequests } from '../../../core/api/kinds.ts'
+import { silentLogger } from '../../../test/support/silent-logger.ts'
+import { VirtualClock } from '../../../test/support/virtual-clock.ts'
 import { Planning, type Planned } from './planning.ts'
 
 const planned: Planned = { plan: { hash: 'h' } as Plan, tokens: 7 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import type { ForgeProblemCode } from '../../api/forge-protocol.ts'
-import { ForgeError } from '../../forge-client.ts'
+import type { ForgeProblemCode } from '../../../core/api/forge-protocol.ts'
+import { ForgeError } from '../../forge/client.ts'
 import { forgeStall, sourceStall } from './stalls.ts'
 
 const request = { name: 'hello', namespace: 'workshop' }

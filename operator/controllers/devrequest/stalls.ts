@@ -1,11 +1,11 @@
 // What is wrong outside, in words for the request: a reason from a fixed table and the next thing to do.
-import { requestReasons } from '../../api/conditions.ts'
-import type { DevRequest } from '../../api/devrequest.ts'
-import type { Metadata } from '../../api/schema.ts'
-import { ForgeError } from '../../forge-client.ts'
-import { ModelError } from '../../models/errors.ts'
-import type { Memory } from '../../runtime/memory.ts'
-import { requeueAfter, type Result } from '../../runtime/outcome.ts'
+import { requestReasons } from '../../../core/api/conditions.ts'
+import type { DevRequest } from '../../../core/api/devrequest.ts'
+import type { Metadata } from '../../../core/api/schema.ts'
+import { ForgeError } from '../../forge/client.ts'
+import { ModelError } from '../../../core/models/errors.ts'
+import type { Memory } from '../../../core/kube/runtime/memory.ts'
+import { requeueAfter, type Result } from '../../../core/kube/runtime/outcome.ts'
 import type { Stall } from './observation.ts'
 
 /** The forge's sentences have their full stop; what is said about the forge has none. */

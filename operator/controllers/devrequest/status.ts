@@ -1,15 +1,19 @@
 // The status of a DevRequest, computed anew from what is seen.
-import type { Agent } from '../../api/agent.ts'
-import type { AgentTask } from '../../api/agent-task.ts'
+import type { Agent } from '../../../core/api/agent.ts'
+import type { AgentTask } from '../../../core/api/agent-task.ts'
 import {
   isTrue,
   withConditions,
   withoutCondition,
   type ConditionUpdate,
-} from '../../api/condition-list.ts'
-import { requestConditions, requestReasons, type RequestReason } from '../../api/conditions.ts'
-import { counted } from '../../api/counted.ts'
-import type { DevRequest, DevRequestStatus, Plan } from '../../api/devrequest.ts'
+} from '../../../core/api/condition-list.ts'
+import {
+  requestConditions,
+  requestReasons,
+  type RequestReason,
+} from '../../../core/api/conditions.ts'
+import { counted } from '../../../core/api/counted.ts'
+import type { DevRequest, DevRequestStatus, Plan } from '../../../core/api/devrequest.ts'
 import {
   hasFailed,
   heldBy,
@@ -17,8 +21,8 @@ import {
   isComplete,
   isFinished,
   isUnchecked,
-} from '../../api/task-state.ts'
-import { givenHash } from '../../planner/hash.ts'
+} from '../../../core/api/task-state.ts'
+import { givenHash } from '../../../core/planner/hash.ts'
 import { failedPart } from './failed-part.ts'
 import type { RequestObservation, Stall } from './observation.ts'
 

@@ -1,15 +1,15 @@
 import { expect, test } from 'vitest'
-import { Cache, calmAudit, newer } from '../../../test/cache.ts'
-import { languageModel } from '../../../test/objects.ts'
-import { silentLogger as log } from '../../../test/silent-logger.ts'
-import { VirtualClock } from '../../../test/virtual-clock.ts'
-import { devRequests, languageModels } from '../../api/kinds.ts'
-import type { LanguageModel } from '../../api/language-model.ts'
+import { Cache, calmAudit, newer } from '../../../test/support/cache.ts'
+import { languageModel } from '../../../test/support/objects.ts'
+import { silentLogger as log } from '../../../test/support/silent-logger.ts'
+import { VirtualClock } from '../../../test/support/virtual-clock.ts'
+import { devRequests, languageModels } from '../../../core/api/kinds.ts'
+import type { LanguageModel } from '../../../core/api/language-model.ts'
 import type { World } from '../world.ts'
 import { modelReconciler } from './controller.ts'
 import { Models, profileOf } from './models.ts'
 import { SelfTests } from './self-tests.ts'
-import type { ModelServers } from './servers.ts'
+import type { ModelServers } from '../../../core/models/fleet/fleet.ts'
 
 /** The controller beside a server that holds nothing; `transfers` are those that run, by endpoint and model. */
 function controller() {

@@ -1,15 +1,15 @@
-import { languageModelSpec, type LanguageModel } from '../../api/language-model.ts'
-import { refOf } from '../../kube/resource.ts'
-import type { ModelProfile } from '../../models/profile.ts'
-import type { Reconcile } from '../../runtime/controller.ts'
-import { Memory } from '../../runtime/memory.ts'
-import { done, requeueAfter, type Result } from '../../runtime/outcome.ts'
+import { languageModelSpec, type LanguageModel } from '../../../core/api/language-model.ts'
+import { refOf } from '../../../core/kube/resource.ts'
+import type { ModelProfile } from '../../../core/models/profile.ts'
+import type { Reconcile } from '../../../core/kube/runtime/controller.ts'
+import { Memory } from '../../../core/kube/runtime/memory.ts'
+import { done, requeueAfter, type Result } from '../../../core/kube/runtime/outcome.ts'
 import { specProblem } from '../spec-problem.ts'
 import { writeStatusIfThere, type World } from '../world.ts'
 import { decideModel, type ModelLimits, type ModelObservation } from './decide.ts'
 import { profileOf, type Installation, type Models } from './models.ts'
 import { isSameModel, type SelfTests } from './self-tests.ts'
-import type { ModelServers, Origin, ServerView } from './servers.ts'
+import type { ModelServers, Origin, ServerView } from '../../../core/models/fleet/fleet.ts'
 
 /** What a LanguageModel needs beside the API server. */
 export interface ModelParts {

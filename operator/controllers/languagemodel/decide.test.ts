@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { languageModel, now } from '../../../test/objects.ts'
-import { conditionOf, isTrue } from '../../api/condition-list.ts'
-import type { LanguageModel } from '../../api/language-model.ts'
+import { languageModel, now } from '../../../test/support/objects.ts'
+import { conditionOf, isTrue } from '../../../core/api/condition-list.ts'
+import type { LanguageModel } from '../../../core/api/language-model.ts'
 import { decideModel, type ModelObservation } from './decide.ts'
-import type { TestState } from './servers.ts'
+import type { TestState } from '../../../core/models/fleet/fleet.ts'
 
 /** A decision with the status as it stands after it. */
 function decide(observation: ModelObservation) {

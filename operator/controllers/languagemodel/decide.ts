@@ -4,13 +4,13 @@ import {
   withConditions,
   withoutCondition,
   type ConditionUpdate,
-} from '../../api/condition-list.ts'
-import { modelConditions, modelReasons, type ModelReason } from '../../api/conditions.ts'
-import type { LanguageModel, LanguageModelStatus, Tier } from '../../api/language-model.ts'
-import { inGiB } from '../../models/servers/memory.ts'
-import { isCloudName } from '../../models/servers/model-name.ts'
+} from '../../../core/api/condition-list.ts'
+import { modelConditions, modelReasons, type ModelReason } from '../../../core/api/conditions.ts'
+import type { LanguageModel, LanguageModelStatus, Tier } from '../../../core/api/language-model.ts'
+import { inGiB } from '../../../core/models/servers/memory.ts'
+import { isCloudName } from '../../../core/models/servers/model-name.ts'
 import type { Change, Notice } from '../world.ts'
-import type { ServerView, TestState, TransferState } from './servers.ts'
+import type { ServerView, TestState, TransferState } from '../../../core/models/fleet/fleet.ts'
 import { words } from './words.ts'
 
 /** Everything a decision about one model rests on. */

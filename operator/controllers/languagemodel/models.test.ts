@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { at, condition, languageModel } from '../../../test/objects.ts'
-import type { LanguageModel } from '../../api/language-model.ts'
-import { objectNameOf } from '../../api/names.ts'
-import { fixedRequest, type ModelProfile } from '../../models/profile.ts'
+import { at, condition, languageModel } from '../../../test/support/objects.ts'
+import type { LanguageModel } from '../../../core/api/language-model.ts'
+import { objectNameOf } from '../../../core/api/names.ts'
+import { fixedRequest, type ModelProfile } from '../../../core/models/profile.ts'
 import { Models, profileOf } from './models.ts'
 
 const made = (model: LanguageModel, creationTimestamp: string): LanguageModel => ({

@@ -1,8 +1,8 @@
-import { conditionOf } from '../../api/condition-list.ts'
-import { modelConditions, modelReasons } from '../../api/conditions.ts'
-import type { LanguageModel } from '../../api/language-model.ts'
-import type { Informer } from '../../kube/informer.ts'
-import type { ModelProfile } from '../../models/profile.ts'
+import { conditionOf } from '../../../core/api/condition-list.ts'
+import { modelConditions, modelReasons } from '../../../core/api/conditions.ts'
+import type { LanguageModel } from '../../../core/api/language-model.ts'
+import type { Informer } from '../../../core/kube/informer.ts'
+import type { ModelProfile } from '../../../core/models/profile.ts'
 
 /** What the installation adds to a LanguageModel. */
 export interface Installation {

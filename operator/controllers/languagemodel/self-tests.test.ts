@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest'
-import { silentLogger as log } from '../../../test/silent-logger.ts'
-import { VirtualClock } from '../../../test/virtual-clock.ts'
-import { Cache, newer } from '../../../test/cache.ts'
-import { languageModel } from '../../../test/objects.ts'
-import { languageModels } from '../../api/kinds.ts'
-import type { LanguageModel } from '../../api/language-model.ts'
+import { silentLogger as log } from '../../../test/support/silent-logger.ts'
+import { VirtualClock } from '../../../test/support/virtual-clock.ts'
+import { Cache, newer } from '../../../test/support/cache.ts'
+import { languageModel } from '../../../test/support/objects.ts'
+import { languageModels } from '../../../core/api/kinds.ts'
+import type { LanguageModel } from '../../../core/api/language-model.ts'
 import { profileOf } from './models.ts'
 import { SelfTests } from './self-tests.ts'
-import type { TestResult } from './servers.ts'
+import type { TestResult } from '../../../core/models/fleet/fleet.ts'
 
 const coder = languageModel('coder')
 const installation = { endpoint: 'http://own' }

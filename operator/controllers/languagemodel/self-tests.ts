@@ -1,10 +1,10 @@
-import type { LanguageModel } from '../../api/language-model.ts'
-import type { Clock, Logger } from '../../kube/ports.ts'
-import { keyOf } from '../../kube/resource.ts'
-import { askedContext, type ModelProfile } from '../../models/profile.ts'
-import { Job } from '../../runtime/jobs.ts'
-import { Memory, type Remembered } from '../../runtime/memory.ts'
-import type { ModelServers, TestResult, TestState } from './servers.ts'
+import type { LanguageModel } from '../../../core/api/language-model.ts'
+import type { Clock, Logger } from '../../../core/base/ports.ts'
+import { keyOf } from '../../../core/kube/resource.ts'
+import { askedContext, type ModelProfile } from '../../../core/models/profile.ts'
+import { Job } from '../../../core/base/jobs.ts'
+import { Memory, type Remembered } from '../../../core/kube/runtime/memory.ts'
+import type { ModelServers, TestResult, TestState } from '../../../core/models/fleet/fleet.ts'
 
 /** A test of these weights with these options. */
 interface SelfTest {

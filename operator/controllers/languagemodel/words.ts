@@ -1,7 +1,7 @@
 // What is said about a model: each sentence names the next thing to do where there is one.
-import type { LanguageModelSpec, Tier } from '../../api/language-model.ts'
-import { inGiB } from '../../models/servers/memory.ts'
-import type { TransferState } from './servers.ts'
+import type { LanguageModelSpec, Tier } from '../../../core/api/language-model.ts'
+import { inGiB } from '../../../core/models/servers/memory.ts'
+import type { TransferState } from '../../../core/models/fleet/fleet.ts'
 
 const preload = (model: string, namespace: string): string =>
   `kubectl exec -n ${namespace} statefulset/guildhall-ollama -- ollama pull ${model}`

@@ -1,9 +1,9 @@
 // The rehearsal model with a count of who is at work, asked bare and by way of the gateway.
 import { fetch, Agent } from 'undici'
-import { createRehearsalServer, rehearsalName } from '../../../hack/rehearsal/server.ts'
-import { createGateway, type Gateway, type GatewayCall } from '../../../operator/models/gateway.ts'
-import { fixedRequest, modelProfile, type ModelProfile } from '../../../operator/models/profile.ts'
-import { systemClock, systemRandom } from '../../../operator/runtime/clock.ts'
+import { createRehearsalServer, rehearsalName } from '../../../rehearsal/server.ts'
+import { createGateway, type Gateway, type GatewayCall } from '../../../core/models/gateway.ts'
+import { fixedRequest, modelProfile, type ModelProfile } from '../../../core/models/profile.ts'
+import { systemClock, systemRandom } from '../../../core/base/clock.ts'
 
 const words = 'The function takes a list of users and gives back those that are active. '
 /** About as long as the prompt of a small coding task. */

@@ -1,5 +1,5 @@
-import type { AgentTask } from '../../../operator/api/agent-task.ts'
-import { hasSucceeded, heldBy, isFinished } from '../../../operator/api/task-state.ts'
+import type { AgentTask } from '../../../core/api/agent-task.ts'
+import { hasSucceeded, heldBy, isFinished } from '../../../core/api/task-state.ts'
 
 /** Where a task is, as far as the bench cares. */
 export type Stage = 'waiting' | 'running' | 'finished'

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import type { Fields } from '../../simulation/api-server/json.ts'
+import type { Fields } from '../../../simulated-kubernetes/json.ts'
 import { type FidelityKind, kinds, type KindName } from './kinds.ts'
 
 /** Which of the versions seen of an object is meant. */

@@ -1,4 +1,4 @@
-import type { Fields } from '../../simulation/api-server/json.ts'
+import type { Fields } from '../../../simulated-kubernetes/json.ts'
 
 /** A kind that sequences work with. */
 export interface FidelityKind {

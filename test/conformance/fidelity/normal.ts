@@ -1,4 +1,4 @@
-import { type Fields, isFields } from '../../simulation/api-server/json.ts'
+import { type Fields, isFields } from '../../../simulated-kubernetes/json.ts'
 import type { PlainAnswer, PlainEvent } from './side.ts'
 
 const uuid = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g

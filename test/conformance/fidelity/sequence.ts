@@ -1,4 +1,4 @@
-import { type Fields, isFields } from '../../simulation/api-server/json.ts'
+import { type Fields, isFields } from '../../../simulated-kubernetes/json.ts'
 import type { Command, Which } from './commands.ts'
 import { type KindName, kinds } from './kinds.ts'
 import { Normalizer } from './normal.ts'

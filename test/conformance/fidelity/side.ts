@@ -1,9 +1,9 @@
 import { Agent } from 'undici'
-import type { KubeConfig } from '../../../operator/kube/config.ts'
-import { systemClock as clock } from '../../../operator/runtime/clock.ts'
-import { LineParser } from '../../../operator/kube/watch.ts'
-import { isFields } from '../../simulation/api-server/json.ts'
-import type { SimulatedApiServer } from '../../simulation/api-server/server.ts'
+import type { KubeConfig } from '../../../core/kube/config.ts'
+import { systemClock as clock } from '../../../core/base/clock.ts'
+import { LineParser } from '../../../core/kube/watch.ts'
+import { isFields } from '../../../simulated-kubernetes/json.ts'
+import type { SimulatedApiServer } from '../../../simulated-kubernetes/server.ts'
 
 /** One request, as both servers get it. */
 export interface PlainRequest {

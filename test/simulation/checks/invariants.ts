@@ -1,7 +1,7 @@
-import type { Agent } from '../../../operator/api/agent.ts'
-import type { AgentTask } from '../../../operator/api/agent-task.ts'
-import type { DevRequest } from '../../../operator/api/devrequest.ts'
-import type { Pod } from '../../../operator/kube/core.ts'
+import type { Agent } from '../../../core/api/agent.ts'
+import type { AgentTask } from '../../../core/api/agent-task.ts'
+import type { DevRequest } from '../../../core/api/devrequest.ts'
+import type { Pod } from '../../../core/kube/core.ts'
 import { isAuthorized, isOver, taskFacts, type TaskFacts } from './observed.ts'
 
 /** A promise that did not hold; docs/reliability.md lists them. */

@@ -1,7 +1,7 @@
 // Reading our objects without the product's own readers: a slip in those must not blind the checks.
-import type { Agent } from '../../../operator/api/agent.ts'
-import type { AgentTask } from '../../../operator/api/agent-task.ts'
-import type { DevRequest } from '../../../operator/api/devrequest.ts'
+import type { Agent } from '../../../core/api/agent.ts'
+import type { AgentTask } from '../../../core/api/agent-task.ts'
+import type { DevRequest } from '../../../core/api/devrequest.ts'
 
 /** The summary of a task at one revision, in the words of the promises in docs/reliability.md. */
 export interface TaskFacts {

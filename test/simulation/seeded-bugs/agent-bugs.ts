@@ -34,7 +34,7 @@ export const agentBugs: readonly SeededBug[] = [
         replace: "return serves.kind !== 'nobody' || requestUid === ''",
       },
       {
-        file: 'operator/controllers/scheduler/assignments.ts',
+        file: 'operator/scheduler/assignments.ts',
         find: 'if (served !== undefined) return served.uid === uid',
         replace: 'if (served !== undefined) return true',
       },

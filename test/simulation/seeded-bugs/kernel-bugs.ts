@@ -1,13 +1,13 @@
 import type { SeededBug } from './bugs.ts'
 
-/** Mistakes in `operator/kube` and `operator/runtime`. */
+/** Mistakes in `core/kube` and `core/kube/runtime`. */
 export const kernelBugs: readonly SeededBug[] = [
   {
     name: 'lease-taken-without-waiting',
     story: 'A follower takes the Lease without waiting for it to run out.',
     edits: [
       {
-        file: 'operator/runtime/leader.ts',
+        file: 'core/kube/runtime/leader.ts',
         find: 'if (clock.monotonic() - this.#seenAt < theirMs) return false',
         replace: 'if (clock.monotonic() - this.#seenAt < theirMs / 1e6) return false',
       },
@@ -18,7 +18,7 @@ export const kernelBugs: readonly SeededBug[] = [
     story: 'A reconcile acts on a view that is older than its own last write.',
     edits: [
       {
-        file: 'operator/runtime/controller.ts',
+        file: 'core/kube/runtime/controller.ts',
         find: "return version === '' || view.waitForVersion(",
         replace: "return version !== 'never' || view.waitForVersion(",
       },
@@ -29,12 +29,12 @@ export const kernelBugs: readonly SeededBug[] = [
     story: 'A watch whose version is too old is opened again from there for ever.',
     edits: [
       {
-        file: 'operator/kube/reflector.ts',
+        file: 'core/kube/reflector.ts',
         find: "const next = state.kind === 'watching' && passing ? resumed : this.#anew()",
         replace: "const next = state.kind === 'watching' ? resumed : this.#anew()",
       },
       {
-        file: 'operator/kube/reflector.ts',
+        file: 'core/kube/reflector.ts',
         find: 'if (isGone(error) && this.#failures === 1) {',
         replace: 'if (isGone(error) && this.#failures < 0) {',
       },
@@ -45,7 +45,7 @@ export const kernelBugs: readonly SeededBug[] = [
     story: 'A watch that says nothing is believed for ever.',
     edits: [
       {
-        file: 'operator/kube/reflector.ts',
+        file: 'core/kube/reflector.ts',
         find: 'if (error instanceof DeadlineError) {',
         replace:
           "if (error instanceof DeadlineError) {\n      return { kind: 'waiting', ms: 1e9, next: resumed }",
@@ -57,7 +57,7 @@ export const kernelBugs: readonly SeededBug[] = [
     story: 'An event that is older than what is known replaces it.',
     edits: [
       {
-        file: 'operator/kube/store.ts',
+        file: 'core/kube/store.ts',
         find: "return isLate && entry.version !== '' ? [] : this.#set(entry, previous)",
         replace: "return isLate && entry.version === 'never' ? [] : this.#set(entry, previous)",
       },
@@ -68,7 +68,7 @@ export const kernelBugs: readonly SeededBug[] = [
     story: 'A change that comes while its key is worked on is not looked at again.',
     edits: [
       {
-        file: 'operator/runtime/queue.ts',
+        file: 'core/kube/runtime/queue.ts',
         find: 'if (this.#again.delete(key) && !this.#closed) this.#push(key)',
         replace: 'if (this.#again.delete(key) && this.#closed) this.#push(key)',
       },
@@ -79,7 +79,7 @@ export const kernelBugs: readonly SeededBug[] = [
     story: 'A reconcile that failed is not tried again.',
     edits: [
       {
-        file: 'operator/runtime/controller.ts',
+        file: 'core/kube/runtime/controller.ts',
         find: "if (next.kind === 'backOff') this.#queue.addRateLimited(key, next.atLeastMs)",
         replace: "if (next.kind === 'backOff') this.#queue.forget(key)",
       },
@@ -90,7 +90,7 @@ export const kernelBugs: readonly SeededBug[] = [
     story: 'A reconcile that failed is tried again at once.',
     edits: [
       {
-        file: 'operator/runtime/controller.ts',
+        file: 'core/kube/runtime/controller.ts',
         find: "if (next.kind === 'backOff') this.#queue.addRateLimited(key, next.atLeastMs)",
         replace: "if (next.kind === 'backOff') this.#queue.addAfter(key, 5)",
       },
@@ -101,7 +101,7 @@ export const kernelBugs: readonly SeededBug[] = [
     story: 'What was made and removed before the cache showed it is no news to whoever made it.',
     edits: [
       {
-        file: 'operator/kube/informer.ts',
+        file: 'core/kube/informer.ts',
         find: 'const all = [...changes, ...this.#unseen(changes, isRestored)]',
         replace: 'const all = changes',
       },
@@ -112,7 +112,7 @@ export const kernelBugs: readonly SeededBug[] = [
     story: 'A wait of which rounding left next to nothing is begun again and again.',
     edits: [
       {
-        file: 'operator/runtime/queue.ts',
+        file: 'core/kube/runtime/queue.ts',
         find: 'else this.#delayed.put(key, Math.max(1, ms))',
         replace: 'else this.#delayed.put(key, Math.max(0, ms))',
       },

@@ -1,6 +1,6 @@
 import type { SeededBug } from './bugs.ts'
 
-const transitions = 'operator/controllers/agenttask/transitions.ts'
+const transitions = 'core/tasks/transitions.ts'
 
 /** Mistakes in the life of a task: fencing, attempts, dependencies, merging, audit. */
 export const taskBugs: readonly SeededBug[] = [
@@ -88,7 +88,7 @@ export const taskBugs: readonly SeededBug[] = [
     story: 'A task starts as soon as one of those it waits for is there.',
     edits: [
       {
-        file: 'operator/scheduler/readiness.ts',
+        file: 'core/tasks/readiness.ts',
         find: "return { state: met ? 'ready' : 'waiting' }",
         replace:
           "return { state: met || needed.some((other) => other !== undefined) ? 'ready' : 'waiting' }",
@@ -100,12 +100,12 @@ export const taskBugs: readonly SeededBug[] = [
     story: 'A task behind one that failed for good is started.',
     edits: [
       {
-        file: 'operator/scheduler/readiness.ts',
+        file: 'core/tasks/readiness.ts',
         find: 'other !== undefined && (isComplete(other) || (isFinished(other) && maySpare(other))),',
         replace: 'other !== undefined && isFinished(other),',
       },
       {
-        file: 'operator/scheduler/readiness.ts',
+        file: 'core/tasks/readiness.ts',
         find: '(other) => other !== undefined && hasFailed(other) && !maySpare(other)',
         replace: '(other) => other !== undefined && hasFailed(other) && false',
       },

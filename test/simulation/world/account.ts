@@ -1,6 +1,6 @@
 // One run in words, for people who look at it.
-import type { Logger } from '../../../operator/kube/ports.ts'
-import type { Condition, KubeObject } from '../../../operator/kube/resource.ts'
+import type { Logger } from '../../../core/base/ports.ts'
+import type { Condition, KubeObject } from '../../../core/kube/resource.ts'
 import type { SimulatedProcess } from './process.ts'
 
 /** An object after a commit: version and conditions. */

@@ -4,7 +4,7 @@ import {
   type AgentState,
   type Holding,
 } from '../../../agent-image/agent/life-cycle.ts'
-import type { Assignment, HubMessage, Report } from '../../../operator/api/agent-protocol.ts'
+import type { Assignment, HubMessage, Report } from '../../../core/api/agent-protocol.ts'
 import type { HubDesk } from '../../../operator/hub/desk.ts'
 import type { SimulatedProcess } from './process.ts'
 import type { Timeline } from './timeline.ts'

@@ -1,7 +1,7 @@
-import type { KubeClient } from '../../../operator/kube/client.ts'
-import { isConflict, isNotFound } from '../../../operator/kube/errors.ts'
-import type { KubeObject, Resource } from '../../../operator/kube/resource.ts'
-import type { SimulatedApiServer } from '../api-server/server.ts'
+import type { KubeClient } from '../../../core/kube/client.ts'
+import { isConflict, isNotFound } from '../../../core/kube/errors.ts'
+import type { KubeObject, Resource } from '../../../core/kube/resource.ts'
+import type { SimulatedApiServer } from '../../../simulated-kubernetes/server.ts'
 import type { Timeline } from './timeline.ts'
 
 const never = new AbortController().signal

@@ -1,5 +1,5 @@
-import type { KubeClient } from '../../../operator/kube/client.ts'
-import type { SimulatedApiServer } from '../api-server/server.ts'
+import type { KubeClient } from '../../../core/kube/client.ts'
+import type { SimulatedApiServer } from '../../../simulated-kubernetes/server.ts'
 import type { SimulatedNode } from './node.ts'
 import type { Operators } from './operators.ts'
 import { remove } from './people.ts'

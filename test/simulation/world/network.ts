@@ -1,5 +1,5 @@
-import { errorFromAnswer, KubeError } from '../../../operator/kube/errors.ts'
-import type { HttpRequest, HttpTransport } from '../../../operator/kube/transport.ts'
+import { errorFromAnswer, KubeError } from '../../../core/kube/errors.ts'
+import type { HttpRequest, HttpTransport } from '../../../core/kube/transport.ts'
 import type { Effects } from './effects.ts'
 import type { SimulatedProcess } from './process.ts'
 import type { Timeline } from './timeline.ts'

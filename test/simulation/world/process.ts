@@ -1,6 +1,6 @@
-import { seededRandom } from '../../virtual-clock.ts'
-import type { Cancel, Clock, Random } from '../../../operator/kube/ports.ts'
-import { sleepOn } from '../../../operator/runtime/clock.ts'
+import { seededRandom } from '../../support/virtual-clock.ts'
+import type { Cancel, Clock, Random } from '../../../core/base/ports.ts'
+import { sleepOn } from '../../../core/base/clock.ts'
 import type { Timeline } from './timeline.ts'
 
 /**

@@ -1,0 +1,60 @@
+import { randomUUID } from 'node:crypto'
+import { performance } from 'node:perf_hooks'
+import type { Cancel, Clock, Random } from './ports.ts'
+
+export type { Cancel, Clock, Random } from './ports.ts'
+
+/** The longest delay that timers take; a longer one fires at once. */
+const maxTimerMs = 2 ** 31 - 1
+
+/** The real time. The only place in the product that reads it or sets a timer. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after: (ms, run): Cancel => {
+    const timer = setTimeout(run, Math.min(ms, maxTimerMs))
+    return () => clearTimeout(timer)
+  },
+  sleep: (ms, { signal }) => sleepOn(systemClock, ms, signal),
+}
+
+/**
+ * A clock whose wall time is what it was when this process began, plus what the monotonic clock counted since.
+ * For whatever compares stored times with the present: when an administrator or NTP moves the wall clock by an hour, no
+ * deadline passes and no pause grows. Caveat: it keeps an error that the wall clock had at the start.
+ */
+export function steadyClock(clock: Clock): Clock {
+  const offset = clock.now() - clock.monotonic()
+  return {
+    now: () => offset + clock.monotonic(),
+    monotonic: () => clock.monotonic(),
+    after: (ms, run) => clock.after(ms, run),
+    sleep: async (ms, options) => clock.sleep(ms, options),
+  }
+}
+
+/** Real chance. */
+export const systemRandom: Random = {
+  next: () => Math.random(),
+  uuid: () => randomUUID(),
+}
+
+/** `sleep` in terms of `after`, for whoever writes another clock. */
+export async function sleepOn(
+  clock: Pick<Clock, 'after'>,
+  ms: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  signal?.throwIfAborted()
+  await new Promise<void>((resolve, reject) => {
+    const cancel = clock.after(ms, () => {
+      signal?.removeEventListener('abort', stop)
+      resolve()
+    })
+    const stop = () => {
+      cancel()
+      reject(signal?.reason)
+    }
+    signal?.addEventListener('abort', stop, { once: true })
+  })
+}

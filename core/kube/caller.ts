@@ -1,0 +1,235 @@
+import type { Dispatcher } from 'undici'
+import { fullJitter } from '../base/backoff.ts'
+import type { KubeConfig } from './config.ts'
+import { isTooManyRequests, KubeError, WriteBarredError } from './errors.ts'
+import { Limiter, type Priority } from './limiter.ts'
+import type { Clock, Random } from '../base/ports.ts'
+import { Transport, type HttpTransport } from './transport.ts'
+import { DeadlineError, withDeadline } from '../base/wait.ts'
+
+/** What every call takes. */
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined
+  /** Who goes first when requests queue up; `status` unless told. */
+  readonly priority?: Priority | undefined
+  /** For the whole call with its retries; 15 s unless told, 60 s for a list. */
+  readonly timeoutMs?: number | undefined
+}
+
+/** Query parameters; absent, empty and zero ones are left out. */
+export type Query = Readonly<Record<string, string | number | boolean | undefined>>
+
+/** What is told about each finished request, for metrics. */
+export interface RequestReport {
+  readonly method: string
+  readonly host: string
+  /** HTTP status as text, or `<error>` when there was no answer. */
+  readonly code: string
+  readonly seconds: number
+}
+
+/**
+ * For how many more milliseconds this process may write; 0 when it may not. A leader elector knows.
+ * Asked synchronously, at the last moment before a write leaves the process: no pause can lie between the answer and the write.
+ */
+export type WriteGuard = () => number
+
+export interface CallerOptions {
+  readonly config: KubeConfig
+  readonly clock: Clock
+  readonly random: Random
+  readonly userAgent?: string
+  /** Requests per second in the long run, and at once; 500 and 1000 unless told. */
+  readonly rate?: number
+  readonly burst?: number
+  /** HTTP to `config.server` unless told. */
+  readonly transport?: HttpTransport
+  readonly onRequest?: (report: RequestReport) => void
+}
+
+/** One call: what to ask, and whether asking twice does harm. */
+export interface Call extends CallOptions {
+  readonly method: Dispatcher.HttpMethod
+  readonly path: string
+  readonly query?: Query
+  readonly body?: unknown
+  readonly contentType?: string
+  /** True where doing it twice is the same as doing it once. */
+  readonly repeatable: boolean
+  /** True where the answer may be text, or nothing; an object unless told. */
+  readonly mayBeText?: boolean
+}
+
+const inFlight = 32
+const callMs = 15_000
+const maxRetries = 3
+const retryPolicy = { baseMs: 100, capMs: 5_000 }
+
+/** Sends calls: deadline, turn, repetition and report around one `Transport`. */
+export class Caller {
+  readonly #options: CallerOptions
+  readonly #transport: HttpTransport
+  readonly #limiter: Limiter
+  readonly #host: string
+  readonly #guard: WriteGuard | undefined
+
+  constructor(
+    options: CallerOptions,
+    shared: { readonly limiter?: Limiter; readonly guard?: WriteGuard } = {},
+  ) {
+    const { config, clock, rate = 500, burst = 1_000, userAgent = 'guildhall (node)' } = options
+    this.#options = options
+    // One more for the lease, which goes when all others are taken.
+    const connections = inFlight + 1
+    this.#transport = options.transport ?? new Transport({ config, userAgent, connections })
+    this.#limiter = shared.limiter ?? new Limiter({ clock, rate, burst, inFlight })
+    this.#host = new URL(config.server).host
+    this.#guard = shared.guard
+  }
+
+  /** The same connections and the same queue, but writes go out only while the guard lets them. */
+  guarded(guard: WriteGuard): Caller {
+    const options = { ...this.#options, transport: this.#transport }
+    return new Caller(options, { limiter: this.#limiter, guard })
+  }
+
+  /**
+   * Sends a call, waits for its turn, repeats it where that is safe, and returns the parsed answer.
+   * Caveat: the answer is what the server sent; that it has the shape asked for is the API's promise, not checked here.
+   */
+  async call<R>(call: Call): Promise<R> {
+    const { clock, random } = this.#options
+    const ms = call.timeoutMs ?? callMs
+    const name = `${call.method} ${call.path}`
+    const path = call.path + queryOf(call.query)
+    const body = call.body === undefined ? undefined : JSON.stringify(call.body)
+    const endsAt = clock.monotonic() + ms
+    const work = async (signal: AbortSignal): Promise<unknown> => {
+      for (let attempt = 0; ; attempt += 1) {
+        try {
+          return await this.#once({ ...call, path, body, signal })
+        } catch (error) {
+          const delay = attempt < maxRetries ? retryDelay(error, call, attempt, random) : undefined
+          // Better the refusal now than a time-out later.
+          if (delay === undefined || clock.monotonic() + delay >= endsAt) throw error
+          await clock.sleep(delay, { signal })
+        }
+      }
+    }
+    try {
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the one border where JSON gets its type
+      return (await withDeadline({ clock, ms, name, signal: call.signal }, work)) as R
+    } catch (cause) {
+      if (!(cause instanceof DeadlineError)) throw cause
+      // Not every deadline is this call's: the caller's own has to reach the caller as what it is.
+      if (call.signal?.aborted === true) throw call.signal.reason
+      throw new KubeError({ status: 0, reason: 'Timeout', message: cause.message, cause })
+    }
+  }
+
+  async #once(
+    call: Call & { readonly body: string | undefined; readonly signal: AbortSignal },
+  ): Promise<unknown> {
+    const { method, path, body, contentType, signal } = call
+    await this.#limiter.acquire(call.priority ?? 'status', { signal })
+    try {
+      return await this.#whileAllowed(call, async (within, beforeSend) => {
+        const answer = await this.#reported(method, () =>
+          this.#transport.call({ method, path, body, contentType, signal: within, beforeSend }),
+        )
+        return call.mayBeText === true
+          ? answer.body
+          : objectOf(answer, `${method} ${path.split('?', 1)[0]}`)
+      })
+    } finally {
+      this.#limiter.release()
+    }
+  }
+
+  /** A write that got no answer is given up while the guard still holds: later, its effect would be another's to judge. */
+  async #whileAllowed(
+    call: Call & { readonly signal: AbortSignal },
+    send: (signal: AbortSignal, beforeSend?: () => void) => Promise<unknown>,
+  ): Promise<unknown> {
+    const { method, path, signal } = call
+    const guard = this.#guard
+    if (guard === undefined || method === 'GET') return send(signal)
+    const name = `${method} ${path}`
+    const beforeSend = () => {
+      if (guard() <= 0) throw new WriteBarredError(name)
+    }
+    beforeSend()
+    const { clock } = this.#options
+    return withDeadline({ clock, ms: guard(), name, signal }, (within) => send(within, beforeSend))
+  }
+
+  async #reported<R extends { readonly status: number }>(
+    method: string,
+    work: () => Promise<R>,
+  ): Promise<R> {
+    const { clock, onRequest } = this.#options
+    if (onRequest === undefined) return work()
+    const start = clock.monotonic()
+    const report = (code: string) =>
+      onRequest({ method, host: this.#host, code, seconds: (clock.monotonic() - start) / 1000 })
+    try {
+      const result = await work()
+      report(String(result.status))
+      return result
+    } catch (error) {
+      report(error instanceof KubeError && error.status > 0 ? String(error.status) : '<error>')
+      throw error
+    }
+  }
+
+  /** Opens a stream. Not limited, not repeated, without deadline: whoever reads it does that. */
+  async stream(
+    path: string,
+    query: Query,
+    options: { readonly signal: AbortSignal },
+  ): Promise<AsyncIterable<Buffer>> {
+    const { signal } = options
+    const answer = await this.#reported('WATCH', () =>
+      this.#transport.stream({ method: 'GET', path: path + queryOf(query), signal }),
+    )
+    return answer.body
+  }
+
+  /** Cuts all connections, and with them what is under way. */
+  async close(): Promise<void> {
+    await this.#transport.close()
+  }
+}
+
+/** A proxy in between may answer well, too, with a page of its own. */
+function objectOf(answer: { readonly status: number; readonly body: unknown }, what: string) {
+  const { status, body } = answer
+  if (typeof body === 'object' && body !== null) return body
+  const came = body === undefined || body === null ? 'nothing' : JSON.stringify(body).slice(0, 300)
+  const message = `${what}: HTTP status ${status} with what is no JSON object: ${came}`
+  throw new KubeError({ status: 0, reason: 'Unreadable', message })
+}
+
+/** How long to wait before repeating, or undefined when it must not be repeated. */
+function retryDelay(
+  error: unknown,
+  call: Call,
+  attempt: number,
+  random: Random,
+): number | undefined {
+  if (!(error instanceof KubeError)) return undefined
+  const jitter = fullJitter(retryPolicy, attempt, random)
+  if (error.retryAfterMs !== undefined && (call.repeatable || isTooManyRequests(error))) {
+    return error.retryAfterMs + jitter
+  }
+  const passing = [429, 502, 503, 504].includes(error.status) || error.reason === 'Unreachable'
+  return call.repeatable && passing ? jitter : undefined
+}
+
+function queryOf(query: Query = {}): string {
+  const parameters = new URLSearchParams()
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined && value !== '' && value !== 0) parameters.set(name, String(value))
+  }
+  return parameters.size === 0 ? '' : `?${parameters.toString()}`
+}

@@ -1,0 +1,108 @@
+import type { Cancel, Clock } from '../base/ports.ts'
+
+/**
+ * Who goes first when requests have to wait, most urgent first. `lease` is for leader election alone, which asks one thing
+ * at a time: it passes a full in-flight bound, or requests that hang would cost the leadership.
+ */
+export const priorities = ['lease', 'assign', 'status', 'refill', 'events'] as const
+export type Priority = (typeof priorities)[number]
+
+/** Bounds on what one process asks of the API server. */
+export interface LimiterOptions {
+  readonly clock: Clock
+  /** Requests per second in the long run. */
+  readonly rate: number
+  /** Requests that may go at once after a quiet time. */
+  readonly burst: number
+  /** Requests under way at the same time beside `lease`; fewer than there are connections, else the queue hides in the pool. */
+  readonly inFlight: number
+}
+
+interface Waiter {
+  readonly go: () => void
+}
+
+/**
+ * A token bucket and an in-flight bound with priority classes: within a class first come, first served; a less urgent
+ * class waits until no more urgent request does.
+ * Fairness on the server protects the server, not the neighbours; this protects them, and keeps a flood of events from
+ * delaying an assignment.
+ */
+export class Limiter {
+  readonly #options: LimiterOptions
+  readonly #waiting: readonly Waiter[][] = priorities.map(() => [])
+  #tokens: number
+  #filledAt: number
+  #underWay = 0
+  #cancelTimer: Cancel | undefined
+
+  constructor(options: LimiterOptions) {
+    this.#options = options
+    this.#tokens = options.burst
+    this.#filledAt = options.clock.monotonic()
+  }
+
+  /** Waits for its turn. Call `release` once the request is over. Rejects with the signal's reason when it is aborted. */
+  async acquire(priority: Priority, options: { readonly signal: AbortSignal }): Promise<void> {
+    options.signal.throwIfAborted()
+    const line = this.#waiting[priorities.indexOf(priority)] ?? []
+    if (this.#waiting.every((queue) => queue.length === 0) && this.#take(priority)) return
+    await new Promise<void>((resolve, reject) => {
+      const leave = () => {
+        line.splice(line.indexOf(waiter), 1)
+        reject(options.signal.reason)
+      }
+      const waiter: Waiter = {
+        go: () => {
+          options.signal.removeEventListener('abort', leave)
+          resolve()
+        },
+      }
+      options.signal.addEventListener('abort', leave, { once: true })
+      line.push(waiter)
+      this.#serve()
+    })
+  }
+
+  release(): void {
+    this.#underWay -= 1
+    this.#serve()
+  }
+
+  #isFull(priority: Priority): boolean {
+    return priority !== 'lease' && this.#underWay >= this.#options.inFlight
+  }
+
+  #take(priority: Priority): boolean {
+    const { clock, rate, burst } = this.#options
+    const now = clock.monotonic()
+    this.#tokens = Math.min(burst, this.#tokens + ((now - this.#filledAt) / 1000) * rate)
+    this.#filledAt = now
+    if (this.#isFull(priority) || this.#tokens < 1) return false
+    this.#tokens -= 1
+    this.#underWay += 1
+    return true
+  }
+
+  #serve(): void {
+    for (;;) {
+      const first = this.#waiting.findIndex((queue) => queue.length > 0)
+      const priority = priorities[first]
+      if (priority === undefined) return
+      if (!this.#take(priority)) {
+        if (!this.#isFull(priority)) this.#serveLater()
+        return
+      }
+      this.#waiting[first]?.shift()?.go()
+    }
+  }
+
+  #serveLater(): void {
+    if (this.#cancelTimer !== undefined) return
+    const ms = Math.ceil(((1 - this.#tokens) / this.#options.rate) * 1000)
+    this.#cancelTimer = this.#options.clock.after(Math.max(1, ms), () => {
+      this.#cancelTimer = undefined
+      this.#serve()
+    })
+  }
+}

@@ -1,0 +1,247 @@
+import { isConflict, isTooManyRequests, WriteBarredError } from '../errors.ts'
+import { isNewer, refOf } from '../resource.ts'
+import { DeadlineError, withDeadline } from '../../base/wait.ts'
+import type { Clock, Random } from '../../base/clock.ts'
+import { withFields, type Logger } from '../../base/logger.ts'
+import { WaitError, type Result } from './outcome.ts'
+import { WorkQueue, type QueueObserver } from './queue.ts'
+import type { Runnable, RunSignals } from './runnable.ts'
+
+/**
+ * Brings one object's world in line with what it asks for.
+ * Gets a key and nothing else, reads the rest itself, and may run at any time, any number of times, for an object that is gone.
+ * Throw for failure: it is repeated with back-off. See `WaitError`.
+ */
+export type Reconcile = (
+  key: string,
+  context: { readonly signal: AbortSignal; readonly log: Logger },
+) => Promise<Result>
+
+/** How one run ended, as the metrics count it. */
+export type Outcome = 'success' | 'requeue_after' | 'requeue' | 'error' | 'timeout' | 'panic'
+
+/** What a controller reports for metrics. */
+export interface ControllerObserver extends QueueObserver {
+  onRunStart(): void
+  onRunEnd(outcome: Outcome, seconds: number): void
+}
+
+/** A view that has to include our own writes before it is acted upon; an `Informer` is one. */
+export interface View {
+  /** The latest version that this process wrote, to one object or to any, and that the view does not include yet. */
+  pending(key?: string): string | undefined
+  /** Resolves false when the view does not get there in time. */
+  waitForVersion(
+    version: string,
+    options: { readonly signal: AbortSignal; readonly timeoutMs: number },
+  ): Promise<boolean>
+}
+
+export interface ControllerOptions {
+  readonly name: string
+  readonly reconcile: Reconcile
+  /** Keys worked on at the same time; 1 unless told. */
+  readonly concurrency?: number
+  /** After this time a run's signal is aborted; 60 s unless told. */
+  readonly timeoutMs?: number
+  /**
+   * Caches the reconcile reads. A run waits until each of them includes what was noted as written (`noteWrite`) when the
+   * key's last run ended, and whatever was written to the object of that key since.
+   */
+  readonly views?: readonly View[]
+  readonly log: Logger
+  readonly clock: Clock
+  readonly random: Random
+  readonly metrics?:
+    | { controller(name: string, queue: WorkQueueView, concurrency: number): ControllerObserver }
+    | undefined
+}
+
+/** The figures a scrape reads from a queue. */
+export type WorkQueueView = Pick<WorkQueue, 'depth' | 'processing'>
+
+/** How long a run waits for own writes to show up before it is put off. */
+const catchUpMs = 5_000
+
+/** What to do after a run, as one value, so that every case is in one place. */
+interface Verdict {
+  readonly outcome: Outcome
+  readonly next:
+    | { readonly kind: 'forget' }
+    | { readonly kind: 'after'; readonly ms: number }
+    | { readonly kind: 'backOff'; readonly atLeastMs: number }
+  readonly level: 'debug' | 'warn' | 'error'
+  readonly message: string
+}
+
+/**
+ * Runs a reconcile for each key that is enqueued, never twice for one key at the same time.
+ * Guarantees: one failing or hanging key does not hold up others (until all workers hang); a programming error in a
+ * reconcile fails that run only; conflicts are repeated without noise.
+ */
+export class Controller implements Runnable {
+  readonly name: string
+  readonly #options: ControllerOptions
+  readonly #queue: WorkQueue
+  readonly #observer: ControllerObserver | undefined
+  /** By key, for each view: what was pending when the key's last run ended. */
+  readonly #marks = new Map<string, readonly (string | undefined)[]>()
+
+  constructor(options: ControllerOptions) {
+    this.name = options.name
+    this.#options = options
+    let observer: ControllerObserver | undefined
+    const { clock, random } = options
+    this.#queue = new WorkQueue({
+      clock,
+      random,
+      // Made after the queue, because it reads the queue's depth on each scrape.
+      observer: {
+        onAdd: (depth) => observer?.onAdd(depth),
+        onStart: (seconds, depth) => observer?.onStart(seconds, depth),
+        onDone: (seconds) => observer?.onDone(seconds),
+        onRetry: () => observer?.onRetry(),
+      },
+    })
+    observer = options.metrics?.controller(options.name, this.#queue, options.concurrency ?? 1)
+    this.#observer = observer
+  }
+
+  /** Asks for a run as soon as a worker is free. Keys that came before `run` are kept. */
+  enqueue(key: string): void {
+    this.#queue.add(key)
+  }
+
+  /** Works until `stop`, then lets the runs under way end; `abort` cuts them off. Never rejects. */
+  async run(signals: RunSignals): Promise<void> {
+    const { concurrency = 1 } = this.#options
+    const workers = Array.from({ length: concurrency }, () => this.#work(signals.abort))
+    const close = () => void this.#queue.shutDown()
+    if (signals.stop.aborted) close()
+    signals.stop.addEventListener('abort', close, { once: true })
+    await Promise.all(workers)
+    signals.stop.removeEventListener('abort', close)
+  }
+
+  async #work(abort: AbortSignal): Promise<void> {
+    for (let key = await this.#queue.get(); key !== undefined; key = await this.#queue.get()) {
+      try {
+        await this.#runOnce(key, abort)
+      } finally {
+        this.#queue.done(key)
+      }
+    }
+  }
+
+  async #runOnce(key: string, abort: AbortSignal): Promise<void> {
+    const { clock, random } = this.#options
+    const { namespace, name } = refOf(key)
+    const log = withFields(this.#options.log, {
+      controller: this.name,
+      ...(namespace === '' ? {} : { namespace }),
+      name,
+      reconcileId: random.uuid(),
+    })
+    const startedAt = clock.monotonic()
+    this.#observer?.onRunStart()
+    const { outcome, next, level, message, error } = await this.#attempt(key, abort, log)
+    this.#mark(key)
+    this.#observer?.onRunEnd(outcome, (clock.monotonic() - startedAt) / 1000)
+    if (abort.aborted) return
+    if (next.kind === 'backOff') this.#queue.addRateLimited(key, next.atLeastMs)
+    else this.#queue.forget(key)
+    if (next.kind === 'after') this.#queue.addAfter(key, next.ms)
+    if (error === undefined) log.debug({ outcome, ...next }, message)
+    else log[level]({ outcome, failures: this.#queue.failures(key), err: error }, message)
+  }
+
+  async #attempt(
+    key: string,
+    abort: AbortSignal,
+    log: Logger,
+  ): Promise<Verdict & { readonly error?: unknown }> {
+    const { clock, timeoutMs = 60_000, reconcile } = this.#options
+    try {
+      const result = await withDeadline(
+        { clock, ms: timeoutMs, name: `reconcile of ${key}`, signal: abort },
+        async (signal) => {
+          await this.#catchUp(key, signal)
+          return reconcile(key, { signal, log })
+        },
+      )
+      return ofResult(result)
+    } catch (error) {
+      return { ...ofError(error), error }
+    }
+  }
+
+  /**
+   * A decision on a view older than our own last write would be taken twice. What counts is what this key's own runs
+   * wrote; when a run ends, all that the process has written by then covers it and costs one version per view to remember.
+   * Nobody waits for writes that other keys make meanwhile: those are as news from another process, and bring an event.
+   */
+  async #catchUp(key: string, signal: AbortSignal): Promise<void> {
+    const marks = this.#marks.get(key)
+    const { views = [] } = this.#options
+    const reached = await Promise.all(
+      views.map(async (view, index) => {
+        const versions = [marks?.[index] ?? '', view.pending(key) ?? '']
+        const version = versions.reduce((one, other) => (isNewer(other, one) ? other : one))
+        return version === '' || view.waitForVersion(version, { signal, timeoutMs: catchUpMs })
+      }),
+    )
+    if (reached.includes(false)) throw new WaitError(1_000, 'own writes have not come back yet')
+    this.#marks.delete(key)
+  }
+
+  #mark(key: string): void {
+    const marks = this.#options.views?.map((view) => view.pending()) ?? []
+    if (marks.some((version) => version !== undefined)) this.#marks.set(key, marks)
+    // Everything has come back, for every key.
+    else this.#marks.clear()
+  }
+}
+
+function ofResult(result: Result): Verdict {
+  if (result.kind === 'done') {
+    const next = { kind: 'forget' } as const
+    return { outcome: 'success', next, level: 'debug', message: 'reconciled' }
+  }
+  const message = `reconciled, to be repeated: ${result.reason}`
+  const next = { kind: 'after', ms: result.ms } as const
+  return { outcome: 'requeue_after', next, level: 'debug', message }
+}
+
+function ofError(error: unknown): Verdict {
+  const backOff = { kind: 'backOff', atLeastMs: 0 } as const
+  if (error instanceof WaitError) {
+    const next = { kind: 'after', ms: error.ms } as const
+    return { outcome: 'requeue_after', next, level: 'debug', message: 'reconcile waits' }
+  }
+  if (error instanceof WriteBarredError) {
+    // Whoever may write finds the key again; this process is about to end.
+    const message = 'reconcile stopped: this process may no longer write'
+    return { outcome: 'error', next: { kind: 'forget' }, level: 'warn', message }
+  }
+  if (isConflict(error)) {
+    return {
+      outcome: 'requeue',
+      next: backOff,
+      level: 'debug',
+      message: 'reconcile met a conflict',
+    }
+  }
+  if (isTooManyRequests(error) && error.retryAfterMs !== undefined) {
+    // The server may ask for no pause at all, and asks all for the same one.
+    const next = { ...backOff, atLeastMs: error.retryAfterMs }
+    return { outcome: 'requeue', next, level: 'warn', message: 'reconcile was turned away' }
+  }
+  if (error instanceof DeadlineError) {
+    return { outcome: 'timeout', next: backOff, level: 'error', message: 'reconcile took too long' }
+  }
+  const isSlip =
+    error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError
+  return isSlip
+    ? { outcome: 'panic', next: backOff, level: 'error', message: 'reconcile has a defect' }
+    : { outcome: 'error', next: backOff, level: 'error', message: 'reconcile failed' }
+}

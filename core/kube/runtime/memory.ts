@@ -1,0 +1,73 @@
+import type { Informer } from '../informer.ts'
+import { keyOf, type KubeObject } from '../resource.ts'
+
+/** What a memory needs of an informer. */
+export type Remembered<K extends KubeObject> = Pick<Informer<K>, 'get' | 'onChange'>
+
+/**
+ * Something that this process remembers about objects of one kind. It is lost with the process, so nothing may depend on it
+ * but speed and what people are told.
+ * Guarantees: forgets by itself when an object is gone, another has its name, or `until` says that it is over; what is set
+ * after that is not kept, so there is never more of it than there are objects.
+ */
+export class Memory<K extends KubeObject, T> {
+  readonly #view: Remembered<K>
+  readonly #until: (object: K, value: T) => boolean
+  readonly #onForgotten: ((value: T) => void) | undefined
+  readonly #held = new Map<string, { readonly uid: string | undefined; readonly value: T }>()
+
+  constructor(
+    view: Remembered<K>,
+    options: {
+      /** A value is let go of as soon as this is true of its object. */
+      readonly until?: (object: K, value: T) => boolean
+      /** Told each value that is let go of, by itself or by `delete`, but not what `set` replaces. */
+      readonly onForgotten?: (value: T) => void
+    } = {},
+  ) {
+    this.#view = view
+    this.#until = options.until ?? (() => false)
+    this.#onForgotten = options.onForgotten
+    view.onChange((ref, object) => {
+      const key = keyOf(ref)
+      const held = this.#held.get(key)
+      if (held !== undefined && !this.#isAbout(object, held)) this.#drop(key, held.value)
+    })
+  }
+
+  get({ metadata }: K): T | undefined {
+    const held = this.#held.get(keyOf(metadata))
+    return held?.uid === metadata.uid ? held?.value : undefined
+  }
+
+  /** Returns false when there was nothing left to remember it for: then the value is let go of at once. */
+  set({ metadata }: K, value: T): boolean {
+    const { namespace = '', name, uid } = metadata
+    const isKept = this.#isAbout(this.#view.get(namespace, name), { uid, value })
+    if (isKept) this.#held.set(keyOf(metadata), { uid, value })
+    else this.#onForgotten?.(value)
+    return isKept
+  }
+
+  delete({ metadata }: K): void {
+    const key = keyOf(metadata)
+    const held = this.#held.get(key)
+    if (held !== undefined && held.uid === metadata.uid) this.#drop(key, held.value)
+  }
+
+  get size(): number {
+    return this.#held.size
+  }
+
+  #isAbout(
+    object: K | undefined,
+    { uid, value }: { readonly uid: string | undefined; readonly value: T },
+  ): boolean {
+    return object !== undefined && object.metadata.uid === uid && !this.#until(object, value)
+  }
+
+  #drop(key: string, value: T): void {
+    this.#held.delete(key)
+    this.#onForgotten?.(value)
+  }
+}

@@ -1,0 +1,202 @@
+import { array, assert, asyncProperty, constantFrom } from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { WorkQueue } from './queue.ts'
+import { seededRandom, VirtualClock } from '../../../test/support/virtual-clock.ts'
+
+function made() {
+  const clock = new VirtualClock()
+  return { clock, queue: new WorkQueue({ clock, random: seededRandom(1) }) }
+}
+
+describe('a key', () => {
+  it('that is added often is handed out once', async () => {
+    const { queue } = made()
+    queue.add('a')
+    queue.add('a')
+    expect(await queue.get()).toBe('a')
+    queue.done('a')
+    expect(queue.depth).toBe(0)
+  })
+
+  it('that is added while it is worked on is handed out after that, once', async () => {
+    const { queue } = made()
+    queue.add('a')
+    await queue.get()
+    queue.add('a')
+    queue.add('a')
+    expect(queue.depth).toBe(0)
+    queue.done('a')
+    expect(queue.depth).toBe(1)
+    expect(await queue.get()).toBe('a')
+    queue.done('a')
+    expect(queue.depth).toBe(0)
+  })
+
+  it('that is let go of is not handed out, wherever it waits', async () => {
+    const { clock, queue } = made()
+    queue.add('under work')
+    await queue.get()
+    for (const key of ['under work', 'next']) queue.add(key)
+    queue.addAfter('later', 1_000)
+    queue.addRateLimited('failed')
+    for (const key of ['under work', 'next', 'later', 'failed']) queue.remove(key)
+    expect([queue.depth, queue.failures('failed')]).toEqual([0, 0])
+    queue.done('under work')
+    await clock.advance(2_000)
+    expect(queue.depth).toBe(0)
+  })
+
+  it('goes to a worker that already waits', async () => {
+    const { queue } = made()
+    const waiting = queue.get()
+    queue.add('a')
+    expect(await waiting).toBe('a')
+  })
+
+  it('keeps its place in the line', async () => {
+    const { queue } = made()
+    for (const key of ['a', 'b', 'a', 'c']) queue.add(key)
+    expect([await queue.get(), await queue.get(), await queue.get()]).toEqual(['a', 'b', 'c'])
+  })
+})
+
+describe('a delayed key', () => {
+  it('waits as long as a timer can, though rounding left next to nothing of its time', async () => {
+    const { clock, queue } = made()
+    queue.addAfter('a', 1e-12)
+    await clock.advance(0.9)
+    expect(queue.depth).toBe(0)
+    await clock.advance(0.1)
+    expect(queue.depth).toBe(1)
+  })
+
+  it('comes at the earliest of its times, once', async () => {
+    const { clock, queue } = made()
+    queue.addAfter('a', 1_000)
+    queue.addAfter('a', 100)
+    queue.addAfter('a', 500)
+    await clock.advance(98)
+    expect(queue.depth).toBe(0)
+    await clock.advance(2)
+    expect(await queue.get()).toBe('a')
+    queue.done('a')
+    await clock.advance(5_000)
+    expect(queue.depth).toBe(0)
+    expect(clock.pending).toBe(0)
+  })
+
+  it('whose timer fires a little early does not spin', async () => {
+    const clock = new VirtualClock()
+    let timers = 0
+    const early = new WorkQueue({
+      clock: {
+        now: () => clock.now(),
+        monotonic: () => clock.monotonic(),
+        sleep: (ms, options) => clock.sleep(ms, options),
+        after: (ms, run) => {
+          timers += 1
+          return clock.after(Math.max(0, ms - 0.5), run)
+        },
+      },
+      random: seededRandom(1),
+    })
+    early.addAfter('a', 100)
+    await clock.advance(100)
+    expect(early.depth).toBe(1)
+    expect(timers).toBe(1)
+  })
+
+  it('does not hold up others', async () => {
+    const { clock, queue } = made()
+    queue.addAfter('late', 10_000)
+    queue.addAfter('soon', 10)
+    await clock.advance(10)
+    expect(await queue.get()).toBe('soon')
+    await clock.advance(10_000)
+    expect(await queue.get()).toBe('late')
+  })
+})
+
+describe('a failing key', () => {
+  it('waits longer each time, up to five minutes, until it is forgotten', async () => {
+    const { clock, queue } = made()
+    const longest: number[] = []
+    for (let failure = 0; failure < 14; failure += 1) {
+      queue.addRateLimited('a')
+      const wait = clock.next() ?? 0
+      longest.push(wait)
+      expect(wait).toBeLessThanOrEqual(Math.min(300_000, 200 * 2 ** failure))
+      await clock.advance(wait)
+      expect(await queue.get()).toBe('a')
+      queue.done('a')
+    }
+    expect(Math.max(...longest)).toBeGreaterThan(60_000)
+    expect(queue.failures('a')).toBe(14)
+    queue.forget('a')
+    queue.addRateLimited('a')
+    expect(clock.next()).toBeLessThanOrEqual(200)
+  })
+})
+
+describe('shutting down', () => {
+  it('waits for what is handed out and drops the rest', async () => {
+    const { clock, queue } = made()
+    queue.add('a')
+    queue.add('b')
+    queue.addAfter('c', 10)
+    await queue.get()
+    const closing = queue.shutDown()
+    const state = () => Promise.race([closing.then(() => 'over'), Promise.resolve('waiting')])
+    await clock.advance(100)
+    expect(await state()).toBe('waiting')
+    expect(await queue.get()).toBeUndefined()
+    queue.done('a')
+    await closing
+    queue.add('d')
+    expect(queue.depth).toBe(0)
+    expect(clock.pending).toBe(0)
+  })
+
+  it('sends waiting workers home', async () => {
+    const { queue } = made()
+    const waiting = queue.get()
+    await queue.shutDown()
+    expect(await waiting).toBeUndefined()
+  })
+})
+
+it('no key is lost, doubled or worked on twice at a time, whatever happens in whatever order', async () => {
+  const step = constantFrom('add a', 'add b', 'add c', 'get', 'done', 'after a', 'tick')
+  await assert(
+    asyncProperty(array(step, { maxLength: 60 }), async (steps) => {
+      const { clock, queue } = made()
+      const wanted = new Set<string>()
+      const working: string[] = []
+      const take = async () => {
+        const key = (await queue.get()) ?? ''
+        expect(working).not.toContain(key)
+        working.push(key)
+        wanted.delete(key)
+      }
+      const giveBack = () => {
+        const key = working.shift()
+        if (key !== undefined) queue.done(key)
+      }
+      for (const each of steps) {
+        const [verb, key = ''] = each.split(' ')
+        if (verb === 'add') queue.add(key)
+        if (verb === 'after') queue.addAfter(key, 50)
+        if (verb === 'add' || verb === 'after') wanted.add(key)
+        if (verb === 'tick') await clock.advance(30)
+        if (verb === 'get' && queue.depth > 0) await take()
+        if (verb === 'done') giveBack()
+      }
+      await clock.advance(1_000)
+      while (working.length > 0 || queue.depth > 0) {
+        giveBack()
+        if (queue.depth > 0) await take()
+      }
+      expect([...wanted]).toEqual([])
+    }),
+  )
+})

@@ -1,0 +1,163 @@
+import type { KubeClient } from './client.ts'
+import { errorFromAnswer } from './errors.ts'
+import type { Clock } from '../base/ports.ts'
+import { identityOf, type KubeObject, type Resource } from './resource.ts'
+import { DeadlineError } from '../base/wait.ts'
+
+/**
+ * What a watch reports. A bookmark tells how far the server is; `initialEnd` when all that was there has been told.
+ * Caveat: the object is what the server sent; nothing about it is checked.
+ */
+export type WatchEvent<T extends KubeObject> =
+  | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: T }
+  | { readonly type: 'BOOKMARK'; readonly resourceVersion: string; readonly initialEnd: boolean }
+
+/** The bytes of a watch make no sense: going on from where they stopped would meet them again, so list anew. */
+export class StreamError extends Error {
+  override readonly name = 'StreamError'
+  readonly code = 'stream'
+}
+
+/** No object is larger: etcd takes 1.5 MiB, JSON and managed fields at most a few times that. */
+const maxLineBytes = 16 * 1024 * 1024
+
+/**
+ * Splits bytes into the JSON values of newline-delimited JSON.
+ * Guarantees: a character or a value may be split anywhere; an unfinished last line is dropped, since the stream is
+ * resumed before it.
+ */
+export class LineParser {
+  readonly #maxBytes: number
+  #rest: Buffer[] = []
+  #restBytes = 0
+
+  constructor(maxBytes: number = maxLineBytes) {
+    this.#maxBytes = maxBytes
+  }
+
+  /** The values that these bytes complete. Errors: `StreamError` on a line that is too long or no JSON. */
+  push(bytes: Buffer): readonly unknown[] {
+    const values: unknown[] = []
+    let start = 0
+    for (;;) {
+      const end = bytes.indexOf(0x0a, start)
+      if (end < 0) break
+      const line = bytes.subarray(start, end)
+      const text = (this.#restBytes === 0 ? line : Buffer.concat([...this.#rest, line])).toString()
+      this.#rest = []
+      this.#restBytes = 0
+      start = end + 1
+      if (text.trim() !== '') values.push(parse(text))
+    }
+    if (start < bytes.length) {
+      this.#rest.push(bytes.subarray(start))
+      this.#restBytes += bytes.length - start
+      if (this.#restBytes > this.#maxBytes) {
+        throw new StreamError(`the watch sent a line of more than ${this.#maxBytes} bytes`)
+      }
+    }
+    return values
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new StreamError('the watch sent a line that is no JSON', { cause })
+  }
+}
+
+/** The server ends a watch when its time is over; a little later at most, unless the connection is dead. */
+const graceMs = 6_000
+/** A server that serves answers at once, since opening a watch waits for nothing. */
+const openMs = 15_000
+
+export interface WatchOptions {
+  readonly client: Pick<KubeClient, 'openWatch'>
+  readonly clock: Clock
+  readonly namespace?: string | undefined
+  readonly labelSelector?: string | undefined
+  readonly fieldSelector?: string | undefined
+  /** Events after this version are reported. Without it everything there is comes first, up to `initialEnd`. */
+  readonly resourceVersion?: string | undefined
+  /** The server ends the watch after this time. */
+  readonly timeoutSeconds: number
+  readonly signal: AbortSignal
+}
+
+/**
+ * One watch request. Yields what arrived together in one batch, in order, and returns when the server ends the stream.
+ * Guarantees: lives no longer than `timeoutSeconds` and a grace of 6 s, whatever the server or the network does; so a
+ * dead connection is found without trust in bookmarks, which come once a minute at best.
+ * Errors: `KubeError` (410 when the version is too old, at the start or in the stream); `DeadlineError` when the time was
+ * over and the server had not ended it, or did not begin within 15 s; `StreamError`; any error of a cut connection.
+ */
+export async function* watch<T extends KubeObject>(
+  resource: Resource<T>,
+  options: WatchOptions,
+): AsyncGenerator<readonly WatchEvent<T>[], void, undefined> {
+  const { client, clock, resourceVersion, timeoutSeconds, signal } = options
+  const life = new AbortController()
+  const expire = (ms: number) =>
+    clock.after(ms, () => life.abort(new DeadlineError(`WATCH ${resource.plural}`, ms)))
+  let cancel = expire(openMs)
+  // Here and not only below: a generator that nobody asks any more never reaches its `finally`.
+  const stop = () => {
+    cancel()
+    life.abort(signal.reason)
+  }
+  if (signal.aborted) stop()
+  signal.addEventListener('abort', stop, { once: true })
+  try {
+    const body = await client.openWatch(
+      resource,
+      {
+        resourceVersion,
+        ...(resourceVersion === undefined ? initialEvents : {}),
+        labelSelector: options.labelSelector,
+        fieldSelector: options.fieldSelector,
+        allowWatchBookmarks: true,
+        timeoutSeconds,
+      },
+      { namespace: options.namespace, signal: life.signal },
+    )
+    cancel()
+    cancel = expire(timeoutSeconds * 1000 + graceMs)
+    const lines = new LineParser()
+    for await (const chunk of body) {
+      const events = lines.push(chunk).map((value) => eventOf<T>(resource, value))
+      if (events.length > 0) yield events
+    }
+  } catch (error) {
+    throw life.signal.aborted ? life.signal.reason : error
+  } finally {
+    signal.removeEventListener('abort', stop)
+    stop()
+  }
+}
+
+/** The watch-list of KEP-3157. */
+const initialEvents = { sendInitialEvents: true, resourceVersionMatch: 'NotOlderThan' }
+
+/** The line of a watch: the shape is the API's promise, of which only what is needed here is checked. */
+interface Line<T> {
+  readonly type?: string
+  readonly object?: T & { readonly code?: number }
+}
+
+function eventOf<T extends KubeObject>(resource: Resource, value: unknown): WatchEvent<T> {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the border where JSON gets its type
+  const { type, object } = (value ?? {}) as Line<T>
+  if (object !== undefined && object !== null) {
+    if (type === 'ADDED' || type === 'MODIFIED' || type === 'DELETED') return { type, object }
+    if (type === 'BOOKMARK') {
+      const initialEnd = object.metadata?.annotations?.['k8s.io/initial-events-end'] === 'true'
+      return { type, resourceVersion: identityOf(object).version, initialEnd }
+    }
+    if (type === 'ERROR') {
+      throw errorFromAnswer(`WATCH ${resource.plural}`, object.code ?? 500, object)
+    }
+  }
+  throw new StreamError(`the watch sent an event of the unknown type ${String(type)}`)
+}

@@ -1,0 +1,250 @@
+import { createHash } from 'node:crypto'
+import type { ModelEvent, ModelResult, PromptSection } from '../api/agent-protocol.ts'
+import type { Priority } from '../api/agent-types.ts'
+import type { Clock, Random } from '../base/clock.ts'
+import { answerOf } from './answers/answer.ts'
+import { ask, type Errand } from './asking.ts'
+import {
+  createCalibration,
+  estimateTokens,
+  fitCalibrated,
+  fitShorter,
+  type Calibration,
+} from './budget.ts'
+import type { ChatAnswer, ChatTimers } from './servers/chat.ts'
+import { ModelError } from './errors.ts'
+import { createLedger, type CallBudget, type Owner, type TokenCount } from './ledger.ts'
+import { answerTokens, fixedRequest, type ModelProfile } from './profile.ts'
+import { createReplicas, placesOf } from './queue/replicas.ts'
+import { lintSchema, type AnswerSchema } from './answers/schema.ts'
+import { createSlots, type Slots } from './queue/slots.ts'
+import type { ModelMetrics, TraceRecord } from './trace.ts'
+
+/** One question to a model; `ModelCall` of the agent protocol plus who asks, as the operator knows it. */
+export interface GatewayCall {
+  readonly model: string
+  /** Name of the DevRequest: calls take turns by it, and tokens are counted for it. */
+  readonly request: string
+  /** Its uid; absent for what is no DevRequest, as a self-test. */
+  readonly requestUid?: string | undefined
+  /** Name of the AgentTask; absent while planning. */
+  readonly task?: string | undefined
+  readonly priority: Priority
+  readonly verb: 'decide' | 'write'
+  readonly purpose: string
+  readonly system: string
+  readonly sections: readonly PromptSection[]
+  readonly instruction: string
+  readonly schema?: AnswerSchema | undefined
+  readonly temperature: number
+  readonly seed: number
+  readonly maxTokens: number
+  /**
+   * A call that would pass one of these is refused before it is sent. One that would pass it only with all that calls under
+   * way may take waits for those.
+   */
+  readonly budget?: CallBudget | undefined
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined
+  /** Queue positions, start and progress; the result is what `call` resolves to. */
+  readonly onEvent?: ((event: ModelEvent) => void) | undefined
+  /** How long a server that cannot be reached is asked again, counted from its first refusal without waiting for a slot. Default two minutes. */
+  readonly patienceMs?: number | undefined
+}
+
+/** The only way to a model. */
+export interface Gateway {
+  /**
+   * Asks, and waits for its turn first. Aborting `signal` frees the slot at once.
+   * Throws ModelError only: `ModelUnavailable` and `ModelMissing` (retryable), `OutputUnusable` (with the raw text),
+   * `QuestionRefused` (in the server's words; asking again gets the same),
+   * `ContextTooSmall`, `BudgetExhausted`, `Cancelled`.
+   */
+  readonly call: (request: GatewayCall, options?: CallOptions) => Promise<ModelResult>
+  /** Tokens used so far for a request, or for one task of it, in this process; the task `''` is the planning. */
+  readonly tokens: (owner: Owner) => TokenCount
+  /** Forgets the counts of requests that had this name and are gone; `uid` is the one that has it now. */
+  readonly forgetOthers: (request: string, uid: string | undefined) => void
+}
+
+/** Makes the gateway of this process. `profile` is asked at every call, so that configuration may change. */
+export function createGateway(options: {
+  readonly profile: (name: string) => ModelProfile | undefined
+  readonly clock: Clock
+  readonly random: Pick<Random, 'next'>
+  readonly trace?: (record: TraceRecord) => void
+  readonly metrics?: ModelMetrics
+  readonly timers?: ChatTimers
+}): Gateway {
+  const { clock, random, timers, metrics } = options
+  const lanes = new Map<string, Lane>()
+  const ledger = createLedger()
+  const replicas = createReplicas(clock)
+  let traces = 0
+
+  function laneOf(profile: ModelProfile): Lane {
+    const key = `${profile.endpoint} ${profile.name}`
+    const known = lanes.get(key)
+    if (known !== undefined) {
+      known.places = placesOf(profile)
+      return known
+    }
+    const { name } = profile
+    const slots = createSlots({
+      capacity: () => lane.places,
+      clock,
+      onChange: () => metrics?.queued(name, slots.waiting(), slots.running(), lane.places),
+    })
+    const lane: Lane = { places: placesOf(profile), slots, calibration: createCalibration() }
+    lanes.set(key, lane)
+    return lane
+  }
+
+  async function call(request: GatewayCall, callOptions: CallOptions = {}): Promise<ModelResult> {
+    const profile = options.profile(request.model)
+    if (profile === undefined) {
+      throw new ModelError('ModelMissing', `no model called ${request.model} is configured`)
+    }
+    checkSchema(request)
+    const { slots, calibration } = laneOf(profile)
+    const { contextTokens } = profile
+    const maxTokens = answerTokens(profile, request.maxTokens)
+    const parts = { ...request, contextTokens, maxTokens }
+    let prompt = fitCalibrated(parts, calibration)
+    const tokensOf = (text: string) => estimateTokens(text, calibration.charsPerToken())
+    const { signal, onEvent, patienceMs = 120_000 } = callOptions
+    const { verb, temperature, seed, schema: format } = request
+    const accounts = ledger.open(request)
+    const wanted = () => prompt.estimatedTokens + maxTokens
+    const errand: Errand = {
+      profile,
+      replicas,
+      slots,
+      priority: request.priority,
+      owner: request.requestUid ?? request.request,
+      question: () => ({ ...prompt, temperature, seed, maxTokens, format }),
+      reserve: () => accounts.reserve(wanted()),
+      room: async () => accounts.room(wanted(), { signal }),
+      onAnswer: ({ inputTokens, outputTokens }) =>
+        accounts.add(inputTokens || prompt.estimatedTokens, outputTokens),
+      onBroken: (text) => accounts.add(prompt.estimatedTokens, tokensOf(text)),
+      sent: 0,
+      queueMs: 0,
+      answerMs: 0,
+    }
+
+    /** Asks; with a shorter prompt as long as the server says that it is too long and there is something to leave out. */
+    async function fittingAnswer(): Promise<ChatAnswer> {
+      for (;;) {
+        try {
+          return await ask(errand, { clock, random, timers, signal, onEvent, patienceMs })
+        } catch (error) {
+          if (!(error instanceof ModelError) || error.code !== 'ContextTooSmall') throw error
+          calibration.distrust()
+          const shorter = fitShorter(parts, prompt, calibration)
+          if (shorter === undefined) throw error
+          prompt = shorter
+        }
+      }
+    }
+
+    const fixed = profile.provider === 'ollama' ? fixedRequest(profile) : undefined
+
+    /** Tells of the call; gives the id under which it is found. */
+    function record(outcome: Outcome): string {
+      const { system, user, dropped } = prompt
+      const { text } = outcome
+      const promptHash = hashOf(`${system}\0${user}`)
+      const line: TraceRecord = {
+        id: `${promptHash.slice(0, 12)}-${++traces}`,
+        time: new Date(clock.now()).toISOString(),
+        model: request.model,
+        request: request.request,
+        task: request.task,
+        purpose: request.purpose,
+        verb,
+        promptHash,
+        answerHash: text === '' ? '' : hashOf(text),
+        system,
+        prompt: user,
+        dropped,
+        fixed,
+        temperature,
+        seed,
+        maxTokens,
+        sent: errand.sent,
+        queueMs: Math.round(errand.queueMs),
+        answerMs: Math.round(errand.answerMs),
+        ...outcome,
+      }
+      options.trace?.(line)
+      metrics?.called(line)
+      return line.id
+    }
+
+    let answer: ChatAnswer | undefined
+    try {
+      answer = await fittingAnswer()
+      const { text, outputTokens, firstPieceMs, perTokenMs } = answer
+      calibration.learn(prompt, answer.inputTokens)
+      const inputTokens = answer.inputTokens || prompt.estimatedTokens
+      const tokens = { inputTokens, outputTokens }
+      const { blocks, value } = answerOf(request, answer, maxTokens)
+      const figures = { ...tokens, firstPieceMs, perTokenMs }
+      const trace = record({ ...figures, text, blocks, value, verdict: 'ok', message: '' })
+      const found = value === undefined ? {} : { value }
+      return { kind: 'result', model: profile.name, text, blocks, ...tokens, ...found, trace }
+    } catch (error) {
+      const failed = asModelError(error, signal)
+      const { text, message, code: verdict } = failed
+      const { inputTokens = 0, outputTokens = tokensOf(text) } = answer ?? {}
+      const { firstPieceMs, perTokenMs } = answer ?? {}
+      const figures = { inputTokens, outputTokens, firstPieceMs, perTokenMs }
+      record({ ...figures, text, blocks: [], verdict, message })
+      throw failed
+    } finally {
+      if (errand.sent > 0) accounts.called()
+    }
+  }
+
+  return { call, tokens: ledger.of, forgetOthers: ledger.forgetOthers }
+}
+
+/** The way to one model, at one server or several. */
+interface Lane {
+  /** From the newest profile: a server that was given more slots has them at the next change. */
+  places: number
+  readonly slots: Slots
+  readonly calibration: Calibration
+}
+
+type Outcome = Pick<
+  TraceRecord,
+  'text' | 'verdict' | 'message' | 'blocks' | 'inputTokens' | 'outputTokens'
+> &
+  Partial<Pick<TraceRecord, 'value' | 'firstPieceMs' | 'perTokenMs'>>
+
+function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
+}
+
+function checkSchema(request: GatewayCall): void {
+  if (request.verb === 'write') return
+  const problems =
+    request.schema === undefined ? ['decide needs a schema'] : lintSchema(request.schema)
+  if (problems.length === 0) return
+  throw new ModelError(
+    'OutputUnusable',
+    `${request.purpose} asks with a schema that cannot be used: ${problems.join('; ')}`,
+  )
+}
+
+function asModelError(error: unknown, signal: AbortSignal | undefined): ModelError {
+  if (error instanceof ModelError) return error
+  if (signal?.aborted) {
+    return new ModelError('Cancelled', 'the call was cancelled', { cause: signal.reason })
+  }
+  throw error
+}

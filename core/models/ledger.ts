@@ -1,0 +1,191 @@
+import { orAborted } from '../base/wait.ts'
+import { ModelError } from './errors.ts'
+
+/** Tokens used for a request, or for one task of it. */
+export interface TokenCount {
+  readonly calls: number
+  readonly inputTokens: number
+  readonly outputTokens: number
+  /** What its status showed when this process first heard of it: used before a restart. */
+  readonly earlierTokens: number
+}
+
+/** How many tokens may be used, and what a status shows as used. */
+export interface TokenBudget {
+  readonly limit?: number | undefined
+  readonly used: number
+}
+
+/** The budgets a call counts for; what this process counted since is added by the gateway. */
+export interface CallBudget {
+  readonly request?: TokenBudget
+  readonly task?: TokenBudget
+}
+
+/** A request, and a task of it when one is meant; the task `''` is the planning. */
+export interface Owner {
+  readonly request: string
+  /** Tells requests apart that have a name one after the other; absent for what is no DevRequest. */
+  readonly requestUid?: string | undefined
+  readonly task?: string | undefined
+}
+
+/** The tokens of this process by request and task. */
+export interface Ledger {
+  /** The accounts that one call counts for; without a task it is for planning. */
+  readonly open: (owner: Owner & { readonly budget?: CallBudget | undefined }) => CallAccounts
+  readonly of: (owner: Owner) => TokenCount
+  /**
+   * Forgets the requests that had this name and are gone; `uid` is the one that has it now. What their calls under way
+   * count after that counts for nobody.
+   */
+  readonly forgetOthers: (request: string, uid: string | undefined) => void
+}
+
+/** What one call uses. */
+export interface CallAccounts {
+  /**
+   * Sets tokens aside until they are given back; undefined while there is no room beside what is set aside for other calls.
+   * Throws `BudgetExhausted` when a budget would be passed even without those.
+   */
+  readonly reserve: (tokens: number) => (() => void) | undefined
+  /** Waits until so many tokens could be set aside. Throws as `reserve` does, and the signal's reason. */
+  readonly room: (
+    tokens: number,
+    options: { readonly signal?: AbortSignal | undefined },
+  ) => Promise<void>
+  readonly add: (inputTokens: number, outputTokens: number) => void
+  /** The call ended. */
+  readonly called: () => void
+}
+
+interface Account {
+  calls: number
+  input: number
+  output: number
+  earlier: number
+  reserved: number
+}
+
+/** One request; the account `whole` is there as soon as one of its tasks has one. */
+interface Book {
+  readonly whole: Account
+  readonly tasks: Map<string, Account>
+}
+
+/** An account and what it is held to. */
+interface Held {
+  readonly account: Account
+  readonly budget: TokenBudget | undefined
+  readonly who: string
+  readonly setting: string
+}
+
+const none: TokenCount = { calls: 0, inputTokens: 0, outputTokens: 0, earlierTokens: 0 }
+
+/**
+ * Makes an empty ledger.
+ * Caveat: what was used in a process that died, and stands in no status yet, is not known.
+ */
+export function createLedger(): Ledger {
+  /** By name, then by uid. */
+  const books = new Map<string, Map<string, Book>>()
+  /** Who wait until somebody gives back. */
+  const waiting = new Set<() => void>()
+
+  function bookOf({ request, requestUid = '' }: Owner, budget: CallBudget | undefined): Book {
+    const named = books.get(request) ?? new Map<string, Book>()
+    books.set(request, named)
+    const book = named.get(requestUid) ?? { whole: newAccount(budget?.request), tasks: new Map() }
+    named.set(requestUid, book)
+    return book
+  }
+
+  function reserve(all: readonly Held[], tokens: number): (() => void) | undefined {
+    if (!hasRoom(all, tokens)) return undefined
+    for (const { account } of all) account.reserved += tokens
+    return () => {
+      for (const { account } of all) account.reserved -= tokens
+      for (const wake of waiting) wake()
+    }
+  }
+
+  async function givenBack(signal: AbortSignal | undefined): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    waiting.add(resolve)
+    try {
+      await (signal === undefined ? promise : orAborted(signal, promise))
+    } finally {
+      waiting.delete(resolve)
+    }
+  }
+
+  return {
+    open({ budget, ...owner }) {
+      const { request, task = '' } = owner
+      const { whole, tasks } = bookOf(owner, budget)
+      const account = tasks.get(task) ?? newAccount(budget?.task)
+      tasks.set(task, account)
+      const all: readonly Held[] = [
+        {
+          account: whole,
+          budget: budget?.request,
+          who: `request ${request}`,
+          setting: 'spec.limits.tokens',
+        },
+        { account, budget: budget?.task, who: `task ${task}`, setting: 'spec.limits.taskTokens' },
+      ]
+      return {
+        reserve: (tokens) => reserve(all, tokens),
+        async room(tokens, { signal }) {
+          while (!hasRoom(all, tokens)) await givenBack(signal)
+        },
+        add(inputTokens, outputTokens) {
+          for (const one of [whole, account]) {
+            one.input += inputTokens
+            one.output += outputTokens
+          }
+        },
+        called() {
+          for (const one of [whole, account]) one.calls++
+        },
+      }
+    },
+    of({ request, requestUid = '', task }) {
+      const book = books.get(request)?.get(requestUid)
+      const account = task === undefined ? book?.whole : book?.tasks.get(task)
+      if (account === undefined) return none
+      const { calls, input, output, earlier } = account
+      return { calls, inputTokens: input, outputTokens: output, earlierTokens: earlier }
+    },
+    forgetOthers(request, uid) {
+      const named = books.get(request)
+      if (named === undefined) return
+      for (const other of named.keys()) if (other !== uid) named.delete(other)
+      if (named.size === 0) books.delete(request)
+    },
+  }
+}
+
+function newAccount(budget: TokenBudget | undefined): Account {
+  return { calls: 0, input: 0, output: 0, earlier: budget?.used ?? 0, reserved: 0 }
+}
+
+/** False when there is only none beside what is set aside. Throws `BudgetExhausted` when there is none at all. */
+function hasRoom(all: readonly Held[], tokens: number): boolean {
+  let fits = true
+  for (const { account, budget, who, setting } of all) {
+    const counted = account.earlier + account.input + account.output
+    // Another leader may have counted meanwhile; then the status knows better.
+    const used = Math.max(counted, budget?.used ?? 0)
+    const limit = budget?.limit ?? Infinity
+    if (used + tokens > limit) {
+      throw new ModelError(
+        'BudgetExhausted',
+        `${who} may use ${limit} tokens: ${used} are used, and the next question with its answer may take ${tokens}; raise ${setting} of the request, or ask for less`,
+      )
+    }
+    if (used + account.reserved + tokens > limit) fits = false
+  }
+  return fits
+}

@@ -1,0 +1,169 @@
+import type { Clock } from '../../base/clock.ts'
+
+/** Somebody in a line. */
+export interface Waiting {
+  readonly owner: string
+  /** Goes before the others of its owner. */
+  readonly returning?: boolean
+}
+
+/** A line in which owners share the time of the slots, however many calls each has and however long they take. */
+export interface FairLine<W extends Waiting> {
+  size(): number
+  add(waiter: W): void
+  /** False when it was not in the line. */
+  remove(waiter: W): boolean
+  /** All who wait, in the order in which they would be served if each call took as long as its owner's calls usually do. */
+  order(): W[]
+  /** Takes out the first and counts its time until the function given back is called. */
+  start(): { readonly waiter: W; readonly end: () => void } | undefined
+}
+
+interface Owner<W> {
+  /** Milliseconds of slots it had, calls that run not counted; moved up to the common share when it joins. */
+  used: number
+  /** How long its calls take. */
+  usualMs: number
+  /** When it was last served; of equals the one that waited longer goes first. */
+  turn: number
+  readonly waiting: W[]
+  readonly running: Set<{ readonly startedAt: number; readonly expectedMs: number }>
+}
+
+/** What a call is thought to take before any was seen. */
+const firstGuessMs = 10_000
+
+/**
+ * Makes an empty line. The owner who had the least time is served first, within it who came first.
+ * A call that begins is counted with the usual length of its owner's calls until it is known better; so of several slots
+ * that are free at once not all go to one. Whoever joins starts with what those who are here had on average: no credit
+ * for time in which nothing was wanted, and nobody is passed by newcomers for ever.
+ */
+export function createFairLine<W extends Waiting>(clock: Pick<Clock, 'monotonic'>): FairLine<W> {
+  const owners = new Map<string, Owner<W>>()
+  /** Owners who want nothing now but had more than their share. */
+  const ahead = new Map<string, number>()
+  /** What an owner who was here all the time had on average. */
+  let share = 0
+  let sharedAt = clock.monotonic()
+  let size = 0
+  let running = 0
+  let turn = 0
+  let usualMs = firstGuessMs
+
+  function advance(): void {
+    const now = clock.monotonic()
+    if (owners.size > 0) share += ((now - sharedAt) * running) / owners.size
+    sharedAt = now
+  }
+
+  function join(name: string): Owner<W> {
+    const known = owners.get(name)
+    if (known !== undefined) return known
+    const used = Math.max(ahead.get(name) ?? 0, share)
+    const owner: Owner<W> = { used, usualMs, turn: 0, waiting: [], running: new Set() }
+    ahead.delete(name)
+    owners.set(name, owner)
+    return owner
+  }
+
+  function leaveIfDone(name: string, owner: Owner<W>): void {
+    if (owner.waiting.length > 0 || owner.running.size > 0) return
+    owners.delete(name)
+    ahead.set(name, owner.used)
+    for (const [other, used] of ahead) {
+      if (used <= share || owners.size === 0) ahead.delete(other)
+    }
+  }
+
+  /** What an owner had, with what its running calls have taken or will probably take. */
+  function charged(owner: Owner<W>): number {
+    const now = clock.monotonic()
+    let sum = owner.used
+    for (const { startedAt, expectedMs } of owner.running) {
+      sum += Math.max(now - startedAt, expectedMs)
+    }
+    return sum
+  }
+
+  function first(): Place<W> | undefined {
+    let best: Place<W> | undefined
+    for (const owner of owners.values()) {
+      const [waiter] = owner.waiting
+      if (waiter === undefined) continue
+      const place = { waiter, had: charged(owner), round: 0, served: owner.turn }
+      if (best === undefined || compare(place, best) < 0) best = place
+    }
+    return best
+  }
+
+  return {
+    size: () => size,
+    add(waiter) {
+      advance()
+      const { waiting } = join(waiter.owner)
+      const firstOther = waiter.returning
+        ? waiting.findIndex((other) => other.returning !== true)
+        : -1
+      waiting.splice(firstOther < 0 ? waiting.length : firstOther, 0, waiter)
+      size++
+    },
+    remove(waiter) {
+      const owner = owners.get(waiter.owner)
+      const index = owner?.waiting.indexOf(waiter) ?? -1
+      if (owner === undefined || index < 0) return false
+      advance()
+      owner.waiting.splice(index, 1)
+      size--
+      leaveIfDone(waiter.owner, owner)
+      return true
+    },
+    order() {
+      const places: Place<W>[] = []
+      for (const owner of owners.values()) {
+        const had = charged(owner)
+        for (const [round, waiter] of owner.waiting.entries()) {
+          places.push({ waiter, had: had + round * owner.usualMs, round, served: owner.turn })
+        }
+      }
+      return places.toSorted(compare).map(({ waiter }) => waiter)
+    },
+    start() {
+      const waiter = first()?.waiter
+      const owner = owners.get(waiter?.owner ?? '')
+      if (waiter === undefined || owner === undefined) return undefined
+      advance()
+      owner.waiting.shift()
+      size--
+      running++
+      owner.turn = ++turn
+      const call = { startedAt: clock.monotonic(), expectedMs: owner.usualMs }
+      owner.running.add(call)
+      return {
+        waiter,
+        end: () => {
+          advance()
+          const took = clock.monotonic() - call.startedAt
+          running--
+          owner.running.delete(call)
+          owner.used += took
+          owner.usualMs = (owner.usualMs + took) / 2
+          usualMs = (usualMs + took) / 2
+          leaveIfDone(waiter.owner, owner)
+        },
+      }
+    },
+  }
+}
+
+interface Place<W> {
+  readonly waiter: W
+  readonly had: number
+  readonly round: number
+  readonly served: number
+}
+
+/** Sorting is stable, and owners and their waiters are visited in order of arrival. */
+function compare(one: Place<unknown>, other: Place<unknown>): number {
+  return one.had - other.had || one.round - other.round || one.served - other.served
+}

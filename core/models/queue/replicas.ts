@@ -1,0 +1,101 @@
+import type { Clock } from '../../base/clock.ts'
+import { ModelError } from '../errors.ts'
+import type { ModelProfile } from '../profile.ts'
+
+/** Which of the servers that hold a model answers a question. */
+export interface Replicas {
+  /**
+   * Gives the profile with the endpoint of the server to ask. Call `end` exactly once, with what was thrown, if anything.
+   * There is always one: how many questions there are at once is the slots' business.
+   */
+  take(profile: ModelProfile): {
+    readonly profile: ModelProfile
+    readonly end: (error?: unknown) => void
+  }
+  /** Milliseconds until one of its servers may be asked that had all said when to come back; 0 when one may be asked now. */
+  restMs(profile: ModelProfile): number
+}
+
+interface Server {
+  running: number
+  /** The model that it was asked for last, which it has in memory. */
+  model: string | undefined
+  /** Questions to it that failed because of it: others are preferred until then. */
+  avoidUntil: number
+  /** It said that it does not want to be asked until then. */
+  restUntil: number
+}
+
+/** How long a server that failed is asked only when there is no other. */
+const avoidMs = 15_000
+
+/**
+ * Chooses servers so that models stay in memory: a model goes where it was last, as long as there is a free place; then to
+ * a server that has none, and to one with another model only when all places elsewhere are taken. A server that could not
+ * answer is avoided for a while, and one that said when to come back until then.
+ */
+export function createReplicas(clock: Pick<Clock, 'monotonic'>): Replicas {
+  const servers = new Map<string, Server>()
+  const serverAt = (endpoint: string): Server => {
+    const known = servers.get(endpoint)
+    if (known !== undefined) return known
+    const server: Server = { running: 0, model: undefined, avoidUntil: 0, restUntil: 0 }
+    servers.set(endpoint, server)
+    return server
+  }
+
+  function order(server: Server, { name, parallel }: ModelProfile): readonly number[] {
+    const place = server.model === name ? 0 : server.model === undefined ? 1 : 2
+    return [
+      Number(server.restUntil > clock.monotonic()),
+      Number(server.avoidUntil > clock.monotonic()),
+      Number(server.running >= parallel),
+      place,
+      server.running,
+    ]
+  }
+
+  return {
+    take(profile) {
+      const [best = profile.endpoint] = endpointsOf(profile).toSorted((one, other) =>
+        compare(order(serverAt(one), profile), order(serverAt(other), profile)),
+      )
+      const server = serverAt(best)
+      server.running++
+      server.model = profile.name
+      let open = true
+      return {
+        profile: { ...profile, endpoint: best },
+        end(error) {
+          if (!open) return
+          open = false
+          server.running--
+          if (!(error instanceof ModelError)) return
+          if (error.code !== 'ModelUnavailable' && error.code !== 'ModelMissing') return
+          const now = clock.monotonic()
+          server.avoidUntil = now + avoidMs
+          server.restUntil = Math.max(server.restUntil, now + (error.retryAfterMs ?? 0))
+          server.model = undefined
+        },
+      }
+    },
+    restMs(profile) {
+      const ends = endpointsOf(profile).map((endpoint) => serverAt(endpoint).restUntil)
+      return Math.max(0, Math.min(...ends) - clock.monotonic())
+    },
+  }
+}
+
+/** Sorting is stable: of equals the first in the profile's list. */
+function compare(one: readonly number[], other: readonly number[]): number {
+  return one.map((figure, at) => figure - (other[at] ?? 0)).find((step) => step !== 0) ?? 0
+}
+
+function endpointsOf({ endpoint, replicas }: ModelProfile): readonly string[] {
+  return replicas ?? [endpoint]
+}
+
+/** How many questions all servers of a model answer at once. */
+export function placesOf(profile: ModelProfile): number {
+  return profile.parallel * endpointsOf(profile).length
+}

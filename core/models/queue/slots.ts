@@ -1,0 +1,164 @@
+import { priorities, type Priority } from '../../api/agent-types.ts'
+import type { Cancel, Clock } from '../../base/clock.ts'
+import { createFairLine, type FairLine } from './fair-line.ts'
+
+/** A place at a model; give it back exactly once. */
+export type Release = () => void
+
+/** Who wants a slot. */
+export interface SlotWish {
+  readonly priority: Priority
+  /** The DevRequest; those of one priority share the time. */
+  readonly owner: string
+  /** Comes before the others of its owner and priority: it had a slot already and gave it back only to wait. */
+  readonly returning?: boolean
+  readonly signal?: AbortSignal | undefined
+  /** Calls before it, from 0; told a moment after it changed. */
+  readonly onPosition?: (position: number) => void
+}
+
+/** The slots of one model at one server. */
+export interface Slots {
+  /** Waits for a slot; rejects with the signal's reason. */
+  acquire(wish: SlotWish): Promise<Release>
+  waiting(): number
+  running(): number
+  /** Gives out none for so long; a longer pause that was begun before stays. */
+  pause(ms: number): void
+}
+
+/** A priority that waits moves up by one each time this passes without a slot for it. */
+export const defaultAgeMs = 5 * 60_000
+/** Positions are told at most this often: with thousands waiting, each change moves them all. */
+const tellMs = 100
+
+interface Waiter extends SlotWish {
+  readonly take: (release: Release) => void
+  position: number
+}
+
+/** The calls of one priority; `since` is when it last got a slot, or began to wait. */
+interface Queue {
+  readonly rank: number
+  readonly line: FairLine<Waiter>
+  since: number
+}
+
+/**
+ * Hands out `capacity()` slots: the highest priority first; within it owners share the time (`fair-line.ts`).
+ * Guarantees: never more than `capacity()` at once, and a slot is free only while nobody waits, or in a pause. Nothing starves: a
+ * priority that waits moves up one with each `ageMs` without a slot, so that a low call is passed for a quarter of an hour
+ * at most by default before one of its kind is served; then it falls back to its own place.
+ */
+export function createSlots(options: {
+  readonly capacity: () => number
+  readonly clock: Pick<Clock, 'monotonic' | 'after'>
+  readonly ageMs?: number
+  readonly onChange?: () => void
+}): Slots {
+  const { capacity, clock, ageMs = defaultAgeMs, onChange } = options
+  const queues = priorities.map((_, rank): Queue => {
+    return { rank, line: createFairLine(clock), since: 0 }
+  })
+  let running = 0
+  let pause: { readonly until: number; readonly cancel: Cancel } | undefined
+  let telling: Cancel | undefined
+
+  const waiting = () => queues.reduce((sum, { line }) => sum + line.size(), 0)
+
+  /** Whose turn it is, of those with somebody waiting. */
+  function next<Q extends Pick<Queue, 'rank' | 'since'>>(candidates: readonly Q[]): Q | undefined {
+    const now = clock.monotonic()
+    const place = ({ rank, since }: Q) => rank - Math.floor((now - since) / ageMs)
+    return candidates.reduce<Q | undefined>((best, other) => {
+      if (best === undefined) return other
+      const earlier = place(other) - place(best) || other.since - best.since
+      return earlier < 0 ? other : best
+    }, undefined)
+  }
+
+  function pump(): void {
+    const free = () => (pause === undefined ? capacity() - running : 0)
+    while (free() > 0) {
+      const queue = next(queues.filter(({ line }) => line.size() > 0))
+      const started = queue?.line.start()
+      if (queue === undefined || started === undefined) break
+      queue.since = clock.monotonic()
+      running++
+      started.waiter.take(releaser(started.end))
+    }
+    if (telling === undefined && waiting() > 0) telling = clock.after(tellMs, tell)
+    onChange?.()
+  }
+
+  function releaser(end: () => void): Release {
+    let held = true
+    return () => {
+      if (!held) return
+      held = false
+      running--
+      end()
+      pump()
+    }
+  }
+
+  /** Tells everyone where they would be if all slots became free now. */
+  function tell(): void {
+    telling = undefined
+    let left = queues.map(({ rank, since, line }) => ({
+      rank,
+      since,
+      waiters: line.order(),
+      at: 0,
+    }))
+    for (let position = 0; ; position++) {
+      left = left.filter(({ waiters, at }) => at < waiters.length)
+      const queue = next(left)
+      const waiter = queue?.waiters[queue.at++]
+      if (queue === undefined || waiter === undefined) return
+      queue.since = clock.monotonic()
+      if (waiter.position === position) continue
+      waiter.position = position
+      waiter.onPosition?.(position)
+    }
+  }
+
+  return {
+    waiting,
+    running: () => running,
+    pause(ms) {
+      const until = clock.monotonic() + ms
+      if (pause !== undefined && until <= pause.until) return
+      pause?.cancel()
+      const cancel = clock.after(ms, () => {
+        pause = undefined
+        pump()
+      })
+      pause = { until, cancel }
+    },
+    async acquire(wish) {
+      wish.signal?.throwIfAborted()
+      const queue = queues[priorities.indexOf(wish.priority)]
+      if (queue === undefined) throw new TypeError(`there is no priority ${wish.priority}`)
+      return await new Promise<Release>((resolve, reject) => {
+        const waiter: Waiter = {
+          ...wish,
+          position: -1,
+          take: (release) => {
+            wish.signal?.removeEventListener('abort', leave)
+            resolve(release)
+          },
+        }
+        const leave = () => {
+          queue.line.remove(waiter)
+          pump()
+          reject(wish.signal?.reason)
+        }
+        wish.signal?.addEventListener('abort', leave, { once: true })
+        if (queue.line.size() === 0) queue.since = clock.monotonic()
+        queue.line.add(waiter)
+        pump()
+      })
+    },
+  }
+}

@@ -1,0 +1,156 @@
+// How weights get into a model server: pulled from the registry, or made from a file that was uploaded to it.
+import type { Ollama, ProgressResponse } from 'ollama'
+import { systemClock, type Clock } from '../../base/clock.ts'
+import { ModelError } from '../errors.ts'
+import { connect, type ServerAddress } from './connection.ts'
+import { ForeignAnswerError } from './foreign-answer.ts'
+import { HttpStatusError, networkReason } from './transport.ts'
+
+/** How far it is. */
+export interface DownloadProgress {
+  /** In the server's words: `pulling manifest`, `verifying sha256 digest`, at the end `success`. */
+  readonly status: string
+  /** Sum of the layers seen so far; undefined until the first one is. Grows when another layer begins. */
+  readonly totalBytes: number | undefined
+  /** How much of that is there. Never gets less. */
+  readonly completedBytes: number | undefined
+}
+
+export interface DownloadOptions {
+  readonly signal: AbortSignal
+  /** Told of what is new only; Ollama itself repeats the same figures many times a second. */
+  readonly onProgress?: (progress: DownloadProgress) => void
+  readonly clock?: Pick<Clock, 'after'>
+}
+
+/** Ollama keeps the connection open for ever when the registry sends nothing, and repeats the last figures. */
+const stallMs = 3 * 60_000
+/** Checking tens of gigabytes on a slow disk says nothing for so long. */
+const verifyMs = 30 * 60_000
+
+/**
+ * Makes the server fetch a model from the registry; resolves when it holds it. A pull that ended early goes on where it
+ * was when asked again.
+ * Throws ModelError `ModelUnavailable` when the server cannot be reached, ends early or makes no progress for three
+ * minutes; else an Error with the server's words; the signal's reason when that ends it.
+ */
+export async function pullModel(
+  server: ServerAddress,
+  name: string,
+  options: DownloadOptions,
+): Promise<void> {
+  await follow(server, options, (client) => client.pull({ model: name, stream: true }))
+}
+
+/** Makes a model from a file of weights (GGUF) that the server holds as a blob. Throws as `pullModel` does. */
+export async function createFromBlob(
+  server: ServerAddress,
+  model: {
+    readonly name: string
+    /** As in `sha256:<hex>`. */
+    readonly digest: string
+  },
+  options: DownloadOptions,
+): Promise<void> {
+  // Ollama looks into the file for what it is; the name only has to be one.
+  const request = {
+    model: model.name,
+    files: { 'model.gguf': model.digest },
+    stream: true,
+  } as const
+  await follow(server, options, (client) => client.create(request))
+}
+
+/** 0 to 100, whole; 100 only at the end. Undefined while nothing is known. */
+export function percentOf(progress: DownloadProgress): number | undefined {
+  const { status, totalBytes, completedBytes = 0 } = progress
+  if (status === 'success') return 100
+  return totalBytes ? Math.min(99, Math.floor((100 * completedBytes) / totalBytes)) : undefined
+}
+
+async function follow(
+  server: ServerAddress,
+  options: DownloadOptions,
+  ask: (client: Ollama) => Promise<AsyncIterable<ProgressResponse>>,
+): Promise<void> {
+  const { signal, onProgress, clock = systemClock } = options
+  signal.throwIfAborted()
+  const stop = new AbortController()
+  const onAbort = () => stop.abort()
+  signal.addEventListener('abort', onAbort, { once: true })
+  let stalled: ModelError | undefined
+  const watch = (ms: number) =>
+    clock.after(ms, () => {
+      stalled = unavailable(`there was no progress for ${ms / 60_000} minutes`)
+      stop.abort()
+    })
+  let unwatch = watch(stallMs)
+  try {
+    const client = await connect(server, stop.signal)
+    const sum = createSum()
+    for await (const part of await ask(client)) {
+      const progress = sum(part)
+      if (progress === undefined) continue
+      unwatch()
+      unwatch = watch(progress.status.startsWith('verifying') ? verifyMs : stallMs)
+      onProgress?.(progress)
+    }
+  } catch (error) {
+    signal.throwIfAborted()
+    throw stalled ?? failure(error, server.endpoint)
+  } finally {
+    unwatch()
+    signal.removeEventListener('abort', onAbort)
+    // Ollama goes on as long as the connection is open.
+    stop.abort()
+  }
+}
+
+/** Layers below carry the licence, the template and settings. */
+const smallLayer = 100_000
+
+/**
+ * Adds up layers; gives undefined for a line that says nothing new.
+ * Small layers do not count: if one of them came before the weights, the download would look finished at once. What the
+ * server takes back (a part that broke) is not taken back here.
+ */
+function createSum(): (part: Partial<ProgressResponse>) => DownloadProgress | undefined {
+  const layers = new Map<string, { readonly total: number; readonly completed: number }>()
+  let last: DownloadProgress | undefined
+  return ({ status = '', digest = status, total = 0, completed = 0 }) => {
+    if (total >= smallLayer) {
+      const before = layers.get(digest)?.completed ?? 0
+      layers.set(digest, { total, completed: Math.max(before, Math.min(completed, total)) })
+    }
+    const add = (field: 'total' | 'completed') =>
+      layers.size === 0
+        ? undefined
+        : [...layers.values()].reduce((sum, layer) => sum + layer[field], 0)
+    const now = { status, totalBytes: add('total'), completedBytes: add('completed') }
+    const same =
+      now.status === last?.status &&
+      now.totalBytes === last.totalBytes &&
+      now.completedBytes === last.completedBytes
+    last = now
+    return same ? undefined : now
+  }
+}
+
+function failure(error: unknown, endpoint: string): Error {
+  if (error instanceof ModelError) return error
+  if (error instanceof ForeignAnswerError) return unavailable(error.message, error)
+  const said = networkReason(error)
+  if (said.startsWith('Did not receive done')) {
+    return unavailable('the model server ended it before it was done', error)
+  }
+  // undici throws TypeError for everything below HTTP, or errors with a code; the rest are the server's own words.
+  if (error instanceof TypeError || (error instanceof Error && 'code' in error)) {
+    return unavailable(`the model server at ${endpoint} cannot be reached: ${said}`, error)
+  }
+  if (error instanceof HttpStatusError) return error
+  return new Error(said, { cause: error })
+}
+
+function unavailable(message: string, cause?: unknown): ModelError {
+  return new ModelError('ModelUnavailable', message, { cause })
+}

@@ -1,0 +1,70 @@
+import type { Report, ReportReceipt } from '../../core/api/agent-protocol.ts'
+import { isComplete, isIntegrating } from '../../core/api/task-state.ts'
+import { Problem } from './http.ts'
+import type { Lines } from '../presence/lines.ts'
+import { isConflict } from '../../core/kube/errors.ts'
+import type { Outcomes } from '../controllers/agent/controller.ts'
+import type { World } from '../controllers/world.ts'
+import { writeTransition } from '../controllers/agenttask/controller.ts'
+import { acceptReport } from '../../core/tasks/transitions.ts'
+
+/** After so many conflicts in a row the agent is asked to come back: it pauses, we would not. */
+const mostConflicts = 3
+
+/** Who reports, as the API server says, and what the gateway counted for the attempt. */
+export interface Reporter {
+  readonly agent: string
+  readonly podUid: string
+  readonly tokens: number
+  readonly model: string
+}
+
+/**
+ * Takes an agent's report. Judged on the newest version we know and written on that version, so that of two reports only
+ * one is accepted, at the cost of one write. Only a refusal is judged again on a live read: our view may be the older one.
+ * Safe to repeat: an agent sends its report until it gets this receipt.
+ */
+export async function takeReport(
+  world: World,
+  parts: { readonly lines: Lines; readonly outcomes: Outcomes },
+  from: Reporter,
+  report: Report,
+  options: { readonly signal: AbortSignal },
+): Promise<ReportReceipt> {
+  const ref = { namespace: world.namespace, name: report.task }
+  let task = world.tasks.newest(ref.namespace, ref.name)
+  let live = false
+  for (let conflicts = 0; conflicts < mostConflicts; ) {
+    const decision =
+      task === undefined ? undefined : acceptReport(task, report, from, world.clock.now())
+    if (task !== undefined && decision?.kind === 'accepted') {
+      try {
+        const written = await writeTransition(
+          world,
+          parts.lines,
+          task,
+          decision.transition,
+          options.signal,
+          `agent/${from.agent}`,
+        )
+        parts.outcomes.add(from.agent, {
+          // A dead-lettered task keeps its last result, too.
+          succeeded: isIntegrating(written) || isComplete(written),
+          seconds: report.durationSeconds,
+          tokens: from.tokens,
+        })
+        return { outcome: 'accepted', message: decision.transition.message }
+      } catch (error) {
+        if (!isConflict(error)) throw error
+        conflicts += 1
+      }
+    } else if (live && decision !== undefined) {
+      return decision.kind === 'fenced'
+        ? { outcome: 'fenced', message: decision.message }
+        : { outcome: 'accepted', message: 'it was accepted before' }
+    }
+    task = await world.client.get(world.tasks.resource, { ...ref, signal: options.signal })
+    live = true
+  }
+  throw new Problem(503, 'Busy', `task ${report.task} is being written to; report again`)
+}

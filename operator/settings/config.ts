@@ -1,0 +1,165 @@
+// Everything that can be set, in one schema: the chart renders it, the operator refuses what does not fit with a sentence.
+import { readFileSync } from 'node:fs'
+import { parse } from 'yaml'
+import { z } from 'zod'
+import { agentReuses, agentTypes } from '../../core/api/agent-types.ts'
+import { tiers } from '../../core/api/language-model.ts'
+import { objectNameOf } from '../../core/api/names.ts'
+import { modelProfile } from '../../core/models/profile.ts'
+
+const units: Readonly<Record<string, number>> = {
+  '': 1,
+  k: 1e3,
+  M: 1e6,
+  G: 1e9,
+  T: 1e12,
+  Ki: 2 ** 10,
+  Mi: 2 ** 20,
+  Gi: 2 ** 30,
+  Ti: 2 ** 40,
+}
+
+/** An amount of memory as Kubernetes writes it, e.g. `8Gi`; read as bytes. */
+const amount = z.string().transform((text, context) => {
+  const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?)([kMGT]i?|Ki)?$/.exec(text) ?? []
+  const factor = units[unit]
+  if (number !== '' && factor !== undefined) return Math.floor(Number(number) * factor)
+  context.addIssue({ code: 'custom', message: `'${text}' is no amount of memory such as 8Gi` })
+  return z.NEVER
+})
+
+const resources = z.object({
+  requests: z.record(z.string(), z.string()).optional(),
+  limits: z.record(z.string(), z.string()).optional(),
+})
+
+/** One model of the installation; a LanguageModel is kept for it. */
+const configuredModel = modelProfile.omit({ tier: true, endpoint: true }).extend({
+  /** Its server; the installation's own when left out. */
+  endpoint: z.url().optional(),
+  /** How strong it is; tested when left out. */
+  tier: z.enum(tiers).optional(),
+  /** Have the server download it when it does not hold it. */
+  pull: z.boolean().default(false),
+})
+export type ConfiguredModel = Readonly<z.infer<typeof configuredModel>>
+
+const schema = z.object({
+  agents: z.object({
+    image: z.string().min(1),
+    imagePullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']).default('IfNotPresent'),
+    maxAgents: z.int().min(1).max(500).default(10),
+    idleSeconds: z.int().min(5).default(300),
+    maxTasks: z.int().min(1).default(50),
+    /** Whose tasks an agent takes after its first one: those of the same request, or anybody's. */
+    reuse: z.enum(agentReuses).default('request'),
+    /** Models by type of agent; the request's own, or the default, for the others. */
+    models: z.partialRecord(z.enum(agentTypes), z.string().min(1)).default({}),
+    serviceAccountName: z.string().default('guildhall-agent'),
+    hubUrl: z.url(),
+    resources: z
+      .object({ agent: resources.default({}), sandbox: resources.default({}) })
+      .default({ agent: {}, sandbox: {} }),
+    workspaceSizeLimit: z.string().default('2Gi'),
+    runtimeClassName: z.string().default(''),
+    nodeSelector: z.record(z.string(), z.string()).default({}),
+    tolerations: z.array(z.record(z.string(), z.unknown())).default([]),
+  }),
+  forge: z.object({
+    url: z.url(),
+    tokenFile: z.string().default('/var/run/secrets/guildhall/forge/token'),
+  }),
+  /** The installation's own model server. */
+  modelServer: z
+    .object({
+      url: z.url().optional(),
+      /** The addresses of its replicas, when there are several. */
+      replicas: z.array(z.url()).min(1).optional(),
+      /** Nothing is fetched from outside, whatever a LanguageModel says. */
+      airGapped: z.boolean().default(false),
+      /** What its container may use, in bytes; nothing is refused for want of memory when left out. */
+      memory: amount.optional(),
+      /** Size of its volume, in bytes; nothing is refused for want of room when left out. */
+      disk: amount.optional(),
+    })
+    .default({ airGapped: false }),
+  /** The first is the default. */
+  models: z.array(configuredModel).min(1),
+  log: z
+    .object({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') })
+    .default({ level: 'info' }),
+  hubPort: z.int().default(8080),
+  healthPort: z.int().default(8081),
+})
+
+const checked = schema.superRefine(({ modelServer, models }, context) => {
+  for (const [index, { endpoint }] of models.entries())
+    if (endpoint === undefined && modelServer.url === undefined)
+      context.addIssue({
+        code: 'custom',
+        path: ['models', index, 'endpoint'],
+        message: 'is missing, and there is no modelServer.url to use instead',
+      })
+  const taken = new Map<string, string>()
+  for (const [index, { name }] of models.entries()) {
+    const objectName = objectNameOf(name)
+    const other = taken.get(objectName)
+    taken.set(objectName, name)
+    if (other === undefined) continue
+    context.addIssue({
+      code: 'custom',
+      path: ['models', index, 'name'],
+      message:
+        other === name
+          ? `${name} is named twice; name it once`
+          : `${name} would be the LanguageModel ${objectName}, as ${other} is; leave one of them out, and make a LanguageModel for it yourself`,
+    })
+  }
+})
+
+/** The operator's settings, defaults filled in. */
+export type Config = z.infer<typeof schema>
+export type AgentSettings = Config['agents']
+
+/** Who and where this process is, from the downward API. */
+export interface Identity {
+  readonly podName: string
+  /** Unknown outside a Pod. */
+  readonly podUid?: string | undefined
+  readonly namespace: string
+}
+
+/** A setting is wrong; the message names the field and what it wants. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+  readonly code = 'config'
+}
+
+/** Reads and checks the settings. Throws `ConfigError` with one line for each wrong field. */
+export function parseConfig(text: string): Config {
+  const result = checked.safeParse(parse(text))
+  if (result.success) return result.data
+  const lines = result.error.issues.map(
+    (issue) => `${issue.path.join('.') || 'config'}: ${issue.message}`,
+  )
+  throw new ConfigError(lines.join('\n'))
+}
+
+/** Reads the settings from the file that `--config` or GUILDHALL_CONFIG names, and the identity from the environment. */
+export function loadConfig(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): { readonly config: Config; readonly identity: Identity } {
+  const flag = argv.indexOf('--config')
+  const path = flag >= 0 ? argv[flag + 1] : env['GUILDHALL_CONFIG']
+  if (path === undefined)
+    throw new ConfigError('no settings: start with --config FILE or set GUILDHALL_CONFIG')
+  return {
+    config: parseConfig(readFileSync(path, 'utf8')),
+    identity: {
+      podName: env['POD_NAME'] ?? 'guildhall-operator-local',
+      podUid: env['POD_UID'],
+      namespace: env['POD_NAMESPACE'] ?? 'guildhall',
+    },
+  }
+}

@@ -1,0 +1,127 @@
+import type { Resource } from '../core/kube/resource.ts'
+import type { Fields } from './json.ts'
+import type { StoredObject } from './metadata.ts'
+import type { FieldProblem } from './refusal.ts'
+import { metadataSchema } from './metadata-schema.ts'
+import { compileSchema, type Schema, type SchemaSource } from './schema.ts'
+
+/** How one kind is served: what the real server calls its strategy. */
+export interface Kind extends Resource {
+  /** Kinds with the same one share their objects: the two Event APIs. */
+  readonly storage: string
+  readonly schema: Schema
+  /** True for kinds of a CRD: their schema refuses (422), where that of a built-in kind does not parse (400). */
+  readonly isCustom: boolean
+  readonly hasStatus: boolean
+  readonly hasGeneration: boolean
+  /** PUT without a resourceVersion is taken. */
+  readonly updatesBlindly: boolean
+  /** PUT of an object that is not there makes it. */
+  readonly createsOnUpdate: boolean
+  /** DELETE answers with the object, not with a `Status`. */
+  readonly returnsDeleted: boolean
+  readonly scale: ScalePaths | undefined
+  /** Fields that a field selector may name, beside name and namespace: how to read them from what is stored. */
+  readonly selectable: ReadonlyMap<string, readonly string[]>
+  readonly verbs: Partial<BuiltIn>
+  /** What an object of which nothing is said yet holds all the same. */
+  readonly empty: Fields
+}
+
+/** Where a kind keeps what the scale subresource shows. */
+export interface ScalePaths {
+  readonly specReplicasPath: string
+  readonly statusReplicasPath: string
+  readonly labelSelectorPath?: string
+}
+
+/** What a built-in kind does of its own. All are pure. */
+export interface BuiltIn {
+  /** Fills in and drops what the server does on creation. */
+  prepare(object: StoredObject): StoredObject
+  /** The object that an update of the main resource stores. */
+  change(next: StoredObject, old: StoredObject): StoredObject
+  /** The object that an update of the status stores. */
+  changeStatus(next: StoredObject, old: StoredObject): StoredObject
+  problems(object: StoredObject): readonly FieldProblem[]
+  changeProblems(next: StoredObject, old: StoredObject): readonly FieldProblem[]
+  /** Seconds until an object that is deleted goes, given what was asked for; undefined for at once. */
+  grace(object: StoredObject, asked: number | undefined): number | undefined
+  /** True while something else than finalizers in the metadata keeps an object that is deleted. */
+  isHeld(object: StoredObject): boolean
+  /** The object once it is deleted and held. */
+  mark(object: StoredObject, time: string): StoredObject
+  /** From what clients of this version send to what is stored, and back. */
+  toStorage(object: Fields): Fields
+  fromStorage(object: StoredObject): StoredObject
+}
+
+/** Kinds of one version of the API, by `group/plural`; made once and shared by servers. */
+export type CompiledKinds = readonly Kind[]
+
+/** A CRD, as far as it is used here. */
+export interface Definition {
+  readonly spec: {
+    readonly group: string
+    readonly scope: string
+    readonly names: { readonly kind: string; readonly plural: string; readonly listKind?: string }
+    readonly versions: readonly {
+      readonly name: string
+      readonly served: boolean
+      readonly subresources?: { readonly status?: object; readonly scale?: ScalePaths }
+      readonly selectableFields?: readonly { readonly jsonPath: string }[]
+      readonly schema?: { readonly openAPIV3Schema?: SchemaSource }
+    }[]
+  }
+}
+
+/** Compiles CRDs. Caveat: one storage for all versions, without conversion. */
+export function compileKinds(definitions: readonly Definition[]): CompiledKinds {
+  return definitions.flatMap(({ spec }) =>
+    spec.versions
+      .filter((version) => version.served)
+      .map((version): Kind => {
+        const { group, names } = spec
+        const source = version.schema?.openAPIV3Schema ?? {}
+        return {
+          group,
+          version: version.name,
+          kind: names.kind,
+          plural: names.plural,
+          namespaced: spec.scope === 'Namespaced',
+          storage: storageOf(group, names.plural),
+          schema: compileSchema(withTypeMeta(source)),
+          isCustom: true,
+          hasStatus: version.subresources?.status !== undefined,
+          hasGeneration: true,
+          updatesBlindly: false,
+          createsOnUpdate: false,
+          returnsDeleted: false,
+          scale: version.subresources?.scale,
+          selectable: new Map(
+            (version.selectableFields ?? []).map(({ jsonPath }) => {
+              const name = jsonPath.replace(/^\./, '')
+              return [name, name.split('.')]
+            }),
+          ),
+          verbs: {},
+          empty: {},
+        }
+      }),
+  )
+}
+
+export function storageOf(group: string, plural: string): string {
+  return group === '' ? plural : `${plural}.${group}`
+}
+
+/** Every object has these, whatever its schema says; metadata is looked after elsewhere. */
+function withTypeMeta(source: SchemaSource): SchemaSource {
+  const properties = {
+    ...source.properties,
+    apiVersion: { type: 'string' },
+    kind: { type: 'string' },
+    metadata: metadataSchema,
+  }
+  return { ...source, properties }
+}

@@ -1,0 +1,214 @@
+import type { ObjectMeta } from '../core/kube/resource.ts'
+import { type Fields, isEqual, isFields } from './json.ts'
+import { qualifiedNameProblems, labelValueProblems, nameProblems } from './names.ts'
+import {
+  badRequest,
+  type FieldProblem,
+  forbiddenField,
+  invalidValue,
+  requiredValue,
+} from './refusal.ts'
+
+/** `metav1.ObjectMeta`, whole. */
+export interface Metadata extends ObjectMeta {
+  readonly generateName?: string | undefined
+  readonly deletionGracePeriodSeconds?: number | undefined
+  /** Only on servers that show them. */
+  readonly managedFields?: readonly Fields[] | undefined
+}
+
+/** An object as it is stored. */
+export interface StoredObject extends Fields {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly metadata: Metadata
+}
+
+type Check = (value: unknown) => boolean
+
+const isText: Check = (value) => typeof value === 'string'
+const isWhole: Check = (value) => Number.isInteger(value)
+const isFlag: Check = (value) => typeof value === 'boolean'
+const isTexts: Check = (value) => Array.isArray(value) && value.every(isText)
+// Go reads null as the empty text.
+const isTextMap: Check = (value) =>
+  isFields(value) && Object.values(value).every((text) => text === null || isText(text))
+const isTime: Check = (value) =>
+  typeof value === 'string' && (value === '' || !Number.isNaN(Date.parse(value)))
+
+const ownerFields: Readonly<Record<string, Check>> = {
+  apiVersion: isText,
+  kind: isText,
+  name: isText,
+  uid: isText,
+  controller: isFlag,
+  blockOwnerDeletion: isFlag,
+}
+const isOwners: Check = (value) =>
+  Array.isArray(value) &&
+  value.every(
+    (owner) =>
+      isFields(owner) &&
+      Object.entries(owner).every(
+        ([name, field]) => field === null || (ownerFields[name]?.(field) ?? true),
+      ),
+  )
+
+const checks: Readonly<Record<string, Check>> = {
+  name: isText,
+  generateName: isText,
+  namespace: isText,
+  uid: isText,
+  resourceVersion: isText,
+  generation: isWhole,
+  creationTimestamp: isTime,
+  deletionTimestamp: isTime,
+  deletionGracePeriodSeconds: isWhole,
+  labels: isTextMap,
+  annotations: isTextMap,
+  finalizers: isTexts,
+  ownerReferences: isOwners,
+}
+
+/**
+ * Reads the metadata of an object that a client sent: unknown and empty fields are dropped.
+ * Errors: 400 for a field of another type.
+ */
+export function readMetadata(object: Fields): Metadata {
+  const raw = object['metadata'] ?? {}
+  if (!isFields(raw)) throw badRequest('metadata: cannot unmarshal into ObjectMeta')
+  const metadata: Record<string, unknown> = {}
+  for (const name in raw) {
+    const value = raw[name]
+    const check = checks[name]
+    if (check === undefined || value === null || value === '') continue
+    if (!check(value)) throw badRequest(`metadata.${name}: cannot unmarshal ${typeof value}`)
+    if (Array.isArray(value)) {
+      if (value.length === 0) continue
+      metadata[name] = name === 'ownerReferences' ? value.map(readOwner) : value
+    } else if (!isFields(value)) metadata[name] = value
+    else if (Object.keys(value).length > 0) metadata[name] = withoutNulls(value)
+  }
+  if (metadata['generation'] === 0) delete metadata['generation']
+  return metadata as unknown as Metadata
+}
+
+function withoutNulls(texts: Fields): Fields {
+  if (!Object.values(texts).includes(null)) return texts
+  return Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, text ?? '']))
+}
+
+function readOwner(raw: Fields): Fields {
+  const owner: Record<string, unknown> = { apiVersion: '', kind: '', name: '', uid: '' }
+  for (const name in ownerFields) {
+    const value = raw[name]
+    if (value !== undefined && value !== null) owner[name] = value
+  }
+  return owner
+}
+
+/** What is wrong with metadata, whether the object is new or not. */
+export function metadataProblems(metadata: Metadata): readonly FieldProblem[] {
+  const problems: FieldProblem[] = []
+  const { name, generateName, labels, annotations, finalizers, ownerReferences } = metadata
+  if (generateName !== undefined) {
+    for (const why of nameProblems(generateName, { isPrefix: true })) {
+      problems.push(invalidValue('metadata.generateName', generateName, why))
+    }
+  }
+  if (!name) problems.push(requiredValue('metadata.name', 'name or generateName is required'))
+  else {
+    for (const why of nameProblems(name)) problems.push(invalidValue('metadata.name', name, why))
+  }
+  problems.push(...changeableProblems({ labels, annotations, ownerReferences }))
+  for (const finalizer of finalizers ?? []) {
+    for (const why of qualifiedNameProblems(finalizer)) {
+      problems.push(invalidValue('metadata.finalizers', finalizer, why))
+    }
+  }
+  if (finalizers?.includes('orphan') && finalizers.includes('foregroundDeletion')) {
+    const why = 'finalizer orphan and foregroundDeletion cannot be both set'
+    problems.push(invalidValue('metadata.finalizers', finalizers, why))
+  }
+  return problems
+}
+
+/** What the real server checks twice on every update, and so tells twice. */
+function changeableProblems({
+  labels,
+  annotations,
+  ownerReferences,
+}: Pick<Metadata, 'labels' | 'annotations' | 'ownerReferences'>): readonly FieldProblem[] {
+  const problems: FieldProblem[] = []
+  for (const key in labels) {
+    for (const why of qualifiedNameProblems(key)) {
+      problems.push(invalidValue('metadata.labels', key, why))
+    }
+    const value = labels[key] ?? ''
+    for (const why of labelValueProblems(value)) {
+      problems.push(invalidValue('metadata.labels', value, why))
+    }
+  }
+  let size = 0
+  for (const key in annotations) {
+    for (const why of qualifiedNameProblems(key.toLowerCase())) {
+      problems.push(invalidValue('metadata.annotations', key, why))
+    }
+    size += Buffer.byteLength(key) + Buffer.byteLength(annotations[key] ?? '')
+  }
+  if (size > 262_144) {
+    problems.push({
+      reason: 'FieldValueTooLong',
+      field: 'metadata.annotations',
+      text: 'Too long: may not be more than 262144 bytes',
+    })
+  }
+  let controller = ''
+  for (const owner of ownerReferences ?? []) {
+    for (const field of ['apiVersion', 'kind', 'name', 'uid'] as const) {
+      if (owner[field] === '') {
+        const why = field === 'apiVersion' ? 'version must not be empty' : 'must not be empty'
+        problems.push(invalidValue(`metadata.ownerReferences.${field}`, '', why))
+      }
+    }
+    if (owner.controller === true) {
+      const current = `${owner.kind}/${owner.name}`
+      if (controller !== '') {
+        const why = `Only one reference can have Controller set to true. Found "true" in references for ${controller} and ${current}`
+        problems.push(invalidValue('metadata.ownerReferences', ownerReferences, why))
+      }
+      controller = current
+    }
+  }
+  return problems
+}
+
+/** What is wrong with a change of metadata. */
+export function metadataChangeProblems(next: Metadata, old: Metadata): readonly FieldProblem[] {
+  const problems: FieldProblem[] = []
+  if (old.deletionTimestamp !== undefined) {
+    const extra = (next.finalizers ?? []).filter((name) => !old.finalizers?.includes(name))
+    if (extra.length > 0) {
+      const list = `[]string{${extra
+        .toSorted()
+        .map((name) => JSON.stringify(name))
+        .join(', ')}}`
+      const why = `no new finalizers can be added if the object is being deleted, found new finalizers ${list}`
+      problems.push(forbiddenField('metadata.finalizers', why))
+    }
+  }
+  const immutable = [
+    'name',
+    'namespace',
+    'uid',
+    'deletionTimestamp',
+    'deletionGracePeriodSeconds',
+  ] as const
+  for (const field of immutable) {
+    if (!isEqual(next[field], old[field])) {
+      problems.push(invalidValue(`metadata.${field}`, next[field] ?? null, 'field is immutable'))
+    }
+  }
+  problems.push(...changeableProblems(next))
+  return problems
+}

@@ -1,9 +1,0 @@
-import type { Logger } from '../operator/kube/ports.ts'
-
-/** A logger that says nothing. */
-export const silentLogger: Logger = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-}

@@ -1,0 +1,31 @@
+import type { TraceRecord } from '../../core/models/trace.ts'
+
+/** One call to a model that went well, at the second sending. */
+export const callRecord: TraceRecord = {
+  id: 'abc-1',
+  time: '2026-01-01T00:00:00.000Z',
+  model: 'm',
+  request: 'hello',
+  task: undefined,
+  purpose: 'plan.notes',
+  verb: 'write',
+  promptHash: 'p',
+  answerHash: 'a',
+  system: 'a system prompt',
+  prompt: 'a secret prompt',
+  dropped: [],
+  temperature: 0,
+  seed: 1,
+  maxTokens: 100,
+  text: 'a secret answer',
+  blocks: [],
+  verdict: 'ok',
+  message: '',
+  sent: 2,
+  queueMs: 500,
+  answerMs: 3000,
+  firstPieceMs: 800,
+  perTokenMs: 20,
+  inputTokens: 70,
+  outputTokens: 30,
+}
