@@ -3,7 +3,7 @@ import { pino } from 'pino'
 import { ConfigError, loadConfig } from './settings/config.ts'
 import { planMaker } from './controllers/devrequest/make-plan.ts'
 import { ForgeClient } from './forge/client.ts'
-import { Hub } from './hub/server.ts'
+import { HubServer } from './hub/hub-server.ts'
 import { KubeClient } from '../core/kube/client.ts'
 import { callEntry } from './audit/model-calls.ts'
 import { modelMetrics } from '../core/models/metrics.ts'
@@ -72,7 +72,7 @@ async function main(): Promise<void> {
       client,
       forge,
       connectModels,
-      serveHub: (desk) => new Hub({ port: config.hubPort, desk, log }),
+      serveHub: (hub) => new HubServer({ port: config.hubPort, hub, log }),
       clock,
       random,
       log,

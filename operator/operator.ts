@@ -17,10 +17,10 @@ import { openWorld } from './controllers/open-world.ts'
 import { cachesOf } from './controllers/world.ts'
 import { schedulerKey, schedulerReconciler } from './scheduler/controller.ts'
 import { connect } from './controllers/triggers.ts'
-import { doorsOf } from './hub/doors.ts'
+import { hubBackend } from './hub/backend.ts'
 import type { Forge } from './forge/client.ts'
-import { HubDesk } from './hub/desk.ts'
-import { Lines } from './presence/lines.ts'
+import { Hub } from './hub/hub.ts'
+import { AgentStreams } from './presence/agent-streams.ts'
 import type { KubeClient } from '../core/kube/client.ts'
 import type { Clock, Logger, Random } from '../core/base/ports.ts'
 import { keyOf } from '../core/kube/resource.ts'
@@ -50,7 +50,7 @@ export interface Surroundings {
     readonly plan: MakePlan
   }
   /** Lets agents in: runs as long as this process leads. */
-  readonly serveHub: (desk: HubDesk) => Runnable
+  readonly serveHub: (hub: Hub) => Runnable
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
@@ -98,7 +98,7 @@ export function assembleOperator(
     observer: metrics?.informer,
     onEventDropped: metrics?.onEventDropped,
   })
-  const lines = new Lines(clock)
+  const streams = new AgentStreams(clock)
   const outcomes = new Outcomes(world.agents)
   const starts = new StartFailures(clock)
   const ownServer = modelServer.url ?? ''
@@ -134,9 +134,9 @@ export function assembleOperator(
     clock,
     log,
   })
-  const doors = doorsOf(world, {
+  const backend = hubBackend(world, {
     gateway,
-    lines,
+    streams,
     outcomes,
     profileOf: profileByName,
     forgeUrl: config.forge.url,
@@ -160,12 +160,22 @@ export function assembleOperator(
       // The forge may take minutes to mirror a large repository; its client has a shorter limit of its own.
       330_000,
     ),
-    tasks: controller('agenttask', taskReconciler(world, { forge, lines }), 8),
+    tasks: controller('agenttask', taskReconciler(world, { forge, streams }), 8),
     broken: controller('broken', brokenReconciler(world), 1),
-    agents: controller('agent', agentReconciler(world, { lines, settings, outcomes, starts }), 16),
+    agents: controller(
+      'agent',
+      agentReconciler(world, { streams, settings, outcomes, starts }),
+      16,
+    ),
     scheduler: controller(
       'scheduler',
-      schedulerReconciler(world, { lines, settings, starts, outcomes, dispatch: doors.dispatch }),
+      schedulerReconciler(world, {
+        streams,
+        settings,
+        starts,
+        outcomes,
+        dispatch: backend.dispatch,
+      }),
       1,
     ),
     models: controller(
@@ -181,7 +191,7 @@ export function assembleOperator(
     ),
     settings: controller('settings', settingsReconciler(world, configured, models), 1),
   }
-  connect(world, lines, outcomes, models, {
+  connect(world, streams, outcomes, models, {
     ...controllers,
     schedule: () => controllers.scheduler.enqueue(schedulerKey),
   })
@@ -207,7 +217,7 @@ export function assembleOperator(
     election: elector,
     leading: [
       audit,
-      surroundings.serveHub(new HubDesk({ doors, lines, log, clock })),
+      surroundings.serveHub(new Hub({ backend, streams, log, clock })),
       ...Object.values(controllers),
       new Registry({
         client,
@@ -215,7 +225,7 @@ export function assembleOperator(
         clock,
         log,
         agents: () => world.agents.list(),
-        live: (agent) => lines.factsOf(agent.status?.podUid),
+        live: (agent) => streams.factsOf(agent.status?.podUid),
       }),
     ],
   })

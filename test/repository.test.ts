@@ -156,7 +156,7 @@ const edges: Readonly<Record<string, string>> = {
 const sockets: Readonly<Record<string, string>> = {
   'core/kube/transport.ts': 'to the API server',
   'core/models/servers/transport.ts': 'to model servers',
-  'operator/hub/server.ts': 'the hub’s port',
+  'operator/hub/hub-server.ts': 'the hub’s port',
   'core/kube/runtime/health.ts': 'the port of probes and metrics',
 }
 

@@ -1,6 +1,6 @@
 import { labels } from '../../core/api/names.ts'
 import { hasFailed, heldBy } from '../../core/api/task-state.ts'
-import type { Lines } from '../presence/lines.ts'
+import type { AgentStreams } from '../presence/agent-streams.ts'
 import { keyOf } from '../../core/kube/resource.ts'
 import type { Controller } from '../../core/kube/runtime/controller.ts'
 import { settingsKey } from './languagemodel/configured.ts'
@@ -23,7 +23,7 @@ export interface Controllers {
 /** What wakes whom: every change is only turned into keys here; nothing branches on what kind of change it was. */
 export function connect(
   world: World,
-  lines: Lines,
+  streams: AgentStreams,
   outcomes: Outcomes,
   models: Models,
   controllers: Controllers,
@@ -61,7 +61,7 @@ export function connect(
     if (held === undefined) return
     // Whoever deletes a task ends the work on it.
     if (task === undefined)
-      lines.send(held.podUid, {
+      streams.send(held.podUid, {
         kind: 'cancel',
         task: name,
         uid: known.metadata.uid,
@@ -80,7 +80,7 @@ export function connect(
     const agent = known?.metadata.labels?.[labels.agent]
     if (agent !== undefined) agents.enqueue(key(agent))
     const uid = known?.metadata.uid
-    if (pod === undefined && uid !== undefined) lines.forget(uid)
+    if (pod === undefined && uid !== undefined) streams.forget(uid)
     wakeHeld(uid)
   })
   world.models.onChange(({ namespace, name }, model, previous) => {
@@ -95,7 +95,7 @@ export function connect(
         requests.enqueue(keyOf(metadata))
   })
   outcomes.onChange((agent) => agents.enqueue(key(agent)))
-  lines.onChange((agent) => {
+  streams.onChange((agent) => {
     agents.enqueue(key(agent))
     schedule()
     wakeHeld(world.agents.get(world.namespace, agent)?.status?.podUid)

@@ -5,7 +5,7 @@ import { VirtualClock } from '../../test/support/virtual-clock.ts'
 import type { Report } from '../../core/api/agent-protocol.ts'
 import type { AgentTask } from '../../core/api/agent-task.ts'
 import { agents, agentTasks, devRequests } from '../../core/api/kinds.ts'
-import { Lines } from '../presence/lines.ts'
+import { AgentStreams } from '../presence/agent-streams.ts'
 import { KubeError } from '../../core/kube/errors.ts'
 import { Outcomes } from '../controllers/agent/controller.ts'
 import { taskIndexes, type World } from '../controllers/world.ts'
@@ -56,7 +56,7 @@ function hub(cached: AgentTask | undefined, stored: AgentTask) {
       },
     },
   } as unknown as World
-  const parts = { lines: new Lines(clock), outcomes: new Outcomes(new Cache(agents)) }
+  const parts = { streams: new AgentStreams(clock), outcomes: new Outcomes(new Cache(agents)) }
   const { signal } = new AbortController()
   const report = async (podUid: string, what: Report = said) =>
     takeReport(world, parts, { agent: 'c', podUid, tokens: 1, model: 'm' }, what, { signal })

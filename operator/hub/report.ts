@@ -1,7 +1,7 @@
 import type { Report, ReportReceipt } from '../../core/api/agent-protocol.ts'
 import { isComplete, isIntegrating } from '../../core/api/task-state.ts'
 import { Problem } from './http.ts'
-import type { Lines } from '../presence/lines.ts'
+import type { AgentStreams } from '../presence/agent-streams.ts'
 import { isConflict } from '../../core/kube/errors.ts'
 import type { Outcomes } from '../controllers/agent/controller.ts'
 import type { World } from '../controllers/world.ts'
@@ -26,7 +26,7 @@ export interface Reporter {
  */
 export async function takeReport(
   world: World,
-  parts: { readonly lines: Lines; readonly outcomes: Outcomes },
+  parts: { readonly streams: AgentStreams; readonly outcomes: Outcomes },
   from: Reporter,
   report: Report,
   options: { readonly signal: AbortSignal },
@@ -41,7 +41,7 @@ export async function takeReport(
       try {
         const written = await writeTransition(
           world,
-          parts.lines,
+          parts.streams,
           task,
           decision.transition,
           options.signal,

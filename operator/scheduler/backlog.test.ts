@@ -15,10 +15,10 @@ function backlog(...tasks: readonly AgentTask[]) {
   cache.put(...tasks)
   const of = new Backlog(cache.informer)
   const names = () =>
-    [...of.lines()].map(({ request, type, tasks: inLine }) =>
-      [request, type, ...inLine.map(({ metadata }) => metadata.name)].join(' '),
+    [...of.queues()].map(({ request, type, tasks: inQueue }) =>
+      [request, type, ...inQueue.map(({ metadata }) => metadata.name)].join(' '),
     )
-  return { cache, names, lines: () => [...of.lines()] }
+  return { cache, names, queues: () => [...of.queues()] }
 }
 
 const at = (version: number, one: AgentTask): AgentTask => ({
@@ -26,7 +26,7 @@ const at = (version: number, one: AgentTask): AgentTask => ({
   metadata: { ...one.metadata, resourceVersion: String(version) },
 })
 
-test('what is ready stands in line by request and type, the oldest first', () => {
+test('what is ready stands in queues by request and type, the oldest first', () => {
   const { names } = backlog(
     task('b', {}, {}, '2026-11-23T11:00:00Z'),
     task('a', {}, {}, '2026-11-23T11:30:00Z'),
@@ -38,7 +38,7 @@ test('what is ready stands in line by request and type, the oldest first', () =>
   expect(names().toSorted()).toEqual(['hello coding b a', 'hello testing t', 'other coding o'])
 })
 
-test('a task comes into line when the last one it waits for succeeded, and leaves it when it is given out', () => {
+test('a task enters its queue when the last one it waits for succeeded, and leaves it when it is given out', () => {
   const { cache, names } = backlog(
     task('a', {}, heldStatus('p1')),
     task('b', {}, heldStatus('p2')),
@@ -60,7 +60,7 @@ test('a task of another request is not what one waits for, whatever its name', (
   expect(names()).toEqual([])
 })
 
-test('after any history the lines are what filtering all tasks would give', () => {
+test('after any history the queues are what filtering all tasks would give', () => {
   const statuses: readonly AgentTaskStatus[] = [
     {},
     queuedStatus,
@@ -75,7 +75,7 @@ test('after any history the lines are what filtering all tasks would give', () =
   })
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
-      const { cache, lines } = backlog()
+      const { cache, queues } = backlog()
       steps.forEach(({ name, status, after }, index) => {
         const known = cache.get('guildhall', `t${name}`)
         // The spec of a task cannot change.
@@ -91,7 +91,7 @@ test('after any history the lines are what filtering all tasks would give', () =
           (one) => readinessOf(one, (other) => cache.get('guildhall', other)).state === 'ready',
         )
         .toSorted(byAge)
-      expect(lines().flatMap((line) => line.tasks)).toEqual(want)
+      expect(queues().flatMap((queue) => queue.tasks)).toEqual(want)
     }),
   )
 })

@@ -2,47 +2,47 @@ import type { AgentTask } from '../../core/api/agent-task.ts'
 import { isComplete, isFinished, isOpen, requestUidOf } from '../../core/api/task-state.ts'
 import { keyOf } from '../../core/kube/resource.ts'
 import { readinessOf } from '../../core/tasks/readiness.ts'
-import { byAge, type Line } from './schedule.ts'
+import { byAge, type TaskQueue } from './schedule.ts'
 import { siblingOf } from '../controllers/agenttask/controller.ts'
 import { byDependency, type World } from '../controllers/world.ts'
 
-/** A line of the backlog, with the request's uid: another request may have its name by now. */
-export interface OwnedLine extends Line {
-  /** Undefined for tasks that a person made. */
+/** A task queue with the uid of its request: the name may belong to another request by now. */
+export interface OwnedQueue extends TaskQueue {
+  /** Undefined for tasks that a person created. */
   readonly owner: string | undefined
 }
 
-type Mutable = Omit<OwnedLine, 'tasks'> & { readonly tasks: AgentTask[] }
+type MutableQueue = Omit<OwnedQueue, 'tasks'> & { readonly tasks: AgentTask[] }
 
 /**
- * The tasks that are ready and held by nobody, sorted into lines, kept with every change of a task: the scheduler must not
- * look at ten thousand tasks to place one.
- * Guarantees: the same as filtering all tasks, at the cost of the changed task and those that wait for it.
+ * The task queues: tasks that are ready and that no agent holds. They are kept up to date with every change of a task,
+ * because the scheduler must not read ten thousand tasks to assign one.
+ * Guarantees: the same queues as filtering all tasks would give; a change costs the changed task and those that depend on it.
  */
 export class Backlog {
   readonly #tasks: World['tasks']
-  readonly #lines = new Map<string, Mutable>()
-  /** Where each task stands, and the version that stands there. */
-  readonly #places = new Map<string, { readonly line: string; readonly task: AgentTask }>()
+  readonly #queues = new Map<string, MutableQueue>()
+  /** The queue that each task stands in, and the version of the task that stands there. */
+  readonly #positions = new Map<string, { readonly queue: string; readonly task: AgentTask }>()
 
   constructor(tasks: World['tasks']) {
     this.#tasks = tasks
     tasks.onChange((ref, task, previous) => {
       const key = keyOf(ref)
-      this.#settle(key, task)
+      this.#update(key, task)
       if (outcomeOf(task) === outcomeOf(previous)) return
       for (const other of tasks.byIndex(byDependency, key))
-        this.#settle(keyOf(other.metadata), other)
+        this.#update(keyOf(other.metadata), other)
     })
   }
 
-  /** The lines, each with at least one task. */
-  lines(): Iterable<OwnedLine> {
-    return this.#lines.values()
+  /** All task queues; each holds at least one task. */
+  queues(): Iterable<OwnedQueue> {
+    return this.#queues.values()
   }
 
-  #settle(key: string, task: AgentTask | undefined): void {
-    const before = this.#places.get(key)
+  #update(key: string, task: AgentTask | undefined): void {
+    const before = this.#positions.get(key)
     if (before !== undefined) this.#remove(key, before)
     if (task === undefined || task.metadata.deletionTimestamp !== undefined || !isOpen(task)) return
     const find = (name: string): AgentTask | undefined =>
@@ -55,32 +55,32 @@ export class Backlog {
     const { type, priority } = task.spec
     const owner = requestUidOf(task)
     const id = [request, owner, type, priority].join(' ')
-    const line = this.#lines.get(id) ?? { request, owner, type, tasks: [] }
-    this.#lines.set(id, line)
-    line.tasks.splice(placeOf(line.tasks, task), 0, task)
-    this.#places.set(key, { line: id, task })
+    const queue = this.#queues.get(id) ?? { request, owner, type, tasks: [] }
+    this.#queues.set(id, queue)
+    queue.tasks.splice(positionOf(queue.tasks, task), 0, task)
+    this.#positions.set(key, { queue: id, task })
   }
 
   #remove(
     key: string,
-    { line: id, task }: { readonly line: string; readonly task: AgentTask },
+    { queue: id, task }: { readonly queue: string; readonly task: AgentTask },
   ): void {
-    this.#places.delete(key)
-    const line = this.#lines.get(id)
-    if (line === undefined) return
-    line.tasks.splice(placeOf(line.tasks, task), 1)
-    if (line.tasks.length === 0) this.#lines.delete(id)
+    this.#positions.delete(key)
+    const queue = this.#queues.get(id)
+    if (queue === undefined) return
+    queue.tasks.splice(positionOf(queue.tasks, task), 1)
+    if (queue.tasks.length === 0) this.#queues.delete(id)
   }
 }
 
-/** What those that wait for a task see of it. */
+/** The part of a task that decides whether the tasks that depend on it are ready. */
 function outcomeOf(task: AgentTask | undefined): string {
   if (task === undefined || !isFinished(task)) return ''
   return isComplete(task) ? 'complete' : `failed: ${task.status?.failure?.reason}`
 }
 
-/** Where a task stands in a line, or would. */
-function placeOf(tasks: readonly AgentTask[], task: AgentTask): number {
+/** The index of a task in a queue, or the index at which it would be inserted. */
+function positionOf(tasks: readonly AgentTask[], task: AgentTask): number {
   let [low, high] = [0, tasks.length]
   while (low < high) {
     const middle = (low + high) >>> 1

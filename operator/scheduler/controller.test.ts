@@ -16,7 +16,7 @@ import type { AgentTask } from '../../core/api/agent-task.ts'
 import type { Agent } from '../../core/api/agent.ts'
 import type { DevRequest } from '../../core/api/devrequest.ts'
 import type { AgentSettings } from '../settings/config.ts'
-import { Lines } from '../presence/lines.ts'
+import { AgentStreams } from '../presence/agent-streams.ts'
 import { KubeError } from '../../core/kube/errors.ts'
 import { graceMs } from './room.ts'
 import { silentLogger } from '../../test/support/silent-logger.ts'
@@ -36,11 +36,11 @@ function scheduler(world: {
   readonly reuse?: 'any'
 }) {
   const clock = new VirtualClock(Date.UTC(2026, 10, 23, 12))
-  const lines = new Lines(clock)
+  const streams = new AgentStreams(clock)
   const written: string[] = []
   const changed: Agent[] = []
   for (const { metadata, status } of world.agents)
-    lines.open({
+    streams.open({
       podUid: status?.podUid ?? '',
       agent: metadata.name,
       send: () => {},
@@ -82,7 +82,7 @@ function scheduler(world: {
       audit: calmAudit,
     } as unknown as World,
     {
-      lines,
+      streams,
       settings: {
         maxAgents: world.maxAgents ?? 0,
         idleSeconds: 300,
@@ -97,7 +97,7 @@ function scheduler(world: {
   const { signal } = new AbortController()
   return {
     clock,
-    lines,
+    streams,
     written,
     changed,
     run: async () => run('all', { signal, log: silentLogger }),
@@ -141,15 +141,15 @@ test('a write that met a newer version is decided anew soon, also when no change
 })
 
 test('nobody waits for an agent that fell silent: another is started', async () => {
-  const { run, written, clock, lines } = scheduler({
+  const { run, written, clock, streams } = scheduler({
     requests: [request('hello')],
     tasks: [task('a')],
     agents: [idle('coding-1')],
     maxAgents: 2,
   })
-  lines.closeAll()
-  lines.beat('pod-coding-1', 'coding-1', {})
-  const end = lines.open({
+  streams.closeAll()
+  streams.beat('pod-coding-1', 'coding-1', {})
+  const end = streams.open({
     podUid: 'pod-coding-1',
     agent: 'coding-1',
     send: () => {},

@@ -1,10 +1,10 @@
-// Requests that share few places, over time: a small world around `schedule`, in which agents take time to start and to go.
+// Requests that share few agentsOf, over time: a small world around `schedule`, in which agents take time to start and to go.
 import { describe, expect, test } from 'vitest'
 import type { AgentTask } from '../../core/api/agent-task.ts'
 import type { AgentType } from '../../core/api/agent-types.ts'
 import { now, queuedStatus, task } from '../../test/support/objects.ts'
 import type { SchedulableAgent } from './agents.ts'
-import { schedule, type Line, type SchedulableRequest } from './schedule.ts'
+import { schedule, type TaskQueue, type SchedulableRequest } from './schedule.ts'
 
 const startMs = 3_000
 const leaveMs = 1_000
@@ -60,7 +60,7 @@ function live(work: readonly Work[], maxAgents: number, order: readonly string[]
         (one, index) => one.request !== name || (done.get(index)?.endMs ?? Infinity) <= atMs,
       )
     const ready = tasks.filter((_, index) => !done.has(index) && readyMs(index) <= atMs)
-    const lines: Line[] = [
+    const queues: TaskQueue[] = [
       ...Map.groupBy(ready, ({ spec }) => `${spec.requestRef.name} ${spec.type} ${spec.priority}`),
     ].map(([, of]) => ({
       request: of[0]?.spec.requestRef.name ?? '',
@@ -72,7 +72,7 @@ function live(work: readonly Work[], maxAgents: number, order: readonly string[]
     )
     const decided = schedule({
       now: now + atMs,
-      lines,
+      queues,
       running,
       requests,
       maxAgents,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { now } from '../../test/support/objects.ts'
 import type { SchedulableAgent } from './agents.ts'
-import { graceMs, roomFor, type Wish } from './room.ts'
+import { graceMs, roomFor, type Demand } from './room.ts'
 
 const agent = (
   name: string,
@@ -19,7 +19,7 @@ const agent = (
   idleSince: now - 60_000,
   ...more,
 })
-const wish = (requestUid: string, more: Partial<Wish> = {}): Wish => ({
+const demand = (requestUid: string, more: Partial<Demand> = {}): Demand => ({
   requestUid,
   type: 'coding',
   rank: 2,
@@ -33,16 +33,16 @@ const idleFor = (ms: number | undefined) => ({
 /** Who goes for a coding task of the request `asker`. */
 const goes = (
   free: readonly SchedulableAgent[],
-  others: readonly Wish[] = [],
-  asker: Partial<Wish> = {},
-  places: Readonly<Record<string, number>> = {},
+  others: readonly Demand[] = [],
+  asker: Partial<Demand> = {},
+  agentsOf: Readonly<Record<string, number>> = {},
 ) => {
   const { agent: gone, nextAt } = roomFor({
     now,
     free,
     others,
-    asker: wish('asker', asker),
-    places: new Map(Object.entries(places)),
+    asker: demand('asker', asker),
+    agentsOf: new Map(Object.entries(agentsOf)),
   })
   return { gone: gone?.name, inMs: nextAt === undefined ? undefined : nextAt - now }
 }
@@ -64,7 +64,7 @@ test.each([
   expect(goes([agent('a', 'r1', idleFor(idleMs))])).toEqual({ gone: undefined, inMs })
 })
 
-test.each<[string, Partial<Wish>, Partial<Wish>, boolean]>([
+test.each<[string, Partial<Demand>, Partial<Demand>, boolean]>([
   ['a more urgent task', { rank: 0, load: 9 }, { rank: 1 }, true],
   ['a less urgent task', { rank: 3 }, { rank: 1, load: 9 }, false],
   ['a request that has less than the other keeps', { load: 2 }, { load: 3 }, true],
@@ -72,20 +72,20 @@ test.each<[string, Partial<Wish>, Partial<Wish>, boolean]>([
   ['a request that has more already', { load: 4 }, { load: 3 }, false],
 ])('an agent whose next task waits, for %s', (_whom, asker, other, want) => {
   const free = [agent('a', 'r1', idleFor(0))]
-  expect(goes(free, [wish('r1', other)], asker).gone).toBe(want ? 'a' : undefined)
+  expect(goes(free, [demand('r1', other)], asker).gone).toBe(want ? 'a' : undefined)
 })
 
 test('what cannot be given out is no work that waits', () => {
   const free = [agent('a', 'r1')]
-  expect(goes(free, [wish('r1', { tasks: 0 })]).gone).toBe('a')
-  expect(goes(free, [wish('r1', { type: 'testing' })]).gone).toBe('a')
-  expect(goes(free, [wish('r2')]).gone).toBe('a')
+  expect(goes(free, [demand('r1', { tasks: 0 })]).gone).toBe('a')
+  expect(goes(free, [demand('r1', { type: 'testing' })]).gone).toBe('a')
+  expect(goes(free, [demand('r2')]).gone).toBe('a')
 })
 
 test('of three idle agents with one task to come, one can be spared', () => {
   const free = ['a', 'b', 'c'].map((name) => agent(name, 'r1'))
-  expect(goes(free, [wish('r1', { tasks: 2 })]).gone).toBe('a')
-  expect(goes(free, [wish('r1', { tasks: 3 })]).gone).toBeUndefined()
+  expect(goes(free, [demand('r1', { tasks: 2 })]).gone).toBe('a')
+  expect(goes(free, [demand('r1', { tasks: 3 })]).gone).toBeUndefined()
 })
 
 test('the place is taken from where it hurts least', () => {

@@ -1,16 +1,16 @@
-// Which idle agent goes when a task finds every place taken. Pure.
+// Which idle agent is retired when a task needs an agent and `maxAgents` are there. Pure.
 import type { AgentType } from '../../core/api/agent-types.ts'
 import { mayTake, type SchedulableAgent } from './agents.ts'
 
 /**
- * An agent that belongs to a request is idle for this long before another request may have its place: between two tasks of
- * one request lies a merge, and a new Pod for each of them would cost everybody more than the wait. A request that asks for
- * the place of its own agent does not wait.
+ * An agent of a request has to be idle for this long before it is retired for another request. Between two tasks of one
+ * request lies a merge, and a new Pod for each task would cost more than the wait. A request that needs another type of
+ * agent may retire its own agent without a wait.
  */
 export const graceMs = 5_000
 
-/** Ready tasks of one request and one type: those who ask for a place, and those who could use an idle agent. */
-export interface Wish {
+/** What one task queue still needs: an agent that has to be created, or one that is idle. */
+export interface Demand {
   readonly requestUid: string
   readonly type: AgentType
   /** Priority with ageing; less is more urgent. */
@@ -24,46 +24,46 @@ export interface Wish {
 export interface RoomInput {
   /** Milliseconds since 1970. */
   readonly now: number
-  /** Who asks. None of the free agents is of use to it. */
-  readonly asker: Wish
-  /** The other wishes that are open. */
-  readonly others: readonly Wish[]
-  /** Idle agents that nobody was given so far. */
+  /** The queue that asks. No free agent can take its tasks. */
+  readonly asker: Demand
+  /** The demands of the other queues. */
+  readonly others: readonly Demand[]
+  /** Idle agents that have been given no task in this run. */
   readonly free: readonly SchedulableAgent[]
   /** How many agents each request has, by its uid. */
-  readonly places: ReadonlyMap<string, number>
+  readonly agentsOf: ReadonlyMap<string, number>
 }
 
 export interface Room {
-  /** The agent whose place is the easiest to spare. */
+  /** The agent that can be spared most easily. */
   readonly agent: SchedulableAgent | undefined
-  /** When another one could be spared, in milliseconds since 1970; undefined when the time alone changes nothing. */
+  /** When an agent could be spared, in milliseconds since 1970; undefined when time alone changes nothing. */
   readonly nextAt: number | undefined
 }
 
 /**
- * Chooses the agent that makes room. Clean ones first, since nobody loses his; then those of the request that has the most
- * agents; then the one that is idle for longest.
- * Guarantees: an agent that has work waiting goes only to somebody more urgent, or to a request that still has less than
- * the other one afterwards. So two requests that are served alike do not take agents from each other in turn.
+ * Chooses the agent that is retired. Agents that never had a task come first, since no request loses one; then an agent of
+ * the request that has the most agents; then the agent that has been idle for longest.
+ * Guarantees: an agent whose own tasks wait is retired only for a more urgent queue, or for a request that still has fewer
+ * agents afterwards. So two requests of equal rank do not take agents from each other in turn.
  */
 export function roomFor(input: RoomInput): Room {
-  const { now, asker, others, free, places } = input
+  const { now, asker, others, free, agentsOf } = input
   let nextAt: number | undefined
   let best: SchedulableAgent | undefined
-  const placesOf = ({ serves }: SchedulableAgent): number =>
-    serves.kind === 'request' ? (places.get(serves.uid) ?? 0) : Infinity
+  const countOf = ({ serves }: SchedulableAgent): number =>
+    serves.kind === 'request' ? (agentsOf.get(serves.uid) ?? 0) : Infinity
   const isEasier = (a: SchedulableAgent, b: SchedulableAgent): boolean => {
-    const [mine, theirs] = [placesOf(a), placesOf(b)]
+    const [mine, theirs] = [countOf(a), countOf(b)]
     return mine === theirs ? (a.idleSince ?? Infinity) < (b.idleSince ?? Infinity) : mine > theirs
   }
   for (const agent of free) {
-    const wishes = others.filter(
+    const demands = others.filter(
       ({ type, requestUid, tasks }) => tasks > 0 && mayTake(agent, type, requestUid),
     )
-    const wanted = wishes.reduce((sum, { tasks }) => sum + tasks, 0)
+    const wanted = demands.reduce((sum, { tasks }) => sum + tasks, 0)
     if (wanted >= free.filter((other) => isLike(other, agent)).length) {
-      if (!wishes.every((wish) => yieldsTo(wish, asker))) continue
+      if (!demands.every((demand) => yieldsTo(demand, asker))) continue
     } else if (agent.serves.kind === 'request' && agent.serves.uid !== asker.requestUid) {
       const spareAt = Math.min(agent.idleSince ?? now, now) + graceMs
       if (spareAt > now) {
@@ -76,8 +76,8 @@ export function roomFor(input: RoomInput): Room {
   return { agent: best, nextAt }
 }
 
-function yieldsTo(wish: Wish, asker: Wish): boolean {
-  return asker.rank === wish.rank ? asker.load < wish.load : asker.rank < wish.rank
+function yieldsTo(demand: Demand, asker: Demand): boolean {
+  return asker.rank === demand.rank ? asker.load < demand.load : asker.rank < demand.rank
 }
 
 /** They can take each other's tasks. */

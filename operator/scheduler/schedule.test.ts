@@ -6,7 +6,7 @@ import { heldBy, isOpen } from '../../core/api/task-state.ts'
 import { at, endedStatus, heldStatus, now, queuedStatus, task } from '../../test/support/objects.ts'
 import type { SchedulableAgent } from './agents.ts'
 import { graceMs } from './room.ts'
-import { byAge, schedule, type Line, type ScheduleInput } from './schedule.ts'
+import { byAge, schedule, type TaskQueue, type ScheduleInput } from './schedule.ts'
 
 const agent = (name: string, more: Partial<SchedulableAgent> = {}): SchedulableAgent => ({
   name,
@@ -21,13 +21,13 @@ const agent = (name: string, more: Partial<SchedulableAgent> = {}): SchedulableA
   ...more,
 })
 
-/** What the controller makes of tasks: lines of those that are ready, and who holds the others. */
+/** What the controller makes of tasks: queues of those that are ready, and who holds the others. */
 const input = ({
   tasks = [],
   ...more
 }: Partial<ScheduleInput> & { readonly tasks?: readonly AgentTask[] }): ScheduleInput => ({
   now,
-  lines: linesOf(tasks),
+  queues: queuesOf(tasks),
   running: new Map(
     ['hello', 'other'].map((name) => [
       name,
@@ -45,11 +45,11 @@ const input = ({
   ...more,
 })
 
-function linesOf(tasks: readonly AgentTask[]): Line[] {
-  const lines = Map.groupBy(tasks.filter(isOpen), ({ spec }) =>
+function queuesOf(tasks: readonly AgentTask[]): TaskQueue[] {
+  const queues = Map.groupBy(tasks.filter(isOpen), ({ spec }) =>
     [spec.requestRef.name, spec.type, spec.priority].join(' '),
   )
-  return [...lines.values()].map((of) => ({
+  return [...queues.values()].map((of) => ({
     request: of[0]?.spec.requestRef.name ?? '',
     type: of[0]?.spec.type ?? 'coding',
     tasks: of.toSorted(byAge),
@@ -70,14 +70,14 @@ test('a queued task goes to an idle agent of its type', () => {
 test('without an agent of its type one is made, and the task says so', () => {
   const given = schedule(input({ tasks: [task('a')] }))
   expect(given.create).toMatchObject([{ type: 'coding' }])
-  expect(given.queue).toMatchObject([{ position: 0, reason: 'a coding agent is being started' }])
+  expect(given.waiting).toMatchObject([{ position: 0, reason: 'a coding agent is being started' }])
 })
 
 test('a starting agent is waited for, one for each task', () => {
   const starting = agent('c', { connected: false, podUid: undefined, idleSince: undefined })
   const given = schedule(input({ tasks: [task('a'), task('b')], agents: [starting] }))
   expect(given.create).toHaveLength(1)
-  expect(given.queue.map((place) => place.reason)).toEqual([
+  expect(given.waiting.map((place) => place.reason)).toEqual([
     'agent c is starting',
     'a coding agent is being started',
   ])
@@ -93,7 +93,7 @@ test('critical goes before normal, and long waiting lifts a task', () => {
   )
   // 16 minutes lift low (3) to 0, the rank of critical; the older one goes first.
   expect(assigned(given)).toEqual(['old>c'])
-  expect(given.queue.map((place) => place.task.metadata.name)).toEqual(['urgent', 'normal'])
+  expect(given.waiting.map((place) => place.task.metadata.name)).toEqual(['urgent', 'normal'])
 })
 
 test('the request that runs least goes first among equals', () => {
@@ -117,7 +117,7 @@ test('at the limit of agents an idle one of another type makes room', () => {
   const given = schedule(input({ tasks: [task('a')], agents }))
   expect(given.create).toEqual([])
   expect(given.retire).toMatchObject([{ agent: { name: 't9' } }])
-  expect(given.queue).toMatchObject([{ reason: 'all 10 agents are in use' }])
+  expect(given.waiting).toMatchObject([{ reason: 'all 10 agents are in use' }])
 })
 
 test('one agent that is leaving is room enough for one task, and no second idle one has to go', () => {
@@ -140,7 +140,7 @@ test('a task goes to an agent of its own request, and clean ones stay for others
   const tasks = [task('a'), task('b'), task('c')]
   const given = schedule(input({ tasks, agents, maxAgents: 3 }))
   expect(assigned(given)).toEqual(['a>own', 'b>clean'])
-  expect(given.queue).toMatchObject([{ reason: 'all 3 agents are in use' }])
+  expect(given.waiting).toMatchObject([{ reason: 'all 3 agents are in use' }])
 })
 
 test('nobody waits for an agent of another request that is on its way back', () => {
@@ -214,7 +214,7 @@ test('an agent that fell silent with a task in its hands is nobody to wait for',
 
 test('a task says why the agent it waits for cannot start', () => {
   const stuck = agent('c', { connected: false, podUid: undefined, trouble: 'exceeded quota' })
-  expect(schedule(input({ tasks: [task('a')], agents: [stuck] })).queue).toMatchObject([
+  expect(schedule(input({ tasks: [task('a')], agents: [stuck] })).waiting).toMatchObject([
     { reason: 'agent c cannot start: exceeded quota' },
   ])
 })
@@ -224,7 +224,7 @@ test('no agent is made for a while when those of its type do not start', () => {
   const tasks = [task('a'), task('b', { type: 'testing' })]
   const given = schedule(input({ tasks, failing }))
   expect(given.create).toMatchObject([{ type: 'testing' }])
-  expect(given.queue).toMatchObject([
+  expect(given.waiting).toMatchObject([
     { reason: 'coding agents do not start: exit 1' },
     { reason: 'a testing agent is being started' },
   ])
@@ -258,7 +258,7 @@ test.each([
 ])('a task waits while %s', (_why, more) => {
   const given = schedule(input({ tasks: [task('a')], agents: [agent('c')], ...more }))
   expect(given.assign).toEqual([])
-  expect(given.queue).toHaveLength(1)
+  expect(given.waiting).toHaveLength(1)
 })
 
 test('a pause that ends in an hour was written by another clock', () => {
@@ -269,9 +269,9 @@ test('a pause that ends in an hour was written by another clock', () => {
 test('a task behind one that pauses does not wait for it', () => {
   const paused = task('a', {}, { ...queuedStatus, notBefore: at(5) })
   const given = schedule(input({ tasks: [paused, task('b')], agents: [agent('c')] }))
-  expect(given.queue[0]?.reason).toBe('the pause before the next attempt is not over')
+  expect(given.waiting[0]?.reason).toBe('the pause before the next attempt is not over')
   expect(assigned(given)).toEqual(['b>c'])
-  expect(given.queue.map((place) => place.task.metadata.name)).toEqual(['a'])
+  expect(given.waiting.map((place) => place.task.metadata.name)).toEqual(['a'])
 })
 
 test('of many free agents two requests get the same number', () => {
@@ -353,10 +353,10 @@ test('whatever the world looks like, the promises of the scheduler hold', () => 
         }
         expect(agents.length + given.create.length).toBeLessThanOrEqual(Math.max(10, agents.length))
         const queued = tasks.filter((one) => one.status === queuedStatus)
-        const placed = [...given.assign, ...given.queue].map((one) => one.task)
+        const placed = [...given.assign, ...given.waiting].map((one) => one.task)
         expect(new Set(placed).size).toBe(placed.length)
-        // Nobody waits without a word at the head of a line.
-        for (const line of linesOf(queued)) expect(placed).toContain(line.tasks[0])
+        // Nobody waits without a word at the head of a queue.
+        for (const queue of queuesOf(queued)) expect(placed).toContain(queue.tasks[0])
       },
     ),
   )

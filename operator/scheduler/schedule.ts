@@ -5,18 +5,18 @@ import type { AgentTask } from '../../core/api/agent-task.ts'
 import { priorities, type AgentType } from '../../core/api/agent-types.ts'
 import { counted } from '../../core/api/counted.ts'
 import { bestAgent, type SchedulableAgent } from './agents.ts'
-import { roomFor, type Wish } from './room.ts'
+import { roomFor, type Demand } from './room.ts'
 
 /** A request as the scheduler sees it. */
 export interface SchedulableRequest {
-  /** A request that is made anew under the same name is another one. */
+  /** A request that was deleted and created again under the same name has another uid. */
   readonly uid: string
   readonly suspended: boolean
   readonly maxParallel: number
 }
 
-/** Tasks that are ready and that nothing but an agent can tell apart: of one request and one type. */
-export interface Line {
+/** Tasks that are ready: of one request and one agent type, so that the scheduler need not tell them apart. */
+export interface TaskQueue {
   readonly request: string
   readonly type: AgentType
   /** The oldest first. */
@@ -26,19 +26,19 @@ export interface Line {
 export interface ScheduleInput {
   /** Milliseconds since 1970. */
   readonly now: number
-  readonly lines: readonly Line[]
+  readonly queues: readonly TaskQueue[]
   /** How many tasks of each request are held. */
   readonly running: ReadonlyMap<string, number>
   /** Uids of the Pods that hold a task. */
   readonly busy: ReadonlySet<string>
   readonly agents: readonly SchedulableAgent[]
-  /** The requests of the lines; one that is missing is gone. */
+  /** The requests of the queues; one that is missing is gone. */
   readonly requests: ReadonlyMap<string, SchedulableRequest>
   readonly maxAgents: number
   readonly idleSeconds: number
-  /** No further agent goes before this for one that lacks room in the cluster: the last may have been enough. */
+  /** No agent is retired before this time to make room in the cluster: the last retirement may have been enough. */
   readonly roomFrom?: number
-  /** Types whose agents failed to start lately: none is made before `until`. */
+  /** Agent types whose agents failed to start lately: no agent of the type is created before `until`. */
   readonly failing?: ReadonlyMap<AgentType, StartTrouble>
 }
 
@@ -52,16 +52,16 @@ export interface Schedule {
   readonly retire: readonly {
     readonly agent: SchedulableAgent
     readonly reason: string
-    /** It goes because the cluster has no room for the Pod of another. */
+    /** It is retired because the cluster has no room for another agent's Pod. */
     readonly forCluster?: boolean
   }[]
-  /** Where tasks stand that have to wait, and why: those that agents are on the way for, and the first of each line. */
-  readonly queue: readonly {
+  /** Tasks that have to wait, with their position and the reason: those that an agent starts for, and the head of each queue. */
+  readonly waiting: readonly {
     readonly task: AgentTask
     readonly position: number
     readonly reason: string
   }[]
-  /** When something changes by time alone: an idle agent's end, a task's earliest next try. */
+  /** When time alone changes the decision: an idle agent has to go, a task may be tried again. */
   readonly nextAt: number | undefined
 }
 
@@ -72,8 +72,8 @@ const ageingMs = 5 * 60_000
  * Decides assignments, new agents and retirements for one moment.
  * Guarantees: no agent gets two tasks, no task two agents; agents never exceed `maxAgents`; a task is only given to an
  * agent of its type that serves its request; an agent that has work waiting is retired only for somebody more urgent, or
- * for a request that has less (see `roomFor`). The work grows with the lines and the agents, not with the tasks behind the
- * first of each line.
+ * for a request that has less (see `roomFor`). The work grows with the queues and the agents, not with the tasks behind the
+ * first of each queue.
  */
 export function schedule(input: ScheduleInput): Schedule {
   const { now, maxAgents, roomFrom = now } = input
@@ -95,29 +95,29 @@ export function schedule(input: ScheduleInput): Schedule {
   const assign: Schedule['assign'][number][] = []
   const create: Schedule['create'][number][] = []
   const retire: Schedule['retire'][number][] = []
-  // Whoever serves nobody goes at once, whether it is heard at the moment or not: it holds a place.
+  // An agent that can serve no request any more counts against `maxAgents`, so it is retired at once, connected or not.
   for (const agent of usable)
     if (agent.serves.kind === 'nobody' && !isBusy(agent))
       retire.push({ agent, reason: agent.serves.why })
-  // Those that leave make room by themselves; without counting them every run would send one more away.
+  // Leaving agents make room by themselves; without counting them every run would retire one more agent.
   let room = total - usable.length + retire.length
   let asksForRoom = true
-  const queue: Schedule['queue'][number][] = []
+  const waiting: Schedule['waiting'][number][] = []
   let ahead = 0
   let nextAt: number | undefined
   const wakeAt = (at: number): void => {
     nextAt = nextAt === undefined ? at : Math.min(nextAt, at)
   }
   const wait = (task: AgentTask, reason: string): void => {
-    queue.push({ task, position: ahead, reason })
+    waiting.push({ task, position: ahead, reason })
     ahead += 1
   }
-  /** What becomes of the first task of a line. `blocked`: nothing can be done for those behind it either. */
-  const place = (front: OpenFront): 'placed' | 'blocked' => {
+  /** Places the head of a queue. `blocked`: the tasks behind it in that queue have to wait, too. */
+  const place = (head: OpenHead): 'placed' | 'blocked' => {
     const {
-      line: { request: name, type },
+      queue: { request: name, type },
       task,
-    } = front
+    } = head
     const request = input.requests.get(name)
     const inFlight = running.get(name) ?? 0
     const refuse = (reason: string): 'blocked' => {
@@ -144,9 +144,9 @@ export function schedule(input: ScheduleInput): Schedule {
           ? `agent ${soon.name} is starting`
           : `agent ${soon.name} cannot start: ${soon.trouble}`,
       )
-      // Fewer agents fit into the cluster than `maxAgents`, and idle ones of others hold the places.
+      // The cluster has room for fewer Pods than `maxAgents`, and idle agents of other requests fill it.
       if (soon.lacksRoom === true && room === 0) {
-        if (roomFrom <= now) makeRoom(front, { forCluster: true })
+        if (roomFrom <= now) makeRoom(head, { forCluster: true })
         else wakeAt(roomFrom)
       }
       return 'placed'
@@ -172,60 +172,59 @@ export function schedule(input: ScheduleInput): Schedule {
       wait(task, reason)
       return 'placed'
     }
-    makeRoom(front, {})
+    makeRoom(head, {})
     return refuse(reason)
   }
-  /** Nobody who comes later has a better claim to the agents that are left than the first who asks. */
-  const makeRoom = (front: OpenFront, why: { readonly forCluster?: boolean }): void => {
+  /** Retires an idle agent for the head that asks first; heads that come later are less urgent, so they do not ask. */
+  const makeRoom = (head: OpenHead, why: { readonly forCluster?: boolean }): void => {
     if (!asksForRoom || free.size === 0) return
     asksForRoom = false
     const found = roomFor({
       now,
-      asker: wishOf(front),
-      others: [...open].map(wishOf),
+      asker: demandOf(head),
+      others: [...open].map(demandOf),
       free: [...free],
-      places,
+      agentsOf,
     })
     if (found.nextAt !== undefined) wakeAt(found.nextAt)
     if (found.agent === undefined) return
     free.delete(found.agent)
-    const reason = `makes room for a ${front.line.type} agent`
+    const reason = `makes room for a ${head.queue.type} agent`
     retire.push({ agent: found.agent, reason, ...why })
   }
 
-  const wishOf = ({ line, at, rank }: OpenFront): Wish => {
-    const request = input.requests.get(line.request)
+  const demandOf = ({ queue, at, rank }: OpenHead): Demand => {
+    const request = input.requests.get(queue.request)
     const mayRun =
       request === undefined || request.suspended
         ? 0
-        : request.maxParallel - (running.get(line.request) ?? 0)
+        : request.maxParallel - (running.get(queue.request) ?? 0)
     return {
       requestUid: request?.uid ?? '',
-      type: line.type,
+      type: queue.type,
       rank,
-      load: load.get(line.request) ?? 0,
-      tasks: Math.max(0, Math.min(mayRun, line.tasks.length - at)),
+      load: load.get(queue.request) ?? 0,
+      tasks: Math.max(0, Math.min(mayRun, queue.tasks.length - at)),
     }
   }
 
-  const places = placesOf(usable)
-  const fronts = input.lines.map((line) => frontOf(line, 0, now, wakeAt))
-  for (const { paused } of fronts)
+  const agentsOf = agentCounts(usable)
+  const heads = input.queues.map((queue) => headOf(queue, 0, now, wakeAt))
+  for (const { paused } of heads)
     if (paused !== undefined) wait(paused, 'the pause before the next attempt is not over')
-  const open = new Set(fronts.filter(isOpen))
+  const open = new Set(heads.filter(isOpen))
   while (open.size > 0) {
-    let front: OpenFront | undefined
-    for (const other of open)
-      if (front === undefined || comesBefore(other, front, load)) front = other
-    if (front === undefined) break
-    open.delete(front)
-    if (place(front) === 'blocked') {
-      ahead += front.line.tasks.length - front.at - 1
+    let head: OpenHead | undefined
+    for (const other of open) if (head === undefined || comesBefore(other, head, load)) head = other
+    if (head === undefined) break
+    open.delete(head)
+    if (place(head) === 'blocked') {
+      ahead += head.queue.tasks.length - head.at - 1
       continue
     }
-    const { request } = front.line
+    const { request } = head.queue
     load.set(request, (load.get(request) ?? 0) + 1)
-    const behind = frontOf(front.line, front.at + 1, now, wakeAt)
+    const behind = headOf(head.queue, head.at + 1, now, wakeAt)
     if (isOpen(behind)) open.add(behind)
   }
 
@@ -241,12 +240,12 @@ export function schedule(input: ScheduleInput): Schedule {
     if (end <= now) retire.push({ agent, reason: `was idle for ${input.idleSeconds} s` })
     else wakeAt(end)
   }
-  return { assign, create, retire, queue, nextAt }
+  return { assign, create, retire, waiting, nextAt }
 }
 
-/** The first task of a line that may be given out, if there is one. */
-interface Front {
-  readonly line: Line
+/** The first task of a queue that may be given out, if there is one. */
+interface Head {
+  readonly queue: TaskQueue
   readonly at: number
   readonly task: AgentTask | undefined
   /** Its rank: priority with ageing; less is more urgent. */
@@ -254,37 +253,37 @@ interface Front {
   /** A task passed over because of its pause. */
   readonly paused: AgentTask | undefined
 }
-type OpenFront = Front & { readonly task: AgentTask }
+type OpenHead = Head & { readonly task: AgentTask }
 
-function isOpen(front: Front): front is OpenFront {
-  return front.task !== undefined
+function isOpen(head: Head): head is OpenHead {
+  return head.task !== undefined
 }
 
 /** How many agents each request has, by its uid. */
-function placesOf(agents: readonly SchedulableAgent[]): ReadonlyMap<string, number> {
-  const places = new Map<string, number>()
+function agentCounts(agents: readonly SchedulableAgent[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>()
   for (const { serves } of agents)
-    if (serves.kind === 'request') places.set(serves.uid, (places.get(serves.uid) ?? 0) + 1)
-  return places
+    if (serves.kind === 'request') counts.set(serves.uid, (counts.get(serves.uid) ?? 0) + 1)
+  return counts
 }
 
-function frontOf(line: Line, from: number, now: number, wakeAt: (at: number) => void): Front {
+function headOf(queue: TaskQueue, from: number, now: number, wakeAt: (at: number) => void): Head {
   let at = from
-  let task = line.tasks[at]
+  let task = queue.tasks[at]
   let paused: AgentTask | undefined
   while (task !== undefined && pauseOf(task, now) > 0) {
     wakeAt(now + pauseOf(task, now))
     paused ??= task
     at += 1
-    task = line.tasks[at]
+    task = queue.tasks[at]
   }
-  return { line, at, task, rank: task === undefined ? 0 : rankOf(task, now), paused }
+  return { queue, at, task, rank: task === undefined ? 0 : rankOf(task, now), paused }
 }
 
 /** How long a task has to wait before its next attempt. */
 function pauseOf({ status }: AgentTask, now: number): number {
   const left = status?.notBefore === undefined ? 0 : Date.parse(status.notBefore) - now
-  // No pause is longer; the clock was put back.
+  // A longer pause than the longest possible one means that the clock was set back.
   return left > longestPauseMs ? 0 : left
 }
 
@@ -294,14 +293,14 @@ function rankOf({ metadata, spec }: AgentTask, now: number): number {
 }
 
 /** Priority with ageing, then the request that runs least, counting what agents are on the way for, then the order of creation. */
-function comesBefore(a: OpenFront, b: OpenFront, load: ReadonlyMap<string, number>): boolean {
-  const loadOf = ({ line }: Front): number => load.get(line.request) ?? 0
+function comesBefore(a: OpenHead, b: OpenHead, load: ReadonlyMap<string, number>): boolean {
+  const loadOf = ({ queue }: Head): number => load.get(queue.request) ?? 0
   const order = a.rank - b.rank || loadOf(a) - loadOf(b)
   if (order !== 0) return order < 0
   return byAge(a.task, b.task) < 0
 }
 
-/** The order of a line: the older task first, then by name. */
+/** The order of a queue: the older task first, then by name. */
 export function byAge(a: AgentTask, b: AgentTask): number {
   return (
     compare(a.metadata.creationTimestamp, b.metadata.creationTimestamp) ||

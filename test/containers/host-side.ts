@@ -7,9 +7,9 @@ import type { Agent } from '../../core/api/agent.ts'
 import type { AgentTask } from '../../core/api/agent-task.ts'
 import type { DevRequest } from '../../core/api/devrequest.ts'
 import { assignmentMessage } from '../../core/tasks/assignment.ts'
-import { Lines } from '../../operator/presence/lines.ts'
-import { HubDesk, type HubDoors } from '../../operator/hub/desk.ts'
-import { Hub } from '../../operator/hub/server.ts'
+import { AgentStreams } from '../../operator/presence/agent-streams.ts'
+import { Hub, type HubBackend } from '../../operator/hub/hub.ts'
+import { HubServer } from '../../operator/hub/hub-server.ts'
 import { ModelError } from '../../core/models/errors.ts'
 import { createGateway } from '../../core/models/gateway.ts'
 import type { ModelProfile } from '../../core/models/profile.ts'
@@ -20,7 +20,7 @@ import { hostName } from './ordinary-container.ts'
 /** The Pod of the one agent that this host knows, and its token at hub and forge; both are the forge fixture's. */
 export const known = { podUid: 'pod-1', token: 'agent-1' } as const
 
-/** Hub, gateway and forge, ready for one agent. */
+/** HubServer, gateway and forge, ready for one agent. */
 export interface HostSide extends AsyncDisposable {
   /** As containers reach it. */
   readonly hubUrl: string
@@ -44,7 +44,7 @@ export async function startHostSide(options: {
   const forge = await startForge()
   const forgeUrl = `http://${hostName}:${new URL(forge.url).port}`
   const gateway = createGateway({ profile: () => profile, clock, random })
-  const lines = new Lines(clock)
+  const streams = new AgentStreams(clock)
   const activities: string[] = []
   const held = new Map<
     string,
@@ -64,7 +64,7 @@ export async function startHostSide(options: {
     const found = podUid === known.podUid ? held.get(name) : undefined
     return found?.task.status?.assignment?.attempt === attempt ? found : undefined
   }
-  const doors: HubDoors = {
+  const backend: HubBackend = {
     identify: async (token) => (token === known.token ? caller : undefined),
     assignmentOf: (podUid) => (podUid === known.podUid ? messages()[0] : undefined),
     holds: (podUid, { task, attempt }) => holder(podUid, task, attempt) !== undefined,
@@ -108,14 +108,14 @@ export async function startHostSide(options: {
     }
   }
 
-  lines.onChange(() => {
-    const { activity } = lines.of(known.podUid)
+  streams.onChange(() => {
+    const { activity } = streams.of(known.podUid)
     if (activity !== '' && activity !== activities.at(-1)) activities.push(activity)
   })
   const port = await freePort()
-  const hub = new Hub({
+  const hub = new HubServer({
     port,
-    desk: new HubDesk({ doors, lines, log: silentLogger, clock }),
+    hub: new Hub({ backend, streams, log: silentLogger, clock }),
     log: silentLogger,
   })
   const stop = new AbortController()
@@ -130,10 +130,10 @@ export async function startHostSide(options: {
       held.set(task.metadata.name, { task, request, others })
       const report = new Promise<Report>((resolve) => waiting.set(task.metadata.name, resolve))
       // An agent that is not here yet gets it when it comes.
-      for (const message of messages()) lines.send(known.podUid, message)
+      for (const message of messages()) streams.send(known.podUid, message)
       return report
     },
-    drain: () => void lines.send(known.podUid, { kind: 'drain' }),
+    drain: () => void streams.send(known.podUid, { kind: 'drain' }),
     async [Symbol.asyncDispose]() {
       stop.abort()
       await running

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Agent, AgentStatus } from '../../../core/api/agent.ts'
 import { agentReasons } from '../../../core/api/conditions.ts'
 import type { AgentSettings } from '../../settings/config.ts'
-import type { Lines } from '../../presence/lines.ts'
+import type { AgentStreams } from '../../presence/agent-streams.ts'
 import { pods as podKind, type Pod } from '../../../core/kube/core.ts'
 import type { Informer } from '../../../core/kube/informer.ts'
 import { isAlreadyExists, isForbidden, isInvalid, isNotFound } from '../../../core/kube/errors.ts'
@@ -17,7 +17,7 @@ import {
   neverStarted,
   refused,
   type AgentObservation,
-  type Outcome,
+  type TaskOutcome,
   type PodView,
 } from './decide.ts'
 import { agentPod, podNameOf } from './pod.ts'
@@ -25,7 +25,7 @@ import type { StartFailures } from './start-failures.ts'
 
 /** Tasks that ended on each agent since its last status write, by agent name. */
 export class Outcomes {
-  readonly #waiting = new Map<string, Outcome[]>()
+  readonly #waiting = new Map<string, TaskOutcome[]>()
   readonly #writing = new Map<
     string,
     { readonly count: number; readonly record: AgentStatus['performance'] }
@@ -46,7 +46,7 @@ export class Outcomes {
     this.#listeners.push(listener)
   }
 
-  add(agent: string, outcome: Outcome): void {
+  add(agent: string, outcome: TaskOutcome): void {
     this.#waiting.set(agent, [...(this.#waiting.get(agent) ?? []), outcome])
     for (const listener of this.#listeners) listener(agent)
   }
@@ -62,7 +62,7 @@ export class Outcomes {
     if (last !== undefined && isDeepStrictEqual(last.record, seen)) this.written(agent, last.count)
   }
 
-  of(agent: string): readonly Outcome[] {
+  of(agent: string): readonly TaskOutcome[] {
     return this.#waiting.get(agent) ?? []
   }
 
@@ -79,7 +79,7 @@ export class Outcomes {
 export function agentReconciler(
   world: World,
   parts: {
-    readonly lines: Lines
+    readonly streams: AgentStreams
     readonly settings: AgentSettings
     readonly outcomes: Outcomes
     readonly starts: StartFailures
@@ -96,7 +96,7 @@ export function agentReconciler(
     if (agent === undefined) return done
     parts.outcomes.settle(name, agent.status?.performance)
     const seen = observe(world, parts, watches, agent)
-    if (seen.line.state === 'open') parts.starts.succeeded(agent.spec.type)
+    if (seen.stream.state === 'open') parts.starts.succeeded(agent.spec.type)
     const decision = decideAgent(seen)
     switch (decision.kind) {
       case 'rest':
@@ -130,14 +130,14 @@ function later(ms: number | undefined): Result {
 
 function observe(
   world: World,
-  parts: { readonly lines: Lines; readonly outcomes: Outcomes },
+  parts: { readonly streams: AgentStreams; readonly outcomes: Outcomes },
   watches: Readonly<Record<'state' | 'work', Stopwatch<Agent>>>,
   agent: Agent,
 ): AgentObservation {
   const { namespace, name } = agent.metadata
   const now = world.clock.now()
   const pod = world.pods.get(namespace, podNameOf(agent))
-  const heard = parts.lines.of(pod?.metadata.uid)
+  const heard = parts.streams.of(pod?.metadata.uid)
   const held = claimOf(world, pod?.metadata.uid)
   const { state = 'starting', idleSince } = agent.status ?? {}
   const working = held === undefined ? 'idle' : 'busy'
@@ -146,7 +146,7 @@ function observe(
   return {
     agent,
     pod: podView(pod),
-    line: heard.open
+    stream: heard.open
       ? { state: 'open', activity: heard.activity }
       : { state: 'closed', forMs: now - heard.since },
     held,

@@ -20,7 +20,7 @@ const seen = (
 ): AgentObservation => ({
   agent: agent('coding-1', status),
   pod: running,
-  line: open,
+  stream: open,
   held: undefined,
   outcomes: [],
   inStateMs: 0,
@@ -74,12 +74,12 @@ test('one that gets its first task is written as what it is then, so that nothin
   const status = engaged(agent('coding-1', before), held, hello, now)
   expect(status).toMatchObject({ state: 'busy', currentTask: 'a', servedRequest: hello })
   const silent = { state: 'open', activity: '' } as const
-  expect(decideAgent(seen(status, { held, line: silent })).kind).toBe('rest')
+  expect(decideAgent(seen(status, { held, stream: silent })).kind).toBe('rest')
 })
 
 test.each([
   ['is idle', {}],
-  ['lost its connection', { line: closed(5) }],
+  ['lost its connection', { stream: closed(5) }],
   ['ended', { pod: { state: 'ended', failed: true, message: '' } }],
 ] as const)('one that %s still belongs to its request, and says to which', (_how, more) => {
   const status = { ...idle, servedRequest: hello, currentRequest: 'hello' }
@@ -111,7 +111,7 @@ test.each([
 })
 
 test('a change of its life is written at once and recorded', () => {
-  const lost = seen(idle, { line: closed(5), now: now + 1_000 })
+  const lost = seen(idle, { stream: closed(5), now: now + 1_000 })
   expect(decideAgent(lost)).toMatchObject({
     kind: 'write',
     urgent: true,
@@ -152,7 +152,7 @@ test.each([
   ['just now', 5, 'write'],
   ['for over a minute', 61, 'give-up'],
 ] as const)('silent %s', (_since, seconds, want) => {
-  expect(decideAgent(seen(idle, { line: closed(seconds) })).kind).toBe(want)
+  expect(decideAgent(seen(idle, { stream: closed(seconds) })).kind).toBe(want)
 })
 
 test('a Pod that cannot be scheduled stalls the agent with the scheduler’s words', () => {
@@ -161,7 +161,7 @@ test('a Pod that cannot be scheduled stalls the agent with the scheduler’s wor
       {},
       {
         pod: { state: 'pending', trouble: 'no node has 1Gi free', unschedulable: true },
-        line: closed(1),
+        stream: closed(1),
       },
     ),
   )

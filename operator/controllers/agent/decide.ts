@@ -13,7 +13,7 @@ import type { Act } from '../../../core/api/audit-trail.ts'
 import type { Change, Notice } from '../world.ts'
 
 /** What the hub knows of an agent's stream. */
-export type Line =
+export type StreamState =
   | { readonly state: 'open'; readonly activity: string }
   /** `forMs`: since the operator started, for one that never spoke to it. */
   | { readonly state: 'closed'; readonly forMs: number }
@@ -30,7 +30,7 @@ export type PodView =
   | { readonly state: 'ended'; readonly failed: boolean; readonly message: string }
 
 /** Tasks that ended since the last status write. */
-export interface Outcome {
+export interface TaskOutcome {
   readonly succeeded: boolean
   readonly seconds: number
   readonly tokens: number
@@ -39,9 +39,9 @@ export interface Outcome {
 export interface AgentObservation {
   readonly agent: Agent
   readonly pod: PodView
-  readonly line: Line
+  readonly stream: StreamState
   readonly held: AgentTask | undefined
-  readonly outcomes: readonly Outcome[]
+  readonly outcomes: readonly TaskOutcome[]
   /** How long it has been in its `status.state`, in milliseconds. */
   readonly inStateMs: number
   /** How long it has held nothing. */
@@ -86,7 +86,7 @@ const recordMs = 1_000
 
 /** What to do about one agent now. */
 export function decideAgent(seen: AgentObservation): AgentDecision {
-  const { agent, pod, line } = seen
+  const { agent, pod, stream } = seen
   if (agent.metadata.deletionTimestamp !== undefined) return rest()
   const state = agent.status?.state
   const known = agent.status?.podUid !== undefined
@@ -122,7 +122,7 @@ export function decideAgent(seen: AgentObservation): AgentDecision {
       ? rest(left)
       : giveUp(seen, agentReasons.Draining, 'the agent was told to leave and did not')
   }
-  if (line.state === 'closed') {
+  if (stream.state === 'closed') {
     if (!known || state === undefined || state === 'starting') {
       const left = startMs - seen.inStateMs
       if (left <= 0)
@@ -130,7 +130,7 @@ export function decideAgent(seen: AgentObservation): AgentDecision {
       const message = 'its Pod runs and has not reached the hub yet'
       return write(seen, 'starting', agentReasons.Starting, message, left)
     }
-    const left = silentMs - line.forMs
+    const left = silentMs - stream.forMs
     if (left <= 0)
       return giveUp(
         seen,
@@ -268,7 +268,7 @@ function write(
   message: string,
   nextMs: number | undefined,
 ): AgentDecision {
-  const { agent, pod, line, held, now } = seen
+  const { agent, pod, stream, held, now } = seen
   const at = new Date(now).toISOString()
   const before = agent.status ?? {}
   const conditions = withCondition(
@@ -309,8 +309,8 @@ function write(
     ...(performance === undefined ? {} : { performance }),
     ...(held === undefined ? {} : { currentTask: held.metadata.name }),
     ...(worksFor === undefined ? {} : { currentRequest: worksFor }),
-    ...(line.state === 'open' && held !== undefined && line.activity !== ''
-      ? { activity: line.activity.slice(0, 200) }
+    ...(stream.state === 'open' && held !== undefined && stream.activity !== ''
+      ? { activity: stream.activity.slice(0, 200) }
       : {}),
     ...(state === 'idle' ? { idleSince: idleSinceOf(seen) } : {}),
     heartbeatTime: at,
@@ -361,7 +361,7 @@ function lifeOf(status: AgentStatus): AgentStatus {
 
 function performanceAfter(
   before: AgentStatus['performance'],
-  outcomes: readonly Outcome[],
+  outcomes: readonly TaskOutcome[],
 ): AgentStatus['performance'] {
   return outcomes.reduce((record, outcome) => {
     const done = (record?.completed ?? 0) + (record?.failed ?? 0)

@@ -74,7 +74,7 @@ test.each(['Pending', 'Running'])(
   'an agent whose Pod failed goes, though its Pod shows %s again',
   (phase) => {
     const observation = {
-      line: { state: 'closed', forMs: 0 },
+      stream: { state: 'closed', forMs: 0 },
       held: undefined,
       outcomes: [],
       inStateMs: 0,

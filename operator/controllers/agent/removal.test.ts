@@ -5,7 +5,7 @@ import { silentLogger as log } from '../../../test/support/silent-logger.ts'
 import { VirtualClock } from '../../../test/support/virtual-clock.ts'
 import type { AgentSettings } from '../../settings/config.ts'
 import { agents as agentKind, agentTasks } from '../../../core/api/kinds.ts'
-import { Lines } from '../../presence/lines.ts'
+import { AgentStreams } from '../../presence/agent-streams.ts'
 import { pods } from '../../../core/kube/core.ts'
 import { KubeError } from '../../../core/kube/errors.ts'
 import { keyOf, type KubeObject } from '../../../core/kube/resource.ts'
@@ -31,7 +31,7 @@ async function pass(answer: KubeObject | KubeError | undefined, isShown: boolean
   const tasks = new Cache(agentTasks, taskIndexes)
   const world = { agents, tasks, pods: new Cache(pods), client, clock, audit: calmAudit }
   const reconcile = agentReconciler(world as unknown as World, {
-    lines: new Lines(clock),
+    streams: new AgentStreams(clock),
     settings: {} as AgentSettings,
     outcomes: new Outcomes(agents),
     starts: new StartFailures(clock),

@@ -1,7 +1,7 @@
 import type { AgentTask } from '../../../core/api/agent-task.ts'
 import { heldBy, requestUidOf } from '../../../core/api/task-state.ts'
 import type { Forge } from '../../forge/client.ts'
-import type { Lines } from '../../presence/lines.ts'
+import type { AgentStreams } from '../../presence/agent-streams.ts'
 import { isNotFound } from '../../../core/kube/errors.ts'
 import { refOf } from '../../../core/kube/resource.ts'
 import type { Reconcile } from '../../../core/kube/runtime/controller.ts'
@@ -26,7 +26,7 @@ const watchMs = 2_000
 /** Brings each AgentTask along its life: skips, takes away from lost agents, merges, ends. */
 export function taskReconciler(
   world: World,
-  parts: { readonly forge: Forge; readonly lines: Lines },
+  parts: { readonly forge: Forge; readonly streams: AgentStreams },
 ): Reconcile {
   const watch = new Stopwatch(world.tasks, world.clock, {
     until: (task) => heldBy(task) === undefined,
@@ -35,10 +35,10 @@ export function taskReconciler(
     const { namespace, name } = refOf(key)
     const task = world.tasks.get(namespace, name)
     if (task === undefined || task.metadata.deletionTimestamp !== undefined) return done
-    const decision = decideTask(observe(world, parts.lines, watch, task))
+    const decision = decideTask(observe(world, parts.streams, watch, task))
     const write = async (transition: Transition): Promise<Result> => {
       try {
-        await writeTransition(world, parts.lines, task, transition, signal)
+        await writeTransition(world, parts.streams, task, transition, signal)
       } catch (error) {
         // Deleted in this moment; there is nothing left to bring along.
         if (!isNotFound(error)) throw error
@@ -63,7 +63,7 @@ export function taskReconciler(
 
 function observe(
   world: World,
-  lines: Lines,
+  streams: AgentStreams,
   watch: Stopwatch<AgentTask>,
   task: AgentTask,
 ): TaskObservation {
@@ -73,7 +73,7 @@ function observe(
   return {
     task,
     readiness: readinessOf(task, (name) => siblingOf(world, task, name)),
-    holder: holderOf(world, lines, task),
+    holder: holderOf(world, streams, task),
     claims: held === undefined ? [] : world.tasks.byIndex(byHolder, held.podUid),
     overdueMs: isOverdue ? watch.msIn(task, `attempt ${held.attempt}`, 0) : 0,
     now,
@@ -95,7 +95,7 @@ export function requestKey(task: AgentTask): string {
   return `${task.metadata.namespace}/${task.spec.requestRef.name}`
 }
 
-function holderOf(world: World, lines: Lines, task: AgentTask): Holder {
+function holderOf(world: World, streams: AgentStreams, task: AgentTask): Holder {
   const held = heldBy(task)
   if (held === undefined) return { state: 'unknown' }
   const lost = (why: string, blameless = false): Holder => ({ state: 'lost', why, blameless })
@@ -112,8 +112,8 @@ function holderOf(world: World, lines: Lines, task: AgentTask): Holder {
   // Somebody deleted the Agent, and another may have its name by now. The Pod goes on for its grace period, unheard.
   if (!isSame) return lost(`the Agent ${held.agent} was deleted`, true)
   if (agent.status?.state === 'terminated') return lost(`the Agent ${held.agent} is being removed`)
-  const heard = lines.of(held.podUid)
-  if (lines.isReporting(held.podUid, `${task.metadata.uid}/${held.attempt}`))
+  const heard = streams.of(held.podUid)
+  if (streams.isReporting(held.podUid, `${task.metadata.uid}/${held.attempt}`))
     return { state: 'reporting' }
   // An agent that just came back tells first what it finished meanwhile.
   if (heard.open) return { state: world.clock.now() - heard.since < settleMs ? 'unknown' : 'alive' }
@@ -127,7 +127,7 @@ function holderOf(world: World, lines: Lines, task: AgentTask): Holder {
 /** Writes a transition, then tells people; an agent that lost its task is told to stop. */
 export async function writeTransition(
   world: World,
-  lines: Lines,
+  streams: AgentStreams,
   task: AgentTask,
   transition: Transition,
   signal: AbortSignal,
@@ -143,7 +143,7 @@ export async function writeTransition(
   }
   const written = await writeStatus(world, world.tasks, task, change, { signal })
   if (held !== undefined && heldBy(written) === undefined && written.status?.result === undefined)
-    lines.send(held.podUid, {
+    streams.send(held.podUid, {
       kind: 'cancel',
       task: task.metadata.name,
       uid: task.metadata.uid,

@@ -5,14 +5,14 @@ import {
   type Holding,
 } from '../../../agent-image/agent/life-cycle.ts'
 import type { Assignment, HubMessage, Report } from '../../../core/api/agent-protocol.ts'
-import type { HubDesk } from '../../../operator/hub/desk.ts'
+import type { Hub } from '../../../operator/hub/hub.ts'
 import type { SimulatedProcess } from './process.ts'
 import type { Timeline } from './timeline.ts'
 
 /** A hub that listens, and the process it lives in. */
 export interface HubAt {
   readonly process: SimulatedProcess
-  readonly desk: HubDesk
+  readonly hub: Hub
   /** The hub says something that an agent acts upon; see `Effects.begin`. */
   readonly says: (site: string) => { readonly alive: boolean; done(): boolean }
 }
@@ -85,9 +85,9 @@ export class SimulatedAgent {
       this.#connection += 1
       this.#after(retryMs, () => this.#dial())
     }
-    this.#send(async (hub) => {
-      const { desk } = hub
-      const caller = await desk.identify(this.#ports.token)
+    this.#send(async (at) => {
+      const { hub } = at
+      const caller = await hub.identify(this.#ports.token)
       let lastArrival = 0
       const toAgent = (run: () => void) => {
         const { timeline, latencyMs } = this.#ports
@@ -100,19 +100,19 @@ export class SimulatedAgent {
           })
         })
       }
-      const closed = desk.connect(caller, {
+      const closed = hub.connect(caller, {
         send: (message) => {
           const { kind } = message
           const quiet = kind === 'ping' || kind === 'welcome'
-          const effect = quiet ? undefined : hub.says(`say ${kind}`)
+          const effect = quiet ? undefined : at.says(`say ${kind}`)
           if (effect?.alive === false) return
           toAgent(() => this.#hear(message))
           effect?.done()
         },
         close: () => toAgent(lost),
       })
-      hub.process.onDeath(() => toAgent(lost))
-      const hangUp = () => hub.process.deliver(closed)
+      at.process.onDeath(() => toAgent(lost))
+      const hangUp = () => at.process.deliver(closed)
       if (connection === this.#connection && this.#process.state !== 'dead')
         this.#closeLine = hangUp
       else hangUp()
@@ -177,9 +177,9 @@ export class SimulatedAgent {
 
   /** Once: repeated until it is answered, it might arrive when the task has become its own. */
   #lie(lie: Report): void {
-    this.#send(async ({ desk }) => {
-      const caller = await desk.identify(this.#ports.token)
-      return desk.report(caller, lie)
+    this.#send(async ({ hub }) => {
+      const caller = await hub.identify(this.#ports.token)
+      return hub.report(caller, lie)
     }).then(
       ({ outcome }) => this.#ports.onReceipt(lie, outcome),
       () => undefined,
@@ -190,9 +190,9 @@ export class SimulatedAgent {
   async #tell(report: Report, wanted: () => boolean): Promise<void> {
     while (wanted()) {
       try {
-        const receipt = await this.#send(async ({ desk }) => {
-          const caller = await desk.identify(this.#ports.token)
-          return desk.report(caller, report)
+        const receipt = await this.#send(async ({ hub }) => {
+          const caller = await hub.identify(this.#ports.token)
+          return hub.report(caller, report)
         })
         this.#ports.onReceipt(report, receipt.outcome)
         return
@@ -205,8 +205,8 @@ export class SimulatedAgent {
   #beat(): void {
     if (this.#state.phase === 'connecting' || this.#state.phase === 'stopped') return
     const beat = { ...this.holding, activity: '' }
-    this.#send(async ({ desk }) => {
-      desk.beat(await desk.identify(this.#ports.token), beat)
+    this.#send(async ({ hub }) => {
+      hub.beat(await hub.identify(this.#ports.token), beat)
     }).catch(() => undefined)
   }
 

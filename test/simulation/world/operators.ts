@@ -152,17 +152,17 @@ export class Operators {
             plan: model.plannerFor(process, { forge, gateway, log }, story.requests),
           }
         },
-        serveHub: (desk) => ({
+        serveHub: (hub) => ({
           name: 'hub',
           run: async (signals) => {
-            const hub = {
+            const at = {
               process,
-              desk,
+              hub,
               says: (site: string) => effects.begin(process, site),
             }
-            this.#hubs.push(hub)
-            await desk.run(signals)
-            this.#hubs = this.#hubs.filter((other) => other !== hub)
+            this.#hubs.push(at)
+            await hub.run(signals)
+            this.#hubs = this.#hubs.filter((other) => other !== at)
           },
         }),
         clock,

@@ -8,22 +8,22 @@ import {
 } from '../../core/api/agent-protocol.ts'
 import type { Logger } from '../../core/base/ports.ts'
 import type { RunSignals, Runnable } from '../../core/kube/runtime/runnable.ts'
-import type { Caller, HubDesk } from './desk.ts'
+import type { AgentIdentity, Hub } from './hub.ts'
 import { Problem, readBody, sendJson, startLines } from './http.ts'
 
-export interface HubOptions {
+export interface HubServerOptions {
   readonly port: number
-  readonly desk: HubDesk
+  readonly hub: Hub
   readonly log: Logger
 }
 
-/** The one door of the agents, as HTTP: bodies are bounded and checked here, everything else is the desk's. */
-export class Hub implements Runnable {
+/** The one door of the agents, as HTTP: bodies are bounded and checked here, everything else is the hub's. */
+export class HubServer implements Runnable {
   readonly name = 'hub'
-  readonly #options: HubOptions
+  readonly #options: HubServerOptions
   readonly #server: Server
 
-  constructor(options: HubOptions) {
+  constructor(options: HubServerOptions) {
     this.#options = options
     this.#server = createServer((request, response) => {
       void this.#answer(request, response)
@@ -33,13 +33,13 @@ export class Hub implements Runnable {
 
   /** Listens until `stop`. Rejects when the port is taken. */
   async run(signals: RunSignals): Promise<void> {
-    const { port, desk, log } = this.#options
+    const { port, hub, log } = this.#options
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject)
       this.#server.listen(port, () => resolve())
     })
     log.info({ port }, 'hub listens')
-    await desk.run(signals)
+    await hub.run(signals)
     this.#server.closeAllConnections()
     await new Promise<void>((resolve) => {
       this.#server.close(() => resolve())
@@ -67,29 +67,29 @@ export class Hub implements Runnable {
   }
 
   async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { desk } = this.#options
+    const { hub } = this.#options
     const route = `${request.method ?? ''} ${(request.url ?? '').split('?')[0] ?? ''}`
     if (route === 'GET /healthz') {
       response.end('ok')
       return
     }
-    const caller = await desk.identify(bearerToken(request))
+    const caller = await hub.identify(bearerToken(request))
     switch (route) {
       case 'GET /v1/assignments':
         this.#stream(caller, request, response)
         return
       case 'POST /v1/heartbeat':
-        desk.beat(caller, await readBody(request, heartbeat))
+        hub.beat(caller, await readBody(request, heartbeat))
         response.writeHead(204).end()
         return
       case 'POST /v1/report':
-        sendJson(response, 200, await desk.report(caller, await readBody(request, report)))
+        sendJson(response, 200, await hub.report(caller, await readBody(request, report)))
         return
       case 'POST /v1/model':
         await this.#model(caller, await readBody(request, modelCall), response)
         return
       case 'POST /v1/logs':
-        desk.log(caller, await readBody(request, logBatch))
+        hub.log(caller, await readBody(request, logBatch))
         response.writeHead(204).end()
         return
       default:
@@ -97,16 +97,16 @@ export class Hub implements Runnable {
     }
   }
 
-  #stream(caller: Caller, request: IncomingMessage, response: ServerResponse): void {
+  #stream(caller: AgentIdentity, request: IncomingMessage, response: ServerResponse): void {
     request.socket.setKeepAlive(true, 10_000)
     const stream = { send: startLines(response), close: () => response.end() }
-    response.on('close', this.#options.desk.connect(caller, stream))
+    response.on('close', this.#options.hub.connect(caller, stream))
   }
 
-  async #model(caller: Caller, call: ModelCall, response: ServerResponse): Promise<void> {
-    const { desk } = this.#options
-    desk.admit(caller, call)
-    await desk.ask(call, { signal: goneSignal(response), onEvent: startLines(response) })
+  async #model(caller: AgentIdentity, call: ModelCall, response: ServerResponse): Promise<void> {
+    const { hub } = this.#options
+    hub.admit(caller, call)
+    await hub.ask(call, { signal: goneSignal(response), onEvent: startLines(response) })
     response.end()
   }
 }

@@ -12,10 +12,10 @@ import { audiences, labels } from '../../core/api/names.ts'
 import { heldBy } from '../../core/api/task-state.ts'
 import { Outcomes } from '../controllers/agent/controller.ts'
 import type { World } from '../controllers/world.ts'
-import { doorsOf } from './doors.ts'
-import { HubDesk } from './desk.ts'
+import { hubBackend } from './backend.ts'
+import { Hub } from './hub.ts'
 import { Problem } from './http.ts'
-import { Lines } from '../presence/lines.ts'
+import { AgentStreams } from '../presence/agent-streams.ts'
 import type { KubeClient } from '../../core/kube/client.ts'
 import { KubeError } from '../../core/kube/errors.ts'
 import type { Gateway, GatewayCall } from '../../core/models/gateway.ts'
@@ -39,7 +39,7 @@ const ours = tokenOf('p1')
 const others = tokenOf('p2')
 
 /** The whole hub over two tasks, of which the caller's Pod holds one. */
-function hub(tasks: readonly AgentTask[] = [own, victim]) {
+function setUp(tasks: readonly AgentTask[] = [own, victim]) {
   const clock = new VirtualClock(now)
   const said: (readonly [object, string])[] = []
   const asked: GatewayCall[] = []
@@ -83,8 +83,8 @@ function hub(tasks: readonly AgentTask[] = [own, victim]) {
       unseen: () => [],
     },
   } as unknown as World
-  const lines = new Lines(clock)
-  const doors = doorsOf(world, {
+  const streams = new AgentStreams(clock)
+  const backend = hubBackend(world, {
     gateway: {
       tokens: () => ({ earlierTokens: 0, inputTokens: 0, outputTokens: 0, calls: 0 }),
       call: async (call: GatewayCall) => {
@@ -92,16 +92,16 @@ function hub(tasks: readonly AgentTask[] = [own, victim]) {
         return { kind: 'result', model: 'm', text: '', blocks: [], trace: '' }
       },
     } as unknown as Gateway,
-    lines,
+    streams,
     outcomes: new Outcomes(new Cache(agentKind)),
     profileOf: () => undefined,
     forgeUrl: 'http://forge',
     serviceAccountName: 'guildhall-agent',
     log: { ...silentLogger, info: (fields, message) => said.push([fields, message]) },
   })
-  const desk = new HubDesk({ doors, lines, log: silentLogger, clock })
-  desk.connect(caller, { send: (message) => sent.push(message), close: () => undefined })
-  return { desk, doors, clock, said, asked, sent, reviewed }
+  const hub = new Hub({ backend, streams, log: silentLogger, clock })
+  hub.connect(caller, { send: (message) => sent.push(message), close: () => undefined })
+  return { hub, backend, clock, said, asked, sent, reviewed }
 }
 
 const { signal } = new AbortController()
@@ -137,22 +137,22 @@ describe.each([
   ['a task that is not there', { ...mine, task: 'nobody' }],
 ])('an agent that names %s', (_, name) => {
   test('is not admitted to a model, and nothing is counted', async () => {
-    const { desk, doors, asked } = hub()
-    expect(() => desk.admit(caller, name)).toThrow(/is not yours/)
+    const { hub, backend, asked } = setUp()
+    expect(() => hub.admit(caller, name)).toThrow(/is not yours/)
     const events: ModelEvent[] = []
     const call: ModelCall = { ...name, ...rest }
-    // Even for somebody who got past the desk the account is the one of the uid.
+    // Even for somebody who got past the hub the account is the one of the uid.
     if (name.task !== 'victim' || name.uid !== 'uid-victim') {
-      await doors.ask(call, { signal, onEvent: (event) => events.push(event) })
+      await backend.ask(call, { signal, onEvent: (event) => events.push(event) })
       expect(events).toMatchObject([{ kind: 'error', code: 'Fenced' }])
     }
     expect(asked).toEqual([])
   })
 
   test('reports nothing, and says nothing among the lines of the task', async () => {
-    const { desk, said } = hub()
+    const { hub, said } = setUp()
     const report: Report = { ...name, ...told }
-    const receipt = await desk.report(caller, report).catch((error: unknown) => error)
+    const receipt = await hub.report(caller, report).catch((error: unknown) => error)
     expect(receipt).not.toMatchObject({ outcome: 'accepted' })
     for (const [fields, message] of said) {
       expect(fields).not.toHaveProperty('task')
@@ -162,15 +162,15 @@ describe.each([
   })
 
   test('is told by its heartbeat to stop', () => {
-    const { desk, sent } = hub()
-    desk.beat(caller, name)
+    const { hub, sent } = setUp()
+    hub.beat(caller, name)
     expect(sent).toContainEqual({ kind: 'cancel', ...name })
   })
 
   test('writes its lines under no task but its own', () => {
-    const { desk, said } = hub()
+    const { hub, said } = setUp()
     const { task: named, attempt } = name
-    desk.log(caller, {
+    hub.log(caller, {
       lines: [{ level: 'info', time: at(0), message: 'hello', task: named, attempt }],
     })
     // A line has no uid: by name and attempt it may be right.
@@ -183,10 +183,10 @@ describe.each([
 })
 
 test('what it holds is paid for by the task, whatever else the call says', async () => {
-  const { desk, asked } = hub()
+  const { hub, asked } = setUp()
   const call = { ...mine, ...rest, request: 'r-victim', priority: 'critical', budget: {} }
-  desk.admit(caller, call)
-  await desk.ask(call, { signal, onEvent: () => undefined })
+  hub.admit(caller, call)
+  await hub.ask(call, { signal, onEvent: () => undefined })
   expect(asked).toMatchObject([{ task: 'mine', request: 'r-mine', priority: 'low' }])
   expect(asked[0]?.budget).toEqual({
     request: { limit: undefined, used: 0 },
@@ -202,8 +202,8 @@ describe('fields of a line set no field of ours', () => {
     ['the process', { pid: 1, name: 'guildhall-operator', hostname: 'x', logger: 'operator' }],
     ['the name of the key', { fields: 'x', claimed: 'y' }],
   ])('%s', (_, fields) => {
-    const { desk, said } = hub()
-    desk.log(caller, { lines: [{ level: 'info', time: at(0), message: 'hello', fields }] })
+    const { hub, said } = setUp()
+    hub.log(caller, { lines: [{ level: 'info', time: at(0), message: 'hello', fields }] })
     expect(said).toEqual([
       [{ logger: 'agents/coding', agent: 'agent-of-p1', at: at(0), fields }, 'hello'],
     ])
@@ -227,8 +227,8 @@ describe('last words count for a minute', () => {
       false,
     ],
   ])('%s', (_, one, counts) => {
-    const { desk, said } = hub([one])
-    desk.log(caller, { lines: [line] })
+    const { hub, said } = setUp([one])
+    hub.log(caller, { lines: [line] })
     expect('task' in (said[0]?.[0] ?? {})).toBe(counts)
   })
 })
@@ -241,25 +241,25 @@ describe('the hub knows its agents by their tokens', () => {
     ['for another door', tokenOf('p1', { aud: [audiences.forge] })],
     ['of no form', 'nonsense'],
   ])('a token %s is refused, and nobody is asked', async (_, token) => {
-    const { desk, reviewed } = hub()
-    await expect(desk.identify(token)).rejects.toMatchObject({ status: 401 })
+    const { hub, reviewed } = setUp()
+    await expect(hub.identify(token)).rejects.toMatchObject({ status: 401 })
     expect(reviewed).toEqual([])
   })
 
   test('tokens made up in the name of one Pod are told to come back, and another Pod gets in', async () => {
-    const { desk, clock, reviewed } = hub()
+    const { hub, clock, reviewed } = setUp()
     const flood = Array.from({ length: 5_000 }, (_, at) =>
-      desk.identify(tokenOf('p1', {}, `forged${at}`)).then(
+      hub.identify(tokenOf('p1', {}, `forged${at}`)).then(
         () => 200,
         (error: unknown) => (error instanceof Problem ? error.status : 500),
       ),
     )
-    expect(await desk.identify(others)).toMatchObject({ podUid: 'p2' })
+    expect(await hub.identify(others)).toMatchObject({ podUid: 'p2' })
     await clock.advance(1_000)
     const ends = await Promise.all(flood)
     expect(ends.filter((status) => status === 429).length).toBeGreaterThan(4_900)
     expect(ends.every((status) => status === 429 || status === 401)).toBe(true)
     expect(reviewed.length).toBeLessThan(60)
-    expect(await desk.identify(ours)).toEqual(caller)
+    expect(await hub.identify(ours)).toEqual(caller)
   })
 })

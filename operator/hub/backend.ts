@@ -1,4 +1,4 @@
-// Where the hub's doors lead: tokens to agents, reports to tasks, model calls to the gateway, lines to the log.
+// Where the hub's backend lead: tokens to agents, reports to tasks, model calls to the gateway, lines to the log.
 import { audiences, labels } from '../../core/api/names.ts'
 import type {
   LogBatch,
@@ -18,8 +18,8 @@ import { takeReport } from './report.ts'
 import { byHolder, byRequest, byUid, type World } from '../controllers/world.ts'
 import { assignmentMessage } from '../../core/tasks/assignment.ts'
 import { Problem } from './http.ts'
-import type { Lines } from '../presence/lines.ts'
-import type { AttemptName, Caller, HubDoors } from './desk.ts'
+import type { AgentStreams } from '../presence/agent-streams.ts'
+import type { AttemptName, AgentIdentity, HubBackend } from './hub.ts'
 import { plainCall, plainLogLine, plainReport } from './plain-words.ts'
 import { isNotFound } from '../../core/kube/errors.ts'
 import type { Logger } from '../../core/base/ports.ts'
@@ -32,9 +32,9 @@ import type { Gateway, GatewayCall } from '../../core/models/gateway.ts'
 import type { CallBudget } from '../../core/models/ledger.ts'
 import type { ModelProfile } from '../../core/models/profile.ts'
 
-export interface DoorParts {
+export interface HubBackendParts {
   readonly gateway: Gateway
-  readonly lines: Lines
+  readonly streams: AgentStreams
   readonly outcomes: Outcomes
   readonly profileOf: (model: string) => ModelProfile | undefined
   readonly forgeUrl: string
@@ -48,10 +48,10 @@ const knownMs = 10 * 60_000
 const unknownMs = 30_000
 
 /** Builds what the hub asks of the rest of the operator, and the function that sends an assignment. */
-export function doorsOf(
+export function hubBackend(
   world: World,
-  parts: DoorParts,
-): HubDoors & { readonly dispatch: (task: AgentTask) => void } {
+  parts: HubBackendParts,
+): HubBackend & { readonly dispatch: (task: AgentTask) => void } {
   const username = `system:serviceaccount:${world.namespace}:${parts.serviceAccountName}`
   const reviewer = new TokenReviewer({
     client: world.client,
@@ -68,7 +68,7 @@ export function doorsOf(
     },
   })
 
-  async function identify(token: string): Promise<Caller | undefined> {
+  async function identify(token: string): Promise<AgentIdentity | undefined> {
     const who = await reviewer.review(token).catch((error: unknown) => {
       if (error instanceof CrowdedError) throw new Problem(429, 'Busy', error.message)
       throw error
@@ -124,7 +124,7 @@ export function doorsOf(
     const held = heldBy(task)
     const message = messageFor(task)
     if (held === undefined || message === undefined) return
-    parts.lines.send(held.podUid, message)
+    parts.streams.send(held.podUid, message)
     parts.log.info(
       {
         task: task.metadata.name,
@@ -156,7 +156,7 @@ export function doorsOf(
       const request = task?.spec.requestRef.name ?? ''
       const requestUid = task === undefined ? undefined : uidOfRequest(task)
       const used = parts.gateway.tokens({ request, requestUid, task: report.task })
-      parts.lines.noteReport(caller.podUid, `${report.uid}/${report.attempt}`)
+      parts.streams.noteReport(caller.podUid, `${report.uid}/${report.attempt}`)
       try {
         const receipt = await takeReport(
           world,
@@ -216,7 +216,7 @@ function isClaim(claim: AgentTask | undefined, { task, uid, attempt }: AttemptNa
 /** A report that was fenced is its agent's word only: it must not stand among the lines of the task that it names. */
 function noteReceipt(
   log: Logger,
-  { agent }: Caller,
+  { agent }: AgentIdentity,
   report: Report,
   request: string,
   { outcome }: ReportReceipt,
@@ -274,7 +274,7 @@ const lastWordsMs = 60_000
 /** Writes a line of an agent. What it says of itself beside the message stands under `fields`, its word about a task is checked. */
 function writeLine(
   log: Logger,
-  caller: Caller,
+  caller: AgentIdentity,
   now: number,
   named: AgentTask | undefined,
   line: LogBatch['lines'][number],
@@ -303,7 +303,7 @@ function writeLine(
 /** Which attempt of the task the caller may speak of: what its Pod holds, or had until a moment ago. */
 function attemptOf(
   task: AgentTask,
-  { podUid, agent }: Caller,
+  { podUid, agent }: AgentIdentity,
   named: number | undefined,
   now: number,
 ): number | undefined {

@@ -6,8 +6,8 @@ import { agents as agentKind, agentTasks } from '../../core/api/kinds.ts'
 import { heldBy } from '../../core/api/task-state.ts'
 import type { World } from '../controllers/world.ts'
 import { Outcomes } from '../controllers/agent/controller.ts'
-import { doorsOf } from './doors.ts'
-import { Lines } from '../presence/lines.ts'
+import { hubBackend } from './backend.ts'
+import { AgentStreams } from '../presence/agent-streams.ts'
 import type { KubeClient } from '../../core/kube/client.ts'
 import { ModelError } from '../../core/models/errors.ts'
 import type { Gateway, GatewayCall } from '../../core/models/gateway.ts'
@@ -21,7 +21,7 @@ interface Doors {
 }
 
 /** Doors over a cache that shows `cached` and waits for its own write of it while `state.behind`. */
-function doors(cached: AgentTask, changes: Partial<Doors> = {}) {
+function backend(cached: AgentTask, changes: Partial<Doors> = {}) {
   const clock = new VirtualClock()
   const state = { behind: true }
   const written = new Map<string, AgentTask>()
@@ -44,7 +44,7 @@ function doors(cached: AgentTask, changes: Partial<Doors> = {}) {
   } as unknown as World
   const parts = {
     gateway: changes.gateway ?? ({} as Gateway),
-    lines: new Lines(clock),
+    streams: new AgentStreams(clock),
     outcomes: new Outcomes(new Cache(agentKind)),
     profileOf: () => undefined,
     forgeUrl: 'http://forge',
@@ -52,7 +52,7 @@ function doors(cached: AgentTask, changes: Partial<Doors> = {}) {
     log: silentLogger,
   }
   const wrote = (task: AgentTask) => written.set(task.metadata.name, task)
-  return { state, wrote, ...doorsOf(world, parts) }
+  return { state, wrote, ...hubBackend(world, parts) }
 }
 
 const newer = (one: AgentTask): AgentTask => ({
@@ -63,7 +63,7 @@ const held = { agent: 'c', podUid: 'p1', attempt: 1, at: at(-5), deadline: at(60
 const named = { task: 'a', uid: 'uid-a', attempt: 1 }
 
 test('an agent that speaks of its assignment before the cache shows it holds it', () => {
-  const door = doors(task('a'))
+  const door = backend(task('a'))
   expect(door.holds('p1', named)).toBe(false)
   door.wrote(newer(task('a', {}, heldStatus('p1'))))
   expect(door.holds('p1', named)).toBe(true)
@@ -74,14 +74,14 @@ test('an agent that speaks of its assignment before the cache shows it holds it'
 })
 
 test('of two tasks that a Pod holds it is told one, and may speak of no other', () => {
-  const door = doors(task('b', {}, heldStatus('p1')))
+  const door = backend(task('b', {}, heldStatus('p1')))
   door.wrote(newer(task('a', {}, { ...heldStatus('p1'), assignment: { ...held, at: at(-5) } })))
   expect(door.holds('p1', { task: 'a', uid: 'uid-a', attempt: 1 })).toBe(false)
   expect(door.holds('p1', { task: 'b', uid: 'uid-b', attempt: 1 })).toBe(true)
 })
 
 test('an assignment that may be over already is not sent again until the cache has caught up', () => {
-  const door = doors(task('a', {}, heldStatus('p1')))
+  const door = backend(task('a', {}, heldStatus('p1')))
   expect(door.assignmentOf('p1')).toBeUndefined()
   door.state.behind = false
   expect(door.assignmentOf('p1')).toMatchObject({ task: 'a', attempt: 1 })
@@ -98,7 +98,10 @@ test('a question to the model carries the limits of its request and what the sta
   const limits = { ...request('hello').spec.limits, tokens: 9000, taskTokens: 4000 }
   const asked = request('hello', { limits }, { tokens: 700 })
   const result = { tokens: 300 }
-  const door = doors(task('a', {}, { result } as AgentTask['status']), { gateway, request: asked })
+  const door = backend(task('a', {}, { result } as AgentTask['status']), {
+    gateway,
+    request: asked,
+  })
   const events: unknown[] = []
   await door.ask(
     {

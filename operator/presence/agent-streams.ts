@@ -2,7 +2,7 @@ import type { Heartbeat, HubMessage } from '../../core/api/agent-protocol.ts'
 import type { Clock } from '../../core/base/ports.ts'
 
 /** One agent's open stream. */
-export interface Line {
+export interface AgentStream {
   readonly podUid: string
   readonly agent: string
   readonly send: (message: HubMessage) => void
@@ -10,7 +10,7 @@ export interface Line {
 }
 
 /** What the hub heard of an agent last. */
-export interface Heard {
+export interface Presence {
   readonly open: boolean
   /** False: it never spoke to this process, which may have begun a moment ago. */
   readonly known: boolean
@@ -27,13 +27,13 @@ const silenceMs = 12_000
 
 /**
  * The open streams of all agents, by Pod uid. In memory only: after a restart agents come back by themselves.
- * Guarantees: at most one line for a Pod, the newest; `onChange` is told the agent's name whenever what is heard changes.
+ * Guarantees: at most one stream for a Pod, the newest; `onChange` is told the agent's name whenever what is heard changes.
  */
-export class Lines {
+export class AgentStreams {
   readonly #clock: Clock
   #startedAt: number
-  readonly #lines = new Map<string, Line>()
-  readonly #heard = new Map<string, Heard & { readonly agent: string; readonly at: number }>()
+  readonly #streams = new Map<string, AgentStream>()
+  readonly #heard = new Map<string, Presence & { readonly agent: string; readonly at: number }>()
   readonly #reports = new Map<string, { readonly attempt: string; readonly at: number }>()
   readonly #listeners: ((agent: string) => void)[] = []
 
@@ -52,22 +52,22 @@ export class Lines {
   }
 
   /** Takes a new stream; an older one of the same Pod is closed. Returns what to call when it ends. */
-  open(line: Line): () => void {
-    this.#lines.get(line.podUid)?.close()
-    this.#lines.set(line.podUid, line)
-    this.#hear(line.podUid, line.agent, { open: true, since: this.#clock.now(), activity: '' })
+  open(stream: AgentStream): () => void {
+    this.#streams.get(stream.podUid)?.close()
+    this.#streams.set(stream.podUid, stream)
+    this.#hear(stream.podUid, stream.agent, { open: true, since: this.#clock.now(), activity: '' })
     return () => {
-      if (this.#lines.get(line.podUid) !== line) return
-      this.#lines.delete(line.podUid)
-      this.#hear(line.podUid, line.agent, { open: false, since: this.#clock.now() })
+      if (this.#streams.get(stream.podUid) !== stream) return
+      this.#streams.delete(stream.podUid)
+      this.#hear(stream.podUid, stream.agent, { open: false, since: this.#clock.now() })
     }
   }
 
   /** Sends to a Pod; false when its stream is closed. The agent gets it again when it comes back. */
   send(podUid: string, message: HubMessage): boolean {
-    const line = this.#lines.get(podUid)
-    line?.send(message)
-    return line !== undefined
+    const stream = this.#streams.get(podUid)
+    stream?.send(message)
+    return stream !== undefined
   }
 
   /** Notes that a Pod reports an attempt; that may not succeed while the API server does not answer. */
@@ -92,7 +92,7 @@ export class Lines {
   }
 
   /** What is known of a Pod. One never heard of counts as closed since the hub began. */
-  of(podUid: string | undefined): Heard {
+  of(podUid: string | undefined): Presence {
     const heard = podUid === undefined ? undefined : this.#heard.get(podUid)
     if (heard === undefined)
       return {
@@ -130,28 +130,28 @@ export class Lines {
 
   /** Lets go of a Pod that is gone. */
   forget(podUid: string): void {
-    this.#lines.get(podUid)?.close()
-    this.#lines.delete(podUid)
+    this.#streams.get(podUid)?.close()
+    this.#streams.delete(podUid)
     this.#heard.delete(podUid)
     this.#reports.delete(podUid)
   }
 
   /** Shows every agent that the stream lives. */
   pingAll(): void {
-    for (const line of this.#lines.values()) line.send({ kind: 'ping' })
+    for (const stream of this.#streams.values()) stream.send({ kind: 'ping' })
   }
 
   /** Ends every stream; agents come back to whoever leads next. */
   closeAll(): void {
-    for (const line of this.#lines.values()) line.close()
-    this.#lines.clear()
+    for (const stream of this.#streams.values()) stream.close()
+    this.#streams.clear()
   }
 
   get size(): number {
-    return this.#lines.size
+    return this.#streams.size
   }
 
-  #hear(podUid: string, agent: string, news: Partial<Heard>): void {
+  #hear(podUid: string, agent: string, news: Partial<Presence>): void {
     const before = this.#heard.get(podUid)
     const wasOpen = before === undefined ? undefined : this.of(podUid).open
     const after = {

@@ -12,7 +12,7 @@ import type { Clock, Logger } from '../../core/base/ports.ts'
 import { aborted } from '../../core/base/wait.ts'
 import type { RunSignals } from '../../core/kube/runtime/runnable.ts'
 import { Problem } from './http.ts'
-import type { Lines } from '../presence/lines.ts'
+import type { AgentStreams } from '../presence/agent-streams.ts'
 import { plainBeat } from './plain-words.ts'
 
 /** Which attempt of which task, as an agent names it. */
@@ -23,24 +23,24 @@ export interface AttemptName {
 }
 
 /** An agent whose token was reviewed: the only names the hub believes. */
-export interface Caller {
+export interface AgentIdentity {
   readonly podUid: string
   readonly agent: string
   readonly type: string
 }
 
 /** What the hub needs from the rest of the operator. */
-export interface HubDoors {
+export interface HubBackend {
   /** Whose token it is; undefined when it is not one of our agents. Throws when the API server cannot be asked. */
-  identify(token: string): Promise<Caller | undefined>
+  identify(token: string): Promise<AgentIdentity | undefined>
   /** What a Pod holds right now; one task at most. */
   assignmentOf(podUid: string): Assignment | undefined
   /** Whether a Pod holds this attempt of this task right now. */
   holds(podUid: string, attempt: AttemptName): boolean
   /** Whether the agent in this Pod was told to leave, or should have been. */
-  isLeaving(caller: Caller): boolean
+  isLeaving(caller: AgentIdentity): boolean
   report(
-    caller: Caller,
+    caller: AgentIdentity,
     report: Report,
     options: { readonly signal: AbortSignal },
   ): Promise<ReportReceipt>
@@ -52,7 +52,7 @@ export interface HubDoors {
     call: ModelCall,
     options: { readonly signal: AbortSignal; readonly onEvent: (event: ModelEvent) => void },
   ): Promise<void>
-  log(caller: Caller, batch: LogBatch): void
+  log(caller: AgentIdentity, batch: LogBatch): void
 }
 
 /** An open way to one agent. */
@@ -70,18 +70,18 @@ const pingMs = 4_000
  * Guarantees: nobody without a reviewed token of one of our agent Pods gets further than 401; a model call or report
  * counts only from the Pod and attempt that hold the task.
  */
-export class HubDesk {
+export class Hub {
   readonly #options: {
-    readonly doors: HubDoors
-    readonly lines: Lines
+    readonly backend: HubBackend
+    readonly streams: AgentStreams
     readonly log: Logger
     readonly clock: Clock
   }
   readonly #ended = new AbortController()
 
   constructor(options: {
-    readonly doors: HubDoors
-    readonly lines: Lines
+    readonly backend: HubBackend
+    readonly streams: AgentStreams
     readonly log: Logger
     readonly clock: Clock
   }) {
@@ -90,40 +90,40 @@ export class HubDesk {
 
   /** Keeps the streams alive until `stop`; they are closed then, and agents come back to the next leader. */
   async run(signals: RunSignals): Promise<void> {
-    const { lines, clock } = this.#options
+    const { streams, clock } = this.#options
     signals.abort.addEventListener('abort', () => this.#ended.abort(signals.abort.reason))
-    lines.begin()
+    streams.begin()
     let cancel = (): void => {}
     const ping = (): void => {
-      lines.pingAll()
+      streams.pingAll()
       cancel = clock.after(pingMs, ping)
     }
     ping()
     await aborted(signals.stop)
     cancel()
-    lines.closeAll()
+    streams.closeAll()
   }
 
   /** Who shows this token. Throws `Problem` 401. */
-  async identify(token: string | undefined): Promise<Caller> {
+  async identify(token: string | undefined): Promise<AgentIdentity> {
     if (token === undefined || token === '')
       throw new Problem(401, 'Unauthorized', 'a bearer token is needed')
-    const caller = await this.#options.doors.identify(token)
+    const caller = await this.#options.backend.identify(token)
     if (caller === undefined)
       throw new Problem(401, 'Unauthorized', 'the token is not that of an agent Pod')
     return caller
   }
 
   /** Opens the caller's stream and says what it holds. Returns what to call when the other side is gone. */
-  connect(caller: Caller, stream: AgentStream): () => void {
-    const { lines, doors, log } = this.#options
+  connect(caller: AgentIdentity, stream: AgentStream): () => void {
+    const { streams, backend, log } = this.#options
     const { podUid, agent } = caller
-    const closed = lines.open({ podUid, agent, ...stream })
+    const closed = streams.open({ podUid, agent, ...stream })
     log.info({ agent }, 'agent connected')
     stream.send({ kind: 'welcome', agent, heartbeatSeconds })
-    const assignment = doors.assignmentOf(podUid)
+    const assignment = backend.assignmentOf(podUid)
     if (assignment !== undefined) stream.send(assignment)
-    if (doors.isLeaving(caller)) stream.send({ kind: 'drain' })
+    if (backend.isLeaving(caller)) stream.send({ kind: 'drain' })
     return () => {
       closed()
       log.info({ agent }, 'agent disconnected')
@@ -131,32 +131,32 @@ export class HubDesk {
   }
 
   /** Brings both sides to the same view: what an agent should not do is cancelled, what it missed is said again. */
-  beat(caller: Caller, said: Heartbeat): void {
+  beat(caller: AgentIdentity, said: Heartbeat): void {
     const beat = plainBeat(said)
-    const { lines, doors } = this.#options
+    const { streams, backend } = this.#options
     const { podUid } = caller
-    lines.beat(podUid, caller.agent, beat)
+    streams.beat(podUid, caller.agent, beat)
     const { task, uid, attempt } = beat
     if (task !== undefined && uid !== undefined && attempt !== undefined)
-      if (!doors.holds(podUid, { task, uid, attempt }))
-        lines.send(podUid, { kind: 'cancel', task, uid, attempt })
-    const assignment = doors.assignmentOf(podUid)
+      if (!backend.holds(podUid, { task, uid, attempt }))
+        streams.send(podUid, { kind: 'cancel', task, uid, attempt })
+    const assignment = backend.assignmentOf(podUid)
     if (assignment !== undefined && (assignment.uid !== uid || assignment.attempt !== attempt))
-      lines.send(podUid, assignment)
-    if (doors.isLeaving(caller)) lines.send(podUid, { kind: 'drain' })
+      streams.send(podUid, assignment)
+    if (backend.isLeaving(caller)) streams.send(podUid, { kind: 'drain' })
   }
 
   /**
    * Takes what came of an attempt. Not stopped when the caller hangs up: what was begun is written, counted and told, and
    * each call has its deadline.
    */
-  async report(caller: Caller, report: Report): Promise<ReportReceipt> {
-    return this.#options.doors.report(caller, report, { signal: this.#ended.signal })
+  async report(caller: AgentIdentity, report: Report): Promise<ReportReceipt> {
+    return this.#options.backend.report(caller, report, { signal: this.#ended.signal })
   }
 
   /** Lets the holder of an attempt ask a model. Throws `Problem` 409 for everybody else. */
-  admit(caller: Caller, attempt: AttemptName): void {
-    if (!this.#options.doors.holds(caller.podUid, attempt))
+  admit(caller: AgentIdentity, attempt: AttemptName): void {
+    if (!this.#options.backend.holds(caller.podUid, attempt))
       throw new Problem(
         409,
         'Fenced',
@@ -169,10 +169,10 @@ export class HubDesk {
     call: ModelCall,
     options: { readonly signal: AbortSignal; readonly onEvent: (event: ModelEvent) => void },
   ): Promise<void> {
-    await this.#options.doors.ask(call, options)
+    await this.#options.backend.ask(call, options)
   }
 
-  log(caller: Caller, batch: LogBatch): void {
-    this.#options.doors.log(caller, batch)
+  log(caller: AgentIdentity, batch: LogBatch): void {
+    this.#options.backend.log(caller, batch)
   }
 }

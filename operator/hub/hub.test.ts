@@ -2,16 +2,16 @@ import { expect, test } from 'vitest'
 import { VirtualClock } from '../../test/support/virtual-clock.ts'
 import type { HubMessage } from '../../core/api/agent-protocol.ts'
 import { silentLogger } from '../../test/support/silent-logger.ts'
-import { HubDesk, type HubDoors } from './desk.ts'
-import { Lines } from '../presence/lines.ts'
+import { Hub, type HubBackend } from './hub.ts'
+import { AgentStreams } from '../presence/agent-streams.ts'
 
 const caller = { podUid: 'p1', agent: 'coding-1', type: 'coding' }
 
-/** A desk whose doors lead nowhere but for what a test says. */
-function desk(doors: Partial<HubDoors>) {
+/** A hub whose backend lead nowhere but for what a test says. */
+function hub(backend: Partial<HubBackend>) {
   const clock = new VirtualClock()
   const said: HubMessage[] = []
-  const nowhere: HubDoors = {
+  const nowhere: HubBackend = {
     identify: async () => caller,
     assignmentOf: () => undefined,
     holds: () => true,
@@ -20,9 +20,9 @@ function desk(doors: Partial<HubDoors>) {
     ask: async () => undefined,
     log: () => undefined,
   }
-  const made = new HubDesk({
-    doors: { ...nowhere, ...doors },
-    lines: new Lines(clock),
+  const made = new Hub({
+    backend: { ...nowhere, ...backend },
+    streams: new AgentStreams(clock),
     log: silentLogger,
     clock,
   })
@@ -32,17 +32,17 @@ function desk(doors: Partial<HubDoors>) {
 
 test('an agent that is to leave is told so whenever it is heard, until it is gone', () => {
   let leaving = false
-  const { made, kinds } = desk({ isLeaving: () => leaving })
+  const { made, kinds } = hub({ isLeaving: () => leaving })
   made.beat(caller, {})
   expect(kinds()).toEqual(['welcome'])
   leaving = true
   made.beat(caller, {})
   expect(kinds()).toEqual(['welcome', 'drain'])
-  expect(desk({ isLeaving: () => true }).kinds()).toEqual(['welcome', 'drain'])
+  expect(hub({ isLeaving: () => true }).kinds()).toEqual(['welcome', 'drain'])
 })
 
 test('an agent that works on what it does not hold is told to stop', () => {
-  const { made, kinds } = desk({ holds: () => false })
+  const { made, kinds } = hub({ holds: () => false })
   made.beat(caller, { task: 'a', uid: 'u', attempt: 1 })
   expect(kinds()).toEqual(['welcome', 'cancel'])
 })
