@@ -102,7 +102,7 @@ export const kernelBugs: readonly SeededBug[] = [
     edits: [
       {
         file: 'core/kube/informer.ts',
-        find: 'const all = [...changes, ...this.#unseen(changes, isRestored)]',
+        find: 'const all = [...changes, ...this.#removedUnseen(changes, isRestored)]',
         replace: 'const all = changes',
       },
     ],
