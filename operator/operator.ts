@@ -1,12 +1,13 @@
 import { leaderLease } from '../core/api/names.ts'
 import type { AuditLog } from './audit/log.ts'
 import type { Config, Identity } from './settings/config.ts'
-import { agentReconciler, Outcomes } from './controllers/agent/controller.ts'
+import { agentReconciler } from './controllers/agent/controller.ts'
+import { Outcomes } from './controllers/agent/outcomes.ts'
 import { StartFailures } from './controllers/agent/start-failures.ts'
-import { brokenReconciler, watchBroken } from './controllers/broken/controller.ts'
+import { invalidReconciler, watchInvalid } from './controllers/invalid/controller.ts'
 import { taskReconciler } from './controllers/agenttask/controller.ts'
 import { requestReconciler } from './controllers/devrequest/controller.ts'
-import { Planning, type MakePlan } from './controllers/devrequest/planning.ts'
+import { type MakePlan, Planning } from './controllers/devrequest/planning.ts'
 import { planningStall } from './controllers/devrequest/stalls.ts'
 import { settingsKey, settingsReconciler } from './controllers/languagemodel/configured.ts'
 import { modelReconciler } from './controllers/languagemodel/controller.ts'
@@ -161,7 +162,7 @@ export function assembleOperator(
       330_000,
     ),
     tasks: controller('agenttask', taskReconciler(world, { forge, streams }), 8),
-    broken: controller('broken', brokenReconciler(world), 1),
+    invalid: controller('invalid', invalidReconciler(world), 1),
     agents: controller(
       'agent',
       agentReconciler(world, { streams, settings, outcomes, starts }),
@@ -199,7 +200,7 @@ export function assembleOperator(
     const model = models.find(name)
     if (model !== undefined) controllers.models.enqueue(keyOf(model.metadata))
   })
-  watchBroken(world, (key) => controllers.broken.enqueue(key))
+  watchInvalid(world, (key) => controllers.invalid.enqueue(key))
   controllers.scheduler.enqueue(schedulerKey)
   controllers.settings.enqueue(settingsKey)
 

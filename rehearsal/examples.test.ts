@@ -26,7 +26,7 @@ const rules = await loadScripts(join(import.meta.dirname, 'scripts'))
 const { spec } = await example('hello')
 
 async function example(name: string) {
-  const text = await readFile(join(import.meta.dirname, `../../examples/${name}.yaml`), 'utf8')
+  const text = await readFile(join(import.meta.dirname, `../examples/${name}.yaml`), 'utf8')
   const object = z.object({ metadata: z.object({ name: z.string() }), spec: z.unknown() })
   const { metadata, spec: raw } = object.parse(parse(text))
   return { request: metadata.name, spec: devRequestSpec.parse(raw) }

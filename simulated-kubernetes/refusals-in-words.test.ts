@@ -29,7 +29,7 @@ test.each<[string, 'request' | 'model', object, RegExp]>([
   [
     'a path that leaves the repository',
     'request',
-    planned({ files: ['../test/simulation/x.js'] }),
+    planned({ files: ['../x.js'] }),
     /^spec\.plan\.units\[0\]\.files\[0\]: .*a path has letters/,
   ],
   [

@@ -275,3 +275,10 @@ export interface OwnerReference {
   readonly controller?: boolean
   readonly blockOwnerDeletion?: boolean
 }
+
+/** The faults of an object's spec as one line that names each field; undefined when the spec is valid. */
+export function specProblem(checked: z.ZodSafeParseResult<unknown>): string | undefined {
+  return checked.error?.issues
+    .map((issue) => `spec.${issue.path.join('.')}: ${issue.message}`)
+    .join('; ')
+}

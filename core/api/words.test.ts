@@ -52,7 +52,7 @@ test.each<[string, readonly [z.ZodType, unknown], string]>([
   ],
   [
     'a path outside',
-    request({ plan: { units: [{ ...unit, files: ['../../operator/x'] }] } }),
+    request({ plan: { units: [{ ...unit, files: ['../x'] }] } }),
     'a path has letters and digits of any script',
   ],
   ['ssh', request({ source: { git: { url: 'git@h:a/b' } } }), 'ssh is not supported'],

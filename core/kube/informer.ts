@@ -2,7 +2,7 @@ import type { KubeClient } from './client.ts'
 import type { Clock, Logger, Random } from '../base/ports.ts'
 import { Reflector, type ReflectorSink } from './reflector.ts'
 import { identityOf, isNewer, keyOf, refOf, type KubeObject, type Resource } from './resource.ts'
-import { Store, type BrokenObject, type Change, type Entry, type Indexer } from './store.ts'
+import { Store, type InvalidObject, type Change, type Entry, type Indexer } from './store.ts'
 import { withDeadline } from '../base/wait.ts'
 import type { WatchEvent } from './watch.ts'
 
@@ -27,7 +27,7 @@ export interface InformerObserver {
   /** A watch was found frozen and is opened anew. */
   onStall(resource: string): void
   /** So many objects cannot be worked on now; told whenever that changes. */
-  onBroken(resource: string, count: number): void
+  onInvalid(resource: string, count: number): void
 }
 
 export interface InformerOptions<T extends KubeObject> {
@@ -58,7 +58,7 @@ interface Waiter {
 /**
  * A local copy of one kind, kept current by a reflector, with indexes and change handlers.
  * Guarantees: handlers see every object that exists at least once; a handler that throws is logged and loses that event
- * only. An object that cannot be read (`check`, `transform` or an indexer says so, or throws) is in `broken()` and nowhere
+ * only. An object that cannot be read (`check`, `transform` or an indexer says so, or throws) is in `invalid()` and nowhere
  * else until a good version of it comes; handlers are told its key, as of an object that is not there. An object that
  * this process made (`noteWrite`) and somebody removed before it was seen is told as a deletion.
  * `newest` is never older than own writes; `waitForVersion` tells when they have come back, `waitUntilGone` when own deletions have, so that no decision is
@@ -76,7 +76,7 @@ export class Informer<T extends KubeObject> {
   #version = ''
   #written = ''
   #synced = false
-  #brokenCount = 0
+  #invalidCount = 0
 
   constructor(options: InformerOptions<T>) {
     this.#options = options
@@ -92,7 +92,7 @@ export class Informer<T extends KubeObject> {
     for (const object of this.#store.values()) {
       this.#tell(handler, { key: keyOf(object.metadata), object, previous: undefined })
     }
-    for (const { key } of this.#store.broken()) {
+    for (const { key } of this.#store.invalid()) {
       this.#tell(handler, { key, object: undefined, previous: undefined })
     }
   }
@@ -141,13 +141,13 @@ export class Informer<T extends KubeObject> {
     return this.#store.values()
   }
 
-  /** The objects that are there and cannot be worked on, each with a sentence saying why. A copy; `brokenAt` goes without. */
-  broken(): readonly BrokenObject[] {
-    return this.#store.broken()
+  /** The objects that are there and cannot be worked on, each with a sentence saying why. A copy; `invalidAt` goes without. */
+  invalid(): readonly InvalidObject[] {
+    return this.#store.invalid()
   }
 
-  brokenAt(key: string): BrokenObject | undefined {
-    return this.#store.brokenAt(key)
+  invalidAt(key: string): InvalidObject | undefined {
+    return this.#store.invalidAt(key)
   }
 
   /** The objects under one value of a declared index. */
@@ -291,7 +291,7 @@ export class Informer<T extends KubeObject> {
     return [...this.#ownWrites].flatMap(([key, object]) => {
       const isOver = isRestored || this.#includes(object.metadata.resourceVersion ?? '')
       if (!isOver || told.has(key)) return []
-      if (this.#store.get(key) !== undefined || this.#store.brokenAt(key) !== undefined) return []
+      if (this.#store.get(key) !== undefined || this.#store.invalidAt(key) !== undefined) return []
       const { found } = this.#store.read(object)
       return [{ key, object: undefined, previous: 'object' in found ? found.object : undefined }]
     })
@@ -318,9 +318,9 @@ export class Informer<T extends KubeObject> {
     for (const [key, { metadata }] of this.#ownWrites) {
       if (this.#includes(metadata.resourceVersion ?? '')) this.#ownWrites.delete(key)
     }
-    if (this.#brokenCount !== this.#store.brokenSize) {
-      this.#brokenCount = this.#store.brokenSize
-      this.#options.observer?.onBroken(this.resource.plural, this.#brokenCount)
+    if (this.#invalidCount !== this.#store.invalidSize) {
+      this.#invalidCount = this.#store.invalidSize
+      this.#options.observer?.onInvalid(this.resource.plural, this.#invalidCount)
     }
     if (this.#waiters.length === 0) return
     const reached = this.#waiters.filter((waiter) => waiter.isOver())

@@ -116,9 +116,9 @@ describe('an object that cannot be worked on', () => {
     expect(put(made('a', '3', 'u', color))).toEqual([
       { key: 'n/a', object: undefined, previous: good },
     ])
-    expect(store.broken()).toEqual([{ key: 'n/a', uid: 'u', reason }])
-    expect(store.brokenAt('n/a')).toEqual({ key: 'n/a', uid: 'u', reason })
-    expect([store.brokenAt('n/b'), store.brokenSize]).toEqual([undefined, 1])
+    expect(store.invalid()).toEqual([{ key: 'n/a', uid: 'u', reason }])
+    expect(store.invalidAt('n/a')).toEqual({ key: 'n/a', uid: 'u', reason })
+    expect([store.invalidAt('n/b'), store.invalidSize]).toEqual([undefined, 1])
     expect([store.has('n/a', 'u'), store.has('n/a', 'v')]).toEqual([true, false])
     expect(store.get('n/a')).toBeUndefined()
     expect(store.size).toBe(1)
@@ -128,7 +128,7 @@ describe('an object that cannot be worked on', () => {
     expect(put(made('a', '2', 'u', 'blue'))).toEqual([])
     const healed = made('a', '4', 'u', 'blue')
     expect(put(healed)).toEqual([{ key: 'n/a', object: healed, previous: undefined }])
-    expect(store.broken()).toEqual([])
+    expect(store.invalid()).toEqual([])
     expect(store.byIndex('color', 'blue')).toEqual([healed])
   })
 
@@ -137,11 +137,11 @@ describe('an object that cannot be worked on', () => {
     put(made('a', '1', 'u', 'green'))
     const gone = [{ key: 'n/a', object: undefined, previous: undefined }]
     expect(remove(made('a', '2', 'u', 'green'))).toEqual(gone)
-    expect(store.broken()).toEqual([])
+    expect(store.invalid()).toEqual([])
     replace([made('a', '3', 'u', 'green'), made('b', '4')])
-    expect(store.broken()).toHaveLength(1)
+    expect(store.invalid()).toHaveLength(1)
     expect(replace([made('b', '4')])).toEqual(gone)
-    expect([store.broken(), store.size]).toEqual([[], 1])
+    expect([store.invalid(), store.size]).toEqual([[], 1])
   })
 
   it.each([
@@ -157,7 +157,7 @@ describe('an object that cannot be worked on', () => {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what a server must not send
     const odd = thing as KubeObject
     put(odd)
-    expect(store.broken()).toMatchObject([{ reason: 'it has no name or no version' }])
+    expect(store.invalid()).toMatchObject([{ reason: 'it has no name or no version' }])
     expect(store.size).toBe(1)
     replace([odd, made('b', '2'), made('a', '3')])
     expect(store.get('n/a')).toBeDefined()

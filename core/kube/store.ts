@@ -3,7 +3,7 @@ import { identityOf, isNewer, type KubeObject } from './resource.ts'
 /** Computes the values under which an object is found in an index. Must be pure. */
 export type Indexer<T> = (object: T) => readonly string[]
 
-/** One change of a store: absent `object` means deleted or broken, absent `previous` means new or mended. */
+/** One change of a store: absent `object` means deleted or invalid, absent `previous` means new or mended. */
 export interface Change<T> {
   readonly key: string
   readonly object: T | undefined
@@ -11,17 +11,17 @@ export interface Change<T> {
 }
 
 /** An object that cannot be worked on, and a sentence saying why. */
-export interface BrokenObject {
+export interface InvalidObject {
   readonly key: string
   readonly uid: string
   readonly reason: string
 }
 
-/** One object as it was read: fit for work, with its index values, or broken, with the reason. */
+/** One object as it was read: fit for work, with its index values, or invalid, with the reason. */
 export interface Entry<T> {
   readonly key: string
   readonly uid: string
-  /** Empty where the object has none, which makes it broken and older than everything. */
+  /** Empty where the object has none, which makes it invalid and older than everything. */
   readonly version: string
   readonly found:
     | { readonly object: T; readonly values: readonly (readonly string[])[] }
@@ -48,7 +48,7 @@ export class Store<T extends KubeObject> {
   /** By name of the index, then by value. */
   readonly #indexes = new Map<string, Map<string, Set<string>>>()
   readonly #entries = new Map<string, Entry<T>>()
-  readonly #broken = new Map<string, BrokenObject>()
+  readonly #invalid = new Map<string, InvalidObject>()
 
   constructor(options: StoreOptions<T> = {}) {
     this.#options = options
@@ -58,14 +58,14 @@ export class Store<T extends KubeObject> {
   }
 
   get size(): number {
-    return this.#entries.size - this.#broken.size
+    return this.#entries.size - this.#invalid.size
   }
 
   get(key: string): T | undefined {
     return objectOf(this.#entries.get(key))
   }
 
-  /** True when the name holds this very object, broken or not. */
+  /** True when the name holds this very object, invalid or not. */
   has(key: string, uid: string): boolean {
     return this.#entries.get(key)?.uid === uid
   }
@@ -87,16 +87,16 @@ export class Store<T extends KubeObject> {
     return objects
   }
 
-  broken(): readonly BrokenObject[] {
-    return [...this.#broken.values()]
+  invalid(): readonly InvalidObject[] {
+    return [...this.#invalid.values()]
   }
 
-  get brokenSize(): number {
-    return this.#broken.size
+  get invalidSize(): number {
+    return this.#invalid.size
   }
 
-  brokenAt(key: string): BrokenObject | undefined {
-    return this.#broken.get(key)
+  invalidAt(key: string): InvalidObject | undefined {
+    return this.#invalid.get(key)
   }
 
   /** Reads what the server sent, whatever it is; never throws. */
@@ -156,7 +156,7 @@ export class Store<T extends KubeObject> {
     if (previous !== undefined) this.#forget(previous)
     const { key, uid, found } = entry
     this.#entries.set(key, entry)
-    if ('reason' in found) this.#broken.set(key, { key, uid, reason: found.reason })
+    if ('reason' in found) this.#invalid.set(key, { key, uid, reason: found.reason })
     else this.#index(found.values, (keys) => keys.add(key))
     const [object, was] = [objectOf(entry), objectOf(previous)]
     return object !== undefined && was !== undefined && previous?.uid !== uid
@@ -174,7 +174,7 @@ export class Store<T extends KubeObject> {
   }
 
   #forget({ key, found }: Entry<T>): void {
-    if ('reason' in found) this.#broken.delete(key)
+    if ('reason' in found) this.#invalid.delete(key)
     else this.#index(found.values, (keys) => keys.delete(key))
   }
 

@@ -1,4 +1,4 @@
-import { devRequests, kinds, type Kind } from '../../core/api/kinds.ts'
+import { type Kind, devRequests, kinds } from '../../core/api/kinds.ts'
 import { labels, reportingController } from '../../core/api/names.ts'
 import { AuditLog } from '../audit/log.ts'
 import type { Audited } from '../audit/outbox.ts'
@@ -8,8 +8,8 @@ import { Informer, type InformerObserver } from '../../core/kube/informer.ts'
 import type { Clock, Logger, Random } from '../../core/base/ports.ts'
 import type { Indexer } from '../../core/kube/store.ts'
 import { EventRecorder, referenceTo } from '../../core/kube/runtime/events.ts'
-import { checkOf } from './broken/check.ts'
-import { byUid, taskIndexes, type KindCaches, type World } from './world.ts'
+import { checkOf } from './invalid/controller.ts'
+import { type KindCaches, type World, byUid, taskIndexes } from './world.ts'
 
 /** The world of one namespace: caches not yet filled, recorders not yet running; the manager starts them. */
 export function openWorld(options: {

@@ -5,9 +5,8 @@ import { keyOf } from '../../core/kube/resource.ts'
 import type { Controller } from '../../core/kube/runtime/controller.ts'
 import { settingsKey } from './languagemodel/configured.ts'
 import type { Models } from './languagemodel/models.ts'
-import type { Outcomes } from './agent/controller.ts'
-import { requestKey } from './agenttask/controller.ts'
-import { byDependency, byHolder, type World } from './world.ts'
+import type { Outcomes } from './agent/outcomes.ts'
+import { type World, byDependency, byHolder, requestKey } from './world.ts'
 
 /** The controllers of the operator that wake each other. */
 export interface Controllers {

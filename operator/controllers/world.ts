@@ -81,6 +81,21 @@ export const taskIndexes = {
   [byHeld]: (task: AgentTask) => (heldBy(task) === undefined ? [] : [byHeld]),
 }
 
+/** Another task of the same request. */
+export function siblingOf(
+  world: Pick<World, 'tasks'>,
+  task: AgentTask,
+  name: string,
+): AgentTask | undefined {
+  const other = world.tasks.get(task.metadata.namespace, name)
+  return other?.spec.requestRef.name === task.spec.requestRef.name ? other : undefined
+}
+
+/** The index key of a task's request. */
+export function requestKey(task: AgentTask): string {
+  return `${task.metadata.namespace}/${task.spec.requestRef.name}`
+}
+
 /** The one task that a Pod may work on; see `firstClaim`. */
 export function claimOf(
   world: Pick<World, 'tasks'>,

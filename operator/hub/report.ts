@@ -3,9 +3,9 @@ import { isComplete, isIntegrating } from '../../core/api/task-state.ts'
 import { Problem } from './http.ts'
 import type { AgentStreams } from '../presence/agent-streams.ts'
 import { isConflict } from '../../core/kube/errors.ts'
-import type { Outcomes } from '../controllers/agent/controller.ts'
+import type { Outcomes } from '../controllers/agent/outcomes.ts'
 import type { World } from '../controllers/world.ts'
-import { writeTransition } from '../controllers/agenttask/controller.ts'
+import { writeTransition } from '../controllers/agenttask/write-transition.ts'
 import { acceptReport } from '../../core/tasks/transitions.ts'
 
 /** After so many conflicts in a row the agent is asked to come back: it pauses, we would not. */

@@ -2,9 +2,8 @@ import type { AgentTask } from '../../core/api/agent-task.ts'
 import { isComplete, isFinished, isOpen, requestUidOf } from '../../core/api/task-state.ts'
 import { keyOf } from '../../core/kube/resource.ts'
 import { readinessOf } from '../../core/tasks/readiness.ts'
-import { byAge, type TaskQueue } from './schedule.ts'
-import { siblingOf } from '../controllers/agenttask/controller.ts'
-import { byDependency, type World } from '../controllers/world.ts'
+import { type TaskQueue, byAge } from './schedule.ts'
+import { type World, byDependency, siblingOf } from '../controllers/world.ts'
 
 /** A task queue with the uid of its request: the name may belong to another request by now. */
 export interface OwnedQueue extends TaskQueue {

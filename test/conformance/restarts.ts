@@ -30,7 +30,7 @@ export function restartSuite(world: WorldOf, backend: Backend): void {
         },
         onMade: () => undefined,
         onStall: () => undefined,
-        onBroken: () => undefined,
+        onInvalid: () => undefined,
       }
       const own = new KubeClient({ config, clock, random })
       const informer = new Informer<ConfigMap>({

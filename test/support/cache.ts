@@ -7,7 +7,7 @@ import {
   type KubeObject,
   type Resource,
 } from '../../core/kube/resource.ts'
-import { Store, type BrokenObject, type Change, type Indexer } from '../../core/kube/store.ts'
+import { Store, type InvalidObject, type Change, type Indexer } from '../../core/kube/store.ts'
 
 /** A cache that a test fills by hand: the store and the handlers of an informer, without an API server behind. */
 export class Cache<T extends KubeObject> {
@@ -48,8 +48,8 @@ export class Cache<T extends KubeObject> {
     return [...this.#store.values()]
   }
 
-  brokenAt(key: string): BrokenObject | undefined {
-    return this.#store.brokenAt(key)
+  invalidAt(key: string): InvalidObject | undefined {
+    return this.#store.invalidAt(key)
   }
 
   byIndex(index: string, value: string): readonly T[] {

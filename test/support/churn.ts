@@ -153,7 +153,7 @@ async function tenMinutes(): Promise<number> {
 // What grows until it is full, and what the compiler learns, is there after ten minutes.
 const heap: number[] = []
 for (let tens = 0; tens < 7; tens += 1) heap.push(await tenMinutes())
-const held = informer.size + informer.broken().length
+const held = informer.size + informer.invalid().length
 process.stdout.write(JSON.stringify({ heap, changes: version, held, of: objects.size }))
 life.abort(new Error('over'))
 await running

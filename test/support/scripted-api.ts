@@ -25,7 +25,7 @@ export const silent = {
   onEvents: ignore,
   onRelist: ignore,
   onStall: ignore,
-  onBroken: ignore,
+  onInvalid: ignore,
 }
 
 /** What one watch does: a refusal, or bytes and then, after `lastsMs`, an end. `open` lasts as long as the server promised. */

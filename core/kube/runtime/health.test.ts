@@ -57,7 +57,7 @@ it('metrics count runs, keys, requests and leadership under the usual names', as
   metrics.informer.onMade('pods')
   const zero = await metrics.text()
   expect(zero).toContain('informer_stalls_total{resource="pods"} 0')
-  expect(zero).toContain('informer_broken_objects{resource="pods"} 0')
+  expect(zero).toContain('informer_invalid_objects{resource="pods"} 0')
   expect(zero).toContain('controller_runtime_reconcile_errors_total{controller="task"} 0')
   expect(zero).toContain(
     'controller_runtime_reconcile_total{controller="task",result="requeue_after"} 0',
@@ -76,7 +76,7 @@ it('metrics count runs, keys, requests and leadership under the usual names', as
   metrics.onLeader('other', false)
   metrics.informer.onRelist('pods', 3)
   metrics.informer.onStall('pods')
-  metrics.informer.onBroken('pods', 2)
+  metrics.informer.onInvalid('pods', 2)
   metrics.informer.onEvents('pods', 1)
   expect(await metrics.text()).toContain('events_dropped_total 0')
   metrics.onEventDropped()
@@ -96,7 +96,7 @@ it('metrics count runs, keys, requests and leadership under the usual names', as
     'leader_election_master_status{name="other"} 0',
     'controller_runtime_max_concurrent_reconciles{controller="task"} 3',
     'informer_stalls_total{resource="pods"} 1',
-    'informer_broken_objects{resource="pods"} 2',
+    'informer_invalid_objects{resource="pods"} 2',
     'informer_relist_missed_events_total{resource="pods"} 3',
     'events_dropped_total 1',
   ]) {

@@ -44,7 +44,7 @@ const help = {
   informer_last_event_timestamp_seconds: 'When a watch last delivered anything.',
   informer_relist_missed_events_total: 'Changes that a new list found and no event had told.',
   informer_stalls_total: 'Watches that were found frozen and opened anew.',
-  informer_broken_objects: 'Objects that are there and cannot be worked on.',
+  informer_invalid_objects: 'Objects that are there and cannot be worked on.',
   events_dropped_total: 'Events that were not written: there were too many, or they were refused.',
 } as const
 type Name = keyof typeof help
@@ -132,12 +132,12 @@ export class Metrics {
   readonly informer: InformerObserver = {
     onMade: (resource) => {
       for (const counter of [this.#missed, this.#stalls]) counter.inc({ resource }, 0)
-      this.#broken.set({ resource }, 0)
+      this.#invalid.set({ resource }, 0)
     },
     onEvents: (resource) => this.#lastEvent.set({ resource }, this.#clock.now() / 1000),
     onRelist: (resource, missed) => this.#missed.inc({ resource }, missed),
     onStall: (resource) => this.#stalls.inc({ resource }),
-    onBroken: (resource, count) => this.#broken.set({ resource }, count),
+    onInvalid: (resource, count) => this.#invalid.set({ resource }, count),
   }
 
   readonly #total = this.#counter('controller_runtime_reconcile_total', 'controller', 'result')
@@ -166,7 +166,7 @@ export class Metrics {
   readonly #lastEvent = this.#gauge('informer_last_event_timestamp_seconds', 'resource')
   readonly #missed = this.#counter('informer_relist_missed_events_total', 'resource')
   readonly #stalls = this.#counter('informer_stalls_total', 'resource')
-  readonly #broken = this.#gauge('informer_broken_objects', 'resource')
+  readonly #invalid = this.#gauge('informer_invalid_objects', 'resource')
   readonly #dropped = this.#counter('events_dropped_total')
 
   #counter<L extends string>(name: Name, ...labelNames: readonly L[]): Counter<L> {

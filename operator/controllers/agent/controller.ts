@@ -1,79 +1,20 @@
-import { isDeepStrictEqual } from 'node:util'
-import type { Agent, AgentStatus } from '../../../core/api/agent.ts'
+import type { Agent } from '../../../core/api/agent.ts'
 import { agentReasons } from '../../../core/api/conditions.ts'
 import type { AgentSettings } from '../../settings/config.ts'
 import type { AgentStreams } from '../../presence/agent-streams.ts'
-import { pods as podKind, type Pod } from '../../../core/kube/core.ts'
-import type { Informer } from '../../../core/kube/informer.ts'
+import { pods as podKind } from '../../../core/kube/core.ts'
 import { isAlreadyExists, isForbidden, isInvalid, isNotFound } from '../../../core/kube/errors.ts'
 import { refOf } from '../../../core/kube/resource.ts'
 import type { Reconcile } from '../../../core/kube/runtime/controller.ts'
-import { done, requeueAfter, WaitError, type Result } from '../../../core/kube/runtime/outcome.ts'
+import { type Result, WaitError, done, requeueAfter } from '../../../core/kube/runtime/outcome.ts'
 import { Pace } from '../pace.ts'
 import { Stopwatch } from '../stopwatch.ts'
-import { claimOf, writeStatus, type World } from '../world.ts'
-import {
-  decideAgent,
-  neverStarted,
-  refused,
-  type AgentObservation,
-  type TaskOutcome,
-  type PodView,
-} from './decide.ts'
+import { type World, claimOf, writeStatus } from '../world.ts'
+import { type AgentObservation, decideAgent, neverStarted, refused } from './decide.ts'
+import type { Outcomes } from './outcomes.ts'
+import { podView } from './pod-view.ts'
 import { agentPod, podNameOf } from './pod.ts'
 import type { StartFailures } from './start-failures.ts'
-
-/** Tasks that ended on each agent since its last status write, by agent name. */
-export class Outcomes {
-  readonly #waiting = new Map<string, TaskOutcome[]>()
-  readonly #writing = new Map<
-    string,
-    { readonly count: number; readonly record: AgentStatus['performance'] }
-  >()
-  readonly #listeners: ((agent: string) => void)[] = []
-
-  constructor(agents: Pick<Informer<Agent>, 'onChange'>) {
-    // The name of an agent that is gone may be given to another.
-    agents.onChange(({ name }, agent) => {
-      if (agent !== undefined) return
-      this.#waiting.delete(name)
-      this.#writing.delete(name)
-    })
-  }
-
-  /** Told the name of an agent with a new outcome: its status may have been written a moment before. */
-  onChange(listener: (agent: string) => void): void {
-    this.#listeners.push(listener)
-  }
-
-  add(agent: string, outcome: TaskOutcome): void {
-    this.#waiting.set(agent, [...(this.#waiting.get(agent) ?? []), outcome])
-    for (const listener of this.#listeners) listener(agent)
-  }
-
-  /** The first `count` are about to be written as this record. */
-  writing(agent: string, count: number, record: AgentStatus['performance']): void {
-    if (count > 0) this.#writing.set(agent, { count, record })
-  }
-
-  /** Lets go of what a write stored whose answer was lost: the record that is seen is the one it would have made. */
-  settle(agent: string, seen: AgentStatus['performance']): void {
-    const last = this.#writing.get(agent)
-    if (last !== undefined && isDeepStrictEqual(last.record, seen)) this.written(agent, last.count)
-  }
-
-  of(agent: string): readonly TaskOutcome[] {
-    return this.#waiting.get(agent) ?? []
-  }
-
-  /** Lets go of the first `count`: they are in the status now. */
-  written(agent: string, count: number): void {
-    this.#writing.delete(agent)
-    const rest = this.of(agent).slice(count)
-    if (rest.length === 0) this.#waiting.delete(agent)
-    else this.#waiting.set(agent, [...rest])
-  }
-}
 
 /** Keeps each Agent's Pod, status and end. */
 export function agentReconciler(
@@ -157,49 +98,6 @@ function observe(
     now,
   }
 }
-
-/** What a Pod's status means for its agent. */
-export function podView(pod: Pod | undefined): PodView {
-  if (pod === undefined) return { state: 'missing' }
-  const { phase, conditions = [], containerStatuses = [], message } = pod.status ?? {}
-  if (phase === 'Failed' || phase === 'Succeeded') {
-    const why = containerStatuses
-      .map((status) => status.state?.terminated)
-      .filter((ended) => ended !== undefined && ended.exitCode !== 0)
-      .map((ended) =>
-        `${ended?.reason ?? 'exit'} ${ended?.exitCode ?? ''} ${ended?.message ?? ''}`.trim(),
-      )
-    return { state: 'ended', failed: phase === 'Failed', message: message ?? why.join('; ') }
-  }
-  // One container ended and the other still runs: with restartPolicy Never the agent is over.
-  const ended = containerStatuses.find((status) => status.state?.terminated !== undefined)?.state
-    ?.terminated
-  if (ended !== undefined)
-    return {
-      state: 'ended',
-      failed: ended.exitCode !== 0,
-      message: `${ended.reason ?? 'exit'} ${ended.exitCode}`,
-    }
-  if (phase === 'Running' && pod.metadata.uid !== undefined)
-    return { state: 'running', uid: pod.metadata.uid, name: pod.metadata.name }
-  const scheduled = conditions.find((condition) => condition.type === 'PodScheduled')
-  const unschedulable = scheduled?.status === 'False'
-  const waiting = containerStatuses
-    .map((status) => status.state?.waiting)
-    .find((state) => state?.reason !== undefined && !calm.has(state.reason))
-  return {
-    state: 'pending',
-    trouble: unschedulable
-      ? scheduled.message
-      : waiting === undefined
-        ? undefined
-        : `${waiting.reason ?? ''}: ${waiting.message ?? ''}`,
-    unschedulable,
-  }
-}
-
-/** Reasons that every starting Pod shows. */
-const calm: ReadonlySet<string> = new Set(['ContainerCreating', 'PodInitializing'])
 
 async function createPod(
   world: World,

@@ -7,34 +7,18 @@ import {
   withConditions,
   withoutCondition,
 } from '../../../core/api/condition-list.ts'
-import { agentConditions, agentReasons, type AgentReason } from '../../../core/api/conditions.ts'
+import { type AgentReason, agentConditions, agentReasons } from '../../../core/api/conditions.ts'
 import { annotations } from '../../../core/api/names.ts'
 import type { Act } from '../../../core/api/audit-trail.ts'
 import type { Change, Notice } from '../world.ts'
+import type { PodView } from './pod-view.ts'
+import type { TaskOutcome } from './outcomes.ts'
 
 /** What the hub knows of an agent's stream. */
 export type StreamState =
   | { readonly state: 'open'; readonly activity: string }
   /** `forMs`: since the operator started, for one that never spoke to it. */
   | { readonly state: 'closed'; readonly forMs: number }
-
-/** Where the agent's Pod is. */
-export type PodView =
-  | { readonly state: 'missing' }
-  | {
-      readonly state: 'pending'
-      readonly trouble: string | undefined
-      readonly unschedulable: boolean
-    }
-  | { readonly state: 'running'; readonly uid: string; readonly name: string }
-  | { readonly state: 'ended'; readonly failed: boolean; readonly message: string }
-
-/** Tasks that ended since the last status write. */
-export interface TaskOutcome {
-  readonly succeeded: boolean
-  readonly seconds: number
-  readonly tokens: number
-}
 
 export interface AgentObservation {
   readonly agent: Agent

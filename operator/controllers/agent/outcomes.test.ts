@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { Cache } from '../../../test/support/cache.ts'
 import { agent } from '../../../test/support/objects.ts'
 import { agents } from '../../../core/api/kinds.ts'
-import { Outcomes } from './controller.ts'
+import { Outcomes } from './outcomes.ts'
 
 const outcome = { succeeded: true, seconds: 3, tokens: 5 }
 const record = { completed: 1, failed: 0, meanSeconds: 3, tokens: 5 }

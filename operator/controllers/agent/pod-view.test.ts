@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { at, agent, now } from '../../../test/support/objects.ts'
+import { agent, at, now } from '../../../test/support/objects.ts'
 import type { Pod } from '../../../core/kube/core.ts'
-import { podView } from './controller.ts'
+import { podView } from './pod-view.ts'
 import { decideAgent } from './decide.ts'
 
 type Status = NonNullable<Pod['status']>

@@ -1,15 +1,8 @@
 import type { AgentTask } from '../../../core/api/agent-task.ts'
 import { firstClaim, heldBy, isFinished, isIntegrating } from '../../../core/api/task-state.ts'
 import type { Readiness } from '../../../core/tasks/readiness.ts'
-import { attemptOver, skip, type Transition } from '../../../core/tasks/transitions.ts'
-
-/** Whether the agent that holds a task can still be heard. */
-export type Holder =
-  /** `unknown`: it was not heard long enough, or for too short a time, to say anything. */
-  /** `reporting`: its result is being told, and could not be stored yet. */
-  | { readonly state: 'alive' | 'unknown' | 'reporting' }
-  /** `blameless`: the task cannot have had to do with it, so the attempt is not held against it. */
-  | { readonly state: 'lost'; readonly why: string; readonly blameless: boolean }
+import { type Transition, attemptOver, skip } from '../../../core/tasks/transitions.ts'
+import type { Holder } from './holder.ts'
 
 /** Everything a decision about one task rests on. */
 export interface TaskObservation {

@@ -1,20 +1,20 @@
-import { devRequestSpec, type DevRequest } from '../../../core/api/devrequest.ts'
+import { type DevRequest, devRequestSpec } from '../../../core/api/devrequest.ts'
 import type { BranchState } from '../../../core/api/forge-protocol.ts'
 import { git } from '../../../core/api/names.ts'
 import { heldBy } from '../../../core/api/task-state.ts'
 import { requestConditions } from '../../../core/api/conditions.ts'
 import { isTrue } from '../../../core/api/condition-list.ts'
 import type { AgentSettings } from '../../settings/config.ts'
-import { ForgeError, type Forge } from '../../forge/client.ts'
+import { type Forge, ForgeError } from '../../forge/client.ts'
 import { isNotFound } from '../../../core/kube/errors.ts'
 import { refOf } from '../../../core/kube/resource.ts'
 import type { Reconcile } from '../../../core/kube/runtime/controller.ts'
 import { Memory } from '../../../core/kube/runtime/memory.ts'
-import { done, requeueAfter, type Result } from '../../../core/kube/runtime/outcome.ts'
+import { type Result, done, requeueAfter } from '../../../core/kube/runtime/outcome.ts'
 import type { Models } from '../languagemodel/models.ts'
 import { Pace } from '../pace.ts'
-import { specProblem } from '../spec-problem.ts'
-import { byRequest, writeStatusIfThere, type World } from '../world.ts'
+import { specProblem } from '../../../core/api/schema.ts'
+import { type World, byRequest, writeStatusIfThere } from '../world.ts'
 import { changeOf } from './change.ts'
 import { createTasks } from './create-tasks.ts'
 import { decideRequest } from './decide.ts'
@@ -22,13 +22,13 @@ import type { FailedPart } from './failed-part.ts'
 import type { RequestObservation } from './observation.ts'
 import type { Planning } from './planning.ts'
 import {
+  type Stalls,
   forgeStall,
   modelStall,
   sourceStall,
-  stalled,
   stallPauseMs,
+  stalled,
   unknownModel,
-  type Stalls,
 } from './stalls.ts'
 import { finalStatus } from './status.ts'
 

@@ -5,7 +5,7 @@ import type { Plan } from '../../../core/api/devrequest.ts'
 import { devRequests } from '../../../core/api/kinds.ts'
 import { silentLogger } from '../../../test/support/silent-logger.ts'
 import { VirtualClock } from '../../../test/support/virtual-clock.ts'
-import { Planning, type Planned } from './planning.ts'
+import { type Planned, Planning } from './planning.ts'
 
 const planned: Planned = { plan: { hash: 'h' } as Plan, tokens: 7 }
 const wish = request('hello')

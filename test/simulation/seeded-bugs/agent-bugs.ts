@@ -56,12 +56,12 @@ export const agentBugs: readonly SeededBug[] = [
     story: 'An agent whose stream is closed for a moment has lost its task.',
     edits: [
       {
-        file: 'operator/controllers/agenttask/controller.ts',
+        file: 'operator/controllers/agenttask/holder.ts',
         find: 'const lostAfterMs = 10_000',
         replace: 'const lostAfterMs = 0',
       },
       {
-        file: 'operator/controllers/agenttask/controller.ts',
+        file: 'operator/controllers/agenttask/holder.ts',
         find: 'const returnMs = 30_000',
         replace: 'const returnMs = 0',
       },

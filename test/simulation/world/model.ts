@@ -1,7 +1,10 @@
 import type { PlannedTask } from '../../../core/api/devrequest.ts'
-import { planMaker } from '../../../operator/controllers/devrequest/make-plan.ts'
+import {
+  type MakePlan,
+  type Planned,
+  planMaker,
+} from '../../../operator/controllers/devrequest/planning.ts'
 import type { ModelServers } from '../../../core/models/fleet/fleet.ts'
-import type { MakePlan, Planned } from '../../../operator/controllers/devrequest/planning.ts'
 import type { Forge } from '../../../operator/forge/client.ts'
 import type { Logger } from '../../../core/base/ports.ts'
 import { ModelError } from '../../../core/models/errors.ts'

@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const image = fileURLToPath(new URL('..', import.meta.url))
+const image = fileURLToPath(new URL('../../../agent-image/', import.meta.url))
 export const assets = join(image, 'assets')
 const python = ['/usr/bin/python3', '/usr/local/bin/python3'].find((path) => existsSync(path))
 

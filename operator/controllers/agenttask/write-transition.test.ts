@@ -2,8 +2,8 @@ import { expect, test } from 'vitest'
 import { endedStatus, heldStatus, now, task } from '../../../test/support/objects.ts'
 import type { AgentTask, TaskResult } from '../../../core/api/agent-task.ts'
 import { findingsInShort, reviewFindings } from '../../../core/api/review.ts'
-import { newsForRequest } from './news.ts'
-import { assign, attemptOver, skip, type Transition } from '../../../core/tasks/transitions.ts'
+import { newsForRequest } from './write-transition.ts'
+import { type Transition, assign, attemptOver, skip } from '../../../core/tasks/transitions.ts'
 
 const after = (one: AgentTask, { status }: Transition): AgentTask => ({ ...one, status })
 

@@ -3,12 +3,11 @@ import { Cache, newer } from '../../../test/support/cache.ts'
 import { task } from '../../../test/support/objects.ts'
 import { VirtualClock } from '../../../test/support/virtual-clock.ts'
 import type { AgentTask } from '../../../core/api/agent-task.ts'
-import { agents, agentTasks, devRequests, languageModels } from '../../../core/api/kinds.ts'
+import { agentTasks, agents, devRequests, languageModels } from '../../../core/api/kinds.ts'
 import { KubeError } from '../../../core/kube/errors.ts'
 import { silentLogger } from '../../../test/support/silent-logger.ts'
-import { taskIndexes, type World } from '../world.ts'
-import { checkOf } from './check.ts'
-import { brokenReconciler, watchBroken } from './controller.ts'
+import { type World, taskIndexes } from '../world.ts'
+import { checkOf, invalidReconciler, watchInvalid } from './controller.ts'
 
 function world() {
   const applied: { readonly conditions: readonly object[] }[] = []
@@ -24,19 +23,19 @@ function world() {
     tasks,
     events: { record: (_object: unknown, { reason }: { reason: string }) => events.push(reason) },
     client: {
-      get: async () => ({ ...broken, status: applied.at(-1) }),
+      get: async () => ({ ...invalid, status: applied.at(-1) }),
       apply: async (_kind: unknown, { status }: { status: { conditions: object[] } }) => {
         if (state.refusal !== undefined) throw state.refusal
         applied.push(status)
       },
     },
   } as unknown as World
-  watchBroken(seen, (key) => keys.push(key))
-  let reconcile = brokenReconciler(seen)
+  watchInvalid(seen, (key) => keys.push(key))
+  let reconcile = invalidReconciler(seen)
   const { signal } = new AbortController()
   /** The next leader knows nothing of what this one did. */
   const takeOver = (): void => {
-    reconcile = brokenReconciler(seen)
+    reconcile = invalidReconciler(seen)
   }
   const run = async () => {
     for (const key of keys.splice(0)) await reconcile(key, { signal, log: silentLogger })
@@ -45,13 +44,13 @@ function world() {
 }
 
 const { after: _after, ...bare } = task('a').spec
-const broken = { ...task('a'), spec: bare } as AgentTask
+const invalid = { ...task('a'), spec: bare } as AgentTask
 
 test('an object that cannot be worked on says so once, and everything else goes on', async () => {
   const { tasks, applied, events, run } = world()
-  tasks.put(broken, task('b'))
+  tasks.put(invalid, task('b'))
   await run()
-  tasks.put(newer(broken))
+  tasks.put(newer(invalid))
   await run()
   expect(applied).toMatchObject([
     { conditions: [{ type: 'Stalled', status: 'True', reason: 'InvalidObject' }] },
@@ -63,10 +62,10 @@ test('an object that cannot be worked on says so once, and everything else goes 
 
 test('the next leader does not say it again', async () => {
   const { tasks, applied, events, run, takeOver } = world()
-  tasks.put(broken)
+  tasks.put(invalid)
   await run()
   takeOver()
-  tasks.put(newer(broken))
+  tasks.put(newer(invalid))
   await run()
   expect(applied).toHaveLength(1)
   expect(events).toHaveLength(1)
@@ -74,7 +73,7 @@ test('the next leader does not say it again', async () => {
 
 test('once it is mended it is taken back', async () => {
   const { tasks, applied, run } = world()
-  tasks.put(broken)
+  tasks.put(invalid)
   await run()
   const [said] = applied
   const status = { ...task('a').status, conditions: said?.conditions } as AgentTask['status']
@@ -86,7 +85,7 @@ test('once it is mended it is taken back', async () => {
 test.each([503, 500])('what fails with %i is tried again', async (status) => {
   const { tasks, applied, keys, state, run } = world()
   state.refusal = new KubeError({ status, reason: 'InternalError', message: 'refused' })
-  tasks.put(broken)
+  tasks.put(invalid)
   const [key] = keys
   await expect(run()).rejects.toThrow('refused')
   state.refusal = undefined
@@ -102,7 +101,7 @@ test('an object that can take no condition is told by an Event alone, once', asy
     reason: 'InternalError',
     message: 'failed to create typed live object',
   })
-  tasks.put(broken)
+  tasks.put(invalid)
   const [key] = keys
   await run()
   keys.push(key ?? '')

@@ -1,23 +1,25 @@
 import { conditionOf } from '../../../core/api/condition-list.ts'
 import { invalidObject, taskConditions } from '../../../core/api/conditions.ts'
 import type { Condition } from '../../../core/api/schema.ts'
-import { isInvalid, isNotFound, KubeError } from '../../../core/kube/errors.ts'
-import { keyOf, refOf, type KubeObject } from '../../../core/kube/resource.ts'
+import { KubeError, isInvalid, isNotFound } from '../../../core/kube/errors.ts'
+import { type KubeObject, keyOf, refOf } from '../../../core/kube/resource.ts'
 import type { Reconcile } from '../../../core/kube/runtime/controller.ts'
-import { done, type Result } from '../../../core/kube/runtime/outcome.ts'
-import { cachesOf, type World } from '../world.ts'
+import { type Result, done } from '../../../core/kube/runtime/outcome.ts'
+import { type World, cachesOf } from '../world.ts'
+import type { Kind } from '../../../core/api/kinds.ts'
 
 /** The same word on every kind. */
 const stalled = taskConditions.Stalled
 /** Owns the one condition on objects that nothing else can be done with. */
+// The name of version 0.1: conditions that it wrote can only be removed by the same field manager.
 const fieldManager = 'guildhall-broken'
 
-/** Calls `enqueue` with a key for each object that became broken, or was mended and still says otherwise. */
-export function watchBroken(world: World, enqueue: (key: string) => void): void {
+/** Calls `enqueue` with a key for each object that became invalid, or was mended and still says otherwise. */
+export function watchInvalid(world: World, enqueue: (key: string) => void): void {
   for (const informer of cachesOf(world))
     informer.onChange((ref, object) => {
       const key = keyOf(ref)
-      if (object === undefined ? informer.brokenAt(key) !== undefined : saysBroken(object))
+      if (object === undefined ? informer.invalidAt(key) !== undefined : saysInvalid(object))
         enqueue(`${informer.resource.plural}/${key}`)
     })
 }
@@ -27,9 +29,9 @@ export function watchBroken(world: World, enqueue: (key: string) => void): void 
  * Writes one condition by server-side apply: whatever else the object holds is not ours to judge. An object that cannot
  * even take that gets an Event.
  */
-export function brokenReconciler(world: World): Reconcile {
+export function invalidReconciler(world: World): Reconcile {
   const told = new Map<string, string>()
-  return async function reconcileBroken(id, { signal, log }): Promise<Result> {
+  return async function reconcileInvalid(id, { signal, log }): Promise<Result> {
     const [plural = '', ...rest] = id.split('/')
     const key = rest.join('/')
     const informer = cachesOf(world).find(({ resource }) => resource.plural === plural)
@@ -45,23 +47,23 @@ export function brokenReconciler(world: World): Reconcile {
         { fieldManager, subresource: 'status', signal },
       )
     }
-    const broken = informer.brokenAt(key)
-    const news = broken === undefined ? undefined : `${broken.uid} ${broken.reason}`
+    const invalid = informer.invalidAt(key)
+    const news = invalid === undefined ? undefined : `${invalid.uid} ${invalid.reason}`
     try {
-      if (broken === undefined) {
+      if (invalid === undefined) {
         const object = informer.get(ref.namespace, ref.name)
-        if (object !== undefined && saysBroken(object)) await say([])
+        if (object !== undefined && saysInvalid(object)) await say([])
         told.delete(id)
         return done
       }
       if (told.get(id) === news) return done
-      const message = `the object cannot be worked on: ${broken.reason}`
+      const message = `the object cannot be worked on: ${invalid.reason}`
       const advice = `${message}. Correct it, or delete it and make it anew`
       // The cache keeps nothing of it, and another leader may have said it already.
       const stored = await world.client.get(kind, { ...ref, signal })
       if (!says(stored, advice)) {
         world.events.record(
-          { kind: resource.kind, metadata: { ...ref, uid: broken.uid } },
+          { kind: resource.kind, metadata: { ...ref, uid: invalid.uid } },
           { type: 'Warning', reason: invalidObject, action: 'Read', message },
         )
         const lastTransitionTime = new Date(world.clock.now()).toISOString()
@@ -77,8 +79,8 @@ export function brokenReconciler(world: World): Reconcile {
       }
     } catch (error) {
       if (isNotFound(error)) return done
-      if (broken === undefined || !takesNothing(error)) throw error
-      log.warn({ err: error }, 'only an Event can say that it is broken')
+      if (invalid === undefined || !takesNothing(error)) throw error
+      log.warn({ err: error }, 'only an Event can say that it is invalid')
     }
     if (news !== undefined) told.set(id, news)
     return done
@@ -108,6 +110,16 @@ function says({ status }: WithStatus, message: string): boolean {
   )
 }
 
-function saysBroken(object: KubeObject): boolean {
+function saysInvalid(object: KubeObject): boolean {
   return conditionOf(object as WithStatus, stalled)?.reason === invalidObject
+}
+
+/** Says in a sentence what the controllers rely on and an object of this kind lacks; undefined when it can be worked on. */
+export function checkOf<T>({ reliesOn }: Kind<T>): (object: T) => string | undefined {
+  return (object) => {
+    const { success, error } = reliesOn.safeParse(object)
+    if (success) return undefined
+    const said = error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
+    return said.join('; ').slice(0, 500)
+  }
 }

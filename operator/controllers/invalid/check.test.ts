@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { agent, endedStatus, heldStatus, request, task } from '../../../test/support/objects.ts'
 import { kinds } from '../../../core/api/kinds.ts'
-import { checkOf } from './check.ts'
+import { checkOf } from './controller.ts'
 
 const checkTask = checkOf(kinds.tasks)
 const checkAgent = checkOf(kinds.agents)

@@ -48,12 +48,12 @@ const bad = (name: string, version: number) => ({
   data: { size: 'huge' },
 })
 
-it('broken objects are isolated, told and listed, and heal, without a crash or a new list', async () => {
+it('invalid objects are isolated, told and listed, and heal, without a crash or a new list', async () => {
   const counts: number[] = []
   const observer = {
     ...silent,
     onMade: () => void counts.push(0),
-    onBroken: (_: string, count: number) => void counts.push(count),
+    onInvalid: (_: string, count: number) => void counts.push(count),
   }
   api.listed = { version: 10, items: [made('a', 3), bad('b', 4), { metadata: {} }, {}] }
   api.watches = [
@@ -70,7 +70,7 @@ it('broken objects are isolated, told and listed, and heal, without a crash or a
   await start({ check, observer })
   await clock.advance(0)
   expect(held()).toEqual(['c 12', 'b 13'].toSorted((a, b) => (a < b ? -1 : 1)))
-  expect(informer.broken()).toEqual([
+  expect(informer.invalid()).toEqual([
     { key: '', uid: '', reason: 'it has no name or no version' },
     { key: 'n/odd', uid: '', reason: 'it has no name or no version' },
   ])
@@ -79,7 +79,7 @@ it('broken objects are isolated, told and listed, and heal, without a crash or a
   expect(api.listedAt).toHaveLength(1)
 })
 
-it('objects in the hands of hooks that throw are broken, too', async () => {
+it('objects in the hands of hooks that throw are invalid, too', async () => {
   const slip = (object: ConfigMap) => {
     if (object.data !== undefined) throw new TypeError('cannot read it')
     return object
@@ -88,7 +88,7 @@ it('objects in the hands of hooks that throw are broken, too', async () => {
   await start({ transform: slip, indexers: { any: () => ['x'] } })
   expect(held()).toEqual(['b 4'])
   expect(informer.byIndex('any', 'x')).toHaveLength(1)
-  expect(informer.broken()).toMatchObject([
+  expect(informer.invalid()).toMatchObject([
     { key: 'n/a', reason: expect.stringContaining('cannot read it') },
   ])
   await end()
@@ -97,10 +97,10 @@ it('objects in the hands of hooks that throw are broken, too', async () => {
       size: (object) => [object.data?.['size']?.toUpperCase() ?? slip(object).kind!.slice(1)],
     },
   })
-  expect(informer.broken().map(({ key }) => key)).toEqual(['n/b'])
+  expect(informer.invalid().map(({ key }) => key)).toEqual(['n/b'])
 })
 
-it('broken objects are told to a handler that comes late', async () => {
+it('invalid objects are told to a handler that comes late', async () => {
   api.listed = { version: 10, items: [bad('a', 3)] }
   await start({ check })
   const late: string[] = []
