@@ -13,7 +13,7 @@ import { type Surroundings, assembleOperator } from './operator.ts'
 import { systemClock as clock, systemRandom as random } from '../core/base/clock.ts'
 import { HealthServer, eventLoopCheck } from '../core/kube/runtime/health.ts'
 import { Metrics } from '../core/kube/runtime/metrics.ts'
-import { stopSignal } from '../core/kube/runtime/signals.ts'
+import { stopSignal } from '../core/kube/runtime/manager.ts'
 
 /** Ends of a model call whose message may hold words of the answer or of the prompt. */
 const quoting: ReadonlySet<string> = new Set(['OutputUnusable', 'QuestionRefused'])

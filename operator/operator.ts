@@ -32,9 +32,8 @@ import { Registry } from './registry/registry.ts'
 import { steadyClock } from '../core/base/clock.ts'
 import { Controller, type Reconcile } from '../core/kube/runtime/controller.ts'
 import { LeaderElector, leaderIdentity } from '../core/kube/runtime/leader.ts'
-import { Manager, type ManagerOptions } from '../core/kube/runtime/manager.ts'
+import { Manager, type ManagerOptions, type Runnable } from '../core/kube/runtime/manager.ts'
 import type { Metrics } from '../core/kube/runtime/metrics.ts'
-import type { Runnable } from '../core/kube/runtime/runnable.ts'
 
 /** What the operator touches outside itself. The real ones come from `main.ts`, others from the simulator. */
 export interface Surroundings {

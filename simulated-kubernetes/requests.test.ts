@@ -1,9 +1,9 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { configMaps, events, pods } from '../core/kube/core.ts'
 import { namespace, start, task, tasks } from '../test/support/simulated-server.ts'
 
 describe('the simulated API server', () => {
-  it('waits a while for a version that is not reached yet', async () => {
+  test('waits a while for a version that is not reached yet', async () => {
     const { client, clock, server } = start()
     const made = await client.create(configMaps, { metadata: { namespace, name: 'a' } })
     const next = Number(made.metadata.resourceVersion) + 1
@@ -28,7 +28,7 @@ describe('the simulated API server', () => {
     await refused
   })
 
-  it('keeps pages as they were when the first was read, until that is forgotten', async () => {
+  test('keeps pages as they were when the first was read, until that is forgotten', async () => {
     const { client, server } = start()
     for (const name of ['a', 'b', 'c']) {
       await client.create(configMaps, { metadata: { namespace, name } })
@@ -44,7 +44,7 @@ describe('the simulated API server', () => {
     await expect(client.listPage(configMaps, query)).rejects.toMatchObject({ status: 410 })
   })
 
-  it('counts the first write as a change where the status was only a default, as the real one does', async () => {
+  test('counts the first write as a change where the status was only a default, as the real one does', async () => {
     const { client } = start()
     const made = await client.create(tasks, { metadata: { namespace, name: 'a' }, spec: task })
     expect(made.status).toBeDefined()
@@ -58,7 +58,7 @@ describe('the simulated API server', () => {
     expect(again.metadata.resourceVersion).toBe(written.metadata.resourceVersion)
   })
 
-  it('selects by the fields that a kind names', async () => {
+  test('selects by the fields that a kind names', async () => {
     const { client } = start()
     for (const [name, type] of [
       ['one', 'coding'],
@@ -71,7 +71,7 @@ describe('the simulated API server', () => {
     expect(items.map(({ metadata }) => metadata.name)).toEqual(['two'])
   })
 
-  it('shows an event in both of its versions', async () => {
+  test('shows an event in both of its versions', async () => {
     const { client } = start()
     await client.create(events, {
       metadata: { namespace, name: 'e' },
@@ -92,7 +92,7 @@ describe('the simulated API server', () => {
     })
   })
 
-  it('keeps owners of fields over any number of writes', async () => {
+  test('keeps owners of fields over any number of writes', async () => {
     const { client } = start()
     const apply = async (data: Readonly<Record<string, string>>, force = false) =>
       client.apply(
@@ -112,7 +112,7 @@ describe('the simulated API server', () => {
     expect((await apply({})).data).toEqual({ theirs: '39' })
   })
 
-  it('refuses what is too large to store, and what is too large to read', async () => {
+  test('refuses what is too large to store, and what is too large to read', async () => {
     const { client } = start()
     const pod = (length: number) =>
       client.create(pods, {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { definitions, type Definition } from '../test/conformance/definitions.ts'
 import { widgetDefinition, widgets, type Widget } from '../test/conformance/world.ts'
 import { namespace, start } from '../test/support/simulated-server.ts'
@@ -22,7 +22,7 @@ describe('a kind that is defined by a CRD', () => {
     return { ...world, define, at }
   }
 
-  it('is served once it is there, and says so', async () => {
+  test('is served once it is there, and says so', async () => {
     const { client, define, at } = await begin()
     await expect(client.create(widgets, { metadata: at })).rejects.toMatchObject({ status: 404 })
     await define(widgetDefinition)
@@ -36,7 +36,7 @@ describe('a kind that is defined by a CRD', () => {
     })
   })
 
-  it('shows objects from before a change of its schema by the new one, as the same version', async () => {
+  test('shows objects from before a change of its schema by the new one, as the same version', async () => {
     const { client, define, at } = await begin()
     await define(widgetDefinition)
     const old = await client.create<Widget>(widgets, { metadata: at, spec: { size: 1 } })
@@ -47,7 +47,7 @@ describe('a kind that is defined by a CRD', () => {
     expect(now.metadata).toEqual(old.metadata)
   })
 
-  it('takes its objects with it when it goes', async () => {
+  test('takes its objects with it when it goes', async () => {
     const { client, define, at, server } = await begin()
     await define(widgetDefinition)
     await client.create(widgets, { metadata: at })

@@ -1,14 +1,14 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { KubeClient } from '../core/kube/client.ts'
 import { configMaps, leases, namespaces, pods, tokenReviews } from '../core/kube/core.ts'
 import { isConflict, isGone, isInvalid, isNotFound } from '../core/kube/errors.ts'
 import type { KubeObject } from '../core/kube/resource.ts'
-import { watch, type WatchEvent } from '../core/kube/watch.ts'
+import { type WatchEvent, watch } from '../core/kube/watch.ts'
 import type { VirtualClock } from '../test/support/virtual-clock.ts'
 import { namespace, requests, start, task, tasks } from '../test/support/simulated-server.ts'
 
 describe('the simulated API server', () => {
-  it('runs the same twice from the same seed', async () => {
+  test('runs the same twice from the same seed', async () => {
     const run = async () => {
       const { client, server } = start()
       await client.create(tasks, { metadata: { namespace, name: 'a' }, spec: task })
@@ -21,7 +21,7 @@ describe('the simulated API server', () => {
     expect(await run()).toEqual(await run())
   })
 
-  it('carries a request out before its answer arrives', async () => {
+  test('carries a request out before its answer arrives', async () => {
     const { client, server } = start()
     const transport = server.transport()
     const answer = transport.call({
@@ -35,13 +35,13 @@ describe('the simulated API server', () => {
     await client.close()
   })
 
-  it('hands out what nobody can write into', async () => {
+  test('hands out what nobody can write into', async () => {
     const { client } = start()
     const made = await client.create(tasks, { metadata: { namespace, name: 'a' }, spec: task })
     expect(() => Object.assign(made.metadata, { name: 'b' })).toThrow(TypeError)
   })
 
-  it('tells who committed what', async () => {
+  test('tells who committed what', async () => {
     const { connect, server } = start()
     const told: unknown[] = []
     server.onCommit(({ type, user, verb, object, previous }) =>
@@ -60,7 +60,7 @@ describe('the simulated API server', () => {
     ])
   })
 
-  it('keeps to the schemas and rules of our kinds', async () => {
+  test('keeps to the schemas and rules of our kinds', async () => {
     const { client } = start()
     const made = await client.create(requests, {
       metadata: { namespace, name: 'r' },
@@ -86,7 +86,7 @@ describe('the simulated API server', () => {
     })
   })
 
-  it('lets no status write change the spec, and the other way round', async () => {
+  test('lets no status write change the spec, and the other way round', async () => {
     const { client } = start()
     const made = await client.create(tasks, { metadata: { namespace, name: 'a' }, spec: task })
     const marked = await client.updateStatus(tasks, { ...made, spec: {}, status: { attempts: 1 } })
@@ -101,7 +101,7 @@ describe('the simulated API server', () => {
     expect(same.metadata.resourceVersion).toBe(marked.metadata.resourceVersion)
   })
 
-  it('ends a Pod on a node only when its kubelet says so', async () => {
+  test('ends a Pod on a node only when its kubelet says so', async () => {
     const { client, clock } = start()
     const at = { namespace, name: 'p' }
     await client.create(pods, {
@@ -115,7 +115,7 @@ describe('the simulated API server', () => {
     await expect(client.get(pods, at)).rejects.toSatisfy(isNotFound)
   })
 
-  it('knows a token until its Pod is gone', async () => {
+  test('knows a token until its Pod is gone', async () => {
     const { client, server } = start()
     const at = { namespace, name: 'p' }
     const pod = await client.create(pods, {
@@ -145,7 +145,7 @@ describe('the simulated API server', () => {
     expect((await review('hub')).status?.authenticated ?? false).toBe(false)
   })
 
-  it('refuses what is made in a namespace that is not there', async () => {
+  test('refuses what is made in a namespace that is not there', async () => {
     const { client } = start()
     const lost = client.create(leases, { metadata: { namespace: 'nowhere', name: 'l' } })
     await expect(lost).rejects.toSatisfy(isNotFound)
@@ -172,7 +172,7 @@ describe('a watch of the simulated API server', () => {
     return { events, stop, reading }
   }
 
-  it('tells what happened since, what happens, and the version once in a while', async () => {
+  test('tells what happened since, what happens, and the version once in a while', async () => {
     const { client, clock, server } = start()
     const from = (await client.list(configMaps, { namespace })).resourceVersion
     const made = await client.create(configMaps, { metadata: { namespace, name: 'a' } })
@@ -189,7 +189,7 @@ describe('a watch of the simulated API server', () => {
     expect(clock.pending).toBe(0)
   })
 
-  it('from a version that is forgotten is gone', async () => {
+  test('from a version that is forgotten is gone', async () => {
     const { client, clock, server } = start()
     const from = (await client.list(configMaps, { namespace })).resourceVersion
     await client.create(configMaps, { metadata: { namespace, name: 'a' } })
@@ -198,7 +198,7 @@ describe('a watch of the simulated API server', () => {
     await expect(reading).rejects.toSatisfy(isGone)
   })
 
-  it('that is stopped leaves nothing behind', async () => {
+  test('that is stopped leaves nothing behind', async () => {
     const { client, clock, server } = start()
     const { stop, reading } = follow(client, clock, '0')
     await clock.advance(1)

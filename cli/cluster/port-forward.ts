@@ -1,9 +1,9 @@
 import { once } from 'node:events'
-import { createServer, type Socket } from 'node:net'
+import { type Socket, createServer } from 'node:net'
 import type { KubeClient } from '../../core/kube/client.ts'
-import { pods, type Pod } from '../../core/kube/core.ts'
+import { type Pod, pods } from '../../core/kube/core.ts'
 import { CliError } from '../failure.ts'
-import { libraryConfig, type ConnectionFlags } from './connection.ts'
+import { type ConnectionFlags, libraryConfig } from './connection.ts'
 
 /** A port of a Pod, reachable on this machine while `work` runs. */
 export interface PortForwardTarget {

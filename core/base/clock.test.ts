@@ -1,8 +1,8 @@
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import { steadyClock, systemClock } from './clock.ts'
 import { seededRandom, VirtualClock } from '../../test/support/virtual-clock.ts'
 
-it.each([
+test.each([
   ['system', systemClock],
   ['virtual', new VirtualClock()],
 ])('a sleep on the %s clock ends with the reason of the signal', async (_, clock) => {
@@ -13,7 +13,7 @@ it.each([
   await expect(clock.sleep(1, { signal: caller.signal })).rejects.toThrow('enough')
 })
 
-it('a delay beyond what timers take does not fire at once', async () => {
+test('a delay beyond what timers take does not fire at once', async () => {
   let fired = false
   const cancel = systemClock.after(2 ** 40, () => {
     fired = true
@@ -23,7 +23,7 @@ it('a delay beyond what timers take does not fire at once', async () => {
   expect(fired).toBe(false)
 })
 
-it('a virtual clock fires in order of time, then of arrival, and skips what was cancelled', async () => {
+test('a virtual clock fires in order of time, then of arrival, and skips what was cancelled', async () => {
   const clock = new VirtualClock()
   const fired: string[] = []
   clock.after(20, () => fired.push('late'))
@@ -37,7 +37,7 @@ it('a virtual clock fires in order of time, then of arrival, and skips what was 
   expect(fired).toEqual(['first', 'second', 'late'])
 })
 
-it('a jump of the wall clock moves no timer', async () => {
+test('a jump of the wall clock moves no timer', async () => {
   const clock = new VirtualClock()
   let fired = false
   clock.after(10, () => {
@@ -53,13 +53,13 @@ function draw(seed: number) {
   return [random.next(), random.next(), random.uuid()]
 }
 
-it('the same seed gives the same chance, another seed another', () => {
+test('the same seed gives the same chance, another seed another', () => {
   expect(draw(1)).toEqual(draw(1))
   expect(draw(1)).not.toEqual(draw(2))
   expect(draw(1)[2]).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}$/)
 })
 
-it('a steady clock goes on when the wall clock jumps', async () => {
+test('a steady clock goes on when the wall clock jumps', async () => {
   const wall = new VirtualClock()
   const startedAt = wall.now()
   const steady = steadyClock(wall)

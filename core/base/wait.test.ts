@@ -1,14 +1,14 @@
 import { getEventListeners } from 'node:events'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { VirtualClock } from '../../test/support/virtual-clock.ts'
-import { pointer } from '../kube/patch.ts'
+import { pointer } from '../kube/client.ts'
 import { formatMicroTime } from './time.ts'
-import { aborted, DeadlineError, orAborted, withDeadline } from './wait.ts'
+import { DeadlineError, aborted, orAborted, withDeadline } from './wait.ts'
 
 describe('work with a deadline', () => {
   const never = (signal: AbortSignal) => aborted(signal).then(() => Promise.reject(signal.reason))
 
-  it('is told when the time is over, with the name of the wait', async () => {
+  test('is told when the time is over, with the name of the wait', async () => {
     const clock = new VirtualClock()
     const working = withDeadline({ clock, ms: 100, name: 'the answer' }, never)
     const failed = expect(working).rejects.toEqual(new DeadlineError('the answer', 100))
@@ -16,7 +16,7 @@ describe('work with a deadline', () => {
     await failed
   })
 
-  it('is told when the caller gives up, with its reason', async () => {
+  test('is told when the caller gives up, with its reason', async () => {
     const clock = new VirtualClock()
     const caller = new AbortController()
     const { signal } = caller
@@ -26,7 +26,7 @@ describe('work with a deadline', () => {
     await expect(withDeadline({ clock, ms: 1, name: 'x', signal }, never)).rejects.toThrow('enough')
   })
 
-  it('leaves nothing behind, however it ends', async () => {
+  test('leaves nothing behind, however it ends', async () => {
     const clock = new VirtualClock()
     const { signal } = new AbortController()
     const options = { clock, ms: 100, name: 'x', signal }
@@ -38,7 +38,7 @@ describe('work with a deadline', () => {
   })
 })
 
-it('work that does not notice its signal is left at once', async () => {
+test('work that does not notice its signal is left at once', async () => {
   const caller = new AbortController()
   const waiting = orAborted(caller.signal, new Promise(() => undefined))
   caller.abort(new Error('enough'))
@@ -47,11 +47,11 @@ it('work that does not notice its signal is left at once', async () => {
   await expect(late).rejects.toThrow('enough')
 })
 
-it('times are written as the API server wants them', () => {
+test('times are written as the API server wants them', () => {
   const ms = Date.UTC(2026, 10, 23, 5, 6, 7, 89)
   expect(formatMicroTime(ms)).toBe('2026-11-23T05:06:07.089000Z')
 })
 
-it('a pointer escapes what would end a part', () => {
+test('a pointer escapes what would end a part', () => {
   expect(pointer('metadata', 'annotations', 'a/b~c', 0)).toBe('/metadata/annotations/a~1b~0c/0')
 })

@@ -1,16 +1,16 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { systemClock, systemRandom } from '../base/clock.ts'
 import { KubeClient } from './client.ts'
 import { configMaps } from './core.ts'
-import { isConflict, isGone, isTransient, KubeError } from './errors.ts'
+import { KubeError, isConflict, isGone, isTransient } from './errors.ts'
 import {
+  type Script,
+  type ScriptedServer,
   refuse,
   reply,
   startScriptedServer,
-  type Script,
-  type ScriptedServer,
 } from '../../test/support/scripted-server.ts'
 import { DeadlineError, withDeadline } from '../base/wait.ts'
 
@@ -49,7 +49,7 @@ const afterOne =
   }
 
 describe('after a passing failure', () => {
-  it.each(all)('%s is repeated only if that is safe: 503', async (verb) => {
+  test.each(all)('%s is repeated only if that is safe: 503', async (verb) => {
     await serve(afterOne((_, response) => refuse(response, 503, 'ServiceUnavailable')))
     const call = verbs[verb]?.()
     if (repeatable.includes(verb)) await expect(call).resolves.toBeDefined()
@@ -57,7 +57,7 @@ describe('after a passing failure', () => {
     expect(server.requests).toHaveLength(repeatable.includes(verb) ? 2 : 1)
   })
 
-  it.each(all)('%s is repeated only if that is safe: connection cut', async (verb) => {
+  test.each(all)('%s is repeated only if that is safe: connection cut', async (verb) => {
     await serve(afterOne((_, response) => response.destroy()))
     const call = verbs[verb]?.()
     if (repeatable.includes(verb)) await expect(call).resolves.toBeDefined()
@@ -65,7 +65,7 @@ describe('after a passing failure', () => {
     expect(server.requests).toHaveLength(repeatable.includes(verb) ? 2 : 1)
   })
 
-  it.each(all)('%s is repeated after a 429 that names a time', async (verb) => {
+  test.each(all)('%s is repeated after a 429 that names a time', async (verb) => {
     await serve(
       afterOne((_, response) => refuse(response, 429, 'TooManyRequests', { 'retry-after': '0' })),
     )
@@ -73,26 +73,26 @@ describe('after a passing failure', () => {
     expect(server.requests).toHaveLength(2)
   })
 
-  it('a write is not repeated after a 429 without a time, as from an eviction', async () => {
+  test('a write is not repeated after a 429 without a time, as from an eviction', async () => {
     await serve((_, response) => refuse(response, 429, 'TooManyRequests'))
     await expect(verbs['create']?.()).rejects.toMatchObject({ status: 429 })
     expect(server.requests).toHaveLength(1)
   })
 
-  it('a read is repeated three times at most', async () => {
+  test('a read is repeated three times at most', async () => {
     await serve((_, response) => refuse(response, 503, 'ServiceUnavailable'))
     await expect(verbs['get']?.()).rejects.toMatchObject({ status: 503 })
     expect(server.requests).toHaveLength(4)
   })
 
-  it('the refusal comes at once when the time to wait is beyond the deadline', async () => {
+  test('the refusal comes at once when the time to wait is beyond the deadline', async () => {
     await serve((_, response) => refuse(response, 429, 'TooManyRequests', { 'retry-after': '60' }))
     await expect(verbs['get']?.()).rejects.toMatchObject({ status: 429, retryAfterMs: 60_000 })
   })
 })
 
 describe('a server that does not answer', () => {
-  it('costs the deadline and no more', async () => {
+  test('costs the deadline and no more', async () => {
     await serve(() => undefined)
     const call = client.get(configMaps, { ...ref, timeoutMs: 50 })
     await expect(call).rejects.toMatchObject({ status: 0, reason: 'Timeout' })
@@ -101,7 +101,7 @@ describe('a server that does not answer', () => {
     )
   })
 
-  it('costs the deadline too if it stops in the middle of the body', async () => {
+  test('costs the deadline too if it stops in the middle of the body', async () => {
     await serve((_, response) => {
       response.writeHead(200).write('{"meta')
     })
@@ -109,7 +109,7 @@ describe('a server that does not answer', () => {
     await expect(call).rejects.toMatchObject({ reason: 'Timeout' })
   })
 
-  it('is left at the deadline even if it does not so much as connect', async () => {
+  test('is left at the deadline even if it does not so much as connect', async () => {
     await serve(() => undefined)
     // It takes the connection and never answers the TLS greeting; undici alone gives up after ten seconds.
     const deaf = createServer().listen(0, '127.0.0.1')
@@ -127,7 +127,7 @@ describe('a server that does not answer', () => {
     deaf.close()
   })
 
-  it('is left when the caller gives up, with the reason of the caller', async () => {
+  test('is left when the caller gives up, with the reason of the caller', async () => {
     await serve(() => undefined)
     const caller = new AbortController()
     const call = client.get(configMaps, { ...ref, signal: caller.signal })
@@ -135,7 +135,7 @@ describe('a server that does not answer', () => {
     await expect(call).rejects.toThrow('changed my mind')
   })
 
-  it('is left at the deadline of the caller, which is not taken for one of the call', async () => {
+  test('is left at the deadline of the caller, which is not taken for one of the call', async () => {
     await serve(() => undefined)
     const update = (signal: AbortSignal) => client.update(configMaps, stored, { signal })
     const whole = withDeadline({ clock: systemClock, ms: 50, name: 'the whole' }, update)
@@ -143,7 +143,7 @@ describe('a server that does not answer', () => {
   })
 })
 
-it('a refused token is read again once, for any verb', async () => {
+test('a refused token is read again once, for any verb', async () => {
   await serve((request, response) => {
     if (request.headers.authorization === 'Bearer 0') refuse(response, 401, 'Unauthorized')
     else reply(response, 201, stored)
@@ -152,13 +152,13 @@ it('a refused token is read again once, for any verb', async () => {
   expect(server.refreshes()).toBe(1)
 })
 
-it('a token that stays refused is an error, not a loop', async () => {
+test('a token that stays refused is an error, not a loop', async () => {
   await serve((_, response) => refuse(response, 401, 'Unauthorized'))
   await expect(verbs['create']?.()).rejects.toMatchObject({ status: 401 })
   expect(server.requests).toHaveLength(2)
 })
 
-it('one after another, calls share their connections', async () => {
+test('one after another, calls share their connections', async () => {
   await serve((_, response) => reply(response, 200, stored))
   for (let count = 0; count < 20; count += 1) await client.get(configMaps, ref)
   // Two, not one: undici opens the second while the first answer is still being read.
@@ -168,7 +168,7 @@ it('one after another, calls share their connections', async () => {
 
 const item = (name: string) => ({ metadata: { name, namespace: 'n' } })
 
-it('more calls than connections wait for their turn, and all come back, good or bad', async () => {
+test('more calls than connections wait for their turn, and all come back, good or bad', async () => {
   let under = 0
   let most = 0
   await serve((request, response) => {
@@ -187,7 +187,7 @@ it('more calls than connections wait for their turn, and all come back, good or 
   expect(most).toBeLessThanOrEqual(32)
 })
 
-it('closing cuts connections of a former certificate, too', async () => {
+test('closing cuts connections of a former certificate, too', async () => {
   await serve((_, response) => void response.writeHead(200).write('{"type":'))
   let tls = {}
   const credentials = async () => ({ headers: {}, tls })
@@ -207,7 +207,7 @@ it('closing cuts connections of a former certificate, too', async () => {
   expect((await ends).map((end) => end.status)).toEqual(['rejected', 'rejected', 'rejected'])
 })
 
-it('a call for the lease is answered although all others hang', async () => {
+test('a call for the lease is answered although all others hang', async () => {
   await serve((request, response) => {
     if (request.path.endsWith('/lease')) reply(response, 200, stored)
   })
@@ -228,7 +228,7 @@ it('a call for the lease is answered although all others hang', async () => {
 })
 
 describe('a list', () => {
-  it('joins its pages and names the kind of each item', async () => {
+  test('joins its pages and names the kind of each item', async () => {
     await serve((request, response) => {
       const last = request.query.get('continue') === 'more'
       reply(response, 200, {
@@ -248,7 +248,7 @@ describe('a list', () => {
     ])
   })
 
-  it('starts again in one piece when its token expires half-way', async () => {
+  test('starts again in one piece when its token expires half-way', async () => {
     await serve((request, response) => {
       if (request.query.has('continue')) refuse(response, 410, 'Expired')
       else if (request.query.has('limit')) {
@@ -265,20 +265,20 @@ describe('a list', () => {
     expect(resourceVersion).toBe('9')
   })
 
-  it('that is gone at its start is an error', async () => {
+  test('that is gone at its start is an error', async () => {
     await serve((_, response) => refuse(response, 410, 'Expired'))
     await expect(client.list(configMaps)).rejects.toSatisfy(isGone)
   })
 })
 
-it('a conflict carries what the server said', async () => {
+test('a conflict carries what the server said', async () => {
   await serve((_, response) => refuse(response, 409, 'Conflict'))
   const call = client.update(configMaps, stored)
   await expect(call).rejects.toSatisfy(isConflict)
   await expect(call).rejects.toThrow('PUT /api/v1/namespaces/n/configmaps/a: refused: Conflict')
 })
 
-it.each([
+test.each([
   ['a page', 'text/html', '<html>Please log in', '"<html>Please log in"'],
   ['nothing', 'application/json', '', 'nothing'],
   ['no object', 'application/json', 'null', 'nothing'],
@@ -298,7 +298,7 @@ it.each([
   },
 )
 
-it('what is sent is what was given, with its type filled in', async () => {
+test('what is sent is what was given, with its type filled in', async () => {
   await serve((request, response) => reply(response, 201, JSON.parse(request.body)))
   const object = { metadata: ref, data: { x: '1' }, unknownField: { default: ['kept'] } }
   await expect(client.create(configMaps, object)).resolves.toEqual({
@@ -308,7 +308,7 @@ it('what is sent is what was given, with its type filled in', async () => {
   })
 })
 
-it('a deletion that is complete returns nothing, one that waits returns the object', async () => {
+test('a deletion that is complete returns nothing, one that waits returns the object', async () => {
   await serve((request, response) => {
     const waiting = request.path.endsWith('/waiting')
     reply(response, 200, waiting ? { kind: 'ConfigMap', ...stored } : { kind: 'Status' })

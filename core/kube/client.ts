@@ -1,26 +1,24 @@
+export type { CallOptions, WriteGuard } from './caller.ts'
 import type { Dispatcher } from 'undici'
 import {
+  type CallOptions,
   Caller,
   type CallerOptions,
-  type CallOptions,
   type Query,
   type WriteGuard,
 } from './caller.ts'
 import { loadKubeConfig } from './config.ts'
-import { isGone, KubeError } from './errors.ts'
-import type { PatchOperation } from './patch.ts'
+import { KubeError, isGone } from './errors.ts'
 import {
-  apiVersionOf,
-  pathOf,
   type KubeObject,
   type ObjectMeta,
   type ObjectRef,
   type Resource,
+  apiVersionOf,
+  pathOf,
 } from './resource.ts'
 
-export type { CallOptions, WriteGuard } from './caller.ts'
-
-export interface ListOptions extends CallOptions {
+interface ListOptions extends CallOptions {
   /** Without it: all namespaces. */
   readonly namespace?: string | undefined
   readonly labelSelector?: string | undefined
@@ -28,7 +26,7 @@ export interface ListOptions extends CallOptions {
 }
 
 /** What writes take beside. */
-export interface WriteOptions extends CallOptions {
+interface WriteOptions extends CallOptions {
   /** Who is recorded as the owner of the fields; the user agent's first word unless told. */
   readonly fieldManager?: string | undefined
   /** `status`, `scale`, `eviction`, … instead of the object itself. */
@@ -36,7 +34,7 @@ export interface WriteOptions extends CallOptions {
 }
 
 /** One page of a list; `continue` asks for the next. */
-export interface Page<T> {
+interface Page<T> {
   readonly items: readonly T[]
   readonly resourceVersion: string
   readonly continue: string | undefined
@@ -48,14 +46,12 @@ interface ListAnswer<T> {
 }
 
 /** An object to be created or replaced: the server fills in the rest of its metadata. */
-export type Draft<T extends KubeObject> = Omit<T, 'apiVersion' | 'kind' | 'metadata'> & {
+type Draft<T extends KubeObject> = Omit<T, 'apiVersion' | 'kind' | 'metadata'> & {
   readonly metadata: ObjectMeta
 }
 
 /** Part of an object, as server-side apply takes it: exactly the fields that the manager wants to own. */
-export type Fragment<T extends KubeObject> = DeepPartial<
-  Omit<T, 'apiVersion' | 'kind' | 'metadata'>
-> & {
+type Fragment<T extends KubeObject> = DeepPartial<Omit<T, 'apiVersion' | 'kind' | 'metadata'>> & {
   readonly metadata: ObjectMeta
 }
 
@@ -350,4 +346,16 @@ export class KubeClient {
 
 function typed(resource: Resource, object: object): object {
   return { apiVersion: apiVersionOf(resource), kind: resource.kind, ...object }
+}
+
+/** One operation of an RFC 6902 JSON patch. */
+type PatchOperation =
+  | { readonly op: 'test' | 'add' | 'replace'; readonly path: string; readonly value: unknown }
+  | { readonly op: 'remove'; readonly path: string }
+
+/** An RFC 6901 pointer from its parts: `pointer('metadata', 'annotations', 'a/b')` is `/metadata/annotations/a~1b`. */
+export function pointer(...parts: readonly (string | number)[]): string {
+  return parts
+    .map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`)
+    .join('')
 }

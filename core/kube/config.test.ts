@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { VirtualClock } from '../../test/support/virtual-clock.ts'
 import { inClusterConfig, kubeconfigFile, loadKubeConfig } from './config.ts'
 
@@ -23,7 +23,7 @@ describe('in a Pod', () => {
     await put('ca.crt', 'CA 1')
     await put('namespace', 'guild')
   })
-  it('the mounted files are used', async () => {
+  test('the mounted files are used', async () => {
     const config = await inClusterConfig(options())
     expect(config).toMatchObject({ server: 'https://10.0.0.1:443', namespace: 'guild' })
     expect(await config.credentials()).toEqual({
@@ -32,7 +32,7 @@ describe('in a Pod', () => {
     })
   })
 
-  it('the environment may name another place where they are mounted', async () => {
+  test('the environment may name another place where they are mounted', async () => {
     const env = {
       KUBERNETES_SERVICE_HOST: '10.0.0.1',
       KUBERNETES_SERVICE_ACCOUNT_DIRECTORY: directory,
@@ -41,7 +41,7 @@ describe('in a Pod', () => {
     expect(config).toMatchObject({ server: 'https://10.0.0.1:443', namespace: 'guild' })
   })
 
-  it('a rotated token is seen within a minute, at once after a refusal', async () => {
+  test('a rotated token is seen within a minute, at once after a refusal', async () => {
     const clock = new VirtualClock()
     const config = await inClusterConfig({ ...options(), clock })
     const token = async () => (await config.credentials()).headers['authorization']
@@ -54,7 +54,7 @@ describe('in a Pod', () => {
     expect(await token()).toBe('Bearer third')
   })
 
-  it('TLS material stays the same object until the CA changes', async () => {
+  test('TLS material stays the same object until the CA changes', async () => {
     const config = await inClusterConfig(options())
     const { tls } = await config.credentials()
     await put('token', 'second')
@@ -65,12 +65,12 @@ describe('in a Pod', () => {
     expect((await config.credentials()).tls).toEqual({ ca: 'CA 2' })
   })
 
-  it('an IPv6 address is put in brackets', async () => {
+  test('an IPv6 address is put in brackets', async () => {
     const config = await inClusterConfig({ ...options(), host: 'fd00::1' })
     expect(config.server).toBe('https://[fd00::1]:443')
   })
 
-  it('missing files are named with the remedy', async () => {
+  test('missing files are named with the remedy', async () => {
     await rm(join(directory, 'token'))
     await expect(inClusterConfig(options())).rejects.toThrow('automountServiceAccountToken: true')
   })
@@ -101,7 +101,7 @@ const load = async (user: object) => {
 }
 
 describe('with a kubeconfig', () => {
-  it('server, namespace, CA and server name are used', async () => {
+  test('server, namespace, CA and server name are used', async () => {
     const config = await load({ token: 'secret' })
     expect(config).toMatchObject({ server: 'https://host:6443/prefix', namespace: 'mine' })
     const { headers, tls } = await config.credentials()
@@ -110,7 +110,7 @@ describe('with a kubeconfig', () => {
     expect(String(tls.ca)).toBe('CA')
   })
 
-  it('a client certificate is used', async () => {
+  test('a client certificate is used', async () => {
     const config = await load({
       'client-certificate-data': base64('CERT'),
       'client-key-data': base64('KEY'),
@@ -120,7 +120,7 @@ describe('with a kubeconfig', () => {
     expect([String(tls.cert), String(tls.key)]).toEqual(['CERT', 'KEY'])
   })
 
-  it('an exec plug-in is run, and run again after a refusal', async () => {
+  test('an exec plug-in is run, and run again after a refusal', async () => {
     const counter = join(directory, 'count')
     const script = `echo x >> ${counter}; n=$(wc -l < ${counter}); echo "{\\"apiVersion\\":\\"client.authentication.k8s.io/v1\\",\\"kind\\":\\"ExecCredential\\",\\"status\\":{\\"token\\":\\"token-$n\\"}}"`
     const apiVersion = 'client.authentication.k8s.io/v1'
@@ -134,7 +134,7 @@ describe('with a kubeconfig', () => {
     expect(await token()).toBe('Bearer token-2')
   })
 
-  it('a file that cannot be read after a refusal is told by the next credentials, until it can', async () => {
+  test('a file that cannot be read after a refusal is told by the next credentials, until it can', async () => {
     const config = await load({ token: 'first' })
     await put('kubeconfig', 'half a f: {')
     config.refresh()
@@ -146,7 +146,7 @@ describe('with a kubeconfig', () => {
     })
   })
 
-  it('it wins over the Pod it runs in', async () => {
+  test('it wins over the Pod it runs in', async () => {
     await put('kubeconfig', text({ token: 'secret' }))
     const env = { KUBERNETES_SERVICE_HOST: '10.0.0.1' }
     const kubeconfig = join(directory, 'kubeconfig')

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   errorFromAnswer,
   isAlreadyExists,
@@ -24,7 +24,7 @@ const predicates = {
 }
 
 describe('an answer', () => {
-  it.each([
+  test.each([
     [404, 'NotFound', ['isNotFound']],
     [409, 'Conflict', ['isConflict']],
     [409, 'AlreadyExists', ['isAlreadyExists']],
@@ -42,7 +42,7 @@ describe('an answer', () => {
     expect(error.message).toBe('GET /x: m')
   })
 
-  it.each([
+  test.each([
     ['plain text', 'no healthy upstream', 503, 'ServiceUnavailable', 'no healthy upstream'],
     ['nothing', undefined, 409, 'Conflict', 'HTTP status 409'],
     ['odd JSON', { reason: 7, details: { causes: 'x' } }, 418, 'Http418', 'HTTP status 418'],
@@ -51,7 +51,7 @@ describe('an answer', () => {
     expect(error).toMatchObject({ reason: wantReason, message: `GET /x: ${wantText}`, causes: [] })
   })
 
-  it.each([
+  test.each([
     ['the header', {}, '2', 2000],
     ['the body', { details: { retryAfterSeconds: 3 } }, undefined, 3000],
     ['a date, which is not used', {}, 'Wed, 21 Oct 2026 07:28:00 GMT', undefined],
@@ -64,7 +64,7 @@ describe('an answer', () => {
   })
 })
 
-it('a request without an answer is transient', () => {
+test('a request without an answer is transient', () => {
   expect(isTransient(new KubeError({ status: 0, reason: 'Unreachable', message: 'x' }))).toBe(true)
   expect(isTransient(new Error('x'))).toBe(false)
 })

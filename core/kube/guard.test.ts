@@ -1,15 +1,15 @@
-import { afterEach, expect, it } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
 import {
+  type Script,
+  type ScriptedServer,
   refuse,
   reply,
   startScriptedServer,
-  type Script,
-  type ScriptedServer,
 } from '../../test/support/scripted-server.ts'
 import { systemClock, systemRandom } from '../base/clock.ts'
 import { KubeClient, type KubeClientOptions } from './client.ts'
 import { configMaps } from './core.ts'
-import { isConflict, isTransient, WriteBarredError } from './errors.ts'
+import { WriteBarredError, isConflict, isTransient } from './errors.ts'
 
 let server: ScriptedServer
 let client: KubeClient
@@ -46,7 +46,7 @@ const writes: Record<string, (guarded: KubeClient) => Promise<unknown>> = {
   'raw post': (guarded) => guarded.raw('POST', '/version', {}),
 }
 
-it.each(Object.keys(writes))('%s goes out while it is allowed, and not after', async (verb) => {
+test.each(Object.keys(writes))('%s goes out while it is allowed, and not after', async (verb) => {
   await serve(good)
   await expect(writes[verb]?.(client.guarded(() => 60_000))).resolves.toBeDefined()
   const barred = writes[verb]?.(client.guarded(() => 0))
@@ -55,14 +55,14 @@ it.each(Object.keys(writes))('%s goes out while it is allowed, and not after', a
   expect(server.requests).toHaveLength(1)
 })
 
-it('reads are always allowed, and so is everything through the client that was narrowed', async () => {
+test('reads are always allowed, and so is everything through the client that was narrowed', async () => {
   await serve(good)
   await client.guarded(() => 0).get(configMaps, ref)
   await client.create(configMaps, { metadata: ref })
   expect(methods()).toEqual(['GET', 'POST'])
 })
 
-it('is asked again after the wait for a turn', async () => {
+test('is asked again after the wait for a turn', async () => {
   await serve(good, { rate: 20, burst: 1 })
   let left = 60_000
   const guarded = client.guarded(() => left)
@@ -75,7 +75,7 @@ it('is asked again after the wait for a turn', async () => {
   expect(methods()).toEqual(['GET'])
 })
 
-it('is asked again when there is a connection, which may have taken long', async () => {
+test('is asked again when there is a connection, which may have taken long', async () => {
   await serve(good)
   // Twice before the request is handed over; the third question comes from the connection.
   const late = client.guarded(allowing(2)).update(configMaps, stored)
@@ -84,7 +84,7 @@ it('is asked again when there is a connection, which may have taken long', async
   await expect(client.guarded(allowing(3)).update(configMaps, stored)).resolves.toEqual(stored)
 })
 
-it('is asked again before a repetition: after a 401, and after a failure', async () => {
+test('is asked again before a repetition: after a 401, and after a failure', async () => {
   await serve((_, response) => refuse(response, 401, 'Unauthorized'))
   const refused = client.guarded(allowing(3)).update(configMaps, stored)
   await expect(refused).rejects.toBeInstanceOf(WriteBarredError)
@@ -98,7 +98,7 @@ it('is asked again before a repetition: after a 401, and after a failure', async
   expect(server.requests).toHaveLength(1)
 })
 
-it('a write without an answer is given up when the time is over, whatever its own deadline', async () => {
+test('a write without an answer is given up when the time is over, whatever its own deadline', async () => {
   await serve(() => undefined)
   const write = client.guarded(() => 50).update(configMaps, stored)
   await expect(write).rejects.toMatchObject({ status: 0, reason: 'Timeout' })

@@ -1,17 +1,17 @@
 import type { ServerResponse } from 'node:http'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { systemClock, systemRandom } from '../base/clock.ts'
 import { silentLogger } from '../../test/support/silent-logger.ts'
 import { KubeClient } from './client.ts'
-import { configMaps, type ConfigMap } from './core.ts'
+import { type ConfigMap, configMaps } from './core.ts'
 import { Informer } from './informer.ts'
 import type { Clock } from '../base/ports.ts'
 import {
+  type ScriptedServer,
+  type SeenRequest,
   refuse,
   reply,
   startScriptedServer,
-  type ScriptedServer,
-  type SeenRequest,
 } from '../../test/support/scripted-server.ts'
 
 /** The real clock, but what would be a long wait is a short one and is remembered. */
@@ -100,7 +100,7 @@ const names = () => informer.list().map((object) => object.metadata.name)
 const versionOf = (name: string) => informer.get('n', name)?.metadata.resourceVersion
 
 describe('an informer', () => {
-  it('lists, then follows', async () => {
+  test('lists, then follows', async () => {
     watches = [
       (response) =>
         response.write(
@@ -116,7 +116,7 @@ describe('an informer', () => {
     expect(opened[0]?.query.get('resourceVersion')).toBe('10')
   })
 
-  it('drops managed fields', async () => {
+  test('drops managed fields', async () => {
     const object = made('a', 3)
     const metadata = { ...object.metadata, managedFields: [{ manager: 'x' }] }
     listed = { version: 10, items: [{ ...object, metadata }] }
@@ -124,7 +124,7 @@ describe('an informer', () => {
     expect(informer.get('n', 'a')?.metadata).toEqual(object.metadata)
   })
 
-  it('reopens at once from the last version when the server closes, however often', async () => {
+  test('reopens at once from the last version when the server closes, however often', async () => {
     for (let version = 11; version <= 30; version += 1) {
       watches.push((response) => response.end(line('MODIFIED', made('a', version))))
     }
@@ -137,14 +137,14 @@ describe('an informer', () => {
     expect(lists).toBe(1)
   })
 
-  it('resumes after a bookmark from the bookmark', async () => {
+  test('resumes after a bookmark from the bookmark', async () => {
     watches = [(response) => response.end(bookmark(50))]
     await start()
     await expect.poll(() => opened[1]?.query.get('resourceVersion')).toBe('50')
     expect(informer.resourceVersion).toBe('50')
   })
 
-  it('loses nothing when the connection is cut at any byte', async () => {
+  test('loses nothing when the connection is cut at any byte', async () => {
     const events = [
       line('ADDED', made('grüße', 11)),
       line('MODIFIED', made('a', 12)),
@@ -171,7 +171,7 @@ describe('an informer', () => {
     expect(informer.get('n', 'b')?.metadata.uid).toBe('second')
   })
 
-  it.each([
+  test.each([
     ['at the start', (response: ServerResponse) => refuse(response, 410, 'Gone')],
     [
       'in the stream',
@@ -194,7 +194,7 @@ describe('an informer', () => {
     expect(changes).toContain('z is')
   })
 
-  it('backs off longer and longer while the server fails, and recovers', async () => {
+  test('backs off longer and longer while the server fails, and recovers', async () => {
     for (let count = 0; count < 6; count += 1) watches.push((response) => response.destroy())
     watches.push((response) => response.write(line('ADDED', made('c', 11))))
     await start()
@@ -207,7 +207,7 @@ describe('an informer', () => {
     }
   })
 
-  it('does not spin on a server that closes at once without a word', async () => {
+  test('does not spin on a server that closes at once without a word', async () => {
     for (let count = 0; count < 5; count += 1) watches.push((response) => response.end())
     await start()
     await expect.poll(() => opened).toHaveLength(6)
@@ -215,7 +215,7 @@ describe('an informer', () => {
     expect(waits).toHaveLength(4)
   })
 
-  it('lists again when the stream is no JSON', async () => {
+  test('lists again when the stream is no JSON', async () => {
     watches = [(response) => void response.write('<html>\n')]
     await start()
     await expect.poll(() => lists).toBe(2)
@@ -223,14 +223,14 @@ describe('an informer', () => {
 })
 
 describe('handlers', () => {
-  it('are told what is there when they come late', async () => {
+  test('are told what is there when they come late', async () => {
     await start()
     const seen: string[] = []
     informer.onChange((key) => seen.push(`${key.namespace}/${key.name}`))
     expect(seen).toEqual(['n/a', 'n/b'])
   })
 
-  it('that throw lose nothing but that event, and no other handler notices', async () => {
+  test('that throw lose nothing but that event, and no other handler notices', async () => {
     watches = [
       (response) => response.write(line('ADDED', made('c', 11)) + line('ADDED', made('d', 12))),
     ]
@@ -248,7 +248,7 @@ describe('handlers', () => {
 describe('own writes', () => {
   const limits = { signal: new AbortController().signal, timeoutMs: 2_000 }
 
-  it('are waited for', async () => {
+  test('are waited for', async () => {
     const connected = Promise.withResolvers<ServerResponse>()
     watches = [connected.resolve]
     await start()
@@ -265,7 +265,7 @@ describe('own writes', () => {
     expect(versionOf('a')).toBe('20')
   })
 
-  it('are the newest of their objects until they are included, in whichever order their answers came', async () => {
+  test('are the newest of their objects until they are included, in whichever order their answers came', async () => {
     const connected = Promise.withResolvers<ServerResponse>()
     watches = [connected.resolve]
     await start()
@@ -282,20 +282,20 @@ describe('own writes', () => {
     expect([[...informer.unseen()].length, newest('new')]).toEqual([0, undefined])
   })
 
-  it('that came back before they were noted are not waited for', async () => {
+  test('that came back before they were noted are not waited for', async () => {
     await start()
     informer.noteWrite(made('a', 3))
     expect(informer.pending()).toBeUndefined()
   })
 
-  it('whose event was skipped are settled by a later event or bookmark', async () => {
+  test('whose event was skipped are settled by a later event or bookmark', async () => {
     watches = [(response) => void setTimeout(() => response.write(bookmark(30)), 20)]
     await start()
     informer.noteWrite(made('elsewhere', 25))
     await expect(informer.waitForVersion(informer.pending() ?? '', limits)).resolves.toBe(true)
   })
 
-  it('that a restored backup undid are forgotten', async () => {
+  test('that a restored backup undid are forgotten', async () => {
     watches = [
       (response) => {
         listed = { version: 5, items: [] }
@@ -308,7 +308,7 @@ describe('own writes', () => {
     expect(informer.pending()).toBeUndefined()
   })
 
-  it('that somebody undid before they were seen are told to be gone, once each', async () => {
+  test('that somebody undid before they were seen are told to be gone, once each', async () => {
     const cut = Promise.withResolvers<ServerResponse>()
     watches = [cut.resolve]
     await start()
@@ -329,7 +329,7 @@ describe('own writes', () => {
     expect([informer.pending('n/mine'), informer.pending('n/later')]).toEqual([undefined, '40'])
   })
 
-  it('stop being waited for when the caller gives up', async () => {
+  test('stop being waited for when the caller gives up', async () => {
     await start()
     const caller = new AbortController()
     const waiting = informer.waitForVersion('99', { signal: caller.signal, timeoutMs: 5_000 })
@@ -342,7 +342,7 @@ describe('own deletions', () => {
   const a = made('a', 3)
   const limits = { signal: new AbortController().signal, timeoutMs: 2_000 }
 
-  it.each([
+  test.each([
     ['their event', (response: ServerResponse) => response.write(line('DELETED', made('a', 11)))],
     [
       'another under the name',
@@ -370,7 +370,7 @@ describe('own deletions', () => {
     await expect(informer.waitUntilGone(a, { ...limits, timeoutMs: 1 })).resolves.toBe(true)
   })
 
-  it('that finalizers hold up are not over', async () => {
+  test('that finalizers hold up are not over', async () => {
     const { metadata } = made('a', 11)
     const going = { metadata: { ...metadata, deletionTimestamp: '2026-01-01T00:00:00Z' } }
     watches = [(response) => response.write(line('MODIFIED', going))]
@@ -380,7 +380,7 @@ describe('own deletions', () => {
   })
 })
 
-it('stopping ends the watch on the server and rejects nothing', async () => {
+test('stopping ends the watch on the server and rejects nothing', async () => {
   let closed = false
   watches = [(response) => void response.on('close', () => (closed = true))]
   await start()

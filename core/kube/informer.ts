@@ -1,8 +1,8 @@
 import type { KubeClient } from './client.ts'
 import type { Clock, Logger, Random } from '../base/ports.ts'
 import { Reflector, type ReflectorSink } from './reflector.ts'
-import { identityOf, isNewer, keyOf, refOf, type KubeObject, type Resource } from './resource.ts'
-import { Store, type InvalidObject, type Change, type Entry, type Indexer } from './store.ts'
+import { type KubeObject, type Resource, identityOf, isNewer, keyOf, refOf } from './resource.ts'
+import { type Change, type Entry, type Indexer, type InvalidObject, Store } from './store.ts'
 import { withDeadline } from '../base/wait.ts'
 import type { WatchEvent } from './watch.ts'
 

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import { line, made, ScriptedApi, silent } from '../../test/support/scripted-api.ts'
 import { silentLogger } from '../../test/support/silent-logger.ts'
 import { seededRandom, VirtualClock } from '../../test/support/virtual-clock.ts'
@@ -48,7 +48,7 @@ const bad = (name: string, version: number) => ({
   data: { size: 'huge' },
 })
 
-it('invalid objects are isolated, told and listed, and heal, without a crash or a new list', async () => {
+test('invalid objects are isolated, told and listed, and heal, without a crash or a new list', async () => {
   const counts: number[] = []
   const observer = {
     ...silent,
@@ -79,7 +79,7 @@ it('invalid objects are isolated, told and listed, and heal, without a crash or 
   expect(api.listedAt).toHaveLength(1)
 })
 
-it('objects in the hands of hooks that throw are invalid, too', async () => {
+test('objects in the hands of hooks that throw are invalid, too', async () => {
   const slip = (object: ConfigMap) => {
     if (object.data !== undefined) throw new TypeError('cannot read it')
     return object
@@ -100,7 +100,7 @@ it('objects in the hands of hooks that throw are invalid, too', async () => {
   expect(informer.invalid().map(({ key }) => key)).toEqual(['n/b'])
 })
 
-it('invalid objects are told to a handler that comes late', async () => {
+test('invalid objects are told to a handler that comes late', async () => {
   api.listed = { version: 10, items: [bad('a', 3)] }
   await start({ check })
   const late: string[] = []

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import { VirtualClock } from '../../test/support/virtual-clock.ts'
 import { Limiter, type Priority } from './limiter.ts'
 
@@ -12,7 +12,7 @@ function started(limiter: Limiter, ...wanted: Priority[]): Priority[] {
   return order
 }
 
-it('the burst goes at once, the rest at the rate', async () => {
+test('the burst goes at once, the rest at the rate', async () => {
   const clock = new VirtualClock()
   const limiter = new Limiter({ clock, rate: 10, burst: 3, inFlight: 100 })
   const order = started(limiter, ...Array.from({ length: 10 }, () => 'status' as const))
@@ -24,7 +24,7 @@ it('the burst goes at once, the rest at the rate', async () => {
   expect(order).toHaveLength(9)
 })
 
-it('the more urgent request overtakes those that wait', async () => {
+test('the more urgent request overtakes those that wait', async () => {
   const clock = new VirtualClock()
   const limiter = new Limiter({ clock, rate: 1, burst: 1, inFlight: 100 })
   const order = started(limiter, 'events', 'events', 'refill', 'status', 'assign', 'lease')
@@ -32,7 +32,7 @@ it('the more urgent request overtakes those that wait', async () => {
   expect(order).toEqual(['events', 'lease', 'assign', 'status', 'refill', 'events'])
 })
 
-it('no more than the bound are under way, and a release lets the next one in', async () => {
+test('no more than the bound are under way, and a release lets the next one in', async () => {
   const clock = new VirtualClock()
   const limiter = new Limiter({ clock, rate: 1000, burst: 1000, inFlight: 2 })
   const order = started(limiter, 'status', 'status', 'status')
@@ -43,7 +43,7 @@ it('no more than the bound are under way, and a release lets the next one in', a
   expect(order).toHaveLength(3)
 })
 
-it('the lease passes a full bound, also when it has to wait for the rate, and nobody else does', async () => {
+test('the lease passes a full bound, also when it has to wait for the rate, and nobody else does', async () => {
   const clock = new VirtualClock()
   const limiter = new Limiter({ clock, rate: 10, burst: 2, inFlight: 1 })
   const order = started(limiter, 'status', 'status', 'lease', 'lease')
@@ -61,7 +61,7 @@ it('the lease passes a full bound, also when it has to wait for the rate, and no
   expect(order).toEqual(['status', 'lease', 'lease', 'status'])
 })
 
-it('who gives up leaves the line and takes nothing', async () => {
+test('who gives up leaves the line and takes nothing', async () => {
   const clock = new VirtualClock()
   const limiter = new Limiter({ clock, rate: 1, burst: 1, inFlight: 100 })
   started(limiter, 'status')

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import {
   bookmark,
   initialEnd,
@@ -88,7 +88,7 @@ const rest: Script = ({ resourceVersion }) => ({
 
 describe('a watch that is cut', () => {
   const bytes = Buffer.from(story.join(''))
-  it.each([0, 1, 2, 3])(
+  test.each([0, 1, 2, 3])(
     'at any byte loses nothing and tells nothing twice: quarter %i',
     async (quarter) => {
       for (let cut = quarter; cut <= bytes.length; cut += 4) {
@@ -106,7 +106,7 @@ describe('a watch that is cut', () => {
     },
   )
 
-  it('while it tells everything there is, at any byte, starts anew and ends up the same', async () => {
+  test('while it tells everything there is, at any byte, starts anew and ends up the same', async () => {
     const everything = [line('ADDED', made('a', 3)), line('ADDED', made('ü', 7)), initialEnd(10)]
     const all = Buffer.from(everything.join('') + story[0])
     for (let cut = 0; cut <= all.length; cut += 1) {
@@ -124,7 +124,7 @@ describe('a watch that is cut', () => {
 })
 
 describe('everything as a stream', () => {
-  it('is asked for first, and goes on as a watch on the same connection', async () => {
+  test('is asked for first, and goes on as a watch on the same connection', async () => {
     api.streams = [
       { bytes: [line('ADDED', made('a', 3)) + initialEnd(10) + line('ADDED', made('b', 11))] },
     ]
@@ -143,14 +143,14 @@ describe('everything as a stream', () => {
     expect(api.listedAt).toEqual([])
   })
 
-  it('counts only once its end is told', async () => {
+  test('counts only once its end is told', async () => {
     api.streams = [{ bytes: [line('ADDED', made('a', 3)), bookmark(9)] }]
     await start()
     expect(await isSynced()).toBe(false)
     expect(told).toEqual([])
   })
 
-  it('replaces what is held when it is read again', async () => {
+  test('replaces what is held when it is read again', async () => {
     api.streams = [
       {
         bytes: [line('ADDED', made('a', 3)) + line('ADDED', made('b', 4)) + initialEnd(10)],
@@ -167,7 +167,7 @@ describe('everything as a stream', () => {
 
   const frozen: Script = { bytes: [line('ADDED', made('a', 3))], end: 'freeze' }
   const endless = [line('ADDED', made('a', 3))]
-  it.each<[string, Script, number, number]>([
+  test.each<[string, Script, number, number]>([
     ['refused', refusal(422, 'Invalid'), 0, 0],
     ['unknown', refusal(400, 'BadRequest'), 0, 0],
     ['served as a watch like any other', { bytes: endless }, 0, 36_000],
@@ -191,7 +191,7 @@ describe('everything as a stream', () => {
     },
   )
 
-  it('is tried again after a failure that passes', async () => {
+  test('is tried again after a failure that passes', async () => {
     api.streams = [refusal(429, 'TooManyRequests', 3_000), { bytes: [initialEnd(10)] }]
     await start()
     await clock.advance(2_999)
@@ -207,7 +207,7 @@ describe('a watch', () => {
     api.listed = { version: 10, items: [made('a', 3)] }
   })
 
-  it('that freezes is found within 45 s, at any moment of its life, and costs no list', async () => {
+  test('that freezes is found within 45 s, at any moment of its life, and costs no list', async () => {
     for (let healthy = 0; healthy < 8; healthy += 1) {
       clock = new VirtualClock()
       api = new ScriptedApi(clock)
@@ -226,7 +226,7 @@ describe('a watch', () => {
     }
   })
 
-  it('that lives as long as the server promised is reopened at once, with no more than two requests a minute', async () => {
+  test('that lives as long as the server promised is reopened at once, with no more than two requests a minute', async () => {
     await start()
     await clock.advance(3_600_000)
     expect(stalls).toBe(0)
@@ -234,7 +234,7 @@ describe('a watch', () => {
     expect(api.opened.length).toBeGreaterThan(100)
   })
 
-  it('that is dropped after every event is reopened at once, one request per event', async () => {
+  test('that is dropped after every event is reopened at once, one request per event', async () => {
     const drops = Array.from({ length: 50 }, (_, index) => ({
       bytes: [line('MODIFIED', made('a', 11 + index))],
       end: 'cut' as const,
@@ -246,7 +246,7 @@ describe('a watch', () => {
     expect(api.opened).toHaveLength(51)
   })
 
-  it('that is quiet and cut every 20 s by something on the way is reopened at once each time', async () => {
+  test('that is quiet and cut every 20 s by something on the way is reopened at once each time', async () => {
     api.watches = Array.from({ length: 31 }, () => ({ end: 'cut', lastsMs: 20_000 }))
     await start()
     await clock.advance(600_000)
@@ -256,7 +256,7 @@ describe('a watch', () => {
     expect(api.listedAt).toHaveLength(1)
   })
 
-  it.each(['close', 'cut'] as const)(
+  test.each(['close', 'cut'] as const)(
     'that brings no news before its %s, again and again, is not opened in a hot loop',
     async (end) => {
       const same = { bytes: [bookmark(10), line('MODIFIED', made('a', 3))], end }
@@ -271,7 +271,7 @@ describe('a watch', () => {
     },
   )
 
-  it('that is turned away with a time honours it, up to a minute', async () => {
+  test('that is turned away with a time honours it, up to a minute', async () => {
     api.watches = [refusal(429, 'TooManyRequests', 20_000), refusal(503, 'x', 3_600_000), {}]
     await start()
     await clock.advance(19_999)
@@ -282,7 +282,7 @@ describe('a watch', () => {
     expect(api.opened).toHaveLength(3)
   })
 
-  it('is followed by a list where its version is gone or from the future, and by itself where it was merely refused', async () => {
+  test('is followed by a list where its version is gone or from the future, and by itself where it was merely refused', async () => {
     const causes = [{ reason: 'ResourceVersionTooLarge' }]
     const future = new KubeError({ status: 504, reason: 'Timeout', message: 'x', causes })
     for (const [failure, lists] of [
@@ -302,7 +302,7 @@ describe('a watch', () => {
     }
   })
 
-  it('that sends nonsense leads to a new list, not to the same nonsense for ever', async () => {
+  test('that sends nonsense leads to a new list, not to the same nonsense for ever', async () => {
     const nonsense = [
       '<html>\n',
       '{"type":"ODD","object":{}}\n',
@@ -318,7 +318,7 @@ describe('a watch', () => {
   })
 })
 
-it('a list that fails is read again, sooner if nobody says otherwise, later if the server does', async () => {
+test('a list that fails is read again, sooner if nobody says otherwise, later if the server does', async () => {
   api.listFailures = [refusal(503, 'x'), refusal(429, 'TooManyRequests', 30_000)]
   await start()
   await clock.advance(800)
@@ -329,7 +329,7 @@ it('a list that fails is read again, sooner if nobody says otherwise, later if t
   expect(await isSynced()).toBe(true)
 })
 
-it('an outage of ten minutes ends within ten seconds of its end', async () => {
+test('an outage of ten minutes ends within ten seconds of its end', async () => {
   api.listed = { version: 10, items: [made('a', 3)] }
   const until = 600_000
   const outage: Script = () =>

@@ -1,10 +1,10 @@
 import { halfJitter } from '../base/backoff.ts'
 import type { KubeClient } from './client.ts'
-import { isGone, KubeError } from './errors.ts'
+import { KubeError, isGone } from './errors.ts'
 import type { Clock, Logger, Random } from '../base/ports.ts'
-import { identityOf, isNewer, type KubeObject, type Resource } from './resource.ts'
+import { type KubeObject, type Resource, identityOf, isNewer } from './resource.ts'
 import { DeadlineError } from '../base/wait.ts'
-import { StreamError, watch, type WatchEvent } from './watch.ts'
+import { StreamError, type WatchEvent, watch } from './watch.ts'
 
 /** Where a reflector keeps what it sees. All methods are synchronous: nothing may wait between two events. */
 export interface ReflectorSink<T extends KubeObject, Kept> {

@@ -1,9 +1,9 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { leases, namespaces, pods } from './core.ts'
 import { isNewer, keyOf, pathOf, refOf } from './resource.ts'
 
 describe('paths', () => {
-  it.each([
+  test.each([
     ['all objects of a kind', pathOf(pods), '/api/v1/pods'],
     ['a collection', pathOf(pods, { namespace: 'a' }), '/api/v1/namespaces/a/pods'],
     [
@@ -26,17 +26,17 @@ describe('paths', () => {
     expect(path).toBe(want)
   })
 
-  it('refuse an object without its namespace or its name', () => {
+  test('refuse an object without its namespace or its name', () => {
     expect(() => pathOf(pods, { name: 'a' })).toThrow('Pod a has no namespace')
     expect(() => pathOf(pods, { namespace: 'a', name: '' })).toThrow('Pod has an empty name')
   })
 })
 
-it.each(['ns/name', 'name'])('a key leads back to its object: %s', (key) => {
+test.each(['ns/name', 'name'])('a key leads back to its object: %s', (key) => {
   expect(keyOf(refOf(key))).toBe(key)
 })
 
-it.each([
+test.each([
   ['10', '9', true],
   ['9', '10', false],
   ['10', '10', false],

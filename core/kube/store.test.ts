@@ -1,5 +1,5 @@
 import { array, assert, constantFrom, property, record } from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { KubeObject } from './resource.ts'
 import { Store, type StoreOptions } from './store.ts'
 
@@ -20,7 +20,7 @@ function open(options?: StoreOptions<KubeObject>) {
 }
 const byColor = { color: (object: KubeObject) => [object.metadata.labels?.['color'] ?? ''] }
 
-it('an older version does not replace a newer one', () => {
+test('an older version does not replace a newer one', () => {
   const { store, put } = open()
   put(made('a', '10'))
   expect(put(made('a', '9'))).toEqual([])
@@ -28,7 +28,7 @@ it('an older version does not replace a newer one', () => {
   expect(store.get('n/a')?.metadata.resourceVersion).toBe('10')
 })
 
-it('an object made again under its name shows as a deletion and an addition', () => {
+test('an object made again under its name shows as a deletion and an addition', () => {
   const { put } = open()
   const first = made('a', '1', 'first')
   const second = made('a', '5', 'second')
@@ -39,14 +39,14 @@ it('an object made again under its name shows as a deletion and an addition', ()
   ])
 })
 
-it('a late deletion of the former object does not remove its successor', () => {
+test('a late deletion of the former object does not remove its successor', () => {
   const { store, put, remove } = open()
   put(made('a', '7', 'second'))
   expect(remove(made('a', '5', 'first'))).toEqual([])
   expect(store.size).toBe(1)
 })
 
-it('a list is right even where its versions are lower', () => {
+test('a list is right even where its versions are lower', () => {
   const { store, put, replace } = open({ indexers: byColor })
   put(made('a', '100', 'u', 'red'))
   put(made('b', '101'))
@@ -59,11 +59,11 @@ it('a list is right even where its versions are lower', () => {
   expect(store.byIndex('color', 'blue')).toHaveLength(1)
 })
 
-it('an index that was never declared is an error', () => {
+test('an index that was never declared is an error', () => {
   expect(() => new Store().byIndex('color', 'red')).toThrow('there is no index color')
 })
 
-it('indexes agree with the objects after any sequence of changes', () => {
+test('indexes agree with the objects after any sequence of changes', () => {
   const step = record({
     kind: constantFrom('put', 'remove'),
     name: constantFrom('a', 'b', 'c'),
@@ -104,7 +104,7 @@ describe('an object that cannot be worked on', () => {
       object.metadata.labels?.['color'] === 'green' ? 'green is not allowed' : undefined,
   }
 
-  it.each([
+  test.each([
     ['green', 'green is not allowed'],
     ['explosive', 'it cannot be read: boom'],
     ['melting', 'it cannot be read: too hot'],
@@ -132,7 +132,7 @@ describe('an object that cannot be worked on', () => {
     expect(store.byIndex('color', 'blue')).toEqual([healed])
   })
 
-  it('is gone when it is deleted, and when a list does not have it', () => {
+  test('is gone when it is deleted, and when a list does not have it', () => {
     const { store, put, remove, replace } = open(fragile)
     put(made('a', '1', 'u', 'green'))
     const gone = [{ key: 'n/a', object: undefined, previous: undefined }]
@@ -144,7 +144,7 @@ describe('an object that cannot be worked on', () => {
     expect([store.invalid(), store.size]).toEqual([[], 1])
   })
 
-  it.each([
+  test.each([
     ['nothing', null],
     ['a text', 'x'],
     ['no metadata', {}],

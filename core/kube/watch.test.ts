@@ -1,5 +1,5 @@
 import { array, assert, nat, property } from 'fast-check'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { systemClock, systemRandom } from '../base/clock.ts'
 import { KubeClient } from './client.ts'
 import { configMaps } from './core.ts'
@@ -7,17 +7,17 @@ import { isGone } from './errors.ts'
 import type { Clock } from '../base/ports.ts'
 import { VirtualClock } from '../../test/support/virtual-clock.ts'
 import {
-  startScriptedServer,
   type Script,
   type ScriptedServer,
+  startScriptedServer,
 } from '../../test/support/scripted-server.ts'
-import { LineParser, watch, type WatchEvent } from './watch.ts'
+import { LineParser, type WatchEvent, watch } from './watch.ts'
 
 describe('the line parser', () => {
   const values = [{ a: 'grüße 🦉' }, { b: [1, 2] }, { c: 'x'.repeat(50) }]
   const bytes = Buffer.from(values.map((value) => `${JSON.stringify(value)}\n`).join(''))
 
-  it('reads the same values wherever the bytes are cut', () => {
+  test('reads the same values wherever the bytes are cut', () => {
     assert(
       property(array(nat(bytes.length), { maxLength: 12 }), (cuts) => {
         const parser = new LineParser()
@@ -30,7 +30,7 @@ describe('the line parser', () => {
     )
   })
 
-  it('reads an object of 2 MiB in small pieces', () => {
+  test('reads an object of 2 MiB in small pieces', () => {
     const parser = new LineParser()
     const large = Buffer.from(`${JSON.stringify('x'.repeat(2 ** 21))}\n`)
     let read: readonly unknown[] = []
@@ -40,11 +40,11 @@ describe('the line parser', () => {
     expect(read).toEqual(['x'.repeat(2 ** 21)])
   })
 
-  it('keeps an unfinished line to itself', () => {
+  test('keeps an unfinished line to itself', () => {
     expect(new LineParser().push(Buffer.from('{"a":1}\n{"b"'))).toEqual([{ a: 1 }])
   })
 
-  it('refuses a line that never ends', () => {
+  test('refuses a line that never ends', () => {
     const parser = new LineParser(10)
     expect(() => parser.push(Buffer.from('12345678901'))).toThrow('more than 10 bytes')
   })
@@ -89,7 +89,7 @@ describe('a watch', () => {
     return { events }
   }
 
-  it('reports what happened and ends with the server', async () => {
+  test('reports what happened and ends with the server', async () => {
     const bookmark = { type: 'BOOKMARK', object: { metadata: { resourceVersion: '9' } } }
     const { events } = await follow((_, response) => {
       response.end(`${added('a', '6')}${added('b', '7')}${JSON.stringify(bookmark)}\n`)
@@ -104,7 +104,7 @@ describe('a watch', () => {
     })
   })
 
-  it('fails with 410 inside the stream as at its start', async () => {
+  test('fails with 410 inside the stream as at its start', async () => {
     const inside = follow((_, response) => {
       response.end('{"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired"}}\n')
     })
@@ -116,7 +116,7 @@ describe('a watch', () => {
     await expect(atStart).rejects.toSatisfy(isGone)
   })
 
-  it('is given up when its end is due and does not come, or when it does not even begin', async () => {
+  test('is given up when its end is due and does not come, or when it does not even begin', async () => {
     const clock = new VirtualClock()
     const opened = Promise.withResolvers<void>()
     const frozen = follow(
@@ -146,14 +146,14 @@ describe('a watch', () => {
     await silent
   })
 
-  it('fails when the connection is cut', async () => {
+  test('fails when the connection is cut', async () => {
     const cut = follow((_, response) => {
       response.write(added('a', '6'), () => response.destroy())
     })
     await expect(cut).rejects.toThrow()
   })
 
-  it('leaves no timer behind', async () => {
+  test('leaves no timer behind', async () => {
     let timers = 0
     const clock: Clock = {
       ...systemClock,
@@ -170,13 +170,13 @@ describe('a watch', () => {
     expect(timers).toBe(0)
   })
 
-  it('rejects with the reason of the caller', async () => {
+  test('rejects with the reason of the caller', async () => {
     const caller = new AbortController()
     const following = follow(() => caller.abort(new Error('stopping')), { signal: caller.signal })
     await expect(following).rejects.toThrow('stopping')
   })
 
-  it('refuses an event of an unknown type', async () => {
+  test('refuses an event of an unknown type', async () => {
     const odd = follow((_, response) => void response.end('{"type":"ODD","object":{}}\n'))
     await expect(odd).rejects.toThrow('unknown type ODD')
   })

@@ -1,7 +1,7 @@
 import type { KubeClient } from './client.ts'
 import { errorFromAnswer } from './errors.ts'
 import type { Clock } from '../base/ports.ts'
-import { identityOf, type KubeObject, type Resource } from './resource.ts'
+import { type KubeObject, type Resource, identityOf } from './resource.ts'
 import { DeadlineError } from '../base/wait.ts'
 
 /**

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { endedStatus, heldStatus, task, uncheckedStatus } from '../../test/support/objects.ts'
 import type { AgentTask } from '../api/agent-task.ts'
-import { readinessOf } from './readiness.ts'
+import { readinessOf } from './transitions.ts'
 
 const skipped = {
   ...endedStatus(false),

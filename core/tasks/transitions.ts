@@ -8,15 +8,15 @@
 // Waiting is what the schema shows before anybody wrote; queued is written only for a task that has to wait for an agent.
 // Pure. Who calls what: the scheduler queues and assigns; the controller skips, integrates and ends attempts; the hub
 // accepts reports. Every write carries the resourceVersion it was decided on, so two of them cannot both win.
-import { hopelessReasons, remedyIn, waitingReasons, type FailureReason } from '../api/failures.ts'
+import { type FailureReason, hopelessReasons, remedyIn, waitingReasons } from '../api/failures.ts'
 import { conditionOf, isTrue, withConditions, withoutCondition } from '../api/condition-list.ts'
 import { taskConditions, taskReasons } from '../api/conditions.ts'
 import { git } from '../api/names.ts'
 import { standingVerdicts, verdictWords } from '../api/agent-types.ts'
-import { heldBy } from '../api/task-state.ts'
+import { hasFailed, heldBy, isComplete, isFinished } from '../api/task-state.ts'
 import type { AgentTask, AgentTaskStatus, Failure, TaskResult } from '../api/agent-task.ts'
 import type { Report } from '../api/agent-protocol.ts'
-import { pathPattern, type Condition } from '../api/schema.ts'
+import { type Condition, pathPattern } from '../api/schema.ts'
 import type { Act } from '../api/audit-trail.ts'
 import { exponential } from '../base/backoff.ts'
 
@@ -74,7 +74,7 @@ export function assign(
 }
 
 /** What a report does: `fenced` when it comes from anyone but the holder of the current attempt. */
-export type ReportDecision =
+type ReportDecision =
   | { readonly kind: 'fenced'; readonly message: string }
   /** The same report came before and was accepted. */
   | { readonly kind: 'repeated' }
@@ -146,7 +146,7 @@ export function integrated(task: AgentTask, merged: string, now: number): Transi
 }
 
 /** How an attempt ended without success. */
-export interface AttemptEnd {
+interface AttemptEnd {
   readonly reason: FailureReason
   readonly message: string
   readonly report?: Report
@@ -360,4 +360,30 @@ function whoseAttempt(task: AgentTask): string {
 
 function cut(text: string, max: number): string {
   return text.length > max ? `${text.slice(0, max - 3)}...` : text
+}
+
+/** What the tasks that a task waits for allow. */
+export type Readiness =
+  | { readonly state: 'ready' }
+  | { readonly state: 'waiting' }
+  /** `by` did not succeed, and this one cannot do without it. */
+  | { readonly state: 'broken'; readonly by: string }
+
+/** Judges by `find`, which gives a task of the same request by name. One that is not there (yet) is waited for. */
+export function readinessOf(
+  task: AgentTask,
+  find: (name: string) => AgentTask | undefined,
+): Readiness {
+  const needed = task.spec.after.map(find)
+  const broken = needed.find((other) => other !== undefined && hasFailed(other) && !maySpare(other))
+  if (broken !== undefined) return { state: 'broken', by: broken.metadata.name }
+  const met = needed.every(
+    (other) => other !== undefined && (isComplete(other) || (isFinished(other) && maySpare(other))),
+  )
+  return { state: met ? 'ready' : 'waiting' }
+}
+
+/** The request goes on without it. Not when it was skipped itself: what it waited for is missing for those behind, too. */
+function maySpare(task: AgentTask): boolean {
+  return task.spec.onFailure === 'Continue' && task.status?.failure?.reason !== 'DependencyFailed'
 }

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { execa, ExecaError } from 'execa'
+import { ExecaError, execa } from 'execa'
 import { stringify } from 'yaml'
 import { namespaces } from '../../core/kube/core.ts'
 import type { KubeClient } from '../../core/kube/client.ts'

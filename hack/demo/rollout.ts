@@ -1,9 +1,8 @@
 import type { KubeClient } from '../../core/kube/client.ts'
-import { pods, type Pod } from '../../core/kube/core.ts'
+import { type Pod, pods } from '../../core/kube/core.ts'
 import type { KubeObject, Resource } from '../../core/kube/resource.ts'
 import { systemClock } from '../../core/base/clock.ts'
-import type { Log } from '../cluster/log.ts'
-import { duration } from '../cluster/log.ts'
+import { type Log, duration } from '../cluster/log.ts'
 import { DemoError } from './steps.ts'
 
 /** The part of Deployments and StatefulSets that tells whether they are rolled out. */

@@ -1,13 +1,13 @@
 // The audit's outbox: every status write that makes a transition carries the record of it. Whoever leads appends what the
 // statuses hold and the chain does not, so that a crash between the two loses nothing and repeats nothing.
 import {
-  mostPending,
+  type Act,
   type AuditTrail,
   type PendingTransition,
-  type Act,
+  mostPending,
 } from '../../core/api/audit-trail.ts'
 import type { KubeObject } from '../../core/kube/resource.ts'
-import { WaitError } from '../../core/kube/runtime/outcome.ts'
+import { WaitError } from '../../core/kube/runtime/controller.ts'
 
 /** Any object whose status keeps an outbox. */
 export type Audited = KubeObject & {

@@ -1,5 +1,5 @@
 import type { AgentTask } from '../../core/api/agent-task.ts'
-import { kindNames, type Kind, type KindName, type kinds } from '../../core/api/kinds.ts'
+import { type Kind, type KindName, kindNames, type kinds } from '../../core/api/kinds.ts'
 import { firstClaim, heldBy } from '../../core/api/task-state.ts'
 import type { AuditLog } from '../audit/log.ts'
 import type { Act } from '../../core/api/audit-trail.ts'
@@ -9,7 +9,7 @@ import { isNotFound } from '../../core/kube/errors.ts'
 import type { Pod } from '../../core/kube/core.ts'
 import type { Informer } from '../../core/kube/informer.ts'
 import type { Clock } from '../../core/base/ports.ts'
-import { keyOf, type KubeObject } from '../../core/kube/resource.ts'
+import { type KubeObject, keyOf } from '../../core/kube/resource.ts'
 
 /** Something a person who describes the object should read. */
 export interface Notice {

@@ -1,13 +1,13 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http'
 import {
+  type ModelCall,
   heartbeat,
   logBatch,
   modelCall,
   report,
-  type ModelCall,
 } from '../../core/api/agent-protocol.ts'
 import type { Logger } from '../../core/base/ports.ts'
-import type { RunSignals, Runnable } from '../../core/kube/runtime/runnable.ts'
+import type { RunSignals, Runnable } from '../../core/kube/runtime/manager.ts'
 import type { AgentIdentity, Hub } from './hub.ts'
 import { Problem, readBody, sendJson, startLines } from './http.ts'
 

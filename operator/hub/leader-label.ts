@@ -4,7 +4,7 @@ import { pods } from '../../core/kube/core.ts'
 import { isNotFound } from '../../core/kube/errors.ts'
 import type { Clock, Logger } from '../../core/base/ports.ts'
 import { aborted } from '../../core/base/wait.ts'
-import type { RunSignals, Runnable } from '../../core/kube/runtime/runnable.ts'
+import type { RunSignals, Runnable } from '../../core/kube/runtime/manager.ts'
 
 const retryMs = 1_000
 

@@ -1,7 +1,7 @@
 import type { KubeClient } from '../../core/kube/client.ts'
 import { tokenReviews } from '../../core/kube/core.ts'
 import type { Clock } from '../../core/base/ports.ts'
-import { claimsOf, TokenAnswers, type TokenClaims } from '../../core/kube/token-answers.ts'
+import { TokenAnswers, type TokenClaims, claimsOf } from '../../core/kube/token-answers.ts'
 
 /** Who shows a token, in the API server's words. */
 export interface TokenIdentity {

@@ -3,7 +3,7 @@ import { configMaps as names, labels } from '../../core/api/names.ts'
 import type { KubeClient } from '../../core/kube/client.ts'
 import { configMaps } from '../../core/kube/core.ts'
 import type { Clock, Logger } from '../../core/base/ports.ts'
-import type { RunSignals, Runnable } from '../../core/kube/runtime/runnable.ts'
+import type { RunSignals, Runnable } from '../../core/kube/runtime/manager.ts'
 
 /** What the hub heard of an agent, for `active-agents.json`. */
 export interface LiveFacts {

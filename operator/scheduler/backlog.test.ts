@@ -5,7 +5,7 @@ import { endedStatus, heldStatus, queuedStatus, task } from '../../test/support/
 import type { AgentTask, AgentTaskStatus } from '../../core/api/agent-task.ts'
 import { agentTasks } from '../../core/api/kinds.ts'
 import { isOpen } from '../../core/api/task-state.ts'
-import { readinessOf } from '../../core/tasks/readiness.ts'
+import { readinessOf } from '../../core/tasks/transitions.ts'
 import { byAge } from './schedule.ts'
 import { taskIndexes } from '../controllers/world.ts'
 import { Backlog } from './backlog.ts'

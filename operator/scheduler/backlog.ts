@@ -1,7 +1,7 @@
 import type { AgentTask } from '../../core/api/agent-task.ts'
 import { isComplete, isFinished, isOpen, requestUidOf } from '../../core/api/task-state.ts'
 import { keyOf } from '../../core/kube/resource.ts'
-import { readinessOf } from '../../core/tasks/readiness.ts'
+import { readinessOf } from '../../core/tasks/transitions.ts'
 import { type TaskQueue, byAge } from './schedule.ts'
 import { type World, byDependency, siblingOf } from '../controllers/world.ts'
 

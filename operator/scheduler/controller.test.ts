@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Cache, calmAudit } from '../../test/support/cache.ts'
-import { agents, agentTasks, devRequests } from '../../core/api/kinds.ts'
+import { agentTasks, agents, devRequests } from '../../core/api/kinds.ts'
 import type { Indexer } from '../../core/kube/store.ts'
 import type { KubeObject, Resource } from '../../core/kube/resource.ts'
 import {
@@ -20,9 +20,9 @@ import { AgentStreams } from '../presence/agent-streams.ts'
 import { KubeError } from '../../core/kube/errors.ts'
 import { graceMs } from './room.ts'
 import { silentLogger } from '../../test/support/silent-logger.ts'
-import { WaitError } from '../../core/kube/runtime/outcome.ts'
+import { WaitError } from '../../core/kube/runtime/controller.ts'
 import { VirtualClock } from '../../test/support/virtual-clock.ts'
-import { taskIndexes, type World } from '../controllers/world.ts'
+import { type World, taskIndexes } from '../controllers/world.ts'
 import { schedulerReconciler } from './controller.ts'
 
 /** A scheduler over fixed caches; status writes are noted by name, and those of `refuses` are refused. */

@@ -2,8 +2,13 @@ import type { Agent } from '../../core/api/agent.ts'
 import type { AgentTask } from '../../core/api/agent-task.ts'
 import { agentReasons } from '../../core/api/conditions.ts'
 import { isConflict, isNotFound } from '../../core/kube/errors.ts'
-import type { Reconcile } from '../../core/kube/runtime/controller.ts'
-import { type Result, WaitError, done, requeueAfter } from '../../core/kube/runtime/outcome.ts'
+import {
+  type Reconcile,
+  type Result,
+  WaitError,
+  done,
+  requeueAfter,
+} from '../../core/kube/runtime/controller.ts'
 import type { Outcomes } from '../controllers/agent/outcomes.ts'
 import { draining } from '../controllers/agent/decide.ts'
 import type { StartFailures } from '../controllers/agent/start-failures.ts'

@@ -2,10 +2,10 @@
 import type { StartTrouble } from '../controllers/agent/start-failures.ts'
 import { longestPauseMs } from '../../core/tasks/transitions.ts'
 import type { AgentTask } from '../../core/api/agent-task.ts'
-import { priorities, type AgentType } from '../../core/api/agent-types.ts'
+import { type AgentType, priorities } from '../../core/api/agent-types.ts'
 import { counted } from '../../core/api/counted.ts'
-import { bestAgent, type SchedulableAgent } from './agents.ts'
-import { roomFor, type Demand } from './room.ts'
+import { type SchedulableAgent, bestAgent } from './agents.ts'
+import { type Demand, roomFor } from './room.ts'
 
 /** A request as the scheduler sees it. */
 export interface SchedulableRequest {

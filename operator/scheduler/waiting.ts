@@ -1,5 +1,5 @@
 import { queued } from '../../core/tasks/transitions.ts'
-import { writeStatus, type World } from '../controllers/world.ts'
+import { type World, writeStatus } from '../controllers/world.ts'
 import type { Schedule } from './schedule.ts'
 
 type WaitingTask = Schedule['waiting'][number]

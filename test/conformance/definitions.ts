@@ -1,7 +1,6 @@
 import type { KubeClient } from '../../core/kube/client.ts'
-import type { KubeObject, Resource } from '../../core/kube/resource.ts'
+import type { Condition, KubeObject, Resource } from '../../core/kube/resource.ts'
 import { systemClock as clock } from '../../core/base/clock.ts'
-import type { Condition } from '../../core/kube/resource.ts'
 
 export interface Definition extends KubeObject {
   readonly spec?: object

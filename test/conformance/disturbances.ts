@@ -1,13 +1,13 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { KubeClient } from '../../core/kube/client.ts'
-import { configMaps, type ConfigMap } from '../../core/kube/core.ts'
+import { type ConfigMap, configMaps } from '../../core/kube/core.ts'
 import { KubeError } from '../../core/kube/errors.ts'
 import { Informer } from '../../core/kube/informer.ts'
 import type { Clock } from '../../core/base/ports.ts'
-import { Transport, type HttpTransport } from '../../core/kube/transport.ts'
+import { type HttpTransport, Transport } from '../../core/kube/transport.ts'
 import { systemClock, systemRandom as random } from '../../core/base/clock.ts'
 import { silentLogger as log } from '../support/silent-logger.ts'
-import { layCable, type Cable } from './cable.ts'
+import { type Cable, layCable } from './cable.ts'
 import type { WorldOf } from './world.ts'
 
 /** Everything that is waited for comes ten times as fast, so that a minute of silence fits into a test. */

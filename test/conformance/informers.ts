@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { KubeClient } from '../../core/kube/client.ts'
-import { configMaps, type ConfigMap } from '../../core/kube/core.ts'
+import { type ConfigMap, configMaps } from '../../core/kube/core.ts'
 import { Informer } from '../../core/kube/informer.ts'
 import { systemClock as clock, systemRandom as random } from '../../core/base/clock.ts'
 import { silentLogger } from '../support/silent-logger.ts'
-import { layCable, type Cable } from './cable.ts'
+import { type Cable, layCable } from './cable.ts'
 import type { WorldOf } from './world.ts'
 
 /** The local copy against a server that goes away and comes back. */

@@ -3,13 +3,12 @@ import { KubeClient } from '../../core/kube/client.ts'
 import { Informer } from '../../core/kube/informer.ts'
 import { keyOf, refOf } from '../../core/kube/resource.ts'
 import { systemClock as clock, systemRandom as random } from '../../core/base/clock.ts'
-import { Controller } from '../../core/kube/runtime/controller.ts'
+import { Controller, done } from '../../core/kube/runtime/controller.ts'
 import { LeaderElector } from '../../core/kube/runtime/leader.ts'
 import { silentLogger as log } from '../support/silent-logger.ts'
 import { LeadershipLostError, Manager } from '../../core/kube/runtime/manager.ts'
-import { done } from '../../core/kube/runtime/outcome.ts'
 import { layCable } from './cable.ts'
-import { widgets, type Widget, type WorldOf } from './world.ts'
+import { type Widget, type WorldOf, widgets } from './world.ts'
 
 /** The whole runtime, twice: two replicas, of which the leading one loses its connection in the middle of its work. */
 export function replicaSuite(world: WorldOf): void {

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
 import { KubeClient } from '../../core/kube/client.ts'
-import { configMaps, type ConfigMap } from '../../core/kube/core.ts'
+import { type ConfigMap, configMaps } from '../../core/kube/core.ts'
 import { isGone, isTransient } from '../../core/kube/errors.ts'
 import { Informer, type InformerObserver } from '../../core/kube/informer.ts'
 import { watch } from '../../core/kube/watch.ts'

@@ -6,21 +6,16 @@ import { connect } from 'node:tls'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
 import { missingBinaries } from '../../hack/native-cluster/binaries.ts'
-import {
-  ensureAuthority,
-  ensureCertificate,
-  keyPair,
-  type KeyPair,
-} from '../../hack/native-cluster/certificates.ts'
+import { type KeyPair, ensureAuthority, ensureCertificate, keyPair } from '../../hack/native-cluster/certificates.ts'
 import { startControlPlane } from '../../hack/native-cluster/control-plane.ts'
 import { writeKubeconfig } from '../../hack/native-cluster/kubeconfig.ts'
 import { KubeClient } from '../../core/kube/client.ts'
-import { inClusterConfig, kubeconfigFile, type KubeConfig } from '../../core/kube/config.ts'
-import { configMaps, type ConfigMap } from '../../core/kube/core.ts'
+import { type KubeConfig, inClusterConfig, kubeconfigFile } from '../../core/kube/config.ts'
+import { type ConfigMap, configMaps } from '../../core/kube/core.ts'
 import { Informer } from '../../core/kube/informer.ts'
 import { systemClock as clock, systemRandom as random } from '../../core/base/clock.ts'
 import { silentLogger as log } from '../support/silent-logger.ts'
-import { layCable, type Cable } from './cable.ts'
+import { type Cable, layCable } from './cable.ts'
 
 const missing = missingBinaries(['etcd', 'kube-apiserver'])
 if (missing.length > 0) {

@@ -16,7 +16,7 @@ import { systemClock as clock, systemRandom as random } from '../../core/base/cl
 import { type Definition, serveKind } from '../conformance/definitions.ts'
 import { exampleAgent, exampleSettings } from './example-agent.ts'
 import { ownLabels } from './leftovers.ts'
-import { announce, findEngine, type Readiness } from './engine.ts'
+import { type Readiness, announce, findEngine } from './engine.ts'
 
 const repository = join(import.meta.dirname, '../..')
 const namespace = 'guildhall'

@@ -1,5 +1,5 @@
 import { KubeClient } from '../../core/kube/client.ts'
-import { namespaces, type Pod } from '../../core/kube/core.ts'
+import { type Pod, namespaces } from '../../core/kube/core.ts'
 import { seededRandom } from '../support/virtual-clock.ts'
 import { SimulatedApiServer } from '../../simulated-kubernetes/server.ts'
 import { describe, loggerOf } from './world/account.ts'
@@ -15,12 +15,12 @@ import { ownKinds } from '../../simulated-kubernetes/own-kinds.ts'
 import { SimulatedModel } from './world/model.ts'
 import { SimulatedNode } from './world/node.ts'
 import { taskFacts } from './checks/observed.ts'
-import { address, namespace, Operators } from './world/operators.ts'
+import { Operators, address, namespace } from './world/operators.ts'
 import { apply, edit, kinds, readingMs } from './world/people.ts'
 import { SimulatedProcess } from './world/process.ts'
 import type { Story, TaskPlan } from './story.ts'
 import { Timeline } from './world/timeline.ts'
-import { quietFrom, Troubles } from './world/troubles.ts'
+import { Troubles, quietFrom } from './world/troubles.ts'
 
 /** What one run showed. */
 export interface RunReport {

@@ -1,13 +1,12 @@
 // An hour of churn in virtual time: prints how large the heap is every ten minutes. Run by churn.test.ts with --expose-gc.
 import { KubeClient } from '../../core/kube/client.ts'
-import { configMaps, type ConfigMap } from '../../core/kube/core.ts'
+import { type ConfigMap, configMaps } from '../../core/kube/core.ts'
 import { KubeError } from '../../core/kube/errors.ts'
 import { Informer } from '../../core/kube/informer.ts'
 import type { HttpTransport } from '../../core/kube/transport.ts'
-import { Controller } from '../../core/kube/runtime/controller.ts'
+import { Controller, done, requeueAfter } from '../../core/kube/runtime/controller.ts'
 import { silentLogger as log } from './silent-logger.ts'
-import { done, requeueAfter } from '../../core/kube/runtime/outcome.ts'
-import { seededRandom, VirtualClock } from './virtual-clock.ts'
+import { VirtualClock, seededRandom } from './virtual-clock.ts'
 
 const clock = new VirtualClock()
 const random = seededRandom(1)

@@ -2,7 +2,7 @@
 import { agentTasks, devRequests } from '../../core/api/kinds.ts'
 import { KubeClient } from '../../core/kube/client.ts'
 import type { KubeObject, Resource } from '../../core/kube/resource.ts'
-import { seededRandom, VirtualClock } from './virtual-clock.ts'
+import { VirtualClock, seededRandom } from './virtual-clock.ts'
 import { ownKinds } from '../../simulated-kubernetes/own-kinds.ts'
 import { SimulatedApiServer } from '../../simulated-kubernetes/server.ts'
 

@@ -1,14 +1,21 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { KubeClient } from '../client.ts'
 import { configMaps } from '../core.ts'
 import { KubeError } from '../errors.ts'
 import type { HttpRequest } from '../transport.ts'
 import { aborted } from '../../base/wait.ts'
-import { Controller, type Outcome, type Reconcile, type View } from './controller.ts'
-import { type Logger } from '../../base/logger.ts'
+import {
+  Controller,
+  type Outcome,
+  type Reconcile,
+  type View,
+  WaitError,
+  done,
+  requeueAfter,
+} from './controller.ts'
+import type { Logger } from '../../base/logger.ts'
 import { silentLogger } from '../../../test/support/silent-logger.ts'
-import { done, requeueAfter, WaitError } from './outcome.ts'
-import { seededRandom, VirtualClock } from '../../../test/support/virtual-clock.ts'
+import { VirtualClock, seededRandom } from '../../../test/support/virtual-clock.ts'
 
 let stop: AbortController
 let abort: AbortController
@@ -84,7 +91,7 @@ const turnedAway = (retryAfterMs: number) =>
 const busy = turnedAway(7_000)
 
 describe('a run', () => {
-  it.each([
+  test.each([
     ['fails', new Error('no'), 'error', true],
     ['meets a conflict', conflict, 'requeue', false],
     ['is turned away', busy, 'requeue', false],
@@ -103,7 +110,7 @@ describe('a run', () => {
     expect(errors).toHaveLength(wantLogged ? 1 : 0)
   })
 
-  it('that is turned away comes back after the time that was asked for, not all in one moment', async () => {
+  test('that is turned away comes back after the time that was asked for, not all in one moment', async () => {
     const times: number[] = []
     const { clock, controller } = start(async () => {
       times.push(clock.monotonic())
@@ -118,7 +125,7 @@ describe('a run', () => {
     expect(new Set(again).size).toBe(3)
   })
 
-  it('asks to be repeated, and is', async () => {
+  test('asks to be repeated, and is', async () => {
     const times: number[] = []
     const { clock, controller } = start(async () => {
       times.push(clock.monotonic())
@@ -129,7 +136,7 @@ describe('a run', () => {
     expect(times).toHaveLength(4)
   })
 
-  it('that takes too long is told to stop, counted and repeated', async () => {
+  test('that takes too long is told to stop, counted and repeated', async () => {
     let told = 0
     const { clock, controller, outcomes } = start(async (_, { signal }) => {
       if (told > 0) return done
@@ -144,7 +151,7 @@ describe('a run', () => {
     expect(outcomes).toEqual(['timeout', 'success'])
   })
 
-  it('that takes too long inside a call of the API is counted as the same', async () => {
+  test('that takes too long inside a call of the API is counted as the same', async () => {
     const clock = new VirtualClock()
     const client = deafClient(clock)
     const get = async (signal: AbortSignal) =>
@@ -157,7 +164,7 @@ describe('a run', () => {
     expect(outcomes).toEqual(['timeout'])
   })
 
-  it('of a failing key does not hold up others', async () => {
+  test('of a failing key does not hold up others', async () => {
     const good: string[] = []
     const { clock, controller } = start(async (key) => {
       if (key === 'n/bad') throw new Error('no')
@@ -169,7 +176,7 @@ describe('a run', () => {
     expect(good).toEqual(['n/a', 'n/b'])
   })
 
-  it('that is good ends the back-off', async () => {
+  test('that is good ends the back-off', async () => {
     let good = false
     const { clock, controller, outcomes } = start(async () => {
       if (!good) throw new Error('no')
@@ -187,7 +194,7 @@ describe('a run', () => {
     expect(outcomes.at(-1)).toBe('error')
   })
 
-  it.each([
+  test.each([
     ['an error', new Error('no')],
     ['turned away without a pause', turnedAway(0)],
   ])('loop stays under five requests a second: %s', async (_, error) => {
@@ -202,7 +209,7 @@ describe('a run', () => {
   })
 })
 
-it('one key is never worked on twice at a time, different keys are', async () => {
+test('one key is never worked on twice at a time, different keys are', async () => {
   const under = new Map<string, number>()
   let most = 0
   let mostOfOne = 0
@@ -272,7 +279,7 @@ describe('own writes', () => {
     }
   }
 
-  it("are waited for before the next decision on the same key, and not before another key's", async () => {
+  test("are waited for before the next decision on the same key, and not before another key's", async () => {
     const { clock, controller, runs, reach } = writing()
     controller.enqueue('n/a')
     await clock.advance(10)
@@ -288,7 +295,7 @@ describe('own writes', () => {
     expect(runs).toEqual(['n/a', 'n/b', 'n/a'])
   })
 
-  it('of somebody else in this process to the very object are waited for, too', async () => {
+  test('of somebody else in this process to the very object are waited for, too', async () => {
     const { clock, controller, runs, write, reach } = writing()
     write('n/a')
     controller.enqueue('n/a')
@@ -299,7 +306,7 @@ describe('own writes', () => {
     expect(runs).toEqual(['n/a'])
   })
 
-  it('that do not come back keep their key from being worked on, and no other', async () => {
+  test('that do not come back keep their key from being worked on, and no other', async () => {
     const { clock, controller, runs, reach } = writing()
     controller.enqueue('n/a')
     await clock.advance(10)
@@ -316,7 +323,7 @@ describe('own writes', () => {
 })
 
 describe('stopping', () => {
-  it('lets the run under way end and starts no other', async () => {
+  test('lets the run under way end and starts no other', async () => {
     const ended: string[] = []
     const { clock, controller } = start(async (key, { signal }) => {
       await clock.sleep(100, { signal })
@@ -332,7 +339,7 @@ describe('stopping', () => {
     expect(ended).toEqual(['n/a'])
   })
 
-  it('at once cuts it off without counting a failure to come back for', async () => {
+  test('at once cuts it off without counting a failure to come back for', async () => {
     const { clock, controller } = start(async (_, { signal }) => {
       await clock.sleep(3_600_000, { signal })
       return done

@@ -1,11 +1,10 @@
-import { isConflict, isTooManyRequests, WriteBarredError } from '../errors.ts'
+import { WriteBarredError, isConflict, isTooManyRequests } from '../errors.ts'
 import { isNewer, refOf } from '../resource.ts'
 import { DeadlineError, withDeadline } from '../../base/wait.ts'
 import type { Clock, Random } from '../../base/clock.ts'
-import { withFields, type Logger } from '../../base/logger.ts'
-import { WaitError, type Result } from './outcome.ts'
-import { WorkQueue, type QueueObserver } from './queue.ts'
-import type { Runnable, RunSignals } from './runnable.ts'
+import { type Logger, withFields } from '../../base/logger.ts'
+import { type QueueObserver, WorkQueue } from './queue.ts'
+import type { RunSignals, Runnable } from './manager.ts'
 
 /**
  * Brings one object's world in line with what it asks for.
@@ -37,7 +36,7 @@ export interface View {
   ): Promise<boolean>
 }
 
-export interface ControllerOptions {
+interface ControllerOptions {
   readonly name: string
   readonly reconcile: Reconcile
   /** Keys worked on at the same time; 1 unless told. */
@@ -244,4 +243,33 @@ function ofError(error: unknown): Verdict {
   return isSlip
     ? { outcome: 'panic', next: backOff, level: 'error', message: 'reconcile has a defect' }
     : { outcome: 'error', next: backOff, level: 'error', message: 'reconcile failed' }
+}
+
+/**
+ * How a reconcile that did not fail ended.
+ * - `done`: nothing to do until something changes.
+ * - `requeueAfter`: come back after `ms` even if nothing changes; `reason` is for logs.
+ */
+export type Result =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'requeueAfter'; readonly ms: number; readonly reason: string }
+
+/** Nothing to do until something changes. */
+export const done: Result = { kind: 'done' }
+
+/** Come back after `ms` even if nothing changes. */
+export function requeueAfter(ms: number, reason: string): Result {
+  return { kind: 'requeueAfter', ms, reason }
+}
+
+/** Thrown when something else has to happen first: the reconcile comes back after `ms`, quietly and without back-off. */
+export class WaitError extends Error {
+  override readonly name = 'WaitError'
+  readonly code = 'wait'
+  readonly ms: number
+
+  constructor(ms: number, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.ms = ms
+  }
 }

@@ -1,9 +1,9 @@
 import { array, assert, asyncProperty, nat, record } from 'fast-check'
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import { VirtualClock } from '../../../test/support/virtual-clock.ts'
-import { DelayedKeys } from './delayed-keys.ts'
+import { DelayedKeys } from './queue.ts'
 
-it('each key comes once, at the earliest of its times, in their order', async () => {
+test('each key comes once, at the earliest of its times, in their order', async () => {
   const step = record({ key: nat(5), ms: nat(100), pauseMs: nat(20) })
   await assert(
     asyncProperty(array(step, { maxLength: 30 }), async (steps) => {
@@ -32,7 +32,7 @@ it('each key comes once, at the earliest of its times, in their order', async ()
   )
 })
 
-it('a key that comes early again and again does not leave its later times behind', async () => {
+test('a key that comes early again and again does not leave its later times behind', async () => {
   const clock = new VirtualClock()
   const came: string[] = []
   const delayed = new DelayedKeys(clock, (key) => came.push(key))

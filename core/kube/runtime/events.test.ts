@@ -1,10 +1,10 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { KubeClient } from '../client.ts'
-import { configMaps, type Event } from '../core.ts'
+import { type Event, configMaps } from '../core.ts'
 import { KubeError } from '../errors.ts'
-import { EventRecorder, referenceTo, type EventDraft } from './events.ts'
+import { type EventDraft, EventRecorder, referenceTo } from './events.ts'
 import { silentLogger } from '../../../test/support/silent-logger.ts'
-import { seededRandom, VirtualClock } from '../../../test/support/virtual-clock.ts'
+import { VirtualClock, seededRandom } from '../../../test/support/virtual-clock.ts'
 
 const taken = new KubeError({ status: 409, reason: 'AlreadyExists', message: 'it is there' })
 
@@ -82,7 +82,7 @@ const draft = (note: string, name = 'a', namespace: string | undefined = 'n'): E
 const only = () => [...stored.values()][0]
 
 describe('an event', () => {
-  it('says what happened to which object', async () => {
+  test('says what happened to which object', async () => {
     recorder.record(draft('task a started'))
     await clock.advance(0)
     expect(only()).toMatchObject({
@@ -96,13 +96,13 @@ describe('an event', () => {
     expect(only()?.series).toBeUndefined()
   })
 
-  it('about a cluster-scoped object lives in the namespace default', async () => {
+  test('about a cluster-scoped object lives in the namespace default', async () => {
     recorder.record(draft('x', 'a', ''))
     await clock.advance(0)
     expect(only()?.metadata.namespace).toBe('default')
   })
 
-  it('that repeats becomes a series, written seldom', async () => {
+  test('that repeats becomes a series, written seldom', async () => {
     for (let count = 0; count < 50; count += 1) {
       recorder.record(draft('same'))
       await clock.advance(100)
@@ -112,7 +112,7 @@ describe('an event', () => {
     expect(only()?.series?.count).toBe(50)
   })
 
-  it('of which there are many leaves room for what is told once', async () => {
+  test('of which there are many leaves room for what is told once', async () => {
     for (let count = 0; count < 40; count += 1)
       recorder.record({ ...draft(`task ${count}`), minor: true })
     recorder.record(draft('it ended'))
@@ -124,7 +124,7 @@ describe('an event', () => {
     expect(stored.values().next().value).not.toHaveProperty('minor')
   })
 
-  it('that repeats after six quiet minutes is a new one', async () => {
+  test('that repeats after six quiet minutes is a new one', async () => {
     recorder.record(draft('same'))
     await clock.advance(6 * 60_000 + 100)
     recorder.record(draft('same'))
@@ -132,7 +132,7 @@ describe('an event', () => {
     expect(stored.size).toBe(2)
   })
 
-  it('whose series has expired on the server is told anew', async () => {
+  test('whose series has expired on the server is told anew', async () => {
     recorder.record(draft('same'))
     await clock.advance(1_000)
     stored.clear()
@@ -141,7 +141,7 @@ describe('an event', () => {
     expect(only()?.series?.count).toBe(2)
   })
 
-  it('that is too long is cut between characters', async () => {
+  test('that is too long is cut between characters', async () => {
     recorder.record(draft('ü'.repeat(1_000)))
     await clock.advance(0)
     const note = only()?.note ?? ''
@@ -151,7 +151,7 @@ describe('an event', () => {
 })
 
 describe('a flood', () => {
-  it('about one object is held to 25 at once and one more in five minutes', async () => {
+  test('about one object is held to 25 at once and one more in five minutes', async () => {
     for (let count = 0; count < 100; count += 1) recorder.record(draft(`note ${count}`))
     await clock.advance(0)
     expect(stored.size).toBe(25)
@@ -162,14 +162,14 @@ describe('a flood', () => {
     expect(stored.size).toBe(26)
   })
 
-  it('about many objects is held to a thousand in memory', async () => {
+  test('about many objects is held to a thousand in memory', async () => {
     for (let count = 0; count < 5_000; count += 1) recorder.record(draft('x', `o${count}`))
     await clock.advance(0)
     expect(stored.size).toBe(1_000)
     expect(dropped).toBe(4_000)
   })
 
-  it('that was told keeps none from being told after it, and what is told again stays', async () => {
+  test('that was told keeps none from being told after it, and what is told again stays', async () => {
     for (let count = 0; count < 1_000; count += 1) recorder.record(draft('x', `o${count}`))
     await clock.advance(0)
     for (const name of ['o0', 'late', 'o0', 'later', 'o1']) recorder.record(draft('x', name))
@@ -185,7 +185,7 @@ describe('a flood', () => {
 })
 
 describe('a failure', () => {
-  it('that passes is survived', async () => {
+  test('that passes is survived', async () => {
     failure = () => new KubeError({ status: 503, reason: 'x', message: 'x' })
     recorder.record(draft('x'))
     await clock.advance(50)
@@ -194,7 +194,7 @@ describe('a failure', () => {
     expect(stored.size).toBe(1)
   })
 
-  it.each([0, 3])(
+  test.each([0, 3])(
     'that is only a lost answer is no failure, with %i repetitions meanwhile',
     async (repetitions) => {
       answersLost = 1
@@ -210,7 +210,7 @@ describe('a failure', () => {
     },
   )
 
-  it('that names a time is heeded, and the event is told then', async () => {
+  test('that names a time is heeded, and the event is told then', async () => {
     const asked: number[] = []
     failure = () => {
       asked.push(clock.monotonic())
@@ -231,7 +231,7 @@ describe('a failure', () => {
     expect(stored.size).toBe(1)
   })
 
-  it('that stays is forgotten, and later events still come', async () => {
+  test('that stays is forgotten, and later events still come', async () => {
     failure = () => new KubeError({ status: 403, reason: 'Forbidden', message: 'x' })
     recorder.record(draft('x'))
     await clock.advance(100)
@@ -243,7 +243,7 @@ describe('a failure', () => {
   })
 })
 
-it('what was not written when the process stops is written then', async () => {
+test('what was not written when the process stops is written then', async () => {
   recorder.record(draft('same'))
   await clock.advance(0)
   recorder.record(draft('same'))

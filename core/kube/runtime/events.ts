@@ -1,12 +1,12 @@
 import type { KubeClient } from '../client.ts'
-import { events, type Event, type ObjectReference } from '../core.ts'
+import { type Event, type ObjectReference, events } from '../core.ts'
 import { isAlreadyExists, isForbidden, isNotFound, isTransient } from '../errors.ts'
-import { apiVersionOf, type KubeObject, type Resource } from '../resource.ts'
+import { type KubeObject, type Resource, apiVersionOf } from '../resource.ts'
 import { formatMicroTime } from '../../base/time.ts'
 import type { Clock, Random } from '../../base/clock.ts'
 import type { Logger } from '../../base/logger.ts'
 import { WorkQueue } from './queue.ts'
-import type { Runnable, RunSignals } from './runnable.ts'
+import type { RunSignals, Runnable } from './manager.ts'
 
 /** Something worth telling a person about an object. `reason` and `action` are one CamelCase word each. */
 export interface EventDraft {

@@ -1,10 +1,9 @@
-import { afterEach, beforeEach, expect, it } from 'vitest'
-import { Controller } from './controller.ts'
-import { eventLoopCheck, HealthServer } from './health.ts'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { Controller, done } from './controller.ts'
+import { HealthServer, eventLoopCheck } from './health.ts'
 import { silentLogger } from '../../../test/support/silent-logger.ts'
 import { Metrics } from './metrics.ts'
-import { done } from './outcome.ts'
-import { seededRandom, VirtualClock } from '../../../test/support/virtual-clock.ts'
+import { VirtualClock, seededRandom } from '../../../test/support/virtual-clock.ts'
 
 let server: HealthServer
 let address: string
@@ -33,7 +32,7 @@ const ask = async (path: string) => {
   return [response.status, await response.text()]
 }
 
-it('health says what is wrong, by name', async () => {
+test('health says what is wrong, by name', async () => {
   expect(await ask('/healthz')).toEqual([200, 'ok\n'])
   sick = 'renewals are overdue'
   expect(await ask('/healthz')).toEqual([503, 'lease: renewals are overdue\n'])
@@ -41,7 +40,7 @@ it('health says what is wrong, by name', async () => {
   expect(await ask('/nowhere')).toEqual([404, 'try /healthz, /readyz or /metrics\n'])
 })
 
-it('metrics count runs, keys, requests and leadership under the usual names', async () => {
+test('metrics count runs, keys, requests and leadership under the usual names', async () => {
   const controller = new Controller({
     name: 'task',
     concurrency: 3,
@@ -104,7 +103,7 @@ it('metrics count runs, keys, requests and leadership under the usual names', as
   }
 })
 
-it('an event loop that is always late is no longer alive, and is again once it keeps up', async () => {
+test('an event loop that is always late is no longer alive, and is again once it keeps up', async () => {
   const check = eventLoopCheck(100)
   const turn = async () =>
     new Promise<void>((resolve) => {

@@ -1,12 +1,12 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { KubeClient, type CallOptions } from '../client.ts'
-import { configMaps, leases, type Lease } from '../core.ts'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type CallOptions, KubeClient } from '../client.ts'
+import { type Lease, configMaps, leases } from '../core.ts'
 import { KubeError, WriteBarredError } from '../errors.ts'
 import type { HttpTransport } from '../transport.ts'
 import { aborted } from '../../base/wait.ts'
 import { LeaderElector, leaderIdentity, releaseMs } from './leader.ts'
 import { silentLogger } from '../../../test/support/silent-logger.ts'
-import { seededRandom, VirtualClock } from '../../../test/support/virtual-clock.ts'
+import { VirtualClock, seededRandom } from '../../../test/support/virtual-clock.ts'
 
 /** One Lease behind an API that can fail, as several processes see it. */
 class LeaseServer {
@@ -95,7 +95,7 @@ function candidate(identity: string, cut?: () => boolean, hasEnded?: (holder: st
 }
 
 describe('leader election', () => {
-  it('the first one leads and goes on leading, the second waits', async () => {
+  test('the first one leads and goes on leading, the second waits', async () => {
     const first = candidate('first')
     await clock.advance(0)
     const second = candidate('second')
@@ -105,13 +105,13 @@ describe('leader election', () => {
     expect(server.lease?.spec).toMatchObject({ holderIdentity: 'first', leaseTransitions: 0 })
   })
 
-  it('of two that start together exactly one leads', async () => {
+  test('of two that start together exactly one leads', async () => {
     const both = [candidate('one'), candidate('another')]
     await clock.advance(60_000)
     expect(both.filter((each) => each.elector.isLeader)).toHaveLength(1)
   })
 
-  it('the second takes over after the lease time when the first is cut off, never while it still leads', async () => {
+  test('the second takes over after the lease time when the first is cut off, never while it still leads', async () => {
     let cut = false
     const first = candidate('first', () => cut)
     await clock.advance(0)
@@ -130,7 +130,7 @@ describe('leader election', () => {
     expect(server.lease?.spec?.leaseTransitions).toBe(1)
   })
 
-  it('a leader that cannot renew gives up before anybody may take over', async () => {
+  test('a leader that cannot renew gives up before anybody may take over', async () => {
     const first = candidate('first')
     await clock.advance(30_000)
     server.down = true
@@ -139,7 +139,7 @@ describe('leader election', () => {
     expect(clock.monotonic() - downAt).toBeLessThanOrEqual(10_100)
   })
 
-  it('a short outage changes nothing', async () => {
+  test('a short outage changes nothing', async () => {
     const first = candidate('first')
     await clock.advance(30_000)
     server.down = true
@@ -150,7 +150,7 @@ describe('leader election', () => {
     expect(server.lease?.spec?.leaseTransitions).toBe(0)
   })
 
-  it('a Lease given back is taken at the next look', async () => {
+  test('a Lease given back is taken at the next look', async () => {
     const first = candidate('first')
     await clock.advance(0)
     const second = candidate('second')
@@ -163,7 +163,7 @@ describe('leader election', () => {
     expect(second.ends).toEqual(['leading'])
   })
 
-  it("another's clock is not believed: a renewal time far in the past does not free the Lease", async () => {
+  test("another's clock is not believed: a renewal time far in the past does not free the Lease", async () => {
     server.version = 1
     const renewTime = '2001-01-01T00:00:00.000000Z'
     server.lease = {
@@ -177,7 +177,7 @@ describe('leader election', () => {
     expect(second.ends).toEqual(['leading'])
   })
 
-  it('a Lease that somebody deleted is made again by its leader', async () => {
+  test('a Lease that somebody deleted is made again by its leader', async () => {
     const first = candidate('first')
     await clock.advance(10_000)
     server.lease = undefined
@@ -186,7 +186,7 @@ describe('leader election', () => {
     expect(server.lease).toMatchObject({ spec: { holderIdentity: 'first' } })
   })
 
-  it('overdue renewals are told to the liveness check', async () => {
+  test('overdue renewals are told to the liveness check', async () => {
     const { elector } = candidate('first')
     await clock.advance(0)
     expect(elector.problem()).toBeUndefined()
@@ -205,7 +205,7 @@ describe('leader election', () => {
     expect(stalled.problem()).toBe('the lease was last renewed 16000 ms ago')
   })
 
-  it.each([[{ leaseMs: 10_000, renewMs: 10_000 }], [{ renewMs: 2_400, retryMs: 2_000 }]])(
+  test.each([[{ leaseMs: 10_000, renewMs: 10_000 }], [{ renewMs: 2_400, retryMs: 2_000 }]])(
     'times that cannot work are refused: %o',
     (times) => {
       const make = () =>
@@ -232,7 +232,7 @@ describe('giving the Lease back', () => {
     server.lease = { metadata, spec: { ...server.lease?.spec, holderIdentity } }
   }
 
-  it.each([
+  test.each([
     ['the first write', true],
     ['a renewal', false],
   ])('works although %s was carried out without an answer', async (_, isFirst) => {
@@ -248,7 +248,7 @@ describe('giving the Lease back', () => {
     expect(holder()).toBe('')
   })
 
-  it.each([
+  test.each([
     ['works although somebody touched it', 'first', ''],
     ['leaves it alone when another took it', 'second', 'second'],
   ])('%s', async (_, toucher, want) => {
@@ -259,7 +259,7 @@ describe('giving the Lease back', () => {
     expect(holder()).toBe(want)
   })
 
-  it('ends in time although nothing is answered', async () => {
+  test('ends in time although nothing is answered', async () => {
     const { elector } = candidate('first')
     await clock.advance(0)
     server.mute = true
@@ -297,7 +297,7 @@ describe('a leader that was stopped and goes on', () => {
     }
   }
 
-  it('writes nothing more: not what it was about to write, nor what waited for its turn', async () => {
+  test('writes nothing more: not what it was about to write, nor what waited for its turn', async () => {
     const wire = transport()
     const config = {
       server: 'http://localhost',
@@ -339,7 +339,7 @@ describe('a leader that was stopped and goes on', () => {
     await expect(ended).resolves.toBe('lost')
   })
 
-  it('may write again only until the deadline after its last good renewal', async () => {
+  test('may write again only until the deadline after its last good renewal', async () => {
     let cut = false
     const { elector } = candidate('first', () => cut)
     expect(elector.writableMs()).toBe(0)
@@ -360,7 +360,7 @@ describe('a holder that has ended', () => {
   const identityOf = (podName: string, podUid?: string) =>
     leaderIdentity({ podName, podUid }, random)
 
-  it('is not waited for by the next container of its Pod', async () => {
+  test('is not waited for by the next container of its Pod', async () => {
     const before = identityOf('operator-a', 'uid-a')
     const killed = candidate(before.identity, () => clock.monotonic() > 0)
     await clock.advance(100)
@@ -372,7 +372,7 @@ describe('a holder that has ended', () => {
     expect(server.lease?.spec?.leaseTransitions).toBe(1)
   })
 
-  it.each([
+  test.each([
     ['another Pod', 'operator-b', 'uid-b'],
     ['a Pod whose name and uid only begin like its own', 'operator-a', 'uid-a2'],
     ['a process that knows no Pod', 'operator-a', undefined],
@@ -385,7 +385,7 @@ describe('a holder that has ended', () => {
     expect(next.elector.isLeader).toBe(false)
   })
 
-  it('is never the process itself', () => {
+  test('is never the process itself', () => {
     const { identity, hasEnded } = identityOf('operator-a', 'uid-a')
     expect(hasEnded(identity)).toBe(false)
   })

@@ -1,5 +1,5 @@
 import type { KubeClient } from '../client.ts'
-import { leases, type Lease } from '../core.ts'
+import { type Lease, leases } from '../core.ts'
 import { isAlreadyExists, isConflict, isNotFound, isRefusal } from '../errors.ts'
 import { formatMicroTime } from '../../base/time.ts'
 import { withDeadline } from '../../base/wait.ts'

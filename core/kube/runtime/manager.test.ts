@@ -1,11 +1,16 @@
 import { EventEmitter } from 'node:events'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { aborted } from '../../base/wait.ts'
 import { silentLogger } from '../../../test/support/silent-logger.ts'
 import { releaseMs } from './leader.ts'
-import { LeadershipLostError, longestStopMs, Manager, type ManagerOptions } from './manager.ts'
-import type { Runnable } from './runnable.ts'
-import { stopSignal } from './signals.ts'
+import {
+  LeadershipLostError,
+  Manager,
+  type ManagerOptions,
+  type Runnable,
+  longestStopMs,
+  stopSignal,
+} from './manager.ts'
 import { VirtualClock } from '../../../test/support/virtual-clock.ts'
 
 let clock: VirtualClock
@@ -70,7 +75,7 @@ function manager(options: Partial<ManagerOptions> = {}) {
 const wholeStart = ['server up', 'cache complete', 'events starts', 'elected', 'controller starts']
 
 describe('a manager', () => {
-  it('starts and stops its parts in order', async () => {
+  test('starts and stops its parts in order', async () => {
     const { made, running } = manager()
     await clock.advance(50)
     expect(made.problem()).toBe('the caches are not complete')
@@ -91,7 +96,7 @@ describe('a manager', () => {
     ])
   })
 
-  it('cuts off what does not end within the drain time', async () => {
+  test('cuts off what does not end within the drain time', async () => {
     const { running } = manager({ leading: [part('slow', 3_600_000)], drainMs: 1_000 })
     await clock.advance(200)
     life.abort()
@@ -101,7 +106,7 @@ describe('a manager', () => {
     expect(history.at(-1)).toBe('server down')
   })
 
-  it('leaves behind what ignores everything', async () => {
+  test('leaves behind what ignores everything', async () => {
     const { running } = manager({ leading: [deaf], drainMs: 1_000, abortMs: 500 })
     await clock.advance(200)
     life.abort()
@@ -110,7 +115,7 @@ describe('a manager', () => {
     expect(history.at(-1)).toBe('server down')
   })
 
-  it('has one drain time for all parts, and is done within the time that it names', async () => {
+  test('has one drain time for all parts, and is done within the time that it names', async () => {
     const { running } = manager({
       always: [part('events', 3_600_000), deaf],
       leading: [part('slow', 3_600_000), deaf],
@@ -128,7 +133,7 @@ describe('a manager', () => {
     expect(history.at(-1)).toBe('server down')
   })
 
-  it('lets what always runs end in the time that the leader has left, and not much later', async () => {
+  test('lets what always runs end in the time that the leader has left, and not much later', async () => {
     const { running } = manager({
       always: [part('events', 700)],
       leading: [part('controller', 200)],
@@ -142,7 +147,7 @@ describe('a manager', () => {
     expect(history).toContain('events ends')
   })
 
-  it('aborts at once when the lease is lost, and fails', async () => {
+  test('aborts at once when the lease is lost, and fails', async () => {
     const { running, lose } = manager({ leading: [part('controller', 3_600_000)] })
     const failed = expect(running).rejects.toBeInstanceOf(LeadershipLostError)
     await clock.advance(200)
@@ -152,7 +157,7 @@ describe('a manager', () => {
     expect(history).toContain('controller ends aborted')
   })
 
-  it('stops everything when one part fails, and fails with its error', async () => {
+  test('stops everything when one part fails, and fails with its error', async () => {
     const broken: Runnable = {
       name: 'broken',
       run: async () => {
@@ -167,7 +172,7 @@ describe('a manager', () => {
     expect(history.at(-1)).toBe('server down')
   })
 
-  it('fails also with what happened while it was stopping', async () => {
+  test('fails also with what happened while it was stopping', async () => {
     const clumsy: Runnable = {
       name: 'clumsy',
       run: async ({ stop }) => {
@@ -184,7 +189,7 @@ describe('a manager', () => {
     expect(history.at(-1)).toBe('server down')
   })
 
-  it('fails and cuts off the drain when the lease is lost meanwhile', async () => {
+  test('fails and cuts off the drain when the lease is lost meanwhile', async () => {
     const { running, lose } = manager({ leading: [part('controller', 20_000)] })
     const failed = expect(running).rejects.toBeInstanceOf(LeadershipLostError)
     await clock.advance(200)
@@ -196,7 +201,7 @@ describe('a manager', () => {
     expect(history).toContain('controller ends aborted')
   })
 
-  it('that failed does not stand for election any more', async () => {
+  test('that failed does not stand for election any more', async () => {
     const broken: Runnable = { name: 'broken', run: () => Promise.reject(new Error('broken')) }
     let stands = true
     const { running } = manager({
@@ -217,7 +222,7 @@ describe('a manager', () => {
     expect(history).toContain('released in time')
   })
 
-  it('that is stopped before its caches are complete starts nothing', async () => {
+  test('that is stopped before its caches are complete starts nothing', async () => {
     const { running } = manager()
     await clock.advance(50)
     life.abort()
@@ -226,7 +231,7 @@ describe('a manager', () => {
     expect(history).toEqual(['server up', 'cache ends', 'released', 'server down'])
   })
 
-  it('keeps a follower warm until it is elected', async () => {
+  test('keeps a follower warm until it is elected', async () => {
     const { running } = manager({
       election: {
         acquire: ({ signal }) => clock.sleep(3_600_000, { signal }),
@@ -243,7 +248,7 @@ describe('a manager', () => {
   })
 })
 
-it('the first signal stops, the second ends the process at once', () => {
+test('the first signal stops, the second ends the process at once', () => {
   const process = new EventEmitter()
   let ended = 0
   const signal = stopSignal(process, () => {

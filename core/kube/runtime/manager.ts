@@ -2,17 +2,17 @@ import { aborted } from '../../base/wait.ts'
 import type { Clock } from '../../base/clock.ts'
 import { releaseMs } from './leader.ts'
 import type { Logger } from '../../base/logger.ts'
-import type { Runnable } from './runnable.ts'
+import type { EventEmitter } from 'node:events'
 
 /** A local copy that is started first; an `Informer` is one. */
-export interface Cache {
+interface Cache {
   readonly resource: { readonly plural: string }
   run(options: { readonly signal: AbortSignal }): Promise<void>
   synced(options: { readonly signal: AbortSignal }): Promise<void>
 }
 
 /** Decides who of several replicas works; a `LeaderElector` is one. */
-export interface Election {
+interface Election {
   acquire(options: { readonly signal: AbortSignal }): Promise<void>
   keep(options: { readonly signal: AbortSignal }): Promise<'lost' | 'stopped'>
   release(): Promise<void>
@@ -191,4 +191,32 @@ export class Manager {
       },
     }
   }
+}
+
+/** When a runnable has to end. */
+export interface RunSignals {
+  /** Take nothing new and finish what is under way. */
+  readonly stop: AbortSignal
+  /** Drop everything now; follows `stop` after the grace period, or comes with it when the lease is lost. */
+  readonly abort: AbortSignal
+}
+
+/** Something with a life: it works until `stop` and resolves when it has ended. A rejection ends the process. */
+export interface Runnable {
+  readonly name: string
+  run(signals: RunSignals): Promise<void>
+}
+
+/**
+ * A signal that is aborted by the first SIGTERM or SIGINT; a second one calls `onSecond`, which should end the process at once.
+ */
+export function stopSignal(process: EventEmitter, onSecond: () => void): AbortSignal {
+  const controller = new AbortController()
+  const stop = (name: string) => {
+    if (controller.signal.aborted) onSecond()
+    else controller.abort(new Error(`the process received ${name}`))
+  }
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+  return controller.signal
 }

@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 import type { RequestReport } from '../caller.ts'
 import type { InformerObserver } from '../informer.ts'
 import type { Clock } from '../../base/clock.ts'

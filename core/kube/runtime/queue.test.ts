@@ -1,7 +1,7 @@
 import { array, assert, asyncProperty, constantFrom } from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { WorkQueue } from './queue.ts'
-import { seededRandom, VirtualClock } from '../../../test/support/virtual-clock.ts'
+import { VirtualClock, seededRandom } from '../../../test/support/virtual-clock.ts'
 
 function made() {
   const clock = new VirtualClock()
@@ -9,7 +9,7 @@ function made() {
 }
 
 describe('a key', () => {
-  it('that is added often is handed out once', async () => {
+  test('that is added often is handed out once', async () => {
     const { queue } = made()
     queue.add('a')
     queue.add('a')
@@ -18,7 +18,7 @@ describe('a key', () => {
     expect(queue.depth).toBe(0)
   })
 
-  it('that is added while it is worked on is handed out after that, once', async () => {
+  test('that is added while it is worked on is handed out after that, once', async () => {
     const { queue } = made()
     queue.add('a')
     await queue.get()
@@ -32,7 +32,7 @@ describe('a key', () => {
     expect(queue.depth).toBe(0)
   })
 
-  it('that is let go of is not handed out, wherever it waits', async () => {
+  test('that is let go of is not handed out, wherever it waits', async () => {
     const { clock, queue } = made()
     queue.add('under work')
     await queue.get()
@@ -46,14 +46,14 @@ describe('a key', () => {
     expect(queue.depth).toBe(0)
   })
 
-  it('goes to a worker that already waits', async () => {
+  test('goes to a worker that already waits', async () => {
     const { queue } = made()
     const waiting = queue.get()
     queue.add('a')
     expect(await waiting).toBe('a')
   })
 
-  it('keeps its place in the line', async () => {
+  test('keeps its place in the line', async () => {
     const { queue } = made()
     for (const key of ['a', 'b', 'a', 'c']) queue.add(key)
     expect([await queue.get(), await queue.get(), await queue.get()]).toEqual(['a', 'b', 'c'])
@@ -61,7 +61,7 @@ describe('a key', () => {
 })
 
 describe('a delayed key', () => {
-  it('waits as long as a timer can, though rounding left next to nothing of its time', async () => {
+  test('waits as long as a timer can, though rounding left next to nothing of its time', async () => {
     const { clock, queue } = made()
     queue.addAfter('a', 1e-12)
     await clock.advance(0.9)
@@ -70,7 +70,7 @@ describe('a delayed key', () => {
     expect(queue.depth).toBe(1)
   })
 
-  it('comes at the earliest of its times, once', async () => {
+  test('comes at the earliest of its times, once', async () => {
     const { clock, queue } = made()
     queue.addAfter('a', 1_000)
     queue.addAfter('a', 100)
@@ -85,7 +85,7 @@ describe('a delayed key', () => {
     expect(clock.pending).toBe(0)
   })
 
-  it('whose timer fires a little early does not spin', async () => {
+  test('whose timer fires a little early does not spin', async () => {
     const clock = new VirtualClock()
     let timers = 0
     const early = new WorkQueue({
@@ -106,7 +106,7 @@ describe('a delayed key', () => {
     expect(timers).toBe(1)
   })
 
-  it('does not hold up others', async () => {
+  test('does not hold up others', async () => {
     const { clock, queue } = made()
     queue.addAfter('late', 10_000)
     queue.addAfter('soon', 10)
@@ -118,7 +118,7 @@ describe('a delayed key', () => {
 })
 
 describe('a failing key', () => {
-  it('waits longer each time, up to five minutes, until it is forgotten', async () => {
+  test('waits longer each time, up to five minutes, until it is forgotten', async () => {
     const { clock, queue } = made()
     const longest: number[] = []
     for (let failure = 0; failure < 14; failure += 1) {
@@ -139,7 +139,7 @@ describe('a failing key', () => {
 })
 
 describe('shutting down', () => {
-  it('waits for what is handed out and drops the rest', async () => {
+  test('waits for what is handed out and drops the rest', async () => {
     const { clock, queue } = made()
     queue.add('a')
     queue.add('b')
@@ -157,7 +157,7 @@ describe('shutting down', () => {
     expect(clock.pending).toBe(0)
   })
 
-  it('sends waiting workers home', async () => {
+  test('sends waiting workers home', async () => {
     const { queue } = made()
     const waiting = queue.get()
     await queue.shutDown()
@@ -165,7 +165,7 @@ describe('shutting down', () => {
   })
 })
 
-it('no key is lost, doubled or worked on twice at a time, whatever happens in whatever order', async () => {
+test('no key is lost, doubled or worked on twice at a time, whatever happens in whatever order', async () => {
   const step = constantFrom('add a', 'add b', 'add c', 'get', 'done', 'after a', 'tick')
   await assert(
     asyncProperty(array(step, { maxLength: 60 }), async (steps) => {

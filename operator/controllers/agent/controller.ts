@@ -5,8 +5,13 @@ import type { AgentStreams } from '../../presence/agent-streams.ts'
 import { pods as podKind } from '../../../core/kube/core.ts'
 import { isAlreadyExists, isForbidden, isInvalid, isNotFound } from '../../../core/kube/errors.ts'
 import { refOf } from '../../../core/kube/resource.ts'
-import type { Reconcile } from '../../../core/kube/runtime/controller.ts'
-import { type Result, WaitError, done, requeueAfter } from '../../../core/kube/runtime/outcome.ts'
+import {
+  type Reconcile,
+  type Result,
+  WaitError,
+  done,
+  requeueAfter,
+} from '../../../core/kube/runtime/controller.ts'
 import { Pace } from '../pace.ts'
 import { Stopwatch } from '../stopwatch.ts'
 import { type World, claimOf, writeStatus } from '../world.ts'

@@ -4,16 +4,19 @@ import type { Forge } from '../../forge/client.ts'
 import type { AgentStreams } from '../../presence/agent-streams.ts'
 import { isNotFound } from '../../../core/kube/errors.ts'
 import { refOf } from '../../../core/kube/resource.ts'
-import type { Reconcile } from '../../../core/kube/runtime/controller.ts'
-import { type Result, done, requeueAfter } from '../../../core/kube/runtime/outcome.ts'
-import { readinessOf } from '../../../core/tasks/readiness.ts'
+import {
+  type Reconcile,
+  type Result,
+  done,
+  requeueAfter,
+} from '../../../core/kube/runtime/controller.ts'
+import { type Transition, readinessOf } from '../../../core/tasks/transitions.ts'
 import { Stopwatch } from '../stopwatch.ts'
 import { type World, byHolder, siblingOf } from '../world.ts'
 import { type TaskObservation, decideTask } from './decide.ts'
 import { holderOf } from './holder.ts'
 import { mergeResult } from './merge.ts'
 import { writeTransition } from './write-transition.ts'
-import type { Transition } from '../../../core/tasks/transitions.ts'
 
 /** How often a holder is looked at; its silence is no event. */
 const watchMs = 2_000

@@ -4,7 +4,7 @@ import { failureRemedies } from '../../../core/api/failures.ts'
 import type { Report } from '../../../core/api/agent-protocol.ts'
 import type { AgentTask } from '../../../core/api/agent-task.ts'
 import { at, heldStatus, now, queuedStatus, task } from '../../../test/support/objects.ts'
-import { decideTask, type TaskObservation } from './decide.ts'
+import { type TaskObservation, decideTask } from './decide.ts'
 import { hasFailed, hasSucceeded, isComplete } from '../../../core/api/task-state.ts'
 import {
   acceptReport,

@@ -1,7 +1,11 @@
 import type { AgentTask } from '../../../core/api/agent-task.ts'
 import { firstClaim, heldBy, isFinished, isIntegrating } from '../../../core/api/task-state.ts'
-import type { Readiness } from '../../../core/tasks/readiness.ts'
-import { type Transition, attemptOver, skip } from '../../../core/tasks/transitions.ts'
+import {
+  type Readiness,
+  type Transition,
+  attemptOver,
+  skip,
+} from '../../../core/tasks/transitions.ts'
 import type { Holder } from './holder.ts'
 
 /** Everything a decision about one task rests on. */

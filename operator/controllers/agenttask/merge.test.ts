@@ -5,7 +5,7 @@ import { failureRemedies } from '../../../core/api/failures.ts'
 import type { AgentTask } from '../../../core/api/agent-task.ts'
 import type { Integrate, IntegrateResult } from '../../../core/api/forge-protocol.ts'
 import { ForgeError } from '../../forge/client.ts'
-import { WaitError } from '../../../core/kube/runtime/outcome.ts'
+import { WaitError } from '../../../core/kube/runtime/controller.ts'
 import { mergeResult } from './merge.ts'
 
 const { signal } = new AbortController()

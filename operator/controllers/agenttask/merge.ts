@@ -2,10 +2,10 @@ import type { FailureReason } from '../../../core/api/failures.ts'
 import type { AgentTask } from '../../../core/api/agent-task.ts'
 import type { IntegrateResult } from '../../../core/api/forge-protocol.ts'
 import { git, trailers } from '../../../core/api/names.ts'
-import { ForgeError, type Forge } from '../../forge/client.ts'
+import { type Forge, ForgeError } from '../../forge/client.ts'
 import type { Clock } from '../../../core/base/ports.ts'
-import { WaitError } from '../../../core/kube/runtime/outcome.ts'
-import { attemptOver, integrated, type Transition } from '../../../core/tasks/transitions.ts'
+import { WaitError } from '../../../core/kube/runtime/controller.ts'
+import { type Transition, attemptOver, integrated } from '../../../core/tasks/transitions.ts'
 
 const forgePauseMs = 3_000
 

@@ -8,9 +8,13 @@ import type { AgentSettings } from '../../settings/config.ts'
 import { type Forge, ForgeError } from '../../forge/client.ts'
 import { isNotFound } from '../../../core/kube/errors.ts'
 import { refOf } from '../../../core/kube/resource.ts'
-import type { Reconcile } from '../../../core/kube/runtime/controller.ts'
+import {
+  type Reconcile,
+  type Result,
+  done,
+  requeueAfter,
+} from '../../../core/kube/runtime/controller.ts'
 import { Memory } from '../../../core/kube/runtime/memory.ts'
-import { type Result, done, requeueAfter } from '../../../core/kube/runtime/outcome.ts'
 import type { Models } from '../languagemodel/models.ts'
 import { Pace } from '../pace.ts'
 import { specProblem } from '../../../core/api/schema.ts'

@@ -2,9 +2,9 @@ import type { DevRequest, PlannedTask } from '../../../core/api/devrequest.ts'
 import type { AgentSettings } from '../../settings/config.ts'
 import { isAlreadyExists, isNotFound } from '../../../core/kube/errors.ts'
 import type { Memory } from '../../../core/kube/runtime/memory.ts'
-import { done, WaitError, type Result } from '../../../core/kube/runtime/outcome.ts'
+import { type Result, WaitError, done } from '../../../core/kube/runtime/controller.ts'
 import type { World } from '../world.ts'
-import { stalled, taskNameTaken, type Stalls } from './stalls.ts'
+import { type Stalls, stalled, taskNameTaken } from './stalls.ts'
 import { agentTaskOf } from '../../../core/tasks/make.ts'
 
 /** What making tasks takes beside the API server. */

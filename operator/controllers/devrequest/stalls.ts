@@ -5,7 +5,7 @@ import type { Metadata } from '../../../core/api/schema.ts'
 import { ForgeError } from '../../forge/client.ts'
 import { ModelError } from '../../../core/models/errors.ts'
 import type { Memory } from '../../../core/kube/runtime/memory.ts'
-import { requeueAfter, type Result } from '../../../core/kube/runtime/outcome.ts'
+import { type Result, requeueAfter } from '../../../core/kube/runtime/controller.ts'
 import type { Stall } from './observation.ts'
 
 /** The forge's sentences have their full stop; what is said about the forge has none. */

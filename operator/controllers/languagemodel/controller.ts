@@ -1,9 +1,13 @@
 import { type LanguageModel, languageModelSpec } from '../../../core/api/language-model.ts'
 import { refOf } from '../../../core/kube/resource.ts'
 import type { ModelProfile } from '../../../core/models/profile.ts'
-import type { Reconcile } from '../../../core/kube/runtime/controller.ts'
+import {
+  type Reconcile,
+  type Result,
+  done,
+  requeueAfter,
+} from '../../../core/kube/runtime/controller.ts'
 import { Memory } from '../../../core/kube/runtime/memory.ts'
-import { type Result, done, requeueAfter } from '../../../core/kube/runtime/outcome.ts'
 import { specProblem } from '../../../core/api/schema.ts'
 import { type World, writeStatusIfThere } from '../world.ts'
 import { type ModelLimits, type ModelObservation, decideModel } from './decide.ts'

@@ -88,7 +88,7 @@ export const taskBugs: readonly SeededBug[] = [
     story: 'A task starts as soon as one of those it waits for is there.',
     edits: [
       {
-        file: 'core/tasks/readiness.ts',
+        file: 'core/tasks/transitions.ts',
         find: "return { state: met ? 'ready' : 'waiting' }",
         replace:
           "return { state: met || needed.some((other) => other !== undefined) ? 'ready' : 'waiting' }",
@@ -100,12 +100,12 @@ export const taskBugs: readonly SeededBug[] = [
     story: 'A task behind one that failed for good is started.',
     edits: [
       {
-        file: 'core/tasks/readiness.ts',
+        file: 'core/tasks/transitions.ts',
         find: 'other !== undefined && (isComplete(other) || (isFinished(other) && maySpare(other))),',
         replace: 'other !== undefined && isFinished(other),',
       },
       {
-        file: 'core/tasks/readiness.ts',
+        file: 'core/tasks/transitions.ts',
         find: '(other) => other !== undefined && hasFailed(other) && !maySpare(other)',
         replace: '(other) => other !== undefined && hasFailed(other) && false',
       },

@@ -1,9 +1,9 @@
 import { labels } from '../../../core/api/names.ts'
 import type { Assignment, Report } from '../../../core/api/agent-protocol.ts'
 import type { KubeClient } from '../../../core/kube/client.ts'
-import { pods, type Pod } from '../../../core/kube/core.ts'
+import { type Pod, pods } from '../../../core/kube/core.ts'
 import { isConflict, isNotFound } from '../../../core/kube/errors.ts'
-import { SimulatedAgent, type Attempt, type HubAt } from './agent.ts'
+import { type Attempt, type HubAt, SimulatedAgent } from './agent.ts'
 import { SimulatedProcess } from './process.ts'
 import type { Timeline } from './timeline.ts'
 

@@ -1,5 +1,5 @@
 import type { DevRequestSpec } from '../../../core/api/devrequest.ts'
-import { agents, agentTasks, devRequests } from '../../../core/api/kinds.ts'
+import { agentTasks, agents, devRequests } from '../../../core/api/kinds.ts'
 import type { KubeClient } from '../../../core/kube/client.ts'
 import { pods } from '../../../core/kube/core.ts'
 import { isNotFound } from '../../../core/kube/errors.ts'
