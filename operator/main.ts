@@ -1,4 +1,4 @@
-// The operator's process: settings and the real surroundings; `operator.ts` puts the parts together.
+// The operator's process: reads the settings and makes the real surroundings; `operator.ts` puts the parts together.
 import { pino } from 'pino'
 import { ConfigError, loadConfig } from './settings/config.ts'
 import { planMaker } from './controllers/devrequest/planning.ts'
@@ -15,7 +15,7 @@ import { HealthServer, eventLoopCheck } from '../core/kube/runtime/health.ts'
 import { Metrics } from '../core/kube/runtime/metrics.ts'
 import { stopSignal } from '../core/kube/runtime/manager.ts'
 
-/** Ends of a model call whose message may hold words of the answer or of the prompt. */
+/** Verdicts of model calls whose message may quote the answer or the prompt. */
 const quoting: ReadonlySet<string> = new Set(['OutputUnusable', 'QuestionRefused'])
 
 async function main(): Promise<void> {

@@ -35,21 +35,21 @@ import { LeaderElector, leaderIdentity } from '../core/kube/runtime/leader.ts'
 import { Manager, type ManagerOptions, type Runnable } from '../core/kube/runtime/manager.ts'
 import type { Metrics } from '../core/kube/runtime/metrics.ts'
 
-/** What the operator touches outside itself. The real ones come from `main.ts`, others from the simulator. */
+/** Everything that the operator uses outside itself. `main.ts` gives the real things, the simulator its own. */
 export interface Surroundings {
   readonly client: KubeClient
   readonly forge: Forge
-  /** Makes what talks to models, once it is known how each is asked. */
+  /** Makes the gateway, the servers and the planner, once the profiles of the models can be looked up. */
   readonly connectModels: (known: {
     readonly profileOf: (model: string) => ModelProfile | undefined
-    /** For what happens outside the objects that it follows. */
+    /** For records of model calls, which change no object. */
     readonly audit: Pick<AuditLog, 'append'>
   }) => {
     readonly gateway: Gateway
     readonly servers: ModelServers
     readonly plan: MakePlan
   }
-  /** Lets agents in: runs as long as this process leads. */
+  /** Serves the hub to agents. It runs while this process leads. */
   readonly serveHub: (hub: Hub) => Runnable
   readonly clock: Clock
   readonly random: Random
@@ -86,7 +86,7 @@ export function assembleOperator(
       label.follow(isLeader)
     },
   })
-  // From here on nothing is written that another leader could not expect: see `LeaderElector.writableMs`.
+  // Everything below writes with this client, which stops when the Lease may have passed on: see `LeaderElector.writableMs`.
   const client = surroundings.client.guarded(() => elector.writableMs())
   const { world, recorder, audit } = openWorld({
     client,
@@ -116,7 +116,7 @@ export function assembleOperator(
   })
   const profileByName = (name: string) => models.profile(name)
   const { gateway, servers, plan } = surroundings.connectModels({ profileOf: profileByName, audit })
-  // The spending of a request that is gone is nobody's.
+  // Token counts of a deleted request must not count against a new request of the same name.
   world.requests.onChange(({ name }, request) => gateway.forgetOthers(name, request?.metadata.uid))
   const tests = new SelfTests({
     models: world.models,

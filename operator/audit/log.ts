@@ -11,14 +11,14 @@ import { type Audited, lastTransition, nextTrail, trailOf, transitionsAfter } fr
 import { type AuditEntry, chain, headOf, keyOfRecord } from './record.ts'
 import { type Position, type Segment, appendTo, openSegment, readSegment } from './segments.ts'
 
-/** How long records are gathered for one write; they are safe in their statuses meanwhile. */
+/** How long records are gathered for one write. Meanwhile they are safe in the outboxes of the statuses. */
 const flushMs = 2_000
-/** Most records of one write: after an outage all that waited would be more than a ConfigMap may hold. */
+/** Most records of one write. After an outage all waiting records could exceed the size of a ConfigMap. */
 const batch = 200
-/** How soon a transition that came before the log had its place is tried again. */
+/** Pause before a transition is tried again that came before the log knew its position. */
 const placeMs = 100
 
-/** How far the log is with one object; made when the object is first seen and dropped with it. */
+/** How far the log is with one object. It is kept from the first sight of the object until its deletion. */
 interface Progress {
   /** Transitions up to this number were taken in. */
   taken: number
@@ -29,12 +29,12 @@ interface Progress {
 interface Waiting {
   readonly key: string
   readonly entry: AuditEntry
-  /** For a transition: a version older than it, and whose progress it is. */
+  /** For a transition: a version before it, and the object that it belongs to. */
   readonly after: string
   readonly progress: Progress | undefined
 }
 
-/** An object that is no more, as it was last. */
+/** The last state of an object that was deleted. */
 interface Gone {
   readonly object: Audited
   readonly kind: string
@@ -47,21 +47,22 @@ interface View {
   readonly objects: () => readonly Audited[]
   readonly version: () => string
   readonly detail: (object: Audited) => AuditEntry['detail']
-  /** The newest version of an object taken in. */
+  /** The newest version of an object that the log has taken in. */
   reached: string
 }
 
 /**
  * The audit: one chain of records in ConfigMaps, fed from the outboxes in the statuses of the objects it follows.
  * Guarantees: exactly one record for each transition that a followed object still shows or that this process wrote, also
- * when the process dies between any two writes and when two leaders overlap; a second writer is noticed by the
- * resourceVersion and its records are chained behind, never over. Runs on the leader only.
- * At start it reads the open segment, and earlier ones only as far back as they may hold what an outbox still shows; what
- * the log says it is complete for, ten thousand finished tasks say, is not looked for. No transition is made before the log
- * has a place from which a later leader can ask what was deleted.
- * Caveats: what is deleted while nobody leads takes its last transitions along when the API server no longer remembers
- * what happened after the log's last record (minutes, at least). The log of one cluster must not be continued in another: it compares resourceVersions.
- * Needs get, list, create, update on configmaps, and watch on what it follows.
+ * when the process dies between two writes and when two leaders overlap. A second writer is noticed by the resourceVersion,
+ * and its records are chained behind the stored ones. Runs on the leader only.
+ * At its start the log reads the open segment, and earlier segments only as far back as they may hold transitions that an
+ * outbox still shows. Objects for which the log says that it is complete (ten thousand finished tasks, for example) are not
+ * looked up. No transition is made before the log has a position from which a later leader can ask for deletions.
+ * Caveats: an object that is deleted while there is no leader loses its last transitions once the API server has forgotten
+ * the events since the log's last record (after minutes, at least). The log of one cluster must not be continued in another
+ * one, because it compares resourceVersions.
+ * Needs get, list, create, update on configmaps, and watch on the kinds that it follows.
  */
 export class AuditLog implements Runnable {
   readonly name = 'audit'
@@ -73,15 +74,15 @@ export class AuditLog implements Runnable {
   }
   readonly #views = new Map<string, View>()
   readonly #progress = new Map<string, Progress>()
-  /** By key: an object that was deleted is told of twice, by the informer and by what the log reads at start. */
+  /** By key. A deletion may be seen twice: by the informer, and by the list of deletions that is read at the start. */
   readonly #waiting = new Map<string, Waiting>()
   #begun = false
-  /** What was deleted while the log was looking for its place. */
+  /** Objects that were deleted before the log knew its position. */
   #early: Gone[] | undefined
   #segment: Segment | undefined
-  /** The position that was stored last, by whomever. */
+  /** The position that was stored last, by this process or another one. */
   #place: Position = {}
-  /** Segments of late, so that looking for a record behind a full one costs no read. */
+  /** The last segments, so that looking for a record in the segment before costs no read. */
   readonly #recent = new Map<number, Segment>()
 
   constructor(options: {
@@ -129,7 +130,7 @@ export class AuditLog implements Runnable {
     return Math.max(stored, trailOf(object).stored) >= lastTransition(object)
   }
 
-  /** Takes in an object that was written or seen. Safe to repeat. */
+  /** Takes in the transitions of an object that was written or seen. Safe to repeat. */
   take(object: Audited, kind: string = object.kind ?? ''): void {
     const view = this.#views.get(kind)
     const { uid, resourceVersion = '' } = object.metadata
@@ -154,7 +155,7 @@ export class AuditLog implements Runnable {
     if (isNewer(resourceVersion, view.reached)) view.reached = resourceVersion
   }
 
-  /** Takes a record of something that changed no object. It is lost if the process dies within seconds. */
+  /** Takes a record of an event that changed no object. It is lost if the process dies within seconds. */
   append(entry: Omit<AuditEntry, 'time' | 'transition'>): void {
     const timed = { time: new Date(this.#options.clock.now()).toISOString(), ...entry }
     this.#wait({ key: keyOfRecord(timed), entry: timed, after: '', progress: undefined })
@@ -164,7 +165,7 @@ export class AuditLog implements Runnable {
     if (!this.#waiting.has(item.key)) this.#waiting.set(item.key, item)
   }
 
-  /** Stores what is waiting every two seconds until `stop`, and once more then. */
+  /** Stores waiting records every two seconds until `stop`, and once more at the end. */
   async run({ stop, abort }: RunSignals): Promise<void> {
     const { clock } = this.#options
     this.#early = []
@@ -176,7 +177,7 @@ export class AuditLog implements Runnable {
     }
   }
 
-  /** Stores a batch of what waits; true when it was full, so that more may have to follow at once. */
+  /** Stores one batch of waiting records. True when the batch was full, so that another one may follow at once. */
   async #flush(signal: AbortSignal): Promise<boolean> {
     const { log } = this.#options
     try {
@@ -204,10 +205,10 @@ export class AuditLog implements Runnable {
       this.#written(entries)
       for (const { entry } of entries)
         log.info({ ...entry.detail, audit: entry }, `${entry.kind} ${entry.name}: ${entry.message}`)
-      // What came meanwhile waits for the next turn: under load the pause would never come.
+      // Records that came meanwhile wait for the next turn; under load there would be no pause otherwise.
       return entries.length === batch
     } catch (error) {
-      // The records are tried again on a fresh view: somebody else may have written, or this write may have happened
+      // The records are tried again on a fresh view: another process may have written, or this write may have been stored
       // without an answer.
       this.#segment = undefined
       this.#recent.clear()
@@ -217,7 +218,7 @@ export class AuditLog implements Runnable {
     }
   }
 
-  /** An object that is no more: its outbox was seen to the end, or is seen now. */
+  /** Takes in the last outbox of a deleted object, if it was not seen before. */
   #gone(gone: Gone): void {
     this.#early?.push(gone)
     this.take(gone.object, gone.kind)
@@ -225,8 +226,8 @@ export class AuditLog implements Runnable {
   }
 
   /**
-   * The last states of what was deleted after the log was complete, perhaps while nobody looked. The API server tells
-   * events of the last minutes to whoever asks; what is older than those is lost.
+   * The last states of objects that were deleted after the log was complete, perhaps while no operator ran. The API server
+   * remembers the events of the last minutes; older deletions are lost.
    */
   async #deletedSince(position: Position, signal: AbortSignal): Promise<readonly Gone[]> {
     const { client, clock, namespace } = this.#options
@@ -248,7 +249,7 @@ export class AuditLog implements Runnable {
     return found
   }
 
-  /** First sight of all objects: those the log is complete for are done, the others are taken in. */
+  /** The first sight of all objects: those for which the log is complete are done, the others are taken in. */
   #begin(position: Position, deleted: readonly Gone[]): void {
     const all = [...deleted, ...(this.#early ?? [])]
     this.#begun = true
@@ -270,8 +271,8 @@ export class AuditLog implements Runnable {
   }
 
   /**
-   * Drops what the log holds already: another leader wrote it, or we did and got no answer. A record is in no segment that
-   * was full at a version known before its transition.
+   * Drops records that the log holds already: another leader wrote them, or this process did and got no answer. A record
+   * cannot be in a segment that was full at a version before its transition.
    */
   async #dropStored(open: Segment, signal: AbortSignal): Promise<void> {
     const left = new Set(this.#waiting.values())
@@ -297,7 +298,7 @@ export class AuditLog implements Runnable {
     }
   }
 
-  /** Where the log is once these are stored: complete as far as the views show, if nothing else waits. */
+  /** The position of the log once these records are stored: complete up to the versions of the caches, if nothing else waits. */
   #positionWith(entries: readonly Waiting[], before: Position): Position {
     const all = entries.length === this.#waiting.size
     return Object.fromEntries(
@@ -323,7 +324,7 @@ export class AuditLog implements Runnable {
     return segment === undefined ? undefined : this.#keep(segment)
   }
 
-  /** Whether a later leader can ask what was deleted of this kind from now on. */
+  /** Whether a later leader can ask for the deletions of this kind from now on. */
   #isPlaced(kind: string): boolean {
     return (this.#place[kind]?.complete ?? '') !== ''
   }

@@ -1,11 +1,11 @@
 import type { AuditEntry } from './record.ts'
 import type { TraceRecord } from '../../core/models/trace.ts'
 
-/** What the audit says of a model call; the actions are `ModelAnswered` and `ModelFailed`. */
+/** The audit record of a model call; its action is `ModelAnswered` or `ModelFailed`. */
 export type CallEntry = Omit<AuditEntry, 'time' | 'transition'>
 
 /**
- * The audit's record of one model call: who asked which model what for, what came of it and what it cost.
+ * Makes the audit record of one model call: request, task, model, purpose, verdict and cost.
  * Guarantees: prompt and answer appear as SHA-256 only. Their texts are in the operator's debug log, under the same id.
  */
 export function callEntry(record: TraceRecord): CallEntry {

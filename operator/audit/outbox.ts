@@ -1,5 +1,5 @@
-// The audit's outbox: every status write that makes a transition carries the record of it. Whoever leads appends what the
-// statuses hold and the chain does not, so that a crash between the two loses nothing and repeats nothing.
+// The audit's outbox: a status write that makes a transition carries the transition's record. The leader appends the records
+// that the statuses hold and the chain does not, so a crash between the two writes neither loses nor repeats a record.
 import {
   type Act,
   type AuditTrail,
@@ -16,7 +16,7 @@ export type Audited = KubeObject & {
 
 const empty: AuditTrail = { stored: 0, pending: [] }
 
-/** The outbox of an object; an empty one before its first transition, and where a status holds what is none. */
+/** The outbox of an object. It is empty before the first transition, and when the status holds a malformed one. */
 export function trailOf(object: Audited): AuditTrail {
   const trail: Partial<AuditTrail> | undefined = object.status?.audit
   const { stored, pending } = trail ?? {}
@@ -41,8 +41,9 @@ export function transitionsAfter(
 }
 
 /**
- * The outbox of the next status: without what the log holds by now (up to number `stored`), with a new transition if the
- * write makes one. `version` is the newest resourceVersion known before the write. Throws `WaitError` when the log is so far behind that a record could only be dropped.
+ * The outbox of the next status: without the records that the log holds (up to number `stored`), with a new transition if
+ * the write makes one. `version` is the newest resourceVersion known before the write. Throws `WaitError` when the log is
+ * so far behind that a record would have to be dropped.
  */
 export function nextTrail(
   object: Audited,

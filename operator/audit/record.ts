@@ -1,30 +1,30 @@
 import { createHash } from 'node:crypto'
 
-/** Something that happened, as the one who did it tells it. */
+/** One entry of the audit: an action, its actor and the object that it was done to. */
 export interface AuditEntry {
   /** RFC 3339. */
   readonly time: string
-  /** Who did it: `operator`, or `agent/<name>`. */
+  /** `operator`, or `agent/<name>`. */
   readonly actor: string
   /** One CamelCase word, e.g. `Assigned`; the same as the Event's reason. */
   readonly action: string
   readonly kind: string
   readonly name: string
   readonly uid: string
-  /** Number of the object's transition; with the uid what tells records apart. Absent for what changed no object. */
+  /** Number of the object's transition, unique together with the uid. Absent for an event that changed no object. */
   readonly transition?: number
   /** One sentence; never a secret, a token or a prompt. */
   readonly message: string
   readonly detail?: Readonly<Record<string, string | number>>
 }
 
-/** What tells a record apart from all others: the same transition is in the log once, whoever appends it. */
+/** The identity of a record: a transition is in the log once, whichever process appends it. */
 export function keyOfRecord(entry: AuditEntry): string {
   const { uid, transition, time, actor, action } = entry
   return transition === undefined ? `${uid}/${time}/${actor}/${action}` : `${uid}/${transition}`
 }
 
-/** The same, from a stored line; a spoiled line is like no other. */
+/** The identity of a record, from its stored line; a malformed line equals no other. */
 export function keyOfLine(line: string): string {
   try {
     return keyOfRecord(JSON.parse(line) as AuditEntry)
@@ -33,7 +33,7 @@ export function keyOfLine(line: string): string {
   }
 }
 
-/** Where a chain stands: the number and hash of its last record. */
+/** The head of a chain: number and hash of its last record. */
 export interface ChainHead {
   readonly seq: number
   readonly hash: string
@@ -58,7 +58,7 @@ export function chain(
   return { line: `${open},"hash":"${hash}"}`, head: { seq, hash } }
 }
 
-/** What a check of a chain found. */
+/** The result of checking a chain. */
 export type Verification =
   | { readonly kind: 'intact'; readonly head: ChainHead }
   | { readonly kind: 'broken'; readonly seq: number; readonly why: string }
@@ -81,9 +81,9 @@ export function verify(lines: readonly string[], from: ChainHead = emptyChain): 
   return { kind: 'intact', head }
 }
 
-/** Where a chain stands after these lines, trusting them; for the writer who goes on. */
+/** The head of a chain after these lines, without checking them, for a writer that appends. */
 export function headOf(lines: readonly string[]): ChainHead {
-  // A record that somebody spoiled must not end the log; `verify` finds it.
+  // A changed record must not stop the log; `verify` finds it.
   const last = lines.findLast((line) => hashPattern.test(line))
   const [, seq] = /^\{"seq":(\d+),/.exec(last ?? '') ?? []
   const [, , hash] = hashPattern.exec(last ?? '') ?? []

@@ -1,4 +1,4 @@
-// Where the audit is kept: ConfigMaps `guildhall-audit-000001…`, each a piece of one chain.
+// Stores the audit in ConfigMaps `guildhall-audit-000001…`; each holds a piece of one chain.
 import { z } from 'zod'
 import { annotations, configMaps as auditNames, labels } from '../../core/api/names.ts'
 import type { KubeClient } from '../../core/kube/client.ts'
@@ -8,7 +8,7 @@ import { keyOfLine } from './record.ts'
 
 const recordsKey = 'records.jsonl'
 const component = 'audit'
-/** A full segment is closed for ever; small ones keep a flush cheap, since each writes the segment anew. */
+/** Size at which a segment is closed for good. Each flush writes the whole segment, so small segments keep a flush cheap. */
 const segmentBytes = 32 * 1024
 
 const kindPosition = z.object({
@@ -16,20 +16,20 @@ const kindPosition = z.object({
   complete: z.string(),
   /** No transition in an object of a newer version is in the log. */
   reached: z.string(),
-  /** `reached` when the segment was begun: what came after it is in no earlier segment. */
+  /** `reached` at the beginning of the segment: later transitions are not in earlier segments. */
   from: z.string(),
 })
 /** How far the log is with the objects of one kind, as resourceVersions. */
 export type KindPosition = z.infer<typeof kindPosition>
 const position = z.record(z.string(), kindPosition)
-/** How far the log is, by kind. Written together with the records it speaks of. */
+/** How far the log is, by kind. It is written together with the records that it describes. */
 export type Position = Readonly<Record<string, KindPosition>>
 
 export interface Segment {
   readonly number: number
   readonly map: ConfigMap | undefined
   readonly lines: readonly string[]
-  /** What tells the records apart; see `keyOfRecord`. */
+  /** The identities of its records; see `keyOfRecord`. */
   readonly keys: ReadonlySet<string>
   readonly position: Position
 }
@@ -40,9 +40,9 @@ interface Place {
 }
 
 /**
- * The segment that is written to, or an empty first one. Reads that one only.
- * Caveat: a log without an open one (written by the first version, or by a process that died between closing one and
- * opening the next) is read whole, once.
+ * The open segment, or an empty first one. Only the open segment is read.
+ * Caveat: a log without an open segment (written by the first version, or by a process that died between closing one
+ * segment and opening the next) is read whole, once.
  */
 export async function openSegment(place: Place, signal: AbortSignal): Promise<Segment> {
   const all = `${labels.component}=${component}`
@@ -58,7 +58,7 @@ export async function openSegment(place: Place, signal: AbortSignal): Promise<Se
   return last === undefined ? begin(1, {}) : segmentOf(last)
 }
 
-/** One segment by number; undefined when somebody deleted it. */
+/** One segment by number; undefined when it was deleted. */
 export async function readSegment(
   { client, namespace }: Place,
   number: number,
@@ -74,8 +74,8 @@ export async function readSegment(
 }
 
 /**
- * Writes records behind those of `segment`, on the version that was read; into the next segment when it is full.
- * Errors: a conflict when somebody else wrote meanwhile; then nothing was written.
+ * Appends records to `segment`, on the version that was read; to the next segment when it is full.
+ * Errors: a conflict when another process wrote meanwhile; then nothing was written.
  */
 export async function appendTo(
   place: Place,
@@ -145,7 +145,7 @@ function segmentOf(map: ConfigMap): Segment {
   }
 }
 
-/** Somebody may have spoiled it: then more is read, never less written. */
+/** A malformed position makes the log read more; it never makes it write less. */
 function positionOf(text: string | undefined): Position {
   try {
     return position.parse(JSON.parse(text ?? '{}'))

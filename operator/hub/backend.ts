@@ -1,4 +1,4 @@
-// Where the hub's backend lead: tokens to agents, reports to tasks, model calls to the gateway, lines to the log.
+// Connects the hub with the operator: tokens with agents, reports with tasks, model calls with the gateway, log lines with the log.
 import { audiences, labels } from '../../core/api/names.ts'
 import type {
   LogBatch,
@@ -42,12 +42,12 @@ export interface HubBackendParts {
   readonly log: Logger
 }
 
-/** How long an agent's token is believed without asking again: its Pod's end is seen in the cache, sooner than by asking. */
+/** How long an agent's token is believed without a new review. The end of its Pod shows in the cache before that. */
 const knownMs = 10 * 60_000
 /** How long a stranger's token is refused without asking again. */
 const unknownMs = 30_000
 
-/** Builds what the hub asks of the rest of the operator, and the function that sends an assignment. */
+/** Builds the backend of the hub, and the function with which the scheduler sends an assignment. */
 export function hubBackend(
   world: World,
   parts: HubBackendParts,
@@ -60,7 +60,7 @@ export function hubBackend(
     knownMs,
     unknownMs,
     isOurs: (who) => who.username === username && who.pod !== undefined,
-    // Whoever names a Pod that we do not know would be refused after the answer, too.
+    // A token that names an unknown Pod would be refused after its review anyway.
     laneOf: ({ subject, podUid }) => {
       if (subject !== undefined && subject !== username) return undefined
       if (podUid === undefined) return ''
@@ -85,7 +85,7 @@ export function hubBackend(
     }
   }
 
-  /** The one task a Pod may work on, by the newest we know: an agent may speak of it before the cache shows it. */
+  /** The one task that a Pod may work on, own writes included: an agent may name its task before the cache shows it. */
   function claimNow(podUid: string): AgentTask | undefined {
     const names = new Set(
       [...world.tasks.byIndex(byHolder, podUid), ...world.tasks.unseen()].map(
@@ -108,7 +108,7 @@ export function hubBackend(
       contextTokens: profile?.contextTokens ?? 8192,
       outputTokens: profile?.outputTokens ?? 2048,
     }
-    // Tasks of a request that was deleted and made anew under its name may still be there: their words are not for this one.
+    // Tasks of a deleted request of the same name may still be there; an agent of the new request must not see their text.
     const siblings = world.tasks
       .byIndex(byRequest, `${namespace}/${name}`)
       .filter((other) => (requestUidOf(other) ?? request.metadata.uid) === request.metadata.uid)
@@ -141,7 +141,7 @@ export function hubBackend(
     dispatch,
     assignmentOf(podUid) {
       const claim = claimNow(podUid)
-      // What we wrote a moment ago was sent then; and it may be over already, by a write whose answer we wait for.
+      // The assignment was sent when it was written. It may be over by a write whose answer has not come yet.
       if (claim === undefined || world.tasks.isBehind(keyOf(claim.metadata))) return undefined
       return messageFor(claim)
     },
@@ -183,7 +183,7 @@ export function hubBackend(
       const call = plainCall(said)
       const { namespace } = world
       const task = world.tasks.newest(namespace, call.task)
-      // `holds` was asked before. This task pays, so it must be the very one that `holds` found, and still be at that attempt.
+      // This task pays for the call, so it must be the task that `holds` found before, still at the same attempt.
       const attempt = task === undefined ? undefined : (heldBy(task)?.attempt ?? call.attempt)
       if (task?.metadata.uid !== call.uid || attempt !== call.attempt) {
         const message = `task ${printedLine(call.task, 63)} attempt ${call.attempt} is not held any more`
@@ -204,7 +204,7 @@ export function hubBackend(
   }
 }
 
-/** Whether these words name the claim: all three, or it is another task's, an earlier task's of that name, or an earlier attempt. */
+/** Whether name, uid and attempt all fit the claim. If one differs, another task, an earlier task of that name or an earlier attempt is meant. */
 function isClaim(claim: AgentTask | undefined, { task, uid, attempt }: AttemptName): boolean {
   return (
     claim?.metadata.name === task &&
@@ -213,7 +213,7 @@ function isClaim(claim: AgentTask | undefined, { task, uid, attempt }: AttemptNa
   )
 }
 
-/** A report that was fenced is its agent's word only: it must not stand among the lines of the task that it names. */
+/** A fenced report proves nothing about the task that it names, so its log line must not carry that task's fields. */
 function noteReceipt(
   log: Logger,
   { agent }: AgentIdentity,
@@ -233,7 +233,7 @@ function noteReceipt(
   )
 }
 
-/** What the request and the task may use, and what their statuses show as used. */
+/** The token limits of request and task, and the tokens that their statuses show as used. */
 function budgetOf(task: AgentTask, request: DevRequest | undefined): CallBudget {
   const { tokens, taskTokens } = request?.spec.limits ?? {}
   return {
@@ -268,10 +268,10 @@ async function answer(
   }
 }
 
-/** How long an agent may still speak of an attempt that is over: its last lines come in batches. */
+/** How long after the end of an attempt its agent may still log about it: log lines come in batches. */
 const lastWordsMs = 60_000
 
-/** Writes a line of an agent. What it says of itself beside the message stands under `fields`, its word about a task is checked. */
+/** Writes a log line of an agent. Its own fields stand under `fields`; the task that it names is checked. */
 function writeLine(
   log: Logger,
   caller: AgentIdentity,
@@ -300,7 +300,7 @@ function writeLine(
   )
 }
 
-/** Which attempt of the task the caller may speak of: what its Pod holds, or had until a moment ago. */
+/** The attempt of the task that the caller may log about: the one that its Pod holds, or held until a minute ago. */
 function attemptOf(
   task: AgentTask,
   { podUid, agent }: AgentIdentity,

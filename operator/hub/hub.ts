@@ -22,18 +22,18 @@ export interface AttemptName {
   readonly attempt: number
 }
 
-/** An agent whose token was reviewed: the only names the hub believes. */
+/** An agent as its reviewed token names it. The hub believes no other word about who an agent is. */
 export interface AgentIdentity {
   readonly podUid: string
   readonly agent: string
   readonly type: string
 }
 
-/** What the hub needs from the rest of the operator. */
+/** The part of the operator behind the hub: caches, gateway and log. A test can put something smaller in its place. */
 export interface HubBackend {
-  /** Whose token it is; undefined when it is not one of our agents. Throws when the API server cannot be asked. */
+  /** The agent that a token belongs to, or undefined for any other token. Throws when the API server cannot be asked. */
   identify(token: string): Promise<AgentIdentity | undefined>
-  /** What a Pod holds right now; one task at most. */
+  /** The assignment of the one task that a Pod holds now. */
   assignmentOf(podUid: string): Assignment | undefined
   /** Whether a Pod holds this attempt of this task right now. */
   holds(podUid: string, attempt: AttemptName): boolean
@@ -45,8 +45,8 @@ export interface HubBackend {
     options: { readonly signal: AbortSignal },
   ): Promise<ReportReceipt>
   /**
-   * Answers a model call of the holder, on the account of the task that is held and never by words of the call. The last event
-   * is `result` or `error`, which is `Fenced` when the call names another uid or attempt than that task's; never throws.
+   * Answers a model call of the holder. The task that is held pays for it, whatever the call says. The last event is `result`
+   * or `error`; the error is `Fenced` when the call names another uid or attempt than the held task's. Never throws.
    */
   ask(
     call: ModelCall,
@@ -55,10 +55,8 @@ export interface HubBackend {
   log(caller: AgentIdentity, batch: LogBatch): void
 }
 
-/** An open way to one agent. */
 export interface AgentStream {
   readonly send: (message: HubMessage) => void
-  /** Ends it from our side. */
   readonly close: () => void
 }
 
@@ -66,9 +64,9 @@ const heartbeatSeconds = 4
 const pingMs = 4_000
 
 /**
- * What the hub does with what agents say, whatever carries it: `server.ts` is the HTTP before it.
- * Guarantees: nobody without a reviewed token of one of our agent Pods gets further than 401; a model call or report
- * counts only from the Pod and attempt that hold the task.
+ * Answers what agents send. The transport is not its concern: `hub-server.ts` is the HTTP server before it.
+ * Guarantees: a caller without the reviewed token of an agent Pod gets 401; a model call or a report counts only when it
+ * comes from the Pod and the attempt that hold the task.
  */
 export class Hub {
   readonly #options: {
@@ -88,7 +86,7 @@ export class Hub {
     this.#options = options
   }
 
-  /** Keeps the streams alive until `stop`; they are closed then, and agents come back to the next leader. */
+  /** Keeps the streams alive until `stop`, then closes them; agents connect to the next leader. */
   async run(signals: RunSignals): Promise<void> {
     const { streams, clock } = this.#options
     signals.abort.addEventListener('abort', () => this.#ended.abort(signals.abort.reason))
@@ -104,7 +102,7 @@ export class Hub {
     streams.closeAll()
   }
 
-  /** Who shows this token. Throws `Problem` 401. */
+  /** The agent that this token belongs to. Throws `Problem` 401. */
   async identify(token: string | undefined): Promise<AgentIdentity> {
     if (token === undefined || token === '')
       throw new Problem(401, 'Unauthorized', 'a bearer token is needed')
@@ -114,7 +112,7 @@ export class Hub {
     return caller
   }
 
-  /** Opens the caller's stream and says what it holds. Returns what to call when the other side is gone. */
+  /** Opens the caller's stream and sends its present assignment. Returns a function to call when the stream has ended. */
   connect(caller: AgentIdentity, stream: AgentStream): () => void {
     const { streams, backend, log } = this.#options
     const { podUid, agent } = caller
@@ -130,7 +128,7 @@ export class Hub {
     }
   }
 
-  /** Brings both sides to the same view: what an agent should not do is cancelled, what it missed is said again. */
+  /** Brings agent and operator to the same view: work that the agent does not hold is cancelled, a missed message is sent again. */
   beat(caller: AgentIdentity, said: Heartbeat): void {
     const beat = plainBeat(said)
     const { streams, backend } = this.#options
@@ -147,14 +145,14 @@ export class Hub {
   }
 
   /**
-   * Takes what came of an attempt. Not stopped when the caller hangs up: what was begun is written, counted and told, and
-   * each call has its deadline.
+   * Takes the report that ends an attempt. It goes on when the caller hangs up, so that a result is not written by half;
+   * each of its calls has a deadline.
    */
   async report(caller: AgentIdentity, report: Report): Promise<ReportReceipt> {
     return this.#options.backend.report(caller, report, { signal: this.#ended.signal })
   }
 
-  /** Lets the holder of an attempt ask a model. Throws `Problem` 409 for everybody else. */
+  /** Lets the holder of an attempt ask a model. Throws `Problem` 409 for any other caller. */
   admit(caller: AgentIdentity, attempt: AttemptName): void {
     if (!this.#options.backend.holds(caller.podUid, attempt))
       throw new Problem(

@@ -9,10 +9,10 @@ import type { RunSignals, Runnable } from '../../core/kube/runtime/manager.ts'
 const retryMs = 1_000
 
 /**
- * Marks the leading Pod with a label, by which the hub's Service finds it, and takes the label off any other: a restarted
- * container keeps its Pod's labels but has to win the Lease anew.
- * Runs on every replica. An API server that refuses is asked again each second.
- * Outside a Pod (a developer's machine) there is none to mark, which is said once and does no harm.
+ * Sets a label on the leading Pod, by which the hub's Service selects it, and removes it from a Pod that does not lead: a
+ * restarted container keeps its Pod's labels and has to win the Lease again.
+ * Runs on every replica. After a refusal the API server is asked again each second.
+ * Outside a Pod (on a developer's machine) there is nothing to label; that is logged once.
  * Needs patch on pods.
  */
 export class LeaderLabel implements Runnable {
@@ -28,7 +28,7 @@ export class LeaderLabel implements Runnable {
   #changed = Promise.withResolvers<void>()
 
   constructor(options: {
-    /** Not one that only a leader may write with. */
+    /** Not the guarded client, which only a leader may write with. */
     readonly client: Pick<KubeClient, 'patch'>
     readonly namespace: string
     readonly podName: string
@@ -38,7 +38,7 @@ export class LeaderLabel implements Runnable {
     this.#options = options
   }
 
-  /** Told by the election. */
+  /** The leader election calls it with each change. */
   follow(isLeader: boolean): void {
     this.#leads = isLeader
     this.#changed.resolve()

@@ -1,11 +1,11 @@
-// What agents say, as it may go on to objects, Events, logs, terminals and models. Agents pass on the words of programs
-// that models wrote: names of tests, messages of errors, lines of files.
+// Cleans the texts of agents before they reach objects, Events, logs, terminals and models. Agents pass on the output of
+// programs that models wrote: names of tests, error messages, lines of files.
 import { printedLine, printedText, promptText } from '../../core/api/plain-text.ts'
 import type { Heartbeat, LogBatch, ModelCall, Report } from '../../core/api/agent-protocol.ts'
 
 /**
- * A report without orders to a terminal and hidden characters.
- * Guarantees: as short as it was; texts that must not be empty are not.
+ * A report without terminal control sequences and hidden characters.
+ * Guarantees: no text grows, and no text that the schema requires becomes empty.
  */
 export function plainReport(report: Report): Report {
   const { summary, evidence, notes, failure } = report
@@ -29,7 +29,7 @@ export function plainBeat(beat: Heartbeat): Heartbeat {
   return beat.activity === undefined ? beat : { ...beat, activity: printedLine(beat.activity, 200) }
 }
 
-/** A model call whose prompt has no controls; what sections quote keeps its meaning. */
+/** A model call without control characters in its prompt; quoted files keep their meaning. */
 export function plainCall(call: ModelCall): ModelCall {
   return {
     ...call,
@@ -46,7 +46,7 @@ export function plainCall(call: ModelCall): ModelCall {
 
 type LogLine = LogBatch['lines'][number]
 
-/** What an agent says in a log line, beside the task: none of it may name a field of ours, so it stands under one key. */
+/** The message and fields of an agent's log line. The fields stand under one key, so that none overwrites a field of the operator. */
 export function plainLogLine({ message, time, fields }: LogLine): {
   readonly message: string
   readonly at: string

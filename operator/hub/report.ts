@@ -8,10 +8,10 @@ import type { World } from '../controllers/world.ts'
 import { writeTransition } from '../controllers/agenttask/write-transition.ts'
 import { acceptReport } from '../../core/tasks/transitions.ts'
 
-/** After so many conflicts in a row the agent is asked to come back: it pauses, we would not. */
+/** After so many conflicts in a row the agent is asked to report again: its pause lets the other writer finish. */
 const mostConflicts = 3
 
-/** Who reports, as the API server says, and what the gateway counted for the attempt. */
+/** The agent that reports, by its reviewed token, and the tokens that the gateway counted for the task. */
 export interface Reporter {
   readonly agent: string
   readonly podUid: string
@@ -20,9 +20,9 @@ export interface Reporter {
 }
 
 /**
- * Takes an agent's report. Judged on the newest version we know and written on that version, so that of two reports only
- * one is accepted, at the cost of one write. Only a refusal is judged again on a live read: our view may be the older one.
- * Safe to repeat: an agent sends its report until it gets this receipt.
+ * Takes an agent's report. It is judged on the newest known version of the task and written on that version, so of two
+ * reports only one is accepted, at the cost of one write. A refusal is judged again on a live read, because the cache may be
+ * older than the agent's knowledge. Safe to repeat: an agent sends its report until it gets a receipt.
  */
 export async function takeReport(
   world: World,
@@ -48,7 +48,7 @@ export async function takeReport(
           `agent/${from.agent}`,
         )
         parts.outcomes.add(from.agent, {
-          // A dead-lettered task keeps its last result, too.
+          // A dead-lettered task has a result, too, so `status.result` alone does not mean success.
           succeeded: isIntegrating(written) || isComplete(written),
           seconds: report.durationSeconds,
           tokens: from.tokens,

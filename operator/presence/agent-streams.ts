@@ -9,10 +9,10 @@ export interface AgentStream {
   readonly close: () => void
 }
 
-/** What the hub heard of an agent last. */
+/** The last news of an agent. */
 export interface Presence {
   readonly open: boolean
-  /** False: it never spoke to this process, which may have begun a moment ago. */
+  /** False while the agent has not connected to this process, which may have started a moment ago. */
   readonly known: boolean
   /** When the stream was opened or closed, in milliseconds since 1970. */
   readonly since: number
@@ -22,12 +22,12 @@ export interface Presence {
   readonly memoryBytes: number | undefined
 }
 
-/** An open stream without a heartbeat for this long counts as closed: the process hangs, or the node is gone. */
+/** An open stream without a heartbeat for this long counts as closed: its process hangs, or its node is gone. */
 const silenceMs = 12_000
 
 /**
- * The open streams of all agents, by Pod uid. In memory only: after a restart agents come back by themselves.
- * Guarantees: at most one stream for a Pod, the newest; `onChange` is told the agent's name whenever what is heard changes.
+ * The open streams of all agents, by Pod uid. They are kept in memory only: after a restart the agents connect again.
+ * Guarantees: a Pod has at most one stream, the newest; `onChange` gets the agent's name whenever its `Presence` changes.
  */
 export class AgentStreams {
   readonly #clock: Clock
@@ -46,12 +46,12 @@ export class AgentStreams {
     this.#listeners.push(listener)
   }
 
-  /** The hub listens from now on: a replica that followed for hours must not think agents silent for as long. */
+  /** The hub starts to listen. A replica that becomes leader after hours must not count these hours as silence of agents. */
   begin(): void {
     this.#startedAt = this.#clock.now()
   }
 
-  /** Takes a new stream; an older one of the same Pod is closed. Returns what to call when it ends. */
+  /** Takes a new stream and closes an older one of the same Pod. Returns a function to call when the stream has ended. */
   open(stream: AgentStream): () => void {
     this.#streams.get(stream.podUid)?.close()
     this.#streams.set(stream.podUid, stream)
@@ -63,14 +63,14 @@ export class AgentStreams {
     }
   }
 
-  /** Sends to a Pod; false when its stream is closed. The agent gets it again when it comes back. */
+  /** Sends a message to a Pod; false when its stream is closed. The agent gets its assignment again when it connects. */
   send(podUid: string, message: HubMessage): boolean {
     const stream = this.#streams.get(podUid)
     stream?.send(message)
     return stream !== undefined
   }
 
-  /** Notes that a Pod reports an attempt; that may not succeed while the API server does not answer. */
+  /** Notes that a Pod reports an attempt. Its report cannot be stored while the API server does not answer. */
   noteReport(podUid: string, attempt: string): void {
     this.#reports.set(podUid, { attempt, at: this.#clock.now() })
   }
@@ -91,7 +91,7 @@ export class AgentStreams {
     })
   }
 
-  /** What is known of a Pod. One never heard of counts as closed since the hub began. */
+  /** The presence of a Pod. A Pod that never connected counts as closed since the hub started. */
   of(podUid: string | undefined): Presence {
     const heard = podUid === undefined ? undefined : this.#heard.get(podUid)
     if (heard === undefined)
@@ -109,13 +109,13 @@ export class AgentStreams {
     return heard
   }
 
-  /** For how long a Pod has not been heard, in milliseconds; 0 while it is. */
+  /** How long a Pod has been silent, in milliseconds; 0 while its stream is open. */
   silentMs(podUid: string | undefined): number {
     const { open, since } = this.of(podUid)
     return open ? 0 : this.#clock.now() - since
   }
 
-  /** What people read about an agent that is there; undefined for one that is not. */
+  /** The facts about a connected agent for the registry; undefined when it is not connected. */
   factsOf(podUid: string | undefined):
     | {
         readonly lastHeard: string
@@ -128,7 +128,7 @@ export class AgentStreams {
     return { lastHeard: new Date(this.#clock.now()).toISOString(), activity, memoryBytes }
   }
 
-  /** Lets go of a Pod that is gone. */
+  /** Forgets a Pod that is gone. */
   forget(podUid: string): void {
     this.#streams.get(podUid)?.close()
     this.#streams.delete(podUid)
@@ -136,12 +136,12 @@ export class AgentStreams {
     this.#reports.delete(podUid)
   }
 
-  /** Shows every agent that the stream lives. */
+  /** Sends a ping to every agent, which shows it that its stream is alive. */
   pingAll(): void {
     for (const stream of this.#streams.values()) stream.send({ kind: 'ping' })
   }
 
-  /** Ends every stream; agents come back to whoever leads next. */
+  /** Ends every stream; agents connect to the next leader. */
   closeAll(): void {
     for (const stream of this.#streams.values()) stream.close()
     this.#streams.clear()

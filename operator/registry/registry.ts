@@ -5,7 +5,7 @@ import { configMaps } from '../../core/kube/core.ts'
 import type { Clock, Logger } from '../../core/base/ports.ts'
 import type { RunSignals, Runnable } from '../../core/kube/runtime/manager.ts'
 
-/** What the hub heard of an agent, for `active-agents.json`. */
+/** The facts about a connected agent, for `active-agents.json`. */
 export interface LiveFacts {
   readonly lastHeard: string
   readonly activity: string
@@ -82,7 +82,7 @@ export class Registry implements Runnable {
   async #write(signal: AbortSignal): Promise<void> {
     const { client, namespace, agents, live } = this.#options
     const data = registryData(agents(), live)
-    // What moves all the time is not worth a write; it rides along with the next change.
+    // Fields that change all the time do not cause a write; the next write takes them along.
     const key = JSON.stringify(registryData(agents(), () => undefined))
     if (key === this.#written) return
     await client.apply(

@@ -1,15 +1,15 @@
-// An agent as the scheduler sees it, and what it may take. Pure.
+// An agent as the scheduler sees it, and the tasks that it may take. Pure.
 import type { AgentType } from '../../core/api/agent-types.ts'
 
 /**
- * Whose tasks an agent may take. What the code of one request leaves behind in a Pod (processes, files, a changed sandbox
- * server) could read or forge the work of another request, so an agent that had a task belongs to the request of that task.
+ * Whose tasks an agent may take. Code of one request can leave processes, files or a changed sandbox server in a Pod, which
+ * could read or forge the work of another request. So an agent that had a task belongs to the request of that task.
  */
 export type Serves =
-  /** It never had a task, or the settings let every agent serve everybody. */
+  /** The agent never had a task, or the setting `reuse` lets agents serve every request. */
   | { readonly kind: 'anyone' }
   | { readonly kind: 'request'; readonly uid: string }
-  /** It had a task, and there is none left that it may take. `why` goes on after the agent's name. */
+  /** The agent had a task of a request that is over. `why` continues a sentence that begins with the agent's name. */
   | { readonly kind: 'nobody'; readonly why: string }
 
 /** An agent as the scheduler sees it. */
@@ -22,7 +22,7 @@ export interface SchedulableAgent {
   readonly connected: boolean
   /** Why its Pod cannot start, if something stops it. */
   readonly trouble?: string | undefined
-  /** What stops its Pod is that the cluster, or a quota, has no room for another one. */
+  /** The trouble is that the cluster or a quota has no room for its Pod. */
   readonly lacksRoom?: boolean | undefined
   /** It will take no further task. */
   readonly leaving: boolean
@@ -43,8 +43,8 @@ export function mayTake(
 }
 
 /**
- * The agent for a task: one that belongs to the request already, so that clean ones stay for others; of several the one
- * that did most so far, since its Pod is warm, and a record is made where one is.
+ * The agent for a task: one that belongs to the request already, so that unused agents stay free for other requests; of
+ * several the one with the most completed tasks, because its Pod is warm.
  */
 export function bestAgent(
   agents: ReadonlySet<SchedulableAgent>,

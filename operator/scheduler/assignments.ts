@@ -13,16 +13,16 @@ type Assignment = Schedule['assign'][number]
 
 /**
  * Gives tasks to agents.
- * Guarantees: one that got no clear answer holds its task and its agent until it is known what came of it, so that no agent
- * is given two. It is written again, for the same agent and on the same version: only one of two such writes can be done.
- * Where an agent serves one request only, that request stands in the Agent before its first task is given, and nothing ever
- * changes it; so neither a crash in between nor a leader of yesterday can give an agent tasks of two requests.
+ * Guarantees: a write without a clear answer keeps its task and its agent reserved until its result is known, so that no
+ * agent gets two tasks. It is sent again for the same agent and on the same version, so only one of the two writes can
+ * succeed. Where an agent serves one request only, the request is written into the Agent before its first task is given and
+ * never changes; so neither a crash in between nor an earlier leader can give an agent tasks of two requests.
  */
 export class Assignments {
   readonly #world: World
   readonly #settings: Pick<AgentSettings, 'reuse'>
   readonly #dispatch: (task: AgentTask) => void
-  /** By the task's key: begun, and the cache does not show what came of it. */
+  /** By the task's key: assignments that were sent and whose result the cache does not show yet. */
   readonly #unclear = new Map<string, Assignment>()
 
   /** `dispatch` sends the assignment to the Pod that holds it now. */
@@ -36,7 +36,7 @@ export class Assignments {
     this.#dispatch = dispatch
   }
 
-  /** What may have been given although the cache does not show it. */
+  /** Assignments that may have been stored although the cache does not show them. */
   underWay(): readonly Assignment[] {
     for (const [key, { task }] of this.#unclear) {
       const { namespace, name, resourceVersion } = task.metadata
@@ -46,7 +46,7 @@ export class Assignments {
     return [...this.#unclear.values()]
   }
 
-  /** What is to be written now: what is unclear, and what was decided anew. */
+  /** The assignments to write now: the unclear ones again, then the new ones. */
   of(decided: Schedule['assign']): readonly Assignment[] {
     return [...this.#unclear.values(), ...decided]
   }
@@ -55,14 +55,14 @@ export class Assignments {
     const { task, agent } = assignment
     const key = keyOf(task.metadata)
     const again = this.#unclear.has(key)
-    // One that may have been given already was engaged before.
+    // An assignment that is sent again had its agent engaged before.
     if (!again && !(await this.#engage(task, agent, signal))) return
     try {
       const written = await this.#write(task, agent, signal)
       this.#unclear.delete(key)
       if (written !== undefined) this.#dispatch(written)
     } catch (error) {
-      // A conflict with what may be our own write tells nothing yet; the cache will.
+      // A conflict on the second write may come from the first one; only the cache can tell.
       const isClear = again
         ? isNotFound(error) || isInvalid(error)
         : isRefusal(error) || isConflict(error)
@@ -72,7 +72,7 @@ export class Assignments {
     }
   }
 
-  /** Makes sure that the agent belongs to the task's request; false when it does not, and everything is decided anew. */
+  /** Makes sure that the agent belongs to the task's request. False when it belongs to another: the scheduler decides again. */
   async #engage(
     task: AgentTask,
     { name, podUid }: SchedulableAgent,
@@ -85,7 +85,7 @@ export class Assignments {
     const uid = requestUidOf(task) ?? world.requests.get(namespace, request)?.metadata.uid
     if (agent === undefined || uid === undefined || podUid === undefined) return false
     const { podUid: its, state, servedRequest: served } = agent.status ?? {}
-    // What was decided rests on a view that may be older: somebody may have sent it away meanwhile.
+    // The decision was made on an older view; the agent may have been told to leave since.
     const leaves = state === 'draining' || state === 'terminated'
     if (its !== podUid || leaves || agent.metadata.deletionTimestamp !== undefined) return false
     if (served !== undefined) return served.uid === uid

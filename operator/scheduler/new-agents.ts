@@ -9,14 +9,14 @@ import type { World } from '../controllers/world.ts'
 type NewAgent = Schedule['create'][number] & { readonly name: string }
 
 /**
- * Makes Agents.
- * Guarantees: one whose making got no clear answer is counted as there, and made again under the same name, so that there
- * are never more than were decided on: if it is there after all, the API server says so.
+ * Creates Agents.
+ * Guarantees: an Agent whose creation got no clear answer counts as existing and is created again under the same name, so
+ * that there are never more agents than were decided on. If it exists already, the API server answers AlreadyExists.
  */
 export class NewAgents {
   readonly #world: World
   readonly #settings: Pick<AgentSettings, 'maxTasks'>
-  /** By name: begun, and not known to have failed or to be in the cache. */
+  /** By name: creations that were sent, did not clearly fail, and are not in the cache yet. */
   readonly #begun = new Map<string, NewAgent>()
 
   constructor(world: World, settings: Pick<AgentSettings, 'maxTasks'>) {
@@ -24,7 +24,7 @@ export class NewAgents {
     this.#settings = settings
   }
 
-  /** What may be there although the cache does not show it. */
+  /** Agents that may exist although the cache does not show them. */
   underWay(): readonly SchedulableAgent[] {
     const { agents, namespace } = this.#world
     for (const name of this.#begun.keys())
@@ -42,7 +42,7 @@ export class NewAgents {
     }))
   }
 
-  /** What is to be made now: what was begun before, and what is wanted new, with names. */
+  /** The agents to create now: the unclear ones again, then the new ones, with names. */
   of(wanted: Schedule['create']): readonly NewAgent[] {
     const begun = [...this.#begun.values()]
     if (wanted.length === 0) return begun
@@ -89,14 +89,14 @@ export class NewAgents {
       { signal },
     )
     agents.noteWrite(agent)
-    // Its audit record comes with its first status.
+    // The audit record of a new Agent comes with its first status.
     events.record(
       { ...agent, kind: agentKind.kind },
       { type: 'Normal', reason: 'Created', action: 'Scale', message: reason },
     )
   }
 
-  /** It is there, and the cache may not show it yet: nothing more is decided before it does. */
+  /** Notes the Agent that exists already, so that the scheduler waits until the cache shows it. */
   async #find(name: string, signal: AbortSignal): Promise<void> {
     const { client, agents, namespace } = this.#world
     try {

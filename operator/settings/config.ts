@@ -1,4 +1,4 @@
-// Everything that can be set, in one schema: the chart renders it, the operator refuses what does not fit with a sentence.
+// All settings in one schema. The chart renders them; the operator refuses a wrong one with a sentence that names it.
 import { readFileSync } from 'node:fs'
 import { parse } from 'yaml'
 import { z } from 'zod'
@@ -35,11 +35,11 @@ const resources = z.object({
 
 /** One model of the installation; a LanguageModel is kept for it. */
 const configuredModel = modelProfile.omit({ tier: true, endpoint: true }).extend({
-  /** Its server; the installation's own when left out. */
+  /** URL of its server. Default: the installation's own server. */
   endpoint: z.url().optional(),
-  /** How strong it is; tested when left out. */
+  /** How strong the model is. Default: the self-test finds out. */
   tier: z.enum(tiers).optional(),
-  /** Have the server download it when it does not hold it. */
+  /** Let the server pull the model when it does not hold it. */
   pull: z.boolean().default(false),
 })
 export type ConfiguredModel = Readonly<z.infer<typeof configuredModel>>
@@ -51,9 +51,9 @@ const schema = z.object({
     maxAgents: z.int().min(1).max(500).default(10),
     idleSeconds: z.int().min(5).default(300),
     maxTasks: z.int().min(1).default(50),
-    /** Whose tasks an agent takes after its first one: those of the same request, or anybody's. */
+    /** Whose tasks an agent takes after its first one: those of the same request, or of any request. */
     reuse: z.enum(agentReuses).default('request'),
-    /** Models by type of agent; the request's own, or the default, for the others. */
+    /** Models by agent type. Default for a type: the model of the request, then the default model. */
     models: z.partialRecord(z.enum(agentTypes), z.string().min(1)).default({}),
     serviceAccountName: z.string().default('guildhall-agent'),
     hubUrl: z.url(),
@@ -75,15 +75,15 @@ const schema = z.object({
       url: z.url().optional(),
       /** The addresses of its replicas, when there are several. */
       replicas: z.array(z.url()).min(1).optional(),
-      /** Nothing is fetched from outside, whatever a LanguageModel says. */
+      /** No model is pulled from outside the cluster, whatever a LanguageModel says. */
       airGapped: z.boolean().default(false),
-      /** What its container may use, in bytes; nothing is refused for want of memory when left out. */
+      /** Memory limit of its container, in bytes. Without it no model is refused for lack of memory. */
       memory: amount.optional(),
-      /** Size of its volume, in bytes; nothing is refused for want of room when left out. */
+      /** Size of its volume, in bytes. Without it no model is refused for lack of disk space. */
       disk: amount.optional(),
     })
     .default({ airGapped: false }),
-  /** The first is the default. */
+  /** The first model is the default. */
   models: z.array(configuredModel).min(1),
   log: z
     .object({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') })
@@ -121,7 +121,7 @@ const checked = schema.superRefine(({ modelServer, models }, context) => {
 export type Config = z.infer<typeof schema>
 export type AgentSettings = Config['agents']
 
-/** Who and where this process is, from the downward API. */
+/** Pod name, uid and namespace of this process, from the downward API. */
 export interface Identity {
   readonly podName: string
   /** Unknown outside a Pod. */
