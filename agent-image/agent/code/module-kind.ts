@@ -1,7 +1,7 @@
 // Whether Node takes a file for an ES module or for CommonJS.
 import { isTestPath, languageOf } from '../project.ts'
 import type { CodeFacts } from './facts.ts'
-import { readNode } from './read-node.ts'
+import { readJavaScript } from './javascript/read.ts'
 
 export type ModuleKind = 'module' | 'commonjs'
 
@@ -75,7 +75,7 @@ export async function moduleKinds(
     if (languageOf(file) !== 'node') continue
     const nearest = nearestTypeOf(file, manifests)
     const text = await read(file)
-    const facts = text === undefined ? undefined : readNode(file, text)
+    const facts = text === undefined ? undefined : readJavaScript(file, text)
     const says = facts !== undefined && (facts.markers.esm || facts.markers.commonjs)
     const neighbours = says || nearest !== undefined ? [] : await neighboursOf(file, files, read)
     kinds.set(file, moduleKindOf(file, facts, nearest, neighbours, otherwise))
@@ -108,7 +108,7 @@ async function neighboursOf(
   const ask = async (paths: readonly string[]): Promise<void> => {
     for (const other of paths.slice(0, mostNeighbours)) {
       const text = await read(other)
-      const markers = text === undefined ? undefined : readNode(other, text).markers
+      const markers = text === undefined ? undefined : readJavaScript(other, text).markers
       if (markers?.esm) kinds.push('module')
       else if (markers?.commonjs) kinds.push('commonjs')
     }

@@ -4,7 +4,7 @@ import { hereSandbox } from '../../../test/support/agent/here-sandbox.ts'
 import { assets } from '../../../test/support/agent/processes.ts'
 import { growthOf, oddTexts } from '../../../test/support/growth.ts'
 import { factsOf, readCode } from './read-code.ts'
-import { readNode } from './read-node.ts'
+import { readJavaScript } from './javascript/read.ts'
 
 const signal = AbortSignal.timeout(60_000)
 const where = { sandbox: hereSandbox, assets, folder: tmpdir() }
@@ -165,7 +165,7 @@ it.each([
   ['sums', '1+'.repeat(100_000)],
   ['a long text', ';'.repeat(300_000)],
 ])('survives %s', (_what, text) => {
-  expect(readNode('a.js', text).parsed.kind).toBe('unread')
+  expect(readJavaScript('a.js', text).parsed.kind).toBe('unread')
 })
 
 const long: typeof oddTexts = {
@@ -183,6 +183,8 @@ const long: typeof oddTexts = {
 it.each(Object.entries(long).filter(([what]) => what !== 'backticks in growing runs'))(
   'reads %s in linear time',
   (_what, textOf) => {
-    expect(growthOf((text) => readNode('a.test.js', text), textOf)).toEqual({ kind: 'linear' })
+    expect(growthOf((text) => readJavaScript('a.test.js', text), textOf)).toEqual({
+      kind: 'linear',
+    })
   },
 )

@@ -4,9 +4,9 @@ import { z } from 'zod'
 import { reportPlaceholder } from '../../sandbox/exec-protocol.ts'
 import type { Sandbox } from '../sandbox-client.ts'
 import { type CodeFacts, concernKinds, noFacts } from './facts.ts'
-import { longestText } from './parse-node.ts'
+import { longestText } from './javascript/parse.ts'
 import { pythonReportHere } from './python-here.ts'
-import { readNode } from './read-node.ts'
+import { readJavaScript } from './javascript/read.ts'
 
 /** Reads code. Gives facts for each file whose language is known; other files are left out. */
 export interface CodeReader {
@@ -116,7 +116,7 @@ const pythonFacts = z.object({
  * this repository, for tools and tests; in an agent's Pod it is `unread`, see `readCode`.
  */
 export function factsOf(path: string, text: string): CodeFacts {
-  if (!isPython(path)) return readNode(path, text)
+  if (!isPython(path)) return readJavaScript(path, text)
   const [one] = parseReport(pythonReportHere(path, text), 1) ?? []
   return one === undefined
     ? noFacts(path, 'python', { kind: 'unread', why: 'Python files are read in the sandbox' })
@@ -227,7 +227,7 @@ export async function readCode(
 
   const all = new Map<string, CodeFacts>()
   for (const [path, text] of files) {
-    const facts = read.get(path) ?? (isCode(path) ? readNode(path, text) : undefined)
+    const facts = read.get(path) ?? (isCode(path) ? readJavaScript(path, text) : undefined)
     if (facts !== undefined) all.set(path, facts)
   }
   return all

@@ -2,7 +2,7 @@
 import { isScalar, LineCounter, parseAllDocuments } from 'yaml'
 import type { Sandbox } from '../sandbox-client.ts'
 import type { CodeFacts } from './facts.ts'
-import { longestText, parseNode } from './parse-node.ts'
+import { longestText, parseJavaScript } from './javascript/parse.ts'
 import { isCode, readCode } from './read-code.ts'
 import { sqlSyntax } from './syntax-sql.ts'
 import { cssSyntax, htmlSyntax } from './syntax-web.ts'
@@ -53,7 +53,7 @@ export function textSyntax(path: string, text: string, kind?: ModuleKind): Synta
   if (text.length > longestText) return { kind: 'unjudged', why: 'it is longer than 256 KiB' }
   try {
     if (isCode(path) && !/\.pyi?$/.test(path)) {
-      const parsed = parseNode(path, text, kind)
+      const parsed = parseJavaScript(path, text, kind)
       if (parsed.kind === 'tree') return { kind: 'fine' }
       return otherModuleKind(path, text, parsed) ?? ofParsed(parsed)
     }
@@ -77,7 +77,7 @@ function otherModuleKind(
   parsed: CodeFacts['parsed'],
 ): Syntax | undefined {
   if (parsed.kind !== 'wrong') return undefined
-  const asModule = parseNode(path, text, 'module')
+  const asModule = parseJavaScript(path, text, 'module')
   if (asModule.kind !== 'tree') return undefined
   const why = path.endsWith('.cjs')
     ? 'as the ending .cjs says'

@@ -1,8 +1,17 @@
 // Replacements of what a JavaScript test is to test, where the test calls the replacement itself: it would hold whatever the
 // code does. A spy that hands on to the real thing replaces nothing, and neither does one of something that is only used.
 import type { CallExpression, Node } from '@babel/types'
-import { isFunction, keyName, literalText, propertyName, type Tree, unwrap } from './names.ts'
-import type { TestTree } from './node-tests.ts'
+import {
+  calledName,
+  isFunction,
+  keyName,
+  literalText,
+  pathOf,
+  propertyName,
+  type SyntaxTree,
+  unwrap,
+} from './tree.ts'
+import type { TestTree } from './assertions.ts'
 
 /** A replacement that is called; `module` is the import that the replaced thing comes from. */
 export interface Replacement {
@@ -17,12 +26,14 @@ interface Replaced extends Replacement {
 }
 
 /** Replacements that the tests call, in the order of the text. */
-export function calledReplacements(tree: Tree, tests: TestTree): readonly Replacement[] {
+export function calledReplacements(tree: SyntaxTree, tests: TestTree): readonly Replacement[] {
   const origins = originsIn(tree)
   const replaced = tree.nodes.flatMap((node) => replacedBy(tree, origins, node))
   if (replaced.length === 0) return []
   const calls = tree.nodes.filter((node): node is CallExpression => node.type === 'CallExpression')
-  const restores = calls.filter((call) => /^(?:restore|restoreAll|reset)$/.test(lastName(call)))
+  const restores = calls.filter((call) =>
+    /^(?:restore|restoreAll|reset)$/.test(calledName(call.callee)),
+  )
   return replaced.filter((one) => {
     const home = testAround(tree, tests, one.node)
     const end = one.node.end ?? 0
@@ -36,7 +47,7 @@ export function calledReplacements(tree: Tree, tests: TestTree): readonly Replac
 }
 
 /** The function of the test that a node stands in. */
-function testAround(tree: Tree, tests: TestTree, node: Node): Node | undefined {
+function testAround(tree: SyntaxTree, tests: TestTree, node: Node): Node | undefined {
   for (let at = tree.functionAround(node); at !== undefined; at = tree.functionAround(at))
     if (tests.callOf(at)?.what === 'test') return at
   return undefined
@@ -51,7 +62,7 @@ interface Origins {
 
 const deepest = 12
 
-function originsIn(tree: Tree): Origins {
+function originsIn(tree: SyntaxTree): Origins {
   const assigned = new Map<string, Node[]>()
   for (const node of tree.nodes) {
     if (node.type !== 'AssignmentExpression' || node.left.type !== 'Identifier') continue
@@ -125,7 +136,7 @@ function originsIn(tree: Tree): Origins {
   return { of: (node) => of(node, 0), ofMember: (object, name) => ofMember(object, name, 0) }
 }
 
-function replacedBy(tree: Tree, origins: Origins, node: Node): readonly Replaced[] {
+function replacedBy(tree: SyntaxTree, origins: Origins, node: Node): readonly Replaced[] {
   const at = (object: Node, name: string | undefined): readonly Replaced[] => {
     const module = name === undefined ? undefined : origins.ofMember(object, name)
     return module === undefined || name === undefined ? [] : [{ node, module, name }]
@@ -174,7 +185,11 @@ function replacedBy(tree: Tree, origins: Origins, node: Node): readonly Replaced
 }
 
 /** `spy.mock.mockImplementation(…)`, of a spy in a variable or in the place of what it spies on. */
-function implementedBy(tree: Tree, origins: Origins, node: CallExpression): readonly Replaced[] {
+function implementedBy(
+  tree: SyntaxTree,
+  origins: Origins,
+  node: CallExpression,
+): readonly Replaced[] {
   const callee = unwrap(node.callee)
   const holder = callee.type === 'MemberExpression' ? unwrap(callee.object) : undefined
   if (holder?.type !== 'MemberExpression') return []
@@ -188,12 +203,17 @@ function implementedBy(tree: Tree, origins: Origins, node: CallExpression): read
   if (made?.type !== 'CallExpression') return []
   const [first, second] = made.arguments
   if (first === undefined) return []
-  const name = lastName(made) === 'fn' ? '' : literalText(second)
+  const name = calledName(made.callee) === 'fn' ? '' : literalText(second)
   const module = name === '' ? origins.of(first) : origins.ofMember(first, name)
   return module === undefined || name === undefined ? [] : [{ node, module, name }]
 }
 
-function isCallOf(tree: Tree, origins: Origins, call: CallExpression, one: Replaced): boolean {
+function isCallOf(
+  tree: SyntaxTree,
+  origins: Origins,
+  call: CallExpression,
+  one: Replaced,
+): boolean {
   if (one.name === '*') return true
   let callee = unwrap(call.callee)
   // `object.name.call(…)`
@@ -202,7 +222,9 @@ function isCallOf(tree: Tree, origins: Origins, call: CallExpression, one: Repla
   if (one.name === '') {
     const made = callee.type === 'Identifier' ? tree.initOf(callee) : undefined
     return (
-      made?.type === 'CallExpression' && lastName(made) === 'fn' && origins.of(made) === one.module
+      made?.type === 'CallExpression' &&
+      calledName(made.callee) === 'fn' &&
+      origins.of(made) === one.module
     )
   }
   if (callee.type === 'MemberExpression')
@@ -216,7 +238,7 @@ function isCallOf(tree: Tree, origins: Origins, call: CallExpression, one: Repla
 }
 
 /** The names under which an object literal has functions. */
-function functionsIn(tree: Tree, node: Node): readonly string[] {
+function functionsIn(tree: SyntaxTree, node: Node): readonly string[] {
   if (node.type !== 'ObjectExpression') return []
   return node.properties.flatMap((part) => {
     const isOne =
@@ -226,21 +248,10 @@ function functionsIn(tree: Tree, node: Node): readonly string[] {
   })
 }
 
-function isCallable(tree: Tree, given: Node): boolean {
+function isCallable(tree: SyntaxTree, given: Node): boolean {
   const node = unwrap(given)
   if (isFunction(node) || tree.meaning(node).kind === 'function') return true
   return (
     node.type === 'CallExpression' && pathOf(tree, node.callee).slice(-2).join('.') === 'mock.fn'
   )
-}
-
-function pathOf(tree: Tree, node: Node): readonly string[] {
-  const meaning = tree.meaning(node)
-  return meaning.kind === 'function' ? [] : meaning.path
-}
-
-/** The last name of what is called. */
-function lastName({ callee }: CallExpression): string {
-  const inner = unwrap(callee)
-  return propertyName(inner) ?? (inner.type === 'Identifier' ? inner.name : '')
 }

@@ -1,12 +1,12 @@
 // What a JavaScript or TypeScript file offers to others, as ES modules and as CommonJS.
 import type { Node } from '@babel/types'
-import type { ExportFact } from './facts.ts'
-import { isFunction, keyName, literalText, type Tree, unwrap } from './names.ts'
+import type { ExportFact } from '../facts.ts'
+import { isFunction, keyName, literalText, type SyntaxTree, unwrap } from './tree.ts'
 
 type Described = Pick<ExportFact, 'kind' | 'signature'>
 
 /** Exports in the order of the text, each name once. */
-export function exportsOfTree(tree: Tree): readonly ExportFact[] {
+export function exportsOfTree(tree: SyntaxTree): readonly ExportFact[] {
   const found = new Map<string, ExportFact>()
   const add = (name: string, described: Described, at: Node): void => {
     if (!found.has(name) || name === '*')
@@ -19,7 +19,7 @@ export function exportsOfTree(tree: Tree): readonly ExportFact[] {
 
 type Add = (name: string, described: Described, at: Node) => void
 
-function esmExports(tree: Tree, node: Node, add: Add): void {
+function esmExports(tree: SyntaxTree, node: Node, add: Add): void {
   if (node.type === 'ExportAllDeclaration') {
     add('*', { kind: 'reexport', signature: `* from '${node.source.value}'` }, node)
   } else if (node.type === 'ExportDefaultDeclaration') {
@@ -84,7 +84,7 @@ function patternNames(pattern: Node | null): readonly string[] {
 }
 
 /** The text from `from` to the body of a function or class, on one line. */
-function header(tree: Tree, from: Node, to: Node | undefined, fallback: Node): string {
+function header(tree: SyntaxTree, from: Node, to: Node | undefined, fallback: Node): string {
   const end = to?.start ?? fallback.end ?? 0
   return tree.text
     .slice(from.start ?? 0, Math.min(end, (from.start ?? 0) + 2000))
@@ -95,7 +95,7 @@ function header(tree: Tree, from: Node, to: Node | undefined, fallback: Node): s
     .trim()
 }
 
-function describeDeclaration(tree: Tree, node: Node, from: Node): Described | undefined {
+function describeDeclaration(tree: SyntaxTree, node: Node, from: Node): Described | undefined {
   if (node.type === 'FunctionDeclaration' || node.type === 'TSDeclareFunction')
     return {
       kind: 'function',
@@ -117,7 +117,11 @@ function describeDeclaration(tree: Tree, node: Node, from: Node): Described | un
   return undefined
 }
 
-function variable(tree: Tree, from: Node, part: Node & { type: 'VariableDeclarator' }): Described {
+function variable(
+  tree: SyntaxTree,
+  from: Node,
+  part: Node & { type: 'VariableDeclarator' },
+): Described {
   const init = part.init ? unwrap(part.init) : undefined
   if (isFunction(init)) return { kind: 'function', signature: header(tree, from, init.body, init) }
   if (init?.type === 'ClassExpression')
@@ -128,7 +132,7 @@ function variable(tree: Tree, from: Node, part: Node & { type: 'VariableDeclarat
 }
 
 /** What the value of an expression is; names are followed to what the file declares for them. */
-function describeValue(tree: Tree, node: Node): Described {
+function describeValue(tree: SyntaxTree, node: Node): Described {
   const inner = unwrap(node)
   const meaning = tree.meaning(inner)
   if (meaning.kind === 'function' && meaning.node.type === 'FunctionDeclaration')
@@ -153,7 +157,7 @@ function describeValue(tree: Tree, node: Node): Described {
 }
 
 /** `exports` is [], `exports.a` is ['a'], of `module.exports` and of names for it; undefined for anything else. */
-function exportsPath(tree: Tree, node: Node): readonly string[] | undefined {
+export function exportsPath(tree: SyntaxTree, node: Node): readonly string[] | undefined {
   const meaning = tree.meaning(node)
   if (meaning.kind !== 'global') return undefined
   if (meaning.path[0] === 'exports') return meaning.path.slice(1)
@@ -161,7 +165,7 @@ function exportsPath(tree: Tree, node: Node): readonly string[] | undefined {
   return undefined
 }
 
-function commonjsExports(tree: Tree, node: Node, add: Add): void {
+function commonjsExports(tree: SyntaxTree, node: Node, add: Add): void {
   if (node.type === 'AssignmentExpression' && node.operator.endsWith('=')) {
     const path = exportsPath(tree, node.left)
     if (path === undefined) return
@@ -190,7 +194,7 @@ function commonjsExports(tree: Tree, node: Node, add: Add): void {
   }
 }
 
-function wholeModule(tree: Tree, value: Node, at: Node, add: Add): void {
+function wholeModule(tree: SyntaxTree, value: Node, at: Node, add: Add): void {
   const inner = unwrap(value)
   const object = inner.type === 'ObjectExpression' ? inner : unwrap(tree.initOf(inner) ?? inner)
   if (object.type === 'ObjectExpression') {
@@ -204,7 +208,7 @@ function wholeModule(tree: Tree, value: Node, at: Node, add: Add): void {
   add('default', labelled(describeValue(tree, inner), 'module.exports'), at)
 }
 
-function objectExports(tree: Tree, node: Node, at: Node, add: Add): void {
+function objectExports(tree: SyntaxTree, node: Node, at: Node, add: Add): void {
   const inner = unwrap(node)
   if (inner.type !== 'ObjectExpression') {
     add('*', { kind: 'unknown', signature: tree.codeOf(inner) }, at)

@@ -1,24 +1,23 @@
 // Reads a JavaScript or TypeScript file: everything about it that others ask for.
 import type { Comment } from '@babel/types'
-import { type CodeFacts, type CommentFact, noFacts } from './facts.ts'
-import { type Tree, treeOf } from './names.ts'
-import { bodiesOfTree } from './node-bodies.ts'
-import { useConcerns } from './node-concerns.ts'
-import { blocksOfTree } from './node-blocks.ts'
-import { exportsOfTree } from './node-exports.ts'
-import { importsOfTree, markersOf } from './node-imports.ts'
-import { offersOfTree } from './node-offers.ts'
-import { testFacts } from './node-test-facts.ts'
-import { readTests } from './node-tests.ts'
-import { waitingConcerns } from './node-waiting.ts'
-import { parseNode } from './parse-node.ts'
+import { type CodeFacts, type CommentFact, noFacts } from '../facts.ts'
+import { type SyntaxTree, syntaxTreeOf } from './tree.ts'
+import { blocksOfTree, bodiesOfTree } from './blocks.ts'
+import { useConcerns } from './concerns.ts'
+import { exportsOfTree } from './exports.ts'
+import { importsOfTree, markersOf } from './imports.ts'
+import { offersOfTree } from './offers.ts'
+import { testFacts } from './test-facts.ts'
+import { readTests } from './assertions.ts'
+import { waitingConcerns } from './waiting.ts'
+import { parseJavaScript } from './parse.ts'
 
 /** Facts of one file. Never throws; what cannot be parsed has facts that say so. */
-export function readNode(path: string, text: string): CodeFacts {
-  const parsed = parseNode(path, text)
+export function readJavaScript(path: string, text: string): CodeFacts {
+  const parsed = parseJavaScript(path, text)
   if (parsed.kind !== 'tree') return noFacts(path, 'node', parsed)
   try {
-    const tree = treeOf(parsed.file, text)
+    const tree = syntaxTreeOf(parsed.file, text)
     const tests = readTests(tree)
     return {
       path,
@@ -51,7 +50,7 @@ function commentFact(comment: Comment): CommentFact {
   }
 }
 
-function undeclaredIn(tree: Tree): ReadonlySet<string> {
+function undeclaredIn(tree: SyntaxTree): ReadonlySet<string> {
   const names = new Set<string>()
   for (const node of tree.nodes) {
     if (node.type !== 'Identifier' || names.has(node.name)) continue

@@ -1,9 +1,9 @@
 // Assertions that come too late or that nobody hears of: promises that nothing waits for, timers, swallowed errors.
 import type { CallExpression, Node } from '@babel/types'
-import type { Concern, ConcernKind } from './facts.ts'
-import { type FunctionNode, isFunction, propertyName, type Tree, unwrap } from './names.ts'
-import type { Assertion, TestTree } from './node-tests.ts'
-import { nodesOf } from './parse-node.ts'
+import type { Concern, ConcernKind } from '../facts.ts'
+import { type FunctionNode, isFunction, propertyName, type SyntaxTree, unwrap } from './tree.ts'
+import type { Assertion, TestTree } from './assertions.ts'
+import { nodesOf } from './parse.ts'
 
 /** What becomes of the value of an expression. */
 type Flow =
@@ -11,7 +11,7 @@ type Flow =
   | { readonly kind: 'returned'; readonly from: FunctionNode }
 
 /** Concerns about when assertions are made, at most one for each place. */
-export function waitingConcerns(tree: Tree, tests: TestTree): readonly Concern[] {
+export function waitingConcerns(tree: SyntaxTree, tests: TestTree): readonly Concern[] {
   const found = new Map<Node, Concern>()
   const report = (kind: ConcernKind, node: Node): void => {
     if (!found.has(node))
@@ -28,7 +28,7 @@ export function waitingConcerns(tree: Tree, tests: TestTree): readonly Concern[]
 type Report = (kind: ConcernKind, node: Node) => void
 
 /** Follows an assertion outwards to the test, or to the function it is declared in, and reports what breaks the way. */
-function follow(tree: Tree, tests: TestTree, assertion: Assertion, report: Report): void {
+function follow(tree: SyntaxTree, tests: TestTree, assertion: Assertion, report: Report): void {
   let node = assertion.node
   let isPromise = assertion.promise
   for (let steps = 0; steps < 100; steps++) {
@@ -95,7 +95,7 @@ type Use =
   | { readonly kind: 'called' | 'given'; readonly call: CallExpression }
 
 /** How a function is used where it is written, or where its name is handed on. */
-function useOf(tree: Tree, fn: Node): Use {
+function useOf(tree: SyntaxTree, fn: Node): Use {
   const parent = tree.parent(fn)
   if (parent === undefined || fn.type === 'FunctionDeclaration') return { kind: 'declared' }
   if (parent.type === 'CallExpression')
@@ -110,7 +110,7 @@ function useOf(tree: Tree, fn: Node): Use {
   return { kind: 'declared' }
 }
 
-function flowOf(tree: Tree, tests: TestTree, from: Node): Flow {
+function flowOf(tree: SyntaxTree, tests: TestTree, from: Node): Flow {
   let node = from
   for (let steps = 0; steps < 200; steps++) {
     const parent = tree.parent(node)
@@ -186,7 +186,7 @@ const timers = /^(setTimeout|setInterval|setImmediate|queueMicrotask|nextTick)$/
 const callbackModules = /^(fs|http|https|http2|net|tls|dns|zlib|child_process|stream|readline)$/
 
 /** Whether what is given to a call runs after the call has returned. */
-function isDeferred(tree: Tree, call: CallExpression): boolean {
+function isDeferred(tree: SyntaxTree, call: CallExpression): boolean {
   const meaning = tree.meaning(call.callee)
   const last = (meaning.kind === 'function' ? undefined : meaning.path.at(-1)) ?? ''
   if (meaning.kind === 'module')
@@ -200,7 +200,7 @@ function isDeferred(tree: Tree, call: CallExpression): boolean {
 }
 
 /** Whether a test takes a `done` callback, which makes it wait until that is called. */
-function isWaitedByDone(tree: Tree, tests: TestTree, from: Node): boolean {
+function isWaitedByDone(tree: SyntaxTree, tests: TestTree, from: Node): boolean {
   for (let at = tree.functionAround(from); at !== undefined; at = tree.functionAround(at)) {
     const call = tests.callOf(at)
     if (call !== undefined) return at.params.length >= (call.doneFirst ? 1 : 2)
@@ -209,7 +209,7 @@ function isWaitedByDone(tree: Tree, tests: TestTree, from: Node): boolean {
   return false
 }
 
-function isAwaitedExecutor(tree: Tree, tests: TestTree, fn: FunctionNode): boolean {
+function isAwaitedExecutor(tree: SyntaxTree, tests: TestTree, fn: FunctionNode): boolean {
   const use = useOf(tree, fn)
   return use.kind === 'executor' && flowOf(tree, tests, use.call).kind !== 'dropped'
 }
@@ -222,7 +222,7 @@ const clocks = /^(tick|runAll|runAllTimers|runOnlyPendingTimers|advanceTimersByT
  * Whether something makes the test stay until a callback has run: a promise around it, `done`, an await or a returned
  * promise behind it, a mocked clock that is moved on, or an event that the test itself sends.
  */
-function isWaitedFor(tree: Tree, tests: TestTree, callback: Node, call: Node): boolean {
+function isWaitedFor(tree: SyntaxTree, tests: TestTree, callback: Node, call: Node): boolean {
   if (isWaitedByDone(tree, tests, callback)) return true
   const end = call.end ?? 0
   const receiver = receiverOf(tree, call)
@@ -243,7 +243,7 @@ function isWaitedFor(tree: Tree, tests: TestTree, callback: Node, call: Node): b
   return false
 }
 
-function receiverOf(tree: Tree, call: Node): string {
+function receiverOf(tree: SyntaxTree, call: Node): string {
   const callee = call.type === 'CallExpression' ? unwrap(call.callee) : undefined
   if (callee?.type !== 'MemberExpression') return ''
   let object = unwrap(callee.object)
@@ -254,7 +254,7 @@ function receiverOf(tree: Tree, call: Node): string {
 }
 
 /** The handlers around each node, within its function, that let the failure of an assertion pass. */
-function swallowingHandlers(tree: Tree, tests: TestTree): ReadonlySet<Node> {
+function swallowingHandlers(tree: SyntaxTree, tests: TestTree): ReadonlySet<Node> {
   const inside = new Set<Node>()
   const judged = new Map<Node, boolean>()
   for (const node of tree.nodes) {
@@ -274,7 +274,7 @@ function swallowingHandlers(tree: Tree, tests: TestTree): ReadonlySet<Node> {
  * Whether a `catch` lets an AssertionError pass: it neither throws, nor looks at more of the error than that there is
  * one, nor hands it on.
  */
-function hidesErrors(tree: Tree, tests: TestTree, handler: Node): boolean {
+function hidesErrors(tree: SyntaxTree, tests: TestTree, handler: Node): boolean {
   const { param, params, body } = handler as { param?: Node; params?: Node[]; body: Node }
   const caught = param ?? params?.[0]
   const name = caught?.type === 'Identifier' ? caught.name : undefined
@@ -309,7 +309,7 @@ function hidesErrors(tree: Tree, tests: TestTree, handler: Node): boolean {
 }
 
 /** Whether a use of a caught error is a part of an assertion or a condition. */
-function isChecked(tree: Tree, tests: TestTree, node: Node, start: number): boolean {
+function isChecked(tree: SyntaxTree, tests: TestTree, node: Node, start: number): boolean {
   for (
     let at = tree.parent(node);
     at !== undefined && (at.start ?? 0) >= start;

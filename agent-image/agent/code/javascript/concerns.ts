@@ -1,16 +1,22 @@
 // What a JavaScript test may not lean on: chance, the clock, the network, processes, files, other frameworks, skips.
-import type { CallExpression, Node, NewExpression } from '@babel/types'
-import type { Concern, ConcernKind } from './facts.ts'
-import { literalText, type Meaning, type Tree, unwrap } from './names.ts'
-import { calleePath, reachesBehind, readsTests } from './node-reach.ts'
-import { calledReplacements } from './node-replaced.ts'
-import { skippingAt } from './node-skips.ts'
-import { isSkipCall, lonelyTrivial, testsThatOnlyFail } from './node-test-facts.ts'
-import type { TestTree } from './node-tests.ts'
-import { isTrivial, isUnasserted } from './node-trivial.ts'
+import type { CallExpression, NewExpression, Node } from '@babel/types'
+import type { Concern, ConcernKind } from '../facts.ts'
+import {
+  pathOf,
+  type Meaning,
+  type SyntaxTree,
+  literalText,
+  loadedBy,
+  propertyName,
+  unwrap,
+} from './tree.ts'
+import { isTrivial, isUnasserted, type TestTree } from './assertions.ts'
+import { calledReplacements } from './replaced.ts'
+import { isSkipCall, lonelyTrivial, testsThatOnlyFail } from './test-facts.ts'
+import { skippingAt } from './tests.ts'
 
 /** Concerns in the order of the text. */
-export function useConcerns(tree: Tree, tests: TestTree): readonly Concern[] {
+export function useConcerns(tree: SyntaxTree, tests: TestTree): readonly Concern[] {
   const found: Concern[] = []
   const trivial = new Set<Node>()
   const report = (kind: ConcernKind, node: Node): void => {
@@ -52,7 +58,7 @@ export function useConcerns(tree: Tree, tests: TestTree): readonly Concern[] {
 }
 
 /** Whether `only` leaves a test out: where all have it, or stand in a suite that has it, it says nothing. */
-function selectsSome(tree: Tree, tests: TestTree): boolean {
+function selectsSome(tree: SyntaxTree, tests: TestTree): boolean {
   const isSelected = (node: Node): boolean => {
     if (tests.calls.get(node)?.only === true) return true
     for (let at = tree.functionAround(node); at !== undefined; at = tree.functionAround(at)) {
@@ -82,7 +88,7 @@ interface Uses {
 }
 
 function callConcern(
-  tree: Tree,
+  tree: SyntaxTree,
   node: CallExpression | NewExpression,
   uses: Uses,
 ): ConcernKind | undefined {
@@ -112,7 +118,7 @@ function requireConcern(node: CallExpression | NewExpression): ConcernKind {
 }
 
 function moduleCallConcern(
-  tree: Tree,
+  tree: SyntaxTree,
   node: CallExpression | NewExpression,
   { source, path }: Extract<Meaning, { kind: 'module' }>,
   uses: Uses,
@@ -143,7 +149,7 @@ function moduleCallConcern(
 }
 
 /** A program of the project is run by starting Node with it, which is how a command is tested. */
-function startsNode(tree: Tree, node: CallExpression | NewExpression): boolean {
+function startsNode(tree: SyntaxTree, node: CallExpression | NewExpression): boolean {
   const [first, ...rest] = node.arguments.map((value) => unwrap(value))
   if (first === undefined || rest.some((value) => isDetached(value))) return false
   const code = tree.codeOf(first, 200)
@@ -205,7 +211,7 @@ function targetOf(name: string): number {
 }
 
 /** Whether a path lies below a folder that the test made for itself. */
-function isTemporary(tree: Tree, node: Node | undefined, uses: Uses, depth = 0): boolean {
+function isTemporary(tree: SyntaxTree, node: Node | undefined, uses: Uses, depth = 0): boolean {
   if (node === undefined || depth > 12) return uses.usesTemporary
   const inner = unwrap(node)
   if (literalText(inner) !== undefined) return false
@@ -236,7 +242,7 @@ const local =
   /^(localhost|127\.\d+\.\d+\.\d+|\[?::1\]?|0\.0\.0\.0|[\w.-]*\.?example(\.(com|org|net))?|[\w.-]+\.(test|invalid|localhost))$/i
 
 /** Whether an address that is known from the text is one of another machine. */
-function isForeign(tree: Tree, node: Node | undefined, depth = 0): boolean {
+function isForeign(tree: SyntaxTree, node: Node | undefined, depth = 0): boolean {
   if (node === undefined || depth > 12) return false
   const inner = unwrap(node)
   if (inner.type === 'TemplateLiteral') {
@@ -262,4 +268,180 @@ function isForeign(tree: Tree, node: Node | undefined, depth = 0): boolean {
 function isForeignAddress(text: string): boolean {
   const host = /^\w+:\/\/(?:[^/@\s]*@)?(\[[^\]]*\]|[^/:?#\s]*)/.exec(text.slice(0, 500))?.[1]
   return host !== undefined && host !== '' && !local.test(host)
+}
+
+function calleePath(tree: SyntaxTree, node: CallExpression | NewExpression): string {
+  return pathOf(tree, node.callee).join('.')
+}
+
+/** Reaching behind what the runtime offers, by which code can change how it is judged. */
+function reachesBehind(tree: SyntaxTree, node: Node): boolean {
+  if (asksForTests(tree, node) || changesAssert(tree, node)) return true
+  if (node.type !== 'MemberExpression' && node.type !== 'Identifier') return false
+  const name = node.type === 'MemberExpression' ? propertyName(node) : node.name
+  if (
+    !/^(reallyExit|binding|_linkedBinding|syncBuiltinESMExports|registerHooks|register)$/.test(
+      name ?? '',
+    )
+  )
+    return false
+  const meaning = tree.meaning(node)
+  if (meaning.kind === 'global')
+    return /^process\.(reallyExit|binding|_linkedBinding)$/.test(meaning.path.join('.'))
+  if (meaning.kind !== 'module') return false
+  if (meaning.source === 'process')
+    return /^(reallyExit|binding|_linkedBinding)$/.test(meaning.path[0] ?? '')
+  return (
+    meaning.source === 'module' &&
+    /^(syncBuiltinESMExports|registerHooks|register)$/.test(meaning.path[0] ?? '')
+  )
+}
+
+/** Putting something else in the place of an assertion. */
+function changesAssert(tree: SyntaxTree, node: Node): boolean {
+  const target =
+    node.type === 'AssignmentExpression' && node.left.type === 'MemberExpression'
+      ? node.left.object
+      : node.type === 'CallExpression' &&
+          /^(?:Object|Reflect)\.(?:assign|defineProperty|defineProperties|set)$/.test(
+            calleePath(tree, node),
+          )
+        ? node.arguments[0]
+        : undefined
+  if (target === undefined) return false
+  const meaning = tree.meaning(target)
+  return meaning.kind === 'module' && /^assert(\/strict)?$/.test(meaning.source)
+}
+
+/** Asking whether a test is running: what is asked for has to hold when nobody tests. */
+function asksForTests(tree: SyntaxTree, node: Node): boolean {
+  if (
+    node.type === 'StringLiteral' ||
+    node.type === 'RegExpLiteral' ||
+    node.type === 'TemplateElement'
+  )
+    return looksForTests(tree, node)
+  if (node.type === 'MemberExpression' || node.type === 'OptionalMemberExpression') {
+    const name = propertyName(node) ?? ''
+    // How many options Node was started with says whether a test runner started it.
+    const holder = name === 'length' ? 'execArgv' : runnerVariables.test(name) ? 'env' : undefined
+    if (holder === undefined) return false
+    const meaning = tree.meaning(node.object)
+    return meaning.kind !== 'function' && meaning.path.at(-1) === holder
+  }
+  // `const { VITEST } = process.env`; a property of an object that is made is data.
+  if (node.type !== 'ObjectProperty' || tree.parent(node)?.type !== 'ObjectPattern') return false
+  const name = node.key.type === 'Identifier' ? node.key.name : literalText(node.key)
+  return runnerVariables.test(name ?? '')
+}
+
+const testWords = /(?:^|[^a-z])(?:tests?|specs?|test_runner|mocha|jest|vitest)(?:[^a-z]|$)/i
+const searches =
+  /\.(?:includes|indexOf|lastIndexOf|endsWith|startsWith|match|matchAll|search|test|exec|some|find|findIndex)\(/
+const surroundings =
+  /\bprocess\s*\.\s*(?:argv|execArgv|argv0|mainModule|title)\b|\brequire\s*\.\s*main\b|\.stack\b|\bgetCallSites\b/
+
+/** A word such as `test` that is looked for in what started the process, or in the names of the callers. */
+function looksForTests(
+  tree: SyntaxTree,
+  node: Extract<Node, { type: 'StringLiteral' | 'RegExpLiteral' | 'TemplateElement' }>,
+): boolean {
+  const text =
+    node.type === 'RegExpLiteral' ? node.pattern : (literalText(node) ?? tree.codeOf(node))
+  if (!testWords.test(text)) return false
+  const code = tree.codeOf(statementPart(tree, node), 1000)
+  // `--test` may be an option of the command itself; Node's own is in `execArgv`.
+  if (/^--?\w/.test(text) && !/execArgv|\.stack\b/.test(code)) return false
+  return searches.test(code) && surroundings.test(code)
+}
+
+const runnerVariables =
+  /^(?:NODE_TEST_CONTEXT|NODE_TEST_WORKER_ID|VITEST|VITEST_WORKER_ID|VITEST_POOL_ID|JEST_WORKER_ID|PYTEST_CURRENT_TEST)$/
+
+/** The largest expression around a node. */
+function statementPart(tree: SyntaxTree, node: Node): Node {
+  let whole: Node = node
+  for (
+    let up = tree.parent(node);
+    up !== undefined &&
+    /Expression$|^TemplateLiteral$|^SpreadElement$|^(?:Object|Class)?Property$|^VariableDeclarator$/.test(
+      up.type,
+    );
+    up = tree.parent(up)
+  )
+    whole = up
+  return whole
+}
+
+const listers = /^(?:glob|globby|fast-glob|tinyglobby|fdir|readdirp)$/
+const reads = /^(?:fs|fs\/promises|fs-extra|graceful-fs)$/
+const opens =
+  /^(?:readFile|readdir|opendir|open|glob|createReadStream|readJson|readJSON|cp|copyFile|openAsBlob)(?:Sync)?$/
+/** A path of tests: in a folder for tests, or a file called as tests are. */
+const testPath =
+  /^(?:(?:\.{1,2}|\*{1,2})?\/)*(?:tests?|__tests__)(?:\/|$)|(?:^|\/)[^/]*\.(?:test|spec)s?\.(?:[cm]?[jt]sx?|\*|\{[^}]*\}|\[[^\]]*\])|(?:^|\/)(?:test[-_*][^/]*|[^/]*[-_*]tests?)\.(?:[cm]?[jt]sx?|pyi?|\*)$|(?:^|\/)test\*$/i
+const testName = /^\W*tests?[-_.*]|[-_.](?:test|spec)s?(?:[-_.\\]|\W*$)/i
+
+/** Whether a node opens, lists or loads the tests of the project: what they expect must not be read from them. */
+function readsTests(tree: SyntaxTree, node: Node): boolean {
+  if (node.type === 'ImportDeclaration')
+    return node.importKind !== 'type' && isTestModule(node.source.value)
+  if (node.type === 'StringLiteral' || node.type === 'RegExpLiteral')
+    return filtersForTests(tree, node)
+  const loaded = loadedBy(node, tree.isDeclared)
+  if (loaded !== undefined) return isTestModule(loaded)
+  if (node.type !== 'CallExpression') return false
+  const meaning = tree.meaning(node.callee)
+  if (meaning.kind !== 'module') return false
+  const isRead = reads.test(meaning.source) && opens.test(meaning.path.at(-1) ?? '')
+  if (!isRead && !listers.test(meaning.source)) return false
+  return node.arguments.some((value) => testPath.test(pathText(tree, value)))
+}
+
+function isTestModule(specifier: string): boolean {
+  return /^[./]/.test(specifier) && testPath.test(specifier)
+}
+
+/** The known parts of a path, one behind the other; what is not known is empty. */
+function pathText(tree: SyntaxTree, node: Node, depth = 0): string {
+  const inner = unwrap(node)
+  const text = literalText(inner)
+  if (text !== undefined || depth > 12) return text ?? ''
+  const join = (parts: readonly Node[], sign: string): string =>
+    parts
+      .map((part) => pathText(tree, part, depth + 1))
+      .filter((part) => part !== '')
+      .join(sign)
+  if (inner.type === 'TemplateLiteral')
+    return inner.quasis
+      .map(({ value }, index) => {
+        const given = inner.expressions[index]
+        return `${value.cooked ?? ''}${given === undefined ? '' : pathText(tree, given, depth + 1)}`
+      })
+      .join('')
+  if (inner.type === 'BinaryExpression') return join([inner.left, inner.right], '')
+  if (inner.type === 'ArrayExpression')
+    return join(
+      inner.elements.flatMap((one) => one ?? []),
+      '/',
+    )
+  if (inner.type === 'CallExpression' || inner.type === 'NewExpression')
+    return join(inner.arguments, '/')
+  const init = inner.type === 'Identifier' ? tree.initOf(inner) : undefined
+  return init === undefined ? '' : pathText(tree, init, depth + 1)
+}
+
+/** A name of tests that is looked for in a list of files, within one statement, in a file that reads files. */
+function filtersForTests(
+  tree: SyntaxTree,
+  node: Extract<Node, { type: 'StringLiteral' | 'RegExpLiteral' }>,
+): boolean {
+  const text = node.type === 'RegExpLiteral' ? node.pattern : node.value
+  if (!testName.test(text)) return false
+  const code = tree.codeOf(statementPart(tree, node), 1000)
+  return (
+    searches.test(code) &&
+    /\b(?:readdir|opendir|glob)(?:Sync)?\s*\(/.test(code) &&
+    /\b(?:readFile|createReadStream)(?:Sync)?\b/.test(tree.text)
+  )
 }

@@ -1,7 +1,8 @@
 // What a JavaScript or TypeScript file offers below its exports: methods, fields, keys of objects, members of enums.
 import type { Node } from '@babel/types'
-import type { MemberFact, Offers, OwnerFact } from './facts.ts'
-import { isFunction, keyName, literalText, propertyName, type Tree, unwrap } from './names.ts'
+import { exportsPath } from './exports.ts'
+import type { MemberFact, Offers, OwnerFact } from '../facts.ts'
+import { isFunction, keyName, literalText, propertyName, type SyntaxTree, unwrap } from './tree.ts'
 
 interface Owner {
   readonly members: Map<string, boolean>
@@ -10,7 +11,7 @@ interface Owner {
 }
 
 /** Offers of a tree; see `Offers`. */
-export function offersOfTree(tree: Tree): Offers {
+export function offersOfTree(tree: SyntaxTree): Offers {
   const declared = declarationsOf(tree)
   const fields = fieldsOf(tree)
   const read = new Map<Node, Owner>()
@@ -50,7 +51,7 @@ export function offersOfTree(tree: Tree): Offers {
 }
 
 /** What is declared at the top of the file, by name. */
-function declarationsOf(tree: Tree): ReadonlyMap<string, Node> {
+function declarationsOf(tree: SyntaxTree): ReadonlyMap<string, Node> {
   const declared = new Map<string, Node>()
   for (const statement of tree.file.program.body) {
     const inner =
@@ -72,7 +73,7 @@ function declarationsOf(tree: Tree): ReadonlyMap<string, Node> {
 }
 
 /** What stands behind each name that the file exports. */
-function exportedValues(tree: Tree): Map<string, Node> {
+function exportedValues(tree: SyntaxTree): Map<string, Node> {
   const values = new Map<string, Node>()
   for (const node of tree.file.program.body) {
     if (node.type === 'ExportDefaultDeclaration') values.set('default', unwrap(node.declaration))
@@ -111,16 +112,6 @@ function exportedValues(tree: Tree): Map<string, Node> {
   return values
 }
 
-/** The names below `exports` that are assigned; undefined for any other place. */
-function exportsPath(tree: Tree, left: Node): readonly string[] | undefined {
-  const meaning = tree.meaning(left)
-  if (meaning.kind !== 'global') return undefined
-  if (meaning.path[0] === 'exports') return meaning.path.slice(1)
-  return meaning.path[0] === 'module' && meaning.path[1] === 'exports'
-    ? meaning.path.slice(2)
-    : undefined
-}
-
 interface Reading {
   readonly fields: ReadonlyMap<Node, readonly string[]>
   readonly ownerOf: (value: Node) => Owner | undefined
@@ -132,7 +123,7 @@ function note(owner: Owner, name: string, certain: boolean): void {
   owner.members.set(name, isPublic || owner.members.get(name) === true)
 }
 
-function fill(tree: Tree, node: Node, owner: Owner, context: Reading, prefix = ''): void {
+function fill(tree: SyntaxTree, node: Node, owner: Owner, context: Reading, prefix = ''): void {
   if (node.type === 'ClassDeclaration' || node.type === 'ClassExpression') {
     const base = node.superClass ? context.ownerOf(node.superClass) : undefined
     if (node.superClass && base === undefined) owner.bases.push(tree.codeOf(node.superClass))
@@ -171,7 +162,7 @@ function fill(tree: Tree, node: Node, owner: Owner, context: Reading, prefix = '
   }
 }
 
-function classMember(tree: Tree, part: Node, owner: Owner): void {
+function classMember(tree: SyntaxTree, part: Node, owner: Owner): void {
   if (part.type === 'StaticBlock') {
     owner.open = true
     return
@@ -199,7 +190,7 @@ function classMember(tree: Tree, part: Node, owner: Owner): void {
 }
 
 /** Fields that the methods of each class assign to `this`, by the body of the class. */
-function fieldsOf(tree: Tree): ReadonlyMap<Node, readonly string[]> {
+function fieldsOf(tree: SyntaxTree): ReadonlyMap<Node, readonly string[]> {
   const fields = new Map<Node, string[]>()
   for (const node of tree.nodes) {
     if (node.type !== 'AssignmentExpression' || node.left.type !== 'MemberExpression') continue
@@ -214,7 +205,7 @@ function fieldsOf(tree: Tree): ReadonlyMap<Node, readonly string[]> {
 }
 
 /** `[Symbol.iterator]`; undefined for other keys that are worked out. */
-function symbolKey(tree: Tree, part: Node): string | undefined {
+function symbolKey(tree: SyntaxTree, part: Node): string | undefined {
   const { key } = part as { key?: Node }
   const code = key === undefined ? '' : tree.codeOf(key)
   return /^Symbol\.\w+$/.test(code) ? `[${code}]` : undefined
@@ -234,7 +225,7 @@ function enumKey(part: Node & { readonly type: 'TSEnumMember' }): string {
 
 /** The object behind `{…}`, `Object.freeze({…})` and `{…} as const`; the last two stand for an enum. */
 function fixedObject(
-  tree: Tree,
+  tree: SyntaxTree,
   node: Node,
 ):
   | { readonly object: Node & { type: 'ObjectExpression' }; readonly isFrozen: boolean }
@@ -253,7 +244,7 @@ function fixedObject(
 }
 
 /** Members that are given to something after it was made: `S.keep = …`, `Object.assign(S.prototype, …)`. */
-function assigned(tree: Tree, node: Node, named: (name: string) => Owner | undefined): void {
+function assigned(tree: SyntaxTree, node: Node, named: (name: string) => Owner | undefined): void {
   if (node.type === 'AssignmentExpression' && node.left.type === 'MemberExpression') {
     const owner = owned(node.left.object, named)
     const name = propertyName(node.left)
@@ -295,7 +286,7 @@ function owned(node: Node, named: (name: string) => Owner | undefined): Owner | 
     : undefined
 }
 
-function namesOf(tree: Tree): Pick<Offers, 'properties' | 'defined'> {
+function namesOf(tree: SyntaxTree): Pick<Offers, 'properties' | 'defined'> {
   const properties = new Set<string>()
   const defined = new Set<string>()
   for (const node of tree.nodes) {
@@ -326,7 +317,7 @@ function namesOf(tree: Tree): Pick<Offers, 'properties' | 'defined'> {
 }
 
 /** What is passed on whole, and what is made when the file runs. */
-function starsOf(tree: Tree): readonly string[] {
+function starsOf(tree: SyntaxTree): readonly string[] {
   const stars: string[] = []
   for (const node of tree.nodes) {
     if (node.type === 'ExportAllDeclaration') stars.push(node.source.value)

@@ -1,12 +1,12 @@
 // Each test of a JavaScript or TypeScript file: its name, its suites, its place in the text, how much it asserts.
 import type { CallExpression, Node } from '@babel/types'
-import type { TestFact } from './facts.ts'
-import { isFunction, type Tree } from './names.ts'
-import { type Skipping, skippingAt } from './node-skips.ts'
-import { awaitsError, type TestTree } from './node-tests.ts'
+import type { TestFact } from '../facts.ts'
+import { isFunction, type SyntaxTree } from './tree.ts'
+import { awaitsError, type TestTree } from './assertions.ts'
+import { type Skipping, skippingAt } from './tests.ts'
 
 /** The tests in the order of the text. */
-export function testFacts(tree: Tree, tests: TestTree): readonly TestFact[] {
+export function testFacts(tree: SyntaxTree, tests: TestTree): readonly TestFact[] {
   const all = [...tests.calls.values()].filter((call) => call.what === 'test')
   const counts = countsOf(tree, tests, tests.assertions)
   const own = skippedInside(tree, tests)
@@ -36,7 +36,7 @@ export function testFacts(tree: Tree, tests: TestTree): readonly TestFact[] {
 }
 
 /** Tests that skip themselves where the machine is not one for them. */
-function skippedInside(tree: Tree, tests: TestTree): ReadonlySet<Node> {
+function skippedInside(tree: SyntaxTree, tests: TestTree): ReadonlySet<Node> {
   const innermost = innermostTests(tree, tests)
   return new Set(
     tree.nodes.flatMap((node) => {
@@ -48,14 +48,14 @@ function skippedInside(tree: Tree, tests: TestTree): ReadonlySet<Node> {
 }
 
 /** `t.skip()` and `t.todo()`. */
-export function isSkipCall(tree: Tree, tests: TestTree, node: Node): node is CallExpression {
+export function isSkipCall(tree: SyntaxTree, tests: TestTree, node: Node): node is CallExpression {
   if (node.type !== 'CallExpression') return false
   const context = tests.contextPath(tree.meaning(node.callee))
   return context !== undefined && /^(skip|todo)$/.test(context[0] ?? '')
 }
 
 /** Tests that fail by hand where an error was to be thrown: right code meets no other assertion there. */
-function testsThatAwaitErrors(tree: Tree, tests: TestTree): ReadonlySet<Node> {
+function testsThatAwaitErrors(tree: SyntaxTree, tests: TestTree): ReadonlySet<Node> {
   const innermost = innermostTests(tree, tests)
   return new Set(
     tests.assertions.flatMap(({ node }) => {
@@ -67,7 +67,7 @@ function testsThatAwaitErrors(tree: Tree, tests: TestTree): ReadonlySet<Node> {
 
 /** Assertions among `trivial` that are all a test has: those in it, or those of the functions that it calls. */
 export function lonelyTrivial(
-  tree: Tree,
+  tree: SyntaxTree,
   tests: TestTree,
   trivial: ReadonlySet<Node>,
 ): readonly Node[] {
@@ -84,7 +84,7 @@ export function lonelyTrivial(
 }
 
 /** Tests that hold assertions, of which right code meets none. */
-export function testsThatOnlyFail(tree: Tree, tests: TestTree): readonly Node[] {
+export function testsThatOnlyFail(tree: SyntaxTree, tests: TestTree): readonly Node[] {
   const all = countsOf(tree, tests, tests.assertions)
   const checks = countsOf(tree, tests, tests.checks)
   return [...all.keys()].filter((call) => !checks.has(call))
@@ -92,7 +92,7 @@ export function testsThatOnlyFail(tree: Tree, tests: TestTree): readonly Node[] 
 
 /** How many of `assertions` each test holds, by its call. */
 function countsOf(
-  tree: Tree,
+  tree: SyntaxTree,
   tests: TestTree,
   assertions: TestTree['assertions'],
 ): ReadonlyMap<Node, number> {
@@ -114,7 +114,7 @@ function countsOf(
  * The call of the innermost test that each node stands in, also by way of a body that is declared elsewhere. One pass:
  * each node stands behind its parent, and chains of calls may be very long.
  */
-function innermostTests(tree: Tree, tests: TestTree): ReadonlyMap<Node, Node> {
+function innermostTests(tree: SyntaxTree, tests: TestTree): ReadonlyMap<Node, Node> {
   const found = new Map<Node, Node>()
   for (const node of tree.nodes) {
     const parent = tree.parent(node)
@@ -131,7 +131,7 @@ function innermostTests(tree: Tree, tests: TestTree): ReadonlyMap<Node, Node> {
 }
 
 function surroundings(
-  tree: Tree,
+  tree: SyntaxTree,
   tests: TestTree,
   node: Node,
 ): {
@@ -160,7 +160,7 @@ function surroundings(
 }
 
 /** The statement that a test is, with the comments directly above it; undefined when it is a part of one. */
-function statementSpan(tree: Tree, node: Node): { start: number; end: number } | undefined {
+function statementSpan(tree: SyntaxTree, node: Node): { start: number; end: number } | undefined {
   let at: Node | undefined = tree.parent(node)
   if (at?.type === 'AwaitExpression' || at?.type === 'UnaryExpression') at = tree.parent(at)
   if (at?.type !== 'ExpressionStatement') return undefined

@@ -1,12 +1,20 @@
 // What a JavaScript or TypeScript file takes from other modules, and which module system its text speaks.
 import { isBuiltin } from 'node:module'
 import type { Node } from '@babel/types'
-import type { CodeFacts, ImportedName, ImportFact } from './facts.ts'
-import { fromOwnFolder } from './folder-path.ts'
-import { importedName, keyName, loadedBy, propertyName, type Tree } from './names.ts'
+import type { CodeFacts, ImportFact, ImportedName } from '../facts.ts'
+import {
+  calledName,
+  type SyntaxTree,
+  importedName,
+  keyName,
+  literalText,
+  loadedBy,
+  propertyName,
+  unwrap,
+} from './tree.ts'
 
 /** Imports in the order of the text: import statements, re-exports, `import()` and `require()`. */
-export function importsOfTree(tree: Tree): readonly ImportFact[] {
+export function importsOfTree(tree: SyntaxTree): readonly ImportFact[] {
   const found: Omit<ImportFact, 'builtin'>[] = []
   for (const node of tree.nodes) {
     if (node.type === 'ImportDeclaration') {
@@ -89,20 +97,20 @@ export function importsOfTree(tree: Tree): readonly ImportFact[] {
 }
 
 /** The file that `require(path.join(__dirname, '../lib/slug'))` loads, as a specifier. */
-function loadedFromFolder(tree: Tree, node: Node): string | undefined {
+function loadedFromFolder(tree: SyntaxTree, node: Node): string | undefined {
   if (node.type !== 'CallExpression' || node.callee.type !== 'Identifier') return undefined
   if (node.callee.name !== 'require' || tree.isDeclared('require', node)) return undefined
   return fromOwnFolder(tree, node.arguments[0])
 }
 
-function isUsed(tree: Tree, local: string): boolean {
+function isUsed(tree: SyntaxTree, local: string): boolean {
   return tree
     .identifiers(local)
     .some((node) => !/^Import.*Specifier$/.test(tree.parent(node)?.type ?? ''))
 }
 
 function statement(
-  tree: Tree,
+  tree: SyntaxTree,
   node: Node,
   source: Node,
 ): Pick<ImportFact, 'start' | 'end' | 'at' | 'statement'> {
@@ -120,7 +128,10 @@ function inside(literal: Node): { start: number; end: number } {
 }
 
 /** What `const { a, b: c } = require('x')` and `const x = await import('x')` take, and the whole declaration. */
-function namesOfCall(tree: Tree, call: Node): { names: ImportedName[]; whole: Node | undefined } {
+function namesOfCall(
+  tree: SyntaxTree,
+  call: Node,
+): { names: ImportedName[]; whole: Node | undefined } {
   let value = call
   let parent = tree.parent(call)
   if (parent?.type === 'AwaitExpression') {
@@ -161,7 +172,7 @@ function namesOfCall(tree: Tree, call: Node): { names: ImportedName[]; whole: No
 }
 
 /** The declaration of one variable and of no other. */
-function declarationOf(tree: Tree, variable: Node): Node | undefined {
+function declarationOf(tree: SyntaxTree, variable: Node): Node | undefined {
   const declaration = tree.parent(variable)
   return declaration?.type === 'VariableDeclaration' && declaration.declarations.length === 1
     ? declaration
@@ -169,7 +180,7 @@ function declarationOf(tree: Tree, variable: Node): Node | undefined {
 }
 
 /** Names that are read from a variable: `x.name`, and `const { name } = x`. */
-function membersOf(tree: Tree, local: string): readonly string[] {
+function membersOf(tree: SyntaxTree, local: string): readonly string[] {
   const members = new Set<string>()
   for (const node of tree.identifiers(local)) {
     const parent = tree.parent(node)
@@ -195,7 +206,7 @@ function membersOf(tree: Tree, local: string): readonly string[] {
 }
 
 /** Whether a name stands in types only: TypeScript drops such an import, and so nothing needs to be there. */
-function isUsedAsTypeOnly(tree: Tree, local: string, declared: Node): boolean {
+function isUsedAsTypeOnly(tree: SyntaxTree, local: string, declared: Node): boolean {
   const uses = tree.identifiers(local).filter((node) => {
     const parent = tree.parent(node)
     return node !== declared && parent?.type !== 'ImportSpecifier'
@@ -216,7 +227,7 @@ function isUsedAsTypeOnly(tree: Tree, local: string, declared: Node): boolean {
 }
 
 /** Signs of a module system: those that Node itself goes by, and the names that CommonJS gives to each file. */
-export function markersOf(tree: Tree): CodeFacts['markers'] {
+export function markersOf(tree: SyntaxTree): CodeFacts['markers'] {
   let esm = false
   let commonjs = false
   for (const node of tree.nodes) {
@@ -234,7 +245,7 @@ export function markersOf(tree: Tree): CodeFacts['markers'] {
   return { esm, commonjs }
 }
 
-function isCommonjsName(tree: Tree, node: Node & { readonly type: 'Identifier' }): boolean {
+function isCommonjsName(tree: SyntaxTree, node: Node & { readonly type: 'Identifier' }): boolean {
   if (!/^(module|exports|require|__dirname|__filename)$/.test(node.name)) return false
   if (tree.isDeclared(node.name, node)) return false
   const parent = tree.parent(node)
@@ -247,4 +258,69 @@ function isCommonjsName(tree: Tree, node: Node & { readonly type: 'Identifier' }
     parent.object === node
   if (node.name === 'module') return isObject && propertyName(parent) === 'exports'
   return isObject || parent.type === 'CallExpression' || parent.type === 'AssignmentExpression'
+}
+
+/** How far names of variables are followed. */
+const mostSteps = 8
+
+/**
+ * The path of an expression that begins with the file's own folder, relative to that folder and with a dot in front:
+ * `../a.js`, `../lib/slug`; undefined for every other expression.
+ */
+function fromOwnFolder(tree: SyntaxTree, node: Node | undefined): string | undefined {
+  const path = below(tree, node, 0)
+  return path === undefined ? undefined : `.${path === '' ? '' : `/${path}`}`
+}
+
+/** As `fromOwnFolder`, without the dot: '' is the folder itself. */
+function below(tree: SyntaxTree, node: Node | undefined, steps: number): string | undefined {
+  if (node === undefined || steps > mostSteps) return undefined
+  const inner = unwrap(node)
+  const next = (other: Node | undefined): string | undefined => below(tree, other, steps + 1)
+  if (inner.type === 'Identifier') {
+    if (inner.name === '__dirname' && !tree.isDeclared('__dirname', inner)) return ''
+    return next(tree.initOf(inner))
+  }
+  if (inner.type === 'BinaryExpression' && inner.operator === '+')
+    return joined(next(inner.left), literalText(inner.right))
+  if (inner.type === 'TemplateLiteral') {
+    const [first, second, third] = inner.quasis
+    const isPlain = first?.value.raw === '' && third === undefined
+    return isPlain
+      ? joined(next(inner.expressions[0]), second?.value.cooked ?? undefined)
+      : undefined
+  }
+  if (inner.type !== 'CallExpression') return undefined
+  const [first, ...others] = inner.arguments
+  const isResolve = isRequireResolve(tree, inner.callee)
+  if (isResolve) return next(first) ?? relativeText(first)
+  if (!/^(?:join|resolve|normalize)$/.test(calledName(inner.callee))) return undefined
+  let path = next(first)
+  for (const other of others) {
+    const part = literalText(other)
+    // `resolve` begins anew at a part that begins with a slash.
+    if (part === undefined || part.startsWith('/')) return undefined
+    path = joined(path, `/${part}`)
+  }
+  return path
+}
+
+function joined(folder: string | undefined, rest: string | undefined): string | undefined {
+  if (folder === undefined || rest === undefined) return undefined
+  // What follows a folder without a slash makes another name of it.
+  return rest === '' || rest.startsWith('/') ? `${folder}${rest}`.replace(/^\/+/, '') : undefined
+}
+
+function isRequireResolve(tree: SyntaxTree, callee: Node): boolean {
+  const inner = unwrap(callee)
+  if (inner.type !== 'MemberExpression' || propertyName(inner) !== 'resolve') return false
+  const object = unwrap(inner.object)
+  return (
+    object.type === 'Identifier' && object.name === 'require' && !tree.isDeclared('require', object)
+  )
+}
+
+function relativeText(node: Node | undefined): string | undefined {
+  const text = literalText(node)
+  return text !== undefined && /^\.{1,2}(?:\/|$)/.test(text) ? text : undefined
 }

@@ -1,12 +1,12 @@
 // Parses JavaScript, TypeScript and JSX, and makes the tree easy to ask: parents, and what a name stands for.
 import { parse, type ParserOptions } from '@babel/parser'
 import type { File, Node } from '@babel/types'
-import type { Parsed } from './facts.ts'
+import type { Parsed } from '../facts.ts'
 
 /** Longest text that is parsed, in UTF-16 units. */
 export const longestText = 262_144
 
-export type ParsedNode =
+export type ParsedJavaScript =
   | { readonly kind: 'tree'; readonly file: File }
   | Exclude<Parsed, { readonly kind: 'fine' }>
 
@@ -14,11 +14,15 @@ export type ParsedNode =
  * Parses a file by the rules of its name. `kind` says what Node takes a `.js` or `.ts` file for; without it both are
  * tried. Never throws: a text that is too long or nested too deeply is `unread`.
  */
-export function parseNode(path: string, text: string, kind?: 'module' | 'commonjs'): ParsedNode {
+export function parseJavaScript(
+  path: string,
+  text: string,
+  kind?: 'module' | 'commonjs',
+): ParsedJavaScript {
   if (text.length > longestText) return { kind: 'unread', why: 'it is longer than 256 KiB' }
   // Node and browsers skip a byte order mark; offsets must stay those of the text.
   const code = text.startsWith('\uFEFF') ? ` ${text.slice(1)}` : text
-  let first: Extract<ParsedNode, { kind: 'wrong' }> | undefined
+  let first: Extract<ParsedJavaScript, { kind: 'wrong' }> | undefined
   for (const options of optionsFor(path, text, kind)) {
     try {
       const file = parse(code, options)
@@ -76,7 +80,7 @@ function optionsFor(path: string, text: string, kind?: 'module' | 'commonjs'): P
   )
 }
 
-function syntaxProblem(error: unknown): Extract<ParsedNode, { kind: 'wrong' }> {
+function syntaxProblem(error: unknown): Extract<ParsedJavaScript, { kind: 'wrong' }> {
   const { loc, message } = error as { loc?: { line?: number }; message?: string }
   return {
     kind: 'wrong',
@@ -86,7 +90,7 @@ function syntaxProblem(error: unknown): Extract<ParsedNode, { kind: 'wrong' }> {
 }
 
 /** The parser does not look into regular expressions; a wrong one keeps the whole file from loading. */
-function regexProblem(file: File): Extract<ParsedNode, { kind: 'wrong' }> | undefined {
+function regexProblem(file: File): Extract<ParsedJavaScript, { kind: 'wrong' }> | undefined {
   for (const node of nodesOf(file)) {
     if (node.type !== 'RegExpLiteral') continue
     try {

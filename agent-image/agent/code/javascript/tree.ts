@@ -11,7 +11,7 @@ import type {
   ClassMethod,
   ImportDeclaration,
 } from '@babel/types'
-import { childrenOf, nodesOf } from './parse-node.ts'
+import { childrenOf, nodesOf } from './parse.ts'
 
 export type FunctionNode =
   | ArrowFunctionExpression
@@ -53,7 +53,7 @@ export interface Steps {
 }
 
 /** A tree that can be asked. */
-export interface Tree {
+export interface SyntaxTree {
   readonly file: File
   readonly text: string
   /** In the order of the text. */
@@ -124,6 +124,18 @@ export function propertyName(node: Node): string | undefined {
   return node.property.type === 'Identifier' ? node.property.name : undefined
 }
 
+/** The last name of what is called: `mock.fn` and `fn` are `fn`; empty when it has none. */
+export function calledName(callee: Node): string {
+  const inner = unwrap(callee)
+  return propertyName(inner) ?? (inner.type === 'Identifier' ? inner.name : '')
+}
+
+/** The names of what an expression stands for; none for a function of the file. */
+export function pathOf(tree: SyntaxTree, node: Node): readonly string[] {
+  const meaning = tree.meaning(node)
+  return meaning.kind === 'function' ? [] : meaning.path
+}
+
 /** The key of a property, a method or a pattern's part. */
 export function keyName(node: Node): string | undefined {
   const { key, computed } = node as { key?: Node; computed?: boolean }
@@ -133,7 +145,7 @@ export function keyName(node: Node): string | undefined {
 }
 
 /** The specifier of `require('x')` and `import('x')`; undefined for anything else. */
-export function loadedBy(node: Node, isDeclared: Tree['isDeclared']): string | undefined {
+export function loadedBy(node: Node, isDeclared: SyntaxTree['isDeclared']): string | undefined {
   const inner = node.type === 'AwaitExpression' ? node.argument : node
   if (inner.type === 'ImportExpression') return literalText(inner.source)
   if (inner.type !== 'CallExpression' || inner.arguments.length === 0) return undefined
@@ -155,7 +167,7 @@ function isScope(node: Node): boolean {
   )
 }
 
-export function treeOf(file: File, text: string): Tree {
+export function syntaxTreeOf(file: File, text: string): SyntaxTree {
   const parents = new Map<Node, Node>()
   const scopes = new Map<Node, Map<string, Binding>>()
   const byName = new Map<string, Node[]>()
