@@ -143,7 +143,7 @@ const edges: Readonly<Record<string, string>> = {
   'agent-image/agent/sandbox-client.ts': 'a number used once that a command must not guess',
   'agent-image/agent/verify/runner.ts': 'a key that a test must not guess',
   'agent-image/sandbox/exec.ts': 'bounds and times a real command',
-  'agent-image/sandbox/process-table.ts': 'waits for the kernel to end processes',
+  'agent-image/sandbox/processes.ts': 'waits for the kernel to end processes',
   'agent-image/sandbox/server.ts': 'a mark that a command must not guess',
   'cli/commands/list.ts': 'shows ages to a person',
   'cli/commands/logs.ts': 'lines since so long ago, and when a line was heard',

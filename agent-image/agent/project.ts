@@ -2,7 +2,7 @@
 import { basename, dirname, posix } from 'node:path'
 import type { Assignment } from '../../core/api/agent-protocol.ts'
 import { isTestPath, mayBeTest } from '../../core/api/test-paths.ts'
-import type { ModuleKind } from './code/module-kind.ts'
+import type { ModuleKind } from './code/modules.ts'
 import { linkedPackages, linkingFiles, objectOf } from './linked-packages.ts'
 import { pythonManifests, wordsOfManifests } from './dependencies.ts'
 

@@ -1,11 +1,11 @@
 // The agent against a sandbox that breaks, and against somebody who only pretends to be one.
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { begunStatus, nonceHeader, signatureHeader, signedText } from '../sandbox/exec-protocol.ts'
-import { type Identity, takeIdentity } from '../sandbox/identity.ts'
+import { type Identity, takeIdentity } from '../sandbox/server.ts'
 import { connectSandbox } from './sandbox-client.ts'
 
 vi.setConfig({ testTimeout: 30_000 })

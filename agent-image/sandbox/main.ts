@@ -1,9 +1,8 @@
 // The sandbox container's server: runs the project's commands for the agent, and holds nothing worth stealing.
 import { existsSync, readlinkSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { takeIdentity } from './identity.ts'
-import { limitsHere } from './limits.ts'
-import { startSandbox } from './server.ts'
+import { startSandboxServer, takeIdentity } from './server.ts'
+import { limitsHere } from './processes.ts'
 import { scratchOf } from './tidying.ts'
 
 // A command may send SIGUSR1, at which Node would open its inspector and so hand this process over. Node is started with
@@ -30,7 +29,7 @@ const pythonPath = process.env['GUILDHALL_SANDBOX_PYTHON']
 // Files must be writable by the agent's user, which shares only the group.
 process.umask(0o002)
 const ownsNamespace = isBelowInit()
-const sandbox = await startSandbox({
+const sandbox = await startSandboxServer({
   socketPath,
   workspace,
   ownsNamespace,

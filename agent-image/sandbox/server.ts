@@ -1,26 +1,32 @@
 // The sandbox's HTTP server. It survives whatever is sent to it; a bad request is an answer, never an exception.
-import { randomUUID } from 'node:crypto'
-import { chmodSync, lstatSync } from 'node:fs'
+import {
+  type KeyObject,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  randomUUID,
+  sign,
+} from 'node:crypto'
+import { chmodSync, closeSync, lstatSync, readSync } from 'node:fs'
 import { realpath } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http'
 import { z } from 'zod'
-import { type ExecSettings, insideWorkspace, RefusedExec, runCommand } from './exec.ts'
+import { type ExecSettings, RefusedExec, insideWorkspace, runCommand } from './exec.ts'
 import {
+  type ResetRequest,
   begunStatus,
   execRequest,
   nonceHeader,
   requestLimitBytes,
   resetRequest,
-  type ResetRequest,
   signatureHeader,
   signedText,
 } from './exec-protocol.ts'
-import type { Identity } from './identity.ts'
-import { killStrays } from './process-table.ts'
+import { killStrays } from './processes.ts'
 import { emptyFolder, removeOwn, removeTree } from './tidying.ts'
 
-export interface SandboxSettings extends Omit<ExecSettings, 'marker'> {
+interface SandboxServerSettings extends Omit<ExecSettings, 'marker'> {
   /** Path of the unix socket; an old one in its place is removed. */
   readonly socketPath: string
   readonly identity: Identity
@@ -30,12 +36,12 @@ export interface SandboxSettings extends Omit<ExecSettings, 'marker'> {
 type Seal = (status: number, answer: string) => Readonly<Record<string, string>>
 
 /** A running sandbox. `close` kills what runs and frees the socket. */
-export interface Sandbox {
+interface SandboxServer {
   close(): Promise<void>
 }
 
 /** Starts the server and resolves when it listens. Throws when the socket cannot be made. */
-export async function startSandbox(settings: SandboxSettings): Promise<Sandbox> {
+export async function startSandboxServer(settings: SandboxServerSettings): Promise<SandboxServer> {
   const marker = `GUILDHALL_SANDBOX=${randomUUID()}`
   let turn: Promise<unknown> = Promise.resolve()
   let running = new AbortController()
@@ -183,7 +189,7 @@ async function listen(server: Server, path: string): Promise<number> {
 /** Does what a reset asks for; what belongs to the agent's user stays, and it removes that itself. */
 async function removeLeft(
   { remove, empty }: ResetRequest,
-  { workspace, ownsNamespace }: SandboxSettings,
+  { workspace, ownsNamespace }: SandboxServerSettings,
 ): Promise<void> {
   if (remove !== undefined) {
     const path = await entryOf(remove, workspace)
@@ -241,4 +247,33 @@ function problemOf(error: unknown): [number, unknown] {
     return [400, { code: 'BadRequest', message: z.prettifyError(error).slice(0, 1000) }]
   console.error('sandbox request failed', error)
   return [500, { code: 'Internal', message: error instanceof Error ? error.message : 'unknown' }]
+}
+
+/** What the server signs with. */
+export interface Identity {
+  /** DER (SPKI), base64; for `GET /identity`. */
+  readonly publicKey: string
+  /** Base64. */
+  sign(text: string): string
+}
+
+/**
+ * The identity whose Ed25519 seed (32 bytes) waits at a descriptor, where process 1 put it; the descriptor is closed.
+ * Without one, a new identity. Throws when the seed is not whole.
+ */
+export function takeIdentity(descriptor: number | undefined): Identity {
+  if (descriptor === undefined) return identityOf(generateKeyPairSync('ed25519').privateKey)
+  const seed = Buffer.alloc(32)
+  const length = readSync(descriptor, seed)
+  closeSync(descriptor)
+  if (length !== seed.length) throw new Error('the sandbox was given no whole key')
+  // A seed in PKCS #8 (RFC 8410, section 7) is this head and the seed.
+  const head = Buffer.from('302e020100300506032b657004220420', 'hex')
+  const key = createPrivateKey({ key: Buffer.concat([head, seed]), format: 'der', type: 'pkcs8' })
+  return identityOf(key)
+}
+
+function identityOf(key: KeyObject): Identity {
+  const publicKey = createPublicKey(key).export({ format: 'der', type: 'spki' }).toString('base64')
+  return { publicKey, sign: (text) => sign(null, Buffer.from(text), key).toString('base64') }
 }

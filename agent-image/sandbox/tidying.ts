@@ -1,9 +1,10 @@
 // Removes what commands leave in files. By the system's own tools: they go down by descriptors, so neither the depth of
 // a tree nor names that are not text stop them, as they stop node:fs.
 import { spawn } from 'node:child_process'
-import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, realpathSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
+import { textOfFile } from './processes.ts'
 
 /** The places where commands leave temporary files. */
 export interface Scratch {
@@ -97,7 +98,7 @@ async function unlock(path: string, which: readonly string[]): Promise<void> {
 
 /** Shared memory, semaphores and message queues outlive their processes. */
 async function removeIpc(): Promise<void> {
-  const lines = ['shm', 'sem', 'msg'].map((kind) => textOr(`${ipcTables}/${kind}`).split('\n'))
+  const lines = ['shm', 'sem', 'msg'].map((kind) => textOfFile(`${ipcTables}/${kind}`).split('\n'))
   // Each table begins with a line of titles.
   if (lines.some((table) => table.filter((line) => line !== '').length > 1))
     await run('ipcrm', ['--all'])
@@ -156,12 +157,4 @@ function entriesOf(path: string): readonly Buffer[] | undefined {
 
 function ownUser(): string {
   return String(process.getuid?.() ?? -1)
-}
-
-function textOr(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return ''
-  }
 }

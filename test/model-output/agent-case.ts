@@ -6,11 +6,10 @@ import type { Action } from '../../core/api/agent-types.ts'
 import { ModelError } from '../../core/models/errors.ts'
 import { assignmentFor } from '../support/agent/assignment.ts'
 import type { Model } from '../../agent-image/agent/model.ts'
-import type { Outcome } from '../../agent-image/agent/outcome.ts'
-import { reportOf } from '../../agent-image/agent/outcome.ts'
+import { type Outcome, reportOf } from '../../agent-image/agent/outcome.ts'
 import { tryOnce } from '../../agent-image/agent/pipelines/candidate.ts'
 import { document } from '../../agent-image/agent/pipelines/document.ts'
-import { projectAt, type PipelineContext } from '../../agent-image/agent/pipelines/pipeline.ts'
+import { type PipelineContext, projectAt } from '../../agent-image/agent/pipelines/pipeline.ts'
 import { review } from '../../agent-image/agent/pipelines/review.ts'
 import { spec } from '../../agent-image/agent/pipelines/spec.ts'
 import type { Runner } from '../../agent-image/agent/verify/runner.ts'
@@ -18,14 +17,7 @@ import { factsOf } from '../../agent-image/agent/code/read-code.ts'
 import { declaredTests } from '../../agent-image/agent/verify/spec-text.ts'
 import type { Changes } from '../../agent-image/agent/workspace.ts'
 import { hasHiddenCharacters } from '../../core/api/plain-text.ts'
-import {
-  answersOf,
-  filesOf,
-  type CodeCase,
-  type DocumentCase,
-  type ReviewCase,
-  type SpecCase,
-} from './corpus.ts'
+import { type CodeCase, type DocumentCase, type ReviewCase, type SpecCase, answersOf, filesOf } from './corpus.ts'
 import { runOf } from '../support/agent/runs.ts'
 import type { SpeakingModel } from './model-server.ts'
 

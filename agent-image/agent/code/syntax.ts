@@ -1,12 +1,12 @@
 // Whether a file can be read in its own language: everything that some parser here takes.
-import { isScalar, LineCounter, parseAllDocuments } from 'yaml'
+import { LineCounter, isScalar, parseAllDocuments } from 'yaml'
 import type { Sandbox } from '../sandbox-client.ts'
 import type { CodeFacts } from './facts.ts'
 import { longestText, parseJavaScript } from './javascript/parse.ts'
 import { isCode, readCode } from './read-code.ts'
 import { sqlSyntax } from './syntax-sql.ts'
 import { cssSyntax, htmlSyntax } from './syntax-web.ts'
-import type { ModuleKind } from './module-kind.ts'
+import type { ModuleKind } from './modules.ts'
 
 /** What a parser says of a file. `unjudged` is neither good nor bad: nothing here reads it, and `why` says so. */
 export type Syntax =

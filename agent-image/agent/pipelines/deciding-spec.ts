@@ -1,6 +1,6 @@
 // The tests that a coding task is decided by, and what of them the model is shown.
 import { factsIn } from '../code/read-code.ts'
-import { findSpecs, namedSpecs, type Project } from '../project.ts'
+import { type Project, findSpecs, namedSpecs } from '../project.ts'
 import { holdBack } from '../verify/spec-text.ts'
 import type { CodingGoal } from './coding-goal.ts'
 import type { PipelineContext } from './pipeline.ts'

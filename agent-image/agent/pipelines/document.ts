@@ -8,10 +8,10 @@ import { exampleWords, findSecret } from '../edit/guards.ts'
 import { findOmission } from '../edit/omission.ts'
 import { type Symbol, symbolsOf } from '../edit/symbols.ts'
 import { whyUnusable } from '../model.ts'
-import { isTestPath, languageOf, type Project } from '../project.ts'
+import { type Project, isTestPath, languageOf } from '../project.ts'
 import { opening, section } from '../prompt.ts'
 import { isReadme, titleOf } from './document-title.ts'
-import { deliver, type Pipeline, type PipelineContext, projectAt, refused } from './pipeline.ts'
+import { type Pipeline, type PipelineContext, deliver, projectAt, refused } from './pipeline.ts'
 import { splitDiff } from './review.ts'
 
 /** Everything between these lines is ours; nothing else of a file is touched. */

@@ -1,6 +1,6 @@
 // What the project does already: its module system, and which tools of tests its own code uses.
-import { type ModuleKind, moduleKinds } from '../code/module-kind.ts'
-import { isTestPath, languageOf, type Project } from '../project.ts'
+import { type ModuleKind, moduleKinds } from '../code/modules.ts'
+import { type Project, isTestPath, languageOf } from '../project.ts'
 import type { PipelineContext } from './pipeline.ts'
 
 /** Habits of a project that new code has to follow, or may. */

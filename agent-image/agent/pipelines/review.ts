@@ -12,7 +12,7 @@ import { mayBeTest } from '../../../core/api/test-paths.ts'
 import { isTestPath, languageOf } from '../project.ts'
 import { cut, opening, section } from '../prompt.ts'
 import { declaredTests } from '../verify/spec-text.ts'
-import { type Pipeline, type PipelineContext } from './pipeline.ts'
+import type { Pipeline, PipelineContext } from './pipeline.ts'
 
 const kinds = ['bug', 'security', 'missing', 'clarity', 'none'] as const
 const severities = ['high', 'medium', 'low', 'none'] as const

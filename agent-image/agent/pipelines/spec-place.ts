@@ -1,9 +1,8 @@
 // Where tests go, and in which module system of Node: what the project is written in, and what the answer is.
 import type { ImportFact } from '../code/facts.ts'
-import { type ModuleKind, moduleKinds } from '../code/module-kind.ts'
+import { type Mains, type ModuleKind, moduleKinds } from '../code/modules.ts'
 import { factsIn } from '../code/read-code.ts'
-import type { Mains } from '../code/resolve.ts'
-import { codeFiles, holdsKind, languageOf, type Project, specPath } from '../project.ts'
+import { type Project, codeFiles, holdsKind, languageOf, specPath } from '../project.ts'
 import type { PipelineContext } from './pipeline.ts'
 
 /** A test file, and what Node takes it for. */

@@ -3,17 +3,16 @@ import { beginningOf, withBeginning } from '../../../core/api/answer-beginning.t
 import { counted } from '../../../core/api/counted.ts'
 import { cutText } from '../../../core/api/faithful-text.ts'
 import type { Purpose } from '../../../core/api/agent-protocol.ts'
-import { type ModuleKind, moduleKinds } from '../code/module-kind.ts'
+import { type ModuleKind, moduleKinds, specifierFor } from '../code/modules.ts'
 import { factsIn } from '../code/read-code.ts'
-import { specifierFor } from '../code/resolve.ts'
 import { chooseBlock, cleanPath } from '../edit/choose-block.ts'
 import { refuse } from '../edit/guards.ts'
 import { symbolsOf } from '../edit/symbols.ts'
 import { packageName } from '../linked-packages.ts'
 import { refusedQuestion } from '../model.ts'
-import { codeFiles, languageOf, type Project, specPath } from '../project.ts'
+import { type Project, codeFiles, languageOf, specPath } from '../project.ts'
 import { fenceWord, opening, optionalSection, section, testerRole } from '../prompt.ts'
-import { hashEdit, nextTry, type TriedCandidate, whyEnded } from '../tries.ts'
+import { type TriedCandidate, hashEdit, nextTry, whyEnded } from '../tries.ts'
 import { evidenceOf, signatureOf, unusableAnswer } from '../verify/digest.ts'
 import { withSpecRules } from '../verify/judge-runs.ts'
 import { specProblems } from '../verify/spec-gate.ts'
@@ -23,15 +22,15 @@ import { declaredTests, specRules } from '../verify/spec-text.ts'
 import type { TestRun } from '../verify/test-run.ts'
 import { litterOfSpec } from './litter.ts'
 import {
-  countsOf,
-  deliver,
   type Pipeline,
   type PipelineContext,
+  countsOf,
+  deliver,
   projectAt,
   unwritable,
 } from './pipeline.ts'
 import { allHold, allIdle, mayBeDone, passesAlready, worthlessTests } from './spec-idle.ts'
-import { habitOf, keptKind, mainsOf, type Place, placeFor, placesOf } from './spec-place.ts'
+import { type Place, habitOf, keptKind, mainsOf, placeFor, placesOf } from './spec-place.ts'
 import { failsByTests, isUnloaded, oddValue, runProblem, stubThrew } from './spec-runs.ts'
 import { standIns } from './stand-ins.ts'
 

@@ -1,6 +1,6 @@
 // Code that stands in for what a test is to test: what the test does then says whether it looks at the code at all.
 import type { CodeFacts } from '../code/facts.ts'
-import type { ModuleKind } from '../code/module-kind.ts'
+import type { ModuleKind } from '../code/modules.ts'
 import { factsIn } from '../code/read-code.ts'
 import { asserts, fileOf } from '../verify/judge-runs.ts'
 import { type ImportedNames, importsOf } from '../verify/spec-imports.ts'

@@ -1,10 +1,10 @@
 // Runs a project's tests in the sandbox with our own runners, and believes nothing but their sealed reports.
 import { randomBytes } from 'node:crypto'
 import { dirname, join } from 'node:path'
-import type { ModuleKind } from '../code/module-kind.ts'
+import type { ModuleKind } from '../code/modules.ts'
 import { type CodeReader, readCode } from '../code/read-code.ts'
 import { syntaxOf } from '../code/syntax.ts'
-import { languageOf, type NodePackage, type Project } from '../project.ts'
+import { type NodePackage, type Project, languageOf } from '../project.ts'
 import type { Sandbox } from '../sandbox-client.ts'
 import type { Changes, Workspace } from '../workspace.ts'
 import { reportPlaceholder } from '../../sandbox/exec-protocol.ts'
@@ -13,9 +13,9 @@ import {
   type FailedTest,
   type LoadLine,
   type ReadRun,
+  type TestRun,
   readLoads,
   readReport,
-  type TestRun,
 } from './test-run.ts'
 import { testScriptOf } from './test-script.ts'
 

@@ -1,6 +1,6 @@
 // What a generated spec must not be, seen from its code before it runs. Each refusal is a sentence for the model.
 import type { CodeFacts, Concern, ConcernKind } from '../code/facts.ts'
-import type { ModuleKind } from '../code/module-kind.ts'
+import type { ModuleKind } from '../code/modules.ts'
 import { factsOf } from '../code/read-code.ts'
 
 /** More tests than this are more than anybody reads, and more than one request asks for. */

@@ -1,9 +1,8 @@
 // Imports of specs in JavaScript and TypeScript, put right: in the module system that the spec is written in.
 import { basename, dirname, posix } from 'node:path'
 import type { CodeFacts, ImportFact, ImportedName } from '../code/facts.ts'
-import type { ModuleKind } from '../code/module-kind.ts'
-import { type Mains, resolveImport, specifierFor } from '../code/resolve.ts'
-import { applied, type Edit } from './text-edits.ts'
+import { type Mains, type ModuleKind, resolveImport, specifierFor } from '../code/modules.ts'
+import { type Edit, applied } from './text-edits.ts'
 
 const testModules = /^(?:node:)?test$/
 const assertModules = /^(?:node:)?assert(?:\/strict)?$/

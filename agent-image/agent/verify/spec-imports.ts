@@ -1,11 +1,10 @@
 // Imports of spec tests: which of the project's names they need, and put right where the harness knows better.
 import type { CodeFacts, ImportFact, ImportedName } from '../code/facts.ts'
-import type { ModuleKind } from '../code/module-kind.ts'
+import { type Mains, type ModuleKind, resolveImport, specifierFor } from '../code/modules.ts'
 import { factsOf } from '../code/read-code.ts'
-import { type Mains, resolveImport, specifierFor } from '../code/resolve.ts'
 import { languageOf } from '../project.ts'
 import { repairCommonjs, repairModule } from './spec-imports-node.ts'
-import { applied, type Edit } from './text-edits.ts'
+import { type Edit, applied } from './text-edits.ts'
 
 /**
  * What a spec imports from the project: names by file. `default.x` is the name x that is read from a default import,

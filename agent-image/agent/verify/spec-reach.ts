@@ -1,8 +1,8 @@
 // Files of the unit that a spec reaches without an import of its own: through an index, through the program around them, or
 // by starting them.
 import { basename } from 'node:path'
-import { type CodeReader } from '../code/read-code.ts'
-import { type Mains, resolveImport, specifierFor } from '../code/resolve.ts'
+import type { CodeReader } from '../code/read-code.ts'
+import { type Mains, resolveImport, specifierFor } from '../code/modules.ts'
 import { mentions } from '../edit/mentions.ts'
 import { languageOf } from '../project.ts'
 import { type ImportedNames, importsOf } from './spec-imports.ts'

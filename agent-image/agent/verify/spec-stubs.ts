@@ -1,8 +1,7 @@
 // Files that let a spec load before its code exists.
 import type { CodeFacts } from '../code/facts.ts'
-import { type ModuleKind, moduleKindOf } from '../code/module-kind.ts'
+import { type ModuleKind, moduleKindOf, resolveImport } from '../code/modules.ts'
 import { factsOf } from '../code/read-code.ts'
-import { resolveImport } from '../code/resolve.ts'
 import { languageOf } from '../project.ts'
 import type { ImportedNames } from './spec-imports.ts'
 

@@ -1,7 +1,127 @@
-// How much a command may use. An endless list or a fork bomb is a mistake that models make; it has to end as a failing
-// test. Where the container's own limit is reached instead, the kernel kills the container, and the Pod is lost.
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+// Finds and kills every process that a command left behind.
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { basename } from 'node:path'
+
+/** One process, as /proc tells it. */
+export interface ProcessEntry {
+  readonly pid: number
+  readonly parent: number
+  readonly group: number
+  readonly session: number
+  readonly uid: number
+  /** A zombie: it does nothing any more and cannot be killed. */
+  readonly gone: boolean
+  /** Whether its environment carries the marker asked for. */
+  readonly marked: boolean
+}
+
+/** Reads /proc. Processes that vanish while it is read are left out; an environment we may not read is unmarked. */
+function readProcesses(marker: string): readonly ProcessEntry[] {
+  const entries: ProcessEntry[] = []
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue
+    const stat = textOfFile(`/proc/${name}/stat`)
+    const status = textOfFile(`/proc/${name}/status`)
+    // The command name is in parentheses and may hold anything, so fields are counted from the last one.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    const [state, parent, group, session] = fields
+    const uid = /^Uid:\s+(\d+)/m.exec(status)?.[1]
+    if (state === undefined || parent === undefined || uid === undefined) continue
+    entries.push({
+      pid: Number(name),
+      parent: Number(parent),
+      group: Number(group),
+      session: Number(session),
+      uid: Number(uid),
+      gone: state === 'Z' || state === 'X',
+      marked: textOfFile(`/proc/${name}/environ`).split('\0').includes(marker),
+    })
+  }
+  return entries
+}
+
+/** How strays are told from other processes. */
+export interface StrayRule {
+  /** Our own process id; never a stray. */
+  readonly self: number
+  /** The process group the command was started in. */
+  readonly group: number | undefined
+  /**
+   * Everything of our user id belongs to us. True only below a process 1 of ours in a process namespace of its own: on a
+   * shared machine the same rule would kill strangers.
+   */
+  readonly ownsNamespace: boolean
+  readonly uid: number
+}
+
+/** The process ids of strays: marked, of the command's group or session, or descended from us or from another stray. */
+export function findStrays(processes: readonly ProcessEntry[], rule: StrayRule): readonly number[] {
+  const strays = new Set<number>()
+  const live = processes.filter((entry) => !entry.gone && entry.pid !== rule.self && entry.pid > 1)
+  for (const entry of live) {
+    const ofCommand =
+      rule.group !== undefined && (entry.group === rule.group || entry.session === rule.group)
+    const ofNamespace = rule.ownsNamespace && entry.uid === rule.uid
+    if (entry.marked || ofCommand || ofNamespace || entry.parent === rule.self)
+      strays.add(entry.pid)
+  }
+  for (let grown = true; grown; ) {
+    grown = false
+    for (const entry of live) {
+      if (strays.has(entry.pid) || !strays.has(entry.parent)) continue
+      strays.add(entry.pid)
+      grown = true
+    }
+  }
+  return [...strays]
+}
+
+/**
+ * Kills every stray, again and again until none is found or 50 rounds are over (a fork bomb is faster than /proc).
+ * Returns how many different processes were killed, and whether some are left.
+ */
+export async function killStrays(
+  marker: string,
+  rule: StrayRule,
+): Promise<{ killed: number; left: number }> {
+  const killed = new Set<number>()
+  for (let round = 0; round < 50; round++) {
+    const strays = findStrays(readProcesses(marker), rule)
+    if (strays.length === 0) return { killed: killed.size, left: 0 }
+    for (const pid of strays) killed.add(pid)
+    if (rule.ownsNamespace) killAll()
+    for (const pid of strays) {
+      try {
+        process.kill(pid, 'SIGKILL')
+      } catch {
+        // It ended by itself between the look and the kill.
+      }
+    }
+    await new Promise((resolve) => setTimeout(resolve, 5 + round * 5))
+  }
+  return { killed: killed.size, left: findStrays(readProcesses(marker), rule).length }
+}
+
+/**
+ * Kills every process that we may signal, but for process 1 and ourselves. One system call, so no fork bomb is faster.
+ * Only for a namespace of our own: elsewhere that is everything the user has.
+ */
+export function killAll(): void {
+  try {
+    process.kill(-1, 'SIGKILL')
+  } catch {
+    // There is none.
+  }
+}
+
+/** The text of a file of the kernel; empty when it cannot be read, as that of a process that ended. */
+export function textOfFile(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}
 
 /** What one command and all its processes may use. */
 export interface Limits {
@@ -23,7 +143,7 @@ const usualBytes = 1024 * mebi
 
 /** Limits for commands in this container: its memory less what the server needs. */
 export function limitsHere(ownUser: boolean): Limits {
-  const container = containerMemory((path) => textOr(path))
+  const container = containerMemory((path) => textOfFile(path))
   return { memoryBytes: commandMemory(container), processes: 1000, ownUser }
 }
 
@@ -66,13 +186,13 @@ export function withLimits(argv: readonly string[], limits: Limits): readonly st
 }
 
 /** A process with its private memory. */
-export interface Usage {
+interface Usage {
   readonly pid: number
   readonly bytes: number
 }
 
 /** What has to be done about the processes of a command. */
-export type Excess =
+type Excess =
   | { readonly kind: 'none' }
   /** One process has to go; the others may tell what became of it. */
   | { readonly kind: 'memory'; readonly pid: number; readonly problem: string }
@@ -113,20 +233,12 @@ function everybodyBut(pids: readonly number[]): readonly number[] {
 
 function* descendantsOf(pid: number): Generator<number> {
   yield pid
-  const children = textOr(`/proc/${pid}/task/${pid}/children`)
+  const children = textOfFile(`/proc/${pid}/task/${pid}/children`)
   for (const child of children.split(' ')) if (child !== '') yield* descendantsOf(Number(child))
 }
 
 /** Pages of 4 KiB; where the kernel has larger ones, the command may use more, which its container still holds. */
 function privateBytes(pid: number): number {
-  const [, resident = '0', shared = '0'] = textOr(`/proc/${pid}/statm`).split(' ')
+  const [, resident = '0', shared = '0'] = textOfFile(`/proc/${pid}/statm`).split(' ')
   return Math.max(0, Number(resident) - Number(shared)) * 4096
-}
-
-function textOr(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return ''
-  }
 }

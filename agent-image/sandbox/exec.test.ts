@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { BoundedOutput } from './bounded-output.ts'
+import { BoundedOutput } from './exec.ts'
 
 function textOf(limit: number, chunks: readonly string[]): string {
   const output = new BoundedOutput(limit)
