@@ -1,12 +1,14 @@
-// What the agent asks of the sandbox: JSON over HTTP on a unix socket that only the two containers of one Pod share.
+// The requests of the agent to the sandbox: JSON over HTTP on a unix socket that only the two
+// containers of one Pod share.
 //
 //   POST /exec     `ExecRequest`  -> `ExecResult`    one at a time; others wait their turn
 //   POST /reset    `ResetRequest` -> `{}`            kills what runs, and removes what it left
 //   GET  /identity                -> `identified`    the key that signs the answers
 //   GET  /healthz
-// Answers other than 2xx carry `{code, message}`. A request with the header `nonceHeader` gets an answer with
-// `signatureHeader`: the Ed25519 signature of `signedText`. Before a command starts, `103 Early Hints` is sent, signed like
-// an answer without a body; it needs the header `link`, which says nothing here.
+// Answers other than 2xx carry `{code, message}`. A request with the header `nonceHeader` gets an
+// answer with `signatureHeader`: the Ed25519 signature of `signedText`. Before a command starts,
+// `103 Early Hints` is sent, signed like an answer without a body; it needs a header
+// `link`, whose value has no meaning here.
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 
@@ -19,7 +21,9 @@ export const allowedVariables = [
   'TZ',
 ] as const
 
-/** Stands for the path of a private file that comes back as `ExecResult.report`; allowed in `argv`. */
+/**
+ * Stands for the path of a private file that comes back as `ExecResult.report`; allowed in `argv`.
+ */
 export const reportPlaceholder = '{report}'
 
 /** Bytes of a request's body. */
@@ -32,7 +36,10 @@ export const nonceHeader = 'x-guildhall-nonce'
 /** Base64. */
 export const signatureHeader = 'x-guildhall-signature'
 
-/** What is signed: request and answer as they went over the wire, so that no answer can be used for another request. */
+/**
+ * The text that is signed: request and answer as they went over the wire, so that no answer can be
+ * used for another request.
+ */
 export function signedText(call: {
   readonly nonce: string
   readonly path: string
@@ -59,9 +66,15 @@ export const execRequest = z.strictObject({
   cwd: z.string().max(4096),
   env: z.partialRecord(z.enum(allowedVariables), z.string().max(8192)).default({}),
   timeoutSeconds: z.number().min(0.1).max(3600),
-  /** HOME, TMPDIR and the places for temporary files are as the last command left them; else that is removed first. */
+  /**
+   * Whether HOME, TMPDIR and the places for temporary files stay as the last command left them;
+   * otherwise they are cleared first.
+   */
   asLeft: z.boolean().default(false),
-  /** Of each stream at most this many bytes come back: the head, a line that counts what was left out, the tail. */
+  /**
+   * Of each stream at most this many bytes come back: the head, a line that counts what was left
+   * out, the tail.
+   */
   outputBytes: z.int().min(0).max(1_048_576).default(65_536),
   /** Written to the command's standard input; the test runners read their key from there. */
   stdin: z.string().max(1_048_576).default(''),
@@ -75,11 +88,20 @@ export const execResult = z.object({
   signal: z.string().optional(),
   timedOut: z.boolean(),
   stdout: z.string(),
-  /** Begins with a sentence of the sandbox when the sandbox ended the command or one of its processes. */
+  /**
+   * Begins with a sentence of the sandbox when the sandbox ended the command or one of its
+   * processes.
+   */
   stderr: z.string(),
-  /** Why the sandbox ended the command or one of its processes; absent when it used no more than it may. */
+  /**
+   * Why the sandbox ended the command or one of its processes; absent when it used no more than it
+   * may.
+   */
   exceeded: z.string().optional(),
-  /** What the command wrote to the report file; absent when it wrote none, no regular file, or more than 32 MiB. */
+  /**
+   * What the command wrote to the report file; absent when it wrote none, no regular file, or more
+   * than 32 MiB.
+   */
   report: z.string().optional(),
   /** Processes that were still there after the command ended, and were killed. */
   strays: z.int(),
@@ -88,13 +110,20 @@ export const execResult = z.object({
 export type ExecResult = z.infer<typeof execResult>
 
 /**
- * A reset kills what runs and removes temporary files. Without a folder it is the end of an attempt: in a container of
- * its own the sandbox then also removes everything of its user's in the workspace.
+ * A reset kills what runs and removes temporary files. Without a folder it is the end of an
+ * attempt: in a container of its own the sandbox then also removes everything of its user's in the
+ * workspace.
  */
 export const resetRequest = z.strictObject({
-  /** Absolute; a folder, or anything else, below the workspace that is removed with the sandbox's rights. */
+  /**
+   * Absolute; a folder, or anything else, below the workspace that is removed with the sandbox's
+   * rights.
+   */
   remove: z.string().max(4096).optional(),
-  /** Absolute; a folder below the workspace that stays and whose entries are removed with the sandbox's rights. */
+  /**
+   * Absolute; a folder below the workspace that stays and whose entries are removed with the
+   * sandbox's rights.
+   */
   empty: z.string().max(4096).optional(),
 })
 export type ResetRequest = z.infer<typeof resetRequest>

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import { BoundedOutput } from './exec.ts'
 
 function textOf(limit: number, chunks: readonly string[]): string {
@@ -7,7 +7,7 @@ function textOf(limit: number, chunks: readonly string[]): string {
   return output.text()
 }
 
-it.each([
+test.each([
   ['short output is kept whole', 10, ['abc', 'def'], 'abcdef'],
   ['output of exactly the limit is kept whole', 6, ['abc', 'def'], 'abcdef'],
   ['long output loses its middle', 4, ['abcdefgh'], 'ab\n[4 bytes left out]\ngh'],

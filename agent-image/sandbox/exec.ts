@@ -1,4 +1,5 @@
-// Runs one command: no shell, own process group, fixed environment, everything it started is dead afterwards.
+// Runs one command: without a shell, in a process group of its own, in a fixed environment.
+// Everything that it started is dead afterwards.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { constants, writeFileSync } from 'node:fs'
 import { mkdtemp, open, realpath } from 'node:fs/promises'
@@ -9,40 +10,52 @@ import {
   reportLimitBytes,
   reportPlaceholder,
 } from './exec-protocol.ts'
-import { type Limits, excessOf, killAll, killStrays, usagesOf, withLimits } from './processes.ts'
-import { type Scratch, removeTree } from './tidying.ts'
+import { excessOf, killAll, killStrays, type Limits, usagesOf, withLimits } from './processes.ts'
+import { removeTree, type Scratch } from './tidying.ts'
 
 /** The caller asked for something that is not allowed; `message` says what. */
 export class RefusedExec extends Error {
   readonly code = 'Refused'
 }
 
-/** Where commands may run, and whose processes are ours. */
+/** Where commands may run, and how their processes are known. */
 export interface ExecSettings {
   readonly workspace: string
   readonly scratch: Scratch
   readonly limits: Limits
   /** Path of the Node that commands find as `node`. */
   readonly node: string
-  /** What commands get as `python3` where that is not the one of the system, and where its user's own packages are. */
+  /**
+   * The Python that commands find as `python3` in place of the system's, and the folder of its
+   * user's packages.
+   */
   readonly python?: { readonly path: string; readonly userBase: string | undefined } | undefined
-  /** `NAME=value`, unlike any other sandbox's: in the environment of every command, so that strays are known by it. */
+  /**
+   * `NAME=value`, unlike any other sandbox's: in the environment of every command, so that strays
+   * are known by it.
+   */
   readonly marker: string
   /** See `StrayRule.ownsNamespace`. */
   readonly ownsNamespace: boolean
 }
 
-/** How often a command's memory and processes are counted. Memory is taken at some 3 GiB a second. */
+/**
+ * How often a command's memory and processes are counted. Memory is taken at some 3 GiB a second.
+ */
 const lookMs = 25
-/** A process in an uninterruptible wait does not end when it is killed; the command's result does not wait for it. */
+/**
+ * A process in an uninterruptible wait does not end when it is killed; the command's result does
+ * not wait for it.
+ */
 const deathMs = 5_000
 /** Characters of a report in JSON: 64 MiB less both output streams at their longest. */
 const answerLimit = 50 * 1024 * 1024
 
 /**
- * Runs `request` and waits for its end, its time-out or `signal`. Unless it is to run `asLeft`, the command finds
- * an empty HOME and TMPDIR, and nothing that an earlier command left in places for temporary files.
- * Throws `RefusedExec` when `cwd` is not within the workspace. A program that cannot be started is a result (127).
+ * Runs `request` and waits for its end, its time-out or `signal`. Unless it is to run `asLeft`, the
+ * command finds an empty HOME and TMPDIR, and nothing that an earlier command left in places for
+ * temporary files. Throws `RefusedExec` when `cwd` is not within the workspace. A program that
+ * cannot be started is a result (127).
  */
 export async function runCommand(
   request: CheckedExecRequest,
@@ -54,7 +67,10 @@ export async function runCommand(
   return await runIn(folder, cwd, request, settings, options.signal)
 }
 
-/** What a command leaves there stays until the next one that does not ask for it, or a reset. */
+/**
+ * The private folder of a command. Its contents stay until a reset, or until a command that does
+ * not run `asLeft`.
+ */
 async function homeOf({ asLeft }: CheckedExecRequest, scratch: Scratch): Promise<string> {
   const left = asLeft ? await scratch.left() : undefined
   if (left !== undefined) return left
@@ -63,7 +79,10 @@ async function homeOf({ asLeft }: CheckedExecRequest, scratch: Scratch): Promise
   return await mkdtemp(join(scratch.root, 'exec-'))
 }
 
-/** The real path of `path`, when that is the workspace or lies below it; throws `RefusedExec` otherwise. */
+/**
+ * The real path of `path`, when that is the workspace or lies below it; throws `RefusedExec`
+ * otherwise.
+ */
 export async function insideWorkspace(path: string, workspace: string): Promise<string> {
   if (!isAbsolute(path)) throw new RefusedExec('the folder must be an absolute path')
   const root = await realpath(workspace)
@@ -88,7 +107,7 @@ async function runIn(
   const stdout = new BoundedOutput(request.outputBytes)
   const stderr = new BoundedOutput(request.outputBytes)
   const argv = request.argv.map((word, at) => {
-    // Beside our Node may be a Python of its own.
+    // The settings may name another Python than the system's.
     if (at === 0 && word === 'python3') return settings.python?.path ?? word
     return word === reportPlaceholder ? reportPath : word
   })
@@ -96,7 +115,8 @@ async function runIn(
   const child = spawn(program, words, {
     cwd,
     env: environment(folder, settings, request.env),
-    // A session of its own: one signal reaches the command and all that did not run away on purpose.
+    // A session of its own: one signal reaches the command and all that did not run away on
+    // purpose.
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],
   })
@@ -133,7 +153,10 @@ async function runIn(
   }
 }
 
-/** When memory is short in spite of the limits, the kernel should take a process of the command, not the server. */
+/**
+ * When memory is short in spite of the limits, the kernel should take a process of the command, not
+ * the server.
+ */
 function offerToKernel(pid: number): void {
   try {
     writeFileSync(`/proc/${pid}/oom_score_adj`, '1000')
@@ -218,7 +241,10 @@ function kill(pid: number): void {
   }
 }
 
-/** Waits until both pipes are read to their end; gives up soon, because a stray that got away may hold them open. */
+/**
+ * Waits until both pipes are read to their end; gives up soon, because a stray that got away may
+ * hold them open.
+ */
 async function drained(child: ChildProcess): Promise<void> {
   const streams = [child.stdout, child.stderr].filter((stream) => stream !== null)
   const ends = streams.map(
@@ -237,7 +263,10 @@ async function drained(child: ChildProcess): Promise<void> {
   for (const stream of streams) stream.destroy()
 }
 
-/** A link in the report's place must not lead elsewhere, and a fifo must not keep us waiting for a writer. */
+/**
+ * A link in the report's place must not lead elsewhere, and a fifo must not keep us waiting for a
+ * writer.
+ */
 async function readReport(path: string): Promise<string | undefined> {
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
   try {
@@ -254,7 +283,7 @@ async function readReport(path: string): Promise<string | undefined> {
   }
 }
 
-/** Nothing of our own environment goes in, so no secret can, whatever was put into the container. */
+/** Nothing of the server's own environment goes in, so no secret of the container can. */
 function environment(
   folder: string,
   { marker, node, python }: ExecSettings,
@@ -281,7 +310,10 @@ function environment(
   }
 }
 
-/** Keeps the head and the tail of a stream within a number of bytes, and counts what fell out between. */
+/**
+ * Keeps the head and the tail of a stream within a number of bytes, and counts what fell out
+ * between.
+ */
 export class BoundedOutput {
   readonly #limit: number
   #head: Buffer = Buffer.alloc(0)

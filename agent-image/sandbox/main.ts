@@ -1,12 +1,14 @@
-// The sandbox container's server: runs the project's commands for the agent, and holds nothing worth stealing.
+// The program of the sandbox container: it runs the project's commands for the agent, and holds
+// nothing worth stealing.
 import { existsSync, readlinkSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { startSandboxServer, takeIdentity } from './server.ts'
 import { limitsHere } from './processes.ts'
 import { scratchOf } from './tidying.ts'
 
-// A command may send SIGUSR1, at which Node would open its inspector and so hand this process over. Node is started with
-// --disable-sigusr1; this is for whoever starts it without, and keeps the signal from ending the process with it.
+// A command may send SIGUSR1, at which Node would open its inspector and so hand this process over.
+// Node is started with --disable-sigusr1; this is for whoever starts it without, and keeps the
+// signal from ending the process with it.
 process.on('SIGUSR1', () => undefined)
 
 const python = ['/usr/bin/python3', '/usr/local/bin/python3'].find((path) => existsSync(path))
@@ -55,8 +57,9 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const)
   })
 
 /**
- * Whether all processes that can be seen were started for commands: our parent is process 1, says that it is our init,
- * and /proc shows this namespace and no other one, whose process ids would be those of strangers.
+ * Whether all processes that can be seen were started for commands: our parent is process 1, says
+ * that it is our init, and /proc shows this namespace and no other one, whose process ids would be
+ * those of strangers.
  */
 function isBelowInit(): boolean {
   return (

@@ -1,16 +1,16 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import {
-  type Limits,
-  type ProcessEntry,
-  type StrayRule,
   commandMemory,
   containerMemory,
   excessOf,
   findStrays,
+  type Limits,
+  type ProcessEntry,
+  type StrayRule,
   withLimits,
 } from './processes.ts'
-import { type Sandbox, connectSandbox } from '../agent/sandbox-client.ts'
-import { type TestPod, mayUnshare, startPod } from '../../test/support/agent/processes.ts'
+import { connectSandbox, type Sandbox } from '../agent/sandbox-client.ts'
+import { mayUnshare, startPod, type TestPod } from '../../test/support/agent/processes.ts'
 
 const entry = (pid: number, more: Partial<ProcessEntry> = {}): ProcessEntry => ({
   pid,
@@ -24,7 +24,7 @@ const entry = (pid: number, more: Partial<ProcessEntry> = {}): ProcessEntry => (
 })
 const rule: StrayRule = { self: 10, group: 20, ownsNamespace: false, uid: 10002 }
 
-it.each<[string, ProcessEntry[], Partial<StrayRule>, number[]]>([
+test.each<[string, ProcessEntry[], Partial<StrayRule>, number[]]>([
   ['a stranger of the same user', [entry(30)], {}, []],
   ['a process of the command’s group', [entry(30, { group: 20 })], {}, [30]],
   [
@@ -60,7 +60,7 @@ vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 const mebi = 1024 * 1024
 const limits: Limits = { memoryBytes: 768 * mebi, processes: 3, ownUser: false }
 
-it.each<[string, Record<string, string>, number | undefined]>([
+test.each<[string, Record<string, string>, number | undefined]>([
   ['version 2', { '/sys/fs/cgroup/memory.max': '1073741824\n' }, 1073741824],
   ['version 2 without a limit', { '/sys/fs/cgroup/memory.max': 'max\n' }, undefined],
   ['version 1', { '/sys/fs/cgroup/memory/memory.limit_in_bytes': '536870912\n' }, 536870912],
@@ -74,7 +74,7 @@ it.each<[string, Record<string, string>, number | undefined]>([
   expect(containerMemory((path) => files[path] ?? '')).toBe(want)
 })
 
-it.each([
+test.each([
   [1024, 768],
   [4096, 3840],
   [512, 256],
@@ -83,11 +83,11 @@ it.each([
   expect(commandMemory(container * mebi)).toBe(want * mebi)
 })
 
-it('takes the chart’s memory for that of a machine without a limit', () => {
+test('takes the chart’s memory for that of a machine without a limit', () => {
   expect(commandMemory()).toBe(768 * mebi)
 })
 
-it.each([
+test.each([
   ['nothing', [], 'none'],
   ['as much as is allowed', [400, 368], 'none'],
   ['too much in one', [800], 'memory'],
@@ -102,12 +102,12 @@ it.each([
   expect(excess.problem).toContain('768 MiB')
 })
 
-it('holds the number of processes and of queued signals only where the user is the sandbox’s own', () => {
+test('holds the number of processes and of queued signals only where the user is the sandbox’s own', () => {
   expect(withLimits(['node'], limits).join(' ')).not.toMatch(/nproc|sigpending/)
   expect(withLimits(['node'], { ...limits, ownUser: true }).join(' ')).toMatch(/nproc.*sigpending/)
 })
 
-it.each([
+test.each([
   ['python3', true],
   ['/usr/bin/python3.11', true],
   ['node', false],
@@ -120,7 +120,7 @@ describe.each([
   ['as a plain process', {}, true],
   ['as process 1', { inNamespace: true }, mayUnshare],
 ] as const)('a sandbox %s', (_how, options, possible) => {
-  const test = it.skipIf(!possible)
+  const here = test.skipIf(!possible)
   let pod: TestPod
   let sandbox: Sandbox
   beforeAll(async () => {
@@ -135,7 +135,7 @@ describe.each([
       { signal: AbortSignal.timeout(60_000) },
     )
 
-  test.each([
+  here.each([
     ['an endless list in Python', ['python3', '-c', 'l = []\nwhile True: l.append([0] * 100000)']],
     ['one huge block in Python', ['python3', '-c', 'x = b"x" * (2 << 30)']],
     ['a doubled text in Python', ['python3', '-c', 's = "x"\nwhile True: s += s']],
@@ -148,7 +148,7 @@ describe.each([
   const nodeList = 'const l = []; for (;;) l.push({ a: [1, 2, 3] })'
   const twins =
     "import os, time\nfor _ in range(4):\n  if os.fork() == 0:\n    x = b'x' * (400 << 20)\n    time.sleep(3)\nfor _ in range(4): os.wait()"
-  test.each([
+  here.each([
     ['an endless list in Node', ['node', '-e', nodeList]],
     [
       'endless buffers in Node',
@@ -182,13 +182,13 @@ describe.each([
     expect((await run(['echo', 'on'])).stdout).toBe('on\n')
   })
 
-  test('lets a program have four workers and some 300 MiB of buffers', async () => {
+  here('lets a program have four workers and some 300 MiB of buffers', async () => {
     const code =
       "const { Worker } = require('worker_threads'); let n = 0; for (let i = 0; i < 4; i++) new Worker('1', { eval: true }).on('exit', (c) => { n += c }); const b = []; for (let i = 0; i < 300; i++) b.push(Buffer.alloc(1 << 20, 1)); setTimeout(() => console.log('done', n, b.length), 800)"
     expect(await run(['node', '-e', code])).toMatchObject({ exitCode: 0, stdout: 'done 0 300\n' })
   })
 
-  test('fails a file that grows without end, and removes it', async () => {
+  here('fails a file that grows without end, and removes it', async () => {
     const code =
       "f = open('/'.join([__import__('os').environ['TMPDIR'], 'x']), 'wb')\nwhile True: f.write(b'x' * (1 << 22))"
     const result = await run(['python3', '-c', code])

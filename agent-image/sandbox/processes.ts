@@ -1,5 +1,7 @@
-// Finds and kills every process that a command left behind.
-import { existsSync, readFileSync, readdirSync } from 'node:fs'
+// The processes of a command: the ones that it left behind, how they are killed, and how much they
+// may use. An endless list or a fork bomb is a mistake that models make, and has to end as a failing
+// test. At the container's own limit the kernel would kill the container, and the Pod would be lost.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 
 /** One process, as /proc tells it. */
@@ -9,20 +11,24 @@ export interface ProcessEntry {
   readonly group: number
   readonly session: number
   readonly uid: number
-  /** A zombie: it does nothing any more and cannot be killed. */
+  /** Whether it is a zombie, which does nothing any more and cannot be killed. */
   readonly gone: boolean
   /** Whether its environment carries the marker asked for. */
   readonly marked: boolean
 }
 
-/** Reads /proc. Processes that vanish while it is read are left out; an environment we may not read is unmarked. */
+/**
+ * Reads /proc. Processes that vanish while it is read are left out; an environment we may not read
+ * is unmarked.
+ */
 function readProcesses(marker: string): readonly ProcessEntry[] {
   const entries: ProcessEntry[] = []
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue
     const stat = textOfFile(`/proc/${name}/stat`)
     const status = textOfFile(`/proc/${name}/status`)
-    // The command name is in parentheses and may hold anything, so fields are counted from the last one.
+    // The command name is in parentheses and may hold anything, so fields are counted from the last
+    // one.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     const [state, parent, group, session] = fields
     const uid = /^Uid:\s+(\d+)/m.exec(status)?.[1]
@@ -42,19 +48,22 @@ function readProcesses(marker: string): readonly ProcessEntry[] {
 
 /** How strays are told from other processes. */
 export interface StrayRule {
-  /** Our own process id; never a stray. */
+  /** The server's own process id; never a stray. */
   readonly self: number
   /** The process group the command was started in. */
   readonly group: number | undefined
   /**
-   * Everything of our user id belongs to us. True only below a process 1 of ours in a process namespace of its own: on a
-   * shared machine the same rule would kill strangers.
+   * Whether everything of our user id belongs to us. That holds only below a process 1 of ours in a
+   * process namespace of its own: on a shared machine the rule would kill strangers.
    */
   readonly ownsNamespace: boolean
   readonly uid: number
 }
 
-/** The process ids of strays: marked, of the command's group or session, or descended from us or from another stray. */
+/**
+ * The process ids of strays: marked, of the command's group or session, or descended from us or
+ * from another stray.
+ */
 export function findStrays(processes: readonly ProcessEntry[], rule: StrayRule): readonly number[] {
   const strays = new Set<number>()
   const live = processes.filter((entry) => !entry.gone && entry.pid !== rule.self && entry.pid > 1)
@@ -77,8 +86,8 @@ export function findStrays(processes: readonly ProcessEntry[], rule: StrayRule):
 }
 
 /**
- * Kills every stray, again and again until none is found or 50 rounds are over (a fork bomb is faster than /proc).
- * Returns how many different processes were killed, and whether some are left.
+ * Kills every stray, again and again until none is found or 50 rounds are over (a fork bomb is
+ * faster than /proc). Returns how many different processes were killed, and whether some are left.
  */
 export async function killStrays(
   marker: string,
@@ -103,8 +112,8 @@ export async function killStrays(
 }
 
 /**
- * Kills every process that we may signal, but for process 1 and ourselves. One system call, so no fork bomb is faster.
- * Only for a namespace of our own: elsewhere that is everything the user has.
+ * Kills every process that we may signal, but for process 1 and ourselves. One system call, so no
+ * fork bomb is faster. Only for a namespace of our own: elsewhere that is everything the user has.
  */
 export function killAll(): void {
   try {
@@ -114,7 +123,9 @@ export function killAll(): void {
   }
 }
 
-/** The text of a file of the kernel; empty when it cannot be read, as that of a process that ended. */
+/**
+ * The text of a file of the kernel; empty when it cannot be read, as that of a process that ended.
+ */
 export function textOfFile(path: string): string {
   try {
     return readFileSync(path, 'utf8')
@@ -128,17 +139,22 @@ export interface Limits {
   /** Bytes of private memory, all processes together. */
   readonly memoryBytes: number
   readonly processes: number
-  /** Whether no processes but the sandbox's have our user id, at least as far as this container can see. */
+  /**
+   * Whether no processes but the sandbox's have our user id, at least as far as this container can
+   * see.
+   */
   readonly ownUser: boolean
 }
 
 const mebi = 1024 * 1024
 /**
- * For the server (80 MiB when idle, more while it passes a report on), process 1 (10 MiB), /dev/shm (64 MiB), and what a
- * command can take between two looks (about 75 MiB).
+ * For the server (80 MiB when idle, more while it passes a report on), process 1 (10 MiB), /dev/shm
+ * (64 MiB), and what a command can take between two looks (about 75 MiB).
  */
 const reserveBytes = 256 * mebi
-/** The limit that the chart gives the container. It stands for the limit of a machine that has none. */
+/**
+ * The limit that the chart gives the container. It stands for the limit of a machine that has none.
+ */
 const usualBytes = 1024 * mebi
 
 /** Limits for commands in this container: its memory less what the server needs. */
@@ -147,7 +163,9 @@ export function limitsHere(ownUser: boolean): Limits {
   return { memoryBytes: commandMemory(container), processes: 1000, ownUser }
 }
 
-/** Bytes of memory that the container may use by cgroup v2 or v1; undefined when there is no limit. */
+/**
+ * Bytes of memory that the container may use by cgroup v2 or v1; undefined when there is no limit.
+ */
 export function containerMemory(read: (path: string) => string): number | undefined {
   const texts = ['/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/memory/memory.limit_in_bytes'].map(
     read,
@@ -157,7 +175,10 @@ export function containerMemory(read: (path: string) => string): number | undefi
   return limits.find((limit) => limit < 2 ** 50)
 }
 
-/** The part of a container's memory that commands may use; a small container leaves half of its own to them. */
+/**
+ * The part of a container's memory that commands may use; a small container leaves half of its own
+ * to them.
+ */
 export function commandMemory(containerBytes: number = usualBytes): number {
   return Math.max(containerBytes - reserveBytes, Math.floor(containerBytes / 2))
 }
@@ -165,22 +186,25 @@ export function commandMemory(containerBytes: number = usualBytes): number {
 const prlimit = ['/usr/bin/prlimit', '/bin/prlimit'].find((path) => existsSync(path))
 
 /**
- * `argv` with the limits that the kernel holds for each process, where the machine has `prlimit`. Files: at most 512 MiB,
- * half of what the volume for /tmp holds, because a file that grows for ever must not get the Pod evicted.
+ * `argv` with the limits that the kernel holds for each process, where the machine has `prlimit`.
+ * A file may hold at most 512 MiB, half of the volume for /tmp, because a file that grows for ever
+ * must not get the Pod evicted.
  *
- * Python's memory is held by the kernel, so an endless list is a MemoryError in one test. Node's cannot be: V8 maps
- * 512 MiB of writable memory for the code of each thread before it uses any (measured on Node 24), so a limit that means
- * anything would refuse every worker. Node ends itself when the heap is full; for all else there is `excessOf`.
+ * The kernel holds Python's memory, so an endless list is a MemoryError in one test. It cannot hold
+ * Node's: V8 maps 512 MiB of writable memory for the code of each thread before it uses any
+ * (measured on Node 24), so a limit low enough to matter would refuse every worker. Node ends
+ * itself when the heap is full; `excessOf` finds all other memory.
  */
 export function withLimits(argv: readonly string[], limits: Limits): readonly string[] {
   if (prlimit === undefined) return argv
   const words = ['--core=0', `--fsize=${512 * mebi}`, '--nofile=4096']
-  // Below the limit of the watch, which would take all tests of the process with it.
+  // Below the limit of the watch, which would end the process with all its tests.
   if (/^python[\d.]*$/.test(basename(argv[0] ?? '')))
     words.push(`--data=${Math.floor((limits.memoryBytes * 7) / 8)}`)
   if (limits.ownUser)
-    // The kernel counts the threads of a user on the whole node, so of all agents there. This number is only the last
-    // barrier, far above what their honest commands need together. Queued signals: see sandbox-init.py.
+    // The kernel counts the threads of a user on the whole node, so of all agents there. This
+    // number is only the last barrier, far above what their honest commands need together. Queued
+    // signals: see sandbox-init.py.
     words.push('--nproc=8192', '--sigpending=1024')
   return [prlimit, ...words, '--', ...argv]
 }
@@ -191,7 +215,7 @@ interface Usage {
   readonly bytes: number
 }
 
-/** What has to be done about the processes of a command. */
+/** The part of a command's processes that has to end. */
 type Excess =
   | { readonly kind: 'none' }
   /** One process has to go; the others may tell what became of it. */
@@ -199,7 +223,9 @@ type Excess =
   /** All have to go. */
   | { readonly kind: 'processes'; readonly problem: string }
 
-/** Compares what processes use with the limits. Of too much memory the largest process is blamed. */
+/**
+ * Compares what processes use with the limits. Of too much memory the largest process is blamed.
+ */
 export function excessOf(usages: readonly Usage[], limits: Limits): Excess {
   if (usages.length > limits.processes)
     return {
@@ -218,7 +244,10 @@ export function excessOf(usages: readonly Usage[], limits: Limits): Excess {
   }
 }
 
-/** Private memory of the processes of the command that runs in the group `leader`, as far as they can be found quickly. */
+/**
+ * Private memory of the processes of the command that runs in the group `leader`, as far as they
+ * can be found quickly.
+ */
 export function usagesOf(leader: number, limits: Limits): readonly Usage[] {
   const pids = limits.ownUser ? everybodyBut([1, process.pid]) : [...descendantsOf(leader)]
   return pids.map((pid) => ({ pid, bytes: privateBytes(pid) }))
@@ -237,7 +266,10 @@ function* descendantsOf(pid: number): Generator<number> {
   for (const child of children.split(' ')) if (child !== '') yield* descendantsOf(Number(child))
 }
 
-/** Pages of 4 KiB; where the kernel has larger ones, the command may use more, which its container still holds. */
+/**
+ * Pages of 4 KiB; where the kernel has larger ones, the command may use more, which its container
+ * still holds.
+ */
 function privateBytes(pid: number): number {
   const [, resident = '0', shared = '0'] = textOfFile(`/proc/${pid}/statm`).split(' ')
   return Math.max(0, Number(resident) - Number(shared)) * 4096

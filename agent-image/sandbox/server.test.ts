@@ -1,9 +1,9 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { startPod, type TestPod } from '../../test/support/agent/processes.ts'
-import { execResult, type ExecRequest } from './exec-protocol.ts'
+import { type ExecRequest, execResult } from './exec-protocol.ts'
 
 // Real processes on a machine that may be busy.
 vi.setConfig({ testTimeout: 30_000 })
@@ -35,7 +35,7 @@ async function exec(argv: string[], more: Partial<ExecRequest> = {}) {
 
 const js = (code: string): string[] => ['node', '-e', code]
 
-it('gives exit code, output and the report file', async () => {
+test('gives exit code, output and the report file', async () => {
   const code =
     "process.stdout.write('out'); process.stderr.write('err'); require('fs').writeFileSync(process.argv[1], 'told'); process.exit(3)"
   const result = await exec(['node', '-e', code, '{report}'])
@@ -48,19 +48,19 @@ it('gives exit code, output and the report file', async () => {
   })
 })
 
-it('hands the standard input over', async () => {
+test('hands the standard input over', async () => {
   const result = await exec(js('process.stdin.pipe(process.stdout)'), { stdin: 'key' })
   expect(result.stdout).toBe('key')
 })
 
-it('hands 1 MiB of standard input over', async () => {
+test('hands 1 MiB of standard input over', async () => {
   const code =
     "let n = 0; process.stdin.on('data', (c) => { n += c.length }).on('end', () => console.log(n))"
   const result = await exec(js(code), { stdin: 'ü'.repeat(500_000) })
   expect(result.stdout).toBe('1000000\n')
 })
 
-it.each([
+test.each([
   ['a report of 30 MiB', 'a'.repeat(100), 30 * 1024 * 1024, true],
   ['a report of 33 MiB', 'a'.repeat(100), 33 * 1024 * 1024, false],
   ['a report whose JSON is too long for an answer', '\\0'.repeat(100), 20 * 1024 * 1024, false],
@@ -71,7 +71,7 @@ it.each([
   expect(result.report?.length).toBe(want ? Math.floor(bytes / 100) * 100 : undefined)
 })
 
-it.each([
+test.each([
   ['a fifo', "require('child_process').execFileSync('mkfifo', [R])"],
   [
     'a fifo that a stray holds open',
@@ -95,12 +95,12 @@ it.each([
   expect((await exec(['true'])).exitCode).toBe(0)
 })
 
-it('takes words as words: there is no shell', async () => {
+test('takes words as words: there is no shell', async () => {
   const result = await exec(['echo', '$HOME; `id` | cat > x'])
   expect(result.stdout).toBe('$HOME; `id` | cat > x\n')
 })
 
-it('stops a command and its children when the time is over', async () => {
+test('stops a command and its children when the time is over', async () => {
   const code =
     "const c = require('child_process').spawn(process.execPath, ['-e', 'setInterval(()=>{},9)'], {stdio:'ignore'}); console.log(c.pid); setInterval(()=>{},9)"
   const result = await exec(js(code), { timeoutSeconds: 1 })
@@ -108,7 +108,7 @@ it('stops a command and its children when the time is over', async () => {
   expect(isAlive(Number(result.stdout))).toBe(false)
 })
 
-it('keeps the head and the tail of long output', async () => {
+test('keeps the head and the tail of long output', async () => {
   const result = await exec(js("process.stdout.write('a' + 'x'.repeat(100000) + 'z')"), {
     outputBytes: 1000,
   })
@@ -116,19 +116,19 @@ it('keeps the head and the tail of long output', async () => {
   expect(result.stdout).toMatch(/^a[\s\S]*\[99002 bytes left out\][\s\S]*z$/)
 })
 
-it('says so when the program is not there', async () => {
+test('says so when the program is not there', async () => {
   const result = await exec(['no-such-program'])
   expect(result.exitCode).toBe(127)
 })
 
-it('runs one command at a time', async () => {
+test('runs one command at a time', async () => {
   const log = join(pod.workspace, 'order')
   const code = `const fs=require('fs'); fs.appendFileSync('${log}','<'); setTimeout(()=>fs.appendFileSync('${log}','>'), 300)`
   await Promise.all([exec(js(code)), exec(js(code)), exec(js(code))])
   expect(readFileSync(log, 'utf8')).toBe('<><><>')
 })
 
-it('kills what runs on a reset and removes a folder', async () => {
+test('kills what runs on a reset and removes a folder', async () => {
   mkdirSync(join(pod.workspace, 'gone/deep'), { recursive: true })
   const running = exec(js('setInterval(()=>{},9)'))
   await new Promise((resolve) => setTimeout(resolve, 300))
@@ -140,7 +140,7 @@ it('kills what runs on a reset and removes a folder', async () => {
 
 const cwd = '/'
 const good = { argv: ['true'], timeoutSeconds: 5 }
-it.each([
+test.each([
   ['text that is not JSON', '{'],
   ['an empty body', ''],
   ['a list', '[]'],
@@ -171,7 +171,7 @@ it.each([
   expect((await exec(['true'])).exitCode).toBe(0)
 })
 
-it('refuses to remove the workspace itself, or anything outside', async () => {
+test('refuses to remove the workspace itself, or anything outside', async () => {
   for (const remove of [pod.workspace, '/tmp', `${pod.workspace}/..`])
     expect((await post('/reset', JSON.stringify({ remove }))).status).toBe(400)
   expect((await exec(['ls'])).stdout).toContain('file')

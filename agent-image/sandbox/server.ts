@@ -1,24 +1,25 @@
-// The sandbox's HTTP server. It survives whatever is sent to it; a bad request is an answer, never an exception.
+// The sandbox's HTTP server. It survives all that is sent to it: a bad request is answered, and
+// never ends the server.
 import {
-  type KeyObject,
   createPrivateKey,
   createPublicKey,
   generateKeyPairSync,
+  type KeyObject,
   randomUUID,
   sign,
 } from 'node:crypto'
 import { chmodSync, closeSync, lstatSync, readSync } from 'node:fs'
 import { realpath } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { z } from 'zod'
-import { type ExecSettings, RefusedExec, insideWorkspace, runCommand } from './exec.ts'
+import { type ExecSettings, insideWorkspace, RefusedExec, runCommand } from './exec.ts'
 import {
-  type ResetRequest,
   begunStatus,
   execRequest,
   nonceHeader,
   requestLimitBytes,
+  type ResetRequest,
   resetRequest,
   signatureHeader,
   signedText,
@@ -32,7 +33,9 @@ interface SandboxServerSettings extends Omit<ExecSettings, 'marker'> {
   readonly identity: Identity
 }
 
-/** The header that signs an answer to the request at hand; none when the caller asked for none. */
+/**
+ * The header that signs an answer to the request at hand; empty when the caller did not ask for it.
+ */
 type Seal = (status: number, answer: string) => Readonly<Record<string, string>>
 
 /** A running sandbox. `close` kills what runs and frees the socket. */
@@ -45,7 +48,9 @@ export async function startSandboxServer(settings: SandboxServerSettings): Promi
   const marker = `GUILDHALL_SANDBOX=${randomUUID()}`
   let turn: Promise<unknown> = Promise.resolve()
   let running = new AbortController()
-  /** One command at a time: two would see each other's files and be killed as each other's strays. */
+  /**
+   * One command at a time: two would see each other's files and be killed as each other's strays.
+   */
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
     const mine = turn.then(work)
     turn = mine.catch(() => undefined)
@@ -66,7 +71,7 @@ export async function startSandboxServer(settings: SandboxServerSettings): Promi
         response.once('close', hungUp)
         try {
           if (response.destroyed) throw new RefusedExec('nobody waits for the result')
-          // From here on the agent takes a broken connection for the doing of this command.
+          // From here on the agent takes a broken connection for an effect of this command.
           response.writeEarlyHints({ link: '</exec>; rel=self', ...seal(begunStatus, '') })
           return await runCommand(request, { ...settings, marker }, { signal: stop.signal })
         } finally {
@@ -137,10 +142,14 @@ export async function startSandboxServer(settings: SandboxServerSettings): Promi
 
   let inode = await listen(server, settings.socketPath)
 
-  /** A command can remove our socket or put its own in the place; the true one comes back before the next command. */
+  /**
+   * A command can remove our socket or put its own in the place; the true one comes back before the
+   * next command.
+   */
   async function keepSocket(): Promise<void> {
     if (socketInode(settings.socketPath) === inode) return
-    // First of all, because closing removes whatever has the path. Connections stay until their answers are given.
+    // The old server is closed first, because closing removes whatever has the path. Connections
+    // stay until their answers are given.
     server.close()
     server = listenable()
     inode = await listen(server, settings.socketPath).catch((error: unknown) => {
@@ -186,7 +195,7 @@ async function listen(server: Server, path: string): Promise<number> {
   return lstatSync(path).ino
 }
 
-/** Does what a reset asks for; what belongs to the agent's user stays, and it removes that itself. */
+/** Carries out a reset. Files of the agent's user stay, and the agent removes them itself. */
 async function removeLeft(
   { remove, empty }: ResetRequest,
   { workspace, ownsNamespace }: SandboxServerSettings,
@@ -199,14 +208,15 @@ async function removeLeft(
     const path = await entryOf(empty, workspace)
     if (path !== undefined) await emptyFolder(path)
   }
-  // Only in a Pod the agent surely is another user; what it made stays.
+  // Only in a Pod is the agent surely another user, whose files stay.
   if (remove === undefined && empty === undefined && ownsNamespace && process.getuid?.() !== 0)
     await removeOwn(workspace)
 }
 
 /**
- * The real path of an entry below the workspace; undefined when its folder is not there. The entry itself may be a link:
- * what is removed is then the link. Throws `RefusedExec` for the workspace and for all outside.
+ * The real path of an entry below the workspace; undefined when its folder is not there. The entry
+ * itself may be a link, and then the link is removed. Throws `RefusedExec` for the workspace and
+ * for all outside.
  */
 async function entryOf(path: string, workspace: string): Promise<string | undefined> {
   const name = basename(path)
@@ -249,7 +259,10 @@ function problemOf(error: unknown): [number, unknown] {
   return [500, { code: 'Internal', message: error instanceof Error ? error.message : 'unknown' }]
 }
 
-/** What the server signs with. */
+/**
+ * The key that the server signs its answers with. A command runs as the server's user, so it can end
+ * the server and listen in its place; it cannot sign.
+ */
 export interface Identity {
   /** DER (SPKI), base64; for `GET /identity`. */
   readonly publicKey: string
@@ -258,8 +271,8 @@ export interface Identity {
 }
 
 /**
- * The identity whose Ed25519 seed (32 bytes) waits at a descriptor, where process 1 put it; the descriptor is closed.
- * Without one, a new identity. Throws when the seed is not whole.
+ * The identity whose Ed25519 seed (32 bytes) waits at a descriptor, where process 1 put it; the
+ * descriptor is closed. Without one, a new identity. Throws when the seed is not whole.
  */
 export function takeIdentity(descriptor: number | undefined): Identity {
   if (descriptor === undefined) return identityOf(generateKeyPairSync('ed25519').privateKey)

@@ -1,6 +1,7 @@
-// The sandbox's server against what it runs: a command of the same user that ends it, stops it, or takes its place.
+// The sandbox's server against what it runs: a command of the same user that ends it, stops it, or
+// takes its place.
 import { readFileSync } from 'node:fs'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { connectSandbox, type Sandbox } from '../agent/sandbox-client.ts'
 import { mayUnshare, startPod, type TestPod } from '../../test/support/agent/processes.ts'
 
@@ -8,14 +9,16 @@ vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 })
 
 if (!mayUnshare) console.warn('not run: the sandbox as process 1, which needs root and unshare')
 
-/** The parent of the command's first process; prlimit becomes the command, so that is the server. */
+/**
+ * The parent of the command's first process; prlimit becomes the command, so that is the server.
+ */
 const server = 'process.ppid'
 
 describe.each([
   ['as a plain process', {}, true],
   ['as process 1 with a user of its own', { inNamespace: true }, mayUnshare],
 ] as const)('a sandbox %s', (_how, options, possible) => {
-  const test = it.skipIf(!possible)
+  const here = test.skipIf(!possible)
   let pod: TestPod
   let sandbox: Sandbox
   beforeAll(async () => {
@@ -38,7 +41,7 @@ describe.each([
     expect(honest).toMatchObject({ exitCode: 5, stdout: '42\n', timedOut: false })
   }
 
-  test.each(['SIGKILL', 'SIGTERM', 'SIGSTOP', 'SIGINT', 'SIGQUIT', 'SIGSEGV', 'SIGHUP', 'SIGABRT'])(
+  here.each(['SIGKILL', 'SIGTERM', 'SIGSTOP', 'SIGINT', 'SIGQUIT', 'SIGSEGV', 'SIGHUP', 'SIGABRT'])(
     'is ended with %s by a command: the command has failed, and the next one runs',
     async (name) => {
       const result = await js(`process.kill(${server}, '${name}'); setTimeout(() => {}, 5000)`, 10)
@@ -48,13 +51,13 @@ describe.each([
     },
   )
 
-  test('is stopped and let go on again and again: the command has failed', async () => {
+  here('is stopped and let go on again and again: the command has failed', async () => {
     const code = `setInterval(() => { process.kill(${server}, 'SIGSTOP'); process.kill(${server}, 'SIGCONT') }, 1); setTimeout(() => process.exit(0), 3000)`
     expect((await js(code)).exitCode).toBeUndefined()
     await stillWorks()
   })
 
-  test.each(['SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGPIPE', 'SIGCONT'])(
+  here.each(['SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGPIPE', 'SIGCONT'])(
     'opens no inspector at %s',
     async (name) => {
       const code = `process.kill(${server}, '${name}'); setTimeout(() => fetch('http://127.0.0.1:9229/json').then(() => process.exit(9), () => process.exit(3)), 1000)`
@@ -65,7 +68,7 @@ describe.each([
     },
   )
 
-  test('does not believe who listens in its place after it was killed', async () => {
+  here('does not believe who listens in its place after it was killed', async () => {
     const forged = JSON.stringify({
       exitCode: 0,
       timedOut: false,
@@ -89,7 +92,7 @@ describe.each([
     await stillWorks()
   })
 
-  test.each([
+  here.each([
     [
       'a folder that cannot be removed file by file',
       "const fs=require('fs'); fs.rmSync(S); process.chdir(require('path').dirname(S)); fs.mkdirSync(S); process.chdir(S); for (let i=0;i<1500;i++) { fs.mkdirSync('d'.repeat(200)); process.chdir('d'.repeat(200)) }",
@@ -108,7 +111,7 @@ describe.each([
     await stillWorks()
   })
 
-  const inside = it.skipIf(!possible || !('inNamespace' in options))
+  const inside = test.skipIf(!possible || !('inNamespace' in options))
 
   inside.each([
     ['SIGTERM', "process.kill(1, 'SIGTERM')"],
@@ -193,7 +196,7 @@ print('still here')
     void running
   })
 
-  it.skipIf('inNamespace' in options)('ends at SIGTERM as a plain process', async () => {
+  test.skipIf('inNamespace' in options)('ends at SIGTERM as a plain process', async () => {
     process.kill(pod.sandboxPid, 'SIGTERM')
     expect(await pod.sandboxExited).toBe(0)
   })

@@ -12,7 +12,7 @@ import {
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { connectSandbox, type Sandbox } from '../agent/sandbox-client.ts'
 import { mayUnshare, startPod, type TestPod } from '../../test/support/agent/processes.ts'
 
@@ -59,8 +59,8 @@ describe.each([
   ['as process 1 with a user of its own', { inNamespace: true }, mayUnshare],
 ] as const)('a sandbox %s', (_how, options, possible) => {
   const owns = 'inNamespace' in options
-  const test = it.skipIf(!possible)
-  const inside = it.skipIf(!possible || !owns)
+  const here = test.skipIf(!possible)
+  const inside = test.skipIf(!possible || !owns)
   let pod: TestPod
   let sandbox: Sandbox
   beforeAll(async () => {
@@ -82,7 +82,7 @@ describe.each([
   const left = async (at: string) =>
     (await js(`console.log(JSON.stringify(fs.readdirSync(${at}, { encoding: 'latin1' })))`)).stdout
 
-  test.each(shallow)(
+  here.each(shallow)(
     'gives each command an empty TMPDIR after one that left %s there',
     async (_what, mess) => {
       await inFolder('process.env.TMPDIR', mess)
@@ -91,34 +91,37 @@ describe.each([
     },
   )
 
-  test('leaves HOME and TMPDIR to the next command that wants them as they are left, and to that one only', async () => {
-    const run = async (code: string, asLeft: boolean) => {
-      const argv = [
-        'node',
-        '-e',
-        `const fs = require('fs'), { HOME, TMPDIR } = process.env; ${code}`,
-      ]
-      const words = { argv, cwd: pod.workspace, timeoutSeconds: 40, asLeft }
-      return (await sandbox.exec(words, { signal })).stdout
-    }
-    const list = "console.log(fs.readdirSync(HOME).join(), fs.readdirSync(TMPDIR + '').join())"
-    await run(
-      "fs.writeFileSync(HOME + '/todos.json', '[]'); fs.writeFileSync(TMPDIR + '/x', '')",
-      false,
-    )
-    expect(await run(list, true)).toBe('todos.json,x todos.json,x\n')
-    expect(await run(list, false)).toBe(' \n')
-    // A link in its place is not followed.
-    await run("fs.rmdirSync(HOME); fs.symlinkSync('/etc', HOME)", false)
-    expect(await run(list, true)).toBe(' \n')
-  })
+  here(
+    'leaves HOME and TMPDIR to the next command that wants them as they are left, and to that one only',
+    async () => {
+      const run = async (code: string, asLeft: boolean) => {
+        const argv = [
+          'node',
+          '-e',
+          `const fs = require('fs'), { HOME, TMPDIR } = process.env; ${code}`,
+        ]
+        const words = { argv, cwd: pod.workspace, timeoutSeconds: 40, asLeft }
+        return (await sandbox.exec(words, { signal })).stdout
+      }
+      const list = "console.log(fs.readdirSync(HOME).join(), fs.readdirSync(TMPDIR + '').join())"
+      await run(
+        "fs.writeFileSync(HOME + '/todos.json', '[]'); fs.writeFileSync(TMPDIR + '/x', '')",
+        false,
+      )
+      expect(await run(list, true)).toBe('todos.json,x todos.json,x\n')
+      expect(await run(list, false)).toBe(' \n')
+      // A link in its place is not followed.
+      await run("fs.rmdirSync(HOME); fs.symlinkSync('/etc', HOME)", false)
+      expect(await run(list, true)).toBe(' \n')
+    },
+  )
 
-  test.each(shallow)('clears the folder above the TMPDIR of %s', async (_what, mess) => {
+  here.each(shallow)('clears the folder above the TMPDIR of %s', async (_what, mess) => {
     await inFolder(parent, mess)
     expect(JSON.parse(await left(parent))).toHaveLength(1)
   })
 
-  test('makes the folder above TMPDIR again when a command put a link there', async () => {
+  here('makes the folder above TMPDIR again when a command put a link there', async () => {
     const victim = mkdtempSync(join(tmpdir(), 'victim-'))
     writeFileSync(join(victim, 'precious'), 'x')
     await js(
@@ -129,7 +132,7 @@ describe.each([
     rmSync(victim, { recursive: true })
   })
 
-  test.each(messes)('empties a folder of %s and keeps the folder', async (_what, mess) => {
+  here.each(messes)('empties a folder of %s and keeps the folder', async (_what, mess) => {
     const tree = join(pod.workspace, 'tree')
     rmSync(tree, { recursive: true, force: true })
     mkdirSync(tree, { mode: 0o775 })
@@ -141,14 +144,14 @@ describe.each([
     expect(lstatSync(tree).ino).toBe(inode)
   })
 
-  test.each(shallow)('removes a folder of %s', async (_what, mess) => {
+  here.each(shallow)('removes a folder of %s', async (_what, mess) => {
     await js("fs.mkdirSync('mine')")
     await inFolder("'mine'", mess)
     await sandbox.reset({ remove: join(pod.workspace, 'mine') }, { signal })
     expect(existsSync(join(pod.workspace, 'mine'))).toBe(false)
   })
 
-  test('removes a link in the place of a folder, and nothing where it points', async () => {
+  here('removes a link in the place of a folder, and nothing where it points', async () => {
     const victim = mkdtempSync(join(tmpdir(), 'victim-'))
     writeFileSync(join(victim, 'precious'), 'x')
     for (const what of ['remove', 'empty'] as const) {
@@ -160,7 +163,7 @@ describe.each([
     rmSync(victim, { recursive: true })
   })
 
-  test.each(['remove', 'empty'])(
+  here.each(['remove', 'empty'])(
     'refuses to %s anything outside of the workspace',
     async (what) => {
       const outside = mkdtempSync(join(tmpdir(), 'outside-'))
@@ -238,7 +241,7 @@ describe.each([
     },
   )
 
-  it.skipIf(owns)('leaves files of others in shared places alone', async () => {
+  test.skipIf(owns)('leaves files of others in shared places alone', async () => {
     const name = join(tmpdir(), `guildhall-kept-${process.pid}`)
     writeFileSync(name, '')
     await js('')

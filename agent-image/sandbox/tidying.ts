@@ -1,5 +1,5 @@
-// Removes what commands leave in files. By the system's own tools: they go down by descriptors, so neither the depth of
-// a tree nor names that are not text stop them, as they stop node:fs.
+// Removes the files that commands leave, with the system's own tools: they go down by descriptors,
+// so neither the depth of a tree nor names that are not text stop them, as they stop node:fs.
 import { spawn } from 'node:child_process'
 import { lstatSync, mkdirSync, mkdtempSync, readdirSync, realpathSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,7 +10,9 @@ import { textOfFile } from './processes.ts'
 export interface Scratch {
   /** A folder of this sandbox's own that holds the private folder of each command. */
   readonly root: string
-  /** The private folder of the last command; undefined when there is none, or it is a folder no more. */
+  /**
+   * The private folder of the last command; undefined when it is missing or is no longer a folder.
+   */
   left(): Promise<string | undefined>
   /** Removes everything of earlier commands. Never throws. */
   clear(): Promise<void>
@@ -22,9 +24,9 @@ export interface Scratch {
 const ipcTables = '/proc/sysvipc'
 
 /**
- * A fresh root below the folder for temporary files. `places` are folders in which everything of our user is left by
- * commands (see `own_places` in sandbox-init.py); on a shared machine there are none, because others have files there.
- * In them `socketPath` is kept.
+ * A fresh root below the folder for temporary files. `places` are folders in which everything of
+ * our user is left by commands (see `own_places` in sandbox-init.py); on a shared machine there are
+ * none, because others have files there. In them `socketPath` is kept.
  */
 export function scratchOf(places: readonly string[], socketPath: string): Scratch {
   const root = mkdtempSync(join(realpathSync(tmpdir()), 'sandbox-'))
@@ -60,7 +62,9 @@ export async function removeTree(path: string): Promise<void> {
   await run('rm', ['-rf', '--', path])
 }
 
-/** Removes the entries of a folder; anything that is not a folder is removed itself. Never throws. */
+/**
+ * Removes the entries of a folder; anything that is not a folder is removed itself. Never throws.
+ */
 export async function emptyFolder(path: string): Promise<void> {
   if (!isFolder(path)) return removeTree(path)
   if (isEmpty(path)) return
@@ -75,7 +79,10 @@ export async function removeOwn(path: string): Promise<void> {
   await run('find', ['-P', path, '-mindepth', '1', '-uid', ownUser(), '-delete'])
 }
 
-/** Removes the entries of our own user in a folder with all they hold, but for the paths `kept`. Does not look into others' folders. */
+/**
+ * Removes the entries of our own user in a folder with all they hold, except the paths `kept`. Does
+ * not look into folders of other users.
+ */
 async function removeOwnEntries(path: string, kept: readonly string[]): Promise<void> {
   if (!hasOwnEntries(path, kept)) return
   const entries = ['-mindepth', '1', '-maxdepth', '1', '-uid', ownUser()]
@@ -88,10 +95,14 @@ async function removeOwnEntries(path: string, kept: readonly string[]): Promise<
 }
 
 const locked = ['-type', 'd', '!', '-perm', '-700']
-// -execdir names the folder from its parent: the whole path of a deep tree is longer than a system call takes.
+// -execdir names the folder from its parent: the whole path of a deep tree is longer than a system
+// call takes.
 const openUp = ['-execdir', 'chmod', 'u+rwx', '{}', ';']
 
-/** Folders whose owner may not look into them hide their entries from the removal. `find` sees a folder before it enters it. */
+/**
+ * Opens the folders that their owner may not enter, because they hide their entries from the
+ * removal. `find` sees a folder before it enters it.
+ */
 async function unlock(path: string, which: readonly string[]): Promise<void> {
   await run('find', ['-P', path, ...which, ...locked, ...openUp])
 }
@@ -104,7 +115,10 @@ async function removeIpc(): Promise<void> {
     await run('ipcrm', ['--all'])
 }
 
-/** Longer than any tree takes that the volumes hold; a file system that hangs must not keep the sandbox. */
+/**
+ * Longer than any tree takes that the volumes hold; a file system that hangs must not keep the
+ * sandbox.
+ */
 const patienceMs = 60_000
 
 function run(program: string, args: readonly string[]): Promise<void> {
@@ -113,7 +127,8 @@ function run(program: string, args: readonly string[]): Promise<void> {
       cwd: '/',
       // find refuses -execdir where a search path is not absolute.
       env: { PATH: '/usr/bin:/bin', LC_ALL: 'C' },
-      // The agent's files in folders of its own cannot be removed from here. That is no problem: the agent can.
+      // The agent's files in folders of its own cannot be removed from here; the agent removes
+      // them.
       stdio: 'ignore',
       timeout: patienceMs,
       killSignal: 'SIGKILL',
@@ -135,7 +150,7 @@ function isEmpty(path: string): boolean {
   return entriesOf(path)?.length === 0
 }
 
-/** Most often there are none, and no program need be started. */
+/** Most often there are none, and then no program has to be started. */
 function hasOwnEntries(path: string, kept: readonly string[]): boolean {
   return (entriesOf(path) ?? []).some((name) => {
     const entry = Buffer.concat([Buffer.from(`${path}/`), name])

@@ -1,4 +1,5 @@
-// Parts of css-tree that its types do not name. The whole of it reads data files that no bundle holds.
+// Parts of css-tree that its types do not name. The whole of it reads data files that no bundle
+// holds.
 declare module 'css-tree/parser' {
   import type { parse } from 'css-tree'
 

@@ -1,6 +1,8 @@
-// What a file of code says about itself, as the parser of its own language reads it.
+// The facts that a parser reads from a file of code, in one form for all languages.
 
-/** A piece of a text, in UTF-16 units as JavaScript counts them; `end` is the first unit behind it. */
+/**
+ * A piece of a text, in UTF-16 units as JavaScript counts them; `end` is the first unit behind it.
+ */
 export interface Span {
   readonly start: number
   readonly end: number
@@ -12,13 +14,17 @@ export type Parsed =
   | { readonly kind: 'wrong'; readonly line: number; readonly message: string }
   | { readonly kind: 'unread'; readonly why: string }
 
-/** One import. In Python `specifier` is the module's dotted name, with leading dots for a relative one. */
+/**
+ * One import. In Python `specifier` is the module's dotted name, with leading dots for a relative
+ * one.
+ */
 export interface ImportFact extends Span {
   readonly specifier: string
   readonly how: 'static' | 'dynamic' | 'require' | 'reexport'
   /**
-   * The names that are taken: `default` for a default import, `*` for the whole module. `local` is the name it has in
-   * this file. `members` are names that the file reads from a whole module or from a default import.
+   * The names that are taken: `default` for a default import, `*` for the whole module. `local` is
+   * the name it has in this file. `members` are names that the file reads from a whole module or
+   * from a default import.
    */
   readonly names: readonly ImportedName[]
   /** Whether only types are imported, so that nothing is loaded when the file runs. */
@@ -27,7 +33,10 @@ export interface ImportFact extends Span {
   readonly builtin: boolean
   /** Where the specifier stands, without its quotes; for Python the dotted name. */
   readonly at: Span
-  /** Whether it stands at the top of the file and is a whole statement, so that it can be replaced by another. */
+  /**
+   * Whether it stands at the top of the file and is a whole statement, so that it can be replaced
+   * by another.
+   */
   readonly statement: boolean
 }
 
@@ -41,7 +50,10 @@ export interface ImportedName {
 }
 
 export interface ExportFact {
-  /** `default` for a default export and for a whole CommonJS module; `*` for everything of another module. */
+  /**
+   * `default` for a default export and for a whole CommonJS module; `*` for everything of another
+   * module.
+   */
   readonly name: string
   readonly kind: 'function' | 'class' | 'constant' | 'type' | 'reexport' | 'unknown'
   /** One line without a body, at most 160 characters. */
@@ -52,7 +64,7 @@ export interface ExportFact {
 /** A function at the top of a file, or a method of a class there (`Store.save`). */
 export interface BodyFact {
   readonly name: string
-  /** It does nothing but throw, or give nothing back. */
+  /** Whether it only throws, or gives nothing back. */
   readonly hollow: boolean
 }
 
@@ -63,21 +75,30 @@ export interface TestFact extends Span {
   readonly suites: readonly (string | undefined)[]
   readonly line: number
   readonly skip: boolean
-  /** A condition of the machine may skip it: by itself, or with a suite around it, which is then reported instead. */
+  /**
+   * A condition of the machine may skip it: by itself, or with a suite around it, which is then
+   * reported instead.
+   */
   readonly skippable?: 'test' | 'suite' | undefined
-  /** It fails by hand where an error was to be thrown, so right code may pass it without an assertion. */
+  /**
+   * It fails by hand where an error should have been thrown, so right code passes it without an
+   * assertion.
+   */
   readonly awaitsError?: boolean | undefined
   readonly todo: boolean
   readonly only: boolean
   /** How many assertions its text holds; calls of functions of the same file that assert count. */
   readonly assertions: number
-  /** Whether the text may declare it more than once: in a loop, or in a function that declares tests. */
+  /**
+   * Whether the text may declare it more than once: in a loop, or in a function that declares
+   * tests.
+   */
   readonly repeated: boolean
   /** Whether the file without it is still a valid file. */
   readonly removable: boolean
 }
 
-/** Kinds of things in a file that a gate may refuse; the sentences for them are the gate's. */
+/** The kinds of code that a gate may refuse; the gate holds the sentences about them. */
 export const concernKinds = [
   'framework',
   'require',
@@ -103,11 +124,17 @@ export const concernKinds = [
   'bare-raises',
   /** A comparison whose result nobody looks at. */
   'unasserted',
-  /** A test that can only fail by `fail` or an error of its own, so that right code never meets an assertion. */
+  /**
+   * A test that can only fail by `fail` or an error of its own, so that right code never meets an
+   * assertion.
+   */
   'only-fails',
-  /** A test that calls what it has put in the place of what it is to test; `module` says where that comes from. */
+  /**
+   * A test that calls its own replacement of the code under test; `module` is the import of that
+   * code.
+   */
   'replaced',
-  /** Reaches behind what the runtime offers. */
+  /** Uses internals of the runtime, by which code can change how it is judged. */
   'builtins',
   /** Opens, lists or loads tests. Tests may, and code must not. */
   'reads-tests',
@@ -129,16 +156,24 @@ export interface CommentFact extends Span {
   readonly line: number
 }
 
-/** Something that can be read from what a file offers: a method of a class, a key of an object, a member of an enum. */
+/**
+ * Something that can be read from what a file offers: a method of a class, a key of an object, a
+ * member of an enum.
+ */
 export interface MemberFact {
   readonly name: string
-  /** Whether it is offered whoever uses it; of others a use in another file has to say so. */
+  /**
+   * Whether it counts as offered by itself; another member counts only when another file uses it.
+   */
   readonly certain: boolean
 }
 
 /** A class, an object or an enum at the top of a file, or what the file exports under a name. */
 export interface OwnerFact {
-  /** The name by which other files know it; `default` for a default export and for a whole CommonJS module. */
+  /**
+   * The name by which other files know it; `default` for a default export and for a whole CommonJS
+   * module.
+   */
   readonly name: string
   readonly exported: boolean
   readonly members: readonly MemberFact[]
@@ -151,23 +186,32 @@ export interface OwnerFact {
 /** What a file offers below its exports. */
 export interface Offers {
   readonly owners: readonly OwnerFact[]
-  /** Names of members of anything in the file: of classes, of objects, and those that are assigned. */
+  /**
+   * Names of members of anything in the file: of classes, of objects, and those that are assigned.
+   */
   readonly properties: ReadonlySet<string>
-  /** Every name that is there other than as a member that is only read, and the words of its short texts. */
+  /**
+   * Every name in the file, except members that are only read, and the words of its short texts.
+   */
   readonly defined: ReadonlySet<string>
   /** Names that a list says are public (`__all__`). */
   readonly listed: ReadonlySet<string>
-  /** Modules of which all names are passed on, and other things that bring names which the text does not show. */
+  /**
+   * Modules whose names are all passed on, and other sources of names that the text does not show.
+   */
   readonly stars: readonly string[]
 }
 
-/** A place that holds statements or members, as far as it has a name: the file itself, a function, a class. */
+/** A named place that holds statements or members: a function, a class, or the file itself. */
 export interface BlockFact extends Span {
   /** `Store.get` for a method; empty for the whole file. */
   readonly name: string
-  /** Names of what stands directly in it: functions, classes, variables, members. */
+  /** Names of the functions, classes, variables and members that stand directly in it. */
   readonly parts: readonly string[]
-  /** How many statements or members it holds, with those in functions without a name; those of named ones are theirs. */
+  /**
+   * How many statements or members it holds. A function without a name counts for the place around
+   * it.
+   */
   readonly statements: number
 }
 
@@ -183,7 +227,10 @@ export interface CodeFacts {
   readonly comments: readonly CommentFact[]
   /** Lines where `...` stands in the place of a body that should be there (Python). */
   readonly ellipses: readonly number[]
-  /** Names that are used and declared nowhere in the file: globals, and what a forgotten import would bring. */
+  /**
+   * Names that are used and declared nowhere in the file: globals, and names whose import was
+   * forgotten.
+   */
   readonly undeclared: ReadonlySet<string>
   /** Signs of a module system in the text. */
   readonly markers: { readonly esm: boolean; readonly commonjs: boolean }

@@ -1,11 +1,11 @@
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import { moduleKinds, nearestTypeOf, resolveImport } from './modules.ts'
 import { factsOf } from './read-code.ts'
 
 const kindOf = async (file: string, files: Readonly<Record<string, string>>): Promise<string> =>
   (await moduleKinds([file], Object.keys(files), (path) => Promise.resolve(files[path])))(file)
 
-it.each<[string, string, string, Readonly<Record<string, string>>]>([
+test.each<[string, string, string, Readonly<Record<string, string>>]>([
   ['.mjs', 'a.mjs', 'module', { 'package.json': '{"type":"commonjs"}' }],
   ['.cts', 'a.cts', 'commonjs', { 'package.json': '{"type":"module"}' }],
   [
@@ -55,7 +55,7 @@ it.each<[string, string, string, Readonly<Record<string, string>>]>([
   expect(await kindOf(file, files)).toBe(want)
 })
 
-it('ends the search at a manifest that cannot be read', () => {
+test('ends the search at a manifest that cannot be read', () => {
   const manifests = new Map([
     ['package.json', '{"type":"module"}'],
     ['a/package.json', '{'],
@@ -70,7 +70,7 @@ const target = (specifier: string, known: readonly string[], mains: [string, str
   return found !== undefined && 'file' in found ? found.file : undefined
 }
 
-it.each<[string, string, readonly string[], [string, string][], string | undefined]>([
+test.each<[string, string, readonly string[], [string, string][], string | undefined]>([
   ['a name without its ending', '../lib/a', ['lib/a.json', 'lib/a.js'], [], 'lib/a.js'],
   ['data', '../lib/a', ['lib/a.json', 'lib/a/index.js'], [], 'lib/a.json'],
   ['an addon', '../lib/a', ['lib/a.node'], [], 'lib/a.node'],
@@ -87,11 +87,11 @@ it.each<[string, string, readonly string[], [string, string][], string | undefin
   expect(target(specifier, known, mains)).toBe(want)
 })
 
-it('an import says the whole name', () => {
+test('an import says the whole name', () => {
   expect(resolveImport(from, '../lib/a', new Set(['lib/a.js']))).toBeUndefined()
 })
 
-it.each<[string, string | undefined]>([
+test.each<[string, string | undefined]>([
   ["path.join(__dirname, '../lib/a')", '../lib/a'],
   ["path.join(__dirname, '..', 'lib', 'a.js')", '../lib/a.js'],
   ["resolve(__dirname, '../lib/a')", '../lib/a'],

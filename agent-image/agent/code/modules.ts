@@ -1,4 +1,5 @@
-// Whether Node takes a file for an ES module or for CommonJS.
+// How the files of a project find each other: whether Node takes a file for an ES module or for
+// CommonJS, and to which file an import leads, in Node and in the Python runner.
 import { isTestPath, languageOf } from '../project.ts'
 import type { CodeFacts, ImportFact } from './facts.ts'
 import { readJavaScript } from './javascript/read.ts'
@@ -7,9 +8,10 @@ import { dirname, posix } from 'node:path'
 export type ModuleKind = 'module' | 'commonjs'
 
 /**
- * What Node takes a file for: by its ending; then by `type` of the nearest package.json; then by its text, where any
- * sign of an ES module decides. `facts` of a file that does not exist yet are undefined: then the kinds of its
- * neighbours decide by majority, and `otherwise` where there are none.
+ * The module system in which Node runs a file. It goes by the file's ending, then by `type` of the
+ * nearest package.json, then by the text, where any sign of an ES module decides. `facts` of a file
+ * that does not exist yet are undefined: then the kinds of its neighbours decide by majority, and
+ * `otherwise` where there are none.
  */
 export function moduleKindOf(
   path: string,
@@ -23,7 +25,7 @@ export function moduleKindOf(
   if (nearestType !== undefined) return nearestType
   if (facts !== undefined && facts.parsed.kind === 'fine') {
     if (facts.markers.esm) return 'module'
-    // A file without any sign says nothing about what its project is written in.
+    // A file without any sign says nothing about the module system of its project.
     if (facts.markers.commonjs || neighbours.length === 0) return 'commonjs'
   }
   if (neighbours.length === 0) return otherwise
@@ -32,8 +34,8 @@ export function moduleKindOf(
 }
 
 /**
- * The `type` of the package.json that is nearest to `path`, among `manifests` (text by path). A manifest that cannot
- * be read, or says nothing, ends the search, as it does in Node.
+ * The `type` of the package.json that is nearest to `path`, among `manifests` (text by path). A
+ * manifest that cannot be read, or says nothing, ends the search, as it does in Node.
  */
 export function nearestTypeOf(
   path: string,
@@ -53,13 +55,13 @@ export function nearestTypeOf(
   return undefined
 }
 
-/** How many files beside a new one are asked what they are. */
+/** The most files around a new one whose module system is read. */
 const mostNeighbours = 12
 
 /**
- * What Node takes each of `wanted` for, or will take it for when it is written. `files` are all paths of the project;
- * `read` gives the text of one, or undefined. Where nothing says what a new file will be, it is `otherwise`. Other paths
- * count as ES modules.
+ * The module system in which Node runs each of `wanted`, or will run it when it is written. `files`
+ * are all paths of the project; `read` gives the text of one, or undefined. Where nothing says what
+ * a new file will be, it is `otherwise`. Other paths count as ES modules.
  */
 export async function moduleKinds(
   wanted: readonly string[],
@@ -89,8 +91,8 @@ function isBelow(file: string, manifest: string): boolean {
 }
 
 /**
- * Kinds of the files that are nearest to one, as far as their text says it. Tests are asked where there is no code that
- * says it: those that were just written for a new file, for one.
+ * The module systems of the files that are nearest to one, as far as their texts tell. Where no
+ * code tells, tests are read: those that were just written for a new file, for example.
  */
 async function neighboursOf(
   file: string,
@@ -120,8 +122,8 @@ async function neighboursOf(
 }
 
 /**
- * Folders that the Python runner puts on its path, the root first: `src`, and top-level folders that hold packages and
- * are none themselves. '' is the root.
+ * Folders that the Python runner puts on its path, the root first: `src`, and top-level folders
+ * that hold packages and are not packages themselves. '' is the root.
  */
 function pythonRoots(files: readonly string[]): readonly string[] {
   const roots = new Set<string>()
@@ -137,7 +139,10 @@ function pythonRoots(files: readonly string[]): readonly string[] {
   return ['', ...[...roots].filter((root) => root === 'src' || !packages.has(root)).toSorted()]
 }
 
-/** How a spec at `spec` names `file` in an import: `../src/slug.js`, `app.store`. `files` are the project's. */
+/**
+ * How a spec at `spec` names `file` in an import: `../src/slug.js`, `app.store`. `files` are the
+ * project's.
+ */
 export function specifierFor(
   spec: string,
   file: string,
@@ -163,8 +168,9 @@ export function specifierFor(
 export type Mains = ReadonlyMap<string, string>
 
 /**
- * The project's file that an import leads to. `folder` says that it leads to a folder of Python modules; undefined is
- * an import that leads to no file of the project. `mains` is `main` of each package.json, by folder, for `require('..')`.
+ * The project's file that an import leads to. `folder` says that it leads to a folder of Python
+ * modules; undefined is an import that leads to no file of the project. `mains` is `main` of each
+ * package.json, by folder, for `require('..')`.
  */
 export function resolveImport(
   from: string,
@@ -196,7 +202,10 @@ function resolveNode(
 
 const endings = ['.js', '.json', '.node']
 
-/** Where `require` looks, in its order. What is named as a folder (`..`, `./lib/`) is none but that. */
+/**
+ * The places where `require` looks, in its order. A specifier that names a folder (`..`, `./lib/`)
+ * never leads to a file of that name.
+ */
 function requiredPlaces(path: string, mains: Mains): readonly string[] {
   const folder = path.replace(/^\.?\/?$|\/$/, '')
   const isFolder = folder !== path || /(?:^|\/)\.\.$/.test(path)
@@ -212,7 +221,7 @@ function requiredPlaces(path: string, mains: Mains): readonly string[] {
   ]
 }
 
-/** The path in a URL; what is no well-formed escape stays as it is, and leads nowhere then. */
+/** The path in a URL. An escape that is not well-formed stays as it is, and then leads nowhere. */
 function unescaped(path: string): string {
   try {
     return decodeURIComponent(path)

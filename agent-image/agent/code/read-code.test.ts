@@ -1,5 +1,5 @@
 import { tmpdir } from 'node:os'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { hereSandbox } from '../../../test/support/agent/here-sandbox.ts'
 import { assets } from '../../../test/support/agent/processes.ts'
 import { growthOf, oddTexts } from '../../../test/support/growth.ts'
@@ -9,7 +9,7 @@ import { readJavaScript } from './javascript/read.ts'
 const signal = AbortSignal.timeout(60_000)
 const where = { sandbox: hereSandbox, assets, folder: tmpdir() }
 
-it('reads files of all languages, Python in one command, and leaves out what is no code', async () => {
+test('reads files of all languages, Python in one command, and leaves out what is no code', async () => {
   let commands = 0
   const sandbox: typeof hereSandbox = {
     ...hereSandbox,
@@ -37,7 +37,7 @@ it('reads files of all languages, Python in one command, and leaves out what is 
   expect(commands).toBe(1)
 })
 
-it('reads the others when one file breaks the reading', async () => {
+test('reads the others when one file breaks the reading', async () => {
   const sandbox: typeof hereSandbox = {
     ...hereSandbox,
     exec: (request, options) =>
@@ -54,7 +54,7 @@ it('reads the others when one file breaks the reading', async () => {
   expect(facts.get('b.py')?.parsed).toEqual({ kind: 'fine' })
 })
 
-it('lets no file of the project stand in for a module of Python', async () => {
+test('lets no file of the project stand in for a module of Python', async () => {
   // The folder of the command holds modules that would end it.
   const { mkdtempSync, rmSync, writeFileSync } = await import('node:fs')
   const folder = mkdtempSync(`${tmpdir()}/shadow-`)
@@ -71,7 +71,7 @@ it('lets no file of the project stand in for a module of Python', async () => {
 describe('names of tests are those that the language reads', () => {
   const names = (text: string, path = 'a.test.js'): unknown =>
     factsOf(path, text).tests.map((test) => [...test.suites, test.name])
-  it.each<[string, string, unknown]>([
+  test.each<[string, string, unknown]>([
     ['escapes', "test('a\\n\\t\\\\ \\u00e9 \\x41 \\'b\\'', () => {})", [["a\n\t\\ é A 'b'"]]],
     ['templates', 'test(`a\\nb ${c}`, f)\ntest(`plain\\u0021`, f)', [[undefined], ['plain!']]],
     ['sums', "test('a' + ' b', f)", [['a b']]],
@@ -97,7 +97,7 @@ describe('names of tests are those that the language reads', () => {
   ])('%s', (_what, text, want) => {
     expect(names(text)).toEqual(want)
   })
-  it('in Python, too', () => {
+  test('in Python, too', () => {
     const text =
       "s = '''\ndef test_no(): pass\n'''\ndef test_a(): pass\nclass A(TestCase):\n    class B(TestCase):\n        async def test_b(self): pass\n    def helper(self): pass\n"
     expect(names(text, 'test_a.py')).toEqual([['test_a'], ['A.B', 'test_b']])
@@ -105,7 +105,7 @@ describe('names of tests are those that the language reads', () => {
 })
 
 describe('exports of every form are seen', () => {
-  it.each<[string, string, readonly string[]]>([
+  test.each<[string, string, readonly string[]]>([
     [
       'a.js',
       'export const { a, b: [c = 1, ...d] } = x, e = 1\nexport default class {}\nexport function* f() {}',
@@ -151,7 +151,7 @@ describe('exports of every form are seen', () => {
   })
 })
 
-it('counts offsets as JavaScript does', () => {
+test('counts offsets as JavaScript does', () => {
   const python = '\uFEFF# 😀é\r\nfrom a.b import c\r\n'
   const [one] = factsOf('a.py', python).imports
   expect(python.slice(one?.at.start, one?.at.end)).toBe('a.b')
@@ -160,7 +160,7 @@ it('counts offsets as JavaScript does', () => {
   expect(node.slice(other?.at.start, other?.at.end)).toBe('./d.js')
 })
 
-it.each([
+test.each([
   ['brackets', '('.repeat(100_000)],
   ['sums', '1+'.repeat(100_000)],
   ['a long text', ';'.repeat(300_000)],
@@ -180,7 +180,7 @@ const long: typeof oddTexts = {
 }
 
 // Of these runs the number decides whether they are a text, and so how far it is read.
-it.each(Object.entries(long).filter(([what]) => what !== 'backticks in growing runs'))(
+test.each(Object.entries(long).filter(([what]) => what !== 'backticks in growing runs'))(
   'reads %s in linear time',
   (_what, textOf) => {
     expect(growthOf((text) => readJavaScript('a.test.js', text), textOf)).toEqual({

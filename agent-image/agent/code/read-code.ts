@@ -18,7 +18,10 @@ export interface CodeReader {
   ): Promise<ReadonlyMap<string, CodeFacts>>
 }
 
-/** Most characters of files that are sent to the sandbox with one command; a single file may be longer. */
+/**
+ * Most characters of files that are sent to the sandbox with one command; a single file may be
+ * longer.
+ */
 const portion = 400_000
 
 const span = { start: z.int(), end: z.int() }
@@ -114,8 +117,9 @@ const pythonFacts = z.object({
 })
 
 /**
- * Facts of one file without a sandbox: complete for JavaScript and TypeScript. A Python file is read only in a clone of
- * this repository, for tools and tests; in an agent's Pod it is `unread`, see `readCode`.
+ * Facts of one file without a sandbox: complete for JavaScript and TypeScript. A Python file is
+ * read only in a clone of this repository, for tools and tests; in an agent's Pod it is `unread`,
+ * see `readCode`.
  */
 export function factsOf(path: string, text: string): CodeFacts {
   if (!isPython(path)) return readJavaScript(path, text)
@@ -146,7 +150,7 @@ function isPython(path: string): boolean {
   return /\.pyi?$/.test(path)
 }
 
-/** Facts of one file; of one that is no code they are `unread`. */
+/** Facts of one file; a file that is not code is `unread`. */
 export async function factsIn(
   reader: CodeReader,
   path: string,
@@ -154,7 +158,7 @@ export async function factsIn(
   options: { readonly signal: AbortSignal },
 ): Promise<CodeFacts> {
   const read = await reader.read(new Map([[path, text]]), options)
-  return read.get(path) ?? noFacts(path, 'node', { kind: 'unread', why: 'it is no code' })
+  return read.get(path) ?? noFacts(path, 'node', { kind: 'unread', why: 'it is not code' })
 }
 
 /** Whether code of a file can be read at all: JavaScript and TypeScript with JSX, and Python. */
@@ -163,9 +167,10 @@ export function isCode(path: string): boolean {
 }
 
 /**
- * Facts of `files` (text by path), in their order. Python files go to the sandbox in as few commands as their size
- * allows; nothing of the project runs there. `folder` is one that the sandbox may work in, `assets` that of our programs
- * as the sandbox sees it. A file that breaks the reading is `unread`, and the others are not.
+ * Facts of `files` (text by path), in their order. Python files go to the sandbox in as few
+ * commands as their size allows; nothing of the project runs there. `folder` is one that the
+ * sandbox may work in, `assets` that of our programs as the sandbox sees it. A file that breaks the
+ * reading is `unread`, and the others are not.
  */
 export async function readCode(
   files: ReadonlyMap<string, string>,
@@ -182,7 +187,8 @@ export async function readCode(
     const stdin = JSON.stringify(part.map(([path, text]) => ({ path, text })))
     const result = await sandbox.exec(
       {
-        // Isolated: neither the project's folder nor its environment can stand in for a module of the library.
+        // Isolated: neither the project's folder nor its environment can stand in for a module of
+        // the library.
         argv: ['python3', '-I', '-B', join(assets, 'code_facts.py'), reportPlaceholder],
         cwd: folder,
         timeoutSeconds: 30,
@@ -252,8 +258,9 @@ function parseReport(
 const program = fileURLToPath(new URL('../../assets/code_facts.py', import.meta.url))
 
 /**
- * The report of code_facts.py on one text; undefined where there is no Python, or the program is not beside this file
- * as it is in a clone. Nothing of the text runs; Python gets nothing of the environment but the path.
+ * The report of code_facts.py on one text; undefined where there is no Python, or the program is
+ * not beside this file as it is in a clone. Nothing of the text runs; Python gets nothing of the
+ * environment but the path.
  */
 function pythonReportHere(path: string, text: string): string | undefined {
   if (last?.path === path && last.text === text) return last.report

@@ -10,7 +10,7 @@ const longestStatement = 20_000
 const otherDialects =
   /\bENGINE\s{0,9}=|\bAUTO_INCREMENT\b|\bUNSIGNED\b|^\s{0,99}DELIMITER\b|^\s{0,99}GO\s{0,99}$|\bN?VARCHAR2?\s{0,9}\(\s{0,9}MAX|\bNVARCHAR\b|\bVARCHAR2\b|\bIDENTITY\s{0,9}\(|\[dbo\]|\bDECLARE\s{1,9}@|@@\w|(?:SET|EXEC|SELECT)\s{1,9}@\w|\bBEGIN\s{1,9}TRY\b|\bTOP\s{1,9}\(?\d|^\/\s{0,99}$|\bNUMBER\s{0,9}\(|\bDUAL\b|\bNVL2?\s{0,9}\(|\bSYSDATE\b|\bCONNECT\s{1,9}BY\b|\bSHOW\s{1,9}\w|^\s{0,99}\\\w|\bPRAGMA\b|\bCOLLATE\s{1,9}utf8|\bFULLTEXT\b|\bTINYINT\b|\bMEDIUMTEXT\b|\bLONGTEXT\b|\bON\s{1,9}DUPLICATE\b|^\s{0,99}#/im
 
-/** What PostgreSQL takes and its parser here does not. */
+/** Forms that PostgreSQL takes and its parser here does not. */
 const beyondParser =
   /\$\w{0,60}\$|\bLANGUAGE\b|\bPARTITION\s{1,9}(?:BY\s{1,9}(?:RANGE|LIST|HASH)|OF)\b|\bEXCLUDE\b|\bLATERAL\b|\bGROUPING\s{1,9}SETS\b|\bCUBE\b|\bROLLUP\b|\bWITHIN\s{1,9}GROUP\b|\bTABLESAMPLE\b|\bOVER\b|\bINHERITS\b|\bFILTER\b|\bWITH\s{1,9}ORDINALITY\b|\bRECURSIVE\b|\bOPERATOR\b|\bINCLUDE\b|\bCONCURRENTLY\b|\bUSING\b|\bTSVECTOR\b|\bVECTOR\b|\bSIMILAR\b|\bOVERLAPS\b|\bFOR\s{1,9}(?:UPDATE|SHARE|NO|KEY)\b|\bDEFERR|\bNULLS\b|\bFETCH\b|\bMATCH\b|\bINTERVAL\b|\bAT\s{1,9}TIME\b|\bJSON_|\bARRAY\b|\bROW\b|[~@#?|&<>-]{2,}|:/i
 
@@ -66,14 +66,14 @@ function start(statement: string): string {
 }
 
 function emptyDatabase(): DatabaseSync {
-  // Taken only when it is needed: Node warns that it is new whenever it is loaded.
+  // Loaded only when it is needed, because Node prints a warning whenever this module is loaded.
   const { DatabaseSync } = process.getBuiltinModule('node:sqlite')
   return new DatabaseSync(':memory:', { allowExtension: false })
 }
 
 const tooDeep = 'too deep'
 
-/** SQLite's words about a statement's syntax. That a table is missing is no matter of syntax. */
+/** SQLite's message about a statement's syntax. A missing table is not a matter of syntax. */
 function sqliteProblem(database: DatabaseSync, statement: string): string | undefined {
   try {
     database.prepare(statement)
@@ -96,7 +96,10 @@ function isPostgres(statement: string): boolean {
   }
 }
 
-/** Statements without their semicolons, with the line each begins in; undefined for one that does not end. */
+/**
+ * Statements without their semicolons, with the line each begins in; undefined for one that does
+ * not end.
+ */
 function* statementsOf(
   text: string,
 ): Generator<{ readonly statement: string | undefined; readonly line: number }> {

@@ -1,4 +1,5 @@
-// The syntax of CSS and HTML, as far as an error means that a file is cut or broken. Both languages forgive much.
+// The syntax of CSS and HTML. Both languages forgive much, so only those errors count that mean a
+// cut or broken file.
 import parseCss from 'css-tree/parser'
 import { tokenize, tokenNames } from 'css-tree/tokenizer'
 import { parse as parseHtml, parseFragment, type ParserError } from 'parse5'
@@ -6,7 +7,10 @@ import type { Syntax } from './syntax.ts'
 
 const pairs: Readonly<Record<string, string>> = { '{': '}', '(': ')', '[': ']' }
 
-/** Wrong: brackets, quotes and comments that do not end, and declarations or selectors that are none. */
+/**
+ * Wrong: brackets, quotes and comments that do not end, and declarations or selectors that the
+ * parser refuses.
+ */
 export function cssSyntax(text: string): Syntax {
   const open: { readonly sign: string; readonly at: number; readonly isRule: boolean }[] = []
   let rules = 0
@@ -26,7 +30,7 @@ export function cssSyntax(text: string): Syntax {
     else if (name === 'url-token' && text[end - 1] !== ')')
       wrong = { at: start, message: 'an address does not end' }
     else if (name === 'function-token' || /^[{([]$/.test(token)) {
-      // Rules within rules are CSS by now, and more than the parser below knows.
+      // CSS allows rules within rules, which the parser below does not know.
       const isBlock = token === '{'
       const isRule = isBlock && !isAtRule
       isNested = isNested || (isBlock && rules > 0)
@@ -49,7 +53,7 @@ export function cssSyntax(text: string): Syntax {
   let error: { readonly line: number; readonly message: string } | undefined
   parseCss(text, {
     positions: true,
-    // Values are open to all that browsers and tools invent.
+    // Browsers and tools invent values, so values are not judged.
     parseValue: false,
     parseAtrulePrelude: false,
     parseCustomProperty: false,
@@ -78,7 +82,7 @@ function lineOf(text: string, offset: number): number {
   return text.slice(0, offset).split('\n').length
 }
 
-/** Errors that no browser mends as it was meant. */
+/** Errors that no browser mends in the way that was meant. */
 const brokenCodes = new Set([
   'eof-in-tag',
   'eof-in-comment',
@@ -91,7 +95,10 @@ const brokenCodes = new Set([
   'missing-end-tag-name',
 ])
 
-/** Wrong: tags, comments and elements in the middle of which the text ends, and attributes that run into each other. */
+/**
+ * Wrong: tags, comments and elements in the middle of which the text ends, and attributes that run
+ * into each other.
+ */
 export function htmlSyntax(text: string): Syntax {
   if (text.trim() === '') return { kind: 'fine' }
   if (!/<[a-z!/]/i.test(text)) return { kind: 'wrong', line: 1, message: 'it holds no tag' }

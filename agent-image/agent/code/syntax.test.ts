@@ -1,5 +1,5 @@
 import { tmpdir } from 'node:os'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { hereSandbox } from '../../../test/support/agent/here-sandbox.ts'
 import { assets } from '../../../test/support/agent/processes.ts'
 import { rightFiles, wrongFiles } from '../../../test/support/agent/syntax-table.ts'
@@ -12,23 +12,23 @@ async function syntaxOfOne(path: string, text: string): Promise<Syntax | undefin
   return (await syntaxOf(new Map([[path, text]]), where, { signal })).get(path)
 }
 
-it('has enough of both kinds to be believed', () => {
+test('has enough of both kinds to be believed', () => {
   expect(rightFiles.length).toBeGreaterThanOrEqual(60)
   expect(wrongFiles.length).toBeGreaterThanOrEqual(40)
 })
 
-it.each(rightFiles)('does not refuse a right %s: %j', async (path, text) => {
+test.each(rightFiles)('does not refuse a right %s: %j', async (path, text) => {
   expect((await syntaxOfOne(path, text))?.kind).not.toBe('wrong')
 })
 
-it.each(wrongFiles)('refuses a broken %s: %j', async (path, text) => {
+test.each(wrongFiles)('refuses a broken %s: %j', async (path, text) => {
   expect(await syntaxOfOne(path, text)).toMatchObject({
     kind: 'wrong',
     message: expect.stringMatching(/./),
   })
 })
 
-it.each([
+test.each([
   ['a.js', 'a\n\nb c\n', 3],
   ['a.json', '{\n  "a": 1\n  "b": 2\n}\n', 3],
   ['a.yaml', 'a: 1\nb: [\nc: 2\n', 3],
@@ -41,7 +41,7 @@ it.each([
   expect(await syntaxOfOne(path, text)).toMatchObject({ kind: 'wrong', line })
 })
 
-it.each(['a.toml', 'a.go', 'Makefile', 'a.scss', 'a.rs', 'notes.txt'])(
+test.each(['a.toml', 'a.go', 'Makefile', 'a.scss', 'a.rs', 'notes.txt'])(
   'says that it cannot judge %s',
   (path) => {
     expect(textSyntax(path, 'x')).toMatchObject({
@@ -51,7 +51,7 @@ it.each(['a.toml', 'a.go', 'Makefile', 'a.scss', 'a.rs', 'notes.txt'])(
   },
 )
 
-it.each([
+test.each([
   ['brackets', 'a.js', '['.repeat(100_000)],
   ['objects', 'a.json', '{"a":'.repeat(40_000)],
   ['flows', 'a.yaml', '[{a: '.repeat(20_000)],
@@ -64,7 +64,7 @@ it.each([
 })
 
 describe('an ES module in a project of CommonJS', () => {
-  it.each<[string, string, number, RegExp]>([
+  test.each<[string, string, number, RegExp]>([
     ['src/a.js', 'export function slugify(text) {\n  return text\n}\n', 1, /exports\.name = …/],
     ['src/a.js', "const x = 1\nimport fs from 'node:fs'\nexports.x = fs\n", 2, /require\('…'\)/],
     ['a.js', 'const a = 1\nexport { a }\n', 2, /no package\.json says "type": "module"/],
@@ -79,7 +79,7 @@ describe('an ES module in a project of CommonJS', () => {
     expect(message).not.toMatch(/sourceType/)
   })
 
-  it.each<[string, string]>([
+  test.each<[string, string]>([
     ['a.js', 'exports.a = (\n'],
     ['a.js', 'export function f( {\n'],
     ['a.js', 'exports.a = 1 1\n'],

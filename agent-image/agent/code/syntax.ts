@@ -1,5 +1,5 @@
-// Whether a file can be read in its own language: everything that some parser here takes.
-import { LineCounter, isScalar, parseAllDocuments } from 'yaml'
+// Whether a file is right in its own language, for each language that a parser here reads.
+import { isScalar, LineCounter, parseAllDocuments } from 'yaml'
 import type { Sandbox } from '../sandbox-client.ts'
 import type { CodeFacts } from './facts.ts'
 import { longestText, parseJavaScript } from './javascript/parse.ts'
@@ -8,17 +8,21 @@ import { sqlSyntax } from './syntax-sql.ts'
 import { cssSyntax, htmlSyntax } from './syntax-web.ts'
 import type { ModuleKind } from './modules.ts'
 
-/** What a parser says of a file. `unjudged` is neither good nor bad: nothing here reads it, and `why` says so. */
+/**
+ * The verdict of a parser on a file. `unjudged` is neither good nor bad: nothing here reads it, for
+ * the reason `why`.
+ */
 export type Syntax =
   | { readonly kind: 'fine' }
   | { readonly kind: 'wrong'; readonly line?: number; readonly message: string }
   | { readonly kind: 'unjudged'; readonly why: string }
 
 /**
- * The syntax of `files` (text by path). JavaScript, TypeScript, JSX, JSON, YAML, CSS, HTML and SQL are read here;
- * Python and shell in the sandbox, which runs nothing of them. `facts` saves reading code again; `kindOf` tells ES
- * modules from CommonJS. Guarantees: what is `wrong` is refused by a parser of its language, and holds no marks of a
- * template or a dialect that this parser does not know.
+ * The syntax of `files` (text by path). JavaScript, TypeScript, JSX, JSON, YAML, CSS, HTML and SQL
+ * are read here; Python and shell in the sandbox, which runs nothing of them. `facts` saves reading
+ * code again; `kindOf` tells ES modules from CommonJS. Guarantees: a `wrong` file is refused by a
+ * parser of its language, and holds no marks of a template or of a dialect that this parser does
+ * not know.
  */
 export async function syntaxOf(
   files: ReadonlyMap<string, string>,
@@ -68,8 +72,9 @@ export function textSyntax(path: string, text: string, kind?: ModuleKind): Synta
 }
 
 /**
- * In the words of a project: an ES module where the file has to be CommonJS. The parser's own words name a setting of the
- * parser, which nobody here can change. Undefined for every other mistake.
+ * Says in the words of a project that a file is an ES module and has to be CommonJS. The parser's
+ * own words name a setting of the parser, which nobody here can change. Undefined for every other
+ * mistake.
  */
 function otherModuleKind(
   path: string,
@@ -152,7 +157,10 @@ export function lineAt(text: string, offset: number): number | undefined {
   return Number.isNaN(offset) ? undefined : text.slice(0, offset).split('\n').length
 }
 
-/** JSON as editors and compilers read it: comments become blanks, a comma before a closing bracket goes. */
+/**
+ * JSON as editors and compilers read it: comments become blanks, a comma before a closing bracket
+ * goes.
+ */
 function withoutComments(text: string): string {
   let out = ''
   let at = 0
@@ -186,7 +194,7 @@ function withoutComments(text: string): string {
   return out
 }
 
-/** The next sign that is neither a blank nor in a comment. */
+/** The next sign that is not a blank and not in a comment. */
 function nextSign(text: string, from: number): string | undefined {
   let at = from
   for (;;) {
@@ -231,7 +239,7 @@ function yamlSyntax(text: string): Syntax {
   return { kind: 'fine' }
 }
 
-/** The shell that a file is for; undefined when it is no shell script. */
+/** The shell that a file is for; undefined when it is not a shell script. */
 function shellOf(path: string, text: string): 'sh' | 'bash' | 'other' | undefined {
   const line = /^#![^\n]{0,200}/.exec(text)?.[0] ?? ''
   const program = /\b(bash|sh|dash|ash|zsh|ksh|fish)\b/.exec(line)?.[1]
@@ -258,7 +266,7 @@ async function shellSyntax(
   let wrong: Syntax = { kind: 'unjudged', why: 'no shell is here' }
   for (const program of shells) {
     const result = await sandbox.exec(
-      // -n reads and runs nothing.
+      // -n reads the script and runs nothing of it.
       { argv: [program, '-n'], cwd: folder, timeoutSeconds: 20, outputBytes: 2048, stdin: text },
       { signal },
     )

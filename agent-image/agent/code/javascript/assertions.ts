@@ -1,4 +1,5 @@
-// What asserts in a JavaScript or TypeScript test, and which assertions hold whatever the code does.
+// What asserts in a JavaScript or TypeScript test, and which assertions hold whatever the code
+// does.
 import type { CallExpression, CatchClause, IfStatement, Node } from '@babel/types'
 import { nodesOf } from './parse.ts'
 import { type DeclaredTests, declaredTests } from './tests.ts'
@@ -21,11 +22,20 @@ export interface Assertion {
 /** The tests of a file with their assertions. */
 export interface TestTree extends DeclaredTests {
   readonly assertions: readonly Assertion[]
-  /** Assertions that right code meets: without `assert.fail`, `assert(false)` and errors that are thrown by hand. */
+  /**
+   * Assertions that right code meets: without `assert.fail`, `assert(false)` and errors that are
+   * thrown by hand.
+   */
   readonly checks: readonly Assertion[]
-  /** The assertions that are left without `excluded`, and without functions of the file that make no others. */
+  /**
+   * The assertions that are left without `excluded`, and without functions of the file that make no
+   * others.
+   */
   assertionsBut(excluded: ReadonlySet<Node>): readonly Assertion[]
-  /** The name of what a call asserts by itself (`assert.equal(…)`, `assert(…)`); undefined when it does not. */
+  /**
+   * The name of what a call asserts by itself (`assert.equal(…)`, `assert(…)`); undefined when it
+   * does not.
+   */
   asserted(node: Node): string | undefined
 }
 
@@ -101,7 +111,8 @@ function assertionsOf(
   for (const node of tree.nodes) {
     const name = asserted(node)
     if (name !== undefined) add(node, /^(rejects|doesNotReject)$/.test(name))
-    // A test may throw by itself; what it throws within a function that it hands out is a part of its data.
+    // A throw of the test itself fails it; a throw within a function that it hands out is a part of
+    // its data.
     if (throwing && node.type === 'ThrowStatement') {
       const around = tree.functionAround(node)
       if (around !== undefined && callOf(around)?.what === 'test') add(node, false)
@@ -120,8 +131,8 @@ function onlyFails(name: string, node: Node): boolean {
 }
 
 /**
- * Whether a call that fails the test stands where an error was to be thrown before it: in a `try` whose `catch` lets one
- * kind of error pass and throws all others on.
+ * Whether a call that fails the test stands where an error was to be thrown before it: in a `try`
+ * whose `catch` lets one kind of error pass and throws all others on.
  */
 export function awaitsError(tree: SyntaxTree, node: Node): boolean {
   let inner = node
@@ -133,7 +144,7 @@ export function awaitsError(tree: SyntaxTree, node: Node): boolean {
   return false
 }
 
-/** By handler: a `try` may hold thousands of assertions. */
+/** Answers of `sortsErrors` by handler, because a `try` may hold thousands of assertions. */
 const sorting = new WeakMap<Node, boolean>()
 
 /** Whether a `catch` throws on depending on what kind of error it got. */
@@ -191,7 +202,7 @@ function givesPromise(fn: FunctionNode): boolean {
   )
 }
 
-/** Where each function of the file is called, or handed to somebody who calls it. */
+/** The places where each function of the file is called, or handed to a call. */
 function usesOfFunctions(
   tree: SyntaxTree,
   calls: DeclaredTests['calls'],
@@ -245,7 +256,7 @@ export function isTrivial(tree: SyntaxTree, tests: TestTree, node: CallExpressio
   if (first === undefined) return false
   if (asserted === 'ok') return isAlways(tree, first, true)
   if (!equalities.test(asserted) || second === undefined) return false
-  // `assert.equal(a === b || true, true)` is assert.ok in other words.
+  // `assert.equal(a === b || true, true)` says the same as assert.ok.
   for (const [left, right] of [
     [first, second],
     [second, first],
@@ -339,7 +350,10 @@ function isSame(tree: SyntaxTree, left: Node, right: Node): boolean {
   return isPlain(left) && textOf(tree, left) === textOf(tree, right)
 }
 
-/** A comparison that is a statement of its own, within a function, but for one that is to throw. */
+/**
+ * Whether a node is a comparison that is a statement of its own within a function. A function that
+ * is expected to throw may hold one.
+ */
 export function isUnasserted(tree: SyntaxTree, tests: TestTree, node: Node): boolean {
   if (node.type !== 'ExpressionStatement' || !compares(node.expression)) return false
   let inside = false

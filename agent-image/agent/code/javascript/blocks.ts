@@ -1,7 +1,8 @@
-// The named places of a JavaScript tree that hold statements or members, and how much they hold.
+// The named places of a JavaScript file: how many statements or members they hold, and which
+// functions are hollow, because they only throw or give nothing back.
 import type { Node, Statement } from '@babel/types'
 import type { BlockFact, BodyFact } from '../facts.ts'
-import { type FunctionNode, type SyntaxTree, isFunction, keyName, unwrap } from './tree.ts'
+import { type FunctionNode, isFunction, keyName, type SyntaxTree, unwrap } from './tree.ts'
 
 interface Block {
   readonly node: Node
@@ -44,7 +45,7 @@ export function blocksOfTree(tree: SyntaxTree): readonly BlockFact[] {
   }))
 }
 
-/** What a node is called, when it is a part of something: a function, a variable, a member. */
+/** The name of a node that is a part of a block: of a function, a variable or a member. */
 function partName(node: Node): string | undefined {
   if (node.type === 'VariableDeclarator')
     return node.id.type === 'Identifier' ? node.id.name : undefined
@@ -59,7 +60,7 @@ function partName(node: Node): string | undefined {
   return undefined
 }
 
-/** What holds the statements or members of a named thing. */
+/** The node that holds the statements or members of a named part. */
 function bodyOf(node: Node): Node | undefined {
   if (node.type === 'VariableDeclarator' || node.type === 'ObjectProperty')
     return ofValue((node.type === 'VariableDeclarator' ? node.init : node.value) ?? undefined)

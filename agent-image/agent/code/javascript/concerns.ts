@@ -1,13 +1,15 @@
-// What a JavaScript test may not lean on: chance, the clock, the network, processes, files, other frameworks, skips.
+// The concerns about a JavaScript file. A test may not depend on chance, the clock, the network,
+// processes, files, other frameworks or skips. Code may not ask whether it is tested, and may not
+// read its tests.
 import type { CallExpression, NewExpression, Node } from '@babel/types'
 import type { Concern, ConcernKind } from '../facts.ts'
 import {
-  pathOf,
-  type Meaning,
-  type SyntaxTree,
   literalText,
   loadedBy,
+  type Meaning,
+  pathOf,
   propertyName,
+  type SyntaxTree,
   unwrap,
 } from './tree.ts'
 import { isTrivial, isUnasserted, type TestTree } from './assertions.ts'
@@ -57,7 +59,10 @@ export function useConcerns(tree: SyntaxTree, tests: TestTree): readonly Concern
   return found.toSorted((a, b) => a.line - b.line)
 }
 
-/** Whether `only` leaves a test out: where all have it, or stand in a suite that has it, it says nothing. */
+/**
+ * Whether `only` leaves a test out: where all have it, or stand in a suite that has it, it says
+ * nothing.
+ */
 function selectsSome(tree: SyntaxTree, tests: TestTree): boolean {
   const isSelected = (node: Node): boolean => {
     if (tests.calls.get(node)?.only === true) return true
@@ -148,7 +153,7 @@ function moduleCallConcern(
   return undefined
 }
 
-/** A program of the project is run by starting Node with it, which is how a command is tested. */
+/** Whether a call starts Node. A test of a command starts Node with a program of the project. */
 function startsNode(tree: SyntaxTree, node: CallExpression | NewExpression): boolean {
   const [first, ...rest] = node.arguments.map((value) => unwrap(value))
   if (first === undefined || rest.some((value) => isDetached(value))) return false
@@ -158,7 +163,10 @@ function startsNode(tree: SyntaxTree, node: CallExpression | NewExpression): boo
   )
 }
 
-/** Whether a worker is given its program as a text: what runs in it is not read, and is no file of the project. */
+/**
+ * Whether a worker is given its program as a text: that program is not read here, and is not a file
+ * of the project.
+ */
 function runsText(node: CallExpression | NewExpression): boolean {
   const [first, second] = node.arguments.map((value) => unwrap(value))
   if (literalText(first)?.startsWith('data:') === true) return true
@@ -198,7 +206,10 @@ function isWrite(name: string, node: CallExpression | NewExpression): boolean {
   return /[wa+]/.test(literalText(node.arguments[1]) ?? 'r')
 }
 
-/** Removes something of the work tree by its name. Whether that was the project's own, a run shows. */
+/**
+ * Whether a call removes something of the work tree by its name. The run shows whether that was the
+ * project's own.
+ */
 function tidiesUp(name: string, node: CallExpression | NewExpression): boolean {
   if (!/^(rm|rmdir|unlink)(Sync)?$/.test(name)) return false
   const path = literalText(node.arguments[0])
@@ -274,7 +285,7 @@ function calleePath(tree: SyntaxTree, node: CallExpression | NewExpression): str
   return pathOf(tree, node.callee).join('.')
 }
 
-/** Reaching behind what the runtime offers, by which code can change how it is judged. */
+/** Whether a node uses internals of the runtime, by which code can change how it is judged. */
 function reachesBehind(tree: SyntaxTree, node: Node): boolean {
   if (asksForTests(tree, node) || changesAssert(tree, node)) return true
   if (node.type !== 'MemberExpression' && node.type !== 'Identifier') return false
@@ -297,7 +308,7 @@ function reachesBehind(tree: SyntaxTree, node: Node): boolean {
   )
 }
 
-/** Putting something else in the place of an assertion. */
+/** Whether a node puts something else in the place of an assertion. */
 function changesAssert(tree: SyntaxTree, node: Node): boolean {
   const target =
     node.type === 'AssignmentExpression' && node.left.type === 'MemberExpression'
@@ -313,7 +324,7 @@ function changesAssert(tree: SyntaxTree, node: Node): boolean {
   return meaning.kind === 'module' && /^assert(\/strict)?$/.test(meaning.source)
 }
 
-/** Asking whether a test is running: what is asked for has to hold when nobody tests. */
+/** Whether a node asks if a test is running: code has to do the same when nobody tests. */
 function asksForTests(tree: SyntaxTree, node: Node): boolean {
   if (
     node.type === 'StringLiteral' ||
@@ -341,7 +352,10 @@ const searches =
 const surroundings =
   /\bprocess\s*\.\s*(?:argv|execArgv|argv0|mainModule|title)\b|\brequire\s*\.\s*main\b|\.stack\b|\bgetCallSites\b/
 
-/** A word such as `test` that is looked for in what started the process, or in the names of the callers. */
+/**
+ * Whether code looks for a word such as `test` in the command line of its process, or in the names
+ * of its callers.
+ */
 function looksForTests(
   tree: SyntaxTree,
   node: Extract<Node, { type: 'StringLiteral' | 'RegExpLiteral' | 'TemplateElement' }>,
@@ -377,12 +391,15 @@ const listers = /^(?:glob|globby|fast-glob|tinyglobby|fdir|readdirp)$/
 const reads = /^(?:fs|fs\/promises|fs-extra|graceful-fs)$/
 const opens =
   /^(?:readFile|readdir|opendir|open|glob|createReadStream|readJson|readJSON|cp|copyFile|openAsBlob)(?:Sync)?$/
-/** A path of tests: in a folder for tests, or a file called as tests are. */
+/** A path of tests: in a folder for tests, or a file with a name of tests. */
 const testPath =
   /^(?:(?:\.{1,2}|\*{1,2})?\/)*(?:tests?|__tests__)(?:\/|$)|(?:^|\/)[^/]*\.(?:test|spec)s?\.(?:[cm]?[jt]sx?|\*|\{[^}]*\}|\[[^\]]*\])|(?:^|\/)(?:test[-_*][^/]*|[^/]*[-_*]tests?)\.(?:[cm]?[jt]sx?|pyi?|\*)$|(?:^|\/)test\*$/i
 const testName = /^\W*tests?[-_.*]|[-_.](?:test|spec)s?(?:[-_.\\]|\W*$)/i
 
-/** Whether a node opens, lists or loads the tests of the project: what they expect must not be read from them. */
+/**
+ * Whether a node opens, lists or loads the tests of the project, from which code must not read the
+ * expected values.
+ */
 function readsTests(tree: SyntaxTree, node: Node): boolean {
   if (node.type === 'ImportDeclaration')
     return node.importKind !== 'type' && isTestModule(node.source.value)
@@ -402,7 +419,7 @@ function isTestModule(specifier: string): boolean {
   return /^[./]/.test(specifier) && testPath.test(specifier)
 }
 
-/** The known parts of a path, one behind the other; what is not known is empty. */
+/** The known parts of a path, one behind the other; an unknown part is empty. */
 function pathText(tree: SyntaxTree, node: Node, depth = 0): string {
   const inner = unwrap(node)
   const text = literalText(inner)
@@ -431,7 +448,7 @@ function pathText(tree: SyntaxTree, node: Node, depth = 0): string {
   return init === undefined ? '' : pathText(tree, init, depth + 1)
 }
 
-/** A name of tests that is looked for in a list of files, within one statement, in a file that reads files. */
+/** Whether a statement looks for a name of tests in a list of files, in a file that reads files. */
 function filtersForTests(
   tree: SyntaxTree,
   node: Extract<Node, { type: 'StringLiteral' | 'RegExpLiteral' }>,

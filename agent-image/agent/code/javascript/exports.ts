@@ -1,4 +1,4 @@
-// What a JavaScript or TypeScript file offers to others, as ES modules and as CommonJS.
+// The exports of a JavaScript or TypeScript file, as an ES module and as CommonJS.
 import type { Node } from '@babel/types'
 import type { ExportFact } from '../facts.ts'
 import { isFunction, keyName, literalText, type SyntaxTree, unwrap } from './tree.ts'
@@ -63,7 +63,7 @@ function esmExports(tree: SyntaxTree, node: Node, add: Add): void {
   }
 }
 
-/** A list of exports says only names; the declaration says how a thing is called. */
+/** A list of exports holds only names; the declaration shows how a function is called. */
 function named(described: Described, name: string): Described {
   return described.signature === '' || described.kind === 'unknown'
     ? { kind: described.kind, signature: name }
@@ -131,7 +131,9 @@ function variable(
   return { kind: 'constant', signature: header(tree, from, undefined, short ? init : part.id) }
 }
 
-/** What the value of an expression is; names are followed to what the file declares for them. */
+/**
+ * Kind and signature of an expression's value; a name is followed to its declaration in the file.
+ */
 function describeValue(tree: SyntaxTree, node: Node): Described {
   const inner = unwrap(node)
   const meaning = tree.meaning(inner)
@@ -156,7 +158,10 @@ function describeValue(tree: SyntaxTree, node: Node): Described {
   return { kind: meaning.kind === 'module' ? 'reexport' : 'constant', signature: '' }
 }
 
-/** `exports` is [], `exports.a` is ['a'], of `module.exports` and of names for it; undefined for anything else. */
+/**
+ * The path below `exports`, `module.exports` or another name of it: [] for `exports`, ['a'] for
+ * `exports.a`; undefined for anything else.
+ */
 export function exportsPath(tree: SyntaxTree, node: Node): readonly string[] | undefined {
   const meaning = tree.meaning(node)
   if (meaning.kind !== 'global') return undefined
@@ -227,7 +232,7 @@ function objectExports(tree: SyntaxTree, node: Node, at: Node, add: Add): void {
   }
 }
 
-/** A function without a name of its own is shown under the name it is exported by. */
+/** A function without a name of its own is shown under the name by which it is exported. */
 function labelled(described: Described, name: string): Described {
   if (described.signature === '') return { ...described, signature: name }
   return /^(async )?(function\b ?\*?\(|\(|\w+$)/.test(described.signature) &&

@@ -1,15 +1,15 @@
-// What a JavaScript or TypeScript file takes from other modules, and which module system its text speaks.
+// The imports of a JavaScript or TypeScript file, and the signs of its module system.
 import { isBuiltin } from 'node:module'
 import type { Node } from '@babel/types'
-import type { CodeFacts, ImportFact, ImportedName } from '../facts.ts'
+import type { CodeFacts, ImportedName, ImportFact } from '../facts.ts'
 import {
   calledName,
-  type SyntaxTree,
   importedName,
   keyName,
   literalText,
   loadedBy,
   propertyName,
+  type SyntaxTree,
   unwrap,
 } from './tree.ts'
 
@@ -127,7 +127,10 @@ function inside(literal: Node): { start: number; end: number } {
   return { start: (literal.start ?? 0) + 1, end: (literal.end ?? 0) - 1 }
 }
 
-/** What `const { a, b: c } = require('x')` and `const x = await import('x')` take, and the whole declaration. */
+/**
+ * The names that `const { a, b: c } = require('x')` and `const x = await import('x')` take, and the
+ * whole declaration.
+ */
 function namesOfCall(
   tree: SyntaxTree,
   call: Node,
@@ -171,7 +174,7 @@ function namesOfCall(
   return { names, whole: names.length === parent.id.properties.length ? whole : undefined }
 }
 
-/** The declaration of one variable and of no other. */
+/** The declaration of one variable, when it declares no other. */
 function declarationOf(tree: SyntaxTree, variable: Node): Node | undefined {
   const declaration = tree.parent(variable)
   return declaration?.type === 'VariableDeclaration' && declaration.declarations.length === 1
@@ -205,7 +208,10 @@ function membersOf(tree: SyntaxTree, local: string): readonly string[] {
   return [...members]
 }
 
-/** Whether a name stands in types only: TypeScript drops such an import, and so nothing needs to be there. */
+/**
+ * Whether a name stands in types only: TypeScript drops such an import, so its module need not
+ * exist.
+ */
 function isUsedAsTypeOnly(tree: SyntaxTree, local: string, declared: Node): boolean {
   const uses = tree.identifiers(local).filter((node) => {
     const parent = tree.parent(node)
@@ -226,7 +232,10 @@ function isUsedAsTypeOnly(tree: SyntaxTree, local: string, declared: Node): bool
   )
 }
 
-/** Signs of a module system: those that Node itself goes by, and the names that CommonJS gives to each file. */
+/**
+ * Signs of a module system: those by which Node itself decides, and the names that CommonJS gives
+ * to each file.
+ */
 export function markersOf(tree: SyntaxTree): CodeFacts['markers'] {
   let esm = false
   let commonjs = false
@@ -264,8 +273,8 @@ function isCommonjsName(tree: SyntaxTree, node: Node & { readonly type: 'Identif
 const mostSteps = 8
 
 /**
- * The path of an expression that begins with the file's own folder, relative to that folder and with a dot in front:
- * `../a.js`, `../lib/slug`; undefined for every other expression.
+ * The path of an expression that begins with the file's own folder, relative to that folder and
+ * with a dot in front: `./a.js`, `../lib/slug`; undefined for every other expression.
  */
 function fromOwnFolder(tree: SyntaxTree, node: Node | undefined): string | undefined {
   const path = below(tree, node, 0)
@@ -298,7 +307,7 @@ function below(tree: SyntaxTree, node: Node | undefined, steps: number): string 
   let path = next(first)
   for (const other of others) {
     const part = literalText(other)
-    // `resolve` begins anew at a part that begins with a slash.
+    // `resolve` begins again at a part that begins with a slash.
     if (part === undefined || part.startsWith('/')) return undefined
     path = joined(path, `/${part}`)
   }
@@ -307,7 +316,7 @@ function below(tree: SyntaxTree, node: Node | undefined, steps: number): string 
 
 function joined(folder: string | undefined, rest: string | undefined): string | undefined {
   if (folder === undefined || rest === undefined) return undefined
-  // What follows a folder without a slash makes another name of it.
+  // A text that follows the folder without a slash makes another name of it.
   return rest === '' || rest.startsWith('/') ? `${folder}${rest}`.replace(/^\/+/, '') : undefined
 }
 

@@ -1,4 +1,5 @@
-// What a JavaScript or TypeScript file offers below its exports: methods, fields, keys of objects, members of enums.
+// The members that a JavaScript or TypeScript file offers below its exports: methods, fields, keys
+// of objects, members of enums.
 import type { Node } from '@babel/types'
 import { exportsPath } from './exports.ts'
 import type { MemberFact, Offers, OwnerFact } from '../facts.ts'
@@ -50,7 +51,7 @@ export function offersOfTree(tree: SyntaxTree): Offers {
   return { owners, ...namesOf(tree), listed: new Set(), stars: starsOf(tree) }
 }
 
-/** What is declared at the top of the file, by name. */
+/** The values that are declared at the top of the file, by name. */
 function declarationsOf(tree: SyntaxTree): ReadonlyMap<string, Node> {
   const declared = new Map<string, Node>()
   for (const statement of tree.file.program.body) {
@@ -72,7 +73,7 @@ function declarationsOf(tree: SyntaxTree): ReadonlyMap<string, Node> {
   return declared
 }
 
-/** What stands behind each name that the file exports. */
+/** The value behind each name that the file exports. */
 function exportedValues(tree: SyntaxTree): Map<string, Node> {
   const values = new Map<string, Node>()
   for (const node of tree.file.program.body) {
@@ -118,7 +119,8 @@ interface Reading {
 }
 
 function note(owner: Owner, name: string, certain: boolean): void {
-  // What begins so is meant for the file itself, whatever the language lets others do.
+  // A name that begins with `_` is meant for the file itself, though the language lets others use
+  // it.
   const isPublic = certain && !/(?:^|\.)_/.test(name)
   owner.members.set(name, isPublic || owner.members.get(name) === true)
 }
@@ -144,7 +146,7 @@ function fill(tree: SyntaxTree, node: Node, owner: Owner, context: Reading, pref
   }
   const fixed = fixedObject(tree, node)
   if (fixed === undefined) {
-    // What a call makes may have any members.
+    // The result of a call may have any members.
     if (node.type === 'CallExpression' || node.type === 'NewExpression') owner.open = true
     return
   }
@@ -204,7 +206,7 @@ function fieldsOf(tree: SyntaxTree): ReadonlyMap<Node, readonly string[]> {
   return fields
 }
 
-/** `[Symbol.iterator]`; undefined for other keys that are worked out. */
+/** `[Symbol.iterator]`; undefined for other computed keys. */
 function symbolKey(tree: SyntaxTree, part: Node): string | undefined {
   const { key } = part as { key?: Node }
   const code = key === undefined ? '' : tree.codeOf(key)
@@ -223,7 +225,9 @@ function enumKey(part: Node & { readonly type: 'TSEnumMember' }): string {
   return part.id.type === 'Identifier' ? part.id.name : part.id.value
 }
 
-/** The object behind `{…}`, `Object.freeze({…})` and `{…} as const`; the last two stand for an enum. */
+/**
+ * The object behind `{…}`, `Object.freeze({…})` and `{…} as const`; the last two are used as enums.
+ */
 function fixedObject(
   tree: SyntaxTree,
   node: Node,
@@ -243,7 +247,10 @@ function fixedObject(
   return inner.type === 'ObjectExpression' ? { object: inner, isFrozen: true } : undefined
 }
 
-/** Members that are given to something after it was made: `S.keep = …`, `Object.assign(S.prototype, …)`. */
+/**
+ * Members that are given to something after it was made: `S.keep = …`, `Object.assign(S.prototype,
+ * …)`.
+ */
 function assigned(tree: SyntaxTree, node: Node, named: (name: string) => Owner | undefined): void {
   if (node.type === 'AssignmentExpression' && node.left.type === 'MemberExpression') {
     const owner = owned(node.left.object, named)
@@ -316,7 +323,7 @@ function namesOf(tree: SyntaxTree): Pick<Offers, 'properties' | 'defined'> {
   return { properties, defined }
 }
 
-/** What is passed on whole, and what is made when the file runs. */
+/** Modules that are passed on whole, and exports whose names are computed when the file runs. */
 function starsOf(tree: SyntaxTree): readonly string[] {
   const stars: string[] = []
   for (const node of tree.nodes) {

@@ -1,4 +1,4 @@
-// Parses JavaScript, TypeScript and JSX, and makes the tree easy to ask: parents, and what a name stands for.
+// Parses JavaScript, TypeScript and JSX, and walks through the nodes of a parsed file.
 import { parse, type ParserOptions } from '@babel/parser'
 import type { File, Node } from '@babel/types'
 import type { Parsed } from '../facts.ts'
@@ -11,8 +11,9 @@ export type ParsedJavaScript =
   | Exclude<Parsed, { readonly kind: 'fine' }>
 
 /**
- * Parses a file by the rules of its name. `kind` says what Node takes a `.js` or `.ts` file for; without it both are
- * tried. Never throws: a text that is too long or nested too deeply is `unread`.
+ * Parses a file by the rules of its name. `kind` is the module system of a `.js` or `.ts` file;
+ * without it both are tried. Never throws: a text that is too long or nested too deeply is
+ * `unread`.
  */
 export function parseJavaScript(
   path: string,
@@ -89,7 +90,9 @@ function syntaxProblem(error: unknown): Extract<ParsedJavaScript, { kind: 'wrong
   }
 }
 
-/** The parser does not look into regular expressions; a wrong one keeps the whole file from loading. */
+/**
+ * The parser does not look into regular expressions; a wrong one keeps the whole file from loading.
+ */
 function regexProblem(file: File): Extract<ParsedJavaScript, { kind: 'wrong' }> | undefined {
   for (const node of nodesOf(file)) {
     if (node.type !== 'RegExpLiteral') continue
@@ -122,7 +125,10 @@ function isNode(value: unknown): value is Node {
   return typeof value === 'object' && value !== null && typeof (value as Node).type === 'string'
 }
 
-/** All nodes of a tree, each before those below it. It keeps its own stack, so that depth costs nothing. */
+/**
+ * All nodes of a tree, each before those below it. It keeps its own stack, so that depth costs
+ * nothing.
+ */
 export function* nodesOf(root: Node): Generator<Node> {
   const waiting: Node[] = [root]
   for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {

@@ -1,4 +1,4 @@
-// Reads a JavaScript or TypeScript file: everything about it that others ask for.
+// Reads all facts of a JavaScript or TypeScript file.
 import type { Comment } from '@babel/types'
 import { type CodeFacts, type CommentFact, noFacts } from '../facts.ts'
 import { type SyntaxTree, syntaxTreeOf } from './tree.ts'
@@ -12,7 +12,7 @@ import { readTests } from './assertions.ts'
 import { waitingConcerns } from './waiting.ts'
 import { parseJavaScript } from './parse.ts'
 
-/** Facts of one file. Never throws; what cannot be parsed has facts that say so. */
+/** Facts of one file. Never throws; a file that cannot be parsed has facts that say so. */
 export function readJavaScript(path: string, text: string): CodeFacts {
   const parsed = parseJavaScript(path, text)
   if (parsed.kind !== 'tree') return noFacts(path, 'node', parsed)
@@ -58,7 +58,7 @@ function undeclaredIn(tree: SyntaxTree): ReadonlySet<string> {
     if (meaning.kind !== 'global') continue
     const parent = tree.parent(node)
     if (parent === undefined) continue
-    // Names of properties, labels and the other side of imports and exports are no variables.
+    // Names of properties, labels and the other side of imports and exports are not variables.
     const { key, property, computed, label, exported, imported } = parent as {
       key?: unknown
       property?: unknown

@@ -1,5 +1,6 @@
-// Replacements of what a JavaScript test is to test, where the test calls the replacement itself: it would hold whatever the
-// code does. A spy that hands on to the real thing replaces nothing, and neither does one of something that is only used.
+// Tests that replace the code under test and then call the replacement: they hold whatever the code
+// does. A spy that hands on to the real function replaces nothing, and a dependency that the test
+// does not call may be replaced.
 import type { CallExpression, Node } from '@babel/types'
 import {
   calledName,
@@ -53,10 +54,16 @@ function testAround(tree: SyntaxTree, tests: TestTree, node: Node): Node | undef
   return undefined
 }
 
-/** Where values come from: the import that leads to a file of the project, also by way of copies, instances and aliases. */
+/**
+ * The import that a value comes from, when it leads to a file of the project. Copies, instances and
+ * aliases are followed.
+ */
 interface Origins {
   of(node: Node): string | undefined
-  /** Of one name of an object: a name that the object literal gives itself counts for its own value. */
+  /**
+   * The same for one name of an object; a name that an object literal gives counts for its own
+   * value.
+   */
   ofMember(object: Node, name: string | undefined): string | undefined
 }
 

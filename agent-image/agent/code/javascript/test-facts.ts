@@ -1,4 +1,5 @@
-// Each test of a JavaScript or TypeScript file: its name, its suites, its place in the text, how much it asserts.
+// Each test of a JavaScript or TypeScript file: its name, its suites, its place in the text, how
+// much it asserts.
 import type { CallExpression, Node } from '@babel/types'
 import type { TestFact } from '../facts.ts'
 import { isFunction, type SyntaxTree } from './tree.ts'
@@ -54,7 +55,10 @@ export function isSkipCall(tree: SyntaxTree, tests: TestTree, node: Node): node 
   return context !== undefined && /^(skip|todo)$/.test(context[0] ?? '')
 }
 
-/** Tests that fail by hand where an error was to be thrown: right code meets no other assertion there. */
+/**
+ * Tests that fail by hand where an error was to be thrown: right code meets no other assertion
+ * there.
+ */
 function testsThatAwaitErrors(tree: SyntaxTree, tests: TestTree): ReadonlySet<Node> {
   const innermost = innermostTests(tree, tests)
   return new Set(
@@ -65,7 +69,10 @@ function testsThatAwaitErrors(tree: SyntaxTree, tests: TestTree): ReadonlySet<No
   )
 }
 
-/** Assertions among `trivial` that are all a test has: those in it, or those of the functions that it calls. */
+/**
+ * Those of the `trivial` assertions whose test has no others, in itself or in the functions that it
+ * calls.
+ */
 export function lonelyTrivial(
   tree: SyntaxTree,
   tests: TestTree,
@@ -111,8 +118,8 @@ function countsOf(
 }
 
 /**
- * The call of the innermost test that each node stands in, also by way of a body that is declared elsewhere. One pass:
- * each node stands behind its parent, and chains of calls may be very long.
+ * The call of the innermost test that each node stands in, also by way of a body that is declared
+ * elsewhere. One pass: each node stands behind its parent, and chains of calls may be very long.
  */
 function innermostTests(tree: SyntaxTree, tests: TestTree): ReadonlyMap<Node, Node> {
   const found = new Map<Node, Node>()
@@ -153,13 +160,16 @@ function surroundings(
     if (call.what === 'hook') continue
     suites.unshift(call.name)
     if (call.skip === 'always' || skip === 'never') skip = call.skip
-    // What goes on above a suite that is declared elsewhere is told by where it is given to the runner.
+    // A suite that is declared elsewhere is followed to the place where it is given to the runner.
     if (tree.parent(at) !== call.node) at = call.node
   }
   return { suites, repeated, skip }
 }
 
-/** The statement that a test is, with the comments directly above it; undefined when it is a part of one. */
+/**
+ * The statement that a test is, with the comments directly above it; undefined when it is a part of
+ * one.
+ */
 function statementSpan(tree: SyntaxTree, node: Node): { start: number; end: number } | undefined {
   let at: Node | undefined = tree.parent(node)
   if (at?.type === 'AwaitExpression' || at?.type === 'UnaryExpression') at = tree.parent(at)

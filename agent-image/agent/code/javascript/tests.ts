@@ -32,7 +32,10 @@ export interface DeclaredTests {
   readonly calls: ReadonlyMap<Node, TestCall>
   /** The call that a function is the body of. */
   readonly callOf: (node: FunctionNode) => TestCall | undefined
-  /** The names that are read from the context that the runner gives to a test; undefined for another meaning. */
+  /**
+   * The names that are read from the context that the runner gives to a test; undefined for another
+   * meaning.
+   */
   readonly contextPath: (meaning: Meaning) => readonly string[] | undefined
 }
 
@@ -77,7 +80,7 @@ function testCall(
 ): TestCall | undefined {
   let callee: Node = unwrap(node.callee)
   let isTable = false
-  // `test.each(table)(name, body)`: the table is an own call.
+  // `test.each(table)(name, body)`: the table is a call of its own.
   if (callee.type === 'CallExpression' || callee.type === 'TaggedTemplateExpression') {
     callee = unwrap(callee.type === 'CallExpression' ? callee.callee : callee.tag)
     isTable = true
@@ -116,7 +119,10 @@ function testCall(
   }
 }
 
-/** What is called of a test framework: `['test', 'skip']`; undefined for anything else. */
+/**
+ * The names that a callee reads from a test framework, such as `['test', 'skip']`; undefined for
+ * anything else.
+ */
 function framework(meaning: Meaning): readonly string[] | undefined {
   if (meaning.kind === 'module') {
     if (!frameworks.has(meaning.source)) return undefined
@@ -160,10 +166,14 @@ function skippingOf(tree: SyntaxTree, options: Node | undefined, name: string): 
   return part?.type === 'ObjectProperty' ? skippingBy(tree, part.value) : 'never'
 }
 
-/** What switches a test off: nothing, a condition of the machine, or something that is asked to be left out. */
+/**
+ * How a test is skipped. `by-machine` is a condition that asks only about the machine: its system,
+ * its version, the installed programs. People write such conditions for other machines, and the run
+ * tells whether the condition held.
+ */
 export type Skipping = 'never' | 'by-machine' | 'always'
 
-/** What the value of an option `skip` or `todo` comes to. */
+/** How the value of an option `skip` or `todo` skips a test. */
 export function skippingBy(tree: SyntaxTree, value: Node): Skipping {
   const node = unwrap(value)
   const isOff =
@@ -174,7 +184,7 @@ export function skippingBy(tree: SyntaxTree, value: Node): Skipping {
   return asksMachine(tree, node) ? 'by-machine' : 'always'
 }
 
-/** What `t.skip()` and `t.todo()` come to where they stand: under conditions of the machine alone, or not. */
+/** How `t.skip()` or `t.todo()` skips its test: by conditions of the machine alone, or always. */
 export function skippingAt(tree: SyntaxTree, tests: DeclaredTests, call: CallExpression): Skipping {
   let found: Skipping = 'always'
   let node: Node = call
@@ -194,10 +204,13 @@ export function skippingAt(tree: SyntaxTree, tests: DeclaredTests, call: CallExp
   return found
 }
 
-/** Chance and the clock are no conditions of a machine. */
+/** Chance and the clock are not conditions of a machine. */
 const changing = /^(?:Math|Date|performance|crypto)$/
 
-/** Whether an expression reads something of the machine, and nothing else that is not known from the text. */
+/**
+ * Whether an expression reads something of the machine, and nothing else that is not known from the
+ * text.
+ */
 function asksMachine(tree: SyntaxTree, condition: Node, depth = 0): boolean {
   if (depth > 8) return false
   let asks = false

@@ -1,15 +1,16 @@
-// What names in a JavaScript tree stand for: an import, a global, or something that the file declares.
+// The syntax tree of a JavaScript file, with parents and scopes, and the thing that each name
+// stands for: an import, a global, or a declaration of the file.
 import type {
   ArrowFunctionExpression,
   CallExpression,
   ClassDeclaration,
+  ClassMethod,
   File,
   FunctionDeclaration,
   FunctionExpression,
+  ImportDeclaration,
   Node,
   ObjectMethod,
-  ClassMethod,
-  ImportDeclaration,
 } from '@babel/types'
 import { childrenOf, nodesOf } from './parse.ts'
 
@@ -29,8 +30,8 @@ type Binding =
   | { readonly kind: 'other' }
 
 /**
- * What an expression stands for. `path` are the names that are read from it, without `default`; built-in modules are
- * named without `node:`.
+ * The thing that an expression stands for. `path` holds the names that are read from it, without
+ * `default`; built-in modules are named without `node:`.
  */
 export type Meaning =
   | { readonly kind: 'module'; readonly source: string; readonly path: readonly string[] }
@@ -52,7 +53,7 @@ export interface Steps {
   readonly calls: readonly CallExpression[]
 }
 
-/** A tree that can be asked. */
+/** The syntax tree of one file, with answers about its nodes. */
 export interface SyntaxTree {
   readonly file: File
   readonly text: string
@@ -62,12 +63,12 @@ export interface SyntaxTree {
   /** The function around a node; undefined at the top of the file. */
   functionAround(node: Node): FunctionNode | undefined
   meaning(node: Node): Meaning
-  /** What the file declares a name with, at the place of `node`. */
+  /** The initial value of the variable that `node` names; undefined for anything else. */
   initOf(node: Node): Node | undefined
-  /** The class that a name stands for; undefined when it is none of this file. */
+  /** The class that a name stands for; undefined when this file does not declare it. */
   classOf(node: Node): ClassDeclaration | undefined
   readonly isDeclared: (name: string, at: Node) => boolean
-  /** What a function does by itself, not in the functions within it. */
+  /** The steps of a function, without those of the functions within it. */
   steps(fn: FunctionNode): Steps
   /** Identifiers of a name, all over the file. */
   identifiers(name: string): readonly Node[]
@@ -102,7 +103,9 @@ export function unwrap(node: Node): Node {
   return inner
 }
 
-/** The value of a text that is known without running anything: literals, templates and sums of such. */
+/**
+ * The value of a text that is known without running anything: literals, templates and sums of such.
+ */
 export function literalText(node: Node | null | undefined): string | undefined {
   if (node === null || node === undefined) return undefined
   const inner = unwrap(node)
@@ -157,7 +160,7 @@ export function loadedBy(node: Node, isDeclared: SyntaxTree['isDeclared']): stri
   return literalText(inner.arguments[0])
 }
 
-/** Where declarations of a node belong. */
+/** Whether declarations within a node belong to it. */
 function isScope(node: Node): boolean {
   return (
     isFunction(node) ||
@@ -174,7 +177,8 @@ export function syntaxTreeOf(file: File, text: string): SyntaxTree {
   const nodes = [...nodesOf(file)]
   for (const node of nodes) for (const child of childrenOf(node)) parents.set(child, node)
 
-  // Each node stands behind its parent, so one pass is enough. Chains of calls may be very long, scopes are not.
+  // Each node stands behind its parent, so one pass is enough. Chains of calls may be very long,
+  // scopes are not.
   const functions = new Map<Node, FunctionNode>()
   const homes = new Map<Node, Node>()
   for (const node of nodes) {

@@ -1,11 +1,12 @@
-// Assertions that come too late or that nobody hears of: promises that nothing waits for, timers, swallowed errors.
+// Assertions that come too late or that nobody hears of: promises that nothing waits for, timers,
+// swallowed errors.
 import type { CallExpression, Node } from '@babel/types'
 import type { Concern, ConcernKind } from '../facts.ts'
 import { type FunctionNode, isFunction, propertyName, type SyntaxTree, unwrap } from './tree.ts'
 import type { Assertion, TestTree } from './assertions.ts'
 import { nodesOf } from './parse.ts'
 
-/** What becomes of the value of an expression. */
+/** The fate of an expression's value. */
 type Flow =
   | { readonly kind: 'awaited' | 'kept' | 'dropped' | 'swallowed'; readonly at: Node }
   | { readonly kind: 'returned'; readonly from: FunctionNode }
@@ -27,7 +28,10 @@ export function waitingConcerns(tree: SyntaxTree, tests: TestTree): readonly Con
 
 type Report = (kind: ConcernKind, node: Node) => void
 
-/** Follows an assertion outwards to the test, or to the function it is declared in, and reports what breaks the way. */
+/**
+ * Follows an assertion outwards to the test, or to the function it is declared in, and reports what
+ * breaks the way.
+ */
 function follow(tree: SyntaxTree, tests: TestTree, assertion: Assertion, report: Report): void {
   let node = assertion.node
   let isPromise = assertion.promise
@@ -185,7 +189,7 @@ const events = /^(on|once|addListener|prependListener|prependOnceListener|addEve
 const timers = /^(setTimeout|setInterval|setImmediate|queueMicrotask|nextTick)$/
 const callbackModules = /^(fs|http|https|http2|net|tls|dns|zlib|child_process|stream|readline)$/
 
-/** Whether what is given to a call runs after the call has returned. */
+/** Whether a function that is given to a call runs after the call has returned. */
 function isDeferred(tree: SyntaxTree, call: CallExpression): boolean {
   const meaning = tree.meaning(call.callee)
   const last = (meaning.kind === 'function' ? undefined : meaning.path.at(-1)) ?? ''
@@ -219,8 +223,9 @@ const triggers =
 const clocks = /^(tick|runAll|runAllTimers|runOnlyPendingTimers|advanceTimersByTime|runFor|flush)/
 
 /**
- * Whether something makes the test stay until a callback has run: a promise around it, `done`, an await or a returned
- * promise behind it, a mocked clock that is moved on, or an event that the test itself sends.
+ * Whether something makes the test stay until a callback has run: a promise around it, `done`, an
+ * await or a returned promise behind it, a mocked clock that is moved on, or an event that the test
+ * itself sends.
  */
 function isWaitedFor(tree: SyntaxTree, tests: TestTree, callback: Node, call: Node): boolean {
   if (isWaitedByDone(tree, tests, callback)) return true
@@ -237,7 +242,8 @@ function isWaitedFor(tree: SyntaxTree, tests: TestTree, callback: Node, call: No
       if (receiver !== '' && triggers.test(name) && receiverOf(tree, node) === receiver) return true
     }
     if (tests.callOf(fn) !== undefined) return false
-    // A helper that is declared may be waited for by whoever calls it; that is judged where it is called.
+    // A helper that is declared may be waited for by whoever calls it; that is judged where it is
+    // called.
     if (useOf(tree, fn).kind === 'declared') return true
   }
   return false
@@ -253,7 +259,9 @@ function receiverOf(tree: SyntaxTree, call: Node): string {
   return tree.codeOf(object)
 }
 
-/** The handlers around each node, within its function, that let the failure of an assertion pass. */
+/**
+ * The handlers around each node, within its function, that let the failure of an assertion pass.
+ */
 function swallowingHandlers(tree: SyntaxTree, tests: TestTree): ReadonlySet<Node> {
   const inside = new Set<Node>()
   const judged = new Map<Node, boolean>()
@@ -271,15 +279,15 @@ function swallowingHandlers(tree: SyntaxTree, tests: TestTree): ReadonlySet<Node
 }
 
 /**
- * Whether a `catch` lets an AssertionError pass: it neither throws, nor looks at more of the error than that there is
- * one, nor hands it on.
+ * Whether a `catch` lets an AssertionError pass: it neither throws, nor looks at more of the error
+ * than that there is one, nor hands it on.
  */
 function hidesErrors(tree: SyntaxTree, tests: TestTree, handler: Node): boolean {
   const { param, params, body } = handler as { param?: Node; params?: Node[]; body: Node }
   const caught = param ?? params?.[0]
   const name = caught?.type === 'Identifier' ? caught.name : undefined
   const start = body.start ?? 0
-  // A pattern reads something of the error; what is done with it is not followed.
+  // A pattern reads a part of the error, and the uses of that part are not followed.
   if (caught !== undefined && name === undefined) return false
   for (const node of nodesOf(body)) {
     if (node.type === 'ThrowStatement') return false
