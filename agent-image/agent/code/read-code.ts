@@ -19,10 +19,17 @@ export interface CodeReader {
 }
 
 /**
- * Most characters of files that are sent to the sandbox with one command; a single file may be
- * longer.
+ * The place where Python files are read: a folder in which the sandbox may work, and the folder of
+ * our programs (`assets`) as the sandbox sees it.
  */
-const portion = 400_000
+export interface ReadingPlace {
+  readonly sandbox: Sandbox
+  readonly assets: string
+  readonly folder: string
+}
+
+/** Most characters of files that one command gets; a single file may be longer. */
+const longestPortion = 400_000
 
 const span = { start: z.int(), end: z.int() }
 const importedName = z.object({
@@ -167,78 +174,85 @@ export function isCode(path: string): boolean {
 }
 
 /**
- * Facts of `files` (text by path), in their order. Python files go to the sandbox in as few
- * commands as their size allows; nothing of the project runs there. `folder` is one that the
- * sandbox may work in, `assets` that of our programs as the sandbox sees it. A file that breaks the
- * reading is `unread`, and the others are not.
+ * Facts of `files` (text by path), in their order. Python files go to the sandbox in as few commands
+ * as their size allows; nothing of the project runs there. A file that breaks the reading is
+ * `unread`, and the others are not.
  */
 export async function readCode(
   files: ReadonlyMap<string, string>,
-  {
-    sandbox,
-    assets,
-    folder,
-  }: { readonly sandbox: Sandbox; readonly assets: string; readonly folder: string },
+  where: ReadingPlace,
   options: { readonly signal: AbortSignal },
 ): Promise<ReadonlyMap<string, CodeFacts>> {
   const python = [...files].filter(([path]) => isPython(path))
   const read = new Map<string, CodeFacts>()
-  const command = async (part: readonly (readonly [string, string])[]): Promise<void> => {
-    const stdin = JSON.stringify(part.map(([path, text]) => ({ path, text })))
-    const result = await sandbox.exec(
-      {
-        // Isolated: neither the project's folder nor its environment can stand in for a module of
-        // the library.
-        argv: ['python3', '-I', '-B', join(assets, 'code_facts.py'), reportPlaceholder],
-        cwd: folder,
-        timeoutSeconds: 30,
-        outputBytes: 2048,
-        stdin,
-      },
-      options,
-    )
-    const facts = result.exitCode === 0 ? parseReport(result.report, part.length) : undefined
-    if (facts !== undefined) {
-      part.forEach(([path], index) => {
-        const one = facts[index]
-        if (one !== undefined) read.set(path, factsOfReport(path, one))
-      })
-      return
-    }
-    const [first] = part
-    if (part.length === 1 && first !== undefined) {
-      const why = result.timedOut ? 'reading it took too long' : 'Python could not read it'
-      read.set(first[0], noFacts(first[0], 'python', { kind: 'unread', why }))
-      return
-    }
-    // One file must not keep the others from being read.
-    for (const one of part) await command([one])
-  }
-
-  let part: (readonly [string, string])[] = []
-  let size = 0
-  for (const file of python) {
-    const [path, text] = file
-    if (text.length > longestText) {
-      read.set(path, noFacts(path, 'python', { kind: 'unread', why: 'it is longer than 256 KiB' }))
-      continue
-    }
-    if (part.length > 0 && size + text.length > portion) {
-      await command(part)
-      part = []
-      size = 0
-    }
-    part.push(file)
-    size += text.length
-  }
-  if (part.length > 0) await command(part)
-
+  for (const [path] of python.filter(isTooLong))
+    read.set(path, noFacts(path, 'python', { kind: 'unread', why: 'it is longer than 256 KiB' }))
+  for (const portion of portionsOf(python.filter((file) => !isTooLong(file))))
+    for (const facts of await readPython(portion, where, options)) read.set(facts.path, facts)
   const all = new Map<string, CodeFacts>()
   for (const [path, text] of files) {
     const facts = read.get(path) ?? (isCode(path) ? readJavaScript(path, text) : undefined)
     if (facts !== undefined) all.set(path, facts)
   }
   return all
+}
+
+type CodeFile = readonly [path: string, text: string]
+
+function isTooLong([, text]: CodeFile): boolean {
+  return text.length > longestText
+}
+
+/** The files in their order, as many together as one command may hold. */
+function portionsOf(files: readonly CodeFile[]): readonly (readonly CodeFile[])[] {
+  const portions: CodeFile[][] = []
+  let size = 0
+  for (const file of files) {
+    const { length } = file[1]
+    const open = portions.at(-1)
+    if (open !== undefined && size + length <= longestPortion) {
+      open.push(file)
+      size += length
+    } else {
+      portions.push([file])
+      size = length
+    }
+  }
+  return portions
+}
+
+/** Reads Python files with one command, or each by itself when one of them breaks the reading. */
+async function readPython(
+  files: readonly CodeFile[],
+  where: ReadingPlace,
+  options: { readonly signal: AbortSignal },
+): Promise<readonly CodeFacts[]> {
+  const result = await where.sandbox.exec(
+    {
+      // Isolated: neither the project's folder nor its environment can stand in for a module of the
+      // library.
+      argv: ['python3', '-I', '-B', join(where.assets, 'code_facts.py'), reportPlaceholder],
+      cwd: where.folder,
+      timeoutSeconds: 30,
+      outputBytes: 2048,
+      stdin: JSON.stringify(files.map(([path, text]) => ({ path, text }))),
+    },
+    options,
+  )
+  const reports = result.exitCode === 0 ? parseReport(result.report, files.length) : undefined
+  if (reports !== undefined)
+    return files.flatMap(([path], index) => {
+      const report = reports[index]
+      return report === undefined ? [] : [factsOfReport(path, report)]
+    })
+  const [first, second] = files
+  if (first !== undefined && second === undefined) {
+    const why = result.timedOut ? 'reading it took too long' : 'Python could not read it'
+    return [noFacts(first[0], 'python', { kind: 'unread', why })]
+  }
+  const facts: CodeFacts[] = []
+  for (const file of files) facts.push(...(await readPython([file], where, options)))
+  return facts
 }
 
 function parseReport(
@@ -258,9 +272,9 @@ function parseReport(
 const program = fileURLToPath(new URL('../../assets/code_facts.py', import.meta.url))
 
 /**
- * The report of code_facts.py on one text; undefined where there is no Python, or the program is
- * not beside this file as it is in a clone. Nothing of the text runs; Python gets nothing of the
- * environment but the path.
+ * The report of code_facts.py on one text without a sandbox, for tools and tests that work in a
+ * clone. Undefined where Python is missing, and in an agent's Pod, where the program does not stand
+ * at this path. Nothing of the text runs; Python gets nothing of the environment except PATH.
  */
 function pythonReportHere(path: string, text: string): string | undefined {
   if (last?.path === path && last.text === text) return last.report
@@ -269,7 +283,7 @@ function pythonReportHere(path: string, text: string): string | undefined {
   return last.report
 }
 
-/** One text is asked about several times in a row. */
+/** The last answer, because callers ask about one text several times in a row. */
 let last:
   | { readonly path: string; readonly text: string; readonly report: string | undefined }
   | undefined

@@ -1,9 +1,8 @@
 // Whether a file is right in its own language, for each language that a parser here reads.
 import { isScalar, LineCounter, parseAllDocuments } from 'yaml'
-import type { Sandbox } from '../sandbox-client.ts'
 import type { CodeFacts } from './facts.ts'
 import { longestText, parseJavaScript } from './javascript/parse.ts'
-import { isCode, readCode } from './read-code.ts'
+import { isCode, readCode, type ReadingPlace } from './read-code.ts'
 import { sqlSyntax } from './syntax-sql.ts'
 import { cssSyntax, htmlSyntax } from './syntax-web.ts'
 import type { ModuleKind } from './modules.ts'
@@ -26,7 +25,7 @@ export type Syntax =
  */
 export async function syntaxOf(
   files: ReadonlyMap<string, string>,
-  where: { readonly sandbox: Sandbox; readonly assets: string; readonly folder: string },
+  where: ReadingPlace,
   options: {
     readonly signal: AbortSignal
     readonly facts?: ReadonlyMap<string, CodeFacts>
@@ -153,7 +152,7 @@ function jsonSyntax(text: string): Syntax {
 }
 
 /** The line of an offset; undefined when there is none. */
-export function lineAt(text: string, offset: number): number | undefined {
+function lineAt(text: string, offset: number): number | undefined {
   return Number.isNaN(offset) ? undefined : text.slice(0, offset).split('\n').length
 }
 
@@ -254,7 +253,7 @@ function shellOf(path: string, text: string): 'sh' | 'bash' | 'other' | undefine
 async function shellSyntax(
   path: string,
   text: string,
-  { sandbox, folder }: { readonly sandbox: Sandbox; readonly folder: string },
+  { sandbox, folder }: ReadingPlace,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<Syntax> {
   const shell = shellOf(path, text)

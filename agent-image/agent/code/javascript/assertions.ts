@@ -350,31 +350,6 @@ function isSame(tree: SyntaxTree, left: Node, right: Node): boolean {
   return isPlain(left) && textOf(tree, left) === textOf(tree, right)
 }
 
-/**
- * Whether a node is a comparison that is a statement of its own within a function. A function that
- * is expected to throw may hold one.
- */
-export function isUnasserted(tree: SyntaxTree, tests: TestTree, node: Node): boolean {
-  if (node.type !== 'ExpressionStatement' || !compares(node.expression)) return false
-  let inside = false
-  for (let at = tree.parent(node); at !== undefined; at = tree.parent(at)) {
-    if (at.type === 'TryStatement') return false
-    if (!isFunction(at)) continue
-    inside = true
-    const around = tree.parent(at)
-    if (around !== undefined && tests.asserted(around) !== undefined) return false
-  }
-  return inside
-}
-
-function compares(given: Node): boolean {
-  const node = unwrap(given)
-  if (node.type === 'LogicalExpression') return compares(node.left) || compares(node.right)
-  return (
-    node.type === 'BinaryExpression' && /^(?:[=!]==?|[<>]=?|in|instanceof)$/.test(node.operator)
-  )
-}
-
 /** Literals, names and what is read from names: the same text has the same value. */
 function isPlain(node: Node, depth = 0): boolean {
   if (depth > 50) return false
