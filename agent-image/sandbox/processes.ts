@@ -112,7 +112,7 @@ export async function killStrays(
 }
 
 /**
- * Kills every process that we may signal, but for process 1 and ourselves. One system call, so no
+ * Kills every process that we may signal, except process 1 and ourselves. One system call, so no
  * fork bomb is faster. Only for a namespace of our own: elsewhere that is everything the user has.
  */
 export function killAll(): void {

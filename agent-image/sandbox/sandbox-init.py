@@ -1,14 +1,17 @@
-"""Process 1 of the sandbox container: starts the server, starts it again when something ended it, reaps.
+"""Process 1 of the sandbox container. It starts the server, starts it again when something ended
+it, and reaps.
 
     sandbox-init.py PROGRAM ARGUMENT...
 
 Commands of a project run as the same user as the server, so they may signal it. Therefore
- * SIGTERM counts only when it comes from outside of this process namespace, that is, from the kubelet. The kernel drops
-   the other signals, because process 1 has no handlers for them; it is never ended from inside.
- * A server that was ended or stopped is started again, after everything else in the namespace was killed. The Pod has
-   `restartPolicy: Never`, so nobody else would do that.
+ * SIGTERM counts only when it comes from outside of this process namespace, that is, from the
+   kubelet. The kernel drops the other signals, because process 1 has no handlers for them; it is
+   never ended from inside.
+ * A server that was ended or stopped is started again, after everything else in the namespace was
+   killed. The Pod has `restartPolicy: Never`, so nobody else would do that.
  * The server's memory cannot be read or written by its own user (see `hide`).
-Where it is not process 1 (a developer's machine) it takes SIGTERM from anybody and kills only its own descendants.
+Where this program is not process 1 (a developer's machine), it takes SIGTERM from anybody and kills
+only its own descendants.
 Exits with the server's code when it was told to end, or when the server does not come up.
 """
 
@@ -26,10 +29,11 @@ KEY_DESCRIPTOR = 3
 # The server closes within the time-out of a cleaning; the kubelet's own patience is 30 seconds.
 SECONDS_TO_END = 10
 SECONDS_BETWEEN_LOOKS = 5
-# A server that ends by itself so often in a row, each time within so many seconds, does not come up.
+# A server that ends by itself FUTILE_STARTS times in a row, each time within FUTILE_SECONDS, does
+# not come up.
 FUTILE_STARTS, FUTILE_SECONDS = 5, 5
-# Queued signals that a process below may have pending. With the whole quota of the user used up, the kernel would
-# deliver a forged signal without saying who sent it.
+# Queued signals that a process below may have pending. Were the whole quota of the user used up,
+# the kernel would deliver a forged signal without its sender.
 PENDING_SIGNALS = 1024
 
 first = os.getpid() == 1
@@ -53,8 +57,9 @@ def loader_path():
 def hide(path):
     """A descriptor of a copy of the file at `path` that may be executed and not be read.
 
-    The kernel makes a process that runs such a file undumpable: its own user can neither trace it nor open its
-    /proc/PID/mem, so a command cannot rewrite the server. Node cannot ask for that itself.
+    The kernel makes a process that runs such a file undumpable: its own user can neither trace it
+    nor open its /proc/PID/mem, so a command cannot rewrite the server. Node cannot ask for that
+    itself.
     """
     copy = os.memfd_create("loader")
     with open(path, "rb") as source:
@@ -73,10 +78,11 @@ def run_directory():
 
 
 def own_places():
-    """Folders where everything of this user will be left by commands: now, before any command, there is nothing.
+    """Folders in which everything of this user will have been left by commands.
 
-    A user who has files there is a person who tries the sandbox in a namespace of its own on a machine that is used
-    for other things, too; the same goes for root.
+    They are those that hold nothing of this user now, before any command. A user who has files
+    there is a person who tries the sandbox in a namespace of its own, on a machine that is used for other
+    things, too; the same goes for root.
     """
     places = []
     for place in ("/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue", run_directory()):
@@ -131,7 +137,7 @@ def start(command, key, places):
             "GUILDHALL_SANDBOX_KEY": str(KEY_DESCRIPTOR),
             "GUILDHALL_SANDBOX_OWNS_NAMESPACE": str(first).lower(),
             "GUILDHALL_SANDBOX_PLACES": ":".join(places),
-            # Started by the loader it cannot find out itself.
+            # Node cannot find its own path when the loader started it.
             "GUILDHALL_SANDBOX_NODE": program,
         }
         try:
@@ -169,7 +175,10 @@ def descendants():
 
 
 def kill_everything():
-    """Kills all that a server and its commands left; what is killed executes no instruction of its own any more."""
+    """Kills all that a server and its commands left.
+
+    A process that was killed does not execute another instruction of its own.
+    """
     if first:
         try:
             os.kill(-1, signal.SIGKILL)
@@ -208,14 +217,15 @@ def main():
     command = sys.argv[1:]
     if not command:
         sys.exit("usage: sandbox-init.py PROGRAM ARGUMENT...")
-    # Only these two are blocked, and so delivered. Had it handlers for others, commands could fill its queue with them.
+    # Only these two are blocked, and so delivered. Had this process handlers for others, commands
+    # could fill its queue with them.
     awaited = {signal.SIGTERM, signal.SIGCHLD}
     signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     libc.prctl(PR_SET_DUMPABLE, 0)
     if not first:
         libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
-    # One key for all servers of this container: an agent knows the sandbox by it after a new start, too.
+    # One key for all servers of this container, so that an agent knows the sandbox after a new start.
     key = os.urandom(32)
     places = own_places()
     futile = 0
@@ -225,7 +235,8 @@ def main():
         patience = SECONDS_BETWEEN_LOOKS if deadline is None else max(0.0, deadline - time.monotonic())
         info = signal.sigtimedwait(awaited, patience)
         if info is None and deadline is None:
-            # In a Pod it is a mount point, which stays. Somewhere else it was removed by whoever started this.
+            # In a Pod the folder is a mount point, which stays. Somewhere else the starter of this
+            # program removed it.
             if not os.path.isdir(run_directory()):
                 end(0)
             continue
@@ -233,7 +244,7 @@ def main():
             say("warn", "sandbox server did not end in time and was killed")
             end(1)
         if info.si_signo == signal.SIGTERM:
-            # The kernel gives a sender of another namespace as 0; SI_USER is a code that a sender cannot choose.
+            # The kernel gives a sender of another namespace as 0; a sender cannot choose SI_USER.
             outside = info.si_code == SI_USER and info.si_pid == 0
             if (outside or not first) and deadline is None:
                 deadline = time.monotonic() + SECONDS_TO_END

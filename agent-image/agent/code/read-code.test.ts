@@ -9,7 +9,7 @@ import { readJavaScript } from './javascript/read.ts'
 const signal = AbortSignal.timeout(60_000)
 const where = { sandbox: hereSandbox, assets, folder: tmpdir() }
 
-test('reads files of all languages, Python in one command, and leaves out what is no code', async () => {
+test('reads files of all languages, Python in one command, and leaves out files that are not code', async () => {
   let commands = 0
   const sandbox: typeof hereSandbox = {
     ...hereSandbox,

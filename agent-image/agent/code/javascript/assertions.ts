@@ -1,4 +1,4 @@
-// What asserts in a JavaScript or TypeScript test, and which assertions hold whatever the code
+// The assertions of JavaScript and TypeScript tests, and those of them that hold whatever the code
 // does.
 import type { CallExpression, CatchClause, IfStatement, Node } from '@babel/types'
 import { nodesOf } from './parse.ts'
