@@ -5,6 +5,7 @@ import { mayBeTest } from '../../../core/api/test-paths.ts'
 import type { CodeFacts, Concern, ConcernKind } from '../code/facts.ts'
 import { factsOf, isCode } from '../code/read-code.ts'
 import { isTestPath, languageOf } from '../project.ts'
+import { copiedFromExample } from '../prompt.ts'
 import { mentions } from './mentions.ts'
 import { findOmission } from './omission.ts'
 import { isProse } from './prose.ts'
@@ -47,9 +48,6 @@ export interface Refusal {
     | 'Import'
   readonly message: string
 }
-
-/** Words of the example in our prompts. An answer that holds them copied the example. */
-export const exampleWords = ['plumOrchard', 'plum_orchard', 'gatherPlums', 'gather_plums'] as const
 
 const secrets = [
   /-----BEGIN [A-Z ]*PRIVATE KEY-----/,
@@ -109,9 +107,7 @@ export function refuse(proposal: Proposal): Refusal | undefined {
     return { code: 'Language', message: `${path} is not written in the language of its name.` }
   const brought = facts === undefined ? undefined : bringsIn(proposal, facts)
   if (brought !== undefined) return { code: 'Import', message: `${path} ${brought}` }
-  const copied = exampleWords.find(
-    (word) => text.includes(word) && !proposal.requested.includes(word),
-  )
+  const copied = copiedFromExample(text, proposal.requested)
   if (copied !== undefined)
     return { code: 'Example', message: `The answer repeats the example (${copied}).` }
   return undefined

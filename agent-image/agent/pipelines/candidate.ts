@@ -1,8 +1,8 @@
 // One candidate of a coding task: asking for its files, and finding out how good it is.
 import { basename } from 'node:path'
 import { beginningOf, withBeginning } from '../../../core/api/answer-beginning.ts'
-import { cutText } from '../../../core/api/faithful-text.ts'
 import { hasHiddenCharacters } from '../../../core/api/plain-text.ts'
+import { optionalSection, section } from '../../../core/api/prompt.ts'
 import type { ModelResult, PromptSection, Purpose } from '../../../core/api/agent-protocol.ts'
 import type { CodeFacts } from '../code/facts.ts'
 import { factsIn, isCode } from '../code/read-code.ts'
@@ -14,15 +14,7 @@ import { symbolsOf } from '../edit/symbols.ts'
 import { refusedQuestion } from '../model.ts'
 import { isTestPath, languageOf } from '../project.ts'
 import { mayBeTest } from '../../../core/api/test-paths.ts'
-import {
-  coderRole,
-  currentText,
-  cut,
-  opening,
-  optionalSection,
-  section,
-  writeRule,
-} from '../prompt.ts'
+import { coderRole, currentText, cut, opening, otherUnits, writeRule } from '../prompt.ts'
 import type { Try } from '../tries.ts'
 import { signatureOf } from '../verify/digest.ts'
 import type { Changes } from '../workspace.ts'
@@ -255,10 +247,5 @@ async function otherFiles(
     if (symbols.length > 0)
       parts.push(`${file}:\n${symbols.map((symbol) => `  ${symbol.signature}`).join('\n')}`)
   }
-  for (const sibling of context.assignment.siblings.slice(0, 4))
-    if (sibling.unit !== context.assignment.unit)
-      parts.push(
-        `(unit ${sibling.unit}, ${sibling.files.join(', ')}: ${cutText(sibling.goal, 160)})`,
-      )
-  return cut(parts.join('\n'), 2500)
+  return cut([...parts, ...otherUnits(context.assignment)].join('\n'), 2500)
 }

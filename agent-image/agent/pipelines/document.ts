@@ -2,14 +2,15 @@
 import type { Purpose } from '../../../core/api/agent-protocol.ts'
 import { beginningOf, withBeginning } from '../../../core/api/answer-beginning.ts'
 import { hasHiddenCharacters } from '../../../core/api/plain-text.ts'
+import { inOneBlock, section } from '../../../core/api/prompt.ts'
 import { factsIn } from '../code/read-code.ts'
 import { chooseBlock } from '../edit/choose-block.ts'
-import { exampleWords, findSecret } from '../edit/guards.ts'
+import { findSecret } from '../edit/guards.ts'
 import { findOmission } from '../edit/omission.ts'
 import { type Symbol, symbolsOf } from '../edit/symbols.ts'
 import { whyUnusable } from '../model.ts'
 import { isTestPath, languageOf, type Project } from '../project.ts'
-import { opening, section } from '../prompt.ts'
+import { copiedFromExample, opening } from '../prompt.ts'
 import { isReadme, titleOf } from './document-title.ts'
 import { deliver, type Pipeline, type PipelineContext, projectAt, refused } from './pipeline.ts'
 import { splitDiff } from './review.ts'
@@ -155,7 +156,7 @@ async function askForProse(
         section('Facts', list.join('\n')),
         ...(problem === undefined ? [] : [section('What failed', problem)]),
       ],
-      instruction: `Answer with at most 120 words of Markdown prose about what these files do and how to use them, in one fenced block: a line with ${path}, then \`\`\`markdown, the prose, \`\`\`. No headings, no code blocks; put names in single backticks.`,
+      instruction: `Answer with at most 120 words of Markdown prose about what these files do and how to use them, ${inOneBlock('markdown', { named: path, content: 'the prose' })} No headings, no code blocks; put names in single backticks.`,
       temperature: count === 0 ? 0 : 0.7,
       seed: count + 1,
       maxTokens: 500,
@@ -186,7 +187,7 @@ export function proseProblem(
   if (/\]\(|\b(?!https?:\/\/(?:localhost|127\.0\.0\.1)\b)[a-z]+:\/\//i.test(text))
     return 'The text has links.'
   if (findSecret(text) || findOmission(text) !== undefined) return 'The text has placeholders.'
-  if (exampleWords.some((word) => text.includes(word))) return 'The text repeats an example.'
+  if (copiedFromExample(text) !== undefined) return 'The text repeats an example.'
   const signatures = facts
     .flatMap((fact) => fact.symbols.map((symbol) => symbol.signature))
     .join(' ')

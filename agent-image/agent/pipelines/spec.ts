@@ -1,7 +1,7 @@
 // Tests before the code: written from what is asked, checked by running them where the code does not exist.
 import { beginningOf, withBeginning } from '../../../core/api/answer-beginning.ts'
 import { counted } from '../../../core/api/counted.ts'
-import { cutText } from '../../../core/api/faithful-text.ts'
+import { inOneBlock, optionalSection, section } from '../../../core/api/prompt.ts'
 import type { Purpose } from '../../../core/api/agent-protocol.ts'
 import { type ModuleKind, moduleKinds } from '../code/module-kind.ts'
 import { factsIn } from '../code/read-code.ts'
@@ -12,7 +12,7 @@ import { symbolsOf } from '../edit/symbols.ts'
 import { packageName } from '../linked-packages.ts'
 import { refusedQuestion } from '../model.ts'
 import { codeFiles, languageOf, type Project, specPath } from '../project.ts'
-import { fenceWord, opening, optionalSection, section, testerRole } from '../prompt.ts'
+import { fenceWord, opening, otherUnits, testerRole } from '../prompt.ts'
 import { hashEdit, nextTry, type TriedCandidate, whyEnded } from '../tries.ts'
 import { evidenceOf, signatureOf, unusableAnswer } from '../verify/digest.ts'
 import { withSpecRules } from '../verify/judge-runs.ts'
@@ -163,22 +163,12 @@ async function tryOnce(
       sections: [
         ...opening(assignment, goal.path, purpose, { commonjs: goal.kind === 'commonjs' }),
         section('Files under test', await filesUnderTest(context, goal)),
-        ...optionalSection(
-          'Other files',
-          assignment.siblings
-            .filter((sibling) => sibling.unit !== assignment.unit)
-            .slice(0, 4)
-            .map(
-              (sibling) =>
-                `(unit ${sibling.unit}, ${sibling.files.join(', ')}: ${cutText(sibling.goal, 160)})`,
-            )
-            .join('\n'),
-        ),
+        ...optionalSection('Other files', otherUnits(assignment).join('\n')),
         ...(repairOf?.text === undefined
           ? []
           : [section('Current text', repairOf.text), section('What failed', repairOf.problem)]),
       ],
-      instruction: `Answer with the complete text of the test file ${goal.path} in one fenced block: a line with the path, then \`\`\`${fenceWord(goal.path)}, the whole file, \`\`\`. No explanation.`,
+      instruction: `Answer with the complete text of the test file ${goal.path} ${inOneBlock(fenceWord(goal.path))} No explanation.`,
       temperature: how.temperature,
       seed: how.seed,
       maxTokens: Math.min(assignment.outputTokens, 1500),
