@@ -6,8 +6,8 @@ import type {
   ModelResult,
 } from '../../core/api/agent-protocol.ts'
 import { withBeginning } from '../../core/api/answer-beginning.ts'
-import { TaskFailure, TaskTaken } from './failure.ts'
 import { type HubClient, HubRefusal, isPassing } from './hub-client.ts'
+import { TaskFailure, TaskTaken } from './outcome.ts'
 import { backoffMs, pause } from './waiting.ts'
 
 /** A `ModelCall` without what every call of an attempt shares. */

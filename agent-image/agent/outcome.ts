@@ -1,10 +1,10 @@
-// What a pipeline gives back, and its way into a report.
-import type { Evidence } from '../../core/api/agent-task.ts'
+// How the work on a task ends: what a pipeline gives back, its way into a report, and the errors that end it early.
 import {
-  report as reportSchema,
   type Assignment,
   type Report,
+  report as reportSchema,
 } from '../../core/api/agent-protocol.ts'
+import type { Evidence } from '../../core/api/agent-task.ts'
 import { standingVerdicts, type Verdict } from '../../core/api/agent-types.ts'
 import type { FailureReason } from '../../core/api/failures.ts'
 
@@ -59,4 +59,25 @@ export function reportOf(
 
 function shorten(text: string, limit: number): string {
   return text.length <= limit ? text : `${text.slice(0, limit - 2)} …`
+}
+
+/** The attempt cannot go on; `reason` and the message go into its report. */
+export class TaskFailure extends Error {
+  readonly reason: FailureReason
+  readonly evidence: readonly Evidence[]
+
+  constructor(
+    reason: FailureReason,
+    message: string,
+    options: ErrorOptions & { readonly evidence?: readonly Evidence[] } = {},
+  ) {
+    super(message, options)
+    this.reason = reason
+    this.evidence = options.evidence ?? []
+  }
+}
+
+/** The attempt is no longer ours: stop at once and report nothing. */
+export class TaskTaken extends Error {
+  readonly code = 'Taken'
 }

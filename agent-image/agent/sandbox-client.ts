@@ -1,7 +1,4 @@
 import { createPublicKey, type KeyObject, randomUUID, verify } from 'node:crypto'
-import { TaskFailure } from './failure.ts'
-import { sendRequest } from './http.ts'
-import { backoffMs, pause, within } from './waiting.ts'
 import {
   begunStatus,
   type ExecRequest,
@@ -14,6 +11,9 @@ import {
   signatureHeader,
   signedText,
 } from '../sandbox/exec-protocol.ts'
+import { sendRequest } from './http.ts'
+import { TaskFailure } from './outcome.ts'
+import { backoffMs, pause, within } from './waiting.ts'
 
 type Waiting = { readonly signal: AbortSignal }
 

@@ -1,5 +1,5 @@
 // Whether Node takes a file for an ES module or for CommonJS.
-import { isTestPath, languageOf } from '../project.ts'
+import { isTestPath, languageOf } from '../project/project.ts'
 import type { CodeFacts } from './facts.ts'
 import { readNode } from './read-node.ts'
 

@@ -1,6 +1,6 @@
 // Where imports lead: to which file of the project, as Node and the Python runner find it.
 import { dirname, posix } from 'node:path'
-import { languageOf } from '../project.ts'
+import { languageOf } from '../project/project.ts'
 import type { ImportFact } from './facts.ts'
 
 /**

@@ -1,8 +1,7 @@
 // A candidate that loses what other files use: members of classes, keys of objects, constants, short names.
 import { describe, expect, it } from 'vitest'
 import { factsOf } from '../code/read-code.ts'
-import { lostNames } from './lost-names.ts'
-import { usersOf } from './uses.ts'
+import { lostNames, usersOf } from './lost-names.ts'
 
 /** Names that are lost, as a person is told of them; `others` are the project's other files. */
 const lost = (

@@ -1,7 +1,6 @@
 import { expect, it } from 'vitest'
 import { factsOf } from '../code/read-code.ts'
-import { hollowedNames } from './hollowed-names.ts'
-import { lostNames } from './lost-names.ts'
+import { hollowedNames, lostNames } from './lost-names.ts'
 
 const lost = (path: string, before: string, after: string, asked = ''): readonly string[] =>
   lostNames(factsOf(path, before), factsOf(path, after), asked)

@@ -1,11 +1,11 @@
 // Tests that leave something in the project: what they leave may make the next run fail, or other tests, and then right code
 // would be blamed for it.
 import { basename } from 'node:path'
-import { mentions } from '../edit/mentions.ts'
-import type { Left } from '../left-behind.ts'
-import type { Project } from '../project.ts'
+import { mentions } from '../edit/asked-words.ts'
+import type { Project } from '../project/project.ts'
 import type { TestRun } from '../verify/test-run.ts'
-import type { Changes } from '../workspace.ts'
+import type { Left } from '../workspace/work-tree.ts'
+import type { Changes } from '../workspace/workspace.ts'
 import type { PipelineContext } from './pipeline.ts'
 
 /** What removes files. A test that fails may well not come to it, so that only runs that pass say whether it does. */

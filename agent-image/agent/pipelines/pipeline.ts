@@ -1,14 +1,15 @@
+// What every pipeline works with: its context, the project at a commit, and the delivery of changes as a commit.
 import type { Assignment } from '../../../core/api/agent-protocol.ts'
 import type { Verdict } from '../../../core/api/agent-types.ts'
 import { counted } from '../../../core/api/counted.ts'
-import { commitMessage } from '../commit-message.ts'
+import { trailers } from '../../../core/api/names.ts'
 import type { Model } from '../model.ts'
 import type { Outcome } from '../outcome.ts'
-import { detectAtOnce, type Project } from '../project.ts'
+import { detectAtOnce, type Project } from '../project/project.ts'
 import type { Try } from '../tries.ts'
 import type { Runner } from '../verify/runner.ts'
 import { type TestRun, unloadedIn } from '../verify/test-run.ts'
-import type { Changes, Workspace } from '../workspace.ts'
+import type { Changes, Workspace } from '../workspace/workspace.ts'
 
 /** A candidate of a coding or testing task, and what came of it. */
 export interface CheckedTry {
@@ -64,6 +65,18 @@ export async function deliver(
   return commit
 }
 
+/** This version does not deploy. It says so at once and does nothing. */
+export const deploy: Pipeline = () =>
+  Promise.resolve({
+    verdict: 'Refused',
+    summary: 'This version does not deploy anything.',
+    failure: {
+      reason: 'Unsupported',
+      message:
+        'Guildhall cannot deploy yet. The finished work is on the request’s branch; deploy it with your own pipeline.',
+    },
+  })
+
 /** The outcome for work that cannot be done as it is asked for; `message` is a sentence that names the file. */
 export function refused(message: string): Outcome {
   return { verdict: 'Refused', summary: message, failure: { reason: 'Unsupported', message } }
@@ -109,4 +122,50 @@ export function countsOf(
       ? `${failing} of ${counted(all, 'test')} ${failing === 1 ? 'fails' : 'fail'}`
       : `${counted(all, 'test')} ${all === 1 ? 'passes' : 'pass'}`
   return [counts, ...left].join(', ')
+}
+
+/** Who made a commit, for its trailers. */
+export interface CommitOrigin {
+  readonly agent: string
+  /** The model that answered; `none` where none was asked. */
+  readonly model: string
+  readonly verdict: Verdict
+}
+
+/** A commit message: subject of at most 72 characters, body, trailers in the order of the table of names. */
+export function commitMessage(
+  subject: string,
+  body: string,
+  assignment: Assignment,
+  origin: CommitOrigin,
+): string {
+  const values: Record<keyof typeof trailers, string> = {
+    request: assignment.request,
+    task: assignment.task,
+    agent: origin.agent,
+    model: origin.model,
+    attempts: String(assignment.attempt),
+    verdict: origin.verdict,
+  }
+  const lines = Object.entries(trailers).map(
+    ([key, name]) => `${name}: ${oneLine(values[key as keyof typeof trailers])}`,
+  )
+  const text = body.trim() === '' ? '' : `${wrap(body.trim())}\n\n`
+  return `${oneLine(subject).slice(0, 72)}\n\n${text}${lines.join('\n')}\n`
+}
+
+/** Model text and task text must not be able to add a line, and so a trailer, of their own. */
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, ' ').trim()
+}
+
+function wrap(text: string): string {
+  const lines: string[] = []
+  for (const word of oneLine(text).split(' ')) {
+    const last = lines.at(-1)
+    if (last !== undefined && last.length + word.length < 72)
+      lines[lines.length - 1] = `${last} ${word}`
+    else lines.push(word)
+  }
+  return lines.join('\n')
 }

@@ -5,15 +5,15 @@ import { beginningOf, withBeginning } from '../../../core/api/answer-beginning.t
 import { counted } from '../../../core/api/counted.ts'
 import { plainLine } from '../../../core/api/plain-text.ts'
 import { answerSchema, section } from '../../../core/api/prompt.ts'
+import { mayBeTest } from '../../../core/api/test-paths.ts'
 import { factsIn } from '../code/read-code.ts'
 import { findSecret } from '../edit/guards.ts'
 import { findOmission } from '../edit/omission.ts'
 import { whyUnusable } from '../model.ts'
-import { mayBeTest } from '../../../core/api/test-paths.ts'
-import { isTestPath, languageOf } from '../project.ts'
+import { isTestPath, languageOf } from '../project/project.ts'
 import { cut, opening } from '../prompt.ts'
 import { declaredTests } from '../verify/spec-text.ts'
-import { type Pipeline, type PipelineContext } from './pipeline.ts'
+import type { Pipeline, PipelineContext } from './pipeline.ts'
 
 /** A finding. Keys in alphabetical order are in the order of thinking: first the quote, last the judgement. */
 const finding = z.strictObject({

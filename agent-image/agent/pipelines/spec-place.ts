@@ -1,15 +1,23 @@
-// Where tests go, and in which module system of Node: what the project is written in, and what the answer is.
+// Where spec tests go, and in which module system of Node: what the project is written in, and what the answer is.
 import type { ImportFact } from '../code/facts.ts'
 import { type ModuleKind, moduleKinds } from '../code/module-kind.ts'
 import { factsIn } from '../code/read-code.ts'
-import type { Mains } from '../code/resolve.ts'
-import { codeFiles, holdsKind, languageOf, type Project, specPath } from '../project.ts'
+import { codeFiles, holdsKind, languageOf, type Project, specPath } from '../project/project.ts'
 import type { PipelineContext } from './pipeline.ts'
 
 /** A test file, and what Node takes it for. */
-export interface Place {
+export interface SpecPlace {
   readonly path: string
   readonly kind: ModuleKind
+}
+
+/** What a spec task is to write tests for, and where. */
+export interface SpecGoal extends SpecPlace {
+  /** What the project's code is written in; undefined where nothing says it. */
+  readonly habit: ModuleKind | undefined
+  /** The unit's files that tests can import. */
+  readonly files: readonly string[]
+  readonly project: Project
 }
 
 /** What the tests of the unit would be written in by the habit of the project's code; undefined where nothing says it. */
@@ -50,9 +58,9 @@ export function placesOf({ assignment }: PipelineContext, project: Project): rea
  */
 export async function placeFor(
   { assignment, runner, signal }: PipelineContext,
-  goal: Place & { readonly habit: ModuleKind | undefined; readonly project: Project },
+  goal: SpecPlace & { readonly habit: ModuleKind | undefined; readonly project: Project },
   answer: string,
-): Promise<Place> {
+): Promise<SpecPlace> {
   if (languageOf(goal.path) !== 'node') return { path: goal.path, kind: goal.kind }
   // Under a name that says nothing about modules, so that the text alone says it.
   const plain = goal.path.replace(/\.[cm]([jt]s)$/, '.$1')
@@ -74,10 +82,4 @@ export async function placeFor(
 /** Something required that no import statement can take the place of. */
 function isKept({ how, statement }: ImportFact): boolean {
   return how === 'require' && !statement
-}
-
-export function mainsOf({ packages }: Project): Mains {
-  return new Map(
-    packages.flatMap(({ folder, main }) => (main === undefined ? [] : [[folder, main]])),
-  )
 }

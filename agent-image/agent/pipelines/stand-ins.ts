@@ -3,15 +3,13 @@ import type { CodeFacts } from '../code/facts.ts'
 import type { ModuleKind } from '../code/module-kind.ts'
 import { factsIn } from '../code/read-code.ts'
 import { asserts, fileOf } from '../verify/judge-runs.ts'
-import { type ImportedNames, importsOf } from '../verify/spec-imports.ts'
-import { reachedBy } from '../verify/spec-reach.ts'
+import { type ImportedNames, scopeOf, takenBy } from '../verify/spec-imports.ts'
 import { type Behaviour, programStub, stubsFor } from '../verify/spec-stubs.ts'
 import { reportedName } from '../verify/spec-text.ts'
-import { type TestRun, testId } from '../verify/test-run.ts'
-import type { Changes } from '../workspace.ts'
+import { testId, type TestRun } from '../verify/test-run.ts'
+import type { Changes } from '../workspace/workspace.ts'
 import type { CodingGoal } from './coding-goal.ts'
 import type { PipelineContext } from './pipeline.ts'
-import { mainsOf } from './spec-place.ts'
 
 /**
  * Gives the files that stand in for what is missing, by how they behave. `names` are what tests take from each file;
@@ -69,16 +67,8 @@ async function passingOnNothing(
   const text = await workspace.read(path, { signal })
   if (text === undefined) return []
   const facts = await factsIn(runner, path, text, { signal })
-  const known = [...new Set([...files, ...project.files])]
-  const mains = mainsOf(project)
-  const { names } = importsOf(path, text, known, facts, mains)
-  const reached = await reachedBy(names, files, known, {
-    read: (paths) => workspace.readAll(paths, { signal }),
-    reader: runner,
-    mains,
-    signal,
-  })
-  const standIn = await standIns(context, new Map([...names, ...reached]), {
+  const { names } = await takenBy({ path, text, facts }, scopeOf(files, project), context)
+  const standIn = await standIns(context, names, {
     files,
     there: project.files,
     kindOf: habits.kindOf,

@@ -1,7 +1,6 @@
 // Runs of the tests, put side by side: what each test was at the base and is now, and who decides.
 import { judge, type JudgedTest, type Judgement, type TestState } from './judgement.ts'
-import { type Declared, withoutMissing } from './missing-packages.ts'
-import { type FailedTest, type TestRun, testId, testName, wholeFile } from './test-run.ts'
+import { type FailedTest, testId, testName, type TestRun, wholeFile } from './test-run.ts'
 
 /** Whose word counts. */
 export interface Deciders {
@@ -161,4 +160,38 @@ export function fileOf(id: string): string {
 
 function nameOf(id: string): string {
   return id.slice(id.indexOf(' > ') + 3)
+}
+
+/** Whether the project says that it depends on a package; Python's by the name of its import. */
+export type Declared = (name: string) => boolean
+
+/**
+ * A run in which tests that failed for the lack of a package that the project depends on count as not run, and so do the
+ * tests around them that failed for nothing else.
+ */
+export function withoutMissing(run: TestRun, declared: Declared): TestRun {
+  const isMissing = ({ missing }: FailedTest): boolean =>
+    missing !== undefined && declared(missing.needs)
+  const lacking = run.failed.filter(isMissing)
+  if (lacking.length === 0) return run
+  const rest = run.failed.filter((test) => !isMissing(test))
+  const causeOf = (outer: FailedTest): FailedTest | undefined => {
+    const within = (inner: FailedTest): boolean => testId(inner).startsWith(`${testId(outer)} > `)
+    const others = rest.some((test) => !test.derived && within(test))
+    return outer.derived && !others ? lacking.find(within) : undefined
+  }
+  const unrun = (test: FailedTest, cause: FailedTest): TestRun['unrun'] =>
+    cause.missing === undefined ? [] : [{ file: test.file, name: test.name, ...cause.missing }]
+  return {
+    ...run,
+    failed: rest.filter((test) => causeOf(test) === undefined),
+    unrun: [
+      ...run.unrun,
+      ...lacking.flatMap((test) => unrun(test, test)),
+      ...rest.flatMap((test) => {
+        const cause = causeOf(test)
+        return cause === undefined ? [] : unrun(test, cause)
+      }),
+    ],
+  }
 }

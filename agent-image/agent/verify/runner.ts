@@ -1,23 +1,22 @@
 // Runs a project's tests in the sandbox with our own runners, and believes nothing but their sealed reports.
 import { randomBytes } from 'node:crypto'
 import { dirname, join } from 'node:path'
+import { reportPlaceholder } from '../../sandbox/exec-protocol.ts'
 import type { ModuleKind } from '../code/module-kind.ts'
 import { type CodeReader, readCode } from '../code/read-code.ts'
 import { syntaxOf } from '../code/syntax.ts'
-import { languageOf, type NodePackage, type Project } from '../project.ts'
+import { languageOf, type NodePackage, type Project } from '../project/project.ts'
+import { frameworksOf, testScriptOf } from '../project/test-script.ts'
 import type { Sandbox } from '../sandbox-client.ts'
-import type { Changes, Workspace } from '../workspace.ts'
-import { reportPlaceholder } from '../../sandbox/exec-protocol.ts'
-import { frameworksOf } from './frameworks.ts'
+import type { Changes, Workspace } from '../workspace/workspace.ts'
 import {
   type FailedTest,
   type LoadLine,
-  type ReadRun,
   readLoads,
   readReport,
+  type ReadRun,
   type TestRun,
 } from './test-run.ts'
-import { testScriptOf } from './test-script.ts'
 
 export interface SyntaxProblem {
   readonly file: string

@@ -1,9 +1,8 @@
 // Imports of specs in JavaScript and TypeScript, put right: in the module system that the spec is written in.
 import { basename, dirname, posix } from 'node:path'
-import type { CodeFacts, ImportFact, ImportedName } from '../code/facts.ts'
+import type { CodeFacts, ImportedName, ImportFact } from '../code/facts.ts'
 import type { ModuleKind } from '../code/module-kind.ts'
 import { type Mains, resolveImport, specifierFor } from '../code/resolve.ts'
-import { applied, type Edit } from './text-edits.ts'
 
 const testModules = /^(?:node:)?test$/
 const assertModules = /^(?:node:)?assert(?:\/strict)?$/
@@ -289,4 +288,19 @@ function freeName(specifier: string, text: string): string {
 function wholeLine(text: string, { start, end }: ImportFact): { start: number; end: number } {
   const rest = /^[ \t;]*(?:\r?\n)?/.exec(text.slice(end, end + 200))?.[0] ?? ''
   return { start, end: end + rest.length }
+}
+
+/** A piece of a text, in UTF-16 units, and what takes its place. */
+export interface Edit {
+  readonly start: number
+  readonly end: number
+  readonly text: string
+}
+
+/** The text with all edits made; none of them may overlap. */
+export function applied(text: string, edits: readonly Edit[]): string {
+  let result = text
+  for (const { start, end, text: replacement } of edits.toSorted((a, b) => b.start - a.start))
+    result = `${result.slice(0, start)}${replacement}${result.slice(end)}`
+  return result
 }

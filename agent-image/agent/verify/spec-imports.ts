@@ -1,11 +1,14 @@
-// Imports of spec tests: which of the project's names they need, and put right where the harness knows better.
-import type { CodeFacts, ImportFact, ImportedName } from '../code/facts.ts'
+// Imports of spec tests: put right where the harness knows better, which of the project's names they need, and which files
+// of the unit they reach through other files.
+import { basename } from 'node:path'
+import type { CodeFacts, ImportedName, ImportFact } from '../code/facts.ts'
 import type { ModuleKind } from '../code/module-kind.ts'
-import { factsOf } from '../code/read-code.ts'
+import { type CodeReader, factsOf } from '../code/read-code.ts'
 import { type Mains, resolveImport, specifierFor } from '../code/resolve.ts'
-import { languageOf } from '../project.ts'
-import { repairCommonjs, repairModule } from './spec-imports-node.ts'
-import { applied, type Edit } from './text-edits.ts'
+import { mentions } from '../edit/asked-words.ts'
+import { languageOf, type Project } from '../project/project.ts'
+import type { Workspace } from '../workspace/workspace.ts'
+import { applied, type Edit, repairCommonjs, repairModule } from './spec-imports-node.ts'
 
 /**
  * What a spec imports from the project: names by file. `default.x` is the name x that is read from a default import,
@@ -160,4 +163,115 @@ function requiredNames(names: readonly ImportedName[]): readonly string[] {
       ? ['default', ...members.flatMap((name) => [name, `default.${name}`])]
       : [imported],
   )
+}
+
+/** The files that a spec may import: those of its unit, and all that are known with it. */
+export interface ImportScope {
+  readonly files: readonly string[]
+  readonly known: readonly string[]
+  /** `main` of the project's packages, by folder. */
+  readonly mains: Mains
+}
+
+/** The scope of specs for the unit's `files`, which need not be there yet. */
+export function scopeOf(
+  files: readonly string[],
+  project: Pick<Project, 'files' | 'packages'>,
+): ImportScope {
+  const mains = project.packages.flatMap(({ folder, main }): (readonly [string, string])[] =>
+    main === undefined ? [] : [[folder, main]],
+  )
+  return { files, known: [...new Set([...files, ...project.files])], mains: new Map(mains) }
+}
+
+/** What a spec takes from the project. */
+export interface TakenNames {
+  /** By imports of its own. */
+  readonly imported: ImportedNames
+  /** The same, and what other files on the way take from the unit's files that the spec does not import itself. */
+  readonly names: ImportedNames
+  /** Imports that lead nowhere we know. */
+  readonly unknown: readonly string[]
+}
+
+/** Follows the imports of a spec through the project, as far as the files of its unit. */
+export async function takenBy(
+  {
+    path,
+    text,
+    facts,
+  }: { readonly path: string; readonly text: string; readonly facts: CodeFacts },
+  scope: ImportScope,
+  given: {
+    readonly workspace: Pick<Workspace, 'readAll'>
+    readonly runner: CodeReader
+    readonly signal: AbortSignal
+  },
+): Promise<TakenNames> {
+  const { names, unknown } = importsOf(path, text, scope.known, facts, scope.mains)
+  const reached = await reachedBy(names, scope, given)
+  return { imported: names, names: new Map([...names, ...reached]), unknown }
+}
+
+/** Most files that are read on the way. */
+const mostFiles = 60
+
+/** What the files in between take from those of the unit that the spec does not import itself, by file. */
+async function reachedBy(
+  imported: ImportedNames,
+  { files, known, mains }: ImportScope,
+  { workspace, runner, signal }: Parameters<typeof takenBy>[2],
+): Promise<ImportedNames> {
+  const reached = new Map<string, ReadonlySet<string>>()
+  const asked = new Set<string>()
+  let next = files.every((file) => imported.has(file)) ? [] : [...imported.keys()]
+  while (next.length > 0 && asked.size < mostFiles) {
+    for (const path of next) asked.add(path)
+    const texts = await workspace.readAll(next, { signal })
+    const facts = await runner.read(texts, { signal })
+    next = []
+    for (const [path, text] of texts) {
+      const own = facts.get(path)
+      if (own?.parsed.kind !== 'fine') continue
+      for (const [file, names] of importsOf(path, text, known, own, mains).names) {
+        if (files.includes(file) && !imported.has(file))
+          reached.set(file, new Set([...(reached.get(file) ?? []), ...names]))
+        if (!asked.has(file) && !next.includes(file)) next.push(file)
+      }
+    }
+  }
+  return reached
+}
+
+/**
+ * Whether an import of a spec, or for Python a dotted name behind one, leads to what is to be tested. A spec that imports
+ * none of the unit's files reaches them through others, whose names are then as good as theirs.
+ */
+export function unitOf(
+  spec: string,
+  { files, known, mains }: ImportScope,
+  imported: ImportedNames,
+): (module: string) => boolean {
+  const direct = files.filter((file) => imported.has(file))
+  const units = direct.length > 0 ? direct : [...imported.keys()]
+  if (languageOf(spec) === 'python') {
+    const names = units.map((file) => specifierFor(spec, file, known))
+    return (module) => names.some((name) => module === name || module.startsWith(`${name}.`))
+  }
+  const set = new Set(known)
+  return (module) => {
+    const target = resolveImport(spec, module, set, 'static', mains)
+    return target !== undefined && 'file' in target && units.includes(target.file)
+  }
+}
+
+/** Whether a text names a file in quotes, as a test of a command does. */
+export function namesFile(text: string, file: string): boolean {
+  const module = file.replace(/(?:\/__main__)?\.py$/, '').replaceAll('/', '.')
+  if (languageOf(file) === 'python' && /'-m'|"-m"/.test(text) && mentions(text, module)) return true
+  const name = basename(file)
+  for (let at = text.indexOf(name); at !== -1; at = text.indexOf(name, at + 1))
+    if (/['"`/]/.test(text[at - 1] ?? '') && /['"` ]/.test(text[at + name.length] ?? ''))
+      return true
+  return false
 }

@@ -1,22 +1,22 @@
 // Specs that replace what they are to test and call the replacement, and those that replace only what that uses.
 import { describe, expect, it } from 'vitest'
 import { specProblems } from './spec-gate.ts'
-import { unitOf } from './spec-reach.ts'
+import { unitOf } from './spec-imports.ts'
 
 const jsHead =
   "import { test, mock, beforeEach } from 'node:test'\nimport assert from 'node:assert/strict'\nimport * as mod from '../src/slug.js'\nimport slug, { Slugger, slugify, makeSlugger } from '../src/slug.js'\nimport { store } from '../src/store.js'\n"
 const pyHead =
   'import unittest\nfrom unittest import mock\nfrom unittest.mock import MagicMock, patch\nimport slug\nfrom slug import Slugger, slugify\nimport store\n'
-const isUnit = unitOf('test/slug.test.js', ['src/slug.js'], {
-  known: ['src/slug.js', 'src/store.js'],
-  mains: new Map(),
-  imported: new Map([['src/slug.js', new Set(['slugify'])]]),
-})
-const isPythonUnit = unitOf('tests/test_slug.py', ['slug.py'], {
-  known: ['slug.py', 'store.py'],
-  mains: new Map(),
-  imported: new Map([['slug.py', new Set(['slugify'])]]),
-})
+const isUnit = unitOf(
+  'test/slug.test.js',
+  { files: ['src/slug.js'], known: ['src/slug.js', 'src/store.js'], mains: new Map() },
+  new Map([['src/slug.js', new Set(['slugify'])]]),
+)
+const isPythonUnit = unitOf(
+  'tests/test_slug.py',
+  { files: ['slug.py'], known: ['slug.py', 'store.py'], mains: new Map() },
+  new Map([['slug.py', new Set(['slugify'])]]),
+)
 const node = (body: string): string =>
   specProblems('test/slug.test.js', jsHead + body, undefined, 'module', isUnit).join('\n')
 const inTest = (body: string): string => node(`test('a', async (t) => { ${body} })`)

@@ -3,7 +3,7 @@ import type { CodeFacts } from '../code/facts.ts'
 import { type ModuleKind, moduleKindOf } from '../code/module-kind.ts'
 import { factsOf } from '../code/read-code.ts'
 import { resolveImport } from '../code/resolve.ts'
-import { languageOf } from '../project.ts'
+import { languageOf } from '../project/project.ts'
 import type { ImportedNames } from './spec-imports.ts'
 
 export interface StubOptions {

@@ -1,8 +1,8 @@
 // What the tests of a spec are called, and which of them the coder is not shown.
 import type { CodeFacts, TestFact } from '../code/facts.ts'
 import { factsOf } from '../code/read-code.ts'
-import { languageOf } from '../project.ts'
-import { type TestRun, testId, testName } from './test-run.ts'
+import { languageOf } from '../project/project.ts'
+import { testId, testName, type TestRun } from './test-run.ts'
 
 /**
  * Names of the tests that a file declares, in order, as their language reads them. Names that are only known at run

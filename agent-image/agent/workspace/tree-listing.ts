@@ -1,4 +1,5 @@
 // What a commit holds at each path, and whether the harness may write there.
+import { TaskFailure } from '../outcome.ts'
 import { decodeText } from './text-form.ts'
 
 /** One entry of a commit's tree, as `git ls-tree -r -l` tells it. */
@@ -94,4 +95,15 @@ export function contentState(path: string, bytes: Uint8Array): FileState {
 
 function fold(path: string): string {
   return path.normalize('NFC').toLowerCase()
+}
+
+/** `path` itself, when it is relative, stays inside and touches no git directory; throws `TaskFailure` otherwise. */
+export function safePath(path: string): string {
+  const parts = path.split('/')
+  const bad = parts.some(
+    (part) => part === '' || part === '.' || part === '..' || /^\.git$/i.test(part),
+  )
+  if (bad || path.length > 200 || /[\p{Cc}\\:]/u.test(path))
+    throw new TaskFailure('ScopeViolated', `the path ${JSON.stringify(path)} is not allowed`)
+  return path
 }

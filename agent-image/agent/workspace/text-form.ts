@@ -1,6 +1,5 @@
 // How the text of a file is written down: byte order mark, line ends, end of the last line. The harness and the model see
 // text with plain line ends; a file that is written again keeps the form it had.
-
 /** What the bytes of a file are to the harness. */
 export type Decoded =
   | { readonly kind: 'text'; readonly text: string }

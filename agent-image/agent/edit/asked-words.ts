@@ -1,5 +1,4 @@
-// Whether the words of a request want something of a file to go: removed, renamed, moved, replaced.
-
+// What the words of a task say about names: whether one is mentioned, and whether it is to be removed, renamed, moved or replaced.
 export interface Wanted {
   /** The name itself: `keep` of `Store.keep`. */
   readonly word: string
@@ -143,4 +142,12 @@ function placesOf(
     places.push({ start: at, end })
   }
   return places
+}
+
+/** Whether the word stands in the text by itself. A scan, not a pattern: names of files and of functions hold any signs. */
+export function mentions(text: string, word: string): boolean {
+  const isWord = (sign: string | undefined): boolean => sign !== undefined && /[\w$]/.test(sign)
+  for (let at = text.indexOf(word); at !== -1; at = text.indexOf(word, at + 1))
+    if (!isWord(text[at - 1]) && !isWord(text[at + word.length])) return true
+  return false
 }

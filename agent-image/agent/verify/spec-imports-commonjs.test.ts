@@ -1,10 +1,10 @@
 // Specs in CommonJS stay so; specs that mix both become ES modules, in which no name is declared twice.
 import { describe, expect, it } from 'vitest'
 import { factsOf } from '../code/read-code.ts'
-import { importsOf, repairImports } from './spec-imports.ts'
 import { specProblems } from './spec-gate.ts'
-import { holdBack } from './spec-text.ts'
+import { importsOf, repairImports } from './spec-imports.ts'
 import { stubsFor } from './spec-stubs.ts'
+import { holdBack } from './spec-text.ts'
 
 const files = ['lib/slug.js']
 const kindOf = (): 'commonjs' => 'commonjs'

@@ -2,16 +2,14 @@
 // something else in its place; where both are one user, what stands there is looked at. Both are made anew for each run.
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
-import { chmod, lstat, mkdir, open, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, lstat, mkdir, open, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join, posix } from 'node:path'
 import { execa } from 'execa'
-import { TaskFailure } from './failure.ts'
+import { TaskFailure } from '../outcome.ts'
+import type { Sandbox } from '../sandbox-client.ts'
+import { within } from '../waiting.ts'
 import type { Git } from './git.ts'
-import { type Left, leftIn } from './left-behind.ts'
-import { safePath } from './safe-path.ts'
-import type { Sandbox } from './sandbox-client.ts'
-import type { TreeListing } from './tree-listing.ts'
-import { within } from './waiting.ts'
+import { safePath, type TreeListing } from './tree-listing.ts'
 
 type Waiting = { readonly signal: AbortSignal }
 
@@ -188,4 +186,53 @@ export async function removeTree(path: string, sandbox: Sandbox): Promise<void> 
     if ((await lstat(path).catch(() => undefined)) === undefined) return
     await sandbox.reset(path, { signal: within(30_000) }).catch(() => undefined)
   }
+}
+
+/** Something that a run left. A folder that is new ends with `/`, and nothing below it is named. */
+export interface Left {
+  readonly path: string
+  readonly how: 'new' | 'changed' | 'gone'
+}
+
+/** What tools keep for themselves: no test reads it, and nobody commits it. */
+const caches =
+  /^(?:\.git|__pycache__|\.(?:pytest|mypy|ruff)_cache|\.hypothesis|\.nyc_output|coverage|\.coverage|node_modules|.*\.pyc)$/
+/** More than these say nothing more. */
+const mostLeft = 20
+
+/**
+ * Compares the tree below `root` with the files it was filled with. `since` is the time of the last change before the run,
+ * in milliseconds of the file system's clock: older files are taken for what they were. `isAltered` reads one file.
+ */
+export async function leftIn(
+  root: string,
+  filled: ReadonlySet<string>,
+  since: number,
+  isAltered: (path: string) => Promise<boolean>,
+): Promise<readonly Left[]> {
+  const left: Left[] = []
+  const seen = new Set<string>()
+  const folders = new Set([...filled].flatMap(parentsOf))
+  const open = ['']
+  for (let folder = open.pop(); folder !== undefined; folder = open.pop()) {
+    const entries = await readdir(join(root, folder), { withFileTypes: true }).catch(() => [])
+    for (const entry of entries) {
+      const path = folder === '' ? entry.name : `${folder}/${entry.name}`
+      seen.add(path)
+      if (left.length >= mostLeft) return left
+      if (folders.has(path) && entry.isDirectory()) open.push(path)
+      else if (filled.has(path)) {
+        const changedAt = (await lstat(join(root, path)).catch(() => undefined))?.ctimeMs ?? since
+        if (changedAt >= since && (await isAltered(path))) left.push({ path, how: 'changed' })
+      } else if (!caches.test(entry.name))
+        left.push({ path: entry.isDirectory() ? `${path}/` : path, how: 'new' })
+    }
+  }
+  const gone = [...filled].filter((path) => !seen.has(path))
+  return [...left, ...gone.map((path): Left => ({ path, how: 'gone' }))].slice(0, mostLeft)
+}
+
+function parentsOf(path: string): readonly string[] {
+  const parts = path.split('/')
+  return parts.slice(1).map((_, at) => parts.slice(0, at + 1).join('/'))
 }

@@ -2,24 +2,23 @@
 // committed is what the harness holds in memory, never what lies in the work tree after project code ran there.
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Assignment } from '../../core/api/agent-protocol.ts'
-import { git as gitNames } from '../../core/api/names.ts'
-import { TaskFailure } from './failure.ts'
+import type { Assignment } from '../../../core/api/agent-protocol.ts'
+import { git as gitNames } from '../../../core/api/names.ts'
+import { TaskFailure } from '../outcome.ts'
+import type { Sandbox } from '../sandbox-client.ts'
+import { backoffMs, pause } from '../waiting.ts'
 import { bindGit, type Git } from './git.ts'
-import type { Left } from './left-behind.ts'
-import { safePath } from './safe-path.ts'
-import type { Sandbox } from './sandbox-client.ts'
 import { encodeText } from './text-form.ts'
 import {
   contentState,
   entryState,
   filesOf,
-  parseListing,
   type FileState,
+  parseListing,
+  safePath,
   type TreeListing,
 } from './tree-listing.ts'
-import { backoffMs, pause } from './waiting.ts'
-import { removeTree, workTreeIn, type FileBytes } from './work-tree.ts'
+import { type FileBytes, type Left, removeTree, workTreeIn } from './work-tree.ts'
 
 type Waiting = { readonly signal: AbortSignal }
 

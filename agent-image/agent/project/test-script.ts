@@ -1,4 +1,5 @@
-// How a project starts Node's test runner: the flags and variables that its tests count on.
+// What a package.json says about how its tests are started: the flags and variables for Node, and the framework it wants.
+import type { NodePackage } from './project.ts'
 
 /** What stands in a test script besides the files: each flag of Node as one word (`--import=./setup.js`). */
 export interface TestScript {
@@ -100,4 +101,30 @@ function wordsOf(text: string): string[] | undefined {
   if (quote !== '') return undefined
   if (word !== undefined) words.push(word)
   return words
+}
+
+const known = new Set([
+  'vitest',
+  'jest',
+  'mocha',
+  'jasmine',
+  'ava',
+  'tap',
+  'uvu',
+  'qunit',
+  'karma',
+  'cypress',
+  '@playwright/test',
+  '@jest/globals',
+  'bun',
+  'deno',
+])
+
+/** The frameworks that a package starts its tests with or depends on, the likeliest first. */
+export function frameworksOf({
+  scripts,
+  dependencies,
+}: Pick<NodePackage, 'scripts' | 'dependencies'>): readonly string[] {
+  const started = (scripts['test'] ?? '').split(/[\s;&|]+/).filter((word) => known.has(word))
+  return [...new Set([...started, ...dependencies.filter((name) => known.has(name))])]
 }

@@ -5,7 +5,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { execa } from 'execa'
-import { TaskFailure } from './failure.ts'
+import { TaskFailure } from '../outcome.ts'
 
 export interface GitSettings {
   /** The git directory, where project code cannot reach it. */

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { symbolsOf } from './symbols.ts'
+import { symbolsOf } from './prompt.ts'
 
 it.each([
   [

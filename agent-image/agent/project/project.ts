@@ -1,10 +1,15 @@
 // What kind of project it is: read from file names, package.json and the text of test files, never by running anything.
 import { basename, dirname, posix } from 'node:path'
-import type { Assignment } from '../../core/api/agent-protocol.ts'
-import { isTestPath, mayBeTest } from '../../core/api/test-paths.ts'
-import type { ModuleKind } from './code/module-kind.ts'
-import { linkedPackages, linkingFiles, objectOf } from './linked-packages.ts'
-import { pythonManifests, wordsOfManifests } from './dependencies.ts'
+import type { Assignment } from '../../../core/api/agent-protocol.ts'
+import { isTestPath, mayBeTest } from '../../../core/api/test-paths.ts'
+import type { ModuleKind } from '../code/module-kind.ts'
+import {
+  linkedPackages,
+  linkingFiles,
+  objectOf,
+  pythonManifests,
+  wordsOfManifests,
+} from './packages.ts'
 
 export { isTestPath }
 

@@ -3,19 +3,19 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
-  readFileSync,
   readdirSync,
+  readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
-import { assignmentFor } from '../../test/support/agent/assignment.ts'
-import { startPod, type TestPod } from '../../test/support/agent/processes.ts'
-import { startForge, type TestForge } from '../../test/support/agent/repository.ts'
-import { connectSandbox } from './sandbox-client.ts'
-import { safePath } from './safe-path.ts'
+import { assignmentFor } from '../../../test/support/agent/assignment.ts'
+import { startPod, type TestPod } from '../../../test/support/agent/processes.ts'
+import { startForge, type TestForge } from '../../../test/support/agent/repository.ts'
+import { connectSandbox } from '../sandbox-client.ts'
+import { safePath } from './tree-listing.ts'
 import { openWorkspace, type Workspace } from './workspace.ts'
 
 // Real processes on a machine that may be busy.

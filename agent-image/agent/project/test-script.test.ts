@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest'
-import { frameworksOf } from './frameworks.ts'
-import { testScriptOf } from './test-script.ts'
+import { frameworksOf, testScriptOf } from './test-script.ts'
 
 it.each<[string, readonly string[] | undefined, Record<string, string>?]>([
   ['node --test', []],

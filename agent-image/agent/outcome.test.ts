@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest'
 import { report as schema } from '../../core/api/agent-protocol.ts'
 import { assignmentFor } from '../../test/support/agent/assignment.ts'
-import { commitMessage } from './commit-message.ts'
 import { reportOf } from './outcome.ts'
+import { commitMessage } from './pipelines/pipeline.ts'
 
 const assignment = assignmentFor({ url: '', repository: 'r', base: '0' }, 'code')
 
