@@ -5,7 +5,7 @@ import { type Action, actionType } from '../../core/api/agent-types.ts'
 import { refusingReasons } from '../../core/api/failures.ts'
 import type { HubClient } from './hub-client.ts'
 import { type Model, modelOf } from './model.ts'
-import { type Outcome, reportOf, TaskFailure, TaskTaken } from './outcome.ts'
+import { reportOf, TaskFailure, type TaskOutcome, TaskTaken } from './outcome.ts'
 import { code, fix } from './pipelines/code.ts'
 import { document } from './pipelines/document.ts'
 import { branch, finish, verify } from './pipelines/examination.ts'
@@ -69,7 +69,7 @@ export async function runAttempt(
   }
   const model = modelOf(assignment, hub, settings.random, tell)
   let workspace: Workspace | undefined
-  let outcome: Outcome
+  let outcome: TaskOutcome
   try {
     if (actionType[assignment.action] !== settings.type)
       throw new TaskFailure(
@@ -102,7 +102,7 @@ export async function runAttempt(
   return reportOf(assignment, outcome, model.asked, (settings.now() - startedAt) / 1000)
 }
 
-function failed(error: unknown, late: boolean, model: Model): Outcome {
+function failed(error: unknown, late: boolean, model: Model): TaskOutcome {
   if (error instanceof TaskFailure && !late)
     return {
       verdict: refusingReasons.has(error.reason) ? 'Refused' : 'ChecksFailed',

@@ -14,7 +14,7 @@ import {
   reportReceipt,
 } from '../../core/api/agent-protocol.ts'
 import { type HttpResponse, sendRequest } from './http.ts'
-import { after, backoffMs, pause, within } from './waiting.ts'
+import { type Abortable, after, backoffMs, pause, within } from './waiting.ts'
 
 export interface HubSettings {
   readonly url: string
@@ -35,24 +35,22 @@ export class HubRefusal extends Error {
   }
 }
 
-type Waiting = { readonly signal: AbortSignal }
-
 /** What an agent can say to the hub. */
 export interface HubClient {
   /** Listens until `signal`, reconnecting for ever; `onProblem` hears of every lost connection. */
   listen(
     onMessage: (message: HubMessage) => void,
     onProblem: (message: string) => void,
-    options: Waiting,
+    options: Abortable,
   ): Promise<void>
   /** One try; throws when it fails. The next heartbeat makes up for it. */
-  heartbeat(beat: Heartbeat, options: Waiting): Promise<void>
+  heartbeat(beat: Heartbeat, options: Abortable): Promise<void>
   /** One try. */
-  logs(batch: LogBatch, options: Waiting): Promise<void>
+  logs(batch: LogBatch, options: Abortable): Promise<void>
   /** Tries until the hub answers. Throws `HubRefusal` when the hub says that the report is malformed. */
-  report(report: Report, options: Waiting): Promise<ReportReceipt>
+  report(report: Report, options: Abortable): Promise<ReportReceipt>
   /** One try of one model call, event by event. Ends with `result` or `error`; throws when the stream breaks before. */
-  model(call: ModelCall, options: Waiting): AsyncGenerator<ModelEvent>
+  model(call: ModelCall, options: Abortable): AsyncGenerator<ModelEvent>
 }
 
 /** A client of the hub at `settings.url`. */

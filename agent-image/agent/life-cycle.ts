@@ -35,14 +35,14 @@ export type AgentEffect =
   | { readonly do: 'report'; readonly report: Report }
   | { readonly do: 'exit' }
 
-export interface Step {
+export interface AgentStep {
   readonly state: AgentState
   readonly effects: readonly AgentEffect[]
 }
 
 /** What `event` makes of `state`. Events that make no sense in a state change nothing. */
-export function step(state: AgentState, event: AgentEvent): Step {
-  const stay: Step = { state, effects: [] }
+export function step(state: AgentState, event: AgentEvent): AgentStep {
+  const stay: AgentStep = { state, effects: [] }
   if (state.phase === 'stopped') return stay
   const holding = 'holding' in state ? state.holding : undefined
   switch (event.kind) {

@@ -2,7 +2,7 @@
 import { type Logger, pino } from 'pino'
 import type { LogBatch } from '../../core/api/agent-protocol.ts'
 
-type Line = LogBatch['lines'][number]
+type LogLine = LogBatch['lines'][number]
 
 export interface AgentLog {
   readonly logger: Logger
@@ -10,7 +10,7 @@ export interface AgentLog {
   flush(): Promise<void>
 }
 
-const levels: Readonly<Record<number, Line['level']>> = {
+const levels: Readonly<Record<number, LogLine['level']>> = {
   20: 'debug',
   30: 'info',
   40: 'warn',
@@ -24,7 +24,7 @@ export function createLog(
   send: (batch: LogBatch) => Promise<void>,
   out: (line: string) => void,
 ): AgentLog {
-  let waiting: Line[] = []
+  let waiting: LogLine[] = []
   let sending = false
   const write = (text: string): void => {
     out(text)

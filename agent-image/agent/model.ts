@@ -11,10 +11,10 @@ import { TaskFailure, TaskTaken } from './outcome.ts'
 import { backoffMs, pause } from './waiting.ts'
 
 /** A `ModelCall` without what every call of an attempt shares. */
-export type Question = Omit<ModelCall, 'task' | 'uid' | 'attempt'>
+export type ModelQuestion = Omit<ModelCall, 'task' | 'uid' | 'attempt'>
 
 /** `unusable` costs a try: the model answered, and nothing can be made of it. `refused`: it will not answer this question. */
-export type Answer =
+export type ModelAnswer =
   | { readonly kind: 'answer'; readonly result: ModelResult }
   | {
       readonly kind: 'unusable'
@@ -25,7 +25,7 @@ export type Answer =
   | { readonly kind: 'refused'; readonly message: string }
 
 /** What an answer holds that is no result: a part of a sentence for people, with how it began. */
-export function whyUnusable(answer: Exclude<Answer, { kind: 'answer' }>): string {
+export function whyUnusable(answer: Exclude<ModelAnswer, { kind: 'answer' }>): string {
   return answer.kind === 'refused' ? answer.message : withBeginning(answer.message, answer.began)
 }
 
@@ -44,7 +44,7 @@ export interface Model {
    * Asks once. Waits as long as the trouble is not the model's. Throws `TaskFailure` when asking again cannot help and
    * `TaskTaken` when the hub says that the attempt is not ours.
    */
-  ask(question: Question, options: { readonly signal: AbortSignal }): Promise<Answer>
+  ask(question: ModelQuestion, options: { readonly signal: AbortSignal }): Promise<ModelAnswer>
   /** Questions answered so far, usable or not. */
   readonly asked: number
   /** Name of the model that answered last; `none` before the first answer. */
@@ -104,7 +104,7 @@ async function once(
   call: ModelCall,
   tell: { readonly note: (why: string) => void; readonly started: () => void },
   signal: AbortSignal,
-): Promise<Answer | { readonly kind: 'again'; readonly message: string }> {
+): Promise<ModelAnswer | { readonly kind: 'again'; readonly message: string }> {
   try {
     for await (const event of hub.model(call, { signal })) {
       if (event.kind === 'result') return { kind: 'answer', result: event }
@@ -132,7 +132,7 @@ function afterError({
   code,
   message,
   began,
-}: Pick<Extract<ModelEvent, { kind: 'error' }>, 'code' | 'message' | 'began'>): Answer {
+}: Pick<Extract<ModelEvent, { kind: 'error' }>, 'code' | 'message' | 'began'>): ModelAnswer {
   switch (code) {
     case 'OutputUnusable':
       return { kind: 'unusable', message, ...(began === undefined ? {} : { began }) }

@@ -9,7 +9,7 @@ import { standingVerdicts, type Verdict } from '../../core/api/agent-types.ts'
 import type { FailureReason } from '../../core/api/failures.ts'
 
 /** What came of an attempt. `failure` is there exactly when the work does not stand (`standingVerdicts`). */
-export interface Outcome {
+export interface TaskOutcome {
   readonly verdict: Verdict
   readonly summary: string
   readonly commit?: string
@@ -22,7 +22,7 @@ export interface Outcome {
 /** A report that fits the protocol's limits, whatever the outcome holds. */
 export function reportOf(
   assignment: Assignment,
-  outcome: Outcome,
+  outcome: TaskOutcome,
   tries: number,
   durationSeconds: number,
 ): Report {

@@ -145,7 +145,7 @@ export function cut(text: string, limit: number): string {
 }
 
 /** One exported thing and its signature as it stands in the file. */
-export interface Symbol {
+export interface OfferedName {
   readonly name: string
   readonly signature: string
 }
@@ -158,7 +158,7 @@ export function symbolsOf(
   path: string,
   text: string,
   facts: CodeFacts = factsOf(path, text),
-): readonly Symbol[] {
+): readonly OfferedName[] {
   return facts.exports
     .filter(({ name, kind }) => {
       if (name === '*') return false

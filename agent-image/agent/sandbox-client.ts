@@ -13,9 +13,7 @@ import {
 } from '../sandbox/exec-protocol.ts'
 import { sendRequest } from './http.ts'
 import { TaskFailure } from './outcome.ts'
-import { backoffMs, pause, within } from './waiting.ts'
-
-type Waiting = { readonly signal: AbortSignal }
+import { type Abortable, backoffMs, pause, within } from './waiting.ts'
 
 /** Runs commands where they can do no harm. */
 export interface Sandbox {
@@ -23,13 +21,13 @@ export interface Sandbox {
    * A command that ends the sandbox, or keeps it from answering, has failed: its result has a signal and no exit code.
    * Throws `TaskFailure` InternalError when the sandbox refuses or stays away.
    */
-  exec(request: ExecRequest, options: Waiting): Promise<ExecResult>
+  exec(request: ExecRequest, options: Abortable): Promise<ExecResult>
   /**
    * Kills what runs there and removes what commands left in temporary places; `what` says which folder of the workspace
    * is removed or emptied besides (text: removed), with the sandbox's rights. Nothing is the end of an attempt. Never
    * throws but for `signal`.
    */
-  reset(what: ResetRequest | string | undefined, options: Waiting): Promise<void>
+  reset(what: ResetRequest | string | undefined, options: Abortable): Promise<void>
 }
 
 /** How much longer than the command's own limit an answer takes at most: for clearing up before and after it. */

@@ -1,5 +1,10 @@
 // All timers of the agent's process: nothing else in this folder sets one.
 
+/** The options of every call that can wait. */
+export interface Abortable {
+  readonly signal: AbortSignal
+}
+
 /** Calls `run` once after `ms`; what it returns calls that off. */
 export function after(ms: number, run: () => void): () => void {
   const timer = setTimeout(run, ms)

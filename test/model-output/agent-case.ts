@@ -6,7 +6,7 @@ import type { Action } from '../../core/api/agent-types.ts'
 import { ModelError } from '../../core/models/errors.ts'
 import { assignmentFor } from '../support/agent/assignment.ts'
 import type { Model } from '../../agent-image/agent/model.ts'
-import { type Outcome, reportOf } from '../../agent-image/agent/outcome.ts'
+import { type TaskOutcome, reportOf } from '../../agent-image/agent/outcome.ts'
 import { tryOnce } from '../../agent-image/agent/pipelines/candidate.ts'
 import { document } from '../../agent-image/agent/pipelines/document.ts'
 import { projectAt, type PipelineContext } from '../../agent-image/agent/pipelines/pipeline.ts'
@@ -105,7 +105,7 @@ export async function checkReviewCase(one: ReviewCase, model: SpeakingModel): Pr
 }
 
 /** A report must fit the protocol whatever a model said, and show all that it holds. */
-function expectReport(assignment: Assignment, outcome: Outcome): void {
+function expectReport(assignment: Assignment, outcome: TaskOutcome): void {
   const report = reportOf(assignment, outcome, 1, 1)
   for (const text of [report.summary, report.failure?.message ?? '', ...report.notes]) {
     expect(hasHiddenCharacters(text)).toBe(false)

@@ -1,7 +1,7 @@
 // The way of one unit through the real agent: branch, spec, code, verify, finish, with a real sandbox process, real git over
 // HTTP, the real runners and pipelines. Only the model's answers are scripted.
 import { connectSandbox } from '../../agent-image/agent/sandbox-client.ts'
-import { type Outcome, TaskFailure } from '../../agent-image/agent/outcome.ts'
+import { type TaskOutcome, TaskFailure } from '../../agent-image/agent/outcome.ts'
 import { branch, finish, verify } from '../../agent-image/agent/pipelines/examination.ts'
 import { code } from '../../agent-image/agent/pipelines/code.ts'
 import type { Pipeline } from '../../agent-image/agent/pipelines/pipeline.ts'
@@ -41,7 +41,7 @@ export interface Story {
 
 export interface Told {
   /** What each step that was taken came to. */
-  readonly outcomes: ReadonlyMap<Step, Outcome>
+  readonly outcomes: ReadonlyMap<Step, TaskOutcome>
   /** What a person is told of the whole: the first verdict that does not stand, else what the last step says. */
   readonly verdict: Verdict
   readonly forge: TestForge
@@ -69,7 +69,7 @@ export async function tell(
   const { signal } = options
   const forge = await forgeWith(story.entries, token)
   const sandbox = connectSandbox(pod.socketPath)
-  const outcomes = new Map<Step, Outcome>()
+  const outcomes = new Map<Step, TaskOutcome>()
   const asked = new Map<Step, number>()
   const unchecked: Assignment['unchecked'] = []
   const done: Assignment['done'] = []
@@ -118,7 +118,7 @@ export async function tell(
 }
 
 /** What the attempt makes of a failure that a pipeline throws. */
-function refusalOf(error: unknown): Outcome {
+function refusalOf(error: unknown): TaskOutcome {
   if (!(error instanceof TaskFailure)) throw error
   return {
     verdict: error.reason === 'Unsupported' ? 'Refused' : 'ChecksFailed',

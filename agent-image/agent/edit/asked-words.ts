@@ -1,5 +1,18 @@
 // What the words of a task say about names: whether one is mentioned, and whether it is to be removed, renamed, moved or replaced.
-export interface Wanted {
+import type { Assignment } from '../../../core/api/agent-protocol.ts'
+
+/**
+ * The words by which the work of a task is asked for. The criterion of the task is in them only `withCriterion`: it names a
+ * function to say how it is checked, which is no wish to have the function gone or emptied.
+ */
+export function askedWords(
+  { requestText, goal, doneWhen }: Pick<Assignment, 'requestText' | 'goal' | 'doneWhen'>,
+  { withCriterion = false } = {},
+): string {
+  return [requestText, goal, ...(withCriterion ? [doneWhen] : [])].join('\n\n')
+}
+
+export interface WantedName {
   /** The name itself: `keep` of `Store.keep`. */
   readonly word: string
   readonly owner?: string | undefined
@@ -35,7 +48,7 @@ const whole =
  */
 export function asksAway(
   asked: string,
-  { word, owner }: Wanted,
+  { word, owner }: WantedName,
   made: ReadonlySet<string> = new Set(),
 ): boolean {
   if (whole.test(asked)) return true

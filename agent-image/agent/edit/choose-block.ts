@@ -7,7 +7,7 @@ import { isTestPath, languageOf } from '../project/project.ts'
 import { mentions } from './asked-words.ts'
 
 /** Either the new text of the file, or why the answer holds none; the sentence is for the model to read. */
-export type Chosen =
+export type ChosenText =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'none'; readonly why: string }
 
@@ -21,7 +21,7 @@ const languages: Readonly<Record<string, readonly string[]>> = {
  * without a name that fit the language, code that is no test, and the longest of it. A name may stand in a sentence
  * before the block, or in its first comment. A block named after another file is never taken.
  */
-export function chooseBlock(blocks: readonly FencedBlock[], wanted: string): Chosen {
+export function chooseBlock(blocks: readonly FencedBlock[], wanted: string): ChosenText {
   const full = blocks.filter((block) => block.text.trim() !== '')
   if (full.length === 0) return { kind: 'none', why: 'The answer had no fenced block with text.' }
   const named = full.map((block) => ({

@@ -31,7 +31,7 @@ export interface Proposal {
   readonly codeLikeTests?: readonly string[]
 }
 
-export interface Refusal {
+export interface ProposalRefusal {
   readonly code:
     | 'Scope'
     | 'Omission'
@@ -67,7 +67,7 @@ const conflict = /^(?:<{7}|>{7})(?: |$)/m
 const largest = 131_072
 
 /** The first thing that is wrong with a proposal; undefined when nothing is. */
-export function refuse(proposal: Proposal): Refusal | undefined {
+export function refuse(proposal: Proposal): ProposalRefusal | undefined {
   const { path, text, before, allowed } = proposal
   if (!allowed.includes(path))
     return { code: 'Scope', message: `${path} is not a file of this task.` }

@@ -7,6 +7,7 @@ import { optionalSection, section } from '../../../core/api/prompt.ts'
 import { mayBeTest } from '../../../core/api/test-paths.ts'
 import type { CodeFacts } from '../code/facts.ts'
 import { factsIn, isCode } from '../code/read-code.ts'
+import { askedWords } from '../edit/asked-words.ts'
 import { bareText, chooseBlock, isAskedFor } from '../edit/choose-block.ts'
 import { refuse } from '../edit/guards.ts'
 import { hollowedNames, type LostName, lostNames, usersOf } from '../edit/lost-names.ts'
@@ -144,7 +145,7 @@ async function withoutFence(
   const bare = bareText(text, path)
   if (bare === undefined) return undefined
   const facts = await factsIn(runner, path, bare, { signal })
-  const asked = `${assignment.requestText} ${assignment.goal} ${assignment.doneWhen}`
+  const asked = askedWords(assignment, { withCriterion: true })
   return isAskedFor(facts, asked) ? { kind: 'text', text: bare } : undefined
 }
 
@@ -173,7 +174,7 @@ async function whyUnfit(
   const read = async (one: string): Promise<CodeFacts> => factsIn(runner, path, one, { signal })
   const facts = await read(text)
   const factsOfBranch = before === undefined ? undefined : await read(before)
-  const asked = `${assignment.requestText} ${assignment.goal}`
+  const asked = askedWords(assignment)
   const mayShrink = /\b(remove|delete|drop|shorten|simplify|split|replace|rewrite)\b/i.test(
     assignment.goal,
   )
@@ -269,7 +270,7 @@ export async function whatIsLost(
   path: string,
   facts: { readonly before: CodeFacts; readonly after: CodeFacts; readonly soFar: Changes },
 ): Promise<string | undefined> {
-  const asked = [assignment.requestText, assignment.goal, assignment.doneWhen].join('\n\n')
+  const asked = askedWords(assignment, { withCriterion: true })
   const lost = lostNames(facts.before, facts.after, asked)
   if (lost.length === 0) return undefined
   const isNode = languageOf(path) === 'node' || alsoUses.test(path)

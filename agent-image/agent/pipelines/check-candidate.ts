@@ -6,6 +6,7 @@ import { fileOf, judgeRuns, withSpecRules } from '../verify/judge-runs.ts'
 import { type JudgedTest, type Judgement, verdictOf } from '../verify/judgement.ts'
 import type { LoadResult } from '../verify/runner.ts'
 import { type FailedTest, testId, type TestRun, wholeFile } from '../verify/test-run.ts'
+import type { LeftFile } from '../workspace/work-tree.ts'
 import type { Changes } from '../workspace/workspace.ts'
 import { type Candidate, type CodingGoal, rejected } from './coding-goal.ts'
 import { flakyNote, withoutDoubts } from './doubts.ts'
@@ -47,7 +48,7 @@ async function checkTests(
   changes: Changes,
   number: number,
 ): Promise<Candidate> {
-  const { runner, signal, activity } = context
+  const { runner, workspace, signal, activity } = context
   const { deciders, project } = goal
   const options = { signal, project }
   const specs = [...deciders.specs.keys()]
@@ -59,6 +60,7 @@ async function checkTests(
     activity(`try ${number}: ${countsOf(first)}`)
     return failed(context, goal, changes, first, first.failed)
   }
+  const left = first === undefined ? [] : await workspace.left()
   // In the tree that the specs left: what passes only once, or leaves others unable to pass, is found here.
   // A person's own tests may count on a fresh folder, and nobody here may change them.
   const inPlace = first !== undefined && (deciders.named?.size ?? 0) === 0
@@ -82,7 +84,7 @@ async function checkTests(
     )
     const passedOnce = judgement.unmet.some(({ id }) => first?.passed.includes(id) === true)
     const broken = failuresOf(lost, runs)
-    const doubted = first === undefined ? '' : await whyDoubted(context, goal, changes)
+    const doubted = await whyDoubted(context, goal, changes, left)
     const note = `${passedOnce ? onceOnly : ''}${doubted}`
     return failed(context, goal, changes, whole, broken, note)
   }
@@ -233,9 +235,10 @@ async function whyDoubted(
   context: PipelineContext,
   { baseline, deciders, project }: CodingGoal,
   changes: Changes,
+  found: readonly LeftFile[],
 ): Promise<string> {
   const specs = [...deciders.specs.keys()]
-  const left = await litterWithCode(context, { specs, changes, project })
+  const left = await litterWithCode(context, { specs, found, changes, project })
   if (left === undefined) return ''
   const others = project.testFiles.filter((path) => !specs.includes(path))
   const alone = await context.runner.test(others, changes, { signal: context.signal, project })

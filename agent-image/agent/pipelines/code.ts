@@ -1,7 +1,7 @@
 // Coding: candidates until one is proven by tests that failed before, and breaks none. A fix after the review is coding
 // without spec tests.
 import { counted } from '../../../core/api/counted.ts'
-import { type Outcome, TaskFailure } from '../outcome.ts'
+import { TaskFailure, type TaskOutcome } from '../outcome.ts'
 import { dependsOn } from '../project/packages.ts'
 import { codeFiles, findSpecs, isTestPath, languageOf, type Project } from '../project/project.ts'
 import { nextTry, whyEnded } from '../tries.ts'
@@ -80,7 +80,7 @@ export async function baselineOf(
 }
 
 /** Tries until a candidate is good enough. When none is, the best is pushed all the same, for people to see. */
-export async function seek(context: PipelineContext, goal: CodingGoal): Promise<Outcome> {
+export async function seek(context: PipelineContext, goal: CodingGoal): Promise<TaskOutcome> {
   const tried: Candidate[] = []
   for (;;) {
     const how = nextTry(context.assignment, tried)
@@ -101,7 +101,7 @@ async function accept(
   candidate: Candidate,
   changes: Changes,
   tries: number,
-): Promise<Outcome> {
+): Promise<TaskOutcome> {
   const files = [...changes.keys()]
   const verdict = candidate.state === 'proven' ? 'Done' : 'Unchecked'
   const commit = await deliver(context, changes, context.assignment.title, verdict)
@@ -127,7 +127,7 @@ async function giveUp(
   context: PipelineContext,
   goal: CodingGoal,
   tried: readonly Candidate[],
-): Promise<Outcome> {
+): Promise<TaskOutcome> {
   const best = tried
     .filter((candidate) => candidate.changes !== undefined)
     .toSorted((a, b) => b.score - a.score)[0]

@@ -28,7 +28,7 @@ export interface CodingGoal {
   readonly baseline: TestRun
   readonly deciders: Deciders
   readonly project: Project
-  readonly habits: Habits
+  readonly habits: ProjectHabits
 }
 
 /** A candidate and what is known about it. */
@@ -73,7 +73,7 @@ export function rejected(
 }
 
 /** Habits of a project that new code has to follow, or may. */
-export interface Habits {
+export interface ProjectHabits {
   /** What Node takes a file for. */
   readonly kindOf: (path: string) => ModuleKind
   /** Modules that its code (not its tests) imports and that new code may not bring in otherwise. */
@@ -89,7 +89,7 @@ export async function habitsOf(
   { runner, workspace, signal }: PipelineContext,
   project: Project,
   files: readonly string[],
-): Promise<Habits> {
+): Promise<ProjectHabits> {
   const kindOf = await moduleKinds(files, project.files, (path) => workspace.read(path, { signal }))
   const code = project.files.filter((path) => languageOf(path) !== 'unknown' && !isTestPath(path))
   const texts = await workspace.readAll(code, { signal })

@@ -10,7 +10,7 @@ import { findSecret } from '../edit/guards.ts'
 import { findOmission } from '../edit/omission.ts'
 import { whyUnusable } from '../model.ts'
 import { isTestPath, languageOf, type Project } from '../project/project.ts'
-import { copiedFromExample, opening, type Symbol, symbolsOf } from '../prompt.ts'
+import { copiedFromExample, type OfferedName, opening, symbolsOf } from '../prompt.ts'
 import { deliver, type Pipeline, type PipelineContext, projectAt, refused } from './pipeline.ts'
 import { splitDiff } from './review.ts'
 
@@ -22,7 +22,7 @@ const mostWords = 200
 /** What a documented file offers. */
 export interface FileFacts {
   readonly path: string
-  readonly symbols: readonly Symbol[]
+  readonly symbols: readonly OfferedName[]
 }
 
 /**

@@ -7,14 +7,14 @@ import type { CodingGoal } from './coding-goal.ts'
 import type { PipelineContext } from './pipeline.ts'
 
 /** Runs test files once more, in a fresh tree or in the one that the run before left. */
-export interface Again {
-  base(files: readonly string[], tree: Tree): Promise<TestRun>
-  now(files: readonly string[], tree: Tree): Promise<TestRun>
+export interface Reruns {
+  base(files: readonly string[], tree: TreeChoice): Promise<TestRun>
+  now(files: readonly string[], tree: TreeChoice): Promise<TestRun>
 }
-export type Tree = { readonly inPlace: boolean }
+export type TreeChoice = { readonly inPlace: boolean }
 
-export const freshTree: Tree = { inPlace: false }
-export const treeAsLeft: Tree = { inPlace: true }
+export const freshTree: TreeChoice = { inPlace: false }
+export const treeAsLeft: TreeChoice = { inPlace: true }
 /** A test that the change makes fail every second time is cleared once in sixteen times. */
 const rounds = 2
 
@@ -30,7 +30,7 @@ export function flakyNote(id: string): string {
 export async function withoutDoubts(
   judgement: Judgement,
   deciders: Deciders,
-  again: Again,
+  again: Reruns,
 ): Promise<Judgement> {
   const doubtful = judgement.broken.filter(({ now }) => now.includes('passed'))
   // What is refuted anyway needs no other reason.

@@ -1,7 +1,7 @@
 // The actions that need no model: tests are run, and what they prove is judged. `branch` looks at the project before any
 // work, `verify` at one unit, `finish` at the whole request.
 import { counted } from '../../../core/api/counted.ts'
-import type { Outcome } from '../outcome.ts'
+import type { TaskOutcome } from '../outcome.ts'
 import { dependsOn } from '../project/packages.ts'
 import { findSpec, type Project } from '../project/project.ts'
 import { digestOf, evidenceOf } from '../verify/digest.ts'
@@ -11,9 +11,9 @@ import { testId, type TestRun } from '../verify/test-run.ts'
 import { failuresOf } from './check-candidate.ts'
 import { decidersFor } from './coding-goal.ts'
 import {
-  type Again,
   flakyNote,
   freshTree,
+  type Reruns,
   sentencesOf,
   treeAsLeft,
   unjudgedTests,
@@ -51,7 +51,7 @@ export async function examine(
   const base = await projectAt(context, assignment.base)
   const project = await projectAt(context)
   const judged = (run: TestRun): TestRun => withoutMissing(run, (name) => dependsOn(project, name))
-  const again: Again = {
+  const again: Reruns = {
     async base(files, tree) {
       const there = files.filter((path) => base.files.includes(path))
       const options = { signal, project: base, ...tree }
@@ -111,7 +111,7 @@ export function unbroken({
 export async function refuted(
   context: PipelineContext,
   { judgement, runs, problems }: Examination,
-): Promise<Outcome | undefined> {
+): Promise<TaskOutcome | undefined> {
   if (judgement.verdict !== 'refuted' && problems.length === 0) return undefined
   const failures = failuresOf([...judgement.unmet, ...judgement.broken], runs)
   const lost = judgement.unmet.length + judgement.broken.length
@@ -134,7 +134,7 @@ export async function evidenceFor(
   { workspace, signal }: PipelineContext,
   runs: readonly TestRun[],
   failures: Parameters<typeof digestOf>[1],
-): Promise<NonNullable<Outcome['evidence']>> {
+): Promise<NonNullable<TaskOutcome['evidence']>> {
   const read = (path: string): Promise<string | undefined> => workspace.read(path, { signal })
   return Promise.all(
     runs.map(async (run) =>
@@ -148,7 +148,7 @@ function firstLine(text: string): string {
 }
 
 /** Looks at the project and runs its tests once. Changes nothing; failing tests are a fact, not a failure. */
-export const branch: Pipeline = async (context): Promise<Outcome> => {
+export const branch: Pipeline = async (context): Promise<TaskOutcome> => {
   const { runner, workspace, signal, activity } = context
   const project = await projectAt(context)
   const run = await runner.test(project.testFiles, new Map(), { signal, project })
@@ -176,7 +176,7 @@ export const branch: Pipeline = async (context): Promise<Outcome> => {
  * Done when a test that did not pass at the request's base passes in both runs, every spec test of the unit passed in both,
  * and nothing that passed at the base is anything but passed. Unchecked when nothing broke and nothing is proven.
  */
-export const verify: Pipeline = async (context): Promise<Outcome> => {
+export const verify: Pipeline = async (context): Promise<TaskOutcome> => {
   const { assignment } = context
   const spec = findSpec(assignment)
   const examined = await examine(context, () => (spec === undefined ? [] : [spec]))
@@ -210,7 +210,7 @@ export const verify: Pipeline = async (context): Promise<Outcome> => {
  * Done when what was asked for is proven by tests as a whole: every test file that is new on the branch decides. Unchecked
  * when a unit could not be checked by anything, or when code was written and no test says anything about it.
  */
-export const finish: Pipeline = async (context): Promise<Outcome> => {
+export const finish: Pipeline = async (context): Promise<TaskOutcome> => {
   const { assignment } = context
   const written = assignment.specs.map(({ path }) => path)
   const examined = await examine(context, (project, base) => [
@@ -231,7 +231,7 @@ export const finish: Pipeline = async (context): Promise<Outcome> => {
   const evidence = await evidenceFor(context, runs, [])
   const counts = `Run twice: ${countsOf(runs.at(-1) ?? { passed: [], failed: [] })}; ${unbroken(examined)}.`
   const close = notRun.map((sentence) => ` ${sentence}.`).join('')
-  const outcome = (verdict: Outcome['verdict'], words: string): Outcome => ({
+  const outcome = (verdict: TaskOutcome['verdict'], words: string): TaskOutcome => ({
     verdict,
     summary: `${counts}${words}${close}`,
     evidence,

@@ -1,10 +1,10 @@
 // Tests that leave something in the project: what they leave may make the next run fail, or other tests, and then right code
 // would be blamed for it.
 import { basename } from 'node:path'
-import { mentions } from '../edit/asked-words.ts'
+import { askedWords, mentions } from '../edit/asked-words.ts'
 import type { Project } from '../project/project.ts'
 import type { TestRun } from '../verify/test-run.ts'
-import type { Left } from '../workspace/work-tree.ts'
+import type { LeftFile } from '../workspace/work-tree.ts'
 import type { Changes } from '../workspace/workspace.ts'
 import type { PipelineContext } from './pipeline.ts'
 
@@ -64,21 +64,22 @@ export async function litterWithCode(
   context: PipelineContext,
   {
     specs,
+    found,
     changes,
     project,
   }: {
     readonly specs: readonly string[]
+    /** What lay in the work tree after the specs ran in a fresh one. */
+    readonly found: readonly LeftFile[]
     readonly changes: Changes
     readonly project: Project
   },
 ): Promise<string | undefined> {
-  const { assignment, runner, workspace, signal } = context
-  await runner.test(specs, changes, { signal, project })
-  const found = await workspace.left()
+  const { assignment, workspace, signal } = context
   if (found.length === 0) return undefined
   const left = without(found, await leftByLoading(context, [...changes.keys()], changes, project))
   const texts = [...(await workspace.readAll(specs, { signal })).values()]
-  const asked = `${assignment.requestText} ${assignment.goal}`
+  const asked = askedWords(assignment)
   const named = left.filter(({ path }) => [...texts, asked].some((text) => names(text, path)))
   return named.length === 0 ? undefined : wordsFor(named)
 }
@@ -88,13 +89,13 @@ async function leftByLoading(
   files: readonly string[],
   changes: Changes,
   project: Project,
-): Promise<readonly Left[]> {
+): Promise<readonly LeftFile[]> {
   if (files.length === 0) return []
   await runner.load(files, changes, { signal, project })
   return workspace.left()
 }
 
-function without(left: readonly Left[], others: readonly Left[]): readonly Left[] {
+function without(left: readonly LeftFile[], others: readonly LeftFile[]): readonly LeftFile[] {
   return left.filter(({ path }) => !others.some((other) => other.path === path))
 }
 
@@ -107,8 +108,8 @@ function lostIn(before: TestRun, after: TestRun): readonly string[] {
 }
 
 /** `leave out.txt in the project and change data.json`. */
-function wordsFor(left: readonly Left[]): string {
-  const of = (how: Left['how']): string =>
+function wordsFor(left: readonly LeftFile[]): string {
+  const of = (how: LeftFile['how']): string =>
     left
       .filter((one) => one.how === how)
       .slice(0, 4)

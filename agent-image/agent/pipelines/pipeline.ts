@@ -4,7 +4,7 @@ import type { Verdict } from '../../../core/api/agent-types.ts'
 import { counted } from '../../../core/api/counted.ts'
 import { trailers } from '../../../core/api/names.ts'
 import type { Model } from '../model.ts'
-import type { Outcome } from '../outcome.ts'
+import type { TaskOutcome } from '../outcome.ts'
 import { detectAtOnce, type Project } from '../project/project.ts'
 import type { Try } from '../tries.ts'
 import type { Runner } from '../verify/runner.ts'
@@ -37,7 +37,7 @@ export interface PipelineContext {
  * Carries out one action. Gives an outcome for everything that can be expected to go wrong; throws `TaskFailure` or
  * `TaskTaken` from below.
  */
-export type Pipeline = (context: PipelineContext) => Promise<Outcome>
+export type Pipeline = (context: PipelineContext) => Promise<TaskOutcome>
 
 /** Detects the project at a commit (default: the branch's head). */
 export async function projectAt(context: PipelineContext, commit?: string): Promise<Project> {
@@ -78,7 +78,7 @@ export const deploy: Pipeline = () =>
   })
 
 /** The outcome for work that cannot be done as it is asked for; `message` is a sentence that names the file. */
-export function refused(message: string): Outcome {
+export function refused(message: string): TaskOutcome {
   return { verdict: 'Refused', summary: message, failure: { reason: 'Unsupported', message } }
 }
 
@@ -86,7 +86,7 @@ export function refused(message: string): Outcome {
 export async function unwritable(
   { workspace, signal }: PipelineContext,
   files: readonly string[],
-): Promise<Outcome | undefined> {
+): Promise<TaskOutcome | undefined> {
   for (const path of files) {
     const state = await workspace.stateOf(path, { signal })
     if (state.kind === 'unreadable') return refused(state.why)

@@ -4,8 +4,9 @@ import type { CodeFacts } from '../code/facts.ts'
 import { type ModuleKind, moduleKinds } from '../code/module-kind.ts'
 import { factsIn } from '../code/read-code.ts'
 import { specifierFor } from '../code/resolve.ts'
+import { askedWords } from '../edit/asked-words.ts'
 import { refuse } from '../edit/guards.ts'
-import type { Outcome } from '../outcome.ts'
+import type { TaskOutcome } from '../outcome.ts'
 import { packageName } from '../project/packages.ts'
 import { hashEdit, type TriedCandidate } from '../tries.ts'
 import { digestOf, evidenceOf, signatureOf } from '../verify/digest.ts'
@@ -20,7 +21,7 @@ import {
   takenBy,
   unitOf,
 } from '../verify/spec-imports.ts'
-import { type Behaviour, nonsense } from '../verify/spec-stubs.ts'
+import { nonsense, type StubBehaviour } from '../verify/spec-stubs.ts'
 import { specRules, suiteIds, unreportedTests } from '../verify/spec-text.ts'
 import { type FailedTest, testId, type TestRun, wholeFile } from '../verify/test-run.ts'
 import { litterOfSpec } from './litter.ts'
@@ -62,7 +63,7 @@ export async function judgeSpec(
     text,
     before: undefined,
     allowed: [path],
-    requested: `${assignment.requestText} ${assignment.goal}`,
+    requested: askedWords(assignment),
     mayShrink: true,
     isTest: true,
     facts,
@@ -285,7 +286,7 @@ export function namesOf(ids: readonly string[]): string {
 }
 
 /** What is wrong with tests that all pass with code that only stands in for what is asked. */
-export const allIdle = (behaviour: Behaviour): string =>
+export const allIdle = (behaviour: StubBehaviour): string =>
   behaviour === 'nonsense'
     ? `All tests pass with code that gives back '${nonsense}' for everything, so they test nothing. Assert on the exact values that are asked for: that a result equals true, not that it is true-like.`
     : 'All tests pass before the code exists, so they test nothing. Assert on results that need the code.'
@@ -307,7 +308,7 @@ export function mayBeDone(
 }
 
 /** No success: that a model wrote tests which pass says little about what was asked. */
-export function passesAlready(files: readonly string[], run: TestRun | undefined): Outcome {
+export function passesAlready(files: readonly string[], run: TestRun | undefined): TaskOutcome {
   const message = `Every test that the model wrote passes without a change: ${files.join(', ')} may do this already. If not, say in the request what is missing, with an example that comes out wrong today.`
   return {
     verdict: 'ChecksFailed',

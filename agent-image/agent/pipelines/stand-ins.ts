@@ -4,7 +4,7 @@ import type { ModuleKind } from '../code/module-kind.ts'
 import { factsIn } from '../code/read-code.ts'
 import { asserts, fileOf } from '../verify/judge-runs.ts'
 import { type ImportedNames, scopeOf, takenBy } from '../verify/spec-imports.ts'
-import { type Behaviour, programStub, stubsFor } from '../verify/spec-stubs.ts'
+import { programStub, type StubBehaviour, stubsFor } from '../verify/spec-stubs.ts'
 import { reportedName } from '../verify/spec-text.ts'
 import { testId, type TestRun } from '../verify/test-run.ts'
 import type { Changes } from '../workspace/workspace.ts'
@@ -27,7 +27,7 @@ export async function standIns(
     readonly there: readonly string[]
     readonly kindOf: (file: string) => ModuleKind
   },
-): Promise<(behaviour: Behaviour) => Changes> {
+): Promise<(behaviour: StubBehaviour) => Changes> {
   const before = await workspace.readAll([...names.keys()], { signal })
   const programs = files.filter((file) => !names.has(file) && !there.includes(file))
   const facts = await runner.read(before, { signal })
@@ -73,7 +73,7 @@ async function passingOnNothing(
     there: project.files,
     kindOf: habits.kindOf,
   })
-  const passing = async (behaviour: Behaviour): Promise<readonly string[]> =>
+  const passing = async (behaviour: StubBehaviour): Promise<readonly string[]> =>
     (await runner.test([path], standIn(behaviour), { signal, project })).passed
   const anything = await passing('anything')
   const idle = ids.filter((id) => anything.includes(id))

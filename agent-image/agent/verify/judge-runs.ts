@@ -15,7 +15,7 @@ export interface Deciders {
   /** Ids of spec tests that fail by hand where no error is thrown: right code passes them without an assertion. */
   readonly awaiting?: ReadonlySet<string>
   /** Packages that the project says it depends on: a spec that cannot be run for the lack of one is unjudged, not failed. */
-  readonly declared?: Declared
+  readonly declared?: IsDeclared
 }
 
 /** Judges runs of a tree against runs of the base. */
@@ -119,7 +119,7 @@ export function asserts(run: TestRun, id: string): boolean {
   )
 }
 
-interface Seen {
+interface RunStates {
   readonly states: ReadonlyMap<string, TestState>
   /** Files that could not be run to their end. */
   readonly broken: ReadonlySet<string>
@@ -127,7 +127,7 @@ interface Seen {
   readonly unjudged: ReadonlySet<string>
 }
 
-function statesOf(run: TestRun): Seen {
+function statesOf(run: TestRun): RunStates {
   const states = new Map<string, TestState>()
   for (const { file, name } of run.unrun)
     if (name !== undefined) states.set(testId({ file, name }), 'unjudged')
@@ -146,7 +146,7 @@ function statesOf(run: TestRun): Seen {
 }
 
 /** What a test is in a run that may not have reported it because its file could not be run. */
-function stateIn({ states, broken, unjudged }: Seen, id: string): TestState {
+function stateIn({ states, broken, unjudged }: RunStates, id: string): TestState {
   const state = states.get(id)
   if (state !== undefined) return state
   const file = fileOf(id)
@@ -163,13 +163,13 @@ function nameOf(id: string): string {
 }
 
 /** Whether the project says that it depends on a package; Python's by the name of its import. */
-export type Declared = (name: string) => boolean
+export type IsDeclared = (name: string) => boolean
 
 /**
  * A run in which tests that failed for the lack of a package that the project depends on count as not run, and so do the
  * tests around them that failed for nothing else.
  */
-export function withoutMissing(run: TestRun, declared: Declared): TestRun {
+export function withoutMissing(run: TestRun, declared: IsDeclared): TestRun {
   const isMissing = ({ missing }: FailedTest): boolean =>
     missing !== undefined && declared(missing.needs)
   const lacking = run.failed.filter(isMissing)

@@ -8,6 +8,7 @@ import { syntaxOf } from '../code/syntax.ts'
 import { languageOf, type NodePackage, type Project } from '../project/project.ts'
 import { frameworksOf, testScriptOf } from '../project/test-script.ts'
 import type { Sandbox } from '../sandbox-client.ts'
+import type { Abortable } from '../waiting.ts'
 import type { Changes, Workspace } from '../workspace/workspace.ts'
 import {
   type FailedTest,
@@ -24,10 +25,8 @@ export interface SyntaxProblem {
   readonly message: string
 }
 
-type Waiting = { readonly signal: AbortSignal }
-
 /** How a project wants its tests to be run; nothing of it is needed. */
-export interface RunOptions extends Waiting {
+export interface RunOptions extends Abortable {
   /**
    * The packages of the project: each test file of Node is run in the folder of its package, with the flags and variables
    * of the package's test script, when that starts `node --test`. A missing framework is called by its name. Packages of a
@@ -65,7 +64,7 @@ export interface Runner extends CodeReader {
   /** What is wrong with the syntax of `changes`; undefined when nothing is. */
   syntax(
     changes: Changes,
-    options: Waiting & { readonly kindOf?: (path: string) => ModuleKind },
+    options: Abortable & { readonly kindOf?: (path: string) => ModuleKind },
   ): Promise<SyntaxProblem | undefined>
   /**
    * Restores the work tree with `changes` on top and loads each of `paths` once, in a process of its own without
@@ -104,11 +103,11 @@ const usualLimits: RunnerLimits = {
 const portionChars = 500_000
 const portionFiles = 1000
 
-type Runnable = 'node' | 'python'
-type Mode = 'test' | 'load'
+type RunnerLanguage = 'node' | 'python'
+type RunMode = 'test' | 'load'
 
 /** How the files of a package are started. */
-interface Setup {
+interface TestSetup {
   readonly nodeArgs: readonly string[]
   readonly env: Readonly<Record<string, string>>
   /** Test frameworks that the package wants, the likeliest first. */
@@ -119,11 +118,11 @@ interface Setup {
 interface NodeSettings {
   /** Seals the report. */
   readonly key: string
-  readonly mode: Mode
+  readonly mode: RunMode
   readonly root: string
   /** `cwd` is relative to the root; `setup` is an index. */
   readonly files: readonly { readonly path: string; readonly cwd: string; readonly setup: number }[]
-  readonly setups: readonly Setup[]
+  readonly setups: readonly TestSetup[]
   readonly limits: RunnerLimits
   readonly own: readonly string[]
   /** Folders of linked packages, relative to the root, by name. */
@@ -138,8 +137,8 @@ export function runnerFor(
   limits: RunnerLimits = usualLimits,
 ): Runner {
   const execute = async (
-    mode: Mode,
-    language: Runnable,
+    mode: RunMode,
+    language: RunnerLanguage,
     files: readonly string[],
     changes: Changes,
     options: RunOptions,
@@ -180,7 +179,7 @@ export function runnerFor(
   }
 
   const testPortion = async (
-    language: Runnable,
+    language: RunnerLanguage,
     files: readonly string[],
     changes: Changes,
     options: RunOptions,
@@ -200,7 +199,7 @@ export function runnerFor(
   }
 
   const loadPortion = async (
-    language: Runnable,
+    language: RunnerLanguage,
     paths: readonly string[],
     changes: Changes,
     options: RunOptions,
@@ -280,7 +279,7 @@ function ranOf(
 }
 
 /** In which folder and how a file is started. */
-function wayOf(language: Runnable, path: string, { project, folderOf }: RunOptions) {
+function wayOf(language: RunnerLanguage, path: string, { project, folderOf }: RunOptions) {
   const above = (project?.packages ?? []).filter(
     ({ folder }) => folder === '' || path.startsWith(`${folder}/`),
   )
@@ -289,7 +288,7 @@ function wayOf(language: Runnable, path: string, { project, folderOf }: RunOptio
     language === 'node' ? (above.find(({ scripts }) => scripts['test']) ?? above[0]) : undefined
   const script = testScriptOf(starts?.scripts['test'] ?? '')
   const frameworks = [...new Set(above.flatMap((one: NodePackage) => frameworksOf(one)))]
-  const setup: Setup = { nodeArgs: script?.nodeArgs ?? [], env: script?.env ?? {}, frameworks }
+  const setup: TestSetup = { nodeArgs: script?.nodeArgs ?? [], env: script?.env ?? {}, frameworks }
   return { path, cwd: folderOf?.(path) ?? (starts?.folder || '.'), setup }
 }
 

@@ -35,7 +35,7 @@ export interface NodeSpec {
 export function repairModule(given: NodeSpec): string {
   const { spec, text, known, facts, kindOf, mains } = given
   const typed = /\.[cm]?tsx?$/.test(spec)
-  const edits: Edit[] = []
+  const edits: TextEdit[] = []
   const framework: ImportFact[] = []
   const taken = new Set<string>()
   let seen = text
@@ -86,7 +86,7 @@ const directives = /^\uFEFF?(?:\s|\/\*[^]*?\*\/|\/\/[^\n]*\n)*(['"])use strict\1
 /** CommonJS: stays as it is, but for what leads nowhere, for what was forgotten and for imports, of which it can have none. */
 export function repairCommonjs(given: NodeSpec): string {
   const { spec, text, known, facts, kindOf, mains } = given
-  const edits: Edit[] = []
+  const edits: TextEdit[] = []
   for (const one of facts.imports) {
     const right = testModules.test(one.specifier)
       ? 'node:test'
@@ -291,14 +291,14 @@ function wholeLine(text: string, { start, end }: ImportFact): { start: number; e
 }
 
 /** A piece of a text, in UTF-16 units, and what takes its place. */
-export interface Edit {
+export interface TextEdit {
   readonly start: number
   readonly end: number
   readonly text: string
 }
 
 /** The text with all edits made; none of them may overlap. */
-export function applied(text: string, edits: readonly Edit[]): string {
+export function applied(text: string, edits: readonly TextEdit[]): string {
   let result = text
   for (const { start, end, text: replacement } of edits.toSorted((a, b) => b.start - a.start))
     result = `${result.slice(0, start)}${replacement}${result.slice(end)}`

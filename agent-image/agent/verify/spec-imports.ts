@@ -8,7 +8,7 @@ import { type Mains, resolveImport, specifierFor } from '../code/resolve.ts'
 import { mentions } from '../edit/asked-words.ts'
 import { languageOf, type Project } from '../project/project.ts'
 import type { Workspace } from '../workspace/workspace.ts'
-import { applied, type Edit, repairCommonjs, repairModule } from './spec-imports-node.ts'
+import { applied, repairCommonjs, repairModule, type TextEdit } from './spec-imports-node.ts'
 
 /**
  * What a spec imports from the project: names by file. `default.x` is the name x that is read from a default import,
@@ -60,7 +60,7 @@ function repairPython(
 ): string {
   const set = new Set(known)
   const stem = (file: string): string => specifierFor(spec, file, known).split('.').at(-1) ?? ''
-  const edits: Edit[] = []
+  const edits: TextEdit[] = []
   for (const one of facts.imports) {
     if (one.builtin || resolveImport(spec, one.specifier, set) !== undefined) continue
     const last = one.specifier.split('.').at(-1) ?? ''

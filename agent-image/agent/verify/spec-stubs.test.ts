@@ -1,12 +1,12 @@
 // What the stubs of Python do when a spec uses them, run by Python itself.
 import { execFileSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
-import { type Behaviour, nonsense, stubsFor } from './spec-stubs.ts'
+import { nonsense, type StubBehaviour, stubsFor } from './spec-stubs.ts'
 
 const names = ['Point', 'Color', 'memo', 'app', 'LIMIT', 'NotFoundError']
 
 /** What a program prints that begins with the stubs. */
-function outputOf(behaviour: Behaviour, program: string): string {
+function outputOf(behaviour: StubBehaviour, program: string): string {
   const stubs = stubsFor(new Map([['x.py', new Set(names)]]), new Map(), behaviour).get('x.py')
   return execFileSync('python3', ['-I', '-c', `${stubs}\n${program}`], { encoding: 'utf8' }).trim()
 }
@@ -44,7 +44,7 @@ describe('every use but inheriting throws where stubs throw', () => {
   })
 })
 
-it.each<[Behaviour, string]>([
+it.each<[StubBehaviour, string]>([
   ['returns', 'None None None'],
   ['nonsense', `${nonsense} ${nonsense} ${nonsense}`],
 ])('gives back %s', (behaviour, want) => {

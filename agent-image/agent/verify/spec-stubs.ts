@@ -19,7 +19,7 @@ export interface StubOptions {
  * `nonsense`: every call gives the same text, which is neither empty nor right. `anything`: every name, and whatever is read,
  * called or made of it, gives something that can be read, called and made again; only a look at a value finds it out.
  */
-export type Behaviour = 'throws' | 'returns' | 'nonsense' | 'anything'
+export type StubBehaviour = 'throws' | 'returns' | 'nonsense' | 'anything'
 
 /**
  * Stubs: every imported name that is missing is a function, or in Python a class, that throws, gives nothing back, or gives nonsense. Existing files
@@ -29,7 +29,7 @@ export type Behaviour = 'throws' | 'returns' | 'nonsense' | 'anything'
 export function stubsFor(
   names: ImportedNames,
   before: ReadonlyMap<string, string>,
-  behaviour: Behaviour,
+  behaviour: StubBehaviour,
   options: StubOptions = {},
 ): ReadonlyMap<string, string> {
   const stubs = new Map<string, string>()
@@ -128,7 +128,7 @@ function targetsOf(
 export const nonsense = 'plum nonsense'
 
 /** A file that is not imported by a plain import, but started as a program or loaded by its path. */
-export function programStub(file: string, behaviour: Behaviour): string {
+export function programStub(file: string, behaviour: StubBehaviour): string {
   if (behaviour === 'throws' || behaviour === 'returns') return '\n'
   return languageOf(file) === 'python' ? `print('${nonsense}')\n` : `console.log('${nonsense}')\n`
 }
@@ -147,13 +147,13 @@ const anything = `function guildhallAnything() {
   })
 }`
 
-function functionText(behaviour: Behaviour): string {
+function functionText(behaviour: StubBehaviour): string {
   if (behaviour === 'throws') return `() { throw new Error('not implemented yet') }`
   return behaviour === 'nonsense' ? `() { return '${nonsense}' }` : '() {}'
 }
 
 /** Under a name of its own, because the file may hold something of that name which it does not export. */
-function moduleStub(name: string, index: number, text: string, behaviour: Behaviour): string {
+function moduleStub(name: string, index: number, text: string, behaviour: StubBehaviour): string {
   let own = name === 'default' ? `missing${index}` : name
   while (text.includes(own)) own = `missing${index}_${own}`
   const body = functionText(behaviour)
@@ -171,7 +171,7 @@ function moduleStub(name: string, index: number, text: string, behaviour: Behavi
 function commonjsStubs(
   missing: readonly string[],
   has: ReadonlySet<string>,
-  behaviour: Behaviour,
+  behaviour: StubBehaviour,
 ): readonly string[] {
   const body =
     behaviour === 'anything' ? 'guildhallAnything()' : `function ${functionText(behaviour)}`
@@ -199,7 +199,7 @@ function pythonStub(name: string): string {
   return `${guard}\n    ${name} = _guildhall_stub('${name}', ${isClass ? 'True' : 'False'})`
 }
 
-function pythonBase(behaviour: Behaviour): string {
+function pythonBase(behaviour: StubBehaviour): string {
   const given = {
     throws: "raise NotImplementedError('not implemented yet')",
     returns: 'return None',

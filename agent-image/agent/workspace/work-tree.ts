@@ -7,17 +7,15 @@ import { dirname, join, posix } from 'node:path'
 import { execa } from 'execa'
 import { TaskFailure } from '../outcome.ts'
 import type { Sandbox } from '../sandbox-client.ts'
-import { within } from '../waiting.ts'
+import { type Abortable, within } from '../waiting.ts'
 import type { Git } from './git.ts'
 import { safePath, type TreeListing } from './tree-listing.ts'
-
-type Waiting = { readonly signal: AbortSignal }
 
 /** Bytes of files, by path. */
 export type FileBytes = ReadonlyMap<string, Uint8Array>
 
 /** What the tree is filled with: a commit and what lies on top of it. */
-export interface Content {
+export interface TreeContent {
   readonly commit: string
   readonly listing: TreeListing
   readonly changes: FileBytes
@@ -29,11 +27,11 @@ export interface WorkTree {
   /** Makes the folder anew, with nothing in it. */
   empty(): Promise<void>
   /** Empties the folder, whatever was done to it, and fills it with `content`. */
-  layDown(content: Content, options: Waiting): Promise<void>
+  layDown(content: TreeContent, options: Abortable): Promise<void>
   /** Which of `paths` are no longer what `layDown` made of them. */
   altered(paths: Iterable<string>): Promise<readonly string[]>
   /** What differs in the whole folder from what `layDown` made of it. */
-  left(): Promise<readonly Left[]>
+  left(): Promise<readonly LeftFile[]>
   /** Removes everything; never throws. */
   close(): Promise<void>
 }
@@ -47,7 +45,7 @@ const holderMode = 0o2755
 /** A work tree below `folder`, which is ours alone. */
 export function workTreeIn(folder: string, git: Git, sandbox: Sandbox): WorkTree {
   const root = join(folder, 'tree')
-  let filled: Content = { commit: '', listing: new Map(), changes: new Map() }
+  let filled: TreeContent = { commit: '', listing: new Map(), changes: new Map() }
   let filledAt = 0
   /** Both folders are made anew each time: what project code left in their place is gone, links and sockets, too. */
   async function empty(): Promise<void> {
@@ -103,7 +101,7 @@ async function linkInside(
   root: string,
   listing: TreeListing,
   git: Git,
-  options: Waiting,
+  options: Abortable,
 ): Promise<void> {
   for (const [path, { mode, oid }] of listing) {
     if (mode !== '120000') continue
@@ -143,11 +141,11 @@ async function refuseLinks(root: string, path: string): Promise<void> {
   }
 }
 
-function isFilled(path: string, { changes, listing }: Content): boolean {
+function isFilled(path: string, { changes, listing }: TreeContent): boolean {
   return changes.has(path) || listing.get(path)?.mode.startsWith('100') === true
 }
 
-async function isAltered(root: string, path: string, content: Content): Promise<boolean> {
+async function isAltered(root: string, path: string, content: TreeContent): Promise<boolean> {
   const found = await readInside(root, path)
   if (found === undefined) return true
   const wanted = content.changes.get(path)
@@ -189,7 +187,7 @@ export async function removeTree(path: string, sandbox: Sandbox): Promise<void> 
 }
 
 /** Something that a run left. A folder that is new ends with `/`, and nothing below it is named. */
-export interface Left {
+export interface LeftFile {
   readonly path: string
   readonly how: 'new' | 'changed' | 'gone'
 }
@@ -209,18 +207,18 @@ export async function leftIn(
   filled: ReadonlySet<string>,
   since: number,
   isAltered: (path: string) => Promise<boolean>,
-): Promise<readonly Left[]> {
-  const left: Left[] = []
+): Promise<readonly LeftFile[]> {
+  const left: LeftFile[] = []
   const seen = new Set<string>()
   const folders = new Set([...filled].flatMap(parentsOf))
-  const open = ['']
-  for (let folder = open.pop(); folder !== undefined; folder = open.pop()) {
+  const unread = ['']
+  for (let folder = unread.pop(); folder !== undefined; folder = unread.pop()) {
     const entries = await readdir(join(root, folder), { withFileTypes: true }).catch(() => [])
     for (const entry of entries) {
       const path = folder === '' ? entry.name : `${folder}/${entry.name}`
       seen.add(path)
       if (left.length >= mostLeft) return left
-      if (folders.has(path) && entry.isDirectory()) open.push(path)
+      if (folders.has(path) && entry.isDirectory()) unread.push(path)
       else if (filled.has(path)) {
         const changedAt = (await lstat(join(root, path)).catch(() => undefined))?.ctimeMs ?? since
         if (changedAt >= since && (await isAltered(path))) left.push({ path, how: 'changed' })
@@ -229,7 +227,7 @@ export async function leftIn(
     }
   }
   const gone = [...filled].filter((path) => !seen.has(path))
-  return [...left, ...gone.map((path): Left => ({ path, how: 'gone' }))].slice(0, mostLeft)
+  return [...left, ...gone.map((path): LeftFile => ({ path, how: 'gone' }))].slice(0, mostLeft)
 }
 
 function parentsOf(path: string): readonly string[] {

@@ -6,7 +6,7 @@ import type { Assignment } from '../../../core/api/agent-protocol.ts'
 import { git as gitNames } from '../../../core/api/names.ts'
 import { TaskFailure } from '../outcome.ts'
 import type { Sandbox } from '../sandbox-client.ts'
-import { backoffMs, pause } from '../waiting.ts'
+import { type Abortable, backoffMs, pause } from '../waiting.ts'
 import { bindGit, type Git } from './git.ts'
 import { encodeText } from './text-form.ts'
 import {
@@ -18,9 +18,7 @@ import {
   safePath,
   type TreeListing,
 } from './tree-listing.ts'
-import { type FileBytes, type Left, removeTree, workTreeIn } from './work-tree.ts'
-
-type Waiting = { readonly signal: AbortSignal }
+import { type FileBytes, type LeftFile, removeTree, workTreeIn } from './work-tree.ts'
 
 /** New text of files, by path: `\n` at the end of each line, no byte order mark, whatever the file has. */
 export type Changes = ReadonlyMap<string, string>
@@ -40,32 +38,32 @@ export interface Workspace {
   /** The commit the request's branch was at when the attempt began. */
   readonly head: string
   /** Paths of the regular files of a commit (default: head), sorted. */
-  files(options: Waiting, commit?: string): Promise<readonly string[]>
+  files(options: Abortable, commit?: string): Promise<readonly string[]>
   /** What stands at a path of a commit (default: head), and why it cannot be rewritten when it cannot. */
-  stateOf(path: string, options: Waiting, commit?: string): Promise<FileState>
+  stateOf(path: string, options: Abortable, commit?: string): Promise<FileState>
   /** The text at a path of a commit (default: head); undefined when there is none, or none that can be shown. */
-  read(path: string, options: Waiting, commit?: string): Promise<string | undefined>
+  read(path: string, options: Abortable, commit?: string): Promise<string | undefined>
   /** The same for many files at once; those without a text are left out. */
   readAll(
     paths: readonly string[],
-    options: Waiting,
+    options: Abortable,
     commit?: string,
   ): Promise<ReadonlyMap<string, string>>
   /** Makes the work tree equal to a commit (default: head) with `changes` on top, whatever was done to it before. */
-  restore(changes: Changes, options: Waiting, commit?: string): Promise<void>
+  restore(changes: Changes, options: Abortable, commit?: string): Promise<void>
   /** Which of `paths` differ from what `restore` made of them. Paths that it did not make never do. */
   altered(paths: Iterable<string>): Promise<readonly string[]>
   /** What was made, changed or removed in the work tree since `restore`, without the caches of tools. */
-  left(): Promise<readonly Left[]>
+  left(): Promise<readonly LeftFile[]>
   /** Unified diff between two commits, with three lines of context. */
-  diff(from: string, to: string, options: Waiting): Promise<string>
+  diff(from: string, to: string, options: Abortable): Promise<string>
   /**
    * Commits head with `changes`; each file keeps its line ends, byte order mark and mode. Throws `TaskFailure`
    * `ScopeViolated` for an unsafe path and `Unsupported` for a file that cannot be rewritten.
    */
-  commit(changes: Changes, message: string, options: Waiting): Promise<string>
+  commit(changes: Changes, message: string, options: Abortable): Promise<string>
   /** Pushes to the one branch the attempt may push. Throws `TaskFailure` PushRejected. */
-  push(commit: string, options: Waiting): Promise<void>
+  push(commit: string, options: Abortable): Promise<void>
   /** Removes everything; never throws. */
   close(): Promise<void>
 }
@@ -75,7 +73,7 @@ export async function openWorkspace(
   assignment: Assignment,
   settings: WorkspaceSettings,
   sandbox: Sandbox,
-  { signal }: Waiting,
+  { signal }: Abortable,
 ): Promise<Workspace> {
   const name = `${assignment.task}-${assignment.attempt}`
   const gitDir = join(settings.gitRoot, name)
@@ -101,16 +99,16 @@ export async function openWorkspace(
   await tree.empty()
 
   const listings = new Map<string, TreeListing>()
-  const listingOf = async (commit: string, options: Waiting): Promise<TreeListing> => {
+  const listingOf = async (commit: string, options: Abortable): Promise<TreeListing> => {
     const known = listings.get(commit)
     if (known !== undefined) return known
     const list = parseListing(await git.bytes(['ls-tree', '-r', '-l', '-z', commit], options))
     listings.set(commit, list)
     return list
   }
-  const blob = (oid: string, options: Waiting): Promise<Buffer> =>
+  const blob = (oid: string, options: Abortable): Promise<Buffer> =>
     git.bytes(['cat-file', 'blob', oid], options)
-  const stateOf = async (path: string, options: Waiting, commit = head): Promise<FileState> => {
+  const stateOf = async (path: string, options: Abortable, commit = head): Promise<FileState> => {
     const listing = await listingOf(commit, options)
     // A file that is there can be read whatever its name; none is written under such a name.
     const state = entryState(listing, listing.has(path) ? path : safePath(path))
@@ -119,7 +117,7 @@ export async function openWorkspace(
   /** The bytes of each change, in the form of the file that it replaces. */
   const bytesOf = async (
     changes: Changes,
-    options: Waiting,
+    options: Abortable,
     commit: string,
   ): Promise<FileBytes> => {
     const bytes = new Map<string, Uint8Array>()
@@ -220,7 +218,7 @@ async function sweep(workspace: string, sandbox: Sandbox): Promise<void> {
 async function readBlobs(
   git: Git,
   oids: readonly string[],
-  options: Waiting,
+  options: Abortable,
 ): Promise<readonly Buffer[]> {
   if (oids.length === 0) return []
   const output = await git.bytes(['cat-file', '--batch'], { ...options, input: oids.join('\n') })
