@@ -1,4 +1,5 @@
-// One attempt from assignment to report. Whatever happens, it ends in a report, unless the attempt was taken away.
+// One attempt from assignment to report. An attempt always ends in a report, unless it was taken
+// away.
 import type { Logger } from 'pino'
 import type { Assignment, Report } from '../../core/api/agent-protocol.ts'
 import { type Action, actionType } from '../../core/api/agent-types.ts'
@@ -17,7 +18,7 @@ import { runnerFor } from './verify/runner.ts'
 import { within } from './waiting.ts'
 import { openWorkspace, type Workspace, type WorkspaceSettings } from './workspace/workspace.ts'
 
-/** What an attempt needs beside its assignment. */
+/** The settings that an attempt needs besides its assignment. */
 export interface AttemptSettings {
   /** Name of the agent. */
   readonly agent: string
@@ -44,7 +45,10 @@ const pipelines: Readonly<Record<Action, Pipeline>> = {
 /** Time before the deadline that is kept for the report. */
 const reserveMs = 10_000
 
-/** Works on an assignment. Gives its report, or undefined when `signal` (the attempt was taken away) ended it. */
+/**
+ * Works on an assignment. Gives its report, or undefined when `signal` (the attempt was taken away)
+ * ended it.
+ */
 export async function runAttempt(
   assignment: Assignment,
   settings: AttemptSettings,
@@ -53,7 +57,7 @@ export async function runAttempt(
     readonly sandbox: Sandbox
     readonly log: Logger
     readonly activity: (text: string) => void
-    /** Hears of each candidate as soon as it was checked. Not part of the report. */
+    /** Called with each candidate as soon as it was checked. Not part of the report. */
     readonly tried?: (candidate: CheckedTry) => void
   },
   options: { readonly signal: AbortSignal },

@@ -1,4 +1,5 @@
-// Log lines: JSON on standard output for kubectl, and in batches to the hub, where they outlive the Pod.
+// Log lines: JSON on standard output for kubectl, and in batches to the hub, where they outlive the
+// Pod.
 import { type Logger, pino } from 'pino'
 import type { LogBatch } from '../../core/api/agent-protocol.ts'
 

@@ -21,7 +21,7 @@ const environment = z.object({
   GUILDHALL_GIT_PROTOCOLS: z.string().default('http,https'),
 })
 
-/** What the Pod's environment says. */
+/** The settings in the Pod's environment. */
 export interface AgentConfig {
   readonly hubUrl: string
   readonly tokenFile: string
@@ -61,7 +61,8 @@ const hub = connectHub({
   url: config.hubUrl,
   tokenFile: config.tokenFile,
   random: Math.random,
-  // Longer than three pings, and so short that a new leader does not give up an agent whose old one is frozen.
+  // Longer than three pings, and short enough that a new leader does not give up an agent whose old
+  // leader is frozen.
   silenceMs: 14_000,
 })
 const log = createLog(

@@ -1,4 +1,5 @@
-// How the work on a task ends: what a pipeline gives back, its way into a report, and the errors that end it early.
+// How the work on a task ends: what a pipeline gives back, its way into a report, and the errors
+// that end it early.
 import {
   type Assignment,
   type Report,
@@ -8,7 +9,10 @@ import type { Evidence } from '../../core/api/agent-task.ts'
 import { standingVerdicts, type Verdict } from '../../core/api/agent-types.ts'
 import type { FailureReason } from '../../core/api/failures.ts'
 
-/** What came of an attempt. `failure` is there exactly when the work does not stand (`standingVerdicts`). */
+/**
+ * The result of the work on a task. `failure` is there exactly when the work does not stand
+ * (`standingVerdicts`).
+ */
 export interface TaskOutcome {
   readonly verdict: Verdict
   readonly summary: string
@@ -77,7 +81,7 @@ export class TaskFailure extends Error {
   }
 }
 
-/** The attempt is no longer ours: stop at once and report nothing. */
+/** The attempt was taken from this agent: it stops at once and reports nothing. */
 export class TaskTaken extends Error {
   readonly code = 'Taken'
 }

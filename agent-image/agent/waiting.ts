@@ -5,13 +5,13 @@ export interface Abortable {
   readonly signal: AbortSignal
 }
 
-/** Calls `run` once after `ms`; what it returns calls that off. */
+/** Calls `run` once after `ms`; the function that it returns cancels that. */
 export function after(ms: number, run: () => void): () => void {
   const timer = setTimeout(run, ms)
   return () => clearTimeout(timer)
 }
 
-/** Calls `run` every `ms`; what it returns ends that. */
+/** Calls `run` every `ms`; the function that it returns ends that. */
 export function every(ms: number, run: () => void): () => void {
   const timer = setInterval(run, ms)
   return () => clearInterval(timer)
@@ -40,8 +40,8 @@ export function pause(ms: number, options: { readonly signal: AbortSignal }): Pr
 }
 
 /**
- * Milliseconds before try `count` (from 0): doubled each time up to `mostMs`, then between half and all of it, so that
- * agents cut off together do not come back together. `random` gives [0, 1).
+ * Milliseconds before try `count` (from 0): doubled each time up to `mostMs`, then between half and
+ * all of it, so that agents cut off together do not come back together. `random` gives [0, 1).
  */
 export function backoffMs(
   count: number,

@@ -1,4 +1,5 @@
-// The parts that every question to a model is laid out with, whoever asks: the planner, an agent, or the self-test.
+// The parts that every question to a model is laid out with, whoever asks: the planner, an agent,
+// or the self-test.
 import { z } from 'zod'
 import type { PromptSection } from './agent-protocol.ts'
 
@@ -18,8 +19,9 @@ export function listed(lines: readonly string[]): string {
 }
 
 /**
- * The end of an output rule: an answer in one fence, after a line that names its file. `language` is the word of the fence.
- * The gateway takes such blocks out of answers, as lenient as small models need it.
+ * The end of an output rule: an answer in one fence, after a line that names its file. `language`
+ * is the word of the fence. The gateway takes such blocks out of answers, as lenient as small
+ * models need it.
  */
 export function inOneBlock(
   language: string,
@@ -29,20 +31,23 @@ export function inOneBlock(
 }
 
 /**
- * The JSON schema of an answer, from the zod schema that reads it. Keys come in the order of `shape`: alphabetical order has
- * to be the order of thinking, because some servers sort them.
+ * The JSON schema of an answer, from the zod schema that reads it. Keys come in the order of
+ * `shape`: alphabetical order has to be the order of thinking, because some servers sort them.
  */
 export function answerSchema(shape: z.ZodObject): Readonly<Record<string, unknown>> {
   const { $schema: _dialect, ...schema } = z.toJSONSchema(shape, { io: 'input' })
   return schema
 }
 
-/** The word of an example that `text` repeats; undefined when it repeats none, or when `asked` has the word as well. */
+/**
+ * The word of an example that `text` repeats; undefined when it repeats none, or when `asked` has
+ * the word as well.
+ */
 export type ExampleTrap = (text: string, asked?: string) => string | undefined
 
 /**
- * A trap for answers that copy the example of their prompt. `words` are names of the example, from a world that nobody asks
- * about; upper and lower case are the same.
+ * A trap for answers that copy the example of their prompt. `words` are names of the example, from
+ * a world that nobody asks about; upper and lower case are the same.
  */
 export function exampleTrap(words: readonly string[]): ExampleTrap {
   const holds = (text: string, word: string): boolean =>

@@ -1,9 +1,11 @@
-// What the words of a task say about names: whether one is mentioned, and whether it is to be removed, renamed, moved or replaced.
+// What the words of a task say about names: whether one is mentioned, and whether it is to be
+// removed, renamed, moved or replaced.
 import type { Assignment } from '../../../core/api/agent-protocol.ts'
 
 /**
- * The words by which the work of a task is asked for. The criterion of the task is in them only `withCriterion`: it names a
- * function to say how it is checked, which is no wish to have the function gone or emptied.
+ * The words by which the work of a task is asked for. The criterion of the task is in them only
+ * `withCriterion`: it names a function to say how it is checked, which is not a wish to remove or
+ * empty the function.
  */
 export function askedWords(
   { requestText, goal, doneWhen }: Pick<Assignment, 'requestText' | 'goal' | 'doneWhen'>,
@@ -18,33 +20,43 @@ export interface WantedName {
   readonly owner?: string | undefined
 }
 
-/** Verbs as a request uses them for its work, never in the third person: "it removes blanks" says what new code does. */
+/**
+ * Verbs as a request uses them for its work, never in the third person: "it removes blanks" says
+ * what new code does.
+ */
 const verbs =
   /(?<![\w.`'"$])(?<!\b(?:an?|method|function|called|named|command|option|button)\s)(remov(?:e|ing|al of)|delet(?:e|ing|ion of)|dro(?:p|pping)|renam(?:e|ing)|get(?:ting)? rid of|eliminat(?:e|ing)|retir(?:e|ing)|inlin(?:e|ing)|merg(?:e|ing)|combin(?:e|ing)|fold(?:ing)?|split(?:ting)?|mov(?:e|ing)|extract(?:ing)?|hid(?:e|ing)|unexport(?:ing)?|replac(?:e|ing)|tak(?:e|ing) out|thro(?:w|wing) away|strip(?:ping)?|convert(?:ing)?|turn(?:ing)?|no longer|stop(?:ping)? export(?:ing)?|instead of|rather than|in place of|renamed from|swap(?:ping)?|migrat(?:e|ing)|get(?:s)? rid)\b(?!\()/gi
 const negated =
   /(?:\bnot|n[’']t|\bnever|\bwithout|\binstead of|\brather than|\bnor)\s+(?:\w+\s+)?$/i
-/** What says that a name before it is to go. */
+/** Words that say of the name before them that it has to go. */
 const passive =
   /^[^.;:\n]{0,40}?\b(?:removed|deleted|dropped|renamed|replaced|retired|inlined|obsolete|unused|deprecated|superfluous|unneeded|unnecessary|moved|merged|private|no longer|go away|must go|can go|should go|becomes?|(?:should|must|shall|to) be (?:called|named)|now (?:called|named)|is not (?:needed|used))\b/i
 /** "Remove the helpers", "delete all getters": kinds of things, not a name. */
 const kinds =
   '(?:methods?|functions?|getters?|setters?|accessors?|constants?|re-?exports?|exports?|alias(?:es)?|helpers?|class(?:es)?|enums?|wrappers?)'
-/** Kinds that a text or its data may have, too: they are of the file where they are said to be of no use. */
+/**
+ * Kinds that a text or its data may have, too: they are of the file where they are said to be of no
+ * use.
+ */
 const idle =
   '(?:unused|dead|old|obsolete|deprecated|legacy|unneeded|unnecessary|superfluous|redundant|duplicated?)'
 const ofAKind = new RegExp(
   `^\\s+(?:[\\w-]+\\s+){0,5}?(?:${kinds}|${idle}\\s+(?:[\\w-]+\\s+){0,2}(?:code|members?|fields?|propert(?:y|ies)|keys?|names?|options?|variants?|parts?))\\b(?!\\s*[\`'"(]|\\s+\\w+\\()`,
   'i',
 )
-/** "Split src/a.js into two files", "move the parser class to its own module"; and no "split the text into words". */
+/**
+ * "Split src/a.js into two files", "move the parser class to its own module"; and no "split the
+ * text into words".
+ */
 const elsewhere =
   /^[^;:\n]{0,60}?(?:\b(?:files?|modules?|class(?:es)?|code|functions?|methods?|helpers?|logic|constants?)\b|\.(?:[mc]?[jt]sx?|py)\b)[^;:\n]{0,60}?\b(?:into|to|out)\b/i
 const whole =
   /\b(?:re-?write|redo|rebuild|re-?implement|start)\b(?:[^.;\n]|\.\w){0,60}\bfrom scratch\b|\bexport(?:s|ing)? (?:only|nothing (?:else|but))\b|\bonly exports?\b|\b(?:replace|overwrite) (?:the )?(?:(?:whole|entire|old|existing|contents? of the) )*(?:file|module)\b|\b(?:remov|delet|dropp?|cut)\w* (?:all|everything|every \w+)(?: \w+)? (?:but|except)\b|\bkeep(?:ing)? only\b|\bclean(?:ing)? up (?:the )?(?:file|module|class|code|api)\b|\bmak(?:e|ing) (?:\S+\s){0,4}(?:methods|functions|helpers|fields|members|constants) private\b/i
 
 /**
- * Whether `asked` wants the name gone from where it is. The name alone is no permission: "like keep() does" wants it to
- * stay. `made` are names that the file has now and had not before: "change keep to hold" is a new name for keep.
+ * Whether `asked` wants the name gone from where it is. The name alone is not a permission: "like
+ * keep() does" wants it to stay. `made` are names that the file has now and had not before: "change
+ * keep to hold" is a new name for keep.
  */
 export function asksAway(
   asked: string,
@@ -91,7 +103,7 @@ export function asksAway(
   return false
 }
 
-/** Whether what stands between a verb and a name leaves the name to be its object. */
+/** Whether the words between a verb and a name let the name be the object of the verb. */
 function isObject(verb: string, between: string): boolean {
   if (between.length > 70) return false
   // "Remove the dots in keep()", "replace the loop by keep()": the name is where, or with what.
@@ -116,7 +128,10 @@ function isObject(verb: string, between: string): boolean {
   )
 }
 
-/** Whether something else is named as what is to go: "remove the method `low`" says nothing of other methods. */
+/**
+ * Whether the words name another thing that has to go: "remove the method `low`" says nothing of
+ * other methods.
+ */
 function namesAnother(rest: string, word: string, owner: string | undefined): boolean {
   const clause = rest.split(/[;:\n]|,\s(?=and|then|add)/)[0]?.slice(0, 120) ?? ''
   const code = [
@@ -132,7 +147,10 @@ function namesAnother(rest: string, word: string, owner: string | undefined): bo
   return code.length > 0 && !code.some((one) => one.includes(word) && one !== owner)
 }
 
-/** Where a name stands in a sentence by itself. A name of one letter, or an English word, has to look like code. */
+/**
+ * Where a name stands in a sentence by itself. A name of one letter, or an English word, has to
+ * look like code.
+ */
 function placesOf(
   sentence: string,
   word: string,
@@ -157,7 +175,10 @@ function placesOf(
   return places
 }
 
-/** Whether the word stands in the text by itself. A scan, not a pattern: names of files and of functions hold any signs. */
+/**
+ * Whether the word stands in the text by itself. A scan is used and not a pattern, because names of
+ * files and functions hold any signs.
+ */
 export function mentions(text: string, word: string): boolean {
   const isWord = (sign: string | undefined): boolean => sign !== undefined && /[\w$]/.test(sign)
   for (let at = text.indexOf(word); at !== -1; at = text.indexOf(word, at + 1))

@@ -1,4 +1,5 @@
-// Guards that read a proposal as code: ordinary files of odd looks pass, what only looks like code does not.
+// Guards that read a proposal as code: ordinary files of odd looks pass, what only looks like code
+// does not.
 import { describe, expect, it } from 'vitest'
 import { type Proposal, refuse } from './guards.ts'
 

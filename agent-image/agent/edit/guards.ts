@@ -1,4 +1,5 @@
-// What a proposed file must not be, checked before it touches a disk. Each refusal is a sentence for the model.
+// Faults of a proposed file, looked for before it is written to a disk. Each refusal is a sentence
+// for the model.
 import { basename } from 'node:path'
 import { hasHiddenCharacters } from '../../../core/api/plain-text.ts'
 import { mayBeTest } from '../../../core/api/test-paths.ts'
@@ -16,7 +17,10 @@ export interface Proposal {
   readonly before: string | undefined
   /** The paths the task may write. */
   readonly allowed: readonly string[]
-  /** All that the model was told by people, to tell a copied example from a wanted word. */
+  /**
+   * All words of people that the model was given, to distinguish a copied example from a wanted
+   * word.
+   */
   readonly requested: string
   /** Whether the task says that things are to be removed. */
   readonly mayShrink: boolean
@@ -25,9 +29,12 @@ export interface Proposal {
   readonly factsBefore?: CodeFacts | undefined
   /** Whether the file holds tests; by its path where this is not said. */
   readonly isTest?: boolean
-  /** What other files of the project import that are no tests; code may import the same. */
+  /** Modules that other files of the project import, tests excepted; code may import the same. */
   readonly projectImports?: ReadonlySet<string>
-  /** Files of the project that are called as tests are and hold code; `allowed` are code whatever they are called. */
+  /**
+   * Files of the project that are called as tests are and hold code; `allowed` are code whatever
+   * they are called.
+   */
   readonly codeLikeTests?: readonly string[]
 }
 
@@ -62,7 +69,7 @@ const secrets = [
   /(?<![\w-])eyJ[A-Za-z0-9_-]{20,}\.eyJ[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{20,}/,
 ]
 
-/** `=======` alone is no mark: it underlines headings. */
+/** `=======` alone is not a mark: it underlines headings. */
 const conflict = /^(?:<{7}|>{7})(?: |$)/m
 const largest = 131_072
 
@@ -73,7 +80,7 @@ export function refuse(proposal: Proposal): ProposalRefusal | undefined {
     return { code: 'Scope', message: `${path} is not a file of this task.` }
   if (text.length > largest) return { code: 'TooLarge', message: `${path} is longer than 128 KiB.` }
   const facts = proposal.facts ?? (isCode(path) ? factsOf(path, text) : undefined)
-  // What its parser takes holds such marks in strings and comments only.
+  // Text that its parser takes holds such marks in strings and comments only.
   const isSound = facts?.parsed.kind === 'fine'
   if (!isSound && conflict.test(text) && !conflict.test(before ?? ''))
     return { code: 'ConflictMarker', message: `${path} contains merge conflict markers.` }
@@ -120,7 +127,10 @@ export function findSecret(text: string, before = ''): boolean {
   })
 }
 
-/** Characters that nobody sees and that the file did not hold before. A byte order mark that was there may stay. */
+/**
+ * Invisible characters that the file did not hold before. A byte order mark that was there may
+ * stay.
+ */
 function bringsHidden(text: string, before: string): boolean {
   const own = before.startsWith('\uFEFF') && text.startsWith('\uFEFF') ? text.slice(1) : text
   if (!hasHiddenCharacters(own)) return false
@@ -128,10 +138,10 @@ function bringsHidden(text: string, before: string): boolean {
   return [...new Set(own)].some((sign) => hasHiddenCharacters(sign) && !known.has(sign))
 }
 
-/** What only tests may use, and what can change how a test judges. */
+/** Modules that only tests may use, and modules that can change how a test judges. */
 const testOnly = /^(?:test|test\/reporters|unittest|pytest|v8|inspector|inspector\/promises)$/
 
-/** Without what does not change which module it is. */
+/** The name of a module, without the parts that do not change which module it is. */
 function moduleName(specifier: string, language: CodeFacts['language']): string {
   if (language === 'python') return specifier.split('.')[0] ?? ''
   // `test` without `node:` is a package.
@@ -155,7 +165,7 @@ function bringsIn(proposal: Proposal, facts: CodeFacts): string | undefined {
     if (
       testOnly.test(name(specifier)) &&
       !known.has(name(specifier)) &&
-      // What is asked for may be about tests itself.
+      // The request may be about tests itself.
       !mentions(proposal.requested, specifier)
     )
       return `imports ${specifier}, which belongs to tests. Do without it, and throw an error where something is wrong.`
@@ -179,7 +189,10 @@ function bringsIn(proposal: Proposal, facts: CodeFacts): string | undefined {
     : `reads tests in line ${reads.line}: ${reads.code}. Code must not know its tests; work out the result.`
 }
 
-/** Whether a line of code names a file as an import does: by its whole name, with or without the ending. */
+/**
+ * Whether a line of code names a file as an import does: by its whole name, with or without the
+ * ending.
+ */
 function imports(code: string, path: string): boolean {
   const module = basename(path).replace(/\.\w+$/, '')
   const begins = languageOf(path) === 'python' ? /[\s.]$/ : /['"`/]$/
@@ -192,11 +205,17 @@ function imports(code: string, path: string): boolean {
   return false
 }
 
-/** A request for a program that finds, runs or counts tests. One that only asks for tests to be written is none. */
+/**
+ * Words of a request for a program that finds, runs or counts tests; a request to write tests does
+ * not have them.
+ */
 const handlesTests =
   /\btest[- ]?(?:files?|runners?|suites?|names?|modules?|director(?:y|ies)|folders?|discovery|reports?)\b|\b(?:runs?|running|finds?|lists?|counts?|collects?|discovers?|skips?|ignores?|excludes?|watch(?:es)?|scaffolds?)\b(?:\s+\w+){0,3}\s+(?:tests?|specs?)\b/i
 
-/** A patch instead of the file; files that are patches themselves may be, and documents may show one. */
+/**
+ * A patch instead of the file; files that are patches themselves may be, and documents may show
+ * one.
+ */
 function isDiff(path: string, text: string): boolean {
   if (/\.(diff|patch)$/.test(path)) return false
   const start = text.trimStart().slice(0, 500)
@@ -204,7 +223,7 @@ function isDiff(path: string, text: string): boolean {
   return isCode(path) && /^@@ -\d+(,\d+)? \+\d+(,\d+)? @@/m.test(text)
 }
 
-/** More than 60 % of a file that is worth the name is gone. */
+/** Whether more than 60 % of a file of 400 characters or more is gone. */
 function shrinks({ text, before, mayShrink }: Proposal): boolean {
   if (mayShrink || before === undefined || before.length < 400) return false
   return text.length < before.length * 0.4
@@ -227,8 +246,9 @@ const inability =
 const documents = /\.(?:md|markdown|txt|rst|adoc|html?|csv|tex)$/i
 
 /**
- * Whether a text is an apology or a sentence of a model in place of the file. Code that its parser takes is none, as
- * long as it holds more than comments; words in the middle of a text are none either.
+ * Whether a text is an apology or a sentence of a model in place of the file. Code that its parser
+ * takes is not prose, as long as it holds more than comments. Words in the middle of a text are not
+ * looked at.
  */
 export function isProse(path: string, text: string, facts: CodeFacts | undefined): boolean {
   if (facts?.parsed.kind === 'fine' && !isOnlyComments(text, facts)) return false

@@ -1,4 +1,5 @@
-// A candidate that loses what other files use: members of classes, keys of objects, constants, short names.
+// A candidate that loses what other files use: members of classes, keys of objects, constants,
+// short names.
 import { describe, expect, it } from 'vitest'
 import { factsOf } from '../code/read-code.ts'
 import { lostNames, usersOf } from './lost-names.ts'

@@ -1,4 +1,5 @@
-// What a file offered to others and a new version of it does not offer, or only as an empty shell, and which files use it.
+// What a file offered to others and a new version of it does not offer, or only as an empty shell,
+// and which files use it.
 import { basename, dirname } from 'node:path'
 import type { CodeFacts, OwnerFact } from '../code/facts.ts'
 import { asksAway, mentions } from './asked-words.ts'
@@ -11,15 +12,19 @@ export interface LostName {
   readonly word: string
   /** What it belongs to: a class, an object, an enum; undefined for a name of the file. */
   readonly owner: string | undefined
-  /** Whether it is lost whoever uses it. Otherwise another file has to. */
+  /** Whether its loss counts without a use of it. Otherwise another file has to use it. */
   readonly certain: boolean
-  /** Whether it belongs to something that only this file can name; a use says nothing about what it is of. */
+  /**
+   * Whether it belongs to a thing that only this file can name, so that a use does not show which
+   * thing is meant.
+   */
   readonly inner: boolean
 }
 
 /**
- * What others can use, that `before` has and `after` lacks, without what `asked`, the words of the task, wants to go. Empty
- * where the files cannot be compared: one that cannot be parsed, or one that makes its names when it runs.
+ * Names that others can use, which `before` has and `after` lacks, without those that `asked`, the
+ * words of the task, wants to remove. Empty where the files cannot be compared: one that cannot be
+ * parsed, or one that makes its names when it runs.
  */
 export function lostNames(before: CodeFacts, after: CodeFacts, asked: string): readonly LostName[] {
   if (before.parsed.kind !== 'fine' || after.parsed.kind !== 'fine') return []
@@ -27,7 +32,7 @@ export function lostNames(before: CodeFacts, after: CodeFacts, asked: string): r
   const exports = lostExports(before, after)
   const gone = new Set(exports.map(({ word }) => word))
   const members = before.offers.owners.flatMap((owner) =>
-    // What is gone as a whole is told as a whole.
+    // A class that is gone is reported as a whole, without its members.
     gone.has(owner.name) ? [] : lostMembers(owner, before, after),
   )
   const known = new Set([...exports, ...members].map(({ word }) => word))
@@ -56,7 +61,8 @@ function lostExports(before: CodeFacts, after: CodeFacts): readonly LostName[] {
       !before.exports.some((one) => one.name === '*' && one.signature === signature),
   )
   if (stars.length > 0 || unknown.length > 0) return []
-  // `module.exports = make()` may have any names; a function or a class has those that the text gives it.
+  // `module.exports = make()` may have any names; a function or a class has those that the text
+  // gives it.
   const whole = after.exports.find(({ name }) => name === 'default')
   if (after.markers.commonjs && !after.markers.esm && whole !== undefined) {
     if (whole.kind !== 'function' && whole.kind !== 'class') return []
@@ -100,7 +106,8 @@ function lostMembers(owner: OwnerFact, before: CodeFacts, after: CodeFacts): rea
   const now = after.offers.owners.find(({ name }) => name === owner.name)
   const isKept = (name: string): boolean => {
     const word = name.slice(name.lastIndexOf('.') + 1)
-    // Made in another way, by a function for one: all that can be told is whether the name is there.
+    // It is made in another way, for example by a function: all that can be known is whether the
+    // name is there.
     if (now === undefined)
       return after.offers.defined.has(word) || after.offers.properties.has(word)
     if (now.members.some((one) => one.name === name)) return true
@@ -112,7 +119,7 @@ function lostMembers(owner: OwnerFact, before: CodeFacts, after: CodeFacts): rea
       ? after.offers.defined.has(word) || !owner.open
       : isSpecial && now.bases.length > 0
   }
-  // A nested object that is gone is told once.
+  // A nested object that is gone is reported once.
   const lost = owner.members.filter(({ name }) => !isKept(name))
   const names = new Set(lost.map(({ name }) => name))
   return lost
@@ -160,8 +167,9 @@ const frequent: ReadonlySet<string> = new Set(
 )
 
 /**
- * Functions and methods that did something in `before` and do nothing in `after` but throw or give nothing back. One whose
- * own name `asked` mentions may do so. Empty where the files cannot be compared.
+ * Functions and methods that did something in `before` and do nothing in `after` but throw or give
+ * nothing back. One whose own name `asked` mentions may do so. Empty where the files cannot be
+ * compared.
  */
 export function hollowedNames(
   before: CodeFacts,
@@ -178,8 +186,8 @@ export function hollowedNames(
 }
 
 /**
- * The files among `texts` (by path) that use each of `lost`, names of the file at `path`. A file counts when it imports that
- * file, or one that does so, or names what the name belongs to.
+ * The files among `texts` (by path) that use each of `lost`, names of the file at `path`. A file
+ * counts when it imports that file, or one that does so, or names what the name belongs to.
  */
 export function usersOf(
   path: string,
@@ -260,7 +268,9 @@ function readsMember(text: string, word: string): boolean {
   ).test(text)
 }
 
-/** Whether Python text takes a name of a module: by its import, from the module, or with everything. */
+/**
+ * Whether Python text takes a name of a module: by its import, from the module, or with everything.
+ */
 function takesName(text: string, stem: string, word: string): boolean {
   const name = escaped(word)
   const module = escaped(stem)

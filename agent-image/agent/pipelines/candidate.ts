@@ -39,7 +39,8 @@ export async function tryOnce(
   const written = await writeFiles(context, goal, how, previous)
   if (written.kind === 'unusable') {
     const { why, began } = written
-    // How an answer began says why it is of no use, and not whether the model goes on in the same way.
+    // How an answer began says why it is of no use, and not whether the model goes on in the same
+    // way.
     const signature = signatureOf([why])
     return { ...rejected(undefined, withBeginning(why, began), [], -3), signature }
   }
@@ -133,14 +134,17 @@ async function writeFile(
   return { kind: 'none', why: wrong.why, ...(wrong.isProse ? { began } : {}) }
 }
 
-/** The answer itself as the file, when it is one file's code and nothing else, and holds what is asked for. */
+/**
+ * The whole answer as the file, when it is the code of one file without a fence and defines a name
+ * that is asked for.
+ */
 async function withoutFence(
   { assignment, runner, signal }: PipelineContext,
   goal: CodingGoal,
   path: string,
   { text, blocks }: Pick<ModelResult, 'text' | 'blocks'>,
 ): Promise<{ readonly kind: 'text'; readonly text: string } | undefined> {
-  // Of several files nothing would say which one it is.
+  // With several files nothing says which of them the answer is.
   if (blocks.length > 0 || goal.files.length !== 1) return undefined
   const bare = bareText(text, path)
   if (bare === undefined) return undefined
@@ -150,8 +154,8 @@ async function withoutFence(
 }
 
 /**
- * Why a text must not become the file: a sentence for the model. `before` is the file of the branch, `earlier` what the model
- * last made of it.
+ * Why a text must not become the file: a sentence for the model. `before` is the file of the
+ * branch, `earlier` what the model last made of it.
  */
 async function whyUnfit(
   context: PipelineContext,
@@ -213,8 +217,8 @@ async function whyUnfit(
 }
 
 /**
- * Why the answer before was not taken, so that the next is not the same. When there was none: what the attempts before this
- * one came to.
+ * Why the answer before was not taken, so that the next one differs. Without an answer before: how
+ * the last attempt failed.
  */
 function earlierFailures(
   context: PipelineContext,
@@ -232,7 +236,10 @@ function earlierFailures(
   return optionalSection('What failed', `An earlier attempt failed:\n${cut(last.message, 600)}`)
 }
 
-/** Signatures of the unit's other files as they are now, of the project's other files, and the goals of other units. */
+/**
+ * Signatures of the unit's other files as they are now, of the project's other files, and the goals
+ * of other units.
+ */
 async function otherFiles(
   context: PipelineContext,
   goal: CodingGoal,
@@ -261,8 +268,9 @@ const mostTold = 8
 const alsoUses = /\.(?:[jt]sx|vue|svelte|html?)$/
 
 /**
- * A sentence for the model about what the new text of `path` no longer offers and has to, with the files that use it; undefined
- * when nothing is lost. `soFar` are files that the same candidate has written; the rest of the task's files are still to be.
+ * A sentence for the model about what the new text of `path` no longer offers and has to, with the
+ * files that use it; undefined when nothing is lost. `soFar` are files that the same candidate has
+ * written; the rest of the task's files are still to be.
  */
 export async function whatIsLost(
   { workspace, assignment, signal }: PipelineContext,

@@ -61,8 +61,9 @@ async function checkTests(
     return failed(context, goal, changes, first, first.failed)
   }
   const left = first === undefined ? [] : await workspace.left()
-  // In the tree that the specs left: what passes only once, or leaves others unable to pass, is found here.
-  // A person's own tests may count on a fresh folder, and nobody here may change them.
+  // In the tree that the specs left: what passes only once, or leaves others unable to pass, is
+  // found here. A person's own tests may count on a fresh folder, and an agent must not change
+  // them.
   const inPlace = first !== undefined && (deciders.named?.size ?? 0) === 0
   const whole = await runner.test(project.testFiles, changes, { ...options, inPlace })
   const runs = [whole]
@@ -137,8 +138,9 @@ function whyNotRun(specs: TestRun | undefined): string | undefined {
 }
 
 /**
- * Loads every module of the candidate once, tests or no tests. What could not be loaded before either is not this change's
- * doing, and a program that asks for settings or arguments may well refuse to start without them.
+ * Loads every module of the candidate once, tests or no tests. A module that could not be loaded
+ * before either is not the fault of this change, and a program that needs settings or arguments may
+ * refuse to start without them.
  */
 async function loadAll(
   { runner, workspace, signal }: PipelineContext,
@@ -164,7 +166,7 @@ async function loadAll(
   return { notes }
 }
 
-/** What a program reads that asks for settings or arguments. */
+/** Ways in which a program reads settings or arguments. */
 const surroundings =
   /\bprocess\.(?:env|argv|stdin)\b|\bparseArgs\b|\bos\.(?:environ|getenv)\b|\bsys\.(?:argv|stdin)\b|\bargparse\b/
 
@@ -184,7 +186,10 @@ function judgeOf(
   return { ...found, verdict: verdictOf(found) }
 }
 
-/** Proof by the project's own tests alone counts when they fail without the change each time, not by chance. */
+/**
+ * Proof by the project's own tests alone counts when they fail without the change each time, not by
+ * chance.
+ */
 async function isSound(
   { runner, signal }: PipelineContext,
   { project }: CodingGoal,
@@ -196,7 +201,10 @@ async function isSound(
   return proof.some(({ id }) => !again.passed.includes(id))
 }
 
-/** What runs say of tests that are unmet or broken; the last run that has words for one counts. */
+/**
+ * The failures of tests that are unmet or broken; for each test the last run that has a message
+ * counts.
+ */
 export function failuresOf(
   tests: readonly JudgedTest[],
   runs: readonly TestRun[],
@@ -226,11 +234,14 @@ const sentences = {
   unjudged: 'it can no longer be run',
 } as const
 
-/** Told to the model before the failures. */
+/** Stands before the failures in the prompt. */
 const onceOnly =
   'The tests pass once, and fail when they are run again in the same folder. What a run leaves there must not matter.\n'
 
-/** Says that the specs, not the code, are to be doubted: all passes where they leave nothing. Empty when that is not so. */
+/**
+ * A sentence that the specs are at fault and not the code: without the files that they leave all
+ * tests pass. Empty otherwise.
+ */
 async function whyDoubted(
   context: PipelineContext,
   { baseline, deciders, project }: CodingGoal,
@@ -261,7 +272,8 @@ async function failed(
     changes.get(path) ?? (await workspace.read(path, { signal }))
   const hidden = goal.spec?.shown.hidden ?? new Set<string>()
   const digest = await digestOf(run, failures, workspace.root, source, hidden)
-  // A test that is not shown must not be told about by way of a suspect's source either; only files are named.
+  // The model must not learn of a hidden test by the source of a suspect either, so only files are
+  // named.
   const pointed = failures.flatMap((test) => (test.frame === undefined ? [] : [test.frame.file]))
   const suspects = goal.files.filter((path) => pointed.includes(path))
   const own = goal.spec === undefined ? 0 : run.passed.length

@@ -1,5 +1,5 @@
-// Coding: candidates until one is proven by tests that failed before, and breaks none. A fix after the review is coding
-// without spec tests.
+// Coding: candidates until one is proven by tests that failed before, and breaks none. A fix after
+// the review is coding without spec tests.
 import { counted } from '../../../core/api/counted.ts'
 import { TaskFailure, type TaskOutcome } from '../outcome.ts'
 import { dependsOn } from '../project/packages.ts'
@@ -62,7 +62,10 @@ export const code: Pipeline = async (context) => {
   return seek(context, { purpose: 'code', files, spec, baseline, deciders, project, habits })
 }
 
-/** The tests as they are before the change. Throws `TaskFailure` ChecksFailed when that run cannot be believed. */
+/**
+ * The tests as they are before the change. Throws `TaskFailure` ChecksFailed when that run cannot
+ * be believed.
+ */
 export async function baselineOf(
   { runner, signal, activity }: PipelineContext,
   project: Project,
@@ -79,7 +82,10 @@ export async function baselineOf(
   return baseline
 }
 
-/** Tries until a candidate is good enough. When none is, the best is pushed all the same, for people to see. */
+/**
+ * Tries until a candidate is good enough. When no candidate is, the best is still pushed, so that
+ * people can look at it.
+ */
 export async function seek(context: PipelineContext, goal: CodingGoal): Promise<TaskOutcome> {
   const tried: Candidate[] = []
   for (;;) {
@@ -155,7 +161,10 @@ async function giveUp(
   }
 }
 
-/** Rewrites the files of the task such that no test breaks. Without files, those the request has changed, at most three. */
+/**
+ * Rewrites the files of the task such that no test breaks. Without files, those the request has
+ * changed, at most three.
+ */
 export const fix: Pipeline = async (context) => {
   const { assignment, workspace, signal } = context
   const project = await projectAt(context)

@@ -1,4 +1,5 @@
-// What a coding task works towards: its files, the tests that decide about them, and the habits of the project.
+// What a coding task works towards: its files, the tests that decide about them, and the habits of
+// the project.
 import { basename, dirname } from 'node:path'
 import type { Evidence } from '../../../core/api/agent-task.ts'
 import { type ModuleKind, moduleKinds } from '../code/module-kind.ts'
@@ -31,7 +32,7 @@ export interface CodingGoal {
   readonly habits: ProjectHabits
 }
 
-/** A candidate and what is known about it. */
+/** A candidate and the results of its checks. */
 export interface Candidate extends TriedCandidate {
   /** The files of the last usable answer; undefined when there was none. */
   readonly changes: Changes | undefined
@@ -41,7 +42,7 @@ export interface Candidate extends TriedCandidate {
   readonly proof: readonly string[]
   /** Higher is better; only for choosing among candidates that were not accepted. */
   readonly score: number
-  /** What is wrong, for the next prompt and for people. */
+  /** The problem, for the next prompt and for people. */
   readonly problem: string
   /** The files that the problem points at; empty for all. */
   readonly suspects: readonly string[]
@@ -74,13 +75,16 @@ export function rejected(
 
 /** Habits of a project that new code has to follow, or may. */
 export interface ProjectHabits {
-  /** What Node takes a file for. */
+  /** The kind of module as which Node loads a file. */
   readonly kindOf: (path: string) => ModuleKind
   /** Modules that its code (not its tests) imports and that new code may not bring in otherwise. */
   readonly imports: ReadonlySet<string>
 }
 
-/** Code that uses tools of tests is rare: it is looked for by these words, and at most so many files are parsed. */
+/**
+ * Code that uses tools of tests is rare: it is looked for by these words, and at most so many files
+ * are parsed.
+ */
 const tools = /\b(?:assert|unittest|doctest|pytest|v8|inspector)\b/
 const mostFiles = 40
 
@@ -102,8 +106,8 @@ export async function habitsOf(
 }
 
 /**
- * The tests that decide about the unit: those that a spec task of the request wrote, of which one may be held back from the
- * model, or those that a person named, which it is shown as they are.
+ * The tests that decide about the unit: those that a spec task of the request wrote, of which one
+ * may be held back from the model, or those that a person named, which it is shown as they are.
  */
 export async function specOf({
   assignment,
@@ -131,8 +135,8 @@ export function withTests(project: Project, paths: readonly string[]): Project {
 }
 
 /**
- * The deciders for work on `changed`: the spec files `specs` that are there, and the project's own test files that have to do
- * with what is changed.
+ * The deciders for work on `changed`: the spec files `specs` that are there, and the project's own
+ * test files that have to do with what is changed.
  */
 export async function decidersFor(
   context: PipelineContext,
@@ -170,7 +174,10 @@ export async function decidersFor(
   }
 }
 
-/** What an import of the file is bound to contain: its name, or its folder's where the name says nothing. */
+/**
+ * The word that an import of the file has to contain: its name, or its folder's where the name says
+ * nothing.
+ */
 function importWord(path: string): string {
   const stem = basename(path).replace(/\.\w+$/, '')
   const plain = /^(index|__init__|main|mod)$/.test(stem) ? basename(dirname(path)) : stem

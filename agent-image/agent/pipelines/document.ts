@@ -1,4 +1,5 @@
-// Documentation: facts by the parser, a few words by the model, one marked region of each file of the task.
+// Documentation: facts by the parser, a few words by the model, one marked region of each file of
+// the task.
 import { basename, dirname } from 'node:path'
 import type { Purpose } from '../../../core/api/agent-protocol.ts'
 import { beginningOf, withBeginning } from '../../../core/api/answer-beginning.ts'
@@ -14,20 +15,21 @@ import { copiedFromExample, type OfferedName, opening, symbolsOf } from '../prom
 import { deliver, type Pipeline, type PipelineContext, projectAt, refused } from './pipeline.ts'
 import { splitDiff } from './review.ts'
 
-/** Everything between these lines is ours; nothing else of a file is touched. */
+/** The harness owns the lines between these two, and changes nothing else in a file. */
 export const regionStart = '<!-- guildhall:usage:start -->'
 export const regionEnd = '<!-- guildhall:usage:end -->'
 const mostWords = 200
 
-/** What a documented file offers. */
+/** The names that a documented file offers. */
 export interface FileFacts {
   readonly path: string
   readonly symbols: readonly OfferedName[]
 }
 
 /**
- * Writes the usage region of the task's documents, or of the README when it names none: short prose when the model's holds
- * true, and always a table of what there is. Writes no other file, and never a second README.
+ * Writes the usage region of the task's documents, or of the README when it names none: short prose
+ * when the model's holds true, and always a table of what there is. Writes no other file, and never
+ * a second README.
  */
 export const document: Pipeline = async (context) => {
   const { assignment, workspace, signal, activity } = context
@@ -84,8 +86,9 @@ const otherFormat = /\.(?:rst|adoc|asciidoc|txt|org|html?|tex|pdf)$/i
 const markdown = /\.(?:md|markdown|mdx)$/i
 
 /**
- * The documents to write: the Markdown files that the task names, else the README that is there, in whatever case its name is
- * written, else a new README.md. A refusal when only documents in other formats are meant.
+ * The documents to write: the Markdown files that the task names, else the README that is there, in
+ * whatever case its name is written, else a new README.md. A refusal when only documents in other
+ * formats are meant.
  */
 export function documentsOf(
   named: readonly string[],
@@ -172,7 +175,7 @@ async function askForProse(
   return { text: '', problem: withBeginning(wrong, beginningOf(answer.result.text)) }
 }
 
-/** What is untrue or unwanted in a piece of prose; undefined when nothing is. */
+/** The first untrue or unwanted thing in a piece of prose; undefined when there is none. */
 export function proseProblem(
   text: string,
   facts: readonly FileFacts[],
@@ -234,7 +237,10 @@ export function proseProblem(
 const programs =
   /^(?:\$ |> )?(?:npm|npx|yarn|pnpm|pip3?|node|python3?|bash|sh|sudo|curl|wget|git|docker|kubectl)\s/
 
-/** A command runs a script or a file of the project; everything else that looks like one was made up. */
+/**
+ * A command runs a script or a file of the project; everything else that looks like one was made
+ * up.
+ */
 function isRealCommand(command: string, project: Pick<Project, 'files' | 'scripts'>): boolean {
   if (!programs.test(command)) return true
   const words = command.replace(/^[$>] /, '').split(/\s+/)
@@ -270,8 +276,9 @@ export function regionText(
 }
 
 /**
- * `before` with the region replaced, or added at the end. The region is the last start mark with an end mark behind it, each
- * on a line of its own: whatever else people cut, copied or wrote stays as it is.
+ * `before` with the region replaced, or added at the end. The region is the last start mark with an
+ * end mark behind it, each on a line of its own: whatever else people cut, copied or wrote stays as
+ * it is.
  */
 export function withRegion(before: string, region: string): string {
   const body = [regionStart, region, regionEnd]
@@ -292,8 +299,9 @@ export type ReadText = (path: string) => Promise<string | undefined>
 const longestTitle = 100
 
 /**
- * The title of a new document, fit for a heading. A README is called as the manifest in its folder says; where none does, as
- * its folder, and the one at the top as `repository`. Other documents are called as their files.
+ * The title of a new document, fit for a heading. A README is called as the manifest in its folder
+ * says; where none does, as its folder, and the one at the top as `repository`. Other documents are
+ * called as their files.
  */
 export async function titleOf(path: string, repository: string, read: ReadText): Promise<string> {
   const folder = dirname(path) === '.' ? '' : dirname(path)
@@ -307,7 +315,7 @@ export function isReadme(name: string): boolean {
   return /^readme(?:\.\w+)?$/i.test(name)
 }
 
-/** What each manifest calls its project, those that are asked first first. */
+/** How each manifest names its project, in the order in which they are read. */
 const manifests: readonly (readonly [string, (text: string) => string | undefined])[] = [
   ['package.json', nameInJson],
   ['pyproject.toml', nameInToml],
@@ -319,7 +327,7 @@ async function projectName(folder: string, read: ReadText): Promise<string | und
   for (const [file, nameIn] of manifests) {
     const text = await read(folder === '' ? file : `${folder}/${file}`)
     const name = plainLine(nameIn((text ?? '').replace(/^\uFEFF/, '')) ?? '', longestTitle)
-    // Signs that Markdown would take for its own are no part of any name that a registry takes.
+    // Registries do not allow names with signs that Markdown would interpret.
     if (/^@?[\p{L}\p{N}][\p{L}\p{N} ._~/-]*$/u.test(name)) return name
   }
   return undefined

@@ -1,4 +1,5 @@
-// What cannot be said for certain: tests that pass only sometimes, tests that could not be run, and work without a test.
+// Results that are not certain: tests that pass only sometimes, tests that could not be run, and
+// work without a test.
 import { languageOf, type Project } from '../project/project.ts'
 import { type Deciders, fileOf, judgeRuns } from '../verify/judge-runs.ts'
 import { type Judgement, verdictOf } from '../verify/judgement.ts'
@@ -6,7 +7,7 @@ import type { TestRun, UnrunTest } from '../verify/test-run.ts'
 import type { CodingGoal } from './coding-goal.ts'
 import type { PipelineContext } from './pipeline.ts'
 
-/** Runs test files once more, in a fresh tree or in the one that the run before left. */
+/** Runs test files again, in a fresh tree or in the tree that the run before left. */
 export interface Reruns {
   base(files: readonly string[], tree: TreeChoice): Promise<TestRun>
   now(files: readonly string[], tree: TreeChoice): Promise<TestRun>
@@ -18,14 +19,15 @@ export const treeAsLeft: TreeChoice = { inPlace: true }
 /** A test that the change makes fail every second time is cleared once in sixteen times. */
 const rounds = 2
 
-/** What is said of a flaky test; `guild try` passes it on to the person. */
+/** The note about a flaky test; `guild try` shows it to the person. */
 export function flakyNote(id: string): string {
   return `flaky: ${id} passes only now and then`
 }
 
 /**
- * A judgement in which a test that passed in some runs now counts as broken only when it fails again, and passes at the base
- * each time. Otherwise it is flaky: a busy machine or the test itself may have been the reason.
+ * A judgement in which a test that passed in some runs now counts as broken only when it fails
+ * again, and passes at the base each time. Otherwise it is flaky: a busy machine or the test itself
+ * may have been the reason.
  */
 export async function withoutDoubts(
   judgement: Judgement,
@@ -33,7 +35,7 @@ export async function withoutDoubts(
   again: Reruns,
 ): Promise<Judgement> {
   const doubtful = judgement.broken.filter(({ now }) => now.includes('passed'))
-  // What is refuted anyway needs no other reason.
+  // A judgement that is refuted for another reason stays as it is.
   if (
     doubtful.length === 0 ||
     doubtful.length < judgement.broken.length ||
@@ -86,7 +88,10 @@ export function whyUnjudged(
     : 'it has no test of its own, and no other test that failed before passes now'
 }
 
-/** The project's test files that could not be run here. Files that merely are named like tests do not count. */
+/**
+ * The project's test files that could not be run here. Files that merely are named like tests do
+ * not count.
+ */
 export function unjudgedTests(
   project: Pick<Project, 'unjudgedTests'>,
   run: Pick<TestRun, 'unrun'>,
@@ -99,7 +104,10 @@ export const noTests = 'there are no tests in it'
 
 const shownFiles = 3
 
-/** `12 test files could not be run: they need vitest, which is not installed (a.test.js, b.test.js and 10 more)`. */
+/**
+ * `12 test files could not be run: they need vitest, which is not installed (a.test.js, b.test.js
+ * and 10 more)`.
+ */
 export function sentencesOf(unrun: readonly UnrunTest[]): readonly string[] {
   const byWhy = Map.groupBy(
     unrun,

@@ -1,5 +1,5 @@
-// The actions that need no model: tests are run, and what they prove is judged. `branch` looks at the project before any
-// work, `verify` at one unit, `finish` at the whole request.
+// The actions that need no model: tests are run, and what they prove is judged. `branch` looks at
+// the project before any work, `verify` at one unit, `finish` at the whole request.
 import { counted } from '../../../core/api/counted.ts'
 import type { TaskOutcome } from '../outcome.ts'
 import { dependsOn } from '../project/packages.ts'
@@ -40,8 +40,8 @@ export interface Examination {
 }
 
 /**
- * Runs all tests at the base once and at the head twice, the second time in the tree that the first run left, as a person
- * does. `specsOf` gives the deciders.
+ * Runs all tests at the base once and at the head twice, the second time in the tree that the first
+ * run left, as a person does. `specsOf` gives the deciders.
  */
 export async function examine(
   context: PipelineContext,
@@ -75,7 +75,8 @@ export async function examine(
   let judgement = judgeRuns(bases, runs, deciders)
   const missing = specs.filter((path) => !project.files.includes(path))
   if (judgement.proof.some(({ kind }) => kind === 'own')) {
-    // Proof by a test of the project's own counts when it failed at the start each time, not by chance.
+    // Proof by a test of the project's own counts when it failed at the start each time, not by
+    // chance.
     bases.push(await again.base(base.testFiles, freshTree))
     judgement = judgeRuns(bases, runs, deciders)
   }
@@ -94,7 +95,9 @@ export async function examine(
   }
 }
 
-/** What is true of the tests that passed at the start, when nothing is refuted: the second half of a sentence. */
+/**
+ * The second half of a sentence about the tests that passed at the start, when nothing is refuted.
+ */
 export function unbroken({
   judgement: { flaky },
   unjudged,
@@ -147,7 +150,10 @@ function firstLine(text: string): string {
   return (text.split('\n', 1)[0] ?? '').slice(0, 160)
 }
 
-/** Looks at the project and runs its tests once. Changes nothing; failing tests are a fact, not a failure. */
+/**
+ * Looks at the project and runs its tests once. Changes nothing; failing tests are a fact, not a
+ * failure.
+ */
 export const branch: Pipeline = async (context): Promise<TaskOutcome> => {
   const { runner, workspace, signal, activity } = context
   const project = await projectAt(context)
@@ -173,8 +179,9 @@ export const branch: Pipeline = async (context): Promise<TaskOutcome> => {
 }
 
 /**
- * Done when a test that did not pass at the request's base passes in both runs, every spec test of the unit passed in both,
- * and nothing that passed at the base is anything but passed. Unchecked when nothing broke and nothing is proven.
+ * Done when a test that did not pass at the request's base passes in both runs, every spec test of
+ * the unit passed in both, and nothing that passed at the base is anything but passed. Unchecked
+ * when nothing broke and nothing is proven.
  */
 export const verify: Pipeline = async (context): Promise<TaskOutcome> => {
   const { assignment } = context
@@ -207,8 +214,9 @@ export const verify: Pipeline = async (context): Promise<TaskOutcome> => {
 }
 
 /**
- * Done when what was asked for is proven by tests as a whole: every test file that is new on the branch decides. Unchecked
- * when a unit could not be checked by anything, or when code was written and no test says anything about it.
+ * Done when what was asked for is proven by tests as a whole: every test file that is new on the
+ * branch decides. Unchecked when a unit could not be checked by anything, or when code was written
+ * and no test says anything about it.
  */
 export const finish: Pipeline = async (context): Promise<TaskOutcome> => {
   const { assignment } = context

@@ -1,5 +1,5 @@
-// Tests that leave something in the project: what they leave may make the next run fail, or other tests, and then right code
-// would be blamed for it.
+// Tests that leave something in the project: what they leave may make the next run fail, or other
+// tests, and then right code would be blamed for it.
 import { basename } from 'node:path'
 import { askedWords, mentions } from '../edit/asked-words.ts'
 import type { Project } from '../project/project.ts'
@@ -8,14 +8,18 @@ import type { LeftFile } from '../workspace/work-tree.ts'
 import type { Changes } from '../workspace/workspace.ts'
 import type { PipelineContext } from './pipeline.ts'
 
-/** What removes files. A test that fails may well not come to it, so that only runs that pass say whether it does. */
+/**
+ * Calls that remove files. A test that fails may end before them, so only runs that pass show
+ * whether it cleans up.
+ */
 const removes =
   /\b(?:rm|rmdir|unlink)(?:Sync)?\s*\(|\bos\.(?:remove|unlink|rmdir|removedirs)\b|\.unlink\(|\brmtree\b|\.cleanup\(|\baddCleanup\b/
 
 /**
- * Why a spec has to be asked for again: it has just been run on `changes`, and left something that it names itself, or that
- * makes it or the project's own tests come out otherwise. What the project leaves when it is merely loaded is not the
- * spec's; neither is what one that removes files made, until it is run with the code.
+ * Why a spec has to be asked for again: it has just been run on `changes`, and left something that
+ * it names itself, or that makes it or the project's own tests come out otherwise. Files that the
+ * project leaves when it is only loaded do not count; nor do new files of a spec that removes
+ * files, until it is run with the code.
  */
 export async function litterOfSpec(
   context: PipelineContext,
@@ -57,8 +61,9 @@ export async function litterOfSpec(
 }
 
 /**
- * What the tests of `specs` leave with the code of a candidate, when that is why tests fail: with nothing left by them all
- * pass. Only what the specs or the request name: what nobody asked for is the code's doing. Undefined otherwise.
+ * Words for the files that the tests of `specs` leave with the code of a candidate. Only files that
+ * the specs or the request name count: others are the doing of the code. Undefined when there are
+ * none.
  */
 export async function litterWithCode(
   context: PipelineContext,
@@ -69,7 +74,7 @@ export async function litterWithCode(
     project,
   }: {
     readonly specs: readonly string[]
-    /** What lay in the work tree after the specs ran in a fresh one. */
+    /** Files that the specs left in a fresh work tree. */
     readonly found: readonly LeftFile[]
     readonly changes: Changes
     readonly project: Project

@@ -1,4 +1,5 @@
-// What every pipeline works with: its context, the project at a commit, and the delivery of changes as a commit.
+// What every pipeline works with: its context, the project at a commit, and the delivery of changes
+// as a commit.
 import type { Assignment } from '../../../core/api/agent-protocol.ts'
 import type { Verdict } from '../../../core/api/agent-types.ts'
 import { counted } from '../../../core/api/counted.ts'
@@ -15,7 +16,7 @@ import type { Changes, Workspace } from '../workspace/workspace.ts'
 export interface CheckedTry {
   readonly kind: Try['kind']
   readonly accepted: boolean
-  /** What is wrong with it, as the model is told; empty when it was accepted. */
+  /** Its problem in the words that the model is given; empty when it was accepted. */
   readonly problem: string
 }
 
@@ -34,8 +35,8 @@ export interface PipelineContext {
 }
 
 /**
- * Carries out one action. Gives an outcome for everything that can be expected to go wrong; throws `TaskFailure` or
- * `TaskTaken` from below.
+ * Carries out one action. Gives an outcome for every failure that is expected; throws `TaskFailure`
+ * or `TaskTaken` from below.
  */
 export type Pipeline = (context: PipelineContext) => Promise<TaskOutcome>
 
@@ -77,12 +78,18 @@ export const deploy: Pipeline = () =>
     },
   })
 
-/** The outcome for work that cannot be done as it is asked for; `message` is a sentence that names the file. */
+/**
+ * The outcome for work that cannot be done as it is asked for; `message` is a sentence that names
+ * the file.
+ */
 export function refused(message: string): TaskOutcome {
   return { verdict: 'Refused', summary: message, failure: { reason: 'Unsupported', message } }
 }
 
-/** The refusal when one of `files` is none that can be written; undefined when all can. No model is asked before. */
+/**
+ * The refusal when one of `files` cannot be written; undefined when all can. It is looked for
+ * before a model is asked.
+ */
 export async function unwritable(
   { workspace, signal }: PipelineContext,
   files: readonly string[],
@@ -100,8 +107,9 @@ export function changedPaths(diff: string): readonly string[] {
 }
 
 /**
- * `4 tests pass`, `2 of 5 tests fail, 1 skipped`, `4 tests pass, 1 file could not be loaded`, `there are no tests`, `no test was
- * run`. A file that could not be loaded is no test: nobody knows how many are in it.
+ * `4 tests pass`, `2 of 5 tests fail, 1 skipped`, `4 tests pass, 1 file could not be loaded`,
+ * `there are no tests`, `no test was run`. A file that could not be loaded does not count as a
+ * test, because the number of tests in it is unknown.
  */
 export function countsOf(
   run: Pick<TestRun, 'passed' | 'failed'> &
@@ -132,7 +140,10 @@ export interface CommitOrigin {
   readonly verdict: Verdict
 }
 
-/** A commit message: subject of at most 72 characters, body, trailers in the order of the table of names. */
+/**
+ * A commit message: subject of at most 72 characters, body, trailers in the order of the table of
+ * names.
+ */
 export function commitMessage(
   subject: string,
   body: string,

@@ -1,4 +1,5 @@
-// Review: what can be found without a model first, then one closed question for each changed file. Advisory.
+// Review: what can be found without a model first, then one closed question for each changed file.
+// Advisory.
 import { z } from 'zod'
 import type { Purpose } from '../../../core/api/agent-protocol.ts'
 import { beginningOf, withBeginning } from '../../../core/api/answer-beginning.ts'
@@ -15,7 +16,10 @@ import { cut, opening } from '../prompt.ts'
 import { declaredTests } from '../verify/spec-text.ts'
 import type { Pipeline, PipelineContext } from './pipeline.ts'
 
-/** A finding. Keys in alphabetical order are in the order of thinking: first the quote, last the judgement. */
+/**
+ * A finding. Keys in alphabetical order are in the order of thinking: first the quote, last the
+ * judgement.
+ */
 const finding = z.strictObject({
   a_quote: z.string().max(200),
   b_issue: z.string().max(300),
@@ -63,7 +67,9 @@ export function splitDiff(diff: string): readonly FileDiff[] {
     })
 }
 
-/** Reviews base..head. Always Done: findings are for people and the fix task, and are in the notes. */
+/**
+ * Reviews base..head. Always Done: findings are for people and the fix task, and are in the notes.
+ */
 export const review: Pipeline = async (context) => {
   const { assignment, workspace, signal, activity } = context
   const diff = await workspace.diff(assignment.base, workspace.head, { signal })

@@ -29,10 +29,10 @@ import type { PipelineContext } from './pipeline.ts'
 import { placeFor, type SpecGoal, type SpecPlace } from './spec-place.ts'
 import { standIns } from './stand-ins.ts'
 
-/** An answer of a spec task, and what is known of it. */
+/** An answer of a spec task, and the results of its checks. */
 export interface SpecCandidate extends TriedCandidate {
   readonly text: string | undefined
-  /** Where the text belongs, by what it is written in. */
+  /** Where the text belongs, by its module system. */
   readonly place: SpecPlace
   readonly problem: string
   /** The run on the tree without the code; there when the text was good enough to run. */
@@ -41,7 +41,9 @@ export interface SpecCandidate extends TriedCandidate {
   readonly holds?: true
 }
 
-/** Judges an answer: its text first, then its runs with code that only stands in for what is asked. */
+/**
+ * Judges an answer: its text first, then its runs with code that only stands in for what is asked.
+ */
 export async function judgeSpec(
   context: PipelineContext,
   goal: SpecGoal,
@@ -85,7 +87,7 @@ export async function judgeSpec(
   return judgeWithStubs(context, goal, { place, text, facts, names })
 }
 
-/** What Node takes the unit's files for, and those that a spec of this kind takes `names` from. */
+/** How Node takes the unit's files, and the files from which a spec of this kind takes `names`. */
 function kindsOf(
   { workspace, signal }: PipelineContext,
   { files, project }: SpecGoal,
@@ -100,7 +102,10 @@ function kindsOf(
   )
 }
 
-/** Runs a spec whose text is sound where the code does not exist: it has to load, to fail, and to leave nothing. */
+/**
+ * Runs a spec whose text is sound where the code does not exist: it has to load, to fail, and to
+ * leave nothing.
+ */
 async function judgeWithStubs(
   context: PipelineContext,
   goal: SpecGoal,
@@ -119,8 +124,8 @@ async function judgeWithStubs(
   const { runner, signal } = context
   const { files, project } = goal
   const { path, kind } = place
-  // A stub that throws hides what is wrong behind the call, one that returns hides tests of errors, and what is true of
-  // nonsense is true of wrong code.
+  // A stub that throws hides faults behind the call, one that returns hides tests of errors, and a
+  // test that nonsense fulfils would let wrong code pass.
   const rules = specRules(path, facts)
   const judged = { specs: new Map([[path, rules.declared]]), awaiting: rules.awaiting }
   const runs: TestRun[] = []
@@ -135,11 +140,13 @@ async function judgeWithStubs(
     const code = standIn(behaviour)
     const changes = new Map([...code, [path, text]])
     const run = await runner.test([path], changes, { signal, project })
-    // A file that uses what is missing while it is loaded fails before the code exists, as it should.
+    // A file that uses what is missing while it is loaded fails before the code exists, as it
+    // should.
     if (behaviour === 'throws') isUsedEarly = isUnloaded(run, stubThrew)
     if (behaviour === 'throws' && isUsedEarly) continue
     const wrong = await runProblem(context, path, text, run, facts)
-    // Only the stub that throws tells whether an odd value of a stub kept the file from being loaded.
+    // Only the stub that throws tells whether an odd value of a stub kept the file from being
+    // loaded.
     const mayBeOdd = behaviour === 'returns' || isUsedEarly
     if (wrong !== undefined && mayBeOdd && isUnloaded(run, oddValue)) {
       odd ??= { ...rejected(place, text, wrong), run }
@@ -191,9 +198,9 @@ export function rejected(
   }
 }
 
-/** What a file says that calls a stub which throws. */
+/** The error of a file that calls a stub which throws. */
 export const stubThrew = /\bnot implemented yet\b/
-/** What comes of using a value that is none, or nonsense. A name that is declared nowhere is not among it. */
+/** Errors of code that uses an empty value or nonsense. An undeclared name is not among them. */
 export const oddValue = /^(?:TypeError|AttributeError|ValueError|KeyError|IndexError|RangeError)\b/
 
 /** Whether a file could not be loaded, for a reason of this kind alone. */
@@ -203,18 +210,26 @@ export function isUnloaded(run: TestRun, reason: RegExp): boolean {
   return unloaded.every((test) => reason.test(test.message))
 }
 
-/** The entries of files that could not be loaded or run to their end. A hook that failed around one leaves its tests told. */
+/**
+ * The entries of files that could not be loaded or run to their end. When only a hook around the
+ * file failed, its tests were reported.
+ */
 function brokenOffIn(run: TestRun): readonly FailedTest[] {
   return run.failed.filter((test) => test.name === wholeFile && test.late !== true)
 }
 
-/** Whether a spec fails as it should where the code does not exist: by a test of it, not by a hook around the file alone. */
+/**
+ * Whether a spec fails as it should where the code does not exist: by a test of it, not by a hook
+ * around the file alone.
+ */
 export function failsByTests(run: TestRun): boolean {
   if (run.failed.some((test) => test.name !== wholeFile)) return true
   return run.failed.length > 0 && run.passed.length === 0
 }
 
-/** Why a spec that was run where the code does not exist is no good; undefined when nothing speaks against it. */
+/**
+ * Why a spec cannot be used, seen from a run where the code does not exist; undefined when it can.
+ */
 export async function runProblem(
   context: Pick<PipelineContext, 'workspace' | 'signal'>,
   path: string,
@@ -243,7 +258,10 @@ export async function runProblem(
   return undefined
 }
 
-/** Names of tests that were never declared, because the body of their suite broke off before or was skipped. */
+/**
+ * Names of tests that were never declared, because the body of their suite broke off before or was
+ * skipped.
+ */
 function cutOffTests(file: string, run: TestRun, { tests }: CodeFacts): ReadonlySet<string> {
   const ended = new Set([...run.failed.map((test) => testId(test)), ...run.skipped])
   return new Set(
@@ -255,7 +273,10 @@ function cutOffTests(file: string, run: TestRun, { tests }: CodeFacts): Readonly
   )
 }
 
-/** Whether an error is one that no code can mend: a name that is nowhere, an assertion that does not exist. */
+/**
+ * Whether an error is one that no code can mend: a name that is nowhere, an assertion that does not
+ * exist.
+ */
 export function isOwnFault(
   { message, late }: Pick<FailedTest, 'message' | 'late'>,
   text: string,
@@ -266,7 +287,7 @@ export function isOwnFault(
   const [, kind, name] =
     /^(ReferenceError|NameError): (?:name ')?([\w$]+)'? is not defined/.exec(message) ?? []
   if (kind === undefined || name === undefined)
-    // What a body that broke off never came to declare is missed by the hooks that clear up.
+    // A body that broke off may not have declared a name that the hooks after it use.
     return /^(ReferenceError|NameError)\b/.test(message) && late !== true
   return !isSetElsewhere(kind === 'NameError', name, text)
 }
@@ -285,19 +306,19 @@ export function namesOf(ids: readonly string[]): string {
   return ids.map((id) => id.slice(id.indexOf(' > ') + 3)).join(', ')
 }
 
-/** What is wrong with tests that all pass with code that only stands in for what is asked. */
+/** The problem of tests that all pass with stubs. */
 export const allIdle = (behaviour: StubBehaviour): string =>
   behaviour === 'nonsense'
     ? `All tests pass with code that gives back '${nonsense}' for everything, so they test nothing. Assert on the exact values that are asked for: that a result equals true, not that it is true-like.`
     : 'All tests pass before the code exists, so they test nothing. Assert on results that need the code.'
 
-/** What is wrong with tests that all pass on the tree as it is. */
+/** The problem of tests that all pass on the tree as it is. */
 export const allHold =
   'All tests pass with the code as it is, without a change. Write tests of what the request asks for and the code does not do yet.'
 
 /**
- * Whether to stop for tests that pass without a change (`holds`). The model gets one chance to ask for what is missing; what
- * it writes after that, or in a later attempt, would be a guess like the one before.
+ * Whether to stop for tests that pass without a change (`holds`). The model gets one more try to
+ * test what is missing; further tries, or a later attempt, would be guesses like the one before.
  */
 export function mayBeDone(
   { attempt }: Pick<Assignment, 'attempt'>,
@@ -307,7 +328,7 @@ export function mayBeDone(
   return attempt > 1 || tried.filter(({ holds }) => holds === true).length > 1
 }
 
-/** No success: that a model wrote tests which pass says little about what was asked. */
+/** This is not a success: tests of a model that pass say little about the request. */
 export function passesAlready(files: readonly string[], run: TestRun | undefined): TaskOutcome {
   const message = `Every test that the model wrote passes without a change: ${files.join(', ')} may do this already. If not, say in the request what is missing, with an example that comes out wrong today.`
   return {
@@ -319,7 +340,8 @@ export function passesAlready(files: readonly string[], run: TestRun | undefined
 }
 
 /**
- * Tests that say nothing: that pass without an assertion, or that pass in both runs although nothing of the code exists yet.
+ * The first test that says nothing: it passes without an assertion, or in both runs although the
+ * code does not exist yet.
  */
 export function worthlessTests(
   judged: readonly TestRun[],
@@ -332,7 +354,7 @@ export function worthlessTests(
     const told = judged.flatMap((run) => run.failed).find((test) => testId(test) === id)
     if (told !== undefined) return `The test ${told.name} is of no use. ${told.message}`
   }
-  // What extends code that is there may well say what has to stay as it is.
+  // Tests for an extension of existing code may also hold behaviour that has to stay.
   return isNew && passed.length > 0
     ? `These tests pass although the code does not exist yet, so they test nothing: ${namesOf(passed)}. Assert on results that need the code.`
     : undefined

@@ -1,4 +1,5 @@
-// Where spec tests go, and in which module system of Node: what the project is written in, and what the answer is.
+// Where spec tests go, and in which module system of Node: what the project is written in, and what
+// the answer is.
 import type { ImportFact } from '../code/facts.ts'
 import { type ModuleKind, moduleKinds } from '../code/module-kind.ts'
 import { factsIn } from '../code/read-code.ts'
@@ -13,14 +14,17 @@ export interface SpecPlace {
 
 /** What a spec task is to write tests for, and where. */
 export interface SpecGoal extends SpecPlace {
-  /** What the project's code is written in; undefined where nothing says it. */
+  /** The module system of the project's code; undefined where nothing shows it. */
   readonly habit: ModuleKind | undefined
   /** The unit's files that tests can import. */
   readonly files: readonly string[]
   readonly project: Project
 }
 
-/** What the tests of the unit would be written in by the habit of the project's code; undefined where nothing says it. */
+/**
+ * The module system for the unit's tests, by the habit of the project's code; undefined where
+ * nothing shows it.
+ */
 export async function habitOf(
   { assignment, workspace, signal }: PipelineContext,
   project: Project,
@@ -53,8 +57,9 @@ export function placesOf({ assignment }: PipelineContext, project: Project): rea
 }
 
 /**
- * The name that fits an answer, and what Node takes the file for then. An answer in CommonJS stays so where it can: always
- * in a project that is not written in ES modules, and elsewhere when not all that it requires can be imported instead.
+ * The name that fits an answer, and what Node takes the file for then. An answer in CommonJS stays
+ * so where it can: always in a project that is not written in ES modules, and elsewhere when not
+ * all that it requires can be imported instead.
  */
 export async function placeFor(
   { assignment, runner, signal }: PipelineContext,

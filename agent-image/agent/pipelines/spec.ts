@@ -1,4 +1,5 @@
-// Tests before the code: written from what is asked, checked by running them where the code does not exist.
+// Tests before the code: the model writes them from the request, and they are run where the code
+// does not exist.
 import type { Purpose } from '../../../core/api/agent-protocol.ts'
 import { beginningOf, withBeginning } from '../../../core/api/answer-beginning.ts'
 import { counted } from '../../../core/api/counted.ts'
@@ -30,7 +31,10 @@ import {
 } from './spec-judgement.ts'
 import { habitOf, keptKind, placesOf, type SpecGoal, type SpecPlace } from './spec-place.ts'
 
-/** Writes one test file for the unit; the harness names it and proves that it fails before the code exists. */
+/**
+ * Writes one test file for the unit; the harness names it and proves that it fails before the code
+ * exists.
+ */
 export const spec: Pipeline = async (context) => {
   const { assignment, activity } = context
   const project = await projectAt(context)
@@ -109,7 +113,10 @@ export const spec: Pipeline = async (context) => {
   }
 }
 
-/** Why a file under test cannot be loaded here as it is, whatever a test says: a sentence without its full stop. */
+/**
+ * Why a file under test cannot be loaded here as it is, whatever a test says: a sentence without
+ * its full stop.
+ */
 async function whyUnloadable(
   { runner, workspace, signal }: PipelineContext,
   project: Project,
@@ -152,7 +159,8 @@ async function tryOnce(
   )
   if (answer.kind === 'refused') throw refusedQuestion(answer.message)
   if (answer.kind === 'unusable') return unusable(goal, answer.message, answer.began)
-  // The harness names the file, so whatever name a block has is fine, as long as it is not the code itself.
+  // The harness names the file, so whatever name a block has is fine, as long as it is not the code
+  // itself.
   const blocks = answer.result.blocks.flatMap(({ path, ...block }) =>
     goal.files.includes(cleanPath(path) ?? '') ? [] : [block],
   )
@@ -186,7 +194,9 @@ function pythonImport(module: string): string {
   return isPlain ? `from ${module} import …` : `importlib.import_module('${module}')`
 }
 
-/** How an answer began says why it is of no use, and not whether the model goes on in the same way. */
+/**
+ * How an answer began says why it is of no use, and not whether the model goes on in the same way.
+ */
 function unusable(place: SpecPlace, why: string, began: string | undefined): SpecCandidate {
   const signature = signatureOf([why])
   return { ...rejected(place, undefined, withBeginning(why, began)), signature }

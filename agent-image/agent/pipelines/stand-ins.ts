@@ -1,4 +1,5 @@
-// Code that stands in for what a test is to test: what the test does then says whether it looks at the code at all.
+// Code that stands in for the code under test: how a test does with it shows whether the test looks
+// at the code at all.
 import type { CodeFacts } from '../code/facts.ts'
 import type { ModuleKind } from '../code/module-kind.ts'
 import { factsIn } from '../code/read-code.ts'
@@ -12,8 +13,9 @@ import type { CodingGoal } from './coding-goal.ts'
 import type { PipelineContext } from './pipeline.ts'
 
 /**
- * Gives the files that stand in for what is missing, by how they behave. `names` are what tests take from each file;
- * those of `files` that are neither there nor imported are programs that the tests start.
+ * Gives the files that stand in for missing code, by their behaviour. `names` are what tests take
+ * from each file; those of `files` that are neither there nor imported are programs that the tests
+ * start.
  */
 export async function standIns(
   { runner, workspace, signal }: Pick<PipelineContext, 'runner' | 'workspace' | 'signal'>,
@@ -39,8 +41,9 @@ export async function standIns(
 }
 
 /**
- * Those of `ids` that say nothing about the code of a task: they made no assertion in `runs`, or went on after one that
- * failed, and pass as well with code that is nothing. A test that fails by an error of its own shows it there.
+ * Those of `ids` that say nothing about the code of a task: they made no assertion in `runs`, or
+ * went on after one that failed, and they also pass with code that does nothing. A test that fails
+ * by an error of its own shows that there.
  */
 export async function sayNothing(
   context: PipelineContext,
@@ -83,7 +86,10 @@ async function passingOnNothing(
   return idle.filter((id) => !mayFail.includes(id) || nothing.includes(id))
 }
 
-/** Whether a test has something in its text by which it could fail: an assertion, or an error of its own. */
+/**
+ * Whether a test has something in its text by which it could fail: an assertion, or an error of its
+ * own.
+ */
 function failsByItself(path: string, text: string, { tests }: CodeFacts, id: string): boolean {
   const own = tests.find((test) => {
     const name = reportedName(test)

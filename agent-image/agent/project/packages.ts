@@ -1,4 +1,5 @@
-// Packages: which ones a project says it depends on, and which of its own folders its package manager links by name.
+// Packages: which ones a project says it depends on, and which of its own folders its package
+// manager links by name.
 import { posix } from 'node:path'
 import { parse } from 'yaml'
 import type { NodePackage } from './project.ts'
@@ -29,8 +30,8 @@ export function pythonManifests(files: readonly string[]): readonly string[] {
 }
 
 /**
- * Every word of such files that may be the name of a package, as Python compares names. Some are none; what is looked up
- * here could not be imported, so that a word too many does no harm.
+ * Every word of such files that may be the name of a package, as Python compares names. Words that
+ * are not names do no harm: only packages that could not be imported are looked up here.
  */
 export function wordsOfManifests(texts: Iterable<string>): ReadonlySet<string> {
   const words = new Set<string>()
@@ -53,7 +54,8 @@ export function dependsOn(
   if (project.packages.some(({ dependencies }) => dependencies.includes(name))) return true
   // One package of a monorepo finds another by its name whether it says so or not.
   if (project.linked.has(name)) return true
-  // What stands for a folder of the project in its tsconfig.json, or for its bundler, is no package to be installed.
+  // An alias for a folder of the project, from its tsconfig.json or its bundler, is not a package
+  // that could be installed.
   if (isAlias(name)) return true
   const module = compared(name)
   const known = [
@@ -75,7 +77,7 @@ function compared(name: string): string {
   return name.toLowerCase().replace(/[-_.]+/g, '_')
 }
 
-/** What a package.json says that matters for links; everything may be missing or of another type. */
+/** The parts of a package.json that matter for links; each may be missing or of another type. */
 export interface Manifest {
   readonly folder: string
   readonly value: Readonly<Record<string, unknown>>
@@ -84,7 +86,10 @@ export interface Manifest {
 /** Files besides package.json that say which folders are linked. */
 export const linkingFiles = ['pnpm-workspace.yaml', 'lerna.json'] as const
 
-/** Names of the packages that are linked, with their folders. `texts` are those of `linkingFiles` that are there. */
+/**
+ * Names of the packages that are linked, with their folders. `texts` are those of `linkingFiles`
+ * that are there.
+ */
 export function linkedPackages(
   manifests: readonly Manifest[],
   texts: ReadonlyMap<string, string>,
@@ -112,7 +117,10 @@ export function packageName(specifier: string): string | undefined {
   return /^(?:@[^/]+\/)?[^/]+/.exec(specifier)?.[0]
 }
 
-/** `["packages/*"]`, or `{ "packages": […] }` as yarn has it. Patterns that leave something out are passed over. */
+/**
+ * `["packages/*"]`, or `{ "packages": […] }` as yarn has it. Patterns that leave something out are
+ * passed over.
+ */
 function patternsOf(value: unknown): readonly string[] {
   const list: unknown = Array.isArray(value) ? value : objectOf(value)['packages']
   if (!Array.isArray(list)) return []

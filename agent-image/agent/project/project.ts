@@ -1,4 +1,5 @@
-// What kind of project it is: read from file names, package.json and the text of test files, never by running anything.
+// What kind of project it is: read from file names, package.json and the text of test files, never
+// by running anything.
 import { basename, dirname, posix } from 'node:path'
 import type { Assignment } from '../../../core/api/agent-protocol.ts'
 import { isTestPath, mayBeTest } from '../../../core/api/test-paths.ts'
@@ -31,13 +32,16 @@ export interface NodePackage {
 /** A file that looks like tests and that no runner of ours is given. */
 export interface UnjudgedTest {
   readonly file: string
-  /** The end of a sentence: what it would need. */
+  /** The end of a sentence that says what the file needs. */
   readonly why: string
 }
 
 export interface Project {
   readonly language: Language
-  /** Test files for our runners, sorted. The runners may find that they need something that is not here. */
+  /**
+   * Test files for our runners, sorted. The runners may find that they need something that is not
+   * here.
+   */
   readonly testFiles: readonly string[]
   /** Test files for which there is no runner. */
   readonly unjudgedTests: readonly UnjudgedTest[]
@@ -45,28 +49,33 @@ export interface Project {
   readonly packages: readonly NodePackage[]
   /** Folders of the packages of a monorepo that its package manager links, by their names. */
   readonly linked: ReadonlyMap<string, string>
-  /** Words of the files in which Python projects name the packages they depend on; see `dependsOn`. */
+  /**
+   * Words of the files in which Python projects name the packages they depend on; see `dependsOn`.
+   */
   readonly pythonWords: ReadonlySet<string>
   /** `scripts` of the project's own package.json. */
   readonly scripts: Readonly<Record<string, string>>
   readonly files: readonly string[]
 }
 
-/** Reads one file of the commit that is looked at; undefined for what is no text. */
+/** Reads one file of the commit; undefined for a file that is not text. */
 export type ReadFile = (path: string) => Promise<string | undefined>
 
 const ignored =
   /(^|\/)(node_modules|\.venv|venv|dist|build|out|coverage|vendor|fixtures?|__mocks__)\//
 const nodeName = /(^|\/)([^/]+[.\-_](test|spec)|test-[^/]+|tests?)\.[mc]?[jt]s$/
-/** What a file has whose name may be one of code, when tests are in it. */
+/** Marks of tests in a file whose name may be one of code. */
 const declaresTests =
   /^[ \t]{0,40}(?:test|it|describe|suite)(?:\.\w{1,20})?[ \t]{0,8}\(\s{0,40}['"`]|^[ \t]{0,40}(?:async )?def test_|^class Test\w*\b.*TestCase/m
 const pythonName = /(^|\/)(test_[^/]*|[^/]*_test|tests)\.py$/
-/** What a file in a folder of tests has when it is no helper. */
+/** Marks of tests in a file of a test folder, which may be a helper. */
 const callsTests =
   /\b(?:test|it|describe|suite)(?:\.\w{1,20})?[ \t]{0,8}\(|node:test|\bunittest\b|^[ \t]{0,40}(?:async )?def test|^class Test/m
 
-/** The files whose text tells what a project is: manifests, and files in folders of tests that may be helpers. */
+/**
+ * The files whose text shows what a project is: manifests, and files in folders of tests that may
+ * be helpers.
+ */
 function telling(files: readonly string[]): readonly string[] {
   const linking = linkingFiles.filter((path) => files.includes(path))
   return [...packageFiles(files), ...linking, ...pythonManifests(files), ...unclearTests(files)]
@@ -81,7 +90,10 @@ export async function detectAtOnce(
   return detectProject(files, (path) => Promise.resolve(texts.get(path)))
 }
 
-/** Detects language and tests from the files of a commit. Reads files in folders of tests to tell tests from helpers. */
+/**
+ * Detects language and tests from the files of a commit. Reads files in test folders to distinguish
+ * tests from helpers.
+ */
 export async function detectProject(files: readonly string[], read: ReadFile): Promise<Project> {
   const paths = telling(files)
   const texts = new Map(
@@ -139,7 +151,10 @@ const others: readonly (readonly [RegExp, string])[] = [
   [/\.coffee$/, 'it is written in CoffeeScript'],
 ]
 
-/** Why a file of tests in another language is not run; undefined for what is no code (data, snapshots). */
+/**
+ * Why a file of tests in another language is not run; undefined for a file that is not code (data,
+ * snapshots).
+ */
 function whyUnjudged(path: string): string | undefined {
   return others.find(([pattern]) => pattern.test(path))?.[1]
 }
@@ -222,10 +237,11 @@ export function codeFiles(files: readonly string[]): readonly string[] {
 }
 
 /**
- * Where the spec tests of a unit go: the place of the spec that this request wrote for it before, else a test file that the
- * task names, else `test/<unit>.test.js` or `tests/test_<unit>.py` in the unit's package, each with a number when the project
- * has a file of that name. `kind` is what the tests are written in, for Node; see `holdsKind`. Undefined for a unit whose
- * files no runner of ours can test.
+ * Where the spec tests of a unit go: the place of the spec that this request wrote for it before,
+ * else a test file that the task names, else `test/<unit>.test.js` or `tests/test_<unit>.py` in the
+ * unit's package, each with a number when the project has a file of that name. `kind` is what the
+ * tests are written in, for Node; see `holdsKind`. Undefined for a unit whose files no runner of
+ * ours can test.
  */
 export function specPath(
   assignment: Pick<Assignment, 'request' | 'files' | 'specs'> & {
@@ -241,7 +257,10 @@ export function specPath(
   return wanted === undefined ? undefined : freeName(wanted, project.files)
 }
 
-/** Whether Node takes a file of this name for what is written in `kind`. Without `type`, the text of the file decides. */
+/**
+ * Whether Node takes a file of this name for a module of `kind`. Without `type`, the text of the
+ * file decides.
+ */
 export function holdsKind(
   path: string,
   kind: ModuleKind,
@@ -252,7 +271,10 @@ export function holdsKind(
   return (packageOf(project, path)?.type ?? kind) === kind
 }
 
-/** The one file that decides about a unit: what a spec task of this request wrote for it, and nothing of that name besides. */
+/**
+ * The one file that decides about a unit: the one that a spec task of this request wrote for it,
+ * and no other file of that name.
+ */
 export function findSpec({
   unit,
   specs,
@@ -268,7 +290,10 @@ export function findSpecs({
   return specs.filter((spec) => spec.unit === unit).map(({ path }) => path)
 }
 
-/** Deciding files that were there when the request began: a person wrote them, and named them as what decides. */
+/**
+ * Deciding files that were there when the request began: a person wrote them and said that they
+ * decide.
+ */
 export function namedSpecs({
   specs,
   base,
@@ -303,7 +328,10 @@ function pythonTestFolder(files: readonly string[]): string {
   return has('test') && !has('tests') ? 'test' : 'tests'
 }
 
-/** `path`, or the first of `a-2.test.js`, `a-3.test.js` … (`test_a_2.py`) that no file has, in upper or lower case. */
+/**
+ * `path`, or the first of `a-2.test.js`, `a-3.test.js` … (`test_a_2.py`) that no file has, in upper
+ * or lower case.
+ */
 function freeName(path: string, files: readonly string[]): string {
   const taken = new Set(files.map((file) => file.toLowerCase()))
   const [, stem = '', ending = ''] = /^(.*?)((?:[._-](?:test|spec))?\.\w+)$/i.exec(path) ?? [

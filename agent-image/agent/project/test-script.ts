@@ -1,7 +1,11 @@
-// What a package.json says about how its tests are started: the flags and variables for Node, and the framework it wants.
+// What a package.json says about how its tests are started: the flags and variables for Node, and
+// the framework it wants.
 import type { NodePackage } from './project.ts'
 
-/** What stands in a test script besides the files: each flag of Node as one word (`--import=./setup.js`). */
+/**
+ * The parts of a test script besides the files: each flag of Node as one word
+ * (`--import=./setup.js`).
+ */
 export interface TestScript {
   readonly nodeArgs: readonly string[]
   readonly env: Readonly<Record<string, string>>
@@ -22,7 +26,7 @@ const withValue: Readonly<Record<string, string>> = {
   '--max-old-space-size': '--max-old-space-size',
 }
 
-/** Flags for the runner that we are in the place of; the ones in here have a value. */
+/** Flags of Node's own runner, which our runner replaces; those listed here have a value. */
 const runnerFlags =
   /^--test-(?:reporter|reporter-destination|concurrency|timeout|name-pattern|skip-pattern|shard|isolation|coverage-\w+|global-setup|random-seed|rerun-failures)$/
 
@@ -31,8 +35,9 @@ const plainFlags =
   /^--(?:(?:no-)?experimental-(?!test-coverage|test-isolation|config|default-config|sea|print|network|eventsource-x)[\w-]+|expose-gc|enable-source-maps|preserve-symlinks(?:-main)?|no-deprecation|throw-deprecation|pending-deprecation|no-warnings|frozen-intrinsics|disallow-code-generation-from-strings|harmony[\w-]*|icu-data-dir)$/
 
 /**
- * The flags and variables of `[VAR=value …] node [flags] --test …`; undefined for every other script. Flags that only
- * say what is run or how it is shown are left out, and so are those that open a door (`--inspect`).
+ * The flags and variables of `[VAR=value …] node [flags] --test …`; undefined for every other
+ * script. Flags that only choose tests or their display are left out, and so are those that open a
+ * port (`--inspect`).
  */
 export function testScriptOf(script: string): TestScript | undefined {
   const words = wordsOf(script)
@@ -58,7 +63,7 @@ function flagsOf(words: readonly string[]): { args: string[]; isTest: boolean } 
   let isTest = false
   for (let at = 0; at < words.length; at++) {
     const word = words[at] ?? ''
-    // The first word that is no flag is a file; what follows is not for Node.
+    // The first word that is not a flag is a file; the words after it are not for Node.
     if (!word.startsWith('-')) break
     if (word === '--test') {
       isTest = true

@@ -17,8 +17,8 @@ const shownFailures = 3
 const contextLines = 3
 
 /**
- * The failures that matter, at most three. `hidden` tests are counted and not described. Absolute paths below `root`
- * become relative, others lose their folders.
+ * The failures that matter, at most three. `hidden` tests are counted and not described. Absolute
+ * paths below `root` become relative, others lose their folders.
  */
 export async function digestOf(
   run: TestRun,
@@ -121,7 +121,10 @@ export function evidenceOf(run: TestRun, digest: string): Evidence {
   }
 }
 
-/** Evidence of an answer that could not even be run: what the model was asked in vain, and why it was of no use. */
+/**
+ * Evidence of an answer that could not even be run: what the model was asked in vain, and why it
+ * was of no use.
+ */
 export function unusableAnswer(number: number, why: string): Evidence {
   return {
     command: `answer ${number} of the model`,

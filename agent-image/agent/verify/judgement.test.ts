@@ -8,8 +8,8 @@ const one = (
 ): JudgedTest => ({ id: 'a > b', kind, base: [base].flat(), now })
 
 /**
- * The whole table: what one test alone says, for each state at the base (rows) and now (columns, in both runs alike).
- * P proven, R refuted, . unproven.
+ * The whole table: what one test alone says, for each state at the base (rows) and now (columns, in
+ * both runs alike). P proven, R refuted, . unproven.
  */
 const table: Readonly<Record<JudgedTest['kind'], Readonly<Record<TestState, string>>>> = {
   //           passed failed skipped absent unjudged

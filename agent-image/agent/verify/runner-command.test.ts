@@ -1,4 +1,5 @@
-// Kind: the line of evidence lists the files that were run; one that could not be run has its own sentence.
+// Kind: the line of evidence lists the files that were run; one that could not be run has its own
+// sentence.
 import { expect, it } from 'vitest'
 import { runCases, useRunner } from '../../../test/support/agent/runner-fixture.ts'
 

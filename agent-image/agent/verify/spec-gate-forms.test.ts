@@ -1,4 +1,5 @@
-// Forms of tests that no wrong code fails, or that no right code passes: each is refused at once, and says what to write.
+// Forms of tests that no wrong code fails, or that no right code passes: each is refused at once,
+// and says what to write.
 import { describe, expect, it } from 'vitest'
 import { specProblems } from './spec-gate.ts'
 

@@ -1,5 +1,5 @@
-// What the gate lets through and refuses of Python, by kind: honest tests first, because a refusal of one of them can
-// never be repaired by the model.
+// What the gate lets through and refuses of Python, by kind: honest tests first, because a refusal
+// of one of them can never be repaired by the model.
 import { describe, expect, it } from 'vitest'
 import { factsOf } from '../code/read-code.ts'
 import { specProblems } from './spec-gate.ts'

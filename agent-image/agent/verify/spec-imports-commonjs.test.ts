@@ -1,4 +1,5 @@
-// Specs in CommonJS stay so; specs that mix both become ES modules, in which no name is declared twice.
+// Specs in CommonJS stay so; specs that mix both become ES modules, in which no name is declared
+// twice.
 import { describe, expect, it } from 'vitest'
 import { factsOf } from '../code/read-code.ts'
 import { specProblems } from './spec-gate.ts'

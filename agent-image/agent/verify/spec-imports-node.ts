@@ -1,4 +1,5 @@
-// Imports of specs in JavaScript and TypeScript, put right: in the module system that the spec is written in.
+// Imports of specs in JavaScript and TypeScript, put right: in the module system that the spec is
+// written in.
 import { basename, dirname, posix } from 'node:path'
 import type { CodeFacts, ImportedName, ImportFact } from '../code/facts.ts'
 import type { ModuleKind } from '../code/module-kind.ts'
@@ -31,7 +32,10 @@ export interface NodeSpec {
   readonly mains: Mains
 }
 
-/** An ES module: the framework is imported at the top, and what is required at the top of the file is imported. */
+/**
+ * An ES module: the framework is imported at the top, and what is required at the top of the file
+ * is imported.
+ */
 export function repairModule(given: NodeSpec): string {
   const { spec, text, known, facts, kindOf, mains } = given
   const typed = /\.[cm]?tsx?$/.test(spec)
@@ -83,7 +87,10 @@ export function repairModule(given: NodeSpec): string {
 /** Comments, blank lines and `'use strict'` at the beginning of a file. */
 const directives = /^\uFEFF?(?:\s|\/\*[^]*?\*\/|\/\/[^\n]*\n)*(['"])use strict\1;?[ \t]*(?:\r?\n|$)/
 
-/** CommonJS: stays as it is, but for what leads nowhere, for what was forgotten and for imports, of which it can have none. */
+/**
+ * CommonJS: the text stays, except for specifiers that lead nowhere, forgotten tools, and import
+ * statements, which CommonJS cannot have.
+ */
 export function repairCommonjs(given: NodeSpec): string {
   const { spec, text, known, facts, kindOf, mains } = given
   const edits: TextEdit[] = []
@@ -139,7 +146,9 @@ function isForgotten(tool: string): boolean {
   return tool !== 'run' && tool !== 'snapshot'
 }
 
-/** The imports of the framework: what was imported and is used, and what is used and was forgotten. */
+/**
+ * The imports of the framework: those that are used, and those that are used and were forgotten.
+ */
 function frameworkImports(
   imports: readonly ImportFact[],
   undeclared: ReadonlySet<string>,
@@ -221,9 +230,9 @@ function closest(specifier: string, files: readonly string[]): string | undefine
 }
 
 /**
- * An import written anew: names of a CommonJS file are read from the whole module, because Node sees only some of them
- * as names; `require` becomes `import`; names of types are marked, because Node does not drop them by itself. Undefined
- * when it may stay as it is.
+ * An import as it has to be written: names of a CommonJS file are read from the whole module,
+ * because Node sees only some of them as names; `require` becomes `import`; names of types are
+ * marked, because Node does not drop them by itself. Undefined when it may stay as it is.
  */
 function rewritten(
   one: ImportFact,

@@ -1,4 +1,5 @@
-// Imports of specs: what resolves stays, what is meant is found, and CommonJS works whatever its form.
+// Imports of specs: what resolves stays, what is meant is found, and CommonJS works whatever its
+// form.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,5 +1,5 @@
-// Imports of spec tests: put right where the harness knows better, which of the project's names they need, and which files
-// of the unit they reach through other files.
+// Imports of spec tests: put right where the harness knows better, which of the project's names
+// they need, and which files of the unit they reach through other files.
 import { basename } from 'node:path'
 import type { CodeFacts, ImportedName, ImportFact } from '../code/facts.ts'
 import type { ModuleKind } from '../code/module-kind.ts'
@@ -11,8 +11,8 @@ import type { Workspace } from '../workspace/workspace.ts'
 import { applied, repairCommonjs, repairModule, type TextEdit } from './spec-imports-node.ts'
 
 /**
- * What a spec imports from the project: names by file. `default.x` is the name x that is read from a default import,
- * which for a CommonJS file is a name of the file.
+ * The names that a spec imports from the project, by file. `default.x` is the name x that is read
+ * from a default import, which for a CommonJS file is a name of the file.
  */
 export type ImportedNames = ReadonlyMap<string, ReadonlySet<string>>
 
@@ -21,19 +21,20 @@ export interface RepairOptions {
   readonly facts?: CodeFacts
   /** All files of the project; an import that leads to one of them is left as it is. */
   readonly known?: readonly string[]
-  /** What Node takes a file for; ES modules where it is not given. */
+  /** The kind of module as which Node loads a file; ES module where it is not given. */
   readonly kindOf?: (file: string) => ModuleKind
-  /** What Node takes the spec for; by its ending where it is not given. */
+  /** The kind of module as which Node loads the spec; by its ending where it is not given. */
   readonly kind?: ModuleKind
   /** `main` of the project's packages, by folder. */
   readonly mains?: Mains
 }
 
 /**
- * The text with imports put right: the test framework imported once; imports that lead nowhere and mean one of `files`
- * by name written as the path that leads there; names of CommonJS files taken in a way that works for all of them. What
- * the spec takes by `require` stays so in CommonJS, and becomes an import in an ES module. A text that cannot be parsed,
- * and a Python text without facts, come back as they are.
+ * The text with imports put right: the test framework imported once; imports that lead nowhere and
+ * mean one of `files` by name written as the path that leads there; names of CommonJS files taken
+ * in a way that works for all of them. What the spec takes by `require` stays so in CommonJS, and
+ * becomes an import in an ES module. A text that cannot be parsed, and a Python text without facts,
+ * come back as they are.
  */
 export function repairImports(
   spec: string,
@@ -93,8 +94,9 @@ function repairPython(
 }
 
 /**
- * Project files that a spec imports from, with the names; `unknown` lists imports that lead nowhere we know. Imports of
- * types only are left out, as nothing has to be there for them. A Python file needs `facts`.
+ * Project files that a spec imports from, with the names; `unknown` lists imports that lead nowhere
+ * we know. Imports of types only are left out, as nothing has to be there for them. A Python file
+ * needs `facts`.
  */
 export function importsOf(
   spec: string,
@@ -142,7 +144,7 @@ export function importsOf(
       }
       const dot = one.specifier.endsWith('.') ? '' : '.'
       const child = resolveImport(spec, `${one.specifier}${dot}${name.imported}`, set)
-      // What is a module of its own is no name of the package around it.
+      // A module of its own is not a name of the package around it.
       if (child !== undefined && 'file' in child) add(child.file, name.members)
       else if (child === undefined && 'file' in target) add(target.file, [name.imported])
     }
@@ -155,7 +157,7 @@ function nodeNames({ imported, members }: ImportedName): readonly string[] {
   return [imported]
 }
 
-/** `require` gives the whole of a module: what is not taken by name may be called, or read from. */
+/** `require` gives the whole of a module: without a name the module may be called or read from. */
 function requiredNames(names: readonly ImportedName[]): readonly string[] {
   if (names.length === 0) return ['default']
   return names.flatMap(({ imported, members }) =>
@@ -188,7 +190,10 @@ export function scopeOf(
 export interface TakenNames {
   /** By imports of its own. */
   readonly imported: ImportedNames
-  /** The same, and what other files on the way take from the unit's files that the spec does not import itself. */
+  /**
+   * The same, and what other files on the way take from the unit's files that the spec does not
+   * import itself.
+   */
   readonly names: ImportedNames
   /** Imports that lead nowhere we know. */
   readonly unknown: readonly string[]
@@ -216,7 +221,10 @@ export async function takenBy(
 /** Most files that are read on the way. */
 const mostFiles = 60
 
-/** What the files in between take from those of the unit that the spec does not import itself, by file. */
+/**
+ * The names that files in between take from the unit's files which the spec does not import itself,
+ * by file.
+ */
 async function reachedBy(
   imported: ImportedNames,
   { files, known, mains }: ImportScope,
@@ -244,8 +252,9 @@ async function reachedBy(
 }
 
 /**
- * Whether an import of a spec, or for Python a dotted name behind one, leads to what is to be tested. A spec that imports
- * none of the unit's files reaches them through others, whose names are then as good as theirs.
+ * Whether an import of a spec, or for Python a dotted name behind one, leads to the code under
+ * test. A spec that imports none of the unit's files reaches them through other files, whose names
+ * then count as theirs.
  */
 export function unitOf(
   spec: string,

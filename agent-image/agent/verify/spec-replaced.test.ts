@@ -1,4 +1,5 @@
-// Specs that replace what they are to test and call the replacement, and those that replace only what that uses.
+// Specs that replace what they are to test and call the replacement, and those that replace only
+// what that uses.
 import { describe, expect, it } from 'vitest'
 import { specProblems } from './spec-gate.ts'
 import { unitOf } from './spec-imports.ts'

@@ -10,7 +10,7 @@ import { TaskFailure } from '../outcome.ts'
 export interface GitSettings {
   /** The git directory, where project code cannot reach it. */
   readonly gitDir: string
-  /** Sent as a bearer token to `remote` and to nobody else; read for every call that talks to it. */
+  /** Sent as a bearer token to `remote` alone; read again for every call to it. */
   readonly token: () => Promise<string>
   /** Base URL of the forge. */
   readonly remote: string
@@ -33,8 +33,8 @@ export interface Git {
   /** The same for a call that talks to the forge: the only ones that are given the token. */
   remote(args: readonly string[], options: GitCall): Promise<GitRun>
   /**
-   * Fills an empty folder with the files of a commit, byte for byte: the one call that is given a work tree. Links become
-   * small files with their target, submodules empty folders.
+   * Fills an empty folder with the files of a commit, byte for byte: the one call that is given a
+   * work tree. Links become small files with their target, submodules empty folders.
    */
   fill(folder: string, commit: string, options: GitCall): Promise<void>
   /** The output of a local call that succeeded; throws `TaskFailure` InternalError otherwise. */
@@ -49,7 +49,10 @@ export interface GitCall {
   readonly env?: Readonly<Record<string, string>>
 }
 
-/** The strongest attributes there are: no conversion of line ends, no filters, no encodings, whatever files say. */
+/**
+ * The strongest attributes there are: no conversion of line ends, no filters, no encodings,
+ * whatever files say.
+ */
 const attributes = '* -text -crlf -eol -ident -filter -working-tree-encoding\n'
 
 /** Makes a `Git`. The directory is made by `init`. */
@@ -97,7 +100,8 @@ export function bindGit(settings: GitSettings): Git {
     run,
     bytes,
     async fill(folder, commit, options) {
-      // No file of the repository has a say in this: there is none in the folder, and the attributes of `init` are stronger.
+      // No file of the repository can change this: the folder is empty, and the attributes of
+      // `init` are stronger.
       const env = {
         GIT_WORK_TREE: folder,
         GIT_INDEX_FILE: join(settings.gitDir, 'guildhall-tree'),
@@ -132,7 +136,8 @@ function environment(
     ['core.untrackedCache', 'false'],
     ['core.attributesFile', '/dev/null'],
     ['core.excludesFile', '/dev/null'],
-    // A link in the repository becomes a small file with its target; which of them become links is decided later.
+    // A link in the repository becomes a small file with its target; which of them become links is
+    // decided later.
     ['core.symlinks', 'false'],
     ['core.autocrlf', 'false'],
     ['core.protectNTFS', 'true'],

@@ -1,16 +1,23 @@
-// How the text of a file is written down: byte order mark, line ends, end of the last line. The harness and the model see
-// text with plain line ends; a file that is written again keeps the form it had.
-/** What the bytes of a file are to the harness. */
+// How the text of a file is written down: byte order mark, line ends, end of the last line. The
+// harness and the model see text with plain line ends; a file that is written again keeps the form
+// it had.
+/** The bytes of a file as the harness sees them. */
 export type Decoded =
   | { readonly kind: 'text'; readonly text: string }
-  /** Why the bytes are not text that can be changed: the end of a sentence whose subject is the file. */
+  /**
+   * Why the bytes are not text that can be changed: the end of a sentence whose subject is the
+   * file.
+   */
   | { readonly kind: 'unreadable'; readonly why: string }
 
 const bom = '\uFEFF'
 const lfsPointer = 'version https://git-lfs.github.com/spec/'
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** Reads bytes as UTF-8, without the byte order mark and with `\n` at the end of each line. Never guesses an encoding. */
+/**
+ * Reads bytes as UTF-8, without the byte order mark and with `\n` at the end of each line. Never
+ * guesses an encoding.
+ */
 export function decodeText(bytes: Uint8Array): Decoded {
   const encoding = foreignEncoding(bytes)
   if (encoding !== undefined) return { kind: 'unreadable', why: `is written in ${encoding}` }
@@ -26,7 +33,10 @@ export function decodeText(bytes: Uint8Array): Decoded {
   return { kind: 'text', text: plain(raw) }
 }
 
-/** The bytes for new `text`, in the form that the file had when it held `before`; without it in UTF-8 with `\n`. */
+/**
+ * The bytes for new `text`, in the form that the file had when it held `before`; without it in
+ * UTF-8 with `\n`.
+ */
 export function encodeText(text: string, before: Uint8Array | undefined): Uint8Array {
   const next = plain(text)
   if (before === undefined || before.length === 0) return Buffer.from(next, 'utf8')
@@ -46,8 +56,8 @@ function plain(raw: string): string {
 }
 
 /**
- * The end of each line but the last. Where a file mixes line ends, a line that stood there before keeps its own and a new
- * one gets the more common.
+ * The end of each line but the last. Where a file mixes line ends, a line that stood there before
+ * keeps its own and a new one gets the more common.
  */
 function lineEnds(lines: readonly string[], old: string): readonly string[] {
   const before = old.split('\n')
@@ -68,7 +78,10 @@ function knownEnds(lines: readonly string[]): Map<string, string[]> {
   return known
 }
 
-/** UTF-16 and UTF-32 by their byte order marks, and UTF-16 without one by its many zero bytes at every other place. */
+/**
+ * UTF-16 and UTF-32 by their byte order marks, and UTF-16 without one by its many zero bytes at
+ * every other place.
+ */
 function foreignEncoding(bytes: Uint8Array): string | undefined {
   const [a, b, c, d] = bytes
   if (a === 0xff && b === 0xfe) return c === 0 && d === 0 ? 'UTF-32' : 'UTF-16'

@@ -1,8 +1,8 @@
-// What a commit holds at each path, and whether the harness may write there.
+// The entries of a commit by path, and whether the harness may write there.
 import { TaskFailure } from '../outcome.ts'
 import { decodeText } from './text-form.ts'
 
-/** One entry of a commit's tree, as `git ls-tree -r -l` tells it. */
+/** One entry of a commit's tree, as `git ls-tree -r -l` prints it. */
 export interface TreeEntry {
   /** `100644`, `100755`, `120000` (a symbolic link) or `160000` (a submodule). */
   readonly mode: string
@@ -14,7 +14,7 @@ export interface TreeEntry {
 /** Every entry of a commit whose path is UTF-8, by path. */
 export type TreeListing = ReadonlyMap<string, TreeEntry>
 
-/** What stands at a path of a commit. Only `absent` and `text` may be written. */
+/** The state of a path of a commit. Only `absent` and `text` may be written. */
 export type FileState =
   | { readonly kind: 'absent' }
   | { readonly kind: 'text'; readonly text: string }
@@ -24,7 +24,10 @@ export type FileState =
 /** Longest text that is shown to a model or written again, in bytes. */
 export const largestText = 262_144
 
-/** Parses `git ls-tree -r -l -z`. Paths that are no UTF-8 are left out: nobody can name them. */
+/**
+ * Parses `git ls-tree -r -l -z`. Paths that are not UTF-8 are left out, because a task cannot name
+ * them.
+ */
 export function parseListing(output: Buffer): TreeListing {
   const listing = new Map<string, TreeEntry>()
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -52,7 +55,7 @@ export function filesOf(listing: TreeListing): readonly string[] {
     .toSorted()
 }
 
-/** What a listing alone says about a path; `blob` when the content decides. */
+/** The state of a path as far as the listing shows it; `blob` when the content decides. */
 export function entryState(
   listing: TreeListing,
   path: string,
@@ -97,7 +100,10 @@ function fold(path: string): string {
   return path.normalize('NFC').toLowerCase()
 }
 
-/** `path` itself, when it is relative, stays inside and touches no git directory; throws `TaskFailure` otherwise. */
+/**
+ * `path` itself, when it is relative, stays inside and touches no git directory; throws
+ * `TaskFailure` otherwise.
+ */
 export function safePath(path: string): string {
   const parts = path.split('/')
   const bad = parts.some(

@@ -1,5 +1,6 @@
-// The folder that project code works in. It lies in a folder that only the agent may write, so that project code cannot put
-// something else in its place; where both are one user, what stands there is looked at. Both are made anew for each run.
+// The folder that project code works in. It lies in a folder that only the agent may write, so that
+// project code cannot put something else in its place; where agent and sandbox are one user, the
+// folder is checked instead. Both folders are made again for each run.
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { chmod, lstat, mkdir, open, readdir, rm, symlink, writeFile } from 'node:fs/promises'
@@ -14,7 +15,7 @@ import { safePath, type TreeListing } from './tree-listing.ts'
 /** Bytes of files, by path. */
 export type FileBytes = ReadonlyMap<string, Uint8Array>
 
-/** What the tree is filled with: a commit and what lies on top of it. */
+/** The content of the tree: a commit and the changes on top of it. */
 export interface TreeContent {
   readonly commit: string
   readonly listing: TreeListing
@@ -24,7 +25,7 @@ export interface TreeContent {
 export interface WorkTree {
   /** Absolute path of the folder. */
   readonly root: string
-  /** Makes the folder anew, with nothing in it. */
+  /** Makes the folder again, empty. */
   empty(): Promise<void>
   /** Empties the folder, whatever was done to it, and fills it with `content`. */
   layDown(content: TreeContent, options: Abortable): Promise<void>
@@ -37,8 +38,8 @@ export interface WorkTree {
 }
 
 /**
- * Nobody but the agent may rename or replace what is in the folder that holds the tree; set-group-ID hands on the group that
- * agent and sandbox share.
+ * Nobody but the agent may rename or replace what is in the folder that holds the tree;
+ * set-group-ID hands on the group that agent and sandbox share.
  */
 const holderMode = 0o2755
 
@@ -47,11 +48,15 @@ export function workTreeIn(folder: string, git: Git, sandbox: Sandbox): WorkTree
   const root = join(folder, 'tree')
   let filled: TreeContent = { commit: '', listing: new Map(), changes: new Map() }
   let filledAt = 0
-  /** Both folders are made anew each time: what project code left in their place is gone, links and sockets, too. */
+  /**
+   * Both folders are made again each time, so that nothing is left of what project code put in
+   * their place, links and sockets included.
+   */
   async function empty(): Promise<void> {
     await removeTree(folder, sandbox)
     await mkdir(folder)
-    // Where the volume's owner did not set the group, the kernel may refuse the set-group-ID: then the mode alone must do.
+    // Where the volume's owner did not set the group, the kernel may refuse the set-group-ID: then
+    // the mode alone must do.
     await chmod(folder, holderMode).catch(() => chmod(folder, 0o755))
     await mkdir(root)
     await chmod(root, 0o2775).catch(() => chmod(root, 0o775))
@@ -66,7 +71,7 @@ export function workTreeIn(folder: string, git: Git, sandbox: Sandbox): WorkTree
       for (const [path, bytes] of content.changes)
         await writeInto(root, path, bytes, content.listing)
       filled = content
-      // A change of its mode, to what it is, tells the time by the clock that the files are dated by.
+      // Setting the mode that it has gives a time of the clock by which the files are dated.
       await chmod(folder, (await lstat(folder)).mode & 0o7777)
       filledAt = (await lstat(folder)).ctimeMs
     },
@@ -94,8 +99,9 @@ async function isFolder(path: string): Promise<boolean> {
 }
 
 /**
- * Makes symbolic links of those that stay inside the tree, so that tests that go through them find their files. Links that
- * lead out stay small files with their target. Only project code ever follows them.
+ * Makes symbolic links of those that stay inside the tree, so that tests that go through them find
+ * their files. Links that lead out stay small files with their target. Only project code ever
+ * follows them.
  */
 async function linkInside(
   root: string,
@@ -173,8 +179,8 @@ function blobId(bytes: Buffer): string {
 }
 
 /**
- * Removes a tree however deep it is and whatever lies in it. What the sandbox's user owns in folders of its own only the
- * sandbox can remove. Never throws.
+ * Removes a tree however deep it is and whatever it holds. Only the sandbox can remove files that
+ * its user owns in folders of its own. Never throws.
  */
 export async function removeTree(path: string, sandbox: Sandbox): Promise<void> {
   for (let round = 0; round < 2; round++) {
@@ -192,15 +198,16 @@ export interface LeftFile {
   readonly how: 'new' | 'changed' | 'gone'
 }
 
-/** What tools keep for themselves: no test reads it, and nobody commits it. */
+/** Files that tools keep for themselves: no test reads them, and they are not committed. */
 const caches =
   /^(?:\.git|__pycache__|\.(?:pytest|mypy|ruff)_cache|\.hypothesis|\.nyc_output|coverage|\.coverage|node_modules|.*\.pyc)$/
-/** More than these say nothing more. */
+/** A longer list would say nothing more. */
 const mostLeft = 20
 
 /**
- * Compares the tree below `root` with the files it was filled with. `since` is the time of the last change before the run,
- * in milliseconds of the file system's clock: older files are taken for what they were. `isAltered` reads one file.
+ * Compares the tree below `root` with the files it was filled with. `since` is the time of the last
+ * change before the run, in milliseconds of the file system's clock: older files are taken for what
+ * they were. `isAltered` reads one file.
  */
 export async function leftIn(
   root: string,

@@ -1,5 +1,6 @@
-// The files of one attempt: a clone whose git directory project code cannot reach, and a work tree that it can. What is
-// committed is what the harness holds in memory, never what lies in the work tree after project code ran there.
+// The files of one attempt: a clone whose git directory project code cannot reach, and a work tree
+// that it can. A commit takes the text that the harness holds in memory, never files of the work
+// tree in which project code ran.
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Assignment } from '../../../core/api/agent-protocol.ts'
@@ -20,7 +21,10 @@ import {
 } from './tree-listing.ts'
 import { type FileBytes, type LeftFile, removeTree, workTreeIn } from './work-tree.ts'
 
-/** New text of files, by path: `\n` at the end of each line, no byte order mark, whatever the file has. */
+/**
+ * New text of files, by path: `\n` at the end of each line, no byte order mark, whatever the file
+ * has.
+ */
 export type Changes = ReadonlyMap<string, string>
 
 export interface WorkspaceSettings {
@@ -39,9 +43,14 @@ export interface Workspace {
   readonly head: string
   /** Paths of the regular files of a commit (default: head), sorted. */
   files(options: Abortable, commit?: string): Promise<readonly string[]>
-  /** What stands at a path of a commit (default: head), and why it cannot be rewritten when it cannot. */
+  /**
+   * The state of a path of a commit (default: head), with the reason when it cannot be rewritten.
+   */
   stateOf(path: string, options: Abortable, commit?: string): Promise<FileState>
-  /** The text at a path of a commit (default: head); undefined when there is none, or none that can be shown. */
+  /**
+   * The text at a path of a commit (default: head); undefined when there is no file, or no text
+   * that can be shown.
+   */
   read(path: string, options: Abortable, commit?: string): Promise<string | undefined>
   /** The same for many files at once; those without a text are left out. */
   readAll(
@@ -49,17 +58,26 @@ export interface Workspace {
     options: Abortable,
     commit?: string,
   ): Promise<ReadonlyMap<string, string>>
-  /** Makes the work tree equal to a commit (default: head) with `changes` on top, whatever was done to it before. */
+  /**
+   * Makes the work tree equal to a commit (default: head) with `changes` on top, whatever was done
+   * to it before.
+   */
   restore(changes: Changes, options: Abortable, commit?: string): Promise<void>
-  /** Which of `paths` differ from what `restore` made of them. Paths that it did not make never do. */
+  /**
+   * Which of `paths` differ from what `restore` made of them. Paths that it did not make never do.
+   */
   altered(paths: Iterable<string>): Promise<readonly string[]>
-  /** What was made, changed or removed in the work tree since `restore`, without the caches of tools. */
+  /**
+   * Files that were made, changed or removed in the work tree since `restore`, without the caches
+   * of tools.
+   */
   left(): Promise<readonly LeftFile[]>
   /** Unified diff between two commits, with three lines of context. */
   diff(from: string, to: string, options: Abortable): Promise<string>
   /**
-   * Commits head with `changes`; each file keeps its line ends, byte order mark and mode. Throws `TaskFailure`
-   * `ScopeViolated` for an unsafe path and `Unsupported` for a file that cannot be rewritten.
+   * Commits head with `changes`; each file keeps its line ends, byte order mark and mode. Throws
+   * `TaskFailure` `ScopeViolated` for an unsafe path and `Unsupported` for a file that cannot be
+   * rewritten.
    */
   commit(changes: Changes, message: string, options: Abortable): Promise<string>
   /** Pushes to the one branch the attempt may push. Throws `TaskFailure` PushRejected. */
@@ -110,7 +128,7 @@ export async function openWorkspace(
     git.bytes(['cat-file', 'blob', oid], options)
   const stateOf = async (path: string, options: Abortable, commit = head): Promise<FileState> => {
     const listing = await listingOf(commit, options)
-    // A file that is there can be read whatever its name; none is written under such a name.
+    // A file that is there can be read whatever its name is; a new file needs a safe name.
     const state = entryState(listing, listing.has(path) ? path : safePath(path))
     return state.kind === 'blob' ? contentState(path, await blob(state.oid, options)) : state
   }
@@ -206,8 +224,8 @@ export async function openWorkspace(
 const openFolders = new Set<string>()
 
 /**
- * Removes what lies beside the open work trees. The folder is ours alone; project code may have renamed a tree in it, and an
- * agent that was killed may have left one.
+ * Removes everything next to the open work trees. The folder belongs to the agent alone; project
+ * code may have renamed a tree in it, and an agent that was killed may have left one.
  */
 async function sweep(workspace: string, sandbox: Sandbox): Promise<void> {
   for (const name of await readdir(workspace).catch(() => []))
