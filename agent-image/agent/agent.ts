@@ -48,7 +48,8 @@ export class Agent {
     )
     endLogs()
     this.#cancelHeartbeat()
-    // Kubernetes waits 30 seconds before it kills; the clean-up and the last lines must fit in.
+    // Kubernetes waits 30 seconds before it kills; the clean-up and the last log lines must fit in
+    // that time.
     await Promise.race([this.#attempt?.over, rest(20_000)])
     await Promise.race([log.flush(), rest(2000)])
   }
@@ -134,8 +135,8 @@ export class Agent {
       logger.info({ verdict: report.verdict, outcome: receipt.outcome }, 'reported')
     } catch (error) {
       if (!(error instanceof HubRefusal)) throw error
-      // A report that the hub cannot read would leave the task hanging; the plainest one takes its
-      // place.
+      // A report that the hub cannot read would leave the task without an end, so the plainest
+      // report takes its place.
       logger.error({ error: error.message }, 'the hub refused the report')
       const { task, uid, attempt, tries, durationSeconds } = report
       const summary = 'The report of this attempt could not be read by the hub.'
@@ -163,7 +164,9 @@ export class Agent {
     this.#beat()
   }
 
-  /** Sends a heartbeat now, or right after the one under way; several wishes become one. */
+  /**
+   * Sends a heartbeat now, or right after the one under way; several requests for one become one.
+   */
   #beat(): void {
     if (this.#beatWanted) return
     this.#beatWanted = true

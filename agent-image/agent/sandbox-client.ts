@@ -24,21 +24,21 @@ export interface Sandbox {
    */
   exec(request: ExecRequest, options: Abortable): Promise<ExecResult>
   /**
-   * Kills what runs there and removes what commands left in temporary places; `what` says which
-   * folder of the workspace is removed or emptied besides (text: removed), with the sandbox's
-   * rights. Undefined ends an attempt. Throws only for `signal`.
+   * Kills the processes there and removes the temporary files of commands; `what` says which folder
+   * of the workspace is removed or emptied besides (text: removed), with the sandbox's rights.
+   * Undefined stands for the end of an attempt. Throws only for `signal`.
    */
   reset(what: ResetRequest | string | undefined, options: Abortable): Promise<void>
 }
 
 /**
- * How much longer than the command's own limit an answer takes at most: for clearing up before and
+ * The longest time that an answer takes beyond the command's own limit, for the cleaning before and
  * after it.
  */
 const graceSeconds = 120
 /**
- * Tries to reach a sandbox that is away, 30 seconds in all: so long a new start takes on a busy
- * node.
+ * Tries to reach a sandbox that is away. They take 30 seconds in all, the time of a new start on a
+ * busy node.
  */
 const tries = 12
 

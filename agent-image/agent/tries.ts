@@ -36,7 +36,7 @@ export const triesOf = { weak: 6, basic: 5, good: 4 } as const satisfies Record<
 
 const repairsInARow = 2
 const sampleTemperature = 0.7
-/** Where samples at the usual temperature fail in the same way. */
+/** Used where samples at the usual temperature fail in the same way. */
 const hotTemperature = 1
 /**
  * So many equal failures or equal answers are not progress: another answer would cost as much and
@@ -48,10 +48,10 @@ const mostAlike = 3
 export type TriesEnd = 'tries used up' | 'no progress'
 
 /**
- * The next try, or undefined when the attempt ends; `whyEnded` says why. Resamples instead of
+ * The next try, or undefined when the attempt ends; `whyEnded` says why. A try samples instead of
  * repairing when there is nothing to repair, after two repairs, and when a failure or an edit came
- * a second time; a third time ends the attempt. The first try of a later attempt samples: the
- * greedy answer is known to fail.
+ * a second time; a third time ends the attempt. The first try of a later attempt samples, because
+ * the greedy answer is known to fail.
  */
 export function nextTry(
   assignment: Pick<Assignment, 'task' | 'attempt' | 'tier'>,
@@ -100,8 +100,8 @@ export function hashEdit(changes: ReadonlyMap<string, string>): string {
 }
 
 /**
- * The same for the same try of the same attempt, so that a run can be repeated; new for every
- * other.
+ * The seed of a try: equal for the same try of the same attempt, so that a run can be repeated, and
+ * different for every other.
  */
 function seedOf(assignment: Pick<Assignment, 'task' | 'attempt'>, number: number): number {
   const text = `${assignment.task}/${assignment.attempt}/${number}`

@@ -17,7 +17,9 @@ export function every(ms: number, run: () => void): () => void {
   return () => clearInterval(timer)
 }
 
-/** Is aborted after `ms`, with a `TimeoutError`. Does not keep the process alive. */
+/**
+ * A signal that is aborted after `ms`, with a `TimeoutError`. It does not keep the process alive.
+ */
 export function within(ms: number): AbortSignal {
   return AbortSignal.timeout(ms)
 }
@@ -40,8 +42,9 @@ export function pause(ms: number, options: { readonly signal: AbortSignal }): Pr
 }
 
 /**
- * Milliseconds before try `count` (from 0): doubled each time up to `mostMs`, then between half and
- * all of it, so that agents cut off together do not come back together. `random` gives [0, 1).
+ * Milliseconds before try `count` (from 0): doubled each time up to `mostMs`, then between half of
+ * it and all of it, so that agents that were cut off together do not come back together. `random`
+ * gives [0, 1).
  */
 export function backoffMs(
   count: number,

@@ -35,8 +35,8 @@ const passive =
 const kinds =
   '(?:methods?|functions?|getters?|setters?|accessors?|constants?|re-?exports?|exports?|alias(?:es)?|helpers?|class(?:es)?|enums?|wrappers?)'
 /**
- * Kinds that a text or its data may have, too: they are of the file where they are said to be of no
- * use.
+ * Kinds that a text or its data may also have: they belong to the file where the request says that
+ * they are not used.
  */
 const idle =
   '(?:unused|dead|old|obsolete|deprecated|legacy|unneeded|unnecessary|superfluous|redundant|duplicated?)'

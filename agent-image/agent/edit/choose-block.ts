@@ -41,7 +41,7 @@ export function chooseBlock(blocks: readonly FencedBlock[], wanted: string): Cho
   const nameless = named.filter(
     (entry) => entry.path === undefined && fits(entry.block.language, wanted),
   )
-  // A model that corrects itself gives the better text last.
+  // The last block is taken, because a model that corrects itself gives the better text last.
   const chosen = exact.at(-1) ?? sameName.at(-1) ?? likeliest(nameless, wanted)
   if (chosen !== undefined) return { kind: 'text', text: withEnd(chosen.block.text) }
   const others = named.flatMap((entry) => (entry.path === undefined ? [] : [entry.path]))
@@ -143,10 +143,7 @@ function fits(language: string | undefined, wanted: string): boolean {
   return allowed.includes(said)
 }
 
-/**
- * A byte order mark of the answer says nothing about the file: that keeps the one it has, or goes
- * without.
- */
+/** A byte order mark of the answer is dropped: the file keeps its own form. */
 function withEnd(text: string): string {
   const bare = text.replace(/^\uFEFF+/, '')
   return bare.endsWith('\n') ? bare : `${bare}\n`
@@ -165,7 +162,7 @@ export function bareText(answer: string, path: string): string | undefined {
     .replace(/\r\n/g, '\n')
     .replace(/^\uFEFF|^(?:[ \t]*\n)+/g, '')
   const [first = '', ...rest] = text.split('\n')
-  // A name such as src/a.js is code, too: a division.
+  // A name such as src/a.js is also valid code: a division.
   const bare = cleanPath(first) === path ? rest.join('\n').replace(/^(?:[ \t]*\n)+/, '') : text
   return bare.trim() === '' ? undefined : `${bare.trimEnd()}\n`
 }

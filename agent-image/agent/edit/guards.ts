@@ -22,18 +22,18 @@ export interface Proposal {
    * word.
    */
   readonly requested: string
-  /** Whether the task says that things are to be removed. */
+  /** Whether the task says that something has to be removed. */
   readonly mayShrink: boolean
   /** Facts of `text` and of `before`, where they were read; Python files need them. */
   readonly facts?: CodeFacts | undefined
   readonly factsBefore?: CodeFacts | undefined
-  /** Whether the file holds tests; by its path where this is not said. */
+  /** Whether the file holds tests; decided by its path where this is absent. */
   readonly isTest?: boolean
   /** Modules that other files of the project import, tests excepted; code may import the same. */
   readonly projectImports?: ReadonlySet<string>
   /**
-   * Files of the project that are called as tests are and hold code; `allowed` are code whatever
-   * they are called.
+   * Files of the project with names like those of tests that hold code; `allowed` are code whatever
+   * their names are.
    */
   readonly codeLikeTests?: readonly string[]
 }
@@ -65,7 +65,8 @@ const secrets = [
   /\bAIza[\w-]{35}\b/,
   /\bxox[abprs]-[A-Za-z0-9-]{10,}\b/,
   /\bsk-[A-Za-z0-9_-]{32,}\b/,
-  // A run of letters is tried once, at its start: a text may be full of beginnings.
+  // The pattern is tried once for a run of letters, at its start, because a text may be full of
+  // beginnings.
   /(?<![\w-])eyJ[A-Za-z0-9_-]{20,}\.eyJ[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{20,}/,
 ]
 
@@ -149,7 +150,10 @@ function moduleName(specifier: string, language: CodeFacts['language']): string 
   return specifier.replace(/^node:/, '')
 }
 
-/** The end of a sentence about what code brings in by which it could change how it is judged. */
+/**
+ * The end of a sentence about an import or concern of the code that could change how the code is
+ * judged.
+ */
 function bringsIn(proposal: Proposal, facts: CodeFacts): string | undefined {
   const { path, before, allowed } = proposal
   if (proposal.isTest ?? isTestPath(path)) return undefined
@@ -270,7 +274,7 @@ export function isProse(path: string, text: string, facts: CodeFacts | undefined
     return true
   if (documents.test(path)) return false
   if (facts?.parsed.kind === 'fine') return false
-  // "Here is the updated file:", and then whatever.
+  // "Here is the updated file:", and then anything.
   const first = text.trimStart().slice(0, 300).split('\n')[0] ?? ''
   return (
     /^(?:Sure|Certainly|Of course|Okay|Here(?:'|’)?s?|Below|This|The|To|You|In this)\b[^{}()[\];=<>|$\\]{0,250}[.:!]\s*$/.test(

@@ -138,7 +138,9 @@ function lostMembers(owner: OwnerFact, before: CodeFacts, after: CodeFacts): rea
     })
 }
 
-/** Names that things of the language itself have: a use of one says nothing about whose it is. */
+/**
+ * Names that values of the language itself have, so that a use of one does not show whose it is.
+ */
 const ordinary: ReadonlySet<string> = new Set(
   [
     [],

@@ -10,8 +10,8 @@ const leftOut =
   '(?:\\.\\.\\.|…|unchanged|here|same|as before|as (?:they|it) (?:are|is|were|was)|stays?|remains?|omitted|go(?:es)? here|follows?|above|below)'
 
 /**
- * Each is tried on a comment without its marks, with single blanks, at most 200 characters: all
- * take little time.
+ * Each is tried on a comment without its marks, with single blanks, of at most 200 characters, so
+ * that all take little time.
  */
 const placeholders: readonly RegExp[] = [
   // The rest of the code. Existing functions remain unchanged. Other helper methods stay the same.
@@ -61,9 +61,9 @@ const anyMark = /(?<=^|[\s{;])(?:\/\/|#)|\/\*|<!--/
 /**
  * The first line that stands for code that was left out, unless it stood there before. In a file of
  * code only comments are looked at, as its parser finds them, and in Python `...` in the place of a
- * body; `omission-place.ts` says when such a comment means what it says. Python needs `facts` for
- * that; without, and in other files, a comment is what follows the mark of one. `factsBefore` are
- * those of `before`.
+ * body; `leavesOut` decides whether such a comment stands for code. Python needs `facts` for that;
+ * without facts, and in other files, a comment is the text after its mark. `factsBefore` are those
+ * of `before`.
  */
 export function findOmission(
   text: string,
@@ -186,13 +186,13 @@ function shown(line: string): string {
   return line.trim().slice(0, 80)
 }
 
-/** See `kindOf` of omission.ts. */
+/** See `kindOf`. */
 export type CommentKind = 'strong' | 'weak' | 'topic'
 
 /**
  * Whether code is left out where the comment stands. It is left out when nothing else stands in
  * that place, and when a part that stood in the same place before is gone. Where neither can be
- * told, the words decide: in a new file those that name code, on a line of their own.
+ * seen, the words decide: in a new file those that name code, on a line of their own.
  */
 export function leavesOut(
   comment: CommentFact,

@@ -39,8 +39,8 @@ export async function tryOnce(
   const written = await writeFiles(context, goal, how, previous)
   if (written.kind === 'unusable') {
     const { why, began } = written
-    // How an answer began says why it is of no use, and not whether the model goes on in the same
-    // way.
+    // The beginning of an answer explains why it cannot be used, but is not a sign of progress, so
+    // the signature leaves it out.
     const signature = signatureOf([why])
     return { ...rejected(undefined, withBeginning(why, began), [], -3), signature }
   }

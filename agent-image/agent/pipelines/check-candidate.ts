@@ -61,8 +61,8 @@ async function checkTests(
     return failed(context, goal, changes, first, first.failed)
   }
   const left = first === undefined ? [] : await workspace.left()
-  // In the tree that the specs left: what passes only once, or leaves others unable to pass, is
-  // found here. A person's own tests may count on a fresh folder, and an agent must not change
+  // The tests run in the tree that the specs left, so that tests are found that pass only once or
+  // break others. A person's own tests may count on a fresh folder, and an agent must not change
   // them.
   const inPlace = first !== undefined && (deciders.named?.size ?? 0) === 0
   const whole = await runner.test(project.testFiles, changes, { ...options, inPlace })
@@ -138,9 +138,9 @@ function whyNotRun(specs: TestRun | undefined): string | undefined {
 }
 
 /**
- * Loads every module of the candidate once, tests or no tests. A module that could not be loaded
- * before either is not the fault of this change, and a program that needs settings or arguments may
- * refuse to start without them.
+ * Loads every module of the candidate once, also when it has no tests. A module that could not be
+ * loaded before either is not the fault of this change, and a program that needs settings or
+ * arguments may refuse to start without them.
  */
 async function loadAll(
   { runner, workspace, signal }: PipelineContext,
@@ -222,7 +222,7 @@ export function failuresOf(
     const message = `${sentences[state]}${why}`
     return { file, name: id.slice(file.length + 3), message, derived: false }
   })
-  // One entry for a file that could not be run says it for all its tests.
+  // One entry for a file that could not be run stands for all its tests.
   return [...new Map(told.map((test) => [testId(test), test])).values()]
 }
 

@@ -238,8 +238,8 @@ const programs =
   /^(?:\$ |> )?(?:npm|npx|yarn|pnpm|pip3?|node|python3?|bash|sh|sudo|curl|wget|git|docker|kubectl)\s/
 
 /**
- * A command runs a script or a file of the project; everything else that looks like one was made
- * up.
+ * Whether a command runs a script or a file of the project; other commands were made up by the
+ * model.
  */
 function isRealCommand(command: string, project: Pick<Project, 'files' | 'scripts'>): boolean {
   if (!programs.test(command)) return true
@@ -293,15 +293,15 @@ export function withRegion(before: string, region: string): string {
   return [...lines.slice(0, start), ...body, ...lines.slice(end + 1)].join('\n')
 }
 
-/** Gives the text of a file of the branch; undefined for one that is not there or no text. */
+/** Gives the text of a file of the branch; undefined for one that is missing or not text. */
 export type ReadText = (path: string) => Promise<string | undefined>
 
 const longestTitle = 100
 
 /**
- * The title of a new document, fit for a heading. A README is called as the manifest in its folder
- * says; where none does, as its folder, and the one at the top as `repository`. Other documents are
- * called as their files.
+ * The title of a new document, fit for a heading. A README is named by the manifest in its folder,
+ * else after its folder, and the one at the top after `repository`. Other documents are named after
+ * their files.
  */
 export async function titleOf(path: string, repository: string, read: ReadText): Promise<string> {
   const folder = dirname(path) === '.' ? '' : dirname(path)

@@ -42,7 +42,7 @@ export async function withoutDoubts(
     judgement.unmet.length > 0
   )
     return judgement
-  // The tests of the changed code run along: what they leave behind may be what breaks the others.
+  // The tests of the changed code run too, because the files that they leave may break the others.
   const files = [
     ...new Set([
       ...doubtful.map(({ id }) => fileOf(id)),

@@ -1,5 +1,5 @@
-// Tests that leave something in the project: what they leave may make the next run fail, or other
-// tests, and then right code would be blamed for it.
+// Tests that leave files in the project: such files may make the next run or other tests fail, and
+// then right code would be blamed for it.
 import { basename } from 'node:path'
 import { askedWords, mentions } from '../edit/asked-words.ts'
 import type { Project } from '../project/project.ts'

@@ -165,7 +165,7 @@ export function commitMessage(
   return `${oneLine(subject).slice(0, 72)}\n\n${text}${lines.join('\n')}\n`
 }
 
-/** Model text and task text must not be able to add a line, and so a trailer, of their own. */
+/** Text of a model or a task must not be able to add a line, which could be a trailer. */
 function oneLine(text: string): string {
   return text.replace(/\s+/g, ' ').trim()
 }

@@ -165,7 +165,7 @@ async function judgeWithStubs(
     if (litter !== undefined) return { ...rejected(place, text, litter), run }
     runs.push(run)
     if (failsByTests(run)) continue
-    // No stub may fulfil a spec: code that always throws, say, must not pass for work.
+    // No stub may fulfil a spec: code that always throws, for example, must not count as work.
     if (code.size > 0) return { ...rejected(place, text, allIdle(behaviour)), run }
     const [idle] = withSpecRules(run, judged).failed
     return idle === undefined
@@ -273,10 +273,7 @@ function cutOffTests(file: string, run: TestRun, { tests }: CodeFacts): Readonly
   )
 }
 
-/**
- * Whether an error is one that no code can mend: a name that is nowhere, an assertion that does not
- * exist.
- */
+/** Whether an error is one that no code can repair: a name or an assertion that does not exist. */
 export function isOwnFault(
   { message, late }: Pick<FailedTest, 'message' | 'late'>,
   text: string,
@@ -292,7 +289,7 @@ export function isOwnFault(
   return !isSetElsewhere(kind === 'NameError', name, text)
 }
 
-/** Whether a name is one that a hook would have made for the whole file, had it come to its end. */
+/** Whether a name is one that a hook would have set for the whole file, if the hook had ended. */
 function isSetElsewhere(python: boolean, name: string, text: string): boolean {
   const escaped = name.replaceAll('$', String.raw`\$`)
   const pattern = python

@@ -1,12 +1,12 @@
-// Where spec tests go, and in which module system of Node: what the project is written in, and what
-// the answer is.
+// The place of spec tests and their module system of Node, by the habit of the project and by the
+// answer.
 import type { ImportFact } from '../code/facts.ts'
 import { type ModuleKind, moduleKinds } from '../code/module-kind.ts'
 import { factsIn } from '../code/read-code.ts'
 import { codeFiles, holdsKind, languageOf, type Project, specPath } from '../project/project.ts'
 import type { PipelineContext } from './pipeline.ts'
 
-/** A test file, and what Node takes it for. */
+/** A test file, and the kind of module as which Node loads it. */
 export interface SpecPlace {
   readonly path: string
   readonly kind: ModuleKind

@@ -195,7 +195,8 @@ function pythonImport(module: string): string {
 }
 
 /**
- * How an answer began says why it is of no use, and not whether the model goes on in the same way.
+ * The beginning of an answer explains why it cannot be used, but is not a sign of progress, so the
+ * signature leaves it out.
  */
 function unusable(place: SpecPlace, why: string, began: string | undefined): SpecCandidate {
   const signature = signatureOf([why])

@@ -52,7 +52,7 @@ export function dependsOn(
   name: string,
 ): boolean {
   if (project.packages.some(({ dependencies }) => dependencies.includes(name))) return true
-  // One package of a monorepo finds another by its name whether it says so or not.
+  // One package of a monorepo finds another by its name even without a dependency on it.
   if (project.linked.has(name)) return true
   // An alias for a folder of the project, from its tsconfig.json or its bundler, is not a package
   // that could be installed.

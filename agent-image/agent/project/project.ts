@@ -29,7 +29,7 @@ export interface NodePackage {
   readonly dependencies: readonly string[]
 }
 
-/** A file that looks like tests and that no runner of ours is given. */
+/** A file that looks like tests and that none of our runners can run. */
 export interface UnjudgedTest {
   readonly file: string
   /** The end of a sentence that says what the file needs. */
@@ -126,7 +126,7 @@ export function packageOf(
   return packages.find(({ folder }) => folder === '' || path.startsWith(`${folder}/`))
 }
 
-/** The language of one file, by its name: one that a runner of ours can load. */
+/** The language of one file, by its name, when one of our runners can load it. */
 export function languageOf(path: string): Language {
   if (/\.[mc]?[jt]s$/.test(path)) return 'node'
   return path.endsWith('.py') ? 'python' : 'unknown'
@@ -239,8 +239,8 @@ export function codeFiles(files: readonly string[]): readonly string[] {
 /**
  * Where the spec tests of a unit go: the place of the spec that this request wrote for it before,
  * else a test file that the task names, else `test/<unit>.test.js` or `tests/test_<unit>.py` in the
- * unit's package, each with a number when the project has a file of that name. `kind` is what the
- * tests are written in, for Node; see `holdsKind`. Undefined for a unit whose files no runner of
+ * unit's package, each with a number when the project has a file of that name. `kind` is the module
+ * system of the tests, for Node; see `holdsKind`. Undefined for a unit whose files no runner of
  * ours can test.
  */
 export function specPath(
@@ -316,7 +316,7 @@ function defaultSpecPath(
   if (chosen !== 'node') return undefined
   const { folder, type } = packageOf(project, first ?? 'index.js') ?? { folder: '', type: 'module' }
   const typed = first !== undefined && /\.[mc]?ts$/.test(first)
-  // Where Node would not take a plain name for an ES module, or only by guessing, the name says it.
+  // The ending says the kind where Node would not take a plain name for it, or only by guessing.
   const plain = { module: type === 'module' ? '' : 'm', commonjs: type === 'module' ? 'c' : '' }
   return posix.join(folder, 'test', `${unit}.test.${plain[kind]}${typed ? 'ts' : 'js'}`)
 }

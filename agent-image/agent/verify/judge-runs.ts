@@ -52,8 +52,8 @@ export function judgeRuns(
     const file = fileOf(id)
     const base = before.map((seen) => stateIn(seen, id))
     const now = after.map((seen) => stateIn(seen, id))
-    // A person knows why a test is skipped here, and a condition of the machine says it; such a
-    // test decides nothing.
+    // A test that a person wrote, or that a condition of the machine skips, is skipped for a
+    // reason; it decides nothing.
     const mayBeSkipped = named?.has(file) === true || skippable?.has(id) === true
     const isLeftOut = mayBeSkipped && now.every((state) => state === 'skipped')
     const isSpec = specs.has(file) && !(isLeftOut && !base.includes('passed'))
@@ -179,7 +179,10 @@ function nameOf(id: string): string {
   return id.slice(id.indexOf(' > ') + 3)
 }
 
-/** Whether the project says that it depends on a package; Python's by the name of its import. */
+/**
+ * Whether the project says that it depends on a package; a package of Python is given by the name
+ * of its import.
+ */
 export type IsDeclared = (name: string) => boolean
 
 /**

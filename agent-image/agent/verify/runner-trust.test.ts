@@ -1,5 +1,5 @@
-// What code under test can do to the runners: whatever it does, a test that fails is not told as
-// passed.
+// What code under test can do to the runners: whatever it does, a test that fails is not reported
+// as passed.
 import { expect, it } from 'vitest'
 import { runCases, useRunner } from '../../../test/support/agent/runner-fixture.ts'
 

@@ -293,12 +293,12 @@ function ranOf(
   return files.filter((file) => !not.has(file))
 }
 
-/** In which folder and how a file is started. */
+/** The folder of a file's run, and how it is started. */
 function wayOf(language: RunnerLanguage, path: string, { project, folderOf }: RunOptions) {
   const above = (project?.packages ?? []).filter(
     ({ folder }) => folder === '' || path.startsWith(`${folder}/`),
   )
-  // Where people start their tests: the package that says how, or else the nearest.
+  // People start their tests in the package that says how, or else in the nearest.
   const starts =
     language === 'node' ? (above.find(({ scripts }) => scripts['test']) ?? above[0]) : undefined
   const script = testScriptOf(starts?.scripts['test'] ?? '')

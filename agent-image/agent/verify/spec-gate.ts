@@ -61,9 +61,9 @@ const pythonSentences: Sentences = {
 
 /**
  * The problems of a spec; empty when there are none. `facts` are those of the text; a Python file
- * needs them, and is refused without. `kind` is what Node takes the file for; `require` is allowed
- * in CommonJS. `isUnit` says whether an import leads to the code under test, which a spec must not
- * replace; without it every module of the project counts.
+ * needs them, and is refused without. `kind` is the kind of module as which Node loads the file;
+ * `require` is allowed in CommonJS. `isUnit` says whether an import leads to the code under test,
+ * which a spec must not replace; without it every module of the project counts.
  */
 export function specProblems(
   path: string,

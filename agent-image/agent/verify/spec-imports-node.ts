@@ -136,12 +136,12 @@ function required(one: ImportFact, specifier: string, isModule: boolean): string
   return lines.length === 0 ? load : lines.join('\n')
 }
 
-/** Whether a specifier stands in the text as it is, so that another can take its place. */
+/** Whether a specifier stands in the text literally, so that another can replace it. */
 function isWritten(text: string, { at, specifier }: ImportFact): boolean {
   return text.slice(at.start, at.end) === specifier
 }
 
-/** Words that are as likely to be anything else are not taken for tools that were forgotten. */
+/** Words with many other uses are not taken for forgotten tools. */
 function isForgotten(tool: string): boolean {
   return tool !== 'run' && tool !== 'snapshot'
 }
@@ -194,7 +194,7 @@ function frameworkImports(
   ]
 }
 
-/** A specifier that leads nowhere, as it was meant; every other one as it is. */
+/** The specifier that was meant by one that leads nowhere; every other one as it is. */
 function rightSpecifier({ spec, files, known, mains }: NodeSpec, one: ImportFact): string {
   if (one.builtin || one.specifier.startsWith('#')) return one.specifier
   if (resolveImport(spec, one.specifier, new Set(known), one.how, mains) !== undefined)
@@ -299,7 +299,7 @@ function wholeLine(text: string, { start, end }: ImportFact): { start: number; e
   return { start, end: end + rest.length }
 }
 
-/** A piece of a text, in UTF-16 units, and what takes its place. */
+/** A piece of a text, in UTF-16 units, and its replacement. */
 export interface TextEdit {
   readonly start: number
   readonly end: number

@@ -195,7 +195,7 @@ export interface TakenNames {
    * import itself.
    */
   readonly names: ImportedNames
-  /** Imports that lead nowhere we know. */
+  /** Imports that lead to no file of the project and no package. */
   readonly unknown: readonly string[]
 }
 

@@ -18,7 +18,7 @@ export interface StubOptions {
 /**
  * `nonsense`: every call gives the same text, which is neither empty nor right. `anything`: every
  * name, and whatever is read, called or made of it, gives something that can be read, called and
- * made again; only a look at a value finds it out.
+ * made again, so that only a check of a value fails.
  */
 export type StubBehaviour = 'throws' | 'returns' | 'nonsense' | 'anything'
 
@@ -81,7 +81,7 @@ function wantedNames(imported: ReadonlySet<string>, kind: ModuleKind): readonly 
   ]
 }
 
-/** Names that a file offers, by itself and by what it hands on. */
+/** Names that a file offers, those that it re-exports included. */
 function offeredBy(
   file: string,
   factsAt: (file: string) => CodeFacts | undefined,
@@ -200,8 +200,8 @@ function commonjsStubs(
 /**
  * A missing name of Python is a class, because a spec may call it, inherit from it, put it above a
  * function, or read names from it, and may do so while its file is loaded. Where stubs throw, every
- * use throws but inheriting: a class whose name begins with a capital gives instances otherwise. A
- * class of tests that inherits from a stub is one of unittest, as the base that is still to be
+ * use throws except inheriting: a class whose name begins with a capital gives instances otherwise.
+ * A class of tests that inherits from a stub is one of unittest, as the base that is still to be
  * written will be. Names that the test runner itself looks for are never there.
  */
 function pythonStub(name: string): string {

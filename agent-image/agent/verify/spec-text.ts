@@ -41,7 +41,8 @@ export interface SpecRules {
    */
   readonly declared: readonly string[]
   /**
-   * Ids of tests and suites that a condition of the machine may skip: skipped, they say nothing.
+   * Ids of tests and suites that a condition of the machine may skip; when skipped they say
+   * nothing.
    */
   readonly skippable: ReadonlySet<string>
   /**
@@ -172,8 +173,8 @@ function tellsOf(text: string, name: string): boolean {
 }
 
 /**
- * Read again, so that no cut in an odd place hides more than one test. Python has been tried by the
- * sandbox.
+ * The text is read again, so that a cut in an odd place cannot hide more than one test. Python was
+ * read in the sandbox.
  */
 function declaresTheOthers(
   path: string,

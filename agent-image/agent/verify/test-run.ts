@@ -109,7 +109,7 @@ export interface TestRun {
   readonly exitCode: number
   /** Why the run cannot be believed; empty when it can. */
   readonly problems: readonly string[]
-  /** `file > name` of every test that was reported, whatever came of it. */
+  /** `file > name` of every test that was reported, whatever its result. */
   readonly collected: readonly string[]
   /**
    * Only these are proof of anything: run to their end, in a file that can be believed, and nothing
@@ -127,7 +127,7 @@ export interface TestRun {
    * were seen.
    */
   readonly asserted: ReadonlyMap<string, number>
-  /** By id: what an assertion said that failed although its test passed. */
+  /** By id: the message of an assertion that failed although its test passed. */
   readonly swallowed: ReadonlyMap<string, string>
 }
 
@@ -245,7 +245,7 @@ export function readReport(
   return { command, exitCode, problems: [...new Set(problems)], ...lists }
 }
 
-/** Reads what came of loading modules; undefined when the report cannot be believed. */
+/** Reads the results of loading modules; undefined when the report cannot be believed. */
 export function readLoads(
   report: string | undefined,
   key: string,

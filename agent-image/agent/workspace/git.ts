@@ -1,7 +1,8 @@
-// Runs git with fixed arguments and settings that no repository, no machine and no project file can change.
+// Runs git with fixed arguments and settings that no repository, machine or project file can change.
 //
-// git never sees the work tree that project code can write, but for one call that fills it while it is empty: what
-// git reads there (attributes, submodules, an index) could make it run programs in the container that holds the token.
+// git never sees the work tree that project code can write, except in one call that fills it while
+// it is empty: the files that git reads there (attributes, submodules, an index) could make it run
+// programs in the container that holds the token.
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { execa } from 'execa'

@@ -1,6 +1,5 @@
-// How the text of a file is written down: byte order mark, line ends, end of the last line. The
-// harness and the model see text with plain line ends; a file that is written again keeps the form
-// it had.
+// How the text of a file is written: byte order mark, line ends, end of the last line. The harness
+// and the model see text with plain line ends; a file that is written again keeps the form it had.
 /** The bytes of a file as the harness sees them. */
 export type Decoded =
   | { readonly kind: 'text'; readonly text: string }
@@ -56,8 +55,8 @@ function plain(raw: string): string {
 }
 
 /**
- * The end of each line but the last. Where a file mixes line ends, a line that stood there before
- * keeps its own and a new one gets the more common.
+ * The end of each line except the last. Where a file mixes line ends, a line that was there before
+ * keeps its own, and a new line gets the more common one.
  */
 function lineEnds(lines: readonly string[], old: string): readonly string[] {
   const before = old.split('\n')

@@ -82,7 +82,7 @@ export function entryState(
   const folded = fold(path)
   for (const other of listing.keys()) {
     if (other.startsWith(`${path}/`)) return unreadable('is a folder')
-    // Systems that do not tell upper from lower case could check out only one of the two.
+    // Systems that do not distinguish upper and lower case could check out only one of the two.
     if (fold(other) === folded) return unreadable(`would differ from ${other} only in case`)
   }
   return { kind: 'absent' }

@@ -29,21 +29,21 @@ export interface WorkTree {
   empty(): Promise<void>
   /** Empties the folder, whatever was done to it, and fills it with `content`. */
   layDown(content: TreeContent, options: Abortable): Promise<void>
-  /** Which of `paths` are no longer what `layDown` made of them. */
+  /** Those of `paths` that differ from what `layDown` made of them. */
   altered(paths: Iterable<string>): Promise<readonly string[]>
-  /** What differs in the whole folder from what `layDown` made of it. */
+  /** The differences of the whole folder to what `layDown` made of it. */
   left(): Promise<readonly LeftFile[]>
   /** Removes everything; never throws. */
   close(): Promise<void>
 }
 
 /**
- * Nobody but the agent may rename or replace what is in the folder that holds the tree;
- * set-group-ID hands on the group that agent and sandbox share.
+ * Only the agent may rename or replace entries of the folder that holds the tree; set-group-ID
+ * passes on the group that agent and sandbox share.
  */
 const holderMode = 0o2755
 
-/** A work tree below `folder`, which is ours alone. */
+/** A work tree below `folder`, which belongs to the agent alone. */
 export function workTreeIn(folder: string, git: Git, sandbox: Sandbox): WorkTree {
   const root = join(folder, 'tree')
   let filled: TreeContent = { commit: '', listing: new Map(), changes: new Map() }
