@@ -1,7 +1,7 @@
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import { symbolsOf } from './prompt.ts'
 
-it.each([
+test.each([
   [
     'a.js',
     'import x from "y"\nexport const LIMIT = 3\nexport async function load(path, { signal }) {\n}\nexport class Store extends Map {\n}\nconst inner = 1\nexport { inner as outer }\nexport const add = (a, b) => a + b\n',
@@ -18,7 +18,7 @@ it.each([
   expect(symbolsOf(path, text).map((symbol) => symbol.name)).toEqual(want)
 })
 
-it('gives signatures and no bodies', () => {
+test('gives signatures and no bodies', () => {
   const [symbol] = symbolsOf(
     'a.ts',
     'export function add(\n  a: number,\n  b: number,\n): number {\n  return a + b\n}\n',

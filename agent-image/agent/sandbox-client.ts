@@ -87,7 +87,7 @@ export function connectSandbox(socketPath: string): Sandbox {
       )
       const answer = await response.text()
       if (!isTrue(response.status, answer, response.header(signatureHeader)))
-        throw new Error('somebody else listens in its place')
+        throw new Error('another process listens in its place')
       if (response.status === 200) return JSON.parse(answer) as unknown
       throw new TaskFailure('InternalError', `the sandbox refused: ${answer.slice(0, 500)}`)
     } catch (error) {

@@ -1,5 +1,5 @@
 // What a request wants to go may go; a name that a request only speaks of may not.
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { factsOf } from '../code/read-code.ts'
 import { lostNames } from './lost-names.ts'
 
@@ -16,7 +16,7 @@ const lost = (
 describe('what a request wants to go may go', () => {
   const before = 'export class Store {\n  low() {}\n  add() {}\n}\nexport const keep = 1\n'
   const after = 'export class Store {\n  add() {}\n}\nexport const hold = 1\n'
-  it.each<[string, readonly string[]]>([
+  test.each<[string, readonly string[]]>([
     ['Remove the method low from class Store and rename keep to hold.', []],
     ['Delete Store.low(), and change keep to hold.', []],
     ['low() is no longer needed. keep should be called hold.', []],

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import type { FencedBlock } from '../../../core/api/agent-protocol.ts'
 import { factsOf } from '../code/read-code.ts'
 import { bareText, chooseBlock, cleanPath, isAskedFor } from './choose-block.ts'
@@ -9,7 +9,7 @@ const block = (path: string | undefined, text: string, language?: string): Fence
   text,
 })
 
-it.each<[string, FencedBlock[], string | undefined]>([
+test.each<[string, FencedBlock[], string | undefined]>([
   ['the block of that name', [block('src/a.js', 'one'), block('src/b.js', 'two')], 'one\n'],
   [
     'the last of two blocks of that name',
@@ -86,7 +86,7 @@ it.each<[string, FencedBlock[], string | undefined]>([
   expect(chosen.kind === 'text' ? chosen.text : undefined).toBe(want)
 })
 
-it.each([
+test.each([
   ['`src/a.js`', 'src/a.js'],
   ['File: src/a.js', 'src/a.js'],
   ['### src/a.js', 'src/a.js'],
@@ -97,7 +97,7 @@ it.each([
   expect(cleanPath(written)).toBe(want)
 })
 
-it.each([
+test.each([
   ['my source/the slug.js', 'my source/the slug.js'],
   ['my source/the slug.js', '**./my source/the slug.js**:'],
   ['quelle/überschrift.js', 'Here is `quelle/überschrift.js`:'],
@@ -107,7 +107,7 @@ it.each([
   expect(chooseBlock([block(line, 'one', 'js')], wanted)).toEqual({ kind: 'text', text: 'one\n' })
 })
 
-it.each([
+test.each([
   ['the slug.js', 'my source/the slug.js'],
   ['über.js', 'src/über.js'],
   ['src/a b.js', 'src/a b.jsx'],
@@ -127,7 +127,7 @@ const taken = (answer: string, path: string): string | undefined => {
 
 const js = 'export function slugify(text) {\n  return text\n}\n'
 const py = 'import re\n\ndef slugify(text):\n    return text\n'
-it.each<[string, string, string, string]>([
+test.each<[string, string, string, string]>([
   ['an ES module', 'src/slug.js', js, js],
   [
     'CommonJS',
@@ -150,7 +150,7 @@ it.each<[string, string, string, string]>([
   expect(taken(answer, path)).toBe(want)
 })
 
-it.each<[string, string, string]>([
+test.each<[string, string, string]>([
   ['a sentence before it', 'src/slug.js', `Here is the file you asked for:\n${js}`],
   ['a sentence behind it', 'src/slug.js', `${js}\nThis function makes slugs of texts.\n`],
   ['a sentence alone', 'slug.py', 'slugify\n'],

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import { expectLinear } from '../../../test/support/growth.ts'
 import { chooseBlock, cleanPath } from './choose-block.ts'
 import { findSecret, type Proposal, refuse } from './guards.ts'
@@ -19,7 +19,7 @@ const proposal: Proposal = {
   mayShrink: false,
 }
 
-it.each<[string, Partial<Proposal>, string | undefined]>([
+test.each<[string, Partial<Proposal>, string | undefined]>([
   ['a plain file', {}, undefined],
   ['a path of another task', { path: 'src/b.js' }, 'Scope'],
   ['a test', { path: 'test/a.test.js' }, 'Scope'],

@@ -90,7 +90,7 @@ export function refuse(proposal: Proposal): ProposalRefusal | undefined {
   if (bringsHidden(text, before ?? ''))
     return {
       code: 'Hidden',
-      message: `${path} contains characters that nobody sees. Write them as escapes.`,
+      message: `${path} contains invisible characters. Write them as escapes.`,
     }
   if (isProse(path, text, facts))
     return {

@@ -1,5 +1,5 @@
 // Comments in the place of code, of any wording; and comments in complete code, which are none.
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { findOmission } from './omission.ts'
 
 const wordings = [
@@ -31,7 +31,7 @@ const python = (inside: string): string =>
   `class S:\n    def __init__(self, t):\n        self.t = t\n\n${inside}\n    def shout(self):\n        return 1\n`
 
 describe('a method is gone, and words stand in its place', () => {
-  it.each(wordings)('%s', (words) => {
+  test.each(wordings)('%s', (words) => {
     const before = node('  toLow() {\n    return this.t\n  }')
     for (const comment of [`  // ${words}`, `  /* ${words} */`])
       expect(findOmission(node(comment), before, { path: 'a.js' })).toBeDefined()
@@ -41,7 +41,7 @@ describe('a method is gone, and words stand in its place', () => {
 })
 
 describe('the same words over code that is all there', () => {
-  it.each(wordings)('%s', (words) => {
+  test.each(wordings)('%s', (words) => {
     const before = node('  toLow() {\n    return this.t\n  }')
     const after = node(`  // ${words}\n  toLow() {\n    return this.t\n  }`)
     expect(findOmission(after, before, { path: 'a.js' })).toBeUndefined()
@@ -52,7 +52,7 @@ describe('the same words over code that is all there', () => {
 })
 
 describe('code is left out elsewhere', () => {
-  it.each<[string, string, string, string]>([
+  test.each<[string, string, string, string]>([
     [
       'at the end of a file',
       'a.js',
@@ -120,7 +120,7 @@ describe('code is left out elsewhere', () => {
 })
 
 describe('an ordinary remark in complete code', () => {
-  it.each<[string, string, string, string]>([
+  test.each<[string, string, string, string]>([
     [
       'about the text that is worked on',
       'a.js',

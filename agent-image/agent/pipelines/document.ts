@@ -184,7 +184,7 @@ export function proseProblem(
   if (text === '') return 'The answer was empty.'
   if (text.split(/\s+/).length > mostWords) return `The text has more than ${mostWords} words.`
   if (text.includes('```') || text.includes('<!--')) return 'The text has code blocks or comments.'
-  if (hasHiddenCharacters(text)) return 'The text has characters that nobody sees.'
+  if (hasHiddenCharacters(text)) return 'The text has invisible characters.'
   if (/<\/?[a-z][^<>]{0,200}>/i.test(text)) return 'The text has HTML.'
   if (/\]\(|\b(?!https?:\/\/(?:localhost|127\.0\.0\.1)\b)[a-z]+:\/\//i.test(text))
     return 'The text has links.'

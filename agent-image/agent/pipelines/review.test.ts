@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { proseProblem, regionEnd, regionStart, withRegion } from './document.ts'
 import { deterministicFindings, splitDiff } from './review.ts'
 
@@ -6,7 +6,7 @@ const diff = (path: string, added: string[]): string =>
   `diff --git a/${path} b/${path}\nindex 1..2 100644\n--- a/${path}\n+++ b/${path}\n@@ -1 +1,${added.length} @@\n context\n${added.map((line) => `+${line}`).join('\n')}\n`
 
 describe('findings without a model', () => {
-  it.each([
+  test.each([
     [
       'nothing in a plain change',
       diff('a.js', ['const m = /x/.exec(y)', 'export const a = 1']),
@@ -55,7 +55,7 @@ const facts = [
 ]
 const project = { files: ['src/slug.js', 'README.md'], scripts: { test: 'node --test' } }
 
-it.each([
+test.each([
   ['Call `slugify(text)` from `src/slug.js` with `limit`.', undefined],
   ['It gives `hello-world` and `a b`.', undefined],
   ['Call `slugifyAll`.', /`slugifyAll`, which does not exist/],
@@ -69,7 +69,7 @@ it.each([
   else expect(problem).toMatch(want)
 })
 
-it('touches nothing but its region of the README', () => {
+test('touches nothing but its region of the README', () => {
   const first = withRegion('# Title\n\nMine.\n', 'one')
   expect(first).toBe(`# Title\n\nMine.\n\n${regionStart}\none\n${regionEnd}\n`)
   expect(withRegion(`${first}\nAfter.\n`, 'two')).toBe(

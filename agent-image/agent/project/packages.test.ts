@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import { dependsOn, linkedPackages, pythonManifests, wordsOfManifests } from './packages.ts'
 
 const project = (...texts: readonly string[]) => ({
@@ -7,7 +7,7 @@ const project = (...texts: readonly string[]) => ({
   pythonWords: wordsOfManifests(texts),
 })
 
-it.each([
+test.each([
   ['express', true],
   ['@scope/case', true],
   ['expres', false],
@@ -20,7 +20,7 @@ it.each([
   expect(dependsOn(project(), name)).toBe(want)
 })
 
-it.each([
+test.each([
   ['Flask>=2,<3', 'flask', true],
   ['python-dateutil', 'dateutil', true],
   ['"ruamel.yaml~=0.18",', 'ruamel_yaml', true],
@@ -37,7 +37,7 @@ it.each([
   expect(dependsOn(project(`name\n${line}\n`), module)).toBe(want)
 })
 
-it('files that name packages of Python', () => {
+test('files that name packages of Python', () => {
   const some = [
     'requirements.txt',
     'requirements-dev.txt',
@@ -53,7 +53,7 @@ const b = { folder: 'packages/b', value: { name: '@x/b' } }
 const c = { folder: 'tools/deep/c', value: { name: 'c' } }
 const root = (value: Record<string, unknown>) => ({ folder: '', value: { name: 'root', ...value } })
 
-it.each<[string, Record<string, unknown>, Record<string, string>, readonly string[]]>([
+test.each<[string, Record<string, unknown>, Record<string, string>, readonly string[]]>([
   ['npm', { workspaces: ['packages/*'] }, {}, ['@x/b']],
   [
     'npm with the folders themselves',

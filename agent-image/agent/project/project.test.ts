@@ -1,10 +1,10 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { codeFiles, detectProject, findSpec, holdsKind, packageOf, specPath } from './project.ts'
 
 const detect = (files: Record<string, string>) =>
   detectProject(Object.keys(files), (path) => Promise.resolve(files[path]))
 
-it.each([
+test.each([
   ['node', { 'package.json': '{}', 'tool.py': '' }],
   ['python', { 'pyproject.toml': '', 'x.js': '' }],
   ['node', { 'a.js': '', 'b.ts': '', 'c.py': '' }],
@@ -17,7 +17,7 @@ it.each([
 
 describe('test files', () => {
   const node = "import test from 'node:test'\ntest('x', () => {})"
-  it.each([
+  test.each([
     ['test/a.test.js', ''],
     ['src/a.spec.mjs', ''],
     ['src/__tests__/a.ts', "it('x', () => {})"],
@@ -31,7 +31,7 @@ describe('test files', () => {
     expect((await detect({ [path]: text })).testFiles).toEqual([path])
   })
 
-  it.each([
+  test.each([
     ['test/helper.js', 'export const one = 1'],
     ['tests/__init__.py', ''],
     ['tests/data.json', '{}'],
@@ -44,7 +44,7 @@ describe('test files', () => {
     expect([...testFiles, ...unjudgedTests]).toEqual([])
   })
 
-  it.each([
+  test.each([
     ['src/App.test.tsx', 'JSX'],
     ['pkg/a_test.go', 'no Go'],
     ['src/test/java/AppTest.java', 'no Java'],
@@ -64,7 +64,7 @@ describe('test files', () => {
   })
 })
 
-it('reads scripts, dependencies and types of every package', async () => {
+test('reads scripts, dependencies and types of every package', async () => {
   const project = await detect({
     'package.json': '{"scripts":{"test":"vitest","bad":1},"devDependencies":{"vitest":"2"}}',
     'packages/a/package.json': '{"type":"module"}',
@@ -82,13 +82,13 @@ it('reads scripts, dependencies and types of every package', async () => {
   expect(packageOf(project, 'x.js')?.dependencies).toEqual(['vitest'])
 })
 
-it.each(['{', 'null', '[]', '7', ''])('survives the package.json %j', async (text) => {
+test.each(['{', 'null', '[]', '7', ''])('survives the package.json %j', async (text) => {
   expect((await detect({ 'package.json': text })).scripts).toEqual({})
 })
 
 describe('the place of a spec', () => {
   const module = '{"type":"module"}'
-  it.each<[string, readonly string[], Record<string, string>, string | undefined]>([
+  test.each<[string, readonly string[], Record<string, string>, string | undefined]>([
     ['an ES module', ['src/a.js'], { 'package.json': module }, 'test/user-api.test.js'],
     ['TypeScript', ['src/a.ts'], { 'package.json': module }, 'test/user-api.test.ts'],
     ['no word about modules', ['src/a.js'], { 'package.json': '{}' }, 'test/user-api.test.mjs'],
@@ -120,7 +120,7 @@ describe('the place of a spec', () => {
     expect(specPath(assignment, await detect(tree))).toBe(want)
   })
 
-  it.each<[string, readonly string[], Record<string, string>, string]>([
+  test.each<[string, readonly string[], Record<string, string>, string]>([
     ['no word about modules', ['a.js'], { 'package.json': '{}' }, 'test/u.test.js'],
     ['"commonjs"', ['a.js'], { 'package.json': '{"type":"commonjs"}' }, 'test/u.test.js'],
     ['"module"', ['a.cjs'], { 'package.json': module }, 'test/u.test.cjs'],
@@ -144,7 +144,7 @@ describe('the place of a spec', () => {
     expect(holdsKind(want, 'commonjs', project)).toBe(true)
   })
 
-  it.each<[string, 'module' | 'commonjs', string, boolean]>([
+  test.each<[string, 'module' | 'commonjs', string, boolean]>([
     ['a.test.mjs', 'commonjs', '{}', false],
     ['a.test.cjs', 'module', '{}', false],
     ['a.test.js', 'commonjs', module, false],
@@ -155,7 +155,7 @@ describe('the place of a spec', () => {
     expect(holdsKind(path, kind, await detect({ 'package.json': manifest }))).toBe(want)
   })
 
-  it.each<[string, readonly string[], string]>([
+  test.each<[string, readonly string[], string]>([
     ['test/', ['a.py', 'test/test_b.py'], 'test/test_u.py'],
     ['test/ that is a package', ['a.py', 'test/__init__.py'], 'test/test_u.py'],
     ['tests/ and test/', ['a.py', 'test/test_b.py', 'tests/test_c.py'], 'tests/test_u.py'],
@@ -167,7 +167,7 @@ describe('the place of a spec', () => {
     expect(specPath(assignment, await detect(tree))).toBe(want)
   })
 
-  it.each<[readonly string[], Record<string, string>, string]>([
+  test.each<[readonly string[], Record<string, string>, string]>([
     [['src/a.js'], { 'package.json': module, 'test/u.test.js': '' }, 'test/u-2.test.js'],
     [['src/a.js'], { 'package.json': module, 'test/U.test.js': '' }, 'test/u-2.test.js'],
     [
@@ -186,7 +186,7 @@ describe('the place of a spec', () => {
     expect(specPath(assignment, await detect(tree))).toBe(want)
   })
 
-  it('is the same again for the spec that this request wrote', async () => {
+  test('is the same again for the spec that this request wrote', async () => {
     const assignment = {
       files: ['src/a.js'],
       unit: 'u',
@@ -198,14 +198,14 @@ describe('the place of a spec', () => {
   })
 })
 
-it('takes for the spec only what a spec task of this request wrote for the unit', () => {
+test('takes for the spec only what a spec task of this request wrote for the unit', () => {
   const specs = [{ unit: 'u', path: 'test/u.test.js', commit: 'c' }]
   expect(findSpec({ unit: 'u', specs })).toBe('test/u.test.js')
   expect(findSpec({ unit: 'v', specs })).toBeUndefined()
   expect(findSpec({ unit: 'u', specs: [] })).toBeUndefined()
 })
 
-it('keeps tests out of what a coder may write', () => {
+test('keeps tests out of what a coder may write', () => {
   expect(codeFiles(['src/a.js', 'test/a.test.js', 'tests/__init__.py', 'conftest.py'])).toEqual([
     'src/a.js',
   ])

@@ -1,7 +1,7 @@
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import { frameworksOf, testScriptOf } from './test-script.ts'
 
-it.each<[string, readonly string[] | undefined, Record<string, string>?]>([
+test.each<[string, readonly string[] | undefined, Record<string, string>?]>([
   ['node --test', []],
   ['node --test test/*.test.js', []],
   ['node --test --test-reporter spec "test/**/*.js"', []],
@@ -41,7 +41,7 @@ it.each<[string, readonly string[] | undefined, Record<string, string>?]>([
   expect(testScriptOf(script)).toEqual(nodeArgs === undefined ? undefined : { nodeArgs, env })
 })
 
-it.each<[string, readonly string[], readonly string[]]>([
+test.each<[string, readonly string[], readonly string[]]>([
   ['', [], []],
   ['', ['vitest', 'typescript'], ['vitest']],
   ['jest --ci', [], ['jest']],

@@ -1,13 +1,13 @@
 // Kind: the line of evidence lists the files that were run; one that could not be run has its own
 // sentence.
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import { runCases, useRunner } from '../../../test/support/agent/runner-fixture.ts'
 
 useRunner()
 const good = `import unittest\nclass T(unittest.TestCase):\n    def test_a(self): self.assertEqual(1, 1)\n`
 const node = `import test from 'node:test'\nimport assert from 'node:assert'\ntest('a', () => assert.equal(1, 1))\n`
 
-it.each<[string, Parameters<typeof runCases>[0], string]>([
+test.each<[string, Parameters<typeof runCases>[0], string]>([
   [
     'Python, one of two',
     {

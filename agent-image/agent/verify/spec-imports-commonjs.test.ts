@@ -1,6 +1,6 @@
 // Specs in CommonJS stay so; specs that mix both become ES modules, in which no name is declared
 // twice.
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { factsOf } from '../code/read-code.ts'
 import { specProblems } from './spec-gate.ts'
 import { importsOf, repairImports } from './spec-imports.ts'
@@ -14,7 +14,7 @@ describe('in CommonJS', () => {
   const repaired = (text: string): string =>
     repairImports('test/x.test.js', text, files, { kind: 'commonjs', kindOf })
 
-  it.each([
+  test.each([
     "const { a } = require('../lib/slug')\n",
     "var it = require('node:test').it\n",
     "const fs = require('fs'), { a } = require('../lib/slug')\n",
@@ -24,7 +24,7 @@ describe('in CommonJS', () => {
     expect(repaired(text)).toBe(text)
   })
 
-  it.each<[string, string, string]>([
+  test.each<[string, string, string]>([
     [
       'a loose assert is made strict',
       "const a = require('assert').deepEqual\n",
@@ -49,7 +49,7 @@ describe('in CommonJS', () => {
     expect(repaired(text)).toBe(want)
   })
 
-  it('require is no concern, but other frameworks are', () => {
+  test('require is no concern, but other frameworks are', () => {
     const text = "const { test } = require('node:test')\nconst assert = require('assert')\n"
     const good = `${text}test('a', () => { assert.equal(require('../lib/slug').a, 1) })\n`
     expect(specProblems('test/x.test.js', good, undefined, 'commonjs')).toEqual([])
@@ -58,7 +58,7 @@ describe('in CommonJS', () => {
     expect(specProblems('test/x.test.js', mocha, undefined, 'commonjs').join()).toMatch(/framework/)
   })
 
-  it.each<[string, string]>([
+  test.each<[string, string]>([
     ['a function', "require('../lib/slug')('a')\n"],
     ['a class', "const Slug = require('../lib/slug')\nnew Slug()\n"],
     ['a function in a hook', "let s\nbefore(() => { s = require('../lib/slug') })\ns()\n"],
@@ -68,14 +68,14 @@ describe('in CommonJS', () => {
     expect(stubs.get('lib/slug.js')).toContain('module.exports = function')
   })
 
-  it('data needs no stub', () => {
+  test('data needs no stub', () => {
     const text = "const { a, b } = require('../data')\n"
     const { names, unknown } = importsOf('test/x.test.js', text, ['data.json'])
     expect(unknown).toEqual([])
     expect([...stubsFor(names, new Map([['data.json', '{}']]), 'throws')]).toEqual([])
   })
 
-  it('the last of four tests is held back', () => {
+  test('the last of four tests is held back', () => {
     const tests = ['one', 'two', 'three', 'four']
       .map((name) => `test('makes ${name}', () => { assert.equal(a(), 1) })\n`)
       .join('')
@@ -87,7 +87,7 @@ describe('in CommonJS', () => {
 })
 
 describe('a mix becomes an ES module that declares each name once', () => {
-  it.each<[string, string]>([
+  test.each<[string, string]>([
     ['strict read from assert', "const assert = require('assert').strict\nassert(1)\n"],
     ['each by var', "var describe = require('node:test').describe\ndescribe('a', f)\n"],
     [

@@ -1,11 +1,11 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { decodeText, encodeText } from './text-form.ts'
 
 const bytes = (text: string, encoding: BufferEncoding = 'utf8'): Buffer =>
   Buffer.from(text, encoding)
 
 describe('what can be read as text', () => {
-  it.each([
+  test.each([
     ['plain', bytes('a\nb\n'), 'a\nb\n'],
     ['CRLF', bytes('a\r\nb\r\n'), 'a\nb\n'],
     ['a byte order mark', bytes('\uFEFFa\n'), 'a\n'],
@@ -18,7 +18,7 @@ describe('what can be read as text', () => {
     expect(decodeText(input)).toEqual({ kind: 'text', text: want })
   })
 
-  it.each([
+  test.each([
     ['Latin-1', bytes('Stra\xdfe\n', 'latin1'), /not written in UTF-8/],
     ['Windows-1252', Buffer.from([0x93, 0x61, 0x94]), /not written in UTF-8/],
     ['Shift JIS', Buffer.from([0x8a, 0x4a, 0x94, 0xad, 0x0a]), /not written in UTF-8/],
@@ -36,7 +36,7 @@ describe('what can be read as text', () => {
 })
 
 describe('a file that is written again keeps its form', () => {
-  it.each([
+  test.each([
     ['plain', 'a\nb\n', 'a\nc\n', 'a\nc\n'],
     ['CRLF', 'a\r\nb\r\n', 'a\nc\nd\n', 'a\r\nc\r\nd\r\n'],
     ['a byte order mark', '\uFEFFa\n', 'b\n', '\uFEFFb\n'],
@@ -53,11 +53,11 @@ describe('a file that is written again keeps its form', () => {
     expect(Buffer.from(encodeText(text, bytes(before))).toString()).toBe(want)
   })
 
-  it('a new file has plain line ends', () => {
+  test('a new file has plain line ends', () => {
     expect(Buffer.from(encodeText('a\r\nb\n', undefined)).toString()).toBe('a\nb\n')
   })
 
-  it.each(['a\r\nb\r\n', '\uFEFFa\nb', 'a\r\nb\nc\n', '\r\n\r\n', 'a', ''])(
+  test.each(['a\r\nb\r\n', '\uFEFFa\nb', 'a\r\nb\nc\n', '\r\n\r\n', 'a', ''])(
     '%j written again as it was read is the same bytes',
     (raw) => {
       const read = decodeText(bytes(raw))

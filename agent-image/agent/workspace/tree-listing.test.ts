@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { contentState, entryState, filesOf, parseListing } from './tree-listing.ts'
 
 const id = 'a'.repeat(40)
@@ -18,20 +18,23 @@ const listing = parseListing(
   ),
 )
 
-it('lists regular files, and passes over names that nobody can write down', () => {
+test('lists regular files, and passes over names that nobody can write down', () => {
   expect(filesOf(listing)).toEqual(['README.md', 'bin/run', 'src/big.js', 'src/größe [1].js'])
 })
 
 describe('what may be written', () => {
-  it.each(['src/new.js', 'docs2/a.md', 'vendor/other/a.js', 'READMES.md'])('%s is free', (path) => {
-    expect(entryState(listing, path)).toEqual({ kind: 'absent' })
-  })
+  test.each(['src/new.js', 'docs2/a.md', 'vendor/other/a.js', 'READMES.md'])(
+    '%s is free',
+    (path) => {
+      expect(entryState(listing, path)).toEqual({ kind: 'absent' })
+    },
+  )
 
-  it.each(['README.md', 'bin/run', 'src/größe [1].js'])('%s is a file', (path) => {
+  test.each(['README.md', 'bin/run', 'src/größe [1].js'])('%s is a file', (path) => {
     expect(entryState(listing, path)).toEqual({ kind: 'blob', oid: id })
   })
 
-  it.each([
+  test.each([
     ['src/link.js', 'src/link.js is a symbolic link'],
     ['docs', 'docs is a symbolic link'],
     ['docs/usage.md', 'would lie behind docs, which is a symbolic link'],
@@ -47,7 +50,7 @@ describe('what may be written', () => {
     expect(state.kind === 'unreadable' && state.why).toContain(want)
   })
 
-  it('and not what is no text', () => {
+  test('and not what is no text', () => {
     expect(contentState('a.js', Buffer.from([0xff, 0x61]))).toEqual({
       kind: 'unreadable',
       why: 'a.js is not written in UTF-8 (Latin-1, perhaps), so it is not rewritten.',

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { assignmentFor } from '../../../test/support/agent/assignment.ts'
 import { startPod, type TestPod } from '../../../test/support/agent/processes.ts'
 import { startForge, type TestForge } from '../../../test/support/agent/repository.ts'
@@ -53,7 +53,7 @@ function open(
   )
 }
 
-it('clones, commits what it is given, pushes its branch and leaves nothing', async () => {
+test('clones, commits what it is given, pushes its branch and leaves nothing', async () => {
   const workspace = await open()
   expect(await workspace.files({ signal })).toEqual(['a.txt', 'bin.dat', 'run.sh'])
   expect(await workspace.read('a.txt', { signal })).toBe('one\n')
@@ -75,7 +75,7 @@ it('clones, commits what it is given, pushes its branch and leaves nothing', asy
   expect(readdirSync(pod.gitRoot)).toEqual([])
 })
 
-it('begins fresh though an earlier try of the attempt left files', async () => {
+test('begins fresh though an earlier try of the attempt left files', async () => {
   mkdirSync(join(pod.workspace, 'req-code-slug-1'))
   writeFileSync(join(pod.workspace, 'req-code-slug-1/left'), '')
   const workspace = await open()
@@ -84,7 +84,7 @@ it('begins fresh though an earlier try of the attempt left files', async () => {
   await workspace.close()
 })
 
-it('restores the tree whatever was done to it, and sees what was altered', async () => {
+test('restores the tree whatever was done to it, and sees what was altered', async () => {
   const workspace = await open()
   const changes = new Map([['a.txt', 'two\n']])
   await workspace.restore(changes, { signal })
@@ -106,7 +106,7 @@ it('restores the tree whatever was done to it, and sees what was altered', async
   await workspace.close()
 })
 
-it('sees a link in the place of a file, though the text behind it is the same', async () => {
+test('sees a link in the place of a file, though the text behind it is the same', async () => {
   const workspace = await open()
   await workspace.restore(new Map([['a.txt', 'two\n']]), { signal })
   writeFileSync(join(pod.gitRoot, 'elsewhere'), 'two\n')
@@ -117,7 +117,7 @@ it('sees a link in the place of a file, though the text behind it is the same', 
   rmSync(join(pod.gitRoot, 'elsewhere'))
 })
 
-it('checks a link that leads out of the repository out as a file, so that nothing can be read through it', async () => {
+test('checks a link that leads out of the repository out as a file, so that nothing can be read through it', async () => {
   const blob = execFileSync('git', ['hash-object', '-w', '--stdin'], {
     cwd: forgeDirectory(),
     input: '/etc/passwd',
@@ -139,7 +139,7 @@ it('checks a link that leads out of the repository out as a file, so that nothin
   await workspace.close()
 })
 
-it.each([
+test.each([
   ['a branch that is not there', { branch: 'guild/none' }, token],
   ['a base that is not in the branch', { base: 'f'.repeat(40) }, token],
   ['no base', { base: '' }, token],
@@ -152,7 +152,7 @@ it.each([
   30_000,
 )
 
-it('says so when the push is refused', async () => {
+test('says so when the push is refused', async () => {
   const workspace = await open({ attempt: 2, taskBranch: 'guild-task/x/1' })
   const first = await workspace.commit(new Map([['a.txt', 'x']]), 'One\n', { signal })
   await workspace.push(first, { signal })
@@ -162,7 +162,7 @@ it('says so when the push is refused', async () => {
   expect(existsSync(workspace.root)).toBe(false)
 }, 30_000)
 
-it.each(['../x', '/x', 'a/../b', '.git/config', 'a/.GIT/x', 'a//b', 'a\\b', 'a\nb', ''])(
+test.each(['../x', '/x', 'a/../b', '.git/config', 'a/.GIT/x', 'a//b', 'a\\b', 'a\nb', ''])(
   'refuses the path %j',
   (path) => {
     expect(() => safePath(path)).toThrow(/not allowed/)
