@@ -6,7 +6,7 @@ import type { Action } from '../../core/api/agent-types.ts'
 import { ModelError } from '../../core/models/errors.ts'
 import { assignmentFor } from '../support/agent/assignment.ts'
 import type { Model } from '../../agent-image/agent/model.ts'
-import { type Outcome, reportOf } from '../../agent-image/agent/outcome.ts'
+import { type TaskOutcome, reportOf } from '../../agent-image/agent/outcome.ts'
 import { tryOnce } from '../../agent-image/agent/pipelines/candidate.ts'
 import { document } from '../../agent-image/agent/pipelines/document.ts'
 import { type PipelineContext, projectAt } from '../../agent-image/agent/pipelines/pipeline.ts'
@@ -15,9 +15,16 @@ import { spec } from '../../agent-image/agent/pipelines/spec.ts'
 import type { Runner } from '../../agent-image/agent/verify/runner.ts'
 import { factsOf } from '../../agent-image/agent/code/read-code.ts'
 import { declaredTests } from '../../agent-image/agent/verify/spec-text.ts'
-import type { Changes } from '../../agent-image/agent/workspace.ts'
+import type { Changes } from '../../agent-image/agent/workspace/workspace.ts'
 import { hasHiddenCharacters } from '../../core/api/plain-text.ts'
-import { type CodeCase, type DocumentCase, type ReviewCase, type SpecCase, answersOf, filesOf } from './corpus.ts'
+import {
+  type CodeCase,
+  type DocumentCase,
+  type ReviewCase,
+  type SpecCase,
+  answersOf,
+  filesOf,
+} from './corpus.ts'
 import { runOf } from '../support/agent/runs.ts'
 import type { SpeakingModel } from './model-server.ts'
 
@@ -98,7 +105,7 @@ export async function checkReviewCase(one: ReviewCase, model: SpeakingModel): Pr
 }
 
 /** A report must fit the protocol whatever a model said, and show all that it holds. */
-function expectReport(assignment: Assignment, outcome: Outcome): void {
+function expectReport(assignment: Assignment, outcome: TaskOutcome): void {
   const report = reportOf(assignment, outcome, 1, 1)
   for (const text of [report.summary, report.failure?.message ?? '', ...report.notes]) {
     expect(hasHiddenCharacters(text)).toBe(false)
