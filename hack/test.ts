@@ -81,7 +81,7 @@ async function main(): Promise<number> {
       counts.reduce((sum, count) => sum + count[key], 0)
     const minutes = ((Date.now() - startedAt) / 60_000).toFixed(1)
     const part = wish.share === 'fast' ? '; --fast left out the other lanes and most seeds' : ''
-    console.log(`\n${counts.length} lanes in ${minutes} min${part}`)
+    console.log(`\nlanes run: ${counts.length}, in ${minutes} min${part}`)
     console.log(`${total('passed')} passed, ${total('failed')} failed, ${total('skipped')} skipped`)
     return total('failed') === 0 ? 0 : 1
   } finally {
@@ -131,6 +131,7 @@ async function runAll({ wanted, share, oneByOne }: Wish, scratch: string): Promi
         env: { ...(share === 'fast' && fastEnvironment), GUILDHALL_TEST_SHARE: share },
         ...(beside && { line: print(lane), niceness: lanes[lane].niceness }),
       })
+      if (interrupted !== undefined) return
       counts.push(count)
       const seconds = Math.round((Date.now() - startedAt) / 1000)
       console.log(

