@@ -1,6 +1,6 @@
 // Careless but honest models: whatever they answer, wrong work never ends Done, and a person is told a true reason.
 import { afterAll, it } from 'vitest'
-import { isSuccess, storiesOf, tellStory, usePods } from './stories.ts'
+import { isSuccess, storiesOf, tellStory, todaysShare, usePods } from './stories.ts'
 
 const stories = ['careless-node-specs', 'careless-node-code', 'careless-python'].flatMap((table) =>
   storiesOf(table).map((story) => ({ ...story, name: `${table}: ${story.kind}` })),
@@ -14,7 +14,7 @@ it('tells at least 60 stories', ({ expect }) => {
   expect(stories.length).toBeGreaterThanOrEqual(60)
 })
 
-it.concurrent.for(stories.map((story) => [story.name, story] as const))(
+it.concurrent.for(todaysShare('careless', stories).map((story) => [story.name, story] as const))(
   '%s',
   async ([name, story], { expect }) => {
     const ending = await withPod((pod) =>

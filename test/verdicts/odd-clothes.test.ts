@@ -1,6 +1,6 @@
 // Right answers in odd clothes: each is taken as it is, at the first asking, and ends Done.
 import { afterAll, it } from 'vitest'
-import { storiesOf, tellStory, usePods } from './stories.ts'
+import { storiesOf, tellStory, todaysShare, usePods } from './stories.ts'
 
 const stories = ['odd-node', 'odd-python'].flatMap((table) =>
   storiesOf(table).map((story) => ({ ...story, name: `${table}: ${story.kind}` })),
@@ -14,7 +14,7 @@ it('tells at least 40 stories', ({ expect }) => {
   expect(stories.length).toBeGreaterThanOrEqual(40)
 })
 
-it.concurrent.for(stories.map((story) => [story.name, story] as const))(
+it.concurrent.for(todaysShare('odd clothes', stories).map((story) => [story.name, story] as const))(
   '%s',
   async ([name, story], { expect }) => {
     toldOf.push(name)
