@@ -12,7 +12,7 @@ import {
 } from './provider.ts'
 
 /** Which provider, and why. */
-export interface Choice {
+interface Choice {
   readonly provider: ClusterProvider
   /** The end of "using k3d: …". */
   readonly why: string
@@ -27,7 +27,7 @@ export interface ChoiceInput {
 }
 
 /** All providers by name. */
-export function allProviders(): Readonly<Record<ProviderName, ClusterProvider>> {
+function allProviders(): Readonly<Record<ProviderName, ClusterProvider>> {
   return {
     k3d: engineProvider(k3dTool),
     kind: engineProvider(kindTool),

@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs'
+import { mkdir, rename, symlink } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { execa } from 'execa'
 import { z } from 'zod'
-import { binaryPath } from '../native-cluster/binaries.ts'
-import type { CallOptions, ComponentStatus } from './provider.ts'
+import { binaryPath, ensureBinaries } from '../native-cluster/binaries.ts'
+import type { CallOptions, ComponentStatus, ProviderName } from './provider.ts'
+import { cacheDirectory } from './paths.ts'
 
 const nodesShape = z.object({
   items: z.array(
@@ -65,4 +67,30 @@ export async function statusThroughKubectl(
       }
     }),
   ]
+}
+
+/**
+ * Makes the directory with `kubectl` and `helm`, for PATH, and returns it.
+ *
+ * For the native cluster they are the ones that were built with it, else the ones that are installed.
+ */
+export async function ensureBinDirectory(
+  provider: ProviderName,
+  options: CallOptions,
+): Promise<string> {
+  const names = ['kubectl', 'helm'] as const
+  if (provider === 'native') await ensureBinaries(names, options)
+  const directory = join(cacheDirectory(), 'bin/path')
+  await mkdir(directory, { recursive: true })
+  for (const name of names) {
+    const link = join(directory, name)
+    const target = provider === 'native' ? binaryPath(name) : findProgram(name)
+    if (!target) throw new Error(`${name} is not installed; install it and run again`)
+    if (target === link) continue
+    // Renamed into place, so that a shell that looks for it meanwhile always finds one.
+    const fresh = join(directory, `.${name}.${process.pid}`)
+    await symlink(target, fresh)
+    await rename(fresh, link)
+  }
+  return directory
 }

@@ -1,7 +1,7 @@
 import { mkdir, open, readFile, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { startTime } from './process-table.ts'
+import { execa } from 'execa'
 
 /**
  * Runs `work` while holding a lock file; waits for another process that holds it.
@@ -78,4 +78,23 @@ async function readHolder(path: string): Promise<{ pid: number; started: string 
     await sleep(50)
   }
   return undefined
+}
+
+/**
+ * A mark of when a process started, which no later process with the same pid has; undefined when there is none.
+ *
+ * From `/proc` with the boot's id on Linux, from `ps` elsewhere. A zombie counts as gone.
+ */
+export async function startTime(pid: number): Promise<string | undefined> {
+  if (process.platform !== 'linux') {
+    const { stdout } = await execa('ps', ['-o', 'lstart=', '-p', String(pid)], { reject: false })
+    return stdout.trim().replaceAll(/\s+/g, '_') || undefined
+  }
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+  // The second field, the program's name in brackets, may itself contain spaces and brackets.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const [state, ticks] = [fields[0], fields[19]]
+  if (!ticks || state === 'Z' || state === 'X') return undefined
+  const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8')
+  return `${ticks}@${boot.trim()}`
 }

@@ -1,8 +1,11 @@
+// Sees to a helm for the tests of the chart: one that is there, else built where there is Go.
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseAllDocuments } from 'yaml'
-import { binaryPath } from '../native-cluster/binaries.ts'
+import { binaryPath, ensureBinaries } from '../native-cluster/binaries.ts'
+import { streamLog } from '../cluster/log.ts'
+import { succeeds } from '../images/command.ts'
 
 type Labels = Readonly<Record<string, string>>
 
@@ -32,13 +35,13 @@ export interface RenderedPod {
 }
 
 /** A rule of a NetworkPolicy. */
-export interface RenderedRule {
+interface RenderedRule {
   readonly from?: readonly RenderedPeer[]
   readonly to?: readonly RenderedPeer[]
   readonly ports?: readonly { readonly port: number }[]
 }
 
-export interface RenderedPeer {
+interface RenderedPeer {
   readonly podSelector?: { readonly matchLabels: Labels }
   readonly ipBlock?: { readonly cidr: string; readonly except?: readonly string[] }
 }
@@ -62,7 +65,7 @@ export interface Rendered {
 }
 
 /** The fields of all the kinds' specifications. */
-export interface RenderedSpec {
+interface RenderedSpec {
   readonly replicas?: number
   readonly serviceName?: string
   readonly selector?: { readonly matchLabels?: Labels } & Readonly<Record<string, unknown>>
@@ -115,4 +118,9 @@ function isPod(spec: unknown): spec is RenderedPod {
 export function configOf(objects: readonly Rendered[]): string {
   const config = objects.find(({ metadata }) => metadata.name === 'guildhall-config')
   return config?.data?.['config.yaml'] ?? ''
+}
+
+export async function setup(): Promise<void> {
+  if (helmProgram() !== undefined || !(await succeeds('go', ['version']))) return
+  await ensureBinaries(['helm'], { log: streamLog() })
 }

@@ -4,8 +4,7 @@
 //   npm run gen -- --check   write nothing; exit with 1 when one is stale
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { staleFiles, writeGenerated } from './generated.ts'
-import { generatedFiles } from './outputs.ts'
+import { staleFiles, writeGenerated, generatedFiles } from './generated.ts'
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 

@@ -1,5 +1,5 @@
 // Right answers in odd clothes: each is taken as it is, at the first asking, and ends Done.
-import { afterAll, it } from 'vitest'
+import { afterAll, test } from 'vitest'
 import { storiesOf, tellStory, usePods } from './stories.ts'
 
 const stories = ['odd-node', 'odd-python'].flatMap((table) =>
@@ -10,11 +10,11 @@ const accepted: string[] = []
 afterAll(() => console.log(`odd clothes: ${accepted.length} of ${toldOf.length} accepted`))
 const withPod = usePods()
 
-it('tells at least 40 stories', ({ expect }) => {
+test('tells at least 40 stories', ({ expect }) => {
   expect(stories.length).toBeGreaterThanOrEqual(40)
 })
 
-it.concurrent.for(stories.map((story) => [story.name, story] as const))(
+test.concurrent.for(stories.map((story) => [story.name, story] as const))(
   '%s',
   async ([name, story], { expect }) => {
     toldOf.push(name)

@@ -1,6 +1,6 @@
 // Repositories of all shapes go through branch, spec, code and verify with right answers of a model: what differs is the
 // harness. Each has one wanted outcome, and nothing of the person's is touched.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { isTestPath } from '../../core/api/test-paths.ts'
 import { startPod, type TestPod } from '../support/agent/processes.ts'
 import type { TestForge } from '../support/agent/repository.ts'
@@ -42,7 +42,7 @@ async function withPod<T>(act: (pod: TestPod) => Promise<T>): Promise<T> {
 }
 
 describe.concurrent('a repository', () => {
-  it.each(shapes.map((shape) => [shape.name, shape] as const))(
+  test.each(shapes.map((shape) => [shape.name, shape] as const))(
     '%s',
     { timeout: 900_000 },
     async (_name, shape) => {
@@ -53,7 +53,7 @@ describe.concurrent('a repository', () => {
   )
 })
 
-it('is of one of at least 80 shapes, no two of one name', () => {
+test('is of one of at least 80 shapes, no two of one name', () => {
   expect(shapes.length).toBeGreaterThanOrEqual(80)
   expect(new Set(shapes.map(({ name }) => name)).size).toBe(shapes.length)
 })
