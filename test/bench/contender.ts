@@ -1,37 +1,11 @@
-// The seam of the bench: what is measured, and what comes out. The floor and the operator stand behind it; another
+// A contender carries out a workload, and a measurement says how. The floor and the operator are contenders; another
 // engine joins by one more implementation of `Contender`.
-import type { RequestCounts } from './measure/requests.ts'
-
-/**
- * Work to be done: chains of tasks, each task behind the one before it, the chains side by side.
- * A group is one request: at most 10 chains and 50 tasks, the limits of a DevRequest.
- */
-export interface Workload {
-  readonly name: string
-  readonly groups: number
-  /** Chains in each group. */
-  readonly chains: number
-  /** Tasks in each chain. */
-  readonly length: number
-  /** Mean of the exponential time a worker spends on a task; 0: it reports at once. */
-  readonly meanTaskMs: number
-  /** One group after the other instead of all at once. */
-  readonly oneByOne: boolean
-  /** Groups begin at a pace instead of all at once. */
-  readonly arrivals?: Arrivals | undefined
-  /** Ends the run after this time; what is not done then does not count. */
-  readonly mostSeconds: number
-}
-
-/** A steady load: what counts is a window in which as much work arrives as is finished. All in milliseconds. */
-export interface Arrivals {
-  /** A group begins each so often, whether or not those before it are finished. */
-  readonly everyMs: number
-  /** Not counted, from the first task that ran: so long it takes until as many groups are under way as will be. */
-  readonly warmUpMs: number
-  /** What counts. It ends while groups still arrive; so their tail is not in it. */
-  readonly windowMs: number
-}
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type RequestCounts, requestsBetween } from './measure/requests.ts'
+import { type Workload, dispatchTimes, finishedIn, windowOf, type ChainTask } from './workloads.ts'
+import { cpuBetween, peakMemory, readCpu, type CpuReading } from './measure/processes.ts'
+import { type FromObserver, type ToObserver, LateError, type Program } from './program.ts'
+import type { BenchServer, ServerCounters } from './server.ts'
 
 /** What a stretch of a run cost everybody, as seen from outside: by the server's own count, and by /proc. */
 export interface Costs {
@@ -81,11 +55,6 @@ export interface Contender {
   close(): Promise<void>
 }
 
-/** How many tasks a workload has. */
-export function tasksIn({ groups, chains, length }: Workload): number {
-  return groups * chains * length
-}
-
 /** Finished tasks a second: in the window that counts, else from the first task running to the last one finished. */
 export function rateOf({
   window,
@@ -100,4 +69,119 @@ export function perTask(measurement: Measurement, cost: (costs: Costs) => number
   const { making, running, made, tasks } = measurement
   const before = making === undefined ? 0 : cost(making) / made
   return before + (tasks === 0 ? Number.NaN : cost(running) / tasks)
+}
+
+/** The observer as a contender holds it. */
+export type Observer = Program<ToObserver, FromObserver>
+
+/** Writes and reads by identity so far. */
+export type IdentityCounts = Costs['identities']
+
+/** What is measured, and how a contender is made to work. */
+interface TimedRun {
+  readonly contender: string
+  readonly workload: Workload
+  readonly server: BenchServer
+  readonly observer: Observer
+  /** What the names of this run's tasks begin with. */
+  readonly prefix: string
+  readonly tasks: readonly ChainTask[]
+  /** Everybody who takes part beside server and observer, by role; `contender` is one of them. */
+  readonly pids: Readonly<Record<string, number>>
+  readonly identities?: () => Promise<IdentityCounts>
+  /** Makes the tasks without starting any; resolves when the contender has nothing more to do with them. */
+  readonly make?: () => Promise<void>
+  /** Lets the work begin. `until` resolves when so many tasks with this prefix are finished, or time is over. */
+  readonly go: (until: (prefix: string, finished: number) => Promise<void>) => Promise<void>
+}
+
+/** What is still under way when the last task ends (audit, events) belongs to the run. */
+const settleMs = 1_500
+
+/** Measures one run from outside: by the server's counters, by /proc, and by what a third process sees on its watch. */
+export async function measure(run: TimedRun): Promise<Measurement> {
+  const { contender, workload, observer, prefix, tasks } = run
+  const first = await take(run)
+  await run.make?.()
+  const before = run.make === undefined ? first : await take(run)
+  const end = Date.now() + workload.mostSeconds * 1000
+  await run.go(async (part, finished) => {
+    const reached = observer.hear('reached', Math.max(0, end - Date.now()) / 1000)
+    observer.send({ kind: 'await', prefix: part, finished })
+    await reached.catch((error: unknown) => {
+      if (!(error instanceof LateError)) throw error
+    })
+  })
+  await sleep(settleMs)
+  const after = await take(run)
+  const telling = observer.hear('seen', 60)
+  observer.send({ kind: 'tell', prefix })
+  const { running, finished } = await telling
+  const seen = { running, finished }
+  const ends = Object.values(finished)
+  const begun = Object.values(running).reduce((least, at) => Math.min(least, at), Infinity)
+  const counted = workload.arrivals === undefined ? undefined : windowOf(seen, workload.arrivals)
+  return {
+    contender,
+    workload,
+    made: tasks.length,
+    tasks: ends.length,
+    seconds: ends.length === 0 ? 0 : (Math.max(...ends) - begun) / 1000,
+    window: counted === undefined ? undefined : finishedIn(seen, counted),
+    dispatchMs: dispatchTimes(tasks, seen, counted),
+    making: run.make === undefined ? undefined : costsBetween(first, before),
+    running: costsBetween(before, after),
+    peakBytes: await peakMemory(run.pids['contender'] ?? 0),
+  }
+}
+
+/** What a stretch of time cost that is no run of tasks, e.g. idling. */
+export async function costsOf(
+  run: Pick<TimedRun, 'server' | 'observer' | 'pids' | 'identities'>,
+  work: () => Promise<void>,
+): Promise<Costs> {
+  const before = await take(run)
+  await work()
+  return costsBetween(before, await take(run))
+}
+
+interface Reading {
+  readonly at: number
+  readonly counters: ServerCounters
+  readonly identities: IdentityCounts
+  /** CPU before and after the counters were read: reading them costs the server a tenth of a second, which is left out. */
+  readonly cpu: readonly [CpuReading, CpuReading]
+}
+
+async function take({
+  server,
+  observer,
+  pids,
+  identities = async () => ({}),
+}: Pick<TimedRun, 'server' | 'observer' | 'pids' | 'identities'>): Promise<Reading> {
+  const all = { ...server.pids, observer: observer.pid, bench: process.pid, ...pids }
+  const cpu = await readCpu(all)
+  const counters = await server.counters()
+  const known = await identities()
+  return { at: Date.now(), counters, identities: known, cpu: [cpu, await readCpu(all)] }
+}
+
+function costsBetween(before: Reading, after: Reading): Costs {
+  const cpu = cpuBetween(before.cpu[1], after.cpu[0])
+  return {
+    cpuMs: cpu.byRole,
+    othersMs: cpu.othersMs,
+    seconds: (after.at - before.at) / 1000,
+    requests: requestsBetween(before.counters.requests, after.counters.requests),
+    identities: Object.fromEntries(
+      Object.entries(after.identities).map(([who, { writes, reads }]) => [
+        who,
+        {
+          writes: writes - (before.identities[who]?.writes ?? 0),
+          reads: reads - (before.identities[who]?.reads ?? 0),
+        },
+      ]),
+    ),
+    storedBytes: after.counters.storedBytes - before.counters.storedBytes,
+  }
 }

@@ -34,7 +34,7 @@ export type Options =
       readonly profile: string | undefined
     }
 
-export const partNames = ['work', 'count', 'recovery'] as const
+const partNames = ['work', 'count', 'recovery'] as const
 export type Part = (typeof partNames)[number]
 
 /** Reads the command line; what is wrong becomes a sentence. */

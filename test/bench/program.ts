@@ -1,5 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
+import type { Sightings } from './workloads.ts'
+import type { Access } from './server.ts'
 
 /** A program of the bench in a process of its own, so that its CPU is counted apart. `In` is what it says, `Out` what it is told. */
 export interface Program<
@@ -64,3 +66,58 @@ export class LateError extends Error {
   override readonly name = 'LateError'
   readonly code = 'late'
 }
+
+/** Milliseconds of the machine's monotonic clock: the same in every process, unlike `performance.now()`. */
+export function nowMs(): number {
+  return Number(process.hrtime.bigint() / 1000n) / 1000
+}
+
+/** What the observer can read: the floor's tasks, AgentTasks, or anything, which is finished as soon as it is there. */
+export type Shape = 'floor' | 'agenttask' | 'any'
+
+/** What the bench tells its observer. */
+export type ToObserver =
+  | {
+      readonly kind: 'watch'
+      readonly access: Access
+      /** Path of the collection, e.g. `/apis/guildhall.dev/v1alpha1/namespaces/x/agenttasks`. */
+      readonly path: string
+      readonly shape: Shape
+    }
+  /** Say when this many tasks are finished; those whose names begin with `prefix` count. */
+  | { readonly kind: 'await'; readonly prefix: string; readonly finished: number }
+  /** Tell what was seen of them, and forget it. */
+  | { readonly kind: 'tell'; readonly prefix: string }
+
+/** What the observer answers. */
+export type FromObserver =
+  | { readonly kind: 'watching' }
+  | { readonly kind: 'reached' }
+  | {
+      readonly kind: 'seen'
+      readonly running: Sightings
+      readonly finished: Sightings
+      /** Watches that the server closed: a sign of a server that is full. */
+      readonly reopened: number
+    }
+
+/** Everything the floor's writer needs for one run. */
+export interface FloorRun {
+  readonly kind: 'prepare'
+  readonly access: Access
+  readonly namespace: string
+  /** Task names; each list is done in order, the lists side by side. */
+  readonly chains: readonly (readonly string[])[]
+  /** Each list begins so much later than the one before it; 0: all at once. */
+  readonly everyMs: number
+  readonly meanTaskMs: number
+  readonly mostSeconds: number
+}
+
+/** What the bench tells the floor's writer. */
+export type ToWriter = FloorRun | { readonly kind: 'go' }
+
+/** What it answers. `bytes`: the size of a finished object as the server gives it. */
+export type FromWriter =
+  | { readonly kind: 'prepared' }
+  | { readonly kind: 'done'; readonly bytes: number }

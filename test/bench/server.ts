@@ -4,8 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Agent, request } from 'undici'
 import { inspectDaemon } from '../../hack/native-cluster/daemon.ts'
-import { parseSamples, total } from './measure/prometheus.ts'
-import { requestCounts, requestFamily, type RequestCounts } from './measure/requests.ts'
+import {
+  parseSamples,
+  total,
+  requestCounts,
+  requestFamily,
+  type RequestCounts,
+} from './measure/requests.ts'
 
 /** How a program of the bench reaches the API server: plain data, so that it can be sent to another process. */
 export interface Access {

@@ -2,7 +2,7 @@
 
 export const floorGroup = 'bench.guildhall.dev'
 export const floorVersion = 'v1'
-export const floorPlural = 'floortasks'
+const floorPlural = 'floortasks'
 
 /** Path of the collection in a namespace. */
 export function floorPath(namespace: string): string {

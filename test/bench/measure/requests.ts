@@ -1,4 +1,4 @@
-import type { Sample } from './prometheus.ts'
+import { z } from 'zod'
 
 /** Requests by what they did, e.g. `PUT agenttasks/status` -> 12. */
 export type RequestCounts = Readonly<Record<string, number>>
@@ -47,7 +47,7 @@ export function requestsBetween(before: RequestCounts, after: RequestCounts): Re
 }
 
 /** How a request is named in every table. */
-export function wordOf(verb: string, resource: string, subresource: string): string {
+function wordOf(verb: string, resource: string, subresource: string): string {
   return `${verb} ${resource}${subresource === '' ? '' : `/${subresource}`}`
 }
 
@@ -66,4 +66,102 @@ function sumOf(counts: RequestCounts, verbs: ReadonlySet<string>): number {
     const [verb = '', resource = ''] = what.split(' ')
     return verbs.has(verb) && !housekeeping.has(resource) ? sum + count : sum
   }, 0)
+}
+
+/** One line of a Prometheus text answer. */
+interface Sample {
+  readonly name: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly value: number
+}
+
+const line = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})?\s+(\S+)/
+const label = /([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)"/g
+
+/** Reads the samples of some families; comments, other families and what is no sample are passed over. */
+export function parseSamples(text: string, names: ReadonlySet<string>): readonly Sample[] {
+  return text.split('\n').flatMap((row) => {
+    const [, name, labels = '', value] = line.exec(row) ?? []
+    if (name === undefined || !names.has(name)) return []
+    const number = Number(value)
+    if (Number.isNaN(number)) return []
+    return [{ name, labels: parseLabels(labels), value: number }]
+  })
+}
+
+/** The sum of a family, over all its labels. */
+export function total(samples: readonly Sample[], name: string): number {
+  return samples.reduce((sum, sample) => sum + (sample.name === name ? sample.value : 0), 0)
+}
+
+function parseLabels(text: string): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    [...text.matchAll(label)].map(([, name = '', value = '']) => [name, unescape(value)]),
+  )
+}
+
+function unescape(text: string): string {
+  return text.replace(/\\(.)/g, (_whole, mark: string) => (mark === 'n' ? '\n' : mark))
+}
+
+const event = z.object({
+  stage: z.string(),
+  verb: z.string(),
+  user: z.object({ username: z.string().optional() }).optional(),
+  userAgent: z.string().optional(),
+  objectRef: z
+    .object({ resource: z.string().optional(), subresource: z.string().optional() })
+    .optional(),
+})
+
+/** A policy that logs who asked for what, once for each request, and no bodies. */
+export const auditPolicy = `apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived, ResponseStarted]
+rules:
+- level: Metadata
+`
+
+/** The names of verbs in an audit log, as the API server's counter writes them. */
+const verbs: Readonly<Record<string, string>> = {
+  create: 'POST',
+  update: 'PUT',
+  patch: 'PATCH',
+  delete: 'DELETE',
+  deletecollection: 'DELETECOLLECTION',
+  get: 'GET',
+  list: 'LIST',
+  watch: 'WATCH',
+}
+
+/**
+ * Counts an audit log by who asked: user and program, e.g. `kubernetes-admin (guildhall-operator)`.
+ * Lines that are cut off, stages other than the last, and requests for no resource are passed over.
+ */
+export function countByIdentity(log: string): Readonly<Record<string, RequestCounts>> {
+  const counts: Record<string, Record<string, number>> = {}
+  for (const row of log.split('\n')) {
+    const parsed = event.safeParse(jsonOf(row))
+    if (!parsed.success || parsed.data.stage !== 'ResponseComplete') continue
+    const { user, userAgent = '', verb, objectRef } = parsed.data
+    if (objectRef?.resource === undefined) continue
+    const program = userAgent.split(/[/ ]/)[0] || 'unknown'
+    const who = `${user?.username ?? 'unknown'} (${program})`
+    const what = wordOf(
+      verbs[verb] ?? verb.toUpperCase(),
+      objectRef.resource,
+      objectRef.subresource ?? '',
+    )
+    const own = (counts[who] ??= {})
+    own[what] = (own[what] ?? 0) + 1
+  }
+  return counts
+}
+
+function jsonOf(row: string): unknown {
+  try {
+    return JSON.parse(row)
+  } catch {
+    return undefined
+  }
 }

@@ -1,18 +1,22 @@
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { execa } from 'execa'
 import { startLab, type Lab } from '../../lab/lab.ts'
 import { paths } from '../../lab/paths.ts'
 import { SimulatedAgents } from '../../lab/simulated-agents.ts'
-import { chainsOf, workTimes } from '../chains.ts'
-import type { Contender, Measurement, Workload } from '../contender.ts'
+import { chainsOf, workTimes, type Workload } from '../workloads.ts'
+import {
+  type Contender,
+  type Measurement,
+  measure,
+  type IdentityCounts,
+  type Observer,
+} from '../contender.ts'
 import { peakMemory } from '../measure/processes.ts'
-import type { FromObserver, ToObserver } from '../observer/protocol.ts'
-import { startProgram } from '../program.ts'
+import { type FromObserver, type ToObserver, startProgram } from '../program.ts'
 import { inspectServer, scratchDirectory, type BenchServer } from '../server.ts'
-import { measure, type IdentityCounts, type Observer } from '../timed-run.ts'
-import type { OperatorProgram } from './build.ts'
-import { patiently } from './patiently.ts'
-import { RequestMaker } from './requests.ts'
+import { patiently, RequestMaker } from './requests.ts'
 
 /** The real operator with agents that only speak the protocol, and what the other measurements need of it. */
 export interface OperatorContender extends Contender {
@@ -29,7 +33,7 @@ export interface OperatorContender extends Contender {
 }
 
 /** How the operator is set up. */
-export interface OperatorSetup {
+interface OperatorSetup {
   /** `agents.maxAgents` of its settings. */
   readonly agents: number
   readonly program: OperatorProgram
@@ -153,4 +157,21 @@ async function untilQuiet({ server }: OperatorContender): Promise<void> {
     await sleep(2_000)
     now = await count()
   }
+}
+
+const root = join(import.meta.dirname, '../../..')
+
+/** How the operator's image runs it: compiled, with the options of its Dockerfile. From source it takes 30 MB more. */
+export interface OperatorProgram {
+  readonly entry: string
+  readonly nodeArguments: readonly string[]
+}
+
+/** Compiles the operator into `dist/`, as `npm run build` does. */
+export async function buildOperator(): Promise<OperatorProgram> {
+  await execa('tsc', ['-p', 'tsconfig.build.json'], { cwd: root, preferLocal: true })
+  const dockerfile = await readFile(join(root, 'operator/Dockerfile'), 'utf8')
+  const [, options] = /NODE_OPTIONS="([^"]+)"/.exec(dockerfile) ?? []
+  if (options === undefined) throw new Error('operator/Dockerfile sets no NODE_OPTIONS="…"')
+  return { entry: join(root, 'dist/operator/main.js'), nodeArguments: options.split(' ') }
 }

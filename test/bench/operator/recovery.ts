@@ -10,7 +10,7 @@ import { paths } from '../../lab/paths.ts'
 import { SimulatedAgents } from '../../lab/simulated-agents.ts'
 import type { Facts } from '../results.ts'
 import { scratchDirectory } from '../server.ts'
-import type { OperatorProgram } from './build.ts'
+import type { OperatorProgram } from './contender.ts'
 
 /** A new request every so often: what a person would notice of an outage. */
 const probeMs = 200

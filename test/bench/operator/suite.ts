@@ -1,8 +1,8 @@
-import { rateOf, type Measurement, type Workload } from '../contender.ts'
+import { rateOf, type Measurement } from '../contender.ts'
+import { type Workload } from '../workloads.ts'
 import type { OnRun } from '../floor/suite.ts'
 import { workingWrites } from '../report/figures.ts'
-import type { Facts } from '../results.ts'
-import type { Stages } from '../stages.ts'
+import type { Facts, Stages } from '../results.ts'
 import {
   flightsOf,
   flightWorkload,
@@ -11,16 +11,18 @@ import {
   manyWorkload,
   type Size,
 } from '../workloads.ts'
-import type { OperatorProgram } from './build.ts'
-import { startOperatorContender, type OperatorContender } from './contender.ts'
-import { gatherCrowd, idleCost, largestObject } from './crowd.ts'
-import { queueToPods } from './queue.ts'
+import {
+  type OperatorProgram,
+  startOperatorContender,
+  type OperatorContender,
+} from './contender.ts'
+import { gatherCrowd, idleCost, largestObject, queueToPods } from './facts.ts'
 
 /** Agents that the promises speak of where they speak of many. */
 const crowd = 1_000
 
 /** What the floor needs to know to be measured at the same load. */
-export interface OperatorFigures {
+interface OperatorFigures {
   readonly facts: Facts
   /** Writes a second of all identities while the operator ran at half of its most. */
   readonly halfLoadWrites: number | undefined

@@ -7,10 +7,12 @@ import {
   recordsOf,
   taskCosts,
   type TaskCosts,
+  bytes,
+  figure,
+  markdownTable,
 } from './figures.ts'
 import { goals } from './goals.ts'
 import { plotsOf } from './plots.ts'
-import { bytes, figure, markdownTable } from './table.ts'
 
 /** Why a goal is missed, by its id. */
 export type Reasons = Readonly<Record<string, string>>

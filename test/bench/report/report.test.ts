@@ -3,11 +3,18 @@ import type { Costs } from '../contender.ts'
 import type { Results, RunRecord } from '../results.ts'
 import { results as resultsShape } from '../results.ts'
 import { fillIn, goalTable, sectionsOf } from './document.ts'
-import { floorRate, growthOf, growthRatio, othersShare, taskCosts } from './figures.ts'
+import {
+  floorRate,
+  growthOf,
+  growthRatio,
+  othersShare,
+  taskCosts,
+  bytes,
+  figure,
+  markdownTable,
+} from './figures.ts'
 import { goals } from './goals.ts'
-import { lineChart, linearTicks, logTicks } from './line-chart.ts'
-import { plotsOf } from './plots.ts'
-import { bytes, figure, markdownTable } from './table.ts'
+import { lineChart, linearTicks, logTicks, plotsOf } from './plots.ts'
 
 const costs = (more: Partial<Costs> = {}): Costs => ({
   cpuMs: { contender: 200, apiserver: 1_000, etcd: 100 },
