@@ -1,6 +1,7 @@
 // Rules about the repository itself: who may import whom, and that what is listed in docs is what is there.
 import { globSync, readFileSync } from 'node:fs'
-import { dirname, join, normalize } from 'node:path'
+import { basename, dirname, join, normalize } from 'node:path'
+import { parse } from '@babel/parser'
 import { expect, test } from 'vitest'
 import { modelReasons } from '../core/api/conditions.ts'
 import { failureRemedies } from '../core/api/failures.ts'
@@ -195,17 +196,57 @@ test.each([
   expect(bare.test(line)).toBe(want)
 })
 
-test('no file is over 400 lines', () => {
-  const long = globSync(
-    '{core,operator,forge,agent-image,cli,rehearsal,simulated-kubernetes,hack,test}/**/*.{ts,mjs,sh}',
-    {
-      cwd: root,
-    },
-  )
-    .filter((file) => !file.startsWith('test/fixtures'))
-    .filter((file) => read(file).split('\n').length > 401)
-  expect(long).toEqual([])
+/** Of how many lines a source file is at most, and at least. Comments count; fixtures and generated files do not. */
+const mostLines = 600
+const leastLines = 30
+
+/** Files of fewer lines that are neither types alone nor an entry point (`main.ts`); each with why it stands alone. */
+const small: Readonly<Record<string, string>> = {
+  'hack/ci/ready.ts': 'an entry point: npm run ready',
+  'hack/cluster/paths.ts': 'two directories that every tool of hack asks for',
+  'hack/verify.ts': 'an entry point: npm run verify',
+}
+
+const written = globSync(
+  '{core,operator,forge,agent-image,cli,rehearsal,simulated-kubernetes,hack,test}/**/*.{ts,mjs,sh}',
+  { cwd: root, exclude: (name) => name === 'node_modules' || name === 'fixtures' },
+)
+const linesOf = (file: string): number => read(file).trimEnd().split('\n').length
+
+test(`no source file or test is over ${mostLines} lines; split it by meaning`, () => {
+  const long = written.filter((file) => linesOf(file) > mostLines)
+  expect(long.map((file) => `${file}: ${linesOf(file)} lines`)).toEqual([])
 })
+
+test(`no source file is under ${leastLines} lines without a reason; merge it with the file it is read with`, () => {
+  const short = written.filter(
+    (file) =>
+      file.endsWith('.ts') &&
+      !/\.(?:test|d)\.ts$/.test(file) &&
+      linesOf(file) < leastLines &&
+      basename(file) !== 'main.ts' &&
+      !isTypesAlone(file),
+  )
+  const offenders = short.filter((file) => small[file] === undefined)
+  expect(offenders.map((file) => `${file}: ${linesOf(file)} lines`)).toEqual([])
+  expect(
+    Object.keys(small).filter((file) => !short.includes(file)),
+    'reasons of files that are gone, or no longer small',
+  ).toEqual([])
+})
+
+/** Whether a file declares nothing that is there when the program runs. */
+function isTypesAlone(file: string): boolean {
+  const { body } = parse(read(file), { sourceType: 'module', plugins: ['typescript'] }).program
+  return body.every((statement) => {
+    const declared = statement.type === 'ExportNamedDeclaration' ? statement.declaration : statement
+    return (
+      declared?.type === 'TSInterfaceDeclaration' ||
+      declared?.type === 'TSTypeAliasDeclaration' ||
+      (declared?.type === 'ImportDeclaration' && declared.importKind === 'type')
+    )
+  })
+}
 
 test('every reason a task can fail for is in docs/troubleshooting.md, with its remedy', () => {
   const rows = read('docs/troubleshooting.md')

@@ -7,7 +7,7 @@ import { startScriptedServer } from '../support/scripted-server.ts'
 import type { Ending } from './corpus.ts'
 
 /** What the model says from now on. */
-export interface Saying {
+interface Saying {
   /** To questions with a schema, or to all when `notes` is missing; the last one goes on for ever. */
   readonly answers: readonly string[]
   /** To questions without a schema. */

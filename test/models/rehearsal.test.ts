@@ -6,8 +6,7 @@ import { loadModel } from '../../hack/images/load-model.ts'
 import { ensureOllama } from '../../hack/images/ollama-source.ts'
 import { ensureSmolLM2 } from '../../hack/images/smollm2.ts'
 import { streamLog } from '../../hack/cluster/log.ts'
-import { startOllama, type RealOllama } from './ollama-process.ts'
-import { smallModel } from './small-model.ts'
+import { startOllama, type RealOllama, smallModel } from './ollama-process.ts'
 import { startRehearsal, type RunningRehearsal } from '../../rehearsal/start.ts'
 
 const listing = z.object({

@@ -21,7 +21,7 @@ import { standingVerdicts, type Verdict } from '../../core/api/agent-types.ts'
 import { type Entries, forgeWith } from './entries.ts'
 
 export const token = 'sesame'
-export const steps = { branch, spec, code, verify, finish } as const satisfies Readonly<
+const steps = { branch, spec, code, verify, finish } as const satisfies Readonly<
   Record<string, Pipeline>
 >
 export type Step = keyof typeof steps

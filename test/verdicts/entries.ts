@@ -22,7 +22,7 @@ export const entry = z.union([
     submodule: z.string().optional(),
   }),
 ])
-export type Entry = z.input<typeof entry>
+type Entry = z.input<typeof entry>
 export type Entries = Readonly<Record<string, Entry>>
 
 const identity = {
@@ -35,7 +35,7 @@ const identity = {
 }
 
 /** The bytes of an entry that is a file. */
-export function bytesOf(value: Entry): Buffer {
+function bytesOf(value: Entry): Buffer {
   const one = entry.parse(value)
   if (typeof one === 'string') return Buffer.from(one, 'utf8')
   const text = (one.text ?? '').repeat(one.times)

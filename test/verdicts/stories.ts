@@ -41,7 +41,7 @@ const story = z.strictObject({
   /** A pattern for what the person is told. */
   says: z.string().default('.'),
 })
-export type TableStory = z.infer<typeof story>
+type TableStory = z.infer<typeof story>
 
 /** The stories of a table in test/fixtures/verdicts. */
 export function storiesOf(table: string): readonly TableStory[] {
@@ -49,7 +49,7 @@ export function storiesOf(table: string): readonly TableStory[] {
   return z.array(story).parse(parse(readFileSync(path, 'utf8')))
 }
 
-export interface Ending {
+interface Ending {
   readonly told: Told
   /** The last step that was taken. */
   readonly ends: Step | undefined
