@@ -80,6 +80,48 @@ test.each(Object.entries(rooms))('%s imports only itself and what it may', (room
   expect(out).toEqual([])
 })
 
+/** The lines of docs/architecture.md that draw the rooms with their arrows, from the highest floor down. */
+const drawn = read('docs/architecture.md')
+  .split('\n')
+  .filter((line) => / ──> |^core\/(?:api|base)$/.test(line))
+  .map((line) => {
+    const [room = '', targets = ''] = line.split('──>').map((side) => side.trim())
+    const names = targets === '' ? [] : targets.split(', ')
+    return { room, targets: names.flatMap((name) => (name === 'core' ? core : [name])) }
+  })
+
+test('docs/architecture.md draws every room with the arrows that it may have', () => {
+  const arrows = Object.fromEntries(drawn.map(({ room, targets }) => [room, targets.toSorted()]))
+  const wanted = Object.entries(rooms).map(([room, allowed]) => [room, allowed.toSorted()] as const)
+  expect(arrows).toEqual(Object.fromEntries(wanted))
+  expect(drawn.length).toBe(wanted.length)
+})
+
+test('no arrow of docs/architecture.md points to a floor above', () => {
+  const floor = (name: string): number => drawn.findIndex(({ room }) => room === name)
+  const upward = drawn.flatMap(({ room, targets }) =>
+    targets
+      .filter((target) => target !== room && floor(target) <= floor(room))
+      .map((target) => `${room} ──> ${target}`),
+  )
+  expect(upward).toEqual([])
+})
+
+test('what docs/architecture.md names behind a file is exported there', () => {
+  const named = [...read('docs/architecture.md').matchAll(/`([\w./-]+\.ts)` \(`(\w+)`\)/g)]
+  expect(named.length).toBeGreaterThan(4)
+  const missing = named
+    .filter(([, file = '', name = '']) => {
+      const exported = new RegExp(
+        String.raw`^export (?:async )?(?:function|const|class) ${name}\b`,
+        'm',
+      )
+      return !exported.test(read(file))
+    })
+    .map(([, file, name]) => `${file}: ${name}`)
+  expect(missing).toEqual([])
+})
+
 test('nobody but tests and tools imports from the operator', () => {
   const out = sources
     .filter((file) => !inside(file, 'operator'))
