@@ -6,7 +6,7 @@ import { failureReasons, remedyIn } from '../core/api/failures.ts'
 
 const root = join(import.meta.dirname, '..')
 
-/** Of a command line of kubectl: what it does, and to what. */
+/** The verbs of a command line of kubectl, and the kinds that are in a namespace. */
 const verbs =
   'get|describe|logs|exec|delete|wait|port-forward|edit|patch|annotate|label|scale|rollout \\w+|create token|create rolebinding'
 const namespacedKinds = [

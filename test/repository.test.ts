@@ -1,4 +1,5 @@
-// Rules about the repository itself: who may import whom, and that what is listed in docs is what is there.
+// Rules about the repository itself: who may import whom, sizes of files, and lists in docs that
+// agree with the code.
 import { globSync, readFileSync } from 'node:fs'
 import { basename, dirname, join, normalize } from 'node:path'
 import { parse } from '@babel/parser'
@@ -11,7 +12,10 @@ const read = (path: string): string => readFileSync(join(root, path), 'utf8')
 
 const core = ['core/base', 'core/api', 'core/kube', 'core/tasks', 'core/models', 'core/planner']
 
-/** What each room may import besides itself; the picture of it is in docs/architecture.md. There are no exemptions. */
+/**
+ * The rooms that each room may import besides itself. docs/architecture.md draws them. There are no
+ * exemptions.
+ */
 const rooms: Readonly<Record<string, readonly string[]>> = {
   'core/base': [],
   'core/api': [],
@@ -37,7 +41,8 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   operator: [...core, 'operator'],
   forge: ['core/base', 'core/api', 'core/kube'],
   'agent-image': ['core/base', 'core/api'],
-  // `guild try` carries out a request by the operator's own rules and with the agents' own code: docs/decisions.
+  // `guild try` carries out a request by the operator's own rules and with the agents' own code:
+  // docs/decisions.
   cli: [...core, 'agent-image'],
   rehearsal: ['core/base', 'core/api', 'core/models', 'core/planner'],
   'simulated-kubernetes': ['core/base', 'core/kube'],
@@ -80,7 +85,10 @@ test.each(Object.entries(rooms))('%s imports only itself and what it may', (room
   expect(out).toEqual([])
 })
 
-/** The lines of docs/architecture.md that draw the rooms with their arrows, from the highest floor down. */
+/**
+ * The lines of docs/architecture.md that draw the rooms with their arrows, from the highest floor
+ * down.
+ */
 const drawn = read('docs/architecture.md')
   .split('\n')
   .filter((line) => / ──> |^core\/(?:api|base)$/.test(line))
@@ -155,7 +163,10 @@ test('every dependency has its line in docs/dependencies.md, and no line is left
   expect(listed.toSorted()).toEqual(names)
 })
 
-/** Reads the time, sets a timer, throws dice or calls out, without having been given the means to. */
+/**
+ * Reads the time, sets a timer, throws dice or calls `fetch` without having been given the means
+ * to.
+ */
 const bare = new RegExp(
   [
     String.raw`\bDate\.now\b`,
@@ -175,7 +186,10 @@ const bare = new RegExp(
   'm',
 )
 
-/** The edges of the processes, where the real ones come in; each with why. */
+/**
+ * The edges of the processes, where the real clock, timers and chance come in; each with its
+ * reason.
+ */
 const edges: Readonly<Record<string, string>> = {
   'agent-image/agent/code/javascript/concerns.ts': 'names what tests may not use, and uses none of it',
   'agent-image/agent/code/javascript/waiting.ts': 'names the timers of tests, and has none',
@@ -195,7 +209,10 @@ const edges: Readonly<Record<string, string>> = {
   'cli/interrupt.ts': 'two interrupts of a person in quick succession',
 }
 
-/** Where the operator opens sockets. The simulator has its own in the place of the first three, and no probes. */
+/**
+ * Where the operator opens sockets. The simulator replaces the first three by its own, and has no
+ * probes.
+ */
 const sockets: Readonly<Record<string, string>> = {
   'core/kube/transport.ts': 'to the API server',
   'core/models/servers/transport.ts': 'to model servers',
@@ -204,7 +221,8 @@ const sockets: Readonly<Record<string, string>> = {
 }
 
 test('time, chance, timers and fetch come in at the edges of the processes only', () => {
-  // The rehearsal model is a server of its own: it speaks as slowly as a model does, by the real clock.
+  // The rehearsal model is a server of its own: it speaks as slowly as a model does, by the real
+  // clock.
   const found = sources.filter((file) => !inside(file, 'rehearsal') && bare.test(read(file)))
   expect(found.toSorted()).toEqual(Object.keys(edges).toSorted())
 })
@@ -238,11 +256,17 @@ test.each([
   expect(bare.test(line)).toBe(want)
 })
 
-/** Of how many lines a source file is at most, and at least. Comments count; fixtures and generated files do not. */
+/**
+ * Of how many lines a source file is at most, and at least. Comments count; fixtures and generated
+ * files do not.
+ */
 const mostLines = 600
 const leastLines = 30
 
-/** Files of fewer lines that are neither types alone nor an entry point (`main.ts`); each with why it stands alone. */
+/**
+ * Files of fewer lines that are neither types alone nor an entry point (`main.ts`); each with why
+ * it stands alone.
+ */
 const small: Readonly<Record<string, string>> = {
   'hack/ci/ready.ts': 'an entry point: npm run ready',
   'hack/cluster/paths.ts': 'two directories that every tool of hack asks for',

@@ -18,7 +18,7 @@ interface Choice {
   readonly why: string
 }
 
-/** What decides it, the strongest first: the flag, the environment, what is up, what this machine can do. */
+/** The inputs of the choice, the strongest first. */
 export interface ChoiceInput {
   readonly flag?: string | undefined
   readonly environment?: string | undefined
@@ -39,7 +39,7 @@ function allProviders(): Readonly<Record<ProviderName, ClusterProvider>> {
 /**
  * Chooses the provider. Throws when a name is none, or nothing works here.
  *
- * `existing` has to be asked for: what kubectl happens to point to may be somebody's production.
+ * `existing` has to be asked for: the current context of kubectl may be a production cluster.
  */
 export async function chooseProvider(
   input: ChoiceInput,
@@ -65,7 +65,10 @@ export async function chooseProvider(
   )
 }
 
-/** The provider that a command means: {@link chooseProvider} with what the environment says and `up` remembered. */
+/**
+ * {@link chooseProvider} with the environment of this process and the provider that `up`
+ * remembered.
+ */
 export async function currentProvider(
   flag: string | undefined,
   options: CallOptions,

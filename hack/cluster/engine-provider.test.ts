@@ -10,8 +10,8 @@ const here = import.meta.dirname
 const options = { log: silentLog }
 const tools = [k3dTool, kindTool]
 
-// The programs are not on every machine that runs these tests: a stand-in records what it is told and answers with
-// the name of a cluster.
+// The programs are not on every machine that runs these tests: a stand-in records what it is told
+// and answers with the name of a cluster.
 describe.each(tools)('engineProvider with $name', (tool) => {
   let directory = ''
   const before = { PATH: process.env['PATH'], GUILDHALL_CACHE: process.env['GUILDHALL_CACHE'] }

@@ -7,7 +7,7 @@ import { timed } from './log.ts'
 import { cacheDirectory } from './paths.ts'
 import type { CallOptions, ClusterProvider, Detection } from './provider.ts'
 
-/** A program that makes clusters of containers, and how it is told what to do. */
+/** A program that makes clusters of containers, with its command lines. */
 interface EngineTool {
   readonly name: 'k3d' | 'kind'
   /** The next thing to type when it is not installed. */
@@ -49,7 +49,10 @@ export const kindTool: EngineTool = {
     archives.map((archive) => ['load', 'image-archive', archive, '--name', cluster]),
 }
 
-/** The provider that drives such a program. Its kubeconfig goes to the cache; the user's own is left alone. */
+/**
+ * The provider that drives such a program. Its kubeconfig goes to the cache; the user's own is left
+ * alone.
+ */
 export function engineProvider(tool: EngineTool): ClusterProvider {
   const { name } = tool
   const file = join(cacheDirectory(), 'kubeconfig', `${name}.yaml`)
@@ -137,7 +140,10 @@ export function engineProvider(tool: EngineTool): ClusterProvider {
 
 const probeImage = 'guildhall-probe:empty'
 
-/** Whether there is a container engine that can run privileged containers, which nodes in containers need. */
+/**
+ * Whether there is a container engine that can run privileged containers, which nodes in containers
+ * need.
+ */
 export async function detectContainerEngine({ signal }: CallOptions): Promise<Detection> {
   const options = { reject: false, timeout: 30_000, ...(signal && { cancelSignal: signal }) }
   const info = await execa('docker', ['info', '--format', '{{.ServerVersion}}'], options)
@@ -145,8 +151,8 @@ export async function detectContainerEngine({ signal }: CallOptions): Promise<De
   if (info.failed || info.stdout.trim() === '') {
     return { usable: false, reason: 'the container engine does not answer (docker info)' }
   }
-  // An image of nothing takes no download. Its program cannot be found, which the engine notices only after it has
-  // set up a privileged container.
+  // An image of nothing takes no download. Its program cannot be found, which the engine notices
+  // only after it has set up a privileged container.
   const emptyTar = Buffer.alloc(1024)
   const made = await execa('docker', ['import', '-', probeImage], { ...options, input: emptyTar })
   if (made.failed) return { usable: false, reason: `docker import failed: ${made.stderr}` }
@@ -159,7 +165,7 @@ export async function detectContainerEngine({ signal }: CallOptions): Promise<De
   return judgeProbe(run.stderr)
 }
 
-/** Reads what the engine said when it was asked to run a program that does not exist. */
+/** Reads the engine's error for a program that does not exist. */
 export function judgeProbe(stderr: string): Detection {
   if (/no such file or directory|executable file not found/i.test(stderr)) {
     return { usable: true, reason: 'the container engine runs privileged containers' }

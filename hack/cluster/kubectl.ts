@@ -21,7 +21,10 @@ const nodesShape = z.object({
   ),
 })
 
-/** The path of a program that a person has installed, else of the one that we built; undefined when there is neither. */
+/**
+ * The path of a program that a person has installed, else of the one that we built; undefined when
+ * there is neither.
+ */
 export function findProgram(name: 'kubectl' | 'helm'): string | undefined {
   const directories = (process.env['PATH'] ?? '').split(delimiter).filter(Boolean)
   const candidates = [...directories.map((directory) => join(directory, name)), binaryPath(name)]
@@ -37,7 +40,7 @@ export function requireKubectl(): string {
   )
 }
 
-/** The state of any cluster, as far as its API tells: the API server and the nodes. */
+/** The state of the API server and of the nodes of any cluster. */
 export async function statusThroughKubectl(
   kubeconfig: string,
   { signal }: CallOptions,
@@ -72,7 +75,8 @@ export async function statusThroughKubectl(
 /**
  * Makes the directory with `kubectl` and `helm`, for PATH, and returns it.
  *
- * For the native cluster they are the ones that were built with it, else the ones that are installed.
+ * For the native cluster they are the ones that were built with it, else the ones that are
+ * installed.
  */
 export async function ensureBinDirectory(
   provider: ProviderName,

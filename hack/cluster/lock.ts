@@ -6,7 +6,8 @@ import { execa } from 'execa'
 /**
  * Runs `work` while holding a lock file; waits for another process that holds it.
  *
- * A lock whose holder is gone (or whose pid now belongs to somebody else) is taken over. `waiting` is told once who holds it.
+ * A lock whose holder is gone, or whose pid now belongs to another process, is taken over.
+ * `waiting` is called once, with the holder.
  */
 export async function withLock<T>(
   path: string,
@@ -55,7 +56,8 @@ async function removeStale(path: string): Promise<void> {
   try {
     await mkdir(guard)
   } catch {
-    // Another one is at it. It takes milliseconds, so an old guard is left from a process that died there.
+    // Another one is at it. It takes milliseconds, so an old guard is left from a process that died
+    // there.
     const { mtimeMs } = await stat(guard).catch(() => ({ mtimeMs: Date.now() }))
     if (Date.now() - mtimeMs > 10_000) await rm(guard, { recursive: true, force: true })
     await sleep(20)
@@ -71,7 +73,8 @@ async function removeStale(path: string): Promise<void> {
 }
 
 async function readHolder(path: string): Promise<{ pid: number; started: string } | undefined> {
-  // A holder writes its name right after creating the file; an empty one is a moment old, or its writer died there.
+  // A holder writes its name right after creating the file; an empty one is a moment old, or its
+  // writer died there.
   for (let attempt = 0; attempt < 5; attempt++) {
     const [pid, started] = (await readFile(path, 'utf8').catch(() => '')).trim().split(' ')
     if (pid && started) return { pid: Number(pid), started }
@@ -81,7 +84,8 @@ async function readHolder(path: string): Promise<{ pid: number; started: string 
 }
 
 /**
- * A mark of when a process started, which no later process with the same pid has; undefined when there is none.
+ * A mark of when a process started, which no later process with the same pid has; undefined when
+ * there is none.
  *
  * From `/proc` with the boot's id on Linux, from `ps` elsewhere. A zombie counts as gone.
  */

@@ -12,7 +12,9 @@ export interface CallOptions {
   readonly signal?: AbortSignal
 }
 
-/** Whether a provider can be used on this machine, and why or why not, as the end of "…, because". */
+/**
+ * Whether a provider can be used on this machine, and why or why not, as the end of "…, because".
+ */
 export interface Detection {
   readonly usable: boolean
   readonly reason: string
@@ -26,7 +28,9 @@ export interface ComponentStatus {
   readonly detail: string
 }
 
-/** A way to have a cluster. Everything but `up` expects one that is up and says so when it is not. */
+/**
+ * A way to have a cluster. Everything but `up` expects one that is up and says so when it is not.
+ */
 export interface ClusterProvider {
   readonly name: ProviderName
   readonly detect: (options: CallOptions) => Promise<Detection>

@@ -16,7 +16,7 @@ import { systemClock } from '../../core/base/clock.ts'
 /** Name of the Helm release. */
 const release = 'guildhall'
 
-/** What the chart is told about models. */
+/** The chart's values about models. */
 export interface ModelSettings {
   /** The model that does the work when the rehearsal model does not. */
   readonly name: string
@@ -113,7 +113,8 @@ export function chartValues({
     images: imageValues(images),
     model: { name: model.name, pull: model.openForDownload },
     rehearsal: { enabled: model.rehearsal, default: model.rehearsal },
-    // Small enough for any machine, so that a request can ask for a real model: spec.model: smollm2:135m.
+    // Small enough for any machine, so that a request can ask for a real model: spec.model:
+    // smollm2:135m.
     models: [{ name: smallModel, contextTokens: 4096, outputTokens: 1024, tier: 'weak' }].filter(
       ({ name }) => name !== model.name,
     ),
@@ -121,7 +122,7 @@ export function chartValues({
   }
 }
 
-/** The part of Deployments and StatefulSets that tells whether they are rolled out. */
+/** The part of Deployments and StatefulSets that shows whether they are rolled out. */
 export interface Workload extends KubeObject {
   readonly spec: { readonly replicas?: number }
   readonly status?: {
@@ -142,7 +143,10 @@ const selector = 'app.kubernetes.io/name=guildhall'
 const lookMs = 1000
 const longestMs = 300_000
 
-/** Waits until every workload of the chart runs what it was told to. Errors: `DemoError` with the Pods that do not. */
+/**
+ * Waits until every workload of the chart is rolled out. Errors: `DemoError` with the Pods that are
+ * not ready.
+ */
 async function waitForRollout(options: {
   readonly client: KubeClient
   readonly namespace: string

@@ -111,7 +111,8 @@ async function run(flags: Flags): Promise<void> {
     delivered = await cloneResult({ connection, request, signal })
     const clone = delivered
     await steps.run('One planning question to a real model', async (log) => {
-      // What the request says it used, not what was chosen: somebody may have changed the chart meanwhile.
+      // The model that stands in the request, not the chosen one: a person may have changed the
+      // chart meanwhile.
       const { model: used, plan } = request.status ?? {}
       if (!isRehearsal(used)) {
         const by = plan?.source === 'model' ? 'it planned the work above' : 'it was asked above'

@@ -13,7 +13,7 @@ import { heldModels } from '../../core/models/servers/server.ts'
 
 interface ModelOptions {
   readonly connection: Connection
-  /** What the person named, if anything. */
+  /** The model that the person named, if any. */
   readonly wanted: string | undefined
   /** False where Pods have no way out, whatever the chart allows. */
   readonly canReachOutside: boolean
@@ -24,8 +24,8 @@ interface ModelOptions {
 const operatorConfig = z.object({ models: z.array(z.object({ name: z.string() })) })
 
 /**
- * What to install the chart with, before the model server was asked for the first time.
- * A run that finds the system up keeps what the last one settled on, unless the person names a model.
+ * The settings of the chart before the model server was asked for the first time.
+ * A run that finds the system up keeps the model of the last run, unless the person names a model.
  */
 export async function firstSettings(options: ModelOptions): Promise<ModelSettings> {
   const { connection, wanted, canReachOutside, signal } = options
@@ -50,7 +50,8 @@ async function held(options: ModelOptions, name: string): Promise<boolean> {
     return await withOllama(connection, signal, (url) => holdsModel(url, name, signal))
   } catch {
     signal.throwIfAborted()
-    // No such Pod, or one that does not answer: the first run, or a restart. The chart is installed either way.
+    // No such Pod, or one that does not answer: the first run, or a restart. The chart is installed
+    // either way.
     return false
   }
 }
@@ -69,7 +70,7 @@ async function settledModel(
   }
 }
 
-/** Asks the model server in the cluster, and says aloud which model does the work and why. */
+/** Asks the model server in the cluster, and logs which model does the work and why. */
 export async function chooseModel(
   options: ModelOptions,
   first: ModelSettings,
@@ -139,7 +140,10 @@ async function holdsModel(url: string, name: string, signal: AbortSignal): Promi
   )
 }
 
-/** Has the server download the model. Gives up when it makes no progress; a server without a way out says so at once. */
+/**
+ * Has the server download the model. Gives up when it makes no progress; a server without a way out
+ * says so at once.
+ */
 async function pull(
   url: string,
   name: string,

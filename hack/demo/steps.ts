@@ -6,7 +6,9 @@ import type { DevRequest } from '../../core/api/devrequest.ts'
 import { KubeError } from '../../core/kube/errors.ts'
 import { repository } from '../images/repository.ts'
 
-/** A step failed: what a person must know, what was seen, and what to type next. */
+/**
+ * A step failed. Carries the sentence for the person, the evidence, and the commands to type next.
+ */
 export class DemoError extends Error {
   override readonly name = 'DemoError'
   readonly code = 'demo'
@@ -86,7 +88,10 @@ export function closing(options: {
 const shellSetup =
   'export KUBECONFIG=$(npm run -s cluster -- kubeconfig) PATH=$(npm run -s cluster -- bin):$PATH'
 
-/** What a person reads when a run failed: what, the evidence, and what to type. */
+/**
+ * The lines for a person when a run failed: the failure, the evidence, and the commands to type
+ * next.
+ */
 export function explain(error: unknown, elapsed: string): readonly string[] {
   const { evidence, next } = detailsOf(error)
   return [
@@ -98,7 +103,7 @@ export function explain(error: unknown, elapsed: string): readonly string[] {
   ]
 }
 
-/** What a person reads after Ctrl-C. */
+/** The lines for a person after Ctrl-C. */
 export function interruptedLines(): readonly string[] {
   return [
     '',

@@ -60,7 +60,7 @@ export async function runStory(options: StoryOptions): Promise<Snapshot> {
   )
 }
 
-/** What an interrupted run left goes on by itself and may be somebody's; a person should know that it takes agents. */
+/** A request of an interrupted run goes on by itself. A person should know that it takes agents. */
 async function nameUnfinished(options: StoryOptions, name: string): Promise<void> {
   const { connection, log, signal } = options
   const { client, namespace } = connection
@@ -93,7 +93,7 @@ export function freshName(name: string, taken: readonly string[]): string {
 const isSeries = (other: string, name: string): boolean =>
   other === name || (other.startsWith(`${name}-`) && /^\d+$/.test(other.slice(name.length + 1)))
 
-/** Why it did not succeed, as far as the objects tell. */
+/** Why the request did not succeed, as far as the objects show. */
 export function evidenceOf(snapshot: Snapshot): readonly string[] {
   const { request } = snapshot
   const summary = conditionOf(request, requestConditions.Succeeded)
@@ -161,7 +161,10 @@ export async function cloneResult(options: {
   return { directory, branch: result.branch, base: result.base, remove }
 }
 
-/** Shows the branch and runs its tests with nothing of Guildhall around. Errors: `DemoError` when they fail. */
+/**
+ * Shows the branch and runs its tests with nothing of Guildhall around. Errors: `DemoError` when
+ * they fail.
+ */
 export async function showResult(
   { directory, branch, base }: Pick<Delivered, 'directory' | 'branch' | 'base'>,
   options: { readonly log: Log; readonly signal: AbortSignal },

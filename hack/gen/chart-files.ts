@@ -44,7 +44,10 @@ function indented(value: unknown, indent: string): string {
   return yaml(value).replaceAll(/^(?=.)/gm, indent)
 }
 
-/** Whether the keys below are settings of their own; otherwise the node is one setting with a default. */
+/**
+ * Whether the keys below are settings of their own; otherwise the node is one setting with a
+ * default.
+ */
 function isBranch(node: ValueNode): boolean {
   return Object.values(node.properties ?? {}).some((child) => child.description !== undefined)
 }
@@ -74,12 +77,14 @@ helm upgrade --install guildhall helm/guildhall --namespace guildhall --create-n
 helm test guildhall --namespace guildhall
 \`\`\`
 
-* Nothing leaves the cluster unless you open a door: ${code('model.pull')}, ${code('forge.egress')}, an external model server.
+* Nothing leaves the cluster unless you open a door: ${code('model.pull')}, ${code('forge.egress')},
+* an external model server.
   NetworkPolicies close the rest, if the network plugin of the cluster enforces them.
-* Every Pod runs under the Pod Security Standard ${code('restricted')}.
-* The kinds and your DevRequests stay when the release is removed (${code('crds.keep')}), and so do the volumes.
-* A second release in the same cluster: another namespace and ${code('--set crds.enabled=false')}.
-* Results are fetched from the forge with a token of the ServiceAccount ${code('guildhall-reader')}. Who may make one: bind
+* Every Pod runs under the Pod Security Standard ${code('restricted')}. The kinds and your
+* DevRequests stay when the release is removed (${code('crds.keep')}), and so do the volumes. A
+* second release in the same cluster: another namespace and ${code('--set crds.enabled=false')}.
+* Results are fetched from the forge with a token of the ServiceAccount ${code('guildhall-reader')}.
+* Who may make one: bind
   the Role ${code('guildhall-reader-token')}, e.g.
   ${code('kubectl -n guildhall create rolebinding readers --role=guildhall-reader-token --group=developers')}.
 

@@ -80,7 +80,10 @@ interface RenderedSpec {
 
 const chart = fileURLToPath(new URL('../../helm/guildhall', import.meta.url))
 
-/** The helm program: the one the native cluster builds, else the one on the PATH; undefined when there is none. */
+/**
+ * The helm program: the one the native cluster builds, else the one on the PATH; undefined when
+ * there is none.
+ */
 export function helmProgram(): string | undefined {
   const built = binaryPath('helm')
   if (existsSync(built)) return built

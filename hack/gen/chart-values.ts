@@ -1,4 +1,5 @@
-// The values of the chart: the one source of values.yaml, values.schema.json and the table in the chart's README.
+// The values of the chart: the one source of values.yaml, values.schema.json and the table in the
+// chart's README.
 import { z } from 'zod'
 import { agentReuses, agentTypes } from '../../core/api/agent-types.ts'
 import { providers, tiers } from '../../core/api/language-model.ts'

@@ -1,7 +1,10 @@
-// What a schema in a CRD must be: legal for the API server, and of the quality that kubectl explain and CEL need.
-// Rules: reference pages of CustomResourceDefinition ("structural schema"), and our own for bounds and descriptions.
+// The rules for a schema in a CRD: legal for the API server, and of the quality that kubectl
+// explain and CEL need. Rules: reference pages of CustomResourceDefinition ("structural schema"),
+// and our own for bounds and descriptions.
 
-/** One node of a schema: the keys a CRD may use, and those that zod writes and a transform removes. */
+/**
+ * One node of a schema: the keys a CRD may use, and those that zod writes and a transform removes.
+ */
 export interface SchemaNode {
   readonly type?: string
   readonly description?: string
@@ -74,7 +77,7 @@ const allowedKeys = new Set([
   'x-kubernetes-validations',
 ])
 
-/** Every place where a schema breaks a rule, as `path: what is wrong`. Empty when it is fine. */
+/** Every place where a schema breaks a rule, as `path: problem`. Empty when the schema is fine. */
 export function crdProblems(node: SchemaNode, path: string): readonly string[] {
   const problems = nodeRules.flatMap((rule) => rule(node))
   return [
@@ -150,7 +153,10 @@ function listProblems(node: SchemaNode): readonly string[] {
   ]
 }
 
-/** The API server compiles patterns with Go's RE2, which has neither look-around nor back-references. */
+/**
+ * The API server compiles patterns with Go's RE2, which has neither look-around nor
+ * back-references.
+ */
 function patternProblems(pattern: string): readonly string[] {
   const group = /\(\?(?:[=!]|<[=!])/.exec(pattern)
   const reference = /\\(?:[1-9]|k<)/.exec(pattern)

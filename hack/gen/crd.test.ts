@@ -123,8 +123,9 @@ function patternsIn(node: SchemaNode): readonly string[] {
 }
 
 /**
- * What the API server estimates for rules that match a string: by cel-go a tenth of its longest length in bytes, four for a
- * sign, times a quarter of the pattern's, and that for each item of the lists around it.
+ * What the API server estimates for rules that match a string: by cel-go a tenth of its longest
+ * length in bytes, four for a sign, times a quarter of the pattern's, and that for each item of the
+ * lists around it.
  */
 function matchCosts(node: SchemaNode, times = 1): readonly number[] {
   const own = (node['x-kubernetes-validations'] ?? [])

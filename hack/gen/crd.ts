@@ -42,7 +42,8 @@ interface PrinterColumn {
 /**
  * The CRD of a kind.
  *
- * @throws {Error} when a schema is not CRD-legal, a column or selectable field points nowhere, or a short name is taken.
+ * @throws {Error} when a schema is not CRD-legal, a column or selectable field points nowhere, or a
+ *   short name is taken.
  */
 export function crdOf(definition: KindDefinition): Crd {
   const { kind, plural, singular, shortNames } = definition

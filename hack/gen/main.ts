@@ -1,4 +1,5 @@
-// Writes what is derived from the sources: CRDs, the chart's schema, values and tables, and the reference of the kinds.
+// Writes the generated files: CRDs, the chart's schema, values and tables, and the reference of the
+// kinds.
 //
 //   npm run gen              write them
 //   npm run gen -- --check   write nothing; exit with 1 when one is stale

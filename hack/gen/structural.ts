@@ -1,14 +1,15 @@
 // From a zod schema to a structural schema: the subset of OpenAPI v3 that a CRD may carry.
 //
-// zod 4 writes most of it. What is left is a list of small named transforms, each with an example that a test runs,
-// and a linter (crd-rules.ts) that refuses whatever is still not legal. What zod writes and what becomes of it:
+// zod 4 writes most of it. What is left is a list of small named transforms, each with an example
+// that a test runs, and a linter (crd-schema.ts) that refuses every node that is still not legal.
+// This table says what becomes of zod's output:
 //
 //   zod                                   becomes
 //   z.object                              properties and required; pruning does what strictness would
 //   z.enum, z.literal                     enum
 //   .default(x), .prefault({})            default; the API server fills in nested defaults inside `default: {}`
 //   z.int32(), z.int()                    integer with format int32 or int64 instead of the widest bounds
-//   .meta({ 'x-kubernetes-…': … })        passed through; CEL rules live beside the field this way
+//   .meta({ 'x-kubernetes-…': … })        passed through; this is how CEL rules stand at their field
 //   z.looseObject, z.any, z.unknown       refused: no type. Use .meta({ 'x-kubernetes-preserve-unknown-fields': true })
 //   z.union, z.discriminatedUnion         refused: types inside anyOf or oneOf. Use optional members and a CEL rule
 //   two .regex() on one string            refused: they become allOf with types. Write one pattern
@@ -58,8 +59,9 @@ export function structuralSchema(schema: z.ZodType, where: string): SchemaNode {
 }
 
 /**
- * The same schema with rules in the place of its patterns: of a pattern the API server shows the pattern, of a rule its
- * message. For what people write; in a status, which the operator writes, rules would only cost.
+ * The same schema with CEL rules instead of its patterns. The API server shows a person the pattern
+ * that failed, or the message of the rule that failed. Only for a spec, which people write; in a
+ * status, rules would only cost time.
  *
  * @throws {Error} for a pattern that no form has words for.
  */
@@ -145,7 +147,7 @@ export const transforms: readonly Transform[] = [
   },
   {
     name: 'open closed objects',
-    why: 'additionalProperties is forbidden beside properties; the API server prunes unknown fields by itself',
+    why: 'additionalProperties is forbidden together with properties; the API server prunes unknown fields by itself',
     before: { type: 'object', properties: {}, additionalProperties: false },
     after: { type: 'object', properties: {} },
     apply: (node) =>

@@ -1,5 +1,5 @@
-// A contender carries out a workload, and a measurement says how. The floor and the operator are contenders; another
-// engine joins by one more implementation of `Contender`.
+// A contender carries out a workload, and a measurement says how. The floor and the operator are
+// contenders; another engine joins by one more implementation of `Contender`.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type RequestCounts, requestsBetween } from './measure/requests.ts'
 import { type Workload, dispatchTimes, finishedIn, windowOf, type ChainTask } from './workloads.ts'
@@ -7,14 +7,20 @@ import { cpuBetween, peakMemory, readCpu, type CpuReading } from './measure/proc
 import { type FromObserver, type ToObserver, LateError, type Program } from './program.ts'
 import type { BenchServer, ServerCounters } from './server.ts'
 
-/** What a stretch of a run cost everybody, as seen from outside: by the server's own count, and by /proc. */
+/**
+ * The costs of a stretch of a run for all processes, seen from outside: by the server's own count,
+ * and by /proc.
+ */
 export interface Costs {
-  /** CPU by role, in milliseconds; `contender`, `apiserver`, `etcd`, and whoever else took part. */
+  /**
+   * CPU by role, in milliseconds: `contender`, `apiserver`, `etcd`, and the other processes of the
+   * run.
+   */
   readonly cpuMs: Readonly<Record<string, number>>
-  /** CPU that everybody else on the machine took meanwhile, in milliseconds. */
+  /** CPU that all other processes of the machine took meanwhile, in milliseconds. */
   readonly othersMs: number
   readonly seconds: number
-  /** What the API server was asked, by everybody. */
+  /** The requests to the API server, of all identities. */
   readonly requests: RequestCounts
   /** Writes and reads of each identity of ours, where the server counts them apart. */
   readonly identities: Readonly<Record<string, { readonly writes: number; readonly reads: number }>>
@@ -22,7 +28,7 @@ export interface Costs {
   readonly storedBytes: number
 }
 
-/** What came of one run. */
+/** The figures of one run. */
 export interface Measurement {
   readonly contender: string
   readonly workload: Workload
@@ -35,8 +41,8 @@ export interface Measurement {
   /** What was finished in the window that counts, where work arrived at a pace. */
   readonly window?: { readonly tasks: number; readonly seconds: number } | undefined
   /**
-   * Last dependency finished -> task running, as a third process saw it on its watch, in milliseconds. With a window
-   * only where the dependency finished in it.
+   * Last dependency finished -> task running, as a third process saw it on its watch, in
+   * milliseconds. With a window only where the dependency finished in it.
    */
   readonly dispatchMs: readonly number[]
   /** While the tasks were made and nothing ran yet, where a contender does work then. */
@@ -47,15 +53,18 @@ export interface Measurement {
   readonly peakBytes: number
 }
 
-/** Somebody who can carry out a workload on a running API server. */
+/** A program that can carry out a workload on a running API server. */
 export interface Contender {
   readonly name: string
   run(workload: Workload): Promise<Measurement>
-  /** Ends what it started. */
+  /** Ends the processes that it started. */
   close(): Promise<void>
 }
 
-/** Finished tasks a second: in the window that counts, else from the first task running to the last one finished. */
+/**
+ * Finished tasks a second: in the window that counts, else from the first task running to the last
+ * one finished.
+ */
 export function rateOf({
   window,
   ...whole
@@ -64,7 +73,7 @@ export function rateOf({
   return seconds > 0 ? tasks / seconds : 0
 }
 
-/** What one task cost: its share of what was used while tasks were made and while they ran. */
+/** The cost of one task: its share of the costs while tasks were made and while they ran. */
 export function perTask(measurement: Measurement, cost: (costs: Costs) => number): number {
   const { making, running, made, tasks } = measurement
   const before = making === undefined ? 0 : cost(making) / made
@@ -77,7 +86,7 @@ export type Observer = Program<ToObserver, FromObserver>
 /** Writes and reads by identity so far. */
 export type IdentityCounts = Costs['identities']
 
-/** What is measured, and how a contender is made to work. */
+/** A run to measure, and the functions that make a contender work. */
 interface TimedRun {
   readonly contender: string
   readonly workload: Workload
@@ -86,19 +95,28 @@ interface TimedRun {
   /** What the names of this run's tasks begin with. */
   readonly prefix: string
   readonly tasks: readonly ChainTask[]
-  /** Everybody who takes part beside server and observer, by role; `contender` is one of them. */
+  /** The processes besides server and observer, by role; `contender` is one of them. */
   readonly pids: Readonly<Record<string, number>>
   readonly identities?: () => Promise<IdentityCounts>
-  /** Makes the tasks without starting any; resolves when the contender has nothing more to do with them. */
+  /**
+   * Makes the tasks without starting any; resolves when the contender has nothing more to do with
+   * them.
+   */
   readonly make?: () => Promise<void>
-  /** Lets the work begin. `until` resolves when so many tasks with this prefix are finished, or time is over. */
+  /**
+   * Lets the work begin. `until` resolves when so many tasks with this prefix are finished, or time
+   * is over.
+   */
   readonly go: (until: (prefix: string, finished: number) => Promise<void>) => Promise<void>
 }
 
-/** What is still under way when the last task ends (audit, events) belongs to the run. */
+/** Work that is still under way when the last task ends (audit, Events) belongs to the run. */
 const settleMs = 1_500
 
-/** Measures one run from outside: by the server's counters, by /proc, and by what a third process sees on its watch. */
+/**
+ * Measures one run from outside: by the server's counters, by /proc, and by the watch of a third
+ * process.
+ */
 export async function measure(run: TimedRun): Promise<Measurement> {
   const { contender, workload, observer, prefix, tasks } = run
   const first = await take(run)
@@ -135,7 +153,7 @@ export async function measure(run: TimedRun): Promise<Measurement> {
   }
 }
 
-/** What a stretch of time cost that is no run of tasks, e.g. idling. */
+/** The costs of a stretch of time that is not a run of tasks, e.g. of idling. */
 export async function costsOf(
   run: Pick<TimedRun, 'server' | 'observer' | 'pids' | 'identities'>,
   work: () => Promise<void>,
@@ -149,7 +167,10 @@ interface Reading {
   readonly at: number
   readonly counters: ServerCounters
   readonly identities: IdentityCounts
-  /** CPU before and after the counters were read: reading them costs the server a tenth of a second, which is left out. */
+  /**
+   * CPU before and after the counters were read: reading them costs the server a tenth of a second,
+   * which is left out.
+   */
   readonly cpu: readonly [CpuReading, CpuReading]
 }
 

@@ -3,7 +3,10 @@ import { join } from 'node:path'
 import type { Sightings } from './workloads.ts'
 import type { Access } from './server.ts'
 
-/** A program of the bench in a process of its own, so that its CPU is counted apart. `In` is what it says, `Out` what it is told. */
+/**
+ * A program of the bench in a process of its own, so that its CPU is counted apart. It sends
+ * messages of type `In` and receives messages of type `Out`.
+ */
 export interface Program<
   Out extends { readonly kind: string },
   In extends { readonly kind: string },
@@ -18,7 +21,10 @@ export interface Program<
   stop(): Promise<void>
 }
 
-/** Starts a program that lies beside this file, e.g. `observer/main.ts`. It ends with this process. */
+/**
+ * Starts a program by its path from this folder, e.g. `observer/main.ts`. It ends with this
+ * process.
+ */
 export function startProgram<
   Out extends { readonly kind: string },
   In extends { readonly kind: string },
@@ -61,21 +67,27 @@ function hear<T>(child: ChildProcess, path: string, kind: string, seconds: numbe
   })
 }
 
-/** What was waited for did not come in time. */
+/** A message did not come in time. */
 export class LateError extends Error {
   override readonly name = 'LateError'
   readonly code = 'late'
 }
 
-/** Milliseconds of the machine's monotonic clock: the same in every process, unlike `performance.now()`. */
+/**
+ * Milliseconds of the machine's monotonic clock: the same in every process, unlike
+ * `performance.now()`.
+ */
 export function nowMs(): number {
   return Number(process.hrtime.bigint() / 1000n) / 1000
 }
 
-/** What the observer can read: the floor's tasks, AgentTasks, or anything, which is finished as soon as it is there. */
+/**
+ * What the observer can read: the floor's tasks, AgentTasks, or anything, which is finished as soon
+ * as it is there.
+ */
 export type Shape = 'floor' | 'agenttask' | 'any'
 
-/** What the bench tells its observer. */
+/** Messages of the bench to its observer. */
 export type ToObserver =
   | {
       readonly kind: 'watch'
@@ -84,12 +96,12 @@ export type ToObserver =
       readonly path: string
       readonly shape: Shape
     }
-  /** Say when this many tasks are finished; those whose names begin with `prefix` count. */
+  /** Report when this many tasks are finished; only tasks whose names begin with `prefix` count. */
   | { readonly kind: 'await'; readonly prefix: string; readonly finished: number }
-  /** Tell what was seen of them, and forget it. */
+  /** Send the sightings of these tasks, and forget them. */
   | { readonly kind: 'tell'; readonly prefix: string }
 
-/** What the observer answers. */
+/** Messages of the observer. */
 export type FromObserver =
   | { readonly kind: 'watching' }
   | { readonly kind: 'reached' }
@@ -114,10 +126,10 @@ export interface FloorRun {
   readonly mostSeconds: number
 }
 
-/** What the bench tells the floor's writer. */
+/** Messages of the bench to the floor's writer. */
 export type ToWriter = FloorRun | { readonly kind: 'go' }
 
-/** What it answers. `bytes`: the size of a finished object as the server gives it. */
+/** Messages of the writer. `bytes`: the size of a finished object as the server gives it. */
 export type FromWriter =
   | { readonly kind: 'prepared' }
   | { readonly kind: 'done'; readonly bytes: number }

@@ -1,5 +1,5 @@
-// What every plan must hold, whatever a model said. Beside `planProblems`, which looks at the plan alone, these rules know
-// what the harness was given, and spell out what must never be.
+// What every plan must hold, whatever a model said. Beside `planProblems`, which looks at the plan
+// alone, these rules know what the harness was given, and spell out what must never be.
 import { expect } from 'vitest'
 import type { RepositoryFacts } from '../../core/planner/facts.ts'
 import { languageOf } from '../../core/planner/language.ts'
@@ -158,8 +158,8 @@ function isHiding(text: string): boolean {
 }
 
 /**
- * A unit is named by the one function that names units, from its own files and goal; none of its files is a test, which
- * its coder would have to leave alone.
+ * A unit is named by the one function that names units, from its own files and goal; none of its
+ * files is a test, which its coder would have to leave alone.
  */
 function unitProblems({ tasks, revision }: Plan, maxTasks: number): string[] {
   const taken = new Set<string>()
@@ -167,7 +167,8 @@ function unitProblems({ tasks, revision }: Plan, maxTasks: number): string[] {
     .filter((task) => task.action === 'code')
     .flatMap((task) => {
       const { unit = '' } = task
-      // Where few tasks are allowed units are merged, and the first's name stays; parts are named after their unit.
+      // Where few tasks are allowed units are merged, and the first's name stays; parts are named
+      // after their unit.
       const right = maxTasks < 30 || revision > 1 || unitName(task, taken) === unit
       taken.add(unit)
       return [
@@ -182,9 +183,9 @@ const settings = parseConfig(
 ).agents
 
 /**
- * All that the cluster, the agents and the forge get to see of a plan, except for goals, criteria, titles and files, with
- * units called by their number: tasks as they are stored, assignments with their branches, trailers of commits, and the
- * Pods of the agents they need.
+ * All that the cluster, the agents and the forge get to see of a plan, except for goals, criteria,
+ * titles and files, with units called by their number: tasks as they are stored, assignments with
+ * their branches, trailers of commits, and the Pods of the agents they need.
  */
 export function whatIsMade(plan: Plan, made: PlannedFor): unknown {
   const units = unitsOf(plan).map((unit) => unit.name)

@@ -14,7 +14,10 @@ export interface RealOllama extends AsyncDisposable {
   readonly endpoint: string
 }
 
-/** Starts Ollama from the directory that it was built into, for so many calls at once; its store goes with it. */
+/**
+ * Starts Ollama from the directory that it was built into, for so many calls at once; its store
+ * goes with it.
+ */
 export async function startOllama(directory: string, parallel = 1): Promise<RealOllama> {
   const home = await mkdtemp(join(tmpdir(), 'ollama-'))
   const child: ChildProcess = spawn(join(directory, 'ollama'), ['serve'], {
@@ -30,7 +33,8 @@ export async function startOllama(directory: string, parallel = 1): Promise<Real
   })
   const stop = async () => {
     if (child.exitCode === null && child.pid !== undefined) {
-      // Asked to end, for it ends the processes that hold its models, which a killed one leaves behind.
+      // Asked to end, for it ends the processes that hold its models, which a killed one leaves
+      // behind.
       child.kill('SIGTERM')
       await once(child, 'exit')
     }
@@ -58,7 +62,10 @@ export async function startOllama(directory: string, parallel = 1): Promise<Real
 /** The smallest real model that can be had without a model registry. */
 export const smallModel = 'smollm2:135m'
 
-/** The real Ollama as a process of this machine, with the small model in it, for so many calls at once. */
+/**
+ * The real Ollama as a process of this machine, with the small model in it, for so many calls at
+ * once.
+ */
 export async function startSmallModel(atOnce: number): Promise<RealOllama> {
   const log = streamLog()
   const server = await startOllama(await ensureOllama({ log }), atOnce)

@@ -1,4 +1,5 @@
-// Careless but honest models: whatever they answer, wrong work never ends Done, and a person is told a true reason.
+// Careless but honest models: whatever they answer, wrong work never ends Done, and the reason for
+// a person is true.
 import { afterAll, test } from 'vitest'
 import { isSuccess, storiesOf, tellStory, usePods } from './stories.ts'
 

@@ -1,4 +1,5 @@
-// Right answers in odd clothes: each is taken as it is, at the first asking, and ends Done.
+// Right answers in an unusual form: each is taken as it is, after the first question, and ends
+// Done.
 import { afterAll, test } from 'vitest'
 import { storiesOf, tellStory, usePods } from './stories.ts'
 

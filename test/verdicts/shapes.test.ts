@@ -1,5 +1,6 @@
-// Repositories of all shapes go through branch, spec, code and verify with right answers of a model: what differs is the
-// harness. Each has one wanted outcome, and nothing of the person's is touched.
+// Repositories of all shapes go through branch, spec, code and verify with right answers of a
+// model: what differs is the harness. Each has one wanted outcome, and nothing of the person's is
+// touched.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { isTestPath } from '../../core/api/test-paths.ts'
 import { startPod, type TestPod } from '../support/agent/processes.ts'
@@ -64,7 +65,10 @@ async function goThrough(shape: Shape, pod: TestPod): Promise<void> {
   if (shape.next !== undefined) await check(shape.next, after, pod)
 }
 
-/** Tells the story of one request and holds it against what is wanted; gives what the branch holds then. */
+/**
+ * Tells the story of one request and compares it with the wanted outcome. Returns the files of its
+ * branch.
+ */
 async function check(
   asked: Request,
   entries: Entries,
@@ -93,7 +97,7 @@ async function check(
   }
 }
 
-/** Everything that people are told. */
+/** All sentences that people read. */
 function wordsOf({ outcomes }: Told): string {
   return [...outcomes]
     .map(([step, { verdict, summary, notes = [], failure }]) =>
@@ -102,7 +106,10 @@ function wordsOf({ outcomes }: Told): string {
     .join('\n')
 }
 
-/** The person's own tests are run as they are, and what could not be judged is said at once, no more and no less. */
+/**
+ * The person's own tests are run as they are, and what could not be judged is said at once, no more
+ * and no less.
+ */
 function checkBranch(asked: Request, entries: Entries, { outcomes }: Told): void {
   const branch = outcomes.get('branch')
   const words = [branch?.summary ?? '', ...(branch?.notes ?? [])].join('\n')
@@ -123,7 +130,10 @@ function hasTests(entries: Entries): boolean {
   return Object.keys(entries).some((path) => isTestPath(path) && /\.([cm]?[jt]s|py)$/.test(path))
 }
 
-/** What is not of the unit is byte for byte as it was; files of the unit keep their form. New are the unit's files and its spec. */
+/**
+ * What is not of the unit is byte for byte as it was; files of the unit keep their form. New are
+ * the unit's files and its spec.
+ */
 function checkPersonsFiles({ files, wanted }: Request, forge: TestForge): void {
   const before = listing(forge, forge.base)
   const after = listing(forge, 'guild/req')

@@ -1,5 +1,5 @@
-// The smallest possible client: two status writes for each task, each carrying the resourceVersion that the answer
-// before gave, and nothing else. No cache, no queue, no schema, no log.
+// The smallest possible client: two status writes for each task, each carrying the resourceVersion
+// that the answer before gave, and nothing else. No cache, no queue, no schema, no log.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Pool } from 'undici'
 import { workTimes } from '../workloads.ts'

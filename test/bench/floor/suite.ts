@@ -28,8 +28,9 @@ import { floorDefinition, floorPath } from './definition.ts'
 export type OnRun = (measurement: Measurement) => void
 
 /**
- * Measures the floor once on a fresh API server: throughput by tasks in flight, dispatch on an idle machine, and under
- * a load: of `writesPerSecond`, else at half of what it just reached.
+ * Measures the floor once on a fresh API server: throughput by tasks in flight, dispatch on an idle
+ * machine, and under a load: of `writesPerSecond`, else of half the throughput that it just
+ * reached.
  */
 export async function floorSuite(
   size: Size,
@@ -59,7 +60,10 @@ export async function floorSuite(
 
 const namespace = 'floor'
 
-/** What this machine can do at all: the smallest client, two status writes for each task, an API server of its own. */
+/**
+ * The most that this machine can do: the smallest client, two status writes for each task, an API
+ * server of its own.
+ */
 async function startFloor(): Promise<Contender & { readonly inMemory: boolean }> {
   const directory = await scratchDirectory()
   const { kubeconfig, stop } = await startControlPlane({ directory })

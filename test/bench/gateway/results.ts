@@ -1,4 +1,4 @@
-// What `npm run bench -- gateway` leaves behind, and how it is shown.
+// The results of `npm run bench -- gateway`, and their tables.
 import { summarize, type Summary } from '../measure/statistics.ts'
 import { figure, markdownTable } from '../report/figures.ts'
 
@@ -33,7 +33,7 @@ export interface Pair {
   readonly gatewayMs: number
 }
 
-/** What many pairs say. */
+/** The summary of many pairs. */
 export function callsOf(name: string, pairs: readonly Pair[]): GatewayResults['calls'][number] {
   return {
     name,

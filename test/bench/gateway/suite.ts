@@ -1,4 +1,5 @@
-// The bench of the gateway: the same questions to the rehearsal model, bare and through the gateway.
+// The bench of the gateway: the same questions to the rehearsal model, bare and through the
+// gateway.
 import { performance } from 'node:perf_hooks'
 import { fetch, Agent } from 'undici'
 import { createBusyMeter, callsOf, type GatewayResults, type Pair } from './results.ts'
@@ -14,8 +15,9 @@ const slots = 4
 type Measured = Pick<GatewayResults, 'calls' | 'busy'>
 
 /**
- * Asks the same questions bare and by way of the gateway, alternating, so that both see the same machine: at once
- * answered, then at a realistic rate with every slot in use; then many calls wait for few slots.
+ * Asks the same questions bare and by way of the gateway, alternating, so that both see the same
+ * machine: at once answered, then at a realistic rate with every slot in use; then many calls wait
+ * for few slots.
  */
 export async function gatewaySuite({ quick }: { readonly quick: boolean }): Promise<Measured> {
   const fast = await withModel({ rate: 0, parallel: 1, tokens: 40 }, async (model) => {
@@ -42,7 +44,7 @@ async function pairsOf(model: Model, count: number): Promise<Pair[]> {
     const question = questionOf(number)
     const bare = async () => timed(async () => model.askBare(question))
     const byGateway = async () => timed(async () => model.gateway.call(question))
-    // Whoever goes first finds colder caches; so they take turns in that, too.
+    // The first of the two finds colder caches, so they take turns.
     if (number % 2 === 0) {
       const bareMs = await bare()
       pairs.push({ bareMs, gatewayMs: await byGateway() })
@@ -99,7 +101,9 @@ const request = words.repeat(40)
 interface Model {
   readonly gateway: Gateway
   readonly profile: ModelProfile
-  /** Asks as a plain client would: the same question, no queue, no budget, no check of the answer. */
+  /**
+   * Asks as a plain client would: the same question, no queue, no budget, no check of the answer.
+   */
   readonly askBare: (question: GatewayCall) => Promise<void>
   readonly close: () => Promise<void>
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** Requests by what they did, e.g. `PUT agenttasks/status` -> 12. */
+/** Requests by verb and resource, e.g. `PUT agenttasks/status` -> 12. */
 export type RequestCounts = Readonly<Record<string, number>>
 
 /** The family of the API server that counts every request it answered. */
@@ -16,7 +16,9 @@ const writing: ReadonlySet<string> = new Set([
 ])
 const reading: ReadonlySet<string> = new Set(['GET', 'LIST'])
 
-/** Resources that the control plane itself writes now and then; they are no work for tasks. */
+/**
+ * Resources that the control plane itself writes now and then; such writes are not work for tasks.
+ */
 const housekeeping: ReadonlySet<string> = new Set([
   'leases',
   'endpointslices',
@@ -30,7 +32,7 @@ export function requestCounts(samples: readonly Sample[]): RequestCounts {
   const counts: Record<string, number> = {}
   for (const { name, labels, value } of samples) {
     const { verb = '', resource = '', subresource = '' } = labels
-    // Health and metrics have no resource; who reads them measures.
+    // Health and metrics have no resource; only the bench itself reads them.
     if (name !== requestFamily || resource === '') continue
     const what = wordOf(verb, resource, subresource)
     counts[what] = (counts[what] ?? 0) + value
@@ -38,7 +40,7 @@ export function requestCounts(samples: readonly Sample[]): RequestCounts {
   return counts
 }
 
-/** What was asked between two readings; what did not change is left out. */
+/** The requests between two readings; counts that did not change are left out. */
 export function requestsBetween(before: RequestCounts, after: RequestCounts): RequestCounts {
   const grown = Object.entries(after).map(
     ([what, count]) => [what, count - (before[what] ?? 0)] as const,
@@ -56,7 +58,7 @@ export function writesOf(counts: RequestCounts): number {
   return sumOf(counts, writing)
 }
 
-/** GET and LIST; a watch is no read. */
+/** GET and LIST; a watch is not a read. */
 export function readsOf(counts: RequestCounts): number {
   return sumOf(counts, reading)
 }
@@ -78,7 +80,10 @@ interface Sample {
 const line = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})?\s+(\S+)/
 const label = /([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)"/g
 
-/** Reads the samples of some families; comments, other families and what is no sample are passed over. */
+/**
+ * Reads the samples of some families. Comments, other families and lines that are not samples are
+ * passed over.
+ */
 export function parseSamples(text: string, names: ReadonlySet<string>): readonly Sample[] {
   return text.split('\n').flatMap((row) => {
     const [, name, labels = '', value] = line.exec(row) ?? []

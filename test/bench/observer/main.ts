@@ -1,5 +1,6 @@
-// The third process: watches the tasks of a contender and notes when each was first seen running and finished.
-// One clock for everything, no knowledge of the contender, no client library of ours.
+// The third process: watches the tasks of a contender and notes when each was first seen running
+// and finished. It has one clock for all tasks, knows nothing of the contender, and uses no client
+// library of ours.
 import { Agent, request } from 'undici'
 import { nowMs, type FromObserver, type ToObserver, type Shape } from '../program.ts'
 import type { AgentTask } from '../../../core/api/agent-task.ts'
@@ -110,7 +111,7 @@ const stageOf: Readonly<Record<Shape, (object: unknown) => Stage>> = {
   },
   agenttask: (object) => {
     const task = object as AgentTask
-    // What only waits for its merge frees nobody who depends on it.
+    // A task that only waits for its merge does not yet free the tasks that depend on it.
     if (isFinished(task) && hasSucceeded(task)) return 'finished'
     return heldBy(task) === undefined ? 'waiting' : 'running'
   },

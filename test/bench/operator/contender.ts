@@ -18,7 +18,10 @@ import { type FromObserver, type ToObserver, startProgram } from '../program.ts'
 import { inspectServer, scratchDirectory, type BenchServer } from '../server.ts'
 import { patiently, RequestMaker } from './requests.ts'
 
-/** The real operator with agents that only speak the protocol, and what the other measurements need of it. */
+/**
+ * The real operator with agents that only speak the protocol, and the parts that the other
+ * measurements need.
+ */
 export interface OperatorContender extends Contender {
   readonly lab: Lab
   readonly server: BenchServer
@@ -28,7 +31,7 @@ export interface OperatorContender extends Contender {
   readonly identities: () => Promise<IdentityCounts>
   /** The most memory the operator held so far. */
   peakBytes(): Promise<number>
-  /** Deletes what the last run left. */
+  /** Deletes the requests and tasks of the last run. */
   clear(): Promise<void>
 }
 
@@ -40,7 +43,10 @@ interface OperatorSetup {
   readonly apiServerFlags?: readonly string[]
 }
 
-/** Starts a control plane, the forge and the operator. Agents come when there is work for them, and then stay. */
+/**
+ * Starts a control plane, the forge and the operator. Agents come when there is work for them, and
+ * then stay.
+ */
 export async function startOperatorContender(setup: OperatorSetup): Promise<OperatorContender> {
   const directory = await scratchDirectory()
   const runner = new SimulatedAgents()
@@ -49,7 +55,8 @@ export async function startOperatorContender(setup: OperatorSetup): Promise<Oper
     runner,
     history: false,
     settings: {
-      // What is measured is the way of a task to a warm agent. With agents of one request each it would be the start of Pods.
+      // The bench measures the way of a task to a warm agent. With agents of one request each it
+      // would measure the start of Pods.
       agents: { maxAgents: setup.agents, idleSeconds: 86_400, maxTasks: 1_000, reuse: 'any' },
     },
     ...setup.program,
@@ -79,7 +86,8 @@ export async function startOperatorContender(setup: OperatorSetup): Promise<Oper
       observer,
       maker,
       get pids() {
-        // Agents, and what stands in for nodes and the garbage collector, run in the bench's own process.
+        // Agents, and what stands in for nodes and the garbage collector, run in the bench's own
+        // process.
         return { contender: lab.operators[0]?.process.pid ?? 0, forge: lab.forge.process.pid }
       },
       identities: async () => patiently(() => lab.requests()),
@@ -146,7 +154,10 @@ async function runOperator(
   })
 }
 
-/** Waits until no status of a task or request changes any more: the operator has seen everything that was made. */
+/**
+ * Waits until no status of a task or request changes any more: the operator has seen everything
+ * that was made.
+ */
 async function untilQuiet({ server }: OperatorContender): Promise<void> {
   const count = async (): Promise<number> => {
     const { requests } = await server.counters()
@@ -161,7 +172,10 @@ async function untilQuiet({ server }: OperatorContender): Promise<void> {
 
 const root = join(import.meta.dirname, '../../..')
 
-/** How the operator's image runs it: compiled, with the options of its Dockerfile. From source it takes 30 MB more. */
+/**
+ * How the operator's image runs it: compiled, with the options of its Dockerfile. From source it
+ * takes 30 MB more.
+ */
 export interface OperatorProgram {
   readonly entry: string
   readonly nodeArguments: readonly string[]

@@ -21,7 +21,10 @@ import { scratchDirectory } from '../server.ts'
 
 const waiting = 50
 
-/** Lets 50 tasks wait where no agent is, and tells how many milliseconds later the last of 50 Pods was there. */
+/**
+ * Lets 50 tasks wait where there is no agent. Returns how many milliseconds later the last of 50
+ * Pods was there.
+ */
 export async function queueToPods({ maker, server }: OperatorContender): Promise<number> {
   const observer = startProgram<ToObserver, FromObserver>('observer/main.ts')
   try {
@@ -53,11 +56,16 @@ export async function queueToPods({ maker, server }: OperatorContender): Promise
   }
 }
 
-/** Requests to the API server at once while the crowd is made, and how long it may take to connect. */
+/**
+ * Requests to the API server at once while the crowd is made, and how long it may take to connect.
+ */
 const makers = 8
 const mostMs = 240_000
 
-/** Makes Agents until there are so many, and waits until all of them are connected. The setting's maximum is for those the scheduler makes. */
+/**
+ * Makes Agents until there are so many, and waits until all of them are connected. The setting's
+ * maximum is for those the scheduler makes.
+ */
 export async function gatherCrowd({ lab }: OperatorContender, wanted: number): Promise<void> {
   const { author } = lab
   const there = (await patiently(() => author.list(paths.agents))).items.length
@@ -86,12 +94,14 @@ export async function gatherCrowd({ lab }: OperatorContender, wanted: number): P
   }
 }
 
-/** What the operator costs while nothing happens: share of a core, and requests to the API server. */
+/**
+ * The costs of the operator while nothing happens: share of a core, and requests to the API server.
+ */
 export async function idleCost(
   contender: OperatorContender,
   seconds: number,
 ): Promise<Pick<Facts, 'idleCore' | 'idleRequestsPerSecond'>> {
-  // What the last work left (events, audit, registry) is written first.
+  // The last writes of the work before (Events, audit, registry) come first.
   await sleep(15_000)
   const costs = await costsOf(contender, async () => {
     await sleep(seconds * 1000)
@@ -103,7 +113,9 @@ export async function idleCost(
   }
 }
 
-/** The largest object that the operator keeps, as JSON. Events are left out: they go by themselves. */
+/**
+ * The largest object that the operator keeps, as JSON. Events are left out: they go by themselves.
+ */
 export async function largestObject({
   lab,
 }: OperatorContender): Promise<Pick<Facts, 'largestBytes' | 'largestName'>> {
@@ -138,8 +150,9 @@ export async function largestObject({
 const agents = 40
 
 /**
- * Counts who asks the API server for what, from its audit log, in a run of its own: writing the log costs the server
- * CPU. The window begins before the tasks are made and ends when all are finished; agents are there and warm.
+ * Counts who asks the API server for what, from its audit log, in a run of its own: writing the log
+ * costs the server CPU. The window begins before the tasks are made and ends when all are finished;
+ * agents are there and warm.
  */
 export async function countRequests(
   size: Size,

@@ -3,7 +3,9 @@ import { perTask, type Costs } from '../contender.ts'
 import { ratio } from '../measure/statistics.ts'
 import type { Results, RunRecord } from '../results.ts'
 
-/** Every record of a contender for a workload; the floor is measured before and after the operator. */
+/**
+ * Every record of a contender for a workload; the floor is measured before and after the operator.
+ */
 export function recordsOf(
   results: Results,
   contender: string,
@@ -43,7 +45,10 @@ export function floorRate(results: Results): number {
 /** What one task costs the operator and its surroundings. */
 export interface TaskCosts {
   readonly tasks: number
-  /** Those that were finished when the run ended; all costs are divided by them, those of unfinished tasks included. */
+  /**
+   * Those that were finished when the run ended; all costs are divided by them, those of unfinished
+   * tasks included.
+   */
   readonly finished: number
   /** Of the operator's process: while the tasks ran, and with their making. */
   readonly cpuMs: number
@@ -106,7 +111,10 @@ export function othersShare({ running }: RunRecord, cores: number): number {
   return running.othersMs / 1000 / running.seconds / cores
 }
 
-/** A Markdown table with padded columns, so that it reads well in a terminal, too. The first column is text, `right` names the others that are figures. */
+/**
+ * A Markdown table with padded columns, so that it reads well in a terminal, too. The first column
+ * is text, `right` names the others that are figures.
+ */
 export function markdownTable(
   head: readonly string[],
   rows: readonly (readonly string[])[],

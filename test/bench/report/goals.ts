@@ -1,4 +1,4 @@
-// The goals this bench can judge, and what a run says about each.
+// The goals that this bench can judge, each with its reading of a run.
 import { ratio } from '../measure/statistics.ts'
 import type { Results } from '../results.ts'
 import {

@@ -133,8 +133,8 @@ const height = 380
 const frame = { left: 62, right: 18, top: 64, bottom: 48 }
 
 /**
- * A line chart as an SVG document of its own. Readable on light and on dark pages: colours follow the reader's scheme.
- * Points outside of the axes are drawn on the edge. Text is escaped.
+ * A line chart as an SVG document of its own. Readable on light and on dark pages: colours follow
+ * the reader's scheme. Points outside of the axes are drawn on the edge. Text is escaped.
  */
 export function lineChart(chart: {
   readonly title: string

@@ -92,7 +92,8 @@ test('a task costs its share of making and of running; creation itself is no wri
   })
   const one = taskCosts(record('operator', 'tasks-100', { making, tasks: 50 }))
   expect(one).toMatchObject({ cpuMs: 4, wholeCpuMs: 5, reads: 0.1, storedBytes: 8_000 })
-  // 1.5 while 100 were made, of which 1 was the creation; 300 while 50 ran. The author does not count.
+  // 1.5 while 100 were made, of which 1 was the creation; 300 while 50 ran. The author does not
+  // count.
   expect(one.writes).toBeCloseTo(1.5 - 1 + 6)
 })
 
