@@ -77,15 +77,13 @@ helm upgrade --install guildhall helm/guildhall --namespace guildhall --create-n
 helm test guildhall --namespace guildhall
 \`\`\`
 
-* Nothing leaves the cluster unless you open a door: ${code('model.pull')}, ${code('forge.egress')},
-* an external model server.
-  NetworkPolicies close the rest, if the network plugin of the cluster enforces them.
-* Every Pod runs under the Pod Security Standard ${code('restricted')}. The kinds and your
-* DevRequests stay when the release is removed (${code('crds.keep')}), and so do the volumes. A
-* second release in the same cluster: another namespace and ${code('--set crds.enabled=false')}.
-* Results are fetched from the forge with a token of the ServiceAccount ${code('guildhall-reader')}.
-* Who may make one: bind
-  the Role ${code('guildhall-reader-token')}, e.g.
+* Nothing leaves the cluster unless you open a way out: ${code('model.pull')}, ${code('forge.egress')}, or an external model
+  server. NetworkPolicies close all other ways, if the network plugin of the cluster enforces them.
+* Every Pod runs under the Pod Security Standard ${code('restricted')}.
+* The kinds, your DevRequests and the volumes stay when the release is removed (${code('crds.keep')}).
+* A second release in the same cluster needs another namespace and ${code('--set crds.enabled=false')}.
+* Results are fetched from the forge with a token of the ServiceAccount ${code('guildhall-reader')}. To let people make such a
+  token, bind the Role ${code('guildhall-reader-token')} to them, e.g.
   ${code('kubectl -n guildhall create rolebinding readers --role=guildhall-reader-token --group=developers')}.
 
 ## Values
