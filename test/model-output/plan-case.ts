@@ -1,4 +1,4 @@
-// What every plan must hold, whatever a model said. Beside `planProblems`, which looks at the plan
+// What every plan must hold, whatever a model said. Besides `planProblems`, which looks at the plan
 // alone, these rules know what the harness was given, and spell out what must never be.
 import { expect } from 'vitest'
 import type { RepositoryFacts } from '../../core/planner/facts.ts'
