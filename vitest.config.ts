@@ -55,7 +55,7 @@ export default defineConfig({
         test: {
           ...patience,
           name: 'chart',
-          globalSetup: ['hack/gen/chart-setup.ts'],
+          globalSetup: ['hack/gen/chart-render.ts'],
           include: [chartTests],
           testTimeout: 20_000,
           hookTimeout: 30_000,

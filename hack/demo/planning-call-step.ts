@@ -21,7 +21,7 @@ const maxTokens = 400
 const timers = { firstPieceMs: 180_000, idleMs: 60_000, totalMs: 300_000 }
 
 /**
- * Asks a real model on the real server the planner's real question, and shows what it answered, as it came.
+ * Asks a real model on the real server the planner's real question, and shows its answer unchanged.
  * For machines where no able model can be had: it proves the way to a model, not the model.
  */
 export async function showPlanningCall(options: {

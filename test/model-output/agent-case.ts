@@ -1,4 +1,5 @@
-// Runs the cases of agents: the real pipelines, asked through the real gateway, on files that are held in memory.
+// Runs the cases of agents: the real pipelines, asked through the real gateway, on files that are
+// held in memory.
 import { stripTypeScriptTypes } from 'node:module'
 import { expect } from 'vitest'
 import type { Assignment } from '../../core/api/agent-protocol.ts'
@@ -59,7 +60,10 @@ export async function checkCodeCase(one: CodeCase, model: SpeakingModel): Promis
   }
 }
 
-/** The tests of the unit, by the whole pipeline; every test that is declared fails before the code exists. */
+/**
+ * The tests of the unit, by the whole pipeline; every test that is declared fails before the code
+ * exists.
+ */
 export async function checkSpecCase(one: SpecCase, model: SpeakingModel): Promise<void> {
   const { context, committed } = stage(one, model, 'spec', {})
   const outcome = await spec(context)
@@ -74,7 +78,7 @@ export async function checkSpecCase(one: SpecCase, model: SpeakingModel): Promis
   }
 }
 
-/** The prose of the README; what is refused leaves the generated table alone. */
+/** The prose of the README; a refused answer leaves the generated table alone. */
 export async function checkDocumentCase(one: DocumentCase, model: SpeakingModel): Promise<void> {
   const { context, committed } = stage(one, model, 'document', {})
   const outcome = await document(context)

@@ -1,5 +1,6 @@
-// The way of one unit through the real agent: branch, spec, code, verify, finish, with a real sandbox process, real git over
-// HTTP, the real runners and pipelines. Only the model's answers are scripted.
+// The way of one unit through the real agent: branch, spec, code, verify, finish, with a real
+// sandbox process, real git over HTTP, the real runners and pipelines. Only the model's answers are
+// scripted.
 import { connectSandbox } from '../../agent-image/agent/sandbox-client.ts'
 import { type TaskOutcome, TaskFailure } from '../../agent-image/agent/outcome.ts'
 import { branch, finish, verify } from '../../agent-image/agent/pipelines/examination.ts'
@@ -18,12 +19,12 @@ import { standingVerdicts, type Verdict } from '../../core/api/agent-types.ts'
 import { type Entries, forgeWith } from './entries.ts'
 
 export const token = 'sesame'
-export const steps = { branch, spec, code, verify, finish } as const satisfies Readonly<
+const steps = { branch, spec, code, verify, finish } as const satisfies Readonly<
   Record<string, Pipeline>
 >
 export type Step = keyof typeof steps
 
-/** What is asked for, and what the model says to it. */
+/** A question to the model, and its answer. */
 export interface Story {
   readonly entries: Entries
   /** The files of the unit. */
@@ -42,7 +43,7 @@ export interface Story {
 export interface Told {
   /** What each step that was taken came to. */
   readonly outcomes: ReadonlyMap<Step, TaskOutcome>
-  /** What a person is told of the whole: the first verdict that does not stand, else what the last step says. */
+  /** The verdict for a person: the first one that does not stand, else that of the last step. */
   readonly verdict: Verdict
   readonly forge: TestForge
   /** Questions that the model was asked, by step. */
@@ -60,7 +61,10 @@ export function fenced(files: Readonly<Record<string, string>>): string {
     .join('\n')
 }
 
-/** Takes the steps of a story; a step whose work does not stand is the last. Close the forge when done. */
+/**
+ * Takes the steps of a story; a step whose work does not stand is the last. Close the forge when
+ * done.
+ */
 export async function tell(
   story: Story,
   pod: TestPod,

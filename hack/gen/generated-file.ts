@@ -1,3 +1,17 @@
+import { stringify } from 'yaml'
+
+/** A file that `npm run gen` writes. */
+export interface GeneratedFile {
+  /** Relative to the repository. */
+  readonly path: string
+  readonly text: string
+}
+
+/** YAML for kubectl and Helm. They read YAML 1.1, where an unquoted `no` or `y` is a boolean. */
+export function yaml(value: unknown): string {
+  return stringify(value, { version: '1.1', lineWidth: 0, aliasDuplicateObjects: false })
+}
+
 /** A span of code; text with backticks gets a longer fence. */
 export function code(text: string): string {
   const fence = text.includes('`') ? '``' : '`'

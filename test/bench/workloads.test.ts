@@ -1,7 +1,18 @@
 import { expect, test } from 'vitest'
-import { chainsOf, dispatchTimes, finishedIn, windowOf, workTimes, type Seen } from './chains.ts'
-import { rateOf, tasksIn, type Workload } from './contender.ts'
-import { flightWorkload, loadWorkload, manyWorkload } from './workloads.ts'
+import {
+  chainsOf,
+  dispatchTimes,
+  finishedIn,
+  windowOf,
+  workTimes,
+  type Seen,
+  tasksIn,
+  type Workload,
+  flightWorkload,
+  loadWorkload,
+  manyWorkload,
+} from './workloads.ts'
+import { rateOf } from './contender.ts'
 
 const workload: Workload = {
   name: 'w',

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest'
-import { Stages } from './stages.ts'
+import { Stages } from './results.ts'
 
 test('a part that fails is told and costs only its own figures', async () => {
   const stages = new Stages()

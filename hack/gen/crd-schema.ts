@@ -1,6 +1,48 @@
-// What a schema in a CRD must be: legal for the API server, and of the quality that kubectl explain and CEL need.
-// Rules: reference pages of CustomResourceDefinition ("structural schema"), and our own for bounds and descriptions.
-import type { CelRule, SchemaNode } from './schema-node.ts'
+// The rules for a schema in a CRD: legal for the API server, and of the quality that kubectl
+// explain and CEL need. Rules: reference pages of CustomResourceDefinition ("structural schema"),
+// and our own for bounds and descriptions.
+
+/**
+ * One node of a schema: the keys a CRD may use, and those that zod writes and a transform removes.
+ */
+export interface SchemaNode {
+  readonly type?: string
+  readonly description?: string
+  readonly format?: string
+  readonly enum?: readonly unknown[]
+  readonly default?: unknown
+  readonly nullable?: boolean
+  readonly pattern?: string
+  readonly minLength?: number
+  readonly maxLength?: number
+  readonly minimum?: number
+  readonly maximum?: number
+  readonly minItems?: number
+  readonly maxItems?: number
+  readonly minProperties?: number
+  readonly maxProperties?: number
+  readonly required?: readonly string[]
+  readonly properties?: Readonly<Record<string, SchemaNode>>
+  readonly items?: SchemaNode
+  readonly additionalProperties?: SchemaNode | boolean
+  readonly 'x-kubernetes-list-type'?: string
+  readonly 'x-kubernetes-list-map-keys'?: readonly string[]
+  readonly 'x-kubernetes-map-type'?: string
+  readonly 'x-kubernetes-preserve-unknown-fields'?: boolean
+  readonly 'x-kubernetes-int-or-string'?: boolean
+  readonly 'x-kubernetes-validations'?: readonly CelRule[]
+  readonly $schema?: string
+  readonly id?: string
+  readonly readOnly?: boolean
+}
+
+/** A CEL rule as the API server reads it. */
+export interface CelRule {
+  readonly rule: string
+  readonly message?: string
+  readonly reason?: string
+  readonly fieldPath?: string
+}
 
 const types = ['object', 'array', 'string', 'integer', 'number', 'boolean']
 
@@ -35,7 +77,7 @@ const allowedKeys = new Set([
   'x-kubernetes-validations',
 ])
 
-/** Every place where a schema breaks a rule, as `path: what is wrong`. Empty when it is fine. */
+/** Every place where a schema breaks a rule, as `path: problem`. Empty when the schema is fine. */
 export function crdProblems(node: SchemaNode, path: string): readonly string[] {
   const problems = nodeRules.flatMap((rule) => rule(node))
   return [
@@ -111,7 +153,10 @@ function listProblems(node: SchemaNode): readonly string[] {
   ]
 }
 
-/** The API server compiles patterns with Go's RE2, which has neither look-around nor back-references. */
+/**
+ * The API server compiles patterns with Go's RE2, which has neither look-around nor
+ * back-references.
+ */
 function patternProblems(pattern: string): readonly string[] {
   const group = /\(\?(?:[=!]|<[=!])/.exec(pattern)
   const reference = /\\(?:[1-9]|k<)/.exec(pattern)

@@ -1,7 +1,7 @@
-import { expect, it } from 'vitest'
-import { statusTable } from './status-table.ts'
+import { expect, test } from 'vitest'
+import { statusTable } from './provider.ts'
 
-it('aligns the columns and leaves no blanks at the ends of lines', () => {
+test('aligns the columns and leaves no blanks at the ends of lines', () => {
   const table = statusTable([
     { component: 'etcd', state: 'ready', detail: 'pid 1' },
     { component: 'kube-apiserver', state: 'stopped', detail: '' },

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { ApiProblem } from '../../lab/api.ts'
-import { ensured, patiently } from './patiently.ts'
+import { ensured, patiently } from './requests.ts'
 
 /** Fails with each of these in turn, then answers how often it was asked. */
 function failing(...errors: readonly Error[]): () => Promise<number> {
