@@ -2,12 +2,13 @@ import type { ModelEvent } from '../api/agent-protocol.ts'
 import type { Priority } from '../api/agent-types.ts'
 import { halfJitter } from '../base/backoff.ts'
 import type { Clock, Random } from '../base/clock.ts'
-import type { ChatAnswer, ChatQuestion, ChatTimers } from './servers/chat.ts'
 import { BrokenAnswerError, ModelError, SchemaRefusedError } from './errors.ts'
 import type { ModelProfile } from './profile.ts'
-import { chat } from './servers/provider.ts'
 import type { Replicas } from './queue/replicas.ts'
 import type { Release, Slots } from './queue/slots.ts'
+import type { Chat, ChatAnswer, ChatQuestion, ChatTimers } from './servers/chat.ts'
+import { chat as askOllama } from './servers/ollama.ts'
+import { chat as askOpenAi } from './servers/openai.ts'
 
 /** One question on its way: whose it is, and what becomes of it. */
 export interface Errand {
@@ -33,7 +34,7 @@ export interface Errand {
 }
 
 /** What asking needs beside the errand. */
-export interface AskOptions {
+interface AskOptions {
   readonly clock: Clock
   readonly random: Pick<Random, 'next'>
   readonly timers?: ChatTimers | undefined
@@ -170,3 +171,12 @@ function progress(onEvent: AskOptions['onEvent']): (piece: string) => void {
     if (++tokens % 16 === 0) onEvent?.({ kind: 'progress', tokens })
   }
 }
+
+const chats: Readonly<Record<ModelProfile['provider'], Chat>> = {
+  ollama: askOllama,
+  openai: askOpenAi,
+}
+
+/** Asks the model's server in the language it speaks; one question, no retries. */
+const chat: Chat = async (profile, question, options) =>
+  await chats[profile.provider](profile, question, options)

@@ -19,9 +19,8 @@ import { VirtualClock } from '../../test/support/virtual-clock.ts'
 import { question } from '../../test/support/objects.ts'
 import type { ModelResult } from '../api/agent-protocol.ts'
 import { ModelError } from './errors.ts'
-import { createGateway, type CallOptions, type GatewayCall } from './gateway.ts'
+import { type CallOptions, createGateway, type GatewayCall, type TraceRecord } from './gateway.ts'
 import { modelProfile } from './profile.ts'
-import type { TraceRecord } from './trace.ts'
 
 let server: ScriptedModel | undefined
 afterEach(async () => {

@@ -1,24 +1,17 @@
 import { createHash } from 'node:crypto'
-import type { ModelEvent, ModelResult, PromptSection } from '../api/agent-protocol.ts'
+import type { FencedBlock, ModelEvent, ModelResult, PromptSection } from '../api/agent-protocol.ts'
 import type { Priority } from '../api/agent-types.ts'
 import type { Clock, Random } from '../base/clock.ts'
 import { answerOf } from './answers/answer.ts'
+import { type AnswerSchema, lintSchema } from './answers/schema.ts'
 import { ask, type Errand } from './asking.ts'
-import {
-  createCalibration,
-  estimateTokens,
-  fitCalibrated,
-  fitShorter,
-  type Calibration,
-} from './budget.ts'
-import type { ChatAnswer, ChatTimers } from './servers/chat.ts'
 import { ModelError } from './errors.ts'
-import { createLedger, type CallBudget, type Owner, type TokenCount } from './ledger.ts'
-import { answerTokens, fixedRequest, type ModelProfile } from './profile.ts'
+import { type CallBudget, createLedger, type Owner, type TokenCount } from './ledger.ts'
+import { answerTokens, fixedRequest, type FixedRequest, type ModelProfile } from './profile.ts'
+import { type Calibration, createCalibration, estimateTokens, fitCalibrated, fitShorter } from './prompt.ts'
 import { createReplicas, placesOf } from './queue/replicas.ts'
-import { lintSchema, type AnswerSchema } from './answers/schema.ts'
 import { createSlots, type Slots } from './queue/slots.ts'
-import type { ModelMetrics, TraceRecord } from './trace.ts'
+import type { ChatAnswer, ChatTimers } from './servers/chat.ts'
 
 /** One question to a model; `ModelCall` of the agent protocol plus who asks, as the operator knows it. */
 export interface GatewayCall {
@@ -247,4 +240,55 @@ function asModelError(error: unknown, signal: AbortSignal | undefined): ModelErr
     return new ModelError('Cancelled', 'the call was cancelled', { cause: signal.reason })
   }
   throw error
+}
+
+/** Everything about one model call: enough to understand it, and to replay it. One line of JSON in the operator's log. */
+export interface TraceRecord {
+  /** Also in the result of the call. */
+  readonly id: string
+  /** RFC 3339. */
+  readonly time: string
+  readonly model: string
+  readonly request: string
+  readonly task: string | undefined
+  readonly purpose: string
+  readonly verb: 'decide' | 'write'
+  /** SHA-256 of system and user message. */
+  readonly promptHash: string
+  /** SHA-256 of the raw answer; empty when nothing came. */
+  readonly answerHash: string
+  readonly system: string
+  readonly prompt: string
+  /** Titles of sections that did not fit. */
+  readonly dropped: readonly string[]
+  /** What an Ollama is told in every call of the model; undefined for other servers. */
+  readonly fixed?: FixedRequest | undefined
+  readonly temperature: number
+  readonly seed: number
+  readonly maxTokens: number
+  /** The raw answer, also of a call that failed. */
+  readonly text: string
+  readonly blocks: readonly FencedBlock[]
+  readonly value?: unknown
+  /** `ok`, or a ModelErrorCode. */
+  readonly verdict: string
+  readonly message: string
+  /** How often the server was asked. */
+  readonly sent: number
+  readonly queueMs: number
+  /** With a slot, over all sendings. */
+  readonly answerMs: number
+  /** Of the answer: until its first piece, and for each token after that. */
+  readonly firstPieceMs?: number | undefined
+  readonly perTokenMs?: number | undefined
+  readonly inputTokens: number
+  readonly outputTokens: number
+}
+
+/** Where measurements go; `runtime/metrics.ts` knows how to show them. */
+export interface ModelMetrics {
+  /** A call ended. */
+  called(record: TraceRecord): void
+  /** The queue before a model changed, or how many slots it has. */
+  queued(model: string, waiting: number, running: number, slots: number): void
 }

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import { purposes } from '../api/agent-protocol.ts'
-import type { ModelMetrics } from './trace.ts'
+import type { ModelMetrics } from './gateway.ts'
 
 /** Buckets of the OpenTelemetry GenAI conventions for durations (seconds) and token counts. */
 const seconds = [

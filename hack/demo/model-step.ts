@@ -1,9 +1,9 @@
 import type { Connection } from '../../cli/cluster/connection.ts'
 import { withPortForward } from '../../cli/cluster/port-forward.ts'
 import { labels, ports } from '../../core/api/names.ts'
-import { percentOf, pullModel } from '../../core/models/servers/download.ts'
-import { sameModel } from '../../core/models/servers/model-name.ts'
-import { heldModels } from '../../core/models/servers/server.ts'
+import { percentOf, pullModel } from '../../core/models/servers/pull.ts'
+import { sameModel } from '../../core/models/servers/model.ts'
+import { heldModels } from '../../core/models/servers/ollama.ts'
 import { duration, type Log } from '../cluster/log.ts'
 
 /** The model a person gets who names none. */

@@ -1,9 +1,10 @@
+// What an answer of `decide` holds: one JSON object, which small models wrap and misspell in many ways.
+import { parse } from 'yaml'
 import type { FencedBlock } from '../../api/agent-protocol.ts'
 import { ModelError } from '../errors.ts'
-import { extractBlocks } from './extract.ts'
-import { extractObject } from './extract-object.ts'
-import type { ChatAnswer } from '../servers/ollama.ts'
-import { fitValue, validateValue, type AnswerSchema } from './schema.ts'
+import type { ChatAnswer } from '../servers/chat.ts'
+import { extractBlocks, withoutThinking } from './blocks.ts'
+import { type AnswerSchema, fitValue, isRecord, isSchemaEcho, validateValue } from './schema.ts'
 
 /**
  * What an answer holds: for `write` its blocks, for `decide` the object that follows the schema.
@@ -40,4 +41,154 @@ export function answerOf(
     throw new ModelError('OutputUnusable', `the answer does not fit: ${problems}`, { text })
   }
   return { blocks: [], value: found.value }
+}
+
+/** Where the object was found, from good to bad. */
+type JsonPlace = 'whole' | 'fence' | 'prose' | 'unclosed'
+
+/** A candidate as it is understood, and what is wrong with it. */
+interface ReadObject {
+  readonly value: unknown
+  readonly problems: readonly string[]
+}
+
+/**
+ * The object an answer holds: the whole answer, else a fenced block, else the first balanced object in the prose, else
+ * one whose last brackets are missing; as JSON, else as the JSON that people write. An object that holds the answer
+ * under a name of its own (`{"plan": …}`) is opened.
+ * `read` says what is wrong with a candidate; the first without problems wins. The schema given back as the answer never
+ * counts. Undefined when nothing in the answer is an object; else the first candidate with its problems.
+ */
+export function extractObject(
+  answer: string,
+  read: (value: unknown) => ReadObject,
+): (ReadObject & { readonly place: JsonPlace }) | undefined {
+  const text = withoutThinking(answer)
+  let best: ReturnType<typeof extractObject>
+  for (const [place, candidate] of objectTexts(text)) {
+    const outer = parseObject(candidate)
+    if (outer === undefined) continue
+    for (const value of [outer, ...Object.values(outer).filter(isRecord)]) {
+      const found = isSchemaEcho(value)
+        ? { value, problems: ['it is the schema, not an answer'] }
+        : read(value)
+      if (found.problems.length === 0) return { ...found, place }
+      best ??= { ...found, place }
+    }
+  }
+  return best
+}
+
+function* objectTexts(text: string): Generator<[JsonPlace, string]> {
+  yield ['whole', text.trim()]
+  for (const block of extractBlocks(text)) yield ['fence', block.text.trim()]
+  let from = 0
+  for (let found = 0; found < 8; found++) {
+    const start = text.indexOf('{', from)
+    if (start === -1) break
+    const end = balancedEnd(text, start)
+    if (end === undefined) from = start + 1
+    else {
+      yield ['prose', text.slice(start, end)]
+      from = end
+    }
+  }
+  const open = text.indexOf('{')
+  const missing = open === -1 ? '' : missingEnd(text.slice(open))
+  // Half an answer does not follow a schema that wants every key; only a whole one is completed here.
+  if (missing !== '')
+    yield [
+      'unclosed',
+      text
+        .slice(open)
+        .trimEnd()
+        .replace(/(?<!`)`+$/, '') + missing,
+    ]
+}
+
+function balancedEnd(text: string, start: number): number | undefined {
+  let depth = 0
+  for (const [index, char] of outsideStrings(text, start)) {
+    if (char === '{') depth++
+    else if (char === '}' && --depth === 0) return index + 1
+  }
+  return undefined
+}
+
+/** The closing brackets that an object lacks at its end; nothing when it ends inside a string or is closed wrongly. */
+function missingEnd(text: string): string {
+  const open: string[] = []
+  let quotes = 0
+  for (const [, char] of outsideStrings(text, 0)) {
+    if (char === '{') open.push('}')
+    else if (char === '[') open.push(']')
+    else if (char === '"') quotes++
+    else if ((char === '}' || char === ']') && open.pop() !== char) return ''
+  }
+  return quotes % 2 === 0 ? open.toReversed().join('') : ''
+}
+
+/** The characters that stand outside of strings, and the quotes themselves. */
+function* outsideStrings(text: string, start: number): Generator<[number, string]> {
+  let quoted = false
+  for (let index = start; index < text.length; index++) {
+    const char = text[index] ?? ''
+    if (quoted && char === '\\') index++
+    else if (char === '"') {
+      quoted = !quoted
+      yield [index, char]
+    } else if (!quoted) yield [index, char]
+  }
+}
+
+const longestLenient = 20_000
+/** Deeper than any schema of ours; the YAML parser takes twice as long for each brace in a brace. */
+const deepestLenient = 10
+
+/**
+ * JSON; else, for what begins like an object, YAML, whose flow style takes what small models write for JSON: single
+ * quotes, names without quotes, commas at the end, True and False. Aliases and double keys are refused.
+ */
+function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return isRecord(value) ? value : undefined
+  } catch {
+    const tooMuch = text.length > longestLenient || depthOf(text) > deepestLenient
+    if (!text.startsWith('{') || tooMuch) return undefined
+  }
+  try {
+    const plain = withoutComments(text.replaceAll('\\_', '_'))
+    const value: unknown = parse(plain, { maxAliasCount: 0, logLevel: 'error' })
+    return isRecord(value) ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Without the comments at the ends of lines: two slashes that begin a word, with no quote behind them. */
+function withoutComments(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => {
+      const from = line.lastIndexOf('"') + 1
+      const comment = line.slice(from).search(/(?<![^\s,{[])\/\//)
+      const at = from + comment
+      // Behind a quote directly it is part of what was quoted.
+      return comment === -1 || (at > 0 && !/[\s,{[]/.test(line[at - 1] ?? ''))
+        ? line
+        : line.slice(0, at)
+    })
+    .join('\n')
+}
+
+/** How deep brackets stand in brackets, whatever stands in strings. */
+function depthOf(text: string): number {
+  let depth = 0
+  let deepest = 0
+  for (const char of text) {
+    if (char === '{' || char === '[') deepest = Math.max(deepest, ++depth)
+    else if (char === '}' || char === ']') depth--
+  }
+  return deepest
 }

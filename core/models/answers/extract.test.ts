@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { extractBlocks } from './extract.ts'
-import { extractObject } from './extract-object.ts'
+import { extractBlocks } from './blocks.ts'
+import { extractObject } from './answer.ts'
 import { isRecord } from './schema.ts'
 
 const fence = '```'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { combineTransfers, combineViews } from './combine.ts'
+import { combineTransfers, combineViews } from './connected.ts'
 import type { ServerView, TransferState } from './fleet.ts'
 
 const held: ServerView = { kind: 'reachable', held: { digest: 'd', sizeBytes: 1 } }

@@ -1,31 +1,23 @@
 // The real model servers, as the controller of LanguageModels wants them.
-import { combineTransfers, combineViews } from './combine.ts'
-import type { ModelServers, Origin, ServerView, TestResult, TransferState } from './fleet.ts'
+// One word about a model for all its servers.
 import type { Clock, Random } from '../../base/ports.ts'
 import { withDeadline } from '../../base/wait.ts'
 import type { Gateway } from '../gateway.ts'
-import { inGiB, neededBytes } from '../servers/memory.ts'
-import { sameModel } from '../servers/model-name.ts'
 import type { ModelProfile } from '../profile.ts'
+import { selfTest } from '../self-test/self-test.ts'
 import { ForeignAnswerError } from '../servers/foreign-answer.ts'
+import { inGiB, neededBytes, sameModel } from '../servers/model.ts'
 import { listServed } from '../servers/openai.ts'
 import { createPulls, type Pulls } from '../servers/pulls.ts'
-import { selfTest } from '../self-test/self-test.ts'
-import {
-  heldModels,
-  loadedModels,
-  loadModel,
-  showModel,
-  type HeldModel,
-  type ModelFacts,
-} from '../servers/server.ts'
+import { type HeldModel, heldModels, loadedModels, loadModel, type ModelFacts, showModel } from '../servers/ollama.ts'
 import { networkReason } from '../servers/transport.ts'
+import type { ModelServers, Origin, ServerView, TestResult, TransferState } from './fleet.ts'
 
 /** A server has this long to say what it holds. */
 const lookMs = 10_000
 
 /** What the model servers are reached with. */
-export interface ServerConnections {
+interface ServerConnections {
   readonly gateway: Pick<Gateway, 'call'>
   readonly clock: Clock
   readonly random: Random
@@ -236,4 +228,31 @@ async function load(profile: ModelProfile, signal: AbortSignal): Promise<number 
   await loadModel(profile, { signal })
   const loaded = await loadedModels(profile, { signal })
   return loaded.find(({ name }) => sameModel(name, profile.name))?.contextTokens
+}
+
+/**
+ * What several servers of a model say together: it is held when one holds it, with how many that answer lack it. One that
+ * does not answer is left out while another does. The gateway avoids both kinds.
+ */
+export function combineViews(views: readonly ServerView[]): ServerView {
+  const [first] = views
+  if (first === undefined) throw new TypeError('a model has at least one server')
+  const answering = views.filter((view) => view.kind === 'reachable')
+  const holding = answering.filter(({ held }) => held !== undefined)
+  const [holder] = holding
+  const lacking = answering.length - holding.length
+  if (holder === undefined) return answering[0] ?? first
+  return lacking === 0 ? holder : { ...holder, lacking }
+}
+
+/** The slowest of those that are under way; else what failed; undefined when nothing was begun or all is done. */
+export function combineTransfers(
+  states: readonly (TransferState | undefined)[],
+): TransferState | undefined {
+  const known = states.filter((state) => state !== undefined)
+  const running = known.filter((state) => state.kind === 'running')
+  return (
+    running.toSorted((one, other) => one.percent - other.percent)[0] ??
+    known.find((state) => state.kind === 'failed')
+  )
 }

@@ -10,10 +10,9 @@ import {
 } from '../../../test/support/scripted-server.ts'
 import { systemClock as clock, systemRandom as random } from '../../base/clock.ts'
 import { modelProfile, type ModelProfile } from '../profile.ts'
-import { createFromBlob, pullModel } from './download.ts'
-import { chat } from './ollama.ts'
+import { createFromBlob, pullModel } from './pull.ts'
+import { chat, heldModels, loadedModels, loadModel, showModel } from './ollama.ts'
 import { createPulls } from './pulls.ts'
-import { heldModels, loadedModels, loadModel, showModel } from './server.ts'
 
 let folder: string
 let server: ScriptedServer

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { downloadProblem } from './download-problem.ts'
+import { downloadProblem } from './pull.ts'
 import { ModelError } from '../errors.ts'
 
 test.each([

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { closedEndpoint, startRehearsal } from '../../../rehearsal/start.ts'
 import { startScriptedServer, type ScriptedServer } from '../../../test/support/scripted-server.ts'
 import { VirtualClock } from '../../../test/support/virtual-clock.ts'
-import { createFromBlob, percentOf, pullModel, type DownloadProgress } from './download.ts'
+import { createFromBlob, type DownloadProgress, percentOf, pullModel } from './pull.ts'
 
 const { signal } = new AbortController()
 let server: ScriptedServer | undefined

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { eventData } from './event-stream.ts'
+import { eventData } from './openai.ts'
 
 async function read(chunks: readonly string[]): Promise<string[]> {
   const bytes = async function* () {

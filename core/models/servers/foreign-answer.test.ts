@@ -9,7 +9,7 @@ import { systemClock, systemRandom } from '../../base/clock.ts'
 import { createGateway } from '../gateway.ts'
 import { question } from '../../../test/support/objects.ts'
 import { modelProfile, type ModelProfile } from '../profile.ts'
-import { pullModel } from './download.ts'
+import { pullModel } from './pull.ts'
 import { kindOfAnswer } from './foreign-answer.ts'
 
 const { signal } = new AbortController()

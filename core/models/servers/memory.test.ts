@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { contextBytesPerToken, inGiB, neededBytes } from './memory.ts'
+import { contextBytesPerToken, inGiB, neededBytes } from './model.ts'
 
 const kibibyte = 2 ** 10
 const gibibyte = 2 ** 30

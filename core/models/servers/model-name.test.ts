@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { languageModelSpec } from '../../api/language-model.ts'
-import { isCloudName, sameModel } from './model-name.ts'
+import { isCloudName, sameModel } from './model.ts'
 
 test.each([
   { held: 'llama2:latest', wanted: 'llama2', same: true },

@@ -1,10 +1,9 @@
 // Servers that speak OpenAI's API: llama.cpp's server, vLLM, LM Studio. They were started with their context and options.
 import { z } from 'zod'
 import { answerAs } from '../../api/words.ts'
-import { readChat, type Chat, type ChatPart, type ChatQuestion } from './chat.ts'
 import { BrokenAnswerError } from '../errors.ts'
-import { eventData } from './event-stream.ts'
 import type { ModelProfile } from '../profile.ts'
+import { type Chat, type ChatPart, type ChatQuestion, readChat } from './chat.ts'
 import { bearerOf, send } from './transport.ts'
 
 const chunk = z.looseObject({
@@ -126,4 +125,31 @@ function wordsOf(error: unknown): string {
   const read = z.looseObject({ message: z.string() }).safeParse(error)
   const said = read.success ? read.data.message : JSON.stringify(error)
   return `the model server failed in the middle of its answer: ${said}`
+}
+
+/**
+ * The data of each event of a `text/event-stream`, as the HTML standard parses it: lines end with LF, CRLF or CR, an event
+ * with an empty line, `data` lines of one event are joined with LF. Names, ids and comments are passed over.
+ * An event that the end of the stream cuts off is dropped.
+ */
+export async function* eventData(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder()
+  let rest = ''
+  let data: string[] = []
+  for await (const chunk of bytes) {
+    rest += decoder.decode(chunk, { stream: true })
+    // A CR at the very end may be the first half of CRLF.
+    const lines = rest.split(/\r\n|\n|\r(?!$)/)
+    rest = lines.pop() ?? ''
+    for (const line of lines) {
+      if (line !== '') {
+        const field = /^data(?:: ?(.*))?$/.exec(line)
+        if (field !== null) data.push(field[1] ?? '')
+        continue
+      }
+      if (data.length > 0) yield data.join('\n')
+      data = []
+    }
+  }
+  if (rest === '\r' && data.length > 0) yield data.join('\n')
 }

@@ -2,8 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { startScriptedServer, type ScriptedServer } from '../../../test/support/scripted-server.ts'
 import { VirtualClock } from '../../../test/support/virtual-clock.ts'
-import type { PullOrder, PullState, PullTarget } from './pull-job.ts'
-import { createPulls, type Pulls } from './pulls.ts'
+import { createPulls, type PullOrder, type Pulls, type PullState, type PullTarget } from './pulls.ts'
 
 const registry: PullOrder = { source: { kind: 'registry' } }
 const gigabyte = 1_000_000_000

@@ -1,11 +1,8 @@
+import { halfJitter } from '../../base/backoff.ts'
 import type { Clock, Random } from '../../base/clock.ts'
-import {
-  createPullJob,
-  type PullJob,
-  type PullOrder,
-  type PullState,
-  type PullTarget,
-} from './pull-job.ts'
+import { Job, type JobContext } from '../../base/jobs.ts'
+import { createFromBlob, type DownloadOptions, downloadProblem, type DownloadProgress, percentOf, pullModel } from './pull.ts'
+import type { ServerAddress } from './transport.ts'
 
 /** The downloads of this process. They run in the background; a look at them never waits. */
 export interface Pulls {
@@ -63,4 +60,149 @@ export function createPulls(options: {
 
 function keyOf(target: PullTarget): string {
   return `${target.endpoint} ${target.name}`
+}
+
+/** Which model at which server; there is one download for both together. */
+export interface PullTarget extends ServerAddress {
+  /** As Ollama names it. */
+  readonly name: string
+}
+
+/** How to download it. */
+export interface PullOrder {
+  /** From the registry, or from a file of weights that the server holds as a blob. */
+  readonly source:
+    | { readonly kind: 'registry' }
+    | { readonly kind: 'blob'; readonly digest: string }
+  /**
+   * Asked as soon as the size is known, and again when it is known better: a sentence says why it cannot be, and ends the
+   * download. `completedBytes` of the total are on the server's disk already.
+   */
+  readonly fits?: (totalBytes: number, completedBytes: number) => string | undefined
+}
+
+/** Where a download is. */
+export type PullState =
+  | (DownloadProgress & {
+      readonly kind: 'running'
+      /** 0 to 99; undefined while the size is unknown. */
+      readonly percent: number | undefined
+    })
+  | {
+      readonly kind: 'failed'
+      /** A sentence with what to do. */
+      readonly reason: string
+      /** In a row, without any progress between them. */
+      readonly failures: number
+      /** `start` changes nothing before this time (as `clock.now()`); undefined when `fits` spoke against it. */
+      readonly notBefore: number | undefined
+    }
+  | { readonly kind: 'done' }
+
+/** One download with its tries and pauses. */
+interface PullJob {
+  start(order: PullOrder): PullState
+  state(): PullState
+  /** Ends it for good. */
+  stop(): void
+}
+
+const pauses = { baseMs: 5000, capMs: 5 * 60_000 } as const
+
+/**
+ * Makes a download that has not begun.
+ * One that fails pauses for 5 seconds, doubled with every failure up to 5 minutes, less up to half of it by chance; it is
+ * 5 seconds again when the download got further than ever before.
+ */
+function createPullJob(options: {
+  readonly target: PullTarget
+  readonly signal: AbortSignal
+  readonly clock: Clock
+  readonly random: Pick<Random, 'next'>
+  readonly onChange: () => void
+}): PullJob {
+  const { target, clock, random, onChange } = options
+  let order: PullOrder | undefined
+  /** Figures of the last try stay until the next one has its own: a percentage that comes and goes confuses. */
+  let known: DownloadProgress = { status: '', totalBytes: undefined, completedBytes: undefined }
+  let most = 0
+  /** Why it does not fit, as far as is known. */
+  let misfit: string | undefined
+  const job = new Job<void, DownloadProgress>({
+    clock,
+    onChange,
+    pauseMs: (failures) =>
+      misfit === undefined ? halfJitter(pauses, failures - 1, random) : undefined,
+  })
+
+  function show(progress: DownloadProgress): void {
+    known = progress.totalBytes === undefined ? { ...known, status: progress.status } : progress
+  }
+
+  function findMisfit(): string | undefined {
+    const { totalBytes, completedBytes = 0 } = known
+    misfit = totalBytes === undefined ? undefined : order?.fits?.(totalBytes, completedBytes)
+    return misfit
+  }
+
+  function state(): PullState {
+    const now = job.state
+    switch (now.kind) {
+      case 'running':
+        return { kind: 'running', ...known, percent: percentOf({ ...known, status: '' }) }
+      case 'failed': {
+        const { error, failures } = now
+        if (misfit !== undefined)
+          return { kind: 'failed', reason: misfit, failures, notBefore: undefined }
+        const reason = downloadProblem(error, target.name)
+        return { kind: 'failed', reason, failures, notBefore: now.notBefore }
+      }
+      default:
+        return { kind: 'done' }
+    }
+  }
+
+  async function pull(
+    { source }: PullOrder,
+    { signal, report }: JobContext<DownloadProgress>,
+  ): Promise<void> {
+    const refused = new AbortController()
+    await download(target, source, {
+      signal: AbortSignal.any([signal, refused.signal]),
+      clock,
+      onProgress(progress) {
+        show(progress)
+        const completed = known.completedBytes ?? 0
+        const hasAdvanced = completed > most
+        most = Math.max(most, completed)
+        if (findMisfit() === undefined) report(known, hasAdvanced)
+        else refused.abort()
+      },
+    })
+    refused.signal.throwIfAborted()
+  }
+
+  return {
+    state,
+    start(wanted) {
+      order = wanted
+      const mayStart = job.state.kind !== 'running' && job.restMs === 0
+      if (options.signal.aborted || !mayStart) return state()
+      if (job.state.kind === 'failed' && findMisfit() !== undefined) return state()
+      show({ ...known, status: 'asked the server for it' })
+      job.start((context) => pull(wanted, context))
+      return state()
+    },
+    stop: () => job.stop('nobody waits for the download any more'),
+  }
+}
+
+async function download(
+  target: PullTarget,
+  source: PullOrder['source'],
+  options: DownloadOptions,
+): Promise<void> {
+  const { name } = target
+  if (source.kind === 'registry') return await pullModel(target, name, options)
+  await createFromBlob(target, { name, digest: source.digest }, options)
 }

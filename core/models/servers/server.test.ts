@@ -8,7 +8,7 @@ import {
   type ScriptedServer,
 } from '../../../test/support/scripted-server.ts'
 import { fixedRequest, modelProfile } from '../profile.ts'
-import { heldModels, loadedModels, loadModel, showModel } from './server.ts'
+import { heldModels, loadedModels, loadModel, showModel } from './ollama.ts'
 
 const { signal } = new AbortController()
 let server: ScriptedServer | undefined

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { Ollama } from 'ollama'
 import { Agent, fetch as undiciFetch } from 'undici'
 import { z } from 'zod'
 import { printedLine } from '../../api/plain-text.ts'
@@ -39,7 +40,7 @@ const longestRetryAfterMs = 10 * 60_000
 const dispatcher = new Agent({ headersTimeout: 0, bodyTimeout: 0, connect: { timeout: 10_000 } })
 
 /** A request to a model server. */
-export interface ServerRequest {
+interface ServerRequest {
   readonly method: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string | null
@@ -114,7 +115,7 @@ function emptyBody(): ReadableStream<Uint8Array> {
  * Guarantees: ends with `signal`; a line of the answer that is no JSON is an error, where npm `ollama` would print and
  * skip it, and lose text.
  */
-export function callFetch(
+function callFetch(
   signal: AbortSignal,
   { endpoint }: { readonly endpoint?: string } = {},
 ): typeof fetch {
@@ -241,4 +242,17 @@ export function networkReason(error: unknown): string {
     current = current instanceof AggregateError ? current.errors[0] : current.cause
   }
   return message
+}
+
+/** Where a server is, and the file with the token that opens it. */
+export type ServerAddress = Pick<ModelProfile, 'endpoint' | 'tokenFile'>
+
+/**
+ * npm `ollama` for one server, which may stand below a path or behind a proxy that wants a token.
+ * Everything it asks ends with `signal`. Throws ModelError `ModelUnavailable` when the token cannot be read.
+ */
+export async function connect(server: ServerAddress, signal: AbortSignal): Promise<Ollama> {
+  const { endpoint } = server
+  const headers = await bearerOf(server)
+  return new Ollama({ host: endpoint, fetch: callFetch(signal, { endpoint }), headers })
 }

@@ -1,6 +1,6 @@
 // What is said about a model: each sentence names the next thing to do where there is one.
 import type { LanguageModelSpec, Tier } from '../../../core/api/language-model.ts'
-import { inGiB } from '../../../core/models/servers/memory.ts'
+import { inGiB } from '../../../core/models/servers/model.ts'
 import type { TransferState } from '../../../core/models/fleet/fleet.ts'
 
 const preload = (model: string, namespace: string): string =>
