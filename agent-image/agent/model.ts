@@ -5,7 +5,7 @@ import type {
   ModelEvent,
   ModelResult,
 } from '../../core/api/agent-protocol.ts'
-import { withBeginning } from '../../core/api/answer-beginning.ts'
+import { withBeginning } from '../../core/api/plain-text.ts'
 import { TaskFailure, TaskTaken } from './failure.ts'
 import { type HubClient, HubRefusal, isPassing } from './hub-client.ts'
 import { backoffMs, pause } from './waiting.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { beginningOf, mostBeginning, withBeginning } from './answer-beginning.ts'
+import { beginningOf, mostBeginning, withBeginning } from './plain-text.ts'
 
 const long = 'word '.repeat(1000)
 

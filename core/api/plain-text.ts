@@ -1,3 +1,5 @@
+// What is shown of an answer that cannot be used: a server or a model may have said in it why.
+
 // Text of models and projects, made fit for objects, logs and terminals.
 
 /**
@@ -80,3 +82,25 @@ export function printedLine(text: string, max: number): string {
 export function printedText(text: string, max: number): string {
   return plainText(text.replace(everyOrder, '').replace(/\r\n?|\f/g, '\n'), max)
 }
+
+/** Characters of an answer that are shown; enough for a sentence or two. */
+export const mostBeginning = 240
+
+/** How an answer begins, on one line of plain text, with `…` where there is more of it. Empty when it says nothing. */
+export function beginningOf(answer: string): string {
+  // Far longer than what is shown, so that blanks and orders to a terminal cannot fill it.
+  const line = printedLine(answer.slice(0, 20 * mostBeginning), mostBeginning + 1)
+  return line.length <= mostBeginning ? line : `${line.slice(0, mostBeginning - 1).toWellFormed()}…`
+}
+
+/** A sentence, or a part of one, about an answer, with how that answer begins when it says something. */
+export function withBeginning(sentence: string, began: string | undefined): string {
+  if (began === undefined || began === '') return sentence
+  return /[.!?]$/.test(sentence)
+    ? `${sentence} It began: "${began}"`
+    : `${sentence}; it began: "${began}"`
+}
+
+/** `1 commit`, `2 commits`, `2 tries`. */
+export const counted = (value: number, word: string, plural = `${word}s`): string =>
+  `${value} ${value === 1 ? word : plural}`

@@ -2,7 +2,7 @@
 // programmers, and much of what zod reads here was written by people. `schema.ts` has zod say
 // these words, unless a schema has a message of its own.
 import { z } from 'zod'
-import { counted } from './counted.ts'
+import { counted } from './plain-text.ts'
 
 type RawIssue = Parameters<z.core.$ZodErrorMap>[0]
 

@@ -1,5 +1,5 @@
 import type { ModelErrorCode, ModelEvent } from '../api/agent-protocol.ts'
-import { beginningOf } from '../api/answer-beginning.ts'
+import { beginningOf } from '../api/plain-text.ts'
 
 interface ModelErrorOptions {
   readonly cause?: unknown

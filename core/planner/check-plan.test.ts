@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { Plan, PlannedTask } from '../api/devrequest.ts'
 import { pathRule } from '../api/schema.ts'
 import { planProblems } from './check-plan.ts'
-import { planHash } from './hash.ts'
+import { planHash } from './tasks.ts'
 
 const task = (name: string, after: readonly string[] = [], changes: Partial<PlannedTask> = {}) =>
   ({

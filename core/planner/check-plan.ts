@@ -1,6 +1,6 @@
 import { actionType } from '../api/agent-types.ts'
 import { plan as planSchema, type DevRequestSpec, type Plan } from '../api/devrequest.ts'
-import { planHash } from './hash.ts'
+import { planHash } from './tasks.ts'
 import { safePath } from './paths.ts'
 
 /**

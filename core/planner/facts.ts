@@ -1,7 +1,6 @@
-import { isRecord } from '../models/answers/schema.ts'
 import { isTestPath } from '../api/test-paths.ts'
-import { languageOf, isCode, isTest, type Language } from './language.ts'
-import { exportsOf } from './symbols.ts'
+import { isRecord } from '../models/answers/schema.ts'
+import { extensionOf, isCode, isTest, type Language, languageOf } from './language.ts'
 
 /** How the planner reads a repository at one commit; the forge client fits. */
 export interface RepositoryReader {
@@ -122,4 +121,52 @@ export function factsInWords(facts: RepositoryFacts): string {
     `Files: ${shown.join(', ') || 'none'}${more > 0 ? ` and ${more} more` : ''}`,
     ...facts.symbols.slice(0, 20).map(({ file, names }) => `${file} exports ${names.join(', ')}`),
   ].join('\n')
+}
+
+const javascript = [
+  /^export[ \t]+(?:default[ \t]+)?(?:async[ \t]+)?(?:function\*?|class|const|let|var|interface|type|enum)[ \t]+([A-Za-z_$][\w$]*)/gm,
+  /^(?:module\.)?exports\.([A-Za-z_$][\w$]*)[ \t]*=/gm,
+]
+const javascriptLists = [/^export[ \t]*\{/gm, /^module\.exports[ \t]*=[ \t]*\{/gm]
+const python = [
+  /^(?:async[ \t]+)?(?:def|class)[ \t]+([A-Za-z]\w*)/gm,
+  /^([A-Z][A-Z0-9_]+)[ \t]*=/gm,
+]
+const most = 20
+
+/** Names a source file gives to others, in order, at most 20. By pattern: good enough to talk about, not to compile. */
+export function exportsOf(path: string, text: string): string[] {
+  const isPython = extensionOf(path) === 'py'
+  const single = isPython ? python : javascript
+  const names = [
+    ...single.flatMap((pattern) => [...text.matchAll(pattern)].map((match) => match[1] ?? '')),
+    ...(isPython ? [] : javascriptLists.flatMap((opening) => listed(text, opening))),
+  ]
+  return [...new Set(names.filter((name) => /^[\w$]+$/.test(name)))].slice(0, most)
+}
+
+/** The names in the braces that `opening` ends with. A brace that never closes is looked for once. */
+function listed(text: string, opening: RegExp): string[] {
+  const names: string[] = []
+  let from = 0
+  for (const { 0: head, index } of text.matchAll(opening)) {
+    if (index < from) continue
+    const close = text.indexOf('}', index + head.length)
+    if (close === -1) break
+    names.push(
+      ...text
+        .slice(index + head.length, close)
+        .split(',')
+        .map(nameOf),
+    )
+    from = close
+  }
+  return names
+}
+
+/** `a as b` gives b to others, `a: b` gives a. */
+function nameOf(part: string): string {
+  const [first = ''] = part.split(':')
+  const words = first.trim().split(/\s+/)
+  return words.length === 3 && words[1] === 'as' ? (words[2] ?? '') : first.trim()
 }

@@ -6,7 +6,7 @@ import { cutText } from '../api/faithful-text.ts'
 import { bareName, examplesOf, namesIn, type Example } from './examples.ts'
 import type { RepositoryFacts } from './facts.ts'
 import { isAboutDocuments, sentencesWithPlaces, type Sentence } from './sentences.ts'
-import { ownersOf, type Owners } from './owners.ts'
+import { type Owners, ownersOf } from './owners.ts'
 
 type Words = Pick<Unit, 'goal' | 'files' | 'doneWhen'>
 

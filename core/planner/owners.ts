@@ -2,7 +2,6 @@
 import type { Unit } from '../api/devrequest.ts'
 import { bareName } from './examples.ts'
 import type { RepositoryFacts } from './facts.ts'
-import { wordsOf } from './words.ts'
 
 /** Where things of the request belong. */
 export interface Owners {
@@ -130,4 +129,13 @@ function baseOf(file: string): string {
 
 function flat(name: string): string {
   return name.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '')
+}
+
+/** The words of a text that tell what it is about, each once, in lower case: of four letters, or of any other script. */
+function wordsOf(text: string): string[] {
+  return [
+    ...new Set(
+      text.toLowerCase().match(/[\p{L}\p{N}]{4,60}|[\p{Script=Han}\p{Script=Hangul}]{2,3}/gu),
+    ),
+  ].slice(0, 600)
 }

@@ -1,17 +1,14 @@
 import type { DevRequestSpec, Plan, Unit } from '../api/devrequest.ts'
-import { beginningOf, withBeginning } from '../api/answer-beginning.ts'
-import { counted } from '../api/counted.ts'
+import { beginningOf, counted, plainLine, withBeginning } from '../api/plain-text.ts'
 import { faithfulText } from '../api/faithful-text.ts'
-import { plainLine } from '../api/plain-text.ts'
 import { pathRule } from '../api/schema.ts'
 import { ModelError } from '../models/errors.ts'
 import type { Gateway } from '../models/gateway.ts'
 import type { ModelProfile } from '../models/profile.ts'
 import { decide, write, type Asker } from '../models/verbs.ts'
 import { createWatchdog } from '../models/answers/watchdog.ts'
-import { expand } from './expand.ts'
+import { expand, givenHash, planHash, teamOf, waves } from './tasks.ts'
 import type { RepositoryFacts } from './facts.ts'
-import { givenHash, planHash } from './hash.ts'
 import { isDocument } from './language.ts'
 import { documentPathsOf, isAboutDeployment, isAboutRoutes, isAboutSecurity } from './mentions.ts'
 import { joinedAll, lostExamples, withOwnWords } from './own-words.ts'
@@ -24,11 +21,9 @@ import {
   unitsSchema,
   type UnitsAnswer,
 } from './questions.ts'
-import { personUnits } from './person.ts'
+import { oneUnit, personUnits, unitsByName } from './units-by-rule.ts'
 import { isAboutDocuments, sentencesOf } from './sentences.ts'
-import { oneUnit, unitsByName } from './template.ts'
 import { addMissing, checkUnits } from './units.ts'
-import { teamOf, waves } from './waves.ts'
 
 /** What a plan is made from. */
 export interface PlanInput {

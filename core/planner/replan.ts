@@ -1,17 +1,22 @@
-import type { Plan } from '../api/devrequest.ts'
+// Asking for other units in the place of one that failed.
+// Planning one failed part anew: other units in its place, and with it all that could not begin because of it.
+import type { Plan, PlannedTask, Unit } from '../api/devrequest.ts'
+import { faithfulText } from '../api/faithful-text.ts'
 import { plainLine } from '../api/plain-text.ts'
-import {
-  askerOf,
-  type MadePlan,
-  type PlanInput,
-  type PlanOptions,
-  type TranscriptEntry,
-} from './plan.ts'
-import { revisePlan } from './revise.ts'
-import { splitUnit, type FailedUnit } from './split.ts'
+import { ModelError } from '../models/errors.ts'
+import type { ModelProfile } from '../models/profile.ts'
+import { type Asker, decide } from '../models/verbs.ts'
+import type { RepositoryFacts } from './facts.ts'
+import { isAboutRoutes, isAboutSecurity } from './mentions.ts'
+import { freeName } from './names.ts'
+import { longestText, withOwnWords } from './own-words.ts'
+import { askerOf, type MadePlan, type PlanInput, type PlanOptions, type TranscriptEntry } from './plan.ts'
+import { splitQuestion, unitsAnswer, unitsSchema } from './questions.ts'
+import { expand, planHash, teamOf, waves } from './tasks.ts'
+import { checkUnits, withSentences } from './units.ts'
 
 /** What a request's plan is revised from. */
-export interface ReplanInput extends PlanInput {
+interface ReplanInput extends PlanInput {
   readonly plan: Plan
   readonly failed: FailedUnit
   /** Names of the tasks that succeeded. */
@@ -53,4 +58,194 @@ export async function replan(input: ReplanInput, options: PlanOptions): Promise<
     },
     transcript,
   }
+}
+
+/** A unit that failed, and what the harness saw of it: sentences and digests of what was run. */
+interface FailedUnit extends Pick<Unit, 'name' | 'goal' | 'files' | 'doneWhen'> {
+  readonly evidence: readonly string[]
+}
+
+type Part = Pick<Unit, 'goal' | 'files' | 'doneWhen'>
+
+/** What a unit is split with. */
+interface Splitting {
+  readonly asker: Asker
+  readonly tier: ModelProfile['tier']
+  readonly facts: RepositoryFacts
+  /** What the person asked for: it alone may name a file that a model must not choose. */
+  readonly request: string
+  /** Gets what the model said. */
+  readonly transcript: TranscriptEntry[]
+}
+
+/**
+ * Parts to do instead of a unit: what a model proposes once, else one for each of its files; undefined when neither gives
+ * anything else than the unit itself. Every file of the unit is in a part.
+ * Throws ModelError for a model that is not available (retryable), and for an aborted signal.
+ */
+async function splitUnit(
+  unit: FailedUnit,
+  splitting: Splitting,
+): Promise<readonly Part[] | undefined> {
+  const asked = splitting.tier === 'weak' ? undefined : await ask(unit, splitting)
+  return asked ?? byFiles(unit)
+}
+
+async function ask(
+  unit: FailedUnit,
+  { asker, facts, request, transcript }: Splitting,
+): Promise<readonly Part[] | undefined> {
+  const question = splitQuestion(unit, facts)
+  const { purpose } = question
+  try {
+    const answer = await decide(asker, { ...question, schema: unitsSchema })
+    const read = unitsAnswer.safeParse(answer.value)
+    if (!read.success) throw new ModelError('OutputUnusable', 'the answer holds no units')
+    const text = textOf(unit)
+    const { units, problems } = checkUnits(read.data, text, facts, request)
+    const splits = units.length > 1 && units.every((part) => !isSame(part, unit))
+    transcript.push({
+      purpose,
+      text: answer.text,
+      outcome: splits ? problems.join('; ') || 'used' : 'it splits nothing',
+    })
+    return splits
+      ? withFiles(withSentences(withOwnWords(units, text, facts), text, facts), unit.files)
+      : undefined
+  } catch (error) {
+    if (!(error instanceof ModelError) || error.retryable) throw error
+    if (error.code === 'Cancelled') throw error
+    transcript.push({ purpose, text: error.text, outcome: error.message })
+    return undefined
+  }
+}
+
+/** The parts with every file of the unit, each that nobody has in the one that has fewest. */
+function withFiles(parts: readonly Part[], files: readonly string[]): readonly Part[] {
+  const result = parts.map((part) => ({ ...part, files: [...part.files] }))
+  for (const file of files) {
+    if (result.some((part) => part.files.includes(file))) continue
+    result.toSorted((a, b) => a.files.length - b.files.length)[0]?.files.push(file)
+  }
+  return result
+}
+
+/** One part for each file: less to write at once, and to get wrong. */
+function byFiles({ goal, files, doneWhen }: FailedUnit): readonly Part[] | undefined {
+  if (files.length < 2) return undefined
+  return files.map((file) => ({
+    goal: faithfulText(`Only ${file} of this: ${goal}`, longestText),
+    files: [file],
+    doneWhen,
+  }))
+}
+
+function isSame(part: Part, unit: FailedUnit): boolean {
+  return part.goal === unit.goal && part.files.join() === unit.files.join()
+}
+
+function textOf({ goal, doneWhen }: FailedUnit): string {
+  return goal === doneWhen ? goal : `${goal}\n${doneWhen}`
+}
+
+/** What a revision is made from. */
+interface RevisionInput {
+  readonly plan: Plan
+  /** Name of the DevRequest, and what it asks for. */
+  readonly request: string
+  readonly text: string
+  /** The unit that failed. */
+  readonly failed: string
+  /** What is done instead of it, in order; each waits for the one before. */
+  readonly parts: readonly Pick<Unit, 'goal' | 'files' | 'doneWhen'>[]
+  /** Names of the tasks that succeeded: they stand. */
+  readonly succeeded: ReadonlySet<string>
+  readonly limits: { readonly maxTasks: number; readonly maxParallel: number }
+}
+
+/** Ends the names of tasks for the whole request in a revision; they are done again. */
+const mark = 'again'
+
+/**
+ * The plan with other tasks in the place of what failed and of what waited for it.
+ * Guarantees: what succeeded stays as it is; every new task has a name that the plan did not have; a plan within the
+ * limits, as `planProblems` says. `replaced` names the tasks that the new plan does without.
+ */
+export function revisePlan(input: RevisionInput): Plan {
+  const { plan, succeeded, limits } = input
+  const stands = plan.tasks.filter(({ name }) => succeeded.has(name))
+  const replaced = plan.tasks.filter(({ name }) => !succeeded.has(name))
+  const document = replaced.find(({ action }) => action === 'document')
+  const branch = stands.filter(({ action }) => action === 'branch').map(({ name }) => name)
+  const expansion = expand(revisedUnits(input), {
+    request: input.request,
+    documents:
+      document === undefined
+        ? undefined
+        : {
+            title: isAboutRoutes(input.text) ? 'Document the API' : 'Document the change',
+            goal: document.goal,
+            files: document.files,
+          },
+    security: isAboutSecurity(input.text),
+    maxTasks: Math.max(1, limits.maxTasks - stands.length),
+    begun: { branch, ends: endsOf(stands), mark },
+  })
+  const tasks = [...stands, ...expansion.tasks]
+  return {
+    ...plan,
+    hash: planHash(tasks),
+    revision: plan.revision + 1,
+    waves: waves(tasks),
+    team: teamOf(tasks, limits.maxParallel),
+    tasks,
+    replaced: replaced.map(({ name }) => name),
+    warnings: [...plan.warnings, ...expansion.warnings].slice(-20),
+  }
+}
+
+/** The units that are not done, with other names; the failed one in its parts. */
+function revisedUnits({ plan, failed, parts, succeeded }: RevisionInput): Unit[] {
+  const units = unitsOf(plan)
+  const taken = new Set(units.map(({ name }) => name))
+  const renamed = new Map<string, string>()
+  const revised: Unit[] = []
+  for (const unit of units) {
+    const own = plan.tasks.filter((task) => task.unit === unit.name)
+    if (own.every(({ name }) => succeeded.has(name))) continue
+    const after = unit.after?.map((name) => renamed.get(name) ?? name) ?? []
+    let last: string[] = []
+    for (const part of unit.name === failed ? parts : [unit]) {
+      const name = freeName(unit.name, taken)
+      taken.add(name)
+      const { goal, files, doneWhen } = part
+      revised.push({ name, goal, files, doneWhen, after: [...after, ...last] })
+      last = [name]
+      renamed.set(unit.name, name)
+    }
+  }
+  return revised
+}
+
+/** The units that a plan was made from, as their code tasks tell them. */
+export function unitsOf(plan: Plan): Unit[] {
+  const ends = new Map([...endsOf(plan.tasks)].map(([unit, names]) => [names[0] ?? '', unit]))
+  return plan.tasks
+    .filter(({ action }) => action === 'code')
+    .map(({ unit: name = '', goal, doneWhen, files, after }) => ({
+      name,
+      goal,
+      files,
+      doneWhen: doneWhen || goal,
+      after: after.flatMap((other) => ends.get(other) ?? []).filter((other) => other !== name),
+    }))
+}
+
+/** The last task of each unit, by the unit's name: what others wait for. */
+function endsOf(tasks: readonly PlannedTask[]): ReadonlyMap<string, readonly string[]> {
+  const ends = new Map<string, readonly string[]>()
+  for (const action of ['code', 'verify'] as const)
+    for (const task of tasks)
+      if (task.action === action && task.unit !== undefined) ends.set(task.unit, [task.name])
+  return ends
 }

@@ -2,10 +2,8 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Plan, Unit } from '../api/devrequest.ts'
 import { planProblems } from './check-plan.ts'
-import { expand } from './expand.ts'
-import { planHash } from './hash.ts'
-import { revisePlan } from './revise.ts'
-import { teamOf, waves } from './waves.ts'
+import { expand, planHash, teamOf, waves } from './tasks.ts'
+import { revisePlan } from './replan.ts'
 
 const limits = { maxTasks: 30, maxParallel: 10 }
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { fileReader } from './unit-files.ts'
+import { fileReader } from './units.ts'
 
 const facts = {
   language: 'node' as const,

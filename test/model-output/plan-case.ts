@@ -4,7 +4,7 @@ import { languageOf } from '../../core/planner/language.ts'
 import { makePlan } from '../../core/planner/plan.ts'
 import { answersOf, filesOf, spoken, type PlanCase } from './corpus.ts'
 import type { SpeakingModel } from './model-server.ts'
-import { unitsOf } from '../../core/planner/revise.ts'
+import { unitsOf } from '../../core/planner/replan.ts'
 import { brokenRules, harmlessTwin, whatIsMade } from './plan-rules.ts'
 
 const standard =

@@ -10,10 +10,10 @@ import { parseConfig } from '../../operator/settings/config.ts'
 import { assignmentMessage } from '../../core/tasks/assignment.ts'
 import { commitMessage } from '../../agent-image/agent/commit-message.ts'
 import { planProblems } from '../../core/planner/check-plan.ts'
-import { expand } from '../../core/planner/expand.ts'
+import { expand } from '../../core/planner/tasks.ts'
 import { taskName, unitName } from '../../core/planner/names.ts'
 import { safePath } from '../../core/planner/paths.ts'
-import { unitsOf } from '../../core/planner/revise.ts'
+import { unitsOf } from '../../core/planner/replan.ts'
 import { agent, heldStatus, request as devRequest, task as taskObject } from '../support/objects.ts'
 
 /** What a plan was made for. */

@@ -1,5 +1,5 @@
 // The first task: can the project be cloned, what is it, and do its tests pass as it is?
-import { counted } from '../../../core/api/counted.ts'
+import { counted } from '../../../core/api/plain-text.ts'
 import type { Outcome } from '../outcome.ts'
 import { digestOf, evidenceOf } from '../verify/digest.ts'
 import { testId } from '../verify/test-run.ts'

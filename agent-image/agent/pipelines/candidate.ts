@@ -1,8 +1,7 @@
 // One candidate of a coding task: asking for its files, and finding out how good it is.
 import { basename } from 'node:path'
-import { beginningOf, withBeginning } from '../../../core/api/answer-beginning.ts'
+import { beginningOf, hasHiddenCharacters, withBeginning } from '../../../core/api/plain-text.ts'
 import { cutText } from '../../../core/api/faithful-text.ts'
-import { hasHiddenCharacters } from '../../../core/api/plain-text.ts'
 import type { ModelResult, PromptSection, Purpose } from '../../../core/api/agent-protocol.ts'
 import type { CodeFacts } from '../code/facts.ts'
 import { factsIn, isCode } from '../code/read-code.ts'

@@ -1,5 +1,5 @@
 // Finds out how good the files of a candidate are, the cheapest check first.
-import { counted } from '../../../core/api/counted.ts'
+import { counted } from '../../../core/api/plain-text.ts'
 import { digestOf, evidenceOf } from '../verify/digest.ts'
 import { fileOf, judgeRuns, withSpecRules } from '../verify/judge-runs.ts'
 import { type JudgedTest, type Judgement, verdictOf } from '../verify/judgement.ts'

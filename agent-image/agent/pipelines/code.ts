@@ -1,5 +1,5 @@
 // Coding: candidates until one is proven by tests that failed before, and breaks none.
-import { counted } from '../../../core/api/counted.ts'
+import { counted } from '../../../core/api/plain-text.ts'
 import { dependsOn } from '../dependencies.ts'
 import { TaskFailure } from '../failure.ts'
 import type { Outcome } from '../outcome.ts'

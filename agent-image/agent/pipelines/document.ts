@@ -1,7 +1,6 @@
 // Documentation: facts by the parser, a few words by the model, one marked region of each file of the task.
 import type { Purpose } from '../../../core/api/agent-protocol.ts'
-import { beginningOf, withBeginning } from '../../../core/api/answer-beginning.ts'
-import { hasHiddenCharacters } from '../../../core/api/plain-text.ts'
+import { beginningOf, hasHiddenCharacters, withBeginning } from '../../../core/api/plain-text.ts'
 import { factsIn } from '../code/read-code.ts'
 import { chooseBlock } from '../edit/choose-block.ts'
 import { exampleWords, findSecret } from '../edit/guards.ts'

@@ -1,6 +1,6 @@
 import type { Assignment } from '../../../core/api/agent-protocol.ts'
 import type { Verdict } from '../../../core/api/agent-types.ts'
-import { counted } from '../../../core/api/counted.ts'
+import { counted } from '../../../core/api/plain-text.ts'
 import { commitMessage } from '../commit-message.ts'
 import type { Model } from '../model.ts'
 import type { Outcome } from '../outcome.ts'

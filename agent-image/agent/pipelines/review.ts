@@ -1,9 +1,7 @@
 // Review: what can be found without a model first, then one closed question for each changed file. Advisory.
 import { z } from 'zod'
 import type { Purpose } from '../../../core/api/agent-protocol.ts'
-import { beginningOf, withBeginning } from '../../../core/api/answer-beginning.ts'
-import { counted } from '../../../core/api/counted.ts'
-import { plainLine } from '../../../core/api/plain-text.ts'
+import { beginningOf, counted, plainLine, withBeginning } from '../../../core/api/plain-text.ts'
 import { factsIn } from '../code/read-code.ts'
 import { findSecret } from '../edit/guards.ts'
 import { findOmission } from '../edit/omission.ts'

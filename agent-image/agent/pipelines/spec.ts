@@ -1,6 +1,5 @@
 // Tests before the code: written from what is asked, checked by running them where the code does not exist.
-import { beginningOf, withBeginning } from '../../../core/api/answer-beginning.ts'
-import { counted } from '../../../core/api/counted.ts'
+import { beginningOf, counted, withBeginning } from '../../../core/api/plain-text.ts'
 import { cutText } from '../../../core/api/faithful-text.ts'
 import type { Purpose } from '../../../core/api/agent-protocol.ts'
 import { type ModuleKind, moduleKinds } from '../code/module-kind.ts'

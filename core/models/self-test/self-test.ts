@@ -1,5 +1,5 @@
 import type { ModelErrorCode, ModelEvent } from '../../api/agent-protocol.ts'
-import { beginningOf, withBeginning } from '../../api/answer-beginning.ts'
+import { beginningOf, withBeginning } from '../../api/plain-text.ts'
 import type { Clock } from '../../base/clock.ts'
 import { ModelError } from '../errors.ts'
 import type { Gateway } from '../gateway.ts'

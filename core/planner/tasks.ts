@@ -1,5 +1,6 @@
-import { actionType, type Action } from '../api/agent-types.ts'
-import type { PlannedTask, Unit } from '../api/devrequest.ts'
+import { createHash } from 'node:crypto'
+import { type Action, actionType, agentTypes } from '../api/agent-types.ts'
+import type { GivenPlan, Plan, PlannedTask, Unit } from '../api/devrequest.ts'
 import { faithfulText } from '../api/faithful-text.ts'
 import { taskName } from './names.ts'
 import { joined, longestText } from './own-words.ts'
@@ -27,7 +28,7 @@ export interface ExpandOptions {
 }
 
 /** The tasks, and sentences about what had to be left out. */
-export interface Expansion {
+interface Expansion {
   readonly tasks: PlannedTask[]
   readonly warnings: string[]
 }
@@ -178,4 +179,66 @@ function withLastTwoMerged(units: readonly Unit[]): Unit[] {
     after: after.filter((name) => name !== one.name && name !== other.name),
   }
   return [...units.slice(0, -2), merged]
+}
+
+/**
+ * Tasks in the order in which they can run: every task stands behind all it waits for, as early as possible.
+ * Names that are not in the list count as finished. Throws when tasks wait for each other.
+ */
+export function waves(tasks: readonly Pick<PlannedTask, 'name' | 'after'>[]): string[][] {
+  const left = new Map(tasks.map((task) => [task.name, task.after]))
+  const result: string[][] = []
+  while (left.size > 0) {
+    const wave = [...left]
+      .filter(([, after]) => after.every((name) => !left.has(name)))
+      .map(([name]) => name)
+    if (wave.length === 0) {
+      throw new Error(`these tasks wait for each other: ${[...left.keys()].join(', ')}`)
+    }
+    for (const name of wave) left.delete(name)
+    result.push(wave)
+  }
+  return result
+}
+
+/** Who is needed: for each type, most of its tasks in one wave, but never more than may run at once. */
+export function teamOf(tasks: readonly PlannedTask[], maxParallel: number): Plan['team'] {
+  const typeOf = new Map(tasks.map((task) => [task.name, task.type]))
+  const order = waves(tasks)
+  return agentTypes
+    .map((type) => ({
+      type,
+      count: Math.min(
+        maxParallel,
+        Math.max(
+          0,
+          ...order.map((wave) => wave.filter((name) => typeOf.get(name) === type).length),
+        ),
+      ),
+    }))
+    .filter(({ count }) => count > 0)
+}
+
+/** SHA-256 of the tasks as canonical JSON (keys sorted): the same work has the same hash, any edit changes it. */
+export function planHash(tasks: readonly PlannedTask[]): string {
+  return hashOf(tasks)
+}
+
+/** SHA-256 of the plan that a person gives, as canonical JSON; undefined when the planner is to make one. */
+export function givenHash(plan: GivenPlan | undefined): string | undefined {
+  return plan === undefined ? undefined : hashOf(plan)
+}
+
+function hashOf(value: unknown): string {
+  return createHash('sha256').update(canonical(value)).digest('hex')
+}
+
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  const fields = Object.entries(value)
+    .filter(([, field]) => field !== undefined)
+    .toSorted(([one], [other]) => (one < other ? -1 : 1))
+    .map(([key, field]) => `${JSON.stringify(key)}:${canonical(field)}`)
+  return `{${fields.join(',')}}`
 }
