@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { hasHiddenCharacters, plainLine, plainText, printedText, promptText, visibleJson, visibleText } from './plain-text.ts'
+import {
+  hasHiddenCharacters,
+  plainLine,
+  plainText,
+  printedText,
+  promptText,
+  visibleJson,
+  visibleText,
+} from './plain-text.ts'
 
 describe.each([
   ['a control', 'a\u0007b', 'ab'],

@@ -11,7 +11,7 @@ import { chat as askOllama } from './servers/ollama.ts'
 import { chat as askOpenAi } from './servers/openai.ts'
 
 /** One question on its way: whose it is, and what becomes of it. */
-export interface Errand {
+export interface Sending {
   readonly profile: ModelProfile
   readonly replicas: Replicas
   readonly slots: Slots
@@ -33,7 +33,7 @@ export interface Errand {
   answerMs: number
 }
 
-/** What asking needs beside the errand. */
+/** What asking needs beside the sending. */
 interface AskOptions {
   readonly clock: Clock
   readonly random: Pick<Random, 'next'>
@@ -55,9 +55,9 @@ const backoff = { baseMs: 1000, capMs: 20_000 } as const
  * is sent after `signal`. A server that says when to come back is left alone until then, by everyone; another one of the model
  * is asked meanwhile.
  */
-export async function ask(errand: Errand, options: AskOptions): Promise<ChatAnswer> {
+export async function ask(sending: Sending, options: AskOptions): Promise<ChatAnswer> {
   const { clock, random, signal, patienceMs } = options
-  const question = errand.question()
+  const question = sending.question()
   let { format } = question
   /** When patience began to run, on a clock that stands still in the queue. */
   let unavailableSince: number | undefined
@@ -65,13 +65,13 @@ export async function ask(errand: Errand, options: AskOptions): Promise<ChatAnsw
   for (let round = 0; ; round++) {
     let failure: ModelError
     try {
-      return await sendOnce(errand, { ...question, format }, round > 0, options)
+      return await sendOnce(sending, { ...question, format }, round > 0, options)
     } catch (error) {
       if (error instanceof SchemaRefusedError && format !== 'json' && format !== undefined) {
         format = 'json'
         continue
       }
-      if (!(error instanceof ModelError) || !isElsewhere(error, errand)) throw error
+      if (!(error instanceof ModelError) || !isElsewhere(error, sending)) throw error
       failure = error
     }
     if (failure instanceof BrokenAnswerError && ++broken > brokenAnswers) {
@@ -81,10 +81,10 @@ export async function ask(errand: Errand, options: AskOptions): Promise<ChatAnsw
         { cause: failure, text: failure.text },
       )
     }
-    const outsideQueue = clock.monotonic() - errand.queueMs
+    const outsideQueue = clock.monotonic() - sending.queueMs
     unavailableSince ??= outsideQueue
     const left = unavailableSince + patienceMs - outsideQueue
-    const restMs = Math.min(failure.retryAfterMs ?? 0, errand.replicas.restMs(errand.profile))
+    const restMs = Math.min(failure.retryAfterMs ?? 0, sending.replicas.restMs(sending.profile))
     if (left <= 0 || restMs > left) throw failure
     const pauseMs = Math.min(halfJitter(backoff, round, random), left)
     await clock.sleep(Math.max(pauseMs, restMs), { signal })
@@ -92,7 +92,7 @@ export async function ask(errand: Errand, options: AskOptions): Promise<ChatAnsw
 }
 
 /** Asking again later may help, or asking another server of the same model, which may hold it. */
-function isElsewhere({ code }: ModelError, { profile }: Errand): boolean {
+function isElsewhere({ code }: ModelError, { profile }: Sending): boolean {
   return (
     code === 'ModelUnavailable' || (code === 'ModelMissing' && (profile.replicas ?? []).length > 1)
   )
@@ -100,44 +100,44 @@ function isElsewhere({ code }: ModelError, { profile }: Errand): boolean {
 
 /** Nobody keeps a slot while the budgets have no room: calls of others can use it. */
 async function admit(
-  errand: Errand,
+  sending: Sending,
   returning: boolean,
   { clock, signal, onEvent }: AskOptions,
 ): Promise<{ readonly release: Release; readonly giveBack: () => void }> {
-  const { slots, priority, owner } = errand
+  const { slots, priority, owner } = sending
   const onPosition = (position: number) => onEvent?.({ kind: 'queued', position })
   const queuedAt = clock.monotonic()
   try {
     for (let again = returning; ; again = true) {
-      await errand.room()
+      await sending.room()
       const release = await slots.acquire({ priority, owner, returning: again, signal, onPosition })
       let giveBack: (() => void) | undefined
       try {
         signal?.throwIfAborted()
-        giveBack = errand.reserve()
+        giveBack = sending.reserve()
         if (giveBack !== undefined) return { release, giveBack }
       } finally {
         if (giveBack === undefined) release()
       }
     }
   } finally {
-    errand.queueMs += clock.monotonic() - queuedAt
+    sending.queueMs += clock.monotonic() - queuedAt
   }
 }
 
 async function sendOnce(
-  errand: Errand,
+  sending: Sending,
   question: ChatQuestion,
   returning: boolean,
   options: AskOptions,
 ): Promise<ChatAnswer> {
   const { clock, timers, signal, onEvent } = options
-  const { release, giveBack } = await admit(errand, returning, options)
-  const { slots } = errand
+  const { release, giveBack } = await admit(sending, returning, options)
+  const { slots } = sending
   const startedAt = clock.monotonic()
-  const { profile, end } = errand.replicas.take(errand.profile)
+  const { profile, end } = sending.replicas.take(sending.profile)
   try {
-    errand.sent++
+    sending.sent++
     onEvent?.({ kind: 'started', model: profile.name })
     const answer = await chat(profile, question, {
       clock,
@@ -147,18 +147,18 @@ async function sendOnce(
     })
     end()
     // Before the tokens are given back: nobody may take for room what was used.
-    errand.onAnswer(answer)
+    sending.onAnswer(answer)
     return answer
   } catch (error) {
     end(error)
     if (error instanceof ModelError) {
-      if (error.text !== '') errand.onBroken(error.text)
-      const restMs = errand.replicas.restMs(errand.profile)
+      if (error.text !== '') sending.onBroken(error.text)
+      const restMs = sending.replicas.restMs(sending.profile)
       if (error.retryAfterMs !== undefined && restMs > 0) slots.pause(restMs)
     }
     throw error
   } finally {
-    errand.answerMs += clock.monotonic() - startedAt
+    sending.answerMs += clock.monotonic() - startedAt
     giveBack()
     release()
   }

@@ -5,7 +5,13 @@ import type { ModelEvent } from '../api/agent-protocol.ts'
 import { systemClock } from '../base/clock.ts'
 import type { ChatTimers } from './servers/chat.ts'
 import { ModelError } from './errors.ts'
-import { type CallOptions, createGateway, type Gateway, type GatewayCall, type TraceRecord } from './gateway.ts'
+import {
+  type CallOptions,
+  createGateway,
+  type Gateway,
+  type GatewayCall,
+  type TraceRecord,
+} from './gateway.ts'
 import { modelProfile } from './profile.ts'
 
 const schema = {

@@ -4,12 +4,18 @@ import type { Priority } from '../api/agent-types.ts'
 import type { Clock, Random } from '../base/clock.ts'
 import { answerOf } from './answers/answer.ts'
 import { type AnswerSchema, lintSchema } from './answers/schema.ts'
-import { ask, type Errand } from './asking.ts'
+import { ask, type Sending } from './asking.ts'
 import { ModelError } from './errors.ts'
-import { type CallBudget, createLedger, type Owner, type TokenCount } from './ledger.ts'
+import { type CallBudget, createLedger, type TokenOwner, type TokenCount } from './ledger.ts'
 import { answerTokens, fixedRequest, type FixedRequest, type ModelProfile } from './profile.ts'
-import { type Calibration, createCalibration, estimateTokens, fitCalibrated, fitShorter } from './prompt.ts'
-import { createReplicas, placesOf } from './queue/replicas.ts'
+import {
+  type Calibration,
+  createCalibration,
+  estimateTokens,
+  fitCalibrated,
+  fitShorter,
+} from './prompt.ts'
+import { createReplicas, slotCountOf } from './queue/replicas.ts'
 import { createSlots, type Slots } from './queue/slots.ts'
 import type { ChatAnswer, ChatTimers } from './servers/chat.ts'
 
@@ -57,7 +63,7 @@ export interface Gateway {
    */
   readonly call: (request: GatewayCall, options?: CallOptions) => Promise<ModelResult>
   /** Tokens used so far for a request, or for one task of it, in this process; the task `''` is the planning. */
-  readonly tokens: (owner: Owner) => TokenCount
+  readonly tokens: (owner: TokenOwner) => TokenCount
   /** Forgets the counts of requests that had this name and are gone; `uid` is the one that has it now. */
   readonly forgetOthers: (request: string, uid: string | undefined) => void
 }
@@ -72,27 +78,31 @@ export function createGateway(options: {
   readonly timers?: ChatTimers
 }): Gateway {
   const { clock, random, timers, metrics } = options
-  const lanes = new Map<string, Lane>()
+  const models = new Map<string, AskedModel>()
   const ledger = createLedger()
   const replicas = createReplicas(clock)
   let traces = 0
 
-  function laneOf(profile: ModelProfile): Lane {
+  function modelOf(profile: ModelProfile): AskedModel {
     const key = `${profile.endpoint} ${profile.name}`
-    const known = lanes.get(key)
+    const known = models.get(key)
     if (known !== undefined) {
-      known.places = placesOf(profile)
+      known.slotCount = slotCountOf(profile)
       return known
     }
     const { name } = profile
     const slots = createSlots({
-      capacity: () => lane.places,
+      capacity: () => model.slotCount,
       clock,
-      onChange: () => metrics?.queued(name, slots.waiting(), slots.running(), lane.places),
+      onChange: () => metrics?.queued(name, slots.waiting(), slots.running(), model.slotCount),
     })
-    const lane: Lane = { places: placesOf(profile), slots, calibration: createCalibration() }
-    lanes.set(key, lane)
-    return lane
+    const model: AskedModel = {
+      slotCount: slotCountOf(profile),
+      slots,
+      calibration: createCalibration(),
+    }
+    models.set(key, model)
+    return model
   }
 
   async function call(request: GatewayCall, callOptions: CallOptions = {}): Promise<ModelResult> {
@@ -101,7 +111,7 @@ export function createGateway(options: {
       throw new ModelError('ModelMissing', `no model called ${request.model} is configured`)
     }
     checkSchema(request)
-    const { slots, calibration } = laneOf(profile)
+    const { slots, calibration } = modelOf(profile)
     const { contextTokens } = profile
     const maxTokens = answerTokens(profile, request.maxTokens)
     const parts = { ...request, contextTokens, maxTokens }
@@ -111,7 +121,7 @@ export function createGateway(options: {
     const { verb, temperature, seed, schema: format } = request
     const accounts = ledger.open(request)
     const wanted = () => prompt.estimatedTokens + maxTokens
-    const errand: Errand = {
+    const sending: Sending = {
       profile,
       replicas,
       slots,
@@ -132,7 +142,7 @@ export function createGateway(options: {
     async function fittingAnswer(): Promise<ChatAnswer> {
       for (;;) {
         try {
-          return await ask(errand, { clock, random, timers, signal, onEvent, patienceMs })
+          return await ask(sending, { clock, random, timers, signal, onEvent, patienceMs })
         } catch (error) {
           if (!(error instanceof ModelError) || error.code !== 'ContextTooSmall') throw error
           calibration.distrust()
@@ -146,7 +156,7 @@ export function createGateway(options: {
     const fixed = profile.provider === 'ollama' ? fixedRequest(profile) : undefined
 
     /** Tells of the call; gives the id under which it is found. */
-    function record(outcome: Outcome): string {
+    function record(outcome: CallOutcome): string {
       const { system, user, dropped } = prompt
       const { text } = outcome
       const promptHash = hashOf(`${system}\0${user}`)
@@ -167,9 +177,9 @@ export function createGateway(options: {
         temperature,
         seed,
         maxTokens,
-        sent: errand.sent,
-        queueMs: Math.round(errand.queueMs),
-        answerMs: Math.round(errand.answerMs),
+        sent: sending.sent,
+        queueMs: Math.round(sending.queueMs),
+        answerMs: Math.round(sending.answerMs),
         ...outcome,
       }
       options.trace?.(line)
@@ -198,7 +208,7 @@ export function createGateway(options: {
       record({ ...figures, text, blocks: [], verdict, message })
       throw failed
     } finally {
-      if (errand.sent > 0) accounts.called()
+      if (sending.sent > 0) accounts.called()
     }
   }
 
@@ -206,14 +216,14 @@ export function createGateway(options: {
 }
 
 /** The way to one model, at one server or several. */
-interface Lane {
+interface AskedModel {
   /** From the newest profile: a server that was given more slots has them at the next change. */
-  places: number
+  slotCount: number
   readonly slots: Slots
   readonly calibration: Calibration
 }
 
-type Outcome = Pick<
+type CallOutcome = Pick<
   TraceRecord,
   'text' | 'verdict' | 'message' | 'blocks' | 'inputTokens' | 'outputTokens'
 > &

@@ -23,7 +23,7 @@ export interface CallBudget {
 }
 
 /** A request, and a task of it when one is meant; the task `''` is the planning. */
-export interface Owner {
+export interface TokenOwner {
   readonly request: string
   /** Tells requests apart that have a name one after the other; absent for what is no DevRequest. */
   readonly requestUid?: string | undefined
@@ -33,8 +33,8 @@ export interface Owner {
 /** The tokens of this process by request and task. */
 export interface Ledger {
   /** The accounts that one call counts for; without a task it is for planning. */
-  readonly open: (owner: Owner & { readonly budget?: CallBudget | undefined }) => CallAccounts
-  readonly of: (owner: Owner) => TokenCount
+  readonly open: (owner: TokenOwner & { readonly budget?: CallBudget | undefined }) => CallAccounts
+  readonly of: (owner: TokenOwner) => TokenCount
   /**
    * Forgets the requests that had this name and are gone; `uid` is the one that has it now. What their calls under way
    * count after that counts for nobody.
@@ -68,13 +68,13 @@ interface Account {
 }
 
 /** One request; the account `whole` is there as soon as one of its tasks has one. */
-interface Book {
+interface RequestAccounts {
   readonly whole: Account
   readonly tasks: Map<string, Account>
 }
 
 /** An account and what it is held to. */
-interface Held {
+interface LimitedAccount {
   readonly account: Account
   readonly budget: TokenBudget | undefined
   readonly who: string
@@ -89,19 +89,22 @@ const none: TokenCount = { calls: 0, inputTokens: 0, outputTokens: 0, earlierTok
  */
 export function createLedger(): Ledger {
   /** By name, then by uid. */
-  const books = new Map<string, Map<string, Book>>()
+  const accounts = new Map<string, Map<string, RequestAccounts>>()
   /** Who wait until somebody gives back. */
   const waiting = new Set<() => void>()
 
-  function bookOf({ request, requestUid = '' }: Owner, budget: CallBudget | undefined): Book {
-    const named = books.get(request) ?? new Map<string, Book>()
-    books.set(request, named)
+  function accountsOf(
+    { request, requestUid = '' }: TokenOwner,
+    budget: CallBudget | undefined,
+  ): RequestAccounts {
+    const named = accounts.get(request) ?? new Map<string, RequestAccounts>()
+    accounts.set(request, named)
     const book = named.get(requestUid) ?? { whole: newAccount(budget?.request), tasks: new Map() }
     named.set(requestUid, book)
     return book
   }
 
-  function reserve(all: readonly Held[], tokens: number): (() => void) | undefined {
+  function reserve(all: readonly LimitedAccount[], tokens: number): (() => void) | undefined {
     if (!hasRoom(all, tokens)) return undefined
     for (const { account } of all) account.reserved += tokens
     return () => {
@@ -123,10 +126,10 @@ export function createLedger(): Ledger {
   return {
     open({ budget, ...owner }) {
       const { request, task = '' } = owner
-      const { whole, tasks } = bookOf(owner, budget)
+      const { whole, tasks } = accountsOf(owner, budget)
       const account = tasks.get(task) ?? newAccount(budget?.task)
       tasks.set(task, account)
-      const all: readonly Held[] = [
+      const all: readonly LimitedAccount[] = [
         {
           account: whole,
           budget: budget?.request,
@@ -152,17 +155,17 @@ export function createLedger(): Ledger {
       }
     },
     of({ request, requestUid = '', task }) {
-      const book = books.get(request)?.get(requestUid)
+      const book = accounts.get(request)?.get(requestUid)
       const account = task === undefined ? book?.whole : book?.tasks.get(task)
       if (account === undefined) return none
       const { calls, input, output, earlier } = account
       return { calls, inputTokens: input, outputTokens: output, earlierTokens: earlier }
     },
     forgetOthers(request, uid) {
-      const named = books.get(request)
+      const named = accounts.get(request)
       if (named === undefined) return
       for (const other of named.keys()) if (other !== uid) named.delete(other)
-      if (named.size === 0) books.delete(request)
+      if (named.size === 0) accounts.delete(request)
     },
   }
 }
@@ -172,7 +175,7 @@ function newAccount(budget: TokenBudget | undefined): Account {
 }
 
 /** False when there is only none beside what is set aside. Throws `BudgetExhausted` when there is none at all. */
-function hasRoom(all: readonly Held[], tokens: number): boolean {
+function hasRoom(all: readonly LimitedAccount[], tokens: number): boolean {
   let fits = true
   for (const { account, budget, who, setting } of all) {
     const counted = account.earlier + account.input + account.output

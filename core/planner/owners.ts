@@ -99,14 +99,14 @@ function best(scores: readonly number[]): number | undefined {
   return most === 0 ? undefined : scores.indexOf(most)
 }
 
-interface Place {
+interface NameUse {
   readonly nth: number
   /** It stands before a bracket, or is written like a name of a program. */
   readonly called: boolean
 }
 
-function namesWithPlaces(text: string): ReadonlyMap<string, Place> {
-  const places = new Map<string, Place>()
+function namesWithPlaces(text: string): ReadonlyMap<string, NameUse> {
+  const places = new Map<string, NameUse>()
   let nth = 0
   for (const match of text.matchAll(/[\p{L}_$][\p{L}\p{M}\p{N}_$]{1,80}/gu)) {
     const name = bareName(match[0])

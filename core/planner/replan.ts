@@ -10,7 +10,13 @@ import type { RepositoryFacts } from './facts.ts'
 import { isAboutRoutes, isAboutSecurity } from './mentions.ts'
 import { freeName } from './names.ts'
 import { longestText, withOwnWords } from './own-words.ts'
-import { askerOf, type MadePlan, type PlanInput, type PlanOptions, type TranscriptEntry } from './plan.ts'
+import {
+  askerOf,
+  type MadePlan,
+  type PlanInput,
+  type PlanOptions,
+  type TranscriptEntry,
+} from './plan.ts'
 import { splitQuestion, unitsAnswer, unitsSchema } from './questions.ts'
 import { expand, planHash, teamOf, waves } from './tasks.ts'
 import { checkUnits, withSentences } from './units.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { combineTransfers, combineViews } from './connected.ts'
-import type { ServerView, TransferState } from './fleet.ts'
+import { combinePulls, combineViews } from './connected.ts'
+import type { ServerView, PullState } from './fleet.ts'
 
 const held: ServerView = { kind: 'reachable', held: { digest: 'd', sizeBytes: 1 } }
 const empty: ServerView = { kind: 'reachable', held: undefined }
@@ -18,14 +18,14 @@ test.each<[string, readonly ServerView[], ServerView]>([
   expect(combineViews(views)).toEqual(want)
 })
 
-const running = (percent: number): TransferState => ({ kind: 'running', percent, status: '' })
-const failed: TransferState = { kind: 'failed', message: 'no room', mayTry: false }
+const running = (percent: number): PullState => ({ kind: 'running', percent, status: '' })
+const failed: PullState = { kind: 'failed', message: 'no room', mayTry: false }
 
-test.each<[string, readonly (TransferState | undefined)[], TransferState | undefined]>([
+test.each<[string, readonly (PullState | undefined)[], PullState | undefined]>([
   ['nothing was begun', [undefined, undefined], undefined],
   ['the slowest counts', [running(70), running(20), undefined], running(20)],
   ['what runs goes before what failed', [failed, running(5)], running(5)],
   ['one failed', [undefined, failed], failed],
 ])('of transfers: %s', (_, states, want) => {
-  expect(combineTransfers(states)).toEqual(want)
+  expect(combinePulls(states)).toEqual(want)
 })

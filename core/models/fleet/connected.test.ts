@@ -76,21 +76,21 @@ test('fetches a model, tells of it, and finds it held afterwards', async () => {
   const { servers, signal, profile } = await connect()
   const told = new Set<string>()
   servers.onProgress((model) => told.add(model))
-  servers.fetch(profile('big:7b'), { kind: 'pull' })
-  expect(servers.transfer(profile('big:7b'))).toMatchObject({ kind: 'running' })
+  servers.pull(profile('big:7b'), { kind: 'registry' })
+  expect(servers.pullState(profile('big:7b'))).toMatchObject({ kind: 'running' })
   await expect
     .poll(async () => servers.look(profile('big:7b'), { signal }))
     .toMatchObject({ held: { sizeBytes: megabytes } })
-  await expect.poll(() => servers.transfer(profile('big:7b'))).toBeUndefined()
+  await expect.poll(() => servers.pullState(profile('big:7b'))).toBeUndefined()
   expect([...told]).toEqual(['big:7b'])
 })
 
 test('does not fill the volume: what does not fit is refused with both figures', async () => {
   const { servers, signal, profile } = await connect({ disk: megabytes + 1_000_000 })
   await servers.look(profile('big:7b'), { signal })
-  servers.fetch(profile('big:7b'), { kind: 'pull' })
+  servers.pull(profile('big:7b'), { kind: 'registry' })
   await expect
-    .poll(() => servers.transfer(profile('big:7b')))
+    .poll(() => servers.pullState(profile('big:7b')))
     .toMatchObject({
       kind: 'failed',
       message: expect.stringContaining('the volume of the model server has 0.0 GiB left'),
@@ -103,25 +103,25 @@ test('of two that do not fit together the one that runs goes on, and the other w
     { pullRate: megabytes / 5 },
   )
   await servers.look(profile('big:7b'), { signal })
-  servers.fetch(profile('big:7b'), { kind: 'pull' })
+  servers.pull(profile('big:7b'), { kind: 'registry' })
   await expect
-    .poll(() => servers.transfer(profile('big:7b')))
+    .poll(() => servers.pullState(profile('big:7b')))
     .toMatchObject({ status: expect.stringMatching(/^pulling [0-9a-f]/) })
-  servers.fetch(profile('large:7b'), { kind: 'pull' })
+  servers.pull(profile('large:7b'), { kind: 'registry' })
   await expect
-    .poll(() => servers.transfer(profile('large:7b')))
+    .poll(() => servers.pullState(profile('large:7b')))
     .toMatchObject({ kind: 'failed', message: expect.stringContaining('left'), mayTry: true })
-  expect(servers.transfer(profile('big:7b'))).toMatchObject({ kind: 'running' })
-  servers.forget(profile('big:7b'))
-  servers.fetch(profile('large:7b'), { kind: 'pull' })
-  expect(servers.transfer(profile('large:7b'))).toMatchObject({ kind: 'running' })
+  expect(servers.pullState(profile('big:7b'))).toMatchObject({ kind: 'running' })
+  servers.cancelPull(profile('big:7b'))
+  servers.pull(profile('large:7b'), { kind: 'registry' })
+  expect(servers.pullState(profile('large:7b'))).toMatchObject({ kind: 'running' })
 })
 
 test('what the memory cannot hold is not fetched, and what a strange server has nobody knows', async () => {
   const { servers, profile } = await connect({ memory: megabytes / 2 }, { pullRate: megabytes / 5 })
-  servers.fetch(profile('big:7b'), { kind: 'pull' })
+  servers.pull(profile('big:7b'), { kind: 'registry' })
   await expect
-    .poll(() => servers.transfer(profile('big:7b')))
+    .poll(() => servers.pullState(profile('big:7b')))
     .toMatchObject({
       kind: 'failed',
       message: expect.stringContaining('big:7b needs 0.0 GiB of memory for its weights alone'),
@@ -131,7 +131,7 @@ test('what the memory cannot hold is not fetched, and what a strange server has 
 
   await using strange = await startRehearsal({ rules, pullable: new Map([['big:7b', megabytes]]) })
   const there = { ...profile('big:7b'), endpoint: strange.endpoint }
-  servers.fetch(there, { kind: 'pull' })
+  servers.pull(there, { kind: 'registry' })
   await expect
     .poll(async () => (await strange.recorded()).pulls)
     .toMatchObject([{ outcome: 'done' }])
@@ -139,16 +139,16 @@ test('what the memory cannot hold is not fetched, and what a strange server has 
 
 test('what the registry does not know fails with what to do, and may be tried again after its pause', async () => {
   const { servers, profile } = await connect()
-  servers.fetch(profile('nowhere:7b'), { kind: 'pull' })
+  servers.pull(profile('nowhere:7b'), { kind: 'registry' })
   await expect
-    .poll(() => servers.transfer(profile('nowhere:7b')))
+    .poll(() => servers.pullState(profile('nowhere:7b')))
     .toMatchObject({
       kind: 'failed',
       message: expect.stringContaining('correct spec.model'),
       mayTry: false,
     })
-  servers.forget(profile('nowhere:7b'))
-  expect(servers.transfer(profile('nowhere:7b'))).toBeUndefined()
+  servers.cancelPull(profile('nowhere:7b'))
+  expect(servers.pullState(profile('nowhere:7b'))).toBeUndefined()
 })
 
 test('of several servers each is looked at, and each that lacks the model fetches it', async () => {
@@ -159,7 +159,7 @@ test('of several servers each is looked at, and each that lacks the model fetche
     held: { sizeBytes: megabytes },
     lacking: 1,
   })
-  servers.fetch(both, { kind: 'pull' })
+  servers.pull(both, { kind: 'registry' })
   await expect.poll(async () => servers.look(both, { signal })).not.toHaveProperty('lacking')
   expect((await server.recorded()).pulls).toEqual([])
   const { contextTokens } = await servers.test(both, { probes: false, signal })

@@ -9,9 +9,16 @@ import { ForeignAnswerError } from '../servers/foreign-answer.ts'
 import { inGiB, neededBytes, sameModel } from '../servers/model.ts'
 import { listServed } from '../servers/openai.ts'
 import { createPulls, type Pulls } from '../servers/pulls.ts'
-import { type HeldModel, heldModels, loadedModels, loadModel, type ModelFacts, showModel } from '../servers/ollama.ts'
+import {
+  type HeldModel,
+  heldModels,
+  loadedModels,
+  loadModel,
+  type ModelFacts,
+  showModel,
+} from '../servers/ollama.ts'
 import { networkReason } from '../servers/transport.ts'
-import type { ModelServers, Origin, ServerView, TestResult, TransferState } from './fleet.ts'
+import type { ModelServers, PullSource, ServerView, SelfTestResult, PullState } from './fleet.ts'
 
 /** A server has this long to say what it holds. */
 const lookMs = 10_000
@@ -89,11 +96,11 @@ export class ConnectedServers implements ModelServers {
     }
   }
 
-  transfer(profile: ModelProfile): TransferState | undefined {
-    return combineTransfers(serversOf(profile).map((one) => this.#transferAt(one)))
+  transfer(profile: ModelProfile): PullState | undefined {
+    return combinePulls(serversOf(profile).map((one) => this.#transferAt(one)))
   }
 
-  #transferAt(profile: ModelProfile): TransferState | undefined {
+  #transferAt(profile: ModelProfile): PullState | undefined {
     const state = this.#pulls.look(profile)
     switch (state?.kind) {
       case 'running':
@@ -107,7 +114,7 @@ export class ConnectedServers implements ModelServers {
     }
   }
 
-  fetch(profile: ModelProfile, origin: Origin): void {
+  fetch(profile: ModelProfile, origin: PullSource): void {
     const source = origin.kind === 'pull' ? { kind: 'registry' as const } : origin
     for (const one of serversOf(profile)) {
       const held = this.#held.get(one.endpoint)
@@ -136,7 +143,7 @@ export class ConnectedServers implements ModelServers {
   async test(
     profile: ModelProfile,
     { probes, signal }: { readonly probes: boolean; readonly signal: AbortSignal },
-  ): Promise<TestResult> {
+  ): Promise<SelfTestResult> {
     const loads = await Promise.allSettled(serversOf(profile).map((one) => load(one, signal)))
     const loaded = loads.filter((one) => one.status === 'fulfilled')
     if (loaded.length === 0)
@@ -246,9 +253,7 @@ export function combineViews(views: readonly ServerView[]): ServerView {
 }
 
 /** The slowest of those that are under way; else what failed; undefined when nothing was begun or all is done. */
-export function combineTransfers(
-  states: readonly (TransferState | undefined)[],
-): TransferState | undefined {
+export function combinePulls(states: readonly (PullState | undefined)[]): PullState | undefined {
   const known = states.filter((state) => state !== undefined)
   const running = known.filter((state) => state.kind === 'running')
   return (

@@ -16,7 +16,7 @@ export interface Replicas {
   restMs(profile: ModelProfile): number
 }
 
-interface Server {
+interface ServerLoad {
   running: number
   /** The model that it was asked for last, which it has in memory. */
   model: string | undefined
@@ -35,16 +35,16 @@ const avoidMs = 15_000
  * answer is avoided for a while, and one that said when to come back until then.
  */
 export function createReplicas(clock: Pick<Clock, 'monotonic'>): Replicas {
-  const servers = new Map<string, Server>()
-  const serverAt = (endpoint: string): Server => {
+  const servers = new Map<string, ServerLoad>()
+  const serverAt = (endpoint: string): ServerLoad => {
     const known = servers.get(endpoint)
     if (known !== undefined) return known
-    const server: Server = { running: 0, model: undefined, avoidUntil: 0, restUntil: 0 }
+    const server: ServerLoad = { running: 0, model: undefined, avoidUntil: 0, restUntil: 0 }
     servers.set(endpoint, server)
     return server
   }
 
-  function order(server: Server, { name, parallel }: ModelProfile): readonly number[] {
+  function order(server: ServerLoad, { name, parallel }: ModelProfile): readonly number[] {
     const place = server.model === name ? 0 : server.model === undefined ? 1 : 2
     return [
       Number(server.restUntil > clock.monotonic()),
@@ -96,6 +96,6 @@ function endpointsOf({ endpoint, replicas }: ModelProfile): readonly string[] {
 }
 
 /** How many questions all servers of a model answer at once. */
-export function placesOf(profile: ModelProfile): number {
+export function slotCountOf(profile: ModelProfile): number {
   return profile.parallel * endpointsOf(profile).length
 }

@@ -5,7 +5,7 @@ import { isRecord, type AnswerSchema } from '../answers/schema.ts'
 import type { Question } from '../verbs.ts'
 
 /** What one probe showed. */
-export interface Finding {
+export interface ProbeResult {
   readonly passed: boolean
   /** At most 300 characters. */
   readonly sentence: string
@@ -35,7 +35,7 @@ export const schemaProbe: Question & { readonly schema: AnswerSchema } = {
 }
 
 /** Judges the answer to `schemaProbe`. */
-export function judgeCount(value: unknown): Finding {
+export function judgeCount(value: unknown): ProbeResult {
   if (isRecord(value) && value['a_count'] === 5 && value['b_more'] === 'red') {
     return { passed: true, sentence: 'it followed a form and answered a simple question' }
   }
@@ -65,7 +65,7 @@ export const fenceProbe: Question = {
  * Judges the answer to `fenceProbe`, as lenient as the agents are: the block named after the file counts, else the longest.
  * The code is parsed and never run.
  */
-export function judgeFile(blocks: readonly FencedBlock[]): Finding {
+export function judgeFile(blocks: readonly FencedBlock[]): ProbeResult {
   const code =
     blocks.findLast(({ path }) => path?.endsWith('clamp.js')) ??
     blocks.toSorted((one, other) => other.text.length - one.text.length)[0]
@@ -115,7 +115,7 @@ export function contextProbe(contextTokens: number): ContextProbe {
 }
 
 /** Judges the answer to a `contextProbe`. */
-export function judgeMemory(answer: string, { tokens }: ContextProbe): Finding {
+export function judgeMemory(answer: string, { tokens }: ContextProbe): ProbeResult {
   const text = `a text of about ${tokens} tokens`
   return answer.toLowerCase().includes(word)
     ? { passed: true, sentence: `it remembered the beginning of ${text}` }
@@ -145,6 +145,6 @@ function filler(tokens: number): string {
 }
 
 /** A finding that speaks against the model. */
-export function failed(sentence: string): Finding {
+export function failed(sentence: string): ProbeResult {
   return { passed: false, sentence: sentence.slice(0, 300) }
 }

@@ -12,19 +12,19 @@ import {
   judgeFile,
   judgeMemory,
   schemaProbe,
-  type Finding,
+  type ProbeResult,
 } from './probes.ts'
 import { decide, write, type Asker } from '../verbs.ts'
 
 /** What a model can do, as far as three short questions show. */
-export interface SelfTestResult {
+export interface ProbedModel {
   readonly tier: ModelProfile['tier']
   /** How fast it writes, without waiting and reading; one digit after the point. Undefined when it wrote too little. */
   readonly tokensPerSecond: number | undefined
   readonly findings: {
-    readonly schema: Finding
-    readonly fence: Finding
-    readonly context: Finding
+    readonly schema: ProbeResult
+    readonly fence: ProbeResult
+    readonly context: ProbeResult
   }
   /** The whole, for people; for a model that is too weak with what to do. */
   readonly sentence: string
@@ -45,7 +45,7 @@ export async function selfTest(options: {
   readonly profile: ModelProfile
   readonly signal: AbortSignal
   readonly clock: Pick<Clock, 'monotonic'>
-}): Promise<SelfTestResult> {
+}): Promise<ProbedModel> {
   const { call, profile, signal, clock } = options
   const asker = {
     call,
@@ -84,7 +84,7 @@ const telling: ReadonlySet<ModelErrorCode> = new Set([
   'ContextTooSmall',
 ])
 
-async function probe(unusable: string, ask: () => Promise<Finding>): Promise<Finding> {
+async function probe(unusable: string, ask: () => Promise<ProbeResult>): Promise<ProbeResult> {
   try {
     return await ask()
   } catch (error) {
@@ -97,7 +97,7 @@ async function probe(unusable: string, ask: () => Promise<Finding>): Promise<Fin
 function inWords(
   name: string,
   tier: ModelProfile['tier'],
-  findings: SelfTestResult['findings'],
+  findings: ProbedModel['findings'],
 ): string {
   const { schema, fence, context } = findings
   if (tier === 'good') return `${name} follows a form, writes a file and keeps its context`

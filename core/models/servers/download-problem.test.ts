@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { downloadProblem } from './pull.ts'
+import { pullProblem } from './pull.ts'
 import { ModelError } from '../errors.ts'
 
 test.each([
@@ -49,7 +49,7 @@ test.each([
     want: /^the model server could not get x:1b: pull model manifest: 412: requires a newer version/,
   },
 ])('$name is told in a sentence', ({ said, want }) => {
-  const problem = downloadProblem(new Error(said), 'x:1b')
+  const problem = pullProblem(new Error(said), 'x:1b')
   expect(problem).toMatch(want)
   expect(problem).toContain(said)
 })
@@ -57,7 +57,5 @@ test.each([
 test('a model server that cannot be reached is not taken for the registry', () => {
   const message = 'the model server at http://x cannot be reached: connect ECONNREFUSED'
   const cause = new Error('connection refused')
-  expect(downloadProblem(new ModelError('ModelUnavailable', message, { cause }), 'x:1b')).toBe(
-    message,
-  )
+  expect(pullProblem(new ModelError('ModelUnavailable', message, { cause }), 'x:1b')).toBe(message)
 })

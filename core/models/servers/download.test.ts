@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { closedEndpoint, startRehearsal } from '../../../rehearsal/start.ts'
 import { startScriptedServer, type ScriptedServer } from '../../../test/support/scripted-server.ts'
 import { VirtualClock } from '../../../test/support/virtual-clock.ts'
-import { createFromBlob, type DownloadProgress, percentOf, pullModel } from './pull.ts'
+import { createFromBlob, type PullProgress, percentOf, pullModel } from './pull.ts'
 
 const { signal } = new AbortController()
 let server: ScriptedServer | undefined
@@ -49,7 +49,7 @@ describe('a pull', () => {
       { status: 'verifying sha256 digest' },
       { status: 'success' },
     ])
-    const seen: DownloadProgress[] = []
+    const seen: PullProgress[] = []
     await pullModel(there, 'x:1b', { signal, onProgress: (now) => seen.push(now) })
     expect(
       seen.map((now) => [
@@ -75,7 +75,7 @@ describe('a pull', () => {
     const pullable = new Map([['other', 4_000_000]])
     await using rehearsal = await startRehearsal({ rules: [], pullable, pullRate: 10_000_000 })
     const seen: (number | undefined)[] = []
-    const onProgress = (now: DownloadProgress) => seen.push(percentOf(now))
+    const onProgress = (now: PullProgress) => seen.push(percentOf(now))
     await pullModel(rehearsal, 'other', { signal, onProgress })
     expect(seen[0]).toBeUndefined()
     expect(seen.slice(1)).toEqual(seen.slice(1).toSorted((a = 0, b = 0) => a - b))
@@ -124,7 +124,7 @@ describe('a pull', () => {
     const clock = new VirtualClock()
     const seen: string[] = []
     const there = await serverThatSays([last, last], true)
-    const onProgress = (now: DownloadProgress) => seen.push(now.status)
+    const onProgress = (now: PullProgress) => seen.push(now.status)
     const error = pullModel(there, 'x:1b', { signal, clock, onProgress }).catch(
       (reason: unknown) => reason,
     )

@@ -9,7 +9,7 @@ export class ForeignAnswerError extends Error {
   readonly retryAfterMs: number | undefined
 
   constructor(
-    { endpoint, expected, status }: Place & { readonly status: number },
+    { endpoint, expected, status }: ExpectedServer & { readonly status: number },
     what: string,
     retryAfterMs?: number,
   ) {
@@ -22,7 +22,7 @@ export class ForeignAnswerError extends Error {
 }
 
 /** Where was asked, and for what. */
-export interface Place {
+export interface ExpectedServer {
   readonly endpoint: string
   /** What should be there, after `no`: `Ollama`. */
   readonly expected: string

@@ -6,7 +6,7 @@ import { ForeignAnswerError } from './foreign-answer.ts'
 import { connect, HttpStatusError, networkReason, type ServerAddress } from './transport.ts'
 
 /** How far it is. */
-export interface DownloadProgress {
+export interface PullProgress {
   /** In the server's words: `pulling manifest`, `verifying sha256 digest`, at the end `success`. */
   readonly status: string
   /** Sum of the layers seen so far; undefined until the first one is. Grows when another layer begins. */
@@ -15,10 +15,10 @@ export interface DownloadProgress {
   readonly completedBytes: number | undefined
 }
 
-export interface DownloadOptions {
+export interface PullOptions {
   readonly signal: AbortSignal
   /** Told of what is new only; Ollama itself repeats the same figures many times a second. */
-  readonly onProgress?: (progress: DownloadProgress) => void
+  readonly onProgress?: (progress: PullProgress) => void
   readonly clock?: Pick<Clock, 'after'>
 }
 
@@ -36,7 +36,7 @@ const verifyMs = 30 * 60_000
 export async function pullModel(
   server: ServerAddress,
   name: string,
-  options: DownloadOptions,
+  options: PullOptions,
 ): Promise<void> {
   await follow(server, options, (client) => client.pull({ model: name, stream: true }))
 }
@@ -49,7 +49,7 @@ export async function createFromBlob(
     /** As in `sha256:<hex>`. */
     readonly digest: string
   },
-  options: DownloadOptions,
+  options: PullOptions,
 ): Promise<void> {
   // Ollama looks into the file for what it is; the name only has to be one.
   const request = {
@@ -61,7 +61,7 @@ export async function createFromBlob(
 }
 
 /** 0 to 100, whole; 100 only at the end. Undefined while nothing is known. */
-export function percentOf(progress: DownloadProgress): number | undefined {
+export function percentOf(progress: PullProgress): number | undefined {
   const { status, totalBytes, completedBytes = 0 } = progress
   if (status === 'success') return 100
   return totalBytes ? Math.min(99, Math.floor((100 * completedBytes) / totalBytes)) : undefined
@@ -69,7 +69,7 @@ export function percentOf(progress: DownloadProgress): number | undefined {
 
 async function follow(
   server: ServerAddress,
-  options: DownloadOptions,
+  options: PullOptions,
   ask: (client: Ollama) => Promise<AsyncIterable<ProgressResponse>>,
 ): Promise<void> {
   const { signal, onProgress, clock = systemClock } = options
@@ -113,9 +113,9 @@ const smallLayer = 100_000
  * Small layers do not count: if one of them came before the weights, the download would look finished at once. What the
  * server takes back (a part that broke) is not taken back here.
  */
-function createSum(): (part: Partial<ProgressResponse>) => DownloadProgress | undefined {
+function createSum(): (part: Partial<ProgressResponse>) => PullProgress | undefined {
   const layers = new Map<string, { readonly total: number; readonly completed: number }>()
-  let last: DownloadProgress | undefined
+  let last: PullProgress | undefined
   return ({ status = '', digest = status, total = 0, completed = 0 }) => {
     if (total >= smallLayer) {
       const before = layers.get(digest)?.completed ?? 0
@@ -193,7 +193,7 @@ const problems: readonly { readonly words: RegExp; readonly sentence: (name: str
   ]
 
 /** Says in a sentence why a download failed and what to do; the server's words go with it. */
-export function downloadProblem(error: unknown, name: string): string {
+export function pullProblem(error: unknown, name: string): string {
   const said = networkReason(error)
   // The way to the model server itself: its words say nothing about the registry.
   if (error instanceof ModelError) return error.message

@@ -1,7 +1,14 @@
 import { halfJitter } from '../../base/backoff.ts'
 import type { Clock, Random } from '../../base/clock.ts'
 import { Job, type JobContext } from '../../base/jobs.ts'
-import { createFromBlob, type DownloadOptions, downloadProblem, type DownloadProgress, percentOf, pullModel } from './pull.ts'
+import {
+  createFromBlob,
+  type PullOptions,
+  pullProblem,
+  type PullProgress,
+  percentOf,
+  pullModel,
+} from './pull.ts'
 import type { ServerAddress } from './transport.ts'
 
 /** The downloads of this process. They run in the background; a look at them never waits. */
@@ -11,9 +18,9 @@ export interface Pulls {
    * pause is over or `fits` has come round; one that is done starts again, because whoever asks has not found the model.
    * Ollama keeps what it has of a model, so nothing is fetched twice. To change the source, cancel first.
    */
-  start(target: PullTarget, order: PullOrder): PullState
+  start(target: PullTarget, order: PullOrder): PullJobState
   /** Undefined for one that nobody started. */
-  look(target: PullTarget): PullState | undefined
+  look(target: PullTarget): PullJobState | undefined
   /** What the other downloads that run at the same server will take on its disk in all, as far as their sizes are known. */
   othersBytes(target: PullTarget): number
   /** Ends and forgets it, for a model that is not wanted any more, or in another way. `onChange` is not told. */
@@ -82,8 +89,8 @@ export interface PullOrder {
 }
 
 /** Where a download is. */
-export type PullState =
-  | (DownloadProgress & {
+export type PullJobState =
+  | (PullProgress & {
       readonly kind: 'running'
       /** 0 to 99; undefined while the size is unknown. */
       readonly percent: number | undefined
@@ -101,8 +108,8 @@ export type PullState =
 
 /** One download with its tries and pauses. */
 interface PullJob {
-  start(order: PullOrder): PullState
-  state(): PullState
+  start(order: PullOrder): PullJobState
+  state(): PullJobState
   /** Ends it for good. */
   stop(): void
 }
@@ -124,18 +131,18 @@ function createPullJob(options: {
   const { target, clock, random, onChange } = options
   let order: PullOrder | undefined
   /** Figures of the last try stay until the next one has its own: a percentage that comes and goes confuses. */
-  let known: DownloadProgress = { status: '', totalBytes: undefined, completedBytes: undefined }
+  let known: PullProgress = { status: '', totalBytes: undefined, completedBytes: undefined }
   let most = 0
   /** Why it does not fit, as far as is known. */
   let misfit: string | undefined
-  const job = new Job<void, DownloadProgress>({
+  const job = new Job<void, PullProgress>({
     clock,
     onChange,
     pauseMs: (failures) =>
       misfit === undefined ? halfJitter(pauses, failures - 1, random) : undefined,
   })
 
-  function show(progress: DownloadProgress): void {
+  function show(progress: PullProgress): void {
     known = progress.totalBytes === undefined ? { ...known, status: progress.status } : progress
   }
 
@@ -145,7 +152,7 @@ function createPullJob(options: {
     return misfit
   }
 
-  function state(): PullState {
+  function state(): PullJobState {
     const now = job.state
     switch (now.kind) {
       case 'running':
@@ -154,7 +161,7 @@ function createPullJob(options: {
         const { error, failures } = now
         if (misfit !== undefined)
           return { kind: 'failed', reason: misfit, failures, notBefore: undefined }
-        const reason = downloadProblem(error, target.name)
+        const reason = pullProblem(error, target.name)
         return { kind: 'failed', reason, failures, notBefore: now.notBefore }
       }
       default:
@@ -164,7 +171,7 @@ function createPullJob(options: {
 
   async function pull(
     { source }: PullOrder,
-    { signal, report }: JobContext<DownloadProgress>,
+    { signal, report }: JobContext<PullProgress>,
   ): Promise<void> {
     const refused = new AbortController()
     await download(target, source, {
@@ -200,7 +207,7 @@ function createPullJob(options: {
 async function download(
   target: PullTarget,
   source: PullOrder['source'],
-  options: DownloadOptions,
+  options: PullOptions,
 ): Promise<void> {
   const { name } = target
   if (source.kind === 'registry') return await pullModel(target, name, options)

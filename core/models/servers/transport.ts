@@ -5,7 +5,12 @@ import { z } from 'zod'
 import { printedLine } from '../../api/plain-text.ts'
 import { ModelError } from '../errors.ts'
 import type { ModelProfile } from '../profile.ts'
-import { ForeignAnswerError, kindOfAnswer, ownAnswer, type Place } from './foreign-answer.ts'
+import {
+  ForeignAnswerError,
+  kindOfAnswer,
+  ownAnswer,
+  type ExpectedServer,
+} from './foreign-answer.ts'
 
 /** The server answered with something other than 2xx, in its own words. */
 export class HttpStatusError extends Error {
@@ -68,7 +73,7 @@ export async function send(
     signal,
   })
   const { status } = response
-  const place = placeOf(url, endpoint)
+  const place = expectedServer(url, endpoint)
   if (response.ok) {
     const foreign = (beginning: string): Error =>
       new ForeignAnswerError({ ...place, status }, kindOfAnswer(beginning))
@@ -96,7 +101,7 @@ export async function send(
   throw new HttpStatusError(status, words, retryAfter)
 }
 
-function placeOf(url: string, endpoint: string | undefined): Place {
+function expectedServer(url: string, endpoint: string | undefined): ExpectedServer {
   const { origin, pathname } = new URL(url)
   const expected = pathname.includes('/v1/') ? 'server with OpenAI’s API' : 'Ollama'
   return { endpoint: endpoint ?? origin, expected }

@@ -75,9 +75,9 @@ export class SimulatedModel {
         this.#isDown()
           ? { kind: 'unreachable', message: 'the model does not answer' }
           : { kind: 'reachable', held },
-      transfer: () => undefined,
-      fetch: () => undefined,
-      forget: () => undefined,
+      pullState: () => undefined,
+      pull: () => undefined,
+      cancelPull: () => undefined,
       onProgress: () => undefined,
       test: async (_profile, { signal }) => {
         await this.#pause(process, 200, signal)

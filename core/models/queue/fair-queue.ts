@@ -1,14 +1,14 @@
 import type { Clock } from '../../base/clock.ts'
 
 /** Somebody in a line. */
-export interface Waiting {
+export interface Queued {
   readonly owner: string
   /** Goes before the others of its owner. */
   readonly returning?: boolean
 }
 
 /** A line in which owners share the time of the slots, however many calls each has and however long they take. */
-export interface FairLine<W extends Waiting> {
+export interface FairQueue<W extends Queued> {
   size(): number
   add(waiter: W): void
   /** False when it was not in the line. */
@@ -19,7 +19,7 @@ export interface FairLine<W extends Waiting> {
   start(): { readonly waiter: W; readonly end: () => void } | undefined
 }
 
-interface Owner<W> {
+interface QueueOwner<W> {
   /** Milliseconds of slots it had, calls that run not counted; moved up to the common share when it joins. */
   used: number
   /** How long its calls take. */
@@ -39,8 +39,8 @@ const firstGuessMs = 10_000
  * that are free at once not all go to one. Whoever joins starts with what those who are here had on average: no credit
  * for time in which nothing was wanted, and nobody is passed by newcomers for ever.
  */
-export function createFairLine<W extends Waiting>(clock: Pick<Clock, 'monotonic'>): FairLine<W> {
-  const owners = new Map<string, Owner<W>>()
+export function createFairQueue<W extends Queued>(clock: Pick<Clock, 'monotonic'>): FairQueue<W> {
+  const owners = new Map<string, QueueOwner<W>>()
   /** Owners who want nothing now but had more than their share. */
   const ahead = new Map<string, number>()
   /** What an owner who was here all the time had on average. */
@@ -57,17 +57,17 @@ export function createFairLine<W extends Waiting>(clock: Pick<Clock, 'monotonic'
     sharedAt = now
   }
 
-  function join(name: string): Owner<W> {
+  function join(name: string): QueueOwner<W> {
     const known = owners.get(name)
     if (known !== undefined) return known
     const used = Math.max(ahead.get(name) ?? 0, share)
-    const owner: Owner<W> = { used, usualMs, turn: 0, waiting: [], running: new Set() }
+    const owner: QueueOwner<W> = { used, usualMs, turn: 0, waiting: [], running: new Set() }
     ahead.delete(name)
     owners.set(name, owner)
     return owner
   }
 
-  function leaveIfDone(name: string, owner: Owner<W>): void {
+  function leaveIfDone(name: string, owner: QueueOwner<W>): void {
     if (owner.waiting.length > 0 || owner.running.size > 0) return
     owners.delete(name)
     ahead.set(name, owner.used)
@@ -77,7 +77,7 @@ export function createFairLine<W extends Waiting>(clock: Pick<Clock, 'monotonic'
   }
 
   /** What an owner had, with what its running calls have taken or will probably take. */
-  function charged(owner: Owner<W>): number {
+  function charged(owner: QueueOwner<W>): number {
     const now = clock.monotonic()
     let sum = owner.used
     for (const { startedAt, expectedMs } of owner.running) {
@@ -86,8 +86,8 @@ export function createFairLine<W extends Waiting>(clock: Pick<Clock, 'monotonic'
     return sum
   }
 
-  function first(): Place<W> | undefined {
-    let best: Place<W> | undefined
+  function first(): QueuePosition<W> | undefined {
+    let best: QueuePosition<W> | undefined
     for (const owner of owners.values()) {
       const [waiter] = owner.waiting
       if (waiter === undefined) continue
@@ -119,7 +119,7 @@ export function createFairLine<W extends Waiting>(clock: Pick<Clock, 'monotonic'
       return true
     },
     order() {
-      const places: Place<W>[] = []
+      const places: QueuePosition<W>[] = []
       for (const owner of owners.values()) {
         const had = charged(owner)
         for (const [round, waiter] of owner.waiting.entries()) {
@@ -156,7 +156,7 @@ export function createFairLine<W extends Waiting>(clock: Pick<Clock, 'monotonic'
   }
 }
 
-interface Place<W> {
+interface QueuePosition<W> {
   readonly waiter: W
   readonly had: number
   readonly round: number
@@ -164,6 +164,6 @@ interface Place<W> {
 }
 
 /** Sorting is stable, and owners and their waiters are visited in order of arrival. */
-function compare(one: Place<unknown>, other: Place<unknown>): number {
+function compare(one: QueuePosition<unknown>, other: QueuePosition<unknown>): number {
   return one.had - other.had || one.round - other.round || one.served - other.served
 }
