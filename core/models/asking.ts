@@ -10,56 +10,61 @@ import type { Chat, ChatAnswer, ChatQuestion, ChatTimers } from './servers/chat.
 import { chat as askOllama } from './servers/ollama.ts'
 import { chat as askOpenAi } from './servers/openai.ts'
 
-/** One question on its way: whose it is, and what becomes of it. */
+/** One question on its way to a server, with its owner and what is counted of it. */
 export interface Sending {
   readonly profile: ModelProfile
   readonly replicas: Replicas
   readonly slots: Slots
   readonly priority: Priority
   readonly owner: string
-  /** What is asked now. */
+  /** The question in its newest form: it is shortened when the server finds it too long. */
   readonly question: () => ChatQuestion
-  /** Sets tokens aside for one sending; undefined when there is room no more. Throws `BudgetExhausted`. */
+  /**
+   * Sets tokens aside for one sending; undefined while the budgets have no room. Throws
+   * `BudgetExhausted`.
+   */
   readonly reserve: () => (() => void) | undefined
-  /** Waits until that can be done; throws as it does. */
+  /** Waits until `reserve` has room. Throws as `reserve` does. */
   readonly room: () => Promise<void>
   readonly onAnswer: (answer: ChatAnswer) => void
-  /** What a sending that failed had written. */
+  /** Gets the text that had come in before a sending failed. */
   readonly onBroken: (text: string) => void
   /** How often the server was asked. */
   sent: number
-  /** Waiting for room in the budgets included. */
+  /** Includes the wait for room in the budgets. */
   queueMs: number
   answerMs: number
 }
 
-/** What asking needs beside the sending. */
+/** The means of asking that all sendings share. */
 interface AskOptions {
   readonly clock: Clock
   readonly random: Pick<Random, 'next'>
   readonly timers?: ChatTimers | undefined
   readonly signal?: AbortSignal | undefined
   readonly onEvent?: ((event: ModelEvent) => void) | undefined
-  /** How long the server may fail; time in our own queue does not count. */
+  /** How long the server may fail; the time in our own queue does not count. */
   readonly patienceMs: number
 }
 
-/** A server that took the question and broke gets this many more; the question itself may be what breaks it. */
+/**
+ * How often a server that broke over a question is asked again: the question itself may break it.
+ */
 const brokenAnswers = 3
 const backoff = { baseMs: 1000, capMs: 20_000 } as const
 
 /**
- * Waits for room in the budgets and for a slot, and asks until there is an answer, a refusal that waiting does not cure, or
- * no patience left.
- * Guarantees: one sending at a time, each with a slot; an answer that came to its end is never asked for again, and nothing
- * is sent after `signal`. A server that says when to come back is left alone until then, by everyone; another one of the model
- * is asked meanwhile.
+ * Waits for room in the budgets and for a slot, and asks until there is an answer, a refusal that
+ * waiting does not cure, or no patience left.
+ * Guarantees: one sending at a time, each with a slot; a finished answer is never asked for again,
+ * and nothing is sent after `signal`. A server that says when to come back is left alone until then
+ * by every call, and another server of the model is asked meanwhile.
  */
 export async function ask(sending: Sending, options: AskOptions): Promise<ChatAnswer> {
   const { clock, random, signal, patienceMs } = options
   const question = sending.question()
   let { format } = question
-  /** When patience began to run, on a clock that stands still in the queue. */
+  /** When patience began to run, by a clock that stands still in the queue. */
   let unavailableSince: number | undefined
   let broken = 0
   for (let round = 0; ; round++) {
@@ -91,14 +96,17 @@ export async function ask(sending: Sending, options: AskOptions): Promise<ChatAn
   }
 }
 
-/** Asking again later may help, or asking another server of the same model, which may hold it. */
+/** Whether asking later may help, or asking another server of the model, which may hold it. */
 function isElsewhere({ code }: ModelError, { profile }: Sending): boolean {
   return (
     code === 'ModelUnavailable' || (code === 'ModelMissing' && (profile.replicas ?? []).length > 1)
   )
 }
 
-/** Nobody keeps a slot while the budgets have no room: calls of others can use it. */
+/**
+ * Waits for tokens and a slot together. No call keeps a slot while the budgets have no room,
+ * because other calls can use it.
+ */
 async function admit(
   sending: Sending,
   returning: boolean,
@@ -146,7 +154,7 @@ async function sendOnce(
       ...(timers === undefined ? {} : { timers }),
     })
     end()
-    // Before the tokens are given back: nobody may take for room what was used.
+    // Counted before the tokens are given back, so that no other call takes used tokens for room.
     sending.onAnswer(answer)
     return answer
   } catch (error) {
@@ -164,7 +172,7 @@ async function sendOnce(
   }
 }
 
-/** Tells how many pieces came in, now and then; most servers send a token a piece. */
+/** Reports how many pieces came in, now and then; most servers send one token as a piece. */
 function progress(onEvent: AskOptions['onEvent']): (piece: string) => void {
   let tokens = 0
   return () => {

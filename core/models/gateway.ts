@@ -19,12 +19,15 @@ import { createReplicas, slotCountOf } from './queue/replicas.ts'
 import { createSlots, type Slots } from './queue/slots.ts'
 import type { ChatAnswer, ChatTimers } from './servers/chat.ts'
 
-/** One question to a model; `ModelCall` of the agent protocol plus who asks, as the operator knows it. */
+/**
+ * One question to a model: `ModelCall` of the agent protocol, and who asks, as the operator knows
+ * it.
+ */
 export interface GatewayCall {
   readonly model: string
   /** Name of the DevRequest: calls take turns by it, and tokens are counted for it. */
   readonly request: string
-  /** Its uid; absent for what is no DevRequest, as a self-test. */
+  /** Its uid; absent for calls without a DevRequest, such as a self-test. */
   readonly requestUid?: string | undefined
   /** Name of the AgentTask; absent while planning. */
   readonly task?: string | undefined
@@ -39,8 +42,8 @@ export interface GatewayCall {
   readonly seed: number
   readonly maxTokens: number
   /**
-   * A call that would pass one of these is refused before it is sent. One that would pass it only with all that calls under
-   * way may take waits for those.
+   * A call that would pass one of these is refused before it is sent. A call that would pass it
+   * only together with all calls under way waits for those.
    */
   readonly budget?: CallBudget | undefined
 }
@@ -49,7 +52,10 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined
   /** Queue positions, start and progress; the result is what `call` resolves to. */
   readonly onEvent?: ((event: ModelEvent) => void) | undefined
-  /** How long a server that cannot be reached is asked again, counted from its first refusal without waiting for a slot. Default two minutes. */
+  /**
+   * How long a server that cannot be reached is asked again, counted from its first refusal without
+   * the waits for a slot. Default: two minutes.
+   */
   readonly patienceMs?: number | undefined
 }
 
@@ -62,13 +68,22 @@ export interface Gateway {
    * `ContextTooSmall`, `BudgetExhausted`, `Cancelled`.
    */
   readonly call: (request: GatewayCall, options?: CallOptions) => Promise<ModelResult>
-  /** Tokens used so far for a request, or for one task of it, in this process; the task `''` is the planning. */
+  /**
+   * Tokens used so far for a request or for one task of it, in this process; the task `''` is the
+   * planning.
+   */
   readonly tokens: (owner: TokenOwner) => TokenCount
-  /** Forgets the counts of requests that had this name and are gone; `uid` is the one that has it now. */
+  /**
+   * Forgets the counts of earlier requests with this name; `uid` is that of the one that has it
+   * now.
+   */
   readonly forgetOthers: (request: string, uid: string | undefined) => void
 }
 
-/** Makes the gateway of this process. `profile` is asked at every call, so that configuration may change. */
+/**
+ * Makes the gateway of this process. `profile` is called for every question, so that settings may
+ * change.
+ */
 export function createGateway(options: {
   readonly profile: (name: string) => ModelProfile | undefined
   readonly clock: Clock
@@ -138,7 +153,10 @@ export function createGateway(options: {
       answerMs: 0,
     }
 
-    /** Asks; with a shorter prompt as long as the server says that it is too long and there is something to leave out. */
+    /**
+     * Asks, each time with a shorter prompt when the server finds it too long and a section can be
+     * left out.
+     */
     async function fittingAnswer(): Promise<ChatAnswer> {
       for (;;) {
         try {
@@ -155,7 +173,7 @@ export function createGateway(options: {
 
     const fixed = profile.provider === 'ollama' ? fixedRequest(profile) : undefined
 
-    /** Tells of the call; gives the id under which it is found. */
+    /** Writes the record of the call. Gives the id under which it is found. */
     function record(outcome: CallOutcome): string {
       const { system, user, dropped } = prompt
       const { text } = outcome
@@ -215,9 +233,9 @@ export function createGateway(options: {
   return { call, tokens: ledger.of, forgetOthers: ledger.forgetOthers }
 }
 
-/** The way to one model, at one server or several. */
+/** One model, at one server or several. */
 interface AskedModel {
-  /** From the newest profile: a server that was given more slots has them at the next change. */
+  /** From the newest profile: more slots of a server count from the next call on. */
   slotCount: number
   readonly slots: Slots
   readonly calibration: Calibration
@@ -252,7 +270,10 @@ function asModelError(error: unknown, signal: AbortSignal | undefined): ModelErr
   throw error
 }
 
-/** Everything about one model call: enough to understand it, and to replay it. One line of JSON in the operator's log. */
+/**
+ * One model call, with all that is needed to understand and replay it. One line of JSON in the
+ * operator's log.
+ */
 export interface TraceRecord {
   /** Also in the result of the call. */
   readonly id: string
@@ -271,7 +292,7 @@ export interface TraceRecord {
   readonly prompt: string
   /** Titles of sections that did not fit. */
   readonly dropped: readonly string[]
-  /** What an Ollama is told in every call of the model; undefined for other servers. */
+  /** The options that Ollama gets in every call of the model; undefined for other servers. */
   readonly fixed?: FixedRequest | undefined
   readonly temperature: number
   readonly seed: number
@@ -295,7 +316,7 @@ export interface TraceRecord {
   readonly outputTokens: number
 }
 
-/** Where measurements go; `runtime/metrics.ts` knows how to show them. */
+/** Where measurements go; `metrics.ts` exports them. */
 export interface ModelMetrics {
   /** A call ended. */
   called(record: TraceRecord): void

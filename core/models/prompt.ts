@@ -2,7 +2,7 @@ import type { PromptSection } from '../api/agent-protocol.ts'
 import { promptText } from '../api/plain-text.ts'
 import { ModelError } from './errors.ts'
 
-/** The two messages that are sent. */
+/** The two messages that a model gets. */
 export interface Prompt {
   readonly system: string
   readonly user: string
@@ -10,8 +10,8 @@ export interface Prompt {
 
 /**
  * Puts a prompt together: sections under their titles, the instruction as the last line.
- * Nothing else is added, so that what a person reads in the trace is what the model read; controls and characters that
- * turn the direction of text are shown as their code, whoever's words they are.
+ * Nothing else is added, so that a person reads in the trace exactly the text that the model read.
+ * Controls, and characters that turn the direction of text, are shown as their code in any part.
  */
 export function renderPrompt(
   system: string,
@@ -22,25 +22,26 @@ export function renderPrompt(
   return { system: promptText(system), user: promptText(parts.join('') + instruction) }
 }
 
-/** How many characters make a token for one model; learned from what its server counts. */
+/** How many characters of a model make a token, learned from the counts of its server. */
 export interface Calibration {
   charsPerToken(): number
-  /** `promptTokens` as the server counted them; it may leave out what it had cached. */
+  /** `promptTokens` is the count of the server, which may leave out cached tokens. */
   learn(prompt: Prompt, promptTokens: number): void
-  /** The server says that a prompt which should have fitted did not. */
+  /** To be called when a prompt that should have fitted was too long for the server. */
   distrust(): void
 }
 
-/** Believed until a server has counted: as few characters as code full of signs has. */
+/** Used until a server has counted: code full of signs has so few characters a token. */
 const cautiousGuess = 2
-/** What English and code usually have at least. */
+/** English and code usually have at least so many. */
 const usual = 3
 const mostHopeful = 3.5
 
 /**
- * Starts at 2 characters a token, and goes up to 3 with the first count.
- * Guarantees: believes at once that tokens are shorter, and only slowly, up to 3.5, that they are longer, because some
- * servers do not count cached tokens. Characters outside ASCII count as a token each, whatever was learned.
+ * Starts at 2 characters a token, and goes up to 3 at most with the first count.
+ * Guarantees: takes shorter tokens for true at once, and longer ones only slowly, up to 3.5
+ * characters, because some servers do not count cached tokens. Characters outside ASCII always
+ * count as a token each.
  */
 export function createCalibration(): Calibration {
   let ratio: number | undefined
@@ -62,7 +63,7 @@ export function createCalibration(): Calibration {
   }
 }
 
-/** How many tokens a text has at most, if plain characters make as long tokens as thought. */
+/** How many tokens a text has at most, with so many plain characters a token. */
 export function estimateTokens(text: string, charsPerToken: number): number {
   const { plain, strange } = countChars(text)
   return Math.ceil(plain / charsPerToken + strange)
@@ -74,16 +75,18 @@ function countChars(text: string): { readonly plain: number; readonly strange: n
   return { plain: text.length - strange, strange }
 }
 
-/** A prompt that fits, and what had to stay out. */
+/** A prompt that fits the context window, and the titles of the sections that did not. */
 interface FittedPrompt extends Prompt {
   readonly dropped: readonly string[]
   readonly estimatedTokens: number
 }
 
-/** Room kept free for the chat template and for a wrong estimate: part of the context. */
+/**
+ * The share of the context window that is kept free for the chat template and a wrong estimate.
+ */
 const reserve = 0.08
 
-/** What a prompt is fitted from, and into what. */
+/** A prompt in its parts, and the room that there is for it. */
 interface PromptParts {
   readonly system: string
   readonly sections: readonly PromptSection[]
@@ -93,8 +96,9 @@ interface PromptParts {
 }
 
 /**
- * Fits a prompt by what is known of the model. A prompt that cannot do with less, and would fit if tokens were as long as
- * usual, is let through before the server has counted one: it does not cut prompts, so it says if that was wrong.
+ * Fits a prompt by what the calibration has learned. Before the first count, a prompt that nothing
+ * can be left out of is also let through when it would fit with tokens of usual length: the server
+ * does not cut prompts, so it says when that was wrong.
  */
 export function fitCalibrated(parts: PromptParts, calibration: Calibration): FittedPrompt {
   const charsPerToken = calibration.charsPerToken()
@@ -106,7 +110,10 @@ export function fitCalibrated(parts: PromptParts, calibration: Calibration): Fit
   }
 }
 
-/** The same prompt with one section less, for a server that found it too long; undefined when all that is left must be there. */
+/**
+ * The same prompt with one section less, for a server that found it too long; undefined when only
+ * sections are left that must be there.
+ */
 export function fitShorter(
   parts: PromptParts,
   than: FittedPrompt,
@@ -125,7 +132,8 @@ export function fitShorter(
 
 /**
  * Fits a prompt into `contextTokens` less the answer less 8 percent.
- * Sections that are not `must` are dropped whole, from the last to the first. Throws `ContextTooSmall` when the rest is too long.
+ * Drops whole sections that are not `must`, from the last to the first. Throws `ContextTooSmall`
+ * when the rest is too long.
  */
 export function fitPrompt(input: PromptParts & { readonly charsPerToken: number }): FittedPrompt {
   const room = Math.floor(input.contextTokens * (1 - reserve)) - input.maxTokens

@@ -1,4 +1,5 @@
-// What an answer of `decide` holds: one JSON object, which small models wrap and misspell in many ways.
+// Reads answers. An answer of `decide` holds one JSON object, which small models wrap and misspell
+// in many ways.
 import { parse } from 'yaml'
 import type { FencedBlock } from '../../api/agent-protocol.ts'
 import { ModelError } from '../errors.ts'
@@ -7,8 +8,10 @@ import { extractBlocks, withoutThinking } from './blocks.ts'
 import { type AnswerSchema, fitValue, isRecord, isSchemaEcho, validateValue } from './schema.ts'
 
 /**
- * What an answer holds: for `write` its blocks, for `decide` the object that follows the schema.
- * Throws `OutputUnusable` with the raw text for an answer that was cut (half a file looks like a file) or holds no such object.
+ * The content of an answer: for `write` its blocks, for `decide` the object that follows the
+ * schema.
+ * Throws `OutputUnusable` with the raw text for an answer that was cut, because half a file looks
+ * like a file, and for one that holds no such object.
  */
 export function answerOf(
   question: {
@@ -46,18 +49,19 @@ export function answerOf(
 /** Where the object was found, from good to bad. */
 type JsonPlace = 'whole' | 'fence' | 'prose' | 'unclosed'
 
-/** A candidate as it is understood, and what is wrong with it. */
+/** A candidate after `fitValue`, and its problems. */
 interface ReadObject {
   readonly value: unknown
   readonly problems: readonly string[]
 }
 
 /**
- * The object an answer holds: the whole answer, else a fenced block, else the first balanced object in the prose, else
- * one whose last brackets are missing; as JSON, else as the JSON that people write. An object that holds the answer
- * under a name of its own (`{"plan": …}`) is opened.
- * `read` says what is wrong with a candidate; the first without problems wins. The schema given back as the answer never
- * counts. Undefined when nothing in the answer is an object; else the first candidate with its problems.
+ * The object in an answer: the whole answer, else a fenced block, else the first balanced object in
+ * the prose, else one that lacks its last brackets; as JSON, else as the JSON that people write. An
+ * object that holds the answer under a name of its own (`{"plan": …}`) is opened.
+ * `read` gives the problems of a candidate; the first candidate without problems wins, else the
+ * first one is given back with its problems. The schema itself never counts as an answer. Undefined
+ * when the answer holds no object.
  */
 export function extractObject(
   answer: string,
@@ -95,7 +99,7 @@ function* objectTexts(text: string): Generator<[JsonPlace, string]> {
   }
   const open = text.indexOf('{')
   const missing = open === -1 ? '' : missingEnd(text.slice(open))
-  // Half an answer does not follow a schema that wants every key; only a whole one is completed here.
+  // A half answer lacks keys that the schema wants, so only whole ones pass after this.
   if (missing !== '')
     yield [
       'unclosed',
@@ -115,7 +119,10 @@ function balancedEnd(text: string, start: number): number | undefined {
   return undefined
 }
 
-/** The closing brackets that an object lacks at its end; nothing when it ends inside a string or is closed wrongly. */
+/**
+ * The closing brackets that an object lacks at its end; empty when it ends inside a string or is
+ * closed wrongly.
+ */
 function missingEnd(text: string): string {
   const open: string[] = []
   let quotes = 0
@@ -142,12 +149,15 @@ function* outsideStrings(text: string, start: number): Generator<[number, string
 }
 
 const longestLenient = 20_000
-/** Deeper than any schema of ours; the YAML parser takes twice as long for each brace in a brace. */
+/**
+ * Deeper than any of our schemas. The YAML parser takes twice as long for each brace in a brace.
+ */
 const deepestLenient = 10
 
 /**
- * JSON; else, for what begins like an object, YAML, whose flow style takes what small models write for JSON: single
- * quotes, names without quotes, commas at the end, True and False. Aliases and double keys are refused.
+ * JSON, else YAML for a text that begins like an object: its flow style takes the mistakes of small
+ * models, which are single quotes, names without quotes, commas at the end, True and False. Aliases
+ * and double keys are refused.
  */
 function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
@@ -166,7 +176,10 @@ function parseObject(text: string): Readonly<Record<string, unknown>> | undefine
   }
 }
 
-/** Without the comments at the ends of lines: two slashes that begin a word, with no quote behind them. */
+/**
+ * The text without comments at the ends of lines. Two slashes begin one when they begin a word and
+ * no quote follows.
+ */
 function withoutComments(text: string): string {
   return text
     .split('\n')
@@ -174,7 +187,7 @@ function withoutComments(text: string): string {
       const from = line.lastIndexOf('"') + 1
       const comment = line.slice(from).search(/(?<![^\s,{[])\/\//)
       const at = from + comment
-      // Behind a quote directly it is part of what was quoted.
+      // Directly behind a quote, the slashes belong to the quoted text.
       return comment === -1 || (at > 0 && !/[\s,{[]/.test(line[at - 1] ?? ''))
         ? line
         : line.slice(0, at)
@@ -182,7 +195,7 @@ function withoutComments(text: string): string {
     .join('\n')
 }
 
-/** How deep brackets stand in brackets, whatever stands in strings. */
+/** How deep brackets are nested; brackets in strings count too. */
 function depthOf(text: string): number {
   let depth = 0
   let deepest = 0

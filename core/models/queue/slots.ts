@@ -2,18 +2,21 @@ import { priorities, type Priority } from '../../api/agent-types.ts'
 import type { Cancel, Clock } from '../../base/clock.ts'
 import { createFairQueue, type FairQueue } from './fair-queue.ts'
 
-/** A place at a model; give it back exactly once. */
+/** Gives a slot back; to be called exactly once. */
 export type Release = () => void
 
-/** Who wants a slot. */
+/** A call that wants a slot. */
 export interface SlotWish {
   readonly priority: Priority
-  /** The DevRequest; those of one priority share the time. */
+  /** The DevRequest; owners of one priority share the time. */
   readonly owner: string
-  /** Comes before the others of its owner and priority: it had a slot already and gave it back only to wait. */
+  /**
+   * Goes before the other calls of its owner and priority: it had a slot and gave it back only to
+   * wait.
+   */
   readonly returning?: boolean
   readonly signal?: AbortSignal | undefined
-  /** Calls before it, from 0; told a moment after it changed. */
+  /** Gets the number of calls before it, from 0, a moment after it changed. */
   readonly onPosition?: (position: number) => void
 }
 
@@ -23,13 +26,15 @@ export interface Slots {
   acquire(wish: SlotWish): Promise<Release>
   waiting(): number
   running(): number
-  /** Gives out none for so long; a longer pause that was begun before stays. */
+  /** Gives out no slot for so long; a longer pause that was begun before stays. */
   pause(ms: number): void
 }
 
-/** A priority that waits moves up by one each time this passes without a slot for it. */
+/** A priority that waits moves up by one each time that this passes without a slot for it. */
 export const defaultAgeMs = 5 * 60_000
-/** Positions are told at most this often: with thousands waiting, each change moves them all. */
+/**
+ * Positions are reported at most this often: with thousands waiting, each change moves them all.
+ */
 const tellMs = 100
 
 interface SlotWaiter extends SlotWish {
@@ -45,10 +50,12 @@ interface PriorityQueue {
 }
 
 /**
- * Hands out `capacity()` slots: the highest priority first; within it owners share the time (`fair-queue.ts`).
- * Guarantees: never more than `capacity()` at once, and a slot is free only while nobody waits, or in a pause. Nothing starves: a
- * priority that waits moves up one with each `ageMs` without a slot, so that a low call is passed for a quarter of an hour
- * at most by default before one of its kind is served; then it falls back to its own place.
+ * Hands out `capacity()` slots: the highest priority first; within it owners share the time
+ * (`fair-queue.ts`).
+ * Guarantees: never more than `capacity()` at once; a slot is free only while no call waits, or in
+ * a pause. A priority that waits moves up by one with each `ageMs` without a slot, so that by
+ * default a low call is passed for a quarter of an hour at most before one of its kind is served;
+ * then it falls back to its own rank.
  */
 export function createSlots(options: {
   readonly capacity: () => number
@@ -66,7 +73,7 @@ export function createSlots(options: {
 
   const waiting = () => queues.reduce((sum, { calls }) => sum + calls.size(), 0)
 
-  /** Whose turn it is, of those with somebody waiting. */
+  /** The priority whose turn it is, of those with waiting calls. */
   function next<Q extends Pick<PriorityQueue, 'rank' | 'since'>>(
     candidates: readonly Q[],
   ): Q | undefined {
@@ -104,7 +111,7 @@ export function createSlots(options: {
     }
   }
 
-  /** Tells everyone where they would be if all slots became free now. */
+  /** Reports to every call its position if all slots became free now. */
   function tell(): void {
     telling = undefined
     let left = queues.map(({ rank, since, calls }) => ({

@@ -1,10 +1,10 @@
-// The three questions of the self-test, and how their answers are judged.
+// The three questions of the self-test, and the rules by which their answers are judged.
 import { Script } from 'node:vm'
 import type { FencedBlock, PromptSection } from '../../api/agent-protocol.ts'
 import { isRecord, type AnswerSchema } from '../answers/schema.ts'
 import type { Question } from '../verbs.ts'
 
-/** What one probe showed. */
+/** The result of one probe. */
 export interface ProbeResult {
   readonly passed: boolean
   /** At most 300 characters. */
@@ -13,7 +13,10 @@ export interface ProbeResult {
 
 const section = (title: string, text: string): PromptSection => ({ title, text, must: true })
 
-/** Does it follow a schema? The question is trivial, so that the answer is right or the model did not read it. */
+/**
+ * Does it follow a schema? The question is trivial, so a wrong answer means that the model did not
+ * read it.
+ */
 export const schemaProbe: Question & { readonly schema: AnswerSchema } = {
   purpose: 'self-test.schema',
   system: [
@@ -62,7 +65,8 @@ export const fenceProbe: Question = {
 }
 
 /**
- * Judges the answer to `fenceProbe`, as lenient as the agents are: the block named after the file counts, else the longest.
+ * Judges the answer to `fenceProbe` as leniently as the agents do: the block named after the file
+ * counts, else the longest.
  * The code is parsed and never run.
  */
 export function judgeFile(blocks: readonly FencedBlock[]): ProbeResult {
@@ -82,7 +86,7 @@ export function judgeFile(blocks: readonly FencedBlock[]): ProbeResult {
 
 function syntaxProblem(code: string): string | undefined {
   try {
-    // A script knows no exports; nothing else in so small a module makes a difference.
+    // A script must not have exports; nothing else differs in so small a module.
     void new Script(code.replace(/^\s*export\s+(?:default\s+)?(?:\{[^}]*\};?)?/gm, ''))
     return undefined
   } catch (error) {
@@ -92,12 +96,14 @@ function syntaxProblem(code: string): string | undefined {
 
 const word = 'marzipan'
 
-/** Does it keep its context? A word at the beginning is asked for at the end of a text of about `tokens`. */
+/**
+ * Does it keep its context? The end of a text of about `tokens` asks for a word from its beginning.
+ */
 export interface ContextProbe extends Question {
   readonly tokens: number
 }
 
-/** A quarter of the context, and no more than what a model on a CPU reads in a minute or so. */
+/** A quarter of the context window, and no more than a model on a CPU reads in about a minute. */
 export function contextProbe(contextTokens: number): ContextProbe {
   const tokens = Math.min(Math.floor(contextTokens / 4), 1200)
   return {

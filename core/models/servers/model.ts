@@ -1,18 +1,20 @@
+// Names and memory of models, by Ollama's rules.
 import type { ModelFacts } from './ollama.ts'
 
 /**
  * True when a server that holds `held` answers for `wanted`.
- * Ollama reads a name without a tag as `:latest`, fills in its own registry and the namespace `library`, and does not
- * tell upper from lower case.
+ * Ollama reads a name without a tag as `:latest`, adds its own registry and the namespace
+ * `library`, and ignores the case of letters.
  */
 export function sameModel(held: string, wanted: string): boolean {
   return fullName(held) === fullName(wanted)
 }
 
 /**
- * True for a name that Ollama takes for a model of its vendor's cloud: asking it would send prompts out of the cluster.
- * The rule is Ollama's own (`isCloudModelName`): the name ends in `:cloud` or `-cloud`. Caveat: a cloud model that was
- * copied to another name does not show here; `HeldModel.remoteHost` tells.
+ * True for a name that Ollama takes for a model of its vendor's cloud, which would send prompts out
+ * of the cluster.
+ * The rule is Ollama's own (`isCloudModelName`): the name ends in `:cloud` or `-cloud`. Caveat: a
+ * cloud model that was copied to another name is found only by `HeldModel.remoteHost`.
  */
 export function isCloudName(name: string): boolean {
   return /[:-]cloud$/i.test(name)
@@ -31,16 +33,17 @@ function fullName(name: string): string {
 /** Ollama keeps the context in 16-bit numbers unless OLLAMA_KV_CACHE_TYPE says otherwise. */
 const bytesPerNumber = 2
 /**
- * What the server needs besides: its program, and the buffers in which it computes. The largest holds 4 bytes for each of
- * 512 tokens and each word of the vocabulary: 97 MiB for SmolLM2 (49,152 words; measured with Ollama 0.17.4), 297 MiB for
- * Qwen2.5 (152,064 words).
+ * Memory for the program and the buffers in which it computes. The largest buffer holds 4 bytes for
+ * each of 512 tokens and each word of the vocabulary: 97 MiB for SmolLM2 (49,152 words; measured
+ * with Ollama 0.17.4), 297 MiB for Qwen2.5 (152,064 words).
  */
 const overheadBytes = 512 * 2 ** 20
 
 /**
- * How much memory one token of the context takes, in bytes; undefined when the server does not say enough about the model.
- * The formula is Ollama's (`GraphSize` in fs/ggml). Caveat: an upper bound for models whose layers differ, or look at a
- * part of the context only (Gemma 3, GPT-OSS).
+ * Bytes of memory for one token of the context; undefined when the server says too little about the
+ * model.
+ * The formula is Ollama's (`GraphSize` in fs/ggml). Caveat: an upper bound for models whose layers
+ * differ, or look at a part of the context only (Gemma 3, GPT-OSS).
  */
 export function contextBytesPerToken(facts: Partial<ModelFacts>): number | undefined {
   const { layers, kvHeads, keyLength, valueLength } = facts
@@ -50,14 +53,15 @@ export function contextBytesPerToken(facts: Partial<ModelFacts>): number | undef
 }
 
 /**
- * How much memory a server needs to answer with a model, in bytes: its weights, the context of every call that it answers
- * at once, and a fixed overhead. Without facts, as before a pull, only the weights: the least that it can be.
+ * Bytes of memory that a server needs to answer with a model: its weights, the context of every
+ * call that it answers at once, and a fixed overhead. Without facts, as before a pull, the weights
+ * alone are the lower bound.
  */
 export function neededBytes(
   facts: Partial<ModelFacts> | undefined,
   sizeBytes: number,
   context: {
-    /** For one call. */
+    /** Of one call. */
     readonly contextTokens: number
     readonly parallel: number
   },

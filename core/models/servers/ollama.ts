@@ -1,4 +1,4 @@
-// What is asked of a model server besides answers and weights: what it holds, what it has in memory.
+// Ollama: its chat, and its questions about the models that it holds and has loaded.
 import type { ChatRequest, ChatResponse } from 'ollama'
 import { z } from 'zod'
 import { answerAs } from '../../api/words.ts'
@@ -65,19 +65,21 @@ function chatRequest(
   }
 }
 
-/** Ends with `signal`; none of these questions has a time limit of its own. */
-interface Asking {
+/** These questions end with `signal`; they have no time limit of their own. */
+interface Signalled {
   readonly signal: AbortSignal
 }
 
-/** A model that the server holds on disk. */
+/** A model on the server's disk. */
 export interface HeldModel {
   /** With its tag: `llama2:latest`. Compare with `sameModel`. */
   readonly name: string
-  /** SHA-256 of its manifest, 64 hex digits: another digest is another model under the same name. */
+  /**
+   * SHA-256 of its manifest, 64 hex digits: another digest is another model with the same name.
+   */
   readonly digest: string
   readonly sizeBytes: number
-  /** Where the server would send prompts to, for a model that runs elsewhere (Ollama's cloud); undefined for a local one. */
+  /** The host that prompts would be sent to, for a model that runs elsewhere (Ollama's cloud). */
   readonly remoteHost: string | undefined
 }
 
@@ -92,10 +94,10 @@ const tags = z.object({
   ),
 })
 
-/** What the server holds on disk. */
+/** The models on the server's disk. */
 export async function heldModels(
   server: ServerAddress,
-  { signal }: Asking,
+  { signal }: Signalled,
 ): Promise<readonly HeldModel[]> {
   const client = await connect(server, signal)
   return answerAs(tags, await client.list(), server.endpoint).models.map(
@@ -105,10 +107,10 @@ export async function heldModels(
   )
 }
 
-/** A model that the server has in memory. */
+/** A model in the server's memory. */
 interface LoadedModel {
   readonly name: string
-  /** The context it was loaded with, for one call; undefined when the server does not say (Ollama before 0.9). */
+  /** The context window that it was loaded with, for one call; undefined for Ollama before 0.9. */
   readonly contextTokens: number | undefined
   /** Weights, context and buffers, as the server estimates them. */
   readonly sizeBytes: number
@@ -128,10 +130,10 @@ const processes = z.object({
   ),
 })
 
-/** What the server has in memory now. */
+/** The models in the server's memory. */
 export async function loadedModels(
   server: ServerAddress,
-  { signal }: Asking,
+  { signal }: Signalled,
 ): Promise<readonly LoadedModel[]> {
   const client = await connect(server, signal)
   return answerAs(processes, await client.ps(), server.endpoint).models.map((model) => ({
@@ -142,7 +144,7 @@ export async function loadedModels(
   }))
 }
 
-/** What the server knows about a model; undefined is what it does not say. */
+/** Facts about a model; undefined for those that the server does not give. */
 export interface ModelFacts {
   readonly capabilities: readonly string[]
   /** The longest context the model was trained for, in tokens. */
@@ -166,11 +168,14 @@ const shown = z.object({
   model_info: z.record(z.string(), z.unknown()).default({}),
 })
 
-/** Asks for the facts about one model; rejects with `HttpStatusError` 404 when the server does not hold it. */
+/**
+ * Asks for the facts about one model. Rejects with `HttpStatusError` 404 when the server does not
+ * hold it.
+ */
 export async function showModel(
   server: ServerAddress,
   name: string,
-  { signal }: Asking,
+  { signal }: Signalled,
 ): Promise<ModelFacts> {
   const client = await connect(server, signal)
   const answer = await client.show({ model: name })
@@ -195,7 +200,7 @@ export async function showModel(
   }
 }
 
-/** Some architectures give a figure for each layer; Ollama empties lists of more than five. */
+/** Some architectures give a figure for each layer. Ollama empties lists of more than five. */
 function largest(value: unknown): number | undefined {
   const figures = z.array(z.number().nonnegative()).min(1).safeParse([value].flat()).data
   return figures === undefined ? undefined : Math.max(...figures)
@@ -203,10 +208,11 @@ function largest(value: unknown): number | undefined {
 
 /**
  * Makes the server load a model into memory; resolves when it is there, which may take minutes.
- * Guarantees: asks with the options that every call asks with, so that the first call finds it loaded and loads nothing
- * again. Rejects with `HttpStatusError` 404 when the server does not hold it, 500 with its words when it does not fit.
+ * Guarantees: asks with the options of every call, so that the first call finds the model loaded.
+ * Rejects with `HttpStatusError` 404 when the server does not hold the model, 500 with the server's
+ * words when it does not fit.
  */
-export async function loadModel(profile: ModelProfile, { signal }: Asking): Promise<void> {
+export async function loadModel(profile: ModelProfile, { signal }: Signalled): Promise<void> {
   const client = await connect(profile, signal)
   const answer = await client.chat({ ...fixedRequest(profile), messages: [], stream: false })
   if (!answer.done) throw new Error(`the server did not say that ${profile.name} is loaded`)

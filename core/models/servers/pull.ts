@@ -1,37 +1,54 @@
-// How weights get into a model server: pulled from the registry, or made from a file that was uploaded to it.
+// One pull: weights get into a model server from the registry, or from a file that was uploaded to
+// it.
 import type { Ollama, ProgressResponse } from 'ollama'
 import { type Clock, systemClock } from '../../base/clock.ts'
 import { ModelError } from '../errors.ts'
 import { ForeignAnswerError } from './foreign-answer.ts'
 import { connect, HttpStatusError, networkReason, type ServerAddress } from './transport.ts'
 
-/** How far it is. */
+/** Where the weights come from. */
+export type PullSource =
+  | { readonly kind: 'registry' }
+  | {
+      /** A file of weights (GGUF) that the server holds as a blob. */
+      readonly kind: 'blob'
+      /** As in `sha256:<hex>`. */
+      readonly digest: string
+    }
+
+/** How far a pull is. */
 export interface PullProgress {
   /** In the server's words: `pulling manifest`, `verifying sha256 digest`, at the end `success`. */
   readonly status: string
-  /** Sum of the layers seen so far; undefined until the first one is. Grows when another layer begins. */
+  /**
+   * The sum of the layers seen so far; undefined before the first one. Grows when another layer
+   * begins.
+   */
   readonly totalBytes: number | undefined
-  /** How much of that is there. Never gets less. */
+  /** How much of that is on the server. Never gets less. */
   readonly completedBytes: number | undefined
 }
 
 export interface PullOptions {
   readonly signal: AbortSignal
-  /** Told of what is new only; Ollama itself repeats the same figures many times a second. */
+  /** Called with new figures only; Ollama itself repeats the same figures many times a second. */
   readonly onProgress?: (progress: PullProgress) => void
   readonly clock?: Pick<Clock, 'after'>
 }
 
-/** Ollama keeps the connection open for ever when the registry sends nothing, and repeats the last figures. */
+/**
+ * Ollama keeps the connection open and repeats the last figures when the registry sends nothing.
+ */
 const stallMs = 3 * 60_000
-/** Checking tens of gigabytes on a slow disk says nothing for so long. */
+/** Checking tens of gigabytes on a slow disk sends nothing for so long. */
 const verifyMs = 30 * 60_000
 
 /**
- * Makes the server fetch a model from the registry; resolves when it holds it. A pull that ended early goes on where it
- * was when asked again.
- * Throws ModelError `ModelUnavailable` when the server cannot be reached, ends early or makes no progress for three
- * minutes; else an Error with the server's words; the signal's reason when that ends it.
+ * Makes the server pull a model from the registry; resolves when the server holds it. A pull that
+ * ended early goes on where it was when it is asked for again.
+ * Throws ModelError `ModelUnavailable` when the server cannot be reached, ends early or makes no
+ * progress for three minutes; another Error with the server's words; the signal's reason when that
+ * ends it.
  */
 export async function pullModel(
   server: ServerAddress,
@@ -44,14 +61,10 @@ export async function pullModel(
 /** Makes a model from a file of weights (GGUF) that the server holds as a blob. Throws as `pullModel` does. */
 export async function createFromBlob(
   server: ServerAddress,
-  model: {
-    readonly name: string
-    /** As in `sha256:<hex>`. */
-    readonly digest: string
-  },
+  model: { readonly name: string; readonly digest: string },
   options: PullOptions,
 ): Promise<void> {
-  // Ollama looks into the file for what it is; the name only has to be one.
+  // Ollama looks into the file to find its kind, so any file name will do.
   const request = {
     model: model.name,
     files: { 'model.gguf': model.digest },
@@ -60,7 +73,7 @@ export async function createFromBlob(
   await follow(server, options, (client) => client.create(request))
 }
 
-/** 0 to 100, whole; 100 only at the end. Undefined while nothing is known. */
+/** A whole number from 0 to 100; 100 only at the end. Undefined while the size is unknown. */
 export function percentOf(progress: PullProgress): number | undefined {
   const { status, totalBytes, completedBytes = 0 } = progress
   if (status === 'success') return 100
@@ -100,7 +113,7 @@ async function follow(
   } finally {
     unwatch()
     signal.removeEventListener('abort', onAbort)
-    // Ollama goes on as long as the connection is open.
+    // Ollama goes on pulling as long as the connection is open.
     stop.abort()
   }
 }
@@ -109,9 +122,9 @@ async function follow(
 const smallLayer = 100_000
 
 /**
- * Adds up layers; gives undefined for a line that says nothing new.
- * Small layers do not count: if one of them came before the weights, the download would look finished at once. What the
- * server takes back (a part that broke) is not taken back here.
+ * Adds up layers; gives undefined for a line without news.
+ * Small layers do not count: one that came before the weights would make the pull look finished at
+ * once. A layer's progress that the server takes back (a part that broke) stays counted.
  */
 function createSum(): (part: Partial<ProgressResponse>) => PullProgress | undefined {
   const layers = new Map<string, { readonly total: number; readonly completed: number }>()
@@ -142,7 +155,8 @@ function failure(error: unknown, endpoint: string): Error {
   if (said.startsWith('Did not receive done')) {
     return unavailable('the model server ended it before it was done', error)
   }
-  // undici throws TypeError for everything below HTTP, or errors with a code; the rest are the server's own words.
+  // undici throws TypeError for everything below HTTP, or errors with a code; the rest are the
+  // server's own words.
   if (error instanceof TypeError || (error instanceof Error && 'code' in error)) {
     return unavailable(`the model server at ${endpoint} cannot be reached: ${said}`, error)
   }
@@ -178,7 +192,7 @@ const problems: readonly { readonly words: RegExp; readonly sentence: (name: str
     {
       words: /digest mismatch/i,
       sentence: (name) =>
-        `what came for ${name} was damaged on the way and was thrown away; it is fetched again`,
+        `what came for ${name} was damaged on the way and was thrown away; it is pulled again`,
     },
     {
       words: /\bblob .*not found|no such file or directory/i,
@@ -188,14 +202,14 @@ const problems: readonly { readonly words: RegExp; readonly sentence: (name: str
     {
       words: /not in GGUF format|unknown type|unsupported architecture/i,
       sentence: (name) =>
-        `the uploaded file for ${name} is no GGUF file that this server can read; upload one, and correct spec.blob.digest`,
+        `the uploaded file for ${name} is not a GGUF file that this server can read; upload one, and correct spec.blob.digest`,
     },
   ]
 
-/** Says in a sentence why a download failed and what to do; the server's words go with it. */
+/** A sentence that says why a pull failed and what to do, with the server's words. */
 export function pullProblem(error: unknown, name: string): string {
   const said = networkReason(error)
-  // The way to the model server itself: its words say nothing about the registry.
+  // The model server itself could not be reached, so its words say nothing about the registry.
   if (error instanceof ModelError) return error.message
   const known = problems.find(({ words }) => words.test(said))
   return known === undefined

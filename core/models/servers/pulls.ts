@@ -3,6 +3,7 @@ import type { Clock, Random } from '../../base/clock.ts'
 import { Job, type JobContext } from '../../base/jobs.ts'
 import {
   createFromBlob,
+  type PullSource,
   type PullOptions,
   pullProblem,
   type PullProgress,
@@ -11,25 +12,30 @@ import {
 } from './pull.ts'
 import type { ServerAddress } from './transport.ts'
 
-/** The downloads of this process. They run in the background; a look at them never waits. */
+/** The pulls of this process. They run in the background, and none of these methods waits. */
 export interface Pulls {
   /**
-   * Sees to it that the download runs, and says where it is. One that runs goes on; one that failed starts again when its
-   * pause is over or `fits` has come round; one that is done starts again, because whoever asks has not found the model.
-   * Ollama keeps what it has of a model, so nothing is fetched twice. To change the source, cancel first.
+   * Makes sure that the pull runs, and says where it is. A pull that failed starts again when its
+   * pause is over or `fits` agrees now; one that is done starts again, because the caller has not
+   * found the model. Ollama keeps the layers that it has, so it pulls nothing twice. To change the
+   * source, cancel first.
    */
   start(target: PullTarget, order: PullOrder): PullJobState
-  /** Undefined for one that nobody started. */
+  /** Undefined for a pull that was never started. */
   look(target: PullTarget): PullJobState | undefined
-  /** What the other downloads that run at the same server will take on its disk in all, as far as their sizes are known. */
+  /**
+   * Bytes that the other running pulls of the same server will take on its disk, for those whose
+   * size is known.
+   */
   othersBytes(target: PullTarget): number
-  /** Ends and forgets it, for a model that is not wanted any more, or in another way. `onChange` is not told. */
+  /** Ends the pull and forgets it, without a call of `onChange`. */
   cancel(target: PullTarget): void
 }
 
 /**
- * Makes the downloads of this process; they end with `signal`.
- * `onChange` is told at once of an end and when a pause is over, and of progress every two seconds at most.
+ * Makes the pulls of this process; they end with `signal`.
+ * `onChange` is called at once when a pull ends and when a pause is over, and for progress every
+ * two seconds at most.
  */
 export function createPulls(options: {
   readonly signal: AbortSignal
@@ -69,26 +75,24 @@ function keyOf(target: PullTarget): string {
   return `${target.endpoint} ${target.name}`
 }
 
-/** Which model at which server; there is one download for both together. */
+/** Which model at which server; both together have one pull. */
 export interface PullTarget extends ServerAddress {
   /** As Ollama names it. */
   readonly name: string
 }
 
-/** How to download it. */
+/** How to pull it. */
 export interface PullOrder {
-  /** From the registry, or from a file of weights that the server holds as a blob. */
-  readonly source:
-    | { readonly kind: 'registry' }
-    | { readonly kind: 'blob'; readonly digest: string }
+  readonly source: PullSource
   /**
-   * Asked as soon as the size is known, and again when it is known better: a sentence says why it cannot be, and ends the
-   * download. `completedBytes` of the total are on the server's disk already.
+   * Called as soon as the size is known, and again when it is known better. A sentence says why the
+   * model does not fit, and ends the pull. `completedBytes` of the total are on the server's disk
+   * already.
    */
   readonly fits?: (totalBytes: number, completedBytes: number) => string | undefined
 }
 
-/** Where a download is. */
+/** Where a pull is. */
 export type PullJobState =
   | (PullProgress & {
       readonly kind: 'running'
@@ -97,16 +101,19 @@ export type PullJobState =
     })
   | {
       readonly kind: 'failed'
-      /** A sentence with what to do. */
+      /** A sentence that says what to do. */
       readonly reason: string
-      /** In a row, without any progress between them. */
+      /** Failures in a row, without any progress between them. */
       readonly failures: number
-      /** `start` changes nothing before this time (as `clock.now()`); undefined when `fits` spoke against it. */
+      /**
+       * `start` changes nothing before this time (as `clock.now()`); undefined when `fits` ended
+       * the pull.
+       */
       readonly notBefore: number | undefined
     }
   | { readonly kind: 'done' }
 
-/** One download with its tries and pauses. */
+/** One pull with its tries and pauses. */
 interface PullJob {
   start(order: PullOrder): PullJobState
   state(): PullJobState
@@ -117,9 +124,9 @@ interface PullJob {
 const pauses = { baseMs: 5000, capMs: 5 * 60_000 } as const
 
 /**
- * Makes a download that has not begun.
- * One that fails pauses for 5 seconds, doubled with every failure up to 5 minutes, less up to half of it by chance; it is
- * 5 seconds again when the download got further than ever before.
+ * Makes a pull that has not begun.
+ * After a failure it pauses for 5 seconds, doubled with every failure up to 5 minutes, less up to
+ * half of it by chance. The pause is 5 seconds again when the pull got further than ever before.
  */
 function createPullJob(options: {
   readonly target: PullTarget
@@ -130,10 +137,13 @@ function createPullJob(options: {
 }): PullJob {
   const { target, clock, random, onChange } = options
   let order: PullOrder | undefined
-  /** Figures of the last try stay until the next one has its own: a percentage that comes and goes confuses. */
+  /**
+   * The figures of the last try stay until the next one has its own, because a percentage that
+   * comes and goes confuses.
+   */
   let known: PullProgress = { status: '', totalBytes: undefined, completedBytes: undefined }
   let most = 0
-  /** Why it does not fit, as far as is known. */
+  /** Why the model does not fit; undefined while that is not known. */
   let misfit: string | undefined
   const job = new Job<void, PullProgress>({
     clock,
@@ -174,7 +184,7 @@ function createPullJob(options: {
     { signal, report }: JobContext<PullProgress>,
   ): Promise<void> {
     const refused = new AbortController()
-    await download(target, source, {
+    await pullFrom(target, source, {
       signal: AbortSignal.any([signal, refused.signal]),
       clock,
       onProgress(progress) {
@@ -200,13 +210,13 @@ function createPullJob(options: {
       job.start((context) => pull(wanted, context))
       return state()
     },
-    stop: () => job.stop('nobody waits for the download any more'),
+    stop: () => job.stop('the model is not wanted any more'),
   }
 }
 
-async function download(
+async function pullFrom(
   target: PullTarget,
-  source: PullOrder['source'],
+  source: PullSource,
   options: PullOptions,
 ): Promise<void> {
   const { name } = target
