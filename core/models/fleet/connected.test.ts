@@ -1,14 +1,15 @@
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
+import { profileOf } from '../../../operator/controllers/languagemodel/models.ts'
 import { loadScripts } from '../../../rehearsal/script.ts'
-import { closedEndpoint, startRehearsal, type RunningRehearsal } from '../../../rehearsal/start.ts'
+import { closedEndpoint, type RunningRehearsal, startRehearsal } from '../../../rehearsal/start.ts'
 import { at, languageModel } from '../../../test/support/objects.ts'
 import type { LanguageModelStatus } from '../../api/language-model.ts'
-import { profileOf } from '../../../operator/controllers/languagemodel/models.ts'
-import { ConnectedServers } from './connected.ts'
+import { systemClock as clock, systemRandom as random } from '../../base/clock.ts'
 import { createGateway } from '../gateway.ts'
 import type { ModelProfile } from '../profile.ts'
-import { systemClock as clock, systemRandom as random } from '../../base/clock.ts'
+import { combinePulls, combineViews, ConnectedServers } from './connected.ts'
+import type { PullState, ServerView } from './fleet.ts'
 
 const rules = await loadScripts(join(import.meta.dirname, '../../../rehearsal/scripts'))
 const megabytes = 5_000_000
@@ -202,4 +203,32 @@ test('prompts fit into what the server gave, and it is asked for the same contex
   expect(records.length - before).toBe(1)
   expect(new Set(records.map(({ options }) => options['num_ctx']))).toEqual(new Set([4096]))
   expect(models).toMatchObject([{ reloads: 0 }])
+})
+
+const held: ServerView = { kind: 'reachable', held: { digest: 'd', sizeBytes: 1 } }
+const empty: ServerView = { kind: 'reachable', held: undefined }
+const away: ServerView = { kind: 'unreachable', message: 'gone' }
+
+test.each<[string, readonly ServerView[], ServerView]>([
+  ['all hold it', [held, held], held],
+  ['one lacks it', [empty, held], { ...held, lacking: 1 }],
+  ['all lack it', [empty, empty], empty],
+  ['one lacks it and one is away', [away, empty, held, empty], { ...held, lacking: 2 }],
+  ['one is away and the other holds it', [away, held], held],
+  ['one is away and the other lacks it', [away, empty], empty],
+  ['all are away', [away, away], away],
+])('%s', (_, views, want) => {
+  expect(combineViews(views)).toEqual(want)
+})
+
+const running = (percent: number): PullState => ({ kind: 'running', percent, status: '' })
+const failed: PullState = { kind: 'failed', message: 'no room', mayTry: false }
+
+test.each<[string, readonly (PullState | undefined)[], PullState | undefined]>([
+  ['nothing was begun', [undefined, undefined], undefined],
+  ['the slowest counts', [running(70), running(20), undefined], running(20)],
+  ['what runs goes before what failed', [failed, running(5)], running(5)],
+  ['one failed', [undefined, failed], failed],
+])('of transfers: %s', (_, states, want) => {
+  expect(combinePulls(states)).toEqual(want)
 })

@@ -3,15 +3,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import {
-  reply,
-  startScriptedServer,
-  type ScriptedServer,
-} from '../../../test/support/scripted-server.ts'
+import { reply, type ScriptedServer, startScriptedServer } from '../../../test/support/scripted-server.ts'
 import { systemClock as clock, systemRandom as random } from '../../base/clock.ts'
 import { modelProfile, type ModelProfile } from '../profile.ts'
-import { createFromBlob, pullModel } from './pull.ts'
 import { chat, heldModels, loadedModels, loadModel, showModel } from './ollama.ts'
+import { createFromBlob, pullModel } from './pull.ts'
 import { createPulls } from './pulls.ts'
 
 let folder: string
