@@ -1,4 +1,5 @@
-// What the gateway makes of a server that misbehaves: no call is lost, none is asked twice, and the server is left alone.
+// What the gateway makes of a server that misbehaves: no call is lost, none is asked twice, and the
+// server is left alone.
 import { array, assert, asyncProperty, constantFrom, integer } from 'fast-check'
 import { afterEach, describe, expect, test } from 'vitest'
 import {
@@ -45,7 +46,10 @@ function worldOf(endpoint: string, parallel = 1, replicas?: readonly string[]) {
     random: { next: () => 0.5 },
     trace: (record) => void traces.push(record),
   })
-  /** Asks while time passes: pauses at once, the long limits on an answer only when the server has nothing more to say. */
+  /**
+   * Asks while time passes: pauses at once, the long limits on an answer only when the server has
+   * nothing more to say.
+   */
   const ask = async (
     options: CallOptions = {},
     changes: Partial<GatewayCall> = {},

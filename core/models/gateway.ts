@@ -63,8 +63,8 @@ export interface CallOptions {
 export interface Gateway {
   /**
    * Asks, and waits for its turn first. Aborting `signal` frees the slot at once.
-   * Throws ModelError only: `ModelUnavailable` and `ModelMissing` (retryable), `OutputUnusable` (with the raw text),
-   * `QuestionRefused` (in the server's words; asking again gets the same),
+   * Throws ModelError only: `ModelUnavailable` and `ModelMissing` (retryable), `OutputUnusable`
+   * (with the raw text), `QuestionRefused` (in the server's words; asking again gets the same),
    * `ContextTooSmall`, `BudgetExhausted`, `Cancelled`.
    */
   readonly call: (request: GatewayCall, options?: CallOptions) => Promise<ModelResult>

@@ -49,7 +49,7 @@ test.each([
   [
     'a task that waits for nobody',
     planOf([task('a', ['x'])], [['a']]),
-    ['a waits for x, which is no task'],
+    ['a waits for x, which is not a task of the plan'],
   ],
   [
     'tasks that wait for each other',

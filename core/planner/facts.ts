@@ -12,13 +12,13 @@ export interface RepositoryReader {
   readFile(path: string, options: { readonly signal: AbortSignal }): Promise<string>
 }
 
-/** What is known about a repository without asking a model. */
+/** Facts about a repository that are found without a model. */
 export interface RepositoryFacts {
   /** Sorted paths, at most 2,000. */
   readonly files: readonly string[]
   readonly truncated: boolean
   readonly language: Language
-  /** Nothing told which language it is. */
+  /** Neither the files nor the request show the language. */
   readonly languageAssumed: boolean
   /** One line, e.g. `package.json: name text-tools, ES modules, test: node --test`. */
   readonly manifest: string
@@ -33,7 +33,10 @@ const mostRead = 30
 const largestRead = 65_536
 const readmeChars = 600
 
-/** Reads what a plan needs to know: the tree, the manifest, the head of the README, the exported names. */
+/**
+ * Reads the facts that a plan needs: the tree, the manifest, the head of the README, the exported
+ * names.
+ */
 export async function readFacts(
   reader: RepositoryReader,
   request: string,
@@ -71,7 +74,10 @@ const frameworks =
   /"(vitest|jest|mocha|jasmine|ava|tap|uvu|qunit|karma|@playwright\/test|cypress)"\s{0,20}:/g
 const otherTests = /\.(?:[jt]sx|go|java|kt|rb|cs|swift|php|scala)$/
 
-/** What can be said before anything is run: test frameworks that are not there, and languages that have no runner. */
+/**
+ * Warnings before anything is run: test frameworks that are not installed, and languages without a
+ * runner.
+ */
 function unjudgedTests(files: readonly string[], manifest: string): readonly string[] {
   const tests = files.filter((path) => isTestPath(path) && isCode(path) && !otherTests.test(path))
   const others = files.filter((path) => isTestPath(path) && otherTests.test(path))
@@ -81,12 +87,12 @@ function unjudgedTests(files: readonly string[], manifest: string): readonly str
     ...(named.length === 0 || tests.length === 0
       ? []
       : [
-          `package.json names ${named.join(', ')}, which is not installed in the agents: of ${many(tests.length)} only those that do without it can be run, and what the others say is not checked`,
+          `package.json names ${named.join(', ')}, which is not installed in the agents: of ${many(tests.length)} only those that do without it can be run, and the others are not checked`,
         ]),
     ...(others.length === 0
       ? []
       : [
-          `${many(others.length)} cannot be run, because the agents have no runner for such files (${others.slice(0, 3).join(', ')}); what they say is not checked`,
+          `${many(others.length)} cannot be run, because the agents have no runner for such files (${others.slice(0, 3).join(', ')}); they are not checked`,
         ]),
   ]
 }
@@ -110,7 +116,7 @@ function manifestLine(path: string | undefined, text: string): string {
   }
 }
 
-/** The facts as a model is told them: short, most useful first. */
+/** The facts in the words of a prompt: short, most useful first. */
 export function factsInWords(facts: RepositoryFacts): string {
   const language = facts.language === 'node' ? 'JavaScript for Node' : 'Python'
   const shown = facts.files.slice(0, 60)
@@ -134,7 +140,10 @@ const python = [
 ]
 const most = 20
 
-/** Names a source file gives to others, in order, at most 20. By pattern: good enough to talk about, not to compile. */
+/**
+ * Names that a source file exports, in order, at most 20. They are found by pattern: good enough
+ * for a prompt, not for a compiler.
+ */
 export function exportsOf(path: string, text: string): string[] {
   const isPython = extensionOf(path) === 'py'
   const single = isPython ? python : javascript
@@ -145,7 +154,9 @@ export function exportsOf(path: string, text: string): string[] {
   return [...new Set(names.filter((name) => /^[\w$]+$/.test(name)))].slice(0, most)
 }
 
-/** The names in the braces that `opening` ends with. A brace that never closes is looked for once. */
+/**
+ * The names in the braces that `opening` ends with. A brace that never closes is searched for once.
+ */
 function listed(text: string, opening: RegExp): string[] {
   const names: string[] = []
   let from = 0
@@ -164,7 +175,7 @@ function listed(text: string, opening: RegExp): string[] {
   return names
 }
 
-/** `a as b` gives b to others, `a: b` gives a. */
+/** `a as b` exports b, `a: b` exports a. */
 function nameOf(part: string): string {
   const [first = ''] = part.split(':')
   const words = first.trim().split(/\s+/)

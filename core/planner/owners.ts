@@ -1,19 +1,22 @@
-// Which unit a function, an example or a sentence of the request belongs to.
+// The unit that a function, an example or a sentence of the request belongs to.
 import type { Unit } from '../api/devrequest.ts'
 import { bareName } from './examples.ts'
 import type { RepositoryFacts } from './facts.ts'
 
-/** Where things of the request belong. */
+/** Finds the unit that a thing of the request belongs to. */
 export interface Owners {
-  /** Index of the unit that makes the function of this name; undefined when none does, or nothing tells. */
+  /**
+   * Index of the unit that makes the function of this name; undefined when no unit does, or nothing
+   * shows it.
+   */
   ofName(name: string): number | undefined
   /** Index of the unit that makes one of the names: the first that has an owner decides. */
   ofNames(names: readonly string[]): number | undefined
   /** Index of the unit with most words in common; the first of several. */
   closest(sentence: string): number
   /**
-   * Index of the unit that a sentence is about: the one whose function or file it names, else the one that is clearly
-   * closest, else the one that the text before it was about.
+   * Index of the unit that a sentence is about: the one whose function or file it names, else the
+   * clearly closest one, else `about`, the unit of the text before it.
    */
   ofSentence(sentence: string, about: number | undefined): number
 }
@@ -24,7 +27,10 @@ const mentioned = 20
 const sameName = 45
 const similarName = 25
 
-/** Looks at files, exports and goals of the units. What a model says in a criterion is no sign: it mixes units up. */
+/**
+ * Looks at files, exports and goals of the units. A model's criterion does not count, because
+ * models mix units up there.
+ */
 export function ownersOf(
   units: readonly Pick<Unit, 'goal' | 'files' | 'doneWhen'>[],
   facts: Pick<RepositoryFacts, 'symbols'>,
@@ -131,7 +137,10 @@ function flat(name: string): string {
   return name.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '')
 }
 
-/** The words of a text that tell what it is about, each once, in lower case: of four letters, or of any other script. */
+/**
+ * The telling words of a text, each once, in lower case: words of four letters or more, and short
+ * ones of Chinese and Korean script.
+ */
 function wordsOf(text: string): string[] {
   return [
     ...new Set(

@@ -1,4 +1,5 @@
-// Whatever a model says, the plan holds the rules of test/model-output/plan-rules.ts, and is the same every time.
+// Whatever a model says, the plan holds the rules of test/model-output/plan-rules.ts, and is the
+// same every time.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { answersOf, readCorpus } from '../../test/model-output/corpus.ts'
@@ -19,7 +20,10 @@ interface Said {
   readonly ends: 'stop' | 'length' | 'too long a prompt'
 }
 
-/** Answers the nth question with the nth text, read by the watchdog and the extraction that all answers go through. */
+/**
+ * Answers the nth question with the nth text, read by the watchdog and the extraction that all
+ * answers go through.
+ */
 function speaking(said: readonly Said[]): PlanInput['call'] {
   let asked = 0
   return async (question) => {

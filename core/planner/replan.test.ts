@@ -96,7 +96,7 @@ test('a model splits the unit; the question shows what failed', async () => {
   const code = plan.tasks.filter(({ action }) => action === 'code')
   expect(code.map(({ files }) => files)).toEqual([['src/roman.js'], ['src/cli.js']])
   expect(planProblems(plan, spec.limits)).toEqual([])
-  expect(plan.warnings.at(-1)).toBe('Unit roman failed and was planned anew in 2 parts.')
+  expect(plan.warnings.at(-1)).toBe('Unit roman failed and was planned again in 2 parts.')
   expect(transcript).toMatchObject([{ purpose: 'plan.split', outcome: 'used' }])
   expect(JSON.stringify(asked)).toContain('toRoman(4) was IIII')
 })
@@ -154,7 +154,7 @@ test('a hidden file stays out of the parts though an earlier answer brought it i
 })
 
 test.each<[string, string]>([
-  ['src/roman.js,src/cli.js', 'was planned anew in 2 parts'],
+  ['src/roman.js,src/cli.js', 'was planned again in 2 parts'],
   ['src/roman.js', 'cannot be split'],
 ])('a used-up budget asks nobody, and planning %s anew ends all the same', async (files, want) => {
   const used = new ModelError('BudgetExhausted', 'all is used')

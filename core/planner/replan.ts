@@ -1,5 +1,5 @@
-// Asking for other units in the place of one that failed.
-// Planning one failed part anew: other units in its place, and with it all that could not begin because of it.
+// Planning one failed part again: other units in the place of one that failed, and new tasks for
+// all that waited for it.
 import type { Plan, PlannedTask, Unit } from '../api/devrequest.ts'
 import { faithfulText } from '../api/faithful-text.ts'
 import { plainLine } from '../api/plain-text.ts'
@@ -21,7 +21,7 @@ import { splitQuestion, unitsAnswer, unitsSchema } from './questions.ts'
 import { expand, planHash, teamOf, waves } from './tasks.ts'
 import { checkUnits, withSentences } from './units.ts'
 
-/** What a request's plan is revised from. */
+/** The plan to revise, and what came of it so far. */
 interface ReplanInput extends PlanInput {
   readonly plan: Plan
   readonly failed: FailedUnit
@@ -30,8 +30,9 @@ interface ReplanInput extends PlanInput {
 }
 
 /**
- * Plans the failed part of a request anew. The new revision says in a warning what was done, or that the unit cannot be
- * split; then its tasks are those of the old one, and the request fails as it would have.
+ * Plans the failed part of a request again. A warning of the new revision says what was done, or
+ * that the unit cannot be split; then its tasks are those of the old one, and the request fails as
+ * it would have.
  * Throws as `makePlan` does.
  */
 export async function replan(input: ReplanInput, options: PlanOptions): Promise<MadePlan> {
@@ -55,7 +56,7 @@ export async function replan(input: ReplanInput, options: PlanOptions): Promise<
   const said =
     parts === undefined
       ? `Unit ${failed.name} failed and cannot be split.`
-      : `Unit ${failed.name} failed and was planned anew in ${parts.length} parts.`
+      : `Unit ${failed.name} failed and was planned again in ${parts.length} parts.`
   return {
     plan: {
       ...next,
@@ -66,27 +67,28 @@ export async function replan(input: ReplanInput, options: PlanOptions): Promise<
   }
 }
 
-/** A unit that failed, and what the harness saw of it: sentences and digests of what was run. */
+/** A unit that failed, and the evidence of the harness: sentences and digests of what was run. */
 interface FailedUnit extends Pick<Unit, 'name' | 'goal' | 'files' | 'doneWhen'> {
   readonly evidence: readonly string[]
 }
 
 type Part = Pick<Unit, 'goal' | 'files' | 'doneWhen'>
 
-/** What a unit is split with. */
+/** The means by which a unit is split. */
 interface Splitting {
   readonly asker: Asker
   readonly tier: ModelProfile['tier']
   readonly facts: RepositoryFacts
-  /** What the person asked for: it alone may name a file that a model must not choose. */
+  /** The person's request: it alone may name a file that a model must not choose. */
   readonly request: string
-  /** Gets what the model said. */
+  /** Gets the answer of the model. */
   readonly transcript: TranscriptEntry[]
 }
 
 /**
- * Parts to do instead of a unit: what a model proposes once, else one for each of its files; undefined when neither gives
- * anything else than the unit itself. Every file of the unit is in a part.
+ * Parts to do in the place of a unit: the proposal of a model, which is asked once, else one part
+ * for each file; undefined when both give only the unit itself. Every file of the unit is in a
+ * part.
  * Throws ModelError for a model that is not available (retryable), and for an aborted signal.
  */
 async function splitUnit(
@@ -126,7 +128,10 @@ async function ask(
   }
 }
 
-/** The parts with every file of the unit, each that nobody has in the one that has fewest. */
+/**
+ * The parts with every file of the unit; a file without a part goes to the part with the fewest
+ * files.
+ */
 function withFiles(parts: readonly Part[], files: readonly string[]): readonly Part[] {
   const result = parts.map((part) => ({ ...part, files: [...part.files] }))
   for (const file of files) {
@@ -136,7 +141,7 @@ function withFiles(parts: readonly Part[], files: readonly string[]): readonly P
   return result
 }
 
-/** One part for each file: less to write at once, and to get wrong. */
+/** One part for each file: each has less to write at once. */
 function byFiles({ goal, files, doneWhen }: FailedUnit): readonly Part[] | undefined {
   if (files.length < 2) return undefined
   return files.map((file) => ({
@@ -154,28 +159,29 @@ function textOf({ goal, doneWhen }: FailedUnit): string {
   return goal === doneWhen ? goal : `${goal}\n${doneWhen}`
 }
 
-/** What a revision is made from. */
+/** The old plan, and the parts that a revision has in the place of the failed unit. */
 interface RevisionInput {
   readonly plan: Plan
-  /** Name of the DevRequest, and what it asks for. */
+  /** Name of the DevRequest, and the text of its request. */
   readonly request: string
   readonly text: string
   /** The unit that failed. */
   readonly failed: string
-  /** What is done instead of it, in order; each waits for the one before. */
+  /** Units in the place of the failed one, in order; each waits for the one before. */
   readonly parts: readonly Pick<Unit, 'goal' | 'files' | 'doneWhen'>[]
-  /** Names of the tasks that succeeded: they stand. */
+  /** Names of the tasks that succeeded; these stay. */
   readonly succeeded: ReadonlySet<string>
   readonly limits: { readonly maxTasks: number; readonly maxParallel: number }
 }
 
-/** Ends the names of tasks for the whole request in a revision; they are done again. */
+/** The end of the names of tasks for the whole request, which are done again in a revision. */
 const mark = 'again'
 
 /**
- * The plan with other tasks in the place of what failed and of what waited for it.
- * Guarantees: what succeeded stays as it is; every new task has a name that the plan did not have; a plan within the
- * limits, as `planProblems` says. `replaced` names the tasks that the new plan does without.
+ * The plan with other tasks in the place of the failed ones and of those that waited for them.
+ * Guarantees: tasks that succeeded stay as they are; every new task has a name that the plan did
+ * not have; the plan is within the limits, as `planProblems` says. `replaced` names the tasks that
+ * the new plan does without.
  */
 export function revisePlan(input: RevisionInput): Plan {
   const { plan, succeeded, limits } = input
@@ -210,7 +216,7 @@ export function revisePlan(input: RevisionInput): Plan {
   }
 }
 
-/** The units that are not done, with other names; the failed one in its parts. */
+/** The unfinished units under other names, with the parts in the place of the failed one. */
 function revisedUnits({ plan, failed, parts, succeeded }: RevisionInput): Unit[] {
   const units = unitsOf(plan)
   const taken = new Set(units.map(({ name }) => name))
@@ -233,7 +239,7 @@ function revisedUnits({ plan, failed, parts, succeeded }: RevisionInput): Unit[]
   return revised
 }
 
-/** The units that a plan was made from, as their code tasks tell them. */
+/** The units that a plan was made from, as its code tasks show them. */
 export function unitsOf(plan: Plan): Unit[] {
   const ends = new Map([...endsOf(plan.tasks)].map(([unit, names]) => [names[0] ?? '', unit]))
   return plan.tasks
@@ -247,7 +253,7 @@ export function unitsOf(plan: Plan): Unit[] {
     }))
 }
 
-/** The last task of each unit, by the unit's name: what others wait for. */
+/** The last task of each unit, by the unit's name. Other tasks wait for it. */
 function endsOf(tasks: readonly PlannedTask[]): ReadonlyMap<string, readonly string[]> {
   const ends = new Map<string, readonly string[]>()
   for (const action of ['code', 'verify'] as const)

@@ -1,4 +1,5 @@
-// Units without a model: for models too weak to be asked, and when no answer could be used.
+// Units without a model: for models that are too weak, for requests whose person gave the units,
+// and as the fallback when no answer could be used.
 import type { Unit } from '../api/devrequest.ts'
 import { faithfulText } from '../api/faithful-text.ts'
 import { pathRule } from '../api/schema.ts'
@@ -24,7 +25,10 @@ export function oneUnit(request: string, facts: RepositoryFacts): Unit {
   return { name: unitName({ goal, files }, new Set()), goal, files, doneWhen }
 }
 
-/** One unit for each file the request names, else for each function, else one for everything. */
+/**
+ * One unit for each file that the request names, else one for each function, else one for
+ * everything.
+ */
 export function unitsByName(request: string, facts: RepositoryFacts): Unit[] {
   const files = filesOf(request, facts).slice(0, mostUnits)
   const functions = functionsOf(request).slice(0, mostUnits)
@@ -84,7 +88,10 @@ function firstWords(request: string): string {
   return request.split(/\s+/).slice(0, 4).join(' ')
 }
 
-/** Takes a person's units as they are, except for what cannot be carried out; `warnings` say what was changed. */
+/**
+ * A person's units as they are, except for files and names that cannot be used; `warnings` say what
+ * was changed.
+ */
 export function personUnits(
   given: readonly Unit[],
   facts: RepositoryFacts,
@@ -110,7 +117,7 @@ export function personUnits(
     const after: string[] = []
     for (const other of unit.after ?? []) {
       if (taken.has(other)) after.push(other)
-      else warnings.push(`Unit ${name}: ${other} is no earlier unit; it does not wait for it.`)
+      else warnings.push(`Unit ${name}: ${other} is not an earlier unit; it does not wait for it.`)
     }
     units.push({ ...unit, name, files, after })
   }

@@ -12,7 +12,10 @@ import { clashOf, isHidden, isOrdinary, meantPath, safePath } from './paths.ts'
 import { tripwire, type UnitsAnswer } from './questions.ts'
 import { isAboutDocuments, sentencesOf, sentencesWithPlaces } from './sentences.ts'
 
-/** Units made from an answer; `problems` are for another try, and empty units mean that nothing could be used. */
+/**
+ * Units from an answer. `problems` are for another try; without units, nothing of the answer could
+ * be used.
+ */
 interface CheckedUnits {
   readonly units: readonly Unit[]
   readonly problems: readonly string[]
@@ -21,10 +24,11 @@ interface CheckedUnits {
 const mostFiles = 6
 
 /**
- * Makes units from an answer: repairs what is certain (paths, doubles, order), tells what is not.
- * `text` is what the units have to cover; `request` what the person said, where that is another: it alone may name a file
- * that a model must not choose.
- * Guarantees about the units: safe paths, no tests or documents, unique names, `after` names earlier units only.
+ * Makes units from an answer: repairs what is certain (paths, doubles, order) and reports the rest.
+ * `text` is the text that the units have to cover. `request` is the person's request where that is
+ * another text: it alone may name a file that a model must not choose.
+ * Guarantees about the units: safe paths, no tests or documents, unique names, `after` names
+ * earlier units only.
  */
 export function checkUnits(
   answer: UnitsAnswer,
@@ -35,7 +39,7 @@ export function checkUnits(
   const problems: string[] = []
   const read = fileReader(request, facts)
   const drafts: Draft[] = []
-  /** Where the nth proposal went: its index in drafts, for `d_after`. */
+  /** The index in `drafts` of the nth proposal, for `d_after`. */
   const places: number[] = []
   for (const [index, proposal] of answer.a_units.entries()) {
     const number = index + 1
@@ -57,7 +61,7 @@ export function checkUnits(
       const before = after > 0 && after < number ? places[after - 1] : undefined
       if (before !== undefined && before >= 0) draft.after.add(before)
       for (const [place, earlier] of drafts.entries()) {
-        // d_after names one unit only; who speaks of a file of another needs that one, too.
+        // d_after names one unit only. A unit that mentions a file of another needs that one, too.
         if (earlier.files.some((file) => `${goal} ${doneWhen}`.includes(file))) {
           draft.after.add(place)
         }
@@ -68,7 +72,8 @@ export function checkUnits(
       if (first !== undefined) merge(first, draft, twin)
       continue
     }
-    // Nothing but tests or documents, or nothing usable: others do that, or the problem is told.
+    // No usable file is left: other tasks write the tests and documents, and problems were noted
+    // above.
     places.push(-1)
   }
   const units = named(drafts)
@@ -123,9 +128,9 @@ function textOf(unit: Pick<Unit, 'goal' | 'files' | 'doneWhen'>): string {
 }
 
 /**
- * Adds what no unit covers to the unit it belongs to: sentences of the request, and the code files it names. What the
- * request says about a thing is what tests are written from, and a model's short version often loses it; a file that no
- * unit may write is never written.
+ * Adds uncovered parts of the request to the unit that they belong to: sentences, and the code
+ * files that the request names. Tests are written from the words of the request, and a model's
+ * short version often loses some; a file that belongs to no unit is never written.
  */
 export function addMissing(
   units: readonly Unit[],
@@ -148,7 +153,10 @@ export function addMissing(
   return withSentences(result, request, facts, missing)
 }
 
-/** Adds the sentences of a text with something that no unit mentions, each to the unit it is about. */
+/**
+ * Adds the sentences of a text that mention something no unit mentions, each to the unit that it is
+ * about.
+ */
 export function withSentences<T extends Pick<Unit, 'goal' | 'files' | 'doneWhen'>>(
   units: readonly T[],
   text: string,
@@ -169,7 +177,10 @@ export function withSentences<T extends Pick<Unit, 'goal' | 'files' | 'doneWhen'
   return result
 }
 
-/** What a model meant by a file: one to write, one that others write (tests, documents), or none and why. */
+/**
+ * The meaning of a file in an answer: one to write, one that other tasks write (tests, documents),
+ * or none, and why.
+ */
 type MeantFile =
   | { readonly kind: 'file'; readonly path: string }
   | { readonly kind: 'others' }
@@ -180,8 +191,9 @@ const bareNames = new Set(['Makefile', 'Dockerfile', 'Containerfile', 'Procfile'
 
 /**
  * Makes the function that reads the files of one answer, one after the other.
- * Guarantees about a file: a safe path that fits the project; hidden only when the request names it; never a folder, and
- * never below a file, of the repository, the request or an earlier file of the same answer.
+ * Guarantees about a file: a safe path that fits the project; hidden only when the request names
+ * it; never a folder, and never below a file, of the repository, the request or an earlier file of
+ * the same answer.
  */
 export function fileReader(request: string, facts: RepositoryFacts): (raw: string) => MeantFile {
   const known = [...facts.files, ...codePathsOf(request, facts.files)]

@@ -21,7 +21,10 @@ afterEach(async () => {
   await server[Symbol.asyncDispose]()
 })
 
-/** A server that holds `kept:1b` and may fetch `big:7b`, and the operator's view of it. `longest`: the most it gives as context. */
+/**
+ * A server that holds `kept:1b` and may fetch `big:7b`, and the operator's view of it. `longest`:
+ * the most it gives as context.
+ */
 async function connect(
   limits: { readonly disk?: number; readonly memory?: number } = {},
   { pullRate, longest }: { readonly pullRate?: number; readonly longest?: number } = {},

@@ -1,4 +1,5 @@
-// What the controller of LanguageModels needs from model servers. `connected.ts` asks real ones; the simulator has its own.
+// What the controller of LanguageModels needs from model servers. `connected.ts` asks real ones;
+// the simulator has its own.
 import type { Tier } from '../../api/language-model.ts'
 import type { ModelProfile } from '../profile.ts'
 import type { PullSource } from '../servers/pull.ts'
@@ -18,7 +19,10 @@ export type ServerView =
         | undefined
       /** How many of the model's servers do not hold it, when another server does. */
       readonly lacking?: number | undefined
-      /** Estimated memory for the model with its context; undefined when the server gives no figures. */
+      /**
+       * Estimated memory for the model with its context; undefined when the server gives no
+       * figures.
+       */
       readonly neededBytes?: number | undefined
       readonly capabilities?: readonly string[] | undefined
     }

@@ -1,4 +1,5 @@
-// Kind: whatever is no answer of a model server is named as that, with its address, and blamed on no model.
+// Kind: whatever is no answer of a model server is named as that, with its address, and blamed on
+// no model.
 import type { ServerResponse } from 'node:http'
 import { afterEach, describe, expect, test } from 'vitest'
 import { startScriptedServer, type ScriptedServer } from '../../../test/support/scripted-server.ts'

@@ -1,7 +1,12 @@
 import type { ServerResponse } from 'node:http'
 import { afterEach, expect, test } from 'vitest'
 import { startRehearsal } from '../../../rehearsal/start.ts'
-import { reply, type Script, type ScriptedServer, startScriptedServer } from '../../../test/support/scripted-server.ts'
+import {
+  reply,
+  type Script,
+  type ScriptedServer,
+  startScriptedServer,
+} from '../../../test/support/scripted-server.ts'
 import { fixedRequest, modelProfile } from '../profile.ts'
 import { heldModels, loadedModels, loadModel, showModel } from './ollama.ts'
 

@@ -5,7 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { question as plainQuestion } from '../../../test/support/objects.ts'
-import { reply, type ScriptedServer, startScriptedServer } from '../../../test/support/scripted-server.ts'
+import {
+  reply,
+  type ScriptedServer,
+  startScriptedServer,
+} from '../../../test/support/scripted-server.ts'
 import { systemClock } from '../../base/clock.ts'
 import { createGateway, type GatewayCall } from '../gateway.ts'
 import { modelProfile } from '../profile.ts'

@@ -220,7 +220,7 @@ test.each([
   {
     name: 'a blob that is no model',
     said: 'supplied file was not in GGUF format',
-    want: /no GGUF file/,
+    want: /not a GGUF file/,
   },
   {
     name: 'anything else, in the words of the server',

@@ -58,7 +58,10 @@ export async function pullModel(
   await follow(server, options, (client) => client.pull({ model: name, stream: true }))
 }
 
-/** Makes a model from a file of weights (GGUF) that the server holds as a blob. Throws as `pullModel` does. */
+/**
+ * Makes a model from a file of weights (GGUF) that the server holds as a blob. Throws as
+ * `pullModel` does.
+ */
 export async function createFromBlob(
   server: ServerAddress,
   model: { readonly name: string; readonly digest: string },
