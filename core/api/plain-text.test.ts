@@ -1,5 +1,16 @@
 import { describe, expect, test } from 'vitest'
-import { beginningOf, hasHiddenCharacters, mostBeginning, plainLine, plainText, printedText, promptText, visibleJson, visibleText, withBeginning } from './plain-text.ts'
+import {
+  beginningOf,
+  hasHiddenCharacters,
+  mostBeginning,
+  plainLine,
+  plainText,
+  printedText,
+  promptText,
+  visibleJson,
+  visibleText,
+  withBeginning,
+} from './plain-text.ts'
 
 describe.each([
   ['a control', 'a\u0007b', 'ab'],

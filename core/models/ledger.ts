@@ -13,7 +13,7 @@ export interface TokenCount {
 }
 
 /** How many tokens may be used, and how many the status shows as used. */
-export interface TokenBudget {
+interface TokenBudget {
   readonly limit?: number | undefined
   readonly used: number
 }
@@ -36,7 +36,7 @@ export interface TokenOwner {
 }
 
 /** The tokens of this process by request and task. */
-export interface Ledger {
+interface Ledger {
   /** The accounts that one call counts for; without a task it is for planning. */
   readonly open: (owner: TokenOwner & { readonly budget?: CallBudget | undefined }) => CallAccounts
   readonly of: (owner: TokenOwner) => TokenCount
@@ -48,7 +48,7 @@ export interface Ledger {
 }
 
 /** The accounts of one call. */
-export interface CallAccounts {
+interface CallAccounts {
   /**
    * Sets tokens aside until they are given back; undefined while there is no room besides the
    * tokens that are set aside for other calls.

@@ -5,7 +5,7 @@ import { extensionOf, isCode } from './language.ts'
 import { safePath } from './paths.ts'
 
 /** One path that a text names, and where. */
-export interface NamedPath {
+interface NamedPath {
   readonly path: string
   readonly start: number
   readonly end: number

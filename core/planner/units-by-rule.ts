@@ -1,5 +1,5 @@
-// Units without a model: for models that are too weak, for requests whose person gave the units,
-// and as the fallback when no answer could be used.
+// Units that are made without a model: by rule for a weak model or when no answer could be used, or
+// as a person gave them.
 import type { Unit } from '../api/devrequest.ts'
 import { faithfulText } from '../api/faithful-text.ts'
 import { pathRule } from '../api/schema.ts'

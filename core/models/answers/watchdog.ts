@@ -1,5 +1,5 @@
 /** Watches an answer while it streams in. */
-export interface Watchdog {
+interface Watchdog {
   /**
    * Takes the next piece. A text says why the stream should be given up; undefined lets it go on.
    */
@@ -7,7 +7,7 @@ export interface Watchdog {
 }
 
 /** When an answer counts as running away; figures in characters. */
-export interface WatchdogLimits {
+interface WatchdogLimits {
   readonly whitespace: number
   /** Longest unit whose repetition is noticed. */
   readonly period: number

@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts'
 
 /** A call that waits. */
-export interface Queued {
+interface Queued {
   readonly owner: string
   /** Goes before the others of its owner. */
   readonly returning?: boolean

@@ -99,7 +99,7 @@ const word = 'marzipan'
 /**
  * Does it keep its context? The end of a text of about `tokens` asks for a word from its beginning.
  */
-export interface ContextProbe extends Question {
+interface ContextProbe extends Question {
   readonly tokens: number
 }
 

@@ -17,7 +17,7 @@ import {
 import { decide, write, type Asker } from '../verbs.ts'
 
 /** The abilities of a model, as three short questions show them. */
-export interface ProbedModel {
+interface ProbedModel {
   readonly tier: ModelProfile['tier']
   /**
    * How fast the model writes, without waiting and reading; one digit after the point. Undefined

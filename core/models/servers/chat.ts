@@ -19,7 +19,7 @@ export interface ChatTimers {
 }
 
 /** Generous, because a 7B model on a CPU reads a long prompt for minutes. */
-export const chatTimers: ChatTimers = {
+const chatTimers: ChatTimers = {
   firstPieceMs: 15 * 60_000,
   idleMs: 2 * 60_000,
   totalMs: 45 * 60_000,
@@ -34,7 +34,7 @@ export interface ChatQuestion extends Prompt {
   readonly maxTokens: number
 }
 
-export interface ChatOptions {
+interface ChatOptions {
   readonly clock: Clock
   readonly timers?: ChatTimers
   readonly signal?: AbortSignal | undefined
