@@ -11,7 +11,7 @@
 import { z } from 'zod'
 import { actions, agentTypes, verdicts } from './agent-types.ts'
 import { evidence, failure } from './agent-task.ts'
-import { mostBeginning } from './answer-beginning.ts'
+import { mostBeginning } from './plain-text.ts'
 
 /** A task as it is given to an agent: all it needs, nothing to look up. */
 export const assignmentMessage = z.object({
