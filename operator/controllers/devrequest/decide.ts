@@ -18,8 +18,8 @@ export type RequestDecision =
   /** Plan a failed part anew, in the background. */
   | { readonly kind: 'replan'; readonly failed: FailedPart }
   | { readonly kind: 'create-tasks'; readonly tasks: readonly PlannedTask[] }
-  /** Read the branch's head, then write the end. */
-  | { readonly kind: 'deliver' }
+  /** Read the branch's head a last time, then write the end. Nothing leaves the forge. */
+  | { readonly kind: 'finish' }
   /** Its time after the end is over. */
   | { readonly kind: 'remove' }
 
@@ -44,6 +44,7 @@ function stateOf(status: DevRequestStatus): unknown {
   const {
     progress: _,
     waitingFor: _w,
+    waitingReason: _r,
     team: _t,
     tokens: _k,
     head: _h,
@@ -66,7 +67,7 @@ function nextStep(seen: RequestObservation, status: DevRequestStatus): RequestDe
   const plan = currentPlan(request, status.plan)
   if (plan === undefined)
     return seen.planning.state === 'idle' ? { kind: 'plan' } : { kind: 'rest', nextAt: undefined }
-  if (request.spec.planOnly === true) return { kind: 'deliver' }
+  if (request.spec.planOnly === true) return { kind: 'finish' }
   if (!isTrue({ status }, Authorized)) return { kind: 'rest', nextAt: undefined }
 
   const missing = plan.tasks.filter(
@@ -75,7 +76,7 @@ function nextStep(seen: RequestObservation, status: DevRequestStatus): RequestDe
   if (missing.length > 0) return { kind: 'create-tasks', tasks: missing }
   if (!tasks.every(isFinished)) return { kind: 'rest', nextAt: undefined }
   const failed = failedPart(plan, tasks)
-  if (failed === undefined) return { kind: 'deliver' }
+  if (failed === undefined) return { kind: 'finish' }
   return seen.planning.state === 'idle'
     ? { kind: 'replan', failed }
     : { kind: 'rest', nextAt: undefined }

@@ -22,6 +22,7 @@ import {
   isFinished,
   isUnchecked,
 } from '../../../core/api/task-state.ts'
+import { waitingReasonOfStall } from '../../../core/api/waiting.ts'
 import { givenHash } from '../../../core/planner/hash.ts'
 import { failedPart } from './failed-part.ts'
 import type { RequestObservation, Stall } from './observation.ts'
@@ -85,7 +86,7 @@ export function statusOf(seen: RequestObservation): DevRequestStatus {
     request.metadata.generation,
   )
   const team = teamOf(seen.agents)
-  const { waitingFor: _waitingFor, team: _team, ...kept } = before
+  const { waitingFor: _waitingFor, waitingReason: _waitingReason, team: _team, ...kept } = before
   return {
     ...kept,
     observedGeneration: request.metadata.generation,
@@ -152,7 +153,7 @@ export function finalStatus(seen: RequestObservation): DevRequestStatus {
     { type: Succeeded, status: planOnly || proven ? 'True' : 'False', reason, message },
     { type: Finished, status: 'True', reason, message },
   ]
-  const { waitingFor: _waitingFor, team: _team, ...kept } = base
+  const { waitingFor: _waitingFor, waitingReason: _waitingReason, team: _team, ...kept } = base
   return {
     ...kept,
     conditions: [
@@ -275,17 +276,24 @@ function workWords(running: number, done: number, { tasks }: Plan): string {
 function waiting(
   seen: RequestObservation,
   planned: Plan | undefined,
-): { readonly waitingFor?: string } {
-  if (seen.stall !== undefined) return { waitingFor: waitingWord[seen.stall.reason] ?? 'a person' }
+): Pick<DevRequestStatus, 'waitingFor' | 'waitingReason'> {
+  if (seen.stall !== undefined) {
+    const waitingReason = waitingReasonOfStall(seen.stall.reason)
+    return { waitingFor: stallWords[seen.stall.reason] ?? 'a person', waitingReason }
+  }
+  if (seen.invalid !== undefined) return { waitingFor: 'a person', waitingReason: 'Correction' }
   if (planned === undefined) return {}
-  if (seen.request.spec.suspend === true) return { waitingFor: 'spec.suspend=false' }
-  const queue = seen.tasks.filter((task) => task.status?.queue !== undefined && !isFinished(task))
-  const working = seen.tasks.some((task) => heldBy(task) !== undefined)
-  const reason = queue[0]?.status?.queue?.reason
-  return !working && reason !== undefined ? { waitingFor: reason.slice(0, 120) } : {}
+  if (seen.request.spec.suspend === true)
+    return { waitingFor: 'spec.suspend=false', waitingReason: 'Resume' }
+  if (seen.tasks.some((task) => heldBy(task) !== undefined)) return {}
+  const next = seen.tasks.find((task) => task.status?.queue !== undefined && !isFinished(task))
+  const { queue, notBefore } = next?.status ?? {}
+  if (queue === undefined) return {}
+  const isPause = notBefore !== undefined && Date.parse(notBefore) > seen.now
+  return { waitingFor: queue.reason.slice(0, 120), waitingReason: isPause ? 'Retry' : 'Agent' }
 }
 
-const waitingWord: Partial<Record<RequestReason, string>> = {
+const stallWords: Partial<Record<RequestReason, string>> = {
   ModelUnavailable: 'the model server',
   ModelMissing: 'the model',
   ForgeUnavailable: 'the forge',
