@@ -6,6 +6,7 @@ import { agentReuses, agentTypes } from '../../core/api/agent-types.ts'
 import { tiers } from '../../core/api/language-model.ts'
 import { objectNameOf } from '../../core/api/names.ts'
 import { modelProfile } from '../../core/models/profile.ts'
+import { agentTemplate } from './agent-template.ts'
 
 const units: Readonly<Record<string, number>> = {
   '': 1,
@@ -28,11 +29,6 @@ const amount = z.string().transform((text, context) => {
   return z.NEVER
 })
 
-const resources = z.object({
-  requests: z.record(z.string(), z.string()).optional(),
-  limits: z.record(z.string(), z.string()).optional(),
-})
-
 /** One model of the installation; a LanguageModel is kept for it. */
 const configuredModel = modelProfile.omit({ tier: true, endpoint: true }).extend({
   /** URL of its server. Default: the installation's own server. */
@@ -46,8 +42,10 @@ export type ConfiguredModel = Readonly<z.infer<typeof configuredModel>>
 
 const schema = z.object({
   agents: z.object({
-    image: z.string().min(1),
-    imagePullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']).default('IfNotPresent'),
+    /** Their Pods. */
+    template: agentTemplate,
+    /** Where they reach the hub. */
+    hubUrl: z.url(),
     maxAgents: z.int().min(1).max(500).default(10),
     idleSeconds: z.int().min(5).default(300),
     maxTasks: z.int().min(1).default(50),
@@ -55,15 +53,6 @@ const schema = z.object({
     reuse: z.enum(agentReuses).default('request'),
     /** Models by agent type. Default for a type: the model of the request, then the default model. */
     models: z.partialRecord(z.enum(agentTypes), z.string().min(1)).default({}),
-    serviceAccountName: z.string().default('guildhall-agent'),
-    hubUrl: z.url(),
-    resources: z
-      .object({ agent: resources.default({}), sandbox: resources.default({}) })
-      .default({ agent: {}, sandbox: {} }),
-    workspaceSizeLimit: z.string().default('2Gi'),
-    runtimeClassName: z.string().default(''),
-    nodeSelector: z.record(z.string(), z.string()).default({}),
-    tolerations: z.array(z.record(z.string(), z.unknown())).default([]),
   }),
   forge: z.object({
     url: z.url(),

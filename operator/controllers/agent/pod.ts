@@ -2,7 +2,7 @@
 import type { Agent } from '../../../core/api/agent.ts'
 import { ownedBy } from '../../../core/api/kinds.ts'
 import { audiences, labels } from '../../../core/api/names.ts'
-import type { AgentSettings } from '../../settings/config.ts'
+import type { AgentTemplate } from '../../settings/agent-template.ts'
 import type { Pod } from '../../../core/kube/core.ts'
 
 const agentUid = 10001
@@ -30,7 +30,7 @@ export function podNameOf(agent: Agent): string {
  * Builds the Pod. Guarantees, each tested from inside a running one: restricted Pod Security; no Kubernetes token in any
  * container; the hub token and the git directory are mounted in the agent container only; read-only root file systems.
  */
-export function agentPod(agent: Agent, settings: AgentSettings): Pod {
+export function agentPod(agent: Agent, template: AgentTemplate, hubUrl: string): Pod {
   const { name, namespace } = agent.metadata
   const hardened = {
     allowPrivilegeEscalation: false,
@@ -44,6 +44,7 @@ export function agentPod(agent: Agent, settings: AgentSettings): Pod {
     { name: 'run', mountPath: '/run/guildhall' },
   ]
   const env = {
+    ...template.environment,
     GUILDHALL_WORKSPACE: '/workspace',
     GUILDHALL_SANDBOX_SOCKET: '/run/guildhall/sandbox.sock',
     GUILDHALL_ASSETS: '/app/assets',
@@ -65,7 +66,7 @@ export function agentPod(agent: Agent, settings: AgentSettings): Pod {
       ownerReferences: [ownedBy(agent)],
     },
     spec: {
-      serviceAccountName: settings.serviceAccountName,
+      serviceAccountName: template.serviceAccountName,
       automountServiceAccountToken: false,
       enableServiceLinks: false,
       // With one namespace for both containers a command could see and signal the agent, and the sandbox's process 1
@@ -74,10 +75,10 @@ export function agentPod(agent: Agent, settings: AgentSettings): Pod {
       // A restarted container would forget its task but keep its identity; a new Pod is a new holder. The sandbox's
       // process 1 starts the sandbox's server again by itself.
       restartPolicy: 'Never',
-      terminationGracePeriodSeconds: 30,
-      ...(settings.runtimeClassName === '' ? {} : { runtimeClassName: settings.runtimeClassName }),
-      nodeSelector: settings.nodeSelector,
-      tolerations: settings.tolerations,
+      terminationGracePeriodSeconds: template.gracePeriodSeconds,
+      ...(template.runtimeClassName === '' ? {} : { runtimeClassName: template.runtimeClassName }),
+      nodeSelector: template.nodeSelector,
+      tolerations: template.tolerations,
       securityContext: {
         runAsNonRoot: true,
         fsGroup: sharedGroup,
@@ -87,18 +88,18 @@ export function agentPod(agent: Agent, settings: AgentSettings): Pod {
       containers: [
         {
           name: 'agent',
-          image: settings.image,
-          imagePullPolicy: settings.imagePullPolicy,
+          image: template.image,
+          imagePullPolicy: template.imagePullPolicy,
           command: ['node', '--enable-source-maps', '/app/agent.js'],
           env: environment({
             ...env,
-            GUILDHALL_HUB_URL: settings.hubUrl,
+            GUILDHALL_HUB_URL: hubUrl,
             GUILDHALL_TOKEN_FILE: `${tokenDirectory}/token`,
             GUILDHALL_AGENT: name,
             GUILDHALL_AGENT_TYPE: agent.spec.type,
             GUILDHALL_GIT: '/git',
           }),
-          resources: settings.resources.agent,
+          resources: template.resources.agent,
           securityContext: { ...hardened, runAsUser: agentUid, runAsGroup: sharedGroup },
           volumeMounts: [
             ...shared,
@@ -109,19 +110,19 @@ export function agentPod(agent: Agent, settings: AgentSettings): Pod {
         },
         {
           name: 'sandbox',
-          image: settings.image,
-          imagePullPolicy: settings.imagePullPolicy,
+          image: template.image,
+          imagePullPolicy: template.imagePullPolicy,
           command: sandboxCommand,
           env: environment(env),
-          resources: settings.resources.sandbox,
+          resources: template.resources.sandbox,
           securityContext: { ...hardened, runAsUser: sandboxUid, runAsGroup: sharedGroup },
           volumeMounts: [...shared, { name: 'sandbox-tmp', mountPath: '/tmp' }],
         },
       ],
       volumes: [
-        { name: 'workspace', emptyDir: { sizeLimit: settings.workspaceSizeLimit } },
+        { name: 'workspace', emptyDir: { sizeLimit: template.workspaceSizeLimit } },
         { name: 'run', emptyDir: { medium: 'Memory', sizeLimit: '16Mi' } },
-        { name: 'git', emptyDir: { sizeLimit: settings.workspaceSizeLimit } },
+        { name: 'git', emptyDir: { sizeLimit: template.workspaceSizeLimit } },
         { name: 'agent-tmp', emptyDir: { sizeLimit: '256Mi' } },
         // On disk: in memory it would be charged to the container's memory limit, and a test that writes files would get
         // the container killed. The kubelet evicts a Pod whose volume is too full, so the sandbox empties /tmp before each

@@ -1,0 +1,30 @@
+import { z } from 'zod'
+
+const resources = z.object({
+  requests: z.record(z.string(), z.string()).optional(),
+  limits: z.record(z.string(), z.string()).optional(),
+})
+
+/**
+ * What the Pods of agents are made from, whoever the agent is: one object, so that agents of several sorts need no more than
+ * several of it. What an agent must have to be one (containers, users, volumes, token) is not in it: `agentPod` has that.
+ */
+export const agentTemplate = z.object({
+  image: z.string().min(1),
+  imagePullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']).default('IfNotPresent'),
+  serviceAccountName: z.string().default('guildhall-agent'),
+  /** Of each of the two containers. */
+  resources: z
+    .object({ agent: resources.default({}), sandbox: resources.default({}) })
+    .default({ agent: {}, sandbox: {} }),
+  workspaceSizeLimit: z.string().default('2Gi'),
+  /** Not less than 30: the agent takes 22 seconds of it for its clean-up and its last lines. */
+  gracePeriodSeconds: z.int().min(30).default(30),
+  /** Further variables of both containers; those that the agent needs itself win. */
+  environment: z.record(z.string(), z.string()).default({}),
+  /** Empty: the cluster's default. */
+  runtimeClassName: z.string().default(''),
+  nodeSelector: z.record(z.string(), z.string()).default({}),
+  tolerations: z.array(z.record(z.string(), z.unknown())).default([]),
+})
+export type AgentTemplate = Readonly<z.infer<typeof agentTemplate>>
