@@ -245,12 +245,7 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
       .option('--timeout <duration>', 'give up after this time, as in 30s, 10m, 2h', milliseconds),
   ).action(async (name: string, flags: CommonFlags & { timeout?: number }) => {
     await session(flags, async (open) => {
-      const { exitCode } = await watchRequest({ ...open, name, timeoutMs: flags.timeout })
-      if (exitCode === exitCodes.timedOut || exitCode === exitCodes.waitingForPerson) {
-        open.terminal.err('the time is over; the request goes on\n')
-        open.terminal.next(`guild watch ${name}`)
-      }
-      finish(exitCode)
+      finish((await watchRequest({ ...open, name, timeoutMs: flags.timeout })).exitCode)
     })
   })
 

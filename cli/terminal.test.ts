@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { jsonText } from './show/json.ts'
 import { formatLogLine } from './show/log-line.ts'
-import { draw, span } from './show/style.ts'
+import { draw } from './show/style.ts'
+import { span } from '../core/view/text.ts'
 import { table } from './show/table.ts'
 import { onScreen } from './terminal.ts'
 

@@ -10,7 +10,15 @@ import { failureRemedies } from '../core/api/failures.ts'
 const root = join(import.meta.dirname, '..')
 const read = (path: string): string => readFileSync(join(root, path), 'utf8')
 
-const core = ['core/base', 'core/api', 'core/kube', 'core/tasks', 'core/models', 'core/planner']
+const core = [
+  'core/base',
+  'core/api',
+  'core/kube',
+  'core/tasks',
+  'core/models',
+  'core/planner',
+  'core/view',
+]
 
 /**
  * The rooms that each room may import besides itself. docs/architecture.md draws them. There are no
@@ -23,6 +31,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   'core/tasks': ['core/base', 'core/api'],
   'core/models': ['core/base', 'core/api'],
   'core/planner': ['core/base', 'core/api', 'core/models'],
+  'core/view': ['core/api'],
   'operator/settings': core,
   'operator/audit': core,
   'operator/registry': core,

@@ -3,7 +3,7 @@ import { agentTasks, agents, devRequests } from '../../core/api/kinds.ts'
 import { Informer, type InformerOptions } from '../../core/kube/informer.ts'
 import type { Clock, Random } from '../../core/base/ports.ts'
 import type { KubeObject, Resource } from '../../core/kube/resource.ts'
-import type { Snapshot } from '../show/snapshot.ts'
+import type { Snapshot } from '../../core/view/request.ts'
 import { troubleLog } from './trouble-log.ts'
 
 export interface FollowOptions {

@@ -5,7 +5,7 @@ import type { KubeClient } from '../../core/kube/client.ts'
 import { isNotFound } from '../../core/kube/errors.ts'
 import { CliError } from '../failure.ts'
 import { namespaceProblem } from './namespaces.ts'
-import type { Snapshot } from '../show/snapshot.ts'
+import type { Snapshot } from '../../core/view/request.ts'
 
 /** The part of the client that reading needs. */
 export type ClusterReader = Pick<KubeClient, 'get' | 'list'>

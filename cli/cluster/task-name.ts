@@ -1,5 +1,5 @@
 import { CliError } from '../failure.ts'
-import { taskLabel, taskLines, type Snapshot } from '../show/snapshot.ts'
+import { taskLabel, taskLines, type Snapshot } from '../../core/view/request.ts'
 
 /**
  * The AgentTask that a person means: by its full name, without the name of the request before it (`code-slug`), or as the

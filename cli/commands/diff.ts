@@ -6,7 +6,7 @@ import { endOf, resultOf, withForge, type ResultRef } from '../forge/access.ts'
 import { git, gitBytes } from '../forge/git.ts'
 import { mirrorBranch } from '../forge/mirror.ts'
 import { renderDiff } from '../show/diff.ts'
-import type { Snapshot } from '../show/snapshot.ts'
+import type { Snapshot } from '../../core/view/request.ts'
 import type { Terminal } from '../terminal.ts'
 
 export interface DiffOptions {

@@ -9,7 +9,8 @@ import { asDuration } from '../arguments.ts'
 import { taskMeant } from '../cluster/task-name.ts'
 import { CliError } from '../failure.ts'
 import { formatLogLine, logLineFits, parseLogLine, type LogFilter } from '../show/log-line.ts'
-import { draw, span } from '../show/style.ts'
+import { draw } from '../show/style.ts'
+import { span } from '../../core/view/text.ts'
 import type { Terminal } from '../terminal.ts'
 
 export interface LogsOptions {

@@ -18,7 +18,7 @@ import { readRequest, type PlanRequest, type RequestFlags } from '../planning/re
 import { planFile } from '../planning/units.ts'
 import { planAsJson, renderPlan } from '../show/plan.ts'
 import { jsonText } from '../show/json.ts'
-import { labelOf } from '../show/snapshot.ts'
+import { labelOf } from '../../core/view/request.ts'
 import type { Terminal } from '../terminal.ts'
 
 /** What a person can say on the command line about a plan. */

@@ -3,7 +3,7 @@ import { tellAbsence } from '../cluster/attendance.ts'
 import type { Connection } from '../cluster/connection.ts'
 import { readSnapshot, resolveName } from '../cluster/requests.ts'
 import { jsonText } from '../show/json.ts'
-import { isRequestFinished } from '../show/snapshot.ts'
+import { isRequestFinished } from '../../core/view/request.ts'
 import { renderTree } from '../show/tree.ts'
 import type { Terminal } from '../terminal.ts'
 

@@ -3,20 +3,21 @@ import { systemClock, systemRandom } from '../../core/base/clock.ts'
 import type { Connection } from '../cluster/connection.ts'
 import { watchAttendance } from '../cluster/attendance.ts'
 import { noSuchRequest, readSnapshot, resolveName } from '../cluster/requests.ts'
-import { CliError, exitCodes, type ExitCode } from '../failure.ts'
-import { between } from '../show/figures.ts'
+import { CliError, type ExitCode, exitCodes } from '../failure.ts'
+import { between, span } from '../../core/view/text.ts'
 import { Screen } from '../show/screen.ts'
 import {
+  type Snapshot,
   hasRequestSucceeded,
   isRequestFinished,
+  nextCommandOf,
   waitsForPerson,
-  type Snapshot,
-} from '../show/snapshot.ts'
-import { draw, span } from '../show/style.ts'
-import { toldOnce, untold } from '../show/told-once.ts'
-import { agentsChanged, transitions } from '../show/transitions.ts'
+} from '../../core/view/request.ts'
+import { draw } from '../show/style.ts'
+import { toldOnce, untold } from '../../core/view/told-once.ts'
+import { agentsChanged, transitions } from '../../core/view/changes.ts'
 import { renderTree } from '../show/tree.ts'
-import { asTyped, type Terminal } from '../terminal.ts'
+import { type Terminal, asTyped } from '../terminal.ts'
 
 export interface WatchOptions {
   readonly connection: Connection
@@ -98,8 +99,14 @@ export async function watchRequest(options: WatchOptions): Promise<WatchOutcome>
     throw signal.reason
   } catch (error) {
     if (!(signal.reason instanceof WatchTimeout)) throw error
-    const person = last !== undefined && waitsForPerson(last.request)
-    return { exitCode: person ? exitCodes.waitingForPerson : exitCodes.timedOut, last }
+    const isWaiting = last !== undefined && waitsForPerson(last.request)
+    terminal.err(
+      isWaiting
+        ? 'the time is over, and the request waits for a person\n'
+        : 'the time is over; the request goes on\n',
+    )
+    terminal.next(last === undefined ? `guild watch ${options.name}` : nextCommandOf(last.request))
+    return { exitCode: isWaiting ? exitCodes.waitingForPerson : exitCodes.timedOut, last }
   } finally {
     cancel()
     limit.abort()

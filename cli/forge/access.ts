@@ -8,7 +8,7 @@ import {
   isRequestFinished,
   isRequestUnchecked,
   requestStatus,
-} from '../show/snapshot.ts'
+} from '../../core/view/request.ts'
 import { CliError } from '../failure.ts'
 import type { Remote } from './git.ts'
 import { readerToken } from './token.ts'

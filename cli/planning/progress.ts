@@ -1,7 +1,7 @@
 import { counted } from '../../core/api/counted.ts'
 import type { Clock } from '../../core/base/ports.ts'
 import type { Gateway } from '../../core/models/gateway.ts'
-import { duration } from '../show/figures.ts'
+import { duration } from '../../core/view/text.ts'
 import { questionInWords } from '../show/plan.ts'
 
 /** Where the progress is told. */

@@ -1,4 +1,4 @@
-import { columnsOf, lengthOf, span, type Line, type Span } from './style.ts'
+import { columnsOf, lengthOf, span, type Line, type Span } from '../../core/view/text.ts'
 
 /** A line of a tree: what stands before the columns, and its cells. */
 export interface Row {

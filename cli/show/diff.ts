@@ -1,5 +1,6 @@
 import { visibleText } from '../../core/api/plain-text.ts'
-import { painted, type Paint } from './style.ts'
+import { painted } from './style.ts'
+import { type Paint } from '../../core/view/text.ts'
 
 /** How a line of a hunk begins, and its look; the first that fits counts. */
 const looks: readonly (readonly [RegExp, Paint])[] = [

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { span, type Line, type Paint } from './style.ts'
+import { span, type Line, type Paint } from '../../core/view/text.ts'
 
 const record = z.record(z.string(), z.unknown())
 const withMessage = z.object({ message: z.unknown() })

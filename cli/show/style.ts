@@ -1,4 +1,11 @@
-import { visibleText } from '../../core/api/plain-text.ts'
+import {
+  columnsOf,
+  lengthOf,
+  shown,
+  type Line,
+  type Paint,
+  type Span,
+} from '../../core/view/text.ts'
 
 /** How lines are drawn. */
 export interface Style {
@@ -19,34 +26,11 @@ const codes = {
   blue: 34,
   magenta: 35,
   cyan: 36,
-} as const
-export type Paint = keyof typeof codes
+} as const satisfies Record<Paint, number>
 
 /** The colour codes that `draw` makes, as a group: `split` gives them at the odd places. */
 // oxlint-disable-next-line no-control-regex -- controls are what is looked for
 export const ownColours = /(\u001B\[(?:[0-2]|3[1-6])m)/
-
-/** A piece of a line with one look. */
-export interface Span {
-  readonly text: string
-  readonly paint?: Paint | undefined
-}
-
-/** A line before it is drawn: cutting and padding count characters, not escape codes. */
-export type Line = readonly Span[]
-
-/** A piece of a line. Its text is made fit to be shown here, so that whoever measures it measures what is seen. */
-export const span = (text: string, paint?: Paint): Span => ({ text: shown(text), paint })
-
-/** Titles and activities come from models: controls become blanks, and what would hide or turn text is shown as its code. */
-const shown = (text: string): string => visibleText(text.replaceAll(/\p{Cc}+/gu, ' '))
-
-/** The columns of a text, one character each: what we print has no wide characters of its own. */
-export const columnsOf = (text: string): readonly string[] => Array.from(text)
-
-/** How many columns a line takes. */
-export const lengthOf = (line: Line): number =>
-  line.reduce((sum, part) => sum + columnsOf(part.text).length, 0)
 
 /**
  * Draws a line: replaced by ASCII, cut to the width and painted as the style says.
@@ -67,12 +51,6 @@ export function draw(line: Line, style: Style): string {
 /** Text with a look; nothing stays nothing. Caveat: the text is one that was made visible. */
 export const painted = (text: string, paint: Paint): string =>
   text === '' ? '' : `\u001b[${codes[paint]}m${text}\u001b[0m`
-
-/** Text cut to `width` columns, with an ellipsis where something is missing. */
-export function shorten(text: string, width: number): string {
-  const characters = columnsOf(text)
-  return characters.length <= width ? text : `${characters.slice(0, width - 1).join('')}…`
-}
 
 function cutTo(whole: Line, width: number, ascii: boolean): Line {
   const line = withoutEndingBlanks(whole)

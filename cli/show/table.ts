@@ -1,4 +1,5 @@
-import { columnsOf, draw, span, type Line, type Style } from './style.ts'
+import { draw, type Style } from './style.ts'
+import { columnsOf, span, type Line } from '../../core/view/text.ts'
 
 /** One column of a table: its heading and its cell for a row. */
 export interface TableColumn<Row> {

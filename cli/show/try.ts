@@ -1,7 +1,7 @@
 import { counted } from '../../core/api/counted.ts'
-import { failuresIn, type TryResult } from '../try/outcome.ts'
-import { amount } from './figures.ts'
-import { draw, span, type Line, type Paint, type Style } from './style.ts'
+import { type TryResult, failuresIn } from '../try/outcome.ts'
+import { type Line, type Paint, amount, span } from '../../core/view/text.ts'
+import { type Style, draw } from './style.ts'
 
 const looks: Readonly<Partial<Record<TryResult['verdict'], Paint>>> = {
   Done: 'green',

@@ -1,5 +1,5 @@
 // One cause is often the message of several objects. Who reads them together has to read its sentence once.
-import type { Line } from './style.ts'
+import type { Line } from './text.ts'
 
 /** What has been told above. */
 export interface ToldOnce {

@@ -1,24 +1,25 @@
-import { counted } from '../../core/api/counted.ts'
-import { heldBy } from '../../core/api/task-state.ts'
-import type { Agent } from '../../core/api/agent.ts'
-import { findingsInShort } from '../../core/api/review.ts'
-import { conditionOf, isTrue } from '../../core/api/condition-list.ts'
-import type { DevRequest } from '../../core/api/devrequest.ts'
-import { requestConditions } from '../../core/api/conditions.ts'
-import { amount, shortCommit } from './figures.ts'
+import { counted } from '../api/counted.ts'
+import { heldBy } from '../api/task-state.ts'
+import type { Agent } from '../api/agent.ts'
+import { findingsInShort } from '../api/review.ts'
+import { conditionOf, isTrue } from '../api/condition-list.ts'
+import type { DevRequest } from '../api/devrequest.ts'
+import { requestConditions } from '../api/conditions.ts'
+import { type Line, type Span, amount, shortCommit, span } from './text.ts'
 import {
-  isRequestUnchecked,
+  type Snapshot,
+  type TaskLine,
   hasRequestSucceeded,
   isOfRequest,
   isRequestFinished,
+  isRequestUnchecked,
   modelLabel,
+  planAuthor,
   requestStatus,
   taskLines,
-  type Snapshot,
-  type TaskLine,
-} from './snapshot.ts'
-import { span, type Line, type Span } from './style.ts'
-import { icons, stateOf, taskDetail, testsOf, verdictText, type TaskState } from './task-state.ts'
+  waitingText,
+} from './request.ts'
+import { type TaskState, icons, stateOf, taskDetail, testsOf, verdictText } from './task.ts'
 
 /**
  * What happened between two views of one request, one line each, in the order a person would tell it.
@@ -53,16 +54,11 @@ function planMade(before: Snapshot | undefined, after: Snapshot): readonly Line[
   const plan = after.request.status?.plan
   if (plan === undefined || plan.hash === before?.request.status?.plan?.hash) return []
   const units = [...new Set(plan.tasks.flatMap((task) => task.unit ?? []))]
-  const by = {
-    model: `the model ${plan.model ?? after.request.status?.model ?? ''}`.trim(),
-    template: 'the fallback template',
-    person: 'a person',
-  }[plan.source]
   return [
     [
       span('plan made', 'green'),
       span(
-        ` by ${by}: ${counted(units.length, 'unit')} (${units.join(', ')}), ${counted(plan.tasks.length, 'task')}, team ${plan.team.map(({ type, count }) => `${count} ${type}`).join(', ')}`,
+        ` by ${planAuthor(after.request)}: ${counted(units.length, 'unit')} (${units.join(', ')}), ${counted(plan.tasks.length, 'task')}, team ${plan.team.map(({ type, count }) => `${count} ${type}`).join(', ')}`,
       ),
     ],
     ...plan.warnings.map((warning) => [span(`plan warning: ${warning}`, 'yellow')]),
@@ -189,8 +185,8 @@ function succeededText({ task }: TaskLine, toldAgent: boolean): string {
 function requestChanged(before: Snapshot | undefined, { request }: Snapshot): readonly Line[] {
   const { status, metadata } = request
   const out: Line[] = []
-  const waiting = status?.waitingFor ?? ''
-  if (waiting !== '' && waiting !== before?.request.status?.waitingFor) {
+  const waiting = waitingText(request)
+  if (waiting !== '' && (before === undefined || waiting !== waitingText(before.request))) {
     out.push([name(metadata.name), span(` is waiting: ${waiting}`, 'yellow')])
   }
   const stalled = conditionOf(request, requestConditions.Stalled)

@@ -1,7 +1,7 @@
-import { findingsInShort } from '../../core/api/review.ts'
-import { counted } from '../../core/api/counted.ts'
-import { isTrue } from '../../core/api/condition-list.ts'
-import { taskConditions, taskReasons } from '../../core/api/conditions.ts'
+import { findingsInShort } from '../api/review.ts'
+import { counted } from '../api/counted.ts'
+import { isTrue } from '../api/condition-list.ts'
+import { taskConditions, taskReasons } from '../api/conditions.ts'
 import {
   hasSucceeded,
   heldBy,
@@ -9,17 +9,11 @@ import {
   isIntegrating,
   isUnchecked,
   statusWord,
-} from '../../core/api/task-state.ts'
-import type { AgentTask } from '../../core/api/agent-task.ts'
-import {
-  standingVerdicts,
-  verdictWords,
-  type Action,
-  type Verdict,
-} from '../../core/api/agent-types.ts'
-import { amount, between, shortCommit } from './figures.ts'
-import type { Span } from './style.ts'
-import type { TaskLine } from './snapshot.ts'
+} from '../api/task-state.ts'
+import type { AgentTask } from '../api/agent-task.ts'
+import { type Action, type Verdict, standingVerdicts, verdictWords } from '../api/agent-types.ts'
+import { type Span, amount, between, shortCommit } from './text.ts'
+import type { TaskLine } from './request.ts'
 
 /** Where a task is, as the tree shows it. */
 export type TaskState =

@@ -1,9 +1,10 @@
-import type { AgentTask } from '../../core/api/agent-task.ts'
-import type { Agent } from '../../core/api/agent.ts'
-import { conditionOf, isTrue } from '../../core/api/condition-list.ts'
-import { requestConditions, requestReasons } from '../../core/api/conditions.ts'
-import type { DevRequest, PlannedTask } from '../../core/api/devrequest.ts'
-import { rehearsalModel } from '../../core/api/names.ts'
+import type { AgentTask } from '../api/agent-task.ts'
+import type { Agent } from '../api/agent.ts'
+import { conditionOf, isTrue } from '../api/condition-list.ts'
+import { invalidObject, requestConditions, requestReasons } from '../api/conditions.ts'
+import type { DevRequest, PlannedTask } from '../api/devrequest.ts'
+import { rehearsalModel } from '../api/names.ts'
+import { isForPerson, waitingReasonOfStall, type WaitingReason } from '../api/waiting.ts'
 
 /** One request with everything that works on it, as it was seen at one moment. */
 export interface Snapshot {
@@ -81,7 +82,69 @@ export const labelOf = (model: string): string =>
 export const isRehearsal = (model: string | undefined): boolean =>
   model === rehearsalModel || model?.startsWith(`${rehearsalModel}:`) === true
 
-/** True when a person, not a machine, is what the request waits for. */
+/** The model whose answers the plan is made from, or who else made it, in words. */
+export function planAuthor({ status }: DevRequest): string {
+  const { plan, model = '' } = status ?? {}
+  if (plan === undefined) return ''
+  return {
+    model: `the model ${plan.model ?? model}`.trim(),
+    template: 'the fallback template',
+    person: 'a person',
+  }[plan.source]
+}
+
+/**
+ * What a request waits for; undefined when it does not wait.
+ * Caveat: a status without `waitingReason`, as operators wrote before the field existed, tells it by its conditions. These say
+ * nothing about waits of single tasks.
+ */
+export function waitingReasonOf(request: DevRequest): WaitingReason | undefined {
+  if (isRequestFinished(request)) return undefined
+  const { waitingReason } = request.status ?? {}
+  const stalled = conditionOf(request, requestConditions.Stalled)
+  const isStalled = stalled?.status === 'True'
+  // The operator writes nothing but this condition to an invalid object, so the rest of its status is of an earlier time.
+  if (isStalled && stalled.reason === invalidObject) return 'Correction'
+  if (waitingReason !== undefined) return waitingReason
+  if (isStalled) return waitingReasonOfStall(stalled.reason)
+  const word = requestStatus(request)
+  if (word === requestReasons.Suspended) return 'Resume'
+  return word === requestReasons.InvalidSpec ? 'Correction' : undefined
+}
+
+/** True when nobody but a person can let the request go on. */
 export function waitsForPerson(request: DevRequest): boolean {
-  return /^(approval|warrant|answer|a person)\b/.test(request.status?.waitingFor ?? '')
+  const reason = waitingReasonOf(request)
+  return reason !== undefined && isForPerson(reason)
+}
+
+/** What a request waits for, in a few words; empty when it does not wait, or nobody has said what for. */
+export function waitingText(request: DevRequest): string {
+  const said = request.status?.waitingFor ?? ''
+  switch (waitingReasonOf(request)) {
+    case 'Resume':
+      return `a person has to let it go on: guild resume ${request.metadata.name}`
+    case 'Correction': {
+      // The message of `Stalled` says what to correct, and is shown by itself.
+      const problem = conditionOf(request, requestConditions.Succeeded)?.message
+      return isTrue(request, requestConditions.Stalled) || problem === undefined
+        ? 'a person'
+        : `a person has to correct it: ${problem}`
+    }
+    default:
+      return said
+  }
+}
+
+/** The next command for somebody who is waited for, or who waits. */
+export function nextCommandOf(request: DevRequest): string {
+  const { name } = request.metadata
+  switch (waitingReasonOf(request)) {
+    case 'Resume':
+      return `guild resume ${name}`
+    case 'Correction':
+      return `guild tree ${name}`
+    default:
+      return `guild watch ${name}`
+  }
 }
