@@ -1,37 +1,33 @@
 import { readFileSync } from 'node:fs'
 import { Command, Option } from 'commander'
 import type { GivenPlan } from '../core/api/devrequest.ts'
-import { milliseconds, once, tokens, upToFive } from './arguments.ts'
-import { connect, type Connection, type ConnectionFlags } from './cluster/connection.ts'
+import { milliseconds, once, planExamples, tokens, tryExamples, upToFive } from './arguments.ts'
+import { type Connection, type ConnectionFlags, connect } from './cluster/connection.ts'
 import { tellAbsence } from './cluster/attendance.ts'
 import { systemClock, systemRandom } from '../core/base/clock.ts'
 import { showDiff } from './commands/diff.ts'
-import { editPlan } from './commands/edit.ts'
+import { editPlan, setSuspend } from './commands/edit.ts'
 import { fetchResult } from './commands/fetch.ts'
-import { showList } from './commands/list.ts'
+import { showList, showTree } from './commands/read.ts'
 import { showLogs } from './commands/logs.ts'
-import { showPlan, type PlanFlags } from './commands/plan.ts'
+import { type PlanFlags, showPlan } from './commands/plan.ts'
 import {
+  type RequestRef,
+  type SubmitFlags,
   manifestFor,
   manifestsOf,
   priorityNames,
   refuseFieldsOf,
   submit,
-  type RequestRef,
-  type SubmitFlags,
 } from './commands/submit.ts'
-import { setSuspend } from './commands/suspend.ts'
-import { showTree } from './commands/tree.ts'
 import { showTry } from './commands/try.ts'
 import { watchRequest } from './commands/watch.ts'
-import { planExamples, tryExamples } from './examples.ts'
 import { explain, placed } from './explain.ts'
-import { CliError, exitCodes, type ExitCode } from './failure.ts'
-import { interruptible } from './interrupt.ts'
-import { readPlanFile } from './planning/units.ts'
+import { CliError, type ExitCode, exitCodes, interruptible } from './failure.ts'
+import { readPlanFile } from './planning/request.ts'
 import type { TryFlags } from './try/goal.ts'
 import { sandboxKinds } from './try/sandbox.ts'
-import { processTerminal, workingDirectory, type Terminal, type TerminalFlags } from './terminal.ts'
+import { type Terminal, type TerminalFlags, processTerminal, workingDirectory } from './terminal.ts'
 
 interface CommonFlags extends ConnectionFlags, TerminalFlags {
   readonly output?: string | undefined

@@ -4,7 +4,7 @@ import type { KubeObject } from '../../core/kube/resource.ts'
 import { systemClock as clock, systemRandom as random } from '../../core/base/clock.ts'
 import { exampleAgent, exampleRequest, taskOf, tasks } from '../../test/support/example-objects.ts'
 import { streamedApi } from '../../test/support/streamed-api.ts'
-import { followRequest } from './follow.ts'
+import { followRequest, troubleLog } from './follow.ts'
 
 const newer = <T extends KubeObject>(object: T, resourceVersion: string): T => ({
   ...object,
@@ -67,4 +67,24 @@ test('it ends with the reason of the signal', async () => {
   const waiting = views.next()
   stop.abort(new Error('enough'))
   await expect(waiting).rejects.toThrow('enough')
+})
+
+test('an outage is told with its cause, once in a while, and recovery needs no word', () => {
+  let time = 0
+  const told: string[] = []
+  const clock = {
+    now: () => time,
+    monotonic: () => time,
+    after: () => () => undefined,
+    sleep: async () => undefined,
+  }
+  const log = troubleLog((sentence) => told.push(sentence), clock)
+  const fail = (at: number) => {
+    time = at
+    log.warn({ err: new Error('no route') }, 'cannot follow resource, trying again')
+  }
+  for (const at of [0, 100, 5000, 19_999, 20_000]) fail(at)
+  log.info({}, 'watch version expired, listing again')
+  const want = 'the cluster does not answer, trying again: no route'
+  expect(told).toEqual([want, want])
 })

@@ -4,8 +4,9 @@ import { agentTasks, agents, devRequests } from '../../core/api/kinds.ts'
 import type { KubeClient } from '../../core/kube/client.ts'
 import { isNotFound } from '../../core/kube/errors.ts'
 import { CliError } from '../failure.ts'
-import { namespaceProblem } from './namespaces.ts'
-import type { Snapshot } from '../../core/view/request.ts'
+import { type Snapshot, taskLabel, taskLines } from '../../core/view/request.ts'
+import { leaderLease } from '../../core/api/names.ts'
+import { leases, namespaces } from '../../core/kube/core.ts'
 
 /** The part of the client that reading needs. */
 export type ClusterReader = Pick<KubeClient, 'get' | 'list'>
@@ -112,4 +113,84 @@ export async function readSnapshot(where: Where, name: string): Promise<Snapshot
     client.list(agents, { namespace, signal }),
   ])
   return { request, tasks: tasks.items, agents: team.items }
+}
+
+/**
+ * The AgentTask that a person means: by its full name, without the name of the request before it (`code-slug`), or as the
+ * tree and the lines of a watch show it (`slug/code`, `code slug`, `review`).
+ * Errors: `CliError` that names those there are.
+ */
+export function taskMeant(snapshot: Snapshot, typed: string): string {
+  const { name: request } = snapshot.request.metadata
+  const lines = taskLines(snapshot)
+  const wanted = plain(typed)
+  const found = lines.find(({ planned: { name, action, unit } }) => {
+    const short = unit === undefined ? [action] : [`${unit} ${action}`, `${action} ${unit}`]
+    return name === typed || name === `${request}-${typed}` || short.includes(wanted)
+  })
+  if (found !== undefined) return found.planned.name
+  const known = lines.map(({ planned }) => taskLabel(planned)).join(', ')
+  throw new CliError(
+    known === ''
+      ? `${request} has no tasks yet, and so no ${typed}`
+      : `${request} has no task ${typed}; it has: ${known}`,
+    { next: `guild tree ${request}` },
+  )
+}
+
+/** `slug / code` and `slug/code` are the same. */
+const plain = (name: string): string => name.trim().replace(/\s*\/\s*|\s+/g, ' ')
+
+// A namespace that does not exist: nothing is to be installed there, it was mistyped.
+
+/** The error for a namespace that does not exist; `command` is typed again with one that has Guildhall. */
+export async function noSuchNamespace(
+  where: Omit<Where, 'client'> & { readonly client: Pick<ClusterReader, 'list'> },
+  command: string,
+  cause?: unknown,
+): Promise<CliError> {
+  const homes = await homesOf(where)
+  const missing = `there is no namespace ${where.namespace}`
+  const [home] = homes
+  return home === undefined
+    ? new CliError(`${missing}, and none in this cluster has Guildhall that you may see`, {
+        next: `helm upgrade --install guildhall helm/guildhall -n ${where.namespace} --create-namespace   (the ones there are: kubectl get namespaces)`,
+        cause,
+      })
+    : new CliError(`${missing}; Guildhall is installed in ${homes.join(', ')}`, {
+        next: `${command} -n ${home}`,
+        cause,
+      })
+}
+
+/** The same where it is not known whether the namespace exists; undefined when it does, or may not be looked at. */
+export async function namespaceProblem(
+  where: Where,
+  command: string,
+): Promise<CliError | undefined> {
+  const { client, namespace: name, signal } = where
+  try {
+    await client.get(namespaces, { name, signal })
+    return undefined
+  } catch (error) {
+    signal.throwIfAborted()
+    return isNotFound(error) ? noSuchNamespace(where, command, error) : undefined
+  }
+}
+
+/** Namespaces with the Lease of an operator; none where Leases may not be read. */
+async function homesOf({
+  client,
+  signal,
+}: Pick<Where, 'signal'> & { readonly client: Pick<ClusterReader, 'list'> }): Promise<
+  readonly string[]
+> {
+  try {
+    const fieldSelector = `metadata.name=${leaderLease}`
+    const { items } = await client.list(leases, { signal, fieldSelector })
+    return [...new Set(items.flatMap(({ metadata }) => metadata.namespace ?? []))].toSorted()
+  } catch {
+    signal.throwIfAborted()
+    return []
+  }
 }

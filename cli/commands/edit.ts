@@ -7,10 +7,10 @@ import { requestConditions } from '../../core/api/conditions.ts'
 import type { DevRequest, GivenPlan } from '../../core/api/devrequest.ts'
 import { isInvalid } from '../../core/kube/errors.ts'
 import { unitsOf } from '../../core/planner/revise.ts'
-import { changeSpec, readRequest, resolveName, type Workplace } from '../cluster/requests.ts'
-import { closeScratch, keepScratch, openScratch } from '../scratch.ts'
+import { type Workplace, changeSpec, readRequest, resolveName } from '../cluster/requests.ts'
+import { closeScratch, keepScratch, openScratch } from '../files.ts'
 import { CliError, exitCodes } from '../failure.ts'
-import { parsePlan, planFile, readPlanFile } from '../planning/units.ts'
+import { parsePlan, planFile, readPlanFile } from '../planning/request.ts'
 import type { Terminal } from '../terminal.ts'
 
 export interface EditOptions {
@@ -114,4 +114,36 @@ function editorHere(name: string): (file: string) => Promise<void> {
     const { failed } = await execa('sh', args, { stdio: 'inherit', reject: false })
     if (failed) throw new CliError(`${editor} could not be run, or failed ($EDITOR names another)`)
   }
+}
+
+/** Pauses a request, or lets it go on; saying it again changes nothing. Errors: `CliError` when it is over. */
+export async function setSuspend(options: {
+  readonly connection: Workplace
+  readonly terminal: Pick<Terminal, 'out' | 'next'>
+  readonly signal: AbortSignal
+  readonly name: string
+  readonly suspend: boolean
+}): Promise<void> {
+  const { connection, terminal, signal, suspend } = options
+  const where = { ...connection, signal }
+  const name = await resolveName(where, options.name)
+  const request = await readRequest(where, name)
+  if (isTrue(request, requestConditions.Finished)) {
+    throw new CliError(`${name} is over: there is nothing to ${suspend ? 'suspend' : 'resume'}`, {
+      next: `guild tree ${name}`,
+    })
+  }
+  if ((request.spec.suspend ?? false) === suspend) {
+    terminal.out(
+      `${name} ${suspend ? 'is suspended already' : 'is not suspended, so there is nothing to resume'}\n`,
+    )
+    return
+  }
+  await changeSpec(where, name, { suspend })
+  terminal.out(
+    suspend
+      ? `${name} is suspended: tasks that run finish, no other starts\n`
+      : `${name} goes on\n`,
+  )
+  terminal.next(suspend ? `guild resume ${name}` : `guild watch ${name}`)
 }

@@ -1,14 +1,19 @@
 import { labels } from '../../core/api/names.ts'
 import { visibleJson } from '../../core/api/plain-text.ts'
-import { pods, type Pod } from '../../core/kube/core.ts'
+import { type Pod, pods } from '../../core/kube/core.ts'
 import { pathOf } from '../../core/kube/resource.ts'
 import type { Connection } from '../cluster/connection.ts'
 import { systemClock } from '../../core/base/clock.ts'
-import { readRequest, readSnapshot, resolveName, type Where } from '../cluster/requests.ts'
+import {
+  type Where,
+  readRequest,
+  readSnapshot,
+  resolveName,
+  taskMeant,
+} from '../cluster/requests.ts'
 import { asDuration } from '../arguments.ts'
-import { taskMeant } from '../cluster/task-name.ts'
 import { CliError } from '../failure.ts'
-import { formatLogLine, logLineFits, parseLogLine, type LogFilter } from '../show/log-line.ts'
+import { type LogFilter, formatLogLine, logLineFits, parseLogLine } from '../show/log-line.ts'
 import { draw } from '../show/style.ts'
 import { span } from '../../core/view/text.ts'
 import type { Terminal } from '../terminal.ts'

@@ -13,10 +13,9 @@ import { fileProblem } from '../../core/kube/file-problem.ts'
 import { KubeError, isAlreadyExists, isInvalid } from '../../core/kube/errors.ts'
 import type { Random } from '../../core/base/ports.ts'
 import type { Connection } from '../cluster/connection.ts'
-import { noSuchNamespace } from '../cluster/namespaces.ts'
+import { noSuchNamespace } from '../cluster/requests.ts'
 import { CliError, exitCodes } from '../failure.ts'
-import { jsonText } from '../show/json.ts'
-import type { Terminal } from '../terminal.ts'
+import { type Terminal, jsonText } from '../terminal.ts'
 
 /** What a person can say on the command line about new work. */
 export interface SubmitFlags {

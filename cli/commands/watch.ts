@@ -5,7 +5,7 @@ import { watchAttendance } from '../cluster/attendance.ts'
 import { noSuchRequest, readSnapshot, resolveName } from '../cluster/requests.ts'
 import { CliError, type ExitCode, exitCodes } from '../failure.ts'
 import { between, span } from '../../core/view/text.ts'
-import { Screen } from '../show/screen.ts'
+import { Screen, type Terminal, asTyped } from '../terminal.ts'
 import {
   type Snapshot,
   hasRequestSucceeded,
@@ -17,7 +17,6 @@ import { draw } from '../show/style.ts'
 import { toldOnce, untold } from '../../core/view/told-once.ts'
 import { agentsChanged, transitions } from '../../core/view/changes.ts'
 import { renderTree } from '../show/tree.ts'
-import { type Terminal, asTyped } from '../terminal.ts'
 
 export interface WatchOptions {
   readonly connection: Connection

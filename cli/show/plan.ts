@@ -1,10 +1,9 @@
 import { counted } from '../../core/api/counted.ts'
 import type { Plan, PlannedTask } from '../../core/api/devrequest.ts'
 import type { MadePlan, TranscriptEntry } from '../../core/planner/plan.ts'
-import { align, type Row } from './columns.ts'
+import { type Row, type Style, align, draw } from './style.ts'
 import { isRehearsal, labelOf } from '../../core/view/request.ts'
-import { draw, type Style } from './style.ts'
-import { columnsOf, shorten, span, type Line } from '../../core/view/text.ts'
+import { type Line, columnsOf, shorten, span } from '../../core/view/text.ts'
 
 /** A plan, and what it was made from. */
 export interface PlanView extends MadePlan {

@@ -1,11 +1,13 @@
 import {
-  columnsOf,
-  lengthOf,
-  shown,
   type Line,
   type Paint,
   type Span,
+  columnsOf,
+  lengthOf,
+  shown,
+  span,
 } from '../../core/view/text.ts'
+import { visibleText } from '../../core/api/plain-text.ts'
 
 /** How lines are drawn. */
 export interface Style {
@@ -98,4 +100,85 @@ function toAscii(text: string): string {
   return columnsOf(text)
     .map((character) => asciiOf[character] ?? character)
     .join('')
+}
+
+/** A line of a tree: what stands before the columns, and its cells. */
+export interface Row {
+  readonly lead: Line
+  readonly cells: readonly Span[]
+}
+
+/** Pads every cell to its column. The first column takes in the lead, so that deeper rows stay in line. */
+export function align(rows: readonly Row[]): readonly Line[] {
+  const lead = Math.max(0, ...rows.map((row) => (row.cells.length > 0 ? lengthOf(row.lead) : 0)))
+  const widthOf = (at: number) =>
+    Math.max(0, ...rows.map((row) => columnsOf(row.cells[at]?.text ?? '').length))
+  return rows.map((row) => [
+    ...row.lead,
+    ...row.cells.flatMap((cell, at) => {
+      const width = widthOf(at)
+      if (width === 0) return []
+      const inset = at === 0 ? lead - lengthOf(row.lead) : 0
+      return [cell, span(' '.repeat(width - columnsOf(cell.text).length + inset + 2))]
+    }),
+  ])
+}
+
+/** One column of a table: its heading and its cell for a row. */
+export interface TableColumn<Row> {
+  readonly heading: string
+  readonly cell: (row: Row) => string
+}
+
+/** A table as kubectl prints them: upper-case headings, columns three blanks apart. */
+export function table<Row>(
+  rows: readonly Row[],
+  columns: readonly TableColumn<Row>[],
+  style: Style,
+): readonly string[] {
+  const cells = rows.map((row) => columns.map((column) => span(column.cell(row)).text))
+  const grid = [columns.map((column) => column.heading), ...cells]
+  const widths = columns.map((_, at) =>
+    Math.max(...grid.map((line) => columnsOf(line[at] ?? '').length)),
+  )
+  return grid.map((line, index) =>
+    draw(
+      line.map((text, at): Line[number] =>
+        span(text.padEnd((widths[at] ?? 0) + 3), index === 0 ? 'dim' : undefined),
+      ),
+      style,
+    ),
+  )
+}
+
+/** How a line of a hunk begins, and its look; the first that fits counts. */
+const looks: readonly (readonly [RegExp, Paint])[] = [
+  [/^@@ /, 'cyan'],
+  [/^\+/, 'green'],
+  [/^-/, 'red'],
+]
+
+/**
+ * What `git diff` said, for a person: with every character to be seen, and coloured as git does.
+ * Guarantees: no text of a file gives the terminal an order; the last line ends as in `text`.
+ */
+export function renderDiff(text: string, color: boolean): string {
+  let inHeader = false
+  return text
+    .split('\n')
+    .map((raw) => {
+      const line = visibleText(raw)
+      if (!color) return line
+      if (line.startsWith('diff --')) inHeader = true
+      else if (line.startsWith('@@ ')) inHeader = false
+      if (inHeader) return painted(line, 'bold')
+      const stat = /^( .* \|\s+\d+ )(\+*)(-*)$/.exec(line)
+      if (stat !== null) {
+        const [, head = '', added = '', removed = ''] = stat
+        return head + painted(added, 'green') + painted(removed, 'red')
+      }
+      const look = looks.find(([begin]) => begin.test(line))?.[1]
+      return look === undefined ? line : painted(line, look)
+    })
+    .join('\n')
 }

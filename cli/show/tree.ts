@@ -2,7 +2,7 @@ import { counted } from '../../core/api/counted.ts'
 import { conditionOf } from '../../core/api/condition-list.ts'
 import { requestConditions } from '../../core/api/conditions.ts'
 import type { DevRequest } from '../../core/api/devrequest.ts'
-import { type Row, align } from './columns.ts'
+import { type Row, type Style, align, draw } from './style.ts'
 import {
   type Line,
   type Span,
@@ -25,7 +25,6 @@ import {
   taskLines,
   waitingText,
 } from '../../core/view/request.ts'
-import { type Style, draw } from './style.ts'
 import { type ToldOnce, toldOnce, untold } from '../../core/view/told-once.ts'
 import { icons, stateOf, taskDetail, taskDuration } from '../../core/view/task.ts'
 

@@ -4,6 +4,7 @@ import { lstat, realpath, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { execa } from 'execa'
 import {
+  type TreeListing,
   contentState,
   entryState,
   filesOf,
@@ -11,9 +12,8 @@ import {
   type TreeListing,
 } from '../../agent-image/agent/workspace/tree-listing.ts'
 import type { RepositoryReader } from '../../core/planner/facts.ts'
-import { CliError, exitCodes } from '../failure.ts'
+import { CliError, TryTrouble, exitCodes } from '../failure.ts'
 import { quoted } from '../terminal.ts'
-import { TryTrouble } from './trouble.ts'
 
 type Waiting = { readonly signal: AbortSignal }
 

@@ -9,9 +9,9 @@ import { dirname, join } from 'node:path'
 import { counted } from '../../core/api/counted.ts'
 import { parseListing } from '../../agent-image/agent/workspace/tree-listing.ts'
 import { type Checkout, obstacleAt } from './checkout.ts'
-import type { LocalForge } from './forge.ts'
+import type { LocalForge } from './chain.ts'
 import { quoted } from '../terminal.ts'
-import { TryTrouble } from './trouble.ts'
+import { TryTrouble } from '../failure.ts'
 
 type Waiting = { readonly signal: AbortSignal }
 

@@ -1,16 +1,15 @@
 // Where the project's code runs while `guild try` works: the sandbox program of the agent image, as a process of its own.
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { basename, delimiter, dirname, isAbsolute, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
 import { sendRequest } from '../../agent-image/agent/http.ts'
 import type { Clock } from '../../core/base/ports.ts'
-import { CliError } from '../failure.ts'
-import { personsPython } from './python.ts'
-import { containerArguments, findImage, type NoImage } from './container.ts'
-import { TryTrouble } from './trouble.ts'
+import { CliError, TryTrouble } from '../failure.ts'
+import { type NoImage, containerArguments, findImage } from './container.ts'
 
 type Waiting = { readonly signal: AbortSignal }
 
@@ -258,4 +257,59 @@ function closing(child: ChildProcess, end: () => void, clock: Clock): () => Prom
     process.removeListener('exit', atExit)
     end()
   }
+}
+
+/** A Python that runs here, as it names itself. */
+export interface PersonsPython {
+  /** Absolute path; in a virtual environment the one within it. */
+  readonly path: string
+  /** Where the packages of the person alone are; undefined where this Python does not look at them. */
+  readonly userBase: string | undefined
+}
+
+/** The runners are written for this and later ones. */
+const least = '(3, 9)'
+/** One that answers nothing within this time, in milliseconds, is passed over. */
+const patienceMs = 10_000
+
+/** Programs on a PATH may be scripts that choose a Python by HOME and settings (pyenv, asdf), which project code does not see. */
+const question = `import site, sys
+assert sys.version_info >= ${least}
+print(sys.executable)
+print(site.getuserbase() if site.ENABLE_USER_SITE else "")`
+
+/**
+ * The Python of the person for the project in `checkout`; undefined where there is none of 3.9 or later.
+ * Errors: none but the signal's reason.
+ */
+export async function personsPython(
+  checkout: string,
+  { signal }: Waiting,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): Promise<PersonsPython | undefined> {
+  const own = ['.venv', 'venv']
+    .map((name) => join(checkout, name))
+    .filter((folder) => existsSync(join(folder, 'pyvenv.cfg')))
+    .map((folder) => join(folder, 'bin', 'python3'))
+  const onPath = (env['PATH'] ?? '')
+    .split(delimiter)
+    .filter(isAbsolute)
+    .map((folder) => join(folder, 'python3'))
+  for (const program of [...own, ...new Set(onPath)]) {
+    if (!existsSync(program)) continue
+    const result = await execa(program, ['-c', question], {
+      cwd: '/',
+      env: { ...env },
+      extendEnv: false,
+      reject: false,
+      timeout: patienceMs,
+      cancelSignal: signal,
+      stdin: 'ignore',
+    })
+    signal.throwIfAborted()
+    const [path = '', userBase = ''] = (result.stdout ?? '').split('\n')
+    if (result.failed || !isAbsolute(path)) continue
+    return { path, userBase: userBase === '' ? undefined : userBase }
+  }
+  return undefined
 }

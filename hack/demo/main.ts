@@ -1,8 +1,7 @@
 // npm run demo: from nothing to a delivered branch, in one command.
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { connect } from '../../cli/cluster/connection.ts'
-import { interruptible } from '../../cli/interrupt.ts'
-import { exitCodes } from '../../cli/failure.ts'
+import { exitCodes, interruptible } from '../../cli/failure.ts'
 import { milliseconds } from '../../cli/arguments.ts'
 import { isRehearsal } from '../../core/view/request.ts'
 import { processTerminal } from '../../cli/terminal.ts'

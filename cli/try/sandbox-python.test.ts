@@ -6,8 +6,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { connectSandbox } from '../../agent-image/agent/sandbox-client.ts'
 import { systemClock } from '../../core/base/clock.ts'
-import { personsPython } from './python.ts'
-import { startSandbox } from './sandbox.ts'
+import { personsPython, startSandbox } from './sandbox.ts'
 
 const signal = new AbortController().signal
 const patience = { timeout: 60_000 }
