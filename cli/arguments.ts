@@ -1,4 +1,4 @@
-// Values of options, as people type them.
+// Values of options, as people type them, and the examples of `--help`.
 import { InvalidArgumentError } from 'commander'
 import { asTyped } from './terminal.ts'
 
@@ -15,7 +15,10 @@ const minuteMs = 60_000
 /** Timers count no further than 24 days. */
 const longestHours = 500
 
-/** `90s`, `10m`, `2h` or a bare number of seconds, in milliseconds; more than nothing and at most 500 hours. */
+/**
+ * Reads `90s`, `10m`, `2h` or a bare number of seconds as milliseconds; more than 0 and at most 500
+ * hours.
+ */
 export function milliseconds(text: string): number {
   const match = /^(\d+(?:\.\d+)?)(s|m|h|)$/.exec(text)
   if (match === null) throw new InvalidArgumentError('write it as in 30s, 10m or 2h.')
@@ -45,8 +48,6 @@ export function tokens(text: string): number {
   return Number(text)
 }
 
-// What the help of a command shows after its flags.
-
 export const planExamples = `
 Examples:
   ${asTyped('guild plan --file examples/hello.yaml')}
@@ -63,7 +64,7 @@ Examples:
   ${asTyped('guild try --repo . --goal "…" --files src/slug.js,src/wrap.js --timeout 20m')}
   ${asTyped('guild try --repo . --goal "Make the tests pass" --files src/slug.js --type coding --test "npm test"')}
 
---test names test files, it is not run: paths, node --test [FILES], npm test, python3 -m unittest [FILES], pytest [FILES].
-The work starts from HEAD. Only when it is Done the change is left in the work tree: nothing is staged, new files are
+--test names test files; the command itself is not run. It can be: paths, node --test [FILES], npm test, python3 -m unittest [FILES], pytest [FILES].
+The work starts from HEAD. Only when it is Done, the change is left in the work tree: nothing is staged, and new files are
 untracked (git status shows them). Otherwise the work tree is as it was. The exit code is 0 for Done, 1 for every other end,
 2 when the command cannot be understood.`

@@ -1,4 +1,5 @@
-// Kind: whatever is found where a cluster was, a person reads that none runs there and how to start one.
+// Kind: whatever is found where a cluster was, a person reads that none runs there and how to start
+// one.
 import { describe, expect, test } from 'vitest'
 import { KubeError } from '../core/kube/errors.ts'
 import { placed } from './explain.ts'

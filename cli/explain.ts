@@ -1,4 +1,4 @@
-// What a person reads when a command failed: one sentence and the next command.
+// The words of a command that failed: one sentence and the next command.
 import { CommanderError } from 'commander'
 import { homeNamespace } from '../core/api/names.ts'
 import { visibleText } from '../core/api/plain-text.ts'
@@ -7,7 +7,10 @@ import { kubeconfigInWords } from '../core/kube/kubeconfig.ts'
 import { CliError, exitCodes } from './failure.ts'
 import { type PlaceFlags, asTyped, inSamePlace } from './terminal.ts'
 
-/** An error whose next command finds the cluster and the namespace that were named on the command line. */
+/**
+ * An error whose next command finds the cluster and the namespace that were named on the command
+ * line.
+ */
 export function placed(thrown: unknown, flags: PlaceFlags): unknown {
   const error =
     (thrown instanceof KubeError ? absentCluster(thrown, fileOf(flags)) : undefined) ?? thrown
@@ -52,17 +55,18 @@ function nextFor(error: KubeError): string {
   return `kubectl get events -n ${homeNamespace}`
 }
 
-// An API server that cannot be reached, told as a person sees it: no cluster runs there, it has another certificate, its
-// name leads nowhere, or something else answers.
-
 const startOne =
   'npm run -s cluster -- up   (a cluster of your own: kubectl cluster-info; another one: --context, --kubeconfig)'
 const lookAt = (file: string): string =>
   `kubectl config view --minify${file === '' ? '' : ` --kubeconfig ${file}`}   (of a cluster that was started from here: export KUBECONFIG=$(npm run -s cluster -- kubeconfig))`
 
+/**
+ * Why an API server cannot be reached, as a person sees it: no cluster runs there, its name leads
+ * nowhere, and so on.
+ */
 interface Trouble {
   readonly when: RegExp
-  /** `place` is host and port, `of` the kubeconfig in words, `why` what the library said. */
+  /** `place` is host and port, `of` the kubeconfig in words, `why` the library's message. */
   readonly sentence: (place: string, of: string, why: string) => string
   readonly next: (file: string) => string
 }
@@ -119,8 +123,8 @@ const troubles: readonly Trouble[] = [
 ]
 
 /**
- * The error for people, when nothing or something else answered where a cluster should be; undefined for all else. `file`
- * is the kubeconfig that led there, empty inside a Pod.
+ * The error for people when there is no cluster at the address of the kubeconfig; undefined for all
+ * other errors. `file` is the kubeconfig that led there, empty inside a Pod.
  */
 export function absentCluster(error: KubeError, file: string): CliError | undefined {
   if (error.status !== 0) return undefined
@@ -135,7 +139,10 @@ export function absentCluster(error: KubeError, file: string): CliError | undefi
   })
 }
 
-/** What went wrong with the encryption; OpenSSL puts addresses in memory and files of its source around it. */
+/**
+ * The reason within a message of OpenSSL, which puts memory addresses and names of source files
+ * around it.
+ */
 function secretOf(why: string): string {
   const reason = /routines:[^:]*:([^:]+):/.exec(why)?.[1]
   if (/^(?:wrong version number|packet length too long)$/.test(reason ?? ''))

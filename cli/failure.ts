@@ -6,7 +6,7 @@ export const exitCodes = {
   succeeded: 0,
   failed: 1,
   usage: 2,
-  /** The time given with --timeout was over while a person was waited for. */
+  /** The time of --timeout was over while the request waited for a person. */
   waitingForPerson: 3,
   timedOut: 124,
   interrupted: 130,
@@ -35,8 +35,9 @@ export class CliError extends Error {
 }
 
 /**
- * Why `guild try` ends without having worked, or without leaving its work: a sentence and the next command, like every
- * `CliError`, and the words of a verdict for programs that read `--json`. Its exit code is 1.
+ * `guild try` ended before it worked, or without leaving its work in the tree. Like every
+ * `CliError` it has a sentence and the next command; besides, a verdict for programs that read
+ * `--json`. Its exit code is 1.
  */
 export class TryTrouble extends CliError {
   readonly verdict: Verdict
@@ -64,9 +65,9 @@ export class Interrupted extends Error {
 const echoMs = 500
 
 /**
- * A signal that is aborted by Ctrl-C or a termination, so that a command can end in order.
- * A second Ctrl-C ends the process at once. `end` gives the signals back, unless one of them came:
- * its echo must not kill a process that is about to leave with an exit code of its own.
+ * A signal that is aborted by Ctrl-C or a termination, so that a command can end in order. A second
+ * Ctrl-C ends the process at once. `end` removes the handlers, unless a signal came: its echo must
+ * not kill a process that is about to leave with an exit code of its own.
  */
 export function interruptible(): { readonly signal: AbortSignal; readonly end: () => void } {
   const controller = new AbortController()

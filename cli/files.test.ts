@@ -1,4 +1,5 @@
-// Kind: a file that a command writes at its end is looked at before the work, and nothing is written by looking.
+// Kind: a file that a command writes at its end is looked at before the work, and nothing is
+// written by looking.
 import {
   existsSync,
   mkdirSync,

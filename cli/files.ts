@@ -1,4 +1,5 @@
-// Files that a command writes at its end: whether they can be written is looked at before the work, which may take minutes.
+// Files and folders of a command. A file that it writes at its end is checked before the work,
+// which may take minutes.
 import { constants, rmSync } from 'node:fs'
 import { access, lstat, mkdtemp, readdir, realpath, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
@@ -7,7 +8,7 @@ import { CliError, exitCodes } from './failure.ts'
 import { tmpdir } from 'node:os'
 import type { Clock } from '../core/base/clock.ts'
 
-/** What a file is for: the flag that names it, and the command whose help tells of it. */
+/** Which flag names the file, and which command's help explains the flag. */
 export interface OutputUse {
   readonly cwd: string
   readonly flag: string
@@ -44,18 +45,17 @@ export function unwritable(file: string, why: string, use: OutputUse, cause?: un
   })
 }
 
-// Folders of a command in the place for temporary files: each is gone when the command has ended, whichever way.
-
+/** Temporary folders of this process: each is gone when the command has ended, in whatever way. */
 const open = new Set<string>()
 let isWatching = false
 
-/** A second Ctrl-C ends the process where it stands; what it has then not removed itself is removed here. */
+/** A second Ctrl-C ends the process at once; the folders that are left then are removed here. */
 function sweep(): void {
   for (const folder of open) rmSync(folder, { recursive: true, force: true })
   open.clear()
 }
 
-/** A fresh folder, without links in its path. Errors: `CliError` where none can be made. */
+/** Makes a fresh folder, without links in its path. Errors: `CliError` where none can be made. */
 export async function openScratch(prefix: string): Promise<string> {
   if (!isWatching) process.on('exit', sweep)
   isWatching = true
@@ -72,7 +72,10 @@ export async function openScratch(prefix: string): Promise<string> {
   }
 }
 
-/** Removes it, unless it is kept. Never throws: what cannot be removed now is tried again when the process ends. */
+/**
+ * Removes a folder, unless it is kept. Never throws: a folder that cannot be removed now is tried
+ * again when the process ends.
+ */
 export async function closeScratch(folder: string): Promise<void> {
   if (!open.has(folder)) return
   await rm(folder, { recursive: true, force: true, maxRetries: 3 }).then(
@@ -81,15 +84,18 @@ export async function closeScratch(folder: string): Promise<void> {
   )
 }
 
-/** Lets it stay: a person was told of what is in it. Closing it does nothing any more. */
+/** Keeps a folder whose files a person was told of: closing it does nothing from now on. */
 export function keepScratch(folder: string): void {
   open.delete(folder)
 }
 
-/** How long what was kept for a person stays, in milliseconds. */
+/** How long a folder that was kept for a person stays, in milliseconds. */
 const keptMs = 7 * 24 * 3_600_000
 
-/** Removes folders of this user that were kept longer than a week ago, or left by a command that was killed. Never throws. */
+/**
+ * Removes folders of this user that are older than a week: kept ones, and those of killed commands.
+ * Never throws.
+ */
 export async function removeOldScratch(
   prefixes: readonly string[],
   clock: Pick<Clock, 'now'>,

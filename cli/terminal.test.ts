@@ -62,7 +62,10 @@ test('words of an agent cannot be taken for fields of the operator', () => {
   )
 })
 
-/** A terminal of so many lines that understands what Screen sends. Shows scrollback and screen as one list of lines. */
+/**
+ * A terminal of so many lines that understands what Screen sends. Shows scrollback and screen as
+ * one list of lines.
+ */
 class FakeTerminal {
   readonly lines: string[] = ['$ guild watch hello']
   #row = 1

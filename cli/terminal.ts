@@ -6,11 +6,13 @@ import { type Style, ownColours } from './show/style.ts'
 /** Where a command writes, and how. */
 export interface Terminal {
   /**
-   * Results only. On a screen, only colours of ours have an effect there; everywhere else the text goes out as it is.
-   * Caveat: text that may hold such colours itself (files, JSON) has to be made visible by its command.
+   * Results only. On a screen, only the colours of `draw` have an effect; everywhere else the text
+   * goes out as it is.
+   * Caveat: text that may hold such colours itself (files, JSON) has to be made visible by its
+   * command.
    */
   readonly out: (text: string) => void
-  /** A result that is no text of ours: bytes for whoever reads the pipe. Not for a screen. */
+  /** A result that is not text: bytes for the reader of the pipe. Not for a screen. */
   readonly bytes: (bytes: Uint8Array) => void
   /** What this program draws on a screen: lines of `draw`, and orders that move the cursor. */
   readonly move: (text: string) => void
@@ -37,14 +39,20 @@ export interface TerminalFlags {
   readonly ascii?: boolean | undefined
 }
 
-/** The directory a person stands in: npm runs programs in the directory of package.json and says where it was called. */
+/**
+ * The directory a person stands in: npm runs programs in the directory of package.json and says
+ * where it was called.
+ */
 export function workingDirectory(
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): string {
   return (env['npm_lifecycle_event'] === 'guild' ? env['INIT_CWD'] : undefined) ?? process.cwd()
 }
 
-/** A command line as it is typed here: npm stands before `guild`, and outside the clone what lies in it is named in full. */
+/**
+ * A command line as it is typed here: npm stands before `guild`, and outside the clone its files
+ * have full paths.
+ */
 export function asTyped(
   command: string,
   env: Readonly<Record<string, string | undefined>> = process.env,
@@ -77,8 +85,9 @@ export interface PlaceFlags {
 }
 
 /**
- * A command to type next that finds the same cluster and namespace as the command before it: without the flags that were
- * given it would look elsewhere. What stands behind three blanks is a remark.
+ * A command to type next that finds the same cluster and namespace as the command before it:
+ * without the flags that were given it would look elsewhere. What stands behind three blanks is a
+ * remark.
  */
 export function inSamePlace(command: string, flags: PlaceFlags): string {
   const [line = '', ...remark] = command.split(/( {3})/)
@@ -122,7 +131,10 @@ export function processTerminal(
   }
 }
 
-/** Text as it may go to a screen: everything that a terminal obeys is shown as its code, but for the colours that `draw` makes. */
+/**
+ * Text as it may go to a screen: everything that a terminal obeys is shown as its code, but for the
+ * colours that `draw` makes.
+ */
 export function onScreen(text: string): string {
   return text
     .split(ownColours)
@@ -177,6 +189,9 @@ function fit(lines: readonly string[], rows: number): readonly string[] {
   return [...lines.slice(0, head), `   (${hidden} more lines)`, ...lines.slice(-tail)]
 }
 
-/** Objects as JSON on several lines, for programs and for people: the same values, with every character of them to be seen. */
+/**
+ * Objects as JSON on several lines, for programs and for people: the same values, with every
+ * character of them to be seen.
+ */
 export const jsonText = (value: unknown): string =>
   visibleJson(JSON.stringify(value, undefined, 2) ?? 'null')

@@ -41,7 +41,7 @@ export async function connect(
       kubeconfig: flags.kubeconfig,
       context: flags.context,
     })
-    // Contexts rarely name a namespace, and nobody keeps requests in `default`.
+    // Contexts rarely name a namespace, and requests are not kept in `default`.
     const own = client.namespace === 'default' ? defaultNamespace : client.namespace
     return { client, namespace: flags.namespace ?? own, flags }
   } catch (cause) {
@@ -56,13 +56,18 @@ export async function connect(
   }
 }
 
-/** Tells clusters and namespaces apart: two clusters may hold different repositories of one name. */
+/**
+ * Tells clusters and namespaces apart: two clusters may hold different repositories of one name.
+ */
 export async function originOf({ flags, namespace }: Connection): Promise<string> {
   const config = await libraryConfig(flags)
   return `${config.getCurrentCluster()?.server ?? ''} ${namespace}`
 }
 
-/** The same cluster for the library that does port-forwards and Pod logs. It takes a second to load. */
+/**
+ * The same cluster for the library that makes port-forwards and reads Pod logs, which takes a
+ * second to load.
+ */
 export async function libraryConfig(flags: ConnectionFlags): Promise<LibraryConfig> {
   const { kubeconfig: path, context } = flags
   const { env } = process
@@ -89,7 +94,8 @@ export interface PortForwardTarget {
 
 /**
  * Runs `work` with a base URL on 127.0.0.1 that leads to a port of a Pod, through the API server.
- * Guarantees: listens on the loopback interface only, and is closed with every connection when `work` is over.
+ * Guarantees: listens on the loopback interface only, and is closed with every connection when
+ * `work` is over.
  * Errors: `CliError` when no such Pod is ready.
  */
 export async function withPortForward<T>(
@@ -115,7 +121,7 @@ export async function withPortForward<T>(
       const { name } = pod.metadata
       const found = await forward.portForward(namespace, name, [port], socket, null, socket)
       const link = typeof found === 'function' ? found() : found
-      // The far end is done: let what is still buffered reach the reader, then end.
+      // The far end is done: the bytes that are still buffered have to reach the reader first.
       link?.addEventListener('close', () => socket.end())
       close.run = () => link?.close()
       if (socket.destroyed) close.run()

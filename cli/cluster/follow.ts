@@ -20,9 +20,10 @@ export interface FollowOptions {
 const settleMs = 60
 
 /**
- * Yields one request with its tasks and agents whenever any of them changed; `undefined` while it does not exist.
- * Guarantees: survives closed watches and an API server that is away for a while; goes on until the signal is aborted
- * or the caller stops. Errors: the signal's reason.
+ * Yields one request with its tasks and agents whenever any of them changed; `undefined` while it
+ * does not exist.
+ * Guarantees: survives closed watches and an API server that is away for a while; goes on until the
+ * signal is aborted or the caller stops. Errors: the signal's reason.
  */
 export async function* followRequest(
   options: FollowOptions,
@@ -108,7 +109,10 @@ const quietMs = 20_000
 
 const quiet = () => undefined
 
-/** The informers' log: a person at a terminal needs to hear only that the cluster does not answer, and not too often. */
+/**
+ * The informers' log: a person at a terminal needs to hear only that the cluster does not answer,
+ * and not too often.
+ */
 export function troubleLog(tell: (sentence: string) => void, clock: Clock): Logger {
   let toldAt = -quietMs
   return {

@@ -1,4 +1,5 @@
-// Kind: a namespace that does not exist is named as that, with those that have Guildhall; nobody is sent to install it there.
+// Kind: a namespace that does not exist is named as that, with those that have Guildhall; nobody is
+// sent to install it there.
 import { expect, test } from 'vitest'
 import { KubeError } from '../../core/kube/errors.ts'
 import { type Manifest, createRequest } from '../commands/submit.ts'

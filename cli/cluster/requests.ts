@@ -43,7 +43,9 @@ export async function listRequests(where: Where): Promise<readonly DevRequest[]>
   )
 }
 
-/** The name a person typed: `@latest` is the newest request. Errors: `CliError` when there is none. */
+/**
+ * The name a person typed: `@latest` is the newest request. Errors: `CliError` when there is none.
+ */
 export async function resolveName(where: Where, name: string): Promise<string> {
   if (name !== '@latest') return name
   const newest = (await listRequests(where)).at(-1)
@@ -57,7 +59,7 @@ export async function resolveName(where: Where, name: string): Promise<string> {
   return newest.metadata.name
 }
 
-/** One request. Errors: `CliError` when there is none of that name. */
+/** Reads one request. Errors: `CliError` when there is none of that name. */
 export async function readRequest(where: Where, name: string): Promise<DevRequest> {
   const { client, namespace, signal } = where
   try {
@@ -67,7 +69,10 @@ export async function readRequest(where: Where, name: string): Promise<DevReques
   }
 }
 
-/** Says that there is none of that name here, and where there is one. */
+/**
+ * The error for a request that is not in this namespace; it says in which other one there is one of
+ * that name.
+ */
 export async function noSuchRequest(
   where: Where,
   name: string,
@@ -116,9 +121,10 @@ export async function readSnapshot(where: Where, name: string): Promise<Snapshot
 }
 
 /**
- * The AgentTask that a person means: by its full name, without the name of the request before it (`code-slug`), or as the
- * tree and the lines of a watch show it (`slug/code`, `code slug`, `review`).
- * Errors: `CliError` that names those there are.
+ * The AgentTask that a person means: by its full name, without the name of the request before it
+ * (`code-slug`), or as the tree and the lines of a watch show it (`slug/code`, `code slug`,
+ * `review`).
+ * Errors: `CliError` that names the tasks of the request.
  */
 export function taskMeant(snapshot: Snapshot, typed: string): string {
   const { name: request } = snapshot.request.metadata
@@ -141,9 +147,10 @@ export function taskMeant(snapshot: Snapshot, typed: string): string {
 /** `slug / code` and `slug/code` are the same. */
 const plain = (name: string): string => name.trim().replace(/\s*\/\s*|\s+/g, ' ')
 
-// A namespace that does not exist: nothing is to be installed there, it was mistyped.
-
-/** The error for a namespace that does not exist; `command` is typed again with one that has Guildhall. */
+/**
+ * The error for a namespace that does not exist. Such a name was mistyped, so nothing is to be
+ * installed there: the next command is `command` with a namespace that has Guildhall.
+ */
 export async function noSuchNamespace(
   where: Omit<Where, 'client'> & { readonly client: Pick<ClusterReader, 'list'> },
   command: string,
@@ -163,7 +170,10 @@ export async function noSuchNamespace(
       })
 }
 
-/** The same where it is not known whether the namespace exists; undefined when it does, or may not be looked at. */
+/**
+ * The same error when the namespace does not exist; undefined when it does, or when this person may
+ * not read it.
+ */
 export async function namespaceProblem(
   where: Where,
   command: string,

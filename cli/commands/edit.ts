@@ -26,9 +26,10 @@ export interface EditOptions {
 }
 
 /**
- * Gives a request that waits another plan: from a file, or from an editor that opens with the plan as it is.
- * Guarantees: the API server has the last word, and refuses once the plan is authorized; what was typed is kept when it
- * cannot be taken. Errors: `CliError` with the next command.
+ * Gives a request that waits another plan: from a file, or from an editor that opens with the plan
+ * as it is.
+ * Guarantees: the API server has the last word, and refuses once the plan is authorized; the text
+ * that a person typed is kept when it cannot be taken. Errors: `CliError` with the next command.
  */
 export async function editPlan(options: EditOptions): Promise<void> {
   const { connection, terminal, signal, cwd } = options
@@ -56,7 +57,7 @@ async function letEdit(options: EditOptions, request: DevRequest): Promise<void>
       options.terminal.out(`the plan of ${name} is as it was\n`)
     else await give(options, name, after)
   } catch (error) {
-    // What nobody wrote is not worth keeping.
+    // A file that the person did not change is not worth keeping.
     if ((await readFile(file, 'utf8').catch(() => given)) === given) throw error
     keepScratch(folder)
     const again = error instanceof TooLate ? 'guild submit "…"' : `guild edit ${name}`
@@ -99,10 +100,10 @@ class TooLate extends CliError {
   }
 }
 
-/** The editor that the person likes. Errors: `CliError` (usage) where nobody can type. */
+/** The editor that the person likes. Errors: `CliError` (usage) where no person can type. */
 function editorHere(name: string): (file: string) => Promise<void> {
   if (!process.stdin.isTTY) {
-    throw new CliError('there is no terminal to edit in', {
+    throw new CliError('an editor needs a terminal, and there is none', {
       next: `guild edit ${name} --plan FILE`,
       exitCode: exitCodes.usage,
     })
@@ -116,7 +117,10 @@ function editorHere(name: string): (file: string) => Promise<void> {
   }
 }
 
-/** Pauses a request, or lets it go on; saying it again changes nothing. Errors: `CliError` when it is over. */
+/**
+ * Pauses a request, or lets it go on; saying it again changes nothing. Errors: `CliError` when it
+ * is over.
+ */
 export async function setSuspend(options: {
   readonly connection: Workplace
   readonly terminal: Pick<Terminal, 'out' | 'next'>

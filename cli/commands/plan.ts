@@ -31,7 +31,8 @@ export interface PlanFlags extends RequestFlags, ModelFlags {
 
 /**
  * Plans a request as the operator would, without a cluster, and prints the plan.
- * Guarantees: what stands on stdout is a plan that can be carried out, and nothing else; everything else is on stderr.
+ * Guarantees: stdout holds a plan that can be carried out, and nothing else; everything else is on
+ * stderr.
  * Errors: `CliError` when the request, the repository or the model server cannot be used.
  */
 export async function showPlan(options: {

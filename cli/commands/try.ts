@@ -33,10 +33,10 @@ export interface TryOptions {
 }
 
 /**
- * Carries out a request on a checkout of this machine, without a cluster, and prints what came of it.
- * Guarantees: the work tree is changed for `Done` only, and then by the shown diff and nothing else. stdout holds the result
- * alone. Gives 0 for `Done`, 1 for every other verdict. Errors: `CliError`; with --json what is not a mistake of usage is on
- * stdout, too.
+ * Carries out a request on a checkout of this machine, without a cluster, and prints the result.
+ * Guarantees: the work tree is changed for `Done` only, and then by the shown diff and nothing
+ * else. stdout holds the result alone. Gives 0 for `Done`, 1 for every other verdict. Errors:
+ * `CliError`; with --json all but mistakes of usage are on stdout, too.
  */
 export async function showTry(options: TryOptions): Promise<ExitCode> {
   const { terminal, flags, cwd } = options
@@ -63,7 +63,10 @@ export async function showTry(options: TryOptions): Promise<ExitCode> {
 
 const echoMs = 100
 
-/** On a screen what matters comes last, and what was told while it ran is not told again. */
+/**
+ * On a screen the verdict comes last, and a warning that was printed during the run is not printed
+ * again.
+ */
 function show({ result, summary, told, patch, begun }: Tried, terminal: Terminal): void {
   const isTold = terminal.screen && terminal.liveErr
   const shown = isTold
@@ -83,7 +86,7 @@ interface Tried {
   readonly patch: Buffer
   /** Where the change is. */
   readonly left: { readonly sentence: string; readonly next: string | undefined }
-  /** Warnings that were told before the work. */
+  /** Warnings that were printed before the work. */
   readonly begun: readonly string[]
 }
 
@@ -102,7 +105,8 @@ async function tryGoal(goal: Goal, options: TryOptions): Promise<Tried> {
   })
   try {
     const prepared = await bounded('the plan', 0, options, (within) => {
-      // Before the model is asked: a container that cannot be had is no reason to have asked it.
+      // The sandbox comes before the model: without the container there is no reason to ask the
+      // model.
       const open = async (): Promise<OpenModel> => {
         const opened = await model.open(within)
         await place.open(within)
@@ -129,7 +133,10 @@ async function tryGoal(goal: Goal, options: TryOptions): Promise<Tried> {
   }
 }
 
-/** Attempts see to their time themselves, and can say then how far they came; this is for what does not. */
+/**
+ * Attempts watch their own time limit, and can say then how far they came; this limit is for all
+ * other steps.
+ */
 const graceMs = 30_000
 
 async function bounded<T>(
@@ -187,7 +194,10 @@ function modelFor({ terminal, flags }: TryOptions): TryModel {
   }
 }
 
-/** The words of `guild plan` about the model server, with this command's name where one is to be typed. */
+/**
+ * The words of `guild plan` about the model server, with this command's name where one is to be
+ * typed.
+ */
 function asTrouble(error: unknown): unknown {
   if (!(error instanceof CliError)) return error
   const next = error.next?.replace(/^guild plan\b/, 'guild try')
@@ -297,7 +307,10 @@ interface Conclusion {
   readonly tokens: number
 }
 
-/** Leaves the work in the tree when it is Done; otherwise keeps its patch in a file, so that it is not lost. */
+/**
+ * Leaves the work in the tree when it is Done; otherwise keeps its patch in a file, so that it is
+ * not lost.
+ */
 async function conclude(
   { goal, checkout, forge, folder, prepared, tasks, warnings, tokens }: Conclusion,
   { signal }: TryOptions,
@@ -376,7 +389,7 @@ function printPatch(patch: Buffer, { out, bytes, screen, style }: Terminal): voi
   }
 }
 
-/** What programs are told of an end that is no verdict on any work. */
+/** The result for programs when the command ended before there was work to judge. */
 function troubleResult(error: CliError): TryResult {
   const { verdict, reason } =
     error instanceof TryTrouble ? error : ({ verdict: 'Refused', reason: 'InternalError' } as const)

@@ -42,8 +42,9 @@ class WatchTimeout extends Error {
 const redrawMs = 1000
 
 /**
- * Shows a request until it is finished: a tree that is drawn again in place on a screen, one line for each step elsewhere.
- * Exit codes: 0 succeeded, 1 failed, and with a time limit 3 when a person is waited for, 124 otherwise.
+ * Shows a request until it is finished: a tree that is drawn again in place on a screen, one line
+ * for each step elsewhere. Exit codes: 0 succeeded, 1 failed, and at a time limit 3 when the
+ * request waits for a person, 124 otherwise.
  */
 export async function watchRequest(options: WatchOptions): Promise<WatchOutcome> {
   const { connection, terminal, timeoutMs } = options
@@ -132,7 +133,8 @@ function liveView(terminal: Terminal): View {
   const timer = setInterval(paint, redrawMs)
   return {
     show: (snapshot) => {
-      // Agents outlive the tasks that the tree shows, so their coming and going stays in the scrollback.
+      // Agents outlive the tasks that the tree shows, so their coming and going stays in the
+      // scrollback.
       screen.print(agentsChanged(team, snapshot).map((line) => draw(line, terminal.style())))
       team = snapshot
       shown = snapshot

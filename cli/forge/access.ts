@@ -37,7 +37,10 @@ export async function withForge<T>(
   )
 }
 
-/** What a person who takes the branch should know: whether it is the end, how it ended, and how much is on it. */
+/**
+ * What a person who takes the branch should know: whether it is the end, how it ended, and how much
+ * is on it.
+ */
 export function endOf(request: DevRequest): string {
   const { metadata, status } = request
   const commits = status?.commits ?? 0

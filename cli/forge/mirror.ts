@@ -7,8 +7,9 @@ import { z } from 'zod'
 import type { ResultRef } from './access.ts'
 
 /**
- * Brings one branch of a repository into a bare copy that is kept between calls, so that the second `diff` is quick.
- * `origin` names the cluster: two clusters may hold different repositories of one name. Returns the git directory.
+ * Brings one branch of a repository into a bare copy that is kept between calls, so that the second
+ * `diff` is quick. `origin` names the cluster: two clusters may hold different repositories of one
+ * name. Returns the git directory.
  */
 export async function mirrorBranch(options: {
   readonly remote: Remote
@@ -29,8 +30,9 @@ export async function mirrorBranch(options: {
 }
 
 /**
- * Brings one branch of a repository on the forge into a bare repository of this program's own, which is made when there is
- * none. Forced: the copy follows the forge, whatever it held before (a cluster may be made anew).
+ * Brings one branch of a repository on the forge into a bare repository of this program's own,
+ * which is made when there is none. Forced: the copy follows the forge, whatever it held before (a
+ * cluster may be made again).
  */
 export async function fetchInto(
   directory: string,
@@ -57,14 +59,16 @@ export async function fetchInto(
   })
 }
 
-// Whether a branch belongs into the repository in which a person stands: git would take it into any.
-
-/** What a repository is to a branch. `guildhall`: a clone of Guildhall, and the branch is of something else. */
+/**
+ * How a repository relates to a branch. git would take a branch into any repository, related or
+ * not. `guildhall`: a clone of Guildhall, and the branch belongs to something else.
+ */
 export type Kinship = 'kin' | 'stranger' | 'guildhall'
 
 /**
- * Looks whether a repository holds a commit that the branch stands on. `mirror` is the copy that holds the branch.
- * One without any commit takes every branch. Caveat: a shallow clone may look like a stranger.
+ * Looks whether a repository holds a commit on which the branch is based. `mirror` is the copy that
+ * holds the branch. One without any commit takes every branch. Caveat: a shallow clone may look
+ * like a stranger.
  */
 export async function kinshipOf(
   { branch, base }: Pick<ResultRef, 'branch' | 'base'>,

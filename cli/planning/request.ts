@@ -18,7 +18,7 @@ export interface PlanRequest {
   readonly spec: DevRequestSpec
 }
 
-/** Where a person said what they want; exactly one of the two. */
+/** Where the request of a person stands; exactly one of the two. */
 export interface RequestFlags {
   readonly request?: string | undefined
   /** A file with one DevRequest or with plain text; `-` is stdin. */
@@ -30,8 +30,9 @@ export interface RequestFlags {
 const example = 'guild plan --request "Write a function that …, with tests"'
 
 /**
- * Reads what is to be planned, and checks it as the API server would.
- * The name of a request in plain language is made from its words alone: the same text has the same plan, hash and all.
+ * Reads the request that is to be planned, and checks it as the API server would. The name of a
+ * request in plain language is made from its words alone: the same text has the same plan, hash and
+ * all.
  * Errors: `CliError` (usage) naming the field.
  */
 export async function readRequest(flags: RequestFlags, cwd: string): Promise<PlanRequest> {
@@ -59,7 +60,10 @@ async function wanted({ request, file }: RequestFlags, cwd: string): Promise<Pla
   return checked(metadata.name, spec, where)
 }
 
-/** A manifest begins with one of its four fields, after comments; a text that only quotes one does not. */
+/**
+ * A manifest begins with one of its four fields, after comments; a text that only quotes one does
+ * not.
+ */
 function isManifest(text: string, file: string): boolean {
   if (/\.(?:ya?ml|json)$/i.test(file)) return true
   return /^(?:\s*(?:#.*|---.*)?\n)*(?:\{|(?:apiVersion|kind|metadata|spec):)/.test(text)
@@ -83,7 +87,7 @@ function checked(name: string, raw: unknown, where: string): PlanRequest {
     throw refused(issue?.path.join('.') ?? '', issue?.message ?? '', where)
   }
   const { spec } = parsed.data
-  // What the CRD says in rules, which zod does not evaluate.
+  // The CRD has this as a rule, which zod does not evaluate.
   const doubled = spec.plan === undefined ? undefined : doubledName(spec.plan)
   if (doubled !== undefined) throw refused('spec.plan.units', doubled, where)
   return { name, spec }
@@ -105,7 +109,10 @@ function usage(sentence: string, next = example): CliError {
 /** A slip in the name of a field must not pass for a field that was left out. */
 const strictPlan = z.strictObject({ units: z.array(unit.strict()) }).and(givenPlan)
 
-/** A plan as a file that a person can change: a comment for them, then `units` as spec.plan has them. */
+/**
+ * A plan as a file that a person can change: a comment for them, then `units` as spec.plan has
+ * them.
+ */
 export function planFile({ units }: GivenPlan, comment: readonly string[]): string {
   const shown = units.map(({ name, goal, files, doneWhen, after = [] }) => ({
     name,
@@ -122,13 +129,16 @@ export function planFile({ units }: GivenPlan, comment: readonly string[]): stri
   return `${lines.map((line) => `# ${line}\n`).join('')}${stringify({ units: shown }, { lineWidth: 110 })}`
 }
 
-/** Reads such a file, or stdin for `-`. Errors: `CliError` (usage) naming the field. */
+/** Reads a plan file, or stdin for `-`. Errors: `CliError` (usage) naming the field. */
 export async function readPlanFile(file: string, cwd: string): Promise<GivenPlan> {
   const where = file === '-' ? 'stdin' : file
   return parsePlan(await textOf(file, cwd, 'guild plan --request "…" --save plan.yaml'), where)
 }
 
-/** Reads the text of such a file; `where` names it for people. Errors: `CliError` (usage) naming the field. */
+/**
+ * Reads the text of a plan file; `where` names it for people. Errors: `CliError` (usage) naming the
+ * field.
+ */
 export function parsePlan(text: string, where: string): GivenPlan {
   const document = parseDocument(text)
   const [mistake] = document.errors
@@ -143,7 +153,10 @@ export function parsePlan(text: string, where: string): GivenPlan {
   return parsed.data
 }
 
-/** What is wrong with the names of the units, in words; a rule of the CRD, which zod does not evaluate. */
+/**
+ * Says which name two units have; undefined when the names differ. The CRD has this as a rule,
+ * which zod does not evaluate.
+ */
 export function doubledName({ units }: GivenPlan): string | undefined {
   const names = units.map(({ name }) => name)
   const twice = names.find((name, at) => names.indexOf(name) !== at)

@@ -72,7 +72,7 @@ function cutTo(whole: Line, width: number, ascii: boolean): Line {
   return out
 }
 
-/** Blanks at the end are no text that could be missing. */
+/** Blanks at the end are not text, so cutting them off needs no ellipsis. */
 function withoutEndingBlanks(line: Line): Line {
   const last = line.findLastIndex((part) => part.text.trim() !== '')
   return line
@@ -102,13 +102,16 @@ function toAscii(text: string): string {
     .join('')
 }
 
-/** A line of a tree: what stands before the columns, and its cells. */
+/** A line of a tree: the branch and icon before the columns, and its cells. */
 export interface Row {
   readonly lead: Line
   readonly cells: readonly Span[]
 }
 
-/** Pads every cell to its column. The first column takes in the lead, so that deeper rows stay in line. */
+/**
+ * Pads every cell to its column. The first column takes in the lead, so that deeper rows stay in
+ * line.
+ */
 export function align(rows: readonly Row[]): readonly Line[] {
   const lead = Math.max(0, ...rows.map((row) => (row.cells.length > 0 ? lengthOf(row.lead) : 0)))
   const widthOf = (at: number) =>

@@ -29,13 +29,14 @@ import { type ToldOnce, toldOnce, untold } from '../../core/view/told-once.ts'
 import { icons, stateOf, taskDetail, taskDuration } from '../../core/view/task.ts'
 
 const titleWidth = 38
-/** Narrower screens get shorter titles, so that what a task does right now is not cut off. */
+/** Narrower screens get shorter titles, so that the activity of a task is not cut off. */
 const comfortableWidth = 130
 const narrowWidth = 110
 
 /**
  * One request as a tree: its state, its plan, and every task under its unit.
- * Pure. `now` in milliseconds since 1970. A model that answers from scripts is called `rehearsal` wherever it shows.
+ * Pure. `now` in milliseconds since 1970. A model that answers from scripts is called `rehearsal`
+ * wherever it shows.
  */
 export function renderTree(snapshot: Snapshot, now: number, style: Style): readonly string[] {
   const { request } = snapshot
@@ -164,7 +165,8 @@ function taskRow(
   const quiet = state === 'planned' || state === 'waiting' || state === 'skipped'
   const model = task?.status?.result?.model || task?.spec.model || request.status?.model || ''
   const started = task?.status?.startedAt !== undefined || state === 'running'
-  // The header names the model too; only scripted answers are marked in every line whatever the width.
+  // The header names the model too; only scripted answers are marked in every line whatever the
+  // width.
   const known = width < narrowWidth && model === request.status?.model && !isRehearsal(model)
   const title = shorten(
     planned.title,

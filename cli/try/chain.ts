@@ -1,5 +1,6 @@
-// Carries out a plan as the operator does, one task after the other: the operator's own rules decide what is ready, what an
-// assignment holds and what a report does; the agent's own code works.
+// Carries out a plan as the operator does, one task after the other. The rules of `core/tasks`
+// decide which task is ready, what its assignment holds and what follows from a report; the agent's
+// own code does the work.
 import { pino } from 'pino'
 import { runAttempt } from '../../agent-image/agent/attempt.ts'
 import type { CheckedTry } from '../../agent-image/agent/pipelines/pipeline.ts'
@@ -63,8 +64,8 @@ export class ModelLost extends Error {
 }
 
 /**
- * Runs every task, in the order of the plan, until all have ended. A task that fails stops those that need it.
- * Throws the signal's reason, and `ModelLost`.
+ * Runs every task, in the order of the plan, until all have ended. A task that fails stops those
+ * that need it. Throws the signal's reason, and `ModelLost`.
  */
 export async function runChain(
   parts: ChainParts,
@@ -80,7 +81,8 @@ export async function runChain(
       tries: [],
     }
   })
-  // One client for all: the first answer that it gets, before project code ran, says whom to believe.
+  // One client for all: the first answer that it gets, before project code ran, says whom to
+  // believe.
   const client = connectSandbox(parts.sandbox.socketPath)
   const find = (name: string): AgentTask | undefined =>
     tasks.find(({ task }) => task.metadata.name === name)?.task
@@ -186,11 +188,14 @@ export interface ModelDoor {
     call: ModelCall,
     options: { readonly signal: AbortSignal },
   ): AsyncGenerator<ModelEvent, void, void>
-  /** What kept the model from answering; nobody is there who would wait for it to come back. */
+  /**
+   * The error that kept the model from answering: there is no hub here that waits until the model
+   * is back.
+   */
   readonly lost: ModelError | undefined
 }
 
-/** Asks for `task`, which is what the hub tells the gateway about an agent's task. */
+/** Asks for `task`: the gateway is told the same about it as the hub would tell. */
 export function modelDoor(call: Gateway['call'], task: AgentTask): ModelDoor {
   let lost: ModelError | undefined
   return {
@@ -215,7 +220,8 @@ export function modelDoor(call: Gateway['call'], task: AgentTask): ModelDoor {
         )
       } catch (error) {
         if (!(error instanceof ModelError)) throw error
-        // The gateway was patient. In a cluster the attempt would wait on; a person wants to know.
+        // The gateway has waited. In a cluster the attempt would wait on; here a person wants to
+        // know.
         if (error.retryable) lost = error
         yield errorEvent(error, false)
       }
@@ -236,14 +242,15 @@ export interface LocalForge {
   readonly base: string
   /** Lets git in the checkout read the commits of the branch. */
   readonly env: Readonly<Record<string, string>>
-  /** Moves the branch on to a commit that stands on what the branch is at. */
+  /** Moves the branch on to a commit whose ancestor is the head of the branch. */
   advance(commit: string, options: Waiting): Promise<void>
   head(): string
 }
 
 /**
- * Makes the forge below `folder`. It borrows the objects of the checkout and writes none there. Agents see one commit
- * instead of the history: what is in no shallow or partial clone is then never asked for.
+ * Makes the forge below `folder`. It borrows the objects of the checkout and writes none there.
+ * Agents see one commit instead of the history: git then never asks for objects that a shallow or
+ * partial clone lacks.
  */
 export async function openForge(
   checkout: Checkout,

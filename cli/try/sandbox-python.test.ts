@@ -1,4 +1,5 @@
-// Which Python runs a project of the person's: theirs, not the one that the system has at a fixed place.
+// Which Python runs a project of the person's: theirs, not the one that the system has at a fixed
+// place.
 import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,5 @@
-// What a DevRequest can wait for. Programs read the reason; `status.waitingFor` says the same in words.
+// What a DevRequest can wait for. Programs read the reason; `status.waitingFor` says the same in
+// words.
 import type { RequestReason } from './conditions.ts'
 
 /** Every reason to wait, with what ends the wait. */
@@ -27,7 +28,10 @@ const ofStalls: Partial<Record<string, WaitingReason>> = {
   SourceUnavailable: 'Source',
 } satisfies Partial<Record<RequestReason, WaitingReason>>
 
-/** What an object waits for whose condition `Stalled` has this reason: a person, unless the stall is known to end by itself. */
+/**
+ * What an object waits for whose condition `Stalled` has this reason: a person, unless the stall is
+ * known to end by itself.
+ */
 export function waitingReasonOfStall(reason: string): WaitingReason {
   return ofStalls[reason] ?? 'Correction'
 }

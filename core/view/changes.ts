@@ -22,8 +22,9 @@ import {
 import { type TaskState, icons, stateOf, taskDetail, testsOf, verdictText } from './task.ts'
 
 /**
- * What happened between two views of one request, one line each, in the order a person would tell it.
- * Pure. Level-based: a step that came and went between the two views is told by its outcome only.
+ * The changes between two snapshots of one request, one line each, in the order in which a person
+ * would tell them.
+ * Pure. Level-based: a step that came and went between the two snapshots shows by its outcome only.
  */
 export function transitions(before: Snapshot | undefined, after: Snapshot): readonly Line[] {
   return [
@@ -72,7 +73,7 @@ export function agentsChanged(before: Snapshot | undefined, after: Snapshot): re
   const present = new Set(after.agents.map((agent) => agent.metadata.name))
   return [
     ...after.agents
-      // One that ended before anybody looked is no news.
+      // An agent that ended before the first look is not news.
       .filter((agent) => !old.has(agent.metadata.name) && agent.status?.state !== 'terminated')
       .filter((agent) => isOfRequest(agent, request))
       .map((agent) => [
@@ -167,7 +168,7 @@ function endedText(line: TaskLine, state: TaskState, told: boolean): string {
   return ` ${word}${text === '' ? '' : `: ${text}`}`
 }
 
-/** `toldAgent`: the start was not seen, so the line names the agent. */
+/** `toldAgent`: no line told the start, so this one names the agent. */
 function succeededText({ task }: TaskLine, toldAgent: boolean): string {
   if (task === undefined) return ''
   const { result, assignment } = task.status ?? {}

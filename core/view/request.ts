@@ -21,7 +21,7 @@ export function isOfRequest({ status }: Agent, { metadata }: DevRequest): boolea
   return owner === undefined || owner === metadata.name
 }
 
-/** One line of the tree: what was planned and, once it exists, the AgentTask made from it. */
+/** One line of the tree: a planned task and, once it exists, its AgentTask. */
 export interface TaskLine {
   readonly planned: Pick<PlannedTask, 'name' | 'type' | 'action' | 'title' | 'unit' | 'after'>
   readonly task: AgentTask | undefined
@@ -29,7 +29,9 @@ export interface TaskLine {
   readonly agent: Agent | undefined
 }
 
-/** The tasks in the order of the plan; a task that stands in no plan (a repair) follows at the end. */
+/**
+ * The tasks in the order of the plan; a task that stands in no plan (a repair) follows at the end.
+ */
 export function taskLines({ request, tasks, agents }: Snapshot): readonly TaskLine[] {
   const own = tasks.filter((task) => task.spec.requestRef.name === request.metadata.name)
   const byName = new Map(own.map((task) => [task.metadata.name, task]))
@@ -74,7 +76,7 @@ export function isRequestUnchecked(request: DevRequest): boolean {
 export const modelLabel = (request: DevRequest): string =>
   labelOf(request.status?.model ?? request.spec.model ?? '')
 
-/** A model as people must read it: the scripted one is never shown without saying what it is. */
+/** A model's name as people must read it: the scripted model is never shown without these words. */
 export const labelOf = (model: string): string =>
   isRehearsal(model) ? `${model} (scripted answers)` : model
 
@@ -82,7 +84,7 @@ export const labelOf = (model: string): string =>
 export const isRehearsal = (model: string | undefined): boolean =>
   model === rehearsalModel || model?.startsWith(`${rehearsalModel}:`) === true
 
-/** The model whose answers the plan is made from, or who else made it, in words. */
+/** Who made the plan, in words; empty without a plan. */
 export function planAuthor({ status }: DevRequest): string {
   const { plan, model = '' } = status ?? {}
   if (plan === undefined) return ''
@@ -95,15 +97,16 @@ export function planAuthor({ status }: DevRequest): string {
 
 /**
  * What a request waits for; undefined when it does not wait.
- * Caveat: a status without `waitingReason`, as operators wrote before the field existed, tells it by its conditions. These say
- * nothing about waits of single tasks.
+ * Caveat: in a status without `waitingReason` (older operators write none) the conditions tell it,
+ * and these say nothing about waits of single tasks.
  */
 export function waitingReasonOf(request: DevRequest): WaitingReason | undefined {
   if (isRequestFinished(request)) return undefined
   const { waitingReason } = request.status ?? {}
   const stalled = conditionOf(request, requestConditions.Stalled)
   const isStalled = stalled?.status === 'True'
-  // The operator writes nothing but this condition to an invalid object, so the rest of its status is of an earlier time.
+  // The operator writes nothing but this condition to an invalid object, so the rest of its status
+  // is of an earlier time.
   if (isStalled && stalled.reason === invalidObject) return 'Correction'
   if (waitingReason !== undefined) return waitingReason
   if (isStalled) return waitingReasonOfStall(stalled.reason)
@@ -118,7 +121,10 @@ export function waitsForPerson(request: DevRequest): boolean {
   return reason !== undefined && isForPerson(reason)
 }
 
-/** What a request waits for, in a few words; empty when it does not wait, or nobody has said what for. */
+/**
+ * What a request waits for, in a few words; empty when it does not wait, or when its status does
+ * not say.
+ */
 export function waitingText(request: DevRequest): string {
   const said = request.status?.waitingFor ?? ''
   switch (waitingReasonOf(request)) {
@@ -136,7 +142,7 @@ export function waitingText(request: DevRequest): string {
   }
 }
 
-/** The next command for somebody who is waited for, or who waits. */
+/** The next command of a person who looks at the request. */
 export function nextCommandOf(request: DevRequest): string {
   const { name } = request.metadata
   switch (waitingReasonOf(request)) {

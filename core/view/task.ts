@@ -62,7 +62,7 @@ export function taskDuration(task: AgentTask | undefined, now: number): string {
   return start === undefined ? '' : between(start, completionTime, now)
 }
 
-/** What the task is doing or what came of it, in a few words. */
+/** The activity of a task, or its result, in a few words. */
 export function taskDetail(line: TaskLine): string {
   return line.task === undefined ? '' : details[stateOf(line.task)](line.task, line)
 }
@@ -92,7 +92,7 @@ function failedText(task: AgentTask): string {
   return joined([said, testsOf(task)])
 }
 
-/** A verdict in words, where it says more than that the task did what it is for: looking changes nothing. */
+/** A verdict in words; empty when it is the usual one: a task that only looks changes nothing. */
 export function verdictText({ spec }: AgentTask, verdict: Verdict): string {
   if (verdict === 'Done' || (verdict === 'NothingChanged' && looking.has(spec.action))) return ''
   return verdictWords[verdict] ?? verdict
@@ -117,9 +117,9 @@ function resultText(task: AgentTask): string {
 }
 
 /**
- * `7 tests passed`, `1 of 7 tests failed`; empty when nothing was counted. The last run counts.
- * In a result that was accepted as good, tests may fail all the same, and the words say why that is right: new tests
- * come before their code, and what failed before is not this task's doing.
+ * `7 tests passed`, `1 of 7 tests failed`; empty when nothing was counted. The last run counts. In
+ * a result that was accepted as good, tests may fail all the same, and the words say why that is
+ * right: new tests come before their code, and tests that failed before are not this task's fault.
  */
 export function testsOf(task: AgentTask): string {
   const { result } = task.status ?? {}

@@ -1,7 +1,10 @@
-// Lines of text before anything draws them, and figures as people read them. A terminal and a page draw the same lines.
+// Lines of text before anything draws them, and figures as people read them. A terminal and a page
+// draw the same lines.
 import { visibleText } from '../api/plain-text.ts'
 
-/** How a piece of a line looks; whoever draws it decides what that means on a screen or on a page. */
+/**
+ * The look of a piece of a line; the code that draws it chooses the colours of a screen or a page.
+ */
 export type Paint = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'blue' | 'magenta' | 'cyan'
 
 /** A piece of a line with one look. */
@@ -13,10 +16,16 @@ export interface Span {
 /** A line before it is drawn: cutting and padding count characters, not escape codes. */
 export type Line = readonly Span[]
 
-/** A piece of a line. Its text is made visible here, so that a width is measured on the text that is seen. */
+/**
+ * A piece of a line. Its text is made visible here, so that a width is measured on the text that is
+ * seen.
+ */
 export const span = (text: string, paint?: Paint): Span => ({ text: shown(text), paint })
 
-/** Titles and activities come from models: controls become blanks, and characters that hide or turn text are shown as codes. */
+/**
+ * Titles and activities come from models: controls become blanks, and characters that hide or turn
+ * text are shown as codes.
+ */
 export const shown = (text: string): string => visibleText(text.replaceAll(/\p{Cc}+/gu, ' '))
 
 /** The columns of a text, one character each: Guildhall prints no wide characters of its own. */
@@ -42,7 +51,9 @@ export function duration(milliseconds: number): string {
   return `${Math.floor(seconds / 86_400)}d`
 }
 
-/** From one RFC 3339 time to another, or to `now` (milliseconds since 1970) when there is no end. */
+/**
+ * From one RFC 3339 time to another, or to `now` (milliseconds since 1970) when there is no end.
+ */
 export function between(start: string, end: string | undefined, now: number): string {
   return duration((end === undefined ? now : Date.parse(end)) - Date.parse(start))
 }

@@ -1,4 +1,5 @@
-// Kind: one cause in several objects (a refusal in the plan, an attempt and the end) is read once, and what is new beside it stays.
+// Kind: one cause in several objects (a refusal in the plan, an attempt and the end) is read once,
+// and what is new beside it stays.
 import { expect, test } from 'vitest'
 import { noScript } from '../../rehearsal/choice.ts'
 import { failureRemedies, remedyIn } from '../api/failures.ts'

@@ -6,14 +6,15 @@ const resources = z.object({
 })
 
 /**
- * What the Pods of agents are made from, whoever the agent is: one object, so that agents of several sorts need no more than
- * several of it. What an agent must have to be one (containers, users, volumes, token) is not in it: `agentPod` has that.
+ * The settings of the Pods of agents in one object, so that a second sort of agents needs only a
+ * second object. The parts that every agent must have (containers, users, volumes, token) are not
+ * settings: `agentPod` has them.
  */
 export const agentTemplate = z.object({
   image: z.string().min(1),
   imagePullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']).default('IfNotPresent'),
   serviceAccountName: z.string().default('guildhall-agent'),
-  /** Of each of the two containers. */
+  /** The two containers of a Pod. */
   resources: z
     .object({ agent: resources.default({}), sandbox: resources.default({}) })
     .default({ agent: {}, sandbox: {} }),

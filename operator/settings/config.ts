@@ -134,7 +134,10 @@ export function parseConfig(text: string): Config {
   throw new ConfigError(lines.join('\n'))
 }
 
-/** Reads the settings from the file that `--config` or GUILDHALL_CONFIG names, and the identity from the environment. */
+/**
+ * Reads the settings from the file that `--config` or GUILDHALL_CONFIG names, and the identity from
+ * the environment.
+ */
 export function loadConfig(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,

@@ -25,7 +25,10 @@ export type RequestDecision =
 
 const { Authorized, Finished, Stalled } = requestConditions
 
-/** What to do about one request now: a new state first, so that people see it, then the next step of the way, then figures. */
+/**
+ * What to do about one request now: a new state first, so that people see it, then the next step of
+ * the way, then figures.
+ */
 export function decideRequest(seen: RequestObservation): RequestDecision {
   const { request, now } = seen
   if (request.metadata.deletionTimestamp !== undefined) return { kind: 'rest', nextAt: undefined }

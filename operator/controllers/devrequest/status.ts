@@ -46,7 +46,8 @@ export function statusOf(seen: RequestObservation): DevRequestStatus {
       ? { ...planning.plan, tokens: planning.tokens }
       : before.plan
   const current = inPlan(tasks, plan)
-  // Tasks that failed or were skipped are over, too: counted here they would make a failure look like a success.
+  // Tasks that failed or were skipped are over, too: counted here they would make a failure look
+  // like a success.
   const done = current.filter(isComplete).length
   const prepared = before.repository !== undefined
   const at = new Date(seen.now).toISOString()
@@ -216,7 +217,9 @@ function accepted(
   }
 }
 
-/** Work starts with this: from then on the plan stands. It is written before the first task is made. */
+/**
+ * Work starts with this: from then on the plan stands. It is written before the first task is made.
+ */
 function authorized(request: DevRequest, planned: Plan | undefined): ConditionUpdate {
   const type = Authorized
   if (planned === undefined)
