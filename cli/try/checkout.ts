@@ -10,7 +10,6 @@ import {
   entryState,
   filesOf,
   parseListing,
-  type TreeListing,
 } from '../../agent-image/agent/workspace/tree-listing.ts'
 import type { RepositoryReader } from '../../core/planner/facts.ts'
 import { CliError, TryTrouble, exitCodes } from '../failure.ts'

@@ -1,4 +1,5 @@
-// All settings in one schema. The chart renders them; the operator refuses a wrong one with a sentence that names it.
+// All settings in one schema. The chart renders them; the operator refuses a wrong one with a
+// sentence that names it.
 import { readFileSync } from 'node:fs'
 import { parse } from 'yaml'
 import { z } from 'zod'
@@ -49,9 +50,13 @@ const schema = z.object({
     maxAgents: z.int().min(1).max(500).default(10),
     idleSeconds: z.int().min(5).default(300),
     maxTasks: z.int().min(1).default(50),
-    /** Whose tasks an agent takes after its first one: those of the same request, or of any request. */
+    /**
+     * Whose tasks an agent takes after its first one: those of the same request, or of any request.
+     */
     reuse: z.enum(agentReuses).default('request'),
-    /** Models by agent type. Default for a type: the model of the request, then the default model. */
+    /**
+     * Models by agent type. Default for a type: the model of the request, then the default model.
+     */
     models: z.partialRecord(z.enum(agentTypes), z.string().min(1)).default({}),
   }),
   forge: z.object({
@@ -66,7 +71,9 @@ const schema = z.object({
       replicas: z.array(z.url()).min(1).optional(),
       /** No model is pulled from outside the cluster, whatever a LanguageModel says. */
       airGapped: z.boolean().default(false),
-      /** Memory limit of its container, in bytes. Without it no model is refused for lack of memory. */
+      /**
+       * Memory limit of its container, in bytes. Without it no model is refused for lack of memory.
+       */
       memory: amount.optional(),
       /** Size of its volume, in bytes. Without it no model is refused for lack of disk space. */
       disk: amount.optional(),
