@@ -1,37 +1,33 @@
 import { readFileSync } from 'node:fs'
 import { Command, Option } from 'commander'
 import type { GivenPlan } from '../core/api/devrequest.ts'
-import { milliseconds, once, tokens, upToFive } from './arguments.ts'
-import { connect, type Connection, type ConnectionFlags } from './cluster/connection.ts'
+import { milliseconds, once, planExamples, tokens, tryExamples, upToFive } from './arguments.ts'
+import { type Connection, type ConnectionFlags, connect } from './cluster/connection.ts'
 import { tellAbsence } from './cluster/attendance.ts'
 import { systemClock, systemRandom } from '../core/base/clock.ts'
 import { showDiff } from './commands/diff.ts'
-import { editPlan } from './commands/edit.ts'
+import { editPlan, setSuspend } from './commands/edit.ts'
 import { fetchResult } from './commands/fetch.ts'
-import { showList } from './commands/list.ts'
+import { showList, showTree } from './commands/read.ts'
 import { showLogs } from './commands/logs.ts'
-import { showPlan, type PlanFlags } from './commands/plan.ts'
+import { type PlanFlags, showPlan } from './commands/plan.ts'
 import {
+  type RequestRef,
+  type SubmitFlags,
   manifestFor,
   manifestsOf,
   priorityNames,
   refuseFieldsOf,
   submit,
-  type RequestRef,
-  type SubmitFlags,
 } from './commands/submit.ts'
-import { setSuspend } from './commands/suspend.ts'
-import { showTree } from './commands/tree.ts'
 import { showTry } from './commands/try.ts'
 import { watchRequest } from './commands/watch.ts'
-import { planExamples, tryExamples } from './examples.ts'
 import { explain, placed } from './explain.ts'
-import { CliError, exitCodes, type ExitCode } from './failure.ts'
-import { interruptible } from './interrupt.ts'
-import { readPlanFile } from './planning/units.ts'
+import { CliError, type ExitCode, exitCodes, interruptible } from './failure.ts'
+import { readPlanFile } from './planning/request.ts'
 import type { TryFlags } from './try/goal.ts'
 import { sandboxKinds } from './try/sandbox.ts'
-import { processTerminal, workingDirectory, type Terminal, type TerminalFlags } from './terminal.ts'
+import { type Terminal, type TerminalFlags, processTerminal, workingDirectory } from './terminal.ts'
 
 interface CommonFlags extends ConnectionFlags, TerminalFlags {
   readonly output?: string | undefined
@@ -46,7 +42,8 @@ interface Session {
 
 /**
  * Runs `guild` with the arguments of a process.
- * Returns the exit code: 0 succeeded, 1 failed, 2 usage, 3 waiting for a person at a time limit, 124 time limit, 130 interrupted.
+ * Returns the exit code: 0 succeeded, 1 failed, 2 usage, 130 interrupted; at a time limit 3 when
+ * the request waits for a person, else 124.
  */
 export async function runGuild(argv: readonly string[]): Promise<number> {
   const interrupt = interruptible()
@@ -89,7 +86,7 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
   common(
     guild
       .command('submit')
-      .description('hand in work: in plain language, or as DevRequests in a file')
+      .description('hand in work, in plain language or as DevRequests in a file')
       .argument('[text]', 'what you want, and how you will know that it works')
       .option('-f, --file <file>', 'YAML with one or more DevRequests; - reads stdin')
       .option('--name <name>', 'name of the request; made from the text when left out')
@@ -109,10 +106,10 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
       .option('--plan-only', 'stop after planning')
       .option(
         '--suspend',
-        'plan, then wait for guild resume; until then guild edit changes the plan',
+        'plan, then wait for guild resume; until then guild edit can change the plan',
       )
       .option('--watch', 'stay and show the work until it ends')
-      .option('--dry-run', 'let the API server check it, store nothing, print it')
+      .option('--dry-run', 'have the API server check it and print it; nothing is stored')
       .addOption(outputs(['json'])),
   ).action(
     async (
@@ -152,22 +149,26 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
   plain(
     guild
       .command('plan')
-      .description('plan a request without a cluster: what would be done, by whom, in which order')
+      .description('plan a request without a cluster and print the tasks, the team and the order')
       .option('--request <text>', 'what you want, and how you will know that it works')
       .option('-f, --file <file>', 'YAML with one DevRequest, or plain text; - reads stdin')
       .option('--repo <dir>', 'the project to work on; an empty repository when left out')
       .option('--ollama <url>', 'the model server; $OLLAMA_HOST or http://127.0.0.1:11434')
-      .option('--model <name>', 'the model to ask; the first the server holds when left out')
-      .option('--context <tokens>', "the model's context, 8192 at most when left out", tokens)
+      .option('--model <name>', 'the model to ask; when left out, the first that the server holds')
+      .option(
+        '--context <tokens>',
+        "the model's context window; at most 8192 when left out",
+        tokens,
+      )
       .addOption(
         new Option('--tier <tier>', 'how able the model is; a weak one is not asked')
           .choices(['weak', 'basic', 'good'])
           .default('good'),
       )
-      .option('--plan <file>', 'your own units, as --save writes them; no model is asked')
-      .option('--save <file>', 'write the units to a file, to be changed')
+      .option('--plan <file>', 'a file with your own units, as --save writes it; no model is asked')
+      .option('--save <file>', 'write the units to a file that you can change')
       .option('--json', 'one JSON object: hash, source, waves, team, tasks, warnings')
-      .option('-v, --verbose', 'every word the model said')
+      .option('-v, --verbose', 'print every word of the model')
       .addHelpText('after', planExamples),
   ).action(async (flags: PlanFlags & TerminalFlags) => {
     await showPlan({ terminal: processTerminal(flags), signal, cwd: workingDirectory(), flags })
@@ -177,19 +178,23 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
     guild
       .command('try')
       .description('carry out a request on a git checkout, without a cluster')
-      .option('--repo <dir>', 'the checkout to work on; what is Done is left in its work tree')
+      .option('--repo <dir>', 'the checkout to work on; work that is Done is left in its work tree')
       .option('--goal <text>', 'what you want, and how you will know that it works', once('--goal'))
       .option(
         '--files <paths>',
-        'the files to write, as in a.js,b.js, beside tests and the usage section of the README; planned when left out',
+        'the files to write, as in a.js,b.js, besides tests and the usage section of the README; planned when left out',
         (paths: string, before: string | undefined) =>
           before === undefined ? paths : `${before},${paths}`,
       )
       .option('--type <type>', 'coding or testing: one specialist instead of the whole chain')
       .option('--test <command>', 'with --type coding: the tests of the checkout that decide')
       .option('--ollama <url>', 'the model server; $OLLAMA_HOST or http://127.0.0.1:11434')
-      .option('--model <name>', 'the model to ask; the first the server holds when left out')
-      .option('--context <tokens>', "the model's context, 8192 at most when left out", tokens)
+      .option('--model <name>', 'the model to ask; when left out, the first that the server holds')
+      .option(
+        '--context <tokens>',
+        "the model's context window; at most 8192 when left out",
+        tokens,
+      )
       .addOption(
         new Option('--tier <tier>', 'how able the model is; a weaker one has more tries')
           .choices(['weak', 'basic', 'good'])
@@ -197,14 +202,14 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
       )
       .option(
         '--attempts <count>',
-        'how often a task is begun anew, 1 to 5; 1 when left out',
+        'how often a task may be tried, 1 to 5; 1 when left out',
         upToFive,
       )
       .option('--timeout <duration>', 'end after this time, as in 600, 10m, 2h', milliseconds)
       .addOption(
         new Option(
           '--sandbox <where>',
-          'where the code of the project runs; auto: in a container where there is one',
+          'where the code of the project runs; auto: in a container if possible',
         )
           .choices(sandboxKinds)
           .default('auto'),
@@ -220,7 +225,7 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
     guild
       .command('list')
       .alias('ls')
-      .description('the requests of the namespace, newest last')
+      .description('show the requests of the namespace, newest last')
       .addOption(outputs(['json', 'wide'])),
   ).action(async (flags: CommonFlags) => {
     await session(flags, (open) => showList({ ...open, output: flags.output }))
@@ -230,7 +235,7 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
     guild
       .command('tree')
       .alias('get')
-      .description('one request with its plan and tasks, as it is now')
+      .description('show one request with its plan and tasks, as it is now')
       .argument('<name>', 'a DevRequest; @latest is the newest')
       .addOption(outputs(['json'])),
   ).action(async (name: string, flags: CommonFlags) => {
@@ -240,26 +245,25 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
   common(
     guild
       .command('watch')
-      .description('the same, live, until the request ends; the exit code tells how it ended')
+      .description('show one request live until it ends; the exit code says how it ended')
       .argument('<name>', 'a DevRequest; @latest is the newest')
-      .option('--timeout <duration>', 'give up after this time, as in 30s, 10m, 2h', milliseconds),
+      .option(
+        '--timeout <duration>',
+        'stop watching after this time, as in 30s, 10m, 2h',
+        milliseconds,
+      ),
   ).action(async (name: string, flags: CommonFlags & { timeout?: number }) => {
     await session(flags, async (open) => {
-      const { exitCode } = await watchRequest({ ...open, name, timeoutMs: flags.timeout })
-      if (exitCode === exitCodes.timedOut || exitCode === exitCodes.waitingForPerson) {
-        open.terminal.err('the time is over; the request goes on\n')
-        open.terminal.next(`guild watch ${name}`)
-      }
-      finish(exitCode)
+      finish((await watchRequest({ ...open, name, timeoutMs: flags.timeout })).exitCode)
     })
   })
 
   common(
     guild
       .command('logs')
-      .description("what the operator and the agents said, from the operator's log")
+      .description("print the operator's log, which also holds the lines of agents")
       .argument('[name]', 'a DevRequest; @latest is the newest; everything when left out')
-      .option('-f, --follow', 'stay and print what comes')
+      .option('-f, --follow', 'stay, and print new lines as they come')
       .option('--task <task>', 'only lines about this task')
       .option('--agent <agent>', 'only lines of this agent')
       .option('--since <duration>', 'only lines of the last 30s, 10m, 2h', milliseconds)
@@ -276,7 +280,7 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
   common(
     guild
       .command('edit')
-      .description('change the plan of a request that waits, in $EDITOR or from a file')
+      .description('change the plan of a suspended request, in $EDITOR or from a file')
       .argument('<name>', 'a DevRequest; @latest is the newest')
       .option('--plan <file>', 'the new plan, as guild plan --save writes it; - reads stdin'),
   ).action(async (name: string, flags: CommonFlags & { plan?: string }) => {
@@ -286,8 +290,8 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
   })
 
   for (const [command, description] of [
-    ['suspend', 'pause a request: tasks that run finish, no other starts'],
-    ['resume', 'let a suspended request go on; its plan can no longer be changed then'],
+    ['suspend', 'pause a request: running tasks finish, no other task starts'],
+    ['resume', 'let a suspended request go on; from then on its plan cannot be changed'],
   ] as const)
     common(
       guild
@@ -302,10 +306,10 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
   common(
     guild
       .command('diff')
-      .description('what a request changed, as git shows it')
+      .description('show the changes of a request, as git diff does')
       .argument('<name>', 'a DevRequest; @latest is the newest')
-      .option('--task <task>', 'only what this task brought')
-      .option('--stat', 'only the files and how many lines'),
+      .option('--task <task>', 'only the changes of this task')
+      .option('--stat', 'only the names of files, and how many lines changed'),
   ).action(async (name: string, flags: CommonFlags & { task?: string; stat?: boolean }) => {
     await session(flags, (open) => showDiff({ ...open, ...flags, name }))
   })
@@ -313,10 +317,10 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
   common(
     guild
       .command('fetch')
-      .description('take the result branch home: into the current repository, or as a new clone')
+      .description('fetch the result branch into the current repository, or as a new clone')
       .argument('<name>', 'a DevRequest; @latest is the newest')
       .option('-d, --directory <directory>', 'make a new clone there')
-      .option('--force', 'take it also into the repository of Guildhall itself'),
+      .option('--force', 'fetch even into the repository of Guildhall itself'),
   ).action(async (name: string, flags: CommonFlags & { directory?: string; force?: boolean }) => {
     await session(flags, (open) =>
       fetchResult({ ...open, ...flags, name, cwd: workingDirectory() }),
@@ -348,7 +352,9 @@ function versionHere(): string {
   return (JSON.parse(text) as { readonly version: string }).version
 }
 
-/** Tells of each namespace with new requests whether nobody works there. Gives those of which that is so. */
+/**
+ * Warns of each namespace with new requests in which no operator works. Returns these namespaces.
+ */
 async function tellAbsences(
   { connection, terminal, signal }: Session,
   made: readonly RequestRef[],
@@ -375,7 +381,7 @@ function common(command: Command): Command {
     command
       .option(
         '-n, --namespace <namespace>',
-        'namespace of Guildhall (the context’s, else guildhall)',
+        'namespace of Guildhall; that of the context when left out, else guildhall',
       )
       .option('--kubeconfig <file>', 'kubeconfig; $KUBECONFIG or ~/.kube/config when left out')
       .option('--context <name>', 'context in the kubeconfig'),
@@ -385,11 +391,11 @@ function common(command: Command): Command {
 /** What every command takes. */
 function plain(command: Command): Command {
   return command
-    .option('--no-color', 'no colours; NO_COLOR does the same')
-    .option('--ascii', 'no characters beyond ASCII in trees')
+    .option('--no-color', 'print no colours; NO_COLOR=1 does the same')
+    .option('--ascii', 'draw trees with ASCII characters only')
     .exitOverride()
     .showHelpAfterError(`(guild ${command.name()} --help shows its options)`)
 }
 
 const outputs = (choices: readonly string[]): Option =>
-  new Option('-o, --output <format>', 'another form of the result').choices(choices)
+  new Option('-o, --output <format>', 'print the result in another form').choices(choices)

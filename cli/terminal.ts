@@ -1,16 +1,18 @@
 import { isAbsolute, join, relative } from 'node:path'
 import { inNamespace } from '../core/api/names.ts'
-import { visibleText } from '../core/api/plain-text.ts'
-import { ownColours, type Style } from './show/style.ts'
+import { visibleJson, visibleText } from '../core/api/plain-text.ts'
+import { type Style, ownColours } from './show/style.ts'
 
 /** Where a command writes, and how. */
 export interface Terminal {
   /**
-   * Results only. On a screen, only colours of ours have an effect there; everywhere else the text goes out as it is.
-   * Caveat: text that may hold such colours itself (files, JSON) has to be made visible by its command.
+   * Results only. On a screen, only the colours of `draw` have an effect; everywhere else the text
+   * goes out as it is.
+   * Caveat: text that may hold such colours itself (files, JSON) has to be made visible by its
+   * command.
    */
   readonly out: (text: string) => void
-  /** A result that is no text of ours: bytes for whoever reads the pipe. Not for a screen. */
+  /** A result that is not text: bytes for the reader of the pipe. Not for a screen. */
   readonly bytes: (bytes: Uint8Array) => void
   /** What this program draws on a screen: lines of `draw`, and orders that move the cursor. */
   readonly move: (text: string) => void
@@ -37,14 +39,20 @@ export interface TerminalFlags {
   readonly ascii?: boolean | undefined
 }
 
-/** The directory a person stands in: npm runs programs in the directory of package.json and says where it was called. */
+/**
+ * The directory a person stands in: npm runs programs in the directory of package.json and says
+ * where it was called.
+ */
 export function workingDirectory(
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): string {
   return (env['npm_lifecycle_event'] === 'guild' ? env['INIT_CWD'] : undefined) ?? process.cwd()
 }
 
-/** A command line as it is typed here: npm stands before `guild`, and outside the clone what lies in it is named in full. */
+/**
+ * A command line as it is typed here: npm stands before `guild`, and outside the clone its files
+ * have full paths.
+ */
 export function asTyped(
   command: string,
   env: Readonly<Record<string, string | undefined>> = process.env,
@@ -77,8 +85,9 @@ export interface PlaceFlags {
 }
 
 /**
- * A command to type next that finds the same cluster and namespace as the command before it: without the flags that were
- * given it would look elsewhere. What stands behind three blanks is a remark.
+ * A command to type next that finds the same cluster and namespace as the command before it:
+ * without the flags that were given it would look elsewhere. What stands behind three blanks is a
+ * remark.
  */
 export function inSamePlace(command: string, flags: PlaceFlags): string {
   const [line = '', ...remark] = command.split(/( {3})/)
@@ -122,10 +131,67 @@ export function processTerminal(
   }
 }
 
-/** Text as it may go to a screen: everything that a terminal obeys is shown as its code, but for the colours that `draw` makes. */
+/**
+ * Text as it may go to a screen: everything that a terminal obeys is shown as its code, but for the
+ * colours that `draw` makes.
+ */
 export function onScreen(text: string): string {
   return text
     .split(ownColours)
     .map((part, at) => (at % 2 === 0 ? visibleText(part) : part))
     .join('')
 }
+
+/** What a live picture needs of a terminal. */
+export interface Canvas {
+  readonly out: (text: string) => void
+  /** Lines of the screen. */
+  readonly rows: () => number
+}
+
+/**
+ * A block of lines that is drawn again in place. The scrollback above it stays as it is.
+ * Caveat: lines must fit the width of the screen, and a block that is too high loses its middle.
+ */
+export class Screen {
+  readonly #canvas: Canvas
+  #drawn = 0
+
+  constructor(canvas: Canvas) {
+    this.#canvas = canvas
+  }
+
+  /** Replaces the block. */
+  draw(lines: readonly string[]): void {
+    const shown = fit(lines, this.#canvas.rows() - 1)
+    // One write: no flicker, and nothing of ours in between.
+    this.#canvas.out(`${this.#home()}${shown.map((line) => `${line}\u001b[K\n`).join('')}\u001b[J`)
+    this.#drawn = shown.length
+  }
+
+  /** Prints lines that stay, above the block; the block must be drawn again afterwards. */
+  print(lines: readonly string[]): void {
+    if (lines.length === 0) return
+    this.#canvas.out(`${this.#home()}${lines.map((line) => `${line}\u001b[K\n`).join('')}\u001b[J`)
+    this.#drawn = 0
+  }
+
+  #home(): string {
+    return this.#drawn === 0 ? '' : `\u001b[${this.#drawn}A\r`
+  }
+}
+
+function fit(lines: readonly string[], rows: number): readonly string[] {
+  if (lines.length <= rows) return lines
+  const head = Math.min(4, rows - 2)
+  const tail = rows - head - 1
+  const hidden = lines.length - head - tail
+  return [...lines.slice(0, head), `   (${hidden} more lines)`, ...lines.slice(-tail)]
+}
+
+/**
+ * Objects as JSON on several lines, for programs and for people: the same values, with every
+ * character of them to be seen.
+ */
+export const jsonText = (value: unknown): string =>
+  visibleJson(JSON.stringify(value, undefined, 2) ?? 'null')

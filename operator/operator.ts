@@ -140,7 +140,7 @@ export function assembleOperator(
     outcomes,
     profileOf: profileByName,
     forgeUrl: config.forge.url,
-    serviceAccountName: settings.serviceAccountName,
+    serviceAccountName: settings.template.serviceAccountName,
     log,
   })
 

@@ -1,14 +1,14 @@
-// Whether anybody works on the requests of a namespace. An operator works where it is installed and nowhere else, and a
-// request that it does not see stays as it was made, without a word.
+// Whether an operator works on the requests of a namespace. An operator works in its own namespace
+// only, and a request in another namespace stays as it was made, without a word.
 import { homeNamespace, leaderLease } from '../../core/api/names.ts'
 import { leases, type Lease } from '../../core/kube/core.ts'
 import { isNotFound } from '../../core/kube/errors.ts'
 import type { Clock } from '../../core/base/ports.ts'
-import { duration } from '../show/figures.ts'
+import { duration } from '../../core/view/text.ts'
 import type { Terminal } from '../terminal.ts'
 import type { Where } from './requests.ts'
 
-/** Nobody works there: a sentence, and the next command. */
+/** No operator works there: a sentence that says so, and the next command. */
 export interface Absence {
   readonly sentence: string
   readonly next: string
@@ -19,15 +19,19 @@ type Attendance =
   | { readonly state: 'works' | 'unknown' | 'never' }
   | { readonly state: 'gone'; readonly forMs: number; readonly released: boolean }
 
-/** Beyond the time of the Lease, in milliseconds: this machine's clock may be ahead of the cluster's. */
+/**
+ * Beyond the time of the Lease, in milliseconds: this machine's clock may be ahead of the
+ * cluster's.
+ */
 const clockMs = 45_000
-/** Another operator takes a Lease that was given back within this time. */
+/** Within this time another operator takes a Lease that was given back. */
 const handoverMs = 3_000
 /** How often a watch looks. */
 const lookMs = 15_000
 
 /**
- * Why nobody works on requests of the namespace; undefined when somebody does, and where that may not be looked at.
+ * Why no operator works on requests of the namespace; undefined when one does, or when this person
+ * may not read the Lease.
  * Errors: none but the signal's reason.
  */
 export async function absenceIn(where: Where, clock: Clock): Promise<Absence | undefined> {
@@ -58,7 +62,10 @@ export async function absenceIn(where: Where, clock: Clock): Promise<Absence | u
       }
 }
 
-/** Tells that nobody works, when nobody does; false when somebody does. `name` is the request that it is about. */
+/**
+ * Tells the person when no operator works there, and returns whether it told. `name` is the request
+ * in question.
+ */
 export async function tellAbsence(
   where: Where,
   clock: Clock,
@@ -72,7 +79,10 @@ export async function tellAbsence(
   return true
 }
 
-/** The same while somebody watches: each time that it begins. Ends with the signal, and never rejects. */
+/**
+ * Does the same while a person watches, each time that an absence begins. Ends with the signal, and
+ * never rejects.
+ */
 export async function watchAttendance(
   where: Where,
   clock: Clock,
@@ -99,7 +109,8 @@ async function attendanceIn(
     return attendanceOf(await client.get(leases, { namespace, name: leaderLease, signal }), now)
   } catch (error) {
     signal.throwIfAborted()
-    // Who may not read it cannot know; nor can anybody where the API server does not answer.
+    // A person who may not read the Lease cannot know, nor can anybody while the API server does
+    // not answer.
     return { state: isNotFound(error) ? 'never' : 'unknown' }
   }
 }

@@ -1,41 +1,10 @@
-import { PassThrough } from 'node:stream'
 import { expect, onTestFinished, test } from 'vitest'
 import { agentTasks, agents, devRequests } from '../../core/api/kinds.ts'
-import type { KubeObject, Resource } from '../../core/kube/resource.ts'
+import type { KubeObject } from '../../core/kube/resource.ts'
 import { systemClock as clock, systemRandom as random } from '../../core/base/clock.ts'
 import { exampleAgent, exampleRequest, taskOf, tasks } from '../../test/support/example-objects.ts'
-import { followRequest, type FollowOptions } from './follow.ts'
-
-/** An API server with one watch for each kind, which tests speak through. */
-function fakeServer(objects: Readonly<Record<string, readonly KubeObject[]>>) {
-  const watches = new Map<string, PassThrough>()
-  const line = (type: string, object: object) => `${JSON.stringify({ type, object })}\n`
-  const initialEnd = {
-    metadata: { resourceVersion: '10', annotations: { 'k8s.io/initial-events-end': 'true' } },
-  }
-  const client: FollowOptions['client'] = {
-    list: () => Promise.reject(new Error('everything comes as a stream here')),
-    openWatch: async (resource, { sendInitialEvents }, options) => {
-      const stream = new PassThrough()
-      options.signal.addEventListener('abort', () => stream.destroy(new Error('aborted')))
-      watches.set(resource.plural, stream)
-      if (sendInitialEvents) {
-        for (const object of objects[resource.plural] ?? []) stream.write(line('ADDED', object))
-        stream.write(line('BOOKMARK', initialEnd))
-      }
-      return stream
-    },
-  }
-  const say = async (resource: Resource, type: string, object: KubeObject) => {
-    await expect.poll(() => watches.has(resource.plural)).toBe(true)
-    watches.get(resource.plural)?.write(line(type, object))
-  }
-  const hangUp = (resource: Resource) => {
-    watches.get(resource.plural)?.end()
-    watches.delete(resource.plural)
-  }
-  return { client, say, hangUp }
-}
+import { streamedApi } from '../../test/support/streamed-api.ts'
+import { followRequest, troubleLog } from './follow.ts'
 
 const newer = <T extends KubeObject>(object: T, resourceVersion: string): T => ({
   ...object,
@@ -46,7 +15,7 @@ test('a request is followed with its tasks and agents, over a closed watch, unti
   const stop = new AbortController()
   onTestFinished(() => stop.abort())
   const request = exampleRequest({ progress: '0/1' })
-  const server = fakeServer({
+  const server = streamedApi({
     devrequests: [request],
     agents: [exampleAgent('b'), exampleAgent('a')],
   })
@@ -84,7 +53,7 @@ test('a request is followed with its tasks and agents, over a closed watch, unti
 
 test('it ends with the reason of the signal', async () => {
   const stop = new AbortController()
-  const { client } = fakeServer({})
+  const { client } = streamedApi({})
   const views = followRequest({
     client,
     namespace: 'guildhall',
@@ -98,4 +67,24 @@ test('it ends with the reason of the signal', async () => {
   const waiting = views.next()
   stop.abort(new Error('enough'))
   await expect(waiting).rejects.toThrow('enough')
+})
+
+test('an outage is told with its cause, once in a while, and recovery needs no word', () => {
+  let time = 0
+  const told: string[] = []
+  const clock = {
+    now: () => time,
+    monotonic: () => time,
+    after: () => () => undefined,
+    sleep: async () => undefined,
+  }
+  const log = troubleLog((sentence) => told.push(sentence), clock)
+  const fail = (at: number) => {
+    time = at
+    log.warn({ err: new Error('no route') }, 'cannot follow resource, trying again')
+  }
+  for (const at of [0, 100, 5000, 19_999, 20_000]) fail(at)
+  log.info({}, 'watch version expired, listing again')
+  const want = 'the cluster does not answer, trying again: no route'
+  expect(told).toEqual([want, want])
 })

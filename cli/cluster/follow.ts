@@ -1,10 +1,9 @@
 import { setMaxListeners } from 'node:events'
 import { agentTasks, agents, devRequests } from '../../core/api/kinds.ts'
 import { Informer, type InformerOptions } from '../../core/kube/informer.ts'
-import type { Clock, Random } from '../../core/base/ports.ts'
+import type { Clock, Logger, Random } from '../../core/base/ports.ts'
 import type { KubeObject, Resource } from '../../core/kube/resource.ts'
-import type { Snapshot } from '../show/snapshot.ts'
-import { troubleLog } from './trouble-log.ts'
+import type { Snapshot } from '../../core/view/request.ts'
 
 export interface FollowOptions {
   readonly client: InformerOptions<KubeObject>['client']
@@ -21,9 +20,10 @@ export interface FollowOptions {
 const settleMs = 60
 
 /**
- * Yields one request with its tasks and agents whenever any of them changed; `undefined` while it does not exist.
- * Guarantees: survives closed watches and an API server that is away for a while; goes on until the signal is aborted
- * or the caller stops. Errors: the signal's reason.
+ * Yields one request with its tasks and agents whenever any of them changed; `undefined` while it
+ * does not exist.
+ * Guarantees: survives closed watches and an API server that is away for a while; goes on until the
+ * signal is aborted or the caller stops. Errors: the signal's reason.
  */
 export async function* followRequest(
   options: FollowOptions,
@@ -101,5 +101,30 @@ class Bell {
         resolve()
       }
     })
+  }
+}
+
+/** How long an outage is not mentioned again, in milliseconds. */
+const quietMs = 20_000
+
+const quiet = () => undefined
+
+/**
+ * The informers' log: a person at a terminal needs to hear only that the cluster does not answer,
+ * and not too often.
+ */
+export function troubleLog(tell: (sentence: string) => void, clock: Clock): Logger {
+  let toldAt = -quietMs
+  return {
+    debug: quiet,
+    info: quiet,
+    warn: (fields) => {
+      if (clock.monotonic() - toldAt < quietMs) return
+      toldAt = clock.monotonic()
+      const error = 'err' in fields ? fields.err : undefined
+      const why = error instanceof Error ? `: ${error.message}` : ''
+      tell(`the cluster does not answer, trying again${why}`)
+    },
+    error: (_, message) => tell(message),
   }
 }

@@ -4,8 +4,9 @@ import { agentTasks, agents, devRequests } from '../../core/api/kinds.ts'
 import type { KubeClient } from '../../core/kube/client.ts'
 import { isNotFound } from '../../core/kube/errors.ts'
 import { CliError } from '../failure.ts'
-import { namespaceProblem } from './namespaces.ts'
-import type { Snapshot } from '../show/snapshot.ts'
+import { type Snapshot, taskLabel, taskLines } from '../../core/view/request.ts'
+import { leaderLease } from '../../core/api/names.ts'
+import { leases, namespaces } from '../../core/kube/core.ts'
 
 /** The part of the client that reading needs. */
 export type ClusterReader = Pick<KubeClient, 'get' | 'list'>
@@ -42,7 +43,9 @@ export async function listRequests(where: Where): Promise<readonly DevRequest[]>
   )
 }
 
-/** The name a person typed: `@latest` is the newest request. Errors: `CliError` when there is none. */
+/**
+ * The name a person typed: `@latest` is the newest request. Errors: `CliError` when there is none.
+ */
 export async function resolveName(where: Where, name: string): Promise<string> {
   if (name !== '@latest') return name
   const newest = (await listRequests(where)).at(-1)
@@ -56,7 +59,7 @@ export async function resolveName(where: Where, name: string): Promise<string> {
   return newest.metadata.name
 }
 
-/** One request. Errors: `CliError` when there is none of that name. */
+/** Reads one request. Errors: `CliError` when there is none of that name. */
 export async function readRequest(where: Where, name: string): Promise<DevRequest> {
   const { client, namespace, signal } = where
   try {
@@ -66,7 +69,10 @@ export async function readRequest(where: Where, name: string): Promise<DevReques
   }
 }
 
-/** Says that there is none of that name here, and where there is one. */
+/**
+ * The error for a request that is not in this namespace; it says in which other one there is one of
+ * that name.
+ */
 export async function noSuchRequest(
   where: Where,
   name: string,
@@ -112,4 +118,89 @@ export async function readSnapshot(where: Where, name: string): Promise<Snapshot
     client.list(agents, { namespace, signal }),
   ])
   return { request, tasks: tasks.items, agents: team.items }
+}
+
+/**
+ * The AgentTask that a person means: by its full name, without the name of the request before it
+ * (`code-slug`), or as the tree and the lines of a watch show it (`slug/code`, `code slug`,
+ * `review`).
+ * Errors: `CliError` that names the tasks of the request.
+ */
+export function taskMeant(snapshot: Snapshot, typed: string): string {
+  const { name: request } = snapshot.request.metadata
+  const lines = taskLines(snapshot)
+  const wanted = plain(typed)
+  const found = lines.find(({ planned: { name, action, unit } }) => {
+    const short = unit === undefined ? [action] : [`${unit} ${action}`, `${action} ${unit}`]
+    return name === typed || name === `${request}-${typed}` || short.includes(wanted)
+  })
+  if (found !== undefined) return found.planned.name
+  const known = lines.map(({ planned }) => taskLabel(planned)).join(', ')
+  throw new CliError(
+    known === ''
+      ? `${request} has no tasks yet, and so no ${typed}`
+      : `${request} has no task ${typed}; it has: ${known}`,
+    { next: `guild tree ${request}` },
+  )
+}
+
+/** `slug / code` and `slug/code` are the same. */
+const plain = (name: string): string => name.trim().replace(/\s*\/\s*|\s+/g, ' ')
+
+/**
+ * The error for a namespace that does not exist. Such a name was mistyped, so nothing is to be
+ * installed there: the next command is `command` with a namespace that has Guildhall.
+ */
+export async function noSuchNamespace(
+  where: Omit<Where, 'client'> & { readonly client: Pick<ClusterReader, 'list'> },
+  command: string,
+  cause?: unknown,
+): Promise<CliError> {
+  const homes = await homesOf(where)
+  const missing = `there is no namespace ${where.namespace}`
+  const [home] = homes
+  return home === undefined
+    ? new CliError(`${missing}, and none in this cluster has Guildhall that you may see`, {
+        next: `helm upgrade --install guildhall helm/guildhall -n ${where.namespace} --create-namespace   (the ones there are: kubectl get namespaces)`,
+        cause,
+      })
+    : new CliError(`${missing}; Guildhall is installed in ${homes.join(', ')}`, {
+        next: `${command} -n ${home}`,
+        cause,
+      })
+}
+
+/**
+ * The same error when the namespace does not exist; undefined when it does, or when this person may
+ * not read it.
+ */
+export async function namespaceProblem(
+  where: Where,
+  command: string,
+): Promise<CliError | undefined> {
+  const { client, namespace: name, signal } = where
+  try {
+    await client.get(namespaces, { name, signal })
+    return undefined
+  } catch (error) {
+    signal.throwIfAborted()
+    return isNotFound(error) ? noSuchNamespace(where, command, error) : undefined
+  }
+}
+
+/** Namespaces with the Lease of an operator; none where Leases may not be read. */
+async function homesOf({
+  client,
+  signal,
+}: Pick<Where, 'signal'> & { readonly client: Pick<ClusterReader, 'list'> }): Promise<
+  readonly string[]
+> {
+  try {
+    const fieldSelector = `metadata.name=${leaderLease}`
+    const { items } = await client.list(leases, { signal, fieldSelector })
+    return [...new Set(items.flatMap(({ metadata }) => metadata.namespace ?? []))].toSorted()
+  } catch {
+    signal.throwIfAborted()
+    return []
+  }
 }

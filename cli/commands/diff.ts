@@ -1,12 +1,11 @@
-import { originOf, type Connection } from '../cluster/connection.ts'
-import { readSnapshot, resolveName } from '../cluster/requests.ts'
-import { taskMeant } from '../cluster/task-name.ts'
+import { type Connection, originOf } from '../cluster/connection.ts'
+import { readSnapshot, resolveName, taskMeant } from '../cluster/requests.ts'
 import { CliError } from '../failure.ts'
-import { endOf, resultOf, withForge, type ResultRef } from '../forge/access.ts'
+import { type ResultRef, endOf, resultOf, withForge } from '../forge/access.ts'
 import { git, gitBytes } from '../forge/git.ts'
 import { mirrorBranch } from '../forge/mirror.ts'
-import { renderDiff } from '../show/diff.ts'
-import type { Snapshot } from '../show/snapshot.ts'
+import { renderDiff } from '../show/style.ts'
+import type { Snapshot } from '../../core/view/request.ts'
 import type { Terminal } from '../terminal.ts'
 
 export interface DiffOptions {
@@ -14,12 +13,12 @@ export interface DiffOptions {
   readonly terminal: Terminal
   readonly signal: AbortSignal
   readonly name: string
-  /** Only what this task brought. */
+  /** Shows only the changes of this task. */
   readonly task?: string | undefined
   readonly stat?: boolean | undefined
 }
 
-/** git's own empty tree: what a repository without a base is compared with. */
+/** git's own empty tree: a repository without a base is compared with it. */
 const emptyTree = '4b825dc642cb6eb9a060e54bf8d69288fbee4904'
 
 /** Prints what a request, or one task of it, changed. */
@@ -51,8 +50,9 @@ export async function showDiff(options: DiffOptions): Promise<void> {
 }
 
 /**
- * Prints what `git diff` says of a repository of ours. On a screen, and wherever colours are wanted, everything in the files
- * is made visible and the colours are ours; into a pipe it goes byte for byte. Returns false when there was nothing.
+ * Prints what `git diff` says of a repository of ours. On a screen, and wherever colours are
+ * wanted, everything in the files is made visible and the colours are ours; into a pipe it goes
+ * byte for byte. Returns false when there was nothing.
  */
 export async function printDiff(
   cwd: string,
@@ -60,7 +60,8 @@ export async function printDiff(
   terminal: Pick<Terminal, 'out' | 'bytes' | 'screen' | 'style'>,
   signal: AbortSignal,
 ): Promise<boolean> {
-  // Colours come from here: among git's own, those of a file could not be told apart.
+  // Guildhall colours the lines: between git's own colours, escape codes of a file would not be
+  // recognized.
   const plain = ['--color=never', '--no-ext-diff', '--no-textconv']
   const bytes = await gitBytes(['diff', ...plain, ...args], { cwd, own: true, signal })
   const { color } = terminal.style()

@@ -6,9 +6,8 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { request } from '../../test/support/objects.ts'
 import type { DevRequest } from '../../core/api/devrequest.ts'
 import { KubeError } from '../../core/kube/errors.ts'
-import { planFile } from '../planning/units.ts'
-import { editPlan, type EditOptions } from './edit.ts'
-import { setSuspend } from './suspend.ts'
+import { planFile } from '../planning/request.ts'
+import { type EditOptions, editPlan, setSuspend } from './edit.ts'
 
 const unit = { name: 'cart', goal: 'A cart', files: ['cart.js'], doneWhen: 'It adds up.' }
 const given = { units: [{ ...unit, goal: 'Two carts' }] }

@@ -7,10 +7,10 @@ import { requestConditions } from '../../core/api/conditions.ts'
 import type { DevRequest, GivenPlan } from '../../core/api/devrequest.ts'
 import { isInvalid } from '../../core/kube/errors.ts'
 import { unitsOf } from '../../core/planner/replan.ts'
-import { changeSpec, readRequest, resolveName, type Workplace } from '../cluster/requests.ts'
-import { closeScratch, keepScratch, openScratch } from '../scratch.ts'
+import { type Workplace, changeSpec, readRequest, resolveName } from '../cluster/requests.ts'
+import { closeScratch, keepScratch, openScratch } from '../files.ts'
 import { CliError, exitCodes } from '../failure.ts'
-import { parsePlan, planFile, readPlanFile } from '../planning/units.ts'
+import { parsePlan, planFile, readPlanFile } from '../planning/request.ts'
 import type { Terminal } from '../terminal.ts'
 
 export interface EditOptions {
@@ -26,9 +26,10 @@ export interface EditOptions {
 }
 
 /**
- * Gives a request that waits another plan: from a file, or from an editor that opens with the plan as it is.
- * Guarantees: the API server has the last word, and refuses once the plan is authorized; what was typed is kept when it
- * cannot be taken. Errors: `CliError` with the next command.
+ * Gives a request that waits another plan: from a file, or from an editor that opens with the plan
+ * as it is.
+ * Guarantees: the API server has the last word, and refuses once the plan is authorized; the text
+ * that a person typed is kept when it cannot be taken. Errors: `CliError` with the next command.
  */
 export async function editPlan(options: EditOptions): Promise<void> {
   const { connection, terminal, signal, cwd } = options
@@ -56,7 +57,7 @@ async function letEdit(options: EditOptions, request: DevRequest): Promise<void>
       options.terminal.out(`the plan of ${name} is as it was\n`)
     else await give(options, name, after)
   } catch (error) {
-    // What nobody wrote is not worth keeping.
+    // A file that the person did not change is not worth keeping.
     if ((await readFile(file, 'utf8').catch(() => given)) === given) throw error
     keepScratch(folder)
     const again = error instanceof TooLate ? 'guild submit "…"' : `guild edit ${name}`
@@ -99,10 +100,10 @@ class TooLate extends CliError {
   }
 }
 
-/** The editor that the person likes. Errors: `CliError` (usage) where nobody can type. */
+/** The editor that the person likes. Errors: `CliError` (usage) where no person can type. */
 function editorHere(name: string): (file: string) => Promise<void> {
   if (!process.stdin.isTTY) {
-    throw new CliError('there is no terminal to edit in', {
+    throw new CliError('an editor needs a terminal, and there is none', {
       next: `guild edit ${name} --plan FILE`,
       exitCode: exitCodes.usage,
     })
@@ -114,4 +115,39 @@ function editorHere(name: string): (file: string) => Promise<void> {
     const { failed } = await execa('sh', args, { stdio: 'inherit', reject: false })
     if (failed) throw new CliError(`${editor} could not be run, or failed ($EDITOR names another)`)
   }
+}
+
+/**
+ * Pauses a request, or lets it go on; saying it again changes nothing. Errors: `CliError` when it
+ * is over.
+ */
+export async function setSuspend(options: {
+  readonly connection: Workplace
+  readonly terminal: Pick<Terminal, 'out' | 'next'>
+  readonly signal: AbortSignal
+  readonly name: string
+  readonly suspend: boolean
+}): Promise<void> {
+  const { connection, terminal, signal, suspend } = options
+  const where = { ...connection, signal }
+  const name = await resolveName(where, options.name)
+  const request = await readRequest(where, name)
+  if (isTrue(request, requestConditions.Finished)) {
+    throw new CliError(`${name} is over: there is nothing to ${suspend ? 'suspend' : 'resume'}`, {
+      next: `guild tree ${name}`,
+    })
+  }
+  if ((request.spec.suspend ?? false) === suspend) {
+    terminal.out(
+      `${name} ${suspend ? 'is suspended already' : 'is not suspended, so there is nothing to resume'}\n`,
+    )
+    return
+  }
+  await changeSpec(where, name, { suspend })
+  terminal.out(
+    suspend
+      ? `${name} is suspended: tasks that run finish, no other starts\n`
+      : `${name} goes on\n`,
+  )
+  terminal.next(suspend ? `guild resume ${name}` : `guild watch ${name}`)
 }

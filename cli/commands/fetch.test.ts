@@ -16,7 +16,10 @@ const branch = 'guild/hello'
 const { signal } = new AbortController()
 const patience = { timeout: 60_000 }
 
-/** A home whose git writes down, by every program that it starts, what that program finds in its environment. */
+/**
+ * A home whose git writes down, by every program that it starts, what that program finds in its
+ * environment.
+ */
 let home: string
 let before: NodeJS.ProcessEnv
 beforeEach(() => {
@@ -75,7 +78,10 @@ async function elsewhere() {
   return { shown, url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}` }
 }
 
-/** A forge whose branch moved a submodule on, and a person's repository in which that submodule is checked out. */
+/**
+ * A forge whose branch moved a submodule on, and a person's repository in which that submodule is
+ * checked out.
+ */
 async function world() {
   const forge = await startForge(
     { 'a.txt': 'one\n', '.gitattributes': '*.txt filter=spy\n' },

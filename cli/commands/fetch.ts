@@ -3,15 +3,14 @@ import { access, readdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { DevRequest } from '../../core/api/devrequest.ts'
 import { fileProblem } from '../../core/kube/file-problem.ts'
-import { originOf, type Connection } from '../cluster/connection.ts'
+import { type Connection, originOf } from '../cluster/connection.ts'
 import { readRequest, resolveName } from '../cluster/requests.ts'
 import { CliError, exitCodes } from '../failure.ts'
-import { hasRequestSucceeded } from '../show/snapshot.ts'
-import { endOf, resultOf, withForge, type ResultRef } from '../forge/access.ts'
-import { git, type Remote } from '../forge/git.ts'
-import { kinshipOf } from '../forge/kinship.ts'
-import { fetchInto, mirrorBranch } from '../forge/mirror.ts'
-import { closeScratch, openScratch } from '../scratch.ts'
+import { hasRequestSucceeded } from '../../core/view/request.ts'
+import { type ResultRef, endOf, resultOf, withForge } from '../forge/access.ts'
+import { type Remote, git } from '../forge/git.ts'
+import { fetchInto, kinshipOf, mirrorBranch } from '../forge/mirror.ts'
+import { closeScratch, openScratch } from '../files.ts'
 import type { Terminal } from '../terminal.ts'
 
 export interface FetchOptions {
@@ -19,7 +18,10 @@ export interface FetchOptions {
   readonly terminal: Terminal
   readonly signal: AbortSignal
   readonly name: string
-  /** Makes a new clone there; without it the branch goes into the repository of the current directory. */
+  /**
+   * Makes a new clone there; without it the branch goes into the repository of the current
+   * directory.
+   */
   readonly directory?: string | undefined
   /** Takes the branch also into Guildhall's own repository. */
   readonly force?: boolean | undefined
@@ -59,7 +61,10 @@ export async function fetchResult(options: FetchOptions): Promise<void> {
   terminal.next(`cd ${directory} && git log --graph --oneline`)
 }
 
-/** Refuses a branch of something else in Guildhall's own repository, and warns of it elsewhere. Errors: `CliError` (usage). */
+/**
+ * Refuses a branch of something else in Guildhall's own repository, and warns of it elsewhere.
+ * Errors: `CliError` (usage).
+ */
 export async function checkKinship(
   name: string,
   result: Pick<ResultRef, 'branch' | 'base'>,
@@ -86,16 +91,20 @@ export async function checkKinship(
   )
 }
 
-/** Says what the branch is worth, unless it holds the whole and proven work. */
+/**
+ * Warns that the branch is unfinished, failed or unchecked; silent when it holds the whole and
+ * proven work.
+ */
 function warnOf(request: DevRequest, terminal: Pick<Terminal, 'err'>): void {
   const isWhole = hasRequestSucceeded(request) && (request.status?.commits ?? 0) > 0
   if (!isWhole) terminal.err(`${endOf(request)}\n`)
 }
 
 /**
- * An ordinary clone of the result branch in `directory`, with that branch checked out.
- * The clone has no remote: the address it came from ends with this command. The person's hooks and filters run while files
- * are checked out, so that is done without the token, from a copy that is thrown away.
+ * An ordinary clone of the result branch in `directory`, with that branch checked out. The clone
+ * has no remote: the address it came from ends with this command. The person's hooks and filters
+ * run while files are checked out, so that is done without the token, from a copy that is thrown
+ * away.
  */
 export async function cloneBranch(
   remote: Remote,
@@ -120,8 +129,9 @@ export async function cloneBranch(
 const fromHere = ['-c', 'protocol.file.allow=always']
 
 /**
- * Takes a branch from the copy into the repository in which a person stands, without the token: hooks of that repository
- * run, and submodules stay as they are. Not forced: commits that a person added to that branch are not thrown away.
+ * Takes a branch from the copy into the repository in which a person stands, without the token:
+ * hooks of that repository run, and submodules stay as they are. Not forced: commits that a person
+ * added to that branch are not thrown away.
  */
 export async function fetchBranch(
   mirror: string,
@@ -137,7 +147,7 @@ export async function fetchBranch(
 async function insideRepository(cwd: string, name: string, signal: AbortSignal): Promise<void> {
   await git(['rev-parse', '--git-dir'], { cwd, signal }).catch((cause: unknown) => {
     signal.throwIfAborted()
-    throw new CliError('the current directory is no git repository', {
+    throw new CliError('the current directory is not a git repository', {
       next: `guild fetch ${name} --directory ${name}`,
       exitCode: exitCodes.usage,
       cause,

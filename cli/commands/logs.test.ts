@@ -16,7 +16,9 @@ test.each([1, 2, 3, 7, 1000])('lines are whole when bytes come %i at a time', as
   expect(lines).toEqual(['{"msg":"größer"}', '', '{"msg":"✔"}', 'last'])
 })
 
-/** `guild logs` on a cluster with the request `hello` and a log of two lines about one of its tasks. */
+/**
+ * `guild logs` on a cluster with the request `hello` and a log of two lines about one of its tasks.
+ */
 async function logs(flags: Partial<LogsOptions>) {
   const said = { out: '', err: '' }
   const client = {

@@ -1,15 +1,21 @@
 import { labels } from '../../core/api/names.ts'
 import { visibleJson } from '../../core/api/plain-text.ts'
-import { pods, type Pod } from '../../core/kube/core.ts'
+import { type Pod, pods } from '../../core/kube/core.ts'
 import { pathOf } from '../../core/kube/resource.ts'
 import type { Connection } from '../cluster/connection.ts'
 import { systemClock } from '../../core/base/clock.ts'
-import { readRequest, readSnapshot, resolveName, type Where } from '../cluster/requests.ts'
+import {
+  type Where,
+  readRequest,
+  readSnapshot,
+  resolveName,
+  taskMeant,
+} from '../cluster/requests.ts'
 import { asDuration } from '../arguments.ts'
-import { taskMeant } from '../cluster/task-name.ts'
 import { CliError } from '../failure.ts'
-import { formatLogLine, logLineFits, parseLogLine, type LogFilter } from '../show/log-line.ts'
-import { draw, span } from '../show/style.ts'
+import { type LogFilter, formatLogLine, logLineFits, parseLogLine } from '../show/log-line.ts'
+import { draw } from '../show/style.ts'
+import { span } from '../../core/view/text.ts'
 import type { Terminal } from '../terminal.ts'
 
 export interface LogsOptions {
@@ -75,7 +81,10 @@ export async function showLogs(options: LogsOptions): Promise<void> {
   }
 }
 
-/** A log may be followed before its request is there, and after; somebody who mistyped its name would wait for ever. */
+/**
+ * A log may be followed before its request is there, and after; a person who mistyped its name
+ * would wait without end.
+ */
 async function sayWhenMissing(where: Where, request: string, terminal: Terminal): Promise<void> {
   await readRequest(where, request).catch((error: unknown) => {
     if (!(error instanceof CliError)) throw error
@@ -83,7 +92,10 @@ async function sayWhenMissing(where: Where, request: string, terminal: Terminal)
   })
 }
 
-/** The task that is meant. Without a request, and of one that is gone, the log alone can tell. */
+/**
+ * The full name of the task. Without a request, or when the request is gone, only the log can know
+ * it.
+ */
 async function taskOf(
   where: Where,
   request: string | undefined,
@@ -97,7 +109,10 @@ async function taskOf(
   return snapshot === undefined ? typed : taskMeant(snapshot, typed)
 }
 
-/** Nothing was printed: says whether there is nothing of that name, or only nothing in the log. Errors: `CliError`. */
+/**
+ * Nothing was printed: says whether there is nothing of that name, or only nothing in the log.
+ * Errors: `CliError`.
+ */
 async function tellSilence(
   where: Where,
   filter: LogFilter & { readonly sinceMs: number | undefined },
@@ -126,7 +141,10 @@ async function operatorPods(
   return items.filter((pod) => pod.status?.phase === 'Running')
 }
 
-/** One Pod's log, line by line, until it ends. Errors: `KubeError`; whatever cut the connection; the signal's reason. */
+/**
+ * One Pod's log, line by line, until it ends. Errors: `KubeError`; whatever cut the connection; the
+ * signal's reason.
+ */
 async function readPod(
   options: {
     readonly connection: Connection
@@ -150,7 +168,10 @@ async function readPod(
   await eachLine(bytes, print)
 }
 
-/** Splits bytes into lines; a line or a character may come in pieces, and the last line may lack its end. */
+/**
+ * Splits bytes into lines; a line or a character may come in pieces, and the last line may lack its
+ * end.
+ */
 export async function eachLine(
   bytes: AsyncIterable<Uint8Array>,
   take: (line: string) => void,
@@ -182,7 +203,8 @@ function printer(
       // Not ours (a stack trace): shown when everything is shown, since it belongs to no request.
       if (!filtered && text !== '') out(draw([span(text)], terminal.style()))
     } else if (logLineFits(record, filter)) {
-      // A log line may be longer than the screen: cutting it would hide what is looked for.
+      // A log line may be longer than the screen: cutting it would hide the text that the person
+      // looks for.
       const style = { ...terminal.style(), width: undefined }
       const json = terminal.screen ? visibleJson(text) : text
       out(output === 'json' ? json : draw(formatLogLine(record), style))

@@ -1,25 +1,23 @@
 import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { DevRequestSpec, Plan } from '../../core/api/devrequest.ts'
-import { createGateway, type Gateway } from '../../core/models/gateway.ts'
+import { type Gateway, createGateway } from '../../core/models/gateway.ts'
 import type { ModelProfile } from '../../core/models/profile.ts'
 import { planProblems } from '../../core/planner/check-plan.ts'
-import { readFacts, type RepositoryReader } from '../../core/planner/facts.ts'
+import { type RepositoryReader, readFacts } from '../../core/planner/facts.ts'
 import { makePlan } from '../../core/planner/plan.ts'
 import { unitsOf } from '../../core/planner/replan.ts'
 import { systemClock, systemRandom } from '../../core/base/clock.ts'
 import { fileProblem } from '../../core/kube/file-problem.ts'
 import { CliError } from '../failure.ts'
-import { type OutputUse, refuseUnwritable, unwritable } from '../output-file.ts'
-import { chooseModel, explainedModel, type ModelFlags } from '../planning/model-server.ts'
+import { type OutputUse, refuseUnwritable, unwritable } from '../files.ts'
+import { type ModelFlags, chooseModel, explainedModel } from '../planning/model-server.ts'
 import { withProgress } from '../planning/progress.ts'
 import { openRepository, openTemplate } from '../planning/repository.ts'
-import { readRequest, type PlanRequest, type RequestFlags } from '../planning/request.ts'
-import { planFile } from '../planning/units.ts'
+import { type PlanRequest, type RequestFlags, planFile, readRequest } from '../planning/request.ts'
 import { planAsJson, renderPlan } from '../show/plan.ts'
-import { jsonText } from '../show/json.ts'
-import { labelOf } from '../show/snapshot.ts'
-import type { Terminal } from '../terminal.ts'
+import { type Terminal, jsonText } from '../terminal.ts'
+import { labelOf } from '../../core/view/request.ts'
 
 /** What a person can say on the command line about a plan. */
 export interface PlanFlags extends RequestFlags, ModelFlags {
@@ -33,7 +31,8 @@ export interface PlanFlags extends RequestFlags, ModelFlags {
 
 /**
  * Plans a request as the operator would, without a cluster, and prints the plan.
- * Guarantees: what stands on stdout is a plan that can be carried out, and nothing else; everything else is on stderr.
+ * Guarantees: stdout holds a plan that can be carried out, and nothing else; everything else is on
+ * stderr.
  * Errors: `CliError` when the request, the repository or the model server cannot be used.
  */
 export async function showPlan(options: {

@@ -13,10 +13,9 @@ import { fileProblem } from '../../core/kube/file-problem.ts'
 import { KubeError, isAlreadyExists, isInvalid } from '../../core/kube/errors.ts'
 import type { Random } from '../../core/base/ports.ts'
 import type { Connection } from '../cluster/connection.ts'
-import { noSuchNamespace } from '../cluster/namespaces.ts'
+import { noSuchNamespace } from '../cluster/requests.ts'
 import { CliError, exitCodes } from '../failure.ts'
-import { jsonText } from '../show/json.ts'
-import type { Terminal } from '../terminal.ts'
+import { type Terminal, jsonText } from '../terminal.ts'
 
 /** What a person can say on the command line about new work. */
 export interface SubmitFlags {
@@ -135,7 +134,10 @@ const manifestShape = z.object({
   spec: z.record(z.string(), z.unknown()),
 })
 
-/** The DevRequests of a YAML file, or of stdin for `-`. Errors: `CliError` naming the document that is none. */
+/**
+ * The DevRequests of a YAML file, or of stdin for `-`. Errors: `CliError` naming the document that
+ * is none.
+ */
 export async function manifestsOf(file: string, cwd = '.'): Promise<readonly Manifest[]> {
   return manifestsIn(await textOf(file, cwd), file)
 }
@@ -184,7 +186,10 @@ async function readAll(file: string): Promise<string> {
 const { object: _, ...place } = devRequests
 const asWritten: KindResource<Manifest> = place
 
-/** Sends one manifest. Returns the stored object, or with `dryRun` what would be stored. Errors: `CliError`. */
+/**
+ * Sends one manifest. Returns the stored object, or with `dryRun` the object that would be. Errors:
+ * `CliError`.
+ */
 export async function createRequest(options: {
   readonly client: Pick<KubeClient, 'create' | 'list'>
   readonly namespace: string
@@ -242,7 +247,10 @@ export interface RequestRef {
   readonly namespace: string
 }
 
-/** Sends what the person asked for and says what came of it. Returns what was made, in order. */
+/**
+ * Sends the requests of a person and prints the answer to each. Returns the requests that were
+ * made, in order.
+ */
 export async function submit(options: {
   readonly connection: Connection
   readonly terminal: Terminal

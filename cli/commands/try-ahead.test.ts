@@ -1,4 +1,5 @@
-// Kind: what stands in the way of a file is found before a model is asked, and what nobody asked for stops no work.
+// Kind: what stands in the way of a file is found before a model is asked, and what nobody asked
+// for stops no work.
 import { describe, expect, test } from 'vitest'
 import { makeCheckout } from '../../test/support/checkout.ts'
 import {

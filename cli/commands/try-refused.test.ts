@@ -1,4 +1,5 @@
-// `guild try` on real checkouts with a real sandbox process: what it leaves when the work is not Done, which is nothing.
+// `guild try` on real checkouts with a real sandbox process: what it leaves when the work is not
+// Done, which is nothing.
 import {
   globSync,
   mkdirSync,

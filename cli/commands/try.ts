@@ -1,32 +1,29 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { devRequestKind, type DevRequest } from '../../core/api/devrequest.ts'
+import { type DevRequest, devRequestKind } from '../../core/api/devrequest.ts'
 import { apiVersion } from '../../core/api/names.ts'
 import { DeadlineError, withDeadline } from '../../core/base/wait.ts'
 import { ModelError } from '../../core/models/errors.ts'
-import { createGateway, type Gateway } from '../../core/models/gateway.ts'
+import { type Gateway, createGateway } from '../../core/models/gateway.ts'
 import type { ModelProfile } from '../../core/models/profile.ts'
 import { systemClock, systemRandom } from '../../core/base/clock.ts'
 import { asDuration } from '../arguments.ts'
-import { CliError, exitCodes, type ExitCode } from '../failure.ts'
+import { CliError, type ExitCode, TryTrouble, exitCodes } from '../failure.ts'
 import { chooseModel, explainedModel } from '../planning/model-server.ts'
 import { withProgress } from '../planning/progress.ts'
-import { closeScratch, keepScratch, openScratch, removeOldScratch } from '../scratch.ts'
-import { renderDiff } from '../show/diff.ts'
-import { jsonText } from '../show/json.ts'
-import { labelOf } from '../show/snapshot.ts'
-import { draw, span } from '../show/style.ts'
+import { closeScratch, keepScratch, openScratch, removeOldScratch } from '../files.ts'
+import { draw, renderDiff } from '../show/style.ts'
+import { type Terminal, jsonText } from '../terminal.ts'
+import { labelOf } from '../../core/view/request.ts'
+import { span } from '../../core/view/text.ts'
 import { renderTry } from '../show/try.ts'
-import type { Terminal } from '../terminal.ts'
-import { type EndedTask, ModelLost, runChain } from '../try/chain.ts'
+import { type EndedTask, type LocalForge, ModelLost, openForge, runChain } from '../try/chain.ts'
 import { type Checkout, gitIn, openCheckout } from '../try/checkout.ts'
-import { type LocalForge, openForge } from '../try/forge.ts'
-import { type Goal, readGoal, type TryFlags } from '../try/goal.ts'
+import { type Goal, type TryFlags, readGoal } from '../try/goal.ts'
 import { changedPaths, leaveInTree, leftInWords, patchOf } from '../try/leave.ts'
-import { outcomeOf, remedyFor, type TryResult } from '../try/outcome.ts'
-import { type OpenModel, prepare, type Prepared } from '../try/prepare.ts'
+import { type TryResult, outcomeOf, remedyFor } from '../try/outcome.ts'
+import { type OpenModel, type Prepared, prepare } from '../try/prepare.ts'
 import { type SandboxPlace, sandboxPlace } from '../try/sandbox.ts'
-import { TryTrouble } from '../try/trouble.ts'
 
 export interface TryOptions {
   readonly terminal: Terminal
@@ -36,10 +33,10 @@ export interface TryOptions {
 }
 
 /**
- * Carries out a request on a checkout of this machine, without a cluster, and prints what came of it.
- * Guarantees: the work tree is changed for `Done` only, and then by the shown diff and nothing else. stdout holds the result
- * alone. Gives 0 for `Done`, 1 for every other verdict. Errors: `CliError`; with --json what is not a mistake of usage is on
- * stdout, too.
+ * Carries out a request on a checkout of this machine, without a cluster, and prints the result.
+ * Guarantees: the work tree is changed for `Done` only, and then by the shown diff and nothing
+ * else. stdout holds the result alone. Gives 0 for `Done`, 1 for every other verdict. Errors:
+ * `CliError`; with --json all but mistakes of usage are on stdout, too.
  */
 export async function showTry(options: TryOptions): Promise<ExitCode> {
   const { terminal, flags, cwd } = options
@@ -66,7 +63,10 @@ export async function showTry(options: TryOptions): Promise<ExitCode> {
 
 const echoMs = 100
 
-/** On a screen what matters comes last, and what was told while it ran is not told again. */
+/**
+ * On a screen the verdict comes last, and a warning that was printed during the run is not printed
+ * again.
+ */
 function show({ result, summary, told, patch, begun }: Tried, terminal: Terminal): void {
   const isTold = terminal.screen && terminal.liveErr
   const shown = isTold
@@ -86,7 +86,7 @@ interface Tried {
   readonly patch: Buffer
   /** Where the change is. */
   readonly left: { readonly sentence: string; readonly next: string | undefined }
-  /** Warnings that were told before the work. */
+  /** Warnings that were printed before the work. */
   readonly begun: readonly string[]
 }
 
@@ -105,7 +105,8 @@ async function tryGoal(goal: Goal, options: TryOptions): Promise<Tried> {
   })
   try {
     const prepared = await bounded('the plan', 0, options, (within) => {
-      // Before the model is asked: a container that cannot be had is no reason to have asked it.
+      // The sandbox comes before the model: without the container there is no reason to ask the
+      // model.
       const open = async (): Promise<OpenModel> => {
         const opened = await model.open(within)
         await place.open(within)
@@ -132,7 +133,10 @@ async function tryGoal(goal: Goal, options: TryOptions): Promise<Tried> {
   }
 }
 
-/** Attempts see to their time themselves, and can say then how far they came; this is for what does not. */
+/**
+ * Attempts watch their own time limit, and can say then how far they came; this limit is for all
+ * other steps.
+ */
 const graceMs = 30_000
 
 async function bounded<T>(
@@ -190,7 +194,10 @@ function modelFor({ terminal, flags }: TryOptions): TryModel {
   }
 }
 
-/** The words of `guild plan` about the model server, with this command's name where one is to be typed. */
+/**
+ * The words of `guild plan` about the model server, with this command's name where one is to be
+ * typed.
+ */
 function asTrouble(error: unknown): unknown {
   if (!(error instanceof CliError)) return error
   const next = error.next?.replace(/^guild plan\b/, 'guild try')
@@ -300,7 +307,10 @@ interface Conclusion {
   readonly tokens: number
 }
 
-/** Leaves the work in the tree when it is Done; otherwise keeps its patch in a file, so that it is not lost. */
+/**
+ * Leaves the work in the tree when it is Done; otherwise keeps its patch in a file, so that it is
+ * not lost.
+ */
 async function conclude(
   { goal, checkout, forge, folder, prepared, tasks, warnings, tokens }: Conclusion,
   { signal }: TryOptions,
@@ -379,7 +389,7 @@ function printPatch(patch: Buffer, { out, bytes, screen, style }: Terminal): voi
   }
 }
 
-/** What programs are told of an end that is no verdict on any work. */
+/** The result for programs when the command ended before there was work to judge. */
 function troubleResult(error: CliError): TryResult {
   const { verdict, reason } =
     error instanceof TryTrouble ? error : ({ verdict: 'Refused', reason: 'InternalError' } as const)

@@ -3,20 +3,20 @@ import { systemClock, systemRandom } from '../../core/base/clock.ts'
 import type { Connection } from '../cluster/connection.ts'
 import { watchAttendance } from '../cluster/attendance.ts'
 import { noSuchRequest, readSnapshot, resolveName } from '../cluster/requests.ts'
-import { CliError, exitCodes, type ExitCode } from '../failure.ts'
-import { between } from '../show/figures.ts'
-import { Screen } from '../show/screen.ts'
+import { CliError, type ExitCode, exitCodes } from '../failure.ts'
+import { between, span } from '../../core/view/text.ts'
+import { Screen, type Terminal, asTyped } from '../terminal.ts'
 import {
+  type Snapshot,
   hasRequestSucceeded,
   isRequestFinished,
+  nextCommandOf,
   waitsForPerson,
-  type Snapshot,
-} from '../show/snapshot.ts'
-import { draw, span } from '../show/style.ts'
-import { toldOnce, untold } from '../show/told-once.ts'
-import { agentsChanged, transitions } from '../show/transitions.ts'
+} from '../../core/view/request.ts'
+import { draw } from '../show/style.ts'
+import { toldOnce, untold } from '../../core/view/told-once.ts'
+import { agentsChanged, transitions } from '../../core/view/changes.ts'
 import { renderTree } from '../show/tree.ts'
-import { asTyped, type Terminal } from '../terminal.ts'
 
 export interface WatchOptions {
   readonly connection: Connection
@@ -42,8 +42,9 @@ class WatchTimeout extends Error {
 const redrawMs = 1000
 
 /**
- * Shows a request until it is finished: a tree that is drawn again in place on a screen, one line for each step elsewhere.
- * Exit codes: 0 succeeded, 1 failed, and with a time limit 3 when a person is waited for, 124 otherwise.
+ * Shows a request until it is finished: a tree that is drawn again in place on a screen, one line
+ * for each step elsewhere. Exit codes: 0 succeeded, 1 failed, and at a time limit 3 when the
+ * request waits for a person, 124 otherwise.
  */
 export async function watchRequest(options: WatchOptions): Promise<WatchOutcome> {
   const { connection, terminal, timeoutMs } = options
@@ -98,8 +99,14 @@ export async function watchRequest(options: WatchOptions): Promise<WatchOutcome>
     throw signal.reason
   } catch (error) {
     if (!(signal.reason instanceof WatchTimeout)) throw error
-    const person = last !== undefined && waitsForPerson(last.request)
-    return { exitCode: person ? exitCodes.waitingForPerson : exitCodes.timedOut, last }
+    const isWaiting = last !== undefined && waitsForPerson(last.request)
+    terminal.err(
+      isWaiting
+        ? 'the time is over, and the request waits for a person\n'
+        : 'the time is over; the request goes on\n',
+    )
+    terminal.next(last === undefined ? `guild watch ${options.name}` : nextCommandOf(last.request))
+    return { exitCode: isWaiting ? exitCodes.waitingForPerson : exitCodes.timedOut, last }
   } finally {
     cancel()
     limit.abort()
@@ -126,7 +133,8 @@ function liveView(terminal: Terminal): View {
   const timer = setInterval(paint, redrawMs)
   return {
     show: (snapshot) => {
-      // Agents outlive the tasks that the tree shows, so their coming and going stays in the scrollback.
+      // Agents outlive the tasks that the tree shows, so their coming and going stays in the
+      // scrollback.
       screen.print(agentsChanged(team, snapshot).map((line) => draw(line, terminal.style())))
       team = snapshot
       shown = snapshot

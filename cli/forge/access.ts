@@ -1,17 +1,18 @@
 import type { DevRequest } from '../../core/api/devrequest.ts'
-import { labels, ports } from '../../core/api/names.ts'
-import type { Connection } from '../cluster/connection.ts'
-import { withPortForward } from '../cluster/port-forward.ts'
+import { audiences, labels, ports } from '../../core/api/names.ts'
+import { type Connection, withPortForward } from '../cluster/connection.ts'
 import { counted } from '../../core/api/plain-text.ts'
 import {
   hasRequestSucceeded,
   isRequestFinished,
   isRequestUnchecked,
   requestStatus,
-} from '../show/snapshot.ts'
+} from '../../core/view/request.ts'
 import { CliError } from '../failure.ts'
 import type { Remote } from './git.ts'
-import { readerToken } from './token.ts'
+import { z } from 'zod'
+import { isForbidden, isNotFound } from '../../core/kube/errors.ts'
+import type { KubeClient } from '../../core/kube/client.ts'
 
 /** Where the result of a request lies on the forge. */
 export interface ResultRef {
@@ -36,7 +37,10 @@ export async function withForge<T>(
   )
 }
 
-/** What a person who takes the branch should know: whether it is the end, how it ended, and how much is on it. */
+/**
+ * What a person who takes the branch should know: whether it is the end, how it ended, and how much
+ * is on it.
+ */
 export function endOf(request: DevRequest): string {
   const { metadata, status } = request
   const commits = status?.commits ?? 0
@@ -65,4 +69,51 @@ export function resultOf(request: DevRequest): ResultRef {
       : new CliError(`${name} has no branch yet`, { next: `guild watch ${name}` })
   }
   return { repository, branch, base }
+}
+
+/** The ServiceAccount whose tokens open the forge for reading and nothing else. */
+export const readerAccount = 'guildhall-reader'
+
+const tokenAnswer = z.object({ status: z.object({ token: z.string().min(1) }) })
+
+/** Long enough for a large clone; the shortest time that Kubernetes allows. */
+const tokenSeconds = 600
+
+/**
+ * Asks the API server for a token that lets one read the forge for ten minutes.
+ * Errors: `CliError` when the person may not have one.
+ */
+export async function readerToken(options: {
+  readonly client: Pick<KubeClient, 'raw'>
+  readonly namespace: string
+  readonly signal: AbortSignal
+}): Promise<string> {
+  const { client, namespace, signal } = options
+  const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/serviceaccounts/${readerAccount}/token`
+  const body = {
+    apiVersion: 'authentication.k8s.io/v1',
+    kind: 'TokenRequest',
+    spec: { audiences: [audiences.forge], expirationSeconds: tokenSeconds },
+  }
+  try {
+    const answer = tokenAnswer.safeParse(await client.raw('POST', path, body, { signal }))
+    if (answer.success) return answer.data.status.token
+    throw new CliError('the API server answered the token request without a token', {
+      next: `kubectl create token ${readerAccount} -n ${namespace} --audience ${audiences.forge}`,
+    })
+  } catch (error) {
+    if (isForbidden(error)) {
+      throw new CliError(`you may not read the forge: ${error.message}`, {
+        next: `kubectl auth can-i create serviceaccounts/token --subresource=token -n ${namespace}`,
+        cause: error,
+      })
+    }
+    if (isNotFound(error)) {
+      throw new CliError(`there is no ServiceAccount ${readerAccount} in ${namespace}`, {
+        next: `helm status guildhall -n ${namespace}`,
+        cause: error,
+      })
+    }
+    throw error
+  }
 }

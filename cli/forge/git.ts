@@ -10,9 +10,12 @@ export interface Remote {
 
 export interface GitOptions {
   readonly cwd?: string | undefined
-  /** Lets git talk to the forge, and to nobody else. For repositories of this program; see `git`. */
+  /** Lets git talk to the forge only. For repositories of this program; see `git`. */
   readonly remote?: Remote | undefined
-  /** The repository is this program's own: variables that lead git elsewhere (a hook's GIT_DIR) do not count. */
+  /**
+   * The repository is this program's own: variables that lead git elsewhere (a hook's GIT_DIR) do
+   * not count.
+   */
   readonly own?: boolean | undefined
   readonly signal: AbortSignal
 }
@@ -23,12 +26,13 @@ export const cloneUrl = (remote: Remote, repository: string): string =>
 
 /**
  * Runs git and returns its stdout, without the last line break.
- * Guarantees: a token travels in the environment, never in arguments, which other people on the machine can read. A git that
- * has it shows it to the forge's URL alone, follows no redirect and no proxy, goes into no submodule, reads no settings of
- * the person or the machine, and runs no hook, helper or other program that could read its environment. git never asks for
- * a password. Errors: `CliError` with git's last words.
- * Caveat: for work in a repository of a person, fetch into one of ours with the token, and from there without it
- * (`mirrorBranch`): then that repository's hooks run as ever.
+ * Guarantees: a token travels in the environment, never in arguments, which other people on the
+ * machine can read. A git that has it shows it to the forge's URL alone, follows no redirect and no
+ * proxy, goes into no submodule, reads no settings of the person or the machine, and runs no hook,
+ * helper or other program that could read its environment. git never asks for a password. Errors:
+ * `CliError` with git's last words.
+ * Caveat: for work in a repository of a person, fetch into one of ours with the token, and from
+ * there without it (`mirrorBranch`): then that repository's hooks run as ever.
  */
 export async function git(args: readonly string[], options: GitOptions): Promise<string> {
   return new TextDecoder().decode(await run(args, options, true))
@@ -69,7 +73,10 @@ async function run(
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** Where git looks for a repository, whatever the current directory: set while a hook or an alias of git runs. */
+/**
+ * Where git looks for a repository, whatever the current directory: set while a hook or an alias of
+ * git runs.
+ */
 const leadsElsewhere =
   /^GIT_(?:DIR|WORK_TREE|COMMON_DIR|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|NAMESPACE|PREFIX|QUARANTINE_PATH|SHALLOW_FILE)$/
 
@@ -78,10 +85,13 @@ function localEnvironment(env: Environment, own: boolean): Record<string, string
   return { ...Object.fromEntries(kept), GIT_TERMINAL_PROMPT: '0' }
 }
 
-/** Variables by which a person tunes git, names programs for it, or makes it write down what it does. */
+/** Variables by which a person tunes git, names programs for it, or makes it log its work. */
 const tunesGit = /^(?:GIT_|SSH_ASKPASS|(?:https?|all|no)_proxy$)/i
 
-/** The environment of a git that has the token: the person's without a word to git, and settings that keep the token in. */
+/**
+ * The environment of a git that has the token: the person's without a word to git, and settings
+ * that keep the token in.
+ */
 export function forgeEnvironment(
   env: Environment,
   remote: Remote,

@@ -23,10 +23,13 @@ const defaultPort = '11434'
 const usualContext = 8192
 /** With less than this there is no room for a request. */
 const leastContext = 1024
-/** A server that is busy with an answer still says at once what it holds. */
+/** A server that is busy with an answer still lists its models at once. */
 const patienceMs = 10_000
 
-/** The address of the server: `--ollama`, else `OLLAMA_HOST` read as Ollama's own command does, else this machine. */
+/**
+ * The address of the server: `--ollama`, else `OLLAMA_HOST` read as Ollama's own command does, else
+ * this machine.
+ */
 export function ollamaEndpoint(
   flag: string | undefined,
   env: Readonly<Record<string, string | undefined>> = process.env,
@@ -49,9 +52,11 @@ export function ollamaEndpoint(
 }
 
 /**
- * Finds the model that plans: the one that was named, else the first the server holds that can write.
- * Errors: `CliError` at once for a server that cannot be reached, and for a model it does not hold, which names what it
- * holds. Caveat: a model that runs elsewhere is never used, because the request would leave the machine.
+ * Finds the model that plans: the one that was named, else the first the server holds that can
+ * write.
+ * Errors: `CliError` at once for a server that cannot be reached, and for a model that it does not
+ * hold; the error lists the models that it holds. Caveat: a model that runs elsewhere is never
+ * used, because the request would leave the machine.
  */
 export async function chooseModel(
   flags: ModelFlags,
@@ -134,7 +139,7 @@ async function askServer<T>(
 /** What stopped a connection, where the library's words are for its authors. */
 function networkWords(said: string): string {
   if (/wrong version number|packet length too long|EPROTO/i.test(said))
-    return 'the address begins with https, and what answers there does not speak TLS; try http://'
+    return 'the address begins with https, and the server there does not speak TLS; try http://'
   if (/bad port/i.test(said)) return 'its port is one that is kept for other things than HTTP'
   if (/redirect/i.test(said))
     return 'it sends on to another address (a redirect), and requests are not sent on; name the address it leads to'
@@ -161,7 +166,10 @@ function nextModel(others: readonly string[]): string {
   return other === undefined ? 'ollama pull qwen2.5-coder:7b' : `guild plan --model ${other} …`
 }
 
-/** What stopped a question to the model, with the next command; a server that is busy was waited for already. */
+/**
+ * The error for a question that the model did not answer, with the next command; a busy server was
+ * waited for already.
+ */
 export function explainedModel(
   error: unknown,
   profile: Pick<ModelProfile, 'name' | 'endpoint'>,

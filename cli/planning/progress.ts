@@ -1,10 +1,10 @@
 import { counted } from '../../core/api/plain-text.ts'
 import type { Clock } from '../../core/base/ports.ts'
 import type { Gateway } from '../../core/models/gateway.ts'
-import { duration } from '../show/figures.ts'
+import { duration } from '../../core/view/text.ts'
 import { questionInWords } from '../show/plan.ts'
 
-/** Where the progress is told. */
+/** The terminal on which the progress is shown. */
 export interface ProgressOutlet {
   readonly write: (text: string) => void
   /** True for a screen, where one line is drawn again; elsewhere lines follow each other. */
@@ -16,7 +16,10 @@ const redrawMs = 1000
 /** In a log, often enough to see that it goes on. */
 const repeatMs = 10_000
 
-/** The same way to the model, telling meanwhile what is asked, how much came back, and how long it takes. */
+/**
+ * The same way to the model, which also shows the question, how much of the answer came, and how
+ * long it takes.
+ */
 export function withProgress(call: Gateway['call'], outlet: ProgressOutlet): Gateway['call'] {
   const { write, live, clock } = outlet
   return async function callAndTell(request, options) {

@@ -83,7 +83,7 @@ test('more than 2,000 files are cut, and it says so', async () => {
 
 test.each([
   ['missing', /^there is no directory .*missing$/],
-  ['a.js', /^this is no directory: .*a\.js$/],
+  ['a.js', /^this is not a directory: .*a\.js$/],
 ])('%s is a mistake of usage', async (name, want) => {
   const folder = await folderWith({ 'a.js': '' })
   const opened = openRepository(join(folder, name), { signal })

@@ -4,19 +4,21 @@ import type { RepositoryReader } from '../../core/planner/facts.ts'
 import { CliError, exitCodes } from '../failure.ts'
 import { git } from '../forge/git.ts'
 
-/** As many as the forge lists, so that a plan made here knows what a plan made in the cluster knows. */
+/**
+ * As many as the forge lists, so that a plan made here knows what a plan made in the cluster knows.
+ */
 const maxFiles = 2000
 /** Largest file whose text is read, in bytes; the forge's limit. */
 const maxReadBytes = 256 * 1024
-/** A walk ends here: whoever points at a home directory must not wait for all of it. */
+/** A walk ends here: a person who names their home directory must not wait for all of it. */
 const maxVisited = 20_000
 const notWalked = new Set(['.git', 'node_modules', '__pycache__', '.venv'])
 
 /**
- * Opens a directory of this machine for the planner.
- * In a git checkout: what is tracked, and what is new and not ignored. Elsewhere: what a bounded walk finds.
- * Guarantees: regular files only, at most 2,000, sorted; no symbolic link is followed; a file that is huge or no text
- * reads as empty. Errors: `CliError` (usage) when there is no such directory.
+ * Opens a directory of this machine for the planner. In a git checkout: the tracked files, and new
+ * ones that are not ignored. Elsewhere: the files of a bounded walk.
+ * Guarantees: regular files only, at most 2,000, sorted; no symbolic link is followed; a file that
+ * is huge or not a text reads as empty. Errors: `CliError` (usage) when there is no such directory.
  */
 export async function openRepository(
   folder: string,
@@ -30,7 +32,7 @@ export async function openRepository(
       for (const path of paths) {
         signal.throwIfAborted()
         if (files.length > maxFiles) break
-        // git also lists what was deleted meanwhile, links and submodules.
+        // git also lists links, submodules and files that were deleted meanwhile.
         const found = await lstat(join(root, path)).catch(() => undefined)
         if (found?.isFile() === true) files.push({ path, bytes: found.size })
       }
@@ -43,7 +45,7 @@ export async function openRepository(
 async function existingDirectory(folder: string): Promise<string> {
   const found = await stat(folder).catch(() => undefined)
   if (found?.isDirectory() === true) return realpath(folder)
-  const what = found === undefined ? 'there is no directory' : 'this is no directory:'
+  const what = found === undefined ? 'there is no directory' : 'this is not a directory:'
   throw new CliError(`${what} ${folder}`, {
     next: 'guild plan --help   (--repo takes the directory of a project)',
     exitCode: exitCodes.usage,
@@ -66,7 +68,8 @@ async function trackedPaths(
   })
   const paths = sorted((listed ?? '').split('\0').filter((path) => path !== ''))
   if (paths.length > 0) return paths
-  // A directory that the checkout around it ignores has nothing in that checkout, yet it may be what is meant.
+  // A directory that the checkout around it ignores has nothing in that checkout, yet the person
+  // may mean it.
   const own = await lstat(join(root, '.git')).catch(() => undefined)
   return listed === undefined || own === undefined ? undefined : []
 }
@@ -96,7 +99,7 @@ async function textAt(root: string, path: string): Promise<string> {
   const file = join(root, path)
   const real = await realpath(file)
   const { size } = await stat(real)
-  // A link may have taken the place of what was listed.
+  // A link may have taken the place of a listed file.
   if (!real.startsWith(`${root}${sep}`) || size > maxReadBytes) return ''
   const bytes = await readFile(real)
   return bytes.includes(0) ? '' : bytes.toString('utf8')

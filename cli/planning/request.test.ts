@@ -2,7 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { readRequest } from './request.ts'
+import { parsePlan, planFile, readRequest } from './request.ts'
+import type { GivenPlan } from '../../core/api/devrequest.ts'
+import { CliError } from '../failure.ts'
 
 async function fileWith(text: string, name = 'request.yaml'): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'guild-'))
@@ -83,4 +85,43 @@ test.each([
   const file = await fileWith(text)
   await expect(readRequest({ file }, '/')).rejects.toThrow(want)
   await expect(readRequest({ file }, '/')).rejects.toMatchObject({ exitCode: 2 })
+})
+
+const cart = {
+  name: 'cart',
+  goal: 'A cart: it adds up',
+  files: ['src/cart.js'],
+  doneWhen: 'It "adds".',
+}
+
+test('what is written for a person is read again, word for word', () => {
+  const plan: GivenPlan = { units: [cart, { ...cart, name: 'shop', after: ['cart'] }] }
+  const text = planFile(plan, ['The plan of shop.'])
+  expect(text).toMatch(/^# The plan of shop\.\n/)
+  expect(parsePlan(text, 'plan.yaml')).toEqual(plan)
+})
+
+test.each([
+  ['nothing', '', 'plan.yaml holds no plan: units: '],
+  ['no YAML', 'units: [', 'plan.yaml holds no plan: '],
+  ['no units', 'units: []', 'plan.yaml holds no plan: units: '],
+  ['a unit without a goal', 'units: [{name: a, files: [], doneWhen: x}]', 'units.0.goal: '],
+  [
+    'a misspelt field',
+    `units: [${JSON.stringify({ ...cart, don: 'x' })}]`,
+    'units.0: has the field don, which is not known',
+  ],
+  [
+    'a path outside',
+    `units: [${JSON.stringify({ ...cart, files: ['../x'] })}]`,
+    'units.0.files.0: ',
+  ],
+  [
+    'two of one name',
+    `units: [${JSON.stringify(cart)}, ${JSON.stringify(cart)}]`,
+    'two are called cart',
+  ],
+])('%s is refused with the field that is wrong', (_, text, want) => {
+  expect(() => parsePlan(text, 'plan.yaml')).toThrow(want)
+  expect(() => parsePlan(text, 'plan.yaml')).toThrow(CliError)
 })

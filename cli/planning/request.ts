@@ -1,9 +1,15 @@
 import { z } from 'zod'
-import { devRequestSpec, type DevRequestSpec } from '../../core/api/devrequest.ts'
+import {
+  type DevRequestSpec,
+  type GivenPlan,
+  devRequestSpec,
+  givenPlan,
+  unit,
+} from '../../core/api/devrequest.ts'
 import { objectName } from '../../core/api/schema.ts'
 import { manifestsIn, plainName, textOf } from '../commands/submit.ts'
 import { CliError, exitCodes } from '../failure.ts'
-import { doubledName, readPlanFile } from './units.ts'
+import { parseDocument, stringify } from 'yaml'
 
 /** What is to be planned, as the cluster would see it. */
 export interface PlanRequest {
@@ -12,7 +18,7 @@ export interface PlanRequest {
   readonly spec: DevRequestSpec
 }
 
-/** Where a person said what they want; exactly one of the two. */
+/** Where the request of a person stands; exactly one of the two. */
 export interface RequestFlags {
   readonly request?: string | undefined
   /** A file with one DevRequest or with plain text; `-` is stdin. */
@@ -24,8 +30,9 @@ export interface RequestFlags {
 const example = 'guild plan --request "Write a function that …, with tests"'
 
 /**
- * Reads what is to be planned, and checks it as the API server would.
- * The name of a request in plain language is made from its words alone: the same text has the same plan, hash and all.
+ * Reads the request that is to be planned, and checks it as the API server would. The name of a
+ * request in plain language is made from its words alone: the same text has the same plan, hash and
+ * all.
  * Errors: `CliError` (usage) naming the field.
  */
 export async function readRequest(flags: RequestFlags, cwd: string): Promise<PlanRequest> {
@@ -53,7 +60,10 @@ async function wanted({ request, file }: RequestFlags, cwd: string): Promise<Pla
   return checked(metadata.name, spec, where)
 }
 
-/** A manifest begins with one of its four fields, after comments; a text that only quotes one does not. */
+/**
+ * A manifest begins with one of its four fields, after comments; a text that only quotes one does
+ * not.
+ */
 function isManifest(text: string, file: string): boolean {
   if (/\.(?:ya?ml|json)$/i.test(file)) return true
   return /^(?:\s*(?:#.*|---.*)?\n)*(?:\{|(?:apiVersion|kind|metadata|spec):)/.test(text)
@@ -77,7 +87,7 @@ function checked(name: string, raw: unknown, where: string): PlanRequest {
     throw refused(issue?.path.join('.') ?? '', issue?.message ?? '', where)
   }
   const { spec } = parsed.data
-  // What the CRD says in rules, which zod does not evaluate.
+  // The CRD has this as a rule, which zod does not evaluate.
   const doubled = spec.plan === undefined ? undefined : doubledName(spec.plan)
   if (doubled !== undefined) throw refused('spec.plan.units', doubled, where)
   return { name, spec }
@@ -94,4 +104,68 @@ function refused(field: string, message: string, where: string): CliError {
 
 function usage(sentence: string, next = example): CliError {
   return new CliError(sentence, { next, exitCode: exitCodes.usage })
+}
+
+/** A slip in the name of a field must not pass for a field that was left out. */
+const strictPlan = z.strictObject({ units: z.array(unit.strict()) }).and(givenPlan)
+
+/**
+ * A plan as a file that a person can change: a comment for them, then `units` as spec.plan has
+ * them.
+ */
+export function planFile({ units }: GivenPlan, comment: readonly string[]): string {
+  const shown = units.map(({ name, goal, files, doneWhen, after = [] }) => ({
+    name,
+    goal,
+    files,
+    doneWhen,
+    ...(after.length === 0 ? {} : { after }),
+  }))
+  const lines = [
+    ...comment,
+    'Each unit is code that can be written and tested on its own; tests are written from doneWhen.',
+    'after names earlier units that must be finished first. At most 8 units of at most 6 files each.',
+  ]
+  return `${lines.map((line) => `# ${line}\n`).join('')}${stringify({ units: shown }, { lineWidth: 110 })}`
+}
+
+/** Reads a plan file, or stdin for `-`. Errors: `CliError` (usage) naming the field. */
+export async function readPlanFile(file: string, cwd: string): Promise<GivenPlan> {
+  const where = file === '-' ? 'stdin' : file
+  return parsePlan(await textOf(file, cwd, 'guild plan --request "…" --save plan.yaml'), where)
+}
+
+/**
+ * Reads the text of a plan file; `where` names it for people. Errors: `CliError` (usage) naming the
+ * field.
+ */
+export function parsePlan(text: string, where: string): GivenPlan {
+  const document = parseDocument(text)
+  const [mistake] = document.errors
+  if (mistake !== undefined) throw noPlan(where, mistake.message.split('\n')[0] ?? '')
+  const parsed = strictPlan.safeParse(document.toJS())
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues
+    throw noPlan(where, `${issue?.path.join('.') || 'units'}: ${issue?.message ?? ''}`)
+  }
+  const doubled = doubledName(parsed.data)
+  if (doubled !== undefined) throw noPlan(where, `units: ${doubled}`)
+  return parsed.data
+}
+
+/**
+ * Says which name two units have; undefined when the names differ. The CRD has this as a rule,
+ * which zod does not evaluate.
+ */
+export function doubledName({ units }: GivenPlan): string | undefined {
+  const names = units.map(({ name }) => name)
+  const twice = names.find((name, at) => names.indexOf(name) !== at)
+  return twice === undefined ? undefined : `two are called ${twice}; their names must differ`
+}
+
+function noPlan(where: string, sentence: string): CliError {
+  return new CliError(`${where} holds no plan: ${sentence}`, {
+    next: 'kubectl explain devrequest.spec.plan.units   (also in docs/reference/kinds.md)',
+    exitCode: exitCodes.usage,
+  })
 }

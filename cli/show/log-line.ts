@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { span, type Line, type Paint } from './style.ts'
+import { span, type Line, type Paint } from '../../core/view/text.ts'
 
 const record = z.record(z.string(), z.unknown())
 const withMessage = z.object({ message: z.unknown() })
@@ -23,7 +23,10 @@ const levels: Readonly<Record<string, { readonly word: string; readonly paint: P
   '60': { word: 'fatal', paint: 'red' },
 }
 
-/** Parses one line; undefined for what is no JSON object (a stack trace, a word from Node itself). */
+/**
+ * Parses one line; undefined for a line that is not a JSON object (a stack trace, a message of
+ * Node).
+ */
 export function parseLogLine(text: string): LogRecord | undefined {
   try {
     return record.safeParse(JSON.parse(text)).data
@@ -66,7 +69,8 @@ export function formatLogLine(line: LogRecord): Line {
   const rest = Object.entries(line).filter(
     ([key, value]) => !shown.has(key) && typeof value !== 'object',
   )
-  // An agent's own word: shown apart, for `request=x` in it must not look like a field of the operator.
+  // Fields that an agent wrote are shown apart: `request=x` among them must not look like a field
+  // of the operator.
   const said = fieldsIn(line['fields'])
   const problem = line['err'] ?? line['error']
   return [

@@ -124,7 +124,7 @@ test('for people it is a tree of waves, then what the model said and what was ma
     ...Array.from({ length: 8 }, () => '  │ line'),
     '  │ … 4 more lines; --verbose shows all',
     '  the harness: no unit mentions x',
-    'plan.repair  the units again, told what was wrong',
+    'plan.repair  the units again, after the mistakes were named',
     '  │ {"a_units":[]}',
     '  the harness: used',
   ])

@@ -1,11 +1,11 @@
 import { counted } from '../../core/api/plain-text.ts'
 import type { Plan, PlannedTask } from '../../core/api/devrequest.ts'
 import type { MadePlan, TranscriptEntry } from '../../core/planner/plan.ts'
-import { align, type Row } from './columns.ts'
-import { isRehearsal, labelOf } from './snapshot.ts'
-import { columnsOf, draw, shorten, span, type Line, type Style } from './style.ts'
+import { type Row, type Style, align, draw } from './style.ts'
+import { isRehearsal, labelOf } from '../../core/view/request.ts'
+import { type Line, columnsOf, shorten, span } from '../../core/view/text.ts'
 
-/** A plan, and what it was made from. */
+/** A plan, with the request and the answers that it was made from. */
 export interface PlanView extends MadePlan {
   readonly name: string
   /** What was asked for. */
@@ -39,7 +39,10 @@ export function planAsJson(plan: Plan): object {
   }
 }
 
-/** A plan as a tree of waves, then team, warnings, and what the model said with what was made of it. Pure. */
+/**
+ * Draws a plan as a tree of waves, then team, warnings, and each answer of the model with its use.
+ * Pure.
+ */
 export function renderPlan(view: PlanView, style: Style): readonly string[] {
   const width = Math.max(leastWidth, style.width ?? usualWidth)
   return [
@@ -73,7 +76,9 @@ function header({ name, request, plan, model }: PlanView, width: number): readon
   ]
 }
 
-/** The tasks of a wave, and under each what it waits for and what it may write. */
+/**
+ * The tasks of a wave, and under each the tasks that it waits for and the files that it may write.
+ */
 function waveRows(wave: readonly string[], at: number, plan: Plan): readonly Row[] {
   const tasks = wave.flatMap((name) => plan.tasks.find((task) => task.name === name) ?? [])
   return [
@@ -140,7 +145,7 @@ function answerLines(entry: TranscriptEntry, verbose: boolean, width: number): r
 const questions: Readonly<Record<string, string>> = {
   'plan.notes': 'what must exist',
   'plan.units': 'the units of work',
-  'plan.repair': 'the units again, told what was wrong',
+  'plan.repair': 'the units again, after the mistakes were named',
 }
 
 /** What a question of the planner asks for, in a few words. */

@@ -1,3 +1,12 @@
+import {
+  type Line,
+  type Paint,
+  type Span,
+  columnsOf,
+  lengthOf,
+  shown,
+  span,
+} from '../../core/view/text.ts'
 import { visibleText } from '../../core/api/plain-text.ts'
 
 /** How lines are drawn. */
@@ -19,34 +28,11 @@ const codes = {
   blue: 34,
   magenta: 35,
   cyan: 36,
-} as const
-export type Paint = keyof typeof codes
+} as const satisfies Record<Paint, number>
 
 /** The colour codes that `draw` makes, as a group: `split` gives them at the odd places. */
 // oxlint-disable-next-line no-control-regex -- controls are what is looked for
 export const ownColours = /(\u001B\[(?:[0-2]|3[1-6])m)/
-
-/** A piece of a line with one look. */
-export interface Span {
-  readonly text: string
-  readonly paint?: Paint | undefined
-}
-
-/** A line before it is drawn: cutting and padding count characters, not escape codes. */
-export type Line = readonly Span[]
-
-/** A piece of a line. Its text is made fit to be shown here, so that whoever measures it measures what is seen. */
-export const span = (text: string, paint?: Paint): Span => ({ text: shown(text), paint })
-
-/** Titles and activities come from models: controls become blanks, and what would hide or turn text is shown as its code. */
-const shown = (text: string): string => visibleText(text.replaceAll(/\p{Cc}+/gu, ' '))
-
-/** The columns of a text, one character each: what we print has no wide characters of its own. */
-export const columnsOf = (text: string): readonly string[] => Array.from(text)
-
-/** How many columns a line takes. */
-export const lengthOf = (line: Line): number =>
-  line.reduce((sum, part) => sum + columnsOf(part.text).length, 0)
 
 /**
  * Draws a line: replaced by ASCII, cut to the width and painted as the style says.
@@ -68,12 +54,6 @@ export function draw(line: Line, style: Style): string {
 export const painted = (text: string, paint: Paint): string =>
   text === '' ? '' : `\u001b[${codes[paint]}m${text}\u001b[0m`
 
-/** Text cut to `width` columns, with an ellipsis where something is missing. */
-export function shorten(text: string, width: number): string {
-  const characters = columnsOf(text)
-  return characters.length <= width ? text : `${characters.slice(0, width - 1).join('')}…`
-}
-
 function cutTo(whole: Line, width: number, ascii: boolean): Line {
   const line = withoutEndingBlanks(whole)
   if (lengthOf(line) <= width) return line
@@ -92,7 +72,7 @@ function cutTo(whole: Line, width: number, ascii: boolean): Line {
   return out
 }
 
-/** Blanks at the end are no text that could be missing. */
+/** Blanks at the end are not text, so cutting them off needs no ellipsis. */
 function withoutEndingBlanks(line: Line): Line {
   const last = line.findLastIndex((part) => part.text.trim() !== '')
   return line
@@ -120,4 +100,88 @@ function toAscii(text: string): string {
   return columnsOf(text)
     .map((character) => asciiOf[character] ?? character)
     .join('')
+}
+
+/** A line of a tree: the branch and icon before the columns, and its cells. */
+export interface Row {
+  readonly lead: Line
+  readonly cells: readonly Span[]
+}
+
+/**
+ * Pads every cell to its column. The first column takes in the lead, so that deeper rows stay in
+ * line.
+ */
+export function align(rows: readonly Row[]): readonly Line[] {
+  const lead = Math.max(0, ...rows.map((row) => (row.cells.length > 0 ? lengthOf(row.lead) : 0)))
+  const widthOf = (at: number) =>
+    Math.max(0, ...rows.map((row) => columnsOf(row.cells[at]?.text ?? '').length))
+  return rows.map((row) => [
+    ...row.lead,
+    ...row.cells.flatMap((cell, at) => {
+      const width = widthOf(at)
+      if (width === 0) return []
+      const inset = at === 0 ? lead - lengthOf(row.lead) : 0
+      return [cell, span(' '.repeat(width - columnsOf(cell.text).length + inset + 2))]
+    }),
+  ])
+}
+
+/** One column of a table: its heading and its cell for a row. */
+export interface TableColumn<Row> {
+  readonly heading: string
+  readonly cell: (row: Row) => string
+}
+
+/** A table as kubectl prints them: upper-case headings, columns three blanks apart. */
+export function table<Row>(
+  rows: readonly Row[],
+  columns: readonly TableColumn<Row>[],
+  style: Style,
+): readonly string[] {
+  const cells = rows.map((row) => columns.map((column) => span(column.cell(row)).text))
+  const grid = [columns.map((column) => column.heading), ...cells]
+  const widths = columns.map((_, at) =>
+    Math.max(...grid.map((line) => columnsOf(line[at] ?? '').length)),
+  )
+  return grid.map((line, index) =>
+    draw(
+      line.map((text, at): Line[number] =>
+        span(text.padEnd((widths[at] ?? 0) + 3), index === 0 ? 'dim' : undefined),
+      ),
+      style,
+    ),
+  )
+}
+
+/** How a line of a hunk begins, and its look; the first that fits counts. */
+const looks: readonly (readonly [RegExp, Paint])[] = [
+  [/^@@ /, 'cyan'],
+  [/^\+/, 'green'],
+  [/^-/, 'red'],
+]
+
+/**
+ * What `git diff` said, for a person: with every character to be seen, and coloured as git does.
+ * Guarantees: no text of a file gives the terminal an order; the last line ends as in `text`.
+ */
+export function renderDiff(text: string, color: boolean): string {
+  let inHeader = false
+  return text
+    .split('\n')
+    .map((raw) => {
+      const line = visibleText(raw)
+      if (!color) return line
+      if (line.startsWith('diff --')) inHeader = true
+      else if (line.startsWith('@@ ')) inHeader = false
+      if (inHeader) return painted(line, 'bold')
+      const stat = /^( .* \|\s+\d+ )(\+*)(-*)$/.exec(line)
+      if (stat !== null) {
+        const [, head = '', added = '', removed = ''] = stat
+        return head + painted(added, 'green') + painted(removed, 'red')
+      }
+      const look = looks.find(([begin]) => begin.test(line))?.[1]
+      return look === undefined ? line : painted(line, look)
+    })
+    .join('\n')
 }

@@ -15,7 +15,7 @@ import {
   taskOf,
   tasks,
 } from '../../test/support/example-objects.ts'
-import type { Snapshot } from './snapshot.ts'
+import type { Snapshot } from '../../core/view/request.ts'
 import { renderTree } from './tree.ts'
 
 const plain = { color: false, ascii: false }

@@ -2,31 +2,41 @@ import { counted } from '../../core/api/plain-text.ts'
 import { conditionOf } from '../../core/api/condition-list.ts'
 import { requestConditions } from '../../core/api/conditions.ts'
 import type { DevRequest } from '../../core/api/devrequest.ts'
-import { align, type Row } from './columns.ts'
-import { amount, between } from './figures.ts'
+import { type Row, type Style, align, draw } from './style.ts'
 import {
-  hasRequestSucceeded,
-  isRequestUnchecked,
-  isRehearsal,
-  isRequestFinished,
-  modelLabel,
-  requestStatus,
-  taskLines,
+  type Line,
+  type Span,
+  amount,
+  between,
+  lengthOf,
+  shorten,
+  span,
+} from '../../core/view/text.ts'
+import {
   type Snapshot,
   type TaskLine,
-} from './snapshot.ts'
-import { draw, lengthOf, shorten, span, type Line, type Span, type Style } from './style.ts'
-import { toldOnce, untold, type ToldOnce } from './told-once.ts'
-import { icons, stateOf, taskDetail, taskDuration } from './task-state.ts'
+  hasRequestSucceeded,
+  isRehearsal,
+  isRequestFinished,
+  isRequestUnchecked,
+  modelLabel,
+  planAuthor,
+  requestStatus,
+  taskLines,
+  waitingText,
+} from '../../core/view/request.ts'
+import { type ToldOnce, toldOnce, untold } from '../../core/view/told-once.ts'
+import { icons, stateOf, taskDetail, taskDuration } from '../../core/view/task.ts'
 
 const titleWidth = 38
-/** Narrower screens get shorter titles, so that what a task does right now is not cut off. */
+/** Narrower screens get shorter titles, so that the activity of a task is not cut off. */
 const comfortableWidth = 130
 const narrowWidth = 110
 
 /**
  * One request as a tree: its state, its plan, and every task under its unit.
- * Pure. `now` in milliseconds since 1970. A model that answers from scripts is called `rehearsal` wherever it shows.
+ * Pure. `now` in milliseconds since 1970. A model that answers from scripts is called `rehearsal`
+ * wherever it shows.
  */
 export function renderTree(snapshot: Snapshot, now: number, style: Style): readonly string[] {
   const { request } = snapshot
@@ -59,11 +69,12 @@ function header(request: DevRequest, now: number): readonly Line[] {
     parts.push(span(`branch ${status.branch}${commits}`, 'cyan'))
   }
   const first = parts.flatMap((part, at) => (at === 0 ? [part] : [span('   '), part]))
+  const waiting = waitingText(request)
   const stalled = conditionOf(request, requestConditions.Stalled)
   const reason = conditionOf(request, requestConditions.Succeeded)?.message
   return [
     first,
-    ...(status?.waitingFor ? [[span(`waiting: ${status.waitingFor}`, 'yellow')]] : []),
+    ...(waiting === '' ? [] : [[span(`waiting: ${waiting}`, 'yellow')]]),
     ...(stalled?.status === 'True' ? [[span(`stalled: ${stalled.message}`, 'yellow')]] : []),
     ...(isRequestFinished(request)
       ? [[span(status?.summary ?? reason ?? '')]].filter((line) => lengthOf(line) > 0)
@@ -74,17 +85,15 @@ function header(request: DevRequest, now: number): readonly Line[] {
 function planLines(request: DevRequest): readonly Line[] {
   const plan = request.status?.plan
   if (plan === undefined) return []
-  const by = {
-    model: `the model ${plan.model ?? request.status?.model ?? ''}`.trim(),
-    template: 'the fallback template',
-    person: 'a person',
-  }[plan.source]
   const units = new Set(plan.tasks.flatMap((task) => task.unit ?? [])).size
   const team = plan.team.map(({ type, count }) => `${count} ${type}`).join(', ')
   return [
     [
       span('plan by ', 'dim'),
-      span(by, isRehearsal(plan.model) && plan.source === 'model' ? 'magenta' : 'dim'),
+      span(
+        planAuthor(request),
+        isRehearsal(plan.model) && plan.source === 'model' ? 'magenta' : 'dim',
+      ),
       span(
         `: ${counted(units, 'unit')}, ${counted(plan.tasks.length, 'task')} in ${counted(plan.waves.length, 'wave')}, team ${team}`,
         'dim',
@@ -156,7 +165,8 @@ function taskRow(
   const quiet = state === 'planned' || state === 'waiting' || state === 'skipped'
   const model = task?.status?.result?.model || task?.spec.model || request.status?.model || ''
   const started = task?.status?.startedAt !== undefined || state === 'running'
-  // The header names the model too; only scripted answers are marked in every line whatever the width.
+  // The header names the model too; only scripted answers are marked in every line whatever the
+  // width.
   const known = width < narrowWidth && model === request.status?.model && !isRehearsal(model)
   const title = shorten(
     planned.title,

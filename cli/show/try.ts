@@ -1,7 +1,7 @@
 import { counted } from '../../core/api/plain-text.ts'
-import { failuresIn, type TryResult } from '../try/outcome.ts'
-import { amount } from './figures.ts'
-import { draw, span, type Line, type Paint, type Style } from './style.ts'
+import { type TryResult, failuresIn } from '../try/outcome.ts'
+import { type Line, type Paint, amount, span } from '../../core/view/text.ts'
+import { type Style, draw } from './style.ts'
 
 const looks: Readonly<Partial<Record<TryResult['verdict'], Paint>>> = {
   Done: 'green',
@@ -11,8 +11,9 @@ const looks: Readonly<Partial<Record<TryResult['verdict'], Paint>>> = {
 }
 
 /**
- * The result of `guild try` for people: verdict, tries, evidence and warnings; the diff comes after it. Pure. `told` has the
- * failures of each try as they are shown, with their lines; without it they are the sentences of the result.
+ * Draws the result of `guild try`: verdict, tries, evidence and warnings; the diff comes after it.
+ * Pure. `told` has the failures of each try as lines to show; without it they are the sentences of
+ * the result.
  */
 export function renderTry(
   result: TryResult,
@@ -59,7 +60,9 @@ export function renderTry(
   return lines.map((line) => draw(line, style))
 }
 
-/** The lines of an end. Failures that are told below with their tries are only named. */
+/**
+ * The lines of the first paragraph. It only names failures that are listed below with their tries.
+ */
 function linesOf(said: string, toldBelow: readonly string[]): readonly string[] {
   if (!said.includes('\n')) return [said]
   const failures = failuresIn(said)
@@ -70,7 +73,7 @@ function linesOf(said: string, toldBelow: readonly string[]): readonly string[] 
     : failures.flatMap((text) => text.split('\n'))
 }
 
-/** What an earlier try failed for already is named again, and told there. */
+/** A failure of an earlier try is only named again: its lines stand at that try. */
 function notTwice(
   text: string,
   told: readonly (readonly string[])[],

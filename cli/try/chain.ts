@@ -1,10 +1,11 @@
-// Carries out a plan as the operator does, one task after the other: the operator's own rules decide what is ready, what an
-// assignment holds and what a report does; the agent's own code works.
+// Carries out a plan as the operator does, one task after the other. The rules of `core/tasks`
+// decide which task is ready, what its assignment holds and what follows from a report; the agent's
+// own code does the work.
 import { pino } from 'pino'
 import { runAttempt } from '../../agent-image/agent/attempt.ts'
 import type { CheckedTry } from '../../agent-image/agent/pipelines/pipeline.ts'
 import { type Sandbox, connectSandbox } from '../../agent-image/agent/sandbox-client.ts'
-import type { Assignment, Report } from '../../core/api/agent-protocol.ts'
+import type { Assignment, ModelCall, ModelEvent, Report } from '../../core/api/agent-protocol.ts'
 import type { AgentTask } from '../../core/api/agent-task.ts'
 import type { DevRequest, PlannedTask } from '../../core/api/devrequest.ts'
 import { isFinished, isIntegrating } from '../../core/api/task-state.ts'
@@ -17,13 +18,16 @@ import {
 } from '../../core/tasks/transitions.ts'
 import { agentTaskOf } from '../../core/tasks/make.ts'
 import { assignmentMessage } from '../../core/tasks/assignment.ts'
-import type { ModelError } from '../../core/models/errors.ts'
+import { ModelError, errorEvent } from '../../core/models/errors.ts'
 import type { Gateway } from '../../core/models/gateway.ts'
 import type { ModelProfile } from '../../core/models/profile.ts'
 import type { Clock, Random } from '../../core/base/clock.ts'
-import type { LocalForge } from './forge.ts'
-import { modelDoor } from './model.ts'
 import type { RunningSandbox } from './sandbox.ts'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { git as gitNames } from '../../core/api/names.ts'
+import type { Checkout } from './checkout.ts'
 
 /** What the tasks of a request are carried out with. */
 export interface ChainParts {
@@ -60,8 +64,8 @@ export class ModelLost extends Error {
 }
 
 /**
- * Runs every task, in the order of the plan, until all have ended. A task that fails stops those that need it.
- * Throws the signal's reason, and `ModelLost`.
+ * Runs every task, in the order of the plan, until all have ended. A task that fails stops those
+ * that need it. Throws the signal's reason, and `ModelLost`.
  */
 export async function runChain(
   parts: ChainParts,
@@ -77,7 +81,8 @@ export async function runChain(
       tries: [],
     }
   })
-  // One client for all: the first answer that it gets, before project code ran, says whom to believe.
+  // One client for all: the first answer that it gets, before project code ran, says whom to
+  // believe.
   const client = connectSandbox(parts.sandbox.socketPath)
   const find = (name: string): AgentTask | undefined =>
     tasks.find(({ task }) => task.metadata.name === name)?.task
@@ -174,3 +179,126 @@ const moved = (
   ...task,
   status,
 })
+
+// The agents' way to the model without a hub: the operator's gateway, in this process.
+
+/** The part of the hub that an attempt needs. */
+export interface ModelDoor {
+  model(
+    call: ModelCall,
+    options: { readonly signal: AbortSignal },
+  ): AsyncGenerator<ModelEvent, void, void>
+  /**
+   * The error that kept the model from answering: there is no hub here that waits until the model
+   * is back.
+   */
+  readonly lost: ModelError | undefined
+}
+
+/** Asks for `task`: the gateway is told the same about it as the hub would tell. */
+export function modelDoor(call: Gateway['call'], task: AgentTask): ModelDoor {
+  let lost: ModelError | undefined
+  return {
+    get lost() {
+      return lost
+    },
+    async *model(asked, { signal }) {
+      const { task: _task, uid: _uid, attempt: _attempt, schema, ...question } = asked
+      const { spec, metadata } = task
+      try {
+        yield { kind: 'started', model: spec.model }
+        yield await call(
+          {
+            ...question,
+            model: spec.model,
+            request: spec.requestRef.name,
+            task: metadata.name,
+            priority: spec.priority,
+            ...(schema === undefined ? {} : { schema }),
+          },
+          { signal },
+        )
+      } catch (error) {
+        if (!(error instanceof ModelError)) throw error
+        // The gateway has waited. In a cluster the attempt would wait on; here a person wants to
+        // know.
+        if (error.retryable) lost = error
+        yield errorEvent(error, false)
+      }
+    },
+  }
+}
+
+// What the forge is to the cluster, in a folder: a bare repository that holds the request's branch.
+
+type Waiting = { readonly signal: AbortSignal }
+
+export interface LocalForge {
+  /** Base URL; agents clone `${url}/${repository}.git`. */
+  readonly url: string
+  readonly repository: string
+  readonly branch: string
+  /** The commit that the request starts from: the files of HEAD, without its history. */
+  readonly base: string
+  /** Lets git in the checkout read the commits of the branch. */
+  readonly env: Readonly<Record<string, string>>
+  /** Moves the branch on to a commit whose ancestor is the head of the branch. */
+  advance(commit: string, options: Waiting): Promise<void>
+  head(): string
+}
+
+/**
+ * Makes the forge below `folder`. It borrows the objects of the checkout and writes none there.
+ * Agents see one commit instead of the history: git then never asks for objects that a shallow or
+ * partial clone lacks.
+ */
+export async function openForge(
+  checkout: Checkout,
+  request: string,
+  folder: string,
+  options: Waiting,
+): Promise<LocalForge> {
+  const name = repositoryName(checkout.root)
+  const bare = join(folder, `${name}.git`)
+  const branch = gitNames.resultBranch(request)
+  const git = async (args: readonly string[], input = ''): Promise<string> => {
+    const env = { GIT_DIR: bare, ...identity }
+    return (await checkout.git(args, { ...options, env, input })).toString('utf8').trim()
+  }
+  await mkdir(folder, { recursive: true })
+  await git(['init', '--quiet', '--bare', '--template=', '--initial-branch=unused'])
+  await mkdir(join(bare, 'objects', 'info'), { recursive: true })
+  await writeFile(join(bare, 'objects', 'info', 'alternates'), `${checkout.objects}\n`)
+  const message = `The state of ${checkout.head}\n`
+  const base = await git(['commit-tree', `${checkout.head}^{tree}`, '-F', '-'], message)
+  await git(['update-ref', `refs/heads/${branch}`, base])
+  let head = base
+  return {
+    url: pathToFileURL(folder).href,
+    repository: name,
+    branch,
+    base,
+    env: { GIT_ALTERNATE_OBJECT_DIRECTORIES: join(bare, 'objects') },
+    async advance(commit) {
+      await git(['merge-base', '--is-ancestor', head, commit])
+      await git(['update-ref', `refs/heads/${branch}`, commit, head])
+      head = commit
+    },
+    head: () => head,
+  }
+}
+
+/** As the forge would call it: the checkout's folder, in the letters that go into an address. */
+function repositoryName(root: string): string {
+  const plain = basename(root)
+    .replaceAll(/[^\w.-]+/g, '-')
+    .replace(/^[.-]+|[.-]+$|\.git$/g, '')
+  return plain.slice(0, 60) || 'project'
+}
+
+const identity = {
+  GIT_AUTHOR_NAME: gitNames.committerName,
+  GIT_AUTHOR_EMAIL: gitNames.committerEmail,
+  GIT_COMMITTER_NAME: gitNames.committerName,
+  GIT_COMMITTER_EMAIL: gitNames.committerEmail,
+}

@@ -1,19 +1,19 @@
-// The repository of the person at the keyboard: read with git, and written to only at the very end (leave.ts).
+// The repository of the person at the keyboard: read with git, and written to only at the very end
+// (leave.ts).
 import { existsSync } from 'node:fs'
 import { lstat, realpath, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { execa } from 'execa'
 import {
+  type TreeListing,
   contentState,
   entryState,
   filesOf,
   parseListing,
-  type TreeListing,
 } from '../../agent-image/agent/workspace/tree-listing.ts'
 import type { RepositoryReader } from '../../core/planner/facts.ts'
-import { CliError, exitCodes } from '../failure.ts'
+import { CliError, TryTrouble, exitCodes } from '../failure.ts'
 import { quoted } from '../terminal.ts'
-import { TryTrouble } from './trouble.ts'
 
 type Waiting = { readonly signal: AbortSignal }
 
@@ -47,7 +47,8 @@ const maxFiles = 2000
 
 /**
  * Opens the checkout in `folder`. Reads only: not even the index is refreshed.
- * Errors: `CliError` (usage) for a folder that is no checkout, `TryTrouble` for one whose state has to be mended first.
+ * Errors: `CliError` (usage) for a folder that is not a checkout, `TryTrouble` for one whose state
+ * has to be mended first.
  */
 export async function openCheckout(folder: string, options: Waiting): Promise<Checkout> {
   const found = await stat(folder).catch(() => undefined)
@@ -163,16 +164,16 @@ function readerOf(listing: TreeListing, git: Checkout['git']): RepositoryReader 
   }
 }
 
-/** What is in the way of a file: a sentence that names its path, and what a person does about it. */
+/** An obstacle to writing a file: a sentence that names its path, and the remedy. */
 export interface Obstacle {
   readonly why: string
   readonly next: string
 }
 
 /**
- * Why a file cannot be written in the checkout without losing something of the person's; undefined when it can. What is
- * looked at: HEAD, the index, the work tree, every folder on the way, what git would do to its bytes, and for files that are
- * `written`, not only run, whether those are text.
+ * Why a file cannot be written in the checkout without losing something of the person's; undefined
+ * when it can. What is looked at: HEAD, the index, the work tree, every folder on the way, what git
+ * would do to its bytes, and for files that are `written`, not only run, whether those are text.
  */
 export async function obstacleAt(
   checkout: Checkout,
@@ -225,7 +226,10 @@ export async function obstacleAt(
   return content.kind === 'unreadable' ? { why: content.why, next: another } : undefined
 }
 
-/** A filter keeps something else in commits than in the work tree (LFS a pointer, git-crypt a secret): agents see commits. */
+/**
+ * A filter keeps something else in commits than in the work tree (LFS a pointer, git-crypt a
+ * secret): agents see commits.
+ */
 async function filterAt(
   path: string,
   git: Checkout['git'],
@@ -241,11 +245,17 @@ async function filterAt(
   return found === undefined ? undefined : `${path} is kept in commits by the filter ${filter}.`
 }
 
-/** What must not reach the git that is run here: another repository, when this runs inside of a hook. */
+/**
+ * What must not reach the git that is run here: another repository, when this runs inside of a
+ * hook.
+ */
 const foreign =
   /^GIT_(?:DIR|WORK_TREE|IMPLICIT_WORK_TREE|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|COMMON_DIR|NAMESPACE|PREFIX|GRAFT_FILE|SHALLOW_FILE|CONFIG|CONFIG_PARAMETERS|EXTERNAL_DIFF|\w+_PATHSPECS)$/
 
-/** Whatever the person set: no hook runs, nothing is watched, no submodule is entered, nothing is fetched. */
+/**
+ * Whatever the person set: no hook runs, nothing is watched, no submodule is entered, nothing is
+ * fetched.
+ */
 const settings: Settings = [
   ['core.hooksPath', '/dev/null'],
   ['core.fsmonitor', 'false'],
@@ -259,7 +269,10 @@ const settings: Settings = [
 
 type Settings = readonly (readonly [string, string])[]
 
-/** Filters are programs of the person's: git would run them over files that were touched. An empty command is none. */
+/**
+ * Filters are programs of the person's: git would run them over files that were touched. An empty
+ * command is none.
+ */
 async function filtersOff(git: Checkout['git'], options: Waiting): Promise<Settings> {
   const found = await git(
     [
@@ -284,7 +297,8 @@ function bindGit(root: string, more: Settings = []): Checkout['git'] {
       env: { ...environment([...settings, ...more]), ...env },
       input: input ?? '',
       cancelSignal: signal,
-      // A terminal sends Ctrl-C to the whole group; `signal` is what ends this git, or does not when it must not be ended.
+      // A terminal sends Ctrl-C to the whole group; only `signal` may end this git, and not while
+      // it must not be ended.
       detached: true,
       reject: false,
       stripFinalNewline: false,
@@ -309,7 +323,8 @@ function environment(settings: Settings): Record<string, string> {
   const env: Record<string, string> = {}
   for (const [name, value] of Object.entries(process.env))
     if (value !== undefined && !foreign.test(name)) env[name] = value
-  // The person may have given settings in the same way; ours come after theirs, and the last one counts.
+  // The person may have given settings in the same way; ours come after theirs, and the last one
+  // counts.
   const before = Number(env['GIT_CONFIG_COUNT'] ?? 0) || 0
   for (const [index, [key, value]] of settings.entries()) {
     env[`GIT_CONFIG_KEY_${before + index}`] = key

@@ -1,4 +1,5 @@
-// The agent image as a place for the project's code: which engine holds it, and what its container may do.
+// The agent image as a place for the project's code: which engine holds it, and what its container
+// may do.
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
@@ -17,7 +18,7 @@ export interface Image {
   readonly reference: string
 }
 
-/** Why there is no container, as the end of a sentence, and what to do about it. */
+/** Why there is no container, as the end of a sentence, and the next command. */
 export interface NoImage {
   readonly kind: 'none'
   readonly why: string
@@ -27,7 +28,8 @@ export interface NoImage {
 /** The image that is built from these sources, where an engine holds it; else why not. */
 export async function findImage({ signal }: Waiting): Promise<Image | NoImage> {
   for (const engine of ['docker', 'podman'] as const) {
-    // The format forces an answer of docker's server; podman has none, and another field for its version.
+    // The format forces an answer of docker's server; podman has none, and another field for its
+    // version.
     const info = engine === 'docker' ? ['info', '--format', '{{.ServerVersion}}'] : ['info']
     if (!(await answers(engine, info, signal))) continue
     const reference = await currentReference(engine, signal)
@@ -44,7 +46,7 @@ export async function findImage({ signal }: Waiting): Promise<Image | NoImage> {
   return {
     kind: 'none',
     why: 'neither docker nor podman answers here',
-    next: 'docker info   (or podman info: it says what keeps the engine from answering, once one is installed)',
+    next: 'docker info   (or podman info: it says why the engine does not answer, once one is installed)',
   }
 }
 
@@ -63,7 +65,7 @@ async function answers(
   return !result.failed
 }
 
-/** Images are named by what they are made from, and what builds them knows. */
+/** The tag of an image is a hash of its sources, which the tool that builds images computes. */
 async function currentReference(
   engine: Image['engine'],
   signal: AbortSignal,
@@ -77,7 +79,9 @@ async function currentReference(
   return result.failed || reference === '' ? undefined : reference
 }
 
-/** What the container may do: run, and write its workspace, its socket and its own temporary files. */
+/**
+ * What the container may do: run, and write its workspace, its socket and its own temporary files.
+ */
 export function containerArguments(
   { engine, reference }: Image,
   name: string,

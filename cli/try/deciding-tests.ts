@@ -1,5 +1,5 @@
-// `--test CMD`: which test files a person means by a command. The command itself is never run; the files are, by the runners of
-// the agents, which believe no exit code.
+// `--test CMD`: which test files a person means by a command. The command itself is never run; the
+// files are, by the runners of the agents, which believe no exit code.
 import { detectAtOnce, languageOf } from '../../agent-image/agent/project/project.ts'
 import { CliError, exitCodes } from '../failure.ts'
 
@@ -22,8 +22,8 @@ const possible =
   'possible are paths of test files, node --test [FILES], npm test (when the script is node --test …), python3 -m unittest [FILES|discover], pytest [FILES]'
 
 /**
- * The test files that a command names, in the commit. Errors: `CliError` (usage) for any other command, and for a file that
- * the commit does not hold.
+ * The test files that a command names, in the commit. Errors: `CliError` (usage) for any other
+ * command, and for a file that the commit does not hold.
  */
 export async function decidingTests(command: string, commit: CommitFiles): Promise<DecidingTests> {
   const found = await filesOf(wordsOf(command), command, commit)
@@ -57,7 +57,7 @@ async function filesOf(
   }
   if (program === 'pytest' || program === 'py.test')
     return { files: await pytestFiles(rest, command, commit) }
-  // A file of that name wins over a program that nobody here can run.
+  // A file of that name wins over a program, which cannot be run here.
   return { files: await named(words, undefined, command, commit) }
 }
 
@@ -151,7 +151,7 @@ async function discovered(
   return files.filter((path) => name.test(path.split('/').at(-1) ?? ''))
 }
 
-/** What pytest looks for where it is told nothing. */
+/** The files that pytest looks for by default. */
 const pytestName = /(?:^|\/)(?:test_[^/]*|[^/]*_test)\.py$/
 
 async function pytestFiles(

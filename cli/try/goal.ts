@@ -19,7 +19,7 @@ export interface TryFlags extends ModelFlags {
   readonly files?: string | undefined
   readonly type?: string | undefined
   readonly test?: string | undefined
-  /** Milliseconds for everything. */
+  /** Time limit of the whole command, in milliseconds. */
   readonly timeout?: number | undefined
   readonly attempts?: number | undefined
   readonly sandbox?: SandboxKind | undefined
@@ -62,7 +62,7 @@ export function readGoal(flags: TryFlags, cwd: string): Goal {
     throw usage('--goal is empty: say what to build or change, and how you will know it works')
   const parsed = devRequestSpec.shape.request.safeParse(request)
   if (!parsed.success)
-    throw usage(`--goal cannot be used: ${parsed.error.issues[0]?.message ?? 'it is no text'}`)
+    throw usage(`--goal cannot be used: ${parsed.error.issues[0]?.message ?? 'it is not a text'}`)
   const scope = scopeOf(flags)
   return {
     folder: resolve(cwd, flags.repo),

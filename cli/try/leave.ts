@@ -1,17 +1,18 @@
 // Leaves the result in the person's work tree, wholly or not at all.
 //
-// The files are made by git (`checkout-index`), so they have the line ends and encoding that the person's attributes and
-// settings give to a checked out file, and then put in place one by one, each by a rename. The person's index is not touched:
-// new files are untracked, as files are that a person makes. An entry of ours in it would get in the way of `git stash`.
+// The files are made by git (`checkout-index`), so they have the line ends and encoding that the
+// person's attributes and settings give to a checked out file, and then put in place one by one,
+// each by a rename. The person's index is not touched: new files are untracked, as files are that a
+// person makes. An entry of ours in it would get in the way of `git stash`.
 import { constants } from 'node:fs'
 import { chmod, copyFile, lstat, mkdir, rename, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { counted } from '../../core/api/plain-text.ts'
 import { parseListing } from '../../agent-image/agent/workspace/tree-listing.ts'
 import { type Checkout, obstacleAt } from './checkout.ts'
-import type { LocalForge } from './forge.ts'
+import type { LocalForge } from './chain.ts'
 import { quoted } from '../terminal.ts'
-import { TryTrouble } from './trouble.ts'
+import { TryTrouble } from '../failure.ts'
 
 type Waiting = { readonly signal: AbortSignal }
 
@@ -41,9 +42,11 @@ export async function patchOf(
 }
 
 /**
- * Puts the files of `commit` that differ from the base into the work tree, and tells which of them are new there.
- * Guarantees: after an error the work tree is what it was; the index is, always. Errors: `TryTrouble` Conflict when the person changed something
- * meanwhile that would be overwritten. `scratch` is an empty folder. Not interruptible: a half of a change is worse.
+ * Puts the files of `commit` that differ from the base into the work tree, and returns which of
+ * them are new there.
+ * Guarantees: after an error the work tree is as it was; the index is never changed. Errors:
+ * `TryTrouble` Conflict when it would overwrite a file that the person changed meanwhile. `scratch`
+ * is an empty folder. Not interruptible: a half of a change is worse.
  */
 export async function leaveInTree(
   checkout: Checkout,
@@ -83,14 +86,17 @@ async function ignoredOf(
   if (created.length === 0) return []
   const args = ['ls-files', '--others', '--ignored', '--exclude-standard', '-z', '--', ...created]
   const found = git(args, { ...options, env: { GIT_LITERAL_PATHSPECS: '1' } })
-  // The work is in its place already; not to know this is no reason to take it back.
+  // The work is in its place already; a failure to look at it is not a reason to take it back.
   return found.then(
     (listed) => listed.toString('utf8').split('\0').filter(Boolean),
     () => [],
   )
 }
 
-/** What a person has to know of a change in the work tree, and the command that shows the whole of it as a diff. */
+/**
+ * The sentences about a change in the work tree, and the command that shows the whole of it as a
+ * diff.
+ */
 export function leftInWords(
   root: string,
   { paths, created, ignored }: LeftFiles,
@@ -113,7 +119,9 @@ export function leftInWords(
   }
 }
 
-/** What was put into the work tree: all paths, those that were not there, and those of them that git ignores. */
+/**
+ * The files that were put into the work tree: all paths, new paths, and new paths that git ignores.
+ */
 export interface LeftFiles {
   readonly paths: readonly string[]
   readonly created: readonly string[]
@@ -156,7 +164,8 @@ async function makeFiles(
   { paths, scratch }: { readonly paths: readonly string[]; readonly scratch: string },
   options: Waiting,
 ): Promise<void> {
-  // An index of its own: that of the person is not touched, and its attributes are those of the result.
+  // An index of its own: that of the person is not touched, and its attributes are those of the
+  // result.
   const env = { ...forge.env, GIT_INDEX_FILE: join(scratch, 'index') }
   await mkdir(scratch, { recursive: true })
   await checkout.git(['read-tree', commit], { ...options, env })
@@ -183,7 +192,10 @@ async function putInPlace(
   await replace(made, target, (before.mode & 0o666) | execute)
 }
 
-/** Only a rename within one folder is whole or nothing; it also leaves alone what else the old file is linked to. */
+/**
+ * A rename within one folder happens whole or not at all, and leaves other links to the old file
+ * alone.
+ */
 async function replace(from: string, target: string, mode?: number): Promise<void> {
   const beside = `${target}.guild-try`
   try {

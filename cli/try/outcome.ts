@@ -29,25 +29,28 @@ export interface TryResult {
   readonly files: readonly string[]
   readonly evidence: readonly Evidence[]
   readonly warnings: readonly string[]
-  /** A patch that `git apply` takes; what the best try made when none was accepted. */
+  /** A patch that `git apply` takes; that of the best try when none was accepted. */
   readonly diff: string
   /** Read and written. */
   readonly tokens: number
 }
 
-/** The verdict over tasks that have all ended, and the words for people beside it. */
+/** The verdict over tasks that have all ended, with its words for people. */
 export interface ChainOutcome
   extends Pick<TryResult, 'verdict' | 'tries' | 'evidence' | 'warnings'> {
   readonly failure: Failure | undefined
   /** One or two sentences. */
   readonly summary: string
-  /** For each of the tries, what people are shown of its failures. */
+  /** For each try, its failures as people are shown them. */
   readonly told: readonly (readonly string[])[]
   /** What the task that failed wrote at best; not on the branch. */
   readonly rejected: string | undefined
 }
 
-/** Judges as the operator does at the end of a request: a failed task, else unchecked work, else what the last task says. */
+/**
+ * Judges as the operator does at the end of a request: a failed task, else unchecked work, else the
+ * last task's verdict.
+ */
 export function outcomeOf(ended: readonly EndedTask[]): ChainOutcome {
   const failed = ended.filter(
     ({ task }) => hasFailed(task) && task.spec.onFailure === 'FailRequest',
@@ -83,8 +86,8 @@ function failedVerdict(verdict: Verdict | undefined, reason: FailureReason | und
 }
 
 /**
- * Why work is unchecked, each reason once: in the words of who wrote it, as those after it only repeat them; else of who
- * verified it, else of who came last.
+ * Why work is unchecked, each reason once: in the words of who wrote it, as those after it only
+ * repeat them; else of who verified it, else of who came last.
  */
 function reasonsOf(unchecked: readonly EndedTask[]): readonly string[] {
   const by = (action?: string): readonly EndedTask[] =>
@@ -93,7 +96,10 @@ function reasonsOf(unchecked: readonly EndedTask[]): readonly string[] {
   return [...new Set(told.map(({ task }) => task.status?.result?.summary ?? ''))].filter(Boolean)
 }
 
-/** What was run for the task that has the last word; where that ran nothing, for the last one that did. */
+/**
+ * The evidence of the task that has the last word, or of the last task with evidence when that one
+ * has none.
+ */
 function evidenceOf(ended: readonly EndedTask[], last: EndedTask | undefined): readonly Evidence[] {
   const own = last?.task.status?.result?.evidence ?? []
   if (own.length > 0) return own
@@ -127,7 +133,7 @@ function flakyOf(ended: readonly EndedTask[]): readonly string[] {
   )
 }
 
-/** Tests of the person's that could not be run: the sentences of the last task that tells of some. */
+/** The person's tests that could not be run: the sentences of the last task that names some. */
 function unrunOf(ended: readonly EndedTask[]): readonly string[] {
   const told = ended.map(({ task }) =>
     (task.status?.result?.notes ?? []).filter((note) =>
@@ -143,7 +149,9 @@ function shownTry({ kind, accepted, problem }: CheckedTry): ShownTry {
   return { kind, accepted, failures: accepted ? [] : sentencesIn(problem) }
 }
 
-/** A digest of failures is written for a model, in paragraphs; for programs each becomes one line. */
+/**
+ * A digest of failures is written for a model, in paragraphs; for programs each becomes one line.
+ */
 function sentencesIn(problem: string): readonly string[] {
   const parts = /^- /m.test(problem) ? problem.split(/^(?=- )/m) : [problem]
   const sentences = parts.map((part) => {
@@ -159,8 +167,9 @@ function sentencesIn(problem: string): readonly string[] {
 }
 
 /**
- * The same for people, one entry for each failure. One that says its reason in a line is a line; another has up to twelve lines
- * below the first, so that a difference of values stands as it was printed.
+ * The same for people, one entry for each failure. One that says its reason in a line is a line;
+ * another has up to twelve lines below the first, so that a difference of values stands as it was
+ * printed.
  */
 export function failuresIn(problem: string): readonly string[] {
   const parts = /^- /m.test(problem) ? problem.split(/^(?=- )/m) : [problem]
@@ -190,7 +199,7 @@ const shortened = (line: string): string =>
 
 const moreLines = (count: number): string => `… and ${counted(count, 'more line')}`
 
-/** Remedies for where there is no cluster. The others are the table's. */
+/** Remedies that differ without a cluster. All others stand in `failureRemedies`. */
 const local: Partial<Record<FailureReason, string>> = {
   ModelUnavailable: 'Check the model server: ollama serve   (or name another: --ollama URL).',
   ModelRefused:
@@ -202,7 +211,7 @@ const local: Partial<Record<FailureReason, string>> = {
   TimedOut: 'Give it more time (--timeout SECONDS), or ask for less at once.',
   CloneFailed: 'git could not read the checkout; try git fsck there.',
   PushRejected: 'A temporary folder could not be written: look at the space in it.',
-  Conflict: 'Commit or put away what was changed meanwhile, and try again.',
+  Conflict: 'Commit or stash the changes that were made meanwhile, and try again.',
   InternalError: 'A defect in Guildhall, or in the sandbox. Please report it with the lines above.',
 }
 
@@ -210,7 +219,10 @@ export function remedyFor(reason: FailureReason, message = ''): string {
   return remedyInWords(reason, message) ?? local[reason] ?? failureRemedies[reason]
 }
 
-/** For tests of a model that pass before any work: no other model is needed to see whether the work is done. */
+/**
+ * For tests of a model that pass before any work: no other model is needed to see whether the work
+ * is done.
+ */
 const lookFirst =
   'Look whether the code does it already; then there is nothing to do. If not, add an example to --goal that comes out wrong today.'
 

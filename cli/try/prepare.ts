@@ -1,5 +1,5 @@
-// Everything that is settled before the first agent works: what is to be done, by which tests, and that nothing of the
-// person's stands in the way.
+// Everything that is settled before the first agent works: what is to be done, by which tests, and
+// that nothing of the person's stands in the way.
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { detectAtOnce, isTestPath, specPath } from '../../agent-image/agent/project/project.ts'
@@ -8,16 +8,15 @@ import { filesOf } from '../../agent-image/agent/workspace/tree-listing.ts'
 import type { DevRequestSpec, PlannedTask } from '../../core/api/devrequest.ts'
 import type { Gateway } from '../../core/models/gateway.ts'
 import type { ModelProfile } from '../../core/models/profile.ts'
-import { readFacts, type RepositoryFacts } from '../../core/planner/facts.ts'
+import { type RepositoryFacts, readFacts } from '../../core/planner/facts.ts'
 import { codePathsOf, mentionsOf } from '../../core/planner/mentions.ts'
 import { meantPath } from '../../core/planner/paths.ts'
 import { documentFiles, makePlan } from '../../core/planner/plan.ts'
 import { isAboutDocuments, sentencesOf } from '../../core/planner/sentences.ts'
-import { CliError, exitCodes } from '../failure.ts'
+import { CliError, TryTrouble, exitCodes } from '../failure.ts'
 import { type Checkout, obstacleAt } from './checkout.ts'
-import { decidingTests, type CommitFiles } from './deciding-tests.ts'
-import { specOf, type Goal } from './goal.ts'
-import { TryTrouble } from './trouble.ts'
+import { type CommitFiles, decidingTests } from './deciding-tests.ts'
+import { type Goal, specOf } from './goal.ts'
 
 type Waiting = { readonly signal: AbortSignal }
 
@@ -37,8 +36,10 @@ export interface OpenModel {
 const mostFiles = 6
 
 /**
- * Plans the work. `open` finds the model, after all that can be checked without one; it is asked only when no file was named.
- * Errors: `CliError` (usage) about --test, `TryTrouble` for changes of the person's that would be overwritten.
+ * Plans the work. `open` finds the model, after all that can be checked without one; it is asked
+ * only when no file was named.
+ * Errors: `CliError` (usage) about --test, `TryTrouble` for changes of the person's that would be
+ * overwritten.
  */
 export async function prepare(
   goal: Goal,
@@ -78,7 +79,10 @@ export async function prepare(
   }
 }
 
-/** The tasks of the whole chain, or the one task of the one specialist, who then does all units as one. */
+/**
+ * The tasks of the whole chain, or the one task of the one specialist, who then does all units as
+ * one.
+ */
 function scoped({ scope, files }: Goal, tasks: readonly PlannedTask[]): readonly PlannedTask[] {
   if (scope === 'chain') return tasks
   const action = scope === 'coding' ? 'code' : 'spec'
@@ -97,7 +101,10 @@ function scoped({ scope, files }: Goal, tasks: readonly PlannedTask[]): readonly
   ]
 }
 
-/** Where the tests of each unit will be written: a file there that is in no commit would be overwritten. */
+/**
+ * Where the tests of each unit will be written: a file there that is in no commit would be
+ * overwritten.
+ */
 async function specsOf(
   { name: request }: Goal,
   tasks: readonly PlannedTask[],
@@ -106,7 +113,7 @@ async function specsOf(
   const project = await detectAtOnce(commit.files, commit.read)
   return tasks.flatMap(({ action, files, unit }) => {
     if (action !== 'spec') return []
-    // The name says which module system they are written in, and nobody knows that yet.
+    // The name says which module system they are written in, which is not known yet.
     const places = (['module', 'commonjs'] as const).flatMap(
       (kind) => specPath({ request, files, specs: [], unit }, project, kind) ?? [],
     )
@@ -154,8 +161,9 @@ function refuseFolders({ root, listing }: Checkout, files: readonly string[]): v
 }
 
 /**
- * What a plan will have to write whatever the model says: code files that the request names and no commit holds, those that
- * it names when all of them are in the way, and of a request about documents the README and the documents it names.
+ * What a plan will have to write whatever the model says: code files that the request names and no
+ * commit holds, those that it names when all of them are in the way, and of a request about
+ * documents the README and the documents it names.
  */
 async function refuseNamed(
   { request, scope }: Goal,
@@ -181,7 +189,10 @@ async function refuseNamed(
 
 const asksForDocuments = (request: string): boolean => sentencesOf(request).some(isAboutDocuments)
 
-/** A plan writes into documents that nobody asked for. Of those, what is in the way is no reason not to do the work. */
+/**
+ * A plan also writes into documents that the request does not name. An obstacle to one of these
+ * does not stop the work.
+ */
 async function withoutDocuments(
   { request }: Goal,
   checkout: Checkout,

@@ -1,4 +1,5 @@
-// Where project code runs: a container where an engine answers and holds the image, else a process that says so.
+// Where project code runs: a container where an engine answers and holds the image, else a process
+// that says so.
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,8 +19,9 @@ function scratch(): string {
 }
 
 /**
- * An engine of this name, and no other, that notes what it is told. `run` starts the sandbox program with the environment
- * that the container would have, `says` is what the other commands end with.
+ * An engine of this name, and no other, that notes what it is told. `run` starts the sandbox
+ * program with the environment that the container would have, `says` is what the other commands end
+ * with.
  */
 function engine(
   name: string,
@@ -43,7 +45,8 @@ const child = spawn(process.execPath, [${JSON.stringify(program)}], { env, stdio
 process.on('SIGTERM', () => child.kill('SIGTERM'))
 child.on('exit', (code) => process.exit(code ?? 1))
 `
-  // The machine may have an engine of its own: the one that is not meant is there, and answers nothing.
+  // The machine may have an engine of its own: the one that is not meant is there, and answers
+  // nothing.
   for (const engine of ['docker', 'podman']) {
     writeFileSync(join(folder, engine), engine === name ? script : '#!/bin/sh\nexit 1\n')
     chmodSync(join(folder, engine), 0o755)

@@ -1,16 +1,16 @@
-// Where the project's code runs while `guild try` works: the sandbox program of the agent image, as a process of its own.
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+// Where the project's code runs while `guild try` works: the sandbox program of the agent image, as
+// a process of its own.
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { basename, delimiter, dirname, isAbsolute, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
 import { sendRequest } from '../../agent-image/agent/http.ts'
 import type { Clock } from '../../core/base/ports.ts'
-import { CliError } from '../failure.ts'
-import { personsPython } from './python.ts'
-import { containerArguments, findImage, type NoImage } from './container.ts'
-import { TryTrouble } from './trouble.ts'
+import { CliError, TryTrouble } from '../failure.ts'
+import { type NoImage, containerArguments, findImage } from './container.ts'
 
 type Waiting = { readonly signal: AbortSignal }
 
@@ -25,7 +25,7 @@ export interface RunningSandbox {
   readonly workspace: string
   /** Folder of the runners, as the sandbox sees it. */
   readonly assets: string
-  /** What a person should know; undefined for a container. */
+  /** A sentence for the person; undefined for a container. */
   readonly warning: string | undefined
   close(): Promise<void>
 }
@@ -34,8 +34,8 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const startMs = 30_000
 
 /**
- * Starts the sandbox on fresh folders below `folder`. Errors: `CliError` when a container is insisted on and cannot be had,
- * or when the sandbox does not start.
+ * Starts the sandbox on fresh folders below `folder`. Errors: `CliError` when a container is
+ * insisted on and cannot be had, or when the sandbox does not start.
  */
 export async function startSandbox(
   wanted: SandboxKind,
@@ -103,7 +103,7 @@ export function sandboxPlace(
   }
 }
 
-/** Says why not where there is no container to be had. */
+/** Starts a container, or says why there is none. */
 async function startContainer(
   folder: string,
   places: Places,
@@ -183,7 +183,10 @@ async function startProcess(
 
 const program = join(root, 'agent-image/sandbox/main.ts')
 
-/** As in the image: a first process that starts the server again when a command of the project ended it. */
+/**
+ * As in the image: a first process that starts the server again when a command of the project ended
+ * it.
+ */
 function belowInit(words: readonly [string, ...string[]]): readonly [string, ...string[]] {
   const python = ['/usr/bin/python3', '/usr/local/bin/python3'].find((path) => existsSync(path))
   if (process.platform !== 'linux' || python === undefined) return words
@@ -198,7 +201,10 @@ function tied([program, ...args]: readonly [string, ...string[]]): [string, read
     : [program, args]
 }
 
-/** Waits until the sandbox answers. Gives why it does not: what the program said at its end, or that it took too long. */
+/**
+ * Waits until the sandbox answers; returns why it does not: the last output of a program that
+ * ended, or the time limit.
+ */
 async function waitFor(
   child: ChildProcess,
   socketPath: string,
@@ -231,7 +237,7 @@ async function isHealthy(socketPath: string, signal: AbortSignal): Promise<boole
 
 const politeMs = 5000
 
-/** Ends the program and what it started, also when this process leaves in a hurry. */
+/** Ends the program and its children, also when this process is made to end at once. */
 function closing(child: ChildProcess, end: () => void, clock: Clock): () => Promise<void> {
   const kill = (how: NodeJS.Signals): void => {
     try {
@@ -249,7 +255,8 @@ function closing(child: ChildProcess, end: () => void, clock: Clock): () => Prom
     const running = child.exitCode === null && child.signalCode === null && child.pid !== undefined
     if (running) {
       const gone = once(child, 'exit')
-      // First politely: the sandbox ends the commands that it runs, which are in sessions of their own.
+      // First politely: the sandbox ends the commands that it runs, which are in sessions of their
+      // own.
       kill('SIGTERM')
       const cancel = clock.after(politeMs, () => kill('SIGKILL'))
       await gone
@@ -258,4 +265,65 @@ function closing(child: ChildProcess, end: () => void, clock: Clock): () => Prom
     process.removeListener('exit', atExit)
     end()
   }
+}
+
+/** A Python that runs here, as it names itself. */
+export interface PersonsPython {
+  /** Absolute path; in a virtual environment the one within it. */
+  readonly path: string
+  /**
+   * Where the packages of the person alone are; undefined where this Python does not look at them.
+   */
+  readonly userBase: string | undefined
+}
+
+/** The runners are written for this and later ones. */
+const least = '(3, 9)'
+/** One that answers nothing within this time, in milliseconds, is passed over. */
+const patienceMs = 10_000
+
+/**
+ * Programs on a PATH may be scripts that choose a Python by HOME and settings (pyenv, asdf), which
+ * project code does not see.
+ */
+const question = `import site, sys
+assert sys.version_info >= ${least}
+print(sys.executable)
+print(site.getuserbase() if site.ENABLE_USER_SITE else "")`
+
+/**
+ * The Python of the person for the project in `checkout`; undefined where there is none of 3.9 or
+ * later.
+ * Errors: none but the signal's reason.
+ */
+export async function personsPython(
+  checkout: string,
+  { signal }: Waiting,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): Promise<PersonsPython | undefined> {
+  const own = ['.venv', 'venv']
+    .map((name) => join(checkout, name))
+    .filter((folder) => existsSync(join(folder, 'pyvenv.cfg')))
+    .map((folder) => join(folder, 'bin', 'python3'))
+  const onPath = (env['PATH'] ?? '')
+    .split(delimiter)
+    .filter(isAbsolute)
+    .map((folder) => join(folder, 'python3'))
+  for (const program of [...own, ...new Set(onPath)]) {
+    if (!existsSync(program)) continue
+    const result = await execa(program, ['-c', question], {
+      cwd: '/',
+      env: { ...env },
+      extendEnv: false,
+      reject: false,
+      timeout: patienceMs,
+      cancelSignal: signal,
+      stdin: 'ignore',
+    })
+    signal.throwIfAborted()
+    const [path = '', userBase = ''] = (result.stdout ?? '').split('\n')
+    if (result.failed || !isAbsolute(path)) continue
+    return { path, userBase: userBase === '' ? undefined : userBase }
+  }
+  return undefined
 }

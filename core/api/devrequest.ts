@@ -19,6 +19,7 @@ import {
   type KindDefinition,
   type Metadata,
 } from './schema.ts'
+import { waitingReasons, type WaitingReason } from './waiting.ts'
 
 const templateName = z.enum(['empty', 'node', 'python']).meta({
   description:
@@ -259,6 +260,10 @@ export const plan = object(
 )
 export type Plan = z.infer<typeof plan>
 
+const waitsInWords = Object.entries(waitingReasons)
+  .map(([reason, end]) => `${reason}: ${end}`)
+  .join('; ')
+
 const status = object(
   {
     observedGeneration: z
@@ -277,7 +282,11 @@ const status = object(
       16,
       'Tasks whose work stands (done, unchecked, or nothing to do) of all tasks, as in 3/8. Failed and skipped tasks do not count: only a request that succeeded or is Unchecked reaches 8/8.',
     ).optional(),
-    waitingFor: note(120, 'The thing or person that the request waits for.').optional(),
+    waitingFor: note(120, 'The thing or person that the request waits for, in words.').optional(),
+    waitingReason: z
+      .enum(Object.keys(waitingReasons) as [WaitingReason, ...WaitingReason[]])
+      .optional()
+      .meta({ description: `The same for programs. It ends when: ${waitsInWords}.` }),
     team: note(120, 'Agents that work on the request now, by type.').optional(),
     tokens: count(0, 2000000000, 'Tokens used so far, read and written.').optional(),
     startedAt: time('When work began.').optional(),

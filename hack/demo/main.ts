@@ -1,10 +1,9 @@
 // npm run demo: from nothing to a delivered branch, in one command.
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { connect } from '../../cli/cluster/connection.ts'
-import { interruptible } from '../../cli/interrupt.ts'
-import { exitCodes } from '../../cli/failure.ts'
+import { exitCodes, interruptible } from '../../cli/failure.ts'
 import { milliseconds } from '../../cli/arguments.ts'
-import { isRehearsal } from '../../cli/show/snapshot.ts'
+import { isRehearsal } from '../../core/view/request.ts'
 import { processTerminal } from '../../cli/terminal.ts'
 import { nameProblem } from '../../core/api/schema.ts'
 import { providerNames } from '../cluster/provider.ts'

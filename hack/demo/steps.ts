@@ -1,7 +1,7 @@
 import { duration, type Log, streamLog } from '../cluster/log.ts'
 import { CliError } from '../../cli/failure.ts'
 import { asTyped } from '../../cli/terminal.ts'
-import { modelLabel } from '../../cli/show/snapshot.ts'
+import { modelLabel } from '../../core/view/request.ts'
 import type { DevRequest } from '../../core/api/devrequest.ts'
 import { KubeError } from '../../core/kube/errors.ts'
 import { repository } from '../images/repository.ts'

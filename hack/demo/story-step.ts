@@ -12,7 +12,7 @@ import {
   isRequestFinished,
   taskLines,
   type Snapshot,
-} from '../../cli/show/snapshot.ts'
+} from '../../core/view/request.ts'
 import type { Terminal } from '../../cli/terminal.ts'
 import { conditionOf } from '../../core/api/condition-list.ts'
 import { requestConditions } from '../../core/api/conditions.ts'

@@ -174,7 +174,7 @@ describe.skipIf(helm === '').each(variants)('the chart %s', (_, settings) => {
   test('renders a configuration that the operator accepts', () => {
     const config = parseConfig(configOf(objects))
 
-    expect(config.agents.image).toBe('guildhall.dev/agent:0.1.0')
+    expect(config.agents.template.image).toBe('guildhall.dev/agent:0.1.0')
     expect(config.agents.reuse).toBe('request')
     expect(config.agents.hubUrl).toBe('http://guildhall-hub.guildhall.svc:8080')
     expect(config.forge.url).toBe('http://guildhall-forge.guildhall.svc:8080')
@@ -205,7 +205,7 @@ describe.skipIf(helm === '')('the images block', () => {
   test('is the only source of images, and global.imageRegistry moves all of them', () => {
     const objects = renderChart(helm, ['global.imageRegistry="mirror.test/x"', ...rehearsal])
     const images = containersOf(objects).map(({ image }) => image)
-    const agent = parseConfig(configOf(objects)).agents.image
+    const agent = parseConfig(configOf(objects)).agents.template.image
 
     expect(new Set([...images, agent])).toEqual(
       new Set([

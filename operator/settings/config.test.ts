@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { ConfigError, loadConfig, parseConfig } from './config.ts'
 
 const good = `
-agents: { image: guildhall.dev/agent:1, hubUrl: "http://guildhall-hub:8080" }
+agents: { template: { image: guildhall.dev/agent:1 }, hubUrl: "http://guildhall-hub:8080" }
 forge: { url: "http://guildhall-forge:8080" }
 models: [{ name: m, endpoint: "http://ollama:11434" }]
 `
@@ -22,12 +22,12 @@ const wrong: readonly [string, string, RegExp][] = [
   ],
   [
     'a limit of no agents',
-    good.replace('{ image', '{ maxAgents: 0, image'),
+    good.replace('{ template', '{ maxAgents: 0, template'),
     /^agents\.maxAgents: /,
   ],
   [
     'agents that serve whom nobody knows',
-    good.replace('{ image', '{ reuse: never, image'),
+    good.replace('{ template', '{ reuse: never, template'),
     /^agents\.reuse: /,
   ],
   [
@@ -40,7 +40,7 @@ const wrong: readonly [string, string, RegExp][] = [
     good.replace('[{ name: m,', '[{ name: "a-7b", endpoint: "http://other" }, { name: "a:7b",'),
     /^models\.1\.name: a:7b would be the LanguageModel a-7b, as a-7b is; leave one of them out/,
   ],
-  ['no image', good.replace('image: guildhall.dev/agent:1, ', ''), /^agents\.image: /],
+  ['no image', good.replace('image: guildhall.dev/agent:1', ''), /^agents\.template\.image: /],
   ['an empty file', '', /^config: /],
 ]
 test.each(wrong)('%s is refused with the field’s name', (_what, text, want) => {

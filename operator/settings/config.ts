@@ -1,4 +1,5 @@
-// All settings in one schema. The chart renders them; the operator refuses a wrong one with a sentence that names it.
+// All settings in one schema. The chart renders them; the operator refuses a wrong one with a
+// sentence that names it.
 import { readFileSync } from 'node:fs'
 import { parse } from 'yaml'
 import { z } from 'zod'
@@ -6,6 +7,7 @@ import { agentReuses, agentTypes } from '../../core/api/agent-types.ts'
 import { tiers } from '../../core/api/language-model.ts'
 import { objectNameOf } from '../../core/api/names.ts'
 import { modelProfile } from '../../core/models/profile.ts'
+import { agentTemplate } from './agent-template.ts'
 
 const units: Readonly<Record<string, number>> = {
   '': 1,
@@ -28,11 +30,6 @@ const amount = z.string().transform((text, context) => {
   return z.NEVER
 })
 
-const resources = z.object({
-  requests: z.record(z.string(), z.string()).optional(),
-  limits: z.record(z.string(), z.string()).optional(),
-})
-
 /** One model of the installation; a LanguageModel is kept for it. */
 const configuredModel = modelProfile.omit({ tier: true, endpoint: true }).extend({
   /** URL of its server. Default: the installation's own server. */
@@ -46,24 +43,21 @@ export type ConfiguredModel = Readonly<z.infer<typeof configuredModel>>
 
 const schema = z.object({
   agents: z.object({
-    image: z.string().min(1),
-    imagePullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']).default('IfNotPresent'),
+    /** Their Pods. */
+    template: agentTemplate,
+    /** Where they reach the hub. */
+    hubUrl: z.url(),
     maxAgents: z.int().min(1).max(500).default(10),
     idleSeconds: z.int().min(5).default(300),
     maxTasks: z.int().min(1).default(50),
-    /** Whose tasks an agent takes after its first one: those of the same request, or of any request. */
+    /**
+     * Whose tasks an agent takes after its first one: those of the same request, or of any request.
+     */
     reuse: z.enum(agentReuses).default('request'),
-    /** Models by agent type. Default for a type: the model of the request, then the default model. */
+    /**
+     * Models by agent type. Default for a type: the model of the request, then the default model.
+     */
     models: z.partialRecord(z.enum(agentTypes), z.string().min(1)).default({}),
-    serviceAccountName: z.string().default('guildhall-agent'),
-    hubUrl: z.url(),
-    resources: z
-      .object({ agent: resources.default({}), sandbox: resources.default({}) })
-      .default({ agent: {}, sandbox: {} }),
-    workspaceSizeLimit: z.string().default('2Gi'),
-    runtimeClassName: z.string().default(''),
-    nodeSelector: z.record(z.string(), z.string()).default({}),
-    tolerations: z.array(z.record(z.string(), z.unknown())).default([]),
   }),
   forge: z.object({
     url: z.url(),
@@ -77,7 +71,9 @@ const schema = z.object({
       replicas: z.array(z.url()).min(1).optional(),
       /** No model is pulled from outside the cluster, whatever a LanguageModel says. */
       airGapped: z.boolean().default(false),
-      /** Memory limit of its container, in bytes. Without it no model is refused for lack of memory. */
+      /**
+       * Memory limit of its container, in bytes. Without it no model is refused for lack of memory.
+       */
       memory: amount.optional(),
       /** Size of its volume, in bytes. Without it no model is refused for lack of disk space. */
       disk: amount.optional(),
@@ -145,7 +141,10 @@ export function parseConfig(text: string): Config {
   throw new ConfigError(lines.join('\n'))
 }
 
-/** Reads the settings from the file that `--config` or GUILDHALL_CONFIG names, and the identity from the environment. */
+/**
+ * Reads the settings from the file that `--config` or GUILDHALL_CONFIG names, and the identity from
+ * the environment.
+ */
 export function loadConfig(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,

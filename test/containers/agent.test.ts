@@ -60,8 +60,8 @@ describe.skipIf(!engine.usable)('the agent image as ordinary containers', () => 
     model = await startRehearsalContainer(images.rehearsal)
     host = await startHostSide({ profile: model.profile, agent: exampleAgent })
     base = await prepareRepository(host)
-    const settings = exampleSettings({ image: images.agent, hubUrl: host.hubUrl })
-    pod = await runPod(agentPod(exampleAgent, settings), {
+    const { template, hubUrl } = exampleSettings({ image: images.agent, hubUrl: host.hubUrl })
+    pod = await runPod(agentPod(exampleAgent, template, hubUrl), {
       token: known.token,
       ready: { agent: /agent begins/, sandbox: /sandbox listens/ },
     })

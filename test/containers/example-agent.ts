@@ -30,7 +30,7 @@ export function exampleSettings(given: {
   }
   return parseConfig(
     stringify({
-      agents: { image, hubUrl, resources },
+      agents: { template: { image, resources }, hubUrl },
       forge: { url: 'http://guildhall-forge:8080' },
       models: [{ name: rehearsalModel, endpoint: 'http://guildhall-rehearsal:11434' }],
     }),

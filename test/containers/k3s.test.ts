@@ -95,10 +95,10 @@ async function servesKinds(client: KubeClient): Promise<void> {
 async function admitsAgentPod(client: KubeClient): Promise<void> {
   const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' }
   await client.create(namespaces, { metadata: { name: namespace, labels } })
-  const settings = exampleSettings({ image: 'guildhall.dev/agent:lane' })
-  const pod = agentPod(exampleAgent, settings)
+  const { template, hubUrl } = exampleSettings({ image: 'guildhall.dev/agent:lane' })
+  const pod = agentPod(exampleAgent, template, hubUrl)
   const path = `/api/v1/namespaces/${namespace}`
-  const account = { metadata: { name: settings.serviceAccountName } }
+  const account = { metadata: { name: template.serviceAccountName } }
   await client.raw('POST', `${path}/serviceaccounts`, account)
   const admit = async (changes: object): Promise<unknown> =>
     client.raw('POST', `${path}/pods?dryRun=All`, { ...pod, spec: { ...pod.spec, ...changes } })

@@ -178,8 +178,8 @@ function unitProblems({ tasks, revision }: Plan, maxTasks: number): string[] {
     })
 }
 
-const settings = parseConfig(
-  'agents: { image: guildhall-agent, hubUrl: http://hub }\nforge: { url: http://forge }\nmodels: [{ name: m, endpoint: http://m }]',
+const { template, hubUrl } = parseConfig(
+  'agents: { template: { image: guildhall-agent }, hubUrl: http://hub }\nforge: { url: http://forge }\nmodels: [{ name: m, endpoint: http://m }]',
 ).agents
 
 /**
@@ -216,7 +216,7 @@ export function whatIsMade(plan: Plan, made: PlannedFor): unknown {
       spec: { ...stored.spec, ...unsaid },
       assigned: { ...assigned, ...unsaid },
       trailers: message.split('\n\n').at(-1),
-      pod: agentPod({ ...worker, spec: { ...worker.spec, type, model } }, settings),
+      pod: agentPod({ ...worker, spec: { ...worker.spec, type, model } }, template, hubUrl),
     }
   })
 }

@@ -14,22 +14,23 @@
 {{- /* What the operator reads: operator/settings/config.ts is its schema. */}}
 {{- define "guildhall.config" -}}
 agents:
-  image: {{ include "guildhall.image" (list . "agent") }}
-  imagePullPolicy: {{ .Values.images.agent.pullPolicy }}
+  template:
+    image: {{ include "guildhall.image" (list . "agent") }}
+    imagePullPolicy: {{ .Values.images.agent.pullPolicy }}
+    serviceAccountName: {{ include "guildhall.fullname" . }}-agent
+    resources:
+      agent: {{ include "guildhall.amounts" .Values.agents.resources.agent }}
+      sandbox: {{ include "guildhall.amounts" .Values.agents.resources.sandbox }}
+    workspaceSizeLimit: {{ .Values.agents.workspaceSizeLimit | quote }}
+    runtimeClassName: {{ .Values.agents.runtimeClassName | quote }}
+    nodeSelector: {{ .Values.agents.nodeSelector | toJson }}
+    tolerations: {{ .Values.agents.tolerations | toJson }}
+  hubUrl: {{ include "guildhall.url" (list . "hub" 8080) }}
   maxAgents: {{ .Values.agents.maxAgents }}
   idleSeconds: {{ .Values.agents.idleSeconds }}
   maxTasks: {{ .Values.agents.maxTasks }}
   reuse: {{ .Values.agents.reuse }}
   models: {{ include "guildhall.agentModels" . }}
-  serviceAccountName: {{ include "guildhall.fullname" . }}-agent
-  hubUrl: {{ include "guildhall.url" (list . "hub" 8080) }}
-  resources:
-    agent: {{ include "guildhall.amounts" .Values.agents.resources.agent }}
-    sandbox: {{ include "guildhall.amounts" .Values.agents.resources.sandbox }}
-  workspaceSizeLimit: {{ .Values.agents.workspaceSizeLimit | quote }}
-  runtimeClassName: {{ .Values.agents.runtimeClassName | quote }}
-  nodeSelector: {{ .Values.agents.nodeSelector | toJson }}
-  tolerations: {{ .Values.agents.tolerations | toJson }}
 forge:
   url: {{ include "guildhall.url" (list . "forge" 8080) }}
   tokenFile: /var/run/secrets/guildhall/forge/token

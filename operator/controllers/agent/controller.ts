@@ -26,7 +26,7 @@ export function agentReconciler(
   world: World,
   parts: {
     readonly streams: AgentStreams
-    readonly settings: AgentSettings
+    readonly settings: Pick<AgentSettings, 'template' | 'hubUrl'>
     readonly outcomes: Outcomes
     readonly starts: StartFailures
   },
@@ -107,11 +107,15 @@ function observe(
 async function createPod(
   world: World,
   agent: Agent,
-  settings: AgentSettings,
+  settings: Pick<AgentSettings, 'template' | 'hubUrl'>,
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    world.pods.noteWrite(await world.client.create(podKind, agentPod(agent, settings), { signal }))
+    world.pods.noteWrite(
+      await world.client.create(podKind, agentPod(agent, settings.template, settings.hubUrl), {
+        signal,
+      }),
+    )
   } catch (error) {
     if (isAlreadyExists(error)) return
     if (!isForbidden(error) && !isInvalid(error)) throw error

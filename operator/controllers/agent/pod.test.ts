@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import { exampleAgent, exampleSettings } from '../../../test/containers/example-agent.ts'
 import { agentPod } from './pod.ts'
 
-const { spec } = agentPod(exampleAgent, exampleSettings({ image: 'agent:1' }))
+const { template, hubUrl } = exampleSettings({ image: 'agent:1' })
+const { spec } = agentPod(exampleAgent, template, hubUrl)
 const [agent, sandbox] = spec?.containers ?? []
 
 test('process 1 of the sandbox is its init, which starts a server without an inspector', () => {
@@ -37,4 +38,31 @@ test('the sandbox holds neither the token nor the git directory', () => {
 test('no file of a command can fill the volume for temporary files', () => {
   const volume = spec?.volumes?.find((candidate) => candidate.name === 'sandbox-tmp')
   expect(volume?.emptyDir).toEqual({ sizeLimit: '1Gi' })
+})
+
+test('the template gives what may differ from one sort of agents to another, and no more', () => {
+  const other = agentPod(
+    exampleAgent,
+    {
+      ...template,
+      image: 'agent:2',
+      gracePeriodSeconds: 45,
+      nodeSelector: { disk: 'fast' },
+      environment: { HTTPS_PROXY: 'http://proxy', GUILDHALL_HUB_URL: 'http://mine', HOME: '/' },
+    },
+    hubUrl,
+  ).spec
+  expect(other).toMatchObject({
+    terminationGracePeriodSeconds: 45,
+    nodeSelector: { disk: 'fast' },
+    serviceAccountName: 'guildhall-agent',
+  })
+  for (const { name, image, env = [] } of other?.containers ?? []) {
+    expect(image).toBe('agent:2')
+    const valueOf = (wanted: string) => env.findLast((one) => one.name === wanted)?.value
+    expect(valueOf('HTTPS_PROXY')).toBe('http://proxy')
+    expect(valueOf('HOME')).toBe('/tmp')
+    if (name === 'agent') expect(valueOf('GUILDHALL_HUB_URL')).toBe(hubUrl)
+  }
+  expect(spec?.terminationGracePeriodSeconds).toBe(30)
 })

@@ -1,36 +1,45 @@
-// The Pod of one agent: two containers, one with the token, one that runs the project's commands and holds nothing.
+// The Pod of one agent: two containers, one with the token, one that runs the project's commands
+// and holds nothing.
 import type { Agent } from '../../../core/api/agent.ts'
 import { ownedBy } from '../../../core/api/kinds.ts'
 import { audiences, labels } from '../../../core/api/names.ts'
-import type { AgentSettings } from '../../settings/config.ts'
+import type { AgentTemplate } from '../../settings/agent-template.ts'
 import type { Pod } from '../../../core/kube/core.ts'
 
 const agentUid = 10001
 const sandboxUid = 10002
-/** Both containers belong to it; the workspace and the socket are group-writable, nothing else is shared. */
+/**
+ * Both containers belong to it; the workspace and the socket are group-writable, nothing else is
+ * shared.
+ */
 const sharedGroup = 10000
 const tokenDirectory = '/var/run/secrets/guildhall/hub'
 
 /**
- * The project's commands run as the server's user in the server's process namespace. Process 1 is therefore not the
- * server but a program that they cannot end, and that starts the server again when they end it. Without the flag SIGUSR1
- * would open Node's inspector in the server, and whoever sent it could rewrite all results.
+ * The project's commands run as the server's user in the server's process namespace. Process 1 is
+ * therefore not the server but a program that they cannot end, and that starts the server again
+ * when they end it. Without the flag SIGUSR1 would open Node's inspector in the server, and whoever
+ * sent it could rewrite all results.
  */
 const sandboxCommand =
   'python3 -I -S /app/sandbox-init.py node --disable-sigusr1 --enable-source-maps /app/sandbox.js'.split(
     ' ',
   )
 
-/** Name of an agent's Pod: the uid part keeps a successor of the same name apart from a Pod that is still going. */
+/**
+ * Name of an agent's Pod: the uid part keeps a successor of the same name apart from a Pod that is
+ * still going.
+ */
 export function podNameOf(agent: Agent): string {
   return `${agent.metadata.name}-${agent.metadata.uid.slice(0, 5)}`
 }
 
 /**
- * Builds the Pod. Guarantees, each tested from inside a running one: restricted Pod Security; no Kubernetes token in any
- * container; the hub token and the git directory are mounted in the agent container only; read-only root file systems.
+ * Builds the Pod. Guarantees, each tested from inside a running one: restricted Pod Security; no
+ * Kubernetes token in any container; the hub token and the git directory are mounted in the agent
+ * container only; read-only root file systems.
  */
-export function agentPod(agent: Agent, settings: AgentSettings): Pod {
+export function agentPod(agent: Agent, template: AgentTemplate, hubUrl: string): Pod {
   const { name, namespace } = agent.metadata
   const hardened = {
     allowPrivilegeEscalation: false,
@@ -44,6 +53,7 @@ export function agentPod(agent: Agent, settings: AgentSettings): Pod {
     { name: 'run', mountPath: '/run/guildhall' },
   ]
   const env = {
+    ...template.environment,
     GUILDHALL_WORKSPACE: '/workspace',
     GUILDHALL_SANDBOX_SOCKET: '/run/guildhall/sandbox.sock',
     GUILDHALL_ASSETS: '/app/assets',
@@ -65,19 +75,19 @@ export function agentPod(agent: Agent, settings: AgentSettings): Pod {
       ownerReferences: [ownedBy(agent)],
     },
     spec: {
-      serviceAccountName: settings.serviceAccountName,
+      serviceAccountName: template.serviceAccountName,
       automountServiceAccountToken: false,
       enableServiceLinks: false,
-      // With one namespace for both containers a command could see and signal the agent, and the sandbox's process 1
-      // would be the pause container.
+      // With one namespace for both containers a command could see and signal the agent, and the
+      // sandbox's process 1 would be the pause container.
       shareProcessNamespace: false,
-      // A restarted container would forget its task but keep its identity; a new Pod is a new holder. The sandbox's
-      // process 1 starts the sandbox's server again by itself.
+      // A restarted container would forget its task but keep its identity; a new Pod is a new
+      // holder. The sandbox's process 1 starts the sandbox's server again by itself.
       restartPolicy: 'Never',
-      terminationGracePeriodSeconds: 30,
-      ...(settings.runtimeClassName === '' ? {} : { runtimeClassName: settings.runtimeClassName }),
-      nodeSelector: settings.nodeSelector,
-      tolerations: settings.tolerations,
+      terminationGracePeriodSeconds: template.gracePeriodSeconds,
+      ...(template.runtimeClassName === '' ? {} : { runtimeClassName: template.runtimeClassName }),
+      nodeSelector: template.nodeSelector,
+      tolerations: template.tolerations,
       securityContext: {
         runAsNonRoot: true,
         fsGroup: sharedGroup,
@@ -87,18 +97,18 @@ export function agentPod(agent: Agent, settings: AgentSettings): Pod {
       containers: [
         {
           name: 'agent',
-          image: settings.image,
-          imagePullPolicy: settings.imagePullPolicy,
+          image: template.image,
+          imagePullPolicy: template.imagePullPolicy,
           command: ['node', '--enable-source-maps', '/app/agent.js'],
           env: environment({
             ...env,
-            GUILDHALL_HUB_URL: settings.hubUrl,
+            GUILDHALL_HUB_URL: hubUrl,
             GUILDHALL_TOKEN_FILE: `${tokenDirectory}/token`,
             GUILDHALL_AGENT: name,
             GUILDHALL_AGENT_TYPE: agent.spec.type,
             GUILDHALL_GIT: '/git',
           }),
-          resources: settings.resources.agent,
+          resources: template.resources.agent,
           securityContext: { ...hardened, runAsUser: agentUid, runAsGroup: sharedGroup },
           volumeMounts: [
             ...shared,
@@ -109,23 +119,24 @@ export function agentPod(agent: Agent, settings: AgentSettings): Pod {
         },
         {
           name: 'sandbox',
-          image: settings.image,
-          imagePullPolicy: settings.imagePullPolicy,
+          image: template.image,
+          imagePullPolicy: template.imagePullPolicy,
           command: sandboxCommand,
           env: environment(env),
-          resources: settings.resources.sandbox,
+          resources: template.resources.sandbox,
           securityContext: { ...hardened, runAsUser: sandboxUid, runAsGroup: sharedGroup },
           volumeMounts: [...shared, { name: 'sandbox-tmp', mountPath: '/tmp' }],
         },
       ],
       volumes: [
-        { name: 'workspace', emptyDir: { sizeLimit: settings.workspaceSizeLimit } },
+        { name: 'workspace', emptyDir: { sizeLimit: template.workspaceSizeLimit } },
         { name: 'run', emptyDir: { medium: 'Memory', sizeLimit: '16Mi' } },
-        { name: 'git', emptyDir: { sizeLimit: settings.workspaceSizeLimit } },
+        { name: 'git', emptyDir: { sizeLimit: template.workspaceSizeLimit } },
         { name: 'agent-tmp', emptyDir: { sizeLimit: '256Mi' } },
-        // On disk: in memory it would be charged to the container's memory limit, and a test that writes files would get
-        // the container killed. The kubelet evicts a Pod whose volume is too full, so the sandbox empties /tmp before each
-        // command and lets no file grow beyond half of this.
+        // On disk: in memory it would be charged to the container's memory limit, and a test that
+        // writes files would get the container killed. The kubelet evicts a Pod whose volume is too
+        // full, so the sandbox empties /tmp before each command and lets no file grow beyond half
+        // of this.
         { name: 'sandbox-tmp', emptyDir: { sizeLimit: '1Gi' } },
         {
           name: 'hub-token',

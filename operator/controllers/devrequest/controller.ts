@@ -94,8 +94,8 @@ export function requestReconciler(world: World, parts: RequestParts): Reconcile 
         return plan(parts, stalls, seen.request, seen.model, decision.failed)
       case 'create-tasks':
         return createTasks(world, { ...parts, stalls, made }, seen.request, decision.tasks, signal)
-      case 'deliver':
-        return deliver(world, parts, stalls, seen, signal)
+      case 'finish':
+        return finish(world, parts, stalls, seen, signal)
       case 'remove': {
         const { uid } = request.metadata
         // With the objects their outboxes go.
@@ -240,7 +240,7 @@ function plan(
   return done
 }
 
-async function deliver(
+async function finish(
   world: World,
   parts: RequestParts,
   stalls: Stalls,

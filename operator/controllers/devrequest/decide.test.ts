@@ -14,10 +14,11 @@ import {
   task,
   uncheckedStatus,
 } from '../../../test/support/objects.ts'
+import { waitingReasons, type WaitingReason } from '../../../core/api/waiting.ts'
 import { skip } from '../../../core/tasks/transitions.ts'
 import { givenHash } from '../../../core/planner/tasks.ts'
 import { decideRequest } from './decide.ts'
-import type { RequestObservation } from './observation.ts'
+import type { RequestObservation, Stall } from './observation.ts'
 import { finalStatus } from './status.ts'
 
 const plan: Plan = {
@@ -191,6 +192,89 @@ test('a stall shows in the summary, the column and an abnormal-true condition, a
   expect(conditionOf(well, 'Succeeded')?.reason).toBe('Running')
 })
 
+const inQueue = (reason: string, more: Partial<AgentTask['status']> = {}) =>
+  task('a', {}, { ...queuedStatus, queue: { position: 0, reason }, ...more })
+const minute = (n: number): string => new Date(now + n * 60_000).toISOString()
+const stalledBy = (reason: Stall['reason']): Partial<RequestObservation> => ({
+  stall: { reason, message: 'wrong' },
+})
+
+test.each<[string, DevRequest, Partial<RequestObservation>, WaitingReason, string]>([
+  [
+    'a person to resume it',
+    request('hello', { suspend: true }, planned.status),
+    {},
+    'Resume',
+    'spec.suspend=false',
+  ],
+  [
+    'a person to correct its spec',
+    prepared,
+    { invalid: 'spec.limits: is a text' },
+    'Correction',
+    'a person',
+  ],
+  ['a person to correct its source', prepared, stalledBy('InvalidSpec'), 'Correction', 'a person'],
+  ['a person to free a name', planned, stalledBy('Pending'), 'Correction', 'a person'],
+  ['a model server', planned, stalledBy('ModelUnavailable'), 'Model', 'the model server'],
+  ['a model', planned, stalledBy('ModelMissing'), 'Model', 'the model'],
+  ['a forge', planned, stalledBy('ForgeUnavailable'), 'Forge', 'the forge'],
+  ['room on the forge', planned, stalledBy('ForgeFull'), 'Forge', 'room on the forge'],
+  ['its source', prepared, stalledBy('SourceUnavailable'), 'Source', 'the source repository'],
+  [
+    'an agent',
+    planned,
+    { tasks: [inQueue('all 3 agents are in use'), task('b')] },
+    'Agent',
+    'all 3 agents are in use',
+  ],
+  [
+    'a pause to end',
+    planned,
+    { tasks: [inQueue('a pause', { notBefore: minute(1) }), task('b')] },
+    'Retry',
+    'a pause',
+  ],
+  [
+    'an agent after a pause',
+    planned,
+    { tasks: [inQueue('a pause', { notBefore: minute(-1) }), task('b')] },
+    'Agent',
+    'a pause',
+  ],
+])(
+  'a request that waits for %s says so to programs and to people',
+  (_what, one, more, want, words) => {
+    const { request: waiting } = settled(one, more)
+    expect(waiting.status).toMatchObject({ waitingReason: want, waitingFor: words })
+  },
+)
+
+test('every reason to wait is one that the operator gives', () => {
+  expect(Object.keys(waitingReasons)).toEqual([
+    'Resume',
+    'Correction',
+    'Model',
+    'Forge',
+    'Source',
+    'Agent',
+    'Retry',
+  ])
+})
+
+test('what a request waited for goes when it goes on, and when it ends', () => {
+  const { request: waiting } = settled(planned, stalledBy('ForgeFull'))
+  const { request: well } = settled(waiting, {
+    tasks: [task('a', {}, heldStatus('p1')), task('b')],
+  })
+  expect(well.status).not.toHaveProperty('waitingReason')
+  expect(well.status).not.toHaveProperty('waitingFor')
+  const ended = [task('a', {}, endedStatus(true)), task('b', {}, endedStatus(true))]
+  const end = finalStatus(seen(waiting, { tasks: [...ended, inQueue('left over')] }))
+  expect(end).not.toHaveProperty('waitingReason')
+  expect(end).not.toHaveProperty('waitingFor')
+})
+
 test.each([
   ['one is done and one runs', [endedStatus(true), heldStatus('p1')], '1/2'],
   ['one failed', [endedStatus(false), heldStatus('p1')], '0/2'],
@@ -253,7 +337,7 @@ const ends: readonly [string, AgentTask[], 'True' | 'False', string][] = [
 test.each(ends)(
   'when %s it finishes with an honest result',
   (_case, tasks, wantStatus, wantReason) => {
-    expect(settled(planned, { tasks }).decision.kind).toBe('deliver')
+    expect(settled(planned, { tasks }).decision.kind).toBe('finish')
     const status = finalStatus(seen(planned, { tasks, branch: { head: 'c', commits: 4 } }))
     expect(conditionOf({ status }, 'Succeeded')).toMatchObject({
       status: wantStatus,
@@ -276,7 +360,7 @@ test('a request that nothing could check delivers its branch, and its last words
 
 test('a plan-only request ends with its plan and runs nothing', () => {
   const asked = request('hello', { planOnly: true }, planned.status)
-  expect(settled(asked).decision.kind).toBe('deliver')
+  expect(settled(asked).decision.kind).toBe('finish')
   expect(
     finalStatus(seen(asked)).conditions?.find((one) => one.type === 'Succeeded'),
   ).toMatchObject({
@@ -312,12 +396,12 @@ function afterFailure(reason: FailureReason, over: Partial<Plan> = {}) {
   return { withUnits, running, tasks }
 }
 
-test.each<[string, FailureReason, Partial<Plan>, 'replan' | 'deliver']>([
+test.each<[string, FailureReason, Partial<Plan>, 'replan' | 'finish']>([
   ['that did not pass its checks is planned anew', 'ChecksFailed', {}, 'replan'],
   ['whose answers were unusable is planned anew', 'OutputUnusable', {}, 'replan'],
-  ['of a plan that was revised fails for good', 'ChecksFailed', { revision: 2 }, 'deliver'],
-  ['of a person’s plan is left to the person', 'ChecksFailed', { source: 'person' }, 'deliver'],
-  ['whose agent was lost fails for good', 'AgentLost', {}, 'deliver'],
+  ['of a plan that was revised fails for good', 'ChecksFailed', { revision: 2 }, 'finish'],
+  ['of a person’s plan is left to the person', 'ChecksFailed', { source: 'person' }, 'finish'],
+  ['whose agent was lost fails for good', 'AgentLost', {}, 'finish'],
 ])('a unit %s', (_, reason, over, want) => {
   const { running, tasks } = afterFailure(reason, over)
   const { decision, request: told } = settled(running, { tasks })
@@ -346,7 +430,7 @@ test('the revision is stored once, its new tasks are made, and what it does with
   expect(revised.status?.progress).toBe('1/2')
   expect(decision).toMatchObject({ kind: 'create-tasks', tasks: [{ name: 'a-2' }] })
   const done = [...tasks, task('a-2', { unit: 'a-2' }, endedStatus(true))]
-  expect(settled(revised, { tasks: done }).decision.kind).toBe('deliver')
+  expect(settled(revised, { tasks: done }).decision.kind).toBe('finish')
   const end = finalStatus(seen(revised, { tasks: done }))
   expect(isTrue({ status: end }, 'Succeeded')).toBe(true)
 })
@@ -355,7 +439,7 @@ test('a unit that cannot be split ends the request as it would have ended', () =
   const { withUnits, running, tasks } = afterFailure('ChecksFailed')
   const planning = { state: 'done', plan: { ...withUnits, revision: 2 }, tokens: 9 } as const
   const { request: revised, decision } = settled(running, { tasks, planning })
-  expect(decision.kind).toBe('deliver')
+  expect(decision.kind).toBe('finish')
   expect(finalStatus(seen(revised, { tasks })).summary).toMatch(/a failed: ChecksFailed/)
 })
 

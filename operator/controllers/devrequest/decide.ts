@@ -18,14 +18,17 @@ export type RequestDecision =
   /** Plan a failed part anew, in the background. */
   | { readonly kind: 'replan'; readonly failed: FailedPart }
   | { readonly kind: 'create-tasks'; readonly tasks: readonly PlannedTask[] }
-  /** Read the branch's head, then write the end. */
-  | { readonly kind: 'deliver' }
+  /** Read the branch's head a last time, then write the end. Nothing leaves the forge. */
+  | { readonly kind: 'finish' }
   /** Its time after the end is over. */
   | { readonly kind: 'remove' }
 
 const { Authorized, Finished, Stalled } = requestConditions
 
-/** What to do about one request now: a new state first, so that people see it, then the next step of the way, then figures. */
+/**
+ * What to do about one request now: a new state first, so that people see it, then the next step of
+ * the way, then figures.
+ */
 export function decideRequest(seen: RequestObservation): RequestDecision {
   const { request, now } = seen
   if (request.metadata.deletionTimestamp !== undefined) return { kind: 'rest', nextAt: undefined }
@@ -44,6 +47,7 @@ function stateOf(status: DevRequestStatus): unknown {
   const {
     progress: _,
     waitingFor: _w,
+    waitingReason: _r,
     team: _t,
     tokens: _k,
     head: _h,
@@ -66,7 +70,7 @@ function nextStep(seen: RequestObservation, status: DevRequestStatus): RequestDe
   const plan = currentPlan(request, status.plan)
   if (plan === undefined)
     return seen.planning.state === 'idle' ? { kind: 'plan' } : { kind: 'rest', nextAt: undefined }
-  if (request.spec.planOnly === true) return { kind: 'deliver' }
+  if (request.spec.planOnly === true) return { kind: 'finish' }
   if (!isTrue({ status }, Authorized)) return { kind: 'rest', nextAt: undefined }
 
   const missing = plan.tasks.filter(
@@ -75,7 +79,7 @@ function nextStep(seen: RequestObservation, status: DevRequestStatus): RequestDe
   if (missing.length > 0) return { kind: 'create-tasks', tasks: missing }
   if (!tasks.every(isFinished)) return { kind: 'rest', nextAt: undefined }
   const failed = failedPart(plan, tasks)
-  if (failed === undefined) return { kind: 'deliver' }
+  if (failed === undefined) return { kind: 'finish' }
   return seen.planning.state === 'idle'
     ? { kind: 'replan', failed }
     : { kind: 'rest', nextAt: undefined }

@@ -1,4 +1,5 @@
-// What is wrong outside, in words for the request: a reason from a fixed table and the next thing to do.
+// What is wrong outside, in words for the request: a reason from a fixed table and the next thing
+// to do.
 import { requestReasons } from '../../../core/api/conditions.ts'
 import type { DevRequest } from '../../../core/api/devrequest.ts'
 import type { Metadata } from '../../../core/api/schema.ts'
@@ -11,7 +12,10 @@ import type { Stall } from './observation.ts'
 /** The forge's sentences have their full stop; what is said about the forge has none. */
 const ended = (text: string): string => (text.endsWith('.') ? text : `${text}.`)
 
-/** Words for a forge that cannot make the repository of a request. What is wrong with the source is the request's fault. */
+/**
+ * Words for a forge that cannot make the repository of a request. What is wrong with the source is
+ * the request's fault.
+ */
 export function sourceStall(
   error: ForgeError,
   { name, namespace }: Pick<Metadata, 'name' | 'namespace'>,

@@ -2,15 +2,15 @@
 import type { Agent } from '../../../core/api/agent.ts'
 import type { AgentTask } from '../../../core/api/agent-task.ts'
 import {
+  type ConditionUpdate,
   isTrue,
   withConditions,
   withoutCondition,
-  type ConditionUpdate,
 } from '../../../core/api/condition-list.ts'
 import {
+  type RequestReason,
   requestConditions,
   requestReasons,
-  type RequestReason,
 } from '../../../core/api/conditions.ts'
 import { counted } from '../../../core/api/plain-text.ts'
 import type { DevRequest, DevRequestStatus, Plan } from '../../../core/api/devrequest.ts'
@@ -23,6 +23,7 @@ import {
   isUnchecked,
 } from '../../../core/api/task-state.ts'
 import { givenHash } from '../../../core/planner/tasks.ts'
+import { waitingReasonOfStall } from '../../../core/api/waiting.ts'
 import { failedPart } from './failed-part.ts'
 import type { RequestObservation, Stall } from './observation.ts'
 
@@ -45,7 +46,8 @@ export function statusOf(seen: RequestObservation): DevRequestStatus {
       ? { ...planning.plan, tokens: planning.tokens }
       : before.plan
   const current = inPlan(tasks, plan)
-  // Tasks that failed or were skipped are over, too: counted here they would make a failure look like a success.
+  // Tasks that failed or were skipped are over, too: counted here they would make a failure look
+  // like a success.
   const done = current.filter(isComplete).length
   const prepared = before.repository !== undefined
   const at = new Date(seen.now).toISOString()
@@ -85,7 +87,7 @@ export function statusOf(seen: RequestObservation): DevRequestStatus {
     request.metadata.generation,
   )
   const team = teamOf(seen.agents)
-  const { waitingFor: _waitingFor, team: _team, ...kept } = before
+  const { waitingFor: _waitingFor, waitingReason: _waitingReason, team: _team, ...kept } = before
   return {
     ...kept,
     observedGeneration: request.metadata.generation,
@@ -152,7 +154,7 @@ export function finalStatus(seen: RequestObservation): DevRequestStatus {
     { type: Succeeded, status: planOnly || proven ? 'True' : 'False', reason, message },
     { type: Finished, status: 'True', reason, message },
   ]
-  const { waitingFor: _waitingFor, team: _team, ...kept } = base
+  const { waitingFor: _waitingFor, waitingReason: _waitingReason, team: _team, ...kept } = base
   return {
     ...kept,
     conditions: [
@@ -215,7 +217,9 @@ function accepted(
   }
 }
 
-/** Work starts with this: from then on the plan stands. It is written before the first task is made. */
+/**
+ * Work starts with this: from then on the plan stands. It is written before the first task is made.
+ */
 function authorized(request: DevRequest, planned: Plan | undefined): ConditionUpdate {
   const type = Authorized
   if (planned === undefined)
@@ -275,17 +279,24 @@ function workWords(running: number, done: number, { tasks }: Plan): string {
 function waiting(
   seen: RequestObservation,
   planned: Plan | undefined,
-): { readonly waitingFor?: string } {
-  if (seen.stall !== undefined) return { waitingFor: waitingWord[seen.stall.reason] ?? 'a person' }
+): Pick<DevRequestStatus, 'waitingFor' | 'waitingReason'> {
+  if (seen.stall !== undefined) {
+    const waitingReason = waitingReasonOfStall(seen.stall.reason)
+    return { waitingFor: stallWords[seen.stall.reason] ?? 'a person', waitingReason }
+  }
+  if (seen.invalid !== undefined) return { waitingFor: 'a person', waitingReason: 'Correction' }
   if (planned === undefined) return {}
-  if (seen.request.spec.suspend === true) return { waitingFor: 'spec.suspend=false' }
-  const queue = seen.tasks.filter((task) => task.status?.queue !== undefined && !isFinished(task))
-  const working = seen.tasks.some((task) => heldBy(task) !== undefined)
-  const reason = queue[0]?.status?.queue?.reason
-  return !working && reason !== undefined ? { waitingFor: reason.slice(0, 120) } : {}
+  if (seen.request.spec.suspend === true)
+    return { waitingFor: 'spec.suspend=false', waitingReason: 'Resume' }
+  if (seen.tasks.some((task) => heldBy(task) !== undefined)) return {}
+  const next = seen.tasks.find((task) => task.status?.queue !== undefined && !isFinished(task))
+  const { queue, notBefore } = next?.status ?? {}
+  if (queue === undefined) return {}
+  const isPause = notBefore !== undefined && Date.parse(notBefore) > seen.now
+  return { waitingFor: queue.reason.slice(0, 120), waitingReason: isPause ? 'Retry' : 'Agent' }
 }
 
-const waitingWord: Partial<Record<RequestReason, string>> = {
+const stallWords: Partial<Record<RequestReason, string>> = {
   ModelUnavailable: 'the model server',
   ModelMissing: 'the model',
   ForgeUnavailable: 'the forge',

@@ -10,7 +10,7 @@ import { settingsKey, settingsReconciler } from './configured.ts'
 import { Models } from './models.ts'
 
 const { models: configured } = parseConfig(`
-agents: { image: a, hubUrl: "http://hub" }
+agents: { template: { image: a }, hubUrl: "http://hub" }
 forge: { url: "http://forge" }
 modelServer: { url: "http://own" }
 models: [{ name: "x:120b-cloud" }, { name: "coder:7b" }]

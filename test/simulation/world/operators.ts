@@ -24,7 +24,12 @@ export const address = {
 
 const settings = parseConfig(
   JSON.stringify({
-    agents: { image: 'agent', hubUrl: 'http://hub.invalid', idleSeconds: 15, maxTasks: 6 },
+    agents: {
+      template: { image: 'agent' },
+      hubUrl: 'http://hub.invalid',
+      idleSeconds: 15,
+      maxTasks: 6,
+    },
     forge: { url: 'http://forge.invalid' },
     models: [profile],
   }),

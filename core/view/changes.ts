@@ -1,28 +1,30 @@
-import { counted } from '../../core/api/plain-text.ts'
-import { heldBy } from '../../core/api/task-state.ts'
-import type { Agent } from '../../core/api/agent.ts'
-import { findingsInShort } from '../../core/api/review.ts'
-import { conditionOf, isTrue } from '../../core/api/condition-list.ts'
-import type { DevRequest } from '../../core/api/devrequest.ts'
-import { requestConditions } from '../../core/api/conditions.ts'
-import { amount, shortCommit } from './figures.ts'
+import { counted } from '../api/plain-text.ts'
+import { heldBy } from '../api/task-state.ts'
+import type { Agent } from '../api/agent.ts'
+import { findingsInShort } from '../api/review.ts'
+import { conditionOf, isTrue } from '../api/condition-list.ts'
+import type { DevRequest } from '../api/devrequest.ts'
+import { requestConditions } from '../api/conditions.ts'
+import { type Line, type Span, amount, shortCommit, span } from './text.ts'
 import {
-  isRequestUnchecked,
+  type Snapshot,
+  type TaskLine,
   hasRequestSucceeded,
   isOfRequest,
   isRequestFinished,
+  isRequestUnchecked,
   modelLabel,
+  planAuthor,
   requestStatus,
   taskLines,
-  type Snapshot,
-  type TaskLine,
-} from './snapshot.ts'
-import { span, type Line, type Span } from './style.ts'
-import { icons, stateOf, taskDetail, testsOf, verdictText, type TaskState } from './task-state.ts'
+  waitingText,
+} from './request.ts'
+import { type TaskState, icons, stateOf, taskDetail, testsOf, verdictText } from './task.ts'
 
 /**
- * What happened between two views of one request, one line each, in the order a person would tell it.
- * Pure. Level-based: a step that came and went between the two views is told by its outcome only.
+ * The changes between two snapshots of one request, one line each, in the order in which a person
+ * would tell them.
+ * Pure. Level-based: a step that came and went between the two snapshots shows by its outcome only.
  */
 export function transitions(before: Snapshot | undefined, after: Snapshot): readonly Line[] {
   return [
@@ -53,16 +55,11 @@ function planMade(before: Snapshot | undefined, after: Snapshot): readonly Line[
   const plan = after.request.status?.plan
   if (plan === undefined || plan.hash === before?.request.status?.plan?.hash) return []
   const units = [...new Set(plan.tasks.flatMap((task) => task.unit ?? []))]
-  const by = {
-    model: `the model ${plan.model ?? after.request.status?.model ?? ''}`.trim(),
-    template: 'the fallback template',
-    person: 'a person',
-  }[plan.source]
   return [
     [
       span('plan made', 'green'),
       span(
-        ` by ${by}: ${counted(units.length, 'unit')} (${units.join(', ')}), ${counted(plan.tasks.length, 'task')}, team ${plan.team.map(({ type, count }) => `${count} ${type}`).join(', ')}`,
+        ` by ${planAuthor(after.request)}: ${counted(units.length, 'unit')} (${units.join(', ')}), ${counted(plan.tasks.length, 'task')}, team ${plan.team.map(({ type, count }) => `${count} ${type}`).join(', ')}`,
       ),
     ],
     ...plan.warnings.map((warning) => [span(`plan warning: ${warning}`, 'yellow')]),
@@ -76,7 +73,7 @@ export function agentsChanged(before: Snapshot | undefined, after: Snapshot): re
   const present = new Set(after.agents.map((agent) => agent.metadata.name))
   return [
     ...after.agents
-      // One that ended before anybody looked is no news.
+      // An agent that ended before the first look is not news.
       .filter((agent) => !old.has(agent.metadata.name) && agent.status?.state !== 'terminated')
       .filter((agent) => isOfRequest(agent, request))
       .map((agent) => [
@@ -171,7 +168,7 @@ function endedText(line: TaskLine, state: TaskState, told: boolean): string {
   return ` ${word}${text === '' ? '' : `: ${text}`}`
 }
 
-/** `toldAgent`: the start was not seen, so the line names the agent. */
+/** `toldAgent`: no line told the start, so this one names the agent. */
 function succeededText({ task }: TaskLine, toldAgent: boolean): string {
   if (task === undefined) return ''
   const { result, assignment } = task.status ?? {}
@@ -189,8 +186,8 @@ function succeededText({ task }: TaskLine, toldAgent: boolean): string {
 function requestChanged(before: Snapshot | undefined, { request }: Snapshot): readonly Line[] {
   const { status, metadata } = request
   const out: Line[] = []
-  const waiting = status?.waitingFor ?? ''
-  if (waiting !== '' && waiting !== before?.request.status?.waitingFor) {
+  const waiting = waitingText(request)
+  if (waiting !== '' && (before === undefined || waiting !== waitingText(before.request))) {
     out.push([name(metadata.name), span(` is waiting: ${waiting}`, 'yellow')])
   }
   const stalled = conditionOf(request, requestConditions.Stalled)

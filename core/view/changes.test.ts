@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { DevRequestStatus } from '../../core/api/devrequest.ts'
+import type { DevRequestStatus } from '../api/devrequest.ts'
 import {
   at,
   condition,
@@ -14,9 +14,9 @@ import {
   taskOf,
   tasks,
 } from '../../test/support/example-objects.ts'
-import type { Snapshot } from './snapshot.ts'
-import { draw } from './style.ts'
-import { transitions } from './transitions.ts'
+import type { Snapshot } from './request.ts'
+import { draw } from '../../cli/show/style.ts'
+import { transitions } from './changes.ts'
 
 const told = (before: Snapshot | undefined, after: Snapshot) =>
   transitions(before, after).map((line) => draw(line, { color: false, ascii: false }))

@@ -1,8 +1,10 @@
-// Kind: a namespace that does not exist is named as that, with those that have Guildhall; nobody is sent to install it there.
+// Kind: a namespace that does not exist is named as that, with those that have Guildhall; nobody is
+// sent to install it there.
 import { expect, test } from 'vitest'
 import { KubeError } from '../../core/kube/errors.ts'
-import { createRequest, type Manifest } from '../commands/submit.ts'
-import { noSuchRequest, resolveName, type ClusterReader } from './requests.ts'
+import { type Manifest, createRequest } from '../commands/submit.ts'
+import { type ClusterReader, noSuchRequest, resolveName, taskMeant } from './requests.ts'
+import { condition, examplePlan, exampleRequest } from '../../test/support/example-objects.ts'
 
 const { signal } = new AbortController()
 const lost = (message: string, status = 404): KubeError =>
@@ -54,4 +56,32 @@ test.each([[[]], ['forbidden' as const]])('with operators %j that can be seen', 
   await expect(made).rejects.toMatchObject({
     next: expect.stringMatching(/^helm upgrade .* -n nope --create-namespace/) as string,
   })
+})
+
+const snapshot = { request: exampleRequest({ plan: examplePlan }), tasks: [], agents: [] }
+
+test.each([
+  ['hello-code-greet', 'hello-code-greet'],
+  ['code-greet', 'hello-code-greet'],
+  ['greet/code', 'hello-code-greet'],
+  ['greet / code', 'hello-code-greet'],
+  ['code greet', 'hello-code-greet'],
+  ['spec parse', 'hello-spec-parse'],
+  ['parse/spec', 'hello-spec-parse'],
+  ['branch', 'hello-branch'],
+  ['hello-finish', 'hello-finish'],
+  ['finish ', 'hello-finish'],
+])('a task that is called %s, as some view of it shows it, is %s', (typed, want) => {
+  expect(taskMeant(snapshot, typed)).toBe(want)
+})
+
+test('a task that is not there is told with those that are', () => {
+  expect(() => taskMeant(snapshot, 'greet')).toThrow(
+    'hello has no task greet; it has: branch, greet/spec, greet/code, parse/spec, finish',
+  )
+  const early = {
+    ...snapshot,
+    request: exampleRequest({ conditions: [condition('Planned', 'Unknown', 'x')] }),
+  }
+  expect(() => taskMeant(early, 'code')).toThrow('hello has no tasks yet, and so no code')
 })

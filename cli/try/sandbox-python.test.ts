@@ -1,4 +1,5 @@
-// Which Python runs a project of the person's: theirs, not the one that the system has at a fixed place.
+// Which Python runs a project of the person's: theirs, not the one that the system has at a fixed
+// place.
 import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -6,8 +7,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { connectSandbox } from '../../agent-image/agent/sandbox-client.ts'
 import { systemClock } from '../../core/base/clock.ts'
-import { personsPython } from './python.ts'
-import { startSandbox } from './sandbox.ts'
+import { personsPython, startSandbox } from './sandbox.ts'
 
 const signal = new AbortController().signal
 const patience = { timeout: 60_000 }

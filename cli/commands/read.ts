@@ -2,13 +2,19 @@ import type { DevRequest } from '../../core/api/devrequest.ts'
 import { systemClock } from '../../core/base/clock.ts'
 import { tellAbsence } from '../cluster/attendance.ts'
 import type { Connection } from '../cluster/connection.ts'
-import { namespaceProblem } from '../cluster/namespaces.ts'
-import { listRequests, requestsElsewhere, type Where } from '../cluster/requests.ts'
-import { between } from '../show/figures.ts'
-import { jsonText } from '../show/json.ts'
-import { isRequestFinished, requestStatus } from '../show/snapshot.ts'
-import { table, type TableColumn } from '../show/table.ts'
-import type { Terminal } from '../terminal.ts'
+import {
+  type Where,
+  listRequests,
+  namespaceProblem,
+  readSnapshot,
+  requestsElsewhere,
+  resolveName,
+} from '../cluster/requests.ts'
+import { between } from '../../core/view/text.ts'
+import { type Terminal, jsonText } from '../terminal.ts'
+import { isRequestFinished, requestStatus } from '../../core/view/request.ts'
+import { type TableColumn, table } from '../show/style.ts'
+import { renderTree } from '../show/tree.ts'
 
 /** Prints the requests of the namespace, newest last. */
 export async function showList(options: {
@@ -59,3 +65,22 @@ const wide: readonly TableColumn<DevRequest>[] = [
   { heading: 'TOKENS', cell: ({ status }) => String(status?.tokens ?? '') },
   { heading: 'PRIORITY', cell: ({ spec }) => spec.priority },
 ]
+
+/** Prints one request as it is now. With `json` the objects it is made from. */
+export async function showTree(options: {
+  readonly connection: Connection
+  readonly terminal: Terminal
+  readonly signal: AbortSignal
+  readonly name: string
+  readonly output?: string | undefined
+}): Promise<void> {
+  const { connection, terminal, signal } = options
+  const where = { ...connection, signal }
+  const snapshot = await readSnapshot(where, await resolveName(where, options.name))
+  if (options.output === 'json') {
+    terminal.out(`${jsonText(snapshot)}\n`)
+    return
+  }
+  terminal.out(`${renderTree(snapshot, Date.now(), terminal.style()).join('\n')}\n`)
+  if (!isRequestFinished(snapshot.request)) await tellAbsence(where, systemClock, terminal)
+}

@@ -1,7 +1,7 @@
-import { findingsInShort } from '../../core/api/review.ts'
-import { counted } from '../../core/api/plain-text.ts'
-import { isTrue } from '../../core/api/condition-list.ts'
-import { taskConditions, taskReasons } from '../../core/api/conditions.ts'
+import { findingsInShort } from '../api/review.ts'
+import { counted } from '../api/plain-text.ts'
+import { isTrue } from '../api/condition-list.ts'
+import { taskConditions, taskReasons } from '../api/conditions.ts'
 import {
   hasSucceeded,
   heldBy,
@@ -9,17 +9,11 @@ import {
   isIntegrating,
   isUnchecked,
   statusWord,
-} from '../../core/api/task-state.ts'
-import type { AgentTask } from '../../core/api/agent-task.ts'
-import {
-  standingVerdicts,
-  verdictWords,
-  type Action,
-  type Verdict,
-} from '../../core/api/agent-types.ts'
-import { amount, between, shortCommit } from './figures.ts'
-import type { Span } from './style.ts'
-import type { TaskLine } from './snapshot.ts'
+} from '../api/task-state.ts'
+import type { AgentTask } from '../api/agent-task.ts'
+import { type Action, type Verdict, standingVerdicts, verdictWords } from '../api/agent-types.ts'
+import { type Span, amount, between, shortCommit } from './text.ts'
+import type { TaskLine } from './request.ts'
 
 /** Where a task is, as the tree shows it. */
 export type TaskState =
@@ -68,7 +62,7 @@ export function taskDuration(task: AgentTask | undefined, now: number): string {
   return start === undefined ? '' : between(start, completionTime, now)
 }
 
-/** What the task is doing or what came of it, in a few words. */
+/** The activity of a task, or its result, in a few words. */
 export function taskDetail(line: TaskLine): string {
   return line.task === undefined ? '' : details[stateOf(line.task)](line.task, line)
 }
@@ -98,7 +92,7 @@ function failedText(task: AgentTask): string {
   return joined([said, testsOf(task)])
 }
 
-/** A verdict in words, where it says more than that the task did what it is for: looking changes nothing. */
+/** A verdict in words; empty when it is the usual one: a task that only looks changes nothing. */
 export function verdictText({ spec }: AgentTask, verdict: Verdict): string {
   if (verdict === 'Done' || (verdict === 'NothingChanged' && looking.has(spec.action))) return ''
   return verdictWords[verdict] ?? verdict
@@ -123,9 +117,9 @@ function resultText(task: AgentTask): string {
 }
 
 /**
- * `7 tests passed`, `1 of 7 tests failed`; empty when nothing was counted. The last run counts.
- * In a result that was accepted as good, tests may fail all the same, and the words say why that is right: new tests
- * come before their code, and what failed before is not this task's doing.
+ * `7 tests passed`, `1 of 7 tests failed`; empty when nothing was counted. The last run counts. In
+ * a result that was accepted as good, tests may fail all the same, and the words say why that is
+ * right: new tests come before their code, and tests that failed before are not this task's fault.
  */
 export function testsOf(task: AgentTask): string {
   const { result } = task.status ?? {}

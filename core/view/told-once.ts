@@ -1,21 +1,23 @@
-// One cause is often the message of several objects. Who reads them together has to read its sentence once.
-import type { Line } from './style.ts'
+// One cause is often the message of several objects. A person who reads them together reads its
+// sentence once.
+import type { Line } from './text.ts'
 
-/** What has been told above. */
+/** The sentences that were shown already. */
 export interface ToldOnce {
   /**
-   * A line without what was told already, which may be nothing; it counts as told from now on. What stands before such a
-   * sentence (`warning: the plan is made by rule: …`) and behind it stays, unless it is a mere label.
+   * A line without the sentences that were shown already; it counts as shown from now on. Words
+   * before such a sentence (`warning: the plan is made by rule: …`) and after it stay, unless they
+   * are a mere label.
    */
   rest(line: string): string
-  /** The same for each of the parts of a row, between which there are dots. */
+  /** Does the same with each part of a row, whose parts have dots between them. */
   row(detail: string): string
 }
 
 /** Words and figures may stand twice; a sentence is longer. */
 const shortest = 40
 
-/** Begins with nothing told. */
+/** Begins with no sentence shown. */
 export function toldOnce(): ToldOnce {
   const told: string[] = []
   const rest = (line: string): string => {
@@ -29,7 +31,7 @@ export function toldOnce(): ToldOnce {
   }
 }
 
-/** A line whose last words are without what was told; none when nothing is left of it. */
+/** A line whose last words lack the sentences that were shown; none when nothing is left of it. */
 export function untold(line: Line, told: ToldOnce): readonly Line[] {
   const last = line.at(-1)
   if (last === undefined) return [line]
@@ -41,7 +43,7 @@ export function untold(line: Line, told: ToldOnce): readonly Line[] {
     : [[...line.slice(0, -1), { ...last, text }]]
 }
 
-/** Cuts the end of the line, or what stands in brackets in it, that is a part of something told. */
+/** Cuts the end of the line, or its words in brackets, when an earlier line holds them. */
 function withoutMine(line: string, told: readonly string[]): string {
   const isTold = (text: string): boolean => told.some((one) => low(one).includes(low(text)))
   const aside = asideOf(line)
@@ -51,7 +53,7 @@ function withoutMine(line: string, told: readonly string[]): string {
   return line
 }
 
-/** Cuts what something told ends with out of the line, where it is a sentence there, too. */
+/** Cuts the end of an earlier line out of this one, where it is a sentence here, too. */
 function withoutTheirs(line: string, told: readonly string[]): string {
   const tails = told.flatMap((text) => [...tailsOf(text), ...tailsOf(asideOf(text) ?? '')])
   for (const [, tail] of tails) {
@@ -66,7 +68,10 @@ function withoutTheirs(line: string, told: readonly string[]): string {
   return line
 }
 
-/** What a line says behind each of its colons, the longest first, with where it begins; long enough for a sentence. A reason (`ModelRefused: `) begins none. */
+/**
+ * The texts after each colon of a line that are long enough for a sentence, the longest first, each
+ * with its offset. A text that begins with a reason (`ModelRefused: `) is not one.
+ */
 function tailsOf(line: string): readonly (readonly [number, string])[] {
   return [0, ...[...line.matchAll(/: /g)].map(({ index }) => index + 2)]
     .map((from) => [from, bare(line.slice(from))] as const)

@@ -1,8 +1,9 @@
-// Kind: whatever is found where a cluster was, a person reads that none runs there and how to start one.
+// Kind: whatever is found where a cluster was, a person reads that none runs there and how to start
+// one.
 import { describe, expect, test } from 'vitest'
-import { KubeError } from '../../core/kube/errors.ts'
-import { placed } from '../explain.ts'
-import { CliError } from '../failure.ts'
+import { KubeError } from '../core/kube/errors.ts'
+import { placed } from './explain.ts'
+import { CliError } from './failure.ts'
 
 const failure = (said: string, status = 0): KubeError =>
   new KubeError({

@@ -1,9 +1,10 @@
-// Kind: one cause in several objects (a refusal in the plan, an attempt and the end) is read once, and what is new beside it stays.
+// Kind: one cause in several objects (a refusal in the plan, an attempt and the end) is read once,
+// and what is new beside it stays.
 import { expect, test } from 'vitest'
 import { noScript } from '../../rehearsal/choice.ts'
-import { failureRemedies, remedyIn } from '../../core/api/failures.ts'
-import { remedyFor } from '../try/outcome.ts'
-import { span } from './style.ts'
+import { failureRemedies, remedyIn } from '../api/failures.ts'
+import { remedyFor } from '../../cli/try/outcome.ts'
+import { span } from './text.ts'
 import { toldOnce, untold } from './told-once.ts'
 
 const other =

@@ -2,9 +2,12 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { expect, test } from 'vitest'
 
-/** A command that says when it can be interrupted and when it has ended in order, and leaves a little later. */
+/**
+ * A command that says when it can be interrupted and when it has ended in order, and leaves a
+ * little later.
+ */
 const command = `
-import { interruptible } from ${JSON.stringify(new URL('interrupt.ts', import.meta.url).href)}
+import { interruptible } from ${JSON.stringify(new URL('failure.ts', import.meta.url).href)}
 const interrupt = interruptible()
 const alive = setInterval(() => {}, 1000)
 interrupt.signal.addEventListener('abort', () => {
