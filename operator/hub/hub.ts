@@ -11,7 +11,7 @@ import type {
 import type { Clock, Logger } from '../../core/base/ports.ts'
 import { aborted } from '../../core/base/wait.ts'
 import type { RunSignals } from '../../core/kube/runtime/manager.ts'
-import { Problem } from './http.ts'
+import { Problem } from '../../core/base/http.ts'
 import type { AgentStreams } from '../presence/agent-streams.ts'
 import { plainBeat } from './plain-words.ts'
 
