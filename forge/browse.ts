@@ -1,6 +1,6 @@
 import type { BranchState, TreeListing } from '../core/api/forge-protocol.ts'
 import { commitAt, type Git } from './git.ts'
-import { ForgeError } from './problem.ts'
+import { ForgeRefusal } from './problem.ts'
 
 /** A bare repository to look into. */
 export interface Shelf {
@@ -15,7 +15,7 @@ export const maxBlobBytes = 256 * 1024
 
 async function existingCommit(shelf: Shelf, commit: string): Promise<string> {
   const found = await commitAt(shelf.git, shelf.path, commit, shelf)
-  if (found === undefined) throw new ForgeError('NotFound', `There is no commit ${commit}.`)
+  if (found === undefined) throw new ForgeRefusal('NotFound', `There is no commit ${commit}.`)
   return found
 }
 
@@ -27,7 +27,7 @@ export async function readBranch(
 ): Promise<BranchState> {
   const { git, path: repository, signal } = shelf
   const head = await commitAt(git, repository, `refs/heads/${branch}`, { signal })
-  if (head === undefined) throw new ForgeError('NotFound', `There is no branch ${branch}.`)
+  if (head === undefined) throw new ForgeRefusal('NotFound', `There is no branch ${branch}.`)
   const without = base === undefined ? [] : ['--not', await existingCommit(shelf, base)]
   const args = ['rev-list', '--count', head, ...without]
   const { stdout } = await git.run(args, { repository, signal })
@@ -81,10 +81,10 @@ export async function readBlob(shelf: Shelf, commit: string, path: string): Prom
   })
   const entry = readEntries(stdout).find((each) => each.path === path)
   if (entry === undefined || !isRegular(entry)) {
-    throw new ForgeError('NotFound', `There is no file ${path} in ${found}.`)
+    throw new ForgeRefusal('NotFound', `There is no file ${path} in ${found}.`)
   }
   if (entry.bytes > maxBlobBytes) {
-    throw new ForgeError('BadRequest', `${path} is larger than 256 KiB; clone the repository.`, {
+    throw new ForgeRefusal('BadRequest', `${path} is larger than 256 KiB; clone the repository.`, {
       status: 413,
     })
   }

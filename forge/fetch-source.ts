@@ -1,6 +1,6 @@
 import { plainLine } from '../core/api/plain-text.ts'
 import { type Git, GitError, type GitRun } from './git.ts'
-import { ForgeError } from './problem.ts'
+import { ForgeRefusal } from './problem.ts'
 import type { SourceDoor } from './source-hosts.ts'
 import {
   mirrorProtocols,
@@ -89,7 +89,7 @@ export async function fetchAll(options: FetchOptions): Promise<string | undefine
 }
 
 const cannotFetch = (label: string, reason: string, cause?: unknown) =>
-  new ForgeError('SourceUnavailable', `${label} cannot be fetched: ${reason}`, { cause })
+  new ForgeRefusal('SourceUnavailable', `${label} cannot be fetched: ${reason}`, { cause })
 
 function talk(
   { repository, from, signal }: FetchOptions,
@@ -196,7 +196,7 @@ async function defaultBranch(
       ? `points to ${await missingBranch(options, remote)}`
       : 'is a commit and not a branch'
   const choice = someOf([...branches, ...tags])
-  throw new ForgeError(
+  throw new ForgeRefusal(
     'SourceUnavailable',
     `HEAD of ${label} ${what}; set spec.source.git.ref to one of: ${choice}.`,
   )

@@ -1,7 +1,8 @@
 import type { Clock, Logger, Random } from '../core/base/ports.ts'
+import type { KubeClient } from '../core/kube/client.ts'
 import { createDiskGuard, type DiskGuard } from './disk.ts'
 import { createGit, type Git } from './git.ts'
-import { Identities, type Accounts, type IdentityReviewer } from './identity.ts'
+import { Identities, type Accounts } from './identity.ts'
 import { Integrator } from './integrate.ts'
 import { writeHooks } from './push-guard.ts'
 import { directoriesUnder, recover } from './recovery.ts'
@@ -17,7 +18,8 @@ export interface ForgeOptions {
   /** Directory with one directory per template. */
   readonly templates: string
   readonly accounts: Accounts
-  readonly reviewer: IdentityReviewer
+  /** Asks the API server about tokens. */
+  readonly client: Pick<KubeClient, 'create'>
   readonly tasks: TaskReader
   readonly clock: Clock
   readonly random: Random

@@ -7,7 +7,7 @@ import { createGunzip } from 'node:zlib'
 import type { Clock } from '../core/base/ports.ts'
 import { readCgiHead } from './cgi.ts'
 import type { Git } from './git.ts'
-import { diskFull, ForgeError, problemOf, saysNoSpace } from './problem.ts'
+import { diskFull, ForgeRefusal, refusalOf, saysNoSpace } from './problem.ts'
 
 /** One of the two services of git's smart HTTP. */
 export type GitService = 'git-upload-pack' | 'git-receive-pack'
@@ -40,7 +40,7 @@ export function decodedBody(request: IncomingMessage): Readable {
   const encoding = request.headers['content-encoding'] ?? 'identity'
   if (encoding === 'identity') return request
   if (encoding !== 'gzip' && encoding !== 'x-gzip') {
-    throw new ForgeError('BadRequest', `The content encoding ${encoding} is not supported.`)
+    throw new ForgeRefusal('BadRequest', `The content encoding ${encoding} is not supported.`)
   }
   const unpacked = createGunzip()
   // The error shows up at whoever reads `unpacked`; a client that goes away must not leave it waiting.
@@ -98,7 +98,7 @@ export async function runBackend(
 
 function failure(complaints: string, cause: unknown): unknown {
   if (saysNoSpace(complaints)) return diskFull(cause)
-  if (problemOf(cause).code !== 'Internal') return cause
+  if (refusalOf(cause).code !== 'Internal') return cause
   return new Error(`git http-backend failed: ${complaints.trim() || 'no answer'}`, { cause })
 }
 

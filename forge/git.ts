@@ -1,6 +1,6 @@
 import { execa } from 'execa'
 import { git as gitNames } from '../core/api/names.ts'
-import { diskFull, ForgeError, saysNoSpace } from './problem.ts'
+import { diskFull, ForgeRefusal, saysNoSpace } from './problem.ts'
 import { isCommitId, isFullRef } from './ref-names.ts'
 
 /** What a finished git command left behind. */
@@ -172,7 +172,7 @@ export async function commitAt(
   options: { readonly signal: AbortSignal },
 ): Promise<string | undefined> {
   if (!isFullRef(name) && !isCommitId(name)) {
-    throw new ForgeError('BadRequest', `${JSON.stringify(name)} is not a ref or a commit id.`)
+    throw new ForgeRefusal('BadRequest', `${JSON.stringify(name)} is not a ref or a commit id.`)
   }
   const args = ['rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`]
   const { exitCode, stdout } = await git.run(args, { ...options, repository, accept: [0, 1, 128] })

@@ -13,10 +13,11 @@ import { fromTemplate, heldTask } from '../test/support/forge/forge.ts'
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const account = (name: string) => `system:serviceaccount:team:guildhall-${name}`
-const podUid = { 'authentication.kubernetes.io/pod-uid': ['pod-1'] }
+const key = 'authentication.kubernetes.io'
+const ofPod = { [`${key}/pod-name`]: ['agent-1'], [`${key}/pod-uid`]: ['pod-1'] }
 const users: Record<string, { username: string; extra?: object }> = {
   'guildhall-forge:op-token': { username: account('operator') },
-  'guildhall-hub:agent-token': { username: account('agent'), extra: podUid },
+  'guildhall-hub:agent-token': { username: account('agent'), extra: ofPod },
 }
 
 let directory = ''

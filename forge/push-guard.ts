@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ForgeError } from './problem.ts'
+import { ForgeRefusal } from './problem.ts'
 import { readPushHead, type PushHead } from './push-commands.ts'
 
 /** The head of a push, and its whole body again, head included, for git. */
@@ -19,10 +19,11 @@ export async function openPush(source: Readable): Promise<OpenedPush> {
   let early = Buffer.alloc(0)
   for (;;) {
     const step = readPushHead(early)
-    if (step.state === 'broken') throw new ForgeError('BadRequest', sentence(step.message))
+    if (step.state === 'broken') throw new ForgeRefusal('BadRequest', sentence(step.message))
     if (step.state === 'done') return { head: step.head, body: Readable.from(rest(early, chunks)) }
     const next = await chunks.next()
-    if (next.done === true) throw new ForgeError('BadRequest', 'The push ended in its first lines.')
+    if (next.done === true)
+      throw new ForgeRefusal('BadRequest', 'The push ended in its first lines.')
     early = Buffer.concat([early, next.value])
   }
 }

@@ -5,7 +5,7 @@ import type { Clock, Random } from '../core/base/ports.ts'
 import { whileThereIsRoom, type DiskGuard } from './disk.ts'
 import { fetchAll, type From } from './fetch-source.ts'
 import { commitAt, type Git } from './git.ts'
-import { ForgeError } from './problem.ts'
+import { ForgeRefusal } from './problem.ts'
 import { baseRef, isRefName, isRepositoryName, parseResultBranch } from './ref-names.ts'
 import type { RepositoryLock } from './repository-lock.ts'
 import type { SourceDoor } from './source-hosts.ts'
@@ -46,7 +46,7 @@ export class Repositories {
   async pathOf(name: string): Promise<string> {
     const path = this.#path(name)
     if (await exists(path)) return path
-    throw new ForgeError('NotFound', `There is no repository ${name}.`)
+    throw new ForgeRefusal('NotFound', `There is no repository ${name}.`)
   }
 
   /**
@@ -63,7 +63,7 @@ export class Repositories {
     const path = this.#path(name)
     const request = parseResultBranch(wanted.branch)?.request
     if (request === undefined) {
-      throw new ForgeError('BadRequest', 'The branch of a request is named guild/<request>.')
+      throw new ForgeRefusal('BadRequest', 'The branch of a request is named guild/<request>.')
     }
     checkSource(wanted.source)
     const work = async (): Promise<RepositoryState> => {
@@ -153,7 +153,7 @@ export class Repositories {
     if ('repository' in source && source.repository.name === name) return
     const kept = (await this.#run(path, ['config', '--local', sourceKey], signal)).trim()
     if (kept === sourceLine(source)) return
-    throw new ForgeError(
+    throw new ForgeRefusal(
       'BadRequest',
       `Repository ${name} exists already and was made from ${kept}; use spec.source.repository.name ${name} to work on it, or another name.`,
     )
@@ -170,7 +170,7 @@ export class Repositories {
     const { source } = wanted
     if ('repository' in source && !(await exists(this.#path(source.repository.name)))) {
       const other = source.repository.name
-      throw new ForgeError('SourceUnavailable', `There is no repository ${other} on the forge.`)
+      throw new ForgeRefusal('SourceUnavailable', `There is no repository ${other} on the forge.`)
     }
     const draft = join(staging, random.uuid())
     try {
@@ -221,7 +221,7 @@ export class Repositories {
 
   #path(name: string): string {
     if (!isRepositoryName(name)) {
-      throw new ForgeError(
+      throw new ForgeRefusal(
         'BadRequest',
         'A repository name is a DNS label: lower-case letters, digits and hyphens, at most 63.',
       )

@@ -1,6 +1,6 @@
 import type { Integrate } from '../core/api/forge-protocol.ts'
 import { commitAt, type Git, GitError, type GitRun } from './git.ts'
-import { ForgeError } from './problem.ts'
+import { ForgeRefusal } from './problem.ts'
 import { allowedChanges, readChanges, type Change, type Scope } from './scope.ts'
 
 /** A commit that an agent pushed, and where it is to go. */
@@ -33,7 +33,7 @@ export async function scopeRefusal(question: ScopeQuestion): Promise<string | un
   const found = await run(question, ['merge-base', target, commit], { accept: [0, 1] })
   const base = found.trim()
   if (base === '') {
-    throw new ForgeError('BadRequest', `${commit} shares no history with the request's branch.`)
+    throw new ForgeRefusal('BadRequest', `${commit} shares no history with the request's branch.`)
   }
   if (merged !== undefined) return judge(question, base, target, merged)
   const whole = await judge(question, base, base, commit)

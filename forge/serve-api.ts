@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { z } from 'zod'
 import { ensureRepository, integrate } from '../core/api/forge-protocol.ts'
+import { readJson, sendJson } from '../core/base/http.ts'
 import { judgeWish, type Identity } from './access.ts'
 import { readBlob, readBranch, readTree } from './browse.ts'
 import type { Forge } from './forge.ts'
-import { ForgeError } from './problem.ts'
+import { ForgeRefusal } from './problem.ts'
 import type { Route } from './routes.ts'
 import { whoIs } from './serve-git.ts'
 
@@ -20,14 +20,14 @@ export interface ApiCall {
   readonly signal: AbortSignal
 }
 
-const maxBodyBytes = 64 * 1024
+const maxBytes = 64 * 1024
 
-/** Answers the API of forge-protocol.ts. Errors: `ForgeError`. */
+/** Answers the API of forge-protocol.ts. Errors: `ForgeRefusal`. */
 export async function serveApi(forge: Forge, call: ApiCall): Promise<void> {
   const { route, identity, request, response, signal } = call
   const changing = route.kind === 'ensure' || route.kind === 'integrate'
   const decision = judgeWish(identity, changing ? 'change' : 'read')
-  if (!decision.allowed) throw new ForgeError('Forbidden', decision.message)
+  if (!decision.allowed) throw new ForgeRefusal('Forbidden', decision.message)
   // Work that was begun is finished even if the caller gives up; asking again finds it done.
   const patience = { signal: forge.signal, caller: signal }
   const { clock, git, log, repositories } = forge
@@ -40,13 +40,13 @@ export async function serveApi(forge: Forge, call: ApiCall): Promise<void> {
   })
 
   if (route.kind === 'ensure') {
-    const body = await readJson(request, ensureRepository)
+    const body = await readJson(request, ensureRepository, { maxBytes })
     const state = await repositories.ensure(name, body, patience)
     log.info({ ...audit(), ...state }, 'ensure repository')
     return sendJson(response, 200, state)
   }
   if (route.kind === 'integrate') {
-    const body = await readJson(request, integrate)
+    const body = await readJson(request, integrate, { maxBytes })
     const path = await repositories.pathOf(name)
     const result = await forge.integrator.integrate({ name, path }, body, patience)
     const { into, from, commit } = body
@@ -62,35 +62,4 @@ export async function serveApi(forge: Forge, call: ApiCall): Promise<void> {
   response.setHeader('content-type', 'text/plain; charset=utf-8')
   response.setHeader('x-content-type-options', 'nosniff')
   response.end(text)
-}
-
-/** Answers with JSON. */
-export function sendJson(response: ServerResponse, status: number, body: object): void {
-  response.statusCode = status
-  response.setHeader('content-type', 'application/json; charset=utf-8')
-  response.end(JSON.stringify(body))
-}
-
-async function readJson<T extends z.ZodType>(
-  request: IncomingMessage,
-  schema: T,
-): Promise<z.infer<T>> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length
-    if (bytes > maxBodyBytes) {
-      throw new ForgeError('BadRequest', 'The body is larger than 64 KiB.', { status: 413 })
-    }
-    chunks.push(chunk)
-  }
-  let value: unknown
-  try {
-    value = JSON.parse(Buffer.concat(chunks).toString('utf8'))
-  } catch (cause) {
-    throw new ForgeError('BadRequest', 'The body is not JSON.', { cause })
-  }
-  const parsed = schema.safeParse(value)
-  if (parsed.success) return parsed.data
-  throw new ForgeError('BadRequest', `The body is not right: ${z.prettifyError(parsed.error)}`)
 }

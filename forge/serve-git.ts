@@ -3,7 +3,7 @@ import { judgeCommands, judgeTask, judgeWish, type Decision, type Identity } fro
 import type { Forge } from './forge.ts'
 import { commitAt } from './git.ts'
 import { decodedBody, runBackend } from './git-http.ts'
-import { ForgeError, problemOf } from './problem.ts'
+import { ForgeRefusal, refusalOf } from './problem.ts'
 import { refusalReport } from './push-commands.ts'
 import { openPush, pushEnvironment, pushSettings } from './push-guard.ts'
 import { hiddenRefs } from './ref-names.ts'
@@ -54,7 +54,7 @@ async function servePush(forge: Forge, call: GitCall): Promise<void> {
   const startedAt = clock.monotonic()
   const length = Number(request.headers['content-length'] ?? 0)
   if (length > forge.maxPushBytes) {
-    throw new ForgeError('BadRequest', tooLarge(forge.maxPushBytes), { status: 413 })
+    throw new ForgeRefusal('BadRequest', tooLarge(forge.maxPushBytes), { status: 413 })
   }
   const { head, body } = await openPush(decodedBody(request))
   const { commands } = head
@@ -62,7 +62,7 @@ async function servePush(forge: Forge, call: GitCall): Promise<void> {
   const refuse = async (message: string, status: number) => {
     log.warn({ ...audit, outcome: 'refused', reason: message }, 'push')
     const report = refusalReport(head, message)
-    if (report === undefined) throw new ForgeError('Forbidden', message, { status })
+    if (report === undefined) throw new ForgeRefusal('Forbidden', message, { status })
     await drain(body, forge.maxPushBytes)
     response.setHeader('content-type', 'application/x-git-receive-pack-result')
     response.setHeader('cache-control', 'no-cache')
@@ -81,7 +81,7 @@ async function servePush(forge: Forge, call: GitCall): Promise<void> {
   try {
     room = await forge.disk.room()
   } catch (error) {
-    const { message, status } = problemOf(error)
+    const { message, status } = refusalOf(error)
     return refuse(message, status)
   }
   const maxBytes = Math.min(forge.maxPushBytes, room)
@@ -119,7 +119,7 @@ const tooLarge = (bytes: number) =>
   `A push may have at most ${Math.floor(bytes / 1024 / 1024)} MiB; keep large files out of git.`
 
 function permit(decision: Decision): void {
-  if (!decision.allowed) throw new ForgeError('Forbidden', decision.message)
+  if (!decision.allowed) throw new ForgeRefusal('Forbidden', decision.message)
 }
 
 /** Takes in the rest of a body, so that the client has sent everything before it reads the refusal. */
@@ -127,6 +127,6 @@ async function drain(body: AsyncIterable<Buffer>, maxBytes: number): Promise<voi
   let bytes = 0
   for await (const chunk of body) {
     bytes += chunk.length
-    if (bytes > maxBytes) throw new ForgeError('BadRequest', tooLarge(maxBytes), { status: 413 })
+    if (bytes > maxBytes) throw new ForgeRefusal('BadRequest', tooLarge(maxBytes), { status: 413 })
   }
 }

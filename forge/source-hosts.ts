@@ -1,7 +1,7 @@
 // Which hosts a mirror source may be on. People who may write a DevRequest choose the URL, and the forge stands inside
 // the cluster: without this they could knock at everything that is there.
 import { BlockList, isIP } from 'node:net'
-import { ForgeError } from './problem.ts'
+import { ForgeRefusal } from './problem.ts'
 
 /** Asks the name server. Gives every address, best first; empty when there is none. */
 export type Resolve = (
@@ -191,7 +191,7 @@ export class SourceDoor {
     const [first, ...others] = await this.#resolve(host, options)
     if (first === undefined) {
       if (this.#byProxy) return { host, addresses: undefined }
-      throw new ForgeError(
+      throw new ForgeRefusal(
         'SourceUnavailable',
         `Could not resolve the host ${host} of spec.source.git.url.`,
       )
@@ -222,8 +222,8 @@ export class SourceDoor {
   }
 }
 
-function notAllowed(host: string): ForgeError {
-  return new ForgeError(
+function notAllowed(host: string): ForgeRefusal {
+  return new ForgeRefusal(
     'BadRequest',
     `${host} of spec.source.git.url is inside the cluster, in a private network or on this machine, and the forge does not fetch from there. Whoever runs Guildhall can allow it: add "${host}" or its network to forge.sources.allowedHosts in the values of the chart.`,
   )

@@ -1,4 +1,4 @@
-import { ForgeError } from './problem.ts'
+import { ForgeRefusal } from './problem.ts'
 import { canonicalHost, type OpenHost } from './source-hosts.ts'
 
 /** A source's URL, taken apart, so that git gets nothing that it could read in another way than we did. */
@@ -38,19 +38,19 @@ export function readSourceUrl(url: string): SourceUrl {
     /[\s\p{Cc}\\]/u.test(url) ||
     hasControls(parsed.pathname)
   ) {
-    throw new ForgeError(
+    throw new ForgeRefusal(
       'BadRequest',
       'A git source is an http, https or git URL; set spec.source.git.url.',
     )
   }
   if (parsed.username !== '' || parsed.password !== '') {
-    throw new ForgeError(
+    throw new ForgeRefusal(
       'BadRequest',
       'A git URL must not carry credentials; take them out of spec.source.git.url.',
     )
   }
   if (url.includes('#')) {
-    throw new ForgeError(
+    throw new ForgeRefusal(
       'BadRequest',
       'A git URL ends before the "#"; name a branch, tag or commit in spec.source.git.ref.',
     )
@@ -87,7 +87,7 @@ export function remoteOf(url: SourceUrl, open: OpenHost): Remote {
   const port = url.port === '' ? usualPort[protocol] : url.port
   if (protocol === 'git') {
     if (open.addresses === undefined) {
-      throw new ForgeError(
+      throw new ForgeRefusal(
         'SourceUnavailable',
         `Could not resolve the host ${host} of spec.source.git.url.`,
       )

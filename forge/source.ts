@@ -1,6 +1,6 @@
 import type { EnsureRepository } from '../core/api/forge-protocol.ts'
 import { commitAt, type Git } from './git.ts'
-import { ForgeError } from './problem.ts'
+import { ForgeRefusal } from './problem.ts'
 import { hiddenRefs, isCommitId, isRefName } from './ref-names.ts'
 import { readSourceUrl } from './source-url.ts'
 
@@ -26,7 +26,7 @@ export function checkSource(source: Source): void {
   if ('git' in source) readSourceUrl(source.git.url)
   const { ref } = 'git' in source ? source.git : source.repository
   if (ref !== undefined && !isRefName(ref)) {
-    throw new ForgeError(
+    throw new ForgeRefusal(
       'BadRequest',
       `${JSON.stringify(ref)} is not the name of a branch, tag or commit (git check-ref-format); set spec.source.${'git' in source ? 'git' : 'repository'}.ref.`,
     )
@@ -59,7 +59,7 @@ export async function resolveStart(options: {
 }): Promise<string> {
   const { git, repository, label, ref, places, signal } = options
   const name = ref ?? options.defaultBranch
-  if (name === undefined) throw new ForgeError('SourceUnavailable', `${label} has no branch.`)
+  if (name === undefined) throw new ForgeRefusal('SourceUnavailable', `${label} has no branch.`)
   const candidates = places.map((place) => `${place}${name}`)
   if (isCommitId(name)) candidates.push(name)
   for (const candidate of candidates) {
@@ -72,7 +72,7 @@ export async function resolveStart(options: {
   const names = stdout
     .split('\n')
     .flatMap((line) => (line === '' ? [] : [line.slice(heads.length)]))
-  throw new ForgeError(
+  throw new ForgeRefusal(
     'SourceUnavailable',
     `${label} has no branch, tag or commit named ${name}; its branches: ${someOf(names)}.`,
   )

@@ -5,15 +5,15 @@ import type { z } from 'zod'
 import { jsonLine } from './lines.ts'
 
 /** A request is answered with this status, a stable code and a sentence that the caller may see. */
-export class Problem extends Error {
+export class Problem<Code extends string = string> extends Error {
   override readonly name: string = 'Problem'
   readonly status: number
-  readonly code: string
+  readonly code: Code
   readonly headers: Readonly<Record<string, string>>
 
   constructor(
     status: number,
-    code: string,
+    code: Code,
     message: string,
     options: { readonly headers?: Readonly<Record<string, string>>; readonly cause?: unknown } = {},
   ) {

@@ -26,7 +26,7 @@ import type { Logger } from '../../core/base/ports.ts'
 import { keyOf } from '../../core/kube/resource.ts'
 import { CrowdedError } from '../../core/kube/token-answers.ts'
 import { WaitError } from '../../core/kube/runtime/controller.ts'
-import { TokenReviewer } from './token-review.ts'
+import { CrowdedError, TokenReviewer } from '../../core/kube/token-review.ts'
 import { ModelError, errorEvent } from '../../core/models/errors.ts'
 import type { Gateway, GatewayCall } from '../../core/models/gateway.ts'
 import type { CallBudget } from '../../core/models/ledger.ts'
@@ -55,7 +55,7 @@ export function hubBackend(
   const username = `system:serviceaccount:${world.namespace}:${parts.serviceAccountName}`
   const reviewer = new TokenReviewer({
     client: world.client,
-    audience: audiences.hub,
+    audiences: [audiences.hub],
     clock: world.clock,
     knownMs,
     unknownMs,

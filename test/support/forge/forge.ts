@@ -9,9 +9,9 @@ import { audiences } from '../../../core/api/names.ts'
 import type { Clock } from '../../../core/base/ports.ts'
 import { systemClock, systemRandom } from '../../../core/base/clock.ts'
 import { createForge, type Forge, type ForgeOptions } from '../../../forge/forge.ts'
-import type { TokenVerdict } from '../../../forge/identity.ts'
 import { systemResolve } from '../../../forge/resolve.ts'
 import { startServer } from '../../../forge/server.ts'
+import { tokenClient, type TokenVerdict } from './tokens.ts'
 
 /** One line of the forge's log. */
 export interface LogLine {
@@ -171,10 +171,7 @@ export async function startForge(
       agent: 'guildhall-agent',
       reader: 'guildhall-reader',
     },
-    reviewer: {
-      review: async (token) =>
-        tokens.get(token) ?? { authenticated: false, audiences: [], username: '' },
-    },
+    client: tokenClient((token) => tokens.get(token)),
     tasks: { read: async (name) => tasks.get(name) },
     clock: fixedClock,
     random: systemRandom,

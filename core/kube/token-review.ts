@@ -1,7 +1,112 @@
-// Asking the API server about bearer tokens, so that strangers can neither stall nor outnumber those who belong here.
+// Asking the API server whose token it is, so that strangers can neither stall nor outnumber those who belong here.
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import type { Cancel, Clock } from '../base/ports.ts'
+import type { KubeClient } from './client.ts'
+import { tokenReviews, type TokenReview } from './core.ts'
+import { isTransient } from './errors.ts'
+
+/** Who shows a token, in the API server's words. */
+export interface TokenIdentity {
+  /** For example `system:serviceaccount:guildhall:guildhall-agent`. */
+  readonly username: string
+  /** The audiences that were asked for and that the token is good for. */
+  readonly audiences: readonly string[]
+  /** Present for tokens that are bound to a Pod. */
+  readonly pod: { readonly name: string; readonly uid: string } | undefined
+}
+
+export interface TokenReviewerOptions {
+  readonly client: Pick<KubeClient, 'create'>
+  /** The audiences that a token may have. */
+  readonly audiences: readonly string[]
+  readonly clock: Pick<Clock, 'monotonic' | 'after' | 'sleep'>
+  /** How long an answer about one of ours is believed, in milliseconds. */
+  readonly knownMs: number
+  /** The same for everybody else. */
+  readonly unknownMs: number
+  /** Whether this is one of ours; by default everybody who has a Pod. */
+  readonly isOurs?: (who: TokenIdentity) => boolean
+  /**
+   * With whom a token queues that nobody has asked about; undefined: it cannot be one of ours and is refused unasked.
+   * `claims` are undefined for a token that says nothing of itself: another authenticator's, or an invented one.
+   * By default a token queues with others of the Pod that it names, and one without claims is refused.
+   */
+  readonly laneOf?: (claims: TokenClaims | undefined) => string | undefined
+  /** Whether a token for none of `audiences` yields its bearer too, for a refusal by name; by default it is nobody's. */
+  readonly namesStrangers?: boolean
+  /** How often a review is tried when a failure may pass; once by default. A review may be repeated, unlike a creation. */
+  readonly tries?: number
+  /** Ends reviews that are under way. Many calls may wait for one review, so no single caller can end it. */
+  readonly signal?: AbortSignal
+}
+
+const tryPauseMs = 200
+
+/**
+ * Asks the API server whose token it is. Needs `create` on `tokenreviews`.
+ * Guarantees: an answer is reused for `knownMs` at most when it is about one of ours, else for `unknownMs`; a token that is
+ * too long or names other audiences is refused unasked; and the guarantees of `TokenAnswers` about strangers.
+ * Caveat: the Pod of an answer may be gone since. A caller that trusts the answer looks whether that very Pod is there.
+ */
+export class TokenReviewer {
+  readonly #options: TokenReviewerOptions
+  readonly #laneOf: (claims: TokenClaims | undefined) => string | undefined
+  readonly #answers: TokenAnswers<TokenIdentity | undefined>
+
+  constructor(options: TokenReviewerOptions) {
+    const { clock, knownMs, unknownMs } = options
+    const { isOurs = (who) => who.pod !== undefined } = options
+    const isOne = (who: TokenIdentity | undefined) => who !== undefined && isOurs(who)
+    this.#options = options
+    this.#laneOf = options.laneOf ?? ((claims) => claims && (claims.podUid ?? ''))
+    this.#answers = new TokenAnswers({
+      clock,
+      isOurs: isOne,
+      freshMs: (who) => (isOne(who) ? knownMs : unknownMs),
+      ask: async (token) => this.#ask(token),
+    })
+  }
+
+  /**
+   * The identity, or undefined when the API server does not know the token, or surely would not.
+   * Errors: `CrowdedError`; those of the client when the API server cannot be asked.
+   */
+  async review(token: string): Promise<TokenIdentity | undefined> {
+    if (token.length > longestToken) return undefined
+    const claims = claimsOf(token)
+    const named = claims?.audiences
+    if (named?.every((one) => !this.#options.audiences.includes(one)) === true) return undefined
+    const lane = this.#laneOf(claims)
+    return lane === undefined ? undefined : this.#answers.of(token, lane)
+  }
+
+  async #ask(token: string): Promise<TokenIdentity | undefined> {
+    const { client, audiences, clock, tries = 1, signal } = this.#options
+    const question = { metadata: { name: '' }, spec: { token, audiences } }
+    for (let count = 1; ; count += 1) {
+      try {
+        const { status } = await client.create(tokenReviews, question, { signal })
+        return this.#identityIn(status)
+      } catch (error) {
+        if (count === tries || !isTransient(error)) throw error
+        await clock.sleep(tryPauseMs, { signal })
+      }
+    }
+  }
+
+  #identityIn(status: TokenReview['status']): TokenIdentity | undefined {
+    const { username = '', extra } = status?.user ?? {}
+    if (status?.authenticated !== true || username === '') return undefined
+    const audiences = this.#options.audiences.filter((one) => status.audiences?.includes(one))
+    if (audiences.length === 0 && this.#options.namesStrangers !== true) return undefined
+    const name = extra?.[extraKey('pod-name')]?.[0] ?? ''
+    const uid = extra?.[extraKey('pod-uid')]?.[0] ?? ''
+    return { username, audiences, pod: name === '' || uid === '' ? undefined : { name, uid } }
+  }
+}
+
+const extraKey = (name: string): string => `authentication.kubernetes.io/${name}`
 
 /** What a token says of itself. Nobody has checked its signature: good for refusing and for queueing, never for trust. */
 export interface TokenClaims {
@@ -14,7 +119,7 @@ export interface TokenClaims {
 }
 
 /** In characters. Tokens of Kubernetes are between 1 and 2 KiB long. */
-export const longestToken = 8 * 1024
+const longestToken = 8 * 1024
 
 const payload = z.object({
   sub: z.string().optional(),
