@@ -1,5 +1,6 @@
 // The agent container's process: wiring only.
 import { readFile } from 'node:fs/promises'
+import { agentTimes } from '../../core/api/agent-times.ts'
 import { Agent } from './agent.ts'
 import { readConfig } from './config.ts'
 import { connectHub } from './hub-client.ts'
@@ -15,8 +16,7 @@ const hub = connectHub({
   url: config.hubUrl,
   tokenFile: config.tokenFile,
   random: Math.random,
-  // Longer than three pings, and so short that a new leader does not give up an agent whose old one is frozen.
-  silenceMs: 14_000,
+  silenceMs: agentTimes.agentSilenceMs,
 })
 const log = createLog(
   (batch) => hub.logs(batch, { signal: within(10_000) }),

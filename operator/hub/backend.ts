@@ -1,4 +1,5 @@
 // Connects the hub with the operator: tokens with agents, reports with tasks, model calls with the gateway, log lines with the log.
+import { agentTimes } from '../../core/api/agent-times.ts'
 import { audiences, labels } from '../../core/api/names.ts'
 import type {
   LogBatch,
@@ -268,9 +269,6 @@ async function answer(
   }
 }
 
-/** How long after the end of an attempt its agent may still log about it: log lines come in batches. */
-const lastWordsMs = 60_000
-
 /** Writes a log line of an agent. Its own fields stand under `fields`; the task that it names is checked. */
 function writeLine(
   log: Logger,
@@ -309,7 +307,7 @@ function attemptOf(
 ): number | undefined {
   const fits = (attempt: number) => named === undefined || named === attempt
   const isRecent = (time: string | undefined) =>
-    time !== undefined && now - Date.parse(time) < lastWordsMs
+    time !== undefined && now - Date.parse(time) < agentTimes.lastWordsMs
   const given = task.status?.assignment
   if (given?.podUid === podUid && fits(given.attempt)) {
     const ended = conditionOf(task, taskConditions.Assigned)?.lastTransitionTime

@@ -1,3 +1,4 @@
+import { agentTimes } from '../../core/api/agent-times.ts'
 import type {
   Assignment,
   Heartbeat,
@@ -60,9 +61,6 @@ export interface AgentStream {
   readonly close: () => void
 }
 
-const heartbeatSeconds = 4
-const pingMs = 4_000
-
 /**
  * Answers what agents send. The transport is not its concern: `hub-server.ts` is the HTTP server before it.
  * Guarantees: a caller without the reviewed token of an agent Pod gets 401; a model call or a report counts only when it
@@ -94,7 +92,7 @@ export class Hub {
     let cancel = (): void => {}
     const ping = (): void => {
       streams.pingAll()
-      cancel = clock.after(pingMs, ping)
+      cancel = clock.after(agentTimes.pingMs, ping)
     }
     ping()
     await aborted(signals.stop)
@@ -118,7 +116,7 @@ export class Hub {
     const { podUid, agent } = caller
     const closed = streams.open({ podUid, agent, ...stream })
     log.info({ agent }, 'agent connected')
-    stream.send({ kind: 'welcome', agent, heartbeatSeconds })
+    stream.send({ kind: 'welcome', agent, heartbeatSeconds: agentTimes.heartbeatMs / 1000 })
     const assignment = backend.assignmentOf(podUid)
     if (assignment !== undefined) stream.send(assignment)
     if (backend.isLeaving(caller)) stream.send({ kind: 'drain' })

@@ -1,3 +1,4 @@
+import { agentTimes } from '../../../core/api/agent-times.ts'
 import {
   step,
   type AgentEvent,
@@ -46,8 +47,6 @@ export interface AgentPorts {
 
 const retryMs = 1_000
 const callMs = 10_000
-/** Longer than three pings: the stream is dead. */
-const silenceMs = 15_000
 
 /**
  * An agent process: the real life cycle (`agent-image/agent/life-cycle.ts`) between simulated work and a simulated wire.
@@ -68,7 +67,7 @@ export class SimulatedAgent {
     this.#ports = ports
     process.onDeath(() => this.#hangUp())
     this.#dial()
-    this.#beatEvery(4_000)
+    this.#beatEvery(agentTimes.heartbeatMs)
   }
 
   get holding(): Holding | undefined {
@@ -216,7 +215,7 @@ export class SimulatedAgent {
       this.#beat()
       if (
         this.#closeLine !== undefined &&
-        this.#ports.timeline.elapsed - this.#heardAt > silenceMs
+        this.#ports.timeline.elapsed - this.#heardAt > agentTimes.agentSilenceMs
       ) {
         this.#hangUp()
         this.#dial()
