@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { modelName } from './model-name.ts'
+import { modelName } from './held-models.ts'
 
 /** What `--help` prints. */
 export const usage = `usage: node rehearsal/main.ts [options]      in its image: node /app/rehearsal.js [options]

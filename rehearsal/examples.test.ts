@@ -17,10 +17,10 @@ import { createGateway } from '../core/models/gateway.ts'
 import { modelProfile } from '../core/models/profile.ts'
 import { makePlan } from '../core/planner/plan.ts'
 import { systemClock, systemRandom } from '../core/base/clock.ts'
-import { noScript } from './choice.ts'
+import { noScript } from './answer.ts'
 import { createScripts, loadScripts } from './script.ts'
 import { rehearsalName } from './server.ts'
-import { startRehearsal } from './start.ts'
+import { startRehearsal } from '../test/support/rehearsal.ts'
 
 const rules = await loadScripts(join(import.meta.dirname, 'scripts'))
 const { spec } = await example('hello')

@@ -20,7 +20,7 @@ import {
   type FaultInput,
   type PullFaultKind,
 } from './faults.ts'
-import { startRehearsal, type RunningRehearsal } from './start.ts'
+import { startRehearsal, type RunningRehearsal } from '../test/support/rehearsal.ts'
 
 const schema = {
   type: 'object',

@@ -1,5 +1,6 @@
 // The two ways to ask Ollama, read into one.
 import { z } from 'zod'
+import { checked } from '../core/base/http.ts'
 import type { Question } from './script.ts'
 import { Refusal } from './wire.ts'
 
@@ -45,7 +46,7 @@ export interface Asked {
 
 /** Reads the body of `/api/chat`. */
 export function askedByChat(raw: unknown): Asked {
-  const body = read(chatBody, raw)
+  const body = checked(chatBody, raw)
   const messages = body.messages ?? []
   const of = (role: string) =>
     messages
@@ -63,7 +64,7 @@ export function askedByChat(raw: unknown): Asked {
 
 /** Reads the body of `/api/generate`. */
 export function askedByGenerate(raw: unknown): Asked {
-  const body = read(generateBody, raw)
+  const body = checked(generateBody, raw)
   return {
     route: '/api/generate',
     ...commonOf(body),
@@ -71,14 +72,6 @@ export function askedByGenerate(raw: unknown): Asked {
     empty: body.prompt === '',
     tools: false,
   }
-}
-
-/** The body as a route wants it, or a `Refusal` that names the field. */
-export function read<Schema extends z.ZodType>(schema: Schema, raw: unknown): z.output<Schema> {
-  const found = schema.safeParse(raw)
-  if (found.success) return found.data
-  const [issue] = found.error.issues
-  throw new Refusal(400, `json: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`)
 }
 
 function commonOf(body: z.infer<z.ZodObject<typeof common>>) {

@@ -2,8 +2,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
-import { ruleFault, type Strike } from './faults.ts'
-import { pattern } from './pattern.ts'
+import { pattern, ruleFault, type Strike } from './faults.ts'
 
 const rule = z.strictObject({
   when: z.strictObject({

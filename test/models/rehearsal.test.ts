@@ -8,7 +8,7 @@ import { ensureSmolLM2 } from '../../hack/images/smollm2.ts'
 import { streamLog } from '../../hack/cluster/log.ts'
 import { startOllama, type RealOllama } from './ollama-process.ts'
 import { smallModel } from './small-model.ts'
-import { startRehearsal, type RunningRehearsal } from '../../rehearsal/start.ts'
+import { startRehearsal, type RunningRehearsal } from '../support/rehearsal.ts'
 
 const listing = z.object({
   models: z.array(z.looseObject({ name: z.string(), details: z.looseObject({}) })),

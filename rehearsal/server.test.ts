@@ -7,7 +7,7 @@ import { Ollama } from 'ollama'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { loadModel } from '../hack/images/load-model.ts'
 import { ollamaVersion } from '../hack/images/ollama-source.ts'
-import { startRehearsal, type RunningRehearsal } from './start.ts'
+import { startRehearsal, type RunningRehearsal } from '../test/support/rehearsal.ts'
 
 const rules = [{ when: { request: /hi/ }, answer: 'one two three' }]
 const messages = [{ role: 'user', content: '## Request\nhi' }]
