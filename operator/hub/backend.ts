@@ -25,7 +25,6 @@ import { plainCall, plainLogLine, plainReport } from './plain-words.ts'
 import { isNotFound } from '../../core/kube/errors.ts'
 import type { Logger } from '../../core/base/ports.ts'
 import { keyOf } from '../../core/kube/resource.ts'
-import { CrowdedError } from '../../core/kube/token-answers.ts'
 import { WaitError } from '../../core/kube/runtime/controller.ts'
 import { CrowdedError, TokenReviewer } from '../../core/kube/token-review.ts'
 import { ModelError, errorEvent } from '../../core/models/errors.ts'
@@ -62,7 +61,9 @@ export function hubBackend(
     unknownMs,
     isOurs: (who) => who.username === username && who.pod !== undefined,
     // A token that names an unknown Pod would be refused after its review anyway.
-    laneOf: ({ subject, podUid }) => {
+    laneOf: (claims) => {
+      if (claims === undefined) return undefined
+      const { subject, podUid } = claims
       if (subject !== undefined && subject !== username) return undefined
       if (podUid === undefined) return ''
       return world.pods.byIndex(byUid, podUid).length === 0 ? undefined : podUid
