@@ -4,9 +4,9 @@ import type { DiskGuard } from './disk.ts'
 import { commitAt, type Git, GitError, isAncestor } from './git.ts'
 import { ForgeRefusal } from './problem.ts'
 import { baseRef, isCommitId, parseResultBranch, parseTaskBranch } from './ref-names.ts'
-import type { RepositoryLock } from './repository-lock.ts'
-import { scopeRefusal } from './scope-check.ts'
-import { commitDates, oneLine } from './template.ts'
+import type { RepositoryLock } from './repositories.ts'
+import { scopeRefusal } from './scope.ts'
+import { commitDates, oneLine } from './source.ts'
 
 /** What integrating needs. */
 export interface IntegratorOptions {

@@ -2,15 +2,22 @@ import { mkdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { EnsureRepository, RepositoryState } from '../core/api/forge-protocol.ts'
 import type { Clock, Random } from '../core/base/ports.ts'
-import { whileThereIsRoom, type DiskGuard } from './disk.ts'
+import { type DiskGuard, whileThereIsRoom } from './disk.ts'
 import { fetchAll, type From } from './fetch-source.ts'
 import { commitAt, type Git } from './git.ts'
 import { ForgeRefusal } from './problem.ts'
 import { baseRef, isRefName, isRepositoryName, parseResultBranch } from './ref-names.ts'
-import type { RepositoryLock } from './repository-lock.ts'
 import type { SourceDoor } from './source-hosts.ts'
-import { checkSource, resolveStart, sourceLine, upstream, type Source } from './source.ts'
-import { commitTemplate, oneLine, packageName } from './template.ts'
+import {
+  checkSource,
+  commitTemplate,
+  oneLine,
+  packageName,
+  resolveStart,
+  type Source,
+  sourceLine,
+  upstream,
+} from './source.ts'
 
 /** What making repositories needs. */
 export interface RepositoriesOptions {
@@ -253,4 +260,32 @@ async function exists(path: string): Promise<boolean> {
 /** A name that the mirror's own branch may have too. Names of ours are still usable as a start; it is called main then. */
 function isOwnName(branch: string): boolean {
   return isRefName(branch) && !/^guild(?:-task)?(?:\/|$)/.test(branch)
+}
+
+/** Runs work on one repository at a time, in the order it was asked for; other repositories do not wait. */
+export class RepositoryLock {
+  readonly #tails = new Map<string, Promise<void>>()
+
+  /**
+   * Errors: those of `work`; the signal's reason when the caller gave up while waiting. Work that has begun is not
+   * interrupted from here.
+   */
+  async hold<T>(
+    repository: string,
+    work: () => Promise<T>,
+    options: { readonly signal: AbortSignal },
+  ): Promise<T> {
+    const before = this.#tails.get(repository) ?? Promise.resolve()
+    const turn = Promise.withResolvers<void>()
+    const tail = before.then(() => turn.promise)
+    this.#tails.set(repository, tail)
+    try {
+      await before
+      options.signal.throwIfAborted()
+      return await work()
+    } finally {
+      turn.resolve()
+      if (this.#tails.get(repository) === tail) this.#tails.delete(repository)
+    }
+  }
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { readCgiHead } from './cgi.ts'
+import { readCgiHead } from './git-http.ts'
 import { isRefName, isTreePath, parseResultBranch, parseTaskBranch } from './ref-names.ts'
 import { routeOf } from './routes.ts'
 

@@ -1,9 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { ensureRepository, integrate } from '../core/api/forge-protocol.ts'
+import {
+  type BranchState,
+  ensureRepository,
+  integrate,
+  type TreeListing,
+} from '../core/api/forge-protocol.ts'
 import { readJson, sendJson } from '../core/base/http.ts'
-import { judgeWish, type Identity } from './access.ts'
-import { readBlob, readBranch, readTree } from './browse.ts'
+import { type Identity, judgeWish } from './access.ts'
 import type { Forge } from './forge.ts'
+import { commitAt, type Git } from './git.ts'
 import { ForgeRefusal } from './problem.ts'
 import type { Route } from './routes.ts'
 import { whoIs } from './serve-git.ts'
@@ -62,4 +67,93 @@ export async function serveApi(forge: Forge, call: ApiCall): Promise<void> {
   response.setHeader('content-type', 'text/plain; charset=utf-8')
   response.setHeader('x-content-type-options', 'nosniff')
   response.end(text)
+}
+
+/** A bare repository to look into. */
+export interface Shelf {
+  readonly git: Git
+  readonly path: string
+  readonly signal: AbortSignal
+}
+
+const maxFiles = 2000
+/** Largest file that is answered, in bytes. */
+export const maxBlobBytes = 256 * 1024
+
+async function existingCommit(shelf: Shelf, commit: string): Promise<string> {
+  const found = await commitAt(shelf.git, shelf.path, commit, shelf)
+  if (found === undefined) throw new ForgeRefusal('NotFound', `There is no commit ${commit}.`)
+  return found
+}
+
+/** Head of a branch, and how many commits it has beyond `base`. Errors: NotFound. */
+export async function readBranch(
+  shelf: Shelf,
+  branch: string,
+  base: string | undefined,
+): Promise<BranchState> {
+  const { git, path: repository, signal } = shelf
+  const head = await commitAt(git, repository, `refs/heads/${branch}`, { signal })
+  if (head === undefined) throw new ForgeRefusal('NotFound', `There is no branch ${branch}.`)
+  const without = base === undefined ? [] : ['--not', await existingCommit(shelf, base)]
+  const args = ['rev-list', '--count', head, ...without]
+  const { stdout } = await git.run(args, { repository, signal })
+  return { branch, head, commits: Number(stdout) }
+}
+
+interface TreeEntry {
+  readonly path: string
+  readonly mode: string
+  readonly bytes: number
+  readonly id: string
+}
+
+/** Entries in the format of `git ls-tree -r -z --long`. */
+function readEntries(text: string): readonly TreeEntry[] {
+  return text.split('\0').flatMap((line) => {
+    const [, mode, id, size, path] = /^(\d+) \w+ ([0-9a-f]+) +(\d+|-)\t([^]+)$/.exec(line) ?? []
+    if (mode === undefined || id === undefined || path === undefined) return []
+    return [{ path, mode, id, bytes: Number(size) || 0 }]
+  })
+}
+
+const isRegular = ({ mode }: TreeEntry) => mode === '100644' || mode === '100755'
+
+/** The regular files of a commit, sorted by path; at most 2,000. Errors: NotFound. */
+export async function readTree(shelf: Shelf, commit: string): Promise<TreeListing> {
+  const { git, path: repository, signal } = shelf
+  const found = await existingCommit(shelf, commit)
+  const args = ['ls-tree', '-r', '-z', '--long', '--full-tree', found]
+  const { stdout } = await git.run(args, { repository, signal })
+  const files = readEntries(stdout)
+    .filter(isRegular)
+    .map(({ path, bytes }) => ({ path, bytes }))
+    .toSorted((a, b) => (a.path < b.path ? -1 : 1))
+  return {
+    commit: found,
+    files: files.slice(0, maxFiles),
+    truncated: files.length > maxFiles,
+  }
+}
+
+/** The text of one regular file. Errors: NotFound; BadRequest (413) for more than 256 KiB: half a file would be a lie. */
+export async function readBlob(shelf: Shelf, commit: string, path: string): Promise<string> {
+  const { git, path: repository, signal } = shelf
+  const found = await existingCommit(shelf, commit)
+  const args = ['ls-tree', '-z', '--long', '--full-tree', found, '--', path]
+  const { stdout } = await git.run(args, {
+    repository,
+    signal,
+    environment: { GIT_LITERAL_PATHSPECS: '1' },
+  })
+  const entry = readEntries(stdout).find((each) => each.path === path)
+  if (entry === undefined || !isRegular(entry)) {
+    throw new ForgeRefusal('NotFound', `There is no file ${path} in ${found}.`)
+  }
+  if (entry.bytes > maxBlobBytes) {
+    throw new ForgeRefusal('BadRequest', `${path} is larger than 256 KiB; clone the repository.`, {
+      status: 413,
+    })
+  }
+  return (await git.run(['cat-file', 'blob', entry.id], { repository, signal })).stdout
 }

@@ -1,5 +1,6 @@
 // Which hosts a mirror source may be on. People who may write a DevRequest choose the URL, and the forge stands inside
 // the cluster: without this they could knock at everything that is there.
+import { lookup } from 'node:dns/promises'
 import { BlockList, isIP } from 'node:net'
 import { ForgeRefusal } from './problem.ts'
 
@@ -227,4 +228,23 @@ function notAllowed(host: string): ForgeRefusal {
     'BadRequest',
     `${host} of spec.source.git.url is inside the cluster, in a private network or on this machine, and the forge does not fetch from there. Whoever runs Guildhall can allow it: add "${host}" or its network to forge.sources.allowedHosts in the values of the chart.`,
   )
+}
+
+/** Asks as every program of this machine does (`/etc/hosts`, search domains), because git would do the same. */
+export const systemResolve: Resolve = async (host, { signal }) => {
+  signal.throwIfAborted()
+  const gone = Promise.withResolvers<never>()
+  const giveUp = () => gone.reject(signal.reason)
+  signal.addEventListener('abort', giveUp, { once: true })
+  try {
+    // The look-up itself cannot be stopped; it ends by the time-outs of the system.
+    const found = await Promise.race([lookup(host, { all: true }), gone.promise])
+    return found.map(({ address }) => address)
+  } catch (error) {
+    signal.throwIfAborted()
+    if (error instanceof Error && 'syscall' in error && error.syscall === 'getaddrinfo') return []
+    throw error
+  } finally {
+    signal.removeEventListener('abort', giveUp)
+  }
 }

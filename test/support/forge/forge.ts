@@ -9,7 +9,7 @@ import { audiences } from '../../../core/api/names.ts'
 import type { Clock } from '../../../core/base/ports.ts'
 import { systemClock, systemRandom } from '../../../core/base/clock.ts'
 import { createForge, type Forge, type ForgeOptions } from '../../../forge/forge.ts'
-import { systemResolve } from '../../../forge/resolve.ts'
+import { systemResolve } from '../../../forge/source-hosts.ts'
 import { startServer } from '../../../forge/server.ts'
 import { tokenClient, type TokenVerdict } from './tokens.ts'
 
