@@ -1,5 +1,5 @@
 import { statfs } from 'node:fs/promises'
-import type { Cancel, Clock } from '../core/base/ports.ts'
+import type { Cancel, Clock } from '../core/base/clock.ts'
 import { diskFull } from './problem.ts'
 
 /** Says how much may still be written, so that the volume never fills up in the middle of something. */

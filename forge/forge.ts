@@ -1,6 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Clock, Logger, Random } from '../core/base/ports.ts'
+import type { Clock, Random } from '../core/base/clock.ts'
+import type { Logger } from '../core/base/logger.ts'
 import type { KubeClient } from '../core/kube/client.ts'
 import { createDiskGuard, type DiskGuard } from './disk.ts'
 import { createGit, type Git } from './git.ts'

@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable, type Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
-import type { Clock } from '../core/base/ports.ts'
+import type { Clock } from '../core/base/clock.ts'
 import type { Git } from './git.ts'
 import { diskFull, ForgeRefusal, refusalOf, saysNoSpace } from './problem.ts'
 

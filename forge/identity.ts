@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { audiences } from '../core/api/names.ts'
 import { bearerToken } from '../core/base/http.ts'
-import type { Clock } from '../core/base/ports.ts'
+import type { Clock } from '../core/base/clock.ts'
 import type { KubeClient } from '../core/kube/client.ts'
 import { TokenReviewer, type TokenClaims, type TokenIdentity } from '../core/kube/token-review.ts'
 import type { Identity } from './access.ts'

@@ -1,5 +1,6 @@
 import type { Integrate, IntegrateResult } from '../core/api/forge-protocol.ts'
-import type { Clock, Logger } from '../core/base/ports.ts'
+import type { Clock } from '../core/base/clock.ts'
+import type { Logger } from '../core/base/logger.ts'
 import type { DiskGuard } from './disk.ts'
 import { commitAt, type Git, GitError, isAncestor } from './git.ts'
 import { ForgeRefusal } from './problem.ts'

@@ -1,7 +1,7 @@
 import { mkdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { EnsureRepository, RepositoryState } from '../core/api/forge-protocol.ts'
-import type { Clock, Random } from '../core/base/ports.ts'
+import type { Clock, Random } from '../core/base/clock.ts'
 import { type DiskGuard, whileThereIsRoom } from './disk.ts'
 import { fetchAll, type From } from './fetch-source.ts'
 import { commitAt, type Git } from './git.ts'

@@ -3,7 +3,7 @@
 import { homeNamespace, leaderLease } from '../../core/api/names.ts'
 import { leases, type Lease } from '../../core/kube/core.ts'
 import { isNotFound } from '../../core/kube/errors.ts'
-import type { Clock } from '../../core/base/ports.ts'
+import type { Clock } from '../../core/base/clock.ts'
 import { duration } from '../show/figures.ts'
 import type { Terminal } from '../terminal.ts'
 import type { Where } from './requests.ts'

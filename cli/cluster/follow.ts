@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import { agentTasks, agents, devRequests } from '../../core/api/kinds.ts'
 import { Informer, type InformerOptions } from '../../core/kube/informer.ts'
-import type { Clock, Random } from '../../core/base/ports.ts'
+import type { Clock, Random } from '../../core/base/clock.ts'
 import type { KubeObject, Resource } from '../../core/kube/resource.ts'
 import type { Snapshot } from '../show/snapshot.ts'
 import { troubleLog } from './trouble-log.ts'

@@ -1,4 +1,5 @@
-import type { Clock, Logger } from '../../core/base/ports.ts'
+import type { Clock } from '../../core/base/clock.ts'
+import type { Logger } from '../../core/base/logger.ts'
 
 /** How long an outage is not mentioned again, in milliseconds. */
 const quietMs = 20_000

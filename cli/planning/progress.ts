@@ -1,5 +1,5 @@
 import { counted } from '../../core/api/counted.ts'
-import type { Clock } from '../../core/base/ports.ts'
+import type { Clock } from '../../core/base/clock.ts'
 import type { Gateway } from '../../core/models/gateway.ts'
 import { duration } from '../show/figures.ts'
 import { questionInWords } from '../show/plan.ts'

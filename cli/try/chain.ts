@@ -8,7 +8,13 @@ import type { Assignment, Report } from '../../core/api/agent-protocol.ts'
 import type { AgentTask } from '../../core/api/agent-task.ts'
 import type { DevRequest, PlannedTask } from '../../core/api/devrequest.ts'
 import { isFinished, isIntegrating } from '../../core/api/task-state.ts'
-import { acceptReport, assign, integrated, readinessOf, skip } from '../../core/tasks/transitions.ts'
+import {
+  acceptReport,
+  assign,
+  integrated,
+  readinessOf,
+  skip,
+} from '../../core/tasks/transitions.ts'
 import { agentTaskOf } from '../../core/tasks/make.ts'
 import { assignmentMessage } from '../../core/tasks/assignment.ts'
 import type { ModelError } from '../../core/models/errors.ts'

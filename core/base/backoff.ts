@@ -1,4 +1,4 @@
-import type { Random } from './ports.ts'
+import type { Random } from './clock.ts'
 
 /** How long to wait between failures, in milliseconds. */
 export interface BackoffPolicy {

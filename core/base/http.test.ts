@@ -55,10 +55,11 @@ const reads =
 async function post(port: number, body: string | readonly Buffer[]) {
   return new Promise<{ readonly status: number; readonly json: unknown }>((resolve, reject) => {
     const outgoing = sendTo({ port, host: '127.0.0.1', method: 'POST' }, (response) => {
-      response.toArray().then((chunks: Buffer[]) => {
-        const text = Buffer.concat(chunks).toString('utf8')
-        resolve({ status: response.statusCode ?? 0, json: JSON.parse(text) })
-      }, reject)
+      const answered = response.toArray().then((chunks: Buffer[]) => {
+        const json: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'))
+        return { status: response.statusCode ?? 0, json }
+      })
+      resolve(answered)
     })
     outgoing.on('error', reject)
     for (const chunk of typeof body === 'string' ? [body] : body) outgoing.write(chunk)

@@ -1,4 +1,4 @@
-import type { Cancel, Clock } from './ports.ts'
+import type { Cancel, Clock } from './clock.ts'
 
 /** Where a job stands. */
 export type JobState<Result, Progress = never> =

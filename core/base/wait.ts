@@ -1,4 +1,4 @@
-import type { Clock } from './ports.ts'
+import type { Clock } from './clock.ts'
 
 /** A named wait took longer than it may. */
 export class DeadlineError extends Error {

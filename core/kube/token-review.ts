@@ -1,7 +1,7 @@
 // Asking the API server whose token it is, so that strangers can neither stall nor outnumber those who belong here.
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import type { Cancel, Clock } from '../base/ports.ts'
+import type { Cancel, Clock } from '../base/clock.ts'
 import type { KubeClient } from './client.ts'
 import { tokenReviews, type TokenReview } from './core.ts'
 import { isTransient } from './errors.ts'

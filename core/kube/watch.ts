@@ -1,6 +1,6 @@
 import type { KubeClient } from './client.ts'
 import { errorFromAnswer } from './errors.ts'
-import type { Clock } from '../base/ports.ts'
+import type { Clock } from '../base/clock.ts'
 import { type KubeObject, type Resource, identityOf } from './resource.ts'
 import { LineSplitter } from '../base/lines.ts'
 import { DeadlineError } from '../base/wait.ts'

@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { parseConfig } from '../../operator/settings/config.ts'
 import { longestStopMs } from '../../core/kube/runtime/manager.ts'
-import { type Rendered, type RenderedContainer, configOf, helmProgram, podsOf, renderChart } from './chart-render.ts'
+import {
+  type Rendered,
+  type RenderedContainer,
+  configOf,
+  helmProgram,
+  podsOf,
+  renderChart,
+} from './chart-render.ts'
 import { allKinds } from '../../core/api/kinds.ts'
 import { podSecurityProblems } from './pod-security.ts'
 

@@ -15,7 +15,7 @@ import {
   type RepositoryState,
   type TreeListing,
 } from '../../core/api/forge-protocol.ts'
-import type { Clock } from '../../core/base/ports.ts'
+import type { Clock } from '../../core/base/clock.ts'
 import { withDeadline } from '../../core/base/wait.ts'
 
 /** The forge said no, or could not be reached (`Unreachable`). */

@@ -15,7 +15,7 @@ import {
   sendProblem,
   startLines,
 } from '../../core/base/http.ts'
-import type { Logger } from '../../core/base/ports.ts'
+import type { Logger } from '../../core/base/logger.ts'
 import type { RunSignals, Runnable } from '../../core/kube/runtime/manager.ts'
 import type { AgentIdentity, Hub } from './hub.ts'
 

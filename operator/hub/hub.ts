@@ -9,7 +9,8 @@ import type {
   Report,
   ReportReceipt,
 } from '../../core/api/agent-protocol.ts'
-import type { Clock, Logger } from '../../core/base/ports.ts'
+import type { Clock } from '../../core/base/clock.ts'
+import type { Logger } from '../../core/base/logger.ts'
 import { aborted } from '../../core/base/wait.ts'
 import type { RunSignals } from '../../core/kube/runtime/manager.ts'
 import { Problem } from '../../core/base/http.ts'

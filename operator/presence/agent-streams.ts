@@ -1,6 +1,6 @@
 import { agentTimes } from '../../core/api/agent-times.ts'
 import type { Heartbeat, HubMessage } from '../../core/api/agent-protocol.ts'
-import type { Clock } from '../../core/base/ports.ts'
+import type { Clock } from '../../core/base/clock.ts'
 
 /** One agent's open stream. */
 export interface AgentStream {

@@ -6,7 +6,12 @@ import { connect } from 'node:tls'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
 import { missingBinaries } from '../../hack/native-cluster/binaries.ts'
-import { type KeyPair, ensureAuthority, ensureCertificate, keyPair } from '../../hack/native-cluster/certificates.ts'
+import {
+  type KeyPair,
+  ensureAuthority,
+  ensureCertificate,
+  keyPair,
+} from '../../hack/native-cluster/certificates.ts'
 import { startControlPlane } from '../../hack/native-cluster/control-plane.ts'
 import { writeKubeconfig } from '../../hack/native-cluster/kubeconfig.ts'
 import { KubeClient } from '../../core/kube/client.ts'

@@ -17,7 +17,14 @@ import { factsOf } from '../../agent-image/agent/code/read-code.ts'
 import { declaredTests } from '../../agent-image/agent/verify/spec-text.ts'
 import type { Changes } from '../../agent-image/agent/workspace.ts'
 import { hasHiddenCharacters } from '../../core/api/plain-text.ts'
-import { type CodeCase, type DocumentCase, type ReviewCase, type SpecCase, answersOf, filesOf } from './corpus.ts'
+import {
+  type CodeCase,
+  type DocumentCase,
+  type ReviewCase,
+  type SpecCase,
+  answersOf,
+  filesOf,
+} from './corpus.ts'
 import { runOf } from '../support/agent/runs.ts'
 import type { SpeakingModel } from './model-server.ts'
 

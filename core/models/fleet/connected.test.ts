@@ -1,7 +1,11 @@
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { loadScripts } from '../../../rehearsal/script.ts'
-import { closedEndpoint, startRehearsal, type RunningRehearsal } from '../../../test/support/rehearsal.ts'
+import {
+  closedEndpoint,
+  startRehearsal,
+  type RunningRehearsal,
+} from '../../../test/support/rehearsal.ts'
 import { at, languageModel } from '../../../test/support/objects.ts'
 import type { LanguageModelStatus } from '../../api/language-model.ts'
 import { profileOf } from '../../../operator/controllers/languagemodel/models.ts'

@@ -1,7 +1,7 @@
 // The real model servers, as the controller of LanguageModels wants them.
 import { combineTransfers, combineViews } from './combine.ts'
 import type { ModelServers, Origin, ServerView, TestResult, TransferState } from './fleet.ts'
-import type { Clock, Random } from '../../base/ports.ts'
+import type { Clock, Random } from '../../base/clock.ts'
 import { withDeadline } from '../../base/wait.ts'
 import type { Gateway } from '../gateway.ts'
 import { inGiB, neededBytes } from '../servers/memory.ts'
