@@ -1,8 +1,23 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 /** A machine that is busy with another lane, or with a build, is slow and not wrong. */
 const patience = { expect: { poll: { timeout: 10_000 } } }
 const chartTests = 'hack/gen/chart*.test.ts'
+/** Unit tests of `npm test -- --fast` are those that take seconds: these start many processes, or judge by growth. */
+const slowUnitTests = [
+  'agent-image/agent/{workspace,hub-client}.test.ts',
+  'agent-image/agent/verify/{runner*,spec-gate-python}.test.ts',
+  'agent-image/agent/edit/{lost-members,omission-place}.test.ts',
+  'agent-image/sandbox/{limits,takeover,tidying,server}.test.ts',
+  'cli/command-line.test.ts',
+  'cli/commands/{fetch,plan,try*}.test.ts',
+  'cli/try/sandbox.test.ts',
+  'core/planner/growth.test.ts',
+  'forge/{fetch-source,integrate,integrate-scope,repositories,server}.test.ts',
+  'test/support/**/*.test.ts',
+]
+const isFast = process.env['GUILDHALL_TEST_SHARE'] === 'fast'
 
 // One project per lane. Only `unit` and `simulation` need nothing but the clone; the others bring up what they need.
 export default defineConfig({
@@ -20,7 +35,9 @@ export default defineConfig({
             'test/lab/*.test.ts',
             'test/model-output/*.test.ts',
           ],
-          exclude: ['**/node_modules/**', chartTests],
+          exclude: ['**/node_modules/**', chartTests, ...(isFast ? slowUnitTests : [])],
+          // As many as there are processors: vitest itself leaves one of them to its own process, which is idle.
+          maxWorkers: availableParallelism(),
           testTimeout: 20_000,
           hookTimeout: 30_000,
         },
@@ -38,7 +55,7 @@ export default defineConfig({
         test: {
           ...patience,
           name: 'chart',
-          globalSetup: ['hack/gen/chart-setup.ts'],
+          globalSetup: ['hack/gen/chart-render.ts'],
           include: [chartTests],
           testTimeout: 20_000,
           hookTimeout: 30_000,

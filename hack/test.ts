@@ -1,139 +1,161 @@
-// `npm test`: every lane, one after another, and one closing line. A lane that cannot run here says why.
-import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+// `npm test`: every lane, and one closing line. A lane that cannot run here says why.
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, relative } from 'node:path'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import {
+  fastEnvironment,
+  fastLanes,
+  laneNames,
+  lanes,
+  type Chain,
+  type Lane,
+  type LaneName,
+  type Share,
+} from './lanes/lanes.ts'
+import { runLane, runToEnd, signalAll, type Count } from './lanes/run-lane.ts'
 
-/** What each lane needs beyond the clone; the tests themselves bring it up. */
-const lanes = {
-  unit: 'pure code, real git, real sockets on loopback',
-  verdicts:
-    'whole repositories and stories of careless models through the real agent: what is Done, and what is not',
-  chart: 'what helm makes of the chart',
-  simulation: 'the whole operator in virtual time, with faults; see docs/reliability.md',
-  conformance: 'a real kube-apiserver and etcd, started by the tests',
-  faults:
-    'the real operator before a kube-apiserver that fails, and agents that die; started by the tests',
-  models: 'planner, guild plan and rehearsal model beside the real Ollama, with a very small model',
-  cluster: 'a real cluster with images, chart, agents and models',
-  containers: 'the images as ordinary containers; needs a container engine',
-} as const
-type Lane = keyof typeof lanes
-const laneNames = Object.keys(lanes) as Lane[]
+const usage = `usage: npm test [-- LANE … | --fast | --whole]
 
-const usage = `usage: npm test [-- LANE …]
+Runs the tests and prints one closing line. Without a lane: all of them, the ones that compute beside the ones that wait
+for servers, models or a cluster; each line then begins with the name of its lane.
 
-Runs the tests and prints one closing line. Without a lane: all of them.
+${laneNames.map((lane) => `  ${lane.padEnd(13)} ${lanes[lane].about}`).join('\n')}
 
-${laneNames.map((lane) => `  ${lane.padEnd(13)} ${lanes[lane]}`).join('\n')}`
+options
+  --fast         ${fastLanes.join(', ')}: without the unit tests that start many
+                 processes, and with less of the last two. For the time while you work
+  --whole        nothing is cut: all stories of \`verdicts\`, all seeds, crash points and depths of \`simulation\`
+  --one-by-one   no lane beside another, in the order above
+  --help
 
-interface Count {
-  readonly passed: number
-  readonly failed: number
-  readonly skipped: number
-  /** One line for each test that failed. */
-  readonly failures: readonly string[]
+A lane that is named runs whole. Without names, \`verdicts\` runs a third of its stories, another third each day, and
+\`simulation\` as many seeds as its budget allows; both print how many.`
+
+interface Wish {
+  readonly wanted: readonly LaneName[]
+  readonly share: Share
+  readonly oneByOne: boolean
 }
 
-/** What vitest's JSON reporter writes, as far as it is read. */
-interface Report {
-  readonly numPassedTests: number
-  readonly numFailedTests: number
-  readonly numPendingTests: number
-  readonly testResults: readonly {
-    readonly name: string
-    readonly message?: string
-    readonly assertionResults: readonly {
-      readonly fullName: string
-      readonly status: string
-      readonly failureMessages?: readonly string[] | null
-    }[]
-  }[]
+/** What the command line asks for; a text says what is wrong with it, or how it is used. */
+function wishOf(args: readonly string[]): Wish | { readonly say: string; readonly code: number } {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    options: {
+      help: { type: 'boolean', short: 'h', default: false },
+      fast: { type: 'boolean', default: false },
+      whole: { type: 'boolean', default: false },
+      'one-by-one': { type: 'boolean', default: false },
+    },
+    allowPositionals: true,
+  })
+  if (values.help) return { say: usage, code: 0 }
+  const isLane = (name: string): name is LaneName => laneNames.some((lane) => lane === name)
+  const unknown = positionals.find((name) => !isLane(name))
+  if (unknown !== undefined) return { say: `there is no lane ${unknown}\n\n${usage}`, code: 2 }
+  if (values.fast && (values.whole || positionals.length > 0))
+    return { say: `--fast names its lanes itself\n\n${usage}`, code: 2 }
+  const named = positionals.filter(isLane)
+  return {
+    wanted: values.fast ? fastLanes : named.length > 0 ? named : laneNames,
+    share: values.fast ? 'fast' : values.whole || named.length > 0 ? 'whole' : 'budget',
+    oneByOne: values['one-by-one'],
+  }
 }
 
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
-    options: { help: { type: 'boolean', short: 'h', default: false } },
-    allowPositionals: true,
-  })
-  if (values.help) {
-    console.log(usage)
-    return 0
+  const wish = wishOf(process.argv.slice(2))
+  if ('say' in wish) {
+    if (wish.code === 0) console.log(wish.say)
+    else console.error(wish.say)
+    return wish.code
   }
-  const unknown = positionals.find((name) => !laneNames.includes(name as Lane))
-  if (unknown !== undefined) {
-    console.error(`there is no lane ${unknown}\n\n${usage}`)
-    return 2
-  }
-  const wanted = positionals.length === 0 ? laneNames : (positionals as Lane[])
   const scratch = mkdtempSync(join(tmpdir(), 'guildhall-test-'))
-  const counts: Count[] = []
+  const startedAt = Date.now()
   try {
-    for (const lane of wanted) {
-      console.log(`\n== ${lane}: ${lanes[lane]}`)
+    const counts = await runAll(wish, scratch)
+    if (interrupted !== undefined) return 128 + (interrupted === 'SIGINT' ? 2 : 15)
+    for (const failure of counts.flatMap(({ failures }) => failures)) console.log(failure)
+    const total = (key: 'passed' | 'failed' | 'skipped'): number =>
+      counts.reduce((sum, count) => sum + count[key], 0)
+    const minutes = ((Date.now() - startedAt) / 60_000).toFixed(1)
+    const part = wish.share === 'fast' ? '; --fast left out the other lanes and most seeds' : ''
+    console.log(`\nlanes run: ${counts.length}, in ${minutes} min${part}`)
+    console.log(`${total('passed')} passed, ${total('failed')} failed, ${total('skipped')} skipped`)
+    return total('failed') === 0 ? 0 : 1
+  } finally {
+    rmSync(scratch, { recursive: true, force: true })
+  }
+}
+
+let interrupted: NodeJS.Signals | undefined
+
+/** The first signal lets the lanes clean up, for ten seconds; a second one ends them at once. */
+function endOnSignals(): void {
+  let since = 0
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => {
+      const first = interrupted === undefined
+      // One Ctrl-C comes twice: from the terminal, and from npm or hack/run.mjs, which pass it on.
+      if (!first && Date.now() - since < 1_000) return
+      since = Date.now()
+      interrupted ??= signal
+      if (first) console.log('\nending what was started; once more ends it at once')
+      signalAll(first ? 'SIGINT' : 'SIGKILL')
+      setTimeout(() => signalAll('SIGKILL'), 10_000).unref()
+    })
+}
+
+async function runAll({ wanted, share, oneByOne }: Wish, scratch: string): Promise<Count[]> {
+  endOnSignals()
+  const counts: Count[] = []
+  const chainOf = (lane: LaneName): Chain => (oneByOne ? 'computing' : lanes[lane].chain)
+  const beside = new Set(wanted.map(chainOf)).size > 1
+  const print = (lane: string) => (text: string) => console.log(`${lane.padEnd(11)} | ${text}`)
+  const needed = wanted.map((lane) => needsOf(lane))
+  const prepared = {
+    binaries: needed.some(Boolean) && beside ? prepare('binaries', print('prepare')) : settled,
+    images: settled,
+  }
+  if (needed.includes('images') && beside)
+    prepared.images = prepared.binaries.then(() => prepare('images', print('prepare')))
+  const chain = async (name: Chain): Promise<void> => {
+    for (const lane of wanted.filter((each) => chainOf(each) === name)) {
+      const need = needsOf(lane)
+      if (need !== undefined) await prepared[need]
+      if (interrupted !== undefined) return
+      console.log(`\n== ${lane}: ${lanes[lane].about}`)
       const startedAt = Date.now()
-      const count = await runLane(lane, join(scratch, `${lane}.json`))
+      const count = await runLane(lane, join(scratch, `${lane}.json`), {
+        env: { ...(share === 'fast' && fastEnvironment), GUILDHALL_TEST_SHARE: share },
+        ...(beside && { line: print(lane), niceness: lanes[lane].niceness }),
+      })
+      if (interrupted !== undefined) return
       counts.push(count)
       const seconds = Math.round((Date.now() - startedAt) / 1000)
       console.log(
         `== ${lane}: ${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped in ${seconds} s`,
       )
     }
-  } finally {
-    rmSync(scratch, { recursive: true, force: true })
   }
-  for (const failure of counts.flatMap(({ failures }) => failures)) console.log(failure)
-  const total = (key: 'passed' | 'failed' | 'skipped'): number =>
-    counts.reduce((sum, count) => sum + count[key], 0)
-  console.log(`\n${total('passed')} passed, ${total('failed')} failed, ${total('skipped')} skipped`)
-  return total('failed') === 0 ? 0 : 1
+  await Promise.all([chain('computing'), chain('waiting')])
+  await Promise.all([prepared.binaries, prepared.images])
+  return counts
 }
 
-/** Runs one vitest project; a runner that dies without a report counts as one failed test. */
-async function runLane(lane: Lane, report: string): Promise<Count> {
-  const args = [
-    'run',
-    `--project=${lane}`,
-    '--passWithNoTests=false',
-    '--reporter=default',
-    '--reporter=json',
-    `--outputFile.json=${report}`,
-  ]
-  const code = await new Promise<number>((resolve) => {
-    const child = spawn('vitest', args, {
-      stdio: 'inherit',
-      env: { ...process.env, ...(process.stdout.isTTY ? {} : { NO_COLOR: '1' }) },
-    })
-    child.on('close', (status) => resolve(status ?? 1))
-  })
-  try {
-    const result = JSON.parse(readFileSync(report, 'utf8')) as Report
-    const failed = code !== 0 && result.numFailedTests === 0 ? 1 : result.numFailedTests
-    const failures = failuresOf(result).map((line) => `FAILED ${lane}: ${line}`)
-    return { passed: result.numPassedTests, failed, skipped: result.numPendingTests, failures }
-  } catch {
-    const failure = `FAILED ${lane}: ended without a report (exit code ${code})`
-    return { passed: 0, failed: 1, skipped: 0, failures: [failure] }
-  }
+const settled: Promise<unknown> = Promise.resolve()
+
+function needsOf(name: LaneName): Lane['needs'] {
+  const lane: Lane = lanes[name]
+  return lane.needs
 }
 
-/** Each failure as `file > test: first line of what was wrong`. */
-function failuresOf({ testResults }: Report): readonly string[] {
-  return testResults.flatMap(({ name, message = '', assertionResults }) => {
-    const file = relative(process.cwd(), name)
-    const failed = assertionResults.filter(({ status }) => status === 'failed')
-    const tests = failed.map(
-      ({ fullName, failureMessages }) => `${fullName}: ${firstLine(failureMessages?.[0] ?? '')}`,
-    )
-    // A file that cannot be loaded, or whose set-up fails, has no test to blame.
-    const all = tests.length === 0 && message !== '' ? [firstLine(message)] : tests
-    return all.map((line) => `${file} > ${line}`)
-  })
-}
-
-function firstLine(text: string): string {
-  return (text.split('\n', 1)[0] ?? '').slice(0, 300)
+/** Builds in the background, at the lowest priority, what lanes of the other chain will need. */
+function prepare(what: 'binaries' | 'images', line: (text: string) => void): Promise<number> {
+  if (interrupted !== undefined) return Promise.resolve(1)
+  const args = ['hack/lanes/prepare.ts', what]
+  return runToEnd({ command: process.execPath, args, niceness: 10, line })
 }
 
 process.exitCode = await main()

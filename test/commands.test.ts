@@ -6,7 +6,7 @@ import { failureReasons, remedyIn } from '../core/api/failures.ts'
 
 const root = join(import.meta.dirname, '..')
 
-/** Of a command line of kubectl: what it does, and to what. */
+/** The verbs of a command line of kubectl, and the kinds that are in a namespace. */
 const verbs =
   'get|describe|logs|exec|delete|wait|port-forward|edit|patch|annotate|label|scale|rollout \\w+|create token|create rolebinding'
 const namespacedKinds = [
@@ -44,9 +44,9 @@ const isComment = (line: string): boolean => /^\s*(?:\*|\/\/|\/\*)/.test(line)
 const documents = globSync('{README.md,docs/**/*.md,helm/**/*.{md,txt},examples/*.yaml}', {
   cwd: root,
 })
-const sources = globSync('{operator,cli,forge,agent-image,hack}/**/*.ts', { cwd: root }).filter(
-  (file) => !file.endsWith('.test.ts'),
-)
+const sources = globSync('{core,operator,cli,forge,agent-image,rehearsal,hack}/**/*.ts', {
+  cwd: root,
+}).filter((file) => !file.endsWith('.test.ts'))
 
 test('every command of kubectl in the docs names the namespace of what it is about', () => {
   const found = documents.flatMap((file) =>

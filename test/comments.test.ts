@@ -1,4 +1,4 @@
-// What comments and documents name is there: a file, a document, something of ours in the code.
+// A comment or a document names only files, documents and names of ours that exist.
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { dirname, join, posix } from 'node:path'
@@ -37,7 +37,7 @@ const parsed = sources.map((file) => {
     line: loc?.start.line ?? 0,
     text: value,
   }))
-  // Of the texts in the code, too: names of fields, commands and programs stand there.
+  // The strings of the code count, too: names of fields, commands and programs stand there.
   const words = (tokens ?? []).flatMap(({ type, value }: { type: unknown; value?: unknown }) =>
     typeof value === 'string' && !isComment(type) ? (value.match(/[A-Za-z_]\w*/g) ?? []) : [],
   )
@@ -50,7 +50,7 @@ function isComment(type: unknown): boolean {
 
 const comments: readonly Comment[] = parsed.flatMap(({ found }) => found)
 
-/** Documents of the project, by line; what was decided, and what was changed, may name what is gone. */
+/** Documents of the project, by line. Decisions and the changelog may name things that are gone. */
 const documents: readonly Comment[] = tracked
   .filter(
     (file) => file.endsWith('.md') && !/^(CHANGELOG|docs\/decisions|test\/fixtures)/.test(file),
@@ -72,7 +72,9 @@ const foreign: Readonly<Record<string, string>> = {
   Section: 'a heading in a prompt',
 }
 
-/** A path from the root, or the name of a document. JavaScript and Python below `test` are examples. */
+/**
+ * A path from the root, or the name of a document. JavaScript and Python below `test` are examples.
+ */
 const path = new RegExp(
   String.raw`(?<![\w/.$:{@-])((?:${rooms})/[\w./-]*\w|(?:[\w-]+/)*[\w-]+\.md)/?(?![\w*])`,
   'g',

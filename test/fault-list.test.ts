@@ -1,4 +1,5 @@
-// The list of faults names real tests and real faults; whether they try what it says is for people to judge.
+// The list of faults names real tests and real faults. Whether a test tries its fault is for people
+// to judge.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'

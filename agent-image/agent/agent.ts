@@ -1,4 +1,5 @@
-// Carries out the life cycle: listens to the hub, starts and stops attempts, tells the hub how it goes.
+// Carries out the life cycle: listens to the hub, starts and stops attempts, and reports to the
+// hub.
 import type { Logger } from 'pino'
 import type { Assignment, Heartbeat, HubMessage, Report } from '../../core/api/agent-protocol.ts'
 import { type AttemptSettings, runAttempt } from './attempt.ts'
@@ -34,7 +35,7 @@ export class Agent {
     this.#ports = ports
   }
 
-  /** Resolves when the agent has stopped and all it had to say is said. */
+  /** Resolves when the agent has stopped and its last lines are sent. */
   async run(): Promise<void> {
     const { hub, log } = this.#ports
     const { signal } = this.#ended
@@ -47,12 +48,16 @@ export class Agent {
     )
     endLogs()
     this.#cancelHeartbeat()
-    // Kubernetes waits 30 seconds before it kills; the clean-up and the last lines must fit in.
+    // Kubernetes waits 30 seconds before it kills; the clean-up and the last log lines must fit in
+    // that time.
     await Promise.race([this.#attempt?.over, rest(20_000)])
     await Promise.race([log.flush(), rest(2000)])
   }
 
-  /** The process was asked to end: gives up what it holds, without a report, so that the hub can give it to another. */
+  /**
+   * The process was asked to end: the agent gives up its task without a report, so that the hub can
+   * assign it to another agent.
+   */
   terminate(): void {
     this.#happen({ kind: 'terminated' })
   }
@@ -130,7 +135,8 @@ export class Agent {
       logger.info({ verdict: report.verdict, outcome: receipt.outcome }, 'reported')
     } catch (error) {
       if (!(error instanceof HubRefusal)) throw error
-      // A report that the hub cannot read would leave the task hanging; the plainest one takes its place.
+      // A report that the hub cannot read would leave the task without an end, so the plainest
+      // report takes its place.
       logger.error({ error: error.message }, 'the hub refused the report')
       const { task, uid, attempt, tries, durationSeconds } = report
       const summary = 'The report of this attempt could not be read by the hub.'
@@ -158,7 +164,9 @@ export class Agent {
     this.#beat()
   }
 
-  /** Sends a heartbeat now, or right after the one under way; several wishes become one. */
+  /**
+   * Sends a heartbeat now, or right after the one under way; several requests for one become one.
+   */
   #beat(): void {
     if (this.#beatWanted) return
     this.#beatWanted = true

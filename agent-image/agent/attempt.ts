@@ -1,28 +1,24 @@
-// One attempt from assignment to report. Whatever happens, it ends in a report, unless the attempt was taken away.
+// One attempt from assignment to report. An attempt always ends in a report, unless it was taken
+// away.
 import type { Logger } from 'pino'
 import type { Assignment, Report } from '../../core/api/agent-protocol.ts'
 import { type Action, actionType } from '../../core/api/agent-types.ts'
 import { refusingReasons } from '../../core/api/failures.ts'
-import { TaskFailure, TaskTaken } from './failure.ts'
 import type { HubClient } from './hub-client.ts'
 import { type Model, modelOf } from './model.ts'
-import { type Outcome, reportOf } from './outcome.ts'
-import { branch } from './pipelines/branch.ts'
-import { code } from './pipelines/code.ts'
-import { deploy } from './pipelines/deploy.ts'
+import { reportOf, TaskFailure, type TaskOutcome, TaskTaken } from './outcome.ts'
+import { code, fix } from './pipelines/code.ts'
 import { document } from './pipelines/document.ts'
-import { finish } from './pipelines/finish.ts'
-import { fix } from './pipelines/fix.ts'
-import type { CheckedTry, Pipeline } from './pipelines/pipeline.ts'
+import { branch, finish, verify } from './pipelines/examination.ts'
+import { type CheckedTry, deploy, type Pipeline } from './pipelines/pipeline.ts'
 import { review } from './pipelines/review.ts'
 import { spec } from './pipelines/spec.ts'
-import { verify } from './pipelines/verify.ts'
 import type { Sandbox } from './sandbox-client.ts'
 import { runnerFor } from './verify/runner.ts'
 import { within } from './waiting.ts'
-import { openWorkspace, type Workspace, type WorkspaceSettings } from './workspace.ts'
+import { openWorkspace, type Workspace, type WorkspaceSettings } from './workspace/workspace.ts'
 
-/** What an attempt needs beside its assignment. */
+/** The settings that an attempt needs besides its assignment. */
 export interface AttemptSettings {
   /** Name of the agent. */
   readonly agent: string
@@ -49,7 +45,10 @@ const pipelines: Readonly<Record<Action, Pipeline>> = {
 /** Time before the deadline that is kept for the report. */
 const reserveMs = 10_000
 
-/** Works on an assignment. Gives its report, or undefined when `signal` (the attempt was taken away) ended it. */
+/**
+ * Works on an assignment. Gives its report, or undefined when `signal` (the attempt was taken away)
+ * ended it.
+ */
 export async function runAttempt(
   assignment: Assignment,
   settings: AttemptSettings,
@@ -58,7 +57,7 @@ export async function runAttempt(
     readonly sandbox: Sandbox
     readonly log: Logger
     readonly activity: (text: string) => void
-    /** Hears of each candidate as soon as it was checked. Not part of the report. */
+    /** Called with each candidate as soon as it was checked. Not part of the report. */
     readonly tried?: (candidate: CheckedTry) => void
   },
   options: { readonly signal: AbortSignal },
@@ -74,7 +73,7 @@ export async function runAttempt(
   }
   const model = modelOf(assignment, hub, settings.random, tell)
   let workspace: Workspace | undefined
-  let outcome: Outcome
+  let outcome: TaskOutcome
   try {
     if (actionType[assignment.action] !== settings.type)
       throw new TaskFailure(
@@ -107,7 +106,7 @@ export async function runAttempt(
   return reportOf(assignment, outcome, model.asked, (settings.now() - startedAt) / 1000)
 }
 
-function failed(error: unknown, late: boolean, model: Model): Outcome {
+function failed(error: unknown, late: boolean, model: Model): TaskOutcome {
   if (error instanceof TaskFailure && !late)
     return {
       verdict: refusingReasons.has(error.reason) ? 'Refused' : 'ChecksFailed',

@@ -1,5 +1,6 @@
-// One HTTP request over TCP or a unix socket, with a body that is read line by line. node:http has no hidden
-// time-outs; the five minutes of the built-in fetch would cut model calls that wait in a queue.
+// One HTTP request over TCP or a unix socket, with a body that is read line by line. node:http has
+// no hidden time-outs; the five minutes of the built-in fetch would cut model calls that wait in a
+// queue.
 import { type IncomingHttpHeaders, type IncomingMessage, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { linesOf } from '../../core/base/lines.ts'
@@ -13,7 +14,10 @@ export interface HttpRequest {
   readonly headers?: Readonly<Record<string, string>>
   /** Sent as JSON. */
   readonly body?: unknown
-  /** Called for each answer of the kind 1xx that comes before the response, with its headers by lower-case names. */
+  /**
+   * Called for each answer of the kind 1xx that comes before the response, with its headers by
+   * lower-case names.
+   */
   readonly onInformation?: (status: number, headers: IncomingHttpHeaders) => void
 }
 
@@ -22,7 +26,10 @@ export interface HttpResponse {
   readonly status: number
   /** A header by its lower-case name; of several the first. */
   header(name: string): string | undefined
-  /** Lines of the body without their ends; empty ones are left out. Throws when the connection breaks. */
+  /**
+   * Lines of the body without their ends; empty ones are left out. Throws when the connection
+   * breaks.
+   */
   lines(): AsyncGenerator<string>
   /** The whole body, at most 64 MiB. */
   text(): Promise<string>
@@ -31,10 +38,16 @@ export interface HttpResponse {
 
 /** The report of a test run is up to 32 MiB, more as JSON. */
 const bodyLimit = 64 * 1024 * 1024
-/** Longer than any connection inside a cluster takes; a Service may still name a Pod that is gone, which never answers. */
+/**
+ * Longer than a connection inside a cluster takes. A Service may still name a Pod that is gone,
+ * which never answers.
+ */
 const connectMs = 3_000
 
-/** Sends a request and resolves with the head of the response. Throws `Error` when there is none, or on `signal`. */
+/**
+ * Sends a request and resolves with the head of the response. Throws `Error` when no response
+ * comes, or on `signal`.
+ */
 export function sendRequest(
   request: HttpRequest,
   options: { readonly signal: AbortSignal },
@@ -46,8 +59,8 @@ export function sendRequest(
     const outgoing = send(url, {
       method: request.method,
       signal: options.signal,
-      // A connection of its own: one that was kept open breaks when the server is started again, and would look as if
-      // this request had done that.
+      // A connection of its own: one that was kept open breaks when the server is started again,
+      // and would look as if this request had done that.
       ...(request.socketPath === undefined ? {} : { socketPath: request.socketPath, agent: false }),
       headers: {
         ...request.headers,
@@ -74,7 +87,8 @@ export function sendRequest(
 }
 
 function responseOf(incoming: IncomingMessage): HttpResponse {
-  // An error after the head is thrown by whoever reads; without a listener it would end the process.
+  // An error after the head is thrown by the reader of the body; without a listener it would end
+  // the process.
   incoming.on('error', () => undefined)
   return {
     status: incoming.statusCode ?? 0,

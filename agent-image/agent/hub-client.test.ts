@@ -3,7 +3,7 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, expect, it, vi } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import type { HubMessage, Report } from '../../core/api/agent-protocol.ts'
 import { assignmentFor } from '../../test/support/agent/assignment.ts'
 import { connectHub, type HubClient } from './hub-client.ts'
@@ -64,7 +64,7 @@ async function listen(hub: HubClient, enough: number) {
   return { messages: messages.map((message) => message.kind), problems }
 }
 
-it('connects again when the stream is closed, broken or refused, with the token of that moment', async () => {
+test('connects again when the stream is closed, broken or refused, with the token of that moment', async () => {
   const tokens: (string | undefined)[] = []
   const { hub, tokenFile } = await hubWith((request, response) => {
     tokens.push(request.headers.authorization)
@@ -80,7 +80,7 @@ it('connects again when the stream is closed, broken or refused, with the token 
   expect(tokens).toEqual(['Bearer first', 'Bearer second', 'Bearer second', 'Bearer second'])
 })
 
-it('takes a silent stream for dead, and lets pings keep it alive', async () => {
+test('takes a silent stream for dead, and lets pings keep it alive', async () => {
   let connections = 0
   const { hub } = await hubWith((_request, response) => {
     connections++
@@ -94,14 +94,14 @@ it('takes a silent stream for dead, and lets pings keep it alive', async () => {
   expect(messages.filter((kind) => kind === 'ping')).toHaveLength(6)
 })
 
-it('leaves lines out that it does not understand', async () => {
+test('leaves lines out that it does not understand', async () => {
   const { hub } = await hubWith((_request, response) => {
     response.write(`not json\n{"kind":"newer"}\n${welcome}`)
   })
   expect(await listen(hub, 1)).toEqual({ messages: ['welcome'], problems: [] })
 })
 
-it('tells a report until it is answered', async () => {
+test('tells a report until it is answered', async () => {
   let asked = 0
   const { hub } = await hubWith((_request, response) => {
     asked++
@@ -115,7 +115,7 @@ it('tells a report until it is answered', async () => {
   expect(asked).toBe(4)
 })
 
-it('does not tell a malformed report twice', async () => {
+test('does not tell a malformed report twice', async () => {
   let asked = 0
   const { hub } = await hubWith((_request, response) => {
     asked++
@@ -171,7 +171,7 @@ const error = (code: string, retryable: boolean) => ({
   retryable,
 })
 
-it('waits out trouble of the surroundings without counting a try', async () => {
+test('waits out trouble of the surroundings without counting a try', async () => {
   const { answer, asked, model, waits } = await ask([
     error('ModelUnavailable', true),
     'break',
@@ -185,24 +185,24 @@ it('waits out trouble of the surroundings without counting a try', async () => {
   expect(waits).toHaveLength(3)
 }, 20_000)
 
-it('counts an unusable answer as a try', async () => {
+test('counts an unusable answer as a try', async () => {
   const { answer, model } = await ask([error('OutputUnusable', false)])
   expect(answer).toEqual({ kind: 'unusable', message: 'OutputUnusable' })
   expect(model.asked).toBe(1)
 })
 
-it('passes on how an unusable answer began', async () => {
+test('passes on how an unusable answer began', async () => {
   const { answer } = await ask([{ ...error('OutputUnusable', false), began: 'I am sorry.' }])
   expect(answer).toEqual({ kind: 'unusable', message: 'OutputUnusable', began: 'I am sorry.' })
 })
 
-it('tells a question that the server refuses from an answer that is of no use', async () => {
+test('tells a question that the server refuses from an answer that is of no use', async () => {
   const { answer, model } = await ask([error('QuestionRefused', false)])
   expect(answer).toEqual({ kind: 'refused', message: 'QuestionRefused' })
   expect(model.asked).toBe(1)
 })
 
-it.each([
+test.each([
   ['ContextTooSmall', { reason: 'ContextTooSmall' }],
   ['BudgetExhausted', { reason: 'BudgetExhausted' }],
   ['ModelMissing', { reason: 'ModelUnavailable' }],

@@ -15,11 +15,11 @@ import {
   reportReceipt,
 } from '../../core/api/agent-protocol.ts'
 import { type HttpResponse, sendRequest } from './http.ts'
-import { after, backoffMs, pause, within } from './waiting.ts'
+import { type Abortable, after, backoffMs, pause, within } from './waiting.ts'
 
 export interface HubSettings {
   readonly url: string
-  /** Read anew for every call: the kubelet renews the token in place. */
+  /** Read again for every call: the kubelet renews the token in place. */
   readonly tokenFile: string
   readonly random: () => number
   /** Milliseconds without a line after which the stream is taken for dead. */
@@ -36,24 +36,31 @@ export class HubRefusal extends Error {
   }
 }
 
-type Waiting = { readonly signal: AbortSignal }
-
-/** What an agent can say to the hub. */
+/** The calls that an agent makes to the hub. */
 export interface HubClient {
-  /** Listens until `signal`, reconnecting for ever; `onProblem` hears of every lost connection. */
+  /**
+   * Listens until `signal` and reconnects as often as needed; `onProblem` is called for every lost
+   * connection.
+   */
   listen(
     onMessage: (message: HubMessage) => void,
     onProblem: (message: string) => void,
-    options: Waiting,
+    options: Abortable,
   ): Promise<void>
   /** One try; throws when it fails. The next heartbeat makes up for it. */
-  heartbeat(beat: Heartbeat, options: Waiting): Promise<void>
+  heartbeat(beat: Heartbeat, options: Abortable): Promise<void>
   /** One try. */
-  logs(batch: LogBatch, options: Waiting): Promise<void>
-  /** Tries until the hub answers. Throws `HubRefusal` when the hub says that the report is malformed. */
-  report(report: Report, options: Waiting): Promise<ReportReceipt>
-  /** One try of one model call, event by event. Ends with `result` or `error`; throws when the stream breaks before. */
-  model(call: ModelCall, options: Waiting): AsyncGenerator<ModelEvent>
+  logs(batch: LogBatch, options: Abortable): Promise<void>
+  /**
+   * Tries until the hub answers. Throws `HubRefusal` when the hub says that the report is
+   * malformed.
+   */
+  report(report: Report, options: Abortable): Promise<ReportReceipt>
+  /**
+   * One try of one model call, event by event. Ends with `result` or `error`; throws when the
+   * stream breaks before.
+   */
+  model(call: ModelCall, options: Abortable): AsyncGenerator<ModelEvent>
 }
 
 /** A client of the hub at `settings.url`. */
@@ -109,7 +116,8 @@ export function connectHub(settings: HubSettings): HubClient {
           return reportReceipt.parse(JSON.parse(await quick('/v1/report', report, signal)))
         } catch (error) {
           if (signal.aborted) throw error
-          // 401 and 403 can be a token review that failed; 404 a hub that has just begun. They are asked again.
+          // 401 and 403 can be a token review that failed; 404 a hub that has just begun. They are
+          // asked again.
           if (error instanceof HubRefusal && (error.status === 400 || error.status === 422))
             throw error
           if (error instanceof HubRefusal && error.status === 409)
@@ -150,7 +158,7 @@ async function* messages(
     for await (const line of response.lines()) {
       cancel()
       cancel = after(settings.silenceMs, expire)
-      // A newer hub may say things we do not know; they are not for us.
+      // A newer hub may send messages that this agent does not know; they are left out.
       const known = hubMessage.safeParse(jsonOf(line))
       if (known.success) yield known.data
     }
@@ -162,7 +170,10 @@ async function* messages(
   }
 }
 
-/** Whether an error of `HubClient.model` may pass when asked again: everything but a malformed call. */
+/**
+ * Whether an error of `HubClient.model` may pass when the call is repeated: every error except a
+ * malformed call.
+ */
 export function isPassing(error: unknown): boolean {
   if (error instanceof HubRefusal)
     return (

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Report } from '../../core/api/agent-protocol.ts'
 import { assignmentFor } from '../../test/support/agent/assignment.ts'
 import { type AgentEvent, type AgentState, step } from './life-cycle.ts'
@@ -26,7 +26,7 @@ const working: AgentState = { phase: 'working', holding }
 const draining: AgentState = { phase: 'draining', holding }
 
 describe('the agent’s life', () => {
-  it.each<[string, AgentState, AgentEvent, string, string[]]>([
+  test.each<[string, AgentState, AgentEvent, string, string[]]>([
     [
       'a welcome makes it idle',
       { phase: 'connecting', last: undefined },

@@ -1,5 +1,5 @@
-// The agent process as a state machine: what it is doing, and what each thing that happens makes of it. Pure; the
-// effects are carried out by agent.ts.
+// The agent process as a state machine: its states, and the next state and effects for each event.
+// Pure; agent.ts carries the effects out.
 import type { Assignment, Report } from '../../core/api/agent-protocol.ts'
 
 /** The attempt that is worked on. */
@@ -12,7 +12,10 @@ export interface Holding {
 export type AgentState =
   /** Not yet welcomed. */
   | { readonly phase: 'connecting'; readonly last: Report | undefined }
-  /** Waits for work. `last` is the newest report, told again when the hub assigns the same attempt again. */
+  /**
+   * Waits for work. `last` is the newest report, sent again when the hub assigns the same attempt
+   * again.
+   */
   | { readonly phase: 'idle'; readonly last: Report | undefined }
   | { readonly phase: 'working'; readonly holding: Holding }
   /** Finishes what it holds, then stops. */
@@ -35,14 +38,17 @@ export type AgentEffect =
   | { readonly do: 'report'; readonly report: Report }
   | { readonly do: 'exit' }
 
-export interface Step {
+export interface AgentStep {
   readonly state: AgentState
   readonly effects: readonly AgentEffect[]
 }
 
-/** What `event` makes of `state`. Events that make no sense in a state change nothing. */
-export function step(state: AgentState, event: AgentEvent): Step {
-  const stay: Step = { state, effects: [] }
+/**
+ * The next state after `event`, and its effects. Events that make no sense in a state change
+ * nothing.
+ */
+export function step(state: AgentState, event: AgentEvent): AgentStep {
+  const stay: AgentStep = { state, effects: [] }
   if (state.phase === 'stopped') return stay
   const holding = 'holding' in state ? state.holding : undefined
   switch (event.kind) {
@@ -51,7 +57,7 @@ export function step(state: AgentState, event: AgentEvent): Step {
         ? { state: { ...state, phase: 'idle' }, effects: [] }
         : stay
     case 'assigned': {
-      // The hub tells a new connection again what it holds us to hold.
+      // The hub sends a new connection the assignment again that it believes the agent has.
       if (holding !== undefined) return stay
       const { assignment } = event
       const last = 'last' in state ? state.last : undefined

@@ -1,8 +1,9 @@
-// Log lines: JSON on standard output for kubectl, and in batches to the hub, where they outlive the Pod.
+// Log lines: JSON on standard output for kubectl, and in batches to the hub, where they outlive the
+// Pod.
 import { type Logger, pino } from 'pino'
 import type { LogBatch } from '../../core/api/agent-protocol.ts'
 
-type Line = LogBatch['lines'][number]
+type LogLine = LogBatch['lines'][number]
 
 export interface AgentLog {
   readonly logger: Logger
@@ -10,7 +11,7 @@ export interface AgentLog {
   flush(): Promise<void>
 }
 
-const levels: Readonly<Record<number, Line['level']>> = {
+const levels: Readonly<Record<number, LogLine['level']>> = {
   20: 'debug',
   30: 'info',
   40: 'warn',
@@ -24,7 +25,7 @@ export function createLog(
   send: (batch: LogBatch) => Promise<void>,
   out: (line: string) => void,
 ): AgentLog {
-  let waiting: Line[] = []
+  let waiting: LogLine[] = []
   let sending = false
   const write = (text: string): void => {
     out(text)

@@ -1,4 +1,5 @@
-// Questions to the model, by way of the hub. The surroundings' faults are waited out here and cost no try.
+// Questions to the model, sent by the hub. Faults of the surroundings are waited out here and do
+// not cost a try.
 import type {
   Assignment,
   ModelCall,
@@ -6,15 +7,18 @@ import type {
   ModelResult,
 } from '../../core/api/agent-protocol.ts'
 import { withBeginning } from '../../core/api/answer-beginning.ts'
-import { TaskFailure, TaskTaken } from './failure.ts'
 import { type HubClient, HubRefusal, isPassing } from './hub-client.ts'
+import { TaskFailure, TaskTaken } from './outcome.ts'
 import { backoffMs, pause } from './waiting.ts'
 
 /** A `ModelCall` without what every call of an attempt shares. */
-export type Question = Omit<ModelCall, 'task' | 'uid' | 'attempt'>
+export type ModelQuestion = Omit<ModelCall, 'task' | 'uid' | 'attempt'>
 
-/** `unusable` costs a try: the model answered, and nothing can be made of it. `refused`: it will not answer this question. */
-export type Answer =
+/**
+ * `unusable` costs a try: the model answered, and the answer cannot be used. `refused`: it will not
+ * answer this question.
+ */
+export type ModelAnswer =
   | { readonly kind: 'answer'; readonly result: ModelResult }
   | {
       readonly kind: 'unusable'
@@ -24,12 +28,14 @@ export type Answer =
     }
   | { readonly kind: 'refused'; readonly message: string }
 
-/** What an answer holds that is no result: a part of a sentence for people, with how it began. */
-export function whyUnusable(answer: Exclude<Answer, { kind: 'answer' }>): string {
+/**
+ * Why an answer is not a result: a part of a sentence for people, with the beginning of the answer.
+ */
+export function whyUnusable(answer: Exclude<ModelAnswer, { kind: 'answer' }>): string {
   return answer.kind === 'refused' ? answer.message : withBeginning(answer.message, answer.began)
 }
 
-/** The failure of work that cannot go on without an answer which the server will not give. */
+/** The failure of a task that needs an answer which the server refuses. */
 export function refusedQuestion(message: string): TaskFailure {
   return new TaskFailure('ModelRefused', sentence(message))
 }
@@ -41,19 +47,21 @@ function sentence(text: string): string {
 
 export interface Model {
   /**
-   * Asks once. Waits as long as the trouble is not the model's. Throws `TaskFailure` when asking again cannot help and
-   * `TaskTaken` when the hub says that the attempt is not ours.
+   * Asks once. Waits while the surroundings, and not the model, are at fault. Throws `TaskFailure`
+   * when asking again cannot help and `TaskTaken` when the hub says that the attempt is not ours.
    */
-  ask(question: Question, options: { readonly signal: AbortSignal }): Promise<Answer>
+  ask(question: ModelQuestion, options: { readonly signal: AbortSignal }): Promise<ModelAnswer>
   /** Questions answered so far, usable or not. */
   readonly asked: number
   /** Name of the model that answered last; `none` before the first answer. */
   readonly name: string
-  /** What the latest wait is for; undefined when nothing is waited for. */
+  /** The reason of the present wait; undefined when the call does not wait. */
   readonly waitsFor: string | undefined
 }
 
-/** The model of one attempt. `onWait` hears why nothing happens, at most once for each new reason. */
+/**
+ * The model of one attempt. `onWait` hears why nothing happens, at most once for each new reason.
+ */
 export function modelOf(
   assignment: Assignment,
   hub: Pick<HubClient, 'model'>,
@@ -104,7 +112,7 @@ async function once(
   call: ModelCall,
   tell: { readonly note: (why: string) => void; readonly started: () => void },
   signal: AbortSignal,
-): Promise<Answer | { readonly kind: 'again'; readonly message: string }> {
+): Promise<ModelAnswer | { readonly kind: 'again'; readonly message: string }> {
   try {
     for await (const event of hub.model(call, { signal })) {
       if (event.kind === 'result') return { kind: 'answer', result: event }
@@ -132,7 +140,7 @@ function afterError({
   code,
   message,
   began,
-}: Pick<Extract<ModelEvent, { kind: 'error' }>, 'code' | 'message' | 'began'>): Answer {
+}: Pick<Extract<ModelEvent, { kind: 'error' }>, 'code' | 'message' | 'began'>): ModelAnswer {
   switch (code) {
     case 'OutputUnusable':
       return { kind: 'unusable', message, ...(began === undefined ? {} : { began }) }

@@ -1,15 +1,19 @@
-// What a pipeline gives back, and its way into a report.
-import type { Evidence } from '../../core/api/agent-task.ts'
+// How the work on a task ends: what a pipeline gives back, its way into a report, and the errors
+// that end it early.
 import {
-  report as reportSchema,
   type Assignment,
   type Report,
+  report as reportSchema,
 } from '../../core/api/agent-protocol.ts'
+import type { Evidence } from '../../core/api/agent-task.ts'
 import { standingVerdicts, type Verdict } from '../../core/api/agent-types.ts'
 import type { FailureReason } from '../../core/api/failures.ts'
 
-/** What came of an attempt. `failure` is there exactly when the work does not stand (`standingVerdicts`). */
-export interface Outcome {
+/**
+ * The result of the work on a task. `failure` is there exactly when the work does not stand
+ * (`standingVerdicts`).
+ */
+export interface TaskOutcome {
   readonly verdict: Verdict
   readonly summary: string
   readonly commit?: string
@@ -22,7 +26,7 @@ export interface Outcome {
 /** A report that fits the protocol's limits, whatever the outcome holds. */
 export function reportOf(
   assignment: Assignment,
-  outcome: Outcome,
+  outcome: TaskOutcome,
   tries: number,
   durationSeconds: number,
 ): Report {
@@ -59,4 +63,25 @@ export function reportOf(
 
 function shorten(text: string, limit: number): string {
   return text.length <= limit ? text : `${text.slice(0, limit - 2)} …`
+}
+
+/** The attempt cannot go on; `reason` and the message go into its report. */
+export class TaskFailure extends Error {
+  readonly reason: FailureReason
+  readonly evidence: readonly Evidence[]
+
+  constructor(
+    reason: FailureReason,
+    message: string,
+    options: ErrorOptions & { readonly evidence?: readonly Evidence[] } = {},
+  ) {
+    super(message, options)
+    this.reason = reason
+    this.evidence = options.evidence ?? []
+  }
+}
+
+/** The attempt was taken from this agent: it stops at once and reports nothing. */
+export class TaskTaken extends Error {
+  readonly code = 'Taken'
 }

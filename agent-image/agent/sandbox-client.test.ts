@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { begunStatus, nonceHeader, signatureHeader, signedText } from '../sandbox/exec-protocol.ts'
 import { type Identity, takeIdentity } from '../sandbox/server.ts'
 import { connectSandbox } from './sandbox-client.ts'
@@ -86,13 +86,13 @@ async function listen(key: Identity, turns: readonly ((call: Call) => void)[]): 
   await new Promise<void>((resolve) => server.listen(socketPath, resolve))
 }
 
-it('takes an answer that the sandbox signed', async () => {
+test('takes an answer that the sandbox signed', async () => {
   const key = takeIdentity(undefined)
   await listen(key, [(call) => call.say(key, passed)])
   expect(await connectSandbox(socketPath).exec(request, { signal })).toMatchObject({ report: 'r' })
 })
 
-it('takes a connection that broke while the command ran for a failure of the command', async () => {
+test('takes a connection that broke while the command ran for a failure of the command', async () => {
   const key = takeIdentity(undefined)
   await listen(key, [
     (call) => {
@@ -108,14 +108,14 @@ it('takes a connection that broke while the command ran for a failure of the com
   expect(await sandbox.exec(request, { signal })).toMatchObject({ exitCode: 0 })
 })
 
-it('asks again when the connection broke before the command began', async () => {
+test('asks again when the connection broke before the command began', async () => {
   const key = takeIdentity(undefined)
   await listen(key, [(call) => call.response.destroy(), (call) => call.say(key, passed)])
   expect(await connectSandbox(socketPath).exec(request, { signal })).toMatchObject({ exitCode: 0 })
 })
 
 const other = takeIdentity(undefined)
-it.each<[string, (call: Call, key: Identity) => void]>([
+test.each<[string, (call: Call, key: Identity) => void]>([
   ['without a signature', (call) => call.response.end(JSON.stringify({ ...passed, report: 'f' }))],
   [
     'with a signature that is none',
@@ -165,14 +165,14 @@ it.each<[string, (call: Call, key: Identity) => void]>([
   expect(await sandbox.exec(request, { signal })).toMatchObject({ exitCode: 0, report: 'r' })
 })
 
-it('waits for a sandbox that is not there yet', async () => {
+test('waits for a sandbox that is not there yet', async () => {
   const key = takeIdentity(undefined)
   const asked = connectSandbox(socketPath).exec(request, { signal })
   setTimeout(() => void listen(key, [(call) => call.say(key, passed)]), 1500)
   expect(await asked).toMatchObject({ exitCode: 0 })
 })
 
-it('sends no request that the sandbox would not read', async () => {
+test('sends no request that the sandbox would not read', async () => {
   const long = { ...request, stdin: '\0'.repeat(1_000_000) }
   await expect(connectSandbox(socketPath).exec(long, { signal })).rejects.toThrow('2 MiB')
 })

@@ -1,7 +1,4 @@
 import { createPublicKey, type KeyObject, randomUUID, verify } from 'node:crypto'
-import { TaskFailure } from './failure.ts'
-import { sendRequest } from './http.ts'
-import { backoffMs, pause, within } from './waiting.ts'
 import {
   begunStatus,
   type ExecRequest,
@@ -14,34 +11,44 @@ import {
   signatureHeader,
   signedText,
 } from '../sandbox/exec-protocol.ts'
-
-type Waiting = { readonly signal: AbortSignal }
+import { sendRequest } from './http.ts'
+import { TaskFailure } from './outcome.ts'
+import { type Abortable, backoffMs, pause, within } from './waiting.ts'
 
 /** Runs commands where they can do no harm. */
 export interface Sandbox {
   /**
-   * A command that ends the sandbox, or keeps it from answering, has failed: its result has a signal and no exit code.
-   * Throws `TaskFailure` InternalError when the sandbox refuses or stays away.
+   * A command that ends the sandbox, or keeps it from answering, has failed: its result has a
+   * signal and no exit code. Throws `TaskFailure` InternalError when the sandbox refuses or stays
+   * away.
    */
-  exec(request: ExecRequest, options: Waiting): Promise<ExecResult>
+  exec(request: ExecRequest, options: Abortable): Promise<ExecResult>
   /**
-   * Kills what runs there and removes what commands left in temporary places; `what` says which folder of the workspace
-   * is removed or emptied besides (text: removed), with the sandbox's rights. Nothing is the end of an attempt. Never
-   * throws but for `signal`.
+   * Kills the processes there and removes the temporary files of commands; `what` says which folder
+   * of the workspace is removed or emptied besides (text: removed), with the sandbox's rights.
+   * Undefined stands for the end of an attempt. Throws only for `signal`.
    */
-  reset(what: ResetRequest | string | undefined, options: Waiting): Promise<void>
+  reset(what: ResetRequest | string | undefined, options: Abortable): Promise<void>
 }
 
-/** How much longer than the command's own limit an answer takes at most: for clearing up before and after it. */
+/**
+ * The longest time that an answer takes beyond the command's own limit, for the cleaning before and
+ * after it.
+ */
 const graceSeconds = 120
-/** Tries to reach a sandbox that is away, 30 seconds in all: so long a new start takes on a busy node. */
+/**
+ * Tries to reach a sandbox that is away. They take 30 seconds in all, the time of a new start on a
+ * busy node.
+ */
 const tries = 12
 
 /**
- * A client of the sandbox that listens on `socketPath`. It waits up to 30 seconds for a sandbox that (re)starts.
+ * A client of the sandbox that listens on `socketPath`. It waits up to 30 seconds for a sandbox
+ * that (re)starts.
  *
- * The first answer names the sandbox's key, before any project code ran; later answers count only when that key signed
- * them. A command can end the sandbox's server and listen in its place, but it does not have the key.
+ * The first answer names the sandbox's key, before any project code ran; later answers count only
+ * when that key signed them. A command can end the sandbox's server and listen in its place, but it
+ * does not have the key.
  */
 export function connectSandbox(socketPath: string): Sandbox {
   let key: KeyObject | undefined
@@ -80,7 +87,7 @@ export function connectSandbox(socketPath: string): Sandbox {
       )
       const answer = await response.text()
       if (!isTrue(response.status, answer, response.header(signatureHeader)))
-        throw new Error('somebody else listens in its place')
+        throw new Error('another process listens in its place')
       if (response.status === 200) return JSON.parse(answer) as unknown
       throw new TaskFailure('InternalError', `the sandbox refused: ${answer.slice(0, 500)}`)
     } catch (error) {
@@ -132,10 +139,10 @@ export function connectSandbox(socketPath: string): Sandbox {
   }
 }
 
-/** The command had begun and nobody will ever tell what became of it. */
+/** The command had begun, and its result will never be known. */
 class Broken extends Error {}
 
-/** What is known of a command without an answer: that it did not end well. */
+/** The result of a command without an answer: all that is known is that it failed. */
 function lost(problem: string, timedOut: boolean): ExecResult {
   return {
     signal: 'SIGKILL',

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import { hashEdit, nextTry, type TriedCandidate, triesOf, whyEnded } from './tries.ts'
 
 const assignment = { task: 't', attempt: 1, tier: 'basic' as const }
@@ -12,7 +12,7 @@ const describeTry = (attempt: number, ...entries: string[]): string => {
   return next === undefined ? 'over' : `${next.kind} ${next.temperature}`
 }
 
-it.each([
+test.each([
   ['the first try is greedy', 1, [], 'fresh 0'],
   ['the second repairs', 1, ['a/1'], 'repair 0'],
   ['the third repairs again', 1, ['a/1', 'b/2'], 'repair 0'],
@@ -35,7 +35,7 @@ it.each([
   expect(describeTry(attempt, ...entries)).toBe(want)
 })
 
-it('gives every try of every attempt a seed of its own, and the same each time', () => {
+test('gives every try of every attempt a seed of its own, and the same each time', () => {
   const seeds = [1, 2].flatMap((attempt) =>
     [[], tried('a/1'), tried('a/1', 'b/2')].map(
       (list) => nextTry({ ...assignment, attempt }, list)?.seed,
@@ -45,7 +45,7 @@ it('gives every try of every attempt a seed of its own, and the same each time',
   expect(nextTry(assignment, [])?.seed).toBe(seeds[0])
 })
 
-it.each(['weak', 'basic', 'good'] as const)('ends for a %s model', (tier) => {
+test.each(['weak', 'basic', 'good'] as const)('ends for a %s model', (tier) => {
   const list: TriedCandidate[] = []
   while (nextTry({ ...assignment, tier }, list) !== undefined)
     list.push({ edit: String(list.length), signature: String(list.length) })
@@ -53,7 +53,7 @@ it.each(['weak', 'basic', 'good'] as const)('ends for a %s model', (tier) => {
   expect(whyEnded({ tier }, list)).toBe('tries used up')
 })
 
-it.each(['weak', 'basic', 'good'] as const)(
+test.each(['weak', 'basic', 'good'] as const)(
   'ends for a %s model after three answers when nothing changes',
   (tier) => {
     const list: TriedCandidate[] = []
@@ -66,7 +66,7 @@ it.each(['weak', 'basic', 'good'] as const)(
   },
 )
 
-it('names an edit by its paths and texts, whatever their order', () => {
+test('names an edit by its paths and texts, whatever their order', () => {
   const one = hashEdit(
     new Map([
       ['a', '1'],

@@ -1,5 +1,5 @@
-// In which order an attempt asks the model: greedy, repair, repair, then fresh samples, until there is no
-// progress. Pure; pipelines carry it out.
+// The order in which an attempt asks the model: greedy, repair, repair, then fresh samples, until
+// there is no progress. Pure; pipelines carry it out.
 import { createHash } from 'node:crypto'
 import type { Assignment } from '../../core/api/agent-protocol.ts'
 
@@ -20,7 +20,7 @@ export type Try =
       readonly seed: number
     }
 
-/** What is known of a try that failed. */
+/** A try that failed, as far as the choice of the next one needs it. */
 export interface TriedCandidate {
   /** Hash of the proposed files; undefined when the answer was not usable. */
   readonly edit: string | undefined
@@ -36,18 +36,22 @@ export const triesOf = { weak: 6, basic: 5, good: 4 } as const satisfies Record<
 
 const repairsInARow = 2
 const sampleTemperature = 0.7
-/** Where samples at the usual temperature fail in the same way. */
+/** Used where samples at the usual temperature fail in the same way. */
 const hotTemperature = 1
-/** The same failure, or the same answer, so many times is no progress: another answer costs as much and gives as little. */
+/**
+ * So many equal failures or equal answers are not progress: another answer would cost as much and
+ * give as little.
+ */
 const mostAlike = 3
 
 /** Why an attempt asks no more. */
 export type TriesEnd = 'tries used up' | 'no progress'
 
 /**
- * The next try, or undefined when the attempt ends; `whyEnded` says why. Resamples instead of repairing when there is
- * nothing to repair, after two repairs, and when a failure or an edit came a second time; a third time ends the attempt.
- * The first try of a later attempt samples: the greedy answer is known to fail.
+ * The next try, or undefined when the attempt ends; `whyEnded` says why. A try samples instead of
+ * repairing when there is nothing to repair, after two repairs, and when a failure or an edit came
+ * a second time; a third time ends the attempt. The first try of a later attempt samples, because
+ * the greedy answer is known to fail.
  */
 export function nextTry(
   assignment: Pick<Assignment, 'task' | 'attempt' | 'tier'>,
@@ -95,7 +99,10 @@ export function hashEdit(changes: ReadonlyMap<string, string>): string {
   return hash.digest('hex').slice(0, 16)
 }
 
-/** The same for the same try of the same attempt, so that a run can be repeated; new for every other. */
+/**
+ * The seed of a try: equal for the same try of the same attempt, so that a run can be repeated, and
+ * different for every other.
+ */
 function seedOf(assignment: Pick<Assignment, 'task' | 'attempt'>, number: number): number {
   const text = `${assignment.task}/${assignment.attempt}/${number}`
   return createHash('sha256').update(text).digest().readUInt32BE(0) % 2_147_483_647

@@ -1,19 +1,26 @@
 // All timers of the agent's process: nothing else in this folder sets one.
 import { halfJitter } from '../../core/base/backoff.ts'
 
-/** Calls `run` once after `ms`; what it returns calls that off. */
+/** The options of every call that can wait. */
+export interface Abortable {
+  readonly signal: AbortSignal
+}
+
+/** Calls `run` once after `ms`; the function that it returns cancels that. */
 export function after(ms: number, run: () => void): () => void {
   const timer = setTimeout(run, ms)
   return () => clearTimeout(timer)
 }
 
-/** Calls `run` every `ms`; what it returns ends that. */
+/** Calls `run` every `ms`; the function that it returns ends that. */
 export function every(ms: number, run: () => void): () => void {
   const timer = setInterval(run, ms)
   return () => clearInterval(timer)
 }
 
-/** Is aborted after `ms`, with a `TimeoutError`. Does not keep the process alive. */
+/**
+ * A signal that is aborted after `ms`, with a `TimeoutError`. It does not keep the process alive.
+ */
 export function within(ms: number): AbortSignal {
   return AbortSignal.timeout(ms)
 }
@@ -36,8 +43,9 @@ export function pause(ms: number, options: { readonly signal: AbortSignal }): Pr
 }
 
 /**
- * Milliseconds before try `count` (from 0): doubled each time up to `mostMs`, then between half and all of it, so that
- * agents cut off together do not come back together. `random` gives [0, 1).
+ * Milliseconds before try `count` (from 0): doubled each time up to `mostMs`, then between half of
+ * it and all of it, so that agents that were cut off together do not come back together. `random`
+ * gives [0, 1).
  */
 export function backoffMs(
   count: number,

@@ -9,7 +9,7 @@ import {
   filesOf,
   parseListing,
   type TreeListing,
-} from '../../agent-image/agent/tree-listing.ts'
+} from '../../agent-image/agent/workspace/tree-listing.ts'
 import type { RepositoryReader } from '../../core/planner/facts.ts'
 import { CliError, exitCodes } from '../failure.ts'
 import { quoted } from '../terminal.ts'

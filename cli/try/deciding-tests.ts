@@ -1,6 +1,6 @@
 // `--test CMD`: which test files a person means by a command. The command itself is never run; the files are, by the runners of
 // the agents, which believe no exit code.
-import { detectAtOnce, languageOf } from '../../agent-image/agent/project.ts'
+import { detectAtOnce, languageOf } from '../../agent-image/agent/project/project.ts'
 import { CliError, exitCodes } from '../failure.ts'
 
 /** What a command is read against: a commit. */

@@ -2,9 +2,9 @@
 // person's stands in the way.
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
-import { detectAtOnce, isTestPath, specPath } from '../../agent-image/agent/project.ts'
-import { decodeText } from '../../agent-image/agent/text-form.ts'
-import { filesOf } from '../../agent-image/agent/tree-listing.ts'
+import { detectAtOnce, isTestPath, specPath } from '../../agent-image/agent/project/project.ts'
+import { decodeText } from '../../agent-image/agent/workspace/text-form.ts'
+import { filesOf } from '../../agent-image/agent/workspace/tree-listing.ts'
 import type { DevRequestSpec, PlannedTask } from '../../core/api/devrequest.ts'
 import type { Gateway } from '../../core/models/gateway.ts'
 import type { ModelProfile } from '../../core/models/profile.ts'

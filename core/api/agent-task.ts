@@ -27,33 +27,37 @@ const spec = withRules(
     {
       requestRef: object(
         { name: objectName('Name of the DevRequest.') },
-        'The request it belongs to.',
+        'The request that the task belongs to.',
       ),
-      type: z.enum(agentTypes).meta({ description: 'Which specialist does it.' }),
-      action: z.enum(actions).meta({ description: 'What the specialist is asked to do.' }),
+      type: z.enum(agentTypes).meta({ description: 'The type of agent that does the task.' }),
+      action: z.enum(actions).meta({ description: 'The work that the agent is asked to do.' }),
       title: text(120, 'One line for people.'),
-      goal: text(4000, 'What must exist when it is done.'),
-      doneWhen: note(2000, 'How one can see that it is done.').default(''),
-      files: list(repositoryPath('A file it may touch.'), 12, 'The files it may touch.').default(
+      goal: text(4000, 'The result of the task.'),
+      doneWhen: note(2000, 'How a person can see that the task is done.').default(''),
+      files: list(
+        repositoryPath('A file it may touch.'),
+        12,
+        'The files that the task may change.',
+      ).default([]),
+      unit: objectName('The unit that the task belongs to.', 30).optional(),
+      after: list(objectName('Name of a task.'), 32, 'The tasks that this task waits for.').default(
         [],
       ),
-      unit: objectName('The unit it belongs to.', 30).optional(),
-      after: list(objectName('Name of a task.'), 32, 'The tasks it waits for.').default([]),
       priority: z
         .enum(priorities)
         .default('normal')
         .meta({ description: 'Its place in the queue.' }),
-      timeoutSeconds: count(30, 86400, 'Longest time one attempt may take.').default(1800),
-      maxAttempts: count(1, 5, 'How often it is tried.').default(3),
+      timeoutSeconds: count(30, 86400, 'The longest time that one attempt may take.').default(1800),
+      maxAttempts: count(1, 5, 'How often the task is tried.').default(3),
       onFailure: z
         .enum(['FailRequest', 'Continue'])
         .default('FailRequest')
-        .meta({ description: 'Continue: the request goes on without it and says so.' }),
+        .meta({ description: 'Continue: the request goes on without this task and says so.' }),
       repository: objectName('The repository on the forge.'),
-      branch: refName("The request's branch: where work starts from and is integrated into."),
-      model: note(120, 'The model it uses.').default(''),
+      branch: refName("The request's branch: work starts from it and is integrated into it."),
+      model: note(120, 'The model that the task uses.').default(''),
     },
-    'One packet of work for one type of agent.',
+    'One action on one unit, done by one type of agent.',
   ),
   [{ rule: 'self == oldSelf', message: 'the spec of an AgentTask cannot change' }],
 )
@@ -90,16 +94,14 @@ export const failure = object(
     message: note(1000, 'What happened.'),
     remedy: note(500, 'What to do about it.'),
   },
-  'Why it failed, and what to do about it.',
+  'The reason of the failure, and its remedy.',
 )
 export type Failure = z.infer<typeof failure>
 
 /** What an agent brought. */
 export const taskResult = object(
   {
-    verdict: z
-      .enum(verdicts)
-      .meta({ description: 'What came of it; computed, never a model’s word.' }),
+    verdict: z.enum(verdicts).meta({ description: 'The outcome; computed, never a model’s word.' }),
     summary: note(1000, 'One or two sentences for people.'),
     commit: note(64, 'The commit on the task’s branch.').optional(),
     merged: note(64, 'The commit on the request’s branch that contains it.').optional(),
@@ -111,7 +113,7 @@ export const taskResult = object(
     notes: list(
       text(500, 'A sentence.'),
       20,
-      'What a person should know: findings, quarantined tests, repairs.',
+      'Facts that a person should know: findings, quarantined tests, repairs.',
     ),
     model: note(120, 'The model that answered.'),
   },
@@ -152,7 +154,7 @@ const status = object(
     observedGeneration: z
       .int()
       .optional()
-      .meta({ description: 'The generation this status is about.', format: 'int64' }),
+      .meta({ description: 'The metadata.generation that this status is about.', format: 'int64' }),
     conditions: conditions.optional(),
     assignment: assignment.optional(),
     attempts: count(0, 10, 'Attempts begun so far.').optional(),
@@ -160,18 +162,18 @@ const status = object(
     queue: object(
       {
         position: count(0, 100000, 'Tasks before it in the queue.'),
-        reason: note(200, 'Why it is not running yet.'),
+        reason: note(200, 'Why the task is not running yet.'),
       },
       'Its place in the queue while it waits for an agent.',
     ).optional(),
     result: taskResult.optional(),
     failure: failure.optional(),
-    notBefore: time('Not tried again before this time.').optional(),
+    notBefore: time('The task is not tried again before this time.').optional(),
     startedAt: time('When the first attempt began.').optional(),
-    completionTime: time('When it ended, either way.').optional(),
+    completionTime: time('When it ended, with success or without.').optional(),
     audit: auditTrail.optional(),
   },
-  'What the operator has seen and done. Written by the operator only.',
+  'What the operator has observed and done. Only the operator writes it.',
 )
 
 /** What the API server shows before anybody wrote: so a new task costs no write to look like one. */
@@ -198,7 +200,7 @@ export const agentTaskKind = {
   singular: 'agenttask',
   shortNames: ['atask'],
   description:
-    'One packet of work for one type of agent. The set of AgentTasks is the message bus.',
+    'One action on one unit, done by one type of agent. The operator makes AgentTasks from the plan of a request.',
   spec,
   status: status.default(untouched),
   columns: [

@@ -16,12 +16,12 @@ import {
 
 const spec = object(
   {
-    type: z.enum(agentTypes).meta({ description: 'Which kind of specialist it is.' }),
-    skills: list(objectName('A skill.'), 16, 'What it can do beside its type.').default([]),
-    model: note(120, 'The model it uses by default.').default(''),
-    maxTasks: count(1, 1000, 'It retires after this many tasks.').default(50),
+    type: z.enum(agentTypes).meta({ description: 'The type of the agent.' }),
+    skills: list(objectName('A skill.'), 16, 'Skills besides those of its type.').default([]),
+    model: note(120, 'The model that the agent uses by default.').default(''),
+    maxTasks: count(1, 1000, 'The agent ends after this many tasks.').default(50),
   },
-  'One specialist. Made by the operator; you may delete one at any time, its task goes to another.',
+  'One agent. The operator makes agents. You may delete an agent at any time; its task goes to another one.',
 )
 
 /** What an agent is doing; the STATUS column prints it. */
@@ -33,7 +33,7 @@ const status = object(
     observedGeneration: z
       .int()
       .optional()
-      .meta({ description: 'The generation this status is about.', format: 'int64' }),
+      .meta({ description: 'The metadata.generation that this status is about.', format: 'int64' }),
     conditions: conditions.optional(),
     state: z
       .enum(agentStates)
@@ -44,22 +44,27 @@ const status = object(
     currentTask: note(63, 'The task it holds.').optional(),
     currentRequest: note(
       63,
-      'The request it works for; also between two of its tasks, while it belongs to that request.',
+      'The request that the agent works for; also between two tasks, while the agent belongs to that request.',
     ).optional(),
     servedRequest: object(
       {
         name: note(63, 'Its name.'),
-        uid: note(64, 'Its uid: one made anew under the same name is another request.'),
+        uid: note(
+          64,
+          'Its uid. A request that is made again under the same name is another request.',
+        ),
       },
-      'The request it belongs to since its first task: it is given no task of another one. Not set while it is clean, nor with agents.reuse: any.',
+      'The request that the agent belongs to since its first task: it gets no task of another request. Not set before its first task, and not with agents.reuse: any.',
     ).optional(),
-    activity: note(200, 'What it does right now, in a few words.').optional(),
-    heartbeatTime: time('When the hub last heard of it; written coarsely.').optional(),
-    idleSince: time('Since when it has had nothing to do.').optional(),
+    activity: note(200, "The agent's present activity, in a few words.").optional(),
+    heartbeatTime: time(
+      'When the hub last heard of the agent; written seldom, to save API writes.',
+    ).optional(),
+    idleSince: time('The time since which the agent has had nothing to do.').optional(),
     performance: object(
       {
         completed: count(0, 100000, 'Tasks that succeeded.'),
-        failed: count(0, 100000, 'Tasks that did not.'),
+        failed: count(0, 100000, 'Tasks that did not succeed.'),
         meanSeconds: count(0, 1000000, 'Mean duration of a task.'),
         tokens: count(0, 2000000000, 'Tokens used, read and written.'),
       },
@@ -67,7 +72,7 @@ const status = object(
     ).optional(),
     audit: auditTrail.optional(),
   },
-  'What the operator has seen of it. Written by the operator only.',
+  'What the operator has observed. Only the operator writes it.',
 )
 
 export const agentKind = {
@@ -76,7 +81,7 @@ export const agentKind = {
   singular: 'agent',
   shortNames: ['gagent'],
   description:
-    'One running specialist: a Pod that takes one task after another until it is idle for too long.',
+    'One agent: a Pod that works on one task after another until it is idle for too long.',
   spec,
   status,
   columns: [

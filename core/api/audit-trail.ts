@@ -7,11 +7,11 @@ export const mostPending = 8
 /** One transition, carried by the very write that made it until the audit log holds it. */
 const transition = object(
   {
-    time: time('When it was decided.'),
-    actor: text(80, 'Who did it: operator, or agent/<name>.'),
-    action: text(64, 'What was done, in one CamelCase word.'),
+    time: time('The time of the decision.'),
+    actor: text(80, 'The actor: operator, or agent/<name>.'),
+    action: text(64, 'The action, in one CamelCase word.'),
     message: note(300, 'One sentence; never the words of a model, an agent or a prompt.'),
-    after: note(32, 'The newest resourceVersion that was known before it.'),
+    after: note(32, 'The newest resourceVersion that was known before the transition.'),
   },
   'One transition that the audit log may not hold yet.',
 )
@@ -23,7 +23,7 @@ export const auditTrail = object(
     stored: count(0, 1000000, 'Transitions of this object that the audit log is known to hold.'),
     pending: list(transition, mostPending, 'The transitions after those, oldest first.'),
   },
-  'Its latest transitions, until the audit log holds them.',
+  'The latest transitions of the object, until the audit log holds them.',
 )
 export type AuditTrail = z.infer<typeof auditTrail>
 

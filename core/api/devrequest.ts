@@ -22,7 +22,7 @@ import {
 
 const templateName = z.enum(['empty', 'node', 'python']).meta({
   description:
-    'empty: nothing but a README. node: a package.json with the built-in test runner. python: a package with unittest.',
+    'empty: only a README. node: a package.json with the built-in test runner. python: a package with unittest.',
 })
 
 const source = withRules(
@@ -39,7 +39,7 @@ const source = withRules(
             'Branch, tag or commit to start from; the default branch when empty.',
           ).optional(),
         },
-        'Work on a repository the forge already holds.',
+        'Work on a repository that the forge already holds.',
       ).optional(),
       git: object(
         {
@@ -67,13 +67,16 @@ const source = withRules(
 export const unit = object(
   {
     name: objectName('Short name, unique in the plan; used in task and branch names.', 30),
-    goal: text(2000, 'What must exist when the unit is done, in plain language.'),
+    goal: text(2000, 'The result of the unit, in plain language.'),
     files: list(
       repositoryPath('A file the unit creates or changes.'),
       6,
-      'The files the unit may touch, tests excluded.',
+      'The files that the unit may change, without tests.',
     ),
-    doneWhen: text(2000, 'How one can see that it is done; tests are written from this sentence.'),
+    doneWhen: text(
+      2000,
+      'How a person can see that the unit is done; tests are written from this sentence.',
+    ),
     after: list(
       objectName('Name of an earlier unit.', 30),
       8,
@@ -105,7 +108,11 @@ const limits = object(
     taskTimeoutSeconds: count(30, 86400, 'Longest time one attempt of one task may take.').default(
       1800,
     ),
-    maxAttempts: count(1, 5, 'How often a task is tried before it is dead-lettered.').default(3),
+    maxAttempts: count(
+      1,
+      5,
+      'How often a task is tried before it fails for good (DeadLettered).',
+    ).default(3),
     tokens: count(
       1000,
       2000000000,
@@ -125,7 +132,7 @@ const spec = withRules(
     {
       request: text(
         16384,
-        'What you want, in plain language: what to build or change, and how you will know it works.',
+        'Your wish in plain language: what to build or change, and how you will know that it works.',
       ),
       priority: z
         .enum(priorities)
@@ -134,18 +141,18 @@ const spec = withRules(
       source: source.optional().meta({
         ...source.meta(),
         description:
-          'Where the code comes from; exactly one of template, repository, git. An empty repository when left out.',
+          'The origin of the code: exactly one of template, repository, git. Without it the work starts from an empty repository.',
       }),
       model: modelName(
         "The model for every task of this request; the operator's default when empty.",
       ).optional(),
       plan: givenPlan.optional(),
       planOnly: z.boolean().optional().meta({
-        description: 'Stop after planning; nothing is run. The plan stands in status.plan.',
+        description: 'Stop after planning; no task is run. The plan is in status.plan.',
       }),
       suspend: z.boolean().optional().meta({
         description:
-          'Start no further task until this is false again. Running tasks finish. From the beginning: it is planned, and the plan can be changed in spec.plan until work starts.',
+          'Start no further task until this is false again. Running tasks finish. A request that is suspended from the beginning is planned, and its plan can be changed in spec.plan until work starts.',
       }),
       limits: limits.default({
         maxTasks: 30,
@@ -159,7 +166,7 @@ const spec = withRules(
         'Delete the request this many seconds after it finished; never when empty. Its branch stays.',
       ).optional(),
     },
-    'What you ask for.',
+    'The work that a person asks for.',
   ),
   [
     {
@@ -189,17 +196,17 @@ const spec = withRules(
 export const plannedTask = object(
   {
     name: objectName('Name of the AgentTask.'),
-    type: z.enum(agentTypes).meta({ description: 'Which specialist does it.' }),
-    action: z.enum(actions).meta({ description: 'What the specialist is asked to do.' }),
+    type: z.enum(agentTypes).meta({ description: 'The type of agent that does the task.' }),
+    action: z.enum(actions).meta({ description: 'The work that the agent is asked to do.' }),
     title: text(120, 'One line for people.'),
-    goal: text(4000, 'What must exist when it is done.'),
-    doneWhen: note(2000, 'How one can see that it is done.'),
-    files: list(repositoryPath('A file it may touch.'), 12, 'The files it may touch.'),
-    unit: objectName('The unit it belongs to.', 30).optional(),
-    after: list(objectName('Name of a task.'), 32, 'The tasks it waits for.'),
+    goal: text(4000, 'The result of the task.'),
+    doneWhen: note(2000, 'How a person can see that the task is done.'),
+    files: list(repositoryPath('A file it may touch.'), 12, 'The files that the task may change.'),
+    unit: objectName('The unit that the task belongs to.', 30).optional(),
+    after: list(objectName('Name of a task.'), 32, 'The tasks that this task waits for.'),
     onFailure: z
       .enum(['FailRequest', 'Continue'])
-      .meta({ description: 'Continue: the request goes on without it and says so.' }),
+      .meta({ description: 'Continue: the request goes on without this task and says so.' }),
   },
   'One task of the plan.',
 )
@@ -212,7 +219,7 @@ export const plan = object(
     revision: count(1, 100000, 'Grows with every re-planning and with every change of spec.plan.'),
     given: note(
       64,
-      'SHA-256 of the spec.plan that it was made from; empty when no person gave one.',
+      'SHA-256 of the spec.plan from which the plan was made; empty when no person gave one.',
     ).optional(),
     source: z.enum(['model', 'template', 'person']).meta({
       description: 'Who proposed the units: a model, the fallback template, or a person.',
@@ -227,24 +234,28 @@ export const plan = object(
       object(
         {
           type: z.enum(agentTypes).meta({ description: 'Type of agent.' }),
-          count: count(0, 50, 'Most of them that can work at once.'),
+          count: count(0, 50, 'The most agents of this type that can work at once.'),
         },
         'One line of the team.',
       ),
       6,
-      'Who is needed.',
+      'The agents that the plan needs.',
     ),
     tasks: list(plannedTask, 50, 'Every task of the plan.'),
     replaced: list(
       objectName('Name of a task.'),
       50,
-      'Tasks of the plan before this revision that it does without: they failed, or waited for one that did.',
+      'Tasks of the plan before this revision that are no longer in it: they failed, or waited for a task that failed.',
     ).optional(),
-    warnings: list(text(500, 'A sentence.'), 20, 'What a person should know about this plan.'),
+    warnings: list(
+      text(500, 'A sentence.'),
+      20,
+      'Facts about this plan that a person should know.',
+    ),
     attempts: count(0, 10, 'How often the model was asked.'),
     tokens: count(0, 2000000000, 'Tokens that planning used.').optional(),
   },
-  'What will be done, by whom, in which order.',
+  'The tasks, the agents for them, and their order.',
 )
 export type Plan = z.infer<typeof plan>
 
@@ -253,7 +264,7 @@ const status = object(
     observedGeneration: z
       .int()
       .optional()
-      .meta({ description: 'The generation this status is about.', format: 'int64' }),
+      .meta({ description: 'The metadata.generation that this status is about.', format: 'int64' }),
     conditions: conditions.optional(),
     model: note(120, 'The model in use. `rehearsal` answers from checked-in scripts.').optional(),
     repository: note(80, 'The repository on the forge.').optional(),
@@ -264,17 +275,17 @@ const status = object(
     plan: plan.optional(),
     progress: note(
       16,
-      'Tasks whose work stands (done, unchecked, or nothing to do) of all tasks, as in 3/8. Those that failed or were skipped do not count: only a request that succeeded, or is Unchecked, gets to 8/8.',
+      'Tasks whose work stands (done, unchecked, or nothing to do) of all tasks, as in 3/8. Failed and skipped tasks do not count: only a request that succeeded or is Unchecked reaches 8/8.',
     ).optional(),
-    waitingFor: note(120, 'What or whom it waits for.').optional(),
-    team: note(120, 'Agents at work on it now, by type.').optional(),
+    waitingFor: note(120, 'The thing or person that the request waits for.').optional(),
+    team: note(120, 'Agents that work on the request now, by type.').optional(),
     tokens: count(0, 2000000000, 'Tokens used so far, read and written.').optional(),
     startedAt: time('When work began.').optional(),
-    completionTime: time('When it ended, either way.').optional(),
-    summary: note(2000, 'What came of it, in one paragraph.').optional(),
+    completionTime: time('When it ended, with success or without.').optional(),
+    summary: note(2000, 'The outcome, in one paragraph.').optional(),
     audit: auditTrail.optional(),
   },
-  'What the operator has seen and done. Written by the operator only.',
+  'What the operator has observed and done. Only the operator writes it.',
 )
 
 export const devRequestKind = {
@@ -283,7 +294,7 @@ export const devRequestKind = {
   singular: 'devrequest',
   shortNames: ['devreq'],
   description:
-    'A piece of software work, asked for in plain language, carried out by agents in this cluster.',
+    'A piece of software work that a person describes in plain language and agents in this cluster carry out.',
   spec,
   status,
   columns: [

@@ -35,7 +35,7 @@ const bytes = (description: string) =>
 const spec = withRules(
   object(
     {
-      model: withRules(modelName('As its server names it, e.g. qwen2.5-coder:7b.'), [
+      model: withRules(modelName("The model's name at its server, e.g. qwen2.5-coder:7b."), [
         {
           rule: "!self.matches('(?i:[:-]cloud)$')",
           message:
@@ -44,11 +44,11 @@ const spec = withRules(
       ]),
       provider: z.enum(providers).default('ollama').meta({
         description:
-          "What its server speaks. ollama: Ollama's own API. openai: the API that llama.cpp, vLLM and LM Studio offer; such a server is started with its model and its context.",
+          "The API of its server. ollama: Ollama's own API. openai: the API that llama.cpp, vLLM and LM Studio offer; such a server is started with its model and its context.",
       }),
       source: z.enum(modelSources).default('preloaded').meta({
         description:
-          'pull: the server downloads it from the model registry. preloaded: somebody puts it into the server. blob: it is made from a file of weights that was uploaded to the server.',
+          'pull: the server pulls it from the model registry. preloaded: somebody has to put it into the server. blob: it is made from a file of weights that was uploaded to the server.',
       }),
       blob: object(
         {
@@ -71,7 +71,7 @@ const spec = withRules(
       ).default(2048),
       parallel: count(1, 64, 'How many calls the server answers at once.').default(1),
       tier: tier.optional().meta({
-        description: 'How strong it is; found out by three short questions when left out.',
+        description: 'How strong the model is. Without it, three short questions show it.',
       }),
     },
     'A model that the agents may use.',
@@ -99,42 +99,38 @@ const status = object(
     observedGeneration: z
       .int()
       .optional()
-      .meta({ description: 'The generation this status is about.', format: 'int64' }),
+      .meta({ description: 'The metadata.generation that this status is about.', format: 'int64' }),
     conditions: conditions.optional(),
-    progress: note(16, 'How much of it is there while it is pulled, as in 42%.').optional(),
-    digest: note(80, 'Digest of what the server holds under this name.').optional(),
-    sizeBytes: bytes('Its size on disk.').optional(),
-    size: note(16, 'The same for people.').optional(),
+    progress: note(16, 'The part of the model that is there during a pull, as in 42%.').optional(),
+    digest: note(80, 'Digest of the model that the server holds under this name.').optional(),
+    sizeBytes: bytes("The model's size on disk, in bytes.").optional(),
+    size: note(16, "The model's size on disk, for people.").optional(),
     capabilities: list(
       text(40, 'A word of the server’s.'),
       16,
-      'What the server says it can do.',
+      "The model's capabilities, as the server names them.",
     ).optional(),
-    contextTokens: count(
-      0,
-      1048576,
-      'The context that the server really gave, in tokens.',
-    ).optional(),
+    contextTokens: count(0, 1048576, 'The context that the server gave, in tokens.').optional(),
     tier: tier.optional().meta({
       description:
-        'weak: it cannot follow a form or write a file; basic: it can, and loses sight of long texts; good: all three.',
+        'weak: it cannot follow a form or write a file; basic: it can, and forgets the beginning of long texts; good: it passes all three questions.',
     }),
-    tokensPerSecond: count(0, 100000, 'How fast it wrote in the test.').optional(),
+    tokensPerSecond: count(0, 100000, 'How fast the model wrote in the self-test.').optional(),
     test: object(
       {
-        digest: note(80, 'What was tested.'),
-        contextTokens: count(0, 1048576, 'With which context.'),
+        digest: note(80, 'Digest of the tested model.'),
+        contextTokens: count(0, 1048576, 'Context of the test, in tokens.'),
         at: time('When.'),
         tier: tier.optional().meta({
-          description: 'What the three questions showed; absent when they were not asked.',
+          description: 'The tier that the three questions showed; absent when they were not asked.',
         }),
-        summary: note(1000, 'What it showed, in a sentence.'),
+        summary: note(1000, 'The outcome of the test, in a sentence.'),
       },
       'The last self-test.',
     ).optional(),
     audit: auditTrail.optional(),
   },
-  'What the operator has seen of it. Written by the operator only.',
+  'What the operator has observed. Only the operator writes it.',
 )
 
 export const languageModelKind = {
@@ -142,7 +138,7 @@ export const languageModelKind = {
   plural: 'languagemodels',
   singular: 'languagemodel',
   shortNames: ['lmodel'],
-  description: 'One model that the agents may use: where it comes from, and what it can do.',
+  description: 'One model that the agents may use: its source, and its abilities.',
   spec,
   status,
   columns: [

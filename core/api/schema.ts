@@ -162,15 +162,15 @@ export const withRules = <T extends z.ZodType>(schema: T, rules: readonly Rule[]
 /** A condition as in the Kubernetes API conventions. */
 export const condition = object(
   {
-    type: text(64, 'What the condition is about, in CamelCase.'),
+    type: text(64, 'The aspect that the condition is about, in CamelCase.'),
     status: z.enum(['True', 'False', 'Unknown']).meta({ description: 'True, False or Unknown.' }),
     reason: text(64, 'One CamelCase word saying why; stable, for programs.'),
     message: note(1024, 'A sentence for people; names the next step when one is needed.'),
     lastTransitionTime: time('When the status last changed.'),
-    observedGeneration: z
-      .int()
-      .optional()
-      .meta({ description: 'The metadata.generation this was computed from.', format: 'int64' }),
+    observedGeneration: z.int().optional().meta({
+      description: 'The metadata.generation from which the condition was computed.',
+      format: 'int64',
+    }),
   },
   'One aspect of the current state.',
 )
@@ -181,7 +181,7 @@ export const conditions = keyedList(
   condition,
   ['type'],
   16,
-  'Where the object is, one entry for each aspect.',
+  'The state of the object, one entry for each aspect.',
 )
 
 /** A printer column of `kubectl get`; `wide` ones need `-o wide`. */

@@ -1,8 +1,8 @@
-// Whatever a model says, the plan holds the rules of test/model-output/plan-rules.ts, and is the same every time.
+// Whatever a model says, the plan holds the rules of test/model-output/plan-case.ts, and is the same every time.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { answersOf, readCorpus } from '../../test/model-output/corpus.ts'
-import { brokenRules, harmlessTwin, whatIsMade } from '../../test/model-output/plan-rules.ts'
+import { brokenRules, harmlessTwin, whatIsMade } from '../../test/model-output/plan-case.ts'
 import type { PlannedTask, Unit } from '../api/devrequest.ts'
 import { answerOf } from '../models/answers/answer.ts'
 import { ModelError } from '../models/errors.ts'

@@ -17,8 +17,8 @@ import { documentPathsOf, isAboutDeployment, isAboutRoutes, isAboutSecurity } fr
 import { joinedAll, lostExamples, withOwnWords } from './own-words.ts'
 import { unusablePaths } from './path-words.ts'
 import {
+  copiedFromExample,
   notesQuestion,
-  tripwire,
   unitsQuestion,
   unitsAnswer,
   unitsSchema,
@@ -277,7 +277,7 @@ async function askForNotes(
 
 /** Notes that copy the example or repeat themselves lead the next answer astray; long ones are cut. */
 function usableNotes(text: string): string {
-  const astray = tripwire.test(text) || createWatchdog().push(text) !== undefined
+  const astray = copiedFromExample(text) !== undefined || createWatchdog().push(text) !== undefined
   return astray ? '' : faithfulText(text.trim(), 1200)
 }
 

@@ -1,7 +1,7 @@
 // What the planner asks a model, in words.
 import { z } from 'zod'
-import type { PromptSection } from '../api/agent-protocol.ts'
 import type { Unit } from '../api/devrequest.ts'
+import { answerSchema, exampleTrap, listed, optionalSection, section } from '../api/prompt.ts'
 import type { Question } from '../models/verbs.ts'
 import { factsInWords, type RepositoryFacts } from './facts.ts'
 
@@ -9,47 +9,36 @@ import { factsInWords, type RepositoryFacts } from './facts.ts'
 export const mostUnits = 4
 const mostFiles = 3
 
-/** Every word that only the example has; an answer with it copied the example. */
-export const tripwire = /\bzq[_-]?(?:lamp|horn)|zqLamp|zqHorn/i
+/** Finds a copy of the example by the words that only the example has. */
+export const copiedFromExample = exampleTrap([
+  'zqLamp',
+  'zq_lamp',
+  'zq-lamp',
+  'zqHorn',
+  'zq_horn',
+  'zq-horn',
+])
 
-/** The shape of the answer: keys in the order of thinking, which is the alphabetical order. */
-export const unitsSchema = {
-  type: 'object',
-  required: ['a_units', 'b_docs', 'c_deploy'],
-  properties: {
-    a_units: {
-      type: 'array',
-      minItems: 1,
-      maxItems: mostUnits,
-      items: {
-        type: 'object',
-        required: ['a_goal', 'b_files', 'c_done_when', 'd_after'],
-        properties: {
-          a_goal: { type: 'string' },
-          b_files: { type: 'array', minItems: 1, maxItems: mostFiles, items: { type: 'string' } },
-          c_done_when: { type: 'string' },
-          d_after: { type: 'integer', minimum: 0, maximum: mostUnits - 1 },
-        },
-      },
-    },
-    b_docs: { type: 'boolean' },
-    c_deploy: { type: 'boolean' },
-  },
-} as const
-
-/** The answer once it follows `unitsSchema`. */
+/** The answer: keys in the order of thinking, which is the alphabetical order. */
 export const unitsAnswer = z.object({
-  a_units: z.array(
-    z.object({
-      a_goal: z.string(),
-      b_files: z.array(z.string()),
-      c_done_when: z.string(),
-      d_after: z.int(),
-    }),
-  ),
+  a_units: z
+    .array(
+      z.object({
+        a_goal: z.string(),
+        b_files: z.array(z.string()).min(1).max(mostFiles),
+        c_done_when: z.string(),
+        d_after: z
+          .int()
+          .min(0)
+          .max(mostUnits - 1),
+      }),
+    )
+    .min(1)
+    .max(mostUnits),
   b_docs: z.boolean(),
   c_deploy: z.boolean(),
 })
+export const unitsSchema = answerSchema(unitsAnswer)
 export type UnitsAnswer = z.infer<typeof unitsAnswer>
 
 /** First call: think freely, briefly, before anything has to have a shape. */
@@ -76,7 +65,7 @@ export function unitsQuestion(input: {
 }): Question {
   const { request, facts, notes, failed } = input
   // A model that copied the example copies it again as long as it sees it.
-  const copied = failed !== undefined && tripwire.test(failed.answer)
+  const copied = failed !== undefined && copiedFromExample(failed.answer) !== undefined
   return {
     purpose: failed === undefined ? 'plan.units' : 'plan.repair',
     system: [
@@ -90,15 +79,15 @@ export function unitsQuestion(input: {
       'b_docs: whether documentation is wanted. c_deploy: whether deployment is wanted.',
     ].join('\n'),
     sections: [
-      ...(copied ? [] : [section('Example', exampleFor(facts), false)]),
+      ...(copied ? [] : optionalSection('Example', exampleFor(facts))),
       section('Repository', factsInWords(facts)),
-      ...(notes === '' ? [] : [section('Notes', notes, false)]),
+      ...optionalSection('Notes', notes),
       section('Request', request),
       ...(failed === undefined
         ? []
         : [
-            ...(copied ? [] : [section('Your last answer', failed.answer.slice(0, 1500), false)]),
-            section('What failed', failed.problems.map((problem) => `- ${problem}`).join('\n')),
+            ...(copied ? [] : optionalSection('Your last answer', failed.answer.slice(0, 1500))),
+            section('What failed', listed(failed.problems)),
           ]),
     ],
     instruction: `Answer with one JSON object only: {"a_units":[{"a_goal":"","b_files":[""],"c_done_when":"","d_after":0}],"b_docs":true,"c_deploy":false}`,
@@ -120,7 +109,7 @@ export function splitQuestion(
     sections: [
       ...whole.sections,
       section('Files', unit.files.join(', ')),
-      section('What failed', unit.evidence.map((line) => `- ${line}`).join('\n'), false),
+      ...optionalSection('What failed', listed(unit.evidence)),
     ],
   }
 }
@@ -148,8 +137,4 @@ function exampleFor(facts: RepositoryFacts): string {
     c_deploy: false,
   }
   return `For a lighthouse, not for your request:\n${JSON.stringify(answer)}`
-}
-
-function section(title: string, text: string, must = true): PromptSection {
-  return { title, text, must }
 }

@@ -7,7 +7,7 @@ import { unitName } from './names.ts'
 import { joined, longestText, subjects } from './own-words.ts'
 import { ownersOf } from './owners.ts'
 import { meantPath } from './paths.ts'
-import { tripwire, type UnitsAnswer } from './questions.ts'
+import { copiedFromExample, type UnitsAnswer } from './questions.ts'
 import { isAboutDocuments, sentencesOf, sentencesWithPlaces } from './sentences.ts'
 import { fileReader } from './unit-files.ts'
 
@@ -46,7 +46,7 @@ export function checkUnits(
     }
     const goal = faithfulLine(proposal.a_goal, longestText)
     const doneWhen = faithfulLine(proposal.c_done_when, longestText)
-    if (tripwire.test(`${goal} ${doneWhen} ${files.join(' ')}`)) {
+    if (copiedFromExample(`${goal} ${doneWhen} ${files.join(' ')}`) !== undefined) {
       problems.push(`unit ${number}: it is copied from the example; use the request only`)
     } else if (goal === '') problems.push(`unit ${number}: a_goal is empty`)
     else if (files.length > 0) {

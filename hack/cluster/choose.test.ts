@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { chooseProvider, type ChoiceInput } from './choose.ts'
 import { silentLog } from './log.ts'
 import type { ClusterProvider, Detection, ProviderName } from './provider.ts'
@@ -7,7 +7,7 @@ const yes: Detection = { usable: true, reason: 'works' }
 const no = (reason: string): Detection => ({ usable: false, reason })
 
 describe('chooseProvider', () => {
-  it.each<{ title: string; input: ChoiceInput; usable: readonly ProviderName[]; want: string }>([
+  test.each<{ title: string; input: ChoiceInput; usable: readonly ProviderName[]; want: string }>([
     { title: 'k3d before all others', input: {}, usable: ['k3d', 'kind', 'native'], want: 'k3d' },
     { title: 'kind where k3d is not', input: {}, usable: ['kind', 'native'], want: 'kind' },
     { title: 'native where neither is', input: {}, usable: ['native', 'existing'], want: 'native' },
@@ -34,17 +34,17 @@ describe('chooseProvider', () => {
     expect(provider.name).toBe(want)
   })
 
-  it('says why it takes one and not those before it', async () => {
+  test('says why it takes one and not those before it', async () => {
     const { why } = await chooseProvider({}, { log: silentLog }, machine(['native']))
     expect(why).toBe('works; not k3d: no k3d here; not kind: no kind here')
   })
 
-  it('never takes the current kubectl context unasked', async () => {
+  test('never takes the current kubectl context unasked', async () => {
     const choice = chooseProvider({}, { log: silentLog }, machine(['existing']))
     await expect(choice).rejects.toThrow('up --provider existing')
   })
 
-  it('names the providers when there is none of that name', async () => {
+  test('names the providers when there is none of that name', async () => {
     const choice = chooseProvider({ flag: 'minikube' }, { log: silentLog }, machine(['k3d']))
     await expect(choice).rejects.toThrow('minikube; use one of: k3d, kind, native, existing')
   })

@@ -12,13 +12,13 @@ import {
 } from './provider.ts'
 
 /** Which provider, and why. */
-export interface Choice {
+interface Choice {
   readonly provider: ClusterProvider
   /** The end of "using k3d: …". */
   readonly why: string
 }
 
-/** What decides it, the strongest first: the flag, the environment, what is up, what this machine can do. */
+/** The inputs of the choice, the strongest first. */
 export interface ChoiceInput {
   readonly flag?: string | undefined
   readonly environment?: string | undefined
@@ -27,7 +27,7 @@ export interface ChoiceInput {
 }
 
 /** All providers by name. */
-export function allProviders(): Readonly<Record<ProviderName, ClusterProvider>> {
+function allProviders(): Readonly<Record<ProviderName, ClusterProvider>> {
   return {
     k3d: engineProvider(k3dTool),
     kind: engineProvider(kindTool),
@@ -39,7 +39,7 @@ export function allProviders(): Readonly<Record<ProviderName, ClusterProvider>> 
 /**
  * Chooses the provider. Throws when a name is none, or nothing works here.
  *
- * `existing` has to be asked for: what kubectl happens to point to may be somebody's production.
+ * `existing` has to be asked for: the current context of kubectl may be a production cluster.
  */
 export async function chooseProvider(
   input: ChoiceInput,
@@ -65,7 +65,10 @@ export async function chooseProvider(
   )
 }
 
-/** The provider that a command means: {@link chooseProvider} with what the environment says and `up` remembered. */
+/**
+ * {@link chooseProvider} with the environment of this process and the provider that `up`
+ * remembered.
+ */
 export async function currentProvider(
   flag: string | undefined,
   options: CallOptions,

@@ -1,17 +1,17 @@
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { engineProvider, k3dTool, kindTool } from './engine-provider.ts'
+import { engineProvider, k3dTool, kindTool, judgeProbe } from './engine-provider.ts'
 import { silentLog } from './log.ts'
 
 const here = import.meta.dirname
 const options = { log: silentLog }
 const tools = [k3dTool, kindTool]
 
-// The programs are not on every machine that runs these tests: a stand-in records what it is told and answers with
-// the name of a cluster.
+// The programs are not on every machine that runs these tests: a stand-in records what it is told
+// and answers with the name of a cluster.
 describe.each(tools)('engineProvider with $name', (tool) => {
   let directory = ''
   const before = { PATH: process.env['PATH'], GUILDHALL_CACHE: process.env['GUILDHALL_CACHE'] }
@@ -28,7 +28,7 @@ describe.each(tools)('engineProvider with $name', (tool) => {
     await rm(directory, { recursive: true })
   })
 
-  it('makes the cluster that is checked in when there is none, without touching a kubeconfig of the user', async () => {
+  test('makes the cluster that is checked in when there is none, without touching a kubeconfig of the user', async () => {
     await standIn('other')
     await engineProvider(tool).up(options)
     const file = join(here, `${tool.name}.yaml`)
@@ -39,13 +39,13 @@ describe.each(tools)('engineProvider with $name', (tool) => {
     ])
   })
 
-  it('leaves a cluster alone that is there', async () => {
+  test('leaves a cluster alone that is there', async () => {
     await standIn('guildhall')
     await engineProvider(tool).up(options)
     expect((await calls()).map(({ args }) => args)).toEqual([tool.list.join(' ')])
   })
 
-  it('removes only a cluster that is there', async () => {
+  test('removes only a cluster that is there', async () => {
     await standIn('guildhall')
     await engineProvider(tool).down({ ...options, purge: false })
     await standIn('other')
@@ -54,18 +54,18 @@ describe.each(tools)('engineProvider with $name', (tool) => {
     expect((await calls()).map(({ args }) => args)).toEqual(want)
   })
 
-  it('writes the kubeconfig for its owner alone', async () => {
+  test('writes the kubeconfig for its owner alone', async () => {
     await standIn('guildhall')
     const path = await engineProvider(tool).kubeconfig(options)
     expect((await readFile(path, 'utf8')).trim()).toBe('guildhall')
   })
 
-  it('says what to type when there is no cluster to load into', async () => {
+  test('says what to type when there is no cluster to load into', async () => {
     await standIn('other')
     await expect(engineProvider(tool).load(['a.tar'], options)).rejects.toThrow('cluster -- up')
   })
 
-  it.each(['up', 'down', 'status', 'kubeconfig', 'load'] as const)(
+  test.each(['up', 'down', 'status', 'kubeconfig', 'load'] as const)(
     'says where to get the program when it is not there: %s',
     async (command) => {
       process.env['PATH'] = directory
@@ -101,7 +101,7 @@ describe.each(tools)('engineProvider with $name', (tool) => {
 })
 
 describe('the cluster configurations', () => {
-  it('name the cluster that every later command names', async () => {
+  test('name the cluster that every later command names', async () => {
     const k3d: unknown = parse(await readFile(join(here, 'k3d.yaml'), 'utf8'))
     const kind: unknown = parse(await readFile(join(here, 'kind.yaml'), 'utf8'))
     expect(k3d).toMatchObject({ metadata: { name: 'guildhall' } })
@@ -110,7 +110,7 @@ describe('the cluster configurations', () => {
     expect(kindTool.remove).toContain('guildhall')
   })
 
-  it('open the API server to this machine alone', async () => {
+  test('open the API server to this machine alone', async () => {
     const k3d: unknown = parse(await readFile(join(here, 'k3d.yaml'), 'utf8'))
     const kind: unknown = parse(await readFile(join(here, 'kind.yaml'), 'utf8'))
     expect(k3d).toMatchObject({ kubeAPI: { hostIP: '127.0.0.1' } })
@@ -119,7 +119,7 @@ describe('the cluster configurations', () => {
 })
 
 describe('load', () => {
-  it('hands k3d all archives at once and kind one after the other', () => {
+  test('hands k3d all archives at once and kind one after the other', () => {
     expect(k3dTool.load(['a.tar', 'b.tar'])).toEqual([
       ['image', 'import', '--cluster', 'guildhall', 'a.tar', 'b.tar'],
     ])
@@ -127,5 +127,31 @@ describe('load', () => {
       ['load', 'image-archive', 'a.tar', '--name', 'guildhall'],
       ['load', 'image-archive', 'b.tar', '--name', 'guildhall'],
     ])
+  })
+})
+
+const start = 'docker: Error response from daemon: failed to create shim task: OCI runtime create'
+
+describe('judgeProbe', () => {
+  test.each([
+    {
+      title: 'takes an engine that got as far as looking for the program (runc)',
+      stderr: `${start} failed: exec: "/nothing": stat /nothing: no such file or directory: unknown.`,
+      want: true,
+    },
+    {
+      title: 'takes an engine that got as far as looking for the program (crun)',
+      stderr:
+        'Error: crun: executable file `/nothing` not found in $PATH: No such file or directory',
+      want: true,
+    },
+    {
+      title: 'refuses an engine that lacks a capability itself',
+      stderr: `${start} failed: unable to apply caps: operation not permitted: unknown.`,
+      want: false,
+    },
+    { title: 'refuses an engine that says nothing', stderr: '', want: false },
+  ])('$title', ({ stderr, want }) => {
+    expect(judgeProbe(stderr).usable).toBe(want)
   })
 })

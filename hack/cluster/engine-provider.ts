@@ -2,14 +2,13 @@ import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
-import { detectContainerEngine } from './container-engine.ts'
 import { statusThroughKubectl } from './kubectl.ts'
 import { timed } from './log.ts'
 import { cacheDirectory } from './paths.ts'
-import type { CallOptions, ClusterProvider } from './provider.ts'
+import type { CallOptions, ClusterProvider, Detection } from './provider.ts'
 
-/** A program that makes clusters of containers, and how it is told what to do. */
-export interface EngineTool {
+/** A program that makes clusters of containers, with its command lines. */
+interface EngineTool {
   readonly name: 'k3d' | 'kind'
   /** The next thing to type when it is not installed. */
   readonly install: string
@@ -50,7 +49,10 @@ export const kindTool: EngineTool = {
     archives.map((archive) => ['load', 'image-archive', archive, '--name', cluster]),
 }
 
-/** The provider that drives such a program. Its kubeconfig goes to the cache; the user's own is left alone. */
+/**
+ * The provider that drives such a program. Its kubeconfig goes to the cache; the user's own is left
+ * alone.
+ */
 export function engineProvider(tool: EngineTool): ClusterProvider {
   const { name } = tool
   const file = join(cacheDirectory(), 'kubeconfig', `${name}.yaml`)
@@ -133,5 +135,44 @@ export function engineProvider(tool: EngineTool): ClusterProvider {
         )
       }
     },
+  }
+}
+
+const probeImage = 'guildhall-probe:empty'
+
+/**
+ * Whether there is a container engine that can run privileged containers, which nodes in containers
+ * need.
+ */
+export async function detectContainerEngine({ signal }: CallOptions): Promise<Detection> {
+  const options = { reject: false, timeout: 30_000, ...(signal && { cancelSignal: signal }) }
+  const info = await execa('docker', ['info', '--format', '{{.ServerVersion}}'], options)
+  if (info.code === 'ENOENT') return { usable: false, reason: 'there is no container engine' }
+  if (info.failed || info.stdout.trim() === '') {
+    return { usable: false, reason: 'the container engine does not answer (docker info)' }
+  }
+  // An image of nothing takes no download. Its program cannot be found, which the engine notices
+  // only after it has set up a privileged container.
+  const emptyTar = Buffer.alloc(1024)
+  const made = await execa('docker', ['import', '-', probeImage], { ...options, input: emptyTar })
+  if (made.failed) return { usable: false, reason: `docker import failed: ${made.stderr}` }
+  const run = await execa(
+    'docker',
+    ['run', '--rm', '--privileged', '--network=none', probeImage, '/nothing'],
+    options,
+  )
+  await execa('docker', ['image', 'rm', '--force', probeImage], options)
+  return judgeProbe(run.stderr)
+}
+
+/** Reads the engine's error for a program that does not exist. */
+export function judgeProbe(stderr: string): Detection {
+  if (/no such file or directory|executable file not found/i.test(stderr)) {
+    return { usable: true, reason: 'the container engine runs privileged containers' }
+  }
+  const line = stderr.trim().split('\n')[0] ?? ''
+  return {
+    usable: false,
+    reason: `the container engine cannot run privileged containers (${line})`,
   }
 }

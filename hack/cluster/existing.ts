@@ -5,7 +5,10 @@ import { requireKubectl, statusThroughKubectl } from './kubectl.ts'
 import { cacheDirectory } from './paths.ts'
 import type { CallOptions, ClusterProvider } from './provider.ts'
 
-/** The cluster of the current kubectl context. It was not started from here, and is not ended from here. */
+/**
+ * The cluster of the current kubectl context. It was not started from here, and is not ended from
+ * here.
+ */
 export const existingProvider: ClusterProvider = {
   name: 'existing',
   async detect() {
@@ -44,7 +47,10 @@ async function currentContext(): Promise<string | undefined> {
   return result.failed ? undefined : result.stdout.trim()
 }
 
-/** Writes the current context alone to the cache, so that a later change of context changes nothing for us meanwhile. */
+/**
+ * Writes the current context alone to the cache, so that a later change of context changes nothing
+ * for us meanwhile.
+ */
 async function writeKubeconfig({ signal }: CallOptions): Promise<string> {
   const view = await execa(
     requireKubectl(),

@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs'
+import { mkdir, rename, symlink } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { execa } from 'execa'
 import { z } from 'zod'
-import { binaryPath } from '../native-cluster/binaries.ts'
-import type { CallOptions, ComponentStatus } from './provider.ts'
+import { binaryPath, ensureBinaries } from '../native-cluster/binaries.ts'
+import type { CallOptions, ComponentStatus, ProviderName } from './provider.ts'
+import { cacheDirectory } from './paths.ts'
 
 const nodesShape = z.object({
   items: z.array(
@@ -19,7 +21,10 @@ const nodesShape = z.object({
   ),
 })
 
-/** The path of a program that a person has installed, else of the one that we built; undefined when there is neither. */
+/**
+ * The path of a program that a person has installed, else of the one that we built; undefined when
+ * there is neither.
+ */
 export function findProgram(name: 'kubectl' | 'helm'): string | undefined {
   const directories = (process.env['PATH'] ?? '').split(delimiter).filter(Boolean)
   const candidates = [...directories.map((directory) => join(directory, name)), binaryPath(name)]
@@ -35,7 +40,7 @@ export function requireKubectl(): string {
   )
 }
 
-/** The state of any cluster, as far as its API tells: the API server and the nodes. */
+/** The state of the API server and of the nodes of any cluster. */
 export async function statusThroughKubectl(
   kubeconfig: string,
   { signal }: CallOptions,
@@ -65,4 +70,31 @@ export async function statusThroughKubectl(
       }
     }),
   ]
+}
+
+/**
+ * Makes the directory with `kubectl` and `helm`, for PATH, and returns it.
+ *
+ * For the native cluster they are the ones that were built with it, else the ones that are
+ * installed.
+ */
+export async function ensureBinDirectory(
+  provider: ProviderName,
+  options: CallOptions,
+): Promise<string> {
+  const names = ['kubectl', 'helm'] as const
+  if (provider === 'native') await ensureBinaries(names, options)
+  const directory = join(cacheDirectory(), 'bin/path')
+  await mkdir(directory, { recursive: true })
+  for (const name of names) {
+    const link = join(directory, name)
+    const target = provider === 'native' ? binaryPath(name) : findProgram(name)
+    if (!target) throw new Error(`${name} is not installed; install it and run again`)
+    if (target === link) continue
+    // Renamed into place, so that a shell that looks for it meanwhile always finds one.
+    const fresh = join(directory, `.${name}.${process.pid}`)
+    await symlink(target, fresh)
+    await rename(fresh, link)
+  }
+  return directory
 }

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { withLock } from './lock.ts'
 
 describe('withLock', () => {
@@ -15,7 +15,7 @@ describe('withLock', () => {
     await rm(directory, { recursive: true })
   })
 
-  it('lets one in at a time', async () => {
+  test('lets one in at a time', async () => {
     const path = join(directory, 'lock')
     let inside = 0
     let most = 0
@@ -28,13 +28,13 @@ describe('withLock', () => {
     expect({ most, left: existsSync(path) }).toEqual({ most: 1, left: false })
   })
 
-  it('takes over from a holder whose pid now belongs to another process', async () => {
+  test('takes over from a holder whose pid now belongs to another process', async () => {
     const path = join(directory, 'lock')
     await writeFile(path, `${process.pid} long-ago\n`)
     await expect(withLock(path, async () => 'in')).resolves.toBe('in')
   })
 
-  it('is taken over by one of many that find it left behind', async () => {
+  test('is taken over by one of many that find it left behind', async () => {
     const path = join(directory, 'lock')
     await writeFile(path, `${process.pid} long-ago\n`)
     let inside = 0
@@ -48,14 +48,14 @@ describe('withLock', () => {
     expect(most).toBe(1)
   })
 
-  it('frees the lock when the work fails', async () => {
+  test('frees the lock when the work fails', async () => {
     const path = join(directory, 'lock')
     const failing = withLock(path, async () => Promise.reject(new Error('broken')))
     await expect(failing).rejects.toThrow('broken')
     expect(existsSync(path)).toBe(false)
   })
 
-  it('stops waiting when it is told to, and says whom it waited for', async () => {
+  test('stops waiting when it is told to, and says whom it waited for', async () => {
     const path = join(directory, 'lock')
     const abort = new AbortController()
     const told: number[] = []

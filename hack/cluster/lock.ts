@@ -1,12 +1,13 @@
 import { mkdir, open, readFile, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { startTime } from './process-table.ts'
+import { execa } from 'execa'
 
 /**
  * Runs `work` while holding a lock file; waits for another process that holds it.
  *
- * A lock whose holder is gone (or whose pid now belongs to somebody else) is taken over. `waiting` is told once who holds it.
+ * A lock whose holder is gone, or whose pid now belongs to another process, is taken over.
+ * `waiting` is called once, with the holder.
  */
 export async function withLock<T>(
   path: string,
@@ -55,7 +56,8 @@ async function removeStale(path: string): Promise<void> {
   try {
     await mkdir(guard)
   } catch {
-    // Another one is at it. It takes milliseconds, so an old guard is left from a process that died there.
+    // Another one is at it. It takes milliseconds, so an old guard is left from a process that died
+    // there.
     const { mtimeMs } = await stat(guard).catch(() => ({ mtimeMs: Date.now() }))
     if (Date.now() - mtimeMs > 10_000) await rm(guard, { recursive: true, force: true })
     await sleep(20)
@@ -71,11 +73,32 @@ async function removeStale(path: string): Promise<void> {
 }
 
 async function readHolder(path: string): Promise<{ pid: number; started: string } | undefined> {
-  // A holder writes its name right after creating the file; an empty one is a moment old, or its writer died there.
+  // A holder writes its name right after creating the file; an empty one is a moment old, or its
+  // writer died there.
   for (let attempt = 0; attempt < 5; attempt++) {
     const [pid, started] = (await readFile(path, 'utf8').catch(() => '')).trim().split(' ')
     if (pid && started) return { pid: Number(pid), started }
     await sleep(50)
   }
   return undefined
+}
+
+/**
+ * A mark of when a process started, which no later process with the same pid has; undefined when
+ * there is none.
+ *
+ * From `/proc` with the boot's id on Linux, from `ps` elsewhere. A zombie counts as gone.
+ */
+export async function startTime(pid: number): Promise<string | undefined> {
+  if (process.platform !== 'linux') {
+    const { stdout } = await execa('ps', ['-o', 'lstart=', '-p', String(pid)], { reject: false })
+    return stdout.trim().replaceAll(/\s+/g, '_') || undefined
+  }
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+  // The second field, the program's name in brackets, may itself contain spaces and brackets.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const [state, ticks] = [fields[0], fields[19]]
+  if (!ticks || state === 'Z' || state === 'X') return undefined
+  const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8')
+  return `${ticks}@${boot.trim()}`
 }

@@ -1,8 +1,8 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { duration, streamLog } from './log.ts'
 
 describe('duration', () => {
-  it.each([
+  test.each([
     [400, '0.4 s'],
     [9_940, '9.9 s'],
     [12_300, '12 s'],
@@ -15,7 +15,7 @@ describe('duration', () => {
 })
 
 describe('streamLog', () => {
-  it('says what goes on at most every 30 s when nobody sits at a terminal', () => {
+  test('says what goes on at most every 30 s when nobody sits at a terminal', () => {
     let now = 0
     const { stream, text } = recorder(false)
     const log = streamLog(stream, () => now)
@@ -24,7 +24,7 @@ describe('streamLog', () => {
     expect(text()).toBe('building\n30 s\n60 s\n')
   })
 
-  it('refreshes one line at a terminal, and clears it for the next finished one', () => {
+  test('refreshes one line at a terminal, and clears it for the next finished one', () => {
     const { stream, text } = recorder(true)
     const log = streamLog(stream, () => 0)
     log.update('1 s')

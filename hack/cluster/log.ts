@@ -1,8 +1,11 @@
-/** Where a program says what it does, for people. Never on stdout: that belongs to results. */
+/** Lines for people about the work of a program. Never on stdout, which belongs to results. */
 export interface Log {
   /** One finished line. */
   readonly line: (text: string) => void
-  /** A line about something still going on: replaced by the next one on a terminal, else at most one per 30 s. */
+  /**
+   * A line about something still going on: replaced by the next one on a terminal, else at most one
+   * per 30 s.
+   */
   readonly update: (text: string) => void
 }
 
@@ -37,7 +40,8 @@ export function streamLog(
 }
 
 /**
- * Says `label` and, while `work` runs, how long it has been running; says how long it took at the end.
+ * Says `label` and, while `work` runs, how long it has been running; says how long it took at the
+ * end.
  *
  * Errors of `work` pass through.
  */

@@ -3,12 +3,11 @@ import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { Command } from 'commander'
-import { ensureBinDirectory } from './bin-directory.ts'
+import { ensureBinDirectory } from './kubectl.ts'
 import { currentProvider, rememberProvider } from './choose.ts'
 import { streamLog } from './log.ts'
 import { cacheDirectory } from './paths.ts'
-import { type CallOptions, type ClusterProvider, providerNames } from './provider.ts'
-import { statusTable } from './status-table.ts'
+import { type CallOptions, type ClusterProvider, providerNames, statusTable } from './provider.ts'
 
 const abort = new AbortController()
 // Not `once`: Ctrl-C arrives twice, from the terminal and from hack/run.mjs that passes it on.

@@ -12,7 +12,9 @@ export interface CallOptions {
   readonly signal?: AbortSignal
 }
 
-/** Whether a provider can be used on this machine, and why or why not, as the end of "…, because". */
+/**
+ * Whether a provider can be used on this machine, and why or why not, as the end of "…, because".
+ */
 export interface Detection {
   readonly usable: boolean
   readonly reason: string
@@ -26,7 +28,9 @@ export interface ComponentStatus {
   readonly detail: string
 }
 
-/** A way to have a cluster. Everything but `up` expects one that is up and says so when it is not. */
+/**
+ * A way to have a cluster. Everything but `up` expects one that is up and says so when it is not.
+ */
 export interface ClusterProvider {
   readonly name: ProviderName
   readonly detect: (options: CallOptions) => Promise<Detection>
@@ -39,4 +43,22 @@ export interface ClusterProvider {
   readonly kubeconfig: (options: CallOptions) => Promise<string>
   /** Makes the images of `docker save` archives available to Pods. */
   readonly load: (archives: readonly string[], options: CallOptions) => Promise<void>
+}
+
+/** The state of a cluster as a table for people. */
+export function statusTable(components: readonly ComponentStatus[]): string {
+  const rows = [
+    ['COMPONENT', 'STATE', 'DETAIL'],
+    ...components.map(({ component, state, detail }) => [component, state, detail]),
+  ]
+  const width = (column: number): number => Math.max(...rows.map((row) => row[column]?.length ?? 0))
+  const widths = [width(0), width(1)]
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('   ')
+        .trimEnd(),
+    )
+    .join('\n')
 }

@@ -8,14 +8,11 @@ import {
   tasks,
 } from '../../test/support/example-objects.ts'
 import type { Pod } from '../../core/kube/core.ts'
-import { chartValues } from './chart-step.ts'
-import { closing, explain } from './closing.ts'
-import { splitReference } from './images-step.ts'
+import { chartValues, isRolledOut, podTrouble, type Workload } from './chart-step.ts'
+import { closing, explain, DemoError } from './steps.ts'
+import { splitReference } from './cluster-step.ts'
 import { judge, wrapped } from './planning-call-step.ts'
-import { cleanEnvironment } from './result-step.ts'
-import { isRolledOut, podTrouble, type Workload } from './rollout.ts'
-import { DemoError } from './steps.ts'
-import { evidenceOf, freshName } from './story-step.ts'
+import { cleanEnvironment, evidenceOf, freshName } from './story-step.ts'
 
 describe('the name of the story', () => {
   test.each([

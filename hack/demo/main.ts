@@ -9,15 +9,11 @@ import { processTerminal } from '../../cli/terminal.ts'
 import { nameProblem } from '../../core/api/schema.ts'
 import { providerNames } from '../cluster/provider.ts'
 import { installChart } from './chart-step.ts'
-import { closing, explain, interruptedLines } from './closing.ts'
-import { bringCluster } from './cluster-step.ts'
-import { provideImages } from './images-step.ts'
-import { chooseModel, firstSettings } from './model-choice.ts'
-import { withOllama } from './model-step.ts'
+import { closing, explain, interruptedLines, Steps } from './steps.ts'
+import { bringCluster, provideImages } from './cluster-step.ts'
+import { chooseModel, firstSettings, withOllama } from './model-step.ts'
 import { showPlanningCall } from './planning-call-step.ts'
-import { cloneResult, showResult, type Delivered } from './result-step.ts'
-import { Steps } from './steps.ts'
-import { example, runStory } from './story-step.ts'
+import { cloneResult, showResult, type Delivered, example, runStory } from './story-step.ts'
 
 interface Flags {
   readonly provider?: string
@@ -115,7 +111,8 @@ async function run(flags: Flags): Promise<void> {
     delivered = await cloneResult({ connection, request, signal })
     const clone = delivered
     await steps.run('One planning question to a real model', async (log) => {
-      // What the request says it used, not what was chosen: somebody may have changed the chart meanwhile.
+      // The model that stands in the request, not the chosen one: a person may have changed the
+      // chart meanwhile.
       const { model: used, plan } = request.status ?? {}
       if (!isRehearsal(used)) {
         const by = plan?.source === 'model' ? 'it planned the work above' : 'it was asked above'

@@ -4,7 +4,12 @@ import { chat } from '../../core/models/servers/ollama.ts'
 import type { ModelProfile } from '../../core/models/profile.ts'
 import { renderPrompt } from '../../core/models/prompt.ts'
 import { readFacts, type RepositoryReader } from '../../core/planner/facts.ts'
-import { tripwire, unitsAnswer, unitsQuestion, unitsSchema } from '../../core/planner/questions.ts'
+import {
+  copiedFromExample,
+  unitsAnswer,
+  unitsQuestion,
+  unitsSchema,
+} from '../../core/planner/questions.ts'
 import { duration, type Log } from '../cluster/log.ts'
 import { loadModel } from '../images/load-model.ts'
 import { ensureSmolLM2 } from '../images/smollm2.ts'
@@ -16,7 +21,7 @@ const maxTokens = 400
 const timers = { firstPieceMs: 180_000, idleMs: 60_000, totalMs: 300_000 }
 
 /**
- * Asks a real model on the real server the planner's real question, and shows what it answered, as it came.
+ * Asks a real model on the real server the planner's real question, and shows its answer unchanged.
  * For machines where no able model can be had: it proves the way to a model, not the model.
  */
 export async function showPlanningCall(options: {
@@ -74,7 +79,7 @@ export async function showPlanningCall(options: {
 
 /** What the planner would make of the answer. */
 export function judge(answer: { readonly text: string; readonly cut: boolean }): string {
-  if (tripwire.test(answer.text)) {
+  if (copiedFromExample(answer.text) !== undefined) {
     return 'the planner would refuse it: it copies the example in the question'
   }
   if (answer.cut) return 'the planner would refuse it: it was cut at its limit'

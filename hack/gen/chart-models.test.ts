@@ -1,5 +1,5 @@
 // Which models the chart sets the operator up with, and who uses which.
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { parseConfig } from '../../operator/settings/config.ts'
 import { configOf, helmProgram, renderChart } from './chart-render.ts'
 
@@ -12,7 +12,7 @@ const rehearsal = ['rehearsal.enabled=true', 'rehearsal.default=true']
 describe.skipIf(helm === '')('the models of the configuration', () => {
   const extra = 'models=[{"name":"small:1b","tier":"weak","pull":false,"contextTokens":4096}]'
 
-  it.each<[string, readonly string[], readonly string[]]>([
+  test.each<[string, readonly string[], readonly string[]]>([
     ['hold the model alone by default', [], ['qwen2.5-coder:7b']],
     [
       'begin with the rehearsal model when it is the default',
@@ -43,7 +43,7 @@ describe.skipIf(helm === '')('the models of the configuration', () => {
     expect(models.map(({ name }) => name)).toEqual(want)
   })
 
-  it('take what a further model leaves out from the first, and false for false', () => {
+  test('take what a further model leaves out from the first, and false for false', () => {
     const objects = renderChart(helm, [extra, 'model.pull=true', 'model.parallel=3'])
 
     expect(parseConfig(configOf(objects)).models[1]).toEqual({
@@ -63,7 +63,7 @@ describe.skipIf(helm === '')('a model with a server of its own', () => {
   const vllm =
     'models=[{"name":"m","endpoint":"http://vllm:8000","provider":"openai","tokenSecret":{"name":"vllm.key"}}]'
 
-  it('is asked in its own way, with the token of a Secret that the operator mounts', () => {
+  test('is asked in its own way, with the token of a Secret that the operator mounts', () => {
     const objects = renderChart(helm, [vllm])
     const tokenFile = '/var/run/secrets/guildhall/models/vllm.key/token'
     expect(parseConfig(configOf(objects)).models[1]).toMatchObject({
@@ -77,7 +77,7 @@ describe.skipIf(helm === '')('a model with a server of its own', () => {
     expect(operator).toContain('"mountPath":"/var/run/secrets/guildhall/models/vllm.key"')
   })
 
-  it('keeps its token and its way for itself', () => {
+  test('keeps its token and its way for itself', () => {
     const objects = renderChart(helm, [
       'model.endpoint="http://vllm:8000"',
       'model.provider="openai"',
@@ -92,7 +92,7 @@ describe.skipIf(helm === '')('a model with a server of its own', () => {
 })
 
 describe.skipIf(helm === '')('the Ollama of the release', () => {
-  it.each([
+  test.each([
     ['the model does', ['model.parallel=3', 'models=[{"name":"small:1b"}]'], '3'],
     [
       'its first model does, when the model has a server of its own',
@@ -114,13 +114,13 @@ describe.skipIf(helm === '')('the Ollama of the release', () => {
     expect(JSON.stringify(stateful)).toContain(`{"name":"OLLAMA_NUM_PARALLEL","value":"${want}"}`)
   })
 
-  it('is told with every call how long to keep a model, and so by nothing else', () => {
+  test('is told with every call how long to keep a model, and so by nothing else', () => {
     expect(JSON.stringify(renderChart(helm))).not.toContain('OLLAMA_KEEP_ALIVE')
   })
 })
 
 describe.skipIf(helm === '')('the models of the agents', () => {
-  it.each<[string, readonly string[], object]>([
+  test.each<[string, readonly string[], object]>([
     ['are the one model', [], {}],
     [
       'are llama2 for reviews and documentation in the classic preset',
@@ -137,7 +137,7 @@ describe.skipIf(helm === '')('the models of the agents', () => {
     expect(parseConfig(configOf(renderChart(helm, settings))).agents.models).toEqual(want)
   })
 
-  it('stand beside how much memory and disk their server has, where the chart knows it', () => {
+  test('stand beside how much memory and disk their server has, where the chart knows it', () => {
     const server = (settings: readonly string[]) =>
       parseConfig(configOf(renderChart(helm, settings))).modelServer
     expect(server([])).toEqual({

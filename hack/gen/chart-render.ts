@@ -1,8 +1,11 @@
+// Sees to a helm for the tests of the chart: one that is there, else built where there is Go.
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseAllDocuments } from 'yaml'
-import { binaryPath } from '../native-cluster/binaries.ts'
+import { binaryPath, ensureBinaries } from '../native-cluster/binaries.ts'
+import { streamLog } from '../cluster/log.ts'
+import { succeeds } from '../images/command.ts'
 
 type Labels = Readonly<Record<string, string>>
 
@@ -32,13 +35,13 @@ export interface RenderedPod {
 }
 
 /** A rule of a NetworkPolicy. */
-export interface RenderedRule {
+interface RenderedRule {
   readonly from?: readonly RenderedPeer[]
   readonly to?: readonly RenderedPeer[]
   readonly ports?: readonly { readonly port: number }[]
 }
 
-export interface RenderedPeer {
+interface RenderedPeer {
   readonly podSelector?: { readonly matchLabels: Labels }
   readonly ipBlock?: { readonly cidr: string; readonly except?: readonly string[] }
 }
@@ -62,7 +65,7 @@ export interface Rendered {
 }
 
 /** The fields of all the kinds' specifications. */
-export interface RenderedSpec {
+interface RenderedSpec {
   readonly replicas?: number
   readonly serviceName?: string
   readonly selector?: { readonly matchLabels?: Labels } & Readonly<Record<string, unknown>>
@@ -77,7 +80,10 @@ export interface RenderedSpec {
 
 const chart = fileURLToPath(new URL('../../helm/guildhall', import.meta.url))
 
-/** The helm program: the one the native cluster builds, else the one on the PATH; undefined when there is none. */
+/**
+ * The helm program: the one the native cluster builds, else the one on the PATH; undefined when
+ * there is none.
+ */
 export function helmProgram(): string | undefined {
   const built = binaryPath('helm')
   if (existsSync(built)) return built
@@ -115,4 +121,15 @@ function isPod(spec: unknown): spec is RenderedPod {
 export function configOf(objects: readonly Rendered[]): string {
   const config = objects.find(({ metadata }) => metadata.name === 'guildhall-config')
   return config?.data?.['config.yaml'] ?? ''
+}
+
+export async function setup(): Promise<void> {
+  if (helmProgram() !== undefined) return
+  const log = streamLog()
+  try {
+    await ensureBinaries(['helm'], { log })
+  } catch (error) {
+    if (await succeeds('go', ['version'])) throw error
+    log.line(String(error))
+  }
 }

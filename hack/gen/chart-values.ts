@@ -1,23 +1,100 @@
-// The values of the chart: the one source of values.yaml, values.schema.json and the table in the chart's README.
+// The values of the chart: the one source of values.yaml, values.schema.json and the table in the
+// chart's README.
 import { z } from 'zod'
 import { agentReuses, agentTypes } from '../../core/api/agent-types.ts'
 import { providers, tiers } from '../../core/api/language-model.ts'
-import {
-  choice,
-  flag,
-  image,
-  optionalUrl,
-  passedList,
-  passedMap,
-  persistence,
-  placement,
-  quantity,
-  resources,
-  section,
-  stringMap,
-  text,
-  whole,
-} from './chart-parts.ts'
+
+// Building blocks: strict objects whose every leaf has a default and a description.
+
+/** An object of the values whose keys all have defaults; unknown keys are refused. */
+const section = (description: string, shape: z.ZodRawShape) => {
+  const object: z.ZodType = z.strictObject(shape)
+  return object.prefault({}).meta({ description })
+}
+
+const flag = (value: boolean, description: string) =>
+  z.boolean().default(value).meta({ description })
+
+const text = (value: string, description: string) => z.string().default(value).meta({ description })
+
+const whole = (value: number, min: number, max: number, description: string) =>
+  z.int32().min(min).max(max).default(value).meta({ description })
+
+const choice = <const T extends readonly [string, ...string[]]>(
+  values: T,
+  value: T[number],
+  description: string,
+) => z.enum(values).default(value).meta({ description })
+
+/** An amount as Kubernetes writes it. */
+const quantity = (value: string, description: string) =>
+  z
+    .string()
+    .regex(/^[0-9]+(\.[0-9]+)?(m|[kMGTP]i?)?$/)
+    .default(value)
+    .meta({ description })
+
+/** An http(s) address without a path, or nothing. */
+const optionalUrl = (description: string) =>
+  z
+    .string()
+    .regex(/^(https?:\/\/[^\s/@]+)?$/)
+    .default('')
+    .meta({ description })
+
+/** Objects that go into manifests as they are; the API server checks them. */
+const passedList = (description: string) =>
+  z.array(z.looseObject({})).default([]).meta({ description })
+
+const passedMap = (description: string) => z.looseObject({}).default({}).meta({ description })
+
+const stringMap = (description: string) =>
+  z.record(z.string(), z.string()).default({}).meta({ description })
+
+/** An image: `registry/repository:tag@digest`. */
+const image = (
+  what: string,
+  { registry, repository, tag = '' }: { registry: string; repository: string; tag?: string },
+) =>
+  section(what, {
+    registry: text(registry, 'Registry; global.imageRegistry overrides it.'),
+    repository: text(repository, 'Repository in it.'),
+    tag: text(tag, "Tag; the chart's appVersion when empty."),
+    digest: z
+      .string()
+      .regex(/^(sha256:[0-9a-f]{64})?$/)
+      .default('')
+      .meta({ description: 'Digest, sha256:…; pins the image whatever the tag says.' }),
+    pullPolicy: choice(['IfNotPresent', 'Always', 'Never'], 'IfNotPresent', 'When to pull it.'),
+  })
+
+const amounts = z.record(z.string(), z.union([z.string(), z.number()]))
+
+/** Requests and limits of a container. */
+const resources = (
+  requests: { cpu: string; memory: string },
+  limits: { memory: string },
+  description: string,
+) =>
+  z
+    .strictObject({ requests: amounts.optional(), limits: amounts.optional() })
+    .default({ requests, limits })
+    .meta({ description })
+
+/** A volume that outlives its Pod. */
+const persistence = (size: string, what: string) =>
+  section(`The volume of ${what}.`, {
+    enabled: flag(true, 'Keep the data on a volume. When false, the data is lost with the Pod.'),
+    size: quantity(size, 'Size of the volume.'),
+    storageClass: text('', "StorageClass; the cluster's default when empty."),
+    existingClaim: text('', 'Use this PersistentVolumeClaim instead of making one.'),
+  })
+
+/** Where Pods may run. */
+const placement = {
+  nodeSelector: stringMap('Labels a node must have.'),
+  tolerations: passedList('Taints to tolerate.'),
+}
 
 const ours = 'guildhall.dev'
 
@@ -26,23 +103,23 @@ const profile = {
     8192,
     1024,
     1048576,
-    'Size of its context in tokens, prompt and answer together. More needs more memory.',
+    'Size of its context in tokens, prompt and answer together. A larger context needs more memory.',
   ),
   outputTokens: whole(2048, 64, 131072, 'Longest answer in tokens; at most half of the context.'),
   parallel: whole(
     1,
     1,
     64,
-    'How many calls the server answers at once. Multiplies the memory. The same for all models of the Ollama of this release.',
+    'How many calls the server answers at once. It multiplies the memory. All models of the Ollama of this release have the same number.',
   ),
   tier: choice(
     ['auto', ...tiers],
     'auto',
-    'How strong it is; sets how it is asked and how many tries an attempt gets. auto: three short questions tell.',
+    'How strong the model is; sets how it is asked and how many tries an attempt gets. auto: three short questions show it.',
   ),
   pull: flag(
     false,
-    'Download it from the Ollama registry when the server does not hold it. This opens the way out for the model server.',
+    'Pull the model from the Ollama registry when the server does not hold it. This opens the way out for the model server.',
   ),
 }
 
@@ -51,7 +128,7 @@ const server = {
   provider: choice(
     providers,
     'ollama',
-    "What its server speaks. ollama: Ollama's own API. openai: the API of llama.cpp, vLLM and LM Studio; needs endpoint, and nothing can be pulled.",
+    "The API of its server. ollama: Ollama's own API. openai: the API of llama.cpp, vLLM and LM Studio; needs endpoint, and nothing can be pulled.",
   ),
   tokenSecret: section('A Secret with the bearer token that its server wants.', {
     name: text('', 'Its name, in the namespace of the release; no token when empty.'),
@@ -77,7 +154,7 @@ export const chartValues = z.strictObject({
     })
     .prefault({})
     .meta({ description: 'Settings for all images.' }),
-  fullnameOverride: text('guildhall', 'What the names of all objects start with.'),
+  fullnameOverride: text('guildhall', 'The beginning of the names of all objects.'),
   images: section('The only place where images are named.', {
     operator: image('Operator and forge.', { registry: ours, repository: 'operator' }),
     agent: image('Agents and their sandboxes.', { registry: ours, repository: 'agent' }),
@@ -89,26 +166,29 @@ export const chartValues = z.strictObject({
     rehearsal: image('The rehearsal model.', { registry: ours, repository: 'rehearsal' }),
   }),
   crds: section('The CustomResourceDefinitions.', {
-    enabled: flag(true, 'Install and upgrade them with this release.'),
-    keep: flag(true, 'Leave them, and with them every DevRequest, when the release is removed.'),
+    enabled: flag(true, 'Install and upgrade the kinds with this release.'),
+    keep: flag(
+      true,
+      'Keep the kinds, and with them every DevRequest, when the release is removed.',
+    ),
   }),
   preset: choice(
     ['recommended', 'classic', 'tiny'],
     'recommended',
-    'Which models do the work. recommended: qwen2.5-coder:7b. classic: codellama:7b for code, llama2:7b for reviews and documentation. tiny: qwen2.5-coder:1.5b, for machines with little memory.',
+    'The models that do the work. recommended: qwen2.5-coder:7b. classic: codellama:7b for code, llama2:7b for reviews and documentation. tiny: qwen2.5-coder:1.5b, for machines with little memory.',
   ),
   airGapped: flag(
     false,
-    'Nothing is fetched from outside the cluster: models are put into the server by hand (docs/models.md).',
+    'Nothing is fetched from outside the cluster. Somebody has to put the models into the server (docs/models.md).',
   ),
   model: section('The model that does the work.', {
     name: z
       .string()
       .regex(/^([A-Za-z0-9][A-Za-z0-9._:/-]*)?$/)
       .default('')
-      .meta({ description: "As Ollama names it; the preset's when empty." }),
+      .meta({ description: "The model's name at its server; the preset's model when empty." }),
     endpoint: optionalUrl(
-      'Its server; the Ollama of this release or ollama.external.url when empty.',
+      'Base URL of its server; the Ollama of this release or ollama.external.url when empty.',
     ),
     ...server,
     ...profile,
@@ -118,7 +198,7 @@ export const chartValues = z.strictObject({
       z.strictObject({
         name: modelName.meta({ description: 'As Ollama names it.' }),
         endpoint: optionalUrl(
-          'Its server; the Ollama of this release or ollama.external.url when empty.',
+          'Base URL of its server; the Ollama of this release or ollama.external.url when empty.',
         ),
         ...server,
         ...profile,
@@ -127,7 +207,7 @@ export const chartValues = z.strictObject({
     .default([])
     .meta({
       description:
-        'Further models a DevRequest may name in spec.model. Keys as in model; what is left out of the figures is as there.',
+        'Further models that a DevRequest may name in spec.model. The keys are those of model; a figure that is left out is as there.',
     }),
   agents: section('The agents.', {
     models: z
@@ -135,15 +215,15 @@ export const chartValues = z.strictObject({
       .default({})
       .meta({
         description:
-          "Models by type of agent, e.g. {review: llama2:7b}; each must be in model or models. What is left out is the preset's, else model. A request's spec.model goes before.",
+          "Models by type of agent, e.g. {review: llama2:7b}; each must be in model or models. A type that is left out has the model of the preset, else model. A request's spec.model has precedence.",
       }),
-    maxAgents: whole(10, 1, 500, 'Most agents at once, all together.'),
+    maxAgents: whole(10, 1, 500, 'The most agents at once, all types together.'),
     idleSeconds: whole(300, 5, 86400, 'An agent without work goes after this time.'),
-    maxTasks: whole(50, 1, 1000, 'An agent retires after this many tasks.'),
+    maxTasks: whole(50, 1, 1000, 'An agent ends after this many tasks.'),
     reuse: choice(
       agentReuses,
       'request',
-      "Whose tasks an agent takes. request: those of one request; it goes when that is over. any: anybody's, which saves a new Pod for each request; but agents run the code of projects, and what the code of one request leaves behind in the Pod can then read or forge the work of another.",
+      'The requests whose tasks an agent takes. request: one request; the agent goes when that request is over. any: every request, which saves a new Pod for each one. But agents run the code of projects, and anything that the code of one request leaves behind in the Pod can then read or forge the work of another.',
     ),
     resources: section('Of the two containers of an agent Pod.', {
       agent: resources(
@@ -154,18 +234,18 @@ export const chartValues = z.strictObject({
       sandbox: resources(
         { cpu: '50m', memory: '128Mi' },
         { memory: '1Gi' },
-        "The container that runs the project's commands; they get the memory limit less 256 MiB, at least half of it.",
+        "The container that runs the project's commands. The commands get the memory limit less 256 MiB, at least half of it.",
       ),
     }),
-    workspaceSizeLimit: quantity('2Gi', 'Most that a workspace may hold.'),
+    workspaceSizeLimit: quantity('2Gi', 'The most that a workspace may hold.'),
     runtimeClassName: text('', 'RuntimeClass, e.g. gvisor or kata.'),
     egress: passedList(
-      'NetworkPolicy egress rules beside DNS, hub and forge, e.g. to a package mirror inside your network.',
+      'NetworkPolicy egress rules besides those for DNS, hub and forge, e.g. to a package mirror inside your network.',
     ),
     ...placement,
   }),
   operator: section('The operator.', {
-    replicas: whole(1, 1, 5, 'More than one: a standby takes over within seconds.'),
+    replicas: whole(1, 1, 5, 'With more than one, a standby takes over within seconds.'),
     logLevel: choice(logLevels, 'info', 'How much it logs.'),
     resources: resources({ cpu: '50m', memory: '128Mi' }, { memory: '512Mi' }, 'Its resources.'),
     podAnnotations: stringMap('Annotations on its Pods.'),
@@ -199,12 +279,15 @@ export const chartValues = z.strictObject({
     ...placement,
   }),
   ollama: section('The model server in the cluster.', {
-    enabled: flag(true, 'Run one. When false, set ollama.external.url or use the rehearsal model.'),
+    enabled: flag(
+      true,
+      'Run a model server. When false, set ollama.external.url or use the rehearsal model.',
+    ),
     replicas: whole(
       1,
       1,
       16,
-      'How many of them. Each holds every model, and answers model.parallel calls at once; a model stays where it was last.',
+      'How many model servers. Each holds every model, and answers model.parallel calls at once. The calls of a request stay at one server.',
     ),
     external: section('A model server elsewhere.', {
       url: optionalUrl('Its address, e.g. http://host.docker.internal:11434 on a Mac.'),
@@ -222,9 +305,9 @@ export const chartValues = z.strictObject({
   rehearsal: section(
     'A stand-in model that answers from checked-in scripts: to try the system without a real model. It writes no software of its own.',
     {
-      enabled: flag(false, 'Run it.'),
-      default: flag(false, 'Make it the default model.'),
-      parallel: whole(4, 1, 64, 'How many calls it answers at once.'),
+      enabled: flag(false, 'Run the rehearsal model.'),
+      default: flag(false, 'Make the rehearsal model the default model.'),
+      parallel: whole(4, 1, 64, 'How many calls the rehearsal model answers at once.'),
       resources: resources({ cpu: '20m', memory: '64Mi' }, { memory: '256Mi' }, 'Its resources.'),
       ...placement,
     },
@@ -244,22 +327,24 @@ export const chartValues = z.strictObject({
     }),
     apiServer: section('The Kubernetes API, which operator and forge call.', {
       cidrs: cidrs(
-        'Its addresses. Narrow this to close the way out on these ports: kubectl -n default get endpointslices.',
+        'Its addresses. Narrow this to close the way out on its ports: kubectl -n default get endpointslices.',
       ),
       ports: z
         .array(z.int32().min(1).max(65535))
         .default([443, 6443, 8443, 16443])
         .meta({ description: 'Its ports, before and after the Service.' }),
     }),
-    modelCidrs: cidrs('Where model servers outside this release and the model registry may be.'),
+    modelCidrs: cidrs(
+      'The addresses at which model servers outside this release and the model registry may be.',
+    ),
     metricsFrom: passedList(
-      'NetworkPolicy peers that may read metrics and health; everyone in the cluster when empty.',
+      'NetworkPolicy peers that may read metrics and health; every Pod in the cluster when empty.',
     ),
   }),
   rbac: section('Rights of people.', {
     aggregate: flag(
       true,
-      'Let those with the cluster roles view and edit see and make our kinds in their namespaces.',
+      'Let people with the cluster roles view and edit see and make our kinds in their namespaces.',
     ),
   }),
 })

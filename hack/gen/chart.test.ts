@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { parseConfig } from '../../operator/settings/config.ts'
 import { longestStopMs } from '../../core/kube/runtime/manager.ts'
 import {
@@ -30,7 +30,7 @@ const variants: readonly (readonly [string, readonly string[]])[] = [
 describe.skipIf(helm === '').each(variants)('the chart %s', (_, settings) => {
   const objects = helm === '' ? [] : renderChart(helm, settings)
 
-  it('has Pods that Pod Security "restricted" admits', () => {
+  test('has Pods that Pod Security "restricted" admits', () => {
     const problems = objects.flatMap((object) =>
       podsOf(object).flatMap((pod) =>
         podSecurityProblems(pod).map(
@@ -43,7 +43,7 @@ describe.skipIf(helm === '').each(variants)('the chart %s', (_, settings) => {
     expect(objects.flatMap(podsOf).length).toBeGreaterThan(2)
   })
 
-  it('gives every container requests, a memory limit and a read-only root', () => {
+  test('gives every container requests, a memory limit and a read-only root', () => {
     const lacking = containersOf(objects).filter(
       ({ resources, securityContext }) =>
         !resources?.requests?.['cpu'] ||
@@ -55,7 +55,7 @@ describe.skipIf(helm === '').each(variants)('the chart %s', (_, settings) => {
     expect(lacking.map(({ name }) => name)).toEqual([])
   })
 
-  it('probes every container that stays', () => {
+  test('probes every container that stays', () => {
     const lacking = containersOf(objects.filter(({ kind }) => kind !== 'Pod')).filter(
       ({ startupProbe, readinessProbe, livenessProbe }) =>
         !startupProbe || !readinessProbe || !livenessProbe,
@@ -64,7 +64,7 @@ describe.skipIf(helm === '').each(variants)('the chart %s', (_, settings) => {
     expect(lacking.map(({ name }) => name)).toEqual([])
   })
 
-  it('gives the operator longer to stop than it takes', () => {
+  test('gives the operator longer to stop than it takes', () => {
     const operator = objects.filter(({ metadata }) => metadata.name === 'guildhall-operator')
     const seconds = operator.flatMap(podsOf).map((pod) => pod['terminationGracePeriodSeconds'])
 
@@ -72,7 +72,7 @@ describe.skipIf(helm === '').each(variants)('the chart %s', (_, settings) => {
     expect(Number(seconds[0]) * 1000).toBeGreaterThan(longestStopMs)
   })
 
-  it('mounts only volumes that are there', () => {
+  test('mounts only volumes that are there', () => {
     const missing = objects.flatMap((object) =>
       podsOf(object).flatMap((pod) => {
         const claimed = object.spec?.volumeClaimTemplates ?? []
@@ -89,7 +89,7 @@ describe.skipIf(helm === '').each(variants)('the chart %s', (_, settings) => {
     expect(missing).toEqual([])
   })
 
-  it('selects with Services and workloads what their Pods carry', () => {
+  test('selects with Services and workloads what their Pods carry', () => {
     const templates = objects.flatMap(({ spec }) => spec?.template ?? [])
     const leader = 'guildhall.dev/leader'
     for (const { kind, spec } of objects) {
@@ -106,7 +106,7 @@ describe.skipIf(helm === '').each(variants)('the chart %s', (_, settings) => {
     }
   })
 
-  it('names the governing Service of each StatefulSet', () => {
+  test('names the governing Service of each StatefulSet', () => {
     const services = named(objects, 'Service')
     const wanted = objects.flatMap(({ spec }) => spec?.serviceName ?? [])
 
@@ -114,7 +114,7 @@ describe.skipIf(helm === '').each(variants)('the chart %s', (_, settings) => {
     expect(services).toEqual(expect.arrayContaining(['guildhall-hub', 'guildhall-forge']))
   })
 
-  it('uses ServiceAccounts and Roles that it makes', () => {
+  test('uses ServiceAccounts and Roles that it makes', () => {
     const accounts = named(objects, 'ServiceAccount')
     const used = objects
       .flatMap(podsOf)
@@ -132,7 +132,7 @@ describe.skipIf(helm === '').each(variants)('the chart %s', (_, settings) => {
     expect(bound).not.toContain('guildhall-reader')
   })
 
-  it('binds no right outside the namespace but to review tokens', () => {
+  test('binds no right outside the namespace but to review tokens', () => {
     const bound = objects.flatMap(({ kind, roleRef }) =>
       kind === 'ClusterRoleBinding' ? (roleRef?.name ?? []) : [],
     )
@@ -145,7 +145,7 @@ describe.skipIf(helm === '').each(variants)('the chart %s', (_, settings) => {
     ])
   })
 
-  it('mounts an API token only where one is used', () => {
+  test('mounts an API token only where one is used', () => {
     const withToken = objects.filter((object) =>
       podsOf(object).some((pod) => pod.automountServiceAccountToken !== false),
     )
@@ -156,7 +156,7 @@ describe.skipIf(helm === '').each(variants)('the chart %s', (_, settings) => {
     ])
   })
 
-  it('closes the network around every part that runs', () => {
+  test('closes the network around every part that runs', () => {
     const parts = objects.flatMap(({ spec }) =>
       spec?.template ? (spec.template.metadata.labels['app.kubernetes.io/component'] ?? []) : [],
     )
@@ -171,7 +171,7 @@ describe.skipIf(helm === '').each(variants)('the chart %s', (_, settings) => {
     expect(new Set(closed)).toEqual(new Set(['agent', ...parts]))
   })
 
-  it('renders a configuration that the operator accepts', () => {
+  test('renders a configuration that the operator accepts', () => {
     const config = parseConfig(configOf(objects))
 
     expect(config.agents.image).toBe('guildhall.dev/agent:0.1.0')
@@ -188,7 +188,7 @@ describe.skipIf(helm === '')('sources of the forge', () => {
     return Object.fromEntries((forge?.env ?? []).map(({ name, value }) => [name, value]))
   }
 
-  it('are on public hosts only, unless values say more', () => {
+  test('are on public hosts only, unless values say more', () => {
     expect(environmentOf([])).toMatchObject({
       FORGE_SOURCES_ALLOWED_HOSTS: '',
       FORGE_SOURCES_ALLOW_PRIVATE: 'false',
@@ -202,7 +202,7 @@ describe.skipIf(helm === '')('sources of the forge', () => {
 })
 
 describe.skipIf(helm === '')('the images block', () => {
-  it('is the only source of images, and global.imageRegistry moves all of them', () => {
+  test('is the only source of images, and global.imageRegistry moves all of them', () => {
     const objects = renderChart(helm, ['global.imageRegistry="mirror.test/x"', ...rehearsal])
     const images = containersOf(objects).map(({ image }) => image)
     const agent = parseConfig(configOf(objects)).agents.image
@@ -217,7 +217,7 @@ describe.skipIf(helm === '')('the images block', () => {
     )
   })
 
-  it('gives every ServiceAccount the secrets to pull them, for the Pods that the operator makes', () => {
+  test('gives every ServiceAccount the secrets to pull them, for the Pods that the operator makes', () => {
     const objects = renderChart(helm, ['global.imagePullSecrets=[{"name":"pull"}]'])
     const accounts = objects.filter(({ kind }) => kind === 'ServiceAccount')
 
@@ -227,7 +227,7 @@ describe.skipIf(helm === '')('the images block', () => {
     }
   })
 
-  it('pins an image by digest', () => {
+  test('pins an image by digest', () => {
     const digest = `sha256:${'a'.repeat(64)}`
     const objects = renderChart(helm, [`images.operator.digest="${digest}"`])
 
@@ -238,7 +238,7 @@ describe.skipIf(helm === '')('the images block', () => {
 })
 
 describe.skipIf(helm === '')('the network policies', () => {
-  it('let agents reach DNS, the hub and the forge, and nothing reach them', () => {
+  test('let agents reach DNS, the hub and the forge, and nothing reach them', () => {
     const { ingress, egress = [] } = policy(renderChart(helm), 'agent')
 
     expect(ingress).toEqual([])
@@ -246,20 +246,20 @@ describe.skipIf(helm === '')('the network policies', () => {
     expect(egress.flatMap(({ to = [] }) => to.flatMap(({ ipBlock }) => ipBlock ?? []))).toEqual([])
   })
 
-  it('let the model server out only to pull', () => {
+  test('let the model server out only to pull', () => {
     expect(policy(renderChart(helm), 'ollama').egress).toEqual([])
     const { egress = [] } = policy(renderChart(helm, ['model.pull=true']), 'ollama')
     expect(egress.flatMap(({ ports = [] }) => ports.map(({ port }) => port))).toEqual([53, 53, 443])
   })
 
-  it('let the operator reach a model server outside on its own port', () => {
+  test('let the operator reach a model server outside on its own port', () => {
     const settings = ['ollama.enabled=false', 'ollama.external.url="http://gpu.test:1234"']
     const { egress = [] } = policy(renderChart(helm, settings), 'operator')
 
     expect(egress.flatMap(({ ports = [] }) => ports.map(({ port }) => port))).toContain(1234)
   })
 
-  it('never mean the metadata service when they mean everywhere', () => {
+  test('never mean the metadata service when they mean everywhere', () => {
     const rules = renderChart(helm, ['model.pull=true']).flatMap(({ kind, spec }) =>
       kind === 'NetworkPolicy' ? (spec?.egress ?? []) : [],
     )
@@ -271,18 +271,18 @@ describe.skipIf(helm === '')('the network policies', () => {
     for (const { except } of everywhere) expect(except).toContain('169.254.169.254/32')
   })
 
-  it('can be switched off', () => {
+  test('can be switched off', () => {
     expect(named(renderChart(helm, ['networkPolicy.enabled=false']), 'NetworkPolicy')).toEqual([])
   })
 })
 
 describe.skipIf(helm === '')('switches of the chart', () => {
-  it('make a disruption budget only for several operators', () => {
+  test('make a disruption budget only for several operators', () => {
     expect(named(renderChart(helm), 'PodDisruptionBudget')).toEqual([])
     expect(named(renderChart(helm, ['operator.replicas=2']), 'PodDisruptionBudget')).toHaveLength(1)
   })
 
-  it('keep the kinds on removal, unless told otherwise', () => {
+  test('keep the kinds on removal, unless told otherwise', () => {
     const keeping = (objects: readonly Rendered[]): readonly unknown[] =>
       objects
         .filter(({ kind }) => kind === 'CustomResourceDefinition')
@@ -293,7 +293,7 @@ describe.skipIf(helm === '')('switches of the chart', () => {
     expect(keeping(renderChart(helm, ['crds.enabled=false']))).toEqual([])
   })
 
-  it('restart the operator when its configuration changes', () => {
+  test('restart the operator when its configuration changes', () => {
     const checksum = (settings: readonly string[]): unknown =>
       JSON.stringify(
         renderChart(helm, settings).find(({ kind }) => kind === 'Deployment')?.spec?.template
@@ -303,7 +303,7 @@ describe.skipIf(helm === '')('switches of the chart', () => {
     expect(checksum(['agents.maxAgents=3'])).not.toEqual(checksum(['agents.maxAgents=4']))
   })
 
-  it.each<[string, readonly string[], RegExp]>([
+  test.each<[string, readonly string[], RegExp]>([
     ['two model servers', ['ollama.external.url="http://a:1"'], /--set ollama\.enabled=false/],
     ['no model server', ['ollama.enabled=false'], /there is no model server; add one of/],
     ['a rehearsal that is off', ['rehearsal.default=true'], /--set rehearsal\.enabled=true/],

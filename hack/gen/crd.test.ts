@@ -1,14 +1,12 @@
 import { readFile } from 'node:fs/promises'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { agentConditions, requestConditions, taskConditions } from '../../core/api/conditions.ts'
 import type { KindDefinition } from '../../core/api/schema.ts'
-import { type Crd, crdOf } from './crd.ts'
-import { crdProblems } from './crd-rules.ts'
-import { schemaAt } from './json-path.ts'
+import { type Crd, crdOf, schemaAt } from './crd.ts'
+import { crdProblems, type SchemaNode } from './crd-schema.ts'
 import { allKinds } from '../../core/api/kinds.ts'
-import type { SchemaNode } from './schema-node.ts'
 
 const checkedIn = await Promise.all(
   allKinds.map(async (kind) => ({ kind, crd: await readCrd(kind) })),
@@ -18,7 +16,7 @@ describe.each(checkedIn)('the checked-in CRD of $kind.kind', ({ kind, crd }) => 
   const [version] = crd.spec.versions
   const root = version?.schema.openAPIV3Schema ?? {}
 
-  it('breaks no rule of structural schemas, bounds and descriptions', () => {
+  test('breaks no rule of structural schemas, bounds and descriptions', () => {
     const { spec = {}, status = {} } = root.properties ?? {}
 
     expect([...crdProblems(spec, 'spec'), ...crdProblems(status, 'status')]).toEqual([])
@@ -26,17 +24,17 @@ describe.each(checkedIn)('the checked-in CRD of $kind.kind', ({ kind, crd }) => 
     expect(Object.keys(status.properties ?? {})).not.toEqual([])
   })
 
-  it('shows no pattern to a person who writes a spec', () => {
+  test('shows no pattern to a person who writes a spec', () => {
     expect(patternsIn(root.properties?.['spec'] ?? {})).toEqual([])
   })
 
-  it('spends less on its patterns than the API server allows for a rule and for a kind', () => {
+  test('spends less on its patterns than the API server allows for a rule and for a kind', () => {
     const costs = matchCosts(root.properties?.['spec'] ?? {})
     expect(Math.max(0, ...costs)).toBeLessThan(10_000_000 / 2)
     expect(costs.reduce((sum, cost) => sum + cost, 0)).toBeLessThan(100_000_000 / 2)
   })
 
-  it('has the names of the api', () => {
+  test('has the names of the api', () => {
     expect(crd.metadata.name).toBe(`${kind.plural}.guildhall.dev`)
     expect(crd.spec.scope).toBe('Namespaced')
     expect(crd.spec.names).toEqual({
@@ -49,7 +47,7 @@ describe.each(checkedIn)('the checked-in CRD of $kind.kind', ({ kind, crd }) => 
     })
   })
 
-  it('has one version, which is served, stored and has the status subresource', () => {
+  test('has one version, which is served, stored and has the status subresource', () => {
     expect(crd.spec.versions).toHaveLength(1)
     expect(version).toMatchObject({
       name: 'v1alpha1',
@@ -59,7 +57,7 @@ describe.each(checkedIn)('the checked-in CRD of $kind.kind', ({ kind, crd }) => 
     })
   })
 
-  it('has printer columns that show fields that exist, under one name each', () => {
+  test('has printer columns that show fields that exist, under one name each', () => {
     const columns = version?.additionalPrinterColumns ?? []
     const shown = columns.filter(({ jsonPath }) => jsonPath !== '.metadata.creationTimestamp')
 
@@ -71,7 +69,7 @@ describe.each(checkedIn)('the checked-in CRD of $kind.kind', ({ kind, crd }) => 
     )
   })
 
-  it('filters conditions in columns by types that are set', () => {
+  test('filters conditions in columns by types that are set', () => {
     const known = new Set<string>(
       [agentConditions, requestConditions, taskConditions].flatMap((types) => Object.keys(types)),
     )
@@ -82,7 +80,7 @@ describe.each(checkedIn)('the checked-in CRD of $kind.kind', ({ kind, crd }) => 
 })
 
 describe('crdOf', () => {
-  it.each<[string, Partial<KindDefinition>, RegExp]>([
+  test.each<[string, Partial<KindDefinition>, RegExp]>([
     ['a short name of a neighbour', { shortNames: ['ag'] }, /short name ag is taken/],
     [
       'a column that points nowhere',
@@ -104,7 +102,7 @@ describe('crdOf', () => {
     expect(() => crdOf({ ...aKind(), ...change })).toThrow(want)
   })
 
-  it('carries rules over the whole object at its root', () => {
+  test('carries rules over the whole object at its root', () => {
     const rules = [{ rule: "self.metadata.name != 'x'", message: 'not x' }]
 
     const [version] = crdOf({ ...aKind(), rules }).spec.versions
@@ -125,8 +123,9 @@ function patternsIn(node: SchemaNode): readonly string[] {
 }
 
 /**
- * What the API server estimates for rules that match a string: by cel-go a tenth of its longest length in bytes, four for a
- * sign, times a quarter of the pattern's, and that for each item of the lists around it.
+ * What the API server estimates for rules that match a string: by cel-go a tenth of its longest
+ * length in bytes, four for a sign, times a quarter of the pattern's, and that for each item of the
+ * lists around it.
  */
 function matchCosts(node: SchemaNode, times = 1): readonly number[] {
   const own = (node['x-kubernetes-validations'] ?? [])

@@ -1,7 +1,6 @@
 import { category, group, labels, version } from '../../core/api/names.ts'
 import type { Column, KindDefinition } from '../../core/api/schema.ts'
-import { schemaAt } from './json-path.ts'
-import type { SchemaNode } from './schema-node.ts'
+import type { SchemaNode } from './crd-schema.ts'
 import { patternsInWords, structuralSchema } from './structural.ts'
 
 /** Short names that neighbours in the same cluster use. */
@@ -32,7 +31,7 @@ export interface CrdVersion {
 }
 
 /** A column of `kubectl get`; priority 1 shows with `-o wide` only. */
-export interface PrinterColumn {
+interface PrinterColumn {
   readonly name: string
   readonly type: string
   readonly jsonPath: string
@@ -43,7 +42,8 @@ export interface PrinterColumn {
 /**
  * The CRD of a kind.
  *
- * @throws {Error} when a schema is not CRD-legal, a column or selectable field points nowhere, or a short name is taken.
+ * @throws {Error} when a schema is not CRD-legal, a column or selectable field points nowhere, or a
+ *   short name is taken.
  */
 export function crdOf(definition: KindDefinition): Crd {
   const { kind, plural, singular, shortNames } = definition
@@ -128,4 +128,26 @@ function selectableField(root: SchemaNode, jsonPath: string): { readonly jsonPat
     throw new Error(`selectable field ${jsonPath} is ${String(type)}; only scalars can be selected`)
   }
   return { jsonPath }
+}
+
+/**
+ * The schema of the field that a JSONPath of a printer column or selectable field points at.
+ *
+ * Knows what those may use: `.name` steps and the filter `[?(@.name=="value")]` on lists.
+ *
+ * @throws {Error} naming the step that leads nowhere.
+ */
+export function schemaAt(root: SchemaNode, path: string): SchemaNode {
+  const steps = [...path.matchAll(/\.(?<field>[A-Za-z]\w*)|\[\?\(@\.(?<key>\w+)=="\w+"\)\]/g)]
+  if (steps.map(([text]) => text).join('') !== path || path === '') {
+    throw new Error(`'${path}' is not a JSONPath of the simple kind`)
+  }
+  return steps.reduce((node, { 0: text, groups }) => {
+    const { field, key } = groups ?? {}
+    const next = field === undefined ? node.items : node.properties?.[field]
+    if (next === undefined || (key !== undefined && next.properties?.[key] === undefined)) {
+      throw new Error(`'${path}' leads nowhere: the schema has no '${text}' there`)
+    }
+    return next
+  }, root)
 }

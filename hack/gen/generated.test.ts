@@ -2,9 +2,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { firstDifference, staleFiles, writeGenerated } from './generated.ts'
-import { generatedFiles } from './outputs.ts'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { firstDifference, staleFiles, writeGenerated, generatedFiles } from './generated.ts'
 
 const repository = fileURLToPath(new URL('../..', import.meta.url))
 let root = ''
@@ -17,13 +16,13 @@ afterEach(async () => {
 })
 
 describe('the checked-in generated files', () => {
-  it('are what the sources give now; otherwise run: npm run gen', async () => {
+  test('are what the sources give now; otherwise run: npm run gen', async () => {
     expect(await staleFiles(repository, generatedFiles())).toEqual([])
   })
 })
 
 describe('writeGenerated', () => {
-  it('writes what is missing or different, and only that', async () => {
+  test('writes what is missing or different, and only that', async () => {
     await writeFile(join(root, 'same'), 'a\n')
     await writeFile(join(root, 'other'), 'a\n')
     const files = [
@@ -39,7 +38,7 @@ describe('writeGenerated', () => {
 })
 
 describe('firstDifference', () => {
-  it.each<[string, string | undefined, string, string | undefined]>([
+  test.each<[string, string | undefined, string, string | undefined]>([
     ['no file', undefined, 'a', 'missing'],
     ['equal texts', 'a\nb', 'a\nb', undefined],
     ['another line', 'a\nb', 'a\nc', 'line 2 is "b", would be "c"'],

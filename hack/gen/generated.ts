@@ -1,15 +1,23 @@
 import { readFile, mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { allKinds } from '../../core/api/kinds.ts'
+import { chartFiles } from './chart-files.ts'
+import { crdManifest, kindTable, kindsReference } from './kinds-files.ts'
+import { crdOf } from './crd.ts'
+import type { GeneratedFile } from './generated-file.ts'
 
-/** A file that `npm run gen` writes. */
-export interface GeneratedFile {
-  /** Relative to the repository. */
-  readonly path: string
-  readonly text: string
+/**
+ * Everything that is generated, from the sources as they are now.
+ *
+ * @throws {Error} when a source cannot be written down legally; nothing is written then.
+ */
+export function generatedFiles(): readonly GeneratedFile[] {
+  const crds = allKinds.map((kind) => crdOf(kind))
+  return [...crds.map(crdManifest), kindTable(), kindsReference(crds), ...chartFiles()]
 }
 
 /** How a file on disk differs from what would be generated. */
-export interface StaleFile {
+interface StaleFile {
   readonly path: string
   /** For people: `missing`, or the first line that differs. */
   readonly difference: string

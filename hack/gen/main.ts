@@ -1,11 +1,11 @@
-// Writes what is derived from the sources: CRDs, the chart's schema, values and tables, and the reference of the kinds.
+// Writes the generated files: CRDs, the chart's schema, values and tables, and the reference of the
+// kinds.
 //
 //   npm run gen              write them
 //   npm run gen -- --check   write nothing; exit with 1 when one is stale
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { staleFiles, writeGenerated } from './generated.ts'
-import { generatedFiles } from './outputs.ts'
+import { staleFiles, writeGenerated, generatedFiles } from './generated.ts'
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 

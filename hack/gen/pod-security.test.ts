@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { RenderedContainer, RenderedPod } from './chart-render.ts'
 import { podSecurityProblems } from './pod-security.ts'
 
@@ -22,11 +22,11 @@ const secured = (change: object): RenderedContainer => ({
 })
 
 describe('podSecurityProblems', () => {
-  it('finds nothing in a Pod that is restricted', () => {
+  test('finds nothing in a Pod that is restricted', () => {
     expect(podSecurityProblems(pod)).toEqual([])
   })
 
-  it.each<[Partial<RenderedPod>, string]>([
+  test.each<[Partial<RenderedPod>, string]>([
     [{ hostNetwork: true }, 'uses hostNetwork'],
     [{ volumes: [{ name: 'x', hostPath: { path: '/' } }] }, 'mounts a hostPath'],
     [{ securityContext: { ...pod.securityContext, runAsNonRoot: false } }, 'may run as root'],

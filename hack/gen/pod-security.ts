@@ -14,7 +14,9 @@ const allowedVolumes = new Set([
 
 const hostFields = ['hostNetwork', 'hostPID', 'hostIPC', 'hostUsers'] as const
 
-/** What the Pod Security Standard "restricted" would refuse about a Pod; empty when it is admitted. */
+/**
+ * What the Pod Security Standard "restricted" would refuse about a Pod; empty when it is admitted.
+ */
 export function podSecurityProblems(pod: RenderedPod): readonly string[] {
   const { securityContext = {}, volumes = [], containers, initContainers = [] } = pod
   const volumeTypes = volumes.flatMap((volume) =>

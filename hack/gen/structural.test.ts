@@ -1,15 +1,14 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { crdProblems } from './crd-rules.ts'
-import type { SchemaNode } from './schema-node.ts'
-import { structuralSchema } from './structural.ts'
+import { crdProblems, type SchemaNode } from './crd-schema.ts'
+import { structuralSchema, transforms } from './structural.ts'
 
 const word = z.string().max(10)
 const field = (schema: z.ZodType): z.ZodType =>
   z.object({ field: schema.meta({ ...schema.meta(), description: 'A field.' }) })
 
 describe('structuralSchema', () => {
-  it('writes an object with nothing but what a CRD may carry', () => {
+  test('writes an object with nothing but what a CRD may carry', () => {
     const schema = z.object({
       count: z.int32().default(3).meta({ description: 'A count.' }),
       word: word.optional().meta({ description: 'A word.' }),
@@ -24,7 +23,7 @@ describe('structuralSchema', () => {
     })
   })
 
-  it('opens strict objects, because the API server prunes', () => {
+  test('opens strict objects, because the API server prunes', () => {
     expect(structuralSchema(z.strictObject({ a: word.meta({ description: 'A.' }) }), 'X')).toEqual({
       type: 'object',
       required: ['a'],
@@ -32,7 +31,7 @@ describe('structuralSchema', () => {
     })
   })
 
-  it.each<[string, z.ZodType, RegExp]>([
+  test.each<[string, z.ZodType, RegExp]>([
     ['a loose object', z.looseObject({ a: word }), /both properties and additionalProperties/],
     ['a union', z.union([word, z.int32()]), /'anyOf' may not be used/],
     [
@@ -67,7 +66,7 @@ describe('structuralSchema', () => {
     expect(() => structuralSchema(field(schema), 'X.spec')).toThrow(wanted)
   })
 
-  it('refuses a field without a description', () => {
+  test('refuses a field without a description', () => {
     expect(() => structuralSchema(z.object({ a: word }), 'X.spec')).toThrow(
       'X.spec.a: has no description',
     )
@@ -75,7 +74,7 @@ describe('structuralSchema', () => {
 })
 
 describe('crdProblems', () => {
-  it.each<[string, SchemaNode, string]>([
+  test.each<[string, SchemaNode, string]>([
     [
       'a list keyed by what its items may lack',
       {
@@ -139,3 +138,20 @@ function recursive(): z.ZodType {
   })
   return tree
 }
+
+describe('transforms', () => {
+  test.each(transforms)('$name: turns the example before into the example after', (transform) => {
+    const got = transform.apply(transform.before)
+
+    expect(got).toEqual(transform.after)
+    expect(Object.keys(got)).toEqual(Object.keys(transform.after))
+  })
+
+  test.each(transforms)('$name: leaves its own result as it is', (transform) => {
+    expect(transform.apply(transform.after)).toEqual(transform.after)
+  })
+
+  test.each(transforms)('$name: has an example that changes something', ({ before, after }) => {
+    expect(JSON.stringify(before)).not.toEqual(JSON.stringify(after))
+  })
+})

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { withLock } from '../cluster/lock.ts'
 import { type Log, timed } from '../cluster/log.ts'
-import { ensurePackages } from '../native-cluster/packages.ts'
+import { ensurePackages, pipDownload } from '../native-cluster/packages.ts'
 import { cacheDirectory } from '../cluster/paths.ts'
 import { run, succeeds } from './command.ts'
 import { contentHash } from './content-hash.ts'
@@ -150,16 +150,6 @@ async function prepareSource(
   await run('unpacking miniaudio.h', 'tar', ['-xf', `${archive}.tar.gz`], options)
   await cp(join(scratch, archive, 'miniaudio/miniaudio.h'), join(vendor, 'miniaudio/miniaudio.h'))
 }
-
-/** The arguments of `python3` that get one package from the package index as a file, and none that it needs. */
-export const pipDownload = [
-  '-m',
-  'pip',
-  'download',
-  '--quiet',
-  '--disable-pip-version-check',
-  '--no-deps',
-] as const
 
 async function flags(): Promise<string> {
   return compilerFlags(process.arch, await readFile('/proc/cpuinfo', 'utf8').catch(() => ''))

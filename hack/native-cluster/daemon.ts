@@ -5,7 +5,7 @@ import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
-import { startTime } from '../cluster/process-table.ts'
+import { startTime } from '../cluster/lock.ts'
 
 /** A program that runs on after the one that started it has ended. */
 export interface Daemon {

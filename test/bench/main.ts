@@ -8,16 +8,21 @@ import { labUnavailable } from '../lab/control-plane.ts'
 import { floorSuite, type OnRun } from './floor/suite.ts'
 import { gatewayReport, type GatewayResults } from './gateway/results.ts'
 import { gatewaySuite } from './gateway/suite.ts'
-import { buildOperator } from './operator/build.ts'
-import { countRequests } from './operator/count.ts'
+import { buildOperator } from './operator/contender.ts'
+import { countRequests } from './operator/facts.ts'
 import { measureRecovery } from './operator/recovery.ts'
 import { operatorSuite } from './operator/suite.ts'
 import { parseOptions, usage, type Options, type Part } from './options.ts'
 import { fillIn, sectionsOf, type Reasons } from './report/document.ts'
 import { plotsOf } from './report/plots.ts'
-import { figure } from './report/table.ts'
-import { Stages } from './stages.ts'
-import { recordOf, results as resultsShape, type Results, type RunRecord } from './results.ts'
+import { figure } from './report/figures.ts'
+import {
+  Stages,
+  recordOf,
+  results as resultsShape,
+  type Results,
+  type RunRecord,
+} from './results.ts'
 
 const root = join(import.meta.dirname, '../..')
 const documentFile = join(root, 'docs/performance.md')

@@ -6,15 +6,15 @@ export const usage = `usage: npm run bench -- floor|operator [--quick] [--tasks 
 
 Measures on a real kube-apiserver and etcd that it starts itself, with their data in memory; the gateway without them.
 
-  floor      what this machine can do at all: the smallest client, two status writes for each task
-  operator   the real operator with simulated agents, the floor before and after it, prints the goals beside
+  floor      the most that this machine can do: the smallest client, two status writes for each task
+  operator   the real operator with simulated agents, the floor before and after it; prints the goals with it
   gateway    what the model gateway adds to a call, side by side with the bare rehearsal model, and how busy it keeps the slots
   report     fills docs/performance.md and draws docs/bench/*.svg from the JSON of a run
 
   --quick        about three minutes instead of twenty (gateway: ten seconds); figures are rougher, recovery and request table are left out
   --tasks N      the largest number of tasks at once (10000; 1000 with --quick)
   --agents N     simulated agents (200; 50 with --quick)
-  --json FILE    where the results go; docs/bench/<command>.json unless told, nowhere for a quick run
+  --json FILE    where the results go; docs/bench/<command>.json by default, nowhere for a quick run
   --only PART    of operator: work, count or recovery alone, without the floor
   --profile DIR  writes CPU profiles of the operator there; they cost it a few percent`
 
@@ -34,10 +34,10 @@ export type Options =
       readonly profile: string | undefined
     }
 
-export const partNames = ['work', 'count', 'recovery'] as const
+const partNames = ['work', 'count', 'recovery'] as const
 export type Part = (typeof partNames)[number]
 
-/** Reads the command line; what is wrong becomes a sentence. */
+/** Reads the command line; a mistake becomes a sentence. */
 export function parseOptions(args: readonly string[]): Options {
   try {
     const { values, positionals } = parseArgs({

@@ -1,7 +1,12 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
+import type { Sightings } from './workloads.ts'
+import type { Access } from './server.ts'
 
-/** A program of the bench in a process of its own, so that its CPU is counted apart. `In` is what it says, `Out` what it is told. */
+/**
+ * A program of the bench in a process of its own, so that its CPU is counted apart. It sends
+ * messages of type `In` and receives messages of type `Out`.
+ */
 export interface Program<
   Out extends { readonly kind: string },
   In extends { readonly kind: string },
@@ -16,7 +21,10 @@ export interface Program<
   stop(): Promise<void>
 }
 
-/** Starts a program that lies beside this file, e.g. `observer/main.ts`. It ends with this process. */
+/**
+ * Starts a program by its path from this folder, e.g. `observer/main.ts`. It ends with this
+ * process.
+ */
 export function startProgram<
   Out extends { readonly kind: string },
   In extends { readonly kind: string },
@@ -59,8 +67,69 @@ function hear<T>(child: ChildProcess, path: string, kind: string, seconds: numbe
   })
 }
 
-/** What was waited for did not come in time. */
+/** A message did not come in time. */
 export class LateError extends Error {
   override readonly name = 'LateError'
   readonly code = 'late'
 }
+
+/**
+ * Milliseconds of the machine's monotonic clock: the same in every process, unlike
+ * `performance.now()`.
+ */
+export function nowMs(): number {
+  return Number(process.hrtime.bigint() / 1000n) / 1000
+}
+
+/**
+ * What the observer can read: the floor's tasks, AgentTasks, or anything, which is finished as soon
+ * as it is there.
+ */
+export type Shape = 'floor' | 'agenttask' | 'any'
+
+/** Messages of the bench to its observer. */
+export type ToObserver =
+  | {
+      readonly kind: 'watch'
+      readonly access: Access
+      /** Path of the collection, e.g. `/apis/guildhall.dev/v1alpha1/namespaces/x/agenttasks`. */
+      readonly path: string
+      readonly shape: Shape
+    }
+  /** Report when this many tasks are finished; only tasks whose names begin with `prefix` count. */
+  | { readonly kind: 'await'; readonly prefix: string; readonly finished: number }
+  /** Send the sightings of these tasks, and forget them. */
+  | { readonly kind: 'tell'; readonly prefix: string }
+
+/** Messages of the observer. */
+export type FromObserver =
+  | { readonly kind: 'watching' }
+  | { readonly kind: 'reached' }
+  | {
+      readonly kind: 'seen'
+      readonly running: Sightings
+      readonly finished: Sightings
+      /** Watches that the server closed: a sign of a server that is full. */
+      readonly reopened: number
+    }
+
+/** Everything the floor's writer needs for one run. */
+export interface FloorRun {
+  readonly kind: 'prepare'
+  readonly access: Access
+  readonly namespace: string
+  /** Task names; each list is done in order, the lists side by side. */
+  readonly chains: readonly (readonly string[])[]
+  /** Each list begins so much later than the one before it; 0: all at once. */
+  readonly everyMs: number
+  readonly meanTaskMs: number
+  readonly mostSeconds: number
+}
+
+/** Messages of the bench to the floor's writer. */
+export type ToWriter = FloorRun | { readonly kind: 'go' }
+
+/** Messages of the writer. `bytes`: the size of a finished object as the server gives it. */
+export type FromWriter =
+  | { readonly kind: 'prepared' }
+  | { readonly kind: 'done'; readonly bytes: number }

@@ -1,4 +1,4 @@
-// What a run of the bench leaves behind: one JSON document, from which tables and plots are made.
+// The results of a run of the bench: one JSON document, from which tables and plots are made.
 import { z } from 'zod'
 import { rateOf, type Measurement } from './contender.ts'
 import { percentile, summarize } from './measure/statistics.ts'
@@ -51,7 +51,10 @@ const record = z.object({
 /** One measured run as it is kept: the samples are reduced to their percentiles. */
 export type RunRecord = z.infer<typeof record>
 
-/** Everything that is measured once and is no run of tasks. A figure that was not taken is absent. */
+/**
+ * Figures that are measured once and are not of a run of tasks. A figure that was not taken is
+ * absent.
+ */
 const facts = z.object({
   /** Tasks waiting without agents -> the last of 50 Pods created, in milliseconds. */
   queueToPodsMs: z.number().optional(),
@@ -86,16 +89,19 @@ export const results = z.object({
     etcdInMemory: z.boolean(),
   }),
   agents: z.number(),
-  /** What did not work; the figures it would have given are absent. */
+  /** The parts that failed, as sentences; their figures are absent. */
   troubles: z.array(z.string()),
   records: z.array(record),
   facts,
-  /** Who asked the API server for what, from its audit log, and for how many tasks. */
+  /**
+   * Requests by identity, from the API server's audit log, and the number of tasks that they were
+   * for.
+   */
   audit: z.object({ tasks: z.number(), identities: z.record(z.string(), counts) }).optional(),
 })
 export type Results = z.infer<typeof results>
 
-/** Reduces a measurement to what is kept of it. */
+/** Reduces a measurement to its record. */
 export function recordOf(measurement: Measurement): RunRecord {
   const { dispatchMs, making, ...rest } = measurement
   return {
@@ -115,3 +121,21 @@ export function recordOf(measurement: Measurement): RunRecord {
 }
 
 const round = (ms: number): number => Math.round(ms * 100) / 100
+
+/** The parts of a long run: one that fails costs its own figures, not those of the others. */
+export class Stages {
+  /** The parts that failed, as sentences. */
+  readonly troubles: string[] = []
+
+  /** Carries out a part; undefined when it failed. */
+  async attempt<T>(what: string, work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work()
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error)
+      this.troubles.push(`${what}: ${why}`)
+      console.error(`${what} failed: ${why}`)
+      return undefined
+    }
+  }
+}

@@ -4,10 +4,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Agent, request } from 'undici'
 import { inspectDaemon } from '../../hack/native-cluster/daemon.ts'
-import { parseSamples, total } from './measure/prometheus.ts'
-import { requestCounts, requestFamily, type RequestCounts } from './measure/requests.ts'
+import {
+  parseSamples,
+  total,
+  requestCounts,
+  requestFamily,
+  type RequestCounts,
+} from './measure/requests.ts'
 
-/** How a program of the bench reaches the API server: plain data, so that it can be sent to another process. */
+/**
+ * How a program of the bench reaches the API server: plain data, so that it can be sent to another
+ * process.
+ */
 export interface Access {
   readonly server: string
   readonly ca: string
@@ -37,7 +45,10 @@ const tmpfs = 0x01021994
 
 const scratch = new Set<string>()
 
-/** An empty directory for a control plane, in memory where the machine has such a place. It goes with this process at the latest. */
+/**
+ * An empty directory for a control plane, in memory where the machine has such a place. It goes
+ * with this process at the latest.
+ */
 export async function scratchDirectory(): Promise<string> {
   if (scratch.size === 0) process.once('exit', removeScratch)
   const base = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()

@@ -8,7 +8,7 @@ import { parse } from 'yaml'
 import { trailers } from '../../core/api/names.ts'
 import type { AgentTask } from '../../core/api/agent-task.ts'
 import type { DevRequest } from '../../core/api/devrequest.ts'
-import { cleanEnvironment } from '../../hack/demo/result-step.ts'
+import { cleanEnvironment } from '../../hack/demo/story-step.ts'
 import {
   allAgents,
   apply,

@@ -1,4 +1,5 @@
-// Runs the cases of agents: the real pipelines, asked through the real gateway, on files that are held in memory.
+// Runs the cases of agents: the real pipelines, asked through the real gateway, on files that are
+// held in memory.
 import { stripTypeScriptTypes } from 'node:module'
 import { expect } from 'vitest'
 import type { Assignment } from '../../core/api/agent-protocol.ts'
@@ -6,7 +7,7 @@ import type { Action } from '../../core/api/agent-types.ts'
 import { ModelError } from '../../core/models/errors.ts'
 import { assignmentFor } from '../support/agent/assignment.ts'
 import type { Model } from '../../agent-image/agent/model.ts'
-import { type Outcome, reportOf } from '../../agent-image/agent/outcome.ts'
+import { type TaskOutcome, reportOf } from '../../agent-image/agent/outcome.ts'
 import { tryOnce } from '../../agent-image/agent/pipelines/candidate.ts'
 import { document } from '../../agent-image/agent/pipelines/document.ts'
 import { type PipelineContext, projectAt } from '../../agent-image/agent/pipelines/pipeline.ts'
@@ -15,7 +16,7 @@ import { spec } from '../../agent-image/agent/pipelines/spec.ts'
 import type { Runner } from '../../agent-image/agent/verify/runner.ts'
 import { factsOf } from '../../agent-image/agent/code/read-code.ts'
 import { declaredTests } from '../../agent-image/agent/verify/spec-text.ts'
-import type { Changes } from '../../agent-image/agent/workspace.ts'
+import type { Changes } from '../../agent-image/agent/workspace/workspace.ts'
 import { hasHiddenCharacters } from '../../core/api/plain-text.ts'
 import {
   type CodeCase,
@@ -59,7 +60,10 @@ export async function checkCodeCase(one: CodeCase, model: SpeakingModel): Promis
   }
 }
 
-/** The tests of the unit, by the whole pipeline; every test that is declared fails before the code exists. */
+/**
+ * The tests of the unit, by the whole pipeline; every test that is declared fails before the code
+ * exists.
+ */
 export async function checkSpecCase(one: SpecCase, model: SpeakingModel): Promise<void> {
   const { context, committed } = stage(one, model, 'spec', {})
   const outcome = await spec(context)
@@ -74,7 +78,7 @@ export async function checkSpecCase(one: SpecCase, model: SpeakingModel): Promis
   }
 }
 
-/** The prose of the README; what is refused leaves the generated table alone. */
+/** The prose of the README; a refused answer leaves the generated table alone. */
 export async function checkDocumentCase(one: DocumentCase, model: SpeakingModel): Promise<void> {
   const { context, committed } = stage(one, model, 'document', {})
   const outcome = await document(context)
@@ -105,7 +109,7 @@ export async function checkReviewCase(one: ReviewCase, model: SpeakingModel): Pr
 }
 
 /** A report must fit the protocol whatever a model said, and show all that it holds. */
-function expectReport(assignment: Assignment, outcome: Outcome): void {
+function expectReport(assignment: Assignment, outcome: TaskOutcome): void {
   const report = reportOf(assignment, outcome, 1, 1)
   for (const text of [report.summary, report.failure?.message ?? '', ...report.notes]) {
     expect(hasHiddenCharacters(text)).toBe(false)

@@ -1,4 +1,5 @@
-// Every bad answer of the corpus through the real client, gateway, extraction, planner, pipelines and guards.
+// Every bad answer of the corpus through the real client, gateway, extraction, planner, pipelines
+// and guards.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { checkCodeCase, checkDocumentCase, checkReviewCase, checkSpecCase } from './agent-case.ts'
 import { readCorpus, type CorpusFile } from './corpus.ts'

@@ -1,4 +1,5 @@
-// Reads test/fixtures/model-output: bad answers of small models, each with the one outcome wanted. Format: its README.md.
+// Reads test/fixtures/model-output: bad answers of small models, each with the one outcome wanted.
+// Format: its README.md.
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
@@ -7,7 +8,10 @@ import { z } from 'zod'
 const folder = join(import.meta.dirname, '../fixtures/model-output')
 
 const repeated = z.strictObject({ repeat: z.string(), times: z.int() })
-/** Text as it is, a part said many times over (`{n}` counts), an object that is sent as JSON, or several of these. */
+/**
+ * Text as it is, a part said many times over (`{n}` counts), an object that is sent as JSON, or
+ * several of these.
+ */
 const answer = z.union([
   z.string(),
   repeated,
@@ -16,12 +20,15 @@ const answer = z.union([
 ])
 type WrittenAnswer = z.infer<typeof answer>
 
-/** How the stream of the answer ends: properly, cut at the longest length, without a word, or with an error. */
+/**
+ * How the stream of the answer ends: properly, cut at the longest length, without a word, or with
+ * an error.
+ */
 const ending = z.enum(['stop', 'length', 'nothing', 'error'])
 
 const common = {
   name: z.string(),
-  /** To the first question of its kind; the last one goes on for ever. */
+  /** To the first question of its kind; the last answer repeats. */
   answer: answer.optional(),
   answers: z.array(answer).optional(),
   ends: ending.default('stop'),
@@ -41,7 +48,7 @@ const planCase = z.strictObject({
     units: z.array(z.array(z.string())),
     /** For each unit, which earlier ones it waits for, counted from 0. */
     after: z.array(z.array(z.int())).optional(),
-    /** Part of what is found wrong with the first answer; it was used as it is without. */
+    /** Part of the problem with the first answer. Without it the answer was used as it is. */
     problem: z.string().optional(),
     warning: z.string().optional(),
     /** Part of the goal or the criterion of a unit. */

@@ -1,4 +1,5 @@
-// A model server that says what a test gives it, asked through the real gateway and the real client.
+// A model server that gives the answers of a test, asked through the real gateway and the real
+// client.
 import { z } from 'zod'
 import { createGateway, type Gateway } from '../../core/models/gateway.ts'
 import { modelProfile, type ModelProfile } from '../../core/models/profile.ts'
@@ -7,8 +8,8 @@ import { startScriptedServer } from '../support/scripted-server.ts'
 import type { Ending } from './corpus.ts'
 
 /** What the model says from now on. */
-export interface Saying {
-  /** To questions with a schema, or to all when `notes` is missing; the last one goes on for ever. */
+interface Saying {
+  /** To questions with a schema, or to all when `notes` is missing; the last answer repeats. */
   readonly answers: readonly string[]
   /** To questions without a schema. */
   readonly notes?: string

@@ -2,8 +2,7 @@
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { RealOllama } from './ollama-process.ts'
-import { smallModel, startSmallModel } from './small-model.ts'
+import { type RealOllama, smallModel, startSmallModel } from './ollama-process.ts'
 
 const root = join(import.meta.dirname, '../..')
 

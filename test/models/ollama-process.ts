@@ -4,13 +4,20 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { streamLog } from '../../hack/cluster/log.ts'
+import { loadModel } from '../../hack/images/load-model.ts'
+import { ensureOllama } from '../../hack/images/ollama-source.ts'
+import { ensureSmolLM2 } from '../../hack/images/smollm2.ts'
 
 /** Ollama as a process of this machine, on a free port of loopback, with a store of its own. */
 export interface RealOllama extends AsyncDisposable {
   readonly endpoint: string
 }
 
-/** Starts Ollama from the directory that it was built into, for so many calls at once; its store goes with it. */
+/**
+ * Starts Ollama from the directory that it was built into, for so many calls at once; its store
+ * goes with it.
+ */
 export async function startOllama(directory: string, parallel = 1): Promise<RealOllama> {
   const home = await mkdtemp(join(tmpdir(), 'ollama-'))
   const child: ChildProcess = spawn(join(directory, 'ollama'), ['serve'], {
@@ -26,7 +33,8 @@ export async function startOllama(directory: string, parallel = 1): Promise<Real
   })
   const stop = async () => {
     if (child.exitCode === null && child.pid !== undefined) {
-      // Asked to end, for it ends the processes that hold its models, which a killed one leaves behind.
+      // Asked to end, for it ends the processes that hold its models, which a killed one leaves
+      // behind.
       child.kill('SIGTERM')
       await once(child, 'exit')
     }
@@ -49,4 +57,19 @@ export async function startOllama(directory: string, parallel = 1): Promise<Real
     await stop()
     throw error
   }
+}
+
+/** The smallest real model that can be had without a model registry. */
+export const smallModel = 'smollm2:135m'
+
+/**
+ * The real Ollama as a process of this machine, with the small model in it, for so many calls at
+ * once.
+ */
+export async function startSmallModel(atOnce: number): Promise<RealOllama> {
+  const log = streamLog()
+  const server = await startOllama(await ensureOllama({ log }), atOnce)
+  const { path } = await ensureSmolLM2({ log })
+  await loadModel({ ollamaUrl: server.endpoint, path, name: smallModel, threads: 2, log })
+  return server
 }

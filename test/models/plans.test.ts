@@ -1,7 +1,8 @@
-// The planner on the real Ollama with the smallest real model there is: whatever it says, there is a plan that can be
-// carried out. How often the model's own units survive is printed; docs/models.md has a table of it.
+// The planner on the real Ollama with the smallest real model there is: whatever it says, there is
+// a plan that can be carried out. How often the model's own units survive is printed;
+// docs/models.md has a table of it.
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { RealOllama } from './ollama-process.ts'
+import { type RealOllama, smallModel, startSmallModel } from './ollama-process.ts'
 import { createGateway } from '../../core/models/gateway.ts'
 import { fixedRequest, modelProfile, type ModelProfile } from '../../core/models/profile.ts'
 import { loadedModels } from '../../core/models/servers/server.ts'
@@ -11,7 +12,6 @@ import { readFacts } from '../../core/planner/facts.ts'
 import { makePlan, type MadePlan } from '../../core/planner/plan.ts'
 import { systemClock as clock, systemRandom as random } from '../../core/base/clock.ts'
 import { requests, type AskedFor } from './requests.ts'
-import { smallModel, startSmallModel } from './small-model.ts'
 
 const limits = {
   maxTasks: 30,
@@ -31,12 +31,12 @@ const plans = new Map<string, MadePlan>()
 
 beforeAll(async () => {
   server = await startSmallModel(atOnce)
-  // Its tier is weak; told that it is good, it is asked all the same.
+  // The tier of the model is weak. With the tier good set, it is asked.
   profile = modelProfile.parse({
     name: smallModel,
     endpoint: server.endpoint,
     contextTokens: 4096,
-    // It rarely knows where to stop; what it has not said by then it does not say.
+    // The model rarely knows where to stop, and adds nothing after so many tokens.
     outputTokens: 192,
     parallel: atOnce,
     tier: 'good',

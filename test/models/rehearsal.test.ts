@@ -1,4 +1,5 @@
-// The rehearsal model and the real Ollama are asked the same; what can be told apart must be meant to differ.
+// The rehearsal model and the real Ollama are asked the same questions; each difference between
+// them must be a wanted one.
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
@@ -6,8 +7,7 @@ import { loadModel } from '../../hack/images/load-model.ts'
 import { ensureOllama } from '../../hack/images/ollama-source.ts'
 import { ensureSmolLM2 } from '../../hack/images/smollm2.ts'
 import { streamLog } from '../../hack/cluster/log.ts'
-import { startOllama, type RealOllama } from './ollama-process.ts'
-import { smallModel } from './small-model.ts'
+import { startOllama, type RealOllama, smallModel } from './ollama-process.ts'
 import { startRehearsal, type RunningRehearsal } from '../support/rehearsal.ts'
 
 const listing = z.object({
@@ -17,7 +17,9 @@ const listing = z.object({
 const digestOf = (text: string) => `sha256:${createHash('sha256').update(text).digest('hex')}`
 const files = { text: digestOf('x'), other: digestOf('y'), weights: digestOf('GGUFnot') }
 
-/** How much must be the same: everything, or only the status, the type and the names of the fields. */
+/**
+ * How much must be the same: everything, or only the status, the type and the names of the fields.
+ */
 type Same = 'words' | 'shape'
 type Case = readonly [
   what: string,

@@ -17,7 +17,7 @@ const pythonProject = {
   'ledger/entry.py': 'class Entry:\n    pass\n',
 }
 
-/** Twenty requests that differ in what they name, how long they are, and how clear. */
+/** Twenty requests that differ in the names they use, in length, and in clarity. */
 export const requests: readonly AskedFor[] = [
   {
     name: 'slug',

@@ -10,6 +10,18 @@ import { run } from './run.ts'
 import { bugs, breakSource } from './seeded-bugs/bugs.ts'
 import type { Story } from './story.ts'
 
+/** How much is run, as hack/lanes/lanes.ts tells it. `docs/reliability.md` names the commands that run the rest. */
+const share = process.env['GUILDHALL_TEST_SHARE'] ?? 'whole'
+const isFast = share === 'fast'
+if (isFast)
+  console.warn('skipped with --fast: crash points, the small world, 1,000 requests, seeded bugs')
+const seedArguments = {
+  fast: ['--seeds', '2000', '--seconds', '30'],
+  budget: ['--seeds', '2000', '--seconds', '60'],
+}[share] ?? ['--seeds', '2000']
+/** Fewer seeds than these do not show each kind of fault. */
+const fewestSeeds = share === 'whole' ? 2_000 : 100
+
 const root = join(import.meta.dirname, '../..')
 
 /** What `--json` prints, as far as it is looked at. */
@@ -88,9 +100,9 @@ describe('a run', () => {
 })
 
 describe('every promise holds', () => {
-  it('over 2,000 seeds', async () => {
-    const figures = await figuresOf('--seeds', '2000')
-    expect(figures.runs).toBe(2_000)
+  it('over 2,000 seeds, or as many as the time allows', async () => {
+    const figures = await figuresOf(...seedArguments)
+    expect(figures.runs).toBeGreaterThanOrEqual(fewestSeeds)
     expect(figures.broken).toEqual({})
     expect(figures.failed).toBe(0)
     // Each kind of fault struck; a generator that lost one would make the rest look better than it is.
@@ -119,7 +131,7 @@ describe('every promise holds', () => {
     ])
   })
 
-  it('with a crash before and after every side effect', async () => {
+  it.skipIf(isFast)('with a crash before and after every side effect', async () => {
     const figures = await figuresOf('--crash-points')
     const { wanted, reached, percent } = figures.crashPoints
     console.log(`crash points reached: ${reached} of ${wanted} (${percent} %)`)
@@ -129,16 +141,22 @@ describe('every promise holds', () => {
   })
 
   // All 20 depths by hand: they take five minutes.
-  it('in the small world, with every crash and stale views of every kind', async () => {
-    const figures = await figuresOf('--exhaustive', '--depths', '5')
-    expect(figures.runs).toBeGreaterThan(1_000)
-    expect(figures.failed).toBe(0)
-  })
+  it.skipIf(isFast)(
+    'in the small world, with every crash and stale views of every kind',
+    async () => {
+      const figures = await figuresOf('--exhaustive', '--depths', share === 'whole' ? '5' : '1')
+      expect(figures.runs).toBeGreaterThan(share === 'whole' ? 1_000 : 500)
+      expect(figures.failed).toBe(0)
+    },
+  )
 
-  it('with 1,000 requests at once, and an operator that is killed over them', async () => {
-    const { violations } = await run(crowd(1_000))
-    expect(violations).toEqual([])
-  })
+  it.skipIf(isFast)(
+    'with 1,000 requests at once, and an operator that is killed over them',
+    async () => {
+      const { violations } = await run(crowd(1_000))
+      expect(violations).toEqual([])
+    },
+  )
 
   it.each(Object.entries(keptStories()))('in %s, which broke one once', async (_, story) => {
     expect((await run(story)).violations).toEqual([])
@@ -153,7 +171,7 @@ describe('the net catches fish', () => {
         expect(() => breakSource(readFileSync(join(root, edit.file), 'utf8'), edit)).not.toThrow()
   })
 
-  it('finds every seeded bug', async () => {
+  it.skipIf(isFast)('finds every seeded bug', async () => {
     const catches = JSON.parse(await simulate('--bugs', '--seeds', '600', '--json')) as readonly {
       readonly bug: string
       readonly invariant?: string

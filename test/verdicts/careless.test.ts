@@ -1,6 +1,7 @@
-// Careless but honest models: whatever they answer, wrong work never ends Done, and a person is told a true reason.
-import { afterAll, it } from 'vitest'
-import { isSuccess, storiesOf, tellStory, usePods } from './stories.ts'
+// Careless but honest models: whatever they answer, wrong work never ends Done, and the reason for
+// a person is true.
+import { afterAll, test } from 'vitest'
+import { isSuccess, storiesOf, tellStory, todaysShare, usePods } from './stories.ts'
 
 const stories = ['careless-node-specs', 'careless-node-code', 'careless-python'].flatMap((table) =>
   storiesOf(table).map((story) => ({ ...story, name: `${table}: ${story.kind}` })),
@@ -10,11 +11,11 @@ const falseDone: string[] = []
 afterAll(() => console.log(`careless: ${toldOf.length} stories, ${falseDone.length} false Done`))
 const withPod = usePods()
 
-it('tells at least 60 stories', ({ expect }) => {
+test('tells at least 60 stories', ({ expect }) => {
   expect(stories.length).toBeGreaterThanOrEqual(60)
 })
 
-it.concurrent.for(stories.map((story) => [story.name, story] as const))(
+test.concurrent.for(todaysShare('careless', stories).map((story) => [story.name, story] as const))(
   '%s',
   async ([name, story], { expect }) => {
     const ending = await withPod((pod) =>

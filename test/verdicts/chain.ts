@@ -1,16 +1,14 @@
-// The way of one unit through the real agent: branch, spec, code, verify, finish, with a real sandbox process, real git over
-// HTTP, the real runners and pipelines. Only the model's answers are scripted.
+// The way of one unit through the real agent: branch, spec, code, verify, finish, with a real
+// sandbox process, real git over HTTP, the real runners and pipelines. Only the model's answers are
+// scripted.
 import { connectSandbox } from '../../agent-image/agent/sandbox-client.ts'
-import { TaskFailure } from '../../agent-image/agent/failure.ts'
-import type { Outcome } from '../../agent-image/agent/outcome.ts'
-import { branch } from '../../agent-image/agent/pipelines/branch.ts'
+import { type TaskOutcome, TaskFailure } from '../../agent-image/agent/outcome.ts'
+import { branch, finish, verify } from '../../agent-image/agent/pipelines/examination.ts'
 import { code } from '../../agent-image/agent/pipelines/code.ts'
-import { finish } from '../../agent-image/agent/pipelines/finish.ts'
 import type { Pipeline } from '../../agent-image/agent/pipelines/pipeline.ts'
 import { spec } from '../../agent-image/agent/pipelines/spec.ts'
-import { verify } from '../../agent-image/agent/pipelines/verify.ts'
 import { runnerFor, type RunnerLimits } from '../../agent-image/agent/verify/runner.ts'
-import { openWorkspace } from '../../agent-image/agent/workspace.ts'
+import { openWorkspace } from '../../agent-image/agent/workspace/workspace.ts'
 import { assignmentFor } from '../support/agent/assignment.ts'
 import { assets, type TestPod } from '../support/agent/processes.ts'
 import type { TestForge } from '../support/agent/repository.ts'
@@ -21,12 +19,12 @@ import { standingVerdicts, type Verdict } from '../../core/api/agent-types.ts'
 import { type Entries, forgeWith } from './entries.ts'
 
 export const token = 'sesame'
-export const steps = { branch, spec, code, verify, finish } as const satisfies Readonly<
+const steps = { branch, spec, code, verify, finish } as const satisfies Readonly<
   Record<string, Pipeline>
 >
 export type Step = keyof typeof steps
 
-/** What is asked for, and what the model says to it. */
+/** A question to the model, and its answer. */
 export interface Story {
   readonly entries: Entries
   /** The files of the unit. */
@@ -44,8 +42,8 @@ export interface Story {
 
 export interface Told {
   /** What each step that was taken came to. */
-  readonly outcomes: ReadonlyMap<Step, Outcome>
-  /** What a person is told of the whole: the first verdict that does not stand, else what the last step says. */
+  readonly outcomes: ReadonlyMap<Step, TaskOutcome>
+  /** The verdict for a person: the first one that does not stand, else that of the last step. */
   readonly verdict: Verdict
   readonly forge: TestForge
   /** Questions that the model was asked, by step. */
@@ -63,7 +61,10 @@ export function fenced(files: Readonly<Record<string, string>>): string {
     .join('\n')
 }
 
-/** Takes the steps of a story; a step whose work does not stand is the last. Close the forge when done. */
+/**
+ * Takes the steps of a story; a step whose work does not stand is the last. Close the forge when
+ * done.
+ */
 export async function tell(
   story: Story,
   pod: TestPod,
@@ -72,7 +73,7 @@ export async function tell(
   const { signal } = options
   const forge = await forgeWith(story.entries, token)
   const sandbox = connectSandbox(pod.socketPath)
-  const outcomes = new Map<Step, Outcome>()
+  const outcomes = new Map<Step, TaskOutcome>()
   const asked = new Map<Step, number>()
   const unchecked: Assignment['unchecked'] = []
   const done: Assignment['done'] = []
@@ -121,7 +122,7 @@ export async function tell(
 }
 
 /** What the attempt makes of a failure that a pipeline throws. */
-function refusalOf(error: unknown): Outcome {
+function refusalOf(error: unknown): TaskOutcome {
   if (!(error instanceof TaskFailure)) throw error
   return {
     verdict: error.reason === 'Unsupported' ? 'Refused' : 'ChecksFailed',

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { startForge, type TestForge } from '../support/agent/repository.ts'
 
-/** One entry of a commit: text as it is, or what is said of it. */
+/** One entry of a commit: its text, or a description of it. */
 export const entry = z.union([
   z.string(),
   z.strictObject({
@@ -22,7 +22,7 @@ export const entry = z.union([
     submodule: z.string().optional(),
   }),
 ])
-export type Entry = z.input<typeof entry>
+type Entry = z.input<typeof entry>
 export type Entries = Readonly<Record<string, Entry>>
 
 const identity = {
@@ -35,7 +35,7 @@ const identity = {
 }
 
 /** The bytes of an entry that is a file. */
-export function bytesOf(value: Entry): Buffer {
+function bytesOf(value: Entry): Buffer {
   const one = entry.parse(value)
   if (typeof one === 'string') return Buffer.from(one, 'utf8')
   const text = (one.text ?? '').repeat(one.times)
@@ -44,7 +44,10 @@ export function bytesOf(value: Entry): Buffer {
   return one.bom ? Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), body]) : body
 }
 
-/** A forge whose repository holds exactly `entries`, on `main` and on the request's branch; no work tree is involved. */
+/**
+ * A forge whose repository holds exactly `entries`, on `main` and on the request's branch; no work
+ * tree is involved.
+ */
 export async function forgeWith(entries: Entries, token: string): Promise<TestForge> {
   const forge = await startForge({}, token)
   const directory = forge.git('rev-parse', '--absolute-git-dir').trim()

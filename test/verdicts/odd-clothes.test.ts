@@ -1,6 +1,7 @@
-// Right answers in odd clothes: each is taken as it is, at the first asking, and ends Done.
-import { afterAll, it } from 'vitest'
-import { storiesOf, tellStory, usePods } from './stories.ts'
+// Right answers in an unusual form: each is taken as it is, after the first question, and ends
+// Done.
+import { afterAll, test } from 'vitest'
+import { storiesOf, tellStory, todaysShare, usePods } from './stories.ts'
 
 const stories = ['odd-node', 'odd-python'].flatMap((table) =>
   storiesOf(table).map((story) => ({ ...story, name: `${table}: ${story.kind}` })),
@@ -10,19 +11,18 @@ const accepted: string[] = []
 afterAll(() => console.log(`odd clothes: ${accepted.length} of ${toldOf.length} accepted`))
 const withPod = usePods()
 
-it('tells at least 40 stories', ({ expect }) => {
+test('tells at least 40 stories', ({ expect }) => {
   expect(stories.length).toBeGreaterThanOrEqual(40)
 })
 
-it.concurrent.for(stories.map((story) => [story.name, story] as const))(
-  '%s',
-  async ([name, story], { expect }) => {
-    toldOf.push(name)
-    const { told, words } = await withPod((pod) =>
-      tellStory(story, pod, { signal: AbortSignal.timeout(150_000) }),
-    )
-    expect(told.verdict, words).toBe('Done')
-    expect([told.asked.get('spec'), told.asked.get('code')], words).toEqual([1, 1])
-    accepted.push(name)
-  },
-)
+test.concurrent.for(
+  todaysShare('odd clothes', stories).map((story) => [story.name, story] as const),
+)('%s', async ([name, story], { expect }) => {
+  toldOf.push(name)
+  const { told, words } = await withPod((pod) =>
+    tellStory(story, pod, { signal: AbortSignal.timeout(150_000) }),
+  )
+  expect(told.verdict, words).toBe('Done')
+  expect([told.asked.get('spec'), told.asked.get('code')], words).toEqual([1, 1])
+  accepted.push(name)
+})

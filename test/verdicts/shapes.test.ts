@@ -1,11 +1,13 @@
-// Repositories of all shapes go through branch, spec, code and verify with right answers of a model: what differs is the
-// harness. Each has one wanted outcome, and nothing of the person's is touched.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+// Repositories of all shapes go through branch, spec, code and verify with right answers of a
+// model: what differs is the harness. Each has one wanted outcome, and nothing of the person's is
+// touched.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { isTestPath } from '../../core/api/test-paths.ts'
 import { startPod, type TestPod } from '../support/agent/processes.ts'
 import type { TestForge } from '../support/agent/repository.ts'
 import { tell, token, type Told } from './chain.ts'
 import { entry, type Entries } from './entries.ts'
+import { todaysShare } from './stories.ts'
 import { entriesOf, readShapes, storyOf, type Request, type Shape } from './shapes.ts'
 
 // A sandbox serves one command at a time, so that there are as many shapes at work as sandboxes.
@@ -42,7 +44,7 @@ async function withPod<T>(act: (pod: TestPod) => Promise<T>): Promise<T> {
 }
 
 describe.concurrent('a repository', () => {
-  it.each(shapes.map((shape) => [shape.name, shape] as const))(
+  test.each(todaysShare('shapes', shapes).map((shape) => [shape.name, shape] as const))(
     '%s',
     { timeout: 900_000 },
     async (_name, shape) => {
@@ -53,7 +55,7 @@ describe.concurrent('a repository', () => {
   )
 })
 
-it('is of one of at least 80 shapes, no two of one name', () => {
+test('is of one of at least 80 shapes, no two of one name', () => {
   expect(shapes.length).toBeGreaterThanOrEqual(80)
   expect(new Set(shapes.map(({ name }) => name)).size).toBe(shapes.length)
 })
@@ -64,7 +66,10 @@ async function goThrough(shape: Shape, pod: TestPod): Promise<void> {
   if (shape.next !== undefined) await check(shape.next, after, pod)
 }
 
-/** Tells the story of one request and holds it against what is wanted; gives what the branch holds then. */
+/**
+ * Tells the story of one request and compares it with the wanted outcome. Returns the files of its
+ * branch.
+ */
 async function check(
   asked: Request,
   entries: Entries,
@@ -93,7 +98,7 @@ async function check(
   }
 }
 
-/** Everything that people are told. */
+/** All sentences that people read. */
 function wordsOf({ outcomes }: Told): string {
   return [...outcomes]
     .map(([step, { verdict, summary, notes = [], failure }]) =>
@@ -102,7 +107,10 @@ function wordsOf({ outcomes }: Told): string {
     .join('\n')
 }
 
-/** The person's own tests are run as they are, and what could not be judged is said at once, no more and no less. */
+/**
+ * The person's own tests are run as they are, and what could not be judged is said at once, no more
+ * and no less.
+ */
 function checkBranch(asked: Request, entries: Entries, { outcomes }: Told): void {
   const branch = outcomes.get('branch')
   const words = [branch?.summary ?? '', ...(branch?.notes ?? [])].join('\n')
@@ -123,7 +131,10 @@ function hasTests(entries: Entries): boolean {
   return Object.keys(entries).some((path) => isTestPath(path) && /\.([cm]?[jt]s|py)$/.test(path))
 }
 
-/** What is not of the unit is byte for byte as it was; files of the unit keep their form. New are the unit's files and its spec. */
+/**
+ * What is not of the unit is byte for byte as it was; files of the unit keep their form. New are
+ * the unit's files and its spec.
+ */
 function checkPersonsFiles({ files, wanted }: Request, forge: TestForge): void {
   const before = listing(forge, forge.base)
   const after = listing(forge, 'guild/req')

@@ -1,4 +1,5 @@
-// Shapes of repositories, as test/fixtures/repositories/*.yaml tell them, and the right answers of a model for each.
+// Shapes of repositories from test/fixtures/repositories/*.yaml, each with the right answers of a
+// model.
 import { globSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { parse } from 'yaml'
@@ -8,14 +9,17 @@ import { fenced, type Step, type Story } from './chain.ts'
 
 const folder = join(import.meta.dirname, '../fixtures/repositories')
 
-/** What is asked for, what the model says to it, and what has to come of it. */
+/** The request, the answers of the model, and the wanted outcome. */
 const request = z.strictObject({
   /** The files of the unit. */
   files: z.array(z.string()).default(['src/slug.js']),
   unit: z.string().default('slug'),
   /** How the first file is written; by its name where it is not said. */
   kind: z.enum(['esm', 'cjs', 'ts', 'python']).optional(),
-  /** The line of the spec that imports `slugify`; `../src/slug.js`, or the module of the first file, when it is not said. */
+  /**
+   * The line of the spec that imports `slugify`; `../src/slug.js`, or the module of the first file,
+   * when it is not said.
+   */
   import: z.string().optional(),
   /** The whole spec. */
   spec: z.string().optional(),
@@ -23,13 +27,16 @@ const request = z.strictObject({
   code: z.union([z.string(), z.record(z.string(), z.string())]).optional(),
   /** The verdict at the end. */
   wanted: z.enum(['Done', 'Unchecked', 'Refused', 'NothingChanged']),
-  /** Words that stand in what the task `branch` says. */
+  /** Words of the message of the task `branch`. */
   branch: z.array(z.string()).default([]),
   /** Tests that `branch` says to fail before the change, and no others. */
   fails: z.array(z.string()).default([]),
   /** Words that stand in what any of the tasks says. */
   says: z.array(z.string()).default([]),
-  /** Tests of the person's own that pass before the change; at least one where the repository has tests, when not said. */
+  /**
+   * Tests of the person's own that pass before the change; at least one where the repository has
+   * tests, when not said.
+   */
   passes: z.int().optional(),
 })
 export type Request = z.infer<typeof request>

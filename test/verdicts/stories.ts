@@ -1,4 +1,4 @@
-// Stories from tables: what the project holds, what the model answers, and what has to come of it.
+// Stories from tables: the files of the project, the answers of the model, and the wanted outcome.
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { afterAll, beforeAll } from 'vitest'
@@ -22,7 +22,9 @@ const story = z.strictObject({
   goal: z.string().default('A function slugify(text) that makes a slug of a title.'),
   /** What the repository holds besides a manifest. */
   project: z.record(z.string(), entry).default({}),
-  /** The test file, without the imports that every one begins with; or the whole answer, as it is. */
+  /**
+   * The test file, without the imports that every one begins with; or the whole answer, as it is.
+   */
   spec: z.string().optional(),
   rawSpec: z.string().optional(),
   /** The code; or the whole answer, as it is. */
@@ -36,12 +38,28 @@ const story = z.strictObject({
   /** Short limits, for what never ends. */
   quick: z.boolean().default(false),
   verdict: z.enum(verdicts).default('ChecksFailed'),
-  /** The last step, where there is but one that can tell. */
+  /** The last step, where only one step can decide. */
   ends: z.enum(steps).optional(),
-  /** A pattern for what the person is told. */
+  /** A pattern for the sentence that the person reads. */
   says: z.string().default('.'),
 })
-export type TableStory = z.infer<typeof story>
+type TableStory = z.infer<typeof story>
+
+/** Without lane names `npm test` runs one of so many parts of this lane, another one each day (see hack/test.ts). */
+const parts = 3
+
+/**
+ * The stories or shapes to run now: all of them, or of each three that stand together the one of this day.
+ *
+ * Prints how many, because a run that was cut must not read like a whole one.
+ */
+export function todaysShare<One>(what: string, all: readonly One[]): readonly One[] {
+  if (process.env['GUILDHALL_TEST_SHARE'] !== 'budget') return all
+  const day = Math.floor(Date.now() / 86_400_000)
+  const share = all.filter((_, index) => index % parts === day % parts)
+  console.log(`${what}: ${share.length} of ${all.length} today; all: npm test -- verdicts`)
+  return share
+}
 
 /** The stories of a table in test/fixtures/verdicts. */
 export function storiesOf(table: string): readonly TableStory[] {
@@ -49,7 +67,7 @@ export function storiesOf(table: string): readonly TableStory[] {
   return z.array(story).parse(parse(readFileSync(path, 'utf8')))
 }
 
-export interface Ending {
+interface Ending {
   readonly told: Told
   /** The last step that was taken. */
   readonly ends: Step | undefined
@@ -114,12 +132,15 @@ function ended({ lineEnd, longLine }: TableStory, answer: string): string {
   return lineEnd === 'crlf' ? text.replaceAll('\n', '\r\n') : text
 }
 
-/** A verdict of success, which nobody may read of work that is wrong. */
+/** A verdict of success, which no wrong work may get. */
 export function isSuccess({ told }: Ending): boolean {
   return standingVerdicts.has(told.verdict) && told.verdict !== 'Unchecked'
 }
 
-/** Starts two Pods for a file of tests, one for each core of a small machine; gives what lends one of them. */
+/**
+ * Starts two Pods for a file of tests, one for each core of a small machine; gives what lends one
+ * of them.
+ */
 export function usePods(): <Value>(use: (pod: TestPod) => Promise<Value>) => Promise<Value> {
   const pods: TestPod[] = []
   const free: TestPod[] = []

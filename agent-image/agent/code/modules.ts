@@ -1,6 +1,6 @@
 // How the files of a project find each other: whether Node takes a file for an ES module or for
 // CommonJS, and to which file an import leads, in Node and in the Python runner.
-import { isTestPath, languageOf } from '../project.ts'
+import { isTestPath, languageOf } from '../project/project.ts'
 import type { CodeFacts, ImportFact } from './facts.ts'
 import { readJavaScript } from './javascript/read.ts'
 import { dirname, posix } from 'node:path'

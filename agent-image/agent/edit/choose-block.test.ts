@@ -1,6 +1,7 @@
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import type { FencedBlock } from '../../../core/api/agent-protocol.ts'
-import { chooseBlock, cleanPath } from './choose-block.ts'
+import { factsOf } from '../code/read-code.ts'
+import { bareText, chooseBlock, cleanPath, isAskedFor } from './choose-block.ts'
 
 const block = (path: string | undefined, text: string, language?: string): FencedBlock => ({
   ...(path === undefined ? {} : { path }),
@@ -8,7 +9,7 @@ const block = (path: string | undefined, text: string, language?: string): Fence
   text,
 })
 
-it.each<[string, FencedBlock[], string | undefined]>([
+test.each<[string, FencedBlock[], string | undefined]>([
   ['the block of that name', [block('src/a.js', 'one'), block('src/b.js', 'two')], 'one\n'],
   [
     'the last of two blocks of that name',
@@ -85,7 +86,7 @@ it.each<[string, FencedBlock[], string | undefined]>([
   expect(chosen.kind === 'text' ? chosen.text : undefined).toBe(want)
 })
 
-it.each([
+test.each([
   ['`src/a.js`', 'src/a.js'],
   ['File: src/a.js', 'src/a.js'],
   ['### src/a.js', 'src/a.js'],
@@ -96,7 +97,7 @@ it.each([
   expect(cleanPath(written)).toBe(want)
 })
 
-it.each([
+test.each([
   ['my source/the slug.js', 'my source/the slug.js'],
   ['my source/the slug.js', '**./my source/the slug.js**:'],
   ['quelle/überschrift.js', 'Here is `quelle/überschrift.js`:'],
@@ -106,7 +107,7 @@ it.each([
   expect(chooseBlock([block(line, 'one', 'js')], wanted)).toEqual({ kind: 'text', text: 'one\n' })
 })
 
-it.each([
+test.each([
   ['the slug.js', 'my source/the slug.js'],
   ['über.js', 'src/über.js'],
   ['src/a b.js', 'src/a b.jsx'],
@@ -116,4 +117,49 @@ it.each([
     kind: 'text',
     text: 'right\n',
   })
+})
+
+const asked = 'Add slugify(text) and the class Slug.'
+const taken = (answer: string, path: string): string | undefined => {
+  const text = bareText(answer, path)
+  return text !== undefined && isAskedFor(factsOf(path, text), asked) ? text : undefined
+}
+
+const js = 'export function slugify(text) {\n  return text\n}\n'
+const py = 'import re\n\ndef slugify(text):\n    return text\n'
+test.each<[string, string, string, string]>([
+  ['an ES module', 'src/slug.js', js, js],
+  [
+    'CommonJS',
+    'slug.cjs',
+    'exports.slugify = (text) => text',
+    'exports.slugify = (text) => text\n',
+  ],
+  [
+    'TypeScript',
+    'a.ts',
+    'export class Slug { a: number = 1 }\n\n\n',
+    'export class Slug { a: number = 1 }\n',
+  ],
+  ['Python', 'slug.py', py, py],
+  ['below the name of the file', 'src/slug.js', `src/slug.js\n${js}`, js],
+  ['below the name in bold', 'src/slug.js', `**src/slug.js**:\n\n${js}`, js],
+  ['behind thoughts', 'slug.py', `<think>so…</think>\n\n${py}`, py],
+  ['with other line ends', 'src/slug.js', js.replaceAll('\n', '\r\n'), js],
+])('%s is taken', (_what, path, answer, want) => {
+  expect(taken(answer, path)).toBe(want)
+})
+
+test.each<[string, string, string]>([
+  ['a sentence before it', 'src/slug.js', `Here is the file you asked for:\n${js}`],
+  ['a sentence behind it', 'src/slug.js', `${js}\nThis function makes slugs of texts.\n`],
+  ['a sentence alone', 'slug.py', 'slugify\n'],
+  ['code for something else', 'src/slug.js', 'export const other = 1\n'],
+  ['half a file', 'src/slug.js', js.slice(0, -3)],
+  ['another language', 'slug.py', js],
+  ['a use of it', 'src/slug.js', "import { slugify } from './slug.js'\nslugify('a')\n"],
+  ['a fence that does not close', 'src/slug.js', `\`\`\`js\n${js}`],
+  ['a file that is no code', 'a.yaml', 'slugify: 1\n'],
+])('%s is not', (_what, path, answer) => {
+  expect(taken(answer, path)).toBeUndefined()
 })

@@ -1,11 +1,16 @@
-// Finds the text for one wanted file in a model's answer.
+// Finds the text for one wanted file in a model's answer: in a fenced block, or in an answer that
+// is nothing but the file.
 import { basename } from 'node:path'
 import type { FencedBlock } from '../../../core/api/agent-protocol.ts'
+import type { CodeFacts } from '../code/facts.ts'
 import { factsOf, isCode } from '../code/read-code.ts'
-import { isTestPath, languageOf } from '../project.ts'
+import { isTestPath, languageOf } from '../project/project.ts'
+import { mentions } from './asked-words.ts'
 
-/** Either the new text of the file, or why the answer holds none; the sentence is for the model to read. */
-export type Chosen =
+/**
+ * Either the new text of the file, or a sentence for the model that says why the answer holds none.
+ */
+export type ChosenText =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'none'; readonly why: string }
 
@@ -15,11 +20,12 @@ const languages: Readonly<Record<string, readonly string[]>> = {
 }
 
 /**
- * Chooses, in this order: a block named as the wanted path; one with the same file name in other folders; of the blocks
- * without a name that fit the language, code that is no test, and the longest of it. A name may stand in a sentence
- * before the block, or in its first comment. A block named after another file is never taken.
+ * Chooses, in this order: a block named as the wanted path; one with the same file name in other
+ * folders; of the blocks without a name that fit the language, code that is not a test, and of that
+ * the longest. A name may stand in a sentence before the block, or in its first comment. A block
+ * named after another file is never taken.
  */
-export function chooseBlock(blocks: readonly FencedBlock[], wanted: string): Chosen {
+export function chooseBlock(blocks: readonly FencedBlock[], wanted: string): ChosenText {
   const full = blocks.filter((block) => block.text.trim() !== '')
   if (full.length === 0) return { kind: 'none', why: 'The answer had no fenced block with text.' }
   const named = full.map((block) => ({
@@ -35,7 +41,7 @@ export function chooseBlock(blocks: readonly FencedBlock[], wanted: string): Cho
   const nameless = named.filter(
     (entry) => entry.path === undefined && fits(entry.block.language, wanted),
   )
-  // A model that corrects itself gives the better text last.
+  // The last block is taken, because a model that corrects itself gives the better text last.
   const chosen = exact.at(-1) ?? sameName.at(-1) ?? likeliest(nameless, wanted)
   if (chosen !== undefined) return { kind: 'text', text: withEnd(chosen.block.text) }
   const others = named.flatMap((entry) => (entry.path === undefined ? [] : [entry.path]))
@@ -48,7 +54,10 @@ export function chooseBlock(blocks: readonly FencedBlock[], wanted: string): Cho
   }
 }
 
-/** Of blocks without a name: what is code and no test before the rest, and the longest of those. */
+/**
+ * Of blocks without a name: code that is not a test comes before the rest, and the longest comes
+ * first.
+ */
 function likeliest<T extends { readonly block: FencedBlock }>(
   entries: readonly T[],
   wanted: string,
@@ -70,8 +79,9 @@ const pathWord =
   /(?<![\w/\\.:-])[\w@[\]()-][\w@.[\]()-]{0,80}(?:[\\/][\w@.[\]()-]{1,80}){0,20}\.[a-z]\w{0,9}\b/gi
 
 /**
- * Whether a line before a block names the wanted file, when that has a name which no pattern can tell from the words around
- * it: with blanks, letters of other scripts, quotes. The name has to stand there whole.
+ * Whether a line before a block names the wanted file, when that has a name which no pattern can
+ * tell from the words around it: with blanks, letters of other scripts, quotes. The name has to
+ * stand there whole.
  */
 function isNamed(line: string | undefined, wanted: string): boolean {
   if (line === undefined || wanted.replace(pathWord, '') === '') return false
@@ -85,7 +95,9 @@ function isNamed(line: string | undefined, wanted: string): boolean {
   return false
 }
 
-/** The one path that a sentence names: "Here is **src/slug.js**:", "Filename: src/slug.js (new)". */
+/**
+ * The one path that a sentence names: "Here is **src/slug.js**:", "Filename: src/slug.js (new)".
+ */
 function pathInSentence(sentence: string | undefined): string | undefined {
   const found = [...(sentence?.slice(0, 300) ?? '').matchAll(pathWord)].map(([path]) => path)
   const only = new Set(found)
@@ -103,7 +115,10 @@ function pathInComment(text: string): string | undefined {
   return pathInSentence(name)
 }
 
-/** A path as models write it: in backticks or stars, with a colon or a number sign, with a leading `./`. */
+/**
+ * A path as models write it: in backticks or stars, with a colon or a number sign, with a leading
+ * `./`.
+ */
 export function cleanPath(path: string | undefined): string | undefined {
   const clean = path
     ?.slice(0, 400)
@@ -128,8 +143,38 @@ function fits(language: string | undefined, wanted: string): boolean {
   return allowed.includes(said)
 }
 
-/** A byte order mark of the answer says nothing about the file: that keeps the one it has, or goes without. */
+/** A byte order mark of the answer is dropped: the file keeps its own form. */
 function withEnd(text: string): string {
   const bare = text.replace(/^\uFEFF+/, '')
   return bare.endsWith('\n') ? bare : `${bare}\n`
+}
+
+/**
+ * The text of an answer without fences as the file it was asked for: without thoughts before it and
+ * without a first line that is the file's name. Undefined for an answer with a fence, and for files
+ * that no parser here reads.
+ */
+export function bareText(answer: string, path: string): string | undefined {
+  if (!isCode(path) || /^\s*(?:`{3}|~{3})/m.test(answer)) return undefined
+  const thoughts = /^[\s\S]*<\/think(?:ing)?>/.exec(answer)?.[0].length ?? 0
+  const text = answer
+    .slice(thoughts)
+    .replace(/\r\n/g, '\n')
+    .replace(/^\uFEFF|^(?:[ \t]*\n)+/g, '')
+  const [first = '', ...rest] = text.split('\n')
+  // A name such as src/a.js is also valid code: a division.
+  const bare = cleanPath(first) === path ? rest.join('\n').replace(/^(?:[ \t]*\n)+/, '') : text
+  return bare.trim() === '' ? undefined : `${bare.trimEnd()}\n`
+}
+
+/**
+ * Whether such a text is the file that was asked for: its parser takes all of it, and it defines a
+ * name of the request.
+ */
+export function isAskedFor(facts: CodeFacts, asked: string): boolean {
+  if (facts.parsed.kind !== 'fine') return false
+  return facts.exports.some(
+    ({ name, kind }) =>
+      name !== 'default' && name !== '*' && kind !== 'reexport' && mentions(asked, name),
+  )
 }

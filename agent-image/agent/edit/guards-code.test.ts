@@ -1,5 +1,6 @@
-// Guards that read a proposal as code: ordinary files of odd looks pass, what only looks like code does not.
-import { describe, expect, it } from 'vitest'
+// Guards that read a proposal as code: ordinary files of odd looks pass, what only looks like code
+// does not.
+import { describe, expect, test } from 'vitest'
 import { type Proposal, refuse } from './guards.ts'
 
 const codeOf = (path: string, text: string, more: Partial<Proposal> = {}): string | undefined =>
@@ -18,7 +19,7 @@ const py = (body: string, before = ''): string =>
   `${before}def f():\n${body.replace(/^/gm, '    ')}\n`
 
 describe('ordinary files pass', () => {
-  it.each<[string, string]>([
+  test.each<[string, string]>([
     ['a.js', js('// keep the existing order of files here')],
     ['a.js', js('// the other functions call this one')],
     ['a.js', js('// returns the list unchanged')],
@@ -54,7 +55,7 @@ describe('ordinary files pass', () => {
 })
 
 describe('what leaves code out, or is none, is refused', () => {
-  it.each<[string, string, string]>([
+  test.each<[string, string, string]>([
     ['a.js', js('// ... existing code ...'), 'Omission'],
     ['a.js', js('/* rest of the functions */'), 'Omission'],
     ['a.js', js('// Other helper methods stay the same'), 'Omission'],
@@ -77,7 +78,7 @@ describe('what leaves code out, or is none, is refused', () => {
 })
 
 describe('code does not bring in what judges it', () => {
-  it.each<[string, string]>([
+  test.each<[string, string]>([
     ['a.js', "import assert from 'node:assert/strict'\nassert.equal = () => {}\n"],
     ['a.cjs', "const t = require('node:test')\nt.beforeEach((t) => t.skip())\n"],
     ['a.js', "const { serialize } = await import('v8')\n"],
@@ -114,7 +115,7 @@ describe('code does not bring in what judges it', () => {
     expect(refusal?.message).toMatch(/imports|reaches/)
   })
 
-  it.each<[string, string, Partial<Proposal>]>([
+  test.each<[string, string, Partial<Proposal>]>([
     [
       'a file that did before',
       "import assert from 'assert'\nassert.ok(x)\n",
@@ -150,7 +151,7 @@ describe('code does not bring in what judges it', () => {
 })
 
 describe('code that asks whether it is tested is refused', () => {
-  it.each<[string, string]>([
+  test.each<[string, string]>([
     ['a word in argv', "import sys\nt = any('test' in a for a in sys.argv)\n"],
     ['a word in the environment', "import os\nt = any('TEST' in a for a in os.environ)\n"],
     [
@@ -191,7 +192,7 @@ describe('code that asks whether it is tested is refused', () => {
     expect(codeOf('a.py', text)).toBe('Import')
   })
 
-  it.each<[string, string]>([
+  test.each<[string, string]>([
     ['a command called test', "import sys\nif sys.argv[1] == 'test':\n    run()\n"],
     ['one of some commands', "import sys\nx = sys.argv[1] in ('test', 'lint')\n"],
     ['a flag', "import sys\nx = '--test' in sys.argv\n"],
@@ -244,14 +245,14 @@ describe('code that reads its tests is refused', () => {
     ['a.cjs', "const cases = require('./test/cases.js')\n"],
     ['a.js', "export { cases } from './a.js'\nconst x = await import('../test/a.test.js')\n"],
   ]
-  it.each(cases)('%s: %j', (path, text) => {
+  test.each(cases)('%s: %j', (path, text) => {
     expect(codeOf(path, text)).toBe('Import')
     expect(codeOf(path, text, { isTest: true })).toBeUndefined()
     expect(codeOf(path, text, { requested: 'A program that lists test files.' })).toBeUndefined()
     expect(codeOf(path, text, { requested: 'Write slugs, with tests.' })).toBe('Import')
   })
 
-  it.each<[string, string]>([
+  test.each<[string, string]>([
     ['a.py', "x = [open(p) for p in ('test.txt', 'latest.py', 'data/test/a.csv', 'contest/a')]\n"],
     ['a.py', "import os\nx = [open(p) for p in os.listdir('data') if p.endswith('.csv')]\n"],
     ['a.py', 'from django.test import Client\nfrom app.testing import x\n'],
@@ -263,7 +264,7 @@ describe('code that reads its tests is refused', () => {
   })
 })
 
-it('lets a byte order mark stay, and no other hidden sign come in with it', () => {
+test('lets a byte order mark stay, and no other hidden sign come in with it', () => {
   const before = '\uFEFFexport const a = 1\n'
   expect(codeOf('a.js', '\uFEFFexport const a = 2\n', { before })).toBeUndefined()
   expect(codeOf('a.js', '\uFEFFexport const a = 2 // \u202E\n', { before })).toBe('Hidden')

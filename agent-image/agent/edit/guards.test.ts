@@ -1,5 +1,8 @@
-import { expect, it } from 'vitest'
-import { type Proposal, refuse } from './guards.ts'
+import { expect, test } from 'vitest'
+import { expectLinear } from '../../../test/support/growth.ts'
+import { chooseBlock, cleanPath } from './choose-block.ts'
+import { findSecret, type Proposal, refuse } from './guards.ts'
+import { findOmission } from './omission.ts'
 
 const long = Array.from({ length: 40 }, (_, index) => `export const x${index} = ${index}`).join(
   '\n',
@@ -16,7 +19,7 @@ const proposal: Proposal = {
   mayShrink: false,
 }
 
-it.each<[string, Partial<Proposal>, string | undefined]>([
+test.each<[string, Partial<Proposal>, string | undefined]>([
   ['a plain file', {}, undefined],
   ['a path of another task', { path: 'src/b.js' }, 'Scope'],
   ['a test', { path: 'test/a.test.js' }, 'Scope'],
@@ -78,3 +81,21 @@ it.each<[string, Partial<Proposal>, string | undefined]>([
 ])('%s', (_what, more, want) => {
   expect(refuse({ ...proposal, ...more })?.code).toBe(want)
 })
+
+const more = {
+  'comments on one line': (n: number) => '// existing file '.repeat(n / 17),
+  'links on one line': (n: number) => "'https://example.com/other/file/1', ".repeat(n / 36),
+  'beginnings of secrets': (n: number) => 'eyJaaaaaaaaaaaaaaaaaaaaaa-'.repeat(n / 26),
+} as const
+
+for (const path of ['a.md', 'a.go', 'a.css'])
+  expectLinear(
+    `refuse of ${path}`,
+    (text) =>
+      refuse({ path, text, before: undefined, allowed: [path], requested: '', mayShrink: true }),
+    more,
+  )
+expectLinear('findOmission', (text) => findOmission(text), more)
+expectLinear('findSecret', (text) => findSecret(text), more)
+expectLinear('cleanPath', (text) => cleanPath(text), more)
+expectLinear('chooseBlock', (text) => chooseBlock([{ text, path: text }, { text }], 'a.md'), more)

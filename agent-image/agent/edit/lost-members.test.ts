@@ -1,8 +1,8 @@
-// A candidate that loses what other files use: members of classes, keys of objects, constants, short names.
-import { describe, expect, it } from 'vitest'
+// A candidate that loses what other files use: members of classes, keys of objects, constants,
+// short names.
+import { describe, expect, test } from 'vitest'
 import { factsOf } from '../code/read-code.ts'
-import { lostNames } from './lost-names.ts'
-import { usersOf } from './uses.ts'
+import { lostNames, usersOf } from './lost-names.ts'
 
 /** Names that are lost, as a person is told of them; `others` are the project's other files. */
 const lost = (
@@ -35,7 +35,7 @@ const without = (text: string, line: RegExp): string =>
     .join('\n')
 
 describe('members of a class', () => {
-  it.each<[string, RegExp, readonly string[]]>([
+  test.each<[string, RegExp, readonly string[]]>([
     ['a method', /add\(/, ['Store.add']],
     ['a getter', /get total/, ['Store.total']],
     ['a static method', /static of/, ['Store.of']],
@@ -46,7 +46,7 @@ describe('members of a class', () => {
     expect(lost('src/store.js', store, without(store, line))).toEqual(want)
   })
 
-  it.each<[string, string, string, string, string, readonly string[]]>([
+  test.each<[string, string, string, string, string, readonly string[]]>([
     [
       'a field',
       'src/store.js',
@@ -77,7 +77,7 @@ describe('members of a class', () => {
     expect(lost(path, store, store.replace(line, ''), { others })).toEqual(want)
   })
 
-  it.each<[string, string, string, string, readonly string[]]>([
+  test.each<[string, string, string, string, readonly string[]]>([
     [
       'Python: a method',
       'a.py',
@@ -140,7 +140,7 @@ describe('members of a class', () => {
 })
 
 describe('keys, members of enums, passed-on names', () => {
-  it.each<[string, string, string, string, readonly string[]]>([
+  test.each<[string, string, string, string, readonly string[]]>([
     [
       'a function of an object',
       'a.js',
@@ -215,7 +215,7 @@ describe('keys, members of enums, passed-on names', () => {
     expect(lost(path, before, after)).toEqual(want)
   })
 
-  it('a key that is no function counts when another file reads it', () => {
+  test('a key that is no function counts when another file reads it', () => {
     const before = "export const paths = { home: '/', about: '/about' }\n"
     const after = "export const paths = { home: '/' }\n"
     expect(lost('src/paths.js', before, after)).toEqual([])
@@ -225,7 +225,7 @@ describe('keys, members of enums, passed-on names', () => {
     expect(lost('src/paths.js', before, after, { others })).toEqual(['paths.about'])
   })
 
-  it('so does a member of what a function gives', () => {
+  test('so does a member of what a function gives', () => {
     const before = 'export const make = () => ({ start() {}, halt() {} })\n'
     const after = 'export const make = () => ({ start() {} })\n'
     const others = { 'src/use.js': "import { make } from './make.js'\nmake().halt()\n" }
@@ -237,7 +237,7 @@ describe('keys, members of enums, passed-on names', () => {
 describe('constants of Python, and names that begin with _', () => {
   const before = 'LIMIT = 10\ndefault_size = 3\ndef _help(): pass\ndef f(): pass\n'
   const after = 'def f(): pass\n'
-  it.each<[string, string, readonly string[]]>([
+  test.each<[string, string, readonly string[]]>([
     ['by name', 'from slug import LIMIT\n', ['LIMIT']],
     [
       'by name, in brackets',
@@ -264,7 +264,7 @@ describe('constants of Python, and names that begin with _', () => {
 describe('names of one letter, and English words', () => {
   const goal =
     "Add src/slug.js that exports slugify(text): slugify('A b') is 'a-b'. It is like a pipe."
-  it.each(['a', 'b', 'is', 'x', 'like', 'id'])('%s', (name) => {
+  test.each(['a', 'b', 'is', 'x', 'like', 'id'])('%s', (name) => {
     const before = `export function ${name}() { return 1 }\n`
     expect(lost('src/slug.js', before, 'export const slugify = 1\n', { asked: goal })).toEqual([
       name,
@@ -275,7 +275,7 @@ describe('names of one letter, and English words', () => {
 })
 
 describe('what keeps its names is not refused', () => {
-  it.each<[string, string, string, string]>([
+  test.each<[string, string, string, string]>([
     [
       'a method that moves into a base class',
       'a.js',
@@ -382,7 +382,7 @@ describe('what keeps its names is not refused', () => {
   })
 })
 
-it('says which files use what is lost', () => {
+test('says which files use what is lost', () => {
   const before = factsOf('src/slug.js', 'export class S { toLow() {} }\nexport const id = 1\n')
   const all = lostNames(before, factsOf('src/slug.js', 'export class S {}\n'), '')
   const texts = new Map([

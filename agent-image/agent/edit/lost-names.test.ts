@@ -1,14 +1,13 @@
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import { factsOf } from '../code/read-code.ts'
-import { hollowedNames } from './hollowed-names.ts'
-import { lostNames } from './lost-names.ts'
+import { hollowedNames, lostNames } from './lost-names.ts'
 
 const lost = (path: string, before: string, after: string, asked = ''): readonly string[] =>
   lostNames(factsOf(path, before), factsOf(path, after), asked)
     .filter(({ certain }) => certain)
     .map(({ name }) => name)
 
-it.each<[string, string, string, readonly string[]]>([
+test.each<[string, string, string, readonly string[]]>([
   [
     'a.js',
     'export const one = 1\nexport function two() {}\n',
@@ -34,7 +33,7 @@ it.each<[string, string, string, readonly string[]]>([
   expect(lost(path, before, after)).toEqual(want)
 })
 
-it.each<[string, string, string, string, string]>([
+test.each<[string, string, string, string, string]>([
   [
     'it stays in another form',
     'a.js',
@@ -60,7 +59,7 @@ it.each<[string, string, string, string, string]>([
 const hollowed = (path: string, before: string, after: string, asked = ''): readonly string[] =>
   hollowedNames(factsOf(path, before), factsOf(path, after), asked)
 
-it.each<[string, string, string, readonly string[]]>([
+test.each<[string, string, string, readonly string[]]>([
   [
     'a.js',
     'export function one(x) { return x + 1 }\nexport const two = (x) => x\n',
@@ -101,7 +100,7 @@ it.each<[string, string, string, readonly string[]]>([
   expect(hollowed(path, before, after)).toEqual(want)
 })
 
-it.each<[string, string, string, string, string]>([
+test.each<[string, string, string, string, string]>([
   [
     'it did nothing before',
     'a.js',

@@ -1,7 +1,7 @@
-// Words that stand for code which was left out: "… rest of the code …".
-import type { CodeFacts } from '../code/facts.ts'
+// Words that stand for code which was left out ("… rest of the code …"), and whether they stand in
+// the place of code.
+import type { BlockFact, CodeFacts, CommentFact } from '../code/facts.ts'
 import { factsOf, isCode } from '../code/read-code.ts'
-import { type CommentKind, leavesOut } from './omission-place.ts'
 
 const whatCanBeLeftOut =
   '(?:code|files?|functions?|methods?|implementations?|contents?|tests?|class(?:es)?|imports?|logic|helpers?|routes?|rules?|styles?|document|text|sections?|lines?|parts?|pages?|markup|components?|configuration)'
@@ -9,7 +9,10 @@ const which = '(?:(?:the|your|all|any|keep|and|our|this|of|these|more)\\s){0,3}'
 const leftOut =
   '(?:\\.\\.\\.|…|unchanged|here|same|as before|as (?:they|it) (?:are|is|were|was)|stays?|remains?|omitted|go(?:es)? here|follows?|above|below)'
 
-/** Each is tried on a comment without its marks, with single blanks, at most 200 characters: all take little time. */
+/**
+ * Each is tried on a comment without its marks, with single blanks, of at most 200 characters, so
+ * that all take little time.
+ */
 const placeholders: readonly RegExp[] = [
   // The rest of the code. Existing functions remain unchanged. Other helper methods stay the same.
   new RegExp(
@@ -42,7 +45,10 @@ const placeholders: readonly RegExp[] = [
   ),
 ]
 
-/** What begins a comment, by the ending of a file's name; all of them where the ending says nothing. */
+/**
+ * The marks that begin a comment, by the ending of a file's name; all marks where the ending says
+ * nothing.
+ */
 const marks: readonly (readonly [RegExp, RegExp])[] = [
   [/\.(?:md|markdown|html?|xml|svg|vue|svelte)$/, /<!--/],
   [/\.(?:ya?ml|sh|bash|toml|rb|ini|cfg)$|(?:^|\/)(?:Dockerfile|Makefile)$/, /(?<=^|\s)#/],
@@ -53,10 +59,11 @@ const marks: readonly (readonly [RegExp, RegExp])[] = [
 const anyMark = /(?<=^|[\s{;])(?:\/\/|#)|\/\*|<!--/
 
 /**
- * The first line that stands for code that was left out, unless it stood there before. In a file of code only comments
- * are looked at, as its parser finds them, and in Python `...` in the place of a body; `omission-place.ts` says when such a
- * comment means what it says. Python needs `facts` for that; without, and in other files, a comment is what follows the
- * mark of one. `factsBefore` are those of `before`.
+ * The first line that stands for code that was left out, unless it stood there before. In a file of
+ * code only comments are looked at, as its parser finds them, and in Python `...` in the place of a
+ * body; `leavesOut` decides whether such a comment stands for code. Python needs `facts` for that;
+ * without facts, and in other files, a comment is the text after its mark. `factsBefore` are those
+ * of `before`.
  */
 export function findOmission(
   text: string,
@@ -119,8 +126,9 @@ function isPlaceholder(comment: string, alone: boolean): boolean {
 }
 
 /**
- * What a comment in code sounds like: `strong` names code that should stand there, `weak` may also be an ordinary remark,
- * `topic` speaks of things that code works on as well: of lines, of files, of the text.
+ * How a comment in code sounds: `strong` names code that should stand there, `weak` may also be an
+ * ordinary remark, `topic` speaks of things that code works on as well: of lines, of files, of the
+ * text.
  */
 function kindOf(comment: string, alone: boolean): CommentKind | 'none' {
   if (comment.length > 2000) return 'none'
@@ -149,7 +157,10 @@ const gone =
 const small =
   /^(?:the|your|all|any|keep|and|our|this|of|these|those|that|a|an|is|are|was|were|be|been|as|it|its|they|them|in|to|from|for|with|on|at|here|there|now|still|just|also|go|goes|no|not|nothing|change|changes|changed|modified|so|old|current|way|place|both|every|each|do|does|unrelated|left|defined|implemented)$/i
 
-/** Whether a remark is made of such words alone: "existing methods", "(same as before)", "… other methods". */
+/**
+ * Whether a remark is made of such words alone: "existing methods", "(same as before)", "… other
+ * methods".
+ */
 function soundsLikeOne(words: string): boolean {
   const list = words.match(/[\p{L}\p{N}_$']+/gu) ?? []
   const isDotted = /^\W*(?:\.\.\.|…)|(?:\.\.\.|…)\W*$/.test(words)
@@ -173,4 +184,48 @@ function isBareDotted(words: string): boolean {
 
 function shown(line: string): string {
   return line.trim().slice(0, 80)
+}
+
+/** See `kindOf`. */
+export type CommentKind = 'strong' | 'weak' | 'topic'
+
+/**
+ * Whether code is left out where the comment stands. It is left out when nothing else stands in
+ * that place, and when a part that stood in the same place before is gone. Where neither can be
+ * seen, the words decide: in a new file those that name code, on a line of their own.
+ */
+export function leavesOut(
+  comment: CommentFact,
+  kind: CommentKind,
+  {
+    text,
+    facts,
+    before,
+  }: {
+    readonly text: string
+    readonly facts: CodeFacts
+    readonly before: CodeFacts | undefined
+  },
+): boolean {
+  const block = blockAt(facts.blocks, comment)
+  if (block !== undefined && block.name !== '' && block.statements === 0) return true
+  const lineStart = text.lastIndexOf('\n', comment.start - 1) + 1
+  const standsBehindCode = /[^\s{([,*/#-]/.test(text.slice(lineStart, comment.start))
+  if (block === undefined || before === undefined || before.parsed.kind !== 'fine')
+    return kind === 'strong' && !standsBehindCode
+  const old = before.blocks.find(({ name }) => name === block.name)
+  // A new block cannot have lost anything; a comment that names missing code still counts.
+  if (old === undefined) return kind === 'strong' && !standsBehindCode
+  const now = new Set(block.parts)
+  const isClassOrFile = block.name === '' || old.parts.length >= old.statements
+  if (old.parts.some((part) => !now.has(part)) && (isClassOrFile || kind === 'strong')) return true
+  return kind !== 'topic' && block.statements < old.statements
+}
+
+/** The innermost block around a comment: of two that end together, the one within the other. */
+function blockAt(blocks: readonly BlockFact[], { start, end }: CommentFact): BlockFact | undefined {
+  const size = (one: BlockFact): number => one.end - one.start
+  return blocks
+    .filter((one) => one.start <= start && one.end >= end)
+    .toSorted((a, b) => size(a) - size(b) || b.name.length - a.name.length)[0]
 }

@@ -1,34 +1,32 @@
 // One candidate of a coding task: asking for its files, and finding out how good it is.
 import { basename } from 'node:path'
-import { beginningOf, withBeginning } from '../../../core/api/answer-beginning.ts'
-import { cutText } from '../../../core/api/faithful-text.ts'
-import { hasHiddenCharacters } from '../../../core/api/plain-text.ts'
 import type { ModelResult, PromptSection, Purpose } from '../../../core/api/agent-protocol.ts'
+import { beginningOf, withBeginning } from '../../../core/api/answer-beginning.ts'
+import { hasHiddenCharacters } from '../../../core/api/plain-text.ts'
+import { optionalSection, section } from '../../../core/api/prompt.ts'
+import { mayBeTest } from '../../../core/api/test-paths.ts'
 import type { CodeFacts } from '../code/facts.ts'
 import { factsIn, isCode } from '../code/read-code.ts'
-import { bareText, isAskedFor } from '../edit/bare-code.ts'
-import { chooseBlock } from '../edit/choose-block.ts'
+import { askedWords } from '../edit/asked-words.ts'
+import { bareText, chooseBlock, isAskedFor } from '../edit/choose-block.ts'
 import { refuse } from '../edit/guards.ts'
-import { hollowedNames } from '../edit/hollowed-names.ts'
-import { symbolsOf } from '../edit/symbols.ts'
+import { hollowedNames, type LostName, lostNames, usersOf } from '../edit/lost-names.ts'
 import { refusedQuestion } from '../model.ts'
-import { isTestPath, languageOf } from '../project.ts'
-import { mayBeTest } from '../../../core/api/test-paths.ts'
+import { isTestPath, languageOf } from '../project/project.ts'
 import {
   coderRole,
   currentText,
   cut,
   opening,
-  optionalSection,
-  section,
+  otherUnits,
+  symbolsOf,
   writeRule,
 } from '../prompt.ts'
 import type { Try } from '../tries.ts'
 import { signatureOf } from '../verify/digest.ts'
-import type { Changes } from '../workspace.ts'
+import type { Changes } from '../workspace/workspace.ts'
 import { checkCandidate } from './check-candidate.ts'
 import { type Candidate, type CodingGoal, rejected } from './coding-goal.ts'
-import { whatIsLost } from './lost.ts'
 import type { PipelineContext } from './pipeline.ts'
 
 /** Asks for a candidate's files and checks them, cheapest check first. */
@@ -41,7 +39,8 @@ export async function tryOnce(
   const written = await writeFiles(context, goal, how, previous)
   if (written.kind === 'unusable') {
     const { why, began } = written
-    // How an answer began says why it is of no use, and not whether the model goes on in the same way.
+    // The beginning of an answer explains why it cannot be used, but is not a sign of progress, so
+    // the signature leaves it out.
     const signature = signatureOf([why])
     return { ...rejected(undefined, withBeginning(why, began), [], -3), signature }
   }
@@ -135,25 +134,28 @@ async function writeFile(
   return { kind: 'none', why: wrong.why, ...(wrong.isProse ? { began } : {}) }
 }
 
-/** The answer itself as the file, when it is one file's code and nothing else, and holds what is asked for. */
+/**
+ * The whole answer as the file, when it is the code of one file without a fence and defines a name
+ * that is asked for.
+ */
 async function withoutFence(
   { assignment, runner, signal }: PipelineContext,
   goal: CodingGoal,
   path: string,
   { text, blocks }: Pick<ModelResult, 'text' | 'blocks'>,
 ): Promise<{ readonly kind: 'text'; readonly text: string } | undefined> {
-  // Of several files nothing would say which one it is.
+  // With several files nothing says which of them the answer is.
   if (blocks.length > 0 || goal.files.length !== 1) return undefined
   const bare = bareText(text, path)
   if (bare === undefined) return undefined
   const facts = await factsIn(runner, path, bare, { signal })
-  const asked = `${assignment.requestText} ${assignment.goal} ${assignment.doneWhen}`
+  const asked = askedWords(assignment, { withCriterion: true })
   return isAskedFor(facts, asked) ? { kind: 'text', text: bare } : undefined
 }
 
 /**
- * Why a text must not become the file: a sentence for the model. `before` is the file of the branch, `earlier` what the model
- * last made of it.
+ * Why a text must not become the file: a sentence for the model. `before` is the file of the
+ * branch, `earlier` what the model last made of it.
  */
 async function whyUnfit(
   context: PipelineContext,
@@ -176,7 +178,7 @@ async function whyUnfit(
   const read = async (one: string): Promise<CodeFacts> => factsIn(runner, path, one, { signal })
   const facts = await read(text)
   const factsOfBranch = before === undefined ? undefined : await read(before)
-  const asked = `${assignment.requestText} ${assignment.goal}`
+  const asked = askedWords(assignment)
   const mayShrink = /\b(remove|delete|drop|shorten|simplify|split|replace|rewrite)\b/i.test(
     assignment.goal,
   )
@@ -215,8 +217,8 @@ async function whyUnfit(
 }
 
 /**
- * Why the answer before was not taken, so that the next is not the same. When there was none: what the attempts before this
- * one came to.
+ * Why the answer before was not taken, so that the next one differs. Without an answer before: how
+ * the last attempt failed.
  */
 function earlierFailures(
   context: PipelineContext,
@@ -234,7 +236,10 @@ function earlierFailures(
   return optionalSection('What failed', `An earlier attempt failed:\n${cut(last.message, 600)}`)
 }
 
-/** Signatures of the unit's other files as they are now, of the project's other files, and the goals of other units. */
+/**
+ * Signatures of the unit's other files as they are now, of the project's other files, and the goals
+ * of other units.
+ */
 async function otherFiles(
   context: PipelineContext,
   goal: CodingGoal,
@@ -255,10 +260,46 @@ async function otherFiles(
     if (symbols.length > 0)
       parts.push(`${file}:\n${symbols.map((symbol) => `  ${symbol.signature}`).join('\n')}`)
   }
-  for (const sibling of context.assignment.siblings.slice(0, 4))
-    if (sibling.unit !== context.assignment.unit)
-      parts.push(
-        `(unit ${sibling.unit}, ${sibling.files.join(', ')}: ${cutText(sibling.goal, 160)})`,
-      )
-  return cut(parts.join('\n'), 2500)
+  return cut([...parts, ...otherUnits(context.assignment)].join('\n'), 2500)
+}
+
+const mostTold = 8
+/** Files of a page or a component may use code as well. */
+const alsoUses = /\.(?:[jt]sx|vue|svelte|html?)$/
+
+/**
+ * A sentence for the model about what the new text of `path` no longer offers and has to, with the
+ * files that use it; undefined when nothing is lost. `soFar` are files that the same candidate has
+ * written; the rest of the task's files are still to be.
+ */
+export async function whatIsLost(
+  { workspace, assignment, signal }: PipelineContext,
+  goal: CodingGoal,
+  path: string,
+  facts: { readonly before: CodeFacts; readonly after: CodeFacts; readonly soFar: Changes },
+): Promise<string | undefined> {
+  const asked = askedWords(assignment, { withCriterion: true })
+  const lost = lostNames(facts.before, facts.after, asked)
+  if (lost.length === 0) return undefined
+  const isNode = languageOf(path) === 'node' || alsoUses.test(path)
+  const others = goal.project.files.filter(
+    (file) =>
+      file !== path &&
+      !goal.files.includes(file) &&
+      (languageOf(file) === languageOf(path) || (isNode && alsoUses.test(file))),
+  )
+  const texts = new Map(await workspace.readAll(others, { signal }))
+  for (const [file, text] of facts.soFar) if (file !== path) texts.set(file, text)
+  const users = usersOf(path, lost, texts)
+  const told = lost.filter((one) => one.certain || (users.get(one) ?? []).length > 0)
+  if (told.length === 0) return undefined
+  const words = told.slice(0, mostTold).map((one) => named(one, users.get(one) ?? []))
+  const more = told.length > mostTold ? ` and ${told.length - mostTold} more` : ''
+  return `${path} lost what it offers to others: ${words.join(', ')}${more}. Keep everything that need not change, and write the complete file.`
+}
+
+function named({ name }: LostName, users: readonly string[]): string {
+  if (users.length === 0) return name
+  const shown = users.slice(0, 2).join(', ')
+  return `${name} (used by ${users.length > 2 ? `${shown} and ${users.length - 2} more` : shown})`
 }

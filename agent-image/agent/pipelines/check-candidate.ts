@@ -1,12 +1,13 @@
 // Finds out how good the files of a candidate are, the cheapest check first.
 import { counted } from '../../../core/api/counted.ts'
+import { languageOf } from '../project/project.ts'
 import { digestOf, evidenceOf } from '../verify/digest.ts'
 import { fileOf, judgeRuns, withSpecRules } from '../verify/judge-runs.ts'
 import { type JudgedTest, type Judgement, verdictOf } from '../verify/judgement.ts'
-import { type FailedTest, type TestRun, testId, wholeFile } from '../verify/test-run.ts'
-import { languageOf } from '../project.ts'
 import type { LoadResult } from '../verify/runner.ts'
-import type { Changes } from '../workspace.ts'
+import { type FailedTest, testId, type TestRun, wholeFile } from '../verify/test-run.ts'
+import type { LeftFile } from '../workspace/work-tree.ts'
+import type { Changes } from '../workspace/workspace.ts'
 import { type Candidate, type CodingGoal, rejected } from './coding-goal.ts'
 import { flakyNote, withoutDoubts } from './doubts.ts'
 import { litterWithCode } from './litter.ts'
@@ -47,7 +48,7 @@ async function checkTests(
   changes: Changes,
   number: number,
 ): Promise<Candidate> {
-  const { runner, signal, activity } = context
+  const { runner, workspace, signal, activity } = context
   const { deciders, project } = goal
   const options = { signal, project }
   const specs = [...deciders.specs.keys()]
@@ -59,8 +60,10 @@ async function checkTests(
     activity(`try ${number}: ${countsOf(first)}`)
     return failed(context, goal, changes, first, first.failed)
   }
-  // In the tree that the specs left: what passes only once, or leaves others unable to pass, is found here.
-  // A person's own tests may count on a fresh folder, and nobody here may change them.
+  const left = first === undefined ? [] : await workspace.left()
+  // The tests run in the tree that the specs left, so that tests are found that pass only once or
+  // break others. A person's own tests may count on a fresh folder, and an agent must not change
+  // them.
   const inPlace = first !== undefined && (deciders.named?.size ?? 0) === 0
   const whole = await runner.test(project.testFiles, changes, { ...options, inPlace })
   const runs = [whole]
@@ -82,7 +85,7 @@ async function checkTests(
     )
     const passedOnce = judgement.unmet.some(({ id }) => first?.passed.includes(id) === true)
     const broken = failuresOf(lost, runs)
-    const doubted = first === undefined ? '' : await whyDoubted(context, goal, changes)
+    const doubted = await whyDoubted(context, goal, changes, left)
     const note = `${passedOnce ? onceOnly : ''}${doubted}`
     return failed(context, goal, changes, whole, broken, note)
   }
@@ -135,8 +138,9 @@ function whyNotRun(specs: TestRun | undefined): string | undefined {
 }
 
 /**
- * Loads every module of the candidate once, tests or no tests. What could not be loaded before either is not this change's
- * doing, and a program that asks for settings or arguments may well refuse to start without them.
+ * Loads every module of the candidate once, also when it has no tests. A module that could not be
+ * loaded before either is not the fault of this change, and a program that needs settings or
+ * arguments may refuse to start without them.
  */
 async function loadAll(
   { runner, workspace, signal }: PipelineContext,
@@ -162,7 +166,7 @@ async function loadAll(
   return { notes }
 }
 
-/** What a program reads that asks for settings or arguments. */
+/** Ways in which a program reads settings or arguments. */
 const surroundings =
   /\bprocess\.(?:env|argv|stdin)\b|\bparseArgs\b|\bos\.(?:environ|getenv)\b|\bsys\.(?:argv|stdin)\b|\bargparse\b/
 
@@ -182,7 +186,10 @@ function judgeOf(
   return { ...found, verdict: verdictOf(found) }
 }
 
-/** Proof by the project's own tests alone counts when they fail without the change each time, not by chance. */
+/**
+ * Proof by the project's own tests alone counts when they fail without the change each time, not by
+ * chance.
+ */
 async function isSound(
   { runner, signal }: PipelineContext,
   { project }: CodingGoal,
@@ -194,7 +201,10 @@ async function isSound(
   return proof.some(({ id }) => !again.passed.includes(id))
 }
 
-/** What runs say of tests that are unmet or broken; the last run that has words for one counts. */
+/**
+ * The failures of tests that are unmet or broken; for each test the last run that has a message
+ * counts.
+ */
 export function failuresOf(
   tests: readonly JudgedTest[],
   runs: readonly TestRun[],
@@ -212,7 +222,7 @@ export function failuresOf(
     const message = `${sentences[state]}${why}`
     return { file, name: id.slice(file.length + 3), message, derived: false }
   })
-  // One entry for a file that could not be run says it for all its tests.
+  // One entry for a file that could not be run stands for all its tests.
   return [...new Map(told.map((test) => [testId(test), test])).values()]
 }
 
@@ -224,18 +234,22 @@ const sentences = {
   unjudged: 'it can no longer be run',
 } as const
 
-/** Told to the model before the failures. */
+/** Stands before the failures in the prompt. */
 const onceOnly =
   'The tests pass once, and fail when they are run again in the same folder. What a run leaves there must not matter.\n'
 
-/** Says that the specs, not the code, are to be doubted: all passes where they leave nothing. Empty when that is not so. */
+/**
+ * A sentence that the specs are at fault and not the code: without the files that they leave all
+ * tests pass. Empty otherwise.
+ */
 async function whyDoubted(
   context: PipelineContext,
   { baseline, deciders, project }: CodingGoal,
   changes: Changes,
+  found: readonly LeftFile[],
 ): Promise<string> {
   const specs = [...deciders.specs.keys()]
-  const left = await litterWithCode(context, { specs, changes, project })
+  const left = await litterWithCode(context, { specs, found, changes, project })
   if (left === undefined) return ''
   const others = project.testFiles.filter((path) => !specs.includes(path))
   const alone = await context.runner.test(others, changes, { signal: context.signal, project })
@@ -258,7 +272,8 @@ async function failed(
     changes.get(path) ?? (await workspace.read(path, { signal }))
   const hidden = goal.spec?.shown.hidden ?? new Set<string>()
   const digest = await digestOf(run, failures, workspace.root, source, hidden)
-  // A test that is not shown must not be told about by way of a suspect's source either; only files are named.
+  // The model must not learn of a hidden test by the source of a suspect either, so only files are
+  // named.
   const pointed = failures.flatMap((test) => (test.frame === undefined ? [] : [test.frame.file]))
   const suspects = goal.files.filter((path) => pointed.includes(path))
   const own = goal.spec === undefined ? 0 : run.passed.length

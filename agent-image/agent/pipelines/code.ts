@@ -1,20 +1,25 @@
-// Coding: candidates until one is proven by tests that failed before, and breaks none.
+// Coding: candidates until one is proven by tests that failed before, and breaks none. A fix after
+// the review is coding without spec tests.
 import { counted } from '../../../core/api/counted.ts'
-import { dependsOn } from '../dependencies.ts'
-import { TaskFailure } from '../failure.ts'
-import type { Outcome } from '../outcome.ts'
-import { codeFiles, findSpecs, type Project } from '../project.ts'
+import { TaskFailure, type TaskOutcome } from '../outcome.ts'
+import { dependsOn } from '../project/packages.ts'
+import { codeFiles, findSpecs, isTestPath, languageOf, type Project } from '../project/project.ts'
 import { nextTry, whyEnded } from '../tries.ts'
 import { evidenceOf, unusableAnswer } from '../verify/digest.ts'
-import { fileOf, judgeRuns, withSpecRules } from '../verify/judge-runs.ts'
-import { withoutMissing } from '../verify/missing-packages.ts'
-import type { Changes } from '../workspace.ts'
+import { fileOf, judgeRuns, withoutMissing, withSpecRules } from '../verify/judge-runs.ts'
+import type { Changes } from '../workspace/workspace.ts'
 import { tryOnce } from './candidate.ts'
-import type { Candidate, CodingGoal } from './coding-goal.ts'
-import { decidersFor } from './deciders.ts'
-import { specOf, withTests } from './deciding-spec.ts'
-import { habitsOf } from './habits.ts'
 import {
+  type Candidate,
+  type CodingGoal,
+  decidersFor,
+  habitsOf,
+  specOf,
+  withTests,
+} from './coding-goal.ts'
+import { whyUnjudged } from './doubts.ts'
+import {
+  changedPaths,
   countsOf,
   deliver,
   type Pipeline,
@@ -23,7 +28,6 @@ import {
   refused,
   unwritable,
 } from './pipeline.ts'
-import { whyUnjudged } from './unjudged.ts'
 
 /** Makes the unit's files such that its spec tests pass and no other test breaks. */
 export const code: Pipeline = async (context) => {
@@ -58,7 +62,10 @@ export const code: Pipeline = async (context) => {
   return seek(context, { purpose: 'code', files, spec, baseline, deciders, project, habits })
 }
 
-/** The tests as they are before the change. Throws `TaskFailure` ChecksFailed when that run cannot be believed. */
+/**
+ * The tests as they are before the change. Throws `TaskFailure` ChecksFailed when that run cannot
+ * be believed.
+ */
 export async function baselineOf(
   { runner, signal, activity }: PipelineContext,
   project: Project,
@@ -75,8 +82,11 @@ export async function baselineOf(
   return baseline
 }
 
-/** Tries until a candidate is good enough. When none is, the best is pushed all the same, for people to see. */
-export async function seek(context: PipelineContext, goal: CodingGoal): Promise<Outcome> {
+/**
+ * Tries until a candidate is good enough. When no candidate is, the best is still pushed, so that
+ * people can look at it.
+ */
+export async function seek(context: PipelineContext, goal: CodingGoal): Promise<TaskOutcome> {
   const tried: Candidate[] = []
   for (;;) {
     const how = nextTry(context.assignment, tried)
@@ -97,7 +107,7 @@ async function accept(
   candidate: Candidate,
   changes: Changes,
   tries: number,
-): Promise<Outcome> {
+): Promise<TaskOutcome> {
   const files = [...changes.keys()]
   const verdict = candidate.state === 'proven' ? 'Done' : 'Unchecked'
   const commit = await deliver(context, changes, context.assignment.title, verdict)
@@ -123,7 +133,7 @@ async function giveUp(
   context: PipelineContext,
   goal: CodingGoal,
   tried: readonly Candidate[],
-): Promise<Outcome> {
+): Promise<TaskOutcome> {
   const best = tried
     .filter((candidate) => candidate.changes !== undefined)
     .toSorted((a, b) => b.score - a.score)[0]
@@ -149,4 +159,28 @@ async function giveUp(
     ],
     failure: { reason: 'ChecksFailed', message: best.problem },
   }
+}
+
+/**
+ * Rewrites the files of the task such that no test breaks. Without files, those the request has
+ * changed, at most three.
+ */
+export const fix: Pipeline = async (context) => {
+  const { assignment, workspace, signal } = context
+  const project = await projectAt(context)
+  const diff = await workspace.diff(assignment.base, workspace.head, { signal })
+  const changed = changedPaths(diff)
+  const isCode = (path: string): boolean =>
+    !isTestPath(path) && !project.testFiles.includes(path) && languageOf(path) !== 'unknown'
+  const named = codeFiles(assignment.files).filter((path) => !project.testFiles.includes(path))
+  const files = named.length > 0 ? named : changed.filter(isCode).slice(0, 3)
+  if (files.length === 0) return { verdict: 'NothingChanged', summary: 'There is no file to fix.' }
+  const refusal = await unwritable(context, files)
+  if (refusal !== undefined) return refusal
+  const specs = assignment.specs.map(({ path }) => path)
+  const deciders = await decidersFor(context, project, specs, files)
+  const baseline = await baselineOf(context, project)
+  const habits = await habitsOf(context, project, files)
+  const spec = undefined
+  return seek(context, { purpose: 'fix', files, spec, baseline, deciders, project, habits })
 }

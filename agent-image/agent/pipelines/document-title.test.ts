@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { titleOf } from './document-title.ts'
+import { titleOf } from './document.ts'
 
 const titled = (path: string, files: Readonly<Record<string, string>>): Promise<string> =>
   titleOf(path, 'app', (name) => Promise.resolve(files[name]))

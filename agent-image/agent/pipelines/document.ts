@@ -1,33 +1,35 @@
-// Documentation: facts by the parser, a few words by the model, one marked region of each file of the task.
+// Documentation: facts by the parser, a few words by the model, one marked region of each file of
+// the task.
+import { basename, dirname } from 'node:path'
 import type { Purpose } from '../../../core/api/agent-protocol.ts'
 import { beginningOf, withBeginning } from '../../../core/api/answer-beginning.ts'
-import { hasHiddenCharacters } from '../../../core/api/plain-text.ts'
+import { hasHiddenCharacters, plainLine } from '../../../core/api/plain-text.ts'
+import { inOneBlock, section } from '../../../core/api/prompt.ts'
 import { factsIn } from '../code/read-code.ts'
 import { chooseBlock } from '../edit/choose-block.ts'
-import { exampleWords, findSecret } from '../edit/guards.ts'
+import { findSecret } from '../edit/guards.ts'
 import { findOmission } from '../edit/omission.ts'
-import { type Symbol, symbolsOf } from '../edit/symbols.ts'
 import { whyUnusable } from '../model.ts'
-import { type Project, isTestPath, languageOf } from '../project.ts'
-import { opening, section } from '../prompt.ts'
-import { isReadme, titleOf } from './document-title.ts'
+import { type Project, isTestPath, languageOf } from '../project/project.ts'
+import { type OfferedName, copiedFromExample, opening, symbolsOf } from '../prompt.ts'
 import { type Pipeline, type PipelineContext, deliver, projectAt, refused } from './pipeline.ts'
 import { splitDiff } from './review.ts'
 
-/** Everything between these lines is ours; nothing else of a file is touched. */
+/** The harness owns the lines between these two, and changes nothing else in a file. */
 export const regionStart = '<!-- guildhall:usage:start -->'
 export const regionEnd = '<!-- guildhall:usage:end -->'
 const mostWords = 200
 
-/** What a documented file offers. */
+/** The names that a documented file offers. */
 export interface FileFacts {
   readonly path: string
-  readonly symbols: readonly Symbol[]
+  readonly symbols: readonly OfferedName[]
 }
 
 /**
- * Writes the usage region of the task's documents, or of the README when it names none: short prose when the model's holds
- * true, and always a table of what there is. Writes no other file, and never a second README.
+ * Writes the usage region of the task's documents, or of the README when it names none: short prose
+ * when the model's holds true, and always a table of what there is. Writes no other file, and never
+ * a second README.
  */
 export const document: Pipeline = async (context) => {
   const { assignment, workspace, signal, activity } = context
@@ -84,8 +86,9 @@ const otherFormat = /\.(?:rst|adoc|asciidoc|txt|org|html?|tex|pdf)$/i
 const markdown = /\.(?:md|markdown|mdx)$/i
 
 /**
- * The documents to write: the Markdown files that the task names, else the README that is there, in whatever case its name is
- * written, else a new README.md. A refusal when only documents in other formats are meant.
+ * The documents to write: the Markdown files that the task names, else the README that is there, in
+ * whatever case its name is written, else a new README.md. A refusal when only documents in other
+ * formats are meant.
  */
 export function documentsOf(
   named: readonly string[],
@@ -155,7 +158,7 @@ async function askForProse(
         section('Facts', list.join('\n')),
         ...(problem === undefined ? [] : [section('What failed', problem)]),
       ],
-      instruction: `Answer with at most 120 words of Markdown prose about what these files do and how to use them, in one fenced block: a line with ${path}, then \`\`\`markdown, the prose, \`\`\`. No headings, no code blocks; put names in single backticks.`,
+      instruction: `Answer with at most 120 words of Markdown prose about what these files do and how to use them, ${inOneBlock('markdown', { named: path, content: 'the prose' })} No headings, no code blocks; put names in single backticks.`,
       temperature: count === 0 ? 0 : 0.7,
       seed: count + 1,
       maxTokens: 500,
@@ -172,7 +175,7 @@ async function askForProse(
   return { text: '', problem: withBeginning(wrong, beginningOf(answer.result.text)) }
 }
 
-/** What is untrue or unwanted in a piece of prose; undefined when nothing is. */
+/** The first untrue or unwanted thing in a piece of prose; undefined when there is none. */
 export function proseProblem(
   text: string,
   facts: readonly FileFacts[],
@@ -181,12 +184,12 @@ export function proseProblem(
   if (text === '') return 'The answer was empty.'
   if (text.split(/\s+/).length > mostWords) return `The text has more than ${mostWords} words.`
   if (text.includes('```') || text.includes('<!--')) return 'The text has code blocks or comments.'
-  if (hasHiddenCharacters(text)) return 'The text has characters that nobody sees.'
+  if (hasHiddenCharacters(text)) return 'The text has invisible characters.'
   if (/<\/?[a-z][^<>]{0,200}>/i.test(text)) return 'The text has HTML.'
   if (/\]\(|\b(?!https?:\/\/(?:localhost|127\.0\.0\.1)\b)[a-z]+:\/\//i.test(text))
     return 'The text has links.'
   if (findSecret(text) || findOmission(text) !== undefined) return 'The text has placeholders.'
-  if (exampleWords.some((word) => text.includes(word))) return 'The text repeats an example.'
+  if (copiedFromExample(text) !== undefined) return 'The text repeats an example.'
   const signatures = facts
     .flatMap((fact) => fact.symbols.map((symbol) => symbol.signature))
     .join(' ')
@@ -234,7 +237,10 @@ export function proseProblem(
 const programs =
   /^(?:\$ |> )?(?:npm|npx|yarn|pnpm|pip3?|node|python3?|bash|sh|sudo|curl|wget|git|docker|kubectl)\s/
 
-/** A command runs a script or a file of the project; everything else that looks like one was made up. */
+/**
+ * Whether a command runs a script or a file of the project; other commands were made up by the
+ * model.
+ */
 function isRealCommand(command: string, project: Pick<Project, 'files' | 'scripts'>): boolean {
   if (!programs.test(command)) return true
   const words = command.replace(/^[$>] /, '').split(/\s+/)
@@ -270,8 +276,9 @@ export function regionText(
 }
 
 /**
- * `before` with the region replaced, or added at the end. The region is the last start mark with an end mark behind it, each
- * on a line of its own: whatever else people cut, copied or wrote stays as it is.
+ * `before` with the region replaced, or added at the end. The region is the last start mark with an
+ * end mark behind it, each on a line of its own: whatever else people cut, copied or wrote stays as
+ * it is.
  */
 export function withRegion(before: string, region: string): string {
   const body = [regionStart, region, regionEnd]
@@ -284,4 +291,73 @@ export function withRegion(before: string, region: string): string {
     return `${before}${gap}${body.join('\n')}\n`
   }
   return [...lines.slice(0, start), ...body, ...lines.slice(end + 1)].join('\n')
+}
+
+/** Gives the text of a file of the branch; undefined for one that is missing or not text. */
+export type ReadText = (path: string) => Promise<string | undefined>
+
+const longestTitle = 100
+
+/**
+ * The title of a new document, fit for a heading. A README is named by the manifest in its folder,
+ * else after its folder, and the one at the top after `repository`. Other documents are named after
+ * their files.
+ */
+export async function titleOf(path: string, repository: string, read: ReadText): Promise<string> {
+  const folder = dirname(path) === '.' ? '' : dirname(path)
+  if (!isReadme(basename(path))) return basename(path).replace(/\.\w+$/, '')
+  const named = await projectName(folder, read)
+  return named ?? (folder === '' ? repository : basename(folder))
+}
+
+/** Whether a file name is that of a README. */
+export function isReadme(name: string): boolean {
+  return /^readme(?:\.\w+)?$/i.test(name)
+}
+
+/** How each manifest names its project, in the order in which they are read. */
+const manifests: readonly (readonly [string, (text: string) => string | undefined])[] = [
+  ['package.json', nameInJson],
+  ['pyproject.toml', nameInToml],
+  ['setup.cfg', (text) => /^name[ \t]*=[ \t]*(.+)$/m.exec(table(text, 'metadata'))?.[1]],
+  ['setup.py', (text) => /\bsetup\s*\([^]*?\bname\s*=\s*(["'])([^"'\n]+)\1/.exec(text)?.[2]],
+]
+
+async function projectName(folder: string, read: ReadText): Promise<string | undefined> {
+  for (const [file, nameIn] of manifests) {
+    const text = await read(folder === '' ? file : `${folder}/${file}`)
+    const name = plainLine(nameIn((text ?? '').replace(/^\uFEFF/, '')) ?? '', longestTitle)
+    // Registries do not allow names with signs that Markdown would interpret.
+    if (/^@?[\p{L}\p{N}][\p{L}\p{N} ._~/-]*$/u.test(name)) return name
+  }
+  return undefined
+}
+
+function nameInJson(text: string): string | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    const name = typeof value === 'object' && value !== null && 'name' in value && value.name
+    return typeof name === 'string' ? name : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function nameInToml(text: string): string | undefined {
+  for (const part of [table(text, 'project'), table(text, 'tool.poetry')]) {
+    const name = /^[ \t]*name[ \t]*=[ \t]*(["'])([^"'\n]*)\1/m.exec(part)?.[2]
+    if (name !== undefined) return name
+  }
+  return undefined
+}
+
+/** The lines of one table of a TOML or INI file. */
+function table(text: string, name: string): string {
+  const lines = text.split(/\r?\n/)
+  const isHead = (line: string): boolean => /^[ \t]*\[/.test(line)
+  const start = lines.findIndex((line) => line.replace(/\s|#.*$/g, '') === `[${name}]`)
+  if (start === -1) return ''
+  const own = lines.slice(start + 1)
+  const end = own.findIndex(isHead)
+  return (end === -1 ? own : own.slice(0, end)).join('\n')
 }

@@ -1,17 +1,31 @@
-// An examination without a model: the request's branch is run twice and put beside where the request began.
-import type { Outcome } from '../outcome.ts'
-import { dependsOn } from '../dependencies.ts'
-import type { Project } from '../project.ts'
+// The actions that need no model: tests are run, and what they prove is judged. `branch` looks at
+// the project before any work, `verify` at one unit, `finish` at the whole request.
+import { counted } from '../../../core/api/counted.ts'
+import type { TaskOutcome } from '../outcome.ts'
+import { dependsOn } from '../project/packages.ts'
+import { findSpec, type Project } from '../project/project.ts'
 import { digestOf, evidenceOf } from '../verify/digest.ts'
-import { judgeRuns, type Deciders } from '../verify/judge-runs.ts'
+import { type Deciders, judgeRuns, withoutMissing } from '../verify/judge-runs.ts'
 import type { Judgement } from '../verify/judgement.ts'
-import { withoutMissing } from '../verify/missing-packages.ts'
-import { type TestRun, testId } from '../verify/test-run.ts'
+import { testId, type TestRun } from '../verify/test-run.ts'
 import { failuresOf } from './check-candidate.ts'
-import { decidersFor } from './deciders.ts'
-import { type Again, freshTree, treeAsLeft, withoutDoubts } from './doubts.ts'
-import { changedPaths, countsOf, type PipelineContext, projectAt } from './pipeline.ts'
-import { unjudgedTests } from './unjudged.ts'
+import { decidersFor } from './coding-goal.ts'
+import {
+  flakyNote,
+  freshTree,
+  type Reruns,
+  sentencesOf,
+  treeAsLeft,
+  unjudgedTests,
+  withoutDoubts,
+} from './doubts.ts'
+import {
+  changedPaths,
+  countsOf,
+  type Pipeline,
+  type PipelineContext,
+  projectAt,
+} from './pipeline.ts'
 
 export interface Examination {
   readonly project: Project
@@ -26,8 +40,8 @@ export interface Examination {
 }
 
 /**
- * Runs all tests at the base once and at the head twice, the second time in the tree that the first run left, as a person
- * does. `specsOf` gives the deciders.
+ * Runs all tests at the base once and at the head twice, the second time in the tree that the first
+ * run left, as a person does. `specsOf` gives the deciders.
  */
 export async function examine(
   context: PipelineContext,
@@ -37,7 +51,7 @@ export async function examine(
   const base = await projectAt(context, assignment.base)
   const project = await projectAt(context)
   const judged = (run: TestRun): TestRun => withoutMissing(run, (name) => dependsOn(project, name))
-  const again: Again = {
+  const again: Reruns = {
     async base(files, tree) {
       const there = files.filter((path) => base.files.includes(path))
       const options = { signal, project: base, ...tree }
@@ -61,7 +75,8 @@ export async function examine(
   let judgement = judgeRuns(bases, runs, deciders)
   const missing = specs.filter((path) => !project.files.includes(path))
   if (judgement.proof.some(({ kind }) => kind === 'own')) {
-    // Proof by a test of the project's own counts when it failed at the start each time, not by chance.
+    // Proof by a test of the project's own counts when it failed at the start each time, not by
+    // chance.
     bases.push(await again.base(base.testFiles, freshTree))
     judgement = judgeRuns(bases, runs, deciders)
   }
@@ -80,7 +95,9 @@ export async function examine(
   }
 }
 
-/** What is true of the tests that passed at the start, when nothing is refuted: the second half of a sentence. */
+/**
+ * The second half of a sentence about the tests that passed at the start, when nothing is refuted.
+ */
 export function unbroken({
   judgement: { flaky },
   unjudged,
@@ -97,7 +114,7 @@ export function unbroken({
 export async function refuted(
   context: PipelineContext,
   { judgement, runs, problems }: Examination,
-): Promise<Outcome | undefined> {
+): Promise<TaskOutcome | undefined> {
   if (judgement.verdict !== 'refuted' && problems.length === 0) return undefined
   const failures = failuresOf([...judgement.unmet, ...judgement.broken], runs)
   const lost = judgement.unmet.length + judgement.broken.length
@@ -120,7 +137,7 @@ export async function evidenceFor(
   { workspace, signal }: PipelineContext,
   runs: readonly TestRun[],
   failures: Parameters<typeof digestOf>[1],
-): Promise<NonNullable<Outcome['evidence']>> {
+): Promise<NonNullable<TaskOutcome['evidence']>> {
   const read = (path: string): Promise<string | undefined> => workspace.read(path, { signal })
   return Promise.all(
     runs.map(async (run) =>
@@ -131,4 +148,115 @@ export async function evidenceFor(
 
 function firstLine(text: string): string {
   return (text.split('\n', 1)[0] ?? '').slice(0, 160)
+}
+
+/**
+ * Looks at the project and runs its tests once. Changes nothing; failing tests are a fact, not a
+ * failure.
+ */
+export const branch: Pipeline = async (context): Promise<TaskOutcome> => {
+  const { runner, workspace, signal, activity } = context
+  const project = await projectAt(context)
+  const run = await runner.test(project.testFiles, new Map(), { signal, project })
+  activity(`baseline: ${countsOf(run)}`)
+  const read = (path: string): Promise<string | undefined> => workspace.read(path, { signal })
+  const digest = await digestOf(run, run.failed, workspace.root, read)
+  const words = { node: 'a Node project', python: 'a Python project', unknown: 'a project' }
+  const unjudged = sentencesOf(unjudgedTests(project, run))
+  return {
+    verdict: 'NothingChanged',
+    summary: [
+      `This is ${words[project.language]} of ${counted(project.files.length, 'file')}; before the change, ${countsOf(run)}.`,
+      ...unjudged.map((sentence) => `${sentence}.`),
+    ].join(' '),
+    evidence: [evidenceOf(run, digest.text)],
+    notes: [
+      ...run.problems.map((problem) => `the tests cannot be trusted: ${problem}`),
+      ...run.failed.slice(0, 5).map((test) => `fails before the change: ${testId(test)}`),
+      ...unjudged.slice(0, 5),
+    ],
+  }
+}
+
+/**
+ * Done when a test that did not pass at the request's base passes in both runs, every spec test of
+ * the unit passed in both, and nothing that passed at the base is anything but passed. Unchecked
+ * when nothing broke and nothing is proven.
+ */
+export const verify: Pipeline = async (context): Promise<TaskOutcome> => {
+  const { assignment } = context
+  const spec = findSpec(assignment)
+  const examined = await examine(context, () => (spec === undefined ? [] : [spec]))
+  const { judgement, runs, unjudged } = examined
+  const notes = [
+    ...judgement.flaky.map(({ id }) => flakyNote(id)),
+    ...(spec === undefined ? ['the unit has no spec tests; only the other tests were run'] : []),
+    ...sentencesOf(unjudged).slice(0, 5),
+  ]
+  const bad = await refuted(context, examined)
+  if (bad !== undefined) return { ...bad, notes }
+  const evidence = await evidenceFor(context, runs, [])
+  const counts = `Run twice: ${countsOf(runs.at(-1) ?? { passed: [], failed: [] })}`
+  if (judgement.verdict === 'proven')
+    return {
+      verdict: 'Done',
+      summary: `${counts}; ${judgement.proof.length} of them did not pass at the start; ${unbroken(examined)}.`,
+      evidence,
+      notes,
+    }
+  const why = assignment.unchecked.find(({ unit }) => unit === assignment.unit)?.why
+  return {
+    verdict: 'Unchecked',
+    summary: `${counts}; ${unbroken(examined)}. No test says that ${assignment.unit ?? 'the work'} does what is asked.${why === undefined ? '' : ` ${why}`}`,
+    evidence,
+    notes,
+  }
+}
+
+/**
+ * Done when what was asked for is proven by tests as a whole: every test file that is new on the
+ * branch decides. Unchecked when a unit could not be checked by anything, or when code was written
+ * and no test says anything about it.
+ */
+export const finish: Pipeline = async (context): Promise<TaskOutcome> => {
+  const { assignment } = context
+  const written = assignment.specs.map(({ path }) => path)
+  const examined = await examine(context, (project, base) => [
+    ...new Set([...written, ...project.testFiles.filter((path) => !base.files.includes(path))]),
+  ])
+  const { judgement, runs, unjudged } = examined
+  const notRun = sentencesOf(unjudged)
+  const notes = [
+    ...judgement.still
+      .slice(0, 5)
+      .map(({ id }) => `did not pass at the start and does not pass now: ${id}`),
+    ...judgement.flaky.map(({ id }) => flakyNote(id)),
+    ...notRun.slice(0, 5),
+    ...assignment.done.slice(0, 10).map((task) => `${task.action}: ${task.title}`),
+  ]
+  const bad = await refuted(context, examined)
+  if (bad !== undefined) return { ...bad, notes }
+  const evidence = await evidenceFor(context, runs, [])
+  const counts = `Run twice: ${countsOf(runs.at(-1) ?? { passed: [], failed: [] })}; ${unbroken(examined)}.`
+  const close = notRun.map((sentence) => ` ${sentence}.`).join('')
+  const outcome = (verdict: TaskOutcome['verdict'], words: string): TaskOutcome => ({
+    verdict,
+    summary: `${counts}${words}${close}`,
+    evidence,
+    notes,
+  })
+  const { unchecked } = assignment
+  if (unchecked.length > 0)
+    return outcome(
+      'Unchecked',
+      ` Nothing could check ${unchecked.map(({ unit }) => unit).join(', ')}: look at it before you use it.`,
+    )
+  if (judgement.verdict === 'proven') {
+    const count = judgement.proof.length
+    return outcome('Done', ` ${count} of these tests did not pass at the start.`)
+  }
+  const wroteCode = assignment.done.some(({ action }) => action === 'code' || action === 'fix')
+  return wroteCode
+    ? outcome('Unchecked', ' No test says that the new code does what is asked.')
+    : outcome('NothingChanged', ' No code was written.')
 }

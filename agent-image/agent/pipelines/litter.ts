@@ -1,21 +1,25 @@
-// Tests that leave something in the project: what they leave may make the next run fail, or other tests, and then right code
-// would be blamed for it.
+// Tests that leave files in the project: such files may make the next run or other tests fail, and
+// then right code would be blamed for it.
 import { basename } from 'node:path'
-import { mentions } from '../edit/mentions.ts'
-import type { Left } from '../left-behind.ts'
-import type { Project } from '../project.ts'
+import { askedWords, mentions } from '../edit/asked-words.ts'
+import type { Project } from '../project/project.ts'
 import type { TestRun } from '../verify/test-run.ts'
-import type { Changes } from '../workspace.ts'
+import type { LeftFile } from '../workspace/work-tree.ts'
+import type { Changes } from '../workspace/workspace.ts'
 import type { PipelineContext } from './pipeline.ts'
 
-/** What removes files. A test that fails may well not come to it, so that only runs that pass say whether it does. */
+/**
+ * Calls that remove files. A test that fails may end before them, so only runs that pass show
+ * whether it cleans up.
+ */
 const removes =
   /\b(?:rm|rmdir|unlink)(?:Sync)?\s*\(|\bos\.(?:remove|unlink|rmdir|removedirs)\b|\.unlink\(|\brmtree\b|\.cleanup\(|\baddCleanup\b/
 
 /**
- * Why a spec has to be asked for again: it has just been run on `changes`, and left something that it names itself, or that
- * makes it or the project's own tests come out otherwise. What the project leaves when it is merely loaded is not the
- * spec's; neither is what one that removes files made, until it is run with the code.
+ * Why a spec has to be asked for again: it has just been run on `changes`, and left something that
+ * it names itself, or that makes it or the project's own tests come out otherwise. Files that the
+ * project leaves when it is only loaded do not count; nor do new files of a spec that removes
+ * files, until it is run with the code.
  */
 export async function litterOfSpec(
   context: PipelineContext,
@@ -57,28 +61,30 @@ export async function litterOfSpec(
 }
 
 /**
- * What the tests of `specs` leave with the code of a candidate, when that is why tests fail: with nothing left by them all
- * pass. Only what the specs or the request name: what nobody asked for is the code's doing. Undefined otherwise.
+ * Words for the files that the tests of `specs` leave with the code of a candidate. Only files that
+ * the specs or the request name count: others are the doing of the code. Undefined when there are
+ * none.
  */
 export async function litterWithCode(
   context: PipelineContext,
   {
     specs,
+    found,
     changes,
     project,
   }: {
     readonly specs: readonly string[]
+    /** Files that the specs left in a fresh work tree. */
+    readonly found: readonly LeftFile[]
     readonly changes: Changes
     readonly project: Project
   },
 ): Promise<string | undefined> {
-  const { assignment, runner, workspace, signal } = context
-  await runner.test(specs, changes, { signal, project })
-  const found = await workspace.left()
+  const { assignment, workspace, signal } = context
   if (found.length === 0) return undefined
   const left = without(found, await leftByLoading(context, [...changes.keys()], changes, project))
   const texts = [...(await workspace.readAll(specs, { signal })).values()]
-  const asked = `${assignment.requestText} ${assignment.goal}`
+  const asked = askedWords(assignment)
   const named = left.filter(({ path }) => [...texts, asked].some((text) => names(text, path)))
   return named.length === 0 ? undefined : wordsFor(named)
 }
@@ -88,13 +94,13 @@ async function leftByLoading(
   files: readonly string[],
   changes: Changes,
   project: Project,
-): Promise<readonly Left[]> {
+): Promise<readonly LeftFile[]> {
   if (files.length === 0) return []
   await runner.load(files, changes, { signal, project })
   return workspace.left()
 }
 
-function without(left: readonly Left[], others: readonly Left[]): readonly Left[] {
+function without(left: readonly LeftFile[], others: readonly LeftFile[]): readonly LeftFile[] {
   return left.filter(({ path }) => !others.some((other) => other.path === path))
 }
 
@@ -107,8 +113,8 @@ function lostIn(before: TestRun, after: TestRun): readonly string[] {
 }
 
 /** `leave out.txt in the project and change data.json`. */
-function wordsFor(left: readonly Left[]): string {
-  const of = (how: Left['how']): string =>
+function wordsFor(left: readonly LeftFile[]): string {
+  const of = (how: LeftFile['how']): string =>
     left
       .filter((one) => one.how === how)
       .slice(0, 4)

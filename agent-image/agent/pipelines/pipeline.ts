@@ -1,20 +1,22 @@
+// What every pipeline works with: its context, the project at a commit, and the delivery of changes
+// as a commit.
 import type { Assignment } from '../../../core/api/agent-protocol.ts'
 import type { Verdict } from '../../../core/api/agent-types.ts'
 import { counted } from '../../../core/api/counted.ts'
-import { commitMessage } from '../commit-message.ts'
+import { trailers } from '../../../core/api/names.ts'
 import type { Model } from '../model.ts'
-import type { Outcome } from '../outcome.ts'
-import { detectAtOnce, type Project } from '../project.ts'
+import type { TaskOutcome } from '../outcome.ts'
+import { detectAtOnce, type Project } from '../project/project.ts'
 import type { Try } from '../tries.ts'
 import type { Runner } from '../verify/runner.ts'
 import { type TestRun, unloadedIn } from '../verify/test-run.ts'
-import type { Changes, Workspace } from '../workspace.ts'
+import type { Changes, Workspace } from '../workspace/workspace.ts'
 
 /** A candidate of a coding or testing task, and what came of it. */
 export interface CheckedTry {
   readonly kind: Try['kind']
   readonly accepted: boolean
-  /** What is wrong with it, as the model is told; empty when it was accepted. */
+  /** Its problem in the words that the model is given; empty when it was accepted. */
   readonly problem: string
 }
 
@@ -33,10 +35,10 @@ export interface PipelineContext {
 }
 
 /**
- * Carries out one action. Gives an outcome for everything that can be expected to go wrong; throws `TaskFailure` or
- * `TaskTaken` from below.
+ * Carries out one action. Gives an outcome for every failure that is expected; throws `TaskFailure`
+ * or `TaskTaken` from below.
  */
-export type Pipeline = (context: PipelineContext) => Promise<Outcome>
+export type Pipeline = (context: PipelineContext) => Promise<TaskOutcome>
 
 /** Detects the project at a commit (default: the branch's head). */
 export async function projectAt(context: PipelineContext, commit?: string): Promise<Project> {
@@ -64,16 +66,34 @@ export async function deliver(
   return commit
 }
 
-/** The outcome for work that cannot be done as it is asked for; `message` is a sentence that names the file. */
-export function refused(message: string): Outcome {
+/** This version does not deploy. It says so at once and does nothing. */
+export const deploy: Pipeline = () =>
+  Promise.resolve({
+    verdict: 'Refused',
+    summary: 'This version does not deploy anything.',
+    failure: {
+      reason: 'Unsupported',
+      message:
+        'Guildhall cannot deploy yet. The finished work is on the request’s branch; deploy it with your own pipeline.',
+    },
+  })
+
+/**
+ * The outcome for work that cannot be done as it is asked for; `message` is a sentence that names
+ * the file.
+ */
+export function refused(message: string): TaskOutcome {
   return { verdict: 'Refused', summary: message, failure: { reason: 'Unsupported', message } }
 }
 
-/** The refusal when one of `files` is none that can be written; undefined when all can. No model is asked before. */
+/**
+ * The refusal when one of `files` cannot be written; undefined when all can. It is looked for
+ * before a model is asked.
+ */
 export async function unwritable(
   { workspace, signal }: PipelineContext,
   files: readonly string[],
-): Promise<Outcome | undefined> {
+): Promise<TaskOutcome | undefined> {
   for (const path of files) {
     const state = await workspace.stateOf(path, { signal })
     if (state.kind === 'unreadable') return refused(state.why)
@@ -87,8 +107,9 @@ export function changedPaths(diff: string): readonly string[] {
 }
 
 /**
- * `4 tests pass`, `2 of 5 tests fail, 1 skipped`, `4 tests pass, 1 file could not be loaded`, `there are no tests`, `no test was
- * run`. A file that could not be loaded is no test: nobody knows how many are in it.
+ * `4 tests pass`, `2 of 5 tests fail, 1 skipped`, `4 tests pass, 1 file could not be loaded`,
+ * `there are no tests`, `no test was run`. A file that could not be loaded does not count as a
+ * test, because the number of tests in it is unknown.
  */
 export function countsOf(
   run: Pick<TestRun, 'passed' | 'failed'> &
@@ -109,4 +130,53 @@ export function countsOf(
       ? `${failing} of ${counted(all, 'test')} ${failing === 1 ? 'fails' : 'fail'}`
       : `${counted(all, 'test')} ${all === 1 ? 'passes' : 'pass'}`
   return [counts, ...left].join(', ')
+}
+
+/** Who made a commit, for its trailers. */
+export interface CommitOrigin {
+  readonly agent: string
+  /** The model that answered; `none` where none was asked. */
+  readonly model: string
+  readonly verdict: Verdict
+}
+
+/**
+ * A commit message: subject of at most 72 characters, body, trailers in the order of the table of
+ * names.
+ */
+export function commitMessage(
+  subject: string,
+  body: string,
+  assignment: Assignment,
+  origin: CommitOrigin,
+): string {
+  const values: Record<keyof typeof trailers, string> = {
+    request: assignment.request,
+    task: assignment.task,
+    agent: origin.agent,
+    model: origin.model,
+    attempts: String(assignment.attempt),
+    verdict: origin.verdict,
+  }
+  const lines = Object.entries(trailers).map(
+    ([key, name]) => `${name}: ${oneLine(values[key as keyof typeof trailers])}`,
+  )
+  const text = body.trim() === '' ? '' : `${wrap(body.trim())}\n\n`
+  return `${oneLine(subject).slice(0, 72)}\n\n${text}${lines.join('\n')}\n`
+}
+
+/** Text of a model or a task must not be able to add a line, which could be a trailer. */
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, ' ').trim()
+}
+
+function wrap(text: string): string {
+  const lines: string[] = []
+  for (const word of oneLine(text).split(' ')) {
+    const last = lines.at(-1)
+    if (last !== undefined && last.length + word.length < 72)
+      lines[lines.length - 1] = `${last} ${word}`
+    else lines.push(word)
+  }
+  return lines.join('\n')
 }

@@ -1,39 +1,32 @@
-// Review: what can be found without a model first, then one closed question for each changed file. Advisory.
+// Review: what can be found without a model first, then one closed question for each changed file.
+// Advisory.
 import { z } from 'zod'
 import type { Purpose } from '../../../core/api/agent-protocol.ts'
 import { beginningOf, withBeginning } from '../../../core/api/answer-beginning.ts'
 import { counted } from '../../../core/api/counted.ts'
 import { plainLine } from '../../../core/api/plain-text.ts'
+import { answerSchema, section } from '../../../core/api/prompt.ts'
+import { mayBeTest } from '../../../core/api/test-paths.ts'
 import { factsIn } from '../code/read-code.ts'
 import { findSecret } from '../edit/guards.ts'
 import { findOmission } from '../edit/omission.ts'
 import { whyUnusable } from '../model.ts'
-import { mayBeTest } from '../../../core/api/test-paths.ts'
-import { isTestPath, languageOf } from '../project.ts'
-import { cut, opening, section } from '../prompt.ts'
+import { isTestPath, languageOf } from '../project/project.ts'
+import { cut, opening } from '../prompt.ts'
 import { declaredTests } from '../verify/spec-text.ts'
 import type { Pipeline, PipelineContext } from './pipeline.ts'
 
-const kinds = ['bug', 'security', 'missing', 'clarity', 'none'] as const
-const severities = ['high', 'medium', 'low', 'none'] as const
-const finding = z.object({
-  a_quote: z.string(),
-  b_issue: z.string(),
-  c_kind: z.enum(kinds),
-  d_severity: z.enum(severities),
+/**
+ * A finding. Keys in alphabetical order are in the order of thinking: first the quote, last the
+ * judgement.
+ */
+const finding = z.strictObject({
+  a_quote: z.string().max(200),
+  b_issue: z.string().max(300),
+  c_kind: z.enum(['bug', 'security', 'missing', 'clarity', 'none']),
+  d_severity: z.enum(['high', 'medium', 'low', 'none']),
 })
-/** The JSON schema of a finding. Keys in alphabetical order are in thinking order: first the quote, last the judgement. */
-const findingSchema = {
-  type: 'object',
-  properties: {
-    a_quote: { type: 'string', maxLength: 200 },
-    b_issue: { type: 'string', maxLength: 300 },
-    c_kind: { type: 'string', enum: [...kinds] },
-    d_severity: { type: 'string', enum: [...severities] },
-  },
-  required: ['a_quote', 'b_issue', 'c_kind', 'd_severity'],
-  additionalProperties: false,
-}
+const findingSchema = answerSchema(finding)
 
 const dangerous: readonly (readonly [RegExp, string])[] = [
   [/\beval\s*\(|new Function\s*\(/, 'runs text as code'],
@@ -74,7 +67,9 @@ export function splitDiff(diff: string): readonly FileDiff[] {
     })
 }
 
-/** Reviews base..head. Always Done: findings are for people and the fix task, and are in the notes. */
+/**
+ * Reviews base..head. Always Done: findings are for people and the fix task, and are in the notes.
+ */
 export const review: Pipeline = async (context) => {
   const { assignment, workspace, signal, activity } = context
   const diff = await workspace.diff(assignment.base, workspace.head, { signal })

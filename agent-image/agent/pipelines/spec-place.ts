@@ -1,17 +1,30 @@
-// Where tests go, and in which module system of Node: what the project is written in, and what the answer is.
+// The place of spec tests and their module system of Node, by the habit of the project and by the
+// answer.
 import type { ImportFact } from '../code/facts.ts'
-import { type Mains, type ModuleKind, moduleKinds } from '../code/modules.ts'
+import { type ModuleKind, moduleKinds } from '../code/modules.ts'
 import { factsIn } from '../code/read-code.ts'
-import { type Project, codeFiles, holdsKind, languageOf, specPath } from '../project.ts'
+import { type Project, codeFiles, holdsKind, languageOf, specPath } from '../project/project.ts'
 import type { PipelineContext } from './pipeline.ts'
 
-/** A test file, and what Node takes it for. */
-export interface Place {
+/** A test file, and the kind of module as which Node loads it. */
+export interface SpecPlace {
   readonly path: string
   readonly kind: ModuleKind
 }
 
-/** What the tests of the unit would be written in by the habit of the project's code; undefined where nothing says it. */
+/** What a spec task is to write tests for, and where. */
+export interface SpecGoal extends SpecPlace {
+  /** The module system of the project's code; undefined where nothing shows it. */
+  readonly habit: ModuleKind | undefined
+  /** The unit's files that tests can import. */
+  readonly files: readonly string[]
+  readonly project: Project
+}
+
+/**
+ * The module system for the unit's tests, by the habit of the project's code; undefined where
+ * nothing shows it.
+ */
 export async function habitOf(
   { assignment, workspace, signal }: PipelineContext,
   project: Project,
@@ -44,14 +57,15 @@ export function placesOf({ assignment }: PipelineContext, project: Project): rea
 }
 
 /**
- * The name that fits an answer, and what Node takes the file for then. An answer in CommonJS stays so where it can: always
- * in a project that is not written in ES modules, and elsewhere when not all that it requires can be imported instead.
+ * The name that fits an answer, and what Node takes the file for then. An answer in CommonJS stays
+ * so where it can: always in a project that is not written in ES modules, and elsewhere when not
+ * all that it requires can be imported instead.
  */
 export async function placeFor(
   { assignment, runner, signal }: PipelineContext,
-  goal: Place & { readonly habit: ModuleKind | undefined; readonly project: Project },
+  goal: SpecPlace & { readonly habit: ModuleKind | undefined; readonly project: Project },
   answer: string,
-): Promise<Place> {
+): Promise<SpecPlace> {
   if (languageOf(goal.path) !== 'node') return { path: goal.path, kind: goal.kind }
   // Under a name that says nothing about modules, so that the text alone says it.
   const plain = goal.path.replace(/\.[cm]([jt]s)$/, '.$1')
@@ -73,10 +87,4 @@ export async function placeFor(
 /** Something required that no import statement can take the place of. */
 function isKept({ how, statement }: ImportFact): boolean {
   return how === 'require' && !statement
-}
-
-export function mainsOf({ packages }: Project): Mains {
-  return new Map(
-    packages.flatMap(({ folder, main }) => (main === undefined ? [] : [[folder, main]])),
-  )
 }

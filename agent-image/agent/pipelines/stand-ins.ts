@@ -1,21 +1,21 @@
-// Code that stands in for what a test is to test: what the test does then says whether it looks at the code at all.
+// Code that stands in for the code under test: how a test does with it shows whether the test looks
+// at the code at all.
 import type { CodeFacts } from '../code/facts.ts'
 import type { ModuleKind } from '../code/modules.ts'
 import { factsIn } from '../code/read-code.ts'
 import { asserts, fileOf } from '../verify/judge-runs.ts'
-import { type ImportedNames, importsOf } from '../verify/spec-imports.ts'
-import { reachedBy } from '../verify/spec-reach.ts'
-import { type Behaviour, programStub, stubsFor } from '../verify/spec-stubs.ts'
+import { type ImportedNames, scopeOf, takenBy } from '../verify/spec-imports.ts'
+import { programStub, type StubBehaviour, stubsFor } from '../verify/spec-stubs.ts'
 import { reportedName } from '../verify/spec-text.ts'
-import { type TestRun, testId } from '../verify/test-run.ts'
-import type { Changes } from '../workspace.ts'
+import { testId, type TestRun } from '../verify/test-run.ts'
+import type { Changes } from '../workspace/workspace.ts'
 import type { CodingGoal } from './coding-goal.ts'
 import type { PipelineContext } from './pipeline.ts'
-import { mainsOf } from './spec-place.ts'
 
 /**
- * Gives the files that stand in for what is missing, by how they behave. `names` are what tests take from each file;
- * those of `files` that are neither there nor imported are programs that the tests start.
+ * Gives the files that stand in for missing code, by their behaviour. `names` are what tests take
+ * from each file; those of `files` that are neither there nor imported are programs that the tests
+ * start.
  */
 export async function standIns(
   { runner, workspace, signal }: Pick<PipelineContext, 'runner' | 'workspace' | 'signal'>,
@@ -29,7 +29,7 @@ export async function standIns(
     readonly there: readonly string[]
     readonly kindOf: (file: string) => ModuleKind
   },
-): Promise<(behaviour: Behaviour) => Changes> {
+): Promise<(behaviour: StubBehaviour) => Changes> {
   const before = await workspace.readAll([...names.keys()], { signal })
   const programs = files.filter((file) => !names.has(file) && !there.includes(file))
   const facts = await runner.read(before, { signal })
@@ -41,8 +41,9 @@ export async function standIns(
 }
 
 /**
- * Those of `ids` that say nothing about the code of a task: they made no assertion in `runs`, or went on after one that
- * failed, and pass as well with code that is nothing. A test that fails by an error of its own shows it there.
+ * Those of `ids` that say nothing about the code of a task: they made no assertion in `runs`, or
+ * went on after one that failed, and they also pass with code that does nothing. A test that fails
+ * by an error of its own shows that there.
  */
 export async function sayNothing(
   context: PipelineContext,
@@ -69,21 +70,13 @@ async function passingOnNothing(
   const text = await workspace.read(path, { signal })
   if (text === undefined) return []
   const facts = await factsIn(runner, path, text, { signal })
-  const known = [...new Set([...files, ...project.files])]
-  const mains = mainsOf(project)
-  const { names } = importsOf(path, text, known, facts, mains)
-  const reached = await reachedBy(names, files, known, {
-    read: (paths) => workspace.readAll(paths, { signal }),
-    reader: runner,
-    mains,
-    signal,
-  })
-  const standIn = await standIns(context, new Map([...names, ...reached]), {
+  const { names } = await takenBy({ path, text, facts }, scopeOf(files, project), context)
+  const standIn = await standIns(context, names, {
     files,
     there: project.files,
     kindOf: habits.kindOf,
   })
-  const passing = async (behaviour: Behaviour): Promise<readonly string[]> =>
+  const passing = async (behaviour: StubBehaviour): Promise<readonly string[]> =>
     (await runner.test([path], standIn(behaviour), { signal, project })).passed
   const anything = await passing('anything')
   const idle = ids.filter((id) => anything.includes(id))
@@ -93,7 +86,10 @@ async function passingOnNothing(
   return idle.filter((id) => !mayFail.includes(id) || nothing.includes(id))
 }
 
-/** Whether a test has something in its text by which it could fail: an assertion, or an error of its own. */
+/**
+ * Whether a test has something in its text by which it could fail: an assertion, or an error of its
+ * own.
+ */
 function failsByItself(path: string, text: string, { tests }: CodeFacts, id: string): boolean {
   const own = tests.find((test) => {
     const name = reportedName(test)

@@ -17,8 +17,8 @@ const shownFailures = 3
 const contextLines = 3
 
 /**
- * The failures that matter, at most three. `hidden` tests are counted and not described. Absolute paths below `root`
- * become relative, others lose their folders.
+ * The failures that matter, at most three. `hidden` tests are counted and not described. Absolute
+ * paths below `root` become relative, others lose their folders.
  */
 export async function digestOf(
   run: TestRun,
@@ -56,7 +56,7 @@ async function describe(test: FailedTest, root: string, source: SourceOf): Promi
   return lines.join('\n')
 }
 
-/** Of a crash's many lines, those that name the error. */
+/** The lines of a crash that name the error. */
 function essence(message: string): string {
   const lines = message.split('\n')
   const at = lines.findIndex((text) => /^(\w*Error|\w+ \[ERR_\w+\])\b.*:/.test(text))
@@ -121,7 +121,7 @@ export function evidenceOf(run: TestRun, digest: string): Evidence {
   }
 }
 
-/** Evidence of an answer that could not even be run: what the model was asked in vain, and why it was of no use. */
+/** Evidence of an answer that could not be run: its number, and why it could not be used. */
 export function unusableAnswer(number: number, why: string): Evidence {
   return {
     command: `answer ${number} of the model`,

@@ -1,6 +1,7 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { runOf, type RunParts } from '../../../test/support/agent/runs.ts'
-import { judgeRuns, withSpecRules } from './judge-runs.ts'
+import { judgeRuns, withoutMissing, withSpecRules } from './judge-runs.ts'
+import { readReport } from './test-run.ts'
 
 const spec = 'test/slug.test.js'
 const old = 'test/old.test.js'
@@ -11,7 +12,7 @@ const verdictOf = (base: RunParts, ...now: readonly RunParts[]) =>
   judgeRuns([runOf(base)], now.map(runOf), deciders)
 
 describe('a spec', () => {
-  it.each<[string, RunParts, RunParts, string]>([
+  test.each<[string, RunParts, RunParts, string]>([
     ['that was not there and passes', {}, { passed: both }, 'proven'],
     ['that failed and passes', { failed: both }, { passed: both }, 'proven'],
     [
@@ -83,36 +84,36 @@ describe('a spec', () => {
     expect(verdictOf(base, now, now).verdict).toBe(want)
   })
 
-  it('has to pass in every run', () => {
+  test('has to pass in every run', () => {
     expect(verdictOf({}, { passed: both }, { passed: [both[0] ?? ''] }).verdict).toBe('refuted')
   })
 })
 
 describe('a test of the project', () => {
   const proof = { passed: both }
-  const test = (name: string): string => `${old} > ${name}`
-  it.each<[string, RunParts, RunParts, string]>([
-    ['that goes on passing', { passed: [test('a')] }, { passed: [test('a')] }, 'proven'],
-    ['that fails now', { passed: [test('a')] }, { failed: [test('a')] }, 'refuted'],
-    ['that is skipped now', { passed: [test('a')] }, { skipped: [test('a')] }, 'refuted'],
-    ['that is gone', { passed: [test('a')] }, {}, 'refuted'],
+  const idOf = (name: string): string => `${old} > ${name}`
+  test.each<[string, RunParts, RunParts, string]>([
+    ['that goes on passing', { passed: [idOf('a')] }, { passed: [idOf('a')] }, 'proven'],
+    ['that fails now', { passed: [idOf('a')] }, { failed: [idOf('a')] }, 'refuted'],
+    ['that is skipped now', { passed: [idOf('a')] }, { skipped: [idOf('a')] }, 'refuted'],
+    ['that is gone', { passed: [idOf('a')] }, {}, 'refuted'],
     [
       'whose file cannot be loaded now',
-      { passed: [test('a')] },
-      { failed: [test('(whole file)')] },
+      { passed: [idOf('a')] },
+      { failed: [idOf('(whole file)')] },
       'refuted',
     ],
     [
       'whose file can no longer be run',
-      { passed: [test('a')] },
+      { passed: [idOf('a')] },
       { unrun: [{ file: old, why: 'it needs x' }] },
       'refuted',
     ],
-    ['that failed before', { failed: [test('a')] }, { failed: [test('a')] }, 'proven'],
+    ['that failed before', { failed: [idOf('a')] }, { failed: [idOf('a')] }, 'proven'],
     [
       'that was skipped before and fails',
-      { skipped: [test('a')] },
-      { failed: [test('a')] },
+      { skipped: [idOf('a')] },
+      { failed: [idOf('a')] },
       'proven',
     ],
     [
@@ -126,23 +127,23 @@ describe('a test of the project', () => {
     expect(verdictOf(base, runs, runs).verdict).toBe(want)
   })
 
-  it.each<[string, RunParts, RunParts, string]>([
+  test.each<[string, RunParts, RunParts, string]>([
     [
       'that failed and passes now is proof',
-      { failed: [test('a')] },
-      { passed: [test('a')] },
+      { failed: [idOf('a')] },
+      { passed: [idOf('a')] },
       'proven',
     ],
     [
       'whose file could not be loaded and passes now is proof',
-      { failed: [test('(whole file)')] },
-      { passed: [test('a')] },
+      { failed: [idOf('(whole file)')] },
+      { passed: [idOf('a')] },
       'proven',
     ],
     [
       'that appeared by itself is none',
-      { passed: [test('b')] },
-      { passed: [test('a'), test('b')] },
+      { passed: [idOf('b')] },
+      { passed: [idOf('a'), idOf('b')] },
       'unproven',
     ],
     [
@@ -154,7 +155,7 @@ describe('a test of the project', () => {
     [
       'that could not be run before is none',
       { unrun: [{ file: old, why: 'x' }] },
-      { passed: [test('a')] },
+      { passed: [idOf('a')] },
       'unproven',
     ],
   ])('alone, %s', (_what, base, now, want) => {
@@ -165,22 +166,22 @@ describe('a test of the project', () => {
     expect(judged.verdict).toBe(want)
   })
 
-  it('that passed in one of two runs of the base has passed there', () => {
+  test('that passed in one of two runs of the base has passed there', () => {
     const judged = judgeRuns(
-      [runOf({ failed: [test('a')] }), runOf({ passed: [test('a')] })],
-      [runOf({ passed: [test('a')] })],
+      [runOf({ failed: [idOf('a')] }), runOf({ passed: [idOf('a')] })],
+      [runOf({ passed: [idOf('a')] })],
       { specs: new Map(), related: deciders.related },
     )
     expect(judged.verdict).toBe('unproven')
   })
 
-  it('may pass without assertions: only specs have to show theirs', () => {
-    const run = runOf({ passed: [test('a')], asserted: { [test('a')]: 0 } })
-    expect(withSpecRules(run, { specs: new Map() }).passed).toEqual([test('a')])
+  test('may pass without assertions: only specs have to show theirs', () => {
+    const run = runOf({ passed: [idOf('a')], asserted: { [idOf('a')]: 0 } })
+    expect(withSpecRules(run, { specs: new Map() }).passed).toEqual([idOf('a')])
   })
 })
 
-it('says why a spec test does not count', () => {
+test('says why a spec test does not count', () => {
   const run = runOf({
     passed: both,
     asserted: { [both[0] ?? '']: 0 },
@@ -194,7 +195,7 @@ it('says why a spec test does not count', () => {
   ])
 })
 
-it('says that declared tests were not run, and why when that is known', () => {
+test('says that declared tests were not run, and why when that is known', () => {
   const run = runOf({ unrun: [{ file: spec, why: 'it needs vitest, which is not installed' }] })
   expect(withSpecRules(run, deciders).failed.map(({ message }) => message)).toEqual([
     'It was not run: it needs vitest, which is not installed.',
@@ -204,7 +205,7 @@ it('says that declared tests were not run, and why when that is known', () => {
 
 describe('a spec that a person wrote and named', () => {
   const named = { specs: new Map([[spec, []]]), related: new Set<string>(), named: new Set([spec]) }
-  it.each<[string, RunParts, RunParts, string]>([
+  test.each<[string, RunParts, RunParts, string]>([
     [
       'with tests that throw by themselves',
       { failed: both },
@@ -249,7 +250,7 @@ describe('a spec that a person wrote and named', () => {
   })
 })
 
-it.each(['a > b', '> b', 'a > b > c', 'a -> b'])('finds a spec test called %j', (name) => {
+test.each(['a > b', '> b', 'a > b > c', 'a -> b'])('finds a spec test called %j', (name) => {
   const told = `${spec} > ${name.replaceAll(/(?<=^| )>(?= |$)/g, '\\>')}`
   const specs = new Map([[spec, [name]]])
   const judged = judgeRuns([runOf({})], [runOf({ passed: [told] })], { specs, related: new Set() })
@@ -264,7 +265,7 @@ describe('a spec whose file lacks a package', () => {
     { file: spec, why: `it needs ${needs}, which is not installed`, needs, ...(name && { name }) },
   ]
   const declared = (name: string) => name === 'express'
-  it.each<[string, RunParts['unrun'], string]>([
+  test.each<[string, RunParts['unrun'], string]>([
     ['that the project depends on: nothing is known', unrun('express'), 'unproven'],
     ['that the project does not depend on: it failed', unrun('left-pad'), 'refuted'],
     ['for one test only: it failed', unrun('express', 'joins'), 'refuted'],
@@ -273,9 +274,45 @@ describe('a spec whose file lacks a package', () => {
     expect(judgeRuns([runOf({})], [now, now], { ...deciders, declared }).verdict).toBe(want)
   })
 
-  it('proves nothing, whatever else passes', () => {
+  test('proves nothing, whatever else passes', () => {
     const now = runOf({ unrun: unrun('express'), passed: [`${old} > a`] })
     const before = runOf({ failed: [`${old} > a`] })
     expect(judgeRuns([before], [now, now], { ...deciders, declared }).verdict).toBe('unproven')
   })
+})
+
+const run = readReport('', 'k', [], { command: 'c', exitCode: 0, timedOut: false })
+const failed = (name: string, needs?: string, derived = false) => ({
+  file: 'a.test.js',
+  name,
+  message: 'no',
+  derived,
+  ...(needs === undefined ? {} : { missing: { needs, why: `it needs ${needs}` } }),
+})
+
+test.each<[string, ReturnType<typeof failed>[], readonly string[], readonly string[]]>([
+  ['a test that lacks a declared package', [failed('a', 'lodash'), failed('b')], ['b'], ['a']],
+  ['one that lacks another package', [failed('a', 'left-pad')], ['a'], []],
+  [
+    'the tests around it, when nothing else failed in them',
+    [
+      failed('s', undefined, true),
+      failed('s > a', 'lodash'),
+      failed('t', undefined, true),
+      failed('t > a', 'lodash'),
+      failed('t > b'),
+    ],
+    ['t', 't > b'],
+    ['s', 's > a', 't > a'],
+  ],
+  [
+    'a suite whose name only begins like another',
+    [failed('s', undefined, true), failed('s2 > a', 'lodash')],
+    ['s'],
+    ['s2 > a'],
+  ],
+])('%s', (_what, tests, stay, unrun) => {
+  const found = withoutMissing({ ...run, failed: tests }, (name) => name === 'lodash')
+  expect(found.failed.map(({ name }) => name)).toEqual(stay)
+  expect(new Set(found.unrun.map(({ name }) => name))).toEqual(new Set(unrun))
 })

@@ -1,22 +1,33 @@
 // Runs of the tests, put side by side: what each test was at the base and is now, and who decides.
 import { judge, type JudgedTest, type Judgement, type TestState } from './judgement.ts'
-import { type Declared, withoutMissing } from './missing-packages.ts'
-import { type FailedTest, type TestRun, testId, testName, wholeFile } from './test-run.ts'
+import { type FailedTest, testId, testName, type TestRun, wholeFile } from './test-run.ts'
 
-/** Whose word counts. */
+/** The tests that decide about work. */
 export interface Deciders {
-  /** Spec files, with the names of the tests that each declares: what is declared and not reported did not run. */
+  /**
+   * Spec files, with the names of the tests that each declares: a test that is declared and not
+   * reported did not run.
+   */
   readonly specs: ReadonlyMap<string, readonly string[]>
   /** Test files that were there before and that have to do with the files that are changed. */
   readonly related: ReadonlySet<string>
   /** Those of `specs` that a person wrote: what they report counts as it is. */
   readonly named?: ReadonlySet<string>
-  /** Ids of spec tests, and of suites, that a condition of the machine may skip: skipped in every run they decide nothing. */
+  /**
+   * Ids of spec tests, and of suites, that a condition of the machine may skip: skipped in every
+   * run they decide nothing.
+   */
   readonly skippable?: ReadonlySet<string>
-  /** Ids of spec tests that fail by hand where no error is thrown: right code passes them without an assertion. */
+  /**
+   * Ids of spec tests that fail by hand where no error is thrown: right code passes them without an
+   * assertion.
+   */
   readonly awaiting?: ReadonlySet<string>
-  /** Packages that the project says it depends on: a spec that cannot be run for the lack of one is unjudged, not failed. */
-  readonly declared?: Declared
+  /**
+   * Packages that the project says it depends on: a spec that cannot be run for the lack of one is
+   * unjudged, not failed.
+   */
+  readonly declared?: IsDeclared
 }
 
 /** Judges runs of a tree against runs of the base. */
@@ -29,7 +40,8 @@ export function judgeRuns(
   const before = bases.map((run) => statesOf(withoutMissing(run, declared)))
   const after = runs.map((run) => statesOf(withSpecRules(run, deciders)))
   const ids = new Set([
-    // That a file could not be loaded at the base says something about its tests, and is none itself.
+    // The entry of a file that could not be loaded at the base says something about its tests, and
+    // is not a test itself.
     ...before.flatMap(({ states }) => [...states.keys()].filter((id) => nameOf(id) !== wholeFile)),
     ...after.flatMap(({ states }) => [...states.keys()]),
   ])
@@ -40,7 +52,8 @@ export function judgeRuns(
     const file = fileOf(id)
     const base = before.map((seen) => stateIn(seen, id))
     const now = after.map((seen) => stateIn(seen, id))
-    // A person knows why a test is skipped here, and a condition of the machine says it; such a test decides nothing.
+    // A test that a person wrote, or that a condition of the machine skips, is skipped for a
+    // reason; it decides nothing.
     const mayBeSkipped = named?.has(file) === true || skippable?.has(id) === true
     const isLeftOut = mayBeSkipped && now.every((state) => state === 'skipped')
     const isSpec = specs.has(file) && !(isLeftOut && !base.includes('passed'))
@@ -50,9 +63,10 @@ export function judgeRuns(
 }
 
 /**
- * A run in which the tests of specs that passed without an assertion, or in spite of one that failed, count as failed, and in
- * which declared tests that were not run do, too, unless they or their file lack a package that the project depends on. People's own
- * tests are theirs, those that a person `named` as specs among them; a spec of a model has to earn it.
+ * A run in which the tests of specs that passed without an assertion, or in spite of one that
+ * failed, count as failed, and in which declared tests that were not run do, too, unless they or
+ * their file lack a package that the project depends on. Tests of people are left as they are, also
+ * those that a person `named` as specs; the specs of a model are not trusted.
  */
 export function withSpecRules(
   given: TestRun,
@@ -120,7 +134,7 @@ export function asserts(run: TestRun, id: string): boolean {
   )
 }
 
-interface Seen {
+interface RunStates {
   readonly states: ReadonlyMap<string, TestState>
   /** Files that could not be run to their end. */
   readonly broken: ReadonlySet<string>
@@ -128,7 +142,7 @@ interface Seen {
   readonly unjudged: ReadonlySet<string>
 }
 
-function statesOf(run: TestRun): Seen {
+function statesOf(run: TestRun): RunStates {
   const states = new Map<string, TestState>()
   for (const { file, name } of run.unrun)
     if (name !== undefined) states.set(testId({ file, name }), 'unjudged')
@@ -136,7 +150,7 @@ function statesOf(run: TestRun): Seen {
     run.failed.filter(({ name }) => name === wholeFile).map(({ file }) => file),
   )
   for (const id of run.skipped) states.set(id, 'skipped')
-  // What a file reported before it broke off was never confirmed by its end.
+  // Passes that a file reported before it broke off were not confirmed by its end.
   for (const id of run.passed) states.set(id, broken.has(fileOf(id)) ? 'failed' : 'passed')
   for (const test of run.failed) states.set(testId(test), 'failed')
   return {
@@ -146,8 +160,10 @@ function statesOf(run: TestRun): Seen {
   }
 }
 
-/** What a test is in a run that may not have reported it because its file could not be run. */
-function stateIn({ states, broken, unjudged }: Seen, id: string): TestState {
+/**
+ * The state of a test in a run, which may not have reported it because its file could not be run.
+ */
+function stateIn({ states, broken, unjudged }: RunStates, id: string): TestState {
   const state = states.get(id)
   if (state !== undefined) return state
   const file = fileOf(id)
@@ -161,4 +177,41 @@ export function fileOf(id: string): string {
 
 function nameOf(id: string): string {
   return id.slice(id.indexOf(' > ') + 3)
+}
+
+/**
+ * Whether the project says that it depends on a package; a package of Python is given by the name
+ * of its import.
+ */
+export type IsDeclared = (name: string) => boolean
+
+/**
+ * A run in which tests that failed for the lack of a package that the project depends on count as
+ * not run, and so do the tests around them that failed for nothing else.
+ */
+export function withoutMissing(run: TestRun, declared: IsDeclared): TestRun {
+  const isMissing = ({ missing }: FailedTest): boolean =>
+    missing !== undefined && declared(missing.needs)
+  const lacking = run.failed.filter(isMissing)
+  if (lacking.length === 0) return run
+  const rest = run.failed.filter((test) => !isMissing(test))
+  const causeOf = (outer: FailedTest): FailedTest | undefined => {
+    const within = (inner: FailedTest): boolean => testId(inner).startsWith(`${testId(outer)} > `)
+    const others = rest.some((test) => !test.derived && within(test))
+    return outer.derived && !others ? lacking.find(within) : undefined
+  }
+  const unrun = (test: FailedTest, cause: FailedTest): TestRun['unrun'] =>
+    cause.missing === undefined ? [] : [{ file: test.file, name: test.name, ...cause.missing }]
+  return {
+    ...run,
+    failed: rest.filter((test) => causeOf(test) === undefined),
+    unrun: [
+      ...run.unrun,
+      ...lacking.flatMap((test) => unrun(test, test)),
+      ...rest.flatMap((test) => {
+        const cause = causeOf(test)
+        return cause === undefined ? [] : unrun(test, cause)
+      }),
+    ],
+  }
 }

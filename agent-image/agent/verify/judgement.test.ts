@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { judge, testStates, type JudgedTest, type TestState } from './judgement.ts'
 
 const one = (
@@ -8,8 +8,8 @@ const one = (
 ): JudgedTest => ({ id: 'a > b', kind, base: [base].flat(), now })
 
 /**
- * The whole table: what one test alone says, for each state at the base (rows) and now (columns, in both runs alike).
- * P proven, R refuted, . unproven.
+ * The whole table: what one test alone says, for each state at the base (rows) and now (columns, in
+ * both runs alike). P proven, R refuted, . unproven.
  */
 const table: Readonly<Record<JudgedTest['kind'], Readonly<Record<TestState, string>>>> = {
   //           passed failed skipped absent unjudged
@@ -46,17 +46,17 @@ const pairs = (['spec', 'own', 'other'] as const).flatMap((kind) =>
   ),
 )
 
-it('the table names all pairs', () => {
+test('the table names all pairs', () => {
   expect(pairs).toHaveLength(3 * 5 * 5)
 })
 
-it.each(pairs)('one %s test, %s at the base and %s now: %s', (kind, base, now, want) => {
+test.each(pairs)('one %s test, %s at the base and %s now: %s', (kind, base, now, want) => {
   expect(judge([one(kind, base, now, now)]).verdict).toBe(want)
 })
 
 describe('two runs that differ', () => {
   const mixed = testStates.filter((state) => state !== 'passed')
-  it.each(mixed)('a spec test that passed once and then was %s is unmet', (state) => {
+  test.each(mixed)('a spec test that passed once and then was %s is unmet', (state) => {
     for (const now of [['passed', state] as const, [state, 'passed'] as const])
       expect(judge([one('spec', 'absent', ...now)])).toMatchObject({
         verdict: 'refuted',
@@ -66,7 +66,7 @@ describe('two runs that differ', () => {
       })
   })
 
-  it.each(mixed)(
+  test.each(mixed)(
     'another test that passed at the base, and now once and then was %s, is broken',
     (state) => {
       for (const now of [['passed', state] as const, [state, 'passed'] as const])
@@ -79,7 +79,7 @@ describe('two runs that differ', () => {
     },
   )
 
-  it.each(mixed)(
+  test.each(mixed)(
     'what was as changeable at the base, %s in one run, is flaky and breaks nothing',
     (state) => {
       for (const kind of ['own', 'other'] as const)
@@ -91,7 +91,7 @@ describe('two runs that differ', () => {
     },
   )
 
-  it.each(mixed)(
+  test.each(mixed)(
     'what did not pass at the base, and passes now once and then is %s, proves nothing',
     (state) => {
       expect(judge([one('own', 'failed', 'passed', state)])).toMatchObject({
@@ -102,17 +102,17 @@ describe('two runs that differ', () => {
     },
   )
 
-  it('a test that passed in one of two runs of the base is no proof, and broken when it never passes now', () => {
+  test('a test that passed in one of two runs of the base is no proof, and broken when it never passes now', () => {
     expect(judge([one('own', ['failed', 'passed'], 'passed')]).verdict).toBe('unproven')
     expect(judge([one('own', ['failed', 'passed'], 'failed', 'failed')]).verdict).toBe('refuted')
   })
 
-  it('of several runs of the base none may be unjudged for a test of the project’s own to be proof', () => {
+  test('of several runs of the base none may be unjudged for a test of the project’s own to be proof', () => {
     expect(judge([one('own', ['failed', 'absent'], 'passed')]).verdict).toBe('proven')
     expect(judge([one('own', ['failed', 'unjudged'], 'passed')]).verdict).toBe('unproven')
   })
 
-  it('a test that passed at the base and never again is broken, whatever it became', () => {
+  test('a test that passed at the base and never again is broken, whatever it became', () => {
     expect(judge([one('own', 'passed', 'skipped', 'absent')])).toMatchObject({
       verdict: 'refuted',
       broken: [{}],
@@ -122,7 +122,7 @@ describe('two runs that differ', () => {
 
 describe('several tests', () => {
   const proof = one('spec', 'absent', 'passed', 'passed')
-  it.each<[string, readonly JudgedTest[], string]>([
+  test.each<[string, readonly JudgedTest[], string]>([
     ['nothing at all', [], 'unproven'],
     ['only what passed before', [one('own', 'passed', 'passed', 'passed')], 'unproven'],
     [
@@ -171,7 +171,7 @@ describe('several tests', () => {
     expect(judge(tests).verdict).toBe(want)
   })
 
-  it('what did not pass before and does not pass now is told, but for what is gone', () => {
+  test('what did not pass before and does not pass now is told, but for what is gone', () => {
     const { still } = judge([
       one('own', 'failed', 'failed', 'failed'),
       one('own', 'skipped', 'failed', 'failed'),

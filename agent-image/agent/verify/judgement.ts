@@ -1,8 +1,9 @@
-// What runs of the tests prove. Pure. Proof is positive: the absence of failures is never taken for success.
+// The proof that runs of the tests give. Pure. Proof is positive: the absence of failures is never
+// taken for success.
 
 /**
- * What is known of one test in one run. `absent`: the run did not report it. `unjudged`: its file, or the test itself, could
- * not be run here, so nothing is known.
+ * The state of one test in one run. `absent`: the run did not report it. `unjudged`: its file, or
+ * the test itself, could not be run here, so its state is unknown.
  */
 export type TestState = 'passed' | 'failed' | 'skipped' | 'absent' | 'unjudged'
 
@@ -23,17 +24,19 @@ export interface JudgedTest {
   /** At least one. */
   readonly now: readonly TestState[]
   /**
-   * `spec`: written for this request, decides about it. `own`: of a test file that the project had before; passing for the
-   * first time it is proof, too. `other`: neither, such as another unit's spec.
+   * `spec`: written for this request, decides about it. `own`: of a test file that the project had
+   * before; passing for the first time it is proof, too. `other`: neither, such as another unit's
+   * spec.
    */
   readonly kind: 'spec' | 'own' | 'other'
 }
 
-/** What a set of tests says about the work. */
+/** The judgement of a set of tests on the work. */
 export interface Judgement {
   /**
-   * `proven`: a test that did not pass before passes now, every spec test passed in every run, nothing was broken.
-   * `refuted`: something was broken, or a spec test did not pass. `unproven`: neither.
+   * `proven`: a test that did not pass before passes now, every spec test passed in every run,
+   * nothing was broken. `refuted`: something was broken, or a spec test did not pass. `unproven`:
+   * neither.
    */
   readonly verdict: 'proven' | 'refuted' | 'unproven'
   /** Did not pass at the base and passed in every run. */
@@ -42,9 +45,14 @@ export interface Judgement {
   readonly unmet: readonly JudgedTest[]
   /** Spec tests that could be run neither before nor now. */
   readonly unjudged: readonly JudgedTest[]
-  /** Passed in every run of the base and not in every run now, or passed there and in no run now. */
+  /**
+   * Passed in every run of the base and not in every run now, or passed there and in no run now.
+   */
   readonly broken: readonly JudgedTest[]
-  /** Passed in one run now and not in another, and so it was at the base, or it did not pass there; no spec tests. */
+  /**
+   * Passed in one run now and not in another, and so it was at the base, or it did not pass there;
+   * no spec tests.
+   */
   readonly flaky: readonly JudgedTest[]
   /** Did not pass at the base and do not pass now; no spec tests. */
   readonly still: readonly JudgedTest[]
@@ -66,7 +74,7 @@ export function judge(tests: readonly JudgedTest[]): Judgement {
   return { verdict: verdictOf(found), ...found }
 }
 
-/** What proof, and what speaks against it, come to. */
+/** The verdict for these lists of tests. */
 export function verdictOf(
   found: Pick<Judgement, 'unmet' | 'unjudged' | 'broken' | 'proof'>,
 ): Judgement['verdict'] {
@@ -79,7 +87,7 @@ function isBroken(test: JudgedTest): boolean {
   return !ever(test) || test.base.every((state) => state === 'passed')
 }
 
-/** Nothing can be said of it, which is neither for nor against the work. */
+/** Whether a test could not be run, which is neither for nor against the work. */
 function isUnjudged(test: JudgedTest): boolean {
   const { kind, now } = test
   const unjudged = now.length > 0 && now.every((state) => state === 'unjudged')
@@ -88,8 +96,9 @@ function isUnjudged(test: JudgedTest): boolean {
 
 function isProof(test: JudgedTest): boolean {
   if (passedBefore(test) || !always(test)) return false
-  // What could not be run at the base may have passed there, and a test that appears by itself (one for each file of a
-  // folder, say) was not written to say something about this work. A spec is new as a whole.
+  // A test that could not be run at the base may have passed there, and a test that appears by
+  // itself (one for each file of a folder, for example) was not written for this work. A spec is
+  // new as a whole.
   if (test.kind === 'spec') return true
   return (
     test.kind === 'own' &&

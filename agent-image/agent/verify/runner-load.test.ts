@@ -1,5 +1,5 @@
 // Loading modules: what a module does when somebody imports it, without a test.
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import { runner, signal, useRunner } from '../../../test/support/agent/runner-fixture.ts'
 
 useRunner()
@@ -83,7 +83,7 @@ const cases: readonly [path: string, text: string, outcome: string, message?: Re
   ],
 ]
 
-it('says of each module whether it loads', async () => {
+test('says of each module whether it loads', async () => {
   const changes = new Map(cases.map(([path, text]) => [path, text]))
   const fixed = new Map([...changes, ['src/app/store.py', 'def get():\n    pass\n']])
   const paths = cases.map(([path]) => path).filter((path) => path !== 'src/app/store.py')

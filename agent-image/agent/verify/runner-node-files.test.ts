@@ -1,5 +1,5 @@
 // How the runner for Node names, finds, loads and ends tests and their files.
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   type CaseResult,
   runCases,
@@ -18,7 +18,7 @@ const differ = (left: string, right: string): string =>
   `AssertionError: Expected values to be strictly equal:\n\n${left} !== ${right}\n`
 
 describe('names and shapes', () => {
-  it('tells each test once, by the file that ran it, under a name of its own', async () => {
+  test('tells each test once, by the file that ran it, under a name of its own', async () => {
     const helper = `import { test } from 'node:test'\nexport const contract = (run) => test('contract', run)\n`
     const { of } = await runCases({
       itself: `${head}describe(import.meta.filename, () => { it('adds', () => {}) })
@@ -60,7 +60,7 @@ test('twin', () => {})\ntest('twin', () => { throw new Error('second') })\ntest(
     expect(of('taken').passed).toEqual(['mine #2'])
   }, 60_000)
 
-  it('takes nothing for a pass that was not run as it is', async () => {
+  test('takes nothing for a pass that was not run as it is', async () => {
     const { of } = await runCases({
       skips: `${head}test('skip', { skip: true }, () => {})\ntest.todo('todo')\ntest('todo that fails', { todo: true }, () => { assert.ok(0) })
 test('by itself', (t) => { t.skip() })\ndescribe.skip('all', () => { it('never', () => {}) })
@@ -96,7 +96,7 @@ setTimeout(() => test('defined late', () => {}), 50)\n`,
     expect(of('a suite without tests')).toEqual({ ...only, unrun: ['there are no tests in it'] })
   }, 60_000)
 
-  it('shows no canary to the hooks of a file', async () => {
+  test('shows no canary to the hooks of a file', async () => {
     const { of } = await runCases({
       one: `${head}let ran = 0\nbeforeEach(() => { ran++ })\nafterEach(() => { ran++ })
 test('a', () => {})\ntest('b', () => {})\nafter(() => { assert.equal(ran, 4) })\n`,
@@ -104,7 +104,7 @@ test('a', () => {})\ntest('b', () => {})\nafter(() => { assert.equal(ran, 4) })\
     expect(of('one')).toMatchObject({ passed: ['a', 'b'], failed: [] })
   }, 60_000)
 
-  it('keeps every verdict of a file that has many, or that prints much', async () => {
+  test('keeps every verdict of a file that has many, or that prints much', async () => {
     const { of, run } = await runCases({
       many: `${head}for (let i = 0; i < 3000; i++) test('t' + i, () => {})\n`,
       loud: `${head}for (let i = 0; i < 20; i++) test('t' + i, () => { console.log('x'.repeat(300_000)); console.error('y'.repeat(300_000)) })\n`,
@@ -119,18 +119,18 @@ test('big', () => { assert.deepEqual(big(1), big(2)) })\ntest('next', () => {})\
 })
 
 describe('how a file is found and loaded', () => {
-  const test = (text: string): string => `${head}test('works', () => { ${text} })\n`
+  const testFile = (text: string): string => `${head}test('works', () => { ${text} })\n`
   const cases = {
     'brackets and signs': {
-      'test/[id].test.js': test(''),
-      'test/{a,b}.test.js': test(''),
-      'test/a*.test.js': test(''),
-      'test/a#1?%41 ä+(x).test.js': test(''),
+      'test/[id].test.js': testFile(''),
+      'test/{a,b}.test.js': testFile(''),
+      'test/a*.test.js': testFile(''),
+      'test/a#1?%41 ä+(x).test.js': testFile(''),
     },
     'tsc style': {
       'src/a.ts': 'export enum E { A = 1 }\nexport const f = (): number => E.A\n',
-      'test/a.test.ts': `import { f } from '../src/a.js'\n${test('equal(f(), 1)')}`,
-      'test/b.test.ts': `import { f } from '../src/a'\n${test('equal(f(), 1)')}`,
+      'test/a.test.ts': `import { f } from '../src/a.js'\n${testFile('equal(f(), 1)')}`,
+      'test/b.test.ts': `import { f } from '../src/a'\n${testFile('equal(f(), 1)')}`,
     },
     'lines of TypeScript': {
       'test/a.test.ts': `${head}interface A {\n  b: number\n}\nnamespace N { export const x = 1 }\ntest('x', () => {\n  const a: A = { b: N.x }\n  equal(a.b, 2)\n})\n`,
@@ -182,7 +182,7 @@ describe('how a file is found and loaded', () => {
     'nothing to run': `${head}equal(1, 1)\n`,
   }
 
-  it('runs what Node can run, and says why of the rest', async () => {
+  test('runs what Node can run, and says why of the rest', async () => {
     const { of, run } = await runCases(cases)
     const got = (name: keyof typeof cases): CaseResult => of(name)
     expect(got('brackets and signs').passed).toEqual(['works', 'works', 'works', 'works'])
@@ -229,7 +229,7 @@ describe('how a file is found and loaded', () => {
     return { folder, type: 'module' as const, scripts, dependencies }
   }
 
-  it('names the framework that the package names', async () => {
+  test('names the framework that the package names', async () => {
     const jest = { 'test/a.test.js': `it('works', () => { expect(1).toBe(1) })\n` }
     const { of } = await runCases(
       { jest },
@@ -238,7 +238,7 @@ describe('how a file is found and loaded', () => {
     expect(of('jest').unrun).toEqual(['it needs jest, which is not installed'])
   }, 60_000)
 
-  it('starts tests as the test script of their package does, in the folder of the package', async () => {
+  test('starts tests as the test script of their package does, in the folder of the package', async () => {
     const where = `${head}test('works', () => { assert.equal(process.cwd(), import.meta.dirname.slice(0, -'/test'.length)) })\n`
     const project = {
       packages: [
@@ -272,7 +272,7 @@ describe('how a file is found and loaded', () => {
     expect(of('workspaces')).toMatchObject({ passed: ['works', 'with all'], failed: [] })
   }, 60_000)
 
-  it('starts tests in the folder whose script starts them, when their own package has none', async () => {
+  test('starts tests in the folder whose script starts them, when their own package has none', async () => {
     const { of } = await runCases(
       {
         one: {
@@ -293,7 +293,7 @@ describe('how a file is found and loaded', () => {
 
 describe('limits', () => {
   const limits = { testMs: 700, silenceMs: 2500, fileMs: 6000, commandMs: 60_000, loadMs: 1000 }
-  it('ends tests and files that do not end, and keeps what was reported', async () => {
+  test('ends tests and files that do not end, and keeps what was reported', async () => {
     const { of } = await runCases(
       {
         'a test that waits': `${head}test('ok', () => {})\ntest('waits', () => new Promise(() => {}))\ntest('next', () => {})\n`,
@@ -316,7 +316,7 @@ describe('limits', () => {
     expect(of('many slow tests').failed.at(-1)).toContain('it did not end within 6 seconds')
   }, 120_000)
 
-  it('says that a test was ended for its memory', async () => {
+  test('says that a test was ended for its memory', async () => {
     const big = `const big = (x) => Array.from({ length: 5000 }, (_, i) => ({ i, name: 'item ' + i, price: x }))\n`
     const { of } = await runCases({
       'a comparison whose difference is huge': `${head}${big}test('ok', () => {})\ntest('compares', () => assert.deepEqual(big(1), big(2)))\n`,
@@ -333,7 +333,7 @@ describe('limits', () => {
     expect(of('a comparison whose difference is huge').passed).toEqual(['ok'])
   }, 120_000)
 
-  it('begins another command when one has no time left', async () => {
+  test('begins another command when one has no time left', async () => {
     const files = Object.fromEntries(
       Array.from({ length: 6 }, (_, i) => [
         `test/${i}.test.js`,

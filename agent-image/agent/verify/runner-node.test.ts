@@ -1,5 +1,5 @@
 // What the runner for Node says of honest and of careless test files.
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import { runCases, useRunner, whole } from '../../../test/support/agent/runner-fixture.ts'
 
 useRunner()
@@ -12,7 +12,7 @@ const differ = (left: string, right: string): string =>
   `AssertionError: Expected values to be strictly equal:\n\n${left} !== ${right}\n`
 const late = '\n(this error came after the test had ended)'
 
-it('fails the test that an error belongs to which comes after its end', async () => {
+test('fails the test that an error belongs to which comes after its end', async () => {
   const bodies = {
     timer: `setTimeout(() => { assert.equal(1, 2) }, 30)`,
     'a long timer': `setTimeout(() => { assert.equal(1, 2) }, 1500)`,
@@ -45,7 +45,7 @@ it('fails the test that an error belongs to which comes after its end', async ()
   }
 }, 180_000)
 
-it('fails a test of which an assertion fails after its end, though somebody handles that', async () => {
+test('fails a test of which an assertion fails after its end, though somebody handles that', async () => {
   const bodies = {
     'a race that is won': `await Promise.race([sleep(1), sleep(20).then(() => assert.equal(1, 2))])`,
     'a race with the clock': `await Promise.race([sleep(2), (async () => { await sleep(15); assert.equal(1, 2) })()])`,
@@ -69,7 +69,7 @@ it('fails a test of which an assertion fails after its end, though somebody hand
   }
 }, 120_000)
 
-it('does not let project code keep a late error from being seen', async () => {
+test('does not let project code keep a late error from being seen', async () => {
   const ways = {
     'its own listener': `process.on('uncaughtException', () => {})`,
     'no other listeners': `process.removeAllListeners(); process.on('uncaughtException', () => {})`,
@@ -91,7 +91,7 @@ it('does not let project code keep a late error from being seen', async () => {
     expect([name, of(name).failed]).toEqual([name, [`late: ${differ('1', '2')}${late}`]])
 }, 120_000)
 
-it('blames the file for an error that belongs to no test', async () => {
+test('blames the file for an error that belongs to no test', async () => {
   const { of } = await runCases({
     'a timer outside of tests': `${head}setTimeout(() => { throw new Error('boom') }, 50)\ntest('x', () => {})\n`,
     'a hook around the file': `${head}after(() => { throw new Error('boom') })\ntest('x', () => {})\n`,
@@ -107,7 +107,7 @@ it('blames the file for an error that belongs to no test', async () => {
   expect(of('an exit code').passed).toEqual(['x'])
 }, 60_000)
 
-it('takes nothing amiss that stays open or ends the process when all is done', async () => {
+test('takes nothing amiss that stays open or ends the process when all is done', async () => {
   const ends = {
     'a server': `createServer().listen(0)`,
     'an interval': `setInterval(() => {}, 10)`,
@@ -132,7 +132,7 @@ it('takes nothing amiss that stays open or ends the process when all is done', a
     expect([name, of(name).passed, of(name).failed]).toEqual([name, ['x'], []])
 }, 120_000)
 
-it('counts assertions by test, whoever makes them', async () => {
+test('counts assertions by test, whoever makes them', async () => {
   const { of } = await runCases({
     'at once': `${head}
 describe('all', { concurrency: true }, () => {
@@ -184,7 +184,7 @@ test('in a server of the file', async () => { await fetch(url) })
   })
 }, 60_000)
 
-it('tells of an assertion that failed although its test passed', async () => {
+test('tells of an assertion that failed although its test passed', async () => {
   const { of } = await runCases({
     swallowed: `${head}
 test('fail and catch', () => { try { assert.fail('must throw') } catch (error) { assert.ok(error) } })
@@ -217,7 +217,7 @@ test('not reached', () => { try { JSON.parse('{'); assert.fail('must throw') } c
   expect(of('honest').failed).toEqual([])
 }, 60_000)
 
-it('takes no assertion for one that holds of every promise', async () => {
+test('takes no assertion for one that holds of every promise', async () => {
   const { of } = await runCases({
     doubtful: `${head}
 const no = async () => false
@@ -240,7 +240,7 @@ test('the same', () => { const one = yes(); assert.equal(one, one) })
   expect(of('honest').failed).toEqual([])
 }, 60_000)
 
-it('changes nothing of what assertions say and are', async () => {
+test('changes nothing of what assertions say and are', async () => {
   const { of } = await runCases({
     one: `${head}
 import loose from 'node:assert'

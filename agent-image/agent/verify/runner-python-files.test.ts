@@ -1,5 +1,5 @@
 // How the runner for Python finds, loads and ends test files.
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { runCases, useRunner, whole } from '../../../test/support/agent/runner-fixture.ts'
 
 useRunner()
@@ -61,7 +61,7 @@ describe('how a file is found and loaded', () => {
     },
   }
 
-  it('runs what Python can run', async () => {
+  test('runs what Python can run', async () => {
     const { of, run } = await runCases(cases)
     expect(run.problems).toEqual([])
     for (const name of Object.keys(cases) as (keyof typeof cases)[])
@@ -78,7 +78,7 @@ describe('how a file is found and loaded', () => {
     expect(of('load_tests').passed).toEqual(['doctest > app.f'])
   }, 120_000)
 
-  it('says of what failed where it failed', async () => {
+  test('says of what failed where it failed', async () => {
     const { of, run } = await runCases({
       'a syntax error': {
         'app.py': 'def f(:\n    pass\n',
@@ -121,7 +121,7 @@ describe('how a file is found and loaded', () => {
   }, 60_000)
 })
 
-it('ends tests and files that do not end, and keeps what was reported', async () => {
+test('ends tests and files that do not end, and keeps what was reported', async () => {
   const { of } = await runCases(
     {
       sleeps: `${head}def test_a():\n    pass\ndef test_b():\n    try:\n        time.sleep(60)\n    except Exception:\n        pass\ndef test_c():\n    pass\n`,

@@ -1,5 +1,5 @@
 // What the runner for Python says of honest and of careless test files.
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import { runCases, useRunner } from '../../../test/support/agent/runner-fixture.ts'
 
 useRunner()
@@ -9,7 +9,7 @@ const method = (body: string, kind = 'def'): string =>
   `${head}class T(unittest.TestCase):\n    ${kind} test_x(self):\n${body.replace(/^/gm, '        ')}\n`
 const none = { passed: [], skipped: [], failed: [], unrun: [], asserted: {}, swallowed: {} }
 
-it('fails a test whose body never ran, or whose assertions fail where nobody looks', async () => {
+test('fails a test whose body never ran, or whose assertions fail where nobody looks', async () => {
   const never = 'so its body never ran'
   const cases: Record<string, [string, string]> = {
     'a coroutine in a TestCase': [
@@ -82,7 +82,7 @@ it('fails a test whose body never ran, or whose assertions fail where nobody loo
   }
 }, 180_000)
 
-it('runs what tests leave for the end of Python, and fails the test that left it', async () => {
+test('runs what tests leave for the end of Python, and fails the test that left it', async () => {
   const late = '\n(this error came after the test had ended)'
   const wrong: Record<string, string> = {
     'an assertion': method(
@@ -122,7 +122,7 @@ it('runs what tests leave for the end of Python, and fails the test that left it
     expect([name, of(name).failed, of(name).passed]).toEqual([name, [], ['T > test_x']])
 }, 120_000)
 
-it('takes no skip for a pass, and tells of what it does not run', async () => {
+test('takes no skip for a pass, and tells of what it does not run', async () => {
   const cases = {
     'skip by code': {
       'app.py': 'import unittest\ndef f():\n    raise unittest.SkipTest("no database")\n',
@@ -186,7 +186,7 @@ it('takes no skip for a pass, and tells of what it does not run', async () => {
   expect(of('nothing')).toEqual({ ...none, unrun: ['there are no tests in it'] })
 }, 120_000)
 
-it('counts assertions, and tells of one that failed although its test passed', async () => {
+test('counts assertions, and tells of one that failed although its test passed', async () => {
   const { of } = await runCases({
     counted: `${head}import check_it
 class T(unittest.TestCase):
@@ -268,7 +268,7 @@ class T(unittest.TestCase):
   expect(of('honest').failed).toEqual([])
 }, 60_000)
 
-it('takes no assertion for one that holds of every coroutine and generator', async () => {
+test('takes no assertion for one that holds of every coroutine and generator', async () => {
   const { of } = await runCases({
     doubtful: `${head}
 async def no():
@@ -312,7 +312,7 @@ class T(unittest.IsolatedAsyncioTestCase):
   expect(of('honest').failed).toEqual([])
 }, 60_000)
 
-it('counts what mocks assert', async () => {
+test('counts what mocks assert', async () => {
   const { of } = await runCases({
     mocks: `${head}
 from unittest.mock import AsyncMock, Mock, patch
@@ -351,7 +351,7 @@ class T(unittest.IsolatedAsyncioTestCase):
   expect(Object.keys(swallowed)).toEqual(['T > test_swallowed'])
 }, 60_000)
 
-it('fails a comparison with something that equals everything of its kind', async () => {
+test('fails a comparison with something that equals everything of its kind', async () => {
   const lazy = (body: string): string =>
     `class Lazy(str):\n    def __eq__(self, other):\n        return ${body}\n    __hash__ = str.__hash__\n`
   const use = (check: string): string => `from app import *\n${method(check)}`

@@ -1,5 +1,6 @@
-// What code under test can do to the runners: whatever it does, a test that fails is not told as passed.
-import { expect, it } from 'vitest'
+// What code under test can do to the runners: whatever it does, a test that fails is not reported
+// as passed.
+import { expect, test } from 'vitest'
 import { runCases, useRunner } from '../../../test/support/agent/runner-fixture.ts'
 
 useRunner()
@@ -43,7 +44,7 @@ const node = {
   'imports of its own': `import './other.js'\n`,
 }
 
-it('believes no pass that code under test brought about (Node)', async () => {
+test('believes no pass that code under test brought about (Node)', async () => {
   const { of, run } = await runCases(
     Object.fromEntries(
       Object.entries(node)
@@ -68,7 +69,7 @@ it('believes no pass that code under test brought about (Node)', async () => {
   }
 }, 180_000)
 
-it('has no report at all when the runner is killed', async () => {
+test('has no report at all when the runner is killed', async () => {
   const { run } = await runCases({
     node: { 'src.js': node['kills the runner'] + wrong, 'test/a.test.js': spec },
   })
@@ -122,7 +123,7 @@ const python = {
   forks: 'import os\nos.fork()\n',
 }
 
-it('believes no pass that code under test brought about (Python)', async () => {
+test('believes no pass that code under test brought about (Python)', async () => {
   const cases: Record<string, Record<string, string>> = Object.fromEntries(
     Object.entries(python).map(([name, code]) => [
       name,
@@ -160,7 +161,7 @@ it('believes no pass that code under test brought about (Python)', async () => {
   }
 }, 180_000)
 
-it('believes honest files beside those, and hooks that throw are no forging', async () => {
+test('believes honest files beside those, and hooks that throw are no forging', async () => {
   const { of } = await runCases({
     node: {
       'src.js': "export const slugify = (text) => text.toLowerCase().replace(' ', '-')\n",

@@ -1,14 +1,16 @@
-// Runs a project's tests in the sandbox with our own runners, and believes nothing but their sealed reports.
+// Runs a project's tests in the sandbox with our own runners, and believes nothing but their sealed
+// reports.
 import { randomBytes } from 'node:crypto'
 import { dirname, join } from 'node:path'
 import type { ModuleKind } from '../code/modules.ts'
 import { type CodeReader, readCode } from '../code/read-code.ts'
 import { syntaxOf } from '../code/syntax.ts'
-import { type NodePackage, type Project, languageOf } from '../project.ts'
-import type { Sandbox } from '../sandbox-client.ts'
-import type { Changes, Workspace } from '../workspace.ts'
+import { type NodePackage, type Project, languageOf } from '../project/project.ts'
 import { reportPlaceholder } from '../../sandbox/exec-protocol.ts'
-import { frameworksOf } from './frameworks.ts'
+import { frameworksOf, testScriptOf } from '../project/test-script.ts'
+import type { Sandbox } from '../sandbox-client.ts'
+import type { Abortable } from '../waiting.ts'
+import type { Changes, Workspace } from '../workspace/workspace.ts'
 import {
   type FailedTest,
   type LoadLine,
@@ -17,7 +19,6 @@ import {
   readLoads,
   readReport,
 } from './test-run.ts'
-import { testScriptOf } from './test-script.ts'
 
 export interface SyntaxProblem {
   readonly file: string
@@ -25,21 +26,20 @@ export interface SyntaxProblem {
   readonly message: string
 }
 
-type Waiting = { readonly signal: AbortSignal }
-
-/** How a project wants its tests to be run; nothing of it is needed. */
-export interface RunOptions extends Waiting {
+/** How a project wants its tests to be run; all of it is optional. */
+export interface RunOptions extends Abortable {
   /**
-   * The packages of the project: each test file of Node is run in the folder of its package, with the flags and variables
-   * of the package's test script, when that starts `node --test`. A missing framework is called by its name. Packages of a
-   * monorepo find each other as if they were linked.
+   * The packages of the project: each test file of Node is run in the folder of its package, with
+   * the flags and variables of the package's test script, when that starts `node --test`. A missing
+   * framework is called by its name. Packages of a monorepo find each other as if they were linked.
    */
   readonly project?: (Pick<Project, 'packages'> & Partial<Pick<Project, 'linked'>>) | undefined
   /** Folder, relative to the root, in which a file is run, in the place of its package's. */
   readonly folderOf?: ((path: string) => string) | undefined
   /**
-   * Tree, HOME and temporary files are taken as the run before left them, with the same commit and changes: tests that pass
-   * in a fresh tree or home only do not pass for a person who runs them twice.
+   * Tree, HOME and temporary files are taken as the run before left them, with the same commit and
+   * changes: tests that pass in a fresh tree or home only do not pass for a person who runs them
+   * twice.
    */
   readonly inPlace?: boolean
 }
@@ -47,15 +47,18 @@ export interface RunOptions extends Waiting {
 export interface LoadResult {
   readonly path: string
   readonly outcome: 'loaded' | 'failed' | 'unloadable'
-  /** The error of a module that failed, the reason of one that nothing here can load; else empty. */
+  /**
+   * The error of a module that failed, the reason of one that nothing here can load; else empty.
+   */
   readonly message: string
   readonly frame?: { readonly file: string; readonly line: number }
 }
 
 export interface Runner extends CodeReader {
   /**
-   * Restores the work tree (a commit, `changes` on top), unless it is to run `inPlace`, and runs `files` there, any number
-   * of them. The run has a problem when the project changed its own tests or our changes while it ran.
+   * Restores the work tree (a commit, `changes` on top), unless it is to run `inPlace`, and runs
+   * `files` there, any number of them. The run has a problem when the project changed its own tests
+   * or our changes while it ran.
    */
   test(
     files: readonly string[],
@@ -66,11 +69,12 @@ export interface Runner extends CodeReader {
   /** What is wrong with the syntax of `changes`; undefined when nothing is. */
   syntax(
     changes: Changes,
-    options: Waiting & { readonly kindOf?: (path: string) => ModuleKind },
+    options: Abortable & { readonly kindOf?: (path: string) => ModuleKind },
   ): Promise<SyntaxProblem | undefined>
   /**
-   * Restores the work tree with `changes` on top and loads each of `paths` once, in a process of its own without
-   * arguments. A module that throws has failed; one that ends its process or keeps a server open has loaded.
+   * Restores the work tree with `changes` on top and loads each of `paths` once, in a process of
+   * its own without arguments. A module that throws has failed; one that ends its process or keeps
+   * a server open has loaded.
    */
   load(
     paths: readonly string[],
@@ -83,7 +87,10 @@ export interface Runner extends CodeReader {
 export interface RunnerLimits {
   /** For one test. Node's runner and an alarm in Python hold it. */
   readonly testMs: number
-  /** Without a sign of life from a file's process; a test that holds the event loop is ended by this. */
+  /**
+   * Without a sign of life from a file's process; a test that holds the event loop is ended by
+   * this.
+   */
   readonly silenceMs: number
   /** For one file. */
   readonly fileMs: number
@@ -105,33 +112,36 @@ const usualLimits: RunnerLimits = {
 const portionChars = 500_000
 const portionFiles = 1000
 
-type Runnable = 'node' | 'python'
-type Mode = 'test' | 'load'
+type RunnerLanguage = 'node' | 'python'
+type RunMode = 'test' | 'load'
 
 /** How the files of a package are started. */
-interface Setup {
+interface TestSetup {
   readonly nodeArgs: readonly string[]
   readonly env: Readonly<Record<string, string>>
   /** Test frameworks that the package wants, the likeliest first. */
   readonly frameworks: readonly string[]
 }
 
-/** What a runner in the sandbox reads from its standard input. */
+/** The settings that a runner in the sandbox reads from its standard input. */
 interface NodeSettings {
   /** Seals the report. */
   readonly key: string
-  readonly mode: Mode
+  readonly mode: RunMode
   readonly root: string
   /** `cwd` is relative to the root; `setup` is an index. */
   readonly files: readonly { readonly path: string; readonly cwd: string; readonly setup: number }[]
-  readonly setups: readonly Setup[]
+  readonly setups: readonly TestSetup[]
   readonly limits: RunnerLimits
   readonly own: readonly string[]
   /** Folders of linked packages, relative to the root, by name. */
   readonly linked: Readonly<Record<string, string>>
 }
 
-/** A runner for one workspace; `assets` is the folder of the runners' programs as the sandbox sees it. */
+/**
+ * A runner for one workspace; `assets` is the folder of the runners' programs as the sandbox sees
+ * it.
+ */
 export function runnerFor(
   workspace: Workspace,
   sandbox: Sandbox,
@@ -139,8 +149,8 @@ export function runnerFor(
   limits: RunnerLimits = usualLimits,
 ): Runner {
   const execute = async (
-    mode: Mode,
-    language: Runnable,
+    mode: RunMode,
+    language: RunnerLanguage,
     files: readonly string[],
     changes: Changes,
     options: RunOptions,
@@ -158,7 +168,7 @@ export function runnerFor(
       }),
       setups,
       limits,
-      // A module of the project that is not there yet is no package that is not installed.
+      // A module of the project that is not there yet is not a missing package.
       own: [...changes.keys()].filter((path) => languageOf(path) === language),
       linked: Object.fromEntries(options.project?.linked ?? []),
     }
@@ -181,7 +191,7 @@ export function runnerFor(
   }
 
   const testPortion = async (
-    language: Runnable,
+    language: RunnerLanguage,
     files: readonly string[],
     changes: Changes,
     options: RunOptions,
@@ -201,7 +211,7 @@ export function runnerFor(
   }
 
   const loadPortion = async (
-    language: Runnable,
+    language: RunnerLanguage,
     paths: readonly string[],
     changes: Changes,
     options: RunOptions,
@@ -216,7 +226,7 @@ export function runnerFor(
     )
   }
 
-  // The attempt's own folder may not be there yet, and what is parsed needs nothing of it.
+  // The attempt's own folder may not be there yet, and parsing does not need it.
   const where = { sandbox, assets, folder: dirname(dirname(workspace.root)) }
   return {
     read: (files, options) => readCode(files, where, options),
@@ -268,7 +278,10 @@ export function runnerFor(
   }
 }
 
-/** The files of which something was run: not those left for later, nor those that could not be run at all. */
+/**
+ * The files of which something was run: not those left for later, nor those that could not be run
+ * at all.
+ */
 function ranOf(
   files: readonly string[],
   { rest, unrun }: Pick<ReadRun, 'rest' | 'unrun'>,
@@ -280,17 +293,17 @@ function ranOf(
   return files.filter((file) => !not.has(file))
 }
 
-/** In which folder and how a file is started. */
-function wayOf(language: Runnable, path: string, { project, folderOf }: RunOptions) {
+/** The folder of a file's run, and how it is started. */
+function wayOf(language: RunnerLanguage, path: string, { project, folderOf }: RunOptions) {
   const above = (project?.packages ?? []).filter(
     ({ folder }) => folder === '' || path.startsWith(`${folder}/`),
   )
-  // Where people start their tests: the package that says how, or else the nearest.
+  // People start their tests in the package that says how, or else in the nearest.
   const starts =
     language === 'node' ? (above.find(({ scripts }) => scripts['test']) ?? above[0]) : undefined
   const script = testScriptOf(starts?.scripts['test'] ?? '')
   const frameworks = [...new Set(above.flatMap((one: NodePackage) => frameworksOf(one)))]
-  const setup: Setup = { nodeArgs: script?.nodeArgs ?? [], env: script?.env ?? {}, frameworks }
+  const setup: TestSetup = { nodeArgs: script?.nodeArgs ?? [], env: script?.env ?? {}, frameworks }
   return { path, cwd: folderOf?.(path) ?? (starts?.folder || '.'), setup }
 }
 
@@ -314,7 +327,7 @@ function firstPortion(files: readonly string[]): readonly string[] {
   return files.slice(0, count)
 }
 
-/** Tells of a process that the sandbox killed why it did: the runner sees nothing but the signal. */
+/** Adds the reason why the sandbox killed a process: the runner sees only the signal. */
 const becauseOf =
   (exceeded: string) =>
   (test: FailedTest): FailedTest =>

@@ -1,5 +1,5 @@
 // Forms that look like tests that are left out, or that say nothing, and are neither.
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { factsOf } from '../code/read-code.ts'
 import { specProblems } from './spec-gate.ts'
 import { specRules } from './spec-text.ts'
@@ -21,7 +21,7 @@ const decorated = (decorator: string): string =>
 const a = '() => { assert.equal(f(1), 2) }'
 
 describe('a test that a condition of the machine may skip', () => {
-  it.each<[Language, string, readonly string[]]>([
+  test.each<[Language, string, readonly string[]]>([
     ['js', `test('a', { skip: process.platform === 'win32' }, ${a})`, ['a']],
     ['js', `test('a', { skip: isWindows && 'not there' }, ${a})`, ['a']],
     ['js', `test('a', { skip: os.cpus().length < 2 ? 'too few' : false }, ${a})`, ['a']],
@@ -71,7 +71,7 @@ describe('a test that a condition of the machine may skip', () => {
 })
 
 describe('a test that is left out by anything else is asked for again', () => {
-  it.each<[Language, string]>([
+  test.each<[Language, string]>([
     ['js', `test('a', { skip: true }, ${a})`],
     ['js', `test('a', { skip: 'later' }, ${a})`],
     ['js', `test('a', { skip: f(1) !== 2 }, ${a})`],
@@ -107,7 +107,7 @@ describe('a test that is left out by anything else is asked for again', () => {
 })
 
 describe('only says nothing where all tests have it', () => {
-  it.each([
+  test.each([
     `test('a', { only: true }, ${a})`,
     `test.only('a', ${a})\nit.only('b', ${a})`,
     `describe.only('s', () => { it('a', ${a})\n it('b', ${a}) })`,
@@ -117,7 +117,7 @@ describe('only says nothing where all tests have it', () => {
 })
 
 describe('an assertion that is always true beside others', () => {
-  it.each<[Language, string]>([
+  test.each<[Language, string]>([
     ['js', "test('a', async () => { assert.equal(f(1), 2); assert.ok(true) })"],
     [
       'js',
@@ -144,7 +144,7 @@ describe('an assertion that is always true beside others', () => {
     expect(problemsOf(language, text)).toBe('')
   })
 
-  it.each<[Language, string]>([
+  test.each<[Language, string]>([
     [
       'js',
       "test('a', () => { f(1); assert.ok(true) })\ntest('b', () => { assert.equal(f(1), 2) })",
@@ -165,7 +165,7 @@ describe('an assertion that is always true beside others', () => {
 })
 
 describe('an error that is awaited by hand is an assertion', () => {
-  it.each<[Language, string]>([
+  test.each<[Language, string]>([
     ['py', method('try:\n    f(None)\n    self.fail()\nexcept AttributeError:\n    pass')],
     [
       'py',
@@ -198,7 +198,7 @@ describe('an error that is awaited by hand is an assertion', () => {
     expect(specRules(path, factsOf(path, textOf(language, text))).awaiting.size).toBe(1)
   })
 
-  it.each<[Language, string]>([
+  test.each<[Language, string]>([
     ['py', method('try:\n    f(None)\n    self.fail()\nexcept AssertionError:\n    raise')],
     ['py', method('try:\n    f(None)\n    self.fail()\nexcept Exception:\n    raise')],
     [
@@ -212,7 +212,7 @@ describe('an error that is awaited by hand is an assertion', () => {
 })
 
 describe('tests that an await comes before, and workers', () => {
-  it.each([
+  test.each([
     `describe('s', async () => { const x = await Promise.resolve(1); it('a', ${a}) })`,
     `import { Worker } from 'node:worker_threads'\ntest('a', () => { const w = new Worker(new URL('../f.js', import.meta.url)); assert.equal(f(w), 2) })`,
     `import { Worker } from 'node:worker_threads'\ntest('a', () => { assert.equal(f(new Worker('./f.js', { workerData: 1, eval: false })), 2) })`,

@@ -1,5 +1,6 @@
-// Forms of tests that no wrong code fails, or that no right code passes: each is refused at once, and says what to write.
-import { describe, expect, it } from 'vitest'
+// Forms of tests that no wrong code fails, or that no right code passes: each is refused at once,
+// and says what to write.
+import { describe, expect, test } from 'vitest'
 import { specProblems } from './spec-gate.ts'
 
 const node = (body: string, before = ''): string =>
@@ -12,7 +13,7 @@ const problemsOf = (language: 'js' | 'py', body: string, before?: string): strin
     : specProblems('test_a.py', python(body, before)).join('\n')
 
 describe('an assertion that is always true', () => {
-  it.each<['js' | 'py', string]>([
+  test.each<['js' | 'py', string]>([
     ['py', "self.assertTrue(f('A b') == 'a-b' or True)"],
     ['py', "self.assertIn(f('A b'), ['a-b', f('A b')])"],
     ['py', 'assert f(1) in (3, f(1))'],
@@ -40,7 +41,7 @@ describe('an assertion that is always true', () => {
 })
 
 describe('a comparison that nobody asserts', () => {
-  it.each<['js' | 'py', string]>([
+  test.each<['js' | 'py', string]>([
     ['py', "self.assertEqual(f(1), 2)\nf('A b') == 'a-b'"],
     ['py', 'self.assertEqual(f(1), 2)\nf(1) == 1 and f(2) == 2'],
     ['py', 'self.assertEqual(f(1), 2)\nfor a in "ab":\n    f(a) in "ab"'],
@@ -54,7 +55,7 @@ describe('a comparison that nobody asserts', () => {
 })
 
 describe('a test that can only fail', () => {
-  it.each<['js' | 'py', string]>([
+  test.each<['js' | 'py', string]>([
     ['py', 'try:\n    f(None)\n    self.fail()\nexcept Exception:\n    raise'],
     ['py', "try:\n    f('a-b')\nexcept ValueError:\n    self.fail('raised')"],
     ['py', 'if f(1) != 2:\n    raise AssertionError(f(1))'],
@@ -69,7 +70,7 @@ describe('a test that can only fail', () => {
     expect(problemsOf(language, body)).toMatch(/never meets an assertion. Write/)
   })
 
-  it('by a helper of its own', () => {
+  test('by a helper of its own', () => {
     const py = 'def check(a, b):\n    if a != b:\n        raise AssertionError((a, b))\n'
     expect(problemsOf('py', 'check(f(1), 2)', py)).toMatch(/never meets an assertion. Write/)
     const js = 'const check = (a, b) => { if (a !== b) assert.fail(a) }\n'
@@ -80,7 +81,7 @@ describe('a test that can only fail', () => {
 })
 
 describe('honest tests of like looks', () => {
-  it.each<['js' | 'py', string]>([
+  test.each<['js' | 'py', string]>([
     ['py', 'self.assertTrue(f(1) == 2 or f(1) == 3)'],
     ['py', 'self.assertEqual(f(1), f(1))'],
     ['py', 'with self.assertRaises(TypeError):\n    f(1) < f(2)'],

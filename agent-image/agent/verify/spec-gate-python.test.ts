@@ -1,6 +1,6 @@
-// What the gate lets through and refuses of Python, by kind: honest tests first, because a refusal of one of them can
-// never be repaired by the model.
-import { describe, expect, it } from 'vitest'
+// What the gate lets through and refuses of Python, by kind: honest tests first, because a refusal
+// of one of them can never be repaired by the model.
+import { describe, expect, test } from 'vitest'
 import { factsOf } from '../code/read-code.ts'
 import { specProblems } from './spec-gate.ts'
 
@@ -16,7 +16,7 @@ const asyncClass = (body: string): string =>
   `${start}class T(unittest.IsolatedAsyncioTestCase):\n${body}`
 
 describe('honest Python tests are let through', () => {
-  it.each<[string, string]>([
+  test.each<[string, string]>([
     [
       'addresses in strings',
       method("self.assertEqual(host('https://www.python.org/x'), 'www.python.org')"),
@@ -87,7 +87,7 @@ describe('honest Python tests are let through', () => {
 })
 
 describe('Python tests that prove nothing, or lean on the world, are refused', () => {
-  it.each<[string, readonly string[]]>([
+  test.each<[string, readonly string[]]>([
     [
       'never-run',
       [
@@ -207,7 +207,7 @@ describe('Python tests that prove nothing, or lean on the world, are refused', (
     for (const text of texts) expect(kindsOf('tests/test_a.py', text), text).toEqual([kind])
   })
 
-  it('two methods of one name, of which only the last is run', () => {
+  test('two methods of one name, of which only the last is run', () => {
     const twice = `${method('self.assertTrue(slug(1))')}    def test_x(self):\n        self.assertTrue(slug(2))\n`
     expect(specProblems('tests/test_a.py', twice)).toEqual([
       'Two tests have the same name: test_x.',

@@ -1,6 +1,6 @@
-// What the gate lets through and what it refuses, by kind: honest tests first, because a refusal of one of them can
-// never be repaired by the model.
-import { describe, expect, it } from 'vitest'
+// What the gate lets through and what it refuses, by kind: honest tests first, because a refusal of
+// one of them can never be repaired by the model.
+import { describe, expect, test } from 'vitest'
 import { factsOf } from '../code/read-code.ts'
 import { specProblems } from './spec-gate.ts'
 
@@ -15,7 +15,7 @@ const kindsOf = (path: string, text: string): readonly string[] => {
 const inTest = (body: string): string => `test('a', async () => { ${body} })`
 
 describe('honest node tests are let through', () => {
-  it.each<[string, string]>([
+  test.each<[string, string]>([
     ['an option called skip', inTest('assert.deepEqual(page([1], { skip: 1, limit: 2 }), [])')],
     ['a todo list', inTest("assert.equal(add({ todo: 'milk' }).todo, 'milk')")],
     ['an option called only', inTest("assert.equal(find({ only: 'done' }).length, 1)")],
@@ -127,7 +127,7 @@ describe('honest node tests are let through', () => {
 })
 
 describe('node tests that prove nothing, or lean on the world, are refused', () => {
-  it.each<[string, readonly string[]]>([
+  test.each<[string, readonly string[]]>([
     [
       'skip',
       [
@@ -252,7 +252,7 @@ describe('node tests that prove nothing, or lean on the world, are refused', () 
     }
   })
 
-  it.each([
+  test.each([
     "execFileSync(process.execPath, ['bin/slug.js', 'A b'], { encoding: 'utf8' })",
     "spawnSync('node', ['bin/slug.js'])",
     "execSync('node bin/slug.js \\'A b\\'')",
@@ -263,12 +263,12 @@ describe('node tests that prove nothing, or lean on the world, are refused', () 
     expect(node(text)).toEqual([])
   })
 
-  it('names the test without an assertion, and not those with one', () => {
+  test('names the test without an assertion, and not those with one', () => {
     const problems = node("test('idle', () => { f() })\ntest('busy', () => { assert.ok(f()) })")
     expect(problems.join()).toMatch(/at least one assertion; there is none in: idle\./)
   })
 
-  it('names the line and the code', () => {
+  test('names the line and the code', () => {
     expect(node(inTest('assert.rejects(f())')).join()).toContain('(line 4: assert.rejects(f()))')
   })
 })

@@ -1,9 +1,10 @@
-// What a generated spec must not be, seen from its code before it runs. Each refusal is a sentence for the model.
+// Faults of a generated spec, seen from its code before it runs. Each refusal is a sentence for the
+// model.
 import type { CodeFacts, Concern, ConcernKind } from '../code/facts.ts'
 import type { ModuleKind } from '../code/modules.ts'
 import { factsOf } from '../code/read-code.ts'
 
-/** More tests than this are more than anybody reads, and more than one request asks for. */
+/** People do not read more tests than this, and one request does not ask for more. */
 const mostTests = 40
 
 type Sentences = Readonly<Record<ConcernKind, string>>
@@ -22,7 +23,7 @@ const common = {
   replaced:
     'A test calls a replacement of what it is to test, so it holds whatever the code does. Call the real one; replace only what that uses.',
   builtins: 'Do not change the runtime or the test framework.',
-  // Tests may read other tests and what lies beside them.
+  // Tests may read other tests and the files next to them.
   'reads-tests': '',
 } as const
 
@@ -59,9 +60,10 @@ const pythonSentences: Sentences = {
 }
 
 /**
- * What is wrong with a spec; empty when nothing is. `facts` are those of the text; a Python file needs them, and is
- * refused without. `kind` is what Node takes the file for; `require` is no concern in CommonJS. `isUnit` says whether an
- * import leads to what is to be tested, which may not be replaced; all of the project's are where it is not given.
+ * The problems of a spec; empty when there are none. `facts` are those of the text; a Python file
+ * needs them, and is refused without. `kind` is the kind of module as which Node loads the file;
+ * `require` is allowed in CommonJS. `isUnit` says whether an import leads to the code under test,
+ * which a spec must not replace; without it every module of the project counts.
  */
 export function specProblems(
   path: string,

@@ -1,8 +1,8 @@
-// Imports of specs in JavaScript and TypeScript, put right: in the module system that the spec is written in.
+// Imports of specs in JavaScript and TypeScript, put right: in the module system that the spec is
+// written in.
 import { basename, dirname, posix } from 'node:path'
 import type { CodeFacts, ImportFact, ImportedName } from '../code/facts.ts'
 import { type Mains, type ModuleKind, resolveImport, specifierFor } from '../code/modules.ts'
-import { type Edit, applied } from './text-edits.ts'
 
 const testModules = /^(?:node:)?test$/
 const assertModules = /^(?:node:)?assert(?:\/strict)?$/
@@ -31,11 +31,14 @@ export interface NodeSpec {
   readonly mains: Mains
 }
 
-/** An ES module: the framework is imported at the top, and what is required at the top of the file is imported. */
+/**
+ * An ES module: the framework is imported at the top, and what is required at the top of the file
+ * is imported.
+ */
 export function repairModule(given: NodeSpec): string {
   const { spec, text, known, facts, kindOf, mains } = given
   const typed = /\.[cm]?tsx?$/.test(spec)
-  const edits: Edit[] = []
+  const edits: TextEdit[] = []
   const framework: ImportFact[] = []
   const taken = new Set<string>()
   let seen = text
@@ -83,10 +86,13 @@ export function repairModule(given: NodeSpec): string {
 /** Comments, blank lines and `'use strict'` at the beginning of a file. */
 const directives = /^\uFEFF?(?:\s|\/\*[^]*?\*\/|\/\/[^\n]*\n)*(['"])use strict\1;?[ \t]*(?:\r?\n|$)/
 
-/** CommonJS: stays as it is, but for what leads nowhere, for what was forgotten and for imports, of which it can have none. */
+/**
+ * CommonJS: the text stays, except for specifiers that lead nowhere, forgotten tools, and import
+ * statements, which CommonJS cannot have.
+ */
 export function repairCommonjs(given: NodeSpec): string {
   const { spec, text, known, facts, kindOf, mains } = given
-  const edits: Edit[] = []
+  const edits: TextEdit[] = []
   for (const one of facts.imports) {
     const right = testModules.test(one.specifier)
       ? 'node:test'
@@ -129,17 +135,19 @@ function required(one: ImportFact, specifier: string, isModule: boolean): string
   return lines.length === 0 ? load : lines.join('\n')
 }
 
-/** Whether a specifier stands in the text as it is, so that another can take its place. */
+/** Whether a specifier stands in the text literally, so that another can replace it. */
 function isWritten(text: string, { at, specifier }: ImportFact): boolean {
   return text.slice(at.start, at.end) === specifier
 }
 
-/** Words that are as likely to be anything else are not taken for tools that were forgotten. */
+/** Words with many other uses are not taken for forgotten tools. */
 function isForgotten(tool: string): boolean {
   return tool !== 'run' && tool !== 'snapshot'
 }
 
-/** The imports of the framework: what was imported and is used, and what is used and was forgotten. */
+/**
+ * The imports of the framework: those that are used, and those that are used and were forgotten.
+ */
 function frameworkImports(
   imports: readonly ImportFact[],
   undeclared: ReadonlySet<string>,
@@ -185,7 +193,7 @@ function frameworkImports(
   ]
 }
 
-/** A specifier that leads nowhere, as it was meant; every other one as it is. */
+/** The specifier that was meant by one that leads nowhere; every other one as it is. */
 function rightSpecifier({ spec, files, known, mains }: NodeSpec, one: ImportFact): string {
   if (one.builtin || one.specifier.startsWith('#')) return one.specifier
   if (resolveImport(spec, one.specifier, new Set(known), one.how, mains) !== undefined)
@@ -221,9 +229,9 @@ function closest(specifier: string, files: readonly string[]): string | undefine
 }
 
 /**
- * An import written anew: names of a CommonJS file are read from the whole module, because Node sees only some of them
- * as names; `require` becomes `import`; names of types are marked, because Node does not drop them by itself. Undefined
- * when it may stay as it is.
+ * An import as it has to be written: names of a CommonJS file are read from the whole module,
+ * because Node sees only some of them as names; `require` becomes `import`; names of types are
+ * marked, because Node does not drop them by itself. Undefined when it may stay as it is.
  */
 function rewritten(
   one: ImportFact,
@@ -288,4 +296,19 @@ function freeName(specifier: string, text: string): string {
 function wholeLine(text: string, { start, end }: ImportFact): { start: number; end: number } {
   const rest = /^[ \t;]*(?:\r?\n)?/.exec(text.slice(end, end + 200))?.[0] ?? ''
   return { start, end: end + rest.length }
+}
+
+/** A piece of a text, in UTF-16 units, and its replacement. */
+export interface TextEdit {
+  readonly start: number
+  readonly end: number
+  readonly text: string
+}
+
+/** The text with all edits made; none of them may overlap. */
+export function applied(text: string, edits: readonly TextEdit[]): string {
+  let result = text
+  for (const { start, end, text: replacement } of edits.toSorted((a, b) => b.start - a.start))
+    result = `${result.slice(0, start)}${replacement}${result.slice(end)}`
+  return result
 }

@@ -1,9 +1,10 @@
-// Imports of specs: what resolves stays, what is meant is found, and CommonJS works whatever its form.
+// Imports of specs: what resolves stays, what is meant is found, and CommonJS works whatever its
+// form.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { moduleKinds, specifierFor } from '../code/modules.ts'
 import { factsOf } from '../code/read-code.ts'
 import { importsOf, repairImports } from './spec-imports.ts'
@@ -12,7 +13,7 @@ import { stubsFor } from './spec-stubs.ts'
 const head = "import { test } from 'node:test'\nimport assert from 'node:assert/strict'\n"
 
 describe('Python imports', () => {
-  it.each<[string, string, readonly string[], readonly string[], string]>([
+  test.each<[string, string, readonly string[], readonly string[], string]>([
     [
       'that resolve by src stay',
       'from app.store import get\n',
@@ -80,7 +81,7 @@ describe('Python imports', () => {
     expect(repairImports('tests/test_x.py', text, files, { known })).toBe(want)
   })
 
-  it('names a file as the runner finds it', () => {
+  test('names a file as the runner finds it', () => {
     expect(specifierFor('tests/test_a.py', 'src/app/store.py', ['src/app/store.py'])).toBe(
       'app.store',
     )
@@ -90,7 +91,7 @@ describe('Python imports', () => {
     expect(specifierFor('tests/test_a.py', 'app/__init__.py', ['app/__init__.py'])).toBe('app')
   })
 
-  it('sees names, modules and what is read from them', () => {
+  test('sees names, modules and what is read from them', () => {
     const text = 'from app import store, VERSION\nimport app.errors as e\ne.NotFound\n'
     const known = ['src/app/__init__.py', 'src/app/store.py', 'src/app/errors.py']
     const { names } = importsOf('tests/test_a.py', text, known)
@@ -103,7 +104,7 @@ describe('Python imports', () => {
 })
 
 describe('Node imports', () => {
-  it.each<[string, string, readonly string[], readonly string[], string]>([
+  test.each<[string, string, readonly string[], readonly string[], string]>([
     [
       'of the framework are made once, with what is used',
       "import t, { describe, expect } from 'node:test'\nimport { strict as assert, equal } from 'assert'\nt('a', () => { equal(1, f()) })\nit('b', () => { assert.ok(f()) })\n",
@@ -157,7 +158,7 @@ describe('Node imports', () => {
     expect(repairImports('test/x.test.js', text, files, { known })).toBe(want)
   })
 
-  it('of types are marked as such, and need no stub', () => {
+  test('of types are marked as such, and need no stub', () => {
     const text = `${head}import { User, make } from '../src/user.ts'\nconst u: User = make()\ntest(u)\n`
     const repaired = repairImports('test/x.test.ts', text, ['src/user.ts'])
     expect(repaired).toContain(
@@ -184,7 +185,7 @@ function runHere(files: ReadonlyMap<string, string>, file: string): string {
 }
 
 describe('a spec of a CommonJS file loads with stubs, and sees what was there', () => {
-  it.each<[string, string]>([
+  test.each<[string, string]>([
     ['an object', 'function old() { return 1 }\nmodule.exports = { old }\n'],
     ['names of exports', 'exports.old = () => 1\n'],
     ['an object with a name', 'const api = {}\napi.old = () => 1\nmodule.exports = api\n'],
@@ -213,7 +214,7 @@ describe('a spec of a CommonJS file loads with stubs, and sees what was there', 
     expect(runHere(files, 'test/x.test.mjs')).toBe('1 function')
   })
 
-  it('a class that is the whole module needs no stub', () => {
+  test('a class that is the whole module needs no stub', () => {
     const kindOf = (): 'commonjs' => 'commonjs'
     const spec = "import Slug from '../src/slug.js'\nnew Slug()\n"
     const { names } = importsOf('test/x.test.mjs', spec, ['src/slug.js'])
@@ -226,7 +227,7 @@ describe('stubs', () => {
   const stub = (text: string, names: readonly string[], file = 'src/a.js'): string | undefined =>
     stubsFor(new Map([[file, new Set(names)]]), new Map([[file, text]]), 'returns').get(file)
 
-  it.each<[string, string, string]>([
+  test.each<[string, string, string]>([
     ['destructuring', 'export const { one, a: [two] } = lib\n', 'one'],
     ['a list', 'const one = 1\nexport { one as "two", one }\n', 'two'],
     ['a default', 'export { one as default }\nconst one = 1\n', 'default'],
@@ -236,7 +237,7 @@ describe('stubs', () => {
     expect(stub(text, [name])).toBeUndefined()
   })
 
-  it('are not made for what another file hands on', () => {
+  test('are not made for what another file hands on', () => {
     const before = new Map([
       ['src/a.js', "export * from './b.js'\n"],
       ['src/b.js', 'export const one = 1\n'],
@@ -244,11 +245,11 @@ describe('stubs', () => {
     expect([...stubsFor(new Map([['src/a.js', new Set(['one'])]]), before, 'returns')]).toEqual([])
   })
 
-  it('leave alone what has the name and is not exported', () => {
+  test('leave alone what has the name and is not exported', () => {
     expect(stub('function one() {}\n', ['one'], 'src/a.mjs')).toContain('as one }')
   })
 
-  it('of a Python module do not cover what only running it shows', () => {
+  test('of a Python module do not cover what only running it shows', () => {
     const text = "globals()['one'] = 1\n"
     const stubs = stub(text, ['one', 'NotFound', 'BadError'], 'a.py') ?? ''
     expect(stubs.startsWith(text)).toBe(true)
@@ -263,7 +264,7 @@ describe('stubs', () => {
 
 describe('modules that are imported by a call', () => {
   const known = ['my-tool/slug.py', 'app/store.py']
-  it.each<[string, string, string, readonly string[]]>([
+  test.each<[string, string, string, readonly string[]]>([
     [
       'kept under a name',
       "slug = importlib.import_module('my-tool.slug')\nslug.slugify('a')\n",
@@ -287,7 +288,7 @@ describe('modules that are imported by a call', () => {
     const { names } = importsOf('tests/test_x.py', `import importlib\n${text}`, known)
     expect([...(names.get(file) ?? [])].toSorted()).toEqual(want)
   })
-  it.each([
+  test.each([
     ['a name that is made', "importlib.import_module('my-tool.' + name)\n"],
     ['a method of that name', "loader.import_module('app.store')\n"],
     ['a module of the library', "importlib.import_module('json').loads('1')\n"],
@@ -301,7 +302,7 @@ describe('a name that __all__ lists', () => {
     stubsFor(new Map([['a.py', new Set(['slugify'])]]), new Map([['a.py', before]]), 'returns', {
       facts: new Map([['a.py', factsOf('a.py', before)]]),
     }).get('a.py')
-  it.each([
+  test.each([
     ['and nothing defines', "__all__ = ['slugify']\n", true],
     ['in a tuple beside others', "def a(): pass\n__all__ = ('a', 'slugify')\n", true],
     ['that is added later', "__all__ = []\n__all__ += ['slugify']\n", true],
@@ -318,7 +319,7 @@ describe('a name that __all__ lists', () => {
 })
 
 describe('files whose names hold signs of URLs', () => {
-  it.each([
+  test.each([
     ['src/100%.js', '../src/100%25.js'],
     ['src/c#/a.js', '../src/c%23/a.js'],
     ['src/what?.js', '../src/what%3F.js'],
@@ -329,14 +330,14 @@ describe('files whose names hold signs of URLs', () => {
     expect([...importsOf('test/a.test.js', text, [file]).names.keys()]).toEqual([file])
     expect(repairImports('test/a.test.js', text, [file])).toContain(`'${specifier}'`)
   })
-  it('are required by their path', () => {
+  test('are required by their path', () => {
     expect(specifierFor('test/a.test.cjs', 'src/c#/100%.cjs')).toBe('../src/c#/100%.cjs')
     const text = "const { a } = require('../src/c#/100%.cjs')\n"
     expect([...importsOf('test/a.test.cjs', text, ['src/c#/100%.cjs']).names.keys()]).toHaveLength(
       1,
     )
   })
-  it('and escapes that are none lead nowhere', () => {
+  test('and escapes that are none lead nowhere', () => {
     const text = "import { a } from '../src/100%.js'\n"
     expect(importsOf('test/a.test.js', text, ['src/100.js']).unknown).toEqual(['../src/100%.js'])
   })

@@ -1,14 +1,17 @@
-// Imports of spec tests: which of the project's names they need, and put right where the harness knows better.
+// Imports of spec tests: put right where the harness knows better, which of the project's names
+// they need, and which files of the unit they reach through other files.
+import { basename } from 'node:path'
 import type { CodeFacts, ImportFact, ImportedName } from '../code/facts.ts'
 import { type Mains, type ModuleKind, resolveImport, specifierFor } from '../code/modules.ts'
-import { factsOf } from '../code/read-code.ts'
-import { languageOf } from '../project.ts'
-import { repairCommonjs, repairModule } from './spec-imports-node.ts'
-import { type Edit, applied } from './text-edits.ts'
+import { type CodeReader, factsOf } from '../code/read-code.ts'
+import { mentions } from '../edit/asked-words.ts'
+import { type Project, languageOf } from '../project/project.ts'
+import type { Workspace } from '../workspace/workspace.ts'
+import { type TextEdit, applied, repairCommonjs, repairModule } from './spec-imports-node.ts'
 
 /**
- * What a spec imports from the project: names by file. `default.x` is the name x that is read from a default import,
- * which for a CommonJS file is a name of the file.
+ * The names that a spec imports from the project, by file. `default.x` is the name x that is read
+ * from a default import, which for a CommonJS file is a name of the file.
  */
 export type ImportedNames = ReadonlyMap<string, ReadonlySet<string>>
 
@@ -17,19 +20,20 @@ export interface RepairOptions {
   readonly facts?: CodeFacts
   /** All files of the project; an import that leads to one of them is left as it is. */
   readonly known?: readonly string[]
-  /** What Node takes a file for; ES modules where it is not given. */
+  /** The kind of module as which Node loads a file; ES module where it is not given. */
   readonly kindOf?: (file: string) => ModuleKind
-  /** What Node takes the spec for; by its ending where it is not given. */
+  /** The kind of module as which Node loads the spec; by its ending where it is not given. */
   readonly kind?: ModuleKind
   /** `main` of the project's packages, by folder. */
   readonly mains?: Mains
 }
 
 /**
- * The text with imports put right: the test framework imported once; imports that lead nowhere and mean one of `files`
- * by name written as the path that leads there; names of CommonJS files taken in a way that works for all of them. What
- * the spec takes by `require` stays so in CommonJS, and becomes an import in an ES module. A text that cannot be parsed,
- * and a Python text without facts, come back as they are.
+ * The text with imports put right: the test framework imported once; imports that lead nowhere and
+ * mean one of `files` by name written as the path that leads there; names of CommonJS files taken
+ * in a way that works for all of them. What the spec takes by `require` stays so in CommonJS, and
+ * becomes an import in an ES module. A text that cannot be parsed, and a Python text without facts,
+ * come back as they are.
  */
 export function repairImports(
   spec: string,
@@ -56,7 +60,7 @@ function repairPython(
 ): string {
   const set = new Set(known)
   const stem = (file: string): string => specifierFor(spec, file, known).split('.').at(-1) ?? ''
-  const edits: Edit[] = []
+  const edits: TextEdit[] = []
   for (const one of facts.imports) {
     if (one.builtin || resolveImport(spec, one.specifier, set) !== undefined) continue
     const last = one.specifier.split('.').at(-1) ?? ''
@@ -89,8 +93,9 @@ function repairPython(
 }
 
 /**
- * Project files that a spec imports from, with the names; `unknown` lists imports that lead nowhere we know. Imports of
- * types only are left out, as nothing has to be there for them. A Python file needs `facts`.
+ * Project files that a spec imports from, with the names; `unknown` lists imports that lead nowhere
+ * we know. Imports of types only are left out, as nothing has to be there for them. A Python file
+ * needs `facts`.
  */
 export function importsOf(
   spec: string,
@@ -138,7 +143,7 @@ export function importsOf(
       }
       const dot = one.specifier.endsWith('.') ? '' : '.'
       const child = resolveImport(spec, `${one.specifier}${dot}${name.imported}`, set)
-      // What is a module of its own is no name of the package around it.
+      // A module of its own is not a name of the package around it.
       if (child !== undefined && 'file' in child) add(child.file, name.members)
       else if (child === undefined && 'file' in target) add(target.file, [name.imported])
     }
@@ -151,7 +156,7 @@ function nodeNames({ imported, members }: ImportedName): readonly string[] {
   return [imported]
 }
 
-/** `require` gives the whole of a module: what is not taken by name may be called, or read from. */
+/** `require` gives the whole of a module: without a name the module may be called or read from. */
 function requiredNames(names: readonly ImportedName[]): readonly string[] {
   if (names.length === 0) return ['default']
   return names.flatMap(({ imported, members }) =>
@@ -159,4 +164,122 @@ function requiredNames(names: readonly ImportedName[]): readonly string[] {
       ? ['default', ...members.flatMap((name) => [name, `default.${name}`])]
       : [imported],
   )
+}
+
+/** The files that a spec may import: those of its unit, and all that are known with it. */
+export interface ImportScope {
+  readonly files: readonly string[]
+  readonly known: readonly string[]
+  /** `main` of the project's packages, by folder. */
+  readonly mains: Mains
+}
+
+/** The scope of specs for the unit's `files`, which need not be there yet. */
+export function scopeOf(
+  files: readonly string[],
+  project: Pick<Project, 'files' | 'packages'>,
+): ImportScope {
+  const mains = project.packages.flatMap(({ folder, main }): (readonly [string, string])[] =>
+    main === undefined ? [] : [[folder, main]],
+  )
+  return { files, known: [...new Set([...files, ...project.files])], mains: new Map(mains) }
+}
+
+/** What a spec takes from the project. */
+export interface TakenNames {
+  /** By imports of its own. */
+  readonly imported: ImportedNames
+  /**
+   * The same, and what other files on the way take from the unit's files that the spec does not
+   * import itself.
+   */
+  readonly names: ImportedNames
+  /** Imports that lead to no file of the project and no package. */
+  readonly unknown: readonly string[]
+}
+
+/** Follows the imports of a spec through the project, as far as the files of its unit. */
+export async function takenBy(
+  {
+    path,
+    text,
+    facts,
+  }: { readonly path: string; readonly text: string; readonly facts: CodeFacts },
+  scope: ImportScope,
+  given: {
+    readonly workspace: Pick<Workspace, 'readAll'>
+    readonly runner: CodeReader
+    readonly signal: AbortSignal
+  },
+): Promise<TakenNames> {
+  const { names, unknown } = importsOf(path, text, scope.known, facts, scope.mains)
+  const reached = await reachedBy(names, scope, given)
+  return { imported: names, names: new Map([...names, ...reached]), unknown }
+}
+
+/** Most files that are read on the way. */
+const mostFiles = 60
+
+/**
+ * The names that files in between take from the unit's files which the spec does not import itself,
+ * by file.
+ */
+async function reachedBy(
+  imported: ImportedNames,
+  { files, known, mains }: ImportScope,
+  { workspace, runner, signal }: Parameters<typeof takenBy>[2],
+): Promise<ImportedNames> {
+  const reached = new Map<string, ReadonlySet<string>>()
+  const asked = new Set<string>()
+  let next = files.every((file) => imported.has(file)) ? [] : [...imported.keys()]
+  while (next.length > 0 && asked.size < mostFiles) {
+    for (const path of next) asked.add(path)
+    const texts = await workspace.readAll(next, { signal })
+    const facts = await runner.read(texts, { signal })
+    next = []
+    for (const [path, text] of texts) {
+      const own = facts.get(path)
+      if (own?.parsed.kind !== 'fine') continue
+      for (const [file, names] of importsOf(path, text, known, own, mains).names) {
+        if (files.includes(file) && !imported.has(file))
+          reached.set(file, new Set([...(reached.get(file) ?? []), ...names]))
+        if (!asked.has(file) && !next.includes(file)) next.push(file)
+      }
+    }
+  }
+  return reached
+}
+
+/**
+ * Whether an import of a spec, or for Python a dotted name behind one, leads to the code under
+ * test. A spec that imports none of the unit's files reaches them through other files, whose names
+ * then count as theirs.
+ */
+export function unitOf(
+  spec: string,
+  { files, known, mains }: ImportScope,
+  imported: ImportedNames,
+): (module: string) => boolean {
+  const direct = files.filter((file) => imported.has(file))
+  const units = direct.length > 0 ? direct : [...imported.keys()]
+  if (languageOf(spec) === 'python') {
+    const names = units.map((file) => specifierFor(spec, file, known))
+    return (module) => names.some((name) => module === name || module.startsWith(`${name}.`))
+  }
+  const set = new Set(known)
+  return (module) => {
+    const target = resolveImport(spec, module, set, 'static', mains)
+    return target !== undefined && 'file' in target && units.includes(target.file)
+  }
+}
+
+/** Whether a text names a file in quotes, as a test of a command does. */
+export function namesFile(text: string, file: string): boolean {
+  const module = file.replace(/(?:\/__main__)?\.py$/, '').replaceAll('/', '.')
+  if (languageOf(file) === 'python' && /'-m'|"-m"/.test(text) && mentions(text, module)) return true
+  const name = basename(file)
+  for (let at = text.indexOf(name); at !== -1; at = text.indexOf(name, at + 1))
+    if (/['"`/]/.test(text[at - 1] ?? '') && /['"` ]/.test(text[at + name.length] ?? ''))
+      return true
+  return false
 }

@@ -1,22 +1,23 @@
-// Specs that replace what they are to test and call the replacement, and those that replace only what that uses.
-import { describe, expect, it } from 'vitest'
+// Specs that replace what they are to test and call the replacement, and those that replace only
+// what that uses.
+import { describe, expect, test } from 'vitest'
 import { specProblems } from './spec-gate.ts'
-import { unitOf } from './spec-reach.ts'
+import { unitOf } from './spec-imports.ts'
 
 const jsHead =
   "import { test, mock, beforeEach } from 'node:test'\nimport assert from 'node:assert/strict'\nimport * as mod from '../src/slug.js'\nimport slug, { Slugger, slugify, makeSlugger } from '../src/slug.js'\nimport { store } from '../src/store.js'\n"
 const pyHead =
   'import unittest\nfrom unittest import mock\nfrom unittest.mock import MagicMock, patch\nimport slug\nfrom slug import Slugger, slugify\nimport store\n'
-const isUnit = unitOf('test/slug.test.js', ['src/slug.js'], {
-  known: ['src/slug.js', 'src/store.js'],
-  mains: new Map(),
-  imported: new Map([['src/slug.js', new Set(['slugify'])]]),
-})
-const isPythonUnit = unitOf('tests/test_slug.py', ['slug.py'], {
-  known: ['slug.py', 'store.py'],
-  mains: new Map(),
-  imported: new Map([['slug.py', new Set(['slugify'])]]),
-})
+const isUnit = unitOf(
+  'test/slug.test.js',
+  { files: ['src/slug.js'], known: ['src/slug.js', 'src/store.js'], mains: new Map() },
+  new Map([['src/slug.js', new Set(['slugify'])]]),
+)
+const isPythonUnit = unitOf(
+  'tests/test_slug.py',
+  { files: ['slug.py'], known: ['slug.py', 'store.py'], mains: new Map() },
+  new Map([['slug.py', new Set(['slugify'])]]),
+)
 const node = (body: string): string =>
   specProblems('test/slug.test.js', jsHead + body, undefined, 'module', isUnit).join('\n')
 const inTest = (body: string): string => node(`test('a', async (t) => { ${body} })`)
@@ -31,7 +32,7 @@ const python = (body: string, decorator = '', parameters = ''): string =>
 const refused = /A test calls a replacement of what it is to test/
 
 describe('a replacement of what is tested, called by the test, is refused', () => {
-  it.each([
+  test.each([
     [
       "const o = { ...mod }; t.mock.method(o, 'slugify', () => 'a'); assert.equal(o.slugify('A'), 'a')",
     ],
@@ -72,7 +73,7 @@ describe('a replacement of what is tested, called by the test, is refused', () =
     expect(inTest(body)).toMatch(refused)
   })
 
-  it('in a hook, for each test', () => {
+  test('in a hook, for each test', () => {
     expect(
       node(
         "let s\nbeforeEach(() => { s = new Slugger(); mock.method(s, 'run', () => 'a') })\ntest('a', () => { assert.equal(s.run('A'), 'a') })",
@@ -80,7 +81,7 @@ describe('a replacement of what is tested, called by the test, is refused', () =
     ).toMatch(refused)
   })
 
-  it.each([
+  test.each([
     ["slug.slugify = lambda text: 'a'\nself.assertEqual(slug.slugify('A'), 'a')"],
     ["setattr(slug, 'slugify', lambda text: 'a')\nself.assertEqual(slug.slugify('A'), 'a')"],
     ["s = Slugger()\ns.run = MagicMock(return_value='a')\nself.assertEqual(s.run('A'), 'a')"],
@@ -99,14 +100,14 @@ describe('a replacement of what is tested, called by the test, is refused', () =
     expect(python(body)).toMatch(refused)
   })
 
-  it('python: by a decorator', () => {
+  test('python: by a decorator', () => {
     const body = "self.assertEqual(Slugger().run('A'), 'a')"
     expect(python(body, "@patch.object(Slugger, 'run', return_value='a')", ', m')).toMatch(refused)
   })
 })
 
 describe('what tested code uses may be replaced, and spies may be set', () => {
-  it.each([
+  test.each([
     [
       "t.mock.method(globalThis, 'fetch', async () => ({ ok: true })); assert.equal(await slugify('A'), 'a')",
     ],
@@ -134,7 +135,7 @@ describe('what tested code uses may be replaced, and spies may be set', () => {
     expect(inTest(body)).toBe('')
   })
 
-  it('of one test does not count for another', () => {
+  test('of one test does not count for another', () => {
     expect(
       node(
         "test('a', (t) => { t.mock.method(slug, 'lower', () => 'x'); assert.equal(slug.slugify('A'), 'x') })\ntest('b', () => { assert.equal(slug.lower('A'), 'a') })",
@@ -142,7 +143,7 @@ describe('what tested code uses may be replaced, and spies may be set', () => {
     ).toBe('')
   })
 
-  it.each([
+  test.each([
     [
       "with patch('slug.fetch', return_value='a'):\n    self.assertEqual(slug.slugify('A'), 'a')\nself.assertEqual(slug.fetch('x'), 'y')",
     ],

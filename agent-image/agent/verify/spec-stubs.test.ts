@@ -1,12 +1,12 @@
 // What the stubs of Python do when a spec uses them, run by Python itself.
 import { execFileSync } from 'node:child_process'
-import { describe, expect, it } from 'vitest'
-import { type Behaviour, nonsense, stubsFor } from './spec-stubs.ts'
+import { describe, expect, test } from 'vitest'
+import { nonsense, type StubBehaviour, stubsFor } from './spec-stubs.ts'
 
 const names = ['Point', 'Color', 'memo', 'app', 'LIMIT', 'NotFoundError']
 
 /** What a program prints that begins with the stubs. */
-function outputOf(behaviour: Behaviour, program: string): string {
+function outputOf(behaviour: StubBehaviour, program: string): string {
   const stubs = stubsFor(new Map([['x.py', new Set(names)]]), new Map(), behaviour).get('x.py')
   return execFileSync('python3', ['-I', '-c', `${stubs}\n${program}`], { encoding: 'utf8' }).trim()
 }
@@ -15,7 +15,7 @@ const tried = (body: string): string =>
   `try:\n    ${body}\nexcept Exception as error:\n    print(type(error).__name__, error)\nelse:\n    print('went on')\n`
 
 describe('every use but inheriting throws where stubs throw', () => {
-  it.each([
+  test.each([
     'Point(0, 0)',
     'memo(len)',
     'Color.RED',
@@ -28,7 +28,7 @@ describe('every use but inheriting throws where stubs throw', () => {
     expect(outputOf('throws', tried(use))).toBe('NotImplementedError not implemented yet')
   })
 
-  it.each([
+  test.each([
     'class Square(Point): side = 1',
     'x = hasattr(Color, "RED")',
     'x: Point | None = None',
@@ -37,14 +37,14 @@ describe('every use but inheriting throws where stubs throw', () => {
     expect(outputOf('throws', tried(use))).toBe('went on')
   })
 
-  it('a call raises no AttributeError, which a test may want', () => {
+  test('a call raises no AttributeError, which a test may want', () => {
     const is = 'except AttributeError:\n    print(1)\nexcept NotImplementedError:\n    print(2)\n'
     expect(outputOf('throws', `try:\n    memo()\n${is}`)).toBe('2')
     expect(outputOf('throws', `try:\n    Point()\n${is}`)).toBe('2')
   })
 })
 
-it.each<[Behaviour, string]>([
+test.each<[StubBehaviour, string]>([
   ['returns', 'None None None'],
   ['nonsense', `${nonsense} ${nonsense} ${nonsense}`],
 ])('gives back %s', (behaviour, want) => {
@@ -54,7 +54,7 @@ it.each<[Behaviour, string]>([
   expect(outputOf(behaviour, tried('list(Color)'))).toContain('TypeError')
 })
 
-it.each<[string, string, string]>([
+test.each<[string, string, string]>([
   ['TestCase', 'def test_x(self): self.write()', 'NotImplementedError: not implemented yet'],
   ['IsolatedAsyncioTestCase', 'async def test_x(self): self.fail("no")', 'AssertionError: no'],
   ['TestCase', 'def test_x(self): self.assertSlug(1)', 'NotImplementedError: not implemented yet'],

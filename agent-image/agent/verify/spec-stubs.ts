@@ -2,33 +2,35 @@
 import type { CodeFacts } from '../code/facts.ts'
 import { type ModuleKind, moduleKindOf, resolveImport } from '../code/modules.ts'
 import { factsOf } from '../code/read-code.ts'
-import { languageOf } from '../project.ts'
+import { languageOf } from '../project/project.ts'
 import type { ImportedNames } from './spec-imports.ts'
 
 export interface StubOptions {
   /** Whether package.json says that `.js` files are CommonJS; used where `kindOf` is not given. */
   readonly commonjs?: boolean
-  /** What Node takes a file for, or will take a new one for. */
+  /** The kind of module as which Node loads a file, or will load a new one. */
   readonly kindOf?: (file: string) => ModuleKind
   /** Facts of existing files, by path; Python files need them, and what `export *` leads to. */
   readonly facts?: ReadonlyMap<string, CodeFacts>
 }
 
 /**
- * `nonsense`: every call gives the same text, which is neither empty nor right. `anything`: every name, and whatever is read,
- * called or made of it, gives something that can be read, called and made again; only a look at a value finds it out.
+ * `nonsense`: every call gives the same text, which is neither empty nor right. `anything`: every
+ * name, and whatever is read, called or made of it, gives something that can be read, called and
+ * made again, so that only a check of a value fails.
  */
-export type Behaviour = 'throws' | 'returns' | 'nonsense' | 'anything'
+export type StubBehaviour = 'throws' | 'returns' | 'nonsense' | 'anything'
 
 /**
- * Stubs: every imported name that is missing is a function, or in Python a class, that throws, gives nothing back, or gives nonsense. Existing files
- * keep their text; names they lack are added at the end, in the module system of the file, so that what it offers
- * already stays as it is. Guarantees: a JavaScript file that parsed still parses with its stubs.
+ * Stubs: every imported name that is missing is a function, or in Python a class, that throws,
+ * gives nothing back, or gives nonsense. Existing files keep their text; names they lack are added
+ * at the end, in the module system of the file, so that what it offers already stays as it is.
+ * Guarantees: a JavaScript file that parsed still parses with its stubs.
  */
 export function stubsFor(
   names: ImportedNames,
   before: ReadonlyMap<string, string>,
-  behaviour: Behaviour,
+  behaviour: StubBehaviour,
   options: StubOptions = {},
 ): ReadonlyMap<string, string> {
   const stubs = new Map<string, string>()
@@ -64,20 +66,21 @@ export function stubsFor(
   return stubs
 }
 
-/** What a default import stands for depends on the module system of the file that it leads to. */
+/** The meaning of a default import depends on the module system of the file that it leads to. */
 function wantedNames(imported: ReadonlySet<string>, kind: ModuleKind): readonly string[] {
   const members = [...imported].flatMap((name) =>
     name.startsWith('default.') ? [name.slice('default.'.length)] : [],
   )
   const plain = [...imported].filter((name) => !name.startsWith('default.'))
   if (kind === 'module') return plain
-  // The default of a CommonJS file is the whole of it; with names read from it, those are what is wanted.
+  // The default of a CommonJS file is the whole of it; with names read from it, those are what is
+  // wanted.
   return [
     ...new Set([...plain.filter((name) => name !== 'default' || members.length === 0), ...members]),
   ]
 }
 
-/** Names that a file offers, by itself and by what it hands on. */
+/** Names that a file offers, those that it re-exports included. */
 function offeredBy(
   file: string,
   factsAt: (file: string) => CodeFacts | undefined,
@@ -87,7 +90,8 @@ function offeredBy(
   const facts = factsAt(file)
   if (facts === undefined || seen.has(file)) return names
   seen.add(file)
-  // `__all__` may list a name that nothing defines yet; a module that makes its names when asked has them.
+  // `__all__` may list a name that nothing defines yet; a module that makes its names when asked
+  // has them.
   const lazy = facts.language === 'node' || facts.exports.some(({ name }) => name === '*')
   for (const { name, kind } of facts.exports)
     if (name !== '*' && (lazy || kind !== 'unknown')) names.add(name)
@@ -123,11 +127,13 @@ function targetsOf(
   return target !== undefined && 'file' in target ? [target.file] : []
 }
 
-/** What nonsense is given back. */
+/** The text that stubs of `nonsense` give back. */
 export const nonsense = 'plum nonsense'
 
-/** A file that is not imported by a plain import, but started as a program or loaded by its path. */
-export function programStub(file: string, behaviour: Behaviour): string {
+/**
+ * A file that is not imported by a plain import, but started as a program or loaded by its path.
+ */
+export function programStub(file: string, behaviour: StubBehaviour): string {
   if (behaviour === 'throws' || behaviour === 'returns') return '\n'
   return languageOf(file) === 'python' ? `print('${nonsense}')\n` : `console.log('${nonsense}')\n`
 }
@@ -146,13 +152,16 @@ const anything = `function guildhallAnything() {
   })
 }`
 
-function functionText(behaviour: Behaviour): string {
+function functionText(behaviour: StubBehaviour): string {
   if (behaviour === 'throws') return `() { throw new Error('not implemented yet') }`
   return behaviour === 'nonsense' ? `() { return '${nonsense}' }` : '() {}'
 }
 
-/** Under a name of its own, because the file may hold something of that name which it does not export. */
-function moduleStub(name: string, index: number, text: string, behaviour: Behaviour): string {
+/**
+ * Under a name of its own, because the file may hold something of that name which it does not
+ * export.
+ */
+function moduleStub(name: string, index: number, text: string, behaviour: StubBehaviour): string {
   let own = name === 'default' ? `missing${index}` : name
   while (text.includes(own)) own = `missing${index}_${own}`
   const body = functionText(behaviour)
@@ -166,11 +175,14 @@ function moduleStub(name: string, index: number, text: string, behaviour: Behavi
     : `function ${own}${body}\nexport { ${own} as ${name} }`
 }
 
-/** Looked at when the file runs: what it offers in any way, seen by us or not, stays as it is. */
+/**
+ * The stub asks when the file runs, so that names which the file offers in any way stay as they
+ * are.
+ */
 function commonjsStubs(
   missing: readonly string[],
   has: ReadonlySet<string>,
-  behaviour: Behaviour,
+  behaviour: StubBehaviour,
 ): readonly string[] {
   const body =
     behaviour === 'anything' ? 'guildhallAnything()' : `function ${functionText(behaviour)}`
@@ -185,10 +197,11 @@ function commonjsStubs(
 }
 
 /**
- * A missing name of Python is a class, because a spec may call it, inherit from it, put it above a function, or read names
- * from it, and may do so while its file is loaded. Where stubs throw, every use throws but inheriting: a class whose name
- * begins with a capital gives instances otherwise. A class of tests that inherits from a stub is one of unittest, as the
- * base that is still to be written will be. What the test runner itself looks for is never there.
+ * A missing name of Python is a class, because a spec may call it, inherit from it, put it above a
+ * function, or read names from it, and may do so while its file is loaded. Where stubs throw, every
+ * use throws except inheriting: a class whose name begins with a capital gives instances otherwise.
+ * A class of tests that inherits from a stub is one of unittest, as the base that is still to be
+ * written will be. Names that the test runner itself looks for are never there.
  */
 function pythonStub(name: string): string {
   const guard = `if '${name}' not in globals():`
@@ -198,7 +211,7 @@ function pythonStub(name: string): string {
   return `${guard}\n    ${name} = _guildhall_stub('${name}', ${isClass ? 'True' : 'False'})`
 }
 
-function pythonBase(behaviour: Behaviour): string {
+function pythonBase(behaviour: StubBehaviour): string {
   const given = {
     throws: "raise NotImplementedError('not implemented yet')",
     returns: 'return None',

@@ -1,10 +1,10 @@
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import { factsOf } from '../code/read-code.ts'
 import { holdBack, unreportedTests } from './spec-text.ts'
 
 const run = (...ids: readonly string[]): { collected: readonly string[] } => ({ collected: ids })
 
-it.each<[string, string, readonly string[], readonly string[]]>([
+test.each<[string, string, readonly string[], readonly string[]]>([
   [
     'names with escapes',
     "test('turns \\n and \\t into one', f)",
@@ -32,7 +32,7 @@ it.each<[string, string, readonly string[], readonly string[]]>([
   expect(unreportedTests('a.test.js', text, run(...ids))).toEqual(want)
 })
 
-it('knows a Python method that a class inherits', () => {
+test('knows a Python method that a class inherits', () => {
   const text = 'class Base:\n    def test_a(self): pass\nclass T(Base, TestCase): pass\n'
   expect(unreportedTests('test_a.py', text, run('test_a.py > T > test_a'))).toEqual([])
   expect(unreportedTests('test_a.py', text, run())).toEqual(['test_a'])
@@ -41,7 +41,7 @@ it('knows a Python method that a class inherits', () => {
 const tests = (...names: readonly string[]): string =>
   names.map((name) => `test(${JSON.stringify(name)}, () => {\n  f()\n})\n`).join('\n')
 
-it.each<[string, string, string, readonly string[]]>([
+test.each<[string, string, string, readonly string[]]>([
   [
     'nested in suites',
     'a.test.js',
@@ -82,7 +82,7 @@ it.each<[string, string, string, readonly string[]]>([
   expect(held.visible).not.toMatch(/checks what|about d|@patch/)
 })
 
-it.each<[string, string]>([
+test.each<[string, string]>([
   ['two tests of one name', tests('a', 'a', 'b', 'c')],
   [
     'names that all stand elsewhere',

@@ -1,12 +1,12 @@
-// What the tests of a spec are called, and which of them the coder is not shown.
+// The names of a spec's tests, and the test that the coder is not shown.
 import type { CodeFacts, TestFact } from '../code/facts.ts'
 import { factsOf } from '../code/read-code.ts'
-import { languageOf } from '../project.ts'
-import { type TestRun, testId, testName } from './test-run.ts'
+import { languageOf } from '../project/project.ts'
+import { testId, testName, type TestRun } from './test-run.ts'
 
 /**
- * Names of the tests that a file declares, in order, as their language reads them. Names that are only known at run
- * time are left out. `facts` are those of the text; a Python file needs them.
+ * Names of the tests that a file declares, in order, as their language reads them. Names that are
+ * only known at run time are left out. `facts` are those of the text; a Python file needs them.
  */
 export function declaredTests(
   path: string,
@@ -16,7 +16,10 @@ export function declaredTests(
   return facts.tests.flatMap((test) => (test.name === undefined ? [] : [test.name]))
 }
 
-/** The name by which a run reports a test: with its suites; undefined when it is only known at run time. */
+/**
+ * The name by which a run reports a test: with its suites; undefined when it is only known at run
+ * time.
+ */
 export function reportedName(
   test: Pick<TestFact, 'name' | 'suites' | 'repeated'>,
 ): string | undefined {
@@ -28,13 +31,24 @@ export function reportedName(
   return testName(names)
 }
 
-/** What is known from its text about how tests of a spec are to be judged, by the names that a run reports. */
+/**
+ * Rules for the judgement of a spec's tests, taken from its text, by the names that a run reports.
+ */
 export interface SpecRules {
-  /** Names that a run has to report: those of tests that no condition around them may keep from being declared. */
+  /**
+   * Names that a run has to report: those of tests that no condition around them may keep from
+   * being declared.
+   */
   readonly declared: readonly string[]
-  /** Ids of tests and suites that a condition of the machine may skip: skipped, they say nothing. */
+  /**
+   * Ids of tests and suites that a condition of the machine may skip; when skipped they say
+   * nothing.
+   */
   readonly skippable: ReadonlySet<string>
-  /** Ids of tests that fail by hand where no error is thrown, so that they may pass without an assertion. */
+  /**
+   * Ids of tests that fail by hand where no error is thrown, so that they may pass without an
+   * assertion.
+   */
   readonly awaiting: ReadonlySet<string>
 }
 
@@ -59,7 +73,10 @@ export function specRules(path: string, facts: CodeFacts): SpecRules {
   }
 }
 
-/** Ids of the suites around a test, the outermost first; without those whose name is only known at run time. */
+/**
+ * Ids of the suites around a test, the outermost first; without those whose name is only known at
+ * run time.
+ */
 export function suiteIds(path: string, { suites }: Pick<TestFact, 'suites'>): readonly string[] {
   const ids: string[] = []
   const names: string[] = []
@@ -101,13 +118,13 @@ export interface HeldBack {
   readonly hidden: ReadonlySet<string>
 }
 
-/** With fewer tests than this, each of them is needed to say what is wanted. */
+/** With fewer tests than this, each is needed to show what is wanted. */
 const fewest = 4
 
 /**
- * Holds back the last test that can be cut out of a file with four or more. Guarantees: what is left is a valid file
- * that declares all the other tests, and the name of the hidden one stands nowhere in it. Where that cannot be had, the
- * coder sees the whole file.
+ * Holds back the last test that can be cut out of a file with four or more. Guarantees: what is
+ * left is a valid file that declares all the other tests, and the name of the hidden one stands
+ * nowhere in it. Where that cannot be had, the coder sees the whole file.
  */
 export function holdBack(
   path: string,
@@ -141,7 +158,10 @@ function without(text: string, test: TestFact): string {
   return `${head}${gap}`.trimEnd().concat('\n')
 }
 
-/** Whether a text holds a test's name. A name of few letters stands everywhere, so only its literals count. */
+/**
+ * Whether a text holds a test's name. A name of few letters stands everywhere, so only its literals
+ * count.
+ */
 function tellsOf(text: string, name: string): boolean {
   if (name.length < 6)
     return ["'", '"', '`'].some((quote) => text.includes(`${quote}${name}${quote}`))
@@ -152,7 +172,10 @@ function tellsOf(text: string, name: string): boolean {
   return false
 }
 
-/** Read again, so that no cut in an odd place hides more than one test. Python has been tried by the sandbox. */
+/**
+ * The text is read again, so that a cut in an odd place cannot hide more than one test. Python was
+ * read in the sandbox.
+ */
 function declaresTheOthers(
   path: string,
   visible: string,

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { specProblems } from './spec-gate.ts'
 import { importsOf, repairImports } from './spec-imports.ts'
 import { stubsFor } from './spec-stubs.ts'
@@ -9,7 +9,7 @@ const pythonTest = (body: string): string =>
   `class A(unittest.TestCase):\n    def test_a(self):\n        ${body}\n`
 
 describe('the gate for specs', () => {
-  it.each<[string, string, string, RegExp | undefined]>([
+  test.each<[string, string, string, RegExp | undefined]>([
     ['a good node test', 'a.test.js', nodeTest("assert.equal(f('x'), 'y')"), undefined],
     ['a good python test', 'test_a.py', pythonTest("self.assertEqual(f('x'), 'y')"), undefined],
     [
@@ -70,7 +70,7 @@ describe('the gate for specs', () => {
   })
 })
 
-it('puts imports of node tests right', () => {
+test('puts imports of node tests right', () => {
   const text =
     "import test from 'node:test';\nimport assert from 'assert';\nimport { slugify } from './slug';\nimport { readFile } from 'node:fs/promises';\n\ndescribe('x', () => { it('y', () => {}) })\n"
   expect(repairImports('test/slug.test.js', text, ['src/slug.js'])).toBe(
@@ -78,14 +78,14 @@ it('puts imports of node tests right', () => {
   )
 })
 
-it('puts imports of python tests right', () => {
+test('puts imports of python tests right', () => {
   const text = 'from slug import slugify\nimport json\nclass A(unittest.TestCase): pass\n'
   expect(repairImports('tests/test_slug.py', text, ['src/slug.py'])).toBe(
     'import unittest\nfrom slug import slugify\nimport json\nclass A(unittest.TestCase): pass\n',
   )
 })
 
-it('sees what is imported, and what leads nowhere', () => {
+test('sees what is imported, and what leads nowhere', () => {
   const text =
     "import { a, b as c } from '../src/x.js'\nimport d, * as e from '../src/y.js'\nimport left from 'left-pad'\nimport fs from 'node:fs'\n"
   const { names, unknown } = importsOf('test/x.test.js', text, ['src/x.js', 'src/y.js'])
@@ -96,7 +96,7 @@ it('sees what is imported, and what leads nowhere', () => {
   expect(unknown).toEqual(['left-pad'])
 })
 
-it('stubs what is missing and keeps what is there', () => {
+test('stubs what is missing and keeps what is there', () => {
   const names = new Map([
     ['src/new.js', new Set(['a', 'default'])],
     ['src/old.js', new Set(['have', 'lack'])],
@@ -117,7 +117,7 @@ it('stubs what is missing and keeps what is there', () => {
   expect(stubsFor(names, before, 'returns').get('src/new.js')).toContain('export function a() {}')
 })
 
-it('reads the names of declared tests', () => {
+test('reads the names of declared tests', () => {
   const text =
     "test('it\\'s one', () => {})\n  it(\"two\", async () => {})\ntest(`no ${x}`, () => {})\ncontest('three')\n"
   expect(declaredTests('a.test.js', text)).toEqual(["it's one", 'two'])
@@ -131,13 +131,13 @@ it('reads the names of declared tests', () => {
 
 describe('holding back', () => {
   const four = ['a', 'b', 'c', 'd'].map((name) => `test('${name}', () => {\n  f()\n})\n`).join('\n')
-  it('keeps the last of four tests from the coder', () => {
+  test('keeps the last of four tests from the coder', () => {
     const held = holdBack('x.test.js', `import x from 'x'\n${four}`)
     expect(held.visible).not.toContain("'d'")
     expect(held.visible).toContain("test('c', () => {\n  f()\n})")
     expect([...held.hidden]).toEqual(['d'])
   })
-  it('keeps the last of four methods from the coder', () => {
+  test('keeps the last of four methods from the coder', () => {
     const text = `class T(unittest.TestCase):\n${['a', 'b', 'c', 'd'].map((name) => `    def test_${name}(self):\n        f('${name}')\n`).join('\n')}\n\nif __name__ == '__main__':\n    unittest.main()\n`
     const held = holdBack('test_x.py', text)
     expect(held.visible).not.toContain("f('d')")
@@ -145,7 +145,7 @@ describe('holding back', () => {
     expect(held.visible).toContain('unittest.main()')
     expect([...held.hidden]).toEqual(['T > test_d'])
   })
-  it.each([
+  test.each([
     ['fewer than four tests', four.slice(0, four.indexOf("test('d'"))],
     ['tests in a loop', `for (const x of [1, 2]) {\n${four.replace(/^/gm, '  ')}}\n`],
     ['a file that cannot be parsed', `${four}test('e', () => {\n`],

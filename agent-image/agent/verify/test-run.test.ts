@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto'
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import { runOf } from '../../../test/support/agent/runs.ts'
 import { digestOf, signatureOf } from './digest.ts'
 import { readReport, type TestRun, testId, testName, wholeFile } from './test-run.ts'
@@ -14,7 +14,7 @@ const read = (report: string | undefined, exitCode = 0, timedOut = false): TestR
   readReport(report, key, files, { command: 'c', exitCode, timedOut })
 const good = (run: TestRun): boolean => run.problems.length === 0 && run.failed.length === 0
 
-it('believes a sealed report with an ending for each file', () => {
+test('believes a sealed report with an ending for each file', () => {
   expect(read(seal(passing + ending))).toMatchObject({
     problems: [],
     failed: [],
@@ -22,7 +22,7 @@ it('believes a sealed report with an ending for each file', () => {
   })
 })
 
-it.each<[string, TestRun]>([
+test.each<[string, TestRun]>([
   ['no report', read(undefined)],
   ['an empty report', read('')],
   ['a report without a seal', read(passing + ending)],
@@ -45,7 +45,7 @@ it.each<[string, TestRun]>([
   expect(good(run)).toBe(false)
 })
 
-it('takes no pass from a report without its seal, and keeps what failed', () => {
+test('takes no pass from a report without its seal, and keeps what failed', () => {
   const report = passing + passing.replace('"pass"', '"fail"').replace('"x"', '"y"') + ending
   const run = read(report, -1, true)
   expect(run.passed).toEqual([])
@@ -54,7 +54,7 @@ it('takes no pass from a report without its seal, and keeps what failed', () => 
 
 const lineOf = (value: object): string => `${JSON.stringify({ file: 'a.test.js', ...value })}\n`
 
-it('turns the test that a late error belongs to into a failed one, and leaves a skipped one alone', () => {
+test('turns the test that a late error belongs to into a failed one, and leaves a skipped one alone', () => {
   const report = seal(
     passing +
       lineOf({ kind: 'test', number: 2, name: 'y', status: 'skip' }) +
@@ -82,7 +82,7 @@ it('turns the test that a late error belongs to into a failed one, and leaves a 
   })
 })
 
-it('blames the file once for what belongs to no test', () => {
+test('blames the file once for what belongs to no test', () => {
   const noise =
     lineOf({ kind: 'late', message: 'Error: a' }) + lineOf({ kind: 'late', message: 'b' })
   expect(read(seal(passing + noise + ending), 1)).toMatchObject({
@@ -91,7 +91,7 @@ it('blames the file once for what belongs to no test', () => {
   })
 })
 
-it('takes no pass from a file that cannot be believed', () => {
+test('takes no pass from a file that cannot be believed', () => {
   const untrusted = ending.replace('"failed":false', '"failed":true,"untrusted":true,"message":"m"')
   expect(read(seal(passing + untrusted), 1)).toMatchObject({
     collected: ['a.test.js > x'],
@@ -100,7 +100,7 @@ it('takes no pass from a file that cannot be believed', () => {
   })
 })
 
-it('reads what was not run, what was asserted, and what was swallowed', () => {
+test('reads what was not run, what was asserted, and what was swallowed', () => {
   const report = seal(
     lineOf({
       kind: 'test',
@@ -124,12 +124,12 @@ it('reads what was not run, what was asserted, and what was swallowed', () => {
   expect([...run.swallowed]).toEqual([['a.test.js > x', 'Error: s']])
 })
 
-it('leaves files for which there was no time to another command', () => {
+test('leaves files for which there was no time to another command', () => {
   const run = read(seal(lineOf({ kind: 'rest' })))
   expect(run).toMatchObject({ rest: files, failed: [], problems: [] })
 })
 
-it.each([
+test.each([
   [['a', 'b'], 'a > b'],
   [['a > b'], 'a \\> b'],
   [['a >', 'b'], 'a \\> > b'],
@@ -140,7 +140,7 @@ it.each([
   expect(testName(names)).toBe(want)
 })
 
-it('gives the plain name to the test that the file defines itself', () => {
+test('gives the plain name to the test that the file defines itself', () => {
   const other = lineOf({ kind: 'test', number: 1, name: 'x', status: 'pass', from: 'src/a.js' })
   const own = lineOf({ kind: 'test', number: 2, name: 'x', status: 'fail', message: 'm' })
   const run = read(seal(other + own + ending), 1)
@@ -148,7 +148,7 @@ it('gives the plain name to the test that the file defines itself', () => {
   expect(run.failed.map(testId)).toEqual(['a.test.js > x'])
 })
 
-it('tells two tests of the same name apart', () => {
+test('tells two tests of the same name apart', () => {
   const run = read(seal(passing + passing.replace('"pass"', '"fail"') + ending), 1)
   expect(run.passed).toEqual(['a.test.js > x'])
   expect(run.failed.map(testId)).toEqual(['a.test.js > x #2'])
@@ -167,7 +167,7 @@ const digest = (failures: TestRun['failed'], hidden: string[] = []) =>
   )
 const failure = (name: string, message: string) => ({ file: 'f', name, message, derived: false })
 
-it('shows three failures, without colours, paths and stacks, with the lines around', async () => {
+test('shows three failures, without colours, paths and stacks, with the lines around', async () => {
   const { text } = await digest([
     {
       ...failure(
@@ -192,12 +192,12 @@ it('shows three failures, without colours, paths and stacks, with the lines arou
   expect(text).not.toMatch(/\/workspace|\/opt| {4}at /)
 })
 
-it('counts held-back tests and tells nothing else about them', async () => {
+test('counts held-back tests and tells nothing else about them', async () => {
   const { text } = await digest([failure('secret name', 'secret message')], ['secret name'])
   expect(text).toBe('(1 more that are not shown)')
 })
 
-it('gives failures that differ in numbers and folders only the same signature', () => {
+test('gives failures that differ in numbers and folders only the same signature', () => {
   expect(signatureOf(['Error: 12 in /tmp/a/x.js'])).toBe(signatureOf(['Error: 7 in /var/b/x.js']))
   expect(signatureOf(['Error: a'])).not.toBe(signatureOf(['Error: b']))
 })

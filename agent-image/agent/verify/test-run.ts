@@ -8,7 +8,10 @@ const frame = z.object({ file: z.string(), line: z.int() })
 const testLine = z.object({
   kind: z.literal('test'),
   file: z.string(),
-  /** Counts the tests of a file from 1, so that a late error can name its test; 0 when nothing can name it. */
+  /**
+   * Counts the tests of a file from 1, so that a late error can name its test; 0 when nothing can
+   * name it.
+   */
   number: z.int(),
   name: z.string(),
   /** The file that defines the test, when that is not the file that ran it. */
@@ -70,7 +73,9 @@ const line = z.discriminatedUnion('kind', [
 type TestLine = z.infer<typeof testLine>
 export type LoadLine = z.infer<typeof loadLine>
 
-/** Name of the entry that stands for a file that could not be loaded, run to its end, or believed. */
+/**
+ * Name of the entry that stands for a file that could not be loaded, run to its end, or believed.
+ */
 export const wholeFile = '(whole file)'
 
 export interface FailedTest {
@@ -84,7 +89,7 @@ export interface FailedTest {
   readonly derived: boolean
   /** The package that is not installed, when the error says so, and the sentence about it. */
   readonly missing?: { readonly needs: string; readonly why: string }
-  /** The error came when it had ended, or in a hook around the whole file: what it reported is all there. */
+  /** The error came after its end, or in a hook around the whole file: its reports are complete. */
   readonly late?: true
 }
 
@@ -105,17 +110,25 @@ export interface TestRun {
   readonly exitCode: number
   /** Why the run cannot be believed; empty when it can. */
   readonly problems: readonly string[]
-  /** `file > name` of every test that was reported, whatever came of it. */
+  /** `file > name` of every test that was reported, whatever its result. */
   readonly collected: readonly string[]
-  /** Only these are proof of anything: run to their end, in a file that can be believed, and nothing came afterwards. */
+  /**
+   * Only these are proof of anything: run to their end, in a file that can be believed, and nothing
+   * came afterwards.
+   */
   readonly passed: readonly string[]
   readonly failed: readonly FailedTest[]
-  /** Ids of tests that were skipped, are marked as still to do, or were expected to fail and did. */
+  /**
+   * Ids of tests that were skipped, are marked as still to do, or were expected to fail and did.
+   */
   readonly skipped: readonly string[]
   readonly unrun: readonly UnrunTest[]
-  /** By id: how many assertions a test made while it ran. A test that is not in here made none that were seen. */
+  /**
+   * By id: how many assertions a test made while it ran. A test that is not in here made none that
+   * were seen.
+   */
   readonly asserted: ReadonlyMap<string, number>
-  /** By id: what an assertion said that failed although its test passed. */
+  /** By id: the message of an assertion that failed although its test passed. */
   readonly swallowed: ReadonlyMap<string, string>
 }
 
@@ -124,7 +137,10 @@ export interface ReadRun extends TestRun {
   readonly rest: readonly string[]
 }
 
-/** The test files that ended before any of their tests was reported: most often they could not be loaded. */
+/**
+ * The test files that ended before any of their tests was reported: most often they could not be
+ * loaded.
+ */
 export function unloadedIn({
   failed,
   collected,
@@ -142,16 +158,17 @@ export function testId(test: { readonly file: string; readonly name: string }): 
 }
 
 /**
- * The name of a test within suites, the outermost first. Where a name itself holds ` > `, it is written ` \> `, so that
- * two different tests never share an id.
+ * The name of a test within suites, the outermost first. Where a name itself holds ` > `, it is
+ * written ` \> `, so that two different tests never share an id.
  */
 export function testName(names: readonly string[]): string {
   return names.map((name) => name.replaceAll(/(?<=^| )(\\*)>(?= |$)/g, '\\$1>')).join(' > ')
 }
 
 /**
- * Reads a report. Anything that is not exactly one sealed report with exactly one ending for each of `files` is a
- * problem, and a file without an ending counts as failed. Of a report without its seal no pass is taken.
+ * Reads a report. Anything that is not exactly one sealed report with exactly one ending for each
+ * of `files` is a problem, and a file without an ending counts as failed. Of a report without its
+ * seal no pass is taken.
  */
 export function readReport(
   report: string | undefined,
@@ -229,7 +246,7 @@ export function readReport(
   return { command, exitCode, problems: [...new Set(problems)], ...lists }
 }
 
-/** Reads what came of loading modules; undefined when the report cannot be believed. */
+/** Reads the results of loading modules; undefined when the report cannot be believed. */
 export function readLoads(
   report: string | undefined,
   key: string,
@@ -254,8 +271,8 @@ function readLines(report: string | undefined, key: string, timedOut: boolean) {
 }
 
 /**
- * The name of each test in its file; the second of the same name gets ` #2`. The tests that a file defines itself come
- * first, so that a module which it imports cannot take the name of one of them.
+ * The name of each test in its file; the second of the same name gets ` #2`. The tests that a file
+ * defines itself come first, so that a module which it imports cannot take the name of one of them.
  */
 function namesOf(tests: readonly TestLine[]): ReadonlyMap<TestLine, string> {
   const seen = new Map<string, number>()

@@ -1,6 +1,7 @@
 // The three questions of the self-test, and how their answers are judged.
 import { Script } from 'node:vm'
-import type { FencedBlock, PromptSection } from '../../api/agent-protocol.ts'
+import type { FencedBlock } from '../../api/agent-protocol.ts'
+import { inOneBlock, section } from '../../api/prompt.ts'
 import { isRecord, type AnswerSchema } from '../answers/schema.ts'
 import type { Question } from '../verbs.ts'
 
@@ -10,8 +11,6 @@ export interface Finding {
   /** At most 300 characters. */
   readonly sentence: string
 }
-
-const section = (title: string, text: string): PromptSection => ({ title, text, must: true })
 
 /** Does it follow a schema? The question is trivial, so that the answer is right or the model did not read it. */
 export const schemaProbe: Question & { readonly schema: AnswerSchema } = {
@@ -57,7 +56,7 @@ export const fenceProbe: Question = {
       `Write ${file}. It exports one function clamp(value, low, high), which returns value, or low when value is below low, or high when value is above high.`,
     ),
   ],
-  instruction: `Answer with the complete text of ${file} in one fenced block: a line with the path, then \`\`\`js, the whole file, \`\`\`. No explanation.`,
+  instruction: `Answer with the complete text of ${file} ${inOneBlock('js')} No explanation.`,
   maxTokens: 120,
 }
 

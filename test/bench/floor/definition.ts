@@ -1,8 +1,9 @@
-// The object of the floor: one small custom resource for each task, with a schema and a status, about 1.6 KB as stored.
+// The object of the floor: one small custom resource for each task, with a schema and a status,
+// about 1.6 KB as stored.
 
 export const floorGroup = 'bench.guildhall.dev'
 export const floorVersion = 'v1'
-export const floorPlural = 'floortasks'
+const floorPlural = 'floortasks'
 
 /** Path of the collection in a namespace. */
 export function floorPath(namespace: string): string {

@@ -1,10 +1,10 @@
-// The smallest possible client: two status writes for each task, each carrying the resourceVersion that the answer
-// before gave, and nothing else. No cache, no queue, no schema, no log.
+// The smallest possible client: two status writes for each task, each carrying the resourceVersion
+// that the answer before gave, and nothing else. No cache, no queue, no schema, no log.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Pool } from 'undici'
-import { workTimes } from '../chains.ts'
+import { workTimes } from '../workloads.ts'
 import { floorGroup, floorPath, floorStatus, floorTask, floorVersion } from './definition.ts'
-import type { FloorRun, FromWriter, ToWriter } from './protocol.ts'
+import type { FloorRun, FromWriter, ToWriter } from '../program.ts'
 
 const creators = 16
 const say = (message: FromWriter): void => void process.send?.(message)

@@ -1,6 +1,6 @@
-// What `npm run bench -- gateway` leaves behind, and how it is shown.
+// The results of `npm run bench -- gateway`, and their tables.
 import { summarize, type Summary } from '../measure/statistics.ts'
-import { figure, markdownTable } from '../report/table.ts'
+import { figure, markdownTable } from '../report/figures.ts'
 
 /** One run, as it is written down. All durations in milliseconds. */
 export interface GatewayResults {
@@ -33,7 +33,7 @@ export interface Pair {
   readonly gatewayMs: number
 }
 
-/** What many pairs say. */
+/** The summary of many pairs. */
 export function callsOf(name: string, pairs: readonly Pair[]): GatewayResults['calls'][number] {
   return {
     name,
@@ -79,4 +79,39 @@ export function gatewayReport({ calls, busy, ...run }: GatewayResults): string {
       ],
     ),
   ].join('\n\n')
+}
+
+/** How busy slots are while work waits for them, integrated over time. */
+interface BusyMeter {
+  /** Tells how many are at work at the server and how many wait before it, from now on. */
+  readonly tell: (change: { readonly working?: number; readonly waiting?: number }) => void
+  /** Share of the slots' time, 1 = all of it; NaN when nothing ever waited. */
+  readonly share: () => number
+  readonly waitedMs: () => number
+}
+
+/** Makes a meter for `slots`; `now` in milliseconds. */
+export function createBusyMeter(slots: number, now: () => number): BusyMeter {
+  let working = 0
+  let waiting = 0
+  let since = now()
+  let busyMs = 0
+  let waitedMs = 0
+  const integrate = () => {
+    const until = now()
+    if (waiting > 0) {
+      waitedMs += until - since
+      busyMs += (Math.min(working, slots) / slots) * (until - since)
+    }
+    since = until
+  }
+  return {
+    tell(change) {
+      integrate()
+      working = change.working ?? working
+      waiting = change.waiting ?? waiting
+    },
+    share: () => busyMs / waitedMs,
+    waitedMs: () => waitedMs,
+  }
 }

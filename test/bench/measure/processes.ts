@@ -9,7 +9,7 @@ export interface CpuReading {
 }
 
 /** What was used between two readings. */
-export interface CpuUse {
+interface CpuUse {
   /** Milliseconds of CPU by role. */
   readonly byRole: Readonly<Record<string, number>>
   /** What everybody else took, in milliseconds: how noisy the machine was. */

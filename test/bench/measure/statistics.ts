@@ -1,4 +1,4 @@
-/** What is told of a set of samples. Same unit as the samples; NaN when there are none. */
+/** The figures of a set of samples. Same unit as the samples; NaN when there are none. */
 export interface Summary {
   readonly count: number
   readonly p50: number
@@ -8,7 +8,8 @@ export interface Summary {
 }
 
 /**
- * The nearest-rank percentile: the smallest sample that at least `percent` of all samples do not exceed.
+ * The nearest-rank percentile: the smallest sample that at least `percent` of all samples do not
+ * exceed.
  * Guarantees: the answer is one of the samples, never an interpolation. NaN when there are none.
  */
 export function percentile(samples: readonly number[], percent: number): number {

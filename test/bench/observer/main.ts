@@ -1,9 +1,10 @@
-// The third process: watches the tasks of a contender and notes when each was first seen running and finished.
-// One clock for everything, no knowledge of the contender, no client library of ours.
+// The third process: watches the tasks of a contender and notes when each was first seen running
+// and finished. It has one clock for all tasks, knows nothing of the contender, and uses no client
+// library of ours.
 import { Agent, request } from 'undici'
-import { nowMs } from './now.ts'
-import type { FromObserver, ToObserver } from './protocol.ts'
-import { stageOf } from './shapes.ts'
+import { nowMs, type FromObserver, type ToObserver, type Shape } from '../program.ts'
+import type { AgentTask } from '../../../core/api/agent-task.ts'
+import { hasSucceeded, heldBy, isFinished } from '../../../core/api/task-state.ts'
 
 type Watched = Extract<ToObserver, { readonly kind: 'watch' }>
 
@@ -95,4 +96,23 @@ function take(map: Map<string, number>, prefix: string): Record<string, number> 
   const taken = [...map].filter(([name]) => name.startsWith(prefix))
   for (const [name] of taken) map.delete(name)
   return Object.fromEntries(taken)
+}
+
+/** Where a task is, as far as the bench cares. */
+type Stage = 'waiting' | 'running' | 'finished'
+
+/** Reads the stage of each kind that is measured. */
+const stageOf: Readonly<Record<Shape, (object: unknown) => Stage>> = {
+  any: () => 'finished',
+  floor: (object) => {
+    const { status } = object as { readonly status?: { readonly phase?: string } }
+    if (status?.phase === 'Succeeded') return 'finished'
+    return status?.phase === 'Running' ? 'running' : 'waiting'
+  },
+  agenttask: (object) => {
+    const task = object as AgentTask
+    // A task that only waits for its merge does not yet free the tasks that depend on it.
+    if (isFinished(task) && hasSucceeded(task)) return 'finished'
+    return heldBy(task) === undefined ? 'waiting' : 'running'
+  },
 }

@@ -1,20 +1,27 @@
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { execa } from 'execa'
 import { startLab, type Lab } from '../../lab/lab.ts'
 import { paths } from '../../lab/paths.ts'
 import { SimulatedAgents } from '../../lab/simulated-agents.ts'
-import { chainsOf, workTimes } from '../chains.ts'
-import type { Contender, Measurement, Workload } from '../contender.ts'
+import { chainsOf, workTimes, type Workload } from '../workloads.ts'
+import {
+  type Contender,
+  type Measurement,
+  measure,
+  type IdentityCounts,
+  type Observer,
+} from '../contender.ts'
 import { peakMemory } from '../measure/processes.ts'
-import type { FromObserver, ToObserver } from '../observer/protocol.ts'
-import { startProgram } from '../program.ts'
+import { type FromObserver, type ToObserver, startProgram } from '../program.ts'
 import { inspectServer, scratchDirectory, type BenchServer } from '../server.ts'
-import { measure, type IdentityCounts, type Observer } from '../timed-run.ts'
-import type { OperatorProgram } from './build.ts'
-import { patiently } from './patiently.ts'
-import { RequestMaker } from './requests.ts'
+import { patiently, RequestMaker } from './requests.ts'
 
-/** The real operator with agents that only speak the protocol, and what the other measurements need of it. */
+/**
+ * The real operator with agents that only speak the protocol, and the parts that the other
+ * measurements need.
+ */
 export interface OperatorContender extends Contender {
   readonly lab: Lab
   readonly server: BenchServer
@@ -24,19 +31,22 @@ export interface OperatorContender extends Contender {
   readonly identities: () => Promise<IdentityCounts>
   /** The most memory the operator held so far. */
   peakBytes(): Promise<number>
-  /** Deletes what the last run left. */
+  /** Deletes the requests and tasks of the last run. */
   clear(): Promise<void>
 }
 
 /** How the operator is set up. */
-export interface OperatorSetup {
+interface OperatorSetup {
   /** `agents.maxAgents` of its settings. */
   readonly agents: number
   readonly program: OperatorProgram
   readonly apiServerFlags?: readonly string[]
 }
 
-/** Starts a control plane, the forge and the operator. Agents come when there is work for them, and then stay. */
+/**
+ * Starts a control plane, the forge and the operator. Agents come when there is work for them, and
+ * then stay.
+ */
 export async function startOperatorContender(setup: OperatorSetup): Promise<OperatorContender> {
   const directory = await scratchDirectory()
   const runner = new SimulatedAgents()
@@ -45,7 +55,8 @@ export async function startOperatorContender(setup: OperatorSetup): Promise<Oper
     runner,
     history: false,
     settings: {
-      // What is measured is the way of a task to a warm agent. With agents of one request each it would be the start of Pods.
+      // The bench measures the way of a task to a warm agent. With agents of one request each it
+      // would measure the start of Pods.
       agents: { maxAgents: setup.agents, idleSeconds: 86_400, maxTasks: 1_000, reuse: 'any' },
     },
     ...setup.program,
@@ -75,7 +86,8 @@ export async function startOperatorContender(setup: OperatorSetup): Promise<Oper
       observer,
       maker,
       get pids() {
-        // Agents, and what stands in for nodes and the garbage collector, run in the bench's own process.
+        // Agents, and what stands in for nodes and the garbage collector, run in the bench's own
+        // process.
         return { contender: lab.operators[0]?.process.pid ?? 0, forge: lab.forge.process.pid }
       },
       identities: async () => patiently(() => lab.requests()),
@@ -142,7 +154,10 @@ async function runOperator(
   })
 }
 
-/** Waits until no status of a task or request changes any more: the operator has seen everything that was made. */
+/**
+ * Waits until no status of a task or request changes any more: the operator has seen everything
+ * that was made.
+ */
 async function untilQuiet({ server }: OperatorContender): Promise<void> {
   const count = async (): Promise<number> => {
     const { requests } = await server.counters()
@@ -153,4 +168,24 @@ async function untilQuiet({ server }: OperatorContender): Promise<void> {
     await sleep(2_000)
     now = await count()
   }
+}
+
+const root = join(import.meta.dirname, '../../..')
+
+/**
+ * How the operator's image runs it: compiled, with the options of its Dockerfile. From source it
+ * takes 30 MB more.
+ */
+export interface OperatorProgram {
+  readonly entry: string
+  readonly nodeArguments: readonly string[]
+}
+
+/** Compiles the operator into `dist/`, as `npm run build` does. */
+export async function buildOperator(): Promise<OperatorProgram> {
+  await execa('tsc', ['-p', 'tsconfig.build.json'], { cwd: root, preferLocal: true })
+  const dockerfile = await readFile(join(root, 'operator/Dockerfile'), 'utf8')
+  const [, options] = /NODE_OPTIONS="([^"]+)"/.exec(dockerfile) ?? []
+  if (options === undefined) throw new Error('operator/Dockerfile sets no NODE_OPTIONS="…"')
+  return { entry: join(root, 'dist/operator/main.js'), nodeArguments: options.split(' ') }
 }

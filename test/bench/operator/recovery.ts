@@ -10,15 +10,18 @@ import { paths } from '../../lab/paths.ts'
 import { SimulatedAgents } from '../../lab/simulated-agents.ts'
 import type { Facts } from '../results.ts'
 import { scratchDirectory } from '../server.ts'
-import type { OperatorProgram } from './build.ts'
+import type { OperatorProgram } from './contender.ts'
 
-/** A new request every so often: what a person would notice of an outage. */
+/**
+ * How often a new request is made. Its wait is the part of an outage that a person would notice.
+ */
 const probeMs = 200
 const mostSeconds = 60
 
 /**
- * Ends the leading operator in three ways and tells how long a new request waited at most for its first status:
- * killed with a second replica standing by, stopped with one standing by, killed and started again alone.
+ * Ends the leading operator in three ways. Returns how long a new request waited at most for its
+ * first status: killed with a second replica standing by, stopped with one standing by, killed and
+ * started again alone.
  */
 export async function measureRecovery(
   program: OperatorProgram,
@@ -39,7 +42,7 @@ export async function measureRecovery(
     const gracefulSeconds = await outage(lab, async (leader) => {
       await leader.stop()
     })
-    // Whoever ended last stays down: the other one leads alone now.
+    // The replica that ended last stays down: the other one leads alone now.
     const restartSeconds = await outage(lab, async (leader) => {
       leader.process.signal('SIGKILL')
       await leader.process.exited
@@ -51,7 +54,7 @@ export async function measureRecovery(
   }
 }
 
-/** Starts what is down, and waits until it stands by. */
+/** Starts the replicas that are down, and waits until they stand by. */
 async function restart(lab: Lab): Promise<void> {
   for (const replica of lab.operators) if (!replica.process.running) await replica.start()
   for (const replica of lab.operators) await replica.ready()
@@ -68,7 +71,7 @@ async function leaderOf(lab: Lab): Promise<OperatorReplica> {
   return found
 }
 
-/** The first request of a lab: whoever leads is at work when it has a status. */
+/** Waits for the first request of a lab: once it has a status, the leader is at work. */
 async function untilServed(lab: Lab): Promise<void> {
   await outage(lab, () => undefined)
 }

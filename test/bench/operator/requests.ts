@@ -1,4 +1,6 @@
-// The requests and tasks of a workload, as a person's plan would make them: the operator sees nothing unusual.
+// The requests and tasks of a workload, as a person's plan would make them: the operator sees
+// nothing unusual.
+import { setTimeout as sleep } from 'node:timers/promises'
 import { withCondition } from '../../../core/api/condition-list.ts'
 import { requestConditions, requestReasons } from '../../../core/api/conditions.ts'
 import type { DevRequest, PlannedTask } from '../../../core/api/devrequest.ts'
@@ -10,9 +12,7 @@ import { teamOf, waves } from '../../../core/planner/waves.ts'
 import { ApiProblem, orMissing, type Api } from '../../lab/api.ts'
 import type { Lab } from '../../lab/lab.ts'
 import { labelled, paths } from '../../lab/paths.ts'
-import type { ChainTask } from '../chains.ts'
-import { inParallel } from './in-parallel.ts'
-import { ensured, patiently } from './patiently.ts'
+import type { ChainTask } from '../workloads.ts'
 
 /** All requests of the bench work on one repository; each has its branch there. */
 const repository = 'bench'
@@ -34,7 +34,10 @@ const authorized = {
   message: 'by the bench',
 } as const
 
-/** Makes the requests of these chains, planned and suspended; the operator makes the tasks. Nothing runs before `resume`. */
+/**
+ * Makes the requests of these chains, planned and suspended; the operator makes the tasks. Nothing
+ * runs before `resume`.
+ */
 export class RequestMaker {
   readonly #lab: Lab
   readonly #api: Api
@@ -66,8 +69,9 @@ export class RequestMaker {
   }
 
   /**
-   * Deletes every request and task, and waits until they are gone. Requests first: the operator makes tasks that are
-   * missing. Then request by request, since one call for ten thousand objects takes longer than any time-out.
+   * Deletes every request and task, and waits until they are gone. Requests first: the operator
+   * makes tasks that are missing. Then request by request, since one call for ten thousand objects
+   * takes longer than any time-out.
    */
   async clear(): Promise<void> {
     for (const path of [paths.devRequests, paths.agentTasks])
@@ -113,7 +117,8 @@ export class RequestMaker {
       },
     }
     await ensured(() => this.#api.create(paths.devRequests, draft))
-    // The operator looks at the new request at the same time; whoever is late reads again.
+    // The operator writes the status of the new request at the same time; the later of the two
+    // reads again.
     for (;;) {
       const found = await patiently(() => this.#api.get<DevRequest>(path))
       const status: DevRequest['status'] = {
@@ -181,4 +186,52 @@ function planned({ name, after }: ChainTask): PlannedTask {
     after: after === undefined ? [] : [after],
     onFailure: 'FailRequest',
   }
+}
+
+const tries = 6
+const pauseMs = 250
+
+/**
+ * Asks again when there was no answer: a server under full load resets connections now and then,
+ * and a run of a quarter of an hour must not end with one. Only for calls that may be repeated. A
+ * refusal is thrown at once.
+ */
+export async function patiently<T>(call: () => Promise<T>): Promise<T> {
+  for (let left = tries; ; left -= 1) {
+    try {
+      return await call()
+    } catch (error) {
+      if (error instanceof ApiProblem || left <= 1) throw error
+      await sleep(pauseMs)
+    }
+  }
+}
+
+/**
+ * Makes something that may be there already, because an earlier try was carried out without an
+ * answer.
+ */
+export async function ensured(call: () => Promise<unknown>): Promise<void> {
+  try {
+    await patiently(call)
+  } catch (error) {
+    if (!(error instanceof ApiProblem) || error.status !== 409) throw error
+  }
+}
+
+/**
+ * Does `work` for every item, at most `width` at once. Rejects with the first error; calls that are
+ * under way go on.
+ */
+export async function inParallel<T>(
+  items: readonly T[],
+  width: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const queue = items.values()
+  await Promise.all(
+    Array.from({ length: width }, async () => {
+      for (const item of queue) await work(item)
+    }),
+  )
 }

@@ -1,8 +1,8 @@
-import { rateOf, type Measurement, type Workload } from '../contender.ts'
+import { rateOf, type Measurement } from '../contender.ts'
+import { type Workload } from '../workloads.ts'
 import type { OnRun } from '../floor/suite.ts'
 import { workingWrites } from '../report/figures.ts'
-import type { Facts } from '../results.ts'
-import type { Stages } from '../stages.ts'
+import type { Facts, Stages } from '../results.ts'
 import {
   flightsOf,
   flightWorkload,
@@ -11,16 +11,18 @@ import {
   manyWorkload,
   type Size,
 } from '../workloads.ts'
-import type { OperatorProgram } from './build.ts'
-import { startOperatorContender, type OperatorContender } from './contender.ts'
-import { gatherCrowd, idleCost, largestObject } from './crowd.ts'
-import { queueToPods } from './queue.ts'
+import {
+  type OperatorProgram,
+  startOperatorContender,
+  type OperatorContender,
+} from './contender.ts'
+import { gatherCrowd, idleCost, largestObject, queueToPods } from './facts.ts'
 
 /** Agents that the promises speak of where they speak of many. */
 const crowd = 1_000
 
-/** What the floor needs to know to be measured at the same load. */
-export interface OperatorFigures {
+/** The figures that the floor needs to be measured at the same load. */
+interface OperatorFigures {
   readonly facts: Facts
   /** Writes a second of all identities while the operator ran at half of its most. */
   readonly halfLoadWrites: number | undefined
@@ -68,7 +70,7 @@ export async function operatorSuite(
   }
 }
 
-/** With every agent beside every task: the most memory, then the cost of doing nothing. */
+/** With all agents and all tasks at once: the most memory, then the cost of doing nothing. */
 async function crowded(
   operator: OperatorContender,
   size: Size,
@@ -77,7 +79,8 @@ async function crowded(
   const crowdAgents = size.quick ? size.agents : crowd
   await gatherCrowd(operator, crowdAgents)
   const crowdPeakBytes = await operator.peakBytes()
-  // Nothing is left to do once all are finished; what was cut off would go on.
+  // Once all tasks are finished, nothing is left to do. Tasks of a run that was cut off would go
+  // on.
   if (last === undefined || last.tasks < last.made) await operator.clear()
   return {
     crowdAgents,
@@ -87,7 +90,10 @@ async function crowded(
   }
 }
 
-/** Of everybody but the person who made the requests, while the load was steady: what a task took, at the window's rate. */
+/**
+ * Writes a second of all identities but the person's, while the load was steady: those of a task,
+ * at the window's rate.
+ */
 function writesPerSecond(measurement: Measurement): number {
   return (workingWrites(measurement.running) / measurement.tasks) * rateOf(measurement)
 }

@@ -7,10 +7,12 @@ import {
   recordsOf,
   taskCosts,
   type TaskCosts,
+  bytes,
+  figure,
+  markdownTable,
 } from './figures.ts'
 import { goals } from './goals.ts'
 import { plotsOf } from './plots.ts'
-import { bytes, figure, markdownTable } from './table.ts'
 
 /** Why a goal is missed, by its id. */
 export type Reasons = Readonly<Record<string, string>>
@@ -39,7 +41,7 @@ export function fillIn(text: string, sections: Readonly<Record<string, string>>)
   }, text)
 }
 
-/** What was run where, in a sentence or two. */
+/** The run and its machine, in a sentence or two. */
 function runLine({
   machine,
   date,
@@ -60,7 +62,7 @@ function runLine({
   )
 }
 
-/** Every goal with what was measured, and why it is missed where it is. */
+/** Every goal with its measured figure, and the reason where it is missed. */
 export function goalTable(results: Results, reasons: Reasons): string {
   const rows = goals.map((goal) => {
     const found = goal.judge(results)
@@ -123,7 +125,7 @@ function dispatchTable(results: Results): string {
   )
 }
 
-/** What one task costs, for each number of tasks at once. */
+/** The costs of one task, for each number of tasks at once. */
 function costTable(results: Results): string {
   const idle = recordsOf(results, 'operator', 'idle')[0]
   const row = (name: string, costs: TaskCosts, peak: number): readonly string[] => [
@@ -159,7 +161,7 @@ function costTable(results: Results): string {
   )
 }
 
-/** Who asked the API server for what, for each task, from the audit log; what is seldom is left out. */
+/** The requests of each identity for each task, from the audit log; rare requests are left out. */
 function requestTable({ audit }: Results): string {
   if (audit === undefined) return notMeasured
   const rows = Object.entries(audit.identities).flatMap(([who, counts]) =>

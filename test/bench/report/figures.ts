@@ -3,7 +3,9 @@ import { perTask, type Costs } from '../contender.ts'
 import { ratio } from '../measure/statistics.ts'
 import type { Results, RunRecord } from '../results.ts'
 
-/** Every record of a contender for a workload; the floor is measured before and after the operator. */
+/**
+ * Every record of a contender for a workload; the floor is measured before and after the operator.
+ */
 export function recordsOf(
   results: Results,
   contender: string,
@@ -43,7 +45,10 @@ export function floorRate(results: Results): number {
 /** What one task costs the operator and its surroundings. */
 export interface TaskCosts {
   readonly tasks: number
-  /** Those that were finished when the run ended; all costs are divided by them, those of unfinished tasks included. */
+  /**
+   * Those that were finished when the run ended; all costs are divided by them, those of unfinished
+   * tasks included.
+   */
   readonly finished: number
   /** Of the operator's process: while the tasks ran, and with their making. */
   readonly cpuMs: number
@@ -104,4 +109,46 @@ export function growthRatio(
 /** Share of the machine that others took while a record was made; 1 is all cores. */
 export function othersShare({ running }: RunRecord, cores: number): number {
   return running.othersMs / 1000 / running.seconds / cores
+}
+
+/**
+ * A Markdown table with padded columns, so that it reads well in a terminal, too. The first column
+ * is text, `right` names the others that are figures.
+ */
+export function markdownTable(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  right: readonly number[] = [],
+): string {
+  const widths = head.map((title, column) =>
+    Math.max(3, title.length, ...rows.map((row) => (row[column] ?? '').length)),
+  )
+  const line = (cells: readonly string[]): string =>
+    `| ${widths
+      .map((width, column) => {
+        const cell = cells[column] ?? ''
+        return right.includes(column) ? cell.padStart(width) : cell.padEnd(width)
+      })
+      .join(' | ')} |`
+  const rule = `|${widths
+    .map((width, column) =>
+      right.includes(column) ? `${'-'.repeat(width + 1)}:` : '-'.repeat(width + 2),
+    )
+    .join('|')}|`
+  return [line(head), rule, ...rows.map(line)].join('\n')
+}
+
+/** A figure with about three digits that matter; `-` for none. */
+export function figure(value: number | undefined, unit = ''): string {
+  if (value === undefined || !Number.isFinite(value)) return '-'
+  const size = Math.abs(value)
+  const digits = size >= 100 || value === 0 ? 0 : size >= 10 ? 1 : 2
+  return `${value.toFixed(digits)}${unit === '' ? '' : ` ${unit}`}`
+}
+
+/** Bytes as people read them, in powers of 1024. */
+export function bytes(value: number | undefined): string {
+  if (value === undefined || !Number.isFinite(value)) return '-'
+  if (value >= 1024 * 1024) return figure(value / 1024 / 1024, 'MiB')
+  return value >= 1024 ? figure(value / 1024, 'KiB') : figure(value, 'B')
 }

@@ -1,4 +1,4 @@
-// The goals this bench can judge, and what a run says about each.
+// The goals that this bench can judge, each with its reading of a run.
 import { ratio } from '../measure/statistics.ts'
 import type { Results } from '../results.ts'
 import {
@@ -10,11 +10,12 @@ import {
   recordsOf,
   taskCosts,
   type TaskCosts,
+  bytes,
+  figure,
 } from './figures.ts'
-import { bytes, figure } from './table.ts'
 
 /** A goal and how it is read out of a run. */
-export interface Goal {
+interface Goal {
   /** Also the key of its reason in `docs/bench/reasons.json`. */
   readonly id: string
   readonly what: string
@@ -25,7 +26,7 @@ export interface Goal {
   readonly judge: (results: Results) => Verdict | undefined
 }
 
-export interface Verdict {
+interface Verdict {
   readonly measured: string
   readonly met: boolean
 }

@@ -3,11 +3,18 @@ import type { Costs } from '../contender.ts'
 import type { Results, RunRecord } from '../results.ts'
 import { results as resultsShape } from '../results.ts'
 import { fillIn, goalTable, sectionsOf } from './document.ts'
-import { floorRate, growthOf, growthRatio, othersShare, taskCosts } from './figures.ts'
+import {
+  floorRate,
+  growthOf,
+  growthRatio,
+  othersShare,
+  taskCosts,
+  bytes,
+  figure,
+  markdownTable,
+} from './figures.ts'
 import { goals } from './goals.ts'
-import { lineChart, linearTicks, logTicks } from './line-chart.ts'
-import { plotsOf } from './plots.ts'
-import { bytes, figure, markdownTable } from './table.ts'
+import { lineChart, linearTicks, logTicks, plotsOf } from './plots.ts'
 
 const costs = (more: Partial<Costs> = {}): Costs => ({
   cpuMs: { contender: 200, apiserver: 1_000, etcd: 100 },
@@ -85,7 +92,8 @@ test('a task costs its share of making and of running; creation itself is no wri
   })
   const one = taskCosts(record('operator', 'tasks-100', { making, tasks: 50 }))
   expect(one).toMatchObject({ cpuMs: 4, wholeCpuMs: 5, reads: 0.1, storedBytes: 8_000 })
-  // 1.5 while 100 were made, of which 1 was the creation; 300 while 50 ran. The author does not count.
+  // 1.5 while 100 were made, of which 1 was the creation; 300 while 50 ran. The author does not
+  // count.
   expect(one.writes).toBeCloseTo(1.5 - 1 + 6)
 })
 

@@ -1,11 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { deploy } from '../../../agent-image/agent/pipelines/deploy.ts'
+import { deploy } from '../../../agent-image/agent/pipelines/pipeline.ts'
 import { document } from '../../../agent-image/agent/pipelines/document.ts'
-import { finish } from '../../../agent-image/agent/pipelines/finish.ts'
-import { fix } from '../../../agent-image/agent/pipelines/fix.ts'
+import { finish, verify } from '../../../agent-image/agent/pipelines/examination.ts'
+import { fix } from '../../../agent-image/agent/pipelines/code.ts'
 import type { Pipeline } from '../../../agent-image/agent/pipelines/pipeline.ts'
 import { review } from '../../../agent-image/agent/pipelines/review.ts'
-import { verify } from '../../../agent-image/agent/pipelines/verify.ts'
 import {
   forge,
   pod,

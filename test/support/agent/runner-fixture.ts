@@ -2,14 +2,14 @@
 // own, and one run has the test files of all of them.
 import { afterAll, beforeAll } from 'vitest'
 import { connectSandbox, type Sandbox } from '../../../agent-image/agent/sandbox-client.ts'
-import { languageOf } from '../../../agent-image/agent/project.ts'
+import { languageOf } from '../../../agent-image/agent/project/project.ts'
 import {
   type RunnerLimits,
   type RunOptions,
   runnerFor,
 } from '../../../agent-image/agent/verify/runner.ts'
 import { type TestRun, wholeFile } from '../../../agent-image/agent/verify/test-run.ts'
-import { openWorkspace, type Workspace } from '../../../agent-image/agent/workspace.ts'
+import { openWorkspace, type Workspace } from '../../../agent-image/agent/workspace/workspace.ts'
 import { assignmentFor } from './assignment.ts'
 import { assets, startPod, type TestPod } from './processes.ts'
 import { startForge, type TestForge } from './repository.ts'

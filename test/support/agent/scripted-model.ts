@@ -1,12 +1,12 @@
 // A model for tests of pipelines, without a hub: answers from a list, the last one again and again.
 import type { FencedBlock } from '../../../core/api/agent-protocol.ts'
-import type { Answer, Model, Question } from '../../../agent-image/agent/model.ts'
+import type { ModelAnswer, Model, ModelQuestion } from '../../../agent-image/agent/model.ts'
 import { resultOf } from './scripted-hub.ts'
 
-export type ScriptedAnswer = string | undefined | Exclude<Answer, { kind: 'answer' }>
+export type ScriptedAnswer = string | undefined | Exclude<ModelAnswer, { kind: 'answer' }>
 
 export interface ScriptedAnswers extends Model {
-  readonly questions: readonly Question[]
+  readonly questions: readonly ModelQuestion[]
 }
 
 /**
@@ -17,7 +17,7 @@ export function scriptedModel(
   answers: readonly ScriptedAnswer[],
   blocksOf?: (text: string) => FencedBlock[],
 ): ScriptedAnswers {
-  const questions: Question[] = []
+  const questions: ModelQuestion[] = []
   return {
     questions,
     get asked() {

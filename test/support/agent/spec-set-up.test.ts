@@ -2,7 +2,7 @@
 // of the spec.
 import { describe, expect, it, vi } from 'vitest'
 import { spec } from '../../../agent-image/agent/pipelines/spec.ts'
-import { isOwnFault } from '../../../agent-image/agent/pipelines/spec-runs.ts'
+import { isOwnFault } from '../../../agent-image/agent/pipelines/spec-judgement.ts'
 import { fenced, runPipeline } from './pipeline-fixture.ts'
 
 vi.setConfig({ testTimeout: 90_000 })

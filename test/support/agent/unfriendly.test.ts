@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { connectSandbox, type Sandbox } from '../../../agent-image/agent/sandbox-client.ts'
 import { runnerFor } from '../../../agent-image/agent/verify/runner.ts'
 import { wholeFile } from '../../../agent-image/agent/verify/test-run.ts'
-import { openWorkspace, type Workspace } from '../../../agent-image/agent/workspace.ts'
+import { openWorkspace, type Workspace } from '../../../agent-image/agent/workspace/workspace.ts'
 import { assignmentFor } from './assignment.ts'
 import { assets, startPod, type TestPod } from './processes.ts'
 import { startForge, type TestForge } from './repository.ts'
