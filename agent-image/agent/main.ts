@@ -1,6 +1,6 @@
 // The agent container's process: its environment and the wiring.
 import { readFile } from 'node:fs/promises'
-import { agentTimes } from '../../core/api/agent-times.ts'
+import { agentTimes } from '../../core/api/agent-protocol.ts'
 import { z } from 'zod'
 import { agentTypes } from '../../core/api/agent-types.ts'
 import { Agent } from './agent.ts'

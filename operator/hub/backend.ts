@@ -1,13 +1,13 @@
 // Connects the hub with the operator: tokens with agents, reports with tasks, model calls with the gateway, log lines with the log.
-import { agentTimes } from '../../core/api/agent-times.ts'
-import { audiences, labels } from '../../core/api/names.ts'
-import type {
-  LogBatch,
-  ModelCall,
-  ModelEvent,
-  Report,
-  ReportReceipt,
+import {
+  agentTimes,
+  type LogBatch,
+  type ModelCall,
+  type ModelEvent,
+  type Report,
+  type ReportReceipt,
 } from '../../core/api/agent-protocol.ts'
+import { audiences, labels } from '../../core/api/names.ts'
 import type { AgentTask } from '../../core/api/agent-task.ts'
 import { conditionOf } from '../../core/api/condition-list.ts'
 import { taskConditions } from '../../core/api/conditions.ts'

@@ -1,13 +1,13 @@
-import { agentTimes } from '../../core/api/agent-times.ts'
-import type {
-  Assignment,
-  Heartbeat,
-  HubMessage,
-  LogBatch,
-  ModelCall,
-  ModelEvent,
-  Report,
-  ReportReceipt,
+import {
+  agentTimes,
+  type Assignment,
+  type Heartbeat,
+  type HubMessage,
+  type LogBatch,
+  type ModelCall,
+  type ModelEvent,
+  type Report,
+  type ReportReceipt,
 } from '../../core/api/agent-protocol.ts'
 import type { Clock } from '../../core/base/clock.ts'
 import type { Logger } from '../../core/base/logger.ts'

@@ -1,5 +1,4 @@
-import { agentTimes } from '../../core/api/agent-times.ts'
-import type { Heartbeat, HubMessage } from '../../core/api/agent-protocol.ts'
+import { agentTimes, type Heartbeat, type HubMessage } from '../../core/api/agent-protocol.ts'
 import type { Clock } from '../../core/base/clock.ts'
 
 /** One agent's open stream. */

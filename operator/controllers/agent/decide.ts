@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { agentTimes } from '../../../core/api/agent-times.ts'
+import { agentTimes } from '../../../core/api/agent-protocol.ts'
 import type { Agent, AgentState, AgentStatus } from '../../../core/api/agent.ts'
 import type { AgentTask } from '../../../core/api/agent-task.ts'
 import {

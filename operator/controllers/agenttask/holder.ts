@@ -1,5 +1,5 @@
 import type { AgentTask } from '../../../core/api/agent-task.ts'
-import { agentTimes } from '../../../core/api/agent-times.ts'
+import { agentTimes } from '../../../core/api/agent-protocol.ts'
 import { heldBy } from '../../../core/api/task-state.ts'
 import type { AgentStreams } from '../../presence/agent-streams.ts'
 import { type World, byUid } from '../world.ts'

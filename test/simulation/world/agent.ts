@@ -1,11 +1,15 @@
-import { agentTimes } from '../../../core/api/agent-times.ts'
+import {
+  agentTimes,
+  type Assignment,
+  type HubMessage,
+  type Report,
+} from '../../../core/api/agent-protocol.ts'
 import {
   step,
   type AgentEvent,
   type AgentState,
   type Holding,
 } from '../../../agent-image/agent/life-cycle.ts'
-import type { Assignment, HubMessage, Report } from '../../../core/api/agent-protocol.ts'
 import type { Hub } from '../../../operator/hub/hub.ts'
 import type { SimulatedProcess } from './process.ts'
 import type { Timeline } from './timeline.ts'

@@ -1,16 +1,16 @@
 // A real forge on a real port with real git, for tests. Only the Kubernetes API is played: tokens and tasks are given.
-import { execa } from 'execa'
-import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
 import type { AgentTask } from '../../../core/api/agent-task.ts'
 import { audiences } from '../../../core/api/names.ts'
 import { type Clock, systemClock, systemRandom } from '../../../core/base/clock.ts'
+import type { KubeClient } from '../../../core/kube/client.ts'
 import { createForge, type Forge, type ForgeOptions } from '../../../forge/forge.ts'
-import { systemResolve } from '../../../forge/source-hosts.ts'
 import { startServer } from '../../../forge/server.ts'
-import { tokenClient, type TokenVerdict } from './tokens.ts'
+import { systemResolve } from '../../../forge/source-hosts.ts'
 
 /** One line of the forge's log. */
 export interface LogLine {
@@ -285,3 +285,29 @@ export const fromTemplate = (name: 'empty' | 'node' | 'python', request = 'r1') 
   branch: `guild/${request}`,
   title: 'Price list',
 })
+
+/** What a played API server says about a token. */
+export interface TokenVerdict {
+  readonly authenticated: boolean
+  /** Those of the asked audiences that the token is good for. */
+  readonly audiences: readonly string[]
+  readonly username: string
+  /** The Pod that the token is bound to. */
+  readonly podUid?: string | undefined
+}
+
+/** A client whose API server answers a TokenReview with `verdictOf` the token; undefined for a token that it does not know. */
+export function tokenClient(
+  verdictOf: (token: string) => TokenVerdict | undefined,
+): Pick<KubeClient, 'create'> {
+  const key = 'authentication.kubernetes.io'
+  const create = async (_kind: unknown, review: { readonly spec: { readonly token: string } }) => {
+    const verdict = verdictOf(review.spec.token)
+    if (verdict === undefined) return { ...review, status: { authenticated: false } }
+    const { authenticated, audiences, username, podUid } = verdict
+    const extra =
+      podUid === undefined ? {} : { [`${key}/pod-name`]: ['agent-1'], [`${key}/pod-uid`]: [podUid] }
+    return { ...review, status: { authenticated, audiences, user: { username, extra } } }
+  }
+  return { create } as unknown as Pick<KubeClient, 'create'>
+}

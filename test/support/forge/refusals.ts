@@ -4,8 +4,13 @@ import { request as httpRequest } from 'node:http'
 import { join } from 'node:path'
 import type { TaskResult } from '../../../core/api/agent-task.ts'
 import { audiences } from '../../../core/api/names.ts'
-import { fromTemplate, heldTask, startForge, type ForgeFixture } from './forge.ts'
-import type { TokenVerdict } from './tokens.ts'
+import {
+  type ForgeFixture,
+  fromTemplate,
+  heldTask,
+  startForge,
+  type TokenVerdict,
+} from './forge.ts'
 
 /** The branch that `agent-1` may push. */
 export const ownRef = 'refs/heads/guild-task/r1-code/1'

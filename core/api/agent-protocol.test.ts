@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { agentTimes } from './agent-times.ts'
+import { agentTimes } from './agent-protocol.ts'
 
 const {
   heartbeatMs,
