@@ -21,7 +21,10 @@ export type Decision =
   | { readonly allowed: true }
   | { readonly allowed: false; readonly message: string }
 
-/** One ref that a push wants to change. Ids are 40 hexadecimal digits; all zeros means "no such ref". */
+/**
+ * One ref that a push wants to change. Ids are 40 hexadecimal digits; all zeros means "no such
+ * ref".
+ */
 export interface RefCommand {
   readonly oldId: string
   readonly newId: string
@@ -47,7 +50,10 @@ const sentences: Readonly<Record<Wish, string>> = {
   change: 'may not change anything here; that is for the operator alone',
 }
 
-/** May this identity do this kind of thing at all? What a push contains is judged by `judgeCommands` and `judgeTask`. */
+/**
+ * May this identity do this kind of thing at all? What a push contains is judged by `judgeCommands`
+ * and `judgeTask`.
+ */
 export function judgeWish(identity: Identity, wish: Wish): Decision {
   if (wishes[identity.kind].has(wish)) return allowed
   return refused(`${identity.name} ${sentences[wish]}.`)
@@ -63,7 +69,9 @@ export type CommandsDecision =
     }
   | { readonly allowed: false; readonly message: string }
 
-/** Is it exactly one task branch, made or moved forward? (Git itself refuses what is not forward.) */
+/**
+ * Is it exactly one task branch, made or moved forward? (Git itself refuses what is not forward.)
+ */
 export function judgeCommands(commands: readonly RefCommand[]): CommandsDecision {
   const [command] = commands
   const one = `one push changes exactly one branch: ${gitNames.taskBranch('<task>', 1)}`
@@ -105,7 +113,10 @@ export function judgeTask(
 
 /** Reads one AgentTask, live: a push is judged by what the API server says now. */
 export interface TaskReader {
-  /** Undefined when there is no such task. Errors: `ForgeRefusal` when the API server cannot be asked. */
+  /**
+   * Undefined when there is no such task. Errors: `ForgeRefusal` when the API server cannot be
+   * asked.
+   */
   read(name: string, options: { readonly signal: AbortSignal }): Promise<AgentTask | undefined>
 }
 

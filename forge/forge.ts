@@ -116,10 +116,11 @@ export function directoriesUnder(data: string): DataDirectories {
 }
 
 /**
- * Makes the directories and clears away what a killed process left: drafts, lock files, objects of unfinished pushes.
- * Caveat: only before the server takes requests. The forge is the one process on its volume (a StatefulSet of one), so
- * every lock found then belongs to nobody, and would block its branch for ever.
- * Returns what was removed, relative to the repositories.
+ * Makes the directories and clears away what a killed process left: drafts, lock files, objects of
+ * unfinished pushes.
+ * Caveat: only before the server takes requests. The forge is the one process on its volume (a
+ * StatefulSet of one), so every lock found then belongs to nobody, and would block its branch
+ * without end. Returns what was removed, relative to the repositories.
  */
 export async function recover(directories: DataDirectories): Promise<readonly string[]> {
   const { root, staging, home } = directories

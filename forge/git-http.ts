@@ -31,10 +31,15 @@ export interface BackendRequest {
 }
 
 const killAfterMs = 2_000
-/** How much of a body nobody reads any more is taken in, so that the client gets to read the answer. */
+/**
+ * So many bytes of a refused body are read and thrown away, so that the client reads the answer.
+ */
 const maxDrainBytes = 1024 * 1024 * 1024
 
-/** The body of a request, unpacked if the client sent it with gzip. Errors: BadRequest for any other encoding. */
+/**
+ * The body of a request, unpacked if the client sent it with gzip. Errors: BadRequest for any other
+ * encoding.
+ */
 export function decodedBody(request: IncomingMessage): Readable {
   const encoding = request.headers['content-encoding'] ?? 'identity'
   if (encoding === 'identity') return request
@@ -42,16 +47,18 @@ export function decodedBody(request: IncomingMessage): Readable {
     throw new ForgeRefusal('BadRequest', `The content encoding ${encoding} is not supported.`)
   }
   const unpacked = createGunzip()
-  // The error shows up at whoever reads `unpacked`; a client that goes away must not leave it waiting.
+  // The reader of `unpacked` gets the error; a client that goes away must not leave it waiting.
   pipeline(request, unpacked).catch(() => undefined)
   return unpacked
 }
 
 /**
  * Runs `git http-backend` for one request and streams both ways.
- * Guarantees: nothing is buffered as a whole; when the signal is aborted, git and all its children are killed; an early
- * answer (a refused pack) reaches the client, because the rest of the body is taken in and thrown away.
- * Errors: DiskFull or an Error when git failed before it answered; after that the connection is cut.
+ * Guarantees: nothing is buffered as a whole; when the signal is aborted, git and all its children
+ * are killed; an early answer (a refused pack) reaches the client, because the rest of the body is
+ * taken in and thrown away.
+ * Errors: DiskFull or an Error when git failed before it answered; after that the connection is
+ * cut.
  */
 export async function runBackend(
   { git, clock }: { readonly git: Git; readonly clock: Clock },
@@ -59,7 +66,8 @@ export async function runBackend(
 ): Promise<void> {
   const { response, signal, body } = call
   signal.throwIfAborted()
-  // Not execa: http-backend starts others, so it gets a process group of its own, and all of them go together.
+  // Not execa: http-backend starts others, so it gets a process group of its own, and all of them
+  // go together.
   const child = spawn('git', ['http-backend'], {
     env: { ...git.environment(call.settings), ...cgiEnvironment(call), ...call.environment },
     cwd: call.root,
@@ -121,7 +129,7 @@ function cgiEnvironment(call: BackendRequest): Record<string, string> {
   }
 }
 
-/** Writes the body into git; git may stop reading early, and that is no failure. */
+/** Writes the body into git; git may stop reading early, and that is not a failure. */
 async function feed(body: Readable | undefined, stdin: Writable): Promise<void> {
   let drained = 0
   let wake = () => {}
@@ -147,7 +155,10 @@ async function answer(stdout: Readable, response: ServerResponse): Promise<void>
   await pipeline(stdout, response)
 }
 
-/** Sets status and headers; returns what was read of the body. The stream must be let go before it is piped. */
+/**
+ * Sets status and headers; returns what was read of the body. The stream must be let go before it
+ * is piped.
+ */
 async function openAnswer(stdout: Readable, response: ServerResponse): Promise<Buffer> {
   let early = Buffer.alloc(0)
   const chunks: AsyncIterable<Buffer> = stdout.iterator({ destroyOnReturn: false })
@@ -171,7 +182,9 @@ function killGroup(pid: number | undefined, signal: NodeJS.Signals): void {
   }
 }
 
-/** The head of a CGI answer (RFC 3875, section 6): status and headers, and where the body begins. */
+/**
+ * The head of a CGI answer (RFC 3875, section 6): status and headers, and where the body begins.
+ */
 export interface CgiHead {
   readonly status: number
   readonly headers: readonly (readonly [string, string])[]
@@ -196,7 +209,7 @@ export function readCgiHead(bytes: Buffer): CgiHead | undefined {
   for (const line of bytes.toString('latin1', 0, end.index).split(/\r?\n/)) {
     const [, name, value] = /^([A-Za-z0-9-]+):\s*(.*)$/.exec(line) ?? []
     if (name === undefined || value === undefined) {
-      throw new Error('the CGI answer has a line that is no header')
+      throw new Error('the CGI answer has a line that is not a header')
     }
     if (name.toLowerCase() === 'status') status = Number.parseInt(value, 10) || 500
     else headers.push([name, value])

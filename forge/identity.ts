@@ -15,14 +15,18 @@ export interface Accounts {
 }
 
 /**
- * `unknown`: the API server does not know the token (401). `stranger`: it does, and the bearer has no role here (403).
+ * `unknown`: the API server does not know the token (401). `stranger`: it does, and the bearer has
+ * no role here (403).
  */
 export type Recognition =
   | { readonly kind: 'known'; readonly identity: Identity }
   | { readonly kind: 'unknown'; readonly message: string }
   | { readonly kind: 'stranger'; readonly message: string }
 
-/** The role of a reviewed token: the account *and* the audience must fit, so that a token for one server opens no other. */
+/**
+ * The role of a reviewed token: the account *and* the audience must fit, so that a token for one
+ * server opens no other.
+ */
 export function recognize(who: TokenIdentity | undefined, accounts: Accounts): Recognition {
   if (who === undefined) {
     return {
@@ -50,7 +54,10 @@ export function recognize(who: TokenIdentity | undefined, accounts: Accounts): R
   }
 }
 
-/** The token of a request: `Bearer <token>`, or `Basic` with the token as the password, which git can store. */
+/**
+ * The token of a request: `Bearer <token>`, or `Basic` with the token as the password, which git
+ * can store.
+ */
 export function tokenOf(request: Pick<IncomingMessage, 'headers'>): string | undefined {
   const bearer = bearerToken(request)
   if (bearer !== undefined) return bearer
@@ -68,9 +75,10 @@ const tries = 3
 
 /**
  * Reviews tokens and remembers each answer for at most ten seconds.
- * Guarantees: those of `TokenReviewer`, so that strangers delay nobody who has a role here; a token that names another
- * account than ours is refused unasked.
- * Errors: `CrowdedError` when too many strangers wait; those of the client when the API server cannot be asked.
+ * Guarantees: those of `TokenReviewer`, so that strangers delay nobody who has a role here; a token
+ * that names another account than ours is refused unasked.
+ * Errors: `CrowdedError` when too many strangers wait; those of the client when the API server
+ * cannot be asked.
  */
 export class Identities {
   readonly #reviewer: TokenReviewer
@@ -104,7 +112,9 @@ export class Identities {
   }
 }
 
-/** A token that says nothing of itself may be one of another authenticator; all such share one lane. */
+/**
+ * A token that says nothing of itself may be one of another authenticator; all such share one lane.
+ */
 function laneOf(claims: TokenClaims | undefined, accounts: Accounts): string | undefined {
   const { namespace, operator, agent, reader } = accounts
   const ours = [operator, agent, reader].map((one) => `system:serviceaccount:${namespace}:${one}`)

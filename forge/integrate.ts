@@ -21,11 +21,12 @@ export interface IntegratorOptions {
 const maxConflictFiles = 100
 
 /**
- * Merges a task's commit into its request's branch, one at a time per repository. Nothing else moves such a branch.
- * Guarantees: what the task may not change is not merged, whatever its agent reported (`scope.ts`); the merge is
- * computed before anything moves; the branch moves in one step and only from the commit the merge was computed for; a
- * repeated call answers `contained`. A merge commit is always made, even where git could move forward, because its
- * trailers are the record of who did the work.
+ * Merges a task's commit into its request's branch, one at a time per repository. Nothing else
+ * moves such a branch.
+ * Guarantees: what the task may not change is not merged, whatever its agent reported (`scope.ts`);
+ * the merge is computed before anything moves; the branch moves in one step and only from the
+ * commit the merge was computed for; a repeated call answers `contained`. A merge commit is always
+ * made, even where git could move forward, because its trailers are the record of who did the work.
  */
 export class Integrator {
   readonly #options: IntegratorOptions
@@ -54,7 +55,8 @@ export class Integrator {
     const target = await commitAt(git, path, `refs/heads/${into}`, { signal })
     if (target === undefined) throw new ForgeRefusal('NotFound', `There is no branch ${into}.`)
     const known = await commitAt(git, path, commit, { signal })
-    // Before the task branch is looked at: an answer that got lost must be answered again, whatever happened since.
+    // Before the task branch is looked at: an answer that got lost must be answered again, whatever
+    // happened since.
     if (known !== undefined && (await isAncestor(git, path, commit, target, { signal }))) {
       return { outcome: 'contained', commit: target }
     }
@@ -123,11 +125,16 @@ function checkNames(wanted: Integrate): void {
   if (!isCommitId(wanted.commit)) throw new ForgeRefusal('BadRequest', 'commit must be a full id.')
   const bad = wanted.trailers.find(({ name }) => !/^[A-Za-z][A-Za-z0-9-]{0,63}$/.test(name))
   if (bad !== undefined) {
-    throw new ForgeRefusal('BadRequest', `${JSON.stringify(bad.name)} is no name of a trailer.`)
+    throw new ForgeRefusal(
+      'BadRequest',
+      `${JSON.stringify(bad.name)} is not the name of a trailer.`,
+    )
   }
 }
 
-/** Subject, blank line, trailers in their order. Nothing that comes in can start a line of its own. */
+/**
+ * Subject, blank line, trailers in their order. Nothing that comes in can start a line of its own.
+ */
 export function mergeMessage(wanted: Pick<Integrate, 'subject' | 'trailers' | 'from'>): string {
   const subject = oneLine(wanted.subject) || `Integrate ${wanted.from}`
   const trailers = wanted.trailers.map(({ name, value }) => `${name}: ${oneLine(value)}\n`)
@@ -154,7 +161,8 @@ async function mergeTrees(
   signal: AbortSignal,
 ): Promise<Merge> {
   const args = ['merge-tree', '--write-tree', '-z', '--name-only', '--no-messages', ours, theirs]
-  // Without renames every path is merged with itself alone, so that what was allowed is what is merged.
+  // Without renames every path is merged with itself alone, so that what was allowed is what is
+  // merged.
   const settings = { 'merge.renames': 'false', 'merge.directoryRenames': 'false' }
   const how = { repository: path, signal, settings, accept: [0, 1] }
   const { exitCode, stdout } = await git.run(args, how)

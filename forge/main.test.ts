@@ -1,4 +1,5 @@
-// The forge as it runs in a Pod: its own process, its real Kubernetes client, signals. Only the API server is played.
+// The forge as it runs in a Pod: its own process, its real Kubernetes client, signals. Only the API
+// server is played.
 import { execa } from 'execa'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'

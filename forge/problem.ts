@@ -13,7 +13,9 @@ const statusOfProblem: Readonly<Record<ForgeProblemCode, number>> = {
   Internal: 500,
 }
 
-/** A refusal whose sentence the caller is shown, so it never holds a token or a path of the server. */
+/**
+ * A refusal whose sentence the caller is shown, so it never holds a token or a path of the server.
+ */
 export class ForgeRefusal extends Problem<ForgeProblemCode> {
   override readonly name = 'ForgeRefusal'
 
@@ -31,7 +33,9 @@ export class ForgeRefusal extends Problem<ForgeProblemCode> {
   }
 }
 
-/** The data volume is (nearly) full. One sentence with the remedy, the same wherever it is noticed. */
+/**
+ * The data volume is (nearly) full. One sentence with the remedy, the same wherever it is noticed.
+ */
 export function diskFull(cause?: unknown): ForgeRefusal {
   return new ForgeRefusal(
     'DiskFull',
@@ -40,7 +44,9 @@ export function diskFull(cause?: unknown): ForgeRefusal {
   )
 }
 
-/** How an error is answered: a known refusal as it is, anything else as Internal without details. */
+/**
+ * How an error is answered: a known refusal as it is, anything else as Internal without details.
+ */
 export function refusalOf(error: unknown): ForgeRefusal {
   if (error instanceof ForgeRefusal) return error
   if (error instanceof Problem) {

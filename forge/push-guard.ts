@@ -12,7 +12,7 @@ export interface OpenedPush {
 
 /**
  * Reads the head of a push before any git process is started.
- * Errors: BadRequest for a body that is no push.
+ * Errors: BadRequest for a body that is not a push.
  */
 export async function openPush(source: Readable): Promise<OpenedPush> {
   const chunks = source.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer>
@@ -40,7 +40,8 @@ const sentence = (text: string) => `${text.charAt(0).toUpperCase()}${text.slice(
 /** Names the one ref that a push may change; read by the hook. */
 const allowedRefVariable = 'GUILDHALL_PUSH_REF'
 
-// The second lock: git itself says which refs it is about to change, whatever the first lock understood of the request.
+// The second lock: git itself says which refs it is about to change, whatever the first lock
+// understood of the request.
 const preReceive = `#!/bin/sh
 # Written by the forge at start. Lets exactly one ref through: the one the forge decided on.
 count=0
@@ -97,15 +98,19 @@ export type PushHeadStep =
   | { readonly state: 'done'; readonly head: PushHead }
   | { readonly state: 'broken'; readonly message: string }
 
-/** A push of one branch from a shallow clone has one command and some `shallow` lines; this is ample. */
+/**
+ * A push of one branch from a shallow clone has one command and some `shallow` lines; this is
+ * ample.
+ */
 const maxHeadBytes = 256 * 1024
 
 const commandPattern = /^([0-9a-f]{40}) ([0-9a-f]{40}) ([^\0\n]+)$/
 const shallowPattern = /^shallow [0-9a-f]{40}$/
 
 /**
- * Reads the refs that a push wants to change, as git-receive-pack reads them: pkt-lines up to the first flush. Refuses
- * everything that it does not know. Call it again with more bytes from the start while it says `more`.
+ * Reads the refs that a push wants to change, as git-receive-pack reads them: pkt-lines up to the
+ * first flush. Refuses everything that it does not know. Call it again with more bytes from the
+ * start while it says `more`.
  */
 export function readPushHead(bytes: Buffer): PushHeadStep {
   const commands: RefCommand[] = []
@@ -127,7 +132,7 @@ export function readPushHead(bytes: Buffer): PushHeadStep {
     if (shallowPattern.test(text) && words === undefined) continue
     const [, oldId, newId, ref] = commandPattern.exec(text) ?? []
     if (oldId === undefined || newId === undefined || ref === undefined) {
-      return { state: 'broken', message: 'the push has a line that is no ref update' }
+      return { state: 'broken', message: 'the push has a line that is not a ref update' }
     }
     if (words !== undefined) {
       if (commands.length > 0) {
@@ -144,8 +149,8 @@ const pkt = (payload: Buffer): Buffer =>
 const flush = Buffer.from('0000')
 
 /**
- * The answer of a server that refused every ref, so that `git push` prints the sentence beside the ref.
- * Undefined when the client cannot read such an answer; it gets a plain HTTP refusal then.
+ * The answer of a server that refused every ref, so that `git push` prints the sentence next to the
+ * ref. Undefined when the client cannot read such an answer; it gets a plain HTTP refusal then.
  */
 export function refusalReport(head: PushHead, message: string): Buffer | undefined {
   const { commands, capabilities } = head

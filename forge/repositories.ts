@@ -58,8 +58,9 @@ export class Repositories {
 
   /**
    * Makes the repository and the request's branch, or finds them.
-   * Guarantees: a repository appears complete or not at all; a branch that exists is never moved; the same body again
-   * changes nothing; a `caller` who gives up ends his waiting, not work that has begun (a long mirror would never end).
+   * Guarantees: a repository appears complete or not at all; a branch that exists is never moved;
+   * the same body again changes nothing; a `caller` who gives up ends his waiting, not work that
+   * has begun (a long mirror would never end).
    * Errors: BadRequest, SourceUnavailable, DiskFull.
    */
   async ensure(
@@ -129,8 +130,8 @@ export class Repositories {
   }
 
   /**
-   * Fetches everything and moves the mirror's own branch along: the default branch, or `ref` where the source has none.
-   * Returns the default branch.
+   * Fetches everything and moves the mirror's own branch along: the default branch, or `ref` where
+   * the source has none. Returns the default branch.
    */
   async #mirror(
     path: string,
@@ -257,18 +258,24 @@ async function exists(path: string): Promise<boolean> {
   )
 }
 
-/** A name that the mirror's own branch may have too. Names of ours are still usable as a start; it is called main then. */
+/**
+ * A name that the mirror's own branch may have too. Names of ours are still usable as a start; it
+ * is called main then.
+ */
 function isOwnName(branch: string): boolean {
   return isRefName(branch) && !/^guild(?:-task)?(?:\/|$)/.test(branch)
 }
 
-/** Runs work on one repository at a time, in the order it was asked for; other repositories do not wait. */
+/**
+ * Runs work on one repository at a time, in the order it was asked for; other repositories do not
+ * wait.
+ */
 export class RepositoryLock {
   readonly #tails = new Map<string, Promise<void>>()
 
   /**
-   * Errors: those of `work`; the signal's reason when the caller gave up while waiting. Work that has begun is not
-   * interrupted from here.
+   * Errors: those of `work`; the signal's reason when the caller gave up while waiting. Work that
+   * has begun is not interrupted from here.
    */
   async hold<T>(
     repository: string,

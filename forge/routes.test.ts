@@ -134,6 +134,6 @@ test('the head of a CGI answer is read once it is complete', () => {
     bodyAt: text.length - 4,
   })
   expect(readCgiHead(Buffer.from('Expires: now\n\nx'))).toMatchObject({ status: 200, bodyAt: 14 })
-  expect(() => readCgiHead(Buffer.from('no header\r\n\r\n'))).toThrow('no header')
+  expect(() => readCgiHead(Buffer.from('no header\r\n\r\n'))).toThrow('not a header')
   expect(() => readCgiHead(Buffer.alloc(20_000, 'a'))).toThrow('no end')
 })

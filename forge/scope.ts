@@ -6,7 +6,10 @@ import { isTestPath } from '../core/api/test-paths.ts'
 import { commitAt, type Git, GitError, type GitRun } from './git.ts'
 import { ForgeRefusal } from './problem.ts'
 
-/** One path that differs between two commits. Modes are git's six octal digits; `000000` where there is no such path. */
+/**
+ * One path that differs between two commits. Modes are git's six octal digits; `000000` where there
+ * is no such path.
+ */
 export interface Change {
   readonly path: string
   readonly oldMode: string
@@ -32,8 +35,9 @@ const kinds: Readonly<Record<string, string>> = {
 }
 
 /**
- * Why a task may not make this change, as the end of a sentence that begins with the path; undefined when it may.
- * Only regular files are ever written, no file that is there gets another mode, and none is deleted but a file of the task.
+ * Why a task may not make this change, as the end of a sentence that begins with the path;
+ * undefined when it may. Only regular files are ever written, no file that is there gets another
+ * mode, and none is deleted but a file of the task.
  */
 export function allowedChange(change: Change, scope: Scope): string | undefined {
   const { path, oldMode, newMode } = change
@@ -85,7 +89,10 @@ const outside = ({ files }: Scope): string =>
     ? 'is changed, and the task names no files'
     : `is not among the files of the task: ${files.map((file) => plainLine(file, 200)).join(', ')}`
 
-/** Why the changes together are refused, as one sentence that names a path; undefined when they are allowed. */
+/**
+ * Why the changes together are refused, as one sentence that names a path; undefined when they are
+ * allowed.
+ */
 export function allowedChanges(changes: readonly Change[], scope: Scope): string | undefined {
   for (const change of changes) {
     const why = allowedChange(change, scope)
@@ -105,7 +112,7 @@ export function readChanges(text: string): readonly Change[] {
       /^:(\d{6}) (\d{6}) [0-9a-f]+ [0-9a-f]+ [A-Z]\d*$/.exec(parts[at] ?? '') ?? []
     const path = parts[at + 1]
     if (oldMode === undefined || newMode === undefined || path === undefined) {
-      throw new Error('git diff-tree gave a line that is no change')
+      throw new Error('git diff-tree gave a line that is not a change')
     }
     changes.push({ path, oldMode, newMode })
   }
@@ -132,9 +139,10 @@ export interface ScopeQuestion {
 const maxCommits = 20
 
 /**
- * Why the commit, or the tree that was merged from it, is refused, as a sentence; undefined when its task may do this.
- * A commit is compared with the one it was built on, by git's own objects; each commit on the way is looked at as well,
- * because the history that is delivered holds all of them.
+ * Why the commit, or the tree that was merged from it, is refused, as a sentence; undefined when
+ * its task may do this. A commit is compared with the one it was built on, by git's own objects;
+ * each commit on the way is looked at as well, because the history that is delivered holds all of
+ * them.
  * Errors: BadRequest for a commit that shares no history with the branch.
  */
 export async function scopeRefusal(question: ScopeQuestion): Promise<string | undefined> {
@@ -161,7 +169,10 @@ export async function scopeRefusal(question: ScopeQuestion): Promise<string | un
   return undefined
 }
 
-/** Why the task may not lead from one tree to the other. `base` is where the request's branch was when it was built on. */
+/**
+ * Why the task may not lead from one tree to the other. `base` is where the request's branch was
+ * when it was built on.
+ */
 async function judge(
   question: ScopeQuestion,
   base: string,
@@ -189,7 +200,7 @@ async function scopeOf(
   // A branch from before this was kept is taken to begin where the commit was built.
   const begun = (await commitAt(git, path, start, { signal })) ?? base
   const { action, files } = task
-  // More than one is refused for a spec, so there is no need to ask about all of very many.
+  // More than one is refused for a spec, so a few are enough to refuse very many.
   const paths = changes.slice(0, 50).map((change) => change.path)
   const there =
     action === 'spec' && paths.length > 0

@@ -136,7 +136,10 @@ export async function readTree(shelf: Shelf, commit: string): Promise<TreeListin
   }
 }
 
-/** The text of one regular file. Errors: NotFound; BadRequest (413) for more than 256 KiB: half a file would be a lie. */
+/**
+ * The text of one regular file. Errors: NotFound; BadRequest (413) for more than 256 KiB: half a
+ * file would be a lie.
+ */
 export async function readBlob(shelf: Shelf, commit: string, path: string): Promise<string> {
   const { git, path: repository, signal } = shelf
   const found = await existingCommit(shelf, commit)

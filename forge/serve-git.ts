@@ -27,7 +27,9 @@ const commonSettings: Readonly<Record<string, string>> = {
   'http.uploadpack': 'true',
 }
 
-/** Answers clone, fetch and push. Errors: refusals that a git client shows best as an HTTP failure. */
+/**
+ * Answers clone, fetch and push. Errors: refusals that a git client shows best as an HTTP failure.
+ */
 export async function serveGit(forge: Forge, call: GitCall): Promise<void> {
   const { route, identity } = call
   const pushing = route.service === 'git-receive-pack'
@@ -121,7 +123,9 @@ function permit(decision: Decision): void {
   if (!decision.allowed) throw new ForgeRefusal('Forbidden', decision.message)
 }
 
-/** Takes in the rest of a body, so that the client has sent everything before it reads the refusal. */
+/**
+ * Takes in the rest of a body, so that the client has sent everything before it reads the refusal.
+ */
 async function drain(body: AsyncIterable<Buffer>, maxBytes: number): Promise<void> {
   let bytes = 0
   for await (const chunk of body) {

@@ -12,7 +12,9 @@ import { serveGit } from './serve-git.ts'
 /** A forge that takes requests. */
 export interface ForgeServer {
   readonly port: number
-  /** Takes nothing new, lets requests finish for up to `graceMs`, then cuts them off. Never rejects. */
+  /**
+   * Takes nothing new, lets requests finish for up to `graceMs`, then cuts them off. Never rejects.
+   */
   stop(graceMs: number): Promise<void>
 }
 
@@ -20,7 +22,8 @@ const requestMs = 15 * 60_000
 const headersMs = 30_000
 
 /**
- * Starts listening. `cutOff` ends the work of requests that did not finish in time; it must abort `forge.signal`.
+ * Starts listening. `cutOff` ends the work of requests that did not finish in time; it must abort
+ * `forge.signal`.
  * Errors: when the port cannot be had.
  */
 export async function startServer(

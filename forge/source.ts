@@ -9,7 +9,10 @@ import { readSourceUrl } from './source-url.ts'
 /** Where a repository comes from. */
 export type Source = EnsureRepository['source']
 
-/** One line that says where a repository comes from; kept in its config, so that a name never changes its meaning. */
+/**
+ * One line that says where a repository comes from; kept in its config, so that a name never
+ * changes its meaning.
+ */
 export function sourceLine(source: Source): string {
   if ('template' in source) return `template ${source.template.name}`
   if ('git' in source) return `git ${source.git.url}`
@@ -22,7 +25,9 @@ export const upstream = {
   tags: `${hiddenRefs}/upstream/tags/`,
 } as const
 
-/** Checks what a source says before anything is made. Errors: BadRequest with the field to correct. */
+/**
+ * Checks what a source says before anything is made. Errors: BadRequest with the field to correct.
+ */
 export function checkSource(source: Source): void {
   if ('template' in source) return
   if ('git' in source) readSourceUrl(source.git.url)
@@ -80,7 +85,10 @@ export async function resolveStart(options: {
   )
 }
 
-/** When commits are made, for git's environment (`git.ts` says by whom). Equal inputs give equal commit ids. */
+/**
+ * When commits are made, for git's environment (`git.ts` says by whom). Equal inputs give equal
+ * commit ids.
+ */
 export function commitDates(nowMs: number): Record<string, string> {
   const date = `${Math.floor(nowMs / 1000)} +0000`
   return { GIT_AUTHOR_DATE: date, GIT_COMMITTER_DATE: date }
@@ -99,7 +107,10 @@ export function oneLine(text: string): string {
   return text.replaceAll(/[\s\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').trim()
 }
 
-/** A package name that npm and Python both take: lower-case letters, digits and hyphens; `project` when nothing is left. */
+/**
+ * A package name that npm and Python both take: lower-case letters, digits and hyphens; `project`
+ * when nothing is left.
+ */
 export function packageName(title: string): string {
   const name = title
     .normalize('NFKD')
@@ -118,7 +129,8 @@ function filled(text: string, values: TemplateValues): string {
 }
 
 /**
- * Writes the files of a template into a repository as its first commit. Returns the commit; no branch is made.
+ * Writes the files of a template into a repository as its first commit. Returns the commit; no
+ * branch is made.
  * Caveat: templates hold plain text files only; none is executable.
  */
 export async function commitTemplate(options: {

@@ -1,4 +1,5 @@
-// From a request for an answer to its end: what Ollama checks, in its order, then the model, the slot and the words.
+// From a request for an answer to its end: what Ollama checks, in its order, then the model, the
+// slot and the words.
 import type { ServerResponse } from 'node:http'
 import { goneSignal, sendJson } from '../core/base/http.ts'
 import { type Faults, refusalOf, type Strike, tooLong } from './faults.ts'
@@ -111,7 +112,10 @@ async function answerRecorded(
   }
 }
 
-/** The model that is meant; a `Refusal` when there is none. The two routes word it differently, as Ollama's do. */
+/**
+ * The model that is meant; a `Refusal` when there is none. The two routes word it differently, as
+ * Ollama's do.
+ */
 function checkedModel(held: HeldModels, asked: Asked): HeldModel {
   if (asked.route === '/api/chat' && modelName(asked.model) === undefined) {
     throw new Refusal(400, 'model is required')
@@ -140,7 +144,8 @@ async function sayIt(
   const { format } = asked
   checkFormat(format)
   if (!asked.truncate && budget.promptTokens > budget.contextTokens) throw new Refusal(400, tooLong)
-  // As a server does that cannot take a question, so that nobody mistakes these words for an answer and asks again.
+  // As a server does that cannot take a question, so that no client takes these words for an answer
+  // and asks again.
   if (!chosen.scripted && chosen.strike === undefined) throw new Refusal(400, noScript)
   if (strike?.kind === 'delay') await pause(strike.ms, signal)
 

@@ -105,7 +105,7 @@ export interface Blobs {
 
 const digestShape = /^sha256[:-][0-9a-f]{64}$/i
 
-/** Throws a `Refusal` with `status` for what is no digest. */
+/** Throws a `Refusal` with `status` for text that is not a digest. */
 export function checkDigest(digest: string, status = 400): void {
   if (!digestShape.test(digest)) throw new Refusal(status, 'invalid digest format')
 }

@@ -1,4 +1,5 @@
-// The demo must be true: the scripted plan is a good plan, the scripted tests run, the wrong answer fails, the repair passes.
+// The demo must be true: the scripted plan is a good plan, the scripted tests run, the wrong answer
+// fails, the repair passes.
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,5 @@
-// What can go wrong with a model server, as data: the README's table is checked against it, and the tests go through it.
+// What can go wrong with a model server, as data: the README's table is checked against it, and the
+// tests go through it.
 import { z } from 'zod'
 import { Refusal } from './wire.ts'
 
@@ -7,7 +8,7 @@ export const pattern = z.string().transform((source, context) => {
   try {
     return new RegExp(source, 'im')
   } catch (error) {
-    context.addIssue(`is no regular expression: ${String(error)}`)
+    context.addIssue(`is not a regular expression: ${String(error)}`)
     return z.NEVER
   }
 })
@@ -15,7 +16,7 @@ export const pattern = z.string().transform((source, context) => {
 /** What can go wrong with an answer, and what it does; each was seen in the wild. */
 export const answerFaults = {
   '503': 'status 503, the server is busy',
-  '500': 'status 500, the model runner stopped; the model is loaded anew by the next call',
+  '500': 'status 500, the model runner stopped; the model is loaded again by the next call',
   '400': 'status 400, the prompt is too long',
   '404': 'status 404, the model is not there, try pulling it',
   '429': 'status 429 with Retry-After, as proxies send it; `ms` says when',
@@ -42,7 +43,7 @@ export const answerFaults = {
   'wrong-path': 'paths begin with path/to/',
   elided: 'code stops after a third with a comment that the rest is as before',
   'edited-tests': 'a test file that proves nothing comes along with the code',
-  unload: 'the model left memory before the call and is loaded anew',
+  unload: 'the model left memory before the call and is loaded again',
 } as const satisfies Readonly<Record<string, string>>
 
 /** What can go wrong with a pull, and what it does. */
@@ -157,7 +158,7 @@ function fits(candidate: z.infer<typeof fault>, target: Target): boolean {
 /** Ollama's words for a prompt that does not fit when the client forbade to shorten it. */
 export const tooLong = 'the input length exceeds the context length'
 
-/** What a fault is refused with, in Ollama's words; undefined for one that is no refusal. */
+/** What a fault is refused with, in Ollama's words; undefined for a fault that is not a refusal. */
 export function refusalOf(
   strike: Strike | undefined,
   asked: { readonly model: string; readonly format: unknown },

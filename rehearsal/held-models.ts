@@ -21,7 +21,10 @@ export interface HeldModels {
   list(): readonly HeldModel[]
 }
 
-/** What every model here is: a real model's family is the name of an architecture, so nothing can take one for the other. */
+/**
+ * What every model here is: a real model's family is the name of an architecture, so nothing can
+ * take one for the other.
+ */
 export const rehearsalDetails = {
   parent_model: '',
   format: 'script',

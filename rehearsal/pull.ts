@@ -49,8 +49,8 @@ export interface PullOptions {
 }
 
 /**
- * Pulls a model, and holds it afterwards. A `Refusal` when the registry does not have it or a fault strikes; a pull that
- * ended early, whyever, goes on where it was.
+ * Pulls a model, and holds it afterwards. A `Refusal` when the registry does not have it or a fault
+ * strikes; a pull that ended early for any reason goes on where it was.
  */
 export async function pullModel(
   parts: PullParts,
@@ -184,7 +184,10 @@ export interface Layer {
   readonly size: number
 }
 
-/** A layer on its way. Whoever pulls it shares it, and it stays as far as it came when nobody does. */
+/**
+ * A layer that is being downloaded. All pulls of it share it; without one it stays as far as it
+ * came.
+ */
 export interface Download {
   readonly layer: Layer
   completed: number
@@ -204,7 +207,7 @@ export interface Downloads {
   held(layers: readonly Layer[]): number
 }
 
-// What the parts beside the weights weigh in ordinary models: a licence and a configuration.
+// What the parts besides the weights weigh in ordinary models: a licence and a configuration.
 const smallParts = [11_343, 485] as const
 
 /** The layers of a model, whose sizes make up `size`; the weights come first. */
@@ -240,7 +243,10 @@ export function createDownloads(rate: number): Downloads {
   }
 }
 
-/** Adds what came in since the last step, however many pull it; a quarter of the layer when it is as fast as possible. */
+/**
+ * Adds what came in since the last step, however many pull it; a quarter of the layer when it is as
+ * fast as possible.
+ */
 export function step(download: Download): void {
   const now = Date.now()
   const { size } = download.layer
@@ -264,8 +270,9 @@ export interface Progress {
 
 /**
  * Does `work` and tells its progress as NDJSON, or at its end only when the client wants no stream.
- * A failure is a status and `{"error": …}` while nothing was said, and a last line with status 200 afterwards: so does
- * Ollama, and a client that looks at the status only takes a failed pull for a good one.
+ * A failure is a status and `{"error": …}` while nothing was said, and a last line with status 200
+ * afterwards: so does Ollama, and a client that looks at the status only takes a failed pull for a
+ * good one.
  */
 export async function tellProgress(
   response: ServerResponse,

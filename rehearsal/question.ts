@@ -116,7 +116,8 @@ export function budgetOf(asked: Asked, longestContext: number): Budget {
   const predict = whole(asked, 'num_predict')
   const predictTokens = predict === undefined || predict < 0 ? undefined : predict
   const most = Math.min(predictTokens ?? Infinity, 10 * contextTokens)
-  // With shift, Ollama forgets the beginning and writes on; without it the answer ends with the context.
+  // With shift, Ollama forgets the beginning and writes on; without it the answer ends with the
+  // context.
   const room = asked.shift ? Infinity : Math.max(1, contextTokens - promptTokens)
   return { contextTokens, promptTokens, predictTokens, limit: Math.min(most, room) }
 }
@@ -124,7 +125,7 @@ export function budgetOf(asked: Asked, longestContext: number): Budget {
 /** The options that Ollama loads a model with. */
 const runnerKeys = ['num_batch', 'num_gpu', 'main_gpu', 'num_thread', 'use_mmap'] as const
 
-/** What a model is loaded with for a call; another value of any of them loads it anew. */
+/** What a model is loaded with for a call; another value of any of them loads it again. */
 export function runnerOptions(asked: Asked, contextTokens: number): Record<string, unknown> {
   const named = runnerKeys.flatMap((key) => {
     const value = key === 'use_mmap' ? asked.options[key] : whole(asked, key)
@@ -140,7 +141,10 @@ function whole(asked: Asked, key: string): number | undefined {
   throw new Refusal(500, `option "${key}" must be of type integer`)
 }
 
-/** The question as it is left when Ollama shortens it: the beginning is gone, and nobody is told. */
+/**
+ * The question as it is left when Ollama shortens it: the beginning is gone, and the client is not
+ * told.
+ */
 export function shortened(question: Question, contextTokens: number): Question {
   const characters = Math.max(0, (contextTokens - 12) * 4)
   const user = question.user.slice(-characters)

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import type { Asked, Budget } from './question.ts'
 
-/** What was asked. Records are changed by whoever answers until they are finished. */
+/** What was asked. An answer changes its record until it is finished. */
 export interface Records {
   add(record: RehearsalRecord): void
   addPull(record: PullRecord): void
@@ -157,7 +157,10 @@ function summaryOf({ options, ...tally }: Tally): ModelSummary {
   return { ...tally, optionsSeen }
 }
 
-/** One request for an answer as it came in, and what was done with it; an entry of `GET /rehearsal/records`. */
+/**
+ * One request for an answer as it came in, and what was done with it; an entry of `GET
+ * /rehearsal/records`.
+ */
 export const rehearsalRecord = z.object({
   /** RFC 3339. */
   at: z.string(),
@@ -180,7 +183,9 @@ export const rehearsalRecord = z.object({
   unfinished: z.enum(['cancelled', 'refused', 'broken off']).optional(),
   /** The status it was refused with. */
   status: z.int().optional(),
-  /** Whether the model was in memory, had to be loaded, or had to be loaded anew for other options. */
+  /**
+   * Whether the model was in memory, had to be loaded, or had to be loaded again for other options.
+   */
   load: z.enum(['held', 'loaded', 'reloaded']).optional(),
   /** Which of the model's slots answered, from 0. */
   slot: z.int().optional(),
@@ -213,7 +218,10 @@ export type PullRecord = z.infer<typeof pullRecord>
 const modelSummary = z.object({
   model: z.string(),
   calls: z.int(),
-  /** Every combination of what must never change between two calls, and how many calls had it. One entry is right. */
+  /**
+   * Every combination of what must never change between two calls, and how many calls had it. One
+   * entry is right.
+   */
   optionsSeen: z.array(z.looseObject({ calls: z.int() })),
   loads: z.int(),
   /** Loads that other options caused. None is right. */

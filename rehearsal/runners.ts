@@ -1,4 +1,5 @@
-// Which models are in memory. Ollama loads one at its first call, with that call's options; other options load it anew.
+// Which models are in memory. Ollama loads one at its first call, with that call's options; other
+// options load it again.
 import { isDeepStrictEqual } from 'node:util'
 import { type HeldModel, rehearsalDetails } from './held-models.ts'
 import { pause, Refusal } from './wire.ts'
@@ -8,13 +9,16 @@ export interface Wanted {
   /** Every option that cannot be changed in a loaded model, by its name in the API. */
   readonly options: Readonly<Record<string, unknown>>
   readonly contextTokens: number
-  /** `Infinity` for ever. */
+  /** `Infinity`: it stays loaded. */
   readonly keepAliveMs: number
 }
 
 /** A call's use of a loaded model. */
 export interface Use {
-  /** Whether the model was in memory, was loaded, or was there with other options and had to be loaded anew. */
+  /**
+   * Whether the model was in memory, was loaded, or was there with other options and had to be
+   * loaded again.
+   */
   readonly load: 'held' | 'loaded' | 'reloaded'
   readonly loadMs: number
   /** Waits for a slot of the model; undefined when `signal` was aborted first. */
@@ -25,7 +29,10 @@ export interface Use {
 
 /** The models in memory. */
 export interface Runners {
-  /** Loads the model if need be; waits for calls with other options to end. Undefined when `signal` was aborted first. */
+  /**
+   * Loads the model if need be; waits for calls with other options to end. Undefined when `signal`
+   * was aborted first.
+   */
   use(model: HeldModel, wanted: Wanted, signal: AbortSignal): Promise<Use | undefined>
   /** Takes a model out of memory, at the end of the calls that use it. */
   unload(name: string): void
@@ -44,10 +51,13 @@ interface Runner {
   expiresAt: number
 }
 
-// What Ollama takes for ever to be, in milliseconds.
+// Ollama counts an endless time as this many milliseconds.
 const forEverMs = 2 ** 63 / 1e6
 
-/** Makes an empty memory. Each model in it answers `parallel` calls at once and takes `loadMs` to load. */
+/**
+ * Makes an empty memory. Each model in it answers `parallel` calls at once and takes `loadMs` to
+ * load.
+ */
 export function createRunners(options: {
   readonly parallel: number
   readonly loadMs: number
@@ -203,8 +213,8 @@ const unitMs = { ns: 1e-6, us: 1e-3, µs: 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_
 const onePart = /([\d.]+)(ns|us|µs|ms|s|m|h)/g
 
 /**
- * `keep_alive` in milliseconds: seconds as a number, or a duration as Go writes it; below zero is for ever.
- * Ollama's five minutes when it is absent. A `Refusal` for what is no duration.
+ * `keep_alive` in milliseconds: seconds as a number, or a duration as Go writes it; below zero is
+ * endless. Ollama's five minutes when it is absent. A `Refusal` for a value that is not a duration.
  */
 export function keepAliveMs(value: unknown): number {
   if (value === undefined || value === null) return 5 * 60_000

@@ -1,4 +1,5 @@
-// What an operator relies on in a model server beyond answers: models in memory, models on disk, and how they get there.
+// What an operator relies on in a model server beyond answers: models in memory, models on disk,
+// and how they get there.
 import { createHash } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

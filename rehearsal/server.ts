@@ -1,4 +1,5 @@
-// An Ollama-compatible server that answers from checked-in scripts. It has no model: it says so wherever it can.
+// An Ollama-compatible server that answers from checked-in scripts. It has no model: it says so
+// wherever it can.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { z } from 'zod'
 import { checked, Problem, sendJson, sendProblem } from '../core/base/http.ts'
@@ -28,13 +29,16 @@ export interface RehearsalOptions {
   readonly rules: readonly Rule[]
   /** Tokens a second for each answer; 0 for as fast as possible. */
   readonly rate: number
-  /** Answers of a model at the same time; further questions wait without a byte, as Ollama makes them. */
+  /**
+   * Answers of a model at the same time; further questions wait without a byte, as Ollama makes
+   * them.
+   */
   readonly parallel: number
   /** The longest context, in tokens. Default 32,768. */
   readonly contextTokens?: number | undefined
   /** How long a model takes to load. Default 0. */
   readonly loadMs?: number | undefined
-  /** Models that it holds at the start beside `rehearsal`, with their sizes in bytes. */
+  /** Models that it holds at the start besides `rehearsal`, with their sizes in bytes. */
   readonly holds?: ReadonlyMap<string, number> | undefined
   /** Models that it can pull, with their sizes in bytes. */
   readonly pullable?: ReadonlyMap<string, number> | undefined
@@ -48,7 +52,7 @@ export function createRehearsalServer(options: RehearsalOptions): Server {
   return createServer((request, response) => {
     const path = (request.url ?? '/').split('?')[0] ?? '/'
     routes.answer(request.method ?? 'GET', path, request, response).catch((error: unknown) => {
-      // A mistake of this server must not pass for one of its faults.
+      // A mistake of this server must not look like an injected fault, so it is printed.
       if (!(error instanceof Problem)) console.error(error)
       const problem = error instanceof Problem ? error : new Problem(500, 'Internal', String(error))
       sendProblem(response, problem, { error: problem.message })
@@ -103,7 +107,7 @@ export interface Routes {
 
 /** What `GET /rehearsal` says. */
 const selfDescription = `This is the rehearsal model of Guildhall. It speaks Ollama's protocol and has no model: it answers from
-checked-in scripts, or says that it has none. What it says is no judgement and no work of a model.
+checked-in scripts, or says that it has none. What it says is neither judgement nor work of a model.
 
 GET    /rehearsal/records  what was asked, what was pulled, and whether every call kept to the same options
 DELETE /rehearsal/records  forget that

@@ -1,4 +1,5 @@
-// An answer on its way: token by token, at the rate of the server, and broken in its middle where a fault says so.
+// An answer on its way: token by token, at the rate of the server, and broken in its middle where a
+// fault says so.
 import type { ServerResponse } from 'node:http'
 import { sendJson, writePatiently } from '../core/base/http.ts'
 import { jsonLine } from '../core/base/lines.ts'
@@ -111,7 +112,9 @@ async function breakOff(
   }
 }
 
-/** The answer as a fault would have it. `limit`: the most tokens, for answers that would not end. */
+/**
+ * The answer as a fault would have it. `limit`: the most tokens, for answers that would not end.
+ */
 export function spoilt(
   strike: Strike | undefined,
   text: string,
@@ -164,7 +167,10 @@ function sorted(value: unknown): unknown {
   return Object.fromEntries(entries.map(([key, part]) => [key, sorted(part)]))
 }
 
-/** Where a prompt of ours has its example: a section of that title, else the end of the system prompt. */
+/**
+ * Where a prompt of ours has its example: a section of that title, else the end of the system
+ * prompt.
+ */
 function exampleOf({ system, user }: Question): string {
   const section = promptSections(user).get('example')
   if (section !== undefined) return section.trim()

@@ -39,9 +39,10 @@ export const systemClock: Clock = {
 }
 
 /**
- * A clock whose wall time is what it was when this process began, plus what the monotonic clock counted since.
- * For whatever compares stored times with the present: when an administrator or NTP moves the wall clock by an hour, no
- * deadline passes and no pause grows. Caveat: it keeps an error that the wall clock had at the start.
+ * A clock whose wall time is what it was when this process began, plus what the monotonic clock
+ * counted since. For whatever compares stored times with the present: when an administrator or NTP
+ * moves the wall clock by an hour, no deadline passes and no pause grows. Caveat: it keeps an error
+ * that the wall clock had at the start.
  */
 export function steadyClock(clock: Clock): Clock {
   const offset = clock.now() - clock.monotonic()
@@ -59,7 +60,7 @@ export const systemRandom: Random = {
   uuid: () => randomUUID(),
 }
 
-/** `sleep` in terms of `after`, for whoever writes another clock. */
+/** `sleep` in terms of `after`, for other clocks. */
 export async function sleepOn(
   clock: Pick<Clock, 'after'>,
   ms: number,

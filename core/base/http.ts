@@ -1,5 +1,5 @@
-// JSON over HTTP as all of our servers read and answer it. It takes requests and answers of `node:http` and opens nothing
-// by itself, so that the operator can use it in the simulator, too.
+// JSON over HTTP as all of our servers read and answer it. It takes requests and answers of
+// `node:http` and opens nothing by itself, so that the operator can use it in the simulator, too.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { z } from 'zod'
 import { jsonLine } from './lines.ts'
@@ -24,13 +24,16 @@ export class Problem<Code extends string = string> extends Error {
   }
 }
 
-/** So many bytes after the bound are thrown away: a caller that is still writing would not read the answer. */
+/**
+ * So many bytes after the bound are thrown away: a caller that is still writing would not read the
+ * answer.
+ */
 const drainedBytes = 16 * 1024 * 1024
 
 /**
  * The body of a request as text of UTF-8.
- * Guarantees: keeps no more than `maxBytes`; of a longer body some more is read, so that the caller can see the refusal,
- * and then the connection is cut.
+ * Guarantees: keeps no more than `maxBytes`; of a longer body some more is read, so that the caller
+ * can see the refusal, and then the connection is cut.
  * Errors: `Problem` 413 for a longer body, and 400 for one that the caller broke off.
  */
 export async function readText(
@@ -108,8 +111,8 @@ export function sendJson(
 }
 
 /**
- * Answers with a problem: `{code, message}`, or the body that the protocol at hand has for it. An answer that was begun
- * is cut, so that nobody takes its first part for all of it.
+ * Answers with a problem: `{code, message}`, or the body that the protocol at hand has for it. An
+ * answer that was begun is cut, so that nobody takes its first part for all of it.
  */
 export function sendProblem(
   response: ServerResponse,
@@ -149,13 +152,16 @@ export async function writePatiently(
   })
 }
 
-/** The token of an `Authorization: Bearer` header; undefined for any other header and for a token of no known form. */
+/**
+ * The token of an `Authorization: Bearer` header; undefined for any other header and for a token of
+ * no known form.
+ */
 export function bearerToken(request: Pick<IncomingMessage, 'headers'>): string | undefined {
   const { authorization = '' } = request.headers
   return /^Bearer +([A-Za-z0-9._~+/=-]{1,12288})$/i.exec(authorization)?.[1]
 }
 
-/** Aborted when the caller went away before it had the whole answer: nobody waits for it any more. */
+/** Aborted when the caller went away before it had the whole answer: its work can end. */
 export function goneSignal(response: ServerResponse): AbortSignal {
   const gone = new AbortController()
   response.on('close', () => {

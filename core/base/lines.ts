@@ -1,7 +1,12 @@
-/** Larger than any line that our programs send: an object of etcd takes 1.5 MiB, in JSON a few times that. */
+/**
+ * Larger than any line that our programs send: an object of etcd takes 1.5 MiB, in JSON a few times
+ * that.
+ */
 const mostLineBytes = 16 * 1024 * 1024
 
-/** A line grew beyond its bound. Whoever sends it may go on for ever, so it is not waited for. */
+/**
+ * A line grew beyond its bound. Its sender may go on without end, so the rest is not waited for.
+ */
 export class LongLineError extends Error {
   override readonly name = 'LongLineError'
 
@@ -12,7 +17,8 @@ export class LongLineError extends Error {
 
 /**
  * Splits bytes into lines of UTF-8 text, for NDJSON and logs.
- * Guarantees: a line or a character may come in any pieces; no more than `maxBytes` of an unfinished line are kept.
+ * Guarantees: a line or a character may come in any pieces; no more than `maxBytes` of an
+ * unfinished line are kept.
  */
 export class LineSplitter {
   readonly #maxBytes: number
@@ -55,7 +61,10 @@ export class LineSplitter {
   }
 }
 
-/** The lines of a stream, empty ones too; the last one may lack its end. Errors: `LongLineError`; those of the stream. */
+/**
+ * The lines of a stream, empty ones too; the last one may lack its end. Errors: `LongLineError`;
+ * those of the stream.
+ */
 export async function* linesOf(
   bytes: AsyncIterable<Uint8Array>,
   options: { readonly maxBytes?: number } = {},

@@ -11,17 +11,17 @@ import {
   type TokenReviewerOptions,
 } from './token-review.ts'
 
-describe('what is no token of Kubernetes says nothing of itself', () => {
+describe('text that is not a token of Kubernetes says nothing of itself', () => {
   test.each([
     ['nothing', ''],
     ['a word', 'random-1'],
     ['two parts', 'aaaa.bbbb'],
     ['four parts', `${jwt({})}.aaaa`],
     ['no signature', `${jwt({}).split('.').slice(0, 2).join('.')}.`],
-    ['a payload that is no JSON', 'aaaa.bbbb.cccc'],
-    ['a payload that is no object', `a.${Buffer.from('[1]').toString('base64url')}.c`],
-    ['an audience that is no name', jwt({ aud: { a: 1 } })],
-    ['a subject that is no name', jwt({ sub: 7 })],
+    ['a payload that is not JSON', 'aaaa.bbbb.cccc'],
+    ['a payload that is not an object', `a.${Buffer.from('[1]').toString('base64url')}.c`],
+    ['an audience that is not a name', jwt({ aud: { a: 1 } })],
+    ['a subject that is not a name', jwt({ sub: 7 })],
     ['characters of another alphabet', `${jwt({})}+/=`],
     ['8 KiB and more', jwt({ sub: 'x'.repeat(8 * 1024) })],
     ['more than one line', `${jwt({})}\n`],
@@ -40,7 +40,10 @@ test('a token of Kubernetes names its account, its audiences and its Pod', () =>
   })
 })
 
-/** Answers to questions that last until they are let go; whoever's token begins with `ours` is one of ours. */
+/**
+ * Answers to questions that last until they are let go; a token that begins with `ours` is one of
+ * ours.
+ */
 function answers() {
   const clock = new VirtualClock()
   const asked: string[] = []
@@ -68,7 +71,7 @@ function answers() {
   return { made, asked, clock, settle }
 }
 
-test('whoever comes with one token shares one question, also when it fails, and a failure is not kept', async () => {
+test('callers with one token share one question, also when it fails, and a failure is not kept', async () => {
   const { made, asked, settle } = answers()
   const all = Promise.allSettled([1, 2, 3].map(() => made.of('s-fails', '')))
   await settle()

@@ -1,4 +1,5 @@
-// Asking the API server whose token it is, so that strangers can neither stall nor outnumber those who belong here.
+// Asking the API server whose token it is, so that strangers can neither stall nor outnumber those
+// who belong here.
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import type { Cancel, Clock } from '../base/clock.ts'
@@ -28,16 +29,26 @@ export interface TokenReviewerOptions {
   /** Whether this is one of ours; by default everybody who has a Pod. */
   readonly isOurs?: (who: TokenIdentity) => boolean
   /**
-   * With whom a token queues that nobody has asked about; undefined: it cannot be one of ours and is refused unasked.
-   * `claims` are undefined for a token that says nothing of itself: another authenticator's, or an invented one.
-   * By default a token queues with others of the Pod that it names, and one without claims is refused.
+   * With whom a token queues that nobody has asked about; undefined: it cannot be one of ours and
+   * is refused unasked. `claims` are undefined for a token that says nothing of itself: another
+   * authenticator's, or an invented one. By default a token queues with others of the Pod that it
+   * names, and one without claims is refused.
    */
   readonly laneOf?: (claims: TokenClaims | undefined) => string | undefined
-  /** Whether a token for none of `audiences` yields its bearer too, for a refusal by name; by default it is nobody's. */
+  /**
+   * Whether a token for none of `audiences` yields its bearer too, for a refusal by name; by
+   * default it is nobody's.
+   */
   readonly namesStrangers?: boolean
-  /** How often a review is tried when a failure may pass; once by default. A review may be repeated, unlike a creation. */
+  /**
+   * How often a review is tried when a failure may pass; once by default. A review may be repeated,
+   * unlike a creation.
+   */
   readonly tries?: number
-  /** Ends reviews that are under way. Many calls may wait for one review, so no single caller can end it. */
+  /**
+   * Ends reviews that are under way. Many calls may wait for one review, so no single caller can
+   * end it.
+   */
   readonly signal?: AbortSignal
 }
 
@@ -45,9 +56,11 @@ const tryPauseMs = 200
 
 /**
  * Asks the API server whose token it is. Needs `create` on `tokenreviews`.
- * Guarantees: an answer is reused for `knownMs` at most when it is about one of ours, else for `unknownMs`; a token that is
- * too long or names other audiences is refused unasked; and the guarantees of `TokenAnswers` about strangers.
- * Caveat: the Pod of an answer may be gone since. A caller that trusts the answer looks whether that very Pod is there.
+ * Guarantees: an answer is reused for `knownMs` at most when it is about one of ours, else for
+ * `unknownMs`; a token that is too long or names other audiences is refused unasked; and the
+ * guarantees of `TokenAnswers` about strangers.
+ * Caveat: the Pod of an answer may be gone since. A caller that trusts the answer looks whether
+ * that very Pod is there.
  */
 export class TokenReviewer {
   readonly #options: TokenReviewerOptions
@@ -108,9 +121,14 @@ export class TokenReviewer {
 
 const extraKey = (name: string): string => `authentication.kubernetes.io/${name}`
 
-/** What a token says of itself. Nobody has checked its signature: good for refusing and for queueing, never for trust. */
+/**
+ * What a token says of itself. Nobody has checked its signature: good for refusing and for
+ * queueing, never for trust.
+ */
 export interface TokenClaims {
-  /** `sub`, e.g. `system:serviceaccount:guildhall:guildhall-agent`; undefined when it names nobody. */
+  /**
+   * `sub`, e.g. `system:serviceaccount:guildhall:guildhall-agent`; undefined when it names nobody.
+   */
   readonly subject: string | undefined
   /** `aud`; undefined when it names none. */
   readonly audiences: readonly string[] | undefined
@@ -130,7 +148,10 @@ const payload = z.object({
     .catch(undefined),
 })
 
-/** Reads a token without checking it. Undefined for what is no JSON Web Token, or too long: no API server need be asked. */
+/**
+ * Reads a token without checking it. Undefined for what is no JSON Web Token, or too long: no API
+ * server need be asked.
+ */
 export function claimsOf(token: string): TokenClaims | undefined {
   if (token.length > longestToken) return undefined
   const [, body] = /^[\w-]+\.([\w-]+)\.[\w-]+$/.exec(token) ?? []
@@ -146,7 +167,10 @@ export function claimsOf(token: string): TokenClaims | undefined {
   return { subject: data.sub, audiences: data.aud, podUid: data['kubernetes.io']?.pod?.uid }
 }
 
-/** Too many tokens that nobody knows are waiting to be asked about: the caller should come back in a second. */
+/**
+ * Too many tokens that nobody knows are waiting to be asked about: the caller should come back in a
+ * second.
+ */
 export class CrowdedError extends Error {
   override readonly name = 'CrowdedError'
   constructor() {
@@ -156,23 +180,36 @@ export class CrowdedError extends Error {
 
 export interface TokenAnswersOptions<Answer> {
   readonly clock: Pick<Clock, 'monotonic' | 'after'>
-  /** One question to the API server. Shared by all who wait for it, so none of them can cancel it. */
+  /**
+   * One question to the API server. Shared by all who wait for it, so none of them can cancel it.
+   */
   readonly ask: (token: string) => Promise<Answer>
-  /** Whether the answer is about one of ours. Only such answers are kept apart from those of strangers. */
+  /**
+   * Whether the answer is about one of ours. Only such answers are kept apart from those of
+   * strangers.
+   */
   readonly isOurs: (answer: Answer) => boolean
   /** For how long an answer is believed, in milliseconds. */
   readonly freshMs: (answer: Answer) => number
 }
 
-/** Kept answers about ours, and about strangers; each list lets go of the one that was not used for longest. */
+/**
+ * Kept answers about ours, and about strangers; each list lets go of the one that was not used for
+ * longest.
+ */
 const mostOurs = 1_000
 const mostStrangers = 2_000
-/** Questions about new tokens that are under way at once: a small part of the client's connections. */
+/**
+ * Questions about new tokens that are under way at once: a small part of the client's connections.
+ */
 const inFlight = 4
-/** Questions that turn out to be about strangers: so many a second in the long run, so many at once after a quiet time. */
+/**
+ * Questions that turn out to be about strangers: so many a second in the long run, so many at once
+ * after a quiet time.
+ */
 const strangersPerSecond = 10
 const strangersAtOnce = 40
-/** Those who wait: in one lane, so that nobody fills the room of others, and in all. */
+/** Callers that wait: in one lane, so that no lane takes the room of others, and in all. */
 const mostInLane = 8
 const mostWaiting = 1_024
 
@@ -187,11 +224,13 @@ interface Waiting {
 
 /**
  * Answers about tokens, each asked for once while it is believed.
- * Guarantees: calls with one token share one question; keys are hashes, so no token is kept after its answer; answers about
- * strangers never push out answers about ours; a token that was ours is asked about again without waiting behind
- * strangers; new tokens wait in lanes that take turns, and at most `inFlight` of them are asked about at once. A question
- * that finds one of ours costs the strangers' rate nothing.
- * Errors: `CrowdedError` at once when a lane or the room is full; those of `ask`, which are not kept.
+ * Guarantees: calls with one token share one question; keys are hashes, so no token is kept after
+ * its answer; answers about strangers never push out answers about ours; a token that was ours is
+ * asked about again without waiting behind strangers; new tokens wait in lanes that take turns, and
+ * at most `inFlight` of them are asked about at once. A question that finds one of ours costs the
+ * strangers' rate nothing.
+ * Errors: `CrowdedError` at once when a lane or the room is full; those of `ask`, which are not
+ * kept.
  */
 export class TokenAnswers<Answer> {
   readonly #options: TokenAnswersOptions<Answer>
@@ -210,7 +249,10 @@ export class TokenAnswers<Answer> {
     this.#filledAt = options.clock.monotonic()
   }
 
-  /** The answer about a token. `lane` names with whom it queues when it is new: whom it says it belongs to. */
+  /**
+   * The answer about a token. `lane` names with whom it queues when it is new: whom it says it
+   * belongs to.
+   */
   async of(token: string, lane: string): Promise<Answer> {
     const key = createHash('sha256').update(token).digest('base64url')
     const known = this.#ours.get(key) ?? this.#strangers.get(key)

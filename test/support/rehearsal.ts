@@ -15,7 +15,7 @@ export interface RunningRehearsal extends AsyncDisposable {
   recorded(): Promise<RecordsAnswer>
 }
 
-/** Starts one; as fast as it can and two at once unless told otherwise. */
+/** Starts one; as fast as it can and two at once by default. */
 export async function startRehearsal(
   options: Partial<RehearsalOptions> & { readonly rules: readonly Rule[] },
 ): Promise<RunningRehearsal> {

@@ -1,4 +1,5 @@
-// A real forge on a real port with real git, for tests. Only the Kubernetes API is played: tokens and tasks are given.
+// A real forge on a real port with real git, for tests. Only the Kubernetes API is played: tokens
+// and tasks are given.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -141,7 +142,9 @@ async function must(answer: Promise<GitAnswer>): Promise<string> {
 /** A source on this machine: what tests that mirror one allow. */
 export const localSources = { allowedHosts: ['127.0.0.1'], allowPrivate: false } as const
 
-/** Starts a forge with tokens `operator`, `reader`, `agent-1` and `agent-2` (Pods `pod-1`, `pod-2`). */
+/**
+ * Starts a forge with tokens `operator`, `reader`, `agent-1` and `agent-2` (Pods `pod-1`, `pod-2`).
+ */
 export async function startForge(
   options: Partial<
     Pick<ForgeOptions, 'maxPushBytes' | 'reserveBytes' | 'data' | 'clock' | 'sources' | 'resolve'>
@@ -177,7 +180,8 @@ export async function startForge(
     log: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
     maxPushBytes: 64 * 1024 * 1024,
     reserveBytes: 1024 * 1024,
-    // Public hosts only, as the chart has it; the variable is for scripts that cannot pass an option.
+    // Public hosts only, as the chart has it; the variable is for scripts that cannot pass an
+    // option.
     sources: {
       allowedHosts: (process.env['FORGE_SOURCES_ALLOWED_HOSTS'] ?? '').split(',').filter(Boolean),
       allowPrivate: false,
@@ -296,7 +300,10 @@ export interface TokenVerdict {
   readonly podUid?: string | undefined
 }
 
-/** A client whose API server answers a TokenReview with `verdictOf` the token; undefined for a token that it does not know. */
+/**
+ * A client whose API server answers a TokenReview with `verdictOf` the token; undefined for a token
+ * that it does not know.
+ */
 export function tokenClient(
   verdictOf: (token: string) => TokenVerdict | undefined,
 ): Pick<KubeClient, 'create'> {
