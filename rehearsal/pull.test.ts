@@ -1,7 +1,7 @@
 import { Ollama } from 'ollama'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { percentOf, pullModel } from '../core/models/servers/download.ts'
+import { percentOf, pullModel } from '../core/models/servers/pull.ts'
 import { createDownloads, step } from './pull.ts'
 import { startRehearsal, type RunningRehearsal } from '../test/support/rehearsal.ts'
 

@@ -6,9 +6,9 @@ import type {
   ModelEvent,
   ModelResult,
 } from '../../core/api/agent-protocol.ts'
-import { withBeginning } from '../../core/api/answer-beginning.ts'
-import { type HubClient, HubRefusal, isPassing } from './hub-client.ts'
+import { withBeginning } from '../../core/api/plain-text.ts'
 import { TaskFailure, TaskTaken } from './outcome.ts'
+import { type HubClient, HubRefusal, isPassing } from './hub-client.ts'
 import { backoffMs, pause } from './waiting.ts'
 
 /** A `ModelCall` without what every call of an attempt shares. */

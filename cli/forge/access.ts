@@ -2,7 +2,7 @@ import type { DevRequest } from '../../core/api/devrequest.ts'
 import { labels, ports } from '../../core/api/names.ts'
 import type { Connection } from '../cluster/connection.ts'
 import { withPortForward } from '../cluster/port-forward.ts'
-import { counted } from '../../core/api/counted.ts'
+import { counted } from '../../core/api/plain-text.ts'
 import {
   hasRequestSucceeded,
   isRequestFinished,

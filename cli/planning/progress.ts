@@ -1,4 +1,4 @@
-import { counted } from '../../core/api/counted.ts'
+import { counted } from '../../core/api/plain-text.ts'
 import type { Clock } from '../../core/base/clock.ts'
 import type { Gateway } from '../../core/models/gateway.ts'
 import { duration } from '../show/figures.ts'

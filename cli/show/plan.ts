@@ -1,4 +1,4 @@
-import { counted } from '../../core/api/counted.ts'
+import { counted } from '../../core/api/plain-text.ts'
 import type { Plan, PlannedTask } from '../../core/api/devrequest.ts'
 import type { MadePlan, TranscriptEntry } from '../../core/planner/plan.ts'
 import { align, type Row } from './columns.ts'

@@ -1,5 +1,5 @@
 import { findingsInShort } from '../../core/api/review.ts'
-import { counted } from '../../core/api/counted.ts'
+import { counted } from '../../core/api/plain-text.ts'
 import { isTrue } from '../../core/api/condition-list.ts'
 import { taskConditions, taskReasons } from '../../core/api/conditions.ts'
 import {

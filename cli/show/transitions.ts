@@ -1,4 +1,4 @@
-import { counted } from '../../core/api/counted.ts'
+import { counted } from '../../core/api/plain-text.ts'
 import { heldBy } from '../../core/api/task-state.ts'
 import type { Agent } from '../../core/api/agent.ts'
 import { findingsInShort } from '../../core/api/review.ts'

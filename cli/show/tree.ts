@@ -1,4 +1,4 @@
-import { counted } from '../../core/api/counted.ts'
+import { counted } from '../../core/api/plain-text.ts'
 import { conditionOf } from '../../core/api/condition-list.ts'
 import { requestConditions } from '../../core/api/conditions.ts'
 import type { DevRequest } from '../../core/api/devrequest.ts'

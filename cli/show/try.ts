@@ -1,4 +1,4 @@
-import { counted } from '../../core/api/counted.ts'
+import { counted } from '../../core/api/plain-text.ts'
 import { failuresIn, type TryResult } from '../try/outcome.ts'
 import { amount } from './figures.ts'
 import { draw, span, type Line, type Paint, type Style } from './style.ts'

@@ -6,7 +6,7 @@
 import { constants } from 'node:fs'
 import { chmod, copyFile, lstat, mkdir, rename, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { counted } from '../../core/api/counted.ts'
+import { counted } from '../../core/api/plain-text.ts'
 import { parseListing } from '../../agent-image/agent/workspace/tree-listing.ts'
 import { type Checkout, obstacleAt } from './checkout.ts'
 import type { LocalForge } from './forge.ts'

@@ -1,7 +1,7 @@
 // What came of it all, as programs read it.
 import type { CheckedTry } from '../../agent-image/agent/pipelines/pipeline.ts'
 import type { AgentTask, Evidence, Failure } from '../../core/api/agent-task.ts'
-import { counted } from '../../core/api/counted.ts'
+import { counted } from '../../core/api/plain-text.ts'
 import type { Verdict } from '../../core/api/agent-types.ts'
 import {
   failureRemedies,

@@ -12,7 +12,7 @@
 import { z } from 'zod'
 import { actions, agentTypes, verdicts } from './agent-types.ts'
 import { evidence, failure } from './agent-task.ts'
-import { mostBeginning } from './answer-beginning.ts'
+import { mostBeginning } from './plain-text.ts'
 
 /**
  * The times of the agent protocol in milliseconds, each with its meaning. Agents and hub are

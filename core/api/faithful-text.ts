@@ -3,8 +3,9 @@ import { literalsOf } from './literals.ts'
 import { hasHiddenCharacters, plainText } from './plain-text.ts'
 
 /**
- * A text whose words are data, as those of a request are: what stands in quotes, ticks and calls stays sign by sign.
- * Hidden characters are taken out around such literals and shown as escapes in them. At most `max` long, as `cutText` says.
+ * A text whose words are data, such as a request: the content of quotes, ticks and calls stays
+ * character by character. Hidden characters are removed around such literals and shown as escapes
+ * in them. At most `max` long, as `cutText` says.
  */
 export function faithfulText(text: string, max: number): string {
   return cutText(
@@ -13,7 +14,10 @@ export function faithfulText(text: string, max: number): string {
   )
 }
 
-/** The same on one line, with single blanks between the words and none at the ends. Blocks of code lose their lines. */
+/**
+ * The same on one line, with single blanks between the words and none at the ends. Blocks of code
+ * lose their line breaks.
+ */
 export function faithfulLine(text: string, max: number): string {
   const line = tidied(
     text,
@@ -27,12 +31,12 @@ export function faithfulLine(text: string, max: number): string {
   return cutText(line.trim(), max)
 }
 
-/** The mark of a text that was longer. */
-export const cutMark = ' (cut)'
+/** Marks a text that was longer. */
+const cutMark = ' (cut)'
 
 /**
- * The beginning of a text that is longer than `max`, with a mark that it was cut: between two words and never within a
- * literal, as half a string is another string.
+ * The beginning of a text that is longer than `max`, with a mark that it was cut: between two words
+ * and never within a literal, because half a string is another string.
  */
 export function cutText(text: string, max: number): string {
   if (text.length <= max) return text
@@ -43,7 +47,7 @@ export function cutText(text: string, max: number): string {
   const before = literals.findLast((one) => one.end <= end)?.end ?? 0
   const blank = text.lastIndexOf(' ', end)
   if (end === room && blank >= Math.max(before, end - 60)) end = blank
-  // The first half of a pair of surrogates alone is no character.
+  // Half of a surrogate pair is not a character.
   if (/[\uD800-\uDBFF]/.test(text[end - 1] ?? '')) end--
   return `${text.slice(0, end).trimEnd()}${cutMark}`.trimStart()
 }
@@ -51,7 +55,7 @@ export function cutText(text: string, max: number): string {
 function tidied(
   text: string,
   prose: (part: string) => string,
-  /** For texts that must be one line: what becomes of literals; blocks count as prose then. */
+  /** For texts that must be one line: changes literals; blocks count as prose then. */
   flat?: (literal: string) => string,
 ): string {
   const parts: string[] = []
@@ -65,7 +69,7 @@ function tidied(
   return [...parts, prose(text.slice(from))].join('')
 }
 
-/** A literal whose hidden characters can be seen, as escapes that most languages know. */
+/** A literal with its hidden characters as escapes, which most languages know. */
 function shown(literal: string): string {
   if (!hasHiddenCharacters(literal) && literal.isWellFormed()) return literal
   return literal.replace(/[\s\S]/gu, (sign) => {

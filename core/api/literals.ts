@@ -1,10 +1,17 @@
-// Where a text in plain language holds words of a program: quoted strings, code, calls, values. They mean what they say
-// sign by sign, so nobody who tidies up the text around them may change them. A scanner and no grammar: it must do with
-// prose of any language, with apostrophes, and with code that is cut. It looks at every sign a bounded number of times.
+// Finds the words of programs in a text of plain language: quoted strings, code, calls, values.
+// They mean exactly their characters, so no other code may change them when it tidies the text
+// around them. This is a scanner and not a grammar: it has to work with prose of any language, with
+// apostrophes, and with code that is cut. It looks at every character a bounded number of times.
 
-/** A part of a text that must stay as it is. `inner` is what stands between its quotes, ticks or fences. */
+/**
+ * A part of a text that must stay as it is. `inner` is the part between its quotes, ticks or
+ * fences.
+ */
 export interface Literal {
-  /** `block` is fenced or indented code of whole lines, `code` is in ticks, `value` is a list or an object. */
+  /**
+   * `block` is fenced or indented code of whole lines, `code` is in ticks, `value` is a list or an
+   * object.
+   */
   readonly kind: 'block' | 'code' | 'quoted' | 'call' | 'value' | 'pattern'
   /** From here, up to before `end`. */
   readonly start: number
@@ -12,7 +19,10 @@ export interface Literal {
   readonly inner: readonly [start: number, end: number]
 }
 
-/** Longer ones are no literals but prose with a lost quote or bracket; whole blocks may have any length. */
+/**
+ * Longer ones are not literals but prose with a lost quote or bracket. Whole blocks may have any
+ * length.
+ */
 const longest = 2000
 const longestPattern = 120
 
@@ -30,11 +40,11 @@ const closingQuotes: Readonly<Record<string, string>> = {
   '『': '』',
   '《': '》',
 }
-/** Their closing sign is an apostrophe, too. */
+/** Their closing character is an apostrophe, too. */
 const singleQuotes = new Set(["'", '‘', '‚'])
 const closingBrackets: Readonly<Record<string, string>> = { '(': ')', '[': ']', '{': '}' }
 
-/** The signs that a literal, or the bracket of a call, begins with. */
+/** The characters that a literal, or the bracket of a call, begins with. */
 const begins = new Set(['`', '/', ...Object.keys(closingQuotes), ...Object.keys(closingBrackets)])
 
 /** Every literal of a text, in order; none within another. */
@@ -59,19 +69,21 @@ export function literalsOf(text: string): Literal[] {
   return found
 }
 
-/** Reads literals of one text from a given place; remembers what it looked for in vain. */
-export interface Scan {
+/**
+ * Reads literals of one text from a given place, and remembers the searches that found nothing.
+ */
+interface Scan {
   /** The literal that begins at a place, or, for a call, whose bracket stands there. */
   literalAt(at: number): Literal | undefined
   /** The end of the quoted string that begins at a place, prefix not included. */
   quotedEnd(at: number): number | undefined
-  /** The end of the brackets that open at a place; strings within count as one sign. */
+  /** The end of the brackets that open at a place; strings within count as one character. */
   bracketEnd(at: number): number | undefined
 }
 
 /** Makes the scanner of a text. */
 export function createScan(text: string): Scan {
-  /** Where the search for a closing sign got to without finding it. */
+  /** How far the search for a closing character got without finding it. */
   const searched = new Map<string, number>()
   /** Ends of brackets; -1 for those that never close. */
   const brackets = new Map<number, number>()
@@ -83,7 +95,10 @@ export function createScan(text: string): Scan {
 
   const isWord = (at: number) => at >= 0 && at < text.length && wordSign.test(text[at] ?? '')
 
-  /** The first place from `from` on the same line that `closes`; what was searched before is not searched again. */
+  /**
+   * The first place from `from` on the same line that `closes`. A stretch that was searched before
+   * is not searched again.
+   */
   function search(
     name: string,
     from: number,
@@ -241,7 +256,10 @@ export function createScan(text: string): Scan {
     return { kind: 'block', start: at, end: text.length, inner: [inner, text.length] }
   }
 
-  /** Code that is set in by four blanks after an empty line, as in Markdown; in a list it is the list's text. */
+  /**
+   * Code that is indented by four blanks after an empty line, as in Markdown; in a list it is text
+   * of the list.
+   */
   function indentedAt(at: number): Literal | undefined {
     if (!/^(?: {4}|\t)[ \t]{0,99}\S/.test(text.slice(at, at + 110))) return undefined
     if (!/\n[ \t\r]{0,40}\n$/.test(text.slice(Math.max(0, at - 43), at))) return undefined

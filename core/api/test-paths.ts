@@ -1,10 +1,10 @@
-// Which paths belong to tests, by name alone. Planner, agents and forge have to agree: tests have tasks of their own, and what
-// a person's tests say is never rewritten by a task that writes code.
+// Tells by name alone which paths belong to tests. Planner, agents and forge have to agree, because
+// tests have tasks of their own, and a task that writes code never rewrites a person's tests.
 
 const folder = /(?:^|\/)(?:tests?|__tests__|__mocks__)\//i
 /**
- * A folder `spec` may as well hold a specification, so that only code in it is taken for tests, and none below a folder of
- * code.
+ * A folder `spec` may also hold a specification. So only code in it is taken for tests, and none
+ * below a folder of code.
  */
 const specFolder =
   /^(?:(?:packages|apps|libs|modules|services|plugins)\/[^/]+\/)?specs?\/.*\.(?:[mc]?[jt]sx?|py|rb|coffee)$/i
@@ -16,18 +16,18 @@ const go = /_test\.go$/
 const java =
   /(?:^|\/)(?:[^/]*Tests?|Test[A-Z][^/]*|[^/]*Spec)\.(?:java|kt|kts|scala|cs|swift|groovy)$/
 
-/** Many tests are what such code counts, lists or runs; no runner takes the name for a file of tests. */
+/** Code that counts, lists or runs many tests; no runner takes the name for a file of tests. */
 const aboutTests = /[^/.][-_]tests\.(?:[mc]?[jt]sx?|py)$/i
-/** What such a name says is that tests use the file, not that tests are in it. */
+/** Names of files that tests use; tests are not in them. */
 const helper =
   /(?:^|\/)test[-_](?:utils?|utilities|helpers?|support|data|fixtures?|factory|factories|servers?|env|environment|setup|kit|runners?|reporters?|harness|results?|mocks?|doubles?|constants|config|types)\.(?:[mc]?[jt]sx?|py)$/i
-/** In a folder of code a name that begins with `test` says less than elsewhere. */
+/** In a folder of code, a name that begins with `test` is a weaker sign than elsewhere. */
 const inCode = /(?:^|\/)(?:src|lib|app|source|bin|scripts|tools)\/(?:.*\/)?test-[^/]*$/i
 const specNamed = /(?:^|\/)(?:[^/.]*[-_])?specs?\.(?:[mc]?[jt]sx?|py)$/i
 const deepSpecFolder = /\/specs?\/.*\.(?:[mc]?[jt]sx?|py|rb|coffee)$/i
 const unsure = [aboutTests, helper, inCode, specNamed, deepSpecFolder]
 
-/** Whether a path belongs to tests whatever the file holds: a test file, or anything in a folder of tests. */
+/** Whether a path surely belongs to tests: a test file, or any file in a folder of tests. */
 export function isTestPath(path: string): boolean {
   if ([folder, specFolder].some((one) => one.test(path))) return true
   if (!isCalledTest(path)) return false
@@ -35,8 +35,9 @@ export function isTestPath(path: string): boolean {
 }
 
 /**
- * Whether a name may be one of tests or one of code, such as `count-tests.js`, `lib/test-utils.js`, `src/spec.js`: it is of
- * tests only when tests are in the file. Not for names that `isTestPath` is sure of.
+ * Whether a name may be of tests or of code, such as `count-tests.js`, `lib/test-utils.js`,
+ * `src/spec.js`: then only the content of the file decides. False for names that `isTestPath` is
+ * sure of.
  */
 export function mayBeTest(path: string): boolean {
   return !isTestPath(path) && unsure.some((one) => one.test(path))

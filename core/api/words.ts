@@ -1,8 +1,8 @@
-// What is wrong with a value, in words. Zod's own ("Too small: expected string to have >=1 characters") are for
-// programmers, and much of what zod reads here was written by people. `schema.ts` has zod say
-// these words, unless a schema has a message of its own.
+// The problems of a value in words for people. Zod's own messages ("Too small: expected string to
+// have >=1 characters") are for programmers. `schema.ts` makes zod use these words, unless a schema
+// has a message of its own.
 import { z } from 'zod'
-import { counted } from './counted.ts'
+import { counted } from './plain-text.ts'
 
 type RawIssue = Parameters<z.core.$ZodErrorMap>[0]
 
@@ -83,7 +83,7 @@ export function problemsOf(error: z.ZodError): string {
     .join('; ')
 }
 
-/** What a server answered, read. Errors: a sentence that names the server and the field. */
+/** Reads the answer of a server. Throws a sentence that names the server and the field. */
 export function answerAs<T>(schema: z.ZodType<T>, answer: unknown, server: string): T {
   const { success, data, error } = schema.safeParse(answer)
   if (success) return data

@@ -1,4 +1,5 @@
-// What is really sent, over many calls: it fits the context by the server's own count, and no option ever differs.
+// What is really sent, over many calls: it fits the context by the server's own count, and no
+// option ever differs.
 import {
   array,
   assert,

@@ -1,5 +1,5 @@
 import type { ModelErrorCode, ModelEvent } from '../api/agent-protocol.ts'
-import { beginningOf } from '../api/answer-beginning.ts'
+import { beginningOf } from '../api/plain-text.ts'
 
 interface ModelErrorOptions {
   readonly cause?: unknown
@@ -8,16 +8,17 @@ interface ModelErrorOptions {
 }
 
 /**
- * A model call gave nothing that can be used.
- * `retryable`: the surroundings' fault; asking again later is right and costs no try. The message is a sentence for people.
+ * A model call without a usable answer. The message is a sentence for people.
+ * `retryable`: the surroundings are at fault, so asking again later is right and does not count as
+ * a try.
  */
 export class ModelError extends Error {
   override readonly name = 'ModelError'
   readonly code: ModelErrorCode
   readonly retryable: boolean
-  /** What had come in until then; empty when nothing had. */
+  /** The text that had come in before the failure; may be empty. */
   readonly text: string
-  /** How long the server asked not to be asked again. */
+  /** How long the server asked to be left alone. */
   readonly retryAfterMs: number | undefined
 
   constructor(code: ModelErrorCode, message: string, options: ModelErrorOptions = {}) {
@@ -29,7 +30,7 @@ export class ModelError extends Error {
   }
 }
 
-/** What an agent is told of a question that failed. */
+/** The event by which an agent learns that its question failed. */
 export function errorEvent(
   { code, message, text }: ModelError,
   retryable: boolean,
@@ -39,8 +40,9 @@ export function errorEvent(
 }
 
 /**
- * The server broke after it had taken the request, which a prompt of ours may cause every time.
- * Retried a few times only, unlike a server that does not answer at all. Callers outside `models/` see a plain `ModelError`.
+ * The server broke after it had taken the request, which one of our prompts may cause every time.
+ * Unlike a server that does not answer at all, it is asked only a few times again. Callers outside
+ * `core/models` see a plain `ModelError`.
  */
 export class BrokenAnswerError extends ModelError {
   constructor(message: string, options: ModelErrorOptions = {}) {

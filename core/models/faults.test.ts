@@ -1,4 +1,5 @@
-// What the gateway makes of a server that misbehaves: no call is lost, none is asked twice, and the server is left alone.
+// What the gateway makes of a server that misbehaves: no call is lost, none is asked twice, and the
+// server is left alone.
 import { array, assert, asyncProperty, constantFrom, integer } from 'fast-check'
 import { afterEach, describe, expect, test } from 'vitest'
 import {
@@ -19,9 +20,8 @@ import { VirtualClock } from '../../test/support/virtual-clock.ts'
 import { question } from '../../test/support/objects.ts'
 import type { ModelResult } from '../api/agent-protocol.ts'
 import { ModelError } from './errors.ts'
-import { createGateway, type CallOptions, type GatewayCall } from './gateway.ts'
+import { type CallOptions, createGateway, type GatewayCall, type TraceRecord } from './gateway.ts'
 import { modelProfile } from './profile.ts'
-import type { TraceRecord } from './trace.ts'
 
 let server: ScriptedModel | undefined
 afterEach(async () => {
@@ -46,7 +46,10 @@ function worldOf(endpoint: string, parallel = 1, replicas?: readonly string[]) {
     random: { next: () => 0.5 },
     trace: (record) => void traces.push(record),
   })
-  /** Asks while time passes: pauses at once, the long limits on an answer only when the server has nothing more to say. */
+  /**
+   * Asks while time passes: pauses at once, the long limits on an answer only when the server has
+   * nothing more to say.
+   */
   const ask = async (
     options: CallOptions = {},
     changes: Partial<GatewayCall> = {},

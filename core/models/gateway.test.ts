@@ -9,9 +9,14 @@ import type { ModelEvent } from '../api/agent-protocol.ts'
 import { systemClock } from '../base/clock.ts'
 import type { ChatTimers } from './servers/chat.ts'
 import { ModelError } from './errors.ts'
-import { createGateway, type CallOptions, type Gateway, type GatewayCall } from './gateway.ts'
+import {
+  type CallOptions,
+  createGateway,
+  type Gateway,
+  type GatewayCall,
+  type TraceRecord,
+} from './gateway.ts'
 import { modelProfile } from './profile.ts'
-import type { TraceRecord } from './trace.ts'
 
 const schema = {
   type: 'object',

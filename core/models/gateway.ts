@@ -1,31 +1,33 @@
 import { createHash } from 'node:crypto'
-import type { ModelEvent, ModelResult, PromptSection } from '../api/agent-protocol.ts'
+import type { FencedBlock, ModelEvent, ModelResult, PromptSection } from '../api/agent-protocol.ts'
 import type { Priority } from '../api/agent-types.ts'
 import type { Clock, Random } from '../base/clock.ts'
 import { answerOf } from './answers/answer.ts'
-import { ask, type Errand } from './asking.ts'
+import { type AnswerSchema, lintSchema } from './answers/schema.ts'
+import { ask, type Sending } from './asking.ts'
+import { ModelError } from './errors.ts'
+import { type CallBudget, createLedger, type TokenOwner, type TokenCount } from './ledger.ts'
+import { answerTokens, fixedRequest, type FixedRequest, type ModelProfile } from './profile.ts'
 import {
+  type Calibration,
   createCalibration,
   estimateTokens,
   fitCalibrated,
   fitShorter,
-  type Calibration,
-} from './budget.ts'
-import type { ChatAnswer, ChatTimers } from './servers/chat.ts'
-import { ModelError } from './errors.ts'
-import { createLedger, type CallBudget, type Owner, type TokenCount } from './ledger.ts'
-import { answerTokens, fixedRequest, type ModelProfile } from './profile.ts'
-import { createReplicas, placesOf } from './queue/replicas.ts'
-import { lintSchema, type AnswerSchema } from './answers/schema.ts'
+} from './prompt.ts'
+import { createReplicas, slotCountOf } from './queue/replicas.ts'
 import { createSlots, type Slots } from './queue/slots.ts'
-import type { ModelMetrics, TraceRecord } from './trace.ts'
+import type { ChatAnswer, ChatTimers } from './servers/chat.ts'
 
-/** One question to a model; `ModelCall` of the agent protocol plus who asks, as the operator knows it. */
+/**
+ * One question to a model: `ModelCall` of the agent protocol, and who asks, as the operator knows
+ * it.
+ */
 export interface GatewayCall {
   readonly model: string
   /** Name of the DevRequest: calls take turns by it, and tokens are counted for it. */
   readonly request: string
-  /** Its uid; absent for what is no DevRequest, as a self-test. */
+  /** Its uid; absent for calls without a DevRequest, such as a self-test. */
   readonly requestUid?: string | undefined
   /** Name of the AgentTask; absent while planning. */
   readonly task?: string | undefined
@@ -40,8 +42,8 @@ export interface GatewayCall {
   readonly seed: number
   readonly maxTokens: number
   /**
-   * A call that would pass one of these is refused before it is sent. One that would pass it only with all that calls under
-   * way may take waits for those.
+   * A call that would pass one of these is refused before it is sent. A call that would pass it
+   * only together with all calls under way waits for those.
    */
   readonly budget?: CallBudget | undefined
 }
@@ -50,7 +52,10 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined
   /** Queue positions, start and progress; the result is what `call` resolves to. */
   readonly onEvent?: ((event: ModelEvent) => void) | undefined
-  /** How long a server that cannot be reached is asked again, counted from its first refusal without waiting for a slot. Default two minutes. */
+  /**
+   * How long a server that cannot be reached is asked again, counted from its first refusal without
+   * the waits for a slot. Default: two minutes.
+   */
   readonly patienceMs?: number | undefined
 }
 
@@ -58,18 +63,27 @@ export interface CallOptions {
 export interface Gateway {
   /**
    * Asks, and waits for its turn first. Aborting `signal` frees the slot at once.
-   * Throws ModelError only: `ModelUnavailable` and `ModelMissing` (retryable), `OutputUnusable` (with the raw text),
-   * `QuestionRefused` (in the server's words; asking again gets the same),
+   * Throws ModelError only: `ModelUnavailable` and `ModelMissing` (retryable), `OutputUnusable`
+   * (with the raw text), `QuestionRefused` (in the server's words; asking again gets the same),
    * `ContextTooSmall`, `BudgetExhausted`, `Cancelled`.
    */
   readonly call: (request: GatewayCall, options?: CallOptions) => Promise<ModelResult>
-  /** Tokens used so far for a request, or for one task of it, in this process; the task `''` is the planning. */
-  readonly tokens: (owner: Owner) => TokenCount
-  /** Forgets the counts of requests that had this name and are gone; `uid` is the one that has it now. */
+  /**
+   * Tokens used so far for a request or for one task of it, in this process; the task `''` is the
+   * planning.
+   */
+  readonly tokens: (owner: TokenOwner) => TokenCount
+  /**
+   * Forgets the counts of earlier requests with this name; `uid` is that of the one that has it
+   * now.
+   */
   readonly forgetOthers: (request: string, uid: string | undefined) => void
 }
 
-/** Makes the gateway of this process. `profile` is asked at every call, so that configuration may change. */
+/**
+ * Makes the gateway of this process. `profile` is called for every question, so that settings may
+ * change.
+ */
 export function createGateway(options: {
   readonly profile: (name: string) => ModelProfile | undefined
   readonly clock: Clock
@@ -79,27 +93,31 @@ export function createGateway(options: {
   readonly timers?: ChatTimers
 }): Gateway {
   const { clock, random, timers, metrics } = options
-  const lanes = new Map<string, Lane>()
+  const models = new Map<string, AskedModel>()
   const ledger = createLedger()
   const replicas = createReplicas(clock)
   let traces = 0
 
-  function laneOf(profile: ModelProfile): Lane {
+  function modelOf(profile: ModelProfile): AskedModel {
     const key = `${profile.endpoint} ${profile.name}`
-    const known = lanes.get(key)
+    const known = models.get(key)
     if (known !== undefined) {
-      known.places = placesOf(profile)
+      known.slotCount = slotCountOf(profile)
       return known
     }
     const { name } = profile
     const slots = createSlots({
-      capacity: () => lane.places,
+      capacity: () => model.slotCount,
       clock,
-      onChange: () => metrics?.queued(name, slots.waiting(), slots.running(), lane.places),
+      onChange: () => metrics?.queued(name, slots.waiting(), slots.running(), model.slotCount),
     })
-    const lane: Lane = { places: placesOf(profile), slots, calibration: createCalibration() }
-    lanes.set(key, lane)
-    return lane
+    const model: AskedModel = {
+      slotCount: slotCountOf(profile),
+      slots,
+      calibration: createCalibration(),
+    }
+    models.set(key, model)
+    return model
   }
 
   async function call(request: GatewayCall, callOptions: CallOptions = {}): Promise<ModelResult> {
@@ -108,7 +126,7 @@ export function createGateway(options: {
       throw new ModelError('ModelMissing', `no model called ${request.model} is configured`)
     }
     checkSchema(request)
-    const { slots, calibration } = laneOf(profile)
+    const { slots, calibration } = modelOf(profile)
     const { contextTokens } = profile
     const maxTokens = answerTokens(profile, request.maxTokens)
     const parts = { ...request, contextTokens, maxTokens }
@@ -118,7 +136,7 @@ export function createGateway(options: {
     const { verb, temperature, seed, schema: format } = request
     const accounts = ledger.open(request)
     const wanted = () => prompt.estimatedTokens + maxTokens
-    const errand: Errand = {
+    const sending: Sending = {
       profile,
       replicas,
       slots,
@@ -135,11 +153,14 @@ export function createGateway(options: {
       answerMs: 0,
     }
 
-    /** Asks; with a shorter prompt as long as the server says that it is too long and there is something to leave out. */
+    /**
+     * Asks, each time with a shorter prompt when the server finds it too long and a section can be
+     * left out.
+     */
     async function fittingAnswer(): Promise<ChatAnswer> {
       for (;;) {
         try {
-          return await ask(errand, { clock, random, timers, signal, onEvent, patienceMs })
+          return await ask(sending, { clock, random, timers, signal, onEvent, patienceMs })
         } catch (error) {
           if (!(error instanceof ModelError) || error.code !== 'ContextTooSmall') throw error
           calibration.distrust()
@@ -152,8 +173,8 @@ export function createGateway(options: {
 
     const fixed = profile.provider === 'ollama' ? fixedRequest(profile) : undefined
 
-    /** Tells of the call; gives the id under which it is found. */
-    function record(outcome: Outcome): string {
+    /** Writes the record of the call. Gives the id under which it is found. */
+    function record(outcome: CallOutcome): string {
       const { system, user, dropped } = prompt
       const { text } = outcome
       const promptHash = hashOf(`${system}\0${user}`)
@@ -174,9 +195,9 @@ export function createGateway(options: {
         temperature,
         seed,
         maxTokens,
-        sent: errand.sent,
-        queueMs: Math.round(errand.queueMs),
-        answerMs: Math.round(errand.answerMs),
+        sent: sending.sent,
+        queueMs: Math.round(sending.queueMs),
+        answerMs: Math.round(sending.answerMs),
         ...outcome,
       }
       options.trace?.(line)
@@ -205,22 +226,22 @@ export function createGateway(options: {
       record({ ...figures, text, blocks: [], verdict, message })
       throw failed
     } finally {
-      if (errand.sent > 0) accounts.called()
+      if (sending.sent > 0) accounts.called()
     }
   }
 
   return { call, tokens: ledger.of, forgetOthers: ledger.forgetOthers }
 }
 
-/** The way to one model, at one server or several. */
-interface Lane {
-  /** From the newest profile: a server that was given more slots has them at the next change. */
-  places: number
+/** One model, at one server or several. */
+interface AskedModel {
+  /** From the newest profile: more slots of a server count from the next call on. */
+  slotCount: number
   readonly slots: Slots
   readonly calibration: Calibration
 }
 
-type Outcome = Pick<
+type CallOutcome = Pick<
   TraceRecord,
   'text' | 'verdict' | 'message' | 'blocks' | 'inputTokens' | 'outputTokens'
 > &
@@ -247,4 +268,58 @@ function asModelError(error: unknown, signal: AbortSignal | undefined): ModelErr
     return new ModelError('Cancelled', 'the call was cancelled', { cause: signal.reason })
   }
   throw error
+}
+
+/**
+ * One model call, with all that is needed to understand and replay it. One line of JSON in the
+ * operator's log.
+ */
+export interface TraceRecord {
+  /** Also in the result of the call. */
+  readonly id: string
+  /** RFC 3339. */
+  readonly time: string
+  readonly model: string
+  readonly request: string
+  readonly task: string | undefined
+  readonly purpose: string
+  readonly verb: 'decide' | 'write'
+  /** SHA-256 of system and user message. */
+  readonly promptHash: string
+  /** SHA-256 of the raw answer; empty when nothing came. */
+  readonly answerHash: string
+  readonly system: string
+  readonly prompt: string
+  /** Titles of sections that did not fit. */
+  readonly dropped: readonly string[]
+  /** The options that Ollama gets in every call of the model; undefined for other servers. */
+  readonly fixed?: FixedRequest | undefined
+  readonly temperature: number
+  readonly seed: number
+  readonly maxTokens: number
+  /** The raw answer, also of a call that failed. */
+  readonly text: string
+  readonly blocks: readonly FencedBlock[]
+  readonly value?: unknown
+  /** `ok`, or a ModelErrorCode. */
+  readonly verdict: string
+  readonly message: string
+  /** How often the server was asked. */
+  readonly sent: number
+  readonly queueMs: number
+  /** With a slot, over all sendings. */
+  readonly answerMs: number
+  /** Of the answer: until its first piece, and for each token after that. */
+  readonly firstPieceMs?: number | undefined
+  readonly perTokenMs?: number | undefined
+  readonly inputTokens: number
+  readonly outputTokens: number
+}
+
+/** Where measurements go; `metrics.ts` exports them. */
+export interface ModelMetrics {
+  /** A call ended. */
+  called(record: TraceRecord): void
+  /** The queue before a model changed, or how many slots it has. */
+  queued(model: string, waiting: number, running: number, slots: number): void
 }

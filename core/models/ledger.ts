@@ -6,56 +6,65 @@ export interface TokenCount {
   readonly calls: number
   readonly inputTokens: number
   readonly outputTokens: number
-  /** What its status showed when this process first heard of it: used before a restart. */
+  /**
+   * The use that the status showed when this process first counted for it, from before a restart.
+   */
   readonly earlierTokens: number
 }
 
-/** How many tokens may be used, and what a status shows as used. */
-export interface TokenBudget {
+/** How many tokens may be used, and how many the status shows as used. */
+interface TokenBudget {
   readonly limit?: number | undefined
   readonly used: number
 }
 
-/** The budgets a call counts for; what this process counted since is added by the gateway. */
+/** The budgets that a call counts for; the gateway adds what this process counted since. */
 export interface CallBudget {
   readonly request?: TokenBudget
   readonly task?: TokenBudget
 }
 
 /** A request, and a task of it when one is meant; the task `''` is the planning. */
-export interface Owner {
+export interface TokenOwner {
   readonly request: string
-  /** Tells requests apart that have a name one after the other; absent for what is no DevRequest. */
+  /**
+   * Tells apart requests that have the same name one after the other; absent for calls without a
+   * DevRequest.
+   */
   readonly requestUid?: string | undefined
   readonly task?: string | undefined
 }
 
 /** The tokens of this process by request and task. */
-export interface Ledger {
+interface Ledger {
   /** The accounts that one call counts for; without a task it is for planning. */
-  readonly open: (owner: Owner & { readonly budget?: CallBudget | undefined }) => CallAccounts
-  readonly of: (owner: Owner) => TokenCount
+  readonly open: (owner: TokenOwner & { readonly budget?: CallBudget | undefined }) => CallAccounts
+  readonly of: (owner: TokenOwner) => TokenCount
   /**
-   * Forgets the requests that had this name and are gone; `uid` is the one that has it now. What their calls under way
-   * count after that counts for nobody.
+   * Forgets earlier requests with this name; `uid` is that of the one that has it now. Calls of the
+   * forgotten ones that are still under way count for no request.
    */
   readonly forgetOthers: (request: string, uid: string | undefined) => void
 }
 
-/** What one call uses. */
-export interface CallAccounts {
+/** The accounts of one call. */
+interface CallAccounts {
   /**
-   * Sets tokens aside until they are given back; undefined while there is no room beside what is set aside for other calls.
+   * Sets tokens aside until they are given back; undefined while there is no room besides the
+   * tokens that are set aside for other calls.
    * Throws `BudgetExhausted` when a budget would be passed even without those.
    */
   readonly reserve: (tokens: number) => (() => void) | undefined
-  /** Waits until so many tokens could be set aside. Throws as `reserve` does, and the signal's reason. */
+  /**
+   * Waits until so many tokens could be set aside. Throws as `reserve` does, and the signal's
+   * reason.
+   */
   readonly room: (
     tokens: number,
     options: { readonly signal?: AbortSignal | undefined },
   ) => Promise<void>
   readonly add: (inputTokens: number, outputTokens: number) => void
-  /** The call ended. */
+  /** Counts the call, once it has ended. */
   readonly called: () => void
 }
 
@@ -67,14 +76,14 @@ interface Account {
   reserved: number
 }
 
-/** One request; the account `whole` is there as soon as one of its tasks has one. */
-interface Book {
+/** The accounts of one request; `whole` is there as soon as one of its tasks has an account. */
+interface RequestAccounts {
   readonly whole: Account
   readonly tasks: Map<string, Account>
 }
 
-/** An account and what it is held to. */
-interface Held {
+/** An account and its budget. */
+interface LimitedAccount {
   readonly account: Account
   readonly budget: TokenBudget | undefined
   readonly who: string
@@ -85,23 +94,26 @@ const none: TokenCount = { calls: 0, inputTokens: 0, outputTokens: 0, earlierTok
 
 /**
  * Makes an empty ledger.
- * Caveat: what was used in a process that died, and stands in no status yet, is not known.
+ * Caveat: tokens that a process used before it died are lost unless they stand in a status.
  */
 export function createLedger(): Ledger {
   /** By name, then by uid. */
-  const books = new Map<string, Map<string, Book>>()
-  /** Who wait until somebody gives back. */
+  const accounts = new Map<string, Map<string, RequestAccounts>>()
+  /** Calls that wait until another call gives tokens back. */
   const waiting = new Set<() => void>()
 
-  function bookOf({ request, requestUid = '' }: Owner, budget: CallBudget | undefined): Book {
-    const named = books.get(request) ?? new Map<string, Book>()
-    books.set(request, named)
-    const book = named.get(requestUid) ?? { whole: newAccount(budget?.request), tasks: new Map() }
-    named.set(requestUid, book)
-    return book
+  function accountsOf(
+    { request, requestUid = '' }: TokenOwner,
+    budget: CallBudget | undefined,
+  ): RequestAccounts {
+    const named = accounts.get(request) ?? new Map<string, RequestAccounts>()
+    accounts.set(request, named)
+    const own = named.get(requestUid) ?? { whole: newAccount(budget?.request), tasks: new Map() }
+    named.set(requestUid, own)
+    return own
   }
 
-  function reserve(all: readonly Held[], tokens: number): (() => void) | undefined {
+  function reserve(all: readonly LimitedAccount[], tokens: number): (() => void) | undefined {
     if (!hasRoom(all, tokens)) return undefined
     for (const { account } of all) account.reserved += tokens
     return () => {
@@ -123,10 +135,10 @@ export function createLedger(): Ledger {
   return {
     open({ budget, ...owner }) {
       const { request, task = '' } = owner
-      const { whole, tasks } = bookOf(owner, budget)
+      const { whole, tasks } = accountsOf(owner, budget)
       const account = tasks.get(task) ?? newAccount(budget?.task)
       tasks.set(task, account)
-      const all: readonly Held[] = [
+      const all: readonly LimitedAccount[] = [
         {
           account: whole,
           budget: budget?.request,
@@ -152,17 +164,17 @@ export function createLedger(): Ledger {
       }
     },
     of({ request, requestUid = '', task }) {
-      const book = books.get(request)?.get(requestUid)
-      const account = task === undefined ? book?.whole : book?.tasks.get(task)
+      const own = accounts.get(request)?.get(requestUid)
+      const account = task === undefined ? own?.whole : own?.tasks.get(task)
       if (account === undefined) return none
       const { calls, input, output, earlier } = account
       return { calls, inputTokens: input, outputTokens: output, earlierTokens: earlier }
     },
     forgetOthers(request, uid) {
-      const named = books.get(request)
+      const named = accounts.get(request)
       if (named === undefined) return
       for (const other of named.keys()) if (other !== uid) named.delete(other)
-      if (named.size === 0) books.delete(request)
+      if (named.size === 0) accounts.delete(request)
     },
   }
 }
@@ -171,12 +183,15 @@ function newAccount(budget: TokenBudget | undefined): Account {
   return { calls: 0, input: 0, output: 0, earlier: budget?.used ?? 0, reserved: 0 }
 }
 
-/** False when there is only none beside what is set aside. Throws `BudgetExhausted` when there is none at all. */
-function hasRoom(all: readonly Held[], tokens: number): boolean {
+/**
+ * False when other calls have set the room aside. Throws `BudgetExhausted` when there is no room
+ * even without them.
+ */
+function hasRoom(all: readonly LimitedAccount[], tokens: number): boolean {
   let fits = true
   for (const { account, budget, who, setting } of all) {
     const counted = account.earlier + account.input + account.output
-    // Another leader may have counted meanwhile; then the status knows better.
+    // The status may hold more, because another leader counted meanwhile.
     const used = Math.max(counted, budget?.used ?? 0)
     const limit = budget?.limit ?? Infinity
     if (used + tokens > limit) {

@@ -1,12 +1,12 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import { purposes } from '../api/agent-protocol.ts'
-import type { ModelMetrics } from './trace.ts'
+import type { ModelMetrics } from './gateway.ts'
 
 /** Buckets of the OpenTelemetry GenAI conventions for durations (seconds) and token counts. */
 const seconds = [
   0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
 ]
-/** Those of the conventions, and longer ones: a model on a CPU begins after minutes. */
+/** The buckets of the conventions, and longer ones: a model on a CPU begins after minutes. */
 const firstToken = [
   0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60, 120,
   300,
@@ -15,10 +15,11 @@ const perToken = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75,
 const tokens = [1, 4, 16, 64, 256, 1024, 4096, 16384, 65536]
 
 /**
- * Figures about model calls, under the names of the OpenTelemetry GenAI conventions with `.` as `_`.
- * How busy the slots are while work waits: `guildhall_model_slots_busy / guildhall_model_slots` where
- * `guildhall_model_queue_depth > 0`. Tokens per second: 1 / `gen_ai_server_time_per_output_token_seconds`.
- * Never labelled with a request or task, nor with words of an agent's: their number has no bound.
+ * Metrics of model calls, under the names of the OpenTelemetry GenAI conventions with `.` as `_`.
+ * How busy the slots are while work waits: `guildhall_model_slots_busy / guildhall_model_slots`
+ * where `guildhall_model_queue_depth > 0`. Tokens per second: 1 /
+ * `gen_ai_server_time_per_output_token_seconds`.
+ * No label holds a request, a task or words of an agent, because their number has no bound.
  */
 export function modelMetrics(registry: Registry): ModelMetrics {
   const registers = [registry]
@@ -110,7 +111,7 @@ export function modelMetrics(registry: Registry): ModelMetrics {
   }
 }
 
-/** A Pod that went wrong may say anything. */
+/** An agent that went wrong may send any purpose. */
 function purposeLabel(purpose: string): string {
   return purposes.find((known) => known === purpose) ?? 'other'
 }

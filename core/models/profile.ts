@@ -5,23 +5,33 @@ import { providers, tiers } from '../api/language-model.ts'
 export const modelProfile = z.object({
   /** As the server names it, e.g. `qwen2.5-coder:7b`. */
   name: z.string().min(1),
-  /** What the server speaks: Ollama's own API, or OpenAI's as llama.cpp, vLLM and LM Studio do. */
+  /**
+   * The API of the server: Ollama's own, or OpenAI's, which llama.cpp, vLLM and LM Studio have.
+   */
   provider: z.enum(providers).default('ollama'),
   /** Base URL of the server; for `openai` with or without `/v1`. */
   endpoint: z.url(),
-  /** Base URLs of all servers that answer for it, `endpoint` among them; that one alone when left out. */
+  /**
+   * Base URLs of all servers of the model, `endpoint` among them; when left out, `endpoint` is the
+   * only one.
+   */
   replicas: z.array(z.url()).min(1).readonly().optional(),
-  /** A file with the bearer token the server wants. */
+  /** A file with the bearer token that the server wants. */
   tokenFile: z.string().min(1).optional(),
-  /** Size of the context in tokens, prompt and answer together. Ollama is told; an `openai` server was started with it. */
+  /**
+   * Size of the context window in tokens, prompt and answer together. Ollama gets it with every
+   * call; an `openai` server was started with it.
+   */
   contextTokens: z.int().min(1024).default(8192),
-  /** What Ollama is told instead, when it gave less than it was asked for: `contextTokens` is what it gave. */
+  /**
+   * The size that Ollama is asked for, when it gave less: `contextTokens` is then what it gave.
+   */
   askedContextTokens: z.int().min(1024).optional(),
   /** Longest answer in tokens. */
   outputTokens: z.int().min(64).default(2048),
   /** How many calls one server answers at the same time (OLLAMA_NUM_PARALLEL). */
   parallel: z.int().min(1).default(1),
-  /** How strong it is; sets how it is asked and how many tries an attempt has. */
+  /** How strong the model is: sets how it is asked and how many tries an attempt has. */
   tier: z.enum(tiers).default('good'),
 })
 export type ModelProfile = Readonly<z.infer<typeof modelProfile>>
@@ -36,16 +46,19 @@ export interface FixedRequest {
   readonly options: { readonly num_ctx: number; readonly repeat_penalty: number }
 }
 
-/** The context that a server is asked for, in tokens; the same at every call, whatever it gives. */
+/**
+ * The context window that a server is asked for, in tokens; the same in every call, whatever the
+ * server gives.
+ */
 export function askedContext({ contextTokens, askedContextTokens }: ModelProfile): number {
   return askedContextTokens ?? contextTokens
 }
 
 /**
- * The one fixed set of options for a model.
- * Guarantees: equal for equal profiles. A different `num_ctx` or `shift` would make Ollama reload the model; with
- * `truncate` or `shift` on, it would silently forget the beginning of the prompt. `keep_alive` goes before the server's
- * OLLAMA_KEEP_ALIVE.
+ * The fixed options of a model.
+ * Guarantees: equal for equal profiles. Another `num_ctx` or `shift` would make Ollama load the
+ * model again; with `truncate` or `shift` on, it would silently forget the beginning of the prompt.
+ * `keep_alive` goes before the server's OLLAMA_KEEP_ALIVE.
  */
 export function fixedRequest(profile: ModelProfile): FixedRequest {
   return {
@@ -59,7 +72,10 @@ export function fixedRequest(profile: ModelProfile): FixedRequest {
   }
 }
 
-/** Longest answer to ask for: what the caller wants, within the profile and half of the context. */
+/**
+ * The longest answer to ask for: the caller's wish, within the profile and half of the context
+ * window.
+ */
 export function answerTokens(profile: ModelProfile, wanted: number): number {
   return Math.max(1, Math.min(wanted, profile.outputTokens, Math.floor(profile.contextTokens / 2)))
 }

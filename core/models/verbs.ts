@@ -1,11 +1,11 @@
-// The two kinds of question. Nothing else is ever asked of a model.
+// The two kinds of question. A model is never asked anything else.
 import type { ModelResult, PromptSection, Purpose } from '../api/agent-protocol.ts'
 import type { Priority } from '../api/agent-types.ts'
 import type { Gateway, GatewayCall } from './gateway.ts'
 import type { CallBudget } from './ledger.ts'
 import type { AnswerSchema } from './answers/schema.ts'
 
-/** Who asks, and whom. */
+/** Who asks which model, and within which limits. */
 export interface Asker {
   readonly call: Gateway['call']
   readonly model: string
@@ -18,7 +18,7 @@ export interface Asker {
   readonly patienceMs?: number | undefined
 }
 
-/** What is asked. */
+/** A question without its asker. */
 export interface Question {
   readonly purpose: Purpose
   readonly system: string
@@ -28,7 +28,7 @@ export interface Question {
   readonly maxTokens?: number
 }
 
-/** Asks for a decision: an object that follows `schema`. Greedy, short. Throws ModelError. */
+/** Asks for a decision, an object that follows `schema`: greedy and short. Throws ModelError. */
 export async function decide(
   asker: Asker,
   question: Question & { readonly schema: AnswerSchema },
@@ -37,7 +37,10 @@ export async function decide(
   return { value: result.value, text: result.text }
 }
 
-/** Asks for text. `temperature` 0 is greedy; a fresh sample needs another seed as well. Throws ModelError. */
+/**
+ * Asks for text. `temperature` 0 is greedy; another sample needs another seed as well. Throws
+ * ModelError.
+ */
 export async function write(
   asker: Asker,
   question: Question & { readonly temperature?: number },

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { Plan, PlannedTask } from '../api/devrequest.ts'
 import { pathRule } from '../api/schema.ts'
 import { planProblems } from './check-plan.ts'
-import { planHash } from './hash.ts'
+import { planHash } from './tasks.ts'
 
 const task = (name: string, after: readonly string[] = [], changes: Partial<PlannedTask> = {}) =>
   ({
@@ -49,7 +49,7 @@ test.each([
   [
     'a task that waits for nobody',
     planOf([task('a', ['x'])], [['a']]),
-    ['a waits for x, which is no task'],
+    ['a waits for x, which is not a task of the plan'],
   ],
   [
     'tasks that wait for each other',

@@ -1,12 +1,12 @@
 import { actionType } from '../api/agent-types.ts'
 import { plan as planSchema, type DevRequestSpec, type Plan } from '../api/devrequest.ts'
-import { planHash } from './hash.ts'
+import { planHash } from './tasks.ts'
 import { safePath } from './paths.ts'
 
 /**
- * What is wrong with a plan, as sentences; empty for a plan that can be stored and carried out.
- * Looks at the plan alone, not at how it was made: shape, names, order, files, limits, and that waves, team and hash are
- * those of its tasks.
+ * The problems of a plan, as sentences; empty for a plan that can be stored and carried out.
+ * Looks at the plan alone, not at how it was made: shape, names, order, files, limits, and whether
+ * waves, team and hash are those of its tasks.
  */
 export function planProblems(
   plan: Plan,
@@ -27,7 +27,8 @@ export function planProblems(
   for (const task of tasks) {
     const { name, after, files, action, type } = task
     for (const other of after) {
-      if (!names.has(other)) problems.push(`${name} waits for ${other}, which is no task`)
+      if (!names.has(other))
+        problems.push(`${name} waits for ${other}, which is not a task of the plan`)
     }
     for (const file of files) {
       if (safePath(file) !== file) problems.push(`${name} may write ${file}, which it must not`)
@@ -39,7 +40,10 @@ export function planProblems(
   return problems
 }
 
-/** Every task stands in one wave, behind all it waits for; then nothing waits for itself either. */
+/**
+ * Every task stands in one wave, after all tasks that it waits for; then no task waits for itself
+ * either.
+ */
 function orderProblems(plan: Plan, names: ReadonlySet<string>): readonly string[] {
   const placed = plan.waves.flatMap((wave, index) => wave.map((name) => [name, index] as const))
   const waveOf = new Map(placed)

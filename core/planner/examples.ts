@@ -1,5 +1,6 @@
-// The examples of a request: what a call gives, as the person wrote it. Tests are made from them, so they are found by
-// rule and kept sign by sign; a model that copies them loses blanks, quotes and whole values.
+// The examples of a request: a call and its value, as the person wrote them. Tests are made from
+// them, so they are found by rule and kept character by character; a model that copies them loses
+// blanks, quotes and whole values.
 import { createScan, literalsOf, type Literal } from '../api/literals.ts'
 
 /** One example: `text` is a piece of the request, byte for byte, from the call to the value. */
@@ -7,12 +8,18 @@ export interface Example {
   readonly text: string
   /** Where `text` begins in the request. */
   readonly at: number
-  /** Names the example is about, the outermost first: `cart`, `add` of `cart.add(1)`. Empty for `"a" -> "b"`. */
+  /**
+   * Names the example is about, the outermost first: `cart`, `add` of `cart.add(1)`. Empty for `"a"
+   * -> "b"`.
+   */
   readonly names: readonly string[]
 }
 
 const blanks = String.raw`[ \t\u00a0\u3000]{0,20}`
-/** Words that stand between a call and its value. Others than these are prose, which is kept as a sentence. */
+/**
+ * Words that stand between a call and its value. After other words the text is prose, which is kept
+ * as a sentence.
+ */
 const verbs = [
   'is|are|was|equals?|returns?|gives?|yields?|becomes?|produces?|outputs?|prints?|throws?|raises?|rejects(?: with)?',
   'results? in|resolves? to|evaluates? to|turns? into|maps? to|leads? to|ends? in|stays?|remains?|be|has|holds?|means?|fails with',
@@ -44,7 +51,7 @@ const constant =
 const operator = /[ \t]{0,5}(?:[-+*%]|\*\*)[ \t]{0,5}(?=[\p{L}\p{N}_$("'])/uy
 const more = /[ \t]{1,3}(?:or|oder|ou|followed by|within|±|\+\/-|give or take)[ \t]{1,3}/uy
 const before = /(?:(?<![\p{L}\p{N}_$])(?:await|new|not|typeof)[ \t]{1,3}|[-!])$/u
-/** Something that is known, in the place of a parameter's name. */
+/** A known value in the place of a parameter's name. */
 const concrete =
   /["'`[{/]|\([ \t]*\)|(?<![\p{L}\p{N}_$])(?:[-+.]?\d|(?:null|None|nil|true|false|True|False|undefined|NaN|Infinity)(?![\p{L}\p{N}_$]))/u
 const checkers = /^(?:assert|expect|self\.assert)/
@@ -176,7 +183,10 @@ function doctests(text: string): Example[] {
   return found
 }
 
-/** The names that are called in a piece of code, the outermost first; those of the objects whose methods they are, too. */
+/**
+ * The names that are called in a piece of code, the outermost first, with those of the objects
+ * whose methods they are.
+ */
 export function namesIn(code: string, kind: Literal['kind']): string[] {
   if (kind === 'quoted' || kind === 'pattern') return []
   const names: string[] = []
@@ -228,7 +238,10 @@ function valueReader(text: string, literals: readonly Literal[]): ValueReader {
   let lineStart = 0
   let nextLine = 0
 
-  /** Whether the line of a place begins with a bar. Places come in order, so lines are looked for once. */
+  /**
+   * Whether the line of a place begins with a bar. Places come in ascending order, so each line is
+   * searched once.
+   */
   function isInTable(at: number): boolean {
     while (nextLine !== -1 && nextLine <= at) {
       lineStart = nextLine
@@ -300,7 +313,7 @@ function valueReader(text: string, literals: readonly Literal[]): ValueReader {
       }
       const value = valueEnd(at)
       if (value !== undefined) return alternativesEnd(value)
-      // Behind these signs prose may follow that is about something else.
+      // After these signs, prose about something else may follow.
       const isProse = colon !== undefined || comment !== undefined || sign === '='
       return isProse || arrowOnly ? undefined : wordsEnd(at)
     },

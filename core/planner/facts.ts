@@ -1,7 +1,6 @@
-import { isRecord } from '../models/answers/schema.ts'
 import { isTestPath } from '../api/test-paths.ts'
-import { languageOf, isCode, isTest, type Language } from './language.ts'
-import { exportsOf } from './symbols.ts'
+import { isRecord } from '../models/answers/schema.ts'
+import { extensionOf, isCode, isTest, type Language, languageOf } from './language.ts'
 
 /** How the planner reads a repository at one commit; the forge client fits. */
 export interface RepositoryReader {
@@ -13,13 +12,13 @@ export interface RepositoryReader {
   readFile(path: string, options: { readonly signal: AbortSignal }): Promise<string>
 }
 
-/** What is known about a repository without asking a model. */
+/** Facts about a repository that are found without a model. */
 export interface RepositoryFacts {
   /** Sorted paths, at most 2,000. */
   readonly files: readonly string[]
   readonly truncated: boolean
   readonly language: Language
-  /** Nothing told which language it is. */
+  /** Neither the files nor the request show the language. */
   readonly languageAssumed: boolean
   /** One line, e.g. `package.json: name text-tools, ES modules, test: node --test`. */
   readonly manifest: string
@@ -34,7 +33,10 @@ const mostRead = 30
 const largestRead = 65_536
 const readmeChars = 600
 
-/** Reads what a plan needs to know: the tree, the manifest, the head of the README, the exported names. */
+/**
+ * Reads the facts that a plan needs: the tree, the manifest, the head of the README, the exported
+ * names.
+ */
 export async function readFacts(
   reader: RepositoryReader,
   request: string,
@@ -72,7 +74,10 @@ const frameworks =
   /"(vitest|jest|mocha|jasmine|ava|tap|uvu|qunit|karma|@playwright\/test|cypress)"\s{0,20}:/g
 const otherTests = /\.(?:[jt]sx|go|java|kt|rb|cs|swift|php|scala)$/
 
-/** What can be said before anything is run: test frameworks that are not there, and languages that have no runner. */
+/**
+ * Warnings before anything is run: test frameworks that are not installed, and languages without a
+ * runner.
+ */
 function unjudgedTests(files: readonly string[], manifest: string): readonly string[] {
   const tests = files.filter((path) => isTestPath(path) && isCode(path) && !otherTests.test(path))
   const others = files.filter((path) => isTestPath(path) && otherTests.test(path))
@@ -82,12 +87,12 @@ function unjudgedTests(files: readonly string[], manifest: string): readonly str
     ...(named.length === 0 || tests.length === 0
       ? []
       : [
-          `package.json names ${named.join(', ')}, which is not installed in the agents: of ${many(tests.length)} only those that do without it can be run, and what the others say is not checked`,
+          `package.json names ${named.join(', ')}, which is not installed in the agents: of ${many(tests.length)} only those that do without it can be run, and the others are not checked`,
         ]),
     ...(others.length === 0
       ? []
       : [
-          `${many(others.length)} cannot be run, because the agents have no runner for such files (${others.slice(0, 3).join(', ')}); what they say is not checked`,
+          `${many(others.length)} cannot be run, because the agents have no runner for such files (${others.slice(0, 3).join(', ')}); they are not checked`,
         ]),
   ]
 }
@@ -111,7 +116,7 @@ function manifestLine(path: string | undefined, text: string): string {
   }
 }
 
-/** The facts as a model is told them: short, most useful first. */
+/** The facts in the words of a prompt: short, most useful first. */
 export function factsInWords(facts: RepositoryFacts): string {
   const language = facts.language === 'node' ? 'JavaScript for Node' : 'Python'
   const shown = facts.files.slice(0, 60)
@@ -122,4 +127,57 @@ export function factsInWords(facts: RepositoryFacts): string {
     `Files: ${shown.join(', ') || 'none'}${more > 0 ? ` and ${more} more` : ''}`,
     ...facts.symbols.slice(0, 20).map(({ file, names }) => `${file} exports ${names.join(', ')}`),
   ].join('\n')
+}
+
+const javascript = [
+  /^export[ \t]+(?:default[ \t]+)?(?:async[ \t]+)?(?:function\*?|class|const|let|var|interface|type|enum)[ \t]+([A-Za-z_$][\w$]*)/gm,
+  /^(?:module\.)?exports\.([A-Za-z_$][\w$]*)[ \t]*=/gm,
+]
+const javascriptLists = [/^export[ \t]*\{/gm, /^module\.exports[ \t]*=[ \t]*\{/gm]
+const python = [
+  /^(?:async[ \t]+)?(?:def|class)[ \t]+([A-Za-z]\w*)/gm,
+  /^([A-Z][A-Z0-9_]+)[ \t]*=/gm,
+]
+const most = 20
+
+/**
+ * Names that a source file exports, in order, at most 20. They are found by pattern: good enough
+ * for a prompt, not for a compiler.
+ */
+export function exportsOf(path: string, text: string): string[] {
+  const isPython = extensionOf(path) === 'py'
+  const single = isPython ? python : javascript
+  const names = [
+    ...single.flatMap((pattern) => [...text.matchAll(pattern)].map((match) => match[1] ?? '')),
+    ...(isPython ? [] : javascriptLists.flatMap((opening) => listed(text, opening))),
+  ]
+  return [...new Set(names.filter((name) => /^[\w$]+$/.test(name)))].slice(0, most)
+}
+
+/**
+ * The names in the braces that `opening` ends with. A brace that never closes is searched for once.
+ */
+function listed(text: string, opening: RegExp): string[] {
+  const names: string[] = []
+  let from = 0
+  for (const { 0: head, index } of text.matchAll(opening)) {
+    if (index < from) continue
+    const close = text.indexOf('}', index + head.length)
+    if (close === -1) break
+    names.push(
+      ...text
+        .slice(index + head.length, close)
+        .split(',')
+        .map(nameOf),
+    )
+    from = close
+  }
+  return names
+}
+
+/** `a as b` exports b, `a: b` exports a. */
+function nameOf(part: string): string {
+  const [first = ''] = part.split(':')
+  const words = first.trim().split(/\s+/)
+  return words.length === 3 && words[1] === 'as' ? (words[2] ?? '') : first.trim()
 }

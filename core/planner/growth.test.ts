@@ -4,7 +4,7 @@ import { cutText, faithfulLine, faithfulText } from '../api/faithful-text.ts'
 import { plainLine } from '../api/plain-text.ts'
 import { literalsOf } from '../api/literals.ts'
 import { examplesOf } from './examples.ts'
-import type { RepositoryFacts } from './facts.ts'
+import { exportsOf, type RepositoryFacts } from './facts.ts'
 import { defaultFile, isDocument, isTest, languageOf } from './language.ts'
 import {
   codePathsOf,
@@ -20,10 +20,8 @@ import { lostExamples, withOwnWords } from './own-words.ts'
 import { meantPath, safePath } from './paths.ts'
 import { unusablePaths } from './path-words.ts'
 import { sentencesOf } from './sentences.ts'
-import { exportsOf } from './symbols.ts'
-import { oneUnit, unitsByName } from './template.ts'
-import { fileReader } from './unit-files.ts'
-import { addMissing, checkUnits } from './units.ts'
+import { oneUnit, unitsByName } from './units-by-rule.ts'
+import { addMissing, checkUnits, fileReader } from './units.ts'
 
 const facts: RepositoryFacts = {
   files: ['package.json', 'src/a.js', 'src/app/(shop)/cart.js', 'src/größe.js'],

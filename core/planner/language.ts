@@ -11,7 +11,10 @@ const plainExtensions = new Set(
   'json html css sql yaml yml toml txt csv ini cfg env svg xml sh graphql proto md'.split(' '),
 )
 
-/** The language of a project, from its files, else from the words of the request; undefined when neither tells. */
+/**
+ * The language of a project, from its files, else from the words of the request; undefined when
+ * neither shows it.
+ */
 export function languageOf(files: readonly string[], request: string): Language | undefined {
   const count = (language: Language) =>
     files.filter((file) => codeExtensions[language].has(extensionOf(file))).length
@@ -38,7 +41,9 @@ export function isCode(path: string): boolean {
   return Object.values(codeExtensions).some((extensions) => extensions.has(extension))
 }
 
-/** Whether a project of this language may well have such a file: its own code, or data of any kind. */
+/**
+ * Whether a file is plausible in a project of this language: its own code, or data of any kind.
+ */
 export function isPlausible(path: string, language: Language): boolean {
   const extension = extensionOf(path)
   return (
@@ -46,9 +51,9 @@ export function isPlausible(path: string, language: Language): boolean {
   )
 }
 
-/** Where new code goes when nobody said where. `name` is a DNS label. */
+/** The file for new code when the request names none. `name` is a DNS label. */
 export function defaultFile(name: string, language: Language, files: readonly string[]): string {
-  // Called after a request for tests, the code would be taken for one.
+  // A file that is named after a request for tests would be taken for a test.
   const words = name.split('-').filter((word) => !/^(?:tests?|specs?)$/.test(word))
   const plain = words.join('-') || 'unit'
   if (language === 'node') return `src/${plain}.js`
@@ -61,8 +66,8 @@ export function defaultFile(name: string, language: Language, files: readonly st
 }
 
 /**
- * Whether the path belongs to tests, which have tasks of their own: all that the agents take for a test, and more. A name that
- * may be one of code is one when the request names it.
+ * Whether the path belongs to tests, which have tasks of their own: all paths that the agents take
+ * for tests, and more. A name that may be one of code counts as code when the request names it.
  */
 export function isTest(path: string, isNamed = false): boolean {
   if (isNamed && mayBeTest(path)) return false

@@ -1,17 +1,21 @@
-// What a request names: files, identifiers, quoted strings, numbers. A plan that forgets one forgot part of the request.
+// The files, identifiers, quoted strings and numbers that a request names. A plan without one of
+// them lost a part of the request.
 import { literalsOf, type Literal } from '../api/literals.ts'
 import { bareName, namesIn } from './examples.ts'
 import { isCode, isDocument } from './language.ts'
 import { pathsIn } from './path-words.ts'
 import { isAboutDocuments, sentencesOf } from './sentences.ts'
 
-/** One thing a request names. `identifier` and `path` stand for things to make; the others for details. */
+/**
+ * One thing that a request names. `identifier` and `path` stand for things to make, the others for
+ * details.
+ */
 export interface Mention {
   readonly kind: 'path' | 'identifier' | 'string' | 'number'
   readonly text: string
 }
 
-/** A text that names more names nothing in particular. */
+/** Mentions beyond this number say nothing about what the request is for. */
 const mostMentions = 400
 const longestString = 200
 const identifierWord =
@@ -20,8 +24,9 @@ const numberWord = /(?<![\p{L}\p{N}_.-])\d{1,40}(?:\.\d{1,40})?(?!\d|[\w.]{0,40}
 const notIdentifiers = new Set(['javaScript', 'gitHub', 'if', 'for', 'while'])
 
 /**
- * Everything a text names, each once, at most 400. Sentences about documentation are left out: documentation has its own
- * task. `files` are those of the repository, which are recognized whatever signs their names have.
+ * Everything that a text names, each once, at most 400. Sentences about documentation are left out,
+ * because documentation has its own task. `files` are those of the repository, which are recognized
+ * whatever characters their names have.
  */
 export function mentionsOf(text: string, files: readonly string[] = []): Mention[] {
   const found = new Map<string, Mention>()
@@ -89,7 +94,7 @@ function addLiteral(sentence: string, literal: Literal, add: Add, depth = 0): vo
   }
 }
 
-/** Of a call what stands in its brackets: its name is a word of the sentence. */
+/** Of a call, the part in its brackets: the called name is a word of the sentence. */
 function argumentsOf(
   sentence: string,
   { kind, start, end }: Literal,
@@ -116,7 +121,9 @@ export function isAboutDeployment(text: string): boolean {
   return /\bdeploy(?:s|ed|ing|ment)?\b/i.test(text)
 }
 
-/** Whether a text is about who may do what, or about keeping something secret. Tokens alone may be those of a parser. */
+/**
+ * Whether a text is about permissions or about secrets. The word token alone may be about a parser.
+ */
 export function isAboutSecurity(text: string): boolean {
   return /\bauth\b|\bauth(?:enticat|oriz|oris)\w*|\bpasswords?\b|\bjwts?\b|\boauth\d?\b|\b(?:access|bearer|refresh|session) tokens?\b|\bcredentials?\b|\bencrypt\w*|\bpermissions?\b|\bapi keys?\b/i.test(
     text,
@@ -131,8 +138,8 @@ export function isAboutRoutes(text: string): boolean {
 }
 
 /**
- * The mentions that occur in none of the texts. Of identifiers and paths case, blanks, hyphens and underscores do not
- * count; a string must be there sign by sign.
+ * The mentions that occur in none of the texts. For identifiers and paths, case, blanks, hyphens
+ * and underscores do not count; a string must be there character by character.
  */
 export function missingFrom(mentions: readonly Mention[], texts: readonly string[]): Mention[] {
   const text = texts.join('\n')
@@ -161,7 +168,10 @@ export function codePathsOf(text: string, files: readonly string[] = []): string
   return [...new Set(named.map(({ path }) => path).filter(isCode))]
 }
 
-/** Whether a text names this very path: a longer word that has it within does not, as `process.env` for `.env`. */
+/**
+ * Whether a text names exactly this path: a longer word that contains it does not, as `process.env`
+ * for `.env`.
+ */
 export function namesPath(text: string, path: string): boolean {
   let from = 0
   for (let count = 0; count < 200; count++) {

@@ -10,7 +10,10 @@ const dull = new Set(
 )
 const dullFiles = new Set(['index', 'main', 'mod', 'lib', 'init', '__init__'])
 
-/** A DNS label made from words: lower case, hyphens, at most `max` characters; empty when nothing is left. */
+/**
+ * A DNS label made from words: lower case, hyphens, at most `max` characters; empty when nothing is
+ * left.
+ */
 export function label(words: string, max: number): string {
   return words
     .normalize('NFKD')
@@ -24,7 +27,8 @@ export function label(words: string, max: number): string {
 }
 
 /**
- * A short name for a unit: its first file's name, or the first telling words of its goal when that says nothing.
+ * A short name for a unit: the name of its first file, or the first telling words of its goal when
+ * that says nothing.
  * Guarantees: a DNS label of at most 30 characters that is not in `taken`.
  */
 export function unitName(
@@ -54,8 +58,8 @@ export function freeName(wanted: string, taken: ReadonlySet<string>): string {
 
 /**
  * Name of an AgentTask: `<request>-<action>` or `<request>-<action>-<unit>`.
- * Guarantees: a DNS label of at most 63 characters; the same for the same input; different for different input, by a
- * hash where it had to be changed.
+ * Guarantees: a DNS label of at most 63 characters; the same for the same input; different for
+ * different input, by a hash where the name had to be changed.
  */
 export function taskName(request: string, action: Action, unit?: string): string {
   const full = [request, action, ...(unit === undefined ? [] : [unit])].join('-')

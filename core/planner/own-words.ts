@@ -1,12 +1,13 @@
-// The request's words in the units: what a model copied of them is put right sign by sign, each example stands in the
-// criterion of the unit that makes its function, and in no other.
+// The request's own words in the units: a literal that a model copied with changes is corrected
+// character by character, and each example stands in the criterion of the unit that makes its
+// function, and in no other.
 import type { Unit } from '../api/devrequest.ts'
 import { literalsOf, type Literal } from '../api/literals.ts'
 import { cutText } from '../api/faithful-text.ts'
 import { bareName, examplesOf, namesIn, type Example } from './examples.ts'
 import type { RepositoryFacts } from './facts.ts'
 import { isAboutDocuments, sentencesWithPlaces, type Sentence } from './sentences.ts'
-import { ownersOf, type Owners } from './owners.ts'
+import { type Owners, ownersOf } from './owners.ts'
 
 type Words = Pick<Unit, 'goal' | 'files' | 'doneWhen'>
 
@@ -14,10 +15,11 @@ type Words = Pick<Unit, 'goal' | 'files' | 'doneWhen'>
 export const longestText = 2000
 
 /**
- * The units with the request's own words. `text` is what they were made from.
- * Guarantees: a literal of a unit that differs from one of `text` in blanks, quotes and escapes only becomes that one; an
- * example of `text` stands in one criterion, byte for byte, unless it does not fit; a criterion holds no call of a
- * function that another unit makes. `doneWhen` is never empty.
+ * The units with the request's own words. `text` is the text that they were made from.
+ * Guarantees: a literal of a unit that differs from one of `text` only in blanks, quotes and
+ * escapes becomes that one; an example of `text` stands in one criterion, byte for byte, unless it
+ * does not fit; a criterion holds no call of a function that another unit makes. `doneWhen` is
+ * never empty.
  */
 export function withOwnWords<T extends Words>(
   units: readonly T[],
@@ -75,7 +77,10 @@ function withExamples<T extends Words>(units: readonly T[], text: string, owners
   }))
 }
 
-/** For each sentence of a text, by where it begins: the unit that it, or the sentences before it in its paragraph, are about. */
+/**
+ * The unit that each sentence of a text is about, or that the sentences before it in its paragraph
+ * are about; the key is the place where the sentence begins.
+ */
 export function subjects(text: string, owners: Owners): ReadonlyMap<number, number | undefined> {
   const functions = new Set([...text.matchAll(calledName)].map(([name]) => bareName(name)))
   const found = new Map<number, number | undefined>()
@@ -92,7 +97,10 @@ export function subjects(text: string, owners: Owners): ReadonlyMap<number, numb
 const anyName = /[\p{L}_$][\p{L}\p{M}\p{N}_$]{1,80}/gu
 const calledName = /(?<![\p{L}\p{M}\p{N}_$])[\p{L}_$][\p{L}\p{M}\p{N}_$]{1,80}(?=\()/gu
 
-/** A criterion with examples behind it. Where both do not fit, the criterion is cut: tests are made from examples. */
+/**
+ * A criterion followed by examples. Where both do not fit, the criterion is cut, because tests are
+ * made from examples.
+ */
 function withLines(criterion: string, examples: readonly string[]): string {
   const fitting: string[] = []
   let length = 0
@@ -155,7 +163,7 @@ function withoutForeign(criterion: string, index: number, owners: Owners): strin
   return tidied(result + criterion.slice(from))
 }
 
-/** Takes out what is left of a sentence that lost its example: joining words, marks and empty ticks. */
+/** Removes the rest of a sentence that lost its example: joining words, marks and empty ticks. */
 function tidied(text: string): string {
   const sentences = sentencesWithPlaces(text).map((sentence) =>
     sentence.text
@@ -168,7 +176,7 @@ function tidied(text: string): string {
     .join(' ')
 }
 
-/** The literals of a text by what is left of them without blanks, quotes and escapes. */
+/** The literals of a text, by their keys without blanks, quotes and escapes. */
 interface LiteralIndex {
   readonly exact: ReadonlySet<string>
   readonly byKey: ReadonlyMap<string, readonly string[]>
@@ -190,17 +198,23 @@ function literalIndex(text: string): LiteralIndex {
   return { exact, byKey }
 }
 
-/** A text with each literal that is one of the request's but for blanks, quotes and escapes replaced by that. */
+/**
+ * A text in which each literal that is one of the request's, except for blanks, quotes and escapes,
+ * is replaced by that one.
+ */
 function restoredWords(text: string, index: LiteralIndex): string {
   return eachLiteral(text, (literal, part) => {
     if (literal.kind === 'block' || index.exact.has(part)) return part
     const choices = index.byKey.get(keyOf(part)) ?? []
-    // Of several that are as alike as that, none is certain.
+    // With several candidates, none is certain.
     return choices.length === 1 ? choices[0] : undefined
   })
 }
 
-/** Replaces literals, the outer ones first; where `change` gives nothing, those within are looked at. */
+/**
+ * Replaces literals, the outer ones first; where `change` gives nothing, the literals within are
+ * visited.
+ */
 function eachLiteral(
   text: string,
   change: (literal: Literal, part: string) => string | undefined,
@@ -224,7 +238,7 @@ function eachLiteral(
   return result + text.slice(from)
 }
 
-/** What stands within a literal: for a call, its arguments. */
+/** The part of a literal between its quotes; for a call, its arguments. */
 function innerOf(text: string, literal: Literal): readonly [number, number] {
   if (literal.kind === 'quoted' || literal.kind === 'pattern') return [literal.start, literal.start]
   if (literal.kind === 'code' || literal.kind === 'block') return literal.inner
@@ -234,7 +248,10 @@ function innerOf(text: string, literal: Literal): readonly [number, number] {
 
 const escape = /\\{1,4}(?:u\{([\da-f]{1,6})\}|u([\da-f]{4})|x([\da-f]{2})|([\s\S]))/giu
 
-/** What is left without blanks, quotes and escapes. Code in ticks is looked into rather than taken for other code. */
+/**
+ * A literal without blanks, quotes and escapes. Code in ticks keeps one tick, so that it does not
+ * match other code.
+ */
 function keyOf(literal: string): string {
   const ticks = literal.startsWith('`') ? '`' : ''
   return (

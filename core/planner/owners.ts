@@ -1,20 +1,22 @@
-// Which unit a function, an example or a sentence of the request belongs to.
+// The unit that a function, an example or a sentence of the request belongs to.
 import type { Unit } from '../api/devrequest.ts'
 import { bareName } from './examples.ts'
 import type { RepositoryFacts } from './facts.ts'
-import { wordsOf } from './words.ts'
 
-/** Where things of the request belong. */
+/** Finds the unit that a thing of the request belongs to. */
 export interface Owners {
-  /** Index of the unit that makes the function of this name; undefined when none does, or nothing tells. */
+  /**
+   * Index of the unit that makes the function of this name; undefined when no unit does, or nothing
+   * shows it.
+   */
   ofName(name: string): number | undefined
   /** Index of the unit that makes one of the names: the first that has an owner decides. */
   ofNames(names: readonly string[]): number | undefined
   /** Index of the unit with most words in common; the first of several. */
   closest(sentence: string): number
   /**
-   * Index of the unit that a sentence is about: the one whose function or file it names, else the one that is clearly
-   * closest, else the one that the text before it was about.
+   * Index of the unit that a sentence is about: the one whose function or file it names, else the
+   * clearly closest one, else `about`, the unit of the text before it.
    */
   ofSentence(sentence: string, about: number | undefined): number
 }
@@ -25,7 +27,10 @@ const mentioned = 20
 const sameName = 45
 const similarName = 25
 
-/** Looks at files, exports and goals of the units. What a model says in a criterion is no sign: it mixes units up. */
+/**
+ * Looks at files, exports and goals of the units. A model's criterion does not count, because
+ * models mix units up there.
+ */
 export function ownersOf(
   units: readonly Pick<Unit, 'goal' | 'files' | 'doneWhen'>[],
   facts: Pick<RepositoryFacts, 'symbols'>,
@@ -100,14 +105,14 @@ function best(scores: readonly number[]): number | undefined {
   return most === 0 ? undefined : scores.indexOf(most)
 }
 
-interface Place {
+interface NameUse {
   readonly nth: number
   /** It stands before a bracket, or is written like a name of a program. */
   readonly called: boolean
 }
 
-function namesWithPlaces(text: string): ReadonlyMap<string, Place> {
-  const places = new Map<string, Place>()
+function namesWithPlaces(text: string): ReadonlyMap<string, NameUse> {
+  const places = new Map<string, NameUse>()
   let nth = 0
   for (const match of text.matchAll(/[\p{L}_$][\p{L}\p{M}\p{N}_$]{1,80}/gu)) {
     const name = bareName(match[0])
@@ -130,4 +135,16 @@ function baseOf(file: string): string {
 
 function flat(name: string): string {
   return name.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '')
+}
+
+/**
+ * The telling words of a text, each once, in lower case: words of four letters or more, and short
+ * ones of Chinese and Korean script.
+ */
+function wordsOf(text: string): string[] {
+  return [
+    ...new Set(
+      text.toLowerCase().match(/[\p{L}\p{N}]{4,60}|[\p{Script=Han}\p{Script=Hangul}]{2,3}/gu),
+    ),
+  ].slice(0, 600)
 }

@@ -1,10 +1,11 @@
-// Paths in the words of a request. A path is taken whole or not at all: half a name is the name of another file.
+// Paths in the words of a request. A path is taken whole or not at all, because half a name is the
+// name of another file.
 import { literalsOf } from '../api/literals.ts'
 import { extensionOf, isCode } from './language.ts'
 import { safePath } from './paths.ts'
 
 /** One path that a text names, and where. */
-export interface NamedPath {
+interface NamedPath {
   readonly path: string
   readonly start: number
   readonly end: number
@@ -22,7 +23,7 @@ const notFiles = new Set([
   'nuxt.js',
   'three.js',
 ])
-/** What a file without a folder has to end with to be taken for one. */
+/** The ends by which a word without a folder is taken for a file. */
 const knownEnds = /[^/.]\.(?:m?[jt]sx?|cjs|cts|pyi?|json|md|sql|html|css|ya?ml|toml)$/i
 const site = /^[^/]+\.(?:com|org|net|io|dev|app|ai|eu|de|cn)(?:\/|$)/i
 /** Folders that new code goes to, whatever stands before their name. */
@@ -45,7 +46,10 @@ const spaceless = String.raw`\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana
 const spacelessSign = new RegExp(`[${spaceless}]`, 'u')
 const plainSign = /[\p{L}\p{M}\p{N}_./@+$~\\-]/u
 
-/** Every path that a text names, in order. `files` are those of the repository; they are found whatever their signs. */
+/**
+ * Every path that a text names, in order. `files` are those of the repository, which are found
+ * whatever characters their names have.
+ */
 export function pathsIn(text: string, files: readonly string[] = []): NamedPath[] {
   return readPaths(text, files).found.toSorted((one, other) => one.start - other.start)
 }
@@ -82,7 +86,8 @@ function readPaths(
       if (path !== undefined && isFree(start, end)) found.push({ path, start, end, isQuoted: true })
       else if (path === undefined && looksLikeCode(inner) && !/\s/.test(inner)) unusable.push(inner)
     }
-    // What a program is given is its own affair; a call may be part of a path, `app/(shop)/cart.js`.
+    // A program's arguments are not paths of the request; a call may be part of a path,
+    // `app/(shop)/cart.js`.
     if (kind !== 'block' && kind !== 'value' && !isInPath(text, literal))
       covered.push({ start, end })
   }
@@ -118,12 +123,15 @@ function placesOf(text: string, path: string): number[] {
   return places
 }
 
-/** Whether a sign beside a path belongs to its word. Chinese and Japanese words stand beside others without a blank. */
+/**
+ * Whether a character next to a path belongs to its word. Chinese and Japanese words stand next to
+ * others without a blank.
+ */
 function stretches(sign: string | undefined): boolean {
   return sign !== undefined && plainSign.test(sign) && !spacelessSign.test(sign)
 }
 
-/** What stands in quotes is a path as a whole, blanks and all, or none. */
+/** A quoted text is a path as a whole, with its blanks, or not at all. */
 function quotedPath(inner: string): string | undefined {
   if (inner.length > 200 || safePath(inner) !== inner || notFiles.has(inner.toLowerCase()))
     return undefined
@@ -154,7 +162,7 @@ interface Piece {
 
 /** The paths of one word, which may hold a link, a list, or marks around them. */
 function piecesOf(token: string, at: number, files: readonly string[]): Piece[] {
-  // Without an end no word is the name of a file.
+  // A word without a dot is not the name of a file.
   if (!token.includes('.')) return []
   if (/^[^/]{0,30}:\/\//.test(token) || (token.includes('@') && /^\S+@\S+:/.test(token))) return []
   const outside = absolutePath(token, files)
@@ -175,7 +183,7 @@ function piecesOf(token: string, at: number, files: readonly string[]): Piece[] 
   return pieces
 }
 
-/** A place on somebody's disk: the file of the repository that it ends with, if there is one. */
+/** An absolute path: the file of the repository that it ends with, if there is one. */
 function absolutePath(
   token: string,
   files: readonly string[],
@@ -197,7 +205,10 @@ function splitWord(token: string): string[] {
 
 const pairs: Readonly<Record<string, string>> = { '(': ')', '[': ']' }
 
-/** Without the marks of the sentence around it: dots and commas at the end, brackets that open or close alone. */
+/**
+ * A word without the marks of the sentence around it: dots and commas at the end, brackets that
+ * open or close alone.
+ */
 function unwrapped(part: string): string {
   let [start, end] = [0, part.length]
   for (;;) {

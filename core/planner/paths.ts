@@ -1,15 +1,15 @@
 import { pathPattern } from '../api/schema.ts'
 
-/** In any case of letters: git itself and some file systems take `.GIT` for `.git`. */
+/** In any case of letters, because git itself and some file systems take `.GIT` for `.git`. */
 const forbiddenFolders = new Set(['.git', 'node_modules', '__pycache__', '.guildhall'])
 
-/** Longer texts are no paths; a path itself may have 200 characters. */
+/** Longer texts are not paths; a path itself may have 200 characters. */
 const longestRaw = 400
 
 /**
- * A path as the API allows it, made from what a model or a person wrote, or undefined when it leads outside, into a
- * forbidden folder, looks like an option or like another path, or names no file. Leading `./` and `/` are forgiven:
- * models mean the top of the repository.
+ * A path as the API allows it, made from the words of a model or a person; undefined when it leads
+ * outside, into a forbidden folder, looks like an option or like another path, or does not name a
+ * file. Leading `./` and `/` are accepted, because models mean the top of the repository by them.
  */
 export function safePath(raw: string): string | undefined {
   if (raw.length > longestRaw) return undefined
@@ -23,7 +23,7 @@ export function safePath(raw: string): string | undefined {
   return bad || /^(?:[-~]|path\/to\/|\$[A-Z_]{2,}\/)/.test(path) ? undefined : path
 }
 
-/** Letters that nobody sees. Those that look like plain ones are found one by one. */
+/** Letters that cannot be seen. Those that look like plain ones are found one by one. */
 const invisible = /\p{Default_Ignorable_Code_Point}/u
 const misleading = {
   test: (path: string) =>
@@ -32,7 +32,7 @@ const misleading = {
     /[A-Za-z]\p{M}*[\p{Script=Cyrillic}\p{Script=Greek}]|[\p{Script=Cyrillic}\p{Script=Greek}]\p{M}*[A-Za-z]/u.test(
       path,
     ) ||
-    // `ａ` is another sign than `a`, and `ﬁ` than `fi`.
+    // `ａ` is another character than `a`, and `ﬁ` than `fi`.
     Array.from(path).some((sign) => sign > '\u007f' && /[ -~]/.test(sign.normalize('NFKC'))),
 }
 
@@ -56,8 +56,9 @@ function isBadPart(part: string): boolean {
 }
 
 /**
- * Whether a new file may be called so when nobody but a model names it. Brackets and dollars are names of routes and
- * parameters there, `[id]`, `(shop)`, `$user`; elsewhere models mean a call by them, as in `wrap(text).js`.
+ * Whether a new file that only a model names may have this name. Brackets and dollars are names of
+ * routes and parameters in `[id]`, `(shop)`, `$user`; elsewhere models mean a call by them, as in
+ * `wrap(text).js`.
  */
 export function isOrdinary(path: string): boolean {
   return path.split('/').every((part) => ordinaryPart.test(part))
@@ -67,17 +68,19 @@ const ordinaryPart =
   /^(?:\([\p{L}\p{M}\p{Nd}_.-]+\)|(?:[\p{L}\p{M}\p{Nd}_.@+-]*(?:\[{1,2}(?:\.{3})?[\p{L}\p{M}\p{Nd}_=-]+\]{1,2}|\$)?[\p{L}\p{M}\p{Nd}_.@+-]*))$/u
 
 /**
- * Whether a file or a folder on the way to it is hidden: settings of CI, editors and tools, which act outside the
- * project, and secrets. A model may write such a file only when the request names it.
+ * Whether a file or a folder on the way to it is hidden: settings of CI, editors and tools, which
+ * have effects outside the project, and secrets. A model may write such a file only when the
+ * request names it.
  */
 export function isHidden(path: string): boolean {
   return path.split('/').some((part) => part.startsWith('.'))
 }
 
 /**
- * The path that was meant: the known path that differs in case only; the one with the same file name when the given one
- * names no folder; the one it ends with when it begins with a folder that nobody knows, such as the project's own.
- * A hidden file is meant only by one that is hidden itself.
+ * The path that was meant: the known path that differs in case only; the one with the same file
+ * name when the given one names no folder; the one that it ends with when it begins with an unknown
+ * folder, such as the project's own.
+ * Only a hidden path can mean a hidden file.
  */
 export function meantPath(path: string, all: readonly string[]): string {
   if (all.includes(path)) return path
@@ -90,7 +93,10 @@ export function meantPath(path: string, all: readonly string[]): string {
   return [alike, named, ends].find((found) => found.length === 1)?.[0] ?? path
 }
 
-/** The one of `others` that a path cannot stand beside: one of the two would be a file and a folder at once. */
+/**
+ * The one of `others` that cannot exist together with a path, because one of the two would be a
+ * file and a folder at once.
+ */
 export function clashOf(path: string, others: Iterable<string>): string | undefined {
   for (const other of others) {
     if (other.startsWith(`${path}/`) || path.startsWith(`${other}/`)) return other

@@ -7,13 +7,11 @@ import type { PlannedTask, Unit } from '../api/devrequest.ts'
 import { answerOf } from '../models/answers/answer.ts'
 import { ModelError } from '../models/errors.ts'
 import { createWatchdog } from '../models/answers/watchdog.ts'
-import { expand } from './expand.ts'
+import { expand, planHash, teamOf, waves } from './tasks.ts'
 import type { RepositoryFacts } from './facts.ts'
-import { planHash } from './hash.ts'
 import { safePath } from './paths.ts'
 import { makePlan, type PlanInput } from './plan.ts'
 import { replan } from './replan.ts'
-import { teamOf, waves } from './waves.ts'
 
 /** How an answer ends: as it should, cut, or because the model cannot be asked. */
 interface Said {
@@ -21,7 +19,10 @@ interface Said {
   readonly ends: 'stop' | 'length' | 'too long a prompt'
 }
 
-/** Answers the nth question with the nth text, read by the watchdog and the extraction that all answers go through. */
+/**
+ * Answers the nth question with the nth text, read by the watchdog and the extraction that all
+ * answers go through.
+ */
 function speaking(said: readonly Said[]): PlanInput['call'] {
   let asked = 0
   return async (question) => {

@@ -25,7 +25,9 @@ interface Ask {
   readonly calls: GatewayCall[]
   readonly call: PlanInput['call']
 }
-/** Answers the nth call with the nth thing; a ModelError is thrown. The last one goes on for ever. */
+/**
+ * Answers the nth call with the nth thing; a ModelError is thrown. The last one goes on for ever.
+ */
 function answering(...answers: readonly unknown[]): Ask {
   const calls: GatewayCall[] = []
   return {
@@ -235,7 +237,7 @@ test('a person’s plan asks no model', async () => {
   expect(codeFiles(made)).toEqual([['src/one.js'], ['src/two.js']])
   expect(made.plan.warnings).toEqual([
     'Unit two names no file; it gets src/two.js.',
-    'Unit two: three is no earlier unit; it does not wait for it.',
+    'Unit two: three is not an earlier unit; it does not wait for it.',
   ])
 })
 

@@ -1,17 +1,14 @@
 import type { DevRequestSpec, Plan, Unit } from '../api/devrequest.ts'
-import { beginningOf, withBeginning } from '../api/answer-beginning.ts'
-import { counted } from '../api/counted.ts'
+import { beginningOf, counted, plainLine, withBeginning } from '../api/plain-text.ts'
 import { faithfulText } from '../api/faithful-text.ts'
-import { plainLine } from '../api/plain-text.ts'
 import { pathRule } from '../api/schema.ts'
 import { ModelError } from '../models/errors.ts'
 import type { Gateway } from '../models/gateway.ts'
 import type { ModelProfile } from '../models/profile.ts'
 import { decide, write, type Asker } from '../models/verbs.ts'
 import { createWatchdog } from '../models/answers/watchdog.ts'
-import { expand } from './expand.ts'
+import { expand, givenHash, planHash, teamOf, waves } from './tasks.ts'
 import type { RepositoryFacts } from './facts.ts'
-import { givenHash, planHash } from './hash.ts'
 import { isDocument } from './language.ts'
 import { documentPathsOf, isAboutDeployment, isAboutRoutes, isAboutSecurity } from './mentions.ts'
 import { joinedAll, lostExamples, withOwnWords } from './own-words.ts'
@@ -24,13 +21,11 @@ import {
   unitsSchema,
   type UnitsAnswer,
 } from './questions.ts'
-import { personUnits } from './person.ts'
+import { oneUnit, personUnits, unitsByName } from './units-by-rule.ts'
 import { isAboutDocuments, sentencesOf } from './sentences.ts'
-import { oneUnit, unitsByName } from './template.ts'
 import { addMissing, checkUnits } from './units.ts'
-import { teamOf, waves } from './waves.ts'
 
-/** What a plan is made from. */
+/** The request and the means from which a plan is made. */
 export interface PlanInput {
   /** Name of the DevRequest. */
   readonly request: string
@@ -39,7 +34,7 @@ export interface PlanInput {
   readonly profile: Pick<ModelProfile, 'name' | 'tier'>
   readonly facts: RepositoryFacts
   readonly call: Gateway['call']
-  /** Tokens the status of the request shows as used. */
+  /** Tokens that the status of the request shows as used. */
   readonly usedTokens?: number
 }
 
@@ -49,11 +44,11 @@ export interface PlanOptions {
   readonly patienceMs?: number | undefined
 }
 
-/** One answer of a model while planning, word for word, and what came of it. */
+/** One answer of a model while planning, word for word, and its outcome. */
 export interface TranscriptEntry {
   readonly purpose: string
   readonly text: string
-  /** `used`; or what was wrong with it, after `used all the same:` when nothing better came. */
+  /** `used`, or the fault of the answer, after `used all the same:` when no better answer came. */
   readonly outcome: string
 }
 
@@ -65,9 +60,11 @@ export interface MadePlan {
 const mostRepairs = 2
 
 /**
- * Plans a request: asks the model for units of work, checks them, and makes tasks, order and team by rule.
- * Guarantees: the plan is never empty, acyclic, within `limits.maxTasks`, and the same for the same answers. An answer that
- * cannot be used never fails the request: the plan says in a warning that it fell back.
+ * Plans a request: asks the model for units of work, checks them, and makes tasks, order and team
+ * by rule.
+ * Guarantees: the plan is never empty, acyclic, within `limits.maxTasks`, and the same for the same
+ * answers. An unusable answer never fails the request: the plan says in a warning that it fell
+ * back.
  * Throws ModelError for a model that is not available (retryable) and for an aborted signal.
  */
 export async function makePlan(input: PlanInput, options: PlanOptions): Promise<MadePlan> {
@@ -119,7 +116,7 @@ export async function makePlan(input: PlanInput, options: PlanOptions): Promise<
   return { plan, transcript }
 }
 
-/** What of the request is not in the units as the person wrote it. */
+/** Warnings about words of the request that are not in the units as the person wrote them. */
 function wordWarnings(units: readonly Unit[], { spec, facts }: PlanInput): string[] {
   const paths = unusablePaths(spec.request, facts.files)
   const lost = lostExamples(units, spec.request)
@@ -172,7 +169,7 @@ async function propose(
   return await askForUnits(askerOf(input, options), input, transcript)
 }
 
-/** Who asks while planning, with what the request may still use. */
+/** The planner as an asker, with the tokens that the request may still use. */
 export function askerOf(
   { call, profile, request, requestUid, spec, usedTokens = 0 }: PlanInput,
   options: PlanOptions,
@@ -229,7 +226,8 @@ async function askForUnits(
     } catch (error) {
       const unusable = usableFailure(error)
       transcript.push({ purpose, text: unusable.text, outcome: unusable.message })
-      // A longer prompt does not fit either, a refusal stands, and who says the same twice says it again.
+      // No other try helps: a longer prompt does not fit either, a refusal stands, and a model that
+      // repeats its answer repeats it again.
       if (unusable.code === 'ContextTooSmall') break
       why = withBeginning(unusable.message, beginningOf(unusable.text))
       if (unusable.code === 'QuestionRefused' || unusable.text === failed?.answer) break
@@ -252,7 +250,7 @@ async function askForUnits(
   }
 }
 
-/** Notes help the next answer; without them it is only harder, so nothing here fails. */
+/** Notes help the next answer and are not needed for it, so nothing here fails. */
 async function askForNotes(
   asker: Asker,
   input: PlanInput,
@@ -267,7 +265,7 @@ async function askForNotes(
     return notes
   } catch (error) {
     const unusable = usableFailure(error)
-    // Small models do not stop at 200 tokens; what they said until then is still good.
+    // Small models do not stop at 200 tokens; their notes until then are still good.
     transcript.push({ purpose, text: unusable.text, outcome: unusable.message })
     const notes = unusable.code === 'OutputUnusable' ? usableNotes(unusable.text) : ''
     if (notes !== '') usedAllTheSame(transcript, transcript.length - 1)
@@ -275,26 +273,31 @@ async function askForNotes(
   }
 }
 
-/** Notes that copy the example or repeat themselves lead the next answer astray; long ones are cut. */
+/** Notes that copy the example or repeat themselves mislead the next answer; long ones are cut. */
 function usableNotes(text: string): string {
   const astray = copiedFromExample(text) !== undefined || createWatchdog().push(text) !== undefined
   return astray ? '' : faithfulText(text.trim(), 1200)
 }
 
-/** Says of an answer with faults that the plan was made from it. */
+/** Notes in the transcript that the plan was made from an answer with faults. */
 function usedAllTheSame(transcript: TranscriptEntry[], at: number): void {
   const entry = transcript[at]
   if (entry === undefined || entry.outcome === 'used') return
   transcript[at] = { ...entry, outcome: `used all the same: ${entry.outcome}` }
 }
 
-/** Passes on what the caller must wait for or stop at; gives back what another try may cure. */
+/**
+ * Throws errors that the caller must wait for or stop at; gives back those that another try may
+ * cure.
+ */
 function usableFailure(error: unknown): ModelError {
   if (error instanceof ModelError && !error.retryable && error.code !== 'Cancelled') return error
   throw error
 }
 
-/** The gateway checked it against the schema already; who injects another `call` gets the same safety. */
+/**
+ * The gateway checked the answer already; another `call` that is injected gets the same safety.
+ */
 function asUnits(value: unknown, text: string): UnitsAnswer {
   const read = unitsAnswer.safeParse(value)
   if (read.success) return read.data
@@ -311,7 +314,10 @@ function documentGoal(request: string, units: readonly Unit[]): string {
   return faithfulText(`${wanted}${routes}\nWhat was made:\n${made}`, 4000)
 }
 
-/** The documents that a documentation task of this request writes: the README, and those that it names. */
+/**
+ * The documents that a documentation task of this request writes: the README, and those that the
+ * request names.
+ */
 export function documentFiles(request: string, files: readonly string[]): string[] {
   const readme = files.find((path) => /^readme(?:\.\w+)?$/i.test(path)) ?? 'README.md'
   const named = documentPathsOf(request, files).filter(

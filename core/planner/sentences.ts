@@ -11,7 +11,7 @@ export interface Sentence {
 const abbreviation =
   /(?<![\p{L}\p{N}])(?:e\.g|i\.e|etc|vs|cf|z\.B|d\.h|bzw|ca|Nr|no|p\.ex|approx)\.$/iu
 
-/** The sentences of a text; every line of a list is one, and no sentence ends within a literal. */
+/** The sentences of a text. Every line of a list is one, and no sentence ends within a literal. */
 export function sentencesOf(text: string): string[] {
   return sentencesWithPlaces(text).map((sentence) => sentence.text)
 }

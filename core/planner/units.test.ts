@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { RepositoryFacts } from './facts.ts'
 import type { UnitsAnswer } from './questions.ts'
-import { addMissing, checkUnits } from './units.ts'
+import { addMissing, checkUnits, fileReader } from './units.ts'
 
 const facts: RepositoryFacts = {
   files: ['README.md', 'package.json', 'src/old.js'],
@@ -166,3 +166,21 @@ test('what the request names and no unit mentions is told, and examples go to th
   expect(wrap?.doneWhen).toContain('breaks at 40 characters')
   expect(`${slug?.doneWhen} ${wrap?.doneWhen}`).not.toContain('77')
 })
+
+test.each(['src/count-tests.js', 'lib/test-utils.js', 'src/spec.js', 'src/specs/loader.js'])(
+  '%s is taken for code when the request names it, and for tests when only a model does',
+  (path) => {
+    const request = `Add ${path} that exports slugify(text).`
+    expect(fileReader(request, facts)(path)).toEqual({ kind: 'file', path })
+    expect(fileReader('Add src/b.js that exports slugify(text).', facts)(path)).toEqual({
+      kind: 'others',
+    })
+  },
+)
+
+test.each(['test/slug.test.js', 'src/slug.spec.js', 'test-slug.js'])(
+  '%s is taken for tests even when the request names it',
+  (path) => {
+    expect(fileReader(`Add ${path} for slugify.`, facts)(path)).toEqual({ kind: 'others' })
+  },
+)

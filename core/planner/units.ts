@@ -1,18 +1,22 @@
 import type { Unit } from '../api/devrequest.ts'
 import { faithfulLine, faithfulText } from '../api/faithful-text.ts'
+import { plainLine } from '../api/plain-text.ts'
+import { pathRule } from '../api/schema.ts'
 import type { RepositoryFacts } from './facts.ts'
-import { isTest } from './language.ts'
-import { codePathsOf, mentionsOf, missingFrom, namesPath, type Mention } from './mentions.ts'
+import { extensionOf, isDocument, isPlausible, isTest } from './language.ts'
+import { type Mention, codePathsOf, mentionsOf, missingFrom, namesPath } from './mentions.ts'
 import { unitName } from './names.ts'
 import { joined, longestText, subjects } from './own-words.ts'
 import { ownersOf } from './owners.ts'
-import { meantPath } from './paths.ts'
-import { copiedFromExample, type UnitsAnswer } from './questions.ts'
+import { clashOf, isHidden, isOrdinary, meantPath, safePath } from './paths.ts'
+import { type UnitsAnswer, copiedFromExample } from './questions.ts'
 import { isAboutDocuments, sentencesOf, sentencesWithPlaces } from './sentences.ts'
-import { fileReader } from './unit-files.ts'
 
-/** Units made from an answer; `problems` are for another try, and empty units mean that nothing could be used. */
-export interface CheckedUnits {
+/**
+ * Units from an answer. `problems` are for another try; without units, nothing of the answer could
+ * be used.
+ */
+interface CheckedUnits {
   readonly units: readonly Unit[]
   readonly problems: readonly string[]
 }
@@ -20,10 +24,11 @@ export interface CheckedUnits {
 const mostFiles = 6
 
 /**
- * Makes units from an answer: repairs what is certain (paths, doubles, order), tells what is not.
- * `text` is what the units have to cover; `request` what the person said, where that is another: it alone may name a file
- * that a model must not choose.
- * Guarantees about the units: safe paths, no tests or documents, unique names, `after` names earlier units only.
+ * Makes units from an answer: repairs what is certain (paths, doubles, order) and reports the rest.
+ * `text` is the text that the units have to cover. `request` is the person's request where that is
+ * another text: it alone may name a file that a model must not choose.
+ * Guarantees about the units: safe paths, no tests or documents, unique names, `after` names
+ * earlier units only.
  */
 export function checkUnits(
   answer: UnitsAnswer,
@@ -34,7 +39,7 @@ export function checkUnits(
   const problems: string[] = []
   const read = fileReader(request, facts)
   const drafts: Draft[] = []
-  /** Where the nth proposal went: its index in drafts, for `d_after`. */
+  /** The index in `drafts` of the nth proposal, for `d_after`. */
   const places: number[] = []
   for (const [index, proposal] of answer.a_units.entries()) {
     const number = index + 1
@@ -56,7 +61,7 @@ export function checkUnits(
       const before = after > 0 && after < number ? places[after - 1] : undefined
       if (before !== undefined && before >= 0) draft.after.add(before)
       for (const [place, earlier] of drafts.entries()) {
-        // d_after names one unit only; who speaks of a file of another needs that one, too.
+        // d_after names one unit only. A unit that mentions a file of another needs that one, too.
         if (earlier.files.some((file) => `${goal} ${doneWhen}`.includes(file))) {
           draft.after.add(place)
         }
@@ -67,7 +72,8 @@ export function checkUnits(
       if (first !== undefined) merge(first, draft, twin)
       continue
     }
-    // Nothing but tests or documents, or nothing usable: others do that, or the problem is told.
+    // No usable file is left: other tasks write the tests and documents, and problems were noted
+    // above.
     places.push(-1)
   }
   const units = named(drafts)
@@ -122,9 +128,9 @@ function textOf(unit: Pick<Unit, 'goal' | 'files' | 'doneWhen'>): string {
 }
 
 /**
- * Adds what no unit covers to the unit it belongs to: sentences of the request, and the code files it names. What the
- * request says about a thing is what tests are written from, and a model's short version often loses it; a file that no
- * unit may write is never written.
+ * Adds uncovered parts of the request to the unit that they belong to: sentences, and the code
+ * files that the request names. Tests are written from the words of the request, and a model's
+ * short version often loses some; a file that belongs to no unit is never written.
  */
 export function addMissing(
   units: readonly Unit[],
@@ -147,7 +153,10 @@ export function addMissing(
   return withSentences(result, request, facts, missing)
 }
 
-/** Adds the sentences of a text with something that no unit mentions, each to the unit it is about. */
+/**
+ * Adds the sentences of a text that mention something no unit mentions, each to the unit that it is
+ * about.
+ */
 export function withSentences<T extends Pick<Unit, 'goal' | 'files' | 'doneWhen'>>(
   units: readonly T[],
   text: string,
@@ -166,4 +175,72 @@ export function withSentences<T extends Pick<Unit, 'goal' | 'files' | 'doneWhen'
     if (longer.length <= longestText) target.doneWhen = longer
   }
   return result
+}
+
+/**
+ * The meaning of a file in an answer: one to write, one that other tasks write (tests, documents),
+ * or none, and why.
+ */
+type MeantFile =
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'others' }
+  | { readonly kind: 'none'; readonly problem: string }
+
+/** Files that have no extension and need none. */
+const bareNames = new Set(['Makefile', 'Dockerfile', 'Containerfile', 'Procfile', 'LICENSE'])
+
+/**
+ * Makes the function that reads the files of one answer, one after the other.
+ * Guarantees about a file: a safe path that fits the project; hidden only when the request names
+ * it; never a folder, and never below a file, of the repository, the request or an earlier file of
+ * the same answer.
+ */
+export function fileReader(request: string, facts: RepositoryFacts): (raw: string) => MeantFile {
+  const known = [...facts.files, ...codePathsOf(request, facts.files)]
+  const places = new Set(known)
+  const none = (problem: string): MeantFile => ({ kind: 'none', problem })
+  return (raw) => {
+    const shown = plainLine(raw, 80) || 'an empty text'
+    const safe = safePath(raw)
+    if (safe === undefined) {
+      return none(`${shown} is no path of a file in the repository; ${pathRule}`)
+    }
+    if (!isOrdinary(safe) && !known.includes(meantPath(safe, known))) {
+      return none(
+        `${shown} is no path of a file in the repository, and the request does not name it`,
+      )
+    }
+    if (clashOf(safe, places)?.startsWith(`${safe}/`)) return none(`${safe} is a folder`)
+    const path = withExtension(meantPath(rightExtension(safe, facts), known), facts, known)
+    if (isTest(path, namesPath(request, path)) || isDocument(path)) return { kind: 'others' }
+    if (isHidden(path) && !namesPath(request, path)) {
+      return none(`${path} is a hidden file, and the request does not name it`)
+    }
+    if (!isPlausible(path, facts.language)) {
+      return none(`${path} does not fit a ${facts.language} project`)
+    }
+    const clash = clashOf(path, places)
+    if (clash !== undefined) return none(`${path} cannot stand beside ${clash}`)
+    places.add(path)
+    return { kind: 'file', path }
+  }
+}
+
+/** Models like TypeScript; a JavaScript project gets the same file without types. */
+function rightExtension(path: string, facts: RepositoryFacts): string {
+  if (facts.language !== 'node' || isTyped(facts) || facts.files.includes(path)) return path
+  return /^[mc]?tsx?$/.test(extensionOf(path)) ? path.replace(/\.([mc]?)tsx?$/, '.$1js') : path
+}
+
+/** Models name modules as imports do: `src/slug`. */
+function withExtension(path: string, facts: RepositoryFacts, known: readonly string[]): string {
+  const name = path.split('/').at(-1) ?? ''
+  if (name.includes('.') || known.includes(path) || bareNames.has(name)) return path
+  if (/^(?:bin|scripts)\//.test(path)) return path
+  const extension = facts.language === 'python' ? 'py' : isTyped(facts) ? 'ts' : 'js'
+  return meantPath(`${path}.${extension}`, known)
+}
+
+function isTyped(facts: RepositoryFacts): boolean {
+  return facts.files.some((file) => /\.[mc]?ts$/.test(file))
 }

@@ -1,15 +1,15 @@
 import { parse } from 'yaml'
 import { z } from 'zod'
 import type { Connection } from '../../cli/cluster/connection.ts'
-import { rehearsalModel, labels, ports } from '../../core/api/names.ts'
+import { labels, ports, rehearsalModel } from '../../core/api/names.ts'
 import { configMaps } from '../../core/kube/core.ts'
 import { isNotFound } from '../../core/kube/errors.ts'
 import { type Log, duration } from '../cluster/log.ts'
 import type { ModelSettings } from './chart-step.ts'
 import { withPortForward } from '../../cli/cluster/port-forward.ts'
-import { percentOf, pullModel } from '../../core/models/servers/download.ts'
-import { sameModel } from '../../core/models/servers/model-name.ts'
-import { heldModels } from '../../core/models/servers/server.ts'
+import { percentOf, pullModel } from '../../core/models/servers/pull.ts'
+import { sameModel } from '../../core/models/servers/model.ts'
+import { heldModels } from '../../core/models/servers/ollama.ts'
 
 interface ModelOptions {
   readonly connection: Connection

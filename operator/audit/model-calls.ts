@@ -1,5 +1,5 @@
 import type { AuditEntry } from './record.ts'
-import type { TraceRecord } from '../../core/models/trace.ts'
+import type { TraceRecord } from '../../core/models/gateway.ts'
 
 /** The audit record of a model call; its action is `ModelAnswered` or `ModelFailed`. */
 export type CallEntry = Omit<AuditEntry, 'time' | 'transition'>

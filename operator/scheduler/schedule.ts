@@ -3,7 +3,7 @@ import type { StartTrouble } from '../controllers/agent/start-failures.ts'
 import { longestPauseMs } from '../../core/tasks/transitions.ts'
 import type { AgentTask } from '../../core/api/agent-task.ts'
 import { type AgentType, priorities } from '../../core/api/agent-types.ts'
-import { counted } from '../../core/api/counted.ts'
+import { counted } from '../../core/api/plain-text.ts'
 import { type SchedulableAgent, bestAgent } from './agents.ts'
 import { type Demand, roomFor } from './room.ts'
 

@@ -3,10 +3,9 @@
 // docs/models.md has a table of it.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type RealOllama, smallModel, startSmallModel } from './ollama-process.ts'
-import { createGateway } from '../../core/models/gateway.ts'
+import { createGateway, type TraceRecord } from '../../core/models/gateway.ts'
 import { fixedRequest, modelProfile, type ModelProfile } from '../../core/models/profile.ts'
-import { loadedModels } from '../../core/models/servers/server.ts'
-import type { TraceRecord } from '../../core/models/trace.ts'
+import { loadedModels } from '../../core/models/servers/ollama.ts'
 import { planProblems } from '../../core/planner/check-plan.ts'
 import { readFacts } from '../../core/planner/facts.ts'
 import { makePlan, type MadePlan } from '../../core/planner/plan.ts'

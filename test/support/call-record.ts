@@ -1,4 +1,4 @@
-import type { TraceRecord } from '../../core/models/trace.ts'
+import type { TraceRecord } from '../../core/models/gateway.ts'
 
 /** One call to a model that went well, at the second sending. */
 export const callRecord: TraceRecord = {

@@ -14,7 +14,7 @@ import { assets, type TestPod } from '../support/agent/processes.ts'
 import type { TestForge } from '../support/agent/repository.ts'
 import { scriptedModel } from '../support/agent/scripted-model.ts'
 import type { Assignment } from '../../core/api/agent-protocol.ts'
-import { extractBlocks } from '../../core/models/answers/extract.ts'
+import { extractBlocks } from '../../core/models/answers/blocks.ts'
 import { standingVerdicts, type Verdict } from '../../core/api/agent-types.ts'
 import { type Entries, forgeWith } from './entries.ts'
 

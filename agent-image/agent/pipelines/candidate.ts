@@ -1,8 +1,7 @@
 // One candidate of a coding task: asking for its files, and finding out how good it is.
 import { basename } from 'node:path'
+import { beginningOf, hasHiddenCharacters, withBeginning } from '../../../core/api/plain-text.ts'
 import type { ModelResult, PromptSection, Purpose } from '../../../core/api/agent-protocol.ts'
-import { beginningOf, withBeginning } from '../../../core/api/answer-beginning.ts'
-import { hasHiddenCharacters } from '../../../core/api/plain-text.ts'
 import { optionalSection, section } from '../../../core/api/prompt.ts'
 import { mayBeTest } from '../../../core/api/test-paths.ts'
 import type { CodeFacts } from '../code/facts.ts'
@@ -10,7 +9,7 @@ import { factsIn, isCode } from '../code/read-code.ts'
 import { askedWords } from '../edit/asked-words.ts'
 import { bareText, chooseBlock, isAskedFor } from '../edit/choose-block.ts'
 import { refuse } from '../edit/guards.ts'
-import { hollowedNames, type LostName, lostNames, usersOf } from '../edit/lost-names.ts'
+import { type LostName, hollowedNames, lostNames, usersOf } from '../edit/lost-names.ts'
 import { refusedQuestion } from '../model.ts'
 import { isTestPath, languageOf } from '../project/project.ts'
 import {

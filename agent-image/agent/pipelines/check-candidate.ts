@@ -1,17 +1,17 @@
 // Finds out how good the files of a candidate are, the cheapest check first.
-import { counted } from '../../../core/api/counted.ts'
+import { counted } from '../../../core/api/plain-text.ts'
 import { languageOf } from '../project/project.ts'
 import { digestOf, evidenceOf } from '../verify/digest.ts'
 import { fileOf, judgeRuns, withSpecRules } from '../verify/judge-runs.ts'
 import { type JudgedTest, type Judgement, verdictOf } from '../verify/judgement.ts'
 import type { LoadResult } from '../verify/runner.ts'
-import { type FailedTest, testId, type TestRun, wholeFile } from '../verify/test-run.ts'
+import { type FailedTest, type TestRun, testId, wholeFile } from '../verify/test-run.ts'
 import type { LeftFile } from '../workspace/work-tree.ts'
 import type { Changes } from '../workspace/workspace.ts'
 import { type Candidate, type CodingGoal, rejected } from './coding-goal.ts'
 import { flakyNote, withoutDoubts } from './doubts.ts'
 import { litterWithCode } from './litter.ts'
-import { countsOf, type PipelineContext } from './pipeline.ts'
+import { type PipelineContext, countsOf } from './pipeline.ts'
 import { sayNothing } from './stand-ins.ts'
 
 /** Judges the files of one try: as they are, parsed, and by running the tests. */

@@ -1,12 +1,12 @@
 // Coding: candidates until one is proven by tests that failed before, and breaks none. A fix after
 // the review is coding without spec tests.
-import { counted } from '../../../core/api/counted.ts'
+import { counted } from '../../../core/api/plain-text.ts'
 import { TaskFailure, type TaskOutcome } from '../outcome.ts'
 import { dependsOn } from '../project/packages.ts'
-import { codeFiles, findSpecs, isTestPath, languageOf, type Project } from '../project/project.ts'
+import { type Project, codeFiles, findSpecs, isTestPath, languageOf } from '../project/project.ts'
 import { nextTry, whyEnded } from '../tries.ts'
 import { evidenceOf, unusableAnswer } from '../verify/digest.ts'
-import { fileOf, judgeRuns, withoutMissing, withSpecRules } from '../verify/judge-runs.ts'
+import { fileOf, judgeRuns, withSpecRules, withoutMissing } from '../verify/judge-runs.ts'
 import type { Changes } from '../workspace/workspace.ts'
 import { tryOnce } from './candidate.ts'
 import {
@@ -19,11 +19,11 @@ import {
 } from './coding-goal.ts'
 import { whyUnjudged } from './doubts.ts'
 import {
+  type Pipeline,
+  type PipelineContext,
   changedPaths,
   countsOf,
   deliver,
-  type Pipeline,
-  type PipelineContext,
   projectAt,
   refused,
   unwritable,

@@ -2,8 +2,12 @@
 // the task.
 import { basename, dirname } from 'node:path'
 import type { Purpose } from '../../../core/api/agent-protocol.ts'
-import { beginningOf, withBeginning } from '../../../core/api/answer-beginning.ts'
-import { hasHiddenCharacters, plainLine } from '../../../core/api/plain-text.ts'
+import {
+  beginningOf,
+  hasHiddenCharacters,
+  plainLine,
+  withBeginning,
+} from '../../../core/api/plain-text.ts'
 import { inOneBlock, section } from '../../../core/api/prompt.ts'
 import { factsIn } from '../code/read-code.ts'
 import { chooseBlock } from '../edit/choose-block.ts'

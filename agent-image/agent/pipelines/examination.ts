@@ -1,29 +1,29 @@
 // The actions that need no model: tests are run, and what they prove is judged. `branch` looks at
 // the project before any work, `verify` at one unit, `finish` at the whole request.
-import { counted } from '../../../core/api/counted.ts'
+import { counted } from '../../../core/api/plain-text.ts'
 import type { TaskOutcome } from '../outcome.ts'
 import { dependsOn } from '../project/packages.ts'
-import { findSpec, type Project } from '../project/project.ts'
+import { type Project, findSpec } from '../project/project.ts'
 import { digestOf, evidenceOf } from '../verify/digest.ts'
 import { type Deciders, judgeRuns, withoutMissing } from '../verify/judge-runs.ts'
 import type { Judgement } from '../verify/judgement.ts'
-import { testId, type TestRun } from '../verify/test-run.ts'
+import { type TestRun, testId } from '../verify/test-run.ts'
 import { failuresOf } from './check-candidate.ts'
 import { decidersFor } from './coding-goal.ts'
 import {
+  type Reruns,
   flakyNote,
   freshTree,
-  type Reruns,
   sentencesOf,
   treeAsLeft,
   unjudgedTests,
   withoutDoubts,
 } from './doubts.ts'
 import {
-  changedPaths,
-  countsOf,
   type Pipeline,
   type PipelineContext,
+  changedPaths,
+  countsOf,
   projectAt,
 } from './pipeline.ts'
 

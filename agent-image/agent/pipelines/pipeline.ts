@@ -2,11 +2,11 @@
 // as a commit.
 import type { Assignment } from '../../../core/api/agent-protocol.ts'
 import type { Verdict } from '../../../core/api/agent-types.ts'
-import { counted } from '../../../core/api/counted.ts'
+import { counted } from '../../../core/api/plain-text.ts'
 import { trailers } from '../../../core/api/names.ts'
 import type { Model } from '../model.ts'
 import type { TaskOutcome } from '../outcome.ts'
-import { detectAtOnce, type Project } from '../project/project.ts'
+import { type Project, detectAtOnce } from '../project/project.ts'
 import type { Try } from '../tries.ts'
 import type { Runner } from '../verify/runner.ts'
 import { type TestRun, unloadedIn } from '../verify/test-run.ts'

@@ -2,9 +2,7 @@
 // Advisory.
 import { z } from 'zod'
 import type { Purpose } from '../../../core/api/agent-protocol.ts'
-import { beginningOf, withBeginning } from '../../../core/api/answer-beginning.ts'
-import { counted } from '../../../core/api/counted.ts'
-import { plainLine } from '../../../core/api/plain-text.ts'
+import { beginningOf, counted, plainLine, withBeginning } from '../../../core/api/plain-text.ts'
 import { answerSchema, section } from '../../../core/api/prompt.ts'
 import { mayBeTest } from '../../../core/api/test-paths.ts'
 import { factsIn } from '../code/read-code.ts'

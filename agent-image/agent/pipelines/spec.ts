@@ -1,8 +1,7 @@
 // Tests before the code: the model writes them from the request, and they are run where the code
 // does not exist.
 import type { Purpose } from '../../../core/api/agent-protocol.ts'
-import { beginningOf, withBeginning } from '../../../core/api/answer-beginning.ts'
-import { counted } from '../../../core/api/counted.ts'
+import { beginningOf, counted, withBeginning } from '../../../core/api/plain-text.ts'
 import { type ModuleKind, specifierFor } from '../code/modules.ts'
 import { inOneBlock, optionalSection, section } from '../../../core/api/prompt.ts'
 import { factsIn } from '../code/read-code.ts'

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
-import { answerOf } from './answer.ts'
+import { describe, expect, test } from 'vitest'
+import { answerOf, extractObject } from './answer.ts'
 import { ModelError } from '../errors.ts'
-import { validateValue } from './schema.ts'
+import { isRecord, validateValue } from './schema.ts'
 
 const schema = {
   type: 'object',
@@ -72,4 +72,78 @@ test('whatever is said, the blocks of an answer stand in it line by line', () =>
     }),
     { numRuns: 1000 },
   )
+})
+
+const fence = '```'
+const wantsA = (value: unknown) => ({
+  value,
+  problems: isRecord(value) && ['number', 'string'].includes(typeof value['a']) ? [] : ['no a'],
+})
+
+describe('extractObject', () => {
+  const cases: readonly {
+    readonly name: string
+    readonly answer: string
+    readonly want: { readonly value: unknown; readonly place: string } | undefined
+  }[] = [
+    {
+      name: 'takes the whole answer',
+      answer: ' {"a":1}\n',
+      want: { value: { a: 1 }, place: 'whole' },
+    },
+    {
+      name: 'takes a fenced object',
+      answer: `Sure!\n${fence}json\n{"a":1}\n${fence}\nDone.`,
+      want: { value: { a: 1 }, place: 'fence' },
+    },
+    {
+      name: 'takes the first object in prose that fits, braces in strings not counted',
+      answer: 'Given {"b":2} I answer {"a":"}{"} as asked.',
+      want: { value: { a: '}{' }, place: 'prose' },
+    },
+    {
+      name: 'reads what people write for JSON',
+      answer: "{a: 'one', // the first\n 'b': True,}",
+      want: { value: { a: 'one', b: true }, place: 'whole' },
+    },
+    {
+      name: 'opens an object that holds the answer',
+      answer: '{"answer":{"a":1}}',
+      want: { value: { a: 1 }, place: 'whole' },
+    },
+    {
+      name: 'closes what lacks nothing but its last brackets',
+      answer: '{"a":1,"b":[{"c":"}"',
+      want: { value: { a: 1, b: [{ c: '}' }] }, place: 'unclosed' },
+    },
+    {
+      name: 'does not close a text that was cut',
+      answer: '{"b":2,"a":"on',
+      want: undefined,
+    },
+    {
+      name: 'ignores thoughts whose beginning is not seen',
+      answer: 'I think {"a":1} is wrong.\n</think>\n{"a":2}',
+      want: { value: { a: 2 }, place: 'whole' },
+    },
+    {
+      name: 'finds nothing in thoughts without an end',
+      answer: '<think>{"a":1} or {"a":2}?',
+      want: undefined,
+    },
+    {
+      name: 'finds nothing where there is no object',
+      answer: '[1,2] and no more',
+      want: undefined,
+    },
+  ]
+  test.each(cases)('$name', ({ answer, want }) => {
+    const found = extractObject(answer, wantsA)
+    expect(found && { value: found.value, place: found.place }).toEqual(want)
+  })
+
+  test('rejects the schema given back as the answer', () => {
+    const echo = JSON.stringify({ type: 'object', a: 1, properties: { a: { type: 'integer' } } })
+    expect(extractObject(echo, wantsA)?.problems).toEqual(['it is the schema, not an answer'])
+  })
 })

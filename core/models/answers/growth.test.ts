@@ -1,10 +1,8 @@
 // No answer, however odd, makes the reading of it slower than its length says.
 import { expectLinear } from '../../../test/support/growth.ts'
-import { answerOf } from './answer.ts'
-import { extractObject } from './extract-object.ts'
-import { extractBlocks } from './extract.ts'
+import { answerOf, extractObject } from './answer.ts'
+import { extractBlocks, withoutThinking } from './blocks.ts'
 import { fitValue, validateValue } from './schema.ts'
-import { withoutThinking } from './thinking.ts'
 import { createWatchdog } from './watchdog.ts'
 
 const more = {

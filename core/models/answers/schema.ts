@@ -1,6 +1,7 @@
-// The JSON schemas that every Ollama version and small model can follow, and nothing more.
+// The JSON schemas that every Ollama version and small model can follow, and values that follow
+// them.
 
-/** A JSON schema in the supported subset; `lintSchema` tells whether it is. */
+/** A JSON schema in the supported subset, as `lintSchema` checks. */
 export type AnswerSchema = Readonly<Record<string, unknown>>
 
 const keywords: Readonly<Record<string, ReadonlySet<string>>> = {
@@ -15,9 +16,10 @@ const longestArray = 8
 const longestEnum = 40
 
 /**
- * What is wrong with a schema, as sentences; empty when it is in the subset.
- * The subset: all keys required, ASCII names, keys in alphabetical order (some servers sort them, and the order is the
- * order of thinking), no unions, no references, objects at most three deep, small arrays and enums.
+ * The problems of a schema, as sentences; empty when it is in the subset.
+ * The subset: all keys required, ASCII names, keys in alphabetical order (some servers sort them,
+ * and models think in this order), no unions, no references, objects at most three deep, small
+ * arrays and enums.
  */
 export function lintSchema(schema: unknown, path = '$', depth = 0): string[] {
   if (!isRecord(schema)) return [`${path} is not an object`]
@@ -41,7 +43,7 @@ export function lintSchema(schema: unknown, path = '$', depth = 0): string[] {
       problems.push(`${path} needs 1 to ${longestEnum} enum values`)
     }
     if (values.some((value) => typeof value !== 'string')) {
-      problems.push(`${path} has an enum value that is no string`)
+      problems.push(`${path} has an enum value that is not a string`)
     }
   }
   return problems
@@ -58,7 +60,8 @@ function lintObject(schema: AnswerSchema, path: string, depth: number): string[]
   const required: unknown = schema['required']
   const listed = Array.isArray(required) ? required : []
   for (const name of names) {
-    if (!/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name)) problems.push(`${path}.${name} is no ASCII name`)
+    if (!/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name))
+      problems.push(`${path}.${name} is not an ASCII name`)
     if (!listed.includes(name)) problems.push(`${path}.${name} is not required`)
     problems.push(...lintSchema(properties[name], `${path}.${name}`, depth))
   }
@@ -68,7 +71,10 @@ function lintObject(schema: AnswerSchema, path: string, depth: number): string[]
   return problems
 }
 
-/** What keeps `value` from following `schema`, as sentences; empty when it does. Keys beyond the schema are allowed. */
+/**
+ * The reasons why `value` does not follow `schema`, as sentences; empty when it does. Keys beyond
+ * the schema are allowed.
+ */
 export function validateValue(schema: AnswerSchema, value: unknown, path = '$'): string[] {
   switch (schema['type']) {
     case 'object': {
@@ -108,8 +114,9 @@ export function validateValue(schema: AnswerSchema, value: unknown, path = '$'):
 }
 
 /**
- * The value with what is certain put right: numbers and truth values written as text, one text where a list of texts is
- * wanted, a choice in another case of letters. Keys beyond the schema are dropped. What does not fit is left as it is.
+ * The value with certain mistakes corrected: numbers and truth values written as text, one text in
+ * the place of a list of texts, a choice in another case of letters. Keys beyond the schema are
+ * dropped. Other mistakes stay for `validateValue`.
  */
 export function fitValue(schema: AnswerSchema, value: unknown): unknown {
   const text = typeof value === 'string' ? value.trim() : undefined
@@ -152,7 +159,7 @@ function outside(value: number, low: unknown, high: unknown, what: string): stri
   return []
 }
 
-/** True for the schema itself given back as the answer, which small models do. */
+/** True for the schema itself given back as the answer, as small models do. */
 export function isSchemaEcho(value: unknown): boolean {
   if (!isRecord(value)) return false
   return (

@@ -1,11 +1,13 @@
 /** Watches an answer while it streams in. */
-export interface Watchdog {
-  /** Takes the next piece; returns why the stream should be given up, or undefined to go on. */
+interface Watchdog {
+  /**
+   * Takes the next piece. A text says why the stream should be given up; undefined lets it go on.
+   */
   push(piece: string): string | undefined
 }
 
 /** When an answer counts as running away; figures in characters. */
-export interface WatchdogLimits {
+interface WatchdogLimits {
   readonly whitespace: number
   /** Longest unit whose repetition is noticed. */
   readonly period: number
@@ -18,8 +20,9 @@ export interface WatchdogLimits {
 const defaults: WatchdogLimits = { whitespace: 200, period: 160, repeated: 600, times: 8 }
 
 /**
- * Notices the two ways small models run away: endless whitespace (constrained JSON) and the same few words for ever.
- * Caveat: repetition is looked for every 64 characters, so a little more than the limit passes.
+ * Notices the two ways in which small models run away: endless whitespace (constrained JSON), and
+ * the same few words again and again.
+ * Caveat: it looks for repetition once every 64 characters, so a little more than the limit passes.
  */
 export function createWatchdog(limits: WatchdogLimits = defaults): Watchdog {
   const window = Math.max(limits.repeated, limits.period * limits.times)
@@ -30,7 +33,7 @@ export function createWatchdog(limits: WatchdogLimits = defaults): Watchdog {
     push(piece) {
       const trimmed = piece.trimEnd()
       whitespace = trimmed === '' ? whitespace + piece.length : piece.length - trimmed.length
-      // A single piece may hold the run in its middle; only servers that batch do that.
+      // A single piece may hold the run in its middle; only servers that batch send such pieces.
       const longest = Math.max(whitespace, longestBlank(piece))
       if (longest > limits.whitespace) return 'it wrote nothing but blanks'
       tail = (tail + piece).slice(-window)

@@ -1,18 +1,19 @@
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
+import { profileOf } from '../../../operator/controllers/languagemodel/models.ts'
 import { loadScripts } from '../../../rehearsal/script.ts'
 import {
   closedEndpoint,
-  startRehearsal,
   type RunningRehearsal,
+  startRehearsal,
 } from '../../../test/support/rehearsal.ts'
 import { at, languageModel } from '../../../test/support/objects.ts'
 import type { LanguageModelStatus } from '../../api/language-model.ts'
-import { profileOf } from '../../../operator/controllers/languagemodel/models.ts'
-import { ConnectedServers } from './connected.ts'
+import { systemClock as clock, systemRandom as random } from '../../base/clock.ts'
 import { createGateway } from '../gateway.ts'
 import type { ModelProfile } from '../profile.ts'
-import { systemClock as clock, systemRandom as random } from '../../base/clock.ts'
+import { combinePulls, combineViews, ConnectedServers } from './connected.ts'
+import type { PullState, ServerView } from './fleet.ts'
 
 const rules = await loadScripts(join(import.meta.dirname, '../../../rehearsal/scripts'))
 const megabytes = 5_000_000
@@ -24,7 +25,10 @@ afterEach(async () => {
   await server[Symbol.asyncDispose]()
 })
 
-/** A server that holds `kept:1b` and may fetch `big:7b`, and the operator's view of it. `longest`: the most it gives as context. */
+/**
+ * A server that holds `kept:1b` and may fetch `big:7b`, and the operator's view of it. `longest`:
+ * the most it gives as context.
+ */
 async function connect(
   limits: { readonly disk?: number; readonly memory?: number } = {},
   { pullRate, longest }: { readonly pullRate?: number; readonly longest?: number } = {},
@@ -80,21 +84,21 @@ test('fetches a model, tells of it, and finds it held afterwards', async () => {
   const { servers, signal, profile } = await connect()
   const told = new Set<string>()
   servers.onProgress((model) => told.add(model))
-  servers.fetch(profile('big:7b'), { kind: 'pull' })
-  expect(servers.transfer(profile('big:7b'))).toMatchObject({ kind: 'running' })
+  servers.pull(profile('big:7b'), { kind: 'registry' })
+  expect(servers.pullState(profile('big:7b'))).toMatchObject({ kind: 'running' })
   await expect
     .poll(async () => servers.look(profile('big:7b'), { signal }))
     .toMatchObject({ held: { sizeBytes: megabytes } })
-  await expect.poll(() => servers.transfer(profile('big:7b'))).toBeUndefined()
+  await expect.poll(() => servers.pullState(profile('big:7b'))).toBeUndefined()
   expect([...told]).toEqual(['big:7b'])
 })
 
 test('does not fill the volume: what does not fit is refused with both figures', async () => {
   const { servers, signal, profile } = await connect({ disk: megabytes + 1_000_000 })
   await servers.look(profile('big:7b'), { signal })
-  servers.fetch(profile('big:7b'), { kind: 'pull' })
+  servers.pull(profile('big:7b'), { kind: 'registry' })
   await expect
-    .poll(() => servers.transfer(profile('big:7b')))
+    .poll(() => servers.pullState(profile('big:7b')))
     .toMatchObject({
       kind: 'failed',
       message: expect.stringContaining('the volume of the model server has 0.0 GiB left'),
@@ -107,25 +111,25 @@ test('of two that do not fit together the one that runs goes on, and the other w
     { pullRate: megabytes / 5 },
   )
   await servers.look(profile('big:7b'), { signal })
-  servers.fetch(profile('big:7b'), { kind: 'pull' })
+  servers.pull(profile('big:7b'), { kind: 'registry' })
   await expect
-    .poll(() => servers.transfer(profile('big:7b')))
+    .poll(() => servers.pullState(profile('big:7b')))
     .toMatchObject({ status: expect.stringMatching(/^pulling [0-9a-f]/) })
-  servers.fetch(profile('large:7b'), { kind: 'pull' })
+  servers.pull(profile('large:7b'), { kind: 'registry' })
   await expect
-    .poll(() => servers.transfer(profile('large:7b')))
+    .poll(() => servers.pullState(profile('large:7b')))
     .toMatchObject({ kind: 'failed', message: expect.stringContaining('left'), mayTry: true })
-  expect(servers.transfer(profile('big:7b'))).toMatchObject({ kind: 'running' })
-  servers.forget(profile('big:7b'))
-  servers.fetch(profile('large:7b'), { kind: 'pull' })
-  expect(servers.transfer(profile('large:7b'))).toMatchObject({ kind: 'running' })
+  expect(servers.pullState(profile('big:7b'))).toMatchObject({ kind: 'running' })
+  servers.cancelPull(profile('big:7b'))
+  servers.pull(profile('large:7b'), { kind: 'registry' })
+  expect(servers.pullState(profile('large:7b'))).toMatchObject({ kind: 'running' })
 })
 
 test('what the memory cannot hold is not fetched, and what a strange server has nobody knows', async () => {
   const { servers, profile } = await connect({ memory: megabytes / 2 }, { pullRate: megabytes / 5 })
-  servers.fetch(profile('big:7b'), { kind: 'pull' })
+  servers.pull(profile('big:7b'), { kind: 'registry' })
   await expect
-    .poll(() => servers.transfer(profile('big:7b')))
+    .poll(() => servers.pullState(profile('big:7b')))
     .toMatchObject({
       kind: 'failed',
       message: expect.stringContaining('big:7b needs 0.0 GiB of memory for its weights alone'),
@@ -135,7 +139,7 @@ test('what the memory cannot hold is not fetched, and what a strange server has 
 
   await using strange = await startRehearsal({ rules, pullable: new Map([['big:7b', megabytes]]) })
   const there = { ...profile('big:7b'), endpoint: strange.endpoint }
-  servers.fetch(there, { kind: 'pull' })
+  servers.pull(there, { kind: 'registry' })
   await expect
     .poll(async () => (await strange.recorded()).pulls)
     .toMatchObject([{ outcome: 'done' }])
@@ -143,16 +147,16 @@ test('what the memory cannot hold is not fetched, and what a strange server has 
 
 test('what the registry does not know fails with what to do, and may be tried again after its pause', async () => {
   const { servers, profile } = await connect()
-  servers.fetch(profile('nowhere:7b'), { kind: 'pull' })
+  servers.pull(profile('nowhere:7b'), { kind: 'registry' })
   await expect
-    .poll(() => servers.transfer(profile('nowhere:7b')))
+    .poll(() => servers.pullState(profile('nowhere:7b')))
     .toMatchObject({
       kind: 'failed',
       message: expect.stringContaining('correct spec.model'),
       mayTry: false,
     })
-  servers.forget(profile('nowhere:7b'))
-  expect(servers.transfer(profile('nowhere:7b'))).toBeUndefined()
+  servers.cancelPull(profile('nowhere:7b'))
+  expect(servers.pullState(profile('nowhere:7b'))).toBeUndefined()
 })
 
 test('of several servers each is looked at, and each that lacks the model fetches it', async () => {
@@ -163,7 +167,7 @@ test('of several servers each is looked at, and each that lacks the model fetche
     held: { sizeBytes: megabytes },
     lacking: 1,
   })
-  servers.fetch(both, { kind: 'pull' })
+  servers.pull(both, { kind: 'registry' })
   await expect.poll(async () => servers.look(both, { signal })).not.toHaveProperty('lacking')
   expect((await server.recorded()).pulls).toEqual([])
   const { contextTokens } = await servers.test(both, { probes: false, signal })
@@ -206,4 +210,32 @@ test('prompts fit into what the server gave, and it is asked for the same contex
   expect(records.length - before).toBe(1)
   expect(new Set(records.map(({ options }) => options['num_ctx']))).toEqual(new Set([4096]))
   expect(models).toMatchObject([{ reloads: 0 }])
+})
+
+const held: ServerView = { kind: 'reachable', held: { digest: 'd', sizeBytes: 1 } }
+const empty: ServerView = { kind: 'reachable', held: undefined }
+const away: ServerView = { kind: 'unreachable', message: 'gone' }
+
+test.each<[string, readonly ServerView[], ServerView]>([
+  ['all hold it', [held, held], held],
+  ['one lacks it', [empty, held], { ...held, lacking: 1 }],
+  ['all lack it', [empty, empty], empty],
+  ['one lacks it and one is away', [away, empty, held, empty], { ...held, lacking: 2 }],
+  ['one is away and the other holds it', [away, held], held],
+  ['one is away and the other lacks it', [away, empty], empty],
+  ['all are away', [away, away], away],
+])('%s', (_, views, want) => {
+  expect(combineViews(views)).toEqual(want)
+})
+
+const running = (percent: number): PullState => ({ kind: 'running', percent, status: '' })
+const failed: PullState = { kind: 'failed', message: 'no room', mayTry: false }
+
+test.each<[string, readonly (PullState | undefined)[], PullState | undefined]>([
+  ['nothing was begun', [undefined, undefined], undefined],
+  ['the slowest counts', [running(70), running(20), undefined], running(20)],
+  ['what runs goes before what failed', [failed, running(5)], running(5)],
+  ['one failed', [undefined, failed], failed],
+])('of transfers: %s', (_, states, want) => {
+  expect(combinePulls(states)).toEqual(want)
 })

@@ -1,52 +1,53 @@
-// The real model servers, as the controller of LanguageModels wants them.
-import { combineTransfers, combineViews } from './combine.ts'
-import type { ModelServers, Origin, ServerView, TestResult, TransferState } from './fleet.ts'
+// The real model servers, as the controller of LanguageModels needs them.
 import type { Clock, Random } from '../../base/clock.ts'
 import { withDeadline } from '../../base/wait.ts'
 import type { Gateway } from '../gateway.ts'
-import { inGiB, neededBytes } from '../servers/memory.ts'
-import { sameModel } from '../servers/model-name.ts'
 import type { ModelProfile } from '../profile.ts'
+import { selfTest } from '../self-test/self-test.ts'
 import { ForeignAnswerError } from '../servers/foreign-answer.ts'
+import { inGiB, neededBytes, sameModel } from '../servers/model.ts'
+import type { PullSource } from '../servers/pull.ts'
 import { listServed } from '../servers/openai.ts'
 import { createPulls, type Pulls } from '../servers/pulls.ts'
-import { selfTest } from '../self-test/self-test.ts'
 import {
+  type HeldModel,
   heldModels,
   loadedModels,
   loadModel,
-  showModel,
-  type HeldModel,
   type ModelFacts,
-} from '../servers/server.ts'
+  showModel,
+} from '../servers/ollama.ts'
 import { networkReason } from '../servers/transport.ts'
+import type { ModelServers, ServerView, SelfTestResult, PullState } from './fleet.ts'
 
-/** A server has this long to say what it holds. */
+/** How long a server has to answer `look`. */
 const lookMs = 10_000
 
-/** What the model servers are reached with. */
-export interface ServerConnections {
+/** The means of reaching the model servers, and what is known about the installation's own. */
+interface ServerConnections {
   readonly gateway: Pick<Gateway, 'call'>
   readonly clock: Clock
   readonly random: Random
   readonly signal: AbortSignal
-  /** The installation's own server, its replicas, and the size of the volume and the memory of each in bytes. */
+  /**
+   * The installation's own server and its replicas; the volume and the memory of each, in bytes.
+   */
   readonly url?: string | undefined
   readonly replicas?: readonly string[] | undefined
   readonly disk?: number | undefined
   readonly memory?: number | undefined
-  /** Where the installation's own server runs; commands that are told name it. */
+  /** The namespace of the installation's own server; commands in messages name it. */
   readonly namespace: string
 }
 
-/** The model servers over HTTP; what they fetch ends with `signal`. */
+/** The model servers over HTTP; pulls end with `signal`. */
 export class ConnectedServers implements ModelServers {
   readonly #options: ServerConnections
   readonly #pulls: Pulls
   readonly #listeners: ((model: string) => void)[] = []
-  /** What each server said last that it holds, by endpoint. */
+  /** The models that each server last said it holds, by endpoint. */
   readonly #held = new Map<string, readonly HeldModel[]>()
-  /** By digest: what is known about weights does not change. */
+  /** By digest: facts about the same weights do not change. */
   readonly #facts = new Map<string, ModelFacts>()
 
   constructor(options: ServerConnections) {
@@ -97,11 +98,11 @@ export class ConnectedServers implements ModelServers {
     }
   }
 
-  transfer(profile: ModelProfile): TransferState | undefined {
-    return combineTransfers(serversOf(profile).map((one) => this.#transferAt(one)))
+  pullState(profile: ModelProfile): PullState | undefined {
+    return combinePulls(serversOf(profile).map((one) => this.#pullAt(one)))
   }
 
-  #transferAt(profile: ModelProfile): TransferState | undefined {
+  #pullAt(profile: ModelProfile): PullState | undefined {
     const state = this.#pulls.look(profile)
     switch (state?.kind) {
       case 'running':
@@ -115,12 +116,12 @@ export class ConnectedServers implements ModelServers {
     }
   }
 
-  fetch(profile: ModelProfile, origin: Origin): void {
-    const source = origin.kind === 'pull' ? { kind: 'registry' as const } : origin
+  pull(profile: ModelProfile, source: PullSource): void {
     for (const one of serversOf(profile)) {
       const held = this.#held.get(one.endpoint)
       if (held?.some(({ name }) => sameModel(name, one.name))) continue
-      // One of several that did not say what it holds is away; it gets the model when it is back.
+      // A server among several that did not say what it holds is away; it pulls the model when it
+      // is back.
       if (held === undefined && profile.replicas !== undefined) continue
       this.#pulls.start(one, {
         source,
@@ -133,7 +134,7 @@ export class ConnectedServers implements ModelServers {
     }
   }
 
-  forget(profile: ModelProfile): void {
+  cancelPull(profile: ModelProfile): void {
     for (const one of serversOf(profile)) this.#pulls.cancel(one)
   }
 
@@ -144,7 +145,7 @@ export class ConnectedServers implements ModelServers {
   async test(
     profile: ModelProfile,
     { probes, signal }: { readonly probes: boolean; readonly signal: AbortSignal },
-  ): Promise<TestResult> {
+  ): Promise<SelfTestResult> {
     const loads = await Promise.allSettled(serversOf(profile).map((one) => load(one, signal)))
     const loaded = loads.filter((one) => one.status === 'fulfilled')
     if (loaded.length === 0)
@@ -169,7 +170,10 @@ export class ConnectedServers implements ModelServers {
     return { tier, tokensPerSecond, contextTokens, summary: sentence }
   }
 
-  /** A server of the OpenAI kind tells names only; its models were loaded when it was started. */
+  /**
+   * A server with OpenAI's API names its models and nothing else; they were loaded when it was
+   * started.
+   */
   async #served(profile: ModelProfile, signal: AbortSignal): Promise<ServerView> {
     const served = await listServed(profile, { signal })
     const isServed = served.includes(profile.name)
@@ -193,13 +197,13 @@ export class ConnectedServers implements ModelServers {
     return facts
   }
 
-  /** The sizes of other people's volumes and memory nobody told. */
+  /** Only for the installation's own servers are the sizes of volume and memory known. */
   #isOurs({ endpoint }: ModelProfile): boolean {
     const { url, replicas } = this.#options
     return endpoint === url || replicas?.includes(endpoint) === true
   }
 
-  /** Why a model cannot be used once it is there, as far as the size of its weights tells. */
+  /** Why a model could not be used after its pull, by the size of its weights alone. */
   #problemOfMemory(profile: ModelProfile, totalBytes: number): string | undefined {
     const { memory } = this.#options
     const needed = neededBytes(undefined, totalBytes, profile)
@@ -207,7 +211,7 @@ export class ConnectedServers implements ModelServers {
     return `${profile.name} needs ${inGiB(needed)} of memory for its weights alone, and the model server has ${inGiB(memory)}. Take a smaller model, or raise ollama.resources in the chart`
   }
 
-  /** Why a model does not fit on the volume, beside what is there and what else is being fetched. */
+  /** Why a model does not fit on the volume together with the models and pulls that are there. */
   #problemOfRoom(
     profile: ModelProfile,
     totalBytes: number,
@@ -220,7 +224,7 @@ export class ConnectedServers implements ModelServers {
     const used = held.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
     const left = Math.max(0, disk - used - this.#pulls.othersBytes(profile))
     if (totalBytes <= left || completedBytes >= totalBytes) return undefined
-    return `${name} needs ${inGiB(totalBytes)} and the volume of the model server has ${inGiB(left)} left beside what it holds and fetches. Raise ollama.persistence.size in the chart (a claim that exists has to be enlarged itself), or remove a model: kubectl exec -n ${namespace} statefulset/guildhall-ollama -- ollama rm NAME`
+    return `${name} needs ${inGiB(totalBytes)} and the volume of the model server has ${inGiB(left)} left besides the models that it holds and pulls. Raise ollama.persistence.size in the chart (a claim that exists has to be enlarged itself), or remove a model: kubectl exec -n ${namespace} statefulset/guildhall-ollama -- ollama rm NAME`
   }
 }
 
@@ -230,10 +234,38 @@ function serversOf(profile: ModelProfile): readonly ModelProfile[] {
   return (replicas ?? [profile.endpoint]).map((endpoint) => ({ ...rest, endpoint }))
 }
 
-/** Loads a model; gives the context that its server says it has. */
+/** Loads a model. Gives the context that its server says it has. */
 async function load(profile: ModelProfile, signal: AbortSignal): Promise<number | undefined> {
   if (profile.provider === 'openai') return undefined
   await loadModel(profile, { signal })
   const loaded = await loadedModels(profile, { signal })
   return loaded.find(({ name }) => sameModel(name, profile.name))?.contextTokens
+}
+
+/**
+ * Several servers as one: the model is held when one of them holds it, and `lacking` counts those
+ * that answer and lack it. A server that does not answer is left out while another one does. The
+ * gateway avoids both kinds.
+ */
+export function combineViews(views: readonly ServerView[]): ServerView {
+  const [first] = views
+  if (first === undefined) throw new TypeError('a model has at least one server')
+  const answering = views.filter((view) => view.kind === 'reachable')
+  const holding = answering.filter(({ held }) => held !== undefined)
+  const [holder] = holding
+  const lacking = answering.length - holding.length
+  if (holder === undefined) return answering[0] ?? first
+  return lacking === 0 ? holder : { ...holder, lacking }
+}
+
+/**
+ * The slowest pull that runs, else one that failed; undefined when none was begun or all are done.
+ */
+export function combinePulls(states: readonly (PullState | undefined)[]): PullState | undefined {
+  const known = states.filter((state) => state !== undefined)
+  const running = known.filter((state) => state.kind === 'running')
+  return (
+    running.toSorted((one, other) => one.percent - other.percent)[0] ??
+    known.find((state) => state.kind === 'failed')
+  )
 }

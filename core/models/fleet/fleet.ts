@@ -1,6 +1,8 @@
-// What the controller of LanguageModels needs from model servers; the real ones are in models/, others in the simulator.
+// What the controller of LanguageModels needs from model servers. `connected.ts` asks real ones;
+// the simulator has its own.
 import type { Tier } from '../../api/language-model.ts'
 import type { ModelProfile } from '../profile.ts'
+import type { PullSource } from '../servers/pull.ts'
 
 /** What a server says about one model. */
 export type ServerView =
@@ -11,62 +13,62 @@ export type ServerView =
         | {
             readonly digest: string
             readonly sizeBytes: number
-            /** Where its prompts would be sent, for a model that runs elsewhere. */
+            /** The host that prompts would be sent to, for a model that runs elsewhere. */
             readonly remoteHost?: string | undefined
           }
         | undefined
-      /** How many of its servers do not hold it, when another does. */
+      /** How many of the model's servers do not hold it, when another server does. */
       readonly lacking?: number | undefined
-      /** Memory that it needs with its context, as estimated; undefined when nothing is known. */
+      /**
+       * Estimated memory for the model with its context; undefined when the server gives no
+       * figures.
+       */
       readonly neededBytes?: number | undefined
       readonly capabilities?: readonly string[] | undefined
     }
 
-/** A pull, or the making of a model from a file, that runs in the server. */
-export type TransferState =
+/** A pull that runs or failed, over all servers of a model. */
+export type PullState =
   | { readonly kind: 'running'; readonly percent: number; readonly status: string }
   | {
       readonly kind: 'failed'
       /** What went wrong and what to do. */
       readonly message: string
-      /** Its pause is over, and trying again may help. */
+      /** The pause after the failure is over, so that `pull` tries again. */
       readonly mayTry: boolean
     }
 
-/** What the self-test found out. */
-export interface TestResult {
-  /** Undefined when nobody asked for it. */
+/** What loading a model and its self-test showed. */
+export interface SelfTestResult {
+  /** Undefined when the model was loaded and not asked anything. */
   readonly tier: Tier | undefined
   readonly tokensPerSecond: number | undefined
   /** The context that the server really gave; undefined when it does not say. */
   readonly contextTokens: number | undefined
-  /** What it showed, for people; for a weak model with what to do. */
+  /** A sentence for people; for a weak model it says what to do. */
   readonly summary: string
 }
 
-export type TestState =
+export type SelfTestState =
   | { readonly kind: 'running' }
   | { readonly kind: 'failed'; readonly message: string }
-  | { readonly kind: 'done'; readonly digest: string; readonly result: TestResult }
+  | { readonly kind: 'done'; readonly digest: string; readonly result: SelfTestResult }
 
-/** Where a model comes from when its server does not hold it. */
-export type Origin = { readonly kind: 'pull' } | { readonly kind: 'blob'; readonly digest: string }
-
-/** The model servers, as one model needs them. */
+/** All servers of one model, behind one interface. */
 export interface ModelServers {
-  /** Asks what its server holds. Rejects with the signal's reason only. */
+  /** Asks the servers whether they hold the model. Rejects with the signal's reason only. */
   look(profile: ModelProfile, options: { readonly signal: AbortSignal }): Promise<ServerView>
-  /** How far the server is with fetching it; undefined when nothing was begun. */
-  transfer(profile: ModelProfile): TransferState | undefined
-  /** Has the server fetch it, or finds that it does already. */
-  fetch(profile: ModelProfile, origin: Origin): void
-  /** Stops fetching it, and forgets how far it was. */
-  forget(profile: ModelProfile): void
-  /** Told the model's name when a transfer got further or ended. */
+  /** Undefined when no pull was begun, or all are done. */
+  pullState(profile: ModelProfile): PullState | undefined
+  /** Has each server that lacks the model pull it. A pull that runs goes on. */
+  pull(profile: ModelProfile, source: PullSource): void
+  /** Ends the pulls of the model and forgets how far they were. */
+  cancelPull(profile: ModelProfile): void
+  /** `listener` is called with the model's name when a pull got further or ended. */
   onProgress(listener: (model: string) => void): void
-  /** Loads it and, when `probes`, asks it three short questions. Throws ModelError. */
+  /** Loads the model and, when `probes`, asks it three short questions. Throws ModelError. */
   test(
     profile: ModelProfile,
     options: { readonly probes: boolean; readonly signal: AbortSignal },
-  ): Promise<TestResult>
+  ): Promise<SelfTestResult>
 }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { VirtualClock } from '../../../test/support/virtual-clock.ts'
 import { ModelError } from '../errors.ts'
 import { modelProfile, type ModelProfile } from '../profile.ts'
-import { createReplicas, placesOf } from './replicas.ts'
+import { createReplicas, slotCountOf } from './replicas.ts'
 
 const endpoints = ['http://a', 'http://b', 'http://c']
 const profile = (name: string, parallel = 1): ModelProfile =>
@@ -77,6 +77,6 @@ test('an answer that could not be used is not held against the server', () => {
 })
 
 test('the slots of a model are those of all its servers', () => {
-  expect(placesOf(profile('coder', 2))).toBe(6)
-  expect(placesOf(modelProfile.parse({ name: 'm', endpoint: 'http://a', parallel: 3 }))).toBe(3)
+  expect(slotCountOf(profile('coder', 2))).toBe(6)
+  expect(slotCountOf(modelProfile.parse({ name: 'm', endpoint: 'http://a', parallel: 3 }))).toBe(3)
 })

@@ -2,27 +2,31 @@ import type { Clock } from '../../base/clock.ts'
 import { ModelError } from '../errors.ts'
 import type { ModelProfile } from '../profile.ts'
 
-/** Which of the servers that hold a model answers a question. */
+/** Chooses which of the servers that hold a model answers a question. */
 export interface Replicas {
   /**
-   * Gives the profile with the endpoint of the server to ask. Call `end` exactly once, with what was thrown, if anything.
-   * There is always one: how many questions there are at once is the slots' business.
+   * Gives the profile with the endpoint of the server to ask. Call `end` exactly once, with the
+   * thrown error, if any. There is always a server: the slots bound how many questions there are at
+   * once.
    */
   take(profile: ModelProfile): {
     readonly profile: ModelProfile
     readonly end: (error?: unknown) => void
   }
-  /** Milliseconds until one of its servers may be asked that had all said when to come back; 0 when one may be asked now. */
+  /**
+   * Milliseconds until one of the model's servers may be asked, when all said when to come back; 0
+   * when one may be asked now.
+   */
   restMs(profile: ModelProfile): number
 }
 
-interface Server {
+interface ServerLoad {
   running: number
   /** The model that it was asked for last, which it has in memory. */
   model: string | undefined
-  /** Questions to it that failed because of it: others are preferred until then. */
+  /** Other servers are preferred until then, because a question failed by its fault. */
   avoidUntil: number
-  /** It said that it does not want to be asked until then. */
+  /** The server asked to be left alone until then. */
   restUntil: number
 }
 
@@ -30,27 +34,28 @@ interface Server {
 const avoidMs = 15_000
 
 /**
- * Chooses servers so that models stay in memory: a model goes where it was last, as long as there is a free place; then to
- * a server that has none, and to one with another model only when all places elsewhere are taken. A server that could not
- * answer is avoided for a while, and one that said when to come back until then.
+ * Chooses servers so that models stay in memory: a model goes to the server where it was last while
+ * that has a free slot, then to a server that has no model loaded, and to one with another model
+ * only when all slots elsewhere are taken. A server that could not answer is avoided for a while,
+ * and one that said when to come back until then.
  */
 export function createReplicas(clock: Pick<Clock, 'monotonic'>): Replicas {
-  const servers = new Map<string, Server>()
-  const serverAt = (endpoint: string): Server => {
+  const servers = new Map<string, ServerLoad>()
+  const serverAt = (endpoint: string): ServerLoad => {
     const known = servers.get(endpoint)
     if (known !== undefined) return known
-    const server: Server = { running: 0, model: undefined, avoidUntil: 0, restUntil: 0 }
+    const server: ServerLoad = { running: 0, model: undefined, avoidUntil: 0, restUntil: 0 }
     servers.set(endpoint, server)
     return server
   }
 
-  function order(server: Server, { name, parallel }: ModelProfile): readonly number[] {
-    const place = server.model === name ? 0 : server.model === undefined ? 1 : 2
+  function order(server: ServerLoad, { name, parallel }: ModelProfile): readonly number[] {
+    const distance = server.model === name ? 0 : server.model === undefined ? 1 : 2
     return [
       Number(server.restUntil > clock.monotonic()),
       Number(server.avoidUntil > clock.monotonic()),
       Number(server.running >= parallel),
-      place,
+      distance,
       server.running,
     ]
   }
@@ -86,7 +91,7 @@ export function createReplicas(clock: Pick<Clock, 'monotonic'>): Replicas {
   }
 }
 
-/** Sorting is stable: of equals the first in the profile's list. */
+/** Sorting is stable: of equals, the first in the profile's list wins. */
 function compare(one: readonly number[], other: readonly number[]): number {
   return one.map((figure, at) => figure - (other[at] ?? 0)).find((step) => step !== 0) ?? 0
 }
@@ -96,6 +101,6 @@ function endpointsOf({ endpoint, replicas }: ModelProfile): readonly string[] {
 }
 
 /** How many questions all servers of a model answer at once. */
-export function placesOf(profile: ModelProfile): number {
+export function slotCountOf(profile: ModelProfile): number {
   return profile.parallel * endpointsOf(profile).length
 }

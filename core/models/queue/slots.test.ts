@@ -129,7 +129,8 @@ test.each([1, 2, 4])(
       }
       for (let owner = 0; owner < 10; owner++) {
         const calls = owner === 0 ? 100 : 5 + Math.floor(random.next() * 6)
-        // Long calls for some, short ones for others; none so long that one call is a fair share of everything.
+        // Long calls for some, short ones for others; none so long that one call is a fair share of
+        // everything.
         const baseMs = 2_000 + random.next() * 6_000
         let left = calls
         const ask = async () => {

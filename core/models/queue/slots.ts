@@ -1,19 +1,22 @@
 import { priorities, type Priority } from '../../api/agent-types.ts'
 import type { Cancel, Clock } from '../../base/clock.ts'
-import { createFairLine, type FairLine } from './fair-line.ts'
+import { createFairQueue, type FairQueue } from './fair-queue.ts'
 
-/** A place at a model; give it back exactly once. */
+/** Gives a slot back; to be called exactly once. */
 export type Release = () => void
 
-/** Who wants a slot. */
+/** A call that wants a slot. */
 export interface SlotWish {
   readonly priority: Priority
-  /** The DevRequest; those of one priority share the time. */
+  /** The DevRequest; owners of one priority share the time. */
   readonly owner: string
-  /** Comes before the others of its owner and priority: it had a slot already and gave it back only to wait. */
+  /**
+   * Goes before the other calls of its owner and priority: it had a slot and gave it back only to
+   * wait.
+   */
   readonly returning?: boolean
   readonly signal?: AbortSignal | undefined
-  /** Calls before it, from 0; told a moment after it changed. */
+  /** Gets the number of calls before it, from 0, a moment after it changed. */
   readonly onPosition?: (position: number) => void
 }
 
@@ -23,32 +26,36 @@ export interface Slots {
   acquire(wish: SlotWish): Promise<Release>
   waiting(): number
   running(): number
-  /** Gives out none for so long; a longer pause that was begun before stays. */
+  /** Gives out no slot for so long; a longer pause that was begun before stays. */
   pause(ms: number): void
 }
 
-/** A priority that waits moves up by one each time this passes without a slot for it. */
+/** A priority that waits moves up by one each time that this passes without a slot for it. */
 export const defaultAgeMs = 5 * 60_000
-/** Positions are told at most this often: with thousands waiting, each change moves them all. */
+/**
+ * Positions are reported at most this often: with thousands waiting, each change moves them all.
+ */
 const tellMs = 100
 
-interface Waiter extends SlotWish {
+interface SlotWaiter extends SlotWish {
   readonly take: (release: Release) => void
   position: number
 }
 
 /** The calls of one priority; `since` is when it last got a slot, or began to wait. */
-interface Queue {
+interface PriorityQueue {
   readonly rank: number
-  readonly line: FairLine<Waiter>
+  readonly calls: FairQueue<SlotWaiter>
   since: number
 }
 
 /**
- * Hands out `capacity()` slots: the highest priority first; within it owners share the time (`fair-line.ts`).
- * Guarantees: never more than `capacity()` at once, and a slot is free only while nobody waits, or in a pause. Nothing starves: a
- * priority that waits moves up one with each `ageMs` without a slot, so that a low call is passed for a quarter of an hour
- * at most by default before one of its kind is served; then it falls back to its own place.
+ * Hands out `capacity()` slots: the highest priority first; within it owners share the time
+ * (`fair-queue.ts`).
+ * Guarantees: never more than `capacity()` at once; a slot is free only while no call waits, or in
+ * a pause. A priority that waits moves up by one with each `ageMs` without a slot, so that by
+ * default a low call is passed for a quarter of an hour at most before one of its kind is served;
+ * then it falls back to its own rank.
  */
 export function createSlots(options: {
   readonly capacity: () => number
@@ -57,17 +64,19 @@ export function createSlots(options: {
   readonly onChange?: () => void
 }): Slots {
   const { capacity, clock, ageMs = defaultAgeMs, onChange } = options
-  const queues = priorities.map((_, rank): Queue => {
-    return { rank, line: createFairLine(clock), since: 0 }
+  const queues = priorities.map((_, rank): PriorityQueue => {
+    return { rank, calls: createFairQueue(clock), since: 0 }
   })
   let running = 0
   let pause: { readonly until: number; readonly cancel: Cancel } | undefined
   let telling: Cancel | undefined
 
-  const waiting = () => queues.reduce((sum, { line }) => sum + line.size(), 0)
+  const waiting = () => queues.reduce((sum, { calls }) => sum + calls.size(), 0)
 
-  /** Whose turn it is, of those with somebody waiting. */
-  function next<Q extends Pick<Queue, 'rank' | 'since'>>(candidates: readonly Q[]): Q | undefined {
+  /** The priority whose turn it is, of those with waiting calls. */
+  function next<Q extends Pick<PriorityQueue, 'rank' | 'since'>>(
+    candidates: readonly Q[],
+  ): Q | undefined {
     const now = clock.monotonic()
     const place = ({ rank, since }: Q) => rank - Math.floor((now - since) / ageMs)
     return candidates.reduce<Q | undefined>((best, other) => {
@@ -80,8 +89,8 @@ export function createSlots(options: {
   function pump(): void {
     const free = () => (pause === undefined ? capacity() - running : 0)
     while (free() > 0) {
-      const queue = next(queues.filter(({ line }) => line.size() > 0))
-      const started = queue?.line.start()
+      const queue = next(queues.filter(({ calls }) => calls.size() > 0))
+      const started = queue?.calls.start()
       if (queue === undefined || started === undefined) break
       queue.since = clock.monotonic()
       running++
@@ -102,13 +111,13 @@ export function createSlots(options: {
     }
   }
 
-  /** Tells everyone where they would be if all slots became free now. */
+  /** Reports to every call its position if all slots became free now. */
   function tell(): void {
     telling = undefined
-    let left = queues.map(({ rank, since, line }) => ({
+    let left = queues.map(({ rank, since, calls }) => ({
       rank,
       since,
-      waiters: line.order(),
+      waiters: calls.order(),
       at: 0,
     }))
     for (let position = 0; ; position++) {
@@ -141,7 +150,7 @@ export function createSlots(options: {
       const queue = queues[priorities.indexOf(wish.priority)]
       if (queue === undefined) throw new TypeError(`there is no priority ${wish.priority}`)
       return await new Promise<Release>((resolve, reject) => {
-        const waiter: Waiter = {
+        const waiter: SlotWaiter = {
           ...wish,
           position: -1,
           take: (release) => {
@@ -150,13 +159,13 @@ export function createSlots(options: {
           },
         }
         const leave = () => {
-          queue.line.remove(waiter)
+          queue.calls.remove(waiter)
           pump()
           reject(wish.signal?.reason)
         }
         wish.signal?.addEventListener('abort', leave, { once: true })
-        if (queue.line.size() === 0) queue.since = clock.monotonic()
-        queue.line.add(waiter)
+        if (queue.calls.size() === 0) queue.since = clock.monotonic()
+        queue.calls.add(waiter)
         pump()
       })
     },

@@ -1,12 +1,12 @@
-// The three questions of the self-test, and how their answers are judged.
+// The three questions of the self-test, and the rules by which their answers are judged.
 import { Script } from 'node:vm'
 import type { FencedBlock } from '../../api/agent-protocol.ts'
 import { inOneBlock, section } from '../../api/prompt.ts'
 import { isRecord, type AnswerSchema } from '../answers/schema.ts'
 import type { Question } from '../verbs.ts'
 
-/** What one probe showed. */
-export interface Finding {
+/** The result of one probe. */
+export interface ProbeResult {
   readonly passed: boolean
   /** At most 300 characters. */
   readonly sentence: string
@@ -34,7 +34,7 @@ export const schemaProbe: Question & { readonly schema: AnswerSchema } = {
 }
 
 /** Judges the answer to `schemaProbe`. */
-export function judgeCount(value: unknown): Finding {
+export function judgeCount(value: unknown): ProbeResult {
   if (isRecord(value) && value['a_count'] === 5 && value['b_more'] === 'red') {
     return { passed: true, sentence: 'it followed a form and answered a simple question' }
   }
@@ -61,10 +61,11 @@ export const fenceProbe: Question = {
 }
 
 /**
- * Judges the answer to `fenceProbe`, as lenient as the agents are: the block named after the file counts, else the longest.
+ * Judges the answer to `fenceProbe` as leniently as the agents do: the block named after the file
+ * counts, else the longest.
  * The code is parsed and never run.
  */
-export function judgeFile(blocks: readonly FencedBlock[]): Finding {
+export function judgeFile(blocks: readonly FencedBlock[]): ProbeResult {
   const code =
     blocks.findLast(({ path }) => path?.endsWith('clamp.js')) ??
     blocks.toSorted((one, other) => other.text.length - one.text.length)[0]
@@ -81,7 +82,7 @@ export function judgeFile(blocks: readonly FencedBlock[]): Finding {
 
 function syntaxProblem(code: string): string | undefined {
   try {
-    // A script knows no exports; nothing else in so small a module makes a difference.
+    // A script must not have exports; nothing else differs in so small a module.
     void new Script(code.replace(/^\s*export\s+(?:default\s+)?(?:\{[^}]*\};?)?/gm, ''))
     return undefined
   } catch (error) {
@@ -91,12 +92,14 @@ function syntaxProblem(code: string): string | undefined {
 
 const word = 'marzipan'
 
-/** Does it keep its context? A word at the beginning is asked for at the end of a text of about `tokens`. */
-export interface ContextProbe extends Question {
+/**
+ * Does it keep its context? The end of a text of about `tokens` asks for a word from its beginning.
+ */
+interface ContextProbe extends Question {
   readonly tokens: number
 }
 
-/** A quarter of the context, and no more than what a model on a CPU reads in a minute or so. */
+/** A quarter of the context window, and no more than a model on a CPU reads in about a minute. */
 export function contextProbe(contextTokens: number): ContextProbe {
   const tokens = Math.min(Math.floor(contextTokens / 4), 1200)
   return {
@@ -114,7 +117,7 @@ export function contextProbe(contextTokens: number): ContextProbe {
 }
 
 /** Judges the answer to a `contextProbe`. */
-export function judgeMemory(answer: string, { tokens }: ContextProbe): Finding {
+export function judgeMemory(answer: string, { tokens }: ContextProbe): ProbeResult {
   const text = `a text of about ${tokens} tokens`
   return answer.toLowerCase().includes(word)
     ? { passed: true, sentence: `it remembered the beginning of ${text}` }
@@ -144,6 +147,6 @@ function filler(tokens: number): string {
 }
 
 /** A finding that speaks against the model. */
-export function failed(sentence: string): Finding {
+export function failed(sentence: string): ProbeResult {
   return { passed: false, sentence: sentence.slice(0, 300) }
 }

@@ -1,5 +1,5 @@
 import type { ModelErrorCode, ModelEvent } from '../../api/agent-protocol.ts'
-import { beginningOf, withBeginning } from '../../api/answer-beginning.ts'
+import { beginningOf, withBeginning } from '../../api/plain-text.ts'
 import type { Clock } from '../../base/clock.ts'
 import { ModelError } from '../errors.ts'
 import type { Gateway } from '../gateway.ts'
@@ -12,40 +12,46 @@ import {
   judgeFile,
   judgeMemory,
   schemaProbe,
-  type Finding,
+  type ProbeResult,
 } from './probes.ts'
 import { decide, write, type Asker } from '../verbs.ts'
 
-/** What a model can do, as far as three short questions show. */
-export interface SelfTestResult {
+/** The abilities of a model, as three short questions show them. */
+interface ProbedModel {
   readonly tier: ModelProfile['tier']
-  /** How fast it writes, without waiting and reading; one digit after the point. Undefined when it wrote too little. */
+  /**
+   * How fast the model writes, without waiting and reading; one digit after the point. Undefined
+   * when it wrote too little.
+   */
   readonly tokensPerSecond: number | undefined
   readonly findings: {
-    readonly schema: Finding
-    readonly fence: Finding
-    readonly context: Finding
+    readonly schema: ProbeResult
+    readonly fence: ProbeResult
+    readonly context: ProbeResult
   }
-  /** The whole, for people; for a model that is too weak with what to do. */
+  /** The result in one sentence for people; for a weak model it says what to do. */
   readonly sentence: string
 }
 
 /**
- * Asks a model three short questions: does it follow a schema, does it write a file, does it keep its context.
+ * Asks a model three short questions: does it follow a schema, does it write a file, does it keep
+ * its context.
  *
- * The tier follows from what the harness cannot make up for. Without a schema there is no plan, and without a file no
- * code: `weak`. A model that does both but loses the beginning of a long prompt is `basic`: it works as long as prompts
- * are short, and is given more tries. One that does all three is `good`.
+ * The tier depends on the abilities that the harness cannot make up for. A model is `weak` when it
+ * does not follow a schema, so that there is no plan, or does not write a file, so that there is no
+ * code. A model that does both but loses the beginning of a long prompt is `basic`: it works with
+ * short prompts, and gets more tries. A model that does all three is `good`.
  *
- * Costs at most 200 tokens of answers. Throws ModelError when the model could not be asked (`ModelUnavailable` and
- * `ModelMissing`, both retryable, or `Cancelled`); an answer that cannot be used counts as not passed.
+ * Costs at most 200 tokens of answers. Throws ModelError when the model could not be asked
+ * (`ModelUnavailable` and `ModelMissing`, both retryable, or `Cancelled`); an unusable answer
+ * counts as not passed.
  */
 export async function selfTest(options: {
   readonly call: Gateway['call']
   readonly profile: ModelProfile
   readonly signal: AbortSignal
   readonly clock: Pick<Clock, 'monotonic'>
-}): Promise<SelfTestResult> {
+}): Promise<ProbedModel> {
   const { call, profile, signal, clock } = options
   const asker = {
     call,
@@ -77,14 +83,14 @@ export async function selfTest(options: {
   }
 }
 
-/** Ends of a question that say something about the model; the others say something about its surroundings. */
+/** Errors that say something about the model; the others say something about its surroundings. */
 const telling: ReadonlySet<ModelErrorCode> = new Set([
   'OutputUnusable',
   'QuestionRefused',
   'ContextTooSmall',
 ])
 
-async function probe(unusable: string, ask: () => Promise<Finding>): Promise<Finding> {
+async function probe(unusable: string, ask: () => Promise<ProbeResult>): Promise<ProbeResult> {
   try {
     return await ask()
   } catch (error) {
@@ -97,7 +103,7 @@ async function probe(unusable: string, ask: () => Promise<Finding>): Promise<Fin
 function inWords(
   name: string,
   tier: ModelProfile['tier'],
-  findings: SelfTestResult['findings'],
+  findings: ProbedModel['findings'],
 ): string {
   const { schema, fence, context } = findings
   if (tier === 'good') return `${name} follows a form, writes a file and keeps its context`
@@ -107,12 +113,12 @@ function inWords(
   return `${name} is too weak to plan or to write code: ${wrong.join('; ')}. Use a 7B model for code such as qwen2.5-coder:7b (spec.model, or --set model.name=qwen2.5-coder:7b for the chart)`
 }
 
-/** Fewer tokens than that say nothing about the speed. */
+/** With fewer tokens, the speed is not measured. */
 const fewTokens = 16
 
 /**
- * Measures how fast an answer is written: from the first word that it is being written to the last one, so that waiting
- * for a slot, loading the model and reading the prompt do not count.
+ * Measures how fast an answer is written: from the first event of progress to the last, so that
+ * waiting for a slot, loading the model and reading the prompt do not count.
  */
 function createSpeedometer(clock: Pick<Clock, 'monotonic'>) {
   let first: { readonly tokens: number; readonly at: number } | undefined
@@ -122,7 +128,7 @@ function createSpeedometer(clock: Pick<Clock, 'monotonic'>) {
     first ??= last
   }
   const onEvent = (event: ModelEvent) => {
-    // Asked again: what came before was thrown away.
+    // The question is asked again, so the earlier progress does not count.
     if (event.kind === 'started') first = last = undefined
     if (event.kind === 'progress') mark(event.tokens)
   }

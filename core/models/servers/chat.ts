@@ -1,4 +1,5 @@
-// What both kinds of server have in common: one question, streamed, under three timers, with one set of failures.
+// The part that all servers share: one question, streamed, under three timers, with one set of
+// failures.
 import type { Clock } from '../../base/clock.ts'
 import { BrokenAnswerError, ModelError, SchemaRefusedError } from '../errors.ts'
 import type { ModelProfile } from '../profile.ts'
@@ -18,7 +19,7 @@ export interface ChatTimers {
 }
 
 /** Generous, because a 7B model on a CPU reads a long prompt for minutes. */
-export const chatTimers: ChatTimers = {
+const chatTimers: ChatTimers = {
   firstPieceMs: 15 * 60_000,
   idleMs: 2 * 60_000,
   totalMs: 45 * 60_000,
@@ -33,7 +34,7 @@ export interface ChatQuestion extends Prompt {
   readonly maxTokens: number
 }
 
-export interface ChatOptions {
+interface ChatOptions {
   readonly clock: Clock
   readonly timers?: ChatTimers
   readonly signal?: AbortSignal | undefined
@@ -42,14 +43,18 @@ export interface ChatOptions {
 
 export interface ChatAnswer {
   readonly text: string
-  /** As the server counts; may leave out what it had cached, and is 0 when the server does not count. */
+  /**
+   * As the server counts: without cached tokens for some servers, and 0 when it does not count.
+   */
   readonly inputTokens: number
   readonly outputTokens: number
   /** The answer was cut at `maxTokens`. */
   readonly cut: boolean
   /** From sending the question to the first piece, in milliseconds. */
   readonly firstPieceMs: number
-  /** For each token after the first, in milliseconds; undefined for an answer too short to tell. */
+  /**
+   * For each token after the first, in milliseconds; undefined for an answer that is too short.
+   */
   readonly perTokenMs: number | undefined
 }
 
@@ -68,9 +73,10 @@ export type Chat = (
 
 /**
  * Reads the answer that `open` streams.
- * Throws ModelError: `ModelUnavailable` (refused, 503, timed out, broken connection, no model server at all), `ModelMissing` (404), `ContextTooSmall`
- * (400), `QuestionRefused` (any other 4xx), `OutputUnusable` (ran away, or ended without its closing part), `Cancelled` (the signal); with the text that had come
- * in, which the server wrote all the same. When it ends, either way, nothing is read from the connection any more.
+ * Throws ModelError with the text that had come in: `ModelUnavailable` (refused, 503, timed out,
+ * broken connection, no model server at all), `ModelMissing` (404), `ContextTooSmall` (400),
+ * `QuestionRefused` (any other 4xx), `OutputUnusable` (ran away, or ended without its closing
+ * part), `Cancelled` (the signal). Once it has ended, nothing more is read from the connection.
  */
 export async function readChat(
   profile: ModelProfile,
@@ -94,7 +100,8 @@ export async function readChat(
     for await (const { text: piece, end } of await open(stop.signal)) {
       text += piece
       if (piece !== '') {
-        // Some servers send an empty piece before they have read the prompt; that is no beginning.
+        // Some servers send an empty piece before they have read the prompt, which is not yet an
+        // answer.
         firstAt ??= clock.monotonic()
         endPiece()
         endPiece = clock.after(timers.idleMs, timeUp('stopped in the middle of its answer'))
@@ -127,7 +134,8 @@ export async function readChat(
     endPiece()
     endTotal()
     signal?.removeEventListener('abort', onAbort)
-    // Leaving the loop early must close the connection, or the server goes on writing into a slot we gave back.
+    // Leaving the loop early must close the connection, or the server goes on writing into a slot
+    // that was given back.
     stop.abort()
   }
 }
@@ -144,12 +152,14 @@ const tooLong =
   /longer than the context|exceeds? the (?:available |maximum )?context|(?:context (?:length|size|window)|maximum context).*(?:exceed|however|requested)/i
 const badSchema = /invalid format|grammar|rule identifier|json.?schema|response_format/i
 
-/** Sorts what the server or the network said into what the caller has to do. */
+/**
+ * Turns the words of the server or the network into the error that says what the caller has to do.
+ */
 function modelErrorOf(error: unknown, profile: ModelProfile, text: string): ModelError {
   const said = networkReason(error)
   if (error instanceof ForeignAnswerError) return foreignErrorOf(error)
   if (error instanceof HttpStatusError) return statusErrorOf(error, profile)
-  // npm ollama throws plain errors for what the stream says.
+  // npm ollama throws plain errors for failures in the stream.
   if (said.startsWith('Did not receive done')) return unfinished(text)
   if (tooLong.test(said)) return contextTooSmall(profile, error)
   if (text !== '' || !isNetworkError(error)) {
@@ -161,8 +171,8 @@ function modelErrorOf(error: unknown, profile: ModelProfile, text: string): Mode
 }
 
 /**
- * No model has answered, so none is to blame. A proxy that gives up on a question (504) may do so every time it is asked;
- * whatever else answers there may be gone when the server is back.
+ * No model has answered, so the model is not at fault. A proxy that gives up on a question (504)
+ * may do so every time; any other program may be gone when the server is back.
  */
 function foreignErrorOf(error: ForeignAnswerError): ModelError {
   const { status, message, retryAfterMs } = error
@@ -212,7 +222,7 @@ function contextTooSmall(profile: ModelProfile, cause: unknown): ModelError {
   )
 }
 
-/** undici says `fetch failed` (TypeError) for everything below HTTP. */
+/** undici throws TypeError (`fetch failed`) for every failure below HTTP. */
 function isNetworkError(error: unknown): boolean {
   return error instanceof TypeError || (error instanceof Error && 'code' in error)
 }

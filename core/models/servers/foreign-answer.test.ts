@@ -1,4 +1,5 @@
-// Kind: whatever is no answer of a model server is named as that, with its address, and blamed on no model.
+// Kind: whatever is no answer of a model server is named as that, with its address, and blamed on
+// no model.
 import type { ServerResponse } from 'node:http'
 import { afterEach, describe, expect, test } from 'vitest'
 import { startScriptedServer, type ScriptedServer } from '../../../test/support/scripted-server.ts'
@@ -9,7 +10,7 @@ import { systemClock, systemRandom } from '../../base/clock.ts'
 import { createGateway } from '../gateway.ts'
 import { question } from '../../../test/support/objects.ts'
 import { modelProfile, type ModelProfile } from '../profile.ts'
-import { pullModel } from './download.ts'
+import { pullModel } from './pull.ts'
 import { kindOfAnswer } from './foreign-answer.ts'
 
 const { signal } = new AbortController()
@@ -113,14 +114,14 @@ describe.each(answers)('%s', (_, answer, want) => {
     'when a model of the kind %s is asked',
     async (provider) => {
       const endpoint = await serverOf(answer)
-      const expected = provider === 'ollama' ? 'Ollama' : 'server with OpenAI’s API'
+      const expected = provider === 'ollama' ? 'Ollama' : 'a server with OpenAI’s API'
       const failed = await asked(modelProfile.parse({ name: 'm', endpoint, provider }))
       expect(failed).toMatchObject({
         code: 'ModelUnavailable',
         retryable: true,
         message: expect.stringContaining(`${endpoint} ${want}`) as string,
       })
-      expect(String(failed)).toContain(`so it is no ${expected}: `)
+      expect(String(failed)).toContain(`so it is not ${expected}: `)
       expect(String(failed)).not.toMatch(/[<>{}]/)
     },
   )
@@ -202,7 +203,7 @@ test('what a model server says in JSON or in text stays its own words', async ()
 test.each([
   ['<!-- made by a proxy -->\n<html></html>', 'a page of HTML'],
   ['<html><title>\u001B[1mRed\n&amp; more</title>', 'a page of HTML (“Red &amp; more”)'],
-  ['\u0000\u0001\u0002', 'something that is no text'],
+  ['\u0000\u0001\u0002', 'something that is not text'],
   ['[]', 'JSON that says nothing about models'],
   ['x'.repeat(500), `the text “${'x'.repeat(80)}”`],
 ])('%j is %s', (text, want) => {

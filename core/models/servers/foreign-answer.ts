@@ -1,34 +1,38 @@
-// What answers at the address of a model server and is none: a page of a proxy, a login, another program.
+// Answers of other programs at the address of a model server: a page of a proxy, a login, a wrong
+// port.
 import { printedLine } from '../../api/plain-text.ts'
 
-/** An answer that no model server gives. The message is a sentence that names the address; it holds no markup. */
+/**
+ * An answer that no model server gives. The message is a sentence that names the address, without
+ * markup.
+ */
 export class ForeignAnswerError extends Error {
   override readonly name = 'ForeignAnswerError'
   readonly status: number
-  /** How long whoever answered asked to be left alone. */
+  /** How long the program that answered asked to be left alone. */
   readonly retryAfterMs: number | undefined
 
   constructor(
-    { endpoint, expected, status }: Place & { readonly status: number },
+    { endpoint, expected, status }: ExpectedServer & { readonly status: number },
     what: string,
     retryAfterMs?: number,
   ) {
     super(
-      `${endpoint} answered ${status} with ${what}, so it is no ${expected}: ${causeOf(status)}`,
+      `${endpoint} answered ${status} with ${what}, so it is not ${expected}: ${causeOf(status)}`,
     )
     this.status = status
     this.retryAfterMs = retryAfterMs
   }
 }
 
-/** Where was asked, and for what. */
-export interface Place {
+/** The address that was asked, and the server that should be there. */
+export interface ExpectedServer {
   readonly endpoint: string
-  /** What should be there, after `no`: `Ollama`. */
+  /** In words that fit after `not`: `Ollama`. */
   readonly expected: string
 }
 
-/** How much of an answer is read to say what it is, in bytes. */
+/** Bytes of an answer that are read to name its kind. */
 const beginningBytes = 2048
 
 function causeOf(status: number): string {
@@ -39,7 +43,10 @@ function causeOf(status: number): string {
   return 'another program or a proxy answers there. Check the address'
 }
 
-/** Names what a text is, as it may stand after `with`. Markup is never shown, but for the words of a page's title. */
+/**
+ * Names the kind of a text, in words that fit after `with`. Of markup only the title of a page is
+ * shown.
+ */
 export function kindOfAnswer(text: string): string {
   const beginning = text.replace(/^[\s\uFEFF]+/, '')
   if (beginning === '') return 'nothing in it'
@@ -52,7 +59,7 @@ export function kindOfAnswer(text: string): string {
   if (/^[[{"]/.test(beginning)) return 'JSON that says nothing about models'
   const words = printedLine(beginning, 80)
   return /[\uFFFD\0]/.test(beginning) || words === ''
-    ? 'something that is no text'
+    ? 'something that is not text'
     : `the text “${words}”`
 }
 
@@ -63,9 +70,10 @@ function isPage(text: string): boolean {
 }
 
 /**
- * Passes an answer on as it comes; fails with `problem` when it begins with what `isOurs` does not take, or ends without a
- * word and not even its type, `mayBeEmpty`, is that of a model server: one that breaks off at once is no other program.
- * `isOurs` is asked once, for the beginning without blanks.
+ * Passes an answer on as it comes. It fails with `problem` when `isOurs` does not take the
+ * beginning, or when the answer ends without a word and does not even have the type of a model
+ * server (`mayBeEmpty`): a model server that breaks off at once is not another program.
+ * `isOurs` is called once, for the beginning without blanks.
  */
 export function ownAnswer(
   isOurs: (beginning: string) => boolean,
@@ -81,7 +89,7 @@ export function ownAnswer(
       beginning += decoder.decode(chunk, { stream: true })
       const text = beginning.trimStart()
       if (state === 'unknown' && text !== '') state = isOurs(text) ? 'ours' : 'foreign'
-      // Of what is not ours a little more is read, to say what it is.
+      // A little more of a foreign answer is read, to name its kind.
       if (state === 'foreign' && beginning.length >= beginningBytes) throw problem(beginning)
       if (state !== 'foreign') controller.enqueue(chunk)
     },

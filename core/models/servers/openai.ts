@@ -1,10 +1,10 @@
-// Servers that speak OpenAI's API: llama.cpp's server, vLLM, LM Studio. They were started with their context and options.
+// Servers with OpenAI's API: llama.cpp's server, vLLM, LM Studio. Their context window and options
+// were set when they were started.
 import { z } from 'zod'
 import { answerAs } from '../../api/words.ts'
-import { readChat, type Chat, type ChatPart, type ChatQuestion } from './chat.ts'
 import { BrokenAnswerError } from '../errors.ts'
-import { eventData } from './event-stream.ts'
 import type { ModelProfile } from '../profile.ts'
+import { type Chat, type ChatPart, type ChatQuestion, readChat } from './chat.ts'
 import { bearerOf, send } from './transport.ts'
 
 const chunk = z.looseObject({
@@ -38,7 +38,9 @@ export const chat: Chat = async (profile, question, options) =>
     return partsOf(response.body ?? [])
   })
 
-/** Names of the models an OpenAI-compatible server serves. Rejects when it does not answer. */
+/**
+ * Names of the models that an OpenAI-compatible server serves. Rejects when it does not answer.
+ */
 export async function listServed(
   profile: Pick<ModelProfile, 'endpoint' | 'tokenFile'>,
   { signal }: { readonly signal: AbortSignal },
@@ -53,7 +55,7 @@ export async function listServed(
   return answerAs(models, await response.json(), baseOf(profile)).data.map(({ id }) => id)
 }
 
-/** The server without the `/v1` that people write or leave out. */
+/** The address without the `/v1` that people write or leave out. */
 function baseOf({ endpoint }: Pick<ModelProfile, 'endpoint'>): string {
   return endpoint.replace(/\/+$/, '').replace(/\/v1$/, '')
 }
@@ -62,7 +64,10 @@ function urlOf(profile: Pick<ModelProfile, 'endpoint'>, path: string): string {
   return `${baseOf(profile)}/v1${path}`
 }
 
-/** What is sent; all but messages, temperature, seed, length and format is the same in every request to a model. */
+/**
+ * The body of a request. All but messages, temperature, seed, length and format is the same in
+ * every request to a model.
+ */
 function chatBody(profile: ModelProfile, question: ChatQuestion): object {
   const { format } = question
   return {
@@ -93,13 +98,13 @@ async function* partsOf(
   let pieces = 0
   for await (const data of eventData(asAsync(bytes))) {
     if (data === '[DONE]') {
-      // A server that says it is done without having finished has lost the answer.
+      // A server that says `[DONE]` without a `finish_reason` has lost the answer.
       if (finish === undefined) return
       yield {
         text: '',
         end: {
           inputTokens: usage?.prompt_tokens ?? 0,
-          // These servers send a token a piece.
+          // These servers send one token as a piece.
           outputTokens: usage?.completion_tokens ?? pieces,
           cut: finish === 'length',
         },
@@ -126,4 +131,31 @@ function wordsOf(error: unknown): string {
   const read = z.looseObject({ message: z.string() }).safeParse(error)
   const said = read.success ? read.data.message : JSON.stringify(error)
   return `the model server failed in the middle of its answer: ${said}`
+}
+
+/**
+ * The data of each event of a `text/event-stream`, as the HTML standard parses it: lines end with
+ * LF, CRLF or CR, an event with an empty line, and `data` lines of one event are joined with LF.
+ * Names, ids and comments are skipped. An event that the end of the stream cuts off is dropped.
+ */
+export async function* eventData(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder()
+  let rest = ''
+  let data: string[] = []
+  for await (const chunk of bytes) {
+    rest += decoder.decode(chunk, { stream: true })
+    // A CR at the very end may be the first half of CRLF.
+    const lines = rest.split(/\r\n|\n|\r(?!$)/)
+    rest = lines.pop() ?? ''
+    for (const line of lines) {
+      if (line !== '') {
+        const field = /^data(?:: ?(.*))?$/.exec(line)
+        if (field !== null) data.push(field[1] ?? '')
+        continue
+      }
+      if (data.length > 0) yield data.join('\n')
+      data = []
+    }
+  }
+  if (rest === '\r' && data.length > 0) yield data.join('\n')
 }

@@ -2,8 +2,13 @@ import type { ServerResponse } from 'node:http'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { startScriptedServer, type ScriptedServer } from '../../../test/support/scripted-server.ts'
 import { VirtualClock } from '../../../test/support/virtual-clock.ts'
-import type { PullOrder, PullState, PullTarget } from './pull-job.ts'
-import { createPulls, type Pulls } from './pulls.ts'
+import {
+  createPulls,
+  type PullOrder,
+  type Pulls,
+  type PullJobState,
+  type PullTarget,
+} from './pulls.ts'
 
 const registry: PullOrder = { source: { kind: 'registry' } }
 const gigabyte = 1_000_000_000
@@ -53,7 +58,7 @@ async function say(request: number, ...lines: readonly object[]): Promise<void> 
   for (const line of lines) open[request]?.write(`${JSON.stringify(line)}\n`)
 }
 
-async function until(want: Partial<PullState>): Promise<void> {
+async function until(want: Partial<PullJobState>): Promise<void> {
   await expect.poll(() => pulls.look(target)).toMatchObject(want)
 }
 

@@ -53,7 +53,7 @@ describe('nothing is sent', () => {
   ])('%s', async (_, method, path) => {
     const { server: endpoint } = server.config
     await expect(send(`${endpoint}${path}`, { method, signal, endpoint })).rejects.toThrow(
-      'is no route of the model server',
+      'is not a route of the model server',
     )
     expect(server.requests).toHaveLength(0)
   })
@@ -61,7 +61,7 @@ describe('nothing is sent', () => {
   test('to another server than the profile names', async () => {
     const url = `${elsewhere.config.server}/api/chat`
     const { server: endpoint } = server.config
-    await expect(send(url, { method: 'POST', signal, endpoint })).rejects.toThrow('is no route')
+    await expect(send(url, { method: 'POST', signal, endpoint })).rejects.toThrow('is not a route')
     expect(elsewhere.requests).toHaveLength(0)
   })
 

@@ -1,11 +1,17 @@
 import { readFile } from 'node:fs/promises'
+import { Ollama } from 'ollama'
 import { Agent, fetch as undiciFetch } from 'undici'
 import { z } from 'zod'
 import { jsonOf, LineSplitter } from '../../base/lines.ts'
 import { printedLine } from '../../api/plain-text.ts'
 import { ModelError } from '../errors.ts'
 import type { ModelProfile } from '../profile.ts'
-import { ForeignAnswerError, kindOfAnswer, ownAnswer, type Place } from './foreign-answer.ts'
+import {
+  ForeignAnswerError,
+  kindOfAnswer,
+  ownAnswer,
+  type ExpectedServer,
+} from './foreign-answer.ts'
 
 /** The server answered with something other than 2xx, in its own words. */
 export class HttpStatusError extends Error {
@@ -21,7 +27,7 @@ export class HttpStatusError extends Error {
   }
 }
 
-/** Everything that is ever asked of a model server; whatever else is asked for is refused before a byte is sent. */
+/** The only requests to a model server; any other is refused before a byte is sent. */
 export const allowedRoutes: ReadonlySet<string> = new Set([
   'POST /api/chat',
   'POST /api/show',
@@ -35,12 +41,12 @@ export const allowedRoutes: ReadonlySet<string> = new Set([
 
 const longestRetryAfterMs = 10 * 60_000
 
-// Ollama sends its first byte only when the model is loaded and the prompt is read, which may take many minutes on a
-// CPU; undici would give up after five. The timers in chat.ts decide instead.
+// Ollama sends its first byte when the model is loaded and the prompt is read, which may take many
+// minutes on a CPU; undici would give up after five. The timers in chat.ts decide instead.
 const dispatcher = new Agent({ headersTimeout: 0, bodyTimeout: 0, connect: { timeout: 10_000 } })
 
 /** A request to a model server. */
-export interface ServerRequest {
+interface ServerRequest {
   readonly method: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string | null
@@ -50,9 +56,11 @@ export interface ServerRequest {
 }
 
 /**
- * Sends one request to an allowed route. Redirects are not followed: a prompt goes where the profile says or nowhere.
- * Throws `HttpStatusError` with the server's own words for an answer other than 2xx, and `ForeignAnswerError` for one that no
- * model server gives; of an answer with 2xx reading its body may throw that.
+ * Sends one request to an allowed route. Redirects are not followed, so that a prompt goes where
+ * the profile says or nowhere.
+ * Throws `HttpStatusError` with the server's own words for a status other than 2xx, and
+ * `ForeignAnswerError` for an answer that no model server gives; with 2xx, reading the body may
+ * throw that.
  */
 export async function send(
   url: string,
@@ -68,7 +76,7 @@ export async function send(
     signal,
   })
   const { status } = response
-  const place = placeOf(url, endpoint)
+  const place = expectedServer(url, endpoint)
   if (response.ok) {
     const foreign = (beginning: string): Error =>
       new ForeignAnswerError({ ...place, status }, kindOfAnswer(beginning))
@@ -96,9 +104,9 @@ export async function send(
   throw new HttpStatusError(status, words, retryAfter)
 }
 
-function placeOf(url: string, endpoint: string | undefined): Place {
+function expectedServer(url: string, endpoint: string | undefined): ExpectedServer {
   const { origin, pathname } = new URL(url)
-  const expected = pathname.includes('/v1/') ? 'server with OpenAI’s API' : 'Ollama'
+  const expected = pathname.includes('/v1/') ? 'a server with OpenAI’s API' : 'Ollama'
   return { endpoint: endpoint ?? origin, expected }
 }
 
@@ -112,10 +120,10 @@ function emptyBody(): ReadableStream<Uint8Array> {
 
 /**
  * A `fetch` for one call of npm `ollama`, by way of `send`.
- * Guarantees: ends with `signal`; a line of the answer that is no JSON is an error, where npm `ollama` would print and
- * skip it, and lose text.
+ * Guarantees: ends with `signal`; a line of the answer that is not JSON is an error, where npm
+ * `ollama` would print and skip it, and lose text.
  */
-export function callFetch(
+function callFetch(
   signal: AbortSignal,
   { endpoint }: { readonly endpoint?: string } = {},
 ): typeof fetch {
@@ -134,7 +142,10 @@ export function callFetch(
   }
 }
 
-/** The header that opens the server, from the profile's token file; read each time, because tokens are rotated. */
+/**
+ * The header with the token of the profile's file, which is read each time because tokens are
+ * rotated.
+ */
 export async function bearerOf({
   tokenFile,
 }: Pick<ModelProfile, 'tokenFile'>): Promise<Readonly<Record<string, string>>> {
@@ -159,7 +170,7 @@ function checkRoute(method: string, text: string, endpoint: string | undefined):
     !allowedRoutes.has(`${method} ${path}`) ||
     (base !== undefined && url.origin !== base.origin)
   ) {
-    throw new Error(`${method} ${url.origin}${url.pathname} is no route of the model server`)
+    throw new Error(`${method} ${url.origin}${url.pathname} is not a route of the model server`)
   }
 }
 
@@ -172,7 +183,7 @@ function retryAfterMsOf(headers: { get(name: string): string | null }): number |
   return ms > 0 ? Math.min(ms, longestRetryAfterMs) : undefined
 }
 
-/** Passes bytes on; fails on a line that is no JSON object, or when the stream ends within one. */
+/** Passes bytes on; fails on a line that is not JSON, or when the stream ends within one. */
 function wholeLines(): TransformStream<Uint8Array, Uint8Array> {
   const lines = new LineSplitter()
   return new TransformStream({
@@ -195,7 +206,7 @@ function checkLine(line: string): void {
   }
 }
 
-/** Words of a server go into statuses and onto screens. */
+/** The longest words of a server that go into statuses and onto screens, in characters. */
 const longestWords = 600
 
 const said = z.looseObject({
@@ -205,14 +216,15 @@ const said = z.looseObject({
 })
 
 /**
- * What the server says is wrong: Ollama has `{error}`, OpenAI's kind `{error: {message}}` or `{message}`. Text without markup
- * are words, too, but with 404: that is said of a model in JSON, and of an address in text. Undefined for all else.
+ * The server's own words: Ollama has `{error}`, servers with OpenAI's API have `{error: {message}}`
+ * or `{message}`. Text without markup counts as words, except with 404: JSON with 404 is about a
+ * model, text with 404 about an address. Undefined for everything else.
  */
 function wordsOf(body: string, status: number): string | undefined {
   const { data } = said.safeParse(jsonOf(body))
   const { error, message, detail } = data ?? {}
   const words = typeof error === 'object' ? error.message : (error ?? message)
-  // Some hand on what they got from a server behind them.
+  // Some servers pass on the answer of a server behind them.
   if (words !== undefined && /^\s*</.test(words)) return `it passes on ${kindOfAnswer(words)}`
   if (words !== undefined) return printedLine(words, longestWords) || `HTTP status ${status}`
   if (status === 404) return undefined
@@ -230,4 +242,18 @@ export function networkReason(error: unknown): string {
     current = current instanceof AggregateError ? current.errors[0] : current.cause
   }
   return message
+}
+
+/** Where a server is, and the file with its token. */
+export type ServerAddress = Pick<ModelProfile, 'endpoint' | 'tokenFile'>
+
+/**
+ * npm `ollama` for one server, which may stand below a path or behind a proxy that wants a token.
+ * All its requests end with `signal`. Throws ModelError `ModelUnavailable` when the token cannot be
+ * read.
+ */
+export async function connect(server: ServerAddress, signal: AbortSignal): Promise<Ollama> {
+  const { endpoint } = server
+  const headers = await bearerOf(server)
+  return new Ollama({ host: endpoint, fetch: callFetch(signal, { endpoint }), headers })
 }

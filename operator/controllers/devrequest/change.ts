@@ -1,6 +1,6 @@
 import { conditionOf } from '../../../core/api/condition-list.ts'
 import { requestConditions, requestReasons } from '../../../core/api/conditions.ts'
-import { counted } from '../../../core/api/counted.ts'
+import { counted } from '../../../core/api/plain-text.ts'
 import type { DevRequest, Plan } from '../../../core/api/devrequest.ts'
 import type { Change, Notice } from '../world.ts'
 

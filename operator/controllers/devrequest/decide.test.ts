@@ -15,7 +15,7 @@ import {
   uncheckedStatus,
 } from '../../../test/support/objects.ts'
 import { skip } from '../../../core/tasks/transitions.ts'
-import { givenHash } from '../../../core/planner/hash.ts'
+import { givenHash } from '../../../core/planner/tasks.ts'
 import { decideRequest } from './decide.ts'
 import type { RequestObservation } from './observation.ts'
 import { finalStatus } from './status.ts'

@@ -12,7 +12,7 @@ import {
   requestReasons,
   type RequestReason,
 } from '../../../core/api/conditions.ts'
-import { counted } from '../../../core/api/counted.ts'
+import { counted } from '../../../core/api/plain-text.ts'
 import type { DevRequest, DevRequestStatus, Plan } from '../../../core/api/devrequest.ts'
 import {
   hasFailed,
@@ -22,7 +22,7 @@ import {
   isFinished,
   isUnchecked,
 } from '../../../core/api/task-state.ts'
-import { givenHash } from '../../../core/planner/hash.ts'
+import { givenHash } from '../../../core/planner/tasks.ts'
 import { failedPart } from './failed-part.ts'
 import type { RequestObservation, Stall } from './observation.ts'
 

@@ -11,21 +11,21 @@ import { Models, profileOf } from './models.ts'
 import { SelfTests } from './self-tests.ts'
 import type { ModelServers } from '../../../core/models/fleet/fleet.ts'
 
-/** The controller beside a server that holds nothing; `transfers` are those that run, by endpoint and model. */
+/** The controller beside a server that holds nothing; `pulls` are those that run, by endpoint and model. */
 function controller() {
   const clock = new VirtualClock()
-  const transfers = new Map<string, string>()
+  const pulls = new Map<string, string>()
   const nameOf = ({ endpoint, name }: { readonly endpoint: string; readonly name: string }) =>
     `${endpoint} ${name}`
   const servers: ModelServers = {
     look: async () => ({ kind: 'reachable', held: undefined }),
-    transfer: (profile) =>
-      transfers.has(nameOf(profile)) ? { kind: 'running', percent: 1, status: '' } : undefined,
-    fetch: (profile, origin) => {
-      transfers.set(nameOf(profile), origin.kind === 'pull' ? 'pull' : origin.digest)
+    pullState: (profile) =>
+      pulls.has(nameOf(profile)) ? { kind: 'running', percent: 1, status: '' } : undefined,
+    pull: (profile, source) => {
+      pulls.set(nameOf(profile), source.kind === 'registry' ? 'pull' : source.digest)
     },
-    forget: (profile) => {
-      transfers.delete(nameOf(profile))
+    cancelPull: (profile) => {
+      pulls.delete(nameOf(profile))
     },
     onProgress: () => {},
     test: async () => Promise.reject(new Error('nobody asked for a test')),
@@ -59,7 +59,7 @@ function controller() {
   )
   const { signal } = new AbortController()
   return {
-    transfers,
+    pulls,
     see: async (spec: Partial<LanguageModel['spec']>) => {
       const model = languageModel('coder', spec)
       models.put(models.size === 0 ? model : newer(model))
@@ -101,16 +101,16 @@ test.each<
     { 'http://own coder:7b': 'pull' },
   ],
 ])('what runs for a model %s is what its spec says now', async (_, before, after, want) => {
-  const { transfers, see } = controller()
+  const { pulls, see } = controller()
   await see(before)
-  expect(transfers.size).toBe(1)
+  expect(pulls.size).toBe(1)
   await see(after)
-  expect(Object.fromEntries(transfers)).toEqual(want)
+  expect(Object.fromEntries(pulls)).toEqual(want)
 })
 
-test('nothing is fetched for a model that is gone', async () => {
-  const { transfers, see, remove } = controller()
+test('nothing is pulled for a model that is gone', async () => {
+  const { pulls, see, remove } = controller()
   await see(pull)
   await remove()
-  expect(transfers.size).toBe(0)
+  expect(pulls.size).toBe(0)
 })

@@ -13,7 +13,8 @@ import { type World, writeStatusIfThere } from '../world.ts'
 import { type ModelLimits, type ModelObservation, decideModel } from './decide.ts'
 import { type Installation, type Models, profileOf } from './models.ts'
 import { type SelfTests, isSameModel } from './self-tests.ts'
-import type { ModelServers, Origin, ServerView } from '../../../core/models/fleet/fleet.ts'
+import type { ModelServers, ServerView } from '../../../core/models/fleet/fleet.ts'
+import type { PullSource } from '../../../core/models/servers/pull.ts'
 
 /** What a LanguageModel needs beside the API server. */
 export interface ModelParts {
@@ -24,20 +25,20 @@ export interface ModelParts {
   readonly installation: Installation
 }
 
-/** What its server fetches: given up when the model goes, or is another, or comes from elsewhere. */
-interface Fetch {
+/** A pull that its server was asked for; it ends when the object goes, or names another model or source. */
+interface WantedPull {
   readonly profile: ModelProfile
   readonly source: string
 }
 
 /** Gets each LanguageModel ready, and says what is in the way. */
 export function modelReconciler(world: World, parts: ModelParts): Reconcile {
-  const fetches = new Memory<LanguageModel, Fetch>(world.models, {
+  const pulls = new Memory<LanguageModel, WantedPull>(world.models, {
     until: (model, { profile, source }) =>
       model.metadata.deletionTimestamp !== undefined ||
       !isSameModel(profileOf(model, parts.installation), profile) ||
-      sourceOf(model) !== source,
-    onForgotten: ({ profile }) => parts.servers.forget(profile),
+      sourceKeyOf(model) !== source,
+    onForgotten: ({ profile }) => parts.servers.cancelPull(profile),
   })
   return async function reconcileModel(key, { signal }): Promise<Result> {
     const { namespace, name } = refOf(key)
@@ -46,8 +47,8 @@ export function modelReconciler(world: World, parts: ModelParts): Reconcile {
     const profile = profileOf(model, parts.installation)
     const seen = await observe(world, parts, model, profile, signal)
     const decision = decideModel(seen)
-    if (decision.step === 'fetch' && fetches.set(model, { profile, source: sourceOf(model) }))
-      parts.servers.fetch(profile, originOf(model))
+    if (decision.step === 'pull' && pulls.set(model, { profile, source: sourceKeyOf(model) }))
+      parts.servers.pull(profile, sourceOf(model))
     if (decision.step === 'test' && seen.server.kind === 'reachable') {
       const { held } = seen.server
       const probes = model.spec.tier === undefined
@@ -78,7 +79,7 @@ async function observe(
     invalid,
     duplicateOf,
     server,
-    transfer: parts.servers.transfer(profile),
+    pull: parts.servers.pullState(profile),
     test: held === undefined ? undefined : parts.tests.stateOf(model, profile, held.digest),
     // Somebody else's server has memory that nobody told us of.
     limits: {
@@ -91,13 +92,13 @@ async function observe(
   }
 }
 
-/** Where it comes from, in one word: what is fetched from elsewhere is not wanted any more. */
-function sourceOf({ spec }: LanguageModel): string {
+/** The source as a text to compare: a pull from another source is not wanted any more. */
+function sourceKeyOf({ spec }: LanguageModel): string {
   return [spec.source, spec.blob?.digest ?? ''].join(' ')
 }
 
-function originOf({ spec }: LanguageModel): Origin {
+function sourceOf({ spec }: LanguageModel): PullSource {
   return spec.source === 'blob' && spec.blob !== undefined
     ? { kind: 'blob', digest: spec.blob.digest }
-    : { kind: 'pull' }
+    : { kind: 'registry' }
 }

@@ -3,7 +3,7 @@ import { languageModel, now } from '../../../test/support/objects.ts'
 import { conditionOf, isTrue } from '../../../core/api/condition-list.ts'
 import type { LanguageModel } from '../../../core/api/language-model.ts'
 import { decideModel, type ModelObservation } from './decide.ts'
-import type { TestState } from '../../../core/models/fleet/fleet.ts'
+import type { SelfTestState } from '../../../core/models/fleet/fleet.ts'
 
 /** A decision with the status as it stands after it. */
 function decide(observation: ModelObservation) {
@@ -15,7 +15,7 @@ function decide(observation: ModelObservation) {
 const gib = 2 ** 30
 const held = { kind: 'reachable', held: { digest: 'abc', sizeBytes: 4.7 * gib } } as const
 const empty = { kind: 'reachable', held: undefined } as const
-const tested = (tier: 'weak' | 'basic' | 'good'): TestState => ({
+const tested = (tier: 'weak' | 'basic' | 'good'): SelfTestState => ({
   kind: 'done',
   digest: 'abc',
   result: { tier, tokensPerSecond: 11.6, contextTokens: 4096, summary: 'it did well' },
@@ -26,7 +26,7 @@ const seen = (over: Partial<ModelObservation> = {}): ModelObservation => ({
   invalid: undefined,
   duplicateOf: undefined,
   server: held,
-  transfer: undefined,
+  pull: undefined,
   test: tested('good'),
   limits: { airGapped: false, memoryBytes: undefined },
   inUse: false,
@@ -57,7 +57,7 @@ test.each<[string, Partial<ModelObservation>, string, string | undefined]>([
     undefined,
   ],
   ['a model that somebody has to put there', { server: empty }, 'NotHeld', undefined],
-  ['a model to be pulled', { server: empty, model: pulled }, 'Pulling', 'fetch'],
+  ['a model to be pulled', { server: empty, model: pulled }, 'Pulling', 'pull'],
   [
     'a pull in an air gap',
     { server: empty, model: pulled, limits: { airGapped: true, memoryBytes: undefined } },
@@ -66,7 +66,7 @@ test.each<[string, Partial<ModelObservation>, string, string | undefined]>([
   ],
   [
     'a pull that runs',
-    { server: empty, model: pulled, transfer: { kind: 'running', percent: 7, status: 'layers' } },
+    { server: empty, model: pulled, pull: { kind: 'running', percent: 7, status: 'layers' } },
     'Pulling',
     undefined,
   ],
@@ -75,16 +75,16 @@ test.each<[string, Partial<ModelObservation>, string, string | undefined]>([
     {
       server: empty,
       model: pulled,
-      transfer: { kind: 'failed', message: 'no room', mayTry: false },
+      pull: { kind: 'failed', message: 'no room', mayTry: false },
     },
     'PullFailed',
     undefined,
   ],
   [
     'a pull that failed and may be tried again',
-    { server: empty, model: pulled, transfer: { kind: 'failed', message: 'cut', mayTry: true } },
+    { server: empty, model: pulled, pull: { kind: 'failed', message: 'cut', mayTry: true } },
     'PullFailed',
-    'fetch',
+    'pull',
   ],
   [
     'too little memory',
@@ -149,7 +149,7 @@ test('the tier that a person gave goes before what the test found', () => {
 })
 
 test('a tier that a person takes back is found out by questions, unless they were asked before', () => {
-  const loaded: TestState = {
+  const loaded: SelfTestState = {
     kind: 'done',
     digest: 'abc',
     result: { tier: undefined, tokensPerSecond: undefined, contextTokens: 4096, summary: 'loaded' },
@@ -178,22 +178,17 @@ test('a tier that a person takes back is found out by questions, unless they wer
 })
 
 test.each<[string, Partial<ModelObservation>, string | undefined, RegExp]>([
+  ['is pulled', { model: pulled }, 'pull', /well; one of its servers lacks it: .* being fetched$/],
   [
-    'is fetched',
-    { model: pulled },
-    'fetch',
-    /well; one of its servers lacks it: .* being fetched$/,
-  ],
-  [
-    'is being fetched, without figures that move',
-    { model: pulled, transfer: { kind: 'running', percent: 7, status: 'layers' } },
+    'is being pulled, without figures that move',
+    { model: pulled, pull: { kind: 'running', percent: 7, status: 'layers' } },
     undefined,
     /being fetched$/,
   ],
   [
-    'could not be fetched',
-    { model: pulled, transfer: { kind: 'failed', message: 'no room', mayTry: true } },
-    'fetch',
+    'could not be pulled',
+    { model: pulled, pull: { kind: 'failed', message: 'no room', mayTry: true } },
+    'pull',
     /lacks it: no room$/,
   ],
   ['has to be put there', {}, undefined, /lacks it: .* ollama pull coder:7b/],
@@ -211,7 +206,7 @@ test('people are told of a pull at its quarters', () => {
   const at = (percent: number) => ({ kind: 'running', percent, status: 'layers' }) as const
   let model: LanguageModel = pulled
   const told = [1, 10, 26, 27, 49, 80, 99].flatMap((percent) => {
-    const { status, notice } = decide(seen({ model, server: empty, transfer: at(percent) }))
+    const { status, notice } = decide(seen({ model, server: empty, pull: at(percent) }))
     model = { ...pulled, status }
     return notice === undefined ? [] : [percent]
   })

@@ -7,10 +7,9 @@ import {
 } from '../../../core/api/condition-list.ts'
 import { modelConditions, modelReasons, type ModelReason } from '../../../core/api/conditions.ts'
 import type { LanguageModel, LanguageModelStatus, Tier } from '../../../core/api/language-model.ts'
-import { inGiB } from '../../../core/models/servers/memory.ts'
-import { isCloudName } from '../../../core/models/servers/model-name.ts'
+import { inGiB, isCloudName } from '../../../core/models/servers/model.ts'
 import type { Change, Notice } from '../world.ts'
-import type { ServerView, TestState, TransferState } from '../../../core/models/fleet/fleet.ts'
+import type { ServerView, SelfTestState, PullState } from '../../../core/models/fleet/fleet.ts'
 import { words } from './words.ts'
 
 /** Everything a decision about one model rests on. */
@@ -21,8 +20,8 @@ export interface ModelObservation {
   /** The LanguageModel that names the same model and comes first, if any. */
   readonly duplicateOf: string | undefined
   readonly server: ServerView
-  readonly transfer: TransferState | undefined
-  readonly test: TestState | undefined
+  readonly pull: PullState | undefined
+  readonly test: SelfTestState | undefined
   readonly limits: ModelLimits
   /** Whether there are unfinished requests: it is looked at more often then. */
   readonly inUse: boolean
@@ -31,14 +30,14 @@ export interface ModelObservation {
 
 /** What the installation allows. */
 export interface ModelLimits {
-  /** Nothing may be fetched from outside. */
+  /** No model may be pulled from a registry. */
   readonly airGapped: boolean
   /** Memory of the operator's own model server; undefined when nobody said. */
   readonly memoryBytes: number | undefined
 }
 
 /** Something that takes long and runs beside the reconciles. */
-export type ModelStep = 'fetch' | 'test'
+export type ModelStep = 'pull' | 'test'
 
 export interface ModelDecision {
   /** Undefined when the status says all of it already. */
@@ -63,7 +62,7 @@ interface Finding {
 
 /** What to say about one model, and what to do next. */
 export function decideModel(seen: ModelObservation): ModelDecision {
-  const { model, server, transfer, now } = seen
+  const { model, server, pull, now } = seen
   const finding = withOthers(seen, findingOf(seen))
   const before = model.status ?? {}
   const held = server.kind === 'reachable' ? server.held : undefined
@@ -93,7 +92,7 @@ export function decideModel(seen: ModelObservation): ModelDecision {
     ...(held === undefined ? {} : heldStatus(held)),
     ...testStatus(seen),
     ...(tier === undefined ? {} : { tier }),
-    ...(pulling && transfer?.kind === 'running' ? { progress: `${transfer.percent}%` } : {}),
+    ...(pulling && pull?.kind === 'running' ? { progress: `${pull.percent}%` } : {}),
     observedGeneration: generation,
     conditions: [...conditions],
   }
@@ -106,7 +105,7 @@ export function decideModel(seen: ModelObservation): ModelDecision {
 }
 
 function findingOf(seen: ModelObservation): Finding {
-  const { model, server, transfer, test, limits } = seen
+  const { model, server, pull, test, limits } = seen
   const { spec } = model
   if (seen.invalid !== undefined)
     return halted(modelReasons.InvalidSpec, words.invalid(seen.invalid))
@@ -120,7 +119,7 @@ function findingOf(seen: ModelObservation): Finding {
       words.unreachable(server.message, model.metadata.namespace),
     )
   const { held, neededBytes } = server
-  if (held === undefined) return absent(model, transfer, limits)
+  if (held === undefined) return absent(model, pull, limits)
   if (held.remoteHost !== undefined)
     return halted(modelReasons.InvalidSpec, words.remote(spec.model, held.remoteHost))
   if (limits.memoryBytes !== undefined && (neededBytes ?? 0) > limits.memoryBytes)
@@ -153,10 +152,10 @@ function findingOf(seen: ModelObservation): Finding {
 
 /** A model that one of its servers holds can be used; the others get it meanwhile. */
 function withOthers(seen: ModelObservation, finding: Finding): Finding {
-  const { model, server, transfer, limits } = seen
+  const { model, server, pull, limits } = seen
   if (server.kind === 'unreachable' || server.lacking === undefined || finding.stalled === true)
     return finding
-  const { reason, message, step } = absent(model, transfer, limits)
+  const { reason, message, step } = absent(model, pull, limits)
   // A percentage would wake every request of the model whenever it moves.
   const problem =
     reason === modelReasons.Pulling ? words.pulling(model.spec.model, undefined) : message
@@ -167,10 +166,10 @@ function withOthers(seen: ModelObservation, finding: Finding): Finding {
   }
 }
 
-/** The server does not hold it: fetch it, or say who has to. */
+/** The server does not hold it: pull it, or say who has to. */
 function absent(
   { metadata, spec }: LanguageModel,
-  transfer: TransferState | undefined,
+  pull: PullState | undefined,
   limits: ModelLimits,
 ): Finding {
   if (spec.source === 'preloaded')
@@ -180,16 +179,16 @@ function absent(
     )
   if (spec.source === 'pull' && limits.airGapped)
     return halted(modelReasons.AirGapped, words.airGapped(spec.model))
-  if (transfer?.kind === 'failed')
+  if (pull?.kind === 'failed')
     return {
-      ...halted(modelReasons.PullFailed, transfer.message),
-      ...(transfer.mayTry ? { step: 'fetch' } : {}),
+      ...halted(modelReasons.PullFailed, pull.message),
+      ...(pull.mayTry ? { step: 'pull' } : {}),
     }
   return {
     ready: false,
     reason: modelReasons.Pulling,
-    message: words.pulling(spec.model, transfer),
-    ...(transfer?.kind === 'running' ? {} : { step: 'fetch' }),
+    message: words.pulling(spec.model, pull),
+    ...(pull?.kind === 'running' ? {} : { step: 'pull' }),
   }
 }
 

@@ -7,12 +7,12 @@ import { languageModels } from '../../../core/api/kinds.ts'
 import type { LanguageModel } from '../../../core/api/language-model.ts'
 import { profileOf } from './models.ts'
 import { SelfTests } from './self-tests.ts'
-import type { TestResult } from '../../../core/models/fleet/fleet.ts'
+import type { SelfTestResult } from '../../../core/models/fleet/fleet.ts'
 
 const coder = languageModel('coder')
 const installation = { endpoint: 'http://own' }
 const profile = profileOf(coder, installation)
-const result: TestResult = {
+const result: SelfTestResult = {
   tier: 'good',
   tokensPerSecond: 10,
   contextTokens: 8192,
@@ -23,7 +23,7 @@ function setUp() {
   const clock = new VirtualClock()
   const asked: {
     readonly signal: AbortSignal
-    readonly answer: PromiseWithResolvers<TestResult>
+    readonly answer: PromiseWithResolvers<SelfTestResult>
   }[] = []
   const ended: string[] = []
   const models = new Cache(languageModels)
@@ -33,7 +33,7 @@ function setUp() {
     profileOf: (model) => profileOf(model, installation),
     servers: {
       test: async (_profile, { signal }) => {
-        const answer = Promise.withResolvers<TestResult>()
+        const answer = Promise.withResolvers<SelfTestResult>()
         asked.push({ signal, answer })
         return answer.promise
       },

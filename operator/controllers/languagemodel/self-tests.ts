@@ -5,13 +5,17 @@ import { keyOf } from '../../../core/kube/resource.ts'
 import { askedContext, type ModelProfile } from '../../../core/models/profile.ts'
 import { Job } from '../../../core/base/jobs.ts'
 import { Memory, type Remembered } from '../../../core/kube/runtime/memory.ts'
-import type { ModelServers, TestResult, TestState } from '../../../core/models/fleet/fleet.ts'
+import type {
+  ModelServers,
+  SelfTestResult,
+  SelfTestState,
+} from '../../../core/models/fleet/fleet.ts'
 
 /** A test of these weights with these options. */
 interface SelfTest {
   readonly profile: ModelProfile
   readonly digest: string
-  readonly job: Job<TestResult>
+  readonly job: Job<SelfTestResult>
 }
 
 /** Pause after a test that came to no end. */
@@ -47,7 +51,7 @@ export class SelfTests {
   }
 
   /** Where the test of these weights with these options stands; undefined when it may be started. */
-  stateOf(model: LanguageModel, profile: ModelProfile, digest: string): TestState | undefined {
+  stateOf(model: LanguageModel, profile: ModelProfile, digest: string): SelfTestState | undefined {
     const test = this.#tests.get(model)
     if (test === undefined || !isAbout(test, profile, digest)) return undefined
     const { state, restMs } = test.job
@@ -62,7 +66,7 @@ export class SelfTests {
   start(model: LanguageModel, profile: ModelProfile, digest: string, probes: boolean): void {
     this.#tests.delete(model)
     const { servers, clock, log, onChange } = this.#options
-    const job = new Job<TestResult>({
+    const job = new Job<SelfTestResult>({
       clock,
       pauseMs(_failures, error) {
         log.warn({ model: profile.name, err: error }, 'self-test failed')

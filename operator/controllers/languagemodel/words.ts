@@ -1,7 +1,7 @@
 // What is said about a model: each sentence names the next thing to do where there is one.
 import type { LanguageModelSpec, Tier } from '../../../core/api/language-model.ts'
-import { inGiB } from '../../../core/models/servers/memory.ts'
-import type { TransferState } from '../../../core/models/fleet/fleet.ts'
+import { inGiB } from '../../../core/models/servers/model.ts'
+import type { PullState } from '../../../core/models/fleet/fleet.ts'
 
 const preload = (model: string, namespace: string): string =>
   `kubectl exec -n ${namespace} statefulset/guildhall-ollama -- ollama pull ${model}`
@@ -22,9 +22,9 @@ export const words = {
     `${model} is a model of the vendor’s cloud, which would send prompts out of the cluster. Name a local one, e.g. qwen2.5-coder:7b`,
   remote: (model: string, host: string) =>
     `${model} does not run in this server: prompts would be sent to ${host}. Name a model that does, e.g. qwen2.5-coder:7b`,
-  pulling: (model: string, transfer: TransferState | undefined) =>
-    transfer?.kind === 'running'
-      ? `${model} is being fetched: ${transfer.status}, ${transfer.percent} %`
+  pulling: (model: string, pull: PullState | undefined) =>
+    pull?.kind === 'running'
+      ? `${model} is being fetched: ${pull.status}, ${pull.percent} %`
       : `${model} is being fetched`,
   lacking: (servers: number, problem: string) =>
     `${servers === 1 ? 'one of its servers lacks' : `${servers} of its servers lack`} it: ${problem}`,

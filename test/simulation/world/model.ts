@@ -10,8 +10,7 @@ import type { Logger } from '../../../core/base/logger.ts'
 import { ModelError } from '../../../core/models/errors.ts'
 import type { Gateway } from '../../../core/models/gateway.ts'
 import type { ModelProfile } from '../../../core/models/profile.ts'
-import { planHash } from '../../../core/planner/hash.ts'
-import { waves } from '../../../core/planner/waves.ts'
+import { planHash, waves } from '../../../core/planner/tasks.ts'
 import type { SimulatedProcess } from './process.ts'
 import type { RequestPlan, TaskPlan } from '../story.ts'
 import type { Timeline } from './timeline.ts'
@@ -76,9 +75,9 @@ export class SimulatedModel {
         this.#isDown()
           ? { kind: 'unreachable', message: 'the model does not answer' }
           : { kind: 'reachable', held },
-      transfer: () => undefined,
-      fetch: () => undefined,
-      forget: () => undefined,
+      pullState: () => undefined,
+      pull: () => undefined,
+      cancelPull: () => undefined,
       onProgress: () => undefined,
       test: async (_profile, { signal }) => {
         await this.#pause(process, 200, signal)

@@ -1,14 +1,15 @@
-// Units without a model: for models too weak to be asked, and when no answer could be used.
+// Units that are made without a model: by rule for a weak model or when no answer could be used, or
+// as a person gave them.
 import type { Unit } from '../api/devrequest.ts'
 import { faithfulText } from '../api/faithful-text.ts'
+import { pathRule } from '../api/schema.ts'
 import type { RepositoryFacts } from './facts.ts'
-import { defaultFile } from './language.ts'
+import { defaultFile, isTest } from './language.ts'
 import { codePathsOf, mentionsOf, namesPath } from './mentions.ts'
-import { label, unitName } from './names.ts'
+import { freeName, label, unitName } from './names.ts'
 import { joinedAll, longestText, withOwnWords } from './own-words.ts'
+import { meantPath, safePath } from './paths.ts'
 import { mostUnits } from './questions.ts'
-import { isTest } from './language.ts'
-import { meantPath } from './paths.ts'
 import { isAboutDocuments, sentencesOf } from './sentences.ts'
 
 const mostFiles = 6
@@ -24,7 +25,10 @@ export function oneUnit(request: string, facts: RepositoryFacts): Unit {
   return { name: unitName({ goal, files }, new Set()), goal, files, doneWhen }
 }
 
-/** One unit for each file the request names, else for each function, else one for everything. */
+/**
+ * One unit for each file that the request names, else one for each function, else one for
+ * everything.
+ */
 export function unitsByName(request: string, facts: RepositoryFacts): Unit[] {
   const files = filesOf(request, facts).slice(0, mostUnits)
   const functions = functionsOf(request).slice(0, mostUnits)
@@ -82,4 +86,40 @@ function codeText(request: string): string {
 
 function firstWords(request: string): string {
   return request.split(/\s+/).slice(0, 4).join(' ')
+}
+
+/**
+ * A person's units as they are, except for files and names that cannot be used; `warnings` say what
+ * was changed.
+ */
+export function personUnits(
+  given: readonly Unit[],
+  facts: RepositoryFacts,
+): { readonly units: readonly Unit[]; readonly warnings: readonly string[] } {
+  const warnings: string[] = []
+  const units: Unit[] = []
+  for (const unit of given) {
+    const taken = new Set(units.map((earlier) => earlier.name))
+    const name = freeName(unit.name, taken)
+    if (name !== unit.name)
+      warnings.push(`There are two units ${unit.name}; one is called ${name}.`)
+    const files: string[] = []
+    for (const file of unit.files) {
+      const path = safePath(file)
+      if (path === undefined)
+        warnings.push(`Unit ${name}: ${file} cannot be written and was left out; ${pathRule}.`)
+      else if (!files.includes(path)) files.push(path)
+    }
+    if (files.length === 0) {
+      files.push(defaultFile(name, facts.language, facts.files))
+      warnings.push(`Unit ${name} names no file; it gets ${files.join()}.`)
+    }
+    const after: string[] = []
+    for (const other of unit.after ?? []) {
+      if (taken.has(other)) after.push(other)
+      else warnings.push(`Unit ${name}: ${other} is not an earlier unit; it does not wait for it.`)
+    }
+    units.push({ ...unit, name, files, after })
+  }
+  return { units, warnings }
 }

@@ -1,19 +1,19 @@
-// A server that stands below a path, behind a proxy that wants a token: everything that is asked gets there.
+// A server that stands below a path, behind a proxy that wants a token: everything that is asked
+// gets there.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import {
   reply,
-  startScriptedServer,
   type ScriptedServer,
+  startScriptedServer,
 } from '../../../test/support/scripted-server.ts'
 import { systemClock as clock, systemRandom as random } from '../../base/clock.ts'
 import { modelProfile, type ModelProfile } from '../profile.ts'
-import { createFromBlob, pullModel } from './download.ts'
-import { chat } from './ollama.ts'
+import { chat, heldModels, loadedModels, loadModel, showModel } from './ollama.ts'
+import { createFromBlob, pullModel } from './pull.ts'
 import { createPulls } from './pulls.ts'
-import { heldModels, loadedModels, loadModel, showModel } from './server.ts'
 
 let folder: string
 let server: ScriptedServer

@@ -1,44 +1,52 @@
-import { actionType, type Action } from '../api/agent-types.ts'
-import type { PlannedTask, Unit } from '../api/devrequest.ts'
+// The tasks of a plan, made from its units, and what follows from them: order, team and hash.
+import { createHash } from 'node:crypto'
+import { type Action, actionType, agentTypes } from '../api/agent-types.ts'
+import type { GivenPlan, Plan, PlannedTask, Unit } from '../api/devrequest.ts'
 import { faithfulText } from '../api/faithful-text.ts'
 import { taskName } from './names.ts'
 import { joined, longestText } from './own-words.ts'
 
-/** What a plan is made from besides its units. */
+/** The wishes and limits by which tasks are made from units. */
 export interface ExpandOptions {
   /** Name of the DevRequest. */
   readonly request: string
-  /** Whether a documentation task is wanted, and what the request says about it. */
+  /** The documentation task; undefined when the request wants none. */
   readonly documents:
     | { readonly title: string; readonly goal: string; readonly files: readonly string[] }
     | undefined
   /** The review looks for holes before anything else. */
   readonly security: boolean
   readonly maxTasks: number
-  /** What is there already when a plan is revised. */
+  /** The part of the plan that stands when it is revised. */
   readonly begun?: {
     /** Tasks that prepared the branch. */
     readonly branch: readonly string[]
     /** The last task of each unit that is done, by the unit's name. */
     readonly ends: ReadonlyMap<string, readonly string[]>
-    /** Ends the names of tasks for the whole request, which the plan had before. */
+    /**
+     * The end of the names of tasks for the whole request, whose plain names the plan had before.
+     */
     readonly mark: string
   }
 }
 
 /** The tasks, and sentences about what had to be left out. */
-export interface Expansion {
+interface Expansion {
   readonly tasks: PlannedTask[]
   readonly warnings: string[]
 }
 
-/** Optional parts of the template, in the order in which they are given up when `maxTasks` is small. */
+/**
+ * Optional parts of the template, in the order in which they are left out when `maxTasks` is small.
+ */
 const dispensable: readonly Action[] = ['document', 'review', 'branch', 'finish', 'verify', 'spec']
 
 /**
- * Makes the tasks of a plan by template: branch, for each unit spec, code and verify, then review, document, finish.
- * Guarantees: acyclic, at least one task, at most `maxTasks`; a unit's code waits for the units it names and for earlier
- * units that write the same files. `units` must not be empty; `after` counts only for earlier units.
+ * Makes the tasks of a plan by template: branch, for each unit spec, code and verify, then review,
+ * document, finish.
+ * Guarantees: acyclic, at least one task, at most `maxTasks`; a unit's code waits for the units
+ * that it names and for earlier units that write the same files. `units` must not be empty; `after`
+ * counts only for earlier units.
  */
 export function expand(units: readonly Unit[], options: ExpandOptions): Expansion {
   const warnings: string[] = []
@@ -92,7 +100,7 @@ function tasksOf(
     goal: 'The branch of the request is there and the project in it can be worked on.',
     after: [...(options.begun?.branch ?? [])],
   })
-  /** The last task of each unit: what others wait for. */
+  /** The last task of each unit, for which others wait. */
   const ends = new Map<string, readonly string[]>(options.begun?.ends)
   for (const [index, unit] of units.entries()) {
     const { name, goal, doneWhen } = unit
@@ -156,7 +164,10 @@ function tasksOf(
 const holes =
   ': first where a secret could leak, where a check could be passed by, and where input is trusted'
 
-/** What a goal calls its unit before it goes into details, in plain words; empty when it does not begin so. */
+/**
+ * The plain words with which a goal names its unit before the details; empty when it does not begin
+ * so.
+ */
 function about(goal: string): string {
   const name = /^[\p{L}\p{N}][\p{L}\p{N} '-]{2,58}(?=[:;,.](?:\s|$)|$)/u.exec(goal)?.[0]
   return name === undefined ? '' : `: ${name}`
@@ -178,4 +189,76 @@ function withLastTwoMerged(units: readonly Unit[]): Unit[] {
     after: after.filter((name) => name !== one.name && name !== other.name),
   }
   return [...units.slice(0, -2), merged]
+}
+
+/**
+ * Tasks in the order in which they can run: every task stands after all tasks that it waits for, as
+ * early as possible. Names that are not in the list count as finished. Throws when tasks wait for
+ * each other.
+ */
+export function waves(tasks: readonly Pick<PlannedTask, 'name' | 'after'>[]): string[][] {
+  const left = new Map(tasks.map((task) => [task.name, task.after]))
+  const result: string[][] = []
+  while (left.size > 0) {
+    const wave = [...left]
+      .filter(([, after]) => after.every((name) => !left.has(name)))
+      .map(([name]) => name)
+    if (wave.length === 0) {
+      throw new Error(`these tasks wait for each other: ${[...left.keys()].join(', ')}`)
+    }
+    for (const name of wave) left.delete(name)
+    result.push(wave)
+  }
+  return result
+}
+
+/**
+ * The agents that a plan needs: for each type, the most of its tasks in one wave, but never more
+ * than may run at once.
+ */
+export function teamOf(tasks: readonly PlannedTask[], maxParallel: number): Plan['team'] {
+  const typeOf = new Map(tasks.map((task) => [task.name, task.type]))
+  const order = waves(tasks)
+  return agentTypes
+    .map((type) => ({
+      type,
+      count: Math.min(
+        maxParallel,
+        Math.max(
+          0,
+          ...order.map((wave) => wave.filter((name) => typeOf.get(name) === type).length),
+        ),
+      ),
+    }))
+    .filter(({ count }) => count > 0)
+}
+
+/**
+ * SHA-256 of the tasks as canonical JSON (keys sorted): the same work has the same hash, any edit
+ * changes it.
+ */
+export function planHash(tasks: readonly PlannedTask[]): string {
+  return hashOf(tasks)
+}
+
+/**
+ * SHA-256 of the plan that a person gives, as canonical JSON; undefined when the planner makes the
+ * plan.
+ */
+export function givenHash(plan: GivenPlan | undefined): string | undefined {
+  return plan === undefined ? undefined : hashOf(plan)
+}
+
+function hashOf(value: unknown): string {
+  return createHash('sha256').update(canonical(value)).digest('hex')
+}
+
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  const fields = Object.entries(value)
+    .filter(([, field]) => field !== undefined)
+    .toSorted(([one], [other]) => (one < other ? -1 : 1))
+    .map(([key, field]) => `${JSON.stringify(key)}:${canonical(field)}`)
+  return `{${fields.join(',')}}`
 }

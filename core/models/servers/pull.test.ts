@@ -1,9 +1,10 @@
 import type { ServerResponse } from 'node:http'
 import { afterEach, describe, expect, test } from 'vitest'
 import { closedEndpoint, startRehearsal } from '../../../test/support/rehearsal.ts'
-import { startScriptedServer, type ScriptedServer } from '../../../test/support/scripted-server.ts'
+import { type ScriptedServer, startScriptedServer } from '../../../test/support/scripted-server.ts'
 import { VirtualClock } from '../../../test/support/virtual-clock.ts'
-import { createFromBlob, percentOf, pullModel, type DownloadProgress } from './download.ts'
+import { ModelError } from '../errors.ts'
+import { createFromBlob, percentOf, pullModel, pullProblem, type PullProgress } from './pull.ts'
 
 const { signal } = new AbortController()
 let server: ScriptedServer | undefined
@@ -49,7 +50,7 @@ describe('a pull', () => {
       { status: 'verifying sha256 digest' },
       { status: 'success' },
     ])
-    const seen: DownloadProgress[] = []
+    const seen: PullProgress[] = []
     await pullModel(there, 'x:1b', { signal, onProgress: (now) => seen.push(now) })
     expect(
       seen.map((now) => [
@@ -75,7 +76,7 @@ describe('a pull', () => {
     const pullable = new Map([['other', 4_000_000]])
     await using rehearsal = await startRehearsal({ rules: [], pullable, pullRate: 10_000_000 })
     const seen: (number | undefined)[] = []
-    const onProgress = (now: DownloadProgress) => seen.push(percentOf(now))
+    const onProgress = (now: PullProgress) => seen.push(percentOf(now))
     await pullModel(rehearsal, 'other', { signal, onProgress })
     expect(seen[0]).toBeUndefined()
     expect(seen.slice(1)).toEqual(seen.slice(1).toSorted((a = 0, b = 0) => a - b))
@@ -124,7 +125,7 @@ describe('a pull', () => {
     const clock = new VirtualClock()
     const seen: string[] = []
     const there = await serverThatSays([last, last], true)
-    const onProgress = (now: DownloadProgress) => seen.push(now.status)
+    const onProgress = (now: PullProgress) => seen.push(now.status)
     const error = pullModel(there, 'x:1b', { signal, clock, onProgress }).catch(
       (reason: unknown) => reason,
     )
@@ -178,4 +179,62 @@ test('a model is made from a file that the server holds', async () => {
   expect(server?.requests[0]).toMatchObject({ method: 'POST', path: '/api/create' })
   const sent: unknown = JSON.parse(server?.requests[0]?.body ?? '')
   expect(sent).toEqual({ model: 'x:1b', files: { 'model.gguf': 'sha256:ab' }, stream: true })
+})
+
+test.each([
+  {
+    name: 'a full volume',
+    said: 'write /root/.ollama/models/blobs/sha256-ab-partial: no space left on device',
+    want: /no space left for x:1b on the volume.*make the volume larger/,
+  },
+  {
+    name: 'a name the registry does not know',
+    said: 'pull model manifest: file does not exist',
+    want: /does not know the model x:1b.*correct spec\.model/,
+  },
+  {
+    name: 'no way out of the cluster',
+    said: 'pull model manifest: Get "https://registry.ollama.ai/v2/library/x/manifests/1b": dial tcp: lookup registry.ollama.ai on 10.96.0.10:53: no such host',
+    want: /cannot reach the registry.*spec\.source: preloaded or blob/,
+  },
+  {
+    name: 'a firewall',
+    said: 'Get "https://registry.ollama.ai/v2/": dial tcp 104.21.75.227:443: i/o timeout',
+    want: /cannot reach the registry/,
+  },
+  {
+    name: 'a line that keeps breaking',
+    said: 'max retries exceeded: unexpected EOF',
+    want: /cannot reach the registry/,
+  },
+  {
+    name: 'damage on the way',
+    said: 'digest mismatch, file must be downloaded again: want sha256:a, got sha256:b',
+    want: /was damaged on the way/,
+  },
+  {
+    name: 'a blob that nobody uploaded',
+    said: 'open /root/.ollama/models/blobs/sha256-ab: no such file or directory',
+    want: /does not hold the file of weights for x:1b.*spec\.blob\.digest/,
+  },
+  {
+    name: 'a blob that is no model',
+    said: 'supplied file was not in GGUF format',
+    want: /not a GGUF file/,
+  },
+  {
+    name: 'anything else, in the words of the server',
+    said: 'pull model manifest: 412: requires a newer version of Ollama',
+    want: /^the model server could not get x:1b: pull model manifest: 412: requires a newer version/,
+  },
+])('$name is told in a sentence', ({ said, want }) => {
+  const problem = pullProblem(new Error(said), 'x:1b')
+  expect(problem).toMatch(want)
+  expect(problem).toContain(said)
+})
+
+test('a model server that cannot be reached is not taken for the registry', () => {
+  const message = 'the model server at http://x cannot be reached: connect ECONNREFUSED'
+  const cause = new Error('connection refused')
+  expect(pullProblem(new ModelError('ModelUnavailable', message, { cause }), 'x:1b')).toBe(message)
 })

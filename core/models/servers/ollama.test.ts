@@ -3,12 +3,12 @@ import { afterEach, expect, test } from 'vitest'
 import { startRehearsal } from '../../../test/support/rehearsal.ts'
 import {
   reply,
-  startScriptedServer,
   type Script,
   type ScriptedServer,
+  startScriptedServer,
 } from '../../../test/support/scripted-server.ts'
 import { fixedRequest, modelProfile } from '../profile.ts'
-import { heldModels, loadedModels, loadModel, showModel } from './server.ts'
+import { heldModels, loadedModels, loadModel, showModel } from './ollama.ts'
 
 const { signal } = new AbortController()
 let server: ScriptedServer | undefined

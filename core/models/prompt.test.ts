@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createCalibration, estimateTokens, fitCalibrated, fitPrompt } from './budget.ts'
+import { createCalibration, estimateTokens, fitCalibrated, fitPrompt } from './prompt.ts'
 import { ModelError } from './errors.ts'
 
 const section = (title: string, chars: number, must = false) => ({

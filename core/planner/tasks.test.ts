@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Unit } from '../api/devrequest.ts'
-import { expand, type ExpandOptions } from './expand.ts'
-import { teamOf, waves } from './waves.ts'
+import { expand, type ExpandOptions, teamOf, waves } from './tasks.ts'
 
 const unit = (name: string, changes: Partial<Unit> = {}): Unit => ({
   name,

@@ -1,13 +1,32 @@
-// What an answer of `write` holds: fenced blocks, which small models name and wrap in many ways.
+// Reads the fenced blocks of an answer, which small models name and wrap in many ways.
 import type { FencedBlock } from '../../api/agent-protocol.ts'
-import { withoutThinking } from './thinking.ts'
 
-/** Models indent a fence with the list it stands in; its text is indented as far. */
+/**
+ * An answer without the thoughts before it; some models think aloud although the request forbids
+ * it.
+ * Some templates open the thoughts themselves, so that only their end is in the answer. Thoughts
+ * without an end leave no answer.
+ */
+export function withoutThinking(text: string): string {
+  const opened = /^\s*<think(?:ing)?>/.exec(text)
+  const end = (opened === null ? /^[ \t]*<\/think(?:ing)?>[ \t]*$/m : /<\/think(?:ing)?>/).exec(
+    text,
+  )
+  if (end === null) return opened === null ? text : ''
+  // After a fence, the mark is part of the written file.
+  const fence = opened === null ? text.search(/^ {0,3}(?:`{3}|~{3})/m) : -1
+  return fence === -1 || fence > end.index ? text.slice(end.index + end[0].length) : text
+}
+
+/** Models indent a fence with the list that it stands in, and its text as far. */
 const fenceLine = /^( {0,8})(`{3,}|~{3,})([^`]*)$/
 const deepestInText = 3
-/** A block of Markdown that wraps others is one level; texts full of opening fences have as many as lines. */
+/**
+ * Blocks of Markdown that wrap others count as levels; a text full of opening fences would have as
+ * many levels as lines.
+ */
 const deepestMarkdown = 3
-/** Ends of turns, which servers with a wrong template let through. */
+/** Marks for the end of a turn, which servers with a wrong template let through. */
 const templateMark = /^(?:<\|\w+\|>|<\/s>|<EOT>)/
 const pathLike = /^(?:[\w.@+-]+\/)*[\w.@+-]*\.[A-Za-z0-9]{1,8}$|^(?:[\w.@+-]+\/)+[\w.@+-]+$/
 const bareNames = new Set(['Dockerfile', 'Makefile', 'LICENSE', '.gitignore', '.npmrc'])
@@ -15,9 +34,10 @@ const longestPath = 250
 
 /**
  * The fenced blocks of an answer, in order.
- * A path is taken from the info string or from the last line before the fence. A block whose closing fence is missing
- * at the end of the answer counts; Markdown inside a Markdown block keeps its own fences, and when that block has no
- * path, the blocks in it follow it: some models wrap their whole answer.
+ * The path is taken from the info string or from the last line before the fence. A block whose
+ * closing fence is missing at the end of the answer counts. Markdown inside a Markdown block keeps
+ * its own fences. When that block has no path, the blocks in it follow it, because some models wrap
+ * their whole answer.
  */
 export function extractBlocks(answer: string): FencedBlock[] {
   return blocksIn(answer, 0)
@@ -66,7 +86,7 @@ function closingLine(
   let depth = 0
   for (let index = from + 1; index < lines.length; index++) {
     const match = fenceLine.exec(lines[index] ?? '')
-    // Deeper ones belong to the text: documentation in code has fences, too.
+    // Deeper fences belong to the text: documentation in code has fences, too.
     if (match === null || (match[1] ?? '').length > deepest) continue
     if (!match[2]?.startsWith(open.fence)) continue
     if ((match[3] ?? '').replace(templateMark, '').trim() !== '') {

@@ -1,49 +1,60 @@
 import type { Clock } from '../../base/clock.ts'
 
-/** Somebody in a line. */
-export interface Waiting {
+/** A call that waits. */
+interface Queued {
   readonly owner: string
   /** Goes before the others of its owner. */
   readonly returning?: boolean
 }
 
-/** A line in which owners share the time of the slots, however many calls each has and however long they take. */
-export interface FairLine<W extends Waiting> {
+/**
+ * A queue in which owners share the time of the slots, however many calls each has and however long
+ * they take.
+ */
+export interface FairQueue<W extends Queued> {
   size(): number
   add(waiter: W): void
-  /** False when it was not in the line. */
+  /** False when it was not in the queue. */
   remove(waiter: W): boolean
-  /** All who wait, in the order in which they would be served if each call took as long as its owner's calls usually do. */
+  /**
+   * All waiting calls, in the order in which they would be served if each took as long as its
+   * owner's calls usually do.
+   */
   order(): W[]
-  /** Takes out the first and counts its time until the function given back is called. */
+  /** Takes out the first call, and counts its time until `end` is called. */
   start(): { readonly waiter: W; readonly end: () => void } | undefined
 }
 
-interface Owner<W> {
-  /** Milliseconds of slots it had, calls that run not counted; moved up to the common share when it joins. */
+interface QueueOwner<W> {
+  /**
+   * Milliseconds of slots that it had, without the calls that run; raised to the common share when
+   * it joins.
+   */
   used: number
   /** How long its calls take. */
   usualMs: number
-  /** When it was last served; of equals the one that waited longer goes first. */
+  /** When it was last served: of equals, the one that waited longer goes first. */
   turn: number
   readonly waiting: W[]
   readonly running: Set<{ readonly startedAt: number; readonly expectedMs: number }>
 }
 
-/** What a call is thought to take before any was seen. */
+/** The expected length of a call before any was seen. */
 const firstGuessMs = 10_000
 
 /**
- * Makes an empty line. The owner who had the least time is served first, within it who came first.
- * A call that begins is counted with the usual length of its owner's calls until it is known better; so of several slots
- * that are free at once not all go to one. Whoever joins starts with what those who are here had on average: no credit
- * for time in which nothing was wanted, and nobody is passed by newcomers for ever.
+ * Makes an empty queue. It serves the owner who had the least time first, and the calls of one
+ * owner in order.
+ * A running call counts with the usual length of its owner's calls until it is longer, so that
+ * several slots that are free at once do not all go to one owner. An owner that joins starts with
+ * the average of the owners that are here: it has no credit for time in which it wanted nothing,
+ * and newcomers do not pass the others again and again.
  */
-export function createFairLine<W extends Waiting>(clock: Pick<Clock, 'monotonic'>): FairLine<W> {
-  const owners = new Map<string, Owner<W>>()
-  /** Owners who want nothing now but had more than their share. */
+export function createFairQueue<W extends Queued>(clock: Pick<Clock, 'monotonic'>): FairQueue<W> {
+  const owners = new Map<string, QueueOwner<W>>()
+  /** Owners without calls that had more than their share. */
   const ahead = new Map<string, number>()
-  /** What an owner who was here all the time had on average. */
+  /** The average time of an owner that was here all the time. */
   let share = 0
   let sharedAt = clock.monotonic()
   let size = 0
@@ -57,17 +68,17 @@ export function createFairLine<W extends Waiting>(clock: Pick<Clock, 'monotonic'
     sharedAt = now
   }
 
-  function join(name: string): Owner<W> {
+  function join(name: string): QueueOwner<W> {
     const known = owners.get(name)
     if (known !== undefined) return known
     const used = Math.max(ahead.get(name) ?? 0, share)
-    const owner: Owner<W> = { used, usualMs, turn: 0, waiting: [], running: new Set() }
+    const owner: QueueOwner<W> = { used, usualMs, turn: 0, waiting: [], running: new Set() }
     ahead.delete(name)
     owners.set(name, owner)
     return owner
   }
 
-  function leaveIfDone(name: string, owner: Owner<W>): void {
+  function leaveIfDone(name: string, owner: QueueOwner<W>): void {
     if (owner.waiting.length > 0 || owner.running.size > 0) return
     owners.delete(name)
     ahead.set(name, owner.used)
@@ -76,8 +87,8 @@ export function createFairLine<W extends Waiting>(clock: Pick<Clock, 'monotonic'
     }
   }
 
-  /** What an owner had, with what its running calls have taken or will probably take. */
-  function charged(owner: Owner<W>): number {
+  /** The time of an owner, with that of its running calls as far as it is known or expected. */
+  function charged(owner: QueueOwner<W>): number {
     const now = clock.monotonic()
     let sum = owner.used
     for (const { startedAt, expectedMs } of owner.running) {
@@ -86,8 +97,8 @@ export function createFairLine<W extends Waiting>(clock: Pick<Clock, 'monotonic'
     return sum
   }
 
-  function first(): Place<W> | undefined {
-    let best: Place<W> | undefined
+  function first(): QueuePosition<W> | undefined {
+    let best: QueuePosition<W> | undefined
     for (const owner of owners.values()) {
       const [waiter] = owner.waiting
       if (waiter === undefined) continue
@@ -119,7 +130,7 @@ export function createFairLine<W extends Waiting>(clock: Pick<Clock, 'monotonic'
       return true
     },
     order() {
-      const places: Place<W>[] = []
+      const places: QueuePosition<W>[] = []
       for (const owner of owners.values()) {
         const had = charged(owner)
         for (const [round, waiter] of owner.waiting.entries()) {
@@ -156,7 +167,7 @@ export function createFairLine<W extends Waiting>(clock: Pick<Clock, 'monotonic'
   }
 }
 
-interface Place<W> {
+interface QueuePosition<W> {
   readonly waiter: W
   readonly had: number
   readonly round: number
@@ -164,6 +175,6 @@ interface Place<W> {
 }
 
 /** Sorting is stable, and owners and their waiters are visited in order of arrival. */
-function compare(one: Place<unknown>, other: Place<unknown>): number {
+function compare(one: QueuePosition<unknown>, other: QueuePosition<unknown>): number {
   return one.had - other.had || one.round - other.round || one.served - other.served
 }
