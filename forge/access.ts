@@ -1,7 +1,11 @@
 // Who may do what: pure decisions with a sentence for the one who is refused.
-import { git as gitNames } from '../core/api/names.ts'
 import type { AgentTask } from '../core/api/agent-task.ts'
+import { agentTasks } from '../core/api/kinds.ts'
+import { git as gitNames } from '../core/api/names.ts'
 import { heldBy, isFinished } from '../core/api/task-state.ts'
+import type { KubeClient } from '../core/kube/client.ts'
+import { isNotFound } from '../core/kube/errors.ts'
+import { ForgeRefusal } from './problem.ts'
 import { parseTaskBranch } from './ref-names.ts'
 
 /** Who speaks, as the API server says. */
@@ -17,7 +21,10 @@ export type Decision =
   | { readonly allowed: true }
   | { readonly allowed: false; readonly message: string }
 
-/** One ref that a push wants to change. Ids are 40 hexadecimal digits; all zeros means "no such ref". */
+/**
+ * One ref that a push wants to change. Ids are 40 hexadecimal digits; all zeros means "no such
+ * ref".
+ */
 export interface RefCommand {
   readonly oldId: string
   readonly newId: string
@@ -43,7 +50,10 @@ const sentences: Readonly<Record<Wish, string>> = {
   change: 'may not change anything here; that is for the operator alone',
 }
 
-/** May this identity do this kind of thing at all? What a push contains is judged by `judgeCommands` and `judgeTask`. */
+/**
+ * May this identity do this kind of thing at all? What a push contains is judged by `judgeCommands`
+ * and `judgeTask`.
+ */
 export function judgeWish(identity: Identity, wish: Wish): Decision {
   if (wishes[identity.kind].has(wish)) return allowed
   return refused(`${identity.name} ${sentences[wish]}.`)
@@ -59,7 +69,9 @@ export type CommandsDecision =
     }
   | { readonly allowed: false; readonly message: string }
 
-/** Is it exactly one task branch, made or moved forward? (Git itself refuses what is not forward.) */
+/**
+ * Is it exactly one task branch, made or moved forward? (Git itself refuses what is not forward.)
+ */
 export function judgeCommands(commands: readonly RefCommand[]): CommandsDecision {
   const [command] = commands
   const one = `one push changes exactly one branch: ${gitNames.taskBranch('<task>', 1)}`
@@ -97,4 +109,34 @@ export function judgeTask(
     return refused(`${name} is at attempt ${holder.attempt}, not ${wanted.attempt}.`)
   }
   return allowed
+}
+
+/** Reads one AgentTask, live: a push is judged by what the API server says now. */
+export interface TaskReader {
+  /**
+   * Undefined when there is no such task. Errors: `ForgeRefusal` when the API server cannot be
+   * asked.
+   */
+  read(name: string, options: { readonly signal: AbortSignal }): Promise<AgentTask | undefined>
+}
+
+/** Live GET of an AgentTask. Needs `get` on `agenttasks`. */
+export function kubeTaskReader(client: Pick<KubeClient, 'get'>, namespace: string): TaskReader {
+  return {
+    read: async (name, { signal }) => {
+      try {
+        return await client.get(agentTasks, { name, namespace, signal })
+      } catch (error) {
+        if (isNotFound(error)) return undefined
+        throw new ForgeRefusal(
+          'Internal',
+          'The Kubernetes API cannot be asked right now; try again.',
+          {
+            status: 503,
+            cause: error,
+          },
+        )
+      }
+    },
+  }
 }

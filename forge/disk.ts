@@ -1,10 +1,14 @@
 import { statfs } from 'node:fs/promises'
-import type { Cancel, Clock } from '../core/base/ports.ts'
+import type { Cancel, Clock } from '../core/base/clock.ts'
 import { diskFull } from './problem.ts'
 
-/** Says how much may still be written, so that the volume never fills up in the middle of something. */
+/**
+ * Says how much may still be written, so that the volume never fills up in the middle of something.
+ */
 export interface DiskGuard {
-  /** Bytes that may be written while the reserve stays free. Errors: DiskFull when there are none. */
+  /**
+   * Bytes that may be written while the reserve stays free. Errors: DiskFull when there are none.
+   */
   room(): Promise<number>
 }
 
@@ -24,7 +28,8 @@ export function createDiskGuard(options: {
 }
 
 /**
- * Runs `work` and stops it when the volume gets full meanwhile: for work whose size nobody knows before (a mirror).
+ * Runs `work` and stops it when the volume gets full meanwhile: for work of unknown size, such as a
+ * mirror.
  * Errors: DiskFull, those of `work`, the signal's reason.
  */
 export async function whileThereIsRoom<T>(

@@ -232,7 +232,7 @@ describe('old histories', () => {
   )
 })
 
-describe('what is no source gets a sentence of its own', () => {
+describe('text that is not a source gets a sentence of its own', () => {
   test.for<readonly [string, () => Promise<string>, RegExp]>([
     [
       'a SHA-256 repository',

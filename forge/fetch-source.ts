@@ -1,6 +1,6 @@
 import { plainLine } from '../core/api/plain-text.ts'
 import { type Git, GitError, type GitRun } from './git.ts'
-import { ForgeError } from './problem.ts'
+import { ForgeRefusal } from './problem.ts'
 import type { SourceDoor } from './source-hosts.ts'
 import {
   mirrorProtocols,
@@ -17,10 +17,11 @@ const questionMs = 60_000
 const maxRedirects = 5
 
 /**
- * Faults in old commits and tags that many known projects have for ever (an author without a name, a date without a zone).
- * They concern text that is only shown. What could lead a client astray stays an error: names such as `.git` and `..` in
- * trees, `.gitmodules` and `.gitattributes` that attack, trees out of order. So does `nullSha1`: no tree that holds such
- * an entry can be written again, so no task could be done in it.
+ * Faults in old commits and tags that many known projects have and keep (an author without a name,
+ * a date without a zone). They concern text that is only shown. What could lead a client astray
+ * stays an error: names such as `.git` and `..` in trees, `.gitmodules` and `.gitattributes` that
+ * attack, trees out of order. So does `nullSha1`: no tree that holds such an entry can be written
+ * again, so no task could be done in it.
  */
 const harmlessFaults = [
   'badDate',
@@ -39,7 +40,10 @@ const harmlessFaults = [
   'zeroPaddedFilemode',
 ] as const
 
-/** Settings for talking to a source: give up on a dead line, look at what comes in, go nowhere but where we were sent. */
+/**
+ * Settings for talking to a source: give up on a dead line, look at what comes in, go nowhere but
+ * where we were sent.
+ */
 const fetchSettings: Readonly<Record<string, string>> = {
   'http.lowSpeedLimit': '1000',
   'http.lowSpeedTime': '30',
@@ -68,8 +72,8 @@ export interface FetchOptions {
 }
 
 /**
- * Brings every branch and tag of the source into the forge's own refs. Gives the name of its default branch; undefined
- * when it has none and `ref` says where to start.
+ * Brings every branch and tag of the source into the forge's own refs. Gives the name of its
+ * default branch; undefined when it has none and `ref` says where to start.
  * Errors: BadRequest for a host that is not allowed; SourceUnavailable with the reason; DiskFull.
  */
 export async function fetchAll(options: FetchOptions): Promise<string | undefined> {
@@ -89,7 +93,7 @@ export async function fetchAll(options: FetchOptions): Promise<string | undefine
 }
 
 const cannotFetch = (label: string, reason: string, cause?: unknown) =>
-  new ForgeError('SourceUnavailable', `${label} cannot be fetched: ${reason}`, { cause })
+  new ForgeRefusal('SourceUnavailable', `${label} cannot be fetched: ${reason}`, { cause })
 
 function talk(
   { repository, from, signal }: FetchOptions,
@@ -148,7 +152,10 @@ const noRepository =
 
 const isRedirect = ({ stderr }: GitError) => /returned error: 30[12378]\b/.test(stderr)
 
-/** What the server says in the head of its answer to git's first question. git shows it in its trace only. */
+/**
+ * What the server says in the head of its answer to git's first question. git shows it in its trace
+ * only.
+ */
 async function headersOf(
   options: FetchOptions,
   remote: Remote,
@@ -165,7 +172,10 @@ async function headersOf(
 const sha256Ids =
   'it uses SHA-256 object ids, and the forge reads repositories with SHA-1 ids only.'
 
-/** The branch that HEAD names. Errors: SourceUnavailable when there is none and the request does not say where to start. */
+/**
+ * The branch that HEAD names. Errors: SourceUnavailable when there is none and the request does not
+ * say where to start.
+ */
 async function defaultBranch(
   options: FetchOptions,
   remote: Remote,
@@ -196,13 +206,16 @@ async function defaultBranch(
       ? `points to ${await missingBranch(options, remote)}`
       : 'is a commit and not a branch'
   const choice = someOf([...branches, ...tags])
-  throw new ForgeError(
+  throw new ForgeRefusal(
     'SourceUnavailable',
     `HEAD of ${label} ${what}; set spec.source.git.ref to one of: ${choice}.`,
   )
 }
 
-/** The branch that HEAD names though it is not there. Newer servers say it, and git shows it in its trace only. */
+/**
+ * The branch that HEAD names though it is not there. Newer servers say it, and git shows it in its
+ * trace only.
+ */
 async function missingBranch(options: FetchOptions, remote: Remote): Promise<string> {
   const how = talk(options, remote, questionMs)
   const environment = { ...how.environment, GIT_TRACE_PACKET: '1' }

@@ -1,14 +1,16 @@
-import type { Clock, Logger, Random } from '../core/base/ports.ts'
+import { mkdir, readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Clock, Random } from '../core/base/clock.ts'
+import type { Logger } from '../core/base/logger.ts'
+import type { KubeClient } from '../core/kube/client.ts'
 import { createDiskGuard, type DiskGuard } from './disk.ts'
 import { createGit, type Git } from './git.ts'
-import { Identities, type Accounts, type IdentityReviewer } from './identity.ts'
+import { type Accounts, Identities } from './identity.ts'
 import { Integrator } from './integrate.ts'
 import { writeHooks } from './push-guard.ts'
-import { directoriesUnder, recover } from './recovery.ts'
-import { Repositories } from './repositories.ts'
-import { RepositoryLock } from './repository-lock.ts'
-import { SourceDoor, type Resolve, type SourceHosts } from './source-hosts.ts'
-import type { TaskReader } from './task-reader.ts'
+import { Repositories, RepositoryLock } from './repositories.ts'
+import { type Resolve, SourceDoor, type SourceHosts } from './source-hosts.ts'
+import type { TaskReader } from './access.ts'
 
 /** What the forge is made of; everything that waits, asks or measures is given. */
 export interface ForgeOptions {
@@ -17,7 +19,8 @@ export interface ForgeOptions {
   /** Directory with one directory per template. */
   readonly templates: string
   readonly accounts: Accounts
-  readonly reviewer: IdentityReviewer
+  /** Asks the API server about tokens. */
+  readonly client: Pick<KubeClient, 'create'>
   readonly tasks: TaskReader
   readonly clock: Clock
   readonly random: Random
@@ -91,4 +94,62 @@ export async function createForge(options: ForgeOptions): Promise<Forge> {
     maxPushBytes,
     signal,
   }
+}
+
+/** Directories of the forge on its volume. */
+export interface DataDirectories {
+  /** Bare repositories `<name>.git`. */
+  readonly root: string
+  /** Repositories in the making. */
+  readonly staging: string
+  /** HOME of every git process; stays empty. */
+  readonly home: string
+}
+
+/** Where things are under the data directory. */
+export function directoriesUnder(data: string): DataDirectories {
+  return {
+    root: join(data, 'repositories'),
+    staging: join(data, 'staging'),
+    home: join(data, 'home'),
+  }
+}
+
+/**
+ * Makes the directories and clears away what a killed process left: drafts, lock files, objects of
+ * unfinished pushes.
+ * Caveat: only before the server takes requests. The forge is the one process on its volume (a
+ * StatefulSet of one), so every lock found then belongs to nobody, and would block its branch
+ * without end. Returns what was removed, relative to the repositories.
+ */
+export async function recover(directories: DataDirectories): Promise<readonly string[]> {
+  const { root, staging, home } = directories
+  await rm(staging, { recursive: true, force: true })
+  await Promise.all([root, staging, home].map((path) => mkdir(path, { recursive: true })))
+  const removed: string[] = []
+  for (const repository of await readdir(root)) {
+    for (const leftover of await leftovers(join(root, repository))) {
+      await rm(join(root, repository, leftover), { recursive: true, force: true })
+      removed.push(join(repository, leftover))
+    }
+  }
+  return removed
+}
+
+async function leftovers(repository: string): Promise<readonly string[]> {
+  const names = async (below: string, recursive: boolean) => {
+    const found = await readdir(join(repository, below), { recursive }).catch(() => [])
+    return found.map((name) => join(below, name))
+  }
+  const [top, refs, objects, packs] = await Promise.all([
+    names('.', false),
+    names('refs', true),
+    names('objects', false),
+    names('objects/pack', false),
+  ])
+  return [
+    ...[...top, ...refs].filter((path) => path.endsWith('.lock') || path === 'gc.pid'),
+    ...objects.filter((path) => /^objects\/(?:tmp_objdir-|incoming-|tmp_obj_)/.test(path)),
+    ...packs.filter((path) => /^objects\/pack\/(?:tmp_|\.tmp-)|\.lock$/.test(path)),
+  ]
 }

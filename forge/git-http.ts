@@ -4,10 +4,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable, type Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
-import type { Clock } from '../core/base/ports.ts'
-import { readCgiHead } from './cgi.ts'
+import type { Clock } from '../core/base/clock.ts'
 import type { Git } from './git.ts'
-import { diskFull, ForgeError, problemOf, saysNoSpace } from './problem.ts'
+import { diskFull, ForgeRefusal, refusalOf, saysNoSpace } from './problem.ts'
 
 /** One of the two services of git's smart HTTP. */
 export type GitService = 'git-upload-pack' | 'git-receive-pack'
@@ -32,27 +31,34 @@ export interface BackendRequest {
 }
 
 const killAfterMs = 2_000
-/** How much of a body nobody reads any more is taken in, so that the client gets to read the answer. */
+/**
+ * So many bytes of a refused body are read and thrown away, so that the client reads the answer.
+ */
 const maxDrainBytes = 1024 * 1024 * 1024
 
-/** The body of a request, unpacked if the client sent it with gzip. Errors: BadRequest for any other encoding. */
+/**
+ * The body of a request, unpacked if the client sent it with gzip. Errors: BadRequest for any other
+ * encoding.
+ */
 export function decodedBody(request: IncomingMessage): Readable {
   const encoding = request.headers['content-encoding'] ?? 'identity'
   if (encoding === 'identity') return request
   if (encoding !== 'gzip' && encoding !== 'x-gzip') {
-    throw new ForgeError('BadRequest', `The content encoding ${encoding} is not supported.`)
+    throw new ForgeRefusal('BadRequest', `The content encoding ${encoding} is not supported.`)
   }
   const unpacked = createGunzip()
-  // The error shows up at whoever reads `unpacked`; a client that goes away must not leave it waiting.
+  // The reader of `unpacked` gets the error; a client that goes away must not leave it waiting.
   pipeline(request, unpacked).catch(() => undefined)
   return unpacked
 }
 
 /**
  * Runs `git http-backend` for one request and streams both ways.
- * Guarantees: nothing is buffered as a whole; when the signal is aborted, git and all its children are killed; an early
- * answer (a refused pack) reaches the client, because the rest of the body is taken in and thrown away.
- * Errors: DiskFull or an Error when git failed before it answered; after that the connection is cut.
+ * Guarantees: nothing is buffered as a whole; when the signal is aborted, git and all its children
+ * are killed; an early answer (a refused pack) reaches the client, because the rest of the body is
+ * taken in and thrown away.
+ * Errors: DiskFull or an Error when git failed before it answered; after that the connection is
+ * cut.
  */
 export async function runBackend(
   { git, clock }: { readonly git: Git; readonly clock: Clock },
@@ -60,7 +66,8 @@ export async function runBackend(
 ): Promise<void> {
   const { response, signal, body } = call
   signal.throwIfAborted()
-  // Not execa: http-backend starts others, so it gets a process group of its own, and all of them go together.
+  // Not execa: http-backend starts others, so it gets a process group of its own, and all of them
+  // go together.
   const child = spawn('git', ['http-backend'], {
     env: { ...git.environment(call.settings), ...cgiEnvironment(call), ...call.environment },
     cwd: call.root,
@@ -98,7 +105,7 @@ export async function runBackend(
 
 function failure(complaints: string, cause: unknown): unknown {
   if (saysNoSpace(complaints)) return diskFull(cause)
-  if (problemOf(cause).code !== 'Internal') return cause
+  if (refusalOf(cause).code !== 'Internal') return cause
   return new Error(`git http-backend failed: ${complaints.trim() || 'no answer'}`, { cause })
 }
 
@@ -122,7 +129,7 @@ function cgiEnvironment(call: BackendRequest): Record<string, string> {
   }
 }
 
-/** Writes the body into git; git may stop reading early, and that is no failure. */
+/** Writes the body into git; git may stop reading early, and that is not a failure. */
 async function feed(body: Readable | undefined, stdin: Writable): Promise<void> {
   let drained = 0
   let wake = () => {}
@@ -148,7 +155,10 @@ async function answer(stdout: Readable, response: ServerResponse): Promise<void>
   await pipeline(stdout, response)
 }
 
-/** Sets status and headers; returns what was read of the body. The stream must be let go before it is piped. */
+/**
+ * Sets status and headers; returns what was read of the body. The stream must be let go before it
+ * is piped.
+ */
 async function openAnswer(stdout: Readable, response: ServerResponse): Promise<Buffer> {
   let early = Buffer.alloc(0)
   const chunks: AsyncIterable<Buffer> = stdout.iterator({ destroyOnReturn: false })
@@ -170,4 +180,39 @@ function killGroup(pid: number | undefined, signal: NodeJS.Signals): void {
   } catch {
     // It is gone already.
   }
+}
+
+/**
+ * The head of a CGI answer (RFC 3875, section 6): status and headers, and where the body begins.
+ */
+export interface CgiHead {
+  readonly status: number
+  readonly headers: readonly (readonly [string, string])[]
+  /** Offset of the first byte of the body. */
+  readonly bodyAt: number
+}
+
+const maxHeadBytes = 16 * 1024
+
+/**
+ * Reads the head if all of it is there; undefined while it is not.
+ * Errors: throws for a head that is no CGI head or longer than 16 KiB.
+ */
+export function readCgiHead(bytes: Buffer): CgiHead | undefined {
+  const end = /\r?\n\r?\n/.exec(bytes.toString('latin1', 0, maxHeadBytes))
+  if (end === null) {
+    if (bytes.length >= maxHeadBytes) throw new Error('the CGI answer has no end of its headers')
+    return undefined
+  }
+  let status = 200
+  const headers: [string, string][] = []
+  for (const line of bytes.toString('latin1', 0, end.index).split(/\r?\n/)) {
+    const [, name, value] = /^([A-Za-z0-9-]+):\s*(.*)$/.exec(line) ?? []
+    if (name === undefined || value === undefined) {
+      throw new Error('the CGI answer has a line that is not a header')
+    }
+    if (name.toLowerCase() === 'status') status = Number.parseInt(value, 10) || 500
+    else headers.push([name, value])
+  }
+  return { status, headers, bodyAt: end.index + end[0].length }
 }

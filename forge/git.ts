@@ -1,6 +1,6 @@
 import { execa } from 'execa'
 import { git as gitNames } from '../core/api/names.ts'
-import { diskFull, ForgeError, saysNoSpace } from './problem.ts'
+import { diskFull, ForgeRefusal, saysNoSpace } from './problem.ts'
 import { isCommitId, isFullRef } from './ref-names.ts'
 
 /** What a finished git command left behind. */
@@ -16,26 +16,35 @@ export interface GitRun {
   /** The bare repository (`--git-dir`). */
   readonly repository?: string
   readonly input?: string | Uint8Array
-  /** Exit codes that are an answer and not a failure; `[0]` unless told. */
+  /** Exit codes that are an answer and not a failure; `[0]` by default. */
   readonly accept?: readonly number[]
-  /** Longest time in milliseconds; two minutes unless told. */
+  /** Longest time in milliseconds; two minutes by default. */
   readonly timeoutMs?: number
-  /** Transports git may use; none unless told. */
+  /** Transports git may use; none by default. */
   readonly protocols?: readonly string[]
   readonly environment?: Readonly<Record<string, string>>
   /** Settings for this command only, stronger than any file. */
   readonly settings?: Readonly<Record<string, string>>
 }
 
-/** The git CLI, shut in: no shell, no files of anybody's home, no hooks, no prompts, no transport unless named. */
+/**
+ * The git CLI, shut in: no shell, no files of anybody's home, no hooks, no prompts, no transport
+ * unless named.
+ */
 export interface Git {
-  /** Errors: `GitError` for an exit code that was not accepted, DiskFull when the volume has no room. */
+  /**
+   * Errors: `GitError` for an exit code that was not accepted, DiskFull when the volume has no
+   * room.
+   */
   run(args: readonly string[], options: GitRun): Promise<GitResult>
   /** Environment for a git process that the caller starts itself. */
   environment(settings?: Readonly<Record<string, string>>): Record<string, string>
 }
 
-/** A git command that failed. `message` names the subcommand and git's own last words; it is for the log, not for answers. */
+/**
+ * A git command that failed. `message` names the subcommand and git's own last words; it is for the
+ * log, not for answers.
+ */
 export class GitError extends Error {
   override readonly name = 'GitError'
   readonly code = 'git'
@@ -58,7 +67,10 @@ export class GitError extends Error {
   }
 }
 
-/** Variables of the surroundings that git may see: where programs are, and how to get out to a mirror source. */
+/**
+ * Variables of the surroundings that git may see: where programs are, and how to get out to a
+ * mirror source.
+ */
 export const passedVariables = [
   'PATH',
   'HTTP_PROXY',
@@ -74,8 +86,9 @@ export const passedVariables = [
 const settingsOfAll: Readonly<Record<string, string>> = {
   'core.hooksPath': '/dev/null',
   'core.fsmonitor': 'false',
-  // No attributes but the ones of git itself: those of a repository choose merge drivers and filters. Older gits read
-  // none in a bare repository; newer ones take this empty tree in the place of HEAD.
+  // No attributes but the ones of git itself: those of a repository choose merge drivers and
+  // filters. Older gits read none in a bare repository; newer ones take this empty tree in the
+  // place of HEAD.
   'attr.tree': '4b825dc642cb6eb9a060e54bf8d69288fbee4904',
   'core.attributesFile': '/dev/null',
   // A crash of the machine must not leave a branch that points at nothing.
@@ -83,14 +96,16 @@ const settingsOfAll: Readonly<Record<string, string>> = {
   'credential.helper': '',
   'gc.autoDetach': 'false',
   'maintenance.autoDetach': 'false',
-  // Large files are passed through and not held: 150 MB in a push took 147 MiB of memory, and takes 13.
+  // Large files are passed through and not held: 150 MB in a push took 147 MiB of memory, and takes
+  // 13.
   'core.bigFileThreshold': '16m',
   'core.deltaBaseCacheLimit': '32m',
   'pack.deltaCacheSize': '32m',
   'pack.threads': '2',
   'pack.windowMemory': '32m',
   'protocol.allow': 'never',
-  // The volume may belong to another user id than the process (fsGroup); nobody else can write there.
+  // The volume may belong to another user id than the process (fsGroup); nobody else can write
+  // there.
   'safe.directory': '*',
 }
 
@@ -172,7 +187,7 @@ export async function commitAt(
   options: { readonly signal: AbortSignal },
 ): Promise<string | undefined> {
   if (!isFullRef(name) && !isCommitId(name)) {
-    throw new ForgeError('BadRequest', `${JSON.stringify(name)} is not a ref or a commit id.`)
+    throw new ForgeRefusal('BadRequest', `${JSON.stringify(name)} is not a ref or a commit id.`)
   }
   const args = ['rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`]
   const { exitCode, stdout } = await git.run(args, { ...options, repository, accept: [0, 1, 128] })

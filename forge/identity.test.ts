@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { systemClock } from '../core/base/clock.ts'
 import { jwt } from '../simulated-kubernetes/jwt.ts'
-import { CrowdedError } from '../core/kube/token-answers.ts'
-import { Identities, recognize, tokenOf, type TokenVerdict } from './identity.ts'
+import { CrowdedError } from '../core/kube/token-review.ts'
+import { tokenClient, type TokenVerdict } from '../test/support/forge/forge.ts'
+import { Identities, tokenOf } from './identity.ts'
 
 const accounts = { namespace: 'team', operator: 'op', agent: 'ag', reader: 're' }
 const verdict = (more: Partial<TokenVerdict>): TokenVerdict => ({
@@ -14,6 +15,14 @@ const verdict = (more: Partial<TokenVerdict>): TokenVerdict => ({
 })
 const named = (account: string, audience: string) =>
   verdict({ username: `system:serviceaccount:team:${account}`, audiences: [audience] })
+
+const recognized = async (given: TokenVerdict) =>
+  new Identities({
+    accounts,
+    clock: systemClock,
+    signal: new AbortController().signal,
+    client: tokenClient(() => given),
+  }).recognize('t')
 
 describe('a token is recognized by account and audience', () => {
   test.for([
@@ -30,13 +39,13 @@ describe('a token is recognized by account and audience', () => {
     ['another namespace', verdict({ username: 'system:serviceaccount:other:ag' }), 'stranger'],
     ['not authenticated', verdict({ authenticated: false }), 'unknown'],
     ['no name', verdict({ username: '' }), 'unknown'],
-  ] as const)('%s', ([, given, want]) => {
-    const found = recognize(given, accounts)
+  ] as const)('%s', async ([, given, want]) => {
+    const found = await recognized(given)
     expect(found.kind === 'known' ? found.identity.kind : found.kind).toBe(want)
   })
 
-  test('an agent is its Pod', () => {
-    expect(recognize(verdict({}), accounts)).toMatchObject({ identity: { podUid: 'pod-1' } })
+  test('an agent is its Pod', async () => {
+    expect(await recognized(verdict({}))).toMatchObject({ identity: { podUid: 'pod-1' } })
   })
 })
 
@@ -57,7 +66,7 @@ test.for([
   ['', undefined],
   [undefined, undefined],
 ] as const)('the header %j holds the token %j', ([header, want]) => {
-  expect(tokenOf(header)).toBe(want)
+  expect(tokenOf({ headers: { authorization: header } })).toBe(want)
 })
 
 /** A cache over an API server that is played, and a clock that is moved by hand. */
@@ -69,13 +78,11 @@ function setUp(options: { fails?: boolean } = {}) {
     accounts,
     clock: { ...systemClock, monotonic: () => now },
     signal: new AbortController().signal,
-    reviewer: {
-      review: async (token) => {
-        asked.push(token)
-        if (state.fails) throw new Error('no answer')
-        return verdict({ authenticated: state.valid })
-      },
-    },
+    client: tokenClient((token) => {
+      asked.push(token)
+      if (state.fails) throw new Error('no answer')
+      return verdict({ authenticated: state.valid })
+    }),
   })
   const kind = async (token: string) => (await identities.recognize(token)).kind
   const pass = (ms: number) => {

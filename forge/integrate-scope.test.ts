@@ -1,4 +1,5 @@
-// What an agent may bring into its request's branch, with real git: the agent here holds its token and lies about the rest.
+// What an agent may bring into its request's branch, with real git: the agent here holds its token
+// and lies about the rest.
 import { chmod, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
@@ -26,7 +27,10 @@ afterEach(() => fixture.stop())
 
 type Git = (...args: readonly string[]) => Promise<string>
 
-/** Lets `make` work in a clone, commits all of it when it did not, pushes HEAD and asks for the merge. */
+/**
+ * Lets `make` work in a clone, commits all of it when it did not, pushes HEAD and asks for the
+ * merge.
+ */
 async function offer(
   given: { task?: string; action?: Action; files?: readonly string[] },
   make: (directory: string, git: Git) => Promise<unknown>,
@@ -218,7 +222,8 @@ test('what a repository says about merging is not obeyed: no driver, no filter, 
     await fixture.commit(d, { '.gitattributes': attributes, 'a.js': 'one\ntwo\nthree\n' })
   })
   expect(first.body).toMatchObject({ outcome: 'merged' })
-  // A driver that somebody slipped into the settings of the repository would be named by the attributes.
+  // A driver that somebody slipped into the settings of the repository would be named by the
+  // attributes.
   const path = join(fixture.forge.root, 'shop.git')
   await writeFile(join(path, 'config'), await hostileConfig(join(path, 'config'), marker))
   fixture.tasks.set('r1-late', heldTask('r1-late'))

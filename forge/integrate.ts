@@ -1,12 +1,13 @@
 import type { Integrate, IntegrateResult } from '../core/api/forge-protocol.ts'
-import type { Clock, Logger } from '../core/base/ports.ts'
+import type { Clock } from '../core/base/clock.ts'
+import type { Logger } from '../core/base/logger.ts'
 import type { DiskGuard } from './disk.ts'
 import { commitAt, type Git, GitError, isAncestor } from './git.ts'
-import { ForgeError } from './problem.ts'
+import { ForgeRefusal } from './problem.ts'
 import { baseRef, isCommitId, parseResultBranch, parseTaskBranch } from './ref-names.ts'
-import type { RepositoryLock } from './repository-lock.ts'
-import { scopeRefusal } from './scope-check.ts'
-import { commitDates, oneLine } from './template.ts'
+import type { RepositoryLock } from './repositories.ts'
+import { scopeRefusal } from './scope.ts'
+import { commitDates, oneLine } from './source.ts'
 
 /** What integrating needs. */
 export interface IntegratorOptions {
@@ -20,11 +21,12 @@ export interface IntegratorOptions {
 const maxConflictFiles = 100
 
 /**
- * Merges a task's commit into its request's branch, one at a time per repository. Nothing else moves such a branch.
- * Guarantees: what the task may not change is not merged, whatever its agent reported (`scope.ts`); the merge is
- * computed before anything moves; the branch moves in one step and only from the commit the merge was computed for; a
- * repeated call answers `contained`. A merge commit is always made, even where git could move forward, because its
- * trailers are the record of who did the work.
+ * Merges a task's commit into its request's branch, one at a time per repository. Nothing else
+ * moves such a branch.
+ * Guarantees: what the task may not change is not merged, whatever its agent reported (`scope.ts`);
+ * the merge is computed before anything moves; the branch moves in one step and only from the
+ * commit the merge was computed for; a repeated call answers `contained`. A merge commit is always
+ * made, even where git could move forward, because its trailers are the record of who did the work.
  */
 export class Integrator {
   readonly #options: IntegratorOptions
@@ -51,16 +53,17 @@ export class Integrator {
     const { git, disk } = this.#options
     const { into, from, commit } = wanted
     const target = await commitAt(git, path, `refs/heads/${into}`, { signal })
-    if (target === undefined) throw new ForgeError('NotFound', `There is no branch ${into}.`)
+    if (target === undefined) throw new ForgeRefusal('NotFound', `There is no branch ${into}.`)
     const known = await commitAt(git, path, commit, { signal })
-    // Before the task branch is looked at: an answer that got lost must be answered again, whatever happened since.
+    // Before the task branch is looked at: an answer that got lost must be answered again, whatever
+    // happened since.
     if (known !== undefined && (await isAncestor(git, path, commit, target, { signal }))) {
       return { outcome: 'contained', commit: target }
     }
     const tip = await commitAt(git, path, `refs/heads/${from}`, { signal })
-    if (tip === undefined) throw new ForgeError('NotFound', `There is no branch ${from}.`)
+    if (tip === undefined) throw new ForgeRefusal('NotFound', `There is no branch ${from}.`)
     if (tip !== commit) {
-      throw new ForgeError('BranchMoved', `${from} is at ${tip}, not at ${commit}.`)
+      throw new ForgeRefusal('BranchMoved', `${from} is at ${tip}, not at ${commit}.`)
     }
     const asked = { git, path, target, commit, task: wanted.task, start: startOf(into), signal }
     const outside = await scopeRefusal(asked)
@@ -97,7 +100,7 @@ export class Integrator {
     } catch (cause) {
       const now = await commitAt(git, path, `refs/heads/${wanted.into}`, { signal })
       if (now === target || !(cause instanceof GitError)) throw cause
-      throw new ForgeError('BranchMoved', `${wanted.into} moved meanwhile; ask again.`, { cause })
+      throw new ForgeRefusal('BranchMoved', `${wanted.into} moved meanwhile; ask again.`, { cause })
     }
     return merged
   }
@@ -114,19 +117,24 @@ export class Integrator {
 
 function checkNames(wanted: Integrate): void {
   if (parseResultBranch(wanted.into) === undefined) {
-    throw new ForgeError('BadRequest', 'into must be guild/<request>.')
+    throw new ForgeRefusal('BadRequest', 'into must be guild/<request>.')
   }
   if (parseTaskBranch(wanted.from) === undefined) {
-    throw new ForgeError('BadRequest', 'from must be guild-task/<task>/<attempt>.')
+    throw new ForgeRefusal('BadRequest', 'from must be guild-task/<task>/<attempt>.')
   }
-  if (!isCommitId(wanted.commit)) throw new ForgeError('BadRequest', 'commit must be a full id.')
+  if (!isCommitId(wanted.commit)) throw new ForgeRefusal('BadRequest', 'commit must be a full id.')
   const bad = wanted.trailers.find(({ name }) => !/^[A-Za-z][A-Za-z0-9-]{0,63}$/.test(name))
   if (bad !== undefined) {
-    throw new ForgeError('BadRequest', `${JSON.stringify(bad.name)} is no name of a trailer.`)
+    throw new ForgeRefusal(
+      'BadRequest',
+      `${JSON.stringify(bad.name)} is not the name of a trailer.`,
+    )
   }
 }
 
-/** Subject, blank line, trailers in their order. Nothing that comes in can start a line of its own. */
+/**
+ * Subject, blank line, trailers in their order. Nothing that comes in can start a line of its own.
+ */
 export function mergeMessage(wanted: Pick<Integrate, 'subject' | 'trailers' | 'from'>): string {
   const subject = oneLine(wanted.subject) || `Integrate ${wanted.from}`
   const trailers = wanted.trailers.map(({ name, value }) => `${name}: ${oneLine(value)}\n`)
@@ -136,7 +144,7 @@ export function mergeMessage(wanted: Pick<Integrate, 'subject' | 'trailers' | 'f
 /** The ref that keeps where the request's branch began. */
 function startOf(into: string): string {
   const request = parseResultBranch(into)?.request
-  if (request === undefined) throw new ForgeError('BadRequest', 'into must be guild/<request>.')
+  if (request === undefined) throw new ForgeRefusal('BadRequest', 'into must be guild/<request>.')
   return baseRef(request)
 }
 
@@ -153,7 +161,8 @@ async function mergeTrees(
   signal: AbortSignal,
 ): Promise<Merge> {
   const args = ['merge-tree', '--write-tree', '-z', '--name-only', '--no-messages', ours, theirs]
-  // Without renames every path is merged with itself alone, so that what was allowed is what is merged.
+  // Without renames every path is merged with itself alone, so that what was allowed is what is
+  // merged.
   const settings = { 'merge.renames': 'false', 'merge.directoryRenames': 'false' }
   const how = { repository: path, signal, settings, accept: [0, 1] }
   const { exitCode, stdout } = await git.run(args, how)

@@ -1,4 +1,5 @@
-// The forge as it runs in a Pod: its own process, its real Kubernetes client, signals. Only the API server is played.
+// The forge as it runs in a Pod: its own process, its real Kubernetes client, signals. Only the API
+// server is played.
 import { execa } from 'execa'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
@@ -13,10 +14,11 @@ import { fromTemplate, heldTask } from '../test/support/forge/forge.ts'
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const account = (name: string) => `system:serviceaccount:team:guildhall-${name}`
-const podUid = { 'authentication.kubernetes.io/pod-uid': ['pod-1'] }
+const key = 'authentication.kubernetes.io'
+const ofPod = { [`${key}/pod-name`]: ['agent-1'], [`${key}/pod-uid`]: ['pod-1'] }
 const users: Record<string, { username: string; extra?: object }> = {
   'guildhall-forge:op-token': { username: account('operator') },
-  'guildhall-hub:agent-token': { username: account('agent'), extra: podUid },
+  'guildhall-hub:agent-token': { username: account('agent'), extra: ofPod },
 }
 
 let directory = ''

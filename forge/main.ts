@@ -4,8 +4,8 @@ import { pino } from 'pino'
 import { KubeClient } from '../core/kube/client.ts'
 import { systemClock, systemRandom } from '../core/base/clock.ts'
 import { createForge } from './forge.ts'
-import { kubeReviewer, kubeTaskReader } from './kubernetes.ts'
-import { systemResolve } from './resolve.ts'
+import { kubeTaskReader } from './access.ts'
+import { systemResolve } from './source-hosts.ts'
 import { startServer } from './server.ts'
 import { readSettings } from './settings.ts'
 
@@ -25,7 +25,7 @@ const end = new AbortController()
 const forge = await createForge({
   ...settings,
   templates: fileURLToPath(new URL('./templates', import.meta.url)),
-  reviewer: kubeReviewer(client, systemClock),
+  client,
   tasks: kubeTaskReader(client, settings.accounts.namespace),
   clock: systemClock,
   random: systemRandom,

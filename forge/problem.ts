@@ -1,7 +1,8 @@
-import type { ForgeProblem, ForgeProblemCode } from '../core/api/forge-protocol.ts'
+import type { ForgeProblemCode } from '../core/api/forge-protocol.ts'
+import { Problem } from '../core/base/http.ts'
 
 /** HTTP status of each refusal. 507 is "Insufficient Storage". */
-export const statusOfProblem: Readonly<Record<ForgeProblemCode, number>> = {
+const statusOfProblem: Readonly<Record<ForgeProblemCode, number>> = {
   Unauthorized: 401,
   Forbidden: 403,
   NotFound: 404,
@@ -12,54 +13,53 @@ export const statusOfProblem: Readonly<Record<ForgeProblemCode, number>> = {
   Internal: 500,
 }
 
-/** A refusal whose sentence may be shown to whoever asked; it never holds a token or a path of the server. */
-export class ForgeError extends Error {
-  override readonly name = 'ForgeError'
-  readonly code: ForgeProblemCode
-  /** HTTP status, where it is not the usual one of the code. */
-  readonly status: number
+/**
+ * A refusal whose sentence the caller is shown, so it never holds a token or a path of the server.
+ */
+export class ForgeRefusal extends Problem<ForgeProblemCode> {
+  override readonly name = 'ForgeRefusal'
 
   constructor(
     code: ForgeProblemCode,
     message: string,
-    options: { readonly status?: number; readonly cause?: unknown } = {},
+    options: {
+      /** HTTP status, where it is not the usual one of the code. */
+      readonly status?: number
+      readonly headers?: Readonly<Record<string, string>>
+      readonly cause?: unknown
+    } = {},
   ) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause })
-    this.code = code
-    this.status = options.status ?? statusOfProblem[code]
+    super(options.status ?? statusOfProblem[code], code, message, options)
   }
 }
 
-/** The data volume is (nearly) full. One sentence with the remedy, the same wherever it is noticed. */
-export function diskFull(cause?: unknown): ForgeError {
-  return new ForgeError(
+/**
+ * The data volume is (nearly) full. One sentence with the remedy, the same wherever it is noticed.
+ */
+export function diskFull(cause?: unknown): ForgeRefusal {
+  return new ForgeRefusal(
     'DiskFull',
     'The data volume of the forge is full: enlarge the PersistentVolumeClaim of statefulset/guildhall-forge, or delete repositories that are no longer needed.',
     { cause },
   )
 }
 
-/** What an error looks like from outside: a known refusal as it is, anything else as Internal without details. */
-export function problemOf(error: unknown): ForgeProblem & { readonly status: number } {
-  const known = knownRefusal(error)
-  if (known !== undefined) {
-    return { code: known.code, message: known.message, status: known.status }
+/**
+ * How an error is answered: a known refusal as it is, anything else as Internal without details.
+ */
+export function refusalOf(error: unknown): ForgeRefusal {
+  if (error instanceof ForgeRefusal) return error
+  if (error instanceof Problem) {
+    const { status, message } = error
+    const sentence = `The request cannot be used: ${message}.`
+    return new ForgeRefusal('BadRequest', sentence, { status, cause: error })
   }
-  return {
-    code: 'Internal',
-    message: 'The forge failed; its log has the reason.',
-    status: statusOfProblem.Internal,
-  }
-}
-
-function knownRefusal(error: unknown): ForgeError | undefined {
-  if (error instanceof ForgeError) return error
   if (isNoSpace(error)) return diskFull(error)
   // Only bodies are unpacked here.
   if (codeOf(error).startsWith('Z_')) {
-    return new ForgeError('BadRequest', 'The body is not gzip.', { cause: error })
+    return new ForgeRefusal('BadRequest', 'The body is not gzip.', { cause: error })
   }
-  return undefined
+  return new ForgeRefusal('Internal', 'The forge failed; its log has the reason.', { cause: error })
 }
 
 function codeOf(error: unknown): string {

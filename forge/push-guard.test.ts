@@ -6,8 +6,7 @@ import { Readable } from 'node:stream'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { pktLine } from '../test/support/forge/forge.ts'
-import { readPushHead, refusalReport } from './push-commands.ts'
-import { openPush, pushEnvironment, writeHooks } from './push-guard.ts'
+import { openPush, pushEnvironment, readPushHead, refusalReport, writeHooks } from './push-guard.ts'
 
 // Real git; the machine may be busy.
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 })

@@ -5,7 +5,9 @@ const repositoryPattern = new RegExp(`^${label}$`)
 const resultBranchPattern = new RegExp(`^guild/(${label})$`)
 const taskBranchPattern = new RegExp(`^guild-task/(${label})/([1-9][0-9]{0,3})$`)
 
-/** A repository's name is a DNS label: it can leave no directory and is no option. */
+/**
+ * A repository's name is a DNS label: it cannot leave its directory and is not an option of git.
+ */
 export function isRepositoryName(name: string): boolean {
   return repositoryPattern.test(name)
 }
@@ -16,7 +18,10 @@ export function parseResultBranch(branch: string): { readonly request: string } 
   return request === undefined ? undefined : { request }
 }
 
-/** `guild-task/<task>/<attempt>`, or undefined. The attempt has no leading zero, so one attempt has one spelling. */
+/**
+ * `guild-task/<task>/<attempt>`, or undefined. The attempt has no leading zero, so one attempt has
+ * one spelling.
+ */
 export function parseTaskBranch(
   branch: string,
 ): { readonly task: string; readonly attempt: number } | undefined {
@@ -36,20 +41,25 @@ export function isCommitId(text: string): boolean {
   return /^[0-9a-f]{40}$/.test(text)
 }
 
-// What `git check-ref-format` refuses in a name: controls, the blank and the signs of git's revision syntax.
+// What `git check-ref-format` refuses in a name: controls, the blank and the signs of git's
+// revision syntax.
 // oxlint-disable-next-line no-control-regex
 const noRefSign = /[\u0000-\u0020\u007F-\u009F~^:?*[\\]/
 
 /**
- * A branch or tag name that git accepts, in any script: the rules of `git check-ref-format --branch`.
- * Guarantees: never an option, never absolute, no `..`, no `@{`, no control character, no empty component, none that
- * starts with a dot or ends in `.lock`.
+ * A branch or tag name that git accepts, in any script: the rules of `git check-ref-format
+ * --branch`.
+ * Guarantees: never an option, never absolute, no `..`, no `@{`, no control character, no empty
+ * component, none that starts with a dot or ends in `.lock`.
  */
 export function isRefName(name: string): boolean {
   return name.length <= 200 && isWellFormed(name)
 }
 
-/** The full name of a branch, a tag or a ref of the forge's own. A source may have longer names than people may give. */
+/**
+ * The full name of a branch, a tag or a ref of the forge's own. A source may have longer names than
+ * people may give.
+ */
 export function isFullRef(name: string): boolean {
   return name.startsWith('refs/') && name.length <= 1000 && isWellFormed(name)
 }
@@ -63,7 +73,10 @@ function isWellFormed(name: string): boolean {
     .every((part) => part !== '' && !part.startsWith('.') && !part.endsWith('.lock'))
 }
 
-/** A path inside a commit's tree: relative, with forward slashes, without `.` or `..` as a component. */
+/**
+ * A path inside a commit's tree: relative, with forward slashes, without `.` or `..` as a
+ * component.
+ */
 export function isTreePath(path: string): boolean {
   if (path.length === 0 || path.length > 4096 || path.includes('\0')) return false
   return path.split('/').every((part) => part !== '' && part !== '.' && part !== '..')

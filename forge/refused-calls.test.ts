@@ -1,5 +1,6 @@
-// Everything that must not get in, part three: the API. Each case is a real request to a real forge; what is asserted is that the
-// refs of all repositories are the same afterwards, and that the one who was refused is told why.
+// Everything that must not get in, part three: the API. Each case is a real request to a real
+// forge; what is asserted is that the refs of all repositories are the same afterwards, and that
+// the one who was refused is told why.
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { fromTemplate } from '../test/support/forge/forge.ts'
 import { setScene, type Scene } from '../test/support/forge/refusals.ts'
@@ -60,7 +61,7 @@ describe('the API refuses', () => {
     ['a look without a token', '', 'GET', `${api}/shop/branches/main`, undefined, 401],
     ['a bad repository name', 'operator', 'PUT', `${api}/..%2Fnew`, good, 400],
     ['a repository with a dot', 'operator', 'PUT', `${api}/new.git`, good, 400],
-    ['a body that is no JSON', 'operator', 'PUT', `${api}/new`, '{', 400],
+    ['a body that is not JSON', 'operator', 'PUT', `${api}/new`, '{', 400],
     ['a body of the wrong form', 'operator', 'PUT', `${api}/new`, { branch: 'guild/r1' }, 400],
     [
       'a body that is too large',

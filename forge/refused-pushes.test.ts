@@ -1,5 +1,6 @@
-// Everything that must not get in, part one: git push. Each case is a real request to a real forge; what is asserted is that the
-// refs of all repositories are the same afterwards, and that the one who was refused is told why.
+// Everything that must not get in, part one: git push. Each case is a real request to a real forge;
+// what is asserted is that the refs of all repositories are the same afterwards, and that the one
+// who was refused is told why.
 import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'

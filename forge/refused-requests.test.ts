@@ -1,5 +1,6 @@
-// Everything that must not get in, part two: requests no git client sends. Each case is a real request to a real forge; what is asserted is that the
-// refs of all repositories are the same afterwards, and that the one who was refused is told why.
+// Everything that must not get in, part two: requests no git client sends. Each case is a real
+// request to a real forge; what is asserted is that the refs of all repositories are the same
+// afterwards, and that the one who was refused is told why.
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { pktLine } from '../test/support/forge/forge.ts'
 import { ownRef as own, sendRaw, setScene, type Scene } from '../test/support/forge/refusals.ts'
@@ -76,7 +77,7 @@ describe('a hand-made push is refused', () => {
     [
       'when main hides behind a line end',
       () => `${command(`${own}\n${zero} ${scene.head} refs/heads/main`)}0000`,
-      { status: 400, text: /no ref update/ },
+      { status: 400, text: /not a ref update/ },
     ],
     [
       'with capabilities twice',
@@ -86,7 +87,7 @@ describe('a hand-made push is refused', () => {
     [
       'with a certificate',
       () => `${pktLine('push-cert\0report-status')}0000`,
-      { status: 400, text: /no ref update/ },
+      { status: 400, text: /not a ref update/ },
     ],
     ['that is no pkt-line', () => 'hello, this is no push', { status: 400, text: /pkt-line/ }],
     ['with a delimiter packet', () => '0001', { status: 400, text: /pkt-line/ }],

@@ -1,16 +1,23 @@
 import { mkdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { EnsureRepository, RepositoryState } from '../core/api/forge-protocol.ts'
-import type { Clock, Random } from '../core/base/ports.ts'
-import { whileThereIsRoom, type DiskGuard } from './disk.ts'
+import type { Clock, Random } from '../core/base/clock.ts'
+import { type DiskGuard, whileThereIsRoom } from './disk.ts'
 import { fetchAll, type From } from './fetch-source.ts'
 import { commitAt, type Git } from './git.ts'
-import { ForgeError } from './problem.ts'
+import { ForgeRefusal } from './problem.ts'
 import { baseRef, isRefName, isRepositoryName, parseResultBranch } from './ref-names.ts'
-import type { RepositoryLock } from './repository-lock.ts'
 import type { SourceDoor } from './source-hosts.ts'
-import { checkSource, resolveStart, sourceLine, upstream, type Source } from './source.ts'
-import { commitTemplate, oneLine, packageName } from './template.ts'
+import {
+  checkSource,
+  commitTemplate,
+  oneLine,
+  packageName,
+  resolveStart,
+  type Source,
+  sourceLine,
+  upstream,
+} from './source.ts'
 
 /** What making repositories needs. */
 export interface RepositoriesOptions {
@@ -46,13 +53,14 @@ export class Repositories {
   async pathOf(name: string): Promise<string> {
     const path = this.#path(name)
     if (await exists(path)) return path
-    throw new ForgeError('NotFound', `There is no repository ${name}.`)
+    throw new ForgeRefusal('NotFound', `There is no repository ${name}.`)
   }
 
   /**
    * Makes the repository and the request's branch, or finds them.
-   * Guarantees: a repository appears complete or not at all; a branch that exists is never moved; the same body again
-   * changes nothing; a `caller` who gives up ends his waiting, not work that has begun (a long mirror would never end).
+   * Guarantees: a repository appears complete or not at all; a branch that exists is never moved;
+   * the same body again changes nothing; a `caller` who gives up ends his waiting, not work that
+   * has begun (a long mirror would never end).
    * Errors: BadRequest, SourceUnavailable, DiskFull.
    */
   async ensure(
@@ -63,7 +71,7 @@ export class Repositories {
     const path = this.#path(name)
     const request = parseResultBranch(wanted.branch)?.request
     if (request === undefined) {
-      throw new ForgeError('BadRequest', 'The branch of a request is named guild/<request>.')
+      throw new ForgeRefusal('BadRequest', 'The branch of a request is named guild/<request>.')
     }
     checkSource(wanted.source)
     const work = async (): Promise<RepositoryState> => {
@@ -122,8 +130,8 @@ export class Repositories {
   }
 
   /**
-   * Fetches everything and moves the mirror's own branch along: the default branch, or `ref` where the source has none.
-   * Returns the default branch.
+   * Fetches everything and moves the mirror's own branch along: the default branch, or `ref` where
+   * the source has none. Returns the default branch.
    */
   async #mirror(
     path: string,
@@ -153,7 +161,7 @@ export class Repositories {
     if ('repository' in source && source.repository.name === name) return
     const kept = (await this.#run(path, ['config', '--local', sourceKey], signal)).trim()
     if (kept === sourceLine(source)) return
-    throw new ForgeError(
+    throw new ForgeRefusal(
       'BadRequest',
       `Repository ${name} exists already and was made from ${kept}; use spec.source.repository.name ${name} to work on it, or another name.`,
     )
@@ -170,7 +178,7 @@ export class Repositories {
     const { source } = wanted
     if ('repository' in source && !(await exists(this.#path(source.repository.name)))) {
       const other = source.repository.name
-      throw new ForgeError('SourceUnavailable', `There is no repository ${other} on the forge.`)
+      throw new ForgeRefusal('SourceUnavailable', `There is no repository ${other} on the forge.`)
     }
     const draft = join(staging, random.uuid())
     try {
@@ -221,7 +229,7 @@ export class Repositories {
 
   #path(name: string): string {
     if (!isRepositoryName(name)) {
-      throw new ForgeError(
+      throw new ForgeRefusal(
         'BadRequest',
         'A repository name is a DNS label: lower-case letters, digits and hyphens, at most 63.',
       )
@@ -250,7 +258,41 @@ async function exists(path: string): Promise<boolean> {
   )
 }
 
-/** A name that the mirror's own branch may have too. Names of ours are still usable as a start; it is called main then. */
+/**
+ * A name that the mirror's own branch may have too. Names of ours are still usable as a start; it
+ * is called main then.
+ */
 function isOwnName(branch: string): boolean {
   return isRefName(branch) && !/^guild(?:-task)?(?:\/|$)/.test(branch)
+}
+
+/**
+ * Runs work on one repository at a time, in the order it was asked for; other repositories do not
+ * wait.
+ */
+export class RepositoryLock {
+  readonly #tails = new Map<string, Promise<void>>()
+
+  /**
+   * Errors: those of `work`; the signal's reason when the caller gave up while waiting. Work that
+   * has begun is not interrupted from here.
+   */
+  async hold<T>(
+    repository: string,
+    work: () => Promise<T>,
+    options: { readonly signal: AbortSignal },
+  ): Promise<T> {
+    const before = this.#tails.get(repository) ?? Promise.resolve()
+    const turn = Promise.withResolvers<void>()
+    const tail = before.then(() => turn.promise)
+    this.#tails.set(repository, tail)
+    try {
+      await before
+      options.signal.throwIfAborted()
+      return await work()
+    } finally {
+      turn.resolve()
+      if (this.#tails.get(repository) === tail) this.#tails.delete(repository)
+    }
+  }
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { readCgiHead } from './cgi.ts'
+import { readCgiHead } from './git-http.ts'
 import { isRefName, isTreePath, parseResultBranch, parseTaskBranch } from './ref-names.ts'
 import { routeOf } from './routes.ts'
 
@@ -134,6 +134,6 @@ test('the head of a CGI answer is read once it is complete', () => {
     bodyAt: text.length - 4,
   })
   expect(readCgiHead(Buffer.from('Expires: now\n\nx'))).toMatchObject({ status: 200, bodyAt: 14 })
-  expect(() => readCgiHead(Buffer.from('no header\r\n\r\n'))).toThrow('no header')
+  expect(() => readCgiHead(Buffer.from('no header\r\n\r\n'))).toThrow('not a header')
   expect(() => readCgiHead(Buffer.alloc(20_000, 'a'))).toThrow('no end')
 })

@@ -39,7 +39,10 @@ function serviceOf(name: string | null): GitService | undefined {
   return name === 'git-upload-pack' || name === 'git-receive-pack' ? name : undefined
 }
 
-/** Reads method and URL. Anything that is not one of the few known addresses is `unknown`; names are never repaired. */
+/**
+ * Reads method and URL. Anything that is not one of the few known addresses is `unknown`; names are
+ * never repaired.
+ */
 export function routeOf(method: string, target: string): Route {
   const [rawPath, rawQuery] = splitOnce(target, '?')
   const query = new URLSearchParams(rawQuery)

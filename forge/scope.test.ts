@@ -136,5 +136,5 @@ test('git’s own list is read whole, with names of every kind, or not at all', 
     { path: 'ü', oldMode: none, newMode: '120000' },
   ])
   expect(readChanges('')).toEqual([])
-  expect(() => readChanges(`warning\0x\0`)).toThrow('no change')
+  expect(() => readChanges(`warning\0x\0`)).toThrow('not a change')
 })

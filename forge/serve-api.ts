@@ -1,10 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { z } from 'zod'
-import { ensureRepository, integrate } from '../core/api/forge-protocol.ts'
-import { judgeWish, type Identity } from './access.ts'
-import { readBlob, readBranch, readTree } from './browse.ts'
+import {
+  type BranchState,
+  ensureRepository,
+  integrate,
+  type TreeListing,
+} from '../core/api/forge-protocol.ts'
+import { readJson, sendJson } from '../core/base/http.ts'
+import { type Identity, judgeWish } from './access.ts'
 import type { Forge } from './forge.ts'
-import { ForgeError } from './problem.ts'
+import { commitAt, type Git } from './git.ts'
+import { ForgeRefusal } from './problem.ts'
 import type { Route } from './routes.ts'
 import { whoIs } from './serve-git.ts'
 
@@ -20,14 +25,14 @@ export interface ApiCall {
   readonly signal: AbortSignal
 }
 
-const maxBodyBytes = 64 * 1024
+const maxBytes = 64 * 1024
 
-/** Answers the API of forge-protocol.ts. Errors: `ForgeError`. */
+/** Answers the API of forge-protocol.ts. Errors: `ForgeRefusal`. */
 export async function serveApi(forge: Forge, call: ApiCall): Promise<void> {
   const { route, identity, request, response, signal } = call
   const changing = route.kind === 'ensure' || route.kind === 'integrate'
   const decision = judgeWish(identity, changing ? 'change' : 'read')
-  if (!decision.allowed) throw new ForgeError('Forbidden', decision.message)
+  if (!decision.allowed) throw new ForgeRefusal('Forbidden', decision.message)
   // Work that was begun is finished even if the caller gives up; asking again finds it done.
   const patience = { signal: forge.signal, caller: signal }
   const { clock, git, log, repositories } = forge
@@ -40,13 +45,13 @@ export async function serveApi(forge: Forge, call: ApiCall): Promise<void> {
   })
 
   if (route.kind === 'ensure') {
-    const body = await readJson(request, ensureRepository)
+    const body = await readJson(request, ensureRepository, { maxBytes })
     const state = await repositories.ensure(name, body, patience)
     log.info({ ...audit(), ...state }, 'ensure repository')
     return sendJson(response, 200, state)
   }
   if (route.kind === 'integrate') {
-    const body = await readJson(request, integrate)
+    const body = await readJson(request, integrate, { maxBytes })
     const path = await repositories.pathOf(name)
     const result = await forge.integrator.integrate({ name, path }, body, patience)
     const { into, from, commit } = body
@@ -64,33 +69,94 @@ export async function serveApi(forge: Forge, call: ApiCall): Promise<void> {
   response.end(text)
 }
 
-/** Answers with JSON. */
-export function sendJson(response: ServerResponse, status: number, body: object): void {
-  response.statusCode = status
-  response.setHeader('content-type', 'application/json; charset=utf-8')
-  response.end(JSON.stringify(body))
+/** A bare repository to look into. */
+export interface Shelf {
+  readonly git: Git
+  readonly path: string
+  readonly signal: AbortSignal
 }
 
-async function readJson<T extends z.ZodType>(
-  request: IncomingMessage,
-  schema: T,
-): Promise<z.infer<T>> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length
-    if (bytes > maxBodyBytes) {
-      throw new ForgeError('BadRequest', 'The body is larger than 64 KiB.', { status: 413 })
-    }
-    chunks.push(chunk)
+const maxFiles = 2000
+/** Largest file that is answered, in bytes. */
+export const maxBlobBytes = 256 * 1024
+
+async function existingCommit(shelf: Shelf, commit: string): Promise<string> {
+  const found = await commitAt(shelf.git, shelf.path, commit, shelf)
+  if (found === undefined) throw new ForgeRefusal('NotFound', `There is no commit ${commit}.`)
+  return found
+}
+
+/** Head of a branch, and how many commits it has beyond `base`. Errors: NotFound. */
+export async function readBranch(
+  shelf: Shelf,
+  branch: string,
+  base: string | undefined,
+): Promise<BranchState> {
+  const { git, path: repository, signal } = shelf
+  const head = await commitAt(git, repository, `refs/heads/${branch}`, { signal })
+  if (head === undefined) throw new ForgeRefusal('NotFound', `There is no branch ${branch}.`)
+  const without = base === undefined ? [] : ['--not', await existingCommit(shelf, base)]
+  const args = ['rev-list', '--count', head, ...without]
+  const { stdout } = await git.run(args, { repository, signal })
+  return { branch, head, commits: Number(stdout) }
+}
+
+interface TreeEntry {
+  readonly path: string
+  readonly mode: string
+  readonly bytes: number
+  readonly id: string
+}
+
+/** Entries in the format of `git ls-tree -r -z --long`. */
+function readEntries(text: string): readonly TreeEntry[] {
+  return text.split('\0').flatMap((line) => {
+    const [, mode, id, size, path] = /^(\d+) \w+ ([0-9a-f]+) +(\d+|-)\t([^]+)$/.exec(line) ?? []
+    if (mode === undefined || id === undefined || path === undefined) return []
+    return [{ path, mode, id, bytes: Number(size) || 0 }]
+  })
+}
+
+const isRegular = ({ mode }: TreeEntry) => mode === '100644' || mode === '100755'
+
+/** The regular files of a commit, sorted by path; at most 2,000. Errors: NotFound. */
+export async function readTree(shelf: Shelf, commit: string): Promise<TreeListing> {
+  const { git, path: repository, signal } = shelf
+  const found = await existingCommit(shelf, commit)
+  const args = ['ls-tree', '-r', '-z', '--long', '--full-tree', found]
+  const { stdout } = await git.run(args, { repository, signal })
+  const files = readEntries(stdout)
+    .filter(isRegular)
+    .map(({ path, bytes }) => ({ path, bytes }))
+    .toSorted((a, b) => (a.path < b.path ? -1 : 1))
+  return {
+    commit: found,
+    files: files.slice(0, maxFiles),
+    truncated: files.length > maxFiles,
   }
-  let value: unknown
-  try {
-    value = JSON.parse(Buffer.concat(chunks).toString('utf8'))
-  } catch (cause) {
-    throw new ForgeError('BadRequest', 'The body is not JSON.', { cause })
+}
+
+/**
+ * The text of one regular file. Errors: NotFound; BadRequest (413) for more than 256 KiB: half a
+ * file would be a lie.
+ */
+export async function readBlob(shelf: Shelf, commit: string, path: string): Promise<string> {
+  const { git, path: repository, signal } = shelf
+  const found = await existingCommit(shelf, commit)
+  const args = ['ls-tree', '-z', '--long', '--full-tree', found, '--', path]
+  const { stdout } = await git.run(args, {
+    repository,
+    signal,
+    environment: { GIT_LITERAL_PATHSPECS: '1' },
+  })
+  const entry = readEntries(stdout).find((each) => each.path === path)
+  if (entry === undefined || !isRegular(entry)) {
+    throw new ForgeRefusal('NotFound', `There is no file ${path} in ${found}.`)
   }
-  const parsed = schema.safeParse(value)
-  if (parsed.success) return parsed.data
-  throw new ForgeError('BadRequest', `The body is not right: ${z.prettifyError(parsed.error)}`)
+  if (entry.bytes > maxBlobBytes) {
+    throw new ForgeRefusal('BadRequest', `${path} is larger than 256 KiB; clone the repository.`, {
+      status: 413,
+    })
+  }
+  return (await git.run(['cat-file', 'blob', entry.id], { repository, signal })).stdout
 }

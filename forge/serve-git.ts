@@ -3,9 +3,8 @@ import { judgeCommands, judgeTask, judgeWish, type Decision, type Identity } fro
 import type { Forge } from './forge.ts'
 import { commitAt } from './git.ts'
 import { decodedBody, runBackend } from './git-http.ts'
-import { ForgeError, problemOf } from './problem.ts'
-import { refusalReport } from './push-commands.ts'
-import { openPush, pushEnvironment, pushSettings } from './push-guard.ts'
+import { ForgeRefusal, refusalOf } from './problem.ts'
+import { openPush, pushEnvironment, pushSettings, refusalReport } from './push-guard.ts'
 import { hiddenRefs } from './ref-names.ts'
 import type { Route } from './routes.ts'
 
@@ -28,7 +27,9 @@ const commonSettings: Readonly<Record<string, string>> = {
   'http.uploadpack': 'true',
 }
 
-/** Answers clone, fetch and push. Errors: refusals that a git client shows best as an HTTP failure. */
+/**
+ * Answers clone, fetch and push. Errors: refusals that a git client shows best as an HTTP failure.
+ */
 export async function serveGit(forge: Forge, call: GitCall): Promise<void> {
   const { route, identity } = call
   const pushing = route.service === 'git-receive-pack'
@@ -54,7 +55,7 @@ async function servePush(forge: Forge, call: GitCall): Promise<void> {
   const startedAt = clock.monotonic()
   const length = Number(request.headers['content-length'] ?? 0)
   if (length > forge.maxPushBytes) {
-    throw new ForgeError('BadRequest', tooLarge(forge.maxPushBytes), { status: 413 })
+    throw new ForgeRefusal('BadRequest', tooLarge(forge.maxPushBytes), { status: 413 })
   }
   const { head, body } = await openPush(decodedBody(request))
   const { commands } = head
@@ -62,7 +63,7 @@ async function servePush(forge: Forge, call: GitCall): Promise<void> {
   const refuse = async (message: string, status: number) => {
     log.warn({ ...audit, outcome: 'refused', reason: message }, 'push')
     const report = refusalReport(head, message)
-    if (report === undefined) throw new ForgeError('Forbidden', message, { status })
+    if (report === undefined) throw new ForgeRefusal('Forbidden', message, { status })
     await drain(body, forge.maxPushBytes)
     response.setHeader('content-type', 'application/x-git-receive-pack-result')
     response.setHeader('cache-control', 'no-cache')
@@ -81,7 +82,7 @@ async function servePush(forge: Forge, call: GitCall): Promise<void> {
   try {
     room = await forge.disk.room()
   } catch (error) {
-    const { message, status } = problemOf(error)
+    const { message, status } = refusalOf(error)
     return refuse(message, status)
   }
   const maxBytes = Math.min(forge.maxPushBytes, room)
@@ -119,14 +120,16 @@ const tooLarge = (bytes: number) =>
   `A push may have at most ${Math.floor(bytes / 1024 / 1024)} MiB; keep large files out of git.`
 
 function permit(decision: Decision): void {
-  if (!decision.allowed) throw new ForgeError('Forbidden', decision.message)
+  if (!decision.allowed) throw new ForgeRefusal('Forbidden', decision.message)
 }
 
-/** Takes in the rest of a body, so that the client has sent everything before it reads the refusal. */
+/**
+ * Takes in the rest of a body, so that the client has sent everything before it reads the refusal.
+ */
 async function drain(body: AsyncIterable<Buffer>, maxBytes: number): Promise<void> {
   let bytes = 0
   for await (const chunk of body) {
     bytes += chunk.length
-    if (bytes > maxBytes) throw new ForgeError('BadRequest', tooLarge(maxBytes), { status: 413 })
+    if (bytes > maxBytes) throw new ForgeRefusal('BadRequest', tooLarge(maxBytes), { status: 413 })
   }
 }

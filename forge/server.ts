@@ -1,17 +1,20 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { CrowdedError } from '../core/kube/token-answers.ts'
+import { goneSignal, sendProblem } from '../core/base/http.ts'
+import { CrowdedError } from '../core/kube/token-review.ts'
 import type { Identity } from './access.ts'
 import type { Forge } from './forge.ts'
 import { tokenOf } from './identity.ts'
-import { ForgeError, problemOf } from './problem.ts'
+import { ForgeRefusal, refusalOf } from './problem.ts'
 import { routeOf, type Route } from './routes.ts'
-import { sendJson, serveApi } from './serve-api.ts'
+import { serveApi } from './serve-api.ts'
 import { serveGit } from './serve-git.ts'
 
 /** A forge that takes requests. */
 export interface ForgeServer {
   readonly port: number
-  /** Takes nothing new, lets requests finish for up to `graceMs`, then cuts them off. Never rejects. */
+  /**
+   * Takes nothing new, lets requests finish for up to `graceMs`, then cuts them off. Never rejects.
+   */
   stop(graceMs: number): Promise<void>
 }
 
@@ -19,7 +22,8 @@ const requestMs = 15 * 60_000
 const headersMs = 30_000
 
 /**
- * Starts listening. `cutOff` ends the work of requests that did not finish in time; it must abort `forge.signal`.
+ * Starts listening. `cutOff` ends the work of requests that did not finish in time; it must abort
+ * `forge.signal`.
  * Errors: when the port cannot be had.
  */
 export async function startServer(
@@ -67,21 +71,18 @@ async function handle(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const gone = new AbortController()
-  response.on('close', () => {
-    if (!response.writableFinished) gone.abort(new Error('the client went away'))
-  })
-  const signal = AbortSignal.any([forge.signal, gone.signal])
+  const gone = goneSignal(response)
+  const signal = AbortSignal.any([forge.signal, gone])
   const route = routeOf(request.method ?? '', request.url ?? '')
   try {
     await dispatch(forge, route, request, response, signal)
   } catch (error) {
-    if (gone.signal.aborted) return
-    const problem = problemOf(error)
-    const where = { route, code: problem.code, reason: problem.message }
-    if (problem.code === 'Internal') forge.log.error({ ...where, err: error }, 'request failed')
+    if (gone.aborted) return
+    const refusal = refusalOf(error)
+    const where = { route, code: refusal.code, reason: refusal.message }
+    if (refusal.code === 'Internal') forge.log.error({ ...where, err: error }, 'request failed')
     else forge.log.warn(where, 'request refused')
-    refuse(route, response, problem)
+    refuse(route, response, refusal)
   }
 }
 
@@ -100,7 +101,7 @@ async function dispatch(
   const identity = await identify(forge, request)
   if (route.kind === 'unknown') {
     const code = route.status === 404 ? 'NotFound' : 'BadRequest'
-    throw new ForgeError(code, route.message, { status: route.status })
+    throw new ForgeRefusal(code, route.message, { status: route.status })
   }
   const call = { identity, request, response, signal }
   await (route.kind === 'git'
@@ -109,47 +110,43 @@ async function dispatch(
 }
 
 async function identify(forge: Forge, request: IncomingMessage): Promise<Identity> {
-  const token = tokenOf(request.headers.authorization)
+  const token = tokenOf(request)
   if (token === undefined) {
-    throw new ForgeError('Unauthorized', 'A token is needed: as Bearer, or as a Basic password.')
+    throw new ForgeRefusal('Unauthorized', 'A token is needed: as Bearer, or as a Basic password.')
   }
   const recognition = await forge.identities.recognize(token).catch((cause: unknown) => {
     if (cause instanceof CrowdedError) {
-      throw new ForgeError('Unauthorized', `The token is not known yet: ${cause.message}.`, {
+      throw new ForgeRefusal('Unauthorized', `The token is not known yet: ${cause.message}.`, {
         status: 429,
         cause,
       })
     }
-    throw new ForgeError('Internal', 'The Kubernetes API cannot be asked right now; try again.', {
+    throw new ForgeRefusal('Internal', 'The Kubernetes API cannot be asked right now; try again.', {
       status: 503,
       cause,
     })
   })
   if (recognition.kind === 'known') return recognition.identity
   const code = recognition.kind === 'unknown' ? 'Unauthorized' : 'Forbidden'
-  throw new ForgeError(code, recognition.message)
+  throw new ForgeRefusal(code, recognition.message)
 }
 
-/** A refusal: plain text for git, which shows it to the person; JSON for everybody else. */
-function refuse(
-  route: Route,
-  response: ServerResponse,
-  problem: ReturnType<typeof problemOf>,
-): void {
+/** A refusal is plain text for git, which shows it to the person, and JSON for everybody else. */
+function refuse(route: Route, response: ServerResponse, refusal: ForgeRefusal): void {
   if (response.headersSent) {
     response.destroy()
     return
   }
   for (const name of response.getHeaderNames()) response.removeHeader(name)
-  const { code, message, status } = problem
-  if (status === 401) response.setHeader('www-authenticate', 'Basic realm="guildhall forge"')
-  // What is left of the body is not read; the connection cannot be used again.
-  response.setHeader('connection', 'close')
+  if (refusal.status === 401)
+    response.setHeader('www-authenticate', 'Basic realm="guildhall forge"')
   if (route.kind !== 'git') {
-    sendJson(response, status, { code, message })
+    sendProblem(response, refusal)
     return
   }
-  response.statusCode = status
+  response.statusCode = refusal.status
+  // What is left of the body is not read; the connection cannot be used again.
+  response.setHeader('connection', 'close')
   response.setHeader('content-type', 'text/plain; charset=utf-8')
-  response.end(`${message}\n`)
+  response.end(`${refusal.message}\n`)
 }

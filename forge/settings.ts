@@ -50,7 +50,10 @@ const schema = z
 /** How the forge is run. */
 export type Settings = z.output<typeof schema>
 
-/** Reads the settings from the environment. Errors: one sentence that names every variable that is wrong. */
+/**
+ * Reads the settings from the environment. Errors: one sentence that names every variable that is
+ * wrong.
+ */
 export function readSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
   const parsed = schema.safeParse(environment)
   if (parsed.success) return parsed.data

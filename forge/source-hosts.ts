@@ -1,7 +1,8 @@
-// Which hosts a mirror source may be on. People who may write a DevRequest choose the URL, and the forge stands inside
-// the cluster: without this they could knock at everything that is there.
+// Which hosts a mirror source may be on. People who may write a DevRequest choose the URL, and the
+// forge stands inside the cluster: without this they could knock at everything that is there.
+import { lookup } from 'node:dns/promises'
 import { BlockList, isIP } from 'node:net'
-import { ForgeError } from './problem.ts'
+import { ForgeRefusal } from './problem.ts'
 
 /** Asks the name server. Gives every address, best first; empty when there is none. */
 export type Resolve = (
@@ -13,11 +14,17 @@ export type Resolve = (
 export interface SourceHosts {
   /** Host names (`git.corp.example`, `*.corp.example`), addresses and CIDR blocks. */
   readonly allowedHosts: readonly string[]
-  /** Private networks and names inside the cluster, but never the forge's own machine or link-local addresses. */
+  /**
+   * Private networks and names inside the cluster, but never the forge's own machine or link-local
+   * addresses.
+   */
   readonly allowPrivate: boolean
 }
 
-/** Public: everybody can reach it. Private: a company's networks, the cluster. Local: this machine and its link. */
+/**
+ * Public: everybody can reach it. Private: a company's networks, the cluster. Local: this machine
+ * and its link.
+ */
 type Reach = 'public' | 'private' | 'local'
 
 const blocks = (kind: 'ipv4' | 'ipv6', all: readonly string[]): BlockList => {
@@ -48,7 +55,8 @@ const privateV4 = blocks('ipv4', [
   '198.51.100.0/24',
   '203.0.113.0/24',
 ])
-// https://www.iana.org/assignments/iana-ipv6-special-registry: only 2000::/3 is handed out, and parts of it lead elsewhere.
+// https://www.iana.org/assignments/iana-ipv6-special-registry: only 2000::/3 is handed out, and
+// parts of it lead elsewhere.
 const privateV6 = blocks('ipv6', ['fc00::/7', 'fec0::/10'])
 const publicV6 = blocks('ipv6', ['2000::/3'])
 const specialV6 = blocks('ipv6', ['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'])
@@ -68,7 +76,7 @@ function plainAddress(address: string): string {
   return bytes.join('.')
 }
 
-/** How far an address can be reached from; `local` for what is no address. */
+/** How far an address can be reached from; `local` for text that is not an address. */
 export function reachOf(address: string): Reach {
   const plain = plainAddress(address)
   if (isIP(plain) === 4) {
@@ -93,8 +101,8 @@ function reachOfName(host: string): Reach {
 }
 
 /**
- * A host as every program reads it: lower case, without a last dot, IPv4 with four decimal numbers however it was
- * written, IPv6 without brackets. Undefined for what is no host.
+ * A host as every program reads it: lower case, without a last dot, IPv4 with four decimal numbers
+ * however it was written, IPv6 without brackets. Undefined for text that is not a host.
  */
 export function canonicalHost(host: string): string | undefined {
   const text = `http://${host}/`
@@ -113,7 +121,9 @@ interface Rules {
   readonly v6: BlockList
 }
 
-/** What is wrong with `allowedHosts`, as a sentence that names the entry; undefined when nothing is. */
+/**
+ * What is wrong with `allowedHosts`, as a sentence that names the entry; undefined when nothing is.
+ */
 export function hostsProblem(allowedHosts: readonly string[]): string | undefined {
   try {
     readRules(allowedHosts)
@@ -123,7 +133,10 @@ export function hostsProblem(allowedHosts: readonly string[]): string | undefine
   }
 }
 
-/** Reads `allowedHosts`. Errors: a sentence that names the entry that is neither a host, an address nor a block. */
+/**
+ * Reads `allowedHosts`. Errors: a sentence that names the entry that is neither a host, an address
+ * nor a block.
+ */
 function readRules(allowedHosts: readonly string[]): Rules {
   const names: string[] = []
   const [v4, v6] = [new BlockList(), new BlockList()]
@@ -150,7 +163,10 @@ function readRules(allowedHosts: readonly string[]): Rules {
 /** A source that may be fetched, and what git is to connect to. */
 export interface OpenHost {
   readonly host: string
-  /** Every one was checked; the host itself when it is an address. Undefined when a proxy has to look the name up. */
+  /**
+   * Every one was checked; the host itself when it is an address. Undefined when a proxy has to
+   * look the name up.
+   */
   readonly addresses: readonly [string, ...string[]] | undefined
 }
 
@@ -177,9 +193,10 @@ export class SourceDoor {
   }
 
   /**
-   * Checks the host of a source, by its name and by every address it has. Nothing is connected to, so the answer says
-   * nothing about what is there.
-   * Errors: BadRequest for a host that is not allowed; SourceUnavailable for a name that has no address.
+   * Checks the host of a source, by its name and by every address it has. Nothing is connected to,
+   * so the answer says nothing about what is there.
+   * Errors: BadRequest for a host that is not allowed; SourceUnavailable for a name that has no
+   * address.
    */
   async open(host: string, options: { readonly signal: AbortSignal }): Promise<OpenHost> {
     if (isIP(host) !== 0) {
@@ -191,7 +208,7 @@ export class SourceDoor {
     const [first, ...others] = await this.#resolve(host, options)
     if (first === undefined) {
       if (this.#byProxy) return { host, addresses: undefined }
-      throw new ForgeError(
+      throw new ForgeRefusal(
         'SourceUnavailable',
         `Could not resolve the host ${host} of spec.source.git.url.`,
       )
@@ -222,9 +239,31 @@ export class SourceDoor {
   }
 }
 
-function notAllowed(host: string): ForgeError {
-  return new ForgeError(
+function notAllowed(host: string): ForgeRefusal {
+  return new ForgeRefusal(
     'BadRequest',
     `${host} of spec.source.git.url is inside the cluster, in a private network or on this machine, and the forge does not fetch from there. Whoever runs Guildhall can allow it: add "${host}" or its network to forge.sources.allowedHosts in the values of the chart.`,
   )
+}
+
+/**
+ * Asks as every program of this machine does (`/etc/hosts`, search domains), because git would do
+ * the same.
+ */
+export const systemResolve: Resolve = async (host, { signal }) => {
+  signal.throwIfAborted()
+  const gone = Promise.withResolvers<never>()
+  const giveUp = () => gone.reject(signal.reason)
+  signal.addEventListener('abort', giveUp, { once: true })
+  try {
+    // The look-up itself cannot be stopped; it ends by the time-outs of the system.
+    const found = await Promise.race([lookup(host, { all: true }), gone.promise])
+    return found.map(({ address }) => address)
+  } catch (error) {
+    signal.throwIfAborted()
+    if (error instanceof Error && 'syscall' in error && error.syscall === 'getaddrinfo') return []
+    throw error
+  } finally {
+    signal.removeEventListener('abort', giveUp)
+  }
 }

@@ -1,7 +1,10 @@
-import { ForgeError } from './problem.ts'
+import { ForgeRefusal } from './problem.ts'
 import { canonicalHost, type OpenHost } from './source-hosts.ts'
 
-/** A source's URL, taken apart, so that git gets nothing that it could read in another way than we did. */
+/**
+ * A source's URL, taken apart, so that git gets nothing that it could read in another way than we
+ * did.
+ */
 export interface SourceUrl {
   readonly protocol: MirrorProtocol
   /** As `canonicalHost` writes it. */
@@ -23,7 +26,8 @@ const usualPort: Readonly<Record<MirrorProtocol, string>> = {
 }
 
 /**
- * Reads a URL: no other transport, no missing host, no credentials (they would end up in the repository's config).
+ * Reads a URL: no other transport, no missing host, no credentials (they would end up in the
+ * repository's config).
  * Errors: BadRequest with the field to correct.
  */
 export function readSourceUrl(url: string): SourceUrl {
@@ -38,19 +42,19 @@ export function readSourceUrl(url: string): SourceUrl {
     /[\s\p{Cc}\\]/u.test(url) ||
     hasControls(parsed.pathname)
   ) {
-    throw new ForgeError(
+    throw new ForgeRefusal(
       'BadRequest',
       'A git source is an http, https or git URL; set spec.source.git.url.',
     )
   }
   if (parsed.username !== '' || parsed.password !== '') {
-    throw new ForgeError(
+    throw new ForgeRefusal(
       'BadRequest',
       'A git URL must not carry credentials; take them out of spec.source.git.url.',
     )
   }
   if (url.includes('#')) {
-    throw new ForgeError(
+    throw new ForgeRefusal(
       'BadRequest',
       'A git URL ends before the "#"; name a branch, tag or commit in spec.source.git.ref.',
     )
@@ -79,15 +83,17 @@ export interface Remote {
 }
 
 /**
- * Binds a URL to the addresses of its host. A name that leads elsewhere a moment later (DNS rebinding) leads nowhere then.
- * Errors: SourceUnavailable for a git:// URL whose host only a proxy knows: git goes there by itself.
+ * Binds a URL to the addresses of its host. A name that leads elsewhere a moment later (DNS
+ * rebinding) leads nowhere then.
+ * Errors: SourceUnavailable for a git:// URL whose host only a proxy knows: git goes there by
+ * itself.
  */
 export function remoteOf(url: SourceUrl, open: OpenHost): Remote {
   const { protocol, host } = url
   const port = url.port === '' ? usualPort[protocol] : url.port
   if (protocol === 'git') {
     if (open.addresses === undefined) {
-      throw new ForgeError(
+      throw new ForgeRefusal(
         'SourceUnavailable',
         `Could not resolve the host ${host} of spec.source.git.url.`,
       )
@@ -108,7 +114,7 @@ export type Redirect =
   /** On the same host, and not from https to http. */
   | { readonly kind: 'same-host'; readonly url: SourceUrl }
   | { readonly kind: 'elsewhere'; readonly address: string }
-  /** To something that is no repository, such as a page to log in. */
+  /** To something that is not a repository, such as a page to log in. */
   | { readonly kind: 'page' }
 
 const advertisement = '/info/refs'

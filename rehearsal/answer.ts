@@ -1,24 +1,23 @@
-// From a request for an answer to its end: what Ollama checks, in its order, then the model, the slot and the words.
+// From a request for an answer to its end: what Ollama checks, in its order, then the model, the
+// slot and the words.
 import type { ServerResponse } from 'node:http'
-import { choose, noScript, type Choice, type ChoiceParts } from './choice.ts'
-import type { HeldModel, HeldModels } from './held-models.ts'
-import { keepAliveMs } from './keep-alive.ts'
-import { modelName } from './model-name.ts'
+import { goneSignal, sendJson } from '../core/base/http.ts'
+import { type Faults, refusalOf, type Strike, tooLong } from './faults.ts'
+import { type HeldModel, type HeldModels, modelName } from './held-models.ts'
 import {
+  type Asked,
+  type Budget,
   budgetOf,
   checkFormat,
   runnerOptions,
+  shortened,
   tokensOf,
-  type Asked,
-  type Budget,
 } from './question.ts'
-import type { RehearsalRecord } from './record.ts'
-import { newRecord, type Records } from './records.ts'
-import { refusalOf, tooLong } from './refusals.ts'
-import type { Runners, Use } from './runners.ts'
-import { speak } from './speech.ts'
-import { spoilt } from './spoilt-answers.ts'
-import { goneSignal, json, pause, Refusal } from './wire.ts'
+import { newRecord, type Records, type RehearsalRecord } from './records.ts'
+import { keepAliveMs, type Runners, type Use } from './runners.ts'
+import { purposeOf, type Question, type Scripts } from './script.ts'
+import { speak, spoilt } from './speech.ts'
+import { pause, Refusal } from './wire.ts'
 
 /** What answers are made from. */
 export interface AnswerParts extends ChoiceParts {
@@ -70,7 +69,7 @@ async function answerRecorded(
   if (asked.empty && keepMs === 0) {
     parts.runners.unload(model.name)
     record.answered = 'load'
-    json(response, 200, { ...pieceOf(asked, ''), done: true, done_reason: 'unload' })
+    sendJson(response, 200, { ...pieceOf(asked, ''), done: true, done_reason: 'unload' })
     return undefined
   }
   checkAbilities(asked)
@@ -96,7 +95,7 @@ async function answerRecorded(
     record.load = use.load
     if (found === undefined) {
       record.answered = 'load'
-      json(response, 200, { ...pieceOf(asked, ''), done: true, done_reason: 'load' })
+      sendJson(response, 200, { ...pieceOf(asked, ''), done: true, done_reason: 'load' })
       return undefined
     }
     const turn = await use.turn(signal)
@@ -113,7 +112,10 @@ async function answerRecorded(
   }
 }
 
-/** The model that is meant; a `Refusal` when there is none. The two routes word it differently, as Ollama's do. */
+/**
+ * The model that is meant; a `Refusal` when there is none. The two routes word it differently, as
+ * Ollama's do.
+ */
 function checkedModel(held: HeldModels, asked: Asked): HeldModel {
   if (asked.route === '/api/chat' && modelName(asked.model) === undefined) {
     throw new Refusal(400, 'model is required')
@@ -142,7 +144,8 @@ async function sayIt(
   const { format } = asked
   checkFormat(format)
   if (!asked.truncate && budget.promptTokens > budget.contextTokens) throw new Refusal(400, tooLong)
-  // As a server does that cannot take a question, so that nobody mistakes these words for an answer and asks again.
+  // As a server does that cannot take a question, so that no client takes these words for an answer
+  // and asks again.
   if (!chosen.scripted && chosen.strike === undefined) throw new Refusal(400, noScript)
   if (strike?.kind === 'delay') await pause(strike.ms, signal)
 
@@ -180,4 +183,51 @@ function pieceOf(asked: Asked, text: string): object {
   return asked.route === '/api/chat'
     ? { ...base, message: { role: 'assistant', content: text } }
     : { ...base, response: text }
+}
+
+/** What a question is refused with when no script fits; no harness can take it for work. */
+export const noScript =
+  'I am the rehearsal model. I only answer from checked-in scripts, and I have no script for this request. ' +
+  'To get real work done, connect a real model: helm upgrade guildhall helm/guildhall -n guildhall --reuse-values --set rehearsal.default=false --set model.name=qwen2.5-coder:7b; ' +
+  'without a cluster: --ollama URL --model NAME.'
+
+/** What answers are chosen from. */
+export interface ChoiceParts {
+  readonly scripts: Scripts
+  readonly faults: Faults
+}
+
+/** What will be said, and what will go wrong with it. */
+export interface Choice {
+  /** As the model sees it. */
+  readonly question: Question
+  readonly text: string
+  /** Whether a script fits; a question that none fits is refused, unless a fault strikes it. */
+  readonly scripted: boolean
+  readonly strike: Strike | undefined
+}
+
+/** Chooses, and notes it in the record. An injected fault goes before that of the rule. */
+export function choose(
+  parts: ChoiceParts,
+  asked: Asked,
+  budget: Budget,
+  record: RehearsalRecord,
+): Choice {
+  const overlong = budget.promptTokens > budget.contextTokens
+  record.shortened = overlong && asked.truncate
+  const question = record.shortened
+    ? shortened(asked.question, budget.contextTokens)
+    : asked.question
+  const injected = parts.faults.forAnswer({
+    model: asked.model,
+    text: `${question.system}\n${question.user}`,
+    purpose: purposeOf(question),
+  })
+  const scripted = parts.scripts.find(question)
+  const strike = injected ?? scripted?.strike
+  if (strike !== undefined) record.fault = strike.kind
+  if (strike !== undefined) record.answered = 'fault'
+  else record.answered = scripted === undefined ? 'no script' : 'script'
+  return { question, text: scripted?.answer ?? noScript, scripted: scripted !== undefined, strike }
 }

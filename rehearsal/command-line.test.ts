@@ -76,7 +76,7 @@ describe('the command line', () => {
     [['--parallel', '0'], '--parallel "0" must be a number of at least 1'],
     [['--scripts', '/nowhere'], 'there are no scripts at /nowhere; name their folder'],
     [['--pullable', 'a:7b'], 'say its size in bytes, for example a:7b=4700000000'],
-    [['--pullable', 'a b=1'], '"a b" is no name of a model'],
+    [['--pullable', 'a b=1'], '"a b" is not the name of a model'],
     [['--bogus'], "Unknown option '--bogus'"],
   ])('%j is refused with a sentence', (args, want) => {
     expect(() => read(args)).toThrow(want)
@@ -118,7 +118,7 @@ describe('the program', () => {
     const { code, said } = await run('--check', '--scripts', join(folder, 'scripts'))
     expect(code).toBe(1)
     expect(said).toMatch(
-      /^bad\.yaml is no script: rule 2, when\.request: is no regular expression.*\n$/,
+      /^bad\.yaml is not a script: rule 2, when\.request: is not a regular expression.*\n$/,
     )
   })
 })

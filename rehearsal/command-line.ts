@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { modelName } from './model-name.ts'
+import { modelName } from './held-models.ts'
 
 /** What `--help` prints. */
 export const usage = `usage: node rehearsal/main.ts [options]      in its image: node /app/rehearsal.js [options]
@@ -9,12 +9,12 @@ export const usage = `usage: node rehearsal/main.ts [options]      in its image:
 Starts the rehearsal model: a server that speaks Ollama's protocol and answers from scripts. It has no model.
 
   --port N             where it listens; 11434 (PORT)
-  --scripts DIR        the folder of its scripts; scripts/ beside the program (REHEARSAL_SCRIPTS)
+  --scripts DIR        the folder of its scripts; scripts/ next to the program (REHEARSAL_SCRIPTS)
   --rate N             tokens a second of each answer, 0 as fast as possible; 60 (REHEARSAL_RATE)
   --parallel N         answers of a model at the same time; 2 (REHEARSAL_PARALLEL)
   --context N          the longest context in tokens; 32768 (REHEARSAL_CONTEXT)
   --load-ms N          how long a model takes to load; 0 (REHEARSAL_LOAD_MS)
-  --holds NAME[=BYTES] a model that it holds beside rehearsal; may be given several times (REHEARSAL_HOLDS, by commas)
+  --holds NAME[=BYTES] a model that it holds besides rehearsal; may be given several times (REHEARSAL_HOLDS, by commas)
   --pullable NAME=BYTES  a model that it can pull; may be given several times (REHEARSAL_PULLABLE, by commas)
   --pull-rate N        bytes a second of what it pulls, 0 as fast as possible; 20000000 (REHEARSAL_PULL_RATE)
   --check              only read the scripts and say what is wrong with them
@@ -110,7 +110,7 @@ function variableOf(flag: string): string {
 function modelOf(flag: 'holds' | 'pullable', text: string): readonly [string, number] {
   const [name = '', size] = text.split('=')
   if (modelName(name) === undefined) {
-    throw new Error(`--${flag} ${text}: ${JSON.stringify(name)} is no name of a model`)
+    throw new Error(`--${flag} ${text}: ${JSON.stringify(name)} is not the name of a model`)
   }
   if (size === undefined && flag === 'holds') return [name, 0]
   if (size !== undefined && /^[1-9]\d*$/.test(size)) return [name, Number(size)]

@@ -1,4 +1,5 @@
-// The demo must be true: the scripted plan is a good plan, the scripted tests run, the wrong answer fails, the repair passes.
+// The demo must be true: the scripted plan is a good plan, the scripted tests run, the wrong answer
+// fails, the repair passes.
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -17,10 +18,10 @@ import { createGateway } from '../core/models/gateway.ts'
 import { modelProfile } from '../core/models/profile.ts'
 import { makePlan } from '../core/planner/plan.ts'
 import { systemClock, systemRandom } from '../core/base/clock.ts'
-import { noScript } from './choice.ts'
+import { noScript } from './answer.ts'
 import { createScripts, loadScripts } from './script.ts'
 import { rehearsalName } from './server.ts'
-import { startRehearsal } from './start.ts'
+import { startRehearsal } from '../test/support/rehearsal.ts'
 
 const rules = await loadScripts(join(import.meta.dirname, 'scripts'))
 const { spec } = await example('hello')

@@ -1,4 +1,5 @@
-// Every fault through the client that the operator uses: what the operator makes of it is what counts.
+// Every fault through the client that the operator uses: what the operator makes of it is what
+// counts.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -20,7 +21,7 @@ import {
   type FaultInput,
   type PullFaultKind,
 } from './faults.ts'
-import { startRehearsal, type RunningRehearsal } from './start.ts'
+import { startRehearsal, type RunningRehearsal } from '../test/support/rehearsal.ts'
 
 const schema = {
   type: 'object',
@@ -164,7 +165,7 @@ describe('a fault of an answer', () => {
     expect((await ask('code')).cut).toBe(false)
   })
 
-  test('makes the model be loaded anew: unload', async () => {
+  test('makes the model be loaded again: unload', async () => {
     await ask('code')
     await server.inject({ kind: 'unload' })
     expect((await ask('code')).text).toBe(code)

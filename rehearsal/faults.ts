@@ -1,11 +1,22 @@
-// What can go wrong with a model server, as data: the README's table is checked against it, and the tests go through it.
+// What can go wrong with a model server, as data: the README's table is checked against it, and the
+// tests go through it.
 import { z } from 'zod'
-import { pattern } from './pattern.ts'
+import { Refusal } from './wire.ts'
+
+/** A regular expression, without slashes; matched without regard to case, over several lines. */
+export const pattern = z.string().transform((source, context) => {
+  try {
+    return new RegExp(source, 'im')
+  } catch (error) {
+    context.addIssue(`is not a regular expression: ${String(error)}`)
+    return z.NEVER
+  }
+})
 
 /** What can go wrong with an answer, and what it does; each was seen in the wild. */
 export const answerFaults = {
   '503': 'status 503, the server is busy',
-  '500': 'status 500, the model runner stopped; the model is loaded anew by the next call',
+  '500': 'status 500, the model runner stopped; the model is loaded again by the next call',
   '400': 'status 400, the prompt is too long',
   '404': 'status 404, the model is not there, try pulling it',
   '429': 'status 429 with Retry-After, as proxies send it; `ms` says when',
@@ -32,7 +43,7 @@ export const answerFaults = {
   'wrong-path': 'paths begin with path/to/',
   elided: 'code stops after a third with a comment that the rest is as before',
   'edited-tests': 'a test file that proves nothing comes along with the code',
-  unload: 'the model left memory before the call and is loaded anew',
+  unload: 'the model left memory before the call and is loaded again',
 } as const satisfies Readonly<Record<string, string>>
 
 /** What can go wrong with a pull, and what it does. */
@@ -142,4 +153,41 @@ function fits(candidate: z.infer<typeof fault>, target: Target): boolean {
     (candidate.purpose?.test(target.purpose) ?? true) &&
     (candidate.model === undefined || candidate.model === target.model)
   )
+}
+
+/** Ollama's words for a prompt that does not fit when the client forbade to shorten it. */
+export const tooLong = 'the input length exceeds the context length'
+
+/** What a fault is refused with, in Ollama's words; undefined for a fault that is not a refusal. */
+export function refusalOf(
+  strike: Strike | undefined,
+  asked: { readonly model: string; readonly format: unknown },
+): Refusal | undefined {
+  const found = strike === undefined ? undefined : statuses[strike.kind]
+  if (strike === undefined || found === undefined) return undefined
+  if (strike.kind === 'schema-refused' && typeof asked.format !== 'object') return undefined
+  const headers: Record<string, string> =
+    strike.kind === '429' ? { 'retry-after': String(Math.ceil(strike.ms / 1000)) } : {}
+  return new Refusal(found.status, found.words(asked.model), headers)
+}
+
+const statuses: Readonly<
+  Partial<
+    Record<AnswerFaultKind, { readonly status: number; readonly words: (model: string) => string }>
+  >
+> = {
+  '503': {
+    status: 503,
+    words: () => 'server busy, please try again.  maximum pending requests exceeded',
+  },
+  '500': {
+    status: 500,
+    words: () =>
+      'model runner has unexpectedly stopped, this may be due to resource limitations or an internal error, check ollama server logs for details',
+  },
+  '400': { status: 400, words: () => tooLong },
+  '404': { status: 404, words: (model) => `model "${model}" not found, try pulling it first` },
+  '429': { status: 429, words: () => 'too many requests' },
+  'no-tools': { status: 400, words: (model) => `${model} does not support tools` },
+  'schema-refused': { status: 500, words: () => 'invalid JSON schema in format' },
 }

@@ -2,8 +2,8 @@ import { Ollama } from 'ollama'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { percentOf, pullModel } from '../core/models/servers/pull.ts'
-import { createDownloads, step } from './downloads.ts'
-import { startRehearsal, type RunningRehearsal } from './start.ts'
+import { createDownloads, step } from './pull.ts'
+import { startRehearsal, type RunningRehearsal } from '../test/support/rehearsal.ts'
 
 const size = 4_000_000
 const pullStep = z.strictObject({

@@ -1,15 +1,14 @@
 // `/api/pull`: a registry of models that weigh something and hold nothing.
+import { createHash } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import { z } from 'zod'
-import { layersOf, step, type Download, type Downloads, type Layer } from './downloads.ts'
+import { checked, goneSignal, sendJson, writePatiently } from '../core/base/http.ts'
+import { jsonLine } from '../core/base/lines.ts'
+import { aborted } from '../core/base/wait.ts'
 import type { Faults, PullFaultKind, Strike } from './faults.ts'
-import type { HeldModels } from './held-models.ts'
-import { modelName, type ModelName } from './model-name.ts'
-import { tellProgress, type Progress } from './progress.ts'
-import { read } from './question.ts'
-import type { PullRecord } from './record.ts'
-import type { Records } from './records.ts'
-import { goneSignal, pause, Refusal, untilAborted } from './wire.ts'
+import { type HeldModels, modelName, type ModelName } from './held-models.ts'
+import type { PullRecord, Records } from './records.ts'
+import { pause, Refusal } from './wire.ts'
 
 /** What pulls work on. */
 export interface PullParts {
@@ -33,7 +32,7 @@ export async function pull(
   raw: unknown,
   response: ServerResponse,
 ): Promise<void> {
-  const body = read(pullBody, raw)
+  const body = checked(pullBody, raw)
   const name = modelName(body.model || body.name)
   if (name === undefined) throw new Refusal(400, 'invalid model name')
   const signal = goneSignal(response)
@@ -50,8 +49,8 @@ export interface PullOptions {
 }
 
 /**
- * Pulls a model, and holds it afterwards. A `Refusal` when the registry does not have it or a fault strikes; a pull that
- * ended early, whyever, goes on where it was.
+ * Pulls a model, and holds it afterwards. A `Refusal` when the registry does not have it or a fault
+ * strikes; a pull that ended early for any reason goes on where it was.
  */
 export async function pullModel(
   parts: PullParts,
@@ -154,7 +153,7 @@ async function strikeLayer(
       // What was written must reach the client first.
       await pause(20)
       cut()
-      await untilAborted(signal)
+      await aborted(signal)
       return
     case 'pull-broken':
       throw new Refusal(500, 'max retries exceeded: unexpected EOF')
@@ -176,4 +175,125 @@ function manifestUrl(name: ModelName): string {
 
 function noSuchHost(name: ModelName): string {
   return `dial tcp: lookup ${name.host}: no such host`
+}
+
+/** A part of a model, as registries keep it. */
+export interface Layer {
+  /** `sha256:` and 64 hex digits. */
+  readonly digest: string
+  readonly size: number
+}
+
+/**
+ * A layer that is being downloaded. All pulls of it share it; without one it stays as far as it
+ * came.
+ */
+export interface Download {
+  readonly layer: Layer
+  completed: number
+  pullers: number
+  /** Bytes a second; 0 for as fast as possible. */
+  rate: number
+  /** No progress before this time, in milliseconds since 1970. */
+  stalledUntil: number
+  lastStep: number
+}
+
+/** The layers that the server has, whole or in part. */
+export interface Downloads {
+  /** A layer, to be pulled on from where it is. */
+  of(layer: Layer): Download
+  /** How much of these layers is there, in bytes. */
+  held(layers: readonly Layer[]): number
+}
+
+// What the parts besides the weights weigh in ordinary models: a licence and a configuration.
+const smallParts = [11_343, 485] as const
+
+/** The layers of a model, whose sizes make up `size`; the weights come first. */
+export function layersOf(name: string, size: number): readonly Layer[] {
+  const rest = smallParts.reduce((sum, part) => sum + part, 0)
+  const sizes = size > 2 * rest ? [size - rest, ...smallParts] : [size]
+  return sizes.map((part, index) => ({
+    digest: `sha256:${createHash('sha256').update(`${name} ${index} ${part}`).digest('hex')}`,
+    size: part,
+  }))
+}
+
+/** Makes an empty store; `rate` in bytes a second, 0 for as fast as possible. */
+export function createDownloads(rate: number): Downloads {
+  const known = new Map<string, Download>()
+  return {
+    of(layer) {
+      const found = known.get(layer.digest)
+      if (found !== undefined) return found
+      const started: Download = {
+        layer,
+        completed: 0,
+        pullers: 0,
+        rate,
+        stalledUntil: 0,
+        lastStep: Date.now(),
+      }
+      known.set(layer.digest, started)
+      return started
+    },
+    held: (layers) =>
+      layers.reduce((sum, layer) => sum + (known.get(layer.digest)?.completed ?? 0), 0),
+  }
+}
+
+/**
+ * Adds what came in since the last step, however many pull it; a quarter of the layer when it is as
+ * fast as possible.
+ */
+export function step(download: Download): void {
+  const now = Date.now()
+  const { size } = download.layer
+  const came =
+    download.rate === 0
+      ? Math.ceil(size / 4)
+      : Math.floor((download.rate * (now - download.lastStep)) / 1000)
+  if (now < download.stalledUntil) download.lastStep = now
+  else if (came > 0) {
+    download.completed = Math.min(size, download.completed + came)
+    download.lastStep = now
+  }
+}
+
+/** How `/api/pull` and `/api/create` tell what they do. */
+export interface Progress {
+  readonly say: (
+    step: { readonly status: string } & Readonly<Record<string, unknown>>,
+  ) => Promise<void>
+}
+
+/**
+ * Does `work` and tells its progress as NDJSON, or at its end only when the client wants no stream.
+ * A failure is a status and `{"error": …}` while nothing was said, and a last line with status 200
+ * afterwards: so does Ollama, and a client that looks at the status only takes a failed pull for a
+ * good one.
+ */
+export async function tellProgress(
+  response: ServerResponse,
+  options: { readonly stream: boolean; readonly signal: AbortSignal },
+  work: (progress: Progress) => Promise<void>,
+): Promise<void> {
+  let last: object = {}
+  const say: Progress['say'] = async (step) => {
+    last = step
+    if (!options.stream) return
+    if (!response.headersSent) response.setHeader('content-type', 'application/x-ndjson')
+    await writePatiently(response, jsonLine(step), options.signal)
+  }
+  try {
+    await work({ say })
+  } catch (error) {
+    if (!(error instanceof Refusal) || !response.headersSent) throw error
+    response.end(jsonLine({ error: error.message }))
+    return
+  }
+  if (options.signal.aborted) return
+  if (options.stream) response.end()
+  else sendJson(response, 200, last)
 }

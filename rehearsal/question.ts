@@ -1,5 +1,6 @@
 // The two ways to ask Ollama, read into one.
 import { z } from 'zod'
+import { checked } from '../core/base/http.ts'
 import type { Question } from './script.ts'
 import { Refusal } from './wire.ts'
 
@@ -45,7 +46,7 @@ export interface Asked {
 
 /** Reads the body of `/api/chat`. */
 export function askedByChat(raw: unknown): Asked {
-  const body = read(chatBody, raw)
+  const body = checked(chatBody, raw)
   const messages = body.messages ?? []
   const of = (role: string) =>
     messages
@@ -63,7 +64,7 @@ export function askedByChat(raw: unknown): Asked {
 
 /** Reads the body of `/api/generate`. */
 export function askedByGenerate(raw: unknown): Asked {
-  const body = read(generateBody, raw)
+  const body = checked(generateBody, raw)
   return {
     route: '/api/generate',
     ...commonOf(body),
@@ -71,14 +72,6 @@ export function askedByGenerate(raw: unknown): Asked {
     empty: body.prompt === '',
     tools: false,
   }
-}
-
-/** The body as a route wants it, or a `Refusal` that names the field. */
-export function read<Schema extends z.ZodType>(schema: Schema, raw: unknown): z.output<Schema> {
-  const found = schema.safeParse(raw)
-  if (found.success) return found.data
-  const [issue] = found.error.issues
-  throw new Refusal(400, `json: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`)
 }
 
 function commonOf(body: z.infer<z.ZodObject<typeof common>>) {
@@ -123,7 +116,8 @@ export function budgetOf(asked: Asked, longestContext: number): Budget {
   const predict = whole(asked, 'num_predict')
   const predictTokens = predict === undefined || predict < 0 ? undefined : predict
   const most = Math.min(predictTokens ?? Infinity, 10 * contextTokens)
-  // With shift, Ollama forgets the beginning and writes on; without it the answer ends with the context.
+  // With shift, Ollama forgets the beginning and writes on; without it the answer ends with the
+  // context.
   const room = asked.shift ? Infinity : Math.max(1, contextTokens - promptTokens)
   return { contextTokens, promptTokens, predictTokens, limit: Math.min(most, room) }
 }
@@ -131,7 +125,7 @@ export function budgetOf(asked: Asked, longestContext: number): Budget {
 /** The options that Ollama loads a model with. */
 const runnerKeys = ['num_batch', 'num_gpu', 'main_gpu', 'num_thread', 'use_mmap'] as const
 
-/** What a model is loaded with for a call; another value of any of them loads it anew. */
+/** What a model is loaded with for a call; another value of any of them loads it again. */
 export function runnerOptions(asked: Asked, contextTokens: number): Record<string, unknown> {
   const named = runnerKeys.flatMap((key) => {
     const value = key === 'use_mmap' ? asked.options[key] : whole(asked, key)
@@ -147,7 +141,10 @@ function whole(asked: Asked, key: string): number | undefined {
   throw new Refusal(500, `option "${key}" must be of type integer`)
 }
 
-/** The question as it is left when Ollama shortens it: the beginning is gone, and nobody is told. */
+/**
+ * The question as it is left when Ollama shortens it: the beginning is gone, and the client is not
+ * told.
+ */
 export function shortened(question: Question, contextTokens: number): Question {
   const characters = Math.max(0, (contextTokens - 12) * 4)
   const user = question.user.slice(-characters)

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { askedByChat, budgetOf } from './question.ts'
 import { createRecords, newRecord } from './records.ts'
-import { startRehearsal, type RunningRehearsal } from './start.ts'
+import { startRehearsal, type RunningRehearsal } from '../test/support/rehearsal.ts'
 
 const words = Array.from({ length: 300 }, (_, n) => `w${n} `).join('')
 const rules = [

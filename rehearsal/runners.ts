@@ -1,21 +1,24 @@
-// Which models are in memory. Ollama loads one at its first call, with that call's options; other options load it anew.
+// Which models are in memory. Ollama loads one at its first call, with that call's options; other
+// options load it again.
 import { isDeepStrictEqual } from 'node:util'
-import { rehearsalDetails, type HeldModel } from './held-models.ts'
-import { createTurns, type Turn } from './turns.ts'
-import { pause } from './wire.ts'
+import { type HeldModel, rehearsalDetails } from './held-models.ts'
+import { pause, Refusal } from './wire.ts'
 
 /** How a call wants its model to be loaded. */
 export interface Wanted {
   /** Every option that cannot be changed in a loaded model, by its name in the API. */
   readonly options: Readonly<Record<string, unknown>>
   readonly contextTokens: number
-  /** `Infinity` for ever. */
+  /** `Infinity`: it stays loaded. */
   readonly keepAliveMs: number
 }
 
 /** A call's use of a loaded model. */
 export interface Use {
-  /** Whether the model was in memory, was loaded, or was there with other options and had to be loaded anew. */
+  /**
+   * Whether the model was in memory, was loaded, or was there with other options and had to be
+   * loaded again.
+   */
   readonly load: 'held' | 'loaded' | 'reloaded'
   readonly loadMs: number
   /** Waits for a slot of the model; undefined when `signal` was aborted first. */
@@ -26,7 +29,10 @@ export interface Use {
 
 /** The models in memory. */
 export interface Runners {
-  /** Loads the model if need be; waits for calls with other options to end. Undefined when `signal` was aborted first. */
+  /**
+   * Loads the model if need be; waits for calls with other options to end. Undefined when `signal`
+   * was aborted first.
+   */
   use(model: HeldModel, wanted: Wanted, signal: AbortSignal): Promise<Use | undefined>
   /** Takes a model out of memory, at the end of the calls that use it. */
   unload(name: string): void
@@ -45,10 +51,13 @@ interface Runner {
   expiresAt: number
 }
 
-// What Ollama takes for ever to be, in milliseconds.
+// Ollama counts an endless time as this many milliseconds.
 const forEverMs = 2 ** 63 / 1e6
 
-/** Makes an empty memory. Each model in it answers `parallel` calls at once and takes `loadMs` to load. */
+/**
+ * Makes an empty memory. Each model in it answers `parallel` calls at once and takes `loadMs` to
+ * load.
+ */
 export function createRunners(options: {
   readonly parallel: number
   readonly loadMs: number
@@ -150,4 +159,77 @@ function psEntry({ model, wanted }: Runner, until: number): object {
     size_vram: 0,
     context_length: wanted.contextTokens,
   }
+}
+
+/** A slot that was given. */
+export interface Turn {
+  /** From 0. */
+  readonly slot: number
+  /** Ends the turn. */
+  readonly release: () => void
+}
+
+/** First come, first served, at most so many at once. */
+export interface Turns {
+  /** Waits; undefined when `signal` was aborted first. */
+  take(signal: AbortSignal): Promise<Turn | undefined>
+}
+
+/** Makes turns for `parallel` at once. */
+export function createTurns(parallel: number): Turns {
+  const free = Array.from({ length: parallel }, (_, slot) => slot)
+  const waiting: ((slot: number) => void)[] = []
+  const turnOf = (slot: number): Turn => ({
+    slot,
+    release() {
+      const next = waiting.shift()
+      // Handed over, not freed: a newcomer must not slip in between.
+      if (next === undefined) free.push(slot)
+      else next(slot)
+    },
+  })
+  return {
+    async take(signal) {
+      if (signal.aborted) return undefined
+      const slot = free.shift()
+      if (slot !== undefined) return turnOf(slot)
+      return await new Promise((resolve) => {
+        const leave = () => {
+          waiting.splice(waiting.indexOf(go), 1)
+          resolve(undefined)
+        }
+        const go = (given: number) => {
+          signal.removeEventListener('abort', leave)
+          resolve(turnOf(given))
+        }
+        signal.addEventListener('abort', leave, { once: true })
+        waiting.push(go)
+      })
+    },
+  }
+}
+
+const unitMs = { ns: 1e-6, us: 1e-3, µs: 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const
+const onePart = /([\d.]+)(ns|us|µs|ms|s|m|h)/g
+
+/**
+ * `keep_alive` in milliseconds: seconds as a number, or a duration as Go writes it; below zero is
+ * endless. Ollama's five minutes when it is absent. A `Refusal` for a value that is not a duration.
+ */
+export function keepAliveMs(value: unknown): number {
+  if (value === undefined || value === null) return 5 * 60_000
+  if (typeof value === 'number') return value < 0 ? Infinity : value * 1000
+  if (typeof value === 'string') {
+    const text = value.replace(/^[+-]/, '')
+    const whole = text === '0' || text.replaceAll(onePart, '') === ''
+    if (text !== '' && whole) {
+      if (value.startsWith('-')) return Infinity
+      return [...text.matchAll(onePart)].reduce(
+        (sum, [, figure, unit]) => sum + Number(figure) * unitMs[unit as keyof typeof unitMs],
+        0,
+      )
+    }
+    throw new Refusal(400, `time: invalid duration ${JSON.stringify(value)}`)
+  }
+  throw new Refusal(400, `Unsupported type: '${typeof value}'`)
 }

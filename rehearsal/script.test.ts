@@ -83,7 +83,7 @@ describe('a folder of scripts', () => {
     [
       'a broken pattern',
       'about: x\nrules: [{when: {request: x}, answer: y}, {when: {request: "("}, answer: y}]',
-      'rule 2, when.request: is no regular expression',
+      'rule 2, when.request: is not a regular expression',
     ],
     [
       'an unknown condition',
@@ -107,7 +107,7 @@ describe('a folder of scripts', () => {
   ])('with %s is refused in a sentence', async (_, text, want) => {
     await writeFile(join(folder, 'bad.yaml'), text)
     const refused = loadScripts(folder)
-    await expect(refused).rejects.toThrow('bad.yaml is no script: ')
+    await expect(refused).rejects.toThrow('bad.yaml is not a script: ')
     await expect(refused).rejects.toThrow(want)
   })
 
@@ -116,7 +116,12 @@ describe('a folder of scripts', () => {
     await writeFile(join(folder, 'a.yaml'), 'rules: [{}]')
     await writeFile(join(folder, 'b.yaml'), 'about: x')
     const error = await loadScripts(folder).catch((reason: unknown) => String(reason))
-    for (const want of ['a.yaml is no script: about', 'rule 1, when', 'rule 1, answer', 'b.yaml'])
+    for (const want of [
+      'a.yaml is not a script: about',
+      'rule 1, when',
+      'rule 1, answer',
+      'b.yaml',
+    ])
       expect(error).toContain(want)
   })
 })

@@ -2,8 +2,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
-import { ruleFault, type Strike } from './faults.ts'
-import { pattern } from './pattern.ts'
+import { pattern, ruleFault, type Strike } from './faults.ts'
 
 const rule = z.strictObject({
   when: z.strictObject({
@@ -19,7 +18,10 @@ const rule = z.strictObject({
     prompt: pattern.optional(),
     /** Whether there is a section `What failed`. */
     failed: z.boolean().optional(),
-    /** Only the nth question that the rest of this rule matches, from 1; those that a fault spoilt count, too. */
+    /**
+     * Only the nth question that the rest of this rule matches, from 1; those that a fault spoilt
+     * count, too.
+     */
     n: z.int().min(1).optional(),
   }),
   answer: z.string(),
@@ -44,18 +46,19 @@ export interface Question {
 
 /**
  * Reads every `*.yaml` of a folder, in order of their names.
- * Throws one Error with a sentence for each problem: the file, the number of the rule from 1, the field.
+ * Throws one Error with a sentence for each problem: the file, the number of the rule from 1, the
+ * field.
  */
 export async function loadScripts(folder: string): Promise<Rule[]> {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.yaml')).toSorted()
   if (names.length === 0)
-    throw new Error(`there is no script in ${folder}: no file ends with .yaml`)
+    throw new Error(`there is not a script in ${folder}: no file ends with .yaml`)
   const rules: Rule[] = []
   const problems: string[] = []
   for (const name of names) {
     const read = readScript(await readFile(join(folder, name), 'utf8'))
     if ('rules' in read) rules.push(...read.rules)
-    else problems.push(...read.problems.map((problem) => `${name} is no script: ${problem}`))
+    else problems.push(...read.problems.map((problem) => `${name} is not a script: ${problem}`))
   }
   if (problems.length > 0) throw new Error(problems.join('\n'))
   return rules
@@ -76,7 +79,7 @@ function readScript(
   return { problems: read.error.issues.flatMap(inWords) }
 }
 
-/** `rule 2, when.request: is no regular expression: …`. */
+/** `rule 2, when.request: is not a regular expression: …`. */
 function inWords(issue: z.core.$ZodIssue): string[] {
   const { path, message } = issue
   const inRule = path[0] === 'rules' && typeof path[1] === 'number'
@@ -93,7 +96,10 @@ function inWords(issue: z.core.$ZodIssue): string[] {
   })
 }
 
-/** The sections of a prompt: `## Title` and the text up to the next one. The first section of a title counts. */
+/**
+ * The sections of a prompt: `## Title` and the text up to the next one. The first section of a
+ * title counts.
+ */
 export function promptSections(user: string): ReadonlyMap<string, string> {
   const sections = new Map<string, string>()
   for (const part of user.split(/^## /m).slice(1)) {
@@ -146,7 +152,9 @@ function strikeOf(fault: Rule['fault'], before: number): Strike | undefined {
   return { kind: fault.kind, ms: fault.ms }
 }
 
-/** Where a question says what kind of work it asks for: the system prompt and the section `File`. */
+/**
+ * Where a question says what kind of work it asks for: the system prompt and the section `File`.
+ */
 export function purposeOf(question: Question): string {
   return `${question.system}\n${promptSections(question.user).get('file') ?? ''}`
 }

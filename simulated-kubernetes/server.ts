@@ -1,5 +1,5 @@
 import { errorFromAnswer } from '../core/kube/errors.ts'
-import type { Clock, Random } from '../core/base/ports.ts'
+import type { Clock, Random } from '../core/base/clock.ts'
 import type { KubeObject, Resource } from '../core/kube/resource.ts'
 import type { HttpRequest, HttpTransport } from '../core/kube/transport.ts'
 import type { CompiledKinds } from './kind.ts'

@@ -1,4 +1,4 @@
-import type { Clock, Random } from '../core/base/ports.ts'
+import type { Clock, Random } from '../core/base/clock.ts'
 import { Collection, type Commit, keyOfObject } from './collection.ts'
 import { frozen } from './json.ts'
 import { areSameOwners, encodeOwners, type Owners, type Writer } from './apply/managers.ts'

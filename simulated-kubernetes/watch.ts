@@ -1,4 +1,4 @@
-import type { Cancel } from '../core/base/ports.ts'
+import type { Cancel } from '../core/base/clock.ts'
 import type { Commit, Follower } from './collection.ts'
 import { type Filter, readSelection } from './filter.ts'
 import type { Kind } from './kind.ts'

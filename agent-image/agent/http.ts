@@ -3,6 +3,7 @@
 // queue.
 import { type IncomingHttpHeaders, type IncomingMessage, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
+import { linesOf } from '../../core/base/lines.ts'
 import { after } from './waiting.ts'
 
 export interface HttpRequest {
@@ -35,7 +36,6 @@ export interface HttpResponse {
   drop(): void
 }
 
-const lineLimit = 16 * 1024 * 1024
 /** The report of a test run is up to 32 MiB, more as JSON. */
 const bodyLimit = 64 * 1024 * 1024
 /**
@@ -97,16 +97,7 @@ function responseOf(incoming: IncomingMessage): HttpResponse {
       return Array.isArray(value) ? value[0] : value
     },
     async *lines() {
-      incoming.setEncoding('utf8')
-      let pending = ''
-      for await (const chunk of incoming as AsyncIterable<string>) {
-        pending += chunk
-        if (pending.length > lineLimit) throw new Error('a line of the response is too long')
-        const whole = pending.split('\n')
-        pending = whole.pop() ?? ''
-        for (const line of whole) if (line.trim() !== '') yield line
-      }
-      if (pending.trim() !== '') yield pending
+      for await (const line of linesOf(incoming)) if (line.trim() !== '') yield line
     },
     async text() {
       incoming.setEncoding('utf8')

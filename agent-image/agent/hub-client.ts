@@ -1,6 +1,7 @@
 // The agent's side of the protocol in core/api/agent-protocol.ts.
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
+import { jsonOf } from '../../core/base/lines.ts'
 import {
   type Heartbeat,
   type HubMessage,
@@ -158,7 +159,7 @@ async function* messages(
       cancel()
       cancel = after(settings.silenceMs, expire)
       // A newer hub may send messages that this agent does not know; they are left out.
-      const known = hubMessage.safeParse(parseJson(line))
+      const known = hubMessage.safeParse(jsonOf(line))
       if (known.success) yield known.data
     }
     if (watchdog.signal.aborted) throw watchdog.signal.reason as Error
@@ -166,14 +167,6 @@ async function* messages(
     throw watchdog.signal.aborted ? (watchdog.signal.reason as Error) : error
   } finally {
     cancel()
-  }
-}
-
-function parseJson(line: string): unknown {
-  try {
-    return JSON.parse(line) as unknown
-  } catch {
-    return undefined
   }
 }
 

@@ -1,5 +1,6 @@
 // The agent container's process: its environment and the wiring.
 import { readFile } from 'node:fs/promises'
+import { agentTimes } from '../../core/api/agent-protocol.ts'
 import { z } from 'zod'
 import { agentTypes } from '../../core/api/agent-types.ts'
 import { Agent } from './agent.ts'
@@ -61,9 +62,7 @@ const hub = connectHub({
   url: config.hubUrl,
   tokenFile: config.tokenFile,
   random: Math.random,
-  // Longer than three pings, and short enough that a new leader does not give up an agent whose old
-  // leader is frozen.
-  silenceMs: 14_000,
+  silenceMs: agentTimes.agentSilenceMs,
 })
 const log = createLog(
   (batch) => hub.logs(batch, { signal: within(10_000) }),

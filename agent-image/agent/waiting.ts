@@ -1,4 +1,5 @@
 // All timers of the agent's process: nothing else in this folder sets one.
+import { halfJitter } from '../../core/base/backoff.ts'
 
 /** The options of every call that can wait. */
 export interface Abortable {
@@ -52,6 +53,5 @@ export function backoffMs(
   firstMs = 250,
   mostMs = 15_000,
 ): number {
-  const whole = Math.min(mostMs, firstMs * 2 ** Math.min(count, 16))
-  return whole / 2 + (whole / 2) * random()
+  return halfJitter({ baseMs: firstMs, capMs: mostMs }, count, { next: random })
 }

@@ -12,7 +12,7 @@ import { chmodSync, closeSync, lstatSync, readSync } from 'node:fs'
 import { realpath } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { z } from 'zod'
+import { checked, parseBody, Problem, readText } from '../../core/base/http.ts'
 import { type ExecSettings, insideWorkspace, RefusedExec, runCommand } from './exec.ts'
 import {
   begunStatus,
@@ -62,7 +62,7 @@ export async function startSandboxServer(settings: SandboxServerSettings): Promi
     (body: unknown, response: ServerResponse, seal: Seal) => Promise<unknown>
   > = {
     'POST /exec': async (body, response, seal) => {
-      const request = execRequest.parse(body)
+      const request = checked(execRequest, body)
       return inTurn(async () => {
         const stop = new AbortController()
         running = stop
@@ -81,7 +81,7 @@ export async function startSandboxServer(settings: SandboxServerSettings): Promi
       })
     },
     'POST /reset': async (body) => {
-      const request = resetRequest.parse(body)
+      const request = checked(resetRequest, body)
       running.abort()
       return inTurn(async () => {
         await killStrays(marker, {
@@ -120,12 +120,13 @@ export async function startSandboxServer(settings: SandboxServerSettings): Promi
     }
     try {
       const route = routes[`${request.method ?? ''} ${path}`]
-      text = await readBody(request)
-      if (!route) return answer(404, { code: 'NotFound', message: 'no such route' })
+      text = await readText(request, { maxBytes: requestLimitBytes })
+      if (!route) throw new Problem(404, 'NotFound', 'no such route')
       const body = request.method === 'GET' ? undefined : parseBody(text)
       answer(200, await route(body, response, seal))
     } catch (error) {
-      answer(...problemOf(error))
+      const { status, code, message } = problemOf(error)
+      answer(status, { code, message })
     }
   }
 
@@ -231,32 +232,11 @@ async function entryOf(path: string, workspace: string): Promise<string | undefi
   return parent === undefined ? undefined : join(parent, name)
 }
 
-async function readBody(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length
-    // The rest is read and thrown away: a caller that is still writing would not see the answer.
-    if (size <= requestLimitBytes) chunks.push(chunk)
-  }
-  if (size > requestLimitBytes) throw new RefusedExec('the body is larger than 2 MiB')
-  return Buffer.concat(chunks).toString('utf8')
-}
-
-function parseBody(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown
-  } catch (cause) {
-    throw new RefusedExec('the body is not JSON', { cause })
-  }
-}
-
-function problemOf(error: unknown): [number, unknown] {
-  if (error instanceof RefusedExec) return [400, { code: error.code, message: error.message }]
-  if (error instanceof z.ZodError)
-    return [400, { code: 'BadRequest', message: z.prettifyError(error).slice(0, 1000) }]
+function problemOf(error: unknown): Problem {
+  if (error instanceof Problem) return error
+  if (error instanceof RefusedExec) return new Problem(400, error.code, error.message)
   console.error('sandbox request failed', error)
-  return [500, { code: 'Internal', message: error instanceof Error ? error.message : 'unknown' }]
+  return new Problem(500, 'Internal', error instanceof Error ? error.message : 'unknown')
 }
 
 /**

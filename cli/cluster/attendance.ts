@@ -1,9 +1,9 @@
 // Whether an operator works on the requests of a namespace. An operator works in its own namespace
 // only, and a request in another namespace stays as it was made, without a word.
 import { homeNamespace, leaderLease } from '../../core/api/names.ts'
-import { leases, type Lease } from '../../core/kube/core.ts'
+import { type Lease, leases } from '../../core/kube/core.ts'
 import { isNotFound } from '../../core/kube/errors.ts'
-import type { Clock } from '../../core/base/ports.ts'
+import type { Clock } from '../../core/base/clock.ts'
 import { duration } from '../../core/view/text.ts'
 import type { Terminal } from '../terminal.ts'
 import type { Where } from './requests.ts'

@@ -1,7 +1,8 @@
 import { setMaxListeners } from 'node:events'
 import { agentTasks, agents, devRequests } from '../../core/api/kinds.ts'
 import { Informer, type InformerOptions } from '../../core/kube/informer.ts'
-import type { Clock, Logger, Random } from '../../core/base/ports.ts'
+import type { Clock, Random } from '../../core/base/clock.ts'
+import type { Logger } from '../../core/base/logger.ts'
 import type { KubeObject, Resource } from '../../core/kube/resource.ts'
 import type { Snapshot } from '../../core/view/request.ts'
 

@@ -4,17 +4,7 @@ import { KubeError } from '../../core/kube/errors.ts'
 import type { Connection } from '../cluster/connection.ts'
 import { examplePlan, exampleRequest } from '../../test/support/example-objects.ts'
 import type { Terminal } from '../terminal.ts'
-import { eachLine, showLogs, type LogsOptions } from './logs.ts'
-
-test.each([1, 2, 3, 7, 1000])('lines are whole when bytes come %i at a time', async (size) => {
-  const bytes = Buffer.from('{"msg":"größer"}\n\n{"msg":"✔"}\nlast')
-  const chunks = Array.from({ length: Math.ceil(bytes.length / size) }, (_, at) =>
-    bytes.subarray(at * size, (at + 1) * size),
-  )
-  const lines: string[] = []
-  await eachLine(Readable.from(chunks), (line) => lines.push(line))
-  expect(lines).toEqual(['{"msg":"größer"}', '', '{"msg":"✔"}', 'last'])
-})
+import { showLogs, type LogsOptions } from './logs.ts'
 
 /**
  * `guild logs` on a cluster with the request `hello` and a log of two lines about one of its tasks.

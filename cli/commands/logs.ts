@@ -11,6 +11,7 @@ import {
   resolveName,
   taskMeant,
 } from '../cluster/requests.ts'
+import { linesOf } from '../../core/base/lines.ts'
 import { asDuration } from '../arguments.ts'
 import { CliError } from '../failure.ts'
 import { type LogFilter, formatLogLine, logLineFits, parseLogLine } from '../show/log-line.ts'
@@ -165,25 +166,7 @@ async function readPod(
   }
   const path = pathOf(pods, { namespace, name, subresource: 'log' })
   const bytes = await client.rawStream(path, query, { signal })
-  await eachLine(bytes, print)
-}
-
-/**
- * Splits bytes into lines; a line or a character may come in pieces, and the last line may lack its
- * end.
- */
-export async function eachLine(
-  bytes: AsyncIterable<Uint8Array>,
-  take: (line: string) => void,
-): Promise<void> {
-  const decoder = new TextDecoder()
-  let rest = ''
-  for await (const chunk of bytes) {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n')
-    rest = lines.pop() ?? ''
-    for (const line of lines) take(line)
-  }
-  if (rest !== '') take(rest)
+  for await (const line of linesOf(bytes)) print(line)
 }
 
 function printer(

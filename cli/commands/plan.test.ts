@@ -8,7 +8,11 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { z } from 'zod'
 import { agentTypes } from '../../core/api/agent-types.ts'
 import { loadScripts } from '../../rehearsal/script.ts'
-import { closedEndpoint, startRehearsal, type RunningRehearsal } from '../../rehearsal/start.ts'
+import {
+  closedEndpoint,
+  startRehearsal,
+  type RunningRehearsal,
+} from '../../test/support/rehearsal.ts'
 
 const root = join(import.meta.dirname, '../..')
 const patience = { timeout: 60_000 }

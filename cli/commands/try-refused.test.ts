@@ -13,8 +13,8 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { noScript } from '../../rehearsal/choice.ts'
-import { closedEndpoint } from '../../rehearsal/start.ts'
+import { noScript } from '../../rehearsal/answer.ts'
+import { closedEndpoint } from '../../test/support/rehearsal.ts'
 import { makeCheckout } from '../../test/support/checkout.ts'
 import {
   aloneWithGit,

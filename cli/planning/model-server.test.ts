@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
 import { expect, onTestFinished, test } from 'vitest'
-import { closedEndpoint, startRehearsal } from '../../rehearsal/start.ts'
+import { closedEndpoint, startRehearsal } from '../../test/support/rehearsal.ts'
 import { chooseModel, ollamaEndpoint } from './model-server.ts'
 
 const { signal } = new AbortController()

@@ -1,5 +1,5 @@
 import { counted } from '../../core/api/plain-text.ts'
-import type { Clock } from '../../core/base/ports.ts'
+import type { Clock } from '../../core/base/clock.ts'
 import type { Gateway } from '../../core/models/gateway.ts'
 import { duration } from '../../core/view/text.ts'
 import { questionInWords } from '../show/plan.ts'

@@ -8,7 +8,7 @@ import { basename, delimiter, dirname, isAbsolute, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { sendRequest } from '../../agent-image/agent/http.ts'
-import type { Clock } from '../../core/base/ports.ts'
+import type { Clock } from '../../core/base/clock.ts'
 import { CliError, TryTrouble } from '../failure.ts'
 import { type NoImage, containerArguments, findImage } from './container.ts'
 

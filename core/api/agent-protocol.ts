@@ -1,7 +1,8 @@
 // What agents and the hub say to each other: JSON over HTTP, version 1.
 //
-// Every call carries `Authorization: Bearer <projected token, audience guildhall-hub>`; the hub learns from TokenReview
-// which Pod (name and uid) speaks and never believes a name in a body. Answers other than 2xx carry `HubProblem`.
+// Every call carries `Authorization: Bearer <projected token, audience guildhall-hub>`; the hub
+// learns from TokenReview which Pod (name and uid) speaks and never believes a name in a body.
+// Answers other than 2xx carry `HubProblem`.
 //
 //   GET  /v1/assignments           the agent's stream: one `HubMessage` a line (NDJSON) until either side closes
 //   POST /v1/heartbeat             `Heartbeat`   -> 204
@@ -12,6 +13,49 @@ import { z } from 'zod'
 import { actions, agentTypes, verdicts } from './agent-types.ts'
 import { evidence, failure } from './agent-task.ts'
 import { mostBeginning } from './plain-text.ts'
+
+/**
+ * The times of the agent protocol in milliseconds, each with its meaning. Agents and hub are
+ * started apart and may be of two versions, so the relations between them count more than the
+ * figures: `agent-protocol.test.ts` holds them.
+ */
+export const agentTimes = {
+  /** How often an agent sends a heartbeat; the hub says so in `welcome`. */
+  heartbeatMs: 4_000,
+  /** How often the hub sends a ping on each stream. */
+  pingMs: 4_000,
+  /**
+   * An open stream without a heartbeat for this long counts as closed: the process hangs, or the
+   * node is gone.
+   */
+  hubSilenceMs: 12_000,
+  /** An agent takes a stream without a line for this long for dead, and connects again. */
+  agentSilenceMs: 14_000,
+  /** An agent whose stream was closed for this long has lost its task. */
+  lostMs: 10_000,
+  /**
+   * The same after a start of the operator: agents may have to wait for the Service to follow the
+   * new leader.
+   */
+  returnMs: 30_000,
+  /**
+   * A stream is this old before its agent can be expected to have said everything that it had to
+   * say.
+   */
+  settleMs: 5_000,
+  /** A Pod whose stream stays closed for this long is given up. */
+  silentMs: 60_000,
+  /**
+   * The hub takes an attempt for one that is being reported this long after its agent tried: the
+   * API server may be away.
+   */
+  reportingMs: 60_000,
+  /**
+   * An agent may still speak of an attempt that ended this long ago, because its last log lines
+   * come in batches.
+   */
+  lastWordsMs: 60_000,
+} as const
 
 /** A task as it is given to an agent: all it needs, nothing to look up. */
 export const assignmentMessage = z.object({
@@ -27,14 +71,18 @@ export const assignmentMessage = z.object({
   title: z.string(),
   goal: z.string(),
   doneWhen: z.string(),
-  /** The paths it may write; empty for actions that write nowhere or only where their pipeline says. */
+  /**
+   * The paths it may write; empty for actions that write nowhere or only where their pipeline says.
+   */
   files: z.array(z.string()),
   unit: z.string().optional(),
   /** The whole request, for context. */
   requestText: z.string(),
   /** What other units make: goal and files only. */
   siblings: z.array(z.object({ unit: z.string(), goal: z.string(), files: z.array(z.string()) })),
-  /** Base URL of the forge, e.g. http://guildhall-forge:8080. Clone `${forgeUrl}/${repository}.git`. */
+  /**
+   * Base URL of the forge, e.g. http://guildhall-forge:8080. Clone `${forgeUrl}/${repository}.git`.
+   */
   forgeUrl: z.string(),
   repository: z.string(),
   /** Commit the request started from. */
@@ -57,8 +105,8 @@ export const assignmentMessage = z.object({
     z.object({ task: z.string(), action: z.enum(actions), title: z.string(), summary: z.string() }),
   ),
   /**
-   * The test files that tasks of this request committed as specs, by unit: only these decide about a unit. `commit` is where
-   * the file was written first, on the request's branch.
+   * The test files that tasks of this request committed as specs, by unit: only these decide about
+   * a unit. `commit` is where the file was written first, on the request's branch.
    */
   specs: z.array(z.object({ unit: z.string(), path: z.string(), commit: z.string() })).default([]),
   /** Units whose code was written and could be checked by nothing, with why. */
@@ -90,7 +138,9 @@ export const heartbeat = z.object({
   task: z.string().optional(),
   uid: z.string().optional(),
   attempt: z.int().optional(),
-  /** A few words for people, e.g. `try 2: repairing after 2 failed tests`. At most 200 characters. */
+  /**
+   * A few words for people, e.g. `try 2: repairing after 2 failed tests`. At most 200 characters.
+   */
   activity: z.string().max(200).optional(),
   /** Resident memory in bytes, for the registry. */
   memoryBytes: z.int().optional(),
@@ -119,14 +169,20 @@ export const report = z.object({
 })
 export type Report = z.infer<typeof report>
 
-/** `fenced`: the task belongs to another attempt or Pod, or is over; forget it. `accepted` also for a repeated report. */
+/**
+ * `fenced`: the task belongs to another attempt or Pod, or is over; forget it. `accepted` also for
+ * a repeated report.
+ */
 export const reportReceipt = z.object({
   outcome: z.enum(['accepted', 'fenced']),
   message: z.string(),
 })
 export type ReportReceipt = z.infer<typeof reportReceipt>
 
-/** A part of a prompt. `must` parts are never dropped; the others go from the last to the first when room is short. */
+/**
+ * A part of a prompt. `must` parts are never dropped; the others go from the last to the first when
+ * room is short.
+ */
 export const promptSection = z.object({
   title: z.string().max(120),
   text: z.string(),
@@ -134,7 +190,10 @@ export const promptSection = z.object({
 })
 export type PromptSection = z.infer<typeof promptSection>
 
-/** What models are asked for. Metrics tell these apart; whatever else an agent says is `other` to them. */
+/**
+ * What models are asked for. Metrics tell these apart; whatever else an agent says is `other` to
+ * them.
+ */
 export const purposes = [
   'plan.notes',
   'plan.units',
@@ -169,7 +228,10 @@ export const modelCall = z.object({
   sections: z.array(promptSection).max(20),
   /** The output rule; always the last line of the prompt. */
   instruction: z.string().max(1000),
-  /** For `decide`: a JSON schema of the subset that every model server follows; `lintSchema` refuses others. */
+  /**
+   * For `decide`: a JSON schema of the subset that every model server follows; `lintSchema` refuses
+   * others.
+   */
   schema: z.record(z.string(), z.unknown()).optional(),
   /** 0 for greedy; 0.7 with a new seed for a fresh sample. */
   temperature: z.number().min(0).max(1.5),
@@ -179,7 +241,10 @@ export const modelCall = z.object({
 })
 export type ModelCall = z.infer<typeof modelCall>
 
-/** A fenced block of an answer. `path` is what stood before the fence or in its info string, as the model wrote it. */
+/**
+ * A fenced block of an answer. `path` is what stood before the fence or in its info string, as the
+ * model wrote it.
+ */
 export const fencedBlock = z.object({
   path: z.string().optional(),
   language: z.string().optional(),
@@ -192,7 +257,9 @@ export const modelErrorCodes = [
   'ModelUnavailable',
   'ModelMissing',
   'OutputUnusable',
-  /** The server does not take the question, and will not take it again; the message holds its words. */
+  /**
+   * The server does not take the question, and will not take it again; the message holds its words.
+   */
   'QuestionRefused',
   'ContextTooSmall',
   'BudgetExhausted',
@@ -233,8 +300,9 @@ export type ModelEvent = z.infer<typeof modelEvent>
 export type ModelResult = Extract<ModelEvent, { kind: 'result' }>
 
 /**
- * Lines for the operator's log; they outlive the Pod. `task` and `attempt` count only while the Pod holds them, and a minute
- * longer; otherwise they stand under `claimed`. `fields` stand under `fields`, so that none can pass for one of the hub's.
+ * Lines for the operator's log; they outlive the Pod. `task` and `attempt` count only while the Pod
+ * holds them, and a minute longer; otherwise they stand under `claimed`. `fields` stand under
+ * `fields`, so that none can pass for one of the hub's.
  */
 export const logBatch = z.object({
   lines: z

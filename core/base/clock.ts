@@ -1,8 +1,28 @@
 import { randomUUID } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
-import type { Cancel, Clock, Random } from './ports.ts'
 
-export type { Cancel, Clock, Random } from './ports.ts'
+/** Undoes a timer; calling it twice, or after the timer fired, does nothing. */
+export type Cancel = () => void
+
+/** Time, injected wherever logic depends on it. All figures are milliseconds. */
+export interface Clock {
+  /** Wall-clock time since 1970. May jump; use it for what people read, never to measure. */
+  now(): number
+  /** Time since some fixed moment. Never goes back; use it to measure. */
+  monotonic(): number
+  /** Calls `run` once after `ms`, unless cancelled. */
+  after(ms: number, run: () => void): Cancel
+  /** Resolves after `ms`; rejects with the signal's reason as soon as it is aborted. */
+  sleep(ms: number, options: { readonly signal?: AbortSignal | undefined }): Promise<void>
+}
+
+/** Chance, injected so that a run can be repeated from its seed. */
+export interface Random {
+  /** Uniform in [0, 1). */
+  next(): number
+  /** A version 4 UUID. */
+  uuid(): string
+}
 
 /** The longest delay that timers take; a longer one fires at once. */
 const maxTimerMs = 2 ** 31 - 1
@@ -19,9 +39,10 @@ export const systemClock: Clock = {
 }
 
 /**
- * A clock whose wall time is what it was when this process began, plus what the monotonic clock counted since.
- * For whatever compares stored times with the present: when an administrator or NTP moves the wall clock by an hour, no
- * deadline passes and no pause grows. Caveat: it keeps an error that the wall clock had at the start.
+ * A clock whose wall time is what it was when this process began, plus what the monotonic clock
+ * counted since. For whatever compares stored times with the present: when an administrator or NTP
+ * moves the wall clock by an hour, no deadline passes and no pause grows. Caveat: it keeps an error
+ * that the wall clock had at the start.
  */
 export function steadyClock(clock: Clock): Clock {
   const offset = clock.now() - clock.monotonic()
@@ -39,7 +60,7 @@ export const systemRandom: Random = {
   uuid: () => randomUUID(),
 }
 
-/** `sleep` in terms of `after`, for whoever writes another clock. */
+/** `sleep` in terms of `after`, for other clocks. */
 export async function sleepOn(
   clock: Pick<Clock, 'after'>,
   ms: number,
@@ -57,4 +78,9 @@ export async function sleepOn(
     }
     signal?.addEventListener('abort', stop, { once: true })
   })
+}
+
+/** `metav1.MicroTime`: RFC 3339 with six fractional digits; the API server refuses three. */
+export function formatMicroTime(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 23)}000Z`
 }

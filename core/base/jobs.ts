@@ -1,4 +1,4 @@
-import type { Cancel, Clock } from './ports.ts'
+import type { Cancel, Clock } from './clock.ts'
 
 /** Where a job stands. */
 export type JobState<Result, Progress = never> =
@@ -10,20 +10,28 @@ export type JobState<Result, Progress = never> =
       readonly error: unknown
       /** In a row, without an advance between them. */
       readonly failures: number
-      /** `start` changes nothing before this time (as `clock.now()`); undefined when no rest would help. */
+      /**
+       * `start` changes nothing before this time (as `clock.now()`); undefined when no rest would
+       * help.
+       */
       readonly notBefore: number | undefined
     }
 
 /** What the work of a job is given. */
 export interface JobContext<Progress> {
   readonly signal: AbortSignal
-  /** Shows how far it is. With `hasAdvanced` it is further than ever before, and the next failure counts as the first. */
+  /**
+   * Shows how far it is. With `hasAdvanced` it is further than ever before, and the next failure
+   * counts as the first.
+   */
   readonly report: (progress: Progress, hasAdvanced: boolean) => void
 }
 
 export interface JobOptions {
   readonly clock: Clock
-  /** The rest after so many failures in a row, 1 for the first; undefined when no rest would help. */
+  /**
+   * The rest after so many failures in a row, 1 for the first; undefined when no rest would help.
+   */
   readonly pauseMs: (failures: number, error: unknown) => number | undefined
   /** Told when the state is another, or when a rest is over. */
   readonly onChange: () => void
@@ -33,10 +41,11 @@ export interface JobOptions {
 const tellMs = 2_000
 
 /**
- * Work beside the reconciles, which must not wait for it: a plan, a self-test, a download. It lives in memory only; after a
- * crash it is begun again, so the work has to be safe to repeat.
- * Guarantees: it runs once at a time, and rests after a failure; `onChange` is told at once of an end, then when the rest is
- * over, and of progress every two seconds at most; nothing is told after `stop`.
+ * Work beside the reconciles, which must not wait for it: a plan, a self-test, a download. It lives
+ * in memory only; after a crash it is begun again, so the work has to be safe to repeat.
+ * Guarantees: it runs once at a time, and rests after a failure; `onChange` is told at once of an
+ * end, then when the rest is over, and of progress every two seconds at most; nothing is told after
+ * `stop`.
  */
 export class Job<Result, Progress = never> {
   readonly #options: JobOptions
@@ -56,7 +65,10 @@ export class Job<Result, Progress = never> {
     return this.#state
   }
 
-  /** Begins the work, also again after an end; changes nothing while it runs or rests, or after `stop`. */
+  /**
+   * Begins the work, also again after an end; changes nothing while it runs or rests, or after
+   * `stop`.
+   */
   start(work: (context: JobContext<Progress>) => Promise<Result>): void {
     if (this.#isStopped || this.#state.kind === 'running' || this.restMs > 0) return
     this.#cancelTimer()

@@ -1,6 +1,10 @@
-import type { Logger } from './ports.ts'
-
-export type { Logger } from './ports.ts'
+/** The part of a pino logger that is used: constant lower-case message, variables as fields. */
+export interface Logger {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
 
 /** The same logger with more fields on every line. */
 export function withFields(log: Logger, fields: object): Logger {

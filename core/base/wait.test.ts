@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import { VirtualClock } from '../../test/support/virtual-clock.ts'
 import { pointer } from '../kube/client.ts'
-import { formatMicroTime } from './time.ts'
+import { formatMicroTime } from './clock.ts'
 import { DeadlineError, aborted, orAborted, withDeadline } from './wait.ts'
 
 describe('work with a deadline', () => {

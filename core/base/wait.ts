@@ -1,4 +1,4 @@
-import type { Clock } from './ports.ts'
+import type { Clock } from './clock.ts'
 
 /** A named wait took longer than it may. */
 export class DeadlineError extends Error {
@@ -14,7 +14,8 @@ export class DeadlineError extends Error {
 
 /**
  * Runs `work` with a signal that is aborted when the caller's is, or when `ms` are over.
- * Guarantees: leaves no timer and no listener behind, which `AbortSignal.any` on a process-long signal does not promise.
+ * Guarantees: leaves no timer and no listener behind, which `AbortSignal.any` on a process-long
+ * signal does not promise.
  * Caveat: work that ignores its signal is waited for; nothing can stop it.
  */
 export async function withDeadline<R>(
@@ -41,7 +42,8 @@ export async function withDeadline<R>(
 }
 
 /**
- * The result of `work`, or the signal's reason as soon as it is aborted, for work that notices its signal late.
+ * The result of `work`, or the signal's reason as soon as it is aborted, for work that notices its
+ * signal late.
  * Caveat: the work goes on unobserved; what it yields after that is dropped.
  */
 export async function orAborted<R>(signal: AbortSignal, work: Promise<R>): Promise<R> {

@@ -3,7 +3,7 @@ import { fullJitter } from '../base/backoff.ts'
 import type { KubeConfig } from './config.ts'
 import { isTooManyRequests, KubeError, WriteBarredError } from './errors.ts'
 import { Limiter, type Priority } from './limiter.ts'
-import type { Clock, Random } from '../base/ports.ts'
+import type { Clock, Random } from '../base/clock.ts'
 import { Transport, type HttpTransport } from './transport.ts'
 import { DeadlineError, withDeadline } from '../base/wait.ts'
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openKubeconfig } from './kubeconfig.ts'
-import type { Clock } from '../base/ports.ts'
+import type { Clock } from '../base/clock.ts'
 
 /** What TLS needs. Compared by identity: a new object means new connections. */
 export interface TlsMaterial {

@@ -1,11 +1,10 @@
 import type { ServerResponse } from 'node:http'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { systemClock, systemRandom } from '../base/clock.ts'
+import { type Clock, systemClock, systemRandom } from '../base/clock.ts'
 import { silentLogger } from '../../test/support/silent-logger.ts'
 import { KubeClient } from './client.ts'
 import { type ConfigMap, configMaps } from './core.ts'
 import { Informer } from './informer.ts'
-import type { Clock } from '../base/ports.ts'
 import {
   type ScriptedServer,
   type SeenRequest,

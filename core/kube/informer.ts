@@ -1,5 +1,6 @@
 import type { KubeClient } from './client.ts'
-import type { Clock, Logger, Random } from '../base/ports.ts'
+import type { Clock, Random } from '../base/clock.ts'
+import type { Logger } from '../base/logger.ts'
 import { Reflector, type ReflectorSink } from './reflector.ts'
 import { type KubeObject, type Resource, identityOf, isNewer, keyOf, refOf } from './resource.ts'
 import { type Change, type Entry, type Indexer, type InvalidObject, Store } from './store.ts'

@@ -1,4 +1,4 @@
-import type { Cancel, Clock } from '../base/ports.ts'
+import type { Cancel, Clock } from '../base/clock.ts'
 
 /**
  * Who goes first when requests have to wait, most urgent first. `lease` is for leader election alone, which asks one thing

@@ -1,10 +1,9 @@
 import { array, assert, nat, property } from 'fast-check'
 import { afterEach, describe, expect, test } from 'vitest'
-import { systemClock, systemRandom } from '../base/clock.ts'
+import { type Clock, systemClock, systemRandom } from '../base/clock.ts'
 import { KubeClient } from './client.ts'
 import { configMaps } from './core.ts'
 import { isGone } from './errors.ts'
-import type { Clock } from '../base/ports.ts'
 import { VirtualClock } from '../../test/support/virtual-clock.ts'
 import {
   type Script,

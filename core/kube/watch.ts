@@ -1,7 +1,8 @@
 import type { KubeClient } from './client.ts'
 import { errorFromAnswer } from './errors.ts'
-import type { Clock } from '../base/ports.ts'
+import type { Clock } from '../base/clock.ts'
 import { type KubeObject, type Resource, identityOf } from './resource.ts'
+import { LineSplitter } from '../base/lines.ts'
 import { DeadlineError } from '../base/wait.ts'
 
 /**
@@ -18,45 +19,30 @@ export class StreamError extends Error {
   readonly code = 'stream'
 }
 
-/** No object is larger: etcd takes 1.5 MiB, JSON and managed fields at most a few times that. */
-const maxLineBytes = 16 * 1024 * 1024
-
 /**
  * Splits bytes into the JSON values of newline-delimited JSON.
  * Guarantees: a character or a value may be split anywhere; an unfinished last line is dropped, since the stream is
  * resumed before it.
  */
 export class LineParser {
-  readonly #maxBytes: number
-  #rest: Buffer[] = []
-  #restBytes = 0
+  readonly #lines: LineSplitter
 
-  constructor(maxBytes: number = maxLineBytes) {
-    this.#maxBytes = maxBytes
+  constructor(maxBytes?: number) {
+    this.#lines = new LineSplitter(maxBytes)
   }
 
-  /** The values that these bytes complete. Errors: `StreamError` on a line that is too long or no JSON. */
-  push(bytes: Buffer): readonly unknown[] {
-    const values: unknown[] = []
-    let start = 0
-    for (;;) {
-      const end = bytes.indexOf(0x0a, start)
-      if (end < 0) break
-      const line = bytes.subarray(start, end)
-      const text = (this.#restBytes === 0 ? line : Buffer.concat([...this.#rest, line])).toString()
-      this.#rest = []
-      this.#restBytes = 0
-      start = end + 1
-      if (text.trim() !== '') values.push(parse(text))
+  /** The values that these bytes complete. Errors: `StreamError` on a line that is too long or is not JSON. */
+  push(bytes: Uint8Array): readonly unknown[] {
+    return this.#split(bytes).flatMap((text) => (text.trim() === '' ? [] : [parse(text)]))
+  }
+
+  #split(bytes: Uint8Array): readonly string[] {
+    try {
+      return this.#lines.push(bytes)
+    } catch (cause) {
+      const words = cause instanceof Error ? cause.message : ''
+      throw new StreamError(`the watch cannot be read: ${words}`, { cause })
     }
-    if (start < bytes.length) {
-      this.#rest.push(bytes.subarray(start))
-      this.#restBytes += bytes.length - start
-      if (this.#restBytes > this.#maxBytes) {
-        throw new StreamError(`the watch sent a line of more than ${this.#maxBytes} bytes`)
-      }
-    }
-    return values
   }
 }
 
@@ -64,7 +50,7 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    throw new StreamError('the watch sent a line that is no JSON', { cause })
+    throw new StreamError('the watch sent a line that is not JSON', { cause })
   }
 }
 

@@ -1,6 +1,10 @@
 // The gateway against a real HTTP server that misbehaves on demand.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { closedEndpoint, startRehearsal, type RunningRehearsal } from '../../rehearsal/start.ts'
+import {
+  closedEndpoint,
+  startRehearsal,
+  type RunningRehearsal,
+} from '../../test/support/rehearsal.ts'
 import type { ModelEvent } from '../api/agent-protocol.ts'
 import { systemClock } from '../base/clock.ts'
 import type { ChatTimers } from './servers/chat.ts'

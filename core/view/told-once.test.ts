@@ -1,7 +1,7 @@
 // Kind: one cause in several objects (a refusal in the plan, an attempt and the end) is read once,
 // and what is new beside it stays.
 import { expect, test } from 'vitest'
-import { noScript } from '../../rehearsal/choice.ts'
+import { noScript } from '../../rehearsal/answer.ts'
 import { failureRemedies, remedyIn } from '../api/failures.ts'
 import { remedyFor } from '../../cli/try/outcome.ts'
 import { span } from './text.ts'

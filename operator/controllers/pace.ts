@@ -1,4 +1,4 @@
-import type { Clock } from '../../core/base/ports.ts'
+import type { Clock } from '../../core/base/clock.ts'
 import type { KubeObject } from '../../core/kube/resource.ts'
 import { Memory, type Remembered } from '../../core/kube/runtime/memory.ts'
 

@@ -8,7 +8,7 @@ import type { KubeClient } from '../../core/kube/client.ts'
 import { isNotFound } from '../../core/kube/errors.ts'
 import type { Pod } from '../../core/kube/core.ts'
 import type { Informer } from '../../core/kube/informer.ts'
-import type { Clock } from '../../core/base/ports.ts'
+import type { Clock } from '../../core/base/clock.ts'
 import { type KubeObject, keyOf } from '../../core/kube/resource.ts'
 
 /** Something a person who describes the object should read. */

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
+import { jsonOf } from '../../core/base/lines.ts'
 import { answerAs } from '../../core/api/words.ts'
 import {
   branchState,
@@ -14,7 +15,7 @@ import {
   type RepositoryState,
   type TreeListing,
 } from '../../core/api/forge-protocol.ts'
-import type { Clock } from '../../core/base/ports.ts'
+import type { Clock } from '../../core/base/clock.ts'
 import { withDeadline } from '../../core/base/wait.ts'
 
 /** The forge said no, or could not be reached (`Unreachable`). */
@@ -158,7 +159,7 @@ export class ForgeClient {
       })
       if (response.ok)
         return response.headers.get('content-type')?.includes('json') ? JSON.parse(text) : text
-      const said = problem.safeParse(safeJson(text))
+      const said = problem.safeParse(jsonOf(text))
       throw said.success
         ? new ForgeError(said.data.code as ForgeProblemCode, said.data.message)
         : new ForgeError('Internal', `${name}: HTTP status ${response.status}`)
@@ -181,11 +182,3 @@ export class ForgeClient {
 
 /** Pauses before asking again a forge that cannot be reached: a Service needs a moment to follow a new Pod. */
 const pausesMs = [250, 750, 1500]
-
-function safeJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}

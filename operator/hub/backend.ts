@@ -1,12 +1,13 @@
 // Connects the hub with the operator: tokens with agents, reports with tasks, model calls with the gateway, log lines with the log.
-import { audiences, labels } from '../../core/api/names.ts'
-import type {
-  LogBatch,
-  ModelCall,
-  ModelEvent,
-  Report,
-  ReportReceipt,
+import {
+  agentTimes,
+  type LogBatch,
+  type ModelCall,
+  type ModelEvent,
+  type Report,
+  type ReportReceipt,
 } from '../../core/api/agent-protocol.ts'
+import { audiences, labels } from '../../core/api/names.ts'
 import type { AgentTask } from '../../core/api/agent-task.ts'
 import { conditionOf } from '../../core/api/condition-list.ts'
 import { taskConditions } from '../../core/api/conditions.ts'
@@ -17,16 +18,15 @@ import type { Outcomes } from '../controllers/agent/outcomes.ts'
 import { takeReport } from './report.ts'
 import { type World, byHolder, byRequest, byUid } from '../controllers/world.ts'
 import { assignmentMessage } from '../../core/tasks/assignment.ts'
-import { Problem } from './http.ts'
+import { Problem } from '../../core/base/http.ts'
 import type { AgentStreams } from '../presence/agent-streams.ts'
 import type { AgentIdentity, AttemptName, HubBackend } from './hub.ts'
 import { plainCall, plainLogLine, plainReport } from './plain-words.ts'
 import { isNotFound } from '../../core/kube/errors.ts'
-import type { Logger } from '../../core/base/ports.ts'
+import type { Logger } from '../../core/base/logger.ts'
 import { keyOf } from '../../core/kube/resource.ts'
-import { CrowdedError } from '../../core/kube/token-answers.ts'
 import { WaitError } from '../../core/kube/runtime/controller.ts'
-import { TokenReviewer } from './token-review.ts'
+import { CrowdedError, TokenReviewer } from '../../core/kube/token-review.ts'
 import { ModelError, errorEvent } from '../../core/models/errors.ts'
 import type { Gateway, GatewayCall } from '../../core/models/gateway.ts'
 import type { CallBudget } from '../../core/models/ledger.ts'
@@ -55,13 +55,15 @@ export function hubBackend(
   const username = `system:serviceaccount:${world.namespace}:${parts.serviceAccountName}`
   const reviewer = new TokenReviewer({
     client: world.client,
-    audience: audiences.hub,
+    audiences: [audiences.hub],
     clock: world.clock,
     knownMs,
     unknownMs,
     isOurs: (who) => who.username === username && who.pod !== undefined,
     // A token that names an unknown Pod would be refused after its review anyway.
-    laneOf: ({ subject, podUid }) => {
+    laneOf: (claims) => {
+      if (claims === undefined) return undefined
+      const { subject, podUid } = claims
       if (subject !== undefined && subject !== username) return undefined
       if (podUid === undefined) return ''
       return world.pods.byIndex(byUid, podUid).length === 0 ? undefined : podUid
@@ -268,9 +270,6 @@ async function answer(
   }
 }
 
-/** How long after the end of an attempt its agent may still log about it: log lines come in batches. */
-const lastWordsMs = 60_000
-
 /** Writes a log line of an agent. Its own fields stand under `fields`; the task that it names is checked. */
 function writeLine(
   log: Logger,
@@ -309,7 +308,7 @@ function attemptOf(
 ): number | undefined {
   const fits = (attempt: number) => named === undefined || named === attempt
   const isRecent = (time: string | undefined) =>
-    time !== undefined && now - Date.parse(time) < lastWordsMs
+    time !== undefined && now - Date.parse(time) < agentTimes.lastWordsMs
   const given = task.status?.assignment
   if (given?.podUid === podUid && fits(given.attempt)) {
     const ended = conditionOf(task, taskConditions.Assigned)?.lastTransitionTime

@@ -6,10 +6,21 @@ import {
   modelCall,
   report,
 } from '../../core/api/agent-protocol.ts'
-import type { Logger } from '../../core/base/ports.ts'
+import {
+  bearerToken,
+  goneSignal,
+  Problem,
+  readJson,
+  sendJson,
+  sendProblem,
+  startLines,
+} from '../../core/base/http.ts'
+import type { Logger } from '../../core/base/logger.ts'
 import type { RunSignals, Runnable } from '../../core/kube/runtime/manager.ts'
 import type { AgentIdentity, Hub } from './hub.ts'
-import { Problem, readBody, sendJson, startLines } from './http.ts'
+
+/** The longest body. The largest messages, reports and model calls, have a few hundred KiB at most. */
+const maxBytes = 4 * 1024 * 1024
 
 export interface HubServerOptions {
   readonly port: number
@@ -17,7 +28,7 @@ export interface HubServerOptions {
   readonly log: Logger
 }
 
-/** The one door of the agents, as HTTP: bodies are bounded and checked here, everything else is the hub's. */
+/** The hub as an HTTP server: it bounds and checks what agents send, and `Hub` does everything else. */
 export class HubServer implements Runnable {
   readonly name = 'hub'
   readonly #options: HubServerOptions
@@ -50,19 +61,9 @@ export class HubServer implements Runnable {
     try {
       await this.#route(request, response)
     } catch (error) {
-      if (error instanceof Problem) {
-        if (!response.headersSent)
-          sendJson(response, error.status, { code: error.code, message: error.message })
-        else response.destroy()
-        return
-      }
+      if (error instanceof Problem) return sendProblem(response, error)
       this.#options.log.error({ err: error, url: request.url }, 'hub request failed')
-      if (!response.headersSent)
-        sendJson(response, 500, {
-          code: 'InternalError',
-          message: 'the hub met an error; try again',
-        })
-      else response.destroy()
+      sendProblem(response, new Problem(500, 'InternalError', 'the hub met an error; try again'))
     }
   }
 
@@ -79,17 +80,21 @@ export class HubServer implements Runnable {
         this.#stream(caller, request, response)
         return
       case 'POST /v1/heartbeat':
-        hub.beat(caller, await readBody(request, heartbeat))
+        hub.beat(caller, await readJson(request, heartbeat, { maxBytes }))
         response.writeHead(204).end()
         return
       case 'POST /v1/report':
-        sendJson(response, 200, await hub.report(caller, await readBody(request, report)))
+        sendJson(
+          response,
+          200,
+          await hub.report(caller, await readJson(request, report, { maxBytes })),
+        )
         return
       case 'POST /v1/model':
-        await this.#model(caller, await readBody(request, modelCall), response)
+        await this.#model(caller, await readJson(request, modelCall, { maxBytes }), response)
         return
       case 'POST /v1/logs':
-        hub.log(caller, await readBody(request, logBatch))
+        hub.log(caller, await readJson(request, logBatch, { maxBytes }))
         response.writeHead(204).end()
         return
       default:
@@ -109,16 +114,4 @@ export class HubServer implements Runnable {
     await hub.ask(call, { signal: goneSignal(response), onEvent: startLines(response) })
     response.end()
   }
-}
-
-function bearerToken(request: IncomingMessage): string | undefined {
-  const [scheme, token] = (request.headers.authorization ?? '').split(' ')
-  return scheme?.toLowerCase() === 'bearer' ? token : undefined
-}
-
-/** Aborted when the caller hangs up: nobody waits for the answer any more. */
-function goneSignal(response: ServerResponse): AbortSignal {
-  const gone = new AbortController()
-  response.on('close', () => gone.abort(new Error('the agent closed the call')))
-  return gone.signal
 }

@@ -1,17 +1,19 @@
-import type {
-  Assignment,
-  Heartbeat,
-  HubMessage,
-  LogBatch,
-  ModelCall,
-  ModelEvent,
-  Report,
-  ReportReceipt,
+import {
+  agentTimes,
+  type Assignment,
+  type Heartbeat,
+  type HubMessage,
+  type LogBatch,
+  type ModelCall,
+  type ModelEvent,
+  type Report,
+  type ReportReceipt,
 } from '../../core/api/agent-protocol.ts'
-import type { Clock, Logger } from '../../core/base/ports.ts'
+import type { Clock } from '../../core/base/clock.ts'
+import type { Logger } from '../../core/base/logger.ts'
 import { aborted } from '../../core/base/wait.ts'
 import type { RunSignals } from '../../core/kube/runtime/manager.ts'
-import { Problem } from './http.ts'
+import { Problem } from '../../core/base/http.ts'
 import type { AgentStreams } from '../presence/agent-streams.ts'
 import { plainBeat } from './plain-words.ts'
 
@@ -60,9 +62,6 @@ export interface AgentStream {
   readonly close: () => void
 }
 
-const heartbeatSeconds = 4
-const pingMs = 4_000
-
 /**
  * Answers what agents send. The transport is not its concern: `hub-server.ts` is the HTTP server before it.
  * Guarantees: a caller without the reviewed token of an agent Pod gets 401; a model call or a report counts only when it
@@ -94,7 +93,7 @@ export class Hub {
     let cancel = (): void => {}
     const ping = (): void => {
       streams.pingAll()
-      cancel = clock.after(pingMs, ping)
+      cancel = clock.after(agentTimes.pingMs, ping)
     }
     ping()
     await aborted(signals.stop)
@@ -118,7 +117,7 @@ export class Hub {
     const { podUid, agent } = caller
     const closed = streams.open({ podUid, agent, ...stream })
     log.info({ agent }, 'agent connected')
-    stream.send({ kind: 'welcome', agent, heartbeatSeconds })
+    stream.send({ kind: 'welcome', agent, heartbeatSeconds: agentTimes.heartbeatMs / 1000 })
     const assignment = backend.assignmentOf(podUid)
     if (assignment !== undefined) stream.send(assignment)
     if (backend.isLeaving(caller)) stream.send({ kind: 'drain' })

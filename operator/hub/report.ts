@@ -1,6 +1,6 @@
 import type { Report, ReportReceipt } from '../../core/api/agent-protocol.ts'
 import { isComplete, isIntegrating } from '../../core/api/task-state.ts'
-import { Problem } from './http.ts'
+import { Problem } from '../../core/base/http.ts'
 import type { AgentStreams } from '../presence/agent-streams.ts'
 import { isConflict } from '../../core/kube/errors.ts'
 import type { Outcomes } from '../controllers/agent/outcomes.ts'

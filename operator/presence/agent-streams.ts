@@ -1,5 +1,5 @@
-import type { Heartbeat, HubMessage } from '../../core/api/agent-protocol.ts'
-import type { Clock } from '../../core/base/ports.ts'
+import { agentTimes, type Heartbeat, type HubMessage } from '../../core/api/agent-protocol.ts'
+import type { Clock } from '../../core/base/clock.ts'
 
 /** One agent's open stream. */
 export interface AgentStream {
@@ -21,9 +21,6 @@ export interface Presence {
   readonly attempt: number | undefined
   readonly memoryBytes: number | undefined
 }
-
-/** An open stream without a heartbeat for this long counts as closed: its process hangs, or its node is gone. */
-const silenceMs = 12_000
 
 /**
  * The open streams of all agents, by Pod uid. They are kept in memory only: after a restart the agents connect again.
@@ -75,10 +72,10 @@ export class AgentStreams {
     this.#reports.set(podUid, { attempt, at: this.#clock.now() })
   }
 
-  /** Whether a Pod tried to report this attempt within the last minute. */
+  /** Whether a Pod tried to report this attempt a moment ago. */
   isReporting(podUid: string, attempt: string): boolean {
     const report = this.#reports.get(podUid)
-    return report?.attempt === attempt && this.#clock.now() - report.at < 60_000
+    return report?.attempt === attempt && this.#clock.now() - report.at < agentTimes.reportingMs
   }
 
   /** Notes a heartbeat. */
@@ -104,7 +101,7 @@ export class AgentStreams {
         attempt: undefined,
         memoryBytes: undefined,
       }
-    if (heard.open && heard.at + silenceMs < this.#clock.now())
+    if (heard.open && heard.at + agentTimes.hubSilenceMs < this.#clock.now())
       return { ...heard, open: false, since: heard.at }
     return heard
   }

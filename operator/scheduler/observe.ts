@@ -6,7 +6,7 @@ import { heldBy, requestUidOf } from '../../core/api/task-state.ts'
 import { keyOf } from '../../core/kube/resource.ts'
 import type { Outcomes } from '../controllers/agent/outcomes.ts'
 import type { StartFailures } from '../controllers/agent/start-failures.ts'
-import { lostAfterMs, returnMs } from '../controllers/agenttask/holder.ts'
+import { patienceMs } from '../controllers/agenttask/holder.ts'
 import type { Stopwatch } from '../controllers/stopwatch.ts'
 import { type World, byHeld } from '../controllers/world.ts'
 import type { AgentStreams } from '../presence/agent-streams.ts'
@@ -157,6 +157,5 @@ function servesOf(
 /** An agent that worked and has been silent for so long that it loses its tasks: no task should wait for it. */
 function isSilent({ status }: Agent, streams: AgentStreams): boolean {
   if (status?.state !== 'idle' && status?.state !== 'busy') return false
-  const { known } = streams.of(status.podUid)
-  return streams.silentMs(status.podUid) > (known ? lostAfterMs : returnMs)
+  return streams.silentMs(status.podUid) > patienceMs(streams.of(status.podUid))
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type StartedTestContainer, Wait } from 'testcontainers'
-import { rehearsalRecord, type RehearsalRecord } from '../../rehearsal/record.ts'
+import { rehearsalRecord, type RehearsalRecord } from '../../rehearsal/records.ts'
 import { rehearsalModel } from '../../core/api/names.ts'
 import { modelProfile, type ModelProfile } from '../../core/models/profile.ts'
 import { OrdinaryContainer, sharedVolume } from './ordinary-container.ts'

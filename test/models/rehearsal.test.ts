@@ -8,7 +8,7 @@ import { ensureOllama } from '../../hack/images/ollama-source.ts'
 import { ensureSmolLM2 } from '../../hack/images/smollm2.ts'
 import { streamLog } from '../../hack/cluster/log.ts'
 import { startOllama, type RealOllama, smallModel } from './ollama-process.ts'
-import { startRehearsal, type RunningRehearsal } from '../../rehearsal/start.ts'
+import { startRehearsal, type RunningRehearsal } from '../support/rehearsal.ts'
 
 const listing = z.object({
   models: z.array(z.looseObject({ name: z.string(), details: z.looseObject({}) })),

@@ -1,4 +1,4 @@
-import type { Random } from '../../core/base/ports.ts'
+import type { Random } from '../../core/base/clock.ts'
 import { seededRandom } from '../support/virtual-clock.ts'
 import type { Fault, RequestPlan, Story, TaskPlan } from './story.ts'
 

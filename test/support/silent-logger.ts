@@ -1,4 +1,4 @@
-import type { Logger } from '../../core/base/ports.ts'
+import type { Logger } from '../../core/base/logger.ts'
 
 /** A logger that says nothing. */
 export const silentLogger: Logger = {

@@ -1,5 +1,4 @@
-import type { Cancel, Clock, Random } from '../../core/base/ports.ts'
-import { sleepOn } from '../../core/base/clock.ts'
+import { type Cancel, type Clock, type Random, sleepOn } from '../../core/base/clock.ts'
 
 interface Timer {
   readonly at: number

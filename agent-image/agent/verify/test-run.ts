@@ -1,6 +1,7 @@
 // What a run of tests gave, read from the sealed report of our runners and from nothing else.
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
+import { jsonOf } from '../../../core/base/lines.ts'
 
 const frame = z.object({ file: z.string(), line: z.int() })
 
@@ -262,7 +263,7 @@ function readLines(report: string | undefined, key: string, timedOut: boolean) {
   if (!isSealed) problems.push('the runner gave no complete report')
   const lines: z.infer<typeof line>[] = []
   for (const text of texts) {
-    const parsed = line.safeParse(parseJson(text))
+    const parsed = line.safeParse(jsonOf(text))
     if (parsed.success) lines.push(parsed.data)
     else problems.push('the report has a line that is not ours')
   }
@@ -319,7 +320,7 @@ function failedTest(entry: {
 
 /** The last line, and only the last, is an ending whose code fits all that stands before it. */
 function sealed(report: string, lines: readonly string[], key: string): boolean {
-  const last = endLine.safeParse(parseJson(lines.at(-1) ?? ''))
+  const last = endLine.safeParse(jsonOf(lines.at(-1) ?? ''))
   if (!last.success) return false
   const isEnd = (text: string): boolean => text.startsWith('{"kind":"end"')
   if (lines.filter(isEnd).length !== 1) return false
@@ -327,12 +328,4 @@ function sealed(report: string, lines: readonly string[], key: string): boolean 
   const want = createHmac('sha256', key).update(body).digest()
   const got = Buffer.from(last.data.mac, 'hex')
   return got.length === want.length && timingSafeEqual(got, want)
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown
-  } catch {
-    return undefined
-  }
 }

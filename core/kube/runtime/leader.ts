@@ -1,9 +1,8 @@
 import type { KubeClient } from '../client.ts'
 import { type Lease, leases } from '../core.ts'
 import { isAlreadyExists, isConflict, isNotFound, isRefusal } from '../errors.ts'
-import { formatMicroTime } from '../../base/time.ts'
+import { type Clock, formatMicroTime, type Random } from '../../base/clock.ts'
 import { withDeadline } from '../../base/wait.ts'
-import type { Clock, Random } from '../../base/clock.ts'
 import type { Logger } from '../../base/logger.ts'
 
 export interface LeaderOptions {

@@ -2,7 +2,11 @@ import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { profileOf } from '../../../operator/controllers/languagemodel/models.ts'
 import { loadScripts } from '../../../rehearsal/script.ts'
-import { closedEndpoint, type RunningRehearsal, startRehearsal } from '../../../rehearsal/start.ts'
+import {
+  closedEndpoint,
+  type RunningRehearsal,
+  startRehearsal,
+} from '../../../test/support/rehearsal.ts'
 import { at, languageModel } from '../../../test/support/objects.ts'
 import type { LanguageModelStatus } from '../../api/language-model.ts'
 import { systemClock as clock, systemRandom as random } from '../../base/clock.ts'

@@ -1,5 +1,5 @@
 // The real model servers, as the controller of LanguageModels needs them.
-import type { Clock, Random } from '../../base/ports.ts'
+import type { Clock, Random } from '../../base/clock.ts'
 import { withDeadline } from '../../base/wait.ts'
 import type { Gateway } from '../gateway.ts'
 import type { ModelProfile } from '../profile.ts'

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { loadScripts } from '../../../rehearsal/script.ts'
-import { startRehearsal } from '../../../rehearsal/start.ts'
+import { startRehearsal } from '../../../test/support/rehearsal.ts'
 import { VirtualClock } from '../../../test/support/virtual-clock.ts'
 import type { ModelErrorCode, ModelResult } from '../../api/agent-protocol.ts'
 import { systemClock, systemRandom } from '../../base/clock.ts'

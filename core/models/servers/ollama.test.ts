@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { afterEach, expect, test } from 'vitest'
-import { startRehearsal } from '../../../rehearsal/start.ts'
+import { startRehearsal } from '../../../test/support/rehearsal.ts'
 import {
   reply,
   type Script,

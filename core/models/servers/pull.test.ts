@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { afterEach, describe, expect, test } from 'vitest'
-import { closedEndpoint, startRehearsal } from '../../../rehearsal/start.ts'
+import { closedEndpoint, startRehearsal } from '../../../test/support/rehearsal.ts'
 import { type ScriptedServer, startScriptedServer } from '../../../test/support/scripted-server.ts'
 import { VirtualClock } from '../../../test/support/virtual-clock.ts'
 import { ModelError } from '../errors.ts'

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { Ollama } from 'ollama'
 import { Agent, fetch as undiciFetch } from 'undici'
 import { z } from 'zod'
+import { jsonOf, LineSplitter } from '../../base/lines.ts'
 import { printedLine } from '../../api/plain-text.ts'
 import { ModelError } from '../errors.ts'
 import type { ModelProfile } from '../profile.ts'
@@ -184,18 +185,14 @@ function retryAfterMsOf(headers: { get(name: string): string | null }): number |
 
 /** Passes bytes on; fails on a line that is not JSON, or when the stream ends within one. */
 function wholeLines(): TransformStream<Uint8Array, Uint8Array> {
-  const decoder = new TextDecoder()
-  let rest = ''
+  const lines = new LineSplitter()
   return new TransformStream({
     transform(chunk, controller) {
-      rest += decoder.decode(chunk, { stream: true })
-      const lines = rest.split('\n')
-      rest = lines.pop() ?? ''
-      lines.forEach(checkLine)
+      lines.push(chunk).forEach(checkLine)
       controller.enqueue(chunk)
     },
     flush() {
-      checkLine(rest)
+      checkLine(lines.end())
     },
   })
 }
@@ -234,14 +231,6 @@ function wordsOf(body: string, status: number): string | undefined {
   const text = detail ?? body
   if (/^[\s\uFEFF]*[<[{]/.test(text)) return undefined
   return printedLine(text, 300) || `HTTP status ${status}`
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 /** The innermost reason of a network error in words, e.g. `connect ECONNREFUSED 10.0.0.1:11434`. */

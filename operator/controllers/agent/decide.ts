@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { agentTimes } from '../../../core/api/agent-protocol.ts'
 import type { Agent, AgentState, AgentStatus } from '../../../core/api/agent.ts'
 import type { AgentTask } from '../../../core/api/agent-task.ts'
 import {
@@ -58,8 +59,7 @@ export type AgentDecision =
   /** Delete the Agent; its Pod goes with it. */
   | { readonly kind: 'remove' }
 
-/** An open Pod whose stream stays closed this long is given up. */
-const silentMs = 60_000
+const { silentMs } = agentTimes
 /** A Pod may take this long to start, image pull included. */
 const startMs = 5 * 60_000
 /** A draining agent may take this long to leave. */

@@ -1,6 +1,6 @@
 import type { AgentType } from '../../../core/api/agent-types.ts'
 import { exponential } from '../../../core/base/backoff.ts'
-import type { Clock } from '../../../core/base/ports.ts'
+import type { Clock } from '../../../core/base/clock.ts'
 
 /** Agents of one type do not start: until when none is tried, in milliseconds since 1970, and what was wrong last. */
 export interface StartTrouble {

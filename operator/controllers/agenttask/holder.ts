@@ -1,4 +1,5 @@
 import type { AgentTask } from '../../../core/api/agent-task.ts'
+import { agentTimes } from '../../../core/api/agent-protocol.ts'
 import { heldBy } from '../../../core/api/task-state.ts'
 import type { AgentStreams } from '../../presence/agent-streams.ts'
 import { type World, byUid } from '../world.ts'
@@ -11,12 +12,16 @@ export type Holder =
   /** `blameless`: the task cannot have had to do with it, so the attempt is not held against it. */
   | { readonly state: 'lost'; readonly why: string; readonly blameless: boolean }
 
-/** A holder whose stream was closed for this long has lost its task. */
-export const lostAfterMs = 10_000
-/** After a start of the operator agents get longer to come back: they may have to wait for the Service to follow. */
-export const returnMs = 30_000
-/** A stream is this old before its agent can be expected to have said all it had to say. */
-const settleMs = 5_000
+const { lostMs, returnMs, settleMs } = agentTimes
+
+/**
+ * How long a holder may be silent. One that never spoke to this process, which may have begun a moment ago, gets the time
+ * to come back: its silence says more about the hub than about the task.
+ */
+export function patienceMs(heard: { readonly known: boolean }): number {
+  return heard.known ? lostMs : returnMs
+}
+
 export function holderOf(world: World, streams: AgentStreams, task: AgentTask): Holder {
   const held = heldBy(task)
   if (held === undefined) return { state: 'unknown' }
@@ -39,9 +44,8 @@ export function holderOf(world: World, streams: AgentStreams, task: AgentTask): 
     return { state: 'reporting' }
   // An agent that just came back tells first what it finished meanwhile.
   if (heard.open) return { state: world.clock.now() - heard.since < settleMs ? 'unknown' : 'alive' }
-  // It never spoke to this process, which began a moment ago: that says more about us than about the task.
-  const patienceMs = heard.known ? lostAfterMs : returnMs
-  return world.clock.now() - heard.since > patienceMs
-    ? lost(`${held.agent} was silent for ${patienceMs / 1000} s`, !heard.known)
+  const mostMs = patienceMs(heard)
+  return world.clock.now() - heard.since > mostMs
+    ? lost(`${held.agent} was silent for ${mostMs / 1000} s`, !heard.known)
     : { state: 'unknown' }
 }

@@ -3,7 +3,7 @@ import type { AgentTask } from '../../../core/api/agent-task.ts'
 import type { IntegrateResult } from '../../../core/api/forge-protocol.ts'
 import { git, trailers } from '../../../core/api/names.ts'
 import { type Forge, ForgeError } from '../../forge/client.ts'
-import type { Clock } from '../../../core/base/ports.ts'
+import type { Clock } from '../../../core/base/clock.ts'
 import { WaitError } from '../../../core/kube/runtime/controller.ts'
 import { type Transition, attemptOver, integrated } from '../../../core/tasks/transitions.ts'
 

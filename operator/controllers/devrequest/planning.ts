@@ -1,6 +1,7 @@
 import type { DevRequest, Plan } from '../../../core/api/devrequest.ts'
 import { exponential } from '../../../core/base/backoff.ts'
-import type { Clock, Logger } from '../../../core/base/ports.ts'
+import type { Clock } from '../../../core/base/clock.ts'
+import type { Logger } from '../../../core/base/logger.ts'
 import { keyOf } from '../../../core/kube/resource.ts'
 import { givenHash } from '../../../core/planner/tasks.ts'
 import { Job } from '../../../core/base/jobs.ts'

@@ -1,5 +1,6 @@
 import type { LanguageModel } from '../../../core/api/language-model.ts'
-import type { Clock, Logger } from '../../../core/base/ports.ts'
+import type { Clock } from '../../../core/base/clock.ts'
+import type { Logger } from '../../../core/base/logger.ts'
 import { keyOf } from '../../../core/kube/resource.ts'
 import { askedContext, type ModelProfile } from '../../../core/models/profile.ts'
 import { Job } from '../../../core/base/jobs.ts'

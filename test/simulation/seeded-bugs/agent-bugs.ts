@@ -57,13 +57,8 @@ export const agentBugs: readonly SeededBug[] = [
     edits: [
       {
         file: 'operator/controllers/agenttask/holder.ts',
-        find: 'const lostAfterMs = 10_000',
-        replace: 'const lostAfterMs = 0',
-      },
-      {
-        file: 'operator/controllers/agenttask/holder.ts',
-        find: 'const returnMs = 30_000',
-        replace: 'const returnMs = 0',
+        find: 'heard.known ? lostMs : returnMs',
+        replace: 'heard.known ? 0 : 0',
       },
     ],
   },

@@ -1,5 +1,5 @@
 // One run in words, for people who look at it.
-import type { Logger } from '../../../core/base/ports.ts'
+import type { Logger } from '../../../core/base/logger.ts'
 import type { Condition, KubeObject } from '../../../core/kube/resource.ts'
 import type { SimulatedProcess } from './process.ts'
 

@@ -1,10 +1,15 @@
 import {
+  agentTimes,
+  type Assignment,
+  type HubMessage,
+  type Report,
+} from '../../../core/api/agent-protocol.ts'
+import {
   step,
   type AgentEvent,
   type AgentState,
   type Holding,
 } from '../../../agent-image/agent/life-cycle.ts'
-import type { Assignment, HubMessage, Report } from '../../../core/api/agent-protocol.ts'
 import type { Hub } from '../../../operator/hub/hub.ts'
 import type { SimulatedProcess } from './process.ts'
 import type { Timeline } from './timeline.ts'
@@ -46,8 +51,6 @@ export interface AgentPorts {
 
 const retryMs = 1_000
 const callMs = 10_000
-/** Longer than three pings: the stream is dead. */
-const silenceMs = 15_000
 
 /**
  * An agent process: the real life cycle (`agent-image/agent/life-cycle.ts`) between simulated work and a simulated wire.
@@ -68,7 +71,7 @@ export class SimulatedAgent {
     this.#ports = ports
     process.onDeath(() => this.#hangUp())
     this.#dial()
-    this.#beatEvery(4_000)
+    this.#beatEvery(agentTimes.heartbeatMs)
   }
 
   get holding(): Holding | undefined {
@@ -216,7 +219,7 @@ export class SimulatedAgent {
       this.#beat()
       if (
         this.#closeLine !== undefined &&
-        this.#ports.timeline.elapsed - this.#heardAt > silenceMs
+        this.#ports.timeline.elapsed - this.#heardAt > agentTimes.agentSilenceMs
       ) {
         this.#hangUp()
         this.#dial()

@@ -6,7 +6,7 @@ import {
 } from '../../../operator/controllers/devrequest/planning.ts'
 import type { ModelServers } from '../../../core/models/fleet/fleet.ts'
 import type { Forge } from '../../../operator/forge/client.ts'
-import type { Logger } from '../../../core/base/ports.ts'
+import type { Logger } from '../../../core/base/logger.ts'
 import { ModelError } from '../../../core/models/errors.ts'
 import type { Gateway } from '../../../core/models/gateway.ts'
 import type { ModelProfile } from '../../../core/models/profile.ts'

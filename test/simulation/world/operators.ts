@@ -1,7 +1,7 @@
 import { parseConfig } from '../../../operator/settings/config.ts'
 import type { Forge } from '../../../operator/forge/client.ts'
 import { KubeClient } from '../../../core/kube/client.ts'
-import type { Logger } from '../../../core/base/ports.ts'
+import type { Logger } from '../../../core/base/logger.ts'
 import type { HttpTransport } from '../../../core/kube/transport.ts'
 import { assembleOperator } from '../../../operator/operator.ts'
 import type { HubAt } from './agent.ts'

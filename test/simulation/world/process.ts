@@ -1,6 +1,5 @@
 import { seededRandom } from '../../support/virtual-clock.ts'
-import type { Cancel, Clock, Random } from '../../../core/base/ports.ts'
-import { sleepOn } from '../../../core/base/clock.ts'
+import { type Cancel, type Clock, type Random, sleepOn } from '../../../core/base/clock.ts'
 import type { Timeline } from './timeline.ts'
 
 /**

@@ -1,4 +1,4 @@
-import type { Cancel } from '../../../core/base/ports.ts'
+import type { Cancel } from '../../../core/base/clock.ts'
 
 /** No world has so much to do in one moment. */
 const most = 100_000

@@ -1,4 +1,4 @@
-import type { Random } from '../../../core/base/ports.ts'
+import type { Random } from '../../../core/base/clock.ts'
 import type { ForgeFate } from './forge.ts'
 import type { CallName, Fate, Weather } from './network.ts'
 import type { SimulatedProcess } from './process.ts'

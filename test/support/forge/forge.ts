@@ -1,17 +1,17 @@
-// A real forge on a real port with real git, for tests. Only the Kubernetes API is played: tokens and tasks are given.
-import { execa } from 'execa'
-import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises'
+// A real forge on a real port with real git, for tests. Only the Kubernetes API is played: tokens
+// and tasks are given.
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
 import type { AgentTask } from '../../../core/api/agent-task.ts'
 import { audiences } from '../../../core/api/names.ts'
-import type { Clock } from '../../../core/base/ports.ts'
-import { systemClock, systemRandom } from '../../../core/base/clock.ts'
+import { type Clock, systemClock, systemRandom } from '../../../core/base/clock.ts'
+import type { KubeClient } from '../../../core/kube/client.ts'
 import { createForge, type Forge, type ForgeOptions } from '../../../forge/forge.ts'
-import type { TokenVerdict } from '../../../forge/identity.ts'
-import { systemResolve } from '../../../forge/resolve.ts'
 import { startServer } from '../../../forge/server.ts'
+import { systemResolve } from '../../../forge/source-hosts.ts'
 
 /** One line of the forge's log. */
 export interface LogLine {
@@ -142,7 +142,9 @@ async function must(answer: Promise<GitAnswer>): Promise<string> {
 /** A source on this machine: what tests that mirror one allow. */
 export const localSources = { allowedHosts: ['127.0.0.1'], allowPrivate: false } as const
 
-/** Starts a forge with tokens `operator`, `reader`, `agent-1` and `agent-2` (Pods `pod-1`, `pod-2`). */
+/**
+ * Starts a forge with tokens `operator`, `reader`, `agent-1` and `agent-2` (Pods `pod-1`, `pod-2`).
+ */
 export async function startForge(
   options: Partial<
     Pick<ForgeOptions, 'maxPushBytes' | 'reserveBytes' | 'data' | 'clock' | 'sources' | 'resolve'>
@@ -171,17 +173,15 @@ export async function startForge(
       agent: 'guildhall-agent',
       reader: 'guildhall-reader',
     },
-    reviewer: {
-      review: async (token) =>
-        tokens.get(token) ?? { authenticated: false, audiences: [], username: '' },
-    },
+    client: tokenClient((token) => tokens.get(token)),
     tasks: { read: async (name) => tasks.get(name) },
     clock: fixedClock,
     random: systemRandom,
     log: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
     maxPushBytes: 64 * 1024 * 1024,
     reserveBytes: 1024 * 1024,
-    // Public hosts only, as the chart has it; the variable is for scripts that cannot pass an option.
+    // Public hosts only, as the chart has it; the variable is for scripts that cannot pass an
+    // option.
     sources: {
       allowedHosts: (process.env['FORGE_SOURCES_ALLOWED_HOSTS'] ?? '').split(',').filter(Boolean),
       allowPrivate: false,
@@ -289,3 +289,32 @@ export const fromTemplate = (name: 'empty' | 'node' | 'python', request = 'r1') 
   branch: `guild/${request}`,
   title: 'Price list',
 })
+
+/** What a played API server says about a token. */
+export interface TokenVerdict {
+  readonly authenticated: boolean
+  /** Those of the asked audiences that the token is good for. */
+  readonly audiences: readonly string[]
+  readonly username: string
+  /** The Pod that the token is bound to. */
+  readonly podUid?: string | undefined
+}
+
+/**
+ * A client whose API server answers a TokenReview with `verdictOf` the token; undefined for a token
+ * that it does not know.
+ */
+export function tokenClient(
+  verdictOf: (token: string) => TokenVerdict | undefined,
+): Pick<KubeClient, 'create'> {
+  const key = 'authentication.kubernetes.io'
+  const create = async (_kind: unknown, review: { readonly spec: { readonly token: string } }) => {
+    const verdict = verdictOf(review.spec.token)
+    if (verdict === undefined) return { ...review, status: { authenticated: false } }
+    const { authenticated, audiences, username, podUid } = verdict
+    const extra =
+      podUid === undefined ? {} : { [`${key}/pod-name`]: ['agent-1'], [`${key}/pod-uid`]: [podUid] }
+    return { ...review, status: { authenticated, audiences, user: { username, extra } } }
+  }
+  return { create } as unknown as Pick<KubeClient, 'create'>
+}

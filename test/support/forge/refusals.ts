@@ -4,8 +4,13 @@ import { request as httpRequest } from 'node:http'
 import { join } from 'node:path'
 import type { TaskResult } from '../../../core/api/agent-task.ts'
 import { audiences } from '../../../core/api/names.ts'
-import { fromTemplate, heldTask, startForge, type ForgeFixture } from './forge.ts'
-import type { TokenVerdict } from '../../../forge/identity.ts'
+import {
+  type ForgeFixture,
+  fromTemplate,
+  heldTask,
+  startForge,
+  type TokenVerdict,
+} from './forge.ts'
 
 /** The branch that `agent-1` may push. */
 export const ownRef = 'refs/heads/guild-task/r1-code/1'
@@ -103,7 +108,9 @@ function addTokens(tokens: Map<string, TokenVerdict>): void {
   for (const [token, verdict] of Object.entries(all)) tokens.set(token, verdict)
 }
 
-/** Sends a path exactly as it is written; `fetch` would tidy it up. Text is read and sent as latin1. */
+/**
+ * Sends a path exactly as it is written; `fetch` would tidy it up. Text is read and sent as latin1.
+ */
 export function sendRaw(
   url: string,
   sent: {

@@ -1,4 +1,5 @@
-// What an operator relies on in a model server beyond answers: models in memory, models on disk, and how they get there.
+// What an operator relies on in a model server beyond answers: models in memory, models on disk,
+// and how they get there.
 import { createHash } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -7,7 +8,7 @@ import { Ollama } from 'ollama'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { loadModel } from '../hack/images/load-model.ts'
 import { ollamaVersion } from '../hack/images/ollama-source.ts'
-import { startRehearsal, type RunningRehearsal } from './start.ts'
+import { startRehearsal, type RunningRehearsal } from '../test/support/rehearsal.ts'
 
 const rules = [{ when: { request: /hi/ }, answer: 'one two three' }]
 const messages = [{ role: 'user', content: '## Request\nhi' }]

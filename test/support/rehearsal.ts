@@ -1,7 +1,7 @@
-import type { FaultInput } from './faults.ts'
-import type { Rule } from './script.ts'
-import { recordsAnswer, type RecordsAnswer, type RehearsalRecord } from './record.ts'
-import { createRehearsalServer, type RehearsalOptions } from './server.ts'
+import type { FaultInput } from '../../rehearsal/faults.ts'
+import type { Rule } from '../../rehearsal/script.ts'
+import { recordsAnswer, type RecordsAnswer, type RehearsalRecord } from '../../rehearsal/records.ts'
+import { createRehearsalServer, type RehearsalOptions } from '../../rehearsal/server.ts'
 
 /** Nothing listens there, and fetch does not refuse the port by itself. */
 export const closedEndpoint = 'http://127.0.0.1:2'
@@ -15,7 +15,7 @@ export interface RunningRehearsal extends AsyncDisposable {
   recorded(): Promise<RecordsAnswer>
 }
 
-/** Starts one; as fast as it can and two at once unless told otherwise. */
+/** Starts one; as fast as it can and two at once by default. */
 export async function startRehearsal(
   options: Partial<RehearsalOptions> & { readonly rules: readonly Rule[] },
 ): Promise<RunningRehearsal> {

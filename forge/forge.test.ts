@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { fromTemplate, heldTask, startForge } from '../test/support/forge/forge.ts'
-import { directoriesUnder, recover } from './recovery.ts'
+import { directoriesUnder, recover } from './forge.ts'
 
 // Real git; the machine may be busy.
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 })
