@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { systemClock } from '../core/base/clock.ts'
-import { jwt } from '../simulated-kubernetes/jwt.ts'
+import { jwt } from '../simulated-kubernetes/tokens.ts'
 import { CrowdedError } from '../core/kube/token-answers.ts'
 import { Identities, recognize, tokenOf, type TokenVerdict } from './identity.ts'
 

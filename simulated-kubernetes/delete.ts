@@ -1,12 +1,11 @@
-import { keyFor } from './collection.ts'
+import { keyFor, type Act, type Store } from './store.ts'
 import { type Fields, isFields } from './json.ts'
 import type { Metadata, StoredObject } from './metadata.ts'
 import { conflict, notFound, otherThanMeant, type Status } from './refusal.ts'
 import type { Target } from './request.ts'
-import type { Act, Store } from './store.ts'
 
 /** `metav1.DeleteOptions`, read. */
-export interface DeleteOptions {
+interface DeleteOptions {
   readonly uid: string | undefined
   readonly resourceVersion: string | undefined
   readonly propagation: string | undefined

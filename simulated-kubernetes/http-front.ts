@@ -5,7 +5,7 @@ import { isFields } from './json.ts'
 import type { SimulatedApiServer } from './server.ts'
 
 /** A simulated API server behind a real socket, for tests that cut wires. Whoever can reach it may do everything. */
-export interface HttpFront {
+interface HttpFront {
   readonly config: KubeConfig
   /** Cuts every connection, keeps the data, forgets the watch history, and comes back on the same port. */
   readonly restart: (meanwhile: () => Promise<void>) => Promise<void>

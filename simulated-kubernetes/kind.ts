@@ -2,7 +2,6 @@ import type { Resource } from '../core/kube/resource.ts'
 import type { Fields } from './json.ts'
 import type { StoredObject } from './metadata.ts'
 import type { FieldProblem } from './refusal.ts'
-import { metadataSchema } from './metadata-schema.ts'
 import { compileSchema, type Schema, type SchemaSource } from './schema.ts'
 
 /** How one kind is served: what the real server calls its strategy. */
@@ -124,4 +123,79 @@ function withTypeMeta(source: SchemaSource): SchemaSource {
     metadata: metadataSchema,
   }
   return { ...source, properties }
+}
+
+export const text: SchemaSource = { type: 'string' }
+export const flag: SchemaSource = { type: 'boolean' }
+export const int32: SchemaSource = { type: 'integer', format: 'int32' }
+export const texts: SchemaSource = { type: 'object', additionalProperties: text }
+export const anything: SchemaSource = {
+  type: 'object',
+  'x-kubernetes-preserve-unknown-fields': true,
+}
+
+/** `ObjectMeta`, for who owns which part of it; it is read and checked in metadata.ts. */
+const metadataSchema: SchemaSource = {
+  type: 'object',
+  isOpaque: true,
+  properties: {
+    name: text,
+    generateName: text,
+    namespace: text,
+    uid: text,
+    resourceVersion: text,
+    generation: { type: 'integer' },
+    creationTimestamp: text,
+    deletionTimestamp: text,
+    deletionGracePeriodSeconds: { type: 'integer' },
+    labels: texts,
+    annotations: texts,
+    finalizers: { type: 'array', 'x-kubernetes-list-type': 'set', items: text },
+    ownerReferences: {
+      type: 'array',
+      'x-kubernetes-list-type': 'map',
+      'x-kubernetes-list-map-keys': ['uid'],
+      items: {
+        type: 'object',
+        'x-kubernetes-map-type': 'atomic',
+        properties: {
+          apiVersion: text,
+          kind: text,
+          name: text,
+          uid: text,
+          controller: { type: 'boolean' },
+          blockOwnerDeletion: { type: 'boolean' },
+        },
+      },
+    },
+    managedFields: { type: 'array', items: { type: 'object' } },
+  },
+}
+
+type Traits = Pick<Kind, 'group' | 'version' | 'kind' | 'plural'> &
+  Partial<Omit<Kind, 'schema' | 'verbs'>>
+
+/** A kind that every server has; what is not said about it holds for most of them. */
+export function builtIn(
+  traits: Traits,
+  fields: Readonly<Record<string, SchemaSource>>,
+  verbs: Partial<BuiltIn> = {},
+): Kind {
+  const properties = { apiVersion: text, kind: text, metadata: metadataSchema, ...fields }
+  return {
+    namespaced: true,
+    storage: storageOf(traits.group, traits.plural),
+    isCustom: false,
+    hasStatus: false,
+    hasGeneration: false,
+    updatesBlindly: true,
+    createsOnUpdate: false,
+    returnsDeleted: false,
+    scale: undefined,
+    selectable: new Map(),
+    empty: { metadata: {} },
+    ...traits,
+    schema: compileSchema({ type: 'object', properties }),
+    verbs,
+  }
 }

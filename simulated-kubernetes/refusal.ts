@@ -43,7 +43,7 @@ export class Refusal extends Error {
 }
 
 /** What an error message and its details name a collection by. */
-export interface Named {
+interface Named {
   readonly group: string
   readonly plural: string
 }

@@ -1,23 +1,28 @@
-import { absent, checkName, readDraft, readPatched } from './draft.ts'
-import { applyPart, applyType, readPart } from './apply.ts'
-import type { Writer } from './apply/managers.ts'
-import { keyFor } from './collection.ts'
-import { createObject } from './create.ts'
-import { definitionKind } from './definitions.ts'
+import {
+  absent,
+  checkName,
+  readDraft,
+  readPatched,
+  type ApiRequest,
+  readBody,
+  readTarget,
+  splitPath,
+  type Target,
+} from './request.ts'
+import { applyPart, applyType, readPart } from './apply/apply.ts'
+import type { Writer } from './apply/owners.ts'
+import { keyFor, type Act, type Store } from './store.ts'
+import { createObject, updateObject } from './write.ts'
+import { definitionKind, finalizeNamespace, namespaceKind } from './built-in-kinds.ts'
 import { deleteObject, readDeleteOptions } from './delete.ts'
-import { applyJsonPatch, applyMergePatch } from './json-patch.ts'
+import { applyJsonPatch, applyMergePatch } from './json.ts'
 import type { Kind } from './kind.ts'
-import { readSelection } from './filter.ts'
-import { listObjects, refuseEarly } from './list.ts'
-import { finalizeNamespace, namespaceKind } from './namespaces.ts'
+import { readSelection, listObjects, refuseEarly } from './list.ts'
 import type { StoredObject } from './metadata.ts'
 import { methodNotAllowed, noSuchPath, Refusal, type Status, tooLargeBody } from './refusal.ts'
-import { type ApiRequest, readBody, readTarget, splitPath, type Target } from './request.ts'
-import type { Reviews } from './reviews.ts'
+import type { Reviews } from './tokens.ts'
 import { scaled, scaleOf } from './scale.ts'
 import type { ServedKinds } from './served-kinds.ts'
-import type { Act, Store } from './store.ts'
-import { updateObject } from './update.ts'
 import type { Watches } from './watch.ts'
 import type { HttpRequest } from '../core/kube/transport.ts'
 

@@ -1,4 +1,4 @@
-import type { Draft } from './draft.ts'
+import type { Draft } from './request.ts'
 import { type Fields, isFields } from './json.ts'
 import type { Kind, ScalePaths } from './kind.ts'
 import { readMetadata, type StoredObject } from './metadata.ts'

@@ -1,11 +1,9 @@
-import type { Writer } from './apply/managers.ts'
-import { builtInKinds } from './built-in-kinds.ts'
-import { definitionKind, establishedStatus } from './definitions.ts'
-import { conforming, typeOf } from './draft.ts'
+import type { Writer } from './apply/owners.ts'
+import { builtInKinds, definitionKind, establishedStatus } from './built-in-kinds.ts'
+import { conforming, typeOf, type KindFinder, type Target } from './request.ts'
 import { frozen, isEqual } from './json.ts'
 import { type CompiledKinds, compileKinds, type Definition, type Kind } from './kind.ts'
 import type { StoredObject } from './metadata.ts'
-import type { KindFinder, Target } from './request.ts'
 import type { Act, Store } from './store.ts'
 
 const nameOf = ({ group, version, plural }: Kind): string => `${group}/${version}/${plural}`

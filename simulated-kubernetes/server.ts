@@ -4,11 +4,10 @@ import type { KubeObject, Resource } from '../core/kube/resource.ts'
 import type { HttpRequest, HttpTransport } from '../core/kube/transport.ts'
 import type { CompiledKinds } from './kind.ts'
 import { isTooEarly, type Status } from './refusal.ts'
-import { Reviews } from './reviews.ts'
+import { Reviews, Tokens, type TokenSubject } from './tokens.ts'
 import { type Answer, Router } from './router.ts'
 import { ServedKinds } from './served-kinds.ts'
 import { type CommitReport, Store } from './store.ts'
-import { Tokens, type TokenSubject } from './tokens.ts'
 import { Watches } from './watch.ts'
 
 /**

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { jwt } from '../../simulated-kubernetes/jwt.ts'
+import { jwt } from '../../simulated-kubernetes/tokens.ts'
 import { VirtualClock } from '../../test/support/virtual-clock.ts'
 import { claimsOf, CrowdedError, TokenAnswers } from './token-answers.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
-import { jwt } from '../../simulated-kubernetes/jwt.ts'
+import { jwt } from '../../simulated-kubernetes/tokens.ts'
 import { VirtualClock } from '../../test/support/virtual-clock.ts'
 import { Limiter } from '../../core/kube/limiter.ts'
 import { TokenReviewer, type TokenReviewerOptions } from './token-review.ts'
