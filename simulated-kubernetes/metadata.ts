@@ -216,7 +216,6 @@ export function metadataChangeProblems(next: Metadata, old: Metadata): readonly 
 const namePart = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]'
 const qualifiedName = new RegExp(`^${namePart}$`)
 const labelValue = new RegExp(`^(${namePart})?$`)
-const dnsLabel = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/
 const dnsSubdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
 
 const maxLength = (length: number): string => `must be no more than ${length} bytes`

@@ -4,8 +4,8 @@ import type { AgentTask } from '../../core/api/agent-task.ts'
 import { hasSucceeded, heldBy, isFinished } from '../../core/api/task-state.ts'
 import { ApiProblem } from '../lab/api.ts'
 import { paths } from '../lab/paths.ts'
-import { reportOn, type SimulatedAgent } from '../lab/simulated-agent.ts'
-import { SimulatedAgents } from '../lab/simulated-agents.ts'
+import { SimulatedAgents, type LabAgent } from '../lab/simulated-agents.ts'
+import { reportOn } from '../support/simulated-agent.ts'
 import { inLab } from './in-lab.ts'
 import { repeated, submit, succeeded } from './requests.ts'
 
@@ -21,7 +21,7 @@ inLab(
     const holder = async (
       request: string,
       action?: string,
-    ): Promise<{ readonly task: AgentTask; readonly agent: SimulatedAgent }> =>
+    ): Promise<{ readonly task: AgentTask; readonly agent: LabAgent }> =>
       world().lab.history.until(`a holder of ${action ?? 'a task'} of ${request}`, () => {
         for (const task of world().lab.history.tasksOf(request)) {
           if (action !== undefined && task.spec.action !== action) continue
@@ -70,7 +70,7 @@ inLab(
           .tasksOf('twice')
           .some((one) => one.metadata.uid === name.uid && isFinished(one)),
       )
-      const good = reportOn(name, 1)
+      const good = reportOn(name)
       expect(await agent.tell(good)).toMatchObject({ outcome: 'accepted' })
       await agent.tell({ ...good, ...failed })
       const first = lab.history.tasksOf('twice').find((one) => one.metadata.uid === name.uid)
@@ -86,7 +86,7 @@ inLab(
       const other = [...agents.agents.values()].find((one) => one.running && one !== agent)
       if (other === undefined) throw new Error('there is no second agent')
       const name = nameOf(task)
-      const good = reportOn(name, 1)
+      const good = reportOn(name)
       const lies = [
         await other.tell(good),
         await other.tell({ ...good, ...failed }),

@@ -7,15 +7,14 @@ import { fileURLToPath } from 'node:url'
 import type { Log } from '../../hack/cluster/log.ts'
 import { loadScripts } from '../../rehearsal/script.ts'
 import { startRehearsal, type RunningRehearsal } from '../../rehearsal/start.ts'
-import type { AgentRunner } from './agent-runner.ts'
 import type { Api } from './api.ts'
 import { startLabControlPlane, type LabControlPlane } from './control-plane.ts'
 import { startForge, type LabForge } from './forge.ts'
-import { GarbageCollector } from './garbage-collector.ts'
+import { startGarbageCollector } from './garbage-collector.ts'
 import { History } from './history.ts'
 import { requestCounts, type Identity, type RequestCounts } from './identities.ts'
 import { followLeader } from './leader-port.ts'
-import { Node } from './node.ts'
+import { type AgentRunner, LabNode } from './node.ts'
 import { startOperator, type OperatorOptions, type OperatorReplica } from './operator.ts'
 import { freePorts, killPrograms } from './programs.ts'
 import { layWire, type Wire } from './wire.ts'
@@ -30,8 +29,6 @@ export interface LabOptions {
   readonly through?: (controlPlane: LabControlPlane) => Promise<string>
   /** Laid over the chart's settings of the operator, e.g. `{ agents: { maxAgents: 200 } }`. */
   readonly settings?: Readonly<Record<string, object>>
-  /** How long an agent's Pod takes to start, in milliseconds. */
-  readonly podStartMs?: number
   /** Whether every object is watched from the beginning, for the invariants; yes unless told. */
   readonly history?: boolean
   /** The operator's program, this repository's source unless told, and flags of its Node, e.g. for a profile. */
@@ -50,7 +47,6 @@ export interface Lab {
   readonly author: Api
   readonly forge: LabForge
   readonly model: RunningRehearsal
-  readonly node: Node
   readonly history: History
   readonly operators: readonly OperatorReplica[]
   /** Between agents and the hub of whoever leads; with one replica agents go straight to it. */
@@ -119,8 +115,7 @@ export async function startLab(options: LabOptions): Promise<Lab> {
     })
     const forge = await startForge({ controlPlane, directory })
     ends.push(() => forge.process.stop())
-    const garbage = new GarbageCollector(controlPlane)
-    await garbage.start()
+    const garbage = await startGarbageCollector(controlPlane)
     ends.push(() => garbage.stop())
 
     const operators: OperatorReplica[] = []
@@ -163,11 +158,7 @@ export async function startLab(options: LabOptions): Promise<Lab> {
       })
       return replica
     }
-    const node = new Node({
-      controlPlane,
-      runner,
-      ...(options.podStartMs === undefined ? {} : { startMs: options.podStartMs }),
-    })
+    const node = new LabNode({ controlPlane, runner })
     await node.start()
     ends.push(() => node.stop())
     for (let count = 0; count < replicas; count += 1) await (await addOperator()).ready()
@@ -178,7 +169,6 @@ export async function startLab(options: LabOptions): Promise<Lab> {
       author: controlPlane.as('author'),
       forge,
       model,
-      node,
       history,
       operators,
       hubWire,

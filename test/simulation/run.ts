@@ -1,5 +1,7 @@
 import { KubeClient } from '../../core/kube/client.ts'
-import { type Pod, namespaces } from '../../core/kube/core.ts'
+import { namespaces, type Pod } from '../../core/kube/core.ts'
+import { isConflict, isNotFound } from '../../core/kube/errors.ts'
+import type { Resource } from '../../core/kube/resource.ts'
 import { seededRandom } from '../support/virtual-clock.ts'
 import { SimulatedApiServer } from '../../simulated-kubernetes/server.ts'
 import { describe, loggerOf } from './world/account.ts'
@@ -8,7 +10,7 @@ import { CallCounter } from './checks/call-counter.ts'
 import { checkEnd } from './checks/end-state.ts'
 import { Effects } from './world/effects.ts'
 import { SimulatedForge } from './world/forge.ts'
-import { GarbageCollector } from './world/garbage-collector.ts'
+import { GarbageCollector } from '../support/garbage-collector.ts'
 import { inject } from './world/inject.ts'
 import { Invariants, type Violation } from './checks/invariants.ts'
 import { ownKinds } from '../support/simulated-server.ts'
@@ -48,6 +50,10 @@ const patienceMs = 20 * 60_000
 const settleMs = 45_000
 /** How long nothing may be written once everything is over. */
 const quietMs = 40_000
+/** How long the garbage collector takes to notice that an owner is gone. */
+const collectMs = 150
+/** The kinds that may have owners. */
+const owned: readonly Resource[] = [kinds.pods, kinds.agenttasks]
 const never = new AbortController().signal
 
 /** Runs a story from an empty cluster to quiescence and checks every promise on the way. Depends on the story alone. */
@@ -122,16 +128,24 @@ export async function run(story: Story, { tell }: RunOptions = {}): Promise<RunR
     onReceipt: (pod, report, outcome) =>
       say(`${pod.metadata.name} reported ${report.task}#${report.attempt}: ${outcome}`),
   })
-  const collector = new GarbageCollector({
-    server,
-    client: clientOf('garbage-collector'),
-    timeline,
-    dependents: [kinds.pods, kinds.agenttasks],
+  const collectorClient = clientOf('garbage-collector')
+  const collector = new GarbageCollector<Resource>({
+    soon: (run) => timeline.after(collectMs, run),
+    remove: async ({ kind, name, namespace, uid }) => {
+      await collectorClient.delete(kind, { name, namespace, uid }, { signal: never })
+    },
+    onError: (error) => {
+      if (!isNotFound(error) && !isConflict(error)) throw error
+    },
   })
   server.onCommit(({ type, resource, object, previous, user, verb }) => {
     const commit = { type, plural: resource.plural, object, previous }
     invariants.onCommit(commit)
-    collector.onCommit(type, object)
+    collector.see(
+      type,
+      owned.find(({ plural }) => plural === resource.plural),
+      object.metadata,
+    )
     if (tell !== undefined) say(`${user} ${verb} ${resource.plural} ${describe(object, type)}`)
     if (resource.plural === 'pods') node.onPod(type, object)
   })

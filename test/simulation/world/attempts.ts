@@ -1,7 +1,7 @@
 import type { AgentTask } from '../../../core/api/agent-task.ts'
 import type { Assignment, Report } from '../../../core/api/agent-protocol.ts'
 import type { Pod } from '../../../core/kube/core.ts'
-import type { Attempt } from './agent.ts'
+import { type Attempt, reportOn } from '../../support/simulated-agent.ts'
 import { commitId, type SimulatedForge } from './forge.ts'
 import { signature } from '../checks/invariants.ts'
 import type { RunningAgent } from './node.ts'
@@ -30,18 +30,7 @@ export function attemptsOf(parts: {
     const { task, attempt, uid, action, earlier, request, unit } = assignment
     const hopeless = revised.has(request) && action === 'code' && unit === 'part-1'
     const plan = plans.get(task)
-    const base = (summary: string): Report => ({
-      task,
-      uid,
-      attempt,
-      verdict: 'Done',
-      summary,
-      files: [],
-      evidence: [],
-      tries: 1,
-      durationSeconds: 1,
-      notes: [],
-    })
+    const base = (summary: string): Report => reportOn(assignment, { summary })
     const honest = base(signature(podUid, attempt))
     const failed = (reason: 'ChecksFailed' | 'PushRejected'): Report => ({
       ...honest,

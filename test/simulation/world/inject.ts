@@ -67,7 +67,7 @@ export function inject(fault: Extract<Fault, { readonly atMs: number }>, stage: 
         (a, b) => Number(b.agent.holding !== undefined) - Number(a.agent.holding !== undefined),
       )
       if (agent === undefined) return false
-      if (fault.does === 'die') node.crash(agent)
+      if (fault.does === 'die') agent.exit(137)
       else if (fault.does === 'partition') agent.partedUntil = timeline.elapsed + fault.forMs
       else agent.mood = fault.does
       return true

@@ -1,9 +1,10 @@
-import { labels } from '../../../core/api/names.ts'
 import type { Assignment, Report } from '../../../core/api/agent-protocol.ts'
 import type { KubeClient } from '../../../core/kube/client.ts'
 import { type Pod, pods } from '../../../core/kube/core.ts'
 import { isConflict, isNotFound } from '../../../core/kube/errors.ts'
-import { type Attempt, type HubAt, SimulatedAgent } from './agent.ts'
+import { AgentNode, type NodeAgent, type PodStatus } from '../../support/agent-node.ts'
+import { SimulatedAgent, type Attempt } from '../../support/simulated-agent.ts'
+import { SimulatedWire, type HubAt } from './agent-wire.ts'
 import { SimulatedProcess } from './process.ts'
 import type { Timeline } from './timeline.ts'
 
@@ -25,7 +26,7 @@ export interface NodeOptions {
 }
 
 /** An agent that was started, and what is wrong with it. */
-export interface RunningAgent {
+export interface RunningAgent extends NodeAgent {
   readonly pod: Pod
   readonly process: SimulatedProcess
   readonly agent: SimulatedAgent
@@ -33,97 +34,96 @@ export interface RunningAgent {
   partedUntil: number
   /** How it goes wrong with the attempt it holds, or the next one. */
   mood: 'hang' | 'lie' | 'twice' | undefined
+  /** Ends it with an exit code, as the OOM killer does with 137. */
+  exit(code: number): void
 }
 
 const never = new AbortController().signal
+/** An agent of the simulator does not leave in its grace period: the harder case. */
+const times = { bindMs: 700, startMs: 300, graceMs: 500 }
 
-/** The node: starts the agent of each agent Pod, says how it is, and ends it with its Pod. */
+/** The node of the simulated cluster. */
 export class SimulatedNode {
   readonly #options: NodeOptions
-  readonly #running = new Map<string, RunningAgent>()
-  readonly #gone = new Set<string>()
+  readonly #node: AgentNode<Pod, RunningAgent>
   #started = 0
 
   constructor(options: NodeOptions) {
     this.#options = options
+    const { timeline, startedAt, podTrouble } = options
+    this.#node = new AgentNode<Pod, RunningAgent>(
+      {
+        after: (ms, run) => void timeline.after(ms, run),
+        now: () => startedAt + timeline.elapsed,
+        trouble: podTrouble,
+        start: (pod, ended) => this.#start(pod, ended),
+        tell: (pod, status) => this.#tell(pod, status),
+        onError: (_pod, error) => {
+          throw error
+        },
+      },
+      times,
+    )
   }
 
-  /** Told of each change of a Pod. */
+  /** Takes a change of a Pod. */
   onPod(type: 'ADDED' | 'MODIFIED' | 'DELETED', pod: Pod): void {
-    if (pod.metadata.labels?.[labels.component] !== 'agent') return
-    const { timeline } = this.#options
-    if (type === 'ADDED') timeline.after(700, () => this.#start(pod))
-    if (type === 'DELETED') {
-      this.#gone.add(pod.metadata.uid ?? '')
-      this.#running.get(pod.metadata.uid ?? '')?.process.kill()
-    }
-    if (type === 'MODIFIED' && pod.metadata.deletionTimestamp !== undefined)
-      timeline.after(500, () => this.#running.get(pod.metadata.uid ?? '')?.process.kill())
+    this.#node.see(type, pod)
   }
 
   /** Agents that live, the longest first. */
   get agents(): readonly RunningAgent[] {
-    return [...this.#running.values()].filter(({ process }) => process.state !== 'dead')
+    return this.#node.agents.filter(({ process }) => process.state !== 'dead')
   }
 
-  /** The agent's process ends as by the OOM killer. */
-  crash({ pod, process }: RunningAgent): void {
-    process.kill()
-    this.#say(pod, 'Failed', 137)
-  }
-
-  #start(pod: Pod): void {
-    const { timeline, podTrouble } = this.#options
-    const trouble = podTrouble()
-    if (trouble === 'fail') {
-      this.#say(pod, 'Failed', 1)
-      return
-    }
-    if (trouble === 'wait') {
-      timeline.after(2_000, () => this.#start(pod))
-      return
-    }
-    this.#say(pod, 'Running')
-    timeline.after(300, () => this.#run(pod))
-  }
-
-  #run(pod: Pod): void {
+  #start(pod: Pod, ended: (exitCode: number) => void): RunningAgent {
     const { timeline, startedAt, seed, latencyMs, hub, tokenFor, attempt } = this.#options
-    const { uid = '', name } = pod.metadata
-    // Deleted before it had started.
-    if (this.#gone.has(uid)) return
     this.#started += 1
     const process = new SimulatedProcess({
-      name: `agent ${name}`,
+      name: `agent ${pod.metadata.name}`,
       timeline,
       startedAt,
       seed: seed * 1_000 + this.#started,
     })
-    const agent = new SimulatedAgent(process, {
+    const exit = (code: number): void => {
+      process.kill()
+      ended(code)
+    }
+    let running: RunningAgent | undefined
+    const wire = new SimulatedWire(process, {
       timeline,
       hub,
       token: tokenFor(pod),
       latencyMs,
-      isConnected: () => (this.#running.get(uid)?.partedUntil ?? 0) <= timeline.elapsed,
-      attempt: (assignment) => attempt(() => this.#running.get(uid), pod, assignment),
-      onExit: () => {
-        process.kill()
-        this.#say(pod, 'Succeeded', 0)
-      },
-      onReceipt: (report, outcome) => this.#options.onReceipt(pod, report, outcome),
+      isConnected: () => (running?.partedUntil ?? 0) <= timeline.elapsed,
     })
-    this.#running.set(uid, { pod, process, agent, partedUntil: 0, mood: undefined })
+    const agent = new SimulatedAgent({
+      wire,
+      after: (ms, run) => void timeline.after(ms, () => process.deliver(run)),
+      pauseMs: () => 1_000,
+      activity: '',
+      attempt: (assignment) => attempt(() => running, pod, assignment),
+      onExit: () => exit(0),
+      onReceipt: (report, { outcome }) => this.#options.onReceipt(pod, report, outcome),
+    })
+    process.onDeath(() => wire.close())
+    running = {
+      pod,
+      process,
+      agent,
+      partedUntil: 0,
+      mood: undefined,
+      exit,
+      kill: () => process.kill(),
+      terminate: () => undefined,
+    }
+    return running
   }
 
   /** Writes the Pod's status as a kubelet does: until it is written or the Pod is gone. */
-  #say(pod: Pod, phase: 'Running' | 'Failed' | 'Succeeded', exitCode?: number): void {
+  #tell(pod: Pod, status: PodStatus): void {
     const { client, timeline } = this.#options
     const { namespace, name, uid } = pod.metadata
-    const ended = exitCode === undefined ? undefined : { terminated: { exitCode, reason: 'Error' } }
-    const status = {
-      phase,
-      ...(ended === undefined ? {} : { containerStatuses: [{ name: 'agent', state: ended }] }),
-    }
     const write = async () => {
       const there = await client.get(pods, { name, namespace, signal: never })
       if (there.metadata.uid !== uid) return
@@ -134,7 +134,7 @@ export class SimulatedNode {
     write().catch((error: unknown) => {
       if (isNotFound(error)) return
       if (!isConflict(error)) throw error
-      timeline.after(100, () => this.#say(pod, phase, exitCode))
+      timeline.after(100, () => this.#tell(pod, status))
     })
   }
 }
