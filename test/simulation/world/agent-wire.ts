@@ -4,7 +4,7 @@ import type {
   Report,
   ReportReceipt,
 } from '../../../core/api/agent-protocol.ts'
-import type { HubDesk } from '../../../operator/hub/desk.ts'
+import type { Hub } from '../../../operator/hub/hub.ts'
 import type { AgentWire } from '../../support/simulated-agent.ts'
 import type { SimulatedProcess } from './process.ts'
 import type { Timeline } from './timeline.ts'
@@ -12,7 +12,7 @@ import type { Timeline } from './timeline.ts'
 /** A hub that listens, and the process it lives in. */
 export interface HubAt {
   readonly process: SimulatedProcess
-  readonly desk: HubDesk
+  readonly hub: Hub
   /** The hub says something that an agent acts upon; see `Effects.begin`. */
   readonly says: (site: string) => { readonly alive: boolean; done(): boolean }
 }
@@ -69,15 +69,15 @@ export class SimulatedWire implements AgentWire {
   }
 
   async heartbeat(beat: Heartbeat): Promise<void> {
-    await this.#send(async ({ desk }) => {
-      desk.beat(await desk.identify(this.#ports.token), beat)
+    await this.#send(async ({ hub }) => {
+      hub.beat(await hub.identify(this.#ports.token), beat)
     })
   }
 
   async report(report: Report): Promise<ReportReceipt> {
-    return this.#send(async ({ desk }) => {
-      const caller = await desk.identify(this.#ports.token)
-      return desk.report(caller, report)
+    return this.#send(async ({ hub }) => {
+      const caller = await hub.identify(this.#ports.token)
+      return hub.report(caller, report)
     })
   }
 
@@ -91,9 +91,9 @@ export class SimulatedWire implements AgentWire {
       this.#connection += 1
       this.#ports.timeline.after(retryMs, () => this.#process.deliver(() => this.#dial()))
     }
-    this.#send(async (hub) => {
-      const { desk } = hub
-      const caller = await desk.identify(this.#ports.token)
+    this.#send(async (at) => {
+      const { hub } = at
+      const caller = await hub.identify(this.#ports.token)
       let lastArrival = 0
       const toAgent = (run: () => void) => {
         const { timeline, latencyMs } = this.#ports
@@ -106,19 +106,19 @@ export class SimulatedWire implements AgentWire {
           })
         })
       }
-      const closed = desk.connect(caller, {
+      const closed = hub.connect(caller, {
         send: (message) => {
           const { kind } = message
           const quiet = kind === 'ping' || kind === 'welcome'
-          const effect = quiet ? undefined : hub.says(`say ${kind}`)
+          const effect = quiet ? undefined : at.says(`say ${kind}`)
           if (effect?.alive === false) return
           toAgent(() => this.#onMessage(message))
           effect?.done()
         },
         close: () => toAgent(lost),
       })
-      hub.process.onDeath(() => toAgent(lost))
-      const hangUp = () => hub.process.deliver(closed)
+      at.process.onDeath(() => toAgent(lost))
+      const hangUp = () => at.process.deliver(closed)
       if (connection === this.#connection && this.#process.state !== 'dead')
         this.#closeStream = hangUp
       else hangUp()
