@@ -3,7 +3,7 @@ import { cp, mkdir, mkdtemp, rename, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import { missingBinaries } from '../../hack/native-cluster/binaries.ts'
 import {
@@ -124,7 +124,7 @@ describe.skipIf(missing.length > 0)('under an open watch', () => {
     await writeKubeconfig(kubeconfig, { ...names, server, authority, credentials })
   }
 
-  it('a token that is replaced', async () => {
+  test('a token that is replaced', async () => {
     const client = await administrator()
     const mounted = join(directory, 'mounted')
     await mkdir(mounted, { recursive: true })
@@ -169,13 +169,13 @@ describe.skipIf(missing.length > 0)('under an open watch', () => {
     await recovers(informer, cable, 'token-after')
   })
 
-  it('a serving certificate that is replaced', async () => {
+  test('a serving certificate that is replaced', async () => {
     const { informer, cable } = await follow(person)
     await showAnother(join(directory, 'pki'))
     await recovers(informer, cable, 'certificate')
   })
 
-  it('a client certificate that is replaced, its authority with it', async () => {
+  test('a client certificate that is replaced, its authority with it', async () => {
     const { informer, cable } = await follow(person)
     const old = new KubeClient({ config: { ...person, ...(await frozen(person)) }, clock, random })
     ends.push(() => old.close())
@@ -198,7 +198,7 @@ describe.skipIf(missing.length > 0)('under an open watch', () => {
     await recovers(informer, cable, 'client')
   })
 
-  it('an authority that is replaced, and the serving certificate with it', async () => {
+  test('an authority that is replaced, and the serving certificate with it', async () => {
     const { informer, cable } = await follow(person)
     const next = join(directory, 'next')
     await showAnother(next)

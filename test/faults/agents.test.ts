@@ -1,13 +1,12 @@
 // Agents that are cut off, say things twice, or say what is not theirs to say; people who delete what is in use.
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import type { AgentTask } from '../../core/api/agent-task.ts'
 import { hasSucceeded, heldBy, isFinished } from '../../core/api/task-state.ts'
 import { ApiProblem } from '../lab/api.ts'
 import { paths } from '../lab/paths.ts'
 import { SimulatedAgents, type LabAgent } from '../lab/simulated-agents.ts'
 import { reportOn } from '../support/simulated-agent.ts'
-import { inLab } from './in-lab.ts'
-import { repeated, submit, succeeded } from './requests.ts'
+import { inLab, repeated, submit, succeeded } from './in-lab.ts'
 
 const maxAgents = 8
 const idleSeconds = 5
@@ -40,7 +39,7 @@ inLab(
       failure: { reason: 'ChecksFailed', message: 'no' },
     } as const
 
-    it('16: one that was cut off and finishes later comes too late', async () => {
+    test('16: one that was cut off and finishes later comes too late', async () => {
       const { lab } = world()
       agents.behaviour = ({ action, attempt }) => ({
         afterMs: action === 'code' && attempt === 1 ? 3_000 : 50,
@@ -59,7 +58,7 @@ inLab(
       expect(repeated(lab.history.tasksOf('cut-off'))).toEqual([`${task.metadata.name}: 2`])
     })
 
-    it('17: of two reports the first one counts, whatever the second one says', async () => {
+    test('17: of two reports the first one counts, whatever the second one says', async () => {
       const { lab } = world()
       agents.behaviour = () => ({ afterMs: 300 })
       await submit(lab, 'twice', { units: 1 })
@@ -78,7 +77,7 @@ inLab(
       expect(repeated(await succeeded(lab, 'twice'))).toEqual([])
     })
 
-    it('18: nobody reports for a task that another one holds, for another attempt or for another uid', async () => {
+    test('18: nobody reports for a task that another one holds, for another attempt or for another uid', async () => {
       const { lab } = world()
       agents.behaviour = ({ action }) => ({ afterMs: action === 'code' ? 2_000 : 50 })
       await submit(lab, 'forged', { units: 1 })
@@ -110,7 +109,7 @@ inLab(
       expect(repeated(await succeeded(lab, 'forged'))).toEqual([])
     })
 
-    it('26: whatever a person deletes at whatever moment, the rest goes on or goes with it', async () => {
+    test('26: whatever a person deletes at whatever moment, the rest goes on or goes with it', async () => {
       const { lab } = world()
       const remove = async (path: string): Promise<void> => {
         await lab.author.delete(path).catch((error: unknown) => {
@@ -157,7 +156,7 @@ inLab(
       await succeeded(lab, 'wounded')
     })
 
-    it('33: an idle agent is either sent away or given a task, never both', async () => {
+    test('33: an idle agent is either sent away or given a task, never both', async () => {
       const { lab, proxy } = world()
       // While the code is written the one that wrote the tests is idle, until its time is over.
       agents.behaviour = ({ action }) => ({
@@ -183,7 +182,7 @@ inLab(
       await lab.history.until('the end of all agents', () => lab.history.now('Pod').length === 0)
     })
 
-    it('33: a request that is removed after its time may come again under its name', async () => {
+    test('33: a request that is removed after its time may come again under its name', async () => {
       const { lab } = world()
       const spec = { ttlSecondsAfterFinished: 0 }
       const uids = new Set<string>()
@@ -199,7 +198,7 @@ inLab(
       })
     })
 
-    it('nothing that happened in all of this breaks an invariant, and the audit tells of all of it', async () => {
+    test('nothing that happened in all of this breaks an invariant, and the audit tells of all of it', async () => {
       const { lab } = world()
       await lab.history.until('the end of all agents', () => lab.history.now('Pod').length === 0)
       await lab.history.settled()

@@ -43,7 +43,7 @@ export interface FaultProxy {
   close(): Promise<void>
 }
 
-export interface FaultProxyOptions {
+interface FaultProxyOptions {
   /** The API server, `https://host:port`. */
   readonly target: string
   /** The directory with the authority that clients and proxy believe; the proxy's certificate is made there. */

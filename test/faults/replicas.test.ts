@@ -1,10 +1,9 @@
 // Two operators: a leader that is paused and comes back, one that is killed, and an upgrade that rolls over both.
-import { expect, it, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import type { Lab } from '../lab/lab.ts'
 import type { OperatorReplica } from '../lab/operator.ts'
 import { SimulatedAgents } from '../lab/simulated-agents.ts'
-import { inLab, leaderOf } from './in-lab.ts'
-import { claim, repeated, submit, succeeded } from './requests.ts'
+import { inLab, leaderOf, claim, repeated, submit, succeeded } from './in-lab.ts'
 
 const maxAgents = 6
 const agents = new SimulatedAgents(() => ({ afterMs: 500 }))
@@ -30,7 +29,7 @@ inLab(
   'two operators',
   () => ({ runner: agents, replicas: 2, settings: { agents: { maxAgents } } }),
   (world) => {
-    it('21: what a paused leader sent and what it believes come too late', async () => {
+    test('21: what a paused leader sent and what it believes come too late', async () => {
       const { lab, proxies } = world()
       const { replica: old, place } = await leader(lab)
       await submit(lab, 'warm')
@@ -59,7 +58,7 @@ inLab(
       expect(written).toEqual([])
     })
 
-    it('20: when the leader is killed, the next one takes nothing away from agents that come back', async () => {
+    test('20: when the leader is killed, the next one takes nothing away from agents that come back', async () => {
       const { lab } = world()
       const { replica: old } = await leader(lab)
       agents.behaviour = () => ({ afterMs: 3_000 })
@@ -75,7 +74,7 @@ inLab(
       await old.ready()
     })
 
-    it('45: an upgrade that rolls over the replicas with work in flight costs no attempt', async () => {
+    test('45: an upgrade that rolls over the replicas with work in flight costs no attempt', async () => {
       const { lab } = world()
       agents.behaviour = () => ({ afterMs: 1_500 })
       await submit(lab, 'rolled')
@@ -90,7 +89,7 @@ inLab(
       expect(repeated(await succeeded(lab, 'rolled'))).toEqual([])
     })
 
-    it('nothing that happened in all of this breaks an invariant', async () => {
+    test('nothing that happened in all of this breaks an invariant', async () => {
       const { lab } = world()
       await lab.history.settled()
       await Promise.all(lab.operators.map((replica) => replica.stop()))

@@ -1,10 +1,10 @@
 // A Kubernetes API client for tests that judge the operator's own one: nothing of it is used here, nothing is retried.
-import { Agent, request as httpsRequest } from 'node:https'
 import type { IncomingMessage } from 'node:http'
+import { Agent, request as httpsRequest } from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** How to reach an API server, and as whom: a token or a client certificate. */
-export interface ApiAccess {
+interface ApiAccess {
   /** `https://host:port` */
   readonly server: string
   /** The authority's certificate, PEM. */
@@ -36,7 +36,7 @@ export interface ApiObject {
 }
 
 /** One line of a watch. */
-export interface ApiEvent<T> {
+interface ApiEvent<T> {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'
   readonly object: T
 }
@@ -214,6 +214,63 @@ export async function throughOutage<T>(signal: AbortSignal, call: () => Promise<
       const answered = error instanceof ApiProblem && [404, 409, 422].includes(error.status)
       if (answered || signal.aborted || Date.now() > end) throw error
       await sleep(100)
+    }
+  }
+}
+
+/** A change, or an object that a list found. */
+export type Change<T> = Pick<ApiEvent<T>, 'object'> & {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'
+}
+
+/**
+ * Lists a path, then follows it until `signal`; the watch is opened again from the last version whenever it ends, so no
+ * change is missed. Resolves after the list; what happens later comes through `onChange`.
+ * When the server has forgotten the last version, as after its restart, `onGap` is told that changes may have been missed;
+ * then everything that is there is told again as added, and what is gone as deleted, in its last known version.
+ */
+export async function follow<T extends ApiObject>(
+  api: Api,
+  path: string,
+  onChange: (change: Change<T>) => void,
+  options: { readonly signal: AbortSignal; readonly onGap?: () => void },
+): Promise<void> {
+  const there = new Map<string, T>()
+  let version = await list()
+  void run()
+
+  function tell(change: Change<T>): void {
+    const { uid } = change.object.metadata
+    if (change.type === 'DELETED') there.delete(uid)
+    else there.set(uid, change.object)
+    onChange(change)
+  }
+
+  async function list(): Promise<string> {
+    const { items, resourceVersion } = await api.list<T>(path)
+    const uids = new Set(items.map(({ metadata }) => metadata.uid))
+    for (const object of there.values())
+      if (!uids.has(object.metadata.uid)) tell({ type: 'DELETED', object })
+    for (const object of items) tell({ type: 'ADDED', object })
+    return resourceVersion
+  }
+
+  async function run(): Promise<void> {
+    while (!options.signal.aborted) {
+      try {
+        for await (const { type, object } of api.watch<T>(path, version, options)) {
+          if (type === 'ERROR') throw new ApiProblem(410, JSON.stringify(object))
+          version = object.metadata.resourceVersion
+          if (type !== 'BOOKMARK') tell({ type, object })
+        }
+      } catch (error) {
+        if (options.signal.aborted) return
+        if (error instanceof ApiProblem && error.status === 410) {
+          options.onGap?.()
+          version = await list().catch(() => version)
+        }
+        await sleep(50)
+      }
     }
   }
 }

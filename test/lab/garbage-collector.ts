@@ -1,7 +1,6 @@
 import { GarbageCollector } from '../support/garbage-collector.ts'
-import { ApiProblem, orMissing, throughOutage } from './api.ts'
+import { ApiProblem, orMissing, throughOutage, follow } from './api.ts'
 import type { LabControlPlane } from './control-plane.ts'
-import { follow } from './follow.ts'
 import { paths } from './paths.ts'
 
 /** Owners by kind, and everything that may have one. */
@@ -12,7 +11,7 @@ const ownerPaths: Readonly<Record<string, string>> = {
 }
 const watched = [paths.devRequests, paths.agentTasks, paths.agents, paths.pods]
 
-export interface RunningCollector {
+interface RunningCollector {
   /** Failures that were not the API server's absence. A lab in which there are any proves nothing. */
   readonly troubles: readonly string[]
   stop(): void

@@ -4,10 +4,14 @@ import type { Agent } from '../../core/api/agent.ts'
 import type { AgentTask } from '../../core/api/agent-task.ts'
 import type { DevRequest } from '../../core/api/devrequest.ts'
 import { isTrue } from '../../core/api/condition-list.ts'
-import type { Api, ApiObject } from './api.ts'
-import { auditViolations } from './audit-rules.ts'
-import { follow, type Change } from './follow.ts'
-import { violations, type Entry, type RecordedKind, type RuleOptions } from './history-rules.ts'
+import { type Api, type ApiObject, follow, type Change } from './api.ts'
+import {
+  auditViolations,
+  violations,
+  type Entry,
+  type RecordedKind,
+  type RuleOptions,
+} from './history-rules.ts'
 import { labelled, paths } from './paths.ts'
 
 const recorded: Readonly<Record<RecordedKind, string>> = {

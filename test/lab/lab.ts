@@ -13,11 +13,10 @@ import { startForge, type LabForge } from './forge.ts'
 import { startGarbageCollector } from './garbage-collector.ts'
 import { History } from './history.ts'
 import { requestCounts, type Identity, type RequestCounts } from './identities.ts'
-import { followLeader } from './leader-port.ts'
+import { followLeader, layWire, type Wire } from './wire.ts'
 import { type AgentRunner, LabNode } from './node.ts'
 import { startOperator, type OperatorOptions, type OperatorReplica } from './operator.ts'
 import { freePorts, killPrograms } from './programs.ts'
-import { layWire, type Wire } from './wire.ts'
 
 export interface LabOptions {
   /** Made for the lab, and removed at its end. Short: sockets lie below. */

@@ -1,8 +1,7 @@
 import { audiences, labels } from '../../core/api/names.ts'
 import { AgentNode, type NodeAgent, type PodStatus } from '../support/agent-node.ts'
-import { ApiProblem, orMissing, throughOutage, type Api, type ApiObject } from './api.ts'
+import { ApiProblem, orMissing, throughOutage, type Api, type ApiObject, follow } from './api.ts'
 import type { LabControlPlane } from './control-plane.ts'
-import { follow } from './follow.ts'
 import { labelled, paths } from './paths.ts'
 
 /** A Pod of an agent as its node starts it. */
@@ -104,10 +103,13 @@ export class LabNode {
       hubUrl: value('GUILDHALL_HUB_URL'),
       token,
     })
-    void agent.exited.then((code) => {
-      if (!this.#life.signal.aborted) ended(code ?? killedCode)
-    })
+    void this.#watch(agent, ended)
     return agent
+  }
+
+  async #watch({ exited }: RunningAgent, ended: (exitCode: number) => void): Promise<void> {
+    const code = await exited
+    if (!this.#life.signal.aborted) ended(code ?? killedCode)
   }
 
   /** A conflict after a binding whose answer was lost means that the binding got through. */

@@ -3,7 +3,7 @@ import { startPod, type TestPod } from '../support/agent/processes.ts'
 import type { AgentRunner, AgentStart, RunningAgent } from './node.ts'
 
 /** A running pair of agent and sandbox. */
-export interface AgentProcess extends RunningAgent {
+interface AgentProcess extends RunningAgent {
   readonly start: AgentStart
   readonly pid: number
   readonly running: boolean

@@ -12,7 +12,7 @@ import { SimulatedAgent, type AgentWire, reportOn } from '../support/simulated-a
 import type { AgentRunner, AgentStart, RunningAgent } from './node.ts'
 
 /** What an agent makes of an assignment. */
-export interface Outcome {
+interface Outcome {
   /** How long it works, in milliseconds. */
   readonly afterMs: number
   /** What its report says otherwise than that it is done, without a commit. */
@@ -23,7 +23,7 @@ export interface Outcome {
 export type Behaviour = (assignment: Assignment, agent: string) => Outcome
 
 /** The hub's answer to one report. */
-export interface Receipt extends ReportReceipt {
+interface Receipt extends ReportReceipt {
   readonly task: string
   readonly uid: string
   readonly attempt: number

@@ -4,25 +4,19 @@ import { isConflict, isNotFound } from '../../core/kube/errors.ts'
 import type { Resource } from '../../core/kube/resource.ts'
 import { seededRandom } from '../support/virtual-clock.ts'
 import { SimulatedApiServer } from '../../simulated-kubernetes/server.ts'
-import { describe, loggerOf } from './world/account.ts'
-import { attemptsOf } from './world/attempts.ts'
-import { CallCounter } from './checks/call-counter.ts'
-import { checkEnd } from './checks/end-state.ts'
-import { Effects } from './world/effects.ts'
+import { describe, loggerOf, Effects, SimulatedProcess } from './world/process.ts'
+import { attemptsOf, SimulatedNode } from './world/node.ts'
+import { CallCounter, checkEnd } from './checks/end-state.ts'
 import { SimulatedForge } from './world/forge.ts'
 import { GarbageCollector } from '../support/garbage-collector.ts'
-import { inject } from './world/inject.ts'
-import { Invariants, type Violation } from './checks/invariants.ts'
+import { inject, quietFrom, Troubles } from './world/troubles.ts'
+import { Invariants, type Violation, taskFacts } from './checks/invariants.ts'
 import { ownKinds } from '../support/simulated-server.ts'
 import { SimulatedModel } from './world/model.ts'
-import { SimulatedNode } from './world/node.ts'
-import { taskFacts } from './checks/observed.ts'
-import { Operators, address, namespace } from './world/operators.ts'
+import { address, namespace, Operators } from './world/operators.ts'
 import { apply, edit, kinds, readingMs } from './world/people.ts'
-import { SimulatedProcess } from './world/process.ts'
 import type { Story, TaskPlan } from './story.ts'
 import { Timeline } from './world/timeline.ts'
-import { Troubles, quietFrom } from './world/troubles.ts'
 
 /** What one run showed. */
 export interface RunReport {
@@ -38,7 +32,7 @@ export interface RunReport {
   readonly elapsedMs: number
 }
 
-export interface RunOptions {
+interface RunOptions {
   /** Told what happens, line by line: for people who look at one run. */
   readonly tell?: ((line: string) => void) | undefined
 }

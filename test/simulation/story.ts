@@ -1,4 +1,4 @@
-import type { CrashPoint } from './world/effects.ts'
+import type { CrashPoint } from './world/process.ts'
 
 /** One request that a person makes. */
 export interface RequestPlan {

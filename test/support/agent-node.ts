@@ -1,7 +1,7 @@
 import { labels } from '../../core/api/names.ts'
 
 /** An agent Pod as far as a node reads it. */
-export interface AgentPod {
+interface AgentPod {
   readonly metadata: {
     readonly name: string
     readonly namespace?: string | undefined
@@ -20,24 +20,24 @@ export interface NodeAgent {
 }
 
 /** The cluster as the node reaches it. */
-export interface NodePorts<P extends AgentPod, Agent extends NodeAgent> {
-  after(ms: number, run: () => void): void
+interface NodePorts<P extends AgentPod, Agent extends NodeAgent> {
+  readonly after: (ms: number, run: () => void) => void
   /** Milliseconds since 1970, for the times in a Pod's status. */
-  now(): number
+  readonly now: () => number
   /** How the start of a Pod goes wrong: its containers fail, or it waits for a while. */
-  trouble?(): 'fail' | 'wait' | undefined
+  readonly trouble?: () => 'fail' | 'wait' | undefined
   /** Starts the agent of a Pod. `ended` is told its exit code; a simulated agent that is killed says nothing. */
-  start(pod: P, ended: (exitCode: number) => void): Agent | Promise<Agent>
+  readonly start: (pod: P, ended: (exitCode: number) => void) => Agent | Promise<Agent>
   /** Merges this status into the Pod's, again until it is written or the Pod is gone. */
-  tell(pod: P, status: PodStatus): void
+  readonly tell: (pod: P, status: PodStatus) => void
   /** Removes the Pod's object once its agent ended; the simulated API server does that by itself. */
-  remove?(pod: P): void
+  readonly remove?: (pod: P) => void
   /** A Pod's agent could not be started. */
-  onError(pod: P, error: unknown): void
+  readonly onError: (pod: P, error: unknown) => void
 }
 
 /** How long things take on a node, in milliseconds. */
-export interface NodeTimes {
+interface NodeTimes {
   /** From the Pod's creation until its status says that it runs. */
   readonly bindMs: number
   /** From then until its agent has started. */
@@ -105,14 +105,18 @@ export class AgentNode<P extends AgentPod, Agent extends NodeAgent> {
       this.#agents.set(uid, started)
       return
     }
-    started.then(
-      (agent) => {
-        if (!this.#over.has(uid)) this.#agents.set(uid, agent)
-        // Deleted while it started.
-        if (this.#gone.has(uid)) agent.kill()
-      },
-      (error: unknown) => this.#ports.onError(pod, error),
-    )
+    void this.#await(pod, uid, started)
+  }
+
+  async #await(pod: P, uid: string, started: Promise<Agent>): Promise<void> {
+    try {
+      const agent = await started
+      if (!this.#over.has(uid)) this.#agents.set(uid, agent)
+      // Deleted while it started.
+      if (this.#gone.has(uid)) agent.kill()
+    } catch (error) {
+      this.#ports.onError(pod, error)
+    }
   }
 
   #ended(pod: P, exitCode: number): void {

@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import { array, number, object } from 'zod'
 
 const facts = object({ heap: array(number()), changes: number(), held: number(), of: number() })
 
-it('a client, an informer and a controller hold no more after an hour of churn than before', async () => {
+test('a client, an informer and a controller hold no more after an hour of churn than before', async () => {
   const script = join(import.meta.dirname, 'churn.ts')
   const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', script])
   const { heap, changes, held, of } = facts.parse(JSON.parse(stdout))

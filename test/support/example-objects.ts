@@ -13,7 +13,7 @@ export const start = Date.parse('2026-01-01T12:00:00Z')
 export const at = (seconds: number): string =>
   new Date(start + seconds * 1000).toISOString().replace('.000Z', 'Z')
 
-export const metadata = (name: string): Metadata => ({
+const metadata = (name: string): Metadata => ({
   name,
   namespace: 'guildhall',
   uid: `uid-${name}`,

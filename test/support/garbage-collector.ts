@@ -1,5 +1,5 @@
 /** An object that has owners, as the garbage collector remembers it. */
-export interface Dependent<Kind> {
+interface Dependent<Kind> {
   readonly kind: Kind
   readonly name: string
   readonly namespace: string | undefined
@@ -22,14 +22,14 @@ interface Metadata {
 }
 
 /** The cluster as the garbage collector reaches it. */
-export interface GarbageCollectorPorts<Kind> {
+interface GarbageCollectorPorts<Kind> {
   /** Deletes an object if it still has this uid; an object that is gone or replaced is not an error. */
-  remove(dependent: Dependent<Kind>): Promise<void>
+  readonly remove: (dependent: Dependent<Kind>) => Promise<void>
   /** Calls `run` when the collector gets to it. */
-  soon(run: () => void): void
+  readonly soon: (run: () => void) => void
   /** Whether an owner that was never seen is there; without it, it is taken to be. */
-  exists?(owner: Owner): Promise<boolean>
-  onError(error: unknown): void
+  readonly exists?: (owner: Owner) => Promise<boolean>
+  readonly onError: (error: unknown) => void
 }
 
 /**

@@ -4,10 +4,10 @@ import vm from 'node:vm'
 import { expect, test } from 'vitest'
 
 /** Makes a text of about `length` characters. */
-export type TextOf = (length: number) => string
+type TextOf = (length: number) => string
 
 /** How a function's time grew between two sizes. */
-export type Growth =
+type Growth =
   | { readonly kind: 'linear' }
   | { readonly kind: 'faster' | 'explodes'; readonly words: string }
 

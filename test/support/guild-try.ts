@@ -9,7 +9,7 @@ import { runGuild } from '../../cli/program.ts'
 import { verdicts } from '../../core/api/agent-types.ts'
 import { failureReasons } from '../../core/api/failures.ts'
 import { gitAlone, type TestCheckout } from './checkout.ts'
-import { type Answering, startScriptedOllama } from './scripted-ollama.ts'
+import { type Answering, startScriptedOllama } from './scripted-model.ts'
 
 const main = join(import.meta.dirname, '../../cli/main.ts')
 export const patience = { timeout: 180_000 }
@@ -46,7 +46,7 @@ export const shown = z.strictObject({
   tokens: z.int(),
 })
 
-export interface Run {
+interface Run {
   readonly code: number | null
   readonly stdout: string
   readonly stderr: string

@@ -1,11 +1,12 @@
 // Small builders for objects in tests: say only what the test is about.
-import type { Agent } from '../../core/api/agent.ts'
 import type { AgentTask, AgentTaskSpec, AgentTaskStatus } from '../../core/api/agent-task.ts'
+import type { Agent } from '../../core/api/agent.ts'
 import type { DevRequest } from '../../core/api/devrequest.ts'
 import type { LanguageModel } from '../../core/api/language-model.ts'
 import { apiVersion } from '../../core/api/names.ts'
 import type { Condition, Metadata } from '../../core/api/schema.ts'
 import type { GatewayCall } from '../../core/models/gateway.ts'
+import type { TraceRecord } from '../../core/models/trace.ts'
 
 /** 2026-11-23T12:00:00Z, the present of all pure tests. */
 export const now = Date.UTC(2026, 10, 23, 12)
@@ -169,4 +170,34 @@ export const question: GatewayCall = {
   temperature: 0,
   seed: 1,
   maxTokens: 100,
+}
+
+/** One call to a model that went well, at the second sending. */
+export const callRecord: TraceRecord = {
+  id: 'abc-1',
+  time: '2026-01-01T00:00:00.000Z',
+  model: 'm',
+  request: 'hello',
+  task: undefined,
+  purpose: 'plan.notes',
+  verb: 'write',
+  promptHash: 'p',
+  answerHash: 'a',
+  system: 'a system prompt',
+  prompt: 'a secret prompt',
+  dropped: [],
+  temperature: 0,
+  seed: 1,
+  maxTokens: 100,
+  text: 'a secret answer',
+  blocks: [],
+  verdict: 'ok',
+  message: '',
+  sent: 2,
+  queueMs: 500,
+  answerMs: 3000,
+  firstPieceMs: 800,
+  perTokenMs: 20,
+  inputTokens: 70,
+  outputTokens: 30,
 }

@@ -35,7 +35,7 @@ export interface Attempt {
   readonly twice?: () => boolean
 }
 
-export interface AgentPorts {
+interface AgentPorts {
   readonly wire: AgentWire
   /** Calls `run` after a while, unless the agent's process is dead by then. */
   readonly after: (ms: number, run: () => void) => void

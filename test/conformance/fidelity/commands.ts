@@ -6,7 +6,7 @@ import { type FidelityKind, kinds, type KindName } from './kinds.ts'
 export type Which = 'latest' | 'older' | 'none' | 'wrong'
 
 /** Metadata that a sequence sets: the parts that people and controllers set. */
-export type Labels = Readonly<Record<string, unknown>>
+type Labels = Readonly<Record<string, unknown>>
 
 interface Common {
   readonly kind: KindName

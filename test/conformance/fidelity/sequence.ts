@@ -1,8 +1,7 @@
 import { type Fields, isFields } from '../../../simulated-kubernetes/json.ts'
 import type { Command, Which } from './commands.ts'
 import { type KindName, kinds } from './kinds.ts'
-import { Normalizer } from './normal.ts'
-import type { PlainAnswer, PlainEvent, Side } from './side.ts'
+import { Normalizer, type PlainAnswer, type PlainEvent, type Side } from './side.ts'
 
 /** What one step gave, made comparable. */
 export interface Entry {

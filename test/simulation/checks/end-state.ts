@@ -3,13 +3,14 @@ import type { AgentTask } from '../../../core/api/agent-task.ts'
 import { isTrue } from '../../../core/api/condition-list.ts'
 import { configMaps, events } from '../../../core/kube/core.ts'
 import type { SimulatedApiServer } from '../../../simulated-kubernetes/server.ts'
-import type { CallCounter } from './call-counter.ts'
-import type { SimulatedForge } from '../world/forge.ts'
-import type { Invariants } from './invariants.ts'
-import { isOver, taskFacts } from './observed.ts'
-import { lie } from '../world/attempts.ts'
-import { prompt } from '../world/people.ts'
 import type { Story, TaskPlan } from '../story.ts'
+import { lie } from '../world/node.ts'
+import type { SimulatedForge } from '../world/forge.ts'
+import type { CallName } from '../world/network.ts'
+import { prompt } from '../world/people.ts'
+import type { SimulatedProcess } from '../world/process.ts'
+import type { Timeline } from '../world/timeline.ts'
+import { type Invariants, isOver, taskFacts } from './invariants.ts'
 
 /** Reasons after which nobody tries again. */
 const hopeless: ReadonlySet<string> = new Set(['DependencyFailed', 'ModelRefused', 'Unsupported'])
@@ -174,5 +175,42 @@ function checkRecords(
     if (found < want && isGone && forgets) continue
     if (found !== want)
       invariants.broken('I8', `${name}: ${want} transitions ${action}, ${found} records`)
+  }
+}
+
+const windowMs = 10_000
+/** I10: under 5 requests/s for one object. */
+const mostPerWindow = 50
+
+/** Counts what operators ask of the API server: all writes, and what goes to one object in ten seconds. */
+export class CallCounter {
+  readonly #timeline: Timeline
+  readonly #recent = new Map<string, number[]>()
+  /** Calls that write anything but leases, by what they wrote. */
+  readonly written: string[] = []
+  /** Objects that were asked about too often, with the most calls in ten seconds. */
+  readonly hot = new Map<string, number>()
+
+  constructor(timeline: Timeline) {
+    this.#timeline = timeline
+  }
+
+  get writes(): number {
+    return this.written.length
+  }
+
+  count(process: SimulatedProcess, { method, target, path }: CallName): void {
+    if (target === 'leases') return
+    // A review is a question, although it is posted.
+    if (method !== 'GET' && target !== 'tokenreviews') this.written.push(`${method} ${path}`)
+    // A collection is shared by many objects, and identities are asked for by all agents.
+    if (target === 'events' || target === 'tokenreviews' || path.endsWith(`/${target}`)) return
+    const key = `${process.name} ${method} ${path}`
+    const times = this.#recent.get(key) ?? []
+    times.push(this.#timeline.elapsed)
+    while ((times[0] ?? 0) < this.#timeline.elapsed - windowMs) times.shift()
+    this.#recent.set(key, times)
+    if (times.length > Math.max(mostPerWindow, this.hot.get(key) ?? 0))
+      this.hot.set(key, times.length)
   }
 }

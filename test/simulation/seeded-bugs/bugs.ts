@@ -3,7 +3,7 @@ import { kernelBugs } from './kernel-bugs.ts'
 import { taskBugs } from './task-bugs.ts'
 
 /** One change of one file: `find` must stand there exactly once. */
-export interface Edit {
+interface Edit {
   /** Path in the repository. */
   readonly file: string
   readonly find: string

@@ -1,7 +1,7 @@
 import { crashPointsOf, scenes, withCrash } from '../crash-points.ts'
 import { runAll } from '../crew.ts'
 import { storyOf } from '../generate.ts'
-import { keptStories } from '../kept-stories.ts'
+import { keptStories } from '../failed-stories.ts'
 import { run } from '../run.ts'
 import type { Story } from '../story.ts'
 import { firstOf } from '../tally.ts'

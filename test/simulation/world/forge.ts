@@ -6,8 +6,7 @@ import { git } from '../../../core/api/names.ts'
 import { heldBy } from '../../../core/api/task-state.ts'
 import { isTestPath } from '../../../core/api/test-paths.ts'
 import { ForgeError, type Forge } from '../../../operator/forge/client.ts'
-import type { Effects } from './effects.ts'
-import type { SimulatedProcess } from './process.ts'
+import type { Effects, SimulatedProcess } from './process.ts'
 import type { Timeline } from './timeline.ts'
 
 /** What becomes of one call of the forge. */
@@ -26,7 +25,7 @@ interface Repository {
 }
 
 /** A merge that the forge made: which commit of which task branch went into which branch. */
-export interface Merge {
+interface Merge {
   readonly into: string
   readonly from: string
   readonly commit: string

@@ -5,10 +5,9 @@ import type { Logger } from '../../../core/base/ports.ts'
 import type { HttpTransport } from '../../../core/kube/transport.ts'
 import { assembleOperator } from '../../../operator/operator.ts'
 import type { HubAt } from './agent-wire.ts'
-import type { Effects } from './effects.ts'
-import { type SimulatedModel, profile } from './model.ts'
-import { type CallName, Network, type Weather } from './network.ts'
-import { SimulatedProcess } from './process.ts'
+import { type Effects, SimulatedProcess } from './process.ts'
+import { profile, type SimulatedModel } from './model.ts'
+import { Network, type CallName, type Weather } from './network.ts'
 import type { Story } from '../story.ts'
 import type { Timeline } from './timeline.ts'
 
@@ -42,7 +41,7 @@ interface Incarnation {
   readonly stop: AbortController
 }
 
-export interface OperatorsOptions {
+interface OperatorsOptions {
   readonly story: Story
   readonly timeline: Timeline
   readonly startedAt: number

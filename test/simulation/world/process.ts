@@ -1,6 +1,7 @@
-import { seededRandom } from '../../support/virtual-clock.ts'
-import type { Cancel, Clock, Random } from '../../../core/base/ports.ts'
 import { sleepOn } from '../../../core/base/clock.ts'
+import type { Cancel, Clock, Logger, Random } from '../../../core/base/ports.ts'
+import type { Condition, KubeObject } from '../../../core/kube/resource.ts'
+import { seededRandom } from '../../support/virtual-clock.ts'
 import type { Timeline } from './timeline.ts'
 
 /**
@@ -8,7 +9,7 @@ import type { Timeline } from './timeline.ts'
  * - `paused`: stopped by the system (SIGSTOP, a frozen node): what is due waits, time goes on.
  * - `dead`: killed: nothing of it ever goes on; its memory is as good as gone.
  */
-export type ProcessState = 'running' | 'paused' | 'dead'
+type ProcessState = 'running' | 'paused' | 'dead'
 
 /**
  * One process of the simulated world. All that can wake its code comes through `deliver`: timers, answers, messages. So a
@@ -90,4 +91,82 @@ export class SimulatedProcess {
     if (this.#state === 'dead') mourn()
     else this.#mourners.push(mourn)
   }
+}
+
+/** Where a process is to be killed: just before or just after the side effect with this number. */
+export interface CrashPoint {
+  readonly effect: number
+  readonly when: 'before' | 'after'
+}
+
+/**
+ * Every side effect of the operator in the order in which it was begun: writes to the API server, calls of the forge that
+ * change something, messages to agents. A run is the same up to any of them, so that each can be the last thing a process did.
+ */
+export class Effects {
+  /** What each was, e.g. `PUT agenttasks/status Running`; the index is its number. */
+  readonly sites: string[] = []
+  readonly #points: readonly CrashPoint[]
+  readonly #onCrash: (process: SimulatedProcess, point: CrashPoint, site: string) => void
+
+  constructor(
+    points: readonly CrashPoint[],
+    onCrash: (process: SimulatedProcess, point: CrashPoint, site: string) => void,
+  ) {
+    this.#points = points
+    this.#onCrash = onCrash
+  }
+
+  /**
+   * A process is about to do it. Returns whether it still lives, and what to call when it is done; the answer to that says
+   * whether it still lives then.
+   */
+  begin(process: SimulatedProcess, site: string): { readonly alive: boolean; done(): boolean } {
+    const effect = this.sites.push(site) - 1
+    const alive = this.#survives(process, effect, 'before', site)
+    return { alive, done: () => this.#survives(process, effect, 'after', site) }
+  }
+
+  #survives(
+    process: SimulatedProcess,
+    effect: number,
+    when: CrashPoint['when'],
+    site: string,
+  ): boolean {
+    const point = this.#points.find((each) => each.effect === effect && each.when === when)
+    if (point === undefined) return true
+    this.#onCrash(process, point, site)
+    return false
+  }
+}
+
+// One run in words, for people who look at it.
+
+/** An object after a commit: version and conditions. */
+export function describe(object: KubeObject, type: string): string {
+  const { metadata, status } = object as KubeObject & {
+    readonly status?: { readonly conditions?: readonly Condition[] }
+  }
+  const said = (status?.conditions ?? []).map(
+    ({ type: name, status: is, reason }) => `${name}=${is}/${reason}`,
+  )
+  return `${type} ${metadata.name} @${metadata.resourceVersion ?? ''} ${said.join(' ')}`
+}
+
+/** The log of a process; without `say` nothing is put into words. */
+export function loggerOf(
+  process: SimulatedProcess,
+  say: ((line: string) => void) | undefined,
+): Logger {
+  const line =
+    (level: string) =>
+    (fields: object, message: string): void => {
+      if (process.state === 'dead') return
+      const { err } = fields as { readonly err?: unknown }
+      say?.(`${process.name} ${level} ${message}${err instanceof Error ? ` (${err.message})` : ''}`)
+    }
+  const nothing = (): void => undefined
+  return say === undefined
+    ? { debug: nothing, info: nothing, warn: nothing, error: nothing }
+    : { debug: nothing, info: line('info'), warn: line('warn'), error: line('error') }
 }

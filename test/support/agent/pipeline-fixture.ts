@@ -10,7 +10,7 @@ import { openWorkspace, type Workspace } from '../../../agent-image/agent/worksp
 import { assignmentFor } from './assignment.ts'
 import { assets, startPod, type TestPod } from './processes.ts'
 import { startForge, type TestForge } from './repository.ts'
-import { type ScriptedAnswer, scriptedModel } from './scripted-model.ts'
+import { type ScriptedAnswer, scriptedModel } from './scripted-hub.ts'
 
 const token = 'sesame'
 const signal = AbortSignal.timeout(600_000)

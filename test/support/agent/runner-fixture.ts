@@ -58,7 +58,7 @@ export interface CaseResult {
 }
 
 /** Files of a case by path; a text alone is `test/a.test.js`, or `tests/test_a.py` when it is Python. */
-export type CaseFiles = Readonly<Record<string, string>> | string
+type CaseFiles = Readonly<Record<string, string>> | string
 
 /**
  * Runs all cases in one go, each in a folder of its own, which is also where its tests are started. Test files are

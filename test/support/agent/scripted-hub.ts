@@ -1,16 +1,17 @@
 // A hub for tests: speaks the protocol, hands out what a test gives it, answers models from a function.
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Answer, Model, Question } from '../../../agent-image/agent/model.ts'
 import {
   type Assignment,
   type FencedBlock,
   type Heartbeat,
-  type HubMessage,
   heartbeat,
+  type HubMessage,
   logBatch,
   type ModelCall,
-  type ModelEvent,
   modelCall,
+  type ModelEvent,
   type Report,
   report,
 } from '../../../core/api/agent-protocol.ts'
@@ -133,7 +134,7 @@ function write(response: ServerResponse, value: HubMessage | ModelEvent): void {
 }
 
 /** What the operator makes of an answer: its fenced blocks and, when the text is JSON, its value. */
-export function resultOf(text: string): ModelEvent {
+function resultOf(text: string): ModelEvent {
   const blocks: FencedBlock[] = []
   for (const match of text.matchAll(/(?:^|\n)([^\n`]*)\n?```(\w*)\n([\s\S]*?)```/g))
     blocks.push({
@@ -162,4 +163,45 @@ export function resultOf(text: string): ModelEvent {
 /** A section of a prompt by its title; undefined when it is not there. */
 export function sectionOf(call: ModelCall, title: string): string | undefined {
   return call.sections.find((section) => section.title === title)?.text
+}
+
+// A model for tests of pipelines, without a hub: answers from a list, the last one again and again.
+
+export type ScriptedAnswer = string | undefined | Exclude<Answer, { kind: 'answer' }>
+
+interface ScriptedAnswers extends Model {
+  readonly questions: readonly Question[]
+}
+
+/**
+ * Answers with `answers` in order. `undefined` stands for an answer that the operator could not use, any other `Answer` for
+ * itself. `blocksOf` finds the blocks of an answer, in the place of the simple reader of these tests.
+ */
+export function scriptedModel(
+  answers: readonly ScriptedAnswer[],
+  blocksOf?: (text: string) => FencedBlock[],
+): ScriptedAnswers {
+  const questions: Question[] = []
+  return {
+    questions,
+    get asked() {
+      return questions.length
+    },
+    name: 'rehearsal',
+    waitsFor: undefined,
+    ask(question) {
+      const text = answers[Math.min(questions.length, answers.length - 1)]
+      questions.push(question)
+      if (typeof text === 'object') return Promise.resolve(text)
+      const event = resultOf(text ?? '')
+      return Promise.resolve(
+        text === undefined || event.kind !== 'result'
+          ? { kind: 'unusable', message: 'The answer was cut off.' }
+          : {
+              kind: 'answer',
+              result: blocksOf === undefined ? event : { ...event, blocks: blocksOf(text) },
+            },
+      )
+    },
+  }
 }

@@ -14,14 +14,14 @@ import { systemResolve } from '../../../forge/resolve.ts'
 import { startServer } from '../../../forge/server.ts'
 
 /** One line of the forge's log. */
-export interface LogLine {
+interface LogLine {
   readonly level: string
   readonly message: string
   readonly fields: Readonly<Record<string, unknown>>
 }
 
 /** What a git client said. */
-export interface GitAnswer {
+interface GitAnswer {
   readonly exitCode: number | undefined
   readonly output: string
 }
@@ -53,7 +53,7 @@ export interface ForgeFixture {
   stop(): Promise<void>
 }
 
-export interface Answer {
+interface Answer {
   readonly status: number
   readonly body: Readonly<Record<string, unknown>>
   readonly text: string
@@ -62,7 +62,7 @@ export interface Answer {
 const account = (name: string) => `system:serviceaccount:guildhall:guildhall-${name}`
 
 /** What a valid token of each kind looks like to the API server. */
-export const verdicts = {
+const verdicts = {
   operator: {
     authenticated: true,
     username: account('operator'),
@@ -131,7 +131,7 @@ export function heldTask(
 }
 
 /** A clock whose wall time stands still, so that commits have known ids. */
-export const fixedClock: Clock = { ...systemClock, now: () => Date.parse(at) }
+const fixedClock: Clock = { ...systemClock, now: () => Date.parse(at) }
 
 async function must(answer: Promise<GitAnswer>): Promise<string> {
   const { exitCode, output } = await answer
