@@ -64,7 +64,10 @@ function holdsContent(object: StoredObject): boolean {
   return Array.isArray(spec['finalizers']) && spec['finalizers'].length > 0
 }
 
-/** What whoever emptied a namespace says: its own finalizers. With the last of them the namespace goes. */
+/**
+ * Takes the finalizers that a namespace's controller leaves. Without the last of them the namespace
+ * goes.
+ */
 export function finalizeNamespace(
   store: Store,
   name: string,
@@ -100,7 +103,7 @@ export const definitionKind = builtIn(
   { prepare: definitionWithDefaults, change: definitionWithDefaults },
 )
 
-/** A definition with what the server adds to what it reads. */
+/** A definition with the fields that the server adds. */
 function definitionWithDefaults(object: StoredObject, old?: StoredObject): StoredObject {
   const spec = isFields(object['spec']) ? object['spec'] : {}
   const names = isFields(spec['names']) ? spec['names'] : {}

@@ -54,7 +54,8 @@ export function deleteObject(
   const finalizers = finalizersFor(metadata.finalizers ?? [], options.propagation)
   const isHeld = finalizers.length > 0
   if (grace === 0 && !isHeld) {
-    // The real server updates the finalizers first and then compares with a version that it did not get.
+    // The real server updates the finalizers first and then compares with a version that it did not
+    // get.
     if (options.resourceVersion !== undefined && (metadata.finalizers ?? []).length > 0) {
       const why = `Precondition failed: ResourceVersion in precondition: , ResourceVersion in object meta: ${metadata.resourceVersion}`
       throw otherThanMeant(target, name, act, why)

@@ -10,8 +10,9 @@ export function isFields(value: unknown): value is Fields {
 
 /**
  * Makes a JSON value immutable, all the way down, and returns it.
- * What is stored is handed to clients as it is, so a client that writes into an object it got must fail at once.
- * Caveat: stops at what is frozen already; nothing half frozen may come in.
+ * Stored objects are handed to clients as they are, so a client that writes into one must fail at
+ * once.
+ * Caveat: stops at values that are frozen already, so a half frozen value must not come in.
  */
 export function frozen<T>(value: T): T {
   if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
@@ -54,8 +55,9 @@ export function without(object: Fields, ...names: readonly string[]): Fields {
 }
 
 /**
- * The new value with every part that equals the old one replaced by the old part itself; the old value when all of it is
- * equal. Comparing, checking and freezing what did not change then costs one comparison of references.
+ * The new value with every part that equals the old one replaced by the old part itself; the old
+ * value when all of it is equal. Comparing, checking and freezing an unchanged part then costs one
+ * comparison of references.
  */
 export function shared(next: unknown, old: unknown): unknown {
   if (next === old || typeof next !== 'object' || typeof old !== 'object') return next
@@ -93,7 +95,8 @@ const maxOperations = 10_000
 
 /**
  * Applies an RFC 6902 patch and returns the new value; the old one stays as it is.
- * Errors: 400 for what is no patch, 422 when an operation cannot be done or a test fails: then nothing is done.
+ * Errors: 400 for a value that is not a patch, 422 when an operation cannot be done or a test
+ * fails: then nothing is done.
  */
 export function applyJsonPatch(target: unknown, patch: unknown): unknown {
   if (!Array.isArray(patch)) throw unreadable()
@@ -140,7 +143,9 @@ function pointerOf(text: unknown): readonly string[] {
     .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
 }
 
-/** What is there, or undefined when nothing is. Errors: when the way there leads through nothing. */
+/**
+ * The value at a path, or undefined. Errors: when a part of the path before the last is missing.
+ */
 function locate(value: unknown, path: readonly string[]): unknown {
   let current = value
   for (const [index, part] of path.entries()) {

@@ -4,12 +4,15 @@ import type { StoredObject } from './metadata.ts'
 import type { FieldProblem } from './refusal.ts'
 import { compileSchema, type Schema, type SchemaSource } from './schema.ts'
 
-/** How one kind is served: what the real server calls its strategy. */
+/** How one kind is served. The real server calls this the strategy of a kind. */
 export interface Kind extends Resource {
   /** Kinds with the same one share their objects: the two Event APIs. */
   readonly storage: string
   readonly schema: Schema
-  /** True for kinds of a CRD: their schema refuses (422), where that of a built-in kind does not parse (400). */
+  /**
+   * True for kinds of a CRD: their schema refuses (422), where that of a built-in kind does not
+   * parse (400).
+   */
   readonly isCustom: boolean
   readonly hasStatus: boolean
   readonly hasGeneration: boolean
@@ -20,23 +23,26 @@ export interface Kind extends Resource {
   /** DELETE answers with the object, not with a `Status`. */
   readonly returnsDeleted: boolean
   readonly scale: ScalePaths | undefined
-  /** Fields that a field selector may name, beside name and namespace: how to read them from what is stored. */
+  /**
+   * Fields that a field selector may name, besides name and namespace, and the path to each in the
+   * stored object.
+   */
   readonly selectable: ReadonlyMap<string, readonly string[]>
   readonly verbs: Partial<BuiltIn>
-  /** What an object of which nothing is said yet holds all the same. */
+  /** The fields that an object of this kind has even when its maker set none. */
   readonly empty: Fields
 }
 
-/** Where a kind keeps what the scale subresource shows. */
+/** Where a kind keeps the numbers that the scale subresource shows. */
 export interface ScalePaths {
   readonly specReplicasPath: string
   readonly statusReplicasPath: string
   readonly labelSelectorPath?: string
 }
 
-/** What a built-in kind does of its own. All are pure. */
+/** The rules of a built-in kind that differ from those of other kinds. All are pure. */
 export interface BuiltIn {
-  /** Fills in and drops what the server does on creation. */
+  /** Fills in and drops fields as the server does on creation. */
   prepare(object: StoredObject): StoredObject
   /** The object that an update of the main resource stores. */
   change(next: StoredObject, old: StoredObject): StoredObject
@@ -44,13 +50,16 @@ export interface BuiltIn {
   changeStatus(next: StoredObject, old: StoredObject): StoredObject
   problems(object: StoredObject): readonly FieldProblem[]
   changeProblems(next: StoredObject, old: StoredObject): readonly FieldProblem[]
-  /** Seconds until an object that is deleted goes, given what was asked for; undefined for at once. */
+  /**
+   * Seconds until an object that is deleted goes, given the seconds asked for; undefined for at
+   * once.
+   */
   grace(object: StoredObject, asked: number | undefined): number | undefined
   /** True while something else than finalizers in the metadata keeps an object that is deleted. */
   isHeld(object: StoredObject): boolean
   /** The object once it is deleted and held. */
   mark(object: StoredObject, time: string): StoredObject
-  /** From what clients of this version send to what is stored, and back. */
+  /** From the shape that clients of this version send to the stored shape, and back. */
   toStorage(object: Fields): Fields
   fromStorage(object: StoredObject): StoredObject
 }
@@ -175,7 +184,7 @@ const metadataSchema: SchemaSource = {
 type Traits = Pick<Kind, 'group' | 'version' | 'kind' | 'plural'> &
   Partial<Omit<Kind, 'schema' | 'verbs'>>
 
-/** A kind that every server has; what is not said about it holds for most of them. */
+/** A kind that every server has. The defaults are those that hold for most built-in kinds. */
 export function builtIn(
   traits: Traits,
   fields: Readonly<Record<string, SchemaSource>>,

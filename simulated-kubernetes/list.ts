@@ -46,7 +46,7 @@ export function listObjects(store: Store, request: ApiRequest): ListBody {
   }
   const shown = firstOf(objects, filter, limit)
   const last = shown.at(-1)
-  // Whether what is left matches is not known to the real server either: the last page may be empty.
+  // The real server does not look whether the rest matches either: the last page may be empty.
   const isCut = limit > 0 && shown.length === limit && last !== objects.at(-1)
   const { fromStorage } = kind.verbs
   const version = kind.group === '' ? kind.version : `${kind.group}/${kind.version}`
@@ -65,7 +65,7 @@ export function listObjects(store: Store, request: ApiRequest): ListBody {
     items: shown.map((object) => {
       const item = fromStorage?.(object) ?? object
       if (kind.isCustom) return item
-      // Items of built-in kinds do not say what they are; the list does.
+      // Items of built-in kinds carry no kind of their own; the list has it.
       const { apiVersion: _, kind: __, ...rest } = item
       return rest
     }),
@@ -87,7 +87,7 @@ function firstOf(
   return found
 }
 
-/** Errors: 400 for what is no version, 504 for one that is not reached yet. */
+/** Errors: 400 for a text that is not a version, 504 for a version that is not reached yet. */
 export function refuseEarly(store: Store, wanted: string): void {
   if (wanted === '') return
   if (!isVersion(wanted)) throw badRequest(`invalid resource version: ${notAVersion(wanted)}`)
@@ -140,10 +140,10 @@ export function tooOld(wanted: number, oldest: number): Refusal {
   return expired(`too old resource version: ${wanted} (${oldest})`)
 }
 
-/** Whether an object belongs to what was asked for. */
+/** Whether an object is among those that a list or watch asks for. */
 export type Filter = (object: StoredObject) => boolean
 
-/** What a list or watch asks for, beside the kind. */
+/** The objects of a kind that a list or watch asks for. */
 interface Selection {
   readonly filter: Filter | undefined
   /** Keys of the objects that may match start so. */
@@ -154,7 +154,10 @@ interface Selection {
 
 const none: Readonly<Record<string, string>> = {}
 
-/** Reads the selectors of a request. Errors: 400 for one that does not parse or names an unknown field. */
+/**
+ * Reads the selectors of a request. Errors: 400 for one that does not parse or names an unknown
+ * field.
+ */
 export function readSelection(target: Target, query: URLSearchParams): Selection {
   const { kind, namespace, name } = target
   const filters: Filter[] = []

@@ -106,7 +106,7 @@ function readOwner(raw: Fields): Fields {
   return owner
 }
 
-/** What is wrong with metadata, whether the object is new or not. */
+/** Problems of metadata, whether the object is new or not. */
 export function metadataProblems(metadata: Metadata): readonly FieldProblem[] {
   const problems: FieldProblem[] = []
   const { name, generateName, labels, annotations, finalizers, ownerReferences } = metadata
@@ -132,7 +132,7 @@ export function metadataProblems(metadata: Metadata): readonly FieldProblem[] {
   return problems
 }
 
-/** What the real server checks twice on every update, and so tells twice. */
+/** Problems that the real server checks twice on every update, and so reports twice. */
 function changeableProblems({
   labels,
   annotations,
@@ -182,7 +182,7 @@ function changeableProblems({
   return problems
 }
 
-/** What is wrong with a change of metadata. */
+/** Problems of a change of metadata. */
 export function metadataChangeProblems(next: Metadata, old: Metadata): readonly FieldProblem[] {
   const problems: FieldProblem[] = []
   if (old.deletionTimestamp !== undefined) {

@@ -4,7 +4,7 @@ import { type Metadata, readMetadata, type StoredObject } from './metadata.ts'
 import { badRequest, invalid, invalidValue, noSuchPath, notFound, Refusal } from './refusal.ts'
 import { problemsOf, type Schema } from './schema.ts'
 
-/** What a path means. */
+/** The object or collection that a path names. */
 export interface Target {
   readonly kind: Kind
   readonly namespace: string
@@ -92,7 +92,7 @@ export function readBody(request: { readonly body?: string | undefined }): unkno
   }
 }
 
-/** What a client sent, before anything is checked but its type. */
+/** An object as a client sent it: only its type is checked. */
 export interface Draft {
   readonly fields: Fields
   readonly metadata: Metadata
@@ -131,7 +131,10 @@ export function readDraft(body: unknown, target: Target): Draft {
   return { fields, metadata }
 }
 
-/** Reads what a patch made of an object. Errors: 422 where a draft of a client's would be no object at all. */
+/**
+ * Reads an object after a patch. Errors: 422, where the same object from a client would not parse
+ * at all.
+ */
 export function readPatched(body: unknown, target: Target): Draft {
   try {
     return readDraft(body, target)
@@ -152,14 +155,14 @@ export function checkName({ metadata }: Draft, target: Target): void {
   if (!metadata.name) throw badRequest(`name must be provided`)
 }
 
-/** The object with what its schema drops and adds. */
+/** The object without the fields that its schema drops, and with the defaults that it adds. */
 export function conforming(kind: Kind, draft: Fields, known: StoredObject | undefined): Fields {
   const { schema } = kind
   const fields = conform(draft, schema, known) as Fields
   return kind.isCustom ? fields : withoutEmpty(fields)
 }
 
-/** Built-in kinds have types, and what does not fit is no object at all. */
+/** Built-in kinds have Go types: an object that does not fit them does not parse. */
 function refuseUnreadable(kind: Kind, draft: Fields): void {
   const fields = conform(draft, kind.schema)
   const [first] = problemsOf(fields, kind.schema, '')
@@ -185,7 +188,7 @@ function withoutEmpty(fields: Fields): Fields {
   return copy ?? fields
 }
 
-/** `group/version` and kind of what is stored. */
+/** `apiVersion` and `kind` of stored objects. */
 export function typeOf(kind: Kind): { readonly apiVersion: string; readonly kind: string } {
   const stored = kind.storage === 'events' ? 'events.k8s.io' : kind.group
   return { apiVersion: stored === '' ? kind.version : `${stored}/${kind.version}`, kind: kind.kind }
@@ -197,11 +200,12 @@ export function absent(target: Target): Error {
 }
 
 /**
- * The value as it is stored: fields that the schema does not know are dropped, nulls that may not be are dropped or
- * defaulted, defaults are filled in. What needs no change is returned as it is, so nothing is copied in vain.
+ * The value as it is stored: fields that the schema does not know are dropped, nulls that may not
+ * be are dropped or defaulted, defaults are filled in. A value that needs no change is returned as
+ * it is, so nothing is copied in vain.
  */
 function conform(value: unknown, schema: Schema, known?: unknown): unknown {
-  // What is stored conforms already.
+  // A stored value conforms already.
   if (value === known || schema.isOpaque) return value
   if (Array.isArray(value)) {
     const { items } = schema

@@ -26,17 +26,19 @@ import type { ServedKinds } from './served-kinds.ts'
 import type { Watches } from './watch.ts'
 import type { HttpRequest } from '../core/kube/transport.ts'
 
-/** What the server answers: a value, or the bytes of a watch. */
+/** An answer of the server: a value, or the bytes of a watch. */
 export type Answer =
   | { readonly status: number; readonly body: unknown }
   | { readonly status: number; readonly stream: AsyncIterable<Buffer> }
 
 /** Bodies larger than this are not even read. */
 const maxBodyBytes = 3 * 1024 * 1024
-/** Only what is large is measured before it is stored. */
+/**
+ * Objects of longer requests are measured before they are stored; measuring all would cost time.
+ */
 const largeBytes = 100_000
 
-/** From a request to what is done, and from what was done to the answer. */
+/** Finds the verb of a request, carries it out and makes the answer. */
 export class Router {
   readonly #store: Store
   readonly #watches: Watches
@@ -129,7 +131,7 @@ export class Router {
     return { status, body: this.#shown(kind, answer as StoredObject) }
   }
 
-  /** Deletes what a list would show, one after another, and answers with that list. */
+  /** Deletes the objects that a list would show, one after another, and answers with that list. */
   #deleteAll(request: ApiRequest): Answer {
     const list = listObjects(this.#store, request)
     const { filter, prefix } = readSelection(request, request.query)

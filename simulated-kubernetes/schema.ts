@@ -95,8 +95,8 @@ export function compileSchema(source: SchemaSource): Schema {
 }
 
 /**
- * Everything that is wrong with a value by its schema, in the words of the real server. What equals `known`, the value
- * before, is not looked at again (ratcheting).
+ * Every problem of a value by its schema, in the words of the real server. A part that equals
+ * `known`, the value before, is not looked at again (ratcheting).
  */
 export function problemsOf(
   value: unknown,
@@ -259,7 +259,10 @@ function checkFields(
 
 const inBody = (path: string): string => `${path} in body`
 
-/** A number where the schema wants something else; formats are told twice, as the real server does. */
+/**
+ * A number where the schema wants something else; formats are reported twice, as the real server
+ * does.
+ */
 function wrongNumber(path: string, value: number, source: SchemaSource): readonly FieldProblem[] {
   const { type, format } = source
   if (type !== 'integer' || format === undefined) return [wrongType(path, value, source)]
@@ -344,7 +347,7 @@ function findDuplicates(
   known: unknown,
   problems: FieldProblem[],
 ): void {
-  // What is stored already has been looked at.
+  // A stored value was checked when it was stored.
   if (value === known || schema.isOpaque) return
   if (Array.isArray(value)) {
     const { listType, listKeys, items } = schema
@@ -372,7 +375,7 @@ function findDuplicates(
   }
 }
 
-/** What an item of a keyed list is known by; absent keys take their default. */
+/** The key of an item of a keyed list; absent keys take their default. */
 export function keysOf(item: unknown, keys: readonly string[], items: Schema | undefined): Fields {
   const fields = isFields(item) ? item : {}
   const found: Record<string, unknown> = {}

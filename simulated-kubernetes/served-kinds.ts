@@ -37,8 +37,9 @@ export class ServedKinds implements KindFinder {
   }
 
   /**
-   * Serves what the CRDs say, as the controllers inside the real server do a moment after each change of one: objects of
-   * a kind whose schema changed are read by the new one, objects of a kind that is gone go with it.
+   * Serves the kinds of the CRDs, as the controllers inside the real server do a moment after each
+   * change of one: objects of a kind whose schema changed are read by the new one, objects of a
+   * kind that is gone go with it.
    */
   refresh(store: Store): void {
     const served = new Map(builtIn)

@@ -13,7 +13,7 @@ export interface Act {
   readonly verb: string
   /** All is done but the storing. */
   readonly isDry: boolean
-  /** The request was long: what it makes is measured. */
+  /** The request was long, so the object that it makes is measured. */
   readonly isLarge?: boolean
   /** Whose fields the change becomes. */
   readonly writer: Writer
@@ -21,7 +21,7 @@ export interface Act {
   readonly owners?: Owners
 }
 
-/** What is told of each commit. */
+/** A committed revision, for listeners. */
 export interface CommitReport {
   readonly revision: number
   readonly type: Commit['type']
@@ -90,7 +90,10 @@ export class Store {
     this.#listeners.push(listener)
   }
 
-  /** Stores an object under a new revision and tells everybody. Returns what is stored now. */
+  /**
+   * Stores an object under a new revision and calls every listener and watch. Returns the stored
+   * object.
+   */
   put(
     kind: Kind,
     object: StoredObject,
@@ -115,7 +118,10 @@ export class Store {
     return act.isDry ? frozen(next) : this.#commit(kind, 'MODIFIED', next, previous, act)
   }
 
-  /** Removes an object under a new revision and tells everybody. Returns its last state under that revision. */
+  /**
+   * Removes an object under a new revision and calls every listener and watch. Returns its last
+   * state under that revision.
+   */
   remove(kind: Kind, object: StoredObject, act: Act): StoredObject {
     if (act.isDry) return object
     const last = this.#commit(kind, 'DELETED', this.#numbered(object, act), object, act)
@@ -123,7 +129,9 @@ export class Store {
     return last
   }
 
-  /** Whether an act that changes nothing else would leave the owners of all fields as they are, too. */
+  /**
+   * Whether an act that changes nothing else would leave the owners of all fields as they are, too.
+   */
   hasSameOwners(kind: Kind, object: StoredObject, act: Act): boolean {
     const { owners } = act
     return (
@@ -178,7 +186,10 @@ export class Store {
   }
 }
 
-/** What etcd takes in one request; built-in kinds are stored a little shorter than they are written. */
+/**
+ * The most bytes that etcd takes in one request; built-in kinds are stored a little shorter than
+ * they are written.
+ */
 const maxBytes = 1_572_864
 
 function refuseTooLong(object: StoredObject): void {
@@ -194,23 +205,27 @@ export interface Commit {
   /** The object after it; for a deletion the last state, under the revision of the deletion. */
   readonly object: StoredObject
   readonly previous: StoredObject | undefined
-  /** The lines by which watches tell it, made once for all that tell the same. */
+  /** The lines that watches send for it, made once for all watches that send the same. */
   lines: Map<string, Buffer> | undefined
 }
 
-/** Whoever wants to hear of commits as they happen. */
+/** An open watch, which is called at each commit. */
 export interface Follower {
   follow(commit: Commit): void
 }
 
 /**
  * All objects of one kind by key, in key order, with the changes that led here.
- * Objects are immutable: a change replaces the whole object, and everybody may keep what they got.
+ * Objects are immutable: a change replaces the whole object, and readers may keep the objects that
+ * they got.
  */
 class Collection {
   readonly #objects = new Map<string, StoredObject>()
   readonly followers = new Set<Follower>()
-  /** Keys of objects that are shown with a default which was never written: the next write of theirs is a change. */
+  /**
+   * Keys of objects that are shown with a default which was never written: the next write of theirs
+   * is a change.
+   */
   readonly unwritten = new Set<string>()
   #sorted: readonly string[] | undefined
   #history: Commit[] = []
@@ -254,7 +269,7 @@ class Collection {
     return found
   }
 
-  /** Shows all objects another way from now on, without a change of theirs: what a new schema makes of old objects. */
+  /** Reads all stored objects by a new schema from now on. This is not a change of the objects. */
   reread(reading: (object: StoredObject) => StoredObject): void {
     for (const [key, object] of this.#objects) this.#objects.set(key, reading(object))
   }

@@ -15,7 +15,7 @@ export interface TokenSubject {
 
 const ownAudience = 'https://kubernetes.default.svc.cluster.local'
 
-/** Tokens that the server issued, and what TokenReview says of them. */
+/** Tokens that the server issued, and the answers of TokenReview about them. */
 export class Tokens {
   readonly #store: Store
   readonly #issued = new Map<string, TokenSubject & { readonly id: string }>()
@@ -92,7 +92,7 @@ export class Reviews {
     this.#tokens = tokens
   }
 
-  /** The answer, or undefined when the path is no question. */
+  /** The answer, or undefined when the path is not one of a review. */
   answer(path: string, http: HttpRequest): unknown {
     const isToken = path === '/apis/authentication.k8s.io/v1/tokenreviews'
     const isAccess = path === '/apis/authorization.k8s.io/v1/subjectaccessreviews'
@@ -100,7 +100,7 @@ export class Reviews {
     const body = readBody(http)
     if (!isFields(body)) throw badRequest('the object provided is unrecognized')
     if (isToken) return this.#tokens.review(body)
-    // There are no roles here: whoever is not an administrator may do nothing.
+    // There are no roles here: a user who is not an administrator may do nothing.
     const spec = isFields(body['spec']) ? body['spec'] : {}
     const groups = Array.isArray(spec['groups']) ? spec['groups'] : []
     return { ...body, status: { allowed: groups.includes('system:masters') } }
@@ -109,7 +109,10 @@ export class Reviews {
 
 const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
 
-/** A token of the form that Kubernetes gives, with what it says of itself; nobody signed it. */
+/**
+ * A token of the form that Kubernetes issues, with these claims and a signature that proves
+ * nothing.
+ */
 export function jwt(payload: object, signature = 'c2lnbmVk'): string {
   return `${part({ alg: 'RS256', kid: 'k' })}.${part(payload)}.${signature}`
 }

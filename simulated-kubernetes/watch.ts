@@ -15,7 +15,7 @@ import type { ApiRequest } from './request.ts'
 
 const defaultSeconds = 1_800
 const bookmarkMs = 60_000
-/** How long before its end a watch tells the version once more. */
+/** How long before its end a watch sends a last bookmark. */
 const lastBookmarkMs = 2_000
 
 type EventType = 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'
@@ -35,7 +35,10 @@ export class Watches {
     return this.#open.size
   }
 
-  /** Opens a watch. Errors: 400 and 422 for what cannot be asked. A version that is too old is told in the stream. */
+  /**
+   * Opens a watch. Errors: 400 and 422 for a query that makes no sense. A version that is too old
+   * is answered in the stream.
+   */
   open(request: ApiRequest): WatchStream {
     const { query, kind } = request
     const wantsInitial = readInitialEvents(query)
@@ -146,7 +149,7 @@ class OpenWatch implements Follower {
     const matched = commit.previous !== undefined && filter(commit.previous)
     if (matches) this.#tell(matched ? 'MODIFIED' : 'ADDED', commit, commit.object)
     else if (matched) {
-      // It is not what was asked for any more: for this watch it is gone, in the state in which it was last seen.
+      // It no longer matches: for this watch it is gone, in the state in which it was last seen.
       this.#tell('DELETED', commit, lastSeen(commit))
     }
   }
@@ -219,7 +222,10 @@ function lastSeen(commit: Commit): StoredObject {
   return { ...previous, metadata: { ...previous.metadata, resourceVersion } }
 }
 
-/** Whether the present state is asked for as events. Errors: 422 for a combination that means nothing. */
+/**
+ * Whether the present state is asked for as events. Errors: 422 for a combination that means
+ * nothing.
+ */
 function readInitialEvents(query: URLSearchParams): boolean {
   const initial = query.get('sendInitialEvents')
   const match = query.get('resourceVersionMatch')
@@ -241,7 +247,7 @@ function readInitialEvents(query: URLSearchParams): boolean {
   return initial === 'true' || initial === '1'
 }
 
-/** The body of a watch: bytes that come when they come, until somebody ends it. */
+/** The body of a watch: chunks as they come, until the server ends it or the reader returns. */
 class WatchStream implements AsyncIterable<Buffer>, AsyncIterator<Buffer, undefined> {
   #chunks: Buffer[] = []
   #waiting:
@@ -251,7 +257,7 @@ class WatchStream implements AsyncIterable<Buffer>, AsyncIterator<Buffer, undefi
       }
     | undefined
   #ended: { readonly error: unknown } | 'ended' | undefined
-  /** Called once when it is over, whoever ended it. */
+  /** Called once when it is over, whichever side ended it. */
   readonly #onEnd: () => void
 
   constructor(onEnd: () => void) {
@@ -273,14 +279,14 @@ class WatchStream implements AsyncIterable<Buffer>, AsyncIterator<Buffer, undefi
     waiting.resolve({ done: false, value: chunk })
   }
 
-  /** Ends it after what was pushed. */
+  /** Ends it after the chunks that were pushed. */
   end(): void {
     this.#finish('ended')
     this.#waiting?.resolve({ done: true, value: undefined })
     this.#waiting = undefined
   }
 
-  /** Cuts it: what was pushed and not read is lost. */
+  /** Cuts it: chunks that were pushed and not read are lost. */
   cut(error: unknown): void {
     this.#finish({ error })
     this.#chunks = []

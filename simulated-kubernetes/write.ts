@@ -27,8 +27,9 @@ import { brokenRules } from './rules.ts'
 import { scaleProblems } from './scale.ts'
 
 /**
- * Makes an object from what a client sent.
- * Errors: 404 for a namespace that is not there, 409 when the name is taken, 422 for what the kind forbids.
+ * Makes an object from the draft that a client sent.
+ * Errors: 404 for a namespace that is not there, 409 when the name is taken, 422 for fields that
+ * the kind forbids.
  */
 export function createObject(store: Store, target: Target, draft: Draft, act: Act): StoredObject {
   const { kind, namespace } = target
@@ -102,7 +103,7 @@ function refuseLifeless(store: Store, { kind, namespace }: Target, name: string)
   throw terminating(kind, name, namespace)
 }
 
-/** Everything that is wrong with an object of a CRD; `old` is what it replaces. */
+/** Every problem of an object of a CRD. `old` is the object that it replaces. */
 function customProblems(
   kind: Kind,
   object: StoredObject,
@@ -160,14 +161,14 @@ function forSchema(object: StoredObject): Fields {
   return isFields(object) ? object : {}
 }
 
-/** What an update did. */
+/** The result of an update. */
 interface Updated {
   readonly object: StoredObject
   readonly isNew: boolean
 }
 
 /**
- * Replaces an object, or its status, by what `draftOf` makes of the present one.
+ * Replaces an object, or its status, by the draft that `draftOf` makes of the present one.
  * Errors: 404, 409 for an old version or another object, 422.
  */
 export function updateObject(
@@ -289,7 +290,7 @@ function nextStatus(kind: Kind, draft: Draft, old: StoredObject): StoredObject {
   return status === undefined ? rest : { ...rest, status }
 }
 
-/** The metadata that an update asks for, with what it cannot change put back. */
+/** The metadata that an update asks for, with the fields put back that it cannot change. */
 function nextMetadata(sent: Metadata, old: Metadata): Metadata {
   const metadata: Metadata = {
     ...sent,
@@ -301,7 +302,7 @@ function nextMetadata(sent: Metadata, old: Metadata): Metadata {
     creationTimestamp: old.creationTimestamp,
     deletionTimestamp: old.deletionTimestamp ?? sent.deletionTimestamp,
     deletionGracePeriodSeconds: sent.deletionGracePeriodSeconds ?? old.deletionGracePeriodSeconds,
-    // Who owns what is settled when it is stored.
+    // The owners of its fields are settled when it is stored.
     managedFields: old.managedFields,
   }
   const defined = Object.fromEntries(

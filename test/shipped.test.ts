@@ -1,4 +1,5 @@
-// Holds that test code stays out of what is built and shipped, by asking the builds themselves which files they take.
+// Holds that test code stays out of what is built and shipped, by asking the builds themselves
+// which files they take.
 import { execFileSync } from 'node:child_process'
 import { join, relative } from 'node:path'
 import { expect, test } from 'vitest'
@@ -6,7 +7,10 @@ import { recipes } from '../hack/images/catalogue.ts'
 
 const root = join(import.meta.dirname, '..')
 
-/** Whether a path below the repository is code of tests: a test, a fixture, a scripted double, or a library of tests. */
+/**
+ * Whether a path below the repository is code of tests: a test, a fixture, a scripted double, or a
+ * library of tests.
+ */
 function isTestCode(path: string): boolean {
   // A project's template comes with tests of its own.
   if (path.includes('/templates/')) return false

@@ -10,7 +10,10 @@ import { applied, ApplyConflict, type Owner, type Owners, type Writer } from './
 /** The content type of server-side apply. */
 export const applyType = 'application/apply-patch+yaml'
 
-/** Reads what is applied. Errors: 400 for what is no object of this kind, 422 without a field manager. */
+/**
+ * Reads the applied object. Errors: 400 when it is not an object of this kind, 422 without a field
+ * manager.
+ */
 export function readPart(request: ApiRequest): Fields {
   const { kind, query } = request
   if (!query.get('fieldManager')) {
@@ -37,7 +40,7 @@ function readYaml(body: string): unknown {
   try {
     return JSON.parse(body)
   } catch {
-    // Not JSON, then: kubectl sends what the person wrote.
+    // Not JSON, then: kubectl sends the file of a person as it is.
   }
   try {
     return parse(body)

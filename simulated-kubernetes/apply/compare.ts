@@ -10,7 +10,7 @@ import {
   shapeOf,
 } from './field-set.ts'
 
-/** What differs between two states of an object. */
+/** The fields that differ between two states of an object. */
 export interface Comparison {
   readonly added: FieldSet
   readonly modified: FieldSet
@@ -143,7 +143,7 @@ function collect(
   }
 }
 
-/** The live value with what was applied put over it. */
+/** The live value with the applied value laid over it. */
 export function merged(live: unknown, applied: unknown, schema: Schema | undefined): unknown {
   if (applied === undefined) return live
   const shape = shapeOf(schema, applied)
@@ -157,7 +157,10 @@ export function merged(live: unknown, applied: unknown, schema: Schema | undefin
   return out
 }
 
-/** Items keep the order of the live list among themselves, and that of the applied list where it says so. */
+/**
+ * Items keep the order of the live list among themselves, and that of the applied list where it
+ * says so.
+ */
 function mergedList(live: unknown, applied: unknown, schema: Schema): unknown {
   const left = entriesOf(live, schema)
   const right = entriesOf(applied, schema)
@@ -210,7 +213,7 @@ function entriesOf(list: unknown, schema: Schema): readonly (readonly [string, u
     : []
 }
 
-/** The value without the fields of a set; what nothing is left of becomes null. */
+/** The value without the fields of a set; a value of which nothing is left becomes null. */
 export function removed(value: unknown, set: FieldSet, schema: Schema | undefined): unknown {
   const shape = shapeOf(schema, value)
   if (shape === 'leaf') return typeof value === 'object' ? null : value

@@ -2,8 +2,9 @@ import { type Fields, isFields } from '../json.ts'
 import { keysOf, type Schema } from '../schema.ts'
 
 /**
- * A set of fields of an object: what a manager owns. Elements are written as in `FieldsV1`: `f:name`, `k:{"key":"value"}`,
- * `v:value`. Immutable once it left the function that built it.
+ * A set of fields of an object, such as those that a manager owns. Elements are written as in
+ * `FieldsV1`: `f:name`, `k:{"key":"value"}`, `v:value`. Immutable once it left the function that
+ * built it.
  */
 export interface FieldSet {
   readonly members: ReadonlySet<string>
@@ -17,7 +18,9 @@ export class FieldSetBuilder implements FieldSet {
   readonly members = new Set<string>()
   readonly children = new Map<string, FieldSetBuilder>()
 
-  /** Adds a path, from its element `from` on. The object as a whole, an empty path, is nobody's. */
+  /**
+   * Adds a path, from its element `from` on. An empty path, the object as a whole, has no owner.
+   */
   insert(path: readonly string[], from = 0): void {
     const element = path[from]
     if (element === undefined) return
@@ -42,7 +45,7 @@ export function isEmpty(set: FieldSet): boolean {
   return true
 }
 
-/** What is in either. */
+/** The fields that are in either set. */
 export function union(a: FieldSet, b: FieldSet): FieldSet {
   if (isEmpty(b)) return a
   if (isEmpty(a)) return b
@@ -54,7 +57,7 @@ export function union(a: FieldSet, b: FieldSet): FieldSet {
   return { members: new Set([...a.members, ...b.members]), children }
 }
 
-/** What is in both. */
+/** The fields that are in both sets. */
 export function intersection(a: FieldSet, b: FieldSet): FieldSet {
   const children = new Map<string, FieldSet>()
   for (const [element, child] of a.children) {
@@ -65,7 +68,10 @@ export function intersection(a: FieldSet, b: FieldSet): FieldSet {
   return { members: membersOf(a, (element) => b.members.has(element)), children }
 }
 
-/** What is in the first and not in the second, element for element: a parent does not take its children with it. */
+/**
+ * The fields of the first set that are not in the second. A parent in the second keeps its children
+ * in the first.
+ */
 export function difference(a: FieldSet, b: FieldSet): FieldSet {
   if (isEmpty(b)) return a
   const children = new Map<string, FieldSet>()
@@ -83,7 +89,7 @@ function membersOf(set: FieldSet, isKept: (element: string) => boolean): Readonl
   return members
 }
 
-/** What is in the first and neither in the second nor below one of its elements. */
+/** The fields of the first set that are neither in the second nor below one of its elements. */
 export function withoutBelow(a: FieldSet, b: FieldSet): FieldSet {
   const children = new Map<string, FieldSet>()
   for (const [element, child] of a.children) {

@@ -26,7 +26,7 @@ export interface Writer {
   readonly subresource: string
 }
 
-/** What one writer owns, and since when. */
+/** The fields that one writer owns, and since when. */
 export interface Owner extends Writer {
   readonly time: string
   readonly fields: FieldSet
@@ -47,7 +47,7 @@ export class ApplyConflict extends Error {
   }
 }
 
-/** Fields that nobody owns. */
+/** Fields without owners. */
 const ownerless: FieldSet = {
   members: new Set(['f:apiVersion', 'f:kind', 'f:metadata']),
   children: new Map([
@@ -80,7 +80,10 @@ function idOf({ manager, operation, apiVersion, subresource }: Writer): string {
   return JSON.stringify([manager, operation, operation === 'Apply' ? '' : apiVersion, subresource])
 }
 
-/** The owners after a write that was not an apply. `reset` are fields that such a write cannot change. */
+/**
+ * The owners after a write that was not an apply. `reset` are fields that such a write cannot
+ * change.
+ */
 function afterUpdate(
   owners: Owners,
   before: unknown,
@@ -107,7 +110,9 @@ function afterUpdate(
   return capped(next)
 }
 
-/** What an apply gives: the new object and who owns it. Errors: `ApplyConflict`, unless forced. */
+/**
+ * The object after an apply, and the owners of its fields. Errors: `ApplyConflict`, unless forced.
+ */
 function afterApply(
   owners: Owners,
   live: unknown,
@@ -140,14 +145,14 @@ function afterApply(
   const own = difference(set, ownerless)
   if (isEmpty(own)) next.delete(id)
   else {
-    // Whoever changes nothing has no time of its own.
+    // A writer that changes nothing keeps its earlier time.
     const since = isEqual(live, object) ? (last?.time ?? '') : time
     next.set(id, { ...writer, time: since, fields: own })
   }
   return { object, owners: next }
 }
 
-/** The owners without what was taken from them; `except` keeps what it has. */
+/** The owners without the fields that were taken from them; `except` keeps its own. */
 function taken(
   owners: Owners,
   { added, modified, removed: gone }: Comparison,
@@ -174,7 +179,7 @@ function filtered(comparison: Comparison, reset: FieldSet): Comparison {
   }
 }
 
-/** Removes what this applier owned before and nobody owns now. */
+/** Removes the fields that this applier owned before and that have no owner now. */
 function pruned(
   whole: unknown,
   owners: Owners,
@@ -243,7 +248,7 @@ export function areSameOwners(a: Owners, b: Owners): boolean {
   return true
 }
 
-/** A write that was not an apply, kept until somebody asks who owns what. */
+/** A write that was not an apply, kept until the owners are asked for. */
 interface Step {
   readonly before: StoredObject | undefined
   readonly after: StoredObject
@@ -251,19 +256,19 @@ interface Step {
   readonly time: string
 }
 
-/** What is known of one object: owners, and the writes since. */
+/** The owners of one object's fields, as they were last computed, and the writes since. */
 interface Provenance {
   owners: Owners
   readonly steps: Step[]
 }
 
 const nobody: Owners = new Map()
-/** Asked for at least so often, so that old states are not kept for ever. */
+/** After so many writes the owners are computed, so that old states do not pile up. */
 const maxSteps = 16
 
 /**
- * Who owns which field of which object. Most objects are never applied, and so nobody asks: owners are computed from the
- * states that an object went through when they are needed.
+ * Who owns which field of which object. Most objects are never applied, and so nobody asks: owners
+ * are computed from the states that an object went through when they are needed.
  */
 export class Ownership {
   readonly #known = new Map<string, Map<string, Provenance>>()
@@ -321,14 +326,14 @@ export class Ownership {
 
 function ownersAfter(owners: Owners, kind: Kind, step: Step): Owners {
   const { before, after, writer, time } = step
-  // An object that nobody owned a field of stays so until it is applied.
+  // An object without owners stays so until it is applied.
   if (before !== undefined && owners.size === 0) return owners
   if (writer.subresource === 'scale' && !isScaleOwned(owners, kind)) return owners
   const options = { schema: kind.schema, writer, reset: resetFields(kind, writer), time }
   return afterUpdate(owners, before ?? kind.empty, after, options)
 }
 
-/** The Scale shows the owners of its number only, and what has no owners gets none. */
+/** The Scale shows the owners of its number only; a number without owners gets none. */
 function isScaleOwned(owners: Owners, { scale }: Kind): boolean {
   const parts = (scale?.specReplicasPath ?? '').replace(/^\./, '').split('.')
   const path = parts.map((part) => `f:${part}`)

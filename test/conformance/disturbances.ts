@@ -12,7 +12,10 @@ import type { Backend } from './backend.ts'
 import { type Cable, layCable } from './cable.ts'
 import type { WorldOf } from './world.ts'
 
-/** Everything that is waited for comes ten times as fast, so that a minute of silence fits into a test. */
+/**
+ * Everything that is waited for comes ten times as fast, so that a minute of silence fits into a
+ * test.
+ */
 const hasty: Clock = {
   ...systemClock,
   after: (ms, run) => systemClock.after(ms / 10, run),
@@ -79,7 +82,10 @@ class Objector implements HttpTransport {
 const refusal = (status: number, reason: string, retryAfterMs?: number) =>
   new KubeError({ status, reason, message: reason, retryAfterMs })
 
-/** Whatever happens between an informer and its server: within seconds it holds what the server holds. */
+/**
+ * Whatever happens between an informer and its server: within seconds it holds what the server
+ * holds.
+ */
 export function disturbanceSuite(world: WorldOf): void {
   const ends: (() => Promise<unknown>)[] = []
   afterEach(async () => {
@@ -195,13 +201,17 @@ export function disturbanceSuite(world: WorldOf): void {
       objector.interrupt(interruption)
       await change()
       await isRight(informer, 20)
-      // It is no hot loop either: the refusals, a stream, a list, a watch, and a few more should this take long.
+      // It is no hot loop either: the refusals, a stream, a list, a watch, and a few more should
+      // this take long.
       expect(objector.asked).toBeLessThanOrEqual(refusals.length + 8)
     })
   })
 }
 
-/** An API server that dies and comes back with an empty watch history. Runs last: it disturbs everybody. */
+/**
+ * An API server that dies and comes back with an empty watch history. Runs last: it disturbs
+ * everybody.
+ */
 export function restartSuite(world: WorldOf, backend: Backend): void {
   const at = (name: string) => ({ namespace: world().namespace, name })
 

@@ -98,7 +98,10 @@ export function electionSuite(world: WorldOf): void {
   })
 }
 
-/** The whole runtime, twice: two replicas, of which the leading one loses its connection in the middle of its work. */
+/**
+ * The whole runtime, twice: two replicas, of which the leading one loses its connection in the
+ * middle of its work.
+ */
 export function replicaSuite(world: WorldOf): void {
   async function replica(identity: string) {
     const cable = await layCable(world().config)

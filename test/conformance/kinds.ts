@@ -36,7 +36,10 @@ const authorized = (status: 'True' | 'Unknown') => ({
   lastTransitionTime: '2026-01-01T00:00:00Z',
 })
 
-/** The kinds in crds/: served by a real API server, and refusing with a sentence a person can act on. */
+/**
+ * The kinds in crds/: served by a real API server, and refusing with a sentence a person can act
+ * on.
+ */
 export function kindSuite(world: WorldOf): void {
   const at = (name: string) => ({ namespace: world().namespace, name })
   beforeAll(async () => {

@@ -1,4 +1,5 @@
-// Certificates, authorities and tokens that change under open watches: on the real API server, which reads them from disk.
+// Certificates, authorities and tokens that change under open watches: on the real API server,
+// which reads them from disk.
 import { cp, mkdir, mkdtemp, rename, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -81,7 +82,10 @@ describe.skipIf(missing.length > 0)('under an open watch', () => {
     return { informer, cable }
   }
 
-  /** Every connection ends, what happens meanwhile is missed, and within seconds the cache is right again. */
+  /**
+   * Every connection ends, what happens meanwhile is missed, and within seconds the cache is right
+   * again.
+   */
   async function recovers(informer: Informer<ConfigMap>, cable: Cable, name: string) {
     const client = await administrator()
     cable.pull()

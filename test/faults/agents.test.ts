@@ -1,4 +1,5 @@
-// Agents that are cut off, say things twice, or say what is not theirs to say; people who delete what is in use.
+// Agents that are cut off, say things twice, or say what is not theirs to say; people who delete
+// what is in use.
 import { expect, test } from 'vitest'
 import type { AgentTask } from '../../core/api/agent-task.ts'
 import { hasSucceeded, heldBy, isFinished } from '../../core/api/task-state.ts'
@@ -137,7 +138,8 @@ inLab(
       await remove(`${paths.devRequests}/over`)
       for (const name of ['early', 'planned', 'running', 'over']) await gone(name)
 
-      // A task: one that waits, one that is held, one that is over; and an Agent and a Pod that work.
+      // A task: one that waits, one that is held, one that is over; and an Agent and a Pod that
+      // work.
       await submit(lab, 'wounded')
       const waiting = await lab.history.until('a task that waits', () =>
         lab.history.tasksOf('wounded').find((task) => task.spec.action === 'finish'),

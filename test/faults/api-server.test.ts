@@ -69,7 +69,8 @@ inLab(
       expect(rule.hits).toBeGreaterThan(10)
       const log = proxy.log.slice(from)
       const early = log
-        // Reads and reviews may be wanted anew by somebody else; the same change is only ever the same call again.
+        // Reads and reviews may be wanted anew by somebody else; the same change is only ever the
+        // same call again.
         .filter(({ status, method, path }) => {
           return status === 429 && method !== 'GET' && !path.includes('/tokenreviews')
         })
@@ -98,7 +99,8 @@ inLab(
       ]
       proxy.cut()
       await submit(lab, 'errors')
-      // A leader that cannot renew its lease in the meantime ends, and starts again into the same trouble.
+      // A leader that cannot renew its lease in the meantime ends, and starts again into the same
+      // trouble.
       await Promise.race([lab.history.finished('errors'), sleep(20_000)])
       // Chance may have spared one kind until now; the leader's lease goes on asking.
       await Promise.race([Promise.all(errors.map(({ first }) => first)), sleep(90_000)])
@@ -115,7 +117,8 @@ inLab(
       const busy = await lab.history.until('a busy agent', () =>
         lab.history.now('Agent').find((agent) => agent.status?.state === 'busy'),
       )
-      // The watches go, the Agent and its Pod are deleted, and the versions they would go on from are forgotten.
+      // The watches go, the Agent and its Pod are deleted, and the versions they would go on from
+      // are forgotten.
       const away = proxy.add({ watch: true, fault: { kind: 'answer', status: 503 } })
       proxy.cut()
       await away.first
@@ -161,7 +164,8 @@ inLab(
           times: 1,
         }),
       )
-      // One each: the watch that follows an old list must not take the place of another kind's first.
+      // One each: the watch that follows an old list must not take the place of another kind's
+      // first.
       for (const path of [paths.devRequests, paths.agentTasks, paths.agents, paths.pods])
         proxy.add({
           watch: true,

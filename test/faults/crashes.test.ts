@@ -1,4 +1,5 @@
-// The operator killed at every side effect, stopped in the middle, away while agents finish; an API server that restarts.
+// The operator killed at every side effect, stopped in the middle, away while agents finish; an API
+// server that restarts.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { heldBy } from '../../core/api/task-state.ts'
@@ -12,7 +13,10 @@ const maxAgents = 6
 const quick: Behaviour = () => ({ afterMs: 50 })
 const agents = new SimulatedAgents(quick)
 
-/** What the operator does to the world on a request's way, as the API server sees it; in the order of the way. */
+/**
+ * What the operator does to the world on a request's way, as the API server sees it; in the order
+ * of the way.
+ */
 const sideEffects: readonly (readonly [string, Match])[] = [
   ['the plan', { method: 'PUT', path: /\/devrequests\/[^/]+\/status/, body: /"plan":/ }],
   ['a task', { method: 'POST', path: /\/agenttasks(\?|$)/ }],

@@ -1,4 +1,5 @@
-// What the tests of this lane share: a lab behind a fault proxy for a file of tests, said why when there can be none.
+// What the tests of this lane share: a lab behind a fault proxy for a file of tests, said why when
+// there can be none.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,12 +17,17 @@ import { type FaultProxy, type LoggedRequest, startFaultProxy } from './proxy.ts
 /** What a test works with; there once its lab is up. */
 export interface Faulty {
   readonly lab: Lab
-  /** Between the operators and the API server, one for each place in the order in which they start. */
+  /**
+   * Between the operators and the API server, one for each place in the order in which they start.
+   */
   readonly proxies: readonly FaultProxy[]
   readonly proxy: FaultProxy
 }
 
-/** Declares tests that share one lab. Before each the proxies let everything through; after each the lab was sound. */
+/**
+ * Declares tests that share one lab. Before each the proxies let everything through; after each the
+ * lab was sound.
+ */
 export function inLab(
   name: string,
   options: () => Omit<LabOptions, 'directory' | 'through'>,
@@ -89,7 +95,10 @@ export const claim = {
   body: /"type":"Assigned","status":"True"/,
 } as const
 
-/** Submits a request of so many units; each is a test, code and verify task, around them branch, review and finish. */
+/**
+ * Submits a request of so many units; each is a test, code and verify task, around them branch,
+ * review and finish.
+ */
 export async function submit(
   lab: Lab,
   name: string,

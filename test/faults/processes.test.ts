@@ -1,4 +1,5 @@
-// Real agents, forge, operator and model server as processes: the whole way of a request, undisturbed and with deaths.
+// Real agents, forge, operator and model server as processes: the whole way of a request,
+// undisturbed and with deaths.
 import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'

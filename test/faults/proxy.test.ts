@@ -55,7 +55,10 @@ afterEach(async () => {
   await proxy.close()
 })
 
-/** Sends one request through the proxy: its status and text, `broken` with what came before the end, or `silent`. */
+/**
+ * Sends one request through the proxy: its status and text, `broken` with what came before the end,
+ * or `silent`.
+ */
 async function ask(method: string, path: string, body = '', silentMs = 300): Promise<string> {
   return new Promise((resolve) => {
     let got = ''

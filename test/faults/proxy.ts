@@ -1,4 +1,5 @@
-// A TLS proxy before an API server. It passes credentials in headers through, and does what rules say to the rest.
+// A TLS proxy before an API server. It passes credentials in headers through, and does what rules
+// say to the rest.
 import { readFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Agent, createServer, request as httpsRequest } from 'node:https'
@@ -20,7 +21,9 @@ export interface LoggedRequest extends SeenRequest {
   readonly at: number
   /** What befell it. */
   readonly fault: string | undefined
-  /** The status the client was sent; undefined while there is none, or when there never will be one. */
+  /**
+   * The status the client was sent; undefined while there is none, or when there never will be one.
+   */
   status: number | undefined
 }
 
@@ -32,7 +35,10 @@ export interface FaultProxy {
   add(rule: Rule): RuleHandle
   /** Ends every rule. What is held goes on being held. */
   clear(): void
-  /** Swallows everything: connections stay open, and not a byte gets through in either direction, until `heal`. */
+  /**
+   * Swallows everything: connections stay open, and not a byte gets through in either direction,
+   * until `heal`.
+   */
   swallow(): void
   /** Refuses connections and cuts those that are open, until `heal`. */
   refuse(): void
@@ -46,7 +52,10 @@ export interface FaultProxy {
 interface FaultProxyOptions {
   /** The API server, `https://host:port`. */
   readonly target: string
-  /** The directory with the authority that clients and proxy believe; the proxy's certificate is made there. */
+  /**
+   * The directory with the authority that clients and proxy believe; the proxy's certificate is
+   * made there.
+   */
   readonly pki: string
   /** For rules with a probability. */
   readonly seed?: number

@@ -1,4 +1,5 @@
-// Two operators: a leader that is paused and comes back, one that is killed, and an upgrade that rolls over both.
+// Two operators: a leader that is paused and comes back, one that is killed, and an upgrade that
+// rolls over both.
 import { expect, test, vi } from 'vitest'
 import type { Lab } from '../lab/lab.ts'
 import type { OperatorReplica } from '../lab/operator.ts'
@@ -40,7 +41,8 @@ inLab(
       const { path, body } = (await late?.first) ?? { path: '', body: '' }
       old.process.signal('SIGSTOP')
       await leader(lab, old)
-      // Agents whose connection hangs find that out after 14 s of silence; here the network tells them.
+      // Agents whose connection hangs find that out after 14 s of silence; here the network tells
+      // them.
       lab.hubWire?.cut()
       await succeeded(lab, 'paused')
       late?.release()
@@ -53,7 +55,8 @@ inLab(
       // It finds out that it leads no more, ends, and is started again as a follower.
       await expect.poll(() => old.restarts, { timeout: 30_000 }).toBe(1)
       await old.ready()
-      // The new leader writes its figures about agents and requests when it pleases; tasks are at rest.
+      // The new leader writes its figures about agents and requests when it pleases; tasks are at
+      // rest.
       const written = lab.history.entries.slice(before).filter(({ kind }) => kind === 'AgentTask')
       expect(written).toEqual([])
     })

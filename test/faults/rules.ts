@@ -15,8 +15,8 @@ export type Fault =
   /** It arrives late, or its answer does; in milliseconds. */
   | { readonly kind: 'delay'; readonly beforeMs?: number; readonly afterMs?: number }
   /**
-   * The connection breaks: `before` the server hears of it, `after` the server did it and before a byte of the answer,
-   * or in the `middle` of the answer.
+   * The connection breaks: `before` the server hears of it, `after` the server did it and before a
+   * byte of the answer, or in the `middle` of the answer.
    */
   | { readonly kind: 'cut'; readonly when: 'before' | 'after' | 'middle' }
   /** The answer breaks off after so many bytes; also a watch. */
@@ -34,13 +34,19 @@ export type Fault =
     }
   /** A watch that says at once, inside a good answer, that the version asked for is forgotten. */
   | { readonly kind: 'expired-watch' }
-  /** The head of the answer and so many of its bytes come through, then nothing more, with the connection open. */
+  /**
+   * The head of the answer and so many of its bytes come through, then nothing more, with the
+   * connection open.
+   */
   | { readonly kind: 'freeze'; readonly afterBytes?: number }
-  /** It waits until `release`, then goes to the server, whether anybody still waits for the answer or not. */
+  /**
+   * It waits until `release`, then goes to the server, whether anybody still waits for the answer
+   * or not.
+   */
   | { readonly kind: 'hold' }
   /**
-   * Something else happens before the server hears of it, or after it answered and before the client hears. With
-   * `lost` the server never hears of it.
+   * Something else happens before the server hears of it, or after it answered and before the
+   * client hears. With `lost` the server never hears of it.
    */
   | {
       readonly kind: 'meanwhile'
@@ -96,7 +102,10 @@ export interface Stroke {
   readonly released: Promise<void>
 }
 
-/** Rules in the order in which they were made; the first that befalls a request decides. Chance comes from the seed. */
+/**
+ * Rules in the order in which they were made; the first that befalls a request decides. Chance
+ * comes from the seed.
+ */
 export class RuleBook {
   readonly #rules = new Set<LiveRule>()
   readonly #random: () => number

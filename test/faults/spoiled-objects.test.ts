@@ -1,5 +1,5 @@
-// Objects that no API server of today would take, as another version of the definitions let them in: they are told apart,
-// say so themselves, and everything beside them goes on.
+// Objects that no API server of today would take, as another version of the definitions let them
+// in: they are told apart, say so themselves, and everything beside them goes on.
 import { expect, test } from 'vitest'
 import type { AgentTask } from '../../core/api/agent-task.ts'
 import { conditionOf } from '../../core/api/condition-list.ts'

@@ -1,4 +1,5 @@
-// A Kubernetes API client for tests that judge the operator's own one: nothing of it is used here, nothing is retried.
+// A Kubernetes API client for tests that judge the operator's own one: nothing of it is used here,
+// nothing is retried.
 import type { IncomingMessage } from 'node:http'
 import { Agent, request as httpsRequest } from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -108,7 +109,10 @@ export class Api {
     return textOf(await this.#send('GET', path, undefined, undefined, AbortSignal.timeout(30_000)))
   }
 
-  /** Follows a path from a version on until the server closes the watch. Bookmarks are among the events. */
+  /**
+   * Follows a path from a version on until the server closes the watch. Bookmarks are among the
+   * events.
+   */
   async *watch<T = ApiObject>(
     path: string,
     resourceVersion: string,
@@ -201,9 +205,10 @@ export async function orMissing<T>(call: Promise<T>): Promise<T | undefined> {
 const outageMs = 60_000
 
 /**
- * A write of a component that works beside the tests, as kubelets and controllers send theirs: sent again until the API
- * server answers to the object itself (404, 409, 422, or success). A server that is away, or not ready yet, is none of
- * the component's troubles. Throws the last error after a minute, or when `signal` ends.
+ * A write of a component that works beside the tests, as kubelets and controllers send theirs: sent
+ * again until the API server answers to the object itself (404, 409, 422, or success). A server
+ * that is away, or not ready yet, is none of the component's troubles. Throws the last error after
+ * a minute, or when `signal` ends.
  */
 export async function throughOutage<T>(signal: AbortSignal, call: () => Promise<T>): Promise<T> {
   const end = Date.now() + outageMs
@@ -224,10 +229,12 @@ export type Change<T> = Pick<ApiEvent<T>, 'object'> & {
 }
 
 /**
- * Lists a path, then follows it until `signal`; the watch is opened again from the last version whenever it ends, so no
- * change is missed. Resolves after the list; what happens later comes through `onChange`.
- * When the server has forgotten the last version, as after its restart, `onGap` is told that changes may have been missed;
- * then everything that is there is told again as added, and what is gone as deleted, in its last known version.
+ * Lists a path, then follows it until `signal`; the watch is opened again from the last version
+ * whenever it ends, so no change is missed. Resolves after the list; what happens later comes
+ * through `onChange`.
+ * When the server has forgotten the last version, as after its restart, `onGap` is told that
+ * changes may have been missed; then everything that is there is told again as added, and what is
+ * gone as deleted, in its last known version.
  */
 export async function follow<T extends ApiObject>(
   api: Api,

@@ -12,7 +12,9 @@ const ownerPaths: Readonly<Record<string, string>> = {
 const watched = [paths.devRequests, paths.agentTasks, paths.agents, paths.pods]
 
 interface RunningCollector {
-  /** Failures that were not the API server's absence. A lab in which there are any proves nothing. */
+  /**
+   * Failures that were not the API server's absence. A lab in which there are any proves nothing.
+   */
   readonly troubles: readonly string[]
   stop(): void
 }

@@ -1,4 +1,5 @@
-// The invariants I1 to I7, I11 and I13 of a history: pure functions over every version of every object, in order.
+// The invariants I1 to I7, I11 and I13 of a history: pure functions over every version of every
+// object, in order.
 import type { AgentTask } from '../../core/api/agent-task.ts'
 import type { Agent } from '../../core/api/agent.ts'
 import { isTrue } from '../../core/api/condition-list.ts'
@@ -25,7 +26,10 @@ export interface Entry {
 
 export interface RuleOptions {
   readonly maxAgents: number
-  /** Everything should have ended by now: nothing unfinished, nothing without an owner. Yes unless told. */
+  /**
+   * Everything should have ended by now: nothing unfinished, nothing without an owner. Yes unless
+   * told.
+   */
   readonly quiet?: boolean
   /** `agents.reuse` of the settings; `request` unless told. */
   readonly reuse?: 'request' | 'any'
@@ -111,7 +115,10 @@ function judgeReuse(walk: Walk, entry: Entry, task: AgentTask, podUid: string): 
     walk.say('I13', entry, `its Pod worked on ${first.task} of another request before`)
 }
 
-/** A claim is new: its dependencies are there, its agent is not on its way out, its number is the next one. */
+/**
+ * A claim is new: its dependencies are there, its agent is not on its way out, its number is the
+ * next one.
+ */
 function judgeClaim(
   walk: Walk,
   entry: Entry,
@@ -144,7 +151,9 @@ function judgeClaim(
     walk.say('I6', entry, `attempt ${attempt} follows attempt ${last}`)
 }
 
-/** A result comes only from the Pod and attempt that held the task, and what ended well keeps it. */
+/**
+ * A result comes only from the Pod and attempt that held the task, and what ended well keeps it.
+ */
 function judgeResult(
   task: AgentTask,
   before: AgentTask | undefined,
@@ -242,7 +251,8 @@ function nameOf(walk: Walk, uid: string): string {
   return walk.there.get(uid)?.object.metadata.name ?? uid
 }
 
-// Invariant I8 of a history: the audit is one unbroken chain, nothing in it changes, and it tells of every transition.
+// Invariant I8 of a history: the audit is one unbroken chain, nothing in it changes, and it tells
+// of every transition.
 
 const ends = new Set(['Succeeded', 'DeadLettered', 'Skipped'])
 

@@ -1,4 +1,5 @@
-// Everything that happened to our objects, as the API server tells it to a watcher that no fault touches.
+// Everything that happened to our objects, as the API server tells it to a watcher that no fault
+// touches.
 import { labels } from '../../core/api/names.ts'
 import type { Agent } from '../../core/api/agent.ts'
 import type { AgentTask } from '../../core/api/agent-task.ts'
@@ -71,7 +72,10 @@ export class History {
     )
   }
 
-  /** Resolves with what `look` gives, asked again after every change. Throws with `what` when that takes too long. */
+  /**
+   * Resolves with what `look` gives, asked again after every change. Throws with `what` when that
+   * takes too long.
+   */
   async until<T>(what: string, look: () => T | undefined | false, seconds = 60): Promise<T> {
     const found = look()
     if (found !== undefined && found !== false) return found
@@ -106,7 +110,9 @@ export class History {
     )
   }
 
-  /** Waits until agents say that they have nothing to do; that is written a while after it is so. */
+  /**
+   * Waits until agents say that they have nothing to do; that is written a while after it is so.
+   */
   async settled(): Promise<void> {
     await this.until('agents that have nothing to do', () =>
       this.now('Agent').every(({ status }) => status?.currentTask === undefined),

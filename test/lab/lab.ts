@@ -1,5 +1,6 @@
-// A whole Guildhall on loopback: a real control plane, the real operator and forge as processes, agents by a stand-in
-// for the nodes, the rehearsal model. Nothing of it needs images, containers or rights beyond those of an ordinary user.
+// A whole Guildhall on loopback: a real control plane, the real operator and forge as processes,
+// agents by a stand-in for the nodes, the rehearsal model. Nothing of it needs images, containers
+// or rights beyond those of an ordinary user.
 import { rmSync } from 'node:fs'
 import { cp, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -24,13 +25,19 @@ export interface LabOptions {
   readonly runner: AgentRunner
   /** Replicas of the operator; with 0 the caller starts them with `addOperator`. */
   readonly replicas?: number
-  /** How replicas reach the API server, unless directly: given the lab's control plane, returns another server's URL. */
+  /**
+   * How replicas reach the API server, unless directly: given the lab's control plane, returns
+   * another server's URL.
+   */
   readonly through?: (controlPlane: LabControlPlane) => Promise<string>
   /** Laid over the chart's settings of the operator, e.g. `{ agents: { maxAgents: 200 } }`. */
   readonly settings?: Readonly<Record<string, object>>
   /** Whether every object is watched from the beginning, for the invariants; yes unless told. */
   readonly history?: boolean
-  /** The operator's program, this repository's source unless told, and flags of its Node, e.g. for a profile. */
+  /**
+   * The operator's program, this repository's source unless told, and flags of its Node, e.g. for a
+   * profile.
+   */
   readonly entry?: string
   readonly nodeArguments?: readonly string[]
   /** Further flags of kube-apiserver, e.g. for an audit log. */
@@ -65,9 +72,10 @@ export interface Lab {
 const scripts = fileURLToPath(new URL('../../rehearsal/scripts', import.meta.url))
 
 /**
- * Brings a lab up; about eight seconds. When it fails, or on SIGINT and SIGTERM, all of it is ended and removed again.
- * Several may run in one process, one after another or together. `GUILDHALL_LAB_LOGS` names a directory where the logs
- * of the last one are kept.
+ * Brings a lab up; about eight seconds. When it fails, or on SIGINT and SIGTERM, all of it is ended
+ * and removed again.
+ * Several may run in one process, one after another or together. `GUILDHALL_LAB_LOGS` names a
+ * directory where the logs of the last one are kept.
  */
 export async function startLab(options: LabOptions): Promise<Lab> {
   const { directory, runner, replicas = 1, settings } = options

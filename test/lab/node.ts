@@ -21,7 +21,9 @@ export interface RunningAgent extends NodeAgent {
   readonly exited: Promise<number | null>
 }
 
-/** Starts agents for the Pods of a node: as objects in this process, or as processes of their own. */
+/**
+ * Starts agents for the Pods of a node: as objects in this process, or as processes of their own.
+ */
 export interface AgentRunner {
   start(pod: AgentStart): Promise<RunningAgent> | RunningAgent
   /** Ends the agents that still run. */
@@ -40,7 +42,10 @@ interface AgentPod extends ApiObject {
 /** What a shell reports for a process that was killed with SIGKILL. */
 const killedCode = 137
 
-/** The node of a lab: every agent Pod is run by `runner`, without containers, until it ends or is deleted. */
+/**
+ * The node of a lab: every agent Pod is run by `runner`, without containers, until it ends or is
+ * deleted.
+ */
 export class LabNode {
   readonly #controlPlane: LabControlPlane
   readonly #api: Api
@@ -49,7 +54,9 @@ export class LabNode {
   /** The last write for each Pod, by its uid: a kubelet's writes come one after another. */
   readonly #writes = new Map<string, Promise<void>>()
   readonly #life = new AbortController()
-  /** Failures that were not the API server's absence. A lab in which there are any proves nothing. */
+  /**
+   * Failures that were not the API server's absence. A lab in which there are any proves nothing.
+   */
   readonly troubles: string[] = []
 
   constructor(options: { readonly controlPlane: LabControlPlane; readonly runner: AgentRunner }) {

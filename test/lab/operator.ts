@@ -1,4 +1,5 @@
-// The real operator as a process: the chart's settings, the rights of its ServiceAccount, its files as a Pod has them.
+// The real operator as a process: the chart's settings, the rights of its ServiceAccount, its files
+// as a Pod has them.
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'

@@ -1,4 +1,5 @@
-// Agents as operating system processes: the image's two programs for each Pod, with its workspace and token.
+// Agents as operating system processes: the image's two programs for each Pod, with its workspace
+// and token.
 import { startPod, type TestPod } from '../support/agent/processes.ts'
 import type { AgentRunner, AgentStart, RunningAgent } from './node.ts'
 

@@ -33,8 +33,9 @@ const story = (requests: readonly RequestPlan[], more: Partial<Story> = {}): Sto
 })
 
 /**
- * Stories that together go through every side effect of the operator. Each is run once as it is, which lists its side
- * effects, and then once for each of them with a crash before and once with a crash after.
+ * Stories that together go through every side effect of the operator. Each is run once as it is,
+ * which lists its side effects, and then once for each of them with a crash before and once with a
+ * crash after.
  */
 export const scenes: Readonly<Record<string, Story>> = {
   'two tasks in a row, merged': story([
@@ -203,8 +204,9 @@ export const deepest = 20
 const lastDeletionMs = 30_000
 
 /**
- * Every story of the small world with one crash at every side effect and, in the process that comes after it, one stale
- * view: each kind, 1 to 20 revisions behind. Nothing is sampled, unless fewer `depths` are asked for, spread over the 20.
+ * Every story of the small world with one crash at every side effect and, in the process that comes
+ * after it, one stale view: each kind, 1 to 20 revisions behind. Nothing is sampled, unless fewer
+ * `depths` are asked for, spread over the 20.
  * Then every object deleted by a person, each half second, while the view of each kind is old.
  */
 export function* everyStory(base: RunReport, count: number = deepest): Generator<Story> {

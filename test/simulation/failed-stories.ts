@@ -6,7 +6,10 @@ import type { Fault, RequestPlan, Story } from './story.ts'
 import { firstOf } from './tally.ts'
 import type { Told } from './worker.ts'
 
-/** Shrinks a story that failed, keeps it as a file, and says how to see it again. With a bug nothing is kept. */
+/**
+ * Shrinks a story that failed, keeps it as a file, and says how to see it again. With a bug nothing
+ * is kept.
+ */
 export async function tellFailure(told: Told, bug: string | undefined): Promise<void> {
   const { invariant, message } = firstOf(told)
   console.log(`\nseed ${told.story.seed}: ${invariant}: ${message}`)
@@ -83,7 +86,8 @@ function* simplerFaults(fault: Fault): Generator<Fault> {
 
 /**
  * The simplest story found that still breaks the same promise, and what it showed.
- * Greedy: takes the first simplification that still fails, until none does or `budget` runs are used up.
+ * Greedy: takes the first simplification that still fails, until none does or `budget` runs are
+ * used up.
  */
 async function shrink(
   story: Story,

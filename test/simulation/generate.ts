@@ -5,7 +5,10 @@ import type { Fault, RequestPlan, Story, TaskPlan } from './story.ts'
 const plurals = ['devrequests', 'agenttasks', 'agents', 'languagemodels', 'pods'] as const
 const types = ['coding', 'testing', 'review', 'git'] as const
 
-/** The story of a seed: small enough to be run in tens of milliseconds, different enough to meet every corner. */
+/**
+ * The story of a seed: small enough to be run in tens of milliseconds, different enough to meet
+ * every corner.
+ */
 export function storyOf(seed: number): Story {
   const random = seededRandom(seed)
   const replicas = chance(random, 0.25) ? 2 : 1

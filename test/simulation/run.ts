@@ -50,7 +50,10 @@ const collectMs = 150
 const owned: readonly Resource[] = [kinds.pods, kinds.agenttasks]
 const never = new AbortController().signal
 
-/** Runs a story from an empty cluster to quiescence and checks every promise on the way. Depends on the story alone. */
+/**
+ * Runs a story from an empty cluster to quiescence and checks every promise on the way. Depends on
+ * the story alone.
+ */
 export async function run(story: Story, { tell }: RunOptions = {}): Promise<RunReport> {
   const timeline = new Timeline()
   const injected = new Map<string, number>()

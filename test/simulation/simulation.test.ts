@@ -1,4 +1,5 @@
-// The lane `simulation`: what `npm run simulate` does, as tests. Figures are printed; none of them is a timed assertion.
+// The lane `simulation`: what `npm run simulate` does, as tests. Figures are printed; none of them
+// is a timed assertion.
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -105,7 +106,8 @@ describe('every promise holds', () => {
     expect(figures.runs).toBeGreaterThanOrEqual(fewestSeeds)
     expect(figures.broken).toEqual({})
     expect(figures.failed).toBe(0)
-    // Each kind of fault struck; a generator that lost one would make the rest look better than it is.
+    // Each kind of fault struck; a generator that lost one would make the rest look better than it
+    // is.
     expect(Object.keys(figures.injected).toSorted()).toEqual([
       'agent',
       'clock',

@@ -26,11 +26,16 @@ interface NodePorts<P extends AgentPod, Agent extends NodeAgent> {
   readonly now: () => number
   /** How the start of a Pod goes wrong: its containers fail, or it waits for a while. */
   readonly trouble?: () => 'fail' | 'wait' | undefined
-  /** Starts the agent of a Pod. `ended` is told its exit code; a simulated agent that is killed says nothing. */
+  /**
+   * Starts the agent of a Pod. `ended` is told its exit code; a simulated agent that is killed says
+   * nothing.
+   */
   readonly start: (pod: P, ended: (exitCode: number) => void) => Agent | Promise<Agent>
   /** Merges this status into the Pod's, again until it is written or the Pod is gone. */
   readonly tell: (pod: P, status: PodStatus) => void
-  /** Removes the Pod's object once its agent ended; the simulated API server does that by itself. */
+  /**
+   * Removes the Pod's object once its agent ended; the simulated API server does that by itself.
+   */
   readonly remove?: (pod: P) => void
   /** A Pod's agent could not be started. */
   readonly onError: (pod: P, error: unknown) => void
@@ -49,7 +54,10 @@ interface NodeTimes {
 /** How long a Pod waits whose start went wrong with `wait`. */
 const waitMs = 2_000
 
-/** Scheduler and kubelet for agent Pods: starts the agent of each, writes the Pod's status, ends the agent with its Pod. */
+/**
+ * Scheduler and kubelet for agent Pods: starts the agent of each, writes the Pod's status, ends the
+ * agent with its Pod.
+ */
 export class AgentNode<P extends AgentPod, Agent extends NodeAgent> {
   readonly #ports: NodePorts<P, Agent>
   readonly #times: NodeTimes

@@ -133,7 +133,9 @@ export function operator(server: Server, clock: VirtualClock) {
   return {
     log,
     state,
-    /** Makes a transition of a task as a controller does; the process may die right after the write. */
+    /**
+     * Makes a transition of a task as a controller does; the process may die right after the write.
+     */
     act(name: string, action: string, options: { readonly dies?: boolean } = {}): Audited {
       const before = server.tasks.get(name) ?? fresh(name)
       const act: Act = { action, message: `${name} ${action}` }

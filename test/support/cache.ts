@@ -9,7 +9,10 @@ import {
 } from '../../core/kube/resource.ts'
 import { Store, type InvalidObject, type Change, type Indexer } from '../../core/kube/store.ts'
 
-/** A cache that a test fills by hand: the store and the handlers of an informer, without an API server behind. */
+/**
+ * A cache that a test fills by hand: the store and the handlers of an informer, without an API
+ * server behind.
+ */
 export class Cache<T extends KubeObject> {
   readonly resource: Resource<T>
   readonly #store: Store<T>

@@ -12,8 +12,8 @@ test('a client, an informer and a controller hold no more after an hour of churn
   const { heap, changes, held, of } = facts.parse(JSON.parse(stdout))
   expect(changes).toBeGreaterThan(50_000)
   expect(held).toBe(of)
-  // The median, since the engine throws old code away at some moment, which would hide a leak. Nine thousand changes come
-  // in ten minutes: 11 bytes kept of each is too much.
+  // The median, since the engine throws old code away at some moment, which would hide a leak. Nine
+  // thousand changes come in ten minutes: 11 bytes kept of each is too much.
   const growth = heap.slice(1).map((bytes, index) => bytes - (heap[index] ?? 0))
   expect(growth.toSorted((a, b) => a - b)[3]).toBeLessThan(100_000)
 }, 120_000)

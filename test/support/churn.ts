@@ -1,4 +1,5 @@
-// An hour of churn in virtual time: prints how large the heap is every ten minutes. Run by churn.test.ts with --expose-gc.
+// An hour of churn in virtual time: prints how large the heap is every ten minutes. Run by
+// churn.test.ts with --expose-gc.
 import { KubeClient } from '../../core/kube/client.ts'
 import { type ConfigMap, configMaps } from '../../core/kube/core.ts'
 import { KubeError } from '../../core/kube/errors.ts'

@@ -23,7 +23,9 @@ interface Metadata {
 
 /** The cluster as the garbage collector reaches it. */
 interface GarbageCollectorPorts<Kind> {
-  /** Deletes an object if it still has this uid; an object that is gone or replaced is not an error. */
+  /**
+   * Deletes an object if it still has this uid; an object that is gone or replaced is not an error.
+   */
   readonly remove: (dependent: Dependent<Kind>) => Promise<void>
   /** Calls `run` when the collector gets to it. */
   readonly soon: (run: () => void) => void
@@ -33,9 +35,9 @@ interface GarbageCollectorPorts<Kind> {
 }
 
 /**
- * The part of kube-controller-manager's garbage collector that matters here: an object whose owners are gone is deleted,
- * by uid and in the background. The lab gives it the watches of a real API server, the simulator the commits of the
- * simulated one.
+ * The part of kube-controller-manager's garbage collector that matters here: an object whose owners
+ * are gone is deleted, by uid and in the background. The lab gives it the watches of a real API
+ * server, the simulator the commits of the simulated one.
  */
 export class GarbageCollector<Kind> {
   readonly #ports: GarbageCollectorPorts<Kind>
@@ -47,7 +49,10 @@ export class GarbageCollector<Kind> {
     this.#ports = ports
   }
 
-  /** Takes a change of an object. Without `kind` the object may own others and is never deleted here. */
+  /**
+   * Takes a change of an object. Without `kind` the object may own others and is never deleted
+   * here.
+   */
   see(
     type: 'ADDED' | 'MODIFIED' | 'DELETED',
     kind: Kind | undefined,

@@ -1,4 +1,5 @@
-// A model server for unit tests that misbehaves as the test says, answer by answer, and counts what it was asked.
+// A model server for unit tests that misbehaves as the test says, answer by answer, and counts what
+// it was asked.
 import type { ServerResponse } from 'node:http'
 import { z } from 'zod'
 import { reply, type SeenRequest, startScriptedServer } from './scripted-server.ts'
@@ -102,7 +103,9 @@ export const unloads: Step = (response) =>
 
 // An Ollama for unit tests: it holds one model, and answers each question as the test says.
 
-/** What is said to a question, by the words of its prompt; a step where more than words is needed. */
+/**
+ * What is said to a question, by the words of its prompt; a step where more than words is needed.
+ */
 export type Answering = (prompt: string, number: number) => string | Step
 
 interface ScriptedOllama extends AsyncDisposable {

@@ -12,7 +12,9 @@ import type {
   ReportReceipt,
 } from '../../core/api/agent-protocol.ts'
 
-/** How an agent reaches the hub. Every call may fail, and may take as long as the network lets it. */
+/**
+ * How an agent reaches the hub. Every call may fail, and may take as long as the network lets it.
+ */
 export interface AgentWire {
   /** Keeps a stream open until `close`, and opens it again when it is lost. */
   open(onMessage: (message: HubMessage) => void): void
@@ -56,8 +58,9 @@ const heartbeatMs = 4_000
 const abandonMs = 50
 
 /**
- * An agent whose life cycle is the real one (agent-image/agent/life-cycle.ts) and whose work is made up: it has no model,
- * no git and no process of its own. The simulator gives it a wire in virtual time, the lab one over HTTP.
+ * An agent whose life cycle is the real one (agent-image/agent/life-cycle.ts) and whose work is
+ * made up: it has no model, no git and no process of its own. The simulator gives it a wire in
+ * virtual time, the lab one over HTTP.
  */
 export class SimulatedAgent {
   readonly #ports: AgentPorts
@@ -123,7 +126,10 @@ export class SimulatedAgent {
     })
   }
 
-  /** Sent once: if it were repeated until it is answered, it might arrive when the task has become the liar's own. */
+  /**
+   * Sent once: if it were repeated until it is answered, it might arrive when the task has become
+   * the liar's own.
+   */
   #lie(lie: Report): void {
     const { wire, onReceipt } = this.#ports
     wire.report(lie).then(

@@ -67,7 +67,10 @@ export class VirtualClock implements Clock {
     await settled()
   }
 
-  /** Time passes while the process is stopped: nothing fires until the next `advance`, which then finds it overdue. */
+  /**
+   * Time passes while the process is stopped: nothing fires until the next `advance`, which then
+   * finds it overdue.
+   */
   suspend(ms: number): void {
     this.#move(ms)
   }

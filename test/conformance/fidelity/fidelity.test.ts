@@ -79,7 +79,8 @@ describe.skipIf(backend.unavailable !== undefined)('the simulated API server', (
         fc.assert(fc.asyncProperty(sequence, same), {
           numRuns: Math.ceil(runs / lanes),
           seed: seed * lanes + lane,
-          // Shrinking begins with dropping steps; what a sequence of one or two does not show needs no more.
+          // Shrinking begins with dropping steps; what a sequence of one or two does not show needs
+          // no more.
           interruptAfterTimeLimit: 1_700_000,
           markInterruptAsFailure: true,
         }),

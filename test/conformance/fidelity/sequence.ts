@@ -164,7 +164,8 @@ class Run {
       const contentType = 'application/apply-patch+yaml'
       return this.#side.call({ method: 'PATCH', path: at(command.subresource), body, contentType })
     }
-    // An update starts from what was seen, as people's and controllers' do, unless it names no version.
+    // An update starts from what was seen, as people's and controllers' do, unless it names no
+    // version.
     const seen = command.version === 'none' ? undefined : this.#seenOf(kind, name).at(-1)
     const before = seen !== undefined && isFields(seen['metadata']) ? seen['metadata'] : {}
     const { uid: _, resourceVersion: __, ...kept } = before
@@ -219,7 +220,8 @@ class Run {
         const metadata = isFields(object) && isFields(object['metadata']) ? object['metadata'] : {}
         return metadata['name'] === last
       })
-    // What a watch without a version starts with depends on when it is opened; then nothing else may happen.
+    // What a watch without a version starts with depends on when it is opened; then nothing else
+    // may happen.
     if (isLive && from !== 'initial') {
       const events = open()
       this.#watches.push({ command, events: () => events })

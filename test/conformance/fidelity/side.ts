@@ -25,7 +25,10 @@ export interface PlainEvent {
   readonly object: unknown
 }
 
-/** One of the two servers that are held against each other: nothing between the test and what is said. */
+/**
+ * One of the two servers that are held against each other: nothing between the test and what is
+ * said.
+ */
 export interface Side {
   call(request: PlainRequest): Promise<PlainAnswer>
   /** Reads a watch until `isEnough`, or until the server ends it. */
@@ -54,7 +57,8 @@ export function realSide(config: KubeConfig): Side {
       body: body ?? null,
     })
   }
-  // A server that is busy, or only just began to serve a kind, asks to come again and has done nothing.
+  // A server that is busy, or only just began to serve a kind, asks to come again and has done
+  // nothing.
   const send = async (request: PlainRequest) => {
     for (let tries = 0; ; tries += 1) {
       const answer = await sendOnce(request)
@@ -126,8 +130,8 @@ const uuid = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g
 const timestamp = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/
 
 /**
- * Makes the answers of two servers comparable: uids and versions become the order in which they came up, times of now
- * become one word. Everything else stays.
+ * Makes the answers of two servers comparable: uids and versions become the order in which they
+ * came up, times of now become one word. Everything else stays.
  */
 export class Normalizer {
   readonly #uids = new Map<string, string>()
@@ -145,12 +149,15 @@ export class Normalizer {
 
   event({ type, object }: PlainEvent): unknown {
     if (type === 'ERROR' && isFields(object)) return { type, refusal: this.refusal(object) }
-    // A bookmark tells a version that others may have moved on; where it stands in the row is what counts.
+    // A bookmark tells a version that others may have moved on; where it stands in the row is what
+    // counts.
     if (type === 'BOOKMARK') return { type }
     return { type, object: this.value(object) }
   }
 
-  /** The versions of objects in the order of the server's counter: what came later must be higher. */
+  /**
+   * The versions of objects in the order of the server's counter: what came later must be higher.
+   */
   order(): readonly string[] {
     return [...this.#versions]
       .toSorted(([a], [b]) => Number(a) - Number(b))

@@ -14,7 +14,10 @@ import { type Invariants, isOver, taskFacts } from './invariants.ts'
 
 /** Reasons after which nobody tries again. */
 const hopeless: ReadonlySet<string> = new Set(['DependencyFailed', 'ModelRefused', 'Unsupported'])
-/** What the surroundings did to an attempt; the story's own failures are `ChecksFailed` and `Conflict`. */
+/**
+ * What the surroundings did to an attempt; the story's own failures are `ChecksFailed` and
+ * `Conflict`.
+ */
 const surroundings: ReadonlySet<string> = new Set([
   'AgentLost',
   'AgentWithdrawn',
@@ -22,7 +25,9 @@ const surroundings: ReadonlySet<string> = new Set([
   'PushRejected',
   'PodFailed',
 ])
-/** Faults that may cost an attempt: they reach an agent, or keep the operator away from it for long. */
+/**
+ * Faults that may cost an attempt: they reach an agent, or keep the operator away from it for long.
+ */
 const costly: ReadonlySet<string> = new Set(['agent', 'pods', 'delete', 'pause', 'kill', 'forge'])
 
 /** Checks what holds once everything is over (I1, I2, I5, I6, I8 to I11). */
@@ -155,7 +160,9 @@ function checkChain(server: SimulatedApiServer, invariants: Invariants): readonl
   return records
 }
 
-/** One record for each transition of each task. `forgets`: the API server lost part of its history. */
+/**
+ * One record for each transition of each task. `forgets`: the API server lost part of its history.
+ */
 function checkRecords(
   records: readonly AuditRecord[],
   invariants: Invariants,
@@ -182,7 +189,10 @@ const windowMs = 10_000
 /** I10: under 5 requests/s for one object. */
 const mostPerWindow = 50
 
-/** Counts what operators ask of the API server: all writes, and what goes to one object in ten seconds. */
+/**
+ * Counts what operators ask of the API server: all writes, and what goes to one object in ten
+ * seconds.
+ */
 export class CallCounter {
   readonly #timeline: Timeline
   readonly #recent = new Map<string, number[]>()

@@ -17,7 +17,10 @@ interface Catch {
   readonly runs: number
 }
 
-/** Breaks the product bug by bug and looks for each with scenes, kept stories, crash points and seeds. The exit code is 1 if one got away. */
+/**
+ * Breaks the product bug by bug and looks for each with scenes, kept stories, crash points and
+ * seeds. The exit code is 1 if one got away.
+ */
 export async function huntBugs(options: {
   readonly only: string | undefined
   readonly seeds: number
@@ -64,7 +67,10 @@ async function hunt(
   }
 }
 
-/** Scenes as they are and kept stories first, then seeds and crash points in turn, so many of each: most bugs show early. */
+/**
+ * Scenes as they are and kept stories first, then seeds and crash points in turn, so many of each:
+ * most bugs show early.
+ */
 function* stories(count: number, crashes: readonly Story[]): Generator<Story> {
   yield* Object.values(scenes)
   yield* Object.values(keptStories())

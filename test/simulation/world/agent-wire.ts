@@ -33,8 +33,8 @@ const callMs = 10_000
 const silenceMs = 15_000
 
 /**
- * The network between an agent and the hub, in virtual time: everything that is said on it takes time, gets lost with the
- * hub's process, and is refused as over HTTP.
+ * The network between an agent and the hub, in virtual time: everything that is said on it takes
+ * time, gets lost with the hub's process, and is refused as over HTTP.
  */
 export class SimulatedWire implements AgentWire {
   readonly #process: SimulatedProcess
@@ -133,7 +133,9 @@ export class SimulatedWire implements AgentWire {
     if (close !== undefined) this.#ports.timeline.after(this.#ports.latencyMs(), close)
   }
 
-  /** One call of the hub: rejects when nobody listens, when the hub dies under it, or after a while. */
+  /**
+   * One call of the hub: rejects when nobody listens, when the hub dies under it, or after a while.
+   */
   async #send<T>(work: (hub: HubAt) => Promise<T>): Promise<T> {
     const { timeline, latencyMs, isConnected, hub: find } = this.#ports
     return new Promise<T>((resolve, reject) => {

@@ -37,8 +37,9 @@ export function commitId(...words: readonly string[]): string {
 }
 
 /**
- * The forge in memory, with the rules of the real one that matter here: an agent may push only the branch of the attempt it
- * holds, a merge needs the tip it was asked for, only what the task may change is merged, a repeated call changes nothing.
+ * The forge in memory, with the rules of the real one that matter here: an agent may push only the
+ * branch of the attempt it holds, a merge needs the tip it was asked for, only what the task may
+ * change is merged, a repeated call changes nothing.
  */
 export class SimulatedForge {
   readonly merges: Merge[] = []
@@ -116,7 +117,10 @@ export class SimulatedForge {
     }
   }
 
-  /** An agent pushes the work of its attempt. `tasks` is the truth at this moment, as the forge reads it. */
+  /**
+   * An agent pushes the work of its attempt. `tasks` is the truth at this moment, as the forge
+   * reads it.
+   */
   push(
     task: AgentTask | undefined,
     by: { readonly podUid: string; readonly attempt: number },

@@ -157,7 +157,8 @@ export class Network implements HttpTransport {
     const pipe = new WatchPipe(name.target, this.#process, this.#timeline, () =>
       this.#weather.watchTrouble(this.#process, name.target),
     )
-    // The server's side ends with the process, too: a dead client's sockets are closed by its kernel.
+    // The server's side ends with the process, too: a dead client's sockets are closed by its
+    // kernel.
     const life = new AbortController()
     request.signal.addEventListener('abort', () => life.abort(request.signal.reason), {
       once: true,
@@ -207,8 +208,9 @@ function reasonIn({ body = '', path }: HttpRequest): string {
 export type WatchTrouble = 'repeat' | 'drop'
 
 /**
- * One watch connection between the simulated API server and a process: chunks arrive in order after a while, unless the
- * pipe is held (they wait), silent (they never come, the connection stays open) or cut.
+ * One watch connection between the simulated API server and a process: chunks arrive in order after
+ * a while, unless the pipe is held (they wait), silent (they never come, the connection stays open)
+ * or cut.
  */
 class WatchPipe implements AsyncIterable<Buffer> {
   readonly plural: string
@@ -224,7 +226,10 @@ class WatchPipe implements AsyncIterable<Buffer> {
   #silent = false
   #lastArrival = 0
   readonly #trouble: () => WatchTrouble | undefined
-  /** What was told last and may be told again: not a deletion, after which nothing may be told of its object. */
+  /**
+   * What was told last and may be told again: not a deletion, after which nothing may be told of
+   * its object.
+   */
   #before: Buffer | undefined
 
   constructor(

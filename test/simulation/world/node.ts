@@ -195,12 +195,16 @@ export function attemptsOf(parts: {
   }
 }
 
-/** A note on every lie: a liar that was given just that attempt meanwhile is believed, and the checks have to know. */
+/**
+ * A note on every lie: a liar that was given just that attempt meanwhile is believed, and the
+ * checks have to know.
+ */
 export const lie = 'this is a lie'
 
 /**
- * Reports about every task that somebody else holds or held, and about its own task under other numbers. Signed, since one
- * that arrives late may find that the liar was given just that attempt meanwhile, and then it counts.
+ * Reports about every task that somebody else holds or held, and about its own task under other
+ * numbers. Signed, since one that arrives late may find that the liar was given just that attempt
+ * meanwhile, and then it counts.
  */
 function liesAbout(tasks: readonly AgentTask[], podUid: string, own: Report): readonly Report[] {
   const signed = (report: Report): Report => ({

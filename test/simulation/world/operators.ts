@@ -54,7 +54,10 @@ interface OperatorsOptions {
   readonly onCall: (process: SimulatedProcess, call: CallName) => void
 }
 
-/** The operator's replicas: real operators on simulated surroundings, started again whenever they end. */
+/**
+ * The operator's replicas: real operators on simulated surroundings, started again whenever they
+ * end.
+ */
 export class Operators {
   readonly #options: OperatorsOptions
   readonly #slots: (Incarnation | undefined)[] = []

@@ -12,8 +12,9 @@ import type { Timeline } from './timeline.ts'
 type ProcessState = 'running' | 'paused' | 'dead'
 
 /**
- * One process of the simulated world. All that can wake its code comes through `deliver`: timers, answers, messages. So a
- * kill drops everything it has in mind at whatever `await` it stands, and a pause holds it there.
+ * One process of the simulated world. All that can wake its code comes through `deliver`: timers,
+ * answers, messages. So a kill drops everything it has in mind at whatever `await` it stands, and a
+ * pause holds it there.
  */
 export class SimulatedProcess {
   readonly name: string
@@ -25,7 +26,10 @@ export class SimulatedProcess {
   #state: ProcessState = 'running'
   /** How far its wall clock is off, in milliseconds. */
   skewMs = 0
-  /** Its clocks showed `own` at the moment `at` of the world, and count `rate` milliseconds in one of the world since. */
+  /**
+   * Its clocks showed `own` at the moment `at` of the world, and count `rate` milliseconds in one
+   * of the world since.
+   */
   #pace = { own: 0, at: 0, rate: 1 }
 
   constructor(options: {
@@ -48,7 +52,10 @@ export class SimulatedProcess {
     }
   }
 
-  /** Its clocks run so much faster than the world's from now on; timers that are set already stay where they are. */
+  /**
+   * Its clocks run so much faster than the world's from now on; timers that are set already stay
+   * where they are.
+   */
   runAt(rate: number): void {
     this.#pace = { own: this.#elapsed(), at: this.#timeline.elapsed, rate }
   }
@@ -100,8 +107,9 @@ export interface CrashPoint {
 }
 
 /**
- * Every side effect of the operator in the order in which it was begun: writes to the API server, calls of the forge that
- * change something, messages to agents. A run is the same up to any of them, so that each can be the last thing a process did.
+ * Every side effect of the operator in the order in which it was begun: writes to the API server,
+ * calls of the forge that change something, messages to agents. A run is the same up to any of
+ * them, so that each can be the last thing a process did.
  */
 export class Effects {
   /** What each was, e.g. `PUT agenttasks/status Running`; the index is its number. */
@@ -118,8 +126,8 @@ export class Effects {
   }
 
   /**
-   * A process is about to do it. Returns whether it still lives, and what to call when it is done; the answer to that says
-   * whether it still lives then.
+   * A process is about to do it. Returns whether it still lives, and what to call when it is done;
+   * the answer to that says whether it still lives then.
    */
   begin(process: SimulatedProcess, site: string): { readonly alive: boolean; done(): boolean } {
     const effect = this.sites.push(site) - 1

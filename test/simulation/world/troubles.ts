@@ -20,7 +20,10 @@ const podRefusals: Readonly<Record<string, Fate>> = {
   webhook: { kind: 'refuse', status: 500, message: 'failed calling webhook "policy.invalid"' },
 }
 
-/** The faults of a story that last for a while, as the network, the forge, the model and the node ask for them. */
+/**
+ * The faults of a story that last for a while, as the network, the forge, the model and the node
+ * ask for them.
+ */
 export class Troubles implements Weather {
   readonly #timeline: Timeline
   readonly #random: Random

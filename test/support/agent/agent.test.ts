@@ -71,7 +71,8 @@ test('drops a cancelled attempt without a report, and takes the next', async () 
   void hub.assign(assignment(), () => busy).then(() => (reported = true))
   await until(() => beats().some((beat) => beat.activity?.includes('loading') === true))
   hub.say({ kind: 'cancel', task: 'req-code-slug', uid: 'uid-req-code-slug', attempt: 1 })
-  // The git directory goes last; the work tree's folder is made anew for each run and is away for a moment each time.
+  // The git directory goes last; the work tree's folder is made anew for each run and is away for a
+  // moment each time.
   await until(() => readdirSync(pod.gitRoot).length === 0)
   const report = await hub.assign(
     assignment({ attempt: 2, taskBranch: 'guild-task/req-code-slug/2' }),

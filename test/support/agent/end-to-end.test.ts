@@ -88,7 +88,10 @@ class SlugTest(unittest.TestCase):
   fence: 'python',
 }
 
-/** Only root can become the two users of a Pod; for others both programs run as the one who runs the tests. */
+/**
+ * Only root can become the two users of a Pod; for others both programs run as the one who runs the
+ * tests.
+ */
 const twoUsers = process.getuid?.() === 0
 if (!twoUsers) console.warn('not root: agent and sandbox run as one user in these tests')
 

@@ -1,4 +1,5 @@
-// What project code can leave in the folder that it works in, and what the harness makes of it. As one user, and as two.
+// What project code can leave in the folder that it works in, and what the harness makes of it. As
+// one user, and as two.
 import { execFileSync } from 'node:child_process'
 import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -187,7 +188,10 @@ describe.each(isRoot ? [false, true] : [false])('with two users: %s', (twoUsers)
   })
 })
 
-/** Links, a submodule, an executable and Latin-1, as other tools commit them, on the request's branch. */
+/**
+ * Links, a submodule, an executable and Latin-1, as other tools commit them, on the request's
+ * branch.
+ */
 function addOddEntries(forge: TestForge): void {
   const directory = forge.git('rev-parse', '--absolute-git-dir').trim()
   const env = {

@@ -38,8 +38,8 @@ afterEach(async () => {
 })
 
 /**
- * Runs a pipeline on a repository whose request branch holds `spec`, committed as a spec task of the request does, and
- * `later` on top of `files`.
+ * Runs a pipeline on a repository whose request branch holds `spec`, committed as a spec task of
+ * the request does, and `later` on top of `files`.
  */
 export async function runPipeline(
   pipeline: Pipeline,

@@ -1,4 +1,5 @@
-// A hub for tests: speaks the protocol, hands out what a test gives it, answers models from a function.
+// A hub for tests: speaks the protocol, hands out what a test gives it, answers models from a
+// function.
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Answer, Model, Question } from '../../../agent-image/agent/model.ts'
@@ -88,7 +89,10 @@ export async function startHub(token: string): Promise<ScriptedHub> {
     } else response.writeHead(404).end('{}')
   }
 
-  /** A script may hold assertions; one that fails must end the attempt, or its test would wait for ever. */
+  /**
+   * A script may hold assertions; one that fails must end the attempt, or its test would wait for
+   * ever.
+   */
   function answered(call: ModelCall): ReturnType<ScriptedModel> {
     try {
       return answer(call, hub.calls.length)
@@ -133,7 +137,9 @@ function write(response: ServerResponse, value: HubMessage | ModelEvent): void {
   response.write(`${JSON.stringify(value)}\n`)
 }
 
-/** What the operator makes of an answer: its fenced blocks and, when the text is JSON, its value. */
+/**
+ * What the operator makes of an answer: its fenced blocks and, when the text is JSON, its value.
+ */
 function resultOf(text: string): ModelEvent {
   const blocks: FencedBlock[] = []
   for (const match of text.matchAll(/(?:^|\n)([^\n`]*)\n?```(\w*)\n([\s\S]*?)```/g))
@@ -174,8 +180,9 @@ interface ScriptedAnswers extends Model {
 }
 
 /**
- * Answers with `answers` in order. `undefined` stands for an answer that the operator could not use, any other `Answer` for
- * itself. `blocksOf` finds the blocks of an answer, in the place of the simple reader of these tests.
+ * Answers with `answers` in order. `undefined` stands for an answer that the operator could not
+ * use, any other `Answer` for itself. `blocksOf` finds the blocks of an answer, in the place of the
+ * simple reader of these tests.
  */
 export function scriptedModel(
   answers: readonly ScriptedAnswer[],

@@ -1,4 +1,5 @@
-// Tests of a person's own that are to decide and assert nothing: they pass with any code that loads, so they prove none.
+// Tests of a person's own that are to decide and assert nothing: they pass with any code that
+// loads, so they prove none.
 import { describe, expect, test, vi } from 'vitest'
 import { code } from '../../../agent-image/agent/pipelines/code.ts'
 import { fenced, head, runPipeline } from './pipeline-fixture.ts'

@@ -1,4 +1,5 @@
-// What people are told of an answer that is of no use: how it began, because a server or a model says in it what is wrong.
+// What people are told of an answer that is of no use: how it began, because a server or a model
+// says in it what is wrong.
 import { describe, expect, test, vi } from 'vitest'
 import { code } from '../../../agent-image/agent/pipelines/code.ts'
 import { document } from '../../../agent-image/agent/pipelines/document.ts'

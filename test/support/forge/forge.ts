@@ -1,4 +1,5 @@
-// A real forge on a real port with real git, for tests. Only the Kubernetes API is played: tokens and tasks are given.
+// A real forge on a real port with real git, for tests. Only the Kubernetes API is played: tokens
+// and tasks are given.
 import { execa } from 'execa'
 import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -142,7 +143,9 @@ async function must(answer: Promise<GitAnswer>): Promise<string> {
 /** A source on this machine: what tests that mirror one allow. */
 export const localSources = { allowedHosts: ['127.0.0.1'], allowPrivate: false } as const
 
-/** Starts a forge with tokens `operator`, `reader`, `agent-1` and `agent-2` (Pods `pod-1`, `pod-2`). */
+/**
+ * Starts a forge with tokens `operator`, `reader`, `agent-1` and `agent-2` (Pods `pod-1`, `pod-2`).
+ */
 export async function startForge(
   options: Partial<
     Pick<ForgeOptions, 'maxPushBytes' | 'reserveBytes' | 'data' | 'clock' | 'sources' | 'resolve'>
@@ -181,7 +184,8 @@ export async function startForge(
     log: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
     maxPushBytes: 64 * 1024 * 1024,
     reserveBytes: 1024 * 1024,
-    // Public hosts only, as the chart has it; the variable is for scripts that cannot pass an option.
+    // Public hosts only, as the chart has it; the variable is for scripts that cannot pass an
+    // option.
     sources: {
       allowedHosts: (process.env['FORGE_SOURCES_ALLOWED_HOSTS'] ?? '').split(',').filter(Boolean),
       allowPrivate: false,

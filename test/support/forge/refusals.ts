@@ -103,7 +103,9 @@ function addTokens(tokens: Map<string, TokenVerdict>): void {
   for (const [token, verdict] of Object.entries(all)) tokens.set(token, verdict)
 }
 
-/** Sends a path exactly as it is written; `fetch` would tidy it up. Text is read and sent as latin1. */
+/**
+ * Sends a path exactly as it is written; `fetch` would tidy it up. Text is read and sent as latin1.
+ */
 export function sendRaw(
   url: string,
   sent: {

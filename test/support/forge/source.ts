@@ -1,4 +1,5 @@
-// Sources as they are elsewhere: bare repositories behind git's own HTTP, open to everybody, for tests that mirror them.
+// Sources as they are elsewhere: bare repositories behind git's own HTTP, open to everybody, for
+// tests that mirror them.
 import { execa } from 'execa'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
