@@ -30,7 +30,7 @@ export interface RunningBackend {
 }
 
 /**
- * A cluster that somebody else runs: `GUILDHALL_TEST_KUBECONFIG`. The suite makes namespaces and
+ * A cluster that is already there: `GUILDHALL_TEST_KUBECONFIG`. The suite makes namespaces and
  * CRDs there.
  */
 function givenCluster(path: string): Backend {

@@ -11,7 +11,7 @@ export interface Cable {
   plug(): void
   /** Keeps connections open and lets nothing through, as a dead peer does, until `plug`. */
   freeze(): void
-  /** The same for the connections there are now, and for ever; later ones work. */
+  /** The same for the present connections, until they end; later ones work. */
   freezeOpen(): void
   /**
    * Resets the connection that carries the next so many bytes from the server, in the middle of

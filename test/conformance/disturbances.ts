@@ -22,7 +22,7 @@ const hasty: Clock = {
   sleep: (ms, options) => systemClock.sleep(ms / 10, options),
 }
 
-/** Says no instead of the server, or in the middle of what it says. */
+/** Refuses instead of the server, or in the middle of the server's answer. */
 class Objector implements HttpTransport {
   /** Taken one after another by requests that read all objects or open a watch. */
   readonly refusals: KubeError[] = []
@@ -35,7 +35,7 @@ class Objector implements HttpTransport {
     this.#inner = inner
   }
 
-  /** Every open watch tells this and ends. */
+  /** Every open watch sends this and ends. */
   interrupt(error: KubeError): void {
     for (const tell of this.#open) tell(error)
     this.#open.clear()
@@ -201,7 +201,7 @@ export function disturbanceSuite(world: WorldOf): void {
       objector.interrupt(interruption)
       await change()
       await isRight(informer, 20)
-      // It is no hot loop either: the refusals, a stream, a list, a watch, and a few more should
+      // It is not a hot loop either: the refusals, a stream, a list, a watch, and a few more should
       // this take long.
       expect(objector.asked).toBeLessThanOrEqual(refusals.length + 8)
     })

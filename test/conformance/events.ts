@@ -5,7 +5,7 @@ import { EventRecorder, referenceTo } from '../../core/kube/runtime/events.ts'
 import { silentLogger } from '../support/silent-logger.ts'
 import type { WorldOf } from './world.ts'
 
-/** What the recorder writes is what the server takes and people read. */
+/** The server takes the Events that the recorder writes, and people can read them. */
 export function eventSuite(world: WorldOf): void {
   test('events are accepted, repetitions as a series, and found under their object', async () => {
     const { client, namespace } = world()

@@ -1,4 +1,4 @@
-// What a real API server makes of the generated kinds and of the chart.
+// The generated kinds and the chart, installed on a real API server.
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -276,7 +276,7 @@ async function apply(object: object): Promise<string> {
   return kubectl(['apply', '-f', '-'], JSON.stringify(object))
 }
 
-/** What kubectl says, on either stream. */
+/** The output of kubectl, on either stream. */
 async function kubectl(args: readonly string[], input = ''): Promise<string> {
   const { all } = await execa(programs['kubectl'] ?? '', args, {
     cwd: repository,

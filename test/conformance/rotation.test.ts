@@ -38,7 +38,7 @@ describe.skipIf(missing.length > 0)('under an open watch', () => {
   let directory: string
   let kubeconfig: string
   let stopServer: () => Promise<void>
-  /** As in a person's hands: read once, and not told about any rotation. */
+  /** As a person holds it: read once, and unaware of any rotation. */
   let person: KubeConfig
   const ends: (() => Promise<unknown>)[] = []
   const soon = { timeout: 20_000, interval: 100 }
@@ -55,7 +55,7 @@ describe.skipIf(missing.length > 0)('under an open watch', () => {
     for (const end of ends.splice(0).toReversed()) await end()
   })
 
-  /** Somebody who reads the kubeconfig just now. */
+  /** A client that reads the kubeconfig just now. */
   async function administrator(): Promise<KubeClient> {
     const config = await kubeconfigFile({ clock, path: kubeconfig })
     const client = new KubeClient({ config, clock, random })
@@ -83,7 +83,7 @@ describe.skipIf(missing.length > 0)('under an open watch', () => {
   }
 
   /**
-   * Every connection ends, what happens meanwhile is missed, and within seconds the cache is right
+   * Every connection ends, changes meanwhile are missed, and within seconds the cache is right
    * again.
    */
   async function recovers(informer: Informer<ConfigMap>, cable: Cable, name: string) {
@@ -211,7 +211,7 @@ describe.skipIf(missing.length > 0)('under an open watch', () => {
     await recovers(informer, cable, 'authority')
   })
 
-  /** What a client that never reads again goes on with. */
+  /** The credentials of a client that never reads its files again. */
   async function frozen(config: KubeConfig): Promise<Pick<KubeConfig, 'credentials' | 'refresh'>> {
     const found = await config.credentials()
     return { credentials: async () => found, refresh: () => undefined }

@@ -10,7 +10,7 @@ import {
 } from '../../core/kube/errors.ts'
 import { widgets, type WorldOf } from './world.ts'
 
-/** Every verb of the client, and what the server makes of it. */
+/** Every verb of the client, and the server's answer to it. */
 export function verbSuite(world: WorldOf): void {
   const at = (name: string) => ({ namespace: world().namespace, name })
   const createWidget = async (name: string, spec: object = { size: 1 }) =>
@@ -228,7 +228,7 @@ export function verbSuite(world: WorldOf): void {
     test('joins pages, filters, and names the kind', async () => {
       const { client, namespace } = world()
       const made = Array.from({ length: 1_203 }, (_, index) => index)
-      // In batches, so that the suite is gentle to a cluster that somebody else uses.
+      // In batches, so that the suite is gentle to a cluster that others use, too.
       for (let start = 0; start < made.length; start += 100) {
         await Promise.all(
           made.slice(start, start + 100).map((index) =>

@@ -11,7 +11,7 @@ const maxAgents = 6
 const notLease = /^(?!.*\/leases)/
 const agents = new SimulatedAgents()
 
-/** A list as a stream of everything there is tells it, broken off after its end. */
+/** A list that came as a stream, broken off after its end. */
 function streamOf(list: Listed<ApiObject> | undefined): string {
   if (list === undefined) throw new Error('there is no list')
   const { items, resourceVersion } = list
@@ -69,8 +69,8 @@ inLab(
       expect(rule.hits).toBeGreaterThan(10)
       const log = proxy.log.slice(from)
       const early = log
-        // Reads and reviews may be wanted anew by somebody else; the same change is only ever the
-        // same call again.
+        // Another part of the operator may repeat reads and reviews; the same change is only ever
+        // the same call again.
         .filter(({ status, method, path }) => {
           return status === 429 && method !== 'GET' && !path.includes('/tokenreviews')
         })
@@ -155,7 +155,7 @@ inLab(
       )
       const past = [await lab.author.list(paths.agentTasks), await lab.author.list(paths.agents)]
       await succeeded(lab, 'past')
-      // Every watch has to begin anew, and what the lists tell is how it was a while ago.
+      // Every watch has to begin again, and the lists show an earlier state.
       const old = [paths.agentTasks, paths.agents].map((path, index) =>
         proxy.add({
           method: 'GET',

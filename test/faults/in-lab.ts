@@ -1,4 +1,4 @@
-// What the tests of this lane share: a lab behind a fault proxy for a file of tests, said why when
+// A lab behind a fault proxy for a file of tests, with the reason printed when
 // there can be none.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -14,7 +14,7 @@ import { type Lab, type LabOptions, startLab } from '../lab/lab.ts'
 import { namespace, paths } from '../lab/paths.ts'
 import { type FaultProxy, type LoggedRequest, startFaultProxy } from './proxy.ts'
 
-/** What a test works with; there once its lab is up. */
+/** The surroundings of a test, once its lab is up. */
 export interface Faulty {
   readonly lab: Lab
   /**

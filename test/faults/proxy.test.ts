@@ -11,7 +11,7 @@ import { startFaultProxy, type FaultProxy } from './proxy.ts'
 let directory: string
 let ca: Buffer
 let server: Server
-/** What the server was asked, in order. */
+/** The requests that the server got, in order. */
 const asked: string[] = []
 const watchers = new Set<ServerResponse>()
 let proxy: FaultProxy

@@ -19,7 +19,7 @@ import {
 export interface LoggedRequest extends SeenRequest {
   /** When it came, in milliseconds since 1970. */
   readonly at: number
-  /** What befell it. */
+  /** The fault that struck it. */
   readonly fault: string | undefined
   /**
    * The status the client was sent; undefined while there is none, or when there never will be one.
@@ -33,7 +33,7 @@ export interface FaultProxy {
   readonly log: readonly LoggedRequest[]
   /** Puts a rule in force. */
   add(rule: Rule): RuleHandle
-  /** Ends every rule. What is held goes on being held. */
+  /** Ends every rule. Requests that are held stay held. */
   clear(): void
   /**
    * Swallows everything: connections stay open, and not a byte gets through in either direction,
@@ -42,7 +42,7 @@ export interface FaultProxy {
   swallow(): void
   /** Refuses connections and cuts those that are open, until `heal`. */
   refuse(): void
-  /** Lets everything through again; what was swallowed is lost with its connections. */
+  /** Lets everything through again; swallowed bytes are lost with their connections. */
   heal(): void
   /** Cuts every connection once. */
   cut(): void
@@ -93,7 +93,7 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
   async function handle(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     response.on('error', () => undefined)
     const body = await bodyOf(incoming)
-    // The connection stays as it is, and nobody will ever answer.
+    // The connection stays as it is, and no answer ever comes.
     if (state === 'swallowing') return
     const seen: SeenRequest = {
       method: incoming.method ?? '',
@@ -188,14 +188,14 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
     let left = limit?.bytes ?? Infinity
     try {
       for await (const chunk of answer as AsyncIterable<Buffer>) {
-        // What the server says meanwhile is lost; the client's connection stays as it is.
+        // The server's answer meanwhile is lost; the client's connection stays as it is.
         if (state === 'swallowing') return
         const part = chunk.length > left ? chunk.subarray(0, left) : chunk
         left -= part.length
         if (part.length > 0 && !response.write(part)) await drained(response)
         if (left > 0) continue
         if (limit?.end === 'cut') {
-          // What was written is to arrive before the end does.
+          // The bytes written so far are to arrive before the end does.
           await sleep(5)
           response.destroy()
         }

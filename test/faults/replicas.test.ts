@@ -48,7 +48,7 @@ inLab(
       late?.release()
       const sent = () => proxies[place]?.log.find((one) => one.path === path && one.body === body)
       await expect.poll(() => sent()?.status, { timeout: 10_000 }).toBe(409)
-      // What the new leader still has to say about idle agents must not be taken for the old one's.
+      // The new leader's late writes about idle agents must not be taken for the old one's.
       await lab.history.settled()
       const before = lab.history.entries.length
       old.process.signal('SIGCONT')

@@ -1,4 +1,4 @@
-// Which requests a fault befalls, and what it is.
+// Rules of the fault proxy: which requests are struck, and by which fault.
 
 /** One request as rules look at it. */
 export interface SeenRequest {
@@ -10,7 +10,7 @@ export interface SeenRequest {
   readonly body: string
 }
 
-/** What happens to a request instead of the ordinary. */
+/** The fault that strikes a request. */
 export type Fault =
   /** It arrives late, or its answer does; in milliseconds. */
   | { readonly kind: 'delay'; readonly beforeMs?: number; readonly afterMs?: number }
@@ -29,7 +29,7 @@ export type Fault =
       readonly status: number
       readonly reason?: string
       readonly retryAfterSeconds?: number
-      /** JSON to answer with, instead of a Status; e.g. what the server said a while ago. */
+      /** JSON to answer with, instead of a Status; e.g. an earlier answer of the server. */
       readonly body?: string
     }
   /** A watch that says at once, inside a good answer, that the version asked for is forgotten. */
@@ -82,9 +82,9 @@ export interface RuleHandle {
   readonly hits: number
   /** Resolves with the first of them, once it is there. */
   readonly first: Promise<SeenRequest>
-  /** Lets go of what it holds. */
+  /** Lets the requests go on that it holds. */
   release(): void
-  /** Ends it; what it holds goes on. */
+  /** Ends it; the requests that it holds go on. */
   remove(): void
 }
 
@@ -142,7 +142,7 @@ export class RuleBook {
     this.#rules.clear()
   }
 
-  /** What befalls a request, if anything. */
+  /** The fault that strikes a request, if any. */
   strike(request: SeenRequest): Stroke | undefined {
     for (const live of this.#rules) {
       if (!matches(live.rule, request)) continue

@@ -191,7 +191,7 @@ function messageOf(text: string): string {
   }
 }
 
-/** What a call gives, or undefined when the object is not there. */
+/** The result of a call, or undefined when the object is not there. */
 export async function orMissing<T>(call: Promise<T>): Promise<T | undefined> {
   try {
     return await call

@@ -142,7 +142,7 @@ async function readPair(pki: string, identity: Identity) {
   return { cert: cert ?? '', key: key ?? '' }
 }
 
-/** What a person with helm would get, without the workloads. Returns the operator's settings. */
+/** Installs the chart as helm would, without its workloads. Returns the operator's settings. */
 async function install(admin: Api): Promise<Readonly<Record<string, unknown>>> {
   const helm = helmProgram()
   if (helm === undefined) throw new Error(labUnavailable())

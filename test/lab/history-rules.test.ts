@@ -59,7 +59,7 @@ const deadLettered = (attempts: number, reason: 'ChecksFailed' | 'Unsupported') 
   failure: { reason, message: '', remedy: '' },
   conditions: [...(endedStatus(false).conditions ?? []), condition('DeadLettered', 'True')],
 })
-/** What a Pod does with a task of a request. */
+/** The entries of a Pod that works on a task of a request. */
 const stepOf = (request: string, status: AgentTaskStatus, name: string) => {
   const one = task(name, { requestRef: { name: 'hello' } }, status)
   const owner = { apiVersion: one.apiVersion, kind: 'DevRequest', name: 'hello', uid: request }

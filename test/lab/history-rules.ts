@@ -31,11 +31,11 @@ export interface RuleOptions {
    * told.
    */
   readonly quiet?: boolean
-  /** `agents.reuse` of the settings; `request` unless told. */
+  /** `agents.reuse` of the settings; `request` by default. */
   readonly reuse?: 'request' | 'any'
 }
 
-/** What a walk through the history knows. */
+/** The state of a walk through the history. */
 interface Walk {
   readonly options: RuleOptions
   /** The last version of every object that is there, by uid. */
@@ -106,7 +106,7 @@ function judgeTask(walk: Walk, entry: Entry, previous: Entry | undefined): void 
 const requestOf = (task: AgentTask): string => task.metadata.ownerReferences?.[0]?.uid ?? ''
 const taskKey = (task: AgentTask, name: string): string => `${requestOf(task)}/${name}`
 
-/** What the code of one request left behind in a Pod must not meet the work of another. */
+/** Files that one request's code left behind in a Pod must not meet the work of another request. */
 function judgeReuse(walk: Walk, entry: Entry, task: AgentTask, podUid: string): void {
   const request = requestOf(task)
   const first = walk.served.get(podUid)
@@ -256,7 +256,7 @@ function nameOf(walk: Walk, uid: string): string {
 
 const ends = new Set(['Succeeded', 'DeadLettered', 'Skipped'])
 
-/** What is wrong with the audit that a history holds, as sentences. */
+/** Breaches in the audit that a history holds, as sentences. */
 export function auditViolations(entries: readonly Entry[]): readonly string[] {
   const found: string[] = []
   const segments = new Map<string, readonly string[]>()

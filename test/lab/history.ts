@@ -23,7 +23,7 @@ const recorded: Readonly<Record<RecordedKind, string>> = {
   ConfigMap: labelled(paths.configMaps, labels.component, 'audit'),
 }
 
-/** What is recorded, by kind. */
+/** The types of the recorded objects, by kind. */
 interface RecordedObjects extends Record<RecordedKind, ApiObject> {
   readonly DevRequest: DevRequest
   readonly AgentTask: AgentTask
@@ -55,7 +55,7 @@ export class History {
     this.#life.abort()
   }
 
-  /** What is there now, of one kind. */
+  /** The objects of one kind that are there now. */
   now<K extends RecordedKind>(kind: K): readonly RecordedObjects[K][] {
     return [...this.#latest.values()]
       .filter((entry) => entry.kind === kind && entry.type !== 'DELETED')
@@ -146,7 +146,7 @@ export class History {
     const key = `${kind}/${object.metadata.uid}`
     const version = BigInt(object.metadata.resourceVersion)
     const before = this.#latest.get(key)
-    // A list after a gap tells again what is known; what is gone it tells in its last version.
+    // A list after a gap repeats known objects, and reports lost ones in their last version.
     if (before !== undefined && before.version >= version && type !== 'DELETED') return
     const entry: Entry = {
       kind,

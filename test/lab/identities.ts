@@ -57,7 +57,7 @@ export function flowSchemas(): readonly object[] {
   )
 }
 
-/** What each identity has asked so far, by the API server's own count. */
+/** The requests of each identity so far, by the API server's own count. */
 export async function requestCounts(
   admin: Api,
 ): Promise<Readonly<Record<Identity, RequestCounts>>> {

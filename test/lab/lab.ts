@@ -32,10 +32,10 @@ export interface LabOptions {
   readonly through?: (controlPlane: LabControlPlane) => Promise<string>
   /** Laid over the chart's settings of the operator, e.g. `{ agents: { maxAgents: 200 } }`. */
   readonly settings?: Readonly<Record<string, object>>
-  /** Whether every object is watched from the beginning, for the invariants; yes unless told. */
+  /** Whether every object is watched from the beginning, for the invariants; yes by default. */
   readonly history?: boolean
   /**
-   * The operator's program, this repository's source unless told, and flags of its Node, e.g. for a
+   * The operator's program, by default this repository's source, and flags of its Node, e.g. for a
    * profile.
    */
   readonly entry?: string
@@ -55,7 +55,9 @@ export interface Lab {
   readonly model: RunningRehearsal
   readonly history: History
   readonly operators: readonly OperatorReplica[]
-  /** Between agents and the hub of whoever leads; with one replica agents go straight to it. */
+  /**
+   * Between agents and the hub of the leading replica; with one replica agents go straight to it.
+   */
   readonly hubWire: Wire | undefined
   /** Starts one more replica. */
   addOperator(
@@ -63,7 +65,7 @@ export interface Lab {
   ): Promise<OperatorReplica>
   /** Requests to the API server so far, by who asked, in its own count. */
   requests(): Promise<Readonly<Record<Identity, RequestCounts>>>
-  /** What went wrong in the lab itself. */
+  /** Failures of the lab itself, not of the operator. */
   troubles(): readonly string[]
   /** Ends everything, the newest first, and removes the directory. */
   stop(): Promise<void>

@@ -39,7 +39,7 @@ interface AgentPod extends ApiObject {
   }
 }
 
-/** What a shell reports for a process that was killed with SIGKILL. */
+/** The exit code that a shell reports for a process that was killed with SIGKILL. */
 const killedCode = 137
 
 /**
@@ -151,7 +151,7 @@ export class LabNode {
     this.#writes.set(pod.metadata.uid, write)
   }
 
-  /** Remembers an error, unless the Pod is gone or about to go: then nobody needs the write. */
+  /** Remembers an error, unless the Pod is gone or about to go: then the write is of no use. */
   async #failed(pod: AgentPod, error: unknown): Promise<void> {
     if (this.#life.signal.aborted) return
     const now = await orMissing(this.#api.get(`${paths.pods}/${pod.metadata.name}`)).catch(

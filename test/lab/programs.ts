@@ -115,8 +115,8 @@ export async function untilAnswers(program: Program, url: string, seconds = 60):
 }
 
 /**
- * Ports on loopback that nobody listens on. They lie below those that the kernel gives to outgoing
- * connections, so that nobody takes one while the program that it belongs to is down.
+ * Free ports on loopback. They lie below those that the kernel gives to outgoing
+ * connections, so that no connection takes one while the program that it belongs to is down.
  */
 export async function freePorts(count: number): Promise<readonly number[]> {
   const found: number[] = []

@@ -11,15 +11,15 @@ import type {
 import { SimulatedAgent, type AgentWire, reportOn } from '../support/simulated-agent.ts'
 import type { AgentRunner, AgentStart, RunningAgent } from './node.ts'
 
-/** What an agent makes of an assignment. */
+/** The outcome of an assignment, as a test decides it. */
 interface Outcome {
   /** How long it works, in milliseconds. */
   readonly afterMs: number
-  /** What its report says otherwise than that it is done, without a commit. */
+  /** Fields of its report that differ from `Done` without a commit. */
   readonly report?: Partial<Report>
 }
 
-/** Decides what becomes of each assignment. */
+/** Decides the outcome of each assignment. */
 export type Behaviour = (assignment: Assignment, agent: string) => Outcome
 
 /** The hub's answer to one report. */
@@ -34,7 +34,7 @@ interface Receipt extends ReportReceipt {
 export class SimulatedAgents implements AgentRunner {
   /** Every agent that ever ran, by the uid of its Pod. */
   readonly agents = new Map<string, LabAgent>()
-  /** Changes what is made of later assignments. */
+  /** Decides the outcome of later assignments; tests replace it. */
   behaviour: Behaviour
   readonly #http = new Agent({ keepAlive: true, maxSockets: Infinity, scheduling: 'lifo' })
 

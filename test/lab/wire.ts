@@ -60,7 +60,7 @@ export async function layWire(target: () => number | undefined): Promise<Wire> {
       cut()
     },
     plug() {
-      // What was swallowed cannot be brought back: the peers must begin anew.
+      // Swallowed bytes cannot be brought back: the peers must connect again.
       if (state === 'frozen') cut()
       state = 'plugged'
     },

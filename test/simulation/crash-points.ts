@@ -124,7 +124,7 @@ export const scenes: Readonly<Record<string, Story>> = {
       { kind: 'model', atMs: 0, forMs: 9_000 },
     ],
   }),
-  // Events do not mend what was refused here: only the repetition does.
+  // No event mends a write that was refused here: only the repetition does.
   'an API server that refuses for a while': story(
     [request([task('r0-a'), task('r0-b', { after: ['r0-a'], commits: false })])],
     {

@@ -26,7 +26,7 @@ export async function tellFailure(told: Told, bug: string | undefined): Promise<
 
 const directory = join(import.meta.dirname, 'stories')
 
-/** Stories that broke a promise once, by the names of their files. They are run for ever after. */
+/** Stories that broke a promise once, by the names of their files. Every test run repeats them. */
 export function keptStories(): Readonly<Record<string, Story>> {
   const read = (file: string) => JSON.parse(readFileSync(join(directory, file), 'utf8')) as Story
   return Object.fromEntries(readdirSync(directory).map((file) => [file, read(file)]))
@@ -85,7 +85,7 @@ function* simplerFaults(fault: Fault): Generator<Fault> {
 }
 
 /**
- * The simplest story found that still breaks the same promise, and what it showed.
+ * The simplest story found that still breaks the same promise, and the report on it.
  * Greedy: takes the first simplification that still fails, until none does or `budget` runs are
  * used up.
  */

@@ -140,7 +140,7 @@ async function tellStory(file: string): Promise<number> {
   return violations.length === 0 ? 0 : 1
 }
 
-/** An argument that makes no sense; the message says which and what would. */
+/** An argument that makes no sense; the message names it and one that does. */
 class UsageError extends Error {}
 
 function wholeNumber(name: string, text: string): number {

@@ -18,7 +18,7 @@ import { apply, edit, kinds, readingMs } from './world/people.ts'
 import type { Story, TaskPlan } from './story.ts'
 import { Timeline } from './world/timeline.ts'
 
-/** What one run showed. */
+/** The report on one run. */
 export interface RunReport {
   readonly violations: readonly Violation[]
   /** The side effects of the operator, in order; see `Effects`. */
@@ -33,7 +33,7 @@ export interface RunReport {
 }
 
 interface RunOptions {
-  /** Told what happens, line by line: for people who look at one run. */
+  /** Called with each line of the run's account, for people who look at one run. */
   readonly tell?: ((line: string) => void) | undefined
 }
 
@@ -185,7 +185,7 @@ export async function run(story: Story, { tell }: RunOptions = {}): Promise<RunR
     invariants.pods.length === 0
   while (timeline.elapsed < end && !isCalm() && invariants.violations.length === 0)
     await timeline.advance(1_000)
-  // What is due to be removed later still goes, and what was told is still written down.
+  // Objects that are due to be removed later still go, and late records are still written.
   const ttl = Math.max(0, ...story.requests.map(({ ttlSeconds = 0 }) => ttlSeconds * 1000))
   if (invariants.violations.length === 0) {
     await timeline.advance(ttl + settleMs)

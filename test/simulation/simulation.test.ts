@@ -25,7 +25,7 @@ const fewestSeeds = share === 'whole' ? 2_000 : 100
 
 const root = join(import.meta.dirname, '../..')
 
-/** What `--json` prints, as far as it is looked at. */
+/** The part of the output of `--json` that is checked. */
 interface Figures {
   readonly runs: number
   readonly failed: number
@@ -50,7 +50,7 @@ async function simulate(...args: readonly string[]): Promise<string> {
     )
     return stdout
   } catch (error) {
-    // The exit code is 1 when a promise was broken: what it printed says which.
+    // The exit code is 1 when a promise was broken: the output says which.
     const { stdout } = error as { readonly stdout?: string }
     if (stdout?.startsWith('{') === true || stdout?.startsWith('[') === true) return stdout
     throw error

@@ -7,7 +7,7 @@ export interface RequestPlan {
   readonly atMs: number
   readonly priority: 'critical' | 'high' | 'normal' | 'low'
   /** `model`: the real planner asks the simulated model. A list: these tasks, ready made. */
-  /** `revised`: by the model, and its first unit fails until it is planned anew. */
+  /** `revised`: by the model, and its first unit fails until it is planned again. */
   /** `edited`: by the model; a person looks at it, gives another one, and then lets work start. */
   readonly plan: 'model' | 'revised' | 'edited' | readonly TaskPlan[]
   readonly maxAttempts: number
@@ -31,7 +31,7 @@ export interface TaskPlan {
 }
 
 /**
- * What can go wrong, each with the moment at which it does. All times are virtual milliseconds
+ * The faults, each with the moment at which it strikes. All times are virtual milliseconds
  * since the beginning.
  */
 export type Fault =
@@ -94,7 +94,7 @@ export type Fault =
    * view.
    */
   | { readonly kind: 'stale-start'; readonly plural: string; readonly revisions: number }
-  /** A watch is cut and its history forgotten: what happened between is never told as events. */
+  /** A watch is cut and its history forgotten: changes in between never come as events. */
   | {
       readonly kind: 'hide'
       readonly atMs: number
@@ -106,7 +106,7 @@ export type Fault =
   /** A watch stays open and says nothing more. */
   | { readonly kind: 'silence'; readonly atMs: number; readonly plural: string }
   /**
-   * Its watches of a kind: each event is told twice and the one before it once more, or ends its
+   * Its watches of a kind: each event is sent twice and the one before it once more, or ends its
    * watch.
    */
   | {

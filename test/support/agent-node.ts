@@ -27,8 +27,8 @@ interface NodePorts<P extends AgentPod, Agent extends NodeAgent> {
   /** How the start of a Pod goes wrong: its containers fail, or it waits for a while. */
   readonly trouble?: () => 'fail' | 'wait' | undefined
   /**
-   * Starts the agent of a Pod. `ended` is told its exit code; a simulated agent that is killed says
-   * nothing.
+   * Starts the agent of a Pod. `ended` takes its exit code; a simulated agent that is killed
+   * reports nothing.
    */
   readonly start: (pod: P, ended: (exitCode: number) => void) => Agent | Promise<Agent>
   /** Merges this status into the Pod's, again until it is written or the Pod is gone. */
@@ -145,7 +145,7 @@ export class AgentNode<P extends AgentPod, Agent extends NodeAgent> {
   }
 }
 
-/** What a kubelet says about a Pod. */
+/** The status that a kubelet writes for a Pod. */
 export interface PodStatus {
   readonly phase: 'Running' | 'Succeeded' | 'Failed'
   readonly startTime?: string

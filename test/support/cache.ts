@@ -73,7 +73,7 @@ export class Cache<T extends KubeObject> {
     return this.behind
   }
 
-  /** What comes back is put by the test. */
+  /** The test itself puts the objects that come back. */
   noteWrite(object: T | undefined): void {
     if (object !== undefined) this.#ownWrites.set(keyOf(object.metadata), object)
   }

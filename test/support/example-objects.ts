@@ -1,4 +1,4 @@
-// Small builders of API objects for tests of what is shown.
+// Small builders of API objects for tests of the views.
 import type { AgentTask, AgentTaskStatus, TaskResult } from '../../core/api/agent-task.ts'
 import { actionType, type Action } from '../../core/api/agent-types.ts'
 import type { Agent, AgentStatus } from '../../core/api/agent.ts'

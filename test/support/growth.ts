@@ -1,4 +1,4 @@
-// Whether a function's time grows with the length of its text, or faster. What is judged is growth:
+// Whether a function's time grows with the length of its text, or faster. The growth is judged:
 // on a slow machine every size takes longer, and the ratio of two sizes stays. Little more than the
 // time of this thread counts.
 import vm from 'node:vm'
@@ -142,8 +142,8 @@ function compare(
   textOf: TextOf,
   length: number,
 ): Growth | 'too quick' {
-  // The longer text comes first: what is run often is compiled, and is quicker afterwards for any
-  // text.
+  // The longer text comes first: code that runs often is compiled, and is quicker afterwards for
+  // any text.
   const quick = timed(f, textOf(length))
   if (quick === undefined) return exploded(length / 2, length)
   const large = quickest(f, textOf(length * step))
@@ -159,7 +159,7 @@ function compare(
 /**
  * Registers one test for each odd text, of this file and of `more`: the time of `f` grows no faster
  * than the text.
- * What `f` throws does not matter, only when.
+ * The error that `f` throws does not matter, only when.
  */
 export function expectLinear(
   name: string,
@@ -189,7 +189,7 @@ function quickest(f: (text: string) => unknown, text: string): number | undefine
     const ms = timed(f, text)
     if (ms === undefined) return undefined
     times.push(ms)
-    // What takes this long is not disturbed by a short pause.
+    // A measurement this long is not disturbed by a short pause.
     if (ms > 200) break
   }
   return Math.min(...times)
@@ -206,7 +206,7 @@ const script = new vm.Script('run()')
  * is the better one, for long ones that of this thread, which no other process prolongs.
  */
 function timed(f: (text: string) => unknown, text: string): number | undefined {
-  // Texts made by repetition are trees of parts until somebody reads them; that is not the time of
+  // Texts made by repetition are trees of parts until they are read; that is not the time of
   // `f`.
   text.charCodeAt(text.length - 1)
   let ms: number | undefined
@@ -222,7 +222,7 @@ function timed(f: (text: string) => unknown, text: string): number | undefined {
     ms = Math.min(performance.now() - startedAt, (user + system) / 1000 + tickMs)
   }
   try {
-    // Nothing else can end a pattern that runs for ever.
+    // Nothing else can end a regular expression that runs without end.
     script.runInContext(context, { timeout: longestMs })
   } catch {
     return undefined

@@ -129,8 +129,8 @@ export function answers(...codes: readonly string[]): Answering {
 }
 
 /**
- * What git says in the checkout about everything that is in no commit, but for `besides`. The index
- * stays as it is.
+ * The output of git in the checkout about every file that is in no commit, except `besides`. The
+ * index stays as it is.
  */
 export function diffIn(checkout: TestCheckout, ...besides: readonly string[]): string {
   const index = join(checkout.root, '.git/index')

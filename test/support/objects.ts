@@ -1,4 +1,4 @@
-// Small builders for objects in tests: say only what the test is about.
+// Small builders for objects: a test names only the fields that it is about.
 import type { AgentTask, AgentTaskSpec, AgentTaskStatus } from '../../core/api/agent-task.ts'
 import type { Agent } from '../../core/api/agent.ts'
 import type { DevRequest } from '../../core/api/devrequest.ts'
@@ -28,7 +28,7 @@ export const condition = (
   reason = 'Because',
 ): Condition => ({ type, status, reason, message: '', lastTransitionTime: at(-30) })
 
-/** An AgentTask that was begun and is queued, unless told otherwise. */
+/** An AgentTask that was begun and is queued, unless `status` says otherwise. */
 export function task(
   name: string,
   spec: Partial<AgentTaskSpec> = {},
@@ -134,7 +134,7 @@ export function request(
   }
 }
 
-/** A LanguageModel that nobody looked at, unless told otherwise. */
+/** A LanguageModel that was not looked at yet, unless `status` says otherwise. */
 export function languageModel(
   name: string,
   spec: Partial<LanguageModel['spec']> = {},

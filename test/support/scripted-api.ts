@@ -4,7 +4,7 @@ import { KubeError } from '../../core/kube/errors.ts'
 import { aborted } from '../../core/base/wait.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 
-// What an API server sends on a watch.
+// The lines that an API server sends on a watch.
 export const made = (name: string, version: number, uid = `uid-${name}`) => ({
   metadata: { name, namespace: 'n', uid, resourceVersion: String(version) },
 })
@@ -29,8 +29,8 @@ export const silent = {
 }
 
 /**
- * What one watch does: a refusal, or bytes and then, after `lastsMs`, an end. `open` lasts as long
- * as the server promised.
+ * The course of one watch: a refusal, or bytes and then, after `lastsMs`, an end. `open` lasts as
+ * long as the server promised.
  */
 type Watch =
   | KubeError

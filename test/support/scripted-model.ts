@@ -4,7 +4,7 @@ import type { ServerResponse } from 'node:http'
 import { z } from 'zod'
 import { reply, type SeenRequest, startScriptedServer } from './scripted-server.ts'
 
-/** What is done with one question. */
+/** The answer to one question. */
 export type Step = (response: ServerResponse, request: SeenRequest) => void
 
 export interface ScriptedModel {
@@ -20,7 +20,7 @@ export interface ScriptedModel {
 
 const silent = new WeakSet<ServerResponse>()
 
-/** Starts a server that takes the next step for each question, and the last one for ever. */
+/** Starts a server that takes the next step for each question, and repeats the last one. */
 export async function startScriptedModel(
   steps: readonly Step[],
   port?: number,
@@ -63,6 +63,30 @@ export const says =
       }),
     )
   }
+
+/** How a streamed answer ends: properly, at the limit of tokens, with an error, or without a word. */
+export type Ending = 'stop' | 'length' | 'error' | 'nothing'
+
+/** The answer in pieces, as a real server streams it, with this end. */
+export const streams =
+  (answer: string, ending: Ending): Step =>
+  (response) => {
+    // As Ollama says it, also before an answer without a word.
+    response.setHeader('content-type', 'application/x-ndjson')
+    // Pieces hold no half of a character, and long answers come in larger ones.
+    const characters = Array.from(answer)
+    const size = Math.max(pieceLength, Math.ceil(characters.length / 100))
+    for (let at = 0; at < characters.length; at += size)
+      response.write(piece(characters.slice(at, at + size).join('')))
+    if (ending === 'error') response.write(line({ error: 'model runner has unexpectedly stopped' }))
+    if (ending === 'stop' || ending === 'length') {
+      const counts = { prompt_eval_count: 0, eval_count: 1 }
+      const message = { role: 'assistant', content: '' }
+      response.write(line({ message, done: true, done_reason: ending, ...counts }))
+    }
+    response.end()
+  }
+const pieceLength = 24
 
 export const refuses =
   (status: number, error: string, headers: Readonly<Record<string, string>> = {}): Step =>

@@ -25,7 +25,7 @@ export interface AgentWire {
   report(report: Report): Promise<ReportReceipt>
 }
 
-/** What an agent does with one attempt, beyond what its life cycle says. */
+/** The work of an agent on one attempt, which its life cycle does not decide. */
 export interface Attempt {
   /** How long the work takes. */
   readonly ms: number

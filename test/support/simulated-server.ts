@@ -1,4 +1,4 @@
-// What the tests of the simulated API server start from.
+// A simulated API server in virtual time, for unit tests.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'

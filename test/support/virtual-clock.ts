@@ -53,7 +53,7 @@ export class VirtualClock implements Clock {
   /** Moves on by `ms`, fires what is due in order, and lets promises settle after each. */
   async advance(ms: number): Promise<void> {
     const end = this.#elapsed + ms
-    // What was started just now may be about to set its timers.
+    // Code that was started just now may be about to set its timers.
     await settled()
     for (;;) {
       const timer = this.#earliest()

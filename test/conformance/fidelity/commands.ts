@@ -123,7 +123,7 @@ const metadata: fc.Arbitrary<Labels> = fc.oneof(
   },
 )
 /**
- * Metadata without what is empty: the real server keeps such bytes until the next write, which then
+ * Metadata without empty values: the real server keeps such bytes until the next write, which then
  * counts as one.
  */
 const plainMetadata = metadata.map((fields) =>
@@ -203,8 +203,8 @@ function stepFor(kind: KindName, traits: FidelityKind): fc.Arbitrary<Command> {
       fc.constant({ op: 'add', path: '/metadata/finalizers', value: ['example.com/one'] }),
       fc.constant({ op: 'remove', path: '/metadata/finalizers' }),
       fc.constant({ op: 'remove', path: '/metadata/finalizers/0' }),
-      // What a status write ignores is well typed here: else the real server forgets who owned
-      // what.
+      // Fields that a status write ignores are well typed here: else the real server forgets who
+      // owned what.
       fc.constant({ op: 'add', path: '/spec', value: traits.contents[0]?.['spec'] ?? {} }),
     ) as fc.Arbitrary<Fields>
   const options: fc.WeightedArbitrary<Command>[] = [

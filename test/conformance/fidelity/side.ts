@@ -13,7 +13,7 @@ interface PlainRequest {
   readonly contentType?: string | undefined
 }
 
-/** What came back, untouched. */
+/** The answer as it came back. */
 export interface PlainAnswer {
   readonly status: number
   readonly body: unknown
@@ -156,7 +156,7 @@ export class Normalizer {
   }
 
   /**
-   * The versions of objects in the order of the server's counter: what came later must be higher.
+   * The versions of objects in the order of the server's counter: a later version must be higher.
    */
   order(): readonly string[] {
     return [...this.#versions]
@@ -167,7 +167,7 @@ export class Normalizer {
   refusal(body: Fields): unknown {
     const details = isFields(body['details']) ? body['details'] : {}
     const causes = Array.isArray(details['causes']) ? details['causes'] : []
-    // What is checked twice is told twice by the real server.
+    // The real server reports twice a problem that it checks twice.
     const told = [
       ...new Set(
         causes.map((cause: Fields) => {
@@ -194,7 +194,7 @@ export class Normalizer {
     if (!isFields(value)) return value
     const fields: Record<string, unknown> = {}
     for (const name of Object.keys(value).toSorted()) {
-      // The end of a list is told as nothing, or as an empty token.
+      // The end of a list has no token, or an empty one.
       if (name !== 'continue' || value[name] !== '') fields[name] = this.#field(name, value[name])
     }
     return fields

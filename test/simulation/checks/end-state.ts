@@ -12,10 +12,10 @@ import type { SimulatedProcess } from '../world/process.ts'
 import type { Timeline } from '../world/timeline.ts'
 import { type Invariants, isOver, taskFacts } from './invariants.ts'
 
-/** Reasons after which nobody tries again. */
+/** Reasons after which a task is not tried again. */
 const hopeless: ReadonlySet<string> = new Set(['DependencyFailed', 'ModelRefused', 'Unsupported'])
 /**
- * What the surroundings did to an attempt; the story's own failures are `ChecksFailed` and
+ * Ends of an attempt that the surroundings caused; the story's own failures are `ChecksFailed` and
  * `Conflict`.
  */
 const surroundings: ReadonlySet<string> = new Set([
@@ -100,9 +100,9 @@ function checkOutcome(
     invariants.broken('I2', `${name} succeeded although no attempt of it ever did`)
   if (reason === 'Skipped' && failure !== 'DependencyFailed')
     invariants.broken('I6', `${name} was skipped for ${failure}`)
-  // Who does not learn that an agent was told to go may give it a task; that costs no attempt.
+  // An operator that does not learn of a drain may assign a task; that costs no attempt.
   const unsure = story.faults.some(({ kind }) => kind === 'lose')
-  // The time of an attempt runs on while nobody can tell its agent, as that of a Job does.
+  // The time of an attempt runs on while its agent cannot be reached, as that of a Job does.
   const keptAway = awayMs(story) > (task.spec.timeoutSeconds * 1000) / 2
   const lost = history.filter(
     ({ failure: { reason: why = '' } = {} }) =>
@@ -176,7 +176,7 @@ function checkRecords(
     }
   for (const [key, { want, name, action }] of invariants.transitions) {
     const found = counted.get(key) ?? 0
-    // What is deleted while nobody looks is told by the watches' history only; see `AuditLog`.
+    // A deletion that no watch saw is in the watches' history only; see `AuditLog`.
     const [uid = ''] = key.split(' ')
     const isGone = !invariants.tasks.some(({ metadata }) => metadata.uid === uid)
     if (found < want && isGone && forgets) continue
@@ -190,13 +190,13 @@ const windowMs = 10_000
 const mostPerWindow = 50
 
 /**
- * Counts what operators ask of the API server: all writes, and what goes to one object in ten
+ * Counts the operators' calls of the API server: all writes, and the calls for one object in ten
  * seconds.
  */
 export class CallCounter {
   readonly #timeline: Timeline
   readonly #recent = new Map<string, number[]>()
-  /** Calls that write anything but leases, by what they wrote. */
+  /** Calls that write anything but leases, by method and path. */
   readonly written: string[] = []
   /** Objects that were asked about too often, with the most calls in ten seconds. */
   readonly hot = new Map<string, number>()

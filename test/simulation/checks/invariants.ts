@@ -10,7 +10,7 @@ export interface Violation {
   readonly message: string
 }
 
-/** One committed revision, as the API server tells it. */
+/** One committed revision, as the API server reports it. */
 interface Commit {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'
   readonly plural: string
@@ -27,7 +27,9 @@ const audited: ReadonlySet<string> = new Set([
   'Skipped',
 ])
 
-/** What a simulated agent writes into its report, so that a result shows whose it is. */
+/**
+ * The summary that a simulated agent writes into its report, so that a result shows whose it is.
+ */
 export function signature(podUid: string, attempt: number): string {
   return `work of ${podUid} attempt ${attempt}`
 }
@@ -261,7 +263,7 @@ interface TaskFacts {
   readonly finished: boolean
   readonly succeeded: 'True' | 'False' | 'Unknown'
   readonly reason: string
-  /** Who holds it: nobody once a result was accepted. */
+  /** The holder: undefined once a result was accepted. */
   readonly holder: { readonly podUid: string; readonly attempt: number } | undefined
   readonly attempts: number
   /** Attempts that count against the limit. */

@@ -8,7 +8,7 @@ import { firstOf } from '../tally.ts'
 import type { Told } from '../worker.ts'
 import { bugs, type SeededBug } from './bugs.ts'
 
-/** What became of one bug. */
+/** The result of the hunt for one bug. */
 interface Catch {
   readonly bug: string
   /** The promise that showed it; undefined when it got away. */

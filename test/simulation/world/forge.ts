@@ -9,13 +9,13 @@ import { ForgeError, type Forge } from '../../../operator/forge/client.ts'
 import type { Effects, SimulatedProcess } from './process.ts'
 import type { Timeline } from './timeline.ts'
 
-/** What becomes of one call of the forge. */
+/** The fate of one call of the forge. */
 export type ForgeFate = 'pass' | 'down' | 'lose'
 
 interface Branch {
   head: string
   readonly contains: Set<string>
-  /** What the commits of a task branch change. */
+  /** The changes in the commits of a task branch. */
   readonly changes: readonly Change[]
 }
 
@@ -43,7 +43,7 @@ export function commitId(...words: readonly string[]): string {
  */
 export class SimulatedForge {
   readonly merges: Merge[] = []
-  /** Pushes that were refused, which is right for whoever lost its task. */
+  /** Pushes that were refused, which is right for an agent that lost its task. */
   refusedPushes = 0
   readonly #repositories = new Map<string, Repository>()
   readonly #timeline: Timeline
@@ -178,7 +178,7 @@ export class SimulatedForge {
   }
 }
 
-/** What an honest agent commits for a task. */
+/** The changes that an honest agent commits for a task. */
 function changesOf({ metadata, spec }: AgentTask): readonly Change[] {
   const written: Readonly<Record<string, readonly string[]>> = {
     spec: [`test/${metadata.name}.test.js`],

@@ -4,11 +4,11 @@ import type { Effects, SimulatedProcess } from './process.ts'
 import type { Timeline } from './timeline.ts'
 
 /**
- * What becomes of one call.
+ * The fate of one call.
  * - `refuse`: the server answers so and does nothing.
  * - `lose`: the server does it and the answer never comes; `reset` says whether the caller sees the connection break.
  * - `late`: it arrives at the server only after so long, whatever the caller thinks by then.
- * - `down`: nobody answers at that address.
+ * - `down`: no server answers at that address.
  */
 export type Fate =
   | { readonly kind: 'pass' }
@@ -22,7 +22,7 @@ export type Fate =
   | { readonly kind: 'late'; readonly ms: number }
   | { readonly kind: 'down' }
 
-/** What a call asks for, as the weather and the reports name it. */
+/** The name of a call, for the weather and the reports. */
 export interface CallName {
   readonly method: string
   /** `agenttasks/status`, say. */
@@ -30,10 +30,10 @@ export interface CallName {
   readonly path: string
 }
 
-/** Decides what happens to calls and how long they take. */
+/** Decides the fate of calls and how long they take. */
 export interface Weather {
   fate(process: SimulatedProcess, call: CallName): Fate
-  /** What befalls an event on a watch of this kind, now. */
+  /** The fate of an event on a watch of this kind, now. */
   watchTrouble(process: SimulatedProcess, plural: string): WatchTrouble | undefined
   latencyMs(): number
 }
@@ -71,7 +71,7 @@ export class Network implements HttpTransport {
 
   async call(request: HttpRequest): Promise<{ readonly status: number; readonly body: unknown }> {
     const name = nameOf(request)
-    // Killed a moment ago, in the middle of a step: what the step still wants does not happen.
+    // Killed a moment ago, in the middle of a step: the rest of the step does not happen.
     if (this.#process.state === 'dead') return new Promise(() => undefined)
     this.#onCall(name)
     const effect =
@@ -122,7 +122,7 @@ export class Network implements HttpTransport {
       this.#timeline.after(latencyMs, () => {
         // A request on its way arrives also when its sender is dead or has given up.
         const done = this.#server.call({ ...request, signal: never })
-        // Whoever is not told does not miss it.
+        // A watch that does not carry the event does not miss it.
         done.catch(() => undefined)
         if (effect?.done() === false) return
         if (fate.kind === 'lose') {
@@ -192,7 +192,7 @@ function nameOf({ method, path: full }: HttpRequest): CallName {
 const summary =
   /"type":"(?:Succeeded|Ready)","status":"[A-Za-z]+","reason":"(\w+)"|"state":"(\w+)"/g
 
-/** What the write says about its object: the state, and the reason of the summary condition. */
+/** The state of the written object, and the reason of its summary condition. */
 function reasonIn({ body = '', path }: HttpRequest): string {
   if (!path.split('?', 1)[0]?.endsWith('/status')) return ''
   const words = new Set([...body.matchAll(summary)].flatMap(([, reason, state]) => [state, reason]))
@@ -201,8 +201,8 @@ function reasonIn({ body = '', path }: HttpRequest): string {
 }
 
 /**
- * What can befall an event, after it was told.
- * - `repeat`: it is told again, and then the one before it, which is older. No real API server does so.
+ * The fate of an event, after it was sent.
+ * - `repeat`: it is sent again, and then the one before it, which is older. No real API server does so.
  * - `drop`: the connection is reset.
  */
 export type WatchTrouble = 'repeat' | 'drop'
@@ -227,7 +227,7 @@ class WatchPipe implements AsyncIterable<Buffer> {
   #lastArrival = 0
   readonly #trouble: () => WatchTrouble | undefined
   /**
-   * What was told last and may be told again: not a deletion, after which nothing may be told of
+   * The last event that may be sent again: not a deletion, after which nothing may be sent of
    * its object.
    */
   #before: Buffer | undefined
@@ -244,7 +244,7 @@ class WatchPipe implements AsyncIterable<Buffer> {
     this.#trouble = trouble
   }
 
-  /** Carries what the server sends until it ends or `signal` does. */
+  /** Carries the server's chunks until the watch ends or `signal` does. */
   async carry(
     body: AsyncIterable<Buffer>,
     latencyMs: () => number,

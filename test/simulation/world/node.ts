@@ -29,7 +29,7 @@ interface NodeOptions {
   readonly onReceipt: (pod: Pod, report: Report, outcome: 'accepted' | 'fenced') => void
 }
 
-/** An agent that was started, and what is wrong with it. */
+/** An agent that was started, and the faults that strike it. */
 interface RunningAgent extends NodeAgent {
   readonly pod: Pod
   readonly process: SimulatedProcess
@@ -202,7 +202,7 @@ export function attemptsOf(parts: {
 export const lie = 'this is a lie'
 
 /**
- * Reports about every task that somebody else holds or held, and about its own task under other
+ * Reports about every task that another agent holds or held, and about its own task under other
  * numbers. Signed, since one that arrives late may find that the liar was given just that attempt
  * meanwhile, and then it counts.
  */

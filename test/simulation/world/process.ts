@@ -5,8 +5,8 @@ import { seededRandom } from '../../support/virtual-clock.ts'
 import type { Timeline } from './timeline.ts'
 
 /**
- * - `running`: what is due happens.
- * - `paused`: stopped by the system (SIGSTOP, a frozen node): what is due waits, time goes on.
+ * - `running`: callbacks run when they are due.
+ * - `paused`: stopped by the system (SIGSTOP, a frozen node): due callbacks wait, time goes on.
  * - `dead`: killed: nothing of it ever goes on; its memory is as good as gone.
  */
 type ProcessState = 'running' | 'paused' | 'dead'
@@ -79,7 +79,7 @@ export class SimulatedProcess {
     if (this.#state === 'running') this.#state = 'paused'
   }
 
-  /** Goes on: what was due meanwhile happens now, one thing after another. */
+  /** Goes on: callbacks that were due meanwhile run now, one after another. */
   resume(): void {
     if (this.#state !== 'paused') return
     this.#state = 'running'
@@ -93,7 +93,7 @@ export class SimulatedProcess {
     for (const mourn of this.#mourners.splice(0)) mourn()
   }
 
-  /** Told when it dies; at once when it is dead already. */
+  /** Calls `mourn` when the process dies; at once when it is dead already. */
   onDeath(mourn: () => void): void {
     if (this.#state === 'dead') mourn()
     else this.#mourners.push(mourn)
@@ -112,7 +112,7 @@ export interface CrashPoint {
  * them, so that each can be the last thing a process did.
  */
 export class Effects {
-  /** What each was, e.g. `PUT agenttasks/status Running`; the index is its number. */
+  /** The name of each, e.g. `PUT agenttasks/status Running`; the index is its number. */
   readonly sites: string[] = []
   readonly #points: readonly CrashPoint[]
   readonly #onCrash: (process: SimulatedProcess, point: CrashPoint, site: string) => void

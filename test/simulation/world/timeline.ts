@@ -10,7 +10,7 @@ interface Entry {
 }
 
 /**
- * Virtual time for a whole world: a heap of what happens when.
+ * Virtual time for a whole world: a heap of callbacks by their time.
  * Guarantees: entries of one moment run in the order in which they were made; between two entries
  * every promise that can go on has gone on, so that a run depends on nothing but its inputs. Throws
  * when time does not pass any more.

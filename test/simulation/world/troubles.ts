@@ -34,7 +34,7 @@ export class Troubles implements Weather {
     readonly faults: readonly Fault[]
     readonly timeline: Timeline
     readonly random: Random
-    /** Told each time that something was struck. */
+    /** Called each time that a fault struck. */
     readonly onInjected: (kind: string) => void
   }) {
     this.#timeline = options.timeline

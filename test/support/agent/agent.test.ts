@@ -51,7 +51,8 @@ test('reports although the stream is cut and the hub is away for a while', async
   await new Promise((resolve) => setTimeout(resolve, 1000))
   hub.refuseReports = 0
   expect(await done).toMatchObject({ verdict: 'Unchecked' })
-  // Assigned again by a hub that lost its memory: the same report is told, nothing is done twice.
+  // Assigned again by a hub that lost its memory: the same report is sent again, nothing is done
+  // twice.
   const calls = hub.calls.length
   expect(await hub.assign(assignment(), () => right)).toMatchObject({
     verdict: 'Unchecked',
@@ -71,8 +72,8 @@ test('drops a cancelled attempt without a report, and takes the next', async () 
   void hub.assign(assignment(), () => busy).then(() => (reported = true))
   await until(() => beats().some((beat) => beat.activity?.includes('loading') === true))
   hub.say({ kind: 'cancel', task: 'req-code-slug', uid: 'uid-req-code-slug', attempt: 1 })
-  // The git directory goes last; the work tree's folder is made anew for each run and is away for a
-  // moment each time.
+  // The git directory goes last; the work tree's folder is made again for each run and is away for
+  // a moment each time.
   await until(() => readdirSync(pod.gitRoot).length === 0)
   const report = await hub.assign(
     assignment({ attempt: 2, taskBranch: 'guild-task/req-code-slug/2' }),

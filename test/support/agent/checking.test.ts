@@ -76,7 +76,7 @@ describe('verify and finish', () => {
     60_000,
   )
 
-  // A file beside the work tree counts how often something was run.
+  // A file next to the work tree counts how often something was run.
   const counted = (name: string) => {
     const counter = JSON.stringify(`${pod.workspace}-${name}`)
     return `import fs from 'node:fs'

@@ -233,7 +233,7 @@ describe.each([node, python])('a $name project', (stack) => {
     expect(report).toMatchObject({
       verdict: 'ChecksFailed',
       failure: { reason: 'ChecksFailed' },
-      // The same answer again is no progress, so it ends before its tries are used up.
+      // The same answer again is not progress, so it ends before its tries are used up.
       tries: 3,
     })
     expect(forge.git('show', `${report.commit ?? ''}:${stack.source}`)).toBe(stack.wrong)

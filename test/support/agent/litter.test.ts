@@ -5,10 +5,10 @@ import { spec } from '../../../agent-image/agent/pipelines/spec.ts'
 import { fenced, head, runPipeline } from './pipeline-fixture.ts'
 
 const store = `import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
-function save(path, text) { writeFileSync(path, text) }
-function make(path) { mkdirSync(path) }
-function remove(path) { rmSync(path) }
-function once(path) { if (existsSync(path)) throw new Error('it is there'); writeFileSync(path, '1') }
+export function save(path, text) { writeFileSync(path, text) }
+export function make(path) { mkdirSync(path) }
+export function remove(path) { rmSync(path) }
+export function once(path) { if (existsSync(path)) throw new Error('it is there'); writeFileSync(path, '1') }
 `
 const project = { 'src/store.js': store, 'data.json': '{"a":1}\n' }
 const imports = `${head}import { slugify } from '../src/slug.js'\nimport * as store from '../src/store.js'\n`

@@ -23,7 +23,7 @@ export const goodCode =
   "export function slugify(text) {\n  return text.toLowerCase().replaceAll(' ', '-')\n}\n"
 export const fenced = (path: string, text: string): string => `${path}\n\`\`\`js\n${text}\`\`\`\n`
 
-/** Made anew for each file of tests, and for each run of a pipeline. */
+/** Made again for each file of tests, and for each run of a pipeline. */
 export let pod: TestPod
 export let forge: TestForge
 const opened: Workspace[] = []

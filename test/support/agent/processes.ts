@@ -23,7 +23,7 @@ export interface TestPod {
   readonly gitRoot: string
   readonly socketPath: string
   readonly tokenFile: string
-  /** What the sandbox process printed. */
+  /** The output of the sandbox process. */
   sandboxOutput(): string
   /** The process that was started for the sandbox; in a namespace, the parent of its process 1. */
   readonly sandboxPid: number
@@ -77,7 +77,7 @@ export async function startPod(
   }
   const started: ChildProcess[] = []
   const start = (program: string, env: Readonly<Record<string, string>>) => {
-    // Tests that are killed must not leave agents behind that knock at a hub for ever.
+    // Tests that are killed must not leave agents behind that call a hub without end.
     const setpriv = '/usr/bin/setpriv'
     const tied = existsSync(setpriv) ? [setpriv, '--pdeathsig', 'KILL', '--'] : []
     // As in the image, but for process 1, which only a namespace has.

@@ -45,7 +45,7 @@ export function useRunner(): void {
 
 export const runner = (limits?: RunnerLimits) => runnerFor(workspace, sandbox, assets, limits)
 
-/** What came of the tests of one case, without the folder of the case. */
+/** The results of the tests of one case, without the folder of the case. */
 export interface CaseResult {
   readonly passed: readonly string[]
   readonly skipped: readonly string[]

@@ -138,7 +138,8 @@ function write(response: ServerResponse, value: HubMessage | ModelEvent): void {
 }
 
 /**
- * What the operator makes of an answer: its fenced blocks and, when the text is JSON, its value.
+ * The result that the operator would read from an answer: its fenced blocks and, when the text is
+ * JSON, its value.
  */
 function resultOf(text: string): ModelEvent {
   const blocks: FencedBlock[] = []

@@ -1,5 +1,5 @@
 // Specs that set something up around their tests: where the code is missing that fails, and what
-// follows from it is no fault of the spec.
+// follows from it is not a fault of the spec.
 import { describe, expect, test, vi } from 'vitest'
 import { spec } from '../../../agent-image/agent/pipelines/spec.ts'
 import { isOwnFault } from '../../../agent-image/agent/pipelines/spec-judgement.ts'

@@ -154,7 +154,7 @@ test('leaves a stray', () => {
     const state = existsSync(`/proc/${pid}/stat`)
       ? readFileSync(`/proc/${pid}/stat`, 'utf8')
       : 'gone'
-    // A zombie that nobody has waited for yet is as dead as one can be.
+    // A zombie that its parent has not reaped yet is as dead as a process can be.
     expect(state).toMatch(/^gone$|\) [ZX] /)
   }, 30_000)
 

@@ -1,5 +1,5 @@
-// What people are told of an answer that is of no use: how it began, because a server or a model
-// says in it what is wrong.
+// The words for people about an unusable answer: how it began, because a server or a model
+// names the problem in it.
 import { describe, expect, test, vi } from 'vitest'
 import { code } from '../../../agent-image/agent/pipelines/code.ts'
 import { document } from '../../../agent-image/agent/pipelines/document.ts'

@@ -57,7 +57,7 @@ describe('spec', () => {
       })
       expect(outcome.failure?.message).toMatch(want)
       expect(outcome.commit).toBeUndefined()
-      // The same answer again is no progress: the third of its kind is the last.
+      // The same answer again is not progress: the third of its kind is the last.
       expect(model.asked).toBe(3)
     },
     60_000,

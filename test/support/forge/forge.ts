@@ -21,7 +21,7 @@ interface LogLine {
   readonly fields: Readonly<Record<string, unknown>>
 }
 
-/** What a git client said. */
+/** The output of a git client. */
 interface GitAnswer {
   readonly exitCode: number | undefined
   readonly output: string
@@ -34,7 +34,7 @@ export interface ForgeFixture {
   readonly data: string
   /** A fresh directory that goes with the fixture. */
   directory(): Promise<string>
-  /** What the API server says about tokens; change it to play another one. */
+  /** The API server's verdicts on tokens; a test changes them to play another server. */
   readonly tokens: Map<string, TokenVerdict>
   readonly tasks: Map<string, AgentTask>
   readonly log: LogLine[]
@@ -62,7 +62,7 @@ interface Answer {
 
 const account = (name: string) => `system:serviceaccount:guildhall:guildhall-${name}`
 
-/** What a valid token of each kind looks like to the API server. */
+/** The API server's verdict on a valid token of each kind. */
 const verdicts = {
   operator: {
     authenticated: true,

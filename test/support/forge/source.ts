@@ -27,7 +27,7 @@ export interface SourceRepository {
 export interface SourceServer {
   readonly url: string
   readonly port: number
-  /** What was asked, as `GET /path`. */
+  /** The requests, as `GET /path`. */
   readonly asked: string[]
   /** Answers before git does; returns true when it did. */
   intercept: (request: IncomingMessage, response: ServerResponse) => boolean
