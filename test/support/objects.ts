@@ -6,7 +6,7 @@ import type { LanguageModel } from '../../core/api/language-model.ts'
 import { apiVersion } from '../../core/api/names.ts'
 import type { Condition, Metadata } from '../../core/api/schema.ts'
 import type { GatewayCall } from '../../core/models/gateway.ts'
-import type { TraceRecord } from '../../core/models/trace.ts'
+import type { TraceRecord } from '../../core/models/gateway.ts'
 
 /** 2026-11-23T12:00:00Z, the present of all pure tests. */
 export const now = Date.UTC(2026, 10, 23, 12)

@@ -2,7 +2,7 @@
 // function.
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Answer, Model, Question } from '../../../agent-image/agent/model.ts'
+import type { Model, ModelAnswer, ModelQuestion } from '../../../agent-image/agent/model.ts'
 import {
   type Assignment,
   type FencedBlock,
@@ -174,10 +174,10 @@ export function sectionOf(call: ModelCall, title: string): string | undefined {
 
 // A model for tests of pipelines, without a hub: answers from a list, the last one again and again.
 
-export type ScriptedAnswer = string | undefined | Exclude<Answer, { kind: 'answer' }>
+export type ScriptedAnswer = string | undefined | Exclude<ModelAnswer, { kind: 'answer' }>
 
 interface ScriptedAnswers extends Model {
-  readonly questions: readonly Question[]
+  readonly questions: readonly ModelQuestion[]
 }
 
 /**
@@ -189,7 +189,7 @@ export function scriptedModel(
   answers: readonly ScriptedAnswer[],
   blocksOf?: (text: string) => FencedBlock[],
 ): ScriptedAnswers {
-  const questions: Question[] = []
+  const questions: ModelQuestion[] = []
   return {
     questions,
     get asked() {
