@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { systemClock } from '../core/base/clock.ts'
-import { jwt } from '../simulated-kubernetes/jwt.ts'
+import { jwt } from '../simulated-kubernetes/tokens.ts'
 import { CrowdedError } from '../core/kube/token-review.ts'
-import { tokenClient, type TokenVerdict } from '../test/support/forge/forge.ts'
+import { type TokenVerdict, tokenClient } from '../test/support/forge/forge.ts'
 import { Identities, tokenOf } from './identity.ts'
 
 const accounts = { namespace: 'team', operator: 'op', agent: 'ag', reader: 're' }

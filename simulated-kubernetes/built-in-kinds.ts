@@ -1,13 +1,148 @@
-import { isEqual, isFields } from './json.ts'
-import { anything, builtIn, flag, int32, text, texts } from './built-in.ts'
-import type { CompiledKinds, Kind } from './kind.ts'
+import { coreEvent, eventSchema, eventSelectors, storedEvent } from './events.ts'
+import { type Fields, isEqual, isFields } from './json.ts'
+import {
+  anything,
+  builtIn,
+  type CompiledKinds,
+  flag,
+  int32,
+  type Kind,
+  text,
+  texts,
+} from './kind.ts'
 import type { StoredObject } from './metadata.ts'
-import { definitionKind } from './definitions.ts'
-import { namespaceKind } from './namespaces.ts'
 import { podStrategy } from './pods.ts'
-import { coreEvent, eventSchema, eventSelectors, storedEvent } from './event-versions.ts'
-import { type FieldProblem, forbiddenField, invalidValue, requiredValue } from './refusal.ts'
+import {
+  type FieldProblem,
+  forbiddenField,
+  invalidValue,
+  notFound,
+  requiredValue,
+} from './refusal.ts'
+import type { Draft } from './request.ts'
 import { compileSchema } from './schema.ts'
+import { type Act, keyFor, type Store } from './store.ts'
+
+/** Namespaces: they go only once their content has gone, which `spec.finalizers` stands for. */
+export const namespaceKind: Kind = builtIn(
+  {
+    group: '',
+    version: 'v1',
+    kind: 'Namespace',
+    plural: 'namespaces',
+    namespaced: false,
+    hasStatus: true,
+    selectable: new Map([['status.phase', ['status', 'phase']]]),
+  },
+  {
+    spec: { type: 'object', properties: { finalizers: { type: 'array', items: text } } },
+    status: anything,
+  },
+  {
+    prepare: (object) => ({
+      ...object,
+      metadata: {
+        ...object.metadata,
+        labels: { ...object.metadata.labels, 'kubernetes.io/metadata.name': object.metadata.name },
+      },
+      spec: { finalizers: ['kubernetes'] },
+      status: { phase: 'Active' },
+    }),
+    change: (next, old) => ({ ...next, spec: old['spec'], status: old['status'] }),
+    changeStatus: (next, old) => ({ ...next, spec: old['spec'] }),
+    isHeld: holdsContent,
+    mark: (object, time) => ({
+      ...object,
+      metadata: { ...object.metadata, deletionTimestamp: time },
+      status: { phase: 'Terminating' },
+    }),
+  },
+)
+
+function holdsContent(object: StoredObject): boolean {
+  const spec = isFields(object['spec']) ? object['spec'] : {}
+  return Array.isArray(spec['finalizers']) && spec['finalizers'].length > 0
+}
+
+/**
+ * Takes the finalizers that a namespace's controller leaves. Without the last of them the namespace
+ * goes.
+ */
+export function finalizeNamespace(
+  store: Store,
+  name: string,
+  draft: Draft,
+  act: Act,
+): StoredObject {
+  const old = store.of(namespaceKind).get(keyFor(undefined, name))
+  if (old === undefined) throw notFound(namespaceKind, name)
+  const sent = isFields(draft.fields['spec']) ? draft.fields['spec'] : {}
+  const finalizers = Array.isArray(sent['finalizers']) ? (sent['finalizers'] as unknown[]) : []
+  const next = { ...old, spec: finalizers.length > 0 ? { finalizers } : {} }
+  const { deletionTimestamp, finalizers: others = [] } = old.metadata
+  if (finalizers.length > 0 || deletionTimestamp === undefined || others.length > 0) {
+    return store.put(namespaceKind, next, old, act)
+  }
+  store.remove(namespaceKind, old, act)
+  return next
+}
+
+/** CustomResourceDefinitions. */
+export const definitionKind = builtIn(
+  {
+    group: 'apiextensions.k8s.io',
+    version: 'v1',
+    kind: 'CustomResourceDefinition',
+    plural: 'customresourcedefinitions',
+    namespaced: false,
+    hasStatus: true,
+    hasGeneration: true,
+    updatesBlindly: false,
+  },
+  { spec: anything, status: anything },
+  { prepare: definitionWithDefaults, change: definitionWithDefaults },
+)
+
+/** A definition with the fields that the server adds. */
+function definitionWithDefaults(object: StoredObject, old?: StoredObject): StoredObject {
+  const spec = isFields(object['spec']) ? object['spec'] : {}
+  const names = isFields(spec['names']) ? spec['names'] : {}
+  const kind = String(names['kind'])
+  const full = {
+    ...spec,
+    conversion: spec['conversion'] ?? { strategy: 'None' },
+    names: { listKind: `${kind}List`, singular: kind.toLowerCase(), ...names },
+  }
+  const status = old?.['status']
+  const { status: _, ...rest } = object
+  return { ...rest, spec: full, ...(status ? { status } : {}) }
+}
+
+/** The status once a definition is served; undefined when it says so already. */
+export function establishedStatus(object: StoredObject, time: string): Fields | undefined {
+  const status = isFields(object['status']) ? object['status'] : {}
+  if (status['conditions'] !== undefined) return undefined
+  const spec = isFields(object['spec']) ? object['spec'] : {}
+  const versions: unknown = spec['versions']
+  const stored = (Array.isArray(versions) ? versions : []).filter(
+    (version) => isFields(version) && version['storage'] === true,
+  )
+  const condition = (type: string, reason: string, message: string) => ({
+    type,
+    status: 'True',
+    lastTransitionTime: time,
+    reason,
+    message,
+  })
+  return {
+    conditions: [
+      condition('NamesAccepted', 'NoConflicts', 'no conflicts found'),
+      condition('Established', 'InitialNamesAccepted', 'the initial names have been accepted'),
+    ],
+    acceptedNames: spec['names'],
+    storedVersions: stored.map((version: Fields) => version['name']),
+  }
+}
 
 const bytes = { ...text, format: 'byte' }
 const microTime = { ...text, format: 'micro-time' }

@@ -1,12 +1,11 @@
-import { keyFor } from './collection.ts'
+import { keyFor, type Act, type Store } from './store.ts'
 import { type Fields, isFields } from './json.ts'
 import type { Metadata, StoredObject } from './metadata.ts'
 import { conflict, notFound, otherThanMeant, type Status } from './refusal.ts'
 import type { Target } from './request.ts'
-import type { Act, Store } from './store.ts'
 
 /** `metav1.DeleteOptions`, read. */
-export interface DeleteOptions {
+interface DeleteOptions {
   readonly uid: string | undefined
   readonly resourceVersion: string | undefined
   readonly propagation: string | undefined
@@ -55,7 +54,8 @@ export function deleteObject(
   const finalizers = finalizersFor(metadata.finalizers ?? [], options.propagation)
   const isHeld = finalizers.length > 0
   if (grace === 0 && !isHeld) {
-    // The real server updates the finalizers first and then compares with a version that it did not get.
+    // The real server updates the finalizers first and then compares with a version that it did not
+    // get.
     if (options.resourceVersion !== undefined && (metadata.finalizers ?? []).length > 0) {
       const why = `Precondition failed: ResourceVersion in precondition: , ResourceVersion in object meta: ${metadata.resourceVersion}`
       throw otherThanMeant(target, name, act, why)

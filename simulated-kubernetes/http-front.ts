@@ -4,10 +4,16 @@ import type { KubeConfig } from '../core/kube/config.ts'
 import { isFields } from './json.ts'
 import type { SimulatedApiServer } from './server.ts'
 
-/** A simulated API server behind a real socket, for tests that cut wires. Whoever can reach it may do everything. */
-export interface HttpFront {
+/**
+ * A simulated API server behind a real socket, for tests that cut wires. There are no rights: a
+ * client that reaches it may do everything.
+ */
+interface HttpFront {
   readonly config: KubeConfig
-  /** Cuts every connection, keeps the data, forgets the watch history, and comes back on the same port. */
+  /**
+   * Cuts every connection, keeps the data, forgets the watch history, and comes back on the same
+   * port.
+   */
   readonly restart: (meanwhile: () => Promise<void>) => Promise<void>
   readonly close: () => Promise<void>
 }
@@ -91,7 +97,10 @@ function retryAfter(body: unknown): Readonly<Record<string, string>> {
   return typeof seconds === 'number' ? { 'retry-after': String(seconds) } : {}
 }
 
-/** The name before the first slash of the user agent, which the real server takes for the field manager, too. */
+/**
+ * The name before the first slash of the user agent, which the real server takes for the field
+ * manager, too.
+ */
 function userOf(request: IncomingMessage): string {
   return (request.headers['user-agent'] ?? 'unknown').split('/', 1)[0] ?? 'unknown'
 }

@@ -2,15 +2,17 @@ import type { Resource } from '../core/kube/resource.ts'
 import type { Fields } from './json.ts'
 import type { StoredObject } from './metadata.ts'
 import type { FieldProblem } from './refusal.ts'
-import { metadataSchema } from './metadata-schema.ts'
 import { compileSchema, type Schema, type SchemaSource } from './schema.ts'
 
-/** How one kind is served: what the real server calls its strategy. */
+/** How one kind is served. The real server calls this the strategy of a kind. */
 export interface Kind extends Resource {
   /** Kinds with the same one share their objects: the two Event APIs. */
   readonly storage: string
   readonly schema: Schema
-  /** True for kinds of a CRD: their schema refuses (422), where that of a built-in kind does not parse (400). */
+  /**
+   * True for kinds of a CRD: their schema refuses (422), where that of a built-in kind does not
+   * parse (400).
+   */
   readonly isCustom: boolean
   readonly hasStatus: boolean
   readonly hasGeneration: boolean
@@ -21,23 +23,26 @@ export interface Kind extends Resource {
   /** DELETE answers with the object, not with a `Status`. */
   readonly returnsDeleted: boolean
   readonly scale: ScalePaths | undefined
-  /** Fields that a field selector may name, beside name and namespace: how to read them from what is stored. */
+  /**
+   * Fields that a field selector may name, besides name and namespace, and the path to each in the
+   * stored object.
+   */
   readonly selectable: ReadonlyMap<string, readonly string[]>
   readonly verbs: Partial<BuiltIn>
-  /** What an object of which nothing is said yet holds all the same. */
+  /** The fields that an object of this kind has even when its maker set none. */
   readonly empty: Fields
 }
 
-/** Where a kind keeps what the scale subresource shows. */
+/** Where a kind keeps the numbers that the scale subresource shows. */
 export interface ScalePaths {
   readonly specReplicasPath: string
   readonly statusReplicasPath: string
   readonly labelSelectorPath?: string
 }
 
-/** What a built-in kind does of its own. All are pure. */
+/** The rules of a built-in kind that differ from those of other kinds. All are pure. */
 export interface BuiltIn {
-  /** Fills in and drops what the server does on creation. */
+  /** Fills in and drops fields as the server does on creation. */
   prepare(object: StoredObject): StoredObject
   /** The object that an update of the main resource stores. */
   change(next: StoredObject, old: StoredObject): StoredObject
@@ -45,13 +50,16 @@ export interface BuiltIn {
   changeStatus(next: StoredObject, old: StoredObject): StoredObject
   problems(object: StoredObject): readonly FieldProblem[]
   changeProblems(next: StoredObject, old: StoredObject): readonly FieldProblem[]
-  /** Seconds until an object that is deleted goes, given what was asked for; undefined for at once. */
+  /**
+   * Seconds until an object that is deleted goes, given the seconds asked for; undefined for at
+   * once.
+   */
   grace(object: StoredObject, asked: number | undefined): number | undefined
   /** True while something else than finalizers in the metadata keeps an object that is deleted. */
   isHeld(object: StoredObject): boolean
   /** The object once it is deleted and held. */
   mark(object: StoredObject, time: string): StoredObject
-  /** From what clients of this version send to what is stored, and back. */
+  /** From the shape that clients of this version send to the stored shape, and back. */
   toStorage(object: Fields): Fields
   fromStorage(object: StoredObject): StoredObject
 }
@@ -124,4 +132,79 @@ function withTypeMeta(source: SchemaSource): SchemaSource {
     metadata: metadataSchema,
   }
   return { ...source, properties }
+}
+
+export const text: SchemaSource = { type: 'string' }
+export const flag: SchemaSource = { type: 'boolean' }
+export const int32: SchemaSource = { type: 'integer', format: 'int32' }
+export const texts: SchemaSource = { type: 'object', additionalProperties: text }
+export const anything: SchemaSource = {
+  type: 'object',
+  'x-kubernetes-preserve-unknown-fields': true,
+}
+
+/** `ObjectMeta`, for who owns which part of it; it is read and checked in metadata.ts. */
+const metadataSchema: SchemaSource = {
+  type: 'object',
+  isOpaque: true,
+  properties: {
+    name: text,
+    generateName: text,
+    namespace: text,
+    uid: text,
+    resourceVersion: text,
+    generation: { type: 'integer' },
+    creationTimestamp: text,
+    deletionTimestamp: text,
+    deletionGracePeriodSeconds: { type: 'integer' },
+    labels: texts,
+    annotations: texts,
+    finalizers: { type: 'array', 'x-kubernetes-list-type': 'set', items: text },
+    ownerReferences: {
+      type: 'array',
+      'x-kubernetes-list-type': 'map',
+      'x-kubernetes-list-map-keys': ['uid'],
+      items: {
+        type: 'object',
+        'x-kubernetes-map-type': 'atomic',
+        properties: {
+          apiVersion: text,
+          kind: text,
+          name: text,
+          uid: text,
+          controller: { type: 'boolean' },
+          blockOwnerDeletion: { type: 'boolean' },
+        },
+      },
+    },
+    managedFields: { type: 'array', items: { type: 'object' } },
+  },
+}
+
+type Traits = Pick<Kind, 'group' | 'version' | 'kind' | 'plural'> &
+  Partial<Omit<Kind, 'schema' | 'verbs'>>
+
+/** A kind that every server has. The defaults are those that hold for most built-in kinds. */
+export function builtIn(
+  traits: Traits,
+  fields: Readonly<Record<string, SchemaSource>>,
+  verbs: Partial<BuiltIn> = {},
+): Kind {
+  const properties = { apiVersion: text, kind: text, metadata: metadataSchema, ...fields }
+  return {
+    namespaced: true,
+    storage: storageOf(traits.group, traits.plural),
+    isCustom: false,
+    hasStatus: false,
+    hasGeneration: false,
+    updatesBlindly: true,
+    createsOnUpdate: false,
+    returnsDeleted: false,
+    scale: undefined,
+    selectable: new Map(),
+    empty: { metadata: {} },
+    ...traits,
+    schema: compileSchema({ type: 'object', properties }),
+    verbs,
+  }
 }

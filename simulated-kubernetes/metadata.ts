@@ -1,6 +1,5 @@
 import type { ObjectMeta } from '../core/kube/resource.ts'
 import { type Fields, isEqual, isFields } from './json.ts'
-import { qualifiedNameProblems, labelValueProblems, nameProblems } from './names.ts'
 import {
   badRequest,
   type FieldProblem,
@@ -107,7 +106,7 @@ function readOwner(raw: Fields): Fields {
   return owner
 }
 
-/** What is wrong with metadata, whether the object is new or not. */
+/** Problems of metadata, whether the object is new or not. */
 export function metadataProblems(metadata: Metadata): readonly FieldProblem[] {
   const problems: FieldProblem[] = []
   const { name, generateName, labels, annotations, finalizers, ownerReferences } = metadata
@@ -133,7 +132,7 @@ export function metadataProblems(metadata: Metadata): readonly FieldProblem[] {
   return problems
 }
 
-/** What the real server checks twice on every update, and so tells twice. */
+/** Problems that the real server checks twice on every update, and so reports twice. */
 function changeableProblems({
   labels,
   annotations,
@@ -183,7 +182,7 @@ function changeableProblems({
   return problems
 }
 
-/** What is wrong with a change of metadata. */
+/** Problems of a change of metadata. */
 export function metadataChangeProblems(next: Metadata, old: Metadata): readonly FieldProblem[] {
   const problems: FieldProblem[] = []
   if (old.deletionTimestamp !== undefined) {
@@ -211,4 +210,93 @@ export function metadataChangeProblems(next: Metadata, old: Metadata): readonly 
   }
   problems.push(...changeableProblems(next))
   return problems
+}
+
+// Names, labels and their like, with the sentences of k8s.io/apimachinery.
+const namePart = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]'
+const qualifiedName = new RegExp(`^${namePart}$`)
+const labelValue = new RegExp(`^(${namePart})?$`)
+const dnsSubdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
+
+const maxLength = (length: number): string => `must be no more than ${length} bytes`
+const subdomainWords =
+  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+
+/** Most texts are right and come again and again: the answer to them is remembered. */
+function remembered(
+  check: (text: string) => readonly string[],
+): (text: string) => readonly string[] {
+  const fine = new Set<string>()
+  return (text) => {
+    if (fine.has(text)) return []
+    const problems = check(text)
+    if (problems.length === 0) {
+      if (fine.size >= 4_096) fine.clear()
+      fine.add(text)
+    }
+    return problems
+  }
+}
+
+/** Keys of labels and annotations, names of finalizers. */
+const qualifiedNameProblems = remembered((text) => {
+  const parts = text.split('/')
+  const name = parts.at(-1) ?? ''
+  const problems: string[] = []
+  if (parts.length > 2) {
+    return [
+      "a valid label key must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",
+    ]
+  }
+  if (parts.length === 2) {
+    const prefix = parts[0] ?? ''
+    if (prefix === '') problems.push('prefix part must be non-empty')
+    else problems.push(...subdomainProblems(prefix).map((why) => `prefix part ${why}`))
+  }
+  if (name === '') problems.push('name part must be non-empty')
+  else if (name.length > 63) problems.push(`name part ${maxLength(63)}`)
+  if (!qualifiedName.test(name)) {
+    problems.push(
+      "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')",
+    )
+  }
+  return problems
+})
+
+const labelValueProblems = remembered((text) => {
+  const problems: string[] = []
+  if (text.length > 63) problems.push(maxLength(63))
+  if (!labelValue.test(text)) {
+    problems.push(
+      "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')",
+    )
+  }
+  return problems
+})
+
+const subdomainProblems = remembered((text) => {
+  const problems: string[] = []
+  if (text.length > 253) problems.push(maxLength(253))
+  if (!dnsSubdomain.test(text)) problems.push(subdomainWords)
+  return problems
+})
+
+/** Names of objects that are DNS subdomains, which ours and most others are. */
+function nameProblems(
+  name: string,
+  options: { readonly isPrefix?: boolean } = {},
+): readonly string[] {
+  // A prefix may end in a dash, since more comes after it.
+  return subdomainProblems(options.isPrefix ? name.replace(/-$/, 'a') : name)
+}
+
+const suffixLetters = 'bcdfghjklmnpqrstvwxz2456789'
+
+/** A name made from `metadata.generateName`. */
+export function generatedName(prefix: string, next: () => number): string {
+  let name = prefix.slice(0, 58)
+  for (let count = 0; count < 5; count += 1) {
+    name += suffixLetters[Math.floor(next() * suffixLetters.length)]
+  }
+  return name
 }

@@ -3,7 +3,10 @@ import type { BuiltIn } from './kind.ts'
 import type { StoredObject } from './metadata.ts'
 import { type FieldProblem, forbiddenField, requiredValue } from './refusal.ts'
 
-/** What a Pod needs of its strategy here: defaults that we read, the minimal checks, and the graceful end. */
+/**
+ * The strategy of Pods: the defaults that this project reads, the least checks, and the graceful
+ * deletion.
+ */
 export const podStrategy: Partial<BuiltIn> = {
   prepare: (object) => ({
     ...object,
@@ -82,7 +85,10 @@ function specChangeProblems(next: StoredObject, old: StoredObject): readonly Fie
   ]
 }
 
-/** A Pod that runs somewhere goes when its kubelet says so; one that runs nowhere, or is over, goes at once. */
+/**
+ * A Pod that runs somewhere goes when its kubelet says so; one that runs nowhere, or is over, goes
+ * at once.
+ */
 function graceOf(object: StoredObject, asked: number | undefined): number | undefined {
   const { terminationGracePeriodSeconds, nodeName } = specOf(object)
   const { phase } = fieldsOf(object['status'])

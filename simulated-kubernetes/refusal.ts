@@ -21,7 +21,7 @@ interface StatusDetails {
   readonly retryAfterSeconds?: number
 }
 
-/** A request that the server refuses: what it answers. */
+/** The refusal of a request, with the Status that is the answer. */
 export class Refusal extends Error {
   override readonly name = 'Refusal'
   readonly code = 'refusal'
@@ -42,8 +42,8 @@ export class Refusal extends Error {
   }
 }
 
-/** What an error message and its details name a collection by. */
-export interface Named {
+/** The name of a collection in an error message and its details. */
+interface Named {
   readonly group: string
   readonly plural: string
 }

@@ -1,4 +1,4 @@
-// What a person writes wrongly is answered in words: nobody reads a pattern.
+// A mistake in a spec is answered in words: a person cannot be asked to read a regular expression.
 import { expect, test } from 'vitest'
 import { languageModels } from '../core/api/kinds.ts'
 import { KubeError } from '../core/kube/errors.ts'

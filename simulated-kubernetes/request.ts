@@ -1,7 +1,10 @@
+import { type Fields, isFields } from './json.ts'
 import type { Kind } from './kind.ts'
-import { badRequest, noSuchPath } from './refusal.ts'
+import { type Metadata, readMetadata, type StoredObject } from './metadata.ts'
+import { badRequest, invalid, invalidValue, noSuchPath, notFound, Refusal } from './refusal.ts'
+import { problemsOf, type Schema } from './schema.ts'
 
-/** What a path means. */
+/** The object or collection that a path names. */
 export interface Target {
   readonly kind: Kind
   readonly namespace: string
@@ -87,4 +90,167 @@ export function readBody(request: { readonly body?: string | undefined }): unkno
   } catch (cause) {
     throw badRequest(`couldn't get version/kind; json parse error: ${String(cause)}`)
   }
+}
+
+/** An object as a client sent it: only its type is checked. */
+export interface Draft {
+  readonly fields: Fields
+  readonly metadata: Metadata
+}
+
+/**
+ * Reads an object that a client sent for a place: the right kind, the right name and namespace.
+ * Errors: 400 when it is meant for another place.
+ */
+export function readDraft(body: unknown, target: Target): Draft {
+  const { kind } = target
+  if (!isFields(body)) throw badRequest('the object provided is unrecognized')
+  const version = kind.group === '' ? kind.version : `${kind.group}/${kind.version}`
+  const given = { apiVersion: body['apiVersion'], kind: body['kind'] }
+  if (kind.isCustom && (!given.kind || !given.apiVersion)) {
+    throw badRequest(`Object '${given.kind ? 'apiVersion' : 'Kind'}' is missing in the request`)
+  }
+  if (
+    (given.kind && given.kind !== kind.kind) ||
+    (given.apiVersion && given.apiVersion !== version)
+  ) {
+    throw badRequest(
+      `${String(given.kind)} in version "${String(given.apiVersion)}" cannot be handled as a ${kind.kind}`,
+    )
+  }
+  const fields = kind.verbs.toStorage?.(body) ?? body
+  const metadata = readMetadata(body)
+  if (!kind.isCustom) refuseUnreadable(kind, fields)
+  if (kind.namespaced && metadata.namespace !== undefined) {
+    if (metadata.namespace !== target.namespace) {
+      throw badRequest(
+        `the namespace of the provided object does not match the namespace sent on the request`,
+      )
+    }
+  }
+  return { fields, metadata }
+}
+
+/**
+ * Reads an object after a patch. Errors: 422, where the same object from a client would not parse
+ * at all.
+ */
+export function readPatched(body: unknown, target: Target): Draft {
+  try {
+    return readDraft(body, target)
+  } catch (error) {
+    if (!(error instanceof Refusal) || target.kind.isCustom) throw error
+    const problem = invalidValue('patch', JSON.stringify(body), error.message)
+    throw invalid({ group: '', kind: '' }, '', [problem])
+  }
+}
+
+/** The name of the object that is meant. Errors: 400 when path and object differ. */
+export function checkName({ metadata }: Draft, target: Target): void {
+  if (metadata.name && metadata.name !== target.name) {
+    throw badRequest(
+      `the name of the object (${metadata.name}) does not match the name on the URL (${target.name})`,
+    )
+  }
+  if (!metadata.name) throw badRequest(`name must be provided`)
+}
+
+/** The object without the fields that its schema drops, and with the defaults that it adds. */
+export function conforming(kind: Kind, draft: Fields, known: StoredObject | undefined): Fields {
+  const { schema } = kind
+  const fields = conform(draft, schema, known) as Fields
+  return kind.isCustom ? fields : withoutEmpty(fields)
+}
+
+/** Built-in kinds have Go types: an object that does not fit them does not parse. */
+function refuseUnreadable(kind: Kind, draft: Fields): void {
+  const fields = conform(draft, kind.schema)
+  const [first] = problemsOf(fields, kind.schema, '')
+  if (first !== undefined)
+    throw badRequest(
+      `${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: ${first.field}: ${first.text}`,
+    )
+}
+
+/** Go leaves empty maps and lists of typed objects away. */
+function withoutEmpty(fields: Fields): Fields {
+  let copy: Record<string, unknown> | undefined
+  for (const name in fields) {
+    if (name === 'metadata' || name === 'spec') continue
+    const value = fields[name]
+    const isEmpty =
+      value === false || (isFields(value) && name !== 'status' && Object.keys(value).length === 0)
+    if (isEmpty && (name === 'data' || name === 'binaryData' || name === 'stringData')) {
+      copy ??= { ...fields }
+      delete copy[name]
+    }
+  }
+  return copy ?? fields
+}
+
+/** `apiVersion` and `kind` of stored objects. */
+export function typeOf(kind: Kind): { readonly apiVersion: string; readonly kind: string } {
+  const stored = kind.storage === 'events' ? 'events.k8s.io' : kind.group
+  return { apiVersion: stored === '' ? kind.version : `${stored}/${kind.version}`, kind: kind.kind }
+}
+
+/** The 404 of an object that is not there. */
+export function absent(target: Target): Error {
+  return notFound(target.kind, target.name)
+}
+
+/**
+ * The value as it is stored: fields that the schema does not know are dropped, nulls that may not
+ * be are dropped or defaulted, defaults are filled in. A value that needs no change is returned as
+ * it is, so nothing is copied in vain.
+ */
+function conform(value: unknown, schema: Schema, known?: unknown): unknown {
+  // A stored value conforms already.
+  if (value === known || schema.isOpaque) return value
+  if (Array.isArray(value)) {
+    const { items } = schema
+    if (items === undefined) return value
+    let copy: unknown[] | undefined
+    for (let index = 0; index < value.length; index += 1) {
+      const item: unknown = value[index]
+      const next =
+        item === null && items.hasDefault && !items.source.nullable
+          ? conform(items.source.default, items)
+          : conform(item, items)
+      if (next !== item) {
+        copy ??= [...value]
+        copy[index] = next
+      }
+    }
+    return copy ?? value
+  }
+  if (!isFields(value)) return value
+  const before = isFields(known) ? known : undefined
+  let copy: Record<string, unknown> | undefined
+  for (const name in value) {
+    const child = schema.properties.get(name) ?? schema.values
+    const field = value[name]
+    if (child === undefined) {
+      if (schema.keepsUnknown) continue
+      copy ??= { ...value }
+      delete copy[name]
+    } else if (field === null && !child.source.nullable) {
+      copy ??= { ...value }
+      if (child.hasDefault) copy[name] = conform(child.source.default, child)
+      else delete copy[name]
+    } else {
+      const next = conform(field, child, before?.[name])
+      if (next !== field) {
+        copy ??= { ...value }
+        copy[name] = next
+      }
+    }
+  }
+  for (const [name, child] of schema.properties) {
+    if (child.hasDefault && value[name] === undefined) {
+      copy ??= { ...value }
+      copy[name] = conform(child.source.default, child)
+    }
+  }
+  return copy ?? value
 }

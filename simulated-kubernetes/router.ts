@@ -1,37 +1,44 @@
-import { absent, checkName, readDraft, readPatched } from './draft.ts'
-import { applyPart, applyType, readPart } from './apply.ts'
-import type { Writer } from './apply/managers.ts'
-import { keyFor } from './collection.ts'
-import { createObject } from './create.ts'
-import { definitionKind } from './definitions.ts'
+import {
+  absent,
+  checkName,
+  readDraft,
+  readPatched,
+  type ApiRequest,
+  readBody,
+  readTarget,
+  splitPath,
+  type Target,
+} from './request.ts'
+import { applyPart, applyType, readPart } from './apply/apply.ts'
+import type { Writer } from './apply/owners.ts'
+import { keyFor, type Act, type Store } from './store.ts'
+import { createObject, updateObject } from './write.ts'
+import { definitionKind, finalizeNamespace, namespaceKind } from './built-in-kinds.ts'
 import { deleteObject, readDeleteOptions } from './delete.ts'
-import { applyJsonPatch, applyMergePatch } from './json-patch.ts'
+import { applyJsonPatch, applyMergePatch } from './json.ts'
 import type { Kind } from './kind.ts'
-import { readSelection } from './filter.ts'
-import { listObjects, refuseEarly } from './list.ts'
-import { finalizeNamespace, namespaceKind } from './namespaces.ts'
+import { readSelection, listObjects, refuseEarly } from './list.ts'
 import type { StoredObject } from './metadata.ts'
 import { methodNotAllowed, noSuchPath, Refusal, type Status, tooLargeBody } from './refusal.ts'
-import { type ApiRequest, readBody, readTarget, splitPath, type Target } from './request.ts'
-import type { Reviews } from './reviews.ts'
+import type { Reviews } from './tokens.ts'
 import { scaled, scaleOf } from './scale.ts'
 import type { ServedKinds } from './served-kinds.ts'
-import type { Act, Store } from './store.ts'
-import { updateObject } from './update.ts'
 import type { Watches } from './watch.ts'
 import type { HttpRequest } from '../core/kube/transport.ts'
 
-/** What the server answers: a value, or the bytes of a watch. */
+/** An answer of the server: a value, or the bytes of a watch. */
 export type Answer =
   | { readonly status: number; readonly body: unknown }
   | { readonly status: number; readonly stream: AsyncIterable<Buffer> }
 
 /** Bodies larger than this are not even read. */
 const maxBodyBytes = 3 * 1024 * 1024
-/** Only what is large is measured before it is stored. */
+/**
+ * Objects of longer requests are measured before they are stored; measuring all would cost time.
+ */
 const largeBytes = 100_000
 
-/** From a request to what is done, and from what was done to the answer. */
+/** Finds the verb of a request, carries it out and makes the answer. */
 export class Router {
   readonly #store: Store
   readonly #watches: Watches
@@ -124,7 +131,7 @@ export class Router {
     return { status, body: this.#shown(kind, answer as StoredObject) }
   }
 
-  /** Deletes what a list would show, one after another, and answers with that list. */
+  /** Deletes the objects that a list would show, one after another, and answers with that list. */
   #deleteAll(request: ApiRequest): Answer {
     const list = listObjects(this.#store, request)
     const { filter, prefix } = readSelection(request, request.query)

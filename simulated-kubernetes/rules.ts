@@ -45,7 +45,10 @@ export function compileRules(
   })
 }
 
-/** Every rule of the schema that the value breaks; `known` is the value before, absent when it is new. */
+/**
+ * Every rule of the schema that the value breaks; `known` is the value before, absent when it is
+ * new.
+ */
 export function brokenRules(
   value: unknown,
   schema: Schema,

@@ -1,10 +1,13 @@
-import type { Draft } from './draft.ts'
+import type { Draft } from './request.ts'
 import { type Fields, isFields } from './json.ts'
 import type { Kind, ScalePaths } from './kind.ts'
 import { readMetadata, type StoredObject } from './metadata.ts'
 import { badRequest, type FieldProblem, invalidValue, Refusal } from './refusal.ts'
 
-/** An object as `autoscaling/v1` Scale. Errors: 500 where the object says no number, as the real server answers. */
+/**
+ * An object as `autoscaling/v1` Scale. Errors: 500 where the object says no number, as the real
+ * server answers.
+ */
 export function scaleOf(kind: Kind, object: StoredObject): Fields {
   const paths = pathsOf(kind)
   if (at(object, paths.specReplicasPath) === undefined) {
@@ -31,7 +34,9 @@ function scaleIn(paths: ScalePaths, object: StoredObject): Fields {
   }
 }
 
-/** What a change of an object's Scale makes of the object. `change` gets the present Scale and gives the new one. */
+/**
+ * The object after a change of its Scale. `change` gets the present Scale and returns the new one.
+ */
 export function scaled(
   kind: Kind,
   object: StoredObject,
@@ -54,7 +59,7 @@ export function scaled(
   }
 }
 
-/** What is wrong with the numbers that the Scale shows. */
+/** Problems with the numbers that the Scale shows. */
 export function scaleProblems({ scale }: Kind, object: StoredObject): readonly FieldProblem[] {
   if (scale === undefined) return []
   return [scale.specReplicasPath, scale.statusReplicasPath].flatMap((path) => {

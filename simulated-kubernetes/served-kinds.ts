@@ -1,11 +1,9 @@
-import type { Writer } from './apply/managers.ts'
-import { builtInKinds } from './built-in-kinds.ts'
-import { definitionKind, establishedStatus } from './definitions.ts'
-import { conforming, typeOf } from './draft.ts'
+import type { Writer } from './apply/owners.ts'
+import { builtInKinds, definitionKind, establishedStatus } from './built-in-kinds.ts'
+import { conforming, typeOf, type KindFinder, type Target } from './request.ts'
 import { frozen, isEqual } from './json.ts'
 import { type CompiledKinds, compileKinds, type Definition, type Kind } from './kind.ts'
 import type { StoredObject } from './metadata.ts'
-import type { KindFinder, Target } from './request.ts'
 import type { Act, Store } from './store.ts'
 
 const nameOf = ({ group, version, plural }: Kind): string => `${group}/${version}/${plural}`
@@ -39,8 +37,9 @@ export class ServedKinds implements KindFinder {
   }
 
   /**
-   * Serves what the CRDs say, as the controllers inside the real server do a moment after each change of one: objects of
-   * a kind whose schema changed are read by the new one, objects of a kind that is gone go with it.
+   * Serves the kinds of the CRDs, as the controllers inside the real server do a moment after each
+   * change of one: objects of a kind whose schema changed are read by the new one, objects of a
+   * kind that is gone go with it.
    */
   refresh(store: Store): void {
     const served = new Map(builtIn)

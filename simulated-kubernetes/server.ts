@@ -4,19 +4,20 @@ import type { KubeObject, Resource } from '../core/kube/resource.ts'
 import type { HttpRequest, HttpTransport } from '../core/kube/transport.ts'
 import type { CompiledKinds } from './kind.ts'
 import { isTooEarly, type Status } from './refusal.ts'
-import { Reviews } from './reviews.ts'
+import { Reviews, Tokens, type TokenSubject } from './tokens.ts'
 import { type Answer, Router } from './router.ts'
 import { ServedKinds } from './served-kinds.ts'
 import { type CommitReport, Store } from './store.ts'
-import { Tokens, type TokenSubject } from './tokens.ts'
 import { Watches } from './watch.ts'
 
 /**
- * A Kubernetes API server inside the process, for simulation and for the conformance suite: everything that this project
- * uses behaves as kube-apiserver 1.36 does (test/conformance/fidelity holds them against each other).
+ * A Kubernetes API server inside the process, for simulation and for the conformance suite:
+ * everything that this project uses behaves as kube-apiserver 1.36 does (test/conformance/fidelity
+ * holds them against each other).
  *
- * Deterministic: time and chance come from outside; a request is carried out synchronously when `call` is called, and
- * its answer follows in a microtask. Objects that are handed out are the stored ones, frozen.
+ * Deterministic: time and chance come from outside; a request is carried out synchronously when
+ * `call` is called, and its answer follows in a microtask. Objects that are handed out are the
+ * stored ones, frozen.
  */
 export class SimulatedApiServer {
   readonly #store: Store
@@ -29,9 +30,11 @@ export class SimulatedApiServer {
     readonly random: Random
     /** Kinds of CRDs, compiled once for all servers. */
     readonly kinds?: CompiledKinds
-    /** How many changes of a kind a watch can look back on at least; 1000 unless told. */
+    /** How many changes of a kind a watch can look back on at least; 1,000 by default. */
     readonly historyLimit?: number
-    /** Whether objects carry `metadata.managedFields`, which costs time and is of interest to few. */
+    /**
+     * Whether objects carry `metadata.managedFields`, which costs time and is of interest to few.
+     */
     readonly showsOwners?: boolean
   }) {
     const { clock, random, kinds = [], historyLimit = 1_000, showsOwners = false } = options
@@ -73,7 +76,10 @@ export class SimulatedApiServer {
     this.#store.onCommit(listener)
   }
 
-  /** Forgets the history: watches from older versions, and continue tokens, get 410. Open watches go on. */
+  /**
+   * Forgets the history: watches from older versions, and continue tokens, get 410. Open watches go
+   * on.
+   */
   compact(): void {
     this.#store.compact()
   }
@@ -88,7 +94,7 @@ export class SimulatedApiServer {
     return this.#tokens.issue(subject)
   }
 
-  /** What a `KubeClient` sends requests through; `user` is whom commits are counted for. */
+  /** The transport for a `KubeClient`. `user` is the name that commits are counted for. */
   transport(options: { readonly user?: string } = {}): HttpTransport {
     const { user = 'admin' } = options
     return {
@@ -111,8 +117,8 @@ export class SimulatedApiServer {
   }
 
   /**
-   * Answers one request, refusals included: what the HTTP front sends on. What is asked for is done before it returns;
-   * only a version that is not reached yet is waited for.
+   * Answers one request, refusals included, for `transport` and the HTTP front. A write is done
+   * before this returns; only a version that is not reached yet is waited for.
    */
   async answer(user: string, request: HttpRequest): Promise<Answer> {
     const answer = this.#router.answer(user, request)

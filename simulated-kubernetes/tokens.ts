@@ -1,7 +1,8 @@
-import { jwt } from './jwt.ts'
-import { keyFor } from './collection.ts'
+import type { HttpRequest } from '../core/kube/transport.ts'
+import { keyFor, type Store } from './store.ts'
 import { type Fields, isFields } from './json.ts'
-import type { Store } from './store.ts'
+import { badRequest } from './refusal.ts'
+import { readBody } from './request.ts'
 
 /** Whom a token stands for. */
 export interface TokenSubject {
@@ -14,7 +15,7 @@ export interface TokenSubject {
 
 const ownAudience = 'https://kubernetes.default.svc.cluster.local'
 
-/** Tokens that the server issued, and what TokenReview says of them. */
+/** Tokens that the server issued, and the answers of TokenReview about them. */
 export class Tokens {
   readonly #store: Store
   readonly #issued = new Map<string, TokenSubject & { readonly id: string }>()
@@ -81,4 +82,37 @@ function userOf({ username, pod, id }: TokenSubject & { readonly id: string }): 
         : { [`${prefix}/pod-name`]: [pod.name], [`${prefix}/pod-uid`]: [pod.uid] }),
     },
   }
+}
+
+/** Questions that are posted, answered, and stored nowhere. */
+export class Reviews {
+  readonly #tokens: Tokens
+
+  constructor(tokens: Tokens) {
+    this.#tokens = tokens
+  }
+
+  /** The answer, or undefined when the path is not one of a review. */
+  answer(path: string, http: HttpRequest): unknown {
+    const isToken = path === '/apis/authentication.k8s.io/v1/tokenreviews'
+    const isAccess = path === '/apis/authorization.k8s.io/v1/subjectaccessreviews'
+    if (!isToken && !isAccess) return undefined
+    const body = readBody(http)
+    if (!isFields(body)) throw badRequest('the object provided is unrecognized')
+    if (isToken) return this.#tokens.review(body)
+    // There are no roles here: a user who is not an administrator may do nothing.
+    const spec = isFields(body['spec']) ? body['spec'] : {}
+    const groups = Array.isArray(spec['groups']) ? spec['groups'] : []
+    return { ...body, status: { allowed: groups.includes('system:masters') } }
+  }
+}
+
+const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
+
+/**
+ * A token of the form that Kubernetes issues, with these claims and a signature that proves
+ * nothing.
+ */
+export function jwt(payload: object, signature = 'c2lnbmVk'): string {
+  return `${part({ alg: 'RS256', kid: 'k' })}.${part(payload)}.${signature}`
 }

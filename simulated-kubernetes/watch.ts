@@ -1,24 +1,21 @@
 import type { Cancel } from '../core/base/clock.ts'
-import type { Commit, Follower } from './collection.ts'
-import { type Filter, readSelection } from './filter.ts'
+import type { Commit, Follower, Store } from './store.ts'
+import { type Filter, isVersion, notAVersion, readSelection, tooOld } from './list.ts'
 import type { Kind } from './kind.ts'
-import { isVersion, notAVersion, tooOld } from './list.ts'
 import type { StoredObject } from './metadata.ts'
 import {
+  type FieldProblem,
   Refusal,
+  type Status,
+  forbiddenField,
   invalid,
   invalidValue,
-  forbiddenField,
-  type FieldProblem,
-  type Status,
 } from './refusal.ts'
 import type { ApiRequest } from './request.ts'
-import type { Store } from './store.ts'
-import { WatchStream } from './watch-stream.ts'
 
 const defaultSeconds = 1_800
 const bookmarkMs = 60_000
-/** How long before its end a watch tells the version once more. */
+/** How long before its end a watch sends a last bookmark. */
 const lastBookmarkMs = 2_000
 
 type EventType = 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'
@@ -38,7 +35,10 @@ export class Watches {
     return this.#open.size
   }
 
-  /** Opens a watch. Errors: 400 and 422 for what cannot be asked. A version that is too old is told in the stream. */
+  /**
+   * Opens a watch. Errors: 400 and 422 for a query that makes no sense. A version that is too old
+   * is answered in the stream.
+   */
   open(request: ApiRequest): WatchStream {
     const { query, kind } = request
     const wantsInitial = readInitialEvents(query)
@@ -149,7 +149,7 @@ class OpenWatch implements Follower {
     const matched = commit.previous !== undefined && filter(commit.previous)
     if (matches) this.#tell(matched ? 'MODIFIED' : 'ADDED', commit, commit.object)
     else if (matched) {
-      // It is not what was asked for any more: for this watch it is gone, in the state in which it was last seen.
+      // It no longer matches: for this watch it is gone, in the state in which it was last seen.
       this.#tell('DELETED', commit, lastSeen(commit))
     }
   }
@@ -222,7 +222,10 @@ function lastSeen(commit: Commit): StoredObject {
   return { ...previous, metadata: { ...previous.metadata, resourceVersion } }
 }
 
-/** Whether the present state is asked for as events. Errors: 422 for a combination that means nothing. */
+/**
+ * Whether the present state is asked for as events. Errors: 422 for a combination that means
+ * nothing.
+ */
 function readInitialEvents(query: URLSearchParams): boolean {
   const initial = query.get('sendInitialEvents')
   const match = query.get('resourceVersionMatch')
@@ -242,4 +245,78 @@ function readInitialEvents(query: URLSearchParams): boolean {
     throw invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', problems)
   }
   return initial === 'true' || initial === '1'
+}
+
+/** The body of a watch: chunks as they come, until the server ends it or the reader returns. */
+class WatchStream implements AsyncIterable<Buffer>, AsyncIterator<Buffer, undefined> {
+  #chunks: Buffer[] = []
+  #waiting:
+    | {
+        resolve: (result: IteratorResult<Buffer, undefined>) => void
+        reject: (error: unknown) => void
+      }
+    | undefined
+  #ended: { readonly error: unknown } | 'ended' | undefined
+  /** Called once when it is over, whichever side ended it. */
+  readonly #onEnd: () => void
+
+  constructor(onEnd: () => void) {
+    this.#onEnd = onEnd
+  }
+
+  get isOver(): boolean {
+    return this.#ended !== undefined
+  }
+
+  push(chunk: Buffer): void {
+    if (this.#ended !== undefined) return
+    const waiting = this.#waiting
+    if (waiting === undefined) {
+      this.#chunks.push(chunk)
+      return
+    }
+    this.#waiting = undefined
+    waiting.resolve({ done: false, value: chunk })
+  }
+
+  /** Ends it after the chunks that were pushed. */
+  end(): void {
+    this.#finish('ended')
+    this.#waiting?.resolve({ done: true, value: undefined })
+    this.#waiting = undefined
+  }
+
+  /** Cuts it: chunks that were pushed and not read are lost. */
+  cut(error: unknown): void {
+    this.#finish({ error })
+    this.#chunks = []
+    this.#waiting?.reject(error)
+    this.#waiting = undefined
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Buffer, undefined> {
+    return this
+  }
+
+  async next(): Promise<IteratorResult<Buffer, undefined>> {
+    const chunk = this.#chunks.shift()
+    if (chunk !== undefined) return { done: false, value: chunk }
+    if (this.#ended === 'ended') return { done: true, value: undefined }
+    if (this.#ended !== undefined) throw this.#ended.error
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject }
+    })
+  }
+
+  async return(): Promise<IteratorResult<Buffer, undefined>> {
+    this.#chunks = []
+    this.end()
+    return { done: true, value: undefined }
+  }
+
+  #finish(how: { readonly error: unknown } | 'ended'): void {
+    if (this.#ended !== undefined) return
+    this.#ended = how
+    this.#onEnd()
+  }
 }

@@ -31,8 +31,7 @@ import {
   specText,
   tried,
 } from '../../test/support/guild-try.ts'
-import { keepsSilent, refuses } from '../../test/support/scripted-model.ts'
-import { startScriptedOllama } from '../../test/support/scripted-ollama.ts'
+import { keepsSilent, refuses, startScriptedOllama } from '../../test/support/scripted-model.ts'
 
 aloneWithGit()
 

@@ -1,14 +1,14 @@
 import { describe, expect, test, vi } from 'vitest'
-import { jwt } from '../../simulated-kubernetes/jwt.ts'
+import { jwt } from '../../simulated-kubernetes/tokens.ts'
 import { VirtualClock } from '../../test/support/virtual-clock.ts'
 import { Limiter } from './limiter.ts'
 import { KubeError } from './errors.ts'
 import {
-  claimsOf,
   CrowdedError,
   TokenAnswers,
   TokenReviewer,
   type TokenReviewerOptions,
+  claimsOf,
 } from './token-review.ts'
 
 describe('text that is not a token of Kubernetes says nothing of itself', () => {

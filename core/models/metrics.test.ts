@@ -1,6 +1,6 @@
 import { Registry } from 'prom-client'
 import { expect, test } from 'vitest'
-import { callRecord as record } from '../../test/support/call-record.ts'
+import { callRecord as record } from '../../test/support/objects.ts'
 import { modelMetrics } from './metrics.ts'
 
 test('a call is counted by model, type of token and error, and never by request', async () => {

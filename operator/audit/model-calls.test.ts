@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { callRecord } from '../../test/support/call-record.ts'
+import { callRecord } from '../../test/support/objects.ts'
 import { silentLogger } from '../../test/support/silent-logger.ts'
 import { VirtualClock } from '../../test/support/virtual-clock.ts'
 import { AuditLog } from './log.ts'

@@ -1,7 +1,7 @@
 // Every route by which an agent names a task: it counts only when name, uid and attempt are those that its Pod holds.
 import { describe, expect, test } from 'vitest'
 import { at, endedStatus, heldStatus, now, request, task } from '../../test/support/objects.ts'
-import { jwt } from '../../simulated-kubernetes/jwt.ts'
+import { jwt } from '../../simulated-kubernetes/tokens.ts'
 import { Cache } from '../../test/support/cache.ts'
 import { silentLogger } from '../../test/support/silent-logger.ts'
 import { VirtualClock } from '../../test/support/virtual-clock.ts'

@@ -1,10 +1,10 @@
 import { type Fields, isFields } from '../json.ts'
-import type { Schema } from '../schema.ts'
-import { fieldOf, isStructField, itemsOf } from './shape.ts'
+import { keysOf, type Schema } from '../schema.ts'
 
 /**
- * A set of fields of an object: what a manager owns. Elements are written as in `FieldsV1`: `f:name`, `k:{"key":"value"}`,
- * `v:value`. Immutable once it left the function that built it.
+ * A set of fields of an object, such as those that a manager owns. Elements are written as in
+ * `FieldsV1`: `f:name`, `k:{"key":"value"}`, `v:value`. Immutable once it left the function that
+ * built it.
  */
 export interface FieldSet {
   readonly members: ReadonlySet<string>
@@ -18,7 +18,9 @@ export class FieldSetBuilder implements FieldSet {
   readonly members = new Set<string>()
   readonly children = new Map<string, FieldSetBuilder>()
 
-  /** Adds a path, from its element `from` on. The object as a whole, an empty path, is nobody's. */
+  /**
+   * Adds a path, from its element `from` on. An empty path, the object as a whole, has no owner.
+   */
   insert(path: readonly string[], from = 0): void {
     const element = path[from]
     if (element === undefined) return
@@ -43,7 +45,7 @@ export function isEmpty(set: FieldSet): boolean {
   return true
 }
 
-/** What is in either. */
+/** The fields that are in either set. */
 export function union(a: FieldSet, b: FieldSet): FieldSet {
   if (isEmpty(b)) return a
   if (isEmpty(a)) return b
@@ -55,7 +57,7 @@ export function union(a: FieldSet, b: FieldSet): FieldSet {
   return { members: new Set([...a.members, ...b.members]), children }
 }
 
-/** What is in both. */
+/** The fields that are in both sets. */
 export function intersection(a: FieldSet, b: FieldSet): FieldSet {
   const children = new Map<string, FieldSet>()
   for (const [element, child] of a.children) {
@@ -66,7 +68,10 @@ export function intersection(a: FieldSet, b: FieldSet): FieldSet {
   return { members: membersOf(a, (element) => b.members.has(element)), children }
 }
 
-/** What is in the first and not in the second, element for element: a parent does not take its children with it. */
+/**
+ * The fields of the first set that are not in the second. A parent in the second keeps its children
+ * in the first.
+ */
 export function difference(a: FieldSet, b: FieldSet): FieldSet {
   if (isEmpty(b)) return a
   const children = new Map<string, FieldSet>()
@@ -84,7 +89,7 @@ function membersOf(set: FieldSet, isKept: (element: string) => boolean): Readonl
   return members
 }
 
-/** What is in the first and neither in the second nor below one of its elements. */
+/** The fields of the first set that are neither in the second nor below one of its elements. */
 export function withoutBelow(a: FieldSet, b: FieldSet): FieldSet {
   const children = new Map<string, FieldSet>()
   for (const [element, child] of a.children) {
@@ -134,21 +139,6 @@ export function encodeSet(set: FieldSet): Fields {
   return fields
 }
 
-/** The reverse of `encodeSet`. */
-export function decodeSet(fields: Fields): FieldSet {
-  const members = new Set<string>()
-  const children = new Map<string, FieldSet>()
-  for (const element in fields) {
-    if (element === '.') continue
-    const below = fields[element]
-    if (!isFields(below)) continue
-    const names = Object.keys(below)
-    if (names.length === 0 || '.' in below) members.add(element)
-    if (names.some((name) => name !== '.')) children.set(element, decodeSet(below))
-  }
-  return { members, children }
-}
-
 /** Every element as a path in the words of a conflict: `.spec.parts[name="a"].count`. */
 export function pathsOf(set: FieldSet, prefix = ''): readonly string[] {
   const own = [...set.members].map((element) => prefix + shownElement(element))
@@ -165,4 +155,52 @@ function shownElement(element: string): string {
   const key: unknown = JSON.parse(rest)
   const parts = Object.entries(isFields(key) ? key : {})
   return `[${parts.map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(',')}]`
+}
+
+/** How ownership goes through a value: field by field, item by item, or not at all. */
+type Shape = 'map' | 'list' | 'leaf'
+
+/** The shape of a value that is there; without a schema, maps are granular and lists are not. */
+export function shapeOf(schema: Schema | undefined, value: unknown): Shape {
+  if (Array.isArray(value))
+    return schema === undefined || schema.listType === 'atomic' ? 'leaf' : 'list'
+  if (isFields(value)) return schema?.isAtomicMap ? 'leaf' : 'map'
+  if (value !== null || schema === undefined) return 'leaf'
+  // Null takes the form that the schema gives it.
+  if (schema.type === 'array') return schema.listType === 'atomic' ? 'leaf' : 'list'
+  return schema.type === 'object' && !schema.isAtomicMap ? 'map' : 'leaf'
+}
+
+/** The schema of a field, or undefined where there is none. */
+export function fieldOf(schema: Schema | undefined, name: string): Schema | undefined {
+  return schema?.properties.get(name) ?? schema?.values
+}
+
+function itemsOf(schema: Schema | undefined): Schema | undefined {
+  return schema?.items
+}
+
+/** True for a field that the schema names, as opposed to the key of a map. */
+export function isStructField(schema: Schema | undefined, name: string): boolean {
+  return schema?.properties.has(name) === true
+}
+
+/** How an item of a granular list is known. */
+export function elementOf(schema: Schema, item: unknown): string {
+  return schema.listType === 'set'
+    ? `v:${JSON.stringify(item)}`
+    : `k:${JSON.stringify(keysOf(item, schema.listKeys, schema.items))}`
+}
+
+/** Whether two values count as one leaf although they are containers: both are absent or empty. */
+export function areEmpty(a: unknown, b: unknown): boolean {
+  return isNothing(a) && isNothing(b)
+}
+
+function isNothing(value: unknown): boolean {
+  if (value === undefined || value === null) return true
+  if (Array.isArray(value)) return value.length === 0
+  if (!isFields(value)) return false
+  for (const _ in value) return false
+  return true
 }

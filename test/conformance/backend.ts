@@ -21,12 +21,18 @@ export interface Backend {
 
 export interface RunningBackend {
   readonly config: KubeConfig
-  /** Ends the API server without warning, runs `meanwhile`, and starts it again on the same data and port. */
+  /**
+   * Ends the API server without warning, runs `meanwhile`, and starts it again on the same data and
+   * port.
+   */
   readonly restart: (meanwhile: () => Promise<void>) => Promise<void>
   stop(): Promise<void>
 }
 
-/** A cluster that somebody else runs: `GUILDHALL_TEST_KUBECONFIG`. The suite makes namespaces and CRDs there. */
+/**
+ * A cluster that is already there: `GUILDHALL_TEST_KUBECONFIG`. The suite makes namespaces and
+ * CRDs there.
+ */
 function givenCluster(path: string): Backend {
   return {
     name: `the cluster of ${path}`,
@@ -78,7 +84,9 @@ function simulated(): Backend {
   }
 }
 
-/** The command is read from the running process, so that it is the very same server that comes back. */
+/**
+ * The command is read from the running process, so that it is the very same server that comes back.
+ */
 async function restartApiServer(directory: string, meanwhile: () => Promise<void>): Promise<void> {
   const name = 'kube-apiserver'
   const found = await inspectDaemon(directory, name)
@@ -96,7 +104,10 @@ export function realBackend(): Backend {
   return given ? givenCluster(given) : nativeControlPlane()
 }
 
-/** Every API the suite runs against in this run: a simulated one and a real one, with the same assertions. */
+/**
+ * Every API the suite runs against in this run: a simulated one and a real one, with the same
+ * assertions.
+ */
 export function backends(): readonly Backend[] {
   return [simulated(), realBackend()]
 }

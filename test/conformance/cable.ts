@@ -1,7 +1,9 @@
 import { connect, createServer, type Socket } from 'node:net'
 import type { KubeConfig } from '../../core/kube/config.ts'
 
-/** A wire between client and server that a test can cut: TCP, so TLS passes through it untouched. */
+/**
+ * A wire between client and server that a test can cut: TCP, so TLS passes through it untouched.
+ */
 export interface Cable {
   readonly config: KubeConfig
   /** Resets every connection, and refuses new ones until `plug`. */
@@ -9,9 +11,12 @@ export interface Cable {
   plug(): void
   /** Keeps connections open and lets nothing through, as a dead peer does, until `plug`. */
   freeze(): void
-  /** The same for the connections there are now, and for ever; later ones work. */
+  /** The same for the present connections, until they end; later ones work. */
   freezeOpen(): void
-  /** Resets the connection that carries the next so many bytes from the server, in the middle of whatever it says. */
+  /**
+   * Resets the connection that carries the next so many bytes from the server, in the middle of
+   * whatever it says.
+   */
   cutAfter(bytes: number): Promise<void>
   close(): Promise<void>
 }
@@ -103,7 +108,8 @@ const throughCable = new WeakMap<object, object>()
 
 function tlsThrough<T extends object>(tls: T, host: string): T {
   const known = throughCable.get(tls)
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the map holds what this function made
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the map holds what this
+  // function made
   if (known !== undefined) return known as T
   const servername = /^[\d.[\]:]+$/.test(host) ? 'localhost' : host
   const next = { servername, ...tls }

@@ -1,15 +1,12 @@
 import { afterAll, beforeAll, describe } from 'vitest'
 import { backends, type Backend, type RunningBackend } from './backend.ts'
 import { serveKind } from './definitions.ts'
-import { disturbanceSuite } from './disturbances.ts'
-import { electionSuite } from './election.ts'
+import { disturbanceSuite, restartSuite } from './disturbances.ts'
+import { electionSuite, replicaSuite } from './election.ts'
 import { eventSuite } from './events.ts'
-import { informerSuite } from './informers.ts'
+import { informerSuite, watchSuite } from './informers.ts'
 import { kindSuite } from './kinds.ts'
-import { replicaSuite } from './replicas.ts'
-import { restartSuite } from './restarts.ts'
 import { verbSuite } from './verbs.ts'
-import { watchSuite } from './watches.ts'
 import { createWorld, destroyWorld, widgetDefinition, type World, type WorldOf } from './world.ts'
 
 const suites: Readonly<Record<string, (world: WorldOf, backend: Backend) => void>> = {

@@ -15,7 +15,10 @@ export const definitions: Resource<Definition> = {
   namespaced: false,
 }
 
-/** Applies a CRD and waits until it is served. Errors: a sentence that names the condition that is missing. */
+/**
+ * Applies a CRD and waits until it is served. Errors: a sentence that names the condition that is
+ * missing.
+ */
 export async function serveKind(client: KubeClient, definition: Definition): Promise<Definition> {
   await client.apply(definitions, definition, { fieldManager: 'conformance' })
   const { name } = definition.metadata
@@ -25,7 +28,8 @@ export async function serveKind(client: KubeClient, definition: Definition): Pro
     const missing = ['NamesAccepted', 'Established'].find(
       (type) => !conditions?.some((each) => each.type === type && each.status === 'True'),
     )
-    // Served means discoverable; the handler follows within moments, which the first request then waits for.
+    // Served means discoverable; the handler follows within moments, which the first request then
+    // waits for.
     if (missing === undefined) return found
     if (tries >= 100) throw new Error(`${name} is not ${missing}: ${JSON.stringify(conditions)}`)
     await clock.sleep(100, {})

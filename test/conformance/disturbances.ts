@@ -1,22 +1,32 @@
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import {
+  type Clock,
+  systemClock,
+  systemClock as clock,
+  systemRandom as random,
+} from '../../core/base/clock.ts'
 import { KubeClient } from '../../core/kube/client.ts'
 import { type ConfigMap, configMaps } from '../../core/kube/core.ts'
-import { KubeError } from '../../core/kube/errors.ts'
-import { Informer } from '../../core/kube/informer.ts'
-import { type Clock, systemClock, systemRandom as random } from '../../core/base/clock.ts'
+import { KubeError, isGone, isTransient } from '../../core/kube/errors.ts'
+import { Informer, type InformerObserver } from '../../core/kube/informer.ts'
 import { type HttpTransport, Transport } from '../../core/kube/transport.ts'
-import { silentLogger as log } from '../support/silent-logger.ts'
+import { silentLogger, silentLogger as log } from '../support/silent-logger.ts'
+import { watch } from '../../core/kube/watch.ts'
+import type { Backend } from './backend.ts'
 import { type Cable, layCable } from './cable.ts'
 import type { WorldOf } from './world.ts'
 
-/** Everything that is waited for comes ten times as fast, so that a minute of silence fits into a test. */
+/**
+ * Everything that is waited for comes ten times as fast, so that a minute of silence fits into a
+ * test.
+ */
 const hasty: Clock = {
   ...systemClock,
   after: (ms, run) => systemClock.after(ms / 10, run),
   sleep: (ms, options) => systemClock.sleep(ms / 10, options),
 }
 
-/** Says no instead of the server, or in the middle of what it says. */
+/** Refuses instead of the server, or in the middle of the server's answer. */
 class Objector implements HttpTransport {
   /** Taken one after another by requests that read all objects or open a watch. */
   readonly refusals: KubeError[] = []
@@ -29,7 +39,7 @@ class Objector implements HttpTransport {
     this.#inner = inner
   }
 
-  /** Every open watch tells this and ends. */
+  /** Every open watch sends this and ends. */
   interrupt(error: KubeError): void {
     for (const tell of this.#open) tell(error)
     this.#open.clear()
@@ -76,7 +86,10 @@ class Objector implements HttpTransport {
 const refusal = (status: number, reason: string, retryAfterMs?: number) =>
   new KubeError({ status, reason, message: reason, retryAfterMs })
 
-/** Whatever happens between an informer and its server: within seconds it holds what the server holds. */
+/**
+ * Whatever happens between an informer and its server: within seconds it holds what the server
+ * holds.
+ */
 export function disturbanceSuite(world: WorldOf): void {
   const ends: (() => Promise<unknown>)[] = []
   afterEach(async () => {
@@ -135,7 +148,7 @@ export function disturbanceSuite(world: WorldOf): void {
     await vi.waitFor(() => expect(facts(informer.values())).toEqual(facts(items)), limits)
   }
 
-  it('its connection is cut in the middle of what the server says, thirty times', async () => {
+  test('its connection is cut in the middle of what the server says, thirty times', async () => {
     const { informer, cable } = await follow()
     for (let round = 0; round < 30; round += 1) {
       const cut = cable.cutAfter(1 + round * 61)
@@ -146,14 +159,14 @@ export function disturbanceSuite(world: WorldOf): void {
     }
   })
 
-  it('its open connections freeze', async () => {
+  test('its open connections freeze', async () => {
     const { informer, cable } = await follow(hasty)
     cable.freezeOpen()
     await change()
     await isRight(informer)
   })
 
-  it('the server takes connections and says nothing, for some time', async () => {
+  test('the server takes connections and says nothing, for some time', async () => {
     const { informer, cable } = await follow(hasty)
     cable.freeze()
     await change()
@@ -162,7 +175,7 @@ export function disturbanceSuite(world: WorldOf): void {
     await isRight(informer)
   })
 
-  it('a pull and a plug, in quick succession', async () => {
+  test('a pull and a plug, in quick succession', async () => {
     const { informer, cable } = await follow()
     for (let round = 0; round < 10; round += 1) {
       cable.pull()
@@ -176,7 +189,7 @@ export function disturbanceSuite(world: WorldOf): void {
   const busy = refusal(429, 'TooManyRequests', 1_000)
   const broken = refusal(500, 'InternalError')
   describe('the server says no', () => {
-    it.each([
+    test.each([
       ['in the middle of a watch: its version is gone', gone, []],
       ['when the watch is opened: its version is gone', broken, [gone]],
       ['again and again: its version is gone', gone, [gone, gone]],
@@ -192,8 +205,87 @@ export function disturbanceSuite(world: WorldOf): void {
       objector.interrupt(interruption)
       await change()
       await isRight(informer, 20)
-      // It is no hot loop either: the refusals, a stream, a list, a watch, and a few more should this take long.
+      // It is not a hot loop either: the refusals, a stream, a list, a watch, and a few more should
+      // this take long.
       expect(objector.asked).toBeLessThanOrEqual(refusals.length + 8)
+    })
+  })
+}
+
+/**
+ * An API server that dies and comes back with an empty watch history. Runs last: it disturbs
+ * everybody.
+ */
+export function restartSuite(world: WorldOf, backend: Backend): void {
+  const at = (name: string) => ({ namespace: world().namespace, name })
+
+  if (!backend.restartable)
+    console.warn(`skipped: restarts: ${backend.name} is not ours to restart`)
+  describe.skipIf(!backend.restartable)('after a restart of the API server', () => {
+    test('an informer ends up equal to it, and a version from before is gone', async () => {
+      const { config, client, namespace, restart } = world()
+      const before = await client.create(configMaps, { metadata: at('before') })
+      for (let count = 0; count < 5; count += 1) {
+        await client.create(configMaps, { metadata: at(`later-${count}`) })
+      }
+      let relists = 0
+      const observer: InformerObserver = {
+        onEvents: () => undefined,
+        onRelist: () => {
+          relists += 1
+        },
+        onMade: () => undefined,
+        onStall: () => undefined,
+        onInvalid: () => undefined,
+      }
+      const own = new KubeClient({ config, clock, random })
+      const informer = new Informer<ConfigMap>({
+        client: own,
+        resource: configMaps,
+        namespace,
+        log: silentLogger,
+        clock,
+        random,
+        observer,
+      })
+      const life = new AbortController()
+      const running = informer.run({ signal: life.signal })
+      await informer.synced({ signal: AbortSignal.timeout(10_000) })
+
+      await restart(async () => {
+        const lost = client.create(configMaps, { metadata: at('lost') })
+        await expect(lost).rejects.toSatisfy(isTransient)
+        expect(informer.get(namespace, 'before')).toBeDefined()
+      })
+      await vi.waitFor(
+        async () => client.create(configMaps, { metadata: at('after'), data: { n: '1' } }),
+        { timeout: 30_000, interval: 200 },
+      )
+      await vi.waitFor(() => expect(informer.get(namespace, 'after')).toBeDefined(), {
+        timeout: 40_000,
+        interval: 50,
+      })
+      const { items } = await client.list(configMaps, { namespace })
+      const names = (objects: readonly ConfigMap[]) =>
+        objects.map((object) => object.metadata.name).toSorted()
+      expect(names(informer.list())).toEqual(names(items))
+      life.abort(new Error('test is over'))
+      await running
+      await own.close()
+
+      const old = async () => {
+        const batches = watch(configMaps, {
+          client,
+          clock,
+          namespace,
+          resourceVersion: before.metadata.resourceVersion ?? '',
+          timeoutSeconds: 5,
+          signal: AbortSignal.timeout(10_000),
+        })
+        for await (const _ of batches) break
+      }
+      await expect(old()).rejects.toSatisfy(isGone)
+      expect(relists).toBeLessThanOrEqual(2)
     })
   })
 }

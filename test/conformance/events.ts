@@ -1,13 +1,13 @@
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import { configMaps, events } from '../../core/kube/core.ts'
 import { systemClock as clock, systemRandom as random } from '../../core/base/clock.ts'
 import { EventRecorder, referenceTo } from '../../core/kube/runtime/events.ts'
 import { silentLogger } from '../support/silent-logger.ts'
 import type { WorldOf } from './world.ts'
 
-/** What the recorder writes is what the server takes and people read. */
+/** The server takes the Events that the recorder writes, and people can read them. */
 export function eventSuite(world: WorldOf): void {
-  it('events are accepted, repetitions as a series, and found under their object', async () => {
+  test('events are accepted, repetitions as a series, and found under their object', async () => {
     const { client, namespace } = world()
     const object = await client.create(configMaps, { metadata: { namespace, name: 'told' } })
     let dropped = 0

@@ -1,8 +1,10 @@
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { systemClock as clock, systemRandom as random } from '../../core/base/clock.ts'
 import { KubeClient } from '../../core/kube/client.ts'
 import { type ConfigMap, configMaps } from '../../core/kube/core.ts'
 import { Informer } from '../../core/kube/informer.ts'
-import { systemClock as clock, systemRandom as random } from '../../core/base/clock.ts'
+import { isNewer } from '../../core/kube/resource.ts'
+import { watch, type WatchEvent } from '../../core/kube/watch.ts'
 import { silentLogger } from '../support/silent-logger.ts'
 import { type Cable, layCable } from './cable.ts'
 import type { WorldOf } from './world.ts'
@@ -44,7 +46,7 @@ export function informerSuite(world: WorldOf): void {
   const colored = (name: string, color: string) => ({ ...at(name), labels: { color } })
   const soon = { timeout: 10_000, interval: 20 }
 
-  it('sees what happens, under its indexes', async () => {
+  test('sees what happens, under its indexes', async () => {
     const { client, namespace } = world()
     const { informer } = await start()
     await client.create(configMaps, { metadata: colored('seen', 'red') })
@@ -59,7 +61,7 @@ export function informerSuite(world: WorldOf): void {
     await vi.waitFor(() => expect(informer.get(namespace, 'seen')).toBeUndefined(), soon)
   })
 
-  it('includes an own write once it says so', async () => {
+  test('includes an own write once it says so', async () => {
     const { client, namespace } = world()
     const { informer } = await start()
     const limits = { signal: AbortSignal.timeout(10_000), timeoutMs: 5_000 }
@@ -73,7 +75,7 @@ export function informerSuite(world: WorldOf): void {
   })
 
   describe('while it is cut off', () => {
-    it('it misses nothing that matters: it ends up equal to the server', async () => {
+    test('it misses nothing that matters: it ends up equal to the server', async () => {
       const { client, namespace } = world()
       const { informer, cable } = await start()
       await client.create(configMaps, { metadata: at('stays') })
@@ -107,7 +109,7 @@ export function informerSuite(world: WorldOf): void {
       ])
     })
 
-    it('again and again, it still follows', async () => {
+    test('again and again, it still follows', async () => {
       const { client, namespace } = world()
       const { informer, cable } = await start()
       for (let round = 0; round < 5; round += 1) {
@@ -123,7 +125,7 @@ export function informerSuite(world: WorldOf): void {
     })
   })
 
-  it('a hundred writers later it equals the server', async () => {
+  test('a hundred writers later it equals the server', async () => {
     const { client, namespace } = world()
     const { informer } = await start()
     await Promise.all(
@@ -143,5 +145,85 @@ export function informerSuite(world: WorldOf): void {
       expect(cached?.metadata.resourceVersion).toBe(item.metadata.resourceVersion)
     }
     expect(resourceVersion).toBeDefined()
+  })
+}
+
+/** One watch request against the server: order, resumption, bookmarks. Expiry: see restarts.ts. */
+export function watchSuite(world: WorldOf): void {
+  const at = (name: string) => ({ namespace: world().namespace, name })
+
+  /** Reads events until `enough` says so, or the server ends the watch. */
+  async function read(
+    from: string,
+    enough: (events: readonly WatchEvent<ConfigMap>[]) => boolean,
+    options: { readonly timeoutSeconds?: number; readonly fieldSelector?: string } = {},
+  ): Promise<readonly WatchEvent<ConfigMap>[]> {
+    const { client, namespace } = world()
+    const events: WatchEvent<ConfigMap>[] = []
+    const batches = watch(configMaps, {
+      client,
+      clock,
+      namespace,
+      fieldSelector: options.fieldSelector,
+      resourceVersion: from,
+      timeoutSeconds: options.timeoutSeconds ?? 30,
+      signal: AbortSignal.timeout(45_000),
+    })
+    for await (const batch of batches) {
+      events.push(...batch)
+      if (enough(events)) break
+    }
+    return events
+  }
+  const changesOf = (name: string, events: readonly WatchEvent<ConfigMap>[]) =>
+    events.flatMap((event) =>
+      event.type !== 'BOOKMARK' && event.object.metadata.name === name ? [event] : [],
+    )
+
+  test('tells each change once, in order, from where it was asked to', async () => {
+    const { client, namespace } = world()
+    const { resourceVersion } = await client.list(configMaps, { namespace })
+    const made = await client.create(configMaps, { metadata: at('a'), data: { n: '1' } })
+    await client.update(configMaps, { ...made, data: { n: '2' } })
+    await client.delete(configMaps, at('a'))
+    const done = (events: readonly WatchEvent<ConfigMap>[]) => changesOf('a', events).length >= 3
+    const all = changesOf('a', await read(resourceVersion, done))
+    expect(all.map((event) => [event.type, event.object.data?.['n']])).toEqual([
+      ['ADDED', '1'],
+      ['MODIFIED', '2'],
+      ['DELETED', '2'],
+    ])
+    const versions = all.map((event) => event.object.metadata.resourceVersion ?? '')
+    expect(isNewer(versions[1] ?? '', versions[0] ?? '')).toBe(true)
+    // A deletion carries its own version: resuming from it does not tell it again.
+    expect(isNewer(versions[2] ?? '', versions[1] ?? '')).toBe(true)
+
+    const rest = changesOf('a', await read(versions[0] ?? '', (seen) => seen.length >= 2))
+    expect(rest.map((event) => event.type)).toEqual(['MODIFIED', 'DELETED'])
+  })
+
+  test('of what it does not match tells the version in a bookmark', async () => {
+    const { client, namespace } = world()
+    const { resourceVersion } = await client.list(configMaps, { namespace })
+    const reading = read(
+      resourceVersion,
+      (seen) => seen.some((event) => event.type === 'BOOKMARK'),
+      { timeoutSeconds: 6, fieldSelector: 'metadata.name=nobody' },
+    )
+    await clock.sleep(500, {})
+    const made = await client.create(configMaps, { metadata: at('elsewhere') })
+    const events = await reading
+    expect(events.map((event) => event.type)).toEqual(['BOOKMARK'])
+    const bookmark = events.find((event) => event.type === 'BOOKMARK')
+    const version = bookmark?.type === 'BOOKMARK' ? bookmark.resourceVersion : ''
+    expect(isNewer(made.metadata.resourceVersion ?? '', version)).toBe(false)
+  })
+
+  test('ends in time when it was given one', async () => {
+    const { client, namespace } = world()
+    const { resourceVersion } = await client.list(configMaps, { namespace })
+    const startedAt = clock.monotonic()
+    await read(resourceVersion, () => false, { timeoutSeconds: 2 })
+    expect(clock.monotonic() - startedAt).toBeLessThan(6_000)
   })
 }

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { agentTasks, devRequests } from '../../core/api/kinds.ts'
 import { isInvalid } from '../../core/kube/errors.ts'
@@ -36,7 +36,10 @@ const authorized = (status: 'True' | 'Unknown') => ({
   lastTransitionTime: '2026-01-01T00:00:00Z',
 })
 
-/** The kinds in crds/: served by a real API server, and refusing with a sentence a person can act on. */
+/**
+ * The kinds in crds/: served by a real API server, and refusing with a sentence a person can act
+ * on.
+ */
 export function kindSuite(world: WorldOf): void {
   const at = (name: string) => ({ namespace: world().namespace, name })
   beforeAll(async () => {
@@ -47,7 +50,7 @@ export function kindSuite(world: WorldOf): void {
     }
   })
 
-  it.each(files)('%s is a structural schema that the server takes as it stands', async (file) => {
+  test.each(files)('%s is a structural schema that the server takes as it stands', async (file) => {
     const definition: Definition = parse(readFileSync(join(directory, file), 'utf8'))
     const served = await serveKind(world().client, definition)
     const types = served.status?.conditions
@@ -60,7 +63,7 @@ export function kindSuite(world: WorldOf): void {
   })
 
   describe('a DevRequest', () => {
-    it('needs no more than its request; the rest has defaults', async () => {
+    test('needs no more than its request; the rest has defaults', async () => {
       const made = await world().client.create(requests, {
         metadata: at('plain'),
         spec: { request: 'Build a shop' },
@@ -68,7 +71,7 @@ export function kindSuite(world: WorldOf): void {
       expect(made.spec).toMatchObject({ request: 'Build a shop', priority: 'normal' })
     })
 
-    it.each([
+    test.each([
       ['an empty request', { request: '  ' }, 'spec.request is empty: say what to build'],
       [
         'two sources',
@@ -82,7 +85,7 @@ export function kindSuite(world: WorldOf): void {
       await expect(refused).rejects.toThrow(want)
     })
 
-    it('cannot be turned into another one', async () => {
+    test('cannot be turned into another one', async () => {
       const { client } = world()
       const spec = { request: 'Build a shop' }
       await client.create(requests, { metadata: at('fixed'), spec })
@@ -93,7 +96,7 @@ export function kindSuite(world: WorldOf): void {
       await client.patch(requests, at('fixed'), { type: 'merge', body: suspended })
     })
 
-    it('takes another plan until its plan is authorized, and keeps it', async () => {
+    test('takes another plan until its plan is authorized, and keeps it', async () => {
       const { client } = world()
       const made = await client.create(requests, { metadata: at('edited'), spec: { request: 'x' } })
       const give = async (goal: string) => {
@@ -121,7 +124,7 @@ export function kindSuite(world: WorldOf): void {
       await client.patch(requests, at('edited'), { type: 'merge', body: suspended })
     })
 
-    it('is refused under a name that no branch can carry', async () => {
+    test('is refused under a name that no branch can carry', async () => {
       const refused = world().client.create(requests, {
         metadata: at('a.b'),
         spec: { request: 'x' },
@@ -131,7 +134,7 @@ export function kindSuite(world: WorldOf): void {
   })
 
   describe('an AgentTask', () => {
-    it('cannot change once it exists, but its status can', async () => {
+    test('cannot change once it exists, but its status can', async () => {
       const { client } = world()
       const made = await client.create(tasks, { metadata: at('cart'), spec: task })
       const body = { spec: { title: 'Add two carts' } }
@@ -142,7 +145,7 @@ export function kindSuite(world: WorldOf): void {
       expect(marked.status).toEqual(status)
     })
 
-    it('looks like a new one before anybody wrote its status', async () => {
+    test('looks like a new one before anybody wrote its status', async () => {
       const { client } = world()
       const made = await client.create(tasks, { metadata: at('untouched'), spec: task })
       const read = await client.get(tasks, at('untouched'))
@@ -159,7 +162,7 @@ export function kindSuite(world: WorldOf): void {
         })
     })
 
-    it('is refused for a type that nobody has', async () => {
+    test('is refused for a type that nobody has', async () => {
       const spec = { ...task, type: 'sales' }
       const refused = world().client.create(tasks, { metadata: at('sales'), spec })
       await expect(refused).rejects.toThrow('Unsupported value: "sales"')

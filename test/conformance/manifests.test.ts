@@ -1,10 +1,10 @@
-// What a real API server makes of the generated kinds and of the chart.
+// The generated kinds and the chart, installed on a real API server.
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { ensureBinaries } from '../../hack/native-cluster/binaries.ts'
 import {
   startControlPlane,
@@ -35,21 +35,21 @@ afterAll(async () => {
 })
 
 describe('the kinds on a real API server', () => {
-  it.each(allKinds)('are described field by field: $plural', async ({ plural, description }) => {
+  test.each(allKinds)('are described field by field: $plural', async ({ plural, description }) => {
     const explained = oneLine(await kubectl(['explain', plural]))
 
     expect(explained).toContain(oneLine(description))
     expect(explained).not.toContain('<empty>')
   })
 
-  it('teach how to write a request', async () => {
+  test('teach how to write a request', async () => {
     const explained = oneLine(await kubectl(['explain', 'devrequest.spec']))
 
     expect(explained).toContain('request <string> -required- What you want, in plain language')
     expect(explained).toContain('enum: critical, high, normal, low')
   })
 
-  it('take a request of one sentence and fill in the rest', async () => {
+  test('take a request of one sentence and fill in the rest', async () => {
     await apply(request('small', { request: 'Write a greeter.' }))
 
     const spec = await kubectl(['get', 'devreq', 'small', '-o', 'jsonpath={.spec}'])
@@ -60,7 +60,7 @@ describe('the kinds on a real API server', () => {
     })
   })
 
-  it.each<[string, Record<string, unknown>, string]>([
+  test.each<[string, Record<string, unknown>, string]>([
     ['no text', {}, 'spec.request: Required value'],
     ['a blank text', { request: '  ' }, 'spec.request is empty: say what to build or change'],
     [
@@ -107,12 +107,12 @@ describe('the kinds on a real API server', () => {
     expect(await kubectl(['get', 'devreq', 'refused'])).toContain('not found')
   })
 
-  it('refuse a name that no branch could have', async () => {
+  test('refuse a name that no branch could have', async () => {
     expect(await apply(request('a.b', { request: 'x' }))).toContain('no dot')
     expect(await apply(request('a'.repeat(64), { request: 'x' }))).toContain('at most 63')
   })
 
-  it.each<[string, Record<string, unknown>, string]>([
+  test.each<[string, Record<string, unknown>, string]>([
     ['another text', { request: 'y' }, 'spec.request cannot change; make a new DevRequest'],
     ['a source', { source: { template: { name: 'node' } } }, 'spec.source cannot change'],
     ['a model', { model: 'm' }, 'spec.model cannot change'],
@@ -122,14 +122,14 @@ describe('the kinds on a real API server', () => {
     expect(await apply(request('fixed', { request: 'x', ...change }))).toContain(want)
   })
 
-  it('let a request be paused and moved in the queue', async () => {
+  test('let a request be paused and moved in the queue', async () => {
     await apply(request('moved', { request: 'x' }))
     const moved = { request: 'x', priority: 'high', suspend: true, limits: { maxParallel: 1 } }
 
     expect(await apply(request('moved', moved))).toContain('configured')
   })
 
-  it('keep the spec of a task as it was, and select tasks by type and request', async () => {
+  test('keep the spec of a task as it was, and select tasks by type and request', async () => {
     const spec = {
       requestRef: { name: 'small' },
       type: 'coding',
@@ -149,7 +149,7 @@ describe('the kinds on a real API server', () => {
     expect(await kubectl(patch)).toContain('the spec of an AgentTask cannot change')
   })
 
-  it('show their state in columns', async () => {
+  test('show their state in columns', async () => {
     await apply(request('shown', { request: 'x' }))
     const status = {
       progress: '3/8',
@@ -180,7 +180,7 @@ describe('the chart on a real API server', () => {
     await apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'guildhall', labels } })
   })
 
-  it.each<[string, readonly string[]]>([
+  test.each<[string, readonly string[]]>([
     ['by default', []],
     ['with everything on', ['rehearsal.enabled=true', 'operator.replicas=2', 'model.pull=true']],
   ])('is admitted whole, %s, where Pod Security is restricted', async (_, settings) => {
@@ -205,7 +205,7 @@ describe('the rights that the chart gives', () => {
     expect(await kubectl(install, await render([]))).not.toContain('rror')
   })
 
-  it.each<[string, string, string, 'yes' | 'no']>([
+  test.each<[string, string, string, 'yes' | 'no']>([
     [operator, 'create', 'pods', 'yes'],
     [operator, 'patch', 'pods', 'yes'],
     [operator, 'update', 'devrequests.guildhall.dev/status', 'yes'],
@@ -232,7 +232,7 @@ describe('the rights that the chart gives', () => {
     expect(await mayDo(account, verb, resource, 'guildhall')).toBe(want)
   })
 
-  it('end at the namespace', async () => {
+  test('end at the namespace', async () => {
     expect(await mayDo(operator, 'create', 'pods', 'default')).toBe('no')
     expect(await mayDo(operator, 'get', 'devrequests.guildhall.dev', 'default')).toBe('no')
     expect(await mayDo(forge, 'get', 'agenttasks.guildhall.dev', 'default')).toBe('no')
@@ -276,7 +276,7 @@ async function apply(object: object): Promise<string> {
   return kubectl(['apply', '-f', '-'], JSON.stringify(object))
 }
 
-/** What kubectl says, on either stream. */
+/** The output of kubectl, on either stream. */
 async function kubectl(args: readonly string[], input = ''): Promise<string> {
   const { all } = await execa(programs['kubectl'] ?? '', args, {
     cwd: repository,

@@ -1,9 +1,10 @@
-// Certificates, authorities and tokens that change under open watches: on the real API server, which reads them from disk.
+// Certificates, authorities and tokens that change under open watches: on the real API server,
+// which reads them from disk.
 import { cp, mkdir, mkdtemp, rename, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import { missingBinaries } from '../../hack/native-cluster/binaries.ts'
 import {
@@ -37,7 +38,7 @@ describe.skipIf(missing.length > 0)('under an open watch', () => {
   let directory: string
   let kubeconfig: string
   let stopServer: () => Promise<void>
-  /** As in a person's hands: read once, and not told about any rotation. */
+  /** As a person holds it: read once, and unaware of any rotation. */
   let person: KubeConfig
   const ends: (() => Promise<unknown>)[] = []
   const soon = { timeout: 20_000, interval: 100 }
@@ -54,7 +55,7 @@ describe.skipIf(missing.length > 0)('under an open watch', () => {
     for (const end of ends.splice(0).toReversed()) await end()
   })
 
-  /** Somebody who reads the kubeconfig just now. */
+  /** A client that reads the kubeconfig just now. */
   async function administrator(): Promise<KubeClient> {
     const config = await kubeconfigFile({ clock, path: kubeconfig })
     const client = new KubeClient({ config, clock, random })
@@ -81,7 +82,10 @@ describe.skipIf(missing.length > 0)('under an open watch', () => {
     return { informer, cable }
   }
 
-  /** Every connection ends, what happens meanwhile is missed, and within seconds the cache is right again. */
+  /**
+   * Every connection ends, changes meanwhile are missed, and within seconds the cache is right
+   * again.
+   */
   async function recovers(informer: Informer<ConfigMap>, cable: Cable, name: string) {
     const client = await administrator()
     cable.pull()
@@ -124,7 +128,7 @@ describe.skipIf(missing.length > 0)('under an open watch', () => {
     await writeKubeconfig(kubeconfig, { ...names, server, authority, credentials })
   }
 
-  it('a token that is replaced', async () => {
+  test('a token that is replaced', async () => {
     const client = await administrator()
     const mounted = join(directory, 'mounted')
     await mkdir(mounted, { recursive: true })
@@ -169,13 +173,13 @@ describe.skipIf(missing.length > 0)('under an open watch', () => {
     await recovers(informer, cable, 'token-after')
   })
 
-  it('a serving certificate that is replaced', async () => {
+  test('a serving certificate that is replaced', async () => {
     const { informer, cable } = await follow(person)
     await showAnother(join(directory, 'pki'))
     await recovers(informer, cable, 'certificate')
   })
 
-  it('a client certificate that is replaced, its authority with it', async () => {
+  test('a client certificate that is replaced, its authority with it', async () => {
     const { informer, cable } = await follow(person)
     const old = new KubeClient({ config: { ...person, ...(await frozen(person)) }, clock, random })
     ends.push(() => old.close())
@@ -198,7 +202,7 @@ describe.skipIf(missing.length > 0)('under an open watch', () => {
     await recovers(informer, cable, 'client')
   })
 
-  it('an authority that is replaced, and the serving certificate with it', async () => {
+  test('an authority that is replaced, and the serving certificate with it', async () => {
     const { informer, cable } = await follow(person)
     const next = join(directory, 'next')
     await showAnother(next)
@@ -207,7 +211,7 @@ describe.skipIf(missing.length > 0)('under an open watch', () => {
     await recovers(informer, cable, 'authority')
   })
 
-  /** What a client that never reads again goes on with. */
+  /** The credentials of a client that never reads its files again. */
   async function frozen(config: KubeConfig): Promise<Pick<KubeConfig, 'credentials' | 'refresh'>> {
     const found = await config.credentials()
     return { credentials: async () => found, refresh: () => undefined }

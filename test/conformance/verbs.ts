@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { configMaps, pods, secrets, tokenReviews } from '../../core/kube/core.ts'
 import {
   isAlreadyExists,
@@ -10,14 +10,14 @@ import {
 } from '../../core/kube/errors.ts'
 import { widgets, type WorldOf } from './world.ts'
 
-/** Every verb of the client, and what the server makes of it. */
+/** Every verb of the client, and the server's answer to it. */
 export function verbSuite(world: WorldOf): void {
   const at = (name: string) => ({ namespace: world().namespace, name })
   const createWidget = async (name: string, spec: object = { size: 1 }) =>
     world().client.create(widgets, { metadata: at(name), spec })
 
   describe('create', () => {
-    it('stores the object and fills in what the server owns', async () => {
+    test('stores the object and fills in what the server owns', async () => {
       const made = await createWidget('made', { size: 3 })
       expect(made).toMatchObject({
         apiVersion: 'conformance.guildhall.dev/v1',
@@ -30,18 +30,18 @@ export function verbSuite(world: WorldOf): void {
       expect(await world().client.get(widgets, at('made'))).toEqual(made)
     })
 
-    it('refuses a name that is taken', async () => {
+    test('refuses a name that is taken', async () => {
       await createWidget('taken')
       await expect(createWidget('taken')).rejects.toSatisfy(isAlreadyExists)
     })
 
-    it('refuses what the schema forbids, naming the field', async () => {
+    test('refuses what the schema forbids, naming the field', async () => {
       const refused = createWidget('large', { size: 101 })
       await expect(refused).rejects.toSatisfy(isInvalid)
       await expect(refused).rejects.toMatchObject({ causes: [{ field: 'spec.size' }] })
     })
 
-    it('drops what the schema does not know, and the status', async () => {
+    test('drops what the schema does not know, and the status', async () => {
       const metadata = at('pruned')
       const object = { metadata, spec: { size: 1, odd: true }, status: { phase: 'Done' } }
       const made = await world().client.create(widgets, object)
@@ -49,14 +49,14 @@ export function verbSuite(world: WorldOf): void {
       expect(made.status).toBeUndefined()
     })
 
-    it('as a dry run stores nothing', async () => {
+    test('as a dry run stores nothing', async () => {
       await world().client.create(widgets, { metadata: at('dry') }, { dryRun: true })
       await expect(world().client.get(widgets, at('dry'))).rejects.toSatisfy(isNotFound)
     })
   })
 
   describe('update', () => {
-    it('of what was seen succeeds once, then conflicts', async () => {
+    test('of what was seen succeeds once, then conflicts', async () => {
       const seen = await createWidget('updated')
       const next = await world().client.update(widgets, { ...seen, spec: { size: 2 } })
       expect(next.metadata.generation).toBe(2)
@@ -65,13 +65,13 @@ export function verbSuite(world: WorldOf): void {
       expect((await world().client.get(widgets, at('updated'))).spec?.size).toBe(2)
     })
 
-    it('that changes nothing keeps the version, so nobody is woken', async () => {
+    test('that changes nothing keeps the version, so nobody is woken', async () => {
       const seen = await createWidget('same')
       const again = await world().client.update(widgets, seen)
       expect(again.metadata.resourceVersion).toBe(seen.metadata.resourceVersion)
     })
 
-    it('is refused with the sentence of the rule it breaks', async () => {
+    test('is refused with the sentence of the rule it breaks', async () => {
       const seen = await createWidget('ruled')
       const refused = world().client.update(widgets, { ...seen, spec: { color: 'red' } })
       await expect(refused).rejects.toSatisfy(isInvalid)
@@ -80,7 +80,7 @@ export function verbSuite(world: WorldOf): void {
   })
 
   describe('status and the rest do not touch each other', () => {
-    it('when replaced', async () => {
+    test('when replaced', async () => {
       const seen = await createWidget('split', { size: 1 })
       const { client } = world()
       const status = { phase: 'Ready' }
@@ -91,7 +91,7 @@ export function verbSuite(world: WorldOf): void {
       expect(written).toMatchObject({ spec: { size: 2 }, status, metadata: { generation: 2 } })
     })
 
-    it('when patched', async () => {
+    test('when patched', async () => {
       await createWidget('patched', { size: 1 })
       const { client } = world()
       const patch = (phase: string | null) =>
@@ -107,7 +107,7 @@ export function verbSuite(world: WorldOf): void {
       expect(cleared.status?.phase).toBeUndefined()
     })
 
-    it('a status update on an old version conflicts', async () => {
+    test('a status update on an old version conflicts', async () => {
       const seen = await createWidget('raced')
       const { client } = world()
       await client.updateStatus(widgets, { ...seen, status: { phase: 'A' } })
@@ -117,7 +117,7 @@ export function verbSuite(world: WorldOf): void {
   })
 
   describe('server-side apply', () => {
-    it('creates, changes, and removes what is no longer applied', async () => {
+    test('creates, changes, and removes what is no longer applied', async () => {
       const { client } = world()
       const apply = async (spec: object) =>
         client.apply(widgets, { metadata: at('applied'), spec }, { fieldManager: 'one' })
@@ -125,7 +125,7 @@ export function verbSuite(world: WorldOf): void {
       expect((await apply({ size: 2 })).spec).toEqual({ size: 2, color: 'grey' })
     })
 
-    it('keeps the fields of other managers in keyed lists', async () => {
+    test('keeps the fields of other managers in keyed lists', async () => {
       const { client } = world()
       const apply = async (fieldManager: string, name: string) =>
         client.apply(
@@ -138,7 +138,7 @@ export function verbSuite(world: WorldOf): void {
       expect(both.spec?.parts?.map((part) => part.name).toSorted()).toEqual(['a', 'b'])
     })
 
-    it('without force conflicts over a field of another manager, with force takes it', async () => {
+    test('without force conflicts over a field of another manager, with force takes it', async () => {
       const { client } = world()
       const apply = async (fieldManager: string, size: number, force: boolean) =>
         client.apply(widgets, { metadata: at('forced'), spec: { size } }, { fieldManager, force })
@@ -147,7 +147,7 @@ export function verbSuite(world: WorldOf): void {
       expect((await apply('two', 2, true)).spec?.size).toBe(2)
     })
 
-    it('on a version that is old conflicts', async () => {
+    test('on a version that is old conflicts', async () => {
       const { client } = world()
       const seen = await createWidget('strict')
       await client.update(widgets, { ...seen, spec: { size: 2 } })
@@ -156,7 +156,7 @@ export function verbSuite(world: WorldOf): void {
       await expect(late).rejects.toSatisfy(isConflict)
     })
 
-    it('of the status changes the status only', async () => {
+    test('of the status changes the status only', async () => {
       const { client } = world()
       await createWidget('status-applied', { size: 1 })
       const status = { conditions: [{ type: 'Ready', status: 'True' }] }
@@ -170,7 +170,7 @@ export function verbSuite(world: WorldOf): void {
   })
 
   describe('patch', () => {
-    it('as merge removes with null and replaces lists', async () => {
+    test('as merge removes with null and replaces lists', async () => {
       const { client } = world()
       await createWidget('merged', { size: 1, parts: [{ name: 'a' }, { name: 'b' }] })
       const body = { spec: { size: null, parts: [{ name: 'c' }] } }
@@ -178,7 +178,7 @@ export function verbSuite(world: WorldOf): void {
       expect(next.spec).toEqual({ color: 'grey', parts: [{ name: 'c' }] })
     })
 
-    it('as JSON patch happens as a whole or not at all', async () => {
+    test('as JSON patch happens as a whole or not at all', async () => {
       const { client } = world()
       await createWidget('tested', { size: 1 })
       const patch = async (seen: number) =>
@@ -196,7 +196,7 @@ export function verbSuite(world: WorldOf): void {
   })
 
   describe('delete', () => {
-    it('removes the object', async () => {
+    test('removes the object', async () => {
       const { client } = world()
       await createWidget('gone')
       await expect(client.delete(widgets, at('gone'))).resolves.toBeUndefined()
@@ -204,7 +204,7 @@ export function verbSuite(world: WorldOf): void {
       await expect(client.delete(widgets, at('gone'))).rejects.toSatisfy(isNotFound)
     })
 
-    it('of another object under the same name is refused', async () => {
+    test('of another object under the same name is refused', async () => {
       const { client } = world()
       const old = await createWidget('reborn')
       await client.delete(widgets, at('reborn'))
@@ -214,7 +214,7 @@ export function verbSuite(world: WorldOf): void {
       expect(await client.get(widgets, at('reborn'))).toBeDefined()
     })
 
-    it('of a version that is old is refused', async () => {
+    test('of a version that is old is refused', async () => {
       const { client } = world()
       const old = await createWidget('moved')
       await client.update(widgets, { ...old, spec: { size: 2 } })
@@ -225,10 +225,10 @@ export function verbSuite(world: WorldOf): void {
   })
 
   describe('list', () => {
-    it('joins pages, filters, and names the kind', async () => {
+    test('joins pages, filters, and names the kind', async () => {
       const { client, namespace } = world()
       const made = Array.from({ length: 1_203 }, (_, index) => index)
-      // In batches, so that the suite is gentle to a cluster that somebody else uses.
+      // In batches, so that the suite is gentle to a cluster that others use, too.
       for (let start = 0; start < made.length; start += 100) {
         await Promise.all(
           made.slice(start, start + 100).map((index) =>
@@ -252,7 +252,7 @@ export function verbSuite(world: WorldOf): void {
       expect(one.items.map((item) => item.metadata.name)).toEqual(['many-7'])
     })
 
-    it('of nothing has a version to watch from', async () => {
+    test('of nothing has a version to watch from', async () => {
       const { client, namespace } = world()
       const { items, resourceVersion } = await client.list(secrets, {
         namespace,
@@ -264,13 +264,13 @@ export function verbSuite(world: WorldOf): void {
   })
 
   describe('anything else', () => {
-    it('is reached by path', async () => {
+    test('is reached by path', async () => {
       const version = await world().client.raw('GET', '/version')
       expect(version).toMatchObject({ major: '1' })
       expect(await world().client.raw('GET', '/readyz')).toBe('ok')
     })
 
-    it('is refused with the words of the server', async () => {
+    test('is refused with the words of the server', async () => {
       const { client } = world()
       const metadata = at('no-containers')
       const refused = client.create(pods, { metadata, spec: { containers: [] } })
@@ -279,7 +279,7 @@ export function verbSuite(world: WorldOf): void {
       await expect(strange).rejects.toBeInstanceOf(KubeError)
     })
 
-    it('a token that nobody issued is nobody', async () => {
+    test('a token that nobody issued is nobody', async () => {
       const review = await world().client.create(tokenReviews, {
         metadata: { name: '' },
         spec: { token: 'not-a-token' },
@@ -287,7 +287,7 @@ export function verbSuite(world: WorldOf): void {
       expect(review.status?.authenticated ?? false).toBe(false)
     })
 
-    it('a user without rights is told so', async () => {
+    test('a user without rights is told so', async () => {
       const { client, namespace } = world()
       const answer = await client.raw(
         'POST',

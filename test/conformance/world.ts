@@ -5,7 +5,7 @@ import { namespaces } from '../../core/kube/core.ts'
 import type { KubeObject, Resource } from '../../core/kube/resource.ts'
 import { systemClock as clock, systemRandom as random } from '../../core/base/clock.ts'
 
-/** What each part of the suite works in: a client and a namespace of its own. */
+/** The surroundings of each part of the suite: a client and a namespace of its own. */
 export interface World {
   readonly config: KubeConfig
   readonly client: KubeClient

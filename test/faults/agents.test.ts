@@ -1,13 +1,13 @@
-// Agents that are cut off, say things twice, or say what is not theirs to say; people who delete what is in use.
-import { expect, it } from 'vitest'
+// Agents that are cut off, say things twice, or say what is not theirs to say; people who delete
+// what is in use.
+import { expect, test } from 'vitest'
 import type { AgentTask } from '../../core/api/agent-task.ts'
 import { hasSucceeded, heldBy, isFinished } from '../../core/api/task-state.ts'
 import { ApiProblem } from '../lab/api.ts'
 import { paths } from '../lab/paths.ts'
-import { reportOn, type SimulatedAgent } from '../lab/simulated-agent.ts'
-import { SimulatedAgents } from '../lab/simulated-agents.ts'
-import { inLab } from './in-lab.ts'
-import { repeated, submit, succeeded } from './requests.ts'
+import { SimulatedAgents, type LabAgent } from '../lab/simulated-agents.ts'
+import { reportOn } from '../support/simulated-agent.ts'
+import { inLab, repeated, submit, succeeded } from './in-lab.ts'
 
 const maxAgents = 8
 const idleSeconds = 5
@@ -21,7 +21,7 @@ inLab(
     const holder = async (
       request: string,
       action?: string,
-    ): Promise<{ readonly task: AgentTask; readonly agent: SimulatedAgent }> =>
+    ): Promise<{ readonly task: AgentTask; readonly agent: LabAgent }> =>
       world().lab.history.until(`a holder of ${action ?? 'a task'} of ${request}`, () => {
         for (const task of world().lab.history.tasksOf(request)) {
           if (action !== undefined && task.spec.action !== action) continue
@@ -40,7 +40,7 @@ inLab(
       failure: { reason: 'ChecksFailed', message: 'no' },
     } as const
 
-    it('16: one that was cut off and finishes later comes too late', async () => {
+    test('16: one that was cut off and finishes later comes too late', async () => {
       const { lab } = world()
       agents.behaviour = ({ action, attempt }) => ({
         afterMs: action === 'code' && attempt === 1 ? 3_000 : 50,
@@ -59,7 +59,7 @@ inLab(
       expect(repeated(lab.history.tasksOf('cut-off'))).toEqual([`${task.metadata.name}: 2`])
     })
 
-    it('17: of two reports the first one counts, whatever the second one says', async () => {
+    test('17: of two reports the first one counts, whatever the second one says', async () => {
       const { lab } = world()
       agents.behaviour = () => ({ afterMs: 300 })
       await submit(lab, 'twice', { units: 1 })
@@ -70,7 +70,7 @@ inLab(
           .tasksOf('twice')
           .some((one) => one.metadata.uid === name.uid && isFinished(one)),
       )
-      const good = reportOn(name, 1)
+      const good = reportOn(name)
       expect(await agent.tell(good)).toMatchObject({ outcome: 'accepted' })
       await agent.tell({ ...good, ...failed })
       const first = lab.history.tasksOf('twice').find((one) => one.metadata.uid === name.uid)
@@ -78,7 +78,7 @@ inLab(
       expect(repeated(await succeeded(lab, 'twice'))).toEqual([])
     })
 
-    it('18: nobody reports for a task that another one holds, for another attempt or for another uid', async () => {
+    test('18: nobody reports for a task that another one holds, for another attempt or for another uid', async () => {
       const { lab } = world()
       agents.behaviour = ({ action }) => ({ afterMs: action === 'code' ? 2_000 : 50 })
       await submit(lab, 'forged', { units: 1 })
@@ -86,7 +86,7 @@ inLab(
       const other = [...agents.agents.values()].find((one) => one.running && one !== agent)
       if (other === undefined) throw new Error('there is no second agent')
       const name = nameOf(task)
-      const good = reportOn(name, 1)
+      const good = reportOn(name)
       const lies = [
         await other.tell(good),
         await other.tell({ ...good, ...failed }),
@@ -110,7 +110,7 @@ inLab(
       expect(repeated(await succeeded(lab, 'forged'))).toEqual([])
     })
 
-    it('26: whatever a person deletes at whatever moment, the rest goes on or goes with it', async () => {
+    test('26: whatever a person deletes at whatever moment, the rest goes on or goes with it', async () => {
       const { lab } = world()
       const remove = async (path: string): Promise<void> => {
         await lab.author.delete(path).catch((error: unknown) => {
@@ -138,7 +138,8 @@ inLab(
       await remove(`${paths.devRequests}/over`)
       for (const name of ['early', 'planned', 'running', 'over']) await gone(name)
 
-      // A task: one that waits, one that is held, one that is over; and an Agent and a Pod that work.
+      // A task: one that waits, one that is held, one that is over; and an Agent and a Pod that
+      // work.
       await submit(lab, 'wounded')
       const waiting = await lab.history.until('a task that waits', () =>
         lab.history.tasksOf('wounded').find((task) => task.spec.action === 'finish'),
@@ -157,7 +158,7 @@ inLab(
       await succeeded(lab, 'wounded')
     })
 
-    it('33: an idle agent is either sent away or given a task, never both', async () => {
+    test('33: an idle agent is either sent away or given a task, never both', async () => {
       const { lab, proxy } = world()
       // While the code is written the one that wrote the tests is idle, until its time is over.
       agents.behaviour = ({ action }) => ({
@@ -183,7 +184,7 @@ inLab(
       await lab.history.until('the end of all agents', () => lab.history.now('Pod').length === 0)
     })
 
-    it('33: a request that is removed after its time may come again under its name', async () => {
+    test('33: a request that is removed after its time may come again under its name', async () => {
       const { lab } = world()
       const spec = { ttlSecondsAfterFinished: 0 }
       const uids = new Set<string>()
@@ -199,7 +200,7 @@ inLab(
       })
     })
 
-    it('nothing that happened in all of this breaks an invariant, and the audit tells of all of it', async () => {
+    test('nothing that happened in all of this breaks an invariant, and the audit tells of all of it', async () => {
       const { lab } = world()
       await lab.history.until('the end of all agents', () => lab.history.now('Pod').length === 0)
       await lab.history.settled()

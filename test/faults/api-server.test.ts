@@ -1,18 +1,17 @@
 // The operator before an API server that loses answers, refuses, forgets, lags and dies.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import { isTrue } from '../../core/api/condition-list.ts'
 import type { ApiObject, Listed } from '../lab/api.ts'
 import { paths } from '../lab/paths.ts'
 import { SimulatedAgents } from '../lab/simulated-agents.ts'
-import { inLab } from './in-lab.ts'
-import { busiest, claim, repeated, submit, succeeded } from './requests.ts'
+import { inLab, busiest, claim, repeated, submit, succeeded } from './in-lab.ts'
 
 const maxAgents = 6
 const notLease = /^(?!.*\/leases)/
 const agents = new SimulatedAgents()
 
-/** A list as a stream of everything there is tells it, broken off after its end. */
+/** A list that came as a stream, broken off after its end. */
 function streamOf(list: Listed<ApiObject> | undefined): string {
   if (list === undefined) throw new Error('there is no list')
   const { items, resourceVersion } = list
@@ -29,7 +28,7 @@ inLab(
   'an API server with faults',
   () => ({ runner: agents, settings: { agents: { maxAgents } } }),
   (world) => {
-    it('2: a claim whose answer is lost is found again, and nobody begins a second attempt', async () => {
+    test('2: a claim whose answer is lost is found again, and nobody begins a second attempt', async () => {
       const { lab, proxy } = world()
       const rule = proxy.add({ ...claim, fault: { kind: 'cut', when: 'after' }, every: 2 })
       await submit(lab, 'lost')
@@ -38,7 +37,7 @@ inLab(
       expect(repeated(tasks)).toEqual([])
     })
 
-    it('writes that arrive twice, or whose answer breaks off in the middle, count once', async () => {
+    test('writes that arrive twice, or whose answer breaks off in the middle, count once', async () => {
       const { lab, proxy } = world()
       const writes = { method: ['PUT', 'POST', 'PATCH'], path: notLease }
       const twice = proxy.add({ ...writes, fault: { kind: 'duplicate' }, every: 3 })
@@ -49,7 +48,7 @@ inLab(
       expect(broken.hits).toBeGreaterThan(3)
     })
 
-    it('3: when every third change conflicts, it is decided anew and never forced', async () => {
+    test('3: when every third change conflicts, it is decided anew and never forced', async () => {
       const { lab, proxy } = world()
       const from = proxy.log.length
       const fault = { kind: 'answer', status: 409, reason: 'Conflict' } as const
@@ -60,7 +59,7 @@ inLab(
       expect(busiest(proxy.log.slice(from))).toBeLessThanOrEqual(10)
     })
 
-    it('5: a full API server is asked again only after the time it names', async () => {
+    test('5: a full API server is asked again only after the time it names', async () => {
       const { lab, proxy } = world()
       const from = proxy.log.length
       const fault = { kind: 'answer', status: 429, retryAfterSeconds: 2 } as const
@@ -70,7 +69,8 @@ inLab(
       expect(rule.hits).toBeGreaterThan(10)
       const log = proxy.log.slice(from)
       const early = log
-        // Reads and reviews may be wanted anew by somebody else; the same change is only ever the same call again.
+        // Another part of the operator may repeat reads and reviews; the same change is only ever
+        // the same call again.
         .filter(({ status, method, path }) => {
           return status === 429 && method !== 'GET' && !path.includes('/tokenreviews')
         })
@@ -87,7 +87,7 @@ inLab(
       expect(early.map(({ method, path }) => `${method} ${path}`)).toEqual([])
     })
 
-    it('6: when a third of all calls fails, work goes on, and nothing is failed for it', async () => {
+    test('6: when a third of all calls fails, work goes on, and nothing is failed for it', async () => {
       const { lab, proxy } = world()
       const from = proxy.log.length
       const errors = [
@@ -99,7 +99,8 @@ inLab(
       ]
       proxy.cut()
       await submit(lab, 'errors')
-      // A leader that cannot renew its lease in the meantime ends, and starts again into the same trouble.
+      // A leader that cannot renew its lease in the meantime ends, and starts again into the same
+      // trouble.
       await Promise.race([lab.history.finished('errors'), sleep(20_000)])
       // Chance may have spared one kind until now; the leader's lease goes on asking.
       await Promise.race([Promise.all(errors.map(({ first }) => first)), sleep(90_000)])
@@ -109,14 +110,15 @@ inLab(
       expect(busiest(proxy.log.slice(from))).toBeLessThanOrEqual(10)
     })
 
-    it('4: what was deleted while the watches were gone and the history forgotten is known to be gone', async () => {
+    test('4: what was deleted while the watches were gone and the history forgotten is known to be gone', async () => {
       const { lab, proxy } = world()
       agents.behaviour = () => ({ afterMs: 2_500 })
       await submit(lab, 'forgotten')
       const busy = await lab.history.until('a busy agent', () =>
         lab.history.now('Agent').find((agent) => agent.status?.state === 'busy'),
       )
-      // The watches go, the Agent and its Pod are deleted, and the versions they would go on from are forgotten.
+      // The watches go, the Agent and its Pod are deleted, and the versions they would go on from
+      // are forgotten.
       const away = proxy.add({ watch: true, fault: { kind: 'answer', status: 503 } })
       proxy.cut()
       await away.first
@@ -135,7 +137,7 @@ inLab(
       expect(expired.map((rule) => rule.hits)).toEqual([2, 2])
     })
 
-    it('7: a watch that falls silent with its connection open is found, and opened again', async () => {
+    test('7: a watch that falls silent with its connection open is found, and opened again', async () => {
       const { lab, proxy } = world()
       const watch = { watch: true, path: /\/agenttasks\?/ } as const
       const frozen = proxy.add({ ...watch, fault: { kind: 'freeze' }, times: 1 })
@@ -145,7 +147,7 @@ inLab(
       expect(repeated(await succeeded(lab, 'frozen'))).toEqual([])
     })
 
-    it('10: an API server that lags behind brings no finished task back to life', async () => {
+    test('10: an API server that lags behind brings no finished task back to life', async () => {
       const { lab, proxy } = world()
       await submit(lab, 'past', { units: 1 })
       await lab.history.until('some finished tasks', () =>
@@ -153,7 +155,7 @@ inLab(
       )
       const past = [await lab.author.list(paths.agentTasks), await lab.author.list(paths.agents)]
       await succeeded(lab, 'past')
-      // Every watch has to begin anew, and what the lists tell is how it was a while ago.
+      // Every watch has to begin again, and the lists show an earlier state.
       const old = [paths.agentTasks, paths.agents].map((path, index) =>
         proxy.add({
           method: 'GET',
@@ -162,7 +164,8 @@ inLab(
           times: 1,
         }),
       )
-      // One each: the watch that follows an old list must not take the place of another kind's first.
+      // One each: the watch that follows an old list must not take the place of another kind's
+      // first.
       for (const path of [paths.devRequests, paths.agentTasks, paths.agents, paths.pods])
         proxy.add({
           watch: true,
@@ -178,7 +181,7 @@ inLab(
       expect(lab.history.now('Agent').length).toBeGreaterThanOrEqual(before)
     })
 
-    it('nothing that happened in all of this breaks an invariant', async () => {
+    test('nothing that happened in all of this breaks an invariant', async () => {
       const { lab } = world()
       await lab.history.settled()
       await lab.operators[0]?.stop()

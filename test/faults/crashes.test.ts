@@ -1,19 +1,22 @@
-// The operator killed at every side effect, stopped in the middle, away while agents finish; an API server that restarts.
+// The operator killed at every side effect, stopped in the middle, away while agents finish; an API
+// server that restarts.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import { heldBy } from '../../core/api/task-state.ts'
 import { paths } from '../lab/paths.ts'
 import type { OperatorReplica } from '../lab/operator.ts'
 import { SimulatedAgents, type Behaviour } from '../lab/simulated-agents.ts'
-import { inLab, leaderOf, type Faulty } from './in-lab.ts'
-import { claim, repeated, submit, succeeded } from './requests.ts'
+import { inLab, leaderOf, type Faulty, claim, repeated, submit, succeeded } from './in-lab.ts'
 import type { Match } from './rules.ts'
 
 const maxAgents = 6
 const quick: Behaviour = () => ({ afterMs: 50 })
 const agents = new SimulatedAgents(quick)
 
-/** What the operator does to the world on a request's way, as the API server sees it; in the order of the way. */
+/**
+ * What the operator does to the world on a request's way, as the API server sees it; in the order
+ * of the way.
+ */
 const sideEffects: readonly (readonly [string, Match])[] = [
   ['the plan', { method: 'PUT', path: /\/devrequests\/[^/]+\/status/, body: /"plan":/ }],
   ['a task', { method: 'POST', path: /\/agenttasks(\?|$)/ }],
@@ -40,7 +43,7 @@ inLab(
           .find((task) => heldBy(task) !== undefined),
       )
 
-    it.each(['before', 'after'] as const)(
+    test.each(['before', 'after'] as const)(
       '1: killed %s each of its side effects, it goes on where it was, and nothing is done twice',
       async (when) => {
         const { lab, proxy } = world()
@@ -67,7 +70,7 @@ inLab(
       },
     )
 
-    it('19: what agents finish while the operator is away is accepted when it is back', async () => {
+    test('19: what agents finish while the operator is away is accepted when it is back', async () => {
       const { lab } = world()
       agents.behaviour = () => ({ afterMs: 1_000 })
       await submit(lab, 'away')
@@ -85,7 +88,7 @@ inLab(
       expect(repeated(lab.history.tasksOf('away'))).toEqual([])
     })
 
-    it('50: told to end in the middle of an assignment, it finishes that and hands over at once', async () => {
+    test('50: told to end in the middle of an assignment, it finishes that and hands over at once', async () => {
       const { lab, proxy } = world()
       agents.behaviour = quick
       const rule = proxy.add({ ...claim, fault: { kind: 'delay', beforeMs: 1_000 }, times: 1 })
@@ -97,7 +100,7 @@ inLab(
       expect(repeated(await succeeded(lab, 'ended'))).toEqual([])
     })
 
-    it('45: started again with work in flight, it takes nothing away from anybody', async () => {
+    test('45: started again with work in flight, it takes nothing away from anybody', async () => {
       const { lab } = world()
       agents.behaviour = () => ({ afterMs: 1_500 })
       await submit(lab, 'upgraded')
@@ -108,7 +111,7 @@ inLab(
       expect(repeated(await succeeded(lab, 'upgraded'))).toEqual([])
     })
 
-    it('an API server that restarts in the middle costs no result', async () => {
+    test('an API server that restarts in the middle costs no result', async () => {
       const { lab } = world()
       agents.behaviour = () => ({ afterMs: 1_500 })
       await submit(lab, 'restarted')
@@ -118,7 +121,7 @@ inLab(
       expect(repeated(await succeeded(lab, 'restarted'))).toEqual([])
     })
 
-    it('nothing that happened in all of this breaks an invariant', async () => {
+    test('nothing that happened in all of this breaks an invariant', async () => {
       const { lab } = world()
       await lab.history.settled()
       await operator(world()).stop()

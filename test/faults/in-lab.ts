@@ -1,23 +1,33 @@
-// What the tests of this lane share: a lab behind a fault proxy for a file of tests, said why when there can be none.
+// A lab behind a fault proxy for a file of tests, with the reason printed when
+// there can be none.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest'
-import { labUnavailable, type LabControlPlane } from '../lab/control-plane.ts'
-import { startLab, type Lab, type LabOptions } from '../lab/lab.ts'
+import type { AgentTask } from '../../core/api/agent-task.ts'
+import { conditionOf } from '../../core/api/condition-list.ts'
+import type { DevRequest } from '../../core/api/devrequest.ts'
+import { hasSucceeded } from '../../core/api/task-state.ts'
 import { orMissing } from '../lab/api.ts'
-import { paths } from '../lab/paths.ts'
-import { startFaultProxy, type FaultProxy } from './proxy.ts'
+import { type LabControlPlane, labUnavailable } from '../lab/control-plane.ts'
+import { type Lab, type LabOptions, startLab } from '../lab/lab.ts'
+import { namespace, paths } from '../lab/paths.ts'
+import { type FaultProxy, type LoggedRequest, startFaultProxy } from './proxy.ts'
 
-/** What a test works with; there once its lab is up. */
+/** The surroundings of a test, once its lab is up. */
 export interface Faulty {
   readonly lab: Lab
-  /** Between the operators and the API server, one for each place in the order in which they start. */
+  /**
+   * Between the operators and the API server, one for each place in the order in which they start.
+   */
   readonly proxies: readonly FaultProxy[]
   readonly proxy: FaultProxy
 }
 
-/** Declares tests that share one lab. Before each the proxies let everything through; after each the lab was sound. */
+/**
+ * Declares tests that share one lab. Before each the proxies let everything through; after each the
+ * lab was sound.
+ */
 export function inLab(
   name: string,
   options: () => Omit<LabOptions, 'directory' | 'through'>,
@@ -74,4 +84,79 @@ export async function leaderOf({ author }: Lab): Promise<string | undefined> {
     ),
   )
   return lease?.spec?.holderIdentity?.split('_')[0]
+}
+
+// DevRequests of these tests: planned by hand, so that no model is asked, and checked at their end.
+
+/** The write that gives a task to an agent, as a rule names it. */
+export const claim = {
+  method: 'PUT',
+  path: /\/agenttasks\/[^/]+\/status/,
+  body: /"type":"Assigned","status":"True"/,
+} as const
+
+/**
+ * Submits a request of so many units; each is a test, code and verify task, around them branch,
+ * review and finish.
+ */
+export async function submit(
+  lab: Lab,
+  name: string,
+  options: { readonly units?: number; readonly spec?: object } = {},
+): Promise<void> {
+  const units = Array.from({ length: options.units ?? 2 }, (_, index) => ({
+    name: `u${index}`,
+    goal: 'A module.',
+    files: [`src/u${index}.js`],
+    doneWhen: 'It is there.',
+  }))
+  await lab.author.create(paths.devRequests, {
+    apiVersion: 'guildhall.dev/v1alpha1',
+    kind: 'DevRequest',
+    metadata: { name, namespace },
+    spec: { request: 'Make modules.', plan: { units }, ...options.spec },
+  })
+}
+
+/** Waits for the end, expects it to be a good one, and returns the tasks. */
+export async function succeeded(
+  lab: Lab,
+  name: string,
+  seconds?: number,
+): Promise<readonly AgentTask[]> {
+  const request = await lab.history.finished(name, seconds)
+  expect(wordOf(request)).toBe('True/Succeeded')
+  // The watch of tasks may be behind that of requests.
+  return lab.history.until(`the good end of every task of ${name}`, () => {
+    const tasks = lab.history.tasksOf(name)
+    return tasks.every(hasSucceeded) && tasks
+  })
+}
+
+/** Status and reason of the summary. */
+function wordOf(object: DevRequest | AgentTask): string {
+  const { status, reason } = conditionOf(object, 'Succeeded') ?? {}
+  return `${status}/${reason}`
+}
+
+/** The names of tasks that needed more than one attempt. */
+export function repeated(tasks: readonly AgentTask[]): readonly string[] {
+  return tasks
+    .filter((task) => task.status?.attempts !== 1)
+    .map((task) => `${task.metadata.name}: ${task.status?.attempts}`)
+}
+
+/** The most changes of one object within one second. */
+export function busiest(log: readonly LoggedRequest[]): number {
+  const times = new Map<string, number[]>()
+  for (const { method, path, at } of log) {
+    if (method === 'GET' || method === 'POST') continue
+    const key = `${method} ${path}`
+    times.set(key, [...(times.get(key) ?? []), at])
+  }
+  let most = 0
+  for (const all of times.values())
+    for (const [index, start] of all.entries())
+      most = Math.max(most, all.slice(index).filter((at) => at < start + 1_000).length)
+  return most
 }

@@ -1,12 +1,12 @@
-// Real agents, forge, operator and model server as processes: the whole way of a request, undisturbed and with deaths.
+// Real agents, forge, operator and model server as processes: the whole way of a request,
+// undisturbed and with deaths.
 import { readFile } from 'node:fs/promises'
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { heldBy } from '../../core/api/task-state.ts'
 import { paths } from '../lab/paths.ts'
 import { ProcessAgents } from '../lab/process-agents.ts'
-import { inLab } from './in-lab.ts'
-import { repeated, succeeded } from './requests.ts'
+import { inLab, repeated, succeeded } from './in-lab.ts'
 
 const agents = new ProcessAgents()
 
@@ -48,14 +48,14 @@ inLab(
         .lab.history.tasksOf(request)
         .find((task) => task.metadata.name === name)?.status?.attempts ?? 0
 
-    it('an undisturbed request ends on a branch that holds each task’s work exactly once', async () => {
+    test('an undisturbed request ends on a branch that holds each task’s work exactly once', async () => {
       const { lab } = world()
       await submitExample('hello')
       await succeeded(lab, 'hello')
       await expectBranch('hello')
     })
 
-    it('and leaves a history without a blemish, of which the audit tells every step', async () => {
+    test('and leaves a history without a blemish, of which the audit tells every step', async () => {
       const [operator] = world().lab.operators
       await world().lab.history.settled()
       await operator?.stop()
@@ -63,7 +63,7 @@ inLab(
       await operator?.start()
     })
 
-    it('14: agents that are killed, or hang and come back, cost an attempt and no work', async () => {
+    test('14: agents that are killed, or hang and come back, cost an attempt and no work', async () => {
       const { lab } = world()
       await submitExample('deaths')
       const hanging = await holder('deaths', 'spec')
@@ -80,7 +80,7 @@ inLab(
       expect(attemptsOf('deaths', killed.task.metadata.name)).toBe(2)
     })
 
-    it('1: an operator that is killed again and again while agents work costs nothing', async () => {
+    test('1: an operator that is killed again and again while agents work costs nothing', async () => {
       const { lab } = world()
       const [operator] = lab.operators
       await submitExample('survivor')
@@ -93,14 +93,14 @@ inLab(
       await expectBranch('survivor')
     })
 
-    it('nothing that happened in all of this breaks an invariant', async () => {
+    test('nothing that happened in all of this breaks an invariant', async () => {
       const { lab } = world()
       await lab.history.settled()
       await lab.operators[0]?.stop()
       expect(lab.history.check({ maxAgents: 10 })).toEqual([])
     })
 
-    it('everybody asks the API server under a name of its own', async () => {
+    test('everybody asks the API server under a name of its own', async () => {
       const { operator, forge, node } = await world().lab.requests()
       expect(operator.writes).toBeGreaterThan(50)
       expect(forge.writes).toBeGreaterThan(0)

@@ -11,7 +11,7 @@ import { startFaultProxy, type FaultProxy } from './proxy.ts'
 let directory: string
 let ca: Buffer
 let server: Server
-/** What the server was asked, in order. */
+/** The requests that the server got, in order. */
 const asked: string[] = []
 const watchers = new Set<ServerResponse>()
 let proxy: FaultProxy
@@ -55,7 +55,10 @@ afterEach(async () => {
   await proxy.close()
 })
 
-/** Sends one request through the proxy: its status and text, `broken` with what came before the end, or `silent`. */
+/**
+ * Sends one request through the proxy: its status and text, `broken` with what came before the end,
+ * or `silent`.
+ */
 async function ask(method: string, path: string, body = '', silentMs = 300): Promise<string> {
   return new Promise((resolve) => {
     let got = ''

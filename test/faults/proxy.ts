@@ -1,4 +1,5 @@
-// A TLS proxy before an API server. It passes credentials in headers through, and does what rules say to the rest.
+// A TLS proxy before an API server. It passes credentials in headers through, and does what rules
+// say to the rest.
 import { readFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Agent, createServer, request as httpsRequest } from 'node:https'
@@ -18,9 +19,11 @@ import {
 export interface LoggedRequest extends SeenRequest {
   /** When it came, in milliseconds since 1970. */
   readonly at: number
-  /** What befell it. */
+  /** The fault that struck it. */
   readonly fault: string | undefined
-  /** The status the client was sent; undefined while there is none, or when there never will be one. */
+  /**
+   * The status the client was sent; undefined while there is none, or when there never will be one.
+   */
   status: number | undefined
 }
 
@@ -30,23 +33,29 @@ export interface FaultProxy {
   readonly log: readonly LoggedRequest[]
   /** Puts a rule in force. */
   add(rule: Rule): RuleHandle
-  /** Ends every rule. What is held goes on being held. */
+  /** Ends every rule. Requests that are held stay held. */
   clear(): void
-  /** Swallows everything: connections stay open, and not a byte gets through in either direction, until `heal`. */
+  /**
+   * Swallows everything: connections stay open, and not a byte gets through in either direction,
+   * until `heal`.
+   */
   swallow(): void
   /** Refuses connections and cuts those that are open, until `heal`. */
   refuse(): void
-  /** Lets everything through again; what was swallowed is lost with its connections. */
+  /** Lets everything through again; swallowed bytes are lost with their connections. */
   heal(): void
   /** Cuts every connection once. */
   cut(): void
   close(): Promise<void>
 }
 
-export interface FaultProxyOptions {
+interface FaultProxyOptions {
   /** The API server, `https://host:port`. */
   readonly target: string
-  /** The directory with the authority that clients and proxy believe; the proxy's certificate is made there. */
+  /**
+   * The directory with the authority that clients and proxy believe; the proxy's certificate is
+   * made there.
+   */
   readonly pki: string
   /** For rules with a probability. */
   readonly seed?: number
@@ -84,7 +93,7 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
   async function handle(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     response.on('error', () => undefined)
     const body = await bodyOf(incoming)
-    // The connection stays as it is, and nobody will ever answer.
+    // The connection stays as it is, and no answer ever comes.
     if (state === 'swallowing') return
     const seen: SeenRequest = {
       method: incoming.method ?? '',
@@ -179,14 +188,14 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
     let left = limit?.bytes ?? Infinity
     try {
       for await (const chunk of answer as AsyncIterable<Buffer>) {
-        // What the server says meanwhile is lost; the client's connection stays as it is.
+        // The server's answer meanwhile is lost; the client's connection stays as it is.
         if (state === 'swallowing') return
         const part = chunk.length > left ? chunk.subarray(0, left) : chunk
         left -= part.length
         if (part.length > 0 && !response.write(part)) await drained(response)
         if (left > 0) continue
         if (limit?.end === 'cut') {
-          // What was written is to arrive before the end does.
+          // The bytes written so far are to arrive before the end does.
           await sleep(5)
           response.destroy()
         }

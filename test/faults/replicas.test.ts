@@ -1,10 +1,10 @@
-// Two operators: a leader that is paused and comes back, one that is killed, and an upgrade that rolls over both.
-import { expect, it, vi } from 'vitest'
+// Two operators: a leader that is paused and comes back, one that is killed, and an upgrade that
+// rolls over both.
+import { expect, test, vi } from 'vitest'
 import type { Lab } from '../lab/lab.ts'
 import type { OperatorReplica } from '../lab/operator.ts'
 import { SimulatedAgents } from '../lab/simulated-agents.ts'
-import { inLab, leaderOf } from './in-lab.ts'
-import { claim, repeated, submit, succeeded } from './requests.ts'
+import { inLab, leaderOf, claim, repeated, submit, succeeded } from './in-lab.ts'
 
 const maxAgents = 6
 const agents = new SimulatedAgents(() => ({ afterMs: 500 }))
@@ -30,7 +30,7 @@ inLab(
   'two operators',
   () => ({ runner: agents, replicas: 2, settings: { agents: { maxAgents } } }),
   (world) => {
-    it('21: what a paused leader sent and what it believes come too late', async () => {
+    test('21: what a paused leader sent and what it believes come too late', async () => {
       const { lab, proxies } = world()
       const { replica: old, place } = await leader(lab)
       await submit(lab, 'warm')
@@ -41,25 +41,27 @@ inLab(
       const { path, body } = (await late?.first) ?? { path: '', body: '' }
       old.process.signal('SIGSTOP')
       await leader(lab, old)
-      // Agents whose connection hangs find that out after 14 s of silence; here the network tells them.
+      // Agents whose connection hangs find that out after 14 s of silence; here the network tells
+      // them.
       lab.hubWire?.cut()
       await succeeded(lab, 'paused')
       late?.release()
       const sent = () => proxies[place]?.log.find((one) => one.path === path && one.body === body)
       await expect.poll(() => sent()?.status, { timeout: 10_000 }).toBe(409)
-      // What the new leader still has to say about idle agents must not be taken for the old one's.
+      // The new leader's late writes about idle agents must not be taken for the old one's.
       await lab.history.settled()
       const before = lab.history.entries.length
       old.process.signal('SIGCONT')
       // It finds out that it leads no more, ends, and is started again as a follower.
       await expect.poll(() => old.restarts, { timeout: 30_000 }).toBe(1)
       await old.ready()
-      // The new leader writes its figures about agents and requests when it pleases; tasks are at rest.
+      // The new leader writes its figures about agents and requests when it pleases; tasks are at
+      // rest.
       const written = lab.history.entries.slice(before).filter(({ kind }) => kind === 'AgentTask')
       expect(written).toEqual([])
     })
 
-    it('20: when the leader is killed, the next one takes nothing away from agents that come back', async () => {
+    test('20: when the leader is killed, the next one takes nothing away from agents that come back', async () => {
       const { lab } = world()
       const { replica: old } = await leader(lab)
       agents.behaviour = () => ({ afterMs: 3_000 })
@@ -75,7 +77,7 @@ inLab(
       await old.ready()
     })
 
-    it('45: an upgrade that rolls over the replicas with work in flight costs no attempt', async () => {
+    test('45: an upgrade that rolls over the replicas with work in flight costs no attempt', async () => {
       const { lab } = world()
       agents.behaviour = () => ({ afterMs: 1_500 })
       await submit(lab, 'rolled')
@@ -90,7 +92,7 @@ inLab(
       expect(repeated(await succeeded(lab, 'rolled'))).toEqual([])
     })
 
-    it('nothing that happened in all of this breaks an invariant', async () => {
+    test('nothing that happened in all of this breaks an invariant', async () => {
       const { lab } = world()
       await lab.history.settled()
       await Promise.all(lab.operators.map((replica) => replica.stop()))

@@ -1,4 +1,4 @@
-// Which requests a fault befalls, and what it is.
+// Rules of the fault proxy: which requests are struck, and by which fault.
 
 /** One request as rules look at it. */
 export interface SeenRequest {
@@ -10,13 +10,13 @@ export interface SeenRequest {
   readonly body: string
 }
 
-/** What happens to a request instead of the ordinary. */
+/** The fault that strikes a request. */
 export type Fault =
   /** It arrives late, or its answer does; in milliseconds. */
   | { readonly kind: 'delay'; readonly beforeMs?: number; readonly afterMs?: number }
   /**
-   * The connection breaks: `before` the server hears of it, `after` the server did it and before a byte of the answer,
-   * or in the `middle` of the answer.
+   * The connection breaks: `before` the server hears of it, `after` the server did it and before a
+   * byte of the answer, or in the `middle` of the answer.
    */
   | { readonly kind: 'cut'; readonly when: 'before' | 'after' | 'middle' }
   /** The answer breaks off after so many bytes; also a watch. */
@@ -29,18 +29,24 @@ export type Fault =
       readonly status: number
       readonly reason?: string
       readonly retryAfterSeconds?: number
-      /** JSON to answer with, instead of a Status; e.g. what the server said a while ago. */
+      /** JSON to answer with, instead of a Status; e.g. an earlier answer of the server. */
       readonly body?: string
     }
   /** A watch that says at once, inside a good answer, that the version asked for is forgotten. */
   | { readonly kind: 'expired-watch' }
-  /** The head of the answer and so many of its bytes come through, then nothing more, with the connection open. */
+  /**
+   * The head of the answer and so many of its bytes come through, then nothing more, with the
+   * connection open.
+   */
   | { readonly kind: 'freeze'; readonly afterBytes?: number }
-  /** It waits until `release`, then goes to the server, whether anybody still waits for the answer or not. */
+  /**
+   * It waits until `release`, then goes to the server, whether anybody still waits for the answer
+   * or not.
+   */
   | { readonly kind: 'hold' }
   /**
-   * Something else happens before the server hears of it, or after it answered and before the client hears. With
-   * `lost` the server never hears of it.
+   * Something else happens before the server hears of it, or after it answered and before the
+   * client hears. With `lost` the server never hears of it.
    */
   | {
       readonly kind: 'meanwhile'
@@ -76,9 +82,9 @@ export interface RuleHandle {
   readonly hits: number
   /** Resolves with the first of them, once it is there. */
   readonly first: Promise<SeenRequest>
-  /** Lets go of what it holds. */
+  /** Lets the requests go on that it holds. */
   release(): void
-  /** Ends it; what it holds goes on. */
+  /** Ends it; the requests that it holds go on. */
   remove(): void
 }
 
@@ -96,7 +102,10 @@ export interface Stroke {
   readonly released: Promise<void>
 }
 
-/** Rules in the order in which they were made; the first that befalls a request decides. Chance comes from the seed. */
+/**
+ * Rules in the order in which they were made; the first that befalls a request decides. Chance
+ * comes from the seed.
+ */
 export class RuleBook {
   readonly #rules = new Set<LiveRule>()
   readonly #random: () => number
@@ -133,7 +142,7 @@ export class RuleBook {
     this.#rules.clear()
   }
 
-  /** What befalls a request, if anything. */
+  /** The fault that strikes a request, if any. */
   strike(request: SeenRequest): Stroke | undefined {
     for (const live of this.#rules) {
       if (!matches(live.rule, request)) continue

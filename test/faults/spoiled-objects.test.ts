@@ -1,14 +1,13 @@
-// Objects that no API server of today would take, as another version of the definitions let them in: they are told apart,
-// say so themselves, and everything beside them goes on.
-import { expect, it } from 'vitest'
+// Objects that no API server of today would take, as another version of the definitions let them
+// in: they are told apart, say so themselves, and everything beside them goes on.
+import { expect, test } from 'vitest'
 import type { AgentTask } from '../../core/api/agent-task.ts'
 import { conditionOf } from '../../core/api/condition-list.ts'
 import { ApiProblem, type Api, type ApiObject } from '../lab/api.ts'
 import { paths } from '../lab/paths.ts'
 import { SimulatedAgents } from '../lab/simulated-agents.ts'
 import { task } from '../support/objects.ts'
-import { inLab } from './in-lab.ts'
-import { submit, succeeded } from './requests.ts'
+import { inLab, submit, succeeded } from './in-lab.ts'
 
 interface Definition extends ApiObject {
   readonly spec: { readonly versions: readonly { readonly selectableFields: object }[] }
@@ -38,7 +37,7 @@ inLab(
     const taskNamed = async (name: string): Promise<AgentTask> =>
       world().lab.author.get<AgentTask>(`${paths.agentTasks}/${name}`)
 
-    it('say that they cannot be worked on, while a request beside them is carried out', async () => {
+    test('say that they cannot be worked on, while a request beside them is carried out', async () => {
       const { lab } = world()
       const { admin } = lab.controlPlane
       const strict = await admin.get<Definition>(definitionPath)
@@ -76,7 +75,7 @@ inLab(
       expect(lab.operators[0]?.restarts).toBe(0)
     })
 
-    it('are still there after a restart, told once, and go when somebody deletes them', async () => {
+    test('are still there after a restart, told once, and go when somebody deletes them', async () => {
       const { lab } = world()
       const [operator] = lab.operators
       const version = (await taskNamed('of-no-request')).metadata.resourceVersion

@@ -1,10 +1,11 @@
-// A Kubernetes API client for tests that judge the operator's own one: nothing of it is used here, nothing is retried.
-import { Agent, request as httpsRequest } from 'node:https'
+// A Kubernetes API client for tests that judge the operator's own one: nothing of it is used here,
+// nothing is retried.
 import type { IncomingMessage } from 'node:http'
+import { Agent, request as httpsRequest } from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** How to reach an API server, and as whom: a token or a client certificate. */
-export interface ApiAccess {
+interface ApiAccess {
   /** `https://host:port` */
   readonly server: string
   /** The authority's certificate, PEM. */
@@ -36,7 +37,7 @@ export interface ApiObject {
 }
 
 /** One line of a watch. */
-export interface ApiEvent<T> {
+interface ApiEvent<T> {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'
   readonly object: T
 }
@@ -108,7 +109,10 @@ export class Api {
     return textOf(await this.#send('GET', path, undefined, undefined, AbortSignal.timeout(30_000)))
   }
 
-  /** Follows a path from a version on until the server closes the watch. Bookmarks are among the events. */
+  /**
+   * Follows a path from a version on until the server closes the watch. Bookmarks are among the
+   * events.
+   */
   async *watch<T = ApiObject>(
     path: string,
     resourceVersion: string,
@@ -187,7 +191,7 @@ function messageOf(text: string): string {
   }
 }
 
-/** What a call gives, or undefined when the object is not there. */
+/** The result of a call, or undefined when the object is not there. */
 export async function orMissing<T>(call: Promise<T>): Promise<T | undefined> {
   try {
     return await call
@@ -201,9 +205,10 @@ export async function orMissing<T>(call: Promise<T>): Promise<T | undefined> {
 const outageMs = 60_000
 
 /**
- * A write of a component that works beside the tests, as kubelets and controllers send theirs: sent again until the API
- * server answers to the object itself (404, 409, 422, or success). A server that is away, or not ready yet, is none of
- * the component's troubles. Throws the last error after a minute, or when `signal` ends.
+ * A write of a component that works beside the tests, as kubelets and controllers send theirs: sent
+ * again until the API server answers to the object itself (404, 409, 422, or success). A server
+ * that is away, or not ready yet, is none of the component's troubles. Throws the last error after
+ * a minute, or when `signal` ends.
  */
 export async function throughOutage<T>(signal: AbortSignal, call: () => Promise<T>): Promise<T> {
   const end = Date.now() + outageMs
@@ -214,6 +219,65 @@ export async function throughOutage<T>(signal: AbortSignal, call: () => Promise<
       const answered = error instanceof ApiProblem && [404, 409, 422].includes(error.status)
       if (answered || signal.aborted || Date.now() > end) throw error
       await sleep(100)
+    }
+  }
+}
+
+/** A change, or an object that a list found. */
+export type Change<T> = Pick<ApiEvent<T>, 'object'> & {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'
+}
+
+/**
+ * Lists a path, then follows it until `signal`; the watch is opened again from the last version
+ * whenever it ends, so no change is missed. Resolves after the list; what happens later comes
+ * through `onChange`.
+ * When the server has forgotten the last version, as after its restart, `onGap` is told that
+ * changes may have been missed; then everything that is there is told again as added, and what is
+ * gone as deleted, in its last known version.
+ */
+export async function follow<T extends ApiObject>(
+  api: Api,
+  path: string,
+  onChange: (change: Change<T>) => void,
+  options: { readonly signal: AbortSignal; readonly onGap?: () => void },
+): Promise<void> {
+  const there = new Map<string, T>()
+  let version = await list()
+  void run()
+
+  function tell(change: Change<T>): void {
+    const { uid } = change.object.metadata
+    if (change.type === 'DELETED') there.delete(uid)
+    else there.set(uid, change.object)
+    onChange(change)
+  }
+
+  async function list(): Promise<string> {
+    const { items, resourceVersion } = await api.list<T>(path)
+    const uids = new Set(items.map(({ metadata }) => metadata.uid))
+    for (const object of there.values())
+      if (!uids.has(object.metadata.uid)) tell({ type: 'DELETED', object })
+    for (const object of items) tell({ type: 'ADDED', object })
+    return resourceVersion
+  }
+
+  async function run(): Promise<void> {
+    while (!options.signal.aborted) {
+      try {
+        for await (const { type, object } of api.watch<T>(path, version, options)) {
+          if (type === 'ERROR') throw new ApiProblem(410, JSON.stringify(object))
+          version = object.metadata.resourceVersion
+          if (type !== 'BOOKMARK') tell({ type, object })
+        }
+      } catch (error) {
+        if (options.signal.aborted) return
+        if (error instanceof ApiProblem && error.status === 410) {
+          options.onGap?.()
+          version = await list().catch(() => version)
+        }
+        await sleep(50)
+      }
     }
   }
 }

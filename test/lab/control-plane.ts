@@ -1,4 +1,5 @@
-// A real kube-apiserver and etcd with what the chart installs: kinds, namespace, ServiceAccounts, exactly their rights.
+// A real kube-apiserver and etcd with what the chart installs: kinds, namespace, ServiceAccounts,
+// exactly their rights.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -18,7 +19,9 @@ import { namespace, paths } from './paths.ts'
 /** The API of a lab and the ways to speak to it. */
 export interface LabControlPlane {
   readonly server: string
-  /** The authority that signed the API server's certificate, PEM; and where it lies with its key. */
+  /**
+   * The authority that signed the API server's certificate, PEM; and where it lies with its key.
+   */
   readonly ca: string
   readonly pki: string
   /** An administrator. Its requests are not counted. */
@@ -35,7 +38,10 @@ export interface LabControlPlane {
     readonly pod?: { readonly name: string; readonly uid: string }
     readonly by?: Api
   }): Promise<string>
-  /** Ends the API server without warning, runs `meanwhile`, and starts it again on the same data and port. */
+  /**
+   * Ends the API server without warning, runs `meanwhile`, and starts it again on the same data and
+   * port.
+   */
   restart(meanwhile?: () => Promise<void>): Promise<void>
   /** Ends both processes and removes their data. */
   stop(): Promise<void>
@@ -136,7 +142,7 @@ async function readPair(pki: string, identity: Identity) {
   return { cert: cert ?? '', key: key ?? '' }
 }
 
-/** What a person with helm would get, without the workloads. Returns the operator's settings. */
+/** Installs the chart as helm would, without its workloads. Returns the operator's settings. */
 async function install(admin: Api): Promise<Readonly<Record<string, unknown>>> {
   const helm = helmProgram()
   if (helm === undefined) throw new Error(labUnavailable())
@@ -204,7 +210,9 @@ async function untilServed(admin: Api, plural: string): Promise<void> {
   }
 }
 
-/** The command is read from the running process, so that it is the very same server that comes back. */
+/**
+ * The command is read from the running process, so that it is the very same server that comes back.
+ */
 async function restartApiServer(
   directory: string,
   admin: Api,

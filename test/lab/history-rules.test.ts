@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { AgentTask, AgentTaskStatus, TaskResult } from '../../core/api/agent-task.ts'
+import { chain, emptyChain } from '../../operator/audit/record.ts'
 import {
   agent,
   condition,
@@ -9,7 +10,7 @@ import {
   task,
 } from '../support/objects.ts'
 import type { ApiObject } from './api.ts'
-import { violations, type Entry, type RecordedKind } from './history-rules.ts'
+import { auditViolations, type Entry, type RecordedKind, violations } from './history-rules.ts'
 
 const result: TaskResult = {
   verdict: 'Done',
@@ -58,7 +59,7 @@ const deadLettered = (attempts: number, reason: 'ChecksFailed' | 'Unsupported') 
   failure: { reason, message: '', remedy: '' },
   conditions: [...(endedStatus(false).conditions ?? []), condition('DeadLettered', 'True')],
 })
-/** What a Pod does with a task of a request. */
+/** The entries of a Pod that works on a task of a request. */
 const stepOf = (request: string, status: AgentTaskStatus, name: string) => {
   const one = task(name, { requestRef: { name: 'hello' } }, status)
   const owner = { apiVersion: one.apiVersion, kind: 'DevRequest', name: 'hello', uid: request }
@@ -219,4 +220,60 @@ test('a Pod may work for two requests where the settings say so', () => {
 
 test('what has not ended is nobody’s fault while work goes on', () => {
   expect(violations(historyOf(step(queuedStatus)), { maxAgents: 1, quiet: false })).toEqual([])
+})
+
+function linesFor(...actions: readonly string[]): readonly string[] {
+  let head = emptyChain
+  return actions.map((action) => {
+    const record = {
+      time: '',
+      actor: 'operator',
+      action,
+      kind: 'AgentTask',
+      name: 'a',
+      uid: 'uid-a',
+    }
+    const next = chain({ ...record, message: '' }, head)
+    head = next.head
+    return next.line
+  })
+}
+
+const entry = (kind: Entry['kind'], object: object, version: number): Entry => ({
+  kind,
+  type: version === 1 ? 'ADDED' : 'MODIFIED',
+  version: BigInt(version),
+  at: 0,
+  object: object as ApiObject,
+  afterGap: false,
+})
+const segment = (lines: readonly string[], version: number, name = 'guildhall-audit-000001') =>
+  entry(
+    'ConfigMap',
+    { metadata: { name, uid: name }, data: { records: lines.join('\n') } },
+    version,
+  )
+const ended = (status: AgentTaskStatus = endedStatus(true)) =>
+  entry('AgentTask', task('a', {}, status), 9)
+
+test('a chain that tells of each assignment and each end is good', () => {
+  const lines = linesFor('Queued', 'Assigned', 'Succeeded')
+  expect(auditViolations([segment(lines.slice(0, 2), 1), segment(lines, 2), ended()])).toEqual([])
+})
+
+test.each([
+  ['a record that is missing', [segment(linesFor('Assigned'), 1), ended()], 'records of its end'],
+  [
+    'a record that is there twice',
+    [segment(linesFor('Assigned', 'Succeeded', 'Succeeded'), 1), ended()],
+    '2 records of its end',
+  ],
+  [
+    'records that were replaced',
+    [segment(linesFor('Assigned'), 1), segment(linesFor('Queued'), 2)],
+    'was rewritten',
+  ],
+  ['a gap in the chain', [segment(linesFor('Assigned', 'Succeeded').slice(1), 1)], 'breaks at 1'],
+])('%s is found', (_what, entries, want) => {
+  expect(auditViolations(entries).join('\n')).toContain(want)
 })

@@ -1,10 +1,12 @@
-// The invariants I1 to I7, I11 and I13 of a history: pure functions over every version of every object, in order.
-import type { Agent } from '../../core/api/agent.ts'
+// The invariants I1 to I7, I11 and I13 of a history: pure functions over every version of every
+// object, in order.
 import type { AgentTask } from '../../core/api/agent-task.ts'
-import type { DevRequest } from '../../core/api/devrequest.ts'
+import type { Agent } from '../../core/api/agent.ts'
 import { isTrue } from '../../core/api/condition-list.ts'
+import type { DevRequest } from '../../core/api/devrequest.ts'
 import { hopelessReasons, waitingReasons } from '../../core/api/failures.ts'
 import { hasSucceeded, heldBy, isComplete, isFinished } from '../../core/api/task-state.ts'
+import { type AuditEntry, emptyChain, verify } from '../../operator/audit/record.ts'
 import type { ApiObject } from './api.ts'
 
 export type RecordedKind = 'DevRequest' | 'AgentTask' | 'Agent' | 'Pod' | 'ConfigMap'
@@ -24,13 +26,16 @@ export interface Entry {
 
 export interface RuleOptions {
   readonly maxAgents: number
-  /** Everything should have ended by now: nothing unfinished, nothing without an owner. Yes unless told. */
+  /**
+   * Everything should have ended by now: nothing unfinished, nothing without an owner. Yes unless
+   * told.
+   */
   readonly quiet?: boolean
-  /** `agents.reuse` of the settings; `request` unless told. */
+  /** `agents.reuse` of the settings; `request` by default. */
   readonly reuse?: 'request' | 'any'
 }
 
-/** What a walk through the history knows. */
+/** The state of a walk through the history. */
 interface Walk {
   readonly options: RuleOptions
   /** The last version of every object that is there, by uid. */
@@ -101,7 +106,7 @@ function judgeTask(walk: Walk, entry: Entry, previous: Entry | undefined): void 
 const requestOf = (task: AgentTask): string => task.metadata.ownerReferences?.[0]?.uid ?? ''
 const taskKey = (task: AgentTask, name: string): string => `${requestOf(task)}/${name}`
 
-/** What the code of one request left behind in a Pod must not meet the work of another. */
+/** Files that one request's code left behind in a Pod must not meet the work of another request. */
 function judgeReuse(walk: Walk, entry: Entry, task: AgentTask, podUid: string): void {
   const request = requestOf(task)
   const first = walk.served.get(podUid)
@@ -110,7 +115,10 @@ function judgeReuse(walk: Walk, entry: Entry, task: AgentTask, podUid: string): 
     walk.say('I13', entry, `its Pod worked on ${first.task} of another request before`)
 }
 
-/** A claim is new: its dependencies are there, its agent is not on its way out, its number is the next one. */
+/**
+ * A claim is new: its dependencies are there, its agent is not on its way out, its number is the
+ * next one.
+ */
 function judgeClaim(
   walk: Walk,
   entry: Entry,
@@ -143,7 +151,9 @@ function judgeClaim(
     walk.say('I6', entry, `attempt ${attempt} follows attempt ${last}`)
 }
 
-/** A result comes only from the Pod and attempt that held the task, and what ended well keeps it. */
+/**
+ * A result comes only from the Pod and attempt that held the task, and what ended well keeps it.
+ */
 function judgeResult(
   task: AgentTask,
   before: AgentTask | undefined,
@@ -239,4 +249,59 @@ function judgeEnd(walk: Walk, entry: Entry): void {
 
 function nameOf(walk: Walk, uid: string): string {
   return walk.there.get(uid)?.object.metadata.name ?? uid
+}
+
+// Invariant I8 of a history: the audit is one unbroken chain, nothing in it changes, and it tells
+// of every transition.
+
+const ends = new Set(['Succeeded', 'DeadLettered', 'Skipped'])
+
+/** Breaches in the audit that a history holds, as sentences. */
+export function auditViolations(entries: readonly Entry[]): readonly string[] {
+  const found: string[] = []
+  const segments = new Map<string, readonly string[]>()
+  for (const { kind, object, type } of entries) {
+    if (kind !== 'ConfigMap') continue
+    const { name } = object.metadata
+    if (type === 'DELETED') found.push(`I8 audit segment ${name} was deleted`)
+    const lines = linesOf(object.data)
+    const before = segments.get(name) ?? []
+    if (before.some((line, index) => lines[index] !== line))
+      found.push(`I8 audit segment ${name} was rewritten`)
+    segments.set(name, lines)
+  }
+  const lines = [...segments.keys()].toSorted().flatMap((name) => segments.get(name) ?? [])
+  const verified = verify(lines, emptyChain)
+  if (verified.kind === 'broken')
+    return [...found, `I8 the audit's chain breaks at ${verified.seq}: ${verified.why}`]
+
+  const records = lines.map((line) => JSON.parse(line) as AuditEntry)
+  for (const task of lastVersions(entries)) {
+    const { uid, name } = task.metadata
+    const mine = records.filter((record) => record.uid === uid)
+    const ended = mine.filter(({ action }) => ends.has(action)).length
+    const given = mine.filter(({ action }) => action === 'Assigned').length
+    const wantEnded = isFinished(task) ? 1 : 0
+    const wantGiven = task.status?.attempts ?? 0
+    if (ended !== wantEnded || given !== wantGiven)
+      found.push(
+        `I8 AgentTask ${name}: ${ended} records of its end instead of ${wantEnded}, ${given} of its ${wantGiven} assignments`,
+      )
+  }
+  return found
+}
+
+function linesOf(data: Readonly<Record<string, string>> | undefined): readonly string[] {
+  return Object.values(data ?? {})
+    .join('\n')
+    .split('\n')
+    .filter((line) => line !== '')
+}
+
+/** The last version of every task there ever was. */
+function lastVersions(entries: readonly Entry[]): readonly AgentTask[] {
+  const last = new Map<string, AgentTask>()
+  for (const { kind, object } of entries)
+    if (kind === 'AgentTask') last.set(object.metadata.uid, object as unknown as AgentTask)
+  return [...last.values()]
 }

@@ -1,13 +1,18 @@
-// Everything that happened to our objects, as the API server tells it to a watcher that no fault touches.
+// Everything that happened to our objects, as the API server tells it to a watcher that no fault
+// touches.
 import { labels } from '../../core/api/names.ts'
 import type { Agent } from '../../core/api/agent.ts'
 import type { AgentTask } from '../../core/api/agent-task.ts'
 import type { DevRequest } from '../../core/api/devrequest.ts'
 import { isTrue } from '../../core/api/condition-list.ts'
-import type { Api, ApiObject } from './api.ts'
-import { auditViolations } from './audit-rules.ts'
-import { follow, type Change } from './follow.ts'
-import { violations, type Entry, type RecordedKind, type RuleOptions } from './history-rules.ts'
+import { type Api, type ApiObject, follow, type Change } from './api.ts'
+import {
+  auditViolations,
+  violations,
+  type Entry,
+  type RecordedKind,
+  type RuleOptions,
+} from './history-rules.ts'
 import { labelled, paths } from './paths.ts'
 
 const recorded: Readonly<Record<RecordedKind, string>> = {
@@ -18,7 +23,7 @@ const recorded: Readonly<Record<RecordedKind, string>> = {
   ConfigMap: labelled(paths.configMaps, labels.component, 'audit'),
 }
 
-/** What is recorded, by kind. */
+/** The types of the recorded objects, by kind. */
 interface RecordedObjects extends Record<RecordedKind, ApiObject> {
   readonly DevRequest: DevRequest
   readonly AgentTask: AgentTask
@@ -50,7 +55,7 @@ export class History {
     this.#life.abort()
   }
 
-  /** What is there now, of one kind. */
+  /** The objects of one kind that are there now. */
   now<K extends RecordedKind>(kind: K): readonly RecordedObjects[K][] {
     return [...this.#latest.values()]
       .filter((entry) => entry.kind === kind && entry.type !== 'DELETED')
@@ -67,7 +72,10 @@ export class History {
     )
   }
 
-  /** Resolves with what `look` gives, asked again after every change. Throws with `what` when that takes too long. */
+  /**
+   * Resolves with what `look` gives, asked again after every change. Throws with `what` when that
+   * takes too long.
+   */
   async until<T>(what: string, look: () => T | undefined | false, seconds = 60): Promise<T> {
     const found = look()
     if (found !== undefined && found !== false) return found
@@ -102,7 +110,9 @@ export class History {
     )
   }
 
-  /** Waits until agents say that they have nothing to do; that is written a while after it is so. */
+  /**
+   * Waits until agents say that they have nothing to do; that is written a while after it is so.
+   */
   async settled(): Promise<void> {
     await this.until('agents that have nothing to do', () =>
       this.now('Agent').every(({ status }) => status?.currentTask === undefined),
@@ -136,7 +146,7 @@ export class History {
     const key = `${kind}/${object.metadata.uid}`
     const version = BigInt(object.metadata.resourceVersion)
     const before = this.#latest.get(key)
-    // A list after a gap tells again what is known; what is gone it tells in its last version.
+    // A list after a gap repeats known objects, and reports lost ones in their last version.
     if (before !== undefined && before.version >= version && type !== 'DELETED') return
     const entry: Entry = {
       kind,

@@ -1,8 +1,12 @@
-// Who speaks to the API server in a lab, each under a name of its own, and how their requests are counted.
+// Who speaks to the API server in a lab, each under a name of its own, and how their requests are
+// counted.
 import type { Api } from './api.ts'
 import { namespace } from './paths.ts'
 
-/** `node` stands for the kubelets, `observer` watches for the history, `author` is the person with requests. */
+/**
+ * `node` stands for the kubelets, `observer` watches for the history, `author` is the person with
+ * requests.
+ */
 export const identities = {
   operator: `system:serviceaccount:${namespace}:guildhall-operator`,
   forge: `system:serviceaccount:${namespace}:guildhall-forge`,
@@ -20,8 +24,9 @@ const verbs = { writes, reads, watches: ['watch'] } as const
 export type RequestCounts = Readonly<Record<keyof typeof verbs, number>>
 
 /**
- * One FlowSchema for each identity and sort of verb, all into the priority level that ServiceAccounts have anyway: the
- * API server then counts them apart in its own metrics, and treats them as it would have.
+ * One FlowSchema for each identity and sort of verb, all into the priority level that
+ * ServiceAccounts have anyway: the API server then counts them apart in its own metrics, and treats
+ * them as it would have.
  */
 export function flowSchemas(): readonly object[] {
   return Object.entries(identities).flatMap(([identity, user]) =>
@@ -52,7 +57,7 @@ export function flowSchemas(): readonly object[] {
   )
 }
 
-/** What each identity has asked so far, by the API server's own count. */
+/** The requests of each identity so far, by the API server's own count. */
 export async function requestCounts(
   admin: Api,
 ): Promise<Readonly<Record<Identity, RequestCounts>>> {

@@ -1,24 +1,23 @@
-// A whole Guildhall on loopback: a real control plane, the real operator and forge as processes, agents by a stand-in
-// for the nodes, the rehearsal model. Nothing of it needs images, containers or rights beyond those of an ordinary user.
+// A whole Guildhall on loopback: a real control plane, the real operator and forge as processes,
+// agents by a stand-in for the nodes, the rehearsal model. Nothing of it needs images, containers
+// or rights beyond those of an ordinary user.
 import { rmSync } from 'node:fs'
 import { cp, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Log } from '../../hack/cluster/log.ts'
 import { loadScripts } from '../../rehearsal/script.ts'
-import { startRehearsal, type RunningRehearsal } from '../support/rehearsal.ts'
-import type { AgentRunner } from './agent-runner.ts'
+import { type RunningRehearsal, startRehearsal } from '../support/rehearsal.ts'
+import { type AgentRunner, LabNode } from './node.ts'
 import type { Api } from './api.ts'
-import { startLabControlPlane, type LabControlPlane } from './control-plane.ts'
-import { startForge, type LabForge } from './forge.ts'
-import { GarbageCollector } from './garbage-collector.ts'
+import { type LabControlPlane, startLabControlPlane } from './control-plane.ts'
+import { type LabForge, startForge } from './forge.ts'
+import { startGarbageCollector } from './garbage-collector.ts'
 import { History } from './history.ts'
-import { requestCounts, type Identity, type RequestCounts } from './identities.ts'
-import { followLeader } from './leader-port.ts'
-import { Node } from './node.ts'
-import { startOperator, type OperatorOptions, type OperatorReplica } from './operator.ts'
+import { type Identity, type RequestCounts, requestCounts } from './identities.ts'
+import { type Wire, followLeader, layWire } from './wire.ts'
+import { type OperatorOptions, type OperatorReplica, startOperator } from './operator.ts'
 import { freePorts, killPrograms } from './programs.ts'
-import { layWire, type Wire } from './wire.ts'
 
 export interface LabOptions {
   /** Made for the lab, and removed at its end. Short: sockets lie below. */
@@ -26,15 +25,19 @@ export interface LabOptions {
   readonly runner: AgentRunner
   /** Replicas of the operator; with 0 the caller starts them with `addOperator`. */
   readonly replicas?: number
-  /** How replicas reach the API server, unless directly: given the lab's control plane, returns another server's URL. */
+  /**
+   * How replicas reach the API server, unless directly: given the lab's control plane, returns
+   * another server's URL.
+   */
   readonly through?: (controlPlane: LabControlPlane) => Promise<string>
   /** Laid over the chart's settings of the operator, e.g. `{ agents: { maxAgents: 200 } }`. */
   readonly settings?: Readonly<Record<string, object>>
-  /** How long an agent's Pod takes to start, in milliseconds. */
-  readonly podStartMs?: number
-  /** Whether every object is watched from the beginning, for the invariants; yes unless told. */
+  /** Whether every object is watched from the beginning, for the invariants; yes by default. */
   readonly history?: boolean
-  /** The operator's program, this repository's source unless told, and flags of its Node, e.g. for a profile. */
+  /**
+   * The operator's program, by default this repository's source, and flags of its Node, e.g. for a
+   * profile.
+   */
   readonly entry?: string
   readonly nodeArguments?: readonly string[]
   /** Further flags of kube-apiserver, e.g. for an audit log. */
@@ -50,10 +53,11 @@ export interface Lab {
   readonly author: Api
   readonly forge: LabForge
   readonly model: RunningRehearsal
-  readonly node: Node
   readonly history: History
   readonly operators: readonly OperatorReplica[]
-  /** Between agents and the hub of whoever leads; with one replica agents go straight to it. */
+  /**
+   * Between agents and the hub of the leading replica; with one replica agents go straight to it.
+   */
   readonly hubWire: Wire | undefined
   /** Starts one more replica. */
   addOperator(
@@ -61,7 +65,7 @@ export interface Lab {
   ): Promise<OperatorReplica>
   /** Requests to the API server so far, by who asked, in its own count. */
   requests(): Promise<Readonly<Record<Identity, RequestCounts>>>
-  /** What went wrong in the lab itself. */
+  /** Failures of the lab itself, not of the operator. */
   troubles(): readonly string[]
   /** Ends everything, the newest first, and removes the directory. */
   stop(): Promise<void>
@@ -70,9 +74,10 @@ export interface Lab {
 const scripts = fileURLToPath(new URL('../../rehearsal/scripts', import.meta.url))
 
 /**
- * Brings a lab up; about eight seconds. When it fails, or on SIGINT and SIGTERM, all of it is ended and removed again.
- * Several may run in one process, one after another or together. `GUILDHALL_LAB_LOGS` names a directory where the logs
- * of the last one are kept.
+ * Brings a lab up; about eight seconds. When it fails, or on SIGINT and SIGTERM, all of it is ended
+ * and removed again.
+ * Several may run in one process, one after another or together. `GUILDHALL_LAB_LOGS` names a
+ * directory where the logs of the last one are kept.
  */
 export async function startLab(options: LabOptions): Promise<Lab> {
   const { directory, runner, replicas = 1, settings } = options
@@ -119,8 +124,7 @@ export async function startLab(options: LabOptions): Promise<Lab> {
     })
     const forge = await startForge({ controlPlane, directory })
     ends.push(() => forge.process.stop())
-    const garbage = new GarbageCollector(controlPlane)
-    await garbage.start()
+    const garbage = await startGarbageCollector(controlPlane)
     ends.push(() => garbage.stop())
 
     const operators: OperatorReplica[] = []
@@ -163,11 +167,7 @@ export async function startLab(options: LabOptions): Promise<Lab> {
       })
       return replica
     }
-    const node = new Node({
-      controlPlane,
-      runner,
-      ...(options.podStartMs === undefined ? {} : { startMs: options.podStartMs }),
-    })
+    const node = new LabNode({ controlPlane, runner })
     await node.start()
     ends.push(() => node.stop())
     for (let count = 0; count < replicas; count += 1) await (await addOperator()).ready()
@@ -178,7 +178,6 @@ export async function startLab(options: LabOptions): Promise<Lab> {
       author: controlPlane.as('author'),
       forge,
       model,
-      node,
       history,
       operators,
       hubWire,

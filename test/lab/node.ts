@@ -1,14 +1,37 @@
-// What scheduler and kubelet do for agent Pods, without containers: bind, run, tell how it went, let go.
 import { audiences, labels } from '../../core/api/names.ts'
-import type { AgentRunner, RunningAgent } from './agent-runner.ts'
-import { ApiProblem, orMissing, throughOutage, type Api, type ApiObject } from './api.ts'
+import { AgentNode, type NodeAgent, type PodStatus } from '../support/agent-node.ts'
+import { ApiProblem, orMissing, throughOutage, type Api, type ApiObject, follow } from './api.ts'
 import type { LabControlPlane } from './control-plane.ts'
-import { follow, type Change } from './follow.ts'
 import { labelled, paths } from './paths.ts'
+
+/** A Pod of an agent as its node starts it. */
+export interface AgentStart {
+  readonly pod: string
+  readonly uid: string
+  readonly agent: string
+  readonly type: string
+  readonly hubUrl: string
+  /** Bound to the Pod, for the hub's audience. */
+  readonly token: string
+}
+
+/** A started agent. */
+export interface RunningAgent extends NodeAgent {
+  /** Its exit code; null when it was killed. */
+  readonly exited: Promise<number | null>
+}
+
+/**
+ * Starts agents for the Pods of a node: as objects in this process, or as processes of their own.
+ */
+export interface AgentRunner {
+  start(pod: AgentStart): Promise<RunningAgent> | RunningAgent
+  /** Ends the agents that still run. */
+  close(): Promise<void>
+}
 
 interface AgentPod extends ApiObject {
   readonly spec: {
-    readonly nodeName?: string
     readonly serviceAccountName: string
     readonly containers: readonly {
       readonly env?: readonly { readonly name: string; readonly value?: string }[]
@@ -16,43 +39,48 @@ interface AgentPod extends ApiObject {
   }
 }
 
-/** A kubelet's place: every agent Pod is run by `runner` until it ends or is deleted. */
-export class Node {
+/** The exit code that a shell reports for a process that was killed with SIGKILL. */
+const killedCode = 137
+
+/**
+ * The node of a lab: every agent Pod is run by `runner`, without containers, until it ends or is
+ * deleted.
+ */
+export class LabNode {
   readonly #controlPlane: LabControlPlane
   readonly #api: Api
   readonly #runner: AgentRunner
-  readonly #startMs: number
-  readonly #graceMs: number
-  readonly #running = new Map<string, Promise<RunningAgent | undefined>>()
+  readonly #node: AgentNode<AgentPod, RunningAgent>
+  /** The last write for each Pod, by its uid: a kubelet's writes come one after another. */
+  readonly #writes = new Map<string, Promise<void>>()
   readonly #life = new AbortController()
-  /** What went wrong here; a lab in which this is not empty proves nothing. */
+  /**
+   * Failures that were not the API server's absence. A lab in which there are any proves nothing.
+   */
   readonly troubles: string[] = []
 
-  constructor(options: {
-    readonly controlPlane: LabControlPlane
-    readonly runner: AgentRunner
-    /** How long a Pod takes to start. */
-    readonly startMs?: number
-    /** How long a deleted Pod's agent may take to leave. */
-    readonly graceMs?: number
-  }) {
+  constructor(options: { readonly controlPlane: LabControlPlane; readonly runner: AgentRunner }) {
     this.#controlPlane = options.controlPlane
     this.#api = options.controlPlane.as('node')
     this.#runner = options.runner
-    this.#startMs = options.startMs ?? 0
-    this.#graceMs = options.graceMs ?? 2_000
+    this.#node = new AgentNode<AgentPod, RunningAgent>(
+      {
+        after: (ms, run) => void setTimeout(run, ms).unref(),
+        now: () => Date.now(),
+        start: (pod, ended) => this.#start(pod, ended),
+        tell: (pod, status) => this.#write(pod, () => this.#tell(pod, status)),
+        remove: (pod) => this.#write(pod, () => this.#remove(pod)),
+        onError: (pod, error) => void this.#failed(pod, error),
+      },
+      { bindMs: 0, startMs: 0, graceMs: 2_000 },
+    )
   }
 
   async start(): Promise<void> {
     const path = labelled(paths.pods, labels.component, 'agent')
-    await follow<AgentPod>(this.#api, path, (change) => this.#see(change), {
+    await follow<AgentPod>(this.#api, path, ({ type, object }) => this.#node.see(type, object), {
       signal: this.#life.signal,
     })
-  }
-
-  /** How many agents run. */
-  get size(): number {
-    return this.#running.size
   }
 
   async stop(): Promise<void> {
@@ -60,37 +88,9 @@ export class Node {
     await this.#runner.close()
   }
 
-  #see({ type, object: pod }: Change<AgentPod>): void {
-    const { uid } = pod.metadata
-    if (type === 'DELETED') {
-      void this.#running.get(uid)?.then((agent) => agent?.kill())
-    } else if (pod.metadata.deletionTimestamp !== undefined) {
-      void this.#watched(pod, this.#letGo(pod))
-    } else if (!this.#running.has(uid) && pod.spec.nodeName === undefined) {
-      const started = this.#begin(pod)
-      this.#running.set(uid, started)
-      void this.#watched(pod, this.#live(pod, started))
-    }
-  }
-
-  /** Errors are remembered, not thrown: nobody waits here. A Pod that is gone or about to go is nothing to speak of. */
-  async #watched(pod: AgentPod, work: Promise<unknown>): Promise<void> {
-    try {
-      await work
-    } catch (error) {
-      if (this.#life.signal.aborted) return
-      const now = await orMissing(this.#api.get(`${paths.pods}/${pod.metadata.name}`)).catch(
-        () => undefined,
-      )
-      if (now === undefined || now.metadata.deletionTimestamp !== undefined) return
-      this.troubles.push(`Pod ${pod.metadata.name}: ${String(error)}`)
-    }
-  }
-
-  async #begin(pod: AgentPod): Promise<RunningAgent | undefined> {
+  async #start(pod: AgentPod, ended: (exitCode: number) => void): Promise<RunningAgent> {
     const { name, uid } = pod.metadata
     await this.#bind(name, uid)
-    if (this.#startMs > 0) await new Promise((resolve) => setTimeout(resolve, this.#startMs))
     const token = await this.#steadily(() =>
       this.#controlPlane.token({
         account: pod.spec.serviceAccountName,
@@ -110,69 +110,16 @@ export class Node {
       hubUrl: value('GUILDHALL_HUB_URL'),
       token,
     })
-    await this.#tell(name, {
-      metadata: { uid },
-      status: {
-        phase: 'Running',
-        startTime: new Date().toISOString().replace(/\.\d+/, ''),
-        conditions: ['PodScheduled', 'Initialized', 'ContainersReady', 'Ready'].map((type) => ({
-          type,
-          status: 'True',
-        })),
-      },
-    })
+    void this.#watch(agent, ended)
     return agent
   }
 
-  async #live(pod: AgentPod, started: Promise<RunningAgent | undefined>): Promise<void> {
-    const { name, uid } = pod.metadata
-    try {
-      const agent = await started
-      const code = (await agent?.exited) ?? 137
-      if (this.#life.signal.aborted) return
-      const finishedAt = new Date().toISOString().replace(/\.\d+/, '')
-      const terminated = { exitCode: code, reason: code === 0 ? 'Completed' : 'Error', finishedAt }
-      await this.#tell(name, {
-        metadata: { uid },
-        status: {
-          phase: code === 0 ? 'Succeeded' : 'Failed',
-          containerStatuses: [
-            {
-              name: 'agent',
-              image: 'lab',
-              imageID: '',
-              ready: false,
-              restartCount: 0,
-              state: { terminated },
-            },
-          ],
-        },
-      })
-    } finally {
-      this.#running.delete(uid)
-    }
+  async #watch({ exited }: RunningAgent, ended: (exitCode: number) => void): Promise<void> {
+    const code = await exited
+    if (!this.#life.signal.aborted) ended(code ?? killedCode)
   }
 
-  async #letGo(pod: AgentPod): Promise<void> {
-    const { name, uid } = pod.metadata
-    const agent = await this.#running.get(uid)?.catch(() => undefined)
-    if (agent !== undefined) {
-      agent.terminate()
-      const late = setTimeout(() => agent.kill(), this.#graceMs)
-      await agent.exited
-      clearTimeout(late)
-    }
-    await orMissing(
-      this.#steadily(() =>
-        this.#api.delete(`${paths.pods}/${name}`, {
-          gracePeriodSeconds: 0,
-          preconditions: { uid },
-        }),
-      ),
-    )
-  }
-
-  /** A binding that got through although its answer was lost is one already there. */
+  /** A conflict after a binding whose answer was lost means that the binding got through. */
   async #bind(name: string, uid: string): Promise<void> {
     let sent = 0
     await this.#steadily(async () => {
@@ -188,8 +135,30 @@ export class Node {
     })
   }
 
-  async #tell(name: string, change: object): Promise<void> {
+  async #tell({ metadata: { name, uid } }: AgentPod, status: PodStatus): Promise<void> {
+    const change = { metadata: { uid }, status }
     await this.#steadily(() => this.#api.patch(`${paths.pods}/${name}/status`, change))
+  }
+
+  async #remove({ metadata: { name, uid } }: AgentPod): Promise<void> {
+    const options = { gracePeriodSeconds: 0, preconditions: { uid } }
+    await orMissing(this.#steadily(() => this.#api.delete(`${paths.pods}/${name}`, options)))
+  }
+
+  #write(pod: AgentPod, work: () => Promise<void>): void {
+    const before = this.#writes.get(pod.metadata.uid) ?? Promise.resolve()
+    const write = before.then(work).catch((error: unknown) => this.#failed(pod, error))
+    this.#writes.set(pod.metadata.uid, write)
+  }
+
+  /** Remembers an error, unless the Pod is gone or about to go: then the write is of no use. */
+  async #failed(pod: AgentPod, error: unknown): Promise<void> {
+    if (this.#life.signal.aborted) return
+    const now = await orMissing(this.#api.get(`${paths.pods}/${pod.metadata.name}`)).catch(
+      () => undefined,
+    )
+    if (now === undefined || now.metadata.deletionTimestamp !== undefined) return
+    this.troubles.push(`Pod ${pod.metadata.name}: ${String(error)}`)
   }
 
   #steadily<T>(call: () => Promise<T>): Promise<T> {

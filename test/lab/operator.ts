@@ -1,4 +1,5 @@
-// The real operator as a process: the chart's settings, the rights of its ServiceAccount, its files as a Pod has them.
+// The real operator as a process: the chart's settings, the rights of its ServiceAccount, its files
+// as a Pod has them.
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -41,7 +42,7 @@ export interface OperatorOptions {
   readonly directory: string
   readonly podName: string
   readonly hubPort: number
-  /** Base URL of the hub as agents are told. */
+  /** Base URL of the hub in the Pods of agents. */
   readonly hubUrl: string
   readonly forgeUrl: string
   readonly modelUrl: string
@@ -49,7 +50,7 @@ export interface OperatorOptions {
   readonly server?: string
   /** Laid over the chart's settings, one level deep. */
   readonly settings?: Readonly<Record<string, object>>
-  /** The program; this repository's unless told. */
+  /** The program; by default this repository's. */
   readonly entry?: string
   readonly nodeArguments?: readonly string[]
 }
@@ -111,7 +112,7 @@ export async function startOperator(options: OperatorOptions): Promise<OperatorR
   const supervise = async (): Promise<void> => {
     await current.exited
     await sleep(restartMs)
-    // Somebody stopped it, and perhaps started it again: another watch goes on then.
+    // A test stopped it, and perhaps started it again: then another watch goes on.
     if (!wanted || current.running) return
     restarts += 1
     current = await launch()

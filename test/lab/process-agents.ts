@@ -1,9 +1,10 @@
-// Agents as operating system processes: the image's two programs for each Pod, with its workspace and token.
+// Agents as operating system processes: the image's two programs for each Pod, with its workspace
+// and token.
 import { startPod, type TestPod } from '../support/agent/processes.ts'
-import type { AgentRunner, AgentStart, RunningAgent } from './agent-runner.ts'
+import type { AgentRunner, AgentStart, RunningAgent } from './node.ts'
 
 /** A running pair of agent and sandbox. */
-export interface AgentProcess extends RunningAgent {
+interface AgentProcess extends RunningAgent {
   readonly start: AgentStart
   readonly pid: number
   readonly running: boolean
@@ -48,15 +49,6 @@ export class ProcessAgents implements AgentRunner {
     }
     this.agents.set(pod.uid, agent)
     return agent
-  }
-
-  /** The agent of this name that runs now. Throws when there is none. */
-  named(name: string): AgentProcess {
-    const found = [...this.agents.values()].findLast(
-      (agent) => agent.start.agent === name && agent.running,
-    )
-    if (found === undefined) throw new Error(`no agent ${name} runs`)
-    return found
   }
 
   async close(): Promise<void> {

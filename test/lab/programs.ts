@@ -1,4 +1,5 @@
-// Operating system processes of a lab: started with a log each, ended by their pid, never longer alive than the tests.
+// Operating system processes of a lab: started with a log each, ended by their pid, never longer
+// alive than the tests.
 import { spawn } from 'node:child_process'
 import { closeSync, existsSync, openSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
@@ -29,7 +30,10 @@ export interface Program {
 /** Every process that was started and has not ended, for the last moment of this one. */
 const alive = new Map<number, Program>()
 
-/** Starts a program; its output is appended to `log`. It ends with this process, where the kernel can do that. */
+/**
+ * Starts a program; its output is appended to `log`. It ends with this process, where the kernel
+ * can do that.
+ */
 export async function startProgram(options: {
   readonly name: string
   readonly command: readonly [string, ...string[]]
@@ -91,7 +95,10 @@ export function killPrograms(): void {
   for (const program of alive.values()) program.signal('SIGKILL')
 }
 
-/** Waits until `url` answers 200. Throws with the end of the program's output when it ends first or takes too long. */
+/**
+ * Waits until `url` answers 200. Throws with the end of the program's output when it ends first or
+ * takes too long.
+ */
 export async function untilAnswers(program: Program, url: string, seconds = 60): Promise<void> {
   const end = Date.now() + seconds * 1_000
   for (;;) {
@@ -108,8 +115,8 @@ export async function untilAnswers(program: Program, url: string, seconds = 60):
 }
 
 /**
- * Ports on loopback that nobody listens on. They lie below those that the kernel gives to outgoing connections, so that
- * nobody takes one while the program that it belongs to is down.
+ * Free ports on loopback. They lie below those that the kernel gives to outgoing
+ * connections, so that no connection takes one while the program that it belongs to is down.
  */
 export async function freePorts(count: number): Promise<readonly number[]> {
   const found: number[] = []

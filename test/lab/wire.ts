@@ -1,4 +1,7 @@
 import { connect, createServer, type Socket } from 'node:net'
+import { labels } from '../../core/api/names.ts'
+import { type Api, follow } from './api.ts'
+import { labelled, paths } from './paths.ts'
 
 /** A TCP wire on loopback that a test can cut. What runs through it is not looked at. */
 export interface Wire {
@@ -57,7 +60,7 @@ export async function layWire(target: () => number | undefined): Promise<Wire> {
       cut()
     },
     plug() {
-      // What was swallowed cannot be brought back: the peers must begin anew.
+      // Swallowed bytes cannot be brought back: the peers must connect again.
       if (state === 'frozen') cut()
       state = 'plugged'
     },
@@ -71,5 +74,30 @@ export async function layWire(target: () => number | undefined): Promise<Wire> {
         server.close(() => resolve())
       })
     },
+  }
+}
+
+/** Follows the Pod that carries the leader's label, as the hub's Service does. */
+export async function followLeader(
+  api: Api,
+  hubPortOf: (podName: string) => number | undefined,
+): Promise<{ readonly port: () => number | undefined; stop(): void }> {
+  const leading = new Set<string>()
+  const life = new AbortController()
+  const path = labelled(paths.pods, labels.component, 'operator')
+  await follow(
+    api,
+    path,
+    ({ type, object: { metadata } }) => {
+      leading.delete(metadata.name)
+      if (type !== 'DELETED' && metadata.labels?.[labels.leader] === 'true')
+        leading.add(metadata.name)
+    },
+    { signal: life.signal },
+  )
+  return {
+    // With two of them, a Service would choose either; the newest is as good.
+    port: () => hubPortOf([...leading].at(-1) ?? ''),
+    stop: () => life.abort(),
   }
 }

@@ -90,7 +90,6 @@ const file = z.discriminatedUnion('ask', [
   z.strictObject({ ask: z.literal('review'), cases: z.array(reviewCase) }),
 ])
 
-export type Ending = z.infer<typeof ending>
 export type PlanCase = z.infer<typeof planCase>
 export type CodeCase = z.infer<typeof codeCase>
 export type SpecCase = z.infer<typeof specCase>

@@ -1,6 +1,6 @@
-import type { CrashPoint } from './world/effects.ts'
 import type { RunReport } from './run.ts'
 import type { Fault, RequestPlan, Story, TaskPlan } from './story.ts'
+import type { CrashPoint } from './world/process.ts'
 
 const task = (name: string, more: Partial<TaskPlan> = {}): TaskPlan => ({
   name,
@@ -33,8 +33,9 @@ const story = (requests: readonly RequestPlan[], more: Partial<Story> = {}): Sto
 })
 
 /**
- * Stories that together go through every side effect of the operator. Each is run once as it is, which lists its side
- * effects, and then once for each of them with a crash before and once with a crash after.
+ * Stories that together go through every side effect of the operator. Each is run once as it is,
+ * which lists its side effects, and then once for each of them with a crash before and once with a
+ * crash after.
  */
 export const scenes: Readonly<Record<string, Story>> = {
   'two tasks in a row, merged': story([
@@ -123,7 +124,7 @@ export const scenes: Readonly<Record<string, Story>> = {
       { kind: 'model', atMs: 0, forMs: 9_000 },
     ],
   }),
-  // Events do not mend what was refused here: only the repetition does.
+  // No event mends a write that was refused here: only the repetition does.
   'an API server that refuses for a while': story(
     [request([task('r0-a'), task('r0-b', { after: ['r0-a'], commits: false })])],
     {
@@ -155,4 +156,82 @@ export function crashPointsOf(report: RunReport): readonly CrashPoint[] {
     { effect, when: 'before' as const },
     { effect, when: 'after' as const },
   ])
+}
+
+/** Two tasks, two agents: the smallest world in which everything can get in each other's way. */
+export const smallWorld: Story = {
+  seed: 1,
+  replicas: 1,
+  maxAgents: 2,
+  requests: [
+    {
+      name: 'r0',
+      atMs: 0,
+      priority: 'normal',
+      maxAttempts: 5,
+      plan: [
+        {
+          name: 'r0-a',
+          type: 'coding',
+          after: [],
+          onFailure: 'FailRequest',
+          commits: true,
+          workMs: 1_500,
+          failures: 0,
+          conflicts: 0,
+        },
+        {
+          name: 'r0-b',
+          type: 'testing',
+          after: [],
+          onFailure: 'FailRequest',
+          commits: false,
+          workMs: 1_500,
+          failures: 0,
+          conflicts: 0,
+        },
+      ],
+    },
+  ],
+  faults: [],
+}
+
+const plurals = ['devrequests', 'agenttasks', 'agents', 'languagemodels', 'pods'] as const
+/** The deepest stale view. */
+export const deepest = 20
+
+/** Until when deletions are tried; the work itself is long over by then. */
+const lastDeletionMs = 30_000
+
+/**
+ * Every story of the small world with one crash at every side effect and, in the process that comes
+ * after it, one stale view: each kind, 1 to 20 revisions behind. Nothing is sampled, unless fewer
+ * `depths` are asked for, spread over the 20.
+ * Then every object deleted by a person, each half second, while the view of each kind is old.
+ */
+export function* everyStory(base: RunReport, count: number = deepest): Generator<Story> {
+  const depths = Array.from({ length: count }, (_, index) =>
+    Math.ceil(((index + 1) * deepest) / count),
+  )
+  for (const point of crashPointsOf(base))
+    for (const plural of plurals)
+      for (const revisions of depths)
+        yield withCrash(smallWorld, point, [
+          { kind: 'stale-start', plural, revisions } satisfies Fault,
+        ])
+  yield* everyDeletion()
+}
+
+function* everyDeletion(): Generator<Story> {
+  for (let atMs = 500; atMs < lastDeletionMs; atMs += 500)
+    for (const what of ['devrequests', 'agenttasks', 'agents', 'pods'] as const)
+      for (const nth of what === 'devrequests' ? [0] : [0, 1])
+        for (const plural of plurals)
+          yield {
+            ...smallWorld,
+            faults: [
+              { kind: 'stale', atMs: atMs - 100, plural, revisions: deepest / 2, forMs: 8_000 },
+              { kind: 'delete', atMs, what, nth },
+            ],
+          }
 }

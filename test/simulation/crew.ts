@@ -7,7 +7,8 @@ import type { Told } from './worker.ts'
 const batch = 10
 
 /**
- * Runs stories on so many threads. `onTold` hears of each; when it returns false no further ones are begun.
+ * Runs stories on so many threads. `onTold` hears of each; when it returns false no further ones
+ * are begun.
  * With `bug` the product's code is changed first; see `seeded-bugs/`.
  */
 export async function runAll(

@@ -5,7 +5,10 @@ import type { Fault, RequestPlan, Story, TaskPlan } from './story.ts'
 const plurals = ['devrequests', 'agenttasks', 'agents', 'languagemodels', 'pods'] as const
 const types = ['coding', 'testing', 'review', 'git'] as const
 
-/** The story of a seed: small enough to be run in tens of milliseconds, different enough to meet every corner. */
+/**
+ * The story of a seed: small enough to be run in tens of milliseconds, different enough to meet
+ * every corner.
+ */
 export function storyOf(seed: number): Story {
   const random = seededRandom(seed)
   const replicas = chance(random, 0.25) ? 2 : 1
@@ -15,7 +18,7 @@ export function storyOf(seed: number): Story {
     replicas,
     maxAgents: 2 + pick(random, 4),
     requests,
-    // One seed in sixteen is quiet: what goes right without faults has to go right.
+    // One seed in sixteen has no faults: then everything has to succeed.
     faults: chance(random, 1 / 16) ? [] : times(1 + pick(random, 5), () => fault(random)),
   }
 }
@@ -135,7 +138,7 @@ const makers: readonly ((random: Random, atMs: number) => Fault)[] = [
   }),
 ]
 
-/** Most of what happens does so in the first minute: that is when there is work. */
+/** Most faults strike in the first minute: that is when there is work. */
 function fault(random: Random): Fault {
   return choose(random, makers)(random, 500 + pick(random, 60_000))
 }

@@ -2,14 +2,20 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
-import { crashPointsOf, scenes, withCrash } from './crash-points.ts'
+import {
+  crashPointsOf,
+  scenes,
+  withCrash,
+  deepest,
+  everyStory,
+  smallWorld,
+} from './crash-points.ts'
 import { runAll } from './crew.ts'
-import { deepest, everyStory, smallWorld } from './exhaustive.ts'
 import { storyOf } from './generate.ts'
 import { run } from './run.ts'
 import { bugs } from './seeded-bugs/bugs.ts'
 import { firstOf, Tally } from './tally.ts'
-import { tellFailure } from './tell-failure.ts'
+import { tellFailure } from './failed-stories.ts'
 import type { Story } from './story.ts'
 
 const usage = `usage: npm run simulate -- [MODE] [options]
@@ -134,7 +140,7 @@ async function tellStory(file: string): Promise<number> {
   return violations.length === 0 ? 0 : 1
 }
 
-/** An argument that makes no sense; the message says which and what would. */
+/** An argument that makes no sense; the message names it and one that does. */
 class UsageError extends Error {}
 
 function wholeNumber(name: string, text: string): number {

@@ -1,28 +1,24 @@
 import { KubeClient } from '../../core/kube/client.ts'
-import { type Pod, namespaces } from '../../core/kube/core.ts'
+import { namespaces, type Pod } from '../../core/kube/core.ts'
+import { isConflict, isNotFound } from '../../core/kube/errors.ts'
+import type { Resource } from '../../core/kube/resource.ts'
 import { seededRandom } from '../support/virtual-clock.ts'
 import { SimulatedApiServer } from '../../simulated-kubernetes/server.ts'
-import { describe, loggerOf } from './world/account.ts'
-import { attemptsOf } from './world/attempts.ts'
-import { CallCounter } from './checks/call-counter.ts'
-import { checkEnd } from './checks/end-state.ts'
-import { Effects } from './world/effects.ts'
+import { describe, loggerOf, Effects, SimulatedProcess } from './world/process.ts'
+import { attemptsOf, SimulatedNode } from './world/node.ts'
+import { CallCounter, checkEnd } from './checks/end-state.ts'
 import { SimulatedForge } from './world/forge.ts'
-import { GarbageCollector } from './world/garbage-collector.ts'
-import { inject } from './world/inject.ts'
-import { Invariants, type Violation } from './checks/invariants.ts'
-import { ownKinds } from '../../simulated-kubernetes/own-kinds.ts'
+import { GarbageCollector } from '../support/garbage-collector.ts'
+import { inject, quietFrom, Troubles } from './world/troubles.ts'
+import { Invariants, type Violation, taskFacts } from './checks/invariants.ts'
+import { ownKinds } from '../support/simulated-server.ts'
 import { SimulatedModel } from './world/model.ts'
-import { SimulatedNode } from './world/node.ts'
-import { taskFacts } from './checks/observed.ts'
-import { Operators, address, namespace } from './world/operators.ts'
+import { address, namespace, Operators } from './world/operators.ts'
 import { apply, edit, kinds, readingMs } from './world/people.ts'
-import { SimulatedProcess } from './world/process.ts'
 import type { Story, TaskPlan } from './story.ts'
 import { Timeline } from './world/timeline.ts'
-import { Troubles, quietFrom } from './world/troubles.ts'
 
-/** What one run showed. */
+/** The report on one run. */
 export interface RunReport {
   readonly violations: readonly Violation[]
   /** The side effects of the operator, in order; see `Effects`. */
@@ -36,8 +32,8 @@ export interface RunReport {
   readonly elapsedMs: number
 }
 
-export interface RunOptions {
-  /** Told what happens, line by line: for people who look at one run. */
+interface RunOptions {
+  /** Called with each line of the run's account, for people who look at one run. */
   readonly tell?: ((line: string) => void) | undefined
 }
 
@@ -48,9 +44,16 @@ const patienceMs = 20 * 60_000
 const settleMs = 45_000
 /** How long nothing may be written once everything is over. */
 const quietMs = 40_000
+/** How long the garbage collector takes to notice that an owner is gone. */
+const collectMs = 150
+/** The kinds that may have owners. */
+const owned: readonly Resource[] = [kinds.pods, kinds.agenttasks]
 const never = new AbortController().signal
 
-/** Runs a story from an empty cluster to quiescence and checks every promise on the way. Depends on the story alone. */
+/**
+ * Runs a story from an empty cluster to quiescence and checks every promise on the way. Depends on
+ * the story alone.
+ */
 export async function run(story: Story, { tell }: RunOptions = {}): Promise<RunReport> {
   const timeline = new Timeline()
   const injected = new Map<string, number>()
@@ -122,16 +125,24 @@ export async function run(story: Story, { tell }: RunOptions = {}): Promise<RunR
     onReceipt: (pod, report, outcome) =>
       say(`${pod.metadata.name} reported ${report.task}#${report.attempt}: ${outcome}`),
   })
-  const collector = new GarbageCollector({
-    server,
-    client: clientOf('garbage-collector'),
-    timeline,
-    dependents: [kinds.pods, kinds.agenttasks],
+  const collectorClient = clientOf('garbage-collector')
+  const collector = new GarbageCollector<Resource>({
+    soon: (run) => timeline.after(collectMs, run),
+    remove: async ({ kind, name, namespace, uid }) => {
+      await collectorClient.delete(kind, { name, namespace, uid }, { signal: never })
+    },
+    onError: (error) => {
+      if (!isNotFound(error) && !isConflict(error)) throw error
+    },
   })
   server.onCommit(({ type, resource, object, previous, user, verb }) => {
     const commit = { type, plural: resource.plural, object, previous }
     invariants.onCommit(commit)
-    collector.onCommit(type, object)
+    collector.see(
+      type,
+      owned.find(({ plural }) => plural === resource.plural),
+      object.metadata,
+    )
     if (tell !== undefined) say(`${user} ${verb} ${resource.plural} ${describe(object, type)}`)
     if (resource.plural === 'pods') node.onPod(type, object)
   })
@@ -174,7 +185,7 @@ export async function run(story: Story, { tell }: RunOptions = {}): Promise<RunR
     invariants.pods.length === 0
   while (timeline.elapsed < end && !isCalm() && invariants.violations.length === 0)
     await timeline.advance(1_000)
-  // What is due to be removed later still goes, and what was told is still written down.
+  // Objects that are due to be removed later still go, and late records are still written.
   const ttl = Math.max(0, ...story.requests.map(({ ttlSeconds = 0 }) => ttlSeconds * 1000))
   if (invariants.violations.length === 0) {
     await timeline.advance(ttl + settleMs)

@@ -1,11 +1,12 @@
-// The lane `simulation`: what `npm run simulate` does, as tests. Figures are printed; none of them is a timed assertion.
+// The lane `simulation`: what `npm run simulate` does, as tests. Figures are printed; none of them
+// is a timed assertion.
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { storyOf } from './generate.ts'
-import { keptStories } from './kept-stories.ts'
+import { keptStories } from './failed-stories.ts'
 import { run } from './run.ts'
 import { bugs, breakSource } from './seeded-bugs/bugs.ts'
 import type { Story } from './story.ts'
@@ -24,7 +25,7 @@ const fewestSeeds = share === 'whole' ? 2_000 : 100
 
 const root = join(import.meta.dirname, '../..')
 
-/** What `--json` prints, as far as it is looked at. */
+/** The part of the output of `--json` that is checked. */
 interface Figures {
   readonly runs: number
   readonly failed: number
@@ -49,7 +50,7 @@ async function simulate(...args: readonly string[]): Promise<string> {
     )
     return stdout
   } catch (error) {
-    // The exit code is 1 when a promise was broken: what it printed says which.
+    // The exit code is 1 when a promise was broken: the output says which.
     const { stdout } = error as { readonly stdout?: string }
     if (stdout?.startsWith('{') === true || stdout?.startsWith('[') === true) return stdout
     throw error
@@ -89,7 +90,7 @@ function crowd(count: number): Story {
 }
 
 describe('a run', () => {
-  it('depends on its story alone', async () => {
+  test('depends on its story alone', async () => {
     for (const seed of [7, 10, 22]) {
       const [one, other] = [await run(storyOf(seed)), await run(storyOf(seed))]
       expect(other.sites).toEqual(one.sites)
@@ -100,12 +101,13 @@ describe('a run', () => {
 })
 
 describe('every promise holds', () => {
-  it('over 2,000 seeds, or as many as the time allows', async () => {
+  test('over 2,000 seeds, or as many as the time allows', async () => {
     const figures = await figuresOf(...seedArguments)
     expect(figures.runs).toBeGreaterThanOrEqual(fewestSeeds)
     expect(figures.broken).toEqual({})
     expect(figures.failed).toBe(0)
-    // Each kind of fault struck; a generator that lost one would make the rest look better than it is.
+    // Each kind of fault struck; a generator that lost one would make the rest look better than it
+    // is.
     expect(Object.keys(figures.injected).toSorted()).toEqual([
       'agent',
       'clock',
@@ -131,7 +133,7 @@ describe('every promise holds', () => {
     ])
   })
 
-  it.skipIf(isFast)('with a crash before and after every side effect', async () => {
+  test.skipIf(isFast)('with a crash before and after every side effect', async () => {
     const figures = await figuresOf('--crash-points')
     const { wanted, reached, percent } = figures.crashPoints
     console.log(`crash points reached: ${reached} of ${wanted} (${percent} %)`)
@@ -141,7 +143,7 @@ describe('every promise holds', () => {
   })
 
   // All 20 depths by hand: they take five minutes.
-  it.skipIf(isFast)(
+  test.skipIf(isFast)(
     'in the small world, with every crash and stale views of every kind',
     async () => {
       const figures = await figuresOf('--exhaustive', '--depths', share === 'whole' ? '5' : '1')
@@ -150,7 +152,7 @@ describe('every promise holds', () => {
     },
   )
 
-  it.skipIf(isFast)(
+  test.skipIf(isFast)(
     'with 1,000 requests at once, and an operator that is killed over them',
     async () => {
       const { violations } = await run(crowd(1_000))
@@ -158,20 +160,20 @@ describe('every promise holds', () => {
     },
   )
 
-  it.each(Object.entries(keptStories()))('in %s, which broke one once', async (_, story) => {
+  test.each(Object.entries(keptStories()))('in %s, which broke one once', async (_, story) => {
     expect((await run(story)).violations).toEqual([])
   })
 })
 
 describe('the net catches fish', () => {
-  it('has at least 20 seeded bugs, each of which still fits the product', () => {
+  test('has at least 20 seeded bugs, each of which still fits the product', () => {
     expect(bugs.length).toBeGreaterThanOrEqual(20)
     for (const { edits } of bugs)
       for (const edit of edits)
         expect(() => breakSource(readFileSync(join(root, edit.file), 'utf8'), edit)).not.toThrow()
   })
 
-  it.skipIf(isFast)('finds every seeded bug', async () => {
+  test.skipIf(isFast)('finds every seeded bug', async () => {
     const catches = JSON.parse(await simulate('--bugs', '--seeds', '600', '--json')) as readonly {
       readonly bug: string
       readonly invariant?: string

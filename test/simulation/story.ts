@@ -1,4 +1,4 @@
-import type { CrashPoint } from './world/effects.ts'
+import type { CrashPoint } from './world/process.ts'
 
 /** One request that a person makes. */
 export interface RequestPlan {
@@ -7,7 +7,7 @@ export interface RequestPlan {
   readonly atMs: number
   readonly priority: 'critical' | 'high' | 'normal' | 'low'
   /** `model`: the real planner asks the simulated model. A list: these tasks, ready made. */
-  /** `revised`: by the model, and its first unit fails until it is planned anew. */
+  /** `revised`: by the model, and its first unit fails until it is planned again. */
   /** `edited`: by the model; a person looks at it, gives another one, and then lets work start. */
   readonly plan: 'model' | 'revised' | 'edited' | readonly TaskPlan[]
   readonly maxAttempts: number
@@ -30,9 +30,15 @@ export interface TaskPlan {
   readonly conflicts: number
 }
 
-/** What can go wrong, each with the moment at which it does. All times are virtual milliseconds since the beginning. */
+/**
+ * The faults, each with the moment at which it strikes. All times are virtual milliseconds
+ * since the beginning.
+ */
 export type Fault =
-  /** The leading operator is killed just before or after a side effect, and started again a while later. */
+  /**
+   * The leading operator is killed just before or after a side effect, and started again a while
+   * later.
+   */
   | { readonly kind: 'crash'; readonly point: CrashPoint; readonly restartMs: number }
   /** The same at a moment. */
   | { readonly kind: 'kill'; readonly atMs: number; readonly restartMs: number }
@@ -72,7 +78,10 @@ export type Fault =
     }
   /** The API server cannot be reached. */
   | { readonly kind: 'down'; readonly atMs: number; readonly forMs: number }
-  /** The operator's view of a kind stands still until so many events piled up, or for a while at most. */
+  /**
+   * The operator's view of a kind stands still until so many events piled up, or for a while at
+   * most.
+   */
   | {
       readonly kind: 'stale'
       readonly atMs: number
@@ -80,9 +89,12 @@ export type Fault =
       readonly revisions: number
       readonly forMs: number
     }
-  /** The same for the first watch of each process that starts after a crash: it begins with an old view. */
+  /**
+   * The same for the first watch of each process that starts after a crash: it begins with an old
+   * view.
+   */
   | { readonly kind: 'stale-start'; readonly plural: string; readonly revisions: number }
-  /** A watch is cut and its history forgotten: what happened between is never told as events. */
+  /** A watch is cut and its history forgotten: changes in between never come as events. */
   | {
       readonly kind: 'hide'
       readonly atMs: number
@@ -93,7 +105,10 @@ export type Fault =
   | { readonly kind: 'cut'; readonly atMs: number; readonly plural: string }
   /** A watch stays open and says nothing more. */
   | { readonly kind: 'silence'; readonly atMs: number; readonly plural: string }
-  /** Its watches of a kind: each event is told twice and the one before it once more, or ends its watch. */
+  /**
+   * Its watches of a kind: each event is sent twice and the one before it once more, or ends its
+   * watch.
+   */
   | {
       readonly kind: 'events'
       readonly atMs: number
@@ -110,7 +125,10 @@ export type Fault =
       readonly does: 'die' | 'hang' | 'partition' | 'lie' | 'twice'
       readonly forMs: number
     }
-  /** Agent Pods end before they run, do not start for a while, or are refused by a quota or by a webhook that is away. */
+  /**
+   * Agent Pods end before they run, do not start for a while, or are refused by a quota or by a
+   * webhook that is away.
+   */
   | {
       readonly kind: 'pods'
       readonly atMs: number

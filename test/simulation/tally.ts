@@ -2,7 +2,7 @@ import type { Violation } from './checks/invariants.ts'
 import type { RunReport } from './run.ts'
 import type { Told } from './worker.ts'
 
-/** Adds up what runs told: speed, faults, coverage, failures. */
+/** Adds up the reports of runs: speed, faults, coverage, failures. */
 export class Tally {
   readonly failures: Told[] = []
   readonly #startedAt = performance.now()

@@ -1,9 +1,9 @@
-// Runs the stories that `crew.ts` sends and answers with what they showed.
+// Runs the stories that `crew.ts` sends, and answers with their reports.
 import { parentPort } from 'node:worker_threads'
 import { run } from './run.ts'
 import type { Story } from './story.ts'
 
-/** What a worker says about one story. */
+/** A worker's report on one story. */
 export interface Told {
   readonly story: Story
   readonly violations: readonly { readonly invariant: string; readonly message: string }[]

@@ -85,7 +85,7 @@ export class Server {
     return written
   }
 
-  /** Deletes a task as a person does; nobody may be there to see it. */
+  /** Deletes a task as a person does, perhaps while no operator watches. */
   remove(name: string): void {
     const object = this.tasks.get(name)
     if (object === undefined) return
@@ -107,7 +107,7 @@ export class Server {
   }
 }
 
-/** One operator: a cache that may be told to lag, and the log over it. */
+/** One operator: a cache that a test can make lag, and the log over it. */
 export function operator(server: Server, clock: VirtualClock) {
   const handlers: ChangeHandler<Audited>[] = []
   const cache = new Map(server.tasks)
@@ -133,7 +133,9 @@ export function operator(server: Server, clock: VirtualClock) {
   return {
     log,
     state,
-    /** Makes a transition of a task as a controller does; the process may die right after the write. */
+    /**
+     * Makes a transition of a task as a controller does; the process may die right after the write.
+     */
     act(name: string, action: string, options: { readonly dies?: boolean } = {}): Audited {
       const before = server.tasks.get(name) ?? fresh(name)
       const act: Act = { action, message: `${name} ${action}` }
@@ -143,7 +145,7 @@ export function operator(server: Server, clock: VirtualClock) {
       if (options.dies !== true) log.take(written)
       return written
     },
-    /** The watch tells that a task is no more. */
+    /** The watch reports that a task is gone. */
     seeGone(name: string): void {
       const previous = cache.get(name)
       cache.delete(name)

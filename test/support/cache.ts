@@ -9,7 +9,10 @@ import {
 } from '../../core/kube/resource.ts'
 import { Store, type InvalidObject, type Change, type Indexer } from '../../core/kube/store.ts'
 
-/** A cache that a test fills by hand: the store and the handlers of an informer, without an API server behind. */
+/**
+ * A cache that a test fills by hand: the store and the handlers of an informer, without an API
+ * server behind.
+ */
 export class Cache<T extends KubeObject> {
   readonly resource: Resource<T>
   readonly #store: Store<T>
@@ -70,7 +73,7 @@ export class Cache<T extends KubeObject> {
     return this.behind
   }
 
-  /** What comes back is put by the test. */
+  /** The test itself puts the objects that come back. */
   noteWrite(object: T | undefined): void {
     if (object !== undefined) this.#ownWrites.set(keyOf(object.metadata), object)
   }

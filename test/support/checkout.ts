@@ -33,7 +33,10 @@ const identity = ['-c', 'user.name=Ada', '-c', 'user.email=ada@example.com']
 /** Nothing of the machine's own settings decides. */
 export const gitAlone = { GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: '/dev/null' }
 
-/** Makes a checkout whose one commit holds `files`; a value that begins with `-> ` is a link. Gone after the test. */
+/**
+ * Makes a checkout whose one commit holds `files`; a value that begins with `-> ` is a link. Gone
+ * after the test.
+ */
 export function makeCheckout(
   files: Readonly<Record<string, string | Buffer>>,
   { bare = false, config = {} }: { bare?: boolean; config?: Record<string, string> } = {},

@@ -1,4 +1,5 @@
-// An hour of churn in virtual time: prints how large the heap is every ten minutes. Run by churn.test.ts with --expose-gc.
+// An hour of churn in virtual time: prints how large the heap is every ten minutes. Run by
+// churn.test.ts with --expose-gc.
 import { KubeClient } from '../../core/kube/client.ts'
 import { type ConfigMap, configMaps } from '../../core/kube/core.ts'
 import { KubeError } from '../../core/kube/errors.ts'
@@ -13,10 +14,13 @@ const random = seededRandom(1)
 const objects = new Map<string, ConfigMap>()
 let version = 1
 let told: ((line: string) => void) | undefined
-/** What a watch that is opened again has missed. */
+/** The lines that a watch which is opened again has missed. */
 const history: { readonly version: number; readonly line: string }[] = []
 
-/** Stores an object under the next version and tells whoever watches, later than who wrote. */
+/**
+ * Stores an object under the next version and sends it to the watch, later than the answer to the
+ * writer.
+ */
 function commit(type: 'ADDED' | 'MODIFIED' | 'DELETED', next: ConfigMap): ConfigMap {
   version += 1
   const { name } = next.metadata
@@ -39,7 +43,7 @@ function churn(): void {
 }
 
 const refuse = (status: number, reason: string) => new KubeError({ status, reason, message: 'no' })
-/** The API server: takes a mark on an object, and tells what happens. */
+/** The API server: takes a mark on an object, and sends changes to the watch. */
 const transport: HttpTransport = {
   call: async ({ path }) => {
     const object = objects.get(path.slice(path.lastIndexOf('/') + 1))
@@ -149,7 +153,7 @@ async function tenMinutes(): Promise<number> {
   return process.memoryUsage().heapUsed
 }
 
-// What grows until it is full, and what the compiler learns, is there after ten minutes.
+// Bounded memories are full, and hot code is compiled, after ten minutes.
 const heap: number[] = []
 for (let tens = 0; tens < 7; tens += 1) heap.push(await tenMinutes())
 const held = informer.size + informer.invalid().length

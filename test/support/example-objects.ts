@@ -1,4 +1,4 @@
-// Small builders of API objects for tests of what is shown.
+// Small builders of API objects for tests of the views.
 import type { AgentTask, AgentTaskStatus, TaskResult } from '../../core/api/agent-task.ts'
 import { actionType, type Action } from '../../core/api/agent-types.ts'
 import type { Agent, AgentStatus } from '../../core/api/agent.ts'
@@ -13,7 +13,7 @@ export const start = Date.parse('2026-01-01T12:00:00Z')
 export const at = (seconds: number): string =>
   new Date(start + seconds * 1000).toISOString().replace('.000Z', 'Z')
 
-export const metadata = (name: string): Metadata => ({
+const metadata = (name: string): Metadata => ({
   name,
   namespace: 'guildhall',
   uid: `uid-${name}`,

@@ -1,22 +1,29 @@
-// Whether a function's time grows with the length of its text, or faster. What is judged is growth: on a slow machine every
-// size takes longer, and the ratio of two sizes stays. Little more than the time of this thread counts.
+// Whether a function's time grows with the length of its text, or faster. The growth is judged:
+// on a slow machine every size takes longer, and the ratio of two sizes stays. Little more than the
+// time of this thread counts.
 import vm from 'node:vm'
 import { expect, test } from 'vitest'
 
 /** Makes a text of about `length` characters. */
-export type TextOf = (length: number) => string
+type TextOf = (length: number) => string
 
 /** How a function's time grew between two sizes. */
-export type Growth =
+type Growth =
   | { readonly kind: 'linear' }
   | { readonly kind: 'faster' | 'explodes'; readonly words: string }
 
 const smallest = 256
 /** As long as a request may be. */
 const largest = 16_384
-/** A text that takes less is too short to be judged by; only a function that is this quick at the largest size is fine. */
+/**
+ * A text that takes less is too short to be judged by; only a function that is this quick at the
+ * largest size is fine.
+ */
 const measurableMs = 8
-/** Sixteen times the text: 16 is linear, 256 is quadratic. Sorting, collecting garbage and a busy machine lie between. */
+/**
+ * Sixteen times the text: 16 is linear, 256 is quadratic. Sorting, collecting garbage and a busy
+ * machine lie between.
+ */
 const step = 16
 const mostRatio = 64
 /** A text this short takes longer only where time explodes. */
@@ -106,13 +113,17 @@ export const oddTexts: Readonly<Record<string, TextOf>> = {
   'names that turn': repeated('a turns "b" into '),
 }
 
-/** Measures `f` on growing texts. What takes too little time at the largest size to be measured counts as linear. */
+/**
+ * Measures `f` on growing texts. What takes too little time at the largest size to be measured
+ * counts as linear.
+ */
 export function growthOf(f: (text: string) => unknown, textOf: TextOf): Growth {
   const all = timed(f, textOf(largest))
   if (all !== undefined && all < measurableMs) return { kind: 'linear' }
   for (let length = smallest; length * step <= largest; length *= 2) {
     let compared = compare(f, textOf, length)
-    // Other work on the machine makes one comparison wrong, not all of them; growth goes on at larger sizes.
+    // Other work on the machine makes one comparison wrong, not all of them; growth goes on at
+    // larger sizes.
     for (let again = 1; again < attempts && isFaster(compared); again++) {
       compared = compare(f, textOf, length * 2 ** again)
     }
@@ -131,7 +142,8 @@ function compare(
   textOf: TextOf,
   length: number,
 ): Growth | 'too quick' {
-  // The longer text comes first: what is run often is compiled, and is quicker afterwards for any text.
+  // The longer text comes first: code that runs often is compiled, and is quicker afterwards for
+  // any text.
   const quick = timed(f, textOf(length))
   if (quick === undefined) return exploded(length / 2, length)
   const large = quickest(f, textOf(length * step))
@@ -145,8 +157,9 @@ function compare(
 }
 
 /**
- * Registers one test for each odd text, of this file and of `more`: the time of `f` grows no faster than the text.
- * What `f` throws does not matter, only when.
+ * Registers one test for each odd text, of this file and of `more`: the time of `f` grows no faster
+ * than the text.
+ * The error that `f` throws does not matter, only when.
  */
 export function expectLinear(
   name: string,
@@ -166,14 +179,17 @@ function exploded(before: number, length: number): Growth {
   return { kind: 'explodes', words }
 }
 
-/** The quickest of several runs: other work on the machine and the collection of garbage only ever add. */
+/**
+ * The quickest of several runs: other work on the machine and the collection of garbage only ever
+ * add.
+ */
 function quickest(f: (text: string) => unknown, text: string): number | undefined {
   const times: number[] = []
   for (let run = 0; run < runs; run++) {
     const ms = timed(f, text)
     if (ms === undefined) return undefined
     times.push(ms)
-    // What takes this long is not disturbed by a short pause.
+    // A measurement this long is not disturbed by a short pause.
     if (ms > 200) break
   }
   return Math.min(...times)
@@ -186,11 +202,12 @@ const context: { run?: () => void } = vm.createContext({})
 const script = new vm.Script('run()')
 
 /**
- * Milliseconds of one run; undefined when it had to be ended. For short runs the clock on the wall is the better one, for
- * long ones that of this thread, which no other process prolongs.
+ * Milliseconds of one run; undefined when it had to be ended. For short runs the clock on the wall
+ * is the better one, for long ones that of this thread, which no other process prolongs.
  */
 function timed(f: (text: string) => unknown, text: string): number | undefined {
-  // Texts made by repetition are trees of parts until somebody reads them; that is not the time of `f`.
+  // Texts made by repetition are trees of parts until they are read; that is not the time of
+  // `f`.
   text.charCodeAt(text.length - 1)
   let ms: number | undefined
   context.run = () => {
@@ -205,7 +222,7 @@ function timed(f: (text: string) => unknown, text: string): number | undefined {
     ms = Math.min(performance.now() - startedAt, (user + system) / 1000 + tickMs)
   }
   try {
-    // Nothing else can end a pattern that runs for ever.
+    // Nothing else can end a regular expression that runs without end.
     script.runInContext(context, { timeout: longestMs })
   } catch {
     return undefined

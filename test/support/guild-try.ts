@@ -1,4 +1,5 @@
-// `guild try` for tests: the command, a model server that answers as the test says, and what both said.
+// `guild try` for tests: the command, a model server that answers as the test says, and what both
+// said.
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,7 +10,7 @@ import { runGuild } from '../../cli/program.ts'
 import { verdicts } from '../../core/api/agent-types.ts'
 import { failureReasons } from '../../core/api/failures.ts'
 import { gitAlone, type TestCheckout } from './checkout.ts'
-import { type Answering, startScriptedOllama } from './scripted-ollama.ts'
+import { type Answering, startScriptedOllama } from './scripted-model.ts'
 
 const main = join(import.meta.dirname, '../../cli/main.ts')
 export const patience = { timeout: 180_000 }
@@ -46,13 +47,16 @@ export const shown = z.strictObject({
   tokens: z.int(),
 })
 
-export interface Run {
+interface Run {
   readonly code: number | null
   readonly stdout: string
   readonly stderr: string
 }
 
-/** Runs the command as a person does; `onText` hears what it says on stderr and may send it a signal. */
+/**
+ * Runs the command as a person does; `onText` hears what it says on stderr and may send it a
+ * signal.
+ */
 export function run(
   args: readonly string[],
   {
@@ -124,7 +128,10 @@ export function answers(...codes: readonly string[]): Answering {
   }
 }
 
-/** What git says in the checkout about everything that is in no commit, but for `besides`. The index stays as it is. */
+/**
+ * The output of git in the checkout about every file that is in no commit, except `besides`. The
+ * index stays as it is.
+ */
 export function diffIn(checkout: TestCheckout, ...besides: readonly string[]): string {
   const index = join(checkout.root, '.git/index')
   const before = readFileSync(index)
@@ -160,7 +167,10 @@ export async function tried(
   return { ...ended, result, asked: [...ollama.asked] }
 }
 
-/** Keeps the machine's own git settings out of the tests of a file, and what they leave in a folder that is removed. */
+/**
+ * Keeps the machine's own git settings out of the tests of a file, and what they leave in a folder
+ * that is removed.
+ */
 export function aloneWithGit(): void {
   beforeAll(() => {
     for (const [name, value] of Object.entries(gitAlone)) vi.stubEnv(name, value)

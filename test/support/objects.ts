@@ -1,11 +1,12 @@
-// Small builders for objects in tests: say only what the test is about.
-import type { Agent } from '../../core/api/agent.ts'
+// Small builders for objects: a test names only the fields that it is about.
 import type { AgentTask, AgentTaskSpec, AgentTaskStatus } from '../../core/api/agent-task.ts'
+import type { Agent } from '../../core/api/agent.ts'
 import type { DevRequest } from '../../core/api/devrequest.ts'
 import type { LanguageModel } from '../../core/api/language-model.ts'
 import { apiVersion } from '../../core/api/names.ts'
 import type { Condition, Metadata } from '../../core/api/schema.ts'
 import type { GatewayCall } from '../../core/models/gateway.ts'
+import type { TraceRecord } from '../../core/models/gateway.ts'
 
 /** 2026-11-23T12:00:00Z, the present of all pure tests. */
 export const now = Date.UTC(2026, 10, 23, 12)
@@ -27,7 +28,7 @@ export const condition = (
   reason = 'Because',
 ): Condition => ({ type, status, reason, message: '', lastTransitionTime: at(-30) })
 
-/** An AgentTask that was begun and is queued, unless told otherwise. */
+/** An AgentTask that was begun and is queued, unless `status` says otherwise. */
 export function task(
   name: string,
   spec: Partial<AgentTaskSpec> = {},
@@ -133,7 +134,7 @@ export function request(
   }
 }
 
-/** A LanguageModel that nobody looked at, unless told otherwise. */
+/** A LanguageModel that was not looked at yet, unless `status` says otherwise. */
 export function languageModel(
   name: string,
   spec: Partial<LanguageModel['spec']> = {},
@@ -169,4 +170,34 @@ export const question: GatewayCall = {
   temperature: 0,
   seed: 1,
   maxTokens: 100,
+}
+
+/** One call to a model that went well, at the second sending. */
+export const callRecord: TraceRecord = {
+  id: 'abc-1',
+  time: '2026-01-01T00:00:00.000Z',
+  model: 'm',
+  request: 'hello',
+  task: undefined,
+  purpose: 'plan.notes',
+  verb: 'write',
+  promptHash: 'p',
+  answerHash: 'a',
+  system: 'a system prompt',
+  prompt: 'a secret prompt',
+  dropped: [],
+  temperature: 0,
+  seed: 1,
+  maxTokens: 100,
+  text: 'a secret answer',
+  blocks: [],
+  verdict: 'ok',
+  message: '',
+  sent: 2,
+  queueMs: 500,
+  answerMs: 3000,
+  firstPieceMs: 800,
+  perTokenMs: 20,
+  inputTokens: 70,
+  outputTokens: 30,
 }

@@ -4,7 +4,7 @@ import { KubeError } from '../../core/kube/errors.ts'
 import { aborted } from '../../core/base/wait.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 
-// What an API server sends on a watch.
+// The lines that an API server sends on a watch.
 export const made = (name: string, version: number, uid = `uid-${name}`) => ({
   metadata: { name, namespace: 'n', uid, resourceVersion: String(version) },
 })
@@ -28,7 +28,10 @@ export const silent = {
   onInvalid: ignore,
 }
 
-/** What one watch does: a refusal, or bytes and then, after `lastsMs`, an end. `open` lasts as long as the server promised. */
+/**
+ * The course of one watch: a refusal, or bytes and then, after `lastsMs`, an end. `open` lasts as
+ * long as the server promised.
+ */
 type Watch =
   | KubeError
   | {
@@ -38,7 +41,10 @@ type Watch =
     }
 export type Script = Watch | ((query: Query) => Watch)
 
-/** An API inside the process that does what the test says, and serves on without a word when that is over. */
+/**
+ * An API inside the process that does what the test says, and serves on without a word when that is
+ * over.
+ */
 export class ScriptedApi {
   readonly listedAt: number[] = []
   readonly opened: { readonly query: Query; readonly at: number }[] = []
@@ -59,7 +65,8 @@ export class ScriptedApi {
       const failure = this.listFailures.shift()
       if (failure !== undefined) throw failure
       const { items, version } = this.listed
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it answers what the test says
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it answers what the test
+      // says
       return {
         items: items.map((item) => options?.transform?.(item as never)),
         resourceVersion: String(version),

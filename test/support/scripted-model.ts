@@ -1,8 +1,10 @@
-// A model server for unit tests that misbehaves as the test says, answer by answer, and counts what it was asked.
+// A model server for unit tests that misbehaves as the test says, answer by answer, and counts what
+// it was asked.
 import type { ServerResponse } from 'node:http'
-import { reply, startScriptedServer, type SeenRequest } from './scripted-server.ts'
+import { z } from 'zod'
+import { reply, type SeenRequest, startScriptedServer } from './scripted-server.ts'
 
-/** What is done with one question. */
+/** The answer to one question. */
 export type Step = (response: ServerResponse, request: SeenRequest) => void
 
 export interface ScriptedModel {
@@ -18,7 +20,7 @@ export interface ScriptedModel {
 
 const silent = new WeakSet<ServerResponse>()
 
-/** Starts a server that takes the next step for each question, and the last one for ever. */
+/** Starts a server that takes the next step for each question, and repeats the last one. */
 export async function startScriptedModel(
   steps: readonly Step[],
   port?: number,
@@ -62,6 +64,30 @@ export const says =
     )
   }
 
+/** How a streamed answer ends: properly, at the limit of tokens, with an error, or without a word. */
+export type Ending = 'stop' | 'length' | 'error' | 'nothing'
+
+/** The answer in pieces, as a real server streams it, with this end. */
+export const streams =
+  (answer: string, ending: Ending): Step =>
+  (response) => {
+    // As Ollama says it, also before an answer without a word.
+    response.setHeader('content-type', 'application/x-ndjson')
+    // Pieces hold no half of a character, and long answers come in larger ones.
+    const characters = Array.from(answer)
+    const size = Math.max(pieceLength, Math.ceil(characters.length / 100))
+    for (let at = 0; at < characters.length; at += size)
+      response.write(piece(characters.slice(at, at + size).join('')))
+    if (ending === 'error') response.write(line({ error: 'model runner has unexpectedly stopped' }))
+    if (ending === 'stop' || ending === 'length') {
+      const counts = { prompt_eval_count: 0, eval_count: 1 }
+      const message = { role: 'assistant', content: '' }
+      response.write(line({ message, done: true, done_reason: ending, ...counts }))
+    }
+    response.end()
+  }
+const pieceLength = 24
+
 export const refuses =
   (status: number, error: string, headers: Readonly<Record<string, string>> = {}): Step =>
   (response) =>
@@ -98,3 +124,46 @@ export const unloads: Step = (response) =>
   void response.end(
     line({ message: { role: 'assistant', content: '' }, done: true, done_reason: 'unload' }),
   )
+
+// An Ollama for unit tests: it holds one model, and answers each question as the test says.
+
+/**
+ * What is said to a question, by the words of its prompt; a step where more than words is needed.
+ */
+export type Answering = (prompt: string, number: number) => string | Step
+
+interface ScriptedOllama extends AsyncDisposable {
+  readonly endpoint: string
+  readonly model: string
+  /** Prompts of the questions so far. */
+  readonly asked: readonly string[]
+}
+
+const question = z.object({ messages: z.array(z.object({ content: z.string() })) })
+
+/** Starts it on a free port. */
+export async function startScriptedOllama(answering: Answering): Promise<ScriptedOllama> {
+  const model = 'coder:7b'
+  const asked: string[] = []
+  const server = await startScriptedServer((request, response) => {
+    if (request.path.endsWith('/api/tags'))
+      return reply(response, 200, { models: [{ name: model, digest: 'd', size: 1 }] })
+    if (request.path.endsWith('/api/show'))
+      return reply(response, 200, {
+        capabilities: ['completion'],
+        model_info: { 'general.architecture': 'x', 'x.context_length': 8192 },
+      })
+    const { messages } = question.parse(JSON.parse(request.body))
+    const prompt = messages.map(({ content }) => content).join('\n')
+    asked.push(prompt)
+    const answer = answering(prompt, asked.length)
+    const step = typeof answer === 'string' ? says(answer) : answer
+    return step(response, request)
+  })
+  return {
+    endpoint: server.config.server,
+    model,
+    asked,
+    [Symbol.asyncDispose]: () => server.close(),
+  }
+}

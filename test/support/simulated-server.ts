@@ -1,10 +1,17 @@
-// What the tests of the simulated API server start from.
+// A simulated API server in virtual time, for unit tests.
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parse } from 'yaml'
 import { agentTasks, devRequests } from '../../core/api/kinds.ts'
 import { KubeClient } from '../../core/kube/client.ts'
 import type { KubeObject, Resource } from '../../core/kube/resource.ts'
-import { VirtualClock, seededRandom } from './virtual-clock.ts'
-import { ownKinds } from '../../simulated-kubernetes/own-kinds.ts'
+import {
+  type CompiledKinds,
+  compileKinds,
+  type Definition,
+} from '../../simulated-kubernetes/kind.ts'
 import { SimulatedApiServer } from '../../simulated-kubernetes/server.ts'
+import { seededRandom, VirtualClock } from './virtual-clock.ts'
 
 interface Loose extends KubeObject {
   readonly spec?: object
@@ -39,4 +46,18 @@ const nowhere = {
   namespace,
   credentials: () => Promise.reject(new Error('nobody is asked for credentials here')),
   refresh: () => undefined,
+}
+
+const directory = join(import.meta.dirname, '../../crds')
+
+let compiled: CompiledKinds | undefined
+
+/** The kinds in crds/, compiled when they are first asked for and shared from then on. */
+export function ownKinds(): CompiledKinds {
+  compiled ??= compileKinds(
+    readdirSync(directory)
+      .filter((file) => file.endsWith('.yaml'))
+      .map((file): Definition => parse(readFileSync(join(directory, file), 'utf8'))),
+  )
+  return compiled
 }

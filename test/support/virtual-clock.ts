@@ -52,7 +52,7 @@ export class VirtualClock implements Clock {
   /** Moves on by `ms`, fires what is due in order, and lets promises settle after each. */
   async advance(ms: number): Promise<void> {
     const end = this.#elapsed + ms
-    // What was started just now may be about to set its timers.
+    // Code that was started just now may be about to set its timers.
     await settled()
     for (;;) {
       const timer = this.#earliest()
@@ -66,7 +66,10 @@ export class VirtualClock implements Clock {
     await settled()
   }
 
-  /** Time passes while the process is stopped: nothing fires until the next `advance`, which then finds it overdue. */
+  /**
+   * Time passes while the process is stopped: nothing fires until the next `advance`, which then
+   * finds it overdue.
+   */
   suspend(ms: number): void {
     this.#move(ms)
   }

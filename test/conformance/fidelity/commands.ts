@@ -6,7 +6,7 @@ import { type FidelityKind, kinds, type KindName } from './kinds.ts'
 export type Which = 'latest' | 'older' | 'none' | 'wrong'
 
 /** Metadata that a sequence sets: the parts that people and controllers set. */
-export type Labels = Readonly<Record<string, unknown>>
+type Labels = Readonly<Record<string, unknown>>
 
 interface Common {
   readonly kind: KindName
@@ -122,7 +122,10 @@ const metadata: fc.Arbitrary<Labels> = fc.oneof(
       ),
   },
 )
-/** Metadata without what is empty: the real server keeps such bytes until the next write, which then counts as one. */
+/**
+ * Metadata without empty values: the real server keeps such bytes until the next write, which then
+ * counts as one.
+ */
 const plainMetadata = metadata.map((fields) =>
   Object.fromEntries(
     Object.entries(fields).filter(
@@ -200,7 +203,8 @@ function stepFor(kind: KindName, traits: FidelityKind): fc.Arbitrary<Command> {
       fc.constant({ op: 'add', path: '/metadata/finalizers', value: ['example.com/one'] }),
       fc.constant({ op: 'remove', path: '/metadata/finalizers' }),
       fc.constant({ op: 'remove', path: '/metadata/finalizers/0' }),
-      // What a status write ignores is well typed here: else the real server forgets who owned what.
+      // Fields that a status write ignores are well typed here: else the real server forgets who
+      // owned what.
       fc.constant({ op: 'add', path: '/spec', value: traits.contents[0]?.['spec'] ?? {} }),
     ) as fc.Arbitrary<Fields>
   const options: fc.WeightedArbitrary<Command>[] = [

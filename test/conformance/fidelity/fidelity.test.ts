@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { KubeClient } from '../../../core/kube/client.ts'
 import { systemClock as clock, systemRandom as random } from '../../../core/base/clock.ts'
@@ -59,7 +59,7 @@ describe.skipIf(backend.unavailable !== undefined)('the simulated API server', (
     await running?.stop()
   })
 
-  it(`gives the same answers as the real one to ${runs} random sequences`, {
+  test(`gives the same answers as the real one to ${runs} random sequences`, {
     timeout: 1_800_000,
   }, async () => {
     let steps = 0
@@ -79,7 +79,8 @@ describe.skipIf(backend.unavailable !== undefined)('the simulated API server', (
         fc.assert(fc.asyncProperty(sequence, same), {
           numRuns: Math.ceil(runs / lanes),
           seed: seed * lanes + lane,
-          // Shrinking begins with dropping steps; what a sequence of one or two does not show needs no more.
+          // Shrinking begins with dropping steps; what a sequence of one or two does not show needs
+          // no more.
           interruptAfterTimeLimit: 1_700_000,
           markInterruptAsFailure: true,
         }),

@@ -1,10 +1,9 @@
 import { type Fields, isFields } from '../../../simulated-kubernetes/json.ts'
 import type { Command, Which } from './commands.ts'
 import { type KindName, kinds } from './kinds.ts'
-import { Normalizer } from './normal.ts'
-import type { PlainAnswer, PlainEvent, Side } from './side.ts'
+import { Normalizer, type PlainAnswer, type PlainEvent, type Side } from './side.ts'
 
-/** What one step gave, made comparable. */
+/** The answer to one step, made comparable. */
 export interface Entry {
   readonly command: unknown
   readonly result: unknown
@@ -165,7 +164,8 @@ class Run {
       const contentType = 'application/apply-patch+yaml'
       return this.#side.call({ method: 'PATCH', path: at(command.subresource), body, contentType })
     }
-    // An update starts from what was seen, as people's and controllers' do, unless it names no version.
+    // An update starts from the seen object, as people's and controllers' do, unless it names no
+    // version.
     const seen = command.version === 'none' ? undefined : this.#seenOf(kind, name).at(-1)
     const before = seen !== undefined && isFields(seen['metadata']) ? seen['metadata'] : {}
     const { uid: _, resourceVersion: __, ...kept } = before
@@ -220,7 +220,8 @@ class Run {
         const metadata = isFields(object) && isFields(object['metadata']) ? object['metadata'] : {}
         return metadata['name'] === last
       })
-    // What a watch without a version starts with depends on when it is opened; then nothing else may happen.
+    // The first events of a watch without a version depend on when it is opened; then nothing else
+    // may happen.
     if (isLive && from !== 'initial') {
       const events = open()
       this.#watches.push({ command, events: () => events })

@@ -3,17 +3,21 @@ import type { AgentTask } from '../../../core/api/agent-task.ts'
 import { isTrue } from '../../../core/api/condition-list.ts'
 import { configMaps, events } from '../../../core/kube/core.ts'
 import type { SimulatedApiServer } from '../../../simulated-kubernetes/server.ts'
-import type { CallCounter } from './call-counter.ts'
-import type { SimulatedForge } from '../world/forge.ts'
-import type { Invariants } from './invariants.ts'
-import { isOver, taskFacts } from './observed.ts'
-import { lie } from '../world/attempts.ts'
-import { prompt } from '../world/people.ts'
 import type { Story, TaskPlan } from '../story.ts'
+import { lie } from '../world/node.ts'
+import type { SimulatedForge } from '../world/forge.ts'
+import type { CallName } from '../world/network.ts'
+import { prompt } from '../world/people.ts'
+import type { SimulatedProcess } from '../world/process.ts'
+import type { Timeline } from '../world/timeline.ts'
+import { type Invariants, isOver, taskFacts } from './invariants.ts'
 
-/** Reasons after which nobody tries again. */
+/** Reasons after which a task is not tried again. */
 const hopeless: ReadonlySet<string> = new Set(['DependencyFailed', 'ModelRefused', 'Unsupported'])
-/** What the surroundings did to an attempt; the story's own failures are `ChecksFailed` and `Conflict`. */
+/**
+ * Ends of an attempt that the surroundings caused; the story's own failures are `ChecksFailed` and
+ * `Conflict`.
+ */
 const surroundings: ReadonlySet<string> = new Set([
   'AgentLost',
   'AgentWithdrawn',
@@ -21,7 +25,9 @@ const surroundings: ReadonlySet<string> = new Set([
   'PushRejected',
   'PodFailed',
 ])
-/** Faults that may cost an attempt: they reach an agent, or keep the operator away from it for long. */
+/**
+ * Faults that may cost an attempt: they reach an agent, or keep the operator away from it for long.
+ */
 const costly: ReadonlySet<string> = new Set(['agent', 'pods', 'delete', 'pause', 'kill', 'forge'])
 
 /** Checks what holds once everything is over (I1, I2, I5, I6, I8 to I11). */
@@ -94,9 +100,9 @@ function checkOutcome(
     invariants.broken('I2', `${name} succeeded although no attempt of it ever did`)
   if (reason === 'Skipped' && failure !== 'DependencyFailed')
     invariants.broken('I6', `${name} was skipped for ${failure}`)
-  // Who does not learn that an agent was told to go may give it a task; that costs no attempt.
+  // An operator that does not learn of a drain may assign a task; that costs no attempt.
   const unsure = story.faults.some(({ kind }) => kind === 'lose')
-  // The time of an attempt runs on while nobody can tell its agent, as that of a Job does.
+  // The time of an attempt runs on while its agent cannot be reached, as that of a Job does.
   const keptAway = awayMs(story) > (task.spec.timeoutSeconds * 1000) / 2
   const lost = history.filter(
     ({ failure: { reason: why = '' } = {} }) =>
@@ -154,7 +160,9 @@ function checkChain(server: SimulatedApiServer, invariants: Invariants): readonl
   return records
 }
 
-/** One record for each transition of each task. `forgets`: the API server lost part of its history. */
+/**
+ * One record for each transition of each task. `forgets`: the API server lost part of its history.
+ */
 function checkRecords(
   records: readonly AuditRecord[],
   invariants: Invariants,
@@ -168,11 +176,51 @@ function checkRecords(
     }
   for (const [key, { want, name, action }] of invariants.transitions) {
     const found = counted.get(key) ?? 0
-    // What is deleted while nobody looks is told by the watches' history only; see `AuditLog`.
+    // A deletion that no watch saw is in the watches' history only; see `AuditLog`.
     const [uid = ''] = key.split(' ')
     const isGone = !invariants.tasks.some(({ metadata }) => metadata.uid === uid)
     if (found < want && isGone && forgets) continue
     if (found !== want)
       invariants.broken('I8', `${name}: ${want} transitions ${action}, ${found} records`)
+  }
+}
+
+const windowMs = 10_000
+/** I10: under 5 requests/s for one object. */
+const mostPerWindow = 50
+
+/**
+ * Counts the operators' calls of the API server: all writes, and the calls for one object in ten
+ * seconds.
+ */
+export class CallCounter {
+  readonly #timeline: Timeline
+  readonly #recent = new Map<string, number[]>()
+  /** Calls that write anything but leases, by method and path. */
+  readonly written: string[] = []
+  /** Objects that were asked about too often, with the most calls in ten seconds. */
+  readonly hot = new Map<string, number>()
+
+  constructor(timeline: Timeline) {
+    this.#timeline = timeline
+  }
+
+  get writes(): number {
+    return this.written.length
+  }
+
+  count(process: SimulatedProcess, { method, target, path }: CallName): void {
+    if (target === 'leases') return
+    // A review is a question, although it is posted.
+    if (method !== 'GET' && target !== 'tokenreviews') this.written.push(`${method} ${path}`)
+    // A collection is shared by many objects, and identities are asked for by all agents.
+    if (target === 'events' || target === 'tokenreviews' || path.endsWith(`/${target}`)) return
+    const key = `${process.name} ${method} ${path}`
+    const times = this.#recent.get(key) ?? []
+    times.push(this.#timeline.elapsed)
+    while ((times[0] ?? 0) < this.#timeline.elapsed - windowMs) times.shift()
+    this.#recent.set(key, times)
+    if (times.length > Math.max(mostPerWindow, this.hot.get(key) ?? 0))
+      this.hot.set(key, times.length)
   }
 }

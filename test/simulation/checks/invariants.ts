@@ -1,8 +1,7 @@
-import type { Agent } from '../../../core/api/agent.ts'
 import type { AgentTask } from '../../../core/api/agent-task.ts'
+import type { Agent } from '../../../core/api/agent.ts'
 import type { DevRequest } from '../../../core/api/devrequest.ts'
 import type { Pod } from '../../../core/kube/core.ts'
-import { isAuthorized, isOver, taskFacts, type TaskFacts } from './observed.ts'
 
 /** A promise that did not hold; docs/reliability.md lists them. */
 export interface Violation {
@@ -11,8 +10,8 @@ export interface Violation {
   readonly message: string
 }
 
-/** One committed revision, as the API server tells it. */
-export interface Commit {
+/** One committed revision, as the API server reports it. */
+interface Commit {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'
   readonly plural: string
   readonly object: unknown
@@ -28,7 +27,9 @@ const audited: ReadonlySet<string> = new Set([
   'Skipped',
 ])
 
-/** What a simulated agent writes into its report, so that a result shows whose it is. */
+/**
+ * The summary that a simulated agent writes into its report, so that a result shows whose it is.
+ */
 export function signature(podUid: string, attempt: number): string {
   return `work of ${podUid} attempt ${attempt}`
 }
@@ -253,4 +254,57 @@ export class Invariants {
     if ((request.status?.observedGeneration ?? 0) < (before.status?.observedGeneration ?? 0))
       this.broken('I7', `${name} forgot the generation it had seen`)
   }
+}
+
+// Reading our objects without the product's own readers: a slip in those must not blind the checks.
+
+/** The summary of a task at one revision, in the words of the promises in docs/reliability.md. */
+interface TaskFacts {
+  readonly finished: boolean
+  readonly succeeded: 'True' | 'False' | 'Unknown'
+  readonly reason: string
+  /** The holder: undefined once a result was accepted. */
+  readonly holder: { readonly podUid: string; readonly attempt: number } | undefined
+  readonly attempts: number
+  /** Attempts that count against the limit. */
+  readonly used: number
+}
+
+/** Ends of attempts that are the surroundings' fault alone. */
+const free: ReadonlySet<string> = new Set(['ModelUnavailable', 'AgentWithdrawn'])
+
+export function taskFacts(task: AgentTask): TaskFacts {
+  const { status } = task
+  const of = (type: string) => status?.conditions?.find((condition) => condition.type === type)
+  const finished = of('Finished')?.status === 'True'
+  const assignment = status?.assignment
+  const held =
+    !finished &&
+    status?.result === undefined &&
+    of('Assigned')?.status === 'True' &&
+    assignment !== undefined
+  const spared = (status?.history ?? []).filter(({ failure }) => free.has(failure?.reason ?? ''))
+  const attempts = assignment?.attempt ?? 0
+  return {
+    finished,
+    succeeded: of('Succeeded')?.status ?? 'Unknown',
+    reason: of('Succeeded')?.reason ?? '',
+    holder: held ? { podUid: assignment.podUid, attempt: assignment.attempt } : undefined,
+    attempts,
+    used: attempts - spared.length,
+  }
+}
+
+export function isOver(request: DevRequest): boolean {
+  return has(request, 'Finished')
+}
+
+function isAuthorized(request: DevRequest): boolean {
+  return has(request, 'Authorized')
+}
+
+function has({ status }: DevRequest, wanted: string): boolean {
+  return (
+    status?.conditions?.some(({ type, status: is }) => type === wanted && is === 'True') === true
+  )
 }

@@ -3,22 +3,25 @@ import { kernelBugs } from './kernel-bugs.ts'
 import { taskBugs } from './task-bugs.ts'
 
 /** One change of one file: `find` must stand there exactly once. */
-export interface Edit {
+interface Edit {
   /** Path in the repository. */
   readonly file: string
   readonly find: string
   readonly replace: string
 }
 
-/** A mistake that somebody could make, and that the simulator has to find. */
+/** A mistake that a programmer could make, and that the simulator has to find. */
 export interface SeededBug {
   readonly name: string
-  /** What goes wrong, in a sentence. */
+  /** The consequence of the mistake, in a sentence. */
   readonly story: string
   readonly edits: readonly Edit[]
 }
 
-/** The net's fish. A bug whose text is no longer in the product fails its test: write it anew. */
+/**
+ * Every seeded bug. When the text of one is no longer in the product, its test fails: write the bug
+ * again.
+ */
 export const bugs: readonly SeededBug[] = [...taskBugs, ...agentBugs, ...kernelBugs]
 
 /** The source with the bug in it. Throws when the place is not there, or there twice. */

@@ -1,14 +1,14 @@
 import { crashPointsOf, scenes, withCrash } from '../crash-points.ts'
 import { runAll } from '../crew.ts'
 import { storyOf } from '../generate.ts'
-import { keptStories } from '../kept-stories.ts'
+import { keptStories } from '../failed-stories.ts'
 import { run } from '../run.ts'
 import type { Story } from '../story.ts'
 import { firstOf } from '../tally.ts'
 import type { Told } from '../worker.ts'
 import { bugs, type SeededBug } from './bugs.ts'
 
-/** What became of one bug. */
+/** The result of the hunt for one bug. */
 interface Catch {
   readonly bug: string
   /** The promise that showed it; undefined when it got away. */
@@ -17,7 +17,10 @@ interface Catch {
   readonly runs: number
 }
 
-/** Breaks the product bug by bug and looks for each with scenes, kept stories, crash points and seeds. The exit code is 1 if one got away. */
+/**
+ * Breaks the product bug by bug and looks for each with scenes, kept stories, crash points and
+ * seeds. The exit code is 1 if one got away.
+ */
 export async function huntBugs(options: {
   readonly only: string | undefined
   readonly seeds: number
@@ -64,7 +67,10 @@ async function hunt(
   }
 }
 
-/** Scenes as they are and kept stories first, then seeds and crash points in turn, so many of each: most bugs show early. */
+/**
+ * Scenes as they are and kept stories first, then seeds and crash points in turn, so many of each:
+ * most bugs show early.
+ */
 function* stories(count: number, crashes: readonly Story[]): Generator<Story> {
   yield* Object.values(scenes)
   yield* Object.values(keptStories())

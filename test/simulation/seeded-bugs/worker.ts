@@ -1,4 +1,5 @@
-// A worker whose product has one bug: the source is changed while it is loaded, nothing is changed on disk.
+// A worker whose product has one bug: the source is changed while it is loaded, nothing is changed
+// on disk.
 import { registerHooks } from 'node:module'
 import { workerData } from 'node:worker_threads'
 import { bugs, breakSource } from './bugs.ts'

@@ -6,17 +6,16 @@ import { git } from '../../../core/api/names.ts'
 import { heldBy } from '../../../core/api/task-state.ts'
 import { isTestPath } from '../../../core/api/test-paths.ts'
 import { ForgeError, type Forge } from '../../../operator/forge/client.ts'
-import type { Effects } from './effects.ts'
-import type { SimulatedProcess } from './process.ts'
+import type { Effects, SimulatedProcess } from './process.ts'
 import type { Timeline } from './timeline.ts'
 
-/** What becomes of one call of the forge. */
+/** The fate of one call of the forge. */
 export type ForgeFate = 'pass' | 'down' | 'lose'
 
 interface Branch {
   head: string
   readonly contains: Set<string>
-  /** What the commits of a task branch change. */
+  /** The changes in the commits of a task branch. */
   readonly changes: readonly Change[]
 }
 
@@ -26,7 +25,7 @@ interface Repository {
 }
 
 /** A merge that the forge made: which commit of which task branch went into which branch. */
-export interface Merge {
+interface Merge {
   readonly into: string
   readonly from: string
   readonly commit: string
@@ -38,12 +37,13 @@ export function commitId(...words: readonly string[]): string {
 }
 
 /**
- * The forge in memory, with the rules of the real one that matter here: an agent may push only the branch of the attempt it
- * holds, a merge needs the tip it was asked for, only what the task may change is merged, a repeated call changes nothing.
+ * The forge in memory, with the rules of the real one that matter here: an agent may push only the
+ * branch of the attempt it holds, a merge needs the tip it was asked for, only what the task may
+ * change is merged, a repeated call changes nothing.
  */
 export class SimulatedForge {
   readonly merges: Merge[] = []
-  /** Pushes that were refused, which is right for whoever lost its task. */
+  /** Pushes that were refused, which is right for an agent that lost its task. */
   refusedPushes = 0
   readonly #repositories = new Map<string, Repository>()
   readonly #timeline: Timeline
@@ -117,7 +117,10 @@ export class SimulatedForge {
     }
   }
 
-  /** An agent pushes the work of its attempt. `tasks` is the truth at this moment, as the forge reads it. */
+  /**
+   * An agent pushes the work of its attempt. `tasks` is the truth at this moment, as the forge
+   * reads it.
+   */
   push(
     task: AgentTask | undefined,
     by: { readonly podUid: string; readonly attempt: number },
@@ -175,7 +178,7 @@ export class SimulatedForge {
   }
 }
 
-/** What an honest agent commits for a task. */
+/** The changes that an honest agent commits for a task. */
 function changesOf({ metadata, spec }: AgentTask): readonly Change[] {
   const written: Readonly<Record<string, readonly string[]>> = {
     spec: [`test/${metadata.name}.test.js`],

@@ -28,7 +28,10 @@ export const profile: ModelProfile = {
 
 const actions = { coding: 'code', testing: 'verify', review: 'review', git: 'finish' } as const
 
-/** A model that answers after a while, and another thing each time: whoever asks twice must not work on both answers. */
+/**
+ * A model that answers after a while, and differently each time: a caller that asks twice must not
+ * work on both answers.
+ */
 export class SimulatedModel {
   readonly #timeline: Timeline
   readonly #isDown: () => boolean

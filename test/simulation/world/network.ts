@@ -1,16 +1,14 @@
 import { errorFromAnswer, KubeError } from '../../../core/kube/errors.ts'
 import type { HttpRequest, HttpTransport } from '../../../core/kube/transport.ts'
-import type { Effects } from './effects.ts'
-import type { SimulatedProcess } from './process.ts'
+import type { Effects, SimulatedProcess } from './process.ts'
 import type { Timeline } from './timeline.ts'
-import { WatchPipe, type WatchTrouble } from './watch-pipe.ts'
 
 /**
- * What becomes of one call.
+ * The fate of one call.
  * - `refuse`: the server answers so and does nothing.
  * - `lose`: the server does it and the answer never comes; `reset` says whether the caller sees the connection break.
  * - `late`: it arrives at the server only after so long, whatever the caller thinks by then.
- * - `down`: nobody answers at that address.
+ * - `down`: no server answers at that address.
  */
 export type Fate =
   | { readonly kind: 'pass' }
@@ -24,7 +22,7 @@ export type Fate =
   | { readonly kind: 'late'; readonly ms: number }
   | { readonly kind: 'down' }
 
-/** What a call asks for, as the weather and the reports name it. */
+/** The name of a call, for the weather and the reports. */
 export interface CallName {
   readonly method: string
   /** `agenttasks/status`, say. */
@@ -32,10 +30,10 @@ export interface CallName {
   readonly path: string
 }
 
-/** Decides what happens to calls and how long they take. */
+/** Decides the fate of calls and how long they take. */
 export interface Weather {
   fate(process: SimulatedProcess, call: CallName): Fate
-  /** What befalls an event on a watch of this kind, now. */
+  /** The fate of an event on a watch of this kind, now. */
   watchTrouble(process: SimulatedProcess, plural: string): WatchTrouble | undefined
   latencyMs(): number
 }
@@ -73,7 +71,7 @@ export class Network implements HttpTransport {
 
   async call(request: HttpRequest): Promise<{ readonly status: number; readonly body: unknown }> {
     const name = nameOf(request)
-    // Killed a moment ago, in the middle of a step: what the step still wants does not happen.
+    // Killed a moment ago, in the middle of a step: the rest of the step does not happen.
     if (this.#process.state === 'dead') return new Promise(() => undefined)
     this.#onCall(name)
     const effect =
@@ -124,7 +122,7 @@ export class Network implements HttpTransport {
       this.#timeline.after(latencyMs, () => {
         // A request on its way arrives also when its sender is dead or has given up.
         const done = this.#server.call({ ...request, signal: never })
-        // Whoever is not told does not miss it.
+        // A watch that does not carry the event does not miss it.
         done.catch(() => undefined)
         if (effect?.done() === false) return
         if (fate.kind === 'lose') {
@@ -159,7 +157,8 @@ export class Network implements HttpTransport {
     const pipe = new WatchPipe(name.target, this.#process, this.#timeline, () =>
       this.#weather.watchTrouble(this.#process, name.target),
     )
-    // The server's side ends with the process, too: a dead client's sockets are closed by its kernel.
+    // The server's side ends with the process, too: a dead client's sockets are closed by its
+    // kernel.
     const life = new AbortController()
     request.signal.addEventListener('abort', () => life.abort(request.signal.reason), {
       once: true,
@@ -193,10 +192,161 @@ function nameOf({ method, path: full }: HttpRequest): CallName {
 const summary =
   /"type":"(?:Succeeded|Ready)","status":"[A-Za-z]+","reason":"(\w+)"|"state":"(\w+)"/g
 
-/** What the write says about its object: the state, and the reason of the summary condition. */
+/** The state of the written object, and the reason of its summary condition. */
 function reasonIn({ body = '', path }: HttpRequest): string {
   if (!path.split('?', 1)[0]?.endsWith('/status')) return ''
   const words = new Set([...body.matchAll(summary)].flatMap(([, reason, state]) => [state, reason]))
   words.delete(undefined)
   return [...words].map((word) => ` ${word ?? ''}`).join('')
+}
+
+/**
+ * The fate of an event, after it was sent.
+ * - `repeat`: it is sent again, and then the one before it, which is older. No real API server does so.
+ * - `drop`: the connection is reset.
+ */
+export type WatchTrouble = 'repeat' | 'drop'
+
+/**
+ * One watch connection between the simulated API server and a process: chunks arrive in order after
+ * a while, unless the pipe is held (they wait), silent (they never come, the connection stays open)
+ * or cut.
+ */
+class WatchPipe implements AsyncIterable<Buffer> {
+  readonly plural: string
+  readonly process: SimulatedProcess
+  readonly #timeline: Timeline
+  readonly #arrived: Buffer[] = []
+  #waiting:
+    | { resolve(result: IteratorResult<Buffer>): void; reject(error: unknown): void }
+    | undefined
+  #over: { readonly error: unknown } | 'ended' | undefined
+  #held: Buffer[] | undefined
+  #holdFor = 0
+  #silent = false
+  #lastArrival = 0
+  readonly #trouble: () => WatchTrouble | undefined
+  /**
+   * The last event that may be sent again: not a deletion, after which nothing may be sent of
+   * its object.
+   */
+  #before: Buffer | undefined
+
+  constructor(
+    plural: string,
+    process: SimulatedProcess,
+    timeline: Timeline,
+    trouble: () => WatchTrouble | undefined,
+  ) {
+    this.plural = plural
+    this.process = process
+    this.#timeline = timeline
+    this.#trouble = trouble
+  }
+
+  /** Carries the server's chunks until the watch ends or `signal` does. */
+  async carry(
+    body: AsyncIterable<Buffer>,
+    latencyMs: () => number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    signal.addEventListener('abort', () => this.#finish({ error: signal.reason }), { once: true })
+    try {
+      for await (const chunk of body) this.#send(latencyMs(), () => this.#arrive(chunk))
+      this.#send(latencyMs(), () => this.#finish('ended'))
+    } catch (error) {
+      if (!signal.aborted) this.#send(latencyMs(), () => this.#finish({ error }))
+    }
+  }
+
+  /** Lets nothing through until `chunks` have piled up, or `release`. */
+  hold(chunks: number): void {
+    this.#held ??= []
+    this.#holdFor = chunks
+  }
+
+  release(): void {
+    const held = this.#held ?? []
+    this.#held = undefined
+    for (const chunk of held) this.#take(chunk)
+  }
+
+  /** The connection stays open and never says anything again. */
+  silence(): void {
+    this.#silent = true
+  }
+
+  /** The connection is reset; what had not arrived is lost. */
+  cut(): void {
+    this.#held = undefined
+    this.#finish({ error: new Error('socket hang up') })
+  }
+
+  get isOpen(): boolean {
+    return this.#over === undefined && this.process.state !== 'dead'
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Buffer> {
+    return {
+      next: async () => {
+        const chunk = this.#arrived.shift()
+        if (chunk !== undefined) return { done: false, value: chunk }
+        if (this.#over === 'ended') return { done: true, value: undefined }
+        if (this.#over !== undefined) throw this.#over.error
+        return new Promise((resolve, reject) => {
+          this.#waiting = { resolve, reject }
+        })
+      },
+      return: async () => {
+        this.#finish('ended')
+        return { done: true, value: undefined }
+      },
+    }
+  }
+
+  /** Keeps the order of a TCP stream whatever the latencies are. */
+  #send(latencyMs: number, run: () => void): void {
+    const at = Math.max(this.#lastArrival, this.#timeline.elapsed + latencyMs)
+    this.#lastArrival = at
+    this.#timeline.after(at - this.#timeline.elapsed, () => this.process.deliver(run))
+  }
+
+  #arrive(chunk: Buffer): void {
+    if (this.#silent || this.#over !== undefined) return
+    if (this.#held === undefined) {
+      this.#take(chunk)
+      return
+    }
+    this.#held.push(chunk)
+    if (this.#held.length >= this.#holdFor) this.release()
+  }
+
+  #take(chunk: Buffer): void {
+    this.#tell(chunk)
+    const isDeletion = chunk.includes('"DELETED"')
+    const before = isDeletion ? undefined : this.#before
+    this.#before = isDeletion ? undefined : chunk
+    const trouble = this.#trouble()
+    if (trouble === 'drop') this.cut()
+    if (trouble !== 'repeat') return
+    this.#tell(chunk)
+    if (before !== undefined) this.#tell(before)
+  }
+
+  #tell(chunk: Buffer): void {
+    if (this.#over !== undefined) return
+    const waiting = this.#waiting
+    this.#waiting = undefined
+    if (waiting === undefined) this.#arrived.push(chunk)
+    else waiting.resolve({ done: false, value: chunk })
+  }
+
+  #finish(over: { readonly error: unknown } | 'ended'): void {
+    if (this.#over !== undefined || (this.#silent && over === 'ended')) return
+    this.#over = over
+    const waiting = this.#waiting
+    this.#waiting = undefined
+    if (over === 'ended') waiting?.resolve({ done: true, value: undefined })
+    else waiting?.reject(over.error)
+  }
 }

@@ -1,13 +1,18 @@
-import { labels } from '../../../core/api/names.ts'
 import type { Assignment, Report } from '../../../core/api/agent-protocol.ts'
+import type { AgentTask } from '../../../core/api/agent-task.ts'
 import type { KubeClient } from '../../../core/kube/client.ts'
 import { type Pod, pods } from '../../../core/kube/core.ts'
 import { isConflict, isNotFound } from '../../../core/kube/errors.ts'
-import { type Attempt, type HubAt, SimulatedAgent } from './agent.ts'
+import { AgentNode, type NodeAgent, type PodStatus } from '../../support/agent-node.ts'
+import { type Attempt, reportOn, SimulatedAgent } from '../../support/simulated-agent.ts'
+import { signature } from '../checks/invariants.ts'
+import type { RequestPlan, TaskPlan } from '../story.ts'
+import { type HubAt, SimulatedWire } from './agent-wire.ts'
+import { commitId, type SimulatedForge } from './forge.ts'
 import { SimulatedProcess } from './process.ts'
 import type { Timeline } from './timeline.ts'
 
-export interface NodeOptions {
+interface NodeOptions {
   readonly client: KubeClient
   readonly timeline: Timeline
   readonly startedAt: number
@@ -24,8 +29,8 @@ export interface NodeOptions {
   readonly onReceipt: (pod: Pod, report: Report, outcome: 'accepted' | 'fenced') => void
 }
 
-/** An agent that was started, and what is wrong with it. */
-export interface RunningAgent {
+/** An agent that was started, and the faults that strike it. */
+interface RunningAgent extends NodeAgent {
   readonly pod: Pod
   readonly process: SimulatedProcess
   readonly agent: SimulatedAgent
@@ -33,97 +38,96 @@ export interface RunningAgent {
   partedUntil: number
   /** How it goes wrong with the attempt it holds, or the next one. */
   mood: 'hang' | 'lie' | 'twice' | undefined
+  /** Ends it with an exit code, as the OOM killer does with 137. */
+  exit(code: number): void
 }
 
 const never = new AbortController().signal
+/** An agent of the simulator does not leave in its grace period: the harder case. */
+const times = { bindMs: 700, startMs: 300, graceMs: 500 }
 
-/** The node: starts the agent of each agent Pod, says how it is, and ends it with its Pod. */
+/** The node of the simulated cluster. */
 export class SimulatedNode {
   readonly #options: NodeOptions
-  readonly #running = new Map<string, RunningAgent>()
-  readonly #gone = new Set<string>()
+  readonly #node: AgentNode<Pod, RunningAgent>
   #started = 0
 
   constructor(options: NodeOptions) {
     this.#options = options
+    const { timeline, startedAt, podTrouble } = options
+    this.#node = new AgentNode<Pod, RunningAgent>(
+      {
+        after: (ms, run) => void timeline.after(ms, run),
+        now: () => startedAt + timeline.elapsed,
+        trouble: podTrouble,
+        start: (pod, ended) => this.#start(pod, ended),
+        tell: (pod, status) => this.#tell(pod, status),
+        onError: (_pod, error) => {
+          throw error
+        },
+      },
+      times,
+    )
   }
 
-  /** Told of each change of a Pod. */
+  /** Takes a change of a Pod. */
   onPod(type: 'ADDED' | 'MODIFIED' | 'DELETED', pod: Pod): void {
-    if (pod.metadata.labels?.[labels.component] !== 'agent') return
-    const { timeline } = this.#options
-    if (type === 'ADDED') timeline.after(700, () => this.#start(pod))
-    if (type === 'DELETED') {
-      this.#gone.add(pod.metadata.uid ?? '')
-      this.#running.get(pod.metadata.uid ?? '')?.process.kill()
-    }
-    if (type === 'MODIFIED' && pod.metadata.deletionTimestamp !== undefined)
-      timeline.after(500, () => this.#running.get(pod.metadata.uid ?? '')?.process.kill())
+    this.#node.see(type, pod)
   }
 
   /** Agents that live, the longest first. */
   get agents(): readonly RunningAgent[] {
-    return [...this.#running.values()].filter(({ process }) => process.state !== 'dead')
+    return this.#node.agents.filter(({ process }) => process.state !== 'dead')
   }
 
-  /** The agent's process ends as by the OOM killer. */
-  crash({ pod, process }: RunningAgent): void {
-    process.kill()
-    this.#say(pod, 'Failed', 137)
-  }
-
-  #start(pod: Pod): void {
-    const { timeline, podTrouble } = this.#options
-    const trouble = podTrouble()
-    if (trouble === 'fail') {
-      this.#say(pod, 'Failed', 1)
-      return
-    }
-    if (trouble === 'wait') {
-      timeline.after(2_000, () => this.#start(pod))
-      return
-    }
-    this.#say(pod, 'Running')
-    timeline.after(300, () => this.#run(pod))
-  }
-
-  #run(pod: Pod): void {
+  #start(pod: Pod, ended: (exitCode: number) => void): RunningAgent {
     const { timeline, startedAt, seed, latencyMs, hub, tokenFor, attempt } = this.#options
-    const { uid = '', name } = pod.metadata
-    // Deleted before it had started.
-    if (this.#gone.has(uid)) return
     this.#started += 1
     const process = new SimulatedProcess({
-      name: `agent ${name}`,
+      name: `agent ${pod.metadata.name}`,
       timeline,
       startedAt,
       seed: seed * 1_000 + this.#started,
     })
-    const agent = new SimulatedAgent(process, {
+    const exit = (code: number): void => {
+      process.kill()
+      ended(code)
+    }
+    let running: RunningAgent | undefined
+    const wire = new SimulatedWire(process, {
       timeline,
       hub,
       token: tokenFor(pod),
       latencyMs,
-      isConnected: () => (this.#running.get(uid)?.partedUntil ?? 0) <= timeline.elapsed,
-      attempt: (assignment) => attempt(() => this.#running.get(uid), pod, assignment),
-      onExit: () => {
-        process.kill()
-        this.#say(pod, 'Succeeded', 0)
-      },
-      onReceipt: (report, outcome) => this.#options.onReceipt(pod, report, outcome),
+      isConnected: () => (running?.partedUntil ?? 0) <= timeline.elapsed,
     })
-    this.#running.set(uid, { pod, process, agent, partedUntil: 0, mood: undefined })
+    const agent = new SimulatedAgent({
+      wire,
+      after: (ms, run) => void timeline.after(ms, () => process.deliver(run)),
+      pauseMs: () => 1_000,
+      activity: '',
+      attempt: (assignment) => attempt(() => running, pod, assignment),
+      onExit: () => exit(0),
+      onReceipt: (report, { outcome }) => this.#options.onReceipt(pod, report, outcome),
+    })
+    process.onDeath(() => wire.close())
+    running = {
+      pod,
+      process,
+      agent,
+      partedUntil: 0,
+      mood: undefined,
+      exit,
+      kill: () => process.kill(),
+      terminate: () => undefined,
+    }
+    return running
   }
 
   /** Writes the Pod's status as a kubelet does: until it is written or the Pod is gone. */
-  #say(pod: Pod, phase: 'Running' | 'Failed' | 'Succeeded', exitCode?: number): void {
+  #tell(pod: Pod, status: PodStatus): void {
     const { client, timeline } = this.#options
     const { namespace, name, uid } = pod.metadata
-    const ended = exitCode === undefined ? undefined : { terminated: { exitCode, reason: 'Error' } }
-    const status = {
-      phase,
-      ...(ended === undefined ? {} : { containerStatuses: [{ name: 'agent', state: ended }] }),
-    }
     const write = async () => {
       const there = await client.get(pods, { name, namespace, signal: never })
       if (there.metadata.uid !== uid) return
@@ -134,7 +138,94 @@ export class SimulatedNode {
     write().catch((error: unknown) => {
       if (isNotFound(error)) return
       if (!isConflict(error)) throw error
-      timeline.after(100, () => this.#say(pod, phase, exitCode))
+      timeline.after(100, () => this.#tell(pod, status))
     })
   }
+}
+
+/** Actions whose result is a commit, for tasks that the real planner made. */
+const writing: ReadonlySet<string> = new Set(['branch', 'spec', 'code', 'fix', 'document'])
+
+/** How attempts go: by the story for ready-made tasks, by the action for planned ones. */
+export function attemptsOf(parts: {
+  readonly requests: readonly RequestPlan[]
+  readonly forge: SimulatedForge
+  /** The truth, as the forge and a liar see it. */
+  readonly tasks: () => readonly AgentTask[]
+}): (agent: () => RunningAgent | undefined, pod: Pod, assignment: Assignment) => Attempt {
+  const plans = new Map<string, TaskPlan>(
+    parts.requests.flatMap(({ plan }) =>
+      typeof plan === 'string' ? [] : plan.map((task) => [task.name, task] as const),
+    ),
+  )
+  const revised = new Set(
+    parts.requests.filter(({ plan }) => plan === 'revised').map(({ name }) => name),
+  )
+  return (agent, pod, assignment) => {
+    const podUid = pod.metadata.uid ?? ''
+    const { task, attempt, uid, action, earlier, request, unit } = assignment
+    const hopeless = revised.has(request) && action === 'code' && unit === 'part-1'
+    const plan = plans.get(task)
+    const base = (summary: string): Report => reportOn(assignment, { summary })
+    const honest = base(signature(podUid, attempt))
+    const failed = (reason: 'ChecksFailed' | 'PushRejected'): Report => ({
+      ...honest,
+      verdict: 'ChecksFailed',
+      failure: { reason, message: 'as the story says' },
+    })
+    return {
+      ms: plan?.workMs ?? 900,
+      twice: () => agent()?.mood === 'twice',
+      lies: () => (agent()?.mood === 'lie' ? liesAbout(parts.tasks(), podUid, base('a lie')) : []),
+      report: () => {
+        if (agent()?.mood === 'hang') return 'hangs'
+        if (hopeless) return failed('ChecksFailed')
+        if (
+          earlier.filter(({ reason }) => reason === 'ChecksFailed').length < (plan?.failures ?? 0)
+        )
+          return failed('ChecksFailed')
+        if (!(plan?.commits ?? writing.has(action))) return honest
+        const commit = commitId(podUid, task, String(attempt))
+        const truth = parts.tasks().find(({ metadata }) => metadata.uid === uid)
+        return parts.forge.push(truth, { podUid, attempt }, commit)
+          ? { ...honest, commit }
+          : failed('PushRejected')
+      },
+    }
+  }
+}
+
+/**
+ * A note on every lie: a liar that was given just that attempt meanwhile is believed, and the
+ * checks have to know.
+ */
+export const lie = 'this is a lie'
+
+/**
+ * Reports about every task that another agent holds or held, and about its own task under other
+ * numbers. Signed, since one that arrives late may find that the liar was given just that attempt
+ * meanwhile, and then it counts.
+ */
+function liesAbout(tasks: readonly AgentTask[], podUid: string, own: Report): readonly Report[] {
+  const signed = (report: Report): Report => ({
+    ...report,
+    summary: signature(podUid, report.attempt),
+    notes: [lie],
+  })
+  const others = tasks
+    .filter(({ metadata }) => metadata.uid !== own.uid)
+    .map(({ metadata, status }) =>
+      signed({
+        ...own,
+        task: metadata.name,
+        uid: metadata.uid,
+        attempt: status?.assignment?.attempt ?? 1,
+      }),
+    )
+  return [
+    ...others,
+    signed({ ...own, attempt: own.attempt + 1 }),
+    { ...own, uid: `${own.uid}-earlier` },
+    { ...own, commit: commitId('a lie'), attempt: Math.max(1, own.attempt - 1), uid: 'nobody' },
+  ]
 }

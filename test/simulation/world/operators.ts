@@ -4,11 +4,10 @@ import { KubeClient } from '../../../core/kube/client.ts'
 import type { Logger } from '../../../core/base/logger.ts'
 import type { HttpTransport } from '../../../core/kube/transport.ts'
 import { assembleOperator } from '../../../operator/operator.ts'
-import type { HubAt } from './agent.ts'
-import type { Effects } from './effects.ts'
-import { type SimulatedModel, profile } from './model.ts'
-import { type CallName, Network, type Weather } from './network.ts'
-import { SimulatedProcess } from './process.ts'
+import type { HubAt } from './agent-wire.ts'
+import { type Effects, SimulatedProcess } from './process.ts'
+import { profile, type SimulatedModel } from './model.ts'
+import { Network, type CallName, type Weather } from './network.ts'
 import type { Story } from '../story.ts'
 import type { Timeline } from './timeline.ts'
 
@@ -47,7 +46,7 @@ interface Incarnation {
   readonly stop: AbortController
 }
 
-export interface OperatorsOptions {
+interface OperatorsOptions {
   readonly story: Story
   readonly timeline: Timeline
   readonly startedAt: number
@@ -60,7 +59,10 @@ export interface OperatorsOptions {
   readonly onCall: (process: SimulatedProcess, call: CallName) => void
 }
 
-/** The operator's replicas: real operators on simulated surroundings, started again whenever they end. */
+/**
+ * The operator's replicas: real operators on simulated surroundings, started again whenever they
+ * end.
+ */
 export class Operators {
   readonly #options: OperatorsOptions
   readonly #slots: (Incarnation | undefined)[] = []

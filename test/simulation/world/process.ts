@@ -1,17 +1,20 @@
 import { seededRandom } from '../../support/virtual-clock.ts'
 import { type Cancel, type Clock, type Random, sleepOn } from '../../../core/base/clock.ts'
+import type { Logger } from '../../../core/base/logger.ts'
+import type { Condition, KubeObject } from '../../../core/kube/resource.ts'
 import type { Timeline } from './timeline.ts'
 
 /**
- * - `running`: what is due happens.
- * - `paused`: stopped by the system (SIGSTOP, a frozen node): what is due waits, time goes on.
+ * - `running`: callbacks run when they are due.
+ * - `paused`: stopped by the system (SIGSTOP, a frozen node): due callbacks wait, time goes on.
  * - `dead`: killed: nothing of it ever goes on; its memory is as good as gone.
  */
-export type ProcessState = 'running' | 'paused' | 'dead'
+type ProcessState = 'running' | 'paused' | 'dead'
 
 /**
- * One process of the simulated world. All that can wake its code comes through `deliver`: timers, answers, messages. So a
- * kill drops everything it has in mind at whatever `await` it stands, and a pause holds it there.
+ * One process of the simulated world. All that can wake its code comes through `deliver`: timers,
+ * answers, messages. So a kill drops everything it has in mind at whatever `await` it stands, and a
+ * pause holds it there.
  */
 export class SimulatedProcess {
   readonly name: string
@@ -23,7 +26,10 @@ export class SimulatedProcess {
   #state: ProcessState = 'running'
   /** How far its wall clock is off, in milliseconds. */
   skewMs = 0
-  /** Its clocks showed `own` at the moment `at` of the world, and count `rate` milliseconds in one of the world since. */
+  /**
+   * Its clocks showed `own` at the moment `at` of the world, and count `rate` milliseconds in one
+   * of the world since.
+   */
   #pace = { own: 0, at: 0, rate: 1 }
 
   constructor(options: {
@@ -46,7 +52,10 @@ export class SimulatedProcess {
     }
   }
 
-  /** Its clocks run so much faster than the world's from now on; timers that are set already stay where they are. */
+  /**
+   * Its clocks run so much faster than the world's from now on; timers that are set already stay
+   * where they are.
+   */
   runAt(rate: number): void {
     this.#pace = { own: this.#elapsed(), at: this.#timeline.elapsed, rate }
   }
@@ -70,7 +79,7 @@ export class SimulatedProcess {
     if (this.#state === 'running') this.#state = 'paused'
   }
 
-  /** Goes on: what was due meanwhile happens now, one thing after another. */
+  /** Goes on: callbacks that were due meanwhile run now, one after another. */
   resume(): void {
     if (this.#state !== 'paused') return
     this.#state = 'running'
@@ -84,9 +93,88 @@ export class SimulatedProcess {
     for (const mourn of this.#mourners.splice(0)) mourn()
   }
 
-  /** Told when it dies; at once when it is dead already. */
+  /** Calls `mourn` when the process dies; at once when it is dead already. */
   onDeath(mourn: () => void): void {
     if (this.#state === 'dead') mourn()
     else this.#mourners.push(mourn)
   }
+}
+
+/** Where a process is to be killed: just before or just after the side effect with this number. */
+export interface CrashPoint {
+  readonly effect: number
+  readonly when: 'before' | 'after'
+}
+
+/**
+ * Every side effect of the operator in the order in which it was begun: writes to the API server,
+ * calls of the forge that change something, messages to agents. A run is the same up to any of
+ * them, so that each can be the last thing a process did.
+ */
+export class Effects {
+  /** The name of each, e.g. `PUT agenttasks/status Running`; the index is its number. */
+  readonly sites: string[] = []
+  readonly #points: readonly CrashPoint[]
+  readonly #onCrash: (process: SimulatedProcess, point: CrashPoint, site: string) => void
+
+  constructor(
+    points: readonly CrashPoint[],
+    onCrash: (process: SimulatedProcess, point: CrashPoint, site: string) => void,
+  ) {
+    this.#points = points
+    this.#onCrash = onCrash
+  }
+
+  /**
+   * A process is about to do it. Returns whether it still lives, and what to call when it is done;
+   * the answer to that says whether it still lives then.
+   */
+  begin(process: SimulatedProcess, site: string): { readonly alive: boolean; done(): boolean } {
+    const effect = this.sites.push(site) - 1
+    const alive = this.#survives(process, effect, 'before', site)
+    return { alive, done: () => this.#survives(process, effect, 'after', site) }
+  }
+
+  #survives(
+    process: SimulatedProcess,
+    effect: number,
+    when: CrashPoint['when'],
+    site: string,
+  ): boolean {
+    const point = this.#points.find((each) => each.effect === effect && each.when === when)
+    if (point === undefined) return true
+    this.#onCrash(process, point, site)
+    return false
+  }
+}
+
+// One run in words, for people who look at it.
+
+/** An object after a commit: version and conditions. */
+export function describe(object: KubeObject, type: string): string {
+  const { metadata, status } = object as KubeObject & {
+    readonly status?: { readonly conditions?: readonly Condition[] }
+  }
+  const said = (status?.conditions ?? []).map(
+    ({ type: name, status: is, reason }) => `${name}=${is}/${reason}`,
+  )
+  return `${type} ${metadata.name} @${metadata.resourceVersion ?? ''} ${said.join(' ')}`
+}
+
+/** The log of a process; without `say` nothing is put into words. */
+export function loggerOf(
+  process: SimulatedProcess,
+  say: ((line: string) => void) | undefined,
+): Logger {
+  const line =
+    (level: string) =>
+    (fields: object, message: string): void => {
+      if (process.state === 'dead') return
+      const { err } = fields as { readonly err?: unknown }
+      say?.(`${process.name} ${level} ${message}${err instanceof Error ? ` (${err.message})` : ''}`)
+    }
+  const nothing = (): void => undefined
+  return say === undefined
+    ? { debug: nothing, info: nothing, warn: nothing, error: nothing }
+    : { debug: nothing, info: line('info'), warn: line('warn'), error: line('error') }
 }

@@ -10,9 +10,10 @@ interface Entry {
 }
 
 /**
- * Virtual time for a whole world: a heap of what happens when.
- * Guarantees: entries of one moment run in the order in which they were made; between two entries every promise that can
- * go on has gone on, so that a run depends on nothing but its inputs. Throws when time does not pass any more.
+ * Virtual time for a whole world: a heap of callbacks by their time.
+ * Guarantees: entries of one moment run in the order in which they were made; between two entries
+ * every promise that can go on has gone on, so that a run depends on nothing but its inputs. Throws
+ * when time does not pass any more.
  */
 export class Timeline {
   #elapsed = 0
@@ -108,7 +109,8 @@ function swap(heap: Entry[], a: number, b: number): void {
 }
 
 /**
- * Lets every promise that is ready go on. What Node does at the end of each of its callbacks; under this name it is not
- * documented, but a turn of the event loop instead takes a fifth of a run's time.
+ * Lets every promise that is ready go on. What Node does at the end of each of its callbacks; under
+ * this name it is not documented, but a turn of the event loop instead takes a fifth of a run's
+ * time.
  */
 const settle = (process as unknown as { readonly ['_tickCallback']: () => void })['_tickCallback']

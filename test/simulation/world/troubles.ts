@@ -1,10 +1,14 @@
 import type { Random } from '../../../core/base/clock.ts'
 import type { ForgeFate } from './forge.ts'
-import type { CallName, Fate, Weather } from './network.ts'
+import type { CallName, Fate, WatchTrouble, Weather } from './network.ts'
 import type { SimulatedProcess } from './process.ts'
+import type { KubeClient } from '../../../core/kube/client.ts'
+import type { SimulatedApiServer } from '../../../simulated-kubernetes/server.ts'
 import type { Fault } from '../story.ts'
+import type { SimulatedNode } from './node.ts'
+import type { Operators } from './operators.ts'
+import { remove } from './people.ts'
 import type { Timeline } from './timeline.ts'
-import type { WatchTrouble } from './watch-pipe.ts'
 
 type Lasting = Extract<Fault, { readonly forMs: number; readonly atMs: number }>
 
@@ -16,7 +20,10 @@ const podRefusals: Readonly<Record<string, Fate>> = {
   webhook: { kind: 'refuse', status: 500, message: 'failed calling webhook "policy.invalid"' },
 }
 
-/** The faults of a story that last for a while, as the network, the forge, the model and the node ask for them. */
+/**
+ * The faults of a story that last for a while, as the network, the forge, the model and the node
+ * ask for them.
+ */
 export class Troubles implements Weather {
   readonly #timeline: Timeline
   readonly #random: Random
@@ -27,7 +34,7 @@ export class Troubles implements Weather {
     readonly faults: readonly Fault[]
     readonly timeline: Timeline
     readonly random: Random
-    /** Told each time that something was struck. */
+    /** Called each time that a fault struck. */
     readonly onInjected: (kind: string) => void
   }) {
     this.#timeline = options.timeline
@@ -124,4 +131,86 @@ export function quietFrom(faults: readonly Fault[]): number {
     return fault.atMs + lasts
   }
   return Math.max(0, ...faults.map(end))
+}
+
+/** Everything that a fault can strike. */
+interface Stage {
+  readonly operators: Operators
+  readonly node: SimulatedNode
+  readonly server: SimulatedApiServer
+  readonly people: KubeClient
+  readonly timeline: Timeline
+}
+
+/** Lets a fault that has its moment happen; false when there is nothing that it could strike. */
+export function inject(fault: Extract<Fault, { readonly atMs: number }>, stage: Stage): boolean {
+  const { operators, node, server, timeline, people } = stage
+  const { leader } = operators
+  switch (fault.kind) {
+    case 'kill':
+      if (leader !== undefined) operators.kill(leader.process, fault.restartMs)
+      return leader !== undefined
+    case 'terminate':
+      operators.terminate()
+      return leader !== undefined
+    case 'pause':
+      leader?.process.pause()
+      timeline.after(fault.forMs, () => leader?.process.resume())
+      return leader !== undefined
+    case 'clock':
+      if (leader !== undefined) leader.process.skewMs += fault.byMs
+      return leader !== undefined
+    case 'rate':
+      leader?.process.runAt(fault.by)
+      return leader !== undefined
+    case 'stale':
+    case 'hide':
+    case 'cut':
+    case 'silence': {
+      const pipes = [...(leader?.network.pipes ?? [])].filter(
+        ({ plural, isOpen }) => plural === fault.plural && isOpen,
+      )
+      for (const pipe of pipes) {
+        if (fault.kind === 'cut') pipe.cut()
+        else if (fault.kind === 'silence') pipe.silence()
+        else if (fault.kind === 'stale') {
+          pipe.hold(fault.revisions)
+          timeline.after(fault.forMs, () => pipe.release())
+        } else {
+          pipe.hold(Number.POSITIVE_INFINITY)
+          timeline.after(fault.forMs, () => {
+            server.compact()
+            pipe.cut()
+          })
+        }
+      }
+      return pipes.length > 0
+    }
+    case 'compact':
+      server.compact()
+      return true
+    case 'agent': {
+      const [agent] = node.agents.toSorted(
+        (a, b) => Number(b.agent.holding !== undefined) - Number(a.agent.holding !== undefined),
+      )
+      if (agent === undefined) return false
+      if (fault.does === 'die') agent.exit(137)
+      else if (fault.does === 'partition') agent.partedUntil = timeline.elapsed + fault.forMs
+      else agent.mood = fault.does
+      return true
+    }
+    case 'delete':
+      void remove(people, server, fault)
+      return true
+    case 'forge':
+    case 'model':
+    case 'pods':
+    case 'refuse':
+    case 'lose':
+    case 'late':
+    case 'down':
+    case 'events':
+      // Asked for while it lasts; see Troubles.
+      return false
+  }
 }

@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Assignment, ModelEvent } from '../../../core/api/agent-protocol.ts'
 import { assignmentFor } from './assignment.ts'
 import { startPod, type TestPod } from './processes.ts'
@@ -41,7 +41,7 @@ const busy: readonly ModelEvent[] = [
   { kind: 'error', code: 'ModelUnavailable', message: 'the model is loading', retryable: true },
 ]
 
-it('reports although the stream is cut and the hub is away for a while', async () => {
+test('reports although the stream is cut and the hub is away for a while', async () => {
   hub.refuseReports = 503
   const done = hub.assign(assignment(), () => {
     hub.cut()
@@ -51,7 +51,8 @@ it('reports although the stream is cut and the hub is away for a while', async (
   await new Promise((resolve) => setTimeout(resolve, 1000))
   hub.refuseReports = 0
   expect(await done).toMatchObject({ verdict: 'Unchecked' })
-  // Assigned again by a hub that lost its memory: the same report is told, nothing is done twice.
+  // Assigned again by a hub that lost its memory: the same report is sent again, nothing is done
+  // twice.
   const calls = hub.calls.length
   expect(await hub.assign(assignment(), () => right)).toMatchObject({
     verdict: 'Unchecked',
@@ -63,7 +64,7 @@ it('reports although the stream is cut and the hub is away for a while', async (
   expect(await agent.exited).toBe(0)
 }, 60_000)
 
-it('drops a cancelled attempt without a report, and takes the next', async () => {
+test('drops a cancelled attempt without a report, and takes the next', async () => {
   let reported = false
   // Earlier tests said the same.
   const from = hub.heartbeats.length
@@ -71,7 +72,8 @@ it('drops a cancelled attempt without a report, and takes the next', async () =>
   void hub.assign(assignment(), () => busy).then(() => (reported = true))
   await until(() => beats().some((beat) => beat.activity?.includes('loading') === true))
   hub.say({ kind: 'cancel', task: 'req-code-slug', uid: 'uid-req-code-slug', attempt: 1 })
-  // The git directory goes last; the work tree's folder is made anew for each run and is away for a moment each time.
+  // The git directory goes last; the work tree's folder is made again for each run and is away for
+  // a moment each time.
   await until(() => readdirSync(pod.gitRoot).length === 0)
   const report = await hub.assign(
     assignment({ attempt: 2, taskBranch: 'guild-task/req-code-slug/2' }),
@@ -81,19 +83,19 @@ it('drops a cancelled attempt without a report, and takes the next', async () =>
   expect(reported).toBe(false)
 }, 60_000)
 
-it('blames the model, not the work, when the time is over while it waits for it', async () => {
+test('blames the model, not the work, when the time is over while it waits for it', async () => {
   const deadline = new Date(Date.now() + 14_000).toISOString()
   const report = await hub.assign(assignment({ deadline }), () => busy)
   expect(report).toMatchObject({ failure: { reason: 'ModelUnavailable' }, tries: 0 })
 }, 60_000)
 
-it('refuses an action of another type, and lives on', async () => {
+test('refuses an action of another type, and lives on', async () => {
   const report = await hub.assign(assignmentFor(forge, 'verify'), () => right)
   expect(report).toMatchObject({ verdict: 'ChecksFailed', failure: { reason: 'InternalError' } })
   expect(await hub.assign(assignment(), () => right)).toMatchObject({ verdict: 'Unchecked' })
 }, 60_000)
 
-it('gives up at once when it is asked to end', async () => {
+test('gives up at once when it is asked to end', async () => {
   void hub.assign(assignment(), () => busy)
   await until(() => hub.heartbeats.some((beat) => beat.activity?.includes('loading') === true))
   agent.stop()
@@ -101,7 +103,7 @@ it('gives up at once when it is asked to end', async () => {
   expect(readdirSync(pod.gitRoot)).toEqual([])
 }, 60_000)
 
-it('sends its log lines to the hub', async () => {
+test('sends its log lines to the hub', async () => {
   await hub.assign(assignment(), () => right)
   await until(() => hub.logLines.includes('reported'))
   expect(hub.logLines).toContain('attempt begins')

@@ -47,7 +47,10 @@ export function assignmentFor(
   }
 }
 
-/** What the operator tells of the specs of a request, read from the trailers of the commits on its branch. */
+/**
+ * What the operator tells of the specs of a request, read from the trailers of the commits on its
+ * branch.
+ */
 function specsOn(forge: Forge, unit: string): Assignment['specs'] {
   const { git } = forge
   if (git === undefined) return []

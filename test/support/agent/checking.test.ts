@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { deploy } from '../../../agent-image/agent/pipelines/pipeline.ts'
 import { document } from '../../../agent-image/agent/pipelines/document.ts'
 import { finish, verify } from '../../../agent-image/agent/pipelines/examination.ts'
@@ -19,7 +19,7 @@ import {
 describe('verify and finish', () => {
   const wrongCode = 'export function slugify(text) {\n  return text\n}\n'
   const okTest = { 'test/ok.test.js': `${head}test('ok', () => { assert.ok(1 < 2) })\n` }
-  it.each<[string, Pipeline, Record<string, string>, Record<string, string>, string]>([
+  test.each<[string, Pipeline, Record<string, string>, Record<string, string>, string]>([
     ['verify: all is well', verify, okTest, { 'src/slug.js': goodCode }, 'Done'],
     ['verify: a spec test fails', verify, okTest, { 'src/slug.js': wrongCode }, 'ChecksFailed'],
     ['verify: a spec without its code', verify, okTest, {}, 'ChecksFailed'],
@@ -76,7 +76,7 @@ describe('verify and finish', () => {
     60_000,
   )
 
-  // A file beside the work tree counts how often something was run.
+  // A file next to the work tree counts how often something was run.
   const counted = (name: string) => {
     const counter = JSON.stringify(`${pod.workspace}-${name}`)
     return `import fs from 'node:fs'
@@ -85,7 +85,7 @@ fs.writeFileSync(${counter}, 'x'.repeat(times + 1))
 `
   }
 
-  it('tells a test that was flaky before, and does not fail for it', async () => {
+  test('tells a test that was flaky before, and does not fail for it', async () => {
     const flaky = `${counted('flaky')}${head}test('now and then', () => { assert.equal(times % 2, 0) })\n`
     const files = { ...okTest, 'test/flaky.test.js': flaky }
     const { outcome } = await runPipeline(verify, 'verify', files, ['never'], {
@@ -97,7 +97,7 @@ fs.writeFileSync(${counter}, 'x'.repeat(times + 1))
     expect(outcome.summary).toContain('is broken, and 1 test passes only now and then')
   }, 60_000)
 
-  it('tells a test that fails once and then never again', async () => {
+  test('tells a test that fails once and then never again', async () => {
     const late = `${counted('late')}${head}test('late', () => { assert.notEqual(times, 1) })\n`
     const files = { ...okTest, 'test/late.test.js': late }
     const { outcome } = await runPipeline(verify, 'verify', files, ['never'], {
@@ -108,7 +108,7 @@ fs.writeFileSync(${counter}, 'x'.repeat(times + 1))
     expect(outcome.notes?.join()).toContain('flaky: test/late.test.js > late')
   }, 60_000)
 
-  it.each([
+  test.each([
     ['first', 'times % 2 === 0'],
     ['last', 'times % 2 === 1'],
     ['second of three', 'times % 3 === 1'],
@@ -143,7 +143,7 @@ describe('review', () => {
       d_severity: 'high',
     })
 
-  it.each([
+  test.each([
     ['keeps a finding that quotes the change', finding('return eval(text)'), 2],
     ['drops a finding that quotes something else', finding('return exec(text)'), 1],
     [
@@ -170,7 +170,7 @@ describe('review', () => {
 
 describe('document', () => {
   const later = { 'src/slug.js': goodCode }
-  it('falls back to the table of facts when the prose invents things', async () => {
+  test('falls back to the table of facts when the prose invents things', async () => {
     const prose = 'README.md\n```markdown\nCall `makeSlug` for all you need.\n```\n'
     const { outcome, model } = await runPipeline(document, 'document', {}, [prose], { later })
     expect(outcome).toMatchObject({ verdict: 'Done', files: ['README.md'] })
@@ -181,14 +181,14 @@ describe('document', () => {
     expect(model.asked).toBe(2)
   }, 60_000)
 
-  it('has nothing to say where nothing changed', async () => {
+  test('has nothing to say where nothing changed', async () => {
     const { outcome } = await runPipeline(document, 'document', {}, ['never'])
     expect(outcome.verdict).toBe('NothingChanged')
   }, 60_000)
 })
 
 describe('fix and deploy', () => {
-  it('rewrites the changed files and breaks no test', async () => {
+  test('rewrites the changed files and breaks no test', async () => {
     const safer = goodCode.replace('text.', 'String(text).')
     const { outcome, model } = await runPipeline(fix, 'fix', {}, [fenced('src/slug.js', safer)], {
       spec: slugSpec,
@@ -200,7 +200,7 @@ describe('fix and deploy', () => {
     expect(model.questions[0]?.purpose).toBe('fix.write')
   }, 60_000)
 
-  it('does not deploy, and says so', async () => {
+  test('does not deploy, and says so', async () => {
     const { outcome } = await runPipeline(deploy, 'deploy', {}, ['never'])
     expect(outcome).toMatchObject({ verdict: 'Refused', failure: { reason: 'Unsupported' } })
   }, 60_000)

@@ -1,5 +1,5 @@
 // Documentation writes the files of its task and no other, and keeps what it finds.
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import {
   document,
   documentsOf,
@@ -28,7 +28,7 @@ const run = async (files: Record<string, string>, named: string[] = []) => {
 }
 
 describe('which documents are written', () => {
-  it.each<[string, string[], string[], string[]]>([
+  test.each<[string, string[], string[], string[]]>([
     ['the one that the task names', ['docs/usage.md'], ['README.md'], ['docs/usage.md']],
     ['several', ['docs/a.md', 'docs/b.markdown'], [], ['docs/a.md', 'docs/b.markdown']],
     ['the README that is there', [], ['readme.md'], ['readme.md']],
@@ -48,7 +48,7 @@ describe('which documents are written', () => {
     expect(documentsOf(named, files)).toEqual({ targets: want })
   })
 
-  it.each([
+  test.each([
     [[], ['README.rst'], 'README.rst is not a Markdown file'],
     [[], ['readme.txt'], 'readme.txt is not a Markdown file'],
     [['README.md'], ['README.adoc'], 'a second README would contradict it'],
@@ -58,13 +58,13 @@ describe('which documents are written', () => {
     expect('refusal' in found && found.refusal).toContain(want)
   })
 
-  it('writes what the task names and leaves the README alone', async () => {
+  test('writes what the task names and leaves the README alone', async () => {
     const { outcome, written } = await run({ 'README.md': '# x\n' }, ['docs/usage.md'])
     expect(outcome).toMatchObject({ verdict: 'Done', files: ['docs/usage.md'] })
     expect(written).toEqual(['docs/usage.md'])
   })
 
-  it('makes no second README', async () => {
+  test('makes no second README', async () => {
     expect((await run({ 'readme.md': '# x\n' })).written).toEqual(['readme.md'])
     const other = await run({ 'README.rst': 'x\n=\n' })
     expect(other.outcome).toMatchObject({ verdict: 'Refused', failure: { reason: 'Unsupported' } })
@@ -74,7 +74,7 @@ describe('which documents are written', () => {
 
 describe('what is kept', () => {
   const region = `${regionStart}\nnew\n${regionEnd}`
-  it.each([
+  test.each([
     ['nothing but text', '# x\n', `# x\n\n${region}\n`],
     ['text without an end', '# x', `# x\n\n${region}\n`],
     ['blank lines at the end', '# x\n\n\n', `# x\n\n\n${region}\n`],
@@ -102,7 +102,7 @@ describe('what is kept', () => {
     expect(withRegion(want, 'new')).toBe(want)
   })
 
-  it('line ends, byte order mark and everything outside of the region', async () => {
+  test('line ends, byte order mark and everything outside of the region', async () => {
     const { outcome, text } = await run({ 'README.md': '\uFEFF# T\r\n\r\nMine.\r\n' })
     expect(outcome.verdict).toBe('Done')
     const now = text('README.md')
@@ -111,7 +111,7 @@ describe('what is kept', () => {
   })
 })
 
-it('takes no property of every object for a script', async () => {
+test('takes no property of every object for a script', async () => {
   const invented = 'README.md\n```markdown\nUse `npm run constructor` now.\n```\n'
   const { outcome } = await runPipeline(document, 'document', {}, [invented], { later })
   expect(outcome.notes?.join()).toContain('npm run constructor')

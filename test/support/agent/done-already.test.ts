@@ -1,5 +1,5 @@
 // A request whose code is there already: the tests that a model writes for it pass before any work.
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { spec } from '../../../agent-image/agent/pipelines/spec.ts'
 import { fenced, goodCode, head, runPipeline, specText } from './pipeline-fixture.ts'
 
@@ -25,7 +25,7 @@ test('is a function', () => { assert.equal(typeof slugify, 'function') })
 `
 
 describe('tests that all pass without a change end as what they are', () => {
-  it.each<[string, Record<string, string>, readonly string[], string]>([
+  test.each<[string, Record<string, string>, readonly string[], string]>([
     ['of a module', { 'src/slug.js': goodCode }, [fenced('x', specText)], 'src/slug.js'],
     ['of CommonJS', commonjs, [fenced('x', specText)], 'src/slug.js'],
     ['of Python', python, [`test_slug.py\n\`\`\`python\n${pythonSpec}\`\`\`\n`], 'slug.py'],
@@ -56,7 +56,7 @@ describe('tests that all pass without a change end as what they are', () => {
     expect(asked).toContain('All tests pass with the code as it is')
   })
 
-  it('after one try in a later attempt', async () => {
+  test('after one try in a later attempt', async () => {
     const files = { 'src/slug.js': goodCode }
     const answer = fenced('x', specText)
     const { outcome, model } = await runPipeline(spec, 'spec', files, [answer], {
@@ -68,7 +68,7 @@ describe('tests that all pass without a change end as what they are', () => {
 })
 
 describe('tests that ask for something that is missing are taken', () => {
-  it('after some that all passed', async () => {
+  test('after some that all passed', async () => {
     const more = specText.replace(
       "test('lowers'",
       "test('trims', () => { assert.equal(slugify(' a '), 'a') })\ntest('lowers'",
@@ -78,7 +78,7 @@ describe('tests that ask for something that is missing are taken', () => {
     expect(outcome.verdict).toBe('Done')
   })
 
-  it('and what passes by a stand-in for code that is not there is not told as done', async () => {
+  test('and what passes by a stand-in for code that is not there is not told as done', async () => {
     const never = specText.replaceAll(
       /assert\.equal\(slugify[^)]*\), .*?\)/g,
       'assert.throws(() => slugify(1))',

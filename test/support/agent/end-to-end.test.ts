@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Assignment } from '../../../core/api/agent-protocol.ts'
 import type { Action } from '../../../core/api/agent-types.ts'
 import { actionType } from '../../../core/api/agent-types.ts'
@@ -88,7 +88,10 @@ class SlugTest(unittest.TestCase):
   fence: 'python',
 }
 
-/** Only root can become the two users of a Pod; for others both programs run as the one who runs the tests. */
+/**
+ * Only root can become the two users of a Pod; for others both programs run as the one who runs the
+ * tests.
+ */
 const twoUsers = process.getuid?.() === 0
 if (!twoUsers) console.warn('not root: agent and sandbox run as one user in these tests')
 
@@ -127,7 +130,7 @@ describe.each([node, python])('a $name project', (stack) => {
   const fenced = (path: string, text: string): string =>
     `Here it is.\n\n${path}\n\`\`\`${stack.fence}\n${text}\`\`\`\n`
 
-  it('is looked at, tested first, coded on the second try, verified, reviewed, documented and finished', async () => {
+  test('is looked at, tested first, coded on the second try, verified, reviewed, documented and finished', async () => {
     const looked = await act('branch', () => 'never asked')
     expect(looked.report).toMatchObject({ verdict: 'NothingChanged', tries: 0 })
     expect(looked.report.summary).toContain('1 test passes')
@@ -218,7 +221,7 @@ describe.each([node, python])('a $name project', (stack) => {
     expect(forge.git('log', '--format=%s%n%b', 'guild/req')).not.toContain(token)
   }, 180_000)
 
-  it('keeps the best candidate when none passes, and does not say Done', async () => {
+  test('keeps the best candidate when none passes, and does not say Done', async () => {
     const begun = forge.git('rev-list', 'guild/req').trim().split('\n')
     // Where the spec is there and the code is not.
     const specified = begun.find((commit) => {
@@ -230,7 +233,7 @@ describe.each([node, python])('a $name project', (stack) => {
     expect(report).toMatchObject({
       verdict: 'ChecksFailed',
       failure: { reason: 'ChecksFailed' },
-      // The same answer again is no progress, so it ends before its tries are used up.
+      // The same answer again is not progress, so it ends before its tries are used up.
       tries: 3,
     })
     expect(forge.git('show', `${report.commit ?? ''}:${stack.source}`)).toBe(stack.wrong)

@@ -1,4 +1,5 @@
-// A sandbox that runs commands right here, for tests of our own programs; nothing of a project may be run by it.
+// A sandbox that runs commands right here, for tests of our own programs; nothing of a project may
+// be run by it.
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,10 +1,11 @@
-// What project code can leave in the folder that it works in, and what the harness makes of it. As one user, and as two.
+// What project code can leave in the folder that it works in, and what the harness makes of it. As
+// one user, and as two.
 import { execFileSync } from 'node:child_process'
 import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { connectSandbox, type Sandbox } from '../../../agent-image/agent/sandbox-client.ts'
 import { openWorkspace, type Workspace } from '../../../agent-image/agent/workspace/workspace.ts'
 import { assignmentFor } from './assignment.ts'
@@ -68,19 +69,19 @@ describe.each(isRoot ? [false, true] : [false])('with two users: %s', (twoUsers)
   }
   const text = (path: string): string => readFileSync(join(workspace.root, path), 'utf8')
 
-  it('lays files down byte for byte, whatever attributes say', async () => {
+  test('lays files down byte for byte, whatever attributes say', async () => {
     for (const path of ['src/a.js', 'README.md'] as const) expect(text(path)).toBe(files[path])
     expect(await workspace.altered(Object.keys(files))).toEqual([])
   })
 
-  it('makes links of those that stay inside, and small files of the others', () => {
+  test('makes links of those that stay inside, and small files of the others', () => {
     expect(text('inside.js')).toBe(files['src/a.js'])
     expect(lstatSync(join(workspace.root, 'inside.js')).isSymbolicLink()).toBe(true)
     for (const path of ['out.txt', 'absolute.txt', 'git-link'])
       expect(lstatSync(join(workspace.root, path)).isFile()).toBe(true)
   })
 
-  it.each([
+  test.each([
     [
       'a fifo, a socket and a locked folder',
       "mkfifo pipe; mkdir locked; touch locked/x; chmod 0 locked; node -e \"require('net').createServer().listen('sock', () => process.exit())\"",
@@ -117,7 +118,7 @@ describe.each(isRoot ? [false, true] : [false])('with two users: %s', (twoUsers)
     expect(await workspace.altered([...Object.keys(files), 'src/b.js'])).toEqual([])
   })
 
-  it('works nowhere else when its own folder was replaced by a link', async () => {
+  test('works nowhere else when its own folder was replaced by a link', async () => {
     await shell(
       `cd /; mv ${workspace.root} ${workspace.root}-old; ln -s ${outside} ${workspace.root}`,
     )
@@ -133,14 +134,14 @@ describe.each(isRoot ? [false, true] : [false])('with two users: %s', (twoUsers)
     expect(text('src/new.js')).toBe('1\n')
   })
 
-  it('never writes through a link that stands where a file is to go', async () => {
+  test('never writes through a link that stands where a file is to go', async () => {
     await shell(`rm -rf src; ln -s ${outside} src`)
     expect(await workspace.altered(['src/a.js'])).toEqual(['src/a.js'])
     await workspace.restore(new Map([['src/a.js', '2\n']]), { signal })
     expect(readdirSync(outside)).toEqual(['precious'])
   })
 
-  it('runs no git that reads what project code wrote: filters, hooks, submodules, attributes', async () => {
+  test('runs no git that reads what project code wrote: filters, hooks, submodules, attributes', async () => {
     const proof = join(outside, 'ran')
     const run = `touch ${proof}; cat`
     await shell(`
@@ -158,7 +159,7 @@ describe.each(isRoot ? [false, true] : [false])('with two users: %s', (twoUsers)
     expect(existsSync(proof)).toBe(false)
   })
 
-  it('commits each file in the form that it had, and refuses by name what it cannot', async () => {
+  test('commits each file in the form that it had, and refuses by name what it cannot', async () => {
     const changes = new Map([
       ['src/a.js', 'export const a = 2\n'],
       ['run.sh', '#!/bin/sh\ntrue\n'],
@@ -180,14 +181,17 @@ describe.each(isRoot ? [false, true] : [false])('with two users: %s', (twoUsers)
       })
   })
 
-  it('leaves nothing when it is closed', async () => {
+  test('leaves nothing when it is closed', async () => {
     await shell('mkdir -m 0 locked; mkfifo pipe')
     await workspace.close()
     expect(readdirSync(pod.workspace)).toEqual([])
   })
 })
 
-/** Links, a submodule, an executable and Latin-1, as other tools commit them, on the request's branch. */
+/**
+ * Links, a submodule, an executable and Latin-1, as other tools commit them, on the request's
+ * branch.
+ */
 function addOddEntries(forge: TestForge): void {
   const directory = forge.git('rev-parse', '--absolute-git-dir').trim()
   const env = {

@@ -1,5 +1,5 @@
 // Tests that leave something in the project are asked for again; the code is not blamed for it.
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { code } from '../../../agent-image/agent/pipelines/code.ts'
 import { spec } from '../../../agent-image/agent/pipelines/spec.ts'
 import { fenced, head, runPipeline } from './pipeline-fixture.ts'
@@ -16,7 +16,7 @@ const asks = "test('joins', () => { assert.equal(slugify('a b'), 'a-b') })\n"
 const write = (body: string): string => fenced('x', `${imports}${asks}${body}`)
 
 describe('a spec that leaves something in the project is asked for again', () => {
-  it.each<[string, string, RegExp]>([
+  test.each<[string, string, RegExp]>([
     [
       'a file that the project’s own code writes',
       "test('b', () => { store.save('out.txt', '1'); assert.equal(slugify('B'), 'b') })\n",
@@ -61,7 +61,7 @@ describe('a spec that leaves something in the project is asked for again', () =>
 })
 
 describe('a spec that leaves nothing of its own is taken', () => {
-  it.each<[string, string, Readonly<Record<string, string>>]>([
+  test.each<[string, string, Readonly<Record<string, string>>]>([
     [
       'it removes the file in a hook',
       "import { rmSync } from 'node:fs'\nimport { after } from 'node:test'\nafter(() => rmSync('out.txt', { force: true }))\ntest('b', () => { store.save('out.txt', '1'); assert.equal(slugify('B'), 'b') })\n",
@@ -110,7 +110,7 @@ describe('with the code, what the tests leave is told as theirs', () => {
     'src/slug.js',
     "import { appendFileSync } from 'node:fs'\nexport const log = (text) => appendFileSync('app.log', `${text}\\n`)\n",
   )
-  it.each<[string, string, Readonly<Record<string, string>>, string, RegExp]>([
+  test.each<[string, string, Readonly<Record<string, string>>, string, RegExp]>([
     [
       'the tests pass once',
       `${head}import { readFileSync } from 'node:fs'\nimport { log } from '../src/slug.js'\ntest('logs', () => { log('a'); assert.equal(readFileSync('app.log', 'utf8'), 'a\\n') })\n`,

@@ -10,7 +10,7 @@ import { openWorkspace, type Workspace } from '../../../agent-image/agent/worksp
 import { assignmentFor } from './assignment.ts'
 import { assets, startPod, type TestPod } from './processes.ts'
 import { startForge, type TestForge } from './repository.ts'
-import { type ScriptedAnswer, scriptedModel } from './scripted-model.ts'
+import { type ScriptedAnswer, scriptedModel } from './scripted-hub.ts'
 
 const token = 'sesame'
 const signal = AbortSignal.timeout(600_000)
@@ -23,7 +23,7 @@ export const goodCode =
   "export function slugify(text) {\n  return text.toLowerCase().replaceAll(' ', '-')\n}\n"
 export const fenced = (path: string, text: string): string => `${path}\n\`\`\`js\n${text}\`\`\`\n`
 
-/** Made anew for each file of tests, and for each run of a pipeline. */
+/** Made again for each file of tests, and for each run of a pipeline. */
 export let pod: TestPod
 export let forge: TestForge
 const opened: Workspace[] = []
@@ -38,8 +38,8 @@ afterEach(async () => {
 })
 
 /**
- * Runs a pipeline on a repository whose request branch holds `spec`, committed as a spec task of the request does, and
- * `later` on top of `files`.
+ * Runs a pipeline on a repository whose request branch holds `spec`, committed as a spec task of
+ * the request does, and `later` on top of `files`.
  */
 export async function runPipeline(
   pipeline: Pipeline,

@@ -23,7 +23,7 @@ export interface TestPod {
   readonly gitRoot: string
   readonly socketPath: string
   readonly tokenFile: string
-  /** What the sandbox process printed. */
+  /** The output of the sandbox process. */
   sandboxOutput(): string
   /** The process that was started for the sandbox; in a namespace, the parent of its process 1. */
   readonly sandboxPid: number
@@ -46,9 +46,10 @@ const users = { agent: 10_001, sandbox: 10_002, group: 10_000 } as const
 export const mayUnshare = process.getuid?.() === 0 && existsSync('/usr/bin/unshare')
 
 /**
- * Starts a sandbox on a fresh folder. `token` is what the agent's token file holds. With `twoUsers` both programs run
- * as the users they have in a Pod, on volumes that only their common group may write. With `inNamespace` the sandbox
- * besides has processes, /dev/shm and IPC of its own, in which it is process 1.
+ * Starts a sandbox on a fresh folder. `token` is what the agent's token file holds. With `twoUsers`
+ * both programs run as the users they have in a Pod, on volumes that only their common group may
+ * write. With `inNamespace` the sandbox besides has processes, /dev/shm and IPC of its own, in
+ * which it is process 1.
  */
 export async function startPod(
   token: string,
@@ -76,7 +77,7 @@ export async function startPod(
   }
   const started: ChildProcess[] = []
   const start = (program: string, env: Readonly<Record<string, string>>) => {
-    // Tests that are killed must not leave agents behind that knock at a hub for ever.
+    // Tests that are killed must not leave agents behind that call a hub without end.
     const setpriv = '/usr/bin/setpriv'
     const tied = existsSync(setpriv) ? [setpriv, '--pdeathsig', 'KILL', '--'] : []
     // As in the image, but for process 1, which only a namespace has.
@@ -86,7 +87,8 @@ export async function startPod(
     const words = [...tied, ...below, process.execPath, join(image, program)]
     const user = program.startsWith('agent') ? users.agent : users.sandbox
     const become = ['setpriv', `--reuid=${user}`, `--regid=${user}`, `--groups=${users.group}`]
-    // The shell becomes the first process of the namespace and then, by way of setpriv, the program.
+    // The shell becomes the first process of the namespace and then, by way of setpriv, the
+    // program.
     const mounts = 'mount -t tmpfs -o mode=1777 tmpfs /dev/shm && exec "$@"'
     const apart = ['unshare', '--pid', '--fork', '--ipc', '--mount-proc', 'sh', '-c', mounts, 'sh']
     const [command = '', ...rest] = [

@@ -27,7 +27,10 @@ export interface TestForge {
   close(): void
 }
 
-/** Serves one repository `app` whose branches `main` and `guild/req` hold `files`. Links are written as `-> target`. */
+/**
+ * Serves one repository `app` whose branches `main` and `guild/req` hold `files`. Links are written
+ * as `-> target`.
+ */
 export async function startForge(
   files: Readonly<Record<string, string>>,
   token: string,

@@ -1,5 +1,5 @@
-// Runs many little projects at once with the real sandbox process and the real runners: each case has a folder of its
-// own, and one run has the test files of all of them.
+// Runs many little projects at once with the real sandbox process and the real runners: each case
+// has a folder of its own, and one run has the test files of all of them.
 import { afterAll, beforeAll } from 'vitest'
 import { connectSandbox, type Sandbox } from '../../../agent-image/agent/sandbox-client.ts'
 import { languageOf } from '../../../agent-image/agent/project/project.ts'
@@ -45,7 +45,7 @@ export function useRunner(): void {
 
 export const runner = (limits?: RunnerLimits) => runnerFor(workspace, sandbox, assets, limits)
 
-/** What came of the tests of one case, without the folder of the case. */
+/** The results of the tests of one case, without the folder of the case. */
 export interface CaseResult {
   readonly passed: readonly string[]
   readonly skipped: readonly string[]
@@ -57,12 +57,15 @@ export interface CaseResult {
   readonly swallowed: Readonly<Record<string, string>>
 }
 
-/** Files of a case by path; a text alone is `test/a.test.js`, or `tests/test_a.py` when it is Python. */
-export type CaseFiles = Readonly<Record<string, string>> | string
+/**
+ * Files of a case by path; a text alone is `test/a.test.js`, or `tests/test_a.py` when it is
+ * Python.
+ */
+type CaseFiles = Readonly<Record<string, string>> | string
 
 /**
- * Runs all cases in one go, each in a folder of its own, which is also where its tests are started. Test files are
- * those whose names say so.
+ * Runs all cases in one go, each in a folder of its own, which is also where its tests are started.
+ * Test files are those whose names say so.
  */
 export async function runCases<Name extends string>(
   cases: Readonly<Record<Name, CaseFiles>>,

@@ -1,6 +1,6 @@
 import type { TestRun } from '../../../agent-image/agent/verify/test-run.ts'
 
-/** What came of tests, by `file > name`; nothing for a run without tests. */
+/** The results of tests, by `file > name`; empty for a run without tests. */
 export interface RunParts {
   readonly passed?: readonly string[]
   readonly failed?: readonly string[]

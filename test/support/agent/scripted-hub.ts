@@ -1,16 +1,18 @@
-// A hub for tests: speaks the protocol, hands out what a test gives it, answers models from a function.
+// A hub for tests: speaks the protocol, hands out what a test gives it, answers models from a
+// function.
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Model, ModelAnswer, ModelQuestion } from '../../../agent-image/agent/model.ts'
 import {
   type Assignment,
   type FencedBlock,
   type Heartbeat,
-  type HubMessage,
   heartbeat,
+  type HubMessage,
   logBatch,
   type ModelCall,
-  type ModelEvent,
   modelCall,
+  type ModelEvent,
   type Report,
   report,
 } from '../../../core/api/agent-protocol.ts'
@@ -87,7 +89,10 @@ export async function startHub(token: string): Promise<ScriptedHub> {
     } else response.writeHead(404).end('{}')
   }
 
-  /** A script may hold assertions; one that fails must end the attempt, or its test would wait for ever. */
+  /**
+   * A script may hold assertions; one that fails must end the attempt, or its test would wait for
+   * ever.
+   */
   function answered(call: ModelCall): ReturnType<ScriptedModel> {
     try {
       return answer(call, hub.calls.length)
@@ -132,8 +137,11 @@ function write(response: ServerResponse, value: HubMessage | ModelEvent): void {
   response.write(`${JSON.stringify(value)}\n`)
 }
 
-/** What the operator makes of an answer: its fenced blocks and, when the text is JSON, its value. */
-export function resultOf(text: string): ModelEvent {
+/**
+ * The result that the operator would read from an answer: its fenced blocks and, when the text is
+ * JSON, its value.
+ */
+function resultOf(text: string): ModelEvent {
   const blocks: FencedBlock[] = []
   for (const match of text.matchAll(/(?:^|\n)([^\n`]*)\n?```(\w*)\n([\s\S]*?)```/g))
     blocks.push({
@@ -162,4 +170,46 @@ export function resultOf(text: string): ModelEvent {
 /** A section of a prompt by its title; undefined when it is not there. */
 export function sectionOf(call: ModelCall, title: string): string | undefined {
   return call.sections.find((section) => section.title === title)?.text
+}
+
+// A model for tests of pipelines, without a hub: answers from a list, the last one again and again.
+
+export type ScriptedAnswer = string | undefined | Exclude<ModelAnswer, { kind: 'answer' }>
+
+interface ScriptedAnswers extends Model {
+  readonly questions: readonly ModelQuestion[]
+}
+
+/**
+ * Answers with `answers` in order. `undefined` stands for an answer that the operator could not
+ * use, any other `Answer` for itself. `blocksOf` finds the blocks of an answer, in the place of the
+ * simple reader of these tests.
+ */
+export function scriptedModel(
+  answers: readonly ScriptedAnswer[],
+  blocksOf?: (text: string) => FencedBlock[],
+): ScriptedAnswers {
+  const questions: ModelQuestion[] = []
+  return {
+    questions,
+    get asked() {
+      return questions.length
+    },
+    name: 'rehearsal',
+    waitsFor: undefined,
+    ask(question) {
+      const text = answers[Math.min(questions.length, answers.length - 1)]
+      questions.push(question)
+      if (typeof text === 'object') return Promise.resolve(text)
+      const event = resultOf(text ?? '')
+      return Promise.resolve(
+        text === undefined || event.kind !== 'result'
+          ? { kind: 'unusable', message: 'The answer was cut off.' }
+          : {
+              kind: 'answer',
+              result: blocksOf === undefined ? event : { ...event, blocks: blocksOf(text) },
+            },
+      )
+    },
+  }
 }

@@ -1,5 +1,6 @@
-// Tests of a person's own that are to decide and assert nothing: they pass with any code that loads, so they prove none.
-import { describe, expect, it, vi } from 'vitest'
+// Tests of a person's own that are to decide and assert nothing: they pass with any code that
+// loads, so they prove none.
+import { describe, expect, test, vi } from 'vitest'
 import { code } from '../../../agent-image/agent/pipelines/code.ts'
 import { fenced, head, runPipeline } from './pipeline-fixture.ts'
 
@@ -36,7 +37,7 @@ const ended = async (body: string, more: Record<string, string> = {}) => {
 }
 
 describe('code is not proven by tests that assert nothing', () => {
-  it.each([
+  test.each([
     ["test('mine', () => { slugify('A b') })"],
     ["test('mine', () => { try { assert.equal(slugify('A b'), 'a-b') } catch {} })"],
     ["test('mine', () => { new Slugger().run('A b').length })"],
@@ -56,7 +57,7 @@ describe('code is not proven by tests that assert nothing', () => {
 })
 
 describe('code is proven by tests that can fail, whatever they fail by', () => {
-  it.each<[string, Record<string, string>?]>([
+  test.each<[string, Record<string, string>?]>([
     ["test('mine', () => { assert.equal(slugify('A b'), 'A b') })"],
     ["test('mine', () => { if (slugify('A b') !== 'A b') throw new Error('no') })"],
     ["test('mine', () => { if (!slugify('A b')) throw new Error('empty') })"],
@@ -75,7 +76,7 @@ describe('code is proven by tests that can fail, whatever they fail by', () => {
     expect(`${verdict}: ${summary}`).toMatch(/^Done: /)
   })
 
-  it('that failed by themselves before', async () => {
+  test('that failed by themselves before', async () => {
     const { verdict } = await ended(
       "test('mine', () => { if (slugify('A b') !== 'A b') throw new Error('no') })",
       {

@@ -1,6 +1,6 @@
-// Specs that set something up around their tests: where the code is missing that fails, and what follows from it is no fault
-// of the spec.
-import { describe, expect, it, vi } from 'vitest'
+// Specs that set something up around their tests: where the code is missing that fails, and what
+// follows from it is not a fault of the spec.
+import { describe, expect, test, vi } from 'vitest'
 import { spec } from '../../../agent-image/agent/pipelines/spec.ts'
 import { isOwnFault } from '../../../agent-image/agent/pipelines/spec-judgement.ts'
 import { fenced, runPipeline } from './pipeline-fixture.ts'
@@ -25,14 +25,14 @@ const ended = async (text: string) => {
 }
 
 describe('hooks that fail because the code is missing', () => {
-  it.each<[string, string]>([
+  test.each<[string, string]>([
     [
       'around the whole file',
       "let s\nbefore(async () => { s = await openStore(); await s.ready() })\nafter(async () => { await s.close() })\ntest('reads', () => { assert.equal(s.get('a'), 1) })",
     ],
     [
       'that clear up what a suite never declared',
-      "describe('store', () => { after(() => s.close())\n const s = openStore().begin()\n it('reads', () => { assert.equal(s.get('a'), 1) }) })\ntest('opens', () => { assert.equal(openStore().size, 0) })",
+      "describe('store', () => { after(() => s.close())\n const s = openStore().begin()\n test('reads', () => { assert.equal(s.get('a'), 1) }) })\ntest('opens', () => { assert.equal(openStore().size, 0) })",
     ],
     [
       'that put their thing where all see it',
@@ -69,7 +69,7 @@ describe('hooks that fail because the code is missing', () => {
 })
 
 describe('what is the fault of the spec is told as such', () => {
-  it.each<[string, string, RegExp]>([
+  test.each<[string, string, RegExp]>([
     [
       'a hook with a name that is nowhere',
       "after(() => { server.close() })\ntest('reads', () => { assert.equal(openStore().get('a'), 1) })",
@@ -97,7 +97,7 @@ describe('what is the fault of the spec is told as such', () => {
   })
 })
 
-it.each([
+test.each([
   ['ReferenceError: a is not defined', '', true],
   ['ReferenceError: a is not defined', 'global.a = 1', false],
   ['ReferenceError: a is not defined', "globalThis['a'] = f()", false],

@@ -2,7 +2,7 @@ import { existsSync, lstatSync, readFileSync } from 'node:fs'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { connectSandbox, type Sandbox } from '../../../agent-image/agent/sandbox-client.ts'
 import { runnerFor } from '../../../agent-image/agent/verify/runner.ts'
 import { wholeFile } from '../../../agent-image/agent/verify/test-run.ts'
@@ -85,7 +85,7 @@ test('links', () => { renameSync('test', 'elsewhere'); symlinkSync('/etc', 'test
 }
 
 describe('a node project whose test', () => {
-  it.each(Object.entries(nodeCases))(
+  test.each(Object.entries(nodeCases))(
     '%s is no success',
     async (_what, text) => {
       const run = await runTest('test/x.test.js', nodeHead + text)
@@ -120,7 +120,7 @@ const pythonCases = {
 }
 
 describe('a python project whose test', () => {
-  it.each(Object.entries(pythonCases))(
+  test.each(Object.entries(pythonCases))(
     '%s is no success',
     async (_what, text) => {
       const run = await runTest('tests/test_x.py', pythonHead + text)
@@ -130,7 +130,7 @@ describe('a python project whose test', () => {
     30_000,
   )
 
-  it('forks is counted once', async () => {
+  test('forks is counted once', async () => {
     const text = `${pythonHead}    def test_1(self):\n        os.fork()\n    def test_2(self):\n        pass\n`
     const run = await runTest('tests/test_x.py', text)
     expect(run).toMatchObject({ problems: [], failed: [] })
@@ -139,7 +139,7 @@ describe('a python project whose test', () => {
 })
 
 describe('a project that leaves things behind', () => {
-  it('has no process left when its test is over', async () => {
+  test('has no process left when its test is over', async () => {
     const text = `${nodeHead}
 import { spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
@@ -154,11 +154,11 @@ test('leaves a stray', () => {
     const state = existsSync(`/proc/${pid}/stat`)
       ? readFileSync(`/proc/${pid}/stat`, 'utf8')
       : 'gone'
-    // A zombie that nobody has waited for yet is as dead as one can be.
+    // A zombie that its parent has not reaped yet is as dead as a process can be.
     expect(state).toMatch(/^gone$|\) [ZX] /)
   }, 30_000)
 
-  it('cannot lead our writes out of the work tree by a link', async () => {
+  test('cannot lead our writes out of the work tree by a link', async () => {
     const text = `${nodeHead}
 import { rmSync, symlinkSync } from 'node:fs'
 test('links', () => { rmSync('src', { recursive: true }); symlinkSync(${JSON.stringify(outside)}, 'src') })`
@@ -169,7 +169,7 @@ test('links', () => { rmSync('src', { recursive: true }); symlinkSync(${JSON.str
     expect(lstatSync(join(workspace.root, 'src')).isDirectory()).toBe(true)
   }, 30_000)
 
-  it('cannot get its hooks, filters or files into our commit', async () => {
+  test('cannot get its hooks, filters or files into our commit', async () => {
     const text = `${nodeHead}
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 test('plants', () => {
@@ -192,7 +192,7 @@ test('plants', () => {
     expect(existsSync(join(workspace.root, '.git'))).toBe(false)
   }, 30_000)
 
-  it('cannot take the sandbox’s socket away for good', async () => {
+  test('cannot take the sandbox’s socket away for good', async () => {
     const text = `${nodeHead}
 import { rmSync } from 'node:fs'
 test('removes', () => { rmSync(${JSON.stringify(pod.socketPath)}) })`
@@ -203,7 +203,7 @@ test('removes', () => { rmSync(${JSON.stringify(pod.socketPath)}) })`
     expect(run.failed).toEqual([])
   }, 30_000)
 
-  it('cannot see the sandbox’s environment', async () => {
+  test('cannot see the sandbox’s environment', async () => {
     const text = `${nodeHead}
 import { writeFileSync } from 'node:fs'
 test('looks', () => { writeFileSync(${JSON.stringify(join(outside, 'env'))}, JSON.stringify(process.env)) })`
@@ -216,7 +216,7 @@ test('looks', () => { writeFileSync(${JSON.stringify(join(outside, 'env'))}, JSO
   }, 30_000)
 })
 
-it('names a file that ended itself as not run to its end', async () => {
+test('names a file that ended itself as not run to its end', async () => {
   const run = await runTest('test/x.test.js', 'process.exit(0)\n')
   expect(run.failed).toMatchObject([{ file: 'test/x.test.js', name: wholeFile }])
 })

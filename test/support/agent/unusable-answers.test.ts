@@ -1,5 +1,6 @@
-// What people are told of an answer that is of no use: how it began, because a server or a model says in it what is wrong.
-import { describe, expect, it, vi } from 'vitest'
+// The words for people about an unusable answer: how it began, because a server or a model
+// names the problem in it.
+import { describe, expect, test, vi } from 'vitest'
 import { code } from '../../../agent-image/agent/pipelines/code.ts'
 import { document } from '../../../agent-image/agent/pipelines/document.ts'
 import { review } from '../../../agent-image/agent/pipelines/review.ts'
@@ -20,7 +21,7 @@ describe.each([
   ['tests', spec, 'spec', {}],
   ['code', code, 'code', { spec: slugSpec }],
 ] as const)('an answer that is no %s is told with how it began', (_, pipeline, action, options) => {
-  it.each([
+  test.each([
     ['words without a block', explained, began],
     [
       'an empty block with words before it',
@@ -44,14 +45,14 @@ describe.each([
     expect(model.asked).toBe(3)
   })
 
-  it('does not take other words for progress', async () => {
+  test('does not take other words for progress', async () => {
     const answers = ['I am sorry.', 'I cannot.', 'As I said: no.', 'Never.']
     const { outcome, model } = await runPipeline(pipeline, action, {}, answers, options)
     expect(outcome.failure?.message).toContain('It began: "As I said: no."')
     expect(model.asked).toBe(3)
   })
 
-  it('ends at the first refusal of the server, in its words', async () => {
+  test('ends at the first refusal of the server, in its words', async () => {
     await expect(runPipeline(pipeline, action, {}, [refusal], options)).rejects.toMatchObject({
       reason: 'ModelRefused',
       message: 'The model server refused the question: no licence.',
@@ -62,19 +63,19 @@ describe.each([
 describe('advice goes without an answer, and says why', () => {
   const later = { 'src/slug.js': goodCode, 'src/more.js': 'export const more = () => 1\n' }
 
-  it('of a review', async () => {
+  test('of a review', async () => {
     const { outcome, model } = await runPipeline(review, 'review', {}, [refusal], { later })
     expect(outcome.verdict).toBe('Done')
     expect(outcome.notes?.join()).toContain(`no usable answer for 1 file: ${refusal.message}`)
     expect(model.asked).toBe(1)
   })
 
-  it('of a review whose answers are of no use', async () => {
+  test('of a review whose answers are of no use', async () => {
     const { outcome } = await runPipeline(review, 'review', {}, [cutOff], { later })
     expect(outcome.notes?.join()).toContain('for 2 files: it was cut off; it began: "Dear user"')
   })
 
-  it('of documentation', async () => {
+  test('of documentation', async () => {
     const { outcome, model } = await runPipeline(document, 'document', {}, [refusal], { later })
     expect(outcome).toMatchObject({ verdict: 'Done', files: ['README.md'] })
     expect(outcome.notes?.[0]).toBe(refusal.message)

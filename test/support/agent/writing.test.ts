@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { code } from '../../../agent-image/agent/pipelines/code.ts'
 import { spec } from '../../../agent-image/agent/pipelines/spec.ts'
 import {
@@ -12,7 +12,7 @@ import {
 } from './pipeline-fixture.ts'
 
 describe('spec', () => {
-  it.each<[string, string | undefined, RegExp]>([
+  test.each<[string, string | undefined, RegExp]>([
     ['no answer', undefined, /cut off/],
     ['no fence', 'I would test that it works.', /no fenced block/],
     [
@@ -57,18 +57,18 @@ describe('spec', () => {
       })
       expect(outcome.failure?.message).toMatch(want)
       expect(outcome.commit).toBeUndefined()
-      // The same answer again is no progress: the third of its kind is the last.
+      // The same answer again is not progress: the third of its kind is the last.
       expect(model.asked).toBe(3)
     },
     60_000,
   )
 
-  it('takes no implementation for a test', async () => {
+  test('takes no implementation for a test', async () => {
     const { outcome } = await runPipeline(spec, 'spec', {}, [fenced('src/slug.js', goodCode)])
     expect(outcome.failure?.message).toMatch(/no fenced block/)
   }, 60_000)
 
-  it('repairs with the facts, and reads no implementation', async () => {
+  test('repairs with the facts, and reads no implementation', async () => {
     const body = 'export function other() { return "secret body" }\n'
     const bad = fenced('x', specText.replace("'a-b')", 'wanted)'))
     const { outcome, model } = await runPipeline(spec, 'spec', { 'src/slug.js': body }, [
@@ -83,7 +83,7 @@ describe('spec', () => {
     expect(JSON.stringify(model.questions)).not.toContain('secret body')
   }, 60_000)
 
-  it('leaves a unit that no runner can test', async () => {
+  test('leaves a unit that no runner can test', async () => {
     const { outcome, model } = await runPipeline(spec, 'spec', {}, ['never'], {
       overrides: { files: ['index.html'] },
     })
@@ -93,7 +93,7 @@ describe('spec', () => {
 })
 
 describe('code', () => {
-  it('finds that the work is done already', async () => {
+  test('finds that the work is done already', async () => {
     const { outcome, model } = await runPipeline(
       code,
       'code',
@@ -105,7 +105,7 @@ describe('code', () => {
     expect(model.asked).toBe(0)
   }, 60_000)
 
-  it('takes no candidate that breaks another test, though its own pass', async () => {
+  test('takes no candidate that breaks another test, though its own pass', async () => {
     const other = `${head}import { slugify } from '../src/slug.js'\ntest('keeps ü', () => { assert.equal(slugify('ü'), 'ü') })\n`
     const before = 'export function slugify(text) {\n  return text\n}\n'
     const breaking =
@@ -122,7 +122,7 @@ describe('code', () => {
     expect(JSON.stringify(model.questions[1]?.sections)).toContain('keeps ü')
   }, 60_000)
 
-  it.each([
+  test.each([
     [
       'TypeScript',
       'module',
@@ -159,7 +159,7 @@ describe('code', () => {
     60_000,
   )
 
-  it('writes only its own files, whatever the answer names', async () => {
+  test('writes only its own files, whatever the answer names', async () => {
     const answer = `test/slug.test.js\n\`\`\`js\n${head}test('x', () => {})\n\`\`\`\n\n${fenced('src/slug.js', goodCode)}`
     const { outcome } = await runPipeline(code, 'code', {}, [answer], { spec: slugSpec })
     expect(outcome).toMatchObject({ verdict: 'Done', files: ['src/slug.js'] })
@@ -168,7 +168,7 @@ describe('code', () => {
     )
   }, 60_000)
 
-  it('repairs only the file that the failure points at', async () => {
+  test('repairs only the file that the failure points at', async () => {
     const parts = {
       'src/words.js': "export function words(text) {\n  return text.split(' ')\n}\n",
       bad: "import { words } from './words.js'\nexport function slugify(text) {\n  return words(text).joined('-')\n}\n",
@@ -194,7 +194,7 @@ describe('code', () => {
     expect(JSON.stringify(model.questions[1]?.sections)).toContain('export function words(text)')
   }, 60_000)
 
-  it('cannot be fooled by code that ends the process', async () => {
+  test('cannot be fooled by code that ends the process', async () => {
     const { outcome } = await runPipeline(
       code,
       'code',
@@ -205,7 +205,7 @@ describe('code', () => {
     expect(outcome).toMatchObject({ verdict: 'ChecksFailed', failure: { reason: 'ChecksFailed' } })
   }, 60_000)
 
-  it('says that no answer was usable when none was', async () => {
+  test('says that no answer was usable when none was', async () => {
     const { outcome } = await runPipeline(code, 'code', {}, [undefined], { spec: slugSpec })
     expect(outcome).toMatchObject({
       verdict: 'ChecksFailed',
@@ -216,7 +216,7 @@ describe('code', () => {
     })
   }, 60_000)
 
-  it('refuses a task that names tests only', async () => {
+  test('refuses a task that names tests only', async () => {
     const overrides = { files: ['test/slug.test.js'] }
     await expect(
       runPipeline(code, 'code', {}, ['never'], { spec: slugSpec, overrides }),

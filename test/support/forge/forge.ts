@@ -1,27 +1,27 @@
 // A real forge on a real port with real git, for tests. Only the Kubernetes API is played: tokens
 // and tasks are given.
+import { execa } from 'execa'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { execa } from 'execa'
 import type { AgentTask } from '../../../core/api/agent-task.ts'
 import { audiences } from '../../../core/api/names.ts'
 import { type Clock, systemClock, systemRandom } from '../../../core/base/clock.ts'
 import type { KubeClient } from '../../../core/kube/client.ts'
-import { createForge, type Forge, type ForgeOptions } from '../../../forge/forge.ts'
+import { type Forge, type ForgeOptions, createForge } from '../../../forge/forge.ts'
 import { startServer } from '../../../forge/server.ts'
 import { systemResolve } from '../../../forge/source-hosts.ts'
 
 /** One line of the forge's log. */
-export interface LogLine {
+interface LogLine {
   readonly level: string
   readonly message: string
   readonly fields: Readonly<Record<string, unknown>>
 }
 
-/** What a git client said. */
-export interface GitAnswer {
+/** The output of a git client. */
+interface GitAnswer {
   readonly exitCode: number | undefined
   readonly output: string
 }
@@ -33,7 +33,7 @@ export interface ForgeFixture {
   readonly data: string
   /** A fresh directory that goes with the fixture. */
   directory(): Promise<string>
-  /** What the API server says about tokens; change it to play another one. */
+  /** The API server's verdicts on tokens; a test changes them to play another server. */
   readonly tokens: Map<string, TokenVerdict>
   readonly tasks: Map<string, AgentTask>
   readonly log: LogLine[]
@@ -53,7 +53,7 @@ export interface ForgeFixture {
   stop(): Promise<void>
 }
 
-export interface Answer {
+interface Answer {
   readonly status: number
   readonly body: Readonly<Record<string, unknown>>
   readonly text: string
@@ -61,8 +61,8 @@ export interface Answer {
 
 const account = (name: string) => `system:serviceaccount:guildhall:guildhall-${name}`
 
-/** What a valid token of each kind looks like to the API server. */
-export const verdicts = {
+/** The API server's verdict on a valid token of each kind. */
+const verdicts = {
   operator: {
     authenticated: true,
     username: account('operator'),
@@ -131,7 +131,7 @@ export function heldTask(
 }
 
 /** A clock whose wall time stands still, so that commits have known ids. */
-export const fixedClock: Clock = { ...systemClock, now: () => Date.parse(at) }
+const fixedClock: Clock = { ...systemClock, now: () => Date.parse(at) }
 
 async function must(answer: Promise<GitAnswer>): Promise<string> {
   const { exitCode, output } = await answer

@@ -1,4 +1,5 @@
-// Sources as they are elsewhere: bare repositories behind git's own HTTP, open to everybody, for tests that mirror them.
+// Sources as they are elsewhere: bare repositories behind git's own HTTP, open to everybody, for
+// tests that mirror them.
 import { execa } from 'execa'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -26,7 +27,7 @@ export interface SourceRepository {
 export interface SourceServer {
   readonly url: string
   readonly port: number
-  /** What was asked, as `GET /path`. */
+  /** The requests, as `GET /path`. */
   readonly asked: string[]
   /** Answers before git does; returns true when it did. */
   intercept: (request: IncomingMessage, response: ServerResponse) => boolean

@@ -1,11 +1,14 @@
 import { type Fields, isEqual } from '../json.ts'
+import type { Kind } from '../kind.ts'
+import type { StoredObject } from '../metadata.ts'
 import type { Schema } from '../schema.ts'
-import { compare, type Comparison, fieldsIn } from './compare.ts'
+import { compare, type Comparison, fieldsIn, merged, removed } from './compare.ts'
 import {
   difference,
   emptySet,
   encodeSet,
   type FieldSet,
+  hasPath,
   intersection,
   isEmpty,
   isSameSet,
@@ -13,7 +16,6 @@ import {
   withNamedFields,
   withoutBelow,
 } from './field-set.ts'
-import { merged, removed } from './merge.ts'
 
 /** Who writes, and how. */
 export interface Writer {
@@ -24,7 +26,7 @@ export interface Writer {
   readonly subresource: string
 }
 
-/** What one writer owns, and since when. */
+/** The fields that one writer owns, and since when. */
 export interface Owner extends Writer {
   readonly time: string
   readonly fields: FieldSet
@@ -45,7 +47,7 @@ export class ApplyConflict extends Error {
   }
 }
 
-/** Fields that nobody owns. */
+/** Fields without owners. */
 const ownerless: FieldSet = {
   members: new Set(['f:apiVersion', 'f:kind', 'f:metadata']),
   children: new Map([
@@ -78,8 +80,11 @@ function idOf({ manager, operation, apiVersion, subresource }: Writer): string {
   return JSON.stringify([manager, operation, operation === 'Apply' ? '' : apiVersion, subresource])
 }
 
-/** The owners after a write that was not an apply. `reset` are fields that such a write cannot change. */
-export function afterUpdate(
+/**
+ * The owners after a write that was not an apply. `reset` are fields that such a write cannot
+ * change.
+ */
+function afterUpdate(
   owners: Owners,
   before: unknown,
   after: unknown,
@@ -105,8 +110,10 @@ export function afterUpdate(
   return capped(next)
 }
 
-/** What an apply gives: the new object and who owns it. Errors: `ApplyConflict`, unless forced. */
-export function afterApply(
+/**
+ * The object after an apply, and the owners of its fields. Errors: `ApplyConflict`, unless forced.
+ */
+function afterApply(
   owners: Owners,
   live: unknown,
   applied: unknown,
@@ -138,14 +145,14 @@ export function afterApply(
   const own = difference(set, ownerless)
   if (isEmpty(own)) next.delete(id)
   else {
-    // Whoever changes nothing has no time of its own.
+    // A writer that changes nothing keeps its earlier time.
     const since = isEqual(live, object) ? (last?.time ?? '') : time
     next.set(id, { ...writer, time: since, fields: own })
   }
   return { object, owners: next }
 }
 
-/** The owners without what was taken from them; `except` keeps what it has. */
+/** The owners without the fields that were taken from them; `except` keeps its own. */
 function taken(
   owners: Owners,
   { added, modified, removed: gone }: Comparison,
@@ -172,7 +179,7 @@ function filtered(comparison: Comparison, reset: FieldSet): Comparison {
   }
 }
 
-/** Removes what this applier owned before and nobody owns now. */
+/** Removes the fields that this applier owned before and that have no owner now. */
 function pruned(
   whole: unknown,
   owners: Owners,
@@ -239,4 +246,125 @@ export function areSameOwners(a: Owners, b: Owners): boolean {
     if (other === undefined || !isSameSet(fields, other.fields)) return false
   }
   return true
+}
+
+/** A write that was not an apply, kept until the owners are asked for. */
+interface Step {
+  readonly before: StoredObject | undefined
+  readonly after: StoredObject
+  readonly writer: Writer
+  readonly time: string
+}
+
+/** The owners of one object's fields, as they were last computed, and the writes since. */
+interface Provenance {
+  owners: Owners
+  readonly steps: Step[]
+}
+
+const nobody: Owners = new Map()
+/** After so many writes the owners are computed, so that old states do not pile up. */
+const maxSteps = 16
+
+/**
+ * Who owns which field of which object. Most objects are never applied, and so nobody asks: owners
+ * are computed from the states that an object went through when they are needed.
+ */
+export class Ownership {
+  readonly #known = new Map<string, Map<string, Provenance>>()
+
+  /** Notes a write that was not an apply. */
+  wrote(kind: Kind, key: string, step: Step): void {
+    const provenance = this.#at(kind, key)
+    if (step.before === undefined) provenance.owners = nobody
+    provenance.steps.push(step)
+    if (provenance.steps.length > maxSteps) this.of(kind, key)
+  }
+
+  /** Notes owners that are known. */
+  set(kind: Kind, key: string, owners: Owners): void {
+    const provenance = this.#at(kind, key)
+    provenance.owners = owners
+    provenance.steps.length = 0
+  }
+
+  /** The owners of an object that is stored. */
+  of(kind: Kind, key: string): Owners {
+    const provenance = this.#known.get(kind.storage)?.get(key)
+    if (provenance === undefined) return nobody
+    for (const step of provenance.steps) {
+      provenance.owners = ownersAfter(provenance.owners, kind, step)
+    }
+    provenance.steps.length = 0
+    return provenance.owners
+  }
+
+  /** The owners there would be after a write that is not made. */
+  after(kind: Kind, key: string, step: Step): Owners {
+    return ownersAfter(step.before === undefined ? nobody : this.of(kind, key), kind, step)
+  }
+
+  /** Forgets an object that is gone. */
+  forget(kind: Kind, key: string): void {
+    this.#known.get(kind.storage)?.delete(key)
+  }
+
+  #at(kind: Kind, key: string): Provenance {
+    let objects = this.#known.get(kind.storage)
+    if (objects === undefined) {
+      objects = new Map()
+      this.#known.set(kind.storage, objects)
+    }
+    let provenance = objects.get(key)
+    if (provenance === undefined) {
+      provenance = { owners: nobody, steps: [] }
+      objects.set(key, provenance)
+    }
+    return provenance
+  }
+}
+
+function ownersAfter(owners: Owners, kind: Kind, step: Step): Owners {
+  const { before, after, writer, time } = step
+  // An object without owners stays so until it is applied.
+  if (before !== undefined && owners.size === 0) return owners
+  if (writer.subresource === 'scale' && !isScaleOwned(owners, kind)) return owners
+  const options = { schema: kind.schema, writer, reset: resetFields(kind, writer), time }
+  return afterUpdate(owners, before ?? kind.empty, after, options)
+}
+
+/** The Scale shows the owners of its number only; a number without owners gets none. */
+function isScaleOwned(owners: Owners, { scale }: Kind): boolean {
+  const parts = (scale?.specReplicasPath ?? '').replace(/^\./, '').split('.')
+  const path = parts.map((part) => `f:${part}`)
+  return [...owners.values()].some(({ fields }) => hasPath(fields, path))
+}
+
+/** The result of applying a part of an object. Errors: `ApplyConflict`. */
+export function applied(
+  owners: Owners,
+  kind: Kind,
+  live: StoredObject | undefined,
+  part: unknown,
+  options: { readonly writer: Writer; readonly time: string; readonly force: boolean },
+): { readonly object: unknown; readonly owners: Owners } {
+  const { schema } = kind
+  const { writer, time } = options
+  const reset = resetFields(kind, writer)
+  let known = owners
+  if (live !== undefined && owners.size === 0) {
+    const first: Writer = { ...writer, manager: 'before-first-apply', operation: 'Update' }
+    known = afterUpdate(owners, kind.empty, live, { schema, writer: first, reset, time })
+  }
+  return afterApply(known, live ?? kind.empty, part, { schema, reset, ...options })
+}
+
+const nothing: FieldSet = { members: new Set(), children: new Map() }
+const statusField: FieldSet = { members: new Set(['f:status']), children: new Map() }
+const allButStatus: FieldSet = { members: new Set(['f:metadata', 'f:spec']), children: new Map() }
+
+/** Fields that a write cannot change, and so never owns. */
+function resetFields(kind: Kind, { subresource }: Writer): FieldSet {
+  if (subresource === 'status') return kind.isCustom ? allButStatus : nothing
+  return kind.hasStatus ? statusField : nothing
 }

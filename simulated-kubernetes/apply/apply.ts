@@ -1,19 +1,19 @@
 import { parse } from 'yaml'
-import { ApplyConflict, type Owner, type Owners, type Writer } from './apply/managers.ts'
-import { keyOfObject } from './collection.ts'
-import { pathsOf } from './apply/field-set.ts'
-import { type Draft, readDraft } from './draft.ts'
-import { type Fields, isFields } from './json.ts'
-import type { StoredObject } from './metadata.ts'
-import { applied } from './ownership.ts'
-import { badRequest, invalid, Refusal, requiredValue } from './refusal.ts'
-import type { ApiRequest } from './request.ts'
-import type { Store } from './store.ts'
+import { type Fields, isFields } from '../json.ts'
+import type { StoredObject } from '../metadata.ts'
+import { badRequest, invalid, Refusal, requiredValue } from '../refusal.ts'
+import { type ApiRequest, type Draft, readDraft } from '../request.ts'
+import { keyOfObject, type Store } from '../store.ts'
+import { pathsOf } from './field-set.ts'
+import { applied, ApplyConflict, type Owner, type Owners, type Writer } from './owners.ts'
 
 /** The content type of server-side apply. */
 export const applyType = 'application/apply-patch+yaml'
 
-/** Reads what is applied. Errors: 400 for what is no object of this kind, 422 without a field manager. */
+/**
+ * Reads the applied object. Errors: 400 when it is not an object of this kind, 422 without a field
+ * manager.
+ */
 export function readPart(request: ApiRequest): Fields {
   const { kind, query } = request
   if (!query.get('fieldManager')) {
@@ -40,7 +40,7 @@ function readYaml(body: string): unknown {
   try {
     return JSON.parse(body)
   } catch {
-    // Not JSON, then: kubectl sends what the person wrote.
+    // Not JSON, then: kubectl sends the file of a person as it is.
   }
   try {
     return parse(body)

@@ -1,5 +1,45 @@
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
 import { run, type RunReport } from './run.ts'
 import type { Fault, RequestPlan, Story } from './story.ts'
+import { firstOf } from './tally.ts'
+import type { Told } from './worker.ts'
+
+/**
+ * Shrinks a story that failed, keeps it as a file, and says how to see it again. With a bug nothing
+ * is kept.
+ */
+export async function tellFailure(told: Told, bug: string | undefined): Promise<void> {
+  const { invariant, message } = firstOf(told)
+  console.log(`\nseed ${told.story.seed}: ${invariant}: ${message}`)
+  if (bug !== undefined || told.error !== undefined) {
+    console.log(JSON.stringify(told.story))
+    return
+  }
+  console.log('looking for a shorter story …')
+  const { story, runs } = await shrink(told.story, await run(told.story))
+  const file = keepStory(story, invariant)
+  console.log(`shortest of ${runs} tried:\n${JSON.stringify(story, undefined, 2)}\n`)
+  console.log(`to see it again: npm run simulate -- --story ${relative(process.cwd(), file)}`)
+}
+
+const directory = join(import.meta.dirname, 'stories')
+
+/** Stories that broke a promise once, by the names of their files. Every test run repeats them. */
+export function keptStories(): Readonly<Record<string, Story>> {
+  const read = (file: string) => JSON.parse(readFileSync(join(directory, file), 'utf8')) as Story
+  return Object.fromEntries(readdirSync(directory).map((file) => [file, read(file)]))
+}
+
+/** Keeps a story; gives the path of its file. */
+function keepStory(story: Story, invariant: string): string {
+  const text = `${JSON.stringify(story, undefined, 2)}\n`
+  const hash = createHash('sha256').update(text).digest('hex').slice(0, 8)
+  const file = join(directory, `${invariant.toLowerCase()}-${hash}.json`)
+  writeFileSync(file, text)
+  return file
+}
 
 /** Stories that are simpler than this one, the simplest first. */
 function* simpler(story: Story): Generator<Story> {
@@ -45,10 +85,11 @@ function* simplerFaults(fault: Fault): Generator<Fault> {
 }
 
 /**
- * The simplest story found that still breaks the same promise, and what it showed.
- * Greedy: takes the first simplification that still fails, until none does or `budget` runs are used up.
+ * The simplest story found that still breaks the same promise, and the report on it.
+ * Greedy: takes the first simplification that still fails, until none does or `budget` runs are
+ * used up.
  */
-export async function shrink(
+async function shrink(
   story: Story,
   report: RunReport,
   budget = 300,

@@ -23,7 +23,7 @@ export const eventSchema: Readonly<Record<string, SchemaSource>> = {
   deprecatedCount: { type: 'integer' },
 }
 
-/** What field selectors of either version may name, and where it is stored. */
+/** The fields that field selectors of either version may name, and where they are stored. */
 export const eventSelectors: ReadonlyMap<string, readonly string[]> = new Map([
   ...['kind', 'namespace', 'name', 'uid', 'apiVersion', 'resourceVersion', 'fieldPath'].flatMap(
     (field): [string, string[]][] => [
@@ -48,7 +48,7 @@ const renamed: readonly (readonly [core: string, stored: string])[] = [
   ['count', 'deprecatedCount'],
 ]
 
-/** From `v1` to what is stored. */
+/** From `v1` to the stored shape. */
 export function storedEvent(object: Fields): Fields {
   const fields: Record<string, unknown> = {}
   for (const [core, stored] of renamed) {
@@ -60,7 +60,7 @@ export function storedEvent(object: Fields): Fields {
 
 const converted = new WeakMap<StoredObject, StoredObject>()
 
-/** From what is stored to `v1`. */
+/** From the stored shape to `v1`. */
 export function coreEvent(object: StoredObject): StoredObject {
   const known = converted.get(object)
   if (known !== undefined) return known
