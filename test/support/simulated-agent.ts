@@ -53,7 +53,6 @@ interface AgentPorts {
   readonly onReceipt: (report: Report, receipt: ReportReceipt) => void
 }
 
-/** The pace of the real agent, which the hub asks for in its welcome. */
 /** How long an agent takes to let go of work that was taken away. */
 const abandonMs = 50
 
