@@ -1,4 +1,4 @@
-import { type Kind, devRequests, kinds } from '../../core/api/kinds.ts'
+import { type Kind, devRequests, kindNames, kinds } from '../../core/api/kinds.ts'
 import { labels, reportingController } from '../../core/api/names.ts'
 import { AuditLog } from '../audit/log.ts'
 import type { Audited } from '../audit/outbox.ts'
@@ -34,12 +34,11 @@ export function openWorld(options: {
     onDrop: options.onEventDropped,
   })
   const audit = new AuditLog({ client, namespace, clock, log })
-  const caches: KindCaches = {
-    requests: informerOf(kinds.requests),
-    tasks: informerOf(kinds.tasks, taskIndexes),
-    agents: informerOf(kinds.agents),
-    models: informerOf(kinds.models),
-  }
+  const tasks = informerOf(kinds.tasks, taskIndexes)
+  // One cache for each row of the table, so that a new kind needs no line here.
+  const caches = Object.fromEntries(
+    kindNames.map((name) => [name, name === 'tasks' ? tasks : informerOf<Audited>(kinds[name])]),
+  ) as object as KindCaches
   const world: World = {
     namespace,
     client,

@@ -1,21 +1,19 @@
 import { labels } from '../../core/api/names.ts'
 import { hasFailed, heldBy } from '../../core/api/task-state.ts'
 import type { AgentStreams } from '../presence/agent-streams.ts'
-import { keyOf } from '../../core/kube/resource.ts'
+import { type KubeObject, keyOf } from '../../core/kube/resource.ts'
 import type { Controller } from '../../core/kube/runtime/controller.ts'
 import { settingsKey } from './languagemodel/configured.ts'
 import type { Models } from './languagemodel/models.ts'
 import type { Outcomes } from './agent/outcomes.ts'
 import { type World, byDependency, byHolder, requestKey } from './world.ts'
+import { type KindName, kindNames } from '../../core/api/kinds.ts'
+import type { Informer } from '../../core/kube/informer.ts'
 
-/** The controllers of the operator that wake each other. */
-export interface Controllers {
-  readonly requests: Controller
-  readonly tasks: Controller
-  readonly agents: Controller
-  /** Looks at queue and agents again. */
+/** The controllers that wake each other: one for each kind of ours, and those that look at many objects at once. */
+export type Controllers = { readonly [Name in KindName]: Controller } & {
+  /** Runs the scheduler. */
   readonly schedule: () => void
-  readonly models: Controller
   readonly settings: Controller
 }
 
@@ -35,8 +33,11 @@ export function connect(
     for (const task of world.tasks.byIndex(byHolder, podUid)) tasks.enqueue(keyOf(task.metadata))
   }
 
-  world.requests.onChange(({ namespace, name }, request) => {
-    requests.enqueue(`${namespace}/${name}`)
+  for (const kind of kindNames) {
+    const informer: Pick<Informer<KubeObject>, 'onChange'> = world[kind]
+    informer.onChange((ref) => controllers[kind].enqueue(keyOf(ref)))
+  }
+  world.requests.onChange((_ref, request) => {
     schedule()
     // Its first call comes soon, and nobody may have looked at the model's server for a while.
     if (request !== undefined && request.status?.repository === undefined) {
@@ -45,7 +46,6 @@ export function connect(
     }
   })
   world.tasks.onChange(({ namespace, name }, task, previous) => {
-    tasks.enqueue(`${namespace}/${name}`)
     schedule()
     const known = task ?? previous
     if (known === undefined) return
@@ -68,8 +68,7 @@ export function connect(
       })
     wakeHeld(held.podUid)
   })
-  world.agents.onChange(({ namespace, name }, agent, previous) => {
-    agents.enqueue(`${namespace}/${name}`)
+  world.agents.onChange((_ref, agent, previous) => {
     schedule()
     // It goes, or somebody deleted it: what it held goes to another.
     wakeHeld((agent ?? previous)?.status?.podUid)
@@ -82,8 +81,7 @@ export function connect(
     if (pod === undefined && uid !== undefined) streams.forget(uid)
     wakeHeld(uid)
   })
-  world.models.onChange(({ namespace, name }, model, previous) => {
-    controllers.models.enqueue(`${namespace}/${name}`)
+  world.models.onChange((_ref, model, previous) => {
     // Somebody deleted one that the settings name, or what it may be called is free again.
     if (model === undefined) controllers.settings.enqueue(settingsKey)
     const names = [model, previous].flatMap((known) => known?.spec.model ?? [])
