@@ -3,8 +3,9 @@ import { Cache, newer } from '../../../test/support/cache.ts'
 import { task } from '../../../test/support/objects.ts'
 import { VirtualClock } from '../../../test/support/virtual-clock.ts'
 import type { AgentTask } from '../../../core/api/agent-task.ts'
-import { agentTasks, agents, devRequests, languageModels } from '../../../core/api/kinds.ts'
+import { agentTasks, kindNames, kinds } from '../../../core/api/kinds.ts'
 import { KubeError } from '../../../core/kube/errors.ts'
+import type { KubeObject } from '../../../core/kube/resource.ts'
 import { silentLogger } from '../../../test/support/silent-logger.ts'
 import { type World, taskIndexes } from '../world.ts'
 import { checkOf, invalidReconciler, watchInvalid } from './controller.ts'
@@ -17,9 +18,9 @@ function world() {
   const state = { refusal: undefined as Error | undefined }
   const seen = {
     clock: new VirtualClock(),
-    requests: new Cache(devRequests),
-    agents: new Cache(agents),
-    models: new Cache(languageModels),
+    ...Object.fromEntries(
+      kindNames.map((name) => [name, new Cache<KubeObject>(kinds[name])] as const),
+    ),
     tasks,
     events: { record: (_object: unknown, { reason }: { reason: string }) => events.push(reason) },
     client: {
