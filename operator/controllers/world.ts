@@ -23,13 +23,28 @@ export interface Notice {
   readonly minor?: boolean
 }
 
-/** A next status with all that goes with it; what a decision gives, and `writeStatus` carries out. */
+/** A next status with its audit action and its Events; `writeStatus` writes all of it. */
 export interface Change<Status> {
   readonly status: Status
-  /** Its audit record, when it is a transition; without one the write only tells more about the same state. */
+  /** The audit action of a transition; without one the status only tells more about the same state. */
   readonly act?: Act | undefined
-  /** Told as Events when it is written, about the object itself. */
+  /** Events about the object itself, recorded once the status is written. */
   readonly notices?: readonly Notice[] | undefined
+  /** Whether the write waits for its turn (see `Pace`): it only tells more about the same state. */
+  readonly mayWait?: boolean | undefined
+}
+
+/**
+ * What one reconcile does about its object. The functions that decide are pure; the controller writes `change`, takes
+ * `step` and comes back after `nextMs`. A field that is undefined asks for nothing.
+ */
+export interface Decision<Status, Step = never> {
+  /** Undefined when the stored status says all of it already. */
+  readonly change?: Change<Status> | undefined
+  /** What reaches outside the status: create a Pod, merge a commit, plan, delete the object. */
+  readonly step?: Step | undefined
+  /** When to look again although nothing changed, in milliseconds from now. */
+  readonly nextMs?: number | undefined
 }
 
 /** Publishes Events; a failing one fails nothing. */

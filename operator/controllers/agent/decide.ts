@@ -10,7 +10,7 @@ import {
 import { type AgentReason, agentConditions, agentReasons } from '../../../core/api/conditions.ts'
 import { annotations } from '../../../core/api/names.ts'
 import type { Act } from '../../../core/api/audit-trail.ts'
-import type { Change, Notice } from '../world.ts'
+import type { Change, Decision, Notice } from '../world.ts'
 import type { PodView } from './pod-view.ts'
 import type { TaskOutcome } from './outcomes.ts'
 
@@ -35,28 +35,15 @@ export interface AgentObservation {
   readonly now: number
 }
 
-export type AgentDecision =
-  /** Comes back after `nextMs`, if anything can change by time alone. */
-  | { readonly kind: 'rest'; readonly nextMs: number | undefined }
+/** What an agent needs besides its status. */
+export type AgentStep =
   | { readonly kind: 'create-pod' }
-  | {
-      readonly kind: 'write'
-      readonly status: AgentStatus
-      readonly act: Act | undefined
-      /** False where it only tells more about the same state: what it works on, and how well. */
-      readonly urgent: boolean
-      readonly nextMs: number | undefined
-    }
-  /** Say that it goes and why; the next run removes it. */
-  | {
-      readonly kind: 'give-up'
-      readonly status: AgentStatus
-      readonly act: Act
-      readonly notices: readonly Notice[]
-      readonly message: string
-    }
+  /** The agent ends without having reached the hub: the scheduler makes the next one of its type only after a pause. */
+  | { readonly kind: 'count-failed-start'; readonly message: string }
   /** Delete the Agent; its Pod goes with it. */
   | { readonly kind: 'remove' }
+
+export type AgentDecision = Decision<AgentStatus, AgentStep>
 
 /** An open Pod whose stream stays closed this long is given up. */
 const silentMs = 60_000
@@ -64,21 +51,25 @@ const silentMs = 60_000
 const startMs = 5 * 60_000
 /** A draining agent may take this long to leave. */
 const drainMs = 45_000
-/** How soon a pending Pod is looked at again, and an agent whose end is being recorded. */
+/** A Pod that was created or is pending is looked at again after this time. */
 const lookMs = 15_000
+/** An agent that is to be removed is looked at again after this time while the audit log is behind. */
 const recordMs = 1_000
 
-/** What to do about one agent now. */
+/** Decides about one agent. The first guard that applies decides. */
 export function decideAgent(seen: AgentObservation): AgentDecision {
   const { agent, pod, stream } = seen
-  if (agent.metadata.deletionTimestamp !== undefined) return rest()
+  if (agent.metadata.deletionTimestamp !== undefined) return {}
   const state = agent.status?.state
   const known = agent.status?.podUid !== undefined
 
-  // Its end is told first and carried out once the audit holds it: with the object its outbox goes.
-  if (state === 'terminated') return seen.recorded ? { kind: 'remove' } : rest(recordMs)
+  // The audit log takes the records from the outbox in the status, so the Agent is deleted only after that.
+  if (state === 'terminated')
+    return seen.recorded ? { step: { kind: 'remove' } } : { nextMs: recordMs }
   if (pod.state === 'missing')
-    return known ? giveUp(seen, agentReasons.PodFailed, 'its Pod is gone') : { kind: 'create-pod' }
+    return known
+      ? giveUp(seen, agentReasons.PodFailed, 'its Pod is gone')
+      : { step: { kind: 'create-pod' }, nextMs: lookMs }
   if (pod.state === 'ended')
     return pod.failed
       ? giveUp(seen, agentReasons.PodFailed, 'its Pod failed', pod.message)
@@ -103,7 +94,7 @@ export function decideAgent(seen: AgentObservation): AgentDecision {
   if (state === 'draining') {
     const left = drainMs - seen.inStateMs
     return left > 0
-      ? rest(left)
+      ? { nextMs: left }
       : giveUp(seen, agentReasons.Draining, 'the agent was told to leave and did not')
   }
   if (stream.state === 'closed') {
@@ -135,7 +126,7 @@ export function decideAgent(seen: AgentObservation): AgentDecision {
 
 const working = ({ held }: AgentObservation): AgentState => (held === undefined ? 'idle' : 'busy')
 
-/** The status of an agent whose end is decided. */
+/** Writes that the agent goes, and why; the next reconcile deletes it. */
 function giveUp(
   seen: AgentObservation,
   reason: AgentReason,
@@ -167,7 +158,10 @@ function giveUp(
     action: 'Scale',
     message: `${agent.metadata.name} goes: ${said}`,
   }
-  return { kind: 'give-up', status, act, notices: [notice], message: said }
+  return {
+    change: { status, act, notices: [notice] },
+    ...(neverStarted(agent) ? { step: { kind: 'count-failed-start', message: said } } : {}),
+  }
 }
 
 /** The status of an agent that is told to leave. */
@@ -239,8 +233,8 @@ export function refused(
   }
 }
 
-/** It ends without ever having reached the hub. */
-export function neverStarted(agent: Agent): boolean {
+/** Whether the agent never reached the hub. */
+function neverStarted(agent: Agent): boolean {
   const state = agent.status?.state
   return state === undefined || state === 'starting'
 }
@@ -300,9 +294,9 @@ function write(
     heartbeatTime: at,
   }
   // The heartbeat alone is not worth a write.
-  if (isDeepStrictEqual(withoutTime(before), withoutTime(status))) return rest(nextMs)
-  const urgent = !isDeepStrictEqual(lifeOf(before), lifeOf(status))
-  return { kind: 'write', status, act: actOf(agent, state, reason), urgent, nextMs }
+  if (isDeepStrictEqual(withoutTime(before), withoutTime(status))) return { nextMs }
+  const mayWait = isDeepStrictEqual(lifeOf(before), lifeOf(status))
+  return { change: { status, act: actOf(agent, state, reason), mayWait }, nextMs }
 }
 
 /** The record of a change in an agent's life; what it works on is told by the tasks. */
@@ -356,8 +350,4 @@ function performanceAfter(
       tokens: (record?.tokens ?? 0) + outcome.tokens,
     }
   }, before)
-}
-
-function rest(nextMs?: number): AgentDecision {
-  return { kind: 'rest', nextMs }
 }

@@ -30,7 +30,6 @@ import {
   forgeStall,
   modelStall,
   sourceStall,
-  stallPauseMs,
   stalled,
   unknownModel,
 } from './stalls.ts'
@@ -44,10 +43,6 @@ export interface RequestParts {
   /** Models of the installation by type of agent. */
   readonly modelOfType: AgentSettings['models']
 }
-
-/** How soon a request that is to be removed is looked at again while its end is being recorded. */
-const recordMs = 1_000
-const lookAgainMs = 10 * 60_000
 
 /** Takes each DevRequest from its first sight to its delivered branch. */
 export function requestReconciler(world: World, parts: RequestParts): Reconcile {
@@ -73,41 +68,30 @@ export function requestReconciler(world: World, parts: RequestParts): Reconcile 
       request,
       signal,
     )
-    const decision = decideRequest(seen)
-    switch (decision.kind) {
-      case 'rest':
-        return seen.stall === undefined
-          ? restUntil(world, decision.nextAt)
-          : requeueAfter(stallPauseMs, seen.stall.reason)
-      case 'write': {
-        const waitMs = decision.urgent ? 0 : pace.take(request)
-        if (waitMs > 0) return requeueAfter(waitMs, 'its figures were written a moment ago')
-        pace.written(request)
-        await write(world, request, decision.status, signal)
-        return seen.stall === undefined ? done : requeueAfter(stallPauseMs, seen.stall.reason)
-      }
+    const { change, step, nextMs } = decideRequest(seen)
+    if (change !== undefined) {
+      const waitMs = change.mayWait === true ? pace.take(request) : 0
+      if (waitMs > 0) return requeueAfter(waitMs, 'its figures were written a moment ago')
+      pace.written(request)
+      await writeStatusIfThere(world, world.requests, request, change, { signal })
+    }
+    switch (step?.kind) {
+      case undefined:
+        return nextMs === undefined
+          ? done
+          : requeueAfter(nextMs, seen.stall?.reason ?? 'looks again')
       case 'prepare':
         return prepare(world, parts, stalls, request, signal)
       case 'plan':
         return plan(parts, stalls, seen.request, seen.model)
       case 'replan':
-        return plan(parts, stalls, seen.request, seen.model, decision.failed)
+        return plan(parts, stalls, seen.request, seen.model, step.failed)
       case 'create-tasks':
-        return createTasks(world, { ...parts, stalls, made }, seen.request, decision.tasks, signal)
+        return createTasks(world, { ...parts, stalls, made }, seen.request, step.tasks, signal)
       case 'finish':
         return finish(world, parts, stalls, seen, signal)
-      case 'remove': {
-        const { uid } = request.metadata
-        // With the objects their outboxes go.
-        if (![request, ...seen.tasks].every((one) => world.audit.holds(one)))
-          return requeueAfter(recordMs, 'the audit log is behind')
-        await world.client
-          .delete(world.requests.resource, { namespace, name, uid }, { signal })
-          .catch((error: unknown) => {
-            if (!isNotFound(error)) throw error
-          })
-        return done
-      }
+      case 'remove':
+        return remove(world, request, signal)
     }
   }
 }
@@ -167,15 +151,9 @@ async function observe(
     planning: parts.planning.stateOf(request),
     stall: stalls.get(request) ?? modelStall(trouble) ?? parts.planning.stallOf(request),
     branch,
+    recorded: over && [request, ...tasks].every((one) => world.audit.holds(one)),
     now: world.clock.now(),
   }
-}
-
-function restUntil(world: World, at: number | undefined): Result {
-  return requeueAfter(
-    at === undefined ? lookAgainMs : Math.max(100, at - world.clock.now()),
-    'looks again',
-  )
 }
 
 async function prepare(
@@ -259,6 +237,16 @@ async function finish(
     if (!(error instanceof ForgeError)) throw error
     return stalled(stalls, request, forgeStall(error, request.metadata.namespace))
   }
+}
+
+async function remove(world: World, request: DevRequest, signal: AbortSignal): Promise<Result> {
+  const { namespace, name, uid } = request.metadata
+  await world.client
+    .delete(world.requests.resource, { namespace, name, uid }, { signal })
+    .catch((error: unknown) => {
+      if (!isNotFound(error)) throw error
+    })
+  return done
 }
 
 async function write(

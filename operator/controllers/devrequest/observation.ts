@@ -31,5 +31,7 @@ export interface RequestObservation {
   readonly stall: Stall | undefined
   /** The branch as the forge last told. */
   readonly branch: { readonly head: string; readonly commits: number } | undefined
+  /** Whether the request is over and the audit log holds all that it and its tasks show. */
+  readonly recorded: boolean
   readonly now: number
 }

@@ -46,17 +46,18 @@ export function modelReconciler(world: World, parts: ModelParts): Reconcile {
     if (model === undefined || model.metadata.deletionTimestamp !== undefined) return done
     const profile = profileOf(model, parts.installation)
     const seen = await observe(world, parts, model, profile, signal)
-    const decision = decideModel(seen)
-    if (decision.step === 'pull' && pulls.set(model, { profile, source: sourceKeyOf(model) }))
+    const { change, step, nextMs } = decideModel(seen)
+    // Pulls and self-tests run beside the reconciles, so a status that cannot be written does not hold them up.
+    if (step === 'pull' && pulls.set(model, { profile, source: sourceKeyOf(model) }))
       parts.servers.pull(profile, sourceOf(model))
-    if (decision.step === 'test' && seen.server.kind === 'reachable') {
+    if (step === 'test' && seen.server.kind === 'reachable') {
       const { held } = seen.server
       const probes = model.spec.tier === undefined
       if (held !== undefined) parts.tests.start(model, profile, held.digest, probes)
     }
-    if (decision.change !== undefined)
-      await writeStatusIfThere(world, world.models, model, decision.change, { signal })
-    return requeueAfter(decision.nextMs, 'looks at its server again')
+    if (change !== undefined)
+      await writeStatusIfThere(world, world.models, model, change, { signal })
+    return requeueAfter(nextMs, 'looks at its server again')
   }
 }
 

@@ -8,7 +8,7 @@ import {
 import { modelConditions, modelReasons, type ModelReason } from '../../../core/api/conditions.ts'
 import type { LanguageModel, LanguageModelStatus, Tier } from '../../../core/api/language-model.ts'
 import { inGiB, isCloudName } from '../../../core/models/servers/model.ts'
-import type { Change, Notice } from '../world.ts'
+import type { Change, Decision, Notice } from '../world.ts'
 import type { ServerView, SelfTestState, PullState } from '../../../core/models/fleet/fleet.ts'
 import { words } from './words.ts'
 
@@ -36,19 +36,17 @@ export interface ModelLimits {
   readonly memoryBytes: number | undefined
 }
 
-/** Something that takes long and runs beside the reconciles. */
+/** Work that takes long, so it runs beside the reconciles. */
 export type ModelStep = 'pull' | 'test'
 
-export interface ModelDecision {
-  /** Undefined when the status says all of it already. */
-  readonly change: Change<LanguageModelStatus> | undefined
-  readonly step: ModelStep | undefined
-  /** Look again after so long, in milliseconds. */
+export interface ModelDecision extends Decision<LanguageModelStatus, ModelStep> {
+  /** Always given: a model server causes no event when it loses a model. */
   readonly nextMs: number
 }
 
-/** While requests wait for it, or it is not ready. */
+/** A model is looked at again after this time while requests are unfinished, or while it is not ready. */
 const soonMs = 5_000
+/** Any other model is looked at again after this time. */
 const idleMs = 60_000
 
 /** What is true of a model now, in the order in which it has to become true. */
