@@ -8,18 +8,21 @@ import type { Models } from './languagemodel/models.ts'
 import type { Outcomes } from './agent/outcomes.ts'
 import { type World, byDependency, byHolder, requestKey } from './world.ts'
 
-/** The controllers of the operator that wake each other. */
+/** The controllers of the operator, which wake each other. */
 export interface Controllers {
   readonly requests: Controller
   readonly tasks: Controller
   readonly agents: Controller
-  /** Looks at queue and agents again. */
+  /** Looks at the task queues and at the agents again. */
   readonly schedule: () => void
   readonly models: Controller
   readonly settings: Controller
 }
 
-/** What wakes whom: every change is only turned into keys here; nothing branches on what kind of change it was. */
+/**
+ * Connects changes with the reconciles that they wake. A change only gives keys here; a reconcile
+ * never asks which it was.
+ */
 export function connect(
   world: World,
   streams: AgentStreams,
@@ -29,7 +32,7 @@ export function connect(
 ): void {
   const { requests, tasks, agents, schedule } = controllers
   const key = (name: string): string => `${world.namespace}/${name}`
-  /** Looks at what a Pod holds. */
+  /** Wakes the tasks that a Pod holds. */
   const wakeHeld = (podUid: string | undefined): void => {
     if (podUid === undefined) return
     for (const task of world.tasks.byIndex(byHolder, podUid)) tasks.enqueue(keyOf(task.metadata))
@@ -38,7 +41,8 @@ export function connect(
   world.requests.onChange(({ namespace, name }, request) => {
     requests.enqueue(`${namespace}/${name}`)
     schedule()
-    // Its first call comes soon, and nobody may have looked at the model's server for a while.
+    // The request soon calls its model, and the last look at the model's server may be a minute
+    // old.
     if (request !== undefined && request.status?.repository === undefined) {
       const model = models.find(request.spec.model ?? models.defaultName)
       if (model !== undefined) controllers.models.enqueue(keyOf(model.metadata))
@@ -50,7 +54,8 @@ export function connect(
     const known = task ?? previous
     if (known === undefined) return
     requests.enqueue(requestKey(known))
-    // What waits for it is skipped when it failed; when it is ready the scheduler sees that by itself.
+    // Tasks that wait for a failed task are skipped. The scheduler sees by itself which tasks
+    // became ready.
     if (task !== undefined && hasFailed(task))
       for (const other of world.tasks.byIndex(byDependency, `${namespace}/${name}`))
         tasks.enqueue(keyOf(other.metadata))
@@ -58,7 +63,7 @@ export function connect(
     if (agent !== undefined) agents.enqueue(key(agent))
     const held = heldBy(known)
     if (held === undefined) return
-    // Whoever deletes a task ends the work on it.
+    // The task was deleted, so its agent has to stop the work on it.
     if (task === undefined)
       streams.send(held.podUid, {
         kind: 'cancel',
@@ -71,7 +76,7 @@ export function connect(
   world.agents.onChange(({ namespace, name }, agent, previous) => {
     agents.enqueue(`${namespace}/${name}`)
     schedule()
-    // It goes, or somebody deleted it: what it held goes to another.
+    // When the agent goes, the tasks that its Pod held go to other agents.
     wakeHeld((agent ?? previous)?.status?.podUid)
   })
   world.pods.onChange((_key, pod, previous) => {
@@ -84,7 +89,7 @@ export function connect(
   })
   world.models.onChange(({ namespace, name }, model, previous) => {
     controllers.models.enqueue(`${namespace}/${name}`)
-    // Somebody deleted one that the settings name, or what it may be called is free again.
+    // The settings may name the LanguageModel that was deleted, or want to make one of its name.
     if (model === undefined) controllers.settings.enqueue(settingsKey)
     const names = [model, previous].flatMap((known) => known?.spec.model ?? [])
     for (const other of world.models.list())

@@ -130,7 +130,8 @@ async function remove(world: World, agent: Agent, signal: AbortSignal): Promise<
   } catch (error) {
     if (!isNotFound(error)) throw error
   }
-  // A deletion that is complete has no version to note, and nothing is to be decided on a view from before it.
+  // A complete deletion gives no version that reads could wait for, and no decision may rest on an
+  // older view.
   if (!(await agents.waitUntilGone(agent, { signal, timeoutMs: 5_000 })))
     throw new WaitError(1_000, 'its deletion has not come back yet')
 }

@@ -34,7 +34,7 @@ const idle = statusAfter(seen({}))
 /** No write and no step; only an event brings the agent back. */
 const nothing = { nextMs: undefined }
 
-test('a new agent gets a Pod; one whose Pod vanished goes', () => {
+test('a new agent gets a Pod, and an agent whose Pod vanished goes', () => {
   expect(decideAgent(seen({}, { pod: { state: 'missing' } }))).toEqual({
     step: { kind: 'create-pod' },
     nextMs: 15_000,
@@ -54,7 +54,7 @@ test('an agent that is to go is removed once its record is safe', () => {
   expect(decideAgent(seen(gone))).toEqual({ step: { kind: 'remove' } })
 })
 
-test('with an open stream it is idle, and busy with what it holds', () => {
+test('with an open stream an agent is idle, or busy with the task that it holds', () => {
   expect(idle).toMatchObject({ state: 'idle', podUid: 'p1', idleSince: at(0) })
   const busy = statusAfter(seen(idle, { held: task('a', {}, heldStatus('p1')), now: now + 6_000 }))
   expect(busy).toMatchObject({
@@ -68,7 +68,7 @@ test('with an open stream it is idle, and busy with what it holds', () => {
 
 const hello = { name: 'hello', uid: 'uid-hello' }
 
-test('one that gets its first task is written as what it is then, so that nothing has to be written again', () => {
+test('an agent that gets its first task is written as busy, so that nothing has to be written again', () => {
   const before = { ...idle, podName: running.name }
   const held = task('a', {}, heldStatus('p1'))
   const status = engaged(agent('coding-1', before), held, hello, now)
@@ -81,33 +81,33 @@ test.each([
   ['is idle', {}],
   ['lost its connection', { stream: closed(5) }],
   ['ended', { pod: { state: 'ended', failed: true, message: '' } }],
-] as const)('one that %s still belongs to its request, and says to which', (_how, more) => {
+] as const)('an agent that %s still belongs to its request, and names it', (_how, more) => {
   const status = { ...idle, servedRequest: hello, currentRequest: 'hello' }
   const decision = decideAgent(seen(status, { inStateMs: 1, now: now + 9_000, ...more }))
   const after = decision.change?.status ?? status
   expect(after).toMatchObject({ servedRequest: hello, currentRequest: 'hello' })
 })
 
-test('one that leaves belongs to its request to the end', () => {
+test('an agent that leaves belongs to its request to the end', () => {
   const status = draining(agent('coding-1', { ...idle, servedRequest: hello }), 'is over', now)
   expect(status.servedRequest).toEqual(hello)
 })
 
-test('one that serves everybody says for whom only while it works', () => {
+test('an agent that serves every request names one only while it works', () => {
   const busy = statusAfter(seen(idle, { held: task('a', {}, heldStatus('p1')) }))
   expect([busy.currentRequest, busy.servedRequest]).toEqual(['hello', undefined])
   expect(statusAfter(seen(busy)).currentRequest).toBeUndefined()
 })
 
 test.each([
-  ['what it works on', { held: task('a', {}, heldStatus('p1')) }],
-  ['its record', { outcomes: [{ succeeded: true, seconds: 1, tokens: 1 }] }],
+  ['the task of an agent', { held: task('a', {}, heldStatus('p1')) }],
+  ['the performance of an agent', { outcomes: [{ succeeded: true, seconds: 1, tokens: 1 }] }],
 ] as const)('%s is written when there is time', (_what, more) => {
   const { change } = decideAgent(seen(idle, more))
   expect(change).toMatchObject({ mayWait: true, act: undefined })
 })
 
-test('a change of its life is written at once and recorded', () => {
+test('a change of an agent’s life is written at once and recorded', () => {
   const lost = seen(idle, { stream: closed(5), now: now + 1_000 })
   expect(decideAgent(lost).change).toMatchObject({
     mayWait: false,
@@ -115,14 +115,14 @@ test('a change of its life is written at once and recorded', () => {
   })
 })
 
-test('it is idle since its work ended, however late that is written, and the date stays', () => {
+test('an agent is idle since its work ended, however late that is written, and the date stays', () => {
   const status = { ...idle, state: 'busy', heartbeatTime: at(-9) } as const
   const later = statusAfter(seen(status, { idleMs: 3_000 }))
   expect(later.idleSince).toBe(at(-3))
   expect(decideAgent(seen(later, { idleMs: 9_004, now: now + 6_000 }))).toEqual(nothing)
 })
 
-test('a heartbeat of a clock that ran ahead holds up no write', () => {
+test('a heartbeat of a clock that ran ahead does not hold up a write', () => {
   const ahead = { ...idle, heartbeatTime: at(3600) }
   expect(statusAfter(seen(ahead, { held: task('a', {}, heldStatus('p1')) })).state).toBe('busy')
 })
@@ -131,7 +131,7 @@ test('nothing is written when nothing but the time moved', () => {
   expect(decideAgent(seen(idle, { now: now + 60_000, idleMs: 60_000 }))).toEqual(nothing)
 })
 
-test('its record grows with every task that ended', () => {
+test('the performance of an agent counts every task that ended', () => {
   const status = statusAfter(
     seen(idle, {
       now: now + 9_000,
@@ -197,20 +197,23 @@ test('an agent whose Pod is refused says so once', () => {
 })
 
 test.each<[string, AgentStatus | undefined, boolean]>([
-  ['nobody wrote about', undefined, true],
+  ['has no status', undefined, true],
   ['was starting', { state: 'starting' }, true],
   ['was idle', idle, false],
-])('the end of one that %s counts as a failed start only before it reached the hub', (...row) => {
-  const [, status, want] = row
-  const pod = { state: 'ended', failed: true, message: 'exit 1' } as const
-  const { change, step } = decideAgent(seen(status, { pod }))
-  expect(change?.status.state).toBe('terminated')
-  expect(step).toEqual(
-    want ? { kind: 'count-failed-start', message: 'its Pod failed: exit 1' } : undefined,
-  )
-})
+])(
+  'the end of an agent that %s counts as a failed start only before it reached the hub',
+  (...row) => {
+    const [, status, want] = row
+    const pod = { state: 'ended', failed: true, message: 'exit 1' } as const
+    const { change, step } = decideAgent(seen(status, { pod }))
+    expect(change?.status.state).toBe('terminated')
+    expect(step).toEqual(
+      want ? { kind: 'count-failed-start', message: 'its Pod failed: exit 1' } : undefined,
+    )
+  },
+)
 
-test('no word of its Pod gets into an audit record', () => {
+test('no message of a Pod gets into an audit record', () => {
   const pod = { state: 'ended', failed: true, message: 'Error 1 the-secret' } as const
   const { change } = decideAgent(seen(idle, { pod }))
   expect(change?.status.state).toBe('terminated')

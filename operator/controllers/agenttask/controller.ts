@@ -21,7 +21,10 @@ import { writeTransition } from './write-transition.ts'
 /** How often a holder is looked at: an agent that falls silent causes no event. */
 const watchMs = 2_000
 
-/** Skips AgentTasks behind failed ones, takes them from lost agents, merges their results and ends them. */
+/**
+ * Skips AgentTasks behind failed ones, takes them from lost agents, merges their results and ends
+ * them.
+ */
 export function taskReconciler(
   world: World,
   parts: { readonly forge: Forge; readonly streams: AgentStreams },

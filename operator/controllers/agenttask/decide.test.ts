@@ -84,7 +84,7 @@ test('of two tasks that one Pod holds the later one is taken back at once and at
   const back = after(later, { claims })
   expect(back.status).toMatchObject({ notBefore: at(0), failure: { reason: 'AgentWithdrawn' } })
   expect(isTrue(back, 'Finished')).toBe(false)
-  // Given at the same moment, the name decides, for whoever asks.
+  // Of two tasks that were given at the same moment the name decides, whichever is looked at.
   const [one, other] = [task('a', {}, heldStatus('p1')), task('b', {}, heldStatus('p1'))]
   expect(decideTask(seen(one, { claims: [one, other] }))).toEqual(untilDeadline(one))
   expect(decideTask(seen(other, { claims: [other, one] })).change).toBeDefined()
@@ -220,7 +220,7 @@ test('the same report again is accepted without a second effect', () => {
   )
 })
 
-test('a good verdict with a failure beside it is a failure', () => {
+test('a good verdict together with a failure is a failure', () => {
   const decision = acceptReport(
     task('a', {}, heldStatus('p1')),
     report({ failure: { reason: 'ScopeViolated', message: 'wrote elsewhere' } }),
@@ -262,7 +262,7 @@ test('a queue place is a transition once; a new reason is not', () => {
   expect(second.status.queue?.reason).toBe('agent c is starting')
 })
 
-test('an assignment makes a task whole that nobody wrote before', () => {
+test('an assignment sets all conditions of a task without a status', () => {
   const given = assign({ ...task('a'), status: {} }, { name: 'c', podUid: 'p1' }, now)
   expect(given.status.conditions?.map(({ type, status }) => `${type}=${status}`)).toEqual([
     'Ready=True',
@@ -272,7 +272,7 @@ test('an assignment makes a task whole that nobody wrote before', () => {
   ])
 })
 
-test('no word of an agent gets into an audit record', () => {
+test('no text of an agent gets into an audit record', () => {
   const held = task('a', {}, heldStatus('p1', 3))
   const secret = 'the-secret'
   const bad = report({

@@ -24,15 +24,18 @@ export interface TaskObservation {
   readonly now: number
 }
 
-/** `merge`: merge the accepted commit into the request's branch, then write the transition that the merge gave. */
+/**
+ * `merge`: merge the accepted commit into the request's branch, then write the transition that the
+ * merge gave.
+ */
 export interface TaskDecision extends Decision<AgentTaskStatus, 'merge'> {
   /** A transition, because the Events of the request tell of it too. */
   readonly change?: Transition | undefined
 }
 
 /**
- * Decides about one task. The first guard that applies decides. Only the scheduler gives a task to an agent, so a task
- * that waits for one is left alone here.
+ * Decides about one task. The first guard that applies decides. Only the scheduler gives a task to
+ * an agent, so a task that waits for one is left alone here.
  */
 export function decideTask(seen: TaskObservation): TaskDecision {
   const { task, readiness, now } = seen
@@ -69,8 +72,8 @@ function decideHeld(
     return write(attemptOver(task, { reason, message: holder.why }, now))
   }
   const end = Date.parse(held.deadline)
-  // The result may be on its way: the agent could not report while there was no operator, or no API server. An agent that
-  // stays unknown must not hold the task for ever.
+  // The result may be on its way: the agent could not report while there was no operator, or no API
+  // server. An agent that stays unknown must not hold the task for ever.
   if (
     end <= now &&
     (holder.state === 'reporting' || (holder.state === 'unknown' && seen.overdueMs < reportMs))

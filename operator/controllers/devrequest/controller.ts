@@ -35,7 +35,7 @@ import {
 } from './stalls.ts'
 import { finalStatus } from './status.ts'
 
-/** What a DevRequest needs beside the API server. */
+/** The parts that the controller of DevRequests needs besides the world. */
 export interface RequestParts {
   readonly forge: Forge
   readonly planning: Planning
@@ -96,10 +96,13 @@ export function requestReconciler(world: World, parts: RequestParts): Reconcile 
   }
 }
 
-/** What the forge last told of each branch, and after how many merges: only a merge moves it. */
+/**
+ * The forge's last answer about each branch, with the number of merges then: only a merge moves a
+ * branch.
+ */
 type Branches = Memory<DevRequest, { readonly merges: number; readonly branch: BranchState }>
 
-/** Asks the forge for the branch after a merge, no more often than figures are written. */
+/** Asks the forge for the branch after each merge, but no more often than figures are written. */
 async function branchOf(
   parts: RequestParts,
   { branches, mayAsk }: { readonly branches: Branches; readonly mayAsk: boolean },
@@ -127,15 +130,15 @@ async function observe(
 ): Promise<RequestObservation> {
   const { metadata, status } = request
   const checked = devRequestSpec.safeParse(request.spec)
-  // What was stored before a schema change may lack what has a default by now.
+  // A request that was stored before the schema changed may lack fields that have a default now.
   const spec = checked.data ?? request.spec
-  // Nothing outside matters to one that is over.
+  // A request that is over no longer depends on its model and its branch.
   const over = isTrue(request, requestConditions.Finished)
   const tasks = world.tasks
     .byIndex(byRequest, `${metadata.namespace}/${metadata.name}`)
     .filter((task) => task.metadata.ownerReferences?.some((owner) => owner.uid === metadata.uid))
   const holders = new Set(tasks.flatMap((task) => heldBy(task)?.podUid ?? []))
-  // Chosen once: a default that changes later does not move a request that has begun.
+  // A request keeps its model: a default that changes later must not move a request that has begun.
   const wanted = spec.model ?? status?.model ?? parts.models.defaultName
   const model = parts.models.find(wanted)?.spec.model ?? wanted
   const trouble =

@@ -410,8 +410,8 @@ function afterFailure(reason: FailureReason, over: Partial<Plan> = {}) {
 }
 
 test.each<[string, FailureReason, Partial<Plan>, 'replan' | 'finish']>([
-  ['that did not pass its checks is planned anew', 'ChecksFailed', {}, 'replan'],
-  ['whose answers were unusable is planned anew', 'OutputUnusable', {}, 'replan'],
+  ['that did not pass its checks is planned again', 'ChecksFailed', {}, 'replan'],
+  ['whose answers were unusable is planned again', 'OutputUnusable', {}, 'replan'],
   ['of a plan that was revised fails for good', 'ChecksFailed', { revision: 2 }, 'finish'],
   ['of a person’s plan is left to the person', 'ChecksFailed', { source: 'person' }, 'finish'],
   ['whose agent was lost fails for good', 'AgentLost', {}, 'finish'],

@@ -30,12 +30,14 @@ const { Authorized, Finished, Stalled } = requestConditions
 
 /** A request that nothing stalls is looked at again after this time. */
 const lookAgainMs = 10 * 60_000
-/** A request that is to be removed is looked at again after this time while the audit log is behind. */
+/**
+ * A request that is to be removed is looked at again after this time while the audit log is behind.
+ */
 const recordMs = 1_000
 
 /**
- * Decides about one request: a new state is written first, so that people see it; then comes the next step; figures are
- * written when there is no step to take.
+ * Decides about one request: a new state is written first, so that people see it; then comes the
+ * next step; figures are written when there is no step to take.
  */
 export function decideRequest(seen: RequestObservation): RequestDecision {
   const { request, stall } = seen
@@ -57,7 +59,10 @@ function rest({ stall }: RequestObservation, ms = lookAgainMs): RequestDecision 
   return { nextMs: stall === undefined ? ms : stallPauseMs }
 }
 
-/** The part of a status that is written at once: all but its figures and the words that go with them. */
+/**
+ * The part of a status that is written at once: all but its figures and the words that go with
+ * them.
+ */
 function stateOf(status: DevRequestStatus): unknown {
   const {
     progress: _,
@@ -104,6 +109,7 @@ function afterTheEnd(seen: RequestObservation): RequestDecision {
   if (seconds === undefined || ended === undefined) return rest(seen)
   const leftMs = Date.parse(ended) + seconds * 1000 - seen.now
   if (leftMs > 0) return rest(seen, Math.max(100, leftMs))
-  // The audit log takes the records from the outboxes in the statuses, so the objects are deleted only after that.
+  // The audit log takes the records from the outboxes in the statuses, so the objects are deleted
+  // only after that.
   return seen.recorded ? { step: { kind: 'remove' } } : { nextMs: recordMs }
 }
