@@ -12,7 +12,10 @@ import { EventRecorder, referenceTo } from '../../core/kube/runtime/events.ts'
 import { checkOf } from './invalid/controller.ts'
 import { type KindCaches, type World, byUid, taskIndexes } from './world.ts'
 
-/** The world of one namespace: caches not yet filled, recorders not yet running; the manager starts them. */
+/**
+ * The world of one namespace. The caches are empty and the recorders do not run until the manager
+ * starts them.
+ */
 export function openWorld(options: {
   readonly client: KubeClient
   readonly namespace: string
@@ -53,7 +56,7 @@ export function openWorld(options: {
     events: {
       record: (regarding, { message, ...notice }) =>
         recorder.record({
-          // Every object told about is of our group; its kind stands in the object.
+          // Events are only recorded about objects of our group, and each of them names its kind.
           regarding: {
             ...referenceTo(devRequests, regarding),
             kind: regarding.kind ?? devRequests.kind,

@@ -3,9 +3,9 @@ import type { KubeObject } from '../../core/kube/resource.ts'
 import { Memory, type Remembered } from '../../core/kube/runtime/memory.ts'
 
 interface Turn {
-  /** Of the last write, on the monotonic clock. */
+  /** When the last write was, on the monotonic clock. */
   readonly last: number | undefined
-  /** Whose turn is when, of those who had to wait. */
+  /** When its next write is due, where it had to wait. */
   readonly turn: number | undefined
 }
 
@@ -13,14 +13,15 @@ interface PaceOptions<K> {
   readonly clock: Pick<Clock, 'monotonic'>
   readonly everyMs: number
   readonly perSecond: number
-  /** Of such an object nothing more is written. */
+  /** Says of which objects nothing more is written, so that they are forgotten. */
   readonly until?: (object: K) => boolean
 }
 
 /**
- * When something that only tells more about the same state may be written again.
- * Guarantees: each object at most every `everyMs`; all together `perSecond` and never in a bunch, in the order in which
- * they asked, so that many objects that change at once do not fill the API server at once.
+ * Says when a status that only tells more about the same state may be written again: many objects
+ * that change at once must not fill the API server.
+ * Guarantees: each object is written at most every `everyMs`; all together are written `perSecond`
+ * times, spread over the second, in the order in which they asked.
  */
 export class Pace<K extends KubeObject> {
   readonly #options: PaceOptions<K>
@@ -32,7 +33,10 @@ export class Pace<K extends KubeObject> {
     this.#turns = new Memory(view, options)
   }
 
-  /** Asks to write: 0 when it may be done now (then call `written`), else how many milliseconds to wait before asking again. */
+  /**
+   * Asks to write: 0 when the write may be done now (call `written` then), else the milliseconds
+   * before asking again.
+   */
   take(object: K): number {
     const { clock, perSecond } = this.#options
     const now = clock.monotonic()
@@ -52,7 +56,7 @@ export class Pace<K extends KubeObject> {
     return this.#restMs(object, now) <= 0 && (this.#of(object).turn ?? this.#nextTurn) <= now
   }
 
-  /** Notes a write, also one that could not wait. */
+  /** Notes a write, also one that did not wait for its turn. */
   written(object: K): void {
     this.#turns.set(object, { ...this.#of(object), last: this.#options.clock.monotonic() })
   }

@@ -9,14 +9,18 @@ interface Seen {
 }
 
 /**
- * How long objects have been as they are, as this process saw them: dates in objects come from other clocks, and a status
- * is written later than what it tells happened.
+ * Measures how long objects have been in a state, as this process saw them. Dates in objects do not
+ * serve for that: they come from other clocks, and a status is written later than the change that
+ * it tells.
  */
 export class Stopwatch<K extends KubeObject> {
   readonly #clock: Pick<Clock, 'monotonic'>
   readonly #seen: Memory<K, Seen>
 
-  /** With `until`, nothing is measured of an object of which it is true; a later state of it is seen for the first time. */
+  /**
+   * Objects of which `until` is true are not measured; their next state counts as seen for the
+   * first time.
+   */
   constructor(
     view: Remembered<K>,
     clock: Pick<Clock, 'monotonic'>,
@@ -26,12 +30,16 @@ export class Stopwatch<K extends KubeObject> {
     this.#seen = new Memory(view, options)
   }
 
-  /** Milliseconds since the object came into this state; `already` is what had passed when it was seen for the first time. */
+  /**
+   * Milliseconds since the object came into this state; `already` had passed when this process
+   * first saw the object.
+   */
   msIn(object: K, state: string, already: number): number {
     const now = this.#clock.monotonic()
     const known = this.#seen.get(object)
     if (known?.state === state) return now - known.at
-    // What changes before our eyes began now, whatever a status still says.
+    // This process saw the object in another state before, so this state began now, even if a
+    // status says otherwise.
     const at = known === undefined ? now - Math.max(0, already) : now
     this.#seen.set(object, { state, at })
     return now - at

@@ -10,14 +10,20 @@ import { type World, byDependency, byHolder, requestKey } from './world.ts'
 import { type KindName, kindNames } from '../../core/api/kinds.ts'
 import type { Informer } from '../../core/kube/informer.ts'
 
-/** The controllers that wake each other: one for each kind of ours, and those that look at many objects at once. */
+/**
+ * The controllers that wake each other: one for each kind of ours, and those that look at many
+ * objects at once.
+ */
 export type Controllers = { readonly [Name in KindName]: Controller } & {
   /** Runs the scheduler. */
   readonly schedule: () => void
   readonly settings: Controller
 }
 
-/** What wakes whom: every change is only turned into keys here; nothing branches on what kind of change it was. */
+/**
+ * Connects changes with the reconciles that they wake. A change only gives keys here; a reconcile
+ * never asks which it was.
+ */
 export function connect(
   world: World,
   streams: AgentStreams,
@@ -27,7 +33,7 @@ export function connect(
 ): void {
   const { requests, tasks, agents, schedule } = controllers
   const key = (name: string): string => `${world.namespace}/${name}`
-  /** Looks at what a Pod holds. */
+  /** Wakes the tasks that a Pod holds. */
   const wakeHeld = (podUid: string | undefined): void => {
     if (podUid === undefined) return
     for (const task of world.tasks.byIndex(byHolder, podUid)) tasks.enqueue(keyOf(task.metadata))
@@ -39,7 +45,8 @@ export function connect(
   }
   world.requests.onChange((_ref, request) => {
     schedule()
-    // Its first call comes soon, and nobody may have looked at the model's server for a while.
+    // The request soon calls its model, and the last look at the model's server may be a minute
+    // old.
     if (request !== undefined && request.status?.repository === undefined) {
       const model = models.find(request.spec.model ?? models.defaultName)
       if (model !== undefined) controllers.models.enqueue(keyOf(model.metadata))
@@ -50,7 +57,8 @@ export function connect(
     const known = task ?? previous
     if (known === undefined) return
     requests.enqueue(requestKey(known))
-    // What waits for it is skipped when it failed; when it is ready the scheduler sees that by itself.
+    // Tasks that wait for a failed task are skipped. The scheduler sees by itself which tasks
+    // became ready.
     if (task !== undefined && hasFailed(task))
       for (const other of world.tasks.byIndex(byDependency, `${namespace}/${name}`))
         tasks.enqueue(keyOf(other.metadata))
@@ -58,7 +66,7 @@ export function connect(
     if (agent !== undefined) agents.enqueue(key(agent))
     const held = heldBy(known)
     if (held === undefined) return
-    // Whoever deletes a task ends the work on it.
+    // The task was deleted, so its agent has to stop the work on it.
     if (task === undefined)
       streams.send(held.podUid, {
         kind: 'cancel',
@@ -70,7 +78,7 @@ export function connect(
   })
   world.agents.onChange((_ref, agent, previous) => {
     schedule()
-    // It goes, or somebody deleted it: what it held goes to another.
+    // When the agent goes, the tasks that its Pod held go to other agents.
     wakeHeld((agent ?? previous)?.status?.podUid)
   })
   world.pods.onChange((_key, pod, previous) => {
@@ -82,7 +90,7 @@ export function connect(
     wakeHeld(uid)
   })
   world.models.onChange((_ref, model, previous) => {
-    // Somebody deleted one that the settings name, or what it may be called is free again.
+    // The settings may name the LanguageModel that was deleted, or want to make one of its name.
     if (model === undefined) controllers.settings.enqueue(settingsKey)
     const names = [model, previous].flatMap((known) => known?.spec.model ?? [])
     for (const other of world.models.list())

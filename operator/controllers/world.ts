@@ -11,28 +11,49 @@ import type { Informer } from '../../core/kube/informer.ts'
 import type { Clock } from '../../core/base/clock.ts'
 import { type KubeObject, keyOf } from '../../core/kube/resource.ts'
 
-/** Something a person who describes the object should read. */
+/** An Event that a person who describes the object should read. */
 export interface Notice {
   readonly type: 'Normal' | 'Warning'
   /** The same word as the condition's reason. */
   readonly reason: string
-  /** What the operator was doing, one CamelCase verb. */
+  /** The verb of the operator's work at that moment, in CamelCase. */
   readonly action: string
   readonly message: string
-  /** One of many about the object: where Events get scarce it makes room for what is told once. */
+  /**
+   * One of many about the object: it leaves room for those that come once, since Events are
+   * limited.
+   */
   readonly minor?: boolean
 }
 
-/** A next status with all that goes with it; what a decision gives, and `writeStatus` carries out. */
+/** A next status with its audit action and its Events; `writeStatus` writes all of it. */
 export interface Change<Status> {
   readonly status: Status
-  /** Its audit record, when it is a transition; without one the write only tells more about the same state. */
+  /**
+   * The audit action of a transition; without one the status only tells more about the same state.
+   */
   readonly act?: Act | undefined
-  /** Told as Events when it is written, about the object itself. */
+  /** Events about the object itself, recorded once the status is written. */
   readonly notices?: readonly Notice[] | undefined
+  /** Whether the write waits for its turn (see `Pace`): it only tells more about the same state. */
+  readonly mayWait?: boolean | undefined
 }
 
-/** Publishes Events; a failing one fails nothing. */
+/**
+ * What one reconcile does about its object. The functions that decide are pure; the controller
+ * writes `change`, takes `step` and comes back after `nextMs`. A field that is undefined asks for
+ * nothing.
+ */
+export interface Decision<Status, Step = never> {
+  /** Undefined when the stored status says all of it already. */
+  readonly change?: Change<Status> | undefined
+  /** What reaches outside the status: create a Pod, merge a commit, plan, delete the object. */
+  readonly step?: Step | undefined
+  /** When to look again although nothing changed, in milliseconds from now. */
+  readonly nextMs?: number | undefined
+}
+
+/** Publishes Events. An Event that cannot be published fails no reconcile. */
 export interface Recorder {
   record(regarding: KubeObject, notice: Notice): void
 }
@@ -43,7 +64,7 @@ export type KindCaches = {
 }
 type ObjectOf<K> = K extends Kind<infer T> ? T & KubeObject : never
 
-/** What every controller works with: one client, one set of caches, one way to tell people. */
+/** The means that all controllers share: one client, one set of caches, one recorder of Events. */
 export interface World extends KindCaches {
   readonly namespace: string
   readonly client: KubeClient
@@ -53,15 +74,15 @@ export interface World extends KindCaches {
   readonly audit: Pick<AuditLog, 'trail' | 'take' | 'holds' | 'append'>
 }
 
-/** Name of the task index by the request they belong to. */
+/** Name of the index of tasks by their request; its values are keys. */
 export const byRequest = 'request'
-/** Name of the task index by the Pod that holds them; its values are uids. */
+/** Name of the index of tasks by the Pod that holds them; its values are uids. */
 export const byHolder = 'holder'
-/** Name of the task index by the tasks they wait for; its values are keys. */
+/** Name of the index of tasks by the tasks that they wait for; its values are keys. */
 export const byDependency = 'dependency'
-/** Name of the task index that holds those that some Pod holds, under one value. */
+/** Name of the index of the tasks that any Pod holds, all of them under one value. */
 export const byHeld = 'held'
-/** Name of the Pod index by uid. */
+/** Name of the index of Pods by uid. */
 export const byUid = 'uid'
 
 /** The caches of our own kinds, in the order of the table. */
@@ -69,7 +90,10 @@ export function cachesOf(world: KindCaches): readonly KindCaches[KindName][] {
   return kindNames.map((name) => world[name])
 }
 
-/** The indexes of AgentTasks. None depends on anything but the task itself. */
+/**
+ * The indexes of AgentTasks. Each value follows from the task alone, or a cache would hold old
+ * ones.
+ */
 export const taskIndexes = {
   [byRequest]: (task: AgentTask) => [`${task.metadata.namespace}/${task.spec.requestRef.name}`],
   [byHolder]: (task: AgentTask) => {
@@ -105,9 +129,11 @@ export function claimOf(
 }
 
 /**
- * The only writer of a status: writes it on the version it was decided on, makes later reads wait for it, takes its record
- * into the audit, and tells people.
- * Throws a conflict when somebody wrote in between, and not found when it was deleted; the caller decides anew.
+ * The only writer of a status. It writes on the version that the decision rests on, so two writers
+ * cannot both win. It makes later reads wait for the write, gives the record to the audit log and
+ * records the Events.
+ * Errors: a conflict when somebody wrote in between, not found when the object was deleted; the
+ * caller decides again.
  */
 export async function writeStatus<T extends Audited>(
   world: Pick<World, 'client' | 'audit' | 'events'>,
@@ -125,7 +151,10 @@ export async function writeStatus<T extends Audited>(
   return written
 }
 
-/** The same for an object that may be deleted in this moment: then nothing is written, and nobody is told. */
+/**
+ * The same for an object that somebody may have deleted: then nothing is written, and no Event is
+ * recorded.
+ */
 export async function writeStatusIfThere<T extends Audited>(
   ...args: Parameters<typeof writeStatus<T>>
 ): Promise<T | undefined> {

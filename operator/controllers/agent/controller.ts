@@ -15,7 +15,7 @@ import {
 import { Pace } from '../pace.ts'
 import { Stopwatch } from '../stopwatch.ts'
 import { type World, claimOf, writeStatus } from '../world.ts'
-import { type AgentObservation, decideAgent, neverStarted, refused } from './decide.ts'
+import { type AgentObservation, decideAgent, refused } from './decide.ts'
 import type { Outcomes } from './outcomes.ts'
 import { podView } from './pod-view.ts'
 import { agentPod, podNameOf } from './pod.ts'
@@ -43,30 +43,19 @@ export function agentReconciler(
     parts.outcomes.settle(name, agent.status?.performance)
     const seen = observe(world, parts, watches, agent)
     if (seen.stream.state === 'open') parts.starts.succeeded(agent.spec.type)
-    const decision = decideAgent(seen)
-    switch (decision.kind) {
-      case 'rest':
-        return later(decision.nextMs)
-      case 'create-pod':
-        await createPod(world, agent, parts.settings, signal)
-        return requeueAfter(podPauseMs, 'looks whether its Pod starts')
-      case 'write': {
-        const waitMs = decision.urgent ? 0 : pace.take(agent)
-        if (waitMs > 0) return later(Math.min(waitMs, decision.nextMs ?? waitMs))
-        pace.written(agent)
-        parts.outcomes.writing(name, seen.outcomes.length, decision.status.performance)
-        await writeStatus(world, world.agents, agent, decision, { signal })
-        parts.outcomes.written(name, seen.outcomes.length)
-        return later(decision.nextMs)
-      }
-      case 'give-up':
-        await writeStatus(world, world.agents, agent, decision, { signal })
-        if (neverStarted(agent)) parts.starts.failed(agent.spec.type, decision.message)
-        return done
-      case 'remove':
-        await remove(world, agent, signal)
-        return done
+    const { change, step, nextMs } = decideAgent(seen)
+    if (change !== undefined) {
+      const waitMs = change.mayWait === true ? pace.take(agent) : 0
+      if (waitMs > 0) return later(Math.min(waitMs, nextMs ?? waitMs))
+      pace.written(agent)
+      parts.outcomes.writing(name, seen.outcomes.length, change.status.performance)
+      await writeStatus(world, world.agents, agent, change, { signal })
+      parts.outcomes.written(name, seen.outcomes.length)
     }
+    if (step?.kind === 'create-pod') await createPod(world, agent, parts.settings, signal)
+    if (step?.kind === 'count-failed-start') parts.starts.failed(agent.spec.type, step.message)
+    if (step?.kind === 'remove') await remove(world, agent, signal)
+    return later(nextMs)
   }
 }
 
@@ -128,7 +117,7 @@ async function createPod(
   }
 }
 
-/** How soon a Pod that was asked for is looked at again. */
+/** The API server is asked again after this time when it refused the Pod. */
 const podPauseMs = 15_000
 
 async function remove(world: World, agent: Agent, signal: AbortSignal): Promise<void> {
@@ -141,7 +130,8 @@ async function remove(world: World, agent: Agent, signal: AbortSignal): Promise<
   } catch (error) {
     if (!isNotFound(error)) throw error
   }
-  // A deletion that is complete has no version to note, and nothing is to be decided on a view from before it.
+  // A complete deletion gives no version that reads could wait for, and no decision may rest on an
+  // older view.
   if (!(await agents.waitUntilGone(agent, { signal, timeoutMs: 5_000 })))
     throw new WaitError(1_000, 'its deletion has not come back yet')
 }

@@ -1,14 +1,7 @@
 import { expect, test } from 'vitest'
 import type { AgentStatus } from '../../../core/api/agent.ts'
 import { agent, at, heldStatus, now, task } from '../../../test/support/objects.ts'
-import {
-  decideAgent,
-  draining,
-  engaged,
-  neverStarted,
-  refused,
-  type AgentObservation,
-} from './decide.ts'
+import { decideAgent, draining, engaged, refused, type AgentObservation } from './decide.ts'
 
 const running = { state: 'running', uid: 'p1', name: 'coding-1-abcde' } as const
 const open = { state: 'open', activity: 'cloning' } as const
@@ -31,30 +24,37 @@ const seen = (
 })
 
 function statusAfter(observation: AgentObservation): AgentStatus {
-  const decision = decideAgent(observation)
-  if (decision.kind !== 'write') throw new Error(`decided ${decision.kind}`)
-  return decision.status
+  const { change, ...rest } = decideAgent(observation)
+  if (change === undefined || change.status.state === 'terminated')
+    throw new Error(`decided ${change?.status.state ?? JSON.stringify(rest)}`)
+  return change.status
 }
 
 const idle = statusAfter(seen({}))
+/** No write and no step; only an event brings the agent back. */
+const nothing = { nextMs: undefined }
 
-test('a new agent gets a Pod; one whose Pod vanished goes', () => {
-  expect(decideAgent(seen({}, { pod: { state: 'missing' } })).kind).toBe('create-pod')
-  expect(decideAgent(seen(idle, { pod: { state: 'missing' } }))).toMatchObject({
-    kind: 'give-up',
+test('a new agent gets a Pod, and an agent whose Pod vanished goes', () => {
+  expect(decideAgent(seen({}, { pod: { state: 'missing' } }))).toEqual({
+    step: { kind: 'create-pod' },
+    nextMs: 15_000,
+  })
+  const { change, ...rest } = decideAgent(seen(idle, { pod: { state: 'missing' } }))
+  expect(change).toMatchObject({
     notices: [{ type: 'Warning', reason: 'PodFailed' }],
     status: { state: 'terminated' },
     act: { action: 'Removed', message: 'PodFailed: its Pod is gone' },
   })
+  expect(rest).toEqual({})
 })
 
 test('an agent that is to go is removed once its record is safe', () => {
   const gone = { ...idle, state: 'terminated' } as const
-  expect(decideAgent(seen(gone, { recorded: false }))).toEqual({ kind: 'rest', nextMs: 1_000 })
-  expect(decideAgent(seen(gone))).toEqual({ kind: 'remove' })
+  expect(decideAgent(seen(gone, { recorded: false }))).toEqual({ nextMs: 1_000 })
+  expect(decideAgent(seen(gone))).toEqual({ step: { kind: 'remove' } })
 })
 
-test('with an open stream it is idle, and busy with what it holds', () => {
+test('with an open stream an agent is idle, or busy with the task that it holds', () => {
   expect(idle).toMatchObject({ state: 'idle', podUid: 'p1', idleSince: at(0) })
   const busy = statusAfter(seen(idle, { held: task('a', {}, heldStatus('p1')), now: now + 6_000 }))
   expect(busy).toMatchObject({
@@ -68,74 +68,70 @@ test('with an open stream it is idle, and busy with what it holds', () => {
 
 const hello = { name: 'hello', uid: 'uid-hello' }
 
-test('one that gets its first task is written as what it is then, so that nothing has to be written again', () => {
+test('an agent that gets its first task is written as busy, so that nothing has to be written again', () => {
   const before = { ...idle, podName: running.name }
   const held = task('a', {}, heldStatus('p1'))
   const status = engaged(agent('coding-1', before), held, hello, now)
   expect(status).toMatchObject({ state: 'busy', currentTask: 'a', servedRequest: hello })
   const silent = { state: 'open', activity: '' } as const
-  expect(decideAgent(seen(status, { held, stream: silent })).kind).toBe('rest')
+  expect(decideAgent(seen(status, { held, stream: silent }))).toEqual(nothing)
 })
 
 test.each([
   ['is idle', {}],
   ['lost its connection', { stream: closed(5) }],
   ['ended', { pod: { state: 'ended', failed: true, message: '' } }],
-] as const)('one that %s still belongs to its request, and says to which', (_how, more) => {
+] as const)('an agent that %s still belongs to its request, and names it', (_how, more) => {
   const status = { ...idle, servedRequest: hello, currentRequest: 'hello' }
   const decision = decideAgent(seen(status, { inStateMs: 1, now: now + 9_000, ...more }))
-  const after = 'status' in decision ? decision.status : status
+  const after = decision.change?.status ?? status
   expect(after).toMatchObject({ servedRequest: hello, currentRequest: 'hello' })
 })
 
-test('one that leaves belongs to its request to the end', () => {
+test('an agent that leaves belongs to its request to the end', () => {
   const status = draining(agent('coding-1', { ...idle, servedRequest: hello }), 'is over', now)
   expect(status.servedRequest).toEqual(hello)
 })
 
-test('one that serves everybody says for whom only while it works', () => {
+test('an agent that serves every request names one only while it works', () => {
   const busy = statusAfter(seen(idle, { held: task('a', {}, heldStatus('p1')) }))
   expect([busy.currentRequest, busy.servedRequest]).toEqual(['hello', undefined])
   expect(statusAfter(seen(busy)).currentRequest).toBeUndefined()
 })
 
 test.each([
-  ['what it works on', { held: task('a', {}, heldStatus('p1')) }],
-  ['its record', { outcomes: [{ succeeded: true, seconds: 1, tokens: 1 }] }],
+  ['the task of an agent', { held: task('a', {}, heldStatus('p1')) }],
+  ['the performance of an agent', { outcomes: [{ succeeded: true, seconds: 1, tokens: 1 }] }],
 ] as const)('%s is written when there is time', (_what, more) => {
-  expect(decideAgent(seen(idle, more))).toMatchObject({
-    kind: 'write',
-    urgent: false,
-    act: undefined,
-  })
+  const { change } = decideAgent(seen(idle, more))
+  expect(change).toMatchObject({ mayWait: true, act: undefined })
 })
 
-test('a change of its life is written at once and recorded', () => {
+test('a change of an agent’s life is written at once and recorded', () => {
   const lost = seen(idle, { stream: closed(5), now: now + 1_000 })
-  expect(decideAgent(lost)).toMatchObject({
-    kind: 'write',
-    urgent: true,
+  expect(decideAgent(lost).change).toMatchObject({
+    mayWait: false,
     act: { action: 'Disconnected', message: 'the agent is idle' },
   })
 })
 
-test('it is idle since its work ended, however late that is written, and the date stays', () => {
+test('an agent is idle since its work ended, however late that is written, and the date stays', () => {
   const status = { ...idle, state: 'busy', heartbeatTime: at(-9) } as const
   const later = statusAfter(seen(status, { idleMs: 3_000 }))
   expect(later.idleSince).toBe(at(-3))
-  expect(decideAgent(seen(later, { idleMs: 9_004, now: now + 6_000 })).kind).toBe('rest')
+  expect(decideAgent(seen(later, { idleMs: 9_004, now: now + 6_000 }))).toEqual(nothing)
 })
 
-test('a heartbeat of a clock that ran ahead holds up no write', () => {
+test('a heartbeat of a clock that ran ahead does not hold up a write', () => {
   const ahead = { ...idle, heartbeatTime: at(3600) }
-  expect(decideAgent(seen(ahead, { held: task('a', {}, heldStatus('p1')) })).kind).toBe('write')
+  expect(statusAfter(seen(ahead, { held: task('a', {}, heldStatus('p1')) })).state).toBe('busy')
 })
 
 test('nothing is written when nothing but the time moved', () => {
-  expect(decideAgent(seen(idle, { now: now + 60_000, idleMs: 60_000 })).kind).toBe('rest')
+  expect(decideAgent(seen(idle, { now: now + 60_000, idleMs: 60_000 }))).toEqual(nothing)
 })
 
-test('its record grows with every task that ended', () => {
+test('the performance of an agent counts every task that ended', () => {
   const status = statusAfter(
     seen(idle, {
       now: now + 9_000,
@@ -149,10 +145,10 @@ test('its record grows with every task that ended', () => {
 })
 
 test.each([
-  ['just now', 5, 'write'],
-  ['for over a minute', 61, 'give-up'],
-] as const)('silent %s', (_since, seconds, want) => {
-  expect(decideAgent(seen(idle, { stream: closed(seconds) })).kind).toBe(want)
+  ['just now is kept', 5, 'idle'],
+  ['for over a minute goes', 61, 'terminated'],
+] as const)('an agent that is silent %s', (_since, seconds, want) => {
+  expect(decideAgent(seen(idle, { stream: closed(seconds) })).change?.status.state).toBe(want)
 })
 
 test('a Pod that cannot be scheduled stalls the agent with the scheduler’s words', () => {
@@ -173,12 +169,13 @@ test('a Pod that cannot be scheduled stalls the agent with the scheduler’s wor
 
 test('a draining agent is left alone, then removed', () => {
   const leaving = draining(agent('coding-1', idle), 'was idle', now)
-  expect(decideAgent(seen(leaving))).toEqual({ kind: 'rest', nextMs: 45_000 })
-  expect(decideAgent(seen(leaving, { inStateMs: 46_000 })).kind).toBe('give-up')
+  expect(decideAgent(seen(leaving))).toEqual({ nextMs: 45_000 })
+  const late = decideAgent(seen(leaving, { inStateMs: 46_000 }))
+  expect(late.change?.status.state).toBe('terminated')
   expect(
-    decideAgent(seen(leaving, { pod: { state: 'ended', failed: false, message: '' } })),
+    decideAgent(seen(leaving, { pod: { state: 'ended', failed: false, message: '' } })).change,
   ).toMatchObject({
-    kind: 'give-up',
+    status: { state: 'terminated' },
     notices: [{ type: 'Normal', reason: 'Draining' }],
   })
 })
@@ -197,14 +194,30 @@ test('an agent whose Pod is refused says so once', () => {
   ])
   const told = agent('coding-1', status)
   expect(refused(told, 'QuotaExceeded', 'exceeded quota: pods=3', now + 1000)).toBeUndefined()
-  expect(neverStarted(told)).toBe(true)
-  expect(neverStarted(agent('coding-1', idle))).toBe(false)
 })
 
-test('no word of its Pod gets into an audit record', () => {
+test.each<[string, AgentStatus | undefined, boolean]>([
+  ['has no status', undefined, true],
+  ['was starting', { state: 'starting' }, true],
+  ['was idle', idle, false],
+])(
+  'the end of an agent that %s counts as a failed start only before it reached the hub',
+  (...row) => {
+    const [, status, want] = row
+    const pod = { state: 'ended', failed: true, message: 'exit 1' } as const
+    const { change, step } = decideAgent(seen(status, { pod }))
+    expect(change?.status.state).toBe('terminated')
+    expect(step).toEqual(
+      want ? { kind: 'count-failed-start', message: 'its Pod failed: exit 1' } : undefined,
+    )
+  },
+)
+
+test('no message of a Pod gets into an audit record', () => {
   const pod = { state: 'ended', failed: true, message: 'Error 1 the-secret' } as const
-  const decision = decideAgent(seen(idle, { pod }))
-  if (decision.kind !== 'give-up') throw new Error(decision.kind)
-  expect(decision.message).toContain('the-secret')
-  expect(JSON.stringify(decision.act)).not.toContain('the-secret')
+  const { change } = decideAgent(seen(idle, { pod }))
+  expect(change?.status.state).toBe('terminated')
+  expect(change?.notices?.[0]?.message).toContain('the-secret')
+  expect(change?.act).toBeDefined()
+  expect(JSON.stringify(change?.act)).not.toContain('the-secret')
 })

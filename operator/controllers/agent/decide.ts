@@ -11,14 +11,14 @@ import {
 import { type AgentReason, agentConditions, agentReasons } from '../../../core/api/conditions.ts'
 import { annotations } from '../../../core/api/names.ts'
 import type { Act } from '../../../core/api/audit-trail.ts'
-import type { Change, Notice } from '../world.ts'
+import type { Change, Decision, Notice } from '../world.ts'
 import type { PodView } from './pod-view.ts'
 import type { TaskOutcome } from './outcomes.ts'
 
-/** What the hub knows of an agent's stream. */
+/** The agent stream as the hub knows it. */
 export type StreamState =
   | { readonly state: 'open'; readonly activity: string }
-  /** `forMs`: since the operator started, for one that never spoke to it. */
+  /** `forMs` counts from the start of the operator for an agent that never spoke to it. */
   | { readonly state: 'closed'; readonly forMs: number }
 
 export interface AgentObservation {
@@ -27,58 +27,55 @@ export interface AgentObservation {
   readonly stream: StreamState
   readonly held: AgentTask | undefined
   readonly outcomes: readonly TaskOutcome[]
-  /** How long it has been in its `status.state`, in milliseconds. */
+  /** How long the agent has been in its `status.state`, in milliseconds. */
   readonly inStateMs: number
-  /** How long it has held nothing. */
+  /** How long the agent has held no task, in milliseconds. */
   readonly idleMs: number
-  /** The audit log holds all that its status shows. */
+  /** Whether the audit log holds every transition that the agent's status shows. */
   readonly recorded: boolean
   readonly now: number
 }
 
-export type AgentDecision =
-  /** Comes back after `nextMs`, if anything can change by time alone. */
-  | { readonly kind: 'rest'; readonly nextMs: number | undefined }
+/** What an agent needs besides its status. */
+export type AgentStep =
   | { readonly kind: 'create-pod' }
-  | {
-      readonly kind: 'write'
-      readonly status: AgentStatus
-      readonly act: Act | undefined
-      /** False where it only tells more about the same state: what it works on, and how well. */
-      readonly urgent: boolean
-      readonly nextMs: number | undefined
-    }
-  /** Say that it goes and why; the next run removes it. */
-  | {
-      readonly kind: 'give-up'
-      readonly status: AgentStatus
-      readonly act: Act
-      readonly notices: readonly Notice[]
-      readonly message: string
-    }
+  /**
+   * The agent ends without having reached the hub: the scheduler makes the next one of its type
+   * only after a pause.
+   */
+  | { readonly kind: 'count-failed-start'; readonly message: string }
   /** Delete the Agent; its Pod goes with it. */
   | { readonly kind: 'remove' }
+
+export type AgentDecision = Decision<AgentStatus, AgentStep>
 
 const { silentMs } = agentTimes
 /** A Pod may take this long to start, image pull included. */
 const startMs = 5 * 60_000
 /** A draining agent may take this long to leave. */
 const drainMs = 45_000
-/** How soon a pending Pod is looked at again, and an agent whose end is being recorded. */
+/** A Pod that was created or is pending is looked at again after this time. */
 const lookMs = 15_000
+/**
+ * An agent that is to be removed is looked at again after this time while the audit log is behind.
+ */
 const recordMs = 1_000
 
-/** What to do about one agent now. */
+/** Decides about one agent. The first guard that applies decides. */
 export function decideAgent(seen: AgentObservation): AgentDecision {
   const { agent, pod, stream } = seen
-  if (agent.metadata.deletionTimestamp !== undefined) return rest()
+  if (agent.metadata.deletionTimestamp !== undefined) return {}
   const state = agent.status?.state
   const known = agent.status?.podUid !== undefined
 
-  // Its end is told first and carried out once the audit holds it: with the object its outbox goes.
-  if (state === 'terminated') return seen.recorded ? { kind: 'remove' } : rest(recordMs)
+  // The audit log takes the records from the outbox in the status, so the Agent is deleted only
+  // after that.
+  if (state === 'terminated')
+    return seen.recorded ? { step: { kind: 'remove' } } : { nextMs: recordMs }
   if (pod.state === 'missing')
-    return known ? giveUp(seen, agentReasons.PodFailed, 'its Pod is gone') : { kind: 'create-pod' }
+    return known
+      ? giveUp(seen, agentReasons.PodFailed, 'its Pod is gone')
+      : { step: { kind: 'create-pod' }, nextMs: lookMs }
   if (pod.state === 'ended')
     return pod.failed
       ? giveUp(seen, agentReasons.PodFailed, 'its Pod failed', pod.message)
@@ -103,7 +100,7 @@ export function decideAgent(seen: AgentObservation): AgentDecision {
   if (state === 'draining') {
     const left = drainMs - seen.inStateMs
     return left > 0
-      ? rest(left)
+      ? { nextMs: left }
       : giveUp(seen, agentReasons.Draining, 'the agent was told to leave and did not')
   }
   if (stream.state === 'closed') {
@@ -135,7 +132,7 @@ export function decideAgent(seen: AgentObservation): AgentDecision {
 
 const working = ({ held }: AgentObservation): AgentState => (held === undefined ? 'idle' : 'busy')
 
-/** The status of an agent whose end is decided. */
+/** Writes that the agent goes, and why; the next reconcile deletes it. */
 function giveUp(
   seen: AgentObservation,
   reason: AgentReason,
@@ -159,7 +156,7 @@ function giveUp(
       ),
     ],
   }
-  // A Pod's own words stay out of the audit: the project's code may have printed them.
+  // The Pod's message stays out of the audit log: the project's code may have printed it.
   const act = { action: 'Removed', message: `${reason}: ${message}` }
   const notice: Notice = {
     type: reason === agentReasons.Draining ? 'Normal' : 'Warning',
@@ -167,7 +164,10 @@ function giveUp(
     action: 'Scale',
     message: `${agent.metadata.name} goes: ${said}`,
   }
-  return { kind: 'give-up', status, act, notices: [notice], message: said }
+  return {
+    change: { status, act, notices: [notice] },
+    ...(neverStarted(agent) ? { step: { kind: 'count-failed-start', message: said } } : {}),
+  }
 }
 
 /** The status of an agent that is told to leave. */
@@ -187,8 +187,9 @@ export function draining(agent: Agent, message: string, now: number): AgentStatu
 }
 
 /**
- * The status of an agent that is about to be given its first task. From here on it belongs to the task's request. It is
- * written before the task is given: an operator that ends in between must not leave an agent that worked and looks clean.
+ * The status of an agent that is about to be given its first task; from then on the agent belongs
+ * to the task's request. It is written before the task is given: an operator that ends in between
+ * must not leave an agent that worked for one request and looks free for another.
  */
 export function engaged(
   agent: Agent,
@@ -207,7 +208,10 @@ export function engaged(
   }
 }
 
-/** What is written of an agent whose Pod the API server refuses; undefined when it says so already. */
+/**
+ * The change of an agent whose Pod the API server refuses; undefined when the status says so
+ * already.
+ */
 export function refused(
   agent: Agent,
   reason: AgentReason,
@@ -239,8 +243,8 @@ export function refused(
   }
 }
 
-/** It ends without ever having reached the hub. */
-export function neverStarted(agent: Agent): boolean {
+/** Whether the agent never reached the hub. */
+function neverStarted(agent: Agent): boolean {
   const state = agent.status?.state
   return state === undefined || state === 'starting'
 }
@@ -299,13 +303,16 @@ function write(
     ...(state === 'idle' ? { idleSince: idleSinceOf(seen) } : {}),
     heartbeatTime: at,
   }
-  // The heartbeat alone is not worth a write.
-  if (isDeepStrictEqual(withoutTime(before), withoutTime(status))) return rest(nextMs)
-  const urgent = !isDeepStrictEqual(lifeOf(before), lifeOf(status))
-  return { kind: 'write', status, act: actOf(agent, state, reason), urgent, nextMs }
+  // A new heartbeat time alone is not worth a write.
+  if (isDeepStrictEqual(withoutTime(before), withoutTime(status))) return { nextMs }
+  const mayWait = isDeepStrictEqual(lifeOf(before), lifeOf(status))
+  return { change: { status, act: actOf(agent, state, reason), mayWait }, nextMs }
 }
 
-/** The record of a change in an agent's life; what it works on is told by the tasks. */
+/**
+ * The audit action of a change in an agent's life. The records of the tasks tell which of them it
+ * works on.
+ */
 function actOf(agent: Agent, state: AgentState, reason: AgentReason): Act | undefined {
   const before = conditionOf(agent, agentConditions.Ready)
   if (before === undefined)
@@ -316,7 +323,10 @@ function actOf(agent: Agent, state: AgentState, reason: AgentReason): Act | unde
   return before.reason === reason ? undefined : { action: reason, message: `the agent is ${state}` }
 }
 
-/** Since when it is idle. Kept while it is right: a date that moves by a millisecond would be written for ever. */
+/**
+ * Since when the agent is idle. A date that is right to a second is kept, or each reconcile would
+ * write another one.
+ */
 function idleSinceOf({ agent, idleMs, now }: AgentObservation): string {
   const at = now - idleMs
   const known = agent.status?.idleSince
@@ -328,7 +338,10 @@ function withoutTime({ heartbeatTime: _time, ...status }: AgentStatus): AgentSta
   return status
 }
 
-/** What of a status is urgent: all but what it works on and how well. */
+/**
+ * The part of a status that is written at once: all but the agent's work, its performance and the
+ * times.
+ */
 function lifeOf(status: AgentStatus): AgentStatus {
   const {
     currentTask: _task,
@@ -356,8 +369,4 @@ function performanceAfter(
       tokens: (record?.tokens ?? 0) + outcome.tokens,
     }
   }, before)
-}
-
-function rest(nextMs?: number): AgentDecision {
-  return { kind: 'rest', nextMs }
 }

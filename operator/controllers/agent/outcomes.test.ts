@@ -7,7 +7,7 @@ import { Outcomes } from './outcomes.ts'
 const outcome = { succeeded: true, seconds: 3, tokens: 5 }
 const record = { completed: 1, failed: 0, meanSeconds: 3, tokens: 5 }
 
-test('what a write stored whose answer was lost is not counted again', () => {
+test('outcomes that a write stored are not counted again though its answer was lost', () => {
   const outcomes = new Outcomes(new Cache(agents))
   outcomes.add('c', outcome)
   outcomes.writing('c', 1, record)
@@ -18,7 +18,7 @@ test('what a write stored whose answer was lost is not counted again', () => {
   expect(outcomes.of('c')).toEqual([outcome])
 })
 
-test('what a write did not store is counted by the next one', () => {
+test('outcomes that a write did not store are counted by the next one', () => {
   const outcomes = new Outcomes(new Cache(agents))
   outcomes.add('c', outcome)
   outcomes.writing('c', 1, record)
@@ -26,7 +26,7 @@ test('what a write did not store is counted by the next one', () => {
   expect(outcomes.of('c')).toEqual([outcome])
 })
 
-test('those of an agent that is gone are forgotten, since its name may be given to another', () => {
+test('outcomes of an agent that is gone are forgotten, since another may get its name', () => {
   const cache = new Cache(agents)
   const outcomes = new Outcomes(cache)
   cache.put(agent('c'))

@@ -9,7 +9,7 @@ export interface TaskOutcome {
   readonly tokens: number
 }
 
-/** Tasks that ended on each agent since its last status write, by agent name. */
+/** The tasks that ended on each agent since its last status write, by the agent's name. */
 export class Outcomes {
   readonly #waiting = new Map<string, TaskOutcome[]>()
   readonly #writing = new Map<
@@ -19,7 +19,7 @@ export class Outcomes {
   readonly #listeners: ((agent: string) => void)[] = []
 
   constructor(agents: Pick<Informer<Agent>, 'onChange'>) {
-    // The name of an agent that is gone may be given to another.
+    // Another agent may get the name of one that is gone.
     agents.onChange(({ name }, agent) => {
       if (agent !== undefined) return
       this.#waiting.delete(name)
@@ -27,7 +27,10 @@ export class Outcomes {
     })
   }
 
-  /** Told the name of an agent with a new outcome: its status may have been written a moment before. */
+  /**
+   * `listener` gets the name of each agent with a new outcome, since its status may have been
+   * written a moment before.
+   */
   onChange(listener: (agent: string) => void): void {
     this.#listeners.push(listener)
   }
@@ -37,12 +40,15 @@ export class Outcomes {
     for (const listener of this.#listeners) listener(agent)
   }
 
-  /** The first `count` are about to be written as this record. */
+  /** Notes that the first `count` outcomes are about to be written as this record. */
   writing(agent: string, count: number, record: AgentStatus['performance']): void {
     if (count > 0) this.#writing.set(agent, { count, record })
   }
 
-  /** Lets go of what a write stored whose answer was lost: the record that is seen is the one it would have made. */
+  /**
+   * Forgets the outcomes of a write whose answer was lost, when the cache shows the record that it
+   * was to store.
+   */
   settle(agent: string, seen: AgentStatus['performance']): void {
     const last = this.#writing.get(agent)
     if (last !== undefined && isDeepStrictEqual(last.record, seen)) this.written(agent, last.count)
@@ -52,7 +58,7 @@ export class Outcomes {
     return this.#waiting.get(agent) ?? []
   }
 
-  /** Lets go of the first `count`: they are in the status now. */
+  /** Forgets the first `count` outcomes: they are in the status now. */
   written(agent: string, count: number): void {
     this.#writing.delete(agent)
     const rest = this.of(agent).slice(count)

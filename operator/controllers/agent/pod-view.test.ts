@@ -83,15 +83,16 @@ test.each(['Pending', 'Running'])(
       now,
     } as const
     const before = agent('coding-1', { state: 'idle', podUid: 'p1', heartbeatTime: at(-1) })
-    const over = decideAgent({
+    const { change } = decideAgent({
       ...observation,
       agent: before,
       pod: podView(pod({ phase: 'Failed', containerStatuses: terminated(1, 'Error') })),
     })
-    if (over.kind !== 'give-up') throw new Error(`decided ${over.kind}`)
-    const again = { ...before, status: over.status }
+    if (change?.status.state !== 'terminated')
+      throw new Error(`decided ${change?.status.state ?? 'nothing'}`)
+    const again = { ...before, status: change.status }
     expect(decideAgent({ ...observation, agent: again, pod: podView(pod({ phase })) })).toEqual({
-      kind: 'remove',
+      step: { kind: 'remove' },
     })
   },
 )

@@ -1,6 +1,6 @@
 import type { Pod } from '../../../core/kube/core.ts'
 
-/** Where the agent's Pod is. */
+/** The state of an agent's Pod, as decisions need it. */
 export type PodView =
   | { readonly state: 'missing' }
   | {
@@ -11,7 +11,7 @@ export type PodView =
   | { readonly state: 'running'; readonly uid: string; readonly name: string }
   | { readonly state: 'ended'; readonly failed: boolean; readonly message: string }
 
-/** What a Pod's status means for its agent. */
+/** Reads the state of an agent's Pod from its status. */
 export function podView(pod: Pod | undefined): PodView {
   if (pod === undefined) return { state: 'missing' }
   const { phase, conditions = [], containerStatuses = [], message } = pod.status ?? {}
@@ -24,7 +24,8 @@ export function podView(pod: Pod | undefined): PodView {
       )
     return { state: 'ended', failed: phase === 'Failed', message: message ?? why.join('; ') }
   }
-  // One container ended and the other still runs: with restartPolicy Never the agent is over.
+  // One container ended while the other still runs. With restartPolicy Never it does not come back,
+  // so the agent is over.
   const ended = containerStatuses.find((status) => status.state?.terminated !== undefined)?.state
     ?.terminated
   if (ended !== undefined)

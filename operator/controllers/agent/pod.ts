@@ -9,8 +9,8 @@ import type { Pod } from '../../../core/kube/core.ts'
 const agentUid = 10001
 const sandboxUid = 10002
 /**
- * Both containers belong to it; the workspace and the socket are group-writable, nothing else is
- * shared.
+ * Group of the users of both containers. It may write the workspace and the socket; the containers
+ * share nothing else.
  */
 const sharedGroup = 10000
 const tokenDirectory = '/var/run/secrets/guildhall/hub'
@@ -27,8 +27,8 @@ const sandboxCommand =
   )
 
 /**
- * Name of an agent's Pod: the uid part keeps a successor of the same name apart from a Pod that is
- * still going.
+ * Name of an agent's Pod. It holds a part of the Agent's uid, because the Pod of a deleted Agent of
+ * the same name may still be ending.
  */
 export function podNameOf(agent: Agent): string {
   return `${agent.metadata.name}-${agent.metadata.uid.slice(0, 5)}`

@@ -13,7 +13,7 @@ test('every agent that never reached the hub makes the pause of its type longer,
   expect(failures.troubles.has('testing')).toBe(false)
 })
 
-test('one that reaches the hub ends the pause of its type', () => {
+test('an agent that reaches the hub ends the pause of its type', () => {
   const failures = new StartFailures(new VirtualClock())
   failures.failed('coding', 'exit 1')
   failures.failed('testing', 'exit 1')

@@ -18,10 +18,13 @@ import { holderOf } from './holder.ts'
 import { mergeResult } from './merge.ts'
 import { writeTransition } from './write-transition.ts'
 
-/** How often a holder is looked at; its silence is no event. */
+/** How often a holder is looked at: an agent that falls silent causes no event. */
 const watchMs = 2_000
 
-/** Brings each AgentTask along its life: skips, takes away from lost agents, merges, ends. */
+/**
+ * Skips AgentTasks behind failed ones, takes them from lost agents, merges their results and ends
+ * them.
+ */
 export function taskReconciler(
   world: World,
   parts: { readonly forge: Forge; readonly streams: AgentStreams },
@@ -33,29 +36,20 @@ export function taskReconciler(
     const { namespace, name } = refOf(key)
     const task = world.tasks.get(namespace, name)
     if (task === undefined || task.metadata.deletionTimestamp !== undefined) return done
-    const decision = decideTask(observe(world, parts.streams, watch, task))
-    const write = async (transition: Transition): Promise<Result> => {
+    const write = async (transition: Transition): Promise<void> => {
       try {
         await writeTransition(world, parts.streams, task, transition, signal)
       } catch (error) {
-        // Deleted in this moment; there is nothing left to bring along.
+        // Somebody deleted the task meanwhile, so there is no status left to write.
         if (!isNotFound(error)) throw error
       }
-      return done
     }
-    switch (decision.kind) {
-      case 'rest':
-        return decision.nextAt === undefined
-          ? done
-          : requeueAfter(
-              Math.min(Math.max(decision.nextAt - world.clock.now(), 0), watchMs),
-              'watches its holder',
-            )
-      case 'write':
-        return write(decision.transition)
-      case 'integrate':
-        return write(await mergeResult(world.clock, parts.forge, task, { signal }))
-    }
+    const { change, step, nextMs } = decideTask(observe(world, parts.streams, watch, task))
+    if (change !== undefined) await write(change)
+    if (step === 'merge') await write(await mergeResult(world.clock, parts.forge, task, { signal }))
+    return nextMs === undefined
+      ? done
+      : requeueAfter(Math.min(nextMs, watchMs), 'watches its holder')
   }
 }
 

@@ -42,18 +42,21 @@ const seen = (one: AgentTask, more: Partial<TaskObservation> = {}): TaskObservat
   ...more,
 })
 
+/** The decision about a task that its agent works on in time. */
+const untilDeadline = ({ status }: AgentTask) => ({
+  nextMs: Date.parse(status?.assignment?.deadline ?? '') - now,
+})
+
 /** The task after a decision that wrote. */
 function after(one: AgentTask, more: Partial<TaskObservation> = {}): AgentTask {
-  const decision = decideTask(seen(one, more))
-  if (decision.kind !== 'write') throw new Error(`decided ${decision.kind}`)
-  return { ...one, status: decision.transition.status }
+  const { change, ...rest } = decideTask(seen(one, more))
+  if (change === undefined) throw new Error(`decided ${JSON.stringify(rest)}`)
+  return { ...one, status: change.status }
 }
 
 test('a task that waits for others or for an agent is left to the scheduler', () => {
   for (const state of ['ready', 'waiting'] as const)
-    expect(decideTask(seen({ ...task('a'), status: {} }, { readiness: { state } })).kind).toBe(
-      'rest',
-    )
+    expect(decideTask(seen({ ...task('a'), status: {} }, { readiness: { state } }))).toEqual({})
 })
 
 test('a task behind a failed one is skipped and says which', () => {
@@ -77,14 +80,14 @@ test('of two tasks that one Pod holds the later one is taken back at once and at
     },
   )
   const claims = [later, first]
-  expect(decideTask(seen(first, { claims })).kind).toBe('rest')
+  expect(decideTask(seen(first, { claims }))).toEqual(untilDeadline(first))
   const back = after(later, { claims })
   expect(back.status).toMatchObject({ notBefore: at(0), failure: { reason: 'AgentWithdrawn' } })
   expect(isTrue(back, 'Finished')).toBe(false)
-  // Given at the same moment, the name decides, for whoever asks.
+  // Of two tasks that were given at the same moment the name decides, whichever is looked at.
   const [one, other] = [task('a', {}, heldStatus('p1')), task('b', {}, heldStatus('p1'))]
-  expect(decideTask(seen(one, { claims: [one, other] })).kind).toBe('rest')
-  expect(decideTask(seen(other, { claims: [other, one] })).kind).toBe('write')
+  expect(decideTask(seen(one, { claims: [one, other] }))).toEqual(untilDeadline(one))
+  expect(decideTask(seen(other, { claims: [other, one] })).change).toBeDefined()
 })
 
 test('an agent that somebody took away is not held against the task, one that vanished is', () => {
@@ -160,7 +163,7 @@ test('a good report waits for its merge, and the merge ends the task', () => {
   if (decision.kind !== 'accepted') throw new Error(decision.kind)
   const merging = { ...held, status: decision.transition.status }
   expect(isTrue(merging, 'Finished')).toBe(false)
-  expect(decideTask(seen(merging)).kind).toBe('integrate')
+  expect(decideTask(seen(merging))).toEqual({ step: 'merge' })
   const done = { ...merging, status: integrated(merging, 'b'.repeat(40), now).status }
   expect(isTrue(done, 'Succeeded') && isTrue(done, 'Finished')).toBe(true)
   expect(done.status.result).toMatchObject({ merged: 'b'.repeat(40), tokens: 120 })
@@ -217,7 +220,7 @@ test('the same report again is accepted without a second effect', () => {
   )
 })
 
-test('a good verdict with a failure beside it is a failure', () => {
+test('a good verdict together with a failure is a failure', () => {
   const decision = acceptReport(
     task('a', {}, heldStatus('p1')),
     report({ failure: { reason: 'ScopeViolated', message: 'wrote elsewhere' } }),
@@ -240,12 +243,13 @@ test('attempts are numbered by assignment and never repeat', () => {
 
 test('a deadline that passed while nobody could report waits for the agent to come back, within bounds', () => {
   const late = task('a', {}, heldStatus('p1', 1, at(-600)))
-  const kindOf = (state: 'alive' | 'unknown' | 'reporting', overdueMs: number) =>
-    decideTask(seen(late, { holder: { state }, overdueMs })).kind
-  expect(kindOf('unknown', 1_000)).toBe('rest')
-  expect(kindOf('unknown', 60_000)).toBe('write')
-  expect(kindOf('reporting', 600_000)).toBe('rest')
-  expect(kindOf('alive', 0)).toBe('write')
+  const decided = (state: 'alive' | 'unknown' | 'reporting', overdueMs: number) =>
+    decideTask(seen(late, { holder: { state }, overdueMs }))
+  const timedOut = { change: { act: { message: expect.stringContaining('TimedOut') as string } } }
+  expect(decided('unknown', 1_000)).toEqual({ nextMs: 1_000 })
+  expect(decided('unknown', 60_000)).toMatchObject(timedOut)
+  expect(decided('reporting', 600_000)).toEqual({ nextMs: 1_000 })
+  expect(decided('alive', 0)).toMatchObject(timedOut)
 })
 
 test('a queue place is a transition once; a new reason is not', () => {
@@ -258,7 +262,7 @@ test('a queue place is a transition once; a new reason is not', () => {
   expect(second.status.queue?.reason).toBe('agent c is starting')
 })
 
-test('an assignment makes a task whole that nobody wrote before', () => {
+test('an assignment sets all conditions of a task without a status', () => {
   const given = assign({ ...task('a'), status: {} }, { name: 'c', podUid: 'p1' }, now)
   expect(given.status.conditions?.map(({ type, status }) => `${type}=${status}`)).toEqual([
     'Ready=True',
@@ -268,7 +272,7 @@ test('an assignment makes a task whole that nobody wrote before', () => {
   ])
 })
 
-test('no word of an agent gets into an audit record', () => {
+test('no text of an agent gets into an audit record', () => {
   const held = task('a', {}, heldStatus('p1', 3))
   const secret = 'the-secret'
   const bad = report({

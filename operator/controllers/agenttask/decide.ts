@@ -1,4 +1,4 @@
-import type { AgentTask } from '../../../core/api/agent-task.ts'
+import type { AgentTask, AgentTaskStatus } from '../../../core/api/agent-task.ts'
 import { firstClaim, heldBy, isFinished, isIntegrating } from '../../../core/api/task-state.ts'
 import {
   type Readiness,
@@ -6,41 +6,48 @@ import {
   attemptOver,
   skip,
 } from '../../../core/tasks/transitions.ts'
+import type { Decision } from '../world.ts'
 import type { Holder } from './holder.ts'
 
-/** Everything a decision about one task rests on. */
+/** Everything that a decision about one task rests on. */
 export interface TaskObservation {
   readonly task: AgentTask
-  /** What the tasks it waits for allow. */
+  /** Whether the tasks that this task waits for let it begin. */
   readonly readiness: Readiness
-  /** Meaningless while nobody holds it. */
+  /** Meaningless while no agent holds the task. */
   readonly holder: Holder
-  /** Every task that its holder's Pod holds, itself among them. */
+  /** Every task that the holder's Pod holds, this task among them. */
   readonly claims: readonly AgentTask[]
-  /** For how long this process has seen its deadline passed. */
+  /** For how long this process has seen that the deadline of the attempt passed. */
   readonly overdueMs: number
   /** Milliseconds since 1970. */
   readonly now: number
 }
 
-export type TaskDecision =
-  | { readonly kind: 'rest'; readonly nextAt: number | undefined }
-  | { readonly kind: 'write'; readonly transition: Transition }
-  /** Merge the accepted commit into the request's branch, then write what came of it. */
-  | { readonly kind: 'integrate' }
+/**
+ * `merge`: merge the accepted commit into the request's branch, then write the transition that the
+ * merge gave.
+ */
+export interface TaskDecision extends Decision<AgentTaskStatus, 'merge'> {
+  /** A transition, because the Events of the request tell of it too. */
+  readonly change?: Transition | undefined
+}
 
-/** What to do about one task now. Guards first; the first that applies decides. Giving it to an agent is the scheduler's. */
+/**
+ * Decides about one task. The first guard that applies decides. Only the scheduler gives a task to
+ * an agent, so a task that waits for one is left alone here.
+ */
 export function decideTask(seen: TaskObservation): TaskDecision {
   const { task, readiness, now } = seen
-  if (isFinished(task)) return { kind: 'rest', nextAt: undefined }
-  if (isIntegrating(task)) return { kind: 'integrate' }
+  if (isFinished(task)) return {}
+  if (isIntegrating(task)) return { step: 'merge' }
   const held = heldBy(task)
   if (held !== undefined) return decideHeld(seen, held)
   if (readiness.state === 'broken') return write(skip(task, readiness.by, now))
-  return { kind: 'rest', nextAt: undefined }
+  return {}
 }
 
-/** Past its deadline a holder that cannot be judged has this long to come back and report. */
+/** After the deadline an agent whose state is unknown has this long to come back and report. */
 const reportMs = 60_000
 
 function decideHeld(
@@ -65,12 +72,13 @@ function decideHeld(
     return write(attemptOver(task, { reason, message: holder.why }, now))
   }
   const end = Date.parse(held.deadline)
-  // Its result may be on the way: it could not report while there was no operator, or no API server. Not for ever, though.
+  // The result may be on its way: the agent could not report while there was no operator, or no API
+  // server. An agent that stays unknown must not hold the task for ever.
   if (
     end <= now &&
     (holder.state === 'reporting' || (holder.state === 'unknown' && seen.overdueMs < reportMs))
   )
-    return { kind: 'rest', nextAt: now + 1_000 }
+    return { nextMs: 1_000 }
   if (end <= now)
     return write(
       attemptOver(
@@ -79,9 +87,9 @@ function decideHeld(
         now,
       ),
     )
-  return { kind: 'rest', nextAt: end }
+  return { nextMs: end - now }
 }
 
 function write(transition: Transition): TaskDecision {
-  return { kind: 'write', transition }
+  return { change: transition }
 }

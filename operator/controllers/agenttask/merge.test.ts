@@ -29,7 +29,7 @@ function merging(spec: Partial<AgentTask['spec']> = {}, said: readonly string[] 
   return task('a', spec, { ...heldStatus('p1'), result })
 }
 
-/** A forge that answers so, and what it was asked. */
+/** A forge that gives this answer, with the questions that it got. */
 function forge(answer: IntegrateResult | ForgeError) {
   const asked: Integrate[] = []
   const integrate = async (_name: string, body: Integrate): Promise<IntegrateResult> => {

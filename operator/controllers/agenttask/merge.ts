@@ -9,7 +9,10 @@ import { type Transition, attemptOver, integrated } from '../../../core/tasks/tr
 
 const forgePauseMs = 3_000
 
-/** What asking the forge again does not cure: somebody removed the branch, or the two sides do not understand each other. */
+/**
+ * Answers of the forge that asking again does not change: the branch is gone, or the two programs
+ * do not fit together.
+ */
 const hopelessMerge: Partial<Record<ForgeError['code'], FailureReason>> = {
   NotFound: 'PushRejected',
   BranchMoved: 'PushRejected',
@@ -18,8 +21,9 @@ const hopelessMerge: Partial<Record<ForgeError['code'], FailureReason>> = {
 }
 
 /**
- * Merges the accepted commit; the same merge again is `contained`, so a crash in between repeats nothing.
- * The forge is told what the task may change; the files of the report are its agent's word and count for nothing here.
+ * Merges the accepted commit. The forge answers `contained` to the same merge again, so a crash in
+ * between does no harm. The forge gets the files that the task may change; the files in the report
+ * are only the agent's word.
  * Errors: WaitError when asking again may help.
  */
 export async function mergeResult(
@@ -62,7 +66,7 @@ export async function mergeResult(
   }
 }
 
-/** What the forge's answer means for the task. */
+/** The transition that follows from the forge's answer. */
 function afterMerge(task: AgentTask, merge: IntegrateResult, now: number): Transition {
   switch (merge.outcome) {
     case 'merged':

@@ -27,7 +27,7 @@ test('the Events of a request tell that a task is tried again, and that it faile
   expect(last?.message).toMatch(/^code-slug: ChecksFailed: 1 of 3 tests failed Remedy: /)
 })
 
-test('what is as it should be, or follows from another failure, is no news of the request', () => {
+test('an assignment, or a skip after another failure, causes no Event of the request', () => {
   const open = task('a')
   expect(news(open, assign(open, { name: 'coding-1', podUid: 'p1' }, now))).toBeUndefined()
   expect(news(open, skip(open, 'b', now))).toBeUndefined()
@@ -61,6 +61,6 @@ test.each<[string, AgentTask, string]>([
   expect(told?.message).toBe(want === '' ? undefined : `review: ${want}`)
 })
 
-test('a remark about the review itself is no finding', () => {
+test('a remark about the review itself is not a finding', () => {
   expect(reviewFindings(reviewed(notes))).toHaveLength(2)
 })

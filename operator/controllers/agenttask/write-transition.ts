@@ -6,7 +6,9 @@ import type { Transition } from '../../../core/tasks/transitions.ts'
 import { taskReasons } from '../../../core/api/conditions.ts'
 import { findingsInShort } from '../../../core/api/review.ts'
 
-/** Writes a transition, then tells people; an agent that lost its task is told to stop. */
+/**
+ * Writes a transition and records its Events. An agent that lost its task gets the message to stop.
+ */
 export async function writeTransition(
   world: World,
   streams: AgentStreams,
@@ -20,7 +22,8 @@ export async function writeTransition(
   const change = {
     status,
     act: act === undefined ? undefined : { ...act, actor },
-    // What goes well stands in the status and in the audit; an Event for each step would cost as much as the step.
+    // A transition that goes well stands in the status and in the audit log. An Event would cost as
+    // much as the write.
     notices: type === 'Warning' ? [{ type, reason, action: 'Progress', message }] : [],
   }
   const written = await writeStatus(world, world.tasks, task, change, { signal })
@@ -39,8 +42,9 @@ export async function writeTransition(
 }
 
 /**
- * What the Events of a request tell about one of its tasks: that it failed, that it is tried again, what its review found.
- * Whoever describes the request sees nothing of the Events of its tasks. `task` is as the transition left it.
+ * The Event of a request about one of its tasks: that it failed, that it is tried again, or what
+ * its review found. `kubectl describe` of a request does not show the Events of its tasks. `task`
+ * is as the transition left it.
  */
 export function newsForRequest(
   task: AgentTask,

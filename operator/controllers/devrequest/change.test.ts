@@ -33,7 +33,7 @@ test.each<[string, Plan | undefined, Plan | undefined, string | undefined]>([
     'another one',
     plan,
     { ...plan, hash: 'i', source: 'person' },
-    'planned anew by a person: 2 units (slug, wrap), 4 tasks',
+    'planned again by a person: 2 units (slug, wrap), 4 tasks',
   ],
   [
     'one without units',

@@ -6,14 +6,17 @@ import type { Change, Notice } from '../world.ts'
 
 type Status = NonNullable<DevRequest['status']>
 
-/** Events of these go to a person even when nothing is wrong; the other steps stand in the status. */
+/** Reasons that an Event tells even when nothing is wrong. The others stand in the status only. */
 const tellable: ReadonlySet<string> = new Set([
   requestReasons.Running,
   requestReasons.Succeeded,
   requestReasons.PlanOnly,
 ])
 
-/** A next status of a request: when the summary's reason is another it is a transition, and people are told where they should know. */
+/**
+ * The change to a next status. It is a transition when Succeeded has another reason; Events tell of
+ * trouble and of a new plan.
+ */
 export function changeOf(request: DevRequest, status: Status): Change<Status> {
   const before = conditionOf(request, requestConditions.Succeeded)
   const after = conditionOf({ status }, requestConditions.Succeeded)
@@ -41,7 +44,10 @@ export function changeOf(request: DevRequest, status: Status): Change<Status> {
   }
 }
 
-/** A sentence for the audit: figures and names only, since messages may hold what a model or a server said. */
+/**
+ * The text of the audit record. It holds figures and names only, since messages may quote a model
+ * or a server.
+ */
 function recordOf({ plan, progress, branch, model }: NonNullable<DevRequest['status']>): string {
   return [
     ...(model === undefined ? [] : [`model ${model}`]),
@@ -51,7 +57,7 @@ function recordOf({ plan, progress, branch, model }: NonNullable<DevRequest['sta
   ].join(', ')
 }
 
-/** What the Events of a request tell about its plan: a first one, or another than before. */
+/** The Event of a first plan, or of another plan than before. */
 function planNews(before: Plan | undefined, plan: Plan | undefined): Notice | undefined {
   if (plan === undefined || plan.hash === before?.hash) return undefined
   const units = [...new Set(plan.tasks.flatMap(({ unit }) => unit ?? []))]
@@ -65,6 +71,6 @@ function planNews(before: Plan | undefined, plan: Plan | undefined): Notice | un
     type: 'Normal',
     reason: requestReasons.Planned,
     action: 'Plan',
-    message: `${before === undefined ? 'planned' : 'planned anew'} by ${by}: ${counted(units.length, 'unit')}${named}, ${counted(plan.tasks.length, 'task')}`,
+    message: `${before === undefined ? 'planned' : 'planned again'} by ${by}: ${counted(units.length, 'unit')}${named}, ${counted(plan.tasks.length, 'task')}`,
   }
 }

@@ -30,13 +30,12 @@ import {
   forgeStall,
   modelStall,
   sourceStall,
-  stallPauseMs,
   stalled,
   unknownModel,
 } from './stalls.ts'
 import { finalStatus } from './status.ts'
 
-/** What a DevRequest needs beside the API server. */
+/** The parts that the controller of DevRequests needs besides the world. */
 export interface RequestParts {
   readonly forge: Forge
   readonly planning: Planning
@@ -44,10 +43,6 @@ export interface RequestParts {
   /** Models of the installation by type of agent. */
   readonly modelOfType: AgentSettings['models']
 }
-
-/** How soon a request that is to be removed is looked at again while its end is being recorded. */
-const recordMs = 1_000
-const lookAgainMs = 10 * 60_000
 
 /** Takes each DevRequest from its first sight to its delivered branch. */
 export function requestReconciler(world: World, parts: RequestParts): Reconcile {
@@ -73,49 +68,41 @@ export function requestReconciler(world: World, parts: RequestParts): Reconcile 
       request,
       signal,
     )
-    const decision = decideRequest(seen)
-    switch (decision.kind) {
-      case 'rest':
-        return seen.stall === undefined
-          ? restUntil(world, decision.nextAt)
-          : requeueAfter(stallPauseMs, seen.stall.reason)
-      case 'write': {
-        const waitMs = decision.urgent ? 0 : pace.take(request)
-        if (waitMs > 0) return requeueAfter(waitMs, 'its figures were written a moment ago')
-        pace.written(request)
-        await write(world, request, decision.status, signal)
-        return seen.stall === undefined ? done : requeueAfter(stallPauseMs, seen.stall.reason)
-      }
+    const { change, step, nextMs } = decideRequest(seen)
+    if (change !== undefined) {
+      const waitMs = change.mayWait === true ? pace.take(request) : 0
+      if (waitMs > 0) return requeueAfter(waitMs, 'its figures were written a moment ago')
+      pace.written(request)
+      await writeStatusIfThere(world, world.requests, request, change, { signal })
+    }
+    switch (step?.kind) {
+      case undefined:
+        return nextMs === undefined
+          ? done
+          : requeueAfter(nextMs, seen.stall?.reason ?? 'looks again')
       case 'prepare':
         return prepare(world, parts, stalls, request, signal)
       case 'plan':
         return plan(parts, stalls, seen.request, seen.model)
       case 'replan':
-        return plan(parts, stalls, seen.request, seen.model, decision.failed)
+        return plan(parts, stalls, seen.request, seen.model, step.failed)
       case 'create-tasks':
-        return createTasks(world, { ...parts, stalls, made }, seen.request, decision.tasks, signal)
+        return createTasks(world, { ...parts, stalls, made }, seen.request, step.tasks, signal)
       case 'finish':
         return finish(world, parts, stalls, seen, signal)
-      case 'remove': {
-        const { uid } = request.metadata
-        // With the objects their outboxes go.
-        if (![request, ...seen.tasks].every((one) => world.audit.holds(one)))
-          return requeueAfter(recordMs, 'the audit log is behind')
-        await world.client
-          .delete(world.requests.resource, { namespace, name, uid }, { signal })
-          .catch((error: unknown) => {
-            if (!isNotFound(error)) throw error
-          })
-        return done
-      }
+      case 'remove':
+        return remove(world, request, signal)
     }
   }
 }
 
-/** What the forge last told of each branch, and after how many merges: only a merge moves it. */
+/**
+ * The forge's last answer about each branch, with the number of merges then: only a merge moves a
+ * branch.
+ */
 type Branches = Memory<DevRequest, { readonly merges: number; readonly branch: BranchState }>
 
-/** Asks the forge for the branch after a merge, no more often than figures are written. */
+/** Asks the forge for the branch after each merge, but no more often than figures are written. */
 async function branchOf(
   parts: RequestParts,
   { branches, mayAsk }: { readonly branches: Branches; readonly mayAsk: boolean },
@@ -143,15 +130,15 @@ async function observe(
 ): Promise<RequestObservation> {
   const { metadata, status } = request
   const checked = devRequestSpec.safeParse(request.spec)
-  // What was stored before a schema change may lack what has a default by now.
+  // A request that was stored before the schema changed may lack fields that have a default now.
   const spec = checked.data ?? request.spec
-  // Nothing outside matters to one that is over.
+  // A request that is over no longer depends on its model and its branch.
   const over = isTrue(request, requestConditions.Finished)
   const tasks = world.tasks
     .byIndex(byRequest, `${metadata.namespace}/${metadata.name}`)
     .filter((task) => task.metadata.ownerReferences?.some((owner) => owner.uid === metadata.uid))
   const holders = new Set(tasks.flatMap((task) => heldBy(task)?.podUid ?? []))
-  // Chosen once: a default that changes later does not move a request that has begun.
+  // A request keeps its model: a default that changes later must not move a request that has begun.
   const wanted = spec.model ?? status?.model ?? parts.models.defaultName
   const model = parts.models.find(wanted)?.spec.model ?? wanted
   const trouble =
@@ -167,15 +154,9 @@ async function observe(
     planning: parts.planning.stateOf(request),
     stall: stalls.get(request) ?? modelStall(trouble) ?? parts.planning.stallOf(request),
     branch,
+    recorded: over && [request, ...tasks].every((one) => world.audit.holds(one)),
     now: world.clock.now(),
   }
-}
-
-function restUntil(world: World, at: number | undefined): Result {
-  return requeueAfter(
-    at === undefined ? lookAgainMs : Math.max(100, at - world.clock.now()),
-    'looks again',
-  )
 }
 
 async function prepare(
@@ -259,6 +240,16 @@ async function finish(
     if (!(error instanceof ForgeError)) throw error
     return stalled(stalls, request, forgeStall(error, request.metadata.namespace))
   }
+}
+
+async function remove(world: World, request: DevRequest, signal: AbortSignal): Promise<Result> {
+  const { namespace, name, uid } = request.metadata
+  await world.client
+    .delete(world.requests.resource, { namespace, name, uid }, { signal })
+    .catch((error: unknown) => {
+      if (!isNotFound(error)) throw error
+    })
+  return done
 }
 
 async function write(

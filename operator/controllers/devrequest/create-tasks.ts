@@ -7,18 +7,22 @@ import type { World } from '../world.ts'
 import { type Stalls, stalled, taskNameTaken } from './stalls.ts'
 import { agentTaskOf } from '../../../core/tasks/make.ts'
 
-/** What making tasks takes beside the API server. */
+/** The parts that making tasks needs besides the world. */
 interface TaskParts {
   /** Models of the installation by type of agent. */
   readonly modelOfType: AgentSettings['models']
   readonly stalls: Stalls
-  /** The tasks that this process has asked for, for each request. One of them that is missing was deleted. */
+  /**
+   * The names of the tasks that this process made for each request. A missing one of them was
+   * deleted.
+   */
   readonly made: Memory<DevRequest, Set<string>>
 }
 
 /**
- * Makes the tasks that are missing. Before it makes one anew it asks whether the request is still there: the view of it may
- * be old, and the garbage collector removes what belongs to nobody as fast as it is made.
+ * Makes the tasks that are missing. Before it makes one again it reads the request from the API
+ * server: the cache may be old, and the garbage collector removes tasks without an owner as fast as
+ * they are made.
  */
 export async function createTasks(
   world: World,
@@ -32,7 +36,7 @@ export async function createTasks(
   if (isAnew && !(await isThere(world, request, signal))) return done
   for (const planned of tasks) {
     const draft = agentTaskOf(request, planned, modelOfType)
-    // Before the answer, which may be lost.
+    // Noted before the call, because its answer may be lost.
     made.set(request, asked.add(planned.name))
     try {
       world.tasks.noteWrite(
@@ -51,7 +55,7 @@ export async function createTasks(
       })
       const owners = there.metadata.ownerReferences ?? []
       if (owners.some((owner) => owner.uid === uid)) continue
-      // Those of a deleted request of the same name are still being removed.
+      // The tasks of a deleted request of the same name are still being removed.
       if (owners.some(({ kind, name }) => kind === request.kind && name === request.metadata.name))
         throw new WaitError(1_000, `AgentTask ${planned.name} of an earlier request is still there`)
       return stalled(stalls, request, taskNameTaken(planned.name, namespace))

@@ -51,17 +51,22 @@ const seen = (one: DevRequest, more: Partial<RequestObservation> = {}): RequestO
   planning: { state: 'idle' },
   stall: undefined,
   branch: undefined,
+  recorded: true,
   now,
   ...more,
 })
+
+/** A request that only an event, or a last look after ten minutes, moves. */
+const resting = { nextMs: 600_000 }
 
 /** The request after every status write that is due, and the decision that is left. */
 function settled(one: DevRequest, more: Partial<RequestObservation> = {}) {
   let current = one
   for (let round = 0; round < 3; round += 1) {
     const decision = decideRequest(seen(current, more))
-    if (decision.kind !== 'write') return { request: current, decision }
-    current = { ...current, status: decision.status }
+    const { change } = decision
+    if (change === undefined) return { request: current, decision }
+    current = { ...current, status: change.status }
   }
   throw new Error('the status never settles')
 }
@@ -84,13 +89,13 @@ test('a new request shows every condition, then its repository is prepared', () 
     'Succeeded',
     'Finished',
   ])
-  expect(decision.kind).toBe('prepare')
+  expect(decision).toEqual({ step: { kind: 'prepare' } })
 })
 
 test('an invalid spec is isolated: a sentence, no work', () => {
   const { request: one, decision } = settled(request('hello'), { invalid: 'spec.request: missing' })
   expect(conditionOf(one, 'Accepted')).toMatchObject({ status: 'False', reason: 'InvalidSpec' })
-  expect(decision).toEqual({ kind: 'rest', nextAt: undefined })
+  expect(decision).toEqual(resting)
 })
 
 /** A task whose result used tokens. */
@@ -113,15 +118,18 @@ const withTokens = (one: AgentTask, tokens: number): AgentTask => ({
 })
 
 test('it is planned once, and the first plan is stored', () => {
-  expect(settled(prepared).decision.kind).toBe('plan')
-  expect(settled(prepared, { planning: { state: 'running' } }).decision.kind).toBe('rest')
+  expect(settled(prepared).decision).toEqual({ step: { kind: 'plan' } })
+  expect(settled(prepared, { planning: { state: 'running' } }).decision).toEqual(resting)
   const { request: one, decision } = settled(prepared, {
     planning: { state: 'done', plan, tokens: 77 },
   })
   expect(one.status).toMatchObject({ plan: { hash: 'h' }, tokens: 77, progress: '0/2' })
   const used = withTokens(task('a', {}, endedStatus(true)), 23)
   expect(settled(one, { tasks: [used, task('b')] }).request.status?.tokens).toBe(100)
-  expect(decision).toMatchObject({ kind: 'create-tasks', tasks: [{ name: 'a' }, { name: 'b' }] })
+  expect(decision.step).toMatchObject({
+    kind: 'create-tasks',
+    tasks: [{ name: 'a' }, { name: 'b' }],
+  })
   const other = { ...plan, hash: 'second' }
   expect(
     settled(one, { planning: { state: 'done', plan: other, tokens: 1 } }).request.status?.plan
@@ -133,27 +141,27 @@ const units = [{ name: 'a', goal: 'g', files: ['a.js'], doneWhen: 'w' }]
 
 test('suspended from the beginning it is planned, and no task is made before it goes on', () => {
   const suspended = request('hello', { suspend: true }, prepared.status)
-  expect(settled(suspended).decision.kind).toBe('plan')
+  expect(settled(suspended).decision).toEqual({ step: { kind: 'plan' } })
   const done = settled(suspended, { planning: { state: 'done', plan, tokens: 7 } })
   expect(conditionOf(done.request, 'Authorized')).toMatchObject({
     status: 'Unknown',
     reason: 'Suspended',
   })
   expect(done.request.status?.waitingFor).toBe('spec.suspend=false')
-  expect(done.decision.kind).toBe('rest')
+  expect(done.decision).toEqual(resting)
   const resumed = settled({ ...done.request, spec: { ...suspended.spec, suspend: false } })
   expect(isTrue(resumed.request, 'Authorized')).toBe(true)
-  expect(resumed.decision.kind).toBe('create-tasks')
+  expect(resumed.decision.step?.kind).toBe('create-tasks')
   const paused = settled({ ...resumed.request, spec: suspended.spec })
   expect(isTrue(paused.request, 'Authorized')).toBe(true)
-  expect(paused.decision.kind).toBe('create-tasks')
+  expect(paused.decision.step?.kind).toBe('create-tasks')
 })
 
 test('a plan that a person gives before work starts takes the place of the one that was made', () => {
   const suspended = request('hello', { suspend: true }, { ...prepared.status, plan })
   const edited = { ...suspended, spec: { ...suspended.spec, plan: { units } } }
   const { request: waiting, decision } = settled(edited)
-  expect(decision.kind).toBe('plan')
+  expect(decision).toEqual({ step: { kind: 'plan' } })
   expect(conditionOf(waiting, 'Succeeded')).toMatchObject({ reason: 'Planning' })
   expect(conditionOf(waiting, 'Planned')).toMatchObject({ status: 'Unknown' })
   const given = givenHash({ units })
@@ -168,11 +176,14 @@ test('a plan that a person gives before work starts takes the place of the one t
 test('once the plan is authorized another one changes nothing', () => {
   const started = settled(planned).request
   const { decision } = settled({ ...started, spec: { ...started.spec, plan: { units } } })
-  expect(decision).toMatchObject({ kind: 'create-tasks', tasks: [{ name: 'a' }, { name: 'b' }] })
+  expect(decision.step).toMatchObject({
+    kind: 'create-tasks',
+    tasks: [{ name: 'a' }, { name: 'b' }],
+  })
 })
 
 test('only missing tasks are created', () => {
-  expect(settled(planned, { tasks: [task('a')] }).decision).toMatchObject({
+  expect(settled(planned, { tasks: [task('a')] }).decision.step).toMatchObject({
     kind: 'create-tasks',
     tasks: [{ name: 'b' }],
   })
@@ -337,7 +348,7 @@ const ends: readonly [string, AgentTask[], 'True' | 'False', string][] = [
 test.each(ends)(
   'when %s it finishes with an honest result',
   (_case, tasks, wantStatus, wantReason) => {
-    expect(settled(planned, { tasks }).decision.kind).toBe('finish')
+    expect(settled(planned, { tasks }).decision).toEqual({ step: { kind: 'finish' } })
     const status = finalStatus(seen(planned, { tasks, branch: { head: 'c', commits: 4 } }))
     expect(conditionOf({ status }, 'Succeeded')).toMatchObject({
       status: wantStatus,
@@ -360,7 +371,7 @@ test('a request that nothing could check delivers its branch, and its last words
 
 test('a plan-only request ends with its plan and runs nothing', () => {
   const asked = request('hello', { planOnly: true }, planned.status)
-  expect(settled(asked).decision.kind).toBe('finish')
+  expect(settled(asked).decision).toEqual({ step: { kind: 'finish' } })
   expect(
     finalStatus(seen(asked)).conditions?.find((one) => one.type === 'Succeeded'),
   ).toMatchObject({
@@ -372,8 +383,10 @@ test('a plan-only request ends with its plan and runs nothing', () => {
 test('a finished request rests until its time to live is over', () => {
   const status = { ...finalStatus(seen(planned, { tasks: [task('a', {}, queuedStatus)] })) }
   const one = request('hello', { ttlSecondsAfterFinished: 60 }, status)
-  expect(decideRequest(seen(one))).toEqual({ kind: 'rest', nextAt: now + 60_000 })
-  expect(decideRequest(seen(one, { now: now + 61_000 })).kind).toBe('remove')
+  expect(decideRequest(seen(one))).toEqual({ nextMs: 60_000 })
+  const late = { now: now + 61_000 }
+  expect(decideRequest(seen(one, late))).toEqual({ step: { kind: 'remove' } })
+  expect(decideRequest(seen(one, { ...late, recorded: false }))).toEqual({ nextMs: 1_000 })
 })
 
 const failedStatus = (reason: FailureReason): AgentTask['status'] => ({
@@ -397,21 +410,17 @@ function afterFailure(reason: FailureReason, over: Partial<Plan> = {}) {
 }
 
 test.each<[string, FailureReason, Partial<Plan>, 'replan' | 'finish']>([
-  ['that did not pass its checks is planned anew', 'ChecksFailed', {}, 'replan'],
-  ['whose answers were unusable is planned anew', 'OutputUnusable', {}, 'replan'],
+  ['that did not pass its checks is planned again', 'ChecksFailed', {}, 'replan'],
+  ['whose answers were unusable is planned again', 'OutputUnusable', {}, 'replan'],
   ['of a plan that was revised fails for good', 'ChecksFailed', { revision: 2 }, 'finish'],
   ['of a person’s plan is left to the person', 'ChecksFailed', { source: 'person' }, 'finish'],
   ['whose agent was lost fails for good', 'AgentLost', {}, 'finish'],
 ])('a unit %s', (_, reason, over, want) => {
   const { running, tasks } = afterFailure(reason, over)
   const { decision, request: told } = settled(running, { tasks })
-  expect(decision.kind).toBe(want)
-  if (decision.kind !== 'replan') return
-  expect(decision.failed).toEqual({
-    unit: 'a',
-    evidence: [`it ended with ${reason}`],
-    succeeded: ['b'],
-  })
+  const failed = { unit: 'a', evidence: [`it ended with ${reason}`], succeeded: ['b'] }
+  expect(decision).toEqual({ step: want === 'replan' ? { kind: want, failed } : { kind: want } })
+  if (want === 'finish') return
   expect(conditionOf(told, 'Succeeded')?.reason).toBe('Replanning')
 })
 
@@ -428,9 +437,9 @@ test('the revision is stored once, its new tasks are made, and what it does with
   const { request: revised, decision } = settled(running, { tasks, planning })
   expect(revised.status?.plan).toMatchObject({ revision: 2, replaced: ['a'] })
   expect(revised.status?.progress).toBe('1/2')
-  expect(decision).toMatchObject({ kind: 'create-tasks', tasks: [{ name: 'a-2' }] })
+  expect(decision.step).toMatchObject({ kind: 'create-tasks', tasks: [{ name: 'a-2' }] })
   const done = [...tasks, task('a-2', { unit: 'a-2' }, endedStatus(true))]
-  expect(settled(revised, { tasks: done }).decision.kind).toBe('finish')
+  expect(settled(revised, { tasks: done }).decision).toEqual({ step: { kind: 'finish' } })
   const end = finalStatus(seen(revised, { tasks: done }))
   expect(isTrue({ status: end }, 'Succeeded')).toBe(true)
 })
@@ -439,7 +448,7 @@ test('a unit that cannot be split ends the request as it would have ended', () =
   const { withUnits, running, tasks } = afterFailure('ChecksFailed')
   const planning = { state: 'done', plan: { ...withUnits, revision: 2 }, tokens: 9 } as const
   const { request: revised, decision } = settled(running, { tasks, planning })
-  expect(decision.kind).toBe('finish')
+  expect(decision).toEqual({ step: { kind: 'finish' } })
   expect(finalStatus(seen(revised, { tasks })).summary).toMatch(/a failed: ChecksFailed/)
 })
 

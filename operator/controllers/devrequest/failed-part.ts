@@ -3,26 +3,29 @@ import type { Plan } from '../../../core/api/devrequest.ts'
 import type { FailureReason } from '../../../core/api/failures.ts'
 import { hasFailed, isComplete } from '../../../core/api/task-state.ts'
 
-/** A unit of a plan that failed, with what is known of it and of the others. */
+/** A unit of a plan that failed, with its evidence and the tasks that succeeded. */
 export interface FailedPart {
   readonly unit: string
-  /** What was seen: sentences of the harness and digests of what it ran. */
+  /** The failure's message, and digests of what the agent ran. */
   readonly evidence: readonly string[]
   /** Names of the tasks whose work stands. */
   readonly succeeded: readonly string[]
 }
 
-/** Failures that smaller pieces may cure; the others have causes outside the work. */
+/** Failures that a plan with smaller units may avoid. The others have causes outside the work. */
 const curable: ReadonlySet<FailureReason> = new Set([
   'ChecksFailed',
   'OutputUnusable',
   'ContextTooSmall',
   'ScopeViolated',
 ])
-/** Plans are revised once: what fails again in other pieces fails for good. */
+/** A plan is revised once: a unit of the revised plan that fails is not planned again. */
 const lastRevision = 2
 
-/** The unit to plan anew, when all tasks have ended; undefined when none failed, or another plan would not help. */
+/**
+ * The unit to plan again when all tasks have ended; undefined when none failed, or when another
+ * plan would not help.
+ */
 export function failedPart(
   plan: Plan | undefined,
   tasks: readonly AgentTask[],

@@ -44,7 +44,7 @@ test('a plan is made once and kept until it is stored', async () => {
   expect(planning.stateOf(stored)).toEqual({ state: 'idle' })
 })
 
-test('a try that failed is repeated after a pause that grows, however often it is wished for', async () => {
+test('a try that failed is repeated after a pause that grows, however often it is asked for', async () => {
   const { clock, asked, changed, planning } = setUp(async () => {
     throw new Error('no forge')
   })
@@ -61,7 +61,7 @@ test('a try that failed is repeated after a pause that grows, however often it i
     planning.start(wish)
     expect([asked.length, changed.length]).toEqual([tries, 2 * tries - 1])
     await clock.advance(1)
-    // Told when it failed, and again when it may be tried once more.
+    // `onChange` came when the job failed, and again when it might be tried again.
     expect(changed).toHaveLength(2 * tries)
   }
 })
@@ -80,7 +80,7 @@ test('the job of a request that is gone is cancelled, that of its successor is n
   expect(asked.map((signal) => signal.aborted)).toEqual([true, true])
 })
 
-test('a revision is a job of its own: figures of the old plan end it not, the stored revision does', async () => {
+test('a revision is a job of its own: figures of the old plan do not end it, the stored revision does', async () => {
   const { clock, requests, asked, planning } = setUp(() => new Promise(() => {}))
   const running = newer({ ...wish, status: { plan: { revision: 1 } as Plan } })
   requests.put(running)

@@ -16,13 +16,16 @@ import { type RepositoryReader, readFacts } from '../../../core/planner/facts.ts
 import { type MadePlan, type PlanInput, makePlan } from '../../../core/planner/plan.ts'
 import { replan } from '../../../core/planner/replan.ts'
 
-/** What the planner gives for one request. */
+/** The planner's plan for one request. */
 export interface Planned {
   readonly plan: Plan
   readonly tokens: number
 }
 
-/** Plans a request; with `failed`, that part of its plan anew. May take minutes; asked again after a failure. */
+/**
+ * Plans a request; with `failed`, plans that part of it again. It may take minutes, and is called
+ * again after a failure.
+ */
 export type MakePlan = (
   request: DevRequest,
   options: { readonly failed?: FailedPart | undefined; readonly signal: AbortSignal },
@@ -30,16 +33,16 @@ export type MakePlan = (
 
 interface PlanJob {
   readonly job: Job<Planned>
-  /** The revision of the plan that it makes. */
+  /** The revision of the plan that the job makes. */
   readonly revision: number
-  /** `givenHash` of the plan that the person gave. */
+  /** `givenHash` of the plan that the person gave, when the job began. */
   readonly given: string | undefined
 }
 
 interface PlanningOptions {
   readonly requests: Remembered<DevRequest>
   readonly make: MakePlan
-  /** Turns what the planner threw into words for the request. */
+  /** Turns an error of the planner into words for the request. */
   readonly stallOf: (error: unknown) => Stall
   readonly onChange: (key: string) => void
   readonly clock: Clock
@@ -49,10 +52,11 @@ interface PlanningOptions {
 const pauses = { baseMs: 5_000, capMs: 120_000 } as const
 
 /**
- * Plans that are being made, beside the reconciles: a model may take minutes. After a crash the request is planned again,
- * and the first plan that is stored wins.
- * Guarantees: one job for a request at a time; it ends when the request is gone, has another `spec.plan`, or has a plan of
- * that revision, by whomever; `onChange` is told the request's key when one ends or may begin again.
+ * Makes plans beside the reconciles, because a model may take minutes. After a crash the request is
+ * planned again, and the first plan that is stored wins.
+ * Guarantees: one job for a request at a time; the job ends when the request is gone, has another
+ * `spec.plan`, or holds a plan of that revision; `onChange` gets the request's key when a job ends
+ * or may begin again.
  */
 export class Planning {
   readonly #jobs: Memory<DevRequest, PlanJob>
@@ -79,7 +83,10 @@ export class Planning {
     return state?.kind === 'failed' ? this.#options.stallOf(state.error) : undefined
   }
 
-  /** Begins a plan unless one is being made, is made, or failed a moment ago: then `onChange` is told when it may begin. */
+  /**
+   * Begins a plan, unless one is being made or is made. After a failure `onChange` says when it may
+   * begin again.
+   */
   start(request: DevRequest, failed?: FailedPart): void {
     const { make, onChange, clock, log } = this.#options
     const { metadata, spec, status } = request
@@ -101,7 +108,10 @@ export class Planning {
   }
 }
 
-/** Builds the function that plans one request: facts from the forge, units from the model, tasks by rule. */
+/**
+ * Builds the function that plans one request: the forge gives facts, the model units, and rules
+ * turn units into tasks.
+ */
 export function planMaker(parts: {
   readonly forge: Forge
   readonly gateway: Gateway
@@ -113,7 +123,7 @@ export function planMaker(parts: {
     const profile = parts.profileOf(status?.model ?? '')
     if (status?.repository === undefined || status.base === undefined || profile === undefined)
       throw new TypeError(`request ${metadata.name} is not prepared`)
-    // A part is planned anew on what the others have made by then.
+    // A failed part is planned again on the branch's head, which holds the work of the other parts.
     const commit = failed === undefined ? status.base : (status.head ?? status.base)
     const reader = readerOf(parts.forge, status.repository, commit)
     const input: PlanInput = {
@@ -127,7 +137,7 @@ export function planMaker(parts: {
     }
     const { plan: made, transcript } = await (failed === undefined
       ? makePlan(input, { signal })
-      : planAnew(input, request, failed, signal))
+      : planAgain(input, request, failed, signal))
     const plan = { ...made, revision: (status.plan?.revision ?? 0) + 1 }
     const used = parts.gateway.tokens({
       request: metadata.name,
@@ -144,7 +154,7 @@ export function planMaker(parts: {
   }
 }
 
-async function planAnew(
+async function planAgain(
   input: PlanInput,
   { metadata, status }: DevRequest,
   { unit, evidence, succeeded }: FailedPart,

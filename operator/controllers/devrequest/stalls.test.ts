@@ -27,7 +27,7 @@ test.for<readonly [ForgeProblemCode | 'Unreachable', string, RegExp]>([
   }
 })
 
-test('what the operator itself asks wrongly later is no fault of the spec', () => {
+test('what the operator itself asks wrongly later is not a fault of the spec', () => {
   expect(forgeStall(new ForgeError('BadRequest', 'x'), 'workshop').reason).toBe('ForgeUnavailable')
 })
 
@@ -35,7 +35,7 @@ test.for([
   'http://10.0.0.7/x.git is in a private network; add "10.0.0.7" to forge.sources.allowedHosts of the chart',
   'git.corp of spec.source.git.url is inside the cluster; set forge.sources.allowPrivate.',
   'vault.svc may not be asked. Add it to forge.sources.allowedHosts.',
-])('a source that the chart may allow is not told to be made anew: %s', (message) => {
+])('a source that the chart may allow is not told to be made again: %s', (message) => {
   const told = sourceStall(new ForgeError('BadRequest', message), request).message
   expect(told).toMatch(/\. The DevRequest goes on by itself then$/)
   expect(told).not.toMatch(/unless|delete/)

@@ -1,5 +1,5 @@
-// What is wrong outside, in words for the request: a reason from a fixed table and the next thing
-// to do.
+// The words for what stalls a request: a reason from a fixed table, and the next thing that a
+// person can do.
 import { requestReasons } from '../../../core/api/conditions.ts'
 import type { DevRequest } from '../../../core/api/devrequest.ts'
 import type { Metadata } from '../../../core/api/schema.ts'
@@ -9,12 +9,12 @@ import type { Memory } from '../../../core/kube/runtime/memory.ts'
 import { type Result, requeueAfter } from '../../../core/kube/runtime/controller.ts'
 import type { Stall } from './observation.ts'
 
-/** The forge's sentences have their full stop; what is said about the forge has none. */
+/** Ends a text with one full stop: messages of the forge have theirs, other messages have none. */
 const ended = (text: string): string => (text.endsWith('.') ? text : `${text}.`)
 
 /**
- * Words for a forge that cannot make the repository of a request. What is wrong with the source is
- * the request's fault.
+ * Words for a forge that cannot make the repository of a request. A wrong source makes the spec
+ * invalid: only a person can correct it.
  */
 export function sourceStall(
   error: ForgeError,
@@ -29,7 +29,7 @@ export function sourceStall(
   }
 }
 
-/** Words for a forge that cannot do what was asked. */
+/** Words for a forge that cannot do its part. */
 export function forgeStall(error: ForgeError, namespace: string): Stall {
   switch (error.code) {
     case 'SourceUnavailable':
@@ -78,7 +78,7 @@ export function taskNameTaken(name: string, namespace: string): Stall {
   }
 }
 
-/** Words for whatever planning threw. */
+/** Words for an error that planning threw. */
 export function planningStall(error: unknown, namespace: string): Stall {
   if (error instanceof ForgeError) return forgeStall(error, namespace)
   if (error instanceof ModelError && error.code !== 'ModelMissing')
@@ -93,13 +93,13 @@ export function planningStall(error: unknown, namespace: string): Stall {
   }
 }
 
-/** What stalls each request right now; forgotten when the step succeeds. */
+/** The stall of each request whose last step did not succeed; forgotten when the step succeeds. */
 export type Stalls = Memory<DevRequest, Stall>
 
 /** A stalled step is tried again after this time. */
 export const stallPauseMs = 5_000
 
-/** Notes what is wrong; when it is news the next run, which comes at once, writes it. */
+/** Notes a stall. When its message is new the next reconcile comes at once, to write it. */
 export function stalled(stalls: Stalls, request: DevRequest, stall: Stall): Result {
   const isNews = stalls.get(request)?.message !== stall.message
   stalls.set(request, stall)

@@ -1,4 +1,4 @@
-// The status of a DevRequest, computed anew from what is seen.
+// The status of a DevRequest, computed from the observation alone in each reconcile.
 import type { Agent } from '../../../core/api/agent.ts'
 import type { AgentTask } from '../../../core/api/agent-task.ts'
 import {
@@ -30,13 +30,16 @@ import type { RequestObservation, Stall } from './observation.ts'
 const { Accepted, Planned, Authorized, Integrated, Delivered, Succeeded, Finished, Stalled } =
   requestConditions
 
-/** The plan unless a person gave another one since; once it is authorized it stands. */
+/**
+ * The stored plan, unless a person gave another one since. Once work is authorized the stored plan
+ * stands.
+ */
 export function currentPlan(request: DevRequest, plan: Plan | undefined): Plan | undefined {
   if (plan === undefined || isTrue(request, Authorized)) return plan
   return plan.given === givenHash(request.spec.plan) ? plan : undefined
 }
 
-/** The status while it goes on. */
+/** The status of a request whose work goes on. */
 export function statusOf(seen: RequestObservation): DevRequestStatus {
   const { request, tasks, planning, stall, branch } = seen
   const before = request.status ?? {}
@@ -46,7 +49,7 @@ export function statusOf(seen: RequestObservation): DevRequestStatus {
       ? { ...planning.plan, tokens: planning.tokens }
       : before.plan
   const current = inPlan(tasks, plan)
-  // Tasks that failed or were skipped are over, too: counted here they would make a failure look
+  // Tasks that failed or were skipped are over too, but counted here they would make a failure look
   // like a success.
   const done = current.filter(isComplete).length
   const prepared = before.repository !== undefined
@@ -111,7 +114,7 @@ export function statusOf(seen: RequestObservation): DevRequestStatus {
   }
 }
 
-/** The status at the end. `branch` is what the forge says last. */
+/** The status at the end. `seen.branch` has to be the forge's last answer. */
 export function finalStatus(seen: RequestObservation): DevRequestStatus {
   const { request, branch } = seen
   const at = new Date(seen.now).toISOString()
@@ -182,7 +185,8 @@ function delivered(
     lost.length === 0 ? '' : `, without ${lost.map((task) => task.metadata.name).join(', ')}`
   if (unchecked.length === 0)
     return `the branch ${status.branch ?? ''} is ready${without}. ${finish ?? ''}`.trim()
-  // What wrote a file says best why nothing could check it; the closing task only repeats it.
+  // The task that wrote a file says best why nothing could check it; the closing task only repeats
+  // that.
   const told = unchecked.filter(({ spec }) => spec.action === 'code' || spec.action === 'fix')
   const why = (told.length === 0 ? unchecked : told).map(
     ({ metadata, status: { result } = {} }) => `${metadata.name}: ${result?.summary ?? ''}`,
@@ -218,7 +222,8 @@ function accepted(
 }
 
 /**
- * Work starts with this: from then on the plan stands. It is written before the first task is made.
+ * The condition that starts the work: from then on the plan stands. It is written before the first
+ * task is made.
  */
 function authorized(request: DevRequest, planned: Plan | undefined): ConditionUpdate {
   const type = Authorized
@@ -264,7 +269,7 @@ function summary(
   const current = inPlan(seen.tasks, plan)
   const failed = current.every(isFinished) ? failedPart(plan, current) : undefined
   if (failed !== undefined)
-    return [requestReasons.Replanning, `the unit ${failed.unit} failed and is planned anew`]
+    return [requestReasons.Replanning, `the unit ${failed.unit} failed and is planned again`]
   const running = seen.tasks.filter((task) => heldBy(task) !== undefined).length
   return [requestReasons.Running, workWords(running, current.filter(isComplete).length, plan)]
 }
@@ -314,7 +319,10 @@ function teamOf(agents: readonly Agent[]): string {
     .slice(0, 120)
 }
 
-/** Tokens only grow: what planning used, plus what each task's accepted or last result used. */
+/**
+ * The tokens of the planning and of each task's last result. The figure never falls, though tasks
+ * may be replaced.
+ */
 function tokensOf(
   tasks: readonly AgentTask[],
   plan: Plan | undefined,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Cache, newer } from '../../../test/support/cache.ts'
-import { task } from '../../../test/support/objects.ts'
+import { agent, endedStatus, heldStatus, request, task } from '../../../test/support/objects.ts'
 import { VirtualClock } from '../../../test/support/virtual-clock.ts'
 import type { AgentTask } from '../../../core/api/agent-task.ts'
 import { agentTasks, kindNames, kinds } from '../../../core/api/kinds.ts'
@@ -34,7 +34,7 @@ function world() {
   watchInvalid(seen, (key) => keys.push(key))
   let reconcile = invalidReconciler(seen)
   const { signal } = new AbortController()
-  /** The next leader knows nothing of what this one did. */
+  /** The next leader does not know of the writes of this one. */
   const takeOver = (): void => {
     reconcile = invalidReconciler(seen)
   }
@@ -108,4 +108,38 @@ test('an object that can take no condition is told by an Event alone, once', asy
   keys.push(key ?? '')
   await run()
   expect(events).toEqual(['InvalidObject'])
+})
+
+const checkTask = checkOf(kinds.tasks)
+const checkAgent = checkOf(kinds.agents)
+const checkRequest = checkOf(kinds.requests)
+
+test('what the operator itself makes is fit for work', () => {
+  for (const one of [task('a'), task('a', {}, {}), task('a', {}, heldStatus('p1'))])
+    expect(checkTask(one)).toBeUndefined()
+  expect(checkTask(task('a', {}, endedStatus(true)))).toBeUndefined()
+  expect(checkAgent(agent('c', { state: 'idle' }))).toBeUndefined()
+  expect(checkRequest(request('hello'))).toBeUndefined()
+})
+
+const spoiled: readonly [string, Record<string, unknown>, string][] = [
+  ['no list of what it waits for', { spec: { ...task('a').spec, after: undefined } }, 'spec.after'],
+  ['a type of a later version', { spec: { ...task('a').spec, type: 'sales' } }, 'spec.type'],
+  ['no spec at all', { spec: undefined }, 'spec'],
+  ['conditions that are not a list', { status: { conditions: 'Ready' } }, 'status.conditions'],
+  [
+    'times that are not times',
+    {
+      status: { assignment: { agent: 'c', podUid: 'p', attempt: 1, at: 'soon', deadline: 'late' } },
+    },
+    'status.assignment.at: is no time',
+  ],
+]
+test.each(spoiled)('a task with %s is named with the place', (_what, change, want) => {
+  expect(checkTask({ ...task('a'), ...change })).toContain(want)
+})
+
+test('what an unknown version added does not disturb', () => {
+  const later = { ...task('a'), spec: { ...task('a').spec, budget: 7 }, extra: { a: 1 } }
+  expect(checkTask(later as never)).toBeUndefined()
 })

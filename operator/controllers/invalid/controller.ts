@@ -7,13 +7,18 @@ import { type Reconcile, type Result, done } from '../../../core/kube/runtime/co
 import { type World, cachesOf } from '../world.ts'
 import type { Kind } from '../../../core/api/kinds.ts'
 
-/** The same word on every kind. */
+/** All our kinds call this condition by the same name. */
 const stalled = taskConditions.Stalled
-/** Owns the one condition on objects that nothing else can be done with. */
-// The name of version 0.1: conditions that it wrote can only be removed by the same field manager.
+/**
+ * Field manager of the one condition that is written on invalid objects. Version 0.1 chose the
+ * name: only the same field manager can remove the conditions that it wrote.
+ */
 const fieldManager = 'guildhall-broken'
 
-/** Calls `enqueue` with a key for each object that became invalid, or was mended and still says otherwise. */
+/**
+ * Calls `enqueue` with a key for each object that became invalid, or was mended and still has the
+ * condition.
+ */
 export function watchInvalid(world: World, enqueue: (key: string) => void): void {
   for (const informer of cachesOf(world))
     informer.onChange((ref, object) => {
@@ -24,9 +29,10 @@ export function watchInvalid(world: World, enqueue: (key: string) => void): void
 }
 
 /**
- * Says on each object that cannot be worked on what is wrong with it, and takes that back when it was mended.
- * Writes one condition by server-side apply: whatever else the object holds is not ours to judge. An object that cannot
- * even take that gets an Event.
+ * Writes a condition on each invalid object that says what is wrong with it, and removes the
+ * condition once the object is mended. Server-side apply writes this one condition and touches no
+ * other field of an object that may hold anything. An object that cannot take the condition gets an
+ * Event.
  */
 export function invalidReconciler(world: World): Reconcile {
   const told = new Map<string, string>()
@@ -57,8 +63,9 @@ export function invalidReconciler(world: World): Reconcile {
       }
       if (told.get(id) === news) return done
       const message = `the object cannot be worked on: ${invalid.reason}`
-      const advice = `${message}. Correct it, or delete it and make it anew`
-      // The cache keeps nothing of it, and another leader may have said it already.
+      const advice = `${message}. Correct it, or delete it and make it again`
+      // The cache holds no invalid object, and an earlier leader may have written the condition
+      // already.
       const stored = await world.client.get(kind, { ...ref, signal })
       if (!says(stored, advice)) {
         world.events.record(
@@ -91,8 +98,9 @@ type WithStatus = KubeObject & {
 }
 
 /**
- * Where a field has another type than its definition says, server-side apply ends so, with status 500; asking again is no
- * use. Any other 500 passes.
+ * Whether the object can take no condition at all. Server-side apply answers with status 500 and
+ * these words when a field of the object has another type than its definition says; trying again
+ * does not help. Any other 500 passes by itself.
  */
 function takesNothing(error: unknown): boolean {
   return (
@@ -100,7 +108,7 @@ function takesNothing(error: unknown): boolean {
   )
 }
 
-/** Of an object that may be anything. */
+/** Whether a condition has this message, in an object whose status may hold anything. */
 function says({ status }: WithStatus, message: string): boolean {
   const conditions: unknown = status?.conditions
   return (
@@ -113,7 +121,10 @@ function saysInvalid(object: KubeObject): boolean {
   return conditionOf(object as WithStatus, stalled)?.reason === invalidObject
 }
 
-/** Says in a sentence what the controllers rely on and an object of this kind lacks; undefined when it can be worked on. */
+/**
+ * Checks the fields that the controllers rely on: a sentence names those that are wrong; undefined
+ * when none is.
+ */
 export function checkOf<T>({ reliesOn }: Kind<T>): (object: T) => string | undefined {
   return (object) => {
     const { success, error } = reliesOn.safeParse(object)

@@ -17,7 +17,7 @@ models: [{ name: "x:120b-cloud" }, { name: "coder:7b" }]
 `)
 const { signal } = new AbortController()
 
-test('of a model that the API server refuses it is said why, until it takes it', async () => {
+test('a model that the API server refuses says why until the API server accepts it', async () => {
   const state = { refuses: true }
   const informer = new Cache(languageModels)
   const models = new Models({

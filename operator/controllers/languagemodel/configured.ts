@@ -6,18 +6,21 @@ import { type Reconcile, done } from '../../../core/kube/runtime/controller.ts'
 import type { World } from '../world.ts'
 import type { Models } from './models.ts'
 
-/** Owns the fields that the installation's settings give; what a person changes by hand stays changed. */
+/**
+ * Field manager of the settings. A field that a person changes by hand belongs to that person and
+ * stays changed.
+ */
 const fieldManager = 'guildhall-settings'
-/** Value of the managed-by label on what the settings made. */
+/** Value of the managed-by label on the LanguageModels that the settings made. */
 const managedBy = 'guildhall-settings'
 
-/** The one key of this controller. */
+/** This controller has one key only: it looks at all models of the settings at once. */
 export const settingsKey = 'settings'
 
 /**
- * Keeps a LanguageModel for each model of the settings, and removes those that the settings name no more.
- * They are made here and not by the chart, because Helm cannot install a kind and objects of it at once. `models` is told
- * which of them the API server refuses.
+ * Keeps a LanguageModel for each model of the settings, and removes those that the settings no
+ * longer name. The chart does not make them, because Helm cannot install a kind and objects of it
+ * at once. `models` notes which of them the API server refuses.
  */
 export function settingsReconciler(
   world: World,

@@ -11,7 +11,10 @@ import { Models, profileOf } from './models.ts'
 import { SelfTests } from './self-tests.ts'
 import type { ModelServers } from '../../../core/models/fleet/fleet.ts'
 
-/** The controller beside a server that holds nothing; `pulls` are those that run, by endpoint and model. */
+/**
+ * The controller with a server that holds nothing. `pulls` names the pulls that run, by endpoint and
+ * model.
+ */
 function controller() {
   const clock = new VirtualClock()
   const pulls = new Map<string, string>()

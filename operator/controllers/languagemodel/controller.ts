@@ -16,7 +16,7 @@ import { type SelfTests, isSameModel } from './self-tests.ts'
 import type { ModelServers, ServerView } from '../../../core/models/fleet/fleet.ts'
 import type { PullSource } from '../../../core/models/servers/pull.ts'
 
-/** What a LanguageModel needs beside the API server. */
+/** The parts that the controller of LanguageModels needs besides the world. */
 export interface ModelParts {
   readonly servers: ModelServers
   readonly models: Models
@@ -25,13 +25,16 @@ export interface ModelParts {
   readonly installation: Installation
 }
 
-/** A pull that its server was asked for; it ends when the object goes, or names another model or source. */
+/**
+ * A pull that runs for a LanguageModel. It ends when the object is deleted, or names another model
+ * or source.
+ */
 interface WantedPull {
   readonly profile: ModelProfile
   readonly source: string
 }
 
-/** Gets each LanguageModel ready, and says what is in the way. */
+/** Makes each LanguageModel ready, and says in its status what it still lacks. */
 export function modelReconciler(world: World, parts: ModelParts): Reconcile {
   const pulls = new Memory<LanguageModel, WantedPull>(world.models, {
     until: (model, { profile, source }) =>
@@ -46,17 +49,19 @@ export function modelReconciler(world: World, parts: ModelParts): Reconcile {
     if (model === undefined || model.metadata.deletionTimestamp !== undefined) return done
     const profile = profileOf(model, parts.installation)
     const seen = await observe(world, parts, model, profile, signal)
-    const decision = decideModel(seen)
-    if (decision.step === 'pull' && pulls.set(model, { profile, source: sourceKeyOf(model) }))
+    const { change, step, nextMs } = decideModel(seen)
+    // Pulls and self-tests run beside the reconciles, so a status that cannot be written does not
+    // hold them up.
+    if (step === 'pull' && pulls.set(model, { profile, source: sourceKeyOf(model) }))
       parts.servers.pull(profile, sourceOf(model))
-    if (decision.step === 'test' && seen.server.kind === 'reachable') {
+    if (step === 'test' && seen.server.kind === 'reachable') {
       const { held } = seen.server
       const probes = model.spec.tier === undefined
       if (held !== undefined) parts.tests.start(model, profile, held.digest, probes)
     }
-    if (decision.change !== undefined)
-      await writeStatusIfThere(world, world.models, model, decision.change, { signal })
-    return requeueAfter(decision.nextMs, 'looks at its server again')
+    if (change !== undefined)
+      await writeStatusIfThere(world, world.models, model, change, { signal })
+    return requeueAfter(nextMs, 'looks at its server again')
   }
 }
 
@@ -81,7 +86,7 @@ async function observe(
     server,
     pull: parts.servers.pullState(profile),
     test: held === undefined ? undefined : parts.tests.stateOf(model, profile, held.digest),
-    // Somebody else's server has memory that nobody told us of.
+    // The settings give the memory of the operator's own server only.
     limits: {
       ...parts.limits,
       memoryBytes:
@@ -92,7 +97,7 @@ async function observe(
   }
 }
 
-/** The source as a text to compare: a pull from another source is not wanted any more. */
+/** The source as a text to compare: a pull from another source is ended. */
 function sourceKeyOf({ spec }: LanguageModel): string {
   return [spec.source, spec.blob?.digest ?? ''].join(' ')
 }

@@ -42,7 +42,7 @@ test.each<[string, Partial<ModelObservation>, string, string | undefined]>([
     'ServerUnreachable',
     undefined,
   ],
-  ['a spec that is none', { invalid: 'spec.model: too short' }, 'InvalidSpec', undefined],
+  ['a spec that is invalid', { invalid: 'spec.model: too short' }, 'InvalidSpec', undefined],
   ['a model that another names, too', { duplicateOf: 'first' }, 'Duplicate', undefined],
   [
     'a model that runs elsewhere under a harmless name',
@@ -178,12 +178,12 @@ test('a tier that a person takes back is found out by questions, unless they wer
 })
 
 test.each<[string, Partial<ModelObservation>, string | undefined, RegExp]>([
-  ['is pulled', { model: pulled }, 'pull', /well; one of its servers lacks it: .* being fetched$/],
+  ['is pulled', { model: pulled }, 'pull', /well; one of its servers lacks it: .* being pulled$/],
   [
     'is being pulled, without figures that move',
     { model: pulled, pull: { kind: 'running', percent: 7, status: 'layers' } },
     undefined,
-    /being fetched$/,
+    /being pulled$/,
   ],
   [
     'could not be pulled',

@@ -8,50 +8,51 @@ import {
 import { modelConditions, modelReasons, type ModelReason } from '../../../core/api/conditions.ts'
 import type { LanguageModel, LanguageModelStatus, Tier } from '../../../core/api/language-model.ts'
 import { inGiB, isCloudName } from '../../../core/models/servers/model.ts'
-import type { Change, Notice } from '../world.ts'
+import type { Change, Decision, Notice } from '../world.ts'
 import type { ServerView, SelfTestState, PullState } from '../../../core/models/fleet/fleet.ts'
 import { words } from './words.ts'
 
-/** Everything a decision about one model rests on. */
+/** Everything that a decision about one model rests on. */
 export interface ModelObservation {
   readonly model: LanguageModel
-  /** Why the spec cannot be worked on, if so. */
+  /** Why the spec is invalid, if it is. */
   readonly invalid: string | undefined
-  /** The LanguageModel that names the same model and comes first, if any. */
+  /** Name of an earlier LanguageModel of the same model, if there is one. */
   readonly duplicateOf: string | undefined
   readonly server: ServerView
   readonly pull: PullState | undefined
   readonly test: SelfTestState | undefined
   readonly limits: ModelLimits
-  /** Whether there are unfinished requests: it is looked at more often then. */
+  /** Whether there are unfinished requests: the model is looked at more often then. */
   readonly inUse: boolean
   readonly now: number
 }
 
-/** What the installation allows. */
+/** The limits that the installation sets. */
 export interface ModelLimits {
   /** No model may be pulled from a registry. */
   readonly airGapped: boolean
-  /** Memory of the operator's own model server; undefined when nobody said. */
+  /** Memory of the operator's own model server; undefined when the settings give none. */
   readonly memoryBytes: number | undefined
 }
 
-/** Something that takes long and runs beside the reconciles. */
+/** Work that takes long, so it runs beside the reconciles. */
 export type ModelStep = 'pull' | 'test'
 
-export interface ModelDecision {
-  /** Undefined when the status says all of it already. */
-  readonly change: Change<LanguageModelStatus> | undefined
-  readonly step: ModelStep | undefined
-  /** Look again after so long, in milliseconds. */
+export interface ModelDecision extends Decision<LanguageModelStatus, ModelStep> {
+  /** Always given: a model server causes no event when it loses a model. */
   readonly nextMs: number
 }
 
-/** While requests wait for it, or it is not ready. */
+/**
+ * A model is looked at again after this time while requests are unfinished, or while it is not
+ * ready.
+ */
 const soonMs = 5_000
+/** Any other model is looked at again after this time. */
 const idleMs = 60_000
 
-/** What is true of a model now, in the order in which it has to become true. */
+/** The first thing that a model lacks, or that it is ready. */
 interface Finding {
   readonly ready: boolean
   readonly reason: ModelReason
@@ -60,7 +61,7 @@ interface Finding {
   readonly step?: ModelStep
 }
 
-/** What to say about one model, and what to do next. */
+/** Decides about one model. */
 export function decideModel(seen: ModelObservation): ModelDecision {
   const { model, server, pull, now } = seen
   const finding = withOthers(seen, findingOf(seen))
@@ -111,7 +112,7 @@ function findingOf(seen: ModelObservation): Finding {
     return halted(modelReasons.InvalidSpec, words.invalid(seen.invalid))
   if (seen.duplicateOf !== undefined)
     return halted(modelReasons.Duplicate, words.duplicate(spec.model, seen.duplicateOf))
-  // The API server refuses it, but may have stored it before it had that rule.
+  // The API server refuses such a name, but may have stored one before it had that rule.
   if (isCloudName(spec.model)) return halted(modelReasons.InvalidSpec, words.cloud(spec.model))
   if (server.kind === 'unreachable')
     return halted(
@@ -150,13 +151,15 @@ function findingOf(seen: ModelObservation): Finding {
   }
 }
 
-/** A model that one of its servers holds can be used; the others get it meanwhile. */
+/**
+ * A model can be used as soon as one of its servers holds it; the other servers pull it meanwhile.
+ */
 function withOthers(seen: ModelObservation, finding: Finding): Finding {
   const { model, server, pull, limits } = seen
   if (server.kind === 'unreachable' || server.lacking === undefined || finding.stalled === true)
     return finding
   const { reason, message, step } = absent(model, pull, limits)
-  // A percentage would wake every request of the model whenever it moves.
+  // Each change of this message wakes every request of the model, so it holds no percentage.
   const problem =
     reason === modelReasons.Pulling ? words.pulling(model.spec.model, undefined) : message
   return {
@@ -166,7 +169,10 @@ function withOthers(seen: ModelObservation, finding: Finding): Finding {
   }
 }
 
-/** The server does not hold it: pull it, or say who has to. */
+/**
+ * The finding about a model that the server does not hold: it is pulled, or a person has to copy
+ * it.
+ */
 function absent(
   { metadata, spec }: LanguageModel,
   pull: PullState | undefined,
@@ -196,7 +202,7 @@ function halted(reason: ModelReason, message: string): Finding {
   return { ready: false, reason, message, stalled: true }
 }
 
-/** What the status says was tested is what the server holds, with the context that is wanted now. */
+/** Whether the status tells of a test of these weights with the context that the spec asks for. */
 function isTested(model: LanguageModel, digest: string): boolean {
   const { spec, status } = model
   return (
@@ -206,12 +212,15 @@ function isTested(model: LanguageModel, digest: string): boolean {
   )
 }
 
-/** A test without the questions is enough only while a person says how strong the model is. */
+/**
+ * Whether a test is enough: without a tier from its questions it is, as long as a person gives the
+ * tier.
+ */
 function counts({ spec }: LanguageModel, found: Tier | undefined): boolean {
   return spec.tier !== undefined || found !== undefined
 }
 
-/** How strong it is: what a person says, else what the questions showed; undefined while nobody knows. */
+/** The tier that a person gave, else the tier that the questions showed; undefined before that. */
 function tierOf({ model, test }: ModelObservation): Tier | undefined {
   const found = test?.kind === 'done' ? test.result.tier : undefined
   return model.spec.tier ?? found ?? model.status?.test?.tier
@@ -248,7 +257,7 @@ function testStatus({ model, server, test, now }: ModelObservation): LanguageMod
   }
 }
 
-/** What a person should read about: another reason, or another quarter of a pull. */
+/** The Event of another reason, or of another quarter of a pull. */
 function noticeOf(
   model: LanguageModel,
   status: LanguageModelStatus,
@@ -270,7 +279,7 @@ function quarterOf(progress: string | undefined): number {
   return Math.floor(Number(progress?.replace('%', '') ?? 0) / 25)
 }
 
-/** Conditions without the times that no decision rests on. */
+/** The status without its outbox and the times of its conditions, on which no decision rests. */
 function withoutAges(status: LanguageModelStatus): unknown {
   const { audit: _, ...rest } = status
   return {
@@ -279,7 +288,7 @@ function withoutAges(status: LanguageModelStatus): unknown {
   }
 }
 
-/** Another reason of Ready is a transition. */
+/** A status whose Ready has another reason is a transition. */
 function changeOf(
   model: LanguageModel,
   status: LanguageModelStatus,
@@ -297,7 +306,9 @@ function changeOf(
   }
 }
 
-/** A sentence for the audit: names and figures only, since messages may hold what a server said. */
+/**
+ * The text of the audit record. It holds names and figures only, since messages may quote a server.
+ */
 function recordOf({ spec }: LanguageModel, { digest, tier }: LanguageModelStatus): string {
   return [
     `model ${spec.model}`,

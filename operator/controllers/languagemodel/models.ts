@@ -4,13 +4,16 @@ import type { LanguageModel } from '../../../core/api/language-model.ts'
 import type { Informer } from '../../../core/kube/informer.ts'
 import type { ModelProfile } from '../../../core/models/profile.ts'
 
-/** What the installation adds to a LanguageModel. */
+/** The settings of the installation that complete a LanguageModel. */
 export interface Installation {
-  /** Base URL of the operator's own model server, for those that name none. */
+  /** Base URL of the operator's own model server, for LanguageModels that name no endpoint. */
   readonly endpoint: string
-  /** The addresses of its replicas, when there are several. */
+  /** The addresses of that server's replicas, when there are several. */
   readonly replicas?: readonly string[] | undefined
-  /** Files with the bearer tokens that servers want. Each goes to the server that it was given for, whoever names the model. */
+  /**
+   * Files with bearer tokens. A token goes only to the server that the settings give it for, not to
+   * one that a person names.
+   */
   readonly tokens?: readonly {
     readonly model: string
     readonly endpoint: string
@@ -18,7 +21,10 @@ export interface Installation {
   }[]
 }
 
-/** How a model is asked: as its LanguageModel says, and within the context that its server really gave. */
+/**
+ * The profile that model calls use: as the LanguageModel says, within the context that the server
+ * really gave.
+ */
 export function profileOf(
   languageModel: LanguageModel,
   { endpoint: own, replicas, tokens = [] }: Installation,
@@ -41,43 +47,50 @@ export function profileOf(
   }
 }
 
-/** What the server gave when the weights it holds were loaded with the context that is asked for now; undefined when unknown. */
+/**
+ * The context that the server gave these weights when it was asked for as much as now; undefined
+ * when unknown.
+ */
 function givenContext({ spec, status }: LanguageModel): number | undefined {
   const { test, digest, contextTokens = 0 } = status ?? {}
   const isAboutNow = test?.digest === digest && test?.contextTokens === spec.contextTokens
   return isAboutNow && contextTokens > 0 ? contextTokens : undefined
 }
 
-/** Where the models are found. */
+/** The sources of the models. */
 export interface ModelsOptions {
   readonly informer: Pick<Informer<LanguageModel>, 'list'>
   readonly installation: Installation
-  /** Models of the installation, the default first, by what their server calls them. */
+  /** Models of the settings, the default first, by their names on the server. */
   readonly configured: readonly string[]
 }
 
-/** The models that requests may name; a view of the LanguageModels. */
+/** The models that requests may name, read from the LanguageModels and the settings. */
 export class Models {
   readonly #options: ModelsOptions
-  /** Why the API server refused those of the settings that it did. */
+  /** Models of the settings that the API server refused, and why. */
   readonly #refused = new Map<string, string>()
 
   constructor(options: ModelsOptions) {
     this.#options = options
   }
 
-  /** What a request gets that names none. */
+  /** The model of a request that names none. */
   get defaultName(): string {
     return this.#options.configured[0] ?? this.names[0] ?? ''
   }
 
-  /** What the servers call them; those of the installation are there from the start. */
+  /**
+   * Their names on the servers. Those of the settings are known before their LanguageModels exist.
+   */
   get names(): readonly string[] {
     const known = this.#sorted().map(({ spec }) => spec.model)
     return [...new Set([...this.#options.configured, ...known])]
   }
 
-  /** The LanguageModel that a request means: by its own name, or by what its server calls it. */
+  /**
+   * The LanguageModel that a request means: by the name on its server, else by the object's name.
+   */
   find(name: string): LanguageModel | undefined {
     const all = this.#sorted()
     return (
@@ -91,7 +104,7 @@ export class Models {
     return found === undefined ? undefined : profileOf(found, this.#options.installation)
   }
 
-  /** Name of the LanguageModel that names the same model and comes before this one. */
+  /** Name of an earlier LanguageModel of the same model; undefined when this one is the first. */
   duplicateOf({ metadata, spec }: LanguageModel): string | undefined {
     const first = this.#sorted().find((other) => other.spec.model === spec.model)
     return first === undefined || first.metadata.name === metadata.name
@@ -99,7 +112,7 @@ export class Models {
       : first.metadata.name
   }
 
-  /** Why a model cannot be asked now; undefined when it can, or nobody knows it. */
+  /** Why a model cannot be asked now; undefined when it can, or when no model has the name. */
   troubleOf(name: string): { readonly isMissing: boolean; readonly message: string } | undefined {
     const found = this.find(name)
     if (found === undefined) return this.#troubleOfUnmade(name)
@@ -115,7 +128,9 @@ export class Models {
     }
   }
 
-  /** Told what became of a model of the settings: why the API server refused it, or undefined when it did not. */
+  /**
+   * Notes why the API server refused a model of the settings; undefined when it accepted the model.
+   */
   noteRefusal(name: string, why: string | undefined): void {
     if (why === undefined) this.#refused.delete(name)
     else this.#refused.set(name, why)
@@ -134,7 +149,7 @@ export class Models {
         }
   }
 
-  /** In the order in which they were made: who comes first has the name. */
+  /** Oldest first: of two LanguageModels of one model the older one counts. */
   #sorted(): readonly LanguageModel[] {
     return this.#options.informer
       .list()

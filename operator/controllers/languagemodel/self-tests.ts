@@ -11,17 +11,17 @@ import type {
   SelfTestState,
 } from '../../../core/models/fleet/fleet.ts'
 
-/** A test of these weights with these options. */
+/** A self-test of certain weights with certain options. */
 interface SelfTest {
   readonly profile: ModelProfile
   readonly digest: string
   readonly job: Job<SelfTestResult>
 }
 
-/** Pause after a test that came to no end. */
+/** The pause after a self-test that failed to run to its end. */
 const pauseMs = 30_000
 
-/** What self-tests are run with. */
+/** The parts that self-tests need. */
 export interface SelfTestsOptions {
   readonly models: Remembered<LanguageModel>
   readonly profileOf: (model: LanguageModel) => ModelProfile
@@ -32,9 +32,11 @@ export interface SelfTestsOptions {
 }
 
 /**
- * Self-tests that run, beside the reconciles: on a CPU one takes minutes. After a crash it is run again.
- * Guarantees: one for a model at a time, ended when the model goes or is asked elsewhere; `onChange` is told the object's
- * key when one ends or may begin again. A result counts for the weights and the options that were tested.
+ * Runs self-tests beside the reconciles, because on a CPU one takes minutes. After a crash a test
+ * is run again.
+ * Guarantees: one test for a model at a time, stopped when the model is deleted or asked at another
+ * server; `onChange` gets the object's key when a test ends or may begin again; a result counts
+ * only for the weights and options it tested.
  */
 export class SelfTests {
   readonly #tests: Memory<LanguageModel, SelfTest>
@@ -50,7 +52,9 @@ export class SelfTests {
     })
   }
 
-  /** Where the test of these weights with these options stands; undefined when it may be started. */
+  /**
+   * The state of the test of these weights with these options; undefined when it may be started.
+   */
   stateOf(model: LanguageModel, profile: ModelProfile, digest: string): SelfTestState | undefined {
     const test = this.#tests.get(model)
     if (test === undefined || !isAbout(test, profile, digest)) return undefined
@@ -62,7 +66,7 @@ export class SelfTests {
     return { kind: 'failed', message: error instanceof Error ? error.message : String(error) }
   }
 
-  /** Starts a test, in the place of one with other weights or options. */
+  /** Starts a test; it takes the place of one with other weights or options. */
   start(model: LanguageModel, profile: ModelProfile, digest: string, probes: boolean): void {
     this.#tests.delete(model)
     const { servers, clock, log, onChange } = this.#options
@@ -79,7 +83,7 @@ export class SelfTests {
   }
 }
 
-/** Whether both are the same name at the same server. */
+/** Whether both profiles name the same model on the same server. */
 export function isSameModel(a: ModelProfile, b: ModelProfile): boolean {
   return a.name === b.name && a.endpoint === b.endpoint
 }
@@ -88,7 +92,8 @@ function isAbout(test: SelfTest, profile: ModelProfile, digest: string): boolean
   return (
     test.digest === digest &&
     test.profile.endpoint === profile.endpoint &&
-    // What the server gave becomes known by the test: that is no reason for another.
+    // The test itself finds out the context that the server gives; that must not start another
+    // test.
     askedContext(test.profile) === askedContext(profile)
   )
 }

@@ -1,4 +1,4 @@
-// What is said about a model: each sentence names the next thing to do where there is one.
+// The messages about a model. Each names the next thing to do where there is one.
 import type { LanguageModelSpec, Tier } from '../../../core/api/language-model.ts'
 import { inGiB } from '../../../core/models/servers/model.ts'
 import type { PullState } from '../../../core/models/fleet/fleet.ts'
@@ -14,18 +14,18 @@ export const words = {
     `${problem}. Look at: kubectl get pods -n ${namespace} -l app.kubernetes.io/component=ollama; it is tried again by itself`,
   preloaded: (model: string, namespace: string, airGapped: boolean) =>
     airGapped
-      ? `the model server does not hold ${model}, and this installation fetches nothing. Copy it in, as docs/models.md shows`
+      ? `the model server does not hold ${model}, and this installation pulls nothing. Copy it in, as docs/models.md shows`
       : `the model server does not hold ${model}. Pull it: ${preload(model, namespace)}, or set spec.source to pull`,
   airGapped: (model: string) =>
-    `the model server does not hold ${model}, and airGapped forbids to pull it. Copy it in, as docs/models.md shows, and set spec.source to preloaded or blob`,
+    `the model server does not hold ${model}, and airGapped forbids pulling it. Copy it in, as docs/models.md shows, and set spec.source to preloaded or blob`,
   cloud: (model: string) =>
     `${model} is a model of the vendor’s cloud, which would send prompts out of the cluster. Name a local one, e.g. qwen2.5-coder:7b`,
   remote: (model: string, host: string) =>
     `${model} does not run in this server: prompts would be sent to ${host}. Name a model that does, e.g. qwen2.5-coder:7b`,
   pulling: (model: string, pull: PullState | undefined) =>
     pull?.kind === 'running'
-      ? `${model} is being fetched: ${pull.status}, ${pull.percent} %`
-      : `${model} is being fetched`,
+      ? `${model} is being pulled: ${pull.status}, ${pull.percent} %`
+      : `${model} is being pulled`,
   lacking: (servers: number, problem: string) =>
     `${servers === 1 ? 'one of its servers lacks' : `${servers} of its servers lack`} it: ${problem}`,
   memory: (spec: LanguageModelSpec, needed: number, there: number) =>

@@ -179,7 +179,7 @@ export const taskBugs: readonly SeededBug[] = [
     edits: [
       {
         file: 'operator/controllers/devrequest/decide.ts',
-        find: "if (!isTrue({ status }, Authorized)) return { kind: 'rest', nextAt: undefined }",
+        find: 'if (!isTrue({ status }, Authorized)) return undefined',
         replace: '',
       },
     ],

@@ -17,7 +17,10 @@ import { StartFailures } from './start-failures.ts'
 const going = agent('coding-1', { state: 'terminated' })
 const goneAlready = new KubeError({ status: 404, reason: 'NotFound', message: 'gone' })
 
-/** One pass over an agent that is to go; its deletion is answered so, and the cache shows it or not. */
+/**
+ * Reconciles an agent that is to go. `answer` answers the deletion; `isShown` says whether the cache
+ * shows it.
+ */
 async function pass(answer: KubeObject | KubeError | undefined, isShown: boolean) {
   const clock = new VirtualClock()
   const agents = new Cache(agentKind)
@@ -49,7 +52,7 @@ test.each([
 })
 
 test.each([undefined, goneAlready])(
-  'nothing is decided on a view from before a removal, answered %s',
+  'no decision rests on a cache from before a removal that was answered with %s',
   async (answer) => {
     await expect(pass(answer, false)).rejects.toThrow('has not come back yet')
   },
