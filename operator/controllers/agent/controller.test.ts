@@ -18,8 +18,8 @@ const going = agent('coding-1', { state: 'terminated' })
 const goneAlready = new KubeError({ status: 404, reason: 'NotFound', message: 'gone' })
 
 /**
- * Reconciles an agent that is to go. `answer` answers the deletion; `isShown` says whether the cache
- * shows it.
+ * Reconciles an agent that is to go. `answer` answers the deletion; `isShown` says whether the
+ * cache shows it.
  */
 async function pass(answer: KubeObject | KubeError | undefined, isShown: boolean) {
   const clock = new VirtualClock()

@@ -133,5 +133,5 @@ async function remove(world: World, agent: Agent, signal: AbortSignal): Promise<
   // A complete deletion gives no version that reads could wait for, and no decision may rest on an
   // older view.
   if (!(await agents.waitUntilGone(agent, { signal, timeoutMs: 5_000 })))
-    throw new WaitError(1_000, 'its deletion has not come back yet')
+    throw new WaitError(1_000, `the deletion of Agent ${name} has not come back yet`)
 }

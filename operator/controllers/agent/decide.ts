@@ -162,7 +162,7 @@ function giveUp(
     type: reason === agentReasons.Draining ? 'Normal' : 'Warning',
     reason,
     action: 'Scale',
-    message: `${agent.metadata.name} goes: ${said}`,
+    message: `agent ${agent.metadata.name} is removed: ${said}`,
   }
   return {
     change: { status, act, notices: [notice] },

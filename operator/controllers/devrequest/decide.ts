@@ -54,7 +54,10 @@ export function decideRequest(seen: RequestObservation): RequestDecision {
   return { change: { ...changeOf(request, status), mayWait: true }, nextMs }
 }
 
-/** Nothing to do: what stalls the request may end at any time, and causes no event when it does. */
+/**
+ * Nothing to do. A stall may end at any time without an event, so a stalled request is looked at
+ * sooner.
+ */
 function rest({ stall }: RequestObservation, ms = lookAgainMs): RequestDecision {
   return { nextMs: stall === undefined ? ms : stallPauseMs }
 }

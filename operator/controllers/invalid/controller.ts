@@ -86,7 +86,7 @@ export function invalidReconciler(world: World): Reconcile {
     } catch (error) {
       if (isNotFound(error)) return done
       if (invalid === undefined || !takesNothing(error)) throw error
-      log.warn({ err: error }, 'only an Event can say that it is invalid')
+      log.warn({ err: error }, 'an invalid object takes no condition, so only an event tells of it')
     }
     if (news !== undefined) told.set(id, news)
     return done

@@ -48,10 +48,13 @@ export function settingsReconciler(
         if (isConflict(error))
           log.warn(
             { model: model.name, err: error },
-            'changed by hand, so the settings do not apply',
+            'a model was changed by hand, so the settings do not apply to it',
           )
         else if (isInvalid(error)) {
-          log.error({ model: model.name, err: error }, 'not accepted')
+          log.error(
+            { model: model.name, err: error },
+            'the API server refused a model of the settings',
+          )
           models.noteRefusal(model.name, error.message)
         } else throw error
       }

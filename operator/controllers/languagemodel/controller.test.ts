@@ -12,8 +12,8 @@ import { SelfTests } from './self-tests.ts'
 import type { ModelServers } from '../../../core/models/fleet/fleet.ts'
 
 /**
- * The controller with a server that holds nothing. `pulls` names the pulls that run, by endpoint and
- * model.
+ * The controller with a server that holds nothing. `pulls` names the pulls that run, by endpoint
+ * and model.
  */
 function controller() {
   const clock = new VirtualClock()

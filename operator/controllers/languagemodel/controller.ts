@@ -77,7 +77,7 @@ async function observe(
   const server: ServerView =
     invalid === undefined && duplicateOf === undefined
       ? await parts.servers.look(profile, { signal })
-      : { kind: 'unreachable', message: 'nobody asked it' }
+      : { kind: 'unreachable', message: 'the server was not asked' }
   const held = server.kind === 'reachable' ? server.held : undefined
   return {
     model,
