@@ -4,15 +4,15 @@ import { join } from 'node:path'
 import { type Log, silentLog } from '../cluster/log.ts'
 import { ensureBinaries } from './binaries.ts'
 import {
-  type Identity,
-  type KeyPair,
   ensureAuthority,
   ensureCertificate,
   ensureTokenKey,
+  type Identity,
+  type KeyPair,
 } from './certificates.ts'
 import { type Daemon, DaemonError, startDaemon, stopDaemon } from './daemon.ts'
 import { writeKubeconfig } from './kubeconfig.ts'
-import { getBody, untilReady } from './probes.ts'
+import { getBody, untilReady } from './ready.ts'
 
 /** Where a control plane listens and what it serves. */
 export interface ControlPlaneSettings {

@@ -3,16 +3,14 @@ import { execa } from 'execa'
 import { z } from 'zod'
 import type { ComponentStatus } from '../cluster/provider.ts'
 import { binaryPath } from './binaries.ts'
-import { type KeyPair, keyPair } from './certificates.ts'
+import { keyPair } from './certificates.ts'
 import { apiUrl } from './control-plane.ts'
-import { DaemonError, daemonFiles, inspectDaemon } from './daemon.ts'
+import { daemonFiles, inspectDaemon } from './daemon.ts'
 import { namespace } from './images.ts'
 import { networkReady } from './network.ts'
-import { type StatePaths, controlPlaneSettings, nodeName } from './settings.ts'
+import { getBody } from './ready.ts'
+import { controlPlaneSettings, nodeName, type StatePaths } from './settings.ts'
 import { daemonNames } from './stack.ts'
-import { request } from 'node:https'
-import { readFile } from 'node:fs/promises'
-import { setTimeout as sleep } from 'node:timers/promises'
 
 const nodeShape = z.object({
   status: z.object({
@@ -38,7 +36,7 @@ export function allReady(components: readonly ComponentStatus[]): boolean {
 }
 
 /** The body of a GET at the API server as administrator; undefined when it is not answered. */
-async function askApi(paths: StatePaths, path: string): Promise<string | undefined> {
+export async function askApi(paths: StatePaths, path: string): Promise<string | undefined> {
   const authority = keyPair(paths.pki, 'ca').certificate
   if (!existsSync(authority)) return undefined
   const url = `${apiUrl(controlPlaneSettings(paths))}${path}`
@@ -139,47 +137,4 @@ async function dnsStatus(paths: StatePaths): Promise<ComponentStatus> {
   const ready = (deploymentShape.parse(JSON.parse(body)).status.availableReplicas ?? 0) > 0
   const detail = ready ? 'names of the cluster only' : 'the Pod is not ready yet'
   return { component: 'dns', state: ready ? 'ready' : 'starting', detail }
-}
-
-/**
- * Waits until `probe` says true, asking every 100 ms.
- *
- * Throws a {@link DaemonError} when the daemon ends meanwhile or `seconds` are over.
- */
-export async function untilReady(
-  directory: string,
-  daemon: string,
-  probe: () => Promise<boolean>,
-  options: { readonly seconds: number; readonly signal?: AbortSignal },
-): Promise<void> {
-  const deadline = Date.now() + options.seconds * 1_000
-  while (!(await probe())) {
-    const { state } = await inspectDaemon(directory, daemon)
-    if (state !== 'running') throw new DaemonError(directory, daemon, 'ended while it was starting')
-    if (Date.now() > deadline)
-      throw new DaemonError(directory, daemon, `was not ready after ${options.seconds} s`)
-    await sleep(100, undefined, { ...(options.signal && { signal: options.signal }) })
-  }
-}
-
-/** The body of an answer with code 200 to a GET with a client certificate; undefined for anything else. */
-export async function getBody(
-  url: string,
-  authority: string,
-  credentials: KeyPair,
-): Promise<string | undefined> {
-  const [ca, cert, key] = await Promise.all(
-    [authority, credentials.certificate, credentials.key].map((path) => readFile(path)),
-  )
-  return new Promise((resolve) => {
-    const call = request(url, { ca, cert, key, agent: false, timeout: 2_000 }, (response) => {
-      let body = ''
-      response.setEncoding('utf8')
-      response.on('data', (chunk: string) => (body += chunk))
-      response.on('end', () => resolve(response.statusCode === 200 ? body : undefined))
-    })
-    call.on('timeout', () => call.destroy())
-    call.on('error', () => resolve(undefined))
-    call.end()
-  })
 }
