@@ -46,7 +46,7 @@ export type Priority = (typeof priorities)[number]
 
 /**
  * What came of a task; computed by the harness, never by a model. `Done` needs positive proof; `Unchecked` means that the
- * work was written and that nothing could check it, which is no success.
+ * work was written and that nothing could check it, which is not a success.
  */
 export const verdicts = [
   'Done',
@@ -64,7 +64,7 @@ export const verdictWords: Partial<Readonly<Record<Verdict, string>>> = {
   NothingChanged: 'no change needed',
 }
 
-/** Verdicts whose work stands and that let the tasks behind go on. `Unchecked` is one of them, and is no success. */
+/** Verdicts after which the work is kept and dependent tasks run. `Unchecked` is one of them, although it is not a success. */
 export const standingVerdicts: ReadonlySet<Verdict> = new Set([
   'Done',
   'AlreadyDone',

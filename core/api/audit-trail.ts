@@ -29,7 +29,7 @@ export type AuditTrail = z.infer<typeof auditTrail>
 
 /** What happened, in the operator's own words: agents and models may have put anything into theirs. */
 export interface Act {
-  /** `operator` unless told. */
+  /** Default: `operator`. */
   readonly actor?: string
   /** One CamelCase word. */
   readonly action: string

@@ -1,6 +1,6 @@
 import type { Condition } from './schema.ts'
 
-/** `lastTransitionTime` of conditions that a schema's default set: nobody looked at the object yet. */
+/** `lastTransitionTime` of conditions that a schema's default set, before the operator looked at the object. */
 export const neverSet = '1970-01-01T00:00:00Z'
 
 /** What a controller says about one aspect; the rest is filled in by `withCondition`. */

@@ -5,7 +5,7 @@ export const invalidObject = 'InvalidObject'
 
 /** Types on a DevRequest. All are set on the first visit, Unknown included. */
 export const requestConditions = {
-  /** True: the spec can be worked on and its repository is there. False: what is wrong with it. */
+  /** True: the spec is valid and its repository is there. False: the message says what is wrong. */
   Accepted: 'Accepted',
   /** True: status.plan holds the plan that is carried out. */
   Planned: 'Planned',
@@ -59,7 +59,7 @@ export const requestReasons = {
   Preparing: 'Preparing',
   Planning: 'Planning',
   Planned: 'Planned',
-  /** A part of it failed and is planned anew. */
+  /** A part of the request failed and is planned again. */
   Replanning: 'Replanning',
   Running: 'Running',
   Suspended: 'Suspended',

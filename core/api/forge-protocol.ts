@@ -1,6 +1,6 @@
-// What the operator and the CLI ask of the forge: JSON over HTTP, beside git's own smart HTTP under `/<repository>.git`.
+// The API of the forge for operator and CLI: JSON over HTTP, besides git's own smart HTTP under `/<repository>.git`.
 //
-// Who may do what is decided from TokenReview alone:
+// The forge decides from the TokenReview alone who may do what:
 //   the operator's ServiceAccount (audience guildhall-forge)   everything below
 //   an agent Pod (audience guildhall-hub)                      clone; push only the task branch of the attempt it holds
 //   a reader (audience guildhall-forge, ServiceAccount guildhall-reader; people get it with `kubectl create token`)

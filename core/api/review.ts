@@ -3,7 +3,7 @@ import type { AgentTask } from './agent-task.ts'
 /** How the notes of a review that are findings begin: with their weight. */
 const weighed = /^(?:high|medium|low|large)(?: \(model\))?: /
 
-/** What the review of a request found, as its task keeps it; empty for every other task, and when nothing was found. */
+/** The findings of a review, as its task keeps them; empty for every other task, and for a review without findings. */
 export function reviewFindings({ spec, status }: AgentTask): readonly string[] {
   if (spec.action !== 'review') return []
   return (status?.result?.notes ?? []).filter((note) => weighed.test(note))

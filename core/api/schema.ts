@@ -6,7 +6,7 @@ import { inWords } from './words.ts'
 // For all of zod in this process: whatever reads what people wrote imports this file.
 z.config({ customError: inWords })
 
-/** A pattern, and the same in words: nobody can read a pattern of a thousand signs, and few read one of thirty. */
+/** A pattern with the same rule in words, because a pattern of a thousand characters cannot be read. */
 interface Form {
   readonly pattern: RegExp
   readonly words: string
@@ -21,7 +21,7 @@ const modelForm: Form = {
   pattern: /^[A-Za-z0-9][A-Za-z0-9._:/-]*$/,
   words: 'a model is named with letters, digits and . _ : / - only, as in qwen2.5-coder:7b',
 }
-/** What the names of files are made of, beside letters: digits of all scripts and the signs that projects use. */
+/** The characters of file names besides letters: digits of all scripts and the signs that projects use. */
 const pathSigns = String.raw`\p{M}\p{Nd}_@+,=~$()\[\]\-`
 const within = String.raw`[\p{L}${pathSigns}. ]*`
 /** Any of them, or no letter of `letters`. RE2, which reads this in the API server, has no look-ahead. */
@@ -83,7 +83,7 @@ export const forms: readonly Form[] = [
 const formed = (max: number, { pattern, words }: Form) =>
   z.string().min(1).max(max).regex(pattern, words)
 
-/** What is wrong with a name of an object, in words; undefined when nothing is. */
+/** The fault of an object's name, in words; undefined when the name is valid. */
 export function nameProblem(name: string): string | undefined {
   if (name.length > 63) return 'a name has at most 63 characters'
   return nameForm.pattern.test(name) ? undefined : nameForm.words
@@ -127,7 +127,7 @@ export const count = (min: number, max: number, description: string) =>
 export const time = (description: string) =>
   z.string().max(64).meta({ description, format: 'date-time' })
 
-/** A list whose order and duplicates matter to nobody but its writer. */
+/** A list whose order and duplicates have no meaning for the operator. */
 export const list = <T extends z.ZodType>(item: T, max: number, description: string) =>
   z.array(item).max(max).meta({ description, 'x-kubernetes-list-type': 'atomic' })
 
@@ -210,8 +210,8 @@ export interface KindDefinition {
   /** CEL rules over the whole object; of its metadata only `name` and `generateName` are visible. */
   readonly rules?: readonly Rule[]
   /**
-   * What the controllers rely on in an object. Much less than its schema says, since the API server checks that when somebody
-   * writes; but what was stored by another version, or before a rule existed, was checked by nobody.
+   * The fields that the controllers rely on. They are fewer than its schema has, since the API server checks
+   * the schema at each write; but an object that was stored by another version, or before a rule existed, was never checked.
    */
   readonly reliesOn: z.ZodType
   readonly people: PeopleMay
@@ -241,7 +241,7 @@ const auditRelied = z
 /** A time that can be compared. */
 export const moment = z.string().refine((text) => !Number.isNaN(Date.parse(text)), 'is no time')
 
-/** What is relied on in every kind, and in the spec and the status of this one. */
+/** The schema of what controllers rely on: in every kind, and in the spec and the status of this one. */
 export function relied(spec: z.ZodRawShape, status: z.ZodRawShape): z.ZodType {
   return z.looseObject({
     metadata: metadataRelied,

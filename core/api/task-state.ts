@@ -64,7 +64,7 @@ export function firstClaim(tasks: readonly AgentTask[]): AgentTask | undefined {
 }
 
 /**
- * The tasks that count for a plan. Those of an earlier revision that it does without are history: nobody waits for them, and
+ * The tasks that count for a plan. Those of an earlier revision that it does without are history: no task waits for them, and
  * they fail nothing.
  */
 export function inPlan(

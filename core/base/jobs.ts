@@ -33,11 +33,11 @@ export interface JobOptions {
    * The rest after so many failures in a row, 1 for the first; undefined when no rest would help.
    */
   readonly pauseMs: (failures: number, error: unknown) => number | undefined
-  /** Told when the state is another, or when a rest is over. */
+  /** Called when the state changes, and when a pause is over. */
   readonly onChange: () => void
 }
 
-/** People do not read faster, and what is told often costs a write to the API server. */
+/** People do not read faster, and each report may cost a write to the API server. */
 const tellMs = 2_000
 
 /**

@@ -10,16 +10,16 @@ import { DeadlineError, withDeadline } from '../base/wait.ts'
 /** What every call takes. */
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined
-  /** Who goes first when requests queue up; `status` unless told. */
+  /** The priority among queued requests. Default: `status`. */
   readonly priority?: Priority | undefined
-  /** For the whole call with its retries; 15 s unless told, 60 s for a list. */
+  /** Deadline of the whole call with its retries. Default: 15 s, 60 s for a list. */
   readonly timeoutMs?: number | undefined
 }
 
 /** Query parameters; absent, empty and zero ones are left out. */
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>
 
-/** What is told about each finished request, for metrics. */
+/** A finished request, for metrics. */
 export interface RequestReport {
   readonly method: string
   readonly host: string
@@ -30,7 +30,7 @@ export interface RequestReport {
 
 /**
  * For how many more milliseconds this process may write; 0 when it may not. A leader elector knows.
- * Asked synchronously, at the last moment before a write leaves the process: no pause can lie between the answer and the write.
+ * It is asked synchronously, at the last moment before a write leaves the process: no pause can lie between the answer and the write.
  */
 export type WriteGuard = () => number
 
@@ -39,10 +39,10 @@ export interface CallerOptions {
   readonly clock: Clock
   readonly random: Random
   readonly userAgent?: string
-  /** Requests per second in the long run, and at once; 500 and 1000 unless told. */
+  /** Requests per second in the long run, and at once. Default: 500 and 1000. */
   readonly rate?: number
   readonly burst?: number
-  /** HTTP to `config.server` unless told. */
+  /** Default: HTTP to `config.server`. */
   readonly transport?: HttpTransport
   readonly onRequest?: (report: RequestReport) => void
 }
@@ -56,7 +56,7 @@ export interface Call extends CallOptions {
   readonly contentType?: string
   /** True where doing it twice is the same as doing it once. */
   readonly repeatable: boolean
-  /** True where the answer may be text, or nothing; an object unless told. */
+  /** True where the answer may be text, or nothing. Default: it has to be an object. */
   readonly mayBeText?: boolean
 }
 
@@ -182,7 +182,7 @@ export class Caller {
     }
   }
 
-  /** Opens a stream. Not limited, not repeated, without deadline: whoever reads it does that. */
+  /** Opens a stream. It is not limited, not repeated and has no deadline; that is its reader's concern. */
   async stream(
     path: string,
     query: Query,
@@ -195,7 +195,7 @@ export class Caller {
     return answer.body
   }
 
-  /** Cuts all connections, and with them what is under way. */
+  /** Cuts all connections, and with them the calls under way. */
   async close(): Promise<void> {
     await this.#transport.close()
   }

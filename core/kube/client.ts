@@ -25,9 +25,9 @@ interface ListOptions extends CallOptions {
   readonly fieldSelector?: string | undefined
 }
 
-/** What writes take beside. */
+/** Options of a write. */
 interface WriteOptions extends CallOptions {
-  /** Who is recorded as the owner of the fields; the user agent's first word unless told. */
+  /** The recorded owner of the fields. Default: the first word of the user agent. */
   readonly fieldManager?: string | undefined
   /** `status`, `scale`, `eviction`, … instead of the object itself. */
   readonly subresource?: string | undefined
@@ -61,7 +61,7 @@ type DeepPartial<T> = T extends readonly unknown[]
     ? { readonly [Key in keyof T]?: DeepPartial<T[Key]> | undefined }
     : T
 
-/** `userAgent`, `rate` and `burst` have good values unless told. */
+/** `userAgent`, `rate` and `burst` have good defaults. */
 export type KubeClientOptions = CallerOptions
 
 const listMs = 60_000
@@ -123,7 +123,7 @@ export class KubeClient {
       readonly transform?: (object: T) => Kept
     } = {},
   ): Promise<{ readonly items: readonly Kept[]; readonly resourceVersion: string }> {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- without a transform T is what is kept
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- without a transform the objects are kept as they are
     const { transform = (object: T) => object as unknown as Kept } = options
     let items: Kept[] = []
     let page: Page<T> | undefined
@@ -243,7 +243,7 @@ export class KubeClient {
   }
 
   /**
-   * Server-side apply. `force` is on unless told otherwise: a controller owns the fields it applies.
+   * Server-side apply. `force` is on by default: a controller owns the fields it applies.
    * Caveats: fields applied earlier and absent now are removed; a `resourceVersion` in `object` makes it conditional.
    */
   async apply<T extends KubeObject>(
@@ -338,7 +338,7 @@ export class KubeClient {
     return this.#caller.stream(path, query, options)
   }
 
-  /** Cuts all connections, and with them what is under way. */
+  /** Cuts all connections, and with them the calls under way. */
   async close(): Promise<void> {
     await this.#caller.close()
   }

@@ -25,7 +25,7 @@ export interface KubeConfig {
   readonly server: string
   /** Namespace of the Pod or of the context; `default` if it names none. */
   readonly namespace: string
-  /** Cheap: called for every request. Rotated tokens and certificates show up within a minute. */
+  /** Called for every request, so it has to be cheap. Rotated tokens and certificates show up within a minute. */
   credentials(): Promise<Credentials>
   /** Forgets what was cached; called after a 401. Never throws: what cannot be read is found by the next `credentials`. */
   refresh(): void
@@ -139,7 +139,7 @@ export async function kubeconfigFile(options: {
     namespace: loader.getContextObject(loader.getCurrentContext())?.namespace ?? 'default',
     credentials: cached.get,
     refresh: () => {
-      // The loader keeps exec tokens without expiry for ever; only a new one runs the plug-in again.
+      // The loader keeps exec tokens without expiry; only a new one runs the plug-in again.
       isOld = true
       cached.clear()
     },

@@ -40,7 +40,7 @@ export class KubeError extends Error {
 }
 
 /**
- * The guard of a client says that writing is no longer this process's to do; nothing was sent.
+ * The guard of a client says that this process may not write any more; nothing was sent.
  * Not a `KubeError`, so that no predicate and no retry takes it for a passing failure: stop what you do.
  */
 export class WriteBarredError extends Error {
@@ -139,7 +139,7 @@ export function isTooManyRequests(error: unknown): error is KubeError {
   return hasStatus(error, 429)
 }
 
-/** The API server did not do it, for sure; after any other failure nobody knows. */
+/** The API server certainly did not do it. After any other failure a write may have been stored. */
 export function isRefusal(error: unknown): boolean {
   if (error instanceof WriteBarredError) return true
   return error instanceof KubeError && error.status >= 400 && error.status < 500

@@ -8,7 +8,7 @@ import { withDeadline } from '../base/wait.ts'
 import type { WatchEvent } from './watch.ts'
 
 /**
- * Told about each change. Runs synchronously between two events: map the object to keys and return.
+ * Called for each change. It runs synchronously between two events: map the object to keys and return.
  * Caveat: level-based; what it is told may be several changes in one, and a restart tells everything again.
  */
 export type ChangeHandler<T> = (
@@ -25,7 +25,7 @@ export interface InformerObserver {
   onEvents(resource: string, count: number): void
   /** A full reading after the first one found `missed` changes that no event had told. */
   onRelist(resource: string, missed: number): void
-  /** A watch was found frozen and is opened anew. */
+  /** A watch was found frozen and is opened again. */
   onStall(resource: string): void
   /** So many objects cannot be worked on now; told whenever that changes. */
   onInvalid(resource: string, count: number): void
@@ -38,7 +38,7 @@ export interface InformerOptions<T extends KubeObject> {
   readonly labelSelector?: string | undefined
   readonly fieldSelector?: string | undefined
   readonly indexers?: Readonly<Record<string, Indexer<T>>>
-  /** Shapes objects before they are kept; unless told it drops `managedFields`, often half of an object. */
+  /** Shapes objects before they are kept. Default: drops `managedFields`, often half of an object. */
   readonly transform?: (object: T) => T
   /**
    * A sentence when an object cannot be worked on, because it is not what its schema says (written by an older or newer
@@ -62,8 +62,8 @@ interface Waiter {
  * only. An object that cannot be read (`check`, `transform` or an indexer says so, or throws) is in `invalid()` and nowhere
  * else until a good version of it comes; handlers are told its key, as of an object that is not there. An object that
  * this process made (`noteWrite`) and somebody removed before it was seen is told as a deletion.
- * `newest` is never older than own writes; `waitForVersion` tells when they have come back, `waitUntilGone` when own deletions have, so that no decision is
- * taken on a view older than them.
+ * `newest` is never older than own writes. `waitForVersion` resolves when the cache shows them, `waitUntilGone` when it shows
+ * own deletions, so that no decision is taken on a view older than them.
  * Caveats: objects are shared, never change them. Needs `list` and `watch` on the resource.
  */
 export class Informer<T extends KubeObject> {
@@ -71,7 +71,7 @@ export class Informer<T extends KubeObject> {
   readonly #options: InformerOptions<T>
   readonly #store: Store<T>
   readonly #handlers: ChangeHandler<T>[] = []
-  /** What came back from writes that this copy does not include yet, the latest of each object. */
+  /** Answers of writes that this copy does not include yet, the newest of each object. */
   readonly #ownWrites = new Map<string, T>()
   #waiters: Waiter[] = []
   #version = ''
@@ -87,7 +87,7 @@ export class Informer<T extends KubeObject> {
     options.observer?.onMade(options.resource.plural)
   }
 
-  /** Registers a handler; it is told at once about what is already there. */
+  /** Registers a handler and calls it at once for every object that is there. */
   onChange(handler: ChangeHandler<T>): void {
     this.#handlers.push(handler)
     for (const object of this.#store.values()) {
@@ -127,12 +127,12 @@ export class Informer<T extends KubeObject> {
     return this.#ownWrites.get(key) ?? this.#store.get(key)
   }
 
-  /** What this process wrote and this copy does not include yet, the newest version of each object. */
+  /** Own writes that this copy does not include yet, the newest version of each object. */
   unseen(): Iterable<T> {
     return this.#ownWrites.values()
   }
 
-  /** A copy; `values` goes without. */
+  /** A copy of all objects; `values` makes none. */
   list(): readonly T[] {
     return [...this.#store.values()]
   }
@@ -142,7 +142,7 @@ export class Informer<T extends KubeObject> {
     return this.#store.values()
   }
 
-  /** The objects that are there and cannot be worked on, each with a sentence saying why. A copy; `invalidAt` goes without. */
+  /** The objects that cannot be worked on, each with a sentence that says why. A copy; `invalidAt` makes none. */
   invalid(): readonly InvalidObject[] {
     return this.#store.invalid()
   }
@@ -286,7 +286,10 @@ export class Informer<T extends KubeObject> {
     this.#settle()
   }
 
-  /** What we made and is gone, unseen: whoever made it would wait for news of it for ever. */
+  /**
+   * Objects that this process created and that were deleted before the cache showed them. They are
+   * told as deletions: a controller that created one would never hear of it otherwise.
+   */
   #removedUnseen(changes: readonly Change<T>[], isRestored: boolean): readonly Change<T>[] {
     const told = new Set(changes.map(({ key }) => key))
     return [...this.#ownWrites].flatMap(([key, object]) => {
@@ -314,7 +317,7 @@ export class Informer<T extends KubeObject> {
     this.#settle()
   }
 
-  /** Lets go of what was waiting for what is reached by now. */
+  /** Resolves the waits for versions that the cache has reached. */
   #settle(): void {
     for (const [key, { metadata }] of this.#ownWrites) {
       if (this.#includes(metadata.resourceVersion ?? '')) this.#ownWrites.delete(key)

@@ -16,7 +16,7 @@ export function kubeconfigInWords({ env, path }: KubeconfigChoice): string {
   }
 }
 
-/** There is no kubeconfig, or it leads to no cluster; `next` is the command to type. */
+/** There is no kubeconfig, or it names no cluster; `next` is the command to type. */
 export class KubeconfigError extends Error {
   override readonly name = 'KubeconfigError'
   readonly code = 'kubeconfig'
@@ -85,7 +85,7 @@ export async function openKubeconfig(choice: KubeconfigChoice): Promise<LibraryC
   return loaded
 }
 
-/** The files that are there. As for kubectl, one that is missing in a list is no mistake. */
+/** The files that exist. As for kubectl, a missing file of a list is not a mistake. */
 function filesOf({ env, path }: KubeconfigChoice): readonly string[] {
   if (path !== undefined) {
     if (existsSync(path)) return [path]

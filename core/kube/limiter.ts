@@ -14,7 +14,7 @@ export interface LimiterOptions {
   readonly rate: number
   /** Requests that may go at once after a quiet time. */
   readonly burst: number
-  /** Requests under way at the same time beside `lease`; fewer than there are connections, else the queue hides in the pool. */
+  /** Requests under way at the same time besides those of `lease`; fewer than there are connections, else the queue hides in the pool. */
   readonly inFlight: number
 }
 

@@ -57,7 +57,7 @@ const watchSeconds = { least: 25, spread: 11 }
 const healthyMs = 1_000
 
 /**
- * Keeps a sink equal to what the API server holds: reads everything, then watches from there, for ever.
+ * Keeps a sink equal to what the API server holds: reads everything, then watches from there until it is stopped.
  * Guarantees: a watch that ends after it did its work is reopened at once from the last version seen, because a loaded
  * server closes watches and waiting then means blindness; only failures back off (0.8 s doubling to 10 s, jittered, or
  * what the server asks for). An expired version leads to a new reading. A watch that freezes is found within 45 s of its

@@ -184,7 +184,7 @@ export class Store<T extends KubeObject> {
       for (const value of values[position] ?? []) {
         const keys = entries.get(value) ?? new Set<string>()
         change(keys)
-        // Without the deletion an index by uid would grow for ever.
+        // Without the deletion an index by uid would never shrink.
         if (keys.size === 0) entries.delete(value)
         else entries.set(value, keys)
       }

@@ -127,7 +127,7 @@ const extraKey = (name: string): string => `authentication.kubernetes.io/${name}
  */
 export interface TokenClaims {
   /**
-   * `sub`, e.g. `system:serviceaccount:guildhall:guildhall-agent`; undefined when it names nobody.
+   * `sub`, e.g. `system:serviceaccount:guildhall:guildhall-agent`; undefined when it names no subject.
    */
   readonly subject: string | undefined
   /** `aud`; undefined when it names none. */
@@ -149,7 +149,7 @@ const payload = z.object({
 })
 
 /**
- * Reads a token without checking it. Undefined for what is no JSON Web Token, or too long: no API
+ * Reads a token without checking it. Undefined for a text that is not a JSON Web Token, or too long: no API
  * server need be asked.
  */
 export function claimsOf(token: string): TokenClaims | undefined {
@@ -168,7 +168,7 @@ export function claimsOf(token: string): TokenClaims | undefined {
 }
 
 /**
- * Too many tokens that nobody knows are waiting to be asked about: the caller should come back in a
+ * Too many unknown tokens are waiting for a review: the caller should come back in a
  * second.
  */
 export class CrowdedError extends Error {
@@ -319,7 +319,7 @@ export class TokenAnswers<Answer> {
       const [first] = this.#lanes
       if (first === undefined) return
       const [lane, [next, ...rest]] = first
-      // Its turn is over: what is left of the lane goes behind all others.
+      // The turn of the lane is over, so its other tokens queue behind all other lanes.
       this.#lanes.delete(lane)
       if (rest.length > 0) this.#lanes.set(lane, rest)
       this.#waiting -= 1

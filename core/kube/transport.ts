@@ -26,7 +26,7 @@ export interface HttpTransport {
   stream(
     request: HttpRequest,
   ): Promise<{ readonly status: number; readonly body: AsyncIterable<Buffer> }>
-  /** Cuts all connections, and with them what is under way. */
+  /** Cuts all connections, and with them the calls under way. */
   close(): Promise<void>
 }
 
@@ -59,8 +59,8 @@ const askBeforeSend: Dispatcher.DispatcherComposeInterceptor = (dispatch) => (op
 /**
  * HTTP/1.1 over kept connections: one pool for calls, another for watches, which hold a connection each.
  * HTTP/2 is off: aborting requests leaked in undici's HTTP/2 (nodejs/undici 5566), and every watch ends by abort; it was
- * also slower. Both pools are replaced when the CA or the client certificate changes. They are no `Agent`s, which forget
- * their connections once told to close.
+ * also slower. Both pools are replaced when the CA or the client certificate changes. undici's `Agent` is not used,
+ * because it forgets its connections when it is closed.
  */
 export class Transport implements HttpTransport {
   readonly #config: KubeConfig
@@ -148,7 +148,7 @@ export class Transport implements HttpTransport {
       return await orAborted(request.signal, work())
     } catch (cause) {
       if (cause instanceof KubeError || cause instanceof WriteBarredError) throw cause
-      // The deadline is the caller's too: whoever set it names what took too long.
+      // The deadline may be the caller's, who then names what took too long.
       if (request.signal.aborted) throw request.signal.reason
       // The server may show a certificate of a new authority, which the next attempt then knows.
       if (isTlsFailure(cause)) this.#config.refresh()

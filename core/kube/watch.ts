@@ -13,7 +13,7 @@ export type WatchEvent<T extends KubeObject> =
   | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: T }
   | { readonly type: 'BOOKMARK'; readonly resourceVersion: string; readonly initialEnd: boolean }
 
-/** The bytes of a watch make no sense: going on from where they stopped would meet them again, so list anew. */
+/** The bytes of a watch cannot be read. Resuming would meet them again, so the objects have to be listed again. */
 export class StreamError extends Error {
   override readonly name = 'StreamError'
   readonly code = 'stream'
@@ -88,7 +88,7 @@ export async function* watch<T extends KubeObject>(
   const expire = (ms: number) =>
     clock.after(ms, () => life.abort(new DeadlineError(`WATCH ${resource.plural}`, ms)))
   let cancel = expire(openMs)
-  // Here and not only below: a generator that nobody asks any more never reaches its `finally`.
+  // Here and not only below: a generator that is not iterated to its end never reaches its `finally`.
   const stop = () => {
     cancel()
     life.abort(signal.reason)
@@ -126,7 +126,7 @@ export async function* watch<T extends KubeObject>(
 /** The watch-list of KEP-3157. */
 const initialEvents = { sendInitialEvents: true, resourceVersionMatch: 'NotOlderThan' }
 
-/** The line of a watch: the shape is the API's promise, of which only what is needed here is checked. */
+/** A line of a watch. The API promises its shape; only the parts that are needed here are checked. */
 interface Line<T> {
   readonly type?: string
   readonly object?: T & { readonly code?: number }

@@ -92,7 +92,7 @@ export function acceptReport(
 ): ReportDecision {
   const assignment = task.status?.assignment
   if (task.metadata.uid !== report.uid)
-    return { kind: 'fenced', message: 'the task was made anew under the same name' }
+    return { kind: 'fenced', message: 'the task was created again under the same name' }
   if (assignment?.podUid !== from.podUid || assignment.attempt !== report.attempt)
     return { kind: 'fenced', message: 'the task is held by another attempt' }
   if (heldBy(task) === undefined) {
@@ -183,7 +183,7 @@ export function attemptOver(task: AgentTask, end: AttemptEnd, now: number): Tran
   const last =
     used >= task.spec.maxAttempts || attempt >= mostAttempts || hopelessReasons.has(end.reason)
   if (!last) {
-    // Who was in nobody's way need not wait; somebody whose work failed might fail in the same way at once.
+    // An attempt that was withdrawn needs no pause; one whose work failed might fail in the same way at once.
     const pauseMs = end.reason === 'AgentWithdrawn' ? 0 : exponential(pauses, attempt - 1)
     return next(task, now, {
       type: 'Warning',
@@ -321,7 +321,7 @@ interface Step {
 }
 
 function next(task: AgentTask, now: number, step: Step): Transition {
-  // Whoever can decide about it could read it.
+  // A second leader could read this condition, so its removal is written too.
   const before = withoutCondition(task.status?.conditions ?? [], Stalled)
   const cleared =
     conditionOf(task, DeadLettered) !== undefined &&

@@ -42,7 +42,7 @@ export const scenes: Readonly<Record<string, Story>> = {
     request([task('r0-a'), task('r0-b', { type: 'review', after: ['r0-a'], commits: false })]),
   ]),
   'a plan of the model': story([request('model')]),
-  'a unit that fails and is planned anew': story([request('revised', { maxAttempts: 2 })]),
+  'a unit that fails and is planned again': story([request('revised', { maxAttempts: 2 })]),
   'a plan that a person changes': story([request('edited')]),
   'failing, colliding, given up and skipped': story([
     request([

@@ -39,9 +39,9 @@ export interface View {
 interface ControllerOptions {
   readonly name: string
   readonly reconcile: Reconcile
-  /** Keys worked on at the same time; 1 unless told. */
+  /** Keys worked on at the same time. Default: 1. */
   readonly concurrency?: number
-  /** After this time a run's signal is aborted; 60 s unless told. */
+  /** After this time a run's signal is aborted. Default: 60 s. */
   readonly timeoutMs?: number
   /**
    * Caches the reconcile reads. A run waits until each of them includes what was noted as written (`noteWrite`) when the
@@ -218,7 +218,7 @@ function ofError(error: unknown): Verdict {
     return { outcome: 'requeue_after', next, level: 'debug', message: 'reconcile waits' }
   }
   if (error instanceof WriteBarredError) {
-    // Whoever may write finds the key again; this process is about to end.
+    // The next leader finds the key again; this process is about to end.
     const message = 'reconcile stopped: this process may no longer write'
     return { outcome: 'error', next: { kind: 'forget' }, level: 'warn', message }
   }

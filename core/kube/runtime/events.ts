@@ -14,7 +14,7 @@ export interface EventDraft {
   readonly type: 'Normal' | 'Warning'
   readonly reason: string
   readonly action: string
-  /** A sentence; what is over 1 KiB is cut off. */
+  /** A sentence; it is cut off at 1 KiB. */
   readonly note: string
   /** One of many about its object: it leaves `reserved` events for the others. */
   readonly minor?: boolean | undefined
@@ -55,7 +55,7 @@ const seriesMs = 6 * 60_000
 const updateMs = 10_000
 const maxSeries = 1_000
 const burst = 25
-/** Events that one object keeps for what is told once, such as how it ended. */
+/** Events of one object that are reserved for notices that are told once, such as how it ended. */
 const reserved = 10
 const refillMs = 5 * 60_000
 const maxNoteBytes = 1024
@@ -126,7 +126,7 @@ export class EventRecorder implements Runnable {
     this.#queue.add(key)
   }
 
-  /** Writes until `stop`, then what is still unwritten, until `abort`. Never rejects. */
+  /** Writes until `stop`, then the events that are left, until `abort`. Never rejects. */
   async run(signals: RunSignals): Promise<void> {
     const close = () => void this.#queue.shutDown()
     if (signals.stop.aborted) close()
@@ -164,7 +164,7 @@ export class EventRecorder implements Runnable {
       onDrop?.()
       this.#series.delete(key)
       this.#queue.forget(key)
-      // A namespace that is being deleted forbids new events; that is no news.
+      // A namespace that is being deleted forbids new events, which is expected.
       log[isForbidden(error) ? 'debug' : 'warn']({ err: error }, 'event could not be written')
     }
   }
@@ -181,7 +181,7 @@ export class EventRecorder implements Runnable {
     try {
       await (series.sent > 0 ? update() : create())
     } catch (error) {
-      // It lived out its hour; tell it anew.
+      // The Event expired after its hour, so it is created again.
       if (series.sent > 0 && isNotFound(error)) await create()
       // Made before, and the answer was lost: only a count can be news.
       else if (series.sent === 0 && isAlreadyExists(error)) {

@@ -2,7 +2,7 @@ import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 
-/** Says what is wrong in one sentence, or nothing if all is well. */
+/** A sentence that says what is wrong, or undefined. */
 export type Check = () => string | undefined
 
 /**

@@ -28,7 +28,7 @@ export interface LeaderOptions {
   readonly retryMs?: number
   /** Pause of a follower between looks, times up to 1.2: how long a Lease that was given back may lie; 0.5 s. */
   readonly lookMs?: number
-  /** Told when the election begins, and whenever it changes. */
+  /** Called when the election begins, and whenever its result changes. */
   readonly onChange?: (isLeader: boolean) => void
 }
 
@@ -36,7 +36,7 @@ export interface LeaderOptions {
 export const releaseMs = 3_000
 
 /**
- * - `following`: somebody else leads, or nobody does yet. `seenAt` is when we saw the record change, on our own clock.
+ * - `following`: another process leads, or none does yet. `seenAt` is when we saw the record change, on our own clock.
  * - `leading`: we hold the Lease; `renewedAt` is when the last good renewal was sent.
  */
 type LeaderState =
@@ -45,7 +45,7 @@ type LeaderState =
 
 /**
  * `<pod>_<uuid>`: tells two processes of one Pod apart, too. With the Pod's uid in it, earlier holders of the same Pod are
- * known to have ended: the kubelet starts a container again only when the one before it is no more.
+ * known to have ended: the kubelet starts a container again only when the one before it has ended.
  */
 export function leaderIdentity(
   { podName, podUid }: { readonly podName: string; readonly podUid?: string | undefined },
@@ -67,7 +67,7 @@ export function leaderIdentity(
  * Two differences: a holder that is known to have ended is not waited for; and a follower looks every 0.5 to 0.6 s instead
  * of every 2 s or so, to find a Lease that was given back. That is about 1.8 reads of one object a second per follower.
  * Writes through `client.guarded(() => elector.writableMs())` stop before anybody else may lead, even after a pause.
- * Caveats: this is no fence at the server. A write that was sent in time may be carried out later, and the monotonic clock
+ * Caveats: this is not a fence at the server. A write that was sent in time may be carried out later, and the monotonic clock
  * of a suspended machine stands still; so writes must also be safe by names, versions and preconditions.
  * Needs `get`, `create`, `update` on leases.
  */

@@ -22,7 +22,7 @@ const drainMs = 30_000
 const abortMs = 2_000
 
 /**
- * How long a process takes to stop at worst, with the times that hold unless told: what leads drains and is aborted, what
+ * How long a process takes to stop at worst, with the default times: what leads drains and is aborted, what
  * always runs drains as briefly and is aborted, the lease is given back. The Pod's grace period has to be longer.
  */
 export const longestStopMs = drainMs + 3 * abortMs + releaseMs
@@ -46,7 +46,7 @@ export interface ManagerOptions {
   readonly abortMs?: number
 }
 
-/** Another replica leads now. The process must end: what it believes about the world is no longer its to act on. */
+/** Another replica leads now. The process must end, because it may not act on its view any more. */
 export class LeadershipLostError extends Error {
   override readonly name = 'LeadershipLostError'
   readonly code = 'leadership_lost'
@@ -195,7 +195,7 @@ export class Manager {
 
 /** When a runnable has to end. */
 export interface RunSignals {
-  /** Take nothing new and finish what is under way. */
+  /** Take nothing new and finish the work under way. */
   readonly stop: AbortSignal
   /** Drop everything now; follows `stop` after the grace period, or comes with it when the lease is lost. */
   readonly abort: AbortSignal

@@ -19,9 +19,9 @@ export class Memory<K extends KubeObject, T> {
   constructor(
     view: Remembered<K>,
     options: {
-      /** A value is let go of as soon as this is true of its object. */
+      /** A value is forgotten as soon as this is true of its object. */
       readonly until?: (object: K, value: T) => boolean
-      /** Told each value that is let go of, by itself or by `delete`, but not what `set` replaces. */
+      /** Called with each value that is forgotten, by itself or by `delete`, but not with one that `set` replaces. */
       readonly onForgotten?: (value: T) => void
     } = {},
   ) {
@@ -40,7 +40,7 @@ export class Memory<K extends KubeObject, T> {
     return held?.uid === metadata.uid ? held?.value : undefined
   }
 
-  /** Returns false when there was nothing left to remember it for: then the value is let go of at once. */
+  /** Returns false when the object is gone or over: then the value is forgotten at once. */
   set({ metadata }: K, value: T): boolean {
     const { namespace = '', name, uid } = metadata
     const isKept = this.#isAbout(this.#view.get(namespace, name), { uid, value })

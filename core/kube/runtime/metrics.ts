@@ -22,7 +22,7 @@ const resultOf: Readonly<Record<Outcome, 'success' | 'requeue_after' | 'requeue'
   panic: 'error',
 }
 
-/** Every metric of this file, with what a person reads beside it. */
+/** Every metric of this file, with its help text. */
 const help = {
   controller_runtime_reconcile_total: 'Reconciles by controller and result.',
   controller_runtime_reconcile_errors_total: 'Reconciles that failed.',

@@ -13,7 +13,7 @@ export interface QueueObserver {
 interface WorkQueueOptions {
   readonly clock: Clock
   readonly random: Random
-  /** Back-off of one failing item; 200 ms doubling to 5 min unless told. */
+  /** Back-off of one failing item; default: 200 ms, doubling to 5 min. */
   readonly backoff?: BackoffPolicy
   readonly observer?: QueueObserver | undefined
 }
@@ -88,7 +88,7 @@ export class WorkQueue {
     this.#failures.delete(key)
   }
 
-  /** Lets go of a key that waits; one that is being worked on is not stopped. */
+  /** Drops a key that waits; one that is being worked on is not stopped. */
   remove(key: string): void {
     this.#delayed.remove(key)
     this.#failures.delete(key)

@@ -58,7 +58,7 @@ export function checkEnd(seen: {
       const { revision, source } = request.status?.plan ?? {}
       const isAnew = revision === 2 && (source === 'person') === (way === 'edited')
       if (!isAnew || !isTrue(request, 'Succeeded'))
-        broken('I9', `${name} was not planned anew, or not to its success`)
+        broken('I9', `${name} was not planned again, or not to its success`)
     }
 
   for (const task of invariants.tasks) checkOutcome(task, invariants, tasks, story)
