@@ -133,7 +133,7 @@ const spec = withRules(
     {
       request: text(
         16384,
-        'Your wish in plain language: what to build or change, and how you will know that it works.',
+        'What you want, in plain language: what to build or change, and how you will know that it works.',
       ),
       priority: z
         .enum(priorities)
