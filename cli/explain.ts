@@ -126,7 +126,7 @@ const troubles: readonly Trouble[] = [
  * The error for people when there is no cluster at the address of the kubeconfig; undefined for all
  * other errors. `file` is the kubeconfig that led there, empty inside a Pod.
  */
-export function absentCluster(error: KubeError, file: string): CliError | undefined {
+function absentCluster(error: KubeError, file: string): CliError | undefined {
   if (error.status !== 0) return undefined
   const [, place = '', said = ''] = /(\S+) cannot be reached: ([\s\S]*)/.exec(error.message) ?? []
   if (place === '') return undefined

@@ -56,7 +56,7 @@ export class TryTrouble extends CliError {
 }
 
 /** Reason of the signal that a person's Ctrl-C aborts. */
-export class Interrupted extends Error {
+class Interrupted extends Error {
   override readonly name = 'Interrupted'
   readonly code = 'interrupted'
 }

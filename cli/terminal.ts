@@ -143,7 +143,7 @@ export function onScreen(text: string): string {
 }
 
 /** What a live picture needs of a terminal. */
-export interface Canvas {
+interface Canvas {
   readonly out: (text: string) => void
   /** Lines of the screen. */
   readonly rows: () => number

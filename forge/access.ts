@@ -15,7 +15,7 @@ export type Identity =
   | { readonly kind: 'reader'; readonly name: string }
 
 /** What somebody wants: read by git, write by git, GET of the API, any other method of the API. */
-export type Wish = 'clone' | 'push' | 'read' | 'change'
+type Wish = 'clone' | 'push' | 'read' | 'change'
 
 export type Decision =
   | { readonly allowed: true }
@@ -60,7 +60,7 @@ export function judgeWish(identity: Identity, wish: Wish): Decision {
 }
 
 /** The task and attempt a push names, once its form is right. */
-export type CommandsDecision =
+type CommandsDecision =
   | {
       readonly allowed: true
       readonly ref: string

@@ -59,7 +59,7 @@ export type From =
   | { readonly kind: 'path'; readonly path: string }
 
 /** What fetching needs. */
-export interface FetchOptions {
+interface FetchOptions {
   readonly git: Git
   /** The bare repository that is fetched into. */
   readonly repository: string

@@ -97,7 +97,7 @@ export async function createForge(options: ForgeOptions): Promise<Forge> {
 }
 
 /** Directories of the forge on its volume. */
-export interface DataDirectories {
+interface DataDirectories {
   /** Bare repositories `<name>.git`. */
   readonly root: string
   /** Repositories in the making. */

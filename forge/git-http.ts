@@ -12,7 +12,7 @@ import { diskFull, ForgeRefusal, refusalOf, saysNoSpace } from './problem.ts'
 export type GitService = 'git-upload-pack' | 'git-receive-pack'
 
 /** A request for `git http-backend`, already authenticated and allowed. */
-export interface BackendRequest {
+interface BackendRequest {
   /** Holds the bare repositories `<name>.git`. */
   readonly root: string
   readonly repository: string
@@ -185,7 +185,7 @@ function killGroup(pid: number | undefined, signal: NodeJS.Signals): void {
 /**
  * The head of a CGI answer (RFC 3875, section 6): status and headers, and where the body begins.
  */
-export interface CgiHead {
+interface CgiHead {
   readonly status: number
   readonly headers: readonly (readonly [string, string])[]
   /** Offset of the first byte of the body. */

@@ -4,7 +4,7 @@ import { diskFull, ForgeRefusal, saysNoSpace } from './problem.ts'
 import { isCommitId, isFullRef } from './ref-names.ts'
 
 /** What a finished git command left behind. */
-export interface GitResult {
+interface GitResult {
   readonly exitCode: number
   readonly stdout: string
   readonly stderr: string
@@ -71,7 +71,7 @@ export class GitError extends Error {
  * Variables of the surroundings that git may see: where programs are, and how to get out to a
  * mirror source.
  */
-export const passedVariables = [
+const passedVariables = [
   'PATH',
   'HTTP_PROXY',
   'HTTPS_PROXY',

@@ -18,7 +18,7 @@ export interface Accounts {
  * `unknown`: the API server does not know the token (401). `stranger`: it does, and the bearer has
  * no role here (403).
  */
-export type Recognition =
+type Recognition =
   | { readonly kind: 'known'; readonly identity: Identity }
   | { readonly kind: 'unknown'; readonly message: string }
   | { readonly kind: 'stranger'; readonly message: string }
@@ -27,7 +27,7 @@ export type Recognition =
  * The role of a reviewed token: the account *and* the audience must fit, so that a token for one
  * server opens no other.
  */
-export function recognize(who: TokenIdentity | undefined, accounts: Accounts): Recognition {
+function recognize(who: TokenIdentity | undefined, accounts: Accounts): Recognition {
   if (who === undefined) {
     return {
       kind: 'unknown',

@@ -10,7 +10,7 @@ import { scopeRefusal } from './scope.ts'
 import { commitDates, oneLine } from './source.ts'
 
 /** What integrating needs. */
-export interface IntegratorOptions {
+interface IntegratorOptions {
   readonly git: Git
   readonly disk: DiskGuard
   readonly lock: RepositoryLock

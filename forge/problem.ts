@@ -67,7 +67,7 @@ function codeOf(error: unknown): string {
 }
 
 /** True when the operating system had no room left: no space or over the quota. */
-export function isNoSpace(error: unknown): boolean {
+function isNoSpace(error: unknown): boolean {
   return ['ENOSPC', 'EDQUOT'].includes(codeOf(error))
 }
 

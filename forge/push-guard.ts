@@ -5,7 +5,7 @@ import type { RefCommand } from './access.ts'
 import { ForgeRefusal } from './problem.ts'
 
 /** The head of a push, and its whole body again, head included, for git. */
-export interface OpenedPush {
+interface OpenedPush {
   readonly head: PushHead
   readonly body: Readable
 }
@@ -87,13 +87,13 @@ export function pushEnvironment(ref: string | undefined): Record<string, string>
 }
 
 /** What a push announces before its objects. */
-export interface PushHead {
+interface PushHead {
   /** Empty for the probe that git sends before a large push. */
   readonly commands: readonly RefCommand[]
   readonly capabilities: ReadonlySet<string>
 }
 
-export type PushHeadStep =
+type PushHeadStep =
   | { readonly state: 'more' }
   | { readonly state: 'done'; readonly head: PushHead }
   | { readonly state: 'broken'; readonly message: string }

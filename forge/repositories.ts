@@ -20,7 +20,7 @@ import {
 } from './source.ts'
 
 /** What making repositories needs. */
-export interface RepositoriesOptions {
+interface RepositoriesOptions {
   readonly git: Git
   readonly disk: DiskGuard
   readonly lock: RepositoryLock

@@ -120,7 +120,7 @@ export function readChanges(text: string): readonly Change[] {
 }
 
 /** A commit that an agent pushed, and where it is to go. */
-export interface ScopeQuestion {
+interface ScopeQuestion {
   readonly git: Git
   /** The bare repository. */
   readonly path: string

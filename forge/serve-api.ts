@@ -16,7 +16,7 @@ import { whoIs } from './serve-git.ts'
 type ApiRoute = Exclude<Route, { kind: 'git' | 'health' | 'unknown' }>
 
 /** One request of the JSON API, with who sent it. */
-export interface ApiCall {
+interface ApiCall {
   readonly route: ApiRoute
   readonly identity: Identity
   readonly request: IncomingMessage
@@ -70,7 +70,7 @@ export async function serveApi(forge: Forge, call: ApiCall): Promise<void> {
 }
 
 /** A bare repository to look into. */
-export interface Shelf {
+interface Shelf {
   readonly git: Git
   readonly path: string
   readonly signal: AbortSignal
@@ -78,7 +78,7 @@ export interface Shelf {
 
 const maxFiles = 2000
 /** Largest file that is answered, in bytes. */
-export const maxBlobBytes = 256 * 1024
+const maxBlobBytes = 256 * 1024
 
 async function existingCommit(shelf: Shelf, commit: string): Promise<string> {
   const found = await commitAt(shelf.git, shelf.path, commit, shelf)
@@ -87,7 +87,7 @@ async function existingCommit(shelf: Shelf, commit: string): Promise<string> {
 }
 
 /** Head of a branch, and how many commits it has beyond `base`. Errors: NotFound. */
-export async function readBranch(
+async function readBranch(
   shelf: Shelf,
   branch: string,
   base: string | undefined,
@@ -120,7 +120,7 @@ function readEntries(text: string): readonly TreeEntry[] {
 const isRegular = ({ mode }: TreeEntry) => mode === '100644' || mode === '100755'
 
 /** The regular files of a commit, sorted by path; at most 2,000. Errors: NotFound. */
-export async function readTree(shelf: Shelf, commit: string): Promise<TreeListing> {
+async function readTree(shelf: Shelf, commit: string): Promise<TreeListing> {
   const { git, path: repository, signal } = shelf
   const found = await existingCommit(shelf, commit)
   const args = ['ls-tree', '-r', '-z', '--long', '--full-tree', found]
@@ -140,7 +140,7 @@ export async function readTree(shelf: Shelf, commit: string): Promise<TreeListin
  * The text of one regular file. Errors: NotFound; BadRequest (413) for more than 256 KiB: half a
  * file would be a lie.
  */
-export async function readBlob(shelf: Shelf, commit: string, path: string): Promise<string> {
+async function readBlob(shelf: Shelf, commit: string, path: string): Promise<string> {
   const { git, path: repository, signal } = shelf
   const found = await existingCommit(shelf, commit)
   const args = ['ls-tree', '-z', '--long', '--full-tree', found, '--', path]

@@ -11,7 +11,7 @@ import type { Route } from './routes.ts'
 type GitRoute = Extract<Route, { kind: 'git' }>
 
 /** One request of a git client, with who sent it. */
-export interface GitCall {
+interface GitCall {
   readonly route: GitRoute
   readonly identity: Identity
   readonly request: IncomingMessage

@@ -10,7 +10,7 @@ import { serveApi } from './serve-api.ts'
 import { serveGit } from './serve-git.ts'
 
 /** A forge that takes requests. */
-export interface ForgeServer {
+interface ForgeServer {
   readonly port: number
   /**
    * Takes nothing new, lets requests finish for up to `graceMs`, then cuts them off. Never rejects.

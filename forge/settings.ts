@@ -48,7 +48,7 @@ const schema = z
   }))
 
 /** How the forge is run. */
-export type Settings = z.output<typeof schema>
+type Settings = z.output<typeof schema>
 
 /**
  * Reads the settings from the environment. Errors: one sentence that names every variable that is

@@ -5,7 +5,7 @@ import { canonicalHost, type OpenHost } from './source-hosts.ts'
  * A source's URL, taken apart, so that git gets nothing that it could read in another way than we
  * did.
  */
-export interface SourceUrl {
+interface SourceUrl {
   readonly protocol: MirrorProtocol
   /** As `canonicalHost` writes it. */
   readonly host: string
@@ -17,7 +17,7 @@ export interface SourceUrl {
 
 /** Transports a mirror may use. No `ssh` (no keys here), no `file`, no `ext`. */
 export const mirrorProtocols = ['http', 'https', 'git'] as const
-export type MirrorProtocol = (typeof mirrorProtocols)[number]
+type MirrorProtocol = (typeof mirrorProtocols)[number]
 
 const usualPort: Readonly<Record<MirrorProtocol, string>> = {
   http: '80',
@@ -110,7 +110,7 @@ export function remoteOf(url: SourceUrl, open: OpenHost): Remote {
 }
 
 /** Where a server sends git on to. */
-export type Redirect =
+type Redirect =
   /** On the same host, and not from https to http. */
   | { readonly kind: 'same-host'; readonly url: SourceUrl }
   | { readonly kind: 'elsewhere'; readonly address: string }

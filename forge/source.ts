@@ -95,7 +95,7 @@ export function commitDates(nowMs: number): Record<string, string> {
 }
 
 /** What the placeholders of a template stand for. */
-export interface TemplateValues {
+interface TemplateValues {
   /** `{{title}}`: one line. */
   readonly title: string
   /** `{{name}}`: a package name. */

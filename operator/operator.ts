@@ -57,7 +57,7 @@ export interface Surroundings {
   readonly metrics?: Metrics | undefined
 }
 
-export interface Operator {
+interface Operator {
   readonly manager: Manager
   readonly elector: LeaderElector
 }

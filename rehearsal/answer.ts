@@ -192,13 +192,13 @@ export const noScript =
   'without a cluster: --ollama URL --model NAME.'
 
 /** What answers are chosen from. */
-export interface ChoiceParts {
+interface ChoiceParts {
   readonly scripts: Scripts
   readonly faults: Faults
 }
 
 /** What will be said, and what will go wrong with it. */
-export interface Choice {
+interface Choice {
   /** As the model sees it. */
   readonly question: Question
   readonly text: string
@@ -208,12 +208,7 @@ export interface Choice {
 }
 
 /** Chooses, and notes it in the record. An injected fault goes before that of the rule. */
-export function choose(
-  parts: ChoiceParts,
-  asked: Asked,
-  budget: Budget,
-  record: RehearsalRecord,
-): Choice {
+function choose(parts: ChoiceParts, asked: Asked, budget: Budget, record: RehearsalRecord): Choice {
   const overlong = budget.promptTokens > budget.contextTokens
   record.shortened = overlong && asked.truncate
   const question = record.shortened

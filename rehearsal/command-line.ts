@@ -33,7 +33,7 @@ export interface Settings {
   readonly pullRate: number
 }
 
-export type Command =
+type Command =
   | { readonly do: 'help' }
   | { readonly do: 'check'; readonly scripts: string }
   | { readonly do: 'serve'; readonly settings: Settings }

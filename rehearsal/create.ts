@@ -90,7 +90,7 @@ async function sizeOfBase(
 }
 
 /** A file that was sent. */
-export interface Blob {
+interface Blob {
   readonly size: number
   /** It begins as GGUF files do. */
   readonly gguf: boolean
@@ -106,7 +106,7 @@ export interface Blobs {
 const digestShape = /^sha256[:-][0-9a-f]{64}$/i
 
 /** Throws a `Refusal` with `status` for text that is not a digest. */
-export function checkDigest(digest: string, status = 400): void {
+function checkDigest(digest: string, status = 400): void {
   if (!digestShape.test(digest)) throw new Refusal(status, 'invalid digest format')
 }
 

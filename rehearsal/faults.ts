@@ -96,7 +96,7 @@ export interface Strike<Kind extends string = AnswerFaultKind> {
 }
 
 /** What a fault may be aimed at. */
-export interface Target {
+interface Target {
   readonly model: string
   /** The whole question; empty for pulls. */
   readonly text: string

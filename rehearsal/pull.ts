@@ -178,7 +178,7 @@ function noSuchHost(name: ModelName): string {
 }
 
 /** A part of a model, as registries keep it. */
-export interface Layer {
+interface Layer {
   /** `sha256:` and 64 hex digits. */
   readonly digest: string
   readonly size: number
@@ -188,7 +188,7 @@ export interface Layer {
  * A layer that is being downloaded. All pulls of it share it; without one it stays as far as it
  * came.
  */
-export interface Download {
+interface Download {
   readonly layer: Layer
   completed: number
   pullers: number
@@ -200,7 +200,7 @@ export interface Download {
 }
 
 /** The layers that the server has, whole or in part. */
-export interface Downloads {
+interface Downloads {
   /** A layer, to be pulled on from where it is. */
   of(layer: Layer): Download
   /** How much of these layers is there, in bytes. */
@@ -211,7 +211,7 @@ export interface Downloads {
 const smallParts = [11_343, 485] as const
 
 /** The layers of a model, whose sizes make up `size`; the weights come first. */
-export function layersOf(name: string, size: number): readonly Layer[] {
+function layersOf(name: string, size: number): readonly Layer[] {
   const rest = smallParts.reduce((sum, part) => sum + part, 0)
   const sizes = size > 2 * rest ? [size - rest, ...smallParts] : [size]
   return sizes.map((part, index) => ({
@@ -262,7 +262,7 @@ export function step(download: Download): void {
 }
 
 /** How `/api/pull` and `/api/create` tell what they do. */
-export interface Progress {
+interface Progress {
   readonly say: (
     step: { readonly status: string } & Readonly<Record<string, unknown>>,
   ) => Promise<void>

@@ -11,7 +11,7 @@ export interface Records {
 }
 
 /** The most that is remembered; what goes beyond it is forgotten, the oldest first. */
-export interface RecordLimits {
+interface RecordLimits {
   readonly records: number
   /** Of prompts, schemas and options, together. */
   readonly characters: number
@@ -204,7 +204,7 @@ export const rehearsalRecord = z.object({
 export type RehearsalRecord = z.infer<typeof rehearsalRecord>
 
 /** One pull; an entry of `GET /rehearsal/records`. */
-export const pullRecord = z.object({
+const pullRecord = z.object({
   at: z.string(),
   model: z.string(),
   fault: z.string().optional(),
@@ -234,7 +234,7 @@ const modelSummary = z.object({
   shortened: z.int(),
   longestPrompt: z.int(),
 })
-export type ModelSummary = z.infer<typeof modelSummary>
+type ModelSummary = z.infer<typeof modelSummary>
 
 /** What `GET /rehearsal/records` answers. */
 export const recordsAnswer = z.object({

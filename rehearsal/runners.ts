@@ -5,7 +5,7 @@ import { type HeldModel, rehearsalDetails } from './held-models.ts'
 import { pause, Refusal } from './wire.ts'
 
 /** How a call wants its model to be loaded. */
-export interface Wanted {
+interface Wanted {
   /** Every option that cannot be changed in a loaded model, by its name in the API. */
   readonly options: Readonly<Record<string, unknown>>
   readonly contextTokens: number
@@ -162,7 +162,7 @@ function psEntry({ model, wanted }: Runner, until: number): object {
 }
 
 /** A slot that was given. */
-export interface Turn {
+interface Turn {
   /** From 0. */
   readonly slot: number
   /** Ends the turn. */
@@ -170,13 +170,13 @@ export interface Turn {
 }
 
 /** First come, first served, at most so many at once. */
-export interface Turns {
+interface Turns {
   /** Waits; undefined when `signal` was aborted first. */
   take(signal: AbortSignal): Promise<Turn | undefined>
 }
 
 /** Makes turns for `parallel` at once. */
-export function createTurns(parallel: number): Turns {
+function createTurns(parallel: number): Turns {
   const free = Array.from({ length: parallel }, (_, slot) => slot)
   const waiting: ((slot: number) => void)[] = []
   const turnOf = (slot: number): Turn => ({

@@ -111,7 +111,7 @@ export function promptSections(user: string): ReadonlyMap<string, string> {
 }
 
 /** What a rule answers. */
-export interface Scripted {
+interface Scripted {
   readonly answer: string
   readonly strike: Strike | undefined
 }

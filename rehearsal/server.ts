@@ -90,12 +90,12 @@ function createRehearsal(options: RehearsalOptions): Rehearsal {
 }
 
 /** Everything that the routes work on. */
-export type Rehearsal = AnswerParts & PullParts & { readonly blobs: Blobs }
+type Rehearsal = AnswerParts & PullParts & { readonly blobs: Blobs }
 
 type Route = (request: IncomingMessage, response: ServerResponse) => Promise<void> | void
 
 /** The server's routes. */
-export interface Routes {
+interface Routes {
   /** Answers, or rejects with what the request is refused with. */
   answer(
     method: string,
@@ -121,7 +121,7 @@ const version = '0.17.4'
 const nameBody = z.looseObject({ name: z.string().default(''), model: z.string().default('') })
 
 /** Makes the routes. */
-export function createRoutes(rehearsal: Rehearsal): Routes {
+function createRoutes(rehearsal: Rehearsal): Routes {
   const { held, runners, faults, records } = rehearsal
   const hello: Route = (_, response) => plain(response, 200, 'Ollama is running (rehearsal)')
   const tellVersion: Route = (_, response) => sendJson(response, 200, { version })

@@ -9,7 +9,7 @@ import { promptSections, type Question } from './script.ts'
 import { pause } from './wire.ts'
 
 /** What is said, and how. */
-export interface Speech {
+interface Speech {
   readonly tokens: readonly string[]
   /** One piece as an object of the API. */
   readonly piece: (token: string) => object

@@ -9,7 +9,7 @@ import type { AgentLog } from './log.ts'
 import type { Sandbox } from './sandbox-client.ts'
 import { after, every } from './waiting.ts'
 
-export interface AgentPorts {
+interface AgentPorts {
   readonly hub: HubClient
   readonly sandbox: Sandbox
   readonly log: AgentLog

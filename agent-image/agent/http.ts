@@ -6,7 +6,7 @@ import { request as requestHttps } from 'node:https'
 import { linesOf } from '../../core/base/lines.ts'
 import { after } from './waiting.ts'
 
-export interface HttpRequest {
+interface HttpRequest {
   readonly method: 'GET' | 'POST'
   /** With `socketPath`, only the path of it counts. */
   readonly url: string

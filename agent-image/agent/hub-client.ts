@@ -17,7 +17,7 @@ import {
 import { type HttpResponse, sendRequest } from './http.ts'
 import { type Abortable, after, backoffMs, pause, within } from './waiting.ts'
 
-export interface HubSettings {
+interface HubSettings {
   readonly url: string
   /** Read again for every call: the kubelet renews the token in place. */
   readonly tokenFile: string

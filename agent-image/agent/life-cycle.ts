@@ -38,7 +38,7 @@ export type AgentEffect =
   | { readonly do: 'report'; readonly report: Report }
   | { readonly do: 'exit' }
 
-export interface AgentStep {
+interface AgentStep {
   readonly state: AgentState
   readonly effects: readonly AgentEffect[]
 }

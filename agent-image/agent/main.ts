@@ -23,7 +23,7 @@ const environment = z.object({
 })
 
 /** The settings in the Pod's environment. */
-export interface AgentConfig {
+interface AgentConfig {
   readonly hubUrl: string
   readonly tokenFile: string
   readonly agent: string
@@ -36,7 +36,7 @@ export interface AgentConfig {
 }
 
 /** Reads the environment. Throws an error that names every variable that is missing or wrong. */
-export function readConfig(env: Readonly<Record<string, string | undefined>>): AgentConfig {
+function readConfig(env: Readonly<Record<string, string | undefined>>): AgentConfig {
   const parsed = environment.safeParse(env)
   if (!parsed.success)
     throw new Error(`the agent's environment is wrong:\n${z.prettifyError(parsed.error)}`)

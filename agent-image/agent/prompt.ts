@@ -54,7 +54,7 @@ export function currentText(text: string | undefined): PromptSection {
 }
 
 /** The language and runtime of a file, in words. */
-export function languageWords(path: string, commonjs = false): string {
+function languageWords(path: string, commonjs = false): string {
   if (/\.(m|c)?ts$/.test(path))
     return 'TypeScript that Node 24 runs directly (types only, no enums), ES module, no packages'
   if (commonjs && isTestPath(path) && /\.c?js$/.test(path))

@@ -45,7 +45,7 @@ const hotTemperature = 1
 const mostAlike = 3
 
 /** Why an attempt asks no more. */
-export type TriesEnd = 'tries used up' | 'no progress'
+type TriesEnd = 'tries used up' | 'no progress'
 
 /**
  * The next try, or undefined when the attempt ends; `whyEnded` says why. A try samples instead of

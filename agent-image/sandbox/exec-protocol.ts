@@ -13,7 +13,7 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 
 /** Variables a caller may set. Everything else of the environment is fixed by the sandbox. */
-export const allowedVariables = [
+const allowedVariables = [
   'NODE_ENV',
   'PYTHONPATH',
   'PYTHONDONTWRITEBYTECODE',

@@ -22,7 +22,7 @@ export interface Connection {
 }
 
 /** Guildhall's home when neither a flag nor the context names another namespace. */
-export const defaultNamespace = 'guildhall'
+const defaultNamespace = 'guildhall'
 
 /**
  * Opens the cluster of the flags, `$KUBECONFIG` or `~/.kube/config`; inside a Pod the Pod's own.
@@ -68,7 +68,7 @@ export async function originOf({ flags, namespace }: Connection): Promise<string
  * The same cluster for the library that makes port-forwards and reads Pod logs, which takes a
  * second to load.
  */
-export async function libraryConfig(flags: ConnectionFlags): Promise<LibraryConfig> {
+async function libraryConfig(flags: ConnectionFlags): Promise<LibraryConfig> {
   const { kubeconfig: path, context } = flags
   const { env } = process
   if (path !== undefined || env['KUBECONFIG'] || env['KUBERNETES_SERVICE_HOST'] === undefined)
@@ -80,7 +80,7 @@ export async function libraryConfig(flags: ConnectionFlags): Promise<LibraryConf
 }
 
 /** A port of a Pod, reachable on this machine while `work` runs. */
-export interface PortForwardTarget {
+interface PortForwardTarget {
   readonly client: Pick<KubeClient, 'list'>
   readonly flags: ConnectionFlags
   readonly namespace: string

@@ -6,7 +6,7 @@ import type { Logger } from '../../core/base/logger.ts'
 import type { KubeObject, Resource } from '../../core/kube/resource.ts'
 import type { Snapshot } from '../../core/view/request.ts'
 
-export interface FollowOptions {
+interface FollowOptions {
   readonly client: InformerOptions<KubeObject>['client']
   readonly namespace: string
   readonly name: string

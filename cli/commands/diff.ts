@@ -8,7 +8,7 @@ import { renderDiff } from '../show/style.ts'
 import type { Snapshot } from '../../core/view/request.ts'
 import type { Terminal } from '../terminal.ts'
 
-export interface DiffOptions {
+interface DiffOptions {
   readonly connection: Connection
   readonly terminal: Terminal
   readonly signal: AbortSignal

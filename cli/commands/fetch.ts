@@ -13,7 +13,7 @@ import { fetchInto, kinshipOf, mirrorBranch } from '../forge/mirror.ts'
 import { closeScratch, openScratch } from '../files.ts'
 import type { Terminal } from '../terminal.ts'
 
-export interface FetchOptions {
+interface FetchOptions {
   readonly connection: Connection
   readonly terminal: Terminal
   readonly signal: AbortSignal

@@ -25,7 +25,7 @@ import { type TryResult, outcomeOf, remedyFor } from '../try/outcome.ts'
 import { type OpenModel, type Prepared, prepare } from '../try/prepare.ts'
 import { type SandboxPlace, sandboxPlace } from '../try/sandbox.ts'
 
-export interface TryOptions {
+interface TryOptions {
   readonly terminal: Terminal
   readonly signal: AbortSignal
   readonly cwd: string

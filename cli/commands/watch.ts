@@ -18,7 +18,7 @@ import { toldOnce, untold } from '../../core/view/told-once.ts'
 import { agentsChanged, transitions } from '../../core/view/changes.ts'
 import { renderTree } from '../show/tree.ts'
 
-export interface WatchOptions {
+interface WatchOptions {
   readonly connection: Connection
   readonly terminal: Terminal
   readonly signal: AbortSignal
@@ -29,7 +29,7 @@ export interface WatchOptions {
 }
 
 /** How a watch ended. */
-export interface WatchOutcome {
+interface WatchOutcome {
   readonly exitCode: ExitCode
   /** The last view; for a finished request read afresh, so that nothing is missing. */
   readonly last: Snapshot | undefined

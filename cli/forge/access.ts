@@ -72,7 +72,7 @@ export function resultOf(request: DevRequest): ResultRef {
 }
 
 /** The ServiceAccount whose tokens open the forge for reading and nothing else. */
-export const readerAccount = 'guildhall-reader'
+const readerAccount = 'guildhall-reader'
 
 const tokenAnswer = z.object({ status: z.object({ token: z.string().min(1) }) })
 
@@ -83,7 +83,7 @@ const tokenSeconds = 600
  * Asks the API server for a token that lets one read the forge for ten minutes.
  * Errors: `CliError` when the person may not have one.
  */
-export async function readerToken(options: {
+async function readerToken(options: {
   readonly client: Pick<KubeClient, 'raw'>
   readonly namespace: string
   readonly signal: AbortSignal

@@ -8,7 +8,7 @@ export interface Remote {
   readonly token: string
 }
 
-export interface GitOptions {
+interface GitOptions {
   readonly cwd?: string | undefined
   /** Lets git talk to the forge only. For repositories of this program; see `git`. */
   readonly remote?: Remote | undefined
@@ -92,10 +92,7 @@ const tunesGit = /^(?:GIT_|SSH_ASKPASS|(?:https?|all|no)_proxy$)/i
  * The environment of a git that has the token: the person's without a word to git, and settings
  * that keep the token in.
  */
-export function forgeEnvironment(
-  env: Environment,
-  remote: Remote,
-): Record<string, string | undefined> {
+function forgeEnvironment(env: Environment, remote: Remote): Record<string, string | undefined> {
   const kept = Object.entries(env).filter(
     ([name]) => !tunesGit.test(name) || name === 'GIT_EXEC_PATH',
   )

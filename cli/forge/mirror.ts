@@ -63,7 +63,7 @@ export async function fetchInto(
  * How a repository relates to a branch. git would take a branch into any repository, related or
  * not. `guildhall`: a clone of Guildhall, and the branch belongs to something else.
  */
-export type Kinship = 'kin' | 'stranger' | 'guildhall'
+type Kinship = 'kin' | 'stranger' | 'guildhall'
 
 /**
  * Looks whether a repository holds a commit on which the branch is based. `mirror` is the copy that

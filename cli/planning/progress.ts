@@ -5,7 +5,7 @@ import { duration } from '../../core/view/text.ts'
 import { questionInWords } from '../show/plan.ts'
 
 /** The terminal on which the progress is shown. */
-export interface ProgressOutlet {
+interface ProgressOutlet {
   readonly write: (text: string) => void
   /** True for a screen, where one line is drawn again; elsewhere lines follow each other. */
   readonly live: boolean

@@ -157,7 +157,7 @@ export function parsePlan(text: string, where: string): GivenPlan {
  * Says which name two units have; undefined when the names differ. The CRD has this as a rule,
  * which zod does not evaluate.
  */
-export function doubledName({ units }: GivenPlan): string | undefined {
+function doubledName({ units }: GivenPlan): string | undefined {
   const names = units.map(({ name }) => name)
   const twice = names.find((name, at) => names.indexOf(name) !== at)
   return twice === undefined ? undefined : `two are called ${twice}; their names must differ`

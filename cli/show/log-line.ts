@@ -5,7 +5,7 @@ const record = z.record(z.string(), z.unknown())
 const withMessage = z.object({ message: z.unknown() })
 
 /** A line of the operator's log, as pino writes it. */
-export type LogRecord = Readonly<z.infer<typeof record>>
+type LogRecord = Readonly<z.infer<typeof record>>
 
 /** Which lines a person wants. All given filters must fit. */
 export interface LogFilter {

@@ -51,7 +51,7 @@ export function draw(line: Line, style: Style): string {
 }
 
 /** Text with a look; nothing stays nothing. Caveat: the text is one that was made visible. */
-export const painted = (text: string, paint: Paint): string =>
+const painted = (text: string, paint: Paint): string =>
   text === '' ? '' : `\u001b[${codes[paint]}m${text}\u001b[0m`
 
 function cutTo(whole: Line, width: number, ascii: boolean): Line {

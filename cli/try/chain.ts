@@ -30,7 +30,7 @@ import { git as gitNames } from '../../core/api/names.ts'
 import type { Checkout } from './checkout.ts'
 
 /** What the tasks of a request are carried out with. */
-export interface ChainParts {
+interface ChainParts {
   readonly request: DevRequest
   readonly tasks: readonly PlannedTask[]
   readonly profile: ModelProfile
@@ -183,7 +183,7 @@ const moved = (
 // The agents' way to the model without a hub: the operator's gateway, in this process.
 
 /** The part of the hub that an attempt needs. */
-export interface ModelDoor {
+interface ModelDoor {
   model(
     call: ModelCall,
     options: { readonly signal: AbortSignal },
@@ -196,7 +196,7 @@ export interface ModelDoor {
 }
 
 /** Asks for `task`: the gateway is told the same about it as the hub would tell. */
-export function modelDoor(call: Gateway['call'], task: AgentTask): ModelDoor {
+function modelDoor(call: Gateway['call'], task: AgentTask): ModelDoor {
   let lost: ModelError | undefined
   return {
     get lost() {

@@ -17,7 +17,7 @@ import { quoted } from '../terminal.ts'
 
 type Waiting = { readonly signal: AbortSignal }
 
-export interface GitCall extends Waiting {
+interface GitCall extends Waiting {
   readonly input?: string | Uint8Array
   readonly env?: Readonly<Record<string, string>>
 }
@@ -165,7 +165,7 @@ function readerOf(listing: TreeListing, git: Checkout['git']): RepositoryReader 
 }
 
 /** An obstacle to writing a file: a sentence that names its path, and the remedy. */
-export interface Obstacle {
+interface Obstacle {
   readonly why: string
   readonly next: string
 }

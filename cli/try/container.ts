@@ -8,11 +8,11 @@ type Waiting = { readonly signal: AbortSignal }
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 /** What a person types to have the image. */
-export const buildCommand = 'npm run -s images -- build agent'
+const buildCommand = 'npm run -s images -- build agent'
 /** As much as the chart gives a sandbox. */
 const memory = '2g'
 
-export interface Image {
+interface Image {
   readonly kind: 'image'
   readonly engine: 'docker' | 'podman'
   readonly reference: string

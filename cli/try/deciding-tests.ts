@@ -10,7 +10,7 @@ export interface CommitFiles {
   readonly read: (paths: readonly string[]) => Promise<ReadonlyMap<string, string>>
 }
 
-export interface DecidingTests {
+interface DecidingTests {
   /** Sorted. */
   readonly files: readonly string[]
   readonly warnings: readonly string[]

@@ -122,7 +122,7 @@ export function leftInWords(
 /**
  * The files that were put into the work tree: all paths, new paths, and new paths that git ignores.
  */
-export interface LeftFiles {
+interface LeftFiles {
   readonly paths: readonly string[]
   readonly created: readonly string[]
   readonly ignored: readonly string[]

@@ -13,7 +13,7 @@ import { hasFailed, isUnchecked } from '../../core/api/task-state.ts'
 import type { EndedTask } from './chain.ts'
 
 /** One candidate of the tasks that decide. */
-export interface ShownTry {
+interface ShownTry {
   readonly kind: CheckedTry['kind']
   readonly accepted: boolean
   /** Sentences; empty for one that was accepted. */
@@ -36,8 +36,7 @@ export interface TryResult {
 }
 
 /** The verdict over tasks that have all ended, with its words for people. */
-export interface ChainOutcome
-  extends Pick<TryResult, 'verdict' | 'tries' | 'evidence' | 'warnings'> {
+interface ChainOutcome extends Pick<TryResult, 'verdict' | 'tries' | 'evidence' | 'warnings'> {
   readonly failure: Failure | undefined
   /** One or two sentences. */
   readonly summary: string

@@ -268,7 +268,7 @@ function closing(child: ChildProcess, end: () => void, clock: Clock): () => Prom
 }
 
 /** A Python that runs here, as it names itself. */
-export interface PersonsPython {
+interface PersonsPython {
   /** Absolute path; in a virtual environment the one within it. */
   readonly path: string
   /**

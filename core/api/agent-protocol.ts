@@ -183,7 +183,7 @@ export type ReportReceipt = z.infer<typeof reportReceipt>
  * A part of a prompt. `must` parts are never dropped; the others go from the last to the first when
  * room is short.
  */
-export const promptSection = z.object({
+const promptSection = z.object({
   title: z.string().max(120),
   text: z.string(),
   must: z.boolean(),
@@ -245,7 +245,7 @@ export type ModelCall = z.infer<typeof modelCall>
  * A fenced block of an answer. `path` is what stood before the fence or in its info string, as the
  * model wrote it.
  */
-export const fencedBlock = z.object({
+const fencedBlock = z.object({
   path: z.string().optional(),
   language: z.string().optional(),
   text: z.string(),
@@ -253,7 +253,7 @@ export const fencedBlock = z.object({
 export type FencedBlock = z.infer<typeof fencedBlock>
 
 /** Why a model call gave nothing. `retryable` ones are the surroundings' fault and cost no try. */
-export const modelErrorCodes = [
+const modelErrorCodes = [
   'ModelUnavailable',
   'ModelMissing',
   'OutputUnusable',
@@ -319,9 +319,3 @@ export const logBatch = z.object({
     .max(200),
 })
 export type LogBatch = z.infer<typeof logBatch>
-
-/** Body of every refusal. */
-export interface HubProblem {
-  readonly code: string
-  readonly message: string
-}

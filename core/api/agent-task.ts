@@ -99,7 +99,7 @@ export const failure = object(
 export type Failure = z.infer<typeof failure>
 
 /** What an agent brought. */
-export const taskResult = object(
+const taskResult = object(
   {
     verdict: z.enum(verdicts).meta({ description: 'The outcome; computed, never a model’s word.' }),
     summary: note(1000, 'One or two sentences for people.'),

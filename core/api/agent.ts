@@ -25,7 +25,7 @@ const spec = object(
 )
 
 /** What an agent is doing; the STATUS column prints it. */
-export const agentStates = ['starting', 'idle', 'busy', 'draining', 'terminated'] as const
+const agentStates = ['starting', 'idle', 'busy', 'draining', 'terminated'] as const
 export type AgentState = (typeof agentStates)[number]
 
 const status = object(
@@ -106,7 +106,7 @@ export const agentKind = {
   people: 'delete',
 } as const satisfies KindDefinition
 
-export type AgentSpec = z.infer<typeof spec>
+type AgentSpec = z.infer<typeof spec>
 export type AgentStatus = z.infer<typeof status>
 export interface Agent {
   readonly apiVersion: string

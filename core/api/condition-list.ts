@@ -12,7 +12,7 @@ export interface ConditionUpdate {
 }
 
 /** Anything with conditions in its status. */
-export interface Conditioned {
+interface Conditioned {
   readonly status?: { readonly conditions?: readonly Condition[] | undefined } | undefined
 }
 

@@ -194,7 +194,7 @@ const spec = withRules(
 )
 
 /** One task of a plan: everything its AgentTask is made from. */
-export const plannedTask = object(
+const plannedTask = object(
   {
     name: objectName('Name of the AgentTask.'),
     type: z.enum(agentTypes).meta({ description: 'The type of agent that does the task.' }),

@@ -84,7 +84,7 @@ export const integrateResult = z.discriminatedUnion('outcome', [
 export type IntegrateResult = z.infer<typeof integrateResult>
 
 /** Stable codes of refusals. */
-export const forgeProblemCodes = [
+const forgeProblemCodes = [
   'Unauthorized',
   'Forbidden',
   'NotFound',
@@ -96,7 +96,3 @@ export const forgeProblemCodes = [
   'Internal',
 ] as const
 export type ForgeProblemCode = (typeof forgeProblemCodes)[number]
-export interface ForgeProblem {
-  readonly code: ForgeProblemCode
-  readonly message: string
-}

@@ -25,7 +25,7 @@ export type Tier = (typeof tiers)[number]
 export const providers = ['ollama', 'openai'] as const
 
 /** Where the weights come from. */
-export const modelSources = ['pull', 'preloaded', 'blob'] as const
+const modelSources = ['pull', 'preloaded', 'blob'] as const
 
 const tier = z.enum(tiers)
 

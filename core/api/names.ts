@@ -40,8 +40,6 @@ export function inNamespace(text: string, namespace: string): string {
   return text.replaceAll(`-n ${homeNamespace}`, `-n ${namespace}`)
 }
 
-/** Server-side apply owner and User-Agent product of the operator. */
-export const fieldManager = 'guildhall-operator'
 /** Lease that the leading operator holds. */
 export const leaderLease = 'guildhall-operator'
 /** `reportingController` of our Events. */

@@ -43,7 +43,7 @@ export function answerSchema(shape: z.ZodObject): Readonly<Record<string, unknow
  * The word of an example that `text` repeats; undefined when it repeats none, or when `asked` has
  * the word as well.
  */
-export type ExampleTrap = (text: string, asked?: string) => string | undefined
+type ExampleTrap = (text: string, asked?: string) => string | undefined
 
 /**
  * A trap for answers that copy the example of their prompt. `words` are names of the example, from

@@ -132,7 +132,7 @@ export const list = <T extends z.ZodType>(item: T, max: number, description: str
   z.array(item).max(max).meta({ description, 'x-kubernetes-list-type': 'atomic' })
 
 /** A list of objects keyed by `keys`: writers may own single entries. */
-export const keyedList = <T extends z.ZodType>(
+const keyedList = <T extends z.ZodType>(
   item: T,
   keys: readonly string[],
   max: number,
@@ -149,7 +149,7 @@ export const object = <T extends z.ZodRawShape>(shape: T, description: string) =
   z.object(shape).meta({ description })
 
 /** One CEL rule of a CRD: what must hold, and the sentence a person reads when it does not. */
-export interface Rule {
+interface Rule {
   readonly rule: string
   readonly message: string
   readonly fieldPath?: string
@@ -160,7 +160,7 @@ export const withRules = <T extends z.ZodType>(schema: T, rules: readonly Rule[]
   schema.meta({ ...schema.meta(), 'x-kubernetes-validations': rules })
 
 /** A condition as in the Kubernetes API conventions. */
-export const condition = object(
+const condition = object(
   {
     type: text(64, 'The aspect that the condition is about, in CamelCase.'),
     status: z.enum(['True', 'False', 'Unknown']).meta({ description: 'True, False or Unknown.' }),
@@ -194,7 +194,7 @@ export interface Column {
 }
 
 /** What people with the cluster's `edit` role may do to the objects of a kind; all who may view see all of them. */
-export type PeopleMay = 'write' | 'delete' | 'view'
+type PeopleMay = 'write' | 'delete' | 'view'
 
 /** Everything that is made from a kind: its CRD, its reference, roles, the check of what is read. */
 export interface KindDefinition {

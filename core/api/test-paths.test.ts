@@ -1,7 +1,7 @@
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import { isTestPath, mayBeTest } from './test-paths.ts'
 
-it.each([
+test.each([
   'test/a.js',
   'tests/data.json',
   'src/tests/deep/helper.ts',
@@ -32,7 +32,7 @@ it.each([
   expect(mayBeTest(path)).toBe(false)
 })
 
-it.each([
+test.each([
   'src/contest.js',
   'src/contest.py',
   'latest.py',
@@ -53,7 +53,7 @@ it.each([
   expect(mayBeTest(path)).toBe(false)
 })
 
-it.each([
+test.each([
   'src/count-tests.js',
   'count_tests.py',
   'lib/run-tests.mjs',

@@ -1,7 +1,7 @@
 import type { Cancel, Clock } from './clock.ts'
 
 /** Where a job stands. */
-export type JobState<Result, Progress = never> =
+type JobState<Result, Progress = never> =
   | { readonly kind: 'idle' }
   | { readonly kind: 'running'; readonly progress: Progress | undefined }
   | { readonly kind: 'done'; readonly result: Result }
@@ -27,7 +27,7 @@ export interface JobContext<Progress> {
   readonly report: (progress: Progress, hasAdvanced: boolean) => void
 }
 
-export interface JobOptions {
+interface JobOptions {
   readonly clock: Clock
   /**
    * The rest after so many failures in a row, 1 for the first; undefined when no rest would help.

@@ -7,7 +7,7 @@ const mostLineBytes = 16 * 1024 * 1024
 /**
  * A line grew beyond its bound. Its sender may go on without end, so the rest is not waited for.
  */
-export class LongLineError extends Error {
+class LongLineError extends Error {
   override readonly name = 'LongLineError'
 
   constructor(maxBytes: number) {

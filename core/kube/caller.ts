@@ -48,7 +48,7 @@ export interface CallerOptions {
 }
 
 /** One call: what to ask, and whether asking twice does harm. */
-export interface Call extends CallOptions {
+interface Call extends CallOptions {
   readonly method: Dispatcher.HttpMethod
   readonly path: string
   readonly query?: Query

@@ -14,7 +14,7 @@ export interface TlsMaterial {
 }
 
 /** What one request needs to be let in. */
-export interface Credentials {
+interface Credentials {
   readonly headers: Readonly<Record<string, string>>
   readonly tls: TlsMaterial
 }
@@ -35,7 +35,7 @@ export interface KubeConfig {
 const freshMs = 60_000
 
 /** Where the kubelet mounts a Pod's token, CA and namespace. */
-export const serviceAccountDirectory = '/var/run/secrets/kubernetes.io/serviceaccount'
+const serviceAccountDirectory = '/var/run/secrets/kubernetes.io/serviceaccount'
 
 /**
  * Finds the API server: the Pod's own when `env` says it runs in one, else the kubeconfig. Where the ServiceAccount's

@@ -1,18 +1,11 @@
-import type {
-  V1ConfigMap,
-  V1PodSpec,
-  V1PodStatus,
-  V1Secret,
-  V1ServiceSpec,
-  V1ServiceStatus,
-} from '@kubernetes/client-node'
+import type { V1ConfigMap, V1PodSpec, V1PodStatus, V1Secret } from '@kubernetes/client-node'
 import type { KubeObject, Resource } from './resource.ts'
 
 /**
  * A client-node model as it really looks on the wire: read-only, and timestamps are strings.
  * Only the types of that package are used, which costs nothing at run time; its serializer loses fields.
  */
-export type Wire<T> = T extends Date
+type Wire<T> = T extends Date
   ? string
   : T extends readonly (infer Item)[]
     ? readonly Wire<Item>[]
@@ -25,17 +18,12 @@ export interface Pod extends KubeObject {
   readonly status?: Wire<V1PodStatus>
 }
 
-export interface Service extends KubeObject {
-  readonly spec?: Wire<V1ServiceSpec>
-  readonly status?: Wire<V1ServiceStatus>
-}
-
 export interface ConfigMap extends KubeObject, Omit<Wire<V1ConfigMap>, keyof KubeObject> {}
 
 /** `data` values are base64. */
-export interface Secret extends KubeObject, Omit<Wire<V1Secret>, keyof KubeObject> {}
+interface Secret extends KubeObject, Omit<Wire<V1Secret>, keyof KubeObject> {}
 
-export interface Namespace extends KubeObject {
+interface Namespace extends KubeObject {
   readonly status?: { readonly phase?: string }
 }
 
@@ -92,7 +80,6 @@ export interface TokenReview extends KubeObject {
 const core = { group: '', version: 'v1', namespaced: true } as const
 
 export const pods: Resource<Pod> = { ...core, kind: 'Pod', plural: 'pods' }
-export const services: Resource<Service> = { ...core, kind: 'Service', plural: 'services' }
 export const configMaps: Resource<ConfigMap> = { ...core, kind: 'ConfigMap', plural: 'configmaps' }
 export const secrets: Resource<Secret> = { ...core, kind: 'Secret', plural: 'secrets' }
 export const namespaces: Resource<Namespace> = {

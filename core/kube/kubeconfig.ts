@@ -28,7 +28,7 @@ export class KubeconfigError extends Error {
   }
 }
 
-export interface KubeconfigChoice {
+interface KubeconfigChoice {
   readonly env: Readonly<Record<string, string | undefined>>
   /** A file; without it those of `$KUBECONFIG`, else `~/.kube/config`. */
   readonly path?: string | undefined

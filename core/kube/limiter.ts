@@ -4,11 +4,11 @@ import type { Cancel, Clock } from '../base/clock.ts'
  * Who goes first when requests have to wait, most urgent first. `lease` is for leader election alone, which asks one thing
  * at a time: it passes a full in-flight bound, or requests that hang would cost the leadership.
  */
-export const priorities = ['lease', 'assign', 'status', 'refill', 'events'] as const
+const priorities = ['lease', 'assign', 'status', 'refill', 'events'] as const
 export type Priority = (typeof priorities)[number]
 
 /** Bounds on what one process asks of the API server. */
-export interface LimiterOptions {
+interface LimiterOptions {
   readonly clock: Clock
   /** Requests per second in the long run. */
   readonly rate: number

@@ -26,14 +26,14 @@ export interface ReflectorSink<T extends KubeObject, Kept> {
  * - `watching`: follows the changes after `from`, on `stream` if one is open.
  * - `waiting`: backs off for `ms` after a failure, then goes on with `next`.
  */
-export type ReflectorState<T extends KubeObject> =
+type ReflectorState<T extends KubeObject> =
   | { readonly kind: 'streaming' | 'listing' }
   | { readonly kind: 'watching'; readonly from: string; readonly stream?: Stream<T> }
   | { readonly kind: 'waiting'; readonly ms: number; readonly next: ReflectorState<T> }
 
 type Stream<T extends KubeObject> = AsyncGenerator<readonly WatchEvent<T>[], void, undefined>
 
-export interface ReflectorOptions<T extends KubeObject, Kept> {
+interface ReflectorOptions<T extends KubeObject, Kept> {
   readonly client: Pick<KubeClient, 'list' | 'openWatch'>
   readonly resource: Resource<T>
   readonly namespace?: string | undefined

@@ -1,5 +1,5 @@
 /** What an owner reference holds; the garbage collector compares the uid, not the name. */
-export interface OwnerReference {
+interface OwnerReference {
   readonly apiVersion: string
   readonly kind: string
   readonly name: string

@@ -178,7 +178,7 @@ export class CrowdedError extends Error {
   }
 }
 
-export interface TokenAnswersOptions<Answer> {
+interface TokenAnswersOptions<Answer> {
   readonly clock: Pick<Clock, 'monotonic' | 'after'>
   /**
    * One question to the API server. Shared by all who wait for it, so none of them can cancel it.

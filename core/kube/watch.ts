@@ -59,7 +59,7 @@ const graceMs = 6_000
 /** A server that serves answers at once, since opening a watch waits for nothing. */
 const openMs = 15_000
 
-export interface WatchOptions {
+interface WatchOptions {
   readonly client: Pick<KubeClient, 'openWatch'>
   readonly clock: Clock
   readonly namespace?: string | undefined

@@ -5,7 +5,7 @@ import { git } from '../api/names.ts'
 import { hasSucceeded, inPlan, isFinished, isUnchecked } from '../api/task-state.ts'
 
 /** What the operator knows about the model a task uses. */
-export interface ModelFacts {
+interface ModelFacts {
   readonly tier: Assignment['tier']
   readonly contextTokens: number
   readonly outputTokens: number

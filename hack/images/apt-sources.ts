@@ -1,7 +1,7 @@
 import { run } from './command.ts'
 
 /** One archive that this machine's apt installs from. */
-export interface AptSource {
+interface AptSource {
   readonly uri: string
   readonly suite: string
   readonly component: string

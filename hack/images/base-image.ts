@@ -15,7 +15,7 @@ import { packageVersion, repository } from './repository.ts'
 export type BaseKind = 'debian' | 'node'
 
 /** What making a base image needs. */
-export interface BaseOptions {
+interface BaseOptions {
   readonly engine: Engine & { readonly local: LocalImages }
   readonly log: Log
   readonly signal?: AbortSignal
@@ -135,7 +135,7 @@ async function discardRootfs(root: string): Promise<void> {
 }
 
 /** The arguments of `tar` that pack a root file system with its owners as numbers. */
-export function tarArguments(root: string, tar: string): readonly string[] {
+function tarArguments(root: string, tar: string): readonly string[] {
   return [
     '--create',
     '--numeric-owner',

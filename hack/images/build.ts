@@ -28,7 +28,7 @@ export interface BuiltImage {
 }
 
 /** What building is told. */
-export interface BuildOptions {
+interface BuildOptions {
   /** By default the one that fits this machine. */
   readonly engine?: EngineName
   readonly log: Log

@@ -5,7 +5,7 @@ import { requestArguments, type BuildRequest, type Engine } from './engine.ts'
 import { imagesDirectory } from './manifest.ts'
 
 /** How buildah keeps layers: overlay is quick, vfs (whole copies) works where mounting is not allowed. */
-export type StorageDriver = 'overlay' | 'vfs'
+type StorageDriver = 'overlay' | 'vfs'
 
 /** Where buildah keeps images, and how. */
 export interface BuildahStorage {
@@ -17,7 +17,7 @@ export interface BuildahStorage {
 }
 
 /** The arguments in front of every buildah command: a store of our own, apart from the machine's. */
-export function storageArguments(storage: BuildahStorage): readonly string[] {
+function storageArguments(storage: BuildahStorage): readonly string[] {
   return ['--root', storage.root, '--runroot', storage.runRoot, '--storage-driver', storage.driver]
 }
 

@@ -10,7 +10,7 @@ import { operatorInputs, stageOperator, writeInputs } from './operator-stage.ts'
 import { repository } from './repository.ts'
 
 /** What filling a build context is told. */
-export interface StageOptions {
+interface StageOptions {
   /** Whether the image starts from a base made on this machine rather than from a published one. */
   readonly localBase: boolean
   readonly log: Log

@@ -1,7 +1,7 @@
 import { execa } from 'execa'
 
 /** What every program that this part starts is given. */
-export interface CommandOptions {
+interface CommandOptions {
   readonly signal?: AbortSignal
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string>>

@@ -49,7 +49,7 @@ export interface LocalImages {
 export type EngineName = 'docker' | 'buildah'
 
 /** What decides between them. */
-export interface EngineFacts {
+interface EngineFacts {
   readonly dockerAnswers: boolean
   /** Whether Docker holds the published base image, or can pull it. */
   readonly dockerHasBase: boolean

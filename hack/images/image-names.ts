@@ -29,6 +29,6 @@ export function imageReference(name: ImageName, version: string, hash: string): 
  * The hash is in the tag because nodes keep images by tag (`imagePullPolicy: IfNotPresent`): a changed image under an
  * old tag would never run.
  */
-export function imageTag(version: string, hash: string): string {
+function imageTag(version: string, hash: string): string {
   return `${version}-${hash.slice(0, 10)}`
 }

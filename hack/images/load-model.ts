@@ -5,7 +5,7 @@ import { duration, type Log } from '../cluster/log.ts'
 import { fileSha256 } from './smollm2.ts'
 
 /** What to load, and where. */
-export interface LoadModelOptions {
+interface LoadModelOptions {
   /** For example `http://127.0.0.1:11434`. */
   readonly ollamaUrl: string
   /** Absolute path of a GGUF file whose model speaks ChatML. */

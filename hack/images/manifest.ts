@@ -24,7 +24,7 @@ export type ManifestEntry = z.infer<typeof entry>
 const manifest = z.partialRecord(z.enum(imageNames), entry)
 
 /** The images that lie in the cache, by name. */
-export type Manifest = z.infer<typeof manifest>
+type Manifest = z.infer<typeof manifest>
 
 /** Where built images and their manifest lie. */
 export function imagesDirectory(): string {

@@ -8,7 +8,7 @@ import { cacheDirectory } from '../cluster/paths.ts'
 import { unpackedWheel } from '../native-cluster/packages.ts'
 
 /** A file with the weights of a model. */
-export interface ModelFile {
+interface ModelFile {
   /** Absolute path of the GGUF file. */
   readonly path: string
   /** 64 hex digits. */

@@ -30,7 +30,7 @@ export interface Report {
 }
 
 /** A program and the lines that it prints. */
-export interface Printing {
+interface Printing {
   readonly command: string
   readonly args: readonly string[]
   readonly env?: Readonly<Record<string, string>>

@@ -13,7 +13,7 @@ import { layerPackage, type Part, parts, type Recipe } from './parts.ts'
 const modules = join(dirname(fileURLToPath(import.meta.url)), 'go')
 
 /** Where a build says how far it is, and what ends it. */
-export interface BuildOptions {
+interface BuildOptions {
   readonly log: Log
   readonly signal?: AbortSignal
 }

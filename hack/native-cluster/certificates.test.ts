@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ensureAuthority, ensureCertificate, ensureTokenKey } from './certificates.ts'
 
 describe('certificates', () => {
@@ -17,7 +17,7 @@ describe('certificates', () => {
     await rm(directory, { recursive: true })
   })
 
-  it('are signed by an authority that may sign', async () => {
+  test('are signed by an authority that may sign', async () => {
     const pair = await ensureCertificate(directory, 'plain', { commonName: 'someone' })
     const certificate = new X509Certificate(await readFile(pair.certificate))
     expect(authority.ca).toBe(true)
@@ -25,7 +25,7 @@ describe('certificates', () => {
     expect(certificate.verify(authority.publicKey)).toBe(true)
   })
 
-  it('carry user and group as Kubernetes reads them, and serve nobody without hosts', async () => {
+  test('carry user and group as Kubernetes reads them, and serve nobody without hosts', async () => {
     const identity = { commonName: 'system:node:n', organization: 'system:nodes' }
     const pair = await ensureCertificate(directory, 'client', identity)
     const certificate = new X509Certificate(await readFile(pair.certificate))
@@ -33,7 +33,7 @@ describe('certificates', () => {
     expect(certificate.keyUsage).toEqual(['1.3.6.1.5.5.7.3.2'])
   })
 
-  it('serve under names and addresses', async () => {
+  test('serve under names and addresses', async () => {
     const hosts = ['example.test', '10.0.0.1']
     const pair = await ensureCertificate(directory, 'server', { commonName: 's', hosts })
     const certificate = new X509Certificate(await readFile(pair.certificate))
@@ -42,14 +42,14 @@ describe('certificates', () => {
     expect(certificate.checkHost('other.test')).toBeUndefined()
   })
 
-  it('stay what they are when they are there', async () => {
+  test('stay what they are when they are there', async () => {
     const first = await ensureCertificate(directory, 'again', { commonName: 'a' })
     const before = await readFile(first.certificate, 'utf8')
     const second = await ensureCertificate(directory, 'again', { commonName: 'a' })
     expect(await readFile(second.certificate, 'utf8')).toBe(before)
   })
 
-  it('keep their keys from other users', async () => {
+  test('keep their keys from other users', async () => {
     const { key } = await ensureTokenKey(directory)
     const pair = await ensureCertificate(directory, 'secret', { commonName: 'a' })
     for (const path of [key, pair.key]) {

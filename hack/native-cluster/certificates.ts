@@ -110,7 +110,7 @@ export async function ensureTokenKey(
 }
 
 /** The openssl configuration that asks for an identity. */
-export function certificateConfig({ commonName, organization, hosts = [] }: Identity): string {
+function certificateConfig({ commonName, organization, hosts = [] }: Identity): string {
   const names = hosts.map((host, index) => `${isIP(host) ? 'IP' : 'DNS'}.${index + 1}=${host}`)
   return [
     '[req]\nprompt=no\ndistinguished_name=dn\n[dn]',

@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import {
   type Daemon,
   daemonFiles,
@@ -27,7 +27,7 @@ describe('a daemon', () => {
     await rm(directory, { recursive: true })
   })
 
-  it('is stopped, runs, and is stopped again', async () => {
+  test('is stopped, runs, and is stopped again', async () => {
     expect(await inspectDaemon(directory, 'sleeper')).toEqual({ state: 'stopped' })
     const pid = await startDaemon(directory, sleeper)
     expect(await inspectDaemon(directory, 'sleeper')).toMatchObject({ state: 'running', pid })
@@ -36,7 +36,7 @@ describe('a daemon', () => {
     expect(await stopDaemon(directory, 'sleeper')).toBe(false)
   })
 
-  it('is known to be dead when it was killed', async () => {
+  test('is known to be dead when it was killed', async () => {
     const pid = await startDaemon(directory, sleeper)
     process.kill(pid, 'SIGKILL')
     await expect
@@ -47,7 +47,7 @@ describe('a daemon', () => {
       })
   })
 
-  it('is killed when it does not listen to SIGTERM', async () => {
+  test('is killed when it does not listen to SIGTERM', async () => {
     const stubborn = ['sh', '-c', "trap '' TERM; while :; do sleep 0.05; done"] as const
     await startDaemon(directory, { name: 'sleeper', command: stubborn })
     await sleep(100)
@@ -55,7 +55,7 @@ describe('a daemon', () => {
     expect(await inspectDaemon(directory, 'sleeper')).toEqual({ state: 'stopped' })
   })
 
-  it('is never taken for another process that got its pid', async () => {
+  test('is never taken for another process that got its pid', async () => {
     const other = spawn('sleep', ['600'])
     const { record } = daemonFiles(directory, 'sleeper')
     await mkdir(dirname(record), { recursive: true })
@@ -68,7 +68,7 @@ describe('a daemon', () => {
     other.kill()
   })
 
-  it.each([
+  test.each([
     { title: 'left alone when it runs as it should', next: sleeper, want: 'running' },
     {
       title: 'started again for another command',
@@ -87,7 +87,7 @@ describe('a daemon', () => {
     expect(now.state === 'running' && now.pid === first).toBe(want === 'running')
   })
 
-  it.runIf(process.platform === 'linux')('can end with its parent (Linux only)', async () => {
+  test.runIf(process.platform === 'linux')('can end with its parent (Linux only)', async () => {
     const module = join(import.meta.dirname, 'daemon.ts')
     const daemon = { ...sleeper, withParent: true }
     const program = `
@@ -103,7 +103,7 @@ describe('a daemon', () => {
       .toMatchObject({ state: 'dead' })
   })
 
-  it('leaves what it said in a log that an error quotes', async () => {
+  test('leaves what it said in a log that an error quotes', async () => {
     await startDaemon(directory, {
       name: 'sleeper',
       command: ['sh', '-c', 'echo no flag -x; sleep 9'],

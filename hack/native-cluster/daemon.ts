@@ -27,7 +27,7 @@ const recordShape = z.object({
 })
 
 /** Whether a daemon runs, and whether with the command it should have. */
-export type DaemonState =
+type DaemonState =
   | { readonly state: 'stopped' }
   | { readonly state: 'dead'; readonly pid: number }
   | { readonly state: 'running'; readonly pid: number; readonly fingerprint: string }
@@ -112,7 +112,7 @@ export async function ensureDaemon(
 }
 
 /** Tells a daemon from the same one with another command or configuration. */
-export function fingerprint({ command, configuration = '' }: Daemon): string {
+function fingerprint({ command, configuration = '' }: Daemon): string {
   return createHash('sha256')
     .update(JSON.stringify([command, configuration]))
     .digest('hex')

@@ -1,12 +1,12 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { writeImageArchive } from './system-images.ts'
 import { parseImageList, qualifiedName, readArchive } from './images.ts'
 
 describe('qualifiedName', () => {
-  it.each([
+  test.each([
     ['alpine:3', 'docker.io/library/alpine:3'],
     ['guildhall/operator:dev', 'docker.io/guildhall/operator:dev'],
     ['localhost/guildhall/pause:1', 'localhost/guildhall/pause:1'],
@@ -18,7 +18,7 @@ describe('qualifiedName', () => {
 })
 
 describe('parseImageList', () => {
-  it('finds the configuration of each name by the manifest that both point to', () => {
+  test('finds the configuration of each name by the manifest that both point to', () => {
     const table = [
       'REF                   TYPE       DIGEST      SIZE    PLATFORMS   LABELS',
       'docker.io/a/b:1       docker/v2  sha256:m1   1 MiB   linux/amd64 managed',
@@ -42,7 +42,7 @@ describe.runIf(process.platform === 'linux')('an image archive (Linux only)', ()
     await rm(directory, { recursive: true })
   })
 
-  it('says what it holds, and the same again for the same files', async () => {
+  test('says what it holds, and the same again for the same files', async () => {
     const first = await write('first.tar', 'hello')
     const again = await write('again.tar', 'hello')
     const changed = await write('changed.tar', 'hello, world')
@@ -52,7 +52,7 @@ describe.runIf(process.platform === 'linux')('an image archive (Linux only)', ()
     expect(await readArchive(changed)).not.toEqual([held])
   })
 
-  it('is refused when it is none', async () => {
+  test('is refused when it is none', async () => {
     const path = join(directory, 'text.tar')
     await writeFile(path, 'no archive')
     await expect(readArchive(path)).rejects.toThrow('is not an image archive')

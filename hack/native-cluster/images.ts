@@ -6,7 +6,7 @@ import { binaryPath } from './binaries.ts'
 import type { StatePaths } from './settings.ts'
 
 /** An image in an archive: its name as containerd writes it and the digest of its configuration. */
-export interface ArchivedImage {
+interface ArchivedImage {
   readonly name: string
   readonly configDigest: string
 }

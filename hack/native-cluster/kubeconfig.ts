@@ -3,7 +3,7 @@ import { stringify } from 'yaml'
 import type { KeyPair } from './certificates.ts'
 
 /** What a kubeconfig file says. */
-export interface KubeconfigContent {
+interface KubeconfigContent {
   readonly cluster: string
   /** `https://host:port` */
   readonly server: string

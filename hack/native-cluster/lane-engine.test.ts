@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import { laneEngineState, removeLaneEngine } from './lane-engine.ts'
 
 let root = ''
@@ -23,21 +23,21 @@ async function machine(pid: string | undefined, command: string, bridge: boolean
   return laneEngineState(paths)
 }
 
-it('a bridge without its engine is left over', async () => {
+test('a bridge without its engine is left over', async () => {
   expect(await machine(undefined, '', true)).toBe('left')
 })
-it('a pid that belongs to somebody else by now is no engine', async () => {
+test('a pid that belongs to somebody else by now is no engine', async () => {
   expect(await machine('12\n', 'sleep\u0000600', true)).toBe('left')
 })
-it('an engine that runs is told from what it left', async () => {
+test('an engine that runs is told from what it left', async () => {
   const command = `dockerd\u0000--pidfile=${join(root, 'run')}/docker.pid`
   expect(await machine('12', command, true)).toBe('running')
 })
-it('without a bridge there is nothing', async () => {
+test('without a bridge there is nothing', async () => {
   expect(await machine(undefined, '', false)).toBe('absent')
 })
 
-it('removes only what nobody uses, and names the command for the rest', async () => {
+test('removes only what nobody uses, and names the command for the rest', async () => {
   const removed: string[] = []
   const remove = async () => void removed.push('bridge')
   expect(await removeLaneEngine('absent', remove)).toBeUndefined()

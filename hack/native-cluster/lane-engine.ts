@@ -4,14 +4,14 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 
 /** Where hack/ci/container-engine.sh keeps the engine of the container lane, and what its bridge is called. */
-export const laneEngine = {
+const laneEngine = {
   run: '/run/guildhall-docker',
   bridge: 'guildhall0',
   stop: 'bash hack/ci/container-engine.sh stop',
 } as const
 
 /** `left`: its process ended, or the machine was started anew, and its bridge stayed. */
-export type LaneEngineState = 'absent' | 'running' | 'left'
+type LaneEngineState = 'absent' | 'running' | 'left'
 
 /** Whether the engine of the container lane is there. Paths are parameters for tests. */
 export async function laneEngineState({

@@ -3,7 +3,7 @@ import type {
   V1PersistentVolumeClaim,
   V1StorageClass,
 } from '@kubernetes/client-node'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { decideStorage, provisioner, type StorageView } from './local-path-decide.ts'
 
 const late = {
@@ -44,7 +44,7 @@ function decide(view: Partial<StorageView>) {
 }
 
 describe('decideStorage', () => {
-  it('makes a volume that belongs to the claim, on the node, and that fsGroup applies to', () => {
+  test('makes a volume that belongs to the claim, on the node, and that fsGroup applies to', () => {
     const [action] = decide({ claims: [claim()] })
     expect(action).toMatchObject({
       do: 'create',
@@ -61,7 +61,7 @@ describe('decideStorage', () => {
   })
 
   const unselected = claim({ metadata: { name: 'data', uid: 'u1' } })
-  it.each<{ title: string; view: Partial<StorageView>; want: readonly string[] }>([
+  test.each<{ title: string; view: Partial<StorageView>; want: readonly string[] }>([
     { title: 'waits for a Pod to be placed', view: { claims: [unselected] }, want: [] },
     {
       title: 'does not wait when the class does not ask for it',

@@ -13,7 +13,7 @@ const podBridge = { name: bridges.pods, address: `${addresses.podGateway}/24` }
 const nodeBridge = { name: bridges.node, address: `${addresses.node}/32` }
 
 /** Our packet filter: Pods talk to each other and to the node, and to nothing else. */
-export const packetFilter = `table inet guildhall {
+const packetFilter = `table inet guildhall {
   chain forward {
     type filter hook forward priority -10; policy accept;
     iifname "${bridges.pods}" oifname != "${bridges.pattern}" reject with icmpx admin-prohibited

@@ -9,7 +9,7 @@ import { pauseImage } from './system-images.ts'
 import { addresses, bridges, nodeName, type StatePaths } from './settings.ts'
 
 /** How the kubelet shows who it is. */
-export interface NodeCredentials {
+interface NodeCredentials {
   /** The path of the authority's certificate. */
   readonly authority: string
   readonly kubelet: KeyPair

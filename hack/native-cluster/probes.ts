@@ -36,7 +36,7 @@ export function allReady(components: readonly ComponentStatus[]): boolean {
 }
 
 /** The body of a GET at the API server as administrator; undefined when it is not answered. */
-export async function askApi(paths: StatePaths, path: string): Promise<string | undefined> {
+async function askApi(paths: StatePaths, path: string): Promise<string | undefined> {
   const authority = keyPair(paths.pki, 'ca').certificate
   if (!existsSync(authority)) return undefined
   const url = `${apiUrl(controlPlaneSettings(paths))}${path}`

@@ -28,7 +28,7 @@ export const daemonNames = [
 ] as const
 
 /** Everything that has to run. */
-export interface Stack {
+interface Stack {
   readonly certificates: ControlPlaneCertificates
   /** Need nothing but the machine. */
   readonly base: readonly Daemon[]

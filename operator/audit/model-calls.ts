@@ -2,7 +2,7 @@ import type { AuditEntry } from './record.ts'
 import type { TraceRecord } from '../../core/models/gateway.ts'
 
 /** The audit record of a model call; its action is `ModelAnswered` or `ModelFailed`. */
-export type CallEntry = Omit<AuditEntry, 'time' | 'transition'>
+type CallEntry = Omit<AuditEntry, 'time' | 'transition'>
 
 /**
  * Makes the audit record of one model call: request, task, model, purpose, verdict and cost.

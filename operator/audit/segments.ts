@@ -20,7 +20,7 @@ const kindPosition = z.object({
   from: z.string(),
 })
 /** How far the log is with the objects of one kind, as resourceVersions. */
-export type KindPosition = z.infer<typeof kindPosition>
+type KindPosition = z.infer<typeof kindPosition>
 const position = z.record(z.string(), kindPosition)
 /** How far the log is, by kind. It is written together with the records that it describes. */
 export type Position = Readonly<Record<string, KindPosition>>

@@ -14,7 +14,7 @@ import type { Informer } from '../../core/kube/informer.ts'
  * The controllers that wake each other: one for each kind of ours, and those that look at many
  * objects at once.
  */
-export type Controllers = { readonly [Name in KindName]: Controller } & {
+type Controllers = { readonly [Name in KindName]: Controller } & {
   /** Runs the scheduler. */
   readonly schedule: () => void
   readonly settings: Controller

@@ -54,7 +54,7 @@ export interface Decision<Status, Step = never> {
 }
 
 /** Publishes Events. An Event that cannot be published fails no reconcile. */
-export interface Recorder {
+interface Recorder {
   record(regarding: KubeObject, notice: Notice): void
 }
 

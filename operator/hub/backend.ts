@@ -32,7 +32,7 @@ import type { Gateway, GatewayCall } from '../../core/models/gateway.ts'
 import type { CallBudget } from '../../core/models/ledger.ts'
 import type { ModelProfile } from '../../core/models/profile.ts'
 
-export interface HubBackendParts {
+interface HubBackendParts {
   readonly gateway: Gateway
   readonly streams: AgentStreams
   readonly outcomes: Outcomes

@@ -22,7 +22,7 @@ import type { AgentIdentity, Hub } from './hub.ts'
 /** The longest body. The largest messages, reports and model calls, have a few hundred KiB at most. */
 const maxBytes = 4 * 1024 * 1024
 
-export interface HubServerOptions {
+interface HubServerOptions {
   readonly port: number
   readonly hub: Hub
   readonly log: Logger

@@ -57,7 +57,7 @@ export interface HubBackend {
   log(caller: AgentIdentity, batch: LogBatch): void
 }
 
-export interface AgentStream {
+interface AgentStream {
   readonly send: (message: HubMessage) => void
   readonly close: () => void
 }

@@ -12,7 +12,7 @@ import { acceptReport } from '../../core/tasks/transitions.ts'
 const mostConflicts = 3
 
 /** The agent that reports, by its reviewed token, and the tokens that the gateway counted for the task. */
-export interface Reporter {
+interface Reporter {
   readonly agent: string
   readonly podUid: string
   readonly tokens: number

@@ -2,7 +2,7 @@ import { agentTimes, type Heartbeat, type HubMessage } from '../../core/api/agen
 import type { Clock } from '../../core/base/clock.ts'
 
 /** One agent's open stream. */
-export interface AgentStream {
+interface AgentStream {
   readonly podUid: string
   readonly agent: string
   readonly send: (message: HubMessage) => void
@@ -10,7 +10,7 @@ export interface AgentStream {
 }
 
 /** The last news of an agent. */
-export interface Presence {
+interface Presence {
   readonly open: boolean
   /** False while the agent has not connected to this process, which may have started a moment ago. */
   readonly known: boolean

@@ -7,7 +7,7 @@ import type { Logger } from '../../core/base/logger.ts'
 import type { RunSignals, Runnable } from '../../core/kube/runtime/manager.ts'
 
 /** The facts about a connected agent, for `active-agents.json`. */
-export interface LiveFacts {
+interface LiveFacts {
   readonly lastHeard: string
   readonly activity: string
   readonly memoryBytes: number | undefined
@@ -51,7 +51,7 @@ export function registryData(
   }
 }
 
-export interface RegistryOptions {
+interface RegistryOptions {
   readonly client: KubeClient
   readonly namespace: string
   readonly clock: Clock

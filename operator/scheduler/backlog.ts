@@ -6,7 +6,7 @@ import { type TaskQueue, byAge } from './schedule.ts'
 import { type World, byDependency, siblingOf } from '../controllers/world.ts'
 
 /** A task queue with the uid of its request: the name may belong to another request by now. */
-export interface OwnedQueue extends TaskQueue {
+interface OwnedQueue extends TaskQueue {
   /** Undefined for tasks that a person created. */
   readonly owner: string | undefined
 }

@@ -21,7 +21,7 @@ export interface Demand {
   readonly tasks: number
 }
 
-export interface RoomInput {
+interface RoomInput {
   /** Milliseconds since 1970. */
   readonly now: number
   /** The queue that asks. No free agent can take its tasks. */
@@ -34,7 +34,7 @@ export interface RoomInput {
   readonly agentsOf: ReadonlyMap<string, number>
 }
 
-export interface Room {
+interface Room {
   /** The agent that can be spared most easily. */
   readonly agent: SchedulableAgent | undefined
   /** When an agent could be spared, in milliseconds since 1970; undefined when time alone changes nothing. */

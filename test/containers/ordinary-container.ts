@@ -4,7 +4,7 @@ import { GenericContainer } from 'testcontainers'
 import { ownLabels } from './leftovers.ts'
 
 /** How a container is held, in the words of the engine. */
-export interface Hold {
+interface Hold {
   /** `uid:gid`. */
   readonly user: string
   /** Groups beside the primary one. */

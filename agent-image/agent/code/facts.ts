@@ -3,7 +3,7 @@
 /**
  * A piece of a text, in UTF-16 units as JavaScript counts them; `end` is the first unit behind it.
  */
-export interface Span {
+interface Span {
   readonly start: number
   readonly end: number
 }

@@ -14,7 +14,7 @@ export function askedWords(
   return [requestText, goal, ...(withCriterion ? [doneWhen] : [])].join('\n\n')
 }
 
-export interface WantedName {
+interface WantedName {
   /** The name itself: `keep` of `Store.keep`. */
   readonly word: string
   readonly owner?: string | undefined

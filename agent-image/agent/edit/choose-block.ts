@@ -10,7 +10,7 @@ import { mentions } from './asked-words.ts'
 /**
  * Either the new text of the file, or a sentence for the model that says why the answer holds none.
  */
-export type ChosenText =
+type ChosenText =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'none'; readonly why: string }
 

@@ -38,7 +38,7 @@ export interface Proposal {
   readonly codeLikeTests?: readonly string[]
 }
 
-export interface ProposalRefusal {
+interface ProposalRefusal {
   readonly code:
     | 'Scope'
     | 'Omission'
@@ -254,7 +254,7 @@ const documents = /\.(?:md|markdown|txt|rst|adoc|html?|csv|tex)$/i
  * takes is not prose, as long as it holds more than comments. Words in the middle of a text are not
  * looked at.
  */
-export function isProse(path: string, text: string, facts: CodeFacts | undefined): boolean {
+function isProse(path: string, text: string, facts: CodeFacts | undefined): boolean {
   if (facts?.parsed.kind === 'fine' && !isOnlyComments(text, facts)) return false
   // Marks of comments and headings, and tags, may stand before the first word.
   const start = text

@@ -187,14 +187,14 @@ function shown(line: string): string {
 }
 
 /** See `kindOf`. */
-export type CommentKind = 'strong' | 'weak' | 'topic'
+type CommentKind = 'strong' | 'weak' | 'topic'
 
 /**
  * Whether code is left out where the comment stands. It is left out when nothing else stands in
  * that place, and when a part that stood in the same place before is gone. Where neither can be
  * seen, the words decide: in a new file those that name code, on a line of their own.
  */
-export function leavesOut(
+function leavesOut(
   comment: CommentFact,
   kind: CommentKind,
   {

@@ -271,7 +271,7 @@ const alsoUses = /\.(?:[jt]sx|vue|svelte|html?)$/
  * files that use it; undefined when nothing is lost. `soFar` are files that the same candidate has
  * written; the rest of the task's files are still to be.
  */
-export async function whatIsLost(
+async function whatIsLost(
   { workspace, assignment, signal }: PipelineContext,
   goal: CodingGoal,
   path: string,

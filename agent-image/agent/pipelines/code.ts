@@ -66,7 +66,7 @@ export const code: Pipeline = async (context) => {
  * The tests as they are before the change. Throws `TaskFailure` ChecksFailed when that run cannot
  * be believed.
  */
-export async function baselineOf(
+async function baselineOf(
   { runner, signal, activity }: PipelineContext,
   project: Project,
 ): Promise<CodingGoal['baseline']> {
@@ -86,7 +86,7 @@ export async function baselineOf(
  * Tries until a candidate is good enough. When no candidate is, the best is still pushed, so that
  * people can look at it.
  */
-export async function seek(context: PipelineContext, goal: CodingGoal): Promise<TaskOutcome> {
+async function seek(context: PipelineContext, goal: CodingGoal): Promise<TaskOutcome> {
   const tried: Candidate[] = []
   for (;;) {
     const how = nextTry(context.assignment, tried)

@@ -74,7 +74,7 @@ export function rejected(
 }
 
 /** Habits of a project that new code has to follow, or may. */
-export interface ProjectHabits {
+interface ProjectHabits {
   /** The kind of module as which Node loads a file. */
   readonly kindOf: (path: string) => ModuleKind
   /** Modules that its code (not its tests) imports and that new code may not bring in otherwise. */

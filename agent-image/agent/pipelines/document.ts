@@ -25,7 +25,7 @@ export const regionEnd = '<!-- guildhall:usage:end -->'
 const mostWords = 200
 
 /** The names that a documented file offers. */
-export interface FileFacts {
+interface FileFacts {
   readonly path: string
   readonly symbols: readonly OfferedName[]
 }
@@ -259,7 +259,7 @@ function isRealCommand(command: string, project: Pick<Project, 'files' | 'script
 }
 
 /** The region's Markdown. */
-export function regionText(
+function regionText(
   prose: string,
   facts: readonly FileFacts[],
   project: Pick<Project, 'scripts'>,
@@ -298,7 +298,7 @@ export function withRegion(before: string, region: string): string {
 }
 
 /** Gives the text of a file of the branch; undefined for one that is missing or not text. */
-export type ReadText = (path: string) => Promise<string | undefined>
+type ReadText = (path: string) => Promise<string | undefined>
 
 const longestTitle = 100
 
@@ -315,7 +315,7 @@ export async function titleOf(path: string, repository: string, read: ReadText):
 }
 
 /** Whether a file name is that of a README. */
-export function isReadme(name: string): boolean {
+function isReadme(name: string): boolean {
   return /^readme(?:\.\w+)?$/i.test(name)
 }
 

@@ -12,7 +12,7 @@ export interface Reruns {
   base(files: readonly string[], tree: TreeChoice): Promise<TestRun>
   now(files: readonly string[], tree: TreeChoice): Promise<TestRun>
 }
-export type TreeChoice = { readonly inPlace: boolean }
+type TreeChoice = { readonly inPlace: boolean }
 
 export const freshTree: TreeChoice = { inPlace: false }
 export const treeAsLeft: TreeChoice = { inPlace: true }
@@ -100,7 +100,7 @@ export function unjudgedTests(
 }
 
 /** The reason of a runner for a file in which it found nothing to run. */
-export const noTests = 'there are no tests in it'
+const noTests = 'there are no tests in it'
 
 const shownFiles = 3
 

@@ -27,7 +27,7 @@ import {
   projectAt,
 } from './pipeline.ts'
 
-export interface Examination {
+interface Examination {
   readonly project: Project
   readonly deciders: Deciders
   readonly judgement: Judgement
@@ -43,7 +43,7 @@ export interface Examination {
  * Runs all tests at the base once and at the head twice, the second time in the tree that the first
  * run left, as a person does. `specsOf` gives the deciders.
  */
-export async function examine(
+async function examine(
   context: PipelineContext,
   specsOf: (project: Project, base: Project) => readonly string[],
 ): Promise<Examination> {
@@ -98,7 +98,7 @@ export async function examine(
 /**
  * The second half of a sentence about the tests that passed at the start, when nothing is refuted.
  */
-export function unbroken({
+function unbroken({
   judgement: { flaky },
   unjudged,
 }: Pick<Examination, 'judgement' | 'unjudged'>): string {
@@ -111,7 +111,7 @@ export function unbroken({
 }
 
 /** The outcome when something is broken, unmet, or not to be believed; undefined otherwise. */
-export async function refuted(
+async function refuted(
   context: PipelineContext,
   { judgement, runs, problems }: Examination,
 ): Promise<TaskOutcome | undefined> {
@@ -133,7 +133,7 @@ export async function refuted(
   }
 }
 
-export async function evidenceFor(
+async function evidenceFor(
   { workspace, signal }: PipelineContext,
   runs: readonly TestRun[],
   failures: Parameters<typeof digestOf>[1],

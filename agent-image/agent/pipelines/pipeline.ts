@@ -133,7 +133,7 @@ export function countsOf(
 }
 
 /** Who made a commit, for its trailers. */
-export interface CommitOrigin {
+interface CommitOrigin {
   readonly agent: string
   /** The model that answered; `none` where none was asked. */
   readonly model: string

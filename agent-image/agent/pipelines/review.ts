@@ -38,7 +38,7 @@ const mostFiles = 6
 const largeDiffLines = 600
 
 /** One file's part of a diff. */
-export interface FileDiff {
+interface FileDiff {
   readonly path: string
   readonly deleted: boolean
   readonly text: string

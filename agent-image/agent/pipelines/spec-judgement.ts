@@ -198,12 +198,12 @@ export function rejected(
 }
 
 /** The error of a file that calls a stub which throws. */
-export const stubThrew = /\bnot implemented yet\b/
+const stubThrew = /\bnot implemented yet\b/
 /** Errors of code that uses an empty value or nonsense. An undeclared name is not among them. */
-export const oddValue = /^(?:TypeError|AttributeError|ValueError|KeyError|IndexError|RangeError)\b/
+const oddValue = /^(?:TypeError|AttributeError|ValueError|KeyError|IndexError|RangeError)\b/
 
 /** Whether a file could not be loaded, for a reason of this kind alone. */
-export function isUnloaded(run: TestRun, reason: RegExp): boolean {
+function isUnloaded(run: TestRun, reason: RegExp): boolean {
   const unloaded = brokenOffIn(run)
   if (run.problems.length > 0 || unloaded.length === 0) return false
   return unloaded.every((test) => reason.test(test.message))
@@ -221,7 +221,7 @@ function brokenOffIn(run: TestRun): readonly FailedTest[] {
  * Whether a spec fails as it should where the code does not exist: by a test of it, not by a hook
  * around the file alone.
  */
-export function failsByTests(run: TestRun): boolean {
+function failsByTests(run: TestRun): boolean {
   if (run.failed.some((test) => test.name !== wholeFile)) return true
   return run.failed.length > 0 && run.passed.length === 0
 }
@@ -229,7 +229,7 @@ export function failsByTests(run: TestRun): boolean {
 /**
  * Why a spec cannot be used, seen from a run where the code does not exist; undefined when it can.
  */
-export async function runProblem(
+async function runProblem(
   context: Pick<PipelineContext, 'workspace' | 'signal'>,
   path: string,
   text: string,
@@ -298,18 +298,18 @@ function isSetElsewhere(python: boolean, name: string, text: string): boolean {
 }
 
 /** Names of tests, without their file. */
-export function namesOf(ids: readonly string[]): string {
+function namesOf(ids: readonly string[]): string {
   return ids.map((id) => id.slice(id.indexOf(' > ') + 3)).join(', ')
 }
 
 /** The problem of tests that all pass with stubs. */
-export const allIdle = (behaviour: StubBehaviour): string =>
+const allIdle = (behaviour: StubBehaviour): string =>
   behaviour === 'nonsense'
     ? `All tests pass with code that gives back '${nonsense}' for everything, so they test nothing. Assert on the exact values that are asked for: that a result equals true, not that it is true-like.`
     : 'All tests pass before the code exists, so they test nothing. Assert on results that need the code.'
 
 /** The problem of tests that all pass on the tree as it is. */
-export const allHold =
+const allHold =
   'All tests pass with the code as it is, without a change. Write tests of what the request asks for and the code does not do yet.'
 
 /**
@@ -339,7 +339,7 @@ export function passesAlready(files: readonly string[], run: TestRun | undefined
  * The first test that says nothing: it passes without an assertion, or in both runs although the
  * code does not exist yet.
  */
-export function worthlessTests(
+function worthlessTests(
   judged: readonly TestRun[],
   runs: readonly TestRun[],
   isNew: boolean,

@@ -78,7 +78,7 @@ function compared(name: string): string {
 }
 
 /** The parts of a package.json that matter for links; each may be missing or of another type. */
-export interface Manifest {
+interface Manifest {
   readonly folder: string
   readonly value: Readonly<Record<string, unknown>>
 }

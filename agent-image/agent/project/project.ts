@@ -14,7 +14,7 @@ import {
 
 export { isTestPath }
 
-export type Language = 'node' | 'python' | 'unknown'
+type Language = 'node' | 'python' | 'unknown'
 
 /** A package.json and what it says. */
 export interface NodePackage {
@@ -30,7 +30,7 @@ export interface NodePackage {
 }
 
 /** A file that looks like tests and that none of our runners can run. */
-export interface UnjudgedTest {
+interface UnjudgedTest {
   readonly file: string
   /** The end of a sentence that says what the file needs. */
   readonly why: string
@@ -59,7 +59,7 @@ export interface Project {
 }
 
 /** Reads one file of the commit; undefined for a file that is not text. */
-export type ReadFile = (path: string) => Promise<string | undefined>
+type ReadFile = (path: string) => Promise<string | undefined>
 
 const ignored =
   /(^|\/)(node_modules|\.venv|venv|dist|build|out|coverage|vendor|fixtures?|__mocks__)\//
@@ -223,7 +223,7 @@ function parseObject(text: string): Readonly<Record<string, unknown>> {
 }
 
 /** Short name of the unit of a task, fit for file names. */
-export function unitName(assignment: {
+function unitName(assignment: {
   readonly unit?: string | undefined
   readonly request: string
 }): string {

@@ -6,7 +6,7 @@ import type { NodePackage } from './project.ts'
  * The parts of a test script besides the files: each flag of Node as one word
  * (`--import=./setup.js`).
  */
-export interface TestScript {
+interface TestScript {
   readonly nodeArgs: readonly string[]
   readonly env: Readonly<Record<string, string>>
 }

@@ -4,14 +4,14 @@ import { stripVTControlCharacters } from 'node:util'
 import type { Evidence } from '../../../core/api/agent-task.ts'
 import { type FailedTest, type TestRun, unloadedIn, wholeFile } from './test-run.ts'
 
-export interface Digest {
+interface Digest {
   readonly text: string
   /** Equal for failures that differ only in numbers, addresses and paths. */
   readonly signature: string
 }
 
 /** Gives the text of a file as it was during the run. */
-export type SourceOf = (path: string) => Promise<string | undefined>
+type SourceOf = (path: string) => Promise<string | undefined>
 
 const shownFailures = 3
 const contextLines = 3

@@ -183,7 +183,7 @@ function nameOf(id: string): string {
  * Whether the project says that it depends on a package; a package of Python is given by the name
  * of its import.
  */
-export type IsDeclared = (name: string) => boolean
+type IsDeclared = (name: string) => boolean
 
 /**
  * A run in which tests that failed for the lack of a package that the project depends on count as

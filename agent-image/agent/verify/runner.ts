@@ -20,7 +20,7 @@ import {
   readReport,
 } from './test-run.ts'
 
-export interface SyntaxProblem {
+interface SyntaxProblem {
   readonly file: string
   /** Where and what, in the parser's words. */
   readonly message: string

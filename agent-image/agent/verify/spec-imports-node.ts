@@ -21,7 +21,7 @@ const testTools = [
 ]
 
 /** A spec, and what is known about what it may import. */
-export interface NodeSpec {
+interface NodeSpec {
   readonly spec: string
   readonly text: string
   readonly files: readonly string[]

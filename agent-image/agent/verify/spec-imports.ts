@@ -15,7 +15,7 @@ import { type TextEdit, applied, repairCommonjs, repairModule } from './spec-imp
  */
 export type ImportedNames = ReadonlyMap<string, ReadonlySet<string>>
 
-export interface RepairOptions {
+interface RepairOptions {
   /** Facts of the text; a Python file needs them. */
   readonly facts?: CodeFacts
   /** All files of the project; an import that leads to one of them is left as it is. */
@@ -167,7 +167,7 @@ function requiredNames(names: readonly ImportedName[]): readonly string[] {
 }
 
 /** The files that a spec may import: those of its unit, and all that are known with it. */
-export interface ImportScope {
+interface ImportScope {
   readonly files: readonly string[]
   readonly known: readonly string[]
   /** `main` of the project's packages, by folder. */
@@ -186,7 +186,7 @@ export function scopeOf(
 }
 
 /** What a spec takes from the project. */
-export interface TakenNames {
+interface TakenNames {
   /** By imports of its own. */
   readonly imported: ImportedNames
   /**

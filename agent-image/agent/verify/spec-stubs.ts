@@ -5,7 +5,7 @@ import { factsOf } from '../code/read-code.ts'
 import { languageOf } from '../project/project.ts'
 import type { ImportedNames } from './spec-imports.ts'
 
-export interface StubOptions {
+interface StubOptions {
   /** Whether package.json says that `.js` files are CommonJS; used where `kindOf` is not given. */
   readonly commonjs?: boolean
   /** The kind of module as which Node loads a file, or will load a new one. */

@@ -34,7 +34,7 @@ export function reportedName(
 /**
  * Rules for the judgement of a spec's tests, taken from its text, by the names that a run reports.
  */
-export interface SpecRules {
+interface SpecRules {
   /**
    * Names that a run has to report: those of tests that no condition around them may keep from
    * being declared.

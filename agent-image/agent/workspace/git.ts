@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { TaskFailure } from '../outcome.ts'
 
-export interface GitSettings {
+interface GitSettings {
   /** The git directory, where project code cannot reach it. */
   readonly gitDir: string
   /** Sent as a bearer token to `remote` alone; read again for every call to it. */
@@ -19,7 +19,7 @@ export interface GitSettings {
   readonly protocols: readonly string[]
 }
 
-export interface GitRun {
+interface GitRun {
   readonly exitCode: number
   readonly stdout: Buffer
   readonly stderr: string
@@ -44,7 +44,7 @@ export interface Git {
   bytes(args: readonly string[], options: GitCall): Promise<Buffer>
 }
 
-export interface GitCall {
+interface GitCall {
   readonly signal: AbortSignal
   readonly input?: string | Uint8Array
   readonly env?: Readonly<Record<string, string>>

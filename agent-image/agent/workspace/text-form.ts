@@ -1,7 +1,7 @@
 // How the text of a file is written: byte order mark, line ends, end of the last line. The harness
 // and the model see text with plain line ends; a file that is written again keeps the form it had.
 /** The bytes of a file as the harness sees them. */
-export type Decoded =
+type Decoded =
   | { readonly kind: 'text'; readonly text: string }
   /**
    * Why the bytes are not text that can be changed: the end of a sentence whose subject is the

@@ -3,7 +3,7 @@ import { TaskFailure } from '../outcome.ts'
 import { decodeText } from './text-form.ts'
 
 /** One entry of a commit's tree, as `git ls-tree -r -l` prints it. */
-export interface TreeEntry {
+interface TreeEntry {
   /** `100644`, `100755`, `120000` (a symbolic link) or `160000` (a submodule). */
   readonly mode: string
   readonly oid: string
@@ -22,7 +22,7 @@ export type FileState =
   | { readonly kind: 'unreadable'; readonly why: string }
 
 /** Longest text that is shown to a model or written again, in bytes. */
-export const largestText = 262_144
+const largestText = 262_144
 
 /**
  * Parses `git ls-tree -r -l -z`. Paths that are not UTF-8 are left out, because a task cannot name

@@ -16,13 +16,13 @@ import { safePath, type TreeListing } from './tree-listing.ts'
 export type FileBytes = ReadonlyMap<string, Uint8Array>
 
 /** The content of the tree: a commit and the changes on top of it. */
-export interface TreeContent {
+interface TreeContent {
   readonly commit: string
   readonly listing: TreeListing
   readonly changes: FileBytes
 }
 
-export interface WorkTree {
+interface WorkTree {
   /** Absolute path of the folder. */
   readonly root: string
   /** Makes the folder again, empty. */
@@ -209,7 +209,7 @@ const mostLeft = 20
  * change before the run, in milliseconds of the file system's clock: older files are taken for what
  * they were. `isAltered` reads one file.
  */
-export async function leftIn(
+async function leftIn(
   root: string,
   filled: ReadonlySet<string>,
   since: number,

@@ -20,7 +20,7 @@ export interface EventDraft {
   readonly minor?: boolean | undefined
 }
 
-export interface EventRecorderOptions {
+interface EventRecorderOptions {
   readonly client: Pick<KubeClient, 'create' | 'patch'>
   readonly clock: Clock
   readonly random: Random

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 
 /** A sentence that says what is wrong, or undefined. */
-export type Check = () => string | undefined
+type Check = () => string | undefined
 
 /**
  * For liveness: is the event loop so late that nothing else here can be trusted? Looks at the time since it was last
@@ -21,7 +21,7 @@ export function eventLoopCheck(limitMs = 2_000): Check {
   }
 }
 
-export interface HealthServerOptions {
+interface HealthServerOptions {
   readonly port: number
   readonly host?: string
   /** `/healthz`: is this process itself sane? Never ask the API server: its outage would restart every replica. */

@@ -5,7 +5,7 @@ import { type Clock, formatMicroTime, type Random } from '../../base/clock.ts'
 import { withDeadline } from '../../base/wait.ts'
 import type { Logger } from '../../base/logger.ts'
 
-export interface LeaderOptions {
+interface LeaderOptions {
   readonly client: Pick<KubeClient, 'get' | 'create' | 'update'>
   readonly namespace: string
   /** The Lease's name. */

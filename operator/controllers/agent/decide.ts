@@ -16,7 +16,7 @@ import type { PodView } from './pod-view.ts'
 import type { TaskOutcome } from './outcomes.ts'
 
 /** The agent stream as the hub knows it. */
-export type StreamState =
+type StreamState =
   | { readonly state: 'open'; readonly activity: string }
   /** `forMs` counts from the start of the operator for an agent that never spoke to it. */
   | { readonly state: 'closed'; readonly forMs: number }
@@ -37,7 +37,7 @@ export interface AgentObservation {
 }
 
 /** What an agent needs besides its status. */
-export type AgentStep =
+type AgentStep =
   | { readonly kind: 'create-pod' }
   /**
    * The agent ends without having reached the hub: the scheduler makes the next one of its type
@@ -47,7 +47,7 @@ export type AgentStep =
   /** Delete the Agent; its Pod goes with it. */
   | { readonly kind: 'remove' }
 
-export type AgentDecision = Decision<AgentStatus, AgentStep>
+type AgentDecision = Decision<AgentStatus, AgentStep>
 
 const { silentMs } = agentTimes
 /** A Pod may take this long to start, image pull included. */

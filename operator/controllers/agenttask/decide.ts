@@ -28,7 +28,7 @@ export interface TaskObservation {
  * `merge`: merge the accepted commit into the request's branch, then write the transition that the
  * merge gave.
  */
-export interface TaskDecision extends Decision<AgentTaskStatus, 'merge'> {
+interface TaskDecision extends Decision<AgentTaskStatus, 'merge'> {
   /** A transition, because the Events of the request tell of it too. */
   readonly change?: Transition | undefined
 }

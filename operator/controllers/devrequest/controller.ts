@@ -36,7 +36,7 @@ import {
 import { finalStatus } from './status.ts'
 
 /** The parts that the controller of DevRequests needs besides the world. */
-export interface RequestParts {
+interface RequestParts {
   readonly forge: Forge
   readonly planning: Planning
   readonly models: Models

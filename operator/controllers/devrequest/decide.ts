@@ -11,7 +11,7 @@ import { stallPauseMs } from './stalls.ts'
 import { currentPlan, statusOf } from './status.ts'
 
 /** The steps of a request, in the order in which it takes them. */
-export type RequestStep =
+type RequestStep =
   /** Ask the forge for the repository and the request's branch. */
   | { readonly kind: 'prepare' }
   /** Ask the planner. It works beside the reconciles. */
@@ -24,7 +24,7 @@ export type RequestStep =
   /** Delete the DevRequest: its time to live after the end is over. */
   | { readonly kind: 'remove' }
 
-export type RequestDecision = Decision<DevRequestStatus, RequestStep>
+type RequestDecision = Decision<DevRequestStatus, RequestStep>
 
 const { Authorized, Finished, Stalled } = requestConditions
 

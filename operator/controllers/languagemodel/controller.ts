@@ -17,7 +17,7 @@ import type { ModelServers, ServerView } from '../../../core/models/fleet/fleet.
 import type { PullSource } from '../../../core/models/servers/pull.ts'
 
 /** The parts that the controller of LanguageModels needs besides the world. */
-export interface ModelParts {
+interface ModelParts {
   readonly servers: ModelServers
   readonly models: Models
   readonly tests: SelfTests

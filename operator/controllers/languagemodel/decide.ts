@@ -37,9 +37,9 @@ export interface ModelLimits {
 }
 
 /** Work that takes long, so it runs beside the reconciles. */
-export type ModelStep = 'pull' | 'test'
+type ModelStep = 'pull' | 'test'
 
-export interface ModelDecision extends Decision<LanguageModelStatus, ModelStep> {
+interface ModelDecision extends Decision<LanguageModelStatus, ModelStep> {
   /** Always given: a model server causes no event when it loses a model. */
   readonly nextMs: number
 }

@@ -58,7 +58,7 @@ function givenContext({ spec, status }: LanguageModel): number | undefined {
 }
 
 /** The sources of the models. */
-export interface ModelsOptions {
+interface ModelsOptions {
   readonly informer: Pick<Informer<LanguageModel>, 'list'>
   readonly installation: Installation
   /** Models of the settings, the default first, by their names on the server. */

@@ -22,7 +22,7 @@ interface SelfTest {
 const pauseMs = 30_000
 
 /** The parts that self-tests need. */
-export interface SelfTestsOptions {
+interface SelfTestsOptions {
   readonly models: Remembered<LanguageModel>
   readonly profileOf: (model: LanguageModel) => ModelProfile
   readonly servers: Pick<ModelServers, 'test'>

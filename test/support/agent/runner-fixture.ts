@@ -17,10 +17,10 @@ import { startForge, type TestForge } from './repository.ts'
 export const signal = AbortSignal.timeout(900_000)
 const token = 'sesame'
 
-export let pod: TestPod
+let pod: TestPod
 let forge: TestForge
 let sandbox: Sandbox
-export let workspace: Workspace
+let workspace: Workspace
 
 /** Starts a sandbox and opens a workspace before all tests of a file. */
 export function useRunner(): void {

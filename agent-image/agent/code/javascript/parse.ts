@@ -6,7 +6,7 @@ import type { Parsed } from '../facts.ts'
 /** Longest text that is parsed, in UTF-16 units. */
 export const longestText = 262_144
 
-export type ParsedJavaScript =
+type ParsedJavaScript =
   | { readonly kind: 'tree'; readonly file: File }
   | Exclude<Parsed, { readonly kind: 'fine' }>
 

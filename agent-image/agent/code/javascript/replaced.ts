@@ -15,7 +15,7 @@ import {
 import type { TestTree } from './assertions.ts'
 
 /** A replacement that is called; `module` is the import that the replaced thing comes from. */
-export interface Replacement {
+interface Replacement {
   readonly node: Node
   readonly module: string
 }

@@ -13,7 +13,7 @@ import {
 } from './tree.ts'
 
 /** A call that declares something to the test runner. */
-export interface TestCall {
+interface TestCall {
   readonly what: 'test' | 'suite' | 'hook'
   readonly node: CallExpression
   readonly name: string | undefined
@@ -174,7 +174,7 @@ function skippingOf(tree: SyntaxTree, options: Node | undefined, name: string): 
 export type Skipping = 'never' | 'by-machine' | 'always'
 
 /** How the value of an option `skip` or `todo` skips a test. */
-export function skippingBy(tree: SyntaxTree, value: Node): Skipping {
+function skippingBy(tree: SyntaxTree, value: Node): Skipping {
   const node = unwrap(value)
   const isOff =
     (node.type === 'BooleanLiteral' && !node.value) ||

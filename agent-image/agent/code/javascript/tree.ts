@@ -46,7 +46,7 @@ export type Meaning =
   | { readonly kind: 'unknown'; readonly path: readonly string[] }
 
 /** Places in a function, as offsets in the text; -1 where there is none. */
-export interface Steps {
+interface Steps {
   readonly lastAwait: number
   /** The last `return` with a value. */
   readonly lastReturn: number
