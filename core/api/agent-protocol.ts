@@ -2,7 +2,7 @@
 //
 // Every call carries `Authorization: Bearer <projected token, audience guildhall-hub>`; the hub
 // learns from TokenReview which Pod (name and uid) speaks and never believes a name in a body.
-// Answers other than 2xx carry `HubProblem`.
+// Answers other than 2xx carry a JSON object with `code` and `message`.
 //
 //   GET  /v1/assignments           the agent's stream: one `HubMessage` a line (NDJSON) until either side closes
 //   POST /v1/heartbeat             `Heartbeat`   -> 204

@@ -12,7 +12,7 @@
 //   GET  /api/repositories/{name}/blob/{commit}?path=   -> text (at most 256 KiB)
 //   POST /api/repositories/{name}/integrate             `Integrate` -> `IntegrateResult`            idempotent
 //   GET  /healthz
-// Answers other than 2xx carry `ForgeProblem`.
+// Answers other than 2xx carry a JSON object with `code` (`ForgeProblemCode`) and `message`.
 import { z } from 'zod'
 import { actions } from './agent-types.ts'
 
