@@ -3,7 +3,7 @@
 import { constants, rmSync } from 'node:fs'
 import { access, lstat, mkdtemp, readdir, realpath, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { fileProblem } from '../core/kube/file-problem.ts'
+import { fileProblem } from '../core/base/file-problem.ts'
 import { CliError, exitCodes } from './failure.ts'
 import { tmpdir } from 'node:os'
 import type { Clock } from '../core/base/clock.ts'

@@ -87,31 +87,12 @@ test('the table of words has one row for each word', () => {
   expect(all.filter((word, index) => all.indexOf(word) !== index)).toEqual([])
 })
 
-/** Names that two exported types of core and operator share; each with why both keep it. */
-const shared: Readonly<Record<string, string>> = {
-  AgentStream: 'TODO of issue 12: of the hub and of presence',
-  CallOptions: 'TODO of issue 12: of the Kubernetes client and of the gateway',
-  Change: 'TODO of issue 12: of the store and of a status',
-  Condition: 'TODO of issue 12: of the api and of the Kubernetes client',
-  ModelFacts: 'TODO of issue 12: of a model server and of an assignment',
-  OwnerReference: 'TODO of issue 12: of the api and of the Kubernetes client',
-  Priority: 'TODO of issue 12: of a task and of a call to the API server',
-}
-
 test('no two exported types of core and operator have the same name', () => {
   const inside = exported.filter(({ file }) => isIn(file, ['core', 'operator']))
-  const pairs = [...Map.groupBy(inside, ({ name }) => name)]
+  const shared = [...Map.groupBy(inside, ({ name }) => name)]
     .filter(([, types]) => types.length > 1)
-    .map(([name, types]) => ({ name, where: types.map(({ file }) => file).join(' and ') }))
-  const unexplained = pairs.filter(({ name }) => shared[name] === undefined)
-  expect(unexplained.map(({ name, where }) => `${name}: ${where}`)).toEqual([])
-  expect(
-    Object.entries(shared)
-      .filter(([, reason]) => !reason.startsWith('TODO'))
-      .filter(([name]) => !pairs.some((pair) => pair.name === name))
-      .map(([name]) => name),
-    'reasons for names that only one type has',
-  ).toEqual([])
+    .map(([name, types]) => `${name}: ${types.map(({ file }) => file).join(' and ')}`)
+  expect(shared).toEqual([])
 })
 
 function isTypeName(name: string): boolean {

@@ -5,12 +5,13 @@ import { z } from 'zod'
 import { priorities } from '../../core/api/agent-types.ts'
 import { type GivenPlan, devRequestKind } from '../../core/api/devrequest.ts'
 import { visibleText } from '../../core/api/plain-text.ts'
-import { type KindResource, devRequests } from '../../core/api/kinds.ts'
+import { devRequests } from '../../core/api/kinds.ts'
 import { apiVersion } from '../../core/api/names.ts'
 import { nameProblem } from '../../core/api/schema.ts'
 import type { KubeClient } from '../../core/kube/client.ts'
-import { fileProblem } from '../../core/kube/file-problem.ts'
+import { fileProblem } from '../../core/base/file-problem.ts'
 import { KubeError, isAlreadyExists, isInvalid } from '../../core/kube/errors.ts'
+import type { Resource } from '../../core/kube/resource.ts'
 import type { Random } from '../../core/base/clock.ts'
 import type { Connection } from '../cluster/connection.ts'
 import { noSuchNamespace } from '../cluster/requests.ts'
@@ -184,7 +185,7 @@ async function readAll(file: string): Promise<string> {
 
 // The spec goes as it was written: the API server, not this program, knows what is allowed.
 const { object: _, ...place } = devRequests
-const asWritten: KindResource<Manifest> = place
+const asWritten: Resource<Manifest> = place
 
 /**
  * Sends one manifest. Returns the stored object, or with `dryRun` the object that would be. Errors:

@@ -16,7 +16,7 @@ import {
   readinessOf,
   skip,
 } from '../../core/tasks/transitions.ts'
-import { agentTaskOf } from '../../core/tasks/make.ts'
+import { agentTaskOf } from '../../core/tasks/planned-task.ts'
 import { assignmentMessage } from '../../core/tasks/assignment.ts'
 import { ModelError, errorEvent } from '../../core/models/errors.ts'
 import type { Gateway } from '../../core/models/gateway.ts'

@@ -3,25 +3,19 @@ import { agentKind, type Agent } from './agent.ts'
 import { devRequestKind, type DevRequest } from './devrequest.ts'
 import { languageModelKind, type LanguageModel } from './language-model.ts'
 import { group, version } from './names.ts'
-import type { KindDefinition, OwnerReference } from './schema.ts'
-
-/** Where a kind of ours lives in the API; `object` is for the compiler only. */
-export interface KindResource<T> {
-  readonly group: string
-  readonly version: string
-  readonly kind: string
-  readonly plural: string
-  readonly namespaced: boolean
-  readonly object?: T | undefined
-}
+import type { KubeObject, OwnerReference, Resource } from '../kube/resource.ts'
+import type { KindDefinition } from './schema.ts'
 
 /** A row of the table of kinds. */
-export interface Kind<T> extends KindResource<T>, KindDefinition {
+export interface Kind<T extends KubeObject> extends Resource<T>, KindDefinition {
   /** Name of the request that an object belongs to; its audit records are filed under it. */
   requestOf?(object: T): string
 }
 
-function row<T>(definition: KindDefinition, more: Pick<Kind<T>, 'requestOf'> = {}): Kind<T> {
+function row<T extends KubeObject>(
+  definition: KindDefinition,
+  more: Pick<Kind<T>, 'requestOf'> = {},
+): Kind<T> {
   return { ...definition, ...more, group, version, namespaced: true }
 }
 
@@ -37,7 +31,7 @@ export const kinds = {
 } as const
 
 export type KindName = keyof typeof kinds
-export const allKinds: readonly Kind<unknown>[] = Object.values(kinds)
+export const allKinds: readonly Kind<KubeObject>[] = Object.values(kinds)
 export const kindNames = Object.keys(kinds) as readonly KindName[]
 
 export const devRequests: Kind<DevRequest> = kinds.requests

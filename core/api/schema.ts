@@ -1,6 +1,7 @@
 // Small builders for CRD-legal zod schemas: every string, list and map bounded, every field described.
 // What may not be used and why: the table in hack/gen/structural.ts.
 import { z } from 'zod'
+import type { OwnerReference } from '../kube/resource.ts'
 import { inWords } from './words.ts'
 
 // For all of zod in this process: whatever reads what people wrote imports this file.
@@ -265,15 +266,6 @@ export interface Metadata {
   readonly annotations?: Readonly<Record<string, string>>
   readonly finalizers?: readonly string[]
   readonly ownerReferences?: readonly OwnerReference[]
-}
-
-export interface OwnerReference {
-  readonly apiVersion: string
-  readonly kind: string
-  readonly name: string
-  readonly uid: string
-  readonly controller?: boolean
-  readonly blockOwnerDeletion?: boolean
 }
 
 /** The faults of an object's spec as one line that names each field; undefined when the spec is valid. */

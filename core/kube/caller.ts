@@ -2,17 +2,17 @@ import type { Dispatcher } from 'undici'
 import { fullJitter } from '../base/backoff.ts'
 import type { KubeConfig } from './config.ts'
 import { isTooManyRequests, KubeError, WriteBarredError } from './errors.ts'
-import { Limiter, type Priority } from './limiter.ts'
+import { Limiter, type RequestPriority } from './limiter.ts'
 import type { Clock, Random } from '../base/clock.ts'
 import { Transport, type HttpTransport } from './transport.ts'
 import { DeadlineError, withDeadline } from '../base/wait.ts'
 
 /** What every call takes. */
-export interface CallOptions {
+export interface RequestOptions {
   readonly signal?: AbortSignal | undefined
-  /** The priority among queued requests. Default: `status`. */
-  readonly priority?: Priority | undefined
-  /** Deadline of the whole call with its retries. Default: 15 s, 60 s for a list. */
+  /** Who goes first when requests queue up; `status` unless told. */
+  readonly priority?: RequestPriority | undefined
+  /** For the whole call with its retries; 15 s unless told, 60 s for a list. */
   readonly timeoutMs?: number | undefined
 }
 
@@ -48,7 +48,7 @@ export interface CallerOptions {
 }
 
 /** One call: what to ask, and whether asking twice does harm. */
-interface Call extends CallOptions {
+export interface Call extends RequestOptions {
   readonly method: Dispatcher.HttpMethod
   readonly path: string
   readonly query?: Query

@@ -1,7 +1,7 @@
-export type { CallOptions, WriteGuard } from './caller.ts'
+export type { RequestOptions, WriteGuard } from './caller.ts'
 import type { Dispatcher } from 'undici'
 import {
-  type CallOptions,
+  type RequestOptions,
   Caller,
   type CallerOptions,
   type Query,
@@ -18,16 +18,16 @@ import {
   pathOf,
 } from './resource.ts'
 
-interface ListOptions extends CallOptions {
+interface ListOptions extends RequestOptions {
   /** Without it: all namespaces. */
   readonly namespace?: string | undefined
   readonly labelSelector?: string | undefined
   readonly fieldSelector?: string | undefined
 }
 
-/** Options of a write. */
-interface WriteOptions extends CallOptions {
-  /** The recorded owner of the fields. Default: the first word of the user agent. */
+/** What writes take beside. */
+interface WriteOptions extends RequestOptions {
+  /** Who is recorded as the owner of the fields; the user agent's first word unless told. */
   readonly fieldManager?: string | undefined
   /** `status`, `scale`, `eviction`, … instead of the object itself. */
   readonly subresource?: string | undefined
@@ -109,7 +109,7 @@ export class KubeClient {
 
   async get<T extends KubeObject>(
     resource: Resource<T>,
-    options: ObjectRef & CallOptions & { readonly subresource?: string },
+    options: ObjectRef & RequestOptions & { readonly subresource?: string },
   ): Promise<T> {
     const path = pathOf(resource, options)
     return this.#caller.call({ ...options, method: 'GET', path, repeatable: true })
@@ -297,7 +297,7 @@ export class KubeClient {
       readonly propagation?: 'Background' | 'Foreground' | 'Orphan'
       readonly gracePeriodSeconds?: number
     },
-    options: CallOptions = {},
+    options: RequestOptions = {},
   ): Promise<T | undefined> {
     const { uid, resourceVersion, propagation = 'Background', gracePeriodSeconds } = ref
     const answer: T = await this.#caller.call({
@@ -323,7 +323,7 @@ export class KubeClient {
     method: Dispatcher.HttpMethod,
     path: string,
     body?: unknown,
-    options: CallOptions & { readonly contentType?: string } = {},
+    options: RequestOptions & { readonly contentType?: string } = {},
   ): Promise<unknown> {
     const repeatable = method === 'GET'
     return this.#caller.call({ ...options, method, path, body, repeatable, mayBeText: true })

@@ -3,7 +3,7 @@ import type { Clock, Random } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import { Reflector, type ReflectorSink } from './reflector.ts'
 import { type KubeObject, type Resource, identityOf, isNewer, keyOf, refOf } from './resource.ts'
-import { type Change, type Entry, type Indexer, type InvalidObject, Store } from './store.ts'
+import { type StoreChange, type Entry, type Indexer, type InvalidObject, Store } from './store.ts'
 import { withDeadline } from '../base/wait.ts'
 import type { WatchEvent } from './watch.ts'
 
@@ -286,11 +286,11 @@ export class Informer<T extends KubeObject> {
     this.#settle()
   }
 
-  /**
-   * Objects that this process created and that were deleted before the cache showed them. They are
-   * told as deletions: a controller that created one would never hear of it otherwise.
-   */
-  #removedUnseen(changes: readonly Change<T>[], isRestored: boolean): readonly Change<T>[] {
+  /** What we made and is gone, unseen: whoever made it would wait for news of it for ever. */
+  #removedUnseen(
+    changes: readonly StoreChange<T>[],
+    isRestored: boolean,
+  ): readonly StoreChange<T>[] {
     const told = new Set(changes.map(({ key }) => key))
     return [...this.#ownWrites].flatMap(([key, object]) => {
       const isOver = isRestored || this.#includes(object.metadata.resourceVersion ?? '')
@@ -332,13 +332,13 @@ export class Informer<T extends KubeObject> {
     for (const waiter of reached) waiter.resolve()
   }
 
-  #tellAll(changes: readonly Change<T>[]): void {
+  #tellAll(changes: readonly StoreChange<T>[]): void {
     for (const change of changes) {
       for (const handler of this.#handlers) this.#tell(handler, change)
     }
   }
 
-  #tell(handler: ChangeHandler<T>, change: Change<T>): void {
+  #tell(handler: ChangeHandler<T>, change: StoreChange<T>): void {
     // Nothing can be asked about an object without a name.
     if (change.key === '') return
     try {

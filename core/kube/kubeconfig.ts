@@ -2,7 +2,7 @@
 // to localhost:8080 where there is none, and says so only when that does not answer.
 import { existsSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { fileProblem } from './file-problem.ts'
+import { fileProblem } from '../base/file-problem.ts'
 import type { KubeConfig as LibraryConfig } from '@kubernetes/client-node'
 
 /** The files that a choice leads to, in words: for sentences about what stands in them. Empty inside a Pod. */

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
 import { VirtualClock } from '../../test/support/virtual-clock.ts'
-import { Limiter, type Priority } from './limiter.ts'
+import { Limiter, type RequestPriority } from './limiter.ts'
 
 const { signal } = new AbortController()
 
-function started(limiter: Limiter, ...wanted: Priority[]): Priority[] {
-  const order: Priority[] = []
+function started(limiter: Limiter, ...wanted: RequestPriority[]): RequestPriority[] {
+  const order: RequestPriority[] = []
   for (const priority of wanted) {
     void limiter.acquire(priority, { signal }).then(() => order.push(priority))
   }

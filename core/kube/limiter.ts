@@ -4,8 +4,8 @@ import type { Cancel, Clock } from '../base/clock.ts'
  * Who goes first when requests have to wait, most urgent first. `lease` is for leader election alone, which asks one thing
  * at a time: it passes a full in-flight bound, or requests that hang would cost the leadership.
  */
-const priorities = ['lease', 'assign', 'status', 'refill', 'events'] as const
-export type Priority = (typeof priorities)[number]
+export const requestPriorities = ['lease', 'assign', 'status', 'refill', 'events'] as const
+export type RequestPriority = (typeof requestPriorities)[number]
 
 /** Bounds on what one process asks of the API server. */
 interface LimiterOptions {
@@ -30,7 +30,7 @@ interface Waiter {
  */
 export class Limiter {
   readonly #options: LimiterOptions
-  readonly #waiting: readonly Waiter[][] = priorities.map(() => [])
+  readonly #waiting: readonly Waiter[][] = requestPriorities.map(() => [])
   #tokens: number
   #filledAt: number
   #underWay = 0
@@ -43,9 +43,12 @@ export class Limiter {
   }
 
   /** Waits for its turn. Call `release` once the request is over. Rejects with the signal's reason when it is aborted. */
-  async acquire(priority: Priority, options: { readonly signal: AbortSignal }): Promise<void> {
+  async acquire(
+    priority: RequestPriority,
+    options: { readonly signal: AbortSignal },
+  ): Promise<void> {
     options.signal.throwIfAborted()
-    const line = this.#waiting[priorities.indexOf(priority)] ?? []
+    const line = this.#waiting[requestPriorities.indexOf(priority)] ?? []
     if (this.#waiting.every((queue) => queue.length === 0) && this.#take(priority)) return
     await new Promise<void>((resolve, reject) => {
       const leave = () => {
@@ -69,11 +72,11 @@ export class Limiter {
     this.#serve()
   }
 
-  #isFull(priority: Priority): boolean {
+  #isFull(priority: RequestPriority): boolean {
     return priority !== 'lease' && this.#underWay >= this.#options.inFlight
   }
 
-  #take(priority: Priority): boolean {
+  #take(priority: RequestPriority): boolean {
     const { clock, rate, burst } = this.#options
     const now = clock.monotonic()
     this.#tokens = Math.min(burst, this.#tokens + ((now - this.#filledAt) / 1000) * rate)
@@ -87,7 +90,7 @@ export class Limiter {
   #serve(): void {
     for (;;) {
       const first = this.#waiting.findIndex((queue) => queue.length > 0)
-      const priority = priorities[first]
+      const priority = requestPriorities[first]
       if (priority === undefined) return
       if (!this.#take(priority)) {
         if (!this.#isFull(priority)) this.#serveLater()

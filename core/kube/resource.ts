@@ -1,5 +1,5 @@
 /** What an owner reference holds; the garbage collector compares the uid, not the name. */
-interface OwnerReference {
+export interface OwnerReference {
   readonly apiVersion: string
   readonly kind: string
   readonly name: string
@@ -28,16 +28,6 @@ export interface KubeObject {
   readonly apiVersion?: string | undefined
   readonly kind?: string | undefined
   readonly metadata: ObjectMeta
-}
-
-/** `metav1.Condition`. `lastTransitionTime` moves only when `status` flips. */
-export interface Condition {
-  readonly type: string
-  readonly status: 'True' | 'False' | 'Unknown'
-  readonly reason: string
-  readonly message: string
-  readonly lastTransitionTime: string
-  readonly observedGeneration?: number | undefined
 }
 
 /** Where a kind lives in the API. The type parameter is carried for the compiler only. */

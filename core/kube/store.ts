@@ -4,7 +4,7 @@ import { identityOf, isNewer, type KubeObject } from './resource.ts'
 export type Indexer<T> = (object: T) => readonly string[]
 
 /** One change of a store: absent `object` means deleted or invalid, absent `previous` means new or mended. */
-export interface Change<T> {
+export interface StoreChange<T> {
   readonly key: string
   readonly object: T | undefined
   readonly previous: T | undefined
@@ -106,14 +106,14 @@ export class Store<T extends KubeObject> {
   }
 
   /** Takes an added or modified object. */
-  put(entry: Entry<T>): readonly Change<T>[] {
+  put(entry: Entry<T>): readonly StoreChange<T>[] {
     const previous = this.#entries.get(entry.key)
     const isLate = previous !== undefined && !isNewer(entry.version, previous.version)
     return isLate && entry.version !== '' ? [] : this.#set(entry, previous)
   }
 
   /** Takes a deleted object; ignored if the name holds a newer one by now. */
-  remove(entry: Pick<Entry<T>, 'key' | 'version'>): readonly Change<T>[] {
+  remove(entry: Pick<Entry<T>, 'key' | 'version'>): readonly StoreChange<T>[] {
     const previous = this.#entries.get(entry.key)
     if (previous === undefined) return []
     const isLate = entry.version !== '' && isNewer(previous.version, entry.version)
@@ -121,8 +121,8 @@ export class Store<T extends KubeObject> {
   }
 
   /** Takes everything there is, which is right even where its versions are lower (a restored backup). */
-  replace(entries: Iterable<Entry<T>>): readonly Change<T>[] {
-    const changes: Change<T>[] = []
+  replace(entries: Iterable<Entry<T>>): readonly StoreChange<T>[] {
+    const changes: StoreChange<T>[] = []
     const present = new Set<string>()
     for (const entry of entries) {
       present.add(entry.key)
@@ -152,7 +152,7 @@ export class Store<T extends KubeObject> {
     }
   }
 
-  #set(entry: Entry<T>, previous: Entry<T> | undefined): readonly Change<T>[] {
+  #set(entry: Entry<T>, previous: Entry<T> | undefined): readonly StoreChange<T>[] {
     if (previous !== undefined) this.#forget(previous)
     const { key, uid, found } = entry
     this.#entries.set(key, entry)
@@ -167,7 +167,7 @@ export class Store<T extends KubeObject> {
       : [{ key, object, previous: was }]
   }
 
-  #drop(previous: Entry<T>): readonly Change<T>[] {
+  #drop(previous: Entry<T>): readonly StoreChange<T>[] {
     this.#forget(previous)
     this.#entries.delete(previous.key)
     return [{ key: previous.key, object: undefined, previous: objectOf(previous) }]

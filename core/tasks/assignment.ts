@@ -5,7 +5,7 @@ import { git } from '../api/names.ts'
 import { hasSucceeded, inPlan, isFinished, isUnchecked } from '../api/task-state.ts'
 
 /** What the operator knows about the model a task uses. */
-interface ModelFacts {
+interface AssignedModel {
   readonly tier: Assignment['tier']
   readonly contextTokens: number
   readonly outputTokens: number
@@ -16,7 +16,7 @@ export function assignmentMessage(
   task: AgentTask,
   request: DevRequest,
   tasks: readonly AgentTask[],
-  model: ModelFacts,
+  model: AssignedModel,
   forgeUrl: string,
 ): Assignment {
   const given = task.status?.assignment

@@ -1,7 +1,6 @@
 import { counted } from '../api/plain-text.ts'
-import { heldBy } from '../api/task-state.ts'
+import { findingsInShort, heldBy } from '../api/task-state.ts'
 import type { Agent } from '../api/agent.ts'
-import { findingsInShort } from '../api/review.ts'
 import { conditionOf, isTrue } from '../api/condition-list.ts'
 import type { DevRequest } from '../api/devrequest.ts'
 import { requestConditions } from '../api/conditions.ts'

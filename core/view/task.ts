@@ -1,8 +1,8 @@
-import { findingsInShort } from '../api/review.ts'
 import { counted } from '../api/plain-text.ts'
 import { isTrue } from '../api/condition-list.ts'
 import { taskConditions, taskReasons } from '../api/conditions.ts'
 import {
+  findingsInShort,
   hasSucceeded,
   heldBy,
   isFinished,

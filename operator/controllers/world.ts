@@ -62,7 +62,7 @@ interface Recorder {
 export type KindCaches = {
   readonly [Name in KindName]: Informer<ObjectOf<(typeof kinds)[Name]>>
 }
-type ObjectOf<K> = K extends Kind<infer T> ? T & KubeObject : never
+type ObjectOf<K> = K extends Kind<infer T> ? T : never
 
 /** The means that all controllers share: one client, one set of caches, one recorder of Events. */
 export interface World extends KindCaches {

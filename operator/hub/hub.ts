@@ -2,7 +2,6 @@ import {
   agentTimes,
   type Assignment,
   type Heartbeat,
-  type HubMessage,
   type LogBatch,
   type ModelCall,
   type ModelEvent,
@@ -14,7 +13,7 @@ import type { Logger } from '../../core/base/logger.ts'
 import { aborted } from '../../core/base/wait.ts'
 import type { RunSignals } from '../../core/kube/runtime/manager.ts'
 import { Problem } from '../../core/base/http.ts'
-import type { AgentStreams } from '../presence/agent-streams.ts'
+import type { AgentStream, AgentStreams } from '../presence/agent-streams.ts'
 import { plainBeat } from './plain-words.ts'
 
 /** Which attempt of which task, as an agent names it. */
@@ -55,11 +54,6 @@ export interface HubBackend {
     options: { readonly signal: AbortSignal; readonly onEvent: (event: ModelEvent) => void },
   ): Promise<void>
   log(caller: AgentIdentity, batch: LogBatch): void
-}
-
-interface AgentStream {
-  readonly send: (message: HubMessage) => void
-  readonly close: () => void
 }
 
 /**
@@ -112,7 +106,7 @@ export class Hub {
   }
 
   /** Opens the caller's stream and sends its present assignment. Returns a function to call when the stream has ended. */
-  connect(caller: AgentIdentity, stream: AgentStream): () => void {
+  connect(caller: AgentIdentity, stream: Pick<AgentStream, 'send' | 'close'>): () => void {
     const { streams, backend, log } = this.#options
     const { podUid, agent } = caller
     const closed = streams.open({ podUid, agent, ...stream })

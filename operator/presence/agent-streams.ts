@@ -2,7 +2,7 @@ import { agentTimes, type Heartbeat, type HubMessage } from '../../core/api/agen
 import type { Clock } from '../../core/base/clock.ts'
 
 /** One agent's open stream. */
-interface AgentStream {
+export interface AgentStream {
   readonly podUid: string
   readonly agent: string
   readonly send: (message: HubMessage) => void

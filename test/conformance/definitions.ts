@@ -1,5 +1,6 @@
 import type { KubeClient } from '../../core/kube/client.ts'
-import type { Condition, KubeObject, Resource } from '../../core/kube/resource.ts'
+import type { Condition } from '../../core/api/schema.ts'
+import type { KubeObject, Resource } from '../../core/kube/resource.ts'
 import { systemClock as clock } from '../../core/base/clock.ts'
 
 export interface Definition extends KubeObject {

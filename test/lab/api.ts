@@ -31,7 +31,7 @@ export interface ApiObject {
       readonly kind: string
       readonly name: string
       readonly uid: string
-      readonly controller?: boolean
+      readonly controller?: boolean | undefined
     }[]
   }
 }

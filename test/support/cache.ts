@@ -7,7 +7,7 @@ import {
   type KubeObject,
   type Resource,
 } from '../../core/kube/resource.ts'
-import { Store, type InvalidObject, type Change, type Indexer } from '../../core/kube/store.ts'
+import { Store, type InvalidObject, type StoreChange, type Indexer } from '../../core/kube/store.ts'
 
 /**
  * A cache that a test fills by hand: the store and the handlers of an informer, without an API
@@ -93,7 +93,7 @@ export class Cache<T extends KubeObject> {
     return !this.#store.has(keyOf(metadata), metadata.uid ?? '')
   }
 
-  #tell(changes: readonly Change<T>[]): void {
+  #tell(changes: readonly StoreChange<T>[]): void {
     for (const { key, object, previous } of changes)
       for (const handler of this.#handlers) handler(refOf(key), object, previous)
   }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type CallOptions, KubeClient } from '../client.ts'
+import { type RequestOptions, KubeClient } from '../client.ts'
 import { type Lease, configMaps, leases } from '../core.ts'
 import { KubeError, WriteBarredError } from '../errors.ts'
 import type { HttpTransport } from '../transport.ts'
@@ -24,7 +24,10 @@ class LeaseServer {
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- leases are all there is here
       return structuredClone(work()) as never
     }
-    const write = async (options: CallOptions | undefined, work: () => Lease): Promise<never> => {
+    const write = async (
+      options: RequestOptions | undefined,
+      work: () => Lease,
+    ): Promise<never> => {
       const answered = await answer(work)
       if (this.mute) await aborted(options?.signal ?? new AbortController().signal)
       options?.signal?.throwIfAborted()

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { endedStatus, heldStatus, now, task } from '../../../test/support/objects.ts'
 import type { AgentTask, TaskResult } from '../../../core/api/agent-task.ts'
-import { findingsInShort, reviewFindings } from '../../../core/api/review.ts'
+import { findingsInShort, reviewFindings } from '../../../core/api/task-state.ts'
 import { newsForRequest } from './write-transition.ts'
 import { type Transition, assign, attemptOver, skip } from '../../../core/tasks/transitions.ts'
 

@@ -1,10 +1,9 @@
 import type { AgentTask } from '../../../core/api/agent-task.ts'
-import { heldBy, isFinished, requestUidOf } from '../../../core/api/task-state.ts'
+import { findingsInShort, heldBy, isFinished, requestUidOf } from '../../../core/api/task-state.ts'
 import type { AgentStreams } from '../../presence/agent-streams.ts'
 import { type Notice, type World, writeStatus } from '../world.ts'
 import type { Transition } from '../../../core/tasks/transitions.ts'
 import { taskReasons } from '../../../core/api/conditions.ts'
-import { findingsInShort } from '../../../core/api/review.ts'
 
 /**
  * Writes a transition and records its Events. An agent that lost its task gets the message to stop.

@@ -5,7 +5,7 @@ import type { Memory } from '../../../core/kube/runtime/memory.ts'
 import { type Result, WaitError, done } from '../../../core/kube/runtime/controller.ts'
 import type { World } from '../world.ts'
 import { type Stalls, stalled, taskNameTaken } from './stalls.ts'
-import { agentTaskOf } from '../../../core/tasks/make.ts'
+import { agentTaskOf } from '../../../core/tasks/planned-task.ts'
 
 /** The parts that making tasks needs besides the world. */
 interface TaskParts {

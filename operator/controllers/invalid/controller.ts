@@ -125,7 +125,9 @@ function saysInvalid(object: KubeObject): boolean {
  * Checks the fields that the controllers rely on: a sentence names those that are wrong; undefined
  * when none is.
  */
-export function checkOf<T>({ reliesOn }: Kind<T>): (object: T) => string | undefined {
+export function checkOf<T extends KubeObject>({
+  reliesOn,
+}: Kind<T>): (object: T) => string | undefined {
   return (object) => {
     const { success, error } = reliesOn.safeParse(object)
     if (success) return undefined

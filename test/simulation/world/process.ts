@@ -1,7 +1,8 @@
 import { seededRandom } from '../../support/virtual-clock.ts'
 import { type Cancel, type Clock, type Random, sleepOn } from '../../../core/base/clock.ts'
 import type { Logger } from '../../../core/base/logger.ts'
-import type { Condition, KubeObject } from '../../../core/kube/resource.ts'
+import type { Condition } from '../../../core/api/schema.ts'
+import type { KubeObject } from '../../../core/kube/resource.ts'
 import type { Timeline } from './timeline.ts'
 
 /**
