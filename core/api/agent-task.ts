@@ -98,7 +98,7 @@ export const failure = object(
 )
 export type Failure = z.infer<typeof failure>
 
-/** What an agent brought. */
+/** The outcome of an attempt, as the operator accepted it. */
 const taskResult = object(
   {
     verdict: z.enum(verdicts).meta({ description: 'The outcome; computed, never a model’s word.' }),
@@ -176,7 +176,7 @@ const status = object(
   'What the operator has observed and done. Only the operator writes it.',
 )
 
-/** What the API server shows before anybody wrote: so a new task costs no write to look like one. */
+/** The default of the status, so that a new task shows its conditions without a write. */
 const untouched = {
   conditions: (
     [

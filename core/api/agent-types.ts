@@ -10,10 +10,12 @@ export const agentTypes = [
 ] as const
 export type AgentType = (typeof agentTypes)[number]
 
-/** Whose tasks an agent may take after its first one: those of the same request only, or anybody's. */
+/**
+ * Whose tasks an agent may take after its first one: those of the same request only, or anybody's.
+ */
 export const agentReuses = ['request', 'any'] as const
 
-/** What one task asks of its agent; picks the pipeline that runs. */
+/** The work that one task asks of its agent; it picks the pipeline that runs. */
 export const actions = [
   'branch',
   'spec',
@@ -45,8 +47,9 @@ export const priorities = ['critical', 'high', 'normal', 'low'] as const
 export type Priority = (typeof priorities)[number]
 
 /**
- * What came of a task; computed by the harness, never by a model. `Done` needs positive proof; `Unchecked` means that the
- * work was written and that nothing could check it, which is not a success.
+ * The outcomes of a task; computed by the harness, never by a model. `Done` needs positive proof;
+ * `Unchecked` means that the work was written and that nothing could check it, which is not a
+ * success.
  */
 export const verdicts = [
   'Done',
@@ -59,12 +62,15 @@ export const verdicts = [
 ] as const
 export type Verdict = (typeof verdicts)[number]
 
-/** Verdicts that a person might take for an error, as they are told. */
+/** The words that people read for verdicts that they might take for an error. */
 export const verdictWords: Partial<Readonly<Record<Verdict, string>>> = {
   NothingChanged: 'no change needed',
 }
 
-/** Verdicts after which the work is kept and dependent tasks run. `Unchecked` is one of them, although it is not a success. */
+/**
+ * Verdicts after which the work is kept and dependent tasks run. `Unchecked` is one of them,
+ * although it is not a success.
+ */
 export const standingVerdicts: ReadonlySet<Verdict> = new Set([
   'Done',
   'AlreadyDone',

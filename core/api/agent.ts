@@ -102,7 +102,7 @@ export const agentKind = {
     { type: z.enum(agentTypes), maxTasks: z.number() },
     { state: z.enum(agentStates).optional() },
   ),
-  // An agent that is deleted is replaced, and what it held goes to another.
+  // An agent that is deleted is replaced, and its task goes to another agent.
   people: 'delete',
 } as const satisfies KindDefinition
 

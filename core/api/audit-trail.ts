@@ -1,7 +1,10 @@
 import { z } from 'zod'
 import { count, list, note, object, text, time } from './schema.ts'
 
-/** Records that one status holds back at most; with more, the object waits until the log has caught up. */
+/**
+ * The most records that one status holds; an object with more has to wait until the audit log has
+ * caught up.
+ */
 export const mostPending = 8
 
 /** One transition, carried by the very write that made it until the audit log holds it. */
@@ -17,7 +20,10 @@ const transition = object(
 )
 export type PendingTransition = z.infer<typeof transition>
 
-/** What every status keeps about its audit records. The number of a transition is its place in this list of all. */
+/**
+ * The outbox of a status: its audit records. The number of a transition is its place among all
+ * transitions of the object.
+ */
 export const auditTrail = object(
   {
     stored: count(0, 1000000, 'Transitions of this object that the audit log is known to hold.'),
@@ -27,9 +33,12 @@ export const auditTrail = object(
 )
 export type AuditTrail = z.infer<typeof auditTrail>
 
-/** What happened, in the operator's own words: agents and models may have put anything into theirs. */
+/**
+ * An audit action in the operator's own words, because the words of agents and models may contain
+ * anything.
+ */
 export interface Act {
-  /** Default: `operator`. */
+  /** `operator` by default. */
   readonly actor?: string
   /** One CamelCase word. */
   readonly action: string

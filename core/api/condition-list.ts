@@ -1,6 +1,9 @@
 import type { Condition } from './schema.ts'
 
-/** `lastTransitionTime` of conditions that a schema's default set, before the operator looked at the object. */
+/**
+ * `lastTransitionTime` of conditions that a schema's default set: no controller has looked at the
+ * object yet.
+ */
 export const neverSet = '1970-01-01T00:00:00Z'
 
 /** What a controller says about one aspect; the rest is filled in by `withCondition`. */
@@ -17,9 +20,10 @@ interface Conditioned {
 }
 
 /**
- * The list with one condition set. `lastTransitionTime` moves only when `status` flips, so that ages tell the truth; the
- * one of a schema's default says nothing and is replaced.
- * Guarantees: the order of the list is kept; the input is not changed; messages are cut to what the schema allows.
+ * The list with one condition set. `lastTransitionTime` moves only when `status` flips, so that
+ * ages tell the truth; the time of a schema's default says nothing and is replaced.
+ * Guarantees: the order of the list is kept; the input is not changed; messages are cut to what the
+ * schema allows.
  */
 export function withCondition(
   list: readonly Condition[],

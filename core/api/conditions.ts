@@ -19,7 +19,10 @@ export const requestConditions = {
   Succeeded: 'Succeeded',
   /** True on either outcome: `kubectl wait --for=condition=Finished`. */
   Finished: 'Finished',
-  /** Abnormal-true, removed when false: something outside stops the work; the message names the remedy. */
+  /**
+   * Abnormal-true, removed when false: something outside stops the work; the message names the
+   * remedy.
+   */
   Stalled: 'Stalled',
 } as const
 
@@ -49,7 +52,10 @@ export const modelConditions = {
   Ready: 'Ready',
   /** Abnormal-true, removed when false: its server is fetching or making it. */
   Pulling: 'Pulling',
-  /** Abnormal-true, removed when false: it does not get ready by itself; the message names the remedy. */
+  /**
+   * Abnormal-true, removed when false: it does not get ready by itself; the message names the
+   * remedy.
+   */
   Stalled: 'Stalled',
 } as const
 
@@ -59,7 +65,7 @@ export const requestReasons = {
   Preparing: 'Preparing',
   Planning: 'Planning',
   Planned: 'Planned',
-  /** A part of the request failed and is planned again. */
+  /** A part of it failed and is planned again. */
   Replanning: 'Replanning',
   Running: 'Running',
   Suspended: 'Suspended',

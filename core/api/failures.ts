@@ -1,9 +1,10 @@
-// Why work fails, and what a person does about it: one table. docs/troubleshooting.md is checked against it.
+// Why work fails, and what a person does about it: one table. docs/troubleshooting.md is checked
+// against it.
 import { inNamespace } from './names.ts'
 
 /**
- * Each reason a task can fail for, with the remedy shown beside it. Commands stand as they are typed where Guildhall is
- * installed in its usual namespace; `remedyIn` names another one.
+ * Each reason a task can fail for, with the remedy shown beside it. Commands stand as they are
+ * typed where Guildhall is installed in its usual namespace; `remedyIn` names another one.
  */
 export const failureRemedies = {
   ModelUnavailable:
@@ -47,12 +48,18 @@ export const failureRemedies = {
 export type FailureReason = keyof typeof failureRemedies
 export const failureReasons = Object.keys(failureRemedies) as [FailureReason, ...FailureReason[]]
 
-/** The remedy with its commands as they are typed for a namespace; `message` is what stands before it. */
+/**
+ * The remedy with its commands as they are typed for a namespace; `message` is what stands before
+ * it.
+ */
 export function remedyIn(reason: FailureReason, namespace: string, message = ''): string {
   return remedyInWords(reason, message) ?? inNamespace(failureRemedies[reason], namespace)
 }
 
-/** The remedy of a refusal that names it itself, as the rehearsal model does; undefined for all else. */
+/**
+ * The remedy of a refusal that names it itself, as the rehearsal model does; undefined for all
+ * else.
+ */
 export function remedyInWords(reason: FailureReason, message: string): string | undefined {
   return reason === 'ModelRefused' && /\bconnect a real model: /.test(message)
     ? 'Connect a real model, as it says.'
@@ -69,7 +76,10 @@ export const hopelessReasons: ReadonlySet<FailureReason> = new Set([
   'Unsupported',
 ])
 
-/** Reasons for which work cannot be done as it is asked, whatever is tried: its verdict is `Refused`. */
+/**
+ * Reasons for which work cannot be done as it is asked, whatever is tried: its verdict is
+ * `Refused`.
+ */
 export const refusingReasons: ReadonlySet<FailureReason> = new Set([
   'Unsupported',
   'ScopeViolated',

@@ -1,4 +1,5 @@
-// The API of the forge for operator and CLI: JSON over HTTP, besides git's own smart HTTP under `/<repository>.git`.
+// What the operator and the CLI ask of the forge: JSON over HTTP, besides git's own smart HTTP
+// under `/<repository>.git`.
 //
 // The forge decides from the TokenReview alone who may do what:
 //   the operator's ServiceAccount (audience guildhall-forge)   everything below
@@ -16,7 +17,9 @@
 import { z } from 'zod'
 import { actions } from './agent-types.ts'
 
-/** Makes a repository and the request's branch, or finds them. The same body again changes nothing. */
+/**
+ * Makes a repository and the request's branch, or finds them. The same body again changes nothing.
+ */
 export const ensureRepository = z.object({
   source: z.union([
     z.object({ template: z.object({ name: z.enum(['empty', 'node', 'python']) }) }),
@@ -56,13 +59,18 @@ export const treeListing = z.object({
 })
 export type TreeListing = z.infer<typeof treeListing>
 
-/** Merges a task's commit into the request's branch, if the task may change what it changes and it merges cleanly. */
+/**
+ * Merges a task's commit into the request's branch, if the task may make its changes and it merges
+ * cleanly.
+ */
 export const integrate = z.object({
   into: z.string(),
   /** The task branch; its tip must be `commit`. */
   from: z.string(),
   commit: z.string().regex(/^[0-9a-f]{40}$/),
-  /** From the spec of the AgentTask: what it may change. Who does not say it may change nothing. */
+  /**
+   * From the spec of the AgentTask: the files that it may change. Without it, nothing may change.
+   */
   task: z
     .object({ action: z.enum(actions), files: z.array(z.string()).max(100) })
     .default({ action: 'verify', files: [] }),
@@ -75,10 +83,13 @@ export type Integrate = z.infer<typeof integrate>
 export const integrateResult = z.discriminatedUnion('outcome', [
   /** `commit` is the new tip of `into`. */
   z.object({ outcome: z.literal('merged'), commit: z.string() }),
-  /** It was in `into` already. */
+  /** The commit was in `into` already. */
   z.object({ outcome: z.literal('contained'), commit: z.string() }),
   z.object({ outcome: z.literal('conflict'), files: z.array(z.string()) }),
-  /** The commit changes what its task may not; `message` is a sentence that names the path. Nothing moved. */
+  /**
+   * The commit changes a path that its task may not change; `message` is a sentence that names it.
+   * Nothing moved.
+   */
   z.object({ outcome: z.literal('refused'), message: z.string() }),
 ])
 export type IntegrateResult = z.infer<typeof integrateResult>

@@ -20,8 +20,9 @@ function row<T extends KubeObject>(
 }
 
 /**
- * Every kind of ours, in the order in which people meet them. Caches, audit, the check of what is read, CRDs, roles and the
- * reference are made from this table; a new kind is a row here, its own file in this folder, and its controller.
+ * Every kind of ours, in the order in which people meet them. Caches, audit, the check of what is
+ * read, CRDs, roles and the reference are made from this table; a new kind is a row here, its own
+ * file in this folder, and its controller.
  */
 export const kinds = {
   requests: row<DevRequest>(devRequestKind, { requestOf: ({ metadata }) => metadata.name }),

@@ -17,11 +17,14 @@ import {
   type Metadata,
 } from './schema.ts'
 
-/** How strong a model is: sets how it is asked, and how many tries an attempt has. */
+/**
+ * How strong a model is. The tier decides how the model is asked, and how many tries an attempt
+ * has.
+ */
 export const tiers = ['weak', 'basic', 'good'] as const
 export type Tier = (typeof tiers)[number]
 
-/** What a model server speaks. */
+/** The APIs of model servers. */
 export const providers = ['ollama', 'openai'] as const
 
 /** Where the weights come from. */
@@ -181,5 +184,5 @@ export interface LanguageModel {
   readonly spec: LanguageModelSpec
   readonly status?: LanguageModelStatus
 }
-/** Parses what a watch delivers; an object that fails is isolated, never a crash. */
+/** The schema of a spec: the controller reports an object that fails it, and does not crash. */
 export const languageModelSpec = spec

@@ -17,7 +17,9 @@ export const labels = {
   unit: `${group}/unit`,
   /** Carried by the leading operator Pod only; the hub's Service selects it. */
   leader: `${group}/leader`,
-  /** On the ConfigMaps of the audit: `open` on the one that is written to, `closed` on the others. */
+  /**
+   * On the ConfigMaps of the audit: `open` on the one that is written to, `closed` on the others.
+   */
   auditSegment: `${group}/audit-segment`,
   managedBy: 'app.kubernetes.io/managed-by',
   name: 'app.kubernetes.io/name',
@@ -32,7 +34,7 @@ export const annotations = {
   auditPosition: `${group}/audit-position`,
 } as const
 
-/** Where Guildhall lives unless somebody installed it elsewhere; commands in texts and in docs name it. */
+/** The namespace of an installation by default; commands in texts and in docs name it. */
 export const homeNamespace = 'guildhall'
 
 /** A text with its commands (`kubectl … -n guildhall`) as they are typed for another namespace. */
@@ -61,7 +63,10 @@ export const ports = { hub: 8080, health: 8081, forge: 8080, ollama: 11434 } as 
 export const git = {
   /** The branch a request delivers. */
   resultBranch: (request: string): string => `guild/${request}`,
-  /** The only branch one attempt of one task may push. Outside `guild/`, because git cannot hold both `a` and `a/b`. */
+  /**
+   * The only branch one attempt of one task may push. Outside `guild/`, because git cannot hold
+   * both `a` and `a/b`.
+   */
   taskBranch: (task: string, attempt: number): string => `guild-task/${task}/${attempt}`,
   committerName: 'Guildhall',
   committerEmail: 'agents@guildhall.dev',
@@ -77,7 +82,10 @@ export const trailers = {
   verdict: 'Guild-Verdict',
 } as const
 
-/** Name of the LanguageModel that the operator makes for a model: what its server calls it, as an object may be called. */
+/**
+ * Name of the LanguageModel that the operator makes for a model: its name at the server, with the
+ * signs that the name of an object may have.
+ */
 export function objectNameOf(model: string): string {
   return model
     .toLowerCase()

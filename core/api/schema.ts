@@ -1,13 +1,16 @@
-// Small builders for CRD-legal zod schemas: every string, list and map bounded, every field described.
-// What may not be used and why: the table in hack/gen/structural.ts.
+// Small builders for CRD-legal zod schemas: every string, list and map bounded, every field
+// described. What may not be used and why: the table in hack/gen/structural.ts.
 import { z } from 'zod'
 import type { OwnerReference } from '../kube/resource.ts'
 import { inWords } from './words.ts'
 
-// For all of zod in this process: whatever reads what people wrote imports this file.
+// Sets the words of zod's errors for the whole process: every module that reads texts of people
+// imports this file.
 z.config({ customError: inWords })
 
-/** A pattern with the same rule in words, because a pattern of a thousand characters cannot be read. */
+/**
+ * A pattern and its rule in words, which messages show: few people read a pattern of thirty signs.
+ */
 interface Form {
   readonly pattern: RegExp
   readonly words: string
@@ -22,17 +25,23 @@ const modelForm: Form = {
   pattern: /^[A-Za-z0-9][A-Za-z0-9._:/-]*$/,
   words: 'a model is named with letters, digits and . _ : / - only, as in qwen2.5-coder:7b',
 }
-/** The characters of file names besides letters: digits of all scripts and the signs that projects use. */
+/**
+ * The signs in names of files besides letters: digits of all scripts and the signs that projects
+ * use.
+ */
 const pathSigns = String.raw`\p{M}\p{Nd}_@+,=~$()\[\]\-`
 const within = String.raw`[\p{L}${pathSigns}. ]*`
-/** Any of them, or no letter of `letters`. RE2, which reads this in the API server, has no look-ahead. */
+/**
+ * Any of these signs, or a letter that is not in `letters`. The API server reads patterns with RE2,
+ * which has no look-ahead.
+ */
 const signBut = (letters: string, more = '') =>
   String.raw`(?:[^\P{L}${letters}]|[${pathSigns}${more}])`
 
 /**
- * Path segments that name something: no `.`, no `..`, no `.git` in any case, nothing absolute, no backslash, no control
- * character. Letters are those of every script. `safePath` of the planner is stricter: it also refuses signs that look
- * like others.
+ * Path segments that name something: no `.`, no `..`, no `.git` in any case, nothing absolute, no
+ * backslash, no control character. Letters are those of every script. `safePath` of the planner is
+ * stricter: it also refuses signs that look like others.
  */
 export const pathPattern: RegExp = (() => {
   const segment = [
@@ -48,7 +57,10 @@ export const pathPattern: RegExp = (() => {
 /** Which signs a path may have, in words. */
 export const pathRule =
   'a path has letters and digits of any script, blanks and the signs . _ - + @ , = ~ $ ( ) [ ], with / between folders, and stays inside the repository'
-/** Names in any script, without what git refuses in a name: controls, blanks, `~^:?*[\\`, and a dot or `-` at the start. */
+/**
+ * Names in any script, without what git refuses in a name: controls, blanks, `~^:?*[\\`, and a dot
+ * or `-` at the start.
+ */
 const branchForm: Form = {
   pattern:
     // oxlint-disable-next-line no-control-regex
@@ -71,7 +83,10 @@ const digestForm: Form = {
   words: 'a digest is sha256: and 64 digits from 0 to f, as sha256sum prints them',
 }
 
-/** All of them. The API server checks those of a spec by CEL rules, whose messages are these words: `hack/gen`. */
+/**
+ * All forms. The API server checks those of a spec by CEL rules, whose messages are these words:
+ * `hack/gen`.
+ */
 export const forms: readonly Form[] = [
   nameForm,
   modelForm,
@@ -113,7 +128,9 @@ export const endpointUrl = (description: string) => formed(500, endpointForm).me
 /** SHA-256 of a file, as in `sha256:…`. */
 export const digest = (description: string) => formed(71, digestForm).meta({ description })
 
-/** A git branch or tag name, as far as a pattern can tell; the forge knows the rest of git's rules. */
+/**
+ * A git branch or tag name, as far as a pattern can tell; the forge knows the rest of git's rules.
+ */
 export const refName = (description: string) => formed(200, branchForm).meta({ description })
 
 /** A path inside the repository, with forward slashes, neither absolute nor leaving it. */
@@ -194,10 +211,15 @@ export interface Column {
   readonly description?: string
 }
 
-/** What people with the cluster's `edit` role may do to the objects of a kind; all who may view see all of them. */
+/**
+ * What people with the cluster's `edit` role may do to the objects of a kind; all who may view see
+ * all of them.
+ */
 type PeopleMay = 'write' | 'delete' | 'view'
 
-/** Everything that is made from a kind: its CRD, its reference, roles, the check of what is read. */
+/**
+ * Everything that is made from a kind: its CRD, its reference, roles, the check of what is read.
+ */
 export interface KindDefinition {
   readonly kind: string
   readonly plural: string
@@ -208,11 +230,14 @@ export interface KindDefinition {
   readonly status: z.ZodType
   readonly columns: readonly Column[]
   readonly selectableFields?: readonly string[]
-  /** CEL rules over the whole object; of its metadata only `name` and `generateName` are visible. */
+  /**
+   * CEL rules over the whole object; of its metadata only `name` and `generateName` are visible.
+   */
   readonly rules?: readonly Rule[]
   /**
-   * The fields that the controllers rely on. They are fewer than its schema has, since the API server checks
-   * the schema at each write; but an object that was stored by another version, or before a rule existed, was never checked.
+   * The fields that the controllers rely on. They are much fewer than those of the schema, which
+   * the API server checks at each write; but nobody has checked an object that another version
+   * stored, or that is older than a rule.
    */
   readonly reliesOn: z.ZodType
   readonly people: PeopleMay
@@ -240,9 +265,9 @@ const auditRelied = z
   .optional()
 
 /** A time that can be compared. */
-export const moment = z.string().refine((text) => !Number.isNaN(Date.parse(text)), 'is no time')
+export const moment = z.string().refine((text) => !Number.isNaN(Date.parse(text)), 'is not a time')
 
-/** The schema of what controllers rely on: in every kind, and in the spec and the status of this one. */
+/** The fields that are relied on: those of every kind, and these of a spec and of a status. */
 export function relied(spec: z.ZodRawShape, status: z.ZodRawShape): z.ZodType {
   return z.looseObject({
     metadata: metadataRelied,
@@ -253,7 +278,7 @@ export function relied(spec: z.ZodRawShape, status: z.ZodRawShape): z.ZodType {
   })
 }
 
-/** Metadata as we read it; more fields come and go through untouched. */
+/** The metadata that is read here; all other fields are kept as they are. */
 export interface Metadata {
   readonly name: string
   readonly namespace: string
@@ -268,7 +293,10 @@ export interface Metadata {
   readonly ownerReferences?: readonly OwnerReference[]
 }
 
-/** The faults of an object's spec as one line that names each field; undefined when the spec is valid. */
+/**
+ * The faults of an object's spec as one line that names each field; undefined when the spec is
+ * valid.
+ */
 export function specProblem(checked: z.ZodSafeParseResult<unknown>): string | undefined {
   return checked.error?.issues
     .map((issue) => `spec.${issue.path.join('.')}: ${issue.message}`)

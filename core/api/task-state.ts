@@ -80,10 +80,13 @@ export function statusWord(task: AgentTask): string {
   return conditionOf(task, taskConditions.Succeeded)?.reason ?? ''
 }
 
-/** How the notes of a review that are findings begin: with their weight. */
+/** A finding is a note of a review that begins with its weight. */
 const weighed = /^(?:high|medium|low|large)(?: \(model\))?: /
 
-/** What the review of a request found, as its task keeps it; empty for every other task, and when nothing was found. */
+/**
+ * The findings of a review, as its task keeps them; empty for every other task, and for a review
+ * without findings.
+ */
 export function reviewFindings({ spec, status }: AgentTask): readonly string[] {
   if (spec.action !== 'review') return []
   return (status?.result?.notes ?? []).filter((note) => weighed.test(note))

@@ -7,19 +7,21 @@ import type { Clock, Random } from '../base/clock.ts'
 import { Transport, type HttpTransport } from './transport.ts'
 import { DeadlineError, withDeadline } from '../base/wait.ts'
 
-/** What every call takes. */
+/** Options of every call. */
 export interface RequestOptions {
   readonly signal?: AbortSignal | undefined
-  /** Who goes first when requests queue up; `status` unless told. */
+  /**
+   * The class of the request, which decides who goes first when several wait; `status` by default.
+   */
   readonly priority?: RequestPriority | undefined
-  /** For the whole call with its retries; 15 s unless told, 60 s for a list. */
+  /** For the whole call with its retries; by default 15 s, and 60 s for a list. */
   readonly timeoutMs?: number | undefined
 }
 
 /** Query parameters; absent, empty and zero ones are left out. */
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>
 
-/** A finished request, for metrics. */
+/** One finished request, for metrics. */
 export interface RequestReport {
   readonly method: string
   readonly host: string
@@ -29,8 +31,10 @@ export interface RequestReport {
 }
 
 /**
- * For how many more milliseconds this process may write; 0 when it may not. A leader elector knows.
- * It is asked synchronously, at the last moment before a write leaves the process: no pause can lie between the answer and the write.
+ * The number of milliseconds for which this process may still write; 0 when it may not. A leader
+ * elector knows it (`writableMs`). The client calls the guard synchronously, at the last moment
+ * before a write leaves the process, so that the process cannot be paused between the answer and
+ * the write.
  */
 export type WriteGuard = () => number
 
@@ -39,24 +43,24 @@ export interface CallerOptions {
   readonly clock: Clock
   readonly random: Random
   readonly userAgent?: string
-  /** Requests per second in the long run, and at once. Default: 500 and 1000. */
+  /** Requests per second in the long run, and at once; 500 and 1000 by default. */
   readonly rate?: number
   readonly burst?: number
-  /** Default: HTTP to `config.server`. */
+  /** Carries the requests; by default HTTP to `config.server`. */
   readonly transport?: HttpTransport
   readonly onRequest?: (report: RequestReport) => void
 }
 
-/** One call: what to ask, and whether asking twice does harm. */
-export interface Call extends RequestOptions {
+/** One call: the request, and whether it may be sent again. */
+interface Call extends RequestOptions {
   readonly method: Dispatcher.HttpMethod
   readonly path: string
   readonly query?: Query
   readonly body?: unknown
   readonly contentType?: string
-  /** True where doing it twice is the same as doing it once. */
+  /** True when sending the request twice has the same effect as sending it once. */
   readonly repeatable: boolean
-  /** True where the answer may be text, or nothing. Default: it has to be an object. */
+  /** True when the answer may also be text or empty; by default it has to be a JSON object. */
   readonly mayBeText?: boolean
 }
 
@@ -65,7 +69,10 @@ const callMs = 15_000
 const maxRetries = 3
 const retryPolicy = { baseMs: 100, capMs: 5_000 }
 
-/** Sends calls: deadline, turn, repetition and report around one `Transport`. */
+/**
+ * Sends calls over one transport, each with a deadline, a place in the queue, retries and a report
+ * for metrics.
+ */
 export class Caller {
   readonly #options: CallerOptions
   readonly #transport: HttpTransport
@@ -79,7 +86,7 @@ export class Caller {
   ) {
     const { config, clock, rate = 500, burst = 1_000, userAgent = 'guildhall (node)' } = options
     this.#options = options
-    // One more for the lease, which goes when all others are taken.
+    // One connection more, because a request for the lease goes even when all others are in use.
     const connections = inFlight + 1
     this.#transport = options.transport ?? new Transport({ config, userAgent, connections })
     this.#limiter = shared.limiter ?? new Limiter({ clock, rate, burst, inFlight })
@@ -87,7 +94,10 @@ export class Caller {
     this.#guard = shared.guard
   }
 
-  /** The same connections and the same queue, but writes go out only while the guard lets them. */
+  /**
+   * A caller with the same connections and the same queue, which sends writes only while the guard
+   * allows them.
+   */
   guarded(guard: WriteGuard): Caller {
     const options = { ...this.#options, transport: this.#transport }
     return new Caller(options, { limiter: this.#limiter, guard })
@@ -95,7 +105,7 @@ export class Caller {
 
   /**
    * Sends a call, waits for its turn, repeats it where that is safe, and returns the parsed answer.
-   * Caveat: the answer is what the server sent; that it has the shape asked for is the API's promise, not checked here.
+   * Caveat: the type of the answer is the API's promise; nothing here checks its shape.
    */
   async call<R>(call: Call): Promise<R> {
     const { clock, random } = this.#options
@@ -110,7 +120,7 @@ export class Caller {
           return await this.#once({ ...call, path, body, signal })
         } catch (error) {
           const delay = attempt < maxRetries ? retryDelay(error, call, attempt, random) : undefined
-          // Better the refusal now than a time-out later.
+          // A retry after the deadline would only replace this error by a time-out.
           if (delay === undefined || clock.monotonic() + delay >= endsAt) throw error
           await clock.sleep(delay, { signal })
         }
@@ -121,7 +131,7 @@ export class Caller {
       return (await withDeadline({ clock, ms, name, signal: call.signal }, work)) as R
     } catch (cause) {
       if (!(cause instanceof DeadlineError)) throw cause
-      // Not every deadline is this call's: the caller's own has to reach the caller as what it is.
+      // A deadline of the caller raises the same error, and has to reach the caller unchanged.
       if (call.signal?.aborted === true) throw call.signal.reason
       throw new KubeError({ status: 0, reason: 'Timeout', message: cause.message, cause })
     }
@@ -146,7 +156,10 @@ export class Caller {
     }
   }
 
-  /** A write that got no answer is given up while the guard still holds: later, its effect would be another's to judge. */
+  /**
+   * Gives up a write without an answer when the time that the guard allows is over, because another
+   * process may lead by then.
+   */
   async #whileAllowed(
     call: Call & { readonly signal: AbortSignal },
     send: (signal: AbortSignal, beforeSend?: () => void) => Promise<unknown>,
@@ -182,7 +195,9 @@ export class Caller {
     }
   }
 
-  /** Opens a stream. It is not limited, not repeated and has no deadline; that is its reader's concern. */
+  /**
+   * Opens a stream. It has no limit, no retry and no deadline; the reader of the stream adds them.
+   */
   async stream(
     path: string,
     query: Query,
@@ -195,22 +210,22 @@ export class Caller {
     return answer.body
   }
 
-  /** Cuts all connections, and with them the calls under way. */
+  /** Closes all connections, which ends the requests under way. */
   async close(): Promise<void> {
     await this.#transport.close()
   }
 }
 
-/** A proxy in between may answer well, too, with a page of its own. */
+/** A proxy in between may also answer with status 200, and with a page of its own. */
 function objectOf(answer: { readonly status: number; readonly body: unknown }, what: string) {
   const { status, body } = answer
   if (typeof body === 'object' && body !== null) return body
-  const came = body === undefined || body === null ? 'nothing' : JSON.stringify(body).slice(0, 300)
-  const message = `${what}: HTTP status ${status} with what is no JSON object: ${came}`
+  const shown = body === undefined || body === null ? 'empty' : JSON.stringify(body).slice(0, 300)
+  const message = `${what}: HTTP status ${status}, but the answer is not a JSON object, it is ${shown}`
   throw new KubeError({ status: 0, reason: 'Unreadable', message })
 }
 
-/** How long to wait before repeating, or undefined when it must not be repeated. */
+/** How long to wait before the request is sent again; undefined when it must not be sent again. */
 function retryDelay(
   error: unknown,
   call: Call,

@@ -111,7 +111,8 @@ describe('a server that does not answer', () => {
 
   test('is left at the deadline even if it does not so much as connect', async () => {
     await serve(() => undefined)
-    // It takes the connection and never answers the TLS greeting; undici alone gives up after ten seconds.
+    // It takes the connection and never answers the TLS greeting; undici alone gives up after ten
+    // seconds.
     const deaf = createServer().listen(0, '127.0.0.1')
     await once(deaf, 'listening')
     deaf.on('connection', (socket) => socket.pause())
@@ -280,8 +281,8 @@ test('a conflict carries what the server said', async () => {
 
 test.each([
   ['a page', 'text/html', '<html>Please log in', '"<html>Please log in"'],
-  ['nothing', 'application/json', '', 'nothing'],
-  ['no object', 'application/json', 'null', 'nothing'],
+  ['nothing', 'application/json', '', 'empty'],
+  ['no object', 'application/json', 'null', 'empty'],
 ])(
   'a good answer that is %s is an error that says so, but for raw',
   async (_, type, body, want) => {
@@ -292,7 +293,7 @@ test.each([
     await expect(call).rejects.toBeInstanceOf(KubeError)
     await expect(call).rejects.toMatchObject({ status: 0, reason: 'Unreadable' })
     await expect(call).rejects.toThrow(
-      `GET /api/v1/namespaces/n/configmaps/a: HTTP status 200 with what is no JSON object: ${want}`,
+      `GET /api/v1/namespaces/n/configmaps/a: HTTP status 200, but the answer is not a JSON object, it is ${want}`,
     )
     await expect(client.raw('GET', '/healthz')).resolves.not.toBeInstanceOf(Error)
   },

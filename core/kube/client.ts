@@ -19,15 +19,15 @@ import {
 } from './resource.ts'
 
 interface ListOptions extends RequestOptions {
-  /** Without it: all namespaces. */
+  /** By default all namespaces. */
   readonly namespace?: string | undefined
   readonly labelSelector?: string | undefined
   readonly fieldSelector?: string | undefined
 }
 
-/** What writes take beside. */
+/** Options of writes. */
 interface WriteOptions extends RequestOptions {
-  /** Who is recorded as the owner of the fields; the user agent's first word unless told. */
+  /** Who is recorded as the owner of the fields; by default the first word of the user agent. */
   readonly fieldManager?: string | undefined
   /** `status`, `scale`, `eviction`, … instead of the object itself. */
   readonly subresource?: string | undefined
@@ -50,7 +50,10 @@ type Draft<T extends KubeObject> = Omit<T, 'apiVersion' | 'kind' | 'metadata'> &
   readonly metadata: ObjectMeta
 }
 
-/** Part of an object, as server-side apply takes it: exactly the fields that the manager wants to own. */
+/**
+ * Part of an object, as server-side apply takes it: exactly the fields that the manager wants to
+ * own.
+ */
 type Fragment<T extends KubeObject> = DeepPartial<Omit<T, 'apiVersion' | 'kind' | 'metadata'>> & {
   readonly metadata: ObjectMeta
 }
@@ -61,7 +64,7 @@ type DeepPartial<T> = T extends readonly unknown[]
     ? { readonly [Key in keyof T]?: DeepPartial<T[Key]> | undefined }
     : T
 
-/** `userAgent`, `rate` and `burst` have good defaults. */
+/** Only `config`, `clock` and `random` have no default. */
 export type KubeClientOptions = CallerOptions
 
 const listMs = 60_000
@@ -69,9 +72,9 @@ const pageSize = 500
 
 /**
  * The Kubernetes API as JSON in, JSON out: nothing is converted and nothing is lost on the way.
- * Guarantees: every call has a deadline; reads and server-side applies are repeated up to three times after a passing
- * failure, any verb after a 429 that names a time (the server did nothing); everything else fails at once, because a
- * write without an answer may have happened.
+ * Guarantees: every call has a deadline; reads and server-side applies are repeated up to three
+ * times after a passing failure, any verb after a 429 that names a time (the server did nothing);
+ * everything else fails at once, because a write without an answer may have happened.
  * Errors: `KubeError`; the signal's reason when the caller gave up.
  */
 export class KubeClient {
@@ -87,9 +90,11 @@ export class KubeClient {
   }
 
   /**
-   * The same client, over the same connections, for what only a leader may do: `client.guarded(() => elector.writableMs())`.
-   * Guarantees: a write (anything but GET) is sent only if the guard allows it at that very moment, after all queueing and
-   * connecting, also when the process was paused meanwhile; it is given up when the time that the guard named is over.
+   * The same client over the same connections, for writes that only a leader may send:
+   * `client.guarded(() => elector.writableMs())`.
+   * Guarantees: a write (anything but GET) is sent only if the guard allows it at that very moment,
+   * after all queueing and connecting, also when the process was paused meanwhile; it is given up
+   * when the time that the guard named is over.
    * Errors: `WriteBarredError` when nothing was sent; a `Timeout` when the write may have happened.
    */
   guarded(guard: WriteGuard): KubeClient {
@@ -115,15 +120,21 @@ export class KubeClient {
     return this.#caller.call({ ...options, method: 'GET', path, repeatable: true })
   }
 
-  /** All pages. A list whose continue token expires is read again in one piece, where there is none to expire. */
+  /**
+   * Reads all pages. When the continue token expires, the list is read again in one piece, which
+   * needs no token.
+   */
   async list<T extends KubeObject, Kept = T>(
     resource: Resource<T>,
     options: ListOptions & {
-      /** Applied to each page as it arrives, so that what it drops is never held for all. */
+      /**
+       * Applied to each object as its page arrives, so that fields which it drops are never held
+       * for all objects at once.
+       */
       readonly transform?: (object: T) => Kept
     } = {},
   ): Promise<{ readonly items: readonly Kept[]; readonly resourceVersion: string }> {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- without a transform the objects are kept as they are
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- without a transform, Kept is T
     const { transform = (object: T) => object as unknown as Kept } = options
     let items: Kept[] = []
     let page: Page<T> | undefined
@@ -142,7 +153,8 @@ export class KubeClient {
 
   /**
    * One page of up to 500 objects.
-   * Errors: 410 when the continue token expired; start again, or ask for all in one answer with `limit: 0`.
+   * Errors: 410 when the continue token expired; start again, or ask for all in one answer with
+   * `limit: 0`.
    */
   async listPage<T extends KubeObject>(
     resource: Resource<T>,
@@ -163,11 +175,11 @@ export class KubeClient {
     })
     const { items = [], metadata } = answer ?? {}
     if (!Array.isArray(items ?? []) || !metadata?.resourceVersion) {
-      // Taken for an empty list, the page of some proxy would delete everything from a cache.
-      const message = `GET ${path}: the answer is no list`
+      // If the page of a proxy passed for an empty list, a cache would drop all its objects.
+      const message = `GET ${path}: the answer is not a list`
       throw new KubeError({ status: 0, reason: 'NoList', message })
     }
-    // Items of a list carry neither, unlike the same object from a get or a watch.
+    // The items of a list have neither, unlike the same object from a get or a watch.
     const type = { apiVersion: apiVersionOf(resource), kind: resource.kind }
     return {
       items: (items ?? []).map((item) => ({ ...type, ...item })),
@@ -176,7 +188,10 @@ export class KubeClient {
     }
   }
 
-  /** Opens a watch and hands out its bytes; `watch.ts` reads them. Not limited, not repeated: the reflector does that. */
+  /**
+   * Opens a watch and hands out its bytes, which `watch.ts` reads. It has no limit and no retry;
+   * the reflector decides about both.
+   */
   async openWatch(
     resource: Resource,
     query: Query,
@@ -217,7 +232,10 @@ export class KubeClient {
     })
   }
 
-  /** Replaces the object. With `metadata.resourceVersion` it fails with a conflict if somebody wrote in between. */
+  /**
+   * Replaces the object. With `metadata.resourceVersion` it fails with a conflict if somebody wrote
+   * in between.
+   */
   async update<T extends KubeObject>(
     resource: Resource<T>,
     object: Draft<T>,
@@ -233,7 +251,10 @@ export class KubeClient {
     })
   }
 
-  /** Replaces the status only: the cheapest write of all, and the server ignores every other change in `object`. */
+  /**
+   * Replaces the status only: the cheapest write of all, and the server ignores every other change
+   * in `object`.
+   */
   async updateStatus<T extends KubeObject>(
     resource: Resource<T>,
     object: Draft<T>,
@@ -243,8 +264,10 @@ export class KubeClient {
   }
 
   /**
-   * Server-side apply. `force` is on by default: a controller owns the fields it applies.
-   * Caveats: fields applied earlier and absent now are removed; a `resourceVersion` in `object` makes it conditional.
+   * Server-side apply. `force` is on by default, because a controller owns the fields that it
+   * applies.
+   * Caveats: fields applied earlier and absent now are removed; a `resourceVersion` in `object`
+   * makes it conditional.
    */
   async apply<T extends KubeObject>(
     resource: Resource<T>,
@@ -285,9 +308,11 @@ export class KubeClient {
   }
 
   /**
-   * Deletes one object. With `uid` or `resourceVersion` only that very object, else a conflict.
-   * Returns the object while finalizers or a grace period keep it, undefined once it is gone: of that the answer tells no
-   * version, so a cache has to be asked (`Informer.waitUntilGone`). Errors: 404 if it is not there.
+   * Deletes one object; with `uid` or `resourceVersion` only that very object. Returns the object
+   * while finalizers or a grace period keep it, and undefined once it is gone. The answer to a
+   * complete deletion has no version, so ask a cache when it shows the deletion
+   * (`Informer.waitUntilGone`). Errors: 404 when the object is not there, 409 when `uid` or
+   * `resourceVersion` differ.
    */
   async delete<T extends KubeObject>(
     resource: Resource<T>,
@@ -318,7 +343,7 @@ export class KubeClient {
     return answer.kind === 'Status' ? undefined : answer
   }
 
-  /** Any other path, for what has no verb here: `/version`, `/healthz`, Pod logs (answered as text). */
+  /** Asks for any other path, such as `/version`, `/healthz` or the log of a Pod, which is text. */
   async raw(
     method: Dispatcher.HttpMethod,
     path: string,
@@ -329,7 +354,10 @@ export class KubeClient {
     return this.#caller.call({ ...options, method, path, body, repeatable, mayBeText: true })
   }
 
-  /** Any path whose answer comes bit by bit, such as a Pod's log that is followed. Not limited, not repeated, no deadline. */
+  /**
+   * Reads any path as a stream, such as the log of a Pod that is followed. It has no limit, no
+   * retry and no deadline.
+   */
   async rawStream(
     path: string,
     query: Query,
@@ -353,7 +381,10 @@ type PatchOperation =
   | { readonly op: 'test' | 'add' | 'replace'; readonly path: string; readonly value: unknown }
   | { readonly op: 'remove'; readonly path: string }
 
-/** An RFC 6901 pointer from its parts: `pointer('metadata', 'annotations', 'a/b')` is `/metadata/annotations/a~1b`. */
+/**
+ * An RFC 6901 pointer from its parts: `pointer('metadata', 'annotations', 'a/b')` is
+ * `/metadata/annotations/a~1b`.
+ */
 export function pointer(...parts: readonly (string | number)[]): string {
   return parts
     .map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`)

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { openKubeconfig } from './kubeconfig.ts'
 import type { Clock } from '../base/clock.ts'
 
-/** What TLS needs. Compared by identity: a new object means new connections. */
+/** The certificates of connections. Compared by identity: a new object means new connections. */
 export interface TlsMaterial {
   readonly ca?: string | Buffer
   readonly cert?: string | Buffer
@@ -13,7 +13,7 @@ export interface TlsMaterial {
   readonly rejectUnauthorized?: boolean
 }
 
-/** What one request needs to be let in. */
+/** The credentials of one request. */
 interface Credentials {
   readonly headers: Readonly<Record<string, string>>
   readonly tls: TlsMaterial
@@ -25,21 +25,30 @@ export interface KubeConfig {
   readonly server: string
   /** Namespace of the Pod or of the context; `default` if it names none. */
   readonly namespace: string
-  /** Called for every request, so it has to be cheap. Rotated tokens and certificates show up within a minute. */
+  /**
+   * Called for every request, so it is cheap. Rotated tokens and certificates are used within a
+   * minute.
+   */
   credentials(): Promise<Credentials>
-  /** Forgets what was cached; called after a 401. Never throws: what cannot be read is found by the next `credentials`. */
+  /**
+   * Forgets the cached credentials; called after a 401. Never throws: the next `credentials`
+   * reports a file that cannot be read.
+   */
   refresh(): void
 }
 
-/** How long credentials are used before they are read again; client-go's figure for mounted tokens. */
+/**
+ * How long credentials are used before they are read again; client-go's figure for mounted tokens.
+ */
 const freshMs = 60_000
 
 /** Where the kubelet mounts a Pod's token, CA and namespace. */
 const serviceAccountDirectory = '/var/run/secrets/kubernetes.io/serviceaccount'
 
 /**
- * Finds the API server: the Pod's own when `env` says it runs in one, else the kubeconfig. Where the ServiceAccount's
- * files are not mounted in the usual place, `KUBERNETES_SERVICE_ACCOUNT_DIRECTORY` names it.
+ * Finds the API server: the Pod's own when `env` says it runs in one, else the kubeconfig.
+ * `KUBERNETES_SERVICE_ACCOUNT_DIRECTORY` names the directory of the ServiceAccount's files when it
+ * is not the usual one.
  * Errors: a sentence that names what is missing and what to do.
  */
 export async function loadKubeConfig(options: {
@@ -61,7 +70,8 @@ export async function loadKubeConfig(options: {
 
 /**
  * Credentials of the Pod's ServiceAccount, read from the mounted files.
- * Guarantees: never imports `@kubernetes/client-node`; the token is read again every minute, as it rotates hourly.
+ * Guarantees: never imports `@kubernetes/client-node`; the token is read again every minute, as it
+ * rotates hourly.
  */
 export async function inClusterConfig(options: {
   readonly clock: Clock
@@ -98,7 +108,8 @@ export async function inClusterConfig(options: {
 
 /**
  * Credentials of a kubeconfig: certificates, tokens, token files, exec and OIDC plug-ins.
- * Errors: `KubeconfigError`. Caveat: imports `@kubernetes/client-node`, about 85 MiB, so it is for people's machines and tests only.
+ * Errors: `KubeconfigError`. Caveat: imports `@kubernetes/client-node`, about 85 MiB, so it is for
+ * people's machines and tests only.
  */
 export async function kubeconfigFile(options: {
   readonly clock: Clock
@@ -116,7 +127,7 @@ export async function kubeconfigFile(options: {
   const read = async (): Promise<Credentials> => {
     if (isOld) loader = await load()
     isOld = false
-    // The loader fills in what `https.request` takes; this is the part that matters here.
+    // The loader fills in options of `https.request`; these are the ones that are used here.
     const found: { headers?: Record<string, string>; auth?: string } & {
       -readonly [Field in keyof TlsMaterial]: TlsMaterial[Field]
     } = {}
@@ -139,7 +150,8 @@ export async function kubeconfigFile(options: {
     namespace: loader.getContextObject(loader.getCurrentContext())?.namespace ?? 'default',
     credentials: cached.get,
     refresh: () => {
-      // The loader keeps exec tokens without expiry; only a new one runs the plug-in again.
+      // The loader keeps an exec token without expiry for ever; only a new loader runs the plug-in
+      // again.
       isOld = true
       cached.clear()
     },

@@ -2,8 +2,8 @@ import type { V1ConfigMap, V1PodSpec, V1PodStatus, V1Secret } from '@kubernetes/
 import type { KubeObject, Resource } from './resource.ts'
 
 /**
- * A client-node model as it really looks on the wire: read-only, and timestamps are strings.
- * Only the types of that package are used, which costs nothing at run time; its serializer loses fields.
+ * A client-node model as it really looks on the wire: read-only, and timestamps are strings. Only
+ * the types of that package are used, which costs nothing at run time; its serializer loses fields.
  */
 type Wire<T> = T extends Date
   ? string

@@ -15,8 +15,8 @@ export class KubeError extends Error {
   /** HTTP status; 0 when there was no answer. */
   readonly status: number
   /**
-   * `metav1.Status.reason`; when there was no answer `Unreachable`, `Timeout`, or `Unreadable` where something else than an
-   * API server answered, such as a proxy.
+   * `metav1.Status.reason`. Without an answer of the API server it is `Unreachable` or `Timeout`,
+   * or `Unreadable` when something else answered, such as a proxy.
    */
   readonly reason: string
   readonly causes: readonly ErrorCause[]
@@ -40,8 +40,9 @@ export class KubeError extends Error {
 }
 
 /**
- * The guard of a client says that this process may not write any more; nothing was sent.
- * Not a `KubeError`, so that no predicate and no retry takes it for a passing failure: stop what you do.
+ * The guard of a client refused a write, because this process may no longer write; nothing was
+ * sent. It is not a `KubeError`, so that no predicate and no retry takes it for a passing failure:
+ * the caller has to stop.
  */
 export class WriteBarredError extends Error {
   override readonly name = 'WriteBarredError'
@@ -52,7 +53,10 @@ export class WriteBarredError extends Error {
   }
 }
 
-/** The reason of an API failure by HTTP status, for answers that carry no `Status` (proxies, early failures). */
+/**
+ * The reason of an API failure by HTTP status, for answers that carry no `Status` (proxies, early
+ * failures).
+ */
 const reasonByStatus: Readonly<Record<number, string>> = {
   400: 'BadRequest',
   401: 'Unauthorized',
@@ -66,14 +70,17 @@ const reasonByStatus: Readonly<Record<number, string>> = {
   504: 'Timeout',
 }
 
-/** `metav1.Status`, as far as it is used; every field may be missing or odd. */
+/** `metav1.Status`, as far as it is used; every field may be missing or of another type. */
 interface Refusal {
   readonly reason?: unknown
   readonly message?: unknown
   readonly details?: { readonly retryAfterSeconds?: unknown; readonly causes?: unknown }
 }
 
-/** Reads a refusal: a `Status` body if there is one, the bare HTTP status otherwise. `what` names the request. */
+/**
+ * Reads a refusal: a `Status` body if there is one, the bare HTTP status otherwise. `what` names
+ * the request.
+ */
 export function errorFromAnswer(
   what: string,
   status: number,
@@ -81,7 +88,7 @@ export function errorFromAnswer(
   retryAfterHeader?: string,
 ): KubeError {
   const answer: Refusal = typeof body === 'object' && body !== null ? body : {}
-  // An empty header says nothing, and is 0 as a number.
+  // An empty header names no time, but `Number('')` is 0.
   const seconds = Number(
     retryAfterHeader?.trim() || (answer.details?.retryAfterSeconds ?? Number.NaN),
   )
@@ -109,7 +116,10 @@ export function isNotFound(error: unknown): error is KubeError {
   return hasStatus(error, 404)
 }
 
-/** Somebody wrote in between, or a precondition or field-ownership check failed: read again and decide again. */
+/**
+ * Somebody wrote in between, or a precondition or field-ownership check failed: read again and
+ * decide again.
+ */
 export function isConflict(error: unknown): error is KubeError {
   return hasStatus(error, 409) && error.reason !== 'AlreadyExists'
 }
@@ -124,7 +134,7 @@ export function isGone(error: unknown): error is KubeError {
   return hasStatus(error, 410) || (error instanceof KubeError && error.reason === 'Expired')
 }
 
-/** RBAC, quota or an admission policy said no. */
+/** RBAC, a quota or an admission policy refused the request. */
 export function isForbidden(error: unknown): error is KubeError {
   return hasStatus(error, 403)
 }
@@ -139,7 +149,7 @@ export function isTooManyRequests(error: unknown): error is KubeError {
   return hasStatus(error, 429)
 }
 
-/** The API server certainly did not do it. After any other failure a write may have been stored. */
+/** The API server certainly did not carry out the request; after any other failure it may have. */
 export function isRefusal(error: unknown): boolean {
   if (error instanceof WriteBarredError) return true
   return error instanceof KubeError && error.status >= 400 && error.status < 500

@@ -37,7 +37,9 @@ let informer: Informer<ConfigMap>
 let life: AbortController
 let running: Promise<void>
 let waits: number[]
-/** What lists answer, and one script per watch in turn; without one the watch stays open and silent. */
+/**
+ * What lists answer, and one script per watch in turn; without one the watch stays open and silent.
+ */
 let listed: { version: number; items: readonly object[] }
 let lists: number
 let watches: ((response: ServerResponse, request: SeenRequest) => void)[]

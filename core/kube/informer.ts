@@ -8,8 +8,9 @@ import { withDeadline } from '../base/wait.ts'
 import type { WatchEvent } from './watch.ts'
 
 /**
- * Called for each change. It runs synchronously between two events: map the object to keys and return.
- * Caveat: level-based; what it is told may be several changes in one, and a restart tells everything again.
+ * Called for each change. It runs synchronously between two events, so it only maps the object to
+ * keys. Caveat: it is level-based: one call may stand for several changes, and after a restart it
+ * is called again for every object.
  */
 export type ChangeHandler<T> = (
   key: { readonly namespace: string; readonly name: string },
@@ -17,7 +18,7 @@ export type ChangeHandler<T> = (
   previous: T | undefined,
 ) => void
 
-/** What an informer reports for metrics. */
+/** Takes the reports of an informer, for metrics. */
 export interface InformerObserver {
   /** An informer was made, and has nothing to report yet. */
   onMade(resource: string): void
@@ -27,7 +28,7 @@ export interface InformerObserver {
   onRelist(resource: string, missed: number): void
   /** A watch was found frozen and is opened again. */
   onStall(resource: string): void
-  /** So many objects cannot be worked on now; told whenever that changes. */
+  /** The number of objects that cannot be worked on has changed. */
   onInvalid(resource: string, count: number): void
 }
 
@@ -38,11 +39,15 @@ export interface InformerOptions<T extends KubeObject> {
   readonly labelSelector?: string | undefined
   readonly fieldSelector?: string | undefined
   readonly indexers?: Readonly<Record<string, Indexer<T>>>
-  /** Shapes objects before they are kept. Default: drops `managedFields`, often half of an object. */
+  /**
+   * Shapes objects before they are kept; by default it drops `managedFields`, often half of an
+   * object.
+   */
   readonly transform?: (object: T) => T
   /**
-   * A sentence when an object cannot be worked on, because it is not what its schema says (written by an older or newer
-   * version, or before a rule existed). Runs for each version of each object, so it should be quick.
+   * Returns a sentence when an object cannot be worked on because its schema does not allow it (it
+   * was written by an older or newer version, or before a rule existed). Runs for each version of
+   * each object, so it should be quick.
    */
   readonly check?: (object: T) => string | undefined
   readonly log: Logger
@@ -58,12 +63,13 @@ interface Waiter {
 
 /**
  * A local copy of one kind, kept current by a reflector, with indexes and change handlers.
- * Guarantees: handlers see every object that exists at least once; a handler that throws is logged and loses that event
- * only. An object that cannot be read (`check`, `transform` or an indexer says so, or throws) is in `invalid()` and nowhere
- * else until a good version of it comes; handlers are told its key, as of an object that is not there. An object that
- * this process made (`noteWrite`) and somebody removed before it was seen is told as a deletion.
- * `newest` is never older than own writes. `waitForVersion` resolves when the cache shows them, `waitUntilGone` when it shows
- * own deletions, so that no decision is taken on a view older than them.
+ * Guarantees: handlers see every object that exists at least once; a handler that throws is logged
+ * and loses that event only. An object that cannot be read (`check` returns a sentence, or `check`,
+ * `transform` or an indexer throws) is only in `invalid()` until a valid version of it comes;
+ * handlers get its key without an object. Handlers also get the deletion of an object that this
+ * process made (`noteWrite`) and somebody removed before this copy held it. `newest` is never older
+ * than the writes of this process. `waitForVersion` resolves when this copy includes them, and
+ * `waitUntilGone` when it shows a deletion, so that no decision is taken on an older view.
  * Caveats: objects are shared, never change them. Needs `list` and `watch` on the resource.
  */
 export class Informer<T extends KubeObject> {
@@ -71,7 +77,10 @@ export class Informer<T extends KubeObject> {
   readonly #options: InformerOptions<T>
   readonly #store: Store<T>
   readonly #handlers: ChangeHandler<T>[] = []
-  /** Answers of writes that this copy does not include yet, the newest of each object. */
+  /**
+   * The latest answer to a write of this process, for each object that this copy holds in an older
+   * version.
+   */
   readonly #ownWrites = new Map<string, T>()
   #waiters: Waiter[] = []
   #version = ''
@@ -87,7 +96,7 @@ export class Informer<T extends KubeObject> {
     options.observer?.onMade(options.resource.plural)
   }
 
-  /** Registers a handler and calls it at once for every object that is there. */
+  /** Registers a handler and calls it at once for every object that is already there. */
   onChange(handler: ChangeHandler<T>): void {
     this.#handlers.push(handler)
     for (const object of this.#store.values()) {
@@ -98,7 +107,10 @@ export class Informer<T extends KubeObject> {
     }
   }
 
-  /** Follows the API server until the signal is aborted; never rejects. Use `synced` to wait for the first list. */
+  /**
+   * Follows the API server until the signal is aborted; never rejects. Use `synced` to wait for the
+   * first list.
+   */
   async run(options: { readonly signal: AbortSignal }): Promise<void> {
     const sink: ReflectorSink<T, Entry<T>> = {
       read: (object) => this.#read(object),
@@ -119,20 +131,23 @@ export class Informer<T extends KubeObject> {
   }
 
   /**
-   * The newest version that this process knows of an object: its own write until this copy includes it, else what this copy
-   * holds. Undefined when neither is there.
+   * The newest version that this process knows of an object: its own write until this copy includes
+   * it, else the version in this copy. Undefined when neither is there.
    */
   newest(namespace: string, name: string): T | undefined {
     const key = keyOf({ namespace, name })
     return this.#ownWrites.get(key) ?? this.#store.get(key)
   }
 
-  /** Own writes that this copy does not include yet, the newest version of each object. */
+  /**
+   * The objects that this process wrote and that this copy does not include yet, each in its newest
+   * version.
+   */
   unseen(): Iterable<T> {
     return this.#ownWrites.values()
   }
 
-  /** A copy of all objects; `values` makes none. */
+  /** All objects in a new list; `values` does not copy. */
   list(): readonly T[] {
     return [...this.#store.values()]
   }
@@ -142,7 +157,7 @@ export class Informer<T extends KubeObject> {
     return this.#store.values()
   }
 
-  /** The objects that cannot be worked on, each with a sentence that says why. A copy; `invalidAt` makes none. */
+  /** The objects that exist and cannot be worked on, each with a sentence saying why. */
   invalid(): readonly InvalidObject[] {
     return this.#store.invalid()
   }
@@ -166,8 +181,9 @@ export class Informer<T extends KubeObject> {
   }
 
   /**
-   * Remembers a write of ours: call it with every object that `create`, `update`, `apply`, `patch` or `delete` returned.
-   * Caveat: a deletion that is complete returns none, and no version; see `waitUntilGone`.
+   * Remembers a write of this process: call it with every object that `create`, `update`, `apply`,
+   * `patch` or `delete` returned. Caveat: a complete deletion returns no object and no version; see
+   * `waitUntilGone`.
    */
   noteWrite(object: T | undefined): void {
     const version = object?.metadata.resourceVersion
@@ -178,22 +194,25 @@ export class Informer<T extends KubeObject> {
   }
 
   /**
-   * The latest version that this process wrote, to one object or to any, and that this copy does not include yet.
-   * One version stands for all before it, since the versions of a resource are ordered.
+   * The latest version that this process wrote, to one object or to any, and that this copy does
+   * not include yet. One version stands for all before it, since the versions of a resource are
+   * ordered.
    */
   pending(key?: string): string | undefined {
     if (key !== undefined) return this.#ownWrites.get(key)?.metadata.resourceVersion
     return isNewer(this.#written, this.#version) ? this.#written : undefined
   }
 
-  /** True while a write of this process to the object has not come back. */
+  /** True while this copy does not include a write of this process to the object. */
   isBehind(key: string): boolean {
     return this.#ownWrites.has(key)
   }
 
   /**
-   * Waits until this copy includes a version. Returns false on time-out; rejects with the signal's reason.
-   * Caveat: with a selector, a version of an object outside it is only reached by the next event or bookmark.
+   * Waits until this copy includes a version. Returns false on time-out; rejects with the signal's
+   * reason.
+   * Caveat: with a selector, a version of an object outside it is only reached by the next event or
+   * bookmark.
    */
   async waitForVersion(
     version: string,
@@ -204,9 +223,10 @@ export class Informer<T extends KubeObject> {
   }
 
   /**
-   * Waits until this copy shows that the very object is gone, after a deletion of ours that was complete: at once when it
-   * was shown before, or another holds its name. Returns false on time-out; rejects with the signal's reason.
-   * Caveat: an object whose finalizers or grace period keep it is there; `delete` returns such a one, for `noteWrite`.
+   * Waits until this copy no longer holds that very object, after this process deleted it
+   * completely. Resolves at once when the object is gone already or another one has its name.
+   * Returns false on time-out; rejects with the signal's reason. Caveat: an object that finalizers
+   * or a grace period keep is still there; `delete` returns it, for `noteWrite`.
    */
   async waitUntilGone(
     { metadata }: KubeObject,
@@ -271,7 +291,8 @@ export class Informer<T extends KubeObject> {
 
   #replace(entries: readonly Entry<T>[], version: string): void {
     const changes = this.#store.replace(entries)
-    // A full reading is the truth even with a lower version (a restored backup): what was awaited will never come.
+    // A full reading is right even with a lower version (a restored backup). Then the awaited
+    // versions never come.
     const isRestored = isNewer(this.#version, version)
     const isFirst = !this.#synced
     this.#version = version
@@ -286,7 +307,10 @@ export class Informer<T extends KubeObject> {
     this.#settle()
   }
 
-  /** What we made and is gone, unseen: whoever made it would wait for news of it for ever. */
+  /**
+   * The deletions of objects that this process made and that were removed before this copy held
+   * them. Without them a controller that made such an object would never be woken about it.
+   */
   #removedUnseen(
     changes: readonly StoreChange<T>[],
     isRestored: boolean,
@@ -317,7 +341,7 @@ export class Informer<T extends KubeObject> {
     this.#settle()
   }
 
-  /** Resolves the waits for versions that the cache has reached. */
+  /** Forgets own writes that this copy includes by now, and resolves the waits that are over. */
   #settle(): void {
     for (const [key, { metadata }] of this.#ownWrites) {
       if (this.#includes(metadata.resourceVersion ?? '')) this.#ownWrites.delete(key)
@@ -339,7 +363,7 @@ export class Informer<T extends KubeObject> {
   }
 
   #tell(handler: ChangeHandler<T>, change: StoreChange<T>): void {
-    // Nothing can be asked about an object without a name.
+    // An object without a name has no key that a handler could use.
     if (change.key === '') return
     try {
       handler(refOf(change.key), change.object, change.previous)

@@ -146,10 +146,10 @@ describe('a server that cannot be one is told with its file and its value', () =
       clusters: [{ name: 'c', cluster: { server, ...more } }],
     })
   test.each([
-    ['notaurl', 'is notaurl, which is no address'],
-    ['127.0.0.1:6443', 'is 127.0.0.1:6443, which is no address'],
-    ['ftp://a:1', 'is ftp://a:1, which is no address'],
-    ['https://a:99999', 'is https://a:99999, which is no address'],
+    ['notaurl', 'is notaurl, which is not an address'],
+    ['127.0.0.1:6443', 'is 127.0.0.1:6443, which is not an address'],
+    ['ftp://a:1', 'is ftp://a:1, which is not an address'],
+    ['https://a:99999', 'is https://a:99999, which is not an address'],
     ['http://127.0.0.1:8080', 'is http://127.0.0.1:8080, which is http: it has to be https'],
     ['HTTP://a', 'is HTTP://a, which is http: it has to be https'],
   ])('%s', async (server, want) => {

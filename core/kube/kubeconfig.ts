@@ -1,11 +1,11 @@
-// Finds the kubeconfig that is meant and says what is wrong with it, as kubectl would read it. The library alone goes on
-// to localhost:8080 where there is none, and says so only when that does not answer.
+// Finds the kubeconfig by kubectl's rules and names its faults. Without a kubeconfig the library
+// alone would take localhost:8080, and would complain only when nothing answers there.
 import { existsSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileProblem } from '../base/file-problem.ts'
 import type { KubeConfig as LibraryConfig } from '@kubernetes/client-node'
 
-/** The files that a choice leads to, in words: for sentences about what stands in them. Empty inside a Pod. */
+/** The paths of the chosen files, for sentences about their contents. Empty inside a Pod. */
 export function kubeconfigInWords({ env, path }: KubeconfigChoice): string {
   if (path === undefined && !env['KUBECONFIG'] && env['KUBERNETES_SERVICE_HOST'] !== undefined)
     return ''
@@ -16,7 +16,7 @@ export function kubeconfigInWords({ env, path }: KubeconfigChoice): string {
   }
 }
 
-/** There is no kubeconfig, or it names no cluster; `next` is the command to type. */
+/** There is no kubeconfig, or it names no usable cluster; `next` is the command to type. */
 export class KubeconfigError extends Error {
   override readonly name = 'KubeconfigError'
   readonly code = 'kubeconfig'
@@ -30,7 +30,7 @@ export class KubeconfigError extends Error {
 
 interface KubeconfigChoice {
   readonly env: Readonly<Record<string, string | undefined>>
-  /** A file; without it those of `$KUBECONFIG`, else `~/.kube/config`. */
+  /** A file; by default the files of `$KUBECONFIG`, else `~/.kube/config`. */
   readonly path?: string | undefined
   readonly context?: string | undefined
 }
@@ -39,7 +39,7 @@ const noFile = 'export KUBECONFIG=$(npm run -s cluster -- kubeconfig)'
 const contexts = 'kubectl config get-contexts'
 
 /**
- * The kubeconfig with its context chosen, cluster and user of which are there.
+ * The kubeconfig with its context chosen; it holds the cluster and the user of that context.
  * Caveat: imports `@kubernetes/client-node`, which takes a second. Errors: `KubeconfigError`.
  */
 export async function openKubeconfig(choice: KubeconfigChoice): Promise<LibraryConfig> {
@@ -85,7 +85,7 @@ export async function openKubeconfig(choice: KubeconfigChoice): Promise<LibraryC
   return loaded
 }
 
-/** The files that exist. As for kubectl, a missing file of a list is not a mistake. */
+/** The files that exist. As for kubectl, a missing file in a list is not an error. */
 function filesOf({ env, path }: KubeconfigChoice): readonly string[] {
   if (path !== undefined) {
     if (existsSync(path)) return [path]
@@ -107,7 +107,7 @@ function filesOf({ env, path }: KubeconfigChoice): readonly string[] {
   )
 }
 
-/** False for a file without anything in it. */
+/** Returns false for an empty file. */
 function read(into: LibraryConfig, file: string): boolean {
   try {
     const text = readFileSync(file, 'utf8')
@@ -120,7 +120,7 @@ function read(into: LibraryConfig, file: string): boolean {
   }
 }
 
-/** As kubectl puts several files together: whatever was named first counts. */
+/** Merges as kubectl does: of several entries with one name the first counts. */
 function addTo(first: LibraryConfig, other: LibraryConfig): void {
   const added = <T extends { readonly name: string }>(mine: readonly T[], theirs: readonly T[]) => [
     ...mine,
@@ -132,7 +132,7 @@ function addTo(first: LibraryConfig, other: LibraryConfig): void {
   if (!first.currentContext) first.currentContext = other.currentContext
 }
 
-/** What the library would say of such an address names neither the file nor the value. */
+/** Refuses addresses about which the library's error would name neither the file nor the value. */
 function refuseServer(
   { name, server, skipTLSVerify }: NonNullable<ReturnType<LibraryConfig['getCluster']>>,
   shown: string,
@@ -142,7 +142,7 @@ function refuseServer(
     `kubectl config set-cluster ${name} --kubeconfig ${shown.split(' ')[0]} --server ${address}`
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.hostname === '')
     throw new KubeconfigError(
-      `the server of the cluster ${name} in the kubeconfig ${shown} is ${server}, which is no address: it has to be as in https://127.0.0.1:6443`,
+      `the server of the cluster ${name} in the kubeconfig ${shown} is ${server}, which is not an address: it has to be as in https://127.0.0.1:6443`,
       mend('https://HOST:PORT'),
     )
   if (url.protocol === 'http:' && !skipTLSVerify)

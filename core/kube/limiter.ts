@@ -1,10 +1,11 @@
 import type { Cancel, Clock } from '../base/clock.ts'
 
 /**
- * Who goes first when requests have to wait, most urgent first. `lease` is for leader election alone, which asks one thing
- * at a time: it passes a full in-flight bound, or requests that hang would cost the leadership.
+ * The classes of requests that have to wait, most urgent first. `lease` is for leader election
+ * alone, which sends one request at a time. It passes a full in-flight bound, because requests that
+ * hang would otherwise cost the leadership.
  */
-export const requestPriorities = ['lease', 'assign', 'status', 'refill', 'events'] as const
+const requestPriorities = ['lease', 'assign', 'status', 'refill', 'events'] as const
 export type RequestPriority = (typeof requestPriorities)[number]
 
 /** Bounds on what one process asks of the API server. */
@@ -14,7 +15,10 @@ interface LimiterOptions {
   readonly rate: number
   /** Requests that may go at once after a quiet time. */
   readonly burst: number
-  /** Requests under way at the same time besides those of `lease`; fewer than there are connections, else the queue hides in the pool. */
+  /**
+   * Requests under way at the same time, besides `lease`. There have to be more connections than
+   * that; otherwise requests wait in the pool of connections, which knows no classes.
+   */
   readonly inFlight: number
 }
 
@@ -23,10 +27,10 @@ interface Waiter {
 }
 
 /**
- * A token bucket and an in-flight bound with priority classes: within a class first come, first served; a less urgent
- * class waits until no more urgent request does.
- * Fairness on the server protects the server, not the neighbours; this protects them, and keeps a flood of events from
- * delaying an assignment.
+ * A token bucket and an in-flight bound with priority classes: within a class first come, first
+ * served; a less urgent class waits until no more urgent request does.
+ * The API server's own fairness protects the server. This limit also protects its other clients,
+ * and keeps a flood of events from delaying an assignment.
  */
 export class Limiter {
   readonly #options: LimiterOptions
@@ -42,7 +46,10 @@ export class Limiter {
     this.#filledAt = options.clock.monotonic()
   }
 
-  /** Waits for its turn. Call `release` once the request is over. Rejects with the signal's reason when it is aborted. */
+  /**
+   * Waits for its turn. Call `release` once the request is over. Rejects with the signal's reason
+   * when it is aborted.
+   */
   async acquire(
     priority: RequestPriority,
     options: { readonly signal: AbortSignal },

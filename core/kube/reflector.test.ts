@@ -69,7 +69,10 @@ const isSynced = async () => {
 }
 const froms = () => api.opened.map(({ query }) => query['resourceVersion'])
 
-/** A life of a few objects, of which one is made again under its name and one has more than ASCII in it. */
+/**
+ * A life of a few objects, of which one is made again under its name and one has more than ASCII in
+ * it.
+ */
 const story = [
   line('ADDED', made('grüße', 11)),
   line('MODIFIED', made('a', 12)),

@@ -7,15 +7,24 @@ import { type KubeObject, type Resource, identityOf, isNewer } from './resource.
 import { DeadlineError } from '../base/wait.ts'
 import { StreamError, type WatchEvent, watch } from './watch.ts'
 
-/** Where a reflector keeps what it sees. All methods are synchronous: nothing may wait between two events. */
+/**
+ * Where a reflector keeps the objects that it reads. All methods are synchronous: nothing may wait
+ * between two events.
+ */
 export interface ReflectorSink<T extends KubeObject, Kept> {
-  /** Called for each object of a full reading as it arrives; what it returns is kept for `replace`. Must not throw. */
+  /**
+   * Called for each object of a full reading as it arrives; `replace` gets the returned values.
+   * Must not throw.
+   */
   read(object: T): Kept
-  /** This is everything there is at `resourceVersion`. */
+  /** Takes all objects as of `resourceVersion`. */
   replace(items: readonly Kept[], resourceVersion: string): void
-  /** These happened, in order. Events that are older than what is known are possible after a resume. */
+  /**
+   * Takes events in order. After a watch was resumed, they may be older than the objects in the
+   * sink.
+   */
   apply(events: readonly WatchEvent<T>[]): void
-  /** A watch was given up because nothing came when its end was due. */
+  /** A watch was given up because the server did not end it in time. */
   stalled(): void
 }
 
@@ -46,27 +55,35 @@ interface ReflectorOptions<T extends KubeObject, Kept> {
 }
 
 const backoff = { baseMs: 800, capMs: 10_000 }
-/** The longest wait that a server may ask for; blind for longer is worse than one request too many. */
+/**
+ * The longest wait that a server may ask for. A cache that sees nothing for longer is worse than
+ * one request too many.
+ */
 const maxAskedMs = 60_000
 /**
- * Watches are this short so that a frozen one is found within 45 s of its opening: the server promises an end, and with it
- * a bookmark, which is more than it promises in between. Reopening costs one small request per kind and half minute.
+ * Watches are this short so that a frozen one is found within 45 s of its opening: the server
+ * promises to end a watch in time, and promises nothing before. Reopening costs one small request
+ * per kind and half minute.
  */
 const watchSeconds = { least: 25, spread: 11 }
-/** A watch that lived so long, or brought news, was healthy. */
+/** A watch that lived this long, or delivered an event, was healthy. */
 const healthyMs = 1_000
 
 /**
- * Keeps a sink equal to what the API server holds: reads everything, then watches from there until it is stopped.
- * Guarantees: a watch that ends after it did its work is reopened at once from the last version seen, because a loaded
- * server closes watches and waiting then means blindness; only failures back off (0.8 s doubling to 10 s, jittered, or
- * what the server asks for). An expired version leads to a new reading. A watch that freezes is found within 45 s of its
- * opening, which may take 15 s itself.
- * Where the server does not offer watch-list (it refuses, or lets its time pass without the end of the beginning), the
- * first attempt finds out and pages are read from then on; after any other trouble with it, pages are read this once.
- * Caveats: between two full readings deletions are seen once, as events; after an outage they show as absence in the next.
- * A server whose data was restored to older versions keeps a watch from a version it has yet to reach open without a word:
- * nothing is seen until it gets there. Restore etcd with `--bump-revision --mark-compacted`, as any client of it needs.
+ * Keeps a sink equal to what the API server holds: reads everything, then watches from there, for
+ * ever.
+ * Guarantees: a watch that ends after it did its work is reopened at once from the last version
+ * seen, because a loaded server closes watches and a cache that waits sees nothing; only failures
+ * back off (0.8 s doubling to 10 s, jittered, or what the server asks for). An expired version
+ * leads to a new reading. A watch that freezes is found within 45 s of its opening, which may take
+ * 15 s itself.
+ * Where the server does not offer watch-list (it refuses, or serves a watch without `initialEnd`),
+ * the first attempt finds out, and pages are read from then on. After any other failure of a
+ * watch-list, pages are read once.
+ * Caveats: between two full readings deletions are seen once, as events; after an outage they show
+ * as absence in the next. A server whose data was restored to older versions keeps a watch from a
+ * later version open, and sends nothing until it reaches that version. Restore etcd with
+ * `--bump-revision --mark-compacted`, as any client of it needs.
  */
 export class Reflector<T extends KubeObject, Kept> {
   readonly #options: ReflectorOptions<T, Kept>
@@ -80,7 +97,7 @@ export class Reflector<T extends KubeObject, Kept> {
 
   /** Runs until the signal is aborted; never rejects. */
   async run(options: { readonly signal: AbortSignal }): Promise<void> {
-    let state: ReflectorState<T> = this.#anew()
+    let state: ReflectorState<T> = this.#fullReading()
     while (!options.signal.aborted) state = await this.#step(state, options.signal)
   }
 
@@ -102,7 +119,7 @@ export class Reflector<T extends KubeObject, Kept> {
     }
   }
 
-  #anew(): ReflectorState<T> {
+  #fullReading(): ReflectorState<T> {
     return { kind: this.#streams ? 'streaming' : 'listing' }
   }
 
@@ -121,9 +138,10 @@ export class Reflector<T extends KubeObject, Kept> {
     for (;;) {
       const { done, value: events } = await stream.next()
       if (done) {
-        // A server that does not know what it is asked serves a watch for its whole time, and no end of the beginning.
+        // A server that does not know watch-list serves a watch for its whole time, without
+        // `initialEnd`.
         this.#streams = clock.monotonic() - openedAt < watchSeconds.least * 1_000
-        throw new StreamError('the watch ended before it had told everything there is')
+        throw new StreamError('the watch ended before it had sent all objects')
       }
       for (const [index, event] of events.entries()) {
         if (event.type === 'BOOKMARK') {
@@ -160,7 +178,7 @@ export class Reflector<T extends KubeObject, Kept> {
     const { clock, random, log, resource } = this.#options
     const openedAt = clock.monotonic()
     const { stream = this.#open(state.from, signal) } = state
-    // A stream that was handed over has told a lot already.
+    // A stream from a full reading has delivered events already.
     const from = state.stream === undefined ? this.#last : ''
     const wasHealthy = () => this.#last !== from || clock.monotonic() - openedAt >= healthyMs
     try {
@@ -169,7 +187,7 @@ export class Reflector<T extends KubeObject, Kept> {
         if (this.#last !== from) this.#failures = 0
       }
     } catch (error) {
-      // A refusal says something; a cut after good service is only the end of this connection.
+      // A refusal has a meaning; a cut of a healthy watch only ends its connection.
       if (!isCut(error) || !wasHealthy()) throw error
       log.debug({ resource: resource.plural, err: error }, 'watch was cut and is resumed')
     }
@@ -178,7 +196,8 @@ export class Reflector<T extends KubeObject, Kept> {
       this.#failures = 0
       return next
     }
-    // Closed at once without news: once is chance, again is a server that cannot serve.
+    // The watch was closed at once without an event. Once may be chance; twice in a row means that
+    // the server cannot serve.
     this.#failures += 1
     if (this.#failures === 1) return next
     return { kind: 'waiting', ms: halfJitter(backoff, this.#failures - 2, random), next }
@@ -206,7 +225,7 @@ export class Reflector<T extends KubeObject, Kept> {
     if (error instanceof DeadlineError) {
       log.warn(fields, 'watch is frozen and given up')
       sink.stalled()
-      // No back-off: it took its time already.
+      // No back-off: the deadline was wait enough.
       return state.kind === 'watching' ? resumed : { kind: 'listing' }
     }
     const passing = isCut(error) || isPassing(error)
@@ -216,7 +235,7 @@ export class Reflector<T extends KubeObject, Kept> {
       return { kind: 'listing' }
     }
     this.#failures += 1
-    const next = state.kind === 'watching' && passing ? resumed : this.#anew()
+    const next = state.kind === 'watching' && passing ? resumed : this.#fullReading()
     if (isGone(error) && this.#failures === 1) {
       log.info(fields, 'watch version expired, reading everything again')
       return next
@@ -231,7 +250,7 @@ export class Reflector<T extends KubeObject, Kept> {
   }
 }
 
-/** True for what ends a connection below HTTP. */
+/** True for an error below HTTP, such as a cut connection. */
 function isCut(error: unknown): boolean {
   return !(
     error instanceof KubeError ||
@@ -240,12 +259,15 @@ function isCut(error: unknown): boolean {
   )
 }
 
-/** True when the server does not know, or does not want, what makes a watch tell everything first. */
+/** True when the server refuses the parameters of watch-list. */
 function isNotOffered(error: unknown): boolean {
   return error instanceof KubeError && [400, 422].includes(error.status)
 }
 
-/** True when the very same request may work later; otherwise (refused version or parameter) only a new reading helps. */
+/**
+ * True when the very same request may work later; otherwise (refused version or parameter) only a
+ * new reading helps.
+ */
 function isPassing(error: unknown): boolean {
   if (!(error instanceof KubeError)) return false
   if (error.causes.some((cause) => cause.reason === 'ResourceVersionTooLarge')) return false

@@ -1,4 +1,4 @@
-/** What an owner reference holds; the garbage collector compares the uid, not the name. */
+/** One entry of `ownerReferences`; the garbage collector compares the uid, not the name. */
 export interface OwnerReference {
   readonly apiVersion: string
   readonly kind: string
@@ -8,7 +8,10 @@ export interface OwnerReference {
   readonly blockOwnerDeletion?: boolean | undefined
 }
 
-/** The metadata that is used here. Fields set by the server are absent on an object that was not sent yet. */
+/**
+ * The metadata that is used here. Fields set by the server are absent on an object that was not
+ * sent yet.
+ */
 export interface ObjectMeta {
   readonly name: string
   readonly namespace?: string | undefined
@@ -56,7 +59,8 @@ export function apiVersionOf(resource: Resource): string {
 
 /**
  * The URL path of a collection, an object or a subresource.
- * Errors: throws when a namespaced object is named without its namespace, before a request goes to the wrong collection.
+ * Errors: throws when a namespaced object is named without its namespace, before a request goes to
+ * the wrong collection.
  */
 export function pathOf(
   resource: Resource,
@@ -94,12 +98,18 @@ export function refOf(key: string): { readonly namespace: string; readonly name:
     : { namespace: key.slice(0, slash), name: key.slice(slash + 1) }
 }
 
-/** True when resource version `a` is later than `b`. Versions are comparable decimals since Kubernetes 1.35 (KEP-5504). */
+/**
+ * True when resource version `a` is later than `b`. Versions are comparable decimals since
+ * Kubernetes 1.35 (KEP-5504).
+ */
 export function isNewer(a: string, b: string): boolean {
   return a.length === b.length ? a > b : a.length > b.length
 }
 
-/** Key, uid and version of whatever the server sent; empty where it has none. Never throws. */
+/**
+ * Key, uid and version of an object as the server sent it; each is empty where the object has none.
+ * Never throws.
+ */
 export function identityOf(object: unknown): {
   readonly key: string
   readonly uid: string

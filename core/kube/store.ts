@@ -3,7 +3,10 @@ import { identityOf, isNewer, type KubeObject } from './resource.ts'
 /** Computes the values under which an object is found in an index. Must be pure. */
 export type Indexer<T> = (object: T) => readonly string[]
 
-/** One change of a store: absent `object` means deleted or invalid, absent `previous` means new or mended. */
+/**
+ * One change of a store: absent `object` means deleted or invalid, absent `previous` means new or
+ * mended.
+ */
 export interface StoreChange<T> {
   readonly key: string
   readonly object: T | undefined
@@ -17,7 +20,7 @@ export interface InvalidObject {
   readonly reason: string
 }
 
-/** One object as it was read: fit for work, with its index values, or invalid, with the reason. */
+/** One object as it was read: valid, with its index values, or invalid, with the reason. */
 export interface Entry<T> {
   readonly key: string
   readonly uid: string
@@ -32,15 +35,16 @@ export interface StoreOptions<T> {
   readonly indexers?: Readonly<Record<string, Indexer<T>>> | undefined
   /** Shapes an object before it is kept. */
   readonly transform?: ((object: T) => T) | undefined
-  /** A sentence when the object cannot be worked on. */
+  /** Returns a sentence when the object cannot be worked on. */
   readonly check?: ((object: T) => string | undefined) | undefined
 }
 
 /**
  * Objects by key with secondary indexes.
- * Guarantees: an older version never replaces a newer one of the same object; an object that was deleted and made again
- * under its name shows as two changes, a deletion and an addition. An object that cannot be read is kept apart under its
- * key, is in no index and no list, and takes its place as soon as a good version of it arrives.
+ * Guarantees: an older version never replaces a newer one of the same object; an object that was
+ * deleted and made again under its name shows as two changes, a deletion and an addition. An object
+ * that cannot be read is kept apart under its key, is in no index and no list, and takes its place
+ * as soon as a good version of it arrives.
  */
 export class Store<T extends KubeObject> {
   readonly #options: StoreOptions<T>
@@ -70,12 +74,14 @@ export class Store<T extends KubeObject> {
     return this.#entries.get(key)?.uid === uid
   }
 
-  /** Without a copy: do not change the store in between. */
+  /** Copies nothing, so the store must not change during the iteration. */
   *values(): Generator<T, void, undefined> {
     for (const { found } of this.#entries.values()) if ('object' in found) yield found.object
   }
 
-  /** Errors: throws for an index that was never declared; an empty answer would hide the slip. */
+  /**
+   * Errors: throws for an index that was never declared; an empty answer would hide the mistake.
+   */
   byIndex(index: string, value: string): readonly T[] {
     const entries = this.#indexes.get(index)
     if (entries === undefined) throw new RangeError(`there is no index ${index}`)
@@ -112,7 +118,7 @@ export class Store<T extends KubeObject> {
     return isLate && entry.version !== '' ? [] : this.#set(entry, previous)
   }
 
-  /** Takes a deleted object; ignored if the name holds a newer one by now. */
+  /** Takes a deleted object; ignored when a newer object has the name already. */
   remove(entry: Pick<Entry<T>, 'key' | 'version'>): readonly StoreChange<T>[] {
     const previous = this.#entries.get(entry.key)
     if (previous === undefined) return []
@@ -120,7 +126,9 @@ export class Store<T extends KubeObject> {
     return isLate ? [] : this.#drop(previous)
   }
 
-  /** Takes everything there is, which is right even where its versions are lower (a restored backup). */
+  /**
+   * Takes all objects of a full reading. It is right even with lower versions (a restored backup).
+   */
   replace(entries: Iterable<Entry<T>>): readonly StoreChange<T>[] {
     const changes: StoreChange<T>[] = []
     const present = new Set<string>()

@@ -1,5 +1,5 @@
-// Asking the API server whose token it is, so that strangers can neither stall nor outnumber those
-// who belong here.
+// Asks the API server whose a token is. Unknown callers can neither delay known ones nor crowd them
+// out.
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import type { Cancel, Clock } from '../base/clock.ts'
@@ -7,7 +7,7 @@ import type { KubeClient } from './client.ts'
 import { tokenReviews, type TokenReview } from './core.ts'
 import { isTransient } from './errors.ts'
 
-/** Who shows a token, in the API server's words. */
+/** The bearer of a token, as the API server names it. */
 export interface TokenIdentity {
   /** For example `system:serviceaccount:guildhall:guildhall-agent`. */
   readonly username: string
@@ -22,22 +22,22 @@ export interface TokenReviewerOptions {
   /** The audiences that a token may have. */
   readonly audiences: readonly string[]
   readonly clock: Pick<Clock, 'monotonic' | 'after' | 'sleep'>
-  /** How long an answer about one of ours is believed, in milliseconds. */
+  /** For how long an answer about one of ours is used again, in milliseconds. */
   readonly knownMs: number
-  /** The same for everybody else. */
+  /** The same for an answer about anybody else. */
   readonly unknownMs: number
   /** Whether this is one of ours; by default everybody who has a Pod. */
   readonly isOurs?: (who: TokenIdentity) => boolean
   /**
-   * With whom a token queues that nobody has asked about; undefined: it cannot be one of ours and
-   * is refused unasked. `claims` are undefined for a token that says nothing of itself: another
-   * authenticator's, or an invented one. By default a token queues with others of the Pod that it
-   * names, and one without claims is refused.
+   * The lane in which a new token waits for its review. A token without a lane cannot be one of
+   * ours and is refused without a review. `claims` are undefined for a token without any: another
+   * authenticator's, or an invented one. By default a token waits with others of the Pod that it
+   * names, and a token without claims is refused.
    */
   readonly laneOf?: (claims: TokenClaims | undefined) => string | undefined
   /**
-   * Whether a token for none of `audiences` yields its bearer too, for a refusal by name; by
-   * default it is nobody's.
+   * Whether the review of a token for none of `audiences` returns its bearer too, so that a refusal
+   * can name the bearer; by default it returns undefined.
    */
   readonly namesStrangers?: boolean
   /**
@@ -55,7 +55,7 @@ export interface TokenReviewerOptions {
 const tryPauseMs = 200
 
 /**
- * Asks the API server whose token it is. Needs `create` on `tokenreviews`.
+ * Asks the API server whose a token is. Needs `create` on `tokenreviews`.
  * Guarantees: an answer is reused for `knownMs` at most when it is about one of ours, else for
  * `unknownMs`; a token that is too long or names other audiences is refused unasked; and the
  * guarantees of `TokenAnswers` about strangers.
@@ -82,7 +82,7 @@ export class TokenReviewer {
   }
 
   /**
-   * The identity, or undefined when the API server does not know the token, or surely would not.
+   * The identity; undefined when the API server does not know the token, or certainly would not.
    * Errors: `CrowdedError`; those of the client when the API server cannot be asked.
    */
   async review(token: string): Promise<TokenIdentity | undefined> {
@@ -122,8 +122,8 @@ export class TokenReviewer {
 const extraKey = (name: string): string => `authentication.kubernetes.io/${name}`
 
 /**
- * What a token says of itself. Nobody has checked its signature: good for refusing and for
- * queueing, never for trust.
+ * The claims of a token. Nobody has checked its signature: they serve to refuse a token and to
+ * queue it, never to trust it.
  */
 export interface TokenClaims {
   /**
@@ -132,7 +132,7 @@ export interface TokenClaims {
   readonly subject: string | undefined
   /** `aud`; undefined when it names none. */
   readonly audiences: readonly string[] | undefined
-  /** Uid of the Pod that it says it is bound to. */
+  /** Uid of the Pod that it claims to be bound to. */
   readonly podUid: string | undefined
 }
 
@@ -149,8 +149,8 @@ const payload = z.object({
 })
 
 /**
- * Reads a token without checking it. Undefined for a text that is not a JSON Web Token, or too long: no API
- * server need be asked.
+ * Reads a token without checking it. Undefined when it is not a JSON Web Token or is too long; then
+ * the API server need not be asked.
  */
 export function claimsOf(token: string): TokenClaims | undefined {
   if (token.length > longestToken) return undefined
@@ -185,17 +185,17 @@ interface TokenAnswersOptions<Answer> {
    */
   readonly ask: (token: string) => Promise<Answer>
   /**
-   * Whether the answer is about one of ours. Only such answers are kept apart from those of
+   * Whether the answer is about one of ours. Such answers are kept apart from those about
    * strangers.
    */
   readonly isOurs: (answer: Answer) => boolean
-  /** For how long an answer is believed, in milliseconds. */
+  /** For how long an answer is used again, in milliseconds. */
   readonly freshMs: (answer: Answer) => number
 }
 
 /**
- * Kept answers about ours, and about strangers; each list lets go of the one that was not used for
- * longest.
+ * The most answers that are kept about ours, and about strangers; a full list drops the answer that
+ * was unused for longest.
  */
 const mostOurs = 1_000
 const mostStrangers = 2_000
@@ -204,7 +204,7 @@ const mostStrangers = 2_000
  */
 const inFlight = 4
 /**
- * Questions that turn out to be about strangers: so many a second in the long run, so many at once
+ * Limits of questions that turn out to be about strangers: a second in the long run, and at once
  * after a quiet time.
  */
 const strangersPerSecond = 10
@@ -223,7 +223,7 @@ interface Waiting {
 }
 
 /**
- * Answers about tokens, each asked for once while it is believed.
+ * Answers about tokens; each is asked for once and used again for `freshMs`.
  * Guarantees: calls with one token share one question; keys are hashes, so no token is kept after
  * its answer; answers about strangers never push out answers about ours; a token that was ours is
  * asked about again without waiting behind strangers; new tokens wait in lanes that take turns, and
@@ -250,8 +250,8 @@ export class TokenAnswers<Answer> {
   }
 
   /**
-   * The answer about a token. `lane` names with whom it queues when it is new: whom it says it
-   * belongs to.
+   * The answer about a token. `lane` is the queue in which a new token waits, by the owner that it
+   * claims.
    */
   async of(token: string, lane: string): Promise<Answer> {
     const key = createHash('sha256').update(token).digest('base64url')
@@ -281,7 +281,7 @@ export class TokenAnswers<Answer> {
     return answer
   }
 
-  /** Puts an answer at the young end of its list. */
+  /** Makes an answer the newest of its list. */
   #keep(key: string, kept: Kept<Answer>): void {
     const ours = this.#options.isOurs(kept.answer)
     this.#ours.delete(key)
@@ -319,7 +319,7 @@ export class TokenAnswers<Answer> {
       const [first] = this.#lanes
       if (first === undefined) return
       const [lane, [next, ...rest]] = first
-      // The turn of the lane is over, so its other tokens queue behind all other lanes.
+      // The lane had its turn: the rest of it goes behind all other lanes.
       this.#lanes.delete(lane)
       if (rest.length > 0) this.#lanes.set(lane, rest)
       this.#waiting -= 1

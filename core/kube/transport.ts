@@ -12,21 +12,25 @@ export interface HttpRequest {
   readonly contentType?: string | undefined
   readonly signal: AbortSignal
   /**
-   * To be called synchronously before the first byte leaves, each time the request is sent, once everything it had to
-   * wait for (credentials, a connection) is there. What it throws ends the request unsent.
+   * The transport calls it synchronously before the first byte leaves, each time the request is
+   * sent, and after all waits (for credentials, for a connection). If it throws, the request is not
+   * sent.
    */
   readonly beforeSend?: (() => void) | undefined
 }
 
-/** What carries requests; another one may answer them inside the process. */
+/** Carries requests; tests use one that answers inside the process. */
 export interface HttpTransport {
-  /** Sends, reads the whole answer and parses it. Errors: `KubeError`, or the signal's reason when the caller gave up. */
+  /**
+   * Sends, reads the whole answer and parses it. Errors: `KubeError`, or the signal's reason when
+   * the caller gave up.
+   */
   call(request: HttpRequest): Promise<{ readonly status: number; readonly body: unknown }>
   /** Sends and hands out the body as it comes; the signal ends it. Errors: as for `call`. */
   stream(
     request: HttpRequest,
   ): Promise<{ readonly status: number; readonly body: AsyncIterable<Buffer> }>
-  /** Cuts all connections, and with them the calls under way. */
+  /** Closes all connections, which ends the requests under way. */
   close(): Promise<void>
 }
 
@@ -40,7 +44,10 @@ type GuardedRequest = Dispatcher.RequestOptions & {
   readonly beforeSend?: (() => void) | undefined
 }
 
-/** Connecting can take as long as a pause of the process; undici says when a connection takes the request. */
+/**
+ * Connecting can take long, so `beforeSend` is called after it, when a connection takes the
+ * request.
+ */
 const askBeforeSend: Dispatcher.DispatcherComposeInterceptor = (dispatch) => (options, handler) => {
   const { beforeSend }: typeof options & Pick<GuardedRequest, 'beforeSend'> = options
   if (beforeSend === undefined) return dispatch(options, handler)
@@ -57,10 +64,11 @@ const askBeforeSend: Dispatcher.DispatcherComposeInterceptor = (dispatch) => (op
 }
 
 /**
- * HTTP/1.1 over kept connections: one pool for calls, another for watches, which hold a connection each.
- * HTTP/2 is off: aborting requests leaked in undici's HTTP/2 (nodejs/undici 5566), and every watch ends by abort; it was
- * also slower. Both pools are replaced when the CA or the client certificate changes. undici's `Agent` is not used,
- * because it forgets its connections when it is closed.
+ * HTTP/1.1 over kept connections: one pool for calls, another for watches, which hold a connection
+ * each. HTTP/2 is off: aborting requests leaked in undici's HTTP/2 (nodejs/undici 5566), and every
+ * watch ends by abort; it was also slower. Both pools are replaced when the CA or the client
+ * certificate changes. They are not undici `Agent`s, which forget their connections once they are
+ * told to close.
  */
 export class Transport implements HttpTransport {
   readonly #config: KubeConfig
@@ -68,7 +76,9 @@ export class Transport implements HttpTransport {
   readonly #connections: number
   readonly #base: URL
   #current: Connections | undefined
-  /** The current ones, and those of former certificates until their last request has ended. */
+  /**
+   * The current connections, and those of former certificates until their last request has ended.
+   */
   readonly #open = new Set<Connections>()
 
   constructor(options: {
@@ -144,13 +154,14 @@ export class Transport implements HttpTransport {
   /** Turns failures below HTTP into `KubeError`s; an abort by the caller stays what it is. */
   async #guard<T>(request: HttpRequest, work: () => Promise<T>): Promise<T> {
     try {
-      // undici notices an abort only once it is connected; a peer that is dead can take ten seconds to not connect.
+      // undici notices an abort only once it is connected, and a connection to a dead peer fails
+      // only after ten seconds.
       return await orAborted(request.signal, work())
     } catch (cause) {
       if (cause instanceof KubeError || cause instanceof WriteBarredError) throw cause
-      // The deadline may be the caller's, who then names what took too long.
+      // The reason of the signal says whether the caller gave up or a deadline passed.
       if (request.signal.aborted) throw request.signal.reason
-      // The server may show a certificate of a new authority, which the next attempt then knows.
+      // The server's certificate may be of a new authority, which the next attempt then reads.
       if (isTlsFailure(cause)) this.#config.refresh()
       throw new KubeError({
         status: 0,
@@ -195,7 +206,7 @@ function describe(request: HttpRequest): string {
   return `${request.method} ${request.path.split('?', 1)[0]}`
 }
 
-/** OpenSSL and Node name what is wrong with a certificate in dozens of codes. */
+/** OpenSSL and Node have dozens of codes for the faults of certificates. */
 function isTlsFailure(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   return typeof code === 'string' && /CERT|SSL|TLS|VERIFY/.test(code)

@@ -6,14 +6,18 @@ import { LineSplitter } from '../base/lines.ts'
 import { DeadlineError } from '../base/wait.ts'
 
 /**
- * What a watch reports. A bookmark tells how far the server is; `initialEnd` when all that was there has been told.
- * Caveat: the object is what the server sent; nothing about it is checked.
+ * One event of a watch. A bookmark tells the version that the server has reached; with `initialEnd`
+ * the server has sent all objects that existed at the beginning. Caveat: nothing checks the object;
+ * it is as the server sent it.
  */
 export type WatchEvent<T extends KubeObject> =
   | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: T }
   | { readonly type: 'BOOKMARK'; readonly resourceVersion: string; readonly initialEnd: boolean }
 
-/** The bytes of a watch cannot be read. Resuming would meet them again, so the objects have to be listed again. */
+/**
+ * The bytes of a watch cannot be parsed. A watch from the same version would meet them again, so
+ * the objects have to be listed again.
+ */
 export class StreamError extends Error {
   override readonly name = 'StreamError'
   readonly code = 'stream'
@@ -21,8 +25,8 @@ export class StreamError extends Error {
 
 /**
  * Splits bytes into the JSON values of newline-delimited JSON.
- * Guarantees: a character or a value may be split anywhere; an unfinished last line is dropped, since the stream is
- * resumed before it.
+ * Guarantees: a character or a value may be split anywhere; an unfinished last line is dropped,
+ * since the stream is resumed before it.
  */
 export class LineParser {
   readonly #lines: LineSplitter
@@ -31,7 +35,10 @@ export class LineParser {
     this.#lines = new LineSplitter(maxBytes)
   }
 
-  /** The values that these bytes complete. Errors: `StreamError` on a line that is too long or is not JSON. */
+  /**
+   * The values that these bytes complete. Errors: `StreamError` on a line that is too long or is
+   * not JSON.
+   */
   push(bytes: Uint8Array): readonly unknown[] {
     return this.#split(bytes).flatMap((text) => (text.trim() === '' ? [] : [parse(text)]))
   }
@@ -54,9 +61,12 @@ function parse(text: string): unknown {
   }
 }
 
-/** The server ends a watch when its time is over; a little later at most, unless the connection is dead. */
+/**
+ * How long after its time a watch may stay open. A server ends it by then, unless the connection is
+ * dead.
+ */
 const graceMs = 6_000
-/** A server that serves answers at once, since opening a watch waits for nothing. */
+/** How long opening a watch may take. A server that works answers at once. */
 const openMs = 15_000
 
 interface WatchOptions {
@@ -65,7 +75,10 @@ interface WatchOptions {
   readonly namespace?: string | undefined
   readonly labelSelector?: string | undefined
   readonly fieldSelector?: string | undefined
-  /** Events after this version are reported. Without it everything there is comes first, up to `initialEnd`. */
+  /**
+   * Events after this version are reported. By default all existing objects come first, up to
+   * `initialEnd`.
+   */
   readonly resourceVersion?: string | undefined
   /** The server ends the watch after this time. */
   readonly timeoutSeconds: number
@@ -73,11 +86,14 @@ interface WatchOptions {
 }
 
 /**
- * One watch request. Yields what arrived together in one batch, in order, and returns when the server ends the stream.
- * Guarantees: lives no longer than `timeoutSeconds` and a grace of 6 s, whatever the server or the network does; so a
- * dead connection is found without trust in bookmarks, which come once a minute at best.
- * Errors: `KubeError` (410 when the version is too old, at the start or in the stream); `DeadlineError` when the time was
- * over and the server had not ended it, or did not begin within 15 s; `StreamError`; any error of a cut connection.
+ * One watch request. Yields the events that arrived together as one batch, in order, and returns
+ * when the server ends the stream.
+ * Guarantees: lives no longer than `timeoutSeconds` and a grace of 6 s, whatever the server or the
+ * network does; so a dead connection is found without relying on bookmarks, which come once a
+ * minute at best.
+ * Errors: `KubeError` (410 when the version is too old, at the start or in the stream);
+ * `DeadlineError` when the time was over and the server had not ended it, or did not begin within
+ * 15 s; `StreamError`; any error of a cut connection.
  */
 export async function* watch<T extends KubeObject>(
   resource: Resource<T>,
@@ -88,7 +104,7 @@ export async function* watch<T extends KubeObject>(
   const expire = (ms: number) =>
     clock.after(ms, () => life.abort(new DeadlineError(`WATCH ${resource.plural}`, ms)))
   let cancel = expire(openMs)
-  // Here and not only below: a generator that is not iterated to its end never reaches its `finally`.
+  // Also here, because a generator that nobody reads any more never reaches its `finally`.
   const stop = () => {
     cancel()
     life.abort(signal.reason)
@@ -126,7 +142,10 @@ export async function* watch<T extends KubeObject>(
 /** The watch-list of KEP-3157. */
 const initialEvents = { sendInitialEvents: true, resourceVersionMatch: 'NotOlderThan' }
 
-/** A line of a watch. The API promises its shape; only the parts that are needed here are checked. */
+/**
+ * One line of a watch. Its shape is the API's promise; only the fields that are used here are
+ * checked.
+ */
 interface Line<T> {
   readonly type?: string
   readonly object?: T & { readonly code?: number }

@@ -4,14 +4,17 @@ import type { DevRequest } from '../api/devrequest.ts'
 import { git } from '../api/names.ts'
 import { hasSucceeded, inPlan, isFinished, isUnchecked } from '../api/task-state.ts'
 
-/** What the operator knows about the model a task uses. */
+/** The facts about the task's model that the assignment names. */
 interface AssignedModel {
   readonly tier: Assignment['tier']
   readonly contextTokens: number
   readonly outputTokens: number
 }
 
-/** Everything an agent needs to know about a task that was assigned to it. Pure; the same task gives the same message. */
+/**
+ * Everything an agent needs to know about a task that was assigned to it. Pure; the same task gives
+ * the same message.
+ */
 export function assignmentMessage(
   task: AgentTask,
   request: DevRequest,
@@ -78,7 +81,10 @@ export function assignmentMessage(
   }
 }
 
-/** The test file that a spec task put on the request's branch. A file of that name which was there before is not one. */
+/**
+ * The test file that a spec task put on the request's branch. A file of that name that was there
+ * before does not count.
+ */
 function specOf(task: AgentTask): Assignment['specs'] {
   const { action, unit } = task.spec
   const { files: [path] = [], merged } = task.status?.result ?? {}

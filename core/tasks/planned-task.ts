@@ -5,8 +5,9 @@ import { ownedBy } from '../api/kinds.ts'
 import { labels } from '../api/names.ts'
 
 /**
- * The AgentTask of one planned task. Its name is the plan's, so making it twice is refused by the API server.
- * `models` are the installation's by type of agent; a model that the request names does everything.
+ * The AgentTask of one planned task. Its name stands in the plan, so the API server refuses to make
+ * it twice. `models` are the installation's models by type of agent; a model that the request names
+ * is used for all types.
  */
 export function agentTaskOf(
   request: DevRequest,

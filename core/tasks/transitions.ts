@@ -1,13 +1,15 @@
-// The life of an AgentTask as an explicit state machine: each function is one transition and gives the whole next status.
+// The life of an AgentTask as an explicit state machine: each function is one transition and gives
+// the whole next status.
 //
 //   waiting -> (queued) -> assigned -> integrating -> succeeded, or unchecked
 //                 ^           |             |
 //                 +-- retrying <------------+--> dead-lettered
 //   waiting -> skipped
 //
-// Waiting is what the schema shows before anybody wrote; queued is written only for a task that has to wait for an agent.
-// Pure. Who calls what: the scheduler queues and assigns; the controller skips, integrates and ends attempts; the hub
-// accepts reports. Every write carries the resourceVersion it was decided on, so two of them cannot both win.
+// Waiting is the default of the schema, which nobody writes; queued is written only for a task that
+// has to wait for an agent. Pure. Who calls what: the scheduler queues and assigns; the controller
+// skips, integrates and ends attempts; the hub accepts reports. Every write carries the
+// resourceVersion it was decided on, so two of them cannot both win.
 import { type FailureReason, hopelessReasons, remedyIn, waitingReasons } from '../api/failures.ts'
 import { conditionOf, isTrue, withConditions, withoutCondition } from '../api/condition-list.ts'
 import { taskConditions, taskReasons } from '../api/conditions.ts'
@@ -40,7 +42,7 @@ const mostAttempts = 10
 const { Ready, Assigned, Succeeded, Finished, DeadLettered, Stalled } = taskConditions
 const rfc3339 = (ms: number): string => new Date(ms).toISOString()
 
-/** An agent gets it. The attempt number is the fencing token of everything that follows. */
+/** An agent gets the task. The attempt number is the fencing token of everything that follows. */
 export function assign(
   task: AgentTask,
   agent: { readonly name: string; readonly podUid: string },
@@ -73,7 +75,9 @@ export function assign(
   })
 }
 
-/** What a report does: `fenced` when it comes from anyone but the holder of the current attempt. */
+/**
+ * The effect of a report: `fenced` when it comes from anyone but the holder of the current attempt.
+ */
 type ReportDecision =
   | { readonly kind: 'fenced'; readonly message: string }
   /** The same report came before and was accepted. */
@@ -92,7 +96,7 @@ export function acceptReport(
 ): ReportDecision {
   const assignment = task.status?.assignment
   if (task.metadata.uid !== report.uid)
-    return { kind: 'fenced', message: 'the task was created again under the same name' }
+    return { kind: 'fenced', message: 'the task was made again under the same name' }
   if (assignment?.podUid !== from.podUid || assignment.attempt !== report.attempt)
     return { kind: 'fenced', message: 'the task is held by another attempt' }
   if (heldBy(task) === undefined) {
@@ -138,7 +142,7 @@ export function acceptReport(
   }
 }
 
-/** Its commit is on the request's branch. */
+/** The task's commit is on the request's branch. */
 export function integrated(task: AgentTask, merged: string, now: number): Transition {
   const result = task.status?.result
   if (result === undefined) throw new TypeError(`task ${task.metadata.name} has no result`)
@@ -154,7 +158,10 @@ interface AttemptEnd {
   readonly model?: string
 }
 
-/** An attempt ended without success: try again after a pause, or dead-letter it with evidence and remedy. */
+/**
+ * An attempt ended without success: try again after a pause, or dead-letter it with evidence and
+ * remedy.
+ */
 export function attemptOver(task: AgentTask, end: AttemptEnd, now: number): Transition {
   const assignment = task.status?.assignment
   const failure: Failure = {
@@ -177,13 +184,15 @@ export function attemptOver(task: AgentTask, end: AttemptEnd, now: number): Tran
       failure,
     },
   ].slice(-10)
-  // What the surroundings did is not held against the task; the schema's limit on attempts holds all the same.
+  // Attempts that failed because of the surroundings do not count against the task; the schema's
+  // limit on attempts holds all the same.
   const waited = history.filter((entry) => waitingReasons.has(entry.failure?.reason ?? end.reason))
   const used = attempt - waited.length
   const last =
     used >= task.spec.maxAttempts || attempt >= mostAttempts || hopelessReasons.has(end.reason)
   if (!last) {
-    // An attempt that was withdrawn needs no pause; one whose work failed might fail in the same way at once.
+    // A task whose agent was taken away need not wait; work that failed might fail in the same way
+    // at once.
     const pauseMs = end.reason === 'AgentWithdrawn' ? 0 : exponential(pauses, attempt - 1)
     return next(task, now, {
       type: 'Warning',
@@ -222,7 +231,7 @@ export function attemptOver(task: AgentTask, end: AttemptEnd, now: number): Tran
   })
 }
 
-/** A task it needs did not succeed. */
+/** A task that this task needs did not succeed. */
 export function skip(task: AgentTask, because: string, now: number): Transition {
   return next(task, now, {
     type: 'Warning',
@@ -246,7 +255,10 @@ export function skip(task: AgentTask, because: string, now: number): Transition 
   })
 }
 
-/** Where it stands in the queue; written coarsely, only when the reason changes. */
+/**
+ * The task waits in the queue. Its position is written only when the reason changes, to save API
+ * writes.
+ */
 export function queued(task: AgentTask, position: number, reason: string, now: number): Transition {
   const known = isTrue(task, Ready)
   return next(task, now, {
@@ -266,7 +278,7 @@ export function queued(task: AgentTask, position: number, reason: string, now: n
   })
 }
 
-/** The end of a task whose work stands. Unchecked work is told as what it is: `Succeeded` is False. */
+/** The end of a task whose work stands. For unchecked work `Succeeded` is False. */
 function complete(task: AgentTask, result: TaskResult, now: number): Transition {
   const unchecked = result.verdict === 'Unchecked'
   const reason = unchecked ? taskReasons.Unchecked : taskReasons.Succeeded
@@ -362,14 +374,16 @@ function cut(text: string, max: number): string {
   return text.length > max ? `${text.slice(0, max - 3)}...` : text
 }
 
-/** What the tasks that a task waits for allow. */
+/** Whether a task may start, by the tasks that it waits for. */
 export type Readiness =
   | { readonly state: 'ready' }
   | { readonly state: 'waiting' }
-  /** `by` did not succeed, and this one cannot do without it. */
+  /** The task `by` did not succeed, and this task cannot do without it. */
   | { readonly state: 'broken'; readonly by: string }
 
-/** Judges by `find`, which gives a task of the same request by name. One that is not there (yet) is waited for. */
+/**
+ * `find` gives a task of the same request by name. A task that is not there (yet) is waited for.
+ */
 export function readinessOf(
   task: AgentTask,
   find: (name: string) => AgentTask | undefined,
@@ -383,7 +397,10 @@ export function readinessOf(
   return { state: met ? 'ready' : 'waiting' }
 }
 
-/** The request goes on without it. Not when it was skipped itself: what it waited for is missing for those behind, too. */
+/**
+ * True when the request goes on without the task. Not when the task was skipped itself: then the
+ * tasks behind it lack what it waited for, too.
+ */
 function maySpare(task: AgentTask): boolean {
   return task.spec.onFailure === 'Continue' && task.status?.failure?.reason !== 'DependencyFailed'
 }

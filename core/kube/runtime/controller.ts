@@ -7,9 +7,9 @@ import { type QueueObserver, WorkQueue } from './queue.ts'
 import type { RunSignals, Runnable } from './manager.ts'
 
 /**
- * Brings one object's world in line with what it asks for.
- * Gets a key and nothing else, reads the rest itself, and may run at any time, any number of times, for an object that is gone.
- * Throw for failure: it is repeated with back-off. See `WaitError`.
+ * Makes the state of the world match what one object asks for. It gets only a key and reads the
+ * rest itself; it may run at any time and any number of times, also for an object that is gone.
+ * When it throws, it is repeated with back-off; see also `WaitError`.
  */
 export type Reconcile = (
   key: string,
@@ -19,17 +19,23 @@ export type Reconcile = (
 /** How one run ended, as the metrics count it. */
 export type Outcome = 'success' | 'requeue_after' | 'requeue' | 'error' | 'timeout' | 'panic'
 
-/** What a controller reports for metrics. */
+/** Takes the reports of a controller, for metrics. */
 export interface ControllerObserver extends QueueObserver {
   onRunStart(): void
   onRunEnd(outcome: Outcome, seconds: number): void
 }
 
-/** A view that has to include our own writes before it is acted upon; an `Informer` is one. */
+/**
+ * A view that has to include the writes of this process before a reconcile acts on it; an
+ * `Informer` is one.
+ */
 export interface View {
-  /** The latest version that this process wrote, to one object or to any, and that the view does not include yet. */
+  /**
+   * The latest version that this process wrote, to one object or to any, and that the view does not
+   * include yet.
+   */
   pending(key?: string): string | undefined
-  /** Resolves false when the view does not get there in time. */
+  /** Resolves to false when the view does not reach the version in time. */
   waitForVersion(
     version: string,
     options: { readonly signal: AbortSignal; readonly timeoutMs: number },
@@ -39,13 +45,13 @@ export interface View {
 interface ControllerOptions {
   readonly name: string
   readonly reconcile: Reconcile
-  /** Keys worked on at the same time. Default: 1. */
+  /** Keys worked on at the same time; 1 by default. */
   readonly concurrency?: number
-  /** After this time a run's signal is aborted. Default: 60 s. */
+  /** After this time a run's signal is aborted; 60 s by default. */
   readonly timeoutMs?: number
   /**
-   * Caches the reconcile reads. A run waits until each of them includes what was noted as written (`noteWrite`) when the
-   * key's last run ended, and whatever was written to the object of that key since.
+   * Caches that the reconcile reads. A run waits until each of them includes the writes that were
+   * noted (`noteWrite`) when the key's last run ended, and all writes to the key's object since.
    */
   readonly views?: readonly View[]
   readonly log: Logger
@@ -59,7 +65,7 @@ interface ControllerOptions {
 /** The figures a scrape reads from a queue. */
 export type WorkQueueView = Pick<WorkQueue, 'depth' | 'processing'>
 
-/** How long a run waits for own writes to show up before it is put off. */
+/** How long a run waits until the views include own writes, before it is put off. */
 const catchUpMs = 5_000
 
 /** What to do after a run, as one value, so that every case is in one place. */
@@ -75,15 +81,15 @@ interface Verdict {
 
 /**
  * Runs a reconcile for each key that is enqueued, never twice for one key at the same time.
- * Guarantees: one failing or hanging key does not hold up others (until all workers hang); a programming error in a
- * reconcile fails that run only; conflicts are repeated without noise.
+ * Guarantees: one failing or hanging key does not hold up others (until all workers hang); a
+ * programming error in a reconcile fails that run only; conflicts are repeated without noise.
  */
 export class Controller implements Runnable {
   readonly name: string
   readonly #options: ControllerOptions
   readonly #queue: WorkQueue
   readonly #observer: ControllerObserver | undefined
-  /** By key, for each view: what was pending when the key's last run ended. */
+  /** By key, for each view: the version that was pending when the key's last run ended. */
   readonly #marks = new Map<string, readonly (string | undefined)[]>()
 
   constructor(options: ControllerOptions) {
@@ -175,9 +181,10 @@ export class Controller implements Runnable {
   }
 
   /**
-   * A decision on a view older than our own last write would be taken twice. What counts is what this key's own runs
-   * wrote; when a run ends, all that the process has written by then covers it and costs one version per view to remember.
-   * Nobody waits for writes that other keys make meanwhile: those are as news from another process, and bring an event.
+   * A decision on a view older than the key's own last write would be taken twice. The newest
+   * version that the process has written when a run ends covers all writes of that run, and is one
+   * version per view to remember. A run does not wait for writes that other keys make meanwhile:
+   * these arrive as events, like the writes of another process.
    */
   async #catchUp(key: string, signal: AbortSignal): Promise<void> {
     const marks = this.#marks.get(key)
@@ -196,7 +203,7 @@ export class Controller implements Runnable {
   #mark(key: string): void {
     const marks = this.#options.views?.map((view) => view.pending()) ?? []
     if (marks.some((version) => version !== undefined)) this.#marks.set(key, marks)
-    // Everything has come back, for every key.
+    // The views include all own writes, so no key has to wait.
     else this.#marks.clear()
   }
 }
@@ -231,7 +238,8 @@ function ofError(error: unknown): Verdict {
     }
   }
   if (isTooManyRequests(error) && error.retryAfterMs !== undefined) {
-    // The server may ask for no pause at all, and asks all for the same one.
+    // The server may ask for no pause at all, and asks all clients for the same one, so the
+    // back-off is added.
     const next = { ...backOff, atLeastMs: error.retryAfterMs }
     return { outcome: 'requeue', next, level: 'warn', message: 'reconcile was turned away' }
   }
@@ -262,7 +270,10 @@ export function requeueAfter(ms: number, reason: string): Result {
   return { kind: 'requeueAfter', ms, reason }
 }
 
-/** Thrown when something else has to happen first: the reconcile comes back after `ms`, quietly and without back-off. */
+/**
+ * Thrown when something else has to happen first: the reconcile comes back after `ms`, quietly and
+ * without back-off.
+ */
 export class WaitError extends Error {
   override readonly name = 'WaitError'
   readonly code = 'wait'

@@ -7,7 +7,10 @@ import type { Logger } from '../../base/logger.ts'
 import { WorkQueue } from './queue.ts'
 import type { RunSignals, Runnable } from './manager.ts'
 
-/** Something worth telling a person about an object. `reason` and `action` are one CamelCase word each. */
+/**
+ * Something worth telling a person about an object. `reason` and `action` are one CamelCase word
+ * each.
+ */
 export interface EventDraft {
   readonly regarding: ObjectReference
   readonly related?: ObjectReference
@@ -25,7 +28,7 @@ interface EventRecorderOptions {
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
-  /** `guildhall.dev/operator`, say. */
+  /** For example `guildhall.dev/operator`. */
   readonly reportingController: string
   /** The Pod. */
   readonly reportingInstance: string
@@ -40,7 +43,7 @@ interface Series {
   readonly firstAt: number
   lastAt: number
   count: number
-  /** The count that the server knows; 0 while it was not told. */
+  /** The count that the server knows; 0 before the first write. */
   sent: number
 }
 
@@ -49,13 +52,16 @@ interface Bucket {
   at: number
 }
 
-/** The same thing again within this time counts up one event instead of making another. */
+/** The same draft within this time raises the count of its event instead of making another. */
 const seriesMs = 6 * 60_000
-/** A growing count is written at most so often. */
+/** A growing count is written once in this time at most. */
 const updateMs = 10_000
 const maxSeries = 1_000
 const burst = 25
-/** Events of one object that are reserved for notices that are told once, such as how it ended. */
+/**
+ * Of the events of one object, how many the minor ones leave for those that come once, such as its
+ * end.
+ */
 const reserved = 10
 const refillMs = 5 * 60_000
 const maxNoteBytes = 1024
@@ -68,10 +74,12 @@ export function referenceTo(resource: Resource, object: KubeObject): ObjectRefer
 
 /**
  * Writes `events.k8s.io/v1` Events in the background.
- * Guarantees: `record` returns at once and never throws; repetitions become a series; one object gets 25 events at once
- * (15 of the minor ones) and then one per 5 minutes; memory is bounded, of a thousand series the one that was told longest ago makes room; a failed
- * event is logged and forgotten.
- * Caveat: events vanish within the hour and may be dropped; the truth belongs in status. Needs `create`, `patch` on events.
+ * Guarantees: `record` returns at once and never throws; repetitions become a series; one object
+ * gets 25 events at once (15 of the minor ones) and then one per 5 minutes; memory is bounded to a
+ * thousand series, of which the one that was recorded longest ago makes room; a failed event is
+ * logged and forgotten.
+ * Caveat: events vanish within the hour and may be dropped; the truth belongs in status. Needs
+ * `create`, `patch` on events.
  */
 export class EventRecorder implements Runnable {
   readonly name = 'events'
@@ -80,7 +88,7 @@ export class EventRecorder implements Runnable {
   /** In the order of their last use. */
   readonly #series = new Map<string, Series>()
   readonly #buckets = new Map<string, Bucket>()
-  /** More buckets than this are looked through for full ones. */
+  /** Above this number of buckets, the full ones are forgotten. */
   #manyBuckets = maxSeries
 
   constructor(options: EventRecorderOptions) {
@@ -164,7 +172,7 @@ export class EventRecorder implements Runnable {
       onDrop?.()
       this.#series.delete(key)
       this.#queue.forget(key)
-      // A namespace that is being deleted forbids new events, which is expected.
+      // A namespace that is being deleted forbids new events, which needs no warning.
       log[isForbidden(error) ? 'debug' : 'warn']({ err: error }, 'event could not be written')
     }
   }
@@ -181,9 +189,9 @@ export class EventRecorder implements Runnable {
     try {
       await (series.sent > 0 ? update() : create())
     } catch (error) {
-      // The Event expired after its hour, so it is created again.
+      // The event has expired after its hour, so it is created again.
       if (series.sent > 0 && isNotFound(error)) await create()
-      // Made before, and the answer was lost: only a count can be news.
+      // The event was created before and the answer was lost: only its count may be new.
       else if (series.sent === 0 && isAlreadyExists(error)) {
         if (series.count > 1) await update()
       } else throw error
@@ -222,7 +230,7 @@ export class EventRecorder implements Runnable {
     for (const [id, bucket] of this.#buckets) {
       if (bucket.tokens + (now - bucket.at) / refillMs >= burst) this.#buckets.delete(id)
     }
-    // Not at each event: while thousands of objects are busy, hardly a bucket is full.
+    // Not at each event, because hardly a bucket is full while thousands of objects are busy.
     this.#manyBuckets = Math.max(maxSeries, 2 * this.#buckets.size)
   }
 }

@@ -2,15 +2,16 @@ import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 
-/** A sentence that says what is wrong, or undefined. */
+/** Returns one sentence about a fault; undefined when there is none. */
 type Check = () => string | undefined
 
 /**
- * For liveness: is the event loop so late that nothing else here can be trusted? Looks at the time since it was last
- * asked. A loop that stands still does not answer at all, which the probe's time-out finds.
+ * A check for liveness: finds an event loop that was late since the check was last asked. A loop
+ * that stands still does not answer at all, and the time-out of the probe finds that.
  */
 export function eventLoopCheck(limitMs = 2_000): Check {
-  // Each look is a turn of the loop: a hundred a second, as is usual, take an idle process most of its time.
+  // Each sample is a turn of the loop. The usual hundred a second would take most of the time of an
+  // idle process.
   const resolution = 100
   const delay = monitorEventLoopDelay({ resolution })
   delay.enable()
@@ -24,7 +25,10 @@ export function eventLoopCheck(limitMs = 2_000): Check {
 interface HealthServerOptions {
   readonly port: number
   readonly host?: string
-  /** `/healthz`: is this process itself sane? Never ask the API server: its outage would restart every replica. */
+  /**
+   * `/healthz`: is this process itself sane? Never ask the API server: its outage would restart
+   * every replica.
+   */
   readonly live: Readonly<Record<string, Check>>
   /** `/readyz`: can this process do its work? */
   readonly ready: Readonly<Record<string, Check>>
@@ -32,7 +36,7 @@ interface HealthServerOptions {
   readonly metrics?: () => Promise<string>
 }
 
-/** `/healthz`, `/readyz` and `/metrics`, served by followers, too. */
+/** Serves `/healthz`, `/readyz` and `/metrics`, also on followers. */
 export class HealthServer {
   readonly #options: HealthServerOptions
   readonly #server: Server

@@ -273,7 +273,9 @@ describe('giving the Lease back', () => {
 })
 
 describe('a leader that was stopped and goes on', () => {
-  /** Everything under the path of Leases goes to the server; of the rest only the number is kept. */
+  /**
+   * Everything under the path of Leases goes to the server; of the rest only the number is kept.
+   */
   function transport(): HttpTransport & { readonly written: () => number } {
     let written = 0
     const leaseClient = server.client()

@@ -10,25 +10,28 @@ interface LeaderOptions {
   readonly namespace: string
   /** The Lease's name. */
   readonly name: string
-  /** Who we are; unique per process. See `leaderIdentity`. */
+  /** Names this process; unique. See `leaderIdentity`. */
   readonly identity: string
   /**
-   * True for an identity whose process is known to have ended, of an earlier container of this Pod say: its Lease is taken
-   * at once. Nobody else's is, whatever its age on the holder's clock.
+   * True for a holder whose process is known to have ended, such as an earlier container of this
+   * Pod: its Lease is taken at once. No other Lease is, however old it is by the holder's clock.
    */
   readonly hasEnded?: (holder: string) => boolean
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
-  /** How long others wait after the last renewal they saw; 15 s. */
+  /** How long others wait after the last renewal that they saw; 15 s by default. */
   readonly leaseMs?: number
-  /** How long we try to renew before we give up; 10 s. */
+  /** How long a leader tries to renew before it gives up; 10 s by default. */
   readonly renewMs?: number
-  /** Pause of a leader between renewals, times up to 1.2; 2 s. */
+  /** Pause of a leader between renewals, times up to 1.2; 2 s by default. */
   readonly retryMs?: number
-  /** Pause of a follower between looks, times up to 1.2: how long a Lease that was given back may lie; 0.5 s. */
+  /**
+   * Pause of a follower between reads, times up to 1.2; 0.5 s by default. A Lease that was given
+   * back stays free for so long.
+   */
   readonly lookMs?: number
-  /** Called when the election begins, and whenever its result changes. */
+  /** Called when the election begins, and whenever the leadership changes. */
   readonly onChange?: (isLeader: boolean) => void
 }
 
@@ -36,16 +39,17 @@ interface LeaderOptions {
 export const releaseMs = 3_000
 
 /**
- * - `following`: another process leads, or none does yet. `seenAt` is when we saw the record change, on our own clock.
- * - `leading`: we hold the Lease; `renewedAt` is when the last good renewal was sent.
+ * - `following`: another process leads, or none does yet.
+ * - `leading`: this process holds the Lease; `renewedAt` is when the last good renewal was sent.
  */
 type LeaderState =
   | { readonly kind: 'following' }
   | { readonly kind: 'leading'; readonly renewedAt: number }
 
 /**
- * `<pod>_<uuid>`: tells two processes of one Pod apart, too. With the Pod's uid in it, earlier holders of the same Pod are
- * known to have ended: the kubelet starts a container again only when the one before it has ended.
+ * `<pod>_<uuid>`, which also tells two processes of one Pod apart. With the Pod's uid in it,
+ * earlier holders of the same Pod are known to have ended: the kubelet starts a container again
+ * only after the one before it has ended.
  */
 export function leaderIdentity(
   { podName, podUid }: { readonly podName: string; readonly podUid?: string | undefined },
@@ -62,13 +66,16 @@ export function leaderIdentity(
 
 /**
  * Leader election on a Lease, by the rules of client-go.
- * Guarantees: the holder's timestamps are never compared with our clock; what counts is when we saw the record change.
- * Every write carries the version it was decided on.
- * Two differences: a holder that is known to have ended is not waited for; and a follower looks every 0.5 to 0.6 s instead
- * of every 2 s or so, to find a Lease that was given back. That is about 1.8 reads of one object a second per follower.
- * Writes through `client.guarded(() => elector.writableMs())` stop before anybody else may lead, even after a pause.
- * Caveats: this is not a fence at the server. A write that was sent in time may be carried out later, and the monotonic clock
- * of a suspended machine stands still; so writes must also be safe by names, versions and preconditions.
+ * Guarantees: the holder's timestamps are never compared with the own clock; what counts is when
+ * this process saw the record change. Every write carries the version it was decided on.
+ * Two differences to client-go: a holder that is known to have ended is not waited for; and a
+ * follower looks every 0.5 to 0.6 s instead of every 2 s or so, to find a Lease that was given
+ * back. That is about 1.8 reads of one object a second per follower. Writes through
+ * `client.guarded(() => elector.writableMs())` stop before anybody else may lead, even after a
+ * pause.
+ * Caveats: this is no fence at the server. A write that was sent in time may be carried out later,
+ * and the monotonic clock of a suspended machine stands still; so writes must also be safe by
+ * names, versions and preconditions.
  * Needs `get`, `create`, `update` on leases.
  */
 export class LeaderElector {
@@ -80,7 +87,7 @@ export class LeaderElector {
   #lease: Lease | undefined
   #attempt: Promise<unknown> = Promise.resolve()
   #released = false
-  /** Nobody told whether our last write was carried out. */
+  /** True while it is unknown whether the last write was carried out. */
   #unanswered = false
   #seenAt = 0
 
@@ -102,33 +109,39 @@ export class LeaderElector {
   }
 
   /**
-   * For how many more milliseconds a leader may write: until the renew deadline after its last good renewal, which comes
-   * `leaseMs - renewMs` before others may take over. 0 for a follower. A `WriteGuard`.
+   * For how many more milliseconds a leader may write: until the renew deadline after its last good
+   * renewal, which comes `leaseMs - renewMs` before others may take over. 0 for a follower. A
+   * `WriteGuard`.
    */
   writableMs(): number {
     return this.isLeader ? Math.max(0, this.#left()) : 0
   }
 
-  /** Who holds the Lease, as last seen. */
+  /** The holder of the Lease, as last seen. */
   get holder(): string | undefined {
     return this.#lease?.spec?.holderIdentity || undefined
   }
 
-  /** A sentence when a leader's renewals are overdue, for the liveness check: the process may be wedged. */
+  /**
+   * A sentence when a leader's renewals are overdue, for the liveness check: the process may hang.
+   */
   problem(): string | undefined {
     if (this.#state.kind !== 'leading') return undefined
     const ms = this.#options.clock.monotonic() - this.#state.renewedAt
     return ms > this.#leaseMs ? `the lease was last renewed ${Math.round(ms)} ms ago` : undefined
   }
 
-  /** Resolves once we lead; rejects with the signal's reason. */
+  /** Resolves once this process leads; rejects with the signal's reason. */
   async acquire(options: { readonly signal: AbortSignal }): Promise<void> {
     this.#released = false
     this.#options.onChange?.(this.isLeader)
     while (!(await this.#try(options.signal))) await this.#pause(options.signal)
   }
 
-  /** Keeps renewing. Resolves when the Lease is lost, after which nothing may be written any more, or on abort. */
+  /**
+   * Keeps renewing. Resolves when the Lease is lost, after which nothing may be written any more,
+   * or on abort.
+   */
   async keep(options: { readonly signal: AbortSignal }): Promise<'lost' | 'stopped'> {
     const { log } = this.#options
     const { signal } = options
@@ -151,8 +164,9 @@ export class LeaderElector {
   }
 
   /**
-   * Gives the Lease back, so that another takes over at once instead of after its time; also one that we hold without
-   * knowing, because the answer never came. Never rejects; ends within `releaseMs`.
+   * Gives the Lease back, so that another process takes over at once instead of after the time of
+   * the Lease. It also gives back a Lease that this process may hold because a write got no answer.
+   * Never rejects; ends within `releaseMs`.
    */
   async release(): Promise<void> {
     const { clock, log } = this.#options
@@ -170,7 +184,10 @@ export class LeaderElector {
     }
   }
 
-  /** A write of ours without an answer may be carried out at any moment, so what we know may be old twice. */
+  /**
+   * A write without an answer may be carried out at any moment, so the known Lease may be old at
+   * both attempts.
+   */
   async #giveBack(signal: AbortSignal): Promise<void> {
     const { client, clock, log, identity } = this.#options
     for (let attempt = 0; ; attempt += 1) {
@@ -190,7 +207,10 @@ export class LeaderElector {
     }
   }
 
-  /** One attempt to take or renew the Lease. Returns whether we hold it now; an API failure means no. */
+  /**
+   * One attempt to take or renew the Lease. Returns whether this process holds it now; false after
+   * a failure of the API.
+   */
   async #try(signal: AbortSignal): Promise<boolean> {
     const { clock, log, identity } = this.#options
     const sentAt = clock.monotonic()
@@ -201,7 +221,7 @@ export class LeaderElector {
     } catch (error) {
       if (isRefusal(error)) this.#unanswered = false
       if (signal.aborted) throw error
-      // A conflict says that what we know is old: look before the next attempt.
+      // A conflict means that the known Lease is old: read it before the next attempt.
       if (isConflict(error) || isAlreadyExists(error) || isNotFound(error)) await this.#look(signal)
       else log.warn({ err: error }, 'lease could not be written')
       return false
@@ -252,7 +272,7 @@ export class LeaderElector {
     }
   }
 
-  /** Remembers the record, and when it was seen to change. */
+  /** Remembers the Lease, and when this process saw it change. */
   #note(lease: Lease): void {
     if (lease.metadata.resourceVersion !== this.#lease?.metadata.resourceVersion) {
       this.#seenAt = this.#options.clock.monotonic()
@@ -266,13 +286,19 @@ export class LeaderElector {
     if (changed) this.#options.onChange?.(state.kind === 'leading')
   }
 
-  /** Milliseconds until a leader that could not renew has to give up, well before others may take over. */
+  /**
+   * Milliseconds until a leader that could not renew has to give up, well before others may take
+   * over.
+   */
   #left(): number {
     if (this.#state.kind === 'following') return this.#renewMs
     return this.#state.renewedAt + this.#renewMs - this.#options.clock.monotonic()
   }
 
-  /** Well below the renewal deadline, or one slow answer would cost the leadership. */
+  /**
+   * The time-out is well below the renewal deadline, because otherwise one slow answer would cost
+   * the leadership.
+   */
   #limits(signal: AbortSignal) {
     const timeoutMs = Math.max(1, Math.min(this.#renewMs / 2, this.#left()))
     return { signal, priority: 'lease', timeoutMs } as const

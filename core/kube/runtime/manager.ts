@@ -11,7 +11,7 @@ interface Cache {
   synced(options: { readonly signal: AbortSignal }): Promise<void>
 }
 
-/** Decides who of several replicas works; a `LeaderElector` is one. */
+/** Decides which of several replicas works; a `LeaderElector` is one. */
 interface Election {
   acquire(options: { readonly signal: AbortSignal }): Promise<void>
   keep(options: { readonly signal: AbortSignal }): Promise<'lost' | 'stopped'>
@@ -22,8 +22,9 @@ const drainMs = 30_000
 const abortMs = 2_000
 
 /**
- * How long a process takes to stop at worst, with the default times: what leads drains and is aborted, what
- * always runs drains as briefly and is aborted, the lease is given back. The Pod's grace period has to be longer.
+ * The longest time that a process takes to stop with the default times: the leading parts drain and
+ * are aborted, the parts that always run get `abortMs` to drain and are aborted, and the lease is
+ * given back. The Pod's grace period has to be longer.
  */
 export const longestStopMs = drainMs + 3 * abortMs + releaseMs
 
@@ -32,21 +33,26 @@ export interface ManagerOptions {
   readonly clock: Clock
   /** Health and metrics: first up, last down. */
   readonly server?: { start(): Promise<unknown>; stop(): Promise<void> } | undefined
-  /** Kept warm by followers, too. */
+  /** Followers keep them up to date, too. */
   readonly caches: readonly Cache[]
-  /** Runs on every replica once the caches are warm; ends after the controllers, so that it can write what they left. */
+  /**
+   * Runs on every replica once the caches are complete; ends after the leading parts, so that it
+   * can write the records that they left.
+   */
   readonly always?: readonly Runnable[]
   /** Without it this process leads at once. */
   readonly election?: Election | undefined
   /** Runs only while this process leads. */
   readonly leading: readonly Runnable[]
-  /** How long all that is under way may take to end; 30 s. See `longestStopMs`. */
+  /** How long the runs under way may take to end; 30 s by default. See `longestStopMs`. */
   readonly drainMs?: number
-  /** How long what was aborted may take to notice before it is left behind; 2 s. */
+  /** How long an aborted part may take to end before it is left behind; 2 s by default. */
   readonly abortMs?: number
 }
 
-/** Another replica leads now. The process must end, because it may not act on its view any more. */
+/**
+ * Another replica leads now. The process has to end, because it may no longer act on what it knows.
+ */
 export class LeadershipLostError extends Error {
   override readonly name = 'LeadershipLostError'
   readonly code = 'leadership_lost'
@@ -58,12 +64,13 @@ export class LeadershipLostError extends Error {
 
 /**
  * Starts and stops the parts of a process in order.
- * Start: server, caches, always, election, leading. Stop: leading (drained), always, caches, release the lease, server.
- * Guarantees: on a lost lease everything that leads is aborted at once, not drained; the lease is renewed until the drain
- * is over, and given back only after the last write. What always runs drains in the time that what leads has left, but has
- * `abortMs` at least.
- * Errors: `run` rejects with the first failure of a part, or `LeadershipLostError`, after everything has been stopped; also
- * when that came while the process was stopping anyway.
+ * Start: server, caches, always, election, leading. Stop: leading (drained), always, caches,
+ * release the lease, server.
+ * Guarantees: on a lost lease the leading parts are aborted at once, not drained; the lease is
+ * renewed until the drain is over, and given back only after the last write. The parts that always
+ * run drain in the time that the leading parts left, and in `abortMs` at least.
+ * Errors: `run` rejects with the first failure of a part, or `LeadershipLostError`, after
+ * everything has been stopped; also when the failure came while the process was stopping.
  */
 export class Manager {
   readonly #options: ManagerOptions
@@ -77,7 +84,10 @@ export class Manager {
     this.#abortMs = options.abortMs ?? abortMs
   }
 
-  /** A sentence while the caches are not complete or the process is stopping, for the readiness check. */
+  /**
+   * A sentence while the caches are not complete or the process is stopping, for the readiness
+   * check.
+   */
   problem(): string | undefined {
     if (this.#phase === 'ready') return undefined
     return this.#phase === 'starting' ? 'the caches are not complete' : 'the process is stopping'
@@ -120,7 +130,7 @@ export class Manager {
       await until(election?.acquire({ signal: end }) ?? Promise.resolve())
       if (end.aborted) return
       keeping = this.#keep(renewal.signal, work.abort).catch(fail)
-      log.info({ parts: leading.map((part) => part.name) }, 'starting what the leader runs')
+      log.info({ parts: leading.map((part) => part.name) }, 'starting the leading parts')
       work.start()
       await aborted(end)
     } finally {
@@ -182,7 +192,7 @@ export class Manager {
         const drained = new AbortController()
         const overdue = clock.sleep(abort.signal.aborted ? 0 : ms, drained).then(() => {
           end()
-          // What ignores its signal must not keep the process from ending.
+          // A part that ignores its signal must not keep the process from ending.
           return clock.sleep(this.#abortMs, drained)
         })
         await Promise.race([running, overdue])
@@ -197,18 +207,25 @@ export class Manager {
 export interface RunSignals {
   /** Take nothing new and finish the work under way. */
   readonly stop: AbortSignal
-  /** Drop everything now; follows `stop` after the grace period, or comes with it when the lease is lost. */
+  /**
+   * Drop everything now; follows `stop` after the grace period, or comes with it when the lease is
+   * lost.
+   */
   readonly abort: AbortSignal
 }
 
-/** Something with a life: it works until `stop` and resolves when it has ended. A rejection ends the process. */
+/**
+ * A part of a process: it works until `stop` and resolves when it has ended. A rejection ends the
+ * process.
+ */
 export interface Runnable {
   readonly name: string
   run(signals: RunSignals): Promise<void>
 }
 
 /**
- * A signal that is aborted by the first SIGTERM or SIGINT; a second one calls `onSecond`, which should end the process at once.
+ * A signal that is aborted by the first SIGTERM or SIGINT; a second one calls `onSecond`, which
+ * should end the process at once.
  */
 export function stopSignal(process: EventEmitter, onSecond: () => void): AbortSignal {
   const controller = new AbortController()

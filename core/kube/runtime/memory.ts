@@ -1,14 +1,15 @@
 import type { Informer } from '../informer.ts'
 import { keyOf, type KubeObject } from '../resource.ts'
 
-/** What a memory needs of an informer. */
+/** The part of an informer that a memory uses. */
 export type Remembered<K extends KubeObject> = Pick<Informer<K>, 'get' | 'onChange'>
 
 /**
- * Something that this process remembers about objects of one kind. It is lost with the process, so nothing may depend on it
- * but speed and what people are told.
- * Guarantees: forgets by itself when an object is gone, another has its name, or `until` says that it is over; what is set
- * after that is not kept, so there is never more of it than there are objects.
+ * Values that this process remembers about objects of one kind. They are lost with the process, so
+ * only speed and texts for people may depend on them.
+ * Guarantees: a value is forgotten when its object is gone, when another object has its name, or
+ * when `until` is true. A value that is set after that is not kept, so there are never more values
+ * than objects.
  */
 export class Memory<K extends KubeObject, T> {
   readonly #view: Remembered<K>
@@ -21,7 +22,10 @@ export class Memory<K extends KubeObject, T> {
     options: {
       /** A value is forgotten as soon as this is true of its object. */
       readonly until?: (object: K, value: T) => boolean
-      /** Called with each value that is forgotten, by itself or by `delete`, but not with one that `set` replaces. */
+      /**
+       * Called with each value that is forgotten, also by `delete`, but not with a value that `set`
+       * replaces.
+       */
       readonly onForgotten?: (value: T) => void
     } = {},
   ) {
@@ -40,7 +44,10 @@ export class Memory<K extends KubeObject, T> {
     return held?.uid === metadata.uid ? held?.value : undefined
   }
 
-  /** Returns false when the object is gone or over: then the value is forgotten at once. */
+  /**
+   * Returns false when the object is gone or `until` is true of it already: then the value is
+   * forgotten at once.
+   */
   set({ metadata }: K, value: T): boolean {
     const { namespace = '', name, uid } = metadata
     const isKept = this.#isAbout(this.#view.get(namespace, name), { uid, value })

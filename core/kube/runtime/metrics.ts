@@ -22,7 +22,7 @@ const resultOf: Readonly<Record<Outcome, 'success' | 'requeue_after' | 'requeue'
   panic: 'error',
 }
 
-/** Every metric of this file, with its help text. */
+/** Every metric of this file with its help text. */
 const help = {
   controller_runtime_reconcile_total: 'Reconciles by controller and result.',
   controller_runtime_reconcile_errors_total: 'Reconciles that failed.',
@@ -43,16 +43,16 @@ const help = {
   leader_election_master_status: '1 while this process leads.',
   informer_last_event_timestamp_seconds: 'When a watch last delivered anything.',
   informer_relist_missed_events_total: 'Changes that a new list found and no event had told.',
-  informer_stalls_total: 'Watches that were found frozen and opened anew.',
+  informer_stalls_total: 'Watches that were found frozen and opened again.',
   informer_invalid_objects: 'Objects that are there and cannot be worked on.',
   events_dropped_total: 'Events that were not written: there were too many, or they were refused.',
 } as const
 type Name = keyof typeof help
 
 /**
- * Figures under the names that dashboards for controllers already know.
- * Guarantee: all series of a controller, an election and a cache start at 0, so that a rate over the first failure is not
- * lost; only the time of a cache's last event begins with the first.
+ * Metrics under the names that dashboards for controllers already use.
+ * Guarantee: all series of a controller, an election and a cache start at 0, so that a rate over
+ * the first failure is not lost; only the time of a cache's last event begins with the first.
  */
 export class Metrics {
   /** Product metrics register here, too. */
@@ -61,8 +61,9 @@ export class Metrics {
   readonly #queues = new Map<string, WorkQueueView>()
 
   /**
-   * `process`: also CPU, memory, garbage collection and the lag of the event loop (`nodejs_eventloop_lag_*`; it is looked at
-   * each 100 ms, which its mean and percentiles include).
+   * `process`: also CPU, memory, garbage collection and the lag of the event loop
+   * (`nodejs_eventloop_lag_*`; it is sampled each 100 ms, and its mean and percentiles include
+   * these).
    */
   constructor(options: { readonly clock: Clock; readonly process?: boolean }) {
     this.#clock = options.clock

@@ -1,10 +1,10 @@
 import { type BackoffPolicy, fullJitter } from '../../base/backoff.ts'
 import type { Cancel, Clock, Random } from '../../base/clock.ts'
 
-/** What a queue reports for metrics; times are seconds. */
+/** Takes the reports of a queue, for metrics; times are seconds. */
 export interface QueueObserver {
   onAdd(depth: number): void
-  /** An item was handed out after waiting so long. */
+  /** A key was handed out after it had waited for this time. */
   onStart(waitedSeconds: number, depth: number): void
   onDone(workedSeconds: number): void
   onRetry(): void
@@ -13,16 +13,18 @@ export interface QueueObserver {
 interface WorkQueueOptions {
   readonly clock: Clock
   readonly random: Random
-  /** Back-off of one failing item; default: 200 ms, doubling to 5 min. */
+  /** Back-off of one failing key; by default 200 ms doubling to 5 min. */
   readonly backoff?: BackoffPolicy
   readonly observer?: QueueObserver | undefined
 }
 
 /**
  * Keys to work on, with the semantics of client-go's work queue.
- * Guarantees: a key waits at most once however often it is added; a key that is being worked on is handed out again only
- * after `done`, and then once if it was added meanwhile; delayed adds of one key merge, the earlier time wins.
- * Difference to client-go: `shutDown` drops what still waits, since a level-based controller finds it again.
+ * Guarantees: a key waits at most once however often it is added; a key that is being worked on is
+ * handed out again only after `done`, and then once if it was added meanwhile; delayed adds of one
+ * key merge, the earlier time wins.
+ * Difference to client-go: `shutDown` drops what still waits, since a level-based controller finds
+ * it again.
  */
 export class WorkQueue {
   readonly #options: WorkQueueOptions
@@ -65,8 +67,8 @@ export class WorkQueue {
   }
 
   /**
-   * Adds the key after `ms`, 1 at least as timers do: what rounding leaves of a wait must not make it spin. If it already
-   * waits for a time, the earlier one holds.
+   * Adds the key after `ms`, and after 1 ms at least, so that the rest of a wait that was rounded
+   * down does not spin. If the key already waits for a time, the earlier one holds.
    */
   addAfter(key: string, ms: number): void {
     if (this.#closed) return
@@ -74,7 +76,10 @@ export class WorkQueue {
     else this.#delayed.put(key, Math.max(1, ms))
   }
 
-  /** Adds the key after its own back-off, which grows until `forget` and comes on top of `atLeastMs`. */
+  /**
+   * Adds the key after its own back-off, which grows until `forget` and comes on top of
+   * `atLeastMs`.
+   */
   addRateLimited(key: string, atLeastMs = 0): void {
     const { backoff = { baseMs: 200, capMs: 300_000 }, random, observer } = this.#options
     const failures = this.#failures.get(key) ?? 0
@@ -83,12 +88,12 @@ export class WorkQueue {
     this.addAfter(key, atLeastMs + fullJitter(backoff, failures, random))
   }
 
-  /** Ends the back-off of a key: its last run was good, or it is given up. */
+  /** Ends the back-off of a key: its last run was good, or the key is given up. */
   forget(key: string): void {
     this.#failures.delete(key)
   }
 
-  /** Drops a key that waits; one that is being worked on is not stopped. */
+  /** Removes a key that waits; one that is being worked on is not stopped. */
   remove(key: string): void {
     this.#delayed.remove(key)
     this.#failures.delete(key)
@@ -100,7 +105,10 @@ export class WorkQueue {
     return this.#failures.get(key) ?? 0
   }
 
-  /** The next key; it must be given back with `done`. Resolves undefined once the queue is shut down. */
+  /**
+   * The next key; it must be given back with `done`. Resolves undefined once the queue is shut
+   * down.
+   */
   async get(): Promise<string | undefined> {
     if (this.#closed) return undefined
     const [key] = this.#waiting
@@ -159,14 +167,17 @@ interface Delayed {
 
 /**
  * Keys with a time each, behind one timer.
- * Guarantees: of several times for one key the earliest holds; adding and firing take logarithmic time, since ten thousand
- * keys wait here and hundreds of them come due in a second.
+ * Guarantees: of several times for one key the earliest holds; adding and firing take logarithmic
+ * time, since ten thousand keys wait here and hundreds of them come due in a second.
  */
 export class DelayedKeys {
   readonly #clock: Clock
   readonly #onDue: (key: string) => void
   readonly #due = new Map<string, number>()
-  /** A binary heap, earliest first. It may hold what no longer holds: the map is right. */
+  /**
+   * A binary heap, earliest first. It may hold entries that are out of date; the map `#due` is
+   * right.
+   */
   #heap: Delayed[] = []
   #cancel: Cancel | undefined
   #timerAt = Number.POSITIVE_INFINITY
@@ -205,7 +216,8 @@ export class DelayedKeys {
   }
 
   #fire(): void {
-    // Timers may fire a little early on the monotonic clock; without the slack that would spin.
+    // Timers may fire a little early on the monotonic clock; without the slack the queue would
+    // spin.
     const now = this.#clock.monotonic() + 1
     const ready: string[] = []
     for (let first = this.#heap[0]; first !== undefined && first.due <= now; [first] = this.#heap) {
@@ -218,7 +230,7 @@ export class DelayedKeys {
     for (const key of ready) this.#onDue(key)
   }
 
-  /** A sorted list is a heap, too. */
+  /** Drops the entries that are out of date; a sorted list is a heap, too. */
   #rebuild(): void {
     this.#heap = [...this.#due]
       .map(([key, due]) => ({ key, due }))

@@ -132,7 +132,7 @@ const spoiled: readonly [string, Record<string, unknown>, string][] = [
     {
       status: { assignment: { agent: 'c', podUid: 'p', attempt: 1, at: 'soon', deadline: 'late' } },
     },
-    'status.assignment.at: is no time',
+    'status.assignment.at: is not a time',
   ],
 ]
 test.each(spoiled)('a task with %s is named with the place', (_what, change, want) => {

@@ -30,8 +30,8 @@ export const kernelBugs: readonly SeededBug[] = [
     edits: [
       {
         file: 'core/kube/reflector.ts',
-        find: "const next = state.kind === 'watching' && passing ? resumed : this.#anew()",
-        replace: "const next = state.kind === 'watching' ? resumed : this.#anew()",
+        find: "const next = state.kind === 'watching' && passing ? resumed : this.#fullReading()",
+        replace: "const next = state.kind === 'watching' ? resumed : this.#fullReading()",
       },
       {
         file: 'core/kube/reflector.ts',
