@@ -4,12 +4,16 @@ import { defineConfig } from 'vitest/config'
 /** A machine that is busy with another lane, or with a build, is slow and not wrong. */
 const patience = { expect: { poll: { timeout: 10_000 } } }
 const chartTests = 'hack/gen/chart*.test.ts'
-/** Unit tests of `npm test -- --fast` are those that take seconds: these start many processes, or judge by growth. */
-const slowUnitTests = [
-  'agent-image/agent/{workspace,hub-client}.test.ts',
+/**
+ * `npm test -- --fast` leaves these out: they start many processes, or judge by growth.
+ * `test/repository.test.ts` holds that each of them is there.
+ */
+export const slowUnitTests = [
+  'agent-image/agent/hub-client.test.ts',
+  'agent-image/agent/workspace/workspace.test.ts',
   'agent-image/agent/verify/{runner*,spec-gate-python}.test.ts',
-  'agent-image/agent/edit/{lost-members,omission-place}.test.ts',
-  'agent-image/sandbox/{limits,takeover,tidying,server}.test.ts',
+  'agent-image/agent/edit/{lost-members,omission}.test.ts',
+  'agent-image/sandbox/{processes,takeover,tidying,server}.test.ts',
   'cli/command-line.test.ts',
   'cli/commands/{fetch,plan,try*}.test.ts',
   'cli/try/sandbox.test.ts',

@@ -6,6 +6,7 @@ import { parse } from '@babel/parser'
 import { expect, test } from 'vitest'
 import { modelReasons } from '../core/api/conditions.ts'
 import { failureRemedies } from '../core/api/failures.ts'
+import { slowUnitTests } from '../vitest.config.ts'
 
 const root = join(import.meta.dirname, '..')
 const read = (path: string): string => readFileSync(join(root, path), 'utf8')
@@ -353,4 +354,15 @@ test('every reason for which a model is not ready is in docs/models.md', () => {
   const rows = read('docs/models.md')
   for (const reason of Object.keys(modelReasons))
     if (reason !== modelReasons.Ready) expect(rows).toContain(`| \`${reason}\` |`)
+})
+
+test('every slow test that `npm test -- --fast` leaves out is there', () => {
+  const alternatives = (pattern: string): readonly string[] => {
+    const [, head = '', list = '', tail = ''] = /^(.*)\{(.*)\}(.*)$/.exec(pattern) ?? []
+    return list === '' ? [pattern] : list.split(',').map((one) => `${head}${one}${tail}`)
+  }
+  const gone = slowUnitTests
+    .flatMap(alternatives)
+    .filter((pattern) => globSync(pattern, { cwd: root }).length === 0)
+  expect(gone).toEqual([])
 })

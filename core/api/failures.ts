@@ -87,7 +87,7 @@ export const refusingReasons: ReadonlySet<FailureReason> = new Set([
 ])
 
 /** Reasons that are the surroundings' fault: waiting cures them, and they use up no attempt. */
-export const waitingReasons: ReadonlySet<FailureReason> = new Set([
+export const uncountedReasons: ReadonlySet<FailureReason> = new Set([
   'ModelUnavailable',
   'AgentWithdrawn',
 ])

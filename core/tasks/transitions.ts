@@ -10,7 +10,7 @@
 // has to wait for an agent. Pure. Who calls what: the scheduler queues and assigns; the controller
 // skips, integrates and ends attempts; the hub accepts reports. Every write carries the
 // resourceVersion it was decided on, so two of them cannot both win.
-import { type FailureReason, hopelessReasons, remedyIn, waitingReasons } from '../api/failures.ts'
+import { type FailureReason, hopelessReasons, remedyIn, uncountedReasons } from '../api/failures.ts'
 import { conditionOf, isTrue, withConditions, withoutCondition } from '../api/condition-list.ts'
 import { taskConditions, taskReasons } from '../api/conditions.ts'
 import { git } from '../api/names.ts'
@@ -186,7 +186,9 @@ export function attemptOver(task: AgentTask, end: AttemptEnd, now: number): Tran
   ].slice(-10)
   // Attempts that failed because of the surroundings do not count against the task; the schema's
   // limit on attempts holds all the same.
-  const waited = history.filter((entry) => waitingReasons.has(entry.failure?.reason ?? end.reason))
+  const waited = history.filter((entry) =>
+    uncountedReasons.has(entry.failure?.reason ?? end.reason),
+  )
   const used = attempt - waited.length
   const last =
     used >= task.spec.maxAttempts || attempt >= mostAttempts || hopelessReasons.has(end.reason)

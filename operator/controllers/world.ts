@@ -129,7 +129,7 @@ export function claimOf(
 }
 
 /**
- * The only writer of a status. It writes on the version that the decision rests on, so two writers
+ * Writes a status; only the condition on an invalid object is written elsewhere. It writes on the version that the decision rests on, so two writers
  * cannot both win. It makes later reads wait for the write, gives the record to the audit log and
  * records the Events.
  * Errors: a conflict when somebody wrote in between, not found when the object was deleted; the

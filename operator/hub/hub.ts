@@ -46,8 +46,8 @@ export interface HubBackend {
     options: { readonly signal: AbortSignal },
   ): Promise<ReportReceipt>
   /**
-   * Answers a model call of the holder. The task that is held pays for it, whatever the call says. The last event is `result`
-   * or `error`; the error is `Fenced` when the call names another uid or attempt than the held task's. Never throws.
+   * Answers a model call of the holder. Only the held task can pay: a call that names another uid or attempt ends with the
+   * error `Fenced`. The last event is `result` or `error`. Never throws.
    */
   ask(
     call: ModelCall,

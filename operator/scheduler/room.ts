@@ -1,4 +1,4 @@
-// Which idle agent is retired when a task needs an agent and `maxAgents` are there. Pure.
+// Which idle agent is retired when a task needs an agent and `maxAgents` are there, or the cluster has no room. Pure.
 import type { AgentType } from '../../core/api/agent-types.ts'
 import { mayTake, type SchedulableAgent } from './agents.ts'
 

@@ -55,7 +55,7 @@ export interface Schedule {
     /** It is retired because the cluster has no room for another agent's Pod. */
     readonly forCluster?: boolean
   }[]
-  /** Tasks that have to wait, with their position and the reason: those that an agent starts for, and the head of each queue. */
+  /** Tasks that have to wait, with position and reason: those whose agent is starting, and the first task of each queue. */
   readonly waiting: readonly {
     readonly task: AgentTask
     readonly position: number

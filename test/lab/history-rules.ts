@@ -4,7 +4,7 @@ import type { AgentTask } from '../../core/api/agent-task.ts'
 import type { Agent } from '../../core/api/agent.ts'
 import { isTrue } from '../../core/api/condition-list.ts'
 import type { DevRequest } from '../../core/api/devrequest.ts'
-import { hopelessReasons, waitingReasons } from '../../core/api/failures.ts'
+import { hopelessReasons, uncountedReasons } from '../../core/api/failures.ts'
 import { hasSucceeded, heldBy, isComplete, isFinished } from '../../core/api/task-state.ts'
 import { type AuditEntry, emptyChain, verify } from '../../operator/audit/record.ts'
 import type { ApiObject } from './api.ts'
@@ -183,7 +183,7 @@ function judgeAttempts(
 ): void {
   const { attempts = 0, history = [], failure } = task.status ?? {}
   if (attempts < (before?.status?.attempts ?? 0)) say('I6', 'attempts went down')
-  const waited = history.filter((one) => waitingReasons.has(one.failure?.reason ?? 'AgentLost'))
+  const waited = history.filter((one) => uncountedReasons.has(one.failure?.reason ?? 'AgentLost'))
   const used = attempts - waited.length
   const most = task.spec.maxAttempts
   if (used > most) say('I6', `${used} attempts, at most ${most} are allowed`)

@@ -14,7 +14,7 @@ interface LeaderOptions {
   readonly identity: string
   /**
    * True for a holder whose process is known to have ended, such as an earlier container of this
-   * Pod: its Lease is taken at once. No other Lease is, however old it is by the holder's clock.
+   * Pod: its Lease is taken at once. Every other Lease is waited for, whatever its timestamp says.
    */
   readonly hasEnded?: (holder: string) => boolean
   readonly clock: Clock
@@ -24,11 +24,11 @@ interface LeaderOptions {
   readonly leaseMs?: number
   /** How long a leader tries to renew before it gives up; 10 s by default. */
   readonly renewMs?: number
-  /** Pause of a leader between renewals, times up to 1.2; 2 s by default. */
+  /** Pause of a leader between renewals: 2 s by default, plus up to 20 % at random. */
   readonly retryMs?: number
   /**
-   * Pause of a follower between reads, times up to 1.2; 0.5 s by default. A Lease that was given
-   * back stays free for so long.
+   * Pause of a follower between reads: 0.5 s by default, plus up to 20 % at random. A Lease that was
+   * given back stays free for so long.
    */
   readonly lookMs?: number
   /** Called when the election begins, and whenever the leadership changes. */
@@ -47,8 +47,8 @@ type LeaderState =
   | { readonly kind: 'leading'; readonly renewedAt: number }
 
 /**
- * `<pod>_<uuid>`, which also tells two processes of one Pod apart. With the Pod's uid in it,
- * earlier holders of the same Pod are known to have ended: the kubelet starts a container again
+ * `<pod>_<podUid>_<uuid>`, or `<pod>_<uuid>` without a uid; the uuid tells two processes of one Pod
+ * apart. With the Pod's uid in it, earlier holders of the same Pod are known to have ended: the kubelet starts a container again
  * only after the one before it has ended.
  */
 export function leaderIdentity(

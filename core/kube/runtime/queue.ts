@@ -67,8 +67,8 @@ export class WorkQueue {
   }
 
   /**
-   * Adds the key after `ms`, and after 1 ms at least, so that the rest of a wait that was rounded
-   * down does not spin. If the key already waits for a time, the earlier one holds.
+   * Adds the key after `ms`: at once for 0 or less, else after 1 ms at least, so that the rest of a
+   * wait that was rounded down does not spin. If the key already waits for a time, the earlier one holds.
    */
   addAfter(key: string, ms: number): void {
     if (this.#closed) return

@@ -22,8 +22,7 @@ import { writeTransition } from './write-transition.ts'
 const watchMs = 2_000
 
 /**
- * Skips AgentTasks behind failed ones, takes them from lost agents, merges their results and ends
- * them.
+ * Skips AgentTasks behind failed ones, ends attempts whose agent is lost or late, and merges results.
  */
 export function taskReconciler(
   world: World,

@@ -7,7 +7,7 @@ import { type World, byUid } from '../world.ts'
 /** The state of the agent that holds a task, as far as the operator hears it. */
 export type Holder =
   /**
-   * `unknown`: its stream is closed, or open, for too short a time to judge.
+   * `unknown`: its stream closed or opened too recently to judge.
    * `reporting`: the hub has its report and could not store it yet.
    */
   | { readonly state: 'alive' | 'unknown' | 'reporting' }

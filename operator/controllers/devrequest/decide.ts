@@ -19,7 +19,7 @@ type RequestStep =
   | { readonly kind: 'create-tasks'; readonly tasks: readonly PlannedTask[] }
   /** Ask the planner to plan a failed part again. */
   | { readonly kind: 'replan'; readonly failed: FailedPart }
-  /** Read the branch's head a last time, then write the end. Nothing leaves the forge. */
+  /** Read the branch's head a last time, then write the end. The branch stays in the forge. */
   | { readonly kind: 'finish' }
   /** Delete the DevRequest: its time to live after the end is over. */
   | { readonly kind: 'remove' }
