@@ -218,7 +218,7 @@ const edges: Readonly<Record<string, string>> = {
   'core/base/clock.ts': 'the clock, timers and chance that everybody else is given',
   'core/kube/runtime/health.ts': 'measures how late the event loop of the real process is',
   'agent-image/agent/main.ts': 'gives the agent its clock and chance',
-  'agent-image/agent/waiting.ts': 'the timers of the agent',
+  'agent-image/agent/timers.ts': 'the timers of the agent',
   'agent-image/agent/sandbox-client.ts': 'a number used once that a command must not guess',
   'agent-image/agent/verify/runner.ts': 'a key that a test must not guess',
   'agent-image/sandbox/exec.ts': 'bounds and times a real command',
@@ -289,6 +289,7 @@ const leastLines = 30
  * it stands alone.
  */
 const small: Readonly<Record<string, string>> = {
+  'agent-image/agent/timers.ts': 'the edge where the agent sets timers of its own',
   'hack/images/open-engine.ts': 'chooses between two engines, which both import their interface',
   'core/base/file-problem.ts': 'words that the kubeconfig and the command line share',
   'core/base/logger.ts': 'the log that every program is given, apart from its time and chance',

@@ -7,7 +7,8 @@ import { type HubClient, HubRefusal } from './hub-client.ts'
 import { type AgentEffect, type AgentEvent, type AgentState, step } from './life-cycle.ts'
 import type { AgentLog } from './log.ts'
 import type { Sandbox } from './sandbox-client.ts'
-import { after, every } from './waiting.ts'
+import { systemClock } from '../../core/base/clock.ts'
+import { every } from './timers.ts'
 
 interface AgentPorts {
   readonly hub: HubClient
@@ -192,10 +193,10 @@ export class Agent {
   #scheduleHeartbeat(): void {
     this.#cancelHeartbeat()
     if (this.#ended.signal.aborted) return
-    this.#cancelHeartbeat = after(this.#heartbeatSeconds * 1000, () => this.#beat())
+    this.#cancelHeartbeat = systemClock.after(this.#heartbeatSeconds * 1000, () => this.#beat())
   }
 }
 
 function rest(ms: number): Promise<void> {
-  return new Promise((resolve) => void after(ms, resolve))
+  return new Promise((resolve) => void systemClock.after(ms, resolve))
 }

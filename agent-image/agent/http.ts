@@ -4,7 +4,7 @@
 import { type IncomingHttpHeaders, type IncomingMessage, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { linesOf } from '../../core/base/lines.ts'
-import { after } from './waiting.ts'
+import { systemClock } from '../../core/base/clock.ts'
 
 interface HttpRequest {
   readonly method: 'GET' | 'POST'
@@ -74,7 +74,7 @@ export function sendRequest(
       const giveUp = (): void => {
         outgoing.destroy(new Error(`no connection to ${url.host} within ${connectMs} ms`))
       }
-      const cancel = after(connectMs, giveUp)
+      const cancel = systemClock.after(connectMs, giveUp)
       for (const end of ['connect', 'close']) socket.once(end, cancel)
     })
     outgoing.on('error', reject)

@@ -5,17 +5,19 @@ import { jsonOf } from '../../core/base/lines.ts'
 import {
   type Heartbeat,
   type HubMessage,
-  hubMessage,
   type LogBatch,
   type ModelCall,
   type ModelEvent,
-  modelEvent,
   type Report,
   type ReportReceipt,
+  hubMessage,
+  modelEvent,
   reportReceipt,
 } from '../../core/api/agent-protocol.ts'
 import { type HttpResponse, sendRequest } from './http.ts'
-import { type Abortable, after, backoffMs, pause, within } from './waiting.ts'
+import { systemClock } from '../../core/base/clock.ts'
+import { backoffMs, within } from './timers.ts'
+import type { Abortable } from '../../core/base/wait.ts'
 
 interface HubSettings {
   readonly url: string
@@ -103,9 +105,9 @@ export function connectHub(settings: HubSettings): HubClient {
           if (signal.aborted) return
           onProblem(error instanceof Error ? error.message : 'the assignment stream broke')
         }
-        await pause(backoffMs(failures, settings.random, 250, 3000), { signal }).catch(
-          () => undefined,
-        )
+        await systemClock
+          .sleep(backoffMs(failures, settings.random, 250, 3000), { signal })
+          .catch(() => undefined)
       }
     },
     heartbeat: async (beat, { signal }) => void (await quick('/v1/heartbeat', beat, signal)),
@@ -122,7 +124,7 @@ export function connectHub(settings: HubSettings): HubClient {
             throw error
           if (error instanceof HubRefusal && error.status === 409)
             return { outcome: 'fenced', message: error.message }
-          await pause(backoffMs(failures, settings.random), { signal })
+          await systemClock.sleep(backoffMs(failures, settings.random), { signal })
         }
       }
     },
@@ -149,7 +151,7 @@ async function* messages(
 ): AsyncGenerator<HubMessage> {
   const watchdog = new AbortController()
   const expire = (): void => watchdog.abort(new Error('the assignment stream fell silent'))
-  let cancel = after(settings.silenceMs, expire)
+  let cancel = systemClock.after(settings.silenceMs, expire)
   try {
     const both = AbortSignal.any([signal, watchdog.signal])
     const response = await send('GET', '/v1/assignments', undefined, both)
@@ -157,7 +159,7 @@ async function* messages(
     both.addEventListener('abort', stop, { once: true })
     for await (const line of response.lines()) {
       cancel()
-      cancel = after(settings.silenceMs, expire)
+      cancel = systemClock.after(settings.silenceMs, expire)
       // A newer hub may send messages that this agent does not know; they are left out.
       const known = hubMessage.safeParse(jsonOf(line))
       if (known.success) yield known.data

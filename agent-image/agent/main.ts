@@ -7,7 +7,7 @@ import { Agent } from './agent.ts'
 import { connectHub } from './hub-client.ts'
 import { createLog } from './log.ts'
 import { connectSandbox } from './sandbox-client.ts'
-import { within } from './waiting.ts'
+import { within } from './timers.ts'
 
 const environment = z.object({
   GUILDHALL_HUB_URL: z.string().transform((url) => url.replace(/\/+$/, '')),

@@ -9,7 +9,8 @@ import type {
 import { withBeginning } from '../../core/api/plain-text.ts'
 import { TaskFailure, TaskTaken } from './outcome.ts'
 import { type HubClient, HubRefusal, isPassing } from './hub-client.ts'
-import { backoffMs, pause } from './waiting.ts'
+import { systemClock } from '../../core/base/clock.ts'
+import { backoffMs } from './timers.ts'
 
 /** A `ModelCall` without what every call of an attempt shares. */
 export type ModelQuestion = Omit<ModelCall, 'task' | 'uid' | 'attempt'>
@@ -101,7 +102,7 @@ export function modelOf(
           return end
         }
         note(end.message)
-        await pause(backoffMs(failures, random, 1000, 30_000), { signal })
+        await systemClock.sleep(backoffMs(failures, random, 1000, 30_000), { signal })
       }
     },
   }

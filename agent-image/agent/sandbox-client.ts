@@ -1,19 +1,21 @@
-import { createPublicKey, type KeyObject, randomUUID, verify } from 'node:crypto'
+import { type KeyObject, createPublicKey, randomUUID, verify } from 'node:crypto'
 import {
-  begunStatus,
   type ExecRequest,
   type ExecResult,
+  type ResetRequest,
+  begunStatus,
   execResult,
   identified,
   nonceHeader,
   requestLimitBytes,
-  type ResetRequest,
   signatureHeader,
   signedText,
 } from '../sandbox/exec-protocol.ts'
 import { sendRequest } from './http.ts'
 import { TaskFailure } from './outcome.ts'
-import { type Abortable, backoffMs, pause, within } from './waiting.ts'
+import { systemClock } from '../../core/base/clock.ts'
+import { backoffMs, within } from './timers.ts'
+import type { Abortable } from '../../core/base/wait.ts'
 
 /** Runs commands where they can do no harm. */
 export interface Sandbox {
@@ -109,7 +111,7 @@ export function connectSandbox(socketPath: string): Sandbox {
             `the sandbox does not answer: ${error instanceof Error ? error.message : ''}`,
             { cause: error },
           )
-        await pause(
+        await systemClock.sleep(
           backoffMs(count, () => 1, 100, 4000),
           { signal },
         )

@@ -28,6 +28,7 @@ import { basename, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { git as gitNames } from '../../core/api/names.ts'
 import type { Checkout } from './checkout.ts'
+import type { Abortable } from '../../core/base/wait.ts'
 
 /** What the tasks of a request are carried out with. */
 interface ChainParts {
@@ -231,8 +232,6 @@ function modelDoor(call: Gateway['call'], task: AgentTask): ModelDoor {
 
 // What the forge is to the cluster, in a folder: a bare repository that holds the request's branch.
 
-type Waiting = { readonly signal: AbortSignal }
-
 export interface LocalForge {
   /** Base URL; agents clone `${url}/${repository}.git`. */
   readonly url: string
@@ -243,7 +242,7 @@ export interface LocalForge {
   /** Lets git in the checkout read the commits of the branch. */
   readonly env: Readonly<Record<string, string>>
   /** Moves the branch on to a commit whose ancestor is the head of the branch. */
-  advance(commit: string, options: Waiting): Promise<void>
+  advance(commit: string, options: Abortable): Promise<void>
   head(): string
 }
 
@@ -256,7 +255,7 @@ export async function openForge(
   checkout: Checkout,
   request: string,
   folder: string,
-  options: Waiting,
+  options: Abortable,
 ): Promise<LocalForge> {
   const name = repositoryName(checkout.root)
   const bare = join(folder, `${name}.git`)

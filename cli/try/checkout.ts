@@ -14,10 +14,9 @@ import {
 import type { RepositoryReader } from '../../core/planner/facts.ts'
 import { CliError, TryTrouble, exitCodes } from '../failure.ts'
 import { quoted } from '../terminal.ts'
+import type { Abortable } from '../../core/base/wait.ts'
 
-type Waiting = { readonly signal: AbortSignal }
-
-interface GitCall extends Waiting {
+interface GitCall extends Abortable {
   readonly input?: string | Uint8Array
   readonly env?: Readonly<Record<string, string>>
 }
@@ -50,7 +49,7 @@ const maxFiles = 2000
  * Errors: `CliError` (usage) for a folder that is not a checkout, `TryTrouble` for one whose state
  * has to be mended first.
  */
-export async function openCheckout(folder: string, options: Waiting): Promise<Checkout> {
+export async function openCheckout(folder: string, options: Abortable): Promise<Checkout> {
   const found = await stat(folder).catch(() => undefined)
   if (found?.isDirectory() !== true)
     throw usage(
@@ -178,7 +177,7 @@ interface Obstacle {
 export async function obstacleAt(
   checkout: Checkout,
   path: string,
-  options: Waiting,
+  options: Abortable,
   use: 'written' | 'run' = 'written',
 ): Promise<Obstacle | undefined> {
   const { root, listing, git } = checkout
@@ -273,7 +272,7 @@ type Settings = readonly (readonly [string, string])[]
  * Filters are programs of the person's: git would run them over files that were touched. An empty
  * command is none.
  */
-async function filtersOff(git: Checkout['git'], options: Waiting): Promise<Settings> {
+async function filtersOff(git: Checkout['git'], options: Abortable): Promise<Settings> {
   const found = await git(
     [
       'config',

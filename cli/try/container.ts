@@ -3,8 +3,7 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
-
-type Waiting = { readonly signal: AbortSignal }
+import type { Abortable } from '../../core/base/wait.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 /** What a person types to have the image. */
@@ -26,7 +25,7 @@ export interface NoImage {
 }
 
 /** The image that is built from these sources, where an engine holds it; else why not. */
-export async function findImage({ signal }: Waiting): Promise<Image | NoImage> {
+export async function findImage({ signal }: Abortable): Promise<Image | NoImage> {
   for (const engine of ['docker', 'podman'] as const) {
     // The format forces an answer of docker's server; podman has none, and another field for its
     // version.

@@ -13,15 +13,14 @@ import { type Checkout, obstacleAt } from './checkout.ts'
 import type { LocalForge } from './chain.ts'
 import { quoted } from '../terminal.ts'
 import { TryTrouble } from '../failure.ts'
-
-type Waiting = { readonly signal: AbortSignal }
+import type { Abortable } from '../../core/base/wait.ts'
 
 /** Paths that differ between two commits of the forge, sorted. */
 export async function changedPaths(
   checkout: Checkout,
   forge: LocalForge,
   commit: string,
-  options: Waiting,
+  options: Abortable,
 ): Promise<readonly string[]> {
   const args = ['diff-tree', '-r', '-z', '--name-only', '--no-renames', forge.base, commit]
   const text = (await checkout.git(args, { ...options, env: forge.env })).toString('utf8')
@@ -33,7 +32,7 @@ export async function patchOf(
   checkout: Checkout,
   forge: LocalForge,
   commit: string,
-  options: Waiting,
+  options: Abortable,
 ): Promise<Buffer> {
   const args = ['diff', '--no-color', '--no-ext-diff', '--no-textconv', '--no-renames', '--binary']
   const prefixes = ['--src-prefix=a/', '--dst-prefix=b/']
@@ -81,7 +80,7 @@ export async function leaveInTree(
 async function ignoredOf(
   { git }: Checkout,
   created: readonly string[],
-  options: Waiting,
+  options: Abortable,
 ): Promise<readonly string[]> {
   if (created.length === 0) return []
   const args = ['ls-files', '--others', '--ignored', '--exclude-standard', '-z', '--', ...created]
@@ -133,7 +132,7 @@ type Undo = () => Promise<void>
 async function refuseConflicts(
   checkout: Checkout,
   paths: readonly string[],
-  options: Waiting,
+  options: Abortable,
 ): Promise<void> {
   const now = (await checkout.git(['rev-parse', 'HEAD'], options)).toString('utf8').trim()
   const moved =
@@ -162,7 +161,7 @@ async function makeFiles(
   forge: LocalForge,
   commit: string,
   { paths, scratch }: { readonly paths: readonly string[]; readonly scratch: string },
-  options: Waiting,
+  options: Abortable,
 ): Promise<void> {
   // An index of its own: that of the person is not touched, and its attributes are those of the
   // result.

@@ -17,8 +17,7 @@ import { CliError, TryTrouble, exitCodes } from '../failure.ts'
 import { type Checkout, obstacleAt } from './checkout.ts'
 import { type CommitFiles, decidingTests } from './deciding-tests.ts'
 import { type Goal, specOf } from './goal.ts'
-
-type Waiting = { readonly signal: AbortSignal }
+import type { Abortable } from '../../core/base/wait.ts'
 
 export interface Prepared {
   readonly spec: DevRequestSpec
@@ -46,7 +45,7 @@ export async function prepare(
   checkout: Checkout,
   open: () => Promise<OpenModel>,
   attempts: number | undefined,
-  options: Waiting,
+  options: Abortable,
 ): Promise<Prepared> {
   const commit = commitFilesOf(checkout, options)
   const tests =
@@ -121,7 +120,7 @@ async function specsOf(
   })
 }
 
-function commitFilesOf({ listing, git }: Checkout, options: Waiting): CommitFiles {
+function commitFilesOf({ listing, git }: Checkout, options: Abortable): CommitFiles {
   return {
     files: filesOf(listing),
     async read(paths) {
@@ -169,7 +168,7 @@ async function refuseNamed(
   { request, scope }: Goal,
   checkout: Checkout,
   { files }: RepositoryFacts,
-  options: Waiting,
+  options: Abortable,
 ): Promise<void> {
   const paths = mentionsOf(request, files)
     .filter(({ kind }) => kind === 'path')
@@ -197,7 +196,7 @@ async function withoutDocuments(
   { request }: Goal,
   checkout: Checkout,
   tasks: readonly PlannedTask[],
-  options: Waiting,
+  options: Abortable,
 ): Promise<{ readonly tasks: readonly PlannedTask[]; readonly left: readonly string[] }> {
   if (asksForDocuments(request)) return { tasks, left: [] }
   const obstacles = new Map<string, string>()
@@ -226,7 +225,7 @@ async function withoutDocuments(
 async function refuseObstacles(
   checkout: Checkout,
   paths: readonly string[],
-  options: Waiting,
+  options: Abortable,
   use?: 'written' | 'run',
 ): Promise<void> {
   for (const path of new Set(paths)) {

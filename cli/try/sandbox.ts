@@ -11,8 +11,7 @@ import { sendRequest } from '../../agent-image/agent/http.ts'
 import type { Clock } from '../../core/base/clock.ts'
 import { CliError, TryTrouble } from '../failure.ts'
 import { type NoImage, containerArguments, findImage } from './container.ts'
-
-type Waiting = { readonly signal: AbortSignal }
+import type { Abortable } from '../../core/base/wait.ts'
 
 /** Where a person wants project code to run; `auto` is a container where one can be had. */
 export const sandboxKinds = ['auto', 'container', 'process'] as const
@@ -58,7 +57,7 @@ export async function startSandbox(
   })
 }
 
-type Options = Waiting & {
+type Options = Abortable & {
   readonly clock: Clock
   /** Top folder of the person's project: its virtual environment is looked for there. */
   readonly checkout: string
@@ -298,7 +297,7 @@ print(site.getuserbase() if site.ENABLE_USER_SITE else "")`
  */
 export async function personsPython(
   checkout: string,
-  { signal }: Waiting,
+  { signal }: Abortable,
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): Promise<PersonsPython | undefined> {
   const own = ['.venv', 'venv']

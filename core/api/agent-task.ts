@@ -5,6 +5,8 @@ import { neverSet } from './condition-list.ts'
 import { taskConditions, taskReasons } from './conditions.ts'
 import { failureReasons } from './failures.ts'
 import {
+  type ApiObject,
+  type KindDefinition,
   conditions,
   count,
   list,
@@ -13,13 +15,11 @@ import {
   object,
   objectName,
   refName,
+  relied,
   repositoryPath,
   text,
   time,
   withRules,
-  relied,
-  type KindDefinition,
-  type Metadata,
 } from './schema.ts'
 
 const spec = withRules(
@@ -251,10 +251,4 @@ export const agentTaskKind = {
 
 export type AgentTaskSpec = z.infer<typeof spec>
 export type AgentTaskStatus = z.infer<typeof status>
-export interface AgentTask {
-  readonly apiVersion: string
-  readonly kind: string
-  readonly metadata: Metadata
-  readonly spec: AgentTaskSpec
-  readonly status?: AgentTaskStatus
-}
+export type AgentTask = ApiObject<AgentTaskSpec, AgentTaskStatus>

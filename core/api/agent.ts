@@ -2,16 +2,16 @@ import { z } from 'zod'
 import { auditTrail } from './audit-trail.ts'
 import { agentTypes } from './agent-types.ts'
 import {
+  type ApiObject,
+  type KindDefinition,
   conditions,
   count,
   list,
   note,
   object,
   objectName,
-  time,
   relied,
-  type KindDefinition,
-  type Metadata,
+  time,
 } from './schema.ts'
 
 const spec = object(
@@ -108,10 +108,4 @@ export const agentKind = {
 
 type AgentSpec = z.infer<typeof spec>
 export type AgentStatus = z.infer<typeof status>
-export interface Agent {
-  readonly apiVersion: string
-  readonly kind: string
-  readonly metadata: Metadata
-  readonly spec: AgentSpec
-  readonly status?: AgentStatus
-}
+export type Agent = ApiObject<AgentSpec, AgentStatus>

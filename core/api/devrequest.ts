@@ -2,6 +2,8 @@ import { z } from 'zod'
 import { auditTrail } from './audit-trail.ts'
 import { actions, agentTypes, priorities } from './agent-types.ts'
 import {
+  type ApiObject,
+  type KindDefinition,
   conditions,
   count,
   list,
@@ -10,16 +12,14 @@ import {
   object,
   objectName,
   refName,
+  relied,
   repositoryPath,
   sourceUrl,
   text,
   time,
   withRules,
-  relied,
-  type KindDefinition,
-  type Metadata,
 } from './schema.ts'
-import { waitingReasons, type WaitingReason } from './waiting.ts'
+import { type WaitingReason, waitingReasons } from './waiting.ts'
 
 const templateName = z.enum(['empty', 'node', 'python']).meta({
   description:
@@ -347,12 +347,7 @@ export const devRequestKind = {
 export type DevRequestSpec = z.infer<typeof spec>
 export type DevRequestStatus = z.infer<typeof status>
 /** A DevRequest as the API server gives it: defaults filled in, status empty at first. */
-export interface DevRequest {
-  readonly apiVersion: string
-  readonly kind: string
-  readonly metadata: Metadata
-  readonly spec: DevRequestSpec
-  readonly status?: DevRequestStatus
-}
-/** Parses what a watch delivers; an object that fails is isolated, never a crash. */
+export type DevRequest = ApiObject<DevRequestSpec, DevRequestStatus>
+
+/** The schema of a spec: the controller reports an object that fails it, and does not crash. */
 export const devRequestSpec = spec

@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { auditTrail } from './audit-trail.ts'
 import {
+  type ApiObject,
+  type KindDefinition,
   conditions,
   count,
   digest,
@@ -9,12 +11,10 @@ import {
   modelName,
   note,
   object,
+  relied,
   text,
   time,
   withRules,
-  relied,
-  type KindDefinition,
-  type Metadata,
 } from './schema.ts'
 
 /**
@@ -177,12 +177,6 @@ export const languageModelKind = {
 export type LanguageModelSpec = z.infer<typeof spec>
 export type LanguageModelStatus = z.infer<typeof status>
 /** A LanguageModel as the API server gives it. */
-export interface LanguageModel {
-  readonly apiVersion: string
-  readonly kind: string
-  readonly metadata: Metadata
-  readonly spec: LanguageModelSpec
-  readonly status?: LanguageModelStatus
-}
+export type LanguageModel = ApiObject<LanguageModelSpec, LanguageModelStatus>
 /** The schema of a spec: the controller reports an object that fails it, and does not crash. */
 export const languageModelSpec = spec

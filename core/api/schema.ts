@@ -293,6 +293,15 @@ export interface Metadata {
   readonly ownerReferences?: readonly OwnerReference[]
 }
 
+/** An object of a kind of ours, as the API server gives it. It has no status before its first one is written. */
+export interface ApiObject<Spec, Status> {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly metadata: Metadata
+  readonly spec: Spec
+  readonly status?: Status
+}
+
 /**
  * The faults of an object's spec as one line that names each field; undefined when the spec is
  * valid.

@@ -1,5 +1,10 @@
 import type { Clock } from './clock.ts'
 
+/** The options of every call that can wait. */
+export interface Abortable {
+  readonly signal: AbortSignal
+}
+
 /** A named wait took longer than it may. */
 export class DeadlineError extends Error {
   override readonly name = 'DeadlineError'

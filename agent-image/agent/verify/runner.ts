@@ -9,7 +9,7 @@ import { type NodePackage, type Project, languageOf } from '../project/project.t
 import { reportPlaceholder } from '../../sandbox/exec-protocol.ts'
 import { frameworksOf, testScriptOf } from '../project/test-script.ts'
 import type { Sandbox } from '../sandbox-client.ts'
-import type { Abortable } from '../waiting.ts'
+import type { Abortable } from '../../../core/base/wait.ts'
 import type { Changes, Workspace } from '../workspace/workspace.ts'
 import {
   type FailedTest,

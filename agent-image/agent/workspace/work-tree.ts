@@ -8,9 +8,10 @@ import { dirname, join, posix } from 'node:path'
 import { execa } from 'execa'
 import { TaskFailure } from '../outcome.ts'
 import type { Sandbox } from '../sandbox-client.ts'
-import { type Abortable, within } from '../waiting.ts'
+import { within } from '../timers.ts'
+import type { Abortable } from '../../../core/base/wait.ts'
 import type { Git } from './git.ts'
-import { safePath, type TreeListing } from './tree-listing.ts'
+import { type TreeListing, safePath } from './tree-listing.ts'
 
 /** Bytes of files, by path. */
 export type FileBytes = ReadonlyMap<string, Uint8Array>

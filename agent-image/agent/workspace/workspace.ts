@@ -7,17 +7,19 @@ import type { Assignment } from '../../../core/api/agent-protocol.ts'
 import { git as gitNames } from '../../../core/api/names.ts'
 import { TaskFailure } from '../outcome.ts'
 import type { Sandbox } from '../sandbox-client.ts'
-import { type Abortable, backoffMs, pause } from '../waiting.ts'
-import { bindGit, type Git } from './git.ts'
+import { systemClock } from '../../../core/base/clock.ts'
+import { backoffMs } from '../timers.ts'
+import type { Abortable } from '../../../core/base/wait.ts'
+import { type Git, bindGit } from './git.ts'
 import { encodeText } from './text-form.ts'
 import {
+  type FileState,
+  type TreeListing,
   contentState,
   entryState,
   filesOf,
-  type FileState,
   parseListing,
   safePath,
-  type TreeListing,
 } from './tree-listing.ts'
 import { type FileBytes, type LeftFile, removeTree, workTreeIn } from './work-tree.ts'
 
@@ -264,7 +266,7 @@ async function fetchBranch(
     if (fetched.exitCode === 0) return
     if (count === 4)
       throw new TaskFailure('CloneFailed', `git fetch: ${fetched.stderr.trim().slice(-500)}`)
-    await pause(
+    await systemClock.sleep(
       backoffMs(count, () => 1),
       { signal },
     )
@@ -285,7 +287,7 @@ async function pushBranch(
     const refused = /rejected|denied|declined|forbidden|403|401/i.test(pushed.stderr)
     if (count === 4 || (refused && count === 1))
       throw new TaskFailure('PushRejected', `git push: ${pushed.stderr.trim().slice(-500)}`)
-    await pause(
+    await systemClock.sleep(
       backoffMs(count, () => 1),
       { signal },
     )
