@@ -50,8 +50,9 @@ inLab(
       agent.partition()
       await succeeded(lab, 'cut-off')
       agent.heal()
+      // By itself it may say nothing: told in time that its task is taken away, it stops.
       await expect
-        .poll(() => agent.receipts.at(-1))
+        .poll(() => agent.tell(reportOn(nameOf(task))))
         .toMatchObject({
           ...nameOf(task),
           outcome: 'fenced',
