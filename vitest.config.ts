@@ -1,27 +1,36 @@
+import { globSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
+import { share, todaysShare } from './hack/lanes/lanes.ts'
 
 /** A machine that is busy with another lane, or with a build, is slow and not wrong. */
 const patience = { expect: { poll: { timeout: 10_000 } } }
 const chartTests = 'hack/gen/chart*.test.ts'
 /**
- * `npm test -- --fast` leaves these out: they start many processes, or judge by growth.
+ * They start many processes, or judge by growth. `npm test -- --fast` leaves them out, and `npm test` runs a third of them.
  * `test/repository.test.ts` holds that each of them is there.
  */
 export const slowUnitTests = [
   'agent-image/agent/hub-client.test.ts',
   'agent-image/agent/workspace/workspace.test.ts',
-  'agent-image/agent/verify/{runner*,spec-gate-python}.test.ts',
-  'agent-image/agent/edit/{lost-members,omission}.test.ts',
+  'agent-image/agent/verify/{runner*,spec-*}.test.ts',
+  'agent-image/agent/edit/{guards-code,lost-members,omission}.test.ts',
   'agent-image/sandbox/{processes,takeover,tidying,server}.test.ts',
   'cli/command-line.test.ts',
   'cli/commands/{fetch,plan,try*}.test.ts',
   'cli/try/sandbox.test.ts',
   'core/planner/growth.test.ts',
-  'forge/{fetch-source,integrate,integrate-scope,repositories,server}.test.ts',
+  'forge/{fetch-source,integrate,integrate-scope,refused-pushes,repositories,server}.test.ts',
   'test/support/**/*.test.ts',
 ]
-const isFast = process.env['GUILDHALL_TEST_SHARE'] === 'fast'
+
+function leftOut(): readonly string[] {
+  // Every lane reads this file, and only one of them is told what is left out of the unit tests.
+  if (!process.argv.includes('unit')) return []
+  const slow = slowUnitTests.flatMap((pattern) => globSync(pattern)).toSorted()
+  const run = new Set(share === 'fast' ? [] : todaysShare('slow files of unit tests', slow, 'unit'))
+  return slow.filter((file) => !run.has(file))
+}
 
 // One project per lane. Only `unit` and `simulation` need nothing but the clone; the others bring up what they need.
 export default defineConfig({
@@ -39,7 +48,7 @@ export default defineConfig({
             'test/lab/*.test.ts',
             'test/model-output/*.test.ts',
           ],
-          exclude: ['**/node_modules/**', chartTests, ...(isFast ? slowUnitTests : [])],
+          exclude: ['**/node_modules/**', chartTests, ...leftOut()],
           // As many as there are processors: vitest itself leaves one of them to its own process, which is idle.
           maxWorkers: availableParallelism(),
           testTimeout: 20_000,

@@ -21,6 +21,8 @@ const node = nodeBinary()
 const child = spawn(node, [join(root, script), ...args], {
   stdio: 'inherit',
   env: {
+    // Compiled once and not at every start: this halves the time that the programs take to start, and tests start many.
+    NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/node'),
     ...process.env,
     PATH: `${dirname(node)}:${join(root, 'node_modules/.bin')}:${process.env.PATH ?? ''}:/usr/sbin:/sbin`,
   },

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import {
-  fastEnvironment,
   fastLanes,
   laneNames,
   lanes,
@@ -29,8 +28,9 @@ options
   --one-by-one   no lane beside another, in the order above
   --help
 
-A lane that is named runs whole. Without names, \`verdicts\` runs a third of its stories, another third each day, and
-\`simulation\` as many seeds as its budget allows; both print how many.`
+A lane that is named runs whole. Without names, the slow files of \`unit\`, the stories of \`verdicts\` and the requests of
+\`models\` are cut to a third, another third each day, and \`simulation\` runs as many seeds as its budget allows. Each prints how
+many. Where CI is set, only \`simulation\` is cut.`
 
 interface Wish {
   readonly wanted: readonly LaneName[]
@@ -128,7 +128,7 @@ async function runAll({ wanted, share, oneByOne }: Wish, scratch: string): Promi
       console.log(`\n== ${lane}: ${lanes[lane].about}`)
       const startedAt = Date.now()
       const count = await runLane(lane, join(scratch, `${lane}.json`), {
-        env: { ...(share === 'fast' && fastEnvironment), GUILDHALL_TEST_SHARE: share },
+        env: { GUILDHALL_TEST_SHARE: share },
         ...(beside && { line: print(lane), niceness: lanes[lane].niceness }),
       })
       if (interrupted !== undefined) return

@@ -70,7 +70,7 @@ export const lanes = {
 export type LaneName = keyof typeof lanes
 export const laneNames = Object.keys(lanes) as readonly LaneName[]
 
-/** How much is run of the lanes that can be cut. The tests read it from GUILDHALL_TEST_SHARE; without it they run whole. */
+/** How much is run of the lanes that can be cut. docs/tests.md says what is left out. */
 export type Share = 'fast' | 'budget' | 'whole'
 
 /** What `npm test -- --fast` runs. */
@@ -81,5 +81,24 @@ export const fastLanes = [
   'conformance',
 ] as const satisfies readonly LaneName[]
 
-/** Shortens lanes of `--fast` that have a setting of their own; the others read GUILDHALL_TEST_SHARE. */
-export const fastEnvironment = { GUILDHALL_FIDELITY_RUNS: '100' } as const
+/** Without `npm test`, as with `npx vitest`, everything is run. */
+export const share = (process.env['GUILDHALL_TEST_SHARE'] ?? 'whole') as Share
+
+/** A build server has the time for long lists, and what it passes must not depend on the day. */
+export const isCutToday = share === 'budget' && (process.env['CI'] ?? '') === ''
+
+/** `npm test` without the name of a lane runs one of so many parts of a long list, another one each day. */
+const parts = 3
+
+/**
+ * What to run now of a long list: all of it, or of each three neighbours the one of this day (UTC).
+ *
+ * Prints how many, because a run that was cut must not read like a whole one.
+ */
+export function todaysShare<One>(what: string, all: readonly One[], lane: string): readonly One[] {
+  if (!isCutToday) return all
+  const day = Math.floor(Date.now() / 86_400_000)
+  const part = all.filter((_, index) => index % parts === day % parts)
+  console.log(`${what}: ${part.length} of ${all.length} today; all: npm test -- ${lane}`)
+  return part
+}

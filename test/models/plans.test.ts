@@ -10,7 +10,8 @@ import { planProblems } from '../../core/planner/check-plan.ts'
 import { readFacts } from '../../core/planner/facts.ts'
 import { makePlan, type MadePlan } from '../../core/planner/plan.ts'
 import { systemClock as clock, systemRandom as random } from '../../core/base/clock.ts'
-import { requests, type AskedFor } from './requests.ts'
+import { requests as allRequests, type AskedFor } from './requests.ts'
+import { todaysShare } from '../../hack/lanes/lanes.ts'
 
 const limits = {
   maxTasks: 30,
@@ -18,6 +19,7 @@ const limits = {
   taskTimeoutSeconds: 1800,
   maxAttempts: 3,
 } as const
+const requests = todaysShare('plans', allRequests, 'models')
 /** Two answers together take the machine less time than one after the other. */
 const atOnce = 2
 const { signal } = new AbortController()

@@ -8,18 +8,18 @@ import { describe, expect, test } from 'vitest'
 import { storyOf } from './generate.ts'
 import { keptStories } from './failed-stories.ts'
 import { run } from './run.ts'
+import { share } from '../../hack/lanes/lanes.ts'
 import { bugs, breakSource } from './seeded-bugs/bugs.ts'
 import type { Story } from './story.ts'
 
-/** How much is run, as hack/lanes/lanes.ts tells it. `docs/reliability.md` names the commands that run the rest. */
-const share = process.env['GUILDHALL_TEST_SHARE'] ?? 'whole'
 const isFast = share === 'fast'
 if (isFast)
   console.warn('skipped with --fast: crash points, the small world, 1,000 requests, seeded bugs')
 const seedArguments = {
   fast: ['--seeds', '2000', '--seconds', '30'],
   budget: ['--seeds', '2000', '--seconds', '60'],
-}[share] ?? ['--seeds', '2000']
+  whole: ['--seeds', '2000'],
+}[share]
 /** Fewer seeds than these do not show each kind of fault. */
 const fewestSeeds = share === 'whole' ? 2_000 : 100
 

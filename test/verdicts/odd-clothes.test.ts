@@ -1,7 +1,8 @@
 // Right answers in an unusual form: each is taken as it is, after the first question, and ends
 // Done.
 import { afterAll, test } from 'vitest'
-import { storiesOf, tellStory, todaysShare, usePods } from './stories.ts'
+import { storiesOf, tellStory, usePods } from './stories.ts'
+import { todaysShare } from '../../hack/lanes/lanes.ts'
 
 const stories = ['odd-node', 'odd-python'].flatMap((table) =>
   storiesOf(table).map((story) => ({ ...story, name: `${table}: ${story.kind}` })),
@@ -16,7 +17,7 @@ test('tells at least 40 stories', ({ expect }) => {
 })
 
 test.concurrent.for(
-  todaysShare('odd clothes', stories).map((story) => [story.name, story] as const),
+  todaysShare('odd clothes', stories, 'verdicts').map((story) => [story.name, story] as const),
 )('%s', async ([name, story], { expect }) => {
   toldOf.push(name)
   const { told, words } = await withPod((pod) =>

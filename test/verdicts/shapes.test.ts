@@ -7,7 +7,7 @@ import { startPod, type TestPod } from '../support/agent/processes.ts'
 import type { TestForge } from '../support/agent/repository.ts'
 import { tell, token, type Told } from './chain.ts'
 import { entry, type Entries } from './entries.ts'
-import { todaysShare } from './stories.ts'
+import { todaysShare } from '../../hack/lanes/lanes.ts'
 import { entriesOf, readShapes, storyOf, type Request, type Shape } from './shapes.ts'
 
 // A sandbox serves one command at a time, so that there are as many shapes at work as sandboxes.
@@ -44,7 +44,7 @@ async function withPod<T>(act: (pod: TestPod) => Promise<T>): Promise<T> {
 }
 
 describe.concurrent('a repository', () => {
-  test.each(todaysShare('shapes', shapes).map((shape) => [shape.name, shape] as const))(
+  test.each(todaysShare('shapes', shapes, 'verdicts').map((shape) => [shape.name, shape] as const))(
     '%s',
     { timeout: 900_000 },
     async (_name, shape) => {

@@ -45,24 +45,6 @@ const story = z.strictObject({
 })
 type TableStory = z.infer<typeof story>
 
-/** Without lane names `npm test` runs one of so many parts of this lane, another one each day (see hack/test.ts). */
-const parts = 3
-
-/**
- * The stories or shapes to run now: all of them, or of each three that stand together the one of this day.
- *
- * Prints how many, because a run that was cut must not read like a whole one.
- */
-export function todaysShare<One>(what: string, all: readonly One[]): readonly One[] {
-  // A build server has the time, and what it passes must not depend on the day.
-  const { CI, GUILDHALL_TEST_SHARE } = process.env
-  if (GUILDHALL_TEST_SHARE !== 'budget' || (CI ?? '') !== '') return all
-  const day = Math.floor(Date.now() / 86_400_000)
-  const share = all.filter((_, index) => index % parts === day % parts)
-  console.log(`${what}: ${share.length} of ${all.length} today; all: npm test -- verdicts`)
-  return share
-}
-
 /** The stories of a table in test/fixtures/verdicts. */
 export function storiesOf(table: string): readonly TableStory[] {
   const path = new URL(`../fixtures/verdicts/${table}.yaml`, import.meta.url)

@@ -10,12 +10,14 @@ import { SimulatedApiServer } from '../../../simulated-kubernetes/server.ts'
 import { type RunningBackend, realBackend } from '../backend.ts'
 import { type Definition, serveKind } from '../definitions.ts'
 import { widgetDefinition } from '../world.ts'
+import { isCutToday, share } from '../../../hack/lanes/lanes.ts'
 import { type Command, command } from './commands.ts'
 import { type Entry, runSequence } from './sequence.ts'
 import { type Side, realSide, simulatedSide } from './side.ts'
 
 /** How many sequences are run; more, and other ones, by hand. */
-const runs = Number(process.env['GUILDHALL_FIDELITY_RUNS'] ?? 1_000)
+const usualRuns = share === 'fast' ? 100 : isCutToday ? 300 : 1_000
+const runs = Number(process.env['GUILDHALL_FIDELITY_RUNS'] ?? usualRuns)
 const seed = Number(process.env['GUILDHALL_FIDELITY_SEED'] ?? 1)
 /** Sequences at the same time: the real server spends most of each waiting. */
 const lanes = 8
