@@ -2,7 +2,7 @@
 // slot and the words.
 import type { ServerResponse } from 'node:http'
 import { goneSignal, sendJson } from '../core/base/http.ts'
-import { type Faults, refusalOf, type Strike, tooLong } from './faults.ts'
+import { type Faults, type Strike, refusalOf, tooLong } from './faults.ts'
 import { type HeldModel, type HeldModels, modelName } from './held-models.ts'
 import {
   type Asked,
@@ -13,11 +13,11 @@ import {
   shortened,
   tokensOf,
 } from './question.ts'
-import { newRecord, type Records, type RehearsalRecord } from './records.ts'
-import { keepAliveMs, type Runners, type Use } from './runners.ts'
-import { purposeOf, type Question, type Scripts } from './script.ts'
+import { type Records, type RehearsalRecord, newRecord } from './records.ts'
+import { type Runners, type Use, keepAliveMs } from './runners.ts'
+import { type Question, type Scripts, purposeOf } from './script.ts'
 import { speak, spoilt } from './speech.ts'
-import { pause, Refusal } from './wire.ts'
+import { Refusal, pause } from './http.ts'
 
 /** What answers are made from. */
 export interface AnswerParts extends ChoiceParts {

@@ -4,8 +4,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { z } from 'zod'
 import { checked, goneSignal } from '../core/base/http.ts'
 import { modelName } from './held-models.ts'
-import { pullModel, type PullOptions, type PullParts, tellProgress } from './pull.ts'
-import { Refusal } from './wire.ts'
+import { type PullOptions, type PullParts, pullModel, tellProgress } from './pull.ts'
+import { Refusal } from './http.ts'
 
 const createBody = z.looseObject({
   model: z.string().default(''),

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { refuse } from '../agent-image/agent/edit/guards.ts'
-import { symbolsOf } from '../agent-image/agent/prompt.ts'
+import { symbolsOf } from '../agent-image/agent/prompt-layout.ts'
 import { proseProblem } from '../agent-image/agent/pipelines/document.ts'
 import { specProblems } from '../agent-image/agent/verify/spec-gate.ts'
 import { devRequestSpec } from '../core/api/devrequest.ts'
@@ -101,7 +101,7 @@ describe('the plan', () => {
   })
 })
 
-/** Asks the scripts as an agent would; the layout is that of agent-image/agent/prompt.ts. */
+/** Asks the scripts as an agent would; the layout is that of agent-image/agent/prompt-layout.ts. */
 function ask(question: {
   readonly unit?: string
   readonly purpose: string

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { refuse } from '../agent-image/agent/edit/guards.ts'
-import { coderRole } from '../agent-image/agent/prompt.ts'
+import { coderRole } from '../agent-image/agent/prompt-layout.ts'
 import { ModelError } from '../core/models/errors.ts'
 import { extractBlocks } from '../core/models/answers/blocks.ts'
 import { extractObject } from '../core/models/answers/answer.ts'
@@ -14,14 +14,14 @@ import { modelProfile } from '../core/models/profile.ts'
 import { pullModel } from '../core/models/servers/pull.ts'
 import { systemClock as clock } from '../core/base/clock.ts'
 import {
-  answerFaults,
-  pullFaults,
-  ruleFault,
   type AnswerFaultKind,
   type FaultInput,
   type PullFaultKind,
+  answerFaults,
+  pullFaults,
+  ruleFault,
 } from './faults.ts'
-import { startRehearsal, type RunningRehearsal } from '../test/support/rehearsal.ts'
+import { type RunningRehearsal, startRehearsal } from '../test/support/rehearsal.ts'
 
 const schema = {
   type: 'object',

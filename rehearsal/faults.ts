@@ -1,7 +1,7 @@
 // What can go wrong with a model server, as data: the README's table is checked against it, and the
 // tests go through it.
 import { z } from 'zod'
-import { Refusal } from './wire.ts'
+import { Refusal } from './http.ts'
 
 /** A regular expression, without slashes; matched without regard to case, over several lines. */
 export const pattern = z.string().transform((source, context) => {

@@ -6,9 +6,9 @@ import { checked, goneSignal, sendJson, writePatiently } from '../core/base/http
 import { jsonLine } from '../core/base/lines.ts'
 import { aborted } from '../core/base/wait.ts'
 import type { Faults, PullFaultKind, Strike } from './faults.ts'
-import { type HeldModels, modelName, type ModelName } from './held-models.ts'
+import { type HeldModels, type ModelName, modelName } from './held-models.ts'
 import type { PullRecord, Records } from './records.ts'
-import { pause, Refusal } from './wire.ts'
+import { Refusal, pause } from './http.ts'
 
 /** What pulls work on. */
 export interface PullParts {

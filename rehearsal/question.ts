@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { checked } from '../core/base/http.ts'
 import type { Question } from './script.ts'
-import { Refusal } from './wire.ts'
+import { Refusal } from './http.ts'
 
 const common = {
   model: z.string().default(''),

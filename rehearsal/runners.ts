@@ -2,7 +2,7 @@
 // options load it again.
 import { isDeepStrictEqual } from 'node:util'
 import { type HeldModel, rehearsalDetails } from './held-models.ts'
-import { pause, Refusal } from './wire.ts'
+import { Refusal, pause } from './http.ts'
 
 /** How a call wants its model to be loaded. */
 interface Wanted {

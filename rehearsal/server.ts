@@ -1,16 +1,16 @@
 // An Ollama-compatible server that answers from checked-in scripts. It has no model: it says so
 // wherever it can.
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http'
 import { z } from 'zod'
-import { checked, Problem, sendJson, sendProblem } from '../core/base/http.ts'
-import { answer, type AnswerParts } from './answer.ts'
+import { Problem, checked, sendJson, sendProblem } from '../core/base/http.ts'
+import { type AnswerParts, answer } from './answer.ts'
 import { type Blobs, create, createBlobs } from './create.ts'
-import { createDownloads, pull, type PullParts } from './pull.ts'
+import { type PullParts, createDownloads, pull } from './pull.ts'
 import { createFaults, fault } from './faults.ts'
 import {
-  createHeldModels,
   type HeldModel,
   type HeldModels,
+  createHeldModels,
   modelName,
   shownModel,
   tagEntry,
@@ -18,8 +18,8 @@ import {
 import { askedByChat, askedByGenerate } from './question.ts'
 import { createRecords } from './records.ts'
 import { createRunners } from './runners.ts'
-import { createScripts, type Rule } from './script.ts'
-import { plain, readJson, Refusal } from './wire.ts'
+import { type Rule, createScripts } from './script.ts'
+import { Refusal, plain, readJson } from './http.ts'
 
 /** The name under which it answers. */
 export const rehearsalName = 'rehearsal'

@@ -5,8 +5,8 @@ import { sendJson, writePatiently } from '../core/base/http.ts'
 import { jsonLine } from '../core/base/lines.ts'
 import { aborted } from '../core/base/wait.ts'
 import type { Strike } from './faults.ts'
-import { promptSections, type Question } from './script.ts'
-import { pause } from './wire.ts'
+import { type Question, promptSections } from './script.ts'
+import { pause } from './http.ts'
 
 /** What is said, and how. */
 interface Speech {

@@ -214,7 +214,7 @@ const bare = new RegExp(
 const edges: Readonly<Record<string, string>> = {
   'agent-image/agent/code/javascript/concerns.ts':
     'names what tests may not use, and uses none of it',
-  'agent-image/agent/code/javascript/waiting.ts': 'names the timers of tests, and has none',
+  'agent-image/agent/code/javascript/late-assertions.ts': 'names the timers of tests, and has none',
   'core/base/clock.ts': 'the clock, timers and chance that everybody else is given',
   'core/kube/runtime/health.ts': 'measures how late the event loop of the real process is',
   'agent-image/agent/main.ts': 'gives the agent its clock and chance',

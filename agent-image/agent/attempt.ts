@@ -24,7 +24,7 @@ export interface AttemptSettings {
   readonly agent: string
   readonly type: string
   /** Folder of the reporters, as the sandbox sees it. */
-  readonly assets: string
+  readonly programs: string
   readonly workspace: WorkspaceSettings
   readonly now: () => number
   readonly random: () => number
@@ -86,7 +86,7 @@ export async function runAttempt(
       assignment,
       agent: settings.agent,
       workspace,
-      runner: runnerFor(workspace, sandbox, settings.assets),
+      runner: runnerFor(workspace, sandbox, settings.programs),
       model,
       activity: tell,
       ...(ports.tried === undefined ? {} : { tried: ports.tried }),

@@ -17,7 +17,7 @@ const environment = z.object({
   GUILDHALL_WORKSPACE: z.string().default('/workspace'),
   GUILDHALL_GIT: z.string().default('/git'),
   GUILDHALL_SANDBOX_SOCKET: z.string().default('/run/guildhall/sandbox.sock'),
-  GUILDHALL_ASSETS: z.string().default('/app/assets'),
+  GUILDHALL_SANDBOX_PROGRAMS: z.string().default('/app/programs'),
   /** Transports git may use, with commas between. */
   GUILDHALL_GIT_PROTOCOLS: z.string().default('http,https'),
 })
@@ -31,7 +31,7 @@ interface AgentConfig {
   readonly workspace: string
   readonly gitRoot: string
   readonly sandboxSocket: string
-  readonly assets: string
+  readonly programs: string
   readonly protocols: readonly string[]
 }
 
@@ -49,7 +49,7 @@ function readConfig(env: Readonly<Record<string, string | undefined>>): AgentCon
     workspace: values.GUILDHALL_WORKSPACE,
     gitRoot: values.GUILDHALL_GIT,
     sandboxSocket: values.GUILDHALL_SANDBOX_SOCKET,
-    assets: values.GUILDHALL_ASSETS,
+    programs: values.GUILDHALL_SANDBOX_PROGRAMS,
     protocols: values.GUILDHALL_GIT_PROTOCOLS.split(',').filter(Boolean),
   }
 }
@@ -72,7 +72,7 @@ const agent = new Agent(
   {
     agent: config.agent,
     type: config.agentType,
-    assets: config.assets,
+    programs: config.programs,
     workspace: {
       workspace: config.workspace,
       gitRoot: config.gitRoot,

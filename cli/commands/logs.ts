@@ -1,6 +1,6 @@
 import { labels } from '../../core/api/names.ts'
 import { visibleJson } from '../../core/api/plain-text.ts'
-import { type Pod, pods } from '../../core/kube/core.ts'
+import { type Pod, pods } from '../../core/kube/builtin-kinds.ts'
 import { pathOf } from '../../core/kube/resource.ts'
 import type { Connection } from '../cluster/connection.ts'
 import { systemClock } from '../../core/base/clock.ts'

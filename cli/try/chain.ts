@@ -130,7 +130,7 @@ async function attempt(
     {
       agent: agentName,
       type: task.spec.type,
-      assets: sandbox.assets,
+      programs: sandbox.programs,
       workspace: {
         workspace: sandbox.workspace,
         gitRoot: parts.gitRoot,

@@ -62,7 +62,11 @@ test.each(['docker', 'podman'])(
     const told = engine(name, { inspect: 0, run: 0 })
     const folder = scratch()
     const sandbox = await startSandbox('auto', folder, options)
-    expect(sandbox).toMatchObject({ kind: 'container', assets: '/app/assets', warning: undefined })
+    expect(sandbox).toMatchObject({
+      kind: 'container',
+      programs: '/app/programs',
+      warning: undefined,
+    })
     expect(existsSync(sandbox.socketPath)).toBe(true)
     await sandbox.close()
     const run =

@@ -23,7 +23,7 @@ export interface RunningSandbox {
   /** Folder for work trees; the sandbox sees it under the same name. */
   readonly workspace: string
   /** Folder of the runners, as the sandbox sees it. */
-  readonly assets: string
+  readonly programs: string
   /** A sentence for the person; undefined for a container. */
   readonly warning: string | undefined
   close(): Promise<void>
@@ -131,7 +131,7 @@ async function startContainer(
     kind: 'container',
     socketPath: socketIn(places),
     workspace: places.workspace,
-    assets: '/app/assets',
+    programs: '/app/programs',
     warning: undefined,
     close,
   }
@@ -174,7 +174,7 @@ async function startProcess(
     kind: 'process',
     socketPath: socketIn(places),
     workspace: places.workspace,
-    assets: join(root, 'agent-image/assets'),
+    programs: join(root, 'agent-image/sandbox/programs'),
     warning: `The project's code, and the code that the model writes, runs as a process of yours, with your rights and your network: ${why}.`,
     close,
   }

@@ -19,7 +19,7 @@ import {
   time,
   withRules,
 } from './schema.ts'
-import { type WaitingReason, waitingReasons } from './waiting.ts'
+import { type WaitingReason, waitingReasons } from './waiting-reasons.ts'
 
 const templateName = z.enum(['empty', 'node', 'python']).meta({
   description:

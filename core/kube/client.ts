@@ -1,12 +1,12 @@
-export type { RequestOptions, WriteGuard } from './caller.ts'
+export type { RequestOptions, WriteGuard } from './api-call.ts'
 import type { Dispatcher } from 'undici'
 import {
-  type RequestOptions,
   Caller,
   type CallerOptions,
   type Query,
+  type RequestOptions,
   type WriteGuard,
-} from './caller.ts'
+} from './api-call.ts'
 import { loadKubeConfig } from './config.ts'
 import { KubeError, isGone } from './errors.ts'
 import {

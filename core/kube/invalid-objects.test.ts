@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { line, made, ScriptedApi, silent } from '../../test/support/scripted-api.ts'
+import { ScriptedApi, line, made, silent } from '../../test/support/scripted-api.ts'
 import { silentLogger } from '../../test/support/silent-logger.ts'
-import { seededRandom, VirtualClock } from '../../test/support/virtual-clock.ts'
-import { configMaps, type ConfigMap } from './core.ts'
+import { VirtualClock, seededRandom } from '../../test/support/virtual-clock.ts'
+import { type ConfigMap, configMaps } from './builtin-kinds.ts'
 import { Informer, type InformerOptions } from './informer.ts'
 
 let clock: VirtualClock

@@ -1,17 +1,17 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import {
+  type Script,
+  ScriptedApi,
   bookmark,
   initialEnd,
   line,
   made,
   refusal,
-  ScriptedApi,
   silent,
-  type Script,
 } from '../../test/support/scripted-api.ts'
-import { seededRandom, VirtualClock } from '../../test/support/virtual-clock.ts'
+import { VirtualClock, seededRandom } from '../../test/support/virtual-clock.ts'
 import { silentLogger } from '../../test/support/silent-logger.ts'
-import { configMaps, type ConfigMap } from './core.ts'
+import { type ConfigMap, configMaps } from './builtin-kinds.ts'
 import { KubeError } from './errors.ts'
 import { Informer } from './informer.ts'
 

@@ -4,10 +4,10 @@ import type { Priority } from '../api/agent-types.ts'
 import type { Clock, Random } from '../base/clock.ts'
 import { answerOf } from './answers/answer.ts'
 import { type AnswerSchema, lintSchema } from './answers/schema.ts'
-import { ask, type Sending } from './asking.ts'
+import { type Sending, ask } from './ask.ts'
 import { ModelError } from './errors.ts'
-import { type CallBudget, createLedger, type TokenOwner, type TokenCount } from './ledger.ts'
-import { answerTokens, fixedRequest, type FixedRequest, type ModelProfile } from './profile.ts'
+import { type CallBudget, type TokenCount, type TokenOwner, createLedger } from './ledger.ts'
+import { type FixedRequest, type ModelProfile, answerTokens, fixedRequest } from './profile.ts'
 import {
   type Calibration,
   createCalibration,
@@ -16,7 +16,7 @@ import {
   fitShorter,
 } from './prompt.ts'
 import { createReplicas, slotCountOf } from './queue/replicas.ts'
-import { createSlots, type Slots } from './queue/slots.ts'
+import { type Slots, createSlots } from './queue/slots.ts'
 import type { ChatAnswer, ChatTimers } from './servers/chat.ts'
 
 /**

@@ -5,7 +5,7 @@ import { pathRule } from '../api/schema.ts'
 import { ModelError } from '../models/errors.ts'
 import type { Gateway } from '../models/gateway.ts'
 import type { ModelProfile } from '../models/profile.ts'
-import { decide, write, type Asker } from '../models/verbs.ts'
+import { type Asker, decide, write } from '../models/question.ts'
 import { createWatchdog } from '../models/answers/watchdog.ts'
 import { expand, givenHash, planHash, teamOf, waves } from './tasks.ts'
 import type { RepositoryFacts } from './facts.ts'
@@ -14,12 +14,12 @@ import { documentPathsOf, isAboutDeployment, isAboutRoutes, isAboutSecurity } fr
 import { joinedAll, lostExamples, withOwnWords } from './own-words.ts'
 import { unusablePaths } from './path-words.ts'
 import {
+  type UnitsAnswer,
   copiedFromExample,
   notesQuestion,
-  unitsQuestion,
   unitsAnswer,
+  unitsQuestion,
   unitsSchema,
-  type UnitsAnswer,
 } from './questions.ts'
 import { oneUnit, personUnits, unitsByName } from './units-by-rule.ts'
 import { isAboutDocuments, sentencesOf } from './sentences.ts'

@@ -1,9 +1,9 @@
 // What the planner asks a model, in words.
 import { z } from 'zod'
 import type { Unit } from '../api/devrequest.ts'
-import { answerSchema, exampleTrap, listed, optionalSection, section } from '../api/prompt.ts'
-import type { Question } from '../models/verbs.ts'
-import { factsInWords, type RepositoryFacts } from './facts.ts'
+import { answerSchema, exampleTrap, listed, optionalSection, section } from '../api/prompt-parts.ts'
+import type { Question } from '../models/question.ts'
+import { type RepositoryFacts, factsInWords } from './facts.ts'
 
 /** At most this many units; more is more than a small model can keep apart. */
 export const mostUnits = 4

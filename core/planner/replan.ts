@@ -5,17 +5,17 @@ import { faithfulText } from '../api/faithful-text.ts'
 import { plainLine } from '../api/plain-text.ts'
 import { ModelError } from '../models/errors.ts'
 import type { ModelProfile } from '../models/profile.ts'
-import { type Asker, decide } from '../models/verbs.ts'
+import { type Asker, decide } from '../models/question.ts'
 import type { RepositoryFacts } from './facts.ts'
 import { isAboutRoutes, isAboutSecurity } from './mentions.ts'
 import { freeName } from './names.ts'
 import { longestText, withOwnWords } from './own-words.ts'
 import {
-  askerOf,
   type MadePlan,
   type PlanInput,
   type PlanOptions,
   type TranscriptEntry,
+  askerOf,
 } from './plan.ts'
 import { splitQuestion, unitsAnswer, unitsSchema } from './questions.ts'
 import { expand, planHash, teamOf, waves } from './tasks.ts'

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { DevRequestStatus } from '../api/devrequest.ts'
 import type { Condition } from '../api/schema.ts'
-import { waitingReasons, type WaitingReason } from '../api/waiting.ts'
+import { type WaitingReason, waitingReasons } from '../api/waiting-reasons.ts'
 import { condition, exampleRequest } from '../../test/support/example-objects.ts'
 import { nextCommandOf, waitingReasonOf, waitingText, waitsForPerson } from './request.ts'
 

@@ -4,7 +4,7 @@ import { conditionOf, isTrue } from '../api/condition-list.ts'
 import { invalidObject, requestConditions, requestReasons } from '../api/conditions.ts'
 import type { DevRequest, PlannedTask } from '../api/devrequest.ts'
 import { rehearsalModel } from '../api/names.ts'
-import { isForPerson, waitingReasonOfStall, type WaitingReason } from '../api/waiting.ts'
+import { type WaitingReason, isForPerson, waitingReasonOfStall } from '../api/waiting-reasons.ts'
 
 /** One request with everything that works on it, as it was seen at one moment. */
 export interface Snapshot {

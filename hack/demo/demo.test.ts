@@ -7,9 +7,9 @@ import {
   taskOf,
   tasks,
 } from '../../test/support/example-objects.ts'
-import type { Pod } from '../../core/kube/core.ts'
-import { chartValues, isRolledOut, podTrouble, type Workload } from './chart-step.ts'
-import { closing, explain, DemoError } from './steps.ts'
+import type { Pod } from '../../core/kube/builtin-kinds.ts'
+import { type Workload, chartValues, isRolledOut, podTrouble } from './chart-step.ts'
+import { DemoError, closing, explain } from './steps.ts'
 import { splitReference } from './cluster-step.ts'
 import { judge, wrapped } from './planning-call-step.ts'
 import { cleanEnvironment, evidenceOf, freshName } from './story-step.ts'

@@ -71,7 +71,12 @@ async function agentFiles(): Promise<readonly HashInput[]> {
     sandbox: 'agent-image/sandbox/main.ts',
   })
   const init = await fileInputs(join(repository, 'agent-image/sandbox'), ['sandbox-init.py'])
-  return [...programs, ...init, ...(await directoryInputs('agent-image', 'assets')), moduleType]
+  return [
+    ...programs,
+    ...init,
+    ...(await directoryInputs('agent-image/sandbox', 'programs')),
+    moduleType,
+  ]
 }
 
 async function rehearsalFiles(): Promise<readonly HashInput[]> {

@@ -21,7 +21,7 @@ import { Backlog } from './backlog.ts'
 import { NewAgents } from './new-agents.ts'
 import { observe } from './observe.ts'
 import { schedule } from './schedule.ts'
-import { WaitingTimes, writeWaiting } from './waiting.ts'
+import { WaitingTimes, writeWaiting } from './waiting-times.ts'
 
 /** The only key of the scheduler: each run decides about all tasks and agents. */
 export const schedulerKey = 'all'

@@ -1,12 +1,12 @@
-import { expect, test } from 'vitest'
 import fc from 'fast-check'
+import { expect, test } from 'vitest'
 import type { AgentTask } from '../../core/api/agent-task.ts'
 import { agentTypes } from '../../core/api/agent-types.ts'
 import { heldBy, isOpen } from '../../core/api/task-state.ts'
 import { at, endedStatus, heldStatus, now, queuedStatus, task } from '../../test/support/objects.ts'
 import type { SchedulableAgent } from './agents.ts'
-import { graceMs } from './room.ts'
-import { byAge, schedule, type TaskQueue, type ScheduleInput } from './schedule.ts'
+import { graceMs } from './retire.ts'
+import { type ScheduleInput, type TaskQueue, byAge, schedule } from './schedule.ts'
 
 const agent = (name: string, more: Partial<SchedulableAgent> = {}): SchedulableAgent => ({
   name,

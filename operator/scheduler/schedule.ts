@@ -5,7 +5,7 @@ import type { AgentTask } from '../../core/api/agent-task.ts'
 import { type AgentType, priorities } from '../../core/api/agent-types.ts'
 import { counted } from '../../core/api/plain-text.ts'
 import { type SchedulableAgent, bestAgent } from './agents.ts'
-import { type Demand, roomFor } from './room.ts'
+import { type Demand, roomFor } from './retire.ts'
 
 /** A request as the scheduler sees it. */
 export interface SchedulableRequest {

@@ -1,7 +1,7 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import { systemClock as clock, systemRandom as random } from '../../core/base/clock.ts'
 import { KubeClient } from '../../core/kube/client.ts'
-import { leases } from '../../core/kube/core.ts'
+import { leases } from '../../core/kube/builtin-kinds.ts'
 import { Informer } from '../../core/kube/informer.ts'
 import { keyOf, refOf } from '../../core/kube/resource.ts'
 import { Controller, done } from '../../core/kube/runtime/controller.ts'
@@ -9,7 +9,7 @@ import { LeaderElector } from '../../core/kube/runtime/leader.ts'
 import { LeadershipLostError, Manager } from '../../core/kube/runtime/manager.ts'
 import { silentLogger, silentLogger as log } from '../support/silent-logger.ts'
 import { layCable } from './cable.ts'
-import { type Widget, widgets, type WorldOf } from './world.ts'
+import { type Widget, type WorldOf, widgets } from './world.ts'
 
 /** Two candidates for one Lease, five times as hasty as in production. */
 export function electionSuite(world: WorldOf): void {

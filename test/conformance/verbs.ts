@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest'
-import { configMaps, pods, secrets, tokenReviews } from '../../core/kube/core.ts'
+import { configMaps, pods, secrets, tokenReviews } from '../../core/kube/builtin-kinds.ts'
 import {
+  KubeError,
   isAlreadyExists,
   isConflict,
   isForbidden,
   isInvalid,
   isNotFound,
-  KubeError,
 } from '../../core/kube/errors.ts'
-import { widgets, type WorldOf } from './world.ts'
+import { type WorldOf, widgets } from './world.ts'
 
 /** Every verb of the client, and the server's answer to it. */
 export function verbSuite(world: WorldOf): void {

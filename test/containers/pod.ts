@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { type StartedTestContainer, Wait } from 'testcontainers'
-import type { Pod } from '../../core/kube/core.ts'
-import { OrdinaryContainer, sharedVolume, type SharedVolume } from './ordinary-container.ts'
+import type { Pod } from '../../core/kube/builtin-kinds.ts'
+import { OrdinaryContainer, type SharedVolume, sharedVolume } from './ordinary-container.ts'
 
 type PodSpec = NonNullable<Pod['spec']>
 type Container = PodSpec['containers'][number]

@@ -1,13 +1,12 @@
 // An API server and operators around the audit log, for its tests.
 import { Readable } from 'node:stream'
 import type { VirtualClock } from './virtual-clock.ts'
-import type { AuditTrail } from '../../core/api/audit-trail.ts'
-import type { ConfigMap } from '../../core/kube/core.ts'
+import type { Act, AuditTrail } from '../../core/api/audit-trail.ts'
+import type { ConfigMap } from '../../core/kube/builtin-kinds.ts'
 import { KubeError } from '../../core/kube/errors.ts'
 import type { ChangeHandler } from '../../core/kube/informer.ts'
 import { silentLogger } from './silent-logger.ts'
 import { AuditLog } from '../../operator/audit/log.ts'
-import type { Act } from '../../core/api/audit-trail.ts'
 import type { Audited } from '../../operator/audit/outbox.ts'
 import type { AuditEntry } from '../../operator/audit/record.ts'
 

@@ -1,4 +1,4 @@
-import type { Query } from '../../core/kube/caller.ts'
+import type { Query } from '../../core/kube/api-call.ts'
 import type { KubeClient } from '../../core/kube/client.ts'
 import { KubeError } from '../../core/kube/errors.ts'
 import { aborted } from '../../core/base/wait.ts'

@@ -10,7 +10,7 @@ import { spec } from '../../agent-image/agent/pipelines/spec.ts'
 import { runnerFor, type RunnerLimits } from '../../agent-image/agent/verify/runner.ts'
 import { openWorkspace } from '../../agent-image/agent/workspace/workspace.ts'
 import { assignmentFor } from '../support/agent/assignment.ts'
-import { assets, type TestPod } from '../support/agent/processes.ts'
+import { programs, type TestPod } from '../support/agent/processes.ts'
 import type { TestForge } from '../support/agent/repository.ts'
 import { scriptedModel } from '../support/agent/scripted-hub.ts'
 import type { Assignment } from '../../core/api/agent-protocol.ts'
@@ -101,7 +101,7 @@ export async function tell(
         assignment,
         agent: 'otto',
         workspace,
-        runner: runnerFor(workspace, sandbox, assets, story.limits),
+        runner: runnerFor(workspace, sandbox, programs, story.limits),
         model,
         activity: () => undefined,
         signal,

@@ -1,13 +1,13 @@
 import { tmpdir } from 'node:os'
 import { describe, expect, test } from 'vitest'
 import { hereSandbox } from '../../../test/support/agent/here-sandbox.ts'
-import { assets } from '../../../test/support/agent/processes.ts'
+import { programs } from '../../../test/support/agent/processes.ts'
 import { growthOf, oddTexts } from '../../../test/support/growth.ts'
 import { factsOf, readCode } from './read-code.ts'
 import { readJavaScript } from './javascript/read.ts'
 
 const signal = AbortSignal.timeout(60_000)
-const where = { sandbox: hereSandbox, assets, folder: tmpdir() }
+const where = { sandbox: hereSandbox, programs, folder: tmpdir() }
 
 test('reads files of all languages, Python in one command, and leaves out files that are not code', async () => {
   let commands = 0

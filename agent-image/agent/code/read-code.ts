@@ -20,11 +20,11 @@ export interface CodeReader {
 
 /**
  * The place where Python files are read: a folder in which the sandbox may work, and the folder of
- * our programs (`assets`) as the sandbox sees it.
+ * our programs (`programs`, agent-image/sandbox/programs) as the sandbox sees it.
  */
 export interface ReadingPlace {
   readonly sandbox: Sandbox
-  readonly assets: string
+  readonly programs: string
   readonly folder: string
 }
 
@@ -231,7 +231,7 @@ async function readPython(
     {
       // Isolated: neither the project's folder nor its environment can stand in for a module of the
       // library.
-      argv: ['python3', '-I', '-B', join(where.assets, 'code_facts.py'), reportPlaceholder],
+      argv: ['python3', '-I', '-B', join(where.programs, 'code_facts.py'), reportPlaceholder],
       cwd: where.folder,
       timeoutSeconds: 30,
       outputBytes: 2048,
@@ -269,7 +269,7 @@ function parseReport(
   }
 }
 
-const program = fileURLToPath(new URL('../../assets/code_facts.py', import.meta.url))
+const program = fileURLToPath(new URL('../../sandbox/programs/code_facts.py', import.meta.url))
 
 /**
  * The report of code_facts.py on one text without a sandbox, for tools and tests that work in a

@@ -1,12 +1,12 @@
 import { tmpdir } from 'node:os'
 import { describe, expect, test } from 'vitest'
 import { hereSandbox } from '../../../test/support/agent/here-sandbox.ts'
-import { assets } from '../../../test/support/agent/processes.ts'
+import { programs } from '../../../test/support/agent/processes.ts'
 import { rightFiles, wrongFiles } from '../../../test/support/agent/syntax-table.ts'
 import { type Syntax, syntaxOf, textSyntax } from './syntax.ts'
 
 const signal = AbortSignal.timeout(120_000)
-const where = { sandbox: hereSandbox, assets, folder: tmpdir() }
+const where = { sandbox: hereSandbox, programs, folder: tmpdir() }
 
 async function syntaxOfOne(path: string, text: string): Promise<Syntax | undefined> {
   return (await syntaxOf(new Map([[path, text]]), where, { signal })).get(path)

@@ -6,7 +6,7 @@ import { mayBeTest } from '../../../core/api/test-paths.ts'
 import type { CodeFacts, Concern, ConcernKind } from '../code/facts.ts'
 import { factsOf, isCode } from '../code/read-code.ts'
 import { isTestPath, languageOf } from '../project/project.ts'
-import { copiedFromExample } from '../prompt.ts'
+import { copiedFromExample } from '../prompt-layout.ts'
 import { mentions } from './asked-words.ts'
 import { findOmission } from './omission.ts'
 

@@ -2,7 +2,7 @@
 import { basename } from 'node:path'
 import { beginningOf, hasHiddenCharacters, withBeginning } from '../../../core/api/plain-text.ts'
 import type { ModelResult, PromptSection, Purpose } from '../../../core/api/agent-protocol.ts'
-import { optionalSection, section } from '../../../core/api/prompt.ts'
+import { optionalSection, section } from '../../../core/api/prompt-parts.ts'
 import { mayBeTest } from '../../../core/api/test-paths.ts'
 import type { CodeFacts } from '../code/facts.ts'
 import { factsIn, isCode } from '../code/read-code.ts'
@@ -20,9 +20,9 @@ import {
   otherUnits,
   symbolsOf,
   writeRule,
-} from '../prompt.ts'
+} from '../prompt-layout.ts'
 import type { Try } from '../tries.ts'
-import { signatureOf } from '../verify/digest.ts'
+import { signatureOf } from '../verify/evidence.ts'
 import type { Changes } from '../workspace/workspace.ts'
 import { checkCandidate } from './check-candidate.ts'
 import { type Candidate, type CodingGoal, rejected } from './coding-goal.ts'

@@ -1,7 +1,7 @@
 // Finds out how good the files of a candidate are, the cheapest check first.
 import { counted } from '../../../core/api/plain-text.ts'
 import { languageOf } from '../project/project.ts'
-import { digestOf, evidenceOf } from '../verify/digest.ts'
+import { digestOf, evidenceOf } from '../verify/evidence.ts'
 import { fileOf, judgeRuns, withSpecRules } from '../verify/judge-runs.ts'
 import { type JudgedTest, type Judgement, verdictOf } from '../verify/judgement.ts'
 import type { LoadResult } from '../verify/runner.ts'
@@ -9,7 +9,7 @@ import { type FailedTest, type TestRun, testId, wholeFile } from '../verify/test
 import type { LeftFile } from '../workspace/work-tree.ts'
 import type { Changes } from '../workspace/workspace.ts'
 import { type Candidate, type CodingGoal, rejected } from './coding-goal.ts'
-import { flakyNote, withoutDoubts } from './doubts.ts'
+import { flakyNote, withoutDoubts } from './uncertain-results.ts'
 import { litterWithCode } from './litter.ts'
 import { type PipelineContext, countsOf } from './pipeline.ts'
 import { sayNothing } from './stand-ins.ts'

@@ -5,7 +5,7 @@ import { TaskFailure, type TaskOutcome } from '../outcome.ts'
 import { dependsOn } from '../project/packages.ts'
 import { type Project, codeFiles, findSpecs, isTestPath, languageOf } from '../project/project.ts'
 import { nextTry, whyEnded } from '../tries.ts'
-import { evidenceOf, unusableAnswer } from '../verify/digest.ts'
+import { evidenceOf, unusableAnswer } from '../verify/evidence.ts'
 import { fileOf, judgeRuns, withSpecRules, withoutMissing } from '../verify/judge-runs.ts'
 import type { Changes } from '../workspace/workspace.ts'
 import { tryOnce } from './candidate.ts'
@@ -17,7 +17,7 @@ import {
   specOf,
   withTests,
 } from './coding-goal.ts'
-import { whyUnjudged } from './doubts.ts'
+import { whyUnjudged } from './uncertain-results.ts'
 import {
   type Pipeline,
   type PipelineContext,

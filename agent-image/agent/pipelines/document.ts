@@ -8,14 +8,14 @@ import {
   plainLine,
   withBeginning,
 } from '../../../core/api/plain-text.ts'
-import { inOneBlock, section } from '../../../core/api/prompt.ts'
+import { inOneBlock, section } from '../../../core/api/prompt-parts.ts'
 import { factsIn } from '../code/read-code.ts'
 import { chooseBlock } from '../edit/choose-block.ts'
 import { findSecret } from '../edit/guards.ts'
 import { findOmission } from '../edit/omission.ts'
 import { whyUnusable } from '../model.ts'
 import { type Project, isTestPath, languageOf } from '../project/project.ts'
-import { type OfferedName, copiedFromExample, opening, symbolsOf } from '../prompt.ts'
+import { type OfferedName, copiedFromExample, opening, symbolsOf } from '../prompt-layout.ts'
 import { type Pipeline, type PipelineContext, deliver, projectAt, refused } from './pipeline.ts'
 import { splitDiff } from './review.ts'
 

@@ -4,7 +4,7 @@ import { counted } from '../../../core/api/plain-text.ts'
 import type { TaskOutcome } from '../outcome.ts'
 import { dependsOn } from '../project/packages.ts'
 import { type Project, findSpec } from '../project/project.ts'
-import { digestOf, evidenceOf } from '../verify/digest.ts'
+import { digestOf, evidenceOf } from '../verify/evidence.ts'
 import { type Deciders, judgeRuns, withoutMissing } from '../verify/judge-runs.ts'
 import type { Judgement } from '../verify/judgement.ts'
 import { type TestRun, testId } from '../verify/test-run.ts'
@@ -18,7 +18,7 @@ import {
   treeAsLeft,
   unjudgedTests,
   withoutDoubts,
-} from './doubts.ts'
+} from './uncertain-results.ts'
 import {
   type Pipeline,
   type PipelineContext,

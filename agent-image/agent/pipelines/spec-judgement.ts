@@ -8,7 +8,7 @@ import { refuse } from '../edit/guards.ts'
 import type { TaskOutcome } from '../outcome.ts'
 import { packageName } from '../project/packages.ts'
 import { type TriedCandidate, hashEdit } from '../tries.ts'
-import { digestOf, evidenceOf, signatureOf } from '../verify/digest.ts'
+import { digestOf, evidenceOf, signatureOf } from '../verify/evidence.ts'
 import { withSpecRules } from '../verify/judge-runs.ts'
 import { specProblems } from '../verify/spec-gate.ts'
 import {

@@ -3,14 +3,14 @@
 import type { Purpose } from '../../../core/api/agent-protocol.ts'
 import { beginningOf, counted, withBeginning } from '../../../core/api/plain-text.ts'
 import { type ModuleKind, specifierFor } from '../code/modules.ts'
-import { inOneBlock, optionalSection, section } from '../../../core/api/prompt.ts'
+import { inOneBlock, optionalSection, section } from '../../../core/api/prompt-parts.ts'
 import { factsIn } from '../code/read-code.ts'
 import { chooseBlock, cleanPath } from '../edit/choose-block.ts'
 import { refusedQuestion } from '../model.ts'
 import { type Project, codeFiles, languageOf, specPath } from '../project/project.ts'
-import { fenceWord, opening, otherUnits, symbolsOf, testerRole } from '../prompt.ts'
+import { fenceWord, opening, otherUnits, symbolsOf, testerRole } from '../prompt-layout.ts'
 import { nextTry, whyEnded } from '../tries.ts'
-import { evidenceOf, signatureOf, unusableAnswer } from '../verify/digest.ts'
+import { evidenceOf, signatureOf, unusableAnswer } from '../verify/evidence.ts'
 import { declaredTests } from '../verify/spec-text.ts'
 import {
   type Pipeline,

@@ -139,13 +139,13 @@ interface NodeSettings {
 }
 
 /**
- * A runner for one workspace; `assets` is the folder of the runners' programs as the sandbox sees
+ * A runner for one workspace; `programs` is the folder agent-image/sandbox/programs as the sandbox sees
  * it.
  */
 export function runnerFor(
   workspace: Workspace,
   sandbox: Sandbox,
-  assets: string,
+  programs: string,
   limits: RunnerLimits = usualLimits,
 ): Runner {
   const execute = async (
@@ -174,8 +174,8 @@ export function runnerFor(
     }
     const program =
       language === 'node'
-        ? ['node', '--disable-sigusr1', join(assets, 'node-runner.mjs')]
-        : ['python3', '-I', join(assets, 'python_runner.py')]
+        ? ['node', '--disable-sigusr1', join(programs, 'node-runner.mjs')]
+        : ['python3', '-I', join(programs, 'python_runner.py')]
     const result = await sandbox.exec(
       {
         argv: [...program, reportPlaceholder],
@@ -227,7 +227,7 @@ export function runnerFor(
   }
 
   // The attempt's own folder may not be there yet, and parsing does not need it.
-  const where = { sandbox, assets, folder: dirname(dirname(workspace.root)) }
+  const where = { sandbox, programs, folder: dirname(dirname(workspace.root)) }
   return {
     read: (files, options) => readCode(files, where, options),
     async test(files, changes, options, commit) {

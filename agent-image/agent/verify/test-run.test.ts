@@ -1,8 +1,8 @@
 import { createHmac } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { runOf } from '../../../test/support/agent/runs.ts'
-import { digestOf, signatureOf } from './digest.ts'
-import { readReport, type TestRun, testId, testName, wholeFile } from './test-run.ts'
+import { digestOf, signatureOf } from './evidence.ts'
+import { type TestRun, readReport, testId, testName, wholeFile } from './test-run.ts'
 
 const key = 'key'
 const files = ['a.test.js']

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { KubeClient } from '../client.ts'
-import { configMaps } from '../core.ts'
+import { configMaps } from '../builtin-kinds.ts'
 import { KubeError } from '../errors.ts'
 import type { HttpRequest } from '../transport.ts'
 import { aborted } from '../../base/wait.ts'

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type RequestOptions, KubeClient } from '../client.ts'
-import { type Lease, configMaps, leases } from '../core.ts'
+import { KubeClient, type RequestOptions } from '../client.ts'
+import { type Lease, configMaps, leases } from '../builtin-kinds.ts'
 import { KubeError, WriteBarredError } from '../errors.ts'
 import type { HttpTransport } from '../transport.ts'
 import { aborted } from '../../base/wait.ts'

@@ -1,7 +1,7 @@
 import type { KubeClient } from '../client.ts'
-import { type Lease, leases } from '../core.ts'
+import { type Lease, leases } from '../builtin-kinds.ts'
 import { isAlreadyExists, isConflict, isNotFound, isRefusal } from '../errors.ts'
-import { type Clock, formatMicroTime, type Random } from '../../base/clock.ts'
+import { type Clock, type Random, formatMicroTime } from '../../base/clock.ts'
 import { withDeadline } from '../../base/wait.ts'
 import type { Logger } from '../../base/logger.ts'
 

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
-import type { RequestReport } from '../caller.ts'
+import type { RequestReport } from '../api-call.ts'
 import type { InformerObserver } from '../informer.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { ControllerObserver, Outcome, WorkQueueView } from './controller.ts'

@@ -1,9 +1,9 @@
 // The three questions of the self-test, and the rules by which their answers are judged.
 import { Script } from 'node:vm'
 import type { FencedBlock } from '../../api/agent-protocol.ts'
-import { inOneBlock, section } from '../../api/prompt.ts'
-import { isRecord, type AnswerSchema } from '../answers/schema.ts'
-import type { Question } from '../verbs.ts'
+import { inOneBlock, section } from '../../api/prompt-parts.ts'
+import { type AnswerSchema, isRecord } from '../answers/schema.ts'
+import type { Question } from '../question.ts'
 
 /** The result of one probe. */
 export interface ProbeResult {

@@ -5,6 +5,7 @@ import { ModelError } from '../errors.ts'
 import type { Gateway } from '../gateway.ts'
 import type { ModelProfile } from '../profile.ts'
 import {
+  type ProbeResult,
   contextProbe,
   failed,
   fenceProbe,
@@ -12,9 +13,8 @@ import {
   judgeFile,
   judgeMemory,
   schemaProbe,
-  type ProbeResult,
 } from './probes.ts'
-import { decide, write, type Asker } from '../verbs.ts'
+import { type Asker, decide, write } from '../question.ts'
 
 /** The abilities of a model, as three short questions show them. */
 interface ProbedModel {

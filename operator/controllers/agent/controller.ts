@@ -2,7 +2,7 @@ import type { Agent } from '../../../core/api/agent.ts'
 import { agentReasons } from '../../../core/api/conditions.ts'
 import type { AgentSettings } from '../../settings/config.ts'
 import type { AgentStreams } from '../../presence/agent-streams.ts'
-import { pods as podKind } from '../../../core/kube/core.ts'
+import { pods as podKind } from '../../../core/kube/builtin-kinds.ts'
 import { isAlreadyExists, isForbidden, isInvalid, isNotFound } from '../../../core/kube/errors.ts'
 import { refOf } from '../../../core/kube/resource.ts'
 import {

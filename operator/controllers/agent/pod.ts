@@ -4,7 +4,7 @@ import type { Agent } from '../../../core/api/agent.ts'
 import { ownedBy } from '../../../core/api/kinds.ts'
 import { audiences, labels } from '../../../core/api/names.ts'
 import type { AgentTemplate } from '../../settings/agent-template.ts'
-import type { Pod } from '../../../core/kube/core.ts'
+import type { Pod } from '../../../core/kube/builtin-kinds.ts'
 
 const agentUid = 10001
 const sandboxUid = 10002
@@ -56,7 +56,7 @@ export function agentPod(agent: Agent, template: AgentTemplate, hubUrl: string):
     ...template.environment,
     GUILDHALL_WORKSPACE: '/workspace',
     GUILDHALL_SANDBOX_SOCKET: '/run/guildhall/sandbox.sock',
-    GUILDHALL_ASSETS: '/app/assets',
+    GUILDHALL_SANDBOX_PROGRAMS: '/app/programs',
     HOME: '/tmp',
   }
   return {

@@ -14,7 +14,7 @@ import {
   task,
   uncheckedStatus,
 } from '../../../test/support/objects.ts'
-import { waitingReasons, type WaitingReason } from '../../../core/api/waiting.ts'
+import { type WaitingReason, waitingReasons } from '../../../core/api/waiting-reasons.ts'
 import { skip } from '../../../core/tasks/transitions.ts'
 import { givenHash } from '../../../core/planner/tasks.ts'
 import { decideRequest } from './decide.ts'

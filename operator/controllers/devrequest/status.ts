@@ -23,7 +23,7 @@ import {
   isUnchecked,
 } from '../../../core/api/task-state.ts'
 import { givenHash } from '../../../core/planner/tasks.ts'
-import { waitingReasonOfStall } from '../../../core/api/waiting.ts'
+import { waitingReasonOfStall } from '../../../core/api/waiting-reasons.ts'
 import { failedPart } from './failed-part.ts'
 import type { RequestObservation, Stall } from './observation.ts'
 

@@ -1,27 +1,27 @@
-import { rateOf, type Measurement, type Contender, measure } from '../contender.ts'
+import { type Contender, type Measurement, measure, rateOf } from '../contender.ts'
 import {
+  type Size,
   type Workload,
-  flightsOf,
+  chainsOf,
   flightWorkload,
+  flightsOf,
   idleWorkload,
   loadWorkload,
-  type Size,
-  chainsOf,
 } from '../workloads.ts'
 import { startControlPlane } from '../../../hack/native-cluster/control-plane.ts'
 import { KubeClient } from '../../../core/kube/client.ts'
 import { kubeconfigFile } from '../../../core/kube/config.ts'
-import { namespaces } from '../../../core/kube/core.ts'
+import { namespaces } from '../../../core/kube/builtin-kinds.ts'
 import { systemClock as clock, systemRandom as random } from '../../../core/base/clock.ts'
 import { serveKind } from '../../conformance/definitions.ts'
 import {
   type FromObserver,
-  type ToObserver,
-  startProgram,
   type FromWriter,
+  type ToObserver,
   type ToWriter,
+  startProgram,
 } from '../program.ts'
-import { inspectServer, scratchDirectory, type BenchServer } from '../server.ts'
+import { type BenchServer, inspectServer, scratchDirectory } from '../server.ts'
 import { floorDefinition, floorPath } from './definition.ts'
 
 /** Told of every run when it ends. */

@@ -8,7 +8,7 @@ import { connectSandbox } from '../../../agent-image/agent/sandbox-client.ts'
 import { runnerFor } from '../../../agent-image/agent/verify/runner.ts'
 import { openWorkspace, type Workspace } from '../../../agent-image/agent/workspace/workspace.ts'
 import { assignmentFor } from './assignment.ts'
-import { assets, startPod, type TestPod } from './processes.ts'
+import { programs, startPod, type TestPod } from './processes.ts'
 import { startForge, type TestForge } from './repository.ts'
 import { type ScriptedAnswer, scriptedModel } from './scripted-hub.ts'
 
@@ -95,7 +95,7 @@ export async function runPipeline(
     assignment,
     agent: 'otto',
     workspace,
-    runner: runnerFor(workspace, sandbox, assets),
+    runner: runnerFor(workspace, sandbox, programs),
     model,
     activity: (text) => activities.push(text),
     signal,

@@ -14,7 +14,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const image = fileURLToPath(new URL('../../../agent-image/', import.meta.url))
-export const assets = join(image, 'assets')
+export const programs = join(image, 'sandbox/programs')
 const python = ['/usr/bin/python3', '/usr/local/bin/python3'].find((path) => existsSync(path))
 
 /** A folder that stands for a Pod's volumes. */
@@ -129,7 +129,7 @@ export async function startPod(
         GUILDHALL_WORKSPACE: workspace,
         GUILDHALL_GIT: gitRoot,
         GUILDHALL_SANDBOX_SOCKET: socketPath,
-        GUILDHALL_ASSETS: assets,
+        GUILDHALL_SANDBOX_PROGRAMS: programs,
         ...env,
       })
       const signal = (name: NodeJS.Signals): void => void agent.child.kill(name)

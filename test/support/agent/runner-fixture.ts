@@ -11,7 +11,7 @@ import {
 import { type TestRun, wholeFile } from '../../../agent-image/agent/verify/test-run.ts'
 import { openWorkspace, type Workspace } from '../../../agent-image/agent/workspace/workspace.ts'
 import { assignmentFor } from './assignment.ts'
-import { assets, startPod, type TestPod } from './processes.ts'
+import { programs, startPod, type TestPod } from './processes.ts'
 import { startForge, type TestForge } from './repository.ts'
 
 export const signal = AbortSignal.timeout(900_000)
@@ -43,7 +43,7 @@ export function useRunner(): void {
   })
 }
 
-export const runner = (limits?: RunnerLimits) => runnerFor(workspace, sandbox, assets, limits)
+export const runner = (limits?: RunnerLimits) => runnerFor(workspace, sandbox, programs, limits)
 
 /** The results of the tests of one case, without the folder of the case. */
 export interface CaseResult {

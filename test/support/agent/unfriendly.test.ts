@@ -8,7 +8,7 @@ import { runnerFor } from '../../../agent-image/agent/verify/runner.ts'
 import { wholeFile } from '../../../agent-image/agent/verify/test-run.ts'
 import { openWorkspace, type Workspace } from '../../../agent-image/agent/workspace/workspace.ts'
 import { assignmentFor } from './assignment.ts'
-import { assets, startPod, type TestPod } from './processes.ts'
+import { programs, startPod, type TestPod } from './processes.ts'
 import { startForge, type TestForge } from './repository.ts'
 
 const token = 'sesame'
@@ -51,7 +51,7 @@ afterEach(async () => {
 })
 
 const runTest = (path: string, text: string) =>
-  runnerFor(workspace, sandbox, assets).test([path], new Map([[path, text]]), { signal })
+  runnerFor(workspace, sandbox, programs).test([path], new Map([[path, text]]), { signal })
 
 const nodeHead = "import { test } from 'node:test'\nimport assert from 'node:assert/strict'\n"
 const nodeCases = {
@@ -93,7 +93,7 @@ describe('a node project whose test', () => {
       expect(run.passed.filter((id) => !/ > (first|rewrites|links)$/.test(id))).toEqual([])
       expect(run.failed.length + run.problems.length + run.unrun.length).toBeGreaterThan(0)
       // And the next run in the same sandbox is as good as ever.
-      const next = await runnerFor(workspace, sandbox, assets).test(
+      const next = await runnerFor(workspace, sandbox, programs).test(
         ['test/good.test.js'],
         new Map(),
         { signal },
@@ -197,9 +197,13 @@ test('plants', () => {
 import { rmSync } from 'node:fs'
 test('removes', () => { rmSync(${JSON.stringify(pod.socketPath)}) })`
     await runTest('test/x.test.js', text)
-    const run = await runnerFor(workspace, sandbox, assets).test(['test/good.test.js'], new Map(), {
-      signal,
-    })
+    const run = await runnerFor(workspace, sandbox, programs).test(
+      ['test/good.test.js'],
+      new Map(),
+      {
+        signal,
+      },
+    )
     expect(run.failed).toEqual([])
   }, 30_000)
 

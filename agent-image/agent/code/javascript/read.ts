@@ -9,7 +9,7 @@ import { importsOfTree, markersOf } from './imports.ts'
 import { offersOfTree } from './offers.ts'
 import { testFacts } from './test-facts.ts'
 import { readTests } from './assertions.ts'
-import { waitingConcerns } from './waiting.ts'
+import { waitingConcerns } from './late-assertions.ts'
 import { parseJavaScript } from './parse.ts'
 
 /** Facts of one file. Never throws; a file that cannot be parsed has facts that say so. */

@@ -1,10 +1,10 @@
 import type { Dispatcher } from 'undici'
 import { fullJitter } from '../base/backoff.ts'
 import type { KubeConfig } from './config.ts'
-import { isTooManyRequests, KubeError, WriteBarredError } from './errors.ts'
+import { KubeError, WriteBarredError, isTooManyRequests } from './errors.ts'
 import { Limiter, type RequestPriority } from './limiter.ts'
 import type { Clock, Random } from '../base/clock.ts'
-import { Transport, type HttpTransport } from './transport.ts'
+import { type HttpTransport, Transport } from './transport.ts'
 import { DeadlineError, withDeadline } from '../base/wait.ts'
 
 /** Options of every call. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { now } from '../../test/support/objects.ts'
 import type { SchedulableAgent } from './agents.ts'
-import { graceMs, roomFor, type Demand } from './room.ts'
+import { type Demand, graceMs, roomFor } from './retire.ts'
 
 const agent = (
   name: string,

@@ -33,11 +33,11 @@ export const setupPrefix = 'guildhall-setup:'
 
 /** Begins to act on all modules that are loaded from now on; `folder` is the URL of the folder of the test, with `/`. */
 export function installHooks(folder) {
-  const assets = new URL('.', import.meta.url).href
+  const ownFolder = new URL('.', import.meta.url).href
   registerHooks({
     resolve(specifier, context, next) {
       const counting = assertUrls[specifier]
-      if (counting !== undefined && !isOurs(context.parentURL, assets))
+      if (counting !== undefined && !isOurs(context.parentURL, ownFolder))
         return { url: counting, format: 'module', shortCircuit: true }
       if (apply(startsWith, specifier, [setupPrefix]))
         return next(apply(slice, specifier, [setupPrefix.length]), {
@@ -73,8 +73,8 @@ export function installHooks(folder) {
   })
 }
 
-function isOurs(parent, assets) {
-  return parent !== undefined && apply(startsWith, parent, [assets])
+function isOurs(parent, ownFolder) {
+  return parent !== undefined && apply(startsWith, parent, [ownFolder])
 }
 
 /**

@@ -1,6 +1,6 @@
 // Results that are not certain: tests that pass only sometimes, tests that could not be run, and
 // work without a test.
-import { languageOf, type Project } from '../project/project.ts'
+import { type Project, languageOf } from '../project/project.ts'
 import { type Deciders, fileOf, judgeRuns } from '../verify/judge-runs.ts'
 import { type Judgement, verdictOf } from '../verify/judgement.ts'
 import type { TestRun, UnrunTest } from '../verify/test-run.ts'

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { systemClock } from '../core/base/clock.ts'
-import { parseBody, Problem, readText } from '../core/base/http.ts'
+import { Problem, parseBody, readText } from '../core/base/http.ts'
 
 /** Ends a request with this status and `{"error": message}`, as Ollama does; it has no codes. */
 export class Refusal extends Problem {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { symbolsOf } from './prompt.ts'
+import { symbolsOf } from './prompt-layout.ts'
 
 test.each([
   [

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { queuedStatus, task } from '../../test/support/objects.ts'
-import { WaitingTimes } from './waiting.ts'
+import { WaitingTimes } from './waiting-times.ts'
 
 const waiting = (reason: string, told?: string) => ({
   task: task(

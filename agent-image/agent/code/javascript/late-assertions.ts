@@ -2,7 +2,7 @@
 // swallowed errors.
 import type { CallExpression, Node } from '@babel/types'
 import type { Concern, ConcernKind } from '../facts.ts'
-import { type FunctionNode, isFunction, propertyName, type SyntaxTree, unwrap } from './tree.ts'
+import { type FunctionNode, type SyntaxTree, isFunction, propertyName, unwrap } from './tree.ts'
 import type { Assertion, TestTree } from './assertions.ts'
 import { nodesOf } from './parse.ts'
 

@@ -19,7 +19,7 @@
 // A fresh sample has the purpose of a first try (`….write`); it differs by temperature and seed.
 import type { Assignment, PromptSection } from '../../core/api/agent-protocol.ts'
 import { cutText } from '../../core/api/faithful-text.ts'
-import { exampleTrap, inOneBlock, section } from '../../core/api/prompt.ts'
+import { exampleTrap, inOneBlock, section } from '../../core/api/prompt-parts.ts'
 import type { CodeFacts } from './code/facts.ts'
 import { factsOf } from './code/read-code.ts'
 import { isTestPath, languageOf } from './project/project.ts'
@@ -92,7 +92,7 @@ export const copiedFromExample = exampleTrap([
 const codeExample = `Example of an answer, for another file:
 plumOrchard.js
 \`\`\`js
-export function gatherPlums(trees) {
+function gatherPlums(trees) {
   return trees.reduce((sum, tree) => sum + tree.plums, 0)
 }
 \`\`\``

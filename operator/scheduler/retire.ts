@@ -1,6 +1,6 @@
 // Which idle agent is retired when a task needs an agent and `maxAgents` are there, or the cluster has no room. Pure.
 import type { AgentType } from '../../core/api/agent-types.ts'
-import { mayTake, type SchedulableAgent } from './agents.ts'
+import { type SchedulableAgent, mayTake } from './agents.ts'
 
 /**
  * An agent of a request has to be idle for this long before it is retired for another request. Between two tasks of one

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { exampleTrap, inOneBlock, optionalSection, section } from './prompt.ts'
+import { exampleTrap, inOneBlock, optionalSection, section } from './prompt-parts.ts'
 
 test('an optional section of a text that says nothing is left out', () => {
   expect(optionalSection('Notes', ' \n')).toEqual([])
