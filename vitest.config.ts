@@ -21,7 +21,7 @@ export const slowUnitTests = [
   'cli/try/sandbox.test.ts',
   'core/planner/growth.test.ts',
   'forge/{fetch-source,integrate,integrate-scope,refused-pushes,repositories,server}.test.ts',
-  'test/support/**/*.test.ts',
+  'test/{agent,support}/*.test.ts',
 ]
 
 function leftOut(): readonly string[] {
@@ -43,7 +43,7 @@ export default defineConfig({
           include: [
             '{core,operator,forge,agent-image,cli,rehearsal,simulated-kubernetes,hack}/**/*.test.ts',
             'test/*.test.ts',
-            'test/support/**/*.test.ts',
+            'test/{agent,support}/*.test.ts',
             'test/bench/**/*.test.ts',
             'test/lab/*.test.ts',
             'test/model-output/*.test.ts',

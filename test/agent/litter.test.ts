@@ -1,8 +1,8 @@
 // Tests that leave something in the project are asked for again; the code is not blamed for it.
 import { describe, expect, test } from 'vitest'
-import { code } from '../../../agent-image/agent/pipelines/code.ts'
-import { spec } from '../../../agent-image/agent/pipelines/spec.ts'
-import { fenced, head, runPipeline } from './pipeline-fixture.ts'
+import { code } from '../../agent-image/agent/pipelines/code.ts'
+import { spec } from '../../agent-image/agent/pipelines/spec.ts'
+import { fenced, head, runPipeline } from '../support/agent/pipeline-fixture.ts'
 
 const store = `import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 export function save(path, text) { writeFileSync(path, text) }

@@ -1,11 +1,11 @@
 // The words for people about an unusable answer: how it began, because a server or a model
 // names the problem in it.
 import { describe, expect, test, vi } from 'vitest'
-import { code } from '../../../agent-image/agent/pipelines/code.ts'
-import { document } from '../../../agent-image/agent/pipelines/document.ts'
-import { review } from '../../../agent-image/agent/pipelines/review.ts'
-import { spec } from '../../../agent-image/agent/pipelines/spec.ts'
-import { fenced, goodCode, runPipeline, slugSpec } from './pipeline-fixture.ts'
+import { code } from '../../agent-image/agent/pipelines/code.ts'
+import { document } from '../../agent-image/agent/pipelines/document.ts'
+import { review } from '../../agent-image/agent/pipelines/review.ts'
+import { spec } from '../../agent-image/agent/pipelines/spec.ts'
+import { fenced, goodCode, runPipeline, slugSpec } from '../support/agent/pipeline-fixture.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
 

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { deploy } from '../../../agent-image/agent/pipelines/pipeline.ts'
-import { document } from '../../../agent-image/agent/pipelines/document.ts'
-import { finish, verify } from '../../../agent-image/agent/pipelines/examination.ts'
-import { fix } from '../../../agent-image/agent/pipelines/code.ts'
-import type { Pipeline } from '../../../agent-image/agent/pipelines/pipeline.ts'
-import { review } from '../../../agent-image/agent/pipelines/review.ts'
+import { deploy } from '../../agent-image/agent/pipelines/pipeline.ts'
+import { document } from '../../agent-image/agent/pipelines/document.ts'
+import { finish, verify } from '../../agent-image/agent/pipelines/examination.ts'
+import { fix } from '../../agent-image/agent/pipelines/code.ts'
+import type { Pipeline } from '../../agent-image/agent/pipelines/pipeline.ts'
+import { review } from '../../agent-image/agent/pipelines/review.ts'
 import {
   forge,
   pod,
@@ -14,7 +14,7 @@ import {
   runPipeline,
   specText,
   slugSpec,
-} from './pipeline-fixture.ts'
+} from '../support/agent/pipeline-fixture.ts'
 
 describe('verify and finish', () => {
   const wrongCode = 'export function slugify(text) {\n  return text\n}\n'

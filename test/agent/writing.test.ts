@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { code } from '../../../agent-image/agent/pipelines/code.ts'
-import { spec } from '../../../agent-image/agent/pipelines/spec.ts'
+import { code } from '../../agent-image/agent/pipelines/code.ts'
+import { spec } from '../../agent-image/agent/pipelines/spec.ts'
 import {
   forge,
   fenced,
@@ -9,7 +9,7 @@ import {
   runPipeline,
   specText,
   slugSpec,
-} from './pipeline-fixture.ts'
+} from '../support/agent/pipeline-fixture.ts'
 
 describe('spec', () => {
   test.each<[string, string | undefined, RegExp]>([

@@ -6,8 +6,8 @@ import {
   regionEnd,
   regionStart,
   withRegion,
-} from '../../../agent-image/agent/pipelines/document.ts'
-import { forge, goodCode, runPipeline } from './pipeline-fixture.ts'
+} from '../../agent-image/agent/pipelines/document.ts'
+import { forge, goodCode, runPipeline } from '../support/agent/pipeline-fixture.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
 const later = { 'src/slug.js': goodCode }

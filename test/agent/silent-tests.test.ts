@@ -1,8 +1,8 @@
 // Tests of a person's own that are to decide and assert nothing: they pass with any code that
 // loads, so they prove none.
 import { describe, expect, test, vi } from 'vitest'
-import { code } from '../../../agent-image/agent/pipelines/code.ts'
-import { fenced, head, runPipeline } from './pipeline-fixture.ts'
+import { code } from '../../agent-image/agent/pipelines/code.ts'
+import { fenced, head, runPipeline } from '../support/agent/pipeline-fixture.ts'
 
 vi.setConfig({ testTimeout: 90_000 })
 

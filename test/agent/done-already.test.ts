@@ -1,7 +1,7 @@
 // A request whose code is there already: the tests that a model writes for it pass before any work.
 import { describe, expect, test, vi } from 'vitest'
-import { spec } from '../../../agent-image/agent/pipelines/spec.ts'
-import { fenced, goodCode, head, runPipeline, specText } from './pipeline-fixture.ts'
+import { spec } from '../../agent-image/agent/pipelines/spec.ts'
+import { fenced, goodCode, head, runPipeline, specText } from '../support/agent/pipeline-fixture.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
 

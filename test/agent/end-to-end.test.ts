@@ -1,12 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Assignment } from '../../../core/api/agent-protocol.ts'
-import type { Action } from '../../../core/api/agent-types.ts'
-import { actionType } from '../../../core/api/agent-types.ts'
-import { trailers } from '../../../core/api/names.ts'
-import { assignmentFor } from './assignment.ts'
-import { startPod, type TestPod } from './processes.ts'
-import { startForge, type TestForge } from './repository.ts'
-import { type ScriptedHub, type ScriptedModel, sectionOf, startHub } from './scripted-hub.ts'
+import type { Assignment } from '../../core/api/agent-protocol.ts'
+import type { Action } from '../../core/api/agent-types.ts'
+import { actionType } from '../../core/api/agent-types.ts'
+import { trailers } from '../../core/api/names.ts'
+import { assignmentFor } from '../support/agent/assignment.ts'
+import { startPod, type TestPod } from '../support/agent/processes.ts'
+import { startForge, type TestForge } from '../support/agent/repository.ts'
+import {
+  type ScriptedHub,
+  type ScriptedModel,
+  sectionOf,
+  startHub,
+} from '../support/agent/scripted-hub.ts'
 
 const token = 'sesame'
 

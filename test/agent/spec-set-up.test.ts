@@ -1,9 +1,9 @@
 // Specs that set something up around their tests: where the code is missing that fails, and what
 // follows from it is not a fault of the spec.
 import { describe, expect, test, vi } from 'vitest'
-import { spec } from '../../../agent-image/agent/pipelines/spec.ts'
-import { isOwnFault } from '../../../agent-image/agent/pipelines/spec-judgement.ts'
-import { fenced, runPipeline } from './pipeline-fixture.ts'
+import { spec } from '../../agent-image/agent/pipelines/spec.ts'
+import { isOwnFault } from '../../agent-image/agent/pipelines/spec-judgement.ts'
+import { fenced, runPipeline } from '../support/agent/pipeline-fixture.ts'
 
 vi.setConfig({ testTimeout: 90_000 })
 
