@@ -1,4 +1,4 @@
-export type { RequestOptions, WriteGuard } from './api-call.ts'
+export type { RequestOptions } from './api-call.ts'
 import type { Dispatcher } from 'undici'
 import {
   Caller,
