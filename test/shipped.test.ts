@@ -88,18 +88,17 @@ const manifest = JSON.parse(read('package.json')) as {
   readonly dependencies: Record<string, string>
 }
 
+/** With a small or a large first letter. */
+const anyCase = doubles.replace(/\b\w/g, (first) => `[${first}${first.toUpperCase()}]`)
+
 /** What a program takes from a package that is not there when it runs, and names of doubles that it has. */
 function testCodeIn({ loads, exports }: Facts): readonly string[] {
   const development = loads
-    .filter(
-      ({ how, specifier = '', target }) =>
-        how !== 'type' && target === undefined && !specifier.startsWith('node:'),
-    )
-    .map(({ specifier = '' }) => specifier)
-    .filter(
-      (specifier) => !Object.keys(manifest.dependencies).some((name) => inside(specifier, name)),
-    )
-  const isDouble = new RegExp(`^(?:${doubles})(?![a-z])`, 'i')
+    .filter(({ how, target }) => how !== 'type' && target === undefined)
+    .flatMap(({ specifier }) => specifier ?? [])
+    .filter((specifier) => !specifier.startsWith('node:'))
+    .filter((one) => !Object.keys(manifest.dependencies).some((name) => inside(one, name)))
+  const isDouble = new RegExp(`^(?:${anyCase})(?![a-z])`)
   return [...development, ...exports.map(({ name }) => name).filter((name) => isDouble.test(name))]
 }
 
