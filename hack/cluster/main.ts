@@ -7,12 +7,12 @@ import { ensureBinDirectory } from './kubectl.ts'
 import { currentProvider, rememberProvider } from './choose.ts'
 import { streamLog } from './log.ts'
 import { cacheDirectory } from './paths.ts'
-import { type CallOptions, type ClusterProvider, providerNames, statusTable } from './provider.ts'
+import { type ProviderCall, type ClusterProvider, providerNames, statusTable } from './provider.ts'
 
 const abort = new AbortController()
 // Not `once`: Ctrl-C arrives twice, from the terminal and from hack/run.mjs that passes it on.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => abort.abort())
-const options: CallOptions = { log: streamLog(), signal: abort.signal }
+const options: ProviderCall = { log: streamLog(), signal: abort.signal }
 
 const program = new Command('cluster')
   .description('A Kubernetes cluster for development: starts it, fills it, removes it.')

@@ -12,7 +12,7 @@ interface TreeEntry {
 }
 
 /** Every entry of a commit whose path is UTF-8, by path. */
-export type TreeListing = ReadonlyMap<string, TreeEntry>
+export type CommitTree = ReadonlyMap<string, TreeEntry>
 
 /** The state of a path of a commit. Only `absent` and `text` may be written. */
 export type FileState =
@@ -28,7 +28,7 @@ const largestText = 262_144
  * Parses `git ls-tree -r -l -z`. Paths that are not UTF-8 are left out, because a task cannot name
  * them.
  */
-export function parseListing(output: Buffer): TreeListing {
+export function parseListing(output: Buffer): CommitTree {
   const listing = new Map<string, TreeEntry>()
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   for (let at = 0; at < output.length; ) {
@@ -48,7 +48,7 @@ export function parseListing(output: Buffer): TreeListing {
 }
 
 /** Paths of regular files, sorted. */
-export function filesOf(listing: TreeListing): readonly string[] {
+export function filesOf(listing: CommitTree): readonly string[] {
   return [...listing]
     .filter(([, { mode }]) => mode.startsWith('100'))
     .map(([path]) => path)
@@ -57,7 +57,7 @@ export function filesOf(listing: TreeListing): readonly string[] {
 
 /** The state of a path as far as the listing shows it; `blob` when the content decides. */
 export function entryState(
-  listing: TreeListing,
+  listing: CommitTree,
   path: string,
 ): Exclude<FileState, { kind: 'text' }> | { readonly kind: 'blob'; readonly oid: string } {
   const unreadable = (why: string): FileState & { kind: 'unreadable' } => ({
