@@ -1,5 +1,5 @@
 // The repository of the person at the keyboard: read with git, and written to only at the very end
-// (leave.ts).
+// (write-result.ts).
 import { existsSync } from 'node:fs'
 import { lstat, realpath, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'

@@ -65,7 +65,7 @@ interface Exported {
   readonly isType: boolean
 }
 
-interface Remark {
+interface Said {
   readonly line: number
   readonly text: string
 }
@@ -74,8 +74,12 @@ interface Remark {
 export interface Facts {
   readonly loads: readonly Load[]
   readonly exports: readonly Exported[]
-  readonly comments: readonly Remark[]
-  /** Every identifier, and every word of its strings. */
+  readonly comments: readonly Said[]
+  /** Strings, and the pieces of templates. */
+  readonly strings: readonly Said[]
+  /** Its identifiers. */
+  readonly names: ReadonlySet<string>
+  /** Its identifiers, and every word of its strings. */
   readonly words: ReadonlySet<string>
 }
 
@@ -92,7 +96,7 @@ export function factsOf(file: string): Facts {
 
 /** The same of a text that would be in `file`. */
 export function factsOfText(file: string, text: string): Facts {
-  const { program, comments, tokens } = parse(text, {
+  const { program, comments } = parse(text, {
     sourceType: 'unambiguous',
     plugins: [
       ...(/\.[cm]?tsx?$/.test(file) ? (['typescript'] as const) : []),
@@ -101,14 +105,16 @@ export function factsOfText(file: string, text: string): Facts {
     ],
     allowReturnOutsideFunction: true,
     errorRecovery: true,
-    tokens: true,
   })
   const nodes = [...nodesOf(program)]
-  const words = (tokens ?? []).flatMap(({ type, value }: { type: unknown; value?: unknown }) =>
-    typeof value === 'string' && type !== 'CommentBlock' && type !== 'CommentLine'
-      ? (value.match(/[A-Za-z_$][\w$]*/g) ?? [])
-      : [],
-  )
+  const strings = nodes.flatMap((node) => {
+    const piece = pieceOf(node)
+    return piece === undefined ? [] : [{ line: node.loc?.start.line ?? 0, text: piece }]
+  })
+  const names = nodes.flatMap((node) => {
+    if (node.type === 'PrivateName') return node.id.name
+    return node.type === 'Identifier' || node.type === 'JSXIdentifier' ? node.name : []
+  })
   return {
     loads: loadsIn(file, nodes),
     exports: exportsIn(nodes),
@@ -116,7 +122,12 @@ export function factsOfText(file: string, text: string): Facts {
       line: loc?.start.line ?? 0,
       text: value,
     })),
-    words: new Set(words),
+    strings,
+    names: new Set(names),
+    words: new Set([
+      ...names,
+      ...strings.flatMap((one) => one.text.match(/[A-Za-z_$][\w$]*/g) ?? []),
+    ]),
   }
 }
 
@@ -135,6 +146,12 @@ function textOf(node: Node | null | undefined): string | undefined {
   if (node?.type === 'TSLiteralType') return textOf(node.literal)
   if (node?.type !== 'TemplateLiteral' || node.quasis.length !== 1) return undefined
   return node.quasis[0]?.value.cooked ?? undefined
+}
+
+/** The text of a string, or of a piece of a template. */
+function pieceOf(node: Node): string | undefined {
+  if (node.type === 'StringLiteral') return node.value
+  return node.type === 'TemplateElement' ? (node.value.cooked ?? undefined) : undefined
 }
 
 const nameOf = (node: Node): string =>
@@ -198,8 +215,8 @@ function loadsIn(file: string, nodes: readonly Node[]): readonly Load[] {
   })
   const paths = nodes.flatMap((node) => {
     if (sources.has(node)) return []
-    if (node.type !== 'StringLiteral' && node.type !== 'TemplateElement') return []
-    const text = node.type === 'StringLiteral' ? node.value : (node.value.cooked ?? '')
+    const text = pieceOf(node)
+    if (text === undefined) return []
     const target = pathIn(file, text)
     const line = node.loc?.start.line ?? 0
     if (target === undefined) return []
