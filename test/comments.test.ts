@@ -119,10 +119,10 @@ function isExample(name: string): boolean {
   // Projects have a folder `test`, too, and ours has folders only.
   const isOurs =
     top !== undefined && (top !== 'test/' || folders.has(name.split('/').slice(0, 2).join('/')))
-  if (isOurs || /^\.github\//.test(name)) return false
+  if (isOurs || name.startsWith('.github/')) return false
   // No file of ours is plain JavaScript.
   if (/\.(?:[cm]?jsx?|tsx)$/.test(name) && !name.endsWith('.mjs')) return true
-  if (/\.py$/.test(name))
+  if (name.endsWith('.py'))
     return /(?:^|\/)(?:__\w+__|(?:test_.*|.*_test|setup|conftest))\.py$|^\/app\//.test(name)
   return /\.(?:json|ya?ml|txt|toml|mjs)$/.test(name) && inStrings.includes(posix.basename(name))
 }
