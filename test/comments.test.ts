@@ -67,7 +67,7 @@ const wordsOf = new Map(
 const otherWords = files
   .filter((file) => /\.(?:py|sh|ya?ml|tpl|json|toml|go|mod)$|Dockerfile$|^\.ci\//.test(file))
   .filter((file) => !/^package-lock|^test\//.test(file))
-  .flatMap((file) => read(file).match(/[A-Za-z_$][\w$]*/g) ?? [])
+  .flatMap((file) => withoutComments(file).match(/[A-Za-z_$][\w$]*/g) ?? [])
 const isOfTests = (file: string): boolean => isTest(file) || inside(file, 'test')
 /** What explains a name. The strings of tests are example data, so they explain what tests say, and nothing else. */
 const words = new Set([
@@ -77,6 +77,13 @@ const words = new Set([
 const wordsOfTests = new Set(
   [...wordsOf].flatMap(([file, own]) => (isOfTests(file) ? [...own] : [])),
 )
+
+function withoutComments(file: string): string {
+  return commentsOf(file, read(file)).reduce(
+    (text, one) => text.replace(one.text, () => ''),
+    read(file),
+  )
+}
 
 const isWord = (word: string, file: string): boolean =>
   words.has(word) || word in foreign || (isOfTests(file) && wordsOfTests.has(word))

@@ -23,7 +23,7 @@ const forms: readonly (readonly [RegExp, RegExp])[] = [
     afterHash,
   ],
   [/\.(?:tpl|ya?ml|txt)$/, /\{\{-?\s*\/\*(?<text>[^]*?)\*\//g],
-  [/\.(?:go|mod)$/, /(?:^|\s)\/\/(?<text>.*)|\/\*(?<remark>[^]*?)\*\//gm],
+  [/\.(?:go|mod)$/, /(?:^|(?<=\s))\/\/(?<text>.*)|\/\*(?<remark>[^]*?)\*\//gm],
   [/\.py$/, inPython],
 ]
 
