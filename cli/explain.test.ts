@@ -56,7 +56,7 @@ describe('what is found where a cluster was is told as what it is, with a comman
       'look',
     ],
   ] as const)('%j', (said, want, then) => {
-    const error = placed(failure(said), flags)
+    const error = placed(failure(said), flags, 'guildhall')
     expect(error).toBeInstanceOf(CliError)
     const nexts = {
       up: /^npm run -s cluster -- up /,
@@ -73,8 +73,8 @@ describe('what is found where a cluster was is told as what it is, with a comman
 })
 
 test('a refusal of an API server, and what nobody knows, stay as they were told', () => {
-  expect(placed(failure('no', 403), {})).toMatchObject({ next: 'kubectl auth whoami' })
-  expect(placed(failure('socket hang up'), {})).toMatchObject({
+  expect(placed(failure('no', 403), {}, 'guildhall')).toMatchObject({ next: 'kubectl auth whoami' })
+  expect(placed(failure('socket hang up'), {}, 'guildhall')).toMatchObject({
     message: expect.stringContaining('socket hang up') as string,
     next: expect.stringContaining('kubectl cluster-info') as string,
   })

@@ -55,7 +55,9 @@ function wishOf(args: readonly string[]): Wish | 'help' {
   const unknown = positionals.find((name) => !isLane(name))
   if (unknown !== undefined) throw new UsageError(`there is no lane ${unknown}`)
   if (values.fast && values.whole)
-    throw new UsageError('--fast leaves tests out and --whole leaves out none; give only one of them')
+    throw new UsageError(
+      '--fast leaves tests out and --whole leaves out none; give only one of them',
+    )
   if (values.fast && positionals.length > 0)
     throw new UsageError(
       `--fast names its lanes itself, and a lane that is named runs whole; leave out --fast or ${positionals.join(' ')}`,

@@ -23,13 +23,13 @@ function main(): number {
   }
   let failed = 0
   for (const [what, command, args] of checks) {
-  const run = spawnSync(command, args, { encoding: 'utf8' })
-  const good = run.status === 0
-  if (!good) failed += 1
-  console.log(`${good ? 'ok  ' : 'FAIL'} ${what}`)
-  if (!good) console.log(`${run.stdout ?? ''}${run.stderr ?? ''}`.trimEnd())
-}
-console.log(`${checks.length - failed} passed, ${failed} failed`)
+    const run = spawnSync(command, args, { encoding: 'utf8' })
+    const good = run.status === 0
+    if (!good) failed += 1
+    console.log(`${good ? 'ok  ' : 'FAIL'} ${what}`)
+    if (!good) console.log(`${run.stdout ?? ''}${run.stderr ?? ''}`.trimEnd())
+  }
+  console.log(`${checks.length - failed} passed, ${failed} failed`)
   return failed === 0 ? 0 : 1
 }
 

@@ -125,7 +125,7 @@ test('a watch tells it once each time that it begins', async () => {
   const told: Absence[] = []
   const client = cluster({ guildhall: () => lease }, clock)
   const where = { client, namespace: 'guildhall', signal: stop.signal }
-  const run = watchAttendance(where, clock, (one) => told.push(one))
+  const run = watchAttendance(where, clock, (one) => one && told.push(one))
   const wait = async (answer: Answer) => {
     lease = answer
     await clock.advance(60_000)

@@ -88,7 +88,7 @@ test.each([
     `${yaml('a')}---\n${yaml('b').replace('DevRequest', 'Pod')}`,
     /document 2 of .* kind/,
   ],
-  ['broken YAML', 'a: [', /document 1 of /],
+  ['broken YAML', 'a: [', /request\.yaml is not valid YAML: line 1, column \d+: /],
 ])('%s in a file is named', async (_, text, want) => {
   await expect(manifestsOf(await fileWith(text))).rejects.toThrow(want)
 })
