@@ -39,10 +39,11 @@ export async function* followRequest(
   if (signal.aborted) give()
   const bell = new Bell()
   let isSeen = false
+  const isLasting = lasting()
   const log = troubleLog(options.trouble, clock, (error) => {
     if (isLasting(error, isSeen, clock.monotonic())) stop.abort(error)
+    return stop.signal.aborted
   })
-  const isLasting = lasting()
   const open = <T extends KubeObject>(resource: Resource<T>, fieldSelector?: string) => {
     const informer = new Informer<T>({
       client,
@@ -155,12 +156,12 @@ const quiet = () => undefined
 
 /**
  * The informers' log: a person at a terminal needs to hear only that the cluster does not answer,
- * and not too often. `saw` hears of every failure.
+ * and not too often. `ends` hears of every failure, and says whether it was the last.
  */
 export function troubleLog(
   tell: (sentence: string) => void,
   clock: Clock,
-  saw: (error: unknown) => void = () => undefined,
+  ends: (error: unknown) => boolean = () => false,
 ): Logger {
   let toldAt = -quietMs
   return {
@@ -168,7 +169,7 @@ export function troubleLog(
     info: quiet,
     warn: (fields) => {
       const error = 'err' in fields ? fields.err : undefined
-      saw(error)
+      if (ends(error)) return
       if (clock.monotonic() - toldAt < quietMs) return
       toldAt = clock.monotonic()
       const why = error instanceof Error ? `: ${error.message.replace(/^[A-Z]+ \/\S*: /, '')}` : ''
