@@ -130,7 +130,7 @@ interface ScopeQuestion {
   readonly task: Integrate['task']
   /** Ref that keeps where the request's branch began. */
   readonly start: string
-  /** The merged tree, when that is asked about instead of the commit. */
+  /** The merged tree, when the question is about that and not about the commit. */
   readonly merged?: string
   readonly signal: AbortSignal
 }

@@ -138,7 +138,7 @@ class OpenWatch implements Follower {
 
   follow(commit: Commit): void {
     const { prefix, filter } = this.#options
-    // A version that is not reached yet is waited for.
+    // The watch may begin at a version that is still to come: what is older is not told.
     if (commit.revision <= this.#from) return
     if (prefix !== '' && !commit.key.startsWith(prefix)) return
     if (filter === undefined) {

@@ -2,7 +2,7 @@
 // described. What may not be used and why: the table in hack/gen/structural.ts.
 import { z } from 'zod'
 import type { OwnerReference } from '../kube/resource.ts'
-import { inWords } from './words.ts'
+import { inWords } from './value-problems.ts'
 
 // Sets the words of zod's errors for the whole process: every module that reads texts of people
 // imports this file.

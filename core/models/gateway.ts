@@ -6,7 +6,7 @@ import { answerOf } from './answers/answer.ts'
 import { type AnswerSchema, lintSchema } from './answers/schema.ts'
 import { type Sending, ask } from './ask.ts'
 import { ModelError } from './errors.ts'
-import { type CallBudget, type TokenCount, type TokenOwner, createLedger } from './ledger.ts'
+import { type CallBudget, type TokenCount, type TokenOwner, createLedger } from './token-budgets.ts'
 import { type FixedRequest, type ModelProfile, answerTokens, fixedRequest } from './profile.ts'
 import {
   type Calibration,

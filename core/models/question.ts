@@ -2,7 +2,7 @@
 import type { ModelResult, PromptSection, Purpose } from '../api/agent-protocol.ts'
 import type { Priority } from '../api/agent-types.ts'
 import type { Gateway, GatewayCall } from './gateway.ts'
-import type { CallBudget } from './ledger.ts'
+import type { CallBudget } from './token-budgets.ts'
 import type { AnswerSchema } from './answers/schema.ts'
 
 /** Who asks which model, and within which limits. */

@@ -56,8 +56,8 @@ async function removeStale(path: string): Promise<void> {
   try {
     await mkdir(guard)
   } catch {
-    // Another one is at it. It takes milliseconds, so an old guard is left from a process that died
-    // there.
+    // Another process is removing the lock. That takes milliseconds, so an old guard was left by a
+    // process that died in between.
     const { mtimeMs } = await stat(guard).catch(() => ({ mtimeMs: Date.now() }))
     if (Date.now() - mtimeMs > 10_000) await rm(guard, { recursive: true, force: true })
     await sleep(20)

@@ -9,7 +9,7 @@ import type { GeneratedFile } from './generated-file.ts'
 /**
  * Everything that is generated, from the sources as they are now.
  *
- * @throws {Error} when a source cannot be written down legally; nothing is written then.
+ * @throws {Error} when a source gives a file that the API server or helm would refuse; nothing is written then.
  */
 export function generatedFiles(): readonly GeneratedFile[] {
   const crds = allKinds.map((kind) => crdOf(kind))

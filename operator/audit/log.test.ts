@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { VirtualClock } from '../../test/support/virtual-clock.ts'
 import { mostPending } from '../../core/api/audit-trail.ts'
-import { diedBehind, operator, secondsToFlush, Server } from '../../test/support/audit-log.ts'
-import { verify } from './record.ts'
+import { Server, diedBehind, operator, secondsToFlush } from '../../test/support/audit-log.ts'
+import { verify } from './chain.ts'
 
 test('every transition is recorded once, in order, and the chain verifies', async () => {
   const [server, clock] = [new Server(), new VirtualClock()]

@@ -9,7 +9,7 @@ import { watch } from '../../core/kube/watch.ts'
 import { WaitError } from '../../core/kube/runtime/controller.ts'
 import type { RunSignals, Runnable } from '../../core/kube/runtime/manager.ts'
 import { type Audited, lastTransition, nextTrail, trailOf, transitionsAfter } from './outbox.ts'
-import { type AuditEntry, chain, headOf, keyOfRecord } from './record.ts'
+import { type AuditEntry, chain, headOf, keyOfRecord } from './chain.ts'
 import { type Position, type Segment, appendTo, openSegment, readSegment } from './segments.ts'
 
 /** How long records are gathered for one write. Meanwhile they are safe in the outboxes of the statuses. */

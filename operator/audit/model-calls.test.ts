@@ -3,7 +3,7 @@ import { callRecord } from '../../test/support/objects.ts'
 import { silentLogger } from '../../test/support/silent-logger.ts'
 import { VirtualClock } from '../../test/support/virtual-clock.ts'
 import { AuditLog } from './log.ts'
-import { verify } from './record.ts'
+import { verify } from './chain.ts'
 import type { ConfigMap } from '../../core/kube/builtin-kinds.ts'
 import { callEntry } from './model-calls.ts'
 

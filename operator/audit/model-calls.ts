@@ -1,4 +1,4 @@
-import type { AuditEntry } from './record.ts'
+import type { AuditEntry } from './chain.ts'
 import type { TraceRecord } from '../../core/models/gateway.ts'
 
 /** The audit record of a model call; its action is `ModelAnswered` or `ModelFailed`. */

@@ -4,7 +4,7 @@ import { annotations, configMaps as auditNames, labels } from '../../core/api/na
 import type { KubeClient } from '../../core/kube/client.ts'
 import { type ConfigMap, configMaps } from '../../core/kube/builtin-kinds.ts'
 import { isNotFound } from '../../core/kube/errors.ts'
-import { keyOfLine } from './record.ts'
+import { keyOfLine } from './chain.ts'
 
 const recordsKey = 'records.jsonl'
 const component = 'audit'

@@ -1,12 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { jsonOf } from '../../core/base/lines.ts'
-import { answerAs } from '../../core/api/words.ts'
+import { answerAs } from '../../core/api/value-problems.ts'
 import {
-  branchState,
-  integrateResult,
-  repositoryState,
-  treeListing,
   type BranchState,
   type EnsureRepository,
   type ForgeProblemCode,
@@ -14,6 +10,10 @@ import {
   type IntegrateResult,
   type RepositoryState,
   type TreeListing,
+  branchState,
+  integrateResult,
+  repositoryState,
+  treeListing,
 } from '../../core/api/forge-protocol.ts'
 import type { Clock } from '../../core/base/clock.ts'
 import { withDeadline } from '../../core/base/wait.ts'

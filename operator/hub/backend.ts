@@ -1,11 +1,11 @@
 // Connects the hub with the operator: tokens with agents, reports with tasks, model calls with the gateway, log lines with the log.
 import {
-  agentTimes,
   type LogBatch,
   type ModelCall,
   type ModelEvent,
   type Report,
   type ReportReceipt,
+  agentTimes,
 } from '../../core/api/agent-protocol.ts'
 import { audiences, labels } from '../../core/api/names.ts'
 import type { AgentTask } from '../../core/api/agent-task.ts'
@@ -29,7 +29,7 @@ import { WaitError } from '../../core/kube/runtime/controller.ts'
 import { CrowdedError, TokenReviewer } from '../../core/kube/token-review.ts'
 import { ModelError, errorEvent } from '../../core/models/errors.ts'
 import type { Gateway, GatewayCall } from '../../core/models/gateway.ts'
-import type { CallBudget } from '../../core/models/ledger.ts'
+import type { CallBudget } from '../../core/models/token-budgets.ts'
 import type { ModelProfile } from '../../core/models/profile.ts'
 
 interface HubBackendParts {

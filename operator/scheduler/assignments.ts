@@ -7,7 +7,8 @@ import type { SchedulableAgent } from './agents.ts'
 import type { Schedule } from './schedule.ts'
 import { engaged } from '../controllers/agent/decide.ts'
 import { assign } from '../../core/tasks/transitions.ts'
-import { type World, writeStatus } from '../controllers/world.ts'
+import type { World } from '../controllers/world.ts'
+import { writeStatus } from '../controllers/write-status.ts'
 
 type Assignment = Schedule['assign'][number]
 

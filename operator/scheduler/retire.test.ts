@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { now } from '../../test/support/objects.ts'
 import type { SchedulableAgent } from './agents.ts'
-import { type Demand, graceMs, roomFor } from './retire.ts'
+import { type Demand, graceMs, agentToRetire } from './retire.ts'
 
 const agent = (
   name: string,
@@ -37,7 +37,7 @@ const goes = (
   asker: Partial<Demand> = {},
   agentsOf: Readonly<Record<string, number>> = {},
 ) => {
-  const { agent: gone, nextAt } = roomFor({
+  const { agent: gone, nextAt } = agentToRetire({
     now,
     free,
     others,

@@ -21,7 +21,7 @@ export interface Demand {
   readonly tasks: number
 }
 
-interface RoomInput {
+interface RetirementInput {
   /** Milliseconds since 1970. */
   readonly now: number
   /** The queue that asks. No free agent can take its tasks. */
@@ -34,7 +34,7 @@ interface RoomInput {
   readonly agentsOf: ReadonlyMap<string, number>
 }
 
-interface Room {
+interface Retirement {
   /** The agent that can be spared most easily. */
   readonly agent: SchedulableAgent | undefined
   /** When an agent could be spared, in milliseconds since 1970; undefined when time alone changes nothing. */
@@ -47,7 +47,7 @@ interface Room {
  * Guarantees: an agent whose own tasks wait is retired only for a more urgent queue, or for a request that still has fewer
  * agents afterwards. So two requests of equal rank do not take agents from each other in turn.
  */
-export function roomFor(input: RoomInput): Room {
+export function agentToRetire(input: RetirementInput): Retirement {
   const { now, asker, others, free, agentsOf } = input
   let nextAt: number | undefined
   let best: SchedulableAgent | undefined

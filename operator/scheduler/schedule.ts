@@ -5,7 +5,7 @@ import type { AgentTask } from '../../core/api/agent-task.ts'
 import { type AgentType, priorities } from '../../core/api/agent-types.ts'
 import { counted } from '../../core/api/plain-text.ts'
 import { type SchedulableAgent, bestAgent } from './agents.ts'
-import { type Demand, roomFor } from './retire.ts'
+import { type Demand, agentToRetire } from './retire.ts'
 
 /** A request as the scheduler sees it. */
 export interface SchedulableRequest {
@@ -72,7 +72,7 @@ const ageingMs = 5 * 60_000
  * Decides assignments, new agents and retirements for one moment.
  * Guarantees: no agent gets two tasks, no task two agents; agents never exceed `maxAgents`; a task is only given to an
  * agent of its type that serves its request; an agent that has work waiting is retired only for somebody more urgent, or
- * for a request that has less (see `roomFor`). The work grows with the queues and the agents, not with the tasks behind the
+ * for a request that has less (see `agentToRetire`). The work grows with the queues and the agents, not with the tasks behind the
  * first of each queue.
  */
 export function schedule(input: ScheduleInput): Schedule {
@@ -179,7 +179,7 @@ export function schedule(input: ScheduleInput): Schedule {
   const makeRoom = (head: OpenHead, why: { readonly forCluster?: boolean }): void => {
     if (!asksForRoom || free.size === 0) return
     asksForRoom = false
-    const found = roomFor({
+    const found = agentToRetire({
       now,
       asker: demandOf(head),
       others: [...open].map(demandOf),

@@ -1,5 +1,6 @@
 import { queued } from '../../core/tasks/transitions.ts'
-import { type World, writeStatus } from '../controllers/world.ts'
+import type { World } from '../controllers/world.ts'
+import { writeStatus } from '../controllers/write-status.ts'
 import type { Schedule } from './schedule.ts'
 
 type WaitingTask = Schedule['waiting'][number]

@@ -176,7 +176,7 @@ test('the audit holds a record of every transition, in one unbroken chain', asyn
   const maps = JSON.parse(
     await kubectl(['get', 'configmaps', '-l', 'app.kubernetes.io/component=audit', '-o', 'json']),
   ) as { items: { metadata: { name: string }; data: Record<string, string> }[] }
-  const { verify } = await import('../../operator/audit/record.ts')
+  const { verify } = await import('../../operator/audit/chain.ts')
   const lines = maps.items
     .toSorted((a, b) => a.metadata.name.localeCompare(b.metadata.name))
     .flatMap((map) => (map.data['records.jsonl'] ?? '').split('\n'))

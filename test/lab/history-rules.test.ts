@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { AgentTask, AgentTaskStatus, TaskResult } from '../../core/api/agent-task.ts'
-import { chain, emptyChain } from '../../operator/audit/record.ts'
+import { chain, emptyChain } from '../../operator/audit/chain.ts'
 import {
   agent,
   condition,
@@ -10,7 +10,7 @@ import {
   task,
 } from '../support/objects.ts'
 import type { ApiObject } from './api.ts'
-import { auditViolations, type Entry, type RecordedKind, violations } from './history-rules.ts'
+import { type Entry, type RecordedKind, auditViolations, violations } from './history-rules.ts'
 
 const result: TaskResult = {
   verdict: 'Done',

@@ -6,7 +6,7 @@ import { isTrue } from '../../core/api/condition-list.ts'
 import type { DevRequest } from '../../core/api/devrequest.ts'
 import { hopelessReasons, uncountedReasons } from '../../core/api/failures.ts'
 import { hasSucceeded, heldBy, isComplete, isFinished } from '../../core/api/task-state.ts'
-import { type AuditEntry, emptyChain, verify } from '../../operator/audit/record.ts'
+import { type AuditEntry, emptyChain, verify } from '../../operator/audit/chain.ts'
 import type { ApiObject } from './api.ts'
 
 export type RecordedKind = 'DevRequest' | 'AgentTask' | 'Agent' | 'Pod' | 'ConfigMap'

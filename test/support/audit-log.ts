@@ -8,7 +8,7 @@ import type { ChangeHandler } from '../../core/kube/informer.ts'
 import { silentLogger } from './silent-logger.ts'
 import { AuditLog } from '../../operator/audit/log.ts'
 import type { Audited } from '../../operator/audit/outbox.ts'
-import type { AuditEntry } from '../../operator/audit/record.ts'
+import type { AuditEntry } from '../../operator/audit/chain.ts'
 
 const refused = (status: number, reason: string) =>
   new KubeError({ status, reason, message: reason })

@@ -15,7 +15,7 @@ interface GitSettings {
   readonly token: () => Promise<string>
   /** Base URL of the forge. */
   readonly remote: string
-  /** Transports git may use for it, e.g. `http`. */
+  /** The transports by which git may reach `remote`, e.g. `http`. */
   readonly protocols: readonly string[]
 }
 

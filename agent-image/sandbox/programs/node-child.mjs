@@ -99,7 +99,7 @@ async function runTests() {
       if (allEnded()) resolve()
     }
   })
-  // Out of whatever context the last module left: a test of that context would be their parent.
+  // The last module may have left us inside one of its tests, which would become the parent of the canaries.
   outside.runInAsyncScope(addCanaries, undefined, config.canaries)
   await ended
   clearInterval(alive)
@@ -143,7 +143,7 @@ async function settle() {
   process.on('unhandledRejection', () => {})
   const started = now()
   let quietSince = started
-  // What is rejected in this very turn is known two turns later.
+  // Node tells of a rejection up to two turns of its event loop later.
   for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
   for (;;) {
     const at = now()

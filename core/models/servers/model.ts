@@ -61,7 +61,7 @@ export function neededBytes(
   facts: Partial<ModelFacts> | undefined,
   sizeBytes: number,
   context: {
-    /** Of one call. */
+    /** The context window of one call. */
     readonly contextTokens: number
     readonly parallel: number
   },

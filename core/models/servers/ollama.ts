@@ -1,12 +1,12 @@
 // Ollama: its chat, and its questions about the models that it holds and has loaded.
 import type { ChatRequest, ChatResponse } from 'ollama'
 import { z } from 'zod'
-import { answerAs } from '../../api/words.ts'
+import { answerAs } from '../../api/value-problems.ts'
 import { BrokenAnswerError } from '../errors.ts'
-import { fixedRequest, type ModelProfile } from '../profile.ts'
+import { type ModelProfile, fixedRequest } from '../profile.ts'
 import { type Chat, type ChatPart, type ChatQuestion, readChat } from './chat.ts'
 import { ForeignAnswerError, kindOfAnswer } from './foreign-answer.ts'
-import { connect, type ServerAddress } from './transport.ts'
+import { type ServerAddress, connect } from './transport.ts'
 
 /** Asks an Ollama server once, streaming; failures as `readChat` has them. */
 export const chat: Chat = async (profile, question, options) =>

@@ -1,7 +1,7 @@
 // Servers with OpenAI's API: llama.cpp's server, vLLM, LM Studio. Their context window and options
 // were set when they were started.
 import { z } from 'zod'
-import { answerAs } from '../../api/words.ts'
+import { answerAs } from '../../api/value-problems.ts'
 import { BrokenAnswerError } from '../errors.ts'
 import type { ModelProfile } from '../profile.ts'
 import { type Chat, type ChatPart, type ChatQuestion, readChat } from './chat.ts'

@@ -13,8 +13,9 @@ import {
   requeueAfter,
 } from '../../../core/kube/runtime/controller.ts'
 import { Pace } from '../pace.ts'
-import { Stopwatch } from '../stopwatch.ts'
-import { type World, claimOf, writeStatus } from '../world.ts'
+import { Stopwatch } from '../time-in-state.ts'
+import { type World, claimOf } from '../world.ts'
+import { writeStatus } from '../write-status.ts'
 import { type AgentObservation, decideAgent, refused } from './decide.ts'
 import type { Outcomes } from './outcomes.ts'
 import { podView } from './pod-view.ts'

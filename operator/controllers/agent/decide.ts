@@ -11,7 +11,7 @@ import {
 import { type AgentReason, agentConditions, agentReasons } from '../../../core/api/conditions.ts'
 import { annotations } from '../../../core/api/names.ts'
 import type { Act } from '../../../core/api/audit-trail.ts'
-import type { Change, Decision, Notice } from '../world.ts'
+import type { Change, Decision, Notice } from '../write-status.ts'
 import type { PodView } from './pod-view.ts'
 import type { TaskOutcome } from './outcomes.ts'
 

@@ -11,7 +11,7 @@ import {
   requeueAfter,
 } from '../../../core/kube/runtime/controller.ts'
 import { type Transition, readinessOf } from '../../../core/tasks/transitions.ts'
-import { Stopwatch } from '../stopwatch.ts'
+import { Stopwatch } from '../time-in-state.ts'
 import { type World, byHolder, siblingOf } from '../world.ts'
 import { type TaskObservation, decideTask } from './decide.ts'
 import { holderOf } from './holder.ts'

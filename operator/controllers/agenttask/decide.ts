@@ -6,7 +6,7 @@ import {
   attemptOver,
   skip,
 } from '../../../core/tasks/transitions.ts'
-import type { Decision } from '../world.ts'
+import type { Decision } from '../write-status.ts'
 import type { Holder } from './holder.ts'
 
 /** Everything that a decision about one task rests on. */

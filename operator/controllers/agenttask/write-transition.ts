@@ -1,7 +1,8 @@
 import type { AgentTask } from '../../../core/api/agent-task.ts'
 import { findingsInShort, heldBy, isFinished, requestUidOf } from '../../../core/api/task-state.ts'
 import type { AgentStreams } from '../../presence/agent-streams.ts'
-import { type Notice, type World, writeStatus } from '../world.ts'
+import type { World } from '../world.ts'
+import { type Notice, writeStatus } from '../write-status.ts'
 import type { Transition } from '../../../core/tasks/transitions.ts'
 import { taskReasons } from '../../../core/api/conditions.ts'
 

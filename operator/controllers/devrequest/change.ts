@@ -2,7 +2,7 @@ import { conditionOf } from '../../../core/api/condition-list.ts'
 import { requestConditions, requestReasons } from '../../../core/api/conditions.ts'
 import { counted } from '../../../core/api/plain-text.ts'
 import type { DevRequest, Plan } from '../../../core/api/devrequest.ts'
-import type { Change, Notice } from '../world.ts'
+import type { Change, Notice } from '../write-status.ts'
 
 type Status = NonNullable<DevRequest['status']>
 

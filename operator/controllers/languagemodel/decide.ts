@@ -1,16 +1,16 @@
 import { isDeepStrictEqual } from 'node:util'
 import {
+  type ConditionUpdate,
   conditionOf,
   withConditions,
   withoutCondition,
-  type ConditionUpdate,
 } from '../../../core/api/condition-list.ts'
-import { modelConditions, modelReasons, type ModelReason } from '../../../core/api/conditions.ts'
+import { type ModelReason, modelConditions, modelReasons } from '../../../core/api/conditions.ts'
 import type { LanguageModel, LanguageModelStatus, Tier } from '../../../core/api/language-model.ts'
 import { inGiB, isCloudName } from '../../../core/models/servers/model.ts'
-import type { Change, Decision, Notice } from '../world.ts'
-import type { ServerView, SelfTestState, PullState } from '../../../core/models/fleet/fleet.ts'
-import { words } from './words.ts'
+import type { Change, Decision, Notice } from '../write-status.ts'
+import type { PullState, SelfTestState, ServerView } from '../../../core/models/fleet/fleet.ts'
+import { words } from './messages.ts'
 
 /** Everything that a decision about one model rests on. */
 export interface ModelObservation {

@@ -43,7 +43,7 @@ export const taskBugs: readonly SeededBug[] = [
     story: 'Statuses are written without the version they were decided on.',
     edits: [
       {
-        file: 'operator/controllers/world.ts',
+        file: 'operator/controllers/write-status.ts',
         find: 'const next = { ...object, status: { ...status, audit } }',
         replace:
           'const next = { ...object, metadata: { ...object.metadata, resourceVersion: undefined }, status: { ...status, audit } }',

@@ -39,7 +39,7 @@ function follow(tree: SyntaxTree, tests: TestTree, assertion: Assertion, report:
     let around: Node | undefined
     const call = tree.parent(node)
     if (node.type === 'Identifier' && call?.type === 'CallExpression' && call.callee !== node) {
-      // A function that asserts is handed on by its name.
+      // The asserting function is an argument of a call, as in `items.forEach(check)`: go on from its name.
       around = node
     } else if (isPromise) {
       const flow = flowOf(tree, tests, node)

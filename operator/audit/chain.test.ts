@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { chain, emptyChain, headOf, verify, type AuditEntry } from './record.ts'
+import { type AuditEntry, chain, emptyChain, headOf, verify } from './chain.ts'
 
 const entry = (name: string): AuditEntry => ({
   time: '2026-11-23T00:00:00.000Z',

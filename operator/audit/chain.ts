@@ -34,7 +34,7 @@ export function keyOfLine(line: string): string {
 }
 
 /** The head of a chain: number and hash of its last record. */
-export interface ChainHead {
+interface ChainHead {
   readonly seq: number
   readonly hash: string
 }
@@ -59,7 +59,7 @@ export function chain(
 }
 
 /** The result of checking a chain. */
-export type Verification =
+type Verification =
   | { readonly kind: 'intact'; readonly head: ChainHead }
   | { readonly kind: 'broken'; readonly seq: number; readonly why: string }
 

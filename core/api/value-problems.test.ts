@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { devRequestSpec } from './devrequest.ts'
 import { languageModelSpec } from './language-model.ts'
-import { answerAs, problemsOf } from './words.ts'
+import { answerAs, problemsOf } from './value-problems.ts'
 
 /** Zod's own words. */
 const foreign = /Too (?:small|big)|Invalid|expected|received|Unrecognized|>=|<=|pattern/

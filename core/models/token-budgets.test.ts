@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createLedger, type CallBudget } from './ledger.ts'
+import { type CallBudget, createLedger } from './token-budgets.ts'
 
 const owner = (budget: CallBudget = {}, task?: string) => ({ request: 'hello', task, budget })
 
