@@ -84,9 +84,12 @@ const incurable = [
 ]
 
 /** Everything is refused, first as often as `passing` says with something that passes. */
-function refusing(error: KubeError, passing = 0) {
+function refusing(answer: KubeError, passing = 0) {
   let asked = 0
-  const no = () => Promise.reject((asked += 1) <= passing ? refused(503, 'starting') : error)
+  const no = async (): Promise<never> => {
+    asked += 1
+    throw asked <= passing ? refused(503, 'starting') : answer
+  }
   return { list: no, openWatch: no }
 }
 
