@@ -176,6 +176,32 @@ function refuseUnreadable(kind: ServedKind, draft: Fields): void {
     )
 }
 
+/** Errors: 400 that names every field which the schema does not know. */
+export function refuseStrange(kind: Kind, { fields }: Draft): void {
+  const strange = strangeFields(fields, kind.schema, '')
+  if (strange.length === 0) return
+  const words = strange.map((path) => `unknown field "${path}"`).join(', ')
+  throw badRequest(
+    `${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: strict decoding error: ${words}`,
+  )
+}
+
+function strangeFields(value: unknown, schema: Schema, path: string): readonly string[] {
+  if (Array.isArray(value)) {
+    const { items } = schema
+    if (items === undefined) return []
+    return value.flatMap((item, at) => strangeFields(item, items, `${path}[${at}]`))
+  }
+  if (!isFields(value)) return []
+  return Object.entries(value).flatMap(([name, field]) => {
+    const child = schema.properties.get(name) ?? schema.values
+    const at = path === '' ? name : `${path}.${name}`
+    if (child === undefined) return schema.keepsUnknown ? [] : [at]
+    // Of the metadata only the first names are listed whole.
+    return schema.isOpaque ? [] : strangeFields(field, child, at)
+  })
+}
+
 /** Go leaves empty maps and lists of typed objects away. */
 function withoutEmpty(fields: Fields): Fields {
   let copy: Record<string, unknown> | undefined

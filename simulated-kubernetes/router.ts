@@ -3,6 +3,7 @@ import {
   checkName,
   readDraft,
   readPatched,
+  refuseStrange,
   type ApiRequest,
   readBody,
   readTarget,
@@ -103,6 +104,7 @@ export class Router {
     if (method === 'DELETE') return this.#deleteAll(request)
     if (method !== 'POST') throw methodNotAllowed()
     const draft = readDraft(readBody(request), request)
+    if (query.get('fieldValidation') === 'Strict') refuseStrange(request.kind, draft)
     const object = createObject(this.#store, request, draft, this.#act(request, 'create'))
     return { status: 201, body: this.#shown(request.kind, object) }
   }

@@ -451,7 +451,6 @@ const small: Readonly<Record<string, string>> = {
   'hack/cluster/paths.ts': 'two directories that every tool of hack asks for',
   'hack/images/repository.ts':
     'the root and version of the checkout, which every tool of hack asks for',
-  'hack/verify.ts': 'an entry point: npm run verify',
   'test/lab/paths.ts': 'the API paths that the lab, the bench and the faults share',
   'test/support/silent-logger.ts': 'one double, which tests of every room use',
 }

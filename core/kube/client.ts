@@ -166,7 +166,7 @@ export class KubeClient {
     const { labelSelector, fieldSelector, limit = pageSize } = options
     const path = pathOf(resource, { namespace: options.namespace })
     const answer: ListAnswer<T> | undefined = await this.#caller.call({
-      timeoutMs: listMs,
+      timeoutMs: this.#options.listMs ?? listMs,
       ...options,
       method: 'GET',
       path,

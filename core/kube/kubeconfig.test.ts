@@ -38,7 +38,7 @@ const config = (parts: {
     ...(parts.current === undefined ? {} : { 'current-context': parts.current }),
   })
 
-const fetchOne = 'export KUBECONFIG=$(npm run -s cluster -- kubeconfig)'
+const fetchOne = 'npm run -s cluster -- up && export KUBECONFIG=$(npm run -s cluster -- kubeconfig)'
 
 describe('a kubeconfig that leads nowhere is told by what it lacks, never by localhost:8080', () => {
   test('neither KUBECONFIG nor a file in the home directory', async () => {

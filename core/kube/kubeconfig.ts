@@ -35,7 +35,8 @@ interface KubeconfigChoice {
   readonly context?: string | undefined
 }
 
-const noFile = 'export KUBECONFIG=$(npm run -s cluster -- kubeconfig)'
+/** `up` is over at once where the cluster is up. */
+const noFile = 'npm run -s cluster -- up && export KUBECONFIG=$(npm run -s cluster -- kubeconfig)'
 const contexts = 'kubectl config get-contexts'
 
 /**

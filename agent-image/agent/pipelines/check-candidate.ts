@@ -5,7 +5,7 @@ import { digestOf, evidenceOf } from '../verify/evidence.ts'
 import { fileOf, judgeRuns, withSpecRules } from '../verify/judge-runs.ts'
 import { type JudgedTest, type Judgement, verdictOf } from '../verify/judgement.ts'
 import type { LoadResult } from '../verify/runner.ts'
-import { type FailedTest, type TestRun, testId, wholeFile } from '../verify/test-run.ts'
+import { type FailedTest, type TestRun, testId, unloadedIn, wholeFile } from '../verify/test-run.ts'
 import type { LeftFile } from '../workspace/work-tree.ts'
 import type { Changes } from '../workspace/workspace.ts'
 import { type Candidate, type CodingGoal, rejected } from './coding-goal.ts'
@@ -115,10 +115,18 @@ async function checkTests(
     ...rejected(changes, '', [], 0),
     state: proven ? 'proven' : 'unchecked',
     proof: proven ? ids.filter((id) => !silent.includes(id)) : [],
-    evidence: [evidenceOf(whole, '')],
+    evidence: [evidenceOf(whole, await notLoaded(context, whole))],
     notes,
     ...(unchecked === undefined ? {} : { unchecked }),
   }
+}
+
+/** The test files that could not be loaded, though the work is good: before it they could not, either. */
+async function notLoaded({ workspace, signal }: PipelineContext, run: TestRun): Promise<string> {
+  const files = new Set(unloadedIn(run))
+  const read = (path: string) => workspace.read(path, { signal })
+  const failures = run.failed.filter(({ file }) => files.has(file))
+  return (await digestOf({ ...run, problems: [] }, failures, workspace.root, read)).text
 }
 
 /** Why tests that pass now, and did not before, say nothing. */
