@@ -9,8 +9,9 @@ import { type FailedTest, type TestRun, testId, unloadedIn, wholeFile } from '..
 import type { LeftFile } from '../workspace/work-tree.ts'
 import type { Changes } from '../workspace/workspace.ts'
 import { type Candidate, type CodingGoal, rejected } from './coding-goal.ts'
-import { flakyNote, withoutDoubts } from './uncertain-results.ts'
+import { type Reruns, flakyNote, withoutDoubts } from './uncertain-results.ts'
 import { litterWithCode } from './litter.ts'
+import { brokenInOneProcess } from './one-process.ts'
 import { type PipelineContext, countsOf } from './pipeline.ts'
 import { sayNothing } from './stand-ins.ts'
 
@@ -67,13 +68,14 @@ async function checkTests(
   const inPlace = first !== undefined && (deciders.named?.size ?? 0) === 0
   const whole = await runner.test(project.testFiles, changes, { ...options, inPlace })
   const runs = [whole]
+  const again: Reruns = {
+    base: (files, tree) => runner.test(files, new Map(), { ...options, ...tree }),
+    now: (files, tree) => runner.test(files, changes, { ...options, ...tree }),
+  }
   let judgement = judgeOf(goal, first, runs)
   if (judgement.verdict === 'refuted' && whole.problems.length === 0) {
     runs.push(await runner.test(project.testFiles, changes, options))
-    judgement = await withoutDoubts(judgeOf(goal, first, runs), deciders, {
-      base: (files, tree) => runner.test(files, new Map(), { ...options, ...tree }),
-      now: (files, tree) => runner.test(files, changes, { ...options, ...tree }),
-    })
+    judgement = await withoutDoubts(judgeOf(goal, first, runs), deciders, again)
   }
   const problems = runs.flatMap((run) => run.problems)
   if (judgement.verdict === 'refuted' || problems.length > 0) {
@@ -94,6 +96,17 @@ async function checkTests(
     activity(`try ${number}: ${loads.problem.path} cannot be loaded`)
     const { path, message } = loads.problem
     return rejected(changes, `${path} cannot be loaded:\n${message}`, [path], -1)
+  }
+  const shared = await brokenInOneProcess({
+    before: goal.baseline,
+    runs,
+    specs: specs.filter((path) => deciders.named?.has(path) !== true),
+    changed: [...changes.keys()],
+    again,
+  })
+  if (shared !== undefined) {
+    activity(`try ${number}: ${shared.sentence.trim()}`)
+    return failed(context, goal, changes, shared.run, shared.failures, shared.sentence)
   }
   activity(`try ${number}: ${countsOf({ ...whole, failed: [] })}`)
   const sound = judgement.verdict === 'proven' && (await isSound(context, goal, judgement))
