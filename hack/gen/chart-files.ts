@@ -12,7 +12,7 @@ interface ValueNode {
   readonly properties?: Readonly<Record<string, ValueNode>>
 }
 
-/** values.yaml, values.schema.json and README.md of the chart. */
+/** values.yaml, values.schema.json, README.md and the table of defaults of the chart. */
 export function chartFiles(): readonly GeneratedFile[] {
   const schema = z.toJSONSchema(chartValues, { target: 'draft-7', io: 'input', reused: 'inline' })
   const root: ValueNode = JSON.parse(JSON.stringify(schema))
@@ -20,6 +20,7 @@ export function chartFiles(): readonly GeneratedFile[] {
     { path: `${chart}/values.schema.json`, text: `${JSON.stringify(titled(schema), null, 2)}\n` },
     { path: `${chart}/values.yaml`, text: `# ${headline}\n${valuesText(root, 0)}` },
     { path: `${chart}/README.md`, text: readme(root) },
+    { path: `${chart}/files/defaults.yaml`, text: `# ${headline}\n${yaml(defaultsOf(root))}` },
   ]
 }
 
@@ -57,6 +58,14 @@ function leaves(node: ValueNode, path: string): readonly (readonly [string, Valu
     const at = path === '' ? name : `${path}.${name}`
     return isBranch(child) ? leaves(child, at) : [[at, child] as const]
   })
+}
+
+/**
+ * The default of each setting by its path. Templates fill in settings that were left empty from it,
+ * because Helm hides values.yaml from them.
+ */
+function defaultsOf(root: ValueNode): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(leaves(root, '').map(([path, node]) => [path, node.default]))
 }
 
 function readme(root: ValueNode): string {
