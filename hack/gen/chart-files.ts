@@ -90,6 +90,11 @@ helm test guildhall --namespace guildhall
   server. NetworkPolicies close all other ways, if the network plugin of the cluster enforces them.
 * Every Pod runs under the Pod Security Standard ${code('restricted')}.
 * The kinds, your DevRequests and the volumes stay when the release is removed (${code('crds.keep')}).
+* A setting or a whole section that is left empty (${code('model:')} with nothing below it, or ${code('--set model=null')}) has its
+  defaults.
+* ${code('files/crds')} is a symbolic link to ${code('crds/')} at the root of the repository. From a copy that does not follow it, as a
+  Flux GitRepository is one, the chart refuses to render: put the files in its place, or install them by themselves and add
+  ${code('--set crds.enabled=false')}.
 * A second release in the same cluster needs another namespace and ${code('--set crds.enabled=false')}.
 * Results are fetched from the forge with a token of the ServiceAccount ${code('guildhall-reader')}. To let people make such a
   token, bind the Role ${code('guildhall-reader-token')} to them, e.g.
