@@ -18,8 +18,8 @@ export type CommitTree = ReadonlyMap<string, TreeEntry>
 export type FileState =
   | { readonly kind: 'absent' }
   | { readonly kind: 'text'; readonly text: string }
-  /** `why` is a sentence that names the file. */
-  | { readonly kind: 'unreadable'; readonly why: string }
+  /** `why` is a sentence that names the file, `what` the end of one: `is a symbolic link`. */
+  | { readonly kind: 'unreadable'; readonly why: string; readonly what: string }
 
 /** Longest text that is shown to a model or written again, in bytes. */
 const largestText = 262_144
@@ -60,10 +60,8 @@ export function entryState(
   listing: CommitTree,
   path: string,
 ): Exclude<FileState, { kind: 'text' }> | { readonly kind: 'blob'; readonly oid: string } {
-  const unreadable = (why: string): FileState & { kind: 'unreadable' } => ({
-    kind: 'unreadable',
-    why: `${path} ${why}, so it is not rewritten.`,
-  })
+  const unreadable = (what: string): FileState & { kind: 'unreadable' } =>
+    unreadableState(path, what)
   const entry = listing.get(path)
   if (entry?.mode === '120000') return unreadable('is a symbolic link')
   if (entry?.mode === '160000') return unreadable('is a submodule')
@@ -91,9 +89,11 @@ export function entryState(
 /** The state of a file with this content. */
 export function contentState(path: string, bytes: Uint8Array): FileState {
   const decoded = decodeText(bytes)
-  return decoded.kind === 'text'
-    ? decoded
-    : { kind: 'unreadable', why: `${path} ${decoded.why}, so it is not rewritten.` }
+  return decoded.kind === 'text' ? decoded : unreadableState(path, decoded.why)
+}
+
+function unreadableState(path: string, what: string): FileState & { kind: 'unreadable' } {
+  return { kind: 'unreadable', what, why: `${path} ${what}, so it is not rewritten.` }
 }
 
 function fold(path: string): string {
