@@ -177,7 +177,7 @@ function refuseUnreadable(kind: ServedKind, draft: Fields): void {
 }
 
 /** Errors: 400 that names every field which the schema does not know. */
-export function refuseStrange(kind: Kind, { fields }: Draft): void {
+export function refuseStrange(kind: ServedKind, { fields }: Draft): void {
   const strange = strangeFields(fields, kind.schema, '')
   if (strange.length === 0) return
   const words = strange.map((path) => `unknown field "${path}"`).join(', ')
