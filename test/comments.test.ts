@@ -40,6 +40,8 @@ const foreign: Readonly<Record<string, string>> = {
 
 /** Files of others, by their whole name: where each is. */
 const foreignFiles: Readonly<Record<string, string>> = {
+  'app/slug.py': 'a file of a person’s project',
+  'helpers.py': 'a file of a person’s project',
   'FILE.json': 'whichever file the reader wrote',
   'plan.yaml': 'written by the reader of the README',
   'request.txt': 'written by the reader of the README',
