@@ -5,6 +5,7 @@ const names = '(?:think|thinking|thought|thoughts|reasoning)'
 const begin = new RegExp(String.raw`^\s*(?:<${names}>|\[THINK\])`)
 const mark = String.raw`(?:<\/${names}>|\[\/THINK\])`
 const end = new RegExp(mark)
+const markAtEnd = new RegExp(String.raw`\s*${mark}\s*$`)
 /** Some templates open the thoughts themselves, so that only their end is in the answer. */
 const endOnItsLine = new RegExp(String.raw`^[ \t]*${mark}[ \t]*$`)
 const endAtLineStart = new RegExp(String.raw`^[ \t]*${mark}`)
@@ -19,14 +20,18 @@ export const fenceLine = /^( {0,8})(`{3,}|~{3,})([^`]*)$/
 /**
  * The answer without the thoughts before it. Thoughts without an end leave no answer. Where only
  * their end is seen, it counts outside of fenced blocks: inside of one it is part of the written
- * file, unless another block is opened behind it.
+ * file, unless another block is opened behind it, and with nothing behind it a block or an object is
+ * what the model wrote.
  */
 export function withoutThinking(text: string): string {
   if (begin.test(text)) {
     const found = end.exec(text)
     return found === null ? '' : text.slice(found.index + found[0].length)
   }
-  return end.test(text) ? text.slice(endOfThoughts(text)) : text
+  const answer = end.test(text) ? text.slice(endOfThoughts(text)) : text
+  // Servers leak the mark at the end of an answer. Work that stands alone is taken, because it is judged by running it.
+  const isWork = answer.trim() === '' && /^(?: {0,8}(?:```|~~~)|\s*\{)/m.test(text)
+  return isWork ? text.replace(markAtEnd, '') : answer
 }
 
 /** Where the thoughts end whose beginning is not seen; 0 when there are none. */

@@ -77,6 +77,21 @@ test('whatever is said, the blocks of an answer stand in it line by line', () =>
 })
 
 const fence = '```'
+
+test.each([
+  ['a block', `${fence}js\nexport const a = 1\n${fence}\n</think>`, 'export const a = 1'],
+  ['prose with a block', `Here it is:\n${fence}\nx = 1\n${fence}\n\n</think>\n`, 'x = 1'],
+  ['an object', '{"a":1}\n</thinking>', '{"a":1}'],
+])('a mark that nothing follows takes nothing away: %s', (_, text, want) => {
+  expect(withoutThinking(text)).toContain(want)
+  expect(withoutThinking(text)).not.toMatch(/<\/think/)
+})
+
+test('a mark that something follows ends the thoughts, drafts included', () => {
+  const draft = `${fence}js\nexport const a = 1\n${fence}\n</think>\n`
+  expect(withoutThinking(`${draft}${fence}js\nexport const a = 2\n${fence}`)).not.toContain('a = 1')
+})
+
 const wantsA = (value: unknown) => ({
   value,
   problems: isRecord(value) && ['number', 'string'].includes(typeof value['a']) ? [] : ['no a'],

@@ -114,11 +114,12 @@ describe('thoughts of which only the end is seen', () => {
     expect(extractBlocks(answer).map(({ text }) => text)).toEqual(['real()'])
   })
 
-  test.each([
-    ['with a draft and nothing behind them', `${draft}</think>\n`],
-    ['with a draft and a sentence behind them', `${draft}</think>\nI cannot do that.`],
-  ])('leave nothing: %s', (_, answer) => {
-    expect(extractBlocks(answer)).toEqual([])
+  test('leave nothing with a draft and a sentence behind them', () => {
+    expect(extractBlocks(`${draft}</think>\nI cannot do that.`)).toEqual([])
+  })
+
+  test('are the answer when it is a block and nothing stands behind them', () => {
+    expect(extractBlocks(`${draft}</think>\n`).map(({ text }) => text)).toEqual(['draft()'])
   })
 
   test.each([
