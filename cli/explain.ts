@@ -2,7 +2,7 @@
 import { CommanderError } from 'commander'
 import { homeNamespace } from '../core/api/names.ts'
 import { visibleText } from '../core/api/plain-text.ts'
-import { KubeError } from '../core/kube/errors.ts'
+import { KubeError, KubeconfigError } from '../core/kube/errors.ts'
 import { kubeconfigInWords } from '../core/kube/kubeconfig.ts'
 import { CliError, exitCodes } from './failure.ts'
 import { type PlaceFlags, asTyped, inSamePlace } from './terminal.ts'
@@ -94,7 +94,7 @@ const troubles: readonly Trouble[] = [
   {
     when: /self.signed|first certificate|issuer|SELF_SIGNED|UNABLE_TO_VERIFY/i,
     sentence: (place, of, why) =>
-      `the certificate of ${place} is not signed by the CA in ${of}, so this may be another cluster than it was made for (${why})`,
+      `the certificate of ${place} is not signed by the CA in ${of} (if it names one), so this may be another cluster than it was made for (${why})`,
     next: lookAt,
   },
   {
@@ -128,6 +128,16 @@ const troubles: readonly Trouble[] = [
  */
 function absentCluster(error: KubeError, file: string): CliError | undefined {
   if (error.status !== 0) return undefined
+  const { cause } = error
+  // Nothing was contacted: the kubeconfig gives no credentials.
+  if (cause instanceof KubeconfigError)
+    return new CliError(cause.message, { next: cause.next, cause: error })
+  const throughProxy = /\S+ cannot be reached through the proxy [\s\S]*/.exec(error.message)?.[0]
+  if (throughProxy !== undefined)
+    return new CliError(throughProxy, {
+      next: `kubectl config view --minify${file === '' ? '' : ` --kubeconfig ${file}`}   (its proxy-url; without one, HTTPS_PROXY names the proxy, and NO_PROXY the hosts without)`,
+      cause: error,
+    })
   const [, place = '', said = ''] = /(\S+) cannot be reached: ([\s\S]*)/.exec(error.message) ?? []
   if (place === '') return undefined
   const found = troubles.find(({ when }) => when.test(said))

@@ -236,6 +236,8 @@ const edges: Readonly<Record<string, string>> = {
  */
 const sockets: Readonly<Record<string, string>> = {
   'core/kube/transport.ts': 'to the API server',
+  'core/kube/proxy.ts': 'compares addresses, and opens none',
+  'core/kube/exec-plugin.ts': 'the plug-in of a kubeconfig, on people’s machines only',
   'core/models/servers/transport.ts': 'to model servers',
   'operator/hub/hub-server.ts': 'the hub’s port',
   'core/kube/runtime/health.ts': 'the port of probes and metrics',

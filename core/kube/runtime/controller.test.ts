@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { afterEach, describe, expect, test } from 'vitest'
 import { KubeClient } from '../client.ts'
 import { configMaps } from '../builtin-kinds.ts'
@@ -424,7 +425,7 @@ describe('keys that are asked for again at once leave the event loop its turns',
     const errors: string[] = []
     const log: Logger = {
       ...silentLogger,
-      error: (fields, message) => errors.push(`${message}: ${String(fields['err'])}`),
+      error: (fields, message) => errors.push(`${message}: ${inspect(fields)}`),
     }
     let runs = 0
     const reconcile = async (): Promise<Result> => {

@@ -213,7 +213,7 @@ export class Controller implements Runnable {
 
 /** No time is `NaN` ms from now: the error of a reconcile that computed its wait wrongly. */
 function refusalOfNaN(ms: number, key: string): RangeError | undefined {
-  if (!Number.isNaN(Number(ms))) return undefined
+  if (!Number.isNaN(ms)) return undefined
   return new RangeError(`the reconcile of ${key} asks to be repeated after ${ms} ms`)
 }
 

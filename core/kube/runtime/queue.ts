@@ -171,7 +171,7 @@ export class WorkQueue {
 
   #nextTurn(): void {
     this.#thisTurn.clear()
-    for (const key of [...this.#again]) {
+    for (const key of this.#again) {
       if (this.#processing.has(key)) continue
       this.#again.delete(key)
       this.#push(key)
