@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { KubeConfig as LibraryConfig } from '@kubernetes/client-node'
 import { KubeconfigError } from './errors.ts'
-import { openKubeconfig } from './kubeconfig.ts'
+import { kubeconfigInWords, openKubeconfig } from './kubeconfig.ts'
 import type { Clock } from '../base/clock.ts'
 
 /** The certificates of connections. Compared by identity: a new object means new connections. */
@@ -136,7 +136,7 @@ export async function kubeconfigFile(options: {
   const read = async (signal: AbortSignal): Promise<Credentials> => {
     if (isOld) loader = await load()
     isOld = false
-    const found = await applied(loader, signal)
+    const found = await applied(loader, signal, kubeconfigInWords({ env, path }))
     const { headers = {}, auth, ca, cert, key, servername, rejectUnauthorized } = found
     const material = Object.entries({ ca, cert, key, servername, rejectUnauthorized })
     const next: TlsMaterial = Object.fromEntries(
@@ -171,13 +171,19 @@ type RequestSettings = { headers?: Record<string, string>; auth?: string } & {
 }
 
 /** Errors: `KubeconfigError`, also when a way to log in that the library knows fails. */
-async function applied(loader: LibraryConfig, signal: AbortSignal): Promise<RequestSettings> {
+async function applied(
+  loader: LibraryConfig,
+  signal: AbortSignal,
+  shown: string,
+): Promise<RequestSettings> {
   const found: RequestSettings = {}
   const provider: unknown = loader.getCurrentUser()?.authProvider?.name
   const refuse = (what: string, cause?: unknown): never => {
     const user = loader.getCurrentUser()?.name ?? ''
-    const next = 'kubectl config view --minify   (the user is in it)'
-    throw new KubeconfigError(`the user ${user} of the kubeconfig ${what}`, next, { cause })
+    const next = 'kubectl auth whoami   (kubectl logs in by the same kubeconfig, and says more)'
+    throw new KubeconfigError(`the user ${user} of the kubeconfig ${shown} ${what}`, next, {
+      cause,
+    })
   }
   try {
     // Our own authenticator finds the signal among the options.

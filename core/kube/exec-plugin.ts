@@ -2,7 +2,6 @@
 // kubectl does. The library's own way leaves stdin open to a plug-in that nobody can answer, never
 // ends one that hangs, and tells it nothing of the cluster.
 import { spawn } from 'node:child_process'
-import { isAbsolute, sep } from 'node:path'
 import { fileProblem } from '../base/file-problem.ts'
 import type { Clock } from '../base/clock.ts'
 import { DeadlineError, withDeadline } from '../base/wait.ts'
@@ -69,11 +68,15 @@ export async function runPlugin(
   }
 }
 
-function failed(plugin: ExecPlugin, what: string, cause?: unknown): KubeconfigError {
-  const { command, args, of, installHint } = plugin
+function failed(
+  plugin: ExecPlugin,
+  what: string,
+  cause?: unknown,
+  next = [plugin.command, ...plugin.args].map(quoted).join(' '),
+): KubeconfigError {
+  const { command, of, installHint } = plugin
   const hint = installHint === '' ? '' : `; ${installHint}`
-  const line = [command, ...args].map(quoted).join(' ')
-  return new KubeconfigError(`the plug-in ${command} ${of} ${what}${hint}`, line, { cause })
+  return new KubeconfigError(`the plug-in ${command} ${of} ${what}${hint}`, next, { cause })
 }
 
 const said = (text: string): string => {
@@ -129,10 +132,12 @@ async function output(
     if (process.stderr.isTTY) process.stderr.write(chunk)
   })
   child.on('error', (cause) => {
-    const isAbsent = 'code' in cause && cause.code === 'ENOENT'
-    const where = isAbsolute(plugin.command) || plugin.command.includes(sep) ? '' : ' in PATH'
-    const what = isAbsent ? `is not there${where}` : `cannot be run: ${fileProblem(cause)}`
-    reject(failed(plugin, what, cause))
+    if (!('code' in cause) || cause.code !== 'ENOENT')
+      return reject(failed(plugin, `cannot be run: ${fileProblem(cause)}`, cause))
+    const isPath = /[/\\]/.test(plugin.command)
+    const look = `${isPath ? 'ls -l' : 'command -v'} ${quoted(plugin.command)}`
+    const next = `${look}   (nothing there: install it)`
+    reject(failed(plugin, isPath ? 'does not exist' : 'is not in PATH', cause, next))
   })
   child.on('close', (code, killedBy) => {
     if (code === 0) resolve(out)

@@ -72,7 +72,7 @@ export function contentsOf(file: string, another: string): Contents | undefined 
   }
   if (typeof whole !== 'object' || whole === null || Array.isArray(whole))
     throw new KubeconfigError(
-      `the kubeconfig ${file} is none: it holds ${Array.isArray(whole) ? 'a list' : 'a text'} where clusters, users and contexts have to be`,
+      `the file ${file} is no kubeconfig: it holds ${Array.isArray(whole) ? 'a list' : 'a text'} where clusters, users and contexts have to be`,
       another,
     )
   const top = fieldsOf(whole)

@@ -403,11 +403,12 @@ describe('keys that are asked for again at once leave the event loop its turns',
     stop = new AbortController()
     abort = new AbortController()
     running = controller.run({ stop: stop.signal, abort: abort.signal })
-    await systemClock.sleep(60, { signal: undefined })
+    for (let waited = 0; waited < 10_000 && (runs['a/good'] ?? 0) < 3; waited += 10)
+      await systemClock.sleep(10, { signal: undefined })
     stop.abort()
     await running
     expect(runs['a/x']).toBeGreaterThan(2)
-    expect(runs['a/x']).toBeLessThan(500)
+    expect(runs['a/x']).toBeLessThan(2_000)
     expect(runs['a/good']).toBeGreaterThan(2)
   })
 
