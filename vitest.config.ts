@@ -19,6 +19,7 @@ export const slowUnitTests = [
   'cli/command-line.test.ts',
   'cli/commands/{fetch,plan,try*}.test.ts',
   'cli/try/sandbox.test.ts',
+  'core/base/command-line.test.ts',
   'core/planner/growth.test.ts',
   'forge/{fetch-source,integrate,integrate-scope,refused-pushes,repositories,server}.test.ts',
   'test/{agent,support}/*.test.ts',

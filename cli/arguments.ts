@@ -1,5 +1,7 @@
 // Values of options, as people type them, and the examples of `--help`.
-import { InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
+import { nameProblem } from '../core/api/schema.ts'
+import { CliError, exitCodes } from './failure.ts'
 import { asTyped } from './terminal.ts'
 
 /** An option that is given once: the second would silently take the place of the first. */
@@ -7,6 +9,44 @@ export function once(flag: string): (value: string, before: string | undefined) 
   return (value, before) => {
     if (before !== undefined) throw new InvalidArgumentError(`${flag} is given twice.`)
     return value
+  }
+}
+
+/**
+ * The name of a DevRequest as it is typed, `@latest` included. Errors: `CliError` (usage) for a
+ * name that no object can have: the API server is not asked for it.
+ */
+export function requestName(typed: string): string {
+  return typed === '@latest' ? typed : possibleName(typed, 'a DevRequest', 'guild list')
+}
+
+/** The same for a namespace. */
+export function namespaceName(typed: string): string {
+  return possibleName(typed, 'a namespace', 'kubectl get namespaces')
+}
+
+function possibleName(typed: string, what: string, lists: string): string {
+  const problem = typed === '' ? 'the name is empty' : nameProblem(typed)
+  if (problem === undefined) return typed
+  const shown = typed.length > 40 ? `${typed.slice(0, 40)}…` : typed
+  throw new CliError(`${what} cannot be called "${shown}": ${problem}`, {
+    next: `${lists}   (shows the names that there are)`,
+    exitCode: exitCodes.usage,
+  })
+}
+
+/**
+ * Makes a command refuse empty values of its options, which would pass for an option that was left
+ * out. Options of `but` have words of their own for that.
+ */
+export function refuseEmpty(command: Command, but: readonly string[] = []): void {
+  for (const option of command.options) {
+    if (!option.required || but.includes(option.name())) continue
+    const { parseArg } = option
+    option.argParser((value: string, before: unknown) => {
+      if (value.trim() === '') throw new InvalidArgumentError('It is empty.')
+      return parseArg === undefined ? value : parseArg(value, before)
+    })
   }
 }
 
@@ -42,11 +82,27 @@ export function upToFive(text: string): number {
   return Number(text)
 }
 
-/** A whole number of tokens. */
+/** With less than this there is no room for a request. */
+export const leastContext = 1024
+
+/** A whole number of tokens that a plan has room in. */
 export function tokens(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('write a number, as in 8192.')
+  if (!/^\d{1,9}$/.test(text))
+    throw new InvalidArgumentError('write a whole number of tokens, as in 8192.')
+  if (Number(text) < leastContext)
+    throw new InvalidArgumentError(`${leastContext} tokens are the least that a plan has room in.`)
   return Number(text)
 }
+
+/** What `--help` says about exit codes where a command waits for a request. */
+export const watchCodes = `
+The exit code is 0 when the request succeeded, 1 when it failed or cannot be watched, 2 for a mistake on the command line,
+and 130 after Ctrl-C. When the time of --timeout is over it is 3 if only a person can let the request go on (the last line
+says how), else 124.`
+
+export const submitCodes = `
+The exit code is 0 when everything was handed in, 1 when something was not, 2 for a mistake on the command line or in the
+file, and 130 after Ctrl-C. With --watch it is that of guild watch: 0 when the request succeeded, 1 when it failed.`
 
 export const planExamples = `
 Examples:
@@ -67,4 +123,4 @@ Examples:
 --test names test files; the command itself is not run. It can be: paths, node --test [FILES], npm test, python3 -m unittest [FILES], pytest [FILES].
 The work starts from HEAD. Only when it is Done, the change is left in the work tree: nothing is staged, and new files are
 untracked (git status shows them). Otherwise the work tree is as it was. The exit code is 0 for Done, 1 for every other end,
-2 when the command cannot be understood.`
+2 when the command cannot be understood, 130 after Ctrl-C.`

@@ -33,11 +33,46 @@ test.each<[readonly string[], RegExp]>([
   [['logs', '--since', '0s'], /has to be longer than 0/],
   [['try', '--repo', '.', '--goal', 'x', '--files', 'src/*.js'], /src\/\*\.js is a pattern/],
   [['try', '--repo', '.', '--goal', 'x', '--files', 'src/**'], /name each file/],
+  [['submit', '-f', '/dev/null'], /^error: \/dev\/null holds no DevRequest: it is empty/],
+  [['submit', 'x', '--plan', '/dev/null'], /holds no plan: it is empty/],
+  [['submit', 'x', '--name', ''], /argument '' is invalid. It is empty\./],
+  [['fetch', 'x', '-d', ' '], /It is empty\./],
+  [['list', '-n', 'A b'], /^error: a namespace cannot be called "A b": a name has/],
+  [['plan', '--request', 'x', '--context', '0'], /1024 tokens are the least/],
+  [['try', '--goal', 'x', '--context', '1023'], /1024 tokens are the least/],
+  [['plan', '--request', 'x', '--ollama', 'ftp://x'], /it begins with ftp:\/\//],
+  [['plan', '--request', 'x', '--ollama', 'unix:///x'], /it begins with unix:\/\//],
 ])('guild %j', patience, async (args, want) => {
   const { code, err } = await guild(...args)
   expect(err).toMatch(want)
   expect(err).not.toMatch(/ENOENT|EISDIR|ENOTDIR|\n +at /)
   expect(code).toBe(2)
+})
+
+const named = ['tree', 'logs', 'diff', 'fetch', 'edit', 'resume', 'suspend', 'watch']
+const impossible = ['', '..', 'a/b', 'Hello', 'a b', '-', 'ü', 'x'.repeat(300), '.']
+
+test.each(named.map((command, at) => [command, impossible[at] ?? '.'] as const))(
+  'a name that no object can have is refused before a cluster is looked for: guild %s %j',
+  patience,
+  async (command, name) => {
+    for (const typed of new Set(['', name])) {
+      const { code, err, out } = await guild(command, '--', typed)
+      expect(err).toMatch(/^error: a DevRequest cannot be called ".{0,41}": (?:a|the) name /)
+      expect(err).toMatch(/\nnext: guild list /)
+      expect([code, out]).toEqual([2, ''])
+    }
+  },
+)
+
+test.each([
+  ['watch', /124/, /a number alone is seconds/],
+  ['submit', /130/, /with --watch it is that of guild watch/i],
+])('the help of %s says what its exit codes mean', patience, async (command, code, more) => {
+  const { out } = await guild(command, '--help')
+  expect(out).toMatch(/exit code is 0/)
+  expect(out).toMatch(code)
+  expect(out.replace(/\s+/g, ' ')).toMatch(more)
 })
 
 test('the version, and the help of one command', patience, async () => {

@@ -2,7 +2,7 @@
 // one.
 import { describe, expect, test } from 'vitest'
 import { KubeError } from '../core/kube/errors.ts'
-import { placed } from './explain.ts'
+import { placed, refusalInWords } from './explain.ts'
 import { CliError } from './failure.ts'
 
 const failure = (said: string, status = 0): KubeError =>
@@ -56,7 +56,7 @@ describe('what is found where a cluster was is told as what it is, with a comman
       'look',
     ],
   ] as const)('%j', (said, want, then) => {
-    const error = placed(failure(said), flags)
+    const error = placed(failure(said), flags, 'guildhall')
     expect(error).toBeInstanceOf(CliError)
     const nexts = {
       up: /^npm run -s cluster -- up /,
@@ -72,9 +72,60 @@ describe('what is found where a cluster was is told as what it is, with a comman
   })
 })
 
+const answer = (status: number, message: string, causes = [{}]) =>
+  new KubeError({
+    status,
+    reason: 'x',
+    message: `GET /apis/guildhall.dev/v1/x: ${message}`,
+    causes,
+  })
+
+test.each<[number, string, RegExp, RegExp]>([
+  [401, 'Unauthorized', /does not take the credentials in the kubeconfig \/etc\/hosts/, /whoami/],
+  [403, 'x is forbidden', /^you may not do this: x is forbidden$/, /whoami/],
+  [404, '404 page not found', /^this cluster knows no DevRequest/, /^helm upgrade .* -n team /],
+  [404, 'the server could not find the requested resource', /knows no DevRequest/, /^helm /],
+  [404, 'agents "a" not found', /^agents "a" not found$/, /guild list -n team/],
+  [400, 'bad', /refused this with the status 400: bad$/, /events -n team/],
+  [400, 'strict decoding error: unknown field "spec.wat"', /no field spec\.wat in/, /explain/],
+  [500, 'etcd', /failed with the status 500: etcd$/, /readyz/],
+  [0, 'took longer than 15000 ms', /does not answer: nothing came within 15 s$/, /cluster -- up/],
+])(
+  'an answer with %i (%s) is told without the address that was asked',
+  (status, said, want, next) => {
+    const message = status === 0 ? `GET /apis/x ${said}` : ''
+    const error =
+      status === 0 ? new KubeError({ status, reason: 'Timeout', message }) : answer(status, said)
+    expect(placed(error, flags, 'team')).toMatchObject({
+      message: expect.stringMatching(want) as string,
+      next: expect.stringMatching(next) as string,
+    })
+    expect(String(placed(error, flags, 'team'))).not.toMatch(/GET |\/apis/)
+  },
+)
+
+test.each([
+  [[{ field: 'spec.a', message: 'no' }], 'spec.a: no'],
+  [[{ field: '', message: 'no' }], 'no'],
+  [
+    [{ field: '<nil>', message: 'Invalid value: "": Checked value' }],
+    'Invalid value: "": Checked value',
+  ],
+  [
+    [
+      { field: 'spec.a', message: 'no' },
+      { field: '<nil>', message: 'Invalid value: null: some validation rules were not checked' },
+    ],
+    'spec.a: no',
+  ],
+  [[{ field: '<nil>', message: 'null: some validation rules were not checked' }], 'is wrong'],
+])('causes %j are told without a field that has no name', (causes, want) => {
+  expect(refusalInWords(answer(422, 'is wrong', causes))).toBe(want)
+})
+
 test('a refusal of an API server, and what nobody knows, stay as they were told', () => {
-  expect(placed(failure('no', 403), {})).toMatchObject({ next: 'kubectl auth whoami' })
-  expect(placed(failure('socket hang up'), {})).toMatchObject({
+  expect(placed(failure('no', 403), {}, 'guildhall')).toMatchObject({ next: 'kubectl auth whoami' })
+  expect(placed(failure('socket hang up'), {}, 'guildhall')).toMatchObject({
     message: expect.stringContaining('socket hang up') as string,
     next: expect.stringContaining('kubectl cluster-info') as string,
   })

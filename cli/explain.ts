@@ -1,24 +1,20 @@
 // The words of a command that failed: one sentence and the next command.
 import { CommanderError } from 'commander'
-import { homeNamespace } from '../core/api/names.ts'
 import { visibleText } from '../core/api/plain-text.ts'
-import { KubeError, KubeconfigError } from '../core/kube/errors.ts'
+import { KubeError, KubeconfigError, isKindMissing, isStrange } from '../core/kube/errors.ts'
 import { kubeconfigInWords } from '../core/kube/kubeconfig.ts'
 import { CliError, exitCodes } from './failure.ts'
 import { type PlaceFlags, asTyped, inSamePlace } from './terminal.ts'
 
 /**
- * An error whose next command finds the cluster and the namespace that were named on the command
- * line.
+ * An error in words, whose next command finds the cluster and the namespace that were named on the
+ * command line. `namespace` is the one that the command was about.
  */
-export function placed(thrown: unknown, flags: PlaceFlags): unknown {
-  const error =
-    (thrown instanceof KubeError ? absentCluster(thrown, fileOf(flags)) : undefined) ?? thrown
-  const next =
-    error instanceof CliError ? error.next : error instanceof KubeError ? nextFor(error) : undefined
-  if (!(error instanceof Error) || next === undefined) return error
-  const exitCode = error instanceof CliError ? error.exitCode : exitCodes.failed
-  return new CliError(error.message, { next: inSamePlace(next, flags), exitCode, cause: error })
+export function placed(thrown: unknown, flags: PlaceFlags, namespace: string): unknown {
+  const error = thrown instanceof KubeError ? inWords(thrown, fileOf(flags), namespace) : thrown
+  if (!(error instanceof CliError) || error.next === undefined) return error
+  const { message, exitCode, next } = error
+  return new CliError(message, { next: inSamePlace(next, flags), exitCode, cause: error })
 }
 
 const fileOf = ({ kubeconfig }: PlaceFlags): string =>
@@ -45,14 +41,74 @@ function write(line: string): void {
   process.stderr.write(`${visibleText(line)}\n`)
 }
 
-function nextFor(error: KubeError): string {
+/** The words of an API server about a request, without the address that this program asked. */
+const saidBy = ({ message }: KubeError): string => message.replace(/^[A-Z]+ \/\S*: /, '').trim()
+
+/** Why the API server refused an object: its field and the reason, or all that it said. */
+export function refusalInWords(error: KubeError): string {
+  const strange = [...error.message.matchAll(/unknown field "([^"]+)"/g)].map(([, path]) => path)
+  if (strange.length > 0)
+    return `there is no field ${strange.join(' and no field ')} in a DevRequest; is it misspelt?`
+  const causes = error.causes
+    // It only says that other checks were left out because of the causes beside it.
+    .filter(
+      ({ field, message }) => !(field === '<nil>' && message?.includes('rules were not checked')),
+    )
+    .map(({ field = '', message = '' }) =>
+      field === '' || field === '<nil>' ? message : `${field}: ${message}`,
+    )
+  return causes.length > 0 ? causes.join('; ') : saidBy(error)
+}
+
+/** What an API server answered, or that none did: a sentence and the next command. */
+function inWords(error: KubeError, file: string, namespace: string): CliError {
+  const tell = (sentence: string, next: string): CliError =>
+    new CliError(sentence, { next, cause: error })
+  const of = file === '' ? "the Pod's own account" : `the kubeconfig ${file}`
   if (error.status === 0)
-    return 'kubectl cluster-info   (in the clone: npm run -s cluster -- status)'
-  if (error.status === 401 || error.status === 403) return 'kubectl auth whoami'
-  if (error.status === 404) {
-    return 'kubectl api-resources --api-group=guildhall.dev   (nothing there: install the chart with helm)'
-  }
-  return `kubectl get events -n ${homeNamespace}`
+    return (
+      absentCluster(error, file, of) ??
+      (error.reason === 'Unreadable' || error.reason === 'NoList'
+        ? tell(
+            `something else than an API server answers for ${of}: ${saidBy(error)}`,
+            lookAt(file),
+          )
+        : tell(
+            saidBy(error),
+            'kubectl cluster-info   (in the clone: npm run -s cluster -- status)',
+          ))
+    )
+  const { status } = error
+  if (status === 401)
+    return tell(
+      `the API server does not take the credentials in ${of} (${saidBy(error)}): they are missing, wrong or no longer valid`,
+      'kubectl auth whoami',
+    )
+  if (status === 403) return tell(`you may not do this: ${saidBy(error)}`, 'kubectl auth whoami')
+  if (status === 404 && isKindMissing(error)) return kindMissing(namespace, error)
+  if (status === 404) return tell(saidBy(error), `guild list -n ${namespace}`)
+  if (status === 422 || (status === 400 && isStrange(error)))
+    return tell(
+      `the API server refused this: ${refusalInWords(error)}`,
+      'kubectl explain devrequest.spec',
+    )
+  return status < 500
+    ? tell(
+        `the API server refused this with the status ${status}: ${saidBy(error)}`,
+        `kubectl get events -n ${namespace}`,
+      )
+    : tell(
+        `the API server failed with the status ${status}: ${saidBy(error)}`,
+        "kubectl get --raw '/readyz?verbose'",
+      )
+}
+
+/** The error for a cluster whose API server does not serve our kinds. */
+export function kindMissing(namespace: string, cause?: unknown): CliError {
+  return new CliError('this cluster knows no DevRequest: Guildhall is not installed in it', {
+    next: `helm upgrade --install guildhall helm/guildhall -n ${namespace} --create-namespace`,
+    cause,
+  })
 }
 
 const startOne =
@@ -126,8 +182,7 @@ const troubles: readonly Trouble[] = [
  * The error for people when there is no cluster at the address of the kubeconfig; undefined for all
  * other errors. `file` is the kubeconfig that led there, empty inside a Pod.
  */
-function absentCluster(error: KubeError, file: string): CliError | undefined {
-  if (error.status !== 0) return undefined
+function absentCluster(error: KubeError, file: string, of: string): CliError | undefined {
   const { cause } = error
   // Nothing was contacted: the kubeconfig gives no credentials.
   if (cause instanceof KubeconfigError)
@@ -138,11 +193,16 @@ function absentCluster(error: KubeError, file: string): CliError | undefined {
       next: `kubectl config view --minify${file === '' ? '' : ` --kubeconfig ${file}`}   (its proxy-url; without one, HTTPS_PROXY names the proxy, and NO_PROXY the hosts without)`,
       cause: error,
     })
+  const late = / took longer than (\d+) ms$/.exec(error.message)?.[1]
+  if (late !== undefined)
+    return new CliError(
+      `the cluster of ${of} does not answer: nothing came within ${Math.round(Number(late) / 1000)} s`,
+      { next: startOne, cause: error },
+    )
   const [, place = '', said = ''] = /(\S+) cannot be reached: ([\s\S]*)/.exec(error.message) ?? []
   if (place === '') return undefined
   const found = troubles.find(({ when }) => when.test(said))
   if (found === undefined) return undefined
-  const of = file === '' ? "the Pod's own account" : `the kubeconfig ${file}`
   return new CliError(found.sentence(place, of, secretOf(said.trim())), {
     next: found.next(file),
     cause: error,

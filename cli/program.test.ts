@@ -70,7 +70,27 @@ test.each([
   ['guild watch a', { kubeconfig: '/a b/c' }, "guild watch a --kubeconfig '/a b/c'"],
   ['guild tree a', { context: 'prod' }, 'guild tree a --context prod'],
   ['guild tree a   (or list)', { namespace: 'x' }, 'guild tree a -n x   (or list)'],
-  ['kubectl get events -n guildhall', { namespace: 'x' }, 'kubectl get events -n x'],
+  ['kubectl get events -n guildhall', { namespace: 'x' }, 'kubectl get events -n guildhall'],
+  [
+    'kubectl delete devrequest a -n default   (then: guild submit … -n guildhall)',
+    { namespace: 'default' },
+    'kubectl delete devrequest a -n default   (then: guild submit … -n guildhall)',
+  ],
+  [
+    'kubectl auth whoami',
+    { kubeconfig: '/k', context: 'prod' },
+    'kubectl auth whoami --kubeconfig /k --context prod',
+  ],
+  [
+    'kubectl config view --minify --kubeconfig /k',
+    { kubeconfig: '/k' },
+    'kubectl config view --minify --kubeconfig /k',
+  ],
+  [
+    'helm upgrade --install guildhall helm/guildhall -n a',
+    { namespace: 'b', context: 'prod' },
+    'helm upgrade --install guildhall helm/guildhall -n a --kube-context prod',
+  ],
   ['guild plan --repo .', { namespace: 'x' }, 'guild plan --repo .'],
   ['git switch guild/a', { namespace: 'x' }, 'git switch guild/a'],
   ['guild list', {}, 'guild list'],

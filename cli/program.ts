@@ -1,7 +1,19 @@
 import { readFileSync } from 'node:fs'
 import { Command, Option } from 'commander'
 import type { GivenPlan } from '../core/api/devrequest.ts'
-import { milliseconds, once, planExamples, tokens, tryExamples, upToFive } from './arguments.ts'
+import {
+  milliseconds,
+  namespaceName,
+  once,
+  planExamples,
+  refuseEmpty,
+  requestName,
+  submitCodes,
+  tokens,
+  tryExamples,
+  upToFive,
+  watchCodes,
+} from './arguments.ts'
 import { type Connection, type ConnectionFlags, connect } from './cluster/connection.ts'
 import { tellAbsence } from './cluster/attendance.ts'
 import { systemClock, systemRandom } from '../core/base/clock.ts'
@@ -77,7 +89,7 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
     try {
       return await work({ connection, terminal: processTerminal(flags, flags), signal })
     } catch (error) {
-      throw placed(error, flags)
+      throw placed(error, flags, connection.namespace)
     } finally {
       await connection.client.close()
     }
@@ -110,7 +122,8 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
       )
       .option('--watch', 'stay and show the work until it ends')
       .option('--dry-run', 'have the API server check it and print it; nothing is stored')
-      .addOption(outputs(['json'])),
+      .addOption(outputs(['json']))
+      .addHelpText('after', submitCodes),
   ).action(
     async (
       text: string | undefined,
@@ -205,7 +218,11 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
         'how often a task may be tried, 1 to 5; 1 when left out',
         upToFive,
       )
-      .option('--timeout <duration>', 'end after this time, as in 600, 10m, 2h', milliseconds)
+      .option(
+        '--timeout <duration>',
+        'end after this time, as in 30s, 10m, 2h; a number alone is seconds',
+        milliseconds,
+      )
       .addOption(
         new Option(
           '--sandbox <where>',
@@ -236,7 +253,7 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
       .command('tree')
       .alias('get')
       .description('show one request with its plan and tasks, as it is now')
-      .argument('<name>', 'a DevRequest; @latest is the newest')
+      .argument('<name>', 'a DevRequest; @latest is the newest', requestName)
       .addOption(outputs(['json'])),
   ).action(async (name: string, flags: CommonFlags) => {
     await session(flags, (open) => showTree({ ...open, name, output: flags.output }))
@@ -246,12 +263,13 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
     guild
       .command('watch')
       .description('show one request live until it ends; the exit code says how it ended')
-      .argument('<name>', 'a DevRequest; @latest is the newest')
+      .argument('<name>', 'a DevRequest; @latest is the newest', requestName)
       .option(
         '--timeout <duration>',
-        'stop watching after this time, as in 30s, 10m, 2h',
+        'stop watching after this time, as in 30s, 10m, 2h; a number alone is seconds',
         milliseconds,
-      ),
+      )
+      .addHelpText('after', watchCodes),
   ).action(async (name: string, flags: CommonFlags & { timeout?: number }) => {
     await session(flags, async (open) => {
       finish((await watchRequest({ ...open, name, timeoutMs: flags.timeout })).exitCode)
@@ -262,11 +280,19 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
     guild
       .command('logs')
       .description("print the operator's log, which also holds the lines of agents")
-      .argument('[name]', 'a DevRequest; @latest is the newest; everything when left out')
+      .argument(
+        '[name]',
+        'a DevRequest; @latest is the newest; everything when left out',
+        requestName,
+      )
       .option('-f, --follow', 'stay, and print new lines as they come')
       .option('--task <task>', 'only lines about this task')
       .option('--agent <agent>', 'only lines of this agent')
-      .option('--since <duration>', 'only lines of the last 30s, 10m, 2h', milliseconds)
+      .option(
+        '--since <duration>',
+        'only lines of the last 30s, 10m, 2h; a number alone is seconds',
+        milliseconds,
+      )
       .addOption(outputs(['json'])),
   ).action(
     async (
@@ -281,7 +307,7 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
     guild
       .command('edit')
       .description('change the plan of a suspended request, in $EDITOR or from a file')
-      .argument('<name>', 'a DevRequest; @latest is the newest')
+      .argument('<name>', 'a DevRequest; @latest is the newest', requestName)
       .option('--plan <file>', 'the new plan, as guild plan --save writes it; - reads stdin'),
   ).action(async (name: string, flags: CommonFlags & { plan?: string }) => {
     await session(flags, (open) =>
@@ -297,7 +323,7 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
       guild
         .command(command)
         .description(description)
-        .argument('<name>', 'a DevRequest; @latest is the newest'),
+        .argument('<name>', 'a DevRequest; @latest is the newest', requestName),
     ).action(async (name: string, flags: CommonFlags) => {
       const suspend = command === 'suspend'
       await session(flags, (open) => setSuspend({ ...open, name, suspend }))
@@ -307,7 +333,7 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
     guild
       .command('diff')
       .description('show the changes of a request, as git diff does')
-      .argument('<name>', 'a DevRequest; @latest is the newest')
+      .argument('<name>', 'a DevRequest; @latest is the newest', requestName)
       .option('--task <task>', 'only the changes of this task')
       .option('--stat', 'only the names of files, and how many lines changed'),
   ).action(async (name: string, flags: CommonFlags & { task?: string; stat?: boolean }) => {
@@ -318,7 +344,7 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
     guild
       .command('fetch')
       .description('fetch the result branch into the current repository, or as a new clone')
-      .argument('<name>', 'a DevRequest; @latest is the newest')
+      .argument('<name>', 'a DevRequest; @latest is the newest', requestName)
       .option('-d, --directory <directory>', 'make a new clone there')
       .option('--force', 'fetch even into the repository of Guildhall itself'),
   ).action(async (name: string, flags: CommonFlags & { directory?: string; force?: boolean }) => {
@@ -341,6 +367,8 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
       about.outputHelp()
     })
 
+  // An empty text that asks for work is answered with what such a text says.
+  for (const command of guild.commands) refuseEmpty(command, ['request', 'goal'])
   return guild
 }
 
@@ -382,6 +410,7 @@ function common(command: Command): Command {
       .option(
         '-n, --namespace <namespace>',
         'namespace of Guildhall; that of the context when left out, else guildhall',
+        namespaceName,
       )
       .option('--kubeconfig <file>', 'kubeconfig; $KUBECONFIG or ~/.kube/config when left out')
       .option('--context <name>', 'context in the kubeconfig'),

@@ -1,5 +1,4 @@
 import { isAbsolute, join, relative } from 'node:path'
-import { inNamespace } from '../core/api/names.ts'
 import { visibleJson, visibleText } from '../core/api/plain-text.ts'
 import { type Style, ownColours } from './show/style.ts'
 
@@ -86,20 +85,23 @@ export interface PlaceFlags {
 
 /**
  * A command to type next that finds the same cluster and namespace as the command before it:
- * without the flags that were given it would look elsewhere. What stands behind three blanks is a
- * remark.
+ * without the flags that were given it would look elsewhere. What the command says already stays:
+ * its own `-n` may lead elsewhere on purpose. What stands behind three blanks is a remark.
  */
 export function inSamePlace(command: string, flags: PlaceFlags): string {
   const [line = '', ...remark] = command.split(/( {3})/)
-  if (line.startsWith('kubectl '))
-    return flags.namespace === undefined ? command : inNamespace(command, flags.namespace)
-  if (!/^guild (?!plan\b|try\b)/.test(line)) return command
-  const has = (flag: string): boolean => line.split(' ').includes(flag)
+  const words = line.split(' ')
+  const isOfGuild = /^guild (?!plan\b|try\b)/.test(line)
+  const isOfCluster = isOfGuild || /^(?:kubectl (?!config\b)|helm )/.test(line)
+  if (!isOfCluster) return command
   const added = [
-    ...(flags.namespace === undefined || has('-n') ? [] : ['-n', flags.namespace]),
-    ...(flags.kubeconfig === undefined ? [] : ['--kubeconfig', quoted(flags.kubeconfig)]),
-    ...(flags.context === undefined ? [] : ['--context', quoted(flags.context)]),
-  ]
+    // Of kubectl not every command is about a namespace; those that are name theirs.
+    ...(isOfGuild ? [['-n', flags.namespace] as const] : []),
+    ['--kubeconfig', flags.kubeconfig] as const,
+    [words[0] === 'helm' ? '--kube-context' : '--context', flags.context] as const,
+  ].flatMap(([flag, value]) =>
+    value === undefined || words.includes(flag) ? [] : [flag, quoted(value)],
+  )
   return [[line, ...added].join(' '), ...remark].join('')
 }
 

@@ -17,7 +17,7 @@ export type Identity =
 /** What somebody wants: read by git, write by git, GET of the API, any other method of the API. */
 type Wish = 'clone' | 'push' | 'read' | 'change'
 
-export type Decision =
+export type AccessDecision =
   | { readonly allowed: true }
   | { readonly allowed: false; readonly message: string }
 
@@ -31,8 +31,8 @@ export interface RefCommand {
   readonly ref: string
 }
 
-const allowed: Decision = { allowed: true }
-const refused = (message: string): Decision => ({ allowed: false, message })
+const allowed: AccessDecision = { allowed: true }
+const refused = (message: string): AccessDecision => ({ allowed: false, message })
 
 const zeroId = '0'.repeat(40)
 const heads = 'refs/heads/'
@@ -54,7 +54,7 @@ const sentences: Readonly<Record<Wish, string>> = {
  * May this identity do this kind of thing at all? What a push contains is judged by `judgeCommands`
  * and `judgeTask`.
  */
-export function judgeWish(identity: Identity, wish: Wish): Decision {
+export function judgeWish(identity: Identity, wish: Wish): AccessDecision {
   if (wishes[identity.kind].has(wish)) return allowed
   return refused(`${identity.name} ${sentences[wish]}.`)
 }
@@ -92,7 +92,7 @@ export function judgeTask(
   identity: Identity,
   wanted: { readonly repository: string; readonly task: string; readonly attempt: number },
   task: AgentTask | undefined,
-): Decision {
+): AccessDecision {
   const name = `AgentTask ${wanted.task}`
   if (identity.kind !== 'agent') return judgeWish(identity, 'push')
   if (task === undefined) return refused(`${name} does not exist.`)

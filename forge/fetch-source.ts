@@ -7,7 +7,7 @@ import {
   readRedirect,
   readSourceUrl,
   remoteOf,
-  type Remote,
+  type CheckedRemote,
 } from './source-url.ts'
 import { someOf, upstream } from './source.ts'
 
@@ -97,7 +97,7 @@ const cannotFetch = (label: string, reason: string, cause?: unknown) =>
 
 function talk(
   { repository, from, signal }: FetchOptions,
-  remote: Remote,
+  remote: CheckedRemote,
   timeoutMs: number,
 ): GitRun {
   return {
@@ -113,9 +113,9 @@ function talk(
 /** Asks for HEAD, and follows the server where it stays on its host. */
 async function askHead(
   options: FetchOptions,
-): Promise<{ readonly remote: Remote; readonly head: string }> {
+): Promise<{ readonly remote: CheckedRemote; readonly head: string }> {
   const { from, label, signal } = options
-  const ask = async (remote: Remote) => {
+  const ask = async (remote: CheckedRemote) => {
     const args = ['ls-remote', '--symref', '--end-of-options', remote.url, 'HEAD']
     return (await options.git.run(args, talk(options, remote, questionMs))).stdout
   }
@@ -158,7 +158,7 @@ const isRedirect = ({ stderr }: GitError) => /returned error: 30[12378]\b/.test(
  */
 async function headersOf(
   options: FetchOptions,
-  remote: Remote,
+  remote: CheckedRemote,
 ): Promise<{ readonly location?: string | undefined; readonly contentType?: string | undefined }> {
   const how = talk(options, remote, questionMs)
   const environment = { ...how.environment, GIT_TRACE_CURL: '1', GIT_TRACE_CURL_NO_DATA: '1' }
@@ -178,7 +178,7 @@ const sha256Ids =
  */
 async function defaultBranch(
   options: FetchOptions,
-  remote: Remote,
+  remote: CheckedRemote,
   head: string,
 ): Promise<string | undefined> {
   const { from, label, ref } = options
@@ -216,7 +216,7 @@ async function defaultBranch(
  * The branch that HEAD names though it is not there. Newer servers say it, and git shows it in its
  * trace only.
  */
-async function missingBranch(options: FetchOptions, remote: Remote): Promise<string> {
+async function missingBranch(options: FetchOptions, remote: CheckedRemote): Promise<string> {
   const how = talk(options, remote, questionMs)
   const environment = { ...how.environment, GIT_TRACE_PACKET: '1' }
   const args = ['ls-remote', '--symref', '--end-of-options', remote.url, 'HEAD']

@@ -39,7 +39,7 @@ export interface ForgeOptions {
 }
 
 /** The parts that answer requests. */
-export interface Forge {
+export interface ForgeParts {
   readonly root: string
   readonly hooks: string
   readonly git: Git
@@ -60,7 +60,7 @@ const proxyVariables = ['http_proxy', 'https_proxy', 'HTTPS_PROXY'] as const
  * Prepares the volume, clears away what a crash left, and puts the parts together.
  * Errors: a sentence that names an allowed host that cannot be read.
  */
-export async function createForge(options: ForgeOptions): Promise<Forge> {
+export async function createForge(options: ForgeOptions): Promise<ForgeParts> {
   const { data, clock, random, log, tasks, maxPushBytes, signal, templates, environment } = options
   const byProxy = proxyVariables.some((name) => (environment[name] ?? '') !== '')
   const door = new SourceDoor(options.sources, { resolve: options.resolve, byProxy })

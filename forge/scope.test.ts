@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Action } from '../core/api/agent-types.ts'
-import { allowedChange, allowedChanges, readChanges, type Change, type Scope } from './scope.ts'
+import { allowedChange, allowedChanges, readChanges, type PathChange, type Scope } from './scope.ts'
 
 const files = ['src/a.js', 'test/a.test.js', 'docs/use.md']
 const scope = (action: Action, more: Partial<Scope> = {}): Scope => ({
@@ -12,16 +12,16 @@ const scope = (action: Action, more: Partial<Scope> = {}): Scope => ({
 })
 
 const none = '000000'
-const added = (path: string, newMode = '100644'): Change => ({ path, oldMode: none, newMode })
-const modified = (path: string, oldMode = '100644', newMode = oldMode): Change => ({
+const added = (path: string, newMode = '100644'): PathChange => ({ path, oldMode: none, newMode })
+const modified = (path: string, oldMode = '100644', newMode = oldMode): PathChange => ({
   path,
   oldMode,
   newMode,
 })
-const deleted = (path: string, oldMode = '100644'): Change => ({ path, oldMode, newMode: none })
+const deleted = (path: string, oldMode = '100644'): PathChange => ({ path, oldMode, newMode: none })
 
 describe('what a task may change', () => {
-  test.for<readonly [Action, string, Change, string | undefined]>([
+  test.for<readonly [Action, string, PathChange, string | undefined]>([
     ['code', 'its file, new', added('src/a.js'), undefined],
     ['code', 'its file, new and executable', added('src/a.js', '100755'), undefined],
     ['code', 'its file, there', modified('src/a.js'), undefined],
@@ -74,7 +74,7 @@ describe('what a task may change', () => {
   })
 })
 
-test.for<readonly [string, Change, string]>([
+test.for<readonly [string, PathChange, string]>([
   ['a link', added('src/a.js', '120000'), 'is a symbolic link'],
   ['a link in the place of a file', modified('src/a.js', '100644', '120000'), 'is a symbolic link'],
   ['a link that leads elsewhere now', modified('src/a.js', '120000'), 'is a symbolic link'],
@@ -96,7 +96,7 @@ test.for<readonly [string, Change, string]>([
   }
 })
 
-test.for<readonly [string, Change, boolean]>([
+test.for<readonly [string, PathChange, boolean]>([
   ['a file that the request changed', modified('src/b.js'), true],
   ['a test that the request wrote', modified('test/b.test.js'), false],
   ['a file of the person', modified('src/other.js'), false],

@@ -10,7 +10,7 @@ import { ForgeRefusal } from './problem.ts'
  * One path that differs between two commits. Modes are git's six octal digits; `000000` where there
  * is no such path.
  */
-export interface Change {
+export interface PathChange {
   readonly path: string
   readonly oldMode: string
   readonly newMode: string
@@ -39,7 +39,7 @@ const kinds: Readonly<Record<string, string>> = {
  * undefined when it may. Only regular files are ever written, no file that is there gets another
  * mode, and none is deleted but a file of the task.
  */
-export function allowedChange(change: Change, scope: Scope): string | undefined {
+export function allowedChange(change: PathChange, scope: Scope): string | undefined {
   const { path, oldMode, newMode } = change
   if (path.includes('\uFFFD')) return 'has a name that is not UTF-8'
   if (newMode !== absent && !regular.has(newMode)) return kinds[newMode] ?? `has mode ${newMode}`
@@ -49,7 +49,7 @@ export function allowedChange(change: Change, scope: Scope): string | undefined 
   return allowedPath(change, scope)
 }
 
-function allowedPath({ path, oldMode, newMode }: Change, scope: Scope): string | undefined {
+function allowedPath({ path, oldMode, newMode }: PathChange, scope: Scope): string | undefined {
   const { action, files } = scope
   const deleted = newMode === absent
   const named = files.includes(path)
@@ -93,7 +93,7 @@ const outside = ({ files }: Scope): string =>
  * Why the changes together are refused, as one sentence that names a path; undefined when they are
  * allowed.
  */
-export function allowedChanges(changes: readonly Change[], scope: Scope): string | undefined {
+export function allowedChanges(changes: readonly PathChange[], scope: Scope): string | undefined {
   for (const change of changes) {
     const why = allowedChange(change, scope)
     if (why !== undefined) return `${plainLine(change.path, 200)} ${why}.`
@@ -104,9 +104,9 @@ export function allowedChanges(changes: readonly Change[], scope: Scope): string
 }
 
 /** Changes in the format of `git diff-tree -r -z`. */
-export function readChanges(text: string): readonly Change[] {
+export function readChanges(text: string): readonly PathChange[] {
   const parts = text.split('\0')
-  const changes: Change[] = []
+  const changes: PathChange[] = []
   for (let at = 0; at + 1 < parts.length; at += 2) {
     const [, oldMode, newMode] =
       /^:(\d{6}) (\d{6}) [0-9a-f]+ [0-9a-f]+ [A-Z]\d*$/.exec(parts[at] ?? '') ?? []
@@ -194,7 +194,7 @@ const diffTree = ['diff-tree', '-r', '-z', '--no-renames', '--ignore-submodules=
 async function scopeOf(
   question: ScopeQuestion,
   base: string,
-  changes: readonly Change[],
+  changes: readonly PathChange[],
 ): Promise<Scope> {
   const { git, path, signal, task, start } = question
   // A branch from before this was kept is taken to begin where the commit was built.

@@ -7,7 +7,7 @@ import {
 } from '../core/api/forge-protocol.ts'
 import { readJson, sendJson } from '../core/base/http.ts'
 import { type Identity, judgeWish } from './access.ts'
-import type { Forge } from './forge.ts'
+import type { ForgeParts } from './forge.ts'
 import { commitAt, type Git } from './git.ts'
 import { ForgeRefusal } from './problem.ts'
 import type { Route } from './routes.ts'
@@ -28,7 +28,7 @@ interface ApiCall {
 const maxBytes = 64 * 1024
 
 /** Answers the API of forge-protocol.ts. Errors: `ForgeRefusal`. */
-export async function serveApi(forge: Forge, call: ApiCall): Promise<void> {
+export async function serveApi(forge: ForgeParts, call: ApiCall): Promise<void> {
   const { route, identity, request, response, signal } = call
   const changing = route.kind === 'ensure' || route.kind === 'integrate'
   const decision = judgeWish(identity, changing ? 'change' : 'read')

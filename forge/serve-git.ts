@@ -1,6 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { judgeCommands, judgeTask, judgeWish, type Decision, type Identity } from './access.ts'
-import type { Forge } from './forge.ts'
+import {
+  judgeCommands,
+  judgeTask,
+  judgeWish,
+  type AccessDecision,
+  type Identity,
+} from './access.ts'
+import type { ForgeParts } from './forge.ts'
 import { commitAt } from './git.ts'
 import { decodedBody, runBackend } from './git-http.ts'
 import { ForgeRefusal, refusalOf } from './problem.ts'
@@ -30,7 +36,7 @@ const commonSettings: Readonly<Record<string, string>> = {
 /**
  * Answers clone, fetch and push. Errors: refusals that a git client shows best as an HTTP failure.
  */
-export async function serveGit(forge: Forge, call: GitCall): Promise<void> {
+export async function serveGit(forge: ForgeParts, call: GitCall): Promise<void> {
   const { route, identity } = call
   const pushing = route.service === 'git-receive-pack'
   permit(judgeWish(identity, pushing ? 'push' : 'clone'))
@@ -49,7 +55,7 @@ export async function serveGit(forge: Forge, call: GitCall): Promise<void> {
   }
 }
 
-async function servePush(forge: Forge, call: GitCall): Promise<void> {
+async function servePush(forge: ForgeParts, call: GitCall): Promise<void> {
   const { clock, log } = forge
   const { route, identity, response, request } = call
   const startedAt = clock.monotonic()
@@ -104,7 +110,7 @@ async function servePush(forge: Forge, call: GitCall): Promise<void> {
   log.info({ ...audit, outcome, ms }, 'push')
 }
 
-function backend(forge: Forge, call: GitCall) {
+function backend(forge: ForgeParts, call: GitCall) {
   const { route, identity, request, response, signal } = call
   const { repository, service, advertise } = route
   const common = { root: forge.root, repository, service, advertise, request, response, signal }
@@ -119,7 +125,7 @@ export function whoIs(identity: Identity): string {
 const tooLarge = (bytes: number) =>
   `A push may have at most ${Math.floor(bytes / 1024 / 1024)} MiB; keep large files out of git.`
 
-function permit(decision: Decision): void {
+function permit(decision: AccessDecision): void {
   if (!decision.allowed) throw new ForgeRefusal('Forbidden', decision.message)
 }
 

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { goneSignal, sendProblem } from '../core/base/http.ts'
 import { CrowdedError } from '../core/kube/token-review.ts'
 import type { Identity } from './access.ts'
-import type { Forge } from './forge.ts'
+import type { ForgeParts } from './forge.ts'
 import { tokenOf } from './identity.ts'
 import { ForgeRefusal, refusalOf } from './problem.ts'
 import { routeOf, type Route } from './routes.ts'
@@ -27,7 +27,7 @@ const headersMs = 30_000
  * Errors: when the port cannot be had.
  */
 export async function startServer(
-  forge: Forge,
+  forge: ForgeParts,
   options: { readonly port: number; readonly cutOff: () => void },
 ): Promise<ForgeServer> {
   const running = new Set<Promise<void>>()
@@ -67,7 +67,7 @@ export async function startServer(
 
 /** One request from beginning to end. Never rejects. */
 async function handle(
-  forge: Forge,
+  forge: ForgeParts,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -87,7 +87,7 @@ async function handle(
 }
 
 async function dispatch(
-  forge: Forge,
+  forge: ForgeParts,
   route: Route,
   request: IncomingMessage,
   response: ServerResponse,
@@ -109,7 +109,7 @@ async function dispatch(
     : serveApi(forge, { ...call, route }))
 }
 
-async function identify(forge: Forge, request: IncomingMessage): Promise<Identity> {
+async function identify(forge: ForgeParts, request: IncomingMessage): Promise<Identity> {
   const token = tokenOf(request)
   if (token === undefined) {
     throw new ForgeRefusal('Unauthorized', 'A token is needed: as Bearer, or as a Basic password.')

@@ -76,7 +76,7 @@ export function urlText({ protocol, host, port, path }: SourceUrl): string {
 const inUrl = (host: string): string => (host.includes(':') ? `[${host}]` : host)
 
 /** What git is told, such that it connects to the addresses that were checked and to no others. */
-export interface Remote {
+export interface CheckedRemote {
   readonly url: string
   readonly settings: Readonly<Record<string, string>>
   readonly environment: Readonly<Record<string, string>>
@@ -88,7 +88,7 @@ export interface Remote {
  * Errors: SourceUnavailable for a git:// URL whose host only a proxy knows: git goes there by
  * itself.
  */
-export function remoteOf(url: SourceUrl, open: OpenHost): Remote {
+export function remoteOf(url: SourceUrl, open: OpenHost): CheckedRemote {
   const { protocol, host } = url
   const port = url.port === '' ? usualPort[protocol] : url.port
   if (protocol === 'git') {

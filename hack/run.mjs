@@ -12,13 +12,15 @@ const wantMajor = 24
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const [script, ...args] = process.argv.slice(2)
 if (!script) {
-  console.error('usage: node hack/run.mjs SCRIPT.ts [arguments]')
+  console.error('usage: node hack/run.mjs SCRIPT.ts [arguments], or node hack/run.mjs --version')
   process.exit(2)
 }
 
 install()
 const node = nodeBinary()
-const child = spawn(node, [join(root, script), ...args], {
+// `--version` only installs, and says which Node the programs get.
+const program = script === '--version' ? script : join(root, script)
+const child = spawn(node, [program, ...args], {
   stdio: 'inherit',
   env: {
     // Compiled once and not at every start: this halves the time that the programs take to start, and tests start many.

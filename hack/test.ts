@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { UsageError, readArguments, runProgram } from '../core/base/command-line.ts'
 import {
   fastLanes,
   laneNames,
@@ -38,9 +38,9 @@ interface Wish {
   readonly oneByOne: boolean
 }
 
-/** What the command line asks for; a text says what is wrong with it, or how it is used. */
-function wishOf(args: readonly string[]): Wish | { readonly say: string; readonly code: number } {
-  const { values, positionals } = parseArgs({
+/** What the command line asks for. Errors: `UsageError`. */
+function wishOf(args: readonly string[]): Wish | 'help' {
+  const { values, positionals } = readArguments({
     args: [...args],
     options: {
       help: { type: 'boolean', short: 'h', default: false },
@@ -50,13 +50,19 @@ function wishOf(args: readonly string[]): Wish | { readonly say: string; readonl
     },
     allowPositionals: true,
   })
-  if (values.help) return { say: usage, code: 0 }
+  if (values.help) return 'help'
   const isLane = (name: string): name is LaneName => laneNames.some((lane) => lane === name)
   const unknown = positionals.find((name) => !isLane(name))
-  if (unknown !== undefined) return { say: `there is no lane ${unknown}\n\n${usage}`, code: 2 }
-  if (values.fast && (values.whole || positionals.length > 0))
-    return { say: `--fast names its lanes itself\n\n${usage}`, code: 2 }
-  const named = positionals.filter(isLane)
+  if (unknown !== undefined) throw new UsageError(`there is no lane ${unknown}`)
+  if (values.fast && values.whole)
+    throw new UsageError(
+      '--fast leaves tests out and --whole leaves out none; give only one of them',
+    )
+  if (values.fast && positionals.length > 0)
+    throw new UsageError(
+      `--fast names its lanes itself, and a lane that is named runs whole; leave out --fast or ${positionals.join(' ')}`,
+    )
+  const named = [...new Set(positionals.filter(isLane))]
   return {
     wanted: values.fast ? fastLanes : named.length > 0 ? named : laneNames,
     share: values.fast ? 'fast' : values.whole || named.length > 0 ? 'whole' : 'budget',
@@ -66,10 +72,9 @@ function wishOf(args: readonly string[]): Wish | { readonly say: string; readonl
 
 async function main(): Promise<number> {
   const wish = wishOf(process.argv.slice(2))
-  if ('say' in wish) {
-    if (wish.code === 0) console.log(wish.say)
-    else console.error(wish.say)
-    return wish.code
+  if (wish === 'help') {
+    console.log(usage)
+    return 0
   }
   const scratch = mkdtempSync(join(tmpdir(), 'guildhall-test-'))
   const startedAt = Date.now()
@@ -158,4 +163,4 @@ function prepare(what: 'binaries' | 'images', line: (text: string) => void): Pro
   return runToEnd({ command: process.execPath, args, niceness: 10, line })
 }
 
-process.exitCode = await main()
+await runProgram(usage, main)

@@ -1,6 +1,6 @@
 import { leaderLease } from '../core/api/names.ts'
 import type { AuditLog } from './audit/log.ts'
-import type { Config, Identity } from './settings/config.ts'
+import type { Config, PodIdentity } from './settings/config.ts'
 import { agentReconciler } from './controllers/agent/controller.ts'
 import { Outcomes } from './controllers/agent/outcomes.ts'
 import { StartFailures } from './controllers/agent/start-failures.ts'
@@ -64,7 +64,7 @@ interface Operator {
 
 /** Puts one operator together: caches -> controllers, hub, audit -> manager. Nothing runs before `manager.run`. */
 export function assembleOperator(
-  { config, identity }: { readonly config: Config; readonly identity: Identity },
+  { config, identity }: { readonly config: Config; readonly identity: PodIdentity },
   surroundings: Surroundings,
   serveHealth?: (operator: Operator) => ManagerOptions['server'],
 ): Operator {

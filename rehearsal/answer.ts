@@ -3,7 +3,7 @@
 import type { ServerResponse } from 'node:http'
 import { goneSignal, sendJson } from '../core/base/http.ts'
 import { type Faults, type Strike, refusalOf, tooLong } from './faults.ts'
-import { type HeldModel, type HeldModels, modelName } from './held-models.ts'
+import { type RehearsedModel, type HeldModels, modelName } from './held-models.ts'
 import {
   type Asked,
   type Budget,
@@ -15,9 +15,9 @@ import {
 } from './question.ts'
 import { type Records, type RehearsalRecord, newRecord } from './records.ts'
 import { type Runners, type Use, keepAliveMs } from './runners.ts'
-import { type Question, type Scripts, purposeOf } from './script.ts'
+import { type AskedQuestion, type Scripts, purposeOf } from './script.ts'
 import { speak, spoilt } from './speech.ts'
-import { Refusal, pause } from './http.ts'
+import { OllamaRefusal, pause } from './http.ts'
 
 /** What answers are made from. */
 export interface AnswerParts extends ChoiceParts {
@@ -30,7 +30,7 @@ export interface AnswerParts extends ChoiceParts {
   readonly contextTokens: number
 }
 
-/** Answers one request; a `Refusal` for what Ollama refuses. */
+/** Answers one request; a `OllamaRefusal` for what Ollama refuses. */
 export async function answer(
   parts: AnswerParts,
   asked: Asked,
@@ -46,7 +46,7 @@ export async function answer(
     else record.unfinished = unfinished
   } catch (error) {
     record.unfinished = 'refused'
-    if (error instanceof Refusal) record.status = error.status
+    if (error instanceof OllamaRefusal) record.status = error.status
     throw error
   }
 }
@@ -113,23 +113,24 @@ async function answerRecorded(
 }
 
 /**
- * The model that is meant; a `Refusal` when there is none. The two routes word it differently, as
+ * The model that is meant; a `OllamaRefusal` when there is none. The two routes word it differently, as
  * Ollama's do.
  */
-function checkedModel(held: HeldModels, asked: Asked): HeldModel {
+function checkedModel(held: HeldModels, asked: Asked): RehearsedModel {
   if (asked.route === '/api/chat' && modelName(asked.model) === undefined) {
-    throw new Refusal(400, 'model is required')
+    throw new OllamaRefusal(400, 'model is required')
   }
   const model = held.find(asked.model)
-  if (model === undefined) throw new Refusal(404, `model '${asked.model}' not found`)
+  if (model === undefined) throw new OllamaRefusal(404, `model '${asked.model}' not found`)
   return model
 }
 
 function checkAbilities(asked: Asked): void {
-  if (asked.think === true) throw new Refusal(400, `"${asked.model}" does not support thinking`)
+  if (asked.think === true)
+    throw new OllamaRefusal(400, `"${asked.model}" does not support thinking`)
   if (asked.tools) {
     const name = modelName(asked.model)?.qualified ?? asked.model
-    throw new Refusal(400, `${name} does not support tools`)
+    throw new OllamaRefusal(400, `${name} does not support tools`)
   }
 }
 
@@ -143,10 +144,11 @@ async function sayIt(
   const { strike, use, since } = chosen
   const { format } = asked
   checkFormat(format)
-  if (!asked.truncate && budget.promptTokens > budget.contextTokens) throw new Refusal(400, tooLong)
+  if (!asked.truncate && budget.promptTokens > budget.contextTokens)
+    throw new OllamaRefusal(400, tooLong)
   // As a server does that cannot take a question, so that no client takes these words for an answer
   // and asks again.
-  if (!chosen.scripted && chosen.strike === undefined) throw new Refusal(400, noScript)
+  if (!chosen.scripted && chosen.strike === undefined) throw new OllamaRefusal(400, noScript)
   if (strike?.kind === 'delay') await pause(strike.ms, signal)
 
   const { limit } = budget
@@ -200,7 +202,7 @@ interface ChoiceParts {
 /** What will be said, and what will go wrong with it. */
 interface Choice {
   /** As the model sees it. */
-  readonly question: Question
+  readonly question: AskedQuestion
   readonly text: string
   /** Whether a script fits; a question that none fits is refused, unless a fault strikes it. */
   readonly scripted: boolean

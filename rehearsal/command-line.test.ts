@@ -77,7 +77,7 @@ describe('the command line', () => {
     [['--scripts', '/nowhere'], 'there are no scripts at /nowhere; name their folder'],
     [['--pullable', 'a:7b'], 'say its size in bytes, for example a:7b=4700000000'],
     [['--pullable', 'a b=1'], '"a b" is not the name of a model'],
-    [['--bogus'], "Unknown option '--bogus'"],
+    [['--bogus'], 'there is no option --bogus'],
   ])('%j is refused with a sentence', (args, want) => {
     expect(() => read(args)).toThrow(want)
   })

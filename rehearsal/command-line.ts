@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { UsageError, readArguments } from '../core/base/command-line.ts'
 import { modelName } from './held-models.ts'
 
 /** What `--help` prints. */
-export const usage = `usage: node rehearsal/main.ts [options]      in its image: node /app/rehearsal.js [options]
+export const usage = `usage: node hack/run.mjs rehearsal/main.ts [options]      in its image: node /app/rehearsal.js [options]
 
 Starts the rehearsal model: a server that speaks Ollama's protocol and answers from scripts. It has no model.
 
@@ -40,14 +40,14 @@ type Command =
 
 /**
  * Reads the command line; what it does not say comes from the environment.
- * `beside`: the folder of the program. Throws an Error with a sentence for the user.
+ * `beside`: the folder of the program. Errors: `UsageError` with a sentence for the user.
  */
 export function readCommandLine(
   args: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,
   beside: string,
 ): Command {
-  const { values } = parseArgs({
+  const { values } = readArguments({
     args: [...args],
     options: {
       port: { type: 'string' },
@@ -66,7 +66,7 @@ export function readCommandLine(
   if (values.help) return { do: 'help' }
   const scripts = values.scripts ?? environment['REHEARSAL_SCRIPTS'] ?? join(beside, 'scripts')
   if (!existsSync(scripts)) {
-    throw new Error(`there are no scripts at ${scripts}; name their folder with --scripts`)
+    throw new UsageError(`there are no scripts at ${scripts}; name their folder with --scripts`)
   }
   if (values.check) return { do: 'check', scripts }
 
@@ -78,7 +78,7 @@ export function readCommandLine(
     const given = values[flag] ?? environment[variableOf(flag)]
     const value = Number(given ?? fallback)
     if (given !== '' && Number.isFinite(value) && value >= least) return value
-    throw new Error(`--${flag} ${JSON.stringify(given)} must be a number of at least ${least}`)
+    throw new UsageError(`--${flag} ${JSON.stringify(given)} must be a number of at least ${least}`)
   }
   const models = (flag: 'holds' | 'pullable'): ReadonlyMap<string, number> =>
     new Map(
@@ -110,9 +110,9 @@ function variableOf(flag: string): string {
 function modelOf(flag: 'holds' | 'pullable', text: string): readonly [string, number] {
   const [name = '', size] = text.split('=')
   if (modelName(name) === undefined) {
-    throw new Error(`--${flag} ${text}: ${JSON.stringify(name)} is not the name of a model`)
+    throw new UsageError(`--${flag} ${text}: ${JSON.stringify(name)} is not the name of a model`)
   }
   if (size === undefined && flag === 'holds') return [name, 0]
   if (size !== undefined && /^[1-9]\d*$/.test(size)) return [name, Number(size)]
-  throw new Error(`--${flag} ${text}: say its size in bytes, for example ${name}=4700000000`)
+  throw new UsageError(`--${flag} ${text}: say its size in bytes, for example ${name}=4700000000`)
 }

@@ -4,8 +4,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { z } from 'zod'
 import { checked, goneSignal } from '../core/base/http.ts'
 import { modelName } from './held-models.ts'
-import { type PullOptions, type PullParts, pullModel, tellProgress } from './pull.ts'
-import { Refusal } from './http.ts'
+import { type PullTelling, type PullParts, pullModel, tellProgress } from './pull.ts'
+import { OllamaRefusal } from './http.ts'
 
 const createBody = z.looseObject({
   model: z.string().default(''),
@@ -24,10 +24,10 @@ export async function create(
   const body = checked(createBody, raw)
   const files = Object.entries(body.files ?? {})
   if (files.some(([path]) => !isRelative(path))) {
-    throw new Refusal(400, 'file path must be relative')
+    throw new OllamaRefusal(400, 'file path must be relative')
   }
   const name = modelName(body.model || body.name)
-  if (name === undefined) throw new Refusal(400, 'invalid model name')
+  if (name === undefined) throw new OllamaRefusal(400, 'invalid model name')
   const signal = goneSignal(response)
   await tellProgress(response, { stream: body.stream ?? true, signal }, async (progress) => {
     const pulling = { progress, signal, cut: () => response.destroy() }
@@ -50,15 +50,15 @@ function isRelative(path: string): boolean {
 async function sizeOfFiles(
   blobs: Blobs,
   files: readonly (readonly [string, string])[] | undefined | null,
-  { progress }: PullOptions,
+  { progress }: PullTelling,
 ): Promise<number> {
   if (files === undefined || files === null) {
-    throw new Refusal(400, "neither 'from' or 'files' was specified")
+    throw new OllamaRefusal(400, "neither 'from' or 'files' was specified")
   }
   const known = files.some(
     ([path, digest]) => path.endsWith('.gguf') || blobs.find(digest)?.gguf === true,
   )
-  if (!known) throw new Refusal(400, 'unknown type')
+  if (!known) throw new OllamaRefusal(400, 'unknown type')
   let size = 0
   for (const [, digest] of files) {
     await progress.say({ status: 'parsing GGUF' })
@@ -72,19 +72,19 @@ function weights(digest: string, blobs: Blobs): Blob {
   const blob = blobs.find(digest)
   if (blob === undefined) {
     const file = `/models/blobs/${digest.replace(':', '-')}`
-    throw new Refusal(500, `open ${file}: no such file or directory`)
+    throw new OllamaRefusal(500, `open ${file}: no such file or directory`)
   }
-  if (!blob.gguf) throw new Refusal(400, 'supplied file was not in GGUF format')
+  if (!blob.gguf) throw new OllamaRefusal(400, 'supplied file was not in GGUF format')
   return blob
 }
 
 async function sizeOfBase(
   parts: PullParts,
   from: string,
-  options: PullOptions,
+  options: PullTelling,
 ): Promise<number | undefined> {
   const base = modelName(from)
-  if (base === undefined) throw new Refusal(400, 'invalid model name')
+  if (base === undefined) throw new OllamaRefusal(400, 'invalid model name')
   if (parts.held.find(base.full) === undefined) await pullModel(parts, base, options)
   return parts.held.find(base.full)?.size
 }
@@ -105,9 +105,9 @@ export interface Blobs {
 
 const digestShape = /^sha256[:-][0-9a-f]{64}$/i
 
-/** Throws a `Refusal` with `status` for text that is not a digest. */
+/** Throws a `OllamaRefusal` with `status` for text that is not a digest. */
 function checkDigest(digest: string, status = 400): void {
-  if (!digestShape.test(digest)) throw new Refusal(status, 'invalid digest format')
+  if (!digestShape.test(digest)) throw new OllamaRefusal(status, 'invalid digest format')
 }
 
 /** Makes an empty store. */
@@ -118,7 +118,7 @@ export function createBlobs(): Blobs {
     find,
     head(digest, response) {
       checkDigest(digest)
-      if (find(digest) === undefined) throw new Refusal(404, `blob "${digest}" not found`)
+      if (find(digest) === undefined) throw new OllamaRefusal(404, `blob "${digest}" not found`)
       response.end()
     },
     async post(digest, request, response) {
@@ -141,7 +141,7 @@ export function createBlobs(): Blobs {
       // Ollama keeps it under the name it should have had.
       known.set(found, { size, gguf: magic.toString('latin1', 0, 4) === 'GGUF' })
       if (found !== digest) {
-        throw new Refusal(400, `digest mismatch, expected "${digest}", got "${found}"`)
+        throw new OllamaRefusal(400, `digest mismatch, expected "${digest}", got "${found}"`)
       }
       response.statusCode = 201
       response.end()

@@ -1,7 +1,7 @@
 // What can go wrong with a model server, as data: the README's table is checked against it, and the
 // tests go through it.
 import { z } from 'zod'
-import { Refusal } from './http.ts'
+import { OllamaRefusal } from './http.ts'
 
 /** A regular expression, without slashes; matched without regard to case, over several lines. */
 export const pattern = z.string().transform((source, context) => {
@@ -162,13 +162,13 @@ export const tooLong = 'the input length exceeds the context length'
 export function refusalOf(
   strike: Strike | undefined,
   asked: { readonly model: string; readonly format: unknown },
-): Refusal | undefined {
+): OllamaRefusal | undefined {
   const found = strike === undefined ? undefined : statuses[strike.kind]
   if (strike === undefined || found === undefined) return undefined
   if (strike.kind === 'schema-refused' && typeof asked.format !== 'object') return undefined
   const headers: Record<string, string> =
     strike.kind === '429' ? { 'retry-after': String(Math.ceil(strike.ms / 1000)) } : {}
-  return new Refusal(found.status, found.words(asked.model), headers)
+  return new OllamaRefusal(found.status, found.words(asked.model), headers)
 }
 
 const statuses: Readonly<

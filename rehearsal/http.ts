@@ -3,8 +3,8 @@ import { systemClock } from '../core/base/clock.ts'
 import { Problem, parseBody, readText } from '../core/base/http.ts'
 
 /** Ends a request with this status and `{"error": message}`, as Ollama does; it has no codes. */
-export class Refusal extends Problem {
-  override readonly name = 'Refusal'
+export class OllamaRefusal extends Problem {
+  override readonly name = 'OllamaRefusal'
 
   constructor(status: number, message: string, headers: Readonly<Record<string, string>> = {}) {
     super(status, 'Refused', message, { headers })
@@ -17,7 +17,7 @@ const maxBytes = 64 * 1024 * 1024
 /** The JSON body of a request. Errors: `Problem` when there is none or it is not JSON. */
 export async function readJson(request: IncomingMessage): Promise<unknown> {
   const text = await readText(request, { maxBytes })
-  if (text.trim() === '') throw new Refusal(400, 'missing request body')
+  if (text.trim() === '') throw new OllamaRefusal(400, 'missing request body')
   return parseBody(text)
 }
 

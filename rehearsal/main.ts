@@ -1,9 +1,12 @@
 // Starts the rehearsal model; `--help` says how.
+import { UsageError, runProgram } from '../core/base/command-line.ts'
 import { readCommandLine, usage, type Settings } from './command-line.ts'
 import { loadScripts } from './script.ts'
 import { createRehearsalServer, rehearsalName } from './server.ts'
 
-try {
+await runProgram(usage, () => main().catch(told))
+
+async function main(): Promise<number> {
   const command = readCommandLine(process.argv.slice(2), process.env, import.meta.dirname)
   if (command.do === 'help') console.log(usage)
   else if (command.do === 'serve') await serve(command.settings)
@@ -11,9 +14,14 @@ try {
     const rules = await loadScripts(command.scripts)
     console.log(`${rules.length} rules in ${command.scripts}, all fine`)
   }
-} catch (error) {
+  return 0
+}
+
+/** A script that cannot be used is told in words. */
+function told(error: unknown): number {
+  if (error instanceof UsageError) throw error
   console.error(error instanceof Error ? error.message : String(error))
-  process.exitCode = 1
+  return 1
 }
 
 async function serve({ port, scripts, ...settings }: Settings): Promise<void> {

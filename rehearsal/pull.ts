@@ -8,7 +8,7 @@ import { aborted } from '../core/base/wait.ts'
 import type { Faults, PullFaultKind, Strike } from './faults.ts'
 import { type HeldModels, type ModelName, modelName } from './held-models.ts'
 import type { PullRecord, Records } from './records.ts'
-import { Refusal, pause } from './http.ts'
+import { OllamaRefusal, pause } from './http.ts'
 
 /** What pulls work on. */
 export interface PullParts {
@@ -34,7 +34,7 @@ export async function pull(
 ): Promise<void> {
   const body = checked(pullBody, raw)
   const name = modelName(body.model || body.name)
-  if (name === undefined) throw new Refusal(400, 'invalid model name')
+  if (name === undefined) throw new OllamaRefusal(400, 'invalid model name')
   const signal = goneSignal(response)
   await tellProgress(response, { stream: body.stream ?? true, signal }, async (progress) => {
     await pullModel(parts, name, { progress, signal, cut: () => response.destroy() })
@@ -42,20 +42,20 @@ export async function pull(
 }
 
 /** How a pull tells what it does, when it ends early, and how it breaks its connection. */
-export interface PullOptions {
+export interface PullTelling {
   readonly progress: Progress
   readonly signal: AbortSignal
   readonly cut: () => void
 }
 
 /**
- * Pulls a model, and holds it afterwards. A `Refusal` when the registry does not have it or a fault
+ * Pulls a model, and holds it afterwards. A `OllamaRefusal` when the registry does not have it or a fault
  * strikes; a pull that ended early for any reason goes on where it was.
  */
 export async function pullModel(
   parts: PullParts,
   name: ModelName,
-  options: PullOptions,
+  options: PullTelling,
 ): Promise<void> {
   const strike = parts.faults.forPull(name.full)
   const size = parts.pullable.get(name.full)
@@ -73,9 +73,12 @@ export async function pullModel(
     const { say } = options.progress
     await say({ status: 'pulling manifest' })
     if (strike?.kind === 'pull-unreachable') {
-      throw new Refusal(500, `pull model manifest: Get "${manifestUrl(name)}": ${noSuchHost(name)}`)
+      throw new OllamaRefusal(
+        500,
+        `pull model manifest: Get "${manifestUrl(name)}": ${noSuchHost(name)}`,
+      )
     }
-    if (size === undefined) throw new Refusal(500, 'pull model manifest: file does not exist')
+    if (size === undefined) throw new OllamaRefusal(500, 'pull model manifest: file does not exist')
     await pullLayers(parts.downloads, layers, strike, options)
     if (options.signal.aborted) {
       record.outcome = 'cancelled'
@@ -98,7 +101,7 @@ async function pullLayers(
   downloads: Downloads,
   layers: readonly Layer[],
   strike: Strike<PullFaultKind> | undefined,
-  options: PullOptions,
+  options: PullTelling,
 ): Promise<void> {
   for (const [index, layer] of layers.entries()) {
     const download = downloads.of(layer)
@@ -115,7 +118,7 @@ const tickMs = 60
 async function pullLayer(
   download: Download,
   strike: Strike<PullFaultKind> | undefined,
-  { progress, signal, cut }: PullOptions,
+  { progress, signal, cut }: PullTelling,
 ): Promise<void> {
   const { digest, size } = download.layer
   let toStrike = strike
@@ -145,7 +148,7 @@ async function pullLayer(
 async function strikeLayer(
   strike: Strike<PullFaultKind>,
   download: Download,
-  { signal, cut }: Pick<PullOptions, 'signal' | 'cut'>,
+  { signal, cut }: Pick<PullTelling, 'signal' | 'cut'>,
 ): Promise<void> {
   const { digest } = download.layer
   switch (strike.kind) {
@@ -156,10 +159,10 @@ async function strikeLayer(
       await aborted(signal)
       return
     case 'pull-broken':
-      throw new Refusal(500, 'max retries exceeded: unexpected EOF')
+      throw new OllamaRefusal(500, 'max retries exceeded: unexpected EOF')
     case 'pull-no-disk': {
       const file = `/models/blobs/${digest.replace(':', '-')}-partial`
-      throw new Refusal(500, `write ${file}: no space left on device`)
+      throw new OllamaRefusal(500, `write ${file}: no space left on device`)
     }
     case 'pull-stall':
       download.stalledUntil = Date.now() + strike.ms
@@ -289,7 +292,7 @@ export async function tellProgress(
   try {
     await work({ say })
   } catch (error) {
-    if (!(error instanceof Refusal) || !response.headersSent) throw error
+    if (!(error instanceof OllamaRefusal) || !response.headersSent) throw error
     response.end(jsonLine({ error: error.message }))
     return
   }

@@ -1,8 +1,8 @@
 // The two ways to ask Ollama, read into one.
 import { z } from 'zod'
 import { checked } from '../core/base/http.ts'
-import type { Question } from './script.ts'
-import { Refusal } from './http.ts'
+import type { AskedQuestion } from './script.ts'
+import { OllamaRefusal } from './http.ts'
 
 const common = {
   model: z.string().default(''),
@@ -30,7 +30,7 @@ const generateBody = z.looseObject({
 export interface Asked {
   readonly route: '/api/chat' | '/api/generate'
   readonly model: string
-  readonly question: Question
+  readonly question: AskedQuestion
   /** Without a question: the model shall be loaded, or unloaded. */
   readonly empty: boolean
   readonly stream: boolean
@@ -89,12 +89,15 @@ function commonOf(body: z.infer<z.ZodObject<typeof common>>) {
   }
 }
 
-/** Throws a `Refusal` for a `format` that is neither `json` nor a schema. */
+/** Throws a `OllamaRefusal` for a `format` that is neither `json` nor a schema. */
 export function checkFormat(format: unknown): void {
   const isSchema = typeof format === 'object' && !Array.isArray(format)
   if (format === undefined || format === 'json' || isSchema) return
   const words = 'expected "json" or a valid JSON Schema object'
-  throw new Refusal(500, `invalid format: ${JSON.stringify(JSON.stringify(format))}; ${words}`)
+  throw new OllamaRefusal(
+    500,
+    `invalid format: ${JSON.stringify(JSON.stringify(format))}; ${words}`,
+  )
 }
 
 /** How many tokens a question has and may get. */
@@ -109,7 +112,7 @@ export interface Budget {
   readonly limit: number
 }
 
-/** Reads the figures that decide the length; a `Refusal` for an option of the wrong type. */
+/** Reads the figures that decide the length; a `OllamaRefusal` for an option of the wrong type. */
 export function budgetOf(asked: Asked, longestContext: number): Budget {
   const contextTokens = Math.min(Math.max(4, whole(asked, 'num_ctx') ?? 4096), longestContext)
   const promptTokens = countTokens(asked.question)
@@ -138,21 +141,21 @@ function whole(asked: Asked, key: string): number | undefined {
   const value = asked.options[key]
   if (value === undefined || value === null) return undefined
   if (typeof value === 'number') return Math.trunc(value)
-  throw new Refusal(500, `option "${key}" must be of type integer`)
+  throw new OllamaRefusal(500, `option "${key}" must be of type integer`)
 }
 
 /**
  * The question as it is left when Ollama shortens it: the beginning is gone, and the client is not
  * told.
  */
-export function shortened(question: Question, contextTokens: number): Question {
+export function shortened(question: AskedQuestion, contextTokens: number): AskedQuestion {
   const characters = Math.max(0, (contextTokens - 12) * 4)
   const user = question.user.slice(-characters)
   const left = characters - user.length
   return { system: left === 0 ? '' : question.system.slice(-left), user }
 }
 
-function countTokens(question: Question): number {
+function countTokens(question: AskedQuestion): number {
   return Math.ceil((question.system.length + question.user.length) / 4) + 12
 }
 

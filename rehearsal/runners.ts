@@ -1,8 +1,8 @@
 // Which models are in memory. Ollama loads one at its first call, with that call's options; other
 // options load it again.
 import { isDeepStrictEqual } from 'node:util'
-import { type HeldModel, rehearsalDetails } from './held-models.ts'
-import { Refusal, pause } from './http.ts'
+import { type RehearsedModel, rehearsalDetails } from './held-models.ts'
+import { OllamaRefusal, pause } from './http.ts'
 
 /** How a call wants its model to be loaded. */
 interface Wanted {
@@ -33,7 +33,7 @@ export interface Runners {
    * Loads the model if need be; waits for calls with other options to end. Undefined when `signal`
    * was aborted first.
    */
-  use(model: HeldModel, wanted: Wanted, signal: AbortSignal): Promise<Use | undefined>
+  use(model: RehearsedModel, wanted: Wanted, signal: AbortSignal): Promise<Use | undefined>
   /** Takes a model out of memory, at the end of the calls that use it. */
   unload(name: string): void
   /** The entries of `/api/ps`, the one that stays longest first. */
@@ -41,7 +41,7 @@ export interface Runners {
 }
 
 interface Runner {
-  readonly model: HeldModel
+  readonly model: RehearsedModel
   readonly wanted: Wanted
   readonly take: Use['turn']
   readonly ready: Promise<void>
@@ -84,7 +84,7 @@ export function createRunners(options: {
     }
   }
 
-  function start(model: HeldModel, wanted: Wanted): Runner {
+  function start(model: RehearsedModel, wanted: Wanted): Runner {
     const turns = createTurns(options.parallel)
     const runner: Runner = {
       model,
@@ -214,7 +214,7 @@ const onePart = /([\d.]+)(ns|us|µs|ms|s|m|h)/g
 
 /**
  * `keep_alive` in milliseconds: seconds as a number, or a duration as Go writes it; below zero is
- * endless. Ollama's five minutes when it is absent. A `Refusal` for a value that is not a duration.
+ * endless. Ollama's five minutes when it is absent. A `OllamaRefusal` for a value that is not a duration.
  */
 export function keepAliveMs(value: unknown): number {
   if (value === undefined || value === null) return 5 * 60_000
@@ -229,7 +229,7 @@ export function keepAliveMs(value: unknown): number {
         0,
       )
     }
-    throw new Refusal(400, `time: invalid duration ${JSON.stringify(value)}`)
+    throw new OllamaRefusal(400, `time: invalid duration ${JSON.stringify(value)}`)
   }
-  throw new Refusal(400, `Unsupported type: '${typeof value}'`)
+  throw new OllamaRefusal(400, `Unsupported type: '${typeof value}'`)
 }

@@ -36,10 +36,10 @@ const script = z.strictObject({
 })
 
 /** One scripted answer and the question it answers. */
-export type Rule = z.infer<typeof rule>
+export type ScriptRule = z.infer<typeof rule>
 
 /** What is asked, in the parts a person would tell apart. */
-export interface Question {
+export interface AskedQuestion {
   readonly system: string
   readonly user: string
 }
@@ -49,11 +49,11 @@ export interface Question {
  * Throws one Error with a sentence for each problem: the file, the number of the rule from 1, the
  * field.
  */
-export async function loadScripts(folder: string): Promise<Rule[]> {
+export async function loadScripts(folder: string): Promise<ScriptRule[]> {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.yaml')).toSorted()
   if (names.length === 0)
     throw new Error(`there is not a script in ${folder}: no file ends with .yaml`)
-  const rules: Rule[] = []
+  const rules: ScriptRule[] = []
   const problems: string[] = []
   for (const name of names) {
     const read = readScript(await readFile(join(folder, name), 'utf8'))
@@ -66,7 +66,7 @@ export async function loadScripts(folder: string): Promise<Rule[]> {
 
 function readScript(
   text: string,
-): { readonly rules: readonly Rule[] } | { readonly problems: readonly string[] } {
+): { readonly rules: readonly ScriptRule[] } | { readonly problems: readonly string[] } {
   let raw: unknown
   try {
     raw = parse(text)
@@ -119,17 +119,17 @@ interface Scripted {
 /** Answers from rules; counts for `n` and for the faults of rules. */
 export interface Scripts {
   /** What the first rule that matches says; undefined when none does. */
-  find(question: Question): Scripted | undefined
+  find(question: AskedQuestion): Scripted | undefined
   /** The answer of it alone. */
-  answer(question: Question): string | undefined
+  answer(question: AskedQuestion): string | undefined
 }
 
 /** Makes scripts from rules. The same questions in the same order get the same answers. */
-export function createScripts(rules: readonly Rule[]): Scripts {
-  const matched = new Map<Rule, number>()
-  const answered = new Map<Rule, number>()
+export function createScripts(rules: readonly ScriptRule[]): Scripts {
+  const matched = new Map<ScriptRule, number>()
+  const answered = new Map<ScriptRule, number>()
 
-  function find(question: Question): Scripted | undefined {
+  function find(question: AskedQuestion): Scripted | undefined {
     for (const candidate of rules) {
       if (!matches(candidate.when, question)) continue
       const n = (matched.get(candidate) ?? 0) + 1
@@ -145,7 +145,7 @@ export function createScripts(rules: readonly Rule[]): Scripts {
   return { find, answer: (question) => find(question)?.answer }
 }
 
-function strikeOf(fault: Rule['fault'], before: number): Strike | undefined {
+function strikeOf(fault: ScriptRule['fault'], before: number): Strike | undefined {
   if (fault === undefined || before < fault.skip || before >= fault.skip + fault.times) {
     return undefined
   }
@@ -155,11 +155,11 @@ function strikeOf(fault: Rule['fault'], before: number): Strike | undefined {
 /**
  * Where a question says what kind of work it asks for: the system prompt and the section `File`.
  */
-export function purposeOf(question: Question): string {
+export function purposeOf(question: AskedQuestion): string {
   return `${question.system}\n${promptSections(question.user).get('file') ?? ''}`
 }
 
-function matches(when: Rule['when'], question: Question): boolean {
+function matches(when: ScriptRule['when'], question: AskedQuestion): boolean {
   const sections = promptSections(question.user)
   const text = (...titles: string[]) => titles.map((title) => sections.get(title) ?? '').join('\n')
   return (

@@ -8,7 +8,7 @@ import { type Blobs, create, createBlobs } from './create.ts'
 import { type PullParts, createDownloads, pull } from './pull.ts'
 import { createFaults, fault } from './faults.ts'
 import {
-  type HeldModel,
+  type RehearsedModel,
   type HeldModels,
   createHeldModels,
   modelName,
@@ -18,15 +18,15 @@ import {
 import { askedByChat, askedByGenerate } from './question.ts'
 import { createRecords } from './records.ts'
 import { createRunners } from './runners.ts'
-import { type Rule, createScripts } from './script.ts'
-import { Refusal, plain, readJson } from './http.ts'
+import { type ScriptRule, createScripts } from './script.ts'
+import { OllamaRefusal, plain, readJson } from './http.ts'
 
 /** The name under which it answers. */
 export const rehearsalName = 'rehearsal'
 
 /** How the server behaves. */
 export interface RehearsalOptions {
-  readonly rules: readonly Rule[]
+  readonly rules: readonly ScriptRule[]
   /** Tokens a second for each answer; 0 for as fast as possible. */
   readonly rate: number
   /**
@@ -137,9 +137,12 @@ function createRoutes(rehearsal: Rehearsal): Routes {
       async POST(request, response) {
         const { model, name } = checked(nameBody, await readJson(request))
         const wanted = model || name
-        if (wanted === '') throw new Refusal(400, 'model is required')
+        if (wanted === '') throw new OllamaRefusal(400, 'model is required')
         if (modelName(wanted) === undefined) {
-          throw new Refusal(500, `unqualified name: registry.ollama.ai/library/${wanted}:latest`)
+          throw new OllamaRefusal(
+            500,
+            `unqualified name: registry.ollama.ai/library/${wanted}:latest`,
+          )
         }
         sendJson(response, 200, shownModel(heldModel(held, wanted), rehearsal.contextTokens))
       },
@@ -149,7 +152,7 @@ function createRoutes(rehearsal: Rehearsal): Routes {
         const { model, name } = checked(nameBody, await readJson(request))
         const wanted = model || name
         if (modelName(wanted) === undefined) {
-          throw new Refusal(400, `name ${JSON.stringify(wanted)} is invalid`)
+          throw new OllamaRefusal(400, `name ${JSON.stringify(wanted)} is invalid`)
         }
         const found = heldModel(held, wanted)
         runners.unload(found.name)
@@ -220,9 +223,9 @@ function createRoutes(rehearsal: Rehearsal): Routes {
   }
 }
 
-/** A model that is held; a `Refusal` in the words that all routes but those for answers use. */
-function heldModel(held: HeldModels, name: string): HeldModel {
+/** A model that is held; a `OllamaRefusal` in the words that all routes but those for answers use. */
+function heldModel(held: HeldModels, name: string): RehearsedModel {
   const found = held.find(name)
-  if (found === undefined) throw new Refusal(404, `model '${name}' not found`)
+  if (found === undefined) throw new OllamaRefusal(404, `model '${name}' not found`)
   return found
 }

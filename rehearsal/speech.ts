@@ -5,7 +5,7 @@ import { sendJson, writePatiently } from '../core/base/http.ts'
 import { jsonLine } from '../core/base/lines.ts'
 import { aborted } from '../core/base/wait.ts'
 import type { Strike } from './faults.ts'
-import { type Question, promptSections } from './script.ts'
+import { type AskedQuestion, promptSections } from './script.ts'
 import { pause } from './http.ts'
 
 /** What is said, and how. */
@@ -118,7 +118,7 @@ async function breakOff(
 export function spoilt(
   strike: Strike | undefined,
   text: string,
-  asked: { readonly question: Question; readonly format: unknown; readonly limit: number },
+  asked: { readonly question: AskedQuestion; readonly format: unknown; readonly limit: number },
 ): string {
   switch (strike?.kind) {
     case 'whitespace':
@@ -171,7 +171,7 @@ function sorted(value: unknown): unknown {
  * Where a prompt of ours has its example: a section of that title, else the end of the system
  * prompt.
  */
-function exampleOf({ system, user }: Question): string {
+function exampleOf({ system, user }: AskedQuestion): string {
   const section = promptSections(user).get('example')
   if (section !== undefined) return section.trim()
   return /^Example.*:\n([\s\S]+)/m.exec(system)?.[1]?.trim() ?? 'Example'

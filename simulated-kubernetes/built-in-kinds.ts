@@ -6,7 +6,7 @@ import {
   type CompiledKinds,
   flag,
   int32,
-  type Kind,
+  type ServedKind,
   text,
   texts,
 } from './kind.ts'
@@ -21,10 +21,10 @@ import {
 } from './refusal.ts'
 import type { Draft } from './request.ts'
 import { compileSchema } from './schema.ts'
-import { type Act, keyFor, type Store } from './store.ts'
+import { type StoreAct, keyFor, type ObjectStore } from './store.ts'
 
 /** Namespaces: they go only once their content has gone, which `spec.finalizers` stands for. */
-export const namespaceKind: Kind = builtIn(
+export const namespaceKind: ServedKind = builtIn(
   {
     group: '',
     version: 'v1',
@@ -69,10 +69,10 @@ function holdsContent(object: StoredObject): boolean {
  * goes.
  */
 export function finalizeNamespace(
-  store: Store,
+  store: ObjectStore,
   name: string,
   draft: Draft,
-  act: Act,
+  act: StoreAct,
 ): StoredObject {
   const old = store.of(namespaceKind).get(keyFor(undefined, name))
   if (old === undefined) throw notFound(namespaceKind, name)
@@ -236,7 +236,7 @@ const event = builtIn(
   { group: 'events.k8s.io', version: 'v1', kind: 'Event', plural: 'events', ...events },
   eventSchema,
 )
-const oldEvent: Kind = {
+const oldEvent: ServedKind = {
   ...builtIn({ ...core, kind: 'Event', plural: 'events', ...events }, {}),
   schema: compileSchema(anything),
   verbs: { toStorage: storedEvent, fromStorage: coreEvent },

@@ -1,6 +1,6 @@
-import { keyFor, type Act, type Store } from './store.ts'
+import { keyFor, type StoreAct, type ObjectStore } from './store.ts'
 import { type Fields, isFields } from './json.ts'
-import type { Metadata, StoredObject } from './metadata.ts'
+import type { StoredMetadata, StoredObject } from './metadata.ts'
 import { conflict, notFound, otherThanMeant, type Status } from './refusal.ts'
 import type { Target } from './request.ts'
 
@@ -33,10 +33,10 @@ export function readDeleteOptions(body: unknown, query: URLSearchParams): Delete
  * Errors: 404, 409 when it is not the object that was meant.
  */
 export function deleteObject(
-  store: Store,
+  store: ObjectStore,
   target: Target,
   options: DeleteOptions,
-  act: Act,
+  act: StoreAct,
 ): StoredObject | Status {
   const { kind, name } = target
   const key = keyFor(kind.namespaced ? target.namespace : undefined, name)
@@ -87,7 +87,7 @@ export function deleteObject(
   return store.mark(kind, next, old, act)
 }
 
-function refuseOther({ kind }: Target, options: DeleteOptions, metadata: Metadata): void {
+function refuseOther({ kind }: Target, options: DeleteOptions, metadata: StoredMetadata): void {
   const { uid, resourceVersion } = options
   const named = { group: kind.group, plural: kind.kind }
   if (uid !== undefined && uid !== metadata.uid) {
@@ -128,7 +128,7 @@ function finalizersFor(
   return others.length === present.length ? present : others
 }
 
-function success({ kind, name }: Target, metadata: Metadata): Status {
+function success({ kind, name }: Target, metadata: StoredMetadata): Status {
   return {
     kind: 'Status',
     apiVersion: 'v1',

@@ -5,7 +5,7 @@ import type { FieldProblem } from './refusal.ts'
 import { compileSchema, type Schema, type SchemaSource } from './schema.ts'
 
 /** How one kind is served. The real server calls this the strategy of a kind. */
-export interface Kind extends Resource {
+export interface ServedKind extends Resource {
   /** Kinds with the same one share their objects: the two Event APIs. */
   readonly storage: string
   readonly schema: Schema
@@ -65,7 +65,7 @@ export interface BuiltIn {
 }
 
 /** Kinds of one version of the API, by `group/plural`; made once and shared by servers. */
-export type CompiledKinds = readonly Kind[]
+export type CompiledKinds = readonly ServedKind[]
 
 /** A CRD, as far as it is used here. */
 export interface Definition {
@@ -88,7 +88,7 @@ export function compileKinds(definitions: readonly Definition[]): CompiledKinds 
   return definitions.flatMap(({ spec }) =>
     spec.versions
       .filter((version) => version.served)
-      .map((version): Kind => {
+      .map((version): ServedKind => {
         const { group, names } = spec
         const source = version.schema?.openAPIV3Schema ?? {}
         return {
@@ -181,15 +181,15 @@ const metadataSchema: SchemaSource = {
   },
 }
 
-type Traits = Pick<Kind, 'group' | 'version' | 'kind' | 'plural'> &
-  Partial<Omit<Kind, 'schema' | 'verbs'>>
+type Traits = Pick<ServedKind, 'group' | 'version' | 'kind' | 'plural'> &
+  Partial<Omit<ServedKind, 'schema' | 'verbs'>>
 
 /** A kind that every server has. The defaults are those that hold for most built-in kinds. */
 export function builtIn(
   traits: Traits,
   fields: Readonly<Record<string, SchemaSource>>,
   verbs: Partial<BuiltIn> = {},
-): Kind {
+): ServedKind {
   const properties = { apiVersion: text, kind: text, metadata: metadataSchema, ...fields }
   return {
     namespaced: true,

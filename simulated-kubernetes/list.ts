@@ -1,9 +1,9 @@
 import { type Fields, isFields } from './json.ts'
-import type { Kind } from './kind.ts'
+import type { ServedKind } from './kind.ts'
 import type { StoredObject } from './metadata.ts'
 import { badRequest, expired, type Refusal, tooLarge } from './refusal.ts'
 import type { ApiRequest, Target } from './request.ts'
-import type { Store } from './store.ts'
+import type { ObjectStore } from './store.ts'
 
 interface ListBody extends Fields {
   readonly items: readonly Fields[]
@@ -13,7 +13,7 @@ interface ListBody extends Fields {
  * A collection, or a page of it, as it is now, or as it was when its first page was read.
  * Errors: 410 when that is forgotten.
  */
-export function listObjects(store: Store, request: ApiRequest): ListBody {
+export function listObjects(store: ObjectStore, request: ApiRequest): ListBody {
   const { kind, query } = request
   const { filter, prefix, only } = readSelection(request, query)
   const token = query.get('continue') ?? ''
@@ -88,7 +88,7 @@ function firstOf(
 }
 
 /** Errors: 400 for a text that is not a version, 504 for a version that is not reached yet. */
-export function refuseEarly(store: Store, wanted: string): void {
+export function refuseEarly(store: ObjectStore, wanted: string): void {
   if (wanted === '') return
   if (!isVersion(wanted)) throw badRequest(`invalid resource version: ${notAVersion(wanted)}`)
   if (Number(wanted) > store.revision) throw tooLarge(Number(wanted), store.revision)
@@ -180,20 +180,20 @@ export function readSelection(target: Target, query: URLSearchParams): Selection
   return { filter, prefix, only: named && isPlace ? `${prefix}${named}` : undefined }
 }
 
-function fieldFilter(kind: Kind, { field, value, isEqual }: FieldTerm): Filter {
+function fieldFilter(kind: ServedKind, { field, value, isEqual }: FieldTerm): Filter {
   const read = readerOf(kind, field)
   if (read === undefined) throw badRequest(unknownField(kind, field))
   return (object) => (read(object) === value) === isEqual
 }
 
-function unknownField(kind: Kind, field: string): string {
+function unknownField(kind: ServedKind, field: string): string {
   const isStrict = kind.isCustom || kind.selectable.size > 0
   return isStrict
     ? `field label not supported: ${field}`
     : `"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`
 }
 
-function readerOf(kind: Kind, field: string): ((object: StoredObject) => string) | undefined {
+function readerOf(kind: ServedKind, field: string): ((object: StoredObject) => string) | undefined {
   if (field === 'metadata.name') return ({ metadata }) => metadata.name
   if (field === 'metadata.namespace') return ({ metadata }) => metadata.namespace ?? ''
   const path = kind.selectable.get(field)

@@ -9,7 +9,7 @@ import {
 } from './refusal.ts'
 
 /** `metav1.ObjectMeta`, whole. */
-export interface Metadata extends ObjectMeta {
+export interface StoredMetadata extends ObjectMeta {
   readonly generateName?: string | undefined
   readonly deletionGracePeriodSeconds?: number | undefined
   /** Only on servers that show them. */
@@ -20,7 +20,7 @@ export interface Metadata extends ObjectMeta {
 export interface StoredObject extends Fields {
   readonly apiVersion: string
   readonly kind: string
-  readonly metadata: Metadata
+  readonly metadata: StoredMetadata
 }
 
 type Check = (value: unknown) => boolean
@@ -73,7 +73,7 @@ const checks: Readonly<Record<string, Check>> = {
  * Reads the metadata of an object that a client sent: unknown and empty fields are dropped.
  * Errors: 400 for a field of another type.
  */
-export function readMetadata(object: Fields): Metadata {
+export function readMetadata(object: Fields): StoredMetadata {
   const raw = object['metadata'] ?? {}
   if (!isFields(raw)) throw badRequest('metadata: cannot unmarshal into ObjectMeta')
   const metadata: Record<string, unknown> = {}
@@ -89,7 +89,7 @@ export function readMetadata(object: Fields): Metadata {
     else if (Object.keys(value).length > 0) metadata[name] = withoutNulls(value)
   }
   if (metadata['generation'] === 0) delete metadata['generation']
-  return metadata as unknown as Metadata
+  return metadata as unknown as StoredMetadata
 }
 
 function withoutNulls(texts: Fields): Fields {
@@ -107,7 +107,7 @@ function readOwner(raw: Fields): Fields {
 }
 
 /** Problems of metadata, whether the object is new or not. */
-export function metadataProblems(metadata: Metadata): readonly FieldProblem[] {
+export function metadataProblems(metadata: StoredMetadata): readonly FieldProblem[] {
   const problems: FieldProblem[] = []
   const { name, generateName, labels, annotations, finalizers, ownerReferences } = metadata
   if (generateName !== undefined) {
@@ -137,7 +137,7 @@ function changeableProblems({
   labels,
   annotations,
   ownerReferences,
-}: Pick<Metadata, 'labels' | 'annotations' | 'ownerReferences'>): readonly FieldProblem[] {
+}: Pick<StoredMetadata, 'labels' | 'annotations' | 'ownerReferences'>): readonly FieldProblem[] {
   const problems: FieldProblem[] = []
   for (const key in labels) {
     for (const why of qualifiedNameProblems(key)) {
@@ -183,7 +183,10 @@ function changeableProblems({
 }
 
 /** Problems of a change of metadata. */
-export function metadataChangeProblems(next: Metadata, old: Metadata): readonly FieldProblem[] {
+export function metadataChangeProblems(
+  next: StoredMetadata,
+  old: StoredMetadata,
+): readonly FieldProblem[] {
   const problems: FieldProblem[] = []
   if (old.deletionTimestamp !== undefined) {
     const extra = (next.finalizers ?? []).filter((name) => !old.finalizers?.includes(name))

@@ -1,12 +1,12 @@
 import { type Fields, isFields } from './json.ts'
-import type { Kind } from './kind.ts'
-import { type Metadata, readMetadata, type StoredObject } from './metadata.ts'
+import type { ServedKind } from './kind.ts'
+import { type StoredMetadata, readMetadata, type StoredObject } from './metadata.ts'
 import { badRequest, invalid, invalidValue, noSuchPath, notFound, Refusal } from './refusal.ts'
 import { problemsOf, type Schema } from './schema.ts'
 
 /** The object or collection that a path names. */
 export interface Target {
-  readonly kind: Kind
+  readonly kind: ServedKind
   readonly namespace: string
   /** Empty for the collection. */
   readonly name: string
@@ -26,7 +26,7 @@ export interface ApiRequest extends Target {
 /** The kinds that are served now. */
 export interface KindFinder {
   /** By `group/version/plural`. */
-  find(path: string): Kind | undefined
+  find(path: string): ServedKind | undefined
   /** Paths that were read already: they come again and again. */
   readonly targets: Map<string, Target>
 }
@@ -54,7 +54,7 @@ export function readTarget(path: string, kindOf: KindFinder): Target {
   return target
 }
 
-function parseTarget(path: string, kindOf: (path: string) => Kind | undefined): Target {
+function parseTarget(path: string, kindOf: (path: string) => ServedKind | undefined): Target {
   const parts = path.split('/')
   // ['', 'api', 'v1', …] or ['', 'apis', group, version, …]
   const isCore = parts[1] === 'api'
@@ -95,7 +95,7 @@ export function readBody(request: { readonly body?: string | undefined }): unkno
 /** An object as a client sent it: only its type is checked. */
 export interface Draft {
   readonly fields: Fields
-  readonly metadata: Metadata
+  readonly metadata: StoredMetadata
 }
 
 /**
@@ -156,20 +156,50 @@ export function checkName({ metadata }: Draft, target: Target): void {
 }
 
 /** The object without the fields that its schema drops, and with the defaults that it adds. */
-export function conforming(kind: Kind, draft: Fields, known: StoredObject | undefined): Fields {
+export function conforming(
+  kind: ServedKind,
+  draft: Fields,
+  known: StoredObject | undefined,
+): Fields {
   const { schema } = kind
   const fields = conform(draft, schema, known) as Fields
   return kind.isCustom ? fields : withoutEmpty(fields)
 }
 
 /** Built-in kinds have Go types: an object that does not fit them does not parse. */
-function refuseUnreadable(kind: Kind, draft: Fields): void {
+function refuseUnreadable(kind: ServedKind, draft: Fields): void {
   const fields = conform(draft, kind.schema)
   const [first] = problemsOf(fields, kind.schema, '')
   if (first !== undefined)
     throw badRequest(
       `${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: ${first.field}: ${first.text}`,
     )
+}
+
+/** Errors: 400 that names every field which the schema does not know. */
+export function refuseStrange(kind: ServedKind, { fields }: Draft): void {
+  const strange = strangeFields(fields, kind.schema, '')
+  if (strange.length === 0) return
+  const words = strange.map((path) => `unknown field "${path}"`).join(', ')
+  throw badRequest(
+    `${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: strict decoding error: ${words}`,
+  )
+}
+
+function strangeFields(value: unknown, schema: Schema, path: string): readonly string[] {
+  if (Array.isArray(value)) {
+    const { items } = schema
+    if (items === undefined) return []
+    return value.flatMap((item, at) => strangeFields(item, items, `${path}[${at}]`))
+  }
+  if (!isFields(value)) return []
+  return Object.entries(value).flatMap(([name, field]) => {
+    const child = schema.properties.get(name) ?? schema.values
+    const at = path === '' ? name : `${path}.${name}`
+    if (child === undefined) return schema.keepsUnknown ? [] : [at]
+    // Of the metadata only the first names are listed whole.
+    return schema.isOpaque ? [] : strangeFields(field, child, at)
+  })
 }
 
 /** Go leaves empty maps and lists of typed objects away. */
@@ -189,7 +219,7 @@ function withoutEmpty(fields: Fields): Fields {
 }
 
 /** `apiVersion` and `kind` of stored objects. */
-export function typeOf(kind: Kind): { readonly apiVersion: string; readonly kind: string } {
+export function typeOf(kind: ServedKind): { readonly apiVersion: string; readonly kind: string } {
   const stored = kind.storage === 'events' ? 'events.k8s.io' : kind.group
   return { apiVersion: stored === '' ? kind.version : `${stored}/${kind.version}`, kind: kind.kind }
 }

@@ -3,6 +3,7 @@ import {
   checkName,
   readDraft,
   readPatched,
+  refuseStrange,
   type ApiRequest,
   readBody,
   readTarget,
@@ -11,12 +12,12 @@ import {
 } from './request.ts'
 import { applyPart, applyType, readPart } from './apply/apply.ts'
 import type { Writer } from './apply/owners.ts'
-import { keyFor, type Act, type Store } from './store.ts'
+import { keyFor, type StoreAct, type ObjectStore } from './store.ts'
 import { createObject, updateObject } from './write.ts'
 import { definitionKind, finalizeNamespace, namespaceKind } from './built-in-kinds.ts'
 import { deleteObject, readDeleteOptions } from './delete.ts'
 import { applyJsonPatch, applyMergePatch } from './json.ts'
-import type { Kind } from './kind.ts'
+import type { ServedKind } from './kind.ts'
 import { readSelection, listObjects, refuseEarly } from './list.ts'
 import type { StoredObject } from './metadata.ts'
 import { methodNotAllowed, noSuchPath, Refusal, type Status, tooLargeBody } from './refusal.ts'
@@ -40,13 +41,13 @@ const largeBytes = 100_000
 
 /** Finds the verb of a request, carries it out and makes the answer. */
 export class Router {
-  readonly #store: Store
+  readonly #store: ObjectStore
   readonly #watches: Watches
   readonly #reviews: Reviews
   readonly #kinds: ServedKinds
 
   constructor(parts: {
-    readonly store: Store
+    readonly store: ObjectStore
     readonly watches: Watches
     readonly reviews: Reviews
     readonly kinds: ServedKinds
@@ -103,6 +104,7 @@ export class Router {
     if (method === 'DELETE') return this.#deleteAll(request)
     if (method !== 'POST') throw methodNotAllowed()
     const draft = readDraft(readBody(request), request)
+    if (query.get('fieldValidation') === 'Strict') refuseStrange(request.kind, draft)
     const object = createObject(this.#store, request, draft, this.#act(request, 'create'))
     return { status: 201, body: this.#shown(request.kind, object) }
   }
@@ -228,11 +230,11 @@ export class Router {
     return found
   }
 
-  #shown(kind: Kind, object: StoredObject): StoredObject {
+  #shown(kind: ServedKind, object: StoredObject): StoredObject {
     return kind.verbs.fromStorage?.(object) ?? object
   }
 
-  #act({ kind, query, subresource, user, body }: ApiRequest, verb: string): Act {
+  #act({ kind, query, subresource, user, body }: ApiRequest, verb: string): StoreAct {
     const writer: Writer = {
       manager: query.get('fieldManager') || user,
       operation: verb === 'apply' ? 'Apply' : 'Update',

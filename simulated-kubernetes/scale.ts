@@ -1,6 +1,6 @@
 import type { Draft } from './request.ts'
 import { type Fields, isFields } from './json.ts'
-import type { Kind, ScalePaths } from './kind.ts'
+import type { ServedKind, ScalePaths } from './kind.ts'
 import { readMetadata, type StoredObject } from './metadata.ts'
 import { badRequest, type FieldProblem, invalidValue, Refusal } from './refusal.ts'
 
@@ -8,7 +8,7 @@ import { badRequest, type FieldProblem, invalidValue, Refusal } from './refusal.
  * An object as `autoscaling/v1` Scale. Errors: 500 where the object says no number, as the real
  * server answers.
  */
-export function scaleOf(kind: Kind, object: StoredObject): Fields {
+export function scaleOf(kind: ServedKind, object: StoredObject): Fields {
   const paths = pathsOf(kind)
   if (at(object, paths.specReplicasPath) === undefined) {
     const why = `the spec replicas field "${paths.specReplicasPath}" does not exist`
@@ -38,7 +38,7 @@ function scaleIn(paths: ScalePaths, object: StoredObject): Fields {
  * The object after a change of its Scale. `change` gets the present Scale and returns the new one.
  */
 export function scaled(
-  kind: Kind,
+  kind: ServedKind,
   object: StoredObject,
   change: (scale: Fields) => unknown,
 ): Draft {
@@ -60,7 +60,10 @@ export function scaled(
 }
 
 /** Problems with the numbers that the Scale shows. */
-export function scaleProblems({ scale }: Kind, object: StoredObject): readonly FieldProblem[] {
+export function scaleProblems(
+  { scale }: ServedKind,
+  object: StoredObject,
+): readonly FieldProblem[] {
   if (scale === undefined) return []
   return [scale.specReplicasPath, scale.statusReplicasPath].flatMap((path) => {
     const wrong = wrongAt(object, path)
@@ -104,7 +107,7 @@ function wrongAt(object: Fields, path: string): string | undefined {
   return `${told(value)} is of the type ${typeOf(value)}, expected int64`
 }
 
-function pathsOf({ scale }: Kind): ScalePaths {
+function pathsOf({ scale }: ServedKind): ScalePaths {
   if (scale === undefined) throw new TypeError('the kind has no scale')
   return scale
 }

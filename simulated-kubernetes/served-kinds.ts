@@ -2,12 +2,12 @@ import type { Writer } from './apply/owners.ts'
 import { builtInKinds, definitionKind, establishedStatus } from './built-in-kinds.ts'
 import { conforming, typeOf, type KindFinder, type Target } from './request.ts'
 import { frozen, isEqual } from './json.ts'
-import { type CompiledKinds, compileKinds, type Definition, type Kind } from './kind.ts'
+import { type CompiledKinds, compileKinds, type Definition, type ServedKind } from './kind.ts'
 import type { StoredObject } from './metadata.ts'
-import type { Act, Store } from './store.ts'
+import type { StoreAct, ObjectStore } from './store.ts'
 
-const nameOf = ({ group, version, plural }: Kind): string => `${group}/${version}/${plural}`
-const builtIn: readonly (readonly [string, Kind])[] = builtInKinds.map((kind) => [
+const nameOf = ({ group, version, plural }: ServedKind): string => `${group}/${version}/${plural}`
+const builtIn: readonly (readonly [string, ServedKind])[] = builtInKinds.map((kind) => [
   nameOf(kind),
   kind,
 ])
@@ -18,21 +18,21 @@ const writer: Writer = {
   apiVersion: 'apiextensions.k8s.io/v1',
   subresource: 'status',
 }
-const act: Act = { user: 'system:apiserver', verb: 'update', isDry: false, writer }
+const act: StoreAct = { user: 'system:apiserver', verb: 'update', isDry: false, writer }
 
 /** The kinds that a server serves: built in, given to it, and defined by the CRDs that it holds. */
 export class ServedKinds implements KindFinder {
   readonly targets = new Map<string, Target>()
   readonly #given: CompiledKinds
   readonly #compiled = new Map<string, { readonly spec: unknown; readonly kinds: CompiledKinds }>()
-  #kinds: ReadonlyMap<string, Kind>
+  #kinds: ReadonlyMap<string, ServedKind>
 
   constructor(given: CompiledKinds) {
     this.#given = given
     this.#kinds = new Map([...builtIn, ...given.map((kind) => [nameOf(kind), kind] as const)])
   }
 
-  find(path: string): Kind | undefined {
+  find(path: string): ServedKind | undefined {
     return this.#kinds.get(path)
   }
 
@@ -41,7 +41,7 @@ export class ServedKinds implements KindFinder {
    * change of one: objects of a kind whose schema changed are read by the new one, objects of a
    * kind that is gone go with it.
    */
-  refresh(store: Store): void {
+  refresh(store: ObjectStore): void {
     const served = new Map(builtIn)
     for (const kind of this.#given) served.set(nameOf(kind), kind)
     const definitions = store.of(definitionKind).values()
@@ -55,7 +55,7 @@ export class ServedKinds implements KindFinder {
     this.targets.clear()
   }
 
-  #compiledFrom(store: Store, { metadata: { uid = '' }, spec }: StoredObject): CompiledKinds {
+  #compiledFrom(store: ObjectStore, { metadata: { uid = '' }, spec }: StoredObject): CompiledKinds {
     const known = this.#compiled.get(uid)
     if (known !== undefined && isEqual(known.spec, spec)) return known.kinds
     const kinds = compileKinds([{ spec } as unknown as Definition])
@@ -72,7 +72,7 @@ export class ServedKinds implements KindFinder {
     return kinds
   }
 
-  #forget(store: Store, present: ReadonlySet<string>): void {
+  #forget(store: ObjectStore, present: ReadonlySet<string>): void {
     for (const [uid, { kinds }] of this.#compiled) {
       if (present.has(uid)) continue
       this.#compiled.delete(uid)

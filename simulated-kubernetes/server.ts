@@ -7,7 +7,7 @@ import { isTooEarly, type Status } from './refusal.ts'
 import { Reviews, Tokens, type TokenSubject } from './tokens.ts'
 import { type Answer, Router } from './router.ts'
 import { ServedKinds } from './served-kinds.ts'
-import { type CommitReport, Store } from './store.ts'
+import { type CommitReport, ObjectStore } from './store.ts'
 import { Watches } from './watch.ts'
 
 /**
@@ -20,7 +20,7 @@ import { Watches } from './watch.ts'
  * stored ones, frozen.
  */
 export class SimulatedApiServer {
-  readonly #store: Store
+  readonly #store: ObjectStore
   readonly #watches: Watches
   readonly #tokens: Tokens
   readonly #router: Router
@@ -38,7 +38,7 @@ export class SimulatedApiServer {
     readonly showsOwners?: boolean
   }) {
     const { clock, random, kinds = [], historyLimit = 1_000, showsOwners = false } = options
-    this.#store = new Store({ clock, random, historyLimit, showsOwners })
+    this.#store = new ObjectStore({ clock, random, historyLimit, showsOwners })
     this.#watches = new Watches(this.#store)
     this.#tokens = new Tokens(this.#store)
     this.#router = new Router({

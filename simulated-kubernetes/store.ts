@@ -1,13 +1,19 @@
 import type { Clock, Random } from '../core/base/clock.ts'
 import type { KubeObject } from '../core/kube/resource.ts'
-import { type Owners, Ownership, type Writer, areSameOwners, encodeOwners } from './apply/owners.ts'
+import {
+  type FieldOwners,
+  Ownership,
+  type Writer,
+  areSameOwners,
+  encodeOwners,
+} from './apply/owners.ts'
 import { frozen } from './json.ts'
-import { type Kind, storageOf } from './kind.ts'
+import { type ServedKind, storageOf } from './kind.ts'
 import type { StoredObject } from './metadata.ts'
 import { Refusal } from './refusal.ts'
 
 /** Who does something, and how: for counting, and for the ownership of fields. */
-export interface Act {
+export interface StoreAct {
   readonly user: string
   /** create, update, patch, apply, delete. */
   readonly verb: string
@@ -18,7 +24,7 @@ export interface Act {
   /** Whose fields the change becomes. */
   readonly writer: Writer
   /** The owners of all fields afterwards, where that is known: after an apply. */
-  readonly owners?: Owners
+  readonly owners?: FieldOwners
 }
 
 /** A committed revision, for listeners. */
@@ -33,7 +39,7 @@ export interface CommitReport {
 }
 
 /** Everything that is stored, under one counter of revisions. */
-export class Store {
+export class ObjectStore {
   readonly clock: Clock
   readonly random: Random
   readonly ownership = new Ownership()
@@ -95,10 +101,10 @@ export class Store {
    * object.
    */
   put(
-    kind: Kind,
+    kind: ServedKind,
     object: StoredObject,
     previous: StoredObject | undefined,
-    act: Act,
+    act: StoreAct,
   ): StoredObject {
     const next = this.#numbered(object, act)
     if (act.isLarge) refuseTooLong(next)
@@ -113,7 +119,12 @@ export class Store {
   }
 
   /** The same for a change that the server makes by itself, which changes no field's owner. */
-  mark(kind: Kind, object: StoredObject, previous: StoredObject, act: Act): StoredObject {
+  mark(
+    kind: ServedKind,
+    object: StoredObject,
+    previous: StoredObject,
+    act: StoreAct,
+  ): StoredObject {
     const next = this.#numbered(object, act)
     return act.isDry ? frozen(next) : this.#commit(kind, 'MODIFIED', next, previous, act)
   }
@@ -122,7 +133,7 @@ export class Store {
    * Removes an object under a new revision and calls every listener and watch. Returns its last
    * state under that revision.
    */
-  remove(kind: Kind, object: StoredObject, act: Act): StoredObject {
+  remove(kind: ServedKind, object: StoredObject, act: StoreAct): StoredObject {
     if (act.isDry) return object
     const last = this.#commit(kind, 'DELETED', this.#numbered(object, act), object, act)
     this.ownership.forget(kind, keyOfObject(object))
@@ -132,7 +143,7 @@ export class Store {
   /**
    * Whether an act that changes nothing else would leave the owners of all fields as they are, too.
    */
-  hasSameOwners(kind: Kind, object: StoredObject, act: Act): boolean {
+  hasSameOwners(kind: ServedKind, object: StoredObject, act: StoreAct): boolean {
     const { owners } = act
     return (
       owners === undefined || areSameOwners(owners, this.ownership.of(kind, keyOfObject(object)))
@@ -144,7 +155,7 @@ export class Store {
     for (const collection of this.#collections.values()) collection.compact(this.#revision)
   }
 
-  #numbered(object: StoredObject, act: Act): StoredObject {
+  #numbered(object: StoredObject, act: StoreAct): StoredObject {
     const metadata = act.isDry
       ? { ...object.metadata }
       : { ...object.metadata, resourceVersion: String(this.#revision + 1) }
@@ -152,7 +163,7 @@ export class Store {
   }
 
   /** The object as it is shown and stored. */
-  #finished(object: StoredObject, owners: Owners): StoredObject {
+  #finished(object: StoredObject, owners: FieldOwners): StoredObject {
     if (this.#showsOwners) {
       const managedFields = encodeOwners(owners)
       const metadata: { managedFields?: unknown } = object.metadata
@@ -163,11 +174,11 @@ export class Store {
   }
 
   #commit(
-    kind: Kind,
+    kind: ServedKind,
     type: Commit['type'],
     object: StoredObject,
     previous: StoredObject | undefined,
-    act: Act,
+    act: StoreAct,
   ): StoredObject {
     const key = keyOfObject(object)
     const stored = this.#showsOwners

@@ -1,5 +1,5 @@
 import type { HttpRequest } from '../core/kube/transport.ts'
-import { keyFor, type Store } from './store.ts'
+import { keyFor, type ObjectStore } from './store.ts'
 import { type Fields, isFields } from './json.ts'
 import { badRequest } from './refusal.ts'
 import { readBody } from './request.ts'
@@ -17,10 +17,10 @@ const ownAudience = 'https://kubernetes.default.svc.cluster.local'
 
 /** Tokens that the server issued, and the answers of TokenReview about them. */
 export class Tokens {
-  readonly #store: Store
+  readonly #store: ObjectStore
   readonly #issued = new Map<string, TokenSubject & { readonly id: string }>()
 
-  constructor(store: Store) {
+  constructor(store: ObjectStore) {
     this.#store = store
   }
 

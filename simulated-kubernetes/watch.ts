@@ -1,7 +1,7 @@
 import type { Cancel } from '../core/base/clock.ts'
-import type { Commit, Follower, Store } from './store.ts'
+import type { Commit, Follower, ObjectStore } from './store.ts'
 import { type Filter, isVersion, notAVersion, readSelection, tooOld } from './list.ts'
-import type { Kind } from './kind.ts'
+import type { ServedKind } from './kind.ts'
 import type { StoredObject } from './metadata.ts'
 import {
   type FieldProblem,
@@ -22,11 +22,11 @@ type EventType = 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'
 
 /** All open watches of a server, with the one timer for their bookmarks. */
 export class Watches {
-  readonly #store: Store
+  readonly #store: ObjectStore
   readonly #open = new Set<OpenWatch>()
   #cancelBookmarks: Cancel | undefined
 
-  constructor(store: Store) {
+  constructor(store: ObjectStore) {
     this.#store = store
   }
 
@@ -85,7 +85,7 @@ export class Watches {
 }
 
 interface WatchOptions {
-  readonly kind: Kind
+  readonly kind: ServedKind
   readonly filter: Filter | undefined
   readonly prefix: string
   readonly bookmarks: boolean
@@ -96,14 +96,14 @@ interface WatchOptions {
 
 class OpenWatch implements Follower {
   readonly stream: WatchStream
-  readonly #store: Store
+  readonly #store: ObjectStore
   readonly #options: WatchOptions
   readonly #version: string
   #from = 0
   #cancel: Cancel | undefined
   readonly #abort: () => void
 
-  constructor(store: Store, options: WatchOptions) {
+  constructor(store: ObjectStore, options: WatchOptions) {
     this.#store = store
     this.#options = options
     const { kind, signal } = options

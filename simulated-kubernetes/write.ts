@@ -1,10 +1,10 @@
-import type { Owners } from './apply/owners.ts'
-import { keyFor, type Act, type Store } from './store.ts'
+import type { FieldOwners } from './apply/owners.ts'
+import { keyFor, type StoreAct, type ObjectStore } from './store.ts'
 import { type Fields, isEqual, isFields, shared, without } from './json.ts'
-import type { Kind } from './kind.ts'
+import type { ServedKind } from './kind.ts'
 import { duplicatesIn, problemsOf } from './schema.ts'
 import {
-  type Metadata,
+  type StoredMetadata,
   metadataChangeProblems,
   metadataProblems,
   type StoredObject,
@@ -31,7 +31,12 @@ import { scaleProblems } from './scale.ts'
  * Errors: 404 for a namespace that is not there, 409 when the name is taken, 422 for fields that
  * the kind forbids.
  */
-export function createObject(store: Store, target: Target, draft: Draft, act: Act): StoredObject {
+export function createObject(
+  store: ObjectStore,
+  target: Target,
+  draft: Draft,
+  act: StoreAct,
+): StoredObject {
   const { kind, namespace } = target
   if (act.verb === 'create' && draft.metadata.resourceVersion !== undefined) {
     throw new Refusal(
@@ -68,12 +73,12 @@ export function createObject(store: Store, target: Target, draft: Draft, act: Ac
   return made
 }
 
-function newObject(store: Store, target: Target, draft: Draft): StoredObject {
+function newObject(store: ObjectStore, target: Target, draft: Draft): StoredObject {
   const { kind, namespace } = target
   const { metadata: sent } = draft
   // Replaced when it is stored; a dry run shows it.
   const { resourceVersion } = sent
-  const metadata: Metadata = {
+  const metadata: StoredMetadata = {
     name:
       sent.name ||
       (sent.generateName ? generatedName(sent.generateName, () => store.random.next()) : ''),
@@ -95,7 +100,7 @@ function newObject(store: Store, target: Target, draft: Draft): StoredObject {
 }
 
 /** In a namespace that is not there, or that is going, nothing is made. */
-function refuseLifeless(store: Store, { kind, namespace }: Target, name: string): void {
+function refuseLifeless(store: ObjectStore, { kind, namespace }: Target, name: string): void {
   if (!kind.namespaced) return
   const found = store.of({ group: '', plural: 'namespaces' }).get(namespace)
   if (found === undefined) throw notFound({ group: '', plural: 'namespaces' }, namespace)
@@ -105,7 +110,7 @@ function refuseLifeless(store: Store, { kind, namespace }: Target, name: string)
 
 /** Every problem of an object of a CRD. `old` is the object that it replaces. */
 function customProblems(
-  kind: Kind,
+  kind: ServedKind,
   object: StoredObject,
   old?: StoredObject,
 ): readonly FieldProblem[] {
@@ -117,7 +122,7 @@ function customProblems(
 
 /** The same for the status alone, whose errors do not look at the rest. */
 function customStatusProblems(
-  kind: Kind,
+  kind: ServedKind,
   object: StoredObject,
   old: StoredObject,
 ): readonly FieldProblem[] {
@@ -142,7 +147,7 @@ const blocking = new Set([
 ])
 
 function withRules(
-  kind: Kind,
+  kind: ServedKind,
   fields: Fields,
   before: Fields | undefined,
   problems: readonly FieldProblem[],
@@ -172,12 +177,12 @@ interface Updated {
  * Errors: 404, 409 for an old version or another object, 422.
  */
 export function updateObject(
-  store: Store,
+  store: ObjectStore,
   target: Target,
   draftOf: (
     old: StoredObject | undefined,
-  ) => Draft | { readonly draft: Draft; readonly owners: Owners },
-  asked: Act,
+  ) => Draft | { readonly draft: Draft; readonly owners: FieldOwners },
+  asked: StoreAct,
 ): Updated {
   const { kind, name } = target
   const key = keyFor(kind.namespaced ? target.namespace : undefined, name)
@@ -224,9 +229,9 @@ export function updateObject(
 }
 
 function drafted(
-  result: Draft | { readonly draft: Draft; readonly owners: Owners },
-  act: Act,
-): { readonly draft: Draft; readonly act: Act } {
+  result: Draft | { readonly draft: Draft; readonly owners: FieldOwners },
+  act: StoreAct,
+): { readonly draft: Draft; readonly act: StoreAct } {
   return 'draft' in result
     ? { draft: result.draft, act: { ...act, owners: result.owners } }
     : { draft: result, act }
@@ -234,9 +239,9 @@ function drafted(
 
 function refuseStale(
   { kind, namespace }: Target,
-  sent: Metadata,
+  sent: StoredMetadata,
   old: StoredObject,
-  act: Act,
+  act: StoreAct,
 ): void {
   const { name, uid, resourceVersion } = old.metadata
   if (sent.uid !== undefined && sent.uid !== uid) {
@@ -250,14 +255,14 @@ function refuseStale(
   if (sent.resourceVersion !== resourceVersion) throw conflict(kind, name, modified)
 }
 
-function otherUid(target: NamedTarget, sent: string, uid: string, act: Act): Error {
+function otherUid(target: NamedTarget, sent: string, uid: string, act: StoreAct): Error {
   const why = `Precondition failed: UID in precondition: ${sent}, UID in object meta: ${uid}`
   return otherThanMeant(target, target.name, act, why)
 }
 
 type NamedTarget = Pick<Target, 'kind' | 'namespace' | 'name'>
 
-function nextObject(kind: Kind, draft: Draft, old: StoredObject): StoredObject {
+function nextObject(kind: ServedKind, draft: Draft, old: StoredObject): StoredObject {
   const fields = shared(without(draft.fields, 'metadata'), without(old, 'metadata')) as Fields
   const whole: StoredObject = {
     ...conforming(kind, fields, old),
@@ -275,7 +280,7 @@ function nextObject(kind: Kind, draft: Draft, old: StoredObject): StoredObject {
   return { ...next, metadata: { ...next.metadata, generation } }
 }
 
-function nextStatus(kind: Kind, draft: Draft, old: StoredObject): StoredObject {
+function nextStatus(kind: ServedKind, draft: Draft, old: StoredObject): StoredObject {
   if (!kind.isCustom) {
     const fields = shared(without(draft.fields, 'metadata'), without(old, 'metadata')) as Fields
     const metadata = nextMetadata(draft.metadata, old.metadata)
@@ -291,8 +296,8 @@ function nextStatus(kind: Kind, draft: Draft, old: StoredObject): StoredObject {
 }
 
 /** The metadata that an update asks for, with the fields put back that it cannot change. */
-function nextMetadata(sent: Metadata, old: Metadata): Metadata {
-  const metadata: Metadata = {
+function nextMetadata(sent: StoredMetadata, old: StoredMetadata): StoredMetadata {
+  const metadata: StoredMetadata = {
     ...sent,
     name: sent.name,
     namespace: sent.namespace ?? old.namespace,
@@ -308,10 +313,10 @@ function nextMetadata(sent: Metadata, old: Metadata): Metadata {
   const defined = Object.fromEntries(
     Object.entries(metadata).filter(([, value]) => value !== undefined),
   )
-  return shared(defined, old) as Metadata
+  return shared(defined, old) as StoredMetadata
 }
 
-function changesContent(next: StoredObject, old: StoredObject, kind: Kind): boolean {
+function changesContent(next: StoredObject, old: StoredObject, kind: ServedKind): boolean {
   const names = new Set([...Object.keys(next), ...Object.keys(old)])
   names.delete('metadata')
   if (!kind.isCustom) names.delete('status')

@@ -1,15 +1,27 @@
-// Rules about the repository itself: who may import whom, sizes of files, and lists in docs that
+// Rules about the repository itself: who may import whom, code that nothing uses, sizes of files, and lists in docs that
 // agree with the code.
-import { globSync, readFileSync } from 'node:fs'
-import { basename, dirname, join, normalize } from 'node:path'
+import { globSync, lstatSync } from 'node:fs'
+import { isBuiltin } from 'node:module'
+import { basename, join } from 'node:path'
 import { parse } from '@babel/parser'
 import { expect, test } from 'vitest'
 import { modelReasons } from '../core/api/conditions.ts'
 import { failureRemedies } from '../core/api/failures.ts'
 import { slowUnitTests } from '../vitest.config.ts'
-
-const root = join(import.meta.dirname, '..')
-const read = (path: string): string => readFileSync(join(root, path), 'utf8')
+import {
+  code,
+  type Facts,
+  factsOf,
+  factsOfText,
+  files,
+  inside,
+  isCode,
+  isOurs,
+  isTest,
+  type Load,
+  read,
+  root,
+} from './support/sources.ts'
 
 const core = [
   'core/base',
@@ -58,19 +70,16 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   'simulated-kubernetes': ['core/base', 'core/kube'],
 }
 
-const sources = globSync(
-  '{core,operator,forge,agent-image,cli,rehearsal,simulated-kubernetes}/**/*.ts',
-  { cwd: root },
-).filter((file) => !file.endsWith('.test.ts'))
+/** Folders of code that are no rooms: they may import everything, and no program imports them. */
+const tools = ['hack', 'test']
+/** Folders of the root that hold no code. */
+const codeless = ['.ci', 'crds', 'docs', 'examples', 'helm']
 
-function importsOf(file: string): string[] {
-  return [...read(file).matchAll(/(?:from|import) '(\.[^']+)'/g)].map(([, path]) =>
-    normalize(join(dirname(file), path ?? '')),
-  )
-}
+const tops = new Set(Object.keys(rooms).map((room) => room.replace(/\/.*/, '')))
+const isProduct = (file: string): boolean => tops.has(file.replace(/\/.*/, ''))
+/** The code of the programs, without tests. */
+const sources = code.filter((file) => isProduct(file) && !isTest(file))
 
-const inside = (file: string, folder: string): boolean =>
-  file === folder || file.startsWith(`${folder}/`)
 /** The room that a file is in: the longest name of the table that it lies below. */
 const roomOf = (file: string): string | undefined =>
   Object.keys(rooms)
@@ -83,27 +92,163 @@ test('every file of the product is in a room, and there is no room without files
   expect(Object.keys(rooms).filter((room) => !used.has(room))).toEqual([])
 })
 
-test.each(Object.entries(rooms))('%s imports only itself and what it may', (room, allowed) => {
-  const out = sources
-    .filter((file) => roomOf(file) === room)
-    .flatMap((file) =>
-      importsOf(file)
-        .filter((target) => roomOf(target) !== room)
-        .filter((target) => !allowed.some((one) => inside(target, one)))
-        .map((target) => `${file} -> ${target}`),
-    )
-  expect(out).toEqual([])
+test('code is in the rooms, in the tools and nowhere else', () => {
+  const isPlaced = (file: string): boolean =>
+    isProduct(file) || [...tools, ...codeless].some((folder) => inside(file, folder))
+  const stray = files.filter((file) => file.includes('/') && !isPlaced(file))
+  const misplaced = code.filter(
+    (file) => !isProduct(file) && !tools.some((one) => inside(file, one)),
+  )
+  expect(stray).toEqual([])
+  expect(misplaced).toEqual(['vitest.config.ts'])
+})
+
+/** Programs that a room starts by their path although it may not import them, each with its reason. */
+const started: Readonly<Record<string, string>> = {
+  'cli/try/container.ts -> hack/images/main.ts':
+    'which image belongs to the sources is known by the tool that builds it',
+}
+
+/** Files that load by other means than `import` of a written name, each with its reason. */
+const loaders: Readonly<Record<string, string>> = {
+  'agent-image/agent/code/syntax-sql.ts': 'Node prints a warning whenever SQLite is loaded',
+  'agent-image/sandbox/programs/node-child.mjs':
+    'loads the tests of a project, and what they ask for',
+  'agent-image/sandbox/programs/node-hooks.mjs': 'keeps modules of Node from the code of a project',
+}
+
+const manifest = JSON.parse(read('package.json')) as {
+  readonly scripts: Record<string, string>
+  readonly dependencies: Record<string, string>
+  readonly devDependencies: Record<string, string>
+}
+const packages = { ...manifest.dependencies, ...manifest.devDependencies }
+
+function packageOf(specifier: string): string {
+  return specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/')
+}
+
+/** What is wrong with one load of a file. Tests beside their code may import everything, as those in `test` may. */
+function wrongWith(file: string, load: Load): string | undefined {
+  const { how, specifier, target } = load
+  const isProgram = isProduct(file) && !isTest(file)
+  if (how === 'require' || specifier === undefined)
+    return !isProgram || file in loaders ? undefined : 'loads what is not written after an import'
+  if (target === undefined) {
+    if (/^node:./.test(specifier) && isBuiltin(specifier)) return undefined
+    return packageOf(specifier) in packages
+      ? undefined
+      : 'is no relative path, no module of Node with node: and no package of package.json'
+  }
+  if (how !== 'path' && !files.includes(target)) return 'names no file'
+  if (!isProgram) return undefined
+  const room = roomOf(file)
+  const isAllowed =
+    roomOf(target) === room ||
+    (rooms[room ?? ''] ?? []).some((one) => inside(target, one)) ||
+    `${file} -> ${target}` in started
+  return isAllowed && !isTest(target) ? undefined : `is outside of what ${room} may import`
+}
+
+const wrongIn = (file: string, { loads }: Facts): readonly string[] =>
+  loads.flatMap((load) => {
+    const wrong = wrongWith(file, load)
+    return wrong === undefined ? [] : [`${file}:${load.line} ${load.specifier ?? ''} ${wrong}`]
+  })
+
+test.each(Object.keys(rooms))('%s imports only itself and what it may', (room) => {
+  const own = sources.filter((file) => roomOf(file) === room)
+  expect(own.flatMap((file) => wrongIn(file, factsOf(file)))).toEqual([])
+})
+
+test('tools and tests import by relative paths, modules of Node and packages only', () => {
+  const others = code.filter((file) => !sources.includes(file))
+  expect(others.flatMap((file) => wrongIn(file, factsOf(file)))).toEqual([])
+})
+
+test('no reason for an import is left over', () => {
+  const loads = sources.flatMap((file) => factsOf(file).loads.map((load) => ({ file, ...load })))
+  const named = new Set(loads.map(({ file, target }) => `${file} -> ${target}`))
+  const others = loads.filter(({ how, specifier }) => how === 'require' || specifier === undefined)
+  expect(Object.keys(started).filter((one) => !named.has(one))).toEqual([])
+  expect([...new Set(others.map(({ file }) => file))].toSorted()).toEqual(Object.keys(loaders))
+})
+
+test.each([
+  ["import { Hub } from '../../operator/hub/hub.ts'", true],
+  ["import type { Hub } from '../../operator/hub/hub.ts'", true],
+  ["import '../../operator/hub/hub.ts'", true],
+  ['import { Hub } from "../../operator/hub/hub.ts"', true],
+  ["import {\n  Hub,\n} from\n  '../../operator/hub/hub.ts'", true],
+  ["export * as hub from '../../operator/hub/hub.ts'", true],
+  ["export type { Hub } from '../../operator/hub/hub.ts'", true],
+  ["type Q = import('../../operator/hub/hub.ts').Hub", true],
+  ["type Q = typeof import('../../operator/hub/hub.ts')", true],
+  ["const q = () => import('../../operator/hub/hub.ts')", true],
+  ['const q = () => import(`../../operator/hub/hub.ts`)', true],
+  ["const where = '../../operator/hub/hub.ts'", true],
+  ['const q = (name) => import(`../../operator/${name}.ts`)', true],
+  ["const q = (name) => import(name, { with: { type: 'json' } })", true],
+  ["import { createRequire } from 'node:module'\ncreateRequire(import.meta.url)('../x')", true],
+  ["import * as m from 'node:module'\nm.createRequire(import.meta.url)('undici')", true],
+  ["import hub = require('../../operator/hub/hub.ts')", true],
+  ["const hub = require('./assignment.ts')", true],
+  ["require.resolve('undici')", true],
+  ["import.meta.resolve('../../operator/hub/hub.ts')", true],
+  ["process.getBuiltinModule('node:net')", true],
+  ["new Worker(new URL('../../operator/hub/hub.ts', import.meta.url))", true],
+  ["fork('operator/main.ts')", true],
+  ['fork(`${root}/operator/main.ts`)', true],
+  ["readFileSync(join(root, 'agent-image/sandbox/sandbox-init.py'))", true],
+  ["import { Hub } from '#operator/hub/hub.ts'", true],
+  ["import { Hub } from 'guildhall/operator/hub/hub.ts'", true],
+  ["import { Hub } from '@op/hub/hub.ts'", true],
+  ["import { Hub } from '/work/operator/hub/hub.ts'", true],
+  ["import { Hub } from 'file:///work/operator/hub/hub.ts'", true],
+  ["import { Hub } from './assignment.js'", true],
+  ["import { Hub } from './nowhere.ts'", true],
+  ["import { Hub } from './assignment.ts?again'", true],
+  ["import './transitions.test.ts'", true],
+  ["import { join } from 'path'", true],
+  ["import { join } from 'node:path'", false],
+  ["import { z } from 'zod'\nimport { y } from 'zod/v4'", false],
+  ["import { Hub } from './assignment.ts'", false],
+  ["const { wait } = await import('../base/wait.ts')", false],
+  ["const said = 'see operator/hub/hub.ts, or docs'", false],
+])('core/tasks may not write %s: %j', (text, want) => {
+  const file = 'core/tasks/new.ts'
+  expect(wrongIn(file, factsOfText(file, text)).length > 0).toBe(want)
+})
+
+test('no setting gives a file a second name', () => {
+  const manifests = files.filter((file) =>
+    /(?:^|\/)(?:package|[jt]sconfig[\w.-]*)\.json$/.test(file),
+  )
+  expect(manifests.filter(isOurs)).toEqual(['package.json', 'tsconfig.build.json', 'tsconfig.json'])
+  const aliases =
+    /"(?:imports|exports|workspaces|overrides|paths|baseUrl|rootDirs?|customConditions)": *[[{"](?!\.")/
+  for (const file of manifests.filter(isOurs)) expect(read(file), file).not.toMatch(aliases)
+  for (const version of Object.values(packages)) expect(version).toMatch(/^\^?\d+\.\d+\.\d+$/)
+  const configured = ['vitest.config.ts', 'hack/images/bundle.ts']
+  for (const file of configured) expect(factsOf(file).words, file).not.toContain('alias')
+  const links = files.filter((file) => lstatSync(join(root, file)).isSymbolicLink())
+  expect(links).toEqual(['helm/guildhall/files/crds'])
 })
 
 // The protocols of agents are in core/api too, and an agent is not a client of Kubernetes.
 test('core/api imports from core/kube nothing but the types of an object', () => {
-  const lines = sources
+  const loads = sources
     .filter((file) => roomOf(file) === 'core/api')
-    .flatMap((file) => read(file).split('\n'))
-    .filter((line) => line.includes('/kube/'))
-  expect(lines.length).toBeGreaterThan(0)
-  const others = lines.filter((line) => !/^import type .* from '..\/kube\/resource.ts'$/.test(line))
-  expect(others).toEqual([])
+    .flatMap((file) => factsOf(file).loads.map((load) => ({ file, ...load })))
+    .filter(({ target = '' }) => inside(target, 'core/kube'))
+  expect(loads.length).toBeGreaterThan(0)
+  const others = loads.filter(
+    ({ how, target }) => how !== 'type' || target !== 'core/kube/resource.ts',
+  )
+  expect(others.map(({ file, line, target }) => `${file}:${line} ${target}`)).toEqual([])
 })
 
 /**
@@ -151,30 +296,133 @@ test('what docs/architecture.md names behind a file is exported there', () => {
   expect(missing).toEqual([])
 })
 
-test('nobody but tests and tools imports from the operator', () => {
-  const out = sources
-    .filter((file) => !inside(file, 'operator'))
-    .flatMap((file) => importsOf(file).filter((target) => inside(target, 'operator')))
-  expect(out).toEqual([])
+/** Programs that package.json does not name, each with who starts it. */
+const programs: Readonly<Record<string, string>> = {
+  'operator/main.ts': 'the image of the operator',
+  'forge/main.ts': 'the image of the operator',
+  'agent-image/sandbox/programs/node-runner.mjs': 'the agent has the sandbox run it, by its name',
+  'agent-image/sandbox/programs/python_runner.py': 'the agent has the sandbox run it, by its name',
+  'agent-image/sandbox/programs/python_child.py': 'python_runner.py starts it, by its path',
+  'test/bench/floor/main.ts': 'the bench starts it, by its path from test/bench',
+  'test/bench/observer/main.ts': 'the bench starts it, by its path from test/bench',
+  'vitest.config.ts': 'vitest reads it',
+}
+
+/** Files that no program loads, each with what it is there for. */
+const unreached: Readonly<Record<string, string>> = {
+  'agent-image/agent/code/css-tree.d.ts':
+    'types that a package lacks, which the compiler finds by itself',
+  'hack/gen/pod-security.ts': 'what a cluster would refuse, for the tests of the chart',
+}
+
+const programFiles = files.filter((file) => isOurs(file) && (isCode(file) || file.endsWith('.py')))
+
+/** The files that a file loads; a Python program loads those beside it by their bare names. */
+function loadedBy(file: string): readonly string[] {
+  if (!file.endsWith('.py'))
+    return factsOf(file).loads.flatMap(({ target }) => (target === undefined ? [] : [target]))
+  const lines = read(file).matchAll(/^\s*(?:from (\w+) import|import ([\w, ]+))/gm)
+  return [...lines]
+    .flatMap(([, one, several = '']) => (one === undefined ? several.split(/ as \w+|, */) : [one]))
+    .map((name) => join(file, '..', `${name}.py`))
+}
+
+function reachedFrom(roots: readonly string[]): ReadonlySet<string> {
+  const reached = new Set<string>()
+  const ahead = [...roots]
+  for (let file = ahead.pop(); file !== undefined; file = ahead.pop()) {
+    if (reached.has(file) || !programFiles.includes(file)) continue
+    reached.add(file)
+    ahead.push(...loadedBy(file))
+  }
+  return reached
+}
+
+test('every file is loaded by a program, and what only tests load is in test', () => {
+  const scripts = Object.values(manifest.scripts).flatMap(
+    (line) => line.match(/\S+\.(?:m?ts|mjs)/g) ?? [],
+  )
+  const roots = [...scripts, ...Object.keys(programs)]
+  expect(roots.filter((file) => !files.includes(file))).toEqual([])
+  // The list of slow tests in the settings of vitest is none of files that a program loads.
+  const byPrograms = reachedFrom(roots.filter((file) => !isTest(file)))
+  const byTests = reachedFrom([...roots, ...code.filter(isTest)])
+  const isForTests = (file: string): boolean =>
+    inside(file, 'test') || inside(file, 'simulated-kubernetes')
+  const idle = programFiles.filter(
+    (file) => !isTest(file) && !(isForTests(file) ? byTests : byPrograms).has(file),
+  )
+  expect(idle.toSorted()).toEqual(Object.keys(unreached).toSorted())
 })
 
-test('nothing that is shipped imports tests or tools', () => {
-  const out = sources
-    .filter((file) => !inside(file, 'simulated-kubernetes'))
-    .flatMap((file) =>
-      importsOf(file)
-        .filter((target) => inside(target, 'test') || inside(target, 'hack'))
-        .map((target) => `${file} -> ${target}`),
-    )
-  expect(out).toEqual([])
+/** Names that are exported for others than our own code: who takes them. */
+const takenElsewhere: Readonly<Record<string, string>> = {
+  'agent-image/agent/code/css-tree.d.ts default': 'types of a package',
+  'agent-image/agent/code/css-tree.d.ts tokenize': 'types of a package',
+  'agent-image/agent/code/css-tree.d.ts tokenNames': 'types of a package',
+  'hack/gen/chart-render.ts setup': 'vitest, as the set-up of a lane',
+  'test/cluster/global-setup.ts setup': 'vitest, as the set-up of a lane',
+  'vitest.config.ts default': 'vitest',
+}
+
+/** The exported names that no other file takes. A file that only gives a name on does not count as one that takes it. */
+function unused(of: readonly string[], facts: (file: string) => Facts): readonly string[] {
+  const taken = new Set(
+    of.flatMap((file) =>
+      facts(file).loads.flatMap(({ how, target, names }) =>
+        target === undefined || how === 'path' || target === file
+          ? []
+          : (names === 'all' ? ['*'] : names).map((name) => `${target} ${name}`),
+      ),
+    ),
+  )
+  return of.flatMap((file) =>
+    taken.has(`${file} *`)
+      ? []
+      : facts(file)
+          .exports.map(({ name }) => `${file} ${name}`)
+          .filter((name) => !taken.has(name)),
+  )
+}
+
+test('every exported name is imported by another file', () => {
+  expect(unused(code, factsOf).toSorted()).toEqual(Object.keys(takenElsewhere).toSorted())
+})
+
+test('every name at the top of a Python program is used', () => {
+  const texts = files.filter((file) => file.endsWith('.py') && isOurs(file)).map(read)
+  const words = Map.groupBy(
+    texts.flatMap((text) => text.match(/\w+/g) ?? []),
+    (word) => word,
+  )
+  const names = texts.flatMap((text) => [
+    ...text.matchAll(/^(?:(?:async )?def|class) (\w+)|^(\w+) = /gm),
+  ])
+  const idle = names
+    .map(([, one, other]) => one ?? other ?? '')
+    .filter((name) => words.get(name)?.length === 1)
+  expect(names.length).toBeGreaterThan(50)
+  expect(idle).toEqual([])
+})
+
+test.each([
+  ['export const a = 1', '', ['a.ts a']],
+  ['export function a(): void {}', "import { b } from './a.ts'", ['a.ts a']],
+  ['export interface A {}\nexport type B = A', "import type { B } from './a.ts'", ['a.ts A']],
+  ['const a = 1\nexport { a as b }', "import { a } from './a.ts'", ['a.ts b']],
+  ['export const { a, b: [c] } = x', "import { a } from './a.ts'", ['a.ts c']],
+  ['export class A {}\nexport enum B {}', "export { A } from './a.ts'", ['a.ts B', 'b.ts A']],
+  ['export class A {}', "type Q = import('./a.ts').A", []],
+  ['export const a = 1', "import * as all from './a.ts'", []],
+  ['export const a = 1\nexport const b = 1', "const { a } = await import('./a.ts')", ['a.ts b']],
+  ['export const a = 1', "const path = './a.ts'", ['a.ts a']],
+])('of %j beside %j nobody uses %j', (a, b, want) => {
+  const texts: Readonly<Record<string, string>> = { 'a.ts': a, 'b.ts': b }
+  expect(unused(Object.keys(texts), (file) => factsOfText(file, texts[file] ?? ''))).toEqual(want)
 })
 
 test('every dependency has its line in docs/dependencies.md, and no line is left over', () => {
-  const manifest = JSON.parse(read('package.json')) as {
-    readonly dependencies: Record<string, string>
-    readonly devDependencies: Record<string, string>
-  }
-  const names = Object.keys({ ...manifest.dependencies, ...manifest.devDependencies }).toSorted()
+  const names = Object.keys(packages).toSorted()
   const listed = read('docs/dependencies.md')
     .split('\n')
     .filter((line) => line.startsWith('| `'))
@@ -182,101 +430,6 @@ test('every dependency has its line in docs/dependencies.md, and no line is left
       [...(line.split('|')[1] ?? '').matchAll(/`([^`]+)`/g)].map(([, name]) => name ?? ''),
     )
   expect(listed.toSorted()).toEqual(names)
-})
-
-/**
- * Reads the time, sets a timer, throws dice or calls `fetch` without having been given the means
- * to.
- */
-const bare = new RegExp(
-  [
-    String.raw`\bDate\.now\b`,
-    String.raw`\bnew Date\(\)`,
-    String.raw`\bperformance\.(?:now|timeOrigin)\b`,
-    String.raw`\bhrtime\b`,
-    String.raw`\bset(?:Timeout|Interval|Immediate)\b`,
-    String.raw`\bAbortSignal\.timeout\b`,
-    String.raw`'(?:node:)?timers(?:/promises)?'`,
-    String.raw`\bmonitorEventLoopDelay\b`,
-    String.raw`\bMath\.random\b`,
-    String.raw`\brandom(?:UUID|Bytes|Int|FillSync)\b`,
-    String.raw`\bgetRandomValues\b`,
-    // Not the declaration of a method of this name, with which a line begins.
-    String.raw`(?<!^\s*)(?<![\w.#])fetch\(`,
-  ].join('|'),
-  'm',
-)
-
-/**
- * The edges of the processes, where the real clock, timers and chance come in; each with its
- * reason.
- */
-const edges: Readonly<Record<string, string>> = {
-  'agent-image/agent/code/javascript/concerns.ts':
-    'names what tests may not use, and uses none of it',
-  'agent-image/agent/code/javascript/late-assertions.ts': 'names the timers of tests, and has none',
-  'core/base/clock.ts': 'the clock, timers and chance that everybody else is given',
-  'core/kube/runtime/health.ts': 'measures how late the event loop of the real process is',
-  'agent-image/agent/main.ts': 'gives the agent its clock and chance',
-  'agent-image/agent/timers.ts': 'the timers of the agent',
-  'agent-image/agent/sandbox-client.ts': 'a number used once that a command must not guess',
-  'agent-image/agent/verify/runner.ts': 'a key that a test must not guess',
-  'agent-image/sandbox/exec.ts': 'bounds and times a real command',
-  'agent-image/sandbox/processes.ts': 'waits for the kernel to end processes',
-  'agent-image/sandbox/server.ts': 'a mark that a command must not guess',
-  'cli/commands/logs.ts': 'lines since so long ago, and when a line was heard',
-  'cli/commands/read.ts': 'shows ages to a person',
-  'cli/commands/watch.ts': 'redraws a person’s screen',
-  'cli/failure.ts': 'two interrupts of a person in quick succession',
-}
-
-/**
- * Where the operator opens sockets. The simulator replaces the first three by its own, and has no
- * probes.
- */
-const sockets: Readonly<Record<string, string>> = {
-  'core/kube/transport.ts': 'to the API server',
-  'core/kube/proxy.ts': 'compares addresses, and opens none',
-  'core/kube/exec-plugin.ts': 'the plug-in of a kubeconfig, on people’s machines only',
-  'core/models/servers/transport.ts': 'to model servers',
-  'operator/hub/hub-server.ts': 'the hub’s port',
-  'core/kube/runtime/health.ts': 'the port of probes and metrics',
-}
-
-test('time, chance, timers and fetch come in at the edges of the processes only', () => {
-  // The rehearsal model is a server of its own: it speaks as slowly as a model does, by the real
-  // clock.
-  const found = sources.filter((file) => !inside(file, 'rehearsal') && bare.test(read(file)))
-  expect(found.toSorted()).toEqual(Object.keys(edges).toSorted())
-})
-
-test('the operator opens sockets and starts processes at its edges only', () => {
-  // An import of types alone opens nothing.
-  const opens =
-    /^import (?!type )[^']* from '(?:undici|node:(?:http|https|http2|net|tls|dgram|dns|child_process|worker_threads))'/m
-  const found = sources.filter(
-    (file) => (inside(file, 'operator') || inside(file, 'core')) && opens.test(read(file)),
-  )
-  expect(found.toSorted()).toEqual(Object.keys(sockets).toSorted())
-})
-
-test.each([
-  ['const at = Date.now()', true],
-  ['const now = Date.now', true],
-  ['new Date().toISOString()', true],
-  ['new Date(clock.now()).toISOString()', false],
-  ["import { setTimeout as sleep } from 'node:timers/promises'", true],
-  ['AbortSignal.timeout(5)', true],
-  ['AbortSignal.any([signal])', false],
-  ['const answer = await fetch(url)', true],
-  ['  void fetch(url)', true],
-  ['  fetch(profile: ModelProfile): void', false],
-  ['await this.#fetch(url)', false],
-  ['servers.fetch(profile)', false],
-  ['performance.now()', true],
-  ['clearTimeout(timer)', false],
-])('%s reaches around what it was given: %j', (line, want) => {
-  expect(bare.test(line)).toBe(want)
 })
 
 /**
@@ -295,18 +448,21 @@ const small: Readonly<Record<string, string>> = {
   'hack/images/open-engine.ts': 'chooses between two engines, which both import their interface',
   'core/base/file-problem.ts': 'words that the kubeconfig and the command line share',
   'core/base/logger.ts': 'the log that every program is given, apart from its time and chance',
-  'hack/ci/ready.ts': 'an entry point: the first step of .ci/run',
   'hack/cluster/paths.ts': 'two directories that every tool of hack asks for',
   'hack/images/repository.ts':
     'the root and version of the checkout, which every tool of hack asks for',
-  'hack/verify.ts': 'an entry point: npm run verify',
   'test/lab/paths.ts': 'the API paths that the lab, the bench and the faults share',
   'test/support/silent-logger.ts': 'one double, which tests of every room use',
 }
 
-const written = globSync(
-  '{core,operator,forge,agent-image,cli,rehearsal,simulated-kubernetes,hack,test}/**/*.{ts,mjs,sh}',
-  { cwd: root, exclude: (name) => name === 'node_modules' || name === 'fixtures' },
+/** Texts that people write and machines run; lists of checksums and what `npm run gen` writes are neither. */
+const written = files.filter(
+  (file) =>
+    isOurs(file) &&
+    (isCode(file) ||
+      /\.(?:py|sh|bash|go|rs|sql|tpl|html|css|vue|Dockerfile)$|(?:^|\/)Dockerfile$|^\.ci\//.test(
+        file,
+      )),
 )
 const linesOf = (file: string): number => read(file).trimEnd().split('\n').length
 
@@ -318,8 +474,9 @@ test(`no source file or test is over ${mostLines} lines; split it by meaning`, (
 test(`no source file is under ${leastLines} lines without a reason; merge it with the file it is read with`, () => {
   const short = written.filter(
     (file) =>
-      file.endsWith('.ts') &&
-      !/\.(?:test|d)\.ts$/.test(file) &&
+      (isCode(file) || /\.(?:py|sh)$/.test(file)) &&
+      !isTest(file) &&
+      !file.endsWith('.d.ts') &&
       linesOf(file) < leastLines &&
       basename(file) !== 'main.ts' &&
       !isTypesAlone(file),

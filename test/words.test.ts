@@ -1,45 +1,17 @@
 // docs/words.md names what is there, and one name of a type means one thing.
-import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { parse } from '@babel/parser'
 import { expect, test } from 'vitest'
+import { code, factsOf, factsOfText, inside, isTest, read, root } from './support/sources.ts'
 
-const root = join(import.meta.dirname, '..')
-const read = (file: string): string => readFileSync(join(root, file), 'utf8')
+/** The types that programs and tools export; those of tests have their own names for doubles of them. */
+const exported = code
+  .filter((file) => !isTest(file) && !file.endsWith('.d.ts') && !inside(file, 'test'))
+  .flatMap((file) => typesOf(factsOf(file)).map((name) => ({ name, file })))
 
-const rooms = ['core', 'operator', 'forge', 'agent-image', 'cli', 'rehearsal']
-const sources = execFileSync('git', ['ls-files', '-co', '--exclude-standard', ...rooms], {
-  cwd: root,
-  encoding: 'utf8',
-})
-  .split('\n')
-  .filter((file) => /(?<!\.test|\.d)\.ts$/.test(file) && existsSync(join(root, file)))
-
-interface ExportedType {
-  readonly name: string
-  readonly file: string
-}
-
-const exported: readonly ExportedType[] = sources.flatMap((file) =>
-  exportedTypes(read(file)).map((name) => ({ name, file })),
-)
-
-/** The interfaces, type aliases and classes that a source text exports. */
-function exportedTypes(text: string): readonly string[] {
-  const { body } = parse(text, {
-    sourceType: 'module',
-    plugins: ['typescript', 'explicitResourceManagement'],
-  }).program
-  return body.flatMap((statement) => {
-    if (statement.type !== 'ExportNamedDeclaration') return []
-    const { declaration } = statement
-    const isType =
-      declaration?.type === 'TSInterfaceDeclaration' ||
-      declaration?.type === 'TSTypeAliasDeclaration' ||
-      declaration?.type === 'ClassDeclaration'
-    return isType && declaration.id ? [declaration.id.name] : []
-  })
+function typesOf({ exports }: ReturnType<typeof factsOf>): readonly string[] {
+  // A name that is a constant, too, is one name.
+  return [...new Set(exports.filter(({ isType }) => isType).map(({ name }) => name))]
 }
 
 interface WordRow {
@@ -48,20 +20,58 @@ interface WordRow {
   readonly where: string
 }
 
-/** The rows of the table in docs/words.md. */
-const words: readonly WordRow[] = read('docs/words.md')
-  .split('\n')
-  .filter((line) => line.startsWith('| ') && !line.startsWith('| word |'))
-  .map((line) => {
-    const [, word = '', meaning = '', where = ''] = line.split('|').map((cell) => cell.trim())
-    return { word, meaning, where }
+/** The rows of the first table of a document, and what is wrong with the form of each. */
+function rowsOf(text: string): {
+  readonly rows: readonly WordRow[]
+  readonly bad: readonly string[]
+} {
+  const lines = text.split('\n').filter((line) => line.trim().startsWith('|'))
+  const cells = lines
+    .slice(2)
+    .map((line) => ({ line, parts: line.split('|').map((cell) => cell.trim()) }))
+  const rows = cells.map(({ parts: [, word = '', meaning = '', where = ''] }) => ({
+    word,
+    meaning,
+    where,
+  }))
+  const bad = cells.filter(({ parts }) => {
+    const where = parts[3] ?? ''
+    const bare = where.replaceAll(/`[^`]*`/g, '')
+    const isWhole = parts.length === 5 && parts.slice(1, 4).every((cell) => cell !== '')
+    return !isWhole || quoted(where).length === 0 || /\/|\b[A-Z]/.test(bare)
   })
+  return { rows, bad: bad.map(({ line }) => line) }
+}
 
-const quoted = (text: string): readonly string[] =>
-  [...text.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name)
+function quoted(text: string): readonly string[] {
+  return [...text.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name)
+}
+
+const { rows: words, bad } = rowsOf(read('docs/words.md'))
+
+test('every row of the table of words has a word, a meaning and places in code quotes', () => {
+  expect(words.length).toBeGreaterThan(20)
+  expect(bad).toEqual([])
+})
+
+test.each([
+  ['| zork | a thing | `core/tasks` |', false],
+  ['|zork|a thing|`core/tasks`|', false],
+  ['| zork | a thing | `core/tasks` (its parts), `core/base` (`Clock`) |', false],
+  ['| zork | a thing | core/tasks (TaskView) |', true],
+  ['| zork | a thing | `core/tasks` (TaskView) |', true],
+  ['| zork | a thing | `core/base`, core/tasks |', true],
+  ['| zork | a thing | in the core |', true],
+  ['| zork | a thing | |', true],
+  ['| zork | | `core/tasks` |', true],
+  ['|zork|a thing', true],
+])('the row %s has a fault: %j', (row, want) => {
+  const found = rowsOf(`| word | meaning | where |\n|---|---|---|\n${row}\n`)
+  expect(found.rows.length).toBe(1)
+  expect(found.bad.length > 0).toBe(want)
+})
 
 test('every file and folder of the table of words is there', () => {
-  expect(words.length).toBeGreaterThan(20)
   const missing = words.flatMap(({ word, where }) =>
     quoted(where)
       .filter((name) => !isTypeName(name))
@@ -82,17 +92,34 @@ test('every type that the table of words names is exported from the room it name
   expect(missing).toEqual([])
 })
 
-test('the table of words has one row for each word', () => {
-  const all = words.flatMap(({ word }) => word.split(', '))
+test('the table of words has one row for each word, in whatever case it is written', () => {
+  const all = words.flatMap(({ word }) => word.toLowerCase().split(/\s*,\s*/))
   expect(all.filter((word, index) => all.indexOf(word) !== index)).toEqual([])
 })
 
-test('no two exported types of core and operator have the same name', () => {
-  const inside = exported.filter(({ file }) => isIn(file, ['core', 'operator']))
-  const shared = [...Map.groupBy(inside, ({ name }) => name)]
+test('no two exported types of programs and tools have the same name', () => {
+  expect(exported.length).toBeGreaterThan(300)
+  const shared = [...Map.groupBy(exported, ({ name }) => name)]
     .filter(([, types]) => types.length > 1)
     .map(([name, types]) => `${name}: ${types.map(({ file }) => file).join(' and ')}`)
   expect(shared).toEqual([])
+})
+
+test.each([
+  ['export interface Hub {}', ['Hub']],
+  ['export type Hub = string', ['Hub']],
+  ['export class Hub {}', ['Hub']],
+  ['export abstract class Hub {}', ['Hub']],
+  ['export enum Hub {}', ['Hub']],
+  ['interface Hub {}\nexport type { Hub }', ['Hub']],
+  ['class Inner {}\nexport { Inner as Hub }', ['Hub']],
+  ['export const Hub = z.object({})\nexport type Hub = z.infer<typeof Hub>', ['Hub']],
+  ["export type { Hub } from './hub.ts'", []],
+  ["import type { Hub } from './hub.ts'\nexport type { Hub }", []],
+  ['interface Hub {}', []],
+  ['export const hub = 1', []],
+])('%s exports the types %j', (text, want) => {
+  expect(typesOf(factsOfText('core/tasks/new.ts', text))).toEqual(want)
 })
 
 function isTypeName(name: string): boolean {
@@ -100,5 +127,5 @@ function isTypeName(name: string): boolean {
 }
 
 function isIn(file: string, places: readonly string[]): boolean {
-  return places.some((place) => file === place || file.startsWith(`${place}/`))
+  return places.some((place) => inside(file, place))
 }

@@ -4,7 +4,7 @@ import type { Logger } from 'pino'
 import type { Assignment, Heartbeat, HubMessage, Report } from '../../core/api/agent-protocol.ts'
 import { type AttemptSettings, runAttempt } from './attempt.ts'
 import { type HubClient, HubRefusal } from './hub-client.ts'
-import { type AgentEffect, type AgentEvent, type AgentState, step } from './life-cycle.ts'
+import { type AgentEffect, type AgentEvent, type LifeState, step } from './life-cycle.ts'
 import type { AgentLog } from './log.ts'
 import type { Sandbox } from './sandbox-client.ts'
 import { systemClock } from '../../core/base/clock.ts'
@@ -19,11 +19,11 @@ interface AgentPorts {
 const logSeconds = 2
 
 /** Runs until the hub drains it or `terminate` is called. */
-export class Agent {
+export class AgentProgram {
   readonly #settings: AttemptSettings
   readonly #ports: AgentPorts
   readonly #ended = new AbortController()
-  #state: AgentState = { phase: 'connecting', last: undefined }
+  #state: LifeState = { phase: 'connecting', last: undefined }
   #attempt: { readonly holds: AbortController; readonly over: Promise<void> } | undefined
   #activity = ''
   #heartbeatSeconds = 10

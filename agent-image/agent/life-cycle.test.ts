@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Report } from '../../core/api/agent-protocol.ts'
 import { assignmentFor } from '../../test/support/agent/assignment.ts'
-import { type AgentEvent, type AgentState, step } from './life-cycle.ts'
+import { type AgentEvent, type LifeState, step } from './life-cycle.ts'
 
 const forge = { url: 'http://f', repository: 'app', base: '0'.repeat(40) }
 const assignment = assignmentFor(forge, 'code')
@@ -20,13 +20,13 @@ const report: Report = {
   durationSeconds: 1,
   notes: [],
 }
-const idle: AgentState = { phase: 'idle', last: undefined }
-const reported: AgentState = { phase: 'idle', last: report }
-const working: AgentState = { phase: 'working', holding }
-const draining: AgentState = { phase: 'draining', holding }
+const idle: LifeState = { phase: 'idle', last: undefined }
+const reported: LifeState = { phase: 'idle', last: report }
+const working: LifeState = { phase: 'working', holding }
+const draining: LifeState = { phase: 'draining', holding }
 
 describe('the agent’s life', () => {
-  test.each<[string, AgentState, AgentEvent, string, string[]]>([
+  test.each<[string, LifeState, AgentEvent, string, string[]]>([
     [
       'a welcome makes it idle',
       { phase: 'connecting', last: undefined },

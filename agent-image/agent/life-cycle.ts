@@ -9,7 +9,7 @@ export interface Holding {
   readonly attempt: number
 }
 
-export type AgentState =
+export type LifeState =
   /** Not yet welcomed. */
   | { readonly phase: 'connecting'; readonly last: Report | undefined }
   /**
@@ -39,7 +39,7 @@ export type AgentEffect =
   | { readonly do: 'exit' }
 
 interface AgentStep {
-  readonly state: AgentState
+  readonly state: LifeState
   readonly effects: readonly AgentEffect[]
 }
 
@@ -47,7 +47,7 @@ interface AgentStep {
  * The next state after `event`, and its effects. Events that make no sense in a state change
  * nothing.
  */
-export function step(state: AgentState, event: AgentEvent): AgentStep {
+export function step(state: LifeState, event: AgentEvent): AgentStep {
   const stay: AgentStep = { state, effects: [] }
   if (state.phase === 'stopped') return stay
   const holding = 'holding' in state ? state.holding : undefined

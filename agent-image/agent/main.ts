@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { agentTimes } from '../../core/api/agent-protocol.ts'
 import { z } from 'zod'
 import { agentTypes } from '../../core/api/agent-types.ts'
-import { Agent } from './agent.ts'
+import { AgentProgram } from './agent.ts'
 import { connectHub } from './hub-client.ts'
 import { createLog } from './log.ts'
 import { connectSandbox } from './sandbox-client.ts'
@@ -68,7 +68,7 @@ const log = createLog(
   (batch) => hub.logs(batch, { signal: within(10_000) }),
   (line) => process.stdout.write(line),
 )
-const agent = new Agent(
+const agent = new AgentProgram(
   {
     agent: config.agent,
     type: config.agentType,

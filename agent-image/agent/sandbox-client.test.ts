@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { begunStatus, nonceHeader, signatureHeader, signedText } from '../sandbox/exec-protocol.ts'
-import { type Identity, takeIdentity } from '../sandbox/server.ts'
+import { type SandboxIdentity, takeIdentity } from '../sandbox/server.ts'
 import { connectSandbox } from './sandbox-client.ts'
 
 vi.setConfig({ testTimeout: 30_000 })
@@ -42,16 +42,19 @@ interface Call {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly text: string
-  begin(key: Identity): void
+  begin(key: SandboxIdentity): void
   say(
-    key: Identity,
+    key: SandboxIdentity,
     body: unknown,
     changed?: { path?: string; text?: string; nonce?: string },
   ): void
 }
 
 /** Listens; `turns` answer one request each, the last one all that follow. */
-async function listen(key: Identity, turns: readonly ((call: Call) => void)[]): Promise<void> {
+async function listen(
+  key: SandboxIdentity,
+  turns: readonly ((call: Call) => void)[],
+): Promise<void> {
   let count = 0
   const server = createServer((request, response) => {
     if (request.url === '/identity')
@@ -115,7 +118,7 @@ test('asks again when the connection broke before the command began', async () =
 })
 
 const other = takeIdentity(undefined)
-test.each<[string, (call: Call, key: Identity) => void]>([
+test.each<[string, (call: Call, key: SandboxIdentity) => void]>([
   ['without a signature', (call) => call.response.end(JSON.stringify({ ...passed, report: 'f' }))],
   [
     'with a signature that is none',

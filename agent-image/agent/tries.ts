@@ -5,7 +5,7 @@ import type { Assignment } from '../../core/api/agent-protocol.ts'
 
 /** How one try is asked for. */
 export type Try =
-  /** From the request alone. `greedy` is the model's best guess; other samples vary by seed. */
+  /** From the request alone. At `temperature` 0 it is greedy, the model's best guess; others vary by `seed`. */
   | {
       readonly kind: 'fresh'
       readonly number: number

@@ -30,7 +30,7 @@ import { emptyFolder, removeOwn, removeTree } from './tidying.ts'
 interface SandboxServerSettings extends Omit<ExecSettings, 'marker'> {
   /** Path of the unix socket; an old one in its place is removed. */
   readonly socketPath: string
-  readonly identity: Identity
+  readonly identity: SandboxIdentity
 }
 
 /**
@@ -243,7 +243,7 @@ function problemOf(error: unknown): Problem {
  * The key that the server signs its answers with. A command runs as the server's user, so it can end
  * the server and listen in its place; it cannot sign.
  */
-export interface Identity {
+export interface SandboxIdentity {
   /** DER (SPKI), base64; for `GET /identity`. */
   readonly publicKey: string
   /** Base64. */
@@ -254,7 +254,7 @@ export interface Identity {
  * The identity whose Ed25519 seed (32 bytes) waits at a descriptor, where process 1 put it; the
  * descriptor is closed. Without one, a new identity. Throws when the seed is not whole.
  */
-export function takeIdentity(descriptor: number | undefined): Identity {
+export function takeIdentity(descriptor: number | undefined): SandboxIdentity {
   if (descriptor === undefined) return identityOf(generateKeyPairSync('ed25519').privateKey)
   const seed = Buffer.alloc(32)
   const length = readSync(descriptor, seed)
@@ -266,7 +266,7 @@ export function takeIdentity(descriptor: number | undefined): Identity {
   return identityOf(key)
 }
 
-function identityOf(key: KeyObject): Identity {
+function identityOf(key: KeyObject): SandboxIdentity {
   const publicKey = createPublicKey(key).export({ format: 'der', type: 'spki' }).toString('base64')
   return { publicKey, sign: (text) => sign(null, Buffer.from(text), key).toString('base64') }
 }

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import { leaderLease } from '../../core/api/names.ts'
 import { KubeError } from '../../core/kube/errors.ts'
 import { VirtualClock } from '../../test/support/virtual-clock.ts'
-import { absenceIn, watchAttendance, type Absence } from './attendance.ts'
+import { inSamePlace } from '../terminal.ts'
+import { absenceIn, tellAbsence, watchAttendance, type Absence } from './attendance.ts'
 import { readRequest, type ClusterReader } from './requests.ts'
 
 type Answer =
@@ -125,7 +126,7 @@ test('a watch tells it once each time that it begins', async () => {
   const told: Absence[] = []
   const client = cluster({ guildhall: () => lease }, clock)
   const where = { client, namespace: 'guildhall', signal: stop.signal }
-  const run = watchAttendance(where, clock, (one) => told.push(one))
+  const run = watchAttendance(where, clock, (one) => one && told.push(one))
   const wait = async (answer: Answer) => {
     lease = answer
     await clock.advance(60_000)
@@ -158,3 +159,21 @@ test('a request that lies in another namespace is named with it', async () => {
     next: 'guild tree hello -n default',
   })
 })
+
+test.each(['default', 'team-a', 'guildhall-2'])(
+  'the next command leads from %s to where an operator works, and names the request',
+  async (namespace) => {
+    const clock = new VirtualClock()
+    const { signal } = new AbortController()
+    const where = { client: cluster({ guildhall: alive }, clock), namespace, signal }
+    const lines: string[] = []
+    const terminal = {
+      err: () => undefined,
+      next: (command: string) => lines.push(inSamePlace(command, { namespace })),
+    }
+    await tellAbsence(where, clock, terminal, 'hello')
+    expect(lines).toEqual([
+      `kubectl delete devrequest hello -n ${namespace}   (then: guild submit … -n guildhall)`,
+    ])
+  },
+)

@@ -75,24 +75,27 @@ export async function tellAbsence(
   const absence = await absenceIn(where, clock)
   if (absence === undefined) return false
   terminal.err(`${absence.sentence}\n`)
-  terminal.next(absence.next.replace('NAME', name ?? 'NAME'))
+  terminal.next(nextOf(absence, name))
   return true
 }
 
+/** The next command, about the request of this name where it is known. */
+export const nextOf = ({ next }: Absence, name = 'NAME'): string => next.replace('NAME', name)
+
 /**
- * Does the same while a person watches, each time that an absence begins. Ends with the signal, and
- * never rejects.
+ * Looks for an operator while a person watches. `tell` hears each time that an absence begins, and
+ * undefined when it ends. Ends with the signal, and never rejects.
  */
 export async function watchAttendance(
   where: Where,
   clock: Clock,
-  tell: (absence: Absence) => void,
+  tell: (absence: Absence | undefined) => void,
 ): Promise<void> {
   let told = false
   try {
     for (;;) {
       const absence = await absenceIn(where, clock)
-      if (absence !== undefined && !told) tell(absence)
+      if ((absence !== undefined) !== told) tell(absence)
       told = absence !== undefined
       await clock.sleep(lookMs, { signal: where.signal })
     }

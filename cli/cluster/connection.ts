@@ -22,6 +22,9 @@ export interface Connection {
   readonly flags: ConnectionFlags
 }
 
+/** A person at a terminal waits no longer for one page of a list, in milliseconds. */
+const patienceMs = 15_000
+
 /** Guildhall's home when neither a flag nor the context names another namespace. */
 const defaultNamespace = 'guildhall'
 
@@ -44,6 +47,7 @@ export async function connect(
       kubeconfig: flags.kubeconfig,
       context: flags.context,
       signal,
+      listMs: patienceMs,
     })
     // Contexts rarely name a namespace, and requests are not kept in `default`.
     const own = client.namespace === 'default' ? defaultNamespace : client.namespace
@@ -111,6 +115,7 @@ export async function withPortForward<T>(
   const config = await libraryConfig(target.flags)
   const forward = new PortForward(config)
   const open = new Set<Socket>()
+  let refused: unknown
   const server = createServer((socket) => {
     open.add(socket)
     socket.on('error', () => socket.destroy())
@@ -131,7 +136,10 @@ export async function withPortForward<T>(
       if (socket.destroyed) close.run()
       else socket.resume()
     }
-    opening().catch(() => socket.destroy())
+    opening().catch((error: unknown) => {
+      refused ??= error
+      socket.destroy()
+    })
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -139,10 +147,25 @@ export async function withPortForward<T>(
   const port = typeof address === 'object' ? address?.port : undefined
   try {
     return await work(`http://127.0.0.1:${port}`)
+  } catch (cause) {
+    target.signal.throwIfAborted()
+    if (refused === undefined) throw cause
+    // The work only saw a connection that ends; the API server said why.
+    const said = wordsOf(refused)
+    throw new CliError(`the API server opens no way to the ${target.what}: ${said}`, {
+      next: `kubectl auth can-i create pods --subresource=portforward -n ${target.namespace}`,
+      cause,
+    })
   } finally {
     server.close()
     for (const socket of open) socket.destroy()
   }
+}
+
+/** What the library rejects with: an error, or the event of a socket that holds one. */
+function wordsOf(refused: unknown): string {
+  const { message } = (refused ?? {}) as { readonly message?: unknown }
+  return typeof message === 'string' && message !== '' ? message : 'it gave no reason'
 }
 
 async function readyPod(target: PortForwardTarget): Promise<Pod> {

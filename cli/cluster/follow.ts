@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events'
+import { KubeError } from '../../core/kube/errors.ts'
 import { agentTasks, agents, devRequests } from '../../core/api/kinds.ts'
 import { Informer, type InformerOptions } from '../../core/kube/informer.ts'
 import type { Clock, Random } from '../../core/base/clock.ts'
@@ -24,7 +25,8 @@ const settleMs = 60
  * Yields one request with its tasks and agents whenever any of them changed; `undefined` while it
  * does not exist.
  * Guarantees: survives closed watches and an API server that is away for a while; goes on until the
- * signal is aborted or the caller stops. Errors: the signal's reason.
+ * signal is aborted or the caller stops. Errors: the signal's reason; the `KubeError` that waiting
+ * does not cure, at once before the first view and later when it lasts for 20 s.
  */
 export async function* followRequest(
   options: FollowOptions,
@@ -36,7 +38,12 @@ export async function* followRequest(
   signal.addEventListener('abort', give, { once: true })
   if (signal.aborted) give()
   const bell = new Bell()
-  const log = troubleLog(options.trouble, clock)
+  let isSeen = false
+  const isLasting = lasting()
+  const log = troubleLog(options.trouble, clock, (error) => {
+    if (isLasting(error, isSeen, clock.monotonic())) stop.abort(error)
+    return stop.signal.aborted
+  })
   const open = <T extends KubeObject>(resource: Resource<T>, fieldSelector?: string) => {
     const informer = new Informer<T>({
       client,
@@ -57,6 +64,7 @@ export async function* followRequest(
   const runs = all.map((informer) => informer.run({ signal: stop.signal }))
   try {
     await Promise.all(all.map((informer) => informer.synced({ signal: stop.signal })))
+    isSeen = true
     for (;;) {
       bell.clear()
       const request = requests.get(namespace, name)
@@ -105,6 +113,42 @@ class Bell {
   }
 }
 
+/** Refusals that are passing: the request is sent again, in another form or later. */
+const passing: ReadonlySet<number> = new Set([408, 409, 410, 429])
+const otherServer = /certificate|self.signed|altnames|issuer|SSL|TLS|EPROTO|wrong version number/i
+
+/**
+ * True for an answer that stays the same however long one waits: rights, credentials, a kind that
+ * is not served, a certificate.
+ * Caveat: while an API server starts it may refuse what it allows a moment later.
+ */
+export function isIncurable(error: unknown): error is KubeError {
+  if (!(error instanceof KubeError)) return false
+  const { status, message, reason } = error
+  if (status === 0)
+    return reason === 'Unreadable' || reason === 'NoList' || otherServer.test(message)
+  return status >= 300 && status < 500 && !passing.has(status)
+}
+
+/** How long refusals are taken for those of an API server that starts, and a gap between two. */
+const startMs = { lasts: 20_000, gap: 15_000 }
+
+/** Whether a failure lasts, given all before it: before the first view at once, later after a time. */
+function lasting(): (error: unknown, isSeen: boolean, now: number) => boolean {
+  let since: number | undefined
+  let last = 0
+  return (error, isSeen, now) => {
+    // A name that leads nowhere was mistyped, or the network is away; before the first view the
+    // first is likelier.
+    const isTyped = error instanceof KubeError && /ENOTFOUND/.test(error.message)
+    if (!isSeen && (isIncurable(error) || isTyped)) return true
+    if (!isIncurable(error)) since = undefined
+    else if (since === undefined || now - last > startMs.gap) since = now
+    last = now
+    return since !== undefined && now - since >= startMs.lasts
+  }
+}
+
 /** How long an outage is not mentioned again, in milliseconds. */
 const quietMs = 20_000
 
@@ -112,19 +156,25 @@ const quiet = () => undefined
 
 /**
  * The informers' log: a person at a terminal needs to hear only that the cluster does not answer,
- * and not too often.
+ * and not too often. `ends` hears of every failure, and says whether it was the last.
  */
-export function troubleLog(tell: (sentence: string) => void, clock: Clock): Logger {
+export function troubleLog(
+  tell: (sentence: string) => void,
+  clock: Clock,
+  ends: (error: unknown) => boolean = () => false,
+): Logger {
   let toldAt = -quietMs
   return {
     debug: quiet,
     info: quiet,
     warn: (fields) => {
+      const error = 'err' in fields ? fields.err : undefined
+      if (ends(error)) return
       if (clock.monotonic() - toldAt < quietMs) return
       toldAt = clock.monotonic()
-      const error = 'err' in fields ? fields.err : undefined
-      const why = error instanceof Error ? `: ${error.message}` : ''
-      tell(`the cluster does not answer, trying again${why}`)
+      const why = error instanceof Error ? `: ${error.message.replace(/^[A-Z]+ \/\S*: /, '')}` : ''
+      const isAnswer = error instanceof KubeError && error.status > 0
+      tell(`the cluster ${isAnswer ? 'refuses to answer' : 'does not answer'}, trying again${why}`)
     },
     error: (_, message) => tell(message),
   }

@@ -2,7 +2,7 @@ import type { AgentTask } from '../../core/api/agent-task.ts'
 import type { DevRequest, DevRequestSpec } from '../../core/api/devrequest.ts'
 import { agentTasks, agents, devRequests } from '../../core/api/kinds.ts'
 import type { KubeClient } from '../../core/kube/client.ts'
-import { isNotFound } from '../../core/kube/errors.ts'
+import { isKindMissing, isNotFound } from '../../core/kube/errors.ts'
 import { CliError } from '../failure.ts'
 import { type Snapshot, taskLabel, taskLines } from '../../core/view/request.ts'
 import { leaderLease } from '../../core/api/names.ts'
@@ -65,7 +65,9 @@ export async function readRequest(where: Where, name: string): Promise<DevReques
   try {
     return await client.get(devRequests, { namespace, name, signal })
   } catch (error) {
-    throw isNotFound(error) ? await noSuchRequest(where, name, error) : error
+    // Where the kind is missing, too, the answer is 404.
+    if (!isNotFound(error) || isKindMissing(error)) throw error
+    throw await noSuchRequest(where, name, error)
   }
 }
 

@@ -88,7 +88,7 @@ async function world() {
     token,
   )
   onTestFinished(() => forge.close())
-  const remote: Remote = { url: forge.url, token }
+  const remote: Remote = { url: forge.url, token, namespace: 'guildhall' }
   const outside = await elsewhere()
   const lib = join(home, 'lib')
   const mine = join(home, 'mine')
@@ -196,7 +196,7 @@ describe('a branch that is about something else', () => {
       sh(cwd, 'commit', '-qm', 'mine')
     }
     const result = { branch: 'guild/req', base: forge.base }
-    const remote = { url: forge.url, token }
+    const remote = { url: forge.url, token, namespace: 'guildhall' }
     const where = { remote, origin: 'o', repository: 'app', signal }
     const mirror = await mirrorBranch({ ...where, branch: result.branch })
     const said: string[] = []
@@ -320,7 +320,7 @@ describe('a git that has the token, even in a repository of somebody', () => {
     onTestFinished(() => void server.close())
     const address = server.address()
     const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`
-    const remote = { url, token }
+    const remote = { url, token, namespace: 'guildhall' }
     await expect(git(['ls-remote', cloneUrl(remote, 'app')], { remote, signal })).rejects.toThrow()
     expect(outside.shown).toEqual([])
   })

@@ -118,7 +118,18 @@ export async function cloneBranch(
     await fetchInto(copy, { remote, repository, branch, signal })
     const flags = ['--quiet', '--no-tags', '--no-recurse-submodules', '--single-branch']
     const from = ['--origin', 'forge', '--branch', branch, '--', copy, directory]
-    await git([...fromHere, 'clone', ...flags, ...from], { own: true, signal })
+    await git([...fromHere, 'clone', ...flags, ...from], { own: true, signal }).catch(
+      (cause: unknown) => {
+        signal.throwIfAborted()
+        // The copy is here already: what fails now is the folder that the person named.
+        const said = cause instanceof Error ? cause.message : String(cause)
+        throw new CliError(`no clone can be made in ${directory}: ${said}`, {
+          next: otherDirectory,
+          exitCode: exitCodes.usage,
+          cause,
+        })
+      },
+    )
     await git(['remote', 'remove', 'forge'], { cwd: directory, own: true, signal })
   } finally {
     await closeScratch(parent)
@@ -155,11 +166,13 @@ async function insideRepository(cwd: string, name: string, signal: AbortSignal):
   })
 }
 
+const otherDirectory = 'guild fetch … --directory with a new directory'
+
 /** Looks before the forge is asked: git finds it out when all else is done. */
 async function mustBeFree(directory: string): Promise<void> {
   const refuse = (sentence: string, cause?: unknown): never => {
     throw new CliError(sentence, {
-      next: 'guild fetch … --directory with a new directory',
+      next: otherDirectory,
       exitCode: exitCodes.usage,
       cause,
     })

@@ -1,6 +1,7 @@
 import { labels } from '../../core/api/names.ts'
 import { visibleJson } from '../../core/api/plain-text.ts'
 import { type Pod, pods } from '../../core/kube/builtin-kinds.ts'
+import { isForbidden, isUnauthorized } from '../../core/kube/errors.ts'
 import { pathOf } from '../../core/kube/resource.ts'
 import type { Connection } from '../cluster/connection.ts'
 import { systemClock } from '../../core/base/clock.ts'
@@ -54,6 +55,9 @@ export async function showLogs(options: LogsOptions): Promise<void> {
   const reading = new Map<string, Promise<void>>()
   const heardAt = new Map<string, Date>()
   const from = sinceMs === undefined ? undefined : new Date(Date.now() - sinceMs)
+  // Who may not read logs would look at an empty screen for ever.
+  const refused = new AbortController()
+  const stopped = AbortSignal.any([signal, refused.signal])
   for (;;) {
     const found = await operatorPods(connection, signal)
     if (found.length === 0 && !follow) {
@@ -71,14 +75,17 @@ export async function showLogs(options: LogsOptions): Promise<void> {
       }).finally(() => reading.delete(key))
       reading.set(key, run)
       // A log that breaks off while it is followed is opened again at the next look.
-      if (follow) run.catch(() => undefined)
+      if (follow)
+        run.catch((error: unknown) => {
+          if (isForbidden(error) || isUnauthorized(error)) refused.abort(error)
+        })
     }
     if (!follow) {
       await Promise.all(reading.values())
       if (!print.printed()) await tellSilence(where, { ...filter, sinceMs }, terminal)
       return
     }
-    await systemClock.sleep(lookMs, { signal })
+    await systemClock.sleep(lookMs, { signal: stopped })
   }
 }
 

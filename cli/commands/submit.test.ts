@@ -2,13 +2,17 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { devRequests } from '../../core/api/kinds.ts'
 import { KubeError } from '../../core/kube/errors.ts'
+import { start } from '../../test/support/simulated-server.ts'
+import { readRequest } from '../planning/request.ts'
 import type { Connection } from '../cluster/connection.ts'
 import { CliError } from '../failure.ts'
 import type { Terminal } from '../terminal.ts'
 import {
   createRequest,
   manifestFor,
+  manifestsIn,
   manifestsOf,
   nameFor,
   refuseFieldsOf,
@@ -88,7 +92,7 @@ test.each([
     `${yaml('a')}---\n${yaml('b').replace('DevRequest', 'Pod')}`,
     /document 2 of .* kind/,
   ],
-  ['broken YAML', 'a: [', /document 1 of /],
+  ['broken YAML', 'a: [', /request\.yaml is not valid YAML: line 1, column \d+: /],
 ])('%s in a file is named', async (_, text, want) => {
   await expect(manifestsOf(await fileWith(text))).rejects.toThrow(want)
 })
@@ -163,3 +167,40 @@ test.each([
   expect(written).toEqual([`devrequest/login created in the namespace ${want}\n`])
   expect(made).toEqual([{ name: 'login', namespace: want }])
 })
+
+test.each<[string, object, RegExp]>([
+  ['a field of the spec', { spec: { request: 'x', wat: 3 } }, /no field spec\.wat in/],
+  ['a field deep in it', { spec: { request: 'x', limits: { foo: 1 } } }, /spec\.limits\.foo/],
+  ['a field beside the spec', { spec: { request: 'x' }, sepc: {} }, /no field sepc in/],
+  [
+    'a field of a unit',
+    { spec: { request: 'x', plan: { units: [{ gaol: 'y' }] } } },
+    /units\[0\]\.gaol/,
+  ],
+])('%s that no DevRequest has is refused and named', async (_, part, want) => {
+  const { client } = start()
+  const [sent] = manifestsIn(JSON.stringify({ ...manifest, ...part }), 'f.json')
+  if (sent === undefined) throw new Error('it is a manifest')
+  const { signal } = new AbortController()
+  const made = createRequest({ client, namespace: 'default', manifest: sent, signal })
+  await expect(made).rejects.toMatchObject({
+    exitCode: 2,
+    message: expect.stringMatching(want) as string,
+  })
+  await expect(client.list(devRequests, { signal })).resolves.toMatchObject({ items: [] })
+})
+
+test.each(['wat: 3', 'limits: {foo: 1}', 'source: {template: {name: node, x: 1}}'])(
+  'a field that no DevRequest has is not passed over by plan: %s',
+  async (field) => {
+    const file = await fileWith(
+      `${yaml('a').replace('{request: x}', '')}  request: x\n  ${field}\n`,
+    )
+    await expect(readRequest({ file }, '/')).rejects.toMatchObject({
+      exitCode: 2,
+      message: expect.stringMatching(
+        /spec\.(wat|limits\.foo|source\.template\.x): there is no/,
+      ) as string,
+    })
+  },
+)

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { parseAllDocuments, stringify } from 'yaml'
+import { stringify } from 'yaml'
 import { z } from 'zod'
 import { priorities } from '../../core/api/agent-types.ts'
 import { type GivenPlan, devRequestKind } from '../../core/api/devrequest.ts'
@@ -10,12 +10,20 @@ import { apiVersion } from '../../core/api/names.ts'
 import { nameProblem } from '../../core/api/schema.ts'
 import type { KubeClient } from '../../core/kube/client.ts'
 import { fileProblem } from '../../core/base/file-problem.ts'
-import { KubeError, isAlreadyExists, isInvalid } from '../../core/kube/errors.ts'
+import {
+  KubeError,
+  isAlreadyExists,
+  isInvalid,
+  isNotFound,
+  isStrange,
+} from '../../core/kube/errors.ts'
 import type { Resource } from '../../core/kube/resource.ts'
 import type { Random } from '../../core/base/clock.ts'
 import type { Connection } from '../cluster/connection.ts'
 import { noSuchNamespace } from '../cluster/requests.ts'
+import { kindMissing, refusalInWords } from '../explain.ts'
 import { CliError, exitCodes } from '../failure.ts'
+import { documentsIn } from '../yaml.ts'
 import { type Terminal, jsonText } from '../terminal.ts'
 
 /** What a person can say on the command line about new work. */
@@ -128,19 +136,27 @@ export function nameFor(text: string, random: Random): string {
   return `${plainName(text)}-${suffix}`
 }
 
-const manifestShape = z.object({
+/** Fields that are not known stay: the API server refuses them and names them. */
+const manifestShape = z.looseObject({
   apiVersion: z.literal(apiVersion),
   kind: z.literal(devRequestKind.kind),
-  metadata: z.object({ name: z.string().min(1), namespace: z.string().optional() }).loose(),
+  metadata: z.looseObject({ name: z.string().min(1), namespace: z.string().optional() }),
   spec: z.record(z.string(), z.unknown()),
 })
+const explained = 'kubectl explain devrequest.spec'
 
 /**
- * The DevRequests of a YAML file, or of stdin for `-`. Errors: `CliError` naming the document that
- * is none.
+ * The DevRequests of a YAML file, or of stdin for `-`; at least one. Errors: `CliError` (usage)
+ * naming the document that is none.
  */
 export async function manifestsOf(file: string, cwd = '.'): Promise<readonly Manifest[]> {
-  return manifestsIn(await textOf(file, cwd), file)
+  const where = file === '-' ? 'stdin' : file
+  const found = manifestsIn(await textOf(file, cwd), where)
+  if (found.length > 0) return found
+  throw new CliError(`${where} holds no DevRequest: it is empty, or has only comments`, {
+    next: 'guild submit -f examples/hello.yaml',
+    exitCode: exitCodes.usage,
+  })
 }
 
 /** The text of a file, or of stdin for `-`. Errors: `CliError` (usage) when it cannot be read. */
@@ -160,20 +176,20 @@ export async function textOf(
 
 /** The DevRequests in the text of a file. Errors: `CliError` naming the document that is none. */
 export function manifestsIn(text: string, file: string): readonly Manifest[] {
-  return parseAllDocuments(text)
-    .filter((document) => document.errors.length > 0 || document.toJS() !== null)
-    .map((document, at) => {
-      const problem = document.errors[0]?.message.split('\n')[0]
-      const parsed = manifestShape.safeParse(problem === undefined ? document.toJS() : undefined)
-      if (parsed.success) return parsed.data
-      const what =
-        problem ??
-        parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ')
-      throw new CliError(`document ${at + 1} of ${file} is no DevRequest: ${what}`, {
-        next: 'kubectl explain devrequest.spec',
-        exitCode: exitCodes.usage,
-      })
+  return documentsIn(text, file, explained).map((value, at) => {
+    const { success, data, error } = manifestShape.safeParse(value)
+    if (success) return data
+    // What `inWords` says of the document itself is a predicate, which needs a subject.
+    const what = error.issues
+      .map(({ path, message }) =>
+        path.length === 0 ? `it ${message}` : `${path.join('.')}: ${message}`,
+      )
+      .join('; ')
+    throw new CliError(`document ${at + 1} of ${file} is not a DevRequest: ${what}`, {
+      next: explained,
+      exitCode: exitCodes.usage,
     })
+  })
 }
 
 async function readAll(file: string): Promise<string> {
@@ -223,20 +239,16 @@ export async function createRequest(options: {
         cause: error,
       })
     }
-    if (isInvalid(error)) {
-      const causes = error.causes.map(({ field, message }) => `${field ?? ''}: ${message ?? ''}`)
-      throw new CliError(
-        `the API server refused ${name}: ${causes.length > 0 ? causes.join('; ') : error.message}`,
-        { next: 'kubectl explain devrequest.spec', exitCode: exitCodes.usage, cause: error },
-      )
-    }
-    if (error instanceof KubeError && error.status === 404) {
-      if (error.message.includes(`namespaces "${namespace}" not found`))
-        throw await noSuchNamespace({ client, namespace, signal }, 'guild submit …', error)
-      throw new CliError('this cluster knows no DevRequest: Guildhall is not installed in it', {
-        next: 'helm upgrade --install guildhall helm/guildhall -n guildhall --create-namespace',
+    if (isInvalid(error) || (error instanceof KubeError && isStrange(error)))
+      throw new CliError(`the API server refused ${name}: ${refusalInWords(error)}`, {
+        next: explained,
+        exitCode: exitCodes.usage,
         cause: error,
       })
+    if (isNotFound(error)) {
+      if (error.message.includes(`namespaces "${namespace}" not found`))
+        throw await noSuchNamespace({ client, namespace, signal }, 'guild submit …', error)
+      throw kindMissing(namespace, error)
     }
     throw error
   }

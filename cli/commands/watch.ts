@@ -1,18 +1,20 @@
 import { followRequest } from '../cluster/follow.ts'
 import { systemClock, systemRandom } from '../../core/base/clock.ts'
 import type { Connection } from '../cluster/connection.ts'
-import { watchAttendance } from '../cluster/attendance.ts'
+import { type Absence, nextOf, watchAttendance } from '../cluster/attendance.ts'
 import { noSuchRequest, readSnapshot, resolveName } from '../cluster/requests.ts'
 import { CliError, type ExitCode, exitCodes } from '../failure.ts'
 import { between, span } from '../../core/view/text.ts'
-import { Screen, type Terminal, asTyped } from '../terminal.ts'
+import { Screen, type Terminal, asTyped, inSamePlace } from '../terminal.ts'
 import {
   type Snapshot,
   hasRequestSucceeded,
   isRequestFinished,
   nextCommandOf,
+  waitingText,
   waitsForPerson,
 } from '../../core/view/request.ts'
+import type { DevRequest } from '../../core/api/devrequest.ts'
 import { draw } from '../show/style.ts'
 import { toldOnce, untold } from '../../core/view/told-once.ts'
 import { agentsChanged, transitions } from '../../core/view/changes.ts'
@@ -43,8 +45,8 @@ const redrawMs = 1000
 
 /**
  * Shows a request until it is finished: a tree that is drawn again in place on a screen, one line
- * for each step elsewhere. Exit codes: 0 succeeded, 1 failed, and at a time limit 3 when the
- * request waits for a person, 124 otherwise.
+ * for each step elsewhere. Exit codes: 0 succeeded, 1 failed, and at a time limit 3 when only a
+ * person can end its wait (the lack of an operator is such a wait), 124 otherwise.
  */
 export async function watchRequest(options: WatchOptions): Promise<WatchOutcome> {
   const { connection, terminal, timeoutMs } = options
@@ -60,6 +62,8 @@ export async function watchRequest(options: WatchOptions): Promise<WatchOutcome>
   const { signal } = limit
   const where = { client, namespace, signal }
   let last: Snapshot | undefined
+  let isMissing = false
+  let absence: Absence | undefined
   let attendance: Promise<void> | undefined
   const view = terminal.live ? liveView(terminal) : lineView(terminal)
   try {
@@ -75,7 +79,8 @@ export async function watchRequest(options: WatchOptions): Promise<WatchOutcome>
     })
     for await (const snapshot of follow) {
       if (snapshot === undefined) {
-        if (last === undefined) throw await noSuchRequest(where, name)
+        isMissing = last === undefined
+        if (isMissing) throw await noSuchRequest(where, name)
         throw new CliError(`the DevRequest ${name} was deleted while it was watched`, {
           next: `guild list -n ${namespace}`,
         })
@@ -83,8 +88,11 @@ export async function watchRequest(options: WatchOptions): Promise<WatchOutcome>
       last = snapshot
       view.show(snapshot)
       if (!isRequestFinished(snapshot.request)) {
-        attendance ??= watchAttendance(where, systemClock, ({ sentence, next }) => {
-          if (!signal.aborted) view.trouble(`${sentence}; next: ${asTyped(next)}`)
+        attendance ??= watchAttendance(where, systemClock, (now) => {
+          absence = now
+          if (now === undefined || signal.aborted) return
+          const next = asTyped(inSamePlace(nextOf(now, name), connection.flags))
+          view.trouble(`${now.sentence}; next: ${next}`)
         })
         continue
       }
@@ -99,14 +107,16 @@ export async function watchRequest(options: WatchOptions): Promise<WatchOutcome>
     throw signal.reason
   } catch (error) {
     if (!(signal.reason instanceof WatchTimeout)) throw error
-    const isWaiting = last !== undefined && waitsForPerson(last.request)
-    terminal.err(
-      isWaiting
-        ? 'the time is over, and the request waits for a person\n'
-        : 'the time is over; the request goes on\n',
-    )
-    terminal.next(last === undefined ? `guild watch ${options.name}` : nextCommandOf(last.request))
-    return { exitCode: isWaiting ? exitCodes.waitingForPerson : exitCodes.timedOut, last }
+    // Looking for it elsewhere took the rest of the time.
+    if (isMissing)
+      throw new CliError(`there is no DevRequest ${options.name} in the namespace ${namespace}`, {
+        next: `guild list -n ${namespace}`,
+        cause: error,
+      })
+    const { sentence, next, exitCode } = atTimeLimit(options.name, last?.request, absence)
+    terminal.err(`the time is over${sentence}\n`)
+    terminal.next(next)
+    return { exitCode, last }
   } finally {
     cancel()
     limit.abort()
@@ -114,6 +124,38 @@ export async function watchRequest(options: WatchOptions): Promise<WatchOutcome>
     options.signal.removeEventListener('abort', stop)
     view.close()
   }
+}
+
+/** The last words of a watch whose time is over: what was seen, and who or what ends the wait. */
+function atTimeLimit(
+  name: string,
+  request: DevRequest | undefined,
+  absence: Absence | undefined,
+): { readonly sentence: string; readonly next: string; readonly exitCode: ExitCode } {
+  const { timedOut, waitingForPerson } = exitCodes
+  if (request === undefined)
+    return {
+      sentence: ` before anything was seen of ${name}: the cluster did not answer`,
+      next: 'kubectl cluster-info',
+      exitCode: timedOut,
+    }
+  if (absence !== undefined)
+    return {
+      sentence: `, and the request waits for a person: ${absence.sentence}`,
+      next: nextOf(absence, request.metadata.name),
+      exitCode: waitingForPerson,
+    }
+  const next = nextCommandOf(request)
+  if (waitsForPerson(request))
+    return { sentence: ', and the request waits for a person', next, exitCode: waitingForPerson }
+  const wait = waitingText(request)
+  const sentence =
+    wait !== ''
+      ? `; the request goes on by itself when this wait is over: ${wait}`
+      : (request.status?.conditions ?? []).length === 0
+        ? '; no operator has begun with the request yet'
+        : '; the request goes on'
+  return { sentence, next, exitCode: timedOut }
 }
 
 interface View {

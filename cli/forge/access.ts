@@ -33,7 +33,7 @@ export async function withForge<T>(
   const selector = `${labels.name}=guildhall,${labels.component}=forge`
   return withPortForward(
     { client, flags, namespace, selector, what: 'forge', port: ports.forge, signal },
-    (url) => work({ url, token }),
+    (url) => work({ url, token, namespace }),
   )
 }
 

@@ -19,7 +19,7 @@ test('git shows the token to the forge, and the token stands in no argument', as
   onTestFinished(() => void server.close())
   const address = server.address()
   const port = typeof address === 'object' ? address?.port : 0
-  const remote = { url: `http://127.0.0.1:${port}`, token: 'secret' }
+  const remote = { url: `http://127.0.0.1:${port}`, token: 'secret', namespace: 'guildhall' }
   const args = ['ls-remote', cloneUrl(remote, 'hello')]
   await expect(git(args, { remote, signal })).rejects.toThrow(/^git ls-remote failed: .*403/)
   expect(seen).toEqual(['Bearer secret'])

@@ -1,11 +1,14 @@
 import { execa, ExecaError } from 'execa'
 import { CliError } from '../failure.ts'
+import { quoted } from '../terminal.ts'
 
 /** A repository on the forge, as git reaches it. */
 export interface Remote {
   /** Base URL of the forge, without a trailing slash. */
   readonly url: string
   readonly token: string
+  /** Where the forge runs, for the next command after a failure. */
+  readonly namespace: string
 }
 
 interface GitOptions {
@@ -67,7 +70,7 @@ async function run(
     return stdout
   } catch (error) {
     signal.throwIfAborted()
-    throw gitError(args, error)
+    throw gitError(args, error, { cwd, remote })
   }
 }
 
@@ -136,7 +139,11 @@ function wordsOf({ stderr }: { readonly stderr?: unknown }): string {
   return stderr instanceof Uint8Array ? new TextDecoder().decode(stderr) : ''
 }
 
-function gitError(args: readonly string[], error: unknown): CliError {
+function gitError(
+  args: readonly string[],
+  error: unknown,
+  { cwd, remote }: Pick<GitOptions, 'cwd' | 'remote'>,
+): CliError {
   if (error instanceof ExecaError) {
     if (error.code === 'ENOENT') {
       return new CliError('git is not installed', { next: 'apt-get install git', cause: error })
@@ -144,7 +151,11 @@ function gitError(args: readonly string[], error: unknown): CliError {
     const command = args.find((arg, at) => arg !== '-c' && args[at - 1] !== '-c') ?? ''
     const said = wordsOf(error).trim().split('\n').slice(-3).join(' ')
     return new CliError(`git ${command} failed: ${said === '' ? error.shortMessage : said}`, {
-      next: 'guild logs   (the forge: kubectl logs statefulset/guildhall-forge -n guildhall)',
+      // Without the forge the fault is on this machine.
+      next:
+        remote === undefined
+          ? `git ${cwd === undefined ? '' : `-C ${quoted(cwd)} `}status`
+          : `kubectl logs statefulset/guildhall-forge -n ${remote.namespace}`,
       cause: error,
     })
   }

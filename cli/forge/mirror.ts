@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto'
 import { mkdir, readFile, realpath, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { fileProblem } from '../../core/base/file-problem.ts'
+import { CliError } from '../failure.ts'
 import { type Remote, cloneUrl, git } from './git.ts'
 import { z } from 'zod'
 import type { ResultRef } from './access.ts'
@@ -45,7 +47,12 @@ export async function fetchInto(
 ): Promise<void> {
   const { remote, repository, branch, signal } = options
   if ((await stat(join(directory, 'HEAD')).catch(() => undefined)) === undefined) {
-    await mkdir(directory, { recursive: true, mode: 0o700 })
+    await mkdir(directory, { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
+      throw new CliError(`the folder ${directory} cannot be made: ${fileProblem(cause)}`, {
+        next: 'GUILDHALL_CACHE=/var/tmp/guildhall guild …   (copies of branches are kept there)',
+        cause,
+      })
+    })
     // Without a template: hooks of the person have no business here.
     const made = ['init', '--quiet', '--bare', '--template=', directory]
     await git(made, { own: true, signal })

@@ -6,6 +6,7 @@ import { ForeignAnswerError } from '../../core/models/servers/foreign-answer.ts'
 import { heldModels, showModel } from '../../core/models/servers/ollama.ts'
 import { networkReason } from '../../core/models/servers/transport.ts'
 import { systemClock } from '../../core/base/clock.ts'
+import { leastContext } from '../arguments.ts'
 import { CliError, exitCodes } from '../failure.ts'
 
 /** What a person can say about the model. */
@@ -21,8 +22,6 @@ export interface ModelFlags {
 const defaultPort = '11434'
 /** Enough for a plan, and what most machines have memory for. */
 const usualContext = 8192
-/** With less than this there is no room for a request. */
-const leastContext = 1024
 /** A server that is busy with an answer still lists its models at once. */
 const patienceMs = 10_000
 
@@ -37,6 +36,15 @@ export function ollamaEndpoint(
   const given = flag ?? env['OLLAMA_HOST']?.trim()
   if (given === undefined || given === '') return `http://127.0.0.1:${defaultPort}`
   const hasScheme = /^https?:\/\//i.test(given)
+  const [, other] = /^([a-z][a-z0-9+.-]*):\/\//i.exec(given) ?? []
+  if (!hasScheme && other !== undefined)
+    throw new CliError(
+      `${given} is no address of a model server: it begins with ${other}://, and a model server is asked by http:// or https://`,
+      {
+        next: `guild plan --ollama http://127.0.0.1:${defaultPort} …`,
+        exitCode: exitCodes.usage,
+      },
+    )
   const text = hasScheme ? given : `http://${given.replace(/^:/, '127.0.0.1:')}`
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined) {

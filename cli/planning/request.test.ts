@@ -102,8 +102,8 @@ test('what is written for a person is read again, word for word', () => {
 })
 
 test.each([
-  ['nothing', '', 'plan.yaml holds no plan: units: '],
-  ['no YAML', 'units: [', 'plan.yaml holds no plan: '],
+  ['nothing', '', 'plan.yaml holds no plan: it is empty'],
+  ['no YAML', 'units: [', 'plan.yaml is not valid YAML: line 1, column '],
   ['no units', 'units: []', 'plan.yaml holds no plan: units: '],
   ['a unit without a goal', 'units: [{name: a, files: [], doneWhen: x}]', 'units.0.goal: '],
   [

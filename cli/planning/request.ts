@@ -9,7 +9,8 @@ import {
 import { objectName } from '../../core/api/schema.ts'
 import { manifestsIn, plainName, textOf } from '../commands/submit.ts'
 import { CliError, exitCodes } from '../failure.ts'
-import { parseDocument, stringify } from 'yaml'
+import { stringify } from 'yaml'
+import { documentsIn } from '../yaml.ts'
 
 /** What is to be planned, as the cluster would see it. */
 export interface PlanRequest {
@@ -87,10 +88,28 @@ function checked(name: string, raw: unknown, where: string): PlanRequest {
     throw refused(issue?.path.join('.') ?? '', issue?.message ?? '', where)
   }
   const { spec } = parsed.data
+  const strange = droppedField(raw, spec, 'spec')
+  if (strange !== undefined)
+    throw refused(strange, 'there is no such field in a DevRequest; is it misspelt?', where)
   // The CRD has this as a rule, which zod does not evaluate.
   const doubled = spec.plan === undefined ? undefined : doubledName(spec.plan)
   if (doubled !== undefined) throw refused('spec.plan.units', doubled, where)
   return { name, spec }
+}
+
+/**
+ * The path of a field that was given and is not known: zod leaves such fields out, and a slip in a
+ * name must not pass for a field that was left out.
+ */
+function droppedField(given: unknown, kept: unknown, path: string): string | undefined {
+  if (typeof given !== 'object' || typeof kept !== 'object' || !given || !kept) return undefined
+  const known = new Map<string, unknown>(Object.entries(kept))
+  for (const [name, value] of Object.entries(given)) {
+    const at = Array.isArray(given) ? `${path}[${name}]` : `${path}.${name}`
+    const found = known.has(name) ? droppedField(value, known.get(name), at) : at
+    if (found !== undefined) return found
+  }
+  return undefined
 }
 
 const metadata = z.object({ name: objectName('') })
@@ -140,13 +159,17 @@ export async function readPlanFile(file: string, cwd: string): Promise<GivenPlan
  * field.
  */
 export function parsePlan(text: string, where: string): GivenPlan {
-  const document = parseDocument(text)
-  const [mistake] = document.errors
-  if (mistake !== undefined) throw noPlan(where, mistake.message.split('\n')[0] ?? '')
-  const parsed = strictPlan.safeParse(document.toJS())
+  const [value, ...more] = documentsIn(text, where, explained)
+  if (value === undefined) throw noPlan(where, 'it is empty, or has only comments')
+  if (more.length > 0) throw noPlan(where, 'it has several documents (---), and a plan is one')
+  const parsed = strictPlan.safeParse(value)
   if (!parsed.success) {
     const [issue] = parsed.error.issues
-    throw noPlan(where, `${issue?.path.join('.') || 'units'}: ${issue?.message ?? ''}`)
+    const message = issue?.message ?? ''
+    throw noPlan(
+      where,
+      issue?.path.length ? `${issue.path.join('.')}: ${message}` : `it ${message}`,
+    )
   }
   const doubled = doubledName(parsed.data)
   if (doubled !== undefined) throw noPlan(where, `units: ${doubled}`)
@@ -163,9 +186,11 @@ function doubledName({ units }: GivenPlan): string | undefined {
   return twice === undefined ? undefined : `two are called ${twice}; their names must differ`
 }
 
+const explained = 'kubectl explain devrequest.spec.plan.units   (also in docs/reference/kinds.md)'
+
 function noPlan(where: string, sentence: string): CliError {
   return new CliError(`${where} holds no plan: ${sentence}`, {
-    next: 'kubectl explain devrequest.spec.plan.units   (also in docs/reference/kinds.md)',
+    next: explained,
     exitCode: exitCodes.usage,
   })
 }

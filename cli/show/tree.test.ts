@@ -176,7 +176,7 @@ describe('the tree', () => {
           { command: 'node --test', exitCode: 1, passed: 5, failed: 1, unloaded: 1, digest: '' },
         ],
       }),
-      want: '└─ ✔ code  Do the code  coding-1  qwen2.5-coder:7b  20s  5 tests passed, 1 file could not be loaded, as before',
+      want: '└─ ✔ code  Do the code  coding-1  qwen2.5-coder:7b  20s  5 tests passed; 1 test file could not be loaded before either',
     },
     {
       what: 'files that could not be loaded beside tests that fail',
@@ -185,7 +185,7 @@ describe('the tree', () => {
           { command: 'node --test', exitCode: 1, passed: 5, failed: 3, unloaded: 2, digest: '' },
         ],
       }),
-      want: '└─ ✔ code  Do the code  coding-1  qwen2.5-coder:7b  20s  5 tests passed, 1 failing as before, 2 files could not be loaded',
+      want: '└─ ✔ code  Do the code  coding-1  qwen2.5-coder:7b  20s  5 tests passed, 1 failing as before; 2 test files could not be loaded before either',
     },
     {
       what: 'a verdict other than Done',

@@ -1,11 +1,11 @@
 // The repository of the person at the keyboard: read with git, and written to only at the very end
-// (leave.ts).
+// (write-result.ts).
 import { existsSync } from 'node:fs'
 import { lstat, realpath, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { execa } from 'execa'
 import {
-  type TreeListing,
+  type CommitTree,
   contentState,
   entryState,
   filesOf,
@@ -30,7 +30,7 @@ export interface Checkout {
   /** The folder of its objects. */
   readonly objects: string
   /** Every entry of `head`. */
-  readonly listing: TreeListing
+  readonly listing: CommitTree
   /** Paths with changes that are in no commit, as `git status` lists them. */
   readonly changed: readonly string[]
   /** `head` as the planner reads it. */
@@ -145,7 +145,7 @@ async function refuseUnfinished(
     })
 }
 
-function readerOf(listing: TreeListing, git: Checkout['git']): RepositoryReader {
+function readerOf(listing: CommitTree, git: Checkout['git']): RepositoryReader {
   const files = filesOf(listing)
   return {
     readTree: async () => ({

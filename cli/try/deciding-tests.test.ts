@@ -99,3 +99,16 @@ test.each([
   const scripts = script === undefined ? {} : { test: script }
   await expect(decidingTests('npm test', commit(node, scripts))).rejects.toThrow(want)
 })
+
+test.each([
+  ['', /package\.json is empty/],
+  ['[]', /package\.json holds a list/],
+  ['{\n"scripts": {},\n}', /package\.json is no JSON: line 3/],
+  ['<<<<<<< HEAD\n{}', /merge conflict in line 1/],
+])('npm test cannot decide with the package.json %j, which is named', async (text, want) => {
+  const spoilt: CommitFiles = {
+    files: ['package.json', 'test/a.test.js'],
+    read: () => Promise.resolve(new Map([['package.json', text]])),
+  }
+  await expect(decidingTests('npm test', spoilt)).rejects.toThrow(want)
+})

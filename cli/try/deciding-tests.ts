@@ -1,5 +1,6 @@
 // `--test CMD`: which test files a person means by a command. The command itself is never run; the
 // files are, by the runners of the agents, which believe no exit code.
+import { readPackageJson } from '../../agent-image/agent/project/package-json.ts'
 import { detectAtOnce, languageOf } from '../../agent-image/agent/project/project.ts'
 import { CliError, exitCodes } from '../failure.ts'
 
@@ -85,7 +86,10 @@ async function npmFiles(
     (plain.length === 1 && ['test', 't', 'tst'].includes(verb)) ||
     (plain.length === 2 && ['run', 'run-script'].includes(verb) && script === 'test')
   if (!isTest) throw refuse(command, 'of npm, only npm test without arguments can be read')
-  const scripts = scriptsOf((await commit.read(['package.json'])).get('package.json') ?? '')
+  const manifest = (await commit.read(['package.json'])).get('package.json')
+  const { value, fault } = readPackageJson(manifest ?? '{}')
+  if (fault !== undefined) throw refuse(command, `package.json ${fault}`)
+  const scripts = scriptsOf(value)
   const text = scripts['test']
   if (text === undefined) throw refuse(command, 'package.json has no script called test')
   const [program] = wordsOf(text)
@@ -98,17 +102,14 @@ async function npmFiles(
   }
 }
 
-function scriptsOf(manifest: string): Readonly<Record<string, string | undefined>> {
-  try {
-    const { scripts } = JSON.parse(manifest) as { scripts?: Record<string, unknown> }
-    return Object.fromEntries(
-      Object.entries(scripts ?? {}).filter(
-        (entry): entry is [string, string] => typeof entry[1] === 'string',
-      ),
-    )
-  } catch {
-    return {}
-  }
+function scriptsOf({
+  scripts,
+}: Readonly<Record<string, unknown>>): Readonly<Record<string, string | undefined>> {
+  return Object.fromEntries(
+    Object.entries(Object(scripts) as Record<string, unknown>).filter(
+      (entry): entry is [string, string] => typeof entry[1] === 'string',
+    ),
+  )
 }
 
 async function unittestFiles(

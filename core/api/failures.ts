@@ -62,7 +62,7 @@ export function remedyIn(reason: FailureReason, namespace: string, message = '')
  */
 export function remedyInWords(reason: FailureReason, message: string): string | undefined {
   return reason === 'ModelRefused' && /\bconnect a real model: /.test(message)
-    ? 'Connect a real model, as it says.'
+    ? 'Connect a real model: the words of the refusal name the command.'
     : undefined
 }
 

@@ -6,7 +6,7 @@ import type { RequestReason } from './conditions.ts'
 export const waitingReasons = {
   Resume: 'a person sets spec.suspend to false',
   Correction:
-    'a person changes or deletes an object; the conditions Accepted and Stalled say which one',
+    'a person makes, changes or deletes an object; the conditions Accepted and Stalled say which one',
   Model: 'the model can be asked',
   Forge: 'the forge answers and has room',
   Source: 'the forge can fetch the repository of spec.source',
@@ -31,6 +31,8 @@ const ofStalls: Partial<Record<string, WaitingReason>> = {
 /**
  * What an object waits for whose condition `Stalled` has this reason: a person, unless the stall is
  * known to end by itself.
+ * Caveat: `ModelMissing` ends by itself for a model that is being pulled, and not for one that
+ * nobody has made; the operator knows which it is, and writes it to `status.waitingReason`.
  */
 export function waitingReasonOfStall(reason: string): WaitingReason {
   return ofStalls[reason] ?? 'Correction'

@@ -6,8 +6,10 @@ interface Work extends JobContext<number> {
   readonly ends: PromiseWithResolvers<string>
 }
 
-function setUp(pauseMs = (failures: number): number | undefined => failures * 1_000) {
-  const clock = new VirtualClock()
+function setUp(
+  pauseMs = (failures: number): number | undefined => failures * 1_000,
+  clock = new VirtualClock(),
+) {
   const works: Work[] = []
   /** When `onChange` was told, and the state then. */
   const told: (readonly [number, string])[] = []
@@ -47,12 +49,12 @@ test('it runs once at a time, keeps its result, and may be begun again after it'
 test('after a failure it rests, longer each time, and tells when the rest is over', async () => {
   const { clock, works, told, job, start, fail } = setUp()
   await fail()
-  expect(job.state).toMatchObject({ kind: 'failed', failures: 1, notBefore: clock.now() + 1_000 })
+  expect(job.state).toMatchObject({ kind: 'failed', failures: 1, pauseMs: 1_000 })
   start()
-  expect([works.length, job.restMs]).toEqual([1, 1_000])
+  expect(works).toHaveLength(1)
   await clock.advance(1_000)
   await fail()
-  expect(job.restMs).toBe(2_000)
+  expect(job.state).toMatchObject({ pauseMs: 2_000, isResting: true })
   await clock.advance(2_000)
   expect(told).toEqual([
     [0, 'failed'],
@@ -60,6 +62,36 @@ test('after a failure it rests, longer each time, and tells when the rest is ove
     [1_000, 'failed'],
     [3_000, 'failed'],
   ])
+})
+
+/** A clock that counts more slowly, or has been set back, while timers fire as before. */
+class LateClock extends VirtualClock {
+  readonly late: (elapsed: number) => number
+
+  constructor(late: (elapsed: number) => number) {
+    super()
+    this.late = late
+  }
+
+  override now(): number {
+    return super.now() - this.late(super.monotonic())
+  }
+
+  override monotonic(): number {
+    return super.monotonic() - this.late(super.monotonic())
+  }
+}
+
+test.each<[string, (elapsed: number) => number]>([
+  ['counts a sixth too slowly', (elapsed) => elapsed / 6],
+  ['is a part of a millisecond behind the timer', (elapsed) => (elapsed === 0 ? 0 : 0.3)],
+  ['was set back by an hour', (elapsed) => (elapsed === 0 ? 0 : 3_600_000)],
+])('a rest is over when its timer says so, also on a clock that %s', async (_, late) => {
+  const { clock, works, job, start, fail } = setUp(undefined, new LateClock(late))
+  await fail()
+  await clock.advance(1_000)
+  start()
+  expect([works.length, job.state.kind]).toEqual([2, 'running'])
 })
 
 test('an advance makes the next failure the first one', async () => {
@@ -76,7 +108,7 @@ test('an advance makes the next failure the first one', async () => {
 test('a failure that no rest helps against may be tried again at once, and is not counted', async () => {
   const { job, works, start, fail } = setUp(() => undefined)
   await fail()
-  expect(job.state).toMatchObject({ kind: 'failed', failures: 0, notBefore: undefined })
+  expect(job.state).toMatchObject({ kind: 'failed', failures: 0, pauseMs: undefined })
   start()
   expect([works.length, job.state.kind]).toEqual([2, 'running'])
 })

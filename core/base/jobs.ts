@@ -10,11 +10,13 @@ type JobState<Result, Progress = never> =
       readonly error: unknown
       /** In a row, without an advance between them. */
       readonly failures: number
+      /** How long it rests after this failure; undefined when no rest would help. */
+      readonly pauseMs: number | undefined
       /**
-       * `start` changes nothing before this time (as `clock.now()`); undefined when no rest would
-       * help.
+       * `start` changes nothing until the rest is over. Its timer ends the rest, and no clock is
+       * compared: one that is a moment behind the timer would leave the job waiting for ever.
        */
-      readonly notBefore: number | undefined
+      readonly isResting: boolean
     }
 
 /** What the work of a job is given. */
@@ -70,7 +72,7 @@ export class Job<Result, Progress = never> {
    * `stop`.
    */
   start(work: (context: JobContext<Progress>) => Promise<Result>): void {
-    if (this.#isStopped || this.#state.kind === 'running' || this.restMs > 0) return
+    if (this.#isStopped || this.#state.kind === 'running' || this.#isResting) return
     this.#cancelTimer()
     const attempt = new AbortController()
     this.#attempt = attempt
@@ -87,10 +89,8 @@ export class Job<Result, Progress = never> {
     )
   }
 
-  /** How long it rests from now on before it may be started again, in milliseconds. */
-  get restMs(): number {
-    if (this.#state.kind !== 'failed' || this.#state.notBefore === undefined) return 0
-    return Math.max(0, this.#state.notBefore - this.#options.clock.now())
+  get #isResting(): boolean {
+    return this.#state.kind === 'failed' && this.#state.isResting
   }
 
   /** Ends it for good; `why` is what its work is told. */
@@ -106,9 +106,15 @@ export class Job<Result, Progress = never> {
     const { clock, pauseMs } = this.#options
     const pause = pauseMs(this.#failures + 1, error)
     if (pause !== undefined) this.#failures += 1
-    const notBefore = pause === undefined ? undefined : clock.now() + pause
-    this.#end(attempt, { kind: 'failed', error, failures: this.#failures, notBefore })
-    if (pause !== undefined) this.#timer ??= clock.after(pause, this.#tell)
+    const rested = { kind: 'failed', error, failures: this.#failures, pauseMs: pause } as const
+    const state = { ...rested, isResting: pause !== undefined }
+    this.#end(attempt, state)
+    // Whoever is told of the end may have stopped it.
+    if (pause === undefined || this.#state !== state || this.#isStopped) return
+    this.#timer = clock.after(pause, () => {
+      this.#state = { ...rested, isResting: false }
+      this.#tell()
+    })
   }
 
   #end(attempt: AbortController, state: JobState<Result, Progress>): void {

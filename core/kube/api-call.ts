@@ -46,6 +46,8 @@ export interface CallerOptions {
   /** Requests per second in the long run, and at once; 500 and 1000 by default. */
   readonly rate?: number
   readonly burst?: number
+  /** The deadline of a page of a list where the call names none, in milliseconds; by default 60 s. */
+  readonly listMs?: number
   /** Carries the requests; by default HTTP to `config.server`. */
   readonly transport?: HttpTransport
   readonly onRequest?: (report: RequestReport) => void

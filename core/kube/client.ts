@@ -1,4 +1,4 @@
-export type { RequestOptions, WriteGuard } from './api-call.ts'
+export type { RequestOptions } from './api-call.ts'
 import type { Dispatcher } from 'undici'
 import {
   Caller,
@@ -167,7 +167,7 @@ export class KubeClient {
     const { labelSelector, fieldSelector, limit = pageSize } = options
     const path = pathOf(resource, { namespace: options.namespace })
     const answer: ListAnswer<T> | undefined = await this.#caller.call({
-      timeoutMs: listMs,
+      timeoutMs: this.#options.listMs ?? listMs,
       ...options,
       method: 'GET',
       path,

@@ -154,9 +154,25 @@ export function isForbidden(error: unknown): error is KubeError {
   return hasStatus(error, 403)
 }
 
+/** The server takes no credentials of this client. */
+export function isUnauthorized(error: unknown): error is KubeError {
+  return hasStatus(error, 401)
+}
+
 /** The schema or a validation rule refused the object. */
 export function isInvalid(error: unknown): error is KubeError {
   return hasStatus(error, 422)
+}
+
+/** The API server does not serve the kind: a 404 that is about no object. */
+export function isKindMissing(error: KubeError): boolean {
+  const { status, message } = error
+  return status === 404 && /could not find the requested resource|404 page not found/.test(message)
+}
+
+/** The object has fields that the server does not know, and the writer asked for strictness. */
+export function isStrange(error: KubeError): boolean {
+  return error.status === 400 && error.message.includes('strict decoding error')
 }
 
 /** The server sheds load, or an eviction is held by a disruption budget. Nothing was done. */

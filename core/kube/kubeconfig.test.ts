@@ -40,10 +40,10 @@ const config = (parts: {
     ...(parts.current === undefined ? {} : { 'current-context': parts.current }),
   })
 
-const fetchOne = 'export KUBECONFIG=$(npm run -s cluster -- kubeconfig)'
+const fetchOne = 'npm run -s cluster -- up && export KUBECONFIG=$(npm run -s cluster -- kubeconfig)'
 /** The next command for the file that a flag names: the variable would not count. */
 const forFlag =
-  'npm run -s cluster -- kubeconfig   (prints the file of a cluster that was started from here, for --kubeconfig)'
+  'npm run -s cluster -- up && npm run -s cluster -- kubeconfig   (prints the file of a cluster that was started from here, for --kubeconfig)'
 
 describe('a kubeconfig that leads nowhere is told by what it lacks, never by localhost:8080', () => {
   test('neither KUBECONFIG nor a file in the home directory', async () => {

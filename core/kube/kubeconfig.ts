@@ -39,12 +39,14 @@ interface KubeconfigChoice {
 }
 
 const fetchOne = 'npm run -s cluster -- kubeconfig'
+/** `up` is over at once where the cluster is up. */
+const startOne = 'npm run -s cluster -- up'
 const contexts = 'kubectl config get-contexts'
 /** With a flag the variable does not count, so the flag has to name another file. */
 const another = ({ path }: KubeconfigChoice): string =>
   path === undefined
-    ? `export KUBECONFIG=$(${fetchOne})`
-    : `${fetchOne}   (prints the file of a cluster that was started from here, for --kubeconfig)`
+    ? `${startOne} && export KUBECONFIG=$(${fetchOne})`
+    : `${startOne} && ${fetchOne}   (prints the file of a cluster that was started from here, for --kubeconfig)`
 
 /**
  * The kubeconfig with its context chosen; it holds the cluster and the user of that context. The

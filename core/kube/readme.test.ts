@@ -1,9 +1,10 @@
 // The example of the README: it compiles, and it works against the simulated API server.
 import { globSync, readFileSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { join, posix } from 'node:path'
 import { expect, test } from 'vitest'
 import { silentLogger } from '../../test/support/silent-logger.ts'
 import { start } from '../../test/support/simulated-server.ts'
+import { factsOf } from '../../test/support/sources.ts'
 import { seededRandom } from '../../test/support/virtual-clock.ts'
 import type { Clock, Random } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
@@ -63,9 +64,9 @@ test('the README lists every file, below all files that it imports', () => {
 
 /** The files of this library that one of them imports. */
 function importsOf(file: string): readonly string[] {
-  const path = join(import.meta.dirname, file)
-  return [...readFileSync(path, 'utf8').matchAll(/from '(\.[^']+)'/g)]
-    .map(([, target = '']) => relative(import.meta.dirname, join(path, '..', target)))
+  return factsOf(posix.join('core/kube', file))
+    .loads.flatMap(({ how, target }) => (how === 'path' || target === undefined ? [] : [target]))
+    .map((target) => posix.relative('core/kube', target))
     .filter((target) => !target.startsWith('..'))
 }
 

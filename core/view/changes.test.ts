@@ -245,6 +245,16 @@ const steps: readonly {
     want: ['⚠ spec greet has no attempt left: TimedOut: no report'],
   },
   {
+    step: 'a refusal that another attempt would only repeat',
+    before: view({ tasks: spec({}) }),
+    after: view({
+      tasks: spec(ended('DeadLettered', { reason: 'ModelRefused', message: 'no', remedy: 'x' })),
+    }),
+    want: [
+      '⚠ spec greet is given up, because another attempt would end the same: ModelRefused: no',
+    ],
+  },
+  {
     step: 'what is waited for',
     before: view(),
     after: view({}, { plan: examplePlan, waitingFor: 'the model' }),

@@ -3,6 +3,7 @@ import { findingsInShort, heldBy } from '../api/task-state.ts'
 import type { Agent } from '../api/agent.ts'
 import { conditionOf, isTrue } from '../api/condition-list.ts'
 import type { DevRequest } from '../api/devrequest.ts'
+import { hopelessReasons } from '../api/failures.ts'
 import { requestConditions } from '../api/conditions.ts'
 import { type Line, type Span, amount, shortCommit, span } from './text.ts'
 import {
@@ -12,6 +13,7 @@ import {
   isOfRequest,
   isRequestFinished,
   isRequestUnchecked,
+  modelInUse,
   modelLabel,
   planAuthor,
   requestStatus,
@@ -43,8 +45,8 @@ function requestBegan(before: Snapshot | undefined, { request }: Snapshot): read
   if (!isRequestFinished(request) && (!before || requestStatus(before.request) !== word)) {
     out.push([name(request.metadata.name), span(` is ${word}`)])
   }
-  const model = modelLabel(request)
-  if (model !== '' && (!before || modelLabel(before.request) !== model)) {
+  const model = modelInUse(request)
+  if (model !== '' && (!before || modelInUse(before.request) !== model)) {
     out.push([name(request.metadata.name), span(` works with the model ${model}`)])
   }
   return out
@@ -139,7 +141,7 @@ function taskChanged(before: TaskLine | undefined, after: TaskLine): readonly Li
     out.push(
       say(
         isToldAbove && failure !== undefined && (is === 'dead' || is === 'failed')
-          ? ` ${endWords[is]}: ${failure.reason}`
+          ? ` ${endWordOf(after, is)}: ${failure.reason}`
           : endedText(after, is, skippedRun),
       ),
     )
@@ -159,10 +161,19 @@ function startedText({ task, planned }: TaskLine, attempt: number): string {
 
 const endWords = { skipped: 'skipped', dead: 'has no attempt left', failed: 'failed' } as const
 
+/** A task may be given up with attempts left, where its failure stays the same in each. */
+function endWordOf({ task }: TaskLine, state: keyof typeof endWords): string {
+  const { attempts = 0, failure } = task?.status ?? {}
+  const isLeft = task !== undefined && attempts < task.spec.maxAttempts
+  return state === 'dead' && isLeft && failure !== undefined && hopelessReasons.has(failure.reason)
+    ? 'is given up, because another attempt would end the same'
+    : endWords[state]
+}
+
 function endedText(line: TaskLine, state: TaskState, told: boolean): string {
   if (state === 'succeeded') return ` finished${succeededText(line, told)}`
   if (state === 'unchecked') return ` was written, and nothing could check it: ${taskDetail(line)}`
-  const word = state === 'skipped' || state === 'dead' ? endWords[state] : endWords.failed
+  const word = endWordOf(line, state === 'skipped' || state === 'dead' ? state : 'failed')
   const text = taskDetail(line)
   return ` ${word}${text === '' ? '' : `: ${text}`}`
 }

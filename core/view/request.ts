@@ -76,6 +76,15 @@ export function isRequestUnchecked(request: DevRequest): boolean {
 export const modelLabel = (request: DevRequest): string =>
   labelOf(request.status?.model ?? request.spec.model ?? '')
 
+/**
+ * The model that a request works with; empty while nobody works on it, or while that model cannot
+ * be asked.
+ */
+export function modelInUse(request: DevRequest): string {
+  const isMissing = conditionOf(request, requestConditions.Stalled)?.reason === 'ModelMissing'
+  return isMissing || request.status?.model === undefined ? '' : modelLabel(request)
+}
+
 /** A model's name as people must read it: the scripted model is never shown without these words. */
 export const labelOf = (model: string): string =>
   isRehearsal(model) ? `${model} (scripted answers)` : model
@@ -102,12 +111,18 @@ export function planAuthor({ status }: DevRequest): string {
  */
 export function waitingReasonOf(request: DevRequest): WaitingReason | undefined {
   if (isRequestFinished(request)) return undefined
-  const { waitingReason } = request.status ?? {}
+  const { waitingReason, observedGeneration } = request.status ?? {}
+  const { generation } = request.metadata
+  // The status is older than the spec that a person has changed since: `guild suspend`, `resume`.
+  const isOld = observedGeneration !== undefined && observedGeneration < generation
+  const isSuspended = request.spec.suspend === true
   const stalled = conditionOf(request, requestConditions.Stalled)
   const isStalled = stalled?.status === 'True'
   // The operator writes nothing but this condition to an invalid object, so the rest of its status
   // is of an earlier time.
   if (isStalled && stalled.reason === invalidObject) return 'Correction'
+  if (isOld && isSuspended && isTrue(request, requestConditions.Planned)) return 'Resume'
+  if (isOld && !isSuspended && waitingReason === 'Resume') return undefined
   if (waitingReason !== undefined) return waitingReason
   if (isStalled) return waitingReasonOfStall(stalled.reason)
   const word = requestStatus(request)

@@ -127,25 +127,38 @@ export function testsOf(task: AgentTask): string {
   if (result === undefined || run === undefined) return ''
   const { passed, unloaded = 0 } = run
   const failed = run.failed - unloaded
-  const files = unloaded === 0 ? '' : `${counted(unloaded, 'file')} could not be loaded`
+  const stands = standingVerdicts.has(result.verdict)
+  const files = unloaded === 0 ? '' : unloadedText(unloaded, stands, run.digest)
   if (unloaded > 0 && failed === 0)
-    return joined(
-      [
-        passed === 0 ? '' : `${counted(passed, 'test')} passed`,
-        standingVerdicts.has(result.verdict) ? `${files}, as before` : files,
-      ],
-      ', ',
-    )
+    return joined([passed === 0 ? '' : `${counted(passed, 'test')} passed`, files], '; ')
   if (failed === 0) return `${counted(passed, 'test')} passed`
   const all = counted(passed + failed, 'test')
-  if (!standingVerdicts.has(result.verdict))
-    return joined([`${failed} of ${all} failed`, files], ', ')
+  if (!stands) return joined([`${failed} of ${all} failed`, files], '; ')
   if (task.spec.action === 'spec') {
     return passed === 0
       ? `${all} written, failing as they must before the code`
       : `${all} written, ${failed} failing before the code`
   }
-  return joined([`${counted(passed, 'test')} passed`, `${failed} failing as before`, files], ', ')
+  const counts = `${counted(passed, 'test')} passed, ${failed} failing as before`
+  return joined([counts, files], '; ')
+}
+
+/**
+ * Test files that could not be loaded. In good work they are not its fault, which the reader has to
+ * be told: often they wait for code of another task. The digest of such a run has a line
+ * `- FILE` for each.
+ */
+function unloadedText(unloaded: number, stands: boolean, digest: string): string {
+  if (!stands) return `${counted(unloaded, 'file')} could not be loaded`
+  const [first] = /^- (\S+)$/m.exec(digest)?.slice(1) ?? []
+  const others = unloaded - 1
+  const what =
+    first === undefined
+      ? counted(unloaded, 'test file')
+      : others === 0
+        ? first
+        : `${first} and ${counted(others, 'other file')}`
+  return `${what} could not be loaded before either`
 }
 
 function waitingText(task: AgentTask, after: readonly string[]): string {

@@ -53,8 +53,12 @@ test.each([
 })
 
 test('a refusal that names its way out has no second remedy; others have one that stands alone', () => {
-  expect(remedyIn('ModelRefused', 'guildhall', noScript)).toBe('Connect a real model, as it says.')
-  expect(remedyFor('ModelRefused', noScript)).toBe('Connect a real model, as it says.')
+  expect(remedyIn('ModelRefused', 'guildhall', noScript)).toBe(
+    'Connect a real model: the words of the refusal name the command.',
+  )
+  expect(remedyFor('ModelRefused', noScript)).toBe(
+    'Connect a real model: the words of the refusal name the command.',
+  )
   expect(remedyIn('ModelRefused', 'guildhall', other)).toBe(failureRemedies.ModelRefused)
   expect(remedyIn('TimedOut', 'guildhall', noScript)).toBe(failureRemedies.TimedOut)
 })

@@ -5,7 +5,7 @@ import { existingProvider } from './existing.ts'
 import { nativeProvider } from '../native-cluster/provider.ts'
 import { cacheDirectory } from './paths.ts'
 import {
-  type CallOptions,
+  type ProviderCall,
   type ClusterProvider,
   type ProviderName,
   providerNames,
@@ -43,7 +43,7 @@ function allProviders(): Readonly<Record<ProviderName, ClusterProvider>> {
  */
 export async function chooseProvider(
   input: ChoiceInput,
-  options: CallOptions,
+  options: ProviderCall,
   providers: Readonly<Record<ProviderName, ClusterProvider>> = allProviders(),
 ): Promise<Choice> {
   const { flag, environment, remembered } = input
@@ -71,7 +71,7 @@ export async function chooseProvider(
  */
 export async function currentProvider(
   flag: string | undefined,
-  options: CallOptions,
+  options: ProviderCall,
 ): Promise<Choice> {
   const environment = process.env['GUILDHALL_CLUSTER']
   const remembered = await rememberedProvider()

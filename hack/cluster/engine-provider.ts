@@ -5,7 +5,7 @@ import { execa } from 'execa'
 import { statusThroughKubectl } from './kubectl.ts'
 import { timed } from './log.ts'
 import { cacheDirectory } from './paths.ts'
-import type { CallOptions, ClusterProvider, Detection } from './provider.ts'
+import type { ProviderCall, ClusterProvider, Detection } from './provider.ts'
 
 /** A program that makes clusters of containers, with its command lines. */
 interface EngineTool {
@@ -59,7 +59,7 @@ export function engineProvider(tool: EngineTool): ClusterProvider {
 
   const absent = `${name} is not installed; where to get it: ${tool.install}`
 
-  const run = async (args: readonly string[], { signal }: CallOptions): Promise<string> => {
+  const run = async (args: readonly string[], { signal }: ProviderCall): Promise<string> => {
     const result = await execa(name, args, {
       reject: false,
       // Both programs otherwise add the cluster to the user's kubeconfig.
@@ -70,15 +70,15 @@ export function engineProvider(tool: EngineTool): ClusterProvider {
     if (result.code === 'ENOENT') throw new Error(`${absent}; then run this again`)
     throw new Error(`${name} ${args.join(' ')} failed: ${result.stderr || result.shortMessage}`)
   }
-  const exists = async (options: CallOptions): Promise<boolean> =>
+  const exists = async (options: ProviderCall): Promise<boolean> =>
     (await run(tool.list, options)).split('\n').some((line) => line.split(/\s+/)[0] === cluster)
-  const requireCluster = async (options: CallOptions): Promise<void> => {
+  const requireCluster = async (options: ProviderCall): Promise<void> => {
     if (await exists(options)) return
     throw new Error(
       `there is no ${name} cluster named ${cluster}; start it: npm run -s cluster -- up`,
     )
   }
-  const writeKubeconfig = async (options: CallOptions): Promise<string> => {
+  const writeKubeconfig = async (options: ProviderCall): Promise<string> => {
     await requireCluster(options)
     await mkdir(dirname(file), { recursive: true })
     const content = await run(tool.kubeconfig, options)
@@ -144,7 +144,7 @@ const probeImage = 'guildhall-probe:empty'
  * Whether there is a container engine that can run privileged containers, which nodes in containers
  * need.
  */
-export async function detectContainerEngine({ signal }: CallOptions): Promise<Detection> {
+export async function detectContainerEngine({ signal }: ProviderCall): Promise<Detection> {
   const options = { reject: false, timeout: 30_000, ...(signal && { cancelSignal: signal }) }
   const info = await execa('docker', ['info', '--format', '{{.ServerVersion}}'], options)
   if (info.code === 'ENOENT') return { usable: false, reason: 'there is no container engine' }

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { execa } from 'execa'
 import { requireKubectl, statusThroughKubectl } from './kubectl.ts'
 import { cacheDirectory } from './paths.ts'
-import type { CallOptions, ClusterProvider } from './provider.ts'
+import type { ProviderCall, ClusterProvider } from './provider.ts'
 
 /**
  * The cluster of the current kubectl context. It was not started from here, and is not ended from
@@ -51,7 +51,7 @@ async function currentContext(): Promise<string | undefined> {
  * Writes the current context alone to the cache, so that a later change of context changes nothing
  * for us meanwhile.
  */
-async function writeKubeconfig({ signal }: CallOptions): Promise<string> {
+async function writeKubeconfig({ signal }: ProviderCall): Promise<string> {
   const view = await execa(
     requireKubectl(),
     ['config', 'view', '--raw', '--minify', '--flatten', '--output=yaml'],

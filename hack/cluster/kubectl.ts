@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path'
 import { execa } from 'execa'
 import { z } from 'zod'
 import { binaryPath, ensureBinaries } from '../native-cluster/binaries.ts'
-import type { CallOptions, ComponentStatus, ProviderName } from './provider.ts'
+import type { ProviderCall, ComponentStatus, ProviderName } from './provider.ts'
 import { cacheDirectory } from './paths.ts'
 
 const nodesShape = z.object({
@@ -43,7 +43,7 @@ export function requireKubectl(): string {
 /** The state of the API server and of the nodes of any cluster. */
 export async function statusThroughKubectl(
   kubeconfig: string,
-  { signal }: CallOptions,
+  { signal }: ProviderCall,
 ): Promise<readonly ComponentStatus[]> {
   const nodes = await execa(
     requireKubectl(),
@@ -80,7 +80,7 @@ export async function statusThroughKubectl(
  */
 export async function ensureBinDirectory(
   provider: ProviderName,
-  options: CallOptions,
+  options: ProviderCall,
 ): Promise<string> {
   const names = ['kubectl', 'helm'] as const
   if (provider === 'native') await ensureBinaries(names, options)

@@ -2,19 +2,22 @@
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { ensureBinDirectory } from './kubectl.ts'
 import { currentProvider, rememberProvider } from './choose.ts'
 import { streamLog } from './log.ts'
 import { cacheDirectory } from './paths.ts'
-import { type CallOptions, type ClusterProvider, providerNames, statusTable } from './provider.ts'
+import { type ProviderCall, type ClusterProvider, providerNames, statusTable } from './provider.ts'
 
 const abort = new AbortController()
 // Not `once`: Ctrl-C arrives twice, from the terminal and from hack/run.mjs that passes it on.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => abort.abort())
-const options: CallOptions = { log: streamLog(), signal: abort.signal }
+const options: ProviderCall = { log: streamLog(), signal: abort.signal }
 
 const program = new Command('cluster')
+  // Nothing is begun for a mistake on the command line.
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
+  .showHelpAfterError()
   .description('A Kubernetes cluster for development: starts it, fills it, removes it.')
   .addHelpText(
     'after',
@@ -69,10 +72,11 @@ provided('kubeconfig', 'print the path of a kubeconfig that leads to the cluster
 
 provided('load', 'make the images in archives (docker save format) available to Pods')
   .argument('<archives...>', 'tar files')
-  .action(async (names: readonly string[], flags: Flags) => {
+  .action(async (names: readonly string[], flags: Flags, command: Command) => {
     const archives = names.map((name) => resolve(process.env['INIT_CWD'] ?? '.', name))
     const missing = archives.find((path) => !existsSync(path))
-    if (missing) throw new Error(`${missing} does not exist; make it first: npm run -s images`)
+    if (missing)
+      command.error(`error: ${missing} does not exist; make it first: npm run -s images -- build`)
     const provider = await provide(flags)
     await provider.load(archives, options)
   })
@@ -104,9 +108,11 @@ function provided(name: string, description: string): Command {
   return program
     .command(name)
     .description(description)
-    .option(
-      '--provider <name>',
-      `${providerNames.join(', ')} (GUILDHALL_CLUSTER; else what is up, else what this machine can do)`,
+    .addOption(
+      new Option(
+        '--provider <name>',
+        'the kind of cluster (GUILDHALL_CLUSTER; else what is up, else what this machine can do)',
+      ).choices(providerNames),
     )
 }
 

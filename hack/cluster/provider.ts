@@ -7,7 +7,7 @@ export const providerNames = ['k3d', 'kind', 'native', 'existing'] as const
 export type ProviderName = (typeof providerNames)[number]
 
 /** What every call that can wait takes. */
-export interface CallOptions {
+export interface ProviderCall {
   readonly log: Log
   readonly signal?: AbortSignal
 }
@@ -33,16 +33,16 @@ export interface ComponentStatus {
  */
 export interface ClusterProvider {
   readonly name: ProviderName
-  readonly detect: (options: CallOptions) => Promise<Detection>
+  readonly detect: (options: ProviderCall) => Promise<Detection>
   /** Starts the cluster and waits until it takes Pods. Does nothing when it does already. */
-  readonly up: (options: CallOptions) => Promise<void>
+  readonly up: (options: ProviderCall) => Promise<void>
   /** Removes the cluster; with `purge` also what would make the next start faster. */
-  readonly down: (options: CallOptions & { readonly purge: boolean }) => Promise<void>
-  readonly status: (options: CallOptions) => Promise<readonly ComponentStatus[]>
+  readonly down: (options: ProviderCall & { readonly purge: boolean }) => Promise<void>
+  readonly status: (options: ProviderCall) => Promise<readonly ComponentStatus[]>
   /** The path of a kubeconfig that leads to it. */
-  readonly kubeconfig: (options: CallOptions) => Promise<string>
+  readonly kubeconfig: (options: ProviderCall) => Promise<string>
   /** Makes the images of `docker save` archives available to Pods. */
-  readonly load: (archives: readonly string[], options: CallOptions) => Promise<void>
+  readonly load: (archives: readonly string[], options: ProviderCall) => Promise<void>
 }
 
 /** The state of a cluster as a table for people. */

@@ -27,6 +27,7 @@ const program = new Command('demo')
   .exitOverride(({ exitCode }) =>
     process.exit(exitCode === 0 ? exitCodes.succeeded : exitCodes.usage),
   )
+  .showHelpAfterError()
   .description(
     'Starts a cluster, installs Guildhall, hands in examples/hello.yaml and shows the work.',
   )

@@ -50,6 +50,10 @@ export async function runStory(options: StoryOptions): Promise<Snapshot> {
   await nameUnfinished(options, first.metadata.name)
   const manifest = await withFreshName(where, first)
   const { name } = manifest.metadata
+  if (name !== first.metadata.name)
+    log.line(
+      `the request is called ${name}: an earlier run left ${first.metadata.name}, which is over or still under way`,
+    )
   log.line(`kubectl apply -f ${example}   as ${name}`)
   await createRequest({ client, namespace, manifest, signal })
   const { exitCode, last } = await watchRequest({ ...options, name })

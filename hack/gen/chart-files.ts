@@ -12,7 +12,7 @@ interface ValueNode {
   readonly properties?: Readonly<Record<string, ValueNode>>
 }
 
-/** values.yaml, values.schema.json and README.md of the chart. */
+/** values.yaml, values.schema.json, README.md and the table of defaults of the chart. */
 export function chartFiles(): readonly GeneratedFile[] {
   const schema = z.toJSONSchema(chartValues, { target: 'draft-7', io: 'input', reused: 'inline' })
   const root: ValueNode = JSON.parse(JSON.stringify(schema))
@@ -20,6 +20,7 @@ export function chartFiles(): readonly GeneratedFile[] {
     { path: `${chart}/values.schema.json`, text: `${JSON.stringify(titled(schema), null, 2)}\n` },
     { path: `${chart}/values.yaml`, text: `# ${headline}\n${valuesText(root, 0)}` },
     { path: `${chart}/README.md`, text: readme(root) },
+    { path: `${chart}/files/defaults.yaml`, text: `# ${headline}\n${yaml(defaultsOf(root))}` },
   ]
 }
 
@@ -59,6 +60,14 @@ function leaves(node: ValueNode, path: string): readonly (readonly [string, Valu
   })
 }
 
+/**
+ * The default of each setting by its path. Templates fill in settings that were left empty from it,
+ * because Helm hides values.yaml from them.
+ */
+function defaultsOf(root: ValueNode): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(leaves(root, '').map(([path, node]) => [path, node.default]))
+}
+
 function readme(root: ValueNode): string {
   const rows = leaves(root, '').map(([path, node]) => [
     code(path),
@@ -81,6 +90,11 @@ helm test guildhall --namespace guildhall
   server. NetworkPolicies close all other ways, if the network plugin of the cluster enforces them.
 * Every Pod runs under the Pod Security Standard ${code('restricted')}.
 * The kinds, your DevRequests and the volumes stay when the release is removed (${code('crds.keep')}).
+* A setting or a whole section that is left empty (${code('model:')} with nothing below it, or ${code('--set model=null')}) has its
+  defaults.
+* ${code('files/crds')} is a symbolic link to ${code('crds/')} at the root of the repository. From a copy that does not follow it, as a
+  Flux GitRepository is one, the chart refuses to render: put the files in its place, or install them by themselves and add
+  ${code('--set crds.enabled=false')}.
 * A second release in the same cluster needs another namespace and ${code('--set crds.enabled=false')}.
 * Results are fetched from the forge with a token of the ServiceAccount ${code('guildhall-reader')}. To let people make such a
   token, bind the Role ${code('guildhall-reader-token')} to them, e.g.

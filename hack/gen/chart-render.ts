@@ -94,11 +94,16 @@ export function helmProgram(): string | undefined {
  * Renders the chart as release `guildhall` in the namespace `guildhall`.
  *
  * @param settings Values as `--set-json` takes them, e.g. `ollama.enabled=false`.
+ * @param folder Another copy of the chart.
  * @throws {Error} with what helm says when it refuses.
  */
-export function renderChart(helm: string, settings: readonly string[] = []): readonly Rendered[] {
+export function renderChart(
+  helm: string,
+  settings: readonly string[] = [],
+  folder = chart,
+): readonly Rendered[] {
   const set = settings.flatMap((setting) => ['--set-json', setting])
-  const command = ['template', 'guildhall', chart, '--namespace', 'guildhall', ...set]
+  const command = ['template', 'guildhall', folder, '--namespace', 'guildhall', ...set]
   const { status, stdout, stderr } = spawnSync(helm, command, { encoding: 'utf8' })
   if (status !== 0) throw new Error(stderr)
   return parseAllDocuments(stdout).flatMap((document) => {

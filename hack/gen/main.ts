@@ -1,24 +1,32 @@
-// Writes the generated files: CRDs, the chart's schema, values and tables, and the reference of the
-// kinds.
-//
-//   npm run gen              write them
-//   npm run gen -- --check   write nothing; exit with 1 when one is stale
+// npm run gen -- --help
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { readArguments, runProgram } from '../../core/base/command-line.ts'
 import { staleFiles, writeGenerated, generatedFiles } from './generated.ts'
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 
-process.exitCode = await main(process.argv.slice(2))
+const usage = `usage: npm run gen [-- --check]
 
-async function main(args: readonly string[]): Promise<number> {
-  const unknown = args.find((argument) => argument !== '--check')
-  if (unknown !== undefined) {
-    console.error(`gen has no argument '${unknown}'; use: npm run gen [-- --check]`)
-    return 2
+Writes the generated files: CRDs, the chart's schema, values and tables, and the reference of the kinds.
+
+  --check  writes nothing; the exit code is 1 when a file is stale`
+
+await runProgram(usage, main)
+
+async function main(): Promise<number> {
+  const { values } = readArguments({
+    options: {
+      check: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  })
+  if (values.help) {
+    console.log(usage)
+    return 0
   }
   const files = generatedFiles()
-  return args.includes('--check') ? check(files) : write(files)
+  return values.check ? check(files) : write(files)
 }
 
 async function write(files: ReturnType<typeof generatedFiles>): Promise<number> {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { Command, Option } from 'commander'
+import { Argument, Command, Option } from 'commander'
 import { execa } from 'execa'
 import { streamLog } from '../cluster/log.ts'
 import { buildImages, currentReference } from './build.ts'
@@ -23,12 +23,14 @@ const program = new Command('images')
   .description(
     'Container images of this project, built with Docker, or with buildah where there is none.',
   )
+  // Nothing is begun for a mistake on the command line.
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
   .showHelpAfterError()
 
 program
   .command('build')
   .description('build the images that changed')
-  .argument('[names...]', `any of ${imageNames.join(', ')}; all by default`)
+  .addArgument(new Argument('[names...]', 'which; all by default').choices(imageNames))
   .addOption(
     new Option('--engine <engine>', 'what builds; by default what works here').choices([
       'docker',
@@ -77,7 +79,7 @@ program
 program
   .command('reference')
   .description('print the reference that an image of these sources has, built or not')
-  .argument('<name>', `one of ${imageNames.join(', ')}`)
+  .addArgument(new Argument('<name>', 'which').choices(imageNames))
   .addOption(
     new Option('--engine <engine>', 'what builds it')
       .choices(['docker', 'buildah'])

@@ -1,8 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { countOf, runToEnd, signalAll, type Report } from './run-lane.ts'
+import { countOf, runToEnd, signalAll, type VitestReport } from './run-lane.ts'
 
-const good: Report = { numPassedTests: 2, numFailedTests: 0, numPendingTests: 1, testResults: [] }
+const good: VitestReport = {
+  numPassedTests: 2,
+  numFailedTests: 0,
+  numPendingTests: 1,
+  testResults: [],
+}
 
 test('a runner that ends well gives the counts of its report', () => {
   expect(countOf('unit', 0, good)).toEqual({ passed: 2, failed: 0, skipped: 1, failures: [] })
@@ -16,7 +21,7 @@ test('a runner that fails although no test did is a failure with a name', () => 
 })
 
 test('a test that failed is told by its file, its name and the first line of the error', () => {
-  const report: Report = {
+  const report: VitestReport = {
     ...good,
     numFailedTests: 1,
     testResults: [

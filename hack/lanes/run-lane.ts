@@ -14,7 +14,7 @@ export interface Count {
 }
 
 /** What vitest's JSON reporter writes, as far as it is read. */
-export interface Report {
+export interface VitestReport {
   readonly numPassedTests: number
   readonly numFailedTests: number
   readonly numPendingTests: number
@@ -91,7 +91,7 @@ export async function runLane(
   ]
   const code = await runToEnd({ ...options, command: 'vitest', args })
   try {
-    return countOf(lane, code, JSON.parse(readFileSync(report, 'utf8')) as Report)
+    return countOf(lane, code, JSON.parse(readFileSync(report, 'utf8')) as VitestReport)
   } catch {
     const failure = `FAILED ${lane}: ended without a report (exit code ${code})`
     return { passed: 0, failed: 1, skipped: 0, failures: [failure] }
@@ -99,7 +99,7 @@ export async function runLane(
 }
 
 /** The counts of a report. A runner that failed although no test did counts as one failed test. */
-export function countOf(lane: string, code: number, report: Report): Count {
+export function countOf(lane: string, code: number, report: VitestReport): Count {
   const failed = code !== 0 && report.numFailedTests === 0 ? 1 : report.numFailedTests
   const told = failuresOf(report)
   const failures =
@@ -113,7 +113,7 @@ export function countOf(lane: string, code: number, report: Report): Count {
 }
 
 /** Each failure as `file > test: first line of what was wrong`. */
-function failuresOf({ testResults }: Report): readonly string[] {
+function failuresOf({ testResults }: VitestReport): readonly string[] {
   return testResults.flatMap(({ name, message = '', assertionResults }) => {
     const file = relative(process.cwd(), name)
     const failed = assertionResults.filter(({ status }) => status === 'failed')

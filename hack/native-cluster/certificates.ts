@@ -6,7 +6,7 @@ import { isIP } from 'node:net'
 import { execa } from 'execa'
 
 /** Who a certificate is for. */
-export interface Identity {
+export interface CertificateSubject {
   readonly commonName: string
   /** The groups, as Kubernetes reads them. */
   readonly organization?: string
@@ -61,7 +61,7 @@ export async function ensureAuthority(directory: string, commonName: string): Pr
 export async function ensureCertificate(
   directory: string,
   name: string,
-  identity: Identity,
+  identity: CertificateSubject,
 ): Promise<KeyPair> {
   const pair = keyPair(directory, name)
   if (existsSync(pair.certificate)) return pair
@@ -110,7 +110,7 @@ export async function ensureTokenKey(
 }
 
 /** The openssl configuration that asks for an identity. */
-function certificateConfig({ commonName, organization, hosts = [] }: Identity): string {
+function certificateConfig({ commonName, organization, hosts = [] }: CertificateSubject): string {
   const names = hosts.map((host, index) => `${isIP(host) ? 'IP' : 'DNS'}.${index + 1}=${host}`)
   return [
     '[req]\nprompt=no\ndistinguished_name=dn\n[dn]',

@@ -7,7 +7,7 @@ import {
   ensureAuthority,
   ensureCertificate,
   ensureTokenKey,
-  type Identity,
+  type CertificateSubject,
   type KeyPair,
 } from './certificates.ts'
 import { type Daemon, DaemonError, startDaemon, stopDaemon } from './daemon.ts'
@@ -48,7 +48,7 @@ export async function ensureControlPlaneCertificates(
 ): Promise<ControlPlaneCertificates> {
   const pki = join(settings.directory, 'pki')
   const authority = await ensureAuthority(pki, 'guildhall-cluster')
-  const issue = async (name: string, identity: Identity): Promise<KeyPair> =>
+  const issue = async (name: string, identity: CertificateSubject): Promise<KeyPair> =>
     ensureCertificate(pki, name, identity)
   const service = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc']
   const hosts = [...service, 'kubernetes.default.svc.cluster.local', 'localhost', '127.0.0.1']

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { execa } from 'execa'
 import { withLock } from '../cluster/lock.ts'
-import type { CallOptions, ClusterProvider, Detection } from '../cluster/provider.ts'
+import type { ProviderCall, ClusterProvider, Detection } from '../cluster/provider.ts'
 import { importImages } from './images.ts'
 import { containerdAnswers, inspectCluster } from './probes.ts'
 import { statePaths } from './settings.ts'
@@ -41,7 +41,7 @@ export const nativeProvider: ClusterProvider = {
     }
     return adminKubeconfig
   },
-  async load(archives, options: CallOptions) {
+  async load(archives, options: ProviderCall) {
     const paths = statePaths()
     if (!existsSync(paths.containerdSocket) || !(await containerdAnswers(paths))) {
       throw new Error(`the native cluster is not up; ${toUp}`)

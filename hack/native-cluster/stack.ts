@@ -2,7 +2,12 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { binaryPath } from './binaries.ts'
-import { ensureCertificate, type Identity, keyPair, type KeyPair } from './certificates.ts'
+import {
+  ensureCertificate,
+  type CertificateSubject,
+  keyPair,
+  type KeyPair,
+} from './certificates.ts'
 import {
   apiServerDaemon,
   apiUrl,
@@ -37,7 +42,7 @@ interface Stack {
 }
 
 const serving = ['127.0.0.1', 'localhost']
-const identities: Readonly<Record<string, Identity>> = {
+const identities: Readonly<Record<string, CertificateSubject>> = {
   kubelet: {
     commonName: `system:node:${nodeName}`,
     organization: 'system:nodes',

@@ -3,7 +3,7 @@ import { readdir, readFile, readlink, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { z } from 'zod'
-import type { CallOptions } from '../cluster/provider.ts'
+import type { ProviderCall } from '../cluster/provider.ts'
 import { binaryPath } from './binaries.ts'
 import { killCgroup, removeCgroup } from './cgroup.ts'
 import { stopDaemon } from './daemon.ts'
@@ -22,7 +22,7 @@ import { daemonNames } from './stack.ts'
  */
 export async function tearDown(
   paths: StatePaths,
-  { log, purge }: CallOptions & { readonly purge: boolean },
+  { log, purge }: ProviderCall & { readonly purge: boolean },
 ): Promise<void> {
   const first = ['local-path', 'kube-controller-manager', 'kube-scheduler', 'kube-proxy', 'kubelet']
   const state = stateOf(paths)

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { execa } from 'execa'
 import { withLock } from '../cluster/lock.ts'
 import { duration } from '../cluster/log.ts'
-import type { CallOptions } from '../cluster/provider.ts'
+import type { ProviderCall } from '../cluster/provider.ts'
 import { binaryPath, ensureBinaries } from './binaries.ts'
 import { untilApiReady } from './control-plane.ts'
 import { type Daemon, DaemonError, ensureDaemon } from './daemon.ts'
@@ -23,7 +23,7 @@ const packages = ['iproute2', 'iptables', 'nftables', 'conntrack', 'mount', 'ope
 const longestSocket = 107 - '.ttrpc'.length
 
 /** Brings up whatever of the cluster is not up, and waits until all of it works. */
-export async function bringUp(paths: StatePaths, options: CallOptions): Promise<void> {
+export async function bringUp(paths: StatePaths, options: ProviderCall): Promise<void> {
   const { log, signal } = options
   if (allReady(await inspectCluster(paths)) && (await addonsCurrent(paths))) {
     log.line('the cluster is up')
@@ -47,7 +47,7 @@ export async function bringUp(paths: StatePaths, options: CallOptions): Promise<
 async function start(
   paths: StatePaths,
   archives: readonly string[],
-  options: CallOptions,
+  options: ProviderCall,
 ): Promise<void> {
   const { log, signal } = options
   const started = Date.now()
@@ -74,7 +74,7 @@ async function start(
 async function startAll(
   paths: StatePaths,
   daemons: readonly Daemon[],
-  { log }: CallOptions,
+  { log }: ProviderCall,
 ): Promise<void> {
   for (const daemon of daemons) {
     const found = await ensureDaemon(paths.directory, daemon)
@@ -84,7 +84,7 @@ async function startAll(
   }
 }
 
-async function applyAddons(paths: StatePaths, { signal }: CallOptions): Promise<void> {
+async function applyAddons(paths: StatePaths, { signal }: ProviderCall): Promise<void> {
   const manifests = await addonManifests()
   const apply = ['apply', '--server-side', '--force-conflicts', '--field-manager=guildhall-cluster']
   const result = await execa(
@@ -106,7 +106,7 @@ function digest(text: string): string {
   return createHash('sha256').update(text).digest('hex')
 }
 
-async function untilAllReady(paths: StatePaths, { log, signal }: CallOptions): Promise<void> {
+async function untilAllReady(paths: StatePaths, { log, signal }: ProviderCall): Promise<void> {
   const deadline = Date.now() + 90_000
   for (;;) {
     const components = await inspectCluster(paths)

@@ -118,7 +118,7 @@ export type Config = z.infer<typeof schema>
 export type AgentSettings = Config['agents']
 
 /** Pod name, uid and namespace of this process, from the downward API. */
-export interface Identity {
+export interface PodIdentity {
   readonly podName: string
   /** Unknown outside a Pod. */
   readonly podUid?: string | undefined
@@ -148,7 +148,7 @@ export function parseConfig(text: string): Config {
 export function loadConfig(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
-): { readonly config: Config; readonly identity: Identity } {
+): { readonly config: Config; readonly identity: PodIdentity } {
   const flag = argv.indexOf('--config')
   const path = flag >= 0 ? argv[flag + 1] : env['GUILDHALL_CONFIG']
   if (path === undefined)

@@ -3,9 +3,9 @@ import { type Fields, isFields } from '../json.ts'
 import type { StoredObject } from '../metadata.ts'
 import { badRequest, invalid, Refusal, requiredValue } from '../refusal.ts'
 import { type ApiRequest, type Draft, readDraft } from '../request.ts'
-import { keyOfObject, type Store } from '../store.ts'
+import { keyOfObject, type ObjectStore } from '../store.ts'
 import { pathsOf } from './field-set.ts'
-import { applied, ApplyConflict, type Owner, type Owners, type Writer } from './owners.ts'
+import { applied, ApplyConflict, type Owner, type FieldOwners, type Writer } from './owners.ts'
 
 /** The content type of server-side apply. */
 export const applyType = 'application/apply-patch+yaml'
@@ -54,13 +54,13 @@ function readYaml(body: string): unknown {
  * Errors: 409 with a cause for each field that another manager wants otherwise, unless forced.
  */
 export function applyPart(
-  store: Store,
+  store: ObjectStore,
   request: ApiRequest,
   part: Fields,
   live: StoredObject | undefined,
   writer: Writer,
-): { readonly draft: Draft; readonly owners: Owners } {
-  const owners: Owners =
+): { readonly draft: Draft; readonly owners: FieldOwners } {
+  const owners: FieldOwners =
     live === undefined ? new Map() : store.ownership.of(request.kind, keyOfObject(live))
   const force = request.query.get('force') === 'true' || request.query.get('force') === '1'
   try {

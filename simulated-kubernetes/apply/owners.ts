@@ -1,5 +1,5 @@
 import { type Fields, isEqual } from '../json.ts'
-import type { Kind } from '../kind.ts'
+import type { ServedKind } from '../kind.ts'
 import type { StoredObject } from '../metadata.ts'
 import type { Schema } from '../schema.ts'
 import { compare, type Comparison, fieldsIn, merged, removed } from './compare.ts'
@@ -33,7 +33,7 @@ export interface Owner extends Writer {
 }
 
 /** All owners of an object's fields by who they are. */
-export type Owners = ReadonlyMap<string, Owner>
+export type FieldOwners = ReadonlyMap<string, Owner>
 
 /** Two managers want one field to be different. */
 export class ApplyConflict extends Error {
@@ -85,7 +85,7 @@ function idOf({ manager, operation, apiVersion, subresource }: Writer): string {
  * change.
  */
 function afterUpdate(
-  owners: Owners,
+  owners: FieldOwners,
   before: unknown,
   after: unknown,
   options: {
@@ -94,7 +94,7 @@ function afterUpdate(
     readonly reset: FieldSet
     readonly time: string
   },
-): Owners {
+): FieldOwners {
   const { schema, writer, reset, time } = options
   const comparison = filtered(compare(before, after, schema), reset)
   const changed = union(comparison.modified, comparison.added)
@@ -114,7 +114,7 @@ function afterUpdate(
  * The object after an apply, and the owners of its fields. Errors: `ApplyConflict`, unless forced.
  */
 function afterApply(
-  owners: Owners,
+  owners: FieldOwners,
   live: unknown,
   applied: unknown,
   options: {
@@ -124,7 +124,7 @@ function afterApply(
     readonly time: string
     readonly force: boolean
   },
-): { readonly object: unknown; readonly owners: Owners } {
+): { readonly object: unknown; readonly owners: FieldOwners } {
   const { schema, writer, reset, time, force } = options
   const id = idOf(writer)
   const last = owners.get(id)
@@ -154,7 +154,7 @@ function afterApply(
 
 /** The owners without the fields that were taken from them; `except` keeps its own. */
 function taken(
-  owners: Owners,
+  owners: FieldOwners,
   { added, modified, removed: gone }: Comparison,
   except: string | undefined,
 ): Map<string, Owner> {
@@ -182,7 +182,7 @@ function filtered(comparison: Comparison, reset: FieldSet): Comparison {
 /** Removes the fields that this applier owned before and that have no owner now. */
 function pruned(
   whole: unknown,
-  owners: Owners,
+  owners: FieldOwners,
   last: FieldSet | undefined,
   schema: Schema,
 ): unknown {
@@ -202,7 +202,7 @@ function pruned(
   return removed(whole, dangling, schema)
 }
 
-function capped(owners: Map<string, Owner>): Owners {
+function capped(owners: Map<string, Owner>): FieldOwners {
   const updaters = [...owners].filter(([, { operation }]) => operation === 'Update')
   if (updaters.length <= maxUpdaters) return owners
   const oldest = updaters.toSorted(([, a], [, b]) => {
@@ -221,7 +221,7 @@ function capped(owners: Map<string, Owner>): Owners {
 }
 
 /** `metadata.managedFields`. */
-export function encodeOwners(owners: Owners): readonly Fields[] {
+export function encodeOwners(owners: FieldOwners): readonly Fields[] {
   const order = ({ operation, time, manager, apiVersion, subresource }: Owner) =>
     [operation, time, manager, apiVersion, subresource].join('\0')
   return [...owners.values()]
@@ -239,7 +239,7 @@ export function encodeOwners(owners: Owners): readonly Fields[] {
 }
 
 /** Whether two sets of owners own the same, whenever they came to it. */
-export function areSameOwners(a: Owners, b: Owners): boolean {
+export function areSameOwners(a: FieldOwners, b: FieldOwners): boolean {
   if (a.size !== b.size) return false
   for (const [id, { fields }] of a) {
     const other = b.get(id)
@@ -258,11 +258,11 @@ interface Step {
 
 /** The owners of one object's fields, as they were last computed, and the writes since. */
 interface Provenance {
-  owners: Owners
+  owners: FieldOwners
   readonly steps: Step[]
 }
 
-const nobody: Owners = new Map()
+const nobody: FieldOwners = new Map()
 /** After so many writes the owners are computed, so that old states do not pile up. */
 const maxSteps = 16
 
@@ -274,7 +274,7 @@ export class Ownership {
   readonly #known = new Map<string, Map<string, Provenance>>()
 
   /** Notes a write that was not an apply. */
-  wrote(kind: Kind, key: string, step: Step): void {
+  wrote(kind: ServedKind, key: string, step: Step): void {
     const provenance = this.#at(kind, key)
     if (step.before === undefined) provenance.owners = nobody
     provenance.steps.push(step)
@@ -282,14 +282,14 @@ export class Ownership {
   }
 
   /** Notes owners that are known. */
-  set(kind: Kind, key: string, owners: Owners): void {
+  set(kind: ServedKind, key: string, owners: FieldOwners): void {
     const provenance = this.#at(kind, key)
     provenance.owners = owners
     provenance.steps.length = 0
   }
 
   /** The owners of an object that is stored. */
-  of(kind: Kind, key: string): Owners {
+  of(kind: ServedKind, key: string): FieldOwners {
     const provenance = this.#known.get(kind.storage)?.get(key)
     if (provenance === undefined) return nobody
     for (const step of provenance.steps) {
@@ -300,16 +300,16 @@ export class Ownership {
   }
 
   /** The owners there would be after a write that is not made. */
-  after(kind: Kind, key: string, step: Step): Owners {
+  after(kind: ServedKind, key: string, step: Step): FieldOwners {
     return ownersAfter(step.before === undefined ? nobody : this.of(kind, key), kind, step)
   }
 
   /** Forgets an object that is gone. */
-  forget(kind: Kind, key: string): void {
+  forget(kind: ServedKind, key: string): void {
     this.#known.get(kind.storage)?.delete(key)
   }
 
-  #at(kind: Kind, key: string): Provenance {
+  #at(kind: ServedKind, key: string): Provenance {
     let objects = this.#known.get(kind.storage)
     if (objects === undefined) {
       objects = new Map()
@@ -324,7 +324,7 @@ export class Ownership {
   }
 }
 
-function ownersAfter(owners: Owners, kind: Kind, step: Step): Owners {
+function ownersAfter(owners: FieldOwners, kind: ServedKind, step: Step): FieldOwners {
   const { before, after, writer, time } = step
   // An object without owners stays so until it is applied.
   if (before !== undefined && owners.size === 0) return owners
@@ -334,7 +334,7 @@ function ownersAfter(owners: Owners, kind: Kind, step: Step): Owners {
 }
 
 /** The Scale shows the owners of its number only; a number without owners gets none. */
-function isScaleOwned(owners: Owners, { scale }: Kind): boolean {
+function isScaleOwned(owners: FieldOwners, { scale }: ServedKind): boolean {
   const parts = (scale?.specReplicasPath ?? '').replace(/^\./, '').split('.')
   const path = parts.map((part) => `f:${part}`)
   return [...owners.values()].some(({ fields }) => hasPath(fields, path))
@@ -342,12 +342,12 @@ function isScaleOwned(owners: Owners, { scale }: Kind): boolean {
 
 /** The result of applying a part of an object. Errors: `ApplyConflict`. */
 export function applied(
-  owners: Owners,
-  kind: Kind,
+  owners: FieldOwners,
+  kind: ServedKind,
   live: StoredObject | undefined,
   part: unknown,
   options: { readonly writer: Writer; readonly time: string; readonly force: boolean },
-): { readonly object: unknown; readonly owners: Owners } {
+): { readonly object: unknown; readonly owners: FieldOwners } {
   const { schema } = kind
   const { writer, time } = options
   const reset = resetFields(kind, writer)
@@ -364,7 +364,7 @@ const statusField: FieldSet = { members: new Set(['f:status']), children: new Ma
 const allButStatus: FieldSet = { members: new Set(['f:metadata', 'f:spec']), children: new Map() }
 
 /** Fields that a write cannot change, and so never owns. */
-function resetFields(kind: Kind, { subresource }: Writer): FieldSet {
+function resetFields(kind: ServedKind, { subresource }: Writer): FieldSet {
   if (subresource === 'status') return kind.isCustom ? allButStatus : nothing
   return kind.hasStatus ? statusField : nothing
 }

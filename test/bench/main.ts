@@ -3,6 +3,9 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { cpus, totalmem } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { execa } from 'execa'
+import { problemsOf } from '../../core/api/value-problems.ts'
+import { UsageError, runProgram } from '../../core/base/command-line.ts'
+import { fileProblem } from '../../core/base/file-problem.ts'
 import { parts } from '../../hack/native-cluster/parts.ts'
 import { labUnavailable } from '../lab/control-plane.ts'
 import { floorSuite, type OnRun } from './floor/suite.ts'
@@ -179,8 +182,19 @@ async function report(results: Results): Promise<void> {
   console.log('docs/performance.md is filled in; the plots are in docs/bench')
 }
 
+/** Errors: `UsageError` for a file that holds something else. */
 async function readResults(file: string): Promise<Results> {
-  return resultsShape.parse(JSON.parse(await readFile(resolve(file), 'utf8')))
+  const wrong = (why: string) => (cause: unknown) => {
+    throw new UsageError(`${file} ${why}: ${fileProblem(cause)}`, { cause })
+  }
+  const text = await readFile(resolve(file), 'utf8').catch(wrong('cannot be read'))
+  try {
+    const { success, data, error } = resultsShape.safeParse(JSON.parse(text))
+    if (success) return data
+    throw new Error(problemsOf(error).split('; ')[0])
+  } catch (error) {
+    return wrong('holds no results of a run')(error)
+  }
 }
 
 async function readReasons(): Promise<Reasons> {
@@ -198,4 +212,4 @@ async function commit(): Promise<string> {
 // Everything that was started is tied to this process and ends with it.
 process.once('SIGINT', () => process.exit(130))
 process.once('SIGTERM', () => process.exit(143))
-process.exitCode = await main()
+await runProgram(usage, main)

@@ -1,6 +1,6 @@
-import { parseArgs } from 'node:util'
+import { readArguments } from '../../core/base/command-line.ts'
 
-export const usage = `usage: npm run bench -- floor|operator [--quick] [--tasks N] [--agents N] [--json FILE] [--profile DIR]
+export const usage = `usage: npm run bench -- floor|operator [--quick] [--tasks N] [--agents N] [--json FILE] [--only PART] [--profile DIR]
        npm run bench -- gateway [--quick] [--json FILE]
        npm run bench -- report FILE
 
@@ -40,7 +40,7 @@ export type Part = (typeof partNames)[number]
 /** Reads the command line; a mistake becomes a sentence. */
 export function parseOptions(args: readonly string[]): Options {
   try {
-    const { values, positionals } = parseArgs({
+    const { values, positionals } = readArguments({
       args: [...args],
       allowPositionals: true,
       options: {

@@ -148,7 +148,7 @@ export function informerSuite(world: WorldOf): void {
   })
 }
 
-/** One watch request against the server: order, resumption, bookmarks. Expiry: see restarts.ts. */
+/** One watch request against the server: order, resumption, bookmarks. Expiry: see disturbances.ts. */
 export function watchSuite(world: WorldOf): void {
   const at = (name: string) => ({ namespace: world().namespace, name })
 

@@ -1,7 +1,8 @@
 // npm run simulate -- --help
 import { existsSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { parseArgs } from 'node:util'
+import { fileProblem } from '../../core/base/file-problem.ts'
+import { UsageError, readArguments, runProgram } from '../../core/base/command-line.ts'
 import {
   crashPointsOf,
   scenes,
@@ -39,7 +40,7 @@ options
   --help`
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
+  const { values } = readArguments({
     options: {
       seeds: { type: 'string', default: '2000' },
       seed: { type: 'string', default: '1' },
@@ -71,6 +72,11 @@ async function main(): Promise<number> {
     throw new UsageError(
       `--bug ${values.bug}: there is none of that name; known: ${bugs.map(({ name }) => name).join(', ')}`,
     )
+  const modes = (['crash-points', 'exhaustive', 'bugs', 'story'] as const).filter(
+    (mode) => values[mode] !== undefined && values[mode] !== false,
+  )
+  if (modes.length > 1)
+    throw new UsageError(`give only one of ${modes.map((mode) => `--${mode}`).join(' and ')}`)
   if (values.story !== undefined) return tellStory(values.story)
   if (values.bugs) {
     const { huntBugs } = await import('./seeded-bugs/hunt.ts')
@@ -132,7 +138,7 @@ async function crashStories(tally: Tally): Promise<readonly Story[]> {
 
 async function tellStory(file: string): Promise<number> {
   if (!existsSync(file)) throw new UsageError(`--story ${file}: there is no such file`)
-  const story = JSON.parse(readFileSync(file, 'utf8')) as Story
+  const story = storyIn(file)
   const { violations } = await run(story, { tell: (line) => console.log(line) })
   for (const { invariant, atMs, message } of violations)
     console.log(`${(atMs / 1000).toFixed(3)} ${invariant} BROKEN: ${message}`)
@@ -140,8 +146,16 @@ async function tellStory(file: string): Promise<number> {
   return violations.length === 0 ? 0 : 1
 }
 
-/** An argument that makes no sense; the message names it and one that does. */
-class UsageError extends Error {}
+/** A story as a failure printed it. Errors: `UsageError` for a file that is something else. */
+function storyIn(file: string): Story {
+  try {
+    const story: unknown = JSON.parse(readFileSync(file, 'utf8'))
+    if (typeof story === 'object' && story !== null && 'seed' in story) return story as Story
+  } catch (error) {
+    throw new UsageError(`--story ${file} is no JSON: ${fileProblem(error)}`, { cause: error })
+  }
+  throw new UsageError(`--story ${file} holds no story: a failure prints one as JSON`)
+}
 
 function wholeNumber(name: string, text: string): number {
   const number = Number(text)
@@ -150,10 +164,4 @@ function wholeNumber(name: string, text: string): number {
   return number
 }
 
-try {
-  process.exitCode = await main()
-} catch (error) {
-  if (!(error instanceof UsageError)) throw error
-  console.error(`${error.message}\n\n${usage}`)
-  process.exitCode = 2
-}
+await runProgram(usage, main)

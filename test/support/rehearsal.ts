@@ -1,5 +1,5 @@
 import type { FaultInput } from '../../rehearsal/faults.ts'
-import type { Rule } from '../../rehearsal/script.ts'
+import type { ScriptRule } from '../../rehearsal/script.ts'
 import { recordsAnswer, type RecordsAnswer, type RehearsalRecord } from '../../rehearsal/records.ts'
 import { createRehearsalServer, type RehearsalOptions } from '../../rehearsal/server.ts'
 
@@ -17,7 +17,7 @@ export interface RunningRehearsal extends AsyncDisposable {
 
 /** Starts one; as fast as it can and two at once by default. */
 export async function startRehearsal(
-  options: Partial<RehearsalOptions> & { readonly rules: readonly Rule[] },
+  options: Partial<RehearsalOptions> & { readonly rules: readonly ScriptRule[] },
 ): Promise<RunningRehearsal> {
   const server = createRehearsalServer({ rate: 0, parallel: 2, ...options })
   await new Promise<void>((resolve) => {

@@ -1,6 +1,6 @@
 import {
   type AgentEvent,
-  type AgentState,
+  type LifeState,
   type Holding,
   step,
 } from '../../agent-image/agent/life-cycle.ts'
@@ -63,7 +63,7 @@ const abandonMs = 50
  */
 export class SimulatedAgent {
   readonly #ports: AgentPorts
-  #state: AgentState = { phase: 'connecting', last: undefined }
+  #state: LifeState = { phase: 'connecting', last: undefined }
   /** Counts attempts, so that the work of an earlier one is not finished. */
   #work = 0
 

@@ -145,6 +145,19 @@ test.each<[string, string, string, string]>([
   ['below the name of the file', 'src/slug.js', `src/slug.js\n${js}`, js],
   ['below the name in bold', 'src/slug.js', `**src/slug.js**:\n\n${js}`, js],
   ['behind thoughts', 'slug.py', `<think>so…</think>\n\n${py}`, py],
+  ['behind thoughts of which only the end is seen', 'src/slug.js', `Hm.\n</think>\n${js}`, js],
+  [
+    'behind thoughts with a draft in a fence',
+    'src/slug.js',
+    `Hm:\n\`\`\`js\nexport const slugify = 1\n\`\`\`\nNo.\n</think>\n${js}`,
+    js,
+  ],
+  [
+    'with the mark of thoughts in a string',
+    'src/slug.js',
+    `${js}export const end = '</think>'\n`,
+    `${js}export const end = '</think>'\n`,
+  ],
   ['with other line ends', 'src/slug.js', js.replaceAll('\n', '\r\n'), js],
 ])('%s is taken', (_what, path, answer, want) => {
   expect(taken(answer, path)).toBe(want)

@@ -2,6 +2,7 @@
 // is nothing but the file.
 import { basename } from 'node:path'
 import type { FencedBlock } from '../../../core/api/agent-protocol.ts'
+import { withoutThinking } from '../../../core/api/thoughts.ts'
 import type { CodeFacts } from '../code/facts.ts'
 import { factsOf, isCode } from '../code/read-code.ts'
 import { isTestPath, languageOf } from '../project/project.ts'
@@ -155,12 +156,9 @@ function withEnd(text: string): string {
  * that no parser here reads.
  */
 export function bareText(answer: string, path: string): string | undefined {
-  if (!isCode(path) || /^\s*(?:`{3}|~{3})/m.test(answer)) return undefined
-  const thoughts = /^[\s\S]*<\/think(?:ing)?>/.exec(answer)?.[0].length ?? 0
-  const text = answer
-    .slice(thoughts)
-    .replace(/\r\n/g, '\n')
-    .replace(/^\uFEFF|^(?:[ \t]*\n)+/g, '')
+  const said = withoutThinking(answer)
+  if (!isCode(path) || /^\s*(?:`{3}|~{3})/m.test(said)) return undefined
+  const text = said.replace(/\r\n/g, '\n').replace(/^\uFEFF|^(?:[ \t]*\n)+/g, '')
   const [first = '', ...rest] = text.split('\n')
   // A name such as src/a.js is also valid code: a division.
   const bare = cleanPath(first) === path ? rest.join('\n').replace(/^(?:[ \t]*\n)+/, '') : text

@@ -5,12 +5,13 @@ import { digestOf, evidenceOf } from '../verify/evidence.ts'
 import { fileOf, judgeRuns, withSpecRules } from '../verify/judge-runs.ts'
 import { type JudgedTest, type Judgement, verdictOf } from '../verify/judgement.ts'
 import type { LoadResult } from '../verify/runner.ts'
-import { type FailedTest, type TestRun, testId, wholeFile } from '../verify/test-run.ts'
+import { type FailedTest, type TestRun, testId, unloadedIn, wholeFile } from '../verify/test-run.ts'
 import type { LeftFile } from '../workspace/work-tree.ts'
 import type { Changes } from '../workspace/workspace.ts'
 import { type Candidate, type CodingGoal, rejected } from './coding-goal.ts'
-import { flakyNote, withoutDoubts } from './uncertain-results.ts'
+import { type Reruns, flakyNote, withoutDoubts } from './uncertain-results.ts'
 import { litterWithCode } from './litter.ts'
+import { brokenInOneProcess } from './one-process.ts'
 import { type PipelineContext, countsOf } from './pipeline.ts'
 import { sayNothing } from './stand-ins.ts'
 
@@ -67,13 +68,14 @@ async function checkTests(
   const inPlace = first !== undefined && (deciders.named?.size ?? 0) === 0
   const whole = await runner.test(project.testFiles, changes, { ...options, inPlace })
   const runs = [whole]
+  const again: Reruns = {
+    base: (files, tree) => runner.test(files, new Map(), { ...options, ...tree }),
+    now: (files, tree) => runner.test(files, changes, { ...options, ...tree }),
+  }
   let judgement = judgeOf(goal, first, runs)
   if (judgement.verdict === 'refuted' && whole.problems.length === 0) {
     runs.push(await runner.test(project.testFiles, changes, options))
-    judgement = await withoutDoubts(judgeOf(goal, first, runs), deciders, {
-      base: (files, tree) => runner.test(files, new Map(), { ...options, ...tree }),
-      now: (files, tree) => runner.test(files, changes, { ...options, ...tree }),
-    })
+    judgement = await withoutDoubts(judgeOf(goal, first, runs), deciders, again)
   }
   const problems = runs.flatMap((run) => run.problems)
   if (judgement.verdict === 'refuted' || problems.length > 0) {
@@ -95,6 +97,17 @@ async function checkTests(
     const { path, message } = loads.problem
     return rejected(changes, `${path} cannot be loaded:\n${message}`, [path], -1)
   }
+  const shared = await brokenInOneProcess({
+    before: goal.baseline,
+    runs,
+    specs: specs.filter((path) => deciders.named?.has(path) !== true),
+    changed: [...changes.keys()],
+    again,
+  })
+  if (shared !== undefined) {
+    activity(`try ${number}: ${shared.sentence.trim()}`)
+    return failed(context, goal, changes, shared.run, shared.failures, shared.sentence)
+  }
   activity(`try ${number}: ${countsOf({ ...whole, failed: [] })}`)
   const sound = judgement.verdict === 'proven' && (await isSound(context, goal, judgement))
   const ids = judgement.proof.map(({ id }) => id)
@@ -115,10 +128,18 @@ async function checkTests(
     ...rejected(changes, '', [], 0),
     state: proven ? 'proven' : 'unchecked',
     proof: proven ? ids.filter((id) => !silent.includes(id)) : [],
-    evidence: [evidenceOf(whole, '')],
+    evidence: [evidenceOf(whole, await notLoaded(context, whole))],
     notes,
     ...(unchecked === undefined ? {} : { unchecked }),
   }
+}
+
+/** The test files that could not be loaded, though the work is good: before it they could not, either. */
+async function notLoaded({ workspace, signal }: PipelineContext, run: TestRun): Promise<string> {
+  const files = new Set(unloadedIn(run))
+  const read = (path: string) => workspace.read(path, { signal })
+  const failures = run.failed.filter(({ file }) => files.has(file))
+  return (await digestOf({ ...run, problems: [] }, failures, workspace.root, read)).text
 }
 
 /** Why tests that pass now, and did not before, say nothing. */

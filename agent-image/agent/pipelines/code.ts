@@ -26,6 +26,8 @@ import {
   deliver,
   projectAt,
   refused,
+  refusedFor,
+  spoiltPackage,
   unwritable,
 } from './pipeline.ts'
 
@@ -42,6 +44,8 @@ export const code: Pipeline = async (context) => {
   if (test !== undefined)
     return refused(`${test} holds tests, and a task that writes code leaves tests as they are.`)
   const project = withTests(found, findSpecs(assignment))
+  const spoilt = await spoiltPackage(context, project, [...files, ...findSpecs(assignment)])
+  if (spoilt?.isMended === false) return refusedFor(spoilt)
   const spec = await specOf(context)
   const deciders = await decidersFor(context, project, spec?.paths ?? [], files)
   const baseline = await baselineOf(context, project)
@@ -177,6 +181,8 @@ export const fix: Pipeline = async (context) => {
   if (files.length === 0) return { verdict: 'NothingChanged', summary: 'There is no file to fix.' }
   const refusal = await unwritable(context, files)
   if (refusal !== undefined) return refusal
+  const spoilt = await spoiltPackage(context, project, files)
+  if (spoilt?.isMended === false) return refusedFor(spoilt)
   const specs = assignment.specs.map(({ path }) => path)
   const deciders = await decidersFor(context, project, specs, files)
   const baseline = await baselineOf(context, project)

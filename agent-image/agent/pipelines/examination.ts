@@ -10,6 +10,7 @@ import type { Judgement } from '../verify/judgement.ts'
 import { type TestRun, testId } from '../verify/test-run.ts'
 import { failuresOf } from './check-candidate.ts'
 import { decidersFor } from './coding-goal.ts'
+import { type SharedFailure, brokenInOneProcess } from './one-process.ts'
 import {
   type Reruns,
   flakyNote,
@@ -37,15 +38,19 @@ interface Examination {
   readonly problems: readonly string[]
   /** Test files and tests that could not be run. */
   readonly unjudged: ReturnType<typeof unjudgedTests>
+  /** What is broken where all Python test files share a process; looked for where nothing else is. */
+  readonly shared: SharedFailure | undefined
 }
 
 /**
  * Runs all tests at the base once and at the head twice, the second time in the tree that the first
- * run left, as a person does. `specsOf` gives the deciders.
+ * run left, as a person does. `specsOf` gives the deciders. `asWhole`, the Python files also run in
+ * one process.
  */
 async function examine(
   context: PipelineContext,
   specsOf: (project: Project, base: Project) => readonly string[],
+  { asWhole }: { readonly asWhole: boolean },
 ): Promise<Examination> {
   const { assignment, runner, workspace, signal, activity } = context
   const base = await projectAt(context, assignment.base)
@@ -81,7 +86,18 @@ async function examine(
     judgement = judgeRuns(bases, runs, deciders)
   }
   judgement = await withoutDoubts(judgement, deciders, again)
+  const isWhole = judgement.verdict !== 'refuted' && asWhole
+  const shared = isWhole
+    ? await brokenInOneProcess({
+        before,
+        runs,
+        specs: project.testFiles.filter((path) => !base.files.includes(path)),
+        changed,
+        again,
+      })
+    : undefined
   return {
+    shared,
     project,
     deciders,
     judgement,
@@ -113,11 +129,13 @@ function unbroken({
 /** The outcome when something is broken, unmet, or not to be believed; undefined otherwise. */
 async function refuted(
   context: PipelineContext,
-  { judgement, runs, problems }: Examination,
+  { judgement, runs, problems, shared }: Examination,
 ): Promise<TaskOutcome | undefined> {
-  if (judgement.verdict !== 'refuted' && problems.length === 0) return undefined
-  const failures = failuresOf([...judgement.unmet, ...judgement.broken], runs)
-  const lost = judgement.unmet.length + judgement.broken.length
+  if (judgement.verdict !== 'refuted' && problems.length === 0 && shared === undefined)
+    return undefined
+  const alone = failuresOf([...judgement.unmet, ...judgement.broken], runs)
+  const failures = [...alone, ...(shared?.failures ?? [])]
+  const lost = judgement.unmet.length + judgement.broken.length + (shared?.failures.length ?? 0)
   const words = failures.map((test) => `${testId(test)}: ${firstLine(test.message)}`)
   return {
     verdict: 'ChecksFailed',
@@ -186,7 +204,8 @@ export const branch: Pipeline = async (context): Promise<TaskOutcome> => {
 export const verify: Pipeline = async (context): Promise<TaskOutcome> => {
   const { assignment } = context
   const spec = findSpec(assignment)
-  const examined = await examine(context, () => (spec === undefined ? [] : [spec]))
+  const specs = spec === undefined ? [] : [spec]
+  const examined = await examine(context, () => specs, { asWhole: false })
   const { judgement, runs, unjudged } = examined
   const notes = [
     ...judgement.flaky.map(({ id }) => flakyNote(id)),
@@ -221,9 +240,10 @@ export const verify: Pipeline = async (context): Promise<TaskOutcome> => {
 export const finish: Pipeline = async (context): Promise<TaskOutcome> => {
   const { assignment } = context
   const written = assignment.specs.map(({ path }) => path)
-  const examined = await examine(context, (project, base) => [
+  const specsOf = (project: Project, base: Project): readonly string[] => [
     ...new Set([...written, ...project.testFiles.filter((path) => !base.files.includes(path))]),
-  ])
+  ]
+  const examined = await examine(context, specsOf, { asWhole: true })
   const { judgement, runs, unjudged } = examined
   const notRun = sentencesOf(unjudged)
   const notes = [

@@ -1,12 +1,13 @@
 // What every pipeline works with: its context, the project at a commit, and the delivery of changes
 // as a commit.
+import { dirname, extname, join, posix } from 'node:path'
 import type { Assignment } from '../../../core/api/agent-protocol.ts'
 import type { Verdict } from '../../../core/api/agent-types.ts'
 import { counted } from '../../../core/api/plain-text.ts'
 import { trailers } from '../../../core/api/names.ts'
 import type { Model } from '../model.ts'
 import type { TaskOutcome } from '../outcome.ts'
-import { type Project, detectAtOnce } from '../project/project.ts'
+import { type Project, detectAtOnce, languageOf } from '../project/project.ts'
 import type { Try } from '../tries.ts'
 import type { Runner } from '../verify/runner.ts'
 import { type TestRun, unloadedIn } from '../verify/test-run.ts'
@@ -99,6 +100,56 @@ export async function unwritable(
     if (state.kind === 'unreadable') return refused(state.why)
   }
   return undefined
+}
+
+/** A package.json that stops Node from loading files, and why. */
+interface SpoiltPackage {
+  readonly path: string
+  /** A sentence without its full stop, which names the file. */
+  readonly why: string
+  /** The request is to write this very file. */
+  readonly isMended: boolean
+}
+
+/**
+ * The package.json with which Node refuses to load one of `files`, which may be new; undefined when
+ * it loads them all. Node itself is asked, because it passes over mistakes that no parser of JSON
+ * does.
+ */
+export async function spoiltPackage(
+  { assignment, runner, workspace, signal }: PipelineContext,
+  project: Project,
+  files: readonly string[],
+): Promise<SpoiltPackage | undefined> {
+  const doubtful = project.packages.filter(({ fault }) => fault !== undefined)
+  const wanted = files.filter((path) => languageOf(path) === 'node')
+  if (doubtful.length === 0 || wanted.length === 0) return undefined
+  // An empty file beside each stands for it, because a file that is there may fail for itself.
+  const probes = wanted.map((path) => posix.join(dirname(path), `guildhall-probe${extname(path)}`))
+  const empty = new Map(probes.map((path) => [path, '']))
+  const there = [...(await workspace.readAll(wanted, { signal })).keys()]
+  const options = { signal, project: { packages: [] } }
+  const loads = await runner.load([...empty.keys(), ...there], empty, options)
+  for (const { folder, fault } of doubtful) {
+    const path = posix.join(folder, 'package.json')
+    const refusal = `Invalid package config ${join(workspace.root, path)}`
+    if (!loads.some(({ message }) => message.includes(refusal))) continue
+    const state = await workspace.stateOf(path, { signal })
+    const written = [assignment, ...assignment.siblings].flatMap((unit) => unit.files)
+    return {
+      path,
+      why: `${path} ${state.kind === 'unreadable' ? state.what : fault}, and with it Node loads no file of its package`,
+      isMended: written.includes(path),
+    }
+  }
+  return undefined
+}
+
+/** The refusal for a package.json that the request does not mend. */
+export function refusedFor({ path, why }: SpoiltPackage): TaskOutcome {
+  return refused(
+    `${why}, so that no test can be run. Mend it, or ask for that alone in a request that names ${path}; then ask again.`,
+  )
 }
 
 /** Paths that a unified diff writes, without those that it deletes. */

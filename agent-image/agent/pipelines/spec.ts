@@ -18,6 +18,8 @@ import {
   countsOf,
   deliver,
   projectAt,
+  refusedFor,
+  spoiltPackage,
   unwritable,
 } from './pipeline.ts'
 import {
@@ -49,7 +51,9 @@ export const spec: Pipeline = async (context) => {
     }
   const refusal = await unwritable(context, placesOf(context, project))
   if (refusal !== undefined) return refusal
-  const unloadable = await whyUnloadable(context, project, files)
+  const spoilt = await spoiltPackage(context, project, [...files, path])
+  if (spoilt?.isMended === false) return refusedFor(spoilt)
+  const unloadable = spoilt?.why ?? (await whyUnloadable(context, project, files))
   if (unloadable !== undefined)
     return {
       verdict: 'NothingChanged',

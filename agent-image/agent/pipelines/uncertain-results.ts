@@ -3,16 +3,20 @@
 import { type Project, languageOf } from '../project/project.ts'
 import { type Deciders, fileOf, judgeRuns } from '../verify/judge-runs.ts'
 import { type Judgement, verdictOf } from '../verify/judgement.ts'
+import type { RunOptions } from '../verify/runner.ts'
 import type { TestRun, UnrunTest } from '../verify/test-run.ts'
 import type { CodingGoal } from './coding-goal.ts'
 import type { PipelineContext } from './pipeline.ts'
 
-/** Runs test files again, in a fresh tree or in the tree that the run before left. */
+/**
+ * Runs test files again, in a fresh tree or in the tree that the run before left, each alone or
+ * together.
+ */
 export interface Reruns {
   base(files: readonly string[], tree: TreeChoice): Promise<TestRun>
   now(files: readonly string[], tree: TreeChoice): Promise<TestRun>
 }
-type TreeChoice = { readonly inPlace: boolean }
+type TreeChoice = { readonly inPlace: boolean } & Pick<RunOptions, 'together'>
 
 export const freshTree: TreeChoice = { inPlace: false }
 export const treeAsLeft: TreeChoice = { inPlace: true }

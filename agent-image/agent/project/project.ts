@@ -4,6 +4,7 @@ import { basename, dirname, posix } from 'node:path'
 import type { Assignment } from '../../../core/api/agent-protocol.ts'
 import { isTestPath, mayBeTest } from '../../../core/api/test-paths.ts'
 import type { ModuleKind } from '../code/modules.ts'
+import { readPackageJson } from './package-json.ts'
 import {
   linkedPackages,
   linkingFiles,
@@ -27,6 +28,8 @@ export interface NodePackage {
   readonly scripts: Readonly<Record<string, string>>
   /** Names of everything it depends on. */
   readonly dependencies: readonly string[]
+  /** Why Node may refuse it; see `readPackageJson`. Left out where it is in order. */
+  readonly fault?: string
 }
 
 /** A file that looks like tests and that none of our runners can run. */
@@ -189,11 +192,15 @@ function readPackages(
   const manifests = packageFiles(files)
     .map((path) => ({
       folder: dirname(path) === '.' ? '' : dirname(path),
-      value: parseObject(texts.get(path) ?? '{}'),
+      ...readPackageJson(texts.get(path) ?? '{}'),
     }))
     .toSorted((a, b) => b.folder.length - a.folder.length)
   return {
-    packages: manifests.map(({ folder, value }) => ({ folder, ...parseManifest(value) })),
+    packages: manifests.map(({ folder, value, fault }) => ({
+      folder,
+      ...parseManifest(value),
+      ...(fault === undefined ? {} : { fault }),
+    })),
     linked: linkedPackages(manifests, texts),
   }
 }
@@ -211,14 +218,6 @@ function parseManifest(value: Record<string, unknown>): Omit<NodePackage, 'folde
     main: typeof main === 'string' && main !== '' ? main : undefined,
     scripts: Object.fromEntries(scripts),
     dependencies,
-  }
-}
-
-function parseObject(text: string): Readonly<Record<string, unknown>> {
-  try {
-    return objectOf(JSON.parse(text))
-  } catch {
-    return {}
   }
 }
 

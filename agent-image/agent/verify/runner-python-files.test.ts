@@ -1,6 +1,13 @@
 // How the runner for Python finds, loads and ends test files.
 import { describe, expect, test } from 'vitest'
-import { runCases, useRunner, whole } from '../../../test/support/agent/runner-fixture.ts'
+import type { RunnerLimits } from './runner.ts'
+import {
+  runCases,
+  runner,
+  signal,
+  useRunner,
+  whole,
+} from '../../../test/support/agent/runner-fixture.ts'
 
 useRunner()
 
@@ -138,3 +145,84 @@ test('ends tests and files that do not end, and keeps what was reported', async 
   expect(of('takes the alarm away').failed[0]).toContain('while “test_b” was running')
   expect(of('a thread that stays')).toMatchObject({ passed: ['test_a'], failed: [] })
 }, 60_000)
+
+describe('files that share a process', () => {
+  const one = (body: string): string =>
+    `${head}class T(unittest.TestCase):\n    def test_x(self):\n        ${body}\n`
+  const shared = async (
+    files: Readonly<Record<string, string>>,
+    order: readonly string[],
+    { loaded = [], limits }: { loaded?: readonly string[]; limits?: RunnerLimits } = {},
+  ) => {
+    const changes = new Map(Object.entries(files))
+    const run = await runner(limits).test(order, changes, { signal, together: { loaded } })
+    const failed = run.failed.map((test) => `${test.file} > ${test.name}: ${test.message}`)
+    return { failed, passed: run.passed, skipped: run.skipped, problems: run.problems }
+  }
+
+  test('are all loaded before a test is run, in the order given, and each tells of its own', async () => {
+    const files = {
+      'log.py': 'SEEN = []\n',
+      'test_a.py': `import log\nlog.SEEN.append("a")\n${one('self.assertEqual(log.SEEN, ["b", "a"])')}`,
+      'test_b.py': `import log\nlog.SEEN.append("b")\n${one('self.assertEqual(log.SEEN, ["a", "b"])')}`,
+    }
+    const { failed, passed, problems } = await shared(files, ['test_b.py', 'test_a.py'])
+    expect(problems).toEqual([])
+    expect(passed).toEqual(['test_a.py > T > test_x'])
+    expect(failed).toEqual([expect.stringContaining('test_b.py > T > test_x: AssertionError')])
+  }, 60_000)
+
+  test('load code in between, whose tests and errors do not count', async () => {
+    const files = {
+      'pkg/__init__.py': '',
+      'pkg/code.py': `from . import __name__ as name\nimport os\nos.environ["PKG"] = name\ndef test_no():\n    assert False\n`,
+      'pkg/broken.py': 'raise SystemExit(3)\n',
+      'test_a.py': `import os\n${one('self.assertEqual(os.environ.get("PKG"), "pkg")')}`,
+    }
+    const loaded = ['pkg/code.py', 'pkg/broken.py']
+    const { failed, passed } = await shared(files, [...loaded, 'test_a.py'], { loaded })
+    expect(passed).toEqual(['test_a.py > T > test_x'])
+    expect(failed).toEqual([expect.stringContaining('pkg/broken.py > (whole file): SystemExit')])
+  }, 60_000)
+
+  test('say nothing where one does not find its own modules, or has no time', async () => {
+    const files = {
+      'a/helpers.py': 'NAME = "a"\n',
+      'a/test_a.py': `import helpers\n${one('self.assertEqual(helpers.NAME, "a")')}`,
+      'b/helpers.py': 'NAME = "b"\n',
+      'b/test_b.py': `import helpers\n${one('self.assertEqual(helpers.NAME, "b")')}`,
+      'test_c.py': one('time.sleep(1.5)'),
+      'test_d.py': one('time.sleep(1.5)'),
+    }
+    const order = ['a/test_a.py', 'b/test_b.py']
+    expect(await shared(files, order)).toMatchObject({
+      passed: ['a/test_a.py > T > test_x'],
+      failed: [],
+      problems: [],
+    })
+    const limits = { testMs: 3000, silenceMs: 3500, fileMs: 9000, commandMs: 2500, loadMs: 1000 }
+    expect(await shared(files, ['test_c.py', 'test_d.py'], { limits })).toMatchObject({
+      passed: ['test_c.py > T > test_x'],
+      failed: [],
+      problems: [],
+    })
+  }, 60_000)
+
+  test('fail where one ends the process, or no longer finds its tests', async () => {
+    const files = {
+      'test_a.py': one('pass'),
+      'test_b.py': `import os\n${one('os._exit(0)')}`,
+      'test_c.py': one('pass'),
+      'test_d.py': `${head}class T(unittest.TestCase):\n    def check_x(self):\n        pass\n`,
+    }
+    const { failed, passed } = await shared(files, ['test_a.py', 'test_b.py', 'test_c.py'])
+    expect(passed).toEqual(['test_a.py > T > test_x'])
+    expect(failed).toEqual([
+      expect.stringContaining('test_b.py > (whole file): its process ended with exit code 0'),
+      expect.stringContaining('test_c.py > (whole file): its process ended with exit code 0'),
+    ])
+    expect((await shared(files, ['test_a.py', 'test_d.py'])).failed).toEqual([
+      'test_d.py > (whole file): no test was found in it',
+    ])
+  }, 60_000)
+})

@@ -42,6 +42,14 @@ export interface RunOptions extends Abortable {
    * twice.
    */
   readonly inPlace?: boolean
+  /**
+   * All Python files are run in one process, in the order given: first each is loaded, then the
+   * tests of each are run, as unittest and pytest do. Files of `loaded` are code and only loaded.
+   * Nothing is said of files that cannot share a process with the others, or for which no time was
+   * left. What was asked of each file alone is not asked again: errors after the end of a test,
+   * runners that are tampered with.
+   */
+  readonly together?: { readonly loaded: readonly string[] } | undefined
 }
 
 export interface LoadResult {
@@ -136,6 +144,8 @@ interface NodeSettings {
   readonly own: readonly string[]
   /** Folders of linked packages, relative to the root, by name. */
   readonly linked: Readonly<Record<string, string>>
+  /** Python only: the files share a process; of these, none is a test file. */
+  readonly together?: readonly string[]
 }
 
 /**
@@ -171,6 +181,9 @@ export function runnerFor(
       // A module of the project that is not there yet is not a missing package.
       own: [...changes.keys()].filter((path) => languageOf(path) === language),
       linked: Object.fromEntries(options.project?.linked ?? []),
+      ...(options.together === undefined || language === 'node'
+        ? {}
+        : { together: options.together.loaded }),
     }
     const program =
       language === 'node'
@@ -238,10 +251,11 @@ export function runnerFor(
         while (waiting.length > 0) {
           const portion = firstPortion(waiting)
           const run = await testPortion(language, portion, changes, options)
-          const stuck = run.rest.length === portion.length
+          const shared = options.together !== undefined && language === 'python'
+          const stuck = !shared && run.rest.length === portion.length
           const problems = [...run.problems, ...(stuck ? ['the tests could not be begun'] : [])]
           runs.push({ ...run, problems })
-          waiting = [...(stuck ? [] : run.rest), ...waiting.slice(portion.length)]
+          waiting = [...(stuck || shared ? [] : run.rest), ...waiting.slice(portion.length)]
         }
       }
       const altered = await workspace.altered([...files, ...changes.keys()])

@@ -26,7 +26,7 @@ interface GitRun {
 }
 
 /** A git bound to one git directory. */
-export interface Git {
+export interface WorkspaceGit {
   /** Makes the git directory and switches off what a repository's files can ask of git. */
   init(options: GitCall): Promise<void>
   /** Runs to the end and gives its exit code. Knows no token and may use no transport. */
@@ -56,8 +56,8 @@ interface GitCall {
  */
 const attributes = '* -text -crlf -eol -ident -filter -working-tree-encoding\n'
 
-/** Makes a `Git`. The directory is made by `init`. */
-export function bindGit(settings: GitSettings): Git {
+/** Makes a `WorkspaceGit`. The directory is made by `init`. */
+export function bindGit(settings: GitSettings): WorkspaceGit {
   const call = async (
     args: readonly string[],
     options: GitCall,

@@ -53,6 +53,7 @@ describe('what may be written', () => {
   test('and not what is no text', () => {
     expect(contentState('a.js', Buffer.from([0xff, 0x61]))).toEqual({
       kind: 'unreadable',
+      what: 'is not written in UTF-8 (Latin-1, perhaps)',
       why: 'a.js is not written in UTF-8 (Latin-1, perhaps), so it is not rewritten.',
     })
     expect(contentState('a.js', Buffer.from('é\r\n'))).toEqual({ kind: 'text', text: 'é\n' })

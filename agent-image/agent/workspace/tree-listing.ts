@@ -12,14 +12,14 @@ interface TreeEntry {
 }
 
 /** Every entry of a commit whose path is UTF-8, by path. */
-export type TreeListing = ReadonlyMap<string, TreeEntry>
+export type CommitTree = ReadonlyMap<string, TreeEntry>
 
 /** The state of a path of a commit. Only `absent` and `text` may be written. */
 export type FileState =
   | { readonly kind: 'absent' }
   | { readonly kind: 'text'; readonly text: string }
-  /** `why` is a sentence that names the file. */
-  | { readonly kind: 'unreadable'; readonly why: string }
+  /** `why` is a sentence that names the file, `what` the end of one: `is a symbolic link`. */
+  | { readonly kind: 'unreadable'; readonly why: string; readonly what: string }
 
 /** Longest text that is shown to a model or written again, in bytes. */
 const largestText = 262_144
@@ -28,7 +28,7 @@ const largestText = 262_144
  * Parses `git ls-tree -r -l -z`. Paths that are not UTF-8 are left out, because a task cannot name
  * them.
  */
-export function parseListing(output: Buffer): TreeListing {
+export function parseListing(output: Buffer): CommitTree {
   const listing = new Map<string, TreeEntry>()
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   for (let at = 0; at < output.length; ) {
@@ -48,7 +48,7 @@ export function parseListing(output: Buffer): TreeListing {
 }
 
 /** Paths of regular files, sorted. */
-export function filesOf(listing: TreeListing): readonly string[] {
+export function filesOf(listing: CommitTree): readonly string[] {
   return [...listing]
     .filter(([, { mode }]) => mode.startsWith('100'))
     .map(([path]) => path)
@@ -57,13 +57,11 @@ export function filesOf(listing: TreeListing): readonly string[] {
 
 /** The state of a path as far as the listing shows it; `blob` when the content decides. */
 export function entryState(
-  listing: TreeListing,
+  listing: CommitTree,
   path: string,
 ): Exclude<FileState, { kind: 'text' }> | { readonly kind: 'blob'; readonly oid: string } {
-  const unreadable = (why: string): FileState & { kind: 'unreadable' } => ({
-    kind: 'unreadable',
-    why: `${path} ${why}, so it is not rewritten.`,
-  })
+  const unreadable = (what: string): FileState & { kind: 'unreadable' } =>
+    unreadableState(path, what)
   const entry = listing.get(path)
   if (entry?.mode === '120000') return unreadable('is a symbolic link')
   if (entry?.mode === '160000') return unreadable('is a submodule')
@@ -91,9 +89,11 @@ export function entryState(
 /** The state of a file with this content. */
 export function contentState(path: string, bytes: Uint8Array): FileState {
   const decoded = decodeText(bytes)
-  return decoded.kind === 'text'
-    ? decoded
-    : { kind: 'unreadable', why: `${path} ${decoded.why}, so it is not rewritten.` }
+  return decoded.kind === 'text' ? decoded : unreadableState(path, decoded.why)
+}
+
+function unreadableState(path: string, what: string): FileState & { kind: 'unreadable' } {
+  return { kind: 'unreadable', what, why: `${path} ${what}, so it is not rewritten.` }
 }
 
 function fold(path: string): string {

@@ -10,8 +10,8 @@ import { TaskFailure } from '../outcome.ts'
 import type { Sandbox } from '../sandbox-client.ts'
 import { within } from '../timers.ts'
 import type { Abortable } from '../../../core/base/wait.ts'
-import type { Git } from './git.ts'
-import { type TreeListing, safePath } from './tree-listing.ts'
+import type { WorkspaceGit } from './git.ts'
+import { type CommitTree, safePath } from './tree-listing.ts'
 
 /** Bytes of files, by path. */
 export type FileBytes = ReadonlyMap<string, Uint8Array>
@@ -19,7 +19,7 @@ export type FileBytes = ReadonlyMap<string, Uint8Array>
 /** The content of the tree: a commit and the changes on top of it. */
 interface TreeContent {
   readonly commit: string
-  readonly listing: TreeListing
+  readonly listing: CommitTree
   readonly changes: FileBytes
 }
 
@@ -45,7 +45,7 @@ interface WorkTree {
 const holderMode = 0o2755
 
 /** A work tree below `folder`, which belongs to the agent alone. */
-export function workTreeIn(folder: string, git: Git, sandbox: Sandbox): WorkTree {
+export function workTreeIn(folder: string, git: WorkspaceGit, sandbox: Sandbox): WorkTree {
   const root = join(folder, 'tree')
   let filled: TreeContent = { commit: '', listing: new Map(), changes: new Map() }
   let filledAt = 0
@@ -106,8 +106,8 @@ async function isFolder(path: string): Promise<boolean> {
  */
 async function linkInside(
   root: string,
-  listing: TreeListing,
-  git: Git,
+  listing: CommitTree,
+  git: WorkspaceGit,
   options: Abortable,
 ): Promise<void> {
   for (const [path, { mode, oid }] of listing) {
@@ -127,7 +127,7 @@ async function writeInto(
   root: string,
   path: string,
   bytes: Uint8Array,
-  listing: TreeListing,
+  listing: CommitTree,
 ): Promise<void> {
   await refuseLinks(root, safePath(path))
   const target = join(root, path)

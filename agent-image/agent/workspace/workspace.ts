@@ -10,11 +10,11 @@ import type { Sandbox } from '../sandbox-client.ts'
 import { systemClock } from '../../../core/base/clock.ts'
 import { backoffMs } from '../timers.ts'
 import type { Abortable } from '../../../core/base/wait.ts'
-import { type Git, bindGit } from './git.ts'
+import { type WorkspaceGit, bindGit } from './git.ts'
 import { encodeText } from './text-form.ts'
 import {
   type FileState,
-  type TreeListing,
+  type CommitTree,
   contentState,
   entryState,
   filesOf,
@@ -118,8 +118,8 @@ export async function openWorkspace(
   const tree = workTreeIn(folder, git, sandbox)
   await tree.empty()
 
-  const listings = new Map<string, TreeListing>()
-  const listingOf = async (commit: string, options: Abortable): Promise<TreeListing> => {
+  const listings = new Map<string, CommitTree>()
+  const listingOf = async (commit: string, options: Abortable): Promise<CommitTree> => {
     const known = listings.get(commit)
     if (known !== undefined) return known
     const list = parseListing(await git.bytes(['ls-tree', '-r', '-l', '-z', commit], options))
@@ -236,7 +236,7 @@ async function sweep(workspace: string, sandbox: Sandbox): Promise<void> {
 
 /** The contents of blobs, in one call. */
 async function readBlobs(
-  git: Git,
+  git: WorkspaceGit,
   oids: readonly string[],
   options: Abortable,
 ): Promise<readonly Buffer[]> {
@@ -255,7 +255,7 @@ async function readBlobs(
 }
 
 async function fetchBranch(
-  git: Git,
+  git: WorkspaceGit,
   url: string,
   branch: string,
   signal: AbortSignal,
@@ -274,7 +274,7 @@ async function fetchBranch(
 }
 
 async function pushBranch(
-  git: Git,
+  git: WorkspaceGit,
   url: string,
   commit: string,
   branch: string,

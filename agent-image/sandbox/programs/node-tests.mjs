@@ -36,7 +36,6 @@ let running = []
 let reported = 0
 let root
 let canaries
-let testTime = 0
 
 /** The test (no suite, no hook) in whose asynchronous context this is called; undefined outside of all. */
 export function currentTest() {
@@ -146,9 +145,6 @@ export function allEnded() {
 /** How many tests were told. */
 export const toldTests = () => reported
 
-/** Milliseconds of tests' own time; grows as long as tests end. */
-export const spentMs = () => testTime
-
 /** Tells of an error that came when its test had ended already; without a test it is the file's. */
 export function tellLate(owner, error) {
   const number = owner === undefined ? 0 : (apply(mapGet, states, [owner])?.number ?? 0)
@@ -185,7 +181,6 @@ function tell(ended, data, isFailure) {
   const state = stateOf(ended)
   const error = data.details?.error
   if (state.canary !== undefined) return tellCanary(state.canary, data, isFailure, error)
-  testTime += data.details?.duration_ms ?? 0
   const derived = error?.failureType === 'subtestsFailed'
   const skipped = data.skip !== undefined || data.todo !== undefined
   // Of suites only those are told that were not run as they are: their tests speak for the others.

@@ -1,4 +1,4 @@
-"""Runs one Python test file, or loads one module, and tells python_runner.py what came of it.
+"""Runs Python test files, most often one, or loads a module, and tells python_runner.py what came of it.
 
 Project code shares this process: all that is needed to tell the truth is taken before any of it is loaded.
 """
@@ -20,12 +20,13 @@ import threading
 import time
 import types
 import unittest
+import warnings
 from _json import encode_basestring_ascii as quoted
 from hashlib import sha256
 
 import python_checks
 from python_checks import watch
-from python_collect import collect, flattened, load_file, prepare_path
+from python_collect import collect, finds_its_own, flattened, load_file, own_modules, prepare_path
 from python_report import Reporter, TestTimeout, collect_garbage, describe, loops, missing_package, own_files, short
 
 __unittest = True
@@ -254,10 +255,8 @@ def run_canaries(send, root: str, seconds: float, canaries: dict) -> None:
     unittest.TestSuite(map(case, bodies)).run(Reporter(send, root, seconds, canary="canary"))
 
 
-def run_file(send, config: dict, run_exit_functions) -> None:
-    root, file, seconds = config["root"], config["file"], config["testSeconds"]
-    owner = os.getpid()
-    watch.file, watch.root = os.path.join(root, file), root
+def prepare_unittest(seconds: float) -> dict:
+    """Makes unittest see what it overlooks; gives what must not be replaced from here on, by name."""
     kept = python_checks.install()
     unittest.TestCase._callTestMethod = call_plain
     unittest.IsolatedAsyncioTestCase._callTestMethod = call_async
@@ -271,6 +270,14 @@ def run_file(send, config: dict, run_exit_functions) -> None:
         raise TestTimeout(f"the test took longer than {seconds:g} seconds")
 
     signal.signal(signal.SIGALRM, on_alarm)
+    return kept
+
+
+def run_file(send, config: dict, run_exit_functions) -> None:
+    root, file, seconds = config["root"], config["files"][0], config["testSeconds"]
+    owner = os.getpid()
+    watch.file, watch.root = os.path.join(root, file), root
+    kept = prepare_unittest(seconds)
     main = unittest.main
     # A file that starts unittest itself, without asking whether it is the main one, is loaded all the same.
     unittest.main = lambda *args, **kwargs: None
@@ -301,10 +308,64 @@ def run_file(send, config: dict, run_exit_functions) -> None:
     send(kind="finished", tests=reporter.told)
 
 
+def run_together(send, config: dict) -> None:
+    """Runs all files in this process, as unittest does: first each is loaded, then the tests of each are run.
+
+    What comes after the end of a test, and whether the results can be believed, was asked of each file alone.
+    """
+    root, seconds, files = config["root"], config["testSeconds"], config["files"]
+    own = {file: own_modules(root, file) for file in files}
+    owner = os.getpid()
+    watch.root = root
+    prepare_unittest(seconds)
+    main = unittest.main
+    unittest.main = lambda *args, **kwargs: None
+    suites = []
+    for file in files:
+        send(kind="at", file=file)
+        watch.file = os.path.join(root, file)
+        try:
+            # Code that is loaded in the place of a test file has no tests that count.
+            is_test = file not in config["loaded"]
+            module = load_file(root, file, count=is_test, again=False)
+            if is_test:
+                suites.append((file, collect(module, root)[0]))
+            send(kind="found")
+        except BaseException:
+            if os.getpid() != owner:
+                os._exit(1)
+            send(kind="unloaded", **load_failure(sys.exc_info(), root))
+    unittest.main = main
+    tell_apart(send, root, own)
+    for file, suite in suites:
+        send(kind="at", file=file)
+        watch.file = os.path.join(root, file)
+        tests = list(flattened(suite))
+        reporter = Reporter(send, root, seconds)
+        with warnings.catch_warnings():
+            # unittest and pytest set the filters themselves, whatever an import did to them.
+            warnings.simplefilter("default")
+            suite.run(reporter)
+        if os.getpid() != owner:
+            os._exit(0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        reporter.tell_others(tests)
+        send(kind="ran")
+    tell_apart(send, root, own)
+    send(kind="finished", tests=0)
+
+
+def tell_apart(send, root: str, own: dict) -> None:
+    """Tells of files that cannot share this process with the others, whatever the code does."""
+    for file, modules in own.items():
+        if not finds_its_own(root, modules):
+            send(kind="apart", file=file)
+
+
 def load_module(send, config: dict) -> None:
     watch.root = config["root"]
     try:
-        load_file(config["root"], config["file"], count=False)
+        load_file(config["root"], config["files"][0], count=False)
     except SystemExit:
         pass
     except BaseException:
@@ -322,13 +383,15 @@ def main() -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
-    sys.argv[:] = [config["file"]]
+    sys.argv[:] = config["files"][:1]
     sys.modules["__main__"] = types.ModuleType("__main__")
     if config["mode"] == "test":
         own_files.extend(config["own"])
-    prepare_path(config["root"], config["file"], STARTUP)
+    prepare_path(config["root"], config["files"], STARTUP)
     run_exit_functions = watch_errors(send, config["root"])
-    if config["mode"] == "test":
+    if config["mode"] == "test" and config["together"]:
+        run_together(send, config)
+    elif config["mode"] == "test":
         run_file(send, config, run_exit_functions)
     else:
         load_module(send, config)

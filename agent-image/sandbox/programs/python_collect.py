@@ -21,24 +21,61 @@ __unittest = True
 LEFT_OUT = {"node_modules", "venv", "env", "build", "dist", "docs", "site-packages"}
 
 
-def prepare_path(root: str, file: str, startup: frozenset) -> None:
+def prepare_path(root: str, files: list, startup: frozenset) -> None:
     """Puts onto sys.path what `python -m unittest` in the root, an installed project, and pytest would find."""
     ours = os.path.dirname(os.path.abspath(__file__))
-    path = os.path.join(root, file)
-    bases = [os.getcwd(), root]
-    first = [split_name(root, file)[0] if in_package(path) else os.path.dirname(path)]
-    for base in bases:
-        first += [base, os.path.join(base, "src")]
-    last = [one for base in bases for one in source_roots(base)]
+    first = list(dict.fromkeys(one for file in files for one in first_folders(root, file)))
+    last = [one for base in (os.getcwd(), root) for one in source_roots(base)]
     theirs = [one for one in sys.path if one not in ("", ours)]
     sys.path[:] = dict.fromkeys([*filter(os.path.isdir, first), *theirs, *last])
     importlib.invalidate_caches()
     # A module of the project wins over one of the standard library where it would if nobody had imported that before.
-    for entry in dict.fromkeys(first):
+    for entry in first:
         for name in project_modules(entry):
             if name in sys.modules and name not in startup and name not in ("unittest", "__main__"):
                 for known in [one for one in sys.modules if one == name or one.startswith(name + ".")]:
                     del sys.modules[known]
+
+
+def first_folders(root: str, file: str) -> list:
+    """Where a file that has a process of its own looks first for what it imports."""
+    path = os.path.join(root, file)
+    folders = [split_name(root, file)[0] if in_package(path) else os.path.dirname(path)]
+    for base in (os.getcwd(), root):
+        folders += [base, os.path.join(base, "src")]
+    return folders
+
+
+def own_modules(root: str, file: str) -> tuple:
+    """What a file finds that has a process of its own: modules by name, each with the places where it may be.
+
+    The folder of the file's package comes last, or None when the file is in none.
+    """
+    places = {}
+    for folder in first_folders(root, file):
+        for name in project_modules(folder):
+            paths = os.path.join(folder, name, "__init__.py"), os.path.join(folder, name + ".py")
+            places.setdefault(name, [os.path.realpath(path) for path in paths])
+    top, names = split_name(root, file)
+    folder = os.path.relpath(os.path.join(root, file), top).split(os.sep)[0]
+    return places, (names[0], os.path.join(top, folder)) if len(names) > 1 else None
+
+
+def finds_its_own(root: str, own: tuple) -> bool:
+    """Whether a file that shares its process found the modules that it finds alone.
+
+    Two folders may hold a `helpers.py` each, for the test files next to it. A process has one module of a name.
+    """
+    places, package = own
+    for name, paths in places.items():
+        found = getattr(sys.modules.get(name), "__file__", None)
+        if isinstance(found, str) and found.startswith(root + "/") and os.path.realpath(found) not in paths:
+            return False
+    if package is None:
+        return True
+    name, folder = package
+    found = [one for one in getattr(sys.modules.get(name), "__path__", ()) if str(one).startswith(root + "/")]
+    return not found or folder in found
 
 
 def project_modules(folder: str):
@@ -90,8 +127,11 @@ def split_name(root: str, file: str):
     return os.path.join(root, *parts[:first]) if first else root, names
 
 
-def load_file(root: str, file: str, count: bool):
-    """Loads a file under its dotted name; with `count`, its asserts are counted. Raises what it raises."""
+def load_file(root: str, file: str, count: bool, again: bool = True):
+    """Loads a file under its dotted name; with `count`, its asserts are counted. Raises what it raises.
+
+    Without `again`, a file that another one has imported is taken as it is, as by unittest.
+    """
     top, names = split_name(root, file)
     folder = top
     parent = None
@@ -109,6 +149,8 @@ def load_file(root: str, file: str, count: bool):
         return parent
     name = ".".join(names)
     path = os.path.join(root, file)
+    if not again and getattr(sys.modules.get(name), "__file__", None) == path:
+        return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module

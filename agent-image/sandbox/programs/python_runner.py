@@ -1,4 +1,4 @@
-"""Runs Python test files, or loads modules, each in a process of its own, and seals the report.
+"""Runs Python test files, or loads modules, each in a process of its own or all in one, and seals the report.
 
     python3 -I python_runner.py REPORT < settings
 
@@ -31,11 +31,13 @@ class Runner:
         self.failed = False
 
     def run(self) -> int:
-        for entry in self.settings["files"]:
+        if "together" in self.settings:
+            self.tell_together(Child(self.settings, self.settings["files"]).run())
+        for entry in [] if "together" in self.settings else self.settings["files"]:
             if time.monotonic() > self.deadline - 1:
                 self.write({"kind": "rest", "file": entry["path"]})
                 continue
-            told = Child(self.settings, entry).run()
+            told = Child(self.settings, [entry]).run()
             if self.settings["mode"] == "test":
                 self.tell_tests(entry["path"], told)
             else:
@@ -77,6 +79,32 @@ class Runner:
         self.write(ending)
         self.failed = self.failed or ending["failed"] or failures
 
+    def tell_together(self, told: "Child") -> None:
+        """Tells of each file of a shared process. Nothing is said of files that cannot share one, or had no time."""
+        late = told.finished is None and told.stopped == self.limits["commandMs"] / 1000
+        for entry in self.settings["files"]:
+            file = entry["path"]
+            seen = told.files.get(file, {"tests": [], "unloaded": None, "found": False, "ran": False})
+            ran = seen["ran"] or (seen["found"] and file in self.settings["together"])
+            if file in told.apart or (late and not ran):
+                self.write({"kind": "rest", "file": file})
+                continue
+            for line in seen["tests"]:
+                self.write({"kind": "test", "file": file, **line})
+            ending = {"kind": "file", "file": file, "finished": ran, "failed": not ran}
+            if told.foreign > 0:
+                ending.update(failed=True, untrusted=True, message="the results of this process cannot be believed")
+            elif seen["unloaded"] is not None:
+                needs, why = seen["unloaded"].pop("needs", None), seen["unloaded"].pop("why", None)
+                ending.update(message=why if needs is None else not_installed(needs))
+                ending.update(seen["unloaded"])
+            elif not ran:
+                ending.update(message=told.unfinished())
+            elif not seen["tests"] and file not in self.settings["together"]:
+                ending.update(failed=True, message="no test was found in it")
+            self.write(ending)
+            self.failed = self.failed or ending["failed"] or any(one["status"] == "fail" for one in seen["tests"])
+
     def tell_loaded(self, file: str, told: "Child") -> None:
         line = {"kind": "load", "file": file, "outcome": "loaded", "message": ""}
         problem = told.unloaded
@@ -92,11 +120,16 @@ class Runner:
 
 
 class Child:
-    """One process for one file, and all it told."""
+    """One process for one file, or for all, and all it told."""
 
-    def __init__(self, settings: dict, entry: dict) -> None:
+    def __init__(self, settings: dict, entries: list) -> None:
         self.settings = settings
-        self.entry = entry
+        self.entries = entries
+        self.together = "together" in settings
+        self.at = None
+        # Of a shared process: what it told of each file, and the files that cannot share it.
+        self.files = {}
+        self.apart = set()
         self.nonce = secrets.token_hex(24)
         self.sequence = 0
         self.pending = b""
@@ -120,7 +153,7 @@ class Child:
         try:
             child = subprocess.Popen(
                 [sys.executable, CHILD, str(write_end)],
-                cwd=os.path.join(root, self.entry["cwd"]),
+                cwd=os.path.join(root, self.entries[0]["cwd"]),
                 env=dict(os.environ),
                 pass_fds=[write_end],
                 stdin=subprocess.PIPE,
@@ -138,7 +171,9 @@ class Child:
             "nonce": self.nonce,
             "mode": settings["mode"],
             "root": root,
-            "file": self.entry["path"],
+            "files": [entry["path"] for entry in self.entries],
+            "together": self.together,
+            "loaded": settings.get("together", []),
             "own": settings["own"],
             "canaries": self.canaries,
             "testSeconds": limits["testMs"] / 1000,
@@ -148,7 +183,7 @@ class Child:
             child.stdin.close()
         except OSError:
             pass
-        kind = "fileMs" if settings["mode"] == "test" else "loadMs"
+        kind = "commandMs" if self.together else "fileMs" if settings["mode"] == "test" else "loadMs"
         self.listen(child, read_end, limits[kind] / 1000, limits["silenceMs"] / 1000)
         os.close(read_end)
         child.stderr.close()
@@ -202,7 +237,9 @@ class Child:
 
     def hear(self, line: dict) -> None:
         kind = line.pop("kind")
-        if kind == "start":
+        if self.together and kind in ("at", "found", "unloaded", "test", "ran", "apart"):
+            self.hear_of_file(kind, line)
+        elif kind == "start":
             self.running = line["name"]
         elif kind in self.lines:
             if kind == "test" and line["name"] == self.running:
@@ -216,6 +253,22 @@ class Child:
             self.unloaded = line
         elif kind == "finished":
             self.finished = line
+
+    def hear_of_file(self, kind: str, line: dict) -> None:
+        if kind == "at":
+            self.at = self.files.setdefault(
+                line["file"], {"tests": [], "unloaded": None, "found": False, "ran": False}
+            )
+            self.running = None
+        elif kind == "apart":
+            self.apart.add(line["file"])
+        elif kind == "test":
+            self.running = None
+            self.at["tests"].append(line)
+        elif kind == "unloaded":
+            self.at["unloaded"] = line
+        else:
+            self.at[kind] = True
 
     def why_not_believed(self):
         """Why no pass of the file counts; None when all is as it should be."""

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { withoutThinking } from '../../api/thoughts.ts'
 import { answerOf, extractObject } from './answer.ts'
 import { ModelError } from '../errors.ts'
 import { isRecord, validateValue } from './schema.ts'
@@ -63,7 +64,8 @@ test('whatever is said, the blocks of an answer stand in it line by line', () =>
   fc.assert(
     fc.property(fc.array(part, { maxLength: 14 }), (parts) => {
       const text = parts.join('') || ' .'
-      if (text.trim() === '') return
+      // Nothing but thoughts leaves no blocks, and is told.
+      if (withoutThinking(text).trim() === '') return
       const { blocks } = answerOf({ verb: 'write' }, { text, cut: false }, 100)
       for (const block of blocks) {
         for (const line of block.text.split('\n')) expect(text).toContain(line)
@@ -145,5 +147,35 @@ describe('extractObject', () => {
   test('rejects the schema given back as the answer', () => {
     const echo = JSON.stringify({ type: 'object', a: 1, properties: { a: { type: 'integer' } } })
     expect(extractObject(echo, wantsA)?.problems).toEqual(['it is the schema, not an answer'])
+  })
+})
+
+describe('an answer of nothing but thoughts is told as such', () => {
+  test.each([
+    ['apart from the text', { text: '', thoughtChars: 40, cut: false }],
+    ['apart from blanks', { text: '\n \n', thoughtChars: 40, cut: false }],
+    ['that end', { text: '<think>Hm.</think>\n', cut: false }],
+    ['that never end', { text: '<think>Hm. Let me see', cut: false }],
+    ['of which only the end is seen', { text: 'Hm. Let me see\n</think>\n', cut: false }],
+    ['in brackets', { text: '[THINK]Hm.[/THINK]', cut: false }],
+    ['that were cut off', { text: '', thoughtChars: 40, cut: true }],
+    ['in the text that were cut off', { text: '<think>Hm. Let', cut: true }],
+  ])('%s', (_, answer) => {
+    for (const verb of ['decide', 'write'] as const)
+      expect(() => answerOf({ verb }, answer, 100)).toThrow(
+        /the model (?:only thought|thought for 100 tokens).*use a model that does not think/,
+      )
+  })
+
+  test.each([
+    ['nothing at all', { text: ' ', cut: false }, /^the answer was empty$/],
+    ['an answer that was cut', { text: '```js\nlet a', cut: true }, /was longer than 100 tokens/],
+    [
+      'thoughts and an answer that was cut',
+      { text: 'let', thoughtChars: 9, cut: true },
+      /was longer than 100 tokens/,
+    ],
+  ])('and not %s', (_, answer, want) => {
+    expect(() => answerOf({ verb: 'write' }, answer, 100)).toThrow(want)
   })
 })

@@ -2,9 +2,10 @@
 // in many ways.
 import { parse } from 'yaml'
 import type { FencedBlock } from '../../api/agent-protocol.ts'
+import { withoutThinking } from '../../api/thoughts.ts'
 import { ModelError } from '../errors.ts'
 import type { ChatAnswer } from '../servers/chat.ts'
-import { extractBlocks, withoutThinking } from './blocks.ts'
+import { extractBlocks } from './blocks.ts'
 import { type AnswerSchema, fitValue, isRecord, isSchemaEcho, validateValue } from './schema.ts'
 
 /**
@@ -18,18 +19,31 @@ export function answerOf(
     readonly verb: 'decide' | 'write'
     readonly schema?: AnswerSchema | undefined
   },
-  answer: Pick<ChatAnswer, 'text' | 'cut'>,
+  answer: Pick<ChatAnswer, 'text' | 'cut'> & Partial<Pick<ChatAnswer, 'thoughtChars'>>,
   maxTokens: number,
 ): { readonly blocks: FencedBlock[]; readonly value: unknown } {
-  const { text } = answer
+  const { text, thoughtChars = 0 } = answer
+  // Thoughts come apart from the text, or in it.
+  const thought = thoughtChars > 0 || text.trim() !== ''
+  const isEmpty = withoutThinking(text).trim() === ''
   if (answer.cut) {
     throw new ModelError(
       'OutputUnusable',
-      `the answer was longer than ${maxTokens} tokens and was cut off`,
+      isEmpty && thought
+        ? `the model thought for ${maxTokens} tokens and was cut off before it began its answer; ${lessThought}`
+        : `the answer was longer than ${maxTokens} tokens and was cut off`,
       { text },
     )
   }
-  if (text.trim() === '') throw new ModelError('OutputUnusable', 'the answer was empty', { text })
+  if (isEmpty) {
+    throw new ModelError(
+      'OutputUnusable',
+      thought
+        ? `the answer was empty: the model only thought, and wrote nothing after its thoughts; ${lessThought}`
+        : 'the answer was empty',
+      { text },
+    )
+  }
   if (question.verb === 'write') return { blocks: extractBlocks(text), value: undefined }
   const schema = question.schema ?? {}
   const found = extractObject(text, (candidate) => {
@@ -45,6 +59,9 @@ export function answerOf(
   }
   return { blocks: [], value: found.value }
 }
+
+const lessThought =
+  'use a model that does not think, or switch its thinking off at the model server'
 
 /** Where the object was found, from good to bad. */
 type JsonPlace = 'whole' | 'fence' | 'prose' | 'unclosed'

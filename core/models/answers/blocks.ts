@@ -1,25 +1,7 @@
 // Reads the fenced blocks of an answer, which small models name and wrap in many ways.
 import type { FencedBlock } from '../../api/agent-protocol.ts'
+import { fenceLine, withoutThinking } from '../../api/thoughts.ts'
 
-/**
- * An answer without the thoughts before it; some models think aloud although the request forbids
- * it.
- * Some templates open the thoughts themselves, so that only their end is in the answer. Thoughts
- * without an end leave no answer.
- */
-export function withoutThinking(text: string): string {
-  const opened = /^\s*<think(?:ing)?>/.exec(text)
-  const end = (opened === null ? /^[ \t]*<\/think(?:ing)?>[ \t]*$/m : /<\/think(?:ing)?>/).exec(
-    text,
-  )
-  if (end === null) return opened === null ? text : ''
-  // After a fence, the mark is part of the written file.
-  const fence = opened === null ? text.search(/^ {0,3}(?:`{3}|~{3})/m) : -1
-  return fence === -1 || fence > end.index ? text.slice(end.index + end[0].length) : text
-}
-
-/** Models indent a fence with the list that it stands in, and its text as far. */
-const fenceLine = /^( {0,8})(`{3,}|~{3,})([^`]*)$/
 const deepestInText = 3
 /**
  * Blocks of Markdown that wrap others count as levels; a text full of opening fences would have as
@@ -77,26 +59,46 @@ function blocksIn(answer: string, depth: number): FencedBlock[] {
   return blocks
 }
 
+/**
+ * The line that closes a block; the number of lines when none does. Models that open a block with
+ * four signs close it with three at times: such a line counts where no other closes the block.
+ */
 function closingLine(
   lines: readonly string[],
   from: number,
   open: { readonly indent: string; readonly fence: string; readonly nests: boolean },
 ): number {
   const deepest = Math.max(deepestInText, open.indent.length)
+  const sign = open.fence[0] ?? ''
+  const shorter: number[] = []
   let depth = 0
+  let depthOfShorter = 0
+  const atShorter = (): number | undefined => (open.nests ? shorter.at(-1) : shorter[0])
   for (let index = from + 1; index < lines.length; index++) {
     const match = fenceLine.exec(lines[index] ?? '')
     // Deeper fences belong to the text: documentation in code has fences, too.
     if (match === null || (match[1] ?? '').length > deepest) continue
-    if (!match[2]?.startsWith(open.fence)) continue
-    if ((match[3] ?? '').replace(templateMark, '').trim() !== '') {
+    const [, , signs = '', rest = ''] = match
+    const opens = rest.replace(templateMark, '').trim() !== ''
+    if (!signs.startsWith(open.fence)) {
+      if (!signs.startsWith(sign)) continue
+      if (opens) depthOfShorter++
+      else if (depthOfShorter > 0) depthOfShorter--
+      else shorter.push(index)
+      continue
+    }
+    if (opens) {
+      const closed = open.nests ? undefined : atShorter()
+      // The next block begins, so this one was closed before.
+      if (closed !== undefined) return closed
       if (open.nests) depth++
       continue
     }
     if (depth === 0) return index
     depth--
   }
-  return lines.length
+  // In Markdown, fences without a language come in pairs; one more than that closes the block.
+  return open.nests && shorter.length % 2 === 0 ? lines.length : (atShorter() ?? lines.length)
 }
 
 function withoutIndent(line: string, most: number): string {

@@ -1,7 +1,8 @@
 // No answer, however odd, makes the reading of it slower than its length says.
 import { expectLinear } from '../../../test/support/growth.ts'
 import { answerOf, extractObject } from './answer.ts'
-import { extractBlocks, withoutThinking } from './blocks.ts'
+import { withoutThinking } from '../../api/thoughts.ts'
+import { extractBlocks } from './blocks.ts'
 import { fitValue, validateValue } from './schema.ts'
 import { createWatchdog } from './watchdog.ts'
 

@@ -108,8 +108,8 @@ export class ConnectedServers implements ModelServers {
       case 'running':
         return { kind: 'running', percent: state.percent ?? 0, status: state.status }
       case 'failed': {
-        const { reason: message, notBefore = 0 } = state
-        return { kind: 'failed', message, mayTry: notBefore <= this.#options.clock.now() }
+        const { reason: message, isResting } = state
+        return { kind: 'failed', message, mayTry: !isResting }
       }
       default:
         return undefined

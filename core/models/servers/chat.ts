@@ -50,6 +50,8 @@ export interface ChatAnswer {
   readonly outputTokens: number
   /** The answer was cut at `maxTokens`. */
   readonly cut: boolean
+  /** How many characters of thoughts the server sent apart from the text. */
+  readonly thoughtChars: number
   /** From sending the question to the first piece, in milliseconds. */
   readonly firstPieceMs: number
   /**
@@ -61,6 +63,8 @@ export interface ChatAnswer {
 /** A piece of an answer; the last one has `end`. */
 export interface ChatPart {
   readonly text: string
+  /** Thoughts that the server sends apart from the text. They are a sign of life, and no answer. */
+  readonly thoughts?: string | undefined
   readonly end?: Pick<ChatAnswer, 'inputTokens' | 'outputTokens' | 'cut'> | undefined
 }
 
@@ -85,6 +89,7 @@ export async function readChat(
 ): Promise<ChatAnswer> {
   const { clock, signal, onPiece, timers = chatTimers } = options
   let text = ''
+  let thoughtChars = 0
   if (signal?.aborted) throw cancelled(signal, text)
   const stop = new AbortController()
   const timeUp = (what: string) => () =>
@@ -97,15 +102,16 @@ export async function readChat(
   let firstAt: number | undefined
   try {
     const watchdog = createWatchdog()
-    for await (const { text: piece, end } of await open(stop.signal)) {
+    for await (const { text: piece, thoughts = '', end } of await open(stop.signal)) {
       text += piece
-      if (piece !== '') {
+      thoughtChars += thoughts.length
+      if (piece !== '' || thoughts !== '') {
         // Some servers send an empty piece before they have read the prompt, which is not yet an
         // answer.
         firstAt ??= clock.monotonic()
         endPiece()
         endPiece = clock.after(timers.idleMs, timeUp('stopped in the middle of its answer'))
-        onPiece?.(piece)
+        onPiece?.(piece === '' ? thoughts : piece)
       }
       if (end !== undefined) {
         const now = clock.monotonic()
@@ -113,6 +119,7 @@ export async function readChat(
         return {
           text,
           ...end,
+          thoughtChars,
           firstPieceMs: (firstAt ?? now) - startedAt,
           perTokenMs:
             tokensAfterFirst > 0 ? (now - (firstAt ?? now)) / tokensAfterFirst : undefined,

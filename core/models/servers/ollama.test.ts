@@ -7,8 +7,10 @@ import {
   type ScriptedServer,
   startScriptedServer,
 } from '../../../test/support/scripted-server.ts'
+import { systemClock } from '../../base/clock.ts'
+import { answerOf } from '../answers/answer.ts'
 import { fixedRequest, modelProfile } from '../profile.ts'
-import { heldModels, loadedModels, loadModel, showModel } from './ollama.ts'
+import { chat, heldModels, loadedModels, loadModel, showModel } from './ollama.ts'
 
 const { signal } = new AbortController()
 let server: ScriptedServer | undefined
@@ -156,4 +158,47 @@ test('a server that does not say that it loaded is not believed', async () => {
   const there = await started(answers({ model: 'x:1b', done: false }))
   const profile = modelProfile.parse({ name: 'x:1b', ...there })
   await expect(loadModel(profile, { signal })).rejects.toThrow('did not say that x:1b is loaded')
+})
+
+const asked = { system: 'You are a test.', user: 'Answer.', temperature: 0, seed: 1, maxTokens: 50 }
+const lines = (parts: readonly object[]) => (_: unknown, response: ServerResponse) => {
+  response.writeHead(200, { 'content-type': 'application/x-ndjson' })
+  response.end(parts.map((part) => `${JSON.stringify(part)}\n`).join(''))
+}
+const thinks = (thinking: string, content = '') => ({
+  message: { role: 'assistant', content, thinking },
+  done: false,
+})
+const ends = (reason: string) => ({
+  message: { role: 'assistant', content: '' },
+  done: true,
+  done_reason: reason,
+  eval_count: 9,
+})
+
+test.each<[string, readonly object[], RegExp]>([
+  ['alone', [thinks('Hm. '), thinks('So.'), ends('stop')], /empty: the model only thought/],
+  ['that fill it', [thinks('Hm. '), ends('length')], /the model thought for 50 tokens/],
+  [
+    'before blanks',
+    [thinks('Hm.'), thinks('', '\n'), ends('stop')],
+    /empty: the model only thought/,
+  ],
+])('thoughts of an answer are told apart from it: %s', async (_, parts, want) => {
+  const { endpoint } = await started(lines(parts))
+  const profile = modelProfile.parse({ name: 'r1:1b', endpoint })
+  const answer = await chat(profile, asked, { clock: systemClock })
+
+  expect(answer.thoughtChars).toBeGreaterThan(0)
+  expect(() => answerOf({ verb: 'write' }, answer, 50)).toThrow(want)
+})
+
+test('thoughts before an answer do not matter', async () => {
+  const { endpoint } = await started(lines([thinks('Hm.'), thinks('', 'one'), ends('stop')]))
+  const profile = modelProfile.parse({ name: 'r1:1b', endpoint })
+
+  expect(await chat(profile, asked, { clock: systemClock })).toMatchObject({
+    text: 'one',
+    thoughtChars: 3,
+  })
 })

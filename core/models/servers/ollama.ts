@@ -30,16 +30,18 @@ async function* partsOf(
         'the model server loaded or unloaded the model and did not answer',
       )
     }
+    const thoughts = part.message?.thinking ?? ''
     yield part.done
       ? {
           text,
+          thoughts,
           end: {
             inputTokens: part.prompt_eval_count ?? 0,
             outputTokens: part.eval_count ?? 0,
             cut: part.done_reason === 'length',
           },
         }
-      : { text }
+      : { text, thoughts }
   }
 }
 

@@ -64,6 +64,54 @@ async function gatewayTo(
 
 const body = () => JSON.parse(server.requests.at(-1)?.body ?? '') as Record<string, unknown>
 
+describe('thoughts that come apart from the answer', () => {
+  const thought = (delta: object) => event({ choices: [{ delta }] })
+
+  test.each([
+    ['reasoning_content', { reasoning_content: 'Hm.', content: null }],
+    ['reasoning', { reasoning: 'Hm.', content: '' }],
+    ['both fields', { reasoning: 'Hm.', reasoning_content: 'Hm.' }],
+  ])('are named when nothing else comes: %s', async (_, delta) => {
+    const { gateway } = await gatewayTo([[thought(delta), finish('stop'), usage, done].join('')])
+    await expect(gateway.call(question)).rejects.toThrow(/empty: the model only thought/)
+  })
+
+  test('are named when they fill the whole answer', async () => {
+    const thoughts = thought({ reasoning_content: 'Hm.' })
+    const { gateway } = await gatewayTo([[thoughts, finish('length'), usage, done].join('')])
+    await expect(gateway.call(question)).rejects.toThrow(/the model thought for 100 tokens/)
+  })
+
+  test('are no part of the answer, and fields of another kind are passed over', async () => {
+    const { gateway } = await gatewayTo([
+      [
+        thought({ reasoning_content: 'Hm.' }),
+        thought({ reasoning: { effort: 'low' } }),
+        piece('one'),
+        finish('stop'),
+        usage,
+        done,
+      ].join(''),
+    ])
+    expect(await gateway.call(question)).toMatchObject({ text: 'one' })
+  })
+
+  test('are a sign of life', async () => {
+    const { gateway } = await gatewayTo([
+      (response) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' })
+        let left = 5
+        const timer = setInterval(() => {
+          if (left-- > 0) return response.write(thought({ reasoning_content: 'Hm.' }))
+          clearInterval(timer)
+          return response.end([piece('one'), finish('stop'), usage, done].join(''))
+        }, 40)
+      },
+    ])
+    expect(await gateway.call(question)).toMatchObject({ text: 'one' })
+  })
+})
+
 describe('an answer', () => {
   test('to write is put together from its pieces, with the server’s counts', async () => {
     const { gateway } = await gatewayTo([

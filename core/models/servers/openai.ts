@@ -11,7 +11,14 @@ const chunk = z.looseObject({
   choices: z
     .array(
       z.looseObject({
-        delta: z.looseObject({ content: z.string().nullish() }).nullish(),
+        delta: z
+          .looseObject({
+            content: z.string().nullish(),
+            // Thoughts: llama.cpp, LM Studio and older vLLM; newer vLLM.
+            reasoning_content: z.unknown().optional(),
+            reasoning: z.unknown().optional(),
+          })
+          .nullish(),
         finish_reason: z.string().nullish(),
       }),
     )
@@ -118,9 +125,15 @@ async function* partsOf(
     const [choice] = part.choices
     finish = choice?.finish_reason ?? finish
     const text = choice?.delta?.content ?? ''
-    if (text !== '') pieces++
-    yield { text }
+    const thoughts = wordsIn(choice?.delta?.reasoning_content) || wordsIn(choice?.delta?.reasoning)
+    if (text !== '' || thoughts !== '') pieces++
+    yield { text, thoughts }
   }
+}
+
+/** Other servers have other values in a field that OpenAI's API does not know. */
+function wordsIn(value: unknown): string {
+  return typeof value === 'string' ? value : ''
 }
 
 async function* asAsync<T>(items: AsyncIterable<T> | Iterable<T>): AsyncGenerator<T> {

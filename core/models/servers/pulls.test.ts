@@ -68,8 +68,8 @@ async function failNext(request: number, ...before: readonly object[]): Promise<
   await say(request, ...before, { error: 'something broke' })
   await until({ kind: 'failed' })
   const state = pulls.look(target)
-  if (state?.kind !== 'failed' || state.notBefore === undefined) throw new Error('no pause')
-  const pause = state.notBefore - clock.now()
+  if (state?.kind !== 'failed' || state.pauseMs === undefined) throw new Error('no pause')
+  const pause = state.pauseMs
   await clock.advance(pause)
   return pause / 1000
 }
@@ -138,7 +138,7 @@ test('a failure after progress waits as short as the first one, but only for new
 test('during the pause nothing is asked, and its end is told', async () => {
   pulls.start(target, registry)
   await say(0, { error: 'something broke' })
-  await until({ kind: 'failed', failures: 1, notBefore: clock.now() + 3750 })
+  await until({ kind: 'failed', failures: 1, pauseMs: 3750 })
   expect(pulls.start(target, registry)).toMatchObject({ kind: 'failed' })
   expect(told).toEqual([[0, 'failed']])
   await clock.advance(3750)
@@ -172,7 +172,7 @@ test('a pull that does not fit ends at once and stays ended until it does', asyn
   const refused = {
     kind: 'failed',
     reason: 'needs 900000000, has 500000000',
-    notBefore: undefined,
+    pauseMs: undefined,
   } as const
   await until(refused)
   await gone.promise

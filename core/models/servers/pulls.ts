@@ -105,11 +105,10 @@ export type PullJobState =
       readonly reason: string
       /** Failures in a row, without any progress between them. */
       readonly failures: number
-      /**
-       * `start` changes nothing before this time (as `clock.now()`); undefined when `fits` ended
-       * the pull.
-       */
-      readonly notBefore: number | undefined
+      /** How long it rests after this failure; undefined when `fits` ended the pull. */
+      readonly pauseMs: number | undefined
+      /** `start` changes nothing until the rest is over. */
+      readonly isResting: boolean
     }
   | { readonly kind: 'done' }
 
@@ -168,11 +167,11 @@ function createPullJob(options: {
       case 'running':
         return { kind: 'running', ...known, percent: percentOf({ ...known, status: '' }) }
       case 'failed': {
-        const { error, failures } = now
+        const { error, failures, pauseMs, isResting } = now
         if (misfit !== undefined)
-          return { kind: 'failed', reason: misfit, failures, notBefore: undefined }
+          return { kind: 'failed', reason: misfit, failures, pauseMs: undefined, isResting: false }
         const reason = pullProblem(error, target.name)
-        return { kind: 'failed', reason, failures, notBefore: now.notBefore }
+        return { kind: 'failed', reason, failures, pauseMs, isResting }
       }
       default:
         return { kind: 'done' }
@@ -203,7 +202,8 @@ function createPullJob(options: {
     state,
     start(wanted) {
       order = wanted
-      const mayStart = job.state.kind !== 'running' && job.restMs === 0
+      const { state: now } = job
+      const mayStart = now.kind === 'failed' ? !now.isResting : now.kind !== 'running'
       if (options.signal.aborted || !mayStart) return state()
       if (job.state.kind === 'failed' && findMisfit() !== undefined) return state()
       show({ ...known, status: 'asked the server for it' })

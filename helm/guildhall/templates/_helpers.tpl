@@ -1,3 +1,24 @@
+{{/*
+Gives the settings that were left empty their defaults. Helm drops a section whose children are all commented out (`model:`)
+together with its defaults, and the templates then find nothing where they expect a section. Each template calls this first,
+because Helm does not say which one it renders first.
+*/}}
+{{- define "guildhall.defaults" -}}
+{{- range $path, $default := .Files.Get "files/defaults.yaml" | fromYaml }}
+{{- $section := $.Values }}
+{{- range initial (splitList "." $path) }}
+{{- if kindIs "invalid" (index $section .) }}
+{{- $_ := set $section . dict }}
+{{- end }}
+{{- $section = index $section . }}
+{{- end }}
+{{- $name := last (splitList "." $path) }}
+{{- if kindIs "invalid" (index $section $name) }}
+{{- $_ := set $section $name $default }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- define "guildhall.fullname" -}}
 {{- required "fullnameOverride is empty; leave it out, or name it: --set fullnameOverride=guildhall" .Values.fullnameOverride | trunc 40 | trimSuffix "-" }}
 {{- end }}

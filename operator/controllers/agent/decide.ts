@@ -13,7 +13,7 @@ import { annotations } from '../../../core/api/names.ts'
 import type { Act } from '../../../core/api/audit-trail.ts'
 import type { Change, Decision, Notice } from '../write-status.ts'
 import type { PodView } from './pod-view.ts'
-import type { TaskOutcome } from './outcomes.ts'
+import type { TaskEnding } from './outcomes.ts'
 
 /** The agent stream as the hub knows it. */
 type StreamState =
@@ -26,7 +26,7 @@ export interface AgentObservation {
   readonly pod: PodView
   readonly stream: StreamState
   readonly held: AgentTask | undefined
-  readonly outcomes: readonly TaskOutcome[]
+  readonly outcomes: readonly TaskEnding[]
   /** How long the agent has been in its `status.state`, in milliseconds. */
   readonly inStateMs: number
   /** How long the agent has held no task, in milliseconds. */
@@ -358,7 +358,7 @@ function lifeOf(status: AgentStatus): AgentStatus {
 
 function performanceAfter(
   before: AgentStatus['performance'],
-  outcomes: readonly TaskOutcome[],
+  outcomes: readonly TaskEnding[],
 ): AgentStatus['performance'] {
   return outcomes.reduce((record, outcome) => {
     const done = (record?.completed ?? 0) + (record?.failed ?? 0)

@@ -3,7 +3,7 @@ import type { Agent, AgentStatus } from '../../../core/api/agent.ts'
 import type { Informer } from '../../../core/kube/informer.ts'
 
 /** How one task ended on an agent. */
-export interface TaskOutcome {
+export interface TaskEnding {
   readonly succeeded: boolean
   readonly seconds: number
   readonly tokens: number
@@ -11,7 +11,7 @@ export interface TaskOutcome {
 
 /** The tasks that ended on each agent since its last status write, by the agent's name. */
 export class Outcomes {
-  readonly #waiting = new Map<string, TaskOutcome[]>()
+  readonly #waiting = new Map<string, TaskEnding[]>()
   readonly #writing = new Map<
     string,
     { readonly count: number; readonly record: AgentStatus['performance'] }
@@ -35,7 +35,7 @@ export class Outcomes {
     this.#listeners.push(listener)
   }
 
-  add(agent: string, outcome: TaskOutcome): void {
+  add(agent: string, outcome: TaskEnding): void {
     this.#waiting.set(agent, [...(this.#waiting.get(agent) ?? []), outcome])
     for (const listener of this.#listeners) listener(agent)
   }
@@ -54,7 +54,7 @@ export class Outcomes {
     if (last !== undefined && isDeepStrictEqual(last.record, seen)) this.written(agent, last.count)
   }
 
-  of(agent: string): readonly TaskOutcome[] {
+  of(agent: string): readonly TaskEnding[] {
     return this.#waiting.get(agent) ?? []
   }
 

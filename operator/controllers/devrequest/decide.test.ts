@@ -14,6 +14,7 @@ import {
   task,
   uncheckedStatus,
 } from '../../../test/support/objects.ts'
+import { modelStall, unknownModel } from './stalls.ts'
 import { type WaitingReason, waitingReasons } from '../../../core/api/waiting-reasons.ts'
 import { skip } from '../../../core/tasks/transitions.ts'
 import { givenHash } from '../../../core/planner/tasks.ts'
@@ -229,6 +230,27 @@ test.each<[string, DevRequest, Partial<RequestObservation>, WaitingReason, strin
   ['a person to free a name', planned, stalledBy('Pending'), 'Correction', 'a person'],
   ['a model server', planned, stalledBy('ModelUnavailable'), 'Model', 'the model server'],
   ['a model', planned, stalledBy('ModelMissing'), 'Model', 'the model'],
+  [
+    'a person to make a model',
+    prepared,
+    { stall: unknownModel('gpt9', ['coder:7b']) },
+    'Correction',
+    'a person',
+  ],
+  [
+    'a person to put a model on its server',
+    planned,
+    { stall: modelStall({ isMissing: true, isForPerson: true, message: 'ollama pull x' }) },
+    'Correction',
+    'a person',
+  ],
+  [
+    'a model that is being pulled',
+    planned,
+    { stall: modelStall({ isMissing: true, isForPerson: false, message: 'it is pulled' }) },
+    'Model',
+    'the model',
+  ],
   ['a forge', planned, stalledBy('ForgeUnavailable'), 'Forge', 'the forge'],
   ['room on the forge', planned, stalledBy('ForgeFull'), 'Forge', 'room on the forge'],
   ['its source', prepared, stalledBy('SourceUnavailable'), 'Source', 'the source repository'],

@@ -1,6 +1,7 @@
 import type { Agent } from '../../../core/api/agent.ts'
 import type { AgentTask } from '../../../core/api/agent-task.ts'
 import type { RequestReason } from '../../../core/api/conditions.ts'
+import type { WaitingReason } from '../../../core/api/waiting-reasons.ts'
 import type { DevRequest, Plan } from '../../../core/api/devrequest.ts'
 
 /**
@@ -9,8 +10,10 @@ import type { DevRequest, Plan } from '../../../core/api/devrequest.ts'
  */
 export interface Stall {
   readonly reason: RequestReason
-  /** A sentence that says what is wrong and what to do. */
+  /** A sentence that says what is wrong and what to do; several sentences end with a full stop. */
   readonly message: string
+  /** What ends the stall where its reason does not tell it alone. */
+  readonly waitsFor?: WaitingReason | undefined
 }
 
 /** The state of a request's planning, which runs beside the reconciles. */

@@ -14,7 +14,7 @@ test.for<readonly [ForgeProblemCode | 'Unreachable', string, RegExp]>([
   [
     'SourceUnavailable',
     'SourceUnavailable',
-    /^said so\. Check spec\.source .* tried again by itself$/,
+    /^said so\. Check spec\.source .* tried again by itself\.$/,
   ],
   ['DiskFull', 'ForgeFull', /^said so\. Make room/],
   ['Unreachable', 'ForgeUnavailable', /^said so\. Look at: kubectl logs -n workshop statefulset/],
@@ -37,6 +37,6 @@ test.for([
   'vault.svc may not be asked. Add it to forge.sources.allowedHosts.',
 ])('a source that the chart may allow is not told to be made again: %s', (message) => {
   const told = sourceStall(new ForgeError('BadRequest', message), request).message
-  expect(told).toMatch(/\. The DevRequest goes on by itself then$/)
+  expect(told).toMatch(/\. The DevRequest goes on by itself then\.$/)
   expect(told).not.toMatch(/unless|delete/)
 })

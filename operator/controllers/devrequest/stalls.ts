@@ -7,6 +7,7 @@ import { ForgeError } from '../../forge/client.ts'
 import { ModelError } from '../../../core/models/errors.ts'
 import type { Memory } from '../../../core/kube/runtime/memory.ts'
 import { type Result, requeueAfter } from '../../../core/kube/runtime/controller.ts'
+import type { ModelTrouble } from '../languagemodel/models.ts'
 import type { Stall } from './observation.ts'
 
 /** Ends a text with one full stop: messages of the forge have theirs, other messages have none. */
@@ -24,8 +25,8 @@ export function sourceStall(
   return {
     reason: requestReasons.InvalidSpec,
     message: error.message.includes('forge.sources.')
-      ? `${ended(error.message)} The DevRequest goes on by itself then`
-      : `${ended(error.message)} spec.source of a DevRequest cannot change: kubectl delete devrequest -n ${namespace} ${name}, then make a new one with another source`,
+      ? `${ended(error.message)} The DevRequest goes on by itself then.`
+      : `${ended(error.message)} spec.source of a DevRequest cannot change: kubectl delete devrequest -n ${namespace} ${name}, then make a new one with another source.`,
   }
 }
 
@@ -35,30 +36,29 @@ export function forgeStall(error: ForgeError, namespace: string): Stall {
     case 'SourceUnavailable':
       return {
         reason: requestReasons.SourceUnavailable,
-        message: `${ended(error.message)} Check spec.source (make a new DevRequest when it is wrong) and that the forge may reach it; it is tried again by itself`,
+        message: `${ended(error.message)} Check spec.source (make a new DevRequest when it is wrong) and that the forge may reach it; it is tried again by itself.`,
       }
     case 'DiskFull':
       return {
         reason: requestReasons.ForgeFull,
-        message: `${ended(error.message)} Make room on the volume of statefulset/guildhall-forge, or enlarge its claim; the work goes on by itself then`,
+        message: `${ended(error.message)} Make room on the volume of statefulset/guildhall-forge, or enlarge its claim; the work goes on by itself then.`,
       }
     default:
       return {
         reason: requestReasons.ForgeUnavailable,
-        message: `${ended(error.message)} Look at: kubectl logs -n ${namespace} statefulset/guildhall-forge; it is tried again by itself`,
+        message: `${ended(error.message)} Look at: kubectl logs -n ${namespace} statefulset/guildhall-forge; it is tried again by itself.`,
       }
   }
 }
 
 /** Words for a model that cannot be asked; undefined when it can. */
-export function modelStall(
-  trouble: { readonly isMissing: boolean; readonly message: string } | undefined,
-): Stall | undefined {
+export function modelStall(trouble: ModelTrouble | undefined): Stall | undefined {
   if (trouble === undefined) return undefined
-  const { isMissing, message } = trouble
+  const { isMissing, isForPerson, message } = trouble
   return {
     reason: isMissing ? requestReasons.ModelMissing : requestReasons.ModelUnavailable,
     message,
+    waitsFor: isForPerson ? 'Correction' : 'Model',
   }
 }
 
@@ -66,7 +66,8 @@ export function modelStall(
 export function unknownModel(model: string, known: readonly string[]): Stall {
   return {
     reason: requestReasons.ModelMissing,
-    message: `spec.model ${model} is not set up; known: ${known.join(', ')}. Make a LanguageModel for it, add it to models in the chart's values, or make a DevRequest with one of these`,
+    message: `spec.model ${model} is not set up; known: ${known.join(', ')}. Make a LanguageModel for it, add it to models in the chart's values, or make a DevRequest with one of these.`,
+    waitsFor: 'Correction',
   }
 }
 
@@ -74,7 +75,7 @@ export function unknownModel(model: string, known: readonly string[]): Stall {
 export function taskNameTaken(name: string, namespace: string): Stall {
   return {
     reason: requestReasons.Pending,
-    message: `AgentTask ${name} is there already and belongs to somebody else. Delete it: kubectl delete agenttask -n ${namespace} ${name}; the request goes on by itself then`,
+    message: `AgentTask ${name} is there already and belongs to somebody else. Delete it: kubectl delete agenttask -n ${namespace} ${name}; the request goes on by itself then.`,
   }
 }
 
@@ -89,7 +90,7 @@ export function planningStall(error: unknown, namespace: string): Stall {
   const message = error instanceof Error ? error.message : String(error)
   return {
     reason: requestReasons.ModelUnavailable,
-    message: `planning failed: ${message}; it is tried again by itself. kubectl logs -n ${namespace} deploy/guildhall-operator has the details`,
+    message: `planning failed: ${message}; it is tried again by itself. kubectl logs -n ${namespace} deploy/guildhall-operator has the details.`,
   }
 }
 

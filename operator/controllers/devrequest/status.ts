@@ -23,7 +23,7 @@ import {
   isUnchecked,
 } from '../../../core/api/task-state.ts'
 import { givenHash } from '../../../core/planner/tasks.ts'
-import { waitingReasonOfStall } from '../../../core/api/waiting-reasons.ts'
+import { isForPerson, waitingReasonOfStall } from '../../../core/api/waiting-reasons.ts'
 import { failedPart } from './failed-part.ts'
 import type { RequestObservation, Stall } from './observation.ts'
 
@@ -99,7 +99,7 @@ export function statusOf(seen: RequestObservation): DevRequestStatus {
         ? withoutCondition(conditions, Stalled)
         : withConditions(
             conditions,
-            [{ type: Stalled, status: 'True', ...stall }],
+            [{ type: Stalled, status: 'True', reason: stall.reason, message: stall.message }],
             at,
             request.metadata.generation,
           )),
@@ -286,8 +286,9 @@ function waiting(
   planned: Plan | undefined,
 ): Pick<DevRequestStatus, 'waitingFor' | 'waitingReason'> {
   if (seen.stall !== undefined) {
-    const waitingReason = waitingReasonOfStall(seen.stall.reason)
-    return { waitingFor: stallWords[seen.stall.reason] ?? 'a person', waitingReason }
+    const { reason, waitsFor: waitingReason = waitingReasonOfStall(reason) } = seen.stall
+    const isPerson = isForPerson(waitingReason)
+    return { waitingFor: (isPerson ? undefined : stallWords[reason]) ?? 'a person', waitingReason }
   }
   if (seen.invalid !== undefined) return { waitingFor: 'a person', waitingReason: 'Correction' }
   if (planned === undefined) return {}

@@ -38,6 +38,7 @@ test('a model that the API server refuses says why until the API server accepts 
   await reconcile(settingsKey, { signal, log })
   expect(models.troubleOf('x:120b-cloud')).toEqual({
     isMissing: true,
+    isForPerson: true,
     message: expect.stringMatching(/settings name x:120b-cloud.* refused it: it is of the cloud/),
   })
   expect(models.troubleOf('coder:7b')?.message).toMatch(/being set up/)

@@ -1,4 +1,4 @@
-import { conditionOf } from '../../../core/api/condition-list.ts'
+import { conditionOf, isTrue } from '../../../core/api/condition-list.ts'
 import { modelConditions, modelReasons } from '../../../core/api/conditions.ts'
 import type { LanguageModel } from '../../../core/api/language-model.ts'
 import type { Informer } from '../../../core/kube/informer.ts'
@@ -65,6 +65,15 @@ interface ModelsOptions {
   readonly configured: readonly string[]
 }
 
+/** Why a model cannot be asked now. */
+export interface ModelTrouble {
+  /** False while its server is away, or while it is set up. */
+  readonly isMissing: boolean
+  /** True when it does not get ready by itself. */
+  readonly isForPerson: boolean
+  readonly message: string
+}
+
 /** The models that requests may name, read from the LanguageModels and the settings. */
 export class Models {
   readonly #options: ModelsOptions
@@ -113,7 +122,7 @@ export class Models {
   }
 
   /** Why a model cannot be asked now; undefined when it can, or when no model has the name. */
-  troubleOf(name: string): { readonly isMissing: boolean; readonly message: string } | undefined {
+  troubleOf(name: string): ModelTrouble | undefined {
     const found = this.find(name)
     if (found === undefined) return this.#troubleOfUnmade(name)
     const ready = conditionOf(found, modelConditions.Ready)
@@ -124,6 +133,7 @@ export class Models {
         reason !== modelReasons.ServerUnreachable &&
         reason !== modelReasons.Testing &&
         reason !== modelReasons.Pending,
+      isForPerson: isTrue(found, modelConditions.Stalled),
       message: ready?.message || `${found.spec.model} was not looked at yet`,
     }
   }
@@ -136,15 +146,14 @@ export class Models {
     else this.#refused.set(name, why)
   }
 
-  #troubleOfUnmade(
-    name: string,
-  ): { readonly isMissing: boolean; readonly message: string } | undefined {
+  #troubleOfUnmade(name: string): ModelTrouble | undefined {
     if (!this.#options.configured.includes(name)) return undefined
     const why = this.#refused.get(name)
     return why === undefined
-      ? { isMissing: false, message: `${name} is being set up` }
+      ? { isMissing: false, isForPerson: false, message: `${name} is being set up` }
       : {
           isMissing: true,
+          isForPerson: true,
           message: `the settings name ${name}, and the API server refused it: ${why}. Correct it in the chart's values`,
         }
   }

@@ -58,10 +58,10 @@ export class SelfTests {
   stateOf(model: LanguageModel, profile: ModelProfile, digest: string): SelfTestState | undefined {
     const test = this.#tests.get(model)
     if (test === undefined || !isAbout(test, profile, digest)) return undefined
-    const { state, restMs } = test.job
+    const { state } = test.job
     if (state.kind === 'running') return { kind: 'running' }
     if (state.kind === 'done') return { kind: 'done', digest, result: state.result }
-    if (state.kind === 'idle' || restMs === 0) return undefined
+    if (state.kind === 'idle' || !state.isResting) return undefined
     const { error } = state
     return { kind: 'failed', message: error instanceof Error ? error.message : String(error) }
   }

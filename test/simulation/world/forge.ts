@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { allowedChanges, type Change } from '../../../forge/scope.ts'
+import { allowedChanges, type PathChange } from '../../../forge/scope.ts'
 import type { AgentTask } from '../../../core/api/agent-task.ts'
 import type { Integrate, IntegrateResult } from '../../../core/api/forge-protocol.ts'
 import { git } from '../../../core/api/names.ts'
@@ -16,7 +16,7 @@ interface Branch {
   head: string
   readonly contains: Set<string>
   /** The changes in the commits of a task branch. */
-  readonly changes: readonly Change[]
+  readonly changes: readonly PathChange[]
 }
 
 interface Repository {
@@ -179,7 +179,7 @@ export class SimulatedForge {
 }
 
 /** The changes that an honest agent commits for a task. */
-function changesOf({ metadata, spec }: AgentTask): readonly Change[] {
+function changesOf({ metadata, spec }: AgentTask): readonly PathChange[] {
   const written: Readonly<Record<string, readonly string[]>> = {
     spec: [`test/${metadata.name}.test.js`],
     code: spec.files.filter((path) => !isTestPath(path)),

@@ -9,7 +9,7 @@ import type { AgentTask } from '../../../core/api/agent-task.ts'
 import { audiences } from '../../../core/api/names.ts'
 import { type Clock, systemClock, systemRandom } from '../../../core/base/clock.ts'
 import type { KubeClient } from '../../../core/kube/client.ts'
-import { type Forge, type ForgeOptions, createForge } from '../../../forge/forge.ts'
+import { type ForgeParts, type ForgeOptions, createForge } from '../../../forge/forge.ts'
 import { startServer } from '../../../forge/server.ts'
 import { systemResolve } from '../../../forge/source-hosts.ts'
 
@@ -29,7 +29,7 @@ interface GitAnswer {
 /** A running forge and everything a test does with it. */
 export interface ForgeFixture {
   readonly url: string
-  readonly forge: Forge
+  readonly forge: ForgeParts
   readonly data: string
   /** A fresh directory that goes with the fixture. */
   directory(): Promise<string>
