@@ -1,7 +1,7 @@
 // The words of a command that failed: one sentence and the next command.
 import { CommanderError } from 'commander'
 import { visibleText } from '../core/api/plain-text.ts'
-import { KubeError, isKindMissing, isStrange } from '../core/kube/errors.ts'
+import { KubeError, KubeconfigError, isKindMissing, isStrange } from '../core/kube/errors.ts'
 import { kubeconfigInWords } from '../core/kube/kubeconfig.ts'
 import { CliError, exitCodes } from './failure.ts'
 import { type PlaceFlags, asTyped, inSamePlace } from './terminal.ts'
@@ -150,7 +150,7 @@ const troubles: readonly Trouble[] = [
   {
     when: /self.signed|first certificate|issuer|SELF_SIGNED|UNABLE_TO_VERIFY/i,
     sentence: (place, of, why) =>
-      `the certificate of ${place} is not signed by the CA in ${of}, so this may be another cluster than it was made for (${why})`,
+      `the certificate of ${place} is not signed by the CA in ${of} (if it names one), so this may be another cluster than it was made for (${why})`,
     next: lookAt,
   },
   {
@@ -183,6 +183,16 @@ const troubles: readonly Trouble[] = [
  * other errors. `file` is the kubeconfig that led there, empty inside a Pod.
  */
 function absentCluster(error: KubeError, file: string, of: string): CliError | undefined {
+  const { cause } = error
+  // Nothing was contacted: the kubeconfig gives no credentials.
+  if (cause instanceof KubeconfigError)
+    return new CliError(cause.message, { next: cause.next, cause: error })
+  const throughProxy = /\S+ cannot be reached through the proxy [\s\S]*/.exec(error.message)?.[0]
+  if (throughProxy !== undefined)
+    return new CliError(throughProxy, {
+      next: `kubectl config view --minify${file === '' ? '' : ` --kubeconfig ${file}`}   (its proxy-url; without one, HTTPS_PROXY names the proxy, and NO_PROXY the hosts without)`,
+      cause: error,
+    })
   const late = / took longer than (\d+) ms$/.exec(error.message)?.[1]
   if (late !== undefined)
     return new CliError(

@@ -85,7 +85,7 @@ function program(signal: AbortSignal, finish: (code: ExitCode) => void): Command
     flags: CommonFlags,
     work: (session: Session) => Promise<T>,
   ): Promise<T> => {
-    const connection = await connect(flags)
+    const connection = await connect(flags, process.env, signal)
     try {
       return await work({ connection, terminal: processTerminal(flags, flags), signal })
     } catch (error) {

@@ -58,11 +58,13 @@ const edges: Readonly<Record<string, string>> = {
 }
 
 /**
- * Where the operator opens sockets. The simulator replaces the first three by its own, and has no
- * probes.
+ * Where the operator opens sockets. The simulator replaces those to servers and to agents by its
+ * own, and has neither plug-ins nor probes.
  */
 const sockets: Readonly<Record<string, string>> = {
   'core/kube/transport.ts': 'to the API server',
+  'core/kube/proxy.ts': 'compares addresses, and opens none',
+  'core/kube/exec-plugin.ts': 'the plug-in of a kubeconfig, on people’s machines only',
   'core/models/servers/transport.ts': 'to model servers',
   'operator/hub/hub-server.ts': 'the hub’s port',
   'core/kube/runtime/health.ts': 'the port of probes and metrics',

@@ -1,6 +1,7 @@
 import type { KubeConfig as LibraryConfig } from '@kubernetes/client-node'
 import { KubeClient } from '../../core/kube/client.ts'
-import { KubeconfigError, openKubeconfig } from '../../core/kube/kubeconfig.ts'
+import { KubeconfigError } from '../../core/kube/errors.ts'
+import { openKubeconfig } from '../../core/kube/kubeconfig.ts'
 import { CliError, exitCodes } from '../failure.ts'
 import { systemClock, systemRandom } from '../../core/base/clock.ts'
 import { once } from 'node:events'
@@ -28,12 +29,14 @@ const patienceMs = 15_000
 const defaultNamespace = 'guildhall'
 
 /**
- * Opens the cluster of the flags, `$KUBECONFIG` or `~/.kube/config`; inside a Pod the Pod's own.
+ * Opens the cluster of the flags, `$KUBECONFIG` or `~/.kube/config`; inside a Pod the Pod's own. The
+ * signal ends the wait for a plug-in that makes the credentials.
  * Errors: `CliError` when there is none.
  */
 export async function connect(
   flags: ConnectionFlags,
   env: Readonly<Record<string, string | undefined>> = process.env,
+  signal?: AbortSignal,
 ): Promise<Connection> {
   try {
     const client = await KubeClient.connect({
@@ -43,6 +46,7 @@ export async function connect(
       userAgent: 'guild (cli)',
       kubeconfig: flags.kubeconfig,
       context: flags.context,
+      signal,
       listMs: patienceMs,
     })
     // Contexts rarely name a namespace, and requests are not kept in `default`.

@@ -107,6 +107,7 @@ export class KubeClient {
       readonly env: Readonly<Record<string, string | undefined>>
       readonly kubeconfig?: string | undefined
       readonly context?: string | undefined
+      readonly signal?: AbortSignal | undefined
     },
   ): Promise<KubeClient> {
     return new KubeClient({ ...options, config: await loadKubeConfig(options) })

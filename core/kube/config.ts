@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { openKubeconfig } from './kubeconfig.ts'
+import type { KubeConfig as LibraryConfig } from '@kubernetes/client-node'
+import { KubeconfigError } from './errors.ts'
+import { kubeconfigInWords, openKubeconfig } from './kubeconfig.ts'
 import type { Clock } from '../base/clock.ts'
 
 /** The certificates of connections. Compared by identity: a new object means new connections. */
@@ -25,11 +27,14 @@ export interface KubeConfig {
   readonly server: string
   /** Namespace of the Pod or of the context; `default` if it names none. */
   readonly namespace: string
+  /** The HTTP proxy that leads to the server; without it the way is direct. */
+  readonly proxy?: string | undefined
   /**
    * Called for every request, so it is cheap. Rotated tokens and certificates are used within a
-   * minute.
+   * minute. A read that nobody waits for any more is stopped, a plug-in with it.
+   * Errors: `KubeconfigError` when the fault is in the kubeconfig or its plug-in.
    */
-  credentials(): Promise<Credentials>
+  credentials(options?: { readonly signal?: AbortSignal | undefined }): Promise<Credentials>
   /**
    * Forgets the cached credentials; called after a 401. Never throws: the next `credentials`
    * reports a file that cannot be read.
@@ -57,19 +62,21 @@ export async function loadKubeConfig(options: {
   /** Path of a kubeconfig; wins over everything. */
   readonly kubeconfig?: string | undefined
   readonly context?: string | undefined
+  readonly signal?: AbortSignal | undefined
 }): Promise<KubeConfig> {
-  const { clock, env } = options
+  const { clock, env, context, signal } = options
   const host = env['KUBERNETES_SERVICE_HOST']
   if (options.kubeconfig === undefined && !env['KUBECONFIG'] && host !== undefined) {
     const port = env['KUBERNETES_SERVICE_PORT'] ?? '443'
     const directory = env['KUBERNETES_SERVICE_ACCOUNT_DIRECTORY'] ?? serviceAccountDirectory
     return inClusterConfig({ clock, host, port, directory })
   }
-  return kubeconfigFile({ clock, env, path: options.kubeconfig, context: options.context })
+  return kubeconfigFile({ clock, env, path: options.kubeconfig, context, signal })
 }
 
 /**
- * Credentials of the Pod's ServiceAccount, read from the mounted files.
+ * Credentials of the Pod's ServiceAccount, read from the mounted files. The way to the API server is
+ * inside the cluster, so no proxy of the environment counts.
  * Guarantees: never imports `@kubernetes/client-node`; the token is read again every minute, as it
  * rotates hourly.
  */
@@ -107,8 +114,9 @@ export async function inClusterConfig(options: {
 }
 
 /**
- * Credentials of a kubeconfig: certificates, tokens, token files, exec and OIDC plug-ins.
- * Errors: `KubeconfigError`. Caveat: imports `@kubernetes/client-node`, about 85 MiB, so it is for
+ * Credentials of a kubeconfig: certificates, tokens, token files, exec and OIDC plug-ins. They are
+ * read here for the first time, so that a plug-in that fails is told before any request.
+ * Errors: `KubeconfigError`; the signal's reason. Caveat: imports `@kubernetes/client-node`, about 85 MiB, so it is for
  * people's machines and tests only.
  */
 export async function kubeconfigFile(options: {
@@ -117,21 +125,18 @@ export async function kubeconfigFile(options: {
   /** Without it: `$KUBECONFIG`, else `~/.kube/config`. */
   readonly path?: string | undefined
   readonly context?: string | undefined
+  readonly signal?: AbortSignal | undefined
 }): Promise<KubeConfig> {
-  const { env = {}, path, context } = options
-  const load = () => openKubeconfig({ env, path, context })
+  const { env = {}, path, context, clock } = options
+  const load = () => openKubeconfig({ env, path, context, clock })
   let loader = await load()
   let isOld = false
-  const server = loader.getCurrentCluster()?.server ?? ''
+  const { server = '', proxyUrl: proxy } = loader.getCurrentCluster() ?? {}
   let tls: TlsMaterial = {}
-  const read = async (): Promise<Credentials> => {
+  const read = async (signal: AbortSignal): Promise<Credentials> => {
     if (isOld) loader = await load()
     isOld = false
-    // The loader fills in options of `https.request`; these are the ones that are used here.
-    const found: { headers?: Record<string, string>; auth?: string } & {
-      -readonly [Field in keyof TlsMaterial]: TlsMaterial[Field]
-    } = {}
-    await loader.applyToHTTPSOptions(found)
+    const found = await applied(loader, signal, kubeconfigInWords({ env, path }))
     const { headers = {}, auth, ca, cert, key, servername, rejectUnauthorized } = found
     const material = Object.entries({ ca, cert, key, servername, rejectUnauthorized })
     const next: TlsMaterial = Object.fromEntries(
@@ -144,9 +149,11 @@ export async function kubeconfigFile(options: {
     if (auth !== undefined) lower['authorization'] = `Basic ${Buffer.from(auth).toString('base64')}`
     return { headers: lower, tls }
   }
-  const cached = cachedFor(options.clock, read)
+  const cached = cachedFor(clock, read)
+  await cached.get(options)
   return {
     server: server.replace(/\/+$/, ''),
+    proxy,
     namespace: loader.getContextObject(loader.getCurrentContext())?.namespace ?? 'default',
     credentials: cached.get,
     refresh: () => {
@@ -158,27 +165,96 @@ export async function kubeconfigFile(options: {
   }
 }
 
+/** The loader fills in options of `https.request`; these are the ones that are used here. */
+type RequestSettings = { headers?: Record<string, string>; auth?: string } & {
+  -readonly [Field in keyof TlsMaterial]: TlsMaterial[Field]
+}
+
+/** Errors: `KubeconfigError`, also when a way to log in that the library knows fails. */
+async function applied(
+  loader: LibraryConfig,
+  signal: AbortSignal,
+  shown: string,
+): Promise<RequestSettings> {
+  const found: RequestSettings = {}
+  const provider: unknown = loader.getCurrentUser()?.authProvider?.name
+  const refuse = (what: string, cause?: unknown): never => {
+    const user = loader.getCurrentUser()?.name ?? ''
+    const next = 'kubectl auth whoami   (kubectl logs in by the same kubeconfig, and says more)'
+    throw new KubeconfigError(`the user ${user} of the kubeconfig ${shown} ${what}`, next, {
+      cause,
+    })
+  }
+  try {
+    // Our own authenticator finds the signal among the options.
+    await loader.applyToHTTPSOptions(Object.assign(found, { signal }))
+  } catch (cause) {
+    if (cause instanceof KubeconfigError || signal.aborted) throw cause
+    const said = cause instanceof Error ? cause.message : String(cause)
+    const by = typeof provider === 'string' ? ` by its auth-provider ${provider}` : ''
+    refuse(`cannot log in${by}: ${said}`, cause)
+  }
+  if (typeof provider === 'string' && found.headers?.['Authorization'] === undefined && !found.cert)
+    refuse(`cannot log in: its auth-provider ${provider} has no valid token and cannot renew one`)
+  return found
+}
+
 function fingerprint(tls: TlsMaterial): string {
   return JSON.stringify(Object.entries(tls).map(([name, value]) => [name, String(value)]))
 }
 
-/** Shares one read between callers and repeats it after `freshMs`; a failed read is not kept. */
+interface Reading<T> {
+  readonly result: Promise<T>
+  readonly stop: AbortController
+  readonly at: number
+  waiting: number
+  isOver: boolean
+}
+
+/**
+ * Shares one read between callers and repeats it after `freshMs`; a failed read is not kept. A read
+ * is aborted when all who wait for it have given up.
+ */
 function cachedFor<T>(
   clock: Clock,
-  read: () => Promise<T>,
-): { readonly get: () => Promise<T>; readonly clear: () => void } {
-  let current: Promise<T> | undefined
-  let readAt = 0
+  read: (signal: AbortSignal) => Promise<T>,
+): {
+  readonly get: (options?: { readonly signal?: AbortSignal | undefined }) => Promise<T>
+  readonly clear: () => void
+} {
+  let current: Reading<T> | undefined
+  const begin = (): Reading<T> => {
+    const stop = new AbortController()
+    const result = read(stop.signal)
+    const reading = { result, stop, at: clock.monotonic(), waiting: 0, isOver: false }
+    const end = () => {
+      reading.isOver = true
+    }
+    result.then(end, () => {
+      end()
+      if (current === reading) current = undefined
+    })
+    return reading
+  }
   return {
-    get: () => {
-      if (current !== undefined && clock.monotonic() - readAt < freshMs) return current
-      readAt = clock.monotonic()
-      const reading = read()
-      current = reading
-      reading.catch(() => {
+    get: async ({ signal } = {}) => {
+      signal?.throwIfAborted()
+      if (current === undefined || clock.monotonic() - current.at >= freshMs) current = begin()
+      const reading = current
+      if (reading.isOver) return reading.result
+      reading.waiting += 1
+      const leave = () => {
+        reading.waiting -= 1
+        if (reading.waiting > 0) return
         if (current === reading) current = undefined
-      })
-      return reading
+        reading.stop.abort(signal?.reason)
+      }
+      signal?.addEventListener('abort', leave, { once: true })
+      try {
+        return await reading.result
+      } finally {
+        signal?.removeEventListener('abort', leave)
+      }
     },
     clear: () => {
       current = undefined

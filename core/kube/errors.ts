@@ -16,7 +16,8 @@ export class KubeError extends Error {
   readonly status: number
   /**
    * `metav1.Status.reason`. Without an answer of the API server it is `Unreachable` or `Timeout`,
-   * or `Unreadable` when something else answered, such as a proxy.
+   * or `Unreadable` when something else answered, such as a proxy, or `NoCredentials` when nothing
+   * was sent because the kubeconfig gives none; `cause` is then a `KubeconfigError`.
    */
   readonly reason: string
   readonly causes: readonly ErrorCause[]
@@ -50,6 +51,20 @@ export class WriteBarredError extends Error {
 
   constructor(what: string) {
     super(`${what}: not sent, because this process may no longer write`)
+  }
+}
+
+/**
+ * There is no kubeconfig, or it names no usable cluster or user; `next` is the command to type.
+ */
+export class KubeconfigError extends Error {
+  override readonly name = 'KubeconfigError'
+  readonly code = 'kubeconfig'
+  readonly next: string
+
+  constructor(sentence: string, next: string, options?: { readonly cause: unknown }) {
+    super(sentence, options)
+    this.next = next
   }
 }
 

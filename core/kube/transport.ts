@@ -1,6 +1,7 @@
-import { Pool, type Dispatcher } from 'undici'
+import { Pool, ProxyAgent, type Dispatcher } from 'undici'
 import type { KubeConfig, TlsMaterial } from './config.ts'
-import { errorFromAnswer, KubeError, WriteBarredError } from './errors.ts'
+import { errorFromAnswer, KubeconfigError, KubeError, WriteBarredError } from './errors.ts'
+import { withoutSecret } from './proxy.ts'
 import { orAborted } from '../base/wait.ts'
 
 /** One HTTP request to the API server, before credentials. */
@@ -68,7 +69,8 @@ const askBeforeSend: Dispatcher.DispatcherComposeInterceptor = (dispatch) => (op
  * each. HTTP/2 is off: aborting requests leaked in undici's HTTP/2 (nodejs/undici 5566), and every
  * watch ends by abort; it was also slower. Both pools are replaced when the CA or the client
  * certificate changes. They are not undici `Agent`s, which forget their connections once they are
- * told to close.
+ * told to close. Behind a proxy there is no other way than undici's agent; there, connections of a
+ * former certificate end with their requests and not with `close`.
  */
 export class Transport implements HttpTransport {
   readonly #config: KubeConfig
@@ -114,8 +116,8 @@ export class Transport implements HttpTransport {
 
   async #send(request: HttpRequest, pool: 'calls' | 'watches'): Promise<Dispatcher.ResponseData> {
     for (let attempt = 0; ; attempt += 1) {
+      const { headers, tls } = await this.#credentials(request)
       const response = await this.#guard(request, async () => {
-        const { headers, tls } = await this.#config.credentials()
         const options: GuardedRequest = {
           origin: this.#base.origin,
           path: this.#base.pathname.replace(/\/$/, '') + request.path,
@@ -151,6 +153,26 @@ export class Transport implements HttpTransport {
     }
   }
 
+  /** Nothing was contacted when they fail, so the server is not blamed. */
+  async #credentials(
+    request: HttpRequest,
+  ): Promise<Awaited<ReturnType<KubeConfig['credentials']>>> {
+    const { signal } = request
+    try {
+      return await orAborted(signal, this.#config.credentials({ signal }))
+    } catch (cause) {
+      if (signal.aborted) throw signal.reason
+      const isKubeconfig = cause instanceof KubeconfigError
+      throw new KubeError({
+        status: 0,
+        // Files of a Pod are back at the next try; a plug-in that failed would fail again.
+        reason: isKubeconfig ? 'NoCredentials' : 'Unreachable',
+        message: `${describe(request)}: ${isKubeconfig ? '' : 'the credentials cannot be read: '}${textOf(cause)}`,
+        cause,
+      })
+    }
+  }
+
   /** Turns failures below HTTP into `KubeError`s; an abort by the caller stays what it is. */
   async #guard<T>(request: HttpRequest, work: () => Promise<T>): Promise<T> {
     try {
@@ -163,10 +185,12 @@ export class Transport implements HttpTransport {
       if (request.signal.aborted) throw request.signal.reason
       // The server's certificate may be of a new authority, which the next attempt then reads.
       if (isTlsFailure(cause)) this.#config.refresh()
+      const { proxy } = this.#config
+      const way = proxy === undefined ? '' : ` through the proxy ${withoutSecret(proxy)}`
       throw new KubeError({
         status: 0,
         reason: 'Unreachable',
-        message: `${describe(request)}: ${this.#base.host} cannot be reached: ${textOf(cause)}`,
+        message: `${describe(request)}: ${this.#base.host} cannot be reached${way}: ${textOf(cause)}`,
         cause,
       })
     }
@@ -181,14 +205,24 @@ export class Transport implements HttpTransport {
       keepAliveTimeout: 30_000,
       headersTimeout: 0,
       bodyTimeout: 0,
-      connect: { ...tls, timeout: 10_000, keepAlive: true, keepAliveInitialDelay: 30_000 },
+    }
+    const { proxy } = this.#config
+    const made = (more: { readonly connections?: number }): Dispatcher => {
+      const connect = { ...tls, timeout: 10_000, keepAlive: true, keepAliveInitialDelay: 30_000 }
+      return proxy === undefined
+        ? new Pool(origin, { ...options, ...more, connect })
+        : new ProxyAgent({
+            ...options,
+            ...more,
+            uri: proxy,
+            connectTimeout: 10_000,
+            requestTls: { ...tls, timeout: 10_000 },
+          })
     }
     this.#current = {
       tls,
-      calls: new Pool(origin, { ...options, connections: this.#connections }).compose(
-        askBeforeSend,
-      ),
-      watches: new Pool(origin, options),
+      calls: made({ connections: this.#connections }).compose(askBeforeSend),
+      watches: made({}),
     }
     this.#open.add(this.#current)
     // Not awaited: requests on the old connections end by themselves, watches within a minute.

@@ -1,13 +1,16 @@
+import { inspect } from 'node:util'
 import { afterEach, describe, expect, test } from 'vitest'
 import { KubeClient } from '../client.ts'
 import { configMaps } from '../builtin-kinds.ts'
 import { KubeError } from '../errors.ts'
 import type { HttpRequest } from '../transport.ts'
+import { systemClock } from '../../base/clock.ts'
 import { aborted } from '../../base/wait.ts'
 import {
   Controller,
   type Outcome,
   type Reconcile,
+  type Result,
   type View,
   WaitError,
   done,
@@ -350,5 +353,97 @@ describe('stopping', () => {
     abort.abort()
     await running
     expect(clock.pending).toBe(0)
+  })
+})
+
+// Kind: a reconcile that waits for nothing is asked for again at once. Without a turn of the event
+// loop in between, no timer of the process fires any more and no other key has its turn.
+describe('keys that are asked for again at once leave the event loop its turns', () => {
+  const other = (key: string) => (key === 'a/x' ? 'a/y' : 'a/x')
+  const atOnce: readonly (readonly [string, (key: string, controller: Controller) => Result])[] = [
+    ['requeueAfter(0)', () => requeueAfter(0, 'again')],
+    ['requeueAfter(-1)', () => requeueAfter(-1, 'again')],
+    ['requeueAfter(-Infinity)', () => requeueAfter(Number.NEGATIVE_INFINITY, 'again')],
+    [
+      'a WaitError of 0 ms',
+      () => {
+        throw new WaitError(0, 'again')
+      },
+    ],
+    [
+      'a reconcile that enqueues its own key',
+      (key, controller) => {
+        controller.enqueue(key)
+        return done
+      },
+    ],
+    [
+      'two keys that enqueue each other',
+      (key, controller) => {
+        controller.enqueue(other(key))
+        return done
+      },
+    ],
+  ]
+  test.each(atOnce)('%s', async (_, again) => {
+    const runs: Record<string, number> = {}
+    const controller = new Controller({
+      name: 'test',
+      clock: systemClock,
+      random: seededRandom(1),
+      log: silentLogger,
+      reconcile: async (key) => {
+        runs[key] = (runs[key] ?? 0) + 1
+        // So that a spinning queue fails this test and does not hang it.
+        if ((runs[key] ?? 0) > 2_000) return done
+        return key === 'a/good' ? requeueAfter(5, 'later') : again(key, controller)
+      },
+    })
+    for (const key of ['a/good', 'a/x']) controller.enqueue(key)
+    stop = new AbortController()
+    abort = new AbortController()
+    running = controller.run({ stop: stop.signal, abort: abort.signal })
+    for (let waited = 0; waited < 10_000 && (runs['a/good'] ?? 0) < 3; waited += 10)
+      await systemClock.sleep(10, { signal: undefined })
+    stop.abort()
+    await running
+    expect(runs['a/x']).toBeGreaterThan(2)
+    expect(runs['a/x']).toBeLessThan(2_000)
+    expect(runs['a/good']).toBeGreaterThan(2)
+  })
+
+  test.each([
+    ['a result', () => requeueAfter(Number.NaN, 'x')],
+    ['a result computed from an absent field', () => requeueAfter(Number(undefined) - 5, 'x')],
+    [
+      'a WaitError',
+      () => {
+        throw new WaitError(Number.NaN, 'x')
+      },
+    ],
+  ] as const)('%s of NaN ms fails its run and is named', async (_, again) => {
+    const clock = new VirtualClock()
+    const errors: string[] = []
+    const log: Logger = {
+      ...silentLogger,
+      error: (fields, message) => errors.push(`${message}: ${inspect(fields)}`),
+    }
+    let runs = 0
+    const reconcile = async (): Promise<Result> => {
+      runs += 1
+      return again()
+    }
+    const random = seededRandom(1)
+    const controller = new Controller({ name: 'test', clock, random, log, reconcile })
+    controller.enqueue('a/bad')
+    stop = new AbortController()
+    abort = new AbortController()
+    running = controller.run({ stop: stop.signal, abort: abort.signal })
+    await clock.advance(60_000)
+    stop.abort()
+    await running
+    expect(errors[0]).toMatch(/the reconcile of a\/bad asks to be repeated after NaN ms/)
+    expect(runs).toBeGreaterThan(1)
+    expect(runs).toBeLessThan(20)
   })
 })

@@ -174,8 +174,11 @@ export class Controller implements Runnable {
           return reconcile(key, { signal, log })
         },
       )
+      const refusal = result.kind === 'requeueAfter' ? refusalOfNaN(result.ms, key) : undefined
+      if (refusal !== undefined) throw refusal
       return ofResult(result)
-    } catch (error) {
+    } catch (thrown) {
+      const error = thrown instanceof WaitError ? (refusalOfNaN(thrown.ms, key) ?? thrown) : thrown
       return { ...ofError(error), error }
     }
   }
@@ -206,6 +209,12 @@ export class Controller implements Runnable {
     // The views include all own writes, so no key has to wait.
     else this.#marks.clear()
   }
+}
+
+/** No time is `NaN` ms from now: the error of a reconcile that computed its wait wrongly. */
+function refusalOfNaN(ms: number, key: string): RangeError | undefined {
+  if (!Number.isNaN(ms)) return undefined
+  return new RangeError(`the reconcile of ${key} asks to be repeated after ${ms} ms`)
 }
 
 function ofResult(result: Result): Verdict {
@@ -265,7 +274,10 @@ export type Result =
 /** Nothing to do until something changes. */
 export const done: Result = { kind: 'done' }
 
-/** Come back after `ms` even if nothing changes. */
+/**
+ * Come back after `ms` even if nothing changes; for 0 or less in the next turn of the event loop.
+ * `NaN` fails the run.
+ */
 export function requeueAfter(ms: number, reason: string): Result {
   return { kind: 'requeueAfter', ms, reason }
 }

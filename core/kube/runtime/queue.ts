@@ -22,7 +22,8 @@ interface WorkQueueOptions {
  * Keys to work on, with the semantics of client-go's work queue.
  * Guarantees: a key waits at most once however often it is added; a key that is being worked on is
  * handed out again only after `done`, and then once if it was added meanwhile; delayed adds of one
- * key merge, the earlier time wins.
+ * key merge, the earlier time wins. Between two handings out of one key the event loop turns, so that
+ * keys which ask for themselves or for each other at once hold up neither timers nor other keys.
  * Difference to client-go: `shutDown` drops what still waits, since a level-based controller finds
  * it again.
  */
@@ -31,7 +32,11 @@ export class WorkQueue {
   readonly #waiting = new Set<string>()
   readonly #addedAt = new Map<string, number>()
   readonly #processing = new Map<string, number>()
+  /** To be handed out once more when their run is done and the turn of the event loop is over. */
   readonly #again = new Set<string>()
+  /** Handed out in this turn of the event loop. */
+  readonly #thisTurn = new Set<string>()
+  #cancelTurn: Cancel | undefined
   readonly #failures = new Map<string, number>()
   readonly #delayed: DelayedKeys
   readonly #takers: ((key: string | undefined) => void)[] = []
@@ -55,7 +60,7 @@ export class WorkQueue {
 
   add(key: string): void {
     if (this.#closed || this.#waiting.has(key) || this.#again.has(key)) return
-    if (this.#processing.has(key)) {
+    if (this.#processing.has(key) || this.#thisTurn.has(key)) {
       this.#again.add(key)
       this.#addedAt.set(key, this.#options.clock.monotonic())
       this.#options.observer?.onAdd(this.#waiting.size)
@@ -67,8 +72,9 @@ export class WorkQueue {
   }
 
   /**
-   * Adds the key after `ms`: at once for 0 or less, else after 1 ms at least, so that the rest of a
-   * wait that was rounded down does not spin. If the key already waits for a time, the earlier one holds.
+   * Adds the key after `ms`: as soon as `add` does for 0 or less, else after 1 ms at least, so that
+   * the rest of a wait that was rounded down does not spin. If the key already waits for a time, the
+   * earlier one holds. `ms` has to be a number, not `NaN`.
    */
   addAfter(key: string, ms: number): void {
     if (this.#closed) return
@@ -123,7 +129,7 @@ export class WorkQueue {
     if (startedAt === undefined) return
     this.#processing.delete(key)
     this.#options.observer?.onDone((this.#options.clock.monotonic() - startedAt) / 1000)
-    if (this.#again.delete(key) && !this.#closed) this.#push(key)
+    if (!this.#thisTurn.has(key) && this.#again.delete(key)) this.#push(key)
     if (this.#processing.size === 0) {
       for (const resolve of this.#onIdle) resolve()
       this.#onIdle = []
@@ -135,6 +141,7 @@ export class WorkQueue {
     this.#closed = true
     this.#waiting.clear()
     this.#again.clear()
+    this.#cancelTurn?.()
     this.#delayed.clear()
     for (const take of this.#takers.splice(0)) take(undefined)
     if (this.#processing.size === 0) return
@@ -153,10 +160,22 @@ export class WorkQueue {
     const now = this.#options.clock.monotonic()
     this.#waiting.delete(key)
     this.#processing.set(key, now)
+    if (this.#thisTurn.size === 0)
+      this.#cancelTurn = this.#options.clock.after(0, () => this.#nextTurn())
+    this.#thisTurn.add(key)
     const waited = (now - (this.#addedAt.get(key) ?? now)) / 1000
     this.#addedAt.delete(key)
     this.#options.observer?.onStart(waited, this.#waiting.size)
     return key
+  }
+
+  #nextTurn(): void {
+    this.#thisTurn.clear()
+    for (const key of this.#again) {
+      if (this.#processing.has(key)) continue
+      this.#again.delete(key)
+      this.#push(key)
+    }
   }
 }
 
