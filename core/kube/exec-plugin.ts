@@ -45,7 +45,7 @@ export async function runPlugin(
   plugin: ExecPlugin,
   options: { readonly clock: Clock; readonly signal?: AbortSignal | undefined },
 ): Promise<PluginCredentials> {
-  const mayAsk = plugin.interactiveMode !== 'Never' && process.stdin.isTTY
+  const mayAsk = plugin.interactiveMode !== 'Never' && hasTerminal()
   if (plugin.interactiveMode === 'Always' && !mayAsk)
     throw failed(
       plugin,
@@ -79,6 +79,9 @@ function failed(
   return new KubeconfigError(`the plug-in ${command} ${of} ${what}${hint}`, next, { cause })
 }
 
+/** Node leaves the field out where stdin is no terminal. */
+const hasTerminal = (): boolean => Boolean(process.stdin.isTTY)
+
 const said = (text: string): string => {
   const words = text.trim().replaceAll(/\s*\n\s*/g, ' | ')
   return words === '' ? ', and printed nothing' : `: ${words.slice(-500)}`
@@ -94,7 +97,7 @@ async function output(
 ): Promise<string> {
   const { mayAsk, signal, note } = options
   // With a terminal it stays in the terminal's group, so that a Ctrl-C reaches it and it can ask.
-  const ownGroup = !process.stdin.isTTY
+  const ownGroup = !hasTerminal()
   const info = {
     apiVersion: plugin.apiVersion,
     kind: 'ExecCredential',
