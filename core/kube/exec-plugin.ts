@@ -2,6 +2,7 @@
 // kubectl does. The library's own way leaves stdin open to a plug-in that nobody can answer, never
 // ends one that hangs, and tells it nothing of the cluster.
 import { spawn } from 'node:child_process'
+import { isatty } from 'node:tty'
 import { fileProblem } from '../base/file-problem.ts'
 import type { Clock } from '../base/clock.ts'
 import { DeadlineError, withDeadline } from '../base/wait.ts'
@@ -79,8 +80,7 @@ function failed(
   return new KubeconfigError(`the plug-in ${command} ${of} ${what}${hint}`, next, { cause })
 }
 
-/** Node leaves the field out where stdin is no terminal. */
-const hasTerminal = (): boolean => Boolean(process.stdin.isTTY)
+const hasTerminal = (): boolean => isatty(0)
 
 const said = (text: string): string => {
   const words = text.trim().replaceAll(/\s*\n\s*/g, ' | ')
