@@ -1,7 +1,7 @@
 // Kind: whatever is found where a cluster was, a person reads that none runs there and how to start
 // one.
 import { describe, expect, test } from 'vitest'
-import { KubeError } from '../core/kube/errors.ts'
+import { KubeError, KubeconfigError } from '../core/kube/errors.ts'
 import { placed, refusalInWords } from './explain.ts'
 import { CliError } from './failure.ts'
 
@@ -128,5 +128,35 @@ test('a refusal of an API server, and what nobody knows, stay as they were told'
   expect(placed(failure('socket hang up'), {}, 'guildhall')).toMatchObject({
     message: expect.stringContaining('socket hang up') as string,
     next: expect.stringContaining('kubectl cluster-info') as string,
+  })
+})
+
+// Kind: a fault on the way to a request is not told as a fault of the server.
+describe('what failed before the server was asked is told as itself', () => {
+  test('a plug-in, with its own next command', () => {
+    const cause = new KubeconfigError(
+      'the plug-in aws of the user u failed: log in',
+      'aws sso login',
+    )
+    const message = 'GET /apis/x: the plug-in aws of the user u failed: log in'
+    const error = placed(
+      new KubeError({ status: 0, reason: 'NoCredentials', message, cause }),
+      flags,
+      'n',
+    )
+    expect(error).toMatchObject({ message: cause.message, next: 'aws sso login' })
+  })
+
+  test.each([
+    'connect ECONNREFUSED 10.0.0.9:3128',
+    'getaddrinfo ENOTFOUND p',
+    'Proxy response (407) !== 200 when HTTP Tunneling',
+  ])('a proxy: %s', (why) => {
+    const said = `172.18.0.2:6443 cannot be reached through the proxy http://p:3128: ${why}`
+    const thrown = new KubeError({ status: 0, reason: 'Unreachable', message: `GET /x: ${said}` })
+    expect(placed(thrown, flags, 'n')).toMatchObject({
+      message: said,
+      next: expect.stringContaining('proxy-url') as string,
+    })
   })
 })

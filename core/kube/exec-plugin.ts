@@ -2,6 +2,7 @@
 // kubectl does. The library's own way leaves stdin open to a plug-in that nobody can answer, never
 // ends one that hangs, and tells it nothing of the cluster.
 import { spawn } from 'node:child_process'
+import { isatty } from 'node:tty'
 import { fileProblem } from '../base/file-problem.ts'
 import type { Clock } from '../base/clock.ts'
 import { DeadlineError, withDeadline } from '../base/wait.ts'
@@ -45,7 +46,7 @@ export async function runPlugin(
   plugin: ExecPlugin,
   options: { readonly clock: Clock; readonly signal?: AbortSignal | undefined },
 ): Promise<PluginCredentials> {
-  const mayAsk = plugin.interactiveMode !== 'Never' && process.stdin.isTTY
+  const mayAsk = plugin.interactiveMode !== 'Never' && hasTerminal()
   if (plugin.interactiveMode === 'Always' && !mayAsk)
     throw failed(
       plugin,
@@ -79,6 +80,8 @@ function failed(
   return new KubeconfigError(`the plug-in ${command} ${of} ${what}${hint}`, next, { cause })
 }
 
+const hasTerminal = (): boolean => isatty(0)
+
 const said = (text: string): string => {
   const words = text.trim().replaceAll(/\s*\n\s*/g, ' | ')
   return words === '' ? ', and printed nothing' : `: ${words.slice(-500)}`
@@ -94,7 +97,7 @@ async function output(
 ): Promise<string> {
   const { mayAsk, signal, note } = options
   // With a terminal it stays in the terminal's group, so that a Ctrl-C reaches it and it can ask.
-  const ownGroup = !process.stdin.isTTY
+  const ownGroup = !hasTerminal()
   const info = {
     apiVersion: plugin.apiVersion,
     kind: 'ExecCredential',

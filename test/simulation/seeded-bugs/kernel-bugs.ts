@@ -69,8 +69,13 @@ export const kernelBugs: readonly SeededBug[] = [
     edits: [
       {
         file: 'core/kube/runtime/queue.ts',
-        find: 'if (this.#again.delete(key) && !this.#closed) this.#push(key)',
-        replace: 'if (this.#again.delete(key) && this.#closed) this.#push(key)',
+        find: 'if (!this.#thisTurn.has(key) && this.#again.delete(key)) this.#push(key)',
+        replace: 'if (!this.#thisTurn.has(key)) this.#again.delete(key)',
+      },
+      {
+        file: 'core/kube/runtime/queue.ts',
+        find: 'this.#again.delete(key)\n      this.#push(key)',
+        replace: 'this.#again.delete(key)',
       },
     ],
   },
