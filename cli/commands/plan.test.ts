@@ -195,7 +195,7 @@ test.each([
     'a context that is no number',
     ['--request', 'x', '--context', 'big'],
     2,
-    /write a number, as in 8192/,
+    /write a whole number of tokens, as in 8192/,
   ],
 ])('%s is one sentence on stderr and nothing on stdout', patience, async (_, args, want, said) => {
   const { code, stdout, stderr } = await plan(args)

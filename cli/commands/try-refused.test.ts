@@ -371,7 +371,7 @@ describe('what is refused costs no question', () => {
     [['--goal', 'x', '--timeout', 'soon'], /write it as in 30s/],
     [['--goal', 'x', '--attempts', '0'], /from 1 to 5/],
     [['--goal', 'x', '--seed', '1'], /unknown option/],
-    [['--goal', 'x', '--context', '12'], /too small/],
+    [['--goal', 'x', '--context', '12'], /are the least/],
   ])('%j is a mistake of usage', patience, async (args, want) => {
     const checkout = makeCheckout(project)
     const { code, stdout, stderr, asked } = await tried(checkout, () => '', args)
