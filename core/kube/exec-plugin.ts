@@ -10,7 +10,7 @@ import { KubeconfigError } from './errors.ts'
 import { fieldsOf, quoted } from './kubeconfig-file.ts'
 
 /** The field `exec` of a user. */
-export interface ExecPlugin {
+interface ExecPlugin {
   readonly apiVersion: string
   /** With a separator in it, an absolute path; else looked for in `PATH`. */
   readonly command: string

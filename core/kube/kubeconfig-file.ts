@@ -5,18 +5,18 @@ import { parseAllDocuments } from 'yaml'
 import { fileProblem } from '../base/file-problem.ts'
 import { KubeconfigError } from './errors.ts'
 
-export type Fields = Readonly<Record<string, unknown>>
+export type KubeconfigFields = Readonly<Record<string, unknown>>
 
 /** A named part of a kubeconfig. Paths in it are absolute. */
-export interface Entry {
+export interface KubeconfigEntry {
   readonly name: string
-  readonly fields: Fields
+  readonly fields: KubeconfigFields
 }
 
-export interface Contents {
-  readonly clusters: readonly Entry[]
-  readonly users: readonly Entry[]
-  readonly contexts: readonly Entry[]
+export interface KubeconfigContents {
+  readonly clusters: readonly KubeconfigEntry[]
+  readonly users: readonly KubeconfigEntry[]
+  readonly contexts: readonly KubeconfigEntry[]
   readonly current: string
 }
 
@@ -40,7 +40,7 @@ function textOf(file: string): string {
  * What a file holds; undefined for an empty one. `another` is the command that finds another file.
  * Errors: `KubeconfigError`.
  */
-export function contentsOf(file: string, another: string): Contents | undefined {
+export function contentsOf(file: string, another: string): KubeconfigContents | undefined {
   let text: string
   try {
     text = textOf(file)
@@ -100,7 +100,7 @@ export function contentsOf(file: string, another: string): Contents | undefined 
   }
 }
 
-function entriesOf(list: unknown, field: string): readonly Entry[] {
+function entriesOf(list: unknown, field: string): readonly KubeconfigEntry[] {
   const items: readonly unknown[] = Array.isArray(list) ? list : []
   return items.map(fieldsOf).flatMap((item) => {
     const name = textIn(item, 'name')
@@ -110,10 +110,10 @@ function entriesOf(list: unknown, field: string): readonly Entry[] {
 
 /** The fields with absolute paths, without the files whose contents (`…-data`) are there, too. */
 function withFiles(
-  fields: Fields,
+  fields: KubeconfigFields,
   names: readonly string[],
   absolute: (path: unknown) => string,
-): Fields {
+): KubeconfigFields {
   const files = names.filter((name) => fields[name] !== undefined)
   return {
     ...fields,
@@ -124,14 +124,14 @@ function withFiles(
 }
 
 /** A field as text; YAML takes a name of digits for a number. Empty when it is absent or no scalar. */
-export function textIn(fields: Fields, field: string): string {
+export function textIn(fields: KubeconfigFields, field: string): string {
   const value = fields[field]
   return typeof value === 'string' || typeof value === 'number' ? String(value) : ''
 }
 
 /** Merges as kubectl does: of several entries with one name the first counts. */
-export function merged(first: Contents, other: Contents): Contents {
-  const added = (mine: readonly Entry[], theirs: readonly Entry[]) => [
+export function merged(first: KubeconfigContents, other: KubeconfigContents): KubeconfigContents {
+  const added = (mine: readonly KubeconfigEntry[], theirs: readonly KubeconfigEntry[]) => [
     ...mine,
     ...theirs.filter(({ name }) => !mine.some((one) => one.name === name)),
   ]

@@ -9,9 +9,9 @@ import { fileProblem } from '../base/file-problem.ts'
 import { KubeconfigError } from './errors.ts'
 import { type PluginCredentials, runPlugin } from './exec-plugin.ts'
 import {
-  type Contents,
-  type Entry,
-  type Fields,
+  type KubeconfigContents,
+  type KubeconfigEntry,
+  type KubeconfigFields,
   contentsOf,
   fieldsOf,
   merged,
@@ -73,7 +73,7 @@ export async function openKubeconfig(
   const { user, tokenFile } = userOf(found, context, shown)
   refuseFiles(reached, user, tokenFile, shown, at)
   const loaded = new Loader()
-  const named = (entries: readonly Entry[], mine: Entry, field: string) =>
+  const named = (entries: readonly KubeconfigEntry[], mine: KubeconfigEntry, field: string) =>
     [mine, ...entries.filter((one) => one.name !== mine.name)].map((one) => ({
       name: one.name,
       [field]: one.fields,
@@ -108,7 +108,7 @@ export async function openKubeconfig(
 }
 
 /** The context that counts, and its cluster. */
-function chosen(found: Contents, choice: KubeconfigChoice, shown: string) {
+function chosen(found: KubeconfigContents, choice: KubeconfigChoice, shown: string) {
   const name = choice.context ?? found.current
   if (name === '')
     throw new KubeconfigError(
@@ -163,11 +163,11 @@ function filesOf(choice: KubeconfigChoice): readonly string[] {
  * would name neither the file nor the value.
  */
 function reachable(
-  { name, fields }: Entry,
+  { name, fields }: KubeconfigEntry,
   env: KubeconfigChoice['env'],
   shown: string,
   at: string,
-): Entry {
+): KubeconfigEntry {
   const server = textIn(fields, 'server').trim()
   const url = URL.canParse(server) ? new URL(server) : undefined
   const setCluster = `kubectl config set-cluster ${quoted(name)} ${at}`
@@ -207,9 +207,9 @@ function reachable(
 }
 
 /** The user of the context. Without one nobody logs in, and the CA of the cluster still counts. */
-function userOf(found: Contents, context: Entry, shown: string) {
+function userOf(found: KubeconfigContents, context: KubeconfigEntry, shown: string) {
   const named = textIn(context.fields, 'user')
-  const user: Entry | undefined =
+  const user: KubeconfigEntry | undefined =
     named === ''
       ? { name: 'anonymous of guildhall', fields: {} }
       : found.users.find(({ name }) => name === named)
@@ -223,8 +223,8 @@ function userOf(found: Contents, context: Entry, shown: string) {
 
 /** Names a file that cannot be read before somebody takes the server for the fault. */
 function refuseFiles(
-  cluster: Entry,
-  user: Entry,
+  cluster: KubeconfigEntry,
+  user: KubeconfigEntry,
   tokenFile: string,
   shown: string,
   at: string,
@@ -253,7 +253,7 @@ function refuseFiles(
 const ownProvider = 'guildhall'
 
 /** Of its ways to log in kubectl takes a token file before a token, and a token before a plug-in. */
-function authenticated(user: Entry, tokenFile: string): Entry {
+function authenticated(user: KubeconfigEntry, tokenFile: string): KubeconfigEntry {
   const token = textIn(user.fields, 'token')
   const { exec, token: _, 'token-file': __, ...rest } = user.fields
   const own =
@@ -265,9 +265,9 @@ function authenticated(user: Entry, tokenFile: string): Entry {
 
 /** Reads the token file each time, and runs the plug-in when what it gave has expired. */
 function authenticator(
-  user: Entry,
+  user: KubeconfigEntry,
   tokenFile: string,
-  cluster: Entry,
+  cluster: KubeconfigEntry,
   shown: string,
   clock: Clock,
 ): (signal: AbortSignal | undefined) => Promise<PluginCredentials> {
@@ -314,7 +314,7 @@ function authenticator(
 }
 
 /** The cluster as `KUBERNETES_EXEC_INFO` has it. The CA is always given as data. */
-function clusterInfo({ fields }: Entry): Fields {
+function clusterInfo({ fields }: KubeconfigEntry): KubeconfigFields {
   const file = textIn(fields, 'certificate-authority')
   const extensions: readonly unknown[] = Array.isArray(fields['extensions'])
     ? fields['extensions']
@@ -333,7 +333,7 @@ function clusterInfo({ fields }: Entry): Fields {
   }
 }
 
-function useContext({ contexts: all }: Contents): string {
+function useContext({ contexts: all }: KubeconfigContents): string {
   const [only, ...more] = all
   return `kubectl config use-context ${only === undefined || more.length > 0 ? 'NAME' : only.name}`
 }

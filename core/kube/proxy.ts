@@ -1,9 +1,9 @@
 // Which proxy leads to an API server: the one its kubeconfig names, else the environment's, by the
-// rules of Go's `http.ProxyFromEnvironment`, which kubectl follows.
+// rules of Go's net/http, which kubectl follows.
 import { BlockList, isIP } from 'node:net'
 
 /** The proxy of one server, or why what is named cannot be used. */
-export type ProxyChoice =
+type ProxyChoice =
   | { readonly kind: 'direct' }
   | { readonly kind: 'proxy'; readonly url: string }
   /** `from` is the variable or the field; `url` is shown to people, so it holds no password. */
