@@ -16,6 +16,7 @@ if (!script) {
   process.exit(2)
 }
 
+refuseSwallowed()
 install()
 const node = nodeBinary()
 // `--version` only installs, and says which Node the programs get.
@@ -31,6 +32,27 @@ const child = spawn(node, [program, ...args], {
 })
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
 child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 143)))
+
+/**
+ * `npm test --fast` without `--` before the option: npm takes it for one of its own, and the program would run without it.
+ * npm leaves such options in the environment.
+ */
+function refuseSwallowed() {
+  const ours =
+    'agent agents ascii attempts bug bugs check context crash-points depths directory dry-run engine exhaustive fast file files follow git goal jobs keep kubeconfig load model name namespace ollama one-by-one only plan plan-only priority profile provider purge purge-cache quick ref repo request sandbox save seconds seed seeds since stat story suspend task tasks template test tier timeout type watch whole'
+  // npm knows these itself, and sets some of them.
+  const npms = new Set(['dry-run', 'git'])
+  const swallowed = ours
+    .split(' ')
+    .find((name) => !npms.has(name) && `npm_config_${name.replaceAll('-', '_')}` in process.env)
+  if (swallowed === undefined) return
+  const { npm_lifecycle_event: name = 'SCRIPT' } = process.env
+  const command = name === 'test' ? 'npm test' : `npm run -s ${name}`
+  console.error(
+    `npm took --${swallowed} for an option of its own; write: ${command} -- --${swallowed} …`,
+  )
+  process.exit(2)
+}
 
 /** Installs the locked dependencies, once per lock file. Says so on stderr: stdout belongs to the program. */
 function install() {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { configMaps, events, pods } from '../core/kube/builtin-kinds.ts'
+import { configMaps, events, pods } from '../core/kube/built-in-kinds.ts'
 import { namespace, start, task, tasks } from '../test/support/simulated-server.ts'
 
 describe('the simulated API server', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { KubeClient } from '../core/kube/client.ts'
-import { configMaps, leases, namespaces, pods, tokenReviews } from '../core/kube/builtin-kinds.ts'
+import { configMaps, leases, namespaces, pods, tokenReviews } from '../core/kube/built-in-kinds.ts'
 import { isConflict, isGone, isInvalid, isNotFound } from '../core/kube/errors.ts'
 import type { KubeObject } from '../core/kube/resource.ts'
 import { type WatchEvent, watch } from '../core/kube/watch.ts'

@@ -1,7 +1,7 @@
 // Whether an operator works on the requests of a namespace. An operator works in its own namespace
 // only, and a request in another namespace stays as it was made, without a word.
 import { homeNamespace, leaderLease } from '../../core/api/names.ts'
-import { type Lease, leases } from '../../core/kube/builtin-kinds.ts'
+import { type Lease, leases } from '../../core/kube/built-in-kinds.ts'
 import { isNotFound } from '../../core/kube/errors.ts'
 import type { Clock } from '../../core/base/clock.ts'
 import { duration } from '../../core/view/text.ts'

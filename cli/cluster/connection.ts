@@ -6,7 +6,7 @@ import { CliError, exitCodes } from '../failure.ts'
 import { systemClock, systemRandom } from '../../core/base/clock.ts'
 import { once } from 'node:events'
 import { type Socket, createServer } from 'node:net'
-import { type Pod, pods } from '../../core/kube/builtin-kinds.ts'
+import { type Pod, pods } from '../../core/kube/built-in-kinds.ts'
 
 /** Which cluster and namespace a command is about: the flags that every command takes. */
 export interface ConnectionFlags {

@@ -6,7 +6,7 @@ import { isKindMissing, isNotFound } from '../../core/kube/errors.ts'
 import { CliError } from '../failure.ts'
 import { type Snapshot, taskLabel, taskLines } from '../../core/view/request.ts'
 import { leaderLease } from '../../core/api/names.ts'
-import { leases, namespaces } from '../../core/kube/builtin-kinds.ts'
+import { leases, namespaces } from '../../core/kube/built-in-kinds.ts'
 
 /** The part of the client that reading needs. */
 export type ClusterReader = Pick<KubeClient, 'get' | 'list'>

@@ -1,6 +1,6 @@
 import { labels } from '../../core/api/names.ts'
 import { visibleJson } from '../../core/api/plain-text.ts'
-import { type Pod, pods } from '../../core/kube/builtin-kinds.ts'
+import { type Pod, pods } from '../../core/kube/built-in-kinds.ts'
 import { isForbidden, isUnauthorized } from '../../core/kube/errors.ts'
 import { pathOf } from '../../core/kube/resource.ts'
 import type { Connection } from '../cluster/connection.ts'

@@ -212,16 +212,21 @@ export async function createRequest(options: {
   readonly namespace: string
   readonly manifest: Manifest
   readonly dryRun?: boolean | undefined
+  /** The file that the manifest was read from, where a name has to be corrected. */
+  readonly file?: string | undefined
   readonly signal: AbortSignal
 }): Promise<Manifest> {
-  const { client, manifest, signal, dryRun = false } = options
+  const { client, manifest, file, signal, dryRun = false } = options
   const namespace = manifest.metadata.namespace ?? options.namespace
   const { name } = manifest.metadata
   // The API server would answer with the pattern of a name.
   const problem = nameProblem(name)
   if (problem !== undefined)
     throw new CliError(`a DevRequest cannot be called ${name}: ${problem}`, {
-      next: 'guild submit … --name another-name',
+      next:
+        file === undefined
+          ? 'guild submit … --name another-name'
+          : `correct metadata.name, then: guild submit --file ${file}`,
       exitCode: exitCodes.usage,
     })
   try {
@@ -235,7 +240,7 @@ export async function createRequest(options: {
   } catch (error) {
     if (isAlreadyExists(error)) {
       throw new CliError(`there is a DevRequest ${name} in ${namespace} already`, {
-        next: `guild watch ${name} -n ${namespace}   (or choose another --name)`,
+        next: `guild watch ${name} -n ${namespace}   (or choose another ${file === undefined ? '--name' : 'metadata.name'})`,
         cause: error,
       })
     }
@@ -269,6 +274,7 @@ export async function submit(options: {
   readonly terminal: Terminal
   readonly signal: AbortSignal
   readonly manifests: readonly Manifest[]
+  readonly file?: string | undefined
   readonly dryRun?: boolean | undefined
   readonly output?: string | undefined
 }): Promise<readonly RequestRef[]> {

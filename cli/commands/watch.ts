@@ -99,10 +99,9 @@ export async function watchRequest(options: WatchOptions): Promise<WatchOutcome>
       // Tasks and agents come by watches of their own and may be a moment behind.
       last = await readSnapshot(where, name)
       view.show(last)
-      return {
-        exitCode: hasRequestSucceeded(last.request) ? exitCodes.succeeded : exitCodes.failed,
-        last,
-      }
+      const hasSucceeded = hasRequestSucceeded(last.request)
+      if (!hasSucceeded) terminal.next(`guild tree ${name} -n ${namespace}`)
+      return { exitCode: hasSucceeded ? exitCodes.succeeded : exitCodes.failed, last }
     }
     throw signal.reason
   } catch (error) {

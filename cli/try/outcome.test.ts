@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { AgentTask } from '../../core/api/agent-task.ts'
 import type { FailureReason } from '../../core/api/failures.ts'
 import { taskConditions } from '../../core/api/conditions.ts'
-import type { EndedTask } from './chain.ts'
+import type { EndedTask } from './run-plan.ts'
 import { outcomeOf } from './outcome.ts'
 
 type Status = NonNullable<AgentTask['status']>

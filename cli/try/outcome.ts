@@ -4,13 +4,13 @@ import type { AgentTask, Evidence, Failure } from '../../core/api/agent-task.ts'
 import { counted } from '../../core/api/plain-text.ts'
 import type { Verdict } from '../../core/api/agent-types.ts'
 import {
-  failureRemedies,
   type FailureReason,
+  failureRemedies,
   refusingReasons,
   remedyInWords,
 } from '../../core/api/failures.ts'
 import { hasFailed, isUnchecked } from '../../core/api/task-state.ts'
-import type { EndedTask } from './chain.ts'
+import type { EndedTask } from './run-plan.ts'
 
 /** One candidate of the tasks that decide. */
 interface ShownTry {

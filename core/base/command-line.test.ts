@@ -90,3 +90,23 @@ test.each([
   },
   60_000,
 )
+
+test.each([
+  ['test', 'npm_config_fast', 'npm test -- --fast …'],
+  ['gen', 'npm_config_check', 'npm run -s gen -- --check …'],
+  ['guild', 'npm_config_repo', 'npm run -s guild -- --repo …'],
+  ['demo', 'npm_config_keep', 'npm run -s demo -- --keep …'],
+])(
+  '%s: an option that npm took for its own is not left out in silence',
+  async (name, variable, want) => {
+    const child = { ...process.env, npm_lifecycle_event: name, [variable]: 'true' }
+    const { code, err } = await new Promise<{ code: unknown; err: string }>((resolve) => {
+      const args = [join(root, 'hack/run.mjs'), 'hack/verify.ts', '--bogus']
+      execFile(process.execPath, args, { env: child }, (error, _, text) =>
+        resolve({ code: error?.code, err: text }),
+      )
+    })
+    expect(code).toBe(2)
+    expect(err).toContain(want)
+  },
+)

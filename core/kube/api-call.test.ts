@@ -8,7 +8,7 @@ import {
 } from '../../test/support/scripted-server.ts'
 import { systemClock, systemRandom } from '../base/clock.ts'
 import { KubeClient, type KubeClientOptions } from './client.ts'
-import { configMaps } from './builtin-kinds.ts'
+import { configMaps } from './built-in-kinds.ts'
 import { WriteBarredError, isConflict, isTransient } from './errors.ts'
 
 let server: ScriptedServer

@@ -3,7 +3,7 @@ import { createServer } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import { systemClock, systemRandom } from '../base/clock.ts'
 import { KubeClient } from './client.ts'
-import { configMaps } from './builtin-kinds.ts'
+import { configMaps } from './built-in-kinds.ts'
 import { KubeError, isConflict, isGone, isTransient } from './errors.ts'
 import {
   type Script,

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Clock, systemClock, systemRandom } from '../base/clock.ts'
 import { silentLogger } from '../../test/support/silent-logger.ts'
 import { KubeClient } from './client.ts'
-import { type ConfigMap, configMaps } from './builtin-kinds.ts'
+import { type ConfigMap, configMaps } from './built-in-kinds.ts'
 import { Informer } from './informer.ts'
 import {
   type ScriptedServer,

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { ScriptedApi, line, made, silent } from '../../test/support/scripted-api.ts'
 import { silentLogger } from '../../test/support/silent-logger.ts'
 import { VirtualClock, seededRandom } from '../../test/support/virtual-clock.ts'
-import { type ConfigMap, configMaps } from './builtin-kinds.ts'
+import { type ConfigMap, configMaps } from './built-in-kinds.ts'
 import { Informer, type InformerOptions } from './informer.ts'
 
 let clock: VirtualClock

@@ -11,7 +11,7 @@ import {
 } from '../../test/support/scripted-api.ts'
 import { VirtualClock, seededRandom } from '../../test/support/virtual-clock.ts'
 import { silentLogger } from '../../test/support/silent-logger.ts'
-import { type ConfigMap, configMaps } from './builtin-kinds.ts'
+import { type ConfigMap, configMaps } from './built-in-kinds.ts'
 import { KubeError } from './errors.ts'
 import { Informer } from './informer.ts'
 

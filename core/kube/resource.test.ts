@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { leases, namespaces, pods } from './builtin-kinds.ts'
+import { leases, namespaces, pods } from './built-in-kinds.ts'
 import { isNewer, keyOf, pathOf, refOf } from './resource.ts'
 
 describe('paths', () => {

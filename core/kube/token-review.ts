@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import type { Cancel, Clock } from '../base/clock.ts'
 import type { KubeClient } from './client.ts'
-import { type TokenReview, tokenReviews } from './builtin-kinds.ts'
+import { type TokenReview, tokenReviews } from './built-in-kinds.ts'
 import { isTransient } from './errors.ts'
 
 /** The bearer of a token, as the API server names it. */

@@ -2,7 +2,7 @@ import { array, assert, nat, property } from 'fast-check'
 import { afterEach, describe, expect, test } from 'vitest'
 import { type Clock, systemClock, systemRandom } from '../base/clock.ts'
 import { KubeClient } from './client.ts'
-import { configMaps } from './builtin-kinds.ts'
+import { configMaps } from './built-in-kinds.ts'
 import { isGone } from './errors.ts'
 import { VirtualClock } from '../../test/support/virtual-clock.ts'
 import {

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { ExecaError, execa } from 'execa'
 import { stringify } from 'yaml'
-import { type Pod, namespaces, pods } from '../../core/kube/builtin-kinds.ts'
+import { type Pod, namespaces, pods } from '../../core/kube/built-in-kinds.ts'
 import type { KubeClient } from '../../core/kube/client.ts'
 import { findProgram } from '../cluster/kubectl.ts'
 import { type Log, duration } from '../cluster/log.ts'

@@ -7,7 +7,7 @@ import {
   taskOf,
   tasks,
 } from '../../test/support/example-objects.ts'
-import type { Pod } from '../../core/kube/builtin-kinds.ts'
+import type { Pod } from '../../core/kube/built-in-kinds.ts'
 import { type Workload, chartValues, isRolledOut, podTrouble } from './chart-step.ts'
 import { DemoError, closing, explain } from './steps.ts'
 import { splitReference } from './cluster-step.ts'

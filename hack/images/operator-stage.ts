@@ -14,8 +14,6 @@ interface StageOptions {
 }
 
 const compiled = ['core', 'operator', 'forge', 'cli'] as const
-// Read at run time, at the same place relative to the compiled sources as in the checkout.
-const carried: readonly string[] = []
 const settings = ['package.json', 'tsconfig.json', 'tsconfig.build.json'] as const
 const lockFiles = ['package.json', 'package-lock.json'] as const
 
@@ -130,7 +128,7 @@ async function productionModules({ log, signal }: StageOptions): Promise<string>
 
 async function sourcePaths(): Promise<readonly string[]> {
   const lists = await Promise.all(
-    [...compiled, ...carried].map(async (part) =>
+    compiled.map(async (part) =>
       (await listFiles(join(repository, part))).map((path) => `${part}/${path}`),
     ),
   )

@@ -4,7 +4,7 @@ import { silentLogger } from '../../test/support/silent-logger.ts'
 import { VirtualClock } from '../../test/support/virtual-clock.ts'
 import { AuditLog } from './log.ts'
 import { verify } from './chain.ts'
-import type { ConfigMap } from '../../core/kube/builtin-kinds.ts'
+import type { ConfigMap } from '../../core/kube/built-in-kinds.ts'
 import { callEntry } from './model-calls.ts'
 
 test('a call is told of with hashes, and no word of prompt or answer', () => {

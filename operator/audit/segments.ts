@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { annotations, configMaps as auditNames, labels } from '../../core/api/names.ts'
 import type { KubeClient } from '../../core/kube/client.ts'
-import { type ConfigMap, configMaps } from '../../core/kube/builtin-kinds.ts'
+import { type ConfigMap, configMaps } from '../../core/kube/built-in-kinds.ts'
 import { isNotFound } from '../../core/kube/errors.ts'
 import { keyOfLine } from './chain.ts'
 

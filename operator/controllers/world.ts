@@ -3,7 +3,7 @@ import { type Kind, type KindName, kindNames, type kinds } from '../../core/api/
 import { firstClaim, heldBy } from '../../core/api/task-state.ts'
 import type { AuditLog } from '../audit/log.ts'
 import type { KubeClient } from '../../core/kube/client.ts'
-import type { Pod } from '../../core/kube/builtin-kinds.ts'
+import type { Pod } from '../../core/kube/built-in-kinds.ts'
 import type { Informer } from '../../core/kube/informer.ts'
 import type { Clock } from '../../core/base/clock.ts'
 import type { Notice } from './write-status.ts'

@@ -1,6 +1,6 @@
 import { labels } from '../../core/api/names.ts'
 import type { KubeClient } from '../../core/kube/client.ts'
-import { pods } from '../../core/kube/builtin-kinds.ts'
+import { pods } from '../../core/kube/built-in-kinds.ts'
 import { isNotFound } from '../../core/kube/errors.ts'
 import type { Clock } from '../../core/base/clock.ts'
 import type { Logger } from '../../core/base/logger.ts'

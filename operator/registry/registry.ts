@@ -1,7 +1,7 @@
 import type { Agent } from '../../core/api/agent.ts'
 import { configMaps as names, labels } from '../../core/api/names.ts'
 import type { KubeClient } from '../../core/kube/client.ts'
-import { configMaps } from '../../core/kube/builtin-kinds.ts'
+import { configMaps } from '../../core/kube/built-in-kinds.ts'
 import type { Clock } from '../../core/base/clock.ts'
 import type { Logger } from '../../core/base/logger.ts'
 import type { RunSignals, Runnable } from '../../core/kube/runtime/manager.ts'

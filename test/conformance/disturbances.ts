@@ -6,7 +6,7 @@ import {
   systemRandom as random,
 } from '../../core/base/clock.ts'
 import { KubeClient } from '../../core/kube/client.ts'
-import { type ConfigMap, configMaps } from '../../core/kube/builtin-kinds.ts'
+import { type ConfigMap, configMaps } from '../../core/kube/built-in-kinds.ts'
 import { KubeError, isGone, isTransient } from '../../core/kube/errors.ts'
 import { Informer, type InformerObserver } from '../../core/kube/informer.ts'
 import { type HttpTransport, Transport } from '../../core/kube/transport.ts'

@@ -1,7 +1,7 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import { systemClock as clock, systemRandom as random } from '../../core/base/clock.ts'
 import { KubeClient } from '../../core/kube/client.ts'
-import { leases } from '../../core/kube/builtin-kinds.ts'
+import { leases } from '../../core/kube/built-in-kinds.ts'
 import { Informer } from '../../core/kube/informer.ts'
 import { keyOf, refOf } from '../../core/kube/resource.ts'
 import { Controller, done } from '../../core/kube/runtime/controller.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { configMaps, events } from '../../core/kube/builtin-kinds.ts'
+import { configMaps, events } from '../../core/kube/built-in-kinds.ts'
 import { systemClock as clock, systemRandom as random } from '../../core/base/clock.ts'
 import { EventRecorder, referenceTo } from '../../core/kube/runtime/events.ts'
 import { silentLogger } from '../support/silent-logger.ts'

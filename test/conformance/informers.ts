@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { systemClock as clock, systemRandom as random } from '../../core/base/clock.ts'
 import { KubeClient } from '../../core/kube/client.ts'
-import { type ConfigMap, configMaps } from '../../core/kube/builtin-kinds.ts'
+import { type ConfigMap, configMaps } from '../../core/kube/built-in-kinds.ts'
 import { Informer } from '../../core/kube/informer.ts'
 import { isNewer } from '../../core/kube/resource.ts'
 import { type WatchEvent, watch } from '../../core/kube/watch.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { configMaps, pods, secrets, tokenReviews } from '../../core/kube/builtin-kinds.ts'
+import { configMaps, pods, secrets, tokenReviews } from '../../core/kube/built-in-kinds.ts'
 import {
   KubeError,
   isAlreadyExists,

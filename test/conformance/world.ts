@@ -1,7 +1,7 @@
 import type { RunningBackend } from './backend.ts'
 import { KubeClient } from '../../core/kube/client.ts'
 import type { KubeConfig } from '../../core/kube/config.ts'
-import { namespaces } from '../../core/kube/builtin-kinds.ts'
+import { namespaces } from '../../core/kube/built-in-kinds.ts'
 import type { KubeObject, Resource } from '../../core/kube/resource.ts'
 import { systemClock as clock, systemRandom as random } from '../../core/base/clock.ts'
 

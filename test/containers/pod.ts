@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { type StartedTestContainer, Wait } from 'testcontainers'
-import type { Pod } from '../../core/kube/builtin-kinds.ts'
+import type { Pod } from '../../core/kube/built-in-kinds.ts'
 import { OrdinaryContainer, type SharedVolume, sharedVolume } from './ordinary-container.ts'
 
 type PodSpec = NonNullable<Pod['spec']>

@@ -1,5 +1,5 @@
 import { KubeClient } from '../../core/kube/client.ts'
-import { type Pod, namespaces } from '../../core/kube/builtin-kinds.ts'
+import { type Pod, namespaces } from '../../core/kube/built-in-kinds.ts'
 import { isConflict, isNotFound } from '../../core/kube/errors.ts'
 import type { Resource } from '../../core/kube/resource.ts'
 import { seededRandom } from '../support/virtual-clock.ts'

@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream'
 import type { VirtualClock } from './virtual-clock.ts'
 import type { Act, AuditTrail } from '../../core/api/audit-trail.ts'
-import type { ConfigMap } from '../../core/kube/builtin-kinds.ts'
+import type { ConfigMap } from '../../core/kube/built-in-kinds.ts'
 import { KubeError } from '../../core/kube/errors.ts'
 import type { ChangeHandler } from '../../core/kube/informer.ts'
 import { silentLogger } from './silent-logger.ts'

@@ -1,7 +1,7 @@
 // An hour of churn in virtual time: prints how large the heap is every ten minutes. Run by
 // churn.test.ts with --expose-gc.
 import { KubeClient } from '../../core/kube/client.ts'
-import { type ConfigMap, configMaps } from '../../core/kube/builtin-kinds.ts'
+import { type ConfigMap, configMaps } from '../../core/kube/built-in-kinds.ts'
 import { KubeError } from '../../core/kube/errors.ts'
 import { Informer } from '../../core/kube/informer.ts'
 import type { HttpTransport } from '../../core/kube/transport.ts'

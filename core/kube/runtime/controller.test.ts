@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { afterEach, describe, expect, test } from 'vitest'
 import { KubeClient } from '../client.ts'
-import { configMaps } from '../builtin-kinds.ts'
+import { configMaps } from '../built-in-kinds.ts'
 import { KubeError } from '../errors.ts'
 import type { HttpRequest } from '../transport.ts'
 import { systemClock } from '../../base/clock.ts'

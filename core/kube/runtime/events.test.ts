@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { KubeClient } from '../client.ts'
-import { type Event, configMaps } from '../builtin-kinds.ts'
+import { type Event, configMaps } from '../built-in-kinds.ts'
 import { KubeError } from '../errors.ts'
 import { type EventDraft, EventRecorder, referenceTo } from './events.ts'
 import { silentLogger } from '../../../test/support/silent-logger.ts'

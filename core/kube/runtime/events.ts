@@ -1,5 +1,5 @@
 import type { KubeClient } from '../client.ts'
-import { type Event, type ObjectReference, events } from '../builtin-kinds.ts'
+import { type Event, type ObjectReference, events } from '../built-in-kinds.ts'
 import { isAlreadyExists, isForbidden, isNotFound, isTransient } from '../errors.ts'
 import { type KubeObject, type Resource, apiVersionOf } from '../resource.ts'
 import { type Clock, type Random, formatMicroTime } from '../../base/clock.ts'

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { KubeClient, type RequestOptions } from '../client.ts'
-import { type Lease, configMaps, leases } from '../builtin-kinds.ts'
+import { type Lease, configMaps, leases } from '../built-in-kinds.ts'
 import { KubeError, WriteBarredError } from '../errors.ts'
 import type { HttpTransport } from '../transport.ts'
 import { aborted } from '../../base/wait.ts'

@@ -1,5 +1,5 @@
 import type { KubeClient } from '../client.ts'
-import { type Lease, leases } from '../builtin-kinds.ts'
+import { type Lease, leases } from '../built-in-kinds.ts'
 import { isAlreadyExists, isConflict, isNotFound, isRefusal } from '../errors.ts'
 import { type Clock, type Random, formatMicroTime } from '../../base/clock.ts'
 import { withDeadline } from '../../base/wait.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { agent, at, now } from '../../../test/support/objects.ts'
-import type { Pod } from '../../../core/kube/builtin-kinds.ts'
+import type { Pod } from '../../../core/kube/built-in-kinds.ts'
 import { podView } from './pod-view.ts'
 import { decideAgent } from './decide.ts'
 

@@ -1,4 +1,4 @@
-import type { Pod } from '../../../core/kube/builtin-kinds.ts'
+import type { Pod } from '../../../core/kube/built-in-kinds.ts'
 
 /** The state of an agent's Pod, as decisions need it. */
 export type PodView =

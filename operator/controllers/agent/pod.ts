@@ -4,7 +4,7 @@ import type { Agent } from '../../../core/api/agent.ts'
 import { ownedBy } from '../../../core/api/kinds.ts'
 import { audiences, labels } from '../../../core/api/names.ts'
 import type { AgentTemplate } from '../../settings/agent-template.ts'
-import type { Pod } from '../../../core/kube/builtin-kinds.ts'
+import type { Pod } from '../../../core/kube/built-in-kinds.ts'
 
 const agentUid = 10001
 const sandboxUid = 10002

@@ -11,7 +11,7 @@ import {
 import { startControlPlane } from '../../../hack/native-cluster/control-plane.ts'
 import { KubeClient } from '../../../core/kube/client.ts'
 import { kubeconfigFile } from '../../../core/kube/config.ts'
-import { namespaces } from '../../../core/kube/builtin-kinds.ts'
+import { namespaces } from '../../../core/kube/built-in-kinds.ts'
 import { systemClock as clock, systemRandom as random } from '../../../core/base/clock.ts'
 import { serveKind } from '../../conformance/definitions.ts'
 import {

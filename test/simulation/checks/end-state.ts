@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { AgentTask } from '../../../core/api/agent-task.ts'
 import { isTrue } from '../../../core/api/condition-list.ts'
-import { configMaps, events } from '../../../core/kube/builtin-kinds.ts'
+import { configMaps, events } from '../../../core/kube/built-in-kinds.ts'
 import type { SimulatedApiServer } from '../../../simulated-kubernetes/server.ts'
 import type { Story, TaskPlan } from '../story.ts'
 import { lie } from '../world/node.ts'

@@ -1,7 +1,7 @@
 import type { AgentTask } from '../../../core/api/agent-task.ts'
 import type { Agent } from '../../../core/api/agent.ts'
 import type { DevRequest } from '../../../core/api/devrequest.ts'
-import type { Pod } from '../../../core/kube/builtin-kinds.ts'
+import type { Pod } from '../../../core/kube/built-in-kinds.ts'
 
 /** A promise that did not hold; docs/reliability.md lists them. */
 export interface Violation {

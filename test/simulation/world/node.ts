@@ -1,7 +1,7 @@
 import type { Assignment, Report } from '../../../core/api/agent-protocol.ts'
 import type { AgentTask } from '../../../core/api/agent-task.ts'
 import type { KubeClient } from '../../../core/kube/client.ts'
-import { type Pod, pods } from '../../../core/kube/builtin-kinds.ts'
+import { type Pod, pods } from '../../../core/kube/built-in-kinds.ts'
 import { isConflict, isNotFound } from '../../../core/kube/errors.ts'
 import { AgentNode, type NodeAgent, type PodStatus } from '../../support/agent-node.ts'
 import { type Attempt, SimulatedAgent, reportOn } from '../../support/simulated-agent.ts'

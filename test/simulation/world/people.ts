@@ -1,7 +1,7 @@
 import type { DevRequestSpec } from '../../../core/api/devrequest.ts'
 import { agentTasks, agents, devRequests } from '../../../core/api/kinds.ts'
 import type { KubeClient } from '../../../core/kube/client.ts'
-import { pods } from '../../../core/kube/builtin-kinds.ts'
+import { pods } from '../../../core/kube/built-in-kinds.ts'
 import { isNotFound } from '../../../core/kube/errors.ts'
 import type { Resource } from '../../../core/kube/resource.ts'
 import type { SimulatedApiServer } from '../../../simulated-kubernetes/server.ts'
