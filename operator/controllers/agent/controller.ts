@@ -5,7 +5,13 @@ import type { AgentStreams } from '../../presence/agent-streams.ts'
 import { pods as podKind } from '../../../core/kube/built-in-kinds.ts'
 import { isAlreadyExists, isForbidden, isInvalid, isNotFound } from '../../../core/kube/errors.ts'
 import { refOf } from '../../../core/kube/resource.ts'
-import { type Reconcile, type Result, WaitError, done, requeueAfter } from '../../../core/kube/runtime/controller.ts'
+import {
+  type Reconcile,
+  type Result,
+  WaitError,
+  done,
+  requeueAfter,
+} from '../../../core/kube/runtime/controller.ts'
 import { Pace } from '../pace.ts'
 import { Stopwatch } from '../time-in-state.ts'
 import { type World, claimOf } from '../world.ts'
