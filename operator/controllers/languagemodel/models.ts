@@ -128,12 +128,14 @@ export class Models {
     const ready = conditionOf(found, modelConditions.Ready)
     if (ready?.status === 'True') return undefined
     const reason = ready?.reason ?? modelReasons.Pending
+    const isMissing =
+      reason !== modelReasons.ServerUnreachable &&
+      reason !== modelReasons.Testing &&
+      reason !== modelReasons.Pending
     return {
-      isMissing:
-        reason !== modelReasons.ServerUnreachable &&
-        reason !== modelReasons.Testing &&
-        reason !== modelReasons.Pending,
-      isForPerson: isTrue(found, modelConditions.Stalled),
+      isMissing,
+      // A server that is away is asked again, although its model counts as stalled meanwhile.
+      isForPerson: isMissing && isTrue(found, modelConditions.Stalled),
       message: ready?.message || `${found.spec.model} was not looked at yet`,
     }
   }
